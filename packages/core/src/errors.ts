@@ -1,0 +1,90 @@
+const MARKER = Symbol.for('@msc/error')
+
+/** Options of every {@link MscError}. */
+export interface MscErrorOptions {
+  /** Stable, machine-readable, SCREAMING_SNAKE_CASE. Part of the public interface: changing one is a breaking change. */
+  readonly code: string
+  /** Would the same call possibly succeed later, with nothing changed by the caller? Default false. */
+  readonly retryable?: boolean
+  /** What the reader should do next, in one sentence. */
+  readonly hint?: string
+  readonly cause?: unknown
+}
+
+/**
+ * The base of every error that a `@msc/*` package throws on purpose.
+ *
+ * A marker, not `instanceof`, identifies it, because a bundler may include a package twice.
+ */
+export class MscError extends Error {
+  readonly code: string
+  readonly retryable: boolean
+  readonly hint: string | undefined
+
+  constructor(message: string, options: MscErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = new.target.name
+    this.code = options.code
+    this.retryable = options.retryable ?? false
+    this.hint = options.hint
+    Object.defineProperty(this, MARKER, { value: true })
+  }
+
+  static isInstance(value: unknown): value is MscError {
+    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[MARKER] === true
+  }
+}
+
+/** The configuration is missing, half set or contradictory. Never retryable: a person has to change something. */
+export class ConfigError extends MscError {
+  constructor(message: string, options: Partial<MscErrorOptions> = {}) {
+    super(message, { code: 'CONFIG_INVALID', ...options })
+  }
+}
+
+/** An argument or payload does not have the required shape; nothing was stored or sent. */
+export class ValidationError extends MscError {
+  readonly issues: readonly ValidationIssue[]
+  constructor(message: string, issues: readonly ValidationIssue[] = [], options: Partial<MscErrorOptions> = {}) {
+    super(message, { code: 'VALIDATION_FAILED', ...options })
+    this.issues = issues
+  }
+}
+
+export interface ValidationIssue {
+  readonly message: string
+  /** Property path, for example `tracks.0.title`; empty for the value itself. */
+  readonly path: string
+}
+
+/** A call did not finish within its deadline. Retryable. */
+export class DeadlineError extends MscError {
+  readonly timeoutMs: number
+  constructor(operation: string, timeoutMs: number) {
+    super(`${operation} did not answer within ${timeoutMs} ms.`, { code: 'DEADLINE_EXCEEDED', retryable: true })
+    this.timeoutMs = timeoutMs
+  }
+}
+
+/** The backend is known to be away (breaker open, or not connected), so the call was not attempted. Retryable. */
+export class UnavailableError extends MscError {
+  constructor(message: string, options: Partial<MscErrorOptions> = {}) {
+    super(message, { code: 'UNAVAILABLE', retryable: true, ...options })
+  }
+}
+
+/** The only error a driver throws: a backend refused, failed or answered nonsense. */
+export class DriverError extends MscError {
+  readonly driver: string
+  constructor(driver: string, message: string, options: Partial<MscErrorOptions> = {}) {
+    super(`[${driver}] ${message}`, { code: 'DRIVER_FAILED', ...options })
+    this.driver = driver
+  }
+}
+
+/** Any thrown value as an `Error`, keeping the original as `cause` where it was none. */
+export function toError(value: unknown): Error {
+  if (value instanceof Error) return value
+  if (typeof value === 'string') return new Error(value)
+  return new Error('A value that is not an Error was thrown.', { cause: value })
+}

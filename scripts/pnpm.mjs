@@ -1,0 +1,6 @@
+// Runs the pinned pnpm with the arguments given: `node scripts/pnpm.mjs --filter web run build`.
+// Root scripts go through here because the host may have no pnpm, and an older Node than the packages need.
+import { fileURLToPath } from 'node:url'
+import { pnpm } from './lib/pnpm.mjs'
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exit(await pnpm(process.argv.slice(2)))
