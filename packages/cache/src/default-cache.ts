@@ -1,0 +1,71 @@
+import { acceptEmbedded, defaultInstance, processEnv, type Duration, type Env } from '@msc/core'
+import { createCache, type Cache, type CacheOptions, type FillOptions } from './create-cache.ts'
+import { memory } from './drivers/memory.ts'
+import { upstashFromEnv } from './drivers/upstash.ts'
+import type { RateLimitOptions, RateLimitResult } from './rate-limit.ts'
+
+/**
+ * A cache on the backend that the environment names: Upstash when its two variables are set, else memory.
+ *
+ * @throws ConfigError when they are half set, or absent in production without `MSC_ALLOW_EMBEDDED`.
+ */
+export function createCacheFromEnv(env: Env = processEnv(), options: Omit<CacheOptions, 'driver'> = {}): Cache {
+  const vendor = upstashFromEnv(env)
+  if (vendor) return createCache({ ...options, driver: vendor })
+  acceptEmbedded(env, {
+    scope: 'cache',
+    driver: 'memory',
+    risk: 'is seen by one process only, so invalidations and rate limits would not reach the others',
+    variables: ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'],
+  })
+  return createCache({ ...options, driver: memory() })
+}
+
+const instance = defaultInstance<Cache>('@msc/cache', () => createCacheFromEnv())
+
+/** The cache that the functions below act on; made from the environment on first use. */
+export const getDefaultCache: () => Cache = instance.get
+/** Replaces it; `undefined` has the next call make a new one. The old one is the caller's to close. */
+export const setDefaultCache: (cache: Cache | undefined) => void = instance.set
+
+/** {@link Cache.cache} on the default cache. `ttl` in seconds, default 300. */
+export function cache<T>(key: string, load: () => T | Promise<T>, ttl: Duration | FillOptions = 300): Promise<T> {
+  return getDefaultCache().cache(key, load, ttl)
+}
+/** {@link Cache.cacheQuery} on the default cache. */
+export function cacheQuery<T>(
+  name: string,
+  params: unknown,
+  load: () => T | Promise<T>,
+  ttl: Duration | FillOptions = 300,
+): Promise<T> {
+  return getDefaultCache().cacheQuery(name, params, load, ttl)
+}
+/** {@link Cache.invalidateQuery} on the default cache. */
+export const invalidateQuery = (name: string): Promise<number> => getDefaultCache().invalidateQuery(name)
+/** {@link Cache.invalidate} on the default cache. */
+export const invalidate = (keyOrPattern: string): Promise<number> => getDefaultCache().invalidate(keyOrPattern)
+/** {@link Cache.get} on the default cache. */
+export const get = <T>(key: string): Promise<T | undefined> => getDefaultCache().get<T>(key)
+/** {@link Cache.set} on the default cache. */
+export const set = (key: string, value: unknown, ttl: Duration = 300): Promise<boolean> =>
+  getDefaultCache().set(key, value, ttl)
+/** {@link Cache.increment} on the default cache. */
+export const increment = (key: string, by = 1, ttl: Duration = '1d'): Promise<number> =>
+  getDefaultCache().increment(key, by, ttl)
+/** {@link Cache.cacheSession} on the default cache. */
+export const cacheSession = (userId: string, data: unknown, ttl: Duration = 3600): Promise<boolean> =>
+  getDefaultCache().cacheSession(userId, data, ttl)
+/** {@link Cache.getSession} on the default cache. */
+export const getSession = <T>(userId: string): Promise<T | undefined> => getDefaultCache().getSession<T>(userId)
+/** {@link Cache.invalidateSession} on the default cache. */
+export const invalidateSession = (userId: string): Promise<number> => getDefaultCache().invalidateSession(userId)
+/** {@link Cache.rateLimit} on the default cache. */
+export function rateLimit(
+  id: string,
+  limit = 100,
+  windowSeconds = 60,
+  options?: RateLimitOptions,
+): Promise<RateLimitResult> {
+  return getDefaultCache().rateLimit(id, limit, windowSeconds, options)
+}

@@ -1,0 +1,138 @@
+import { ConfigError, DriverError, MscError, lazyPeer, processEnv, readEnvGroup, toError, type Env } from '@msc/core'
+import type { Redis } from '@upstash/redis'
+import type { CacheDriver } from '../driver.ts'
+import { toRedisGlob } from '../glob.ts'
+
+export interface UpstashOptions {
+  /** `https://….upstash.io`. */
+  readonly url?: string
+  readonly token?: string
+  /** A client of your own instead; configure it with `automaticDeserialization: false` and no retries. */
+  readonly client?: Redis
+}
+
+const load = lazyPeer('cache', '@upstash/redis', () => import('@upstash/redis'))
+
+// One script, so that no crash between INCR and EXPIRE can leave a counter that never ends.
+const INCREMENT = `
+local value = redis.call('INCRBY', KEYS[1], ARGV[1])
+local ttl = redis.call('PTTL', KEYS[1])
+if ttl < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  ttl = tonumber(ARGV[2])
+end
+return {value, ttl}
+`
+
+/**
+ * Upstash Redis over HTTP, through `@upstash/redis` (an optional peer, loaded on the first call).
+ *
+ * @throws ConfigError when neither `client` nor both of `url` and `token` are given.
+ */
+export function upstash(options: UpstashOptions): CacheDriver {
+  const { url, token, client: injected } = options
+  if (!injected && !(url && token)) {
+    throw new ConfigError(`[msc/cache] [upstash] Missing option \`${url ? 'token' : 'url'}\`.`, {
+      hint: 'Set UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN, or pass url and token.',
+    })
+  }
+
+  // The SDK asks for a request's signal through a function it calls synchronously inside the command.
+  let signalOfThisCall: AbortSignal | undefined
+  let connected: Promise<Redis> | undefined
+  const connect = async (): Promise<Redis> => {
+    if (injected) return injected
+    const { Redis } = await load()
+    return new Redis({
+      url: url as string,
+      token: token as string,
+      automaticDeserialization: false,
+      // Its pipelines reorder a set and a get of one tick.
+      enableAutoPipelining: false,
+      enableTelemetry: false,
+      // `retry: false` still means one more attempt; the engine owns retries.
+      retry: { retries: 0 },
+      signal: () => signalOfThisCall ?? AbortSignal.timeout(10_000),
+    })
+  }
+  let closed = false
+  const run = async <T>(signal: AbortSignal, command: (redis: Redis) => Promise<T>): Promise<T> => {
+    if (closed) throw new DriverError('upstash', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    const redis = await (connected ??= connect())
+    signal.throwIfAborted()
+    try {
+      signalOfThisCall = signal
+      const reply = command(redis)
+      signalOfThisCall = undefined
+      return await reply
+    } catch (error) {
+      signal.throwIfAborted()
+      throw translate(error)
+    }
+  }
+
+  return {
+    specificationVersion: 1,
+    name: 'upstash',
+    capabilities: { shared: true },
+    get: (key, signal) => run(signal, async (redis) => (await redis.get<string>(key)) ?? undefined),
+    getMany: (keys, signal) =>
+      run(signal, async (redis) => (await redis.mget<(string | null)[]>(...keys)).map((value) => value ?? undefined)),
+    async set(key, value, ttlMs, signal) {
+      await run(signal, (redis) => redis.set(key, value, { px: Math.max(1, Math.round(ttlMs)) }))
+    },
+    delete: (keys, signal) => (keys.length === 0 ? 0 : run(signal, (redis) => redis.del(...keys))),
+    async increment(key, by, ttlMs, signal) {
+      const reply = await run(signal, (redis) =>
+        redis.eval<string[], [number | string, number | string]>(
+          INCREMENT,
+          [key],
+          [String(by), String(Math.round(ttlMs))],
+        ),
+      )
+      const [value, ttl] = reply.map(Number)
+      if (!Number.isFinite(value) || !Number.isFinite(ttl))
+        throw new DriverError('upstash', 'INCRBY answered no number.')
+      return { value: value as number, ttlMs: ttl as number }
+    },
+    async scan(pattern, cursor, signal) {
+      const [next, keys] = await run(signal, (redis) =>
+        redis.scan(cursor ?? '0', { match: toRedisGlob(pattern), count: 500 }),
+      )
+      return String(next) === '0' ? { keys } : { keys, cursor: String(next) }
+    },
+    async health(signal) {
+      const reply = await run(signal, (redis) => redis.ping())
+      if (reply !== 'PONG') throw new DriverError('upstash', 'PING was not answered with PONG.')
+    },
+    async close() {
+      closed = true
+    },
+  }
+}
+
+/** The driver that UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN describe, or `undefined` when neither is set. */
+export function upstashFromEnv(env: Env = processEnv()): CacheDriver | undefined {
+  const found = readEnvGroup(env, 'cache', ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'])
+  return found && upstash({ url: found.UPSTASH_REDIS_REST_URL, token: found.UPSTASH_REDIS_REST_TOKEN })
+}
+
+function translate(error: unknown): MscError {
+  if (MscError.isInstance(error)) return error
+  const { name, message } = toError(error)
+  if (name === 'UpstashError') {
+    // Its message ends in the whole command, values and all; those must not travel in an error.
+    const reason = message.split(', command was:')[0] ?? ''
+    const auth = /WRONGPASS|NOPERM|unauthorized/i.test(reason)
+    return new DriverError('upstash', `The server refused the command: ${reason}`, {
+      code: auth ? 'DRIVER_UNAUTHORIZED' : 'DRIVER_REFUSED',
+      ...(auth && { hint: 'Check UPSTASH_REDIS_REST_TOKEN.' }),
+    })
+  }
+  const what =
+    name === 'UpstashJSONParseError' ? 'The server answered something that is not JSON.' : 'The request failed.'
+  return new DriverError('upstash', what, {
+    retryable: true,
+    ...(name !== 'UpstashJSONParseError' && { cause: error }),
+  })
+}

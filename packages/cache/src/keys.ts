@@ -1,0 +1,53 @@
+import { ValidationError } from '@msc/core'
+import { stringify } from 'devalue'
+
+/** Characters of a key that are kept; a longer one keeps its readable start and ends in a hash of the whole. */
+export const MAX_KEY_LENGTH = 512
+
+/**
+ * Separates the namespace from the key. The whole key space of one cache starts with `namespace:`, so that two
+ * services may share one Redis.
+ */
+export function storeKey(namespace: string, key: string): string {
+  if (typeof key !== 'string' || key === '') {
+    throw new ValidationError('[msc/cache] A key must be a non-empty string.', [], { code: 'CACHE_KEY_INVALID' })
+  }
+  return `${namespace}:${key.length <= MAX_KEY_LENGTH ? key : `${key.slice(0, MAX_KEY_LENGTH - 34)}#${hash128(key)}`}`
+}
+
+/** The key of `cacheQuery(name, params)`: the same for equal parameters, whatever the order of their properties. */
+export function queryKey(name: string, params: unknown): string {
+  return `query:${name}:${stringify(sorted(params))}`
+}
+
+/** Objects become Maps with their keys in order, so that no key, not even `__proto__`, is special. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return value
+  // A property that is undefined is the same question as one that is absent.
+  const entries = Object.entries(value).filter(([, each]) => each !== undefined)
+  return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, each]) => [key, sorted(each)]))
+}
+
+/**
+ * 128 bits as hex: four FNV-1a lanes with different offsets, finished by MurmurHash3's fmix32. Not cryptographic; it
+ * tells apart keys of one application, synchronously and without a builtin.
+ */
+function hash128(text: string): string {
+  const lanes = [0x811c9dc5, 0x9e3779b9, 0x85ebca6b, 0xc2b2ae35]
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    for (let lane = 0; lane < 4; lane++)
+      lanes[lane] = Math.imul((lanes[lane] as number) ^ (code + lane * i), 0x01000193)
+  }
+  return lanes.map((lane) => (fmix32(lane) >>> 0).toString(16).padStart(8, '0')).join('')
+}
+
+function fmix32(input: number): number {
+  let h = input
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return h ^ (h >>> 16)
+}

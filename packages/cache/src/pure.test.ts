@@ -1,0 +1,99 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decode, encode } from './codec.ts'
+import { createCacheFromEnv } from './default-cache.ts'
+import { escapeGlob, globToRegExp, isGlob, unescapeGlob } from './glob.ts'
+import { queryKey, storeKey } from './keys.ts'
+import { rateLimitHeaders } from './rate-limit.ts'
+
+describe('glob', () => {
+  it('escapes any text into a pattern that matches it alone', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (text, other) => {
+        const pattern = escapeGlob(text)
+        expect(isGlob(pattern)).toBe(false)
+        expect(unescapeGlob(pattern)).toBe(text)
+        expect(globToRegExp(pattern).test(text)).toBe(true)
+        if (other !== text) expect(globToRegExp(pattern).test(other)).toBe(false)
+      }),
+    )
+  })
+  it('does not hang on many stars', () => {
+    expect(globToRegExp('*'.repeat(500)).test('x'.repeat(5000))).toBe(true)
+  })
+})
+
+describe('codec', () => {
+  it('gives back any plain value', () => {
+    const value = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withTypedArray: true,
+      withNullPrototype: false,
+    })
+    fc.assert(
+      fc.property(fc.record({ value }), (input) => {
+        const decoded = decode(encode(input))
+        expect(decoded).toEqual({ ok: true, value: input })
+      }),
+    )
+  })
+  it('takes any other text for a miss', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const decoded = decode(text)
+        expect(typeof decoded.ok).toBe('boolean')
+      }),
+    )
+    expect(decode('{"a":1}')).toEqual({ ok: false })
+    expect(decode('1not json')).toEqual({ ok: false })
+  })
+})
+
+describe('keys', () => {
+  it('orders the properties of a query', () => {
+    const record = fc.dictionary(
+      fc.string(),
+      fc.oneof(fc.integer(), fc.string(), fc.dictionary(fc.string(), fc.integer())),
+    )
+    fc.assert(
+      fc.property(record, (params) => {
+        const reversed = Object.fromEntries(Object.entries(params).reverse())
+        expect(queryKey('q', reversed)).toBe(queryKey('q', params))
+      }),
+    )
+  })
+  it('tells parameters apart that print alike', () => {
+    expect(queryKey('q', { a: 1 })).not.toBe(queryKey('q', { a: '1' }))
+    expect(queryKey('q', [1, 2])).not.toBe(queryKey('q', [2, 1]))
+  })
+  it('bounds the length', () => {
+    expect(storeKey('msc', 'k'.repeat(100_000)).length).toBeLessThan(600)
+  })
+})
+
+it('writes the header fields of the draft', () => {
+  const result = { allowed: false, limit: 100, remaining: 0, resetAt: 31_500, retryAfter: 31 }
+  expect(rateLimitHeaders(result, { name: 'api', windowSeconds: 60 }, 1000)).toEqual({
+    'RateLimit-Policy': '"api";q=100;w=60',
+    RateLimit: '"api";r=0;t=31',
+    'Retry-After': '31',
+  })
+})
+
+describe('choosing the backend', () => {
+  it('takes Upstash when both variables are set, memory when none is', () => {
+    expect(
+      createCacheFromEnv({ UPSTASH_REDIS_REST_URL: 'https://a.upstash.io', UPSTASH_REDIS_REST_TOKEN: 't' }).driverName,
+    ).toBe('upstash')
+    expect(createCacheFromEnv({ MSC_QUIET: '1' }).driverName).toBe('memory')
+  })
+  it('refuses memory in production unless it is allowed', () => {
+    expect(() => createCacheFromEnv({ NODE_ENV: 'production' })).toThrow(/MSC_ALLOW_EMBEDDED|no backend/)
+    expect(createCacheFromEnv({ NODE_ENV: 'production', MSC_ALLOW_EMBEDDED: 'cache', MSC_QUIET: '1' }).driverName).toBe(
+      'memory',
+    )
+  })
+})

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { CacheDriver } from '../driver.ts'
+
+export interface CacheDriverSetup {
+  readonly driver: CacheDriver
+  /** A second connection to the same backend; absent for a driver that is not shared. */
+  readonly second?: CacheDriver
+  /** Lets `ms` pass for the backend: a manual clock's `advance`, or a real wait. */
+  readonly pass: (ms: number) => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** What every driver of `@msc/cache` promises. Call it in a test file with a function that sets the backend up. */
+export function testCacheDriver(name: string, setUp: () => Promise<CacheDriverSetup>): void {
+  describe(`cache driver: ${name}`, () => {
+    const signal = new AbortController().signal
+    let setup: CacheDriverSetup
+    let driver: CacheDriver
+    let prefix = ''
+    let run = 0
+    const key = (rest: string): string => `${prefix}${rest}`
+
+    beforeAll(async () => {
+      setup = await setUp()
+      driver = setup.driver
+    })
+    beforeEach(() => {
+      prefix = `t${++run}:`
+    })
+    afterAll(() => setup.close())
+
+    const scanAll = async (pattern: string): Promise<string[]> => {
+      const keys = new Set<string>()
+      let cursor: string | undefined
+      do {
+        const page = await driver.scan(pattern, cursor, signal)
+        for (const found of page.keys) keys.add(found)
+        cursor = page.cursor
+      } while (cursor !== undefined)
+      return [...keys].sort()
+    }
+
+    it('declares version 1 of the contract', () => {
+      expect(driver.specificationVersion).toBe(1)
+    })
+
+    it('answers undefined for a key that was never set', async () => {
+      expect(await driver.get(key('none'), signal)).toBeUndefined()
+    })
+
+    it.each([
+      ['empty', ''],
+      ['the text null', 'null'],
+      ['a number', '42'],
+      ['quotes and braces', '{"a":"b"}'],
+      ['beyond the BMP', '🎵 ノート \u0000 end'],
+      ['OK, which Upstash leaves unencoded', 'OK'],
+      ['base64', 'T0s='],
+      ['100 kB', 'x'.repeat(100_000)],
+    ])('gives back the same text: %s', async (_label, value) => {
+      await driver.set(key('text'), value, 60_000, signal)
+      expect(await driver.get(key('text'), signal)).toBe(value)
+    })
+
+    it('keeps keys with odd characters apart', async () => {
+      const keys = ['a b', 'a/b', 'a%2Fb', 'ä', 'a*', 'a?', 'a[b]', '__proto__'].map(key)
+      for (const each of keys) await driver.set(each, `value of ${each}`, 60_000, signal)
+      for (const each of keys) expect(await driver.get(each, signal)).toBe(`value of ${each}`)
+    })
+
+    it('expires a value after its time, and a new set renews it', async () => {
+      await driver.set(key('short'), 'a', 150, signal)
+      await driver.set(key('renewed'), 'a', 150, signal)
+      await driver.set(key('renewed'), 'b', 60_000, signal)
+      await setup.pass(250)
+      expect(await driver.get(key('short'), signal)).toBeUndefined()
+      expect(await driver.get(key('renewed'), signal)).toBe('b')
+    })
+
+    it('counts what it deletes', async () => {
+      await driver.set(key('a'), '1', 60_000, signal)
+      await driver.set(key('b'), '2', 60_000, signal)
+      expect(await driver.delete([key('a'), key('b'), key('c')], signal)).toBe(2)
+      expect(await driver.get(key('a'), signal)).toBeUndefined()
+      expect(await driver.delete([], signal)).toBe(0)
+    })
+
+    it('reads many keys in order', async () => {
+      if (!driver.getMany) return
+      await driver.set(key('one'), '1', 60_000, signal)
+      await driver.set(key('three'), '3', 60_000, signal)
+      expect(await driver.getMany([key('one'), key('two'), key('three')], signal)).toEqual(['1', undefined, '3'])
+    })
+
+    it('increments atomically and never leaves a counter without expiry', async () => {
+      const first = await driver.increment(key('n'), 2, 60_000, signal)
+      expect(first.value).toBe(2)
+      await Promise.all(Array.from({ length: 50 }, () => driver.increment(key('n'), 1, 5_000_000, signal)))
+      const last = await driver.increment(key('n'), -1, 60_000, signal)
+      expect(last.value).toBe(51)
+      expect(last.ttlMs).toBeGreaterThan(0)
+      // The time of the first call, not of a later one.
+      expect(last.ttlMs).toBeLessThanOrEqual(60_000)
+    })
+
+    it('starts a counter again when its time is up', async () => {
+      await driver.increment(key('n'), 5, 150, signal)
+      await setup.pass(250)
+      expect((await driver.increment(key('n'), 1, 60_000, signal)).value).toBe(1)
+    })
+
+    it.each([
+      ['user:*', ['user:1', 'user:10', 'user:[1]']],
+      ['user:?', ['user:1']],
+      ['user:\\*', []],
+      ['user:[1]', ['user:[1]']],
+      ['*', ['user:1', 'user:10', 'user:[1]', 'x*y', 'xzy']],
+      ['x\\*y', ['x*y']],
+    ])('matches the pattern %s', async (pattern, expected) => {
+      for (const each of ['user:1', 'user:10', 'user:[1]', 'x*y', 'xzy'])
+        await driver.set(key(each), '1', 60_000, signal)
+      expect(await scanAll(key(pattern))).toEqual(expected.map(key).sort())
+    })
+
+    it('walks more keys than a page holds', async () => {
+      const keys = Array.from({ length: 1200 }, (_, i) => key(`many:${i}`))
+      await Promise.all(keys.map((each) => driver.set(each, '1', 60_000, signal)))
+      expect(await scanAll(key('many:*'))).toEqual([...keys].sort())
+    })
+
+    it('is seen by a second connection if it says it is shared', async () => {
+      expect(driver.capabilities.shared).toBe(setup.second !== undefined)
+      if (!setup.second) return
+      await driver.set(key('shared'), 'yes', 60_000, signal)
+      expect(await setup.second.get(key('shared'), signal)).toBe('yes')
+    })
+
+    it('answers a health check', async () => {
+      await expect(driver.health(signal)).resolves.toBeUndefined()
+    })
+  })
+}

@@ -1,0 +1,8 @@
+export { testCacheDriver, type CacheDriverSetup } from './conformance.ts'
+export { startRedis, type RunningRedis } from './redis-server.ts'
+export {
+  startUpstashServer,
+  type UpstashBehaviour,
+  type UpstashServer,
+  type UpstashServerOptions,
+} from './upstash-server.ts'

@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process'
+import { freePort } from '@msc/core/testing'
+
+export interface RunningRedis {
+  readonly port: number
+  readonly pid: number
+  /** SIGSTOP: it keeps its sockets and answers nothing. */
+  pause(): void
+  resume(): void
+  close(): Promise<void>
+}
+
+/**
+ * A `redis-server` of its own on a free loopback port, without persistence.
+ *
+ * @throws an Error saying what to install when there is no `redis-server` on the PATH.
+ */
+export async function startRedis(): Promise<RunningRedis> {
+  const port = await freePort()
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
+  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', () => reject(new Error('redis-server is not installed. Debian: apt-get install redis-server')))
+    child.once('exit', (code) => reject(new Error(`redis-server ended at start with code ${code}`)))
+    child.stdout.setEncoding('utf8')
+    child.stdout.on('data', (text: string) => {
+      if (text.includes('Ready to accept connections')) resolve()
+    })
+  })
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  return {
+    port,
+    pid: child.pid as number,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    async close() {
+      process.removeListener('exit', kill)
+      child.kill('SIGCONT')
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
