@@ -1,1 +1,10 @@
-export {}
+export { createPlatform, type Platform, type PlatformHealth, type PlatformOptions } from './create-platform.ts'
+export { problem, problemFrom, type Problem } from './problem.ts'
+export {
+  createRoutes,
+  type DefineRoute,
+  type RouteHandler,
+  type RouteOptions,
+  type RoutePorts,
+  type RouteUser,
+} from './route.ts'

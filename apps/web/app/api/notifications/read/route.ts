@@ -1,0 +1,7 @@
+import { markAllRead } from '@/lib/notifications'
+import { route } from '@/lib/route'
+
+export const POST = route({
+  route: '/api/notifications/read',
+  handler: async ({ user }) => Response.json({ marked: await markAllRead(user) }),
+})

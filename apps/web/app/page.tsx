@@ -1,0 +1,119 @@
+import Link from 'next/link'
+import { ReleaseList } from '@/components/release-card'
+import { currentUser } from '@/lib/auth'
+import { listNotifications } from '@/lib/notifications'
+import { listReleases } from '@/lib/releases'
+import type { User } from '@/lib/session'
+
+export default async function Home() {
+  const user = await currentUser()
+  return user ? <Overview user={user} /> : <Welcome />
+}
+
+async function Overview({ user }: { user: User }) {
+  const [releases, notifications] = await Promise.all([listReleases(user), listNotifications(user, 5)])
+  const tiles = [
+    { label: user.role === 'admin' ? 'Releases of all artists' : 'Releases', value: releases.length },
+    { label: 'Live', value: releases.filter(({ status }) => status === 'live').length },
+    { label: 'Lyrics analysed', value: releases.filter(({ analysis }) => analysis).length },
+  ]
+  return (
+    <>
+      <div className="flex flex-wrap items-end justify-between gap-4">
+        <div>
+          <h1 className="text-2xl font-semibold tracking-tight">Hello, {user.name.split(' ')[0]}</h1>
+          <p className="quiet mt-1">Here is where your catalogue stands.</p>
+        </div>
+        {user.role === 'artist' && (
+          <Link href="/releases/new" className="button">
+            New release
+          </Link>
+        )}
+      </div>
+      <dl className="mt-6 grid grid-cols-1 gap-4 sm:grid-cols-3">
+        {tiles.map(({ label, value }) => (
+          <div key={label} className="card p-5">
+            <dt className="quiet text-sm">{label}</dt>
+            <dd className="mt-1 text-3xl font-semibold tabular-nums">{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <div className="mt-8 grid gap-8 lg:grid-cols-[2fr_1fr]">
+        <section aria-labelledby="recent">
+          <h2 id="recent" className="mb-3 font-medium">
+            Recent releases
+          </h2>
+          {releases.length > 0 ? (
+            <ReleaseList releases={releases.slice(0, 5)} />
+          ) : (
+            <p className="card quiet p-6 text-sm">Nothing here yet. Your first release will show up in this list.</p>
+          )}
+        </section>
+        <section aria-labelledby="activity">
+          <h2 id="activity" className="mb-3 font-medium">
+            Activity
+          </h2>
+          {notifications.length > 0 ? (
+            <ol className="card divide-y divide-stone-200 dark:divide-stone-800">
+              {notifications.map((each) => (
+                <li key={each.id} className="p-4 text-sm">
+                  {each.link ? (
+                    <Link href={each.link} className="font-medium hover:underline">
+                      {each.title}
+                    </Link>
+                  ) : (
+                    <span className="font-medium">{each.title}</span>
+                  )}
+                  <p className="quiet mt-0.5">{each.body}</p>
+                </li>
+              ))}
+            </ol>
+          ) : (
+            <p className="card quiet p-6 text-sm">
+              You will hear here when an analysis is done or a release goes live.
+            </p>
+          )}
+        </section>
+      </div>
+    </>
+  )
+}
+
+const promises = [
+  {
+    title: 'Release',
+    text: 'Titles, dates and lyrics in one form, checked while you type and kept as a draft until you are ready.',
+  },
+  {
+    title: 'Understand',
+    text: 'Lyrics are analysed in the background: language, mood, vocabulary, explicit content, keywords.',
+  },
+  {
+    title: 'Know at once',
+    text: 'What happens to your music reaches every open tab within moments, without a reload.',
+  },
+]
+
+function Welcome() {
+  return (
+    <div className="py-8">
+      <h1 className="max-w-2xl text-4xl font-semibold tracking-tight text-balance sm:text-5xl">
+        Your music, everywhere it should be.
+      </h1>
+      <p className="quiet mt-4 max-w-xl text-lg">
+        MSC &amp; Co distributes independent artists: releases, earnings and messages in one calm place.
+      </p>
+      <Link href="/sign-in" className="button mt-8 px-5 py-2.5">
+        Sign in to your catalogue
+      </Link>
+      <div className="mt-16 grid gap-4 sm:grid-cols-3">
+        {promises.map(({ title, text }) => (
+          <section key={title} className="card p-5">
+            <h2 className="font-medium">{title}</h2>
+            <p className="quiet mt-1.5 text-sm">{text}</p>
+          </section>
+        ))}
+      </div>
+    </div>
+  )
+}

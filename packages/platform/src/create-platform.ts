@@ -1,0 +1,81 @@
+import { deadline, toError, worstStatus, type Health, type Service, type Status } from '@msc/core'
+
+export interface PlatformOptions<Services extends Record<string, Service>> {
+  readonly services: Services
+  /** Milliseconds each service has to answer a health check, to flush, to close. Default 3 000. */
+  readonly timeoutMs?: number
+}
+
+export interface PlatformHealth {
+  /** The worst of all. */
+  readonly status: Status
+  readonly checkedAt: string
+  readonly services: readonly Health[]
+}
+
+export interface Platform<Services extends Record<string, Service>> {
+  readonly services: Services
+  /** Asks every service at once, with a real round trip each. Never rejects: a service that fails is `down`. */
+  health(): Promise<PlatformHealth>
+  /** Hands over what is buffered. Returns the names of services that did not manage in time. */
+  flush(): Promise<string[]>
+  /** Closes in reverse order of composition, each within the time limit. Idempotent. */
+  close(): Promise<string[]>
+}
+
+/** Several services as one: health, flush and close. */
+export function createPlatform<Services extends Record<string, Service>>(
+  options: PlatformOptions<Services>,
+): Platform<Services> {
+  const { services, timeoutMs = 3000 } = options
+  const entries = Object.entries(services)
+  let closing: Promise<string[]> | undefined
+
+  const bounded = async (name: string, operation: string, run: () => Promise<void>): Promise<string | undefined> => {
+    try {
+      await deadline(run, { operation: `${name}.${operation}`, timeoutMs })
+      return undefined
+    } catch {
+      return name
+    }
+  }
+  const failures = (results: readonly (string | undefined)[]): string[] => results.filter((name) => name !== undefined)
+
+  return {
+    services,
+    async health() {
+      const all = await Promise.all(
+        entries.map(async ([name, service]): Promise<Health> => {
+          try {
+            return await deadline(() => service.health({ timeoutMs }), { operation: `${name}.health`, timeoutMs })
+          } catch (error) {
+            return {
+              concern: service.concern,
+              driver: service.driverName,
+              status: 'down',
+              detail: toError(error).message,
+            }
+          }
+        }),
+      )
+      return {
+        status: worstStatus(all.map(({ status }) => status)),
+        checkedAt: new Date().toISOString(),
+        services: all,
+      }
+    },
+    async flush() {
+      return failures(
+        await Promise.all(entries.map(([name, each]) => bounded(name, 'flush', () => each.flush({ timeoutMs })))),
+      )
+    },
+    close() {
+      closing ??= (async () => {
+        const late: (string | undefined)[] = []
+        for (const [name, each] of entries.toReversed()) late.push(await bounded(name, 'close', () => each.close()))
+        return failures(late)
+      })()
+      return closing
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import { validate, type StandardSchema } from '@msc/core'
+import type { Problem } from './problem.ts'
+
+export type BodyResult<T> = { readonly value: T } | { readonly problem: Problem }
+
+/**
+ * The request's JSON body, checked step by step: its type (415), its size while it arrives (413), its syntax (400), its
+ * shape (422, thrown as a ValidationError). Reads no more than `maxBytes`, whatever Content-Length says.
+ */
+export async function readBody<T>(
+  request: Request,
+  schema: StandardSchema<unknown, T>,
+  maxBytes: number,
+): Promise<BodyResult<T>> {
+  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/json') {
+    return { problem: { title: 'Send application/json', status: 415, code: 'CONTENT_TYPE_UNSUPPORTED' } }
+  }
+  const tooLarge = {
+    problem: { title: `The body is larger than ${maxBytes} bytes`, status: 413, code: 'BODY_TOO_LARGE' },
+  }
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return tooLarge
+
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength
+    if (size > maxBytes) return tooLarge
+    chunks.push(chunk)
+  }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(concat(chunks, size)))
+  } catch {
+    return { problem: { title: 'The body is not JSON', status: 400, code: 'BODY_MALFORMED' } }
+  }
+  return { value: await validate(schema, parsed, 'The body') }
+}
+
+function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const all = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    all.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return all
+}

@@ -1,0 +1,175 @@
+import { currentContext, emit, newTrace, parseTraceparent, withContext, type StandardSchema } from '@msc/core'
+import { rateLimitHeaders, type RateLimitResult } from '@msc/cache'
+import { problem, problemFrom } from './problem.ts'
+import { readBody } from './read-body.ts'
+
+export interface RouteUser {
+  readonly id: string
+  readonly role?: string
+}
+
+/** What the wrapper needs of the application. Each failure in a port but `authenticate` is survived. */
+export interface RoutePorts<User extends RouteUser> {
+  /** The user who sent the request, or `undefined` for nobody. */
+  authenticate(request: Request): Promise<User | undefined>
+  rateLimit(id: string, limit: number, windowSeconds: number): Promise<RateLimitResult>
+  /** Told of every error that no one expected. */
+  capture(error: unknown, context: { readonly route: string; readonly method: string; readonly userId?: string }): void
+  /** Told of every request that has been answered. */
+  observe?(request: {
+    readonly route: string
+    readonly method: string
+    readonly status: number
+    readonly durationMs: number
+    readonly userId: string | undefined
+  }): void
+}
+
+export interface RouteContext<User, Body, Params> {
+  readonly request: Request
+  readonly user: User
+  readonly body: Body
+  readonly params: Params
+}
+
+export interface RouteOptions<User, Auth extends 'required' | 'optional' | 'none', Body, Params> {
+  /** The route's pattern, for example `/api/releases/[id]`: names it in telemetry and rate limits. */
+  readonly route: string
+  /** Default `required`: 401 for nobody. */
+  readonly auth?: Auth
+  /** 403 for users of another role. */
+  readonly role?: string
+  /** Without one the body is not read and `body` is `undefined`. */
+  readonly body?: StandardSchema<unknown, Body>
+  /** Bytes. Default 64 KiB. */
+  readonly maxBytes?: number
+  /** Per user, else per address. Default 100 per 60 seconds; `false` for none. */
+  readonly limit?: { readonly calls: number; readonly windowSeconds: number } | false
+  readonly handler: (
+    context: RouteContext<Auth extends 'required' | undefined ? User : User | undefined, Body, Params>,
+  ) => Promise<Response> | Response
+}
+
+export type RouteHandler = (request: Request, context: { readonly params: Promise<unknown> }) => Promise<Response>
+
+export type DefineRoute<User extends RouteUser> = <
+  Auth extends 'required' | 'optional' | 'none' = 'required',
+  Body = undefined,
+  Params = Record<string, never>,
+>(
+  options: RouteOptions<User, Auth, Body, Params>,
+) => RouteHandler
+
+/**
+ * A `route()` that wraps a handler with all that every API endpoint needs: trace, authentication, same-origin check,
+ * rate limit, body limits and validation, problem documents, error capture and request telemetry.
+ */
+export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): DefineRoute<User> {
+  return (options) => (request, context) => {
+    const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
+    return withContext({ trace }, () => answer(ports, options, request, context))
+  }
+}
+
+async function answer<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params>(
+  ports: RoutePorts<User>,
+  options: RouteOptions<User, Auth, Body, Params>,
+  request: Request,
+  context: { readonly params: Promise<unknown> },
+): Promise<Response> {
+  const { route } = options
+  const { method } = request
+  const started = performance.now()
+  const traceId = currentContext()?.trace.traceId
+  let user: User | undefined
+  let response: Response
+  try {
+    user = options.auth === 'none' ? undefined : await ports.authenticate(request)
+    const run = (): Promise<Response> => admit(ports, options, request, context, user)
+    const outer = currentContext()
+    response = user && outer ? await withContext({ ...outer, userId: user.id }, run) : await run()
+  } catch (error) {
+    const body = problemFrom(error, traceId)
+    if (body.status >= 500) {
+      survive(() => ports.capture(error, { route, method, ...(user && { userId: user.id }) }))
+    }
+    response = problem(body)
+  }
+  const durationMs = performance.now() - started
+  emit('http.request', { method, route, status: response.status }, started)
+  survive(() => ports.observe?.({ route, method, status: response.status, durationMs, userId: user?.id }))
+  if (traceId) response.headers.set('x-trace-id', traceId)
+  return response
+}
+
+async function admit<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params>(
+  ports: RoutePorts<User>,
+  options: RouteOptions<User, Auth, Body, Params>,
+  request: Request,
+  context: { readonly params: Promise<unknown> },
+  user: User | undefined,
+): Promise<Response> {
+  const { route, auth = 'required', role, body: schema, maxBytes = 64 * 1024 } = options
+  const limit = options.limit ?? { calls: 100, windowSeconds: 60 }
+
+  if (crossSite(request)) {
+    return problem({ title: 'Requests from other sites are refused', status: 403, code: 'CROSS_SITE' })
+  }
+  let headers: Record<string, string> = {}
+  if (limit) {
+    const who = user ? `user:${user.id}` : `ip:${address(request)}`
+    const result = await ports.rateLimit(`${request.method} ${route} ${who}`, limit.calls, limit.windowSeconds)
+    headers = rateLimitHeaders(result, { name: 'api', windowSeconds: limit.windowSeconds })
+    if (!result.allowed) {
+      return problem(
+        {
+          type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+          title: 'Too many requests',
+          status: 429,
+          code: 'RATE_LIMITED',
+          detail: `Try again in ${result.retryAfter} s.`,
+        },
+        headers,
+      )
+    }
+  }
+  if (auth === 'required' && !user) {
+    return problem({ title: 'Sign in first', status: 401, code: 'UNAUTHENTICATED' }, headers)
+  }
+  if (role !== undefined && user?.role !== role) {
+    return problem({ title: 'Your account may not do this', status: 403, code: 'FORBIDDEN' }, headers)
+  }
+  let body: unknown
+  if (schema) {
+    const read = await readBody(request, schema, maxBytes)
+    if ('problem' in read) return problem(read.problem, headers)
+    body = read.value
+  }
+  const params = await context.params
+  const response = await options.handler({ request, user, body, params } as Parameters<typeof options.handler>[0])
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
+  return response
+}
+
+/** A browser says where a request comes from; anything that writes must come from our own pages. */
+function crossSite(request: Request): boolean {
+  if (request.method === 'GET' || request.method === 'HEAD') return false
+  const site = request.headers.get('sec-fetch-site')
+  if (site) return site !== 'same-origin' && site !== 'none'
+  const origin = request.headers.get('origin')
+  // Without either header it is no browser, and carries no cookie that a page could abuse.
+  return origin !== null && URL.parse(origin)?.host !== request.headers.get('host')
+}
+
+/** The last hop's view of the client; the server in front is trusted to have set it. */
+function address(request: Request): string {
+  return request.headers.get('x-forwarded-for')?.split(',')[0]?.trim() || 'unknown'
+}
+
+function survive(run: () => void): void {
+  try {
+    run()
+  } catch (error) {
+    console.error('[msc/platform] A route port failed.', error)
+  }
+}

@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Programs that the tests run for real, and the Debian package each is in. */
+const programs = [
+  {
+    command: 'redis-server',
+    debian: 'redis-server',
+    skip: 'MSC_SKIP_REDIS',
+    uses: 'the cache tests over a real Redis',
+  },
+  { command: 'chromium', debian: 'chromium', skip: 'MSC_SKIP_BROWSER', uses: 'the browser tests' },
+]
+
+const onPath = (command) =>
+  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)))
+
+/**
+ * Installs missing programs where that is possible (Debian, root), else says how to.
+ * @param {{ required: boolean }} options
+ * @returns {{ ok: boolean, env: Record<string, string> }} `env` tells the tests what to skip.
+ */
+export function services({ required }) {
+  const missing = () => programs.filter(({ command }) => !onPath(command))
+  if (missing().length > 0 && process.getuid?.() === 0 && onPath('apt-get')) {
+    const packages = missing().map(({ debian }) => debian)
+    console.log(`Installing ${packages.join(', ')} …`)
+    const apt = (...args) =>
+      spawnSync('apt-get', args, {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      })
+    apt('update', '-qq')
+    apt('install', '-y', '-qq', '--no-install-recommends', ...packages)
+  }
+  const env = {}
+  for (const { command, debian, skip, uses } of missing()) {
+    console.error(
+      `${command} is missing: ${required ? 'required for' : 'skipping'} ${uses}. On Debian: sudo apt-get install ${debian}`,
+    )
+    env[skip] = '1'
+  }
+  return { ok: !required || missing().length === 0, env }
+}

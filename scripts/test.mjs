@@ -1,0 +1,70 @@
+// `npm test`: everything, from an empty folder if need be. Ends with one line of counts taken from the runners' reports.
+// MSC_REQUIRE_SERVICES=1 makes a missing Redis or browser a failure instead of skipped tests.
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { pnpm, root } from './lib/pnpm.mjs'
+import { playwrightCounts, readReport, sum, vitestCounts } from './lib/reports.mjs'
+import { services } from './lib/services.mjs'
+import { build, install } from './lib/setup.mjs'
+
+const required = process.env.MSC_REQUIRE_SERVICES === '1'
+const reports = join(root, '.cache', 'reports')
+const failed = []
+const started = Date.now()
+
+async function stage(name, run) {
+  const from = Date.now()
+  const status = await run()
+  const seconds = ((Date.now() - from) / 1000).toFixed(1)
+  console.log(`${status === 0 ? '✓' : '✗'} ${name} (${seconds} s)`)
+  if (status !== 0) failed.push(name)
+  return status === 0
+}
+
+function finish(counts) {
+  if (failed.length > 0) console.error(`Failed: ${failed.join(', ')}`)
+  console.log(`Took ${((Date.now() - started) / 1000).toFixed(0)} s`)
+  console.log(`Tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+  process.exit(failed.length > 0 || counts.failed > 0 ? 1 : 0)
+}
+
+rmSync(reports, { recursive: true, force: true })
+mkdirSync(reports, { recursive: true })
+
+const { ok, env } = services({ required })
+if (!ok) failed.push('services')
+const ready = (await stage('install', install)) && (await stage('build', build))
+if (!ready) finish({ passed: 0, failed: 1, skipped: 0 })
+
+await stage('lint', () => pnpm(['run', 'lint:all'], { quiet: true }))
+await stage('types and packages', () =>
+  pnpm(['turbo', 'run', 'typecheck', 'check:package', '--output-logs=errors-only'], { quiet: true }),
+)
+
+const unitReport = join(reports, 'vitest.json')
+await stage('unit, conformance, integration', () =>
+  pnpm(
+    [
+      'vitest',
+      'run',
+      '--config',
+      'vitest.workspace.ts',
+      '--reporter=dot',
+      '--reporter=json',
+      `--outputFile.json=${unitReport}`,
+    ],
+    { env },
+  ),
+)
+const counts = [readReport(unitReport, vitestCounts)]
+
+if (env.MSC_SKIP_BROWSER) {
+  counts.push({ passed: 0, failed: 0, skipped: 1 })
+} else {
+  const browserReport = join(reports, 'playwright.json')
+  await stage('browser', () =>
+    pnpm(['--filter', 'web', 'run', 'test:e2e'], { env: { ...env, PLAYWRIGHT_JSON_OUTPUT_NAME: browserReport } }),
+  )
+  counts.push(readReport(browserReport, playwrightCounts))
+}
+finish(sum(counts))
