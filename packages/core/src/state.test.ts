@@ -1,0 +1,137 @@
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import { z } from 'zod'
+import {
+  ConfigError,
+  DriverError,
+  MscError,
+  acceptEmbedded,
+  createMemoryJournal,
+  defaultInstance,
+  lazyPeer,
+  readEnvGroup,
+  sortableId,
+  toError,
+  validate,
+  worstStatus,
+} from './index.ts'
+
+describe('errors', () => {
+  it('are recognised by their marker, even from another copy of the package', async () => {
+    vi.resetModules()
+    const copy = (await import('./errors.ts')) as typeof import('./errors.ts')
+    expect(copy.MscError).not.toBe(MscError)
+    expect(MscError.isInstance(new copy.DriverError('redis', 'gone', { retryable: true }))).toBe(true)
+    expect(MscError.isInstance(new Error('plain'))).toBe(false)
+  })
+  it('say their name, code and whether to retry', () => {
+    expect(new DriverError('redis', 'gone', { retryable: true })).toMatchObject({
+      name: 'DriverError',
+      message: '[redis] gone',
+      code: 'DRIVER_FAILED',
+      retryable: true,
+    })
+  })
+  it('can be made of anything thrown', () => {
+    expect(toError('text').message).toBe('text')
+    expect(toError({ a: 1 }).cause).toEqual({ a: 1 })
+  })
+})
+
+describe('the environment', () => {
+  it('is whole, absent, or an error that names what is missing and shows no value', () => {
+    const names = ['A_URL', 'A_TOKEN'] as const
+    expect(readEnvGroup({}, 'cache', names)).toBeUndefined()
+    expect(readEnvGroup({ A_URL: ' u ', A_TOKEN: 't' }, 'cache', names)).toEqual({ A_URL: 'u', A_TOKEN: 't' })
+    const half = () => readEnvGroup({ A_TOKEN: 'very-secret', A_URL: ' ' }, 'cache', names)
+    expect(half).toThrow(/A_TOKEN is set but A_URL is not/)
+    expect(half).not.toThrow(/very-secret/)
+  })
+  it('must allow an embedded driver in production', () => {
+    const choice = { scope: 'jobs', driver: 'sqlite', risk: 'loses data', variables: ['INNGEST_EVENT_KEY'] }
+    expect(() => acceptEmbedded({ NODE_ENV: 'production' }, choice)).toThrow(ConfigError)
+    expect(() => acceptEmbedded({ NODE_ENV: 'production', MSC_ALLOW_EMBEDDED: 'cache' }, choice)).toThrow(ConfigError)
+    const info = vi.spyOn(console, 'info').mockImplementation(() => {})
+    acceptEmbedded({ NODE_ENV: 'production', MSC_ALLOW_EMBEDDED: 'cache, jobs' }, choice)
+    acceptEmbedded({ NODE_ENV: 'production', MSC_ALLOW_EMBEDDED: '1' }, choice)
+    expect(info).toHaveBeenCalledTimes(1)
+    info.mockRestore()
+  })
+})
+
+describe('the memory journal', () => {
+  it('keeps the newest, counts what it dropped, and answers newest first', () => {
+    const journal = createMemoryJournal({ capacity: 3 })
+    for (let i = 0; i < 5; i++) journal.append({ kind: i % 2 ? 'event' : 'error', name: `n${i}`, payload: {} })
+    expect(journal.query().map((record) => record.name)).toEqual(['n4', 'n3', 'n2'])
+    expect(journal.query({ kinds: ['event'] }).map((record) => record.name)).toEqual(['n3'])
+    expect(journal.query({ limit: 1 })).toHaveLength(1)
+    expect(journal.dropped).toBe(2)
+  })
+  it('tells subscribers, and survives one that throws', () => {
+    const journal = createMemoryJournal()
+    const heard: string[] = []
+    journal.subscribe(() => {
+      throw new Error('no')
+    })
+    const stop = journal.subscribe((record) => heard.push(record.name))
+    journal.append({ kind: 'event', name: 'a', payload: {} })
+    stop()
+    journal.append({ kind: 'event', name: 'b', payload: {} })
+    expect(heard).toEqual(['a'])
+  })
+})
+
+it('makes ids that sort by time and do not repeat, even when the clock goes back', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1_700_000_000_000, max: 1_700_000_100_000 }), { minLength: 2 }), (times) => {
+      const ids = times.map((time) => sortableId(time))
+      expect([...ids].sort()).toEqual(ids)
+      expect(new Set(ids).size).toBe(ids.length)
+    }),
+  )
+})
+
+describe('validate', () => {
+  const schema = z.object({ tracks: z.array(z.object({ title: z.string().min(1, 'is empty') })) })
+  it('returns the parsed value, or says where it is wrong without showing it', async () => {
+    expect(await validate(schema, { tracks: [{ title: 'a' }] }, 'The payload')).toEqual({ tracks: [{ title: 'a' }] })
+    await expect(validate(schema, { tracks: [{ title: '' }] }, 'The payload')).rejects.toMatchObject({
+      code: 'VALIDATION_FAILED',
+      message: 'The payload is not valid: tracks.0.title: is empty',
+      issues: [{ path: 'tracks.0.title', message: 'is empty' }],
+    })
+  })
+})
+
+it('keeps one default instance for all copies of a module', () => {
+  const first = defaultInstance('@msc/test', () => ({ made: 1 }))
+  const second = defaultInstance<{ made: number }>('@msc/test', () => ({ made: 2 }))
+  expect(first.peek()).toBeUndefined()
+  expect(second.get()).toBe(first.get())
+  first.set(undefined)
+  expect(second.get()).toEqual({ made: 2 })
+  first.set(undefined)
+})
+
+it('says what to install when a peer is missing, and tries again next time', async () => {
+  let attempts = 0
+  const load = lazyPeer('cache', '@upstash/redis', async () => {
+    attempts += 1
+    if (attempts === 1) throw new Error('Cannot find package')
+    return 'module'
+  })
+  await expect(load()).rejects.toMatchObject({
+    code: 'PEER_MISSING',
+    hint: expect.stringContaining('npm install @upstash/redis'),
+  })
+  expect(await load()).toBe('module')
+  expect(await load()).toBe('module')
+  expect(attempts).toBe(2)
+})
+
+it('takes the worst of several statuses', () => {
+  expect(worstStatus(['ready', 'not-configured'])).toBe('ready')
+  expect(worstStatus(['ready', 'degraded', 'ready'])).toBe('degraded')
+  expect(worstStatus(['degraded', 'down'])).toBe('down')
+})

@@ -1,0 +1,49 @@
+import type { Service } from '@msc/core'
+import { expect, it } from 'vitest'
+import { createPlatform } from './create-platform.ts'
+
+function service(concern: string, overrides: Partial<Service> = {}): Service {
+  return {
+    concern,
+    driverName: 'memory',
+    health: async () => ({ concern, driver: 'memory', status: 'ready' }),
+    flush: async () => {},
+    close: async () => {},
+    ...overrides,
+  }
+}
+
+it('asks all services and takes the worst; one that is silent or throws is down and holds up nobody', async () => {
+  const platform = createPlatform({
+    timeoutMs: 30,
+    services: {
+      cache: service('cache'),
+      jobs: service('jobs', { health: () => new Promise(() => {}) }),
+      realtime: service('realtime', { health: () => Promise.reject(new Error('refused')) }),
+    },
+  })
+  const health = await platform.health()
+  expect(health.status).toBe('down')
+  expect(health.services.map(({ concern, status }) => [concern, status])).toEqual([
+    ['cache', 'ready'],
+    ['jobs', 'down'],
+    ['realtime', 'down'],
+  ])
+  expect(health.services[2]?.detail).toBe('refused')
+})
+
+it('closes once, in reverse order, and names those that did not manage', async () => {
+  const closed: string[] = []
+  const platform = createPlatform({
+    timeoutMs: 30,
+    services: {
+      monitoring: service('monitoring', { close: async () => void closed.push('monitoring') }),
+      cache: service('cache', { close: () => new Promise(() => {}) }),
+      jobs: service('jobs', { close: async () => void closed.push('jobs') }),
+    },
+  })
+  const [first, second] = await Promise.all([platform.close(), platform.close()])
+  expect(closed).toEqual(['jobs', 'monitoring'])
+  expect(first).toEqual(['cache'])
+  expect(second).toEqual(['cache'])
+})

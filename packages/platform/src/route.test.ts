@@ -1,0 +1,162 @@
+import { DriverError, currentContext, onTelemetry } from '@msc/core'
+import { describe, expect, it, vi } from 'vitest'
+import { z } from 'zod'
+import { createRoutes, type RoutePorts } from './route.ts'
+
+interface User {
+  readonly id: string
+  readonly role: string
+}
+
+function setUp(ports: Partial<RoutePorts<User>> = {}) {
+  const capture = vi.fn()
+  const observe = vi.fn()
+  const handler = vi.fn(() => Response.json({ ok: true }))
+  const route = createRoutes<User>({
+    authenticate: async (request) =>
+      request.headers.get('cookie') === 'artist' ? { id: 'u1', role: 'artist' } : undefined,
+    rateLimit: async (_id, limit) => ({
+      allowed: true,
+      limit,
+      remaining: limit - 1,
+      resetAt: Date.now() + 60_000,
+      retryAfter: 0,
+    }),
+    capture,
+    observe,
+    ...ports,
+  })
+  const post = route({
+    route: '/api/things',
+    body: z.strictObject({ title: z.string().min(1) }),
+    maxBytes: 200,
+    handler,
+  })
+  return { route, post, handler, capture, observe }
+}
+
+const params = { params: Promise.resolve({}) }
+const json = { 'content-type': 'application/json', cookie: 'artist' }
+const request = (body?: BodyInit, headers: Record<string, string> = json) =>
+  new Request('http://app.example/api/things', {
+    method: 'POST',
+    headers,
+    ...(body !== undefined && { body, duplex: 'half' }),
+  })
+
+describe('a route', () => {
+  it('runs the handler with user, parsed body and the trace of the caller', async () => {
+    const { post, handler, observe } = setUp()
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+    let seen: unknown
+    handler.mockImplementation(() => {
+      seen = currentContext()
+      return Response.json({ ok: true })
+    })
+    const response = await post(
+      request('{"title":"a"}', { ...json, traceparent: `00-${traceId}-00f067aa0ba902b7-01` }),
+      params,
+    )
+    expect(response.status).toBe(200)
+    expect(handler).toHaveBeenCalledWith(
+      expect.objectContaining({ user: { id: 'u1', role: 'artist' }, body: { title: 'a' } }),
+    )
+    expect(seen).toMatchObject({ userId: 'u1', trace: { traceId } })
+    expect(response.headers.get('x-trace-id')).toBe(traceId)
+    expect(response.headers.get('ratelimit')).toMatch(/^"api";r=99;t=\d+$/)
+    expect(observe).toHaveBeenCalledWith(expect.objectContaining({ route: '/api/things', status: 200, userId: 'u1' }))
+  })
+
+  const chunked = () =>
+    new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode(`{"title":"${'x'.repeat(500)}"}`))
+        controller.close()
+      },
+    })
+  it.each<[string, BodyInit | undefined, Record<string, string>, number, string]>([
+    ['nobody', '{"title":"a"}', { 'content-type': 'application/json' }, 401, 'UNAUTHENTICATED'],
+    ['another content type', 'title=a', { ...json, 'content-type': 'text/plain' }, 415, 'CONTENT_TYPE_UNSUPPORTED'],
+    ['no content type', new Uint8Array([123]), { cookie: 'artist' }, 415, 'CONTENT_TYPE_UNSUPPORTED'],
+    ['a body that is too large', `{"title":"${'x'.repeat(500)}"}`, json, 413, 'BODY_TOO_LARGE'],
+    ['a body that is too large and hides its length', chunked(), json, 413, 'BODY_TOO_LARGE'],
+    ['broken JSON', '{"title":', json, 400, 'BODY_MALFORMED'],
+    ['bytes that are not UTF-8', new Uint8Array([0xff, 0xfe]), json, 400, 'BODY_MALFORMED'],
+    ['no body', undefined, json, 400, 'BODY_MALFORMED'],
+    ['an unknown property', '{"title":"a","admin":true}', json, 422, 'VALIDATION_FAILED'],
+    ['a wrong shape', '{"title":""}', json, 422, 'VALIDATION_FAILED'],
+    ['another site', '{"title":"a"}', { ...json, 'sec-fetch-site': 'cross-site' }, 403, 'CROSS_SITE'],
+    ['another origin', '{"title":"a"}', { ...json, origin: 'https://evil.example' }, 403, 'CROSS_SITE'],
+    ['an opaque origin', '{"title":"a"}', { ...json, origin: 'null' }, 403, 'CROSS_SITE'],
+  ])('answers %s with a problem and does not run', async (_label, body, headers, status, code) => {
+    const { post, handler, capture } = setUp()
+    const response = await post(request(body, headers), params)
+    expect(response.status).toBe(status)
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+    expect(await response.json()).toMatchObject({ status, code })
+    expect(handler).not.toHaveBeenCalled()
+    expect(capture).not.toHaveBeenCalled()
+  })
+
+  it('denies with 429 and says when to come back', async () => {
+    const { post, handler } = setUp({
+      rateLimit: async (_id, limit) => ({
+        allowed: false,
+        limit,
+        remaining: 0,
+        resetAt: Date.now() + 30_000,
+        retryAfter: 30,
+      }),
+    })
+    const response = await post(request('{"title":"a"}'), params)
+    expect(response.status).toBe(429)
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThanOrEqual(29)
+    expect(handler).not.toHaveBeenCalled()
+  })
+
+  it('refuses another role', async () => {
+    const { route } = setUp()
+    const admin = route({ route: '/api/admin', role: 'admin', handler: () => new Response('secret') })
+    expect((await admin(new Request('http://app.example/', { headers: json }), params)).status).toBe(403)
+  })
+
+  it('reports an unexpected error once, and shows the client nothing of it but the trace', async () => {
+    const { post, handler, capture } = setUp()
+    const failure = new Error('connection string postgres://u:p@h/db refused')
+    handler.mockImplementation(() => {
+      throw failure
+    })
+    const response = await post(request('{"title":"a"}'), params)
+    const text = await response.text()
+    expect(response.status).toBe(500)
+    expect(text).not.toContain('postgres')
+    expect(JSON.parse(text)).toMatchObject({ code: 'INTERNAL', traceId: response.headers.get('x-trace-id') })
+    expect(capture).toHaveBeenCalledExactlyOnceWith(failure, { route: '/api/things', method: 'POST', userId: 'u1' })
+  })
+
+  it('answers 503 for a backend that is away, and survives ports that fail', async () => {
+    const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const { post, handler } = setUp({
+      capture: () => {
+        throw new Error('monitoring is broken')
+      },
+      observe: () => {
+        throw new Error('analytics is broken')
+      },
+    })
+    handler.mockImplementation(() => {
+      throw new DriverError('upstash', 'gone', { retryable: true })
+    })
+    expect((await post(request('{"title":"a"}'), params)).status).toBe(503)
+    quiet.mockRestore()
+  })
+
+  it('emits one http.request', async () => {
+    const { post } = setUp()
+    const seen: unknown[] = []
+    const stop = onTelemetry((event) => seen.push(event.attributes))
+    await post(request('{'), params)
+    stop()
+    expect(seen).toEqual([{ method: 'POST', route: '/api/things', status: 400 }])
+  })
+})
