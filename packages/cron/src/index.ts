@@ -1,1 +1,13 @@
-export {}
+export { memoryClaims, type ClaimStore } from './claims.ts'
+export { createCron, type Cron, type CronEngineOptions, type CronRun } from './create-cron.ts'
+export {
+  configureCron,
+  createCronFromEnv,
+  cronHandler,
+  getDefaultCron,
+  runCron,
+  setDefaultCron,
+} from './default-cron.ts'
+export { defineCron, type CronContext, type CronDefinition, type CronOptions } from './define-cron.ts'
+export type { CronCapabilities, CronDriver, ScheduledEntry, Tick } from './driver.ts'
+export { vercelManifest, type ManifestOptions, type VercelManifest } from './manifest.ts'

@@ -1,0 +1,50 @@
+import { ConfigError, duration, type Duration } from '@msc/core'
+import { parseSchedule, type Schedule } from './schedule.ts'
+
+export interface CronContext {
+  /** The occurrence that this run is for, milliseconds since the epoch. */
+  readonly scheduledAt: number
+  /** Aborts at the timeout and when the engine closes. */
+  readonly signal: AbortSignal
+}
+
+export interface CronOptions {
+  /** Lower case, digits and `-`: part of the route and of the run's key. */
+  readonly name: string
+  /** Five numeric fields. */
+  readonly schedule: string
+  /** Default `UTC`, which is all that Vercel knows. */
+  readonly timezone?: string
+  /** Default `/api/cron/<name>`. */
+  readonly path?: string
+  /** Default 5 minutes. */
+  readonly timeout?: Duration
+}
+
+export interface CronDefinition {
+  readonly name: string
+  readonly schedule: string
+  readonly timezone: string
+  readonly path: string
+  readonly timeoutMs: number
+  readonly times: Schedule
+  /** What it returns is kept in the history; keep it small. */
+  readonly run: (context: CronContext) => unknown
+}
+
+/**
+ * A job with a schedule.
+ *
+ * @throws ConfigError for a name, path, schedule or time zone that is not valid.
+ * @example defineCron({ name: 'daily-analytics', schedule: '0 0 * * *' }, async ({ scheduledAt }) => { … })
+ */
+export function defineCron(options: CronOptions, run: (context: CronContext) => unknown): CronDefinition {
+  const { name, schedule, timezone = 'UTC', path = `/api/cron/${name}`, timeout = '5m' } = options
+  if (!/^[a-z\d]+(-[a-z\d]+)*$/.test(name)) {
+    throw new ConfigError(`[msc/cron] ${JSON.stringify(name)} is not a name.`, {
+      hint: "Use lower case, digits and '-', for example 'daily-analytics'.",
+    })
+  }
+  if (!path.startsWith('/')) throw new ConfigError(`[msc/cron] The path of ${name} must begin with '/'.`)
+  return { name, schedule, timezone, path, timeoutMs: duration(timeout), times: parseSchedule(schedule, timezone), run }
+}

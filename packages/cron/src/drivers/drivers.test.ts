@@ -1,0 +1,86 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createCron } from '../create-cron.ts'
+import { createCronFromEnv } from '../default-cron.ts'
+import { defineCron } from '../define-cron.ts'
+import { vercelManifest } from '../manifest.ts'
+import { createVercelCronCaller, testCronDriver } from '../testing/index.ts'
+import { local } from './local.ts'
+import { vercel } from './vercel.ts'
+
+const secret = 'cron-secret-0123456789'
+const authorized = (url: string) => new Request(url, { headers: { authorization: `Bearer ${secret}` } })
+
+testCronDriver('local', (clock) => ({ driver: local({ clock, secret }), authorized }))
+testCronDriver('vercel', () => ({ driver: vercel({ secret }), authorized }))
+
+it('a local route without a secret is closed to everybody', async () => {
+  const cron = createCron({ crons: [], driver: local() })
+  expect((await cron.handler(new Request('http://x/', { headers: { authorization: 'Bearer ' } }), 'a')).status).toBe(
+    401,
+  )
+  await cron.close()
+})
+
+describe('vercel over HTTP', () => {
+  const job = defineCron({ name: 'daily-analytics', schedule: '0 0 * * *' }, () => ({ artists: 3 }))
+  const cron = createCron({ crons: [job], driver: vercel({ secret }) })
+  const server = createServer((request, response) => {
+    const name = (request.url ?? '').split('/').pop() ?? ''
+    const headers = new Headers(Object.entries(request.headers).map(([key, value]) => [key, String(value)]))
+    void cron
+      .handler(new Request(`http://x${request.url}`, { method: request.method ?? 'GET', headers }), name)
+      .then(async (answer) => {
+        response.writeHead(answer.status, Object.fromEntries(answer.headers))
+        response.end(await answer.text())
+      })
+  })
+  let baseUrl = ''
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  afterAll(async () => {
+    await cron.close()
+    server.closeAllConnections()
+    server.close()
+  })
+
+  it('runs what the manifest names, once for a doubled delivery, and not with another secret', async () => {
+    const manifest = vercelManifest([job])
+    const call = (with_: string) =>
+      createVercelCronCaller({ manifest, baseUrl, secret: with_ }).trigger('/api/cron/daily-analytics')
+    expect((await call('wrong')).status).toBe(401)
+    expect(await (await call(secret)).json()).toMatchObject({ outcome: 'ok', result: { artists: 3 } })
+    expect(await (await call(secret)).json()).toMatchObject({ outcome: 'skipped', reason: 'duplicate' })
+  })
+})
+
+describe('the manifest', () => {
+  it('is what vercel.json takes', () => {
+    const crons = [defineCron({ name: 'a', schedule: '0 */6 * * *' }, () => {})]
+    expect(vercelManifest(crons)).toEqual({ crons: [{ path: '/api/cron/a', schedule: '0 */6 * * *' }] })
+  })
+  it.each([
+    [{ name: 'a', schedule: '0 */6 * * *' }, 'hobby', /at most once a day/],
+    [{ name: 'a', schedule: '0 0 * * MON' }, 'pro', /numeric/],
+    [{ name: 'a', schedule: '0 0 1 * 1' }, 'pro', /both be set/],
+    [{ name: 'a', schedule: '0 0 * * *', timezone: 'Europe/Stockholm' }, 'pro', /UTC/],
+    [{ name: 'a', schedule: '0 0 * * *', path: `/${'x'.repeat(600)}` }, 'pro', /512/],
+  ] as const)('refuses %j on %s', (options, plan, message) => {
+    expect(() => vercelManifest([defineCron(options, () => {})], { plan })).toThrow(message)
+  })
+})
+
+describe('choosing the driver', () => {
+  const crons = { crons: [] }
+  it('follows the platform, and refuses half a configuration', () => {
+    expect(createCronFromEnv(crons, { VERCEL: '1', CRON_SECRET: secret }).driverName).toBe('vercel')
+    expect(createCronFromEnv(crons, { MSC_QUIET: '1' }).driverName).toBe('local')
+    expect(() => createCronFromEnv(crons, { VERCEL: '1' })).toThrow(/CRON_SECRET/)
+    expect(() => createCronFromEnv(crons, { VERCEL: '1', CRON_SECRET: `${secret}\n` })).toThrow(/white space/)
+    expect(() => createCronFromEnv(crons, { NODE_ENV: 'production' })).toThrow(/production/i)
+    expect(() => createCronFromEnv(crons, { MSC_CRON_DRIVER: 'quartz' })).toThrow(/not a driver/)
+  })
+})

@@ -1,0 +1,54 @@
+import { DriverError, systemClock, type CancelTimer, type Clock } from '@msc/core'
+import type { CronDriver, ScheduledEntry, Tick } from '../driver.ts'
+import { carriesSecret } from '../secret.ts'
+
+export interface LocalOptions {
+  /** Lets the HTTP route trigger runs by hand; without it the route is closed. */
+  readonly secret?: string
+  readonly clock?: Clock
+}
+
+/** A timer's limit is 2^31 − 1 ms, 24.8 days; a longer wait is made of several, each short enough to see a clock change. */
+const MAX_WAIT_MS = 3_600_000
+
+/** The embedded driver: timers in this process. A tick missed while the process was down is not made up for. */
+export function local(options: LocalOptions = {}): CronDriver {
+  const { secret, clock = systemClock } = options
+  const timers = new Map<string, CancelTimer>()
+  let closed = false
+
+  const arm = (entry: ScheduledEntry, after: number, onTick: (tick: Tick) => Promise<void>): void => {
+    const at = entry.next(after)
+    if (at === undefined) return
+    const wait = (): void => {
+      if (closed) return
+      const left = at - clock.now()
+      if (left > 0) {
+        timers.set(entry.name, clock.setTimeout(wait, Math.min(left, MAX_WAIT_MS)))
+        return
+      }
+      // Armed for the next one first: a slow run must not delay or lose it.
+      arm(entry, Math.max(at, clock.now() - 1000), onTick)
+      void onTick({ name: entry.name, at })
+    }
+    wait()
+  }
+
+  return {
+    specificationVersion: 1,
+    name: 'local',
+    capabilities: { selfDriven: true },
+    start(entries, onTick) {
+      for (const entry of entries) arm(entry, clock.now(), onTick)
+    },
+    authorize: (request) => carriesSecret(request, secret),
+    async health() {
+      if (closed) throw new DriverError('local', 'The scheduler is closed.', { code: 'DRIVER_CLOSED' })
+    },
+    async close() {
+      closed = true
+      for (const cancel of timers.values()) cancel()
+      timers.clear()
+    },
+  }
+}
