@@ -1,0 +1,61 @@
+// Serves the app on one port: Next.js for requests, the embedded realtime server for WebSocket upgrades. A custom
+// server because Next's own does not hand upgrades to route handlers; a deployment with Supabase needs none of it.
+import { createServer } from 'node:http'
+import next from 'next'
+import type { Running } from '../lib/boot.ts'
+import { banner } from './banner.ts'
+
+const dev = process.env['NODE_ENV'] !== 'production'
+const hostname = '127.0.0.1'
+const port = Number(process.env['PORT'] ?? 3000)
+
+const server = createServer()
+const app = next({ dev, hostname, port, httpServer: server })
+await app.prepare()
+const handle = app.getRequestHandler()
+const handleUpgrade = app.getUpgradeHandler()
+
+/** Set by instrumentation.ts, which Next runs while it prepares, in this process but in a bundle of its own. */
+const running = (): Running | undefined => (globalThis as { [key: symbol]: Running | undefined })[Symbol.for('msc.web')]
+
+server.on('request', (request, response) => {
+  // The client's address as this server sees it; what a client claims is believed only behind a proxy.
+  if (process.env['MSC_TRUST_PROXY'] !== '1') request.headers['x-forwarded-for'] = request.socket.remoteAddress ?? ''
+  void handle(request, response)
+})
+server.on('upgrade', (request, socket, head) => {
+  if (running()?.handleUpgrade(request, socket, head)) return
+  // Hot reload in development; anything else is closed rather than left hanging.
+  if (dev && request.url?.startsWith('/_next/')) void handleUpgrade(request, socket, head)
+  else socket.destroy()
+})
+
+server.once('error', (error: NodeJS.ErrnoException) => {
+  console.error(error.code === 'EADDRINUSE' ? `Port ${port} is in use. Choose another: PORT=${port + 1} npm start` : error)
+  process.exit(1)
+})
+
+server.listen(port, hostname, () => {
+  void (async () => {
+    const url = `http://${hostname}:${port}`
+    console.log(banner(url, await running()?.health()))
+  })()
+})
+
+let stopping = false
+function stop(): void {
+  // A second Ctrl-C does not wait.
+  if (stopping) process.exit(130)
+  stopping = true
+  const late = setTimeout(() => process.exit(1), 10_000)
+  void (async () => {
+    server.close()
+    await running()?.close()
+    server.closeAllConnections()
+    clearTimeout(late)
+    process.exit(0)
+  })()
+}
+process.on('SIGINT', stop)
+process.on('SIGTERM', stop)
+process.on('SIGHUP', stop)
