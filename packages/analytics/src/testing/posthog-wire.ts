@@ -1,0 +1,62 @@
+import { gunzipSync } from 'node:zlib'
+
+/** An event as PostHog's SDKs put it on the wire. */
+export interface WireEvent {
+  readonly event: string
+  readonly distinctId: string
+  readonly uuid?: string
+  readonly timestamp?: string
+  readonly properties: Record<string, unknown>
+}
+
+export interface WireBatch {
+  readonly apiKey: string | undefined
+  readonly events: readonly WireEvent[]
+}
+
+/** Bytes of a decompressed body that are read at most; a small gzip can be a very large text. */
+const MAX_BYTES = 20 * 1024 * 1024
+
+/**
+ * A body of `/batch/`, `/e/`, `/i/v0/e/` or `/s/`: JSON, gzip without any announcement, or a base64 form field.
+ *
+ * @throws Error when it is none of these.
+ */
+export function decodePostHogBody(body: Uint8Array, query: URLSearchParams = new URLSearchParams()): WireBatch {
+  const gzipped = body[0] === 0x1f && body[1] === 0x8b
+  let text = new TextDecoder().decode(gzipped ? gunzipSync(body, { maxOutputLength: MAX_BYTES }) : body)
+  if (query.get('compression') === 'base64' || text.startsWith('data=')) {
+    const field = new URLSearchParams(text).get('data') ?? text
+    text = Buffer.from(field, 'base64').toString('utf8')
+  }
+  const parsed: unknown = JSON.parse(text)
+  const envelope = isRecord(parsed) ? parsed : {}
+  const list = Array.isArray(parsed) ? parsed : Array.isArray(envelope['batch']) ? envelope['batch'] : [parsed]
+  const events = list
+    .filter(isRecord)
+    .filter((each) => typeof each['event'] === 'string')
+    .map(toEvent)
+  const token =
+    envelope['api_key'] ?? envelope['token'] ?? (list[0] as Record<string, unknown> | undefined)?.['api_key']
+  return { apiKey: typeof token === 'string' ? token : tokenOf(events[0]), events }
+}
+
+function toEvent(each: Record<string, unknown>): WireEvent {
+  const properties = isRecord(each['properties']) ? each['properties'] : {}
+  return {
+    event: String(each['event']),
+    distinctId: String(each['distinct_id'] ?? properties['distinct_id'] ?? ''),
+    properties,
+    ...(typeof each['uuid'] === 'string' && { uuid: each['uuid'] }),
+    ...(typeof each['timestamp'] === 'string' && { timestamp: each['timestamp'] }),
+  }
+}
+
+function tokenOf(event: WireEvent | undefined): string | undefined {
+  const token = event?.properties['token']
+  return typeof token === 'string' ? token : undefined
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
