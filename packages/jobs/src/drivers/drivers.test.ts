@@ -1,0 +1,171 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createJobs, type Jobs } from '../create-jobs.ts'
+import { defineJob } from '../define-job.ts'
+import { memoryStore } from '../stores/memory.ts'
+import { sqliteStore } from '../stores/sqlite.ts'
+import { startInngestServer, testJobStore, testJobsDriver, type InngestServer } from '../testing/index.ts'
+import { embedded } from './embedded.ts'
+import { inngest } from './inngest.ts'
+
+const eventKey = 'event-key-0123456789'
+const signingKey = `signkey-test-${'0123456789abcdef'.repeat(4)}`
+
+function temporaryFile(): { path: string; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'msc-jobs-'))
+  return { path: join(folder, 'jobs.db'), remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+testJobStore('memory', async () => {
+  const store = memoryStore()
+  return { store, close: () => store.close() }
+})
+testJobStore('sqlite', async () => {
+  const { path, remove } = temporaryFile()
+  const store = sqliteStore({ path })
+  return {
+    store,
+    async close() {
+      await store.close()
+      remove()
+    },
+  }
+})
+
+testJobsDriver('embedded on memory', async () => ({
+  driver: embedded({ store: memoryStore() }),
+  close: async () => {},
+}))
+testJobsDriver('embedded on sqlite', async () => {
+  const { path, remove } = temporaryFile()
+  return { driver: embedded({ store: sqliteStore({ path }) }), close: async () => remove() }
+})
+
+/** Serves an engine's handler as an application would, at /api/inngest. */
+async function serve(
+  handler: (request: Request) => Promise<Response>,
+): Promise<{ url: string; close: () => Promise<void> }> {
+  const server = createServer((incoming, outgoing) => {
+    void toRequest(incoming)
+      .then(handler)
+      .then(async (response) => {
+        outgoing.writeHead(response.status, Object.fromEntries(response.headers))
+        outgoing.end(await response.text())
+      })
+      .catch(() => outgoing.writeHead(500).end())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/inngest`,
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+async function toRequest(incoming: IncomingMessage): Promise<Request> {
+  const chunks: Buffer[] = []
+  for await (const chunk of incoming) chunks.push(chunk as Buffer)
+  const method = incoming.method ?? 'GET'
+  return new Request(`http://${incoming.headers.host}${incoming.url}`, {
+    method,
+    headers: Object.entries(incoming.headers).map(([key, value]): [string, string] => [key, String(value)]),
+    ...(method !== 'GET' && { body: Buffer.concat(chunks) }),
+  })
+}
+
+testJobsDriver('inngest, the real SDK over loopback', async () => {
+  const server = await startInngestServer({ eventKey, signingKey, retryMs: 10 })
+  let app: { url: string; close: () => Promise<void> } | undefined
+  return {
+    driver: inngest({ eventKey, signingKey, baseUrl: server.url }),
+    async connect(jobs: Jobs) {
+      app = await serve((request) => jobs.handler(request))
+      await server.sync(app.url)
+    },
+    idle: () => server.idle(),
+    async close() {
+      await server.close()
+      await app?.close()
+    },
+  }
+})
+
+describe('inngest when things go wrong', () => {
+  let server: InngestServer
+  beforeAll(async () => {
+    server = await startInngestServer({ eventKey, signingKey })
+  })
+  afterAll(() => server.close())
+  const job = defineJob({ id: 'job', triggers: [{ event: 'test/go' }] }, () => {})
+
+  it.each(['silent', 'error', 'reset'] as const)(
+    'says so within the deadline while the server is %s',
+    async (behaviour) => {
+      const jobs = createJobs({
+        jobs: [job],
+        driver: inngest({ eventKey, signingKey, baseUrl: server.url }),
+        timeoutMs: 300,
+      })
+      server.behaviour = behaviour
+      await expect(jobs.send('test/go', {})).rejects.toMatchObject({ retryable: true })
+      expect((await jobs.health({ timeoutMs: 200 })).status).toBe('down')
+      server.behaviour = 'ok'
+      await jobs.close()
+    },
+  )
+
+  it('names the key, never shows it, when the event is refused', async () => {
+    const jobs = createJobs({
+      jobs: [job],
+      driver: inngest({ eventKey: 'wrong-key-abcdef', signingKey, baseUrl: server.url }),
+    })
+    const error = await jobs.send('test/go', {}).catch((thrown: unknown) => thrown as Error)
+    expect(error).toMatchObject({ code: 'DRIVER_REFUSED', hint: 'Check INNGEST_EVENT_KEY.' })
+    expect(String((error as Error).stack)).not.toContain('wrong-key')
+    await jobs.close()
+  })
+
+  it('answers 401 to a call that is not signed', async () => {
+    const jobs = createJobs({ jobs: [job], driver: inngest({ eventKey, signingKey, baseUrl: server.url }) })
+    const app = await serve((request) => jobs.handler(request))
+    const url = `${app.url}?fnId=msc-platform-job&stepId=step`
+    const body = JSON.stringify({ event: { name: 'test/go', data: {} }, events: [], steps: {}, ctx: {}, version: 2 })
+    expect((await fetch(url, { method: 'POST', body })).status).toBe(401)
+    const stale = `t=${Math.floor(Date.now() / 1000) - 3600}&s=${'0'.repeat(64)}`
+    expect((await fetch(url, { method: 'POST', body, headers: { 'x-inngest-signature': stale } })).status).toBe(401)
+    await app.close()
+    await jobs.close()
+  })
+})
+
+describe('a worker that is killed', () => {
+  it('leaves a run that another takes over at once, without repeating a finished step', async () => {
+    const { path, remove } = temporaryFile()
+    const script = fileURLToPath(new URL('../testing/crash-worker.ts', import.meta.url))
+    const log = `${path}.log`
+    const start = (mode: string) =>
+      spawn(process.execPath, ['--conditions=@msc/source', '--no-warnings', script, path, log, mode], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+
+    const first = start('hang')
+    await new Promise<void>((resolve) =>
+      first.stdout.on('data', (text: Buffer) => String(text).includes('in step two') && resolve()),
+    )
+    first.kill('SIGKILL')
+    await new Promise((resolve) => first.once('close', resolve))
+
+    const second = start('finish')
+    await new Promise((resolve) => second.once('close', resolve))
+    expect(readFileSync(log, 'utf8').trim().split('\n')).toEqual(['one', 'two', 'two', 'three', 'end completed'])
+    remove()
+  })
+})

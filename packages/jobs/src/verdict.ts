@@ -1,0 +1,34 @@
+import { MscError, backoff as fullJitter } from '@msc/core'
+import { NonRetriableError, RetryAfterError, StepError, type Failure } from './errors.ts'
+
+export type Verdict = { readonly retryInMs: number } | { readonly final: true }
+
+/**
+ * What follows from a failed attempt. `failed` counts attempts including this one.
+ *
+ * A StepError has used its own attempts and a NonRetriableError says so itself: neither is tried again.
+ */
+export function judge(
+  error: unknown,
+  failed: number,
+  job: { readonly attempts: number; readonly backoff: ((attempt: number) => number) | undefined },
+  random: () => number = Math.random,
+): Verdict {
+  if (isNonRetriable(error) || error instanceof StepError || failed >= job.attempts) return { final: true }
+  if (MscError.isInstance(error) && error.code === 'JOB_RETRY_AFTER') {
+    return { retryInMs: Math.max(0, (error as RetryAfterError).retryAfterMs) }
+  }
+  const ms = job.backoff
+    ? job.backoff(failed)
+    : 500 + fullJitter(failed - 1, { baseMs: 1000, maxMs: 3_600_000, random })
+  return { retryInMs: Math.max(0, ms) }
+}
+
+export function isNonRetriable(error: unknown): error is NonRetriableError {
+  return MscError.isInstance(error) && error.code === 'JOB_NON_RETRIABLE'
+}
+
+export function toFailure(error: unknown): Failure {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  return { name: error.name, message: error.message, ...(error.stack && { stack: error.stack }) }
+}
