@@ -1,1 +1,35 @@
-export {}
+export {
+  createRealtime,
+  feedTopic,
+  type Change,
+  type ChangeType,
+  type Channel,
+  type ChannelOptions,
+  type ConnectionStatus,
+  type MessageHandler,
+  type Realtime,
+  type RealtimeOptions,
+} from './create-realtime.ts'
+export {
+  broadcastMessage,
+  configureRealtime,
+  createRealtimeFromEnv,
+  getDefaultRealtime,
+  setDefaultRealtime,
+  subscribeToEarnings,
+  subscribeToMessages,
+  subscribeToNotifications,
+  subscribeToPresence,
+  subscribeToReleases,
+  type BrowserRealtimeConfig,
+  type Unsubscribe,
+} from './default-realtime.ts'
+export type {
+  OutgoingMessage,
+  PresenceState,
+  RealtimeCapabilities,
+  RealtimeDriver,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionHandlers,
+} from './driver.ts'

@@ -1,0 +1,60 @@
+import type { DriverBase } from '@msc/core'
+
+/** Who is present, by key; several entries where one key is connected more than once. */
+export type PresenceState = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>
+
+export interface SubscribeOptions {
+  /** Only those may join whom the server's policies allow. */
+  readonly private: boolean
+  /** The access token of the user; `undefined` for nobody. */
+  readonly token: string | undefined
+  /** Who this client is in presence. Without it presence is off. */
+  readonly presenceKey?: string
+  /** Does the sender hear its own broadcasts? */
+  readonly self: boolean
+}
+
+export interface SubscriptionHandlers {
+  onMessage(event: string, payload: Readonly<Record<string, unknown>>): void
+  /** The whole state, each time it changes. */
+  onPresence(state: PresenceState): void
+  /** The subscription is lost; nothing more will come of it. Called at most once, never after `leave`. */
+  onDown(reason: Error): void
+}
+
+/** A live subscription. */
+export interface Subscription {
+  /** Resolves when the server has taken the message. */
+  send(event: string, payload: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>
+  track(state: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>
+  untrack(signal: AbortSignal): Promise<void>
+  /** A newer token for the same user, before the old one expires. */
+  setToken(token: string): void
+  leave(): Promise<void>
+}
+
+export interface OutgoingMessage {
+  readonly topic: string
+  readonly event: string
+  readonly payload: Readonly<Record<string, unknown>>
+  readonly private: boolean
+}
+
+export interface RealtimeCapabilities {
+  /** Can it publish without a subscription, as servers do? */
+  readonly publish: boolean
+}
+
+/** One transport. It connects when the first topic is joined; reconnecting is the engine's business. */
+export interface RealtimeDriver extends DriverBase {
+  readonly capabilities: RealtimeCapabilities
+  /** Resolves when the server has said that the subscription is live; rejects when it refuses. */
+  subscribe(
+    topic: string,
+    options: SubscribeOptions,
+    handlers: SubscriptionHandlers,
+    signal: AbortSignal,
+  ): Promise<Subscription>
+  /** All of them, in order, or an error. */
+  publish?(messages: readonly OutgoingMessage[], signal: AbortSignal): Promise<void>
+}

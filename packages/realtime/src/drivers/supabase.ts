@@ -1,0 +1,201 @@
+import {
+  ConfigError,
+  DriverError,
+  MscError,
+  lazyPeer,
+  processEnv,
+  readEnv,
+  readEnvGroup,
+  toError,
+  type Env,
+} from '@msc/core'
+import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
+import type { PresenceState, RealtimeDriver } from '../driver.ts'
+
+type Sdk = typeof import('@supabase/supabase-js')
+
+export interface SupabaseOptions {
+  /** `https://<project>.supabase.co`. */
+  readonly url: string
+  readonly anonKey: string
+  /** On a server: publishes past the policies. Never give it to a browser. */
+  readonly serviceRoleKey?: string
+  readonly version?: '1.0.0' | '2.0.0'
+  /** The SDK's module, where you load it yourself. */
+  readonly sdk?: Pick<Sdk, 'createClient'>
+}
+
+const load = lazyPeer('realtime', '@supabase/supabase-js', () => import('@supabase/supabase-js'))
+
+/**
+ * Supabase Realtime through `@supabase/supabase-js` (an optional peer, loaded on first use). The engine rejoins: a
+ * channel that the SDK reports lost is removed, and a new one takes its place.
+ *
+ * @throws ConfigError without url and key.
+ */
+export function supabase(options: SupabaseOptions): RealtimeDriver {
+  const { url, anonKey, serviceRoleKey, version = '2.0.0' } = options
+  if (!url || !anonKey) {
+    throw new ConfigError(`[msc/realtime] [supabase] Missing option \`${url ? 'anonKey' : 'url'}\`.`, {
+      hint: 'Set NEXT_PUBLIC_SUPABASE_URL and NEXT_PUBLIC_SUPABASE_ANON_KEY.',
+    })
+  }
+  let connected: Promise<SupabaseClient> | undefined
+  let token: string | undefined
+  let closed = false
+
+  const connect = (): Promise<SupabaseClient> => {
+    if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    return (connected ??= (async () => {
+      const { createClient } = options.sdk ?? (await load())
+      return createClient(url, serviceRoleKey ?? anonKey, {
+        auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+        // Read at each join and heartbeat, so that no stale token is sent after a sleep.
+        accessToken: async () => token ?? serviceRoleKey ?? anonKey,
+        realtime: { vsn: version, disconnectOnEmptyChannelsAfterMs: 100 } as never,
+      })
+    })())
+  }
+
+  return {
+    specificationVersion: 1,
+    name: 'supabase',
+    capabilities: { publish: true },
+    async subscribe(topic, subscribeOptions, handlers, signal) {
+      const client = await connect()
+      token = subscribeOptions.token ?? token
+      await client.realtime.setAuth()
+      signal.throwIfAborted()
+      const { presenceKey } = subscribeOptions
+      const channel = client.channel(topic, {
+        config: {
+          private: subscribeOptions.private,
+          broadcast: { ack: true, self: subscribeOptions.self },
+          ...(presenceKey !== undefined && { presence: { key: presenceKey, enabled: true } }),
+        },
+      })
+      channel.on('broadcast', { event: '*' }, (message) => {
+        handlers.onMessage(message.event, (message['payload'] ?? {}) as Record<string, unknown>)
+      })
+      if (presenceKey !== undefined) {
+        channel.on('presence', { event: 'sync' }, () => handlers.onPresence(presenceOf(channel)))
+      }
+
+      let over = false
+      const remove = async (): Promise<void> => {
+        over = true
+        await client.removeChannel(channel)
+      }
+      await new Promise<void>((resolve, reject) => {
+        let live = false
+        const onAbort = (): void => fail(signal.reason as Error)
+        const fail = (reason: Error): void => {
+          signal.removeEventListener('abort', onAbort)
+          if (over) return
+          over = true
+          // Not from within its own callback: removing fires it again.
+          queueMicrotask(() => void client.removeChannel(channel).catch(() => undefined))
+          if (live) handlers.onDown(reason)
+          else reject(reason)
+        }
+        signal.addEventListener('abort', onAbort, { once: true })
+        channel.subscribe((status, error) => {
+          if (over) return
+          if (status === 'SUBSCRIBED') {
+            live = true
+            signal.removeEventListener('abort', onAbort)
+            resolve()
+          } else {
+            fail(
+              new DriverError('supabase', error?.message ?? `The channel is ${status.toLowerCase()}.`, {
+                retryable: true,
+                code: live ? 'DRIVER_FAILED' : 'REALTIME_REFUSED',
+              }),
+            )
+          }
+        })
+      })
+
+      const sent = (answer: string): void => {
+        if (answer !== 'ok')
+          throw new DriverError('supabase', `The message was not taken: ${answer}.`, { retryable: true })
+      }
+      return {
+        send: async (event, payload) => sent(await channel.send({ type: 'broadcast', event, payload })),
+        track: async (state) => sent(await channel.track(state)),
+        untrack: async () => sent(await channel.untrack()),
+        setToken(next) {
+          token = next
+          void client.realtime.setAuth().catch(() => undefined)
+        },
+        leave: remove,
+      }
+    },
+    async publish(messages, signal) {
+      const client = await connect()
+      await client.realtime.setAuth()
+      for (const { topic, event, payload, private: isPrivate } of messages) {
+        signal.throwIfAborted()
+        const channel = client.channel(topic, { config: { private: isPrivate } })
+        try {
+          await channel.httpSend(event, payload)
+        } catch (error) {
+          if (MscError.isInstance(error)) throw error
+          const { message } = toError(error)
+          const refused = /unauthorized|forbidden|permission|unprocessable/i.test(message)
+          throw new DriverError(
+            'supabase',
+            refused ? 'The message was refused.' : 'The message could not be delivered.',
+            {
+              retryable: !refused,
+              ...(refused && { hint: 'Check SUPABASE_SERVICE_ROLE_KEY.' }),
+            },
+          )
+        } finally {
+          await client.removeChannel(channel)
+        }
+      }
+    },
+    async health(signal) {
+      if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+      const response = await fetch(`${url.replace(/\/$/, '')}/realtime/v1/health`, {
+        signal,
+        headers: { apikey: anonKey },
+      }).catch((cause: unknown) => {
+        throw new DriverError('supabase', 'The project can not be reached.', { retryable: true, cause })
+      })
+      await response.body?.cancel()
+      // Any answer of the service will do: projects do not open this path to everybody.
+      if (response.status >= 500)
+        throw new DriverError('supabase', `The project answered ${response.status}.`, { retryable: true })
+    },
+    async close() {
+      closed = true
+      const client = await connected
+      await client?.removeAllChannels()
+      await client?.realtime.disconnect()
+    },
+  }
+}
+
+/** The driver that the Supabase variables describe, or `undefined` without them. */
+export function supabaseFromEnv(env: Env = processEnv()): RealtimeDriver | undefined {
+  const found = readEnvGroup(env, 'realtime', ['NEXT_PUBLIC_SUPABASE_URL', 'NEXT_PUBLIC_SUPABASE_ANON_KEY'])
+  const serviceRoleKey = readEnv(env, 'SUPABASE_SERVICE_ROLE_KEY')
+  return (
+    found &&
+    supabase({
+      url: found.NEXT_PUBLIC_SUPABASE_URL,
+      anonKey: found.NEXT_PUBLIC_SUPABASE_ANON_KEY,
+      ...(serviceRoleKey && { serviceRoleKey }),
+    })
+  )
+}
+
+function presenceOf(channel: RealtimeChannel): PresenceState {
+  const entries = Object.entries(channel.presenceState()).map(([key, metas]) => [
+    key,
+    metas.map(({ presence_ref: _ref, ...meta }) => meta as Record<string, unknown>),
+  ])
+  return Object.fromEntries(entries) as PresenceState
+}

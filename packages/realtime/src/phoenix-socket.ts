@@ -1,0 +1,193 @@
+import { DriverError, systemClock, type CancelTimer } from '@msc/core'
+import type { SubscribeOptions, Subscription, SubscriptionHandlers } from './driver.ts'
+import { formatFrame, parseFrame, type Frame } from './frames.ts'
+import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from './presence.ts'
+
+/** The part of the browser's WebSocket that is used; `ws` has it too. */
+export interface Socket {
+  readonly readyState: number
+  send(data: string): void
+  close(code?: number): void
+  addEventListener(
+    type: 'open' | 'close' | 'error' | 'message',
+    listener: (event: { readonly data?: unknown }) => void,
+  ): void
+}
+export type SocketConstructor = new (url: string) => Socket
+
+export interface PhoenixSocket {
+  /** False once it is lost for good. */
+  readonly open: boolean
+  join(
+    topic: string,
+    options: SubscribeOptions,
+    handlers: SubscriptionHandlers,
+    signal: AbortSignal,
+  ): Promise<Subscription>
+  close(): void
+}
+
+interface Joined {
+  readonly joinRef: string
+  readonly handlers: SubscriptionHandlers
+  presence: Presence
+}
+
+interface Reply {
+  readonly status: string
+  readonly response: unknown
+}
+
+/** One connection, which is not mended: when it is lost every topic is told, and the next join makes a new one. */
+export function createSocket(url: URL, Constructor: SocketConstructor, heartbeatMs: number): PhoenixSocket {
+  const socket = new Constructor(url.toString())
+  const joined = new Map<string, Joined>()
+  const replies = new Map<string, (reply: Reply | Error) => void>()
+  let waiting: string[] | undefined = []
+  let ref = 0
+  let open = true
+  let beat: CancelTimer | undefined
+
+  const transmit = (frame: Frame): void => {
+    const text = formatFrame(frame, '2.0.0')
+    if (waiting) waiting.push(text)
+    else socket.send(text)
+  }
+
+  /** Sends and waits for the reply to this very frame. */
+  const request = (
+    topic: string,
+    event: string,
+    payload: unknown,
+    joinRef: string | null,
+    signal: AbortSignal,
+  ): Promise<unknown> => {
+    if (!open) return Promise.reject(lost)
+    const own = String(++ref)
+    return new Promise((resolve, reject) => {
+      const settle = (reply: Reply | Error): void => {
+        replies.delete(own)
+        signal.removeEventListener('abort', onAbort)
+        if (reply instanceof Error) reject(reply)
+        else if (reply.status === 'ok') resolve(reply.response)
+        else reject(refusal(reply.response))
+      }
+      const onAbort = (): void => settle(signal.reason as Error)
+      if (signal.aborted) return onAbort()
+      signal.addEventListener('abort', onAbort, { once: true })
+      replies.set(own, settle)
+      transmit({ joinRef: joinRef ?? (event === 'phx_join' ? own : null), ref: own, topic, event, payload })
+    })
+  }
+
+  const end = (reason: Error): void => {
+    if (!open) return
+    open = false
+    beat?.()
+    for (const settle of replies.values()) settle(reason)
+    const topics = [...joined.values()]
+    joined.clear()
+    for (const { handlers } of topics) handlers.onDown(reason)
+    socket.close()
+  }
+
+  /** A connection that swallows everything looks alive; a heartbeat without an answer tells. */
+  const heartbeat = (): void => {
+    beat = systemClock.setTimeout(() => {
+      const limit = AbortSignal.timeout(heartbeatMs)
+      request('phoenix', 'heartbeat', {}, null, limit).then(heartbeat, () => end(lost))
+    }, heartbeatMs)
+  }
+
+  const receive = (frame: Frame): void => {
+    if (frame.event === 'phx_reply') {
+      replies.get(frame.ref ?? '')?.(frame.payload as Reply)
+      return
+    }
+    const topic = joined.get(frame.topic)
+    if (!topic) return
+    const payload = frame.payload as Record<string, unknown>
+    if (frame.event === 'broadcast') {
+      topic.handlers.onMessage(String(payload['event']), (payload['payload'] ?? {}) as Record<string, unknown>)
+    } else if (frame.event === 'presence_state') {
+      topic.presence = fromState(payload as WireState)
+      topic.handlers.onPresence(toState(topic.presence))
+    } else if (frame.event === 'presence_diff') {
+      topic.presence = applyDiff(topic.presence, payload as unknown as WireDiff)
+      topic.handlers.onPresence(toState(topic.presence))
+    } else if (frame.event === 'phx_close' || frame.event === 'phx_error') {
+      joined.delete(frame.topic)
+      topic.handlers.onDown(new DriverError('embedded', 'The server closed the topic.', { retryable: true }))
+    }
+  }
+
+  socket.addEventListener('open', () => {
+    for (const text of waiting ?? []) socket.send(text)
+    waiting = undefined
+    heartbeat()
+  })
+  socket.addEventListener('message', ({ data }) => {
+    const frame = typeof data === 'string' ? parseFrame(data) : undefined
+    if (frame) receive(frame)
+  })
+  socket.addEventListener('close', () => end(lost))
+  socket.addEventListener('error', () => end(lost))
+
+  return {
+    get open() {
+      return open
+    },
+    async join(topic, options, handlers, signal) {
+      const joinRef = String(ref + 1)
+      const entry: Joined = { joinRef, handlers, presence: new Map() }
+      // Before the reply: presence and messages may come right behind it.
+      joined.set(topic, entry)
+      try {
+        await request(topic, 'phx_join', joinPayload(options), null, signal)
+      } catch (error) {
+        if (joined.get(topic) === entry) joined.delete(topic)
+        throw error
+      }
+      const push = async (event: string, payload: unknown, pushSignal: AbortSignal): Promise<void> => {
+        await request(topic, event, payload, joinRef, pushSignal)
+      }
+      return {
+        send: (event, payload, sendSignal) => push('broadcast', { type: 'broadcast', event, payload }, sendSignal),
+        track: (state, trackSignal) =>
+          push('presence', { type: 'presence', event: 'track', payload: state }, trackSignal),
+        untrack: (untrackSignal) => push('presence', { type: 'presence', event: 'untrack' }, untrackSignal),
+        setToken: (token) =>
+          transmit({ joinRef, ref: String(++ref), topic, event: 'access_token', payload: { access_token: token } }),
+        async leave() {
+          if (joined.get(topic) !== entry) return
+          joined.delete(topic)
+          if (open) transmit({ joinRef, ref: String(++ref), topic, event: 'phx_leave', payload: {} })
+          // The last one out closes the door.
+          if (joined.size === 0 && open) systemClock.setTimeout(() => joined.size === 0 && end(lost), 50)
+        },
+      }
+    },
+    close: () => end(lost),
+  }
+}
+
+const lost: DriverError = new DriverError('embedded', 'The connection was lost.', { retryable: true })
+
+function refusal(response: unknown): DriverError {
+  const reason = (response as { reason?: unknown } | null)?.reason
+  return new DriverError('embedded', typeof reason === 'string' ? reason : 'The server refused.', {
+    code: 'REALTIME_REFUSED',
+  })
+}
+
+export function joinPayload(options: SubscribeOptions): Record<string, unknown> {
+  return {
+    config: {
+      broadcast: { ack: true, self: options.self },
+      presence: { key: options.presenceKey ?? '', enabled: options.presenceKey !== undefined },
+      postgres_changes: [],
+      private: options.private,
+    },
+    ...(options.token !== undefined && { access_token: options.token }),
+  }
+}

@@ -1,0 +1,12 @@
+/** Remembers the last `capacity` ids. */
+export function createSeen(capacity: number): { /** False when it was there already. */ add(id: string): boolean } {
+  const ids = new Set<string>()
+  return {
+    add(id) {
+      if (ids.has(id)) return false
+      ids.add(id)
+      if (ids.size > capacity) ids.delete(ids.values().next().value as string)
+      return true
+    },
+  }
+}

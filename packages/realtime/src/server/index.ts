@@ -1,0 +1,5 @@
+export type { Claims } from './claims.ts'
+export { createRealtimeServer, type RealtimeServer, type RealtimeServerOptions } from './create-server.ts'
+export type { Limits } from './limits.ts'
+export type { TopicAction } from './session.ts'
+export { startRealtimeServer, type StandaloneServer } from './start-server.ts'

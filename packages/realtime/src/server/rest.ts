@@ -1,0 +1,88 @@
+import type { OutgoingMessage } from '../driver.ts'
+import { verifyToken, type Claims } from './claims.ts'
+import type { TopicAction } from './session.ts'
+
+export interface RestContext {
+  readonly path: string
+  readonly jwtSecret: string
+  readonly maxBytes: number
+  authorize(question: {
+    readonly claims: Claims
+    readonly topic: string
+    readonly action: TopicAction
+  }): boolean | Promise<boolean>
+  publish(message: OutgoingMessage): void
+}
+
+/**
+ * Supabase's REST broadcast: `POST {path}/api/broadcast` with `{messages}`, and
+ * `POST {path}/api/broadcast/{topic}/events/{event}` with one payload. 202 when taken.
+ *
+ * @returns `undefined` for an address that is not the server's.
+ */
+export async function handleRest(request: Request, context: RestContext): Promise<Response | undefined> {
+  const url = new URL(request.url)
+  if (url.pathname === `${context.path}/health`) return Response.json({ status: 'ok' })
+  const base = `${context.path}/api/broadcast`
+  if (url.pathname !== base && !url.pathname.startsWith(`${base}/`)) return undefined
+  if (request.method !== 'POST') return fail(405, 'Use POST')
+
+  const token = request.headers.get('authorization')?.replace(/^Bearer /i, '') ?? request.headers.get('apikey') ?? ''
+  if (token === '') return fail(401, 'API key is missing')
+  const verified = await verifyToken(token, context.jwtSecret)
+  if ('error' in verified) return fail(401, verified.error)
+
+  const text = await request.text()
+  if (text.length > context.maxBytes) return fail(413, 'The body is too large')
+  const messages = parse(url, base, text)
+  if (!messages) return fail(422, 'Each message needs a topic, an event and a payload')
+  for (const { topic, private: isPrivate } of messages) {
+    if (!isPrivate || verified.claims.role === 'service_role') continue
+    if (!(await context.authorize({ claims: verified.claims, topic, action: 'write' }))) {
+      return fail(403, `You do not have permissions to write to this Channel topic: ${topic}`)
+    }
+  }
+  for (const message of messages) context.publish(message)
+  return new Response(null, { status: 202 })
+}
+
+function parse(url: URL, base: string, text: string): OutgoingMessage[] | undefined {
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const one = /^\/([^/]+)\/events\/([^/]+)$/.exec(url.pathname.slice(base.length))
+  if (one) {
+    const [, topic = '', event = ''] = one.map((part) => decodeURIComponent(part))
+    if (typeof body !== 'object' || body === null) return undefined
+    return [
+      { topic, event, payload: body as Record<string, unknown>, private: url.searchParams.get('private') === 'true' },
+    ]
+  }
+  const list: unknown = (body as { messages?: unknown } | null)?.messages
+  if (!Array.isArray(list) || url.pathname !== base) return undefined
+  const messages: OutgoingMessage[] = []
+  for (const each of list as Partial<Record<keyof OutgoingMessage, unknown>>[]) {
+    if (
+      typeof each?.topic !== 'string' ||
+      typeof each.event !== 'string' ||
+      typeof each.payload !== 'object' ||
+      each.payload === null
+    ) {
+      return undefined
+    }
+    messages.push({
+      topic: each.topic,
+      event: each.event,
+      payload: each.payload as Record<string, unknown>,
+      private: each.private === true,
+    })
+  }
+  return messages
+}
+
+function fail(status: number, error: string): Response {
+  return Response.json({ error }, { status })
+}

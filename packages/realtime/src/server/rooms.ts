@@ -1,0 +1,49 @@
+import type { PresenceMeta } from '../presence.ts'
+import type { Connection } from './connection.ts'
+
+/** A connection in a topic. */
+export interface Membership {
+  readonly connection: Connection
+  readonly joinRef: string | null
+  readonly topic: string
+  readonly private: boolean
+  /** Hears its own broadcasts. */
+  readonly self: boolean
+  readonly ack: boolean
+  readonly presence: { readonly enabled: boolean; readonly key: string }
+  /** What it tracks, once it does. */
+  tracked?: PresenceMeta
+}
+
+/** Who is where. A private and a public topic of one name are two rooms. */
+export interface Rooms {
+  add(membership: Membership): void
+  remove(membership: Membership): void
+  members(topic: string, isPrivate: boolean): ReadonlySet<Membership>
+  readonly size: number
+}
+
+const NOBODY: ReadonlySet<Membership> = new Set()
+
+export function createRooms(): Rooms {
+  const rooms = new Map<string, Set<Membership>>()
+  const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? 'private' : 'public'} ${topic}`
+  return {
+    add(membership) {
+      const key = keyOf(membership.topic, membership.private)
+      let room = rooms.get(key)
+      if (!room) rooms.set(key, (room = new Set()))
+      room.add(membership)
+    },
+    remove(membership) {
+      const key = keyOf(membership.topic, membership.private)
+      const room = rooms.get(key)
+      room?.delete(membership)
+      if (room?.size === 0) rooms.delete(key)
+    },
+    members: (topic, isPrivate) => rooms.get(keyOf(topic, isPrivate)) ?? NOBODY,
+    get size() {
+      return rooms.size
+    },
+  }
+}

@@ -1,0 +1,236 @@
+import { randomHex, toError } from '@msc/core'
+import type { Frame } from '../frames.ts'
+import type { PresenceMeta, WireState } from '../presence.ts'
+import { broadcast } from './broadcast.ts'
+import { verifyToken, type Claims } from './claims.ts'
+import type { Connection } from './connection.ts'
+import type { Membership, Rooms } from './rooms.ts'
+
+export type TopicAction = 'read' | 'write' | 'presence'
+
+export interface SessionContext {
+  readonly rooms: Rooms
+  readonly jwtSecret: string
+  readonly maxTopics: number
+  authorize(question: {
+    readonly claims: Claims
+    readonly topic: string
+    readonly action: TopicAction
+  }): boolean | Promise<boolean>
+}
+
+const PREFIX = 'realtime:'
+
+/** Answers one frame. Never throws for what a client sends. */
+export async function handleFrame(connection: Connection, frame: Frame, context: SessionContext): Promise<void> {
+  const { topic, event } = frame
+  const payload = isRecord(frame.payload) ? frame.payload : {}
+  if (topic === 'phoenix' && event === 'heartbeat') return reply(connection, frame, 'ok', {})
+  if (!topic.startsWith(PREFIX) || topic.length === PREFIX.length || topic.length > 255) {
+    return reply(connection, frame, 'error', { reason: 'unmatched topic' })
+  }
+  if (event === 'phx_join') return join(connection, frame, payload, context)
+  const membership = connection.memberships.get(topic)
+  if (!membership) {
+    if (frame.ref !== null) reply(connection, frame, 'error', { reason: 'unmatched topic' })
+    return
+  }
+  if (event === 'phx_leave') {
+    leave(membership, context.rooms)
+    return reply(connection, frame, 'ok', {})
+  }
+  if (event === 'broadcast') return onBroadcast(membership, frame, payload, context)
+  if (event === 'presence') return onPresence(membership, frame, payload, context)
+  if (event === 'access_token') return onToken(membership, payload['access_token'], context)
+  reply(connection, frame, 'error', { reason: `Unknown event ${event.slice(0, 50)}` })
+}
+
+async function join(
+  connection: Connection,
+  frame: Frame,
+  payload: Record<string, unknown>,
+  context: SessionContext,
+): Promise<void> {
+  const refuse = (reason: string): void => reply(connection, frame, 'error', { reason })
+  const topic = frame.topic.slice(PREFIX.length)
+  const config = isRecord(payload['config']) ? payload['config'] : {}
+  const options = { broadcast: record(config['broadcast']), presence: record(config['presence']) }
+  const isPrivate = config['private'] === true
+  if (Array.isArray(config['postgres_changes']) && config['postgres_changes'].length > 0) {
+    return refuse(
+      'PostgresChangesUnsupported: subscribe to a feed topic instead; changes are broadcast from the database',
+    )
+  }
+  if (!connection.memberships.has(frame.topic) && connection.memberships.size >= context.maxTopics) {
+    return refuse('ChannelRateLimitReached: Too many channels')
+  }
+  const token = payload['access_token']
+  if (typeof token === 'string' && token !== '' && !token.startsWith('sb_')) {
+    const verified = await verifyToken(token, context.jwtSecret)
+    if ('error' in verified) return refuse(`InvalidJWTToken: ${verified.error}`)
+    connection.claims = verified.claims
+  }
+  if (isPrivate && !(await allowed(connection.claims, topic, 'read', context))) {
+    return refuse(`Unauthorized: You do not have permissions to read from this Channel topic: ${topic}`)
+  }
+  const before = connection.memberships.get(frame.topic)
+  if (before) leave(before, context.rooms)
+
+  const key =
+    typeof options.presence['key'] === 'string' && options.presence['key'] !== ''
+      ? options.presence['key']
+      : randomHex(8)
+  const membership: Membership = {
+    connection,
+    joinRef: frame.joinRef ?? frame.ref,
+    topic,
+    private: isPrivate,
+    self: options.broadcast['self'] === true,
+    ack: options.broadcast['ack'] === true,
+    presence: { enabled: options.presence['enabled'] === true, key: key.slice(0, 255) },
+  }
+  connection.memberships.set(frame.topic, membership)
+  context.rooms.add(membership)
+  reply(connection, frame, 'ok', { postgres_changes: [] })
+  if (membership.presence.enabled) push(membership, 'presence_state', presenceState(membership, context.rooms))
+}
+
+async function onBroadcast(
+  membership: Membership,
+  frame: Frame,
+  payload: Record<string, unknown>,
+  context: SessionContext,
+): Promise<void> {
+  const { connection, topic } = membership
+  const event = payload['event']
+  if (typeof event !== 'string' || event === '' || event.length > 255) {
+    return reply(connection, frame, 'error', { reason: 'A broadcast needs an event' })
+  }
+  if (membership.private && !(await allowed(connection.claims, topic, 'write', context))) {
+    return reply(connection, frame, 'error', {
+      reason: `Unauthorized: You do not have permissions to write to this Channel topic: ${topic}`,
+    })
+  }
+  broadcast(context.rooms, { topic, event, payload: payload['payload'] ?? {}, private: membership.private }, connection)
+  if (membership.ack) reply(connection, frame, 'ok', {})
+}
+
+async function onPresence(
+  membership: Membership,
+  frame: Frame,
+  payload: Record<string, unknown>,
+  context: SessionContext,
+): Promise<void> {
+  const { connection, topic } = membership
+  if (payload['event'] === 'untrack') {
+    stopTracking(membership, context.rooms)
+    return reply(connection, frame, 'ok', {})
+  }
+  if (payload['event'] !== 'track') return reply(connection, frame, 'error', { reason: 'Unknown presence event' })
+  if (membership.private && !(await allowed(connection.claims, topic, 'presence', context))) {
+    return reply(connection, frame, 'error', {
+      reason: `Unauthorized: You do not have permissions to track presence on this Channel topic: ${topic}`,
+    })
+  }
+  const before = membership.tracked
+  const meta: PresenceMeta = { ...record(payload['payload']), phx_ref: randomHex(8) }
+  membership.tracked = meta
+  const { key } = membership.presence
+  const joins = { [key]: { metas: [before ? { ...meta, phx_ref_prev: before.phx_ref } : meta] } }
+  const leaves = before ? { [key]: { metas: [before] } } : {}
+  tellPresence(membership, context.rooms, joins, leaves)
+  reply(connection, frame, 'ok', {})
+}
+
+/** A token that is not valid, or no longer allows the topic, ends the membership, and says why first. */
+async function onToken(membership: Membership, token: unknown, context: SessionContext): Promise<void> {
+  if (typeof token !== 'string' || token === '' || token.startsWith('sb_')) return
+  const verified = await verifyToken(token, context.jwtSecret)
+  if ('error' in verified) return closeMembership(membership, verified.error, context.rooms)
+  membership.connection.claims = verified.claims
+  if (membership.private && !(await allowed(verified.claims, membership.topic, 'read', context))) {
+    closeMembership(
+      membership,
+      `You do not have permissions to read from this Channel topic: ${membership.topic}`,
+      context.rooms,
+    )
+  }
+}
+
+export function closeMembership(membership: Membership, message: string, rooms: Rooms): void {
+  push(membership, 'system', { extension: 'system', status: 'error', message, channel: membership.topic })
+  push(membership, 'phx_close', {})
+  leave(membership, rooms)
+}
+
+export function leave(membership: Membership, rooms: Rooms): void {
+  membership.connection.memberships.delete(`${PREFIX}${membership.topic}`)
+  rooms.remove(membership)
+  stopTracking(membership, rooms)
+}
+
+function stopTracking(membership: Membership, rooms: Rooms): void {
+  const { tracked, presence } = membership
+  if (!tracked) return
+  delete membership.tracked
+  tellPresence(membership, rooms, {}, { [presence.key]: { metas: [tracked] } })
+}
+
+function tellPresence(
+  { topic, private: isPrivate }: Membership,
+  rooms: Rooms,
+  joins: WireState,
+  leaves: WireState,
+): void {
+  for (const member of rooms.members(topic, isPrivate)) {
+    if (member.presence.enabled) push(member, 'presence_diff', { joins, leaves })
+  }
+}
+
+function presenceState({ topic, private: isPrivate }: Membership, rooms: Rooms): WireState {
+  const state: Record<string, { metas: PresenceMeta[] }> = Object.create(null) as Record<
+    string,
+    { metas: PresenceMeta[] }
+  >
+  for (const { tracked, presence } of rooms.members(topic, isPrivate)) {
+    if (tracked) (state[presence.key] ??= { metas: [] }).metas.push(tracked)
+  }
+  return state
+}
+
+async function allowed(claims: Claims, topic: string, action: TopicAction, context: SessionContext): Promise<boolean> {
+  // A token may have expired since it was checked.
+  if (claims.exp * 1000 <= Date.now()) return false
+  try {
+    return await context.authorize({ claims, topic, action })
+  } catch (error) {
+    // A policy that can't be asked is a no.
+    console.error(`[msc/realtime] Authorising ${action} failed: ${toError(error).message}`)
+    return false
+  }
+}
+
+function push({ connection, joinRef, topic }: Membership, event: string, payload: unknown): void {
+  connection.send({ joinRef, ref: null, topic: `${PREFIX}${topic}`, event, payload })
+}
+
+function reply(
+  connection: Connection,
+  { joinRef, ref, topic, event }: Frame,
+  status: 'ok' | 'error',
+  response: unknown,
+): void {
+  connection.send({
+    joinRef: joinRef ?? (event === 'phx_join' ? ref : null),
+    ref,
+    topic,
+    event: 'phx_reply',
+    payload: { status, response },
+  })
+}
+
+const record = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {})
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

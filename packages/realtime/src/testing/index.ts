@@ -1,0 +1,2 @@
+export { testRealtimeDriver, type RealtimeDriverSetup } from './conformance.ts'
+export { signTestToken } from './tokens.ts'
