@@ -1,6 +1,5 @@
 import {
-  backoff,
-  createBreaker,
+  createOutbox,
   createRedactor,
   currentContext,
   deadline,
@@ -9,15 +8,14 @@ import {
   toError,
   validate,
   ValidationError,
-  type CancelTimer,
   type Clock,
   type Health,
+  type OutboxStats,
   type RedactOptions,
   type Service,
   type StandardSchema,
 } from '@msc/core'
 import type { AnalyticsDriver, AnalyticsEvent, FlagResult, FlagValue } from './driver.ts'
-import { createQueue } from './queue.ts'
 
 /** Event name → schema of its properties. */
 export type Catalogue = Readonly<Record<string, StandardSchema<unknown, Record<string, unknown>>>>
@@ -64,84 +62,26 @@ export interface Analytics extends Service {
   /** Is the flag on, or in any variant? */
   isFeatureEnabled(flag: string, distinctId: string, options?: FlagOptions): Promise<boolean>
   /** Events accepted, delivered and dropped since the start. */
-  stats(): { readonly accepted: number; readonly delivered: number; readonly dropped: number; readonly queued: number }
+  stats(): OutboxStats
 }
 
 export function createAnalytics(options: AnalyticsOptions): Analytics {
   const { driver, catalogue, clock = systemClock, batchSize = 100, timeoutMs = 5000 } = options
-  const { flushIntervalMs = 500, maxQueue = 10_000, flagTimeoutMs = 1000, onDrop } = options
+  const { flushIntervalMs = 500, maxQueue = 10_000, flagTimeoutMs = 1000 } = options
   const clean = createRedactor(options.redact)
-  const queue = createQueue<AnalyticsEvent>(maxQueue)
-  const breaker = createBreaker({
-    name: `[msc/analytics] [${driver.name}]`,
+  const outbox = createOutbox<AnalyticsEvent>({
+    concern: 'analytics',
+    driver: driver.name,
+    send: (events, signal) => driver.send(events, signal),
+    flushIntervalMs,
+    batchSize,
+    maxQueue,
+    timeoutMs,
     clock,
-    onChange: (state) => emit('driver.breaker', { concern: 'analytics', driver: driver.name, state }),
+    onDrop: options.onDrop,
   })
-  const counts = { accepted: 0, delivered: 0, dropped: 0 }
-  let timer: CancelTimer | undefined
-  let delivering: Promise<void> | undefined
-  let attempt = 0
-  let closed = false
-
-  const drop = (count: number, reason: string): void => {
-    if (count === 0) return
-    counts.dropped += count
-    emit('driver.drop', { concern: 'analytics', driver: driver.name, reason, count })
-    try {
-      onDrop?.(count, reason)
-    } catch {
-      // A callback that fails must not lose more events.
-    }
-  }
-
-  const arm = (ms: number): void => {
-    if (timer || closed || queue.size === 0) return
-    timer = clock.setTimeout(() => {
-      timer = undefined
-      void deliver()
-    }, ms)
-  }
-
-  /** Sends until the queue is empty or a delivery fails. Never rejects. */
-  const deliver = (): Promise<void> => {
-    delivering ??= drain().finally(() => {
-      delivering = undefined
-      arm(attempt === 0 ? flushIntervalMs : flushIntervalMs + backoff(attempt, { baseMs: 500, maxMs: 30_000 }))
-    })
-    return delivering
-  }
-
-  const drain = async (): Promise<void> => {
-    while (queue.size > 0) {
-      if (!breaker.tryAcquire()) return
-      const batch = queue.take(batchSize)
-      try {
-        await deadline((signal) => driver.send(batch, signal), {
-          operation: `[msc/analytics] [${driver.name}] send`,
-          timeoutMs,
-          clock,
-        })
-        breaker.succeed()
-        counts.delivered += batch.length
-        attempt = 0
-      } catch (error) {
-        const refused = (error as { retryable?: unknown }).retryable === false
-        if (refused) {
-          // The backend answered, and would say the same again.
-          breaker.succeed()
-          drop(batch.length, 'refused')
-          continue
-        }
-        breaker.fail()
-        attempt += 1
-        drop(queue.putBack(batch), 'queue full')
-        return
-      }
-    }
-  }
 
   const accept = (distinctId: string, event: string, properties: Record<string, unknown>): void => {
-    if (closed) return drop(1, 'closed')
     const context = currentContext()
     const entry: AnalyticsEvent = {
       id: crypto.randomUUID(),
@@ -150,12 +90,7 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
       timestamp: clock.now(),
       properties: clean({ ...properties, ...(context && { $trace_id: context.trace.traceId }) }),
     }
-    const queued = queue.push(entry)
-    emit('analytics.track', { event, outcome: queued ? 'ok' : 'dropped' })
-    if (!queued) return drop(1, 'queue full')
-    counts.accepted += 1
-    if (queue.size >= batchSize && breaker.state === 'closed') void deliver()
-    else arm(flushIntervalMs)
+    emit('analytics.track', { event, outcome: outbox.push(entry) ? 'ok' : 'dropped' })
   }
 
   const flags = async (
@@ -165,7 +100,7 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
     const evaluate = driver.evaluateFlags?.bind(driver)
     if (!evaluate) return {}
     try {
-      return await breaker.run(() =>
+      return await outbox.breaker.run(() =>
         deadline((signal) => evaluate({ distinctId, properties }, signal), {
           operation: `[msc/analytics] [${driver.name}] flags`,
           timeoutMs: flagTimeoutMs,
@@ -206,7 +141,7 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
     async isFeatureEnabled(flag, distinctId, flagOptions) {
       return (await self.getFeatureFlag(flag, distinctId, flagOptions)) !== false
     },
-    stats: () => ({ ...counts, queued: queue.size }),
+    stats: outbox.stats,
     async health({ timeoutMs: budget = 2000 } = {}): Promise<Health> {
       const from = clock.monotonic()
       const base = { concern: 'analytics', driver: driver.name, stats: { ...self.stats() } }
@@ -218,26 +153,16 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
         })
         return {
           ...base,
-          status: breaker.state === 'closed' ? 'ready' : 'degraded',
+          status: outbox.breaker.state === 'closed' ? 'ready' : 'degraded',
           latencyMs: clock.monotonic() - from,
         }
       } catch (error) {
         return { ...base, status: 'down', latencyMs: clock.monotonic() - from, detail: toError(error).message }
       }
     },
-    async flush({ timeoutMs: budget = 5000 } = {}) {
-      timer?.()
-      timer = undefined
-      await deadline(() => deliver(), { operation: '[msc/analytics] flush', timeoutMs: budget, clock }).catch(
-        () => undefined,
-      )
-    },
+    flush: ({ timeoutMs: budget = 5000 } = {}) => outbox.flush(budget),
     async close() {
-      if (closed) return
-      await self.flush()
-      closed = true
-      timer?.()
-      drop(queue.take(Infinity).length, 'closed')
+      await outbox.close(5000)
       await driver.close()
     },
   }

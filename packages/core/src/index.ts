@@ -31,6 +31,7 @@ export {
   type JournalRecord,
   type MemoryJournalOptions,
 } from './journal.ts'
+export { createOutbox, type Outbox, type OutboxOptions, type OutboxStats } from './outbox.ts'
 export { lazyPeer } from './load-peer.ts'
 export { REDACTED, createRedactor, redact, type RedactOptions } from './redact.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'

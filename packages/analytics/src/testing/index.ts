@@ -5,4 +5,4 @@ export {
   type PostHogServer,
   type PostHogServerOptions,
 } from './posthog-server.ts'
-export { decodePostHogBody, type WireBatch, type WireEvent } from './posthog-wire.ts'
+export { decodePostHogBody, type WireBatch, type WireEvent } from '../posthog-wire.ts'

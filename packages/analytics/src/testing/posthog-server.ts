@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FlagValue } from '../driver.ts'
-import { decodePostHogBody, type WireEvent } from './posthog-wire.ts'
+import { decodePostHogBody, type WireEvent } from '../posthog-wire.ts'
 
 /** How the server treats the next requests. */
 export type PostHogBehaviour = 'ok' | 'silent' | 'error' | 'unauthorized' | 'garbage' | 'reset'

@@ -9,7 +9,7 @@ export interface BoundedQueue<T> {
   readonly size: number
 }
 
-export function createQueue<T>(capacity: number): BoundedQueue<T> {
+export function createBoundedQueue<T>(capacity: number): BoundedQueue<T> {
   let items: T[] = []
   return {
     push(item) {

@@ -1,0 +1,1 @@
+export { decodePostHogBody, type WireBatch, type WireEvent } from './posthog-wire.ts'

@@ -1,0 +1,55 @@
+export interface EnvelopeItem {
+  readonly type: string
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly payload: Uint8Array
+}
+
+export interface Envelope {
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly items: readonly EnvelopeItem[]
+}
+
+const NEWLINE = 0x0a
+const MAX_ITEMS = 1000
+
+/**
+ * A Sentry envelope: a header line, then items of a header line and a payload, whose length the header gives or the
+ * next newline ends.
+ *
+ * Source: https://develop.sentry.dev/sdk/data-model/envelopes/
+ *
+ * @throws Error when it is none.
+ */
+export function parseEnvelope(body: Uint8Array): Envelope {
+  const decoder = new TextDecoder()
+  let position = 0
+  const lineEnd = (): number => {
+    const end = body.indexOf(NEWLINE, position)
+    return end === -1 ? body.length : end
+  }
+  const readHeaders = (): Record<string, unknown> => {
+    const end = lineEnd()
+    const headers: unknown = JSON.parse(decoder.decode(body.subarray(position, end)))
+    position = end + 1
+    if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) throw new Error('headers expected')
+    return headers as Record<string, unknown>
+  }
+
+  const headers = readHeaders()
+  const items: EnvelopeItem[] = []
+  while (position < body.length) {
+    if (body[position] === NEWLINE) {
+      position += 1
+      continue
+    }
+    if (items.length === MAX_ITEMS) throw new Error('too many items')
+    const itemHeaders = readHeaders()
+    const { type, length } = itemHeaders
+    if (typeof type !== 'string') throw new Error('an item without a type')
+    const end = typeof length === 'number' ? position + length : lineEnd()
+    if (!Number.isInteger(end) || end < position || end > body.length) throw new Error('an item that is cut off')
+    items.push({ type, headers: itemHeaders, payload: body.subarray(position, end) })
+    position = end + 1
+  }
+  return { headers, items }
+}

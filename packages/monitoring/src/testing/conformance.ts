@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createMonitoring } from '../create-monitoring.ts'
+import type { MonitoringDriver, MonitoringEvent } from '../driver.ts'
+
+/** What a backend made of an event. */
+export interface ReceivedEvent {
+  readonly id: string
+  /** Of the error that was caught, or the message. */
+  readonly message: string
+  readonly level?: string | undefined
+  readonly tags: Readonly<Record<string, string>>
+  readonly traceId?: string | undefined
+  readonly userId?: string | undefined
+  readonly breadcrumbs: readonly string[]
+}
+
+export interface MonitoringDriverSetup {
+  readonly driver: MonitoringDriver
+  /** What the backend has received, in order, each id once. */
+  readonly received: () => readonly ReceivedEvent[]
+  readonly breakBackend?: () => void
+  readonly mendBackend?: () => void
+  readonly close: () => Promise<void>
+}
+
+/** What every driver of `@msc/monitoring` promises. */
+export function testMonitoringDriver(name: string, setUp: () => Promise<MonitoringDriverSetup>): void {
+  describe(`monitoring driver: ${name}`, () => {
+    const signal = new AbortController().signal
+    let setup: MonitoringDriverSetup
+    beforeAll(async () => {
+      setup = await setUp()
+    })
+    afterAll(() => setup.close())
+
+    it('declares version 1 of the contract and answers a health check without recording anything', async () => {
+      expect(setup.driver.specificationVersion).toBe(1)
+      const before = setup.received().length
+      await setup.driver.health(signal)
+      expect(setup.received()).toHaveLength(before)
+    })
+
+    it('delivers an error whole: message, tags, user, trace and breadcrumbs', async () => {
+      const event = sample()
+      await setup.driver.send([event], signal)
+      expect(setup.received().at(-1)).toEqual({
+        id: event.id,
+        message: 'it broke',
+        level: 'error',
+        tags: { operation: 'upload' },
+        traceId: event.traceId,
+        userId: 'user-1',
+        breadcrumbs: ['opened the page', 'pressed upload'],
+      })
+    })
+
+    it('delivers a message, and an event with next to nothing in it', async () => {
+      const { user, traceId, spanId, ...bare } = sample({
+        kind: 'message',
+        message: 'hello',
+        errors: [],
+        level: 'info',
+      })
+      await setup.driver.send([{ ...bare, tags: {}, breadcrumbs: [] }], signal)
+      expect(setup.received().at(-1)).toMatchObject({ id: bare.id, message: 'hello', level: 'info', breadcrumbs: [] })
+    })
+
+    it('delivers a batch of 50, and one that is sent again only once', async () => {
+      const events = Array.from({ length: 50 }, () => sample())
+      await setup.driver.send(events.slice(0, 20), signal)
+      await setup.driver.send(events.slice(20), signal)
+      const before = setup.received().length
+      if (setup.breakBackend) await setup.driver.send(events.slice(0, 1), signal)
+      expect(setup.received()).toHaveLength(before)
+      const ids = new Set(setup.received().map(({ id }) => id))
+      expect(events.every(({ id }) => ids.has(id))).toBe(true)
+    })
+
+    it('rejects with a retryable error while the backend is away, and works when it is back', async () => {
+      if (!setup.breakBackend || !setup.mendBackend) return
+      const before = setup.received().length
+      setup.breakBackend()
+      await expect(setup.driver.send([sample()], signal)).rejects.toMatchObject({ retryable: true })
+      await expect(setup.driver.health(signal)).rejects.toMatchObject({ retryable: true })
+      setup.mendBackend()
+      const event = sample()
+      await setup.driver.send([event], signal)
+      expect(setup.received().slice(before)).toMatchObject([{ id: event.id }])
+    })
+
+    it('works behind the engine: captured, redacted, flushed', async () => {
+      const monitoring = createMonitoring({ driver: { ...setup.driver, close: async () => {} } })
+      monitoring.setUser({ id: 'user-9' })
+      monitoring.addBreadcrumb('before it', 'test')
+      const id = monitoring.captureException(new Error('call Bearer abcdefghijklmnop failed'), {
+        tags: { token: 'abc' },
+      })
+      await monitoring.flush()
+      expect(setup.received().at(-1)).toMatchObject({
+        id,
+        message: 'call Bearer [redacted] failed',
+        tags: { token: '[redacted]' },
+        userId: 'user-9',
+        breadcrumbs: ['before it'],
+      })
+      await monitoring.close()
+    })
+
+    it('refuses to send after close', async () => {
+      await setup.driver.close()
+      await expect(setup.driver.send([sample()], signal)).rejects.toMatchObject({ code: 'DRIVER_CLOSED' })
+    })
+  })
+}
+
+function sample(rest: Partial<MonitoringEvent> = {}): MonitoringEvent {
+  const error = new TypeError('it broke')
+  return {
+    id: crypto.randomUUID().replaceAll('-', ''),
+    kind: 'error',
+    timestamp: Date.now(),
+    level: 'error',
+    message: 'it broke',
+    errors: [{ name: 'TypeError', message: 'it broke', stack: error.stack ?? '' }],
+    handled: true,
+    tags: { operation: 'upload' },
+    extra: { size: 3 },
+    user: { id: 'user-1' },
+    traceId: '0af7651916cd43dd8448eb211c80319c',
+    spanId: 'b7ad6b7169203331',
+    fingerprint: '0123456789abcdef',
+    fingerprintChosen: false,
+    breadcrumbs: [
+      { timestamp: 1, category: 'navigation', message: 'opened the page', level: 'info' },
+      { timestamp: 2, category: 'ui.click', message: 'pressed upload', level: 'info', data: { button: 'upload' } },
+    ],
+    ...rest,
+  }
+}

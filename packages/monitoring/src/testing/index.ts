@@ -1,0 +1,8 @@
+export { testMonitoringDriver, type MonitoringDriverSetup, type ReceivedEvent } from './conformance.ts'
+export {
+  startSentryServer,
+  type SentryBehaviour,
+  type SentryEvent,
+  type SentryServer,
+  type SentryServerOptions,
+} from './sentry-server.ts'

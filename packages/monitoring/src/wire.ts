@@ -1,0 +1,1 @@
+export { parseEnvelope, type Envelope, type EnvelopeItem } from './envelope.ts'
