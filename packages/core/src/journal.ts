@@ -47,14 +47,16 @@ export interface MemoryJournalOptions {
   /** Records kept; the oldest goes first. Default 2 000. */
   readonly capacity?: number
   readonly now?: () => number
+  /** Records of an earlier life, oldest first. */
+  readonly initial?: readonly JournalRecord[]
 }
 
 /** A bounded ring: what there is until devtools supplies a journal that outlives the process. */
 export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal {
   const { capacity = 2000, now = Date.now } = options
-  const ring: JournalRecord[] = []
+  const ring: JournalRecord[] = (options.initial ?? []).slice(-capacity)
   const subscribers = new Set<(record: JournalRecord) => void>()
-  let next = 0
+  let next = ring.length % capacity
   let dropped = 0
   return {
     get dropped() {

@@ -16,15 +16,27 @@ export interface Operations {
   'cache.load': { key: string; outcome: 'ok' | 'error' }
   'rate-limit.check': { id: string; outcome: 'allowed' | 'denied' | 'error' }
   'jobs.send': { event: string; outcome: 'ok' | 'error' }
-  'jobs.run': { job: string; runId: string; outcome: 'completed' | 'failed' | 'cancelled' | 'retrying' | 'parked' }
-  'jobs.step': { job: string; runId: string; step: string; attempt: number; outcome: 'ok' | 'error' | 'rolled-back' }
+  'jobs.run': {
+    job: string
+    runId: string
+    outcome: 'completed' | 'failed' | 'cancelled' | 'retrying' | 'parked'
+    error?: string
+  }
+  'jobs.step': {
+    job: string
+    runId: string
+    step: string
+    attempt: number
+    outcome: 'ok' | 'error' | 'rolled-back'
+    error?: string
+  }
   'realtime.publish': { topic: string; event: string; outcome: 'ok' | 'error' }
   'realtime.receive': { topic: string; event: string }
   'realtime.gap': { topic: string }
   'analytics.track': { event: string; outcome: 'ok' | 'dropped' }
   'flags.evaluate': { flag: string; value: string; reason: string }
   'monitoring.capture': { fingerprint: string; outcome: 'ok' | 'dropped' }
-  'cron.run': { job: string; scheduledAt: number; outcome: 'ok' | 'error' | 'skipped' }
+  'cron.run': { job: string; scheduledAt: number; outcome: 'ok' | 'error' | 'skipped'; error?: string }
   'driver.drop': { concern: string; driver: string; reason: string; count: number }
   'driver.breaker': { concern: string; driver: string; state: string }
 }

@@ -1,12 +1,10 @@
-import { createMemoryJournal, setJournal } from '@msc/core'
+import { onTelemetry } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createCron } from './create-cron.ts'
 import { defineCron } from './define-cron.ts'
 import { local } from './drivers/local.ts'
 import { parseSchedule } from './schedule.ts'
-
-afterEach(() => setJournal(undefined))
 
 describe('a schedule', () => {
   const at = (text: string) => Date.parse(text)
@@ -60,8 +58,10 @@ describe('the engine', () => {
   })
 
   it('reports a failure once, redacted, keeps the schedule, and records it', async () => {
-    const journal = createMemoryJournal()
-    setJournal(journal)
+    const told: string[] = []
+    const stop = onTelemetry(({ name, attributes }) =>
+      told.push(`${name} ${(attributes as { outcome?: string }).outcome}`),
+    )
     const clock = createManualClock(Date.UTC(2026, 10, 1))
     const onError = vi.fn()
     const failing = defineCron({ name: 'failing', schedule: '* * * * *' }, () => {
@@ -72,7 +72,8 @@ describe('the engine', () => {
     await clock.advance(120_000)
     expect(onError).toHaveBeenCalledTimes(2)
     expect(cron.history()[0]).toMatchObject({ outcome: 'error', error: expect.not.stringContaining('hunter2') })
-    expect(journal.query({ kinds: ['run'] })).toHaveLength(2)
+    stop()
+    expect(told).toEqual(['cron.run error', 'cron.run error'])
     await cron.close()
   })
 

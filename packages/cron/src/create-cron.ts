@@ -3,7 +3,6 @@ import {
   createRedactor,
   deadline,
   emit,
-  getJournal,
   newTrace,
   systemClock,
   toError,
@@ -80,9 +79,8 @@ export function createCron(options: CronEngineOptions): Cron {
     stats.runs += 1
     if (run.outcome === 'error') stats.failures += 1
     if (run.outcome === 'skipped') stats.skipped += 1
-    emit('cron.run', { job: run.name, scheduledAt: run.scheduledAt, outcome: run.outcome })
-    const traceId = currentContext()?.trace.traceId
-    getJournal().append({ kind: 'run', name: `cron ${run.name}`, ...(traceId && { traceId }), payload: { ...run } })
+    const { name, scheduledAt, outcome, durationMs, error } = run
+    emit('cron.run', { job: name, scheduledAt, outcome, ...(error && { error }) }, systemClock.monotonic() - durationMs)
     return run
   }
 

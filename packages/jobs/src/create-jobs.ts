@@ -5,8 +5,6 @@ import {
   carrier,
   deadline,
   emit,
-  getJournal,
-  currentContext,
   sortableId,
   systemClock,
   toError,
@@ -114,21 +112,6 @@ export function createJobs(options: JobsOptions): Jobs {
     send: sendAll,
     onRunEnd(run, error) {
       stats[run.status === 'completed' ? 'completed' : 'failed'] += 1
-      const context = currentContext()
-      getJournal().append({
-        kind: 'run',
-        name: run.job,
-        ...(context && { traceId: context.trace.traceId }),
-        ...(context?.userId && { userId: context.userId }),
-        payload: {
-          runId: run.id,
-          status: run.status,
-          event: run.event.name,
-          durationMs: (run.endedAt ?? clock.now()) - run.createdAt,
-          steps: (run.steps ?? []).map(({ id, status, attempts }) => ({ id, status, attempts })),
-          ...(run.error && { error: run.error.message }),
-        },
-      })
       if (!error) return
       try {
         if (onError) onError(error, run)

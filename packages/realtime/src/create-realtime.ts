@@ -3,10 +3,8 @@ import {
   UnavailableError,
   backoff,
   carrier,
-  currentContext,
   deadline,
   emit,
-  getJournal,
   sortableId,
   systemClock,
   toError,
@@ -166,13 +164,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       })
       stats.published += messages.length
       emit('realtime.publish', { topic: first.topic, event: first.event, outcome: 'ok' }, from)
-      const context = currentContext()
-      getJournal().append({
-        kind: 'span',
-        name: 'realtime.publish',
-        ...(context && { traceId: context.trace.traceId }),
-        payload: { topic: first.topic, event: first.event, durationMs: clock.monotonic() - from },
-      })
     } catch (error) {
       emit('realtime.publish', { topic: first.topic, event: first.event, outcome: 'error' }, from)
       throw error

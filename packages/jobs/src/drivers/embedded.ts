@@ -2,7 +2,6 @@ import {
   ConfigError,
   DriverError,
   emit,
-  getJournal,
   randomHex,
   systemClock,
   toError,
@@ -127,21 +126,12 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       signal,
       send: (events) => bound().send(events),
       onStep: (step, stepOutcome, durationMs) => {
-        emit('jobs.step', { job: job.id, runId: run.id, step: step.key, attempt: step.attempts, outcome: stepOutcome })
-        getJournal().append({
-          kind: 'step',
-          name: `${job.id} › ${step.key}`,
-          ...trace(),
-          payload: {
-            job: job.id,
-            runId: run.id,
-            step: step.key,
-            attempt: step.attempts,
-            outcome: stepOutcome,
-            durationMs,
-            ...(step.error && { error: step.error.message }),
-          },
-        })
+        const attributes = { job: job.id, runId: run.id, step: step.key, attempt: step.attempts, outcome: stepOutcome }
+        emit(
+          'jobs.step',
+          { ...attributes, ...(step.error && { error: step.error.message }) },
+          systemClock.monotonic() - durationMs,
+        )
       },
       onRunEnd: (info, error) => bound().onRunEnd(info, error),
     })

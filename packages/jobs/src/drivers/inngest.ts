@@ -4,7 +4,6 @@ import {
   MscError,
   duration,
   emit,
-  getJournal,
   lazyPeer,
   processEnv,
   readEnv,
@@ -323,14 +322,6 @@ async function observeStep<T>(
   const from = performance.now()
   const tell = (outcome: 'ok' | 'rolled-back' | 'error'): void => {
     emit('jobs.step', { job: job.id, runId, step, attempt: 1, outcome }, from)
-    const context = currentContext()
-    getJournal().append({
-      kind: 'step',
-      name: `${job.id} › ${step}`,
-      ...(context && { traceId: context.trace.traceId }),
-      ...(context?.userId && { userId: context.userId }),
-      payload: { job: job.id, runId, step, outcome, durationMs: performance.now() - from },
-    })
   }
   try {
     const value = await work()

@@ -1,0 +1,148 @@
+import { createMemoryJournal, type Journal } from '@msc/core'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createConsole } from './create-console.ts'
+import { html, toText } from './html.ts'
+
+const traceId = '0af7651916cd43dd8448eb211c80319c'
+
+function filled(): Journal {
+  const journal = createMemoryJournal()
+  const attributes = (rest: Record<string, unknown>, durationMs = 2) => ({ durationMs, attributes: rest })
+  journal.append({
+    kind: 'span',
+    name: 'http.request',
+    traceId,
+    ts: 1000,
+    payload: attributes({ method: 'POST', route: '/api/releases', status: 201 }, 40),
+  })
+  journal.append({
+    kind: 'span',
+    name: 'cache.delete',
+    traceId,
+    ts: 1010,
+    payload: attributes({ pattern: 'releases', outcome: 'ok' }),
+  })
+  journal.append({
+    kind: 'step',
+    name: 'jobs.step',
+    traceId,
+    ts: 1050,
+    payload: attributes({ job: 'ai', runId: 'r1', step: 'analyse', attempt: 1, outcome: 'ok' }, 20),
+  })
+  journal.append({
+    kind: 'run',
+    name: 'jobs.run',
+    traceId,
+    ts: 1045,
+    payload: attributes({ job: 'ai', runId: 'r1', outcome: 'completed' }, 60),
+  })
+  journal.append({
+    kind: 'event',
+    name: 'release_created',
+    traceId,
+    userId: 'u1',
+    payload: { properties: { title: '<b>x</b>' } },
+  })
+  for (const userId of ['u1', 'u2']) {
+    journal.append({
+      kind: 'error',
+      name: 'Error: <script>alert(1)</script>',
+      fingerprint: 'f1',
+      traceId,
+      userId,
+      payload: {
+        errors: [
+          { name: 'Error', message: 'm', stack: 'Error: m\n  at <script>' },
+          { name: 'RangeError', message: 'inner', stack: 's' },
+        ],
+        breadcrumbs: [{ timestamp: 1, category: 'ui', message: '"quoted" & <i>', level: 'info' }],
+        tags: { route: '/boom' },
+        extra: {},
+      },
+    })
+  }
+  return journal
+}
+
+const open = (authorize: () => boolean | Promise<boolean> = () => true) =>
+  createConsole({
+    journal: filled(),
+    authorize,
+    health: async () => [{ concern: 'cache', driver: 'memory', status: 'ready', latencyMs: 0.1 }],
+  })
+const get = (handler: (request: Request) => Promise<Response>, path: string, init?: RequestInit) =>
+  handler(new Request(`http://127.0.0.1/devtools${path}`, init))
+
+describe('the console', () => {
+  it('groups errors, and shows one with its causes, breadcrumbs, tags and trace', async () => {
+    const { issues } = (await (await get(open(), '/errors?format=json')).json()) as { issues: unknown[] }
+    expect(issues).toMatchObject([{ fingerprint: 'f1', count: 2, users: 2 }])
+    const page = await (await get(open(), '/errors/f1')).text()
+    for (const part of ['Caused by RangeError: inner', '/boom', `/devtools/traces/${traceId}`, '&quot;quoted&quot;']) {
+      expect(page).toContain(part)
+    }
+  })
+
+  it('lists events, runs with their steps, and traces with everything they caused', async () => {
+    expect(await (await get(open(), '/events')).text()).toContain('release_created')
+    expect(await (await get(open(), '/runs/r1?format=json')).json()).toMatchObject({
+      run: { job: 'ai', outcome: 'completed', traceId, steps: [{ name: 'analyse', outcome: 'ok' }] },
+    })
+    const { traces } = (await (await get(open(), '/traces?format=json')).json()) as { traces: { name: string }[] }
+    expect(traces).toMatchObject([{ traceId, name: 'POST /api/releases', failed: true }])
+    const page = await (await get(open(), `/traces/${traceId}`)).text()
+    expect(page).toContain('cache.delete')
+    expect(page).toContain('<rect')
+    expect(await (await get(open(), '/systems')).text()).toContain('memory')
+  })
+
+  it('lets no markup and no script through, and allows none', async () => {
+    for (const path of ['', '/errors', '/errors/f1', '/events', `/traces/${traceId}`]) {
+      const response = await get(open(), path)
+      const page = await response.text()
+      expect(page, path).not.toMatch(/<script|<b>x|<i>/)
+      expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'nonce-/)
+      expect(page).not.toMatch(/\sstyle=/)
+    }
+  })
+
+  it('is not there for whoever is not let in, nor where the check fails', async () => {
+    expect(
+      (
+        await get(
+          open(() => false),
+          '',
+        )
+      ).status,
+    ).toBe(404)
+    const failing = open(() => Promise.reject(new Error('session store away')))
+    expect((await get(failing, '/errors')).status).toBe(404)
+  })
+
+  it('answers what it does not have with 404, and other methods with 405', async () => {
+    for (const path of [
+      '/nothing',
+      '/errors/unknown',
+      '/runs/unknown',
+      '/traces/unknown',
+      '/errors/a/b',
+      '/%E0%A4%A',
+    ]) {
+      expect((await get(open(), path)).status, path).toBe(404)
+    }
+    expect((await get(open(), '/errors', { method: 'POST' })).status).toBe(405)
+  })
+})
+
+describe('html', () => {
+  it('escapes every value', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const out = toText(html`<p title="${text}">${[text]}</p>`)
+        const inner = out.slice('<p title="'.length, -'</p>'.length)
+        expect(inner.replace(/&(amp|lt|gt|quot|#39);/g, '').replace('">', '')).not.toMatch(/[<>"']/)
+      }),
+    )
+  })
+})

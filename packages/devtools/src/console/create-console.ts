@@ -1,0 +1,132 @@
+import { randomHex, type Health, type Journal } from '@msc/core'
+import { html, toText, trusted } from './html.ts'
+import {
+  errorPage,
+  errorsPage,
+  eventsPage,
+  runPage,
+  runsPage,
+  systemsPage,
+  tracePage,
+  tracesPage,
+  type Page,
+} from './pages.ts'
+import { style } from './style.ts'
+
+export interface ConsoleOptions {
+  /** A function where the journal is set after the console is made. */
+  readonly journal: Journal | (() => Journal)
+  /** Who may look. The journal holds what the application did for everybody: let administrators in, nobody else. */
+  readonly authorize: (request: Request) => boolean | Promise<boolean>
+  /** Where the console is mounted. Default `/devtools`. */
+  readonly basePath?: string
+  /** Adds a page with the health of every service. */
+  readonly health?: () => Promise<readonly Health[]>
+}
+
+const SECTIONS = ['errors', 'events', 'runs', 'traces'] as const
+
+/**
+ * Pages over the journal: errors, events, runs and traces, each also as JSON by `?format=json`. Plain HTML without a
+ * script, under a policy that allows none.
+ *
+ * Answers 404 to whoever is not authorised: what is not for you is not there.
+ */
+export function createConsole(options: ConsoleOptions): (request: Request) => Promise<Response> {
+  const { authorize, health } = options
+  const base = (options.basePath ?? '/devtools').replace(/\/+$/, '')
+  const journal = (): Journal => (typeof options.journal === 'function' ? options.journal() : options.journal)
+
+  const find = async (section: string, id: string | undefined): Promise<Page | undefined> => {
+    if (section === 'errors') return id === undefined ? errorsPage(journal(), base) : errorPage(journal(), base, id)
+    if (section === 'events') return id === undefined ? eventsPage(journal(), base) : undefined
+    if (section === 'runs') return id === undefined ? runsPage(journal(), base) : runPage(journal(), base, id)
+    if (section === 'traces') return id === undefined ? tracesPage(journal(), base) : tracePage(journal(), id)
+    return section === 'systems' && health && id === undefined ? systemsPage(await health()) : undefined
+  }
+
+  return async (request) => {
+    const url = new URL(request.url)
+    const json = url.searchParams.get('format') === 'json'
+    if (!(await allowed(authorize, request))) return notFound()
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return new Response('Method not allowed', { status: 405, headers: { allow: 'GET, HEAD' } })
+    }
+    const path = url.pathname.slice(base.length).split('/').filter(Boolean)
+    const [section = 'errors', id, ...rest] = path.map(decode)
+    const page = rest.length > 0 ? undefined : await find(section, id)
+    if (!page) return notFound()
+    const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+    if (json) return Response.json(page.data, { headers })
+    return document(page, section, base, health !== undefined, headers)
+  }
+}
+
+function document(
+  page: Page,
+  section: string,
+  base: string,
+  withSystems: boolean,
+  headers: Record<string, string>,
+): Response {
+  const nonce = randomHex(16)
+  const sections = withSystems ? [...SECTIONS, 'systems'] : SECTIONS
+  const markup = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <title>${page.title} · devtools</title>
+      <style nonce="${nonce}">
+        ${trusted(style)}
+      </style>
+    </head>
+    <body>
+      <header>
+        <div>
+          <strong>devtools</strong>
+          <nav>
+            ${sections.map(
+              (name) =>
+                html`<a href="${base}/${name}" ${name === section ? html`aria-current="page"` : ''}
+                  >${name[0]?.toUpperCase()}${name.slice(1)}</a
+                > `,
+            )}
+          </nav>
+        </div>
+      </header>
+      <main>${page.body}</main>
+    </body>
+  </html>`
+  return new Response(`<!doctype html>${toText(markup)}`, {
+    headers: {
+      ...headers,
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      'referrer-policy': 'no-referrer',
+    },
+  })
+}
+
+async function allowed(authorize: ConsoleOptions['authorize'], request: Request): Promise<boolean> {
+  try {
+    return (await authorize(request)) === true
+  } catch {
+    // Who can't be checked is not let in.
+    return false
+  }
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+function notFound(): Response {
+  return new Response('Not found', {
+    status: 404,
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' },
+  })
+}

@@ -1,0 +1,1 @@
+export { createIngest, type IngestOptions } from './create-ingest.ts'
