@@ -1,6 +1,7 @@
 // Serves the app on one port: Next.js for requests, the embedded realtime server for WebSocket upgrades. A custom
 // server because Next's own does not hand upgrades to route handlers; a deployment with Supabase needs none of it.
 import { createServer } from 'node:http'
+import { formatTraceparent, newTrace, parseTraceparent, withContext } from '@msc/core'
 import next from 'next'
 import type { Running } from '../lib/boot.ts'
 import { banner } from './banner.ts'
@@ -16,15 +17,20 @@ const handle = app.getRequestHandler()
 const handleUpgrade = app.getUpgradeHandler()
 
 /** Set by instrumentation.ts, which Next runs while it prepares, in this process but in a bundle of its own. */
-const running = (): Running | undefined => (globalThis as { [key: symbol]: Running | undefined })[Symbol.for('msc.web')]
+const booted = (globalThis as { [key: symbol]: Promise<Running> | undefined })[Symbol.for('msc.web')]
+const running = await booted
 
 server.on('request', (request, response) => {
   // The client's address as this server sees it; what a client claims is believed only behind a proxy.
   if (process.env['MSC_TRUST_PROXY'] !== '1') request.headers['x-forwarded-for'] = request.socket.remoteAddress ?? ''
-  void handle(request, response)
+  // One trace for all that a request causes, pages included. Next hands the header on to route handlers.
+  const { traceparent } = request.headers
+  const trace = newTrace(parseTraceparent(Array.isArray(traceparent) ? traceparent[0] : traceparent))
+  request.headers['traceparent'] = formatTraceparent(trace)
+  void withContext({ trace }, () => handle(request, response))
 })
 server.on('upgrade', (request, socket, head) => {
-  if (running()?.handleUpgrade(request, socket, head)) return
+  if (running?.handleUpgrade(request, socket, head)) return
   // Hot reload in development; anything else is closed rather than left hanging.
   if (dev && request.url?.startsWith('/_next/')) void handleUpgrade(request, socket, head)
   else socket.destroy()
@@ -38,7 +44,7 @@ server.once('error', (error: NodeJS.ErrnoException) => {
 server.listen(port, hostname, () => {
   void (async () => {
     const url = `http://${hostname}:${port}`
-    console.log(banner(url, await running()?.health()))
+    console.log(banner(url, await running?.health()))
   })()
 })
 
@@ -50,7 +56,7 @@ function stop(): void {
   const late = setTimeout(() => process.exit(1), 10_000)
   void (async () => {
     server.close()
-    await running()?.close()
+    await running?.close()
     server.closeAllConnections()
     clearTimeout(late)
     process.exit(0)

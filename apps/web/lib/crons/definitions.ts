@@ -16,7 +16,7 @@ const dailyAnalytics = defineCron({ name: 'daily-analytics', schedule: '0 0 * * 
   return { artists: artists.length }
 })
 
-/** Sunday 02:00: read notifications older than 90 days, and broadcasts older than 3 days, which nobody can replay. */
+/** Sunday 02:00: notifications that were read, and are older than 90 days. */
 const cleanupOldData = defineCron({ name: 'cleanup-old-data', schedule: '0 2 * * 0' }, async () => {
   const notifications = await asService((tx) =>
     tx.query(`delete from notifications where read_at < now() - interval '90 days' returning id`),

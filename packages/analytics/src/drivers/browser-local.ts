@@ -37,7 +37,8 @@ export function browserLocal(options: BrowserLocalOptions): BrowserAnalyticsDriv
     name: 'local',
     track(event, properties, at) {
       if (queue.length >= LIMIT) return
-      queue.push({ kind: 'event', name: event, ts: at, userId: distinctId, payload: { properties } })
+      const traceId = properties['$trace_id']
+      queue.push({ kind: 'event', name: event, ts: at, userId: distinctId, traceId, payload: { properties } })
       timer ??= setTimeout(send, DELAY_MS)
     },
     identify(id, properties) {

@@ -1,0 +1,12 @@
+import { getJournal } from '@msc/core'
+import { createConsole } from '@msc/devtools'
+import { platform } from '@/lib/platform'
+import { sessionToken, verifySession } from '@/lib/session'
+
+/** For admins; to everybody else there is nothing here. */
+export const GET = createConsole({
+  journal: getJournal,
+  basePath: '/devtools',
+  authorize: async (request) => (await verifySession(sessionToken(request)))?.role === 'admin',
+  health: async () => (await platform().health()).services,
+})

@@ -1,0 +1,24 @@
+'use client'
+
+import { identifyUser, initPostHog, trackPageView } from '@msc/analytics/browser'
+import { initMonitoring, setUser } from '@msc/monitoring/browser'
+import { usePathname } from 'next/navigation'
+import { useEffect } from 'react'
+import type { PublicConfig } from '@/lib/public-config'
+
+/** Starts error reporting and analytics in the browser; renders nothing. */
+export function Browser({ config, userId }: { config: PublicConfig; userId: string | undefined }) {
+  const path = usePathname()
+  const { sentryDsn: dsn, posthog, ingestUrl, release } = config
+  useEffect(() => {
+    initMonitoring({ ingestUrl, release, ...(dsn && { dsn }) })
+    initPostHog({ ingestUrl, ...posthog })
+    // Both do nothing when called again; the configuration does not change while the page lives.
+  }, [dsn, posthog, ingestUrl, release])
+  useEffect(() => {
+    setUser(userId === undefined ? null : { id: userId })
+    if (userId !== undefined) identifyUser(userId)
+  }, [userId])
+  useEffect(() => trackPageView(path), [path])
+  return null
+}

@@ -1,0 +1,129 @@
+'use client'
+
+import { trackEvent } from '@msc/analytics/browser'
+import { currentContext } from '@msc/core'
+import { configureRealtime, subscribeToNotifications, subscribeToReleases } from '@msc/realtime'
+import { useRouter } from 'next/navigation'
+import { useEffect, useState } from 'react'
+import { api } from '@/lib/api-client'
+import type { PublicConfig } from '@/lib/public-config'
+
+interface Toast {
+  readonly id: string
+  readonly title: string
+  readonly body: string
+  readonly link: string | null
+}
+
+/** Keeps the page up to date with what happens elsewhere, and says so. */
+export function Live({
+  config,
+  userId,
+  initialUnread,
+}: {
+  config: PublicConfig
+  userId: string
+  initialUnread: number
+}) {
+  const router = useRouter()
+  const [live, setLive] = useState(false)
+  const [toast, setToast] = useState<Toast>()
+  const { supabase } = config
+
+  useEffect(() => {
+    const realtime = configureRealtime({ ...(supabase && { supabase }), getToken })
+    const stopStatus = realtime.onStatus((status) => setLive(status === 'connected'))
+    // Whatever was missed is on the server: render again from there.
+    const reload = (): void => router.refresh()
+    const stops = [
+      subscribeToNotifications<Toast>(
+        userId,
+        (row) => {
+          setToast(row)
+          trackEvent('notification_shown', {
+            notification_id: row.id,
+            $trace_id: currentContext()?.trace.traceId,
+          })
+          reload()
+        },
+        reload,
+      ),
+      subscribeToReleases(userId, reload, reload),
+    ]
+    return () => {
+      stopStatus()
+      for (const stop of stops) stop()
+    }
+  }, [supabase, userId, router])
+
+  useEffect(() => {
+    if (!toast) return
+    const timer = setTimeout(() => setToast(undefined), 8000)
+    return () => clearTimeout(timer)
+  }, [toast])
+
+  const open = async (): Promise<void> => {
+    router.push('/')
+    if (initialUnread > 0) await api('/api/notifications/read')
+    router.refresh()
+  }
+
+  return (
+    <>
+      <button
+        type="button"
+        onClick={() => void open()}
+        className="relative rounded-md p-2 hover:bg-stone-100 dark:hover:bg-stone-800"
+        aria-label={initialUnread === 0 ? 'Notifications' : `Notifications, ${initialUnread} unread`}
+        data-live={live}
+      >
+        <Bell />
+        {initialUnread > 0 && (
+          <span
+            data-testid="unread"
+            className="absolute -top-0.5 -right-0.5 min-w-5 rounded-full bg-accent-700 px-1 text-center text-xs leading-5 font-medium text-white tabular-nums"
+          >
+            {initialUnread > 99 ? '99+' : initialUnread}
+          </span>
+        )}
+      </button>
+      <div aria-live="polite" className="fixed right-4 bottom-4 z-10 max-w-sm">
+        {toast && (
+          <div className="card p-4 text-sm shadow-lg" data-testid="toast">
+            {toast.link ? (
+              <a href={toast.link} className="font-medium hover:underline">
+                {toast.title}
+              </a>
+            ) : (
+              <span className="font-medium">{toast.title}</span>
+            )}
+            <p className="quiet mt-0.5">{toast.body}</p>
+          </div>
+        )}
+      </div>
+    </>
+  )
+}
+
+/** `undefined` when signed out meanwhile; the client then asks again later. */
+async function getToken(): Promise<string | undefined> {
+  const result = await api<{ token: string }>('/api/realtime/token')
+  return result.ok ? result.data.token : undefined
+}
+
+function Bell() {
+  return (
+    <svg
+      viewBox="0 0 24 24"
+      className="size-5"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="2"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
+      <path d="M6 9a6 6 0 0 1 12 0c0 5 2 6 2 7H4c0-1 2-2 2-7M10 20a2 2 0 0 0 4 0" />
+    </svg>
+  )
+}
