@@ -28,6 +28,8 @@ const server = spawn(pinnedNode(), ['server/main.ts'], {
     PORT: String(port),
     // One machine on purpose: that is what this command is for.
     MSC_ALLOW_EMBEDDED: process.env.MSC_ALLOW_EMBEDDED ?? '1',
+    // The banner says which drivers run.
+    MSC_QUIET: process.env.MSC_QUIET ?? '1',
   },
 })
 // A terminal's Ctrl-C reaches the server by itself; forwarding covers a signal sent to this process alone.

@@ -9,12 +9,13 @@ import type { PublicConfig } from '@/lib/public-config'
 /** Starts error reporting and analytics in the browser; renders nothing. */
 export function Browser({ config, userId }: { config: PublicConfig; userId: string | undefined }) {
   const path = usePathname()
-  const { sentryDsn: dsn, posthog, ingestUrl, release } = config
+  const { sentryDsn: dsn, ingestUrl, release } = config
+  const { key, host } = config.posthog ?? {}
   useEffect(() => {
     initMonitoring({ ingestUrl, release, ...(dsn && { dsn }) })
-    initPostHog({ ingestUrl, ...posthog })
+    initPostHog({ ingestUrl, ...(key && { key }), ...(host && { host }) })
     // Both do nothing when called again; the configuration does not change while the page lives.
-  }, [dsn, posthog, ingestUrl, release])
+  }, [dsn, key, host, ingestUrl, release])
   useEffect(() => {
     setUser(userId === undefined ? null : { id: userId })
     if (userId !== undefined) identifyUser(userId)

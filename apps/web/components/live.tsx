@@ -28,33 +28,38 @@ export function Live({
   const router = useRouter()
   const [live, setLive] = useState(false)
   const [toast, setToast] = useState<Toast>()
-  const { supabase } = config
+  // By value: each render from the server brings a new object, and must not cost the subscriptions.
+  const { url, anonKey } = config.supabase ?? {}
 
   useEffect(() => {
-    const realtime = configureRealtime({ ...(supabase && { supabase }), getToken })
+    const realtime = configureRealtime({ ...(url && anonKey && { supabase: { url, anonKey } }), getToken })
     const stopStatus = realtime.onStatus((status) => setLive(status === 'connected'))
-    // Whatever was missed is on the server: render again from there.
-    const reload = (): void => router.refresh()
+    // The truth is on the server: render again from there, once for a burst of changes.
+    let pending: ReturnType<typeof setTimeout> | undefined
+    const reload = (): void => {
+      pending ??= setTimeout(() => {
+        pending = undefined
+        router.refresh()
+      }, 50)
+    }
     const stops = [
-      subscribeToNotifications<Toast>(
-        userId,
-        (row) => {
-          setToast(row)
-          trackEvent('notification_shown', {
-            notification_id: row.id,
-            $trace_id: currentContext()?.trace.traceId,
-          })
-          reload()
-        },
-        reload,
-      ),
+      subscribeToNotifications<Toast>(userId, (row) => {
+        setToast(row)
+        trackEvent('notification_shown', {
+          notification_id: row.id,
+          $trace_id: currentContext()?.trace.traceId,
+        })
+      }),
+      // Also when they are read in another tab.
+      realtime.feed('notifications', userId, reload, reload),
       subscribeToReleases(userId, reload, reload),
     ]
     return () => {
+      clearTimeout(pending)
       stopStatus()
       for (const stop of stops) stop()
     }
-  }, [supabase, userId, router])
+  }, [url, anonKey, userId, router])
 
   useEffect(() => {
     if (!toast) return

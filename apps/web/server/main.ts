@@ -3,22 +3,21 @@
 import { createServer } from 'node:http'
 import { formatTraceparent, newTrace, parseTraceparent, withContext } from '@msc/core'
 import next from 'next'
-import type { Running } from '../lib/boot.ts'
+import { boot } from '../lib/boot.ts'
 import { banner } from './banner.ts'
 
 const dev = process.env['NODE_ENV'] !== 'production'
 const hostname = '127.0.0.1'
 const port = Number(process.env['PORT'] ?? 3000)
 
+// Before Next.js, so that nothing is served half composed. What it sets is on globalThis, where the bundles find it.
+const running = await boot()
+
 const server = createServer()
 const app = next({ dev, hostname, port, httpServer: server })
 await app.prepare()
 const handle = app.getRequestHandler()
 const handleUpgrade = app.getUpgradeHandler()
-
-/** Set by instrumentation.ts, which Next runs while it prepares, in this process but in a bundle of its own. */
-const booted = (globalThis as { [key: symbol]: Promise<Running> | undefined })[Symbol.for('msc.web')]
-const running = await booted
 
 server.on('request', (request, response) => {
   // The client's address as this server sees it; what a client claims is believed only behind a proxy.
@@ -30,21 +29,23 @@ server.on('request', (request, response) => {
   void withContext({ trace }, () => handle(request, response))
 })
 server.on('upgrade', (request, socket, head) => {
-  if (running?.handleUpgrade(request, socket, head)) return
+  if (running.handleUpgrade(request, socket, head)) return
   // Hot reload in development; anything else is closed rather than left hanging.
   if (dev && request.url?.startsWith('/_next/')) void handleUpgrade(request, socket, head)
   else socket.destroy()
 })
 
 server.once('error', (error: NodeJS.ErrnoException) => {
-  console.error(error.code === 'EADDRINUSE' ? `Port ${port} is in use. Choose another: PORT=${port + 1} npm start` : error)
+  console.error(
+    error.code === 'EADDRINUSE' ? `Port ${port} is in use. Choose another: PORT=${port + 1} npm start` : error,
+  )
   process.exit(1)
 })
 
 server.listen(port, hostname, () => {
   void (async () => {
     const url = `http://${hostname}:${port}`
-    console.log(banner(url, await running?.health()))
+    console.log(banner(url, await running.health()))
   })()
 })
 
@@ -56,7 +57,7 @@ function stop(): void {
   const late = setTimeout(() => process.exit(1), 10_000)
   void (async () => {
     server.close()
-    await running?.close()
+    await running.close()
     server.closeAllConnections()
     clearTimeout(late)
     process.exit(0)

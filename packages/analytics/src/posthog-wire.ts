@@ -18,18 +18,27 @@ export interface WireBatch {
 const MAX_BYTES = 20 * 1024 * 1024
 
 /**
- * A body of `/batch/`, `/e/`, `/i/v0/e/` or `/s/`: JSON, gzip without any announcement, or a base64 form field.
+ * What any body of PostHog's SDKs says: JSON, gzip without any announcement, or base64, also in a form field.
  *
  * @throws Error when it is none of these.
  */
-export function decodePostHogBody(body: Uint8Array, query: URLSearchParams = new URLSearchParams()): WireBatch {
+export function decodePostHogJson(body: Uint8Array, query: URLSearchParams = new URLSearchParams()): unknown {
   const gzipped = body[0] === 0x1f && body[1] === 0x8b
   let text = new TextDecoder().decode(gzipped ? gunzipSync(body, { maxOutputLength: MAX_BYTES }) : body)
   if (query.get('compression') === 'base64' || text.startsWith('data=')) {
     const field = new URLSearchParams(text).get('data') ?? text
     text = Buffer.from(field, 'base64').toString('utf8')
   }
-  const parsed: unknown = JSON.parse(text)
+  return JSON.parse(text)
+}
+
+/**
+ * The events in a body of `/batch/`, `/e/`, `/i/v0/e/` or `/s/`.
+ *
+ * @throws Error when it can't be read.
+ */
+export function decodePostHogBody(body: Uint8Array, query?: URLSearchParams): WireBatch {
+  const parsed = decodePostHogJson(body, query)
   const envelope = isRecord(parsed) ? parsed : {}
   const list = Array.isArray(parsed) ? parsed : Array.isArray(envelope['batch']) ? envelope['batch'] : [parsed]
   const events = list

@@ -15,7 +15,7 @@ export function escapeGlob(text: string): string {
 export function globToRegExp(pattern: string): RegExp {
   let source = ''
   for (const { char, wild } of tokens(pattern)) {
-    if (!wild) source += char.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+    if (!wild) source += char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
     else if (char === '?') source += '[^]'
     // Two stars in a row mean one; collapsing them keeps the expression from backtracking for ever.
     else if (!source.endsWith('[^]*')) source += '[^]*'

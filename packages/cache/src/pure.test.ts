@@ -7,6 +7,14 @@ import { queryKey, storeKey } from './keys.ts'
 import { rateLimitHeaders } from './rate-limit.ts'
 
 describe('glob', () => {
+  it('takes every character but the wildcards and the backslash for itself', () => {
+    const all = Array.from({ length: 0x2ff }, (_, code) => String.fromCodePoint(code + 1))
+    for (const char of all.filter((each) => !'*?\\'.includes(each))) {
+      expect(globToRegExp(`${char}*`).test(`${char}rest`), char).toBe(true)
+      expect(globToRegExp(`${char}*`).test(`\u{1F3B5}rest`), char).toBe(false)
+    }
+  })
+
   it('escapes any text into a pattern that matches it alone', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (text, other) => {

@@ -69,7 +69,7 @@ export function acceptEmbedded(env: Env, choice: EmbeddedChoice): void {
     )
   }
   notice(
-    `[msc/${choice.scope}] Using the embedded ${choice.driver} driver. Set ${choice.variables.join(', ')} to change that.`,
+    `[msc/${choice.scope}] Using the embedded driver (${choice.driver}). Set ${choice.variables.join(', ')} to change that.`,
     env,
   )
 }

@@ -129,4 +129,14 @@ describe('redact', () => {
       expect(redact(text.repeat(20_000)).length).toBeLessThan(12_000)
     }
   })
+
+  it('leaves ids alone that hold as many digits as a card', () => {
+    for (const id of [
+      '11111111-1111-4111-8111-111111111111',
+      '4242424242424242a',
+      '42424242-4242-4242-8242-424242424242',
+    ])
+      expect(redact(`user ${id}`)).toBe(`user ${id}`)
+    expect(redact('card 4242-4242-4242-4242, thanks')).toBe('card [card], thanks')
+  })
 })

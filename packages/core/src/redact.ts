@@ -40,7 +40,8 @@ const RULES: readonly Rule[] = [
   { pattern: /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, replace: REDACTED },
   { pattern: /([?&](?:[\w-]*(?:token|key|secret|password|signature|code))=)[^&#\s]+/gi, replace: `$1${REDACTED}` },
   { pattern: /[\w.+-]+@[\w-]+\.[\w.-]*\w/g, replace: '[email]' },
-  { pattern: /\b\d(?:[ -]?\d){12,18}\b/g, replace: (match) => (passesLuhn(match) ? '[card]' : match) },
+  // On its own: part of a UUID or of a longer number is no card.
+  { pattern: /(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])/g, replace: (match) => (passesLuhn(match) ? '[card]' : match) },
 ]
 
 /**

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FlagValue } from '../driver.ts'
-import { decodePostHogBody, type WireEvent } from '../posthog-wire.ts'
+import { decodePostHogBody, decodePostHogJson, type WireEvent } from '../posthog-wire.ts'
 
 /** How the server treats the next requests. */
 export type PostHogBehaviour = 'ok' | 'silent' | 'error' | 'unauthorized' | 'garbage' | 'reset'
@@ -66,10 +66,7 @@ export async function startPostHogServer(options: PostHogServerOptions): Promise
       return void response.end('')
     }
     if (path === '/flags' || path === '/decide') {
-      const query = JSON.parse(new TextDecoder().decode(body.length > 0 && body[0] !== 0x7b ? unform(body) : body)) as {
-        token?: string
-        api_key?: string
-      }
+      const query = decodePostHogJson(body, url.searchParams) as { token?: string; api_key?: string }
       if ((query.token ?? query.api_key) !== options.key) return send(response, 401, { detail: 'invalid key' })
       return send(response, 200, flags(options.flags ?? {}))
     }
@@ -147,11 +144,6 @@ function config(): unknown {
     heatmaps: false,
     siteApps: [],
   }
-}
-
-function unform(body: Uint8Array): Uint8Array {
-  const field = new URLSearchParams(new TextDecoder().decode(body)).get('data') ?? ''
-  return Buffer.from(field, 'base64')
 }
 
 async function bytes(request: IncomingMessage): Promise<Uint8Array> {

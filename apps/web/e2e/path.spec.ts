@@ -1,0 +1,188 @@
+import { seededUsers } from '../lib/db/seed.ts'
+import { devtools, expect, signIn, test } from './support/fixtures.ts'
+
+const artist = seededUsers[0]
+
+interface TraceRecords {
+  readonly records: readonly {
+    readonly kind: string
+    readonly name: string
+    readonly payload: { readonly attributes?: Record<string, unknown> }
+  }[]
+}
+
+test('the app runs on the drivers that the environment names', async ({ page, started }) => {
+  const { app, backend } = started
+  const lines = app.output().match(/→ \S+ ✓/g)
+  expect(lines).toEqual(backend.drivers.map((driver) => `→ ${driver} ✓`))
+  await signIn(page, app, 'admin')
+  await page.getByRole('link', { name: 'Systems' }).click()
+  const cards = page.getByTestId(/^system-/)
+  await expect(cards).toHaveCount(6)
+  for (const [index, driver] of backend.drivers.entries()) {
+    await expect(cards.nth(index)).toContainText(driver)
+    await expect(cards.nth(index)).toContainText('Ready')
+  }
+})
+
+test('a wrong password is refused, in words', async ({ page, started }) => {
+  await page.goto(`${started.app.url}/sign-in`)
+  await page.getByLabel('Email').fill(artist.email)
+  await page.getByLabel('Password').fill('not the password')
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await expect(page.getByText('Email or password is wrong')).toBeVisible()
+  await expect(page).toHaveURL(/sign-in/)
+})
+
+test('a release goes all the way: created, listed, analysed, announced in another tab, in one trace', async ({
+  context,
+  page,
+  browser,
+  started,
+}) => {
+  const { app, backend } = started
+  const errors: string[] = []
+  context.on('weberror', (error) => errors.push(error.error().message))
+  context.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+  await signIn(page, app, 'artist')
+
+  const secondTab = await context.newPage()
+  await secondTab.goto(`${app.url}/releases`)
+  await expect(secondTab.locator('[data-live=true]')).toBeVisible()
+  const listed = await secondTab.getByRole('listitem').count()
+
+  await page.getByRole('link', { name: 'New release' }).click()
+  await page.getByLabel('Title').fill('Night Drive')
+  await page.getByLabel('Artist').fill('Ines Valder')
+  await page.getByLabel('Genre').selectOption('Electronic')
+  await page.getByLabel('Release date').fill('2026-12-04')
+  await page.getByLabel('Lyrics').fill('Drive the night with me tonight\nLove is a light, a neon light')
+  const answered = page.waitForResponse((response) => response.url().endsWith('/api/releases'))
+  await page.getByRole('button', { name: 'Create release' }).click()
+  const response = await answered
+  expect(response.status()).toBe(201)
+  const traceId = response.headers()['x-trace-id'] as string
+  await expect(page.getByRole('heading', { name: 'Night Drive' })).toBeVisible()
+
+  await test.step('the second tab hears of it without a reload', async () => {
+    await expect(secondTab.getByTestId('toast')).toContainText('Lyrics of “Night Drive” analysed')
+    await expect(secondTab.getByTestId('unread')).toHaveText('1')
+    await expect(secondTab.getByRole('listitem')).toHaveCount(listed + 1)
+  })
+
+  await test.step('the first tab shows the analysis, by itself', async () => {
+    await expect(page.getByText('English')).toBeVisible()
+  })
+
+  await test.step('reading them marks them as read in both tabs', async () => {
+    await secondTab.getByRole('button', { name: /Notifications/ }).click()
+    await expect(secondTab.getByTestId('unread')).toBeHidden()
+    await expect(page.getByTestId('unread')).toBeHidden()
+  })
+
+  const admin = await browser.newContext()
+  await signIn(await admin.newPage(), app, 'admin')
+  await test.step('the event is recorded', async () => {
+    await expect
+      .poll(() => backend.findEvent(admin, 'release_created'))
+      .toMatchObject({ title: 'Night Drive', genre: 'Electronic', $trace_id: traceId })
+  })
+
+  await test.step('request, cache, job, steps and message carry one trace id', async () => {
+    const operations = async (): Promise<string[]> => {
+      const { records } = await devtools<TraceRecords>(admin, app, `traces/${traceId}`)
+      return records.map(({ name, payload }) => [name, payload.attributes?.['step']].filter(Boolean).join(' '))
+    }
+    await expect
+      .poll(operations)
+      .toEqual(
+        expect.arrayContaining([
+          'http.request',
+          'cache.delete',
+          'jobs.send',
+          'jobs.step load',
+          'jobs.step analyse',
+          'jobs.step store',
+          'jobs.step notify',
+          'jobs.run',
+          'realtime.publish',
+        ]),
+      )
+  })
+
+  await test.step('and so does what the browser did with the message', async () => {
+    await expect.poll(() => backend.findEvent(admin, 'notification_shown')).toMatchObject({ $trace_id: traceId })
+  })
+  await admin.close()
+  expect(errors).toEqual([])
+})
+
+test('a page that fails says so, and is captured with what came before', async ({ page, browser, started }) => {
+  const { app, backend } = started
+  await signIn(page, app, 'artist')
+  await page.goto(`${app.url}/boom`)
+  await expect(page.getByRole('heading', { name: 'Something went wrong' })).toBeVisible()
+  const reference = (await page.getByText(/^Reference /).textContent())?.replace('Reference ', '')
+
+  const admin = await browser.newContext()
+  await signIn(await admin.newPage(), app, 'admin')
+  await expect.poll(() => backend.findError(admin, 'This page fails on purpose')).toBeTruthy()
+  const found = await backend.findError(admin, 'This page fails on purpose')
+  expect(found?.tags).toMatchObject({ route: '/boom', method: 'GET', digest: reference })
+  expect(found?.breadcrumbs).toEqual(
+    expect.arrayContaining(['navigation: Opened the failing page', 'test: About to fail on purpose']),
+  )
+  expect(found?.traceId).toMatch(/^[\da-f]{32}$/)
+  await admin.close()
+})
+
+test('an error in the browser is captured', async ({ page, browser, started }) => {
+  const { app, backend } = started
+  await signIn(page, app, 'artist')
+  await page.getByRole('link', { name: 'Releases' }).click()
+  await expect(page).toHaveURL(/releases/)
+  await page.evaluate(() => {
+    setTimeout(() => {
+      throw new RangeError('The cover art is too large')
+    })
+  })
+  const admin = await browser.newContext()
+  await signIn(await admin.newPage(), app, 'admin')
+  await expect.poll(() => backend.findError(admin, 'The cover art is too large')).toBeTruthy()
+  const found = await backend.findError(admin, 'The cover art is too large')
+  expect(found?.breadcrumbs).toEqual(expect.arrayContaining(['ui.click: a Releases']))
+  expect(found?.userId).toBe(artist.id)
+  await admin.close()
+})
+
+test('a cron route runs with its secret, and answers 401 without', async ({ browser, started, request }) => {
+  const { app, backend } = started
+  const path = '/api/cron/daily-analytics'
+  for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: backend.cronSecret }]) {
+    const refused = await request.get(app.url + path, { headers })
+    expect(refused.status()).toBe(401)
+    expect(refused.headers()['content-type']).toContain('application/problem+json')
+  }
+  expect((await backend.triggerCron(path)).status).toBe(200)
+  const admin = await browser.newContext()
+  await signIn(await admin.newPage(), app, 'admin')
+  await expect.poll(() => backend.findEvent(admin, 'catalogue_counted')).toBeTruthy()
+  await admin.close()
+})
+
+test('the console is for admins; to everybody else there is nothing there', async ({ page, request, started }) => {
+  const { app } = started
+  expect((await request.get(`${app.url}/devtools`)).status()).toBe(404)
+  await signIn(page, app, 'artist')
+  expect((await page.goto(`${app.url}/devtools`))?.status()).toBe(404)
+  expect((await page.goto(`${app.url}/admin/systems`))?.status()).toBe(404)
+})
+
+test('signing out ends the session', async ({ page, started }) => {
+  const { app } = started
+  await signIn(page, app, 'artist')
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
+  await page.goto(`${app.url}/releases`)
+  await expect(page).toHaveURL(/sign-in/)
+})

@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { defineConfig } from '@playwright/test'
+import type { AppOptions } from './e2e/support/fixtures.ts'
+
+/** The system's Chromium: nothing is downloaded. */
+const executablePath = (process.env['PATH'] ?? '')
+  .split(delimiter)
+  .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
+  .find((path) => existsSync(path))
+
+export default defineConfig<object, AppOptions>({
+  testDir: 'e2e',
+  outputDir: '../../.cache/e2e',
+  fullyParallel: false,
+  workers: 1,
+  forbidOnly: true,
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  reporter: process.env['PLAYWRIGHT_JSON_OUTPUT_NAME'] ? [['line'], ['json']] : [['list']],
+  use: {
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+    userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
+    trace: 'retain-on-failure',
+    launchOptions: {
+      ...(executablePath && { executablePath }),
+      // Chromium's sandbox does not start as root, which containers run as.
+      // The second hides automation, as the user agent below does: PostHog drops the events of what looks like a bot.
+      args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-blink-features=AutomationControlled'],
+    },
+  },
+  projects: [
+    { name: 'embedded', use: { backend: 'embedded' } },
+    // The same tests against the vendors' drivers; only environment variables differ.
+    { name: 'vendor', use: { backend: 'vendor' } },
+  ],
+})
