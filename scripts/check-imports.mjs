@@ -7,7 +7,8 @@ const VENDOR = /^(@sentry\/|@upstash\/|posthog-(js|node)|inngest|@supabase\/|ior
 const VENDOR_ALLOWED = /\/drivers\/|\/testing\/|\.test\.tsx?$|\/e2e\//
 const IMPORT = /(?:import|export)\s+(?:[^'"();]*?\sfrom\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g
 /** Entry points that may use Node builtins: they exist for Node alone. */
-const NODE_ONLY = /\/testing\/|\/server\/|\/devtools\/|\/platform\/|\/cli|drivers\/embedded|stores\/sqlite|\/ingest\/|\/analytics\/src\/wire/
+const NODE_ONLY =
+  /\/testing\/|\/server\/|\/devtools\/|\/platform\/|\/cli|drivers\/embedded|stores\/sqlite|\/ingest\/|\/analytics\/src\/wire/
 
 const problems = []
 const files = ['packages', 'apps'].flatMap((folder) =>
@@ -16,7 +17,11 @@ const files = ['packages', 'apps'].flatMap((folder) =>
     .filter((file) => /\.tsx?$/.test(file) && !/node_modules|\/dist\/|\/\.next\//.test(file)),
 )
 const importsOf = (file) =>
-  [...readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '').matchAll(IMPORT)].map((match) => ({
+  [
+    ...readFileSync(file, 'utf8')
+      .replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
+      .matchAll(IMPORT),
+  ].map((match) => ({
     name: match[1] ?? match[2],
     typeOnly: /^(import|export)\s+type\s/.test(match[0]),
     lazy: match[0].startsWith('import('),

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
 /** `12.21.0`, from the packageManager field. */
-export const pnpmVersion = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager.split('@')[1]
+const pnpmVersion = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager.split('@')[1]
 
 /** Nothing here may call home. */
 export const quietEnv = {
@@ -34,7 +34,7 @@ export function pnpm(args, options = {}) {
  * @param {string[]} args
  * @param {{ env?: Record<string, string>, cwd?: string, quiet?: boolean }} options `quiet` shows output only on failure.
  */
-export function run(command, args, { env = {}, cwd = root, quiet = false } = {}) {
+function run(command, args, { env = {}, cwd = root, quiet = false } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd,

@@ -14,3 +14,15 @@ export function wantedPort(text = process.env.PORT ?? '3000') {
   const port = Number(text)
   return Number.isInteger(port) && port >= 1 && port <= 65_535 ? port : undefined
 }
+
+/** A port that nobody listens on now. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address()
+      probe.close(() => resolve(port))
+    })
+  })
+}

@@ -1,5 +1,5 @@
 /** A fill under way: one loader call that everybody who asked for the key shares. */
-export interface Flight<T> {
+interface Flight<T> {
   readonly promise: Promise<T>
   /** False once an invalidation overtook the fill: what it loads is returned, and not kept. */
   keep: boolean

@@ -2,7 +2,7 @@ import { ValidationError } from '@msc/core'
 import { stringify } from 'devalue'
 
 /** Characters of a key that are kept; a longer one keeps its readable start and ends in a hash of the whole. */
-export const MAX_KEY_LENGTH = 512
+const MAX_KEY_LENGTH = 512
 
 /**
  * Separates the namespace from the key. The whole key space of one cache starts with `namespace:`, so that two

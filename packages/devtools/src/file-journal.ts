@@ -75,6 +75,12 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
     writing = undefined
   }
 
+  const written = async (): Promise<void> => {
+    // More may have been appended while the last write went on.
+    await writing
+    if (writing) await written()
+  }
+
   const keep = (record: JournalRecord): void => {
     if (closed || waiting.length >= MAX_WAITING) {
       lost += 1
@@ -112,12 +118,10 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
         for (const stop of stops) stop()
       }
     },
-    async flush() {
-      while (writing) await writing
-    },
+    flush: () => written(),
     async close() {
       closed = true
-      while (writing) await writing
+      await written()
       await Promise.all([spans.close(), others.close()])
     },
   }

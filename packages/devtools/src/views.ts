@@ -157,7 +157,7 @@ export function durationOf(record: JournalRecord): number {
   return typeof durationMs === 'number' && durationMs > 0 ? durationMs : 0
 }
 
-export function attributes(record: JournalRecord): Readonly<Record<string, unknown>> {
+function attributes(record: JournalRecord): Readonly<Record<string, unknown>> {
   const value = record.payload['attributes']
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

@@ -24,7 +24,7 @@ export function judge(
   return { retryInMs: Math.max(0, ms) }
 }
 
-export function isNonRetriable(error: unknown): error is NonRetriableError {
+function isNonRetriable(error: unknown): error is NonRetriableError {
   return MscError.isInstance(error) && error.code === 'JOB_NON_RETRIABLE'
 }
 

@@ -2,7 +2,7 @@ import { currentContext } from '@msc/core'
 import type { Breadcrumb, MonitoredUser } from './driver.ts'
 
 /** What is known while something runs. */
-export interface Scope {
+interface Scope {
   user?: MonitoredUser | undefined
   readonly breadcrumbs: Breadcrumb[]
 }

@@ -25,7 +25,7 @@ export interface RoutePorts<User extends RouteUser> {
   }): void
 }
 
-export interface RouteContext<User, Body, Params> {
+interface RouteContext<User, Body, Params> {
   readonly request: Request
   readonly user: User
   readonly body: Body

@@ -4,7 +4,7 @@ import { formatFrame, parseFrame, type Frame } from './frames.ts'
 import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from './presence.ts'
 
 /** The part of the browser's WebSocket that is used; `ws` has it too. */
-export interface Socket {
+interface Socket {
   readonly readyState: number
   send(data: string): void
   close(code?: number): void
@@ -180,7 +180,7 @@ function refusal(response: unknown): DriverError {
   })
 }
 
-export function joinPayload(options: SubscribeOptions): Record<string, unknown> {
+function joinPayload(options: SubscribeOptions): Record<string, unknown> {
   return {
     config: {
       broadcast: { ack: true, self: options.self },

@@ -17,7 +17,7 @@ export interface Backend {
   triggerCron(path: string): Promise<Response>
 }
 
-export interface FoundError {
+interface FoundError {
   readonly tags: Readonly<Record<string, string>>
   readonly breadcrumbs: readonly string[]
   readonly userId: string | undefined

@@ -4,7 +4,7 @@ import { parseEnvelope } from '@msc/monitoring/wire'
 import { decodePostHogBody } from '@msc/analytics/wire'
 
 /** Records of one request at most. */
-export const MAX_RECORDS = 500
+const MAX_RECORDS = 500
 const KINDS: ReadonlySet<string> = new Set<JournalKind>(['error', 'message', 'event', 'breadcrumb', 'exposure'])
 const TRACE = /^[\da-f]{32}$/
 

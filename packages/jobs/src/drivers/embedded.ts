@@ -6,7 +6,6 @@ import {
   systemClock,
   toError,
   withCarrier,
-  currentContext,
   type CancelTimer,
   type Clock,
 } from '@msc/core'
@@ -191,11 +190,6 @@ function runsFor(event: OutgoingEvent, jobs: Iterable<AnyJob>): NewRun[] {
   return [...jobs]
     .filter((job) => job.triggers.some((trigger) => trigger.event === event.name))
     .map((job) => ({ id: `${event.id}.${job.id}`, job: job.id, event: rest, carrier, createdAt: event.ts }))
-}
-
-function trace(): { traceId?: string; userId?: string } {
-  const context = currentContext()
-  return { ...(context && { traceId: context.trace.traceId }), ...(context?.userId && { userId: context.userId }) }
 }
 
 interface Host {

@@ -55,7 +55,12 @@ export function testMonitoringDriver(name: string, setUp: () => Promise<Monitori
     })
 
     it('delivers a message, and an event with next to nothing in it', async () => {
-      const { user, traceId, spanId, ...bare } = sample({
+      const {
+        user: _user,
+        traceId: _traceId,
+        spanId: _spanId,
+        ...bare
+      } = sample({
         kind: 'message',
         message: 'hello',
         errors: [],

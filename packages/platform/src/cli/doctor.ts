@@ -18,7 +18,7 @@ const CONCERNS: Readonly<Record<string, (env: Env) => Service>> = {
 const MARKS = { ready: '✓', degraded: '~', down: '✗', 'not-configured': '–' } as const
 
 /** What `doctor` found, one entry for each concern. */
-export interface Finding extends Health {
+interface Finding extends Health {
   /** What to do about it. */
   readonly hint?: string
 }
@@ -28,7 +28,7 @@ export interface Finding extends Health {
  *
  * An embedded realtime server lives inside the application: here only its choice is checked.
  */
-export async function examine(env: Env): Promise<Finding[]> {
+async function examine(env: Env): Promise<Finding[]> {
   const services: Record<string, Service> = {}
   const findings = new Map<string, Finding>()
   for (const [concern, create] of Object.entries(CONCERNS)) {
