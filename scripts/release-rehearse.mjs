@@ -72,7 +72,7 @@ async function startRegistry() {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, ...quietEnv },
   })
-  for (const started = Date.now(); Date.now() - started < 30_000; ) {
+  for (const started = Date.now(); Date.now() - started < 30_000;) {
     const answer = await fetch(`${url}-/ping`).catch(() => undefined)
     if (answer?.ok) return child
     if (child.exitCode !== null) throw new Error('The registry ended at start.')
@@ -166,7 +166,8 @@ function manifest(from, name) {
 
 function installedVersion(folder, peer, devDependencies) {
   const path = join(root, 'packages', folder, 'node_modules', peer, 'package.json')
-  if (!existsSync(path)) throw new Error(`packages/${folder} does not test with its peer ${peer} (${devDependencies[peer]}).`)
+  if (!existsSync(path))
+    throw new Error(`packages/${folder} does not test with its peer ${peer} (${devDependencies[peer]}).`)
   return JSON.parse(readFileSync(path, 'utf8')).version
 }
 

@@ -1,0 +1,15 @@
+// `npm run bench` runs all benchmarks, `npm run bench -- cache` one.
+import { benchCache } from './cache.ts'
+import { benchCore } from './core.ts'
+
+const benchmarks: Readonly<Record<string, () => Promise<void>>> = { core: benchCore, cache: benchCache }
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !(name in benchmarks))
+if (unknown.length > 0) {
+  console.error(`No benchmark is named ${unknown.join(', ')}. There are: ${Object.keys(benchmarks).join(', ')}.`)
+  process.exit(2)
+}
+for (const [name, run] of Object.entries(benchmarks)) {
+  if (wanted.length === 0 || wanted.includes(name)) await run()
+}

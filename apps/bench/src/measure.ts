@@ -1,0 +1,51 @@
+/** One contender: `run` performs `iterations` operations. */
+export interface Contender {
+  readonly name: string
+  run(iterations: number): Promise<void> | void
+}
+
+export interface Measured {
+  readonly name: string
+  /** Nanoseconds for one operation: the median of all rounds. */
+  readonly nanoseconds: number
+  /** How many times the first contender's. */
+  readonly ratio: number
+}
+
+/**
+ * Runs all contenders in turn, round after round, so that a machine that slows down slows all of them, and compares
+ * medians. The first one is what the others are measured against.
+ */
+export async function measure(
+  contenders: readonly Contender[],
+  options: { readonly rounds?: number; readonly iterations?: number } = {},
+): Promise<Measured[]> {
+  const { rounds = 21, iterations = 20_000 } = options
+  const times = contenders.map((): number[] => [])
+  for (const { run } of contenders) await run(iterations)
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, { run }] of contenders.entries()) {
+      const from = performance.now()
+      await run(iterations)
+      times[index]?.push(((performance.now() - from) * 1e6) / iterations)
+    }
+  }
+  const medians = times.map(median)
+  return contenders.map(({ name }, index) => ({
+    name,
+    nanoseconds: medians[index] as number,
+    ratio: (medians[index] as number) / (medians[0] as number),
+  }))
+}
+
+export function print(title: string, results: readonly Measured[]): void {
+  console.log(`\n${title}`)
+  for (const { name, nanoseconds, ratio } of results) {
+    console.log(`  ${name.padEnd(34)} ${nanoseconds.toFixed(0).padStart(7)} ns  ${ratio.toFixed(2).padStart(6)} ×`)
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] as number
+}
