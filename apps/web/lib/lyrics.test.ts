@@ -8,7 +8,7 @@ describe('analyseLyrics', () => {
       'Midnight city, hold me now\nMidnight city, hold me now\nI was lost and you were gone\nThe rain is on the window'
     expect(analyseLyrics(song)).toMatchObject({
       lines: 4,
-      words: 22,
+      words: 23,
       repetition: 0.5,
       language: 'en',
       mood: 'dark',

@@ -12,6 +12,7 @@ export interface Backend {
   readonly cronSecret: string
   /** The error's tags and breadcrumbs, once it has arrived. */
   findError(admin: BrowserContext, message: string): Promise<FoundError | undefined>
+  /** Properties of the newest event of that name. */
   findEvent(admin: BrowserContext, name: string): Promise<Record<string, unknown> | undefined>
   /** Calls a cron route as its scheduler does. */
   triggerCron(path: string): Promise<Response>
@@ -71,7 +72,7 @@ export function vendorBackend(app: RunningApp, vendors: Vendors): Backend {
     drivers: ['sentry', 'upstash', 'posthog', 'inngest', 'supabase', 'vercel'],
     cronSecret,
     async findError(_admin, message) {
-      const found = sentry.events.find((event) => event.exception?.values.at(-1)?.value.includes(message))
+      const found = sentry.events.findLast((event) => event.exception?.values.at(-1)?.value.includes(message))
       return (
         found && {
           tags: found.tags ?? {},
@@ -82,7 +83,7 @@ export function vendorBackend(app: RunningApp, vendors: Vendors): Backend {
       )
     },
     async findEvent(_admin, name) {
-      return posthog.events.find((event) => event.event === name)?.properties
+      return posthog.events.findLast((event) => event.event === name)?.properties
     },
     triggerCron: (path) => caller.trigger(path),
   }
