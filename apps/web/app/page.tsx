@@ -39,7 +39,7 @@ async function Overview({ user }: { user: User }) {
         ))}
       </dl>
       <div className="mt-8 grid gap-8 lg:grid-cols-[2fr_1fr]">
-        <section aria-labelledby="recent">
+        <section aria-labelledby="recent" className="min-w-0">
           <h2 id="recent" className="mb-3 font-medium">
             Recent releases
           </h2>
@@ -49,7 +49,7 @@ async function Overview({ user }: { user: User }) {
             <p className="card quiet p-6 text-sm">Nothing here yet. Your first release will show up in this list.</p>
           )}
         </section>
-        <section aria-labelledby="activity">
+        <section aria-labelledby="activity" className="min-w-0">
           <h2 id="activity" className="mb-3 font-medium">
             Activity
           </h2>

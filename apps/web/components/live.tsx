@@ -5,6 +5,7 @@ import { currentContext } from '@msc/core'
 import { configureRealtime, subscribeToNotifications, subscribeToReleases } from '@msc/realtime'
 import { useRouter } from 'next/navigation'
 import { useEffect, useState } from 'react'
+import { createPortal } from 'react-dom'
 import { api } from '@/lib/api-client'
 import type { PublicConfig } from '@/lib/public-config'
 
@@ -27,11 +28,13 @@ export function Live({
 }) {
   const router = useRouter()
   const [live, setLive] = useState(false)
+  const [mounted, setMounted] = useState(false)
   const [toast, setToast] = useState<Toast>()
   // By value: each render from the server brings a new object, and must not cost the subscriptions.
   const { url, anonKey } = config.supabase ?? {}
 
   useEffect(() => {
+    setMounted(true)
     const realtime = configureRealtime({ ...(url && anonKey && { supabase: { url, anonKey } }), getToken })
     const stopStatus = realtime.onStatus((status) => setLive(status === 'connected'))
     // The truth is on the server: render again from there, once for a burst of changes.
@@ -92,21 +95,28 @@ export function Live({
           </span>
         )}
       </button>
-      <div aria-live="polite" className="fixed right-4 bottom-4 z-10 max-w-sm">
-        {toast && (
-          <div className="card p-4 text-sm shadow-lg" data-testid="toast">
-            {toast.link ? (
-              <a href={toast.link} className="font-medium hover:underline">
-                {toast.title}
-              </a>
-            ) : (
-              <span className="font-medium">{toast.title}</span>
-            )}
-            <p className="quiet mt-0.5">{toast.body}</p>
-          </div>
-        )}
-      </div>
+      {/* Outside the header, whose blur would make it the frame of reference for `fixed`. */}
+      {mounted && createPortal(<Announcement toast={toast} />, document.body)}
     </>
+  )
+}
+
+function Announcement({ toast }: { toast: Toast | undefined }) {
+  return (
+    <div aria-live="polite" className="fixed right-4 bottom-4 z-10 max-w-sm">
+      {toast && (
+        <div className="card p-4 text-sm shadow-lg" data-testid="toast">
+          {toast.link ? (
+            <a href={toast.link} className="font-medium hover:underline">
+              {toast.title}
+            </a>
+          ) : (
+            <span className="font-medium">{toast.title}</span>
+          )}
+          <p className="quiet mt-0.5">{toast.body}</p>
+        </div>
+      )}
+    </div>
   )
 }
 

@@ -133,6 +133,7 @@ test('a page that fails says so, and is captured with what came before', async (
     expect.arrayContaining(['navigation: Opened the failing page', 'test: About to fail on purpose']),
   )
   expect(found?.traceId).toMatch(/^[\da-f]{32}$/)
+  expect(found?.userId).toBe(artist.id)
   await admin.close()
 })
 
@@ -185,4 +186,17 @@ test('signing out ends the session', async ({ page, started }) => {
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
   await page.goto(`${app.url}/releases`)
   await expect(page).toHaveURL(/sign-in/)
+})
+
+test('nothing is cut off on a phone', async ({ browser, started }) => {
+  const { app } = started
+  const phone = await browser.newContext({ viewport: { width: 360, height: 740 } })
+  const page = await phone.newPage()
+  await signIn(page, app, 'artist')
+  for (const path of ['/', '/releases', '/releases/new']) {
+    await page.goto(app.url + path)
+    const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
+    expect(content, path).toBeLessThanOrEqual(window as number)
+  }
+  await phone.close()
 })

@@ -1,3 +1,4 @@
+import { setUser } from '@msc/monitoring'
 import { cookies } from 'next/headers'
 import { redirect } from 'next/navigation'
 import { cache as perRequest } from 'react'
@@ -7,7 +8,10 @@ import { SESSION_COOKIE, verifySession, type User } from './session.ts'
 
 /** Who is signed in, in a server component. */
 export const currentUser = perRequest(async (): Promise<User | undefined> => {
-  return verifySession((await cookies()).get(SESSION_COOKIE)?.value)
+  const user = await verifySession((await cookies()).get(SESSION_COOKIE)?.value)
+  // An error on this page, if there is one, says whom it hit.
+  if (user) setUser({ id: user.id })
+  return user
 })
 
 /** The signed-in user; sends everybody else to the sign-in page. */

@@ -4,6 +4,8 @@ import { captureException } from '@msc/monitoring'
 import { createRoutes } from '@msc/platform/next'
 import { sessionToken, verifySession } from './session.ts'
 
+const machinery = new Set(['/api/msc/[...path]', '/api/realtime/token', '/api/health'])
+
 /** Every API route of the app is made by this. */
 export const route = createRoutes({
   authenticate: (request) => verifySession(sessionToken(request)),
@@ -12,7 +14,7 @@ export const route = createRoutes({
     captureException(error, { tags: { route, method }, ...(userId !== undefined && { extra: { userId } }) })
   },
   observe({ route, method, status, durationMs, userId }) {
-    // Anonymous requests are the request log's business; product analytics is about people.
-    if (userId) void trackAPIRequest(userId, route, method, status, durationMs)
+    // Product analytics is about what people do: not about nobody, nor about the page's own machinery.
+    if (userId && !machinery.has(route)) void trackAPIRequest(userId, route, method, status, durationMs)
   },
 })

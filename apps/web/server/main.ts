@@ -1,7 +1,7 @@
 // Serves the app on one port: Next.js for requests, the embedded realtime server for WebSocket upgrades. A custom
 // server because Next's own does not hand upgrades to route handlers; a deployment with Supabase needs none of it.
 import { createServer } from 'node:http'
-import { formatTraceparent, newTrace, parseTraceparent, withContext } from '@msc/core'
+import { emit, formatTraceparent, newTrace, parseTraceparent, withContext } from '@msc/core'
 import next from 'next'
 import { boot } from '../lib/boot.ts'
 import { banner } from './banner.ts'
@@ -26,6 +26,17 @@ server.on('request', (request, response) => {
   const { traceparent } = request.headers
   const trace = newTrace(parseTraceparent(Array.isArray(traceparent) ? traceparent[0] : traceparent))
   request.headers['traceparent'] = formatTraceparent(trace)
+  const path = new URL(request.url ?? '/', 'http://localhost').pathname
+  const from = performance.now()
+  // API routes report themselves, by their pattern. A prefetch is nobody's visit.
+  const prefetch = request.headers['next-router-prefetch'] !== undefined
+  if (!prefetch && !path.startsWith('/_next/') && !path.startsWith('/api/')) {
+    response.once('finish', () =>
+      withContext({ trace }, () =>
+        emit('http.request', { method: request.method ?? 'GET', route: path, status: response.statusCode }, from),
+      ),
+    )
+  }
   void withContext({ trace }, () => handle(request, response))
 })
 server.on('upgrade', (request, socket, head) => {

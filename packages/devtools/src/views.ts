@@ -102,7 +102,7 @@ function toRun(runId: string, latest: JournalRecord | undefined, records: readon
   }
 }
 
-export function traces(journal: Journal, limit = 100): Trace[] {
+export function traces(journal: Journal, limit = 200): Trace[] {
   const found = new Map<string, JournalRecord[]>()
   for (const record of journal.query({ limit: SCAN })) {
     if (record.traceId === undefined) continue
@@ -116,11 +116,10 @@ export function traces(journal: Journal, limit = 100): Trace[] {
 function summary(traceId: string, records: readonly JournalRecord[]): Trace {
   const startedAt = Math.min(...records.map(({ ts }) => ts))
   const request = records.find(({ name }) => name === 'http.request')
-  const at = request && attributes(request)
   const first = records.at(-1) as JournalRecord
   return {
     traceId,
-    name: at ? `${text(at['method'])} ${text(at['route'])}` : title(first),
+    name: title(request ?? first),
     startedAt,
     durationMs: Math.max(...records.map((record) => record.ts + durationOf(record))) - startedAt,
     failed: records.some(isFailure),
@@ -136,6 +135,7 @@ export function traceRecords(journal: Journal, traceId: string): JournalRecord[]
 /** A record in a few words: its operation and what it was about. */
 export function title(record: JournalRecord): string {
   const at = attributes(record)
+  if (record.name === 'http.request') return `${text(at['method'])} ${text(at['route'])}`
   if (record.kind === 'step') return `${text(at['job'])} · ${text(at['step'])}`
   if (record.kind === 'run') return `${text(at['job'])} (run)`
   const subject = Object.values(at).find((value) => typeof value === 'string')

@@ -20,6 +20,8 @@ export interface ConsoleOptions {
   readonly authorize: (request: Request) => boolean | Promise<boolean>
   /** Where the console is mounted. Default `/devtools`. */
   readonly basePath?: string
+  /** Where the link back leads. Default `/`. */
+  readonly homeUrl?: string
   /** Adds a page with the health of every service. */
   readonly health?: () => Promise<readonly Health[]>
 }
@@ -58,15 +60,14 @@ export function createConsole(options: ConsoleOptions): (request: Request) => Pr
     if (!page) return notFound()
     const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
     if (json) return Response.json(page.data, { headers })
-    return document(page, section, base, health !== undefined, headers)
+    return document(page, section, { base, home: options.homeUrl ?? '/', withSystems: health !== undefined }, headers)
   }
 }
 
 function document(
   page: Page,
   section: string,
-  base: string,
-  withSystems: boolean,
+  { base, home, withSystems }: { readonly base: string; readonly home: string; readonly withSystems: boolean },
   headers: Record<string, string>,
 ): Response {
   const nonce = randomHex(16)
@@ -83,7 +84,7 @@ function document(
     <body>
       <header>
         <div>
-          <strong>devtools</strong>
+          <strong><a href="${base}">devtools</a></strong>
           <nav>
             ${sections.map(
               (name) =>
@@ -92,6 +93,7 @@ function document(
                 > `,
             )}
           </nav>
+          <a class="home" href="${home}">Back to the app</a>
         </div>
       </header>
       <main>${page.body}</main>

@@ -6,7 +6,8 @@ export const style = `
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 header{border-bottom:1px solid var(--line);background:var(--card)}
 header div{max-width:64rem;margin:auto;padding:.7rem 1rem;display:flex;gap:1.25rem;align-items:center;flex-wrap:wrap}
-header strong{margin-right:.5rem}
+header strong a{color:inherit;text-decoration:none;margin-right:.5rem}
+header .home{margin-left:auto;font-size:.9rem}
 nav{display:flex;gap:.25rem;flex-wrap:wrap}
 nav a{padding:.3rem .7rem;border-radius:.5rem;color:var(--quiet);text-decoration:none}
 nav a:hover{color:var(--ink)}

@@ -33,6 +33,11 @@ const looks = {
   'not-configured': { dot: 'bg-stone-400', text: 'Not configured' },
 } as const
 
+/** `hitRate` as `hit rate`. */
+function words(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
 function Card({ service }: { service: Health }) {
   const look = looks[service.status]
   const stats = Object.entries(service.stats ?? {})
@@ -54,7 +59,7 @@ function Card({ service }: { service: Health }) {
         <dl className="mt-3 flex flex-wrap gap-x-5 gap-y-1 text-sm">
           {stats.map(([name, value]) => (
             <div key={name} className="flex gap-1.5">
-              <dt className="quiet">{name}</dt>
+              <dt className="quiet">{words(name)}</dt>
               <dd className="font-medium tabular-nums">{Number.isInteger(value) ? value : value.toFixed(2)}</dd>
             </div>
           ))}
