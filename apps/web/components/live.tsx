@@ -4,7 +4,7 @@ import { trackEvent } from '@msc/analytics/browser'
 import { currentContext } from '@msc/core'
 import { configureRealtime, subscribeToNotifications, subscribeToReleases } from '@msc/realtime'
 import { useRouter } from 'next/navigation'
-import { useEffect, useState } from 'react'
+import { useEffect, useState, useSyncExternalStore } from 'react'
 import { createPortal } from 'react-dom'
 import { api } from '@/lib/api-client'
 import type { PublicConfig } from '@/lib/public-config'
@@ -28,13 +28,17 @@ export function Live({
 }) {
   const router = useRouter()
   const [live, setLive] = useState(false)
-  const [mounted, setMounted] = useState(false)
+  // False on the server and while hydrating: there is no body to put the announcement into.
+  const mounted = useSyncExternalStore(
+    never,
+    () => true,
+    () => false,
+  )
   const [toast, setToast] = useState<Toast>()
   // By value: each render from the server brings a new object, and must not cost the subscriptions.
   const { url, anonKey } = config.supabase ?? {}
 
   useEffect(() => {
-    setMounted(true)
     const realtime = configureRealtime({ ...(url && anonKey && { supabase: { url, anonKey } }), getToken })
     const stopStatus = realtime.onStatus((status) => setLive(status === 'connected'))
     // The truth is on the server: render again from there, once for a burst of changes.
@@ -100,6 +104,8 @@ export function Live({
     </>
   )
 }
+
+const never = () => () => undefined
 
 function Announcement({ toast }: { toast: Toast | undefined }) {
   return (

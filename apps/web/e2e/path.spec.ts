@@ -43,7 +43,10 @@ test('a release goes all the way: created, listed, analysed, announced in anothe
   const { app, backend } = started
   const errors: string[] = []
   context.on('weberror', (error) => errors.push(error.error().message))
-  context.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+  context.on(
+    'console',
+    (message) => message.type() === 'error' && errors.push(`${message.text()} ${message.location().url}`),
+  )
   await signIn(page, app, 'artist')
 
   const secondTab = await context.newPage()
