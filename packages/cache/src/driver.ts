@@ -14,6 +14,19 @@ export interface Counter {
   readonly ttlMs: number
 }
 
+export interface StoredEntry {
+  readonly key: string
+  readonly value: string
+  readonly ttlMs: number
+}
+
+/** A script that the engine runs on the backend; the same object each time, so that a driver may remember its digest. */
+export interface Script {
+  /** For errors and telemetry. */
+  readonly name: string
+  readonly lua: string
+}
+
 export interface ScanPage {
   readonly keys: readonly string[]
   /** Pass it to the next call; absent on the last page. */
@@ -50,4 +63,20 @@ export interface CacheDriver extends DriverBase {
 
   /** Optional: as many `get`s in one round trip, in the order of `keys`. Without it the engine calls `get`. */
   getMany?(keys: readonly string[], signal: AbortSignal): PromiseOr<readonly (string | undefined)[]>
+
+  /** Optional: as many `set`s in one round trip. Each goes atomically, the list does not. Without it: `set`. */
+  setMany?(entries: readonly StoredEntry[], signal: AbortSignal): PromiseOr<void>
+
+  /**
+   * Optional: runs a Lua script of Redis, atomically; its answer as Redis gives it, integers as numbers, bulk strings as
+   * strings, nil as `null`, tables as arrays. With it the engine has locks across processes, an invalidation log, and
+   * rate limits in one round trip; without it those work within one process.
+   */
+  evaluate?(script: Script, keys: readonly string[], args: readonly string[], signal: AbortSignal): PromiseOr<unknown>
+
+  /**
+   * Optional: calls `onMessage` for what any process publishes on `channel` by a script's `PUBLISH`. A hint only: messages
+   * may be lost, and the engine does not rely on one. Returns a function that ends it.
+   */
+  listen?(channel: string, onMessage: () => void): () => Promise<void>
 }

@@ -15,7 +15,7 @@ export {
   set,
   setDefaultCache,
 } from './default-cache.ts'
-export type { CacheCapabilities, CacheDriver, Counter, PromiseOr, ScanPage } from './driver.ts'
+export type { CacheCapabilities, CacheDriver, Counter, PromiseOr, ScanPage, Script, StoredEntry } from './driver.ts'
 export { escapeGlob } from './glob.ts'
 export { rateLimitHeaders, type OnUnavailable, type RateLimitOptions, type RateLimitResult } from './rate-limit.ts'
 export type { CacheStats } from './stats.ts'

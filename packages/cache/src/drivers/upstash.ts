@@ -1,7 +1,8 @@
 import { ConfigError, DriverError, MscError, lazyPeer, processEnv, readEnvGroup, toError, type Env } from '@msc/core'
 import type { Redis } from '@upstash/redis'
-import type { CacheDriver } from '../driver.ts'
+import type { CacheDriver, Script } from '../driver.ts'
 import { toRedisGlob } from '../glob.ts'
+import { INCREMENT, digestOf } from './redis-scripts.ts'
 
 export interface UpstashOptions {
   /** `https://….upstash.io`. */
@@ -13,16 +14,17 @@ export interface UpstashOptions {
 
 const load = lazyPeer('cache', '@upstash/redis', () => import('@upstash/redis'))
 
-// One script, so that no crash between INCR and EXPIRE can leave a counter that never ends.
-const INCREMENT = `
-local value = redis.call('INCRBY', KEYS[1], ARGV[1])
-local ttl = redis.call('PTTL', KEYS[1])
-if ttl < 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  ttl = tonumber(ARGV[2])
-end
-return {value, ttl}
-`
+/**
+ * Locks the script's own keys instead of the whole database; only Upstash knows the flag, and stock Redis refuses it.
+ * One script object for each, so that its digest is kept.
+ */
+function withKeyLocking(script: Script): Script {
+  let locking = lockingScripts.get(script)
+  if (!locking)
+    lockingScripts.set(script, (locking = { ...script, lua: `#!lua flags=allow-key-locking\n${script.lua}` }))
+  return locking
+}
+const lockingScripts = new WeakMap<Script, Script>()
 
 /**
  * Upstash Redis over HTTP, through `@upstash/redis` (an optional peer, loaded on the first call).
@@ -71,6 +73,22 @@ export function upstash(options: UpstashOptions): CacheDriver {
     }
   }
 
+  const evaluate = async (
+    original: Script,
+    keys: readonly string[],
+    args: readonly string[],
+    signal: AbortSignal,
+  ): Promise<unknown> => {
+    const script = withKeyLocking(original)
+    const digest = await digestOf(script)
+    try {
+      return await run(signal, (redis) => redis.evalsha(digest, [...keys], [...args]))
+    } catch (error) {
+      if (!toError(error).message.includes('NOSCRIPT')) throw error
+      return run(signal, (redis) => redis.eval(script.lua, [...keys], [...args]))
+    }
+  }
+
   return {
     specificationVersion: 1,
     name: 'upstash',
@@ -82,19 +100,22 @@ export function upstash(options: UpstashOptions): CacheDriver {
       await run(signal, (redis) => redis.set(key, value, { px: Math.max(1, Math.round(ttlMs)) }))
     },
     delete: (keys, signal) => (keys.length === 0 ? 0 : run(signal, (redis) => redis.del(...keys))),
+    async setMany(entries, signal) {
+      if (entries.length === 0) return
+      await run(signal, (redis) => {
+        const pipeline = redis.pipeline()
+        for (const { key, value, ttlMs } of entries) pipeline.set(key, value, { px: Math.max(1, Math.round(ttlMs)) })
+        return pipeline.exec()
+      })
+    },
     async increment(key, by, ttlMs, signal) {
-      const reply = await run(signal, (redis) =>
-        redis.eval<string[], [number | string, number | string]>(
-          INCREMENT,
-          [key],
-          [String(by), String(Math.round(ttlMs))],
-        ),
-      )
+      const reply = (await evaluate(INCREMENT, [key], [String(by), String(Math.round(ttlMs))], signal)) as unknown[]
       const [value, ttl] = reply.map(Number)
       if (!Number.isFinite(value) || !Number.isFinite(ttl))
         throw new DriverError('upstash', 'INCRBY answered no number.')
       return { value: value as number, ttlMs: ttl as number }
     },
+    evaluate,
     async scan(pattern, cursor, signal) {
       const [next, keys] = await run(signal, (redis) =>
         redis.scan(cursor ?? '0', { match: toRedisGlob(pattern), count: 500 }),

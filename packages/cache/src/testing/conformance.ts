@@ -92,6 +92,40 @@ export function testCacheDriver(name: string, setUp: () => Promise<CacheDriverSe
       expect(await driver.getMany([key('one'), key('two'), key('three')], signal)).toEqual(['1', undefined, '3'])
     })
 
+    it('writes many entries, each with its own time', async () => {
+      if (!driver.setMany) return
+      await driver.setMany(
+        [
+          { key: key('long'), value: '1', ttlMs: 60_000 },
+          { key: key('brief'), value: '2', ttlMs: 150 },
+        ],
+        signal,
+      )
+      expect(await driver.get(key('brief'), signal)).toBe('2')
+      await setup.pass(250)
+      expect([await driver.get(key('long'), signal), await driver.get(key('brief'), signal)]).toEqual(['1', undefined])
+      await driver.setMany([], signal)
+    })
+
+    it('runs a script atomically, and gives back numbers, strings, nil and tables', async () => {
+      if (!driver.evaluate) return
+      const script = {
+        name: 'test',
+        lua: `redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000)
+return {1, redis.call('GET', KEYS[1]), false, {'nested', 2}}`,
+      }
+      for (let i = 0; i < 2; i++) {
+        expect(await driver.evaluate(script, [key('s')], ['text "quoted"'], signal)).toEqual([
+          1,
+          'text "quoted"',
+          null,
+          ['nested', 2],
+        ])
+      }
+      const failing = { name: 'failing', lua: `return redis.call('INCR', KEYS[1])` }
+      await expect(driver.evaluate(failing, [key('s')], [], signal)).rejects.toMatchObject({ code: 'DRIVER_REFUSED' })
+    })
+
     it('increments atomically and never leaves a counter without expiry', async () => {
       const first = await driver.increment(key('n'), 2, 60_000, signal)
       expect(first.value).toBe(2)

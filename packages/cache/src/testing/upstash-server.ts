@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Redis } from 'ioredis'
@@ -131,10 +132,24 @@ async function transaction(
   }
 }
 
-/** Stock Redis refuses the flag that Upstash adds to script shebangs. */
+const KEY_LOCKING = /^#!lua flags=allow-key-locking\n/
+/** Digest of a script with the flag → digest of what Redis was given instead. */
+const strippedDigests = new Map<string, string>()
+
+/** Stock Redis refuses the flag that Upstash knows; without it a script has another digest. */
 function stripKeyLocking(name: string, args: string[]): string[] {
+  if (/^evalsha$/i.test(name)) return args.map((arg, index) => (index === 0 ? (strippedDigests.get(arg) ?? arg) : arg))
   if (!/^(eval|script)$/i.test(name)) return args
-  return args.map((arg) => arg.replace(/^#!lua flags=allow-key-locking\n/, ''))
+  return args.map((arg) => {
+    if (!KEY_LOCKING.test(arg)) return arg
+    const stripped = arg.replace(KEY_LOCKING, '')
+    strippedDigests.set(sha1(arg), sha1(stripped))
+    return stripped
+  })
+}
+
+function sha1(text: string): string {
+  return createHash('sha1').update(text).digest('hex')
 }
 
 /** Every string but `OK` is base64 when the client asked for it; numbers and nulls are plain. */

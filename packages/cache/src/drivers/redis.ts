@@ -1,0 +1,203 @@
+import { ConfigError, DriverError, MscError, lazyPeer, processEnv, readEnv, toError, type Env } from '@msc/core'
+import type { Redis } from 'ioredis'
+import type { CacheDriver, Script } from '../driver.ts'
+import { toRedisGlob } from '../glob.ts'
+import { INCREMENT, digestOf } from './redis-scripts.ts'
+
+export interface RedisOptions {
+  /** `redis://[[user]:password@]host:port[/db]`, `rediss://` for TLS. */
+  readonly url?: string
+  /**
+   * A connected `ioredis` client of your own instead; configure it with `enableOfflineQueue: false` and
+   * `maxRetriesPerRequest: 0`, or it hides an outage from the engine. `close()` leaves it open.
+   */
+  readonly client?: Redis
+}
+
+const load = lazyPeer('cache', 'ioredis', () => import('ioredis'))
+
+/**
+ * Redis, Valkey or KeyDB through `ioredis` (an optional peer, loaded on the first call). The connection is made anew by
+ * itself after an outage; a command meanwhile fails at once, for the engine to decide.
+ *
+ * @throws ConfigError without `client` or a `url` that is one.
+ */
+export function redis(options: RedisOptions): CacheDriver {
+  const { url, client: injected } = options
+  if (!injected && !(url && /^rediss?:$/.test(URL.parse(url)?.protocol ?? ''))) {
+    throw new ConfigError('[msc/cache] [redis] Missing option `url`, or it is not a redis:// address.', {
+      hint: 'Set REDIS_URL to redis://host:port, or pass url.',
+    })
+  }
+  let connected: Promise<Redis> | undefined
+  const listeners = new Set<Redis>()
+  let closed = false
+
+  const open = async (extra: { readonly enableOfflineQueue?: boolean } = {}): Promise<Redis> => {
+    const { Redis: Client } = await load()
+    const client = new Client(url as string, {
+      lazyConnect: true,
+      // Both would keep a command while the server is away and send it behind the engine's back.
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+      connectTimeout: 2000,
+      retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
+      ...extra,
+    })
+    // Each failed attempt is an event; the commands that fail for it say so to the engine.
+    client.on('error', () => undefined)
+    return client
+  }
+  /** Resolves when the connection has answered; while it is being made anew, when that is done. */
+  const ready = async (client: Redis): Promise<Redis> => {
+    if (client.status === 'wait') {
+      await client.connect().catch(() => undefined)
+    }
+    if (client.status === 'ready') return client
+    await new Promise<void>((resolve, reject) => {
+      const settle = (done: () => void) => (): void => {
+        client.off('ready', onReady)
+        client.off('close', onClose)
+        client.off('end', onClose)
+        done()
+      }
+      const onReady = settle(resolve)
+      const onClose = settle(() =>
+        reject(new DriverError('redis', 'The server can not be reached.', { retryable: true })),
+      )
+      client.once('ready', onReady)
+      client.once('close', onClose)
+      client.once('end', onClose)
+    })
+    return client
+  }
+
+  const run = async <T>(signal: AbortSignal, command: (client: Redis) => Promise<T>): Promise<T> => {
+    if (closed) throw new DriverError('redis', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    try {
+      const client = injected ?? (await (connected ??= open()))
+      // Only where it must wait: a hit costs one round trip and nothing else.
+      if (client.status !== 'ready') await ready(client)
+      signal.throwIfAborted()
+      return await command(client)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw translate(error)
+    }
+  }
+
+  const evaluate = (script: Script, keys: readonly string[], args: readonly string[], signal: AbortSignal) =>
+    run(signal, async (client) => {
+      const digest = await digestOf(script)
+      try {
+        return await client.evalsha(digest, keys.length, ...keys, ...args)
+      } catch (error) {
+        // The server has forgotten its scripts: a restart, a failover, SCRIPT FLUSH.
+        if (!toError(error).message.startsWith('NOSCRIPT')) throw error
+        return client.eval(script.lua, keys.length, ...keys, ...args)
+      }
+    })
+
+  return {
+    specificationVersion: 1,
+    name: 'redis',
+    capabilities: { shared: true },
+    get: (key, signal) => run(signal, async (client) => (await client.get(key)) ?? undefined),
+    getMany: (keys, signal) =>
+      keys.length === 0
+        ? []
+        : run(signal, async (client) => (await client.mget(...keys)).map((value) => value ?? undefined)),
+    async set(key, value, ttlMs, signal) {
+      await run(signal, (client) => client.set(key, value, 'PX', milliseconds(ttlMs)))
+    },
+    async setMany(entries, signal) {
+      if (entries.length === 0) return
+      const replies = await run(signal, (client) => {
+        const pipeline = client.pipeline()
+        for (const { key, value, ttlMs } of entries) pipeline.set(key, value, 'PX', milliseconds(ttlMs))
+        return pipeline.exec()
+      })
+      const failed = replies?.find(([error]) => error)?.[0]
+      if (failed) throw translate(failed)
+    },
+    delete: (keys, signal) => (keys.length === 0 ? 0 : run(signal, (client) => client.del(...keys))),
+    async increment(key, by, ttlMs, signal) {
+      const [value, ttl] = (await evaluate(INCREMENT, [key], [String(by), String(milliseconds(ttlMs))], signal)) as [
+        number,
+        number,
+      ]
+      return { value, ttlMs: ttl }
+    },
+    async scan(pattern, cursor, signal) {
+      const [next, keys] = await run(signal, (client) =>
+        client.scan(cursor ?? '0', 'MATCH', toRedisGlob(pattern), 'COUNT', 500),
+      )
+      return next === '0' ? { keys } : { keys, cursor: next }
+    },
+    evaluate,
+    listen(channel, onMessage) {
+      let stopped = false
+      const hear = (): void => {
+        if (!stopped) onMessage()
+      }
+      const subscribe = async (): Promise<Redis> => {
+        // A connection of its own: one that subscribes can do nothing else. It may wait for the server; nobody waits
+        // for it.
+        const waiting = { enableOfflineQueue: true }
+        const client = injected ? injected.duplicate(waiting) : await open(waiting)
+        listeners.add(client)
+        client.on('error', () => undefined)
+        client.on('message', hear)
+        // Subscriptions come back with the connection; what was missed meanwhile is in the log.
+        client.on('ready', hear)
+        await client.subscribe(channel).catch(() => undefined)
+        return client
+      }
+      const opening = subscribe()
+      return async () => {
+        stopped = true
+        const client = await opening.catch(() => undefined)
+        if (client && listeners.delete(client)) client.disconnect()
+      }
+    },
+    async health(signal) {
+      const reply = await run(signal, (client) => client.ping())
+      if (reply !== 'PONG') throw new DriverError('redis', 'PING was not answered with PONG.')
+    },
+    async close() {
+      if (closed) return
+      closed = true
+      for (const client of listeners) client.disconnect()
+      const client = await connected?.catch(() => undefined)
+      client?.disconnect()
+    },
+  }
+}
+
+/** The driver that REDIS_URL describes, or `undefined` without it. */
+export function redisFromEnv(env: Env = processEnv()): CacheDriver | undefined {
+  const url = readEnv(env, 'REDIS_URL')
+  return url === undefined ? undefined : redis({ url })
+}
+
+/** Redis knows no fraction of a millisecond, and no time to live of none. */
+function milliseconds(ttlMs: number): number {
+  return Math.max(1, Math.round(ttlMs))
+}
+
+function translate(error: unknown): MscError {
+  if (MscError.isInstance(error)) return error
+  const { name, message } = toError(error)
+  if (name === 'ReplyError') {
+    const auth = /^(?:NOAUTH|WRONGPASS|NOPERM)/.test(message)
+    const passing = /^(?:LOADING|BUSY|TRYAGAIN|MASTERDOWN|CLUSTERDOWN|READONLY|UNBLOCKED)/.test(message)
+    return new DriverError('redis', `The server refused the command: ${message.slice(0, 200)}`, {
+      code: auth ? 'DRIVER_UNAUTHORIZED' : 'DRIVER_REFUSED',
+      retryable: passing,
+      ...(auth && { hint: 'Check the user and password in REDIS_URL.' }),
+    })
+  }
+  // The SDK's errors may name the address, and with it the password.
+  return new DriverError('redis', 'The server can not be reached.', { retryable: true, code: 'DRIVER_UNREACHABLE' })
+}
