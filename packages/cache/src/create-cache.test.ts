@@ -63,12 +63,34 @@ describe('cache()', () => {
     expect(load).toHaveBeenCalledTimes(2)
   })
 
-  it('gives each caller a copy, so that none can change what another gets', async () => {
+  it.each([
+    ['plain data', { tags: ['a'] }],
+    ['what can not be frozen', { tags: ['a'], at: new Date(0) }],
+  ])('has no caller change what another gets: %s', async (_label, value) => {
     const { cache } = setUp()
-    await cache.cache('k', async () => ({ tags: ['a'] }))
-    const first = await cache.cache('k', async () => ({ tags: [] as string[] }))
+    const change = (received: { tags: string[] }): void => {
+      try {
+        received.tags.push('mine')
+      } catch {
+        // Frozen.
+      }
+    }
+    const source = structuredClone(value)
+    change(await cache.cache('k', async () => source))
+    change(await cache.cache('k', async () => source))
+    change(source)
+    change((await cache.get<typeof value>('k')) as typeof value)
+    expect(await cache.get('k')).toEqual(value)
+    const [one, other] = await Promise.all([1, 2].map(() => cache.cache('cold', async () => structuredClone(value))))
+    change(one as typeof value)
+    expect(other).toEqual(value)
+  })
+
+  it('gives copies to who wants to change them', async () => {
+    const cache = createCache({ driver: memory(), copies: true })
+    const first = await cache.cache('k', async () => ({ tags: ['a'] }))
     first.tags.push('mine')
-    expect(await cache.get('k')).toEqual({ tags: ['a'] })
+    expect(await cache.cache('k', async () => ({ tags: [] as string[] }))).toEqual({ tags: ['a'] })
   })
 
   it('loads anew when the stored text is not ours', async () => {

@@ -1,22 +1,26 @@
 import { acceptEmbedded, defaultInstance, processEnv, type Duration, type Env } from '@msc/core'
-import { createCache, type Cache, type CacheOptions, type FillOptions } from './create-cache.ts'
+import type { Loaded } from './batch.ts'
+import type { Cache, CacheOptions } from './cache.ts'
+import { createCache } from './create-cache.ts'
 import { memory } from './drivers/memory.ts'
+import { redisFromEnv } from './drivers/redis.ts'
 import { upstashFromEnv } from './drivers/upstash.ts'
+import type { FillOptions, Loader, SetOptions } from './plan.ts'
 import type { RateLimitOptions, RateLimitResult } from './rate-limit.ts'
 
 /**
- * A cache on the backend that the environment names: Upstash when its two variables are set, else memory.
+ * A cache on the backend that the environment names: Upstash when its two variables are set, Redis with REDIS_URL, else memory.
  *
  * @throws ConfigError when they are half set, or absent in production without `MSC_ALLOW_EMBEDDED`.
  */
 export function createCacheFromEnv(env: Env = processEnv(), options: Omit<CacheOptions, 'driver'> = {}): Cache {
-  const vendor = upstashFromEnv(env)
+  const vendor = upstashFromEnv(env) ?? redisFromEnv(env)
   if (vendor) return createCache({ ...options, driver: vendor })
   acceptEmbedded(env, {
     scope: 'cache',
     driver: 'memory',
     risk: 'is seen by one process only, so invalidations and rate limits would not reach the others',
-    variables: ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'],
+    variables: ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN', 'REDIS_URL'],
   })
   return createCache({ ...options, driver: memory() })
 }
@@ -29,15 +33,15 @@ export const getDefaultCache: () => Cache = instance.get
 export const setDefaultCache: (cache: Cache | undefined) => void = instance.set
 
 /** {@link Cache.cache} on the default cache. `ttl` in seconds, default 300. */
-export function cache<T>(key: string, load: () => T | Promise<T>, ttl: Duration | FillOptions = 300): Promise<T> {
+export function cache<T>(key: string, load: Loader<T>, ttl: Duration | FillOptions<T> = 300): Promise<T> {
   return getDefaultCache().cache(key, load, ttl)
 }
 /** {@link Cache.cacheQuery} on the default cache. */
 export function cacheQuery<T>(
   name: string,
   params: unknown,
-  load: () => T | Promise<T>,
-  ttl: Duration | FillOptions = 300,
+  load: Loader<T>,
+  ttl: Duration | FillOptions<T> = 300,
 ): Promise<T> {
   return getDefaultCache().cacheQuery(name, params, load, ttl)
 }
@@ -45,10 +49,27 @@ export function cacheQuery<T>(
 export const invalidateQuery = (name: string): Promise<number> => getDefaultCache().invalidateQuery(name)
 /** {@link Cache.invalidate} on the default cache. */
 export const invalidate = (keyOrPattern: string): Promise<number> => getDefaultCache().invalidate(keyOrPattern)
+/** {@link Cache.invalidateTag} on the default cache. */
+export const invalidateTag = (tag: string): Promise<void> => getDefaultCache().invalidateTag(tag)
+/** {@link Cache.getMany} on the default cache. */
+export const getMany = <T>(keys: readonly string[]): Promise<(T | undefined)[]> => getDefaultCache().getMany<T>(keys)
+/** {@link Cache.setMany} on the default cache. */
+export const setMany = (
+  entries: readonly (readonly [key: string, value: unknown])[],
+  ttl: Duration | SetOptions = 300,
+): Promise<boolean> => getDefaultCache().setMany(entries, ttl)
+/** {@link Cache.cacheMany} on the default cache. */
+export function cacheMany<T>(
+  keys: readonly string[],
+  loadMissing: (missing: string[]) => Loaded<T> | Promise<Loaded<T>>,
+  ttl: Duration | SetOptions = 300,
+): Promise<(T | undefined)[]> {
+  return getDefaultCache().cacheMany(keys, loadMissing, ttl)
+}
 /** {@link Cache.get} on the default cache. */
 export const get = <T>(key: string): Promise<T | undefined> => getDefaultCache().get<T>(key)
 /** {@link Cache.set} on the default cache. */
-export const set = (key: string, value: unknown, ttl: Duration = 300): Promise<boolean> =>
+export const set = (key: string, value: unknown, ttl: Duration | SetOptions = 300): Promise<boolean> =>
   getDefaultCache().set(key, value, ttl)
 /** {@link Cache.increment} on the default cache. */
 export const increment = (key: string, by = 1, ttl: Duration = '1d'): Promise<number> =>

@@ -6,6 +6,17 @@ export type PromiseOr<T> = T | Promise<T>
 export interface CacheCapabilities {
   /** Do other processes see what this one writes? */
   readonly shared: boolean
+  /**
+   * For a backend that is this process's own memory: what the engine may hold in its place, decoded, so that a hit needs
+   * no decoding. The engine then asks the driver for counters alone.
+   */
+  readonly bounds?: Bounds
+}
+
+/** How much may be held in memory; what was used longest ago goes first. */
+export interface Bounds {
+  readonly maxEntries: number
+  readonly maxBytes: number
 }
 
 export interface Counter {

@@ -1,43 +1,95 @@
-/** A fill under way: one loader call that everybody who asked for the key shares. */
-interface Flight<T> {
-  readonly promise: Promise<T>
-  /** False once an invalidation overtook the fill: what it loads is returned, and not kept. */
-  keep: boolean
+import type { Shared } from './isolate.ts'
+
+/** Work under way whose outcome an invalidation must win over: a fill, or a write. */
+export interface Flight {
+  /** False once an invalidation overtook it: what it brings is returned, and not kept. */
+  readonly keep: boolean
 }
 
-/** Single flight for one process, and the place where an invalidation meets the fills it must win over. */
+type Start = (flight: Flight) => Promise<Shared | undefined>
+
+/** Single flight for one process, and the place where an invalidation meets the work that it must win over. */
 export interface Flights {
-  /** The flight for `key`, started by `start` where there is none. */
-  join<T>(key: string, start: (flight: { readonly keep: boolean }) => Promise<T>): Promise<T>
-  /** Marks the fills of matching keys; the next caller starts a new one. */
-  invalidate(matches: (key: string) => boolean): void
-  readonly size: number
+  /** What the flight for `key` brings, started by `start` where there is none. */
+  join(key: string, tags: readonly string[], start: Start): Promise<Shared | undefined>
+  /** Starts a refresh that nobody waits for, unless there is one for `key`; `undefined` when there is. Never rejects. */
+  behind(key: string, tags: readonly string[], start: Start): Promise<void> | undefined
+  /** Work on several keys that cannot be joined. */
+  track<T>(keys: readonly string[], tags: readonly string[], work: (flight: Flight) => Promise<T>): Promise<T>
+  /** Marks what matches; the next caller of `join` starts anew. */
+  invalidate(matches: (key: string, tags: readonly string[]) => boolean): void
+  /** Resolves when no refresh is under way. */
+  idle(): Promise<void>
+  /** Callers that found a flight to join. */
+  readonly joined: number
+}
+
+interface Running {
+  keep: boolean
+  readonly keys: readonly string[]
+  readonly tags: readonly string[]
+  outcome: Promise<Shared | undefined> | undefined
 }
 
 export function createFlights(): Flights {
-  const flights = new Map<string, Flight<unknown>>()
+  const flights = new Map<string, Running>()
+  const hidden = new Map<string, Running>()
+  const tracked = new Set<Running>()
+  let joined = 0
+
   return {
-    join<T>(key: string, start: (flight: { readonly keep: boolean }) => Promise<T>): Promise<T> {
+    join(key, tags, start) {
       const running = flights.get(key)
-      if (running) return running.promise as Promise<T>
-      const state = { keep: true }
-      const promise = start(state).finally(() => {
+      if (running?.outcome) {
+        joined += 1
+        return running.outcome
+      }
+      const flight: Running = { keep: true, keys: [key], tags, outcome: undefined }
+      flights.set(key, flight)
+      const over = (): void => {
         if (flights.get(key) === flight) flights.delete(key)
-      })
-      const flight: Flight<T> = Object.assign(state, { promise })
-      flights.set(key, flight as Flight<unknown>)
-      return promise
+      }
+      flight.outcome = start(flight)
+      // The first reaction, so that whoever is called back by a later one finds the flight gone.
+      flight.outcome.then(over, over)
+      return flight.outcome
     },
-    invalidate(matches) {
-      for (const [key, flight] of flights) {
-        if (!matches(key)) continue
-        flight.keep = false
-        // A caller that comes after the invalidation must not share a load that began before it.
-        flights.delete(key)
+    behind(key, tags, start) {
+      if (hidden.has(key)) return undefined
+      const flight: Running = { keep: true, keys: [key], tags, outcome: undefined }
+      hidden.set(key, flight)
+      flight.outcome = start(flight)
+      const over = (): void => {
+        if (hidden.get(key) === flight) hidden.delete(key)
+      }
+      return flight.outcome.then(over, over)
+    },
+    async track(keys, tags, work) {
+      const flight: Running = { keep: true, keys, tags, outcome: undefined }
+      tracked.add(flight)
+      try {
+        return await work(flight)
+      } finally {
+        tracked.delete(flight)
       }
     },
-    get size() {
-      return flights.size
+    invalidate(matches) {
+      const mark = (flight: Running): boolean => {
+        if (!flight.keys.some((key) => matches(key, flight.tags))) return false
+        flight.keep = false
+        return true
+      }
+      for (const flight of tracked) mark(flight)
+      // A caller that comes after the invalidation must not share a load that began before it.
+      for (const running of [flights, hidden]) {
+        for (const [key, flight] of running) if (mark(flight)) running.delete(key)
+      }
+    },
+    async idle() {
+      await Promise.allSettled([...hidden.values()].map(({ outcome }) => outcome))
+    },
+    get joined() {
+      return joined
     },
   }
 }

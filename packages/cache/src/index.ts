@@ -1,21 +1,37 @@
-export { createCache, type Cache, type CacheOptions, type FillOptions } from './create-cache.ts'
+export type { CacheBatch, Loaded } from './batch.ts'
+export type { Cache, CacheOptions, LocalOptions } from './cache.ts'
+export { createCache } from './create-cache.ts'
 export {
   cache,
+  cacheMany,
   cacheQuery,
   cacheSession,
   createCacheFromEnv,
   get,
   getDefaultCache,
+  getMany,
   getSession,
   increment,
   invalidate,
   invalidateQuery,
   invalidateSession,
+  invalidateTag,
   rateLimit,
   set,
   setDefaultCache,
+  setMany,
 } from './default-cache.ts'
-export type { CacheCapabilities, CacheDriver, Counter, PromiseOr, ScanPage, Script, StoredEntry } from './driver.ts'
+export type {
+  Bounds,
+  CacheCapabilities,
+  CacheDriver,
+  Counter,
+  PromiseOr,
+  ScanPage,
+  Script,
+  StoredEntry,
+} from './driver.ts'
 export { escapeGlob } from './glob.ts'
+export type { FillOptions, LoadContext, Loader, SetOptions } from './plan.ts'
 export { rateLimitHeaders, type OnUnavailable, type RateLimitOptions, type RateLimitResult } from './rate-limit.ts'
 export type { CacheStats } from './stats.ts'

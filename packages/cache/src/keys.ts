@@ -5,14 +5,15 @@ import { stringify } from 'devalue'
 const MAX_KEY_LENGTH = 512
 
 /**
- * Separates the namespace from the key. The whole key space of one cache starts with `namespace:`, so that two
- * services may share one Redis.
+ * A caller's key as it is kept: itself, or shortened.
+ *
+ * @throws ValidationError for an empty one.
  */
-export function storeKey(namespace: string, key: string): string {
-  if (typeof key !== 'string' || key === '') {
-    throw new ValidationError('[msc/cache] A key must be a non-empty string.', [], { code: 'CACHE_KEY_INVALID' })
+export function keyName(key: string): string {
+  if (typeof key === 'string' && key !== '') {
+    return key.length <= MAX_KEY_LENGTH ? key : `${key.slice(0, MAX_KEY_LENGTH - 34)}#${hash128(key)}`
   }
-  return `${namespace}:${key.length <= MAX_KEY_LENGTH ? key : `${key.slice(0, MAX_KEY_LENGTH - 34)}#${hash128(key)}`}`
+  throw new ValidationError('[msc/cache] A key must be a non-empty string.', [], { code: 'CACHE_KEY_INVALID' })
 }
 
 /** The key of `cacheQuery(name, params)`: the same for equal parameters, whatever the order of their properties. */

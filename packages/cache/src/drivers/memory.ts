@@ -36,7 +36,7 @@ export function memory(options: MemoryOptions = {}): CacheDriver {
   return {
     specificationVersion: 1,
     name: 'memory',
-    capabilities: { shared: false },
+    capabilities: { shared: false, bounds: { maxEntries, maxBytes } },
     get: (key) => live(key)?.text,
     getMany: (keys) => keys.map((key) => live(key)?.text),
     set: (key, value, ttlMs) => put(key, value, clock.monotonic() + ttlMs),

@@ -155,6 +155,8 @@ export function redis(options: RedisOptions): CacheDriver {
         return client
       }
       const opening = subscribe()
+      // The peer may be missing; then there are no hints, and the first command says what to install.
+      opening.catch(() => undefined)
       return async () => {
         stopped = true
         const client = await opening.catch(() => undefined)

@@ -1,0 +1,188 @@
+import { emit, telemetryEnabled, type Duration } from '@msc/core'
+import { formatEntry } from './entry.ts'
+import type { Flight } from './flights.ts'
+import type { Shared } from './isolate.ts'
+import { keyName } from './keys.ts'
+import type { Held, LookUp } from './look-up.ts'
+import type { Parts } from './parts.ts'
+import { keptMs, planOf, type Plan, type SetOptions } from './plan.ts'
+import { NO_STAMPS, type FoundMany } from './remote.ts'
+import { COMMIT_MANY } from './scripts.ts'
+import { prepare, type Writer } from './writer.ts'
+
+/** What a batch loader returns: in the order it was asked, or by key. */
+export type Loaded<T> = readonly (T | undefined)[] | ReadonlyMap<string, T>
+
+/** Several keys at the price of one. */
+export interface CacheBatch {
+  /** The values, in the order of the keys; `undefined` as for `get`. One round trip. */
+  getMany<T>(keys: readonly string[]): Promise<(T | undefined)[]>
+  /** False when the store is away. One round trip. @throws ValidationError, before anything is written. */
+  setMany(entries: readonly (readonly [key: string, value: unknown])[], ttl?: Duration | SetOptions): Promise<boolean>
+  /**
+   * The values in the order of the keys. `loadMissing` is called once, with those that are not cached; what it has
+   * nothing for is `undefined`, and not kept. One round trip to read, one to write. Its error is thrown unchanged.
+   */
+  cacheMany<T>(
+    keys: readonly string[],
+    loadMissing: (missing: string[]) => Loaded<T> | Promise<Loaded<T>>,
+    ttl?: Duration | SetOptions,
+  ): Promise<(T | undefined)[]>
+}
+
+interface Seen {
+  readonly held: readonly (Held | undefined)[]
+  readonly found: FoundMany | undefined
+  readonly away: boolean
+  readonly trusted: boolean
+}
+
+export function createBatch(
+  parts: Parts,
+  lookUp: LookUp,
+  writer: Writer,
+  deliver: (shared: Shared | undefined) => unknown,
+): CacheBatch {
+  const { near, remote, clock, flights, guard, driver, keys: space, stats, failed } = parts
+  const lookPlan = planOf(undefined)
+
+  const seeNear = async (name: string, trusted: boolean): Promise<Held | undefined> => {
+    const entry = near?.get(name)
+    if (!entry || (remote && (!trusted || entry.servedUntil <= clock.monotonic()))) return undefined
+    const { held } = await lookUp.see(name, lookPlan, { keep: false })
+    return held?.verdict === 'fresh' ? held : undefined
+  }
+
+  const seeMany = async (names: readonly string[], tags: readonly string[], flight: Flight): Promise<Seen> => {
+    const started = clock.monotonic()
+    const trusted = parts.nearCurrent()
+    const held = await Promise.all(names.map((name) => seeNear(name, trusted)))
+    let found: FoundMany | undefined
+    let away = false
+    const missing = [...held.keys()].filter((index) => !held[index])
+    if (remote && missing.length > 0) {
+      try {
+        found = await remote.findMany(
+          missing.map((index) => names[index] as string),
+          tags,
+        )
+        const far = await Promise.all(found.entries.map((entry) => lookUp.take(entry, lookPlan)))
+        for (const [at, index] of missing.entries()) {
+          const each = far[at]
+          if (each?.verdict !== 'fresh') continue
+          held[index] = each
+          if (flight.keep && each.tags.every((tag) => tags.includes(tag))) {
+            lookUp.hold(names[index] as string, each, lookPlan, trusted)
+          }
+        }
+      } catch (error) {
+        away = true
+        failed('getMany', error)
+      }
+    }
+    for (const [index, name] of names.entries()) {
+      lookUp.count(name, { held: held[index], stamps: NO_STAMPS, away, trusted }, started)
+    }
+    return { held, found, away, trusted }
+  }
+
+  const run = async <T>(asked: string[], load: (missing: string[]) => Loaded<T> | Promise<Loaded<T>>) => {
+    const started = clock.monotonic()
+    stats.loads += 1
+    let outcome: 'ok' | 'error' = 'error'
+    try {
+      const answer = await load(asked)
+      outcome = 'ok'
+      const valueOf = (key: string, index: number): T | undefined =>
+        answer instanceof Map ? (answer.get(key) as T | undefined) : (answer as readonly (T | undefined)[])[index]
+      return { valueOf, loadMs: clock.monotonic() - started }
+    } catch (error) {
+      stats.loadErrors += 1
+      throw error
+    } finally {
+      stats.loadMsTotal += clock.monotonic() - started
+      if (telemetryEnabled()) emit('cache.load', { key: asked.join(','), outcome }, started)
+    }
+  }
+
+  /** Writes what was loaded, except what was invalidated since it was looked for. */
+  const commit = async (
+    texts: ReadonlyMap<string, string>,
+    plan: Plan,
+    flight: Flight,
+    found: FoundMany,
+    loadMs: number,
+  ): Promise<void> => {
+    const ttlMs = Math.max(1, Math.round(keptMs(plan)))
+    const freshUntil = clock.now() + plan.ttlMs
+    const stored = await Promise.all(
+      [...texts].map(async ([name, text]) => ({
+        name,
+        key: space.value(name),
+        value: await formatEntry({ text, freshUntil, loadMs, tags: found.stamps }, parts.compressAbove),
+        ttlMs,
+      })),
+    )
+    if (!flight.keep) return
+    if (parts.log) {
+      const on = [space.sequence, space.log, ...stored.map(({ key }) => key)]
+      const args = [found.sequence, ...stored.flatMap(({ name, value }) => [name, value, String(ttlMs)])]
+      await guard.call(COMMIT_MANY.name, (signal) => driver.evaluate?.(COMMIT_MANY, on, args, signal))
+      return
+    }
+    await writer.write(stored)
+    // The invalidation may have run while the write was on its way, and lost: repeat it.
+    const written = stored.map(({ key }) => key)
+    if (!flight.keep) await guard.call('delete', (signal) => driver.delete(written, signal))
+  }
+
+  return {
+    async getMany<T>(keys: readonly string[]) {
+      const names = keys.map(keyName)
+      const { held } = await flights.track(names, [], (flight) => seeMany(names, [], flight))
+      return held.map((each) => deliver(each?.shared) as T | undefined)
+    },
+    setMany: (entries, ttl) => writer.setMany(entries, ttl),
+    async cacheMany<T>(
+      keys: readonly string[],
+      loadMissing: (missing: string[]) => Loaded<T> | Promise<Loaded<T>>,
+      ttl?: Duration | SetOptions,
+    ) {
+      const plan = planOf(ttl)
+      const names = keys.map(keyName)
+      const shared = await flights.track(names, plan.tags, async (flight) => {
+        const { held, found, away, trusted } = await seeMany(names, plan.tags, flight)
+        const values = new Map<string, Shared>()
+        // The same key twice is asked for once.
+        const missing = new Map<string, string>()
+        for (const [index, name] of names.entries()) {
+          const each = held[index]
+          if (each) values.set(name, each.shared)
+          else missing.set(name, keys[index] as string)
+        }
+        if (missing.size === 0) return values
+        const { valueOf, loadMs } = await run([...missing.values()], loadMissing)
+        const texts = new Map<string, string>()
+        for (const [index, [name, key]] of [...missing].entries()) {
+          const value = valueOf(key, index)
+          if (value === undefined) continue
+          const prepared = prepare(value, remote !== undefined)
+          values.set(name, prepared.shared)
+          texts.set(name, prepared.text)
+        }
+        if (keptMs(plan) === 0 || !flight.keep || texts.size === 0) return values
+        try {
+          if (found) await commit(texts, plan, flight, found, loadMs)
+        } catch (error) {
+          failed('setMany', error)
+        }
+        for (const name of flight.keep ? texts.keys() : []) {
+          const each = { shared: values.get(name) as Shared, remainingMs: plan.ttlMs, loadMs, tags: plan.tags }
+          lookUp.hold(name, each, plan, trusted && !away)
+        }
+        return values
+      })
+      return names.map((name) => deliver(shared.get(name)) as T | undefined)
+    },
+  }
+}

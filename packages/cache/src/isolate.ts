@@ -1,0 +1,84 @@
+/** A value that everybody may be given. */
+export interface Shared {
+  /** Frozen to its depth; meaningless where there is a `text`. */
+  readonly value: unknown
+  /** Where the value can't be frozen: what each reader decodes a copy of its own from. */
+  readonly text: string | undefined
+  /** Roughly, in memory. */
+  readonly bytes: number
+}
+
+const MAX_DEPTH = 50
+/** References that are repeated are walked again each time; the codec keeps them as references. */
+const MAX_NODES = 1_000_000
+const NOT_PLAIN = Symbol('not plain')
+
+interface Size {
+  bytes: number
+  nodes: number
+}
+
+/**
+ * Plain data (primitives, arrays, plain objects) frozen, so that one caller can't change what another gets. Much
+ * cheaper than encoding and decoding, which stays the way for the rest: Date, Map, Set, typed arrays, cycles.
+ *
+ * @param owned Is the value ours, so that it may be frozen itself? Otherwise a copy is.
+ * @returns `undefined` where the value holds more than plain data.
+ */
+export function isolate(value: unknown, owned = false): Shared | undefined {
+  const size = { bytes: 0, nodes: 0 }
+  const frozen = freeze(value, 0, size, owned)
+  return frozen === NOT_PLAIN ? undefined : { value: frozen, text: undefined, bytes: size.bytes }
+}
+
+/** A copy of frozen plain data that its receiver may change. */
+export function thaw(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(thaw)
+  const copy: Record<string, unknown> = Object.getPrototypeOf(value) === null ? bare() : {}
+  for (const key of Object.keys(value)) copy[key] = thaw((value as Record<string, unknown>)[key])
+  return copy
+}
+
+function freeze(value: unknown, depth: number, size: Size, owned: boolean): unknown {
+  size.bytes += 8
+  size.nodes += 1
+  if (typeof value === 'string') {
+    size.bytes += value.length * 2
+    return value
+  }
+  if (typeof value !== 'object' || value === null) {
+    return typeof value === 'function' || typeof value === 'symbol' ? NOT_PLAIN : value
+  }
+  if (depth > MAX_DEPTH || size.nodes > MAX_NODES) return NOT_PLAIN
+  if (Array.isArray(value)) return freezeArray(value as unknown[], depth, size, owned)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return NOT_PLAIN
+  const source = value as Record<string, unknown>
+  const copy = owned ? source : prototype === null ? bare() : {}
+  for (const key of Object.keys(source)) {
+    // An assignment to it would set the prototype.
+    if (key === '__proto__') return NOT_PLAIN
+    const child = freeze(source[key], depth + 1, size, owned)
+    if (child === NOT_PLAIN) return NOT_PLAIN
+    size.bytes += key.length * 2
+    if (!owned) copy[key] = child
+  }
+  return Object.freeze(copy)
+}
+
+function freezeArray(value: unknown[], depth: number, size: Size, owned: boolean): unknown {
+  const copy: unknown[] = owned ? value : []
+  for (let i = 0; i < value.length; i++) {
+    // Holes are not undefined; the codec knows them.
+    if (!(i in value)) return NOT_PLAIN
+    const child = freeze(value[i], depth + 1, size, owned)
+    if (child === NOT_PLAIN) return NOT_PLAIN
+    if (!owned) copy.push(child)
+  }
+  return Object.freeze(copy)
+}
+
+function bare(): Record<string, unknown> {
+  return Object.create(null) as Record<string, unknown>
+}

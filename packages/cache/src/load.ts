@@ -1,0 +1,176 @@
+import { deadline, emit, telemetryEnabled } from '@msc/core'
+import { formatEntry } from './entry.ts'
+import type { Flight } from './flights.ts'
+import type { Shared } from './isolate.ts'
+import type { Lease } from './leases.ts'
+import type { Held, LookUp, Sight } from './look-up.ts'
+import type { Parts } from './parts.ts'
+import { keptMs, type LoadContext, type Loader, type Plan } from './plan.ts'
+import { NO_STAMPS } from './remote.ts'
+import { prepare } from './writer.ts'
+
+/** Another process loads the key, and this one has better things to do than to wait. */
+export const BUSY: unique symbol = Symbol('busy')
+
+export interface Load {
+  /**
+   * Calls the loader and keeps what it brings, unless an invalidation overtakes it.
+   *
+   * @param patient Wait where another process loads the key? Otherwise the answer is `BUSY`.
+   * @throws the loader's own error.
+   */
+  (
+    key: string,
+    load: Loader<unknown>,
+    plan: Plan,
+    flight: Flight,
+    sight: Sight,
+    patient: boolean,
+  ): Promise<Shared | undefined | typeof BUSY>
+}
+
+const NO_HURRY: LoadContext = { signal: new AbortController().signal }
+
+export function createLoad(parts: Parts, lookUp: LookUp): Load {
+  const { clock, stats, leases, remote, driver, guard, keys, failures, failed } = parts
+
+  const run = async (key: string, load: Loader<unknown>, plan: Plan): Promise<{ value: unknown; loadMs: number }> => {
+    const started = clock.monotonic()
+    stats.loads += 1
+    let outcome: 'ok' | 'error' = 'error'
+    try {
+      const value = await (plan.hardMs === undefined
+        ? load(NO_HURRY)
+        : deadline((signal) => load({ signal }), {
+            operation: `[msc/cache] The load of ${JSON.stringify(key)}`,
+            timeoutMs: plan.hardMs,
+            clock,
+          }))
+      outcome = 'ok'
+      return { value, loadMs: clock.monotonic() - started }
+    } catch (error) {
+      stats.loadErrors += 1
+      failures.add(key, error, plan.negativeMs)
+      throw error
+    } finally {
+      stats.loadMsTotal += clock.monotonic() - started
+      if (telemetryEnabled()) emit('cache.load', { key, outcome }, started)
+    }
+  }
+
+  /** The lease of this key, or what somebody else has loaded meanwhile; neither where nobody can be waited for. */
+  const takeLease = async (
+    key: string,
+    plan: Plan,
+    sight: Sight,
+    flight: Flight,
+    patient: boolean,
+  ): Promise<{ readonly lease?: Lease; readonly held?: Held; readonly busy?: true }> => {
+    if (!leases || !remote || sight.away) return {}
+    const started = clock.monotonic()
+    try {
+      for (let attempt = 0; ; attempt++) {
+        const answer = await leases.attempt(key)
+        if (answer.kind === 'free') return {}
+        // What somebody has loaded since carries newer stamps than those of our look.
+        const held = await lookUp.take(await remote.judge(answer.stored, NO_STAMPS), plan)
+        if (held?.verdict === 'fresh' && flight.keep) {
+          if (answer.kind === 'mine') await answer.lease.release(false)
+          return { held }
+        }
+        if (answer.kind === 'mine') return { lease: answer.lease }
+        if (!patient) return { busy: true }
+        // Who does not wait, or not any longer, loads for itself; the value of who has the lease is the one that is kept.
+        if (!plan.lock || !flight.keep || clock.monotonic() - started > parts.lockWaitMs) return {}
+        await leases.pause(attempt)
+      }
+    } catch (error) {
+      failed('lock', error)
+      return {}
+    }
+  }
+
+  /** Writes to the store. False when an invalidation was quicker. @throws when the store is away. */
+  const commit = async (
+    key: string,
+    text: string,
+    plan: Plan,
+    flight: Flight,
+    sight: Sight,
+    lease: Lease | undefined,
+    loadMs: number,
+  ): Promise<boolean> => {
+    const stored = await formatEntry(
+      { text, freshUntil: clock.now() + plan.ttlMs, loadMs, tags: sight.stamps },
+      parts.compressAbove,
+    )
+    if (lease) return lease.commit(stored, keptMs(plan))
+    // Without the lease that others go by, a write could bury a newer value.
+    if (leases) return true
+    await guard.call('set', (signal) => driver.set(keys.value(key), stored, keptMs(plan), signal))
+    if (flight.keep) return true
+    // The invalidation may have run while the write was on its way, and lost: repeat it.
+    await guard.call('delete', (signal) => driver.delete([keys.value(key)], signal))
+    return false
+  }
+
+  const keep = async (
+    key: string,
+    value: unknown,
+    plan: Plan,
+    flight: Flight,
+    sight: Sight,
+    lease: Lease | undefined,
+    loadMs: number,
+  ): Promise<Shared> => {
+    const { shared, text } = prepare(value, remote !== undefined)
+    if (!flight.keep || keptMs(plan) === 0) {
+      await lease?.release(false).catch((error: unknown) => failed('unlock', error))
+      return shared
+    }
+    let kept = true
+    if (remote && !sight.away) {
+      const started = clock.monotonic()
+      let outcome: 'ok' | 'error' = 'ok'
+      try {
+        kept = await commit(key, text, plan, flight, sight, lease, loadMs)
+      } catch (error) {
+        outcome = 'error'
+        failed('set', error)
+      }
+      if (telemetryEnabled()) emit('cache.set', { key, outcome }, started)
+    }
+    if (kept && flight.keep) {
+      lookUp.hold(key, { shared, remainingMs: plan.ttlMs, loadMs, tags: plan.tags }, plan, sight.trusted && !sight.away)
+    }
+    return shared
+  }
+
+  return async (key, load, plan, flight, sight, patient) => {
+    const { lease, held, busy } = await takeLease(key, plan, sight, flight, patient)
+    if (held) {
+      lookUp.hold(key, held, plan, sight.trusted)
+      return held.shared
+    }
+    if (busy) return BUSY
+    const release = async (loadFailed: boolean): Promise<void> => {
+      await lease?.release(loadFailed).catch((error: unknown) => failed('unlock', error))
+    }
+    let loaded: { readonly value: unknown; readonly loadMs: number }
+    try {
+      loaded = await run(key, load, plan)
+    } catch (error) {
+      await release(true)
+      throw error
+    }
+    try {
+      if (loaded.value !== undefined) return await keep(key, loaded.value, plan, flight, sight, lease, loaded.loadMs)
+    } catch (error) {
+      // A value that can't be stored.
+      await release(false)
+      throw error
+    }
+    await release(false)
+    return undefined
+  }
+}

@@ -1,0 +1,144 @@
+import { ConfigError, systemClock, toError } from '@msc/core'
+import type { CacheOptions } from './cache.ts'
+import type { Bounds, CacheDriver } from './driver.ts'
+import { createFailures, type Failures } from './failures.ts'
+import { createFlights, type Flights } from './flights.ts'
+import { globToRegExp } from './glob.ts'
+import { createGuard, type Guard } from './guarded-driver.ts'
+import { createInvalidationLog, type InvalidationLog } from './invalidation-log.ts'
+import { createLeases, type Leases } from './leases.ts'
+import type { Invalidation } from './messages.ts'
+import { createNear, type NearStore } from './near.ts'
+import { createRemote, type Remote } from './remote.ts'
+import { keyspace, type Keyspace } from './scripts.ts'
+import { createStats, type MutableStats } from './stats.ts'
+import type { Clock } from '@msc/core'
+
+/** What a cache is made of; each of its functions takes what it needs. */
+export interface Parts {
+  readonly driver: CacheDriver
+  readonly guard: Guard
+  readonly keys: Keyspace
+  readonly clock: Clock
+  readonly random: () => number
+  readonly stats: MutableStats
+  readonly flights: Flights
+  readonly failures: Failures
+  /** Decoded values: the whole store of a cache in memory, the tier before another. */
+  readonly near: NearStore | undefined
+  /** Milliseconds that a value is served from near at most where there is a store behind. */
+  readonly nearMs: number
+  /** Absent where `near` is all there is. */
+  readonly remote: Remote | undefined
+  /** Both absent where the store knows no scripts. */
+  readonly leases: Leases | undefined
+  readonly log: InvalidationLog | undefined
+  readonly compressAbove: number
+  readonly lockWaitMs: number
+  /** Can what is held near be out of date without our knowing? */
+  nearCurrent(): boolean
+  /** What an invalidation, here or elsewhere, does in this process. Returns how many near values there were. */
+  forget(what: Invalidation): number
+  /** Counts and reports a store operation that failed. */
+  failed(operation: string, error: unknown): void
+}
+
+const LOCAL: Bounds = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
+
+export function createParts(options: CacheOptions): Parts {
+  const {
+    driver,
+    namespace = 'msc',
+    timeoutMs = 500,
+    clock = systemClock,
+    random = Math.random,
+    local = false,
+  } = options
+  check(options)
+  const guard = createGuard(driver, { timeoutMs, clock })
+  const keys = keyspace(namespace)
+  const stats = createStats()
+  const flights = createFlights()
+  const failures = createFailures(clock)
+  const { bounds } = driver.capabilities
+  const settings = local === true ? {} : local || undefined
+  const near = bounds ? createNear(bounds) : settings && createNear({ ...LOCAL, ...settings })
+  const complain = options.onError ?? ((error, operation) => console.warn(`${operation} failed: ${error.message}`))
+
+  const forget = (what: Invalidation): number => {
+    if ('tag' in what) {
+      flights.invalidate((_key, tags) => tags.includes(what.tag))
+      return near?.deleteTag(what.tag) ?? 0
+    }
+    if ('pattern' in what) {
+      const expression = globToRegExp(what.pattern)
+      flights.invalidate((key) => expression.test(key))
+      failures.forget((key) => expression.test(key))
+      return near?.deleteMatching(expression) ?? 0
+    }
+    const names = new Set(what.keys)
+    flights.invalidate((key) => names.has(key))
+    failures.forget((key) => names.has(key))
+    let count = 0
+    for (const name of names) if (near?.delete(name)) count += 1
+    return count
+  }
+
+  const scripts = driver.evaluate !== undefined && !bounds
+  const log =
+    scripts && driver.capabilities.shared
+      ? createInvalidationLog({
+          driver,
+          guard,
+          keys,
+          clock,
+          pollMs: options.pollMs ?? 400,
+          onInvalidation: forget,
+          onGap() {
+            flights.invalidate(() => true)
+            near?.clear()
+          },
+        })
+      : undefined
+  const followed = near && !bounds ? log : undefined
+
+  let complainedAt = -Infinity
+  return {
+    driver,
+    guard,
+    keys,
+    clock,
+    random,
+    stats,
+    flights,
+    failures,
+    near,
+    nearMs: settings?.ttlMs ?? 30_000,
+    remote: bounds ? undefined : createRemote(driver, guard, keys),
+    leases: log && createLeases({ driver, guard, keys, clock, random, leaseMs: options.leaseMs ?? 5000 }),
+    log,
+    compressAbove: options.compressAbove ?? Infinity,
+    lockWaitMs: options.lockWaitMs ?? 10_000,
+    nearCurrent: followed ? () => followed.current : () => near !== undefined,
+    forget,
+    failed(operation, error) {
+      stats.errors += 1
+      const now = clock.monotonic()
+      if (now - complainedAt < 1000) return
+      complainedAt = now
+      complain(toError(error), `[msc/cache] ${operation}`)
+    },
+  }
+}
+
+function check({ driver, namespace, local }: CacheOptions): void {
+  if (namespace !== undefined && !/^[\w.-]{1,64}$/.test(namespace)) {
+    throw new ConfigError('[msc/cache] `namespace` must be 1 to 64 letters, digits, dots, hyphens or underscores.')
+  }
+  if (local && driver.capabilities.shared && !driver.evaluate) {
+    throw new ConfigError(
+      `[msc/cache] [${driver.name}] can't hold a local tier: without scripts nobody would hear of an invalidation.`,
+      { hint: 'Leave `local` out, or use a driver with `evaluate`.' },
+    )
+  }
+}

@@ -1,0 +1,92 @@
+import { emit, telemetryEnabled, type Duration } from '@msc/core'
+import { encode } from './codec.ts'
+import type { StoredEntry } from './driver.ts'
+import { formatEntry } from './entry.ts'
+import { isolate, type Shared } from './isolate.ts'
+import { keyName } from './keys.ts'
+import type { LookUp } from './look-up.ts'
+import type { Parts } from './parts.ts'
+import { planOf, type Plan, type SetOptions } from './plan.ts'
+import { NO_STAMPS } from './remote.ts'
+import { SET_MANY } from './scripts.ts'
+
+export interface Writer {
+  /** False when the store is away. @throws ValidationError before anything is written. */
+  setMany(
+    entries: readonly (readonly [key: string, value: unknown])[],
+    options?: Duration | SetOptions,
+  ): Promise<boolean>
+  /** Entries as they are, in one round trip where the store can. @throws when it is away. */
+  write(entries: readonly StoredEntry[]): Promise<void>
+}
+
+/** A value as it is held near, and as it is stored. @throws ValidationError when it can't be. */
+export function prepare(value: unknown, stored: boolean): { readonly shared: Shared; readonly text: string } {
+  const plain = value === undefined ? undefined : isolate(value)
+  const text = stored || !plain ? encode(value) : ''
+  return { shared: plain ?? { value: undefined, text, bytes: text.length * 2 }, text }
+}
+
+export function createWriter(parts: Parts, lookUp: LookUp): Writer {
+  const { remote, clock, guard, driver, keys: space, flights, log } = parts
+
+  const write: Writer['write'] = async (entries) => {
+    if (driver.setMany) await guard.call('setMany', (signal) => driver.setMany?.(entries, signal))
+    else {
+      await Promise.all(
+        entries.map(({ key, value, ttlMs }) => guard.call('set', (signal) => driver.set(key, value, ttlMs, signal))),
+      )
+    }
+  }
+
+  const store = async (values: ReadonlyMap<string, { readonly text: string }>, plan: Plan): Promise<void> => {
+    const tags = remote ? await remote.stampsOf(plan.tags) : NO_STAMPS
+    const freshUntil = clock.now() + plan.ttlMs
+    const ttlMs = Math.max(1, Math.round(plan.ttlMs))
+    const entries = await Promise.all(
+      [...values].map(async ([name, { text }]) => ({
+        name,
+        key: space.value(name),
+        value: await formatEntry({ text, freshUntil, loadMs: 0, tags }, parts.compressAbove),
+        ttlMs,
+      })),
+    )
+    if (!log) return write(entries)
+    await log.append(
+      SET_MANY,
+      { keys: [...values.keys()] },
+      entries.flatMap(({ key, name }) => [key, space.lock(name)]),
+      entries.flatMap(({ value }) => [value, String(ttlMs)]),
+    )
+  }
+
+  return {
+    write,
+    async setMany(entries, options) {
+      const plan = planOf(options)
+      const values = new Map(entries.map(([key, value]) => [keyName(key), prepare(value, remote !== undefined)]))
+      if (plan.ttlMs === 0 || values.size === 0) return true
+      const keys = [...values.keys()]
+      // A load that began before must not bury what is written now, nor be shared by who comes after.
+      parts.forget({ keys })
+      return flights.track(keys, plan.tags, async (flight) => {
+        const started = clock.monotonic()
+        const trusted = parts.nearCurrent()
+        let outcome: 'ok' | 'error' = 'ok'
+        try {
+          if (remote) await store(values, plan)
+        } catch (error) {
+          outcome = 'error'
+          parts.failed('set', error)
+        }
+        if (outcome === 'ok' && flight.keep) {
+          for (const [name, { shared }] of values) {
+            lookUp.hold(name, { shared, remainingMs: plan.ttlMs, loadMs: 0, tags: plan.tags }, plan, trusted)
+          }
+        }
+        if (telemetryEnabled()) for (const key of keys) emit('cache.set', { key, outcome }, started)
+        return outcome === 'ok'
+      })
+    },
+  }
+}
