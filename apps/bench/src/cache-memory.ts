@@ -47,25 +47,27 @@ export async function benchStampede(): Promise<void> {
 
   let keys = 0
   const loadsOf = new Map<string, number>()
-  const stampede = (name: string, call: (key: string) => Promise<unknown>): Contender => ({
+  const stampede = (name: string, burst: (key: string, callers: number) => Promise<unknown>[]): Contender => ({
     name,
     async run(n) {
       for (let i = 0; i < n; i++) {
         const key = `cold:${(keys += 1)}`
         const before = loads
-        const calls: Promise<unknown>[] = []
-        for (let caller = 0; caller < CALLERS; caller++) calls.push(call(key))
-        await Promise.all(calls)
+        await Promise.all(burst(key, CALLERS))
         loadsOf.set(name, Math.max(loadsOf.get(name) ?? 0, loads - before))
       }
     },
   })
   const results = await measure(
     [
-      stampede('single flight by hand', singleFlight),
-      ...peers(load).map((peer) => stampede(peer.name, (key) => peer.call(key))),
+      stampede('single flight by hand', (key, callers) => {
+        const calls: Promise<unknown>[] = []
+        for (let i = 0; i < callers; i++) calls.push(singleFlight(key))
+        return calls
+      }),
+      ...peers(load).map(({ name, burst }) => stampede(name, burst)),
     ],
-    { iterations: 40 },
+    { iterations: 100, warmUp: 30 },
   )
   print(`A stampede: ${CALLERS} callers of a cold key, beside a single flight by hand`, results)
   const unprotected = [...loadsOf].filter(([, count]) => count !== 1)

@@ -18,11 +18,12 @@ export interface Measured {
  */
 export async function measure(
   contenders: readonly Contender[],
-  options: { readonly rounds?: number; readonly iterations?: number } = {},
+  options: { readonly rounds?: number; readonly iterations?: number; readonly warmUp?: number } = {},
 ): Promise<Measured[]> {
-  const { rounds = 21, iterations = 20_000 } = options
+  const { rounds = 21, iterations = 20_000, warmUp = 3 } = options
   const times = contenders.map((): number[] => [])
-  for (const { run } of contenders) await run(iterations)
+  // Compiled code is what a service runs; a cold round would measure the compiler.
+  for (let round = 0; round < warmUp; round++) for (const { run } of contenders) await run(iterations)
   for (let round = 0; round < rounds; round++) {
     for (const [index, { run }] of contenders.entries()) {
       const from = performance.now()

@@ -19,10 +19,11 @@ export type Load = () => Track | Promise<Track>
 /** A read-through cache in memory, with a TTL of 60 seconds and room for 10 000 entries where that can be said. */
 export interface Peer {
   readonly name: string
-  /** A cold or a hot call. */
-  call(key: string): Promise<unknown>
-  /** `n` awaited calls with one key. Each has a loop of its own: a shared one would slow down with each contender. */
+  // Each has loops of its own: a shared one would slow down with each contender.
+  /** `n` awaited calls with one key. */
   hits(n: number): Promise<void>
+  /** `callers` calls with one key at once. */
+  burst(key: string, callers: number): Promise<unknown>[]
 }
 
 const KEY = 'track'
@@ -48,7 +49,11 @@ function ours(load: Load): Peer {
   const cache = createCache({ driver: memory({ maxEntries: MAX }) })
   return {
     name: '@msc/cache',
-    call: (key) => cache.cache(key, load, 60),
+    burst(key, callers) {
+      const calls: Promise<unknown>[] = []
+      for (let i = 0; i < callers; i++) calls.push(cache.cache(key, load, 60))
+      return calls
+    },
     async hits(n) {
       for (let i = 0; i < n; i++) await cache.cache(KEY, load, 60)
     },
@@ -59,7 +64,11 @@ function lruFetch(load: Load): Peer {
   const cache = new LRUCache<string, Track>({ max: MAX, ttl: TTL, fetchMethod: () => load() })
   return {
     name: 'lru-cache fetch',
-    call: (key) => cache.fetch(key),
+    burst(key, callers) {
+      const calls: Promise<unknown>[] = []
+      for (let i = 0; i < callers; i++) calls.push(cache.fetch(key))
+      return calls
+    },
     async hits(n) {
       for (let i = 0; i < n; i++) await cache.fetch(KEY)
     },
@@ -73,7 +82,11 @@ function dedupe(load: Load): Peer {
   )
   return {
     name: 'async-cache-dedupe',
-    call: (key) => cache.track(key),
+    burst(key, callers) {
+      const calls: Promise<unknown>[] = []
+      for (let i = 0; i < callers; i++) calls.push(cache.track(key))
+      return calls
+    },
     async hits(n) {
       for (let i = 0; i < n; i++) await cache.track(KEY)
     },
@@ -91,7 +104,11 @@ function plainKeyv(): Keyv {
 function manager(name: string, cache: ReturnType<typeof createManager>, load: Load): Peer {
   return {
     name,
-    call: (key) => cache.wrap(key, load),
+    burst(key, callers) {
+      const calls: Promise<unknown>[] = []
+      for (let i = 0; i < callers; i++) calls.push(cache.wrap(key, load))
+      return calls
+    },
     async hits(n) {
       for (let i = 0; i < n; i++) await cache.wrap(KEY, load)
     },
@@ -106,7 +123,11 @@ function bento(name: string, serialize: boolean, load: Load): Peer {
   })
   return {
     name,
-    call: (key) => cache.getOrSet({ key, factory: load }),
+    burst(key, callers) {
+      const calls: Promise<unknown>[] = []
+      for (let i = 0; i < callers; i++) calls.push(cache.getOrSet({ key, factory: load }))
+      return calls
+    },
     async hits(n) {
       for (let i = 0; i < n; i++) await cache.getOrSet({ key: KEY, factory: load })
     },
@@ -126,7 +147,11 @@ function cachifiedLru(load: Load): Peer {
   }
   return {
     name: 'cachified, lru-cache',
-    call: (key) => cachified({ key, cache, ttl: TTL, getFreshValue: load }),
+    burst(key, callers) {
+      const calls: Promise<unknown>[] = []
+      for (let i = 0; i < callers; i++) calls.push(cachified({ key, cache, ttl: TTL, getFreshValue: load }))
+      return calls
+    },
     async hits(n) {
       for (let i = 0; i < n; i++) await cachified({ key: KEY, cache, ttl: TTL, getFreshValue: load })
     },
@@ -137,7 +162,11 @@ function cacheable(name: string, cache: Cacheable, load: Load): Peer {
   const fill = async (): Promise<Track> => load()
   return {
     name,
-    call: (key) => cache.getOrSet(key, fill, { ttl: TTL }),
+    burst(key, callers) {
+      const calls: Promise<unknown>[] = []
+      for (let i = 0; i < callers; i++) calls.push(cache.getOrSet(key, fill, { ttl: TTL }))
+      return calls
+    },
     async hits(n) {
       for (let i = 0; i < n; i++) await cache.getOrSet(KEY, fill, { ttl: TTL })
     },

@@ -37,13 +37,8 @@ interface Seen {
   readonly trusted: boolean
 }
 
-export function createBatch(
-  parts: Parts,
-  lookUp: LookUp,
-  writer: Writer,
-  deliver: (shared: Shared | undefined) => unknown,
-): CacheBatch {
-  const { near, remote, clock, flights, guard, driver, keys: space, stats, failed } = parts
+export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): CacheBatch {
+  const { near, remote, clock, flights, guard, driver, keys: space, stats, failed, deliver } = parts
   const lookPlan = planOf(undefined)
 
   const seeNear = async (name: string, trusted: boolean): Promise<Held | undefined> => {

@@ -7,7 +7,6 @@ import { createGuard } from './guarded-driver.ts'
 import { createInvalidation } from './invalidation.ts'
 import { keyName, queryKey } from './keys.ts'
 import { createLookUp } from './look-up.ts'
-import { materialise, materialiseCopy } from './materialise.ts'
 import { createParts } from './parts.ts'
 import { planOf } from './plan.ts'
 import { createRateLimiter } from './rate-limit.ts'
@@ -18,11 +17,10 @@ import { createWriter } from './writer.ts'
 /** @throws ConfigError for options that make no cache. */
 export function createCache(options: CacheOptions): Cache {
   const parts = createParts(options)
-  const { driver, guard, keys, clock, flights } = parts
-  const deliver = options.copies ? materialiseCopy : materialise
+  const { driver, guard, keys, clock, flights, deliver } = parts
   const lookUp = createLookUp(parts)
   const writer = createWriter(parts, lookUp)
-  const { cache } = createReadThrough(parts, lookUp, deliver)
+  const { cache } = createReadThrough(parts, lookUp)
   const { invalidate, invalidateTag } = createInvalidation(parts)
   const fallback = memory({ maxEntries: 10_000, clock })
   const limit = createRateLimiter({ driver, guard, fallback, namespace: options.namespace ?? 'msc', clock })
@@ -33,7 +31,7 @@ export function createCache(options: CacheOptions): Cache {
     concern: 'cache',
     driverName: driver.name,
     cache,
-    ...createBatch(parts, lookUp, writer, deliver),
+    ...createBatch(parts, lookUp, writer),
     cacheQuery: (name, params, load, ttl) => cache(queryKey(name, params), load, ttl),
     invalidateQuery: (name) => invalidate(`${escapeGlob(`query:${name}:`)}*`),
     invalidate,

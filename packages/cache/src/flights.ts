@@ -10,13 +10,15 @@ type Start = (flight: Flight) => Promise<Shared | undefined>
 
 /** Single flight for one process, and the place where an invalidation meets the work that it must win over. */
 export interface Flights {
-  /** What the flight for `key` brings, started by `start` where there is none. */
-  join(key: string, tags: readonly string[], start: Start): Promise<Shared | undefined>
+  /** What the flight for `key` will bring, for one more caller; `undefined` where there is none. */
+  join(key: string): Promise<unknown> | undefined
+  /** Starts the flight that others may join. */
+  launch(key: string, tags: readonly string[], start: Start): Promise<unknown>
   /** Starts a refresh that nobody waits for, unless there is one for `key`; `undefined` when there is. Never rejects. */
   behind(key: string, tags: readonly string[], start: Start): Promise<void> | undefined
   /** Work on several keys that cannot be joined. */
   track<T>(keys: readonly string[], tags: readonly string[], work: (flight: Flight) => Promise<T>): Promise<T>
-  /** Marks what matches; the next caller of `join` starts anew. */
+  /** Marks what matches; the next caller starts anew. */
   invalidate(matches: (key: string, tags: readonly string[]) => boolean): void
   /** Resolves when no refresh is under way. */
   idle(): Promise<void>
@@ -28,44 +30,70 @@ interface Running {
   keep: boolean
   readonly keys: readonly string[]
   readonly tags: readonly string[]
-  outcome: Promise<Shared | undefined> | undefined
 }
 
-export function createFlights(): Flights {
-  const flights = new Map<string, Running>()
-  const hidden = new Map<string, Running>()
+interface Joinable extends Running {
+  readonly resolves: ((value: unknown) => void)[]
+  readonly rejects: ((error: unknown) => void)[]
+}
+
+/** @param deliver Makes what one caller is given of what all share. */
+export function createFlights(deliver: (shared: Shared | undefined) => unknown): Flights {
+  const flights = new Map<string, Joinable>()
+  const hidden = new Map<string, Running & { outcome?: Promise<void> }>()
   const tracked = new Set<Running>()
   let joined = 0
 
+  // A promise for each caller, since each may have to get a value of its own; one executor for all of them, since a
+  // stampede makes hundreds.
+  let boarding: Joinable
+  const executor = (resolve: (value: unknown) => void, reject: (error: unknown) => void): void => {
+    boarding.resolves.push(resolve)
+    boarding.rejects.push(reject)
+  }
+  const board = (flight: Joinable): Promise<unknown> => {
+    boarding = flight
+    return new Promise(executor)
+  }
+
   return {
-    join(key, tags, start) {
-      const running = flights.get(key)
-      if (running?.outcome) {
-        joined += 1
-        return running.outcome
-      }
-      const flight: Running = { keep: true, keys: [key], tags, outcome: undefined }
+    join(key) {
+      if (flights.size === 0) return undefined
+      const flight = flights.get(key)
+      if (flight === undefined) return undefined
+      joined += 1
+      return board(flight)
+    },
+    launch(key, tags, start) {
+      const flight: Joinable = { keep: true, keys: [key], tags, resolves: [], rejects: [] }
       flights.set(key, flight)
       const over = (): void => {
         if (flights.get(key) === flight) flights.delete(key)
       }
-      flight.outcome = start(flight)
-      // The first reaction, so that whoever is called back by a later one finds the flight gone.
-      flight.outcome.then(over, over)
-      return flight.outcome
+      const promise = board(flight)
+      start(flight).then(
+        (shared) => {
+          over()
+          for (const resolve of flight.resolves) resolve(deliver(shared))
+        },
+        (error: unknown) => {
+          over()
+          for (const reject of flight.rejects) reject(error)
+        },
+      )
+      return promise
     },
     behind(key, tags, start) {
       if (hidden.has(key)) return undefined
-      const flight: Running = { keep: true, keys: [key], tags, outcome: undefined }
+      const flight: Running & { outcome?: Promise<void> } = { keep: true, keys: [key], tags }
       hidden.set(key, flight)
-      flight.outcome = start(flight)
       const over = (): void => {
         if (hidden.get(key) === flight) hidden.delete(key)
       }
-      return flight.outcome.then(over, over)
+      return (flight.outcome = start(flight).then(over, over))
     },
     async track(keys, tags, work) {
-      const flight: Running = { keep: true, keys, tags, outcome: undefined }
+      const flight: Running = { keep: true, keys, tags }
       tracked.add(flight)
       try {
         return await work(flight)

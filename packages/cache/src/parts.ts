@@ -6,7 +6,9 @@ import { createFlights, type Flights } from './flights.ts'
 import { globToRegExp } from './glob.ts'
 import { createGuard, type Guard } from './guarded-driver.ts'
 import { createInvalidationLog, type InvalidationLog } from './invalidation-log.ts'
+import type { Shared } from './isolate.ts'
 import { createLeases, type Leases } from './leases.ts'
+import { materialise, materialiseCopy } from './materialise.ts'
 import type { Invalidation } from './messages.ts'
 import { createNear, type NearStore } from './near.ts'
 import { createRemote, type Remote } from './remote.ts'
@@ -35,6 +37,8 @@ export interface Parts {
   readonly log: InvalidationLog | undefined
   readonly compressAbove: number
   readonly lockWaitMs: number
+  /** Makes what one caller is given of what all share. */
+  deliver(shared: Shared | undefined): unknown
   /** Can what is held near be out of date without our knowing? */
   nearCurrent(): boolean
   /** What an invalidation, here or elsewhere, does in this process. Returns how many near values there were. */
@@ -46,6 +50,7 @@ export interface Parts {
 const LOCAL: Bounds = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
 
 export function createParts(options: CacheOptions): Parts {
+  const deliver = options.copies ? materialiseCopy : materialise
   const {
     driver,
     namespace = 'msc',
@@ -58,7 +63,7 @@ export function createParts(options: CacheOptions): Parts {
   const guard = createGuard(driver, { timeoutMs, clock })
   const keys = keyspace(namespace)
   const stats = createStats()
-  const flights = createFlights()
+  const flights = createFlights(deliver)
   const failures = createFailures(clock)
   const { bounds } = driver.capabilities
   const settings = local === true ? {} : local || undefined
@@ -112,6 +117,7 @@ export function createParts(options: CacheOptions): Parts {
     stats,
     flights,
     failures,
+    deliver,
     near,
     nearMs: settings?.ttlMs ?? 30_000,
     remote: bounds ? undefined : createRemote(driver, guard, keys),

@@ -2,8 +2,8 @@ import { emit, telemetryEnabled } from '@msc/core'
 import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
 import { keyName } from './keys.ts'
-import { BUSY, createLoad } from './load.ts'
-import type { LookUp } from './look-up.ts'
+import { createLoad } from './load.ts'
+import type { LookUp, Sight } from './look-up.ts'
 import type { Parts } from './parts.ts'
 import { planOf, type FillOptions, type Loader, type Plan } from './plan.ts'
 import type { Duration } from '@msc/core'
@@ -13,49 +13,45 @@ export interface ReadThrough {
 }
 
 /** @param deliver Makes what one caller is given of what all share. */
-export function createReadThrough(
-  parts: Parts,
-  lookUp: LookUp,
-  deliver: (shared: Shared | undefined) => unknown,
-): ReadThrough {
-  const { near, clock, stats, flights, failures, driver, nearCurrent } = parts
+export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
+  const { near, clock, stats, flights, failures, driver, nearCurrent, deliver } = parts
   const load = createLoad(parts, lookUp)
 
-  const obtain = async (
+  const obtain = (key: string, loader: Loader<unknown>, plan: Plan, flight: Flight): Promise<Shared | undefined> => {
+    const started = clock.monotonic()
+    const go = (sight: Sight): Promise<Shared | undefined> => {
+      lookUp.count(key, sight, started)
+      return serve(key, loader, plan, flight, sight)
+    }
+    const looking = lookUp.see(key, plan, flight)
+    return looking instanceof Promise ? looking.then(go) : go(looking)
+  }
+
+  const serve = (
     key: string,
     loader: Loader<unknown>,
     plan: Plan,
     flight: Flight,
+    sight: Sight,
   ): Promise<Shared | undefined> => {
-    const started = clock.monotonic()
-    const looking = lookUp.see(key, plan, flight)
-    const sight = looking instanceof Promise ? await looking : looking
-    lookUp.count(key, sight, started)
     // A value that was read before an invalidation that has finished since is not served.
     const held = flight.keep ? sight.held : undefined
-    const fill = async (of: Flight): Promise<Shared | undefined> => {
-      const shared = await load(key, loader, plan, of, sight, true)
-      return shared === BUSY ? undefined : shared
-    }
+    const fill = (of: Flight, patient: boolean): Promise<Shared | undefined> =>
+      load(key, loader, plan, of, sight, patient)
 
     switch (held?.verdict) {
       case 'fresh':
-        return held.shared
+        return Promise.resolve(held.shared)
       case 'refresh': {
-        if (failures.recent(key)) return held.shared
-        const work = flights.behind(key, plan.tags, async (hidden) => {
-          const shared = await load(key, loader, plan, hidden, sight, false)
-          return shared === BUSY ? undefined : shared
-        })
+        const work = failures.recent(key) ? undefined : flights.behind(key, plan.tags, (hidden) => fill(hidden, false))
         if (work) plan.waitUntil?.(work)
-        return held.shared
+        return Promise.resolve(held.shared)
       }
       case 'grace':
-        return failures.recent(key) ? held.shared : withGrace(held.shared, fill(flight), plan)
+        return failures.recent(key) ? Promise.resolve(held.shared) : withGrace(held.shared, fill(flight, true), plan)
       default: {
         const failure = failures.errorOf(key)
-        if (failure) throw failure.error
-        return fill(flight)
+        return failure ? Promise.reject(failure.error as Error) : fill(flight, true)
       }
     }
   }
@@ -87,8 +83,10 @@ export function createReadThrough(
       }
       const { signal } = plan
       if (signal?.aborted) return Promise.reject(signal.reason as Error)
+      // A load that is under way has found nothing near: a caller that joins it need not look.
+      const running = flights.join(name)
       // What nearly every call is: no promise but the one that is returned.
-      if (near && plan.plain) {
+      if (running === undefined && near && plan.plain) {
         const entry = near.get(name)
         if (entry !== undefined && nearCurrent() && entry.servedUntil > clock.monotonic()) {
           stats.hits += 1
@@ -96,8 +94,8 @@ export function createReadThrough(
           return Promise.resolve(deliver(entry) as T)
         }
       }
-      const shared = flights.join(name, plan.tags, (flight) => obtain(name, loader, plan, flight)).then(deliver)
-      return (signal ? abortable(shared, signal) : shared) as Promise<T>
+      const value = running ?? flights.launch(name, plan.tags, (flight) => obtain(name, loader, plan, flight))
+      return (signal ? abortable(value, signal) : value) as Promise<T>
     },
   }
 }
