@@ -67,7 +67,7 @@ export async function benchStampede(): Promise<void> {
       }),
       ...peers(load).map(({ name, burst }) => stampede(name, burst)),
     ],
-    { iterations: 100, warmUp: 30 },
+    { iterations: 400, warmUp: 30 },
   )
   print(`A stampede: ${CALLERS} callers of a cold key, beside a single flight by hand`, results)
   const unprotected = [...loadsOf].filter(([, count]) => count !== 1)

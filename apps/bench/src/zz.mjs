@@ -1,3 +1,4 @@
-import {benchHits,benchStampede} from '/work/main/apps/bench/src/cache-memory.ts'
+import { benchHits, benchStampede } from '/work/main/apps/bench/src/cache-memory.ts'
+await benchHits()
 await benchStampede()
 process.exit(process.exitCode)

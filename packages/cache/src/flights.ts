@@ -33,59 +33,52 @@ interface Running {
 }
 
 interface Joinable extends Running {
-  readonly resolves: ((value: unknown) => void)[]
-  readonly rejects: ((error: unknown) => void)[]
+  outcome: Promise<Shared | undefined> | undefined
+}
+
+interface Refresh extends Running {
+  outcome: Promise<void> | undefined
 }
 
 /** @param deliver Makes what one caller is given of what all share. */
 export function createFlights(deliver: (shared: Shared | undefined) => unknown): Flights {
   const flights = new Map<string, Joinable>()
-  const hidden = new Map<string, Running & { outcome?: Promise<void> }>()
+  const hidden = new Map<string, Refresh>()
   const tracked = new Set<Running>()
   let joined = 0
-
-  // A promise for each caller, since each may have to get a value of its own; one executor for all of them, since a
-  // stampede makes hundreds.
-  let boarding: Joinable
-  const executor = (resolve: (value: unknown) => void, reject: (error: unknown) => void): void => {
-    boarding.resolves.push(resolve)
-    boarding.rejects.push(reject)
-  }
-  const board = (flight: Joinable): Promise<unknown> => {
-    boarding = flight
-    return new Promise(executor)
-  }
 
   return {
     join(key) {
       if (flights.size === 0) return undefined
-      const flight = flights.get(key)
-      if (flight === undefined) return undefined
+      const outcome = flights.get(key)?.outcome
+      if (outcome === undefined) return undefined
       joined += 1
-      return board(flight)
+      // A promise for each caller, since each may have to get a value of its own.
+      return outcome.then(deliver)
     },
     launch(key, tags, start) {
-      const flight: Joinable = { keep: true, keys: [key], tags, resolves: [], rejects: [] }
+      const flight: Joinable = { keep: true, keys: [key], tags, outcome: undefined }
+      // Before it starts: a loader may invalidate its own key.
       flights.set(key, flight)
       const over = (): void => {
         if (flights.get(key) === flight) flights.delete(key)
       }
-      const promise = board(flight)
-      start(flight).then(
+      const outcome = (flight.outcome = start(flight))
+      // The first reaction, so that whoever is called back by a later one finds the flight gone.
+      return outcome.then(
         (shared) => {
           over()
-          for (const resolve of flight.resolves) resolve(deliver(shared))
+          return deliver(shared)
         },
         (error: unknown) => {
           over()
-          for (const reject of flight.rejects) reject(error)
+          throw error
         },
       )
-      return promise
     },
     behind(key, tags, start) {
       if (hidden.has(key)) return undefined
-      const flight: Running & { outcome?: Promise<void> } = { keep: true, keys: [key], tags }
+      const flight: Refresh = { keep: true, keys: [key], tags, outcome: undefined }
       hidden.set(key, flight)
       const over = (): void => {
         if (hidden.get(key) === flight) hidden.delete(key)

@@ -36,18 +36,21 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     key: string,
     load: Loader<unknown>,
     plan: Plan,
-    next: (value: unknown, loadMs: number) => T | Promise<T>,
+    next: (value: unknown, loadMs: number, now: number) => T | Promise<T>,
   ): Promise<T> => {
     const started = clock.monotonic()
     stats.loads += 1
     const report = (outcome: 'ok' | 'error'): number => {
-      const loadMs = clock.monotonic() - started
-      stats.loadMsTotal += loadMs
+      const now = clock.monotonic()
+      stats.loadMsTotal += now - started
       if (telemetryEnabled()) emit('cache.load', { key, outcome }, started)
-      return loadMs
+      return now
     }
     return call(key, load, plan).then(
-      (value) => next(value, report('ok')),
+      (value) => {
+        const now = report('ok')
+        return next(value, now - started, now)
+      },
       (error: unknown) => {
         report('error')
         stats.loadErrors += 1
@@ -182,10 +185,10 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
   }
 
   const loadNear: Load = (key, load, plan, flight) =>
-    run(key, load, plan, (value, loadMs) => {
+    run(key, load, plan, (value, loadMs, now) => {
       if (value === undefined) return undefined
       const { shared } = prepare(value, false)
-      if (flight.keep) lookUp.hold(key, { shared, remainingMs: plan.ttlMs, loadMs, tags: plan.tags }, plan, true)
+      if (flight.keep) lookUp.hold(key, { shared, remainingMs: plan.ttlMs, loadMs, tags: plan.tags }, plan, true, now)
       return shared
     })
 

@@ -34,7 +34,7 @@ export interface LookUp {
   /** A stored entry as a value, where it is one, and where it fits the schema. */
   take(entry: Entry | undefined, plan: Plan): Promise<Held | undefined>
   /** Puts a value near, as of now. @param trusted May it be served without a question to the store? */
-  hold(key: string, held: Omit<Held, 'verdict'>, windows: Windows, trusted: boolean): void
+  hold(key: string, held: Omit<Held, 'verdict'>, windows: Windows, trusted: boolean, now?: number): void
   /** What a look is counted and reported as. */
   count(key: string, sight: Sight, started: number): void
 }
@@ -44,9 +44,14 @@ const NOTHING: Sight = { held: undefined, stamps: NO_STAMPS, away: false, truste
 export function createLookUp(parts: Parts): LookUp {
   const { near, remote, clock, random, stats, driver } = parts
 
-  const hold: LookUp['hold'] = (key, { shared, remainingMs, loadMs, tags }, windows, trusted) => {
+  const hold: LookUp['hold'] = (
+    key,
+    { shared, remainingMs, loadMs, tags },
+    windows,
+    trusted,
+    now = clock.monotonic(),
+  ) => {
     if (!near) return
-    const now = clock.monotonic()
     const keptMs = remainingMs + Math.max(windows.swrMs, windows.graceMs)
     if (keptMs <= 0) return
     near.set(key, {

@@ -18,7 +18,7 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
   const load = createLoad(parts, lookUp)
 
   const obtain = (key: string, loader: Loader<unknown>, plan: Plan, flight: Flight): Promise<Shared | undefined> => {
-    const started = clock.monotonic()
+    const started = telemetryEnabled() ? clock.monotonic() : 0
     const go = (sight: Sight): Promise<Shared | undefined> => {
       lookUp.count(key, sight, started)
       return serve(key, loader, plan, flight, sight)
@@ -73,6 +73,11 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
 
   return {
     cache<T>(key: string, loader: Loader<T>, options?: Duration | FillOptions<T>): Promise<T> {
+      // A load that is under way has found nothing near: a caller that joins it need not look, nor say for how long.
+      if (typeof options !== 'object') {
+        const running = flights.join(key)
+        if (running !== undefined) return running as Promise<T>
+      }
       let plan: Plan
       let name: string
       try {
@@ -83,8 +88,7 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
       }
       const { signal } = plan
       if (signal?.aborted) return Promise.reject(signal.reason as Error)
-      // A load that is under way has found nothing near: a caller that joins it need not look.
-      const running = flights.join(name)
+      const running = typeof options === 'object' ? flights.join(name) : undefined
       // What nearly every call is: no promise but the one that is returned.
       if (running === undefined && near && plan.plain) {
         const entry = near.get(name)
