@@ -1,4 +1,3 @@
-import { benchHits, benchStampede } from '/work/main/apps/bench/src/cache-memory.ts'
-await benchHits()
-await benchStampede()
+import { benchHits, benchStampede, benchLimiter } from '/work/main/apps/bench/src/cache-memory.ts'
+await benchLimiter()
 process.exit(process.exitCode)

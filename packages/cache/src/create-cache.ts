@@ -1,7 +1,6 @@
 import { duration, toError, type Health } from '@msc/core'
 import { createBatch } from './batch.ts'
 import type { Cache, CacheOptions } from './cache.ts'
-import { memory } from './drivers/memory.ts'
 import { escapeGlob } from './glob.ts'
 import { createGuard } from './guarded-driver.ts'
 import { createInvalidation } from './invalidation.ts'
@@ -22,8 +21,7 @@ export function createCache(options: CacheOptions): Cache {
   const writer = createWriter(parts, lookUp)
   const { cache } = createReadThrough(parts, lookUp)
   const { invalidate, invalidateTag } = createInvalidation(parts)
-  const fallback = memory({ maxEntries: 10_000, clock })
-  const limit = createRateLimiter({ driver, guard, fallback, namespace: options.namespace ?? 'msc', clock })
+  const limit = createRateLimiter({ driver, guard, keys, clock })
   const lookPlan = planOf(undefined)
   const stats = (): CacheStats => snapshot(parts.stats, flights.joined)
 
@@ -71,7 +69,6 @@ export function createCache(options: CacheOptions): Cache {
       parts.leases?.close()
       await parts.log?.close()
       parts.near?.clear()
-      await fallback.close()
       await driver.close()
     },
   }

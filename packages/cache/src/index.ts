@@ -33,5 +33,7 @@ export type {
 } from './driver.ts'
 export { escapeGlob } from './glob.ts'
 export type { FillOptions, LoadContext, Loader, SetOptions } from './plan.ts'
-export { rateLimitHeaders, type OnUnavailable, type RateLimitOptions, type RateLimitResult } from './rate-limit.ts'
+export type { OnUnavailable, RateLimitOptions, RateLimitResult, RuleResult } from './rate-limit.ts'
+export { rateLimitHeaders, rateLimitResponse, type RateLimitPolicy } from './rate-limit-response.ts'
+export type { RateLimitAlgorithm, RateLimitRule } from './rate-limit-rules.ts'
 export type { CacheStats } from './stats.ts'

@@ -4,7 +4,7 @@ import { decode, encode } from './codec.ts'
 import { createCacheFromEnv } from './default-cache.ts'
 import { escapeGlob, globToRegExp, isGlob, unescapeGlob } from './glob.ts'
 import { keyName, queryKey } from './keys.ts'
-import { rateLimitHeaders } from './rate-limit.ts'
+import { rateLimitHeaders } from './rate-limit-response.ts'
 
 describe('glob', () => {
   it('takes every character but the wildcards and the backslash for itself', () => {
@@ -83,7 +83,7 @@ describe('keys', () => {
 })
 
 it('writes the header fields of the draft', () => {
-  const result = { allowed: false, limit: 100, remaining: 0, resetAt: 31_500, retryAfter: 31 }
+  const result = { allowed: false, limit: 100, remaining: 0, resetAt: 31_500, retryAfter: 31, windowSeconds: 60 }
   expect(rateLimitHeaders(result, { name: 'api', windowSeconds: 60 }, 1000)).toEqual({
     'RateLimit-Policy': '"api";q=100;w=60',
     RateLimit: '"api";r=0;t=31',

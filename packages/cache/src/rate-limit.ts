@@ -1,25 +1,52 @@
-import { emit, ValidationError, type Clock } from '@msc/core'
-import type { CacheDriver, Counter } from './driver.ts'
+import { emit, telemetryEnabled, ValidationError, type Clock } from '@msc/core'
+import { LRUCache } from 'lru-cache'
+import type { CacheDriver } from './driver.ts'
 import type { Guard } from './guarded-driver.ts'
+import { keyName } from './keys.ts'
+import { createLocalLimiter } from './rate-limit-local.ts'
+import type { RateLimitAlgorithm, RateLimitRule, Verdict } from './rate-limit-rules.ts'
+import { RATE_LIMIT } from './rate-limit-script.ts'
+import type { Keyspace } from './scripts.ts'
 
 /** What happens while the store does not answer: everybody passes, nobody does, or this process counts alone. */
 export type OnUnavailable = 'allow' | 'deny' | 'memory'
 
 export interface RateLimitOptions {
+  /** Default `fixed`. */
+  readonly algorithm?: RateLimitAlgorithm
+  /** In the `RateLimit` header fields. */
+  readonly name?: string
+  /** How many calls this one counts for, an integer ≥ 0; 0 only looks. Default 1. */
+  readonly cost?: number
+  /** Rules that must allow the call as well. One that is denied by any counts for none. */
+  readonly and?: readonly RateLimitRule[]
   /** Default `memory`. */
   readonly onUnavailable?: OnUnavailable
   readonly signal?: AbortSignal
 }
 
-export interface RateLimitResult {
+/** What one rule says. */
+export interface RuleResult {
+  /** For several rules at once: whether this one does. */
   readonly allowed: boolean
   readonly limit: number
-  /** Calls left in this window, ≥ 0. */
+  readonly windowSeconds: number
+  readonly name?: string | undefined
+  /** Calls left, ≥ 0. */
   readonly remaining: number
-  /** When the window ends, milliseconds since the epoch. The same for every call of one window. */
+  /**
+   * When all of the limit is there again if nobody calls, milliseconds since the epoch. For a window the same for each of
+   * its calls; a bucket's moves on with each call that it allows.
+   */
   readonly resetAt: number
   /** Seconds until a denied caller may try again, ≥ 1; 0 when allowed. */
   readonly retryAfter: number
+}
+
+/** What the strictest rule says: the one that denies for longest, or else the one with the fewest calls left. */
+export interface RateLimitResult extends RuleResult {
+  /** Where there were several: each, in their order. */
+  readonly rules?: readonly RuleResult[]
 }
 
 export type RateLimiter = (
@@ -32,69 +59,167 @@ export type RateLimiter = (
 export interface RateLimiterDeps {
   readonly driver: CacheDriver
   readonly guard: Guard
-  readonly fallback: CacheDriver
-  readonly namespace: string
+  readonly keys: Keyspace
   readonly clock: Clock
 }
 
-const NEVER = new AbortController().signal
+interface Block {
+  readonly result: RateLimitResult
+  readonly cost: number
+  readonly until: number
+}
 
-/**
- * Fixed windows aligned to the clock, so that every process agrees on `resetAt` without asking: the counter of a window
- * has the window's number in its key.
- */
-export function createRateLimiter({ driver, guard, fallback, namespace, clock }: RateLimiterDeps): RateLimiter {
-  return async (id, limit, windowSeconds, options = {}) => {
-    check(id, limit, windowSeconds)
-    const { onUnavailable = 'memory', signal } = options
-    const windowMs = windowSeconds * 1000
-    const now = clock.now()
-    const window = Math.floor(now / windowMs)
-    const resetAt = (window + 1) * windowMs
-    const key = `${namespace}:rl:${windowSeconds}:${window}:${id}`
+/** Ids that are known to be denied for a while, and are so without a question to the store. */
+const MAX_BLOCKED = 10_000
 
-    let counter: Counter | undefined
+export function createRateLimiter({ driver, guard, keys, clock }: RateLimiterDeps): RateLimiter {
+  const local = createLocalLimiter()
+  const blocked = new LRUCache<string, Block>({ max: MAX_BLOCKED })
+  const remote = driver.capabilities.shared && driver.evaluate !== undefined
+
+  const report = (id: string, outcome: 'allowed' | 'denied' | 'error'): void => {
+    if (telemetryEnabled()) emit('rate-limit.check', { id, outcome })
+  }
+
+  /** The rules' own verdicts. @throws when the store is away. */
+  const ask = async (
+    id: string,
+    rules: readonly RateLimitRule[],
+    cost: number,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly verdicts: readonly Omit<Verdict, 'next'>[]; readonly now: number }> => {
+    const on = rules.map((rule) => keys.limit(`${rule.algorithm ?? 'fixed'}:${rule.windowSeconds}:${id}`))
+    const args = rules.flatMap((rule) => [
+      rule.algorithm ?? 'fixed',
+      String(rule.limit),
+      String(rule.windowSeconds * 1000),
+    ])
+    const reply = (await guard.call(
+      RATE_LIMIT.name,
+      (s) => driver.evaluate?.(RATE_LIMIT, on, ['', String(cost), ...args], s),
+      signal,
+    )) as unknown[]
+    const numbers = reply.map(Number)
+    const verdicts = rules.map((_, index) => {
+      const [allowed, remaining, resetAt, allowedAt] = numbers.slice(index * 4 + 1) as [number, number, number, number]
+      return { allowed: allowed === 1, remaining, resetAt, allowedAt }
+    })
+    return { verdicts, now: numbers[0] as number }
+  }
+
+  const several = async (
+    id: string,
+    rules: readonly RateLimitRule[],
+    cost: number,
+    { onUnavailable = 'memory', signal }: RateLimitOptions,
+  ): Promise<RateLimitResult> => {
+    signal?.throwIfAborted()
+    if (!remote) {
+      const now = clock.now()
+      return finish(id, summarise(rules, local.check(id, rules, cost, now), cost, now))
+    }
+    const block = `${id}\n${rules.map((rule) => `${rule.algorithm ?? 'fixed'}:${rule.limit}:${rule.windowSeconds}`).join()}`
+    const known = blocked.get(block)
+    if (known && cost >= known.cost && clock.monotonic() < known.until) {
+      const retryAfter = Math.max(1, Math.ceil((known.until - clock.monotonic()) / 1000))
+      return finish(id, { ...known.result, retryAfter })
+    }
     try {
-      // Kept for a second longer than the window: clocks of two machines differ.
-      counter = await guard.call('increment', (s) => driver.increment(key, 1, resetAt - now + 1000, s), signal)
+      const { verdicts, now } = await ask(id, rules, cost, signal)
+      const result = summarise(rules, verdicts, cost, now)
+      if (!result.allowed) {
+        const until =
+          clock.monotonic() + Math.max(...verdicts.filter((each) => !each.allowed).map((each) => each.allowedAt - now))
+        blocked.set(block, { result, cost, until })
+      }
+      return finish(id, result)
     } catch (error) {
       if (signal?.aborted) throw error
-      if (onUnavailable === 'memory') counter = await fallback.increment(key, 1, resetAt - now + 1000, NEVER)
+      report(id, 'error')
+      const now = clock.now()
+      return onUnavailable === 'memory'
+        ? summarise(rules, local.check(id, rules, cost, now), cost, now)
+        : without(rules, onUnavailable === 'allow', now)
     }
+  }
 
-    const used = counter?.value ?? (onUnavailable === 'allow' ? 0 : limit + 1)
-    const allowed = used <= limit
-    emit('rate-limit.check', { id, outcome: counter ? (allowed ? 'allowed' : 'denied') : 'error' })
-    return {
-      allowed,
-      limit,
-      remaining: Math.max(0, limit - used),
-      resetAt,
-      retryAfter: allowed ? 0 : Math.max(1, Math.ceil((resetAt - now) / 1000)),
+  const finish = (id: string, result: RateLimitResult): RateLimitResult => {
+    report(id, result.allowed ? 'allowed' : 'denied')
+    return result
+  }
+
+  return (id, limit, windowSeconds, options) => {
+    try {
+      check(id, limit, windowSeconds)
+      if (options === undefined && !remote) {
+        const now = clock.now()
+        const window = Math.floor(now / (windowSeconds * 1000))
+        const used = local.countFixed(keyName(id), limit, windowSeconds, window)
+        const allowed = used <= limit
+        const resetAt = (window + 1) * windowSeconds * 1000
+        report(id, allowed ? 'allowed' : 'denied')
+        return Promise.resolve({
+          allowed,
+          limit,
+          windowSeconds,
+          name: undefined,
+          remaining: allowed ? limit - used : 0,
+          resetAt,
+          retryAfter: allowed ? 0 : Math.max(1, Math.ceil((resetAt - now) / 1000)),
+        })
+      }
+      const { cost = 1, algorithm, name, and = [] } = options ?? {}
+      for (const rule of and) check(id, rule.limit, rule.windowSeconds)
+      if (!Number.isInteger(cost) || cost < 0) refuse('cost must be an integer ≥ 0')
+      return several(keyName(id), [{ limit, windowSeconds, algorithm, name }, ...and], cost, options ?? {})
+    } catch (error) {
+      return Promise.reject(error as Error)
     }
   }
 }
 
-/** `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), and `Retry-After` when denied. */
-export function rateLimitHeaders(
-  result: RateLimitResult,
-  policy: { readonly name: string; readonly windowSeconds: number },
-  now: number = Date.now(),
-): Record<string, string> {
-  const t = Math.max(0, Math.ceil((result.resetAt - now) / 1000))
-  const name = JSON.stringify(policy.name.replace(/[^\x20-\x7e]/g, '?'))
-  return {
-    'RateLimit-Policy': `${name};q=${result.limit};w=${policy.windowSeconds}`,
-    RateLimit: `${name};r=${result.remaining};t=${t}`,
-    ...(!result.allowed && { 'Retry-After': String(Math.max(t, result.retryAfter)) }),
-  }
+function summarise(
+  rules: readonly RateLimitRule[],
+  verdicts: readonly Omit<Verdict, 'next'>[],
+  cost: number,
+  now: number,
+): RateLimitResult {
+  const allowed = verdicts.every((verdict) => verdict.allowed)
+  const results = verdicts.map((verdict, index): RuleResult => {
+    const { limit, windowSeconds, name } = rules[index] as RateLimitRule
+    return {
+      allowed: verdict.allowed,
+      limit,
+      windowSeconds,
+      name,
+      // Another rule has denied the call, so it has not been counted here.
+      remaining: verdict.remaining + (verdict.allowed && !allowed ? cost : 0),
+      resetAt: verdict.resetAt,
+      retryAfter: verdict.allowed ? 0 : Math.max(1, Math.ceil((verdict.allowedAt - now) / 1000)),
+    }
+  })
+  const strictest = results.reduce((one, other) =>
+    other.retryAfter > one.retryAfter || (allowed && other.remaining < one.remaining) ? other : one,
+  )
+  return results.length === 1 ? strictest : { ...strictest, allowed, rules: results }
+}
+
+/** While the store is away: all of the limit, or none of it, until the end of the window. */
+function without(rules: readonly RateLimitRule[], allowed: boolean, now: number): RateLimitResult {
+  const verdicts = rules.map(({ limit, windowSeconds }) => {
+    const windowMs = windowSeconds * 1000
+    const resetAt = (Math.floor(now / windowMs) + 1) * windowMs
+    return { allowed, remaining: allowed ? limit : 0, resetAt, allowedAt: allowed ? now : resetAt }
+  })
+  return summarise(rules, verdicts, 0, now)
 }
 
 function check(id: string, limit: number, windowSeconds: number): void {
-  const fail = (what: string): never => {
-    throw new ValidationError(`[msc/cache] rateLimit: ${what}.`, [], { code: 'RATE_LIMIT_INVALID' })
-  }
-  if (typeof id !== 'string' || id === '') fail('id must be a non-empty string')
-  if (!Number.isInteger(limit) || limit < 0) fail('limit must be an integer ≥ 0')
-  if (!Number.isInteger(windowSeconds) || windowSeconds < 1) fail('windowSeconds must be an integer ≥ 1')
+  if (typeof id !== 'string' || id === '') refuse('id must be a non-empty string')
+  if (!Number.isInteger(limit) || limit < 0) refuse('limit must be an integer ≥ 0')
+  if (!Number.isInteger(windowSeconds) || windowSeconds < 1) refuse('windowSeconds must be an integer ≥ 1')
+}
+
+function refuse(what: string): never {
+  throw new ValidationError(`[msc/cache] rateLimit: ${what}.`, [], { code: 'RATE_LIMIT_INVALID' })
 }

@@ -119,7 +119,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   if (limit) {
     const who = user ? `user:${user.id}` : `ip:${address(request)}`
     const result = await ports.rateLimit(`${request.method} ${route} ${who}`, limit.calls, limit.windowSeconds)
-    headers = rateLimitHeaders(result, { name: 'api', windowSeconds: limit.windowSeconds })
+    headers = rateLimitHeaders(result, { name: 'api' })
     if (!result.allowed) {
       return problem(
         {

@@ -50,11 +50,9 @@ export function redis(options: RedisOptions): CacheDriver {
     return client
   }
   /** Resolves when the connection has answered; while it is being made anew, when that is done. */
-  const ready = async (client: Redis): Promise<Redis> => {
-    if (client.status === 'wait') {
-      await client.connect().catch(() => undefined)
-    }
-    if (client.status === 'ready') return client
+  const connect = async (client: Redis): Promise<void> => {
+    if (client.status === 'wait') await client.connect().catch(() => undefined)
+    if (client.status === 'ready') return
     await new Promise<void>((resolve, reject) => {
       const settle = (done: () => void) => (): void => {
         client.off('ready', onReady)
@@ -70,8 +68,13 @@ export function redis(options: RedisOptions): CacheDriver {
       client.once('close', onClose)
       client.once('end', onClose)
     })
-    return client
   }
+  // One wait for all: a stampede on a connection that is being made would otherwise be a stampede of listeners.
+  let connecting: Promise<void> | undefined
+  const ready = (client: Redis): Promise<void> =>
+    (connecting ??= connect(client).finally(() => {
+      connecting = undefined
+    }))
 
   const run = async <T>(signal: AbortSignal, command: (client: Redis) => Promise<T>): Promise<T> => {
     if (closed) throw new DriverError('redis', 'The driver is closed.', { code: 'DRIVER_CLOSED' })

@@ -1,3 +1,4 @@
+export { chaos, type ChaosDriver, type ChaosOptions } from './chaos.ts'
 export { testCacheDriver, type CacheDriverSetup } from './conformance.ts'
 export { startRedis, type RunningRedis } from './redis-server.ts'
 export {

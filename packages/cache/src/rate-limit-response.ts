@@ -1,0 +1,67 @@
+import type { RateLimitResult, RuleResult } from './rate-limit.ts'
+
+export interface RateLimitPolicy {
+  /** The rule's name, where it has none of its own. Default made of limit and window: `100/60s`. */
+  readonly name?: string
+  /** Default the rule's. */
+  readonly windowSeconds?: number
+}
+
+/**
+ * `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), one item for each rule, and
+ * `Retry-After` when denied.
+ *
+ * @param now Milliseconds since the epoch.
+ */
+export function rateLimitHeaders(
+  result: RateLimitResult,
+  policy: RateLimitPolicy = {},
+  now: number = Date.now(),
+): Record<string, string> {
+  const policies: string[] = []
+  const limits: string[] = []
+  let longest = 0
+  for (const rule of result.rules ?? [result]) {
+    const name = JSON.stringify(nameOf(rule, policy).replace(/[^\x20-\x7e]/g, '?'))
+    // Until there is more of the quota: for who is denied the time to try again.
+    const t = rule.allowed ? Math.max(0, Math.ceil((rule.resetAt - now) / 1000)) : rule.retryAfter
+    policies.push(`${name};q=${rule.limit};w=${policy.windowSeconds ?? rule.windowSeconds}`)
+    limits.push(`${name};r=${rule.remaining};t=${t}`)
+    longest = Math.max(longest, rule.retryAfter)
+  }
+  return {
+    'RateLimit-Policy': policies.join(', '),
+    RateLimit: limits.join(', '),
+    ...(!result.allowed && { 'Retry-After': String(Math.max(1, longest)) }),
+  }
+}
+
+/** A 429 with the header fields above and a problem document that names the policies that were violated (RFC 9457). */
+export function rateLimitResponse(
+  result: RateLimitResult,
+  policy: RateLimitPolicy & { readonly instance?: string } = {},
+  now: number = Date.now(),
+): Response {
+  const violated = (result.rules ?? [result]).filter((rule) => !rule.allowed).map((rule) => nameOf(rule, policy))
+  const { retryAfter } = result
+  const problem = {
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+    title: 'Too many requests',
+    status: 429,
+    detail: `Try again in ${retryAfter} ${retryAfter === 1 ? 'second' : 'seconds'}.`,
+    ...(policy.instance !== undefined && { instance: policy.instance }),
+    'violated-policies': violated,
+  }
+  return new Response(JSON.stringify(problem), {
+    status: 429,
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Cache-Control': 'no-store',
+      ...rateLimitHeaders(result, policy, now),
+    },
+  })
+}
+
+function nameOf(rule: RuleResult, policy: RateLimitPolicy): string {
+  return rule.name ?? policy.name ?? `${rule.limit}/${rule.windowSeconds}s`
+}
