@@ -26,7 +26,8 @@ function contenders(): (key: string) => Promise<unknown> {
     ttl: 60_000,
     stores: {
       tiers: bentostore()
-        .useL1Layer(memoryDriver({ serialize: false }))
+        // Not `serialize: false`: with a second layer, 1.6.1 throws on what it finds there.
+        .useL1Layer(memoryDriver())
         .useL2Layer(redisDriver({ connection }))
         .useBus(redisBusDriver({ connection })),
     },

@@ -1,3 +1,2 @@
-import { benchHits, benchStampede, benchLimiter } from '/work/main/apps/bench/src/cache-memory.ts'
-await benchLimiter()
-process.exit(process.exitCode)
+import { benchRedis } from './cache-redis.ts'
+await benchRedis()

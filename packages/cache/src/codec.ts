@@ -3,6 +3,8 @@ import { ValidationError } from '@msc/core'
 
 // The first character is the format, so that a later one can live beside it while a deployment rolls out.
 const FORMAT = '1'
+/** Plain JSON: for what it can express it is several times as fast to read. */
+export const JSON_FORMAT = 'J'
 
 /**
  * A value as a string. Keeps Date, Map, Set, BigInt, typed arrays, `NaN`, `-0`, cycles and repeated references.
@@ -26,11 +28,18 @@ export function encode(value: unknown): string {
 
 export type Decoded = { readonly ok: true; readonly value: unknown } | { readonly ok: false }
 
+/** @param value Plain data that JSON gives back as it was: `isolate` says so. */
+export function encodeJson(value: unknown): string {
+  return JSON_FORMAT + JSON.stringify(value)
+}
+
 /** A fresh copy of the value. Text that this codec did not write is not an error but a miss. */
 export function decode(text: string): Decoded {
-  if (text[0] !== FORMAT) return { ok: false }
+  const format = text[0]
+  if (format !== FORMAT && format !== JSON_FORMAT) return { ok: false }
   try {
-    return { ok: true, value: parse(text.slice(1)) }
+    const rest = text.slice(1)
+    return { ok: true, value: format === FORMAT ? parse(rest) : JSON.parse(rest) }
   } catch {
     return { ok: false }
   }

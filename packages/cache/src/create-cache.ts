@@ -1,8 +1,7 @@
-import { duration, toError, type Health } from '@msc/core'
+import { deadline, duration, toError, type Health } from '@msc/core'
 import { createBatch } from './batch.ts'
 import type { Cache, CacheOptions } from './cache.ts'
 import { escapeGlob } from './glob.ts'
-import { createGuard } from './guarded-driver.ts'
 import { createInvalidation } from './invalidation.ts'
 import { keyName, queryKey } from './keys.ts'
 import { createLookUp } from './look-up.ts'
@@ -56,7 +55,7 @@ export function createCache(options: CacheOptions): Cache {
       const started = clock.monotonic()
       const base = { concern: 'cache', driver: driver.name, stats: { ...stats() } }
       try {
-        await createGuard(driver, { timeoutMs, clock }).call('health', (signal) => driver.health(signal))
+        await deadline((signal) => driver.health(signal), { operation: '[msc/cache] health', timeoutMs, clock })
         const status = guard.breaker.state === 'closed' ? 'ready' : 'degraded'
         return { ...base, status, latencyMs: clock.monotonic() - started }
       } catch (error) {
@@ -69,6 +68,7 @@ export function createCache(options: CacheOptions): Cache {
       parts.leases?.close()
       await parts.log?.close()
       parts.near?.clear()
+      guard.close()
       await driver.close()
     },
   }

@@ -7,6 +7,11 @@ export interface CacheCapabilities {
   /** Do other processes see what this one writes? */
   readonly shared: boolean
   /**
+   * Can a call be cancelled by its signal? Default true. A driver whose client can't says false, and is given a signal
+   * that never aborts; the engine stops waiting all the same.
+   */
+  readonly cancels?: boolean
+  /**
    * For a backend that is this process's own memory: what the engine may hold in its place, decoded, so that a hit needs
    * no decoding. The engine then asks the driver for counters alone.
    */

@@ -1,4 +1,5 @@
-import { DriverError, UnavailableError, createBreaker, deadline, emit, type Breaker, type Clock } from '@msc/core'
+import { DeadlineError, DriverError, UnavailableError, createBreaker, emit, type Breaker, type Clock } from '@msc/core'
+import { createDeadlines } from './deadlines.ts'
 import type { CacheDriver, PromiseOr } from './driver.ts'
 
 export interface GuardOptions {
@@ -11,9 +12,10 @@ export interface Guard {
   readonly breaker: Breaker
   /** One operation on the driver, under deadline and breaker. Synchronous drivers stay synchronous. */
   call<T>(operation: string, run: (signal: AbortSignal) => PromiseOr<T>, signal?: AbortSignal): PromiseOr<T>
+  close(): void
 }
 
-// Given to a driver that answers synchronously: nothing can abort a call that is over when it returns.
+// Given to a driver that answers synchronously, or can't cancel: nothing is to be heard from it.
 const NEVER = new AbortController().signal
 
 export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
@@ -25,7 +27,8 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
       clock,
       onChange: (state) => emit('driver.breaker', { concern: 'cache', driver: driver.name, state }),
     })
-  const remote = driver.capabilities.shared
+  const { shared: remote, cancels = true } = driver.capabilities
+  const deadlines = createDeadlines(clock, timeoutMs)
 
   return {
     breaker,
@@ -38,19 +41,53 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
           }),
         )
       }
-      return deadline(run, { operation: `[msc/cache] [${driver.name}] ${operation}`, timeoutMs, signal, clock }).then(
-        (value) => {
+      return new Promise<T>((resolve, reject) => {
+        const controller = cancels ? new AbortController() : undefined
+        const pending = deadlines.begin(() => {
+          const error = new DeadlineError(`[msc/cache] [${driver.name}] ${operation}`, timeoutMs)
+          signal?.removeEventListener('abort', onAbort)
+          breaker.fail()
+          reject(error)
+          controller?.abort(error)
+        })
+        const end = (): boolean => {
+          if (pending.over) return false
+          deadlines.done(pending)
+          signal?.removeEventListener('abort', onAbort)
+          return true
+        }
+        const succeed = (value: T): void => {
+          if (!end()) return
           breaker.succeed()
-          return value
-        },
-        (error: unknown) => {
-          // The caller gave up: that says nothing about the backend. Nor does a refusal that a retry can't mend,
-          // which is at least an answer.
-          if (signal?.aborted || (DriverError.isInstance(error) && !error.retryable)) breaker.succeed()
+          resolve(value)
+        }
+        const fail = (error: unknown): void => {
+          if (!end()) return
+          // A refusal that a retry can't mend is at least an answer.
+          if (DriverError.isInstance(error) && !error.retryable) breaker.succeed()
           else breaker.fail()
-          throw error
-        },
-      )
+          reject(error as Error)
+        }
+        const onAbort = (): void => {
+          if (!end()) return
+          // The caller gave up: that says nothing about the backend.
+          breaker.succeed()
+          reject(signal?.reason as Error)
+          controller?.abort(signal?.reason)
+        }
+        if (signal) {
+          if (signal.aborted) return onAbort()
+          signal.addEventListener('abort', onAbort, { once: true })
+        }
+        try {
+          const answer = run(controller?.signal ?? NEVER)
+          if (answer instanceof Promise) answer.then(succeed, fail)
+          else succeed(answer)
+        } catch (error) {
+          fail(error)
+        }
+      })
     },
+    close: () => deadlines.close(),
   }
 }

@@ -13,9 +13,15 @@ const MAX_DEPTH = 50
 const MAX_NODES = 1_000_000
 const NOT_PLAIN = Symbol('not plain')
 
-interface Size {
+export interface Isolated extends Shared {
+  /** Does JSON give it back as it was? */
+  readonly json: boolean
+}
+
+interface Found {
   bytes: number
   nodes: number
+  json: boolean
 }
 
 /**
@@ -25,10 +31,10 @@ interface Size {
  * @param owned Is the value ours, so that it may be frozen itself? Otherwise a copy is.
  * @returns `undefined` where the value holds more than plain data.
  */
-export function isolate(value: unknown, owned = false): Shared | undefined {
-  const size = { bytes: 0, nodes: 0 }
-  const frozen = freeze(value, 0, size, owned)
-  return frozen === NOT_PLAIN ? undefined : { value: frozen, text: undefined, bytes: size.bytes }
+export function isolate(value: unknown, owned = false): Isolated | undefined {
+  const found: Found = { bytes: 0, nodes: 0, json: true }
+  const frozen = freeze(value, 0, found, owned)
+  return frozen === NOT_PLAIN ? undefined : { value: frozen, text: undefined, bytes: found.bytes, json: found.json }
 }
 
 /** A copy of frozen plain data that its receiver may change. */
@@ -40,39 +46,51 @@ export function thaw(value: unknown): unknown {
   return copy
 }
 
-function freeze(value: unknown, depth: number, size: Size, owned: boolean): unknown {
-  size.bytes += 8
-  size.nodes += 1
+function freeze(value: unknown, depth: number, found: Found, owned: boolean): unknown {
+  found.bytes += 8
+  found.nodes += 1
   if (typeof value === 'string') {
-    size.bytes += value.length * 2
+    found.bytes += value.length * 2
     return value
   }
   if (typeof value !== 'object' || value === null) {
-    return typeof value === 'function' || typeof value === 'symbol' ? NOT_PLAIN : value
+    if (typeof value === 'function' || typeof value === 'symbol') return NOT_PLAIN
+    if (value === undefined || typeof value === 'bigint') found.json = false
+    else if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) found.json = false
+    return value
   }
-  if (depth > MAX_DEPTH || size.nodes > MAX_NODES) return NOT_PLAIN
-  if (Array.isArray(value)) return freezeArray(value as unknown[], depth, size, owned)
+  if (depth > MAX_DEPTH || found.nodes > MAX_NODES) return NOT_PLAIN
+  if (Array.isArray(value)) return freezeArray(value as unknown[], depth, found, owned)
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return NOT_PLAIN
+  if (prototype === null) found.json = false
   const source = value as Record<string, unknown>
-  const copy = owned ? source : prototype === null ? bare() : {}
+  if (owned) {
+    // Faster than `Object.keys`; what an enumerable prototype would add is frozen already, or harms nobody.
+    for (const key in source) {
+      if (freeze(source[key], depth + 1, found, true) === NOT_PLAIN) return NOT_PLAIN
+      found.bytes += key.length * 2
+    }
+    return Object.freeze(source)
+  }
+  const copy = prototype === null ? bare() : {}
   for (const key of Object.keys(source)) {
     // An assignment to it would set the prototype.
     if (key === '__proto__') return NOT_PLAIN
-    const child = freeze(source[key], depth + 1, size, owned)
+    const child = freeze(source[key], depth + 1, found, false)
     if (child === NOT_PLAIN) return NOT_PLAIN
-    size.bytes += key.length * 2
-    if (!owned) copy[key] = child
+    found.bytes += key.length * 2
+    copy[key] = child
   }
   return Object.freeze(copy)
 }
 
-function freezeArray(value: unknown[], depth: number, size: Size, owned: boolean): unknown {
+function freezeArray(value: unknown[], depth: number, found: Found, owned: boolean): unknown {
   const copy: unknown[] = owned ? value : []
   for (let i = 0; i < value.length; i++) {
     // Holes are not undefined; the codec knows them.
     if (!(i in value)) return NOT_PLAIN
-    const child = freeze(value[i], depth + 1, size, owned)
+    const child = freeze(value[i], depth + 1, found, owned)
     if (child === NOT_PLAIN) return NOT_PLAIN
     if (!owned) copy.push(child)
   }

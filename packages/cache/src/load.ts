@@ -6,7 +6,7 @@ import type { Lease } from './leases.ts'
 import type { Held, LookUp, Sight } from './look-up.ts'
 import type { Parts } from './parts.ts'
 import { keptMs, type LoadContext, type Loader, type Plan } from './plan.ts'
-import { NO_STAMPS } from './remote.ts'
+import { NO_STAMPS } from './stamps.ts'
 import { prepare } from './writer.ts'
 
 export interface Load {

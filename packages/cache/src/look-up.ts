@@ -1,13 +1,12 @@
 import { emit, telemetryEnabled, validate } from '@msc/core'
-import { decode } from './codec.ts'
 import type { PromiseOr } from './driver.ts'
 import { judge, type Entry, type Verdict, type Windows } from './entry.ts'
-import { isolate, type Shared } from './isolate.ts'
+import type { Shared } from './isolate.ts'
 import { materialise } from './materialise.ts'
 import type { NearEntry } from './near.ts'
 import type { Parts } from './parts.ts'
 import type { Plan } from './plan.ts'
-import { NO_STAMPS, type Stamps } from './remote.ts'
+import { NO_STAMPS, type Stamps } from './stamps.ts'
 
 /** A value that was found, near or far. */
 export interface Held {
@@ -39,6 +38,7 @@ export interface LookUp {
   count(key: string, sight: Sight, started: number): void
 }
 
+const NO_TAGS: readonly string[] = []
 const NOTHING: Sight = { held: undefined, stamps: NO_STAMPS, away: false, trusted: true }
 
 export function createLookUp(parts: Parts): LookUp {
@@ -88,35 +88,36 @@ export function createLookUp(parts: Parts): LookUp {
     }
   }
 
-  const toHeld = (entry: Entry, plan: Plan): Held | undefined => {
-    const decoded = decode(entry.text)
-    if (!decoded.ok) return undefined
-    const shared = isolate(decoded.value, true) ?? {
-      value: undefined,
-      text: entry.text,
-      bytes: entry.text.length * 2,
+  const toHeld = ({ shared, freshUntil, loadMs, tags }: Entry, plan: Plan): Held => {
+    const remainingMs = freshUntil - clock.now()
+    return {
+      shared,
+      remainingMs,
+      loadMs,
+      tags: tags === NO_STAMPS ? NO_TAGS : Object.keys(tags),
+      verdict: judge(remainingMs, loadMs, plan, random),
     }
-    const remainingMs = entry.freshUntil - clock.now()
-    const { loadMs } = entry
-    const tags = Object.keys(entry.tags)
-    return { shared, remainingMs, loadMs, tags, verdict: judge(remainingMs, loadMs, plan, random) }
   }
 
-  const far = async (key: string, plan: Plan, flight: { readonly keep: boolean }, trusted: boolean): Promise<Sight> => {
-    try {
-      const { entry, stamps } = await (remote as NonNullable<typeof remote>).find(key, plan.tags)
-      const held = entry && toHeld(entry, plan)
-      // An invalidation marks the flights of a tag: a tag that this one did not name can't have reached it.
-      const known = held?.tags.every((tag) => plan.tags.includes(tag))
-      if (held?.verdict === 'fresh' && known && flight.keep) hold(key, held, plan, trusted)
-      return { held: plan.schema ? await fits(held, plan) : held, stamps, away: false, trusted }
-    } catch (error) {
-      parts.failed('get', error)
-      const entry = near?.get(key)
-      const held = await fits(entry && fromNear(key, entry, plan), plan)
-      return { held, stamps: NO_STAMPS, away: true, trusted: false }
-    }
-  }
+  // Written without `async`, as all that a hit in the store goes through: each would be one more turn to wait.
+  const far = (key: string, plan: Plan, flight: { readonly keep: boolean }, trusted: boolean): Promise<Sight> =>
+    (remote as NonNullable<typeof remote>).find(key, plan.tags).then(
+      ({ entry, stamps }) => {
+        const held = entry && toHeld(entry, plan)
+        // An invalidation marks the flights of a tag: a tag that this one did not name can't have reached it.
+        if (near && held?.verdict === 'fresh' && flight.keep && held.tags.every((tag) => plan.tags.includes(tag))) {
+          hold(key, held, plan, trusted)
+        }
+        if (!plan.schema) return { held, stamps, away: false, trusted }
+        return fits(held, plan).then((fitting) => ({ held: fitting, stamps, away: false, trusted }))
+      },
+      async (error: unknown) => {
+        parts.failed('get', error)
+        const entry = near?.get(key)
+        const held = await fits(entry && fromNear(key, entry, plan), plan)
+        return { held, stamps: NO_STAMPS, away: true, trusted: false }
+      },
+    )
 
   return {
     hold,

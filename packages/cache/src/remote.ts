@@ -2,9 +2,7 @@ import type { CacheDriver } from './driver.ts'
 import { parseEntry, type Entry } from './entry.ts'
 import type { Guard } from './guarded-driver.ts'
 import type { Keyspace } from './scripts.ts'
-
-/** The stamp of each tag; empty for one that was never invalidated. */
-export type Stamps = Readonly<Record<string, string>>
+import { NO_STAMPS, type Stamps } from './stamps.ts'
 
 /** What a look into the store found. */
 export interface Found {
@@ -31,7 +29,7 @@ export interface Remote {
   stampsOf(tags: readonly string[]): Promise<Stamps>
 }
 
-export const NO_STAMPS: Stamps = {}
+const NOTHING: Found = { entry: undefined, stamps: NO_STAMPS }
 
 export function createRemote(driver: CacheDriver, guard: Guard, keys: Keyspace): Remote {
   const getMany = async (names: readonly string[]): Promise<readonly (string | undefined)[]> => {
@@ -55,21 +53,28 @@ export function createRemote(driver: CacheDriver, guard: Guard, keys: Keyspace):
   const judge = async (stored: string | undefined, stamps: Stamps): Promise<Entry | undefined> =>
     stored === undefined ? undefined : alive(await parseEntry(stored), stamps)
 
+  const findTagged = async (key: string, tags: readonly string[]): Promise<Found> => {
+    // One round trip for the value and the stamps it has to be held against.
+    const [stored, ...found] = await getMany([keys.value(key), ...tags.map(keys.tag)])
+    const stamps = toStamps(tags, found)
+    return { entry: await judge(stored, stamps), stamps }
+  }
+
   return {
     judge,
     stampsOf,
-    async find(key, tags) {
-      if (tags.length === 0) {
-        const stored = await guard.call('get', (signal) => driver.get(keys.value(key), signal))
-        if (stored === undefined) return { entry: undefined, stamps: NO_STAMPS }
+    find(key, tags) {
+      if (tags.length > 0) return findTagged(key, tags)
+      return Promise.resolve(guard.call('get', (signal) => driver.get(keys.value(key), signal))).then((stored) => {
+        if (stored === undefined) return NOTHING
         const parsed = parseEntry(stored)
-        const entry = parsed instanceof Promise ? await parsed : parsed
-        return { entry: entry && (isEmpty(entry.tags) ? entry : await alive(entry, NO_STAMPS)), stamps: NO_STAMPS }
-      }
-      // One round trip for the value and the stamps it has to be held against.
-      const [stored, ...found] = await getMany([keys.value(key), ...tags.map(keys.tag)])
-      const stamps = toStamps(tags, found)
-      return { entry: await judge(stored, stamps), stamps }
+        if (!(parsed instanceof Promise) && (!parsed || isEmpty(parsed.tags)))
+          return { entry: parsed, stamps: NO_STAMPS }
+        return Promise.resolve(parsed).then(async (entry) => ({
+          entry: await alive(entry, NO_STAMPS),
+          stamps: NO_STAMPS,
+        }))
+      })
     },
     async findMany(names, tags) {
       const answers = await getMany([keys.sequence, ...tags.map(keys.tag), ...names.map(keys.value)])

@@ -1,5 +1,5 @@
 import { emit, telemetryEnabled, type Duration } from '@msc/core'
-import { encode } from './codec.ts'
+import { encode, encodeJson } from './codec.ts'
 import type { StoredEntry } from './driver.ts'
 import { formatEntry } from './entry.ts'
 import { isolate, type Shared } from './isolate.ts'
@@ -7,7 +7,7 @@ import { keyName } from './keys.ts'
 import type { LookUp } from './look-up.ts'
 import type { Parts } from './parts.ts'
 import { planOf, type Plan, type SetOptions } from './plan.ts'
-import { NO_STAMPS } from './remote.ts'
+import { NO_STAMPS } from './stamps.ts'
 import { SET_MANY } from './scripts.ts'
 
 export interface Writer {
@@ -23,8 +23,9 @@ export interface Writer {
 /** A value as it is held near, and as it is stored. @throws ValidationError when it can't be. */
 export function prepare(value: unknown, stored: boolean): { readonly shared: Shared; readonly text: string } {
   const plain = value === undefined ? undefined : isolate(value)
-  const text = stored || !plain ? encode(value) : ''
-  return { shared: plain ?? { value: undefined, text, bytes: text.length * 2 }, text }
+  if (plain) return { shared: plain, text: !stored ? '' : plain.json ? encodeJson(plain.value) : encode(value) }
+  const text = encode(value)
+  return { shared: { value: undefined, text, bytes: text.length * 2 }, text }
 }
 
 export function createWriter(parts: Parts, lookUp: LookUp): Writer {

@@ -30,6 +30,7 @@ export function redis(options: RedisOptions): CacheDriver {
     })
   }
   let connected: Promise<Redis> | undefined
+  let current: Redis | undefined
   const listeners = new Set<Redis>()
   let closed = false
 
@@ -79,7 +80,7 @@ export function redis(options: RedisOptions): CacheDriver {
   const run = async <T>(signal: AbortSignal, command: (client: Redis) => Promise<T>): Promise<T> => {
     if (closed) throw new DriverError('redis', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
     try {
-      const client = injected ?? (await (connected ??= open()))
+      const client = injected ?? (current = await (connected ??= open()))
       // Only where it must wait: a hit costs one round trip and nothing else.
       if (client.status !== 'ready') await ready(client)
       signal.throwIfAborted()
@@ -105,8 +106,17 @@ export function redis(options: RedisOptions): CacheDriver {
   return {
     specificationVersion: 1,
     name: 'redis',
-    capabilities: { shared: true },
-    get: (key, signal) => run(signal, async (client) => (await client.get(key)) ?? undefined),
+    capabilities: { shared: true, cancels: false },
+    get(key, signal) {
+      // The hot path, without a turn of the event loop more than the round trip takes.
+      const client = injected ?? current
+      if (client?.status !== 'ready' || closed || signal.aborted)
+        return run(signal, async (it) => orUndefined(await it.get(key)))
+      return client.get(key).then(orUndefined, (error: unknown) => {
+        signal.throwIfAborted()
+        throw translate(error)
+      })
+    },
     getMany: (keys, signal) =>
       keys.length === 0
         ? []
@@ -184,6 +194,10 @@ export function redis(options: RedisOptions): CacheDriver {
 export function redisFromEnv(env: Env = processEnv()): CacheDriver | undefined {
   const url = readEnv(env, 'REDIS_URL')
   return url === undefined ? undefined : redis({ url })
+}
+
+function orUndefined(value: string | null): string | undefined {
+  return value ?? undefined
 }
 
 /** Redis knows no fraction of a millisecond, and no time to live of none. */
