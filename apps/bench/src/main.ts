@@ -1,8 +1,13 @@
 // `npm run bench` runs all benchmarks, `npm run bench -- cache` one.
 import { benchCache } from './cache.ts'
+import { benchOutage } from './cache-outage.ts'
 import { benchCore } from './core.ts'
 
-const benchmarks: Readonly<Record<string, () => Promise<void>>> = { core: benchCore, cache: benchCache }
+const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
+  core: benchCore,
+  cache: benchCache,
+  'cache-outage': benchOutage,
+}
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !(name in benchmarks))

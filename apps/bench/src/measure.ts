@@ -31,12 +31,12 @@ export async function measure(
       times[index]?.push(((performance.now() - from) * 1e6) / iterations)
     }
   }
-  const medians = times.map(median)
-  return contenders.map(({ name }, index) => ({
-    name,
-    nanoseconds: medians[index] as number,
-    ratio: (medians[index] as number) / (medians[0] as number),
-  }))
+  return compare(contenders.map(({ name }, index) => ({ name, nanoseconds: median(times[index] as number[]) })))
+}
+
+/** All beside the first. */
+export function compare(results: readonly Omit<Measured, 'ratio'>[]): Measured[] {
+  return results.map((each) => ({ ...each, ratio: each.nanoseconds / (results[0]?.nanoseconds ?? Number.NaN) }))
 }
 
 export function print(title: string, results: readonly Measured[]): void {
@@ -46,7 +46,7 @@ export function print(title: string, results: readonly Measured[]): void {
   }
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] as number
 }

@@ -11,7 +11,7 @@ export interface Worker {
 }
 
 export function startWorker(file: URL, args: readonly string[]): Worker {
-  const child: ChildProcess = fork(file, [...args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child: ChildProcess = fork(file, [...args], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   const kill = (): void => void child.kill('SIGKILL')
   // One listener for each worker that lives, and there may be more of those than Node thinks right.
   process.setMaxListeners(50)

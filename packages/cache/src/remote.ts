@@ -2,7 +2,7 @@ import type { CacheDriver } from './driver.ts'
 import { parseEntry, type Entry } from './entry.ts'
 import type { Guard } from './guarded-driver.ts'
 import type { Keyspace } from './scripts.ts'
-import { NO_STAMPS, type Stamps } from './stamps.ts'
+import { NEVER, NO_STAMPS, type Stamps } from './stamps.ts'
 
 /** What a look into the store found. */
 export interface Found {
@@ -86,7 +86,7 @@ export function createRemote(driver: CacheDriver, guard: Guard, keys: Keyspace):
 }
 
 function toStamps(tags: readonly string[], found: readonly (string | undefined)[]): Stamps {
-  return Object.fromEntries(tags.map((tag, index) => [tag, found[index] ?? '']))
+  return Object.fromEntries(tags.map((tag, index) => [tag, found[index] ?? NEVER]))
 }
 
 function isEmpty(tags: Stamps): boolean {

@@ -24,7 +24,7 @@ export interface ChaosDriver extends CacheDriver {
   readonly faults: number
 }
 
-const GARBAGE = ['', '{', '2', '2[1]\n', '2[99999999999999,0]\n1[cut', '3[99999999999999,0]\nAAAA', '\ufffd\0']
+const GARBAGE = ['', '{', '2x', '2[1]\n', '2[99999999999999,0]\n1[cut', '3[99999999999999,0]\nAAAA', '\ufffd\0']
 
 /** A driver whose store is slow, silent, refusing, or lying. */
 export function chaos(driver: CacheDriver, options?: ChaosOptions): ChaosDriver {

@@ -1,2 +1,0 @@
-import { benchRedis } from './cache-redis.ts'
-await benchRedis()
