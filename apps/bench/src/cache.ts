@@ -4,9 +4,9 @@ import { benchRedis } from './cache-redis.ts'
 
 /** What the cache costs, in memory and on Redis, beside the least that it could and beside what else there is. */
 export async function benchCache(): Promise<void> {
+  await benchLimiter()
   await benchHits()
   await benchStampede()
-  await benchLimiter()
   await benchRedis()
   await benchHitRate()
 }

@@ -20,7 +20,6 @@ export function createCache(options: CacheOptions): Cache {
   const writer = createWriter(parts, lookUp)
   const { cache } = createReadThrough(parts, lookUp)
   const { invalidate, invalidateTag } = createInvalidation(parts)
-  const limit = createRateLimiter({ driver, guard, keys, clock })
   const lookPlan = planOf(undefined)
   const stats = (): CacheStats => snapshot(parts.stats, flights.joined)
 
@@ -49,7 +48,7 @@ export function createCache(options: CacheOptions): Cache {
     cacheSession: (userId, data, ttl = 3600) => self.set(`session:${userId}`, data, ttl),
     getSession: (userId) => self.get(`session:${userId}`),
     invalidateSession: (userId) => invalidate(escapeGlob(`session:${userId}`)),
-    rateLimit: (id, max = 100, windowSeconds = 60, rateOptions) => limit(id, max, windowSeconds, rateOptions),
+    rateLimit: createRateLimiter({ driver, guard, keys, clock }),
     stats,
     async health({ timeoutMs = 2000 } = {}): Promise<Health> {
       const started = clock.monotonic()

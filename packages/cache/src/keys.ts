@@ -22,7 +22,7 @@ export function queryKey(name: string, params: unknown): string {
 }
 
 /** Objects become Maps with their keys in order, so that no key, not even `__proto__`, is special. */
-function sorted(value: unknown): unknown {
+export function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value
   const prototype: unknown = Object.getPrototypeOf(value)

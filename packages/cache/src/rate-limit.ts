@@ -51,8 +51,8 @@ export interface RateLimitResult extends RuleResult {
 
 export type RateLimiter = (
   id: string,
-  limit: number,
-  windowSeconds: number,
+  limit?: number,
+  windowSeconds?: number,
   options?: RateLimitOptions,
 ) => Promise<RateLimitResult>
 
@@ -148,10 +148,11 @@ export function createRateLimiter({ driver, guard, keys, clock }: RateLimiterDep
     return result
   }
 
-  return (id, limit, windowSeconds, options) => {
+  return (id, limit = 100, windowSeconds = 60, options) => {
     try {
       check(id, limit, windowSeconds)
       if (options === undefined && !remote) {
+        // What nearly every call is in one process.
         const now = clock.now()
         const window = Math.floor(now / (windowSeconds * 1000))
         const used = local.countFixed(keyName(id), limit, windowSeconds, window)
@@ -162,7 +163,6 @@ export function createRateLimiter({ driver, guard, keys, clock }: RateLimiterDep
           allowed,
           limit,
           windowSeconds,
-          name: undefined,
           remaining: allowed ? limit - used : 0,
           resetAt,
           retryAfter: allowed ? 0 : Math.max(1, Math.ceil((resetAt - now) / 1000)),

@@ -64,9 +64,12 @@ export type TelemetryListener = (event: TelemetryEvent) => void
 
 const KEY = Symbol.for('@msc/core/telemetry')
 
+// The set is made once and never replaced, so each copy of this module may remember it: hot paths ask on every call.
+let shared: Set<TelemetryListener> | undefined
+
 function listeners(): Set<TelemetryListener> {
   const globals = globalThis as { [KEY]?: Set<TelemetryListener> }
-  return (globals[KEY] ??= new Set())
+  return (shared ??= globals[KEY] ??= new Set())
 }
 
 /** Hears every operation of this process. A listener must be quick and synchronous; what it throws is dropped. */
