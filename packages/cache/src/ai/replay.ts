@@ -1,4 +1,5 @@
 import type { Shared } from '../isolate.ts'
+import { materialise } from '../materialise.ts'
 import { prepare } from '../writer.ts'
 
 export type Source<C> = AsyncIterable<C> | ReadableStream<C>
@@ -142,7 +143,7 @@ export function createReplay<C>({ maxBytes, deliver, onAbandoned }: ReplayOption
           const step = await Promise.race([iterator.next(), aborted(abort.signal)])
           if (step === undefined) break
           if (step.done) {
-            const chunks = whole ? held.map((shared) => shared.value ?? deliver(shared)) : undefined
+            const chunks = whole ? held.map(materialise) : undefined
             ended = true
             change()
             return chunks
@@ -151,8 +152,8 @@ export function createReplay<C>({ maxBytes, deliver, onAbandoned }: ReplayOption
         }
         return undefined
       } finally {
-        // A source that ended already doesn't mind.
-        if (!ended) await Promise.resolve(iterator.return?.()).catch(() => undefined)
+        // Not waited for: a generator ends when its own next step does, which may be never.
+        if (!ended) Promise.resolve(iterator.return?.()).catch(() => undefined)
       }
     },
     play(chunks) {
@@ -168,9 +169,9 @@ export function createReplay<C>({ maxBytes, deliver, onAbandoned }: ReplayOption
 }
 
 function iterate<C>(source: Source<C>): AsyncIterator<C> {
-  if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]() as AsyncIterator<C>
-  // Safari's streams can't be iterated.
-  const reader = (source as ReadableStream<C>).getReader()
+  if (!('getReader' in source)) return source[Symbol.asyncIterator]()
+  // Not the stream's own iterator: its `return` would wait for a chunk that may never come.
+  const reader = source.getReader()
   return {
     next: () => reader.read() as Promise<IteratorResult<C>>,
     async return() {
