@@ -1,4 +1,4 @@
-import { emit, telemetryEnabled, type Duration } from '@msc/core'
+import { emit, telemetryEnabled, UnavailableError, type Duration } from '@msc/core'
 import { formatEntry } from './entry.ts'
 import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
@@ -16,8 +16,12 @@ export type Loaded<T> = readonly (T | undefined)[] | ReadonlyMap<string, T>
 
 /** Several keys at the price of one. */
 export interface CacheBatch {
-  /** The values, in the order of the keys; `undefined` as for `get`. One round trip. */
-  getMany<T>(keys: readonly string[]): Promise<(T | undefined)[]>
+  /**
+   * The values, in the order of the keys; `undefined` as for `get`. One round trip.
+   *
+   * @throws UnavailableError while the store is away, with `strict`: for who must tell that from what is absent.
+   */
+  getMany<T>(keys: readonly string[], options?: { readonly strict?: boolean }): Promise<(T | undefined)[]>
   /** False when the store is away. One round trip. @throws ValidationError, before anything is written. */
   setMany(entries: readonly (readonly [key: string, value: unknown])[], ttl?: Duration | SetOptions): Promise<boolean>
   /**
@@ -133,9 +137,10 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
   }
 
   return {
-    async getMany<T>(keys: readonly string[]) {
+    async getMany<T>(keys: readonly string[], { strict = false }: { readonly strict?: boolean } = {}) {
       const names = keys.map(keyName)
-      const { held } = await flights.track(names, [], (flight) => seeMany(names, [], flight))
+      const { held, away } = await flights.track(names, [], (flight) => seeMany(names, [], flight))
+      if (strict && away) throw new UnavailableError(`[msc/cache] [${driver.name}] The store is away.`)
       return held.map((each) => deliver(each?.shared) as T | undefined)
     },
     setMany: (entries, ttl) => writer.setMany(entries, ttl),

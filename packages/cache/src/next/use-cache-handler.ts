@@ -1,0 +1,123 @@
+import { createTagRecords, KEPT_SECONDS } from './tag-records.ts'
+import type { Cache } from '../cache.ts'
+
+// The parts of Next's `dist/server/lib/cache-handlers/types` (16.4) that are needed, so that the types of this package
+// do not need Next.js.
+export interface NextCacheEntry {
+  value: ReadableStream<Uint8Array>
+  tags: string[]
+  stale: number
+  timestamp: number
+  expire: number
+  revalidate: number
+}
+
+export interface NextCacheHandler {
+  get(cacheKey: string, softTags: string[]): Promise<undefined | NextCacheEntry>
+  set(cacheKey: string, pendingEntry: Promise<NextCacheEntry>): Promise<void>
+  refreshTags(): Promise<void>
+  getExpiration(tags: string[]): Promise<number>
+  updateTags(tags: string[], durations?: { expire?: number }): Promise<void>
+}
+
+export interface UseCacheHandlerOptions {
+  /** The cache, or how to get it when it is first needed. */
+  readonly cache: Cache | (() => Cache)
+  /** Bytes of an entry that is kept at most. Default 8 MiB. */
+  readonly maxBytes?: number
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+}
+
+type Stored = Omit<NextCacheEntry, 'value'> & { readonly bytes: Uint8Array }
+
+/**
+ * A handler for `cacheHandlers` in `next.config`: what `use cache` and `use cache: remote` keep, in the cache, with tags
+ * that reach every instance. While the store is away every read is a miss.
+ */
+export function createUseCacheHandler(options: UseCacheHandlerOptions): NextCacheHandler {
+  const { maxBytes = 8 * 1024 * 1024, now = Date.now } = options
+  const cacheOf = typeof options.cache === 'function' ? options.cache : () => options.cache as Cache
+  const keyOf = (cacheKey: string): string => `next:use:${cacheKey}`
+  const pending = new Map<string, Promise<void>>()
+
+  const store = async (cacheKey: string, pendingEntry: Promise<NextCacheEntry>): Promise<void> => {
+    const { value, ...entry } = await pendingEntry
+    const bytes = await read(value, maxBytes)
+    // Next.js makes an entry that expires at once anew on every read.
+    if (!bytes || entry.expire <= 0) return
+    await cacheOf().set(keyOf(cacheKey), { ...entry, bytes } satisfies Stored, {
+      ttl: Math.min(entry.expire, KEPT_SECONDS),
+    })
+  }
+
+  return {
+    async get(cacheKey, softTags) {
+      await pending.get(cacheKey)
+      const cache = cacheOf()
+      const stored = await cache.get<Stored>(keyOf(cacheKey))
+      if (!stored) return undefined
+      const { bytes, ...entry } = stored
+      const verdict = await createTagRecords(cache, now)
+        .judge([...entry.tags, ...softTags], entry.timestamp)
+        .catch(() => 'expired' as const)
+      if (verdict === 'expired') return undefined
+      return {
+        ...entry,
+        tags: [...entry.tags],
+        // Served once more, while Next.js makes a new one.
+        revalidate: verdict === 'stale' ? -1 : entry.revalidate,
+        value: streamOf(bytes),
+      }
+    },
+    async set(cacheKey, pendingEntry) {
+      const storing = store(cacheKey, pendingEntry).catch((error: unknown) => {
+        // The page has what it needs; only the copy is lost.
+        console.warn(`[msc/cache] An entry of "use cache" was not kept: ${String(error)}`)
+      })
+      pending.set(cacheKey, storing)
+      await storing
+      if (pending.get(cacheKey) === storing) pending.delete(cacheKey)
+    },
+    // Tags are read with each entry, so there is nothing to bring up to date.
+    async refreshTags() {},
+    // Soft tags are to be passed to `get`.
+    getExpiration: async () => Infinity,
+    updateTags: async (tags, durations) => createTagRecords(cacheOf(), now).update(tags, durations),
+  }
+}
+
+/** All of the stream; `undefined` if it fails or is longer than `maxBytes`: part of an entry is none. */
+async function read(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array | undefined> {
+  const reader = stream.getReader()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  try {
+    for (let step = await reader.read(); !step.done; step = await reader.read()) {
+      chunks.push(step.value)
+      size += step.value.byteLength
+      if (size > maxBytes) {
+        await reader.cancel()
+        return undefined
+      }
+    }
+  } catch {
+    return undefined
+  }
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return bytes
+}
+
+function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      if (bytes.byteLength > 0) controller.enqueue(bytes)
+      controller.close()
+    },
+  })
+}
