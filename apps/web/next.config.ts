@@ -1,13 +1,29 @@
+import { fileURLToPath } from 'node:url'
 import type { NextConfig } from 'next'
+
+/** Next.js compiles this file, and its `import.meta.resolve` may answer with a path rather than an address. */
+function pathOf(module: string): string {
+  const resolved = import.meta.resolve(module)
+  return resolved.startsWith('file:') ? fileURLToPath(resolved) : resolved
+}
 
 const config: NextConfig = {
   poweredByHeader: false,
+  experimental: { useCache: true },
+  // What Next.js itself caches goes where the app's own cache is, so that all instances share it.
+  cacheHandlers: {
+    default: pathOf('@msc/cache/next/use-cache'),
+    remote: pathOf('@msc/cache/next/use-cache'),
+  },
+  cacheHandler: pathOf('@msc/cache/next/isr'),
+  cacheMaxMemorySize: 0,
   // These load WebAssembly, native or instrumented modules by path, which bundling breaks.
   serverExternalPackages: [
     '@electric-sql/pglite',
     '@sentry/node',
     '@supabase/supabase-js',
     '@upstash/redis',
+    'ioredis',
     'inngest',
     'posthog-node',
     'ws',

@@ -1,6 +1,7 @@
 import Link from 'next/link'
 import { ReleaseList } from '@/components/release-card'
 import { currentUser } from '@/lib/auth'
+import { catalogueFigures } from '@/lib/catalogue'
 import { listNotifications } from '@/lib/notifications'
 import { listReleases } from '@/lib/releases'
 import type { User } from '@/lib/session'
@@ -94,7 +95,10 @@ const promises = [
   },
 ]
 
-function Welcome() {
+const count = (value: number, noun: string): string => `${value.toLocaleString('en')} ${noun}${value === 1 ? '' : 's'}`
+
+async function Welcome() {
+  const { releases, artists, genres } = await catalogueFigures()
   return (
     <div className="py-8">
       <h1 className="max-w-2xl text-4xl font-semibold tracking-tight text-balance sm:text-5xl">
@@ -106,6 +110,11 @@ function Welcome() {
       <Link href="/sign-in" className="button mt-8 px-5 py-2.5">
         Sign in to your catalogue
       </Link>
+      {releases > 0 && (
+        <p className="quiet mt-6 text-sm tabular-nums" data-testid="catalogue">
+          {count(releases, 'release')} by {count(artists, 'artist')} in {count(genres, 'genre')} so far.
+        </p>
+      )}
       <div className="mt-16 grid gap-4 sm:grid-cols-3">
         {promises.map(({ title, text }) => (
           <section key={title} className="card p-5">

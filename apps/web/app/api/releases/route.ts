@@ -1,6 +1,7 @@
 import { trackServerEvent } from '@msc/analytics'
 import { triggerAIJob } from '@msc/jobs'
 import { addBreadcrumb } from '@msc/monitoring'
+import { catalogueHasChanged } from '@/lib/catalogue'
 import { createRelease, listReleases, newRelease } from '@/lib/releases'
 import { route } from '@/lib/route'
 
@@ -14,6 +15,7 @@ export const POST = route({
   body: newRelease,
   async handler({ user, body }) {
     const release = await createRelease(user, body)
+    catalogueHasChanged()
     addBreadcrumb('Release created', 'release', { releaseId: release.id })
     await trackServerEvent(user.id, 'release_created', {
       release_id: release.id,

@@ -1,0 +1,33 @@
+import { cacheLife, cacheTag, revalidateTag } from 'next/cache'
+import { asService } from './db/database.ts'
+
+const TAG = 'catalogue'
+
+export interface CatalogueFigures {
+  readonly releases: number
+  readonly artists: number
+  readonly genres: number
+}
+
+/** How much music there is, for who is not signed in; cached for minutes, for all instances. */
+export async function catalogueFigures(): Promise<CatalogueFigures> {
+  'use cache: remote'
+  cacheLife('minutes')
+  cacheTag(TAG)
+  const [figures] = await asService((tx) =>
+    tx.query<CatalogueFigures>(
+      `select count(*)::int as releases, count(distinct user_id)::int as artists, count(distinct genre)::int as genres
+       from releases`,
+    ),
+  )
+  return figures as CatalogueFigures
+}
+
+/** Best effort: while the cache is away the figures are a few minutes behind. */
+export function catalogueHasChanged(): void {
+  try {
+    revalidateTag(TAG, { expire: 0 })
+  } catch (error) {
+    console.warn('The figures of the catalogue stay cached.', error)
+  }
+}
