@@ -33,9 +33,15 @@ const looks = {
   'not-configured': { dot: 'bg-stone-400', text: 'Not configured' },
 } as const
 
-/** `hitRate` as `hit rate`. */
+/** `hitRate` as `hit rate`, `loadMs` as `load`: the unit is said with the figure. */
 function words(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  return name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
+function figure(name: string, value: number): string {
+  if (name.endsWith('Rate')) return `${(value * 100).toFixed(1)} %`
+  if (name.endsWith('Ms')) return `${value.toFixed(1)} ms`
+  return Number.isInteger(value) ? value.toLocaleString('en') : value.toFixed(2)
 }
 
 function Card({ service }: { service: Health }) {
@@ -60,7 +66,7 @@ function Card({ service }: { service: Health }) {
           {stats.map(([name, value]) => (
             <div key={name} className="flex gap-1.5">
               <dt className="quiet">{words(name)}</dt>
-              <dd className="font-medium tabular-nums">{Number.isInteger(value) ? value : value.toFixed(2)}</dd>
+              <dd className="font-medium tabular-nums">{figure(name, value)}</dd>
             </div>
           ))}
         </dl>
