@@ -1,6 +1,7 @@
 import { DeadlineError, DriverError, UnavailableError, createBreaker, emit, type Breaker, type Clock } from '@msc/core'
 import { createDeadlines } from './deadlines.ts'
 import type { CacheDriver, PromiseOr } from './driver.ts'
+import { neverAborts } from './never-aborts.ts'
 
 export interface GuardOptions {
   readonly timeoutMs: number
@@ -14,9 +15,6 @@ export interface Guard {
   call<T>(operation: string, run: (signal: AbortSignal) => PromiseOr<T>, signal?: AbortSignal): PromiseOr<T>
   close(): void
 }
-
-// Given to a driver that answers synchronously, or can't cancel: nothing is to be heard from it.
-const NEVER = new AbortController().signal
 
 export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
   const { timeoutMs, clock } = options
@@ -33,7 +31,8 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
   return {
     breaker,
     call<T>(operation: string, run: (signal: AbortSignal) => PromiseOr<T>, signal?: AbortSignal): PromiseOr<T> {
-      if (!remote) return run(NEVER)
+      // Neither who answers synchronously nor who can't cancel has a use for a signal of its own.
+      if (!remote) return run(neverAborts())
       if (!breaker.tryAcquire()) {
         return Promise.reject(
           new UnavailableError(`[msc/cache] [${driver.name}] ${operation} was not tried: the backend keeps failing.`, {
@@ -80,7 +79,7 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
           signal.addEventListener('abort', onAbort, { once: true })
         }
         try {
-          const answer = run(controller?.signal ?? NEVER)
+          const answer = run(controller?.signal ?? neverAborts())
           if (answer instanceof Promise) answer.then(succeed, fail)
           else succeed(answer)
         } catch (error) {

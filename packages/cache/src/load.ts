@@ -4,6 +4,7 @@ import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
 import type { Lease } from './leases.ts'
 import type { Held, LookUp, Sight } from './look-up.ts'
+import { neverAborts } from './never-aborts.ts'
 import type { Parts } from './parts.ts'
 import { keptMs, type LoadContext, type Loader, type Plan } from './plan.ts'
 import { NO_STAMPS } from './stamps.ts'
@@ -26,7 +27,7 @@ export interface Load {
   ): Promise<Shared | undefined>
 }
 
-const NO_HURRY: LoadContext = { signal: new AbortController().signal }
+let noHurry: LoadContext | undefined
 
 export function createLoad(parts: Parts, lookUp: LookUp): Load {
   const { clock, stats, leases, remote, driver, guard, keys, failures, failed } = parts
@@ -62,7 +63,7 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
 
   const call = (key: string, load: Loader<unknown>, plan: Plan): Promise<unknown> => {
     try {
-      if (plan.hardMs === undefined) return Promise.resolve(load(NO_HURRY))
+      if (plan.hardMs === undefined) return Promise.resolve(load((noHurry ??= { signal: neverAborts() })))
       const operation = `[msc/cache] The load of ${JSON.stringify(key)}`
       return deadline((signal) => load({ signal }), { operation, timeoutMs: plan.hardMs, clock })
     } catch (error) {
