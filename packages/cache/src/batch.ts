@@ -8,7 +8,6 @@ import type { Parts } from './parts.ts'
 import { keptMs, planOf, type Plan, type SetOptions } from './plan.ts'
 import type { FoundMany } from './remote.ts'
 import { NO_STAMPS } from './stamps.ts'
-import { COMMIT_MANY } from './scripts.ts'
 import { prepare, type Writer } from './writer.ts'
 
 /** What a batch loader returns: in the order it was asked, or by key. */
@@ -127,7 +126,7 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
     if (parts.log) {
       const on = [space.sequence, space.log, ...stored.map(({ key }) => key)]
       const args = [found.sequence, ...stored.flatMap(({ name, value }) => [name, value, String(ttlMs)])]
-      await guard.call(COMMIT_MANY.name, (signal) => driver.evaluate?.(COMMIT_MANY, on, args, signal))
+      await parts.runScript('COMMIT_MANY', on, args)
       return
     }
     await writer.write(stored)

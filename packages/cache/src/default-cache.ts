@@ -1,10 +1,19 @@
-import { acceptEmbedded, defaultInstance, processEnv, type Duration, type Env } from '@msc/core'
+import {
+  acceptEmbedded,
+  ConfigError,
+  defaultInstance,
+  processEnv,
+  readEnv,
+  readEnvGroup,
+  type Duration,
+  type Env,
+} from '@msc/core'
 import type { Loaded } from './batch.ts'
 import type { Cache, CacheOptions } from './cache.ts'
 import { createCache } from './create-cache.ts'
 import { memory } from './drivers/memory.ts'
-import { redisFromEnv } from './drivers/redis.ts'
-import { upstashFromEnv } from './drivers/upstash.ts'
+import type { CacheDriver } from './driver.ts'
+import { lazyDriver } from './lazy-driver.ts'
 import type { FillOptions, Loader, SetOptions } from './plan.ts'
 import type { RateLimitOptions, RateLimitResult } from './rate-limit.ts'
 
@@ -14,7 +23,7 @@ import type { RateLimitOptions, RateLimitResult } from './rate-limit.ts'
  * @throws ConfigError when they are half set, or absent in production without `MSC_ALLOW_EMBEDDED`.
  */
 export function createCacheFromEnv(env: Env = processEnv(), options: Omit<CacheOptions, 'driver'> = {}): Cache {
-  const vendor = upstashFromEnv(env) ?? redisFromEnv(env)
+  const vendor = sharedDriver(env)
   if (vendor) return createCache({ ...options, driver: vendor })
   acceptEmbedded(env, {
     scope: 'cache',
@@ -23,6 +32,24 @@ export function createCacheFromEnv(env: Env = processEnv(), options: Omit<CacheO
     variables: ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN', 'REDIS_URL'],
   })
   return createCache({ ...options, driver: memory() })
+}
+
+function sharedDriver(env: Env): CacheDriver | undefined {
+  const rest = readEnvGroup(env, 'cache', ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'])
+  if (rest) {
+    const options = { url: rest.UPSTASH_REDIS_REST_URL, token: rest.UPSTASH_REDIS_REST_TOKEN }
+    return lazyDriver('upstash', { shared: true }, async () => (await import('./drivers/upstash.ts')).upstash(options))
+  }
+  const url = readEnv(env, 'REDIS_URL')
+  if (url === undefined) return undefined
+  if (!/^rediss?:\/\/[^/]/.test(url)) {
+    throw new ConfigError('[msc/cache] [redis] REDIS_URL is not an address.', {
+      hint: 'Set REDIS_URL to redis://host:port, or rediss:// for TLS.',
+    })
+  }
+  return lazyDriver('redis', { shared: true, cancels: false }, async () =>
+    (await import('./drivers/redis.ts')).redis({ url }),
+  )
 }
 
 const instance = defaultInstance<Cache>('@msc/cache', () => createCacheFromEnv())

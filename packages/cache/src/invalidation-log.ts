@@ -1,12 +1,12 @@
 import { randomHex, type CancelTimer, type Clock } from '@msc/core'
-import type { CacheDriver, Script } from './driver.ts'
-import type { Guard } from './guarded-driver.ts'
+import type { CacheDriver } from './driver.ts'
 import { formatInvalidation, parseInvalidation, type Invalidation } from './messages.ts'
-import { READ_LOG, type Keyspace } from './scripts.ts'
+import type { Keyspace } from './keyspace.ts'
+import type { RunScript, ScriptName } from './run-script.ts'
 
 export interface InvalidationLogOptions {
   readonly driver: CacheDriver
-  readonly guard: Guard
+  readonly run: RunScript
   readonly keys: Keyspace
   readonly clock: Clock
   /** Milliseconds between two looks at the log. */
@@ -27,7 +27,7 @@ export interface InvalidationLog {
    */
   readonly current: boolean
   /** Runs a script that writes `what` into the log. @throws when the store is away. */
-  append(script: Script, what: Invalidation, on: readonly string[], args: readonly string[]): Promise<unknown>
+  append(script: ScriptName, what: Invalidation, on: readonly string[], args: readonly string[]): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -37,7 +37,7 @@ const IDLE_LOOKS = 25
 const NOWHERE = String(2 ** 53)
 
 export function createInvalidationLog(options: InvalidationLogOptions): InvalidationLog {
-  const { driver, guard, keys, clock, pollMs, onInvalidation, onGap } = options
+  const { driver, run, keys, clock, pollMs, onInvalidation, onGap } = options
   const origin = randomHex(8)
   let sequence: number | undefined
   let readAt = -Infinity
@@ -65,13 +65,10 @@ export function createInvalidationLog(options: InvalidationLogOptions): Invalida
   const look = async (): Promise<void> => {
     const from = clock.monotonic()
     try {
-      const answer = await guard.call(READ_LOG.name, (signal) =>
-        driver.evaluate?.(
-          READ_LOG,
-          [keys.sequence, keys.log],
-          [sequence === undefined ? NOWHERE : String(sequence)],
-          signal,
-        ),
+      const answer = await run(
+        'READ_LOG',
+        [keys.sequence, keys.log],
+        [sequence === undefined ? NOWHERE : String(sequence)],
       )
       const [seq, messages] = answer as [unknown, unknown]
       if (typeof seq !== 'number') throw new TypeError('not a sequence')
@@ -120,15 +117,8 @@ export function createInvalidationLog(options: InvalidationLogOptions): Invalida
       // Two looks may be late; who sees less than that must ask the store.
       return clock.monotonic() - readAt < pollMs * 2
     },
-    append: async (script, what, on, args) =>
-      guard.call(script.name, (signal) =>
-        driver.evaluate?.(
-          script,
-          [keys.sequence, keys.log, ...on],
-          [formatInvalidation(origin, what), ...args],
-          signal,
-        ),
-      ),
+    append: (script, what, on, args) =>
+      run(script, [keys.sequence, keys.log, ...on], [formatInvalidation(origin, what), ...args]),
     async close() {
       closed = true
       timer?.()

@@ -4,7 +4,6 @@ import { keyName } from './keys.ts'
 import type { Invalidation } from './messages.ts'
 import type { Parts } from './parts.ts'
 import { MAX_TAGGED_MS } from './plan.ts'
-import { ANNOUNCE, DELETE, STAMP } from './scripts.ts'
 
 export interface Invalidations {
   /** @throws when the store is away. */
@@ -39,14 +38,14 @@ export function createInvalidation(parts: Parts): Invalidations {
   const dropKey = async (name: string): Promise<number> => {
     const value = keys.value(name)
     if (!log) return remove([value])
-    return Number(await log.append(DELETE, { keys: [name] }, [value, keys.lock(name)], []))
+    return Number(await log.append('DELETE', { keys: [name] }, [value, keys.lock(name)], []))
   }
 
   const dropMatching = async (pattern: string): Promise<number> => {
     // The leases first: a load that began before them can then no longer be kept, and its value isn't missed.
     if (log) await removeMatching(keys.lock(pattern))
     const count = await removeMatching(keys.value(pattern))
-    await log?.append(ANNOUNCE, { pattern }, [], [])
+    await log?.append('ANNOUNCE', { pattern }, [], [])
     return count
   }
 
@@ -98,7 +97,7 @@ export function createInvalidation(parts: Parts): Invalidations {
       await report(`#${tag}`, async () => {
         const { near } = await everywhere({ tag }, async () => {
           const stamp = randomHex(8)
-          if (log) await log.append(STAMP, { tag }, [keys.tag(tag)], [stamp, String(STAMP_MS)])
+          if (log) await log.append('STAMP', { tag }, [keys.tag(tag)], [stamp, String(STAMP_MS)])
           else await guard.call('set', (signal) => driver.set(keys.tag(tag), stamp, STAMP_MS, signal))
         })
         return near

@@ -1,7 +1,6 @@
 import { randomHex, sleep, type CancelTimer, type Clock } from '@msc/core'
-import type { CacheDriver, Script } from './driver.ts'
-import type { Guard } from './guarded-driver.ts'
-import { ACQUIRE, COMMIT, RELEASE, RENEW, type Keyspace } from './scripts.ts'
+import type { Keyspace } from './keyspace.ts'
+import type { RunScript } from './run-script.ts'
 
 /** The right to load a key, among all processes. */
 export interface Lease {
@@ -19,8 +18,7 @@ export type Attempt =
   | { readonly kind: 'free' }
 
 export interface LeaseOptions {
-  readonly driver: CacheDriver
-  readonly guard: Guard
+  readonly run: RunScript
   readonly keys: Keyspace
   readonly clock: Clock
   readonly random: () => number
@@ -39,17 +37,18 @@ export interface Leases {
   close(): void
 }
 
-export function createLeases({ driver, guard, keys, clock, random, leaseMs }: LeaseOptions): Leases {
+export function createLeases({ run, keys, clock, random, leaseMs }: LeaseOptions): Leases {
   const renewals = new Set<() => void>()
   let closed = false
-  const run = async (script: Script, on: readonly string[], args: readonly string[]): Promise<unknown> =>
-    guard.call(script.name, (signal) => driver.evaluate?.(script, on, args, signal))
 
   return {
     async attempt(key) {
       const token = randomHex(16)
       const lock = keys.lock(key)
-      const answer = (await run(ACQUIRE, [keys.value(key), lock], [token, String(leaseMs)])) as [number, string | null]
+      const answer = (await run('ACQUIRE', [keys.value(key), lock], [token, String(leaseMs)])) as [
+        number,
+        string | null,
+      ]
       const stored = answer[1] ?? undefined
       if (answer[0] === 0) return { kind: 'wait', stored }
       if (answer[0] === 2) return { kind: 'free' }
@@ -70,7 +69,7 @@ export function createLeases({ driver, guard, keys, clock, random, leaseMs }: Le
     }
     const renew = (): void => {
       renewal = clock.setTimeout(() => {
-        run(RENEW, [lock], [token, String(leaseMs)]).then(
+        run('RENEW', [lock], [token, String(leaseMs)]).then(
           // 0: somebody has invalidated the key, or has its lease by now.
           (kept) => kept === 1 && renewals.has(stop) && renew(),
           () => renewals.has(stop) && renew(),
@@ -85,12 +84,12 @@ export function createLeases({ driver, guard, keys, clock, random, leaseMs }: Le
       async commit(stored, ttlMs) {
         stop()
         return (
-          (await run(COMMIT, [keys.value(key), lock], [token, stored, String(Math.max(1, Math.round(ttlMs)))])) === 1
+          (await run('COMMIT', [keys.value(key), lock], [token, stored, String(Math.max(1, Math.round(ttlMs)))])) === 1
         )
       },
       async release(failed) {
         stop()
-        await run(RELEASE, [lock], [token, failed ? String(FAILED_MS) : '0'])
+        await run('RELEASE', [lock], [token, failed ? String(FAILED_MS) : '0'])
       },
     }
   }

@@ -12,7 +12,8 @@ import { materialise, materialiseCopy } from './materialise.ts'
 import type { Invalidation } from './messages.ts'
 import { createNear, type NearStore } from './near.ts'
 import { createRemote, type Remote } from './remote.ts'
-import { keyspace, type Keyspace } from './scripts.ts'
+import { keyspace, type Keyspace } from './keyspace.ts'
+import { createRunScript, type RunScript } from './run-script.ts'
 import { createStats, type MutableStats } from './stats.ts'
 import type { Clock } from '@msc/core'
 
@@ -20,6 +21,7 @@ import type { Clock } from '@msc/core'
 export interface Parts {
   readonly driver: CacheDriver
   readonly guard: Guard
+  readonly runScript: RunScript
   readonly keys: Keyspace
   readonly clock: Clock
   readonly random: () => number
@@ -62,6 +64,7 @@ export function createParts(options: CacheOptions): Parts {
   check(options)
   const guard = createGuard(driver, { timeoutMs, clock })
   const keys = keyspace(namespace)
+  const runScript = createRunScript(driver, guard)
   const stats = createStats()
   const flights = createFlights(deliver)
   const failures = createFailures(clock)
@@ -94,7 +97,7 @@ export function createParts(options: CacheOptions): Parts {
     scripts && driver.capabilities.shared
       ? createInvalidationLog({
           driver,
-          guard,
+          run: runScript,
           keys,
           clock,
           pollMs: options.pollMs ?? 400,
@@ -111,6 +114,7 @@ export function createParts(options: CacheOptions): Parts {
   return {
     driver,
     guard,
+    runScript,
     keys,
     clock,
     random,
@@ -121,7 +125,7 @@ export function createParts(options: CacheOptions): Parts {
     near,
     nearMs: settings?.ttlMs ?? 30_000,
     remote: bounds ? undefined : createRemote(driver, guard, keys),
-    leases: log && createLeases({ driver, guard, keys, clock, random, leaseMs: options.leaseMs ?? 5000 }),
+    leases: log && createLeases({ run: runScript, keys, clock, random, leaseMs: options.leaseMs ?? 5000 }),
     log,
     compressAbove: options.compressAbove ?? Infinity,
     lockWaitMs: options.lockWaitMs ?? 10_000,

@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decode, encode } from './codec.ts'
+import { createCache } from './create-cache.ts'
 import { createCacheFromEnv } from './default-cache.ts'
+import { memory } from './drivers/memory.ts'
+import { redis } from './drivers/redis.ts'
 import { escapeGlob, globToRegExp, isGlob, unescapeGlob } from './glob.ts'
 import { keyName, queryKey } from './keys.ts'
 import { rateLimitHeaders } from './rate-limit-response.ts'
@@ -96,7 +99,17 @@ describe('choosing the backend', () => {
     expect(
       createCacheFromEnv({ UPSTASH_REDIS_REST_URL: 'https://a.upstash.io', UPSTASH_REDIS_REST_TOKEN: 't' }).driverName,
     ).toBe('upstash')
+    expect(createCacheFromEnv({ REDIS_URL: 'redis://127.0.0.1:6379' }).driverName).toBe('redis')
     expect(createCacheFromEnv({ MSC_QUIET: '1' }).driverName).toBe('memory')
+  })
+  it('says what is wrong before it is used', () => {
+    expect(() => createCacheFromEnv({ UPSTASH_REDIS_REST_URL: 'https://a.upstash.io' })).toThrow(
+      /UPSTASH_REDIS_REST_TOKEN/,
+    )
+    expect(() => createCacheFromEnv({ REDIS_URL: 'localhost' })).toThrow(/REDIS_URL/)
+    expect(() => createCache({ driver: memory(), namespace: 'a:b' })).toThrow(/namespace/)
+    const { evaluate: _evaluate, ...plain } = redis({ url: 'redis://127.0.0.1:1' })
+    expect(() => createCache({ driver: plain, local: true })).toThrow(/local/)
   })
   it('refuses memory in production unless it is allowed', () => {
     expect(() => createCacheFromEnv({ NODE_ENV: 'production' })).toThrow(/MSC_ALLOW_EMBEDDED|no backend/)

@@ -1,12 +1,11 @@
 import { emit, telemetryEnabled, ValidationError, type Clock } from '@msc/core'
 import { LRUCache } from 'lru-cache'
 import type { CacheDriver } from './driver.ts'
-import type { Guard } from './guarded-driver.ts'
 import { keyName } from './keys.ts'
 import { createLocalLimiter } from './rate-limit-local.ts'
 import type { RateLimitAlgorithm, RateLimitRule, Verdict } from './rate-limit-rules.ts'
-import { RATE_LIMIT } from './rate-limit-script.ts'
-import type { Keyspace } from './scripts.ts'
+import type { Keyspace } from './keyspace.ts'
+import type { RunScript } from './run-script.ts'
 
 /** What happens while the store does not answer: everybody passes, nobody does, or this process counts alone. */
 export type OnUnavailable = 'allow' | 'deny' | 'memory'
@@ -58,7 +57,7 @@ export type RateLimiter = (
 
 export interface RateLimiterDeps {
   readonly driver: CacheDriver
-  readonly guard: Guard
+  readonly runScript: RunScript
   readonly keys: Keyspace
   readonly clock: Clock
 }
@@ -72,7 +71,7 @@ interface Block {
 /** Ids that are known to be denied for a while, and are so without a question to the store. */
 const MAX_BLOCKED = 10_000
 
-export function createRateLimiter({ driver, guard, keys, clock }: RateLimiterDeps): RateLimiter {
+export function createRateLimiter({ driver, runScript, keys, clock }: RateLimiterDeps): RateLimiter {
   const local = createLocalLimiter()
   const blocked = new LRUCache<string, Block>({ max: MAX_BLOCKED })
   const remote = driver.capabilities.shared && driver.evaluate !== undefined
@@ -94,11 +93,7 @@ export function createRateLimiter({ driver, guard, keys, clock }: RateLimiterDep
       String(rule.limit),
       String(rule.windowSeconds * 1000),
     ])
-    const reply = (await guard.call(
-      RATE_LIMIT.name,
-      (s) => driver.evaluate?.(RATE_LIMIT, on, ['', String(cost), ...args], s),
-      signal,
-    )) as unknown[]
+    const reply = (await runScript('RATE_LIMIT', on, ['', String(cost), ...args], signal)) as unknown[]
     const numbers = reply.map(Number)
     const verdicts = rules.map((_, index) => {
       const [allowed, remaining, resetAt, allowedAt] = numbers.slice(index * 4 + 1) as [number, number, number, number]

@@ -1,7 +1,7 @@
 import type { CacheDriver } from './driver.ts'
 import { parseEntry, type Entry } from './entry.ts'
 import type { Guard } from './guarded-driver.ts'
-import type { Keyspace } from './scripts.ts'
+import type { Keyspace } from './keyspace.ts'
 import { NEVER, NO_STAMPS, type Stamps } from './stamps.ts'
 
 /** What a look into the store found. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import { EdgeVM } from '@edge-runtime/vm'
 import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
@@ -88,15 +89,15 @@ function bun(): string {
 }
 
 describe('the root entry point', () => {
-  it('holds no builtin of Node, and no SDK', async () => {
-    const { metafile } = await build({
+  const bundleRoot = (external: string[]) =>
+    build({
       entryPoints: [join(here, 'index.ts')],
       bundle: true,
       format: 'esm',
       platform: 'neutral',
       mainFields: ['module', 'main'],
       conditions: ['@msc/source', 'browser'],
-      external: ['ioredis', '@upstash/redis', 'node:*'],
+      external,
       splitting: true,
       minify: true,
       write: false,
@@ -104,10 +105,20 @@ describe('the root entry point', () => {
       outdir: 'out',
       logLevel: 'silent',
     })
+
+  it('holds no builtin of Node, and no SDK', async () => {
+    const { metafile } = await bundleRoot(['ioredis', '@upstash/redis', 'node:*'])
     const imports = Object.values(metafile.outputs).flatMap((output) => output.imports)
     const outside = imports.filter(({ external }) => external).map(({ path, kind }) => `${kind} ${path}`)
     // An SDK is loaded when a driver that needs it is first called.
     expect(outside.filter((each) => !each.startsWith('dynamic-import'))).toEqual([])
     expect(outside.filter((each) => each.includes('node:'))).toEqual([])
+  })
+
+  it('stays small: what a store, a driver or a model needs comes when it is needed', async () => {
+    const { outputFiles } = await bundleRoot(['@msc/core', 'lru-cache', 'devalue', 'ioredis', '@upstash/redis'])
+    const root = outputFiles.find(({ path }) => path.endsWith('index.js')) as { contents: Uint8Array }
+    console.log(`root entry point: ${(gzipSync(root.contents).length / 1024).toFixed(1)} KiB gz`)
+    expect(gzipSync(root.contents).length).toBeLessThan(15 * 1024)
   })
 })

@@ -8,7 +8,6 @@ import type { LookUp } from './look-up.ts'
 import type { Parts } from './parts.ts'
 import { planOf, type Plan, type SetOptions } from './plan.ts'
 import { NO_STAMPS } from './stamps.ts'
-import { SET_MANY } from './scripts.ts'
 
 export interface Writer {
   /** False when the store is away. @throws ValidationError before anything is written. */
@@ -54,7 +53,7 @@ export function createWriter(parts: Parts, lookUp: LookUp): Writer {
     )
     if (!log) return write(entries)
     await log.append(
-      SET_MANY,
+      'SET_MANY',
       { keys: [...values.keys()] },
       entries.flatMap(({ key, name }) => [key, space.lock(name)]),
       entries.flatMap(({ value }) => [value, String(ttlMs)]),

@@ -1,6 +1,7 @@
 import { sleep } from '@msc/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startRedis, testCacheDriver, type RunningRedis } from '../testing/index.ts'
+import { lazyDriver } from '../lazy-driver.ts'
 import { redis, redisFromEnv } from './redis.ts'
 
 const describeWithRedis = process.env['MSC_SKIP_REDIS'] ? describe.skip : describe
@@ -11,6 +12,23 @@ describeWithRedis('with a redis-server', () => {
     const server = await startRedis()
     const driver = redis({ url: url(server) })
     const second = redis({ url: url(server) })
+    return {
+      driver,
+      second,
+      pass: (ms) => sleep(ms),
+      async close() {
+        await driver.close()
+        await second.close()
+        await server.close()
+      },
+    }
+  })
+
+  testCacheDriver('redis, loaded when it is first called', async () => {
+    const server = await startRedis()
+    const open = () => lazyDriver('redis', { shared: true, cancels: false }, async () => redis({ url: url(server) }))
+    const driver = open()
+    const second = open()
     return {
       driver,
       second,

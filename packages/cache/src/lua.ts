@@ -1,32 +1,10 @@
+// What the engine has the store do atomically. Loaded when a store is first asked to: a cache in memory needs none of it.
 import type { Script } from './driver.ts'
 
-/** Where one cache keeps things. `@` keeps what is ours apart from what patterns of the caller can reach. */
-export interface Keyspace {
-  value(key: string): string
-  lock(key: string): string
-  counter(key: string): string
-  /** Of a rate limit. */
-  limit(id: string): string
-  tag(tag: string): string
-  /** How many invalidations there have been, and the newest of them. */
-  readonly sequence: string
-  readonly log: string
-}
-
-export function keyspace(namespace: string): Keyspace {
-  return {
-    value: (key) => `${namespace}:${key}`,
-    lock: (key) => `${namespace}@lock:${key}`,
-    counter: (key) => `${namespace}@count:${key}`,
-    limit: (id) => `${namespace}@limit:${id}`,
-    tag: (tag) => `${namespace}@tag:${tag}`,
-    sequence: `${namespace}@seq`,
-    log: `${namespace}@log`,
-  }
-}
+export { RATE_LIMIT } from './rate-limit-script.ts'
 
 /** Invalidations that are remembered; who has missed more drops everything it holds. */
-export const LOG_LENGTH = 1000
+const LOG_LENGTH = 1000
 const LOG_TTL_MS = 7 * 86_400_000
 
 // KEYS[1] sequence, KEYS[2] log; ARGV[1] message. The rest differs.

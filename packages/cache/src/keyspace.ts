@@ -1,0 +1,24 @@
+/** Where one cache keeps things. `@` keeps what is ours apart from what patterns of the caller can reach. */
+export interface Keyspace {
+  value(key: string): string
+  lock(key: string): string
+  counter(key: string): string
+  /** Of a rate limit. */
+  limit(id: string): string
+  tag(tag: string): string
+  /** How many invalidations there have been, and the newest of them. */
+  readonly sequence: string
+  readonly log: string
+}
+
+export function keyspace(namespace: string): Keyspace {
+  return {
+    value: (key) => `${namespace}:${key}`,
+    lock: (key) => `${namespace}@lock:${key}`,
+    counter: (key) => `${namespace}@count:${key}`,
+    limit: (id) => `${namespace}@limit:${id}`,
+    tag: (tag) => `${namespace}@tag:${tag}`,
+    sequence: `${namespace}@seq`,
+    log: `${namespace}@log`,
+  }
+}
