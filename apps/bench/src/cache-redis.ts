@@ -1,6 +1,6 @@
 import { createCache, type CacheOptions } from '@msc/cache'
 import { redis } from '@msc/cache/redis'
-import { Redis } from 'ioredis'
+import { Redis } from './drivers/ioredis.ts'
 import { ratioOf } from './cache-memory.ts'
 import { compare, median, print } from './measure.ts'
 import { startRedisServer, type RedisServer } from './redis-server.ts'

@@ -1,7 +1,7 @@
 import type { CancelTimer, Clock } from '@msc/core'
 
 /** A call that is waited for. */
-export interface Pending {
+interface Pending {
   /** Called when the time is up; not after `done`. */
   readonly expire: () => void
   /** Ticks that there had been when it began. */

@@ -37,7 +37,7 @@ export function createFailures(clock: Clock): Failures {
       failures.set(key, { error, thrownUntil: now + negativeMs, recentUntil: now + Math.max(negativeMs, RECENT_MS) })
     },
     forget(matches) {
-      for (const key of [...failures.keys()]) if (matches(key)) failures.delete(key)
+      for (const key of Array.from(failures.keys())) if (matches(key)) failures.delete(key)
     },
   }
 }

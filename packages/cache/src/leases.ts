@@ -10,7 +10,7 @@ export interface Lease {
   release(failed: boolean): Promise<void>
 }
 
-export type Attempt =
+type Attempt =
   | { readonly kind: 'mine'; readonly lease: Lease; readonly stored: string | undefined }
   /** Somebody loads it, and this is what is stored meanwhile. */
   | { readonly kind: 'wait'; readonly stored: string | undefined }

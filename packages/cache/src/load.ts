@@ -32,12 +32,12 @@ let noHurry: LoadContext | undefined
 export function createLoad(parts: Parts, lookUp: LookUp): Load {
   const { clock, stats, leases, remote, driver, guard, keys, failures, failed } = parts
 
-  /** Calls the loader, counts it, and goes on with `next`. Written without `async`: each costs every cold caller. */
+  /** Calls the loader, counts it, and goes on with `use`. Written without `async`: each costs every cold caller. */
   const run = <T>(
     key: string,
     load: Loader<unknown>,
     plan: Plan,
-    next: (value: unknown, loadMs: number, now: number) => T | Promise<T>,
+    use: (value: unknown, loadMs: number, now: number) => T | Promise<T>,
   ): Promise<T> => {
     const started = clock.monotonic()
     stats.loads += 1
@@ -50,7 +50,7 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     return call(key, load, plan).then(
       (value) => {
         const now = report('ok')
-        return next(value, now - started, now)
+        return use(value, now - started, now)
       },
       (error: unknown) => {
         report('error')

@@ -57,12 +57,12 @@ export function createNear({ maxEntries, maxBytes }: Bounds): NearStore {
     delete: (key) => entries.delete(key),
     deleteMatching(expression) {
       let count = 0
-      for (const key of [...entries.keys()]) if (expression.test(key) && entries.delete(key)) count += 1
+      for (const key of Array.from(entries.keys())) if (expression.test(key) && entries.delete(key)) count += 1
       return count
     },
     deleteTag(tag) {
       let count = 0
-      for (const key of [...(tagged.get(tag) ?? [])]) if (entries.delete(key)) count += 1
+      for (const key of Array.from(tagged.get(tag) ?? [])) if (entries.delete(key)) count += 1
       return count
     },
     clear: () => entries.clear(),

@@ -125,8 +125,3 @@ function judgeBucket(limit: number, windowMs: number, fullAt: number, cost: numb
     next: { used: until, previous: 0, window: 0 },
   }
 }
-
-/** Milliseconds from `now` after which a state says nothing any more. */
-export function forgottenAfter(rule: RateLimitRule, verdict: Verdict, now: number): number {
-  return Math.max(1, Math.ceil(verdict.resetAt - now))
-}

@@ -5,7 +5,7 @@ import type { Keyspace } from './keyspace.ts'
 import { NEVER, NO_STAMPS, type Stamps } from './stamps.ts'
 
 /** What a look into the store found. */
-export interface Found {
+interface Found {
   readonly entry: Entry | undefined
   /** The stamps that the tags have now; what is loaded from here on carries them. */
   readonly stamps: Stamps

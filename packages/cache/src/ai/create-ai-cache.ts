@@ -86,21 +86,21 @@ export function createAICache(options: AICacheOptions): AICache {
     const replay = createReplay<C>({ maxBytes, deliver, onAbandoned: over })
     const running: Running = { replay: replay as Replay<unknown>, tags: plan.tags, joined: 0 }
     streams.set(key, running)
-    let asked = false
-    let recorded: readonly unknown[] | undefined
+    const state = { asked: false }
     const follow = (): Promise<unknown[] | undefined> => {
-      asked = true
+      state.asked = true
       return replay.follow(async (signal) => open({ signal }))
     }
     const run = async (): Promise<void> => {
       // Nothing, though nobody here was asked: the stream of another, which was left by all its readers.
-      while (!asked && recorded === undefined) {
+      let recorded: readonly unknown[] | undefined
+      do {
         // Not waiting for another process: its stream can't be shared while it runs.
         recorded = await cache.cache<unknown[] | undefined>(key, follow, { ...plan, lock: false })
-      }
-      if (!asked) replay.play(recorded ?? [])
+      } while (!state.asked && recorded === undefined)
+      if (!state.asked) replay.play(recorded ?? [])
       const told = recorded && (usage ?? usageOfChunks)(recorded as C[])
-      for (let i = running.joined + (asked ? 0 : 1); i > 0; i--) savings.save(request.model, told)
+      for (let i = running.joined + (state.asked ? 0 : 1); i > 0; i--) savings.save(request.model, told)
     }
     // Its readers have every chunk already where only the recording failed.
     const work = run()

@@ -135,13 +135,14 @@ export function createReplay<C>({ maxBytes, deliver, onAbandoned }: ReplayOption
     async follow(open) {
       const iterator = iterate(await open(abort.signal))
       try {
-        while (!abandoned) {
+        for (;;) {
+          if (abandoned) return undefined
           if (!wanted()) {
             await nextChange()
             continue
           }
           const step = await Promise.race([iterator.next(), aborted(abort.signal)])
-          if (step === undefined) break
+          if (step === undefined) return undefined
           if (step.done) {
             const chunks = whole ? held.map(materialise) : undefined
             ended = true
@@ -150,7 +151,6 @@ export function createReplay<C>({ maxBytes, deliver, onAbandoned }: ReplayOption
           }
           push(step.value)
         }
-        return undefined
       } finally {
         // Not waited for: a generator ends when its own next step does, which may be never.
         if (!ended) Promise.resolve(iterator.return?.()).catch(() => undefined)

@@ -121,7 +121,7 @@ describe('the incremental cache', () => {
     const found = await handler.get('/releases')
     expect(found?.value).toEqual(page)
     expect(Buffer.isBuffer(found?.value?.['rscData'])).toBe(true)
-    expect((found?.value?.['segmentData'] as Map<string, Buffer>).get('/_tree')?.toString()).toBe('tree')
+    expect(String((found?.value?.['segmentData'] as Map<string, Buffer> | undefined)?.get('/_tree'))).toBe('tree')
     expect(found?.lastModified).toBe(clock.now())
     await handler.set('/gone', null)
     expect((await handler.get('/gone'))?.value).toBeNull()

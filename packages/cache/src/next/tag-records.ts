@@ -9,7 +9,7 @@ interface TagRecord {
   readonly expired?: number
 }
 
-export type TagVerdict = 'current' | 'stale' | 'expired'
+type TagVerdict = 'current' | 'stale' | 'expired'
 
 /** Tags as all instances see them: in the cache, rather than in the memory of one. */
 export interface TagRecords {

@@ -1,0 +1,2 @@
+/** The client itself: what our driver is measured against, and what peers are given. */
+export { Redis } from 'ioredis'
