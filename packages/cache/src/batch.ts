@@ -100,7 +100,7 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
       throw error
     } finally {
       stats.loadMsTotal += clock.monotonic() - started
-      if (telemetryEnabled()) emit('cache.load', { key: asked.join(','), outcome }, started)
+      if (telemetryEnabled()) emit('cache.load', { key: `${asked[0]} and ${asked.length - 1} more`, outcome }, started)
     }
   }
 

@@ -32,7 +32,7 @@ export interface CacheOptions {
   readonly clock?: Clock
   /** Uniform in [0, 1). */
   readonly random?: () => number
-  /** Called for each store operation that failed, at most once a second. Default: a line on the console. */
+  /** Called for what failed unseen, store operations and refreshes, at most once a second. Default: a console line. */
   readonly onError?: (error: Error, operation: string) => void
 }
 

@@ -61,8 +61,10 @@ export function createCache(options: CacheOptions): Cache {
         return { ...base, status: 'down', latencyMs: clock.monotonic() - started, detail: toError(error).message }
       }
     },
-    // Writes are awaited by whoever caused them; refreshes by nobody.
-    flush: () => flights.idle(),
+    async flush({ timeoutMs = 5000 } = {}) {
+      // Writes are awaited by whoever caused them; refreshes by nobody.
+      await deadline(() => flights.idle(), { operation: '[msc/cache] flush', timeoutMs, clock }).catch(() => undefined)
+    },
     async close() {
       parts.leases?.close()
       await parts.log?.close()

@@ -45,6 +45,8 @@ export interface Parts {
   nearCurrent(): boolean
   /** What an invalidation, here or elsewhere, does in this process. Returns how many near values there were. */
   forget(what: Invalidation): number
+  /** Reports what failed behind the scenes, at most once a second. */
+  complain(operation: string, error: unknown): void
   /** Counts and reports a store operation that failed. */
   failed(operation: string, error: unknown): void
 }
@@ -71,7 +73,7 @@ export function createParts(options: CacheOptions): Parts {
   const { bounds } = driver.capabilities
   const settings = local === true ? {} : local || undefined
   const near = bounds ? createNear(bounds) : settings && createNear({ ...LOCAL, ...settings })
-  const complain = options.onError ?? ((error, operation) => console.warn(`${operation} failed: ${error.message}`))
+  const onError = options.onError ?? ((error, operation) => console.warn(`${operation} failed: ${error.message}`))
 
   const forget = (what: Invalidation): number => {
     if ('tag' in what) {
@@ -111,6 +113,12 @@ export function createParts(options: CacheOptions): Parts {
   const followed = near && !bounds ? log : undefined
 
   let complainedAt = -Infinity
+  const complain = (operation: string, error: unknown): void => {
+    const now = clock.monotonic()
+    if (now - complainedAt < 1000) return
+    complainedAt = now
+    onError(toError(error), `[msc/cache] ${operation}`)
+  }
   return {
     driver,
     guard,
@@ -131,12 +139,10 @@ export function createParts(options: CacheOptions): Parts {
     lockWaitMs: options.lockWaitMs ?? 10_000,
     nearCurrent: followed ? () => followed.current : () => near !== undefined,
     forget,
+    complain,
     failed(operation, error) {
       stats.errors += 1
-      const now = clock.monotonic()
-      if (now - complainedAt < 1000) return
-      complainedAt = now
-      complain(toError(error), `[msc/cache] ${operation}`)
+      complain(operation, error)
     },
   }
 }

@@ -288,6 +288,25 @@ describeWithRedis('several processes', () => {
     await Promise.all(caches.map((cache) => cache.close()))
   })
 
+  it('leaves no counter without an end', async () => {
+    const driver = open('redis')
+    const cache = createCache({ driver, namespace: 'ends' })
+    for (const algorithm of algorithms) await cache.rateLimit('user*', 5, 60, { algorithm })
+    const list = {
+      name: 'list',
+      lua: `local ttls = {}
+for _, key in ipairs(redis.call('KEYS', 'ends@limit:*')) do table.insert(ttls, redis.call('PTTL', key)) end
+return ttls`,
+    }
+    const ttls = (await driver.evaluate?.(list, [], [], new AbortController().signal)) as number[]
+    expect(ttls.length).toBe(3)
+    for (const ttl of ttls) {
+      expect(ttl).toBeGreaterThan(0)
+      expect(ttl).toBeLessThanOrEqual(120_000)
+    }
+    await cache.close()
+  })
+
   it('denies who is blocked without a question to the store', async () => {
     const driver = open('redis')
     let asked = 0

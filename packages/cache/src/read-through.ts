@@ -43,7 +43,9 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
       case 'fresh':
         return Promise.resolve(held.shared)
       case 'refresh': {
-        const work = failures.recent(key) ? undefined : flights.behind(key, plan.tags, (hidden) => fill(hidden, false))
+        const work = failures.recent(key)
+          ? undefined
+          : flights.behind(key, plan.tags, (hidden) => fill(hidden, false).catch(unseen))
         if (work) plan.waitUntil?.(work)
         return Promise.resolve(held.shared)
       }
@@ -56,7 +58,13 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
     }
   }
 
-  /** The new value if it comes in time, else the stale one. A failure has been counted where it happened. */
+  /** Nobody waits for a refresh, so nobody else would say that it failed. */
+  const unseen = (error: unknown): undefined => {
+    parts.complain('refresh', error)
+    return undefined
+  }
+
+  /** The new value if it comes in time, else the stale one. */
   const withGrace = (stale: Shared, loading: Promise<Shared | undefined>, plan: Plan): Promise<Shared | undefined> =>
     new Promise((resolve) => {
       const tooSlow = (): void => {
@@ -68,7 +76,10 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
         cancel?.()
         resolve(shared)
       }
-      loading.then(settle, () => settle(stale))
+      loading.then(settle, (error: unknown) => {
+        unseen(error)
+        settle(stale)
+      })
     })
 
   return {

@@ -141,23 +141,25 @@ export function createAICache(options: AICacheOptions): AICache {
         if (running?.replay.whole) running.joined += 1
         const replay = running?.replay.whole ? (running.replay as Replay<C>) : begin(key, request, open, rest)
         reader = replay.read().getReader()
-        rest.signal?.addEventListener('abort', () => void reader?.cancel(rest.signal?.reason).catch(() => undefined), {
-          once: true,
-        })
+        rest.signal?.addEventListener('abort', onAbort, { once: true })
         if (left) await reader.cancel()
         return reader
       }
+      const onAbort = (): void => void reader?.cancel(rest.signal?.reason).catch(() => undefined)
       let joined: Promise<ReadableStreamDefaultReader<C>> | undefined
       return new ReadableStream<C>(
         {
           async pull(controller) {
             const { done, value } = await (await (joined ??= join())).read()
             if (rest.signal?.aborted) throw toError(rest.signal.reason)
-            if (done) controller.close()
-            else controller.enqueue(value)
+            if (done) {
+              rest.signal?.removeEventListener('abort', onAbort)
+              controller.close()
+            } else controller.enqueue(value)
           },
           async cancel(reason) {
             left = true
+            rest.signal?.removeEventListener('abort', onAbort)
             await reader?.cancel(reason)
           },
         },

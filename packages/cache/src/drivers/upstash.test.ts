@@ -1,3 +1,4 @@
+import type { Redis } from '@upstash/redis'
 import { sleep } from '@msc/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCache } from '../create-cache.ts'
@@ -73,6 +74,18 @@ describeWithRedis('with a redis-server', () => {
         }
       },
     )
+
+    it('asks for the keys of a script to be locked, rather than the whole database', async () => {
+      const sent: string[] = []
+      const client = {
+        evalsha: async () =>
+          Promise.reject(Object.assign(new Error('NOSCRIPT No matching script.'), { name: 'UpstashError' })),
+        eval: async (lua: string) => sent.push(lua),
+      } as unknown as Redis
+      const driver = upstash({ client })
+      await driver.evaluate?.({ name: 'one', lua: 'return 1' }, ['k'], [], new AbortController().signal)
+      expect(sent).toEqual(['#!lua flags=allow-key-locking\nreturn 1'])
+    })
 
     it('names the token, never shows it, when the server refuses it', async () => {
       const driver = upstash({ url: server.url, token: 'wrong-token-abcdef' })
