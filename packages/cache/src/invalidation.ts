@@ -42,10 +42,13 @@ export function createInvalidation(parts: Parts): Invalidations {
   }
 
   const dropMatching = async (pattern: string): Promise<number> => {
-    // The leases first: a load that began before them can then no longer be kept, and its value isn't missed.
+    const announce = (): Promise<unknown> | undefined => log?.append('ANNOUNCE', { pattern }, [], [])
+    // The leases and the log before the values: what began earlier and is written from now on is refused, and what was
+    // written until now is found. Then the log again: a process that has read it may have read an old value since.
     if (log) await removeMatching(keys.lock(pattern))
+    await announce()
     const count = await removeMatching(keys.value(pattern))
-    await log?.append('ANNOUNCE', { pattern }, [], [])
+    await announce()
     return count
   }
 

@@ -167,6 +167,45 @@ describeWithRedis('several processes on one store', () => {
       expect(await b.getMany(['kept', 'gone', 'list:1', 'tagged'])).toEqual(['1', undefined, undefined, '4'])
     })
 
+    it('lets no batch slip in between the values that a pattern drops and the word of it', async () => {
+      const driver = driverOf(name)
+      const scanned = gate<void>()
+      const go = gate<void>()
+      let held = false
+      const [a] = open(() => driver) as [Cache]
+      const b = createCache({
+        driver: {
+          ...driver,
+          async delete(keys, signal) {
+            const count = await driver.delete(keys, signal)
+            if (keys.some((key) => key.includes(':list:')) && !held) {
+              held = true
+              scanned.release()
+              await go.promise
+            }
+            return count
+          },
+        },
+        namespace: `n${run}`,
+        timeoutMs: 3000,
+      })
+      await b.set('list:0', 1)
+      const loading = gate<void>()
+      const answer = gate<string[]>()
+      const filling = a.cacheMany(['list:1'], () => {
+        loading.release()
+        return answer.promise
+      })
+      await loading.promise
+      const invalidating = b.invalidate('list:*')
+      await scanned.promise
+      answer.release(['old'])
+      await filling
+      go.release()
+      await invalidating
+      expect(await a.get('list:1')).toBeUndefined()
+    })
+
     it('gives types back to another process as they were, compressed or not', async () => {
       const [a, b] = open(name, { compressAbove: 200 }) as [Cache, Cache]
       const value = {
