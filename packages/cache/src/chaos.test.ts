@@ -127,6 +127,63 @@ describeWithRedis('with a redis-server', () => {
     expect(caches.reduce((sum, cache) => sum + cache.stats().hits, 0)).toBeGreaterThan(0)
     await Promise.all(caches.map((cache) => cache.close()))
   })
+
+  it.each(seeds.slice(0, 2))(
+    'serves nothing from near a second after another process dropped it; seed %d',
+    async (seed) => {
+      const random = seeded(seed)
+      const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
+      const caches = Array.from({ length: 4 }, () =>
+        createCache({
+          driver: chaos(redis({ url: url() }), { delayMs: 3, random }),
+          namespace: `near${seed}`,
+          local: true,
+          timeoutMs: 2000,
+          onError: () => {},
+        }),
+      )
+      const keys = ['a:1', 'a:2', 'b:1']
+      const truth = new Map(keys.map((key) => [key, 0]))
+      const drops: { readonly key: string; readonly version: number; readonly at: number }[] = []
+      const end = performance.now() + 3500
+      let near = 0
+
+      const reader = async (cache: Cache): Promise<void> => {
+        while (performance.now() < end) {
+          const key = pick(keys)
+          const from = performance.now()
+          const least = Math.max(
+            0,
+            ...drops.filter((it) => it.key === key && it.at < from - 1000).map((it) => it.version),
+          )
+          const version = await cache.cache(key, async () => truth.get(key) as number, { ttl: 60, tags: [key] })
+          expect(version, key).toBeGreaterThanOrEqual(least)
+          if (performance.now() - from < 0.2) near += 1
+          await sleep(random() * 4)
+        }
+      }
+      const writer = async (): Promise<void> => {
+        while (performance.now() < end) {
+          await sleep(random() * 200)
+          const cache = pick(caches)
+          const key = pick(keys)
+          const version = (truth.get(key) as number) + 1
+          truth.set(key, version)
+          await pick([
+            () => cache.invalidate(key),
+            () => cache.invalidate(`${key[0]}:*`),
+            () => cache.invalidateTag(key),
+            () => cache.set(key, version, { ttl: 60, tags: [key] }),
+          ])()
+          drops.push({ key, version, at: performance.now() })
+        }
+      }
+      await Promise.all([...caches.map(reader), writer()])
+      expect(drops.length).toBeGreaterThan(5)
+      expect(near).toBeGreaterThan(20)
+      await Promise.all(caches.map((cache) => cache.close()))
+    },
+  )
 })
 
 it('answers every call whatever a store does, and leaves no rejection behind', async () => {
