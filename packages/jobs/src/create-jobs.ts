@@ -1,20 +1,18 @@
 import {
   ConfigError,
-  MscError,
-  ValidationError,
-  carrier,
   deadline,
   emit,
-  sortableId,
+  redact,
   systemClock,
   toError,
-  validate,
   type Clock,
   type Health,
   type Service,
 } from '@msc/core'
-import type { AnyJob, EventInput } from './define-job.ts'
-import type { JobsDriver, OutgoingEvent, RunInfo, RunQuery } from './driver.ts'
+import type { JobLog } from './context.ts'
+import type { AnyJob, EventInput, EventType } from './define-job.ts'
+import type { Depth, JobsDriver, OutgoingEvent, RunInfo, RunQuery } from './driver.ts'
+import { checked, invoked, outgoing } from './payloads.ts'
 
 /** Definitions of any payload; their handlers are called with what their schema returned. */
 export type JobList = readonly { readonly id: string }[]
@@ -22,15 +20,28 @@ export type JobList = readonly { readonly id: string }[]
 export interface JobsOptions {
   readonly jobs: JobList
   readonly driver: JobsDriver
+  /** Events that no job is started by, but that some wait for or are cancelled by. */
+  readonly events?: readonly (string | EventType<never>)[]
   /** Milliseconds to store an event. Default 5 000. */
   readonly timeoutMs?: number
   readonly clock?: Clock
   /** Told once of each run that has failed for good, with its steps. Default: a line on the console. */
   readonly onError?: (error: Error, run: RunInfo) => void
+  /** Where `log` of the handlers goes. Default: the console, redacted. */
+  readonly log?: JobLog
 }
 
-/** Bytes of one event's data as JSON. */
-export const MAX_EVENT_BYTES: number = 512 * 1024
+export interface SendOptions {
+  /** The same id again starts nothing. Default: a new one. */
+  readonly id?: string
+  /** Milliseconds since the epoch: when it happened. A time to come delays the runs until then. Default: now. */
+  readonly ts?: number
+  /**
+   * A transaction of the caller's: the event is sent when it commits, and never when it does not. Anything with
+   * `query(text, values)`; only where the store is in the same Postgres.
+   */
+  readonly transaction?: unknown
+}
 
 export interface Jobs extends Service {
   readonly concern: 'jobs'
@@ -40,60 +51,59 @@ export interface Jobs extends Service {
    * @throws ValidationError for an unknown event, data that is not valid or larger than 512 KiB: nothing is stored.
    * @throws DriverError or DeadlineError while the backend is away. Send again with the same `id`.
    */
-  send(name: string, data: unknown, options?: { readonly id?: string }): Promise<{ ids: string[] }>
+  send<Data>(event: string | EventType<Data>, data: NoInfer<Data>, options?: SendOptions): Promise<{ ids: string[] }>
+  /** Several events, all stored or none. */
+  sendMany(events: readonly EventInput[], options?: Pick<SendOptions, 'transaction'>): Promise<{ ids: string[] }>
   /** Begins to run jobs here, where the driver does that. */
   start(): Promise<void>
   /** The route that the vendor calls (`/api/inngest`); a 404 problem where nobody calls. */
   handler(request: Request): Promise<Response>
-  /** @throws ConfigError where the vendor keeps the runs to itself, as for the next two. */
+  /** The latest first. @throws ConfigError where the vendor keeps the runs to itself, as for those that follow. */
   runs(query?: RunQuery): Promise<RunInfo[]>
+  /** With its steps; `undefined` when there is none. */
   run(id: string): Promise<RunInfo | undefined>
-  /** False when the run has ended already or does not exist. */
+  /** What is running finishes its step, and nothing is rolled back. False when it has ended or does not exist. */
   cancel(id: string): Promise<boolean>
+  /**
+   * Runs an ended run's event again, as a run of its own; with `fromStep`, what was completed before that step is kept.
+   *
+   * @throws ValidationError when the run goes on or does not exist, or has no such step.
+   */
+  replay(id: string, options?: { readonly fromStep?: string }): Promise<{ id: string }>
+  /** The runs that have failed for good: `runs({ status: 'failed' })`. */
+  deadLetters(query?: Omit<RunQuery, 'status'>): Promise<RunInfo[]>
+  /** What there is to do, by job. */
+  depth(): Promise<Depth[]>
+  /** Starts and resumes no run of a job, or of all; what is running goes on until it parks. */
+  pause(job?: string): Promise<void>
+  resume(job?: string): Promise<void>
 }
 
 export function createJobs(options: JobsOptions): Jobs {
-  const { driver, timeoutMs = 5000, clock = systemClock, onError } = options
+  const { driver, timeoutMs = 5000, clock = systemClock, onError, log = consoleLog } = options
   const jobs = options.jobs as readonly AnyJob[]
+  const awaited = new Set((options.events ?? []).map((event) => (typeof event === 'string' ? event : event.event)))
   const ids = new Set<string>()
   for (const job of jobs) {
     if (ids.has(job.id)) throw new ConfigError(`[msc/jobs] Two jobs have the id ${job.id}.`, { code: 'JOB_DUPLICATE' })
     ids.add(job.id)
+    for (const { event } of job.cancelOn) awaited.add(event)
   }
   const stats = { sent: 0, completed: 0, failed: 0 }
 
-  const prepare = async ({ name, data, id }: EventInput): Promise<OutgoingEvent> => {
-    const listeners = jobs.filter((job) => job.triggers.some((trigger) => trigger.event === name))
-    if (listeners.length === 0) {
-      throw new ValidationError(`[msc/jobs] No job listens to ${JSON.stringify(name)}.`, [], {
-        code: 'JOB_EVENT_UNKNOWN',
-        hint: `Known events: ${[...new Set(jobs.flatMap((job) => job.triggers.map((trigger) => trigger.event)))].join(', ') || 'none'}.`,
-      })
-    }
-    const text = JSON.stringify(data ?? null)
-    if (new TextEncoder().encode(text).length > MAX_EVENT_BYTES) {
-      throw new ValidationError(`[msc/jobs] The data of ${name} is larger than ${MAX_EVENT_BYTES} bytes.`, [], {
-        code: 'JOB_EVENT_TOO_LARGE',
-        hint: 'Store the data and send a reference to it.',
-      })
-    }
-    for (const { schema } of listeners) if (schema) await validate(schema, data, `Data of ${name}`)
-    return {
-      id: id ?? sortableId(clock.now()),
-      name,
-      data: JSON.parse(text) as unknown,
-      ts: clock.now(),
-      carrier: carrier(),
-    }
-  }
-
-  const sendAll = async (events: readonly EventInput[]): Promise<string[]> => {
+  const sendAll = async (events: readonly EventInput[], transaction?: unknown): Promise<string[]> => {
     const name = events.map((event) => event.name).join(', ')
+    if (transaction !== undefined && !driver.capabilities.transactional) {
+      throw new ConfigError(`[msc/jobs] [${driver.name}] can not send inside a transaction of yours.`, {
+        code: 'JOBS_NOT_TRANSACTIONAL',
+        hint: 'Use the Postgres store in the database of the transaction.',
+      })
+    }
     const prepared: OutgoingEvent[] = []
-    for (const event of events) prepared.push(await prepare(event))
+    for (const event of events) prepared.push(await outgoing(jobs, awaited, event, clock.now()))
     const from = clock.monotonic()
     try {
-      await deadline((signal) => driver.send(prepared, signal), {
+      await deadline((signal) => driver.send(prepared, signal, transaction), {
         operation: `[msc/jobs] [${driver.name}] send`,
         timeoutMs,
         clock,
@@ -108,8 +118,10 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   driver.bind({
-    jobs: jobs.map(validated),
+    jobs: jobs.map(checked),
+    log,
     send: sendAll,
+    payload: invoked,
     onRunEnd(run, error) {
       stats[run.status === 'completed' ? 'completed' : 'failed'] += 1
       if (!error) return
@@ -122,27 +134,42 @@ export function createJobs(options: JobsOptions): Jobs {
     },
   })
 
-  const observed = <T>(
-    operation: 'runs' | 'run' | 'cancel',
-    call: ((signal: AbortSignal) => Promise<T>) | undefined,
+  type Observer = 'runs' | 'run' | 'cancel' | 'replay' | 'depth' | 'pause'
+  /** Calls what only some drivers have, within the deadline. */
+  const observe = async <Name extends Observer, T>(
+    operation: Name,
+    call: (method: NonNullable<JobsDriver[Name]>, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
-    if (!call) {
+    const method = driver[operation]?.bind(driver) as NonNullable<JobsDriver[Name]> | undefined
+    if (!method) {
       throw new ConfigError(
         `[msc/jobs] [${driver.name}] does not offer ${operation}; look in the vendor's dashboard.`,
-        {
-          code: 'JOBS_NOT_OBSERVABLE',
-        },
+        { code: 'JOBS_NOT_OBSERVABLE' },
       )
     }
-    return deadline(call, { operation: `[msc/jobs] [${driver.name}] ${operation}`, timeoutMs, clock })
+    return deadline((signal) => call(method, signal), {
+      operation: `[msc/jobs] [${driver.name}] ${operation}`,
+      timeoutMs,
+      clock,
+    })
+  }
+  const known = (job: string): void => {
+    if (job !== '*' && !ids.has(job)) throw new ConfigError(`[msc/jobs] There is no job ${JSON.stringify(job)}.`)
   }
 
   const self: Jobs = {
     concern: 'jobs',
     driverName: driver.name,
-    send: async (name, data, { id } = {}) => ({
-      ids: await sendAll([id === undefined ? { name, data } : { name, data, id }]),
-    }),
+    send: async (event, data, { id, ts, transaction } = {}) => {
+      const name = typeof event === 'string' ? event : event.event
+      return {
+        ids: await sendAll(
+          [{ name, data, ...(id !== undefined && { id }), ...(ts !== undefined && { ts }) }],
+          transaction,
+        ),
+      }
+    },
+    sendMany: async (events, { transaction } = {}) => ({ ids: await sendAll(events, transaction) }),
     start: () => driver.start(),
     async handler(request) {
       if (driver.handler) return driver.handler(request)
@@ -154,12 +181,21 @@ export function createJobs(options: JobsOptions): Jobs {
         },
       )
     },
-    runs: async (query = {}) =>
-      observed('runs', driver.runs && ((signal) => driver.runs?.(query, signal) as Promise<RunInfo[]>)),
-    run: async (id) =>
-      observed('run', driver.run && ((signal) => driver.run?.(id, signal) as Promise<RunInfo | undefined>)),
-    cancel: async (id) =>
-      observed('cancel', driver.cancel && ((signal) => driver.cancel?.(id, signal) as Promise<boolean>)),
+    runs: (query = {}) => observe('runs', (runs, signal) => runs(query, signal)),
+    run: (id) => observe('run', (run, signal) => run(id, signal)),
+    cancel: (id) => observe('cancel', (cancel, signal) => cancel(id, signal)),
+    replay: (id, { fromStep } = {}) =>
+      observe('replay', async (replay, signal) => ({ id: await replay(id, fromStep, signal) })),
+    deadLetters: (query = {}) => self.runs({ ...query, status: 'failed' }),
+    depth: () => observe('depth', (depth, signal) => depth(signal)),
+    async pause(job = '*') {
+      known(job)
+      await observe('pause', (pause, signal) => pause(job, true, signal))
+    },
+    async resume(job = '*') {
+      known(job)
+      await observe('pause', (pause, signal) => pause(job, false, signal))
+    },
     async health({ timeoutMs: budget = 2000 } = {}): Promise<Health> {
       const from = clock.monotonic()
       const base = { concern: 'jobs', driver: driver.name, stats: { jobs: jobs.length, ...stats } }
@@ -178,20 +214,9 @@ export function createJobs(options: JobsOptions): Jobs {
   return self
 }
 
-/** The job with its payload checked again: what was queued by an older version may not fit this one. */
-function validated(job: AnyJob): AnyJob {
-  const { schema, handler } = job
-  if (!schema) return job
-  return {
-    ...job,
-    handler: async (context) => {
-      const data = await validate<unknown>(schema, context.event.data, `Data of ${context.event.name}`).catch(
-        (error: unknown) => {
-          // It will not become valid by waiting.
-          throw MscError.isInstance(error) ? Object.assign(error, { code: 'JOB_NON_RETRIABLE' }) : error
-        },
-      )
-      return handler({ ...context, event: { ...context.event, data: data as never } })
-    },
-  }
-}
+const say =
+  (level: keyof JobLog): JobLog[keyof JobLog] =>
+  (message, data) =>
+    data === undefined ? console[level](redact(message)) : console[level](redact(message), redact(data))
+
+const consoleLog: JobLog = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }

@@ -1,4 +1,6 @@
-import { ConfigError, type Duration, type StandardSchema } from '@msc/core'
+import { ConfigError, duration, type Duration, type StandardSchema } from '@msc/core'
+import { isPath } from './paths.ts'
+import type { JobContext } from './context.ts'
 
 /** An event as a handler sees it. */
 export interface JobEvent<Data = unknown> {
@@ -15,50 +17,92 @@ export interface EventInput {
   readonly data: unknown
   /** The same id again starts nothing. Default: a new one. */
   readonly id?: string
-}
-
-export interface StepOptions<Output> {
-  /** Undoes the step when the run fails for good. Runs once, is retried as a step is, and must bear being repeated. */
-  readonly rollback?: (output: Output) => unknown
+  /** Milliseconds since the epoch: when it happened. Default: now. */
+  readonly ts?: number
 }
 
 /**
- * What a handler does its work with. Code between steps runs again each time the run is resumed, so everything that has
- * an effect or may fail belongs in a step.
- *
- * An id that is used again becomes `id:1`, `id:2`: keep the order of steps the same from one resumption to the next.
+ * An event and what it carries. A trigger, what to wait for, and what to send: `jobs.send(releaseSubmitted, data)` is
+ * checked by the compiler against this one event, however many others there are.
  */
-export interface StepTools {
-  /**
-   * Runs `fn` until it has succeeded once, at most as many times as the job has attempts, and returns what it returned
-   * as JSON keeps it (`undefined` as `null`).
-   * @throws StepError when the attempts are used up or `fn` threw a NonRetriableError.
-   */
-  run<Output>(id: string, fn: () => Output | Promise<Output>, options?: StepOptions<Output>): Promise<Output>
-  /** Seconds, or a string such as `'30d'`. */
-  sleep(id: string, time: Duration): Promise<void>
-  sleepUntil(id: string, time: Date | number): Promise<void>
-  sendEvent(id: string, events: EventInput | readonly EventInput[]): Promise<{ ids: string[] }>
+export interface EventType<Data = unknown> {
+  readonly event: string
+  readonly schema?: StandardSchema<unknown, Data> | undefined
 }
 
-export interface JobContext<Data> {
-  readonly event: JobEvent<Data>
-  readonly step: StepTools
-  readonly runId: string
-  /** 0 for the first attempt of the handler. */
-  readonly attempt: number
+export interface CronTrigger {
+  /** Five fields, or six with seconds first. */
+  readonly cron: string
+  /** IANA name. Default UTC. */
+  readonly timezone?: string
+}
+
+export type Trigger<Data = unknown> = EventType<Data> | CronTrigger
+
+/** A path into the event, such as `data.userId`: runs of equal values share the limit. */
+export type KeyPath = string
+
+export interface Concurrency {
+  /** Runs that work at the same time; one that sleeps or waits does not count. */
+  readonly limit: number
+  /** Default: all runs of the job. */
+  readonly key?: KeyPath
+}
+
+export interface Throttle {
+  /** Runs that may start in `period`, evenly spread; the others wait their turn. */
+  readonly limit: number
+  readonly period: Duration
+  /** How many may start at once before they are spread. Default 1. */
+  readonly burst?: number
+  readonly key?: KeyPath
+}
+
+export interface Debounce {
+  /** The run starts when no event has come for so long, with the event of the latest `ts`. */
+  readonly period: Duration
+  /** It starts at the latest so long after the first event. */
+  readonly maxWait?: Duration
+  readonly key?: KeyPath
+}
+
+export interface Batch {
+  /** Events in one run, at most 100. */
+  readonly size: number
+  /** The run starts at the latest so long after its first event, with what has come. */
+  readonly timeout: Duration
+  readonly key?: KeyPath
+}
+
+export interface CancelOn {
+  readonly event: string
+  /** Only runs whose own event has the same value there. */
+  readonly match?: KeyPath
+  /** Only for so long after the run was queued. */
+  readonly timeout?: Duration
 }
 
 export interface JobOptions<Data> {
   /** Lower case, digits and `-`. Part of stored runs: renaming a job leaves its unfinished runs without a handler. */
   readonly id: string
-  readonly triggers: readonly { readonly event: string }[]
-  /** Checked when the event is sent and again before the handler runs. */
+  readonly triggers: readonly Trigger<Data>[]
+  /** For the triggers that bring none. Checked when the event is sent and again before the handler runs. */
   readonly schema?: StandardSchema<unknown, Data>
   /** Of the handler and of each step. Default 3. */
   readonly attempts?: number
   /** Milliseconds before attempt `attempt` (1 is the first retry). Default: exponential from 1 s with full jitter. */
   readonly backoff?: (attempt: number) => number
+  readonly concurrency?: Concurrency | readonly Concurrency[]
+  readonly throttle?: Throttle
+  readonly debounce?: Debounce
+  readonly batch?: Batch
+  /** Seconds, −600 to 600, by which a run goes before those queued meanwhile; or the path of such a number. */
+  readonly priority?: number | KeyPath
+  /** Events of equal values within 24 hours start one run. */
+  readonly idempotencyKey?: KeyPath
+  /** From the first start to the end, waits included; then the run fails for good and is rolled back. */
+  readonly timeout?: Duration
+  readonly cancelOn?: readonly CancelOn[]
   /** Called once when a run has failed for good, after its rollbacks. */
   readonly onFailure?: (failure: {
     readonly error: Error
@@ -67,37 +111,118 @@ export interface JobOptions<Data> {
   }) => unknown
 }
 
-export interface JobDefinition<Data = unknown> {
+export interface JobDefinition<Data = unknown, Result = unknown> {
   readonly id: string
-  readonly triggers: readonly { readonly event: string }[]
+  readonly triggers: readonly Trigger<Data>[]
   readonly schema: StandardSchema<unknown, Data> | undefined
   readonly attempts: number
   readonly backoff: ((attempt: number) => number) | undefined
+  readonly concurrency: readonly Concurrency[]
+  readonly throttle: Throttle | undefined
+  readonly debounce: Debounce | undefined
+  readonly batch: Batch | undefined
+  readonly priority: number | KeyPath | undefined
+  readonly idempotencyKey: KeyPath | undefined
+  /** Milliseconds. */
+  readonly timeoutMs: number | undefined
+  readonly cancelOn: readonly CancelOn[]
   readonly onFailure: JobOptions<Data>['onFailure']
-  readonly handler: (context: JobContext<Data>) => unknown
+  readonly handler: (context: JobContext<Data>) => Result | Promise<Result>
 }
 
 /** Any definition: what lists and drivers hold. */
 export type AnyJob = JobDefinition<never>
 
+/** An event's name and the schema of its data. */
+export function defineEvent<Data = unknown>(event: string, schema?: StandardSchema<unknown, Data>): EventType<Data> {
+  if (!isEventName(event)) {
+    throw new ConfigError(`[msc/jobs] ${JSON.stringify(event)} is not an event's name.`, { hint: 'Use area/what.' })
+  }
+  return { event, schema }
+}
+
 /**
  * A job: what it listens to, what it accepts, and what it does.
  *
- * @throws ConfigError for an id, attempts or triggers that are not valid.
+ * @throws ConfigError for options that are not valid, naming the one.
  */
-export function defineJob<Data = unknown>(
+export function defineJob<Data = unknown, Result = unknown>(
   options: JobOptions<Data>,
-  handler: (context: JobContext<Data>) => unknown,
-): JobDefinition<Data> {
-  const { id, triggers, schema, attempts = 3, backoff, onFailure } = options
+  handler: (context: JobContext<Data>) => Result | Promise<Result>,
+): JobDefinition<Data, Result> {
+  const { id, triggers, schema, attempts = 3, backoff, throttle, debounce, batch, priority, idempotencyKey } = options
+  const concurrency = options.concurrency === undefined ? [] : [options.concurrency].flat()
+  const cancelOn = options.cancelOn ?? []
+  const check = (ok: boolean, problem: string, hint?: string): void => {
+    if (!ok) throw new ConfigError(`[msc/jobs] ${id}: ${problem}`, hint === undefined ? {} : { hint })
+  }
+  const key = (name: string, path: string | undefined): void => {
+    check(path === undefined || isPath(path), `${name} ${JSON.stringify(path)} is no path.`, "Such as 'data.userId'.")
+  }
+  const count = (name: string, value: number, max: number): void => {
+    check(Number.isInteger(value) && value >= 1 && value <= max, `${name} must be an integer from 1 to ${max}.`)
+  }
   if (!/^[a-z\d]+(-[a-z\d]+)*$/.test(id)) {
     throw new ConfigError(`[msc/jobs] ${JSON.stringify(id)} is not a job id.`, {
       hint: "Use lower case, digits and '-'.",
     })
   }
-  if (!Number.isInteger(attempts) || attempts < 1 || attempts > 20) {
-    throw new ConfigError(`[msc/jobs] ${id}: attempts must be an integer from 1 to 20.`)
+  count('attempts', attempts, 20)
+  check(triggers.length > 0, 'it has no trigger and would never run.')
+  for (const trigger of triggers) {
+    if ('event' in trigger)
+      check(isEventName(trigger.event), `${JSON.stringify(trigger.event)} is not an event's name.`)
   }
-  if (triggers.length === 0) throw new ConfigError(`[msc/jobs] ${id} has no trigger and would never run.`)
-  return { id, triggers, schema, attempts, backoff, onFailure, handler }
+  check(concurrency.length <= 2, 'at most two concurrency limits.')
+  for (const { limit, key: path } of concurrency) {
+    count('concurrency.limit', limit, 1_000_000)
+    key('concurrency.key', path)
+  }
+  if (throttle) {
+    count('throttle.limit', throttle.limit, 1_000_000)
+    count('throttle.burst', throttle.burst ?? 1, 1_000_000)
+    check(duration(throttle.period) > 0, 'throttle.period must be longer than nothing.')
+    key('throttle.key', throttle.key)
+  }
+  if (debounce) {
+    check(duration(debounce.period) > 0, 'debounce.period must be longer than nothing.')
+    key('debounce.key', debounce.key)
+  }
+  if (batch) {
+    count('batch.size', batch.size, 100)
+    check(duration(batch.timeout) > 0, 'batch.timeout must be longer than nothing.')
+    key('batch.key', batch.key)
+  }
+  check(!(batch && debounce), 'it can be debounced or batched, not both.')
+  check(!(batch && cancelOn.length > 0), 'a batch can not be cancelled by an event: it has several of its own.')
+  if (typeof priority === 'number') check(Math.abs(priority) <= 600, 'priority must be from -600 to 600 seconds.')
+  else key('priority', priority)
+  key('idempotencyKey', idempotencyKey)
+  for (const { match } of cancelOn) key('cancelOn.match', match)
+  return {
+    id,
+    triggers,
+    schema,
+    attempts,
+    backoff,
+    concurrency,
+    throttle,
+    debounce,
+    batch,
+    priority,
+    idempotencyKey,
+    timeoutMs: options.timeout === undefined ? undefined : duration(options.timeout),
+    cancelOn,
+    onFailure: options.onFailure,
+    handler,
+  }
+}
+
+function isEventName(name: string): boolean {
+  return typeof name === 'string' && name.length > 0 && name.length <= 256
+}
+
+/** The trigger of a definition that listens to `event`. */
+export function listensTo(job: AnyJob, event: string): EventType | undefined {
+  return job.triggers.find((trigger) => 'event' in trigger && trigger.event === event) as EventType | undefined
 }

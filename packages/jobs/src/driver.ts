@@ -1,33 +1,45 @@
 import type { Carrier, DriverBase } from '@msc/core'
-import type { AnyJob, JobEvent } from './define-job.ts'
+import type { AnyJob, EventInput, JobEvent } from './define-job.ts'
 import type { Failure } from './errors.ts'
+import type { JobLog } from './context.ts'
 
 /** An event on its way, validated, with the trace that sent it. */
 export interface OutgoingEvent extends JobEvent {
   readonly carrier: Carrier
 }
 
+/** `waiting`: it has started, and sleeps, waits or will be tried again. */
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled'
 
 export interface StepInfo {
   readonly id: string
-  readonly status: 'completed' | 'failed' | 'retrying' | 'sleeping'
+  readonly status: 'completed' | 'failed' | 'retrying' | 'sleeping' | 'waiting'
   readonly attempts: number
+  /** Milliseconds since the epoch, as are the other times. */
   readonly startedAt: number
   readonly endedAt?: number
+  readonly wakeAt?: number
+  readonly output?: unknown
   readonly error?: Failure
 }
 
 export interface RunInfo {
   readonly id: string
   readonly job: string
+  /** The first of a batch. */
   readonly event: JobEvent
+  /** Of a batch, all. */
+  readonly events?: readonly JobEvent[]
   readonly status: RunStatus
+  /** Failed attempts of the handler. */
   readonly attempt: number
   readonly createdAt: number
+  readonly startedAt?: number
   readonly endedAt?: number
   readonly result?: unknown
   readonly error?: Failure
+  /** The run that this one was made of by `replay`. */
+  readonly replayOf?: string
   /** In the order they started; only from `run(id)`. */
   readonly steps?: readonly StepInfo[]
 }
@@ -37,13 +49,30 @@ export interface RunQuery {
   readonly job?: string
   /** Default 50. */
   readonly limit?: number
+  /** Only runs before this one in the list: the id of the last of the previous page. */
+  readonly before?: string
+}
+
+/** What there is to do for one job. */
+export interface Depth {
+  readonly job: string
+  readonly queued: number
+  readonly running: number
+  readonly waiting: number
+  readonly failed: number
+  /** When the oldest that has not started was queued. */
+  readonly oldestQueuedAt?: number
+  readonly paused: boolean
 }
 
 /** What the engine lends a driver. */
 export interface JobHost {
   readonly jobs: readonly AnyJob[]
+  readonly log: JobLog
   /** Validates and sends, for `step.sendEvent`. */
-  send(events: readonly { readonly name: string; readonly data: unknown; readonly id?: string }[]): Promise<string[]>
+  send(events: readonly EventInput[]): Promise<string[]>
+  /** Validates what `step.invoke` passes to a job. */
+  payload(job: AnyJob, data: unknown): Promise<unknown>
   /** A run has ended; called once for each, as far as a process that may be killed can promise that. */
   onRunEnd(run: RunInfo, error?: Error): void
 }
@@ -51,8 +80,10 @@ export interface JobHost {
 export interface JobsCapabilities {
   /** Does this process run the jobs once started (true), or does somebody call our handler (false)? */
   readonly selfDriven: boolean
-  /** Are there `runs`, `run` and `cancel`? */
+  /** Are there `runs`, `run`, `cancel`, `replay`, `depth` and `pause`? */
   readonly observable: boolean
+  /** Can `send` join a transaction of the caller's? */
+  readonly transactional: boolean
 }
 
 /** What stores events and runs jobs. */
@@ -61,7 +92,7 @@ export interface JobsDriver extends DriverBase {
   /** Called once, before anything else. Does no I/O. */
   bind(host: JobHost): void
   /** Durable when it resolves: the jobs of these events will run, once for each event id. All of them or none. */
-  send(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<void>
+  send(events: readonly OutgoingEvent[], signal: AbortSignal, transaction?: unknown): Promise<void>
   /** Begins to run jobs, where `selfDriven`. */
   start(): Promise<void>
   /** Answers the vendor's calls; absent where nobody calls. */
@@ -70,4 +101,8 @@ export interface JobsDriver extends DriverBase {
   run?(id: string, signal: AbortSignal): Promise<RunInfo | undefined>
   /** False when the run has ended already or does not exist. */
   cancel?(id: string, signal: AbortSignal): Promise<boolean>
+  /** Starts a run like an ended one, with the steps before `fromStep` done; returns its id. */
+  replay?(id: string, fromStep: string | undefined, signal: AbortSignal): Promise<string>
+  depth?(signal: AbortSignal): Promise<Depth[]>
+  pause?(job: string, paused: boolean, signal: AbortSignal): Promise<void>
 }

@@ -16,6 +16,13 @@ export class RetryAfterError extends MscError {
   }
 }
 
+/** The run has taken longer than its `timeout`. It fails for good, and what it did is rolled back. */
+export class JobTimeoutError extends MscError {
+  constructor(job: string, timeoutMs: number) {
+    super(`[msc/jobs] ${job} has taken longer than its timeout of ${timeoutMs} ms.`, { code: 'JOB_TIMED_OUT' })
+  }
+}
+
 /** What a handler sees of a step whose attempts are used up. Not retried again if it escapes the handler. */
 export class StepError extends MscError {
   readonly stepId: string

@@ -1,4 +1,5 @@
-export { createJobs, MAX_EVENT_BYTES, type JobList, type Jobs, type JobsOptions } from './create-jobs.ts'
+export { createJobs, type JobList, type Jobs, type JobsOptions, type SendOptions } from './create-jobs.ts'
+export { MAX_EVENT_BYTES } from './payloads.ts'
 export {
   aiTasks,
   configureJobs,
@@ -17,18 +18,36 @@ export {
   type EmailType,
   type Sent,
 } from './default-jobs.ts'
+export type {
+  InvokeOptions,
+  JobContext,
+  JobLog,
+  MapOptions,
+  StepContext,
+  StepOptions,
+  StepTools,
+  WaitOptions,
+} from './context.ts'
 export {
+  defineEvent,
   defineJob,
   type AnyJob,
+  type Batch,
+  type CancelOn,
+  type Concurrency,
+  type CronTrigger,
+  type Debounce,
   type EventInput,
-  type JobContext,
+  type EventType,
   type JobDefinition,
   type JobEvent,
   type JobOptions,
-  type StepOptions,
-  type StepTools,
+  type KeyPath,
+  type Throttle,
+  type Trigger,
 } from './define-job.ts'
 export type {
+  Depth,
   JobHost,
   JobsCapabilities,
   JobsDriver,
@@ -38,5 +57,19 @@ export type {
   RunStatus,
   StepInfo,
 } from './driver.ts'
-export { NonRetriableError, RetryAfterError, StepError, type Failure } from './errors.ts'
-export type { ClaimedRun, JobStore, NewRun, RunEnd, RunRecord, StepRecord } from './store.ts'
+export { JobTimeoutError, NonRetriableError, RetryAfterError, StepError, type Failure } from './errors.ts'
+export type {
+  Awaited as AwaitedEvent,
+  ClaimedRun,
+  Enqueue,
+  Gate,
+  JobStore,
+  NewRun,
+  PrunePolicy,
+  RunChange,
+  RunEnd,
+  RunRecord,
+  Slot,
+  StepRecord,
+  WriteResult,
+} from './store.ts'

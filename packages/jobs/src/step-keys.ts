@@ -1,9 +1,15 @@
 /** Numbers repeated ids: `a`, `a:1`, `a:2`. One for each pass through a handler. */
 export function createStepKeys(): (id: string) => string {
-  const seen = new Map<string, number>()
+  const counts = new Map<string, number>()
+  const taken = new Set<string>()
   return (id) => {
-    const count = seen.get(id) ?? 0
-    seen.set(id, count + 1)
-    return count === 0 ? id : `${id}:${count}`
+    let count = counts.get(id) ?? 0
+    let key: string
+    // An id may look like a number of another: `a:1` after `a` and `a`.
+    do key = count === 0 ? id : `${id}:${count}`
+    while (taken.has(key) && (count += 1))
+    counts.set(id, count + 1)
+    taken.add(key)
+    return key
   }
 }

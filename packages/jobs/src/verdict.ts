@@ -1,5 +1,5 @@
 import { MscError, backoff as fullJitter } from '@msc/core'
-import { NonRetriableError, RetryAfterError, StepError, type Failure } from './errors.ts'
+import type { Failure, NonRetriableError, RetryAfterError, StepError } from './errors.ts'
 
 export type Verdict = { readonly retryInMs: number } | { readonly final: true }
 
@@ -14,7 +14,7 @@ export function judge(
   job: { readonly attempts: number; readonly backoff: ((attempt: number) => number) | undefined },
   random: () => number = Math.random,
 ): Verdict {
-  if (isNonRetriable(error) || error instanceof StepError || failed >= job.attempts) return { final: true }
+  if (isNonRetriable(error) || isStepError(error) || failed >= job.attempts) return { final: true }
   if (MscError.isInstance(error) && error.code === 'JOB_RETRY_AFTER') {
     return { retryInMs: Math.max(0, (error as RetryAfterError).retryAfterMs) }
   }
@@ -25,7 +25,12 @@ export function judge(
 }
 
 function isNonRetriable(error: unknown): error is NonRetriableError {
-  return MscError.isInstance(error) && error.code === 'JOB_NON_RETRIABLE'
+  return MscError.isInstance(error) && (error.code === 'JOB_NON_RETRIABLE' || error.code === 'JOB_TIMED_OUT')
+}
+
+/** Not by its class: a bundler may include the package twice. */
+export function isStepError(error: unknown): error is StepError {
+  return MscError.isInstance(error) && error.code === 'JOB_STEP_FAILED'
 }
 
 export function toFailure(error: unknown): Failure {

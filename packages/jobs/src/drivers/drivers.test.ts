@@ -38,13 +38,13 @@ testJobStore('sqlite', async () => {
   }
 })
 
-testJobsDriver('embedded on memory', async () => ({
-  driver: embedded({ store: memoryStore() }),
+testJobsDriver('embedded on memory', async (clock) => ({
+  driver: embedded({ store: memoryStore(), clock }),
   close: async () => {},
 }))
-testJobsDriver('embedded on sqlite', async () => {
+testJobsDriver('embedded on sqlite', async (clock) => {
   const { path, remove } = temporaryFile()
-  return { driver: embedded({ store: sqliteStore({ path }) }), close: async () => remove() }
+  return { driver: embedded({ store: sqliteStore({ path }), clock }), close: async () => remove() }
 })
 
 /** Serves an engine's handler as an application would, at /api/inngest. */
@@ -81,11 +81,11 @@ async function toRequest(incoming: IncomingMessage): Promise<Request> {
   })
 }
 
-testJobsDriver('inngest, the real SDK over loopback', async () => {
-  const server = await startInngestServer({ eventKey, signingKey, retryMs: 10 })
+testJobsDriver('inngest, the real SDK over loopback', async (clock) => {
+  const server = await startInngestServer({ eventKey, signingKey, clock })
   let app: { url: string; close: () => Promise<void> } | undefined
   return {
-    driver: inngest({ eventKey, signingKey, baseUrl: server.url }),
+    driver: inngest({ eventKey, signingKey, baseUrl: server.url, clock }),
     async connect(jobs: Jobs) {
       app = await serve((request) => jobs.handler(request))
       await server.sync(app.url)

@@ -1,18 +1,23 @@
-import {
-  ConfigError,
-  DriverError,
-  emit,
-  randomHex,
-  systemClock,
-  toError,
-  withCarrier,
-  type CancelTimer,
-  type Clock,
-} from '@msc/core'
-import type { AnyJob } from '../define-job.ts'
+import { ConfigError, DriverError, duration, emit, sortableId, systemClock, toError, withCarrier } from '@msc/core'
+import type { Clock, Duration } from '@msc/core'
+import { admit, gateKeys, runFor, type Arrival } from '../admission.ts'
+import { listensTo, type AnyJob } from '../define-job.ts'
 import type { JobHost, JobsDriver, OutgoingEvent } from '../driver.ts'
 import { executeRun } from '../execute-run.ts'
-import { toRunInfo, type ClaimedRun, type JobStore, type NewRun } from '../store.ts'
+import { INVOKED } from '../payloads.ts'
+import { replayOf } from '../replay-run.ts'
+import { createSchedule } from '../schedule.ts'
+import { toRunInfo, type ClaimedRun, type Gate, type JobStore, type NewRun } from '../store.ts'
+import { createWorker, type Worker } from '../worker.ts'
+
+export interface Retention {
+  /** Default 7 days. */
+  readonly completed?: Duration
+  /** Of failed and cancelled runs. Default 30 days. */
+  readonly failed?: Duration
+  /** Ended runs that are kept at most, the latest. Default 100 000. */
+  readonly keep?: number
+}
 
 export interface EmbeddedOptions {
   readonly store: JobStore
@@ -20,110 +25,96 @@ export interface EmbeddedOptions {
   readonly concurrency?: number
   /** How long a silent worker keeps a run. Default 10 s; renewed while the run goes on. */
   readonly leaseMs?: number
-  /** How often to look for runs that another process has queued. Default 1 s. */
+  /** How often to look for runs that another process has queued or left. Default 1 s. */
   readonly pollMs?: number
+  readonly retention?: Retention
   readonly clock?: Clock
 }
 
+/** How often an enqueue is tried again when others change the same gates. */
+const CONTENTION = 50
+
 /**
  * The replay engine in this process over a store. What is sent here starts at once; what another process queues is found
- * by polling. A run whose worker was killed is taken over at once when that worker was on this machine, else when its
- * lease ends.
+ * by notification where the store has it, else by polling. A run whose worker was killed is taken over within `pollMs`
+ * when that worker was on this machine, else when its lease ends.
  */
 export function embedded(options: EmbeddedOptions): JobsDriver {
   const { store, concurrency = 10, leaseMs = 10_000, pollMs = 1000, clock = systemClock } = options
-  const owner = workerId()
-  const running = new Map<string, AbortController>()
-  const finishing = new Set<Promise<void>>()
+  const { completed = '7d', failed = '30d', keep = 100_000 } = options.retention ?? {}
   let host: JobHost | undefined
   let jobs = new Map<string, AnyJob>()
-  let started = false
-  let closing = false
-  let timer: CancelTimer | undefined
-  let pumping: Promise<void> | undefined
-  let again = false
+  let closed = false
 
   const bound = (): JobHost => {
     if (!host)
       throw new ConfigError('[msc/jobs] [embedded] The driver is not bound to an engine; pass it to createJobs.')
     return host
   }
-
-  /** Claims and starts what is due. One at a time; a call while it runs makes it look once more. */
-  const pump = (): void => {
-    if (!started || closing) return
-    again = true
-    pumping ??= (async () => {
-      while (again) {
-        again = false
-        if (closing) return
-        timer?.()
-        const free = concurrency - running.size
-        if (free > 0) {
-          const claimed = await store.claim(owner, clock.now(), leaseMs, free)
-          for (const run of claimed) begin(run)
-          if (claimed.length === free) again = true
-        }
-        const due = await store.nextDue()
-        const inMs = due === undefined ? pollMs : Math.min(pollMs, Math.max(1, due - clock.now()))
-        if (!closing) timer = clock.setTimeout(pump, running.size >= concurrency ? pollMs : inMs)
-      }
-    })()
-      .catch((error: unknown) => {
-        console.error(`[msc/jobs] [${store.name}] ${toError(error).message}`)
-        if (!closing) timer = clock.setTimeout(pump, pollMs)
-      })
-      .finally(() => {
-        pumping = undefined
-        if (again) pump()
-      })
+  const open = (): void => {
+    if (closed) throw new DriverError('embedded', 'The worker is closed.', { code: 'DRIVER_CLOSED' })
   }
 
-  const begin = (claimed: ClaimedRun): void => {
-    const { run, token } = claimed
-    const abort = new AbortController()
-    running.set(run.id, abort)
-    const done = withCarrier(run.carrier, () => carry(claimed, abort.signal))
-      .catch((error: unknown) => console.error(`[msc/jobs] Run ${run.id} of ${run.job}: ${toError(error).message}`))
-      .finally(() => {
-        stopRenewing()
-        running.delete(run.id)
-        finishing.delete(done)
-        pump()
-      })
-    finishing.add(done)
-
-    let renewal: CancelTimer | undefined
-    const renewLater = (): void => {
-      renewal = clock.setTimeout(() => {
-        store.renew(run.id, token, clock.now() + leaseMs).then(
-          (ours) => (ours ? renewLater() : abort.abort()),
-          // The store is away: the lease decides, and every write is fenced anyway.
-          () => renewLater(),
-        )
-      }, leaseMs / 3)
+  const enqueue = async (
+    arrivals: readonly Arrival[],
+    events: readonly OutgoingEvent[],
+    transaction?: unknown,
+  ): Promise<void> => {
+    const keys = gateKeys(arrivals)
+    const delivered = events.map(({ carrier: _carrier, ...event }) => event)
+    const closedRuns = new Set<string>()
+    for (let attempt = 0; attempt < CONTENTION; attempt++) {
+      const gates = new Map<string, Gate>()
+      if (keys.length > 0)
+        for (const [index, gate] of (await store.gates(keys)).entries()) gates.set(keys[index] as string, gate)
+      const now = clock.now()
+      const admitted = admit(arrivals, gates, closedRuns, now)
+      const batch = { ...admitted, events: delivered, now }
+      if (transaction === undefined ? await store.enqueue(batch) : await store.enqueueIn?.(transaction, batch)) return
+      // Of what was to be amended, one may have started; it does not hurt to start anew for another.
+      if (attempt > 2) for (const { id } of admitted.amend ?? []) closedRuns.add(id)
     }
-    const stopRenewing = (): void => {
-      renewal?.()
-      abort.abort()
-    }
-    renewLater()
+    throw new DriverError(store.name, 'Too many processes change the same throttle, debounce or batch at once.', {
+      retryable: true,
+    })
   }
 
-  const carry = async (claimed: ClaimedRun, signal: AbortSignal): Promise<void> => {
-    const { run, token } = claimed
-    const from = clock.monotonic()
+  const carry: Parameters<typeof createWorker>[0]['carry'] = async (claimed, signals) => {
+    const { run, epoch } = claimed
     const job = jobs.get(run.job)
     if (!job) {
       // Another version of the program may know it: look again later rather than fail it.
-      await store.park(run.id, token, { wakeAt: clock.now() + 60_000, attempt: run.attempt })
+      const park = { wakeAt: clock.now() + 60_000, attempt: run.attempt }
+      await store.write({ id: run.id, epoch, now: clock.now(), park })
       return
     }
+    await withCarrier(run.carrier, () => execute(job, claimed, signals))
+  }
+
+  const execute = async (
+    job: AnyJob,
+    claimed: ClaimedRun,
+    signals: { readonly signal: AbortSignal; readonly draining: AbortSignal },
+  ): Promise<void> => {
+    const { run } = claimed
+    const from = clock.monotonic()
     const outcome = await executeRun(job, claimed, {
+      ...signals,
       store,
       clock,
-      signal,
+      log: prefixed(bound().log, `${job.id} ${run.id}`),
       send: (events) => bound().send(events),
+      async spawn(other, data, key): Promise<NewRun> {
+        const known = jobs.get(other.id)
+        if (!known) throw new ConfigError(`[msc/jobs] ${other.id} is not among the jobs of this engine.`)
+        const id = `${run.id}/${key}`
+        const event = { id, name: INVOKED, data: await bound().payload(known, data), ts: clock.now() }
+        return {
+          ...runFor({ job: known, event, carrier: run.carrier }, clock.now()),
+          id,
+          parent: { runId: run.id, key },
+        }
+      },
       onStep: (step, stepOutcome, durationMs) => {
         const attributes = { job: job.id, runId: run.id, step: step.key, attempt: step.attempts, outcome: stepOutcome }
         emit(
@@ -137,24 +128,53 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     if (outcome !== 'lost') emit('jobs.run', { job: job.id, runId: run.id, outcome }, from)
   }
 
+  const complain = (what: string, error: unknown): void =>
+    console.error(`[msc/jobs] [${store.name}] ${what}: ${toError(error).message}`)
+  const worker: Worker = createWorker({
+    store,
+    concurrency,
+    leaseMs,
+    pollMs,
+    clock,
+    carry,
+    complain,
+    retention: (now) => ({
+      now,
+      completedBefore: now - duration(completed),
+      failedBefore: now - duration(failed),
+      keep,
+    }),
+  })
+  const schedule = createSchedule({
+    store,
+    clock,
+    complain,
+    async start(job, event, carrier, gates) {
+      const run = runFor({ job, event, carrier }, clock.now())
+      if (await store.enqueue({ runs: [run], events: [], gates, now: clock.now() })) worker.wake()
+    },
+  })
+
   return {
     specificationVersion: 1,
     name: store.name,
-    capabilities: { selfDriven: true, observable: true },
+    capabilities: { selfDriven: true, observable: true, transactional: store.enqueueIn !== undefined },
     bind(given) {
       host = given
       jobs = new Map(given.jobs.map((job) => [job.id, job]))
     },
-    async send(events) {
-      if (closing) throw new DriverError('embedded', 'The worker is closed.', { code: 'DRIVER_CLOSED' })
-      await store.enqueue(events.flatMap((event) => runsFor(event, jobs.values())))
-      pump()
+    async send(events, _signal, transaction) {
+      open()
+      const arrivals = events.flatMap(({ carrier, ...event }) =>
+        [...jobs.values()].filter((job) => listensTo(job, event.name)).map((job) => ({ job, event, carrier })),
+      )
+      await enqueue(arrivals, events, transaction)
+      worker.wake()
     },
     async start() {
-      if (started) return
-      started = true
-      await store.releaseDead((each) => each !== owner && isAlive(each))
-      pump()
+      open()
+      await worker.start()
+      schedule.start([...jobs.values()])
     },
     runs: async (query) => (await store.list(query)).map((run) => toRunInfo(run)),
     async run(id) {
@@ -163,58 +183,41 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     },
     async cancel(id) {
       const cancelled = await store.cancel(id, clock.now())
-      running.get(id)?.abort()
+      worker.drop(id)
+      if (cancelled) worker.wake()
       return cancelled
     },
+    async replay(id, fromStep) {
+      const found = await store.get(id)
+      const run = replayOf(id, found, fromStep, `${id}~${sortableId(clock.now())}`, clock.now())
+      await store.enqueue({ runs: [run], events: [], now: clock.now() })
+      worker.wake()
+      return run.id
+    },
+    depth: () => store.depth(),
+    async pause(job, paused) {
+      await store.pause(job, paused)
+      if (!paused) worker.wake()
+    },
     async health() {
-      if (closing) throw new DriverError('embedded', 'The worker is closed.', { code: 'DRIVER_CLOSED' })
-      await store.counts()
+      open()
+      await store.nextDue()
     },
     async close() {
-      if (closing) return
-      closing = true
-      timer?.()
-      await pumping
-      // A step that is running may finish; one that takes longer is another worker's once the lease ends.
-      const patience = clock.setTimeout(() => running.forEach((abort) => abort.abort()), leaseMs)
-      await Promise.allSettled(finishing)
-      patience()
+      if (closed) return
+      closed = true
+      schedule.close()
+      await worker.close()
       await store.close()
     },
   }
 }
 
-/** One run for each job that listens, under an id made of the event's: sending it twice inserts nothing new. */
-function runsFor(event: OutgoingEvent, jobs: Iterable<AnyJob>): NewRun[] {
-  const { carrier, ...rest } = event
-  return [...jobs]
-    .filter((job) => job.triggers.some((trigger) => trigger.event === event.name))
-    .map((job) => ({ id: `${event.id}.${job.id}`, job: job.id, event: rest, carrier, createdAt: event.ts }))
-}
-
-interface Host {
-  readonly pid?: number
-  readonly getBuiltinModule?: (id: string) => { hostname?: () => string } | undefined
-}
-
-const here = (): Host => (globalThis as { process?: Host }).process ?? {}
-
-/** `host/pid/random`. */
-function workerId(): string {
-  const hostname = here().getBuiltinModule?.('node:os')?.hostname?.() ?? 'unknown'
-  return `${hostname}/${here().pid ?? 0}/${randomHex(4)}`
-}
-
-/** False only when it is certain: a process of this machine that is gone. */
-function isAlive(owner: string): boolean {
-  const [hostname, pid] = owner.split('/')
-  if (hostname !== workerId().split('/')[0]) return true
-  // This very process: an earlier worker of it, which was closed or lost with its bundle.
-  if (Number(pid) === here().pid) return true
-  try {
-    process.kill(Number(pid), 0)
-    return true
-  } catch (error) {
-    return (error as { code?: string }).code === 'EPERM'
+function prefixed(log: JobHost['log'], prefix: string): JobHost['log'] {
+  return {
+    debug: (message, data) => log.debug(`[${prefix}] ${message}`, data),
+    info: (message, data) => log.info(`[${prefix}] ${message}`, data),
+    warn: (message, data) => log.warn(`[${prefix}] ${message}`, data),
+    error: (message, data) => log.error(`[${prefix}] ${message}`, data),
   }
 }

@@ -1,280 +1,316 @@
-import { ConfigError, DriverError, randomHex, toError } from '@msc/core'
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { JobEvent } from '../define-job.ts'
-import type { RunStatus } from '../driver.ts'
-import type { Failure } from '../errors.ts'
-import type { JobStore, RunRecord, StepRecord } from '../store.ts'
+import { ConfigError } from '@msc/core'
+import type { Depth } from '../driver.ts'
+import { comparable, valueAt } from '../paths.ts'
+import {
+  NEVER,
+  type Enqueue,
+  type JobStore,
+  type NewRun,
+  type RunChange,
+  type Slot,
+  type StepRecord,
+  type WriteResult,
+} from '../store.ts'
+import { text, toRun, toStep, type RunRow, type StepRow } from './rows.ts'
+import { createDatabase, type Durability, type Statements } from './sqlite-database.ts'
 
 export interface SqliteOptions {
-  /** The database's file; its folder must exist. */
+  /** The file; it is made when it does not exist. Its folder must exist. */
   readonly path: string
   /**
-   * What an acknowledged write survives: `process`, a kill at any line (WAL, synchronous=NORMAL); `power`, also a power
-   * cut (synchronous=FULL, an fsync for each write). Default `process`.
+   * What an acknowledged write survives: a kill of the process (`process`: WAL with synchronous=NORMAL), or also a loss
+   * of power (`power`: synchronous=FULL, an fsync for each turn of the event loop that writes). Default `process`.
    */
-  readonly durability?: 'process' | 'power'
+  readonly durability?: Durability
 }
-
-const SCHEMA = `
-create table if not exists runs (
-  id text primary key, job text not null, event text not null, carrier text not null, status text not null,
-  attempt integer not null default 0, created_at integer not null, wake_at integer not null,
-  lease_token text, lease_owner text, lease_until integer,
-  failure text, ended_at integer, result text, error text
-) strict;
-create index if not exists runs_due on runs (coalesce(lease_until, wake_at)) where status in ('queued', 'waiting', 'running');
-create index if not exists runs_recent on runs (created_at);
-create table if not exists steps (
-  run_id text not null references runs (id) on delete cascade, key text not null, seq integer not null, status text not null,
-  attempts integer not null, started_at integer not null, ended_at integer, output text, error text, wake_at integer,
-  primary key (run_id, key)
-) strict, without rowid;
-`
-
-const OPEN = `status in ('queued', 'waiting', 'running')`
 
 /** One file on this machine, shared by any number of processes. Needs Node ≥ 22.13. */
 export function sqliteStore(options: SqliteOptions): JobStore {
   const { path, durability = 'process' } = options
   if (!path)
     throw new ConfigError('[msc/jobs] [sqlite] Missing option `path`.', { hint: 'Name the file that keeps the runs.' })
-  let opened: Opened | undefined
-  let closed = false
-  const db = (): Opened => {
-    if (closed) throw new DriverError('sqlite', 'The store is closed.', { code: 'DRIVER_CLOSED' })
-    return (opened ??= openDatabase(path, durability))
-  }
-  const act = <T>(work: (open: Opened) => T): Promise<T> => {
-    try {
-      return Promise.resolve(work(db()))
-    } catch (error) {
-      return Promise.reject(translate(error))
-    }
-  }
-  const changed = (name: StatementName, ...values: (string | number | null)[]): Promise<boolean> =>
-    act((open) => Number(open.statement(name).run(...values).changes) > 0)
+  const database = createDatabase(path, durability)
+  const { act } = database
 
   return {
     name: 'sqlite',
-    enqueue: (runs) =>
-      act((open) =>
-        open.transaction(() => {
-          for (const { id, job, event, carrier, createdAt } of runs) {
-            open.statement('enqueue').run(id, job, JSON.stringify(event), JSON.stringify(carrier), createdAt, createdAt)
-          }
-        }),
+    gates: (keys) =>
+      act((db) =>
+        keys.map((key) => (db.statement('gate').get(key) as { value: string; version: number } | undefined) ?? NO_GATE),
       ),
-    claim: (owner, now, leaseMs, limit) =>
-      act((open) =>
-        open.transaction(() =>
-          (open.statement('due').all(now, limit) as unknown as RunRow[]).map((row) => {
-            const token = randomHex(8)
-            open.statement('claim').run(token, owner, now + leaseMs, row.id)
-            const steps = open.statement('steps').all(row.id) as unknown as StepRow[]
-            return { run: toRun({ ...row, status: 'running' }), steps: steps.map(toStep), token }
-          }),
-        ),
-      ),
-    releaseDead: (isAlive) =>
-      act((open) =>
-        open.transaction(() => {
-          const owners = open.statement('owners').all() as unknown as { lease_owner: string }[]
-          let count = 0
-          for (const { lease_owner: owner } of owners) {
-            if (!isAlive(owner)) count += Number(open.statement('release').run(owner).changes)
-          }
-          return count
-        }),
-      ),
-    renew: (id, token, leaseUntil) => changed('renew', leaseUntil, id, token),
-    saveStep: (id, token, step) =>
-      changed(
-        'saveStep',
-        step.key,
-        step.seq,
-        step.status,
-        step.attempts,
-        step.startedAt,
-        step.endedAt ?? null,
-        step.output === undefined ? null : JSON.stringify(step.output),
-        step.error ? JSON.stringify(step.error) : null,
-        step.wakeAt ?? null,
-        id,
-        token,
-      ),
-    park: (id, token, { wakeAt, attempt }) => changed('park', attempt, wakeAt, id, token),
-    markFailing: (id, token, failure) => changed('markFailing', JSON.stringify(failure), id, token),
-    end: (id, token, end, now) =>
-      changed(
-        'end',
-        end.status,
-        now,
-        end.status === 'completed' && end.result !== undefined ? JSON.stringify(end.result) : null,
-        end.status === 'failed' ? JSON.stringify(end.error) : null,
-        id,
-        token,
-      ),
+    enqueue: (batch) => act((db) => enqueue(db, batch)),
+    claim: (owner, now, leaseMs, limit) => act((db) => claim(db, owner, now, leaseMs, limit)),
+    write: (change) => act((db) => write(db, change)),
+    renew: (owner, ids, until) =>
+      act((db) => ids.filter((id) => Number(db.statement('renew').run(until, id, owner).changes) > 0)),
+    owners: () => act((db) => rows<{ owner: string }>(db, 'owners').map(({ owner }) => owner)),
+    release: (owner) =>
+      act((db) => {
+        const held = rows<{ id: string }>(db, 'held', owner)
+        for (const { id } of held) giveUp(db, id)
+        return held.length
+      }),
     nextDue: () =>
-      act((open) => (open.statement('nextDue').get() as { at: number | null } | undefined)?.at ?? undefined),
-    cancel: (id, now) => changed('cancel', now, id),
+      act((db) => {
+        if (db.statement('anyReady').get()) return 0
+        const at = (name: 'nextTimer' | 'nextLease'): number =>
+          (db.statement(name).get() as { at: number | null }).at ?? NEVER
+        const next = Math.min(at('nextTimer'), at('nextLease'))
+        return next >= NEVER ? undefined : next
+      }),
+    cancel: (id, now) =>
+      act((db) => {
+        const row = db.statement('parent').get(id) as unknown as Ending | undefined
+        if (row) end(db, id, row, { status: 'cancelled' }, now)
+        return row !== undefined
+      }),
+    pause: (job, paused) =>
+      act((db) => {
+        db.statement(paused ? 'pause' : 'resume').run(job)
+        if (!paused) db.statement('unblockAll').run(`pause:${job}`)
+      }),
     get: (id) =>
-      act((open) => {
-        const row = open.statement('get').get(id) as unknown as RunRow | undefined
-        return row && { run: toRun(row), steps: (open.statement('steps').all(id) as unknown as StepRow[]).map(toStep) }
+      act((db) => {
+        const row = db.statement('get').get(id) as unknown as RunRow | undefined
+        return row && { run: toRun(row), steps: rows<StepRow>(db, 'steps', id).map(toStep) }
       }),
-    list: ({ status, job, limit = 50 }) =>
-      act((open) =>
-        (
-          open
-            .statement('list')
-            .all(status ?? null, status ?? null, job ?? null, job ?? null, limit) as unknown as RunRow[]
-        ).map(toRun),
-      ),
-    counts: () =>
-      act((open) => {
-        const counts: Record<RunStatus, number> = {
-          queued: 0,
-          running: 0,
-          waiting: 0,
-          completed: 0,
-          failed: 0,
-          cancelled: 0,
+    list: ({ status, job, limit = 50, before }) =>
+      act((db) => rows<RunRow>(db, 'list', status ?? null, job ?? null, before ?? null, limit).map(toRun)),
+    depth: () => act(depth),
+    prune: ({ now, completedBefore, failedBefore, keep, limit }) =>
+      act((db) => {
+        const gone = [
+          ...rows<{ id: string }>(db, 'overdue', completedBefore, failedBefore, limit),
+          ...rows<{ id: string }>(db, 'surplus', keep, limit),
+        ].map(({ id }) => id)
+        const ids = [...new Set(gone)].slice(0, limit)
+        for (const id of ids) {
+          db.statement('deleteSteps').run(id)
+          db.statement('deleteRun').run(id)
         }
-        for (const row of open.statement('counts').all() as unknown as { status: RunStatus; count: number }[]) {
-          counts[row.status] = row.count
-        }
-        return counts
+        db.statement('deleteGates').run(now)
+        return ids.length
       }),
-    async close() {
-      closed = true
-      opened?.close()
-      opened = undefined
-    },
+    close: () => database.close(),
   }
 }
 
-const SQL = {
-  enqueue: `insert into runs (id, job, event, carrier, status, created_at, wake_at) values (?, ?, ?, ?, 'queued', ?, ?) on conflict do nothing`,
-  due: `select * from runs where ${OPEN} and coalesce(lease_until, wake_at) <= ? order by coalesce(lease_until, wake_at), created_at limit ?`,
-  claim: `update runs set status = 'running', lease_token = ?, lease_owner = ?, lease_until = ? where id = ?`,
-  steps: `select * from steps where run_id = ? order by seq`,
-  owners: `select distinct lease_owner from runs where ${OPEN} and lease_owner is not null`,
-  release: `update runs set lease_token = null, lease_owner = null, lease_until = null where ${OPEN} and lease_owner = ?`,
-  renew: `update runs set lease_until = ? where id = ? and lease_token = ?`,
-  // One statement, so that the fence and the write can't come apart.
-  saveStep: `insert or replace into steps (run_id, key, seq, status, attempts, started_at, ended_at, output, error, wake_at)
-    select id, ?, ?, ?, ?, ?, ?, ?, ?, ? from runs where id = ? and lease_token = ?`,
-  park: `update runs set status = 'waiting', attempt = ?, wake_at = ?, lease_token = null, lease_owner = null, lease_until = null where id = ? and lease_token = ?`,
-  markFailing: `update runs set failure = ? where id = ? and lease_token = ?`,
-  end: `update runs set status = ?, ended_at = ?, result = ?, error = ?, lease_token = null, lease_owner = null, lease_until = null where id = ? and lease_token = ?`,
-  nextDue: `select min(coalesce(lease_until, wake_at)) as at from runs where ${OPEN}`,
-  cancel: `update runs set status = 'cancelled', ended_at = ?, lease_token = null, lease_owner = null, lease_until = null where id = ? and ${OPEN}`,
-  get: `select * from runs where id = ?`,
-  list: `select * from runs where (? is null or status = ?) and (? is null or job = ?) order by created_at desc, id desc limit ?`,
-  counts: `select status, count(*) as count from runs group by status`,
-} as const
-type StatementName = keyof typeof SQL
+const NO_GATE = { value: '', version: 0 }
+/** Prefix of the waits that cancel: no step's key has it. */
+const CANCEL = '\u0001cancel:'
 
-interface Opened {
-  statement(name: StatementName): StatementSync
-  transaction<T>(work: () => T): T
-  close(): void
+type Name = Parameters<Statements['statement']>[0]
+
+function rows<Row>(db: Statements, name: Name, ...values: (string | number | null)[]): Row[] {
+  return db.statement(name).all(...values) as unknown as Row[]
 }
 
-function openDatabase(path: string, durability: 'process' | 'power'): Opened {
-  // Not an import: browsers and edge runtimes load the package's root without it.
-  const sqlite = process.getBuiltinModule('node:sqlite') as typeof import('node:sqlite') | undefined
-  if (!sqlite) {
-    throw new ConfigError('[msc/jobs] [sqlite] This runtime has no node:sqlite.', {
-      hint: 'Use Node 22.13 or later, another store, or Inngest.',
-    })
+function enqueue(db: Statements, { runs, events, amend = [], gates = [], now }: Enqueue): boolean {
+  for (const { key, version } of gates) {
+    const held = db.statement('gate').get(key) as { version: number } | undefined
+    if ((held?.version ?? 0) !== version) return false
   }
-  const db: DatabaseSync = new sqlite.DatabaseSync(path, { timeout: 5000 })
-  db.exec(
-    `pragma journal_mode = wal; pragma synchronous = ${durability === 'power' ? 'full' : 'normal'}; pragma foreign_keys = on`,
-  )
-  db.exec(SCHEMA)
-  const prepared = new Map<StatementName, StatementSync>()
-  return {
-    statement(name) {
-      let statement = prepared.get(name)
-      if (!statement) prepared.set(name, (statement = db.prepare(SQL[name])))
-      return statement
-    },
-    transaction(work) {
-      // Immediate: a writer that waits for the lock at its first write can't be told apart from a deadlock.
-      db.exec('begin immediate')
-      try {
-        const value = work()
-        db.exec('commit')
-        return value
-      } catch (error) {
-        if (db.isTransaction) db.exec('rollback')
-        throw error
+  const collecting = amend.map(({ id }) => db.statement('collecting').get(id) as { events: string } | undefined)
+  if (collecting.includes(undefined)) return false
+  for (const { key, version, value, expiresAt } of gates)
+    db.statement('setGate').run(key, value, version + 1, expiresAt)
+  for (const [index, { id, replace, append = [], wakeAt }] of amend.entries()) {
+    const before = JSON.parse((collecting[index] as { events: string }).events) as unknown[]
+    const due = wakeAt <= now
+    db.statement('amend').run(JSON.stringify(replace ?? [...before, ...append]), due ? 1 : 0, due ? null : wakeAt, id)
+  }
+  for (const event of events) deliver(db, event, now)
+  for (const run of runs) insert(db, run)
+  return true
+}
+
+function insert(db: Statements, run: NewRun): void {
+  const { id, job, events, carrier, createdAt, rank, wakeAt, slots, cancelOn = [], parent, steps = [], replayOf } = run
+  const later = wakeAt !== undefined && wakeAt > createdAt
+  const inserted = db
+    .statement('insert')
+    .run(
+      id,
+      job,
+      JSON.stringify(events),
+      JSON.stringify(carrier),
+      createdAt,
+      rank,
+      later ? 0 : 1,
+      later ? wakeAt : null,
+      text(slots),
+      parent?.runId ?? null,
+      parent?.key ?? null,
+      replayOf ?? null,
+    )
+  if (Number(inserted.changes) === 0) return
+  for (const step of steps) saveStep(db, id, step)
+  for (const [index, { event, path, value, until }] of cancelOn.entries()) {
+    db.statement('wait').run(id, `${CANCEL}${index}`, event, path ?? null, value ?? null, until)
+  }
+}
+
+function deliver(db: Statements, event: Enqueue['events'][number], now: number): void {
+  for (const { path } of rows<{ path: string | null }>(db, 'paths', event.name)) {
+    const value = path === null ? null : comparable(valueAt(event, path))
+    if (value === undefined) continue
+    for (const waiter of rows<{ run_id: string; key: string }>(db, 'waiters', event.name, path, value, now)) {
+      if (waiter.key.startsWith(CANCEL)) {
+        const row = db.statement('parent').get(waiter.run_id) as unknown as Ending | undefined
+        if (row) end(db, waiter.run_id, row, { status: 'cancelled' }, now)
+      } else settle(db, waiter.run_id, waiter.key, { status: 'completed', output: JSON.stringify(event) }, now)
+    }
+  }
+}
+
+/** A step has what it waited for: the run goes on, or hears of it when it would park. */
+function settle(
+  db: Statements,
+  runId: string,
+  key: string,
+  {
+    status,
+    output = null,
+    error = null,
+  }: { status: 'completed' | 'failed'; output?: string | null; error?: string | null },
+  now: number,
+): void {
+  db.statement('unwait').run(runId, key)
+  if (Number(db.statement('settle').run(status, now, output, error, runId, key).changes) === 0) return
+  db.statement('signal').run(runId)
+}
+
+interface Ending {
+  readonly parent_run: string | null
+  readonly parent_key: string | null
+  readonly slotted: number
+  readonly job: string
+}
+
+function end(
+  db: Statements,
+  id: string,
+  row: Ending,
+  ending: { status: 'completed' | 'failed' | 'cancelled'; result?: unknown; error?: unknown },
+  now: number,
+): void {
+  const { status, result, error } = ending
+  const output = status === 'completed' ? (text(result) ?? 'null') : null
+  db.statement('end').run(status, now, output, text(error), id)
+  db.statement('unwaitAll').run(id)
+  if (row.slotted) vacate(db, id)
+  if (row.parent_run === null || row.parent_key === null) return
+  const failure = text(error ?? { name: 'Error', message: `${row.job} was cancelled.` })
+  const outcome = status === 'completed' ? { status, output } : { status: 'failed' as const, error: failure }
+  settle(db, row.parent_run, row.parent_key, outcome, now)
+}
+
+/** Gives its slots to the first that wait for them. */
+function vacate(db: Statements, id: string): void {
+  const held = rows<{ key: string }>(db, 'slotsOf', id)
+  db.statement('vacate').run(id)
+  for (const { key } of held) db.statement('unblock').run(key)
+}
+
+function giveUp(db: Statements, id: string): void {
+  db.statement('giveUp').run(id)
+  vacate(db, id)
+}
+
+function claim(db: Statements, owner: string, now: number, leaseMs: number, limit: number) {
+  db.statement('promote').run(now)
+  for (const { id } of rows<{ id: string }>(db, 'expired', now)) giveUp(db, id)
+  const paused = new Set(rows<{ job: string }>(db, 'paused').map(({ job }) => job))
+  const claimed: { row: RunRow; epoch: number; startedAt: number }[] = []
+  while (claimed.length < limit) {
+    const ready = rows<RunRow & { slots: string | null }>(db, 'ready', limit - claimed.length)
+    for (const row of ready) {
+      const slots = row.slots === null ? [] : (JSON.parse(row.slots) as Slot[])
+      const obstacle = obstacleOf(db, row.job, slots, paused)
+      if (obstacle !== undefined) {
+        db.statement('block').run(obstacle, row.id)
+        // It had been let go for the sake of another slot, which is free for the next one.
+        for (const slot of slots) if (slot.key !== obstacle && !isTaken(db, slot)) db.statement('unblock').run(slot.key)
+        continue
       }
-    },
-    close: () => db.close(),
+      db.statement('claim').run(owner, now + leaseMs, now, row.id)
+      for (const { key } of slots) db.statement('take').run(key, row.id)
+      claimed.push({ row, epoch: row.epoch + 1, startedAt: row.started_at ?? now })
+    }
+    if (ready.length === 0) break
   }
+  return claimed.map(({ row, epoch, startedAt }) => ({
+    run: toRun({ ...row, status: 'running', started_at: startedAt }),
+    // What was never claimed has no steps, but those that a replay brings.
+    steps: row.epoch === 0 && row.replay_of === null ? [] : rows<StepRow>(db, 'steps', row.id).map(toStep),
+    epoch,
+  }))
 }
 
-interface RunRow {
-  id: string
-  job: string
-  event: string
-  carrier: string
-  status: RunStatus
-  attempt: number
-  created_at: number
-  failure: string | null
-  ended_at: number | null
-  result: string | null
-  error: string | null
+function obstacleOf(
+  db: Statements,
+  job: string,
+  slots: readonly Slot[],
+  paused: ReadonlySet<string>,
+): string | undefined {
+  if (paused.has('*')) return 'pause:*'
+  if (paused.has(job)) return `pause:${job}`
+  return slots.find((slot) => isTaken(db, slot))?.key
 }
 
-interface StepRow {
-  key: string
-  seq: number
-  status: StepRecord['status']
-  attempts: number
-  started_at: number
-  ended_at: number | null
-  output: string | null
-  error: string | null
-  wake_at: number | null
+function isTaken(db: Statements, { key, limit }: Slot): boolean {
+  return (db.statement('taken').get(key) as { count: number }).count >= limit
 }
 
-function toRun(row: RunRow): RunRecord {
-  return {
-    id: row.id,
-    job: row.job,
-    event: JSON.parse(row.event) as JobEvent,
-    carrier: JSON.parse(row.carrier) as RunRecord['carrier'],
-    status: row.status,
-    attempt: row.attempt,
-    createdAt: row.created_at,
-    ...(row.failure !== null && { failure: JSON.parse(row.failure) as Failure }),
-    ...(row.ended_at !== null && { endedAt: row.ended_at }),
-    ...(row.result !== null && { result: JSON.parse(row.result) as unknown }),
-    ...(row.error !== null && { error: JSON.parse(row.error) as Failure }),
+function write(db: Statements, change: RunChange): WriteResult {
+  const { id, epoch, now, steps = [], waits = {}, spawn = [], failure, park, end: ending } = change
+  const row = db.statement('owned').get(id, epoch) as unknown as (Ending & { signalled: number }) | undefined
+  if (!row) return 'lost'
+  let result: WriteResult = 'written'
+  for (const step of steps) {
+    if (!saveStep(db, id, step)) {
+      result = 'settled'
+      continue
+    }
+    const awaited = waits[step.key]
+    if (awaited) {
+      db.statement('wait').run(id, step.key, awaited.event, awaited.path ?? null, awaited.value ?? null, awaited.until)
+    } else if (step.wakeAt === undefined && step.attempts === 0) db.statement('unwait').run(id, step.key)
   }
-}
-
-function toStep(row: StepRow): StepRecord {
-  return {
-    key: row.key,
-    seq: row.seq,
-    status: row.status,
-    attempts: row.attempts,
-    startedAt: row.started_at,
-    ...(row.ended_at !== null && { endedAt: row.ended_at }),
-    ...(row.output !== null && { output: JSON.parse(row.output) as unknown }),
-    ...(row.error !== null && { error: JSON.parse(row.error) as Failure }),
-    ...(row.wake_at !== null && { wakeAt: row.wake_at }),
+  for (const run of spawn) insert(db, run)
+  if (failure) db.statement('failing').run(JSON.stringify(failure), id)
+  if (park) {
+    const due = row.signalled === 1 || park.wakeAt <= now
+    db.statement('park').run(park.attempt, due ? 1 : 0, due ? null : park.wakeAt, id)
+    if (row.slotted) vacate(db, id)
   }
+  if (ending) end(db, id, row, ending, now)
+  return result
 }
 
-function translate(error: unknown): Error {
-  if (error instanceof ConfigError || error instanceof DriverError) return error
-  const { message } = toError(error)
-  return new DriverError('sqlite', message, { retryable: /locked|busy/i.test(message), cause: error })
+/** False when it had been settled already. */
+function saveStep(db: Statements, id: string, step: StepRecord): boolean {
+  const { key, seq, status, attempts, startedAt, endedAt, output, error, wakeAt } = step
+  const saved = db
+    .statement('saveStep')
+    .run(id, key, seq, status, attempts, startedAt, endedAt ?? null, text(output), text(error), wakeAt ?? null)
+  return Number(saved.changes) > 0
+}
+
+function depth(db: Statements): Depth[] {
+  const paused = new Set(rows<{ job: string }>(db, 'paused').map(({ job }) => job))
+  const depths = new Map<string, { -readonly [Key in keyof Depth]: Depth[Key] }>()
+  for (const { job, status, count, oldest } of rows<{
+    job: string
+    status: 'queued' | 'running' | 'waiting' | 'failed'
+    count: number
+    oldest: number
+  }>(db, 'depth')) {
+    const isPaused = paused.has('*') || paused.has(job)
+    const known = depths.get(job) ?? { job, queued: 0, running: 0, waiting: 0, failed: 0, paused: isPaused }
+    depths.set(job, known)
+    known[status] = count
+    if (status === 'queued') known.oldestQueuedAt = oldest
+  }
+  return [...depths.values()]
 }

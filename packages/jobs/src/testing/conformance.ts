@@ -1,64 +1,49 @@
-import { createMemoryJournal, newTrace, setJournal, currentContext, withContext } from '@msc/core'
+import { createMemoryJournal, currentContext, newTrace, setJournal, withContext, type Clock } from '@msc/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createJobs, type Jobs, type JobList } from '../create-jobs.ts'
+import type { JobList, Jobs } from '../create-jobs.ts'
 import { defineJob } from '../define-job.ts'
-import type { JobsDriver, RunInfo } from '../driver.ts'
 import { NonRetriableError } from '../errors.ts'
+import { createHarness, type Harness, type JobsDriverSetup, type RunEnd } from './harness.ts'
+import { createScaledClock } from './scaled-clock.ts'
+import { scenarios } from './scenarios.ts'
 
-export interface JobsDriverSetup {
-  readonly driver: JobsDriver
-  /** Makes the engine reachable and running, where that takes more than `start()`. */
-  readonly connect?: (jobs: Jobs) => Promise<void>
-  /** Resolves when the backend has nothing more to call for. */
-  readonly idle?: () => Promise<void>
-  readonly close: () => Promise<void>
-}
+/** How much faster than time the suite's clock runs. */
+const SPEED = 10
 
 /** What every driver of `@msc/jobs` promises: the same definitions behave alike. */
-export function testJobsDriver(name: string, setUp: () => Promise<JobsDriverSetup>): void {
+export function testJobsDriver(name: string, setUp: (clock: Clock) => Promise<JobsDriverSetup>): void {
   describe(`jobs driver: ${name}`, () => {
-    let setup: JobsDriverSetup
-    let jobs: Jobs | undefined
+    let harness: Harness
     let log: string[] = []
-    let ends: { status: string; message: string | undefined; result: unknown }[] = []
-    let errors: Error[] = []
+    let ends: readonly RunEnd[] = []
+    let errors: readonly Error[] = []
     beforeEach(async () => {
-      log = []
-      ends = []
-      errors = []
       setJournal(createMemoryJournal())
-      setup = await setUp()
+      const clock = createScaledClock(SPEED)
+      harness = createHarness(await setUp(clock), clock)
+      log = harness.trace
+      ends = harness.ends
+      errors = harness.errors
     })
     afterEach(async () => {
-      await setup.idle?.()
-      await jobs?.close()
-      jobs = undefined
-      await setup.close()
+      await harness.close()
       setJournal(undefined)
     })
 
+    it.each(scenarios)('$name', async (scenario) => {
+      await scenario.run(harness)
+      const trace = scenario.unordered ? log.toSorted() : log
+      expect(trace).toEqual(scenario.unordered ? scenario.trace.toSorted() : scenario.trace)
+      expect(
+        ends.map(({ job, status, result, message }) => `${job} ${status} ${message ?? JSON.stringify(result)}`),
+      ).toEqual(scenario.ends)
+    })
+
     const backoff = (): number => 10
-    const start = async (...definitions: JobList): Promise<Jobs> => {
-      const { driver } = setup
-      const observed: JobsDriver = {
-        ...driver,
-        bind: (host) =>
-          driver.bind({
-            ...host,
-            onRunEnd(run: RunInfo, error?: Error) {
-              ends.push({ status: run.status, message: run.error?.message, result: run.result })
-              host.onRunEnd(run, error)
-            },
-          }),
-      }
-      jobs = createJobs({ jobs: definitions, driver: observed, onError: (error) => errors.push(error) })
-      await jobs.start()
-      await setup.connect?.(jobs)
-      return jobs
-    }
+    const start = (...definitions: JobList): Promise<Jobs> => harness.start(...definitions)
     const runToEnd = async (engine: Jobs, data: unknown = {}, count = 1): Promise<void> => {
       await engine.send('test/go', data)
-      await expect.poll(() => ends.length, { timeout: 10_000, interval: 5 }).toBe(count)
+      await harness.ended(count)
     }
     const triggers = [{ event: 'test/go' }]
 
@@ -72,7 +57,7 @@ export function testJobsDriver(name: string, setUp: () => Promise<JobsDriverSetu
       )
       await runToEnd(engine, { n: 1 })
       expect(log).toEqual(['a', 'b'])
-      expect(ends).toEqual([{ status: 'completed', message: undefined, result: { b: 20 } }])
+      expect(ends).toMatchObject([{ status: 'completed', message: undefined, result: { b: 20 } }])
     })
 
     it('retries a failing step alone, with the ones before it untouched', async () => {
@@ -147,7 +132,7 @@ export function testJobsDriver(name: string, setUp: () => Promise<JobsDriverSetu
         'undo-reserve {"seat":1}',
         'on-failure no carrier',
       ])
-      expect(ends).toEqual([{ status: 'failed', message: 'no carrier', result: undefined }])
+      expect(ends).toMatchObject([{ status: 'failed', message: 'no carrier', result: undefined }])
       expect(errors.map((error) => error.message)).toEqual(['no carrier'])
     })
 
@@ -207,9 +192,9 @@ export function testJobsDriver(name: string, setUp: () => Promise<JobsDriverSetu
     it('sleeps without running anything again', async () => {
       const engine = await start(
         defineJob({ id: 'sleeps', triggers }, async ({ step }) => {
-          const before = await step.run('before', () => (log.push('before'), Date.now()))
+          const before = await step.run('before', () => (log.push('before'), harness.clock.now()))
           await step.sleep('pause', '1s')
-          return step.run('after', () => (log.push('after'), Date.now() - before))
+          return step.run('after', () => (log.push('after'), harness.clock.now() - before))
         }),
       )
       await runToEnd(engine)

@@ -1,9 +1,11 @@
-export { testJobsDriver, type JobsDriverSetup } from './conformance.ts'
+export { testJobsDriver } from './conformance.ts'
+export type { JobsDriverSetup } from './harness.ts'
 export {
   startInngestServer,
   type InngestBehaviour,
   type InngestServer,
   type InngestServerOptions,
 } from './inngest-server.ts'
-export type { WireEventIn, WireRun } from './inngest-executor.ts'
+export type { WireEventIn, WireRun } from './inngest-wire.ts'
+export { createScaledClock } from './scaled-clock.ts'
 export { testJobStore } from './store-conformance.ts'

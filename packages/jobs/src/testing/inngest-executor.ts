@@ -1,37 +1,6 @@
-import { sortableId } from '@msc/core'
+import { sortableId, type Clock } from '@msc/core'
 import { sign } from './inngest-signature.ts'
-
-/** A function as the SDK registers it. */
-export interface RegisteredFunction {
-  readonly id: string
-  readonly triggers: readonly { readonly event?: string }[]
-  readonly steps: {
-    readonly step: { readonly runtime: { readonly url: string }; readonly retries?: { readonly attempts: number } }
-  }
-}
-
-export interface WireEventIn {
-  readonly id: string
-  readonly name: string
-  readonly data: unknown
-  readonly ts: number
-}
-
-export interface WireRun {
-  readonly id: string
-  readonly functionId: string
-  status: 'running' | 'completed' | 'failed'
-  result?: unknown
-}
-
-interface Op {
-  readonly id: string
-  readonly op: string
-  readonly name?: string
-  readonly displayName?: string
-  readonly data?: unknown
-  readonly error?: unknown
-}
+import { wireMs, type Op, type RegisteredFunction, type WireEventIn, type WireRun } from './inngest-wire.ts'
 
 interface Reply {
   readonly status: number
@@ -42,11 +11,20 @@ interface Reply {
 
 export interface ExecutorOptions {
   readonly signingKey: string
-  /** Milliseconds between attempts, whatever Inngest's table says. */
+  /** Milliseconds between attempts where the SDK names none, whatever Inngest's table says. */
   readonly retryMs: number
   readonly signal: AbortSignal
   readonly fetch: typeof fetch
+  readonly clock: Clock
+  /** Calls `work` when the function's concurrency allows it. */
+  readonly slot: <T>(work: () => Promise<T>) => Promise<T>
+  /** The next event that matches, or `undefined` after `ms`. */
+  readonly nextEvent: (name: string, expression: string | undefined, ms: number) => Promise<WireEventIn | undefined>
+  /** Runs another function to its end. */
+  readonly invoke: (functionId: string, data: unknown) => Promise<WireRun>
 }
+
+type Outcome = { readonly type: 'data'; readonly data: unknown } | { readonly type: 'error'; readonly error: unknown }
 
 /**
  * Carries one run: calls the SDK, keeps what its steps returned, and calls again until it has an end.
@@ -55,71 +33,92 @@ export interface ExecutorOptions {
  */
 export async function executeFunction(
   fn: RegisteredFunction,
-  event: WireEventIn,
+  events: readonly WireEventIn[],
   run: WireRun,
   options: ExecutorOptions,
 ): Promise<void> {
+  const { clock, signal, retryMs } = options
   const maxAttempts = (fn.steps.step.retries?.attempts ?? 3) + 1
-  const steps: Record<string, unknown> = {}
-  const stepAttempts = new Map<string, number>()
+  const steps: Record<string, Outcome> = {}
+  const underWay = new Map<string, Promise<void>>()
   let functionAttempt = 0
   let parallel = false
 
   const call = (stepId: string, attempt: number): Promise<Reply> =>
-    post(fn, stepId, options, {
-      event,
-      events: [event],
-      steps,
-      ctx: {
-        run_id: run.id,
-        fn_id: '00000000-0000-4000-8000-000000000000',
-        attempt,
-        max_attempts: maxAttempts,
-        disable_immediate_execution: parallel,
+    options.slot(() =>
+      post(fn, stepId, options, {
+        event: events[0],
+        events,
+        steps,
+        ctx: {
+          run_id: run.id,
+          fn_id: '00000000-0000-4000-8000-000000000000',
+          attempt,
+          max_attempts: maxAttempts,
+          disable_immediate_execution: parallel,
+          use_api: false,
+          qi_id: sortableId(),
+          stack: { stack: Object.keys(steps), current: Object.keys(steps).length },
+        },
+        version: 2,
         use_api: false,
-        qi_id: sortableId(),
-        stack: { stack: Object.keys(steps), current: Object.keys(steps).length },
-      },
-      version: 2,
-      use_api: false,
-    })
+      }),
+    )
 
-  /** Takes note of one op; resolves when the function may go on. */
-  const settle = async (op: Op): Promise<void> => {
-    if (op.op === 'StepRun' || op.op === 'Step') {
-      steps[op.id] = { type: 'data', data: op.data ?? null }
-    } else if (op.op === 'StepFailed') {
-      steps[op.id] = { type: 'error', error: op.error }
-    } else if (op.op === 'Sleep') {
-      await wait(sleepMs(op.name ?? ''), options.signal)
-      steps[op.id] = { type: 'data', data: null }
-    } else if (op.op === 'StepError') {
-      stepAttempts.set(op.id, (stepAttempts.get(op.id) ?? 0) + 1)
-      await wait(options.retryMs, options.signal)
-      await perform(op.id)
-    } else if (op.op === 'StepPlanned') {
-      await perform(op.id)
-    } else {
-      throw new Error(`The executor does not know the op ${op.op}`)
+  /** Resolves when a step has an outcome. */
+  const settle = async (op: Op, attempt: number): Promise<void> => {
+    switch (op.op) {
+      case 'StepRun':
+      case 'Step':
+        steps[op.id] = { type: 'data', data: op.data ?? null }
+        return
+      case 'StepFailed':
+        steps[op.id] = { type: 'error', error: op.error }
+        return
+      case 'StepPlanned':
+        return perform(op.id, 0)
+      case 'StepError':
+        await wait(retryAfter(op) ?? retryMs, clock, signal)
+        return perform(op.id, attempt + 1)
+      case 'Sleep':
+        await wait(wireMs(op.name ?? '', clock.now()), clock, signal)
+        steps[op.id] = { type: 'data', data: null }
+        return
+      case 'WaitForEvent': {
+        const ms = wireMs(op.opts?.timeout ?? '', clock.now())
+        steps[op.id] = { type: 'data', data: (await options.nextEvent(op.name ?? '', op.opts?.if, ms)) ?? null }
+        return
+      }
+      case 'InvokeFunction':
+        steps[op.id] = await invoked(op)
+        return
+      default:
+        throw new Error(`The executor does not know the op ${op.op}`)
     }
   }
 
+  const invoked = async (op: Op): Promise<Outcome> => {
+    const { function_id: id = '', payload, timeout } = op.opts ?? {}
+    const started = options.invoke(id, payload?.data)
+    const late = timeout === undefined ? [] : [wait(wireMs(timeout, clock.now()), clock, signal)]
+    const ended = await Promise.race([started, ...late])
+    if (ended?.status === 'completed') return { type: 'data', data: ended.result ?? null }
+    const error = ended?.result as { name?: string; message?: string } | undefined
+    const message = error?.message ?? (ended ? `${id} was cancelled.` : `${id} has not ended in time.`)
+    return { type: 'error', error: { name: error?.name ?? 'Error', message } }
+  }
+
   /** Runs one step by its id. */
-  const perform = async (id: string): Promise<void> => {
-    const reply = await call(id, stepAttempts.get(id) ?? 0)
-    if (reply.status === 206) {
-      const own = (reply.body as Op[]).find((op) => op.id === id)
-      if (own) return settle(own)
-    }
+  const perform = async (id: string, attempt: number): Promise<void> => {
+    const reply = await call(id, attempt)
+    const own = reply.status === 206 ? (reply.body as Op[]).find((op) => op.id === id) : undefined
+    if (own) return settle({ ...own, ...(reply.retryAfterMs && { retryAfterMs: reply.retryAfterMs }) } as Op, attempt)
     // Anything else ended or failed the function itself; the next call to it will tell.
   }
 
   for (;;) {
-    options.signal.throwIfAborted()
-    const reply = await call(
-      'step',
-      parallel ? functionAttempt : Math.max(functionAttempt, ...stepAttempts.values(), 0),
-    )
+    signal.throwIfAborted()
+    const reply = await call('step', functionAttempt)
     if (reply.status === 200) {
       run.result = reply.body
       run.status = 'completed'
@@ -128,10 +127,18 @@ export async function executeFunction(
     if (reply.status === 206) {
       const ops = reply.body as Op[]
       parallel = parallel || ops.length > 1
-      // Until one of them has something for the function to see; the others go on with the next round's calls.
-      await Promise.all(ops.map(settle))
-      // Attempts are counted per step; the function's own begin anew after each success.
-      for (const op of ops) if (op.op !== 'StepError') stepAttempts.delete(op.id)
+      for (const op of ops) {
+        if (underWay.has(op.id) || op.id in steps) continue
+        const named = { ...op, ...(reply.retryAfterMs && { retryAfterMs: reply.retryAfterMs }) } as Op
+        // In here before it settles: what has settled at once is taken out again.
+        const work = Promise.resolve()
+          .then(() => settle(named, functionAttempt))
+          .finally(() => underWay.delete(op.id))
+        work.catch(() => undefined)
+        underWay.set(op.id, work)
+      }
+      // As soon as one has something for the function to see.
+      if (underWay.size > 0) await Promise.race(underWay.values())
       continue
     }
     functionAttempt += 1
@@ -140,9 +147,11 @@ export async function executeFunction(
       run.status = 'failed'
       return
     }
-    await wait(Math.min(reply.retryAfterMs ?? options.retryMs, options.retryMs), options.signal)
+    await wait(reply.retryAfterMs ?? retryMs, clock, signal)
   }
 }
+
+const retryAfter = (op: Op): number | undefined => (op as { retryAfterMs?: number }).retryAfterMs
 
 async function post(fn: RegisteredFunction, stepId: string, options: ExecutorOptions, body: unknown): Promise<Reply> {
   const url = new URL(fn.steps.step.runtime.url)
@@ -155,7 +164,6 @@ async function post(fn: RegisteredFunction, stepId: string, options: ExecutorOpt
     body: text,
     signal: options.signal,
   })
-  const retryAfter = Number(response.headers.get('retry-after'))
   const raw = await response.text()
   let parsed: unknown
   try {
@@ -167,31 +175,28 @@ async function post(fn: RegisteredFunction, stepId: string, options: ExecutorOpt
     status: response.status,
     body: parsed,
     noRetry: response.headers.get('x-inngest-no-retry') === 'true',
-    retryAfterMs: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter * 1000 : undefined,
+    retryAfterMs: retryAfterHeader(response.headers.get('retry-after')),
   }
 }
 
-/** `1d2h`, `30s`, `500ms`, or a time. */
-function sleepMs(text: string): number {
-  const at = Date.parse(text)
-  if (/^\d{4}-/.test(text) && !Number.isNaN(at)) return Math.max(0, at - Date.now())
-  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
-  let total = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdw])/g))
-    total += Number(amount) * (units[unit as string] ?? 0)
-  return total
+/** Seconds, or a time (RFC 9110, 10.2.3). */
+function retryAfterHeader(value: string | null): number | undefined {
+  if (value === null) return undefined
+  const seconds = Number(value)
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - Date.now()
+  return Number.isFinite(ms) && ms > 0 ? ms : undefined
 }
 
-function wait(ms: number, signal: AbortSignal): Promise<void> {
+function wait(ms: number, clock: Clock, signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        reject(signal.reason as Error)
-      },
-      { once: true },
-    )
+    const onAbort = (): void => {
+      cancel()
+      reject(signal.reason as Error)
+    }
+    const cancel = clock.setTimeout(() => {
+      signal.removeEventListener('abort', onAbort)
+      resolve(undefined)
+    }, ms)
+    signal.addEventListener('abort', onAbort, { once: true })
   })
 }

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { sortableId } from '@msc/core'
-import { executeFunction, type RegisteredFunction, type WireEventIn, type WireRun } from './inngest-executor.ts'
+import { sortableId, systemClock, type Clock } from '@msc/core'
+import { executeFunction } from './inngest-executor.ts'
+import { createFlow, createSlots } from './inngest-flow.ts'
+import { evaluate, isMatch, wireMs, type RegisteredFunction, type WireEventIn, type WireRun } from './inngest-wire.ts'
 import { isApiToken, sign } from './inngest-signature.ts'
 
 export type InngestBehaviour = 'ok' | 'silent' | 'error' | 'reset'
@@ -11,8 +13,9 @@ export interface InngestServerOptions {
   /** `signkey-<env>-<hex>`. */
   readonly signingKey: string
   readonly port?: number
-  /** Milliseconds between attempts. Default 50. */
+  /** Milliseconds between attempts for which the SDK names none. Default 50. */
   readonly retryMs?: number
+  readonly clock?: Clock
 }
 
 export interface InngestServer {
@@ -22,38 +25,105 @@ export interface InngestServer {
   readonly runs: readonly WireRun[]
   /** Asks an application's endpoint to register its functions here, as Inngest does after a deployment. */
   sync(endpoint: string): Promise<void>
+  /** Cancels a run, as its REST API does. False when it has ended or does not exist. */
+  cancel(runId: string): boolean
   /** Resolves when no run is going on. */
   idle(): Promise<void>
   close(): Promise<void>
 }
 
-/** Inngest's event API, registration and executor on loopback, as its SDK uses them; calls are signed and verified. */
+/**
+ * Inngest's event API, registration, flow control and executor on loopback, as its SDK uses them; calls are signed and
+ * verified. Of expressions it knows paths, and matches as the SDK writes them.
+ */
 export async function startInngestServer(options: InngestServerOptions): Promise<InngestServer> {
-  const { eventKey, signingKey, retryMs = 50 } = options
+  const { eventKey, signingKey, retryMs = 50, clock = systemClock } = options
   const functions = new Map<string, RegisteredFunction>()
   const events: WireEventIn[] = []
   const seen = new Set<string>()
   const runs: WireRun[] = []
-  const working = new Set<Promise<void>>()
+  const working = new Map<
+    WireRun,
+    { readonly done: Promise<void>; readonly abort: AbortController; readonly event: WireEventIn }
+  >()
+  const waiters = new Set<(event: WireEventIn) => void>()
+  const slot = createSlots()
   const stopping = new AbortController()
   let behaviour: InngestBehaviour = 'ok'
+
+  const start = (fn: RegisteredFunction, batch: readonly WireEventIn[]): Promise<WireRun> => {
+    const event = batch[0] as WireEventIn
+    const run: WireRun = { id: sortableId(), functionId: fn.id, status: 'running' }
+    runs.push(run)
+    const abort = new AbortController()
+    const keys = (fn.concurrency ?? []).map(({ limit, key }, index) => ({
+      key: `${fn.id}:${index}:${key === undefined ? '' : JSON.stringify(evaluate(key, event))}`,
+      limit,
+    }))
+    const rank = clock.now() - Number(fn.priority?.run ? (evaluate(fn.priority.run, event) ?? 0) : 0) * 1000
+    const done = executeFunction(fn, batch, run, {
+      signingKey,
+      retryMs,
+      clock,
+      signal: AbortSignal.any([abort.signal, stopping.signal]),
+      fetch,
+      slot: (work) => slot(keys, rank, work),
+      nextEvent: (name, expression, ms) => nextEvent(event, name, expression, ms),
+      invoke: (id, data) => invoke(id, data),
+    })
+      .catch((error: unknown) => {
+        run.status = abort.signal.aborted ? 'cancelled' : 'failed'
+        run.result = abort.signal.aborted ? undefined : { message: String(error) }
+      })
+      .finally(() => working.delete(run))
+    working.set(run, { done, abort, event })
+    return done.then(() => run)
+  }
+  const flow = createFlow(clock, (fn, batch) => void start(fn, batch))
+
+  const nextEvent = (
+    own: WireEventIn,
+    name: string,
+    expression: string | undefined,
+    ms: number,
+  ): Promise<WireEventIn | undefined> =>
+    new Promise((resolve) => {
+      const settle = (event?: WireEventIn): void => {
+        cancel()
+        waiters.delete(onEvent)
+        resolve(event)
+      }
+      const onEvent = (event: WireEventIn): void => {
+        if (event.name === name && isMatch(expression, own, event)) settle(event)
+      }
+      const cancel = clock.setTimeout(settle, ms)
+      waiters.add(onEvent)
+    })
+
+  const invoke = async (id: string, data: unknown): Promise<WireRun> => {
+    const fn = functions.get(id)
+    if (!fn) throw new Error(`There is no function ${id}`)
+    return start(fn, [{ id: sortableId(), name: 'inngest/function.invoked', data, ts: clock.now() }])
+  }
+
+  const cancelBy = (event: WireEventIn): void => {
+    for (const [run, { abort, event: own }] of working) {
+      for (const { event: name, if: expression, timeout } of functions.get(run.functionId)?.cancel ?? []) {
+        const inTime = timeout === undefined || own.ts + wireMs(timeout, clock.now()) > clock.now()
+        if (name === event.name && inTime && isMatch(expression, own, event)) abort.abort(new Error('cancelled'))
+      }
+    }
+  }
 
   const trigger = (event: WireEventIn): void => {
     // An event id is an idempotency key.
     if (seen.has(event.id)) return
     seen.add(event.id)
     events.push(event)
+    for (const waiter of waiters) waiter(event)
+    cancelBy(event)
     for (const fn of functions.values()) {
-      if (!fn.triggers.some((each) => each.event === event.name)) continue
-      const run: WireRun = { id: sortableId(), functionId: fn.id, status: 'running' }
-      runs.push(run)
-      const work = executeFunction(fn, event, run, { signingKey, retryMs, signal: stopping.signal, fetch })
-        .catch((error: unknown) => {
-          run.status = 'failed'
-          run.result = String(error)
-        })
-        .finally(() => working.delete(work))
-      working.add(work)
+      if (fn.triggers.some((each) => each.event === event.name)) flow.admit(fn, event)
     }
   }
 
@@ -73,7 +143,7 @@ export async function startInngestServer(options: InngestServerOptions): Promise
         return answer(response, 401, { error: 'Event key not found', status: 401 })
       const parsed = JSON.parse(body) as WireEventIn | WireEventIn[]
       const list = Array.isArray(parsed) ? parsed : [parsed]
-      const received = list.map((event) => ({ ...event, id: event.id ?? sortableId(), ts: event.ts ?? Date.now() }))
+      const received = list.map((event) => ({ ...event, id: event.id ?? sortableId(), ts: event.ts ?? clock.now() }))
       answer(response, 200, { ids: received.map((event) => event.id), status: 200 })
       received.forEach(trigger)
       return
@@ -108,12 +178,17 @@ export async function startInngestServer(options: InngestServerOptions): Promise
       })
       if (!response.ok) throw new Error(`Registration answered ${response.status}: ${await response.text()}`)
     },
+    cancel(runId) {
+      const run = [...working.keys()].find(({ id }) => id === runId)
+      if (run) working.get(run)?.abort.abort(new Error('cancelled'))
+      return run !== undefined
+    },
     async idle() {
-      while (working.size > 0) await Promise.allSettled(working)
+      while (working.size > 0) await Promise.allSettled([...working.values()].map(({ done }) => done))
     },
     async close() {
       stopping.abort(new Error('The server was closed'))
-      await Promise.allSettled(working)
+      await Promise.allSettled([...working.values()].map(({ done }) => done))
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },

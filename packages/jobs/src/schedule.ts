@@ -1,0 +1,81 @@
+import { newTrace, formatTraceparent, type CancelTimer, type Carrier, type Clock } from '@msc/core'
+import type { Cron } from 'croner'
+import { parseCron } from './cron-pattern.ts'
+import type { AnyJob, CronTrigger, JobEvent } from './define-job.ts'
+import { SCHEDULED } from './payloads.ts'
+import type { Enqueue, JobStore } from './store.ts'
+
+export interface SchedulePorts {
+  readonly store: Pick<JobStore, 'gates'>
+  readonly clock: Clock
+  /** Stores a run; does nothing when another process has been quicker. */
+  start(job: AnyJob, event: JobEvent, carrier: Carrier, gates: NonNullable<Enqueue['gates']>): Promise<void>
+  complain(what: string, error: unknown): void
+}
+
+/** A timer in Node can't be longer than this. */
+const LONGEST_MS = 2_147_483_647
+
+/**
+ * Starts the jobs that have a cron trigger. An occurrence has one id in all processes, so it runs once; of those that
+ * passed while nobody was there, the latest is made up for.
+ */
+export function createSchedule(ports: SchedulePorts): { start(jobs: readonly AnyJob[]): void; close(): void } {
+  const { store, clock } = ports
+  const timers = new Map<string, CancelTimer>()
+  let closed = false
+
+  const fire = async (job: AnyJob, { cron }: CronTrigger, key: string, at: number): Promise<void> => {
+    const [gate] = await store.gates([key])
+    const last = gate && gate.version > 0 ? Number(gate.value) : undefined
+    if (last !== undefined && last >= at) return
+    const event = { id: `${key}:${at}`, name: SCHEDULED, data: { cron }, ts: at }
+    const gates = [{ key, version: gate?.version ?? 0, value: String(at), expiresAt: at + 366 * 86_400_000 }]
+    await ports.start(job, event, { traceparent: formatTraceparent(newTrace()) }, gates)
+  }
+
+  const guarded = (job: AnyJob, work: Promise<void>): Promise<void> =>
+    work.catch((error: unknown) => ports.complain(`schedule of ${job.id}`, error))
+
+  const follow = (job: AnyJob, trigger: CronTrigger, key: string): void => {
+    const pattern = parseCron(trigger)
+    const next = (): void => {
+      if (closed) return
+      const at = pattern.nextRun(new Date(clock.now()))?.getTime()
+      if (at === undefined) return
+      const inMs = at - clock.now()
+      const wait = Math.min(inMs, LONGEST_MS)
+      timers.set(
+        key,
+        clock.setTimeout(() => {
+          if (wait === inMs) void guarded(job, fire(job, trigger, key, at))
+          next()
+        }, wait),
+      )
+    }
+    void guarded(job, makeUp(job, trigger, key, pattern)).finally(next)
+  }
+
+  /** Only where it has run before: a job that is new has missed nothing. */
+  const makeUp = async (job: AnyJob, trigger: CronTrigger, key: string, pattern: Cron): Promise<void> => {
+    const [gate] = await store.gates([key])
+    const [latest] = pattern.previousRuns(1, new Date(clock.now()))
+    if (gate && gate.version > 0) {
+      if (latest && latest.getTime() > Number(gate.value)) await fire(job, trigger, key, latest.getTime())
+    }
+  }
+
+  return {
+    start(jobs) {
+      for (const job of jobs) {
+        for (const trigger of job.triggers) {
+          if ('cron' in trigger) follow(job, trigger, `cron:${job.id}:${trigger.cron}:${trigger.timezone ?? 'UTC'}`)
+        }
+      }
+    },
+    close() {
+      closed = true
+      for (const cancel of timers.values()) cancel()
+    },
+  }
+}

@@ -1,0 +1,178 @@
+import type { CancelTimer, Clock } from '@msc/core'
+import { isAlive, ownerId } from './owner.ts'
+import type { ClaimedRun, JobStore, PrunePolicy } from './store.ts'
+
+export interface WorkerOptions {
+  readonly store: JobStore
+  readonly concurrency: number
+  readonly leaseMs: number
+  readonly pollMs: number
+  readonly clock: Clock
+  /** What to keep, at `now`; asked for each minute. */
+  readonly retention: (now: number) => Omit<PrunePolicy, 'limit'>
+  /** Carries a run as far as it goes. */
+  readonly carry: (
+    claimed: ClaimedRun,
+    signals: { readonly signal: AbortSignal; readonly draining: AbortSignal },
+  ) => Promise<void>
+  readonly complain: (what: string, error: unknown) => void
+}
+
+/** Claims runs and has them carried, a bounded number at a time. */
+export interface Worker {
+  /** Looks for work now. Harmless before `start` and after `close`. */
+  wake(): void
+  start(): Promise<void>
+  /** Aborts a run that is no longer ours, where it is here. */
+  drop(id: string): void
+  /** Begins no further step, gives back what is open, and waits for what is running. */
+  close(): Promise<void>
+}
+
+const PRUNE_EVERY_MS = 60_000
+const PRUNE_AT_ONCE = 1000
+
+export function createWorker(options: WorkerOptions): Worker {
+  const { store, concurrency, leaseMs, pollMs, clock, retention, carry, complain } = options
+  const owner = ownerId()
+  const running = new Map<string, AbortController>()
+  const finishing = new Set<Promise<void>>()
+  const draining = new AbortController()
+  let started = false
+  let wanted = false
+  let pumping: Promise<void> | undefined
+  let timer: CancelTimer | undefined
+  let beat: CancelTimer | undefined
+  let unsubscribe: (() => Promise<void>) | undefined
+  let lastPrune = clock.now()
+  let lastLook = 0
+
+  const closing = (): boolean => draining.signal.aborted
+
+  /** One at a time; a call while it runs makes it look once more. */
+  const wake = (): void => {
+    if (!started || closing()) return
+    wanted = true
+    pumping ??= pump()
+      .catch((error: unknown) => {
+        complain('claim', error)
+        again(pollMs)
+      })
+      .finally(() => {
+        pumping = undefined
+        if (wanted) wake()
+      })
+  }
+
+  const again = (ms: number): void => {
+    timer?.()
+    if (!closing()) timer = clock.setTimeout(wake, ms)
+  }
+
+  const pump = async (): Promise<void> => {
+    while (wanted) {
+      wanted = false
+      timer?.()
+      const free = concurrency - running.size
+      if (closing()) return
+      // A run that ends will wake it.
+      if (free <= 0) continue
+      const claimed = await store.claim(owner, clock.now(), leaseMs, free)
+      for (const each of claimed) begin(each)
+      if (claimed.length === free) continue
+      const due = await store.nextDue()
+      again(due === undefined ? pollMs : Math.min(pollMs, Math.max(1, due - clock.now())))
+    }
+  }
+
+  const begin = (claimed: ClaimedRun): void => {
+    const { id, job } = claimed.run
+    const abort = new AbortController()
+    running.set(id, abort)
+    const done = carry(claimed, { signal: abort.signal, draining: draining.signal })
+      .catch((error: unknown) => complain(`run ${id} of ${job}`, error))
+      .finally(() => {
+        if (running.get(id) === abort) running.delete(id)
+        finishing.delete(done)
+        abort.abort()
+        wake()
+      })
+    finishing.add(done)
+  }
+
+  /** Renews leases, frees the runs of the dead, and deletes old history. */
+  const heartbeat = async (): Promise<void> => {
+    const now = clock.now()
+    if (running.size > 0) {
+      const held = [...running]
+      const ours = new Set(
+        await store.renew(
+          owner,
+          held.map(([id]) => id),
+          now + leaseMs,
+        ),
+      )
+      for (const [id, abort] of held) if (!ours.has(id) && running.get(id) === abort) abort.abort()
+    }
+    if (closing()) return
+    if (now - lastLook >= pollMs) {
+      lastLook = now
+      await freeTheDead()
+    }
+    if (now - lastPrune >= PRUNE_EVERY_MS) {
+      lastPrune = now
+      // The rest is deleted by the beats that follow.
+      if ((await store.prune({ ...retention(now), limit: PRUNE_AT_ONCE })) === PRUNE_AT_ONCE) lastPrune = 0
+    }
+  }
+
+  const freeTheDead = async (): Promise<void> => {
+    let freed = 0
+    for (const each of await store.owners()) {
+      if (each !== owner && !isAlive(each)) freed += await store.release(each, clock.now())
+    }
+    if (freed > 0) wake()
+  }
+
+  const beatLater = (): void => {
+    beat = clock.setTimeout(
+      () => {
+        heartbeat()
+          // The store is away: the leases decide, and every write is fenced anyway.
+          .catch((error: unknown) => complain('heartbeat', error))
+          .finally(() => {
+            if (!closing() || running.size > 0) beatLater()
+          })
+      },
+      Math.min(pollMs, leaseMs / 3),
+    )
+  }
+
+  return {
+    wake,
+    async start() {
+      if (started) return
+      started = true
+      await freeTheDead()
+      unsubscribe = await store.subscribe?.(wake)
+      beatLater()
+      wake()
+    },
+    drop(id) {
+      running.get(id)?.abort()
+    },
+    async close() {
+      if (closing()) return
+      draining.abort()
+      timer?.()
+      await pumping
+      // A step that is running may finish; one that takes longer is another worker's.
+      const patience = clock.setTimeout(() => running.forEach((abort) => abort.abort()), leaseMs)
+      await Promise.allSettled(finishing)
+      patience()
+      beat?.()
+      await unsubscribe?.()
+      if (started) await store.release(owner, clock.now())
+    },
+  }
+}
