@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 
 // One inline project for each package: inline projects inherit `ssr.resolve.conditions`, folder globs don't.
 const packages = readdirSync('packages').filter((name) => existsSync(`packages/${name}/package.json`))
-const conditions = ['@msc/source', 'node', 'import', 'default']
+// Without 'import': Node takes them too, and a CommonJS package would get the ESM half of another.
+const conditions = ['@msc/source', 'node']
 
 export default defineConfig({
   ssr: { resolve: { conditions } },

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** Programs that the tests run for real, and the Debian package each is in. */
@@ -10,11 +10,23 @@ const programs = [
     skip: 'MSC_SKIP_REDIS',
     uses: 'the cache tests over a real Redis',
   },
+  {
+    command: 'initdb',
+    debian: 'postgresql',
+    skip: 'MSC_SKIP_POSTGRES',
+    uses: 'the jobs tests over a real Postgres',
+  },
   { command: 'chromium', debian: 'chromium', skip: 'MSC_SKIP_BROWSER', uses: 'the browser tests' },
 ]
 
-const onPath = (command) =>
-  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)))
+/** The PATH, and where Debian keeps the programs of Postgres. */
+function folders() {
+  const debian = '/usr/lib/postgresql'
+  const versions = existsSync(debian) ? readdirSync(debian) : []
+  return [...(process.env.PATH ?? '').split(delimiter), ...versions.map((version) => join(debian, version, 'bin'))]
+}
+
+const onPath = (command) => folders().some((folder) => existsSync(join(folder, command)))
 
 /**
  * Installs missing programs where that is possible (Debian, root), else says how to.

@@ -3,23 +3,26 @@ import { createJobs, type Jobs, type JobsOptions } from './create-jobs.ts'
 import { embedded } from './drivers/embedded.ts'
 import { inngestFromEnv } from './drivers/inngest.ts'
 import { memoryStore } from './stores/memory.ts'
+import { postgresStore } from './stores/postgres.ts'
 import { sqliteStore } from './stores/sqlite.ts'
 
 /**
- * Inngest when INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY are set; else the embedded engine, on the SQLite file that
- * MSC_JOBS_SQLITE names, or in memory without one.
+ * Inngest when INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY are set; else the embedded engine: on the Postgres that
+ * DATABASE_URL names, else on the SQLite file that MSC_JOBS_SQLITE names, else in memory.
  *
  * @throws ConfigError when half set, or embedded in production without `MSC_ALLOW_EMBEDDED`.
  */
 export function createJobsFromEnv(options: Omit<JobsOptions, 'driver'>, env: Env = processEnv()): Jobs {
   const vendor = inngestFromEnv(env)
   if (vendor) return createJobs({ ...options, driver: vendor })
+  const url = readEnv(env, 'DATABASE_URL')
+  if (url) return createJobs({ ...options, driver: embedded({ store: postgresStore({ url }) }) })
   const path = readEnv(env, 'MSC_JOBS_SQLITE')
   acceptEmbedded(env, {
     scope: 'jobs',
     driver: path ? 'sqlite' : 'memory',
     risk: path ? 'runs jobs on this machine only' : 'loses every queued job when the process ends',
-    variables: ['INNGEST_EVENT_KEY', 'INNGEST_SIGNING_KEY'],
+    variables: ['INNGEST_EVENT_KEY', 'INNGEST_SIGNING_KEY', 'or DATABASE_URL'],
   })
   return createJobs({ ...options, driver: embedded({ store: path ? sqliteStore({ path }) : memoryStore() }) })
 }

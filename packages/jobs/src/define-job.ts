@@ -1,4 +1,5 @@
 import { ConfigError, duration, type Duration, type StandardSchema } from '@msc/core'
+import { parseCron } from './cron-pattern.ts'
 import { isPath } from './paths.ts'
 import type { JobContext } from './context.ts'
 
@@ -172,6 +173,7 @@ export function defineJob<Data = unknown, Result = unknown>(
   for (const trigger of triggers) {
     if ('event' in trigger)
       check(isEventName(trigger.event), `${JSON.stringify(trigger.event)} is not an event's name.`)
+    else parseCron(trigger)
   }
   check(concurrency.length <= 2, 'at most two concurrency limits.')
   for (const { limit, key: path } of concurrency) {

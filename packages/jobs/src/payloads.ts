@@ -31,8 +31,10 @@ export async function outgoing(
     const schema = schemaOf(job, name)
     if (schema) await validate(schema, data, `Data of ${name}`)
   }
-  if (id !== undefined && (id === '' || id.length > 200)) {
-    throw new ValidationError(`[msc/jobs] An event's id has 1 to 200 characters.`, [], { code: 'JOB_ARGUMENT_INVALID' })
+  if (id !== undefined && !/^\P{C}{1,200}$/u.test(id)) {
+    throw new ValidationError(`[msc/jobs] An event's id has 1 to 200 characters, and none that can not be seen.`, [], {
+      code: 'JOB_ARGUMENT_INVALID',
+    })
   }
   return { id: id ?? sortableId(now), name, data: JSON.parse(text) as unknown, ts: ts ?? now, carrier: carrier() }
 }

@@ -1,0 +1,85 @@
+import { lazyPeer } from '@msc/core'
+
+/** What a statement is sent by: a pool or a client of `pg`, PGlite, or a transaction of either. */
+export interface PostgresQuery {
+  query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
+}
+
+/** A pool of `pg`, as far as it is used. */
+interface PostgresPool extends PostgresQuery {
+  connect(): Promise<PostgresConnection>
+}
+
+interface PostgresConnection extends PostgresQuery {
+  on(event: string, listener: (...values: never[]) => void): unknown
+  removeAllListeners?(): unknown
+  release(destroy?: boolean): unknown
+}
+
+/** PGlite, as far as it is used. */
+interface PostgresEmbedded extends PostgresQuery {
+  exec(text: string): Promise<unknown>
+  listen(channel: string, callback: () => void): Promise<() => Promise<void>>
+}
+
+export type PostgresClient = PostgresPool | PostgresEmbedded
+
+export interface OwnPool extends PostgresPool {
+  end(): Promise<void>
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+const loadPg = lazyPeer('jobs', 'pg', () => import('pg'))
+
+/** A pool of our own. An idle connection that breaks is the pool's to replace, and no reason to end the process. */
+export async function connectPool(url: string, max: number): Promise<OwnPool> {
+  const { default: pg } = await loadPg()
+  const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5000, application_name: 'msc-jobs' })
+  pool.on('error', () => undefined)
+  return pool as unknown as OwnPool
+}
+
+const RECONNECT_MS = 1000
+
+/** Calls back at each notification, and after each time that it may have missed some. Returns how to stop. */
+export async function listen(
+  client: PostgresClient,
+  channel: string,
+  onNotice: () => void,
+): Promise<() => Promise<void>> {
+  if ('listen' in client) return client.listen(channel, onNotice)
+  let stopped = false
+  let current: PostgresConnection | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const connect = async (): Promise<void> => {
+    const connection = await client.connect()
+    if (stopped) return void connection.release(true)
+    current = connection
+    connection.on('notification', onNotice)
+    connection.on('error', lost)
+    connection.on('end', lost)
+    await connection.query(`listen ${channel}`)
+    onNotice()
+  }
+  const lost = (): void => {
+    if (current) {
+      current.removeAllListeners?.()
+      // What is broken may still emit; nobody else listens any more.
+      current.on('error', () => undefined)
+      current.release(true)
+      current = undefined
+    }
+    if (stopped) return
+    clearTimeout(timer)
+    // Polling finds the work meanwhile.
+    timer = setTimeout(() => connect().catch(lost), RECONNECT_MS)
+    timer.unref?.()
+  }
+  await connect().catch(lost)
+  return async () => {
+    stopped = true
+    clearTimeout(timer)
+    lost()
+  }
+}

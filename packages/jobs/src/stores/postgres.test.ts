@@ -1,0 +1,181 @@
+import { PGlite } from '@electric-sql/pglite'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createJobs } from '../create-jobs.ts'
+import { defineJob } from '../define-job.ts'
+import { embedded } from '../drivers/embedded.ts'
+import { startPostgres, testJobStore, testJobsDriver, type RunningPostgres } from '../testing/index.ts'
+import { postgresStore } from './postgres.ts'
+
+const go = [{ event: 'test/go' }]
+
+describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
+  let server: RunningPostgres
+  let admin: pg.Pool
+  let count = 0
+  beforeAll(async () => {
+    server = await startPostgres()
+    admin = new pg.Pool({ connectionString: server.url, max: 1 })
+  })
+  afterAll(async () => {
+    await admin.end()
+    await server.close()
+  })
+
+  /** A database of its own for each test: quicker than emptying one. */
+  const database = async (): Promise<string> => {
+    const name = `test_${(count += 1)}`
+    await admin.query(`create database ${name}`)
+    return server.url.replace(/postgres$/, name)
+  }
+
+  testJobStore('postgres', async () => {
+    const store = postgresStore({ url: await database() })
+    return { store, close: () => store.close() }
+  })
+
+  testJobsDriver('embedded on postgres', async (clock) => ({
+    driver: embedded({ store: postgresStore({ url: await database() }), clock }),
+    close: async () => {},
+  }))
+
+  describe('several workers', () => {
+    it('run each of a thousand jobs once, and no more of a key at a time than its limit', async () => {
+      const url = await database()
+      const ran = new Map<string, number>()
+      const working = new Map<string, number>()
+      let most = 0
+      const job = defineJob<{ key: string }>(
+        { id: 'job', triggers: go, concurrency: { limit: 2, key: 'data.key' } },
+        async ({ event, step, runId }) => {
+          await step.run('count', async () => {
+            const { key } = event.data
+            working.set(key, (working.get(key) ?? 0) + 1)
+            most = Math.max(most, working.get(key) as number)
+            ran.set(runId, (ran.get(runId) ?? 0) + 1)
+            await new Promise((resolve) => setImmediate(resolve))
+            working.set(key, (working.get(key) as number) - 1)
+          })
+        },
+      )
+      const engines = Array.from({ length: 3 }, () =>
+        createJobs({ jobs: [job], driver: embedded({ store: postgresStore({ url, maxConnections: 3 }) }) }),
+      )
+      const [first] = engines
+      await first?.sendMany(Array.from({ length: 1000 }, (_, n) => ({ name: 'test/go', data: { key: `k${n % 20}` } })))
+      await Promise.all(engines.map((engine) => engine.start()))
+      await expect
+        .poll(
+          async () => (await first?.depth())?.reduce((sum, each) => sum + each.queued + each.running + each.waiting, 0),
+          {
+            timeout: 60_000,
+            interval: 100,
+          },
+        )
+        .toBe(0)
+      expect(ran.size).toBe(1000)
+      expect(Math.max(...ran.values())).toBe(1)
+      expect(most).toBe(2)
+      await Promise.all(engines.map((engine) => engine.close()))
+    })
+
+    it('hear at once of what another process has sent', async () => {
+      const url = await database()
+      const ended = withResolvers<void>()
+      const job = defineJob({ id: 'job', triggers: go }, () => ended.resolve())
+      const worker = createJobs({ jobs: [job], driver: embedded({ store: postgresStore({ url }), pollMs: 600_000 }) })
+      const sender = createJobs({ jobs: [job], driver: embedded({ store: postgresStore({ url }) }) })
+      await worker.start()
+      await sender.send('test/go', {})
+      await ended.promise
+      await worker.close()
+      await sender.close()
+    })
+  })
+
+  describe('a transaction of the caller', () => {
+    it('sends the event when it commits, and never when it does not', async () => {
+      const url = await database()
+      const pool = new pg.Pool({ connectionString: url, max: 3 })
+      const job = defineJob({ id: 'job', triggers: go }, () => {})
+      const jobs = createJobs({ jobs: [job], driver: embedded({ store: postgresStore({ client: pool }) }) })
+      const client = await pool.connect()
+      await client.query('begin')
+      await jobs.send('test/go', {}, { id: 'gone', transaction: client })
+      await client.query('rollback')
+      await client.query('begin')
+      await jobs.send('test/go', {}, { id: 'kept', transaction: client })
+      expect(await jobs.run('kept.job')).toBeUndefined()
+      await client.query('commit')
+      expect((await jobs.runs()).map(({ id }) => id)).toEqual(['kept.job'])
+      client.release()
+      await jobs.close()
+      await pool.end()
+    })
+  })
+
+  describe('when it is away', () => {
+    it('says so within the deadline, and goes on when it is back', async () => {
+      const url = await database()
+      const ran: string[] = []
+      const job = defineJob({ id: 'job', triggers: go }, ({ event }) => void ran.push(event.id))
+      const driver = embedded({ store: postgresStore({ url, timeoutMs: 500 }), pollMs: 50 })
+      const jobs = createJobs({ jobs: [job], driver, timeoutMs: 400 })
+      await jobs.start()
+      await jobs.send('test/go', {}, { id: 'before' })
+      await expect.poll(() => ran).toEqual(['before'])
+      server.pause()
+      await expect(jobs.send('test/go', {}, { id: 'during' })).rejects.toMatchObject({ retryable: true })
+      expect((await jobs.health({ timeoutMs: 200 })).status).toBe('down')
+      server.resume()
+      await jobs.send('test/go', {}, { id: 'during' })
+      await jobs.send('test/go', {}, { id: 'after' })
+      await expect.poll(() => ran.toSorted()).toEqual(['after', 'before', 'during'])
+      await jobs.close()
+    })
+
+    it('is refused in words when nothing listens there', async () => {
+      const store = postgresStore({ url: 'postgres://msc@127.0.0.1:1/none' })
+      await expect(store.nextDue()).rejects.toMatchObject({ code: 'DRIVER_FAILED', retryable: true })
+      await store.close()
+    })
+  })
+})
+
+describe('with PGlite', () => {
+  let db: PGlite
+  beforeAll(async () => {
+    db = await PGlite.create()
+  })
+  afterAll(() => db.close())
+  beforeEach(() => db.exec('drop schema if exists msc_jobs cascade'))
+
+  testJobStore('postgres over PGlite', async () => {
+    const store = postgresStore({ client: db })
+    return { store, close: () => store.close() }
+  })
+
+  describe('as a worker', () => {
+    let jobs: ReturnType<typeof createJobs>
+    afterEach(() => jobs.close())
+
+    it('runs a job that was sent inside a transaction', async () => {
+      const ran = withResolvers<unknown>()
+      const job = defineJob({ id: 'job', triggers: go }, async ({ event, step }) => {
+        ran.resolve(await step.run('a', () => event.data))
+      })
+      jobs = createJobs({ jobs: [job], driver: embedded({ store: postgresStore({ client: db }), pollMs: 600_000 }) })
+      await jobs.start()
+      await db.transaction(async (tx) => {
+        await jobs.send('test/go', { n: 1 }, { transaction: tx })
+      })
+      expect(await ran.promise).toEqual({ n: 1 })
+    })
+  })
+})
+
+function withResolvers<T>(): { readonly promise: Promise<T>; resolve(value: T): void } {
+  let resolve: (value: T) => void = () => {}
+  const promise = new Promise<T>((each) => (resolve = each))
+  return { promise, resolve: (value) => resolve(value) }
+}

@@ -1,0 +1,235 @@
+import { ConfigError, DriverError, MscError, deadline, sleep, systemClock, toError, type Clock } from '@msc/core'
+import type { Depth } from '../driver.ts'
+import type { Enqueue, Gate, JobStore, RunChange, WriteResult } from '../store.ts'
+import { createCombiner } from './combine.ts'
+import { connectPool, listen, type OwnPool, type PostgresClient, type PostgresQuery } from './postgres-client.ts'
+import { decodeRun, decodeStep, encode, encodeBatch, encodeChange } from './postgres-json.ts'
+import { FUNCTIONS, TABLES, VERSION } from './postgres-schema.ts'
+import { toRun, toStep, type RunRow, type StepRow } from './rows.ts'
+
+export interface PostgresOptions {
+  /** `postgres://…`; the pool is then the store's own, made with `pg`. */
+  readonly url?: string
+  /** A pool of `pg`, or PGlite; the caller's to close. */
+  readonly client?: PostgresClient
+  /** Connections of the store's own pool. Default 6. */
+  readonly maxConnections?: number
+  /** Milliseconds for one statement. Default 10 000. */
+  readonly timeoutMs?: number
+  readonly clock?: Clock
+}
+
+/** Calls that write at a time: more of them would make the batches smaller. */
+const MAX_CALLS = 4
+const MAX_ITEMS = 200
+const RETRIES = 5
+
+/**
+ * Any number of workers over one Postgres (13 or later), or over PGlite in this process. Keeps its tables in the schema
+ * `msc_jobs`, which it makes on first use.
+ */
+export function postgresStore(options: PostgresOptions): JobStore {
+  const { url, maxConnections = 6, timeoutMs = 10_000, clock = systemClock } = options
+  if (!url && !options.client) {
+    throw new ConfigError('[msc/jobs] [postgres] Missing option `url`.', {
+      hint: 'Set DATABASE_URL, or pass `url`, or a pool or PGlite as `client`.',
+    })
+  }
+  let own: OwnPool | undefined
+  let preparing: Promise<PostgresClient> | undefined
+  let closed = false
+
+  const prepare = async (): Promise<PostgresClient> => {
+    const client = options.client ?? (own ??= await connectPool(url as string, maxConnections))
+    await migrate(client)
+    return client
+  }
+  const connected = (): Promise<PostgresClient> => {
+    if (closed) throw new DriverError('postgres', 'The store is closed.', { code: 'DRIVER_CLOSED' })
+    return (preparing ??= prepare().catch((error: unknown) => {
+      preparing = undefined
+      throw error
+    }))
+  }
+
+  /** Deadlocks and failed serialisations are for whoever met them to try again. */
+  const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const work = async (): Promise<{ readonly rows: unknown[] }> => (await connected()).query(text, values)
+        const { rows } = await deadline(work, { operation: '[msc/jobs] [postgres] statement', timeoutMs, clock })
+        return rows as Row[]
+      } catch (error) {
+        if (!isContention(error) || attempt >= RETRIES) throw translate(error)
+        await sleep(5 * 2 ** attempt + Math.random() * 10, { clock })
+      }
+    }
+  }
+  const one = async <Row>(text: string, values: unknown[]): Promise<Row> => (await query<Row>(text, values))[0] as Row
+
+  const write = createCombiner<RunChange, WriteResult>(
+    async (changes) =>
+      (
+        await one<{ outcomes: WriteResult[] }>('select msc_jobs.write($1::json) as outcomes', [
+          encode(changes.map(encodeChange)),
+        ])
+      ).outcomes,
+    { maxCalls: MAX_CALLS, maxItems: MAX_ITEMS },
+  )
+  const enqueueOne = async (batch: Enqueue): Promise<boolean> =>
+    (await one<{ done: boolean }>(ENQUEUE, [encodeBatch(batch)])).done
+  // What changes no gate can't be refused, so several are one.
+  const enqueuePlain = createCombiner<Enqueue, boolean>(
+    async (batches) => {
+      const [first] = batches
+      if (batches.length === 1 && first) return [await enqueueOne(first)]
+      const runs = batches.flatMap((batch) => batch.runs)
+      const events = batches.flatMap((batch) => batch.events)
+      const done = await enqueueOne({ runs, events, now: Math.max(...batches.map(({ now }) => now)) })
+      return batches.map(() => done)
+    },
+    { maxCalls: MAX_CALLS, maxItems: MAX_ITEMS },
+  )
+
+  return {
+    name: 'postgres',
+    subscribe: async (onWork) => listen(await connected(), 'msc_jobs', onWork),
+    async gates(keys) {
+      const rows = await query<{ key: string; value: string; version: string | number }>(
+        'select key, value, version from msc_jobs.gates where key = any ($1::text[])',
+        [keys],
+      )
+      const found = new Map(rows.map(({ key, value, version }) => [key, { value, version: Number(version) }]))
+      return keys.map((key): Gate => found.get(key) ?? { value: '', version: 0 })
+    },
+    enqueue: (batch) => (batch.gates || batch.amend ? enqueueOne(batch) : enqueuePlain(batch)),
+    async enqueueIn(transaction, batch) {
+      if (typeof (transaction as PostgresQuery | null)?.query !== 'function') {
+        throw new ConfigError('[msc/jobs] [postgres] `transaction` has no `query(text, values)`.')
+      }
+      await connected()
+      const { rows } = await (transaction as PostgresQuery).query(ENQUEUE, [encodeBatch(batch)])
+      return (rows[0] as { done: boolean }).done
+    },
+    async claim(owner, now, leaseMs, limit) {
+      const rows = await query<RunRow & { steps: string | null }>('select * from msc_jobs.claim($1, $2, $3, $4)', [
+        owner,
+        now,
+        leaseMs,
+        limit,
+      ])
+      return rows.map((row) => ({
+        run: toRun(decodeRun(row)),
+        steps: row.steps === null ? [] : (JSON.parse(row.steps) as StepRow[]).map((step) => toStep(decodeStep(step))),
+        epoch: Number(row.epoch),
+      }))
+    },
+    write,
+    async renew(owner, ids, until) {
+      const rows = await query<{ id: string }>(
+        'update msc_jobs.runs set lease_until = $3 where lease_owner = $1 and id = any ($2::text[]) returning id',
+        [owner, ids, until],
+      )
+      return rows.map(({ id }) => id)
+    },
+    async owners() {
+      const rows = await query<{ owner: string }>(
+        'select distinct lease_owner as owner from msc_jobs.runs where lease_until is not null',
+        [],
+      )
+      return rows.map(({ owner }) => owner)
+    },
+    release: async (owner) => (await one<{ count: number }>('select msc_jobs.release($1) as count', [owner])).count,
+    async nextDue() {
+      const { at } = await one<{ at: string | number | null }>(NEXT_DUE, [])
+      return at === null ? undefined : Number(at)
+    },
+    cancel: async (id, now) => (await one<{ done: boolean }>('select msc_jobs.cancel($1, $2) as done', [id, now])).done,
+    async pause(job, paused) {
+      if (paused) await query('insert into msc_jobs.pauses (job) values ($1) on conflict do nothing', [job])
+      else await query(RESUME, [job])
+    },
+    async get(id) {
+      const [row] = await query<RunRow>('select * from msc_jobs.runs where id = $1', [id])
+      if (!row) return undefined
+      const steps = await query<StepRow>('select * from msc_jobs.steps where run_id = $1 order by seq', [id])
+      return { run: toRun(decodeRun(row)), steps: steps.map((step) => toStep(decodeStep(step))) }
+    },
+    list: async ({ status, job, limit = 50, before }) =>
+      (await query<RunRow>(LIST, [status ?? null, job ?? null, before ?? null, limit])).map((row) =>
+        toRun(decodeRun(row)),
+      ),
+    depth: async () => toDepths(await query<DepthRow>(DEPTH, [])),
+    async prune({ now, completedBefore, failedBefore, keep, limit }) {
+      const values = [now, completedBefore, failedBefore, keep, limit]
+      return (await one<{ count: number }>('select msc_jobs.prune($1, $2, $3, $4, $5) as count', values)).count
+    },
+    async close() {
+      closed = true
+      await preparing?.catch(() => undefined)
+      await own?.end()
+    },
+  }
+}
+
+const ENQUEUE = 'select msc_jobs.enqueue($1::json) as done'
+const NEXT_DUE = `select case when exists (select 1 from msc_jobs.runs where ready) then 0 else least(
+  (select min(wake_at) from msc_jobs.runs where wake_at is not null and wake_at < 8640000000000000),
+  (select min(lease_until) from msc_jobs.runs where lease_until is not null)) end as at`
+const RESUME = `with resumed as (delete from msc_jobs.pauses where job = $1)
+  update msc_jobs.runs set blocked_on = null, ready = true where blocked_on = 'pause:' || $1`
+const LIST = `select * from msc_jobs.runs where ($1::text is null or status = $1) and ($2::text is null or job = $2)
+  and ($3::text is null or (created_at, id) < (select created_at, id from msc_jobs.runs where id = $3))
+  order by created_at desc, id desc limit $4`
+const DEPTH = `select job, status, count(*) as count, min(created_at) as oldest,
+    job in (select job from msc_jobs.pauses) or exists (select 1 from msc_jobs.pauses where job = '*') as paused
+  from msc_jobs.runs where status in ('queued', 'running', 'waiting', 'failed') group by job, status order by job`
+
+interface DepthRow {
+  readonly job: string
+  readonly status: 'queued' | 'running' | 'waiting' | 'failed'
+  readonly count: string | number
+  readonly oldest: string | number
+  readonly paused: boolean
+}
+
+function toDepths(rows: readonly DepthRow[]): Depth[] {
+  const depths = new Map<string, { -readonly [Key in keyof Depth]: Depth[Key] }>()
+  for (const { job, status, count, oldest, paused } of rows) {
+    const known = depths.get(job) ?? { job, queued: 0, running: 0, waiting: 0, failed: 0, paused }
+    depths.set(job, known)
+    known[status] = Number(count)
+    if (status === 'queued') known.oldestQueuedAt = Number(oldest)
+  }
+  return [...depths.values()]
+}
+
+/** Makes what is missing; one process at a time. */
+async function migrate(client: PostgresClient): Promise<void> {
+  const version = async (): Promise<number> => {
+    const { rows } = await client.query(`select to_regclass('msc_jobs.version') is not null as there`)
+    if (!(rows[0] as { there: boolean }).there) return 0
+    const found = await client.query('select max(version) as version from msc_jobs.version')
+    return Number((found.rows[0] as { version: number | null }).version ?? 0)
+  }
+  if ((await version()) >= VERSION) return
+  const script = `begin; select pg_advisory_xact_lock(6071103); ${TABLES} ${FUNCTIONS}
+    insert into msc_jobs.version select ${VERSION} where not exists (select 1 from msc_jobs.version where version >= ${VERSION}); commit`
+  // Several statements without values are one simple query, which `pg` sends as it is and PGlite calls `exec`.
+  await ('exec' in client ? client.exec(script) : client.query(script))
+}
+
+/** 40P01 deadlock detected, 40001 serialization failure. */
+function isContention(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: string }
+  return code === '40P01' || code === '40001'
+}
+
+function translate(error: unknown): Error {
+  if (MscError.isInstance(error)) return error
+  const { message } = toError(error)
+  const { code = '' } = (error ?? {}) as { code?: string }
+  // Class 22: the data; 42: the statement; 28 and 3D: who we are or where. Everything else may pass.
+  const retryable = !/^(22|42|28|3D)/.test(code)
+  return new DriverError('postgres', message, { retryable, cause: error })
+}

@@ -1,0 +1,111 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { freePort } from '@msc/core/testing'
+
+export interface RunningPostgres {
+  readonly url: string
+  readonly pid: number
+  /** SIGSTOP: it keeps its sockets and answers nothing. */
+  pause(): void
+  resume(): void
+  close(): Promise<void>
+}
+
+/**
+ * A Postgres of its own on a free loopback port, with an empty database in a temporary folder.
+ *
+ * @throws an Error saying what to install when there is no Postgres here.
+ */
+export async function startPostgres(): Promise<RunningPostgres> {
+  const bin = findBinaries()
+  if (!bin) throw new Error('Postgres is not installed. Debian: apt-get install postgresql')
+  const folder = mkdtempSync(join(tmpdir(), 'msc-postgres-'))
+  // Postgres refuses to run as root; the package brings a user of its own.
+  const as = process.getuid?.() === 0 ? userOf('postgres') : undefined
+  if (as) chownSync(folder, as.uid, as.gid)
+  const data = join(folder, 'data')
+  const made = spawnSync(
+    join(bin, 'initdb'),
+    ['-D', data, '-U', 'msc', '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N'],
+    {
+      cwd: folder,
+      encoding: 'utf8',
+      ...as,
+    },
+  )
+  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`)
+  const port = await freePort()
+  const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: folder, max_connections: 60 }
+  const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const child = spawn(join(bin, 'postgres'), ['-D', data, ...args], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    ...as,
+  })
+  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  // Immediate shutdown: nobody needs what is in it.
+  const kill = (): void => void child.kill('SIGQUIT')
+  process.once('exit', kill)
+  await new Promise<void>((resolve, reject) => {
+    let output = ''
+    child.once('error', reject)
+    child.once('exit', (code) => reject(new Error(`Postgres ended at start with code ${code}: ${output}`)))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      output = (output + text).slice(-4000)
+      if (text.includes('ready to accept connections')) resolve()
+    })
+  })
+  const resume = (): void => signalAll(child.pid as number, 'SIGCONT')
+  return {
+    url: `postgres://msc@127.0.0.1:${port}/postgres`,
+    pid: child.pid as number,
+    pause: () => signalAll(child.pid as number, 'SIGSTOP'),
+    resume,
+    async close() {
+      process.removeListener('exit', kill)
+      resume()
+      kill()
+      await exited
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Each connection has a process of its own, which a signal to the first does not reach. */
+function signalAll(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  const children = readdirSync('/proc').filter((each) => /^\d+$/.test(each) && parentOf(each) === pid)
+  for (const each of [pid, ...children.map(Number)]) {
+    try {
+      process.kill(each, signal)
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+  } catch {
+    return undefined
+  }
+}
+
+/** On the PATH, or where Debian has them. */
+function findBinaries(): string | undefined {
+  const debian = '/usr/lib/postgresql'
+  const versions = existsSync(debian) ? readdirSync(debian).toSorted((a, b) => Number(b) - Number(a)) : []
+  const folders = [
+    ...versions.map((version) => join(debian, version, 'bin')),
+    ...(process.env['PATH'] ?? '').split(delimiter),
+  ]
+  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
+}
+
+function userOf(name: string): { uid: number; gid: number } {
+  const id = (flag: string): number => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }))
+  return { uid: id('-u'), gid: id('-g') }
+}
