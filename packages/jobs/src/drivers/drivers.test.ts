@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createJobs, type Jobs } from '../create-jobs.ts'
 import { defineJob } from '../define-job.ts'
@@ -143,29 +141,5 @@ describe('inngest when things go wrong', () => {
     expect((await fetch(url, { method: 'POST', body, headers: { 'x-inngest-signature': stale } })).status).toBe(401)
     await app.close()
     await jobs.close()
-  })
-})
-
-describe('a worker that is killed', () => {
-  it('leaves a run that another takes over at once, without repeating a finished step', async () => {
-    const { path, remove } = temporaryFile()
-    const script = fileURLToPath(new URL('../testing/crash-worker.ts', import.meta.url))
-    const log = `${path}.log`
-    const start = (mode: string) =>
-      spawn(process.execPath, ['--conditions=@msc/source', '--no-warnings', script, path, log, mode], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
-
-    const first = start('hang')
-    await new Promise<void>((resolve) =>
-      first.stdout.on('data', (text: Buffer) => String(text).includes('in step two') && resolve()),
-    )
-    first.kill('SIGKILL')
-    await new Promise((resolve) => first.once('close', resolve))
-
-    const second = start('finish')
-    await new Promise((resolve) => second.once('close', resolve))
-    expect(readFileSync(log, 'utf8').trim().split('\n')).toEqual(['one', 'two', 'two', 'three', 'end completed'])
-    remove()
   })
 })

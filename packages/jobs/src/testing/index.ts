@@ -7,6 +7,7 @@ export {
   type InngestServerOptions,
 } from './inngest-server.ts'
 export type { WireEventIn, WireRun } from './inngest-wire.ts'
+export { killAfter } from './kill-after.ts'
 export { startPostgres, type RunningPostgres } from './postgres-server.ts'
 export { createScaledClock } from './scaled-clock.ts'
 export { testJobStore } from './store-conformance.ts'

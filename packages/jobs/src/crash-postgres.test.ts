@@ -1,0 +1,19 @@
+import { describe } from 'vitest'
+import { postgresStore } from './stores/postgres.ts'
+import { crashMatrix } from './testing/crash-matrix.ts'
+import { startPostgres } from './testing/index.ts'
+
+describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('killed workers over postgres', () => {
+  crashMatrix(100, async () => {
+    const server = await startPostgres()
+    const store = postgresStore({ url: server.url, maxConnections: 2 })
+    return {
+      at: { postgres: server.url },
+      store,
+      async close() {
+        await store.close()
+        await server.close()
+      },
+    }
+  })
+})
