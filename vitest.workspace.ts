@@ -18,6 +18,7 @@ export default defineConfig({
       { extends: true as const, test: { name: 'scripts', root: 'scripts', include: ['**/*.test.mjs'] } },
     ],
     testTimeout: 20_000,
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     // Two cores: more workers than that only make timing worse.
     maxWorkers: 2,

@@ -28,6 +28,10 @@ const config: NextConfig = {
     'posthog-node',
     'ws',
   ],
+  async rewrites() {
+    // Asked for by a browser that has not seen the page's own icon yet.
+    return [{ source: '/favicon.ico', destination: '/icon.svg' }]
+  },
   async headers() {
     return [
       {

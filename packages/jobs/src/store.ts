@@ -169,8 +169,8 @@ export interface JobStore {
   /** Extends the leases of these runs and returns the ids of those that the owner still has. */
   renew(owner: string, ids: readonly string[], until: number): Promise<string[]>
   owners(): Promise<string[]>
-  /** Makes ready what an owner has; returns how many. */
-  release(owner: string, now: number): Promise<number>
+  /** Makes ready what an owner has, but for the runs `held`; returns how many. */
+  release(owner: string, now: number, held?: readonly string[]): Promise<number>
   /** When the next run is due (may be past), or `undefined` when none is. */
   nextDue(): Promise<number | undefined>
   /** False when the run has ended already or does not exist. */

@@ -46,6 +46,9 @@ export function createWorker(options: WorkerOptions): Worker {
   let unsubscribe: (() => Promise<void>) | undefined
   let lastPrune = clock.now()
   let lastLook = 0
+  // A claim that failed may have been carried out, now or when the store comes back, and its runs would wait for the
+  // end of their leases.
+  let suspectUntil = 0
 
   const closing = (): boolean => draining.signal.aborted
 
@@ -56,6 +59,7 @@ export function createWorker(options: WorkerOptions): Worker {
     pumping ??= pump()
       .catch((error: unknown) => {
         complain('claim', error)
+        suspectUntil = clock.now() + leaseMs
         again(pollMs)
       })
       .finally(() => {
@@ -77,6 +81,7 @@ export function createWorker(options: WorkerOptions): Worker {
       if (closing()) return
       // A run that ends will wake it.
       if (free <= 0) continue
+      if (clock.now() < suspectUntil) await store.release(owner, clock.now(), [...running.keys()])
       const claimed = await store.claim(owner, clock.now(), leaseMs, free)
       for (const each of claimed) begin(each)
       if (claimed.length === free) continue

@@ -276,10 +276,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
     async owners() {
       return [...new Set([...leases].map(({ place }) => (place as { owner: string }).owner))]
     },
-    async release(owner) {
-      const held = [...leases].filter(({ place }) => (place as { owner: string }).owner === owner)
-      for (const row of held) giveUp(row)
-      return held.length
+    async release(owner, _now, held = []) {
+      const freed = [...leases].filter(
+        ({ run, place }) => (place as { owner: string }).owner === owner && !held.includes(run.id),
+      )
+      for (const row of freed) giveUp(row)
+      return freed.length
     },
     async nextDue() {
       if (ready.size > 0) return 0

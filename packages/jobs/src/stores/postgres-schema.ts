@@ -206,15 +206,16 @@ begin
   perform msc_jobs.vacate(run);
 end $$;
 
-create or replace function msc_jobs.release(gone text) returns int language plpgsql as $$
-declare held text[]; each text;
+create or replace function msc_jobs.release(gone text, held text[]) returns int language plpgsql as $$
+declare freed text[]; each text;
 begin
-  select array_agg(id) into held from (select id from msc_jobs.runs where lease_owner = gone for update skip locked) as mine;
-  if held is null then return 0; end if;
-  perform msc_jobs.lock_slots(held);
-  foreach each in array held loop perform msc_jobs.give_up(each); end loop;
+  select array_agg(id) into freed from (
+    select id from msc_jobs.runs where lease_owner = gone and not id = any(held) for update skip locked) as theirs;
+  if freed is null then return 0; end if;
+  perform msc_jobs.lock_slots(freed);
+  foreach each in array freed loop perform msc_jobs.give_up(each); end loop;
   perform pg_notify('msc_jobs', '');
-  return cardinality(held);
+  return cardinality(freed);
 end $$;
 
 create or replace function msc_jobs.claim(worker text, at bigint, lease_ms bigint, most int)

@@ -139,7 +139,8 @@ export function postgresStore(options: PostgresOptions): JobStore {
       )
       return rows.map(({ owner }) => owner)
     },
-    release: async (owner) => (await one<{ count: number }>('select msc_jobs.release($1) as count', [owner])).count,
+    release: async (owner, _now, held = []) =>
+      (await one<{ count: number }>('select msc_jobs.release($1, $2) as count', [owner, held])).count,
     async nextDue() {
       const { at } = await one<{ at: string | number | null }>(NEXT_DUE, [])
       return at === null ? undefined : Number(at)

@@ -44,11 +44,11 @@ export function sqliteStore(options: SqliteOptions): JobStore {
     renew: (owner, ids, until) =>
       act((db) => ids.filter((id) => Number(db.statement('renew').run(until, id, owner).changes) > 0)),
     owners: () => act((db) => rows<{ owner: string }>(db, 'owners').map(({ owner }) => owner)),
-    release: (owner) =>
+    release: (owner, _now, held = []) =>
       act((db) => {
-        const held = rows<{ id: string }>(db, 'held', owner)
-        for (const { id } of held) giveUp(db, id)
-        return held.length
+        const freed = rows<{ id: string }>(db, 'held', owner).filter(({ id }) => !held.includes(id))
+        for (const { id } of freed) giveUp(db, id)
+        return freed.length
       }),
     nextDue: () =>
       act((db) => {

@@ -122,6 +122,13 @@ export function testJobStore(
         expect(idsOf(await claim(1001))).toEqual(['a'])
       })
 
+      it('frees what an owner does not know it has, and leaves it what it holds', async () => {
+        await enqueue([run('a'), run('b')])
+        await claim()
+        expect(await store.release('host/1/s/a', 1000, ['a'])).toBe(1)
+        expect(idsOf(await claim(1001))).toEqual(['b'])
+      })
+
       it('starts nothing of a job that is paused, and all of it when it is resumed', async () => {
         await enqueue([run('a'), run('b', { job: 'other' })])
         await store.pause('job', true)
