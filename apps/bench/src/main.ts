@@ -2,11 +2,15 @@
 import { benchCache } from './cache.ts'
 import { benchOutage } from './cache-outage.ts'
 import { benchCore } from './core.ts'
+import { benchMemory } from './jobs-memory.ts'
+import { benchJobs } from './jobs.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   core: benchCore,
   cache: benchCache,
   'cache-outage': benchOutage,
+  jobs: benchJobs,
+  'jobs-memory': benchMemory,
 }
 
 const wanted = process.argv.slice(2)

@@ -5,6 +5,7 @@ import { inngestFromEnv } from './drivers/inngest.ts'
 import { memoryStore } from './stores/memory.ts'
 import { postgresStore } from './stores/postgres.ts'
 import { sqliteStore } from './stores/sqlite.ts'
+import { aiTasks, emailTypes, type AITask, type EmailType } from './task-types.ts'
 
 /**
  * Inngest when INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY are set; else the embedded engine: on the Postgres that
@@ -47,11 +48,6 @@ export type Sent = Promise<{ ids: string[] }>
 export function sendEvent(name: string, data: unknown, options?: { readonly id?: string }): Sent {
   return getDefaultJobs().send(name, data, options)
 }
-
-export const aiTasks = ['analyze-lyrics', 'generate-artwork', 'analyze-audio', 'generate-metadata'] as const
-export type AITask = (typeof aiTasks)[number]
-export const emailTypes = ['welcome', 'invoice', 'release-approved', 'payment-received'] as const
-export type EmailType = (typeof emailTypes)[number]
 
 /** Sends `ai/process`. @throws ValidationError for a task that is none of {@link aiTasks}. */
 export async function triggerAIJob(userId: string, taskType: AITask, payload: unknown): Sent {

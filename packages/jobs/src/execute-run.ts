@@ -56,7 +56,7 @@ export async function executeRun(job: AnyJob, claimed: ClaimedRun, ports: Execut
     if (unfinishedAt !== undefined) return park(unfinishedAt, run.attempt, 'parked')
     failure = toFailure(error)
     if ((await writer.write({ failure })) === 'lost') return 'lost'
-  }
+  } else if ((await writer.write()) === 'lost') return 'lost'
 
   const wakeAt = await rollBack(job, outcome.rollbacks, saved, { clock, writer, onStep: ports.onStep })
   if (wakeAt === 'lost') return 'lost'

@@ -1,10 +1,8 @@
 export { createJobs, type JobList, type Jobs, type JobsOptions, type SendOptions } from './create-jobs.ts'
 export { MAX_EVENT_BYTES } from './payloads.ts'
 export {
-  aiTasks,
   configureJobs,
   createJobsFromEnv,
-  emailTypes,
   getDefaultJobs,
   sendEvent,
   setDefaultJobs,
@@ -14,10 +12,9 @@ export {
   triggerEmailJob,
   triggerPaymentJob,
   triggerRenewalJob,
-  type AITask,
-  type EmailType,
   type Sent,
 } from './default-jobs.ts'
+export { aiTasks, emailTypes, type AITask, type EmailType } from './task-types.ts'
 export type {
   InvokeOptions,
   JobContext,

@@ -76,6 +76,8 @@ export function replay(job: AnyJob, claimed: ClaimedRun, ports: ReplayPorts): Pr
   let waiting = 0
   let unfinishedAt = NEVER
   let active = 0
+  // Of those, the writes of steps that are over: what ends the run is written with them.
+  let storing = 0
   let ending: { readonly value: unknown } | { readonly error: unknown } | undefined
   let over = false
 
@@ -94,7 +96,7 @@ export function replay(job: AnyJob, claimed: ClaimedRun, ports: ReplayPorts): Pr
 
     /** A handler has an end, but the steps that it left running are waited for: they may have to be undone. */
     const conclude = (): void => {
-      if (!ending || active > 0) return
+      if (!ending || active > storing) return
       const undo = rollbacks.toSorted((a, b) => b.seq - a.seq)
       const left = unfinishedAt === NEVER ? {} : { unfinishedAt }
       if ('error' in ending) finish({ kind: 'threw', error: ending.error, rollbacks: undo, ...left })
@@ -142,7 +144,12 @@ export function replay(job: AnyJob, claimed: ClaimedRun, ports: ReplayPorts): Pr
       idle()
       return !over
     }
-    const save = async (change: StepChange): Promise<boolean> => !over && goesOn(ports.save(change))
+    const save = async (change: StepChange): Promise<boolean> => {
+      if (over) return false
+      storing += 1
+      const written = ports.save(change)
+      return goesOn(written.finally(() => (storing -= 1)))
+    }
     const isOverdue = (): boolean => deadlineAt !== undefined && clock.now() >= deadlineAt
 
     /** What the record of a finished step says, to the handler. */

@@ -136,6 +136,13 @@ export interface RunChange {
   readonly end?: RunEnd
 }
 
+/** `claim`, at the `now` of the change that it goes with. */
+export interface NextClaim {
+  readonly owner: string
+  readonly leaseMs: number
+  readonly limit: number
+}
+
 /**
  * `written`; `lost` when somebody else owns the run or it has ended: nothing is written. `settled` when a step of the
  * change had been settled meanwhile by what it waited for: that stays, and the rest is written.
@@ -166,6 +173,11 @@ export interface JobStore {
   /** Up to `limit` runs that are ready at `now`, or whose lease has ended, in the order of their rank. */
   claim(owner: string, now: number, leaseMs: number, limit: number): Promise<ClaimedRun[]>
   write(change: RunChange): Promise<WriteResult>
+  /**
+   * Both in one, for a worker whose run is over and that has room for the next. What it may leave to `claim` are the runs
+   * whose lease has ended.
+   */
+  writeAndClaim(change: RunChange, next: NextClaim): Promise<{ result: WriteResult; claimed: ClaimedRun[] }>
   /** Extends the leases of these runs and returns the ids of those that the owner still has. */
   renew(owner: string, ids: readonly string[], until: number): Promise<string[]>
   owners(): Promise<string[]>

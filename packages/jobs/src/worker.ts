@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock } from '@msc/core'
 import { isAlive, ownerId } from './owner.ts'
-import type { ClaimedRun, JobStore, PrunePolicy } from './store.ts'
+import type { ClaimedRun, JobStore, PrunePolicy, RunChange, WriteResult } from './store.ts'
 
 export interface WorkerOptions {
   readonly store: JobStore
@@ -13,7 +13,12 @@ export interface WorkerOptions {
   /** Carries a run as far as it goes. */
   readonly carry: (
     claimed: ClaimedRun,
-    signals: { readonly signal: AbortSignal; readonly draining: AbortSignal },
+    hands: {
+      readonly signal: AbortSignal
+      readonly draining: AbortSignal
+      /** To be used instead of the store's. */
+      readonly write: JobStore['write']
+    },
   ) => Promise<void>
   readonly complain: (what: string, error: unknown) => void
 }
@@ -49,6 +54,9 @@ export function createWorker(options: WorkerOptions): Worker {
   // A claim that failed may have been carried out, now or when the store comes back, and its runs would wait for the
   // end of their leases.
   let suspectUntil = 0
+  // Whether there was as much to do as was asked for, the last time.
+  let plenty = false
+  let lastClaim = 0
 
   const closing = (): boolean => draining.signal.aborted
 
@@ -59,7 +67,7 @@ export function createWorker(options: WorkerOptions): Worker {
     pumping ??= pump()
       .catch((error: unknown) => {
         complain('claim', error)
-        suspectUntil = clock.now() + leaseMs
+        suspect()
         again(pollMs)
       })
       .finally(() => {
@@ -67,6 +75,8 @@ export function createWorker(options: WorkerOptions): Worker {
         if (wanted) wake()
       })
   }
+
+  const suspect = (): void => void (suspectUntil = clock.now() + leaseMs)
 
   const again = (ms: number): void => {
     timer?.()
@@ -82,11 +92,30 @@ export function createWorker(options: WorkerOptions): Worker {
       // A run that ends will wake it.
       if (free <= 0) continue
       if (clock.now() < suspectUntil) await store.release(owner, clock.now(), [...running.keys()])
-      const claimed = await store.claim(owner, clock.now(), leaseMs, free)
+      lastClaim = clock.now()
+      const claimed = await store.claim(owner, lastClaim, leaseMs, free)
       for (const each of claimed) begin(each)
-      if (claimed.length === free) continue
+      plenty = claimed.length === free
+      if (plenty) continue
       const due = await store.nextDue()
       again(due === undefined ? pollMs : Math.min(pollMs, Math.max(1, due - clock.now())))
+    }
+  }
+
+  /** With what ends a run goes the claim of the one that takes its place, as long as there are more. */
+  const write = async (change: RunChange): Promise<WriteResult> => {
+    const isLast = change.end !== undefined || change.park !== undefined
+    // What only a claim of its own finds has its turn as often as the store is polled.
+    if (!isLast || !plenty || closing() || clock.now() - lastClaim >= pollMs) return store.write(change)
+    try {
+      const { result, claimed } = await store.writeAndClaim(change, { owner, leaseMs, limit: 1 })
+      plenty = claimed.length > 0
+      // What it got while it closes is given back with everything else.
+      if (!closing()) for (const each of claimed) begin(each)
+      return result
+    } catch (error) {
+      suspect()
+      throw error
     }
   }
 
@@ -94,7 +123,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const { id, job } = claimed.run
     const abort = new AbortController()
     running.set(id, abort)
-    const done = carry(claimed, { signal: abort.signal, draining: draining.signal })
+    const done = carry(claimed, { signal: abort.signal, draining: draining.signal, write })
       .catch((error: unknown) => complain(`run ${id} of ${job}`, error))
       .finally(() => {
         if (running.get(id) === abort) running.delete(id)

@@ -5,6 +5,8 @@ export interface ManualClock extends Clock {
   advance(ms: number): Promise<void>
   /** Timers that are waiting. */
   readonly pending: number
+  /** When the first of them is due, as `now()` counts; `undefined` when there is none. */
+  readonly nextAt: number | undefined
 }
 
 interface Timer {
@@ -36,6 +38,10 @@ export function createManualClock(startMs = 1_700_000_000_000): ManualClock {
     },
     get pending() {
       return timers.size
+    },
+    get nextAt() {
+      const timer = due(Infinity)
+      return timer && startMs + timer.at
     },
     async advance(ms) {
       const end = elapsed + ms

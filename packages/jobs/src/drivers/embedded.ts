@@ -8,7 +8,7 @@ import { INVOKED } from '../payloads.ts'
 import { replayOf } from '../replay-run.ts'
 import { createSchedule } from '../schedule.ts'
 import { toRunInfo, type ClaimedRun, type Gate, type JobStore, type NewRun } from '../store.ts'
-import { createWorker, type Worker } from '../worker.ts'
+import { createWorker, type Worker, type WorkerOptions } from '../worker.ts'
 
 export interface Retention {
   /** Default 7 days. */
@@ -79,7 +79,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     })
   }
 
-  const carry: Parameters<typeof createWorker>[0]['carry'] = async (claimed, signals) => {
+  const carry: WorkerOptions['carry'] = async (claimed, hands) => {
     const { run, epoch } = claimed
     const job = jobs.get(run.job)
     if (!job) {
@@ -88,19 +88,20 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       await store.write({ id: run.id, epoch, now: clock.now(), park })
       return
     }
-    await withCarrier(run.carrier, () => execute(job, claimed, signals))
+    await withCarrier(run.carrier, () => execute(job, claimed, hands))
   }
 
   const execute = async (
     job: AnyJob,
     claimed: ClaimedRun,
-    signals: { readonly signal: AbortSignal; readonly draining: AbortSignal },
+    { signal, draining, write }: Parameters<WorkerOptions['carry']>[1],
   ): Promise<void> => {
     const { run } = claimed
     const from = clock.monotonic()
     const outcome = await executeRun(job, claimed, {
-      ...signals,
-      store,
+      signal,
+      draining,
+      store: { write },
       clock,
       log: prefixed(bound().log, `${job.id} ${run.id}`),
       send: (events) => bound().send(events),

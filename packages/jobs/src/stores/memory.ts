@@ -3,6 +3,7 @@ import { comparable, valueAt } from '../paths.ts'
 import {
   NEVER,
   type Awaited,
+  type ClaimedRun,
   type Enqueue,
   type Gate,
   type JobStore,
@@ -235,6 +236,17 @@ export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
     return undefined
   }
 
+  const claim = (owner: string, now: number, leaseMs: number, limit: number): ClaimedRun[] => {
+    promote(now)
+    const claimed: Row[] = []
+    while (claimed.length < limit) {
+      const row = claimNext(owner, now, now + leaseMs)
+      if (!row) break
+      claimed.push(row)
+    }
+    return claimed.map(({ run, steps, epoch }) => ({ run, steps: [...steps.values()].map(copy), epoch }))
+  }
+
   return {
     name: 'memory',
     async gates(keys) {
@@ -254,17 +266,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
       for (const run of runs) insert(run)
       return true
     },
-    async claim(owner, now, leaseMs, limit) {
-      promote(now)
-      const claimed: Row[] = []
-      while (claimed.length < limit) {
-        const row = claimNext(owner, now, now + leaseMs)
-        if (!row) break
-        claimed.push(row)
-      }
-      return claimed.map(({ run, steps, epoch }) => ({ run, steps: [...steps.values()].map(copy), epoch }))
-    },
+    claim: async (owner, now, leaseMs, limit) => claim(owner, now, leaseMs, limit),
     write: async (change) => write(change),
+    async writeAndClaim(change, { owner, leaseMs, limit }) {
+      const result = write(change)
+      return { result, claimed: claim(owner, change.now, leaseMs, limit) }
+    },
     async renew(owner, ids, until) {
       return ids.filter((id) => {
         const row = rows.get(id)

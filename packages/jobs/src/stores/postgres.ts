@@ -1,6 +1,6 @@
 import { ConfigError, DriverError, MscError, deadline, sleep, systemClock, toError, type Clock } from '@msc/core'
 import type { Depth } from '../driver.ts'
-import type { Enqueue, Gate, JobStore, RunChange, WriteResult } from '../store.ts'
+import type { ClaimedRun, Enqueue, Gate, JobStore, NextClaim, RunChange, WriteResult } from '../store.ts'
 import { createCombiner } from './combine.ts'
 import { connectPool, listen, type OwnPool, type PostgresClient, type PostgresQuery } from './postgres-client.ts'
 import { decodeRun, decodeStep, encode, encodeBatch, encodeChange } from './postgres-json.ts'
@@ -67,13 +67,30 @@ export function postgresStore(options: PostgresOptions): JobStore {
   }
   const one = async <Row>(text: string, values: unknown[]): Promise<Row> => (await query<Row>(text, values))[0] as Row
 
-  const write = createCombiner<RunChange, WriteResult>(
-    async (changes) =>
-      (
-        await one<{ outcomes: WriteResult[] }>('select msc_jobs.write($1::json) as outcomes', [
-          encode(changes.map(encodeChange)),
-        ])
-      ).outcomes,
+  const write = createCombiner<Writing, Written>(
+    async (items) => {
+      const changes = encode(items.map(({ change }) => encodeChange(change)))
+      const claims = items.filter(({ next }) => next)
+      const [first] = claims
+      if (!first?.next) {
+        const { outcomes } = await one<{ outcomes: WriteResult[] }>(WRITE, [changes])
+        return outcomes.map((result) => ({ result, claimed: [] }))
+      }
+      const { owner, leaseMs } = first.next
+      // A store that two workers share claims for one of them at a time.
+      const limits = items.map(({ next }) => (next?.owner === owner ? next.limit : 0))
+      const most = limits.reduce((sum, limit) => sum + limit, 0)
+      const rows = await query<ClaimRow & { outcomes: WriteResult[] }>(TURN, [
+        changes,
+        owner,
+        first.change.now,
+        leaseMs,
+        most,
+      ])
+      const claimed = rows.filter(({ id }) => id !== null).map(toClaimed)
+      const { outcomes } = rows[0] as { outcomes: WriteResult[] }
+      return outcomes.map((result, index) => ({ result, claimed: claimed.splice(0, limits[index]) }))
+    },
     { maxCalls: MAX_CALLS, maxItems: MAX_ITEMS },
   )
   const enqueueOne = async (batch: Enqueue): Promise<boolean> =>
@@ -112,19 +129,10 @@ export function postgresStore(options: PostgresOptions): JobStore {
       return (rows[0] as { done: boolean }).done
     },
     async claim(owner, now, leaseMs, limit) {
-      const rows = await query<RunRow & { steps: string | null }>('select * from msc_jobs.claim($1, $2, $3, $4)', [
-        owner,
-        now,
-        leaseMs,
-        limit,
-      ])
-      return rows.map((row) => ({
-        run: toRun(decodeRun(row)),
-        steps: row.steps === null ? [] : (JSON.parse(row.steps) as StepRow[]).map((step) => toStep(decodeStep(step))),
-        epoch: Number(row.epoch),
-      }))
+      return (await query<ClaimRow>(CLAIM, [owner, now, leaseMs, limit])).map(toClaimed)
     },
-    write,
+    write: async (change) => (await write({ change })).result,
+    writeAndClaim: (change, next) => write({ change, next }),
     async renew(owner, ids, until) {
       const rows = await query<{ id: string }>(
         'update msc_jobs.runs set lease_until = $3 where lease_owner = $1 and id = any ($2::text[]) returning id',
@@ -174,6 +182,12 @@ export function postgresStore(options: PostgresOptions): JobStore {
 }
 
 const ENQUEUE = 'select msc_jobs.enqueue($1::json) as done'
+const CLAIM = `with expired as materialized (select msc_jobs.expire($2) as count)
+  select t.* from expired, lateral msc_jobs.take($1, $2, $3, case when expired.count is null then 0 else $4 end) as t`
+const WRITE = 'select msc_jobs.write($1::json) as outcomes'
+const TURN = `with written as materialized (select msc_jobs.write($1::json) as outcomes)
+  select outcomes, t.* from written
+    left join lateral msc_jobs.take($2, $3, $4, case when outcomes is null then 0 else $5 end) as t on true`
 const NEXT_DUE = `select case when exists (select 1 from msc_jobs.runs where ready) then 0 else least(
   (select min(wake_at) from msc_jobs.runs where wake_at is not null and wake_at < 8640000000000000),
   (select min(lease_until) from msc_jobs.runs where lease_until is not null)) end as at`
@@ -185,6 +199,25 @@ const LIST = `select * from msc_jobs.runs where ($1::text is null or status = $1
 const DEPTH = `select job, status, count(*) as count, min(created_at) as oldest,
     job in (select job from msc_jobs.pauses) or exists (select 1 from msc_jobs.pauses where job = '*') as paused
   from msc_jobs.runs where status in ('queued', 'running', 'waiting', 'failed') group by job, status order by job`
+
+interface Writing {
+  readonly change: RunChange
+  readonly next?: NextClaim
+}
+interface Written {
+  readonly result: WriteResult
+  readonly claimed: ClaimedRun[]
+}
+type ClaimRow = RunRow & { readonly steps: string | null }
+
+function toClaimed(row: ClaimRow): ClaimedRun {
+  const steps = row.steps === null ? [] : (JSON.parse(row.steps) as StepRow[])
+  return {
+    run: toRun(decodeRun(row)),
+    steps: steps.map((step) => toStep(decodeStep(step))),
+    epoch: Number(row.epoch),
+  }
+}
 
 interface DepthRow {
   readonly job: string

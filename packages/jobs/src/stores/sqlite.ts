@@ -41,6 +41,11 @@ export function sqliteStore(options: SqliteOptions): JobStore {
     enqueue: (batch) => act((db) => enqueue(db, batch)),
     claim: (owner, now, leaseMs, limit) => act((db) => claim(db, owner, now, leaseMs, limit)),
     write: (change) => act((db) => write(db, change)),
+    writeAndClaim: (change, { owner, leaseMs, limit }) =>
+      act((db) => {
+        const result = write(db, change)
+        return { result, claimed: claim(db, owner, change.now, leaseMs, limit) }
+      }),
     renew: (owner, ids, until) =>
       act((db) => ids.filter((id) => Number(db.statement('renew').run(until, id, owner).changes) > 0)),
     owners: () => act((db) => rows<{ owner: string }>(db, 'owners').map(({ owner }) => owner)),

@@ -21,6 +21,7 @@ export function killAfter(store: JobStore, writes: number, kill: () => void): Jo
     enqueue: counted(store.enqueue, Boolean),
     claim: counted(store.claim, (claimed) => claimed.length > 0),
     write: counted(store.write, (result) => result !== 'lost'),
+    writeAndClaim: counted(store.writeAndClaim, ({ result, claimed }) => result !== 'lost' || claimed.length > 0),
     release: counted(store.release, (count) => count > 0),
     cancel: counted(store.cancel, Boolean),
   }

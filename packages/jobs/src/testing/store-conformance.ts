@@ -129,6 +129,21 @@ export function testJobStore(
         expect(idsOf(await claim(1001))).toEqual(['b'])
       })
 
+      it('gives the place of a run that ends to the next in one write', async () => {
+        await enqueue([run('a', { slots: [{ key: 'k', limit: 1 }] }), run('b', { rank: 1001 })])
+        await enqueue([run('c', { slots: [{ key: 'k', limit: 1 }], rank: 1000 })])
+        const a = await claimOne()
+        const next = { owner: 'host/1/s/a', leaseMs: 1000, limit: 1 }
+        const change = { id: 'a', epoch: a.epoch, now: 1000, end: { status: 'completed', result: 1 } } as const
+        const first = await store.writeAndClaim(change, next)
+        expect([first.result, idsOf(first.claimed)]).toEqual(['written', ['c']])
+        expect((await store.get('a'))?.run.status).toBe('completed')
+        expect(await store.owners()).toEqual(['host/1/s/a'])
+        const late = await store.writeAndClaim(change, next)
+        expect([late.result, idsOf(late.claimed)]).toEqual(['lost', ['b']])
+        expect(await store.writeAndClaim(change, next)).toEqual({ result: 'lost', claimed: [] })
+      })
+
       it('starts nothing of a job that is paused, and all of it when it is resumed', async () => {
         await enqueue([run('a'), run('b', { job: 'other' })])
         await store.pause('job', true)
