@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { processEnv, setJournal } from '@msc/core'
 import { configureCron } from '@msc/cron'
 import { createFileJournal, recordTelemetry } from '@msc/devtools'
-import { configureJobs } from '@msc/jobs'
+import { configureJobs, runBreadcrumbs } from '@msc/jobs'
 import { captureException, getDefaultMonitoring } from '@msc/monitoring'
 import type { PlatformHealth } from '@msc/platform'
 import { createRealtimeServer, type RealtimeServer } from '@msc/realtime/server'
@@ -48,7 +48,11 @@ async function start(): Promise<Running> {
     {
       jobs,
       onError(error, run) {
-        captureException(error, { tags: { job: run.job }, extra: { runId: run.id } })
+        captureException(error, {
+          tags: { job: run.job },
+          extra: { runId: run.id },
+          breadcrumbs: runBreadcrumbs(run),
+        })
       },
     },
     { ...env, MSC_JOBS_SQLITE: env['MSC_JOBS_SQLITE'] ?? join(dataDir(), 'jobs.sqlite') },

@@ -45,6 +45,8 @@ export interface SendOptions {
 
 export interface Jobs extends Service {
   readonly concern: 'jobs'
+  /** Does this process run the jobs, once started (true), or does the vendor call `handler` (false)? */
+  readonly selfDriven: boolean
   /**
    * Stores an event; when it resolves, the jobs that listen will run. Sending the same `id` again starts nothing.
    *
@@ -160,6 +162,7 @@ export function createJobs(options: JobsOptions): Jobs {
   const self: Jobs = {
     concern: 'jobs',
     driverName: driver.name,
+    selfDriven: driver.capabilities.selfDriven,
     send: async (event, data, { id, ts, transaction } = {}) => {
       const name = typeof event === 'string' ? event : event.event
       return {

@@ -14,9 +14,10 @@ export type RunStatus = 'queued' | 'running' | 'waiting' | 'completed' | 'failed
 export interface StepInfo {
   readonly id: string
   readonly status: 'completed' | 'failed' | 'retrying' | 'sleeping' | 'waiting'
-  readonly attempts: number
+  /** Absent, as is `startedAt`, where the vendor keeps it to itself. */
+  readonly attempts?: number
   /** Milliseconds since the epoch, as are the other times. */
-  readonly startedAt: number
+  readonly startedAt?: number
   readonly endedAt?: number
   readonly wakeAt?: number
   readonly output?: unknown
@@ -40,7 +41,7 @@ export interface RunInfo {
   readonly error?: Failure
   /** The run that this one was made of by `replay`. */
   readonly replayOf?: string
-  /** In the order they started; only from `run(id)`. */
+  /** In the order they started; only from `run(id)`, and of a run that has just ended. */
   readonly steps?: readonly StepInfo[]
 }
 

@@ -54,6 +54,7 @@ export type {
   RunStatus,
   StepInfo,
 } from './driver.ts'
+export { runBreadcrumbs, type RunBreadcrumb } from './run-breadcrumbs.ts'
 export { JobTimeoutError, NonRetriableError, RetryAfterError, StepError, type Failure } from './errors.ts'
 export type {
   Awaited as AwaitedEvent,

@@ -36,6 +36,11 @@ export async function outgoing(
       code: 'JOB_ARGUMENT_INVALID',
     })
   }
+  if (ts !== undefined && !(Number.isSafeInteger(ts) && ts >= 0)) {
+    throw new ValidationError(`[msc/jobs] An event's ts is in whole milliseconds since the epoch, not ${ts}.`, [], {
+      code: 'JOB_ARGUMENT_INVALID',
+    })
+  }
   return { id: id ?? sortableId(now), name, data: JSON.parse(text) as unknown, ts: ts ?? now, carrier: carrier() }
 }
 

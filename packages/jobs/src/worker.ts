@@ -36,6 +36,8 @@ export interface Worker {
 
 const PRUNE_EVERY_MS = 60_000
 const PRUNE_AT_ONCE = 1000
+/** Runs begun in one turn of the event loop, after which everything else in the process has its turn. */
+const MOST_IN_A_TURN = 50
 
 export function createWorker(options: WorkerOptions): Worker {
   const { store, concurrency, leaseMs, pollMs, clock, retention, carry, complain } = options
@@ -56,6 +58,8 @@ export function createWorker(options: WorkerOptions): Worker {
   let suspectUntil = 0
   // Whether there was as much to do as was asked for, the last time.
   let plenty = false
+  let begunInTurn = 0
+  let turn: Promise<void> | undefined
   let lastClaim = 0
 
   const closing = (): boolean => draining.signal.aborted
@@ -119,11 +123,25 @@ export function createWorker(options: WorkerOptions): Worker {
     }
   }
 
+  /** A store in memory answers at once, and one run after the other would keep the process to itself. */
+  const breath = (): Promise<void> | undefined => {
+    begunInTurn += 1
+    turn ??= new Promise((resolve) =>
+      setImmediate(() => {
+        begunInTurn = 0
+        turn = undefined
+        resolve()
+      }),
+    )
+    return begunInTurn > MOST_IN_A_TURN ? turn : undefined
+  }
+
   const begin = (claimed: ClaimedRun): void => {
     const { id, job } = claimed.run
     const abort = new AbortController()
     running.set(id, abort)
-    const done = carry(claimed, { signal: abort.signal, draining: draining.signal, write })
+    const hands = { signal: abort.signal, draining: draining.signal, write }
+    const done = (breath()?.then(() => carry(claimed, hands)) ?? carry(claimed, hands))
       .catch((error: unknown) => complain(`run ${id} of ${job}`, error))
       .finally(() => {
         if (running.get(id) === abort) running.delete(id)

@@ -95,6 +95,27 @@ describe('capturing', () => {
     await monitoring.close()
   })
 
+  it('takes the word of who knows more of what came before, in the order of time', async () => {
+    const { monitoring, sent } = setUp()
+    monitoring.addBreadcrumb('opened', 'navigation', undefined, { timestamp: 10 })
+    monitoring.addBreadcrumb('a', 'jobs.step', undefined, { timestamp: 20 })
+    const given = [
+      { timestamp: 5, category: 'jobs.step', message: 'before', level: 'info' },
+      {
+        timestamp: 20,
+        category: 'jobs.step',
+        message: 'a',
+        level: 'info',
+        data: { token: 'sk_live_1234567890abcdef' },
+      },
+    ] as const
+    monitoring.captureException(new Error('x'), { breadcrumbs: given })
+    await monitoring.flush()
+    expect(sent[0]?.breadcrumbs.map(({ message }) => message)).toEqual(['before', 'opened', 'a'])
+    expect(JSON.stringify(sent[0])).not.toContain('sk_live')
+    await monitoring.close()
+  })
+
   it('keeps the newest 100 breadcrumbs, and of 1 000 traces', async () => {
     const { monitoring, sent } = setUp({ maxTraces: 2 })
     const first = newTrace()

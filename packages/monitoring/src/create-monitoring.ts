@@ -18,7 +18,7 @@ import {
 import type { Breadcrumb, Level, MonitoredUser, MonitoringDriver, MonitoringEvent } from './driver.ts'
 import { errorValues } from './error-values.ts'
 import { fingerprintOf } from './fingerprint.ts'
-import { createScopes } from './scopes.ts'
+import { createScopes, mergeBreadcrumbs } from './scopes.ts'
 
 export interface MonitoringOptions {
   readonly driver: MonitoringDriver
@@ -53,6 +53,11 @@ export interface CaptureContext {
   readonly handled?: boolean
   /** Milliseconds since the epoch, when it happened; default now. */
   readonly timestamp?: number
+  /**
+   * What came before, where somebody else knows better than this process, such as the steps of a job: they take the place
+   * of those of the same category, and stand among the others by their time.
+   */
+  readonly breadcrumbs?: readonly Breadcrumb[]
 }
 
 export interface Monitoring extends Service {
@@ -128,7 +133,9 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
         fingerprintChosen: context.fingerprint !== undefined,
         ...(release !== undefined && { release }),
         ...(environment !== undefined && { environment }),
-        breadcrumbs: [...scope.breadcrumbs],
+        breadcrumbs: context.breadcrumbs
+          ? mergeBreadcrumbs(scope.breadcrumbs, context.breadcrumbs, maxBreadcrumbs)
+          : [...scope.breadcrumbs],
       }
       // Ids and groups are ours, and 32 hex digits that happen to look like a card number must survive the rules.
       const { id: _id, traceId, spanId, fingerprint, ...rest } = event

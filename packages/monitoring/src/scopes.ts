@@ -38,3 +38,15 @@ export function createScopes(maxTraces: number, maxBreadcrumbs: number): Scopes 
     },
   }
 }
+
+/** Those that were `given` instead of those of the same category; the newest `max`, oldest first. */
+export function mergeBreadcrumbs(
+  known: readonly Breadcrumb[],
+  given: readonly Breadcrumb[],
+  max: number,
+): Breadcrumb[] {
+  const categories = new Set(given.map(({ category }) => category))
+  return [...known.filter(({ category }) => !categories.has(category)), ...given]
+    .toSorted((a, b) => a.timestamp - b.timestamp)
+    .slice(-max)
+}

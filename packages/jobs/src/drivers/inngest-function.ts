@@ -13,7 +13,7 @@ import {
 import type { Inngest, InngestFunction } from 'inngest'
 import type { JobContext, JobLog, StepContext, StepOptions, StepTools } from '../context.ts'
 import type { AnyJob, EventInput, JobEvent } from '../define-job.ts'
-import type { JobHost } from '../driver.ts'
+import type { JobHost, StepInfo } from '../driver.ts'
 import { JobTimeoutError, StepError } from '../errors.ts'
 import { mapSteps } from '../map-steps.ts'
 import { comparable, valueAt } from '../paths.ts'
@@ -46,6 +46,9 @@ interface Undo {
   undo?: () => unknown
 }
 
+/** In the order they started, with what is known of their ends. */
+type Trail = Map<string, StepInfo>
+
 /** What one call of a handler shares among its parts. */
 interface Run {
   readonly job: AnyJob
@@ -57,6 +60,7 @@ interface Run {
   readonly carrier: Carrier
   readonly event: JobEvent
   readonly rollbacks: Undo[]
+  readonly trail: Trail
   /** Steps that were begun: the run has no end before they have. */
   readonly begun: Set<Promise<unknown>>
   deadlineAt?: number
@@ -83,6 +87,7 @@ export function compile(
         carrier: carrier as Carrier,
         event,
         rollbacks: [],
+        trail: new Map(),
         begun: new Set(),
       }),
     )
@@ -156,35 +161,35 @@ async function perform(run: Run): Promise<unknown> {
   }
 }
 
-async function undo({ job, sdk, context, rollbacks }: Run): Promise<void> {
+async function undo({ job, sdk, context, rollbacks, trail }: Run): Promise<void> {
   for (const { key, undo: work } of rollbacks.toReversed()) {
     if (!work) continue
+    const id = `rollback:${key}`
+    const done = context.step.run(id, () =>
+      observeStep(job, context, id, 'rolled-back', async () => {
+        try {
+          await work()
+        } catch (error) {
+          throw retryable(error, job, context.attempt + 1, job.attempts, sdk)
+        }
+      }),
+    )
     // One that keeps failing is Inngest's to show; the next goes on.
-    await context.step
-      .run(`rollback:${key}`, () =>
-        observeStep(job, context, `rollback:${key}`, 'rolled-back', async () => {
-          try {
-            await work()
-          } catch (error) {
-            throw retryable(error, job, context.attempt + 1, job.attempts, sdk)
-          }
-        }),
-      )
-      .catch(() => undefined)
+    await noted(trail, id, done).catch(() => undefined)
   }
 }
 
 /** In a step of its own: a handler is called once more for each step, and its end must be told once. */
 async function ended(run: Run, info: Parameters<JobHost['onRunEnd']>[0], error?: Error): Promise<void> {
   await run.context.step.run('run-ended', () => {
-    run.host.onRunEnd({ ...info, endedAt: run.clock.now() }, error)
+    run.host.onRunEnd({ ...info, endedAt: run.clock.now(), steps: [...run.trail.values()] }, error)
     emit('jobs.run', { job: info.job, runId: info.id, outcome: info.status === 'completed' ? 'completed' : 'failed' })
     return null
   })
 }
 
 function facade(run: Run): StepTools {
-  const { job, host, sdk, appId, clock, context, carrier, event, rollbacks, begun, deadlineAt } = run
+  const { job, host, sdk, appId, clock, context, carrier, event, rollbacks, trail, begun, deadlineAt } = run
   const keyOf = createStepKeys()
 
   /** Whether the time of the whole run is up; Inngest's own timeout would cancel it, with nothing rolled back. */
@@ -210,17 +215,18 @@ function facade(run: Run): StepTools {
       timeout === undefined
         ? work(new AbortController().signal)
         : deadline(work, { operation: `[msc/jobs] Step ${key}`, timeoutMs: duration(timeout), clock })
-    try {
-      return await context.step.run(key, () => {
-        inTime()
-        return observeStep(job, context, key, 'ok', async () => {
-          try {
-            return (await once()) ?? null
-          } catch (error) {
-            throw retryable(error, job, attempt, most, sdk)
-          }
-        })
+    const done = context.step.run(key, () => {
+      inTime()
+      return observeStep(job, context, key, 'ok', async () => {
+        try {
+          return (await once()) ?? null
+        } catch (error) {
+          throw retryable(error, job, attempt, most, sdk)
+        }
       })
+    })
+    try {
+      return await noted(trail, key, done)
     } catch (error) {
       throw fromSdk(error, key)
     }
@@ -289,6 +295,18 @@ function facade(run: Run): StepTools {
     map: (id, items, fn, options = {}) => mapSteps(tools, id, items, fn, options),
   }
   return tools
+}
+
+async function noted<T>(trail: Trail, id: string, done: Promise<T>): Promise<T> {
+  trail.set(id, { id, status: 'waiting' })
+  try {
+    const output = await done
+    trail.set(id, { id, status: 'completed', output })
+    return output
+  } catch (error) {
+    trail.set(id, { id, status: 'failed', error: toFailure(error) })
+    throw error
+  }
 }
 
 async function observeStep<T>(

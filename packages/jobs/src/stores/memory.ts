@@ -324,6 +324,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
     async depth() {
       const depths = new Map<string, { -readonly [Key in keyof Depth]: Depth[Key] }>()
       for (const { run } of rows.values()) {
+        if (run.status === 'completed' || run.status === 'cancelled') continue
         const isPaused = paused.has('*') || paused.has(run.job)
         const depth = depths.get(run.job) ?? {
           job: run.job,
@@ -334,7 +335,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
           paused: isPaused,
         }
         depths.set(run.job, depth)
-        if (run.status in depth) depth[run.status as 'queued' | 'running' | 'waiting' | 'failed'] += 1
+        depth[run.status] += 1
         if (run.status === 'queued') depth.oldestQueuedAt = Math.min(depth.oldestQueuedAt ?? NEVER, run.createdAt)
       }
       return [...depths.values()].toSorted((a, b) => (a.job < b.job ? -1 : 1))

@@ -133,6 +133,13 @@ export function testJobsDriver(name: string, setUp: (clock: Clock) => Promise<Jo
         'on-failure no carrier',
       ])
       expect(ends).toMatchObject([{ status: 'failed', message: 'no carrier', result: undefined }])
+      expect(ends[0]?.breadcrumbs.filter((line) => !line.startsWith('on-failure'))).toEqual([
+        'reserve → completed',
+        'charge → completed',
+        'ship → failed',
+        'rollback:charge → completed',
+        'rollback:reserve → completed',
+      ])
       expect(errors.map((error) => error.message)).toEqual(['no carrier'])
     })
 

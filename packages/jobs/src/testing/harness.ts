@@ -1,6 +1,7 @@
 import type { Clock } from '@msc/core'
 import { createJobs, type JobList, type Jobs } from '../create-jobs.ts'
 import type { JobsDriver, RunInfo } from '../driver.ts'
+import { runBreadcrumbs } from '../run-breadcrumbs.ts'
 
 export interface JobsDriverSetup {
   /** Made on the clock that the suite gave. */
@@ -17,6 +18,8 @@ export interface RunEnd {
   readonly status: string
   readonly result: unknown
   readonly message: string | undefined
+  /** Of a run that failed: what a report would say of its steps. */
+  readonly breadcrumbs: readonly string[]
 }
 
 /** One engine over the driver under test, and what it was seen to do. */
@@ -49,7 +52,14 @@ export function createHarness(setup: JobsDriverSetup, clock: Clock): Harness {
       driver.bind({
         ...host,
         onRunEnd(run: RunInfo, error?: Error) {
-          ends.push({ job: run.job, status: run.status, result: run.result, message: run.error?.message })
+          const breadcrumbs = error ? runBreadcrumbs(run).map(({ message }) => message) : []
+          ends.push({
+            job: run.job,
+            status: run.status,
+            result: run.result,
+            message: run.error?.message,
+            breadcrumbs,
+          })
           host.onRunEnd(run, error)
           for (const { count, resolve } of waiting) if (ends.length >= count) resolve()
         },

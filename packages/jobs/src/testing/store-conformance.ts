@@ -154,6 +154,8 @@ export function testJobStore(
         ])
         await store.pause('job', false)
         expect(idsOf(await claim())).toEqual(['a'])
+        await store.write({ id: 'b', epoch: 1, now: 1000, end: { status: 'completed', result: null } })
+        expect((await store.depth()).map(({ job }) => job)).toEqual(['job'])
         await store.pause('*', true)
         await enqueue([run('c')])
         expect(await claim()).toEqual([])

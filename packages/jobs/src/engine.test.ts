@@ -1,0 +1,260 @@
+import { createManualClock } from '@msc/core/testing'
+import { afterEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { createJobs } from './create-jobs.ts'
+import { defineEvent, defineJob } from './define-job.ts'
+import { embedded } from './drivers/embedded.ts'
+import { NonRetriableError } from './errors.ts'
+import { memoryStore } from './stores/memory.ts'
+import { createTestJobs, type TestJobs } from './testing/test-jobs.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const go = [{ event: 'test/go' }]
+let open: TestJobs | undefined
+
+async function start(options: Parameters<typeof createTestJobs>[0]): Promise<TestJobs> {
+  return (open = await createTestJobs(options))
+}
+
+afterEach(async () => {
+  await open?.close()
+  open = undefined
+})
+
+describe('time', () => {
+  it('of 30 days passes in a moment', async () => {
+    const said: [string, number][] = []
+    const reminder = defineJob({ id: 'reminder', triggers: go }, async ({ step }) => {
+      await step.run('first', () => void said.push(['first', clock.now()]))
+      await step.sleep('a month', '30d')
+      await step.run('second', () => void said.push(['second', clock.now()]))
+    })
+    const { jobs, clock, finish } = await start({ jobs: [reminder], startMs: 0 })
+    await jobs.send('test/go', {})
+    const [run] = await finish()
+    expect(said).toEqual([
+      ['first', 0],
+      ['second', 30 * DAY],
+    ])
+    expect(run).toMatchObject({ status: 'completed', createdAt: 0, endedAt: 30 * DAY })
+  })
+
+  it('stops where it is told to', async () => {
+    const nap = defineJob({ id: 'nap', triggers: go }, ({ step }) => step.sleep('a day', '1d'))
+    const { jobs, advance, clock } = await start({ jobs: [nap], startMs: 0 })
+    await jobs.send('test/go', {}, { id: 'e' })
+    await advance('23h')
+    expect([clock.now(), (await jobs.run('e.nap'))?.status]).toEqual([23 * HOUR, 'waiting'])
+    await advance('1h')
+    expect([clock.now(), (await jobs.run('e.nap'))?.status]).toEqual([DAY, 'completed'])
+  })
+
+  it('starts what has a schedule, once for each occurrence', async () => {
+    const nightly = defineJob({ id: 'nightly', triggers: [{ cron: '0 2 * * *', timezone: 'Europe/Berlin' }] }, () => {})
+    // 2026-03-29: the clocks of Berlin go from 2 to 3.
+    const { finish } = await start({ jobs: [nightly], startMs: Date.UTC(2026, 2, 27, 12) })
+    const runs = await finish({ within: '3d' })
+    expect(runs.map(({ event }) => new Date(event.ts).toISOString())).toEqual([
+      '2026-03-28T01:00:00.000Z',
+      '2026-03-29T01:00:00.000Z',
+      '2026-03-30T00:00:00.000Z',
+    ])
+  })
+
+  it('is shared: what is quick and plenty leaves everything else its turn', async () => {
+    const quick = defineJob({ id: 'quick', triggers: go }, ({ step }) => step.run('one', () => 1))
+    const jobs = createJobs({ jobs: [quick], driver: embedded({ store: memoryStore() }) })
+    await jobs.sendMany(Array.from({ length: 1000 }, () => ({ name: 'test/go', data: {} })))
+    let turns = 0
+    let counting = true
+    const count = (): void => {
+      turns += 1
+      if (counting) setImmediate(count)
+    }
+    setImmediate(count)
+    await jobs.start()
+    while ((await jobs.depth()).some(({ queued, running, waiting }) => queued + running + waiting > 0)) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    counting = false
+    expect(turns).toBeGreaterThan(10)
+    await jobs.close()
+  })
+})
+
+describe('operating', () => {
+  const shaky = (fail: { now: boolean }, ran: string[]) =>
+    defineJob({ id: 'shaky', triggers: go, attempts: 2 }, async ({ step }) => {
+      await step.run('a', () => void ran.push('a'), { rollback: () => void ran.push('undo a') })
+      await step.run('b', () => void ran.push('b'))
+      await step.run('c', () => {
+        ran.push('c')
+        if (fail.now) throw new NonRetriableError('no')
+      })
+      return 'done'
+    })
+
+  it('lists what failed for good, and replays it from a step', async () => {
+    const fail = { now: true }
+    const ran: string[] = []
+    const { jobs, finish } = await start({ jobs: [shaky(fail, ran)] })
+    await jobs.send('test/go', {}, { id: 'e' })
+    await finish()
+    const [dead] = await jobs.deadLetters()
+    expect([dead?.id, dead?.error?.message]).toEqual(['e.shaky', 'no'])
+    fail.now = false
+    ran.length = 0
+    const { id } = await jobs.replay('e.shaky', { fromStep: 'c' })
+    await finish()
+    // What was rolled back is done again; what was not is kept.
+    expect(ran).toEqual(['a', 'c'])
+    expect(await jobs.run(id)).toMatchObject({ status: 'completed', result: 'done', replayOf: 'e.shaky' })
+    expect(await jobs.deadLetters()).toHaveLength(1)
+  })
+
+  it('refuses to replay what there is not, what goes on, and from a step that there was not', async () => {
+    const nap = defineJob({ id: 'nap', triggers: go }, ({ step }) => step.sleep('a day', '1d'))
+    const { jobs, advance, finish } = await start({ jobs: [nap] })
+    await expect(jobs.replay('nobody')).rejects.toMatchObject({ code: 'JOB_RUN_UNKNOWN' })
+    await jobs.send('test/go', {}, { id: 'e' })
+    await advance('1h')
+    await expect(jobs.replay('e.nap')).rejects.toMatchObject({ code: 'JOB_RUN_OPEN' })
+    await finish()
+    await expect(jobs.replay('e.nap', { fromStep: 'no' })).rejects.toMatchObject({ code: 'JOB_STEP_UNKNOWN' })
+    expect(await jobs.runs()).toHaveLength(1)
+  })
+
+  it('pauses one job, says what is queued and since when, and goes on', async () => {
+    const ran: string[] = []
+    const job = (id: string) => defineJob({ id, triggers: go }, () => void ran.push(id))
+    const { jobs, advance, finish } = await start({ jobs: [job('one'), job('two')], startMs: 5000 })
+    await jobs.pause('one')
+    await jobs.send('test/go', {})
+    await advance('1h')
+    expect(ran).toEqual(['two'])
+    expect(await jobs.depth()).toMatchObject([{ job: 'one', queued: 1, oldestQueuedAt: 5000, paused: true }])
+    await jobs.resume('one')
+    await finish()
+    expect(ran).toEqual(['two', 'one'])
+    await expect(jobs.pause('three')).rejects.toMatchObject({ name: 'ConfigError' })
+  })
+
+  it('cancels a run that sleeps, rolls nothing back, and says false the second time', async () => {
+    const ran: string[] = []
+    const nap = defineJob({ id: 'nap', triggers: go }, async ({ step }) => {
+      await step.run('a', () => void ran.push('a'), { rollback: () => void ran.push('undo a') })
+      await step.sleep('a day', '1d')
+      await step.run('b', () => void ran.push('b'))
+    })
+    const { jobs, advance, finish } = await start({ jobs: [nap] })
+    await jobs.send('test/go', {}, { id: 'e' })
+    await advance('1h')
+    expect([await jobs.cancel('e.nap'), await jobs.cancel('e.nap'), await jobs.cancel('nobody')]).toEqual([
+      true,
+      false,
+      false,
+    ])
+    expect((await finish()).map(({ status }) => status)).toEqual(['cancelled'])
+    expect(ran).toEqual(['a'])
+  })
+
+  it('deletes history by its policy: what failed stays longer', async () => {
+    const job = defineJob<{ fails: boolean }>({ id: 'job', triggers: go }, ({ event }) => {
+      if (event.data.fails) throw new NonRetriableError('no')
+    })
+    const clock = createManualClock(0)
+    const driver = embedded({
+      store: memoryStore(),
+      clock,
+      pollMs: 600_000,
+      leaseMs: 3_600_000,
+      retention: { completed: '1d', failed: '7d' },
+    })
+    const jobs = createJobs({ jobs: [job], driver, clock, onError: () => {} })
+    await jobs.start()
+    const statuses = async (): Promise<string[]> => (await jobs.runs()).map(({ status }) => status).toSorted()
+    for (const fails of [true, false, true]) await jobs.send('test/go', { fails })
+    await clock.advance(23 * HOUR)
+    expect(await statuses()).toEqual(['completed', 'failed', 'failed'])
+    await clock.advance(2 * HOUR)
+    expect(await statuses()).toEqual(['failed', 'failed'])
+    await clock.advance(7 * DAY)
+    expect(await statuses()).toEqual([])
+    await jobs.close()
+    expect(clock.pending).toBe(0)
+  })
+})
+
+describe('bad input', () => {
+  const typed = defineEvent('test/typed', z.object({ email: z.email() }))
+  const job = defineJob({ id: 'job', triggers: [typed] }, () => {})
+  const cyclic: Record<string, unknown> = {}
+  cyclic['self'] = cyclic
+
+  it.each([
+    ['an event that no job listens to', 'test/none', {}, {}, 'JOB_EVENT_UNKNOWN'],
+    ['data that is not valid', 'test/typed', { email: 'no' }, {}, 'VALIDATION_FAILED'],
+    [
+      'data of more than 512 KiB',
+      'test/typed',
+      { email: 'a@b.co', text: 'x'.repeat(524_288) },
+      {},
+      'JOB_EVENT_TOO_LARGE',
+    ],
+    ['so many bytes in fewer characters', 'test/typed', { text: '€'.repeat(200_000) }, {}, 'JOB_EVENT_TOO_LARGE'],
+    ['data without a form as JSON', 'test/typed', cyclic, {}, 'JOB_EVENT_INVALID'],
+    ['a number that JSON has not', 'test/typed', { n: 1n }, {}, 'JOB_EVENT_INVALID'],
+    ['an empty id', 'test/typed', { email: 'a@b.co' }, { id: '' }, 'JOB_ARGUMENT_INVALID'],
+    ['an id with a line break', 'test/typed', { email: 'a@b.co' }, { id: 'a\nb' }, 'JOB_ARGUMENT_INVALID'],
+    ['a time that is none', 'test/typed', { email: 'a@b.co' }, { ts: Number.NaN }, 'JOB_ARGUMENT_INVALID'],
+    [
+      'a transaction that the store can not join',
+      'test/typed',
+      { email: 'a@b.co' },
+      { transaction: {} },
+      'JOBS_NOT_TRANSACTIONAL',
+    ],
+  ])('%s is refused in words, and nothing is stored', async (_what, name, data, options, code) => {
+    const { jobs } = await start({ jobs: [job] })
+    const sent = jobs.send<unknown>(name, data, options)
+    await expect(sent).rejects.toMatchObject({ code })
+    await expect(sent).rejects.toThrow(/\[msc\/jobs\]|is not valid/)
+    expect(await jobs.runs()).toEqual([])
+  })
+
+  it('of one event refuses all that are sent with it', async () => {
+    const { jobs } = await start({ jobs: [job] })
+    const events = [
+      { name: 'test/typed', data: { email: 'a@b.co' } },
+      { name: 'test/typed', data: { email: 'no' } },
+    ]
+    await expect(jobs.sendMany(events)).rejects.toMatchObject({ name: 'ValidationError' })
+    expect(await jobs.runs()).toEqual([])
+  })
+
+  it('is two jobs of one id, and a job that could never be', () => {
+    const driver = embedded({ store: memoryStore() })
+    expect(() => createJobs({ jobs: [job, job], driver })).toThrow(expect.objectContaining({ code: 'JOB_DUPLICATE' }))
+    const define = (options: object) => () => defineJob({ id: 'x', triggers: go, ...options }, () => {})
+    for (const options of [
+      { id: 'No Spaces' },
+      { triggers: [] },
+      { triggers: [{ event: '' }] },
+      { triggers: [{ cron: '99 * * * *' }] },
+      { attempts: 0 },
+      { attempts: 2.5 },
+      { concurrency: { limit: 0 } },
+      { concurrency: [{ limit: 1 }, { limit: 1 }, { limit: 1 }] },
+      { concurrency: { limit: 1, key: 'data..x' } },
+      { throttle: { limit: 1, period: 0 } },
+      { debounce: { period: '1s' }, batch: { size: 2, timeout: '1s' } },
+      { batch: { size: 101, timeout: '1s' } },
+      { priority: 601 },
+      { idempotencyKey: 'event.data' },
+    ]) {
+      expect([options, define(options)]).toEqual([options, expect.any(Function)])
+      expect(define(options)).toThrow(expect.objectContaining({ name: 'ConfigError' }))
+    }
+  })
+})
