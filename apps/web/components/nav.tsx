@@ -6,6 +6,7 @@ import { usePathname } from 'next/navigation'
 const links = [
   { href: '/', label: 'Overview' },
   { href: '/releases', label: 'Releases' },
+  { href: '/subscription', label: 'Subscription' },
 ]
 const adminLinks = [
   { href: '/admin/systems', label: 'Systems' },

@@ -104,7 +104,7 @@ test('a release goes all the way: created, listed, analysed, announced in anothe
           'cache.delete',
           'jobs.send',
           'jobs.step load',
-          'jobs.step analyse',
+          'jobs.step process',
           'jobs.step store',
           'jobs.step notify',
           'jobs.run',
@@ -174,6 +174,22 @@ test('a cron route runs with its secret, and answers 401 without', async ({ brow
   await admin.close()
 })
 
+test('a subscription that is due is renewed, and charged once', async ({ page, started }) => {
+  const { app, backend } = started
+  await signIn(page, app, 'artist')
+  await page.getByRole('link', { name: 'Subscription' }).click()
+  await expect(page.getByText('€9.90 a month')).toBeVisible()
+  const path = '/api/cron/subscription-renewals'
+  expect([(await backend.triggerCron(path)).status, (await backend.triggerCron(path)).status]).toEqual([200, 200])
+  await expect(async () => {
+    await page.reload()
+    await expect(page.getByTestId('payments').getByRole('listitem')).toHaveCount(1, { timeout: 500 })
+  }).toPass()
+  await expect(page.getByTestId('payments')).toContainText('€9.90')
+  const paidUntil = Date.parse(`${await page.getByTestId('paid-until').innerText()} UTC`)
+  expect(paidUntil - Date.now()).toBeGreaterThan(26 * 86_400_000)
+})
+
 test('the console is for admins; to everybody else there is nothing there', async ({ page, request, started }) => {
   const { app } = started
   expect((await request.get(`${app.url}/devtools`)).status()).toBe(404)
@@ -196,7 +212,7 @@ test('nothing is cut off on a phone', async ({ browser, started }) => {
   const phone = await browser.newContext({ viewport: { width: 360, height: 740 } })
   const page = await phone.newPage()
   await signIn(page, app, 'artist')
-  for (const path of ['/', '/releases', '/releases/new']) {
+  for (const path of ['/', '/releases', '/releases/new', '/subscription']) {
     await page.goto(app.url + path)
     const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
     expect(content, path).toBeLessThanOrEqual(window as number)

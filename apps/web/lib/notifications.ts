@@ -43,10 +43,10 @@ export async function markAllRead(user: User): Promise<number> {
  */
 export async function notify(
   userId: string,
-  notification: { readonly type: string; readonly title: string; readonly body: string; readonly link: string },
+  notification: { readonly type: string; readonly title: string; readonly body: string; readonly link?: string },
   key: string,
 ): Promise<void> {
-  const { type, title, body, link } = notification
+  const { type, title, body, link = null } = notification
   await asService((tx) =>
     tx.query(
       `insert into notifications (id, user_id, type, title, body, link, traceparent)

@@ -1,6 +1,8 @@
 import { trackServerEvent } from '@msc/analytics'
 import { defineCron } from '@msc/cron'
+import { triggerRenewalJob } from '@msc/jobs'
 import { asService } from '../db/database.ts'
+import { dueSubscriptions } from '../subscriptions.ts'
 
 /** Midnight: what every artist has, as one event each for the dashboards. */
 const dailyAnalytics = defineCron({ name: 'daily-analytics', schedule: '0 0 * * *' }, async () => {
@@ -14,6 +16,13 @@ const dailyAnalytics = defineCron({ name: 'daily-analytics', schedule: '0 0 * * 
     await trackServerEvent(userId, 'catalogue_counted', { releases, analysed })
   }
   return { artists: artists.length }
+})
+
+/** Every six hours: those whose time is up within a day. The job renews each once. */
+const subscriptionRenewals = defineCron({ name: 'subscription-renewals', schedule: '0 */6 * * *' }, async () => {
+  const due = await dueSubscriptions()
+  for (const { id, userId } of due) await triggerRenewalJob(userId, id)
+  return { due: due.length }
 })
 
 /** Sunday 02:00: notifications that were read, and are older than 90 days. */
@@ -37,4 +46,4 @@ const generateReports = defineCron({ name: 'generate-reports', schedule: '0 1 * 
   return week
 })
 
-export const crons = [dailyAnalytics, cleanupOldData, generateReports]
+export const crons = [dailyAnalytics, subscriptionRenewals, cleanupOldData, generateReports]

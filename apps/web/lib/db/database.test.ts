@@ -52,6 +52,24 @@ describe('row level security', () => {
     await expect(titles({ sub: other, role: 'anon' })).rejects.toThrow(/permission denied/)
   })
 
+  it('shows nobody another’s subscription, payments or mails, and lets nobody extend their own', async () => {
+    const count = (claims: Claims, table: string) =>
+      asUser(claims, (tx) => tx.query(`select 1 from ${table}`), db).then((rows) => rows.length)
+    expect([await count(as(artist.id), 'subscriptions'), await count(as(other), 'subscriptions')]).toEqual([1, 0])
+    await asService(
+      (tx) =>
+        tx.query(`insert into charges (id, user_id, reference, amount) values (gen_random_uuid(), $1, 's', 990)`, [
+          artist.id,
+        ]),
+      db,
+    )
+    expect([await count(as(artist.id), 'charges'), await count(as(other), 'charges')]).toEqual([1, 0])
+    await expect(count(as(artist.id), 'mails')).rejects.toThrow(/permission denied/)
+    await expect(
+      asUser(as(artist.id), (tx) => tx.query(`update subscriptions set paid_until = '2030-01-01'`), db),
+    ).rejects.toThrow(/permission denied/)
+  })
+
   it('refuses a release in the name of somebody else, and a role claimed by the row', async () => {
     await expect(insertRelease(as(other), artist.id)).rejects.toThrow(/row-level security/)
     await expect(

@@ -19,7 +19,7 @@ export const seededUsers = [
   },
 ] as const
 
-/** Puts the accounts and one release in, once; what a person changed since stays. */
+/** Puts the accounts, a subscription and one release in, once; what a person changed since stays. */
 export async function seed(db: PGlite): Promise<void> {
   const { rows } = await db.query<{ count: number }>('select count(*)::int as count from auth.users')
   if ((rows[0]?.count ?? 0) > 0) return
@@ -39,6 +39,11 @@ export async function seed(db: PGlite): Promise<void> {
         user.role,
       ])
     }
+    await tx.query(
+      `insert into public.subscriptions (user_id, plan, amount, paid_until)
+       values ($1, 'solo', 990, now() + interval '12 hours')`,
+      [seededUsers[0].id],
+    )
     await tx.query(
       `insert into public.releases (user_id, title, artist_name, genre, release_date, lyrics, status)
        values ($1, 'Harbour Lights', 'Ines Valder', 'Indie pop', '2026-09-18', $2, 'live')`,

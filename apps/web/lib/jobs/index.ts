@@ -1,5 +1,15 @@
 import type { JobList } from '@msc/jobs'
-import { aiProcessing } from './ai-processing.ts'
+import { aiProcessing, emailSender, subscriptionRenewal } from '@msc/jobs/platform'
+import { notify } from '../notifications.ts'
+import { billing, mailer, subscriptions, users } from '../subscriptions.ts'
+import { analyzeLyrics } from './analyze-lyrics.ts'
 
-/** Every job of the app. */
-export const jobs: JobList = [aiProcessing]
+/** Every job of the app: the platform's, over the app's data. */
+export const jobs: JobList = [
+  aiProcessing({
+    ai: { 'analyze-lyrics': analyzeLyrics },
+    notifier: { notify: (notice, { key }) => notify(notice.userId, notice, key) },
+  }),
+  emailSender({ mailer, users }),
+  subscriptionRenewal({ billing, subscriptions }),
+]

@@ -9,11 +9,11 @@ export function aiProcessing({
   ai,
   notifier,
 }: Pick<PlatformPorts, 'ai'> & Partial<Pick<PlatformPorts, 'notifier'>>): JobDefinition<AIProcess> {
-  const known = aiTasks.filter((task) => ai[task])
+  const payloads = aiTasks.flatMap((task) => (ai[task] ? [[task, ai[task].payload] as const] : []))
   return defineJob(
     {
       id: 'ai-processing',
-      triggers: [aiProcessFor(known)],
+      triggers: [aiProcessFor(Object.fromEntries(payloads))],
       // One user's hundred uploads must not hold up everybody else's first.
       concurrency: { key: 'data.userId', limit: 4 },
       timeout: '1h',

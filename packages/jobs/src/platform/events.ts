@@ -1,3 +1,4 @@
+import type { StandardSchema } from '@msc/core'
 import { z } from 'zod'
 import { defineEvent, type EventType } from '../define-job.ts'
 import { aiTasks, emailTypes, type AITask, type EmailType } from '../task-types.ts'
@@ -39,11 +40,35 @@ export interface SubscriptionRenew {
   readonly subscriptionId: string
 }
 
-/** `ai/process` for these tasks alone: another is refused when it is sent. */
-export function aiProcessFor(tasks: readonly AITask[]): EventType<AIProcess> {
-  return defineEvent('ai/process', z.object({ userId: id, taskType: z.enum(tasks), payload: z.unknown().optional() }))
+const aiTask = (tasks: readonly AITask[]) =>
+  z.object({ userId: id, taskType: z.enum(tasks), payload: z.unknown().optional() })
+export const aiProcess: EventType<AIProcess> = defineEvent('ai/process', aiTask(aiTasks))
+
+/**
+ * `ai/process` for these tasks alone, with payloads as their schemas say: anything else is refused when it is sent.
+ *
+ * @param payloads Of each task, if it has one.
+ */
+export function aiProcessFor(
+  payloads: Readonly<Partial<Record<AITask, StandardSchema | undefined>>>,
+): EventType<AIProcess> {
+  const base: StandardSchema<unknown, AIProcess> = aiTask(aiTasks.filter((task) => task in payloads))
+  const schema: StandardSchema<unknown, AIProcess> = {
+    '~standard': {
+      version: 1,
+      vendor: 'msc',
+      async validate(value) {
+        const task = await base['~standard'].validate(value)
+        if (task.issues) return task
+        const payload = await payloads[task.value.taskType]?.['~standard'].validate(task.value.payload)
+        if (!payload) return task
+        if (!payload.issues) return { value: { ...task.value, payload: payload.value } }
+        return { issues: payload.issues.map((issue) => ({ ...issue, path: ['payload', ...(issue.path ?? [])] })) }
+      },
+    },
+  }
+  return defineEvent('ai/process', schema)
 }
-export const aiProcess: EventType<AIProcess> = aiProcessFor(aiTasks)
 export const emailSend: EventType<EmailSend> = defineEvent(
   'email/send',
   z.object({ userId: id, type: z.enum(emailTypes), data: z.unknown().optional() }),

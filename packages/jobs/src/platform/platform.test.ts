@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import type { EventType } from '../define-job.ts'
 import { NonRetriableError } from '../errors.ts'
 import { createTestJobs, type TestJobs } from '../testing/test-jobs.ts'
@@ -41,6 +42,7 @@ function world(fail: Readonly<Record<string, { readonly times?: number; readonly
   const ports: PlatformPorts = {
     ai: {
       'analyze-lyrics': {
+        payload: z.string(),
         load: ({ payload }) => (payload === 'gone' ? null : `lyrics ${String(payload)}`),
         process: (input, { key }) => does('process', `${String(input)} analysed`, key),
         store: (_input, output, { key }) => does(`store ${String(output)}`, undefined, key),
@@ -119,8 +121,12 @@ describe('ai-processing', () => {
     expect([first?.status, first?.steps?.length, said]).toEqual(['failed', 1, []])
   })
 
-  it('is not sent a task that nobody handles', async () => {
+  it('is not sent a task that nobody handles, nor one with a payload that its handler can not use', async () => {
     open = await createTestJobs({ jobs: platformJobs(world().ports) })
+    await expect(open.jobs.send(aiProcess, { ...task, payload: 7 })).rejects.toMatchObject({
+      name: 'ValidationError',
+      issues: [{ path: 'payload' }],
+    })
     await expect(open.jobs.send(aiProcess, { ...task, taskType: 'generate-artwork' })).rejects.toMatchObject({
       name: 'ValidationError',
     })

@@ -1,3 +1,4 @@
+import type { StandardSchema } from '@msc/core'
 import type { AITask, EmailType } from '../task-types.ts'
 import type { AIProcess } from './events.ts'
 
@@ -6,6 +7,8 @@ import type { AIProcess } from './events.ts'
 // throws is tried again; throw `NonRetriableError` for what will not change, such as a declined card.
 
 export interface AITaskHandler<Input = unknown, Output = unknown> {
+  /** Of the task's payload. Checked when the task is sent. */
+  readonly payload?: StandardSchema
   /** What the task works on; `null` when it is gone. */
   load(task: AIProcess): Promise<Input | null> | Input | null
   process(input: Input, options: { readonly key: string; readonly signal: AbortSignal }): Promise<Output> | Output

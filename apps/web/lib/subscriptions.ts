@@ -1,0 +1,128 @@
+import type { BillingPort, MailerPort, SubscriptionsPort, UsersPort } from '@msc/jobs/platform'
+import { asService, asUser } from './db/database.ts'
+import { claimsOf } from './releases.ts'
+import type { User } from './session.ts'
+
+export interface Subscription {
+  readonly plan: 'solo' | 'label'
+  /** Cents for a month. */
+  readonly amount: number
+  readonly paidUntil: Date
+  readonly cancelledAt: Date | null
+  readonly renewalProblem: string | null
+}
+
+export interface Payment {
+  readonly id: string
+  /** Cents. */
+  readonly amount: number
+  readonly createdAt: Date
+  readonly refundedAt: Date | null
+}
+
+export async function subscriptionOf(user: User): Promise<Subscription | undefined> {
+  const rows = await asUser(claimsOf(user), (tx) =>
+    tx.query<Subscription>(
+      `select plan, amount, paid_until as "paidUntil", cancelled_at as "cancelledAt",
+         renewal_problem as "renewalProblem" from subscriptions where user_id = $1`,
+      [user.id],
+    ),
+  )
+  return rows[0]
+}
+
+export function paymentsOf(user: User, limit = 24): Promise<Payment[]> {
+  return asUser(claimsOf(user), (tx) =>
+    tx.query<Payment>(
+      `select id, amount, created_at as "createdAt", refunded_at as "refundedAt"
+       from charges where user_id = $1 order by created_at desc limit $2`,
+      [user.id, limit],
+    ),
+  )
+}
+
+/** Those whose time is up within a day. */
+export function dueSubscriptions(limit = 500): Promise<{ id: string; userId: string }[]> {
+  return asService((tx) =>
+    tx.query<{ id: string; userId: string }>(
+      `select id, user_id as "userId" from subscriptions
+       where cancelled_at is null and paid_until < now() + interval '1 day' order by paid_until limit $1`,
+      [limit],
+    ),
+  )
+}
+
+export const subscriptions: SubscriptionsPort = {
+  async due(subscriptionId, userId) {
+    const rows = await asService((tx) =>
+      tx.query<{ id: string; userId: string; amount: number; paidUntil: Date; renewsUntil: Date }>(
+        `select id, user_id as "userId", amount, paid_until as "paidUntil",
+           greatest(paid_until, now()) + interval '1 month' as "renewsUntil"
+         from subscriptions
+         where id = $1 and user_id = $2 and cancelled_at is null and paid_until < now() + interval '1 day'`,
+        [subscriptionId, userId],
+      ),
+    )
+    const [row] = rows
+    return row ? { ...row, paidUntil: row.paidUntil.getTime(), renewsUntil: row.renewsUntil.getTime() } : null
+  },
+  async setPaidUntil(subscriptionId, paidUntil) {
+    await asService((tx) =>
+      tx.query('update subscriptions set paid_until = $2, renewal_problem = null where id = $1', [
+        subscriptionId,
+        new Date(paidUntil),
+      ]),
+    )
+  },
+  async renewalFailed(subscriptionId, reason) {
+    await asService((tx) =>
+      tx.query('update subscriptions set renewal_problem = $2 where id = $1', [subscriptionId, reason.slice(0, 500)]),
+    )
+  },
+}
+
+/** The platform's ledger: what is charged here is settled with the artist's earnings. */
+export const billing: BillingPort = {
+  async charge({ userId, amount, reference }, { key }) {
+    const rows = await asService(async (tx) => {
+      await tx.query(
+        `insert into charges (id, user_id, reference, amount) values (md5($1)::uuid, $2, $3, $4)
+         on conflict (id) do nothing`,
+        [key, userId, reference, amount],
+      )
+      return tx.query<{ id: string; amount: number }>('select id, amount from charges where id = md5($1)::uuid', [key])
+    })
+    return rows[0] as { id: string; amount: number }
+  },
+  async refund({ id }) {
+    await asService((tx) =>
+      tx.query('update charges set refunded_at = now() where id = $1 and refunded_at is null', [id]),
+    )
+  },
+}
+
+export const users: UsersPort = {
+  async recipient(userId) {
+    const rows = await asService((tx) =>
+      tx.query<{ email: string; name: string }>('select email, display_name as name from profiles where id = $1', [
+        userId,
+      ]),
+    )
+    return rows[0] ?? null
+  },
+}
+
+/** Mails wait in the database for whoever delivers them. */
+export const mailer: MailerPort = {
+  async send({ to, type, data }, { key }) {
+    const rows = await asService((tx) =>
+      tx.query<{ id: string }>(
+        `insert into mails (id, user_id, recipient, type, data)
+         select md5($1)::uuid, id, email, $3, $4 from profiles where email = $2
+         on conflict (id) do update set recipient = excluded.recipient returning id`,
+        [key, to.email, type, data ?? {}],
+      ),
+    )
+    return { messageId: rows[0]?.id ?? '' }
+  },
+}
