@@ -6,8 +6,8 @@ import { usePathname } from 'next/navigation'
 const links = [
   { href: '/', label: 'Overview' },
   { href: '/releases', label: 'Releases' },
-  { href: '/subscription', label: 'Subscription' },
 ]
+const artistLinks = [{ href: '/subscription', label: 'Subscription' }]
 const adminLinks = [
   { href: '/admin/systems', label: 'Systems' },
   { href: '/devtools', label: 'Devtools' },
@@ -17,7 +17,7 @@ export function Nav({ admin }: { admin: boolean }) {
   const path = usePathname()
   return (
     <nav aria-label="Main" className="order-last flex w-full gap-1 text-sm sm:order-none sm:w-auto">
-      {[...links, ...(admin ? adminLinks : [])].map(({ href, label }) => {
+      {[...links, ...(admin ? adminLinks : artistLinks)].map(({ href, label }) => {
         const current = href === '/' ? path === '/' : path.startsWith(href)
         const className = `rounded-md px-3 py-1.5 transition-colors ${current ? 'bg-stone-100 font-medium dark:bg-stone-800' : 'quiet hover:bg-stone-100 dark:hover:bg-stone-800'}`
         // The console is a page of its own, not part of the app's tree.

@@ -37,7 +37,7 @@ export default async function SubscriptionPage() {
               ))}
             </ol>
           ) : (
-            <p className="card quiet p-6 text-sm">No payments yet. The first will show up here when the plan renews.</p>
+            <p className="card quiet p-5 text-sm">No payments yet. The first will show up here when the plan renews.</p>
           )}
         </section>
       )}

@@ -9,6 +9,7 @@ import { defineJob } from '../define-job.ts'
 import { memoryStore } from '../stores/memory.ts'
 import { sqliteStore } from '../stores/sqlite.ts'
 import { startInngestServer, testJobStore, testJobsDriver, type InngestServer } from '../testing/index.ts'
+import { sign } from '../testing/inngest-signature.ts'
 import { embedded } from './embedded.ts'
 import { inngest } from './inngest.ts'
 
@@ -131,14 +132,18 @@ describe('inngest when things go wrong', () => {
     await jobs.close()
   })
 
-  it('answers 401 to a call that is not signed', async () => {
+  it('answers 401 to a call that is not signed, was changed, or is an hour old', async () => {
     const jobs = createJobs({ jobs: [job], driver: inngest({ eventKey, signingKey, baseUrl: server.url }) })
     const app = await serve((request) => jobs.handler(request))
     const url = `${app.url}?fnId=msc-platform-job&stepId=step`
     const body = JSON.stringify({ event: { name: 'test/go', data: {} }, events: [], steps: {}, ctx: {}, version: 2 })
     expect((await fetch(url, { method: 'POST', body })).status).toBe(401)
-    const stale = `t=${Math.floor(Date.now() / 1000) - 3600}&s=${'0'.repeat(64)}`
-    expect((await fetch(url, { method: 'POST', body, headers: { 'x-inngest-signature': stale } })).status).toBe(401)
+    const post = async (text: string, signature: string): Promise<number> =>
+      (await fetch(url, { method: 'POST', body: text, headers: { 'x-inngest-signature': signature } })).status
+    expect(await post(body, sign(body, signingKey, Date.now() - 3_600_000))).toBe(401)
+    expect(await post(body.replace('test/go', 'test/no'), sign(body, signingKey))).toBe(401)
+    expect(await post(body, sign(body, `${signingKey.slice(0, -1)}0`))).toBe(401)
+    expect(await post(body, sign(body, signingKey))).not.toBe(401)
     await app.close()
     await jobs.close()
   })
