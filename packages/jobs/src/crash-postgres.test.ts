@@ -1,7 +1,7 @@
 import { describe } from 'vitest'
 import { postgresStore } from './stores/postgres.ts'
 import { crashMatrix } from './testing/crash-matrix.ts'
-import { startPostgres } from './testing/index.ts'
+import { startPostgres } from '@msc/core/testing/postgres'
 
 describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('killed workers over postgres', () => {
   crashMatrix(100, async () => {

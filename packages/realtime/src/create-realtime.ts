@@ -14,6 +14,7 @@ import {
   type Service,
 } from '@msc/core'
 import type { OutgoingMessage, PresenceState, RealtimeDriver } from './driver.ts'
+import { openFeed } from './feed/open-feed.ts'
 import { createTopic, type Topic } from './topic.ts'
 
 export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed'
@@ -62,14 +63,33 @@ export interface Change<Row = Record<string, unknown>> {
   readonly old: Row | undefined
 }
 
+export interface FeedHandlers<Row = Record<string, unknown>, Snapshot = readonly Row[]> {
+  readonly onChange: (change: Change<Row>) => void
+  /**
+   * Loads all there is. Called when the feed is live, so that nothing falls between, and after each gap; changes wait until
+   * it is done. One that it shows already may come again. Tried again when it rejects.
+   */
+  readonly snapshot?: (signal: AbortSignal) => Promise<Snapshot>
+  readonly onSnapshot?: (snapshot: Snapshot) => void
+  readonly onGap?: () => void
+}
+
 export interface Realtime extends Service {
   readonly concern: 'realtime'
   readonly status: ConnectionStatus
   /** Never called from within a call of yours. */
   onStatus(listener: (status: ConnectionStatus) => void): () => void
   channel(topic: string, options?: ChannelOptions): Channel
-  /** The changes of one owner's rows. `onGap` after each interruption. Returns a function that ends it. */
-  feed<Row>(table: string, ownerId: string, onChange: (change: Change<Row>) => void, onGap?: () => void): () => void
+  /**
+   * The changes of one owner's rows, each once and in their order, also those of the time when the connection was lost.
+   * `onGap` when that history is gone, or nobody keeps one. Returns a function that ends it.
+   */
+  feed<Row>(
+    table: string,
+    ownerId: string,
+    onChange: ((change: Change<Row>) => void) | FeedHandlers<Row>,
+    onGap?: () => void,
+  ): () => void
   /** Publishes without a subscription: for servers. @throws UnavailableError or DriverError; nothing is kept. */
   publish(
     topic: string,
@@ -125,6 +145,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       name,
       driver,
       private: channel.private ?? false,
+      feed: (channel.private ?? false) && name.startsWith('feed:'),
       ...(channel.presenceKey !== undefined && { presenceKey: channel.presenceKey }),
       getToken: async () => getToken(),
       timeoutMs,
@@ -185,19 +206,17 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       if (!name) throw new ConfigError('[msc/realtime] A channel needs a topic.')
       return topicFor(name, channelOptions).subscribe()
     },
-    feed<Row>(table: string, ownerId: string, onChange: (change: Change<Row>) => void, onGap?: () => void) {
-      const channel = self.channel(feedTopic(table, ownerId), { private: true })
-      channel.ready.catch(() => undefined)
-      for (const type of ['INSERT', 'UPDATE', 'DELETE'] as const) {
-        channel.on(type, (payload) => {
-          const record = (payload['record'] ?? undefined) as Row | undefined
-          const old = (payload['old_record'] ?? undefined) as Row | undefined
-          const data = record ?? old
-          if (data !== undefined) onChange({ type, data, old })
-        })
-      }
-      if (onGap) channel.onGap(onGap)
-      return () => channel.leave()
+    feed<Row>(
+      table: string,
+      ownerId: string,
+      onChange: ((change: Change<Row>) => void) | FeedHandlers<Row>,
+      onGap?: () => void,
+    ) {
+      const handlers = typeof onChange === 'function' ? { onChange, ...(onGap && { onGap }) } : onChange
+      return openFeed(self.channel(feedTopic(table, ownerId), { private: true }), handlers, {
+        clock,
+        retryMs: (attempt) => 200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random }),
+      })
     },
     publish: (topic, event, payload, { private: isPrivate = false } = {}) =>
       publishAll([{ topic, event, payload: stamped(payload), private: isPrivate }]),

@@ -1,4 +1,5 @@
 import type { DriverBase } from '@msc/core'
+import type { FeedPage } from './feed/page.ts'
 
 /** Who is present, by key; several entries where one key is connected more than once. */
 export type PresenceState = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>
@@ -28,6 +29,12 @@ export interface Subscription {
   send(event: string, payload: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>
   track(state: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>
   untrack(signal: AbortSignal): Promise<void>
+  /**
+   * What came after a cursor of this topic; without one, where it is now. `undefined` where nothing is kept.
+   *
+   * @throws DriverError when it can not be had now, or not by this user.
+   */
+  since?(after: string | undefined, signal: AbortSignal): Promise<FeedPage | undefined>
   /** A newer token for the same user, before the old one expires. */
   setToken(token: string): void
   leave(): Promise<void>

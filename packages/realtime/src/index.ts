@@ -6,6 +6,7 @@ export {
   type Channel,
   type ChannelOptions,
   type ConnectionStatus,
+  type FeedHandlers,
   type MessageHandler,
   type Realtime,
   type RealtimeOptions,
@@ -24,6 +25,7 @@ export {
   type BrowserRealtimeConfig,
   type Unsubscribe,
 } from './default-realtime.ts'
+export type { FeedPage } from './feed/page.ts'
 export type {
   OutgoingMessage,
   PresenceState,

@@ -1,5 +1,6 @@
 import { DriverError, systemClock, type CancelTimer } from '@msc/core'
 import type { SubscribeOptions, Subscription, SubscriptionHandlers } from './driver.ts'
+import { isFeedPage } from './feed/page.ts'
 import { formatFrame, parseFrame, type Frame } from './frames.ts'
 import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from './presence.ts'
 
@@ -156,6 +157,12 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
         track: (state, trackSignal) =>
           push('presence', { type: 'presence', event: 'track', payload: state }, trackSignal),
         untrack: (untrackSignal) => push('presence', { type: 'presence', event: 'untrack' }, untrackSignal),
+        async since(after, sinceSignal) {
+          const page = await request(topic, 'msc_since', { after: after ?? null }, joinRef, sinceSignal)
+          if (page === null) return undefined
+          if (!isFeedPage(page)) throw new DriverError('embedded', 'The server answered with something else.')
+          return page
+        },
         setToken: (token) =>
           transmit({ joinRef, ref: String(++ref), topic, event: 'access_token', payload: { access_token: token } }),
         async leave() {

@@ -2,6 +2,7 @@ import { UnavailableError, deadline, emit, sleep, toError, withCarrier, type Can
 import type { Channel, MessageHandler } from './create-realtime.ts'
 import { stamped } from './create-realtime.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from './driver.ts'
+import { isCursor, laterCursor } from './feed/page.ts'
 import { createSeen } from './seen.ts'
 import { expiresAt } from './token.ts'
 
@@ -9,6 +10,8 @@ export interface TopicOptions {
   readonly name: string
   readonly driver: RealtimeDriver
   readonly private: boolean
+  /** What was missed is asked for, where the driver can say. */
+  readonly feed: boolean
   readonly presenceKey?: string
   readonly getToken: () => Promise<string | undefined>
   readonly timeoutMs: number
@@ -35,13 +38,15 @@ interface Member {
 
 /** Sends that may wait for a connection. */
 const MAX_WAITING = 100
+/** Messages that may wait until what came before them is known. */
+const MAX_EARLY = 10_000
 /** Renewed this long before it expires. */
 const RENEW_BEFORE_MS = 30_000
 
 export function createTopic(options: TopicOptions): Topic {
   const { name, driver, clock, timeoutMs } = options
   const members = new Set<Member>()
-  const seen = createSeen(500)
+  const seen = createSeen(options.feed ? 5000 : 500)
   const closing = new AbortController()
   let state: Topic['state'] = 'joining'
   let live = deferred<Subscription>()
@@ -51,6 +56,9 @@ export function createTopic(options: TopicOptions): Topic {
   let wake: AbortController | undefined
   let running: Promise<void> | undefined
   let renewal: CancelTimer | undefined
+  let cursor: string | undefined
+  // While what came before is fetched, what comes has to wait.
+  let early: (readonly [event: string, payload: Readonly<Record<string, unknown>>])[] | undefined
 
   const move = (next: Topic['state']): void => {
     state = next
@@ -58,8 +66,11 @@ export function createTopic(options: TopicOptions): Topic {
   }
 
   const deliver = (event: string, raw: Readonly<Record<string, unknown>>): void => {
-    const { _msc: stamp, ...payload } = raw as { _msc?: { id?: string; traceparent?: string } }
+    const { _msc: stamp, ...payload } = raw as {
+      _msc?: { id?: string; traceparent?: string; cursor?: unknown }
+    }
     if (stamp?.id !== undefined && !seen.add(stamp.id)) return
+    if (options.feed && isCursor(stamp?.cursor)) cursor = laterCursor(cursor, stamp.cursor)
     const run = (): void => {
       emit('realtime.receive', { topic: name, event })
       for (const member of members) {
@@ -71,6 +82,36 @@ export function createTopic(options: TopicOptions): Topic {
     else withCarrier({ traceparent: stamp.traceparent }, run)
   }
 
+  /**
+   * All that came after the cursor, and then what has come meanwhile; at first, where the feed is now.
+   *
+   * @returns Whether something is missing for good: history is gone, or nobody keeps one.
+   */
+  const catchUp = async (subscription: Subscription): Promise<boolean> => {
+    const { since } = subscription
+    let missing = since === undefined
+    for (let more = since !== undefined; more;) {
+      const page = await deadline((signal) => since?.(cursor, signal) ?? Promise.resolve(undefined), {
+        operation: `[msc/realtime] [${driver.name}] history of ${name}`,
+        timeoutMs,
+        signal: closing.signal,
+        clock,
+      })
+      if (!page || page.gap) missing = true
+      for (const { event, payload } of page?.events ?? []) deliver(event, payload)
+      cursor = page?.cursor
+      more = page?.more ?? false
+    }
+    const waited = early ?? []
+    early = undefined
+    for (const [event, payload] of waited) deliver(event, payload)
+    return missing
+  }
+
+  /** A message that was too large to be sent says only that there is one. */
+  const isStub = (raw: Readonly<Record<string, unknown>>): boolean =>
+    (raw['_msc'] as { more?: unknown } | undefined)?.more === true
+
   /** Joins, waits until it is lost, and again, until the topic is closed. Never rejects. */
   const run = async (): Promise<void> => {
     let attempt = 0
@@ -78,6 +119,8 @@ export function createTopic(options: TopicOptions): Topic {
     while (!closing.signal.aborted) {
       const down = deferred<Error>()
       let subscription: Subscription | undefined
+      let missing = true
+      early = options.feed ? [] : undefined
       try {
         const token = await deadline(() => options.getToken(), {
           operation: '[msc/realtime] getToken',
@@ -96,7 +139,14 @@ export function createTopic(options: TopicOptions): Topic {
                 ...(options.presenceKey !== undefined && { presenceKey: options.presenceKey }),
               },
               {
-                onMessage: deliver,
+                onMessage(event, payload) {
+                  if (options.feed && isStub(payload)) {
+                    // Joined anew, it fetches everything from its cursor on.
+                    down.resolve(new Error('A message has to be fetched.'))
+                  } else if (!early) deliver(event, payload)
+                  else if (early.length < MAX_EARLY) early.push([event, payload])
+                  else down.resolve(new Error('Too much came before its turn.'))
+                },
                 onPresence(next) {
                   presence = next
                   for (const member of members) for (const handler of member.presence) safely(() => handler(next))
@@ -109,9 +159,10 @@ export function createTopic(options: TopicOptions): Topic {
         )
         attempt = 0
         if (tracked) await subscription.track(tracked, closing.signal)
+        if (options.feed) missing = await catchUp(subscription)
         move('live')
         live.resolve(subscription)
-        if (joinedBefore) {
+        if (joinedBefore && missing) {
           options.onGap()
           for (const member of members) for (const handler of member.gaps) safely(handler)
         }
@@ -269,7 +320,8 @@ function addTo<T>(set: Set<T>, item: T): () => void {
   return () => set.delete(item)
 }
 
-function safely(run: () => void): void {
+/** A handler that throws is reported, and costs nobody else their message. */
+export function safely(run: () => void): void {
   try {
     run()
   } catch (error) {

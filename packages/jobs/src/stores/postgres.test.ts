@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createJobs } from '../create-jobs.ts'
 import { defineJob } from '../define-job.ts'
 import { embedded } from '../drivers/embedded.ts'
-import { startPostgres, testJobStore, testJobsDriver, type RunningPostgres } from '../testing/index.ts'
+import { startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
+import { testJobStore, testJobsDriver } from '../testing/index.ts'
 import { postgresStore } from './postgres.ts'
 
 const go = [{ event: 'test/go' }]

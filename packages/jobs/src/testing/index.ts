@@ -8,7 +8,6 @@ export {
 } from './inngest-server.ts'
 export type { WireEventIn, WireRun } from './inngest-wire.ts'
 export { killAfter } from './kill-after.ts'
-export { startPostgres, type RunningPostgres } from './postgres-server.ts'
 export { createScaledClock } from './scaled-clock.ts'
 export { createTestJobs, type TestJobs } from './test-jobs.ts'
 export { testJobStore } from './store-conformance.ts'

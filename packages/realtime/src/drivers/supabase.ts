@@ -11,6 +11,7 @@ import {
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
 import type { PresenceState, RealtimeDriver } from '../driver.ts'
+import { isFeedPage } from '../feed/page.ts'
 
 type Sdk = typeof import('@supabase/supabase-js')
 
@@ -124,6 +125,21 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
         send: async (event, payload) => sent(await channel.send({ type: 'broadcast', event, payload })),
         track: async (state) => sent(await channel.track(state)),
         untrack: async () => sent(await channel.untrack()),
+        async since(after, sinceSignal) {
+          const call = client.rpc('msc_feed_since', { topic, after: after ?? null, max: 500 })
+          const { data, error } = await call.abortSignal(sinceSignal)
+          // The database has no such function: the feed's migration was not applied.
+          if (error?.code === 'PGRST202') return undefined
+          if (error) {
+            const refused = error.code === '42501'
+            throw new DriverError('supabase', `The feed can not be read: ${error.message}`, {
+              retryable: !refused,
+              ...(refused && { code: 'REALTIME_REFUSED' }),
+            })
+          }
+          if (!isFeedPage(data)) throw new DriverError('supabase', 'The project answered with something else.')
+          return data
+        },
         setToken(next) {
           token = next
           void client.realtime.setAuth().catch(() => undefined)

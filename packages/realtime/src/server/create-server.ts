@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { ConfigError } from '@msc/core'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { OutgoingMessage } from '../driver.ts'
+import type { FeedSource } from '../feed/source.ts'
 import { parseFrame, type ProtocolVersion } from '../frames.ts'
 import { setHub, getHub } from '../hub.ts'
 import { broadcast } from './broadcast.ts'
@@ -22,6 +23,8 @@ export interface RealtimeServerOptions {
     readonly topic: string
     readonly action: TopicAction
   }) => boolean | Promise<boolean>
+  /** What the database says of its rows; started and closed with the server. */
+  readonly feeds?: FeedSource
   readonly limits?: Partial<Limits>
   /** Default `/realtime/v1`. */
   readonly path?: string
@@ -33,6 +36,8 @@ export interface RealtimeServer {
   /** REST broadcast and health; `undefined` for an address that is somebody else's. */
   handleRequest(request: Request): Promise<Response | undefined>
   publish(message: OutgoingMessage): void
+  /** Resolves when the feeds are listened to. */
+  readonly ready: Promise<void>
   stats(): { readonly connections: number; readonly rooms: number; readonly dropped: number }
   /** Tells everybody, and waits until they are gone, a second at most. */
   close(): Promise<void>
@@ -49,7 +54,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const rooms = createRooms()
   const connections = new Map<WebSocket, Connection>()
-  const context: SessionContext = { rooms, jwtSecret, authorize, maxTopics: limits.topics }
+  const context: SessionContext = { rooms, jwtSecret, authorize, maxTopics: limits.topics, feeds: options.feeds }
   const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.frameBytes, perMessageDeflate: false })
   let dropped = 0
   let closed = false
@@ -103,6 +108,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   }, 1000)
   expiry.unref()
 
+  const ready = Promise.resolve(options.feeds?.start((message) => broadcast(rooms, { ...message, private: true })))
+  ready.catch(() => undefined)
+
   const server: RealtimeServer = {
     handleUpgrade(request, socket, head) {
       const url = new URL(request.url ?? '/', 'http://localhost')
@@ -117,13 +125,22 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       return true
     },
     handleRequest: (request) =>
-      handleRest(request, { path, jwtSecret, authorize, maxBytes: limits.frameBytes, publish: server.publish }),
+      handleRest(request, {
+        path,
+        jwtSecret,
+        authorize,
+        maxBytes: limits.frameBytes,
+        publish: server.publish,
+        feeds: options.feeds,
+      }),
     publish: (message) => broadcast(rooms, message),
+    ready,
     stats: () => ({ connections: connections.size, rooms: rooms.size, dropped }),
     async close() {
       if (closed) return
       closed = true
       clearInterval(expiry)
+      await options.feeds?.close()
       if (getHub() === server) setHub(undefined)
       const gone = [...connections.keys()].map(
         (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),

@@ -1,6 +1,8 @@
 import type { OutgoingMessage } from '../driver.ts'
+import { isCursor } from '../feed/page.ts'
+import type { FeedSource } from '../feed/source.ts'
 import { verifyToken, type Claims } from './claims.ts'
-import type { TopicAction } from './session.ts'
+import { isFeedTopic, type TopicAction } from './session.ts'
 
 export interface RestContext {
   readonly path: string
@@ -12,7 +14,11 @@ export interface RestContext {
     readonly action: TopicAction
   }): boolean | Promise<boolean>
   publish(message: OutgoingMessage): void
+  readonly feeds: FeedSource | undefined
 }
+
+/** As PostgREST serves the database's function to the vendor's SDK. */
+const SINCE = '/rest/v1/rpc/msc_feed_since'
 
 /**
  * Supabase's REST broadcast: `POST {path}/api/broadcast` with `{messages}`, and
@@ -24,7 +30,8 @@ export async function handleRest(request: Request, context: RestContext): Promis
   const url = new URL(request.url)
   if (url.pathname === `${context.path}/health`) return Response.json({ status: 'ok' })
   const base = `${context.path}/api/broadcast`
-  if (url.pathname !== base && !url.pathname.startsWith(`${base}/`)) return undefined
+  const isSince = url.pathname === SINCE
+  if (!isSince && url.pathname !== base && !url.pathname.startsWith(`${base}/`)) return undefined
   if (request.method !== 'POST') return fail(405, 'Use POST')
 
   const token = request.headers.get('authorization')?.replace(/^Bearer /i, '') ?? request.headers.get('apikey') ?? ''
@@ -34,6 +41,7 @@ export async function handleRest(request: Request, context: RestContext): Promis
 
   const text = await request.text()
   if (text.length > context.maxBytes) return fail(413, 'The body is too large')
+  if (isSince) return since(text, verified.claims, context)
   const messages = parse(url, base, text)
   if (!messages) return fail(422, 'Each message needs a topic, an event and a payload')
   for (const { topic, private: isPrivate } of messages) {
@@ -44,6 +52,28 @@ export async function handleRest(request: Request, context: RestContext): Promis
   }
   for (const message of messages) context.publish(message)
   return new Response(null, { status: 202 })
+}
+
+async function since(text: string, claims: Claims, { feeds, authorize }: RestContext): Promise<Response> {
+  if (!feeds) return Response.json({ code: 'PGRST202', message: 'No feeds are kept here' }, { status: 404 })
+  let body: { topic?: unknown; after?: unknown; max?: unknown } | null
+  try {
+    body = JSON.parse(text) as typeof body
+  } catch {
+    return fail(422, 'Not JSON')
+  }
+  const { topic, after = null, max = 500 } = body ?? {}
+  if (typeof topic !== 'string' || !isFeedTopic(topic) || topic.length > 255 || (after !== null && !isCursor(after))) {
+    return fail(422, 'A feed and a cursor are needed')
+  }
+  if (!(await authorize({ claims, topic, action: 'read' }))) {
+    return Response.json(
+      { code: '42501', message: 'You do not have permissions to read from this feed' },
+      { status: 403 },
+    )
+  }
+  const most = typeof max === 'number' && max >= 1 ? Math.min(Math.floor(max), 1000) : 500
+  return Response.json(await feeds.since(topic, after ?? undefined, most))
 }
 
 function parse(url: URL, base: string, text: string): OutgoingMessage[] | undefined {

@@ -1,4 +1,6 @@
 import { randomHex, toError } from '@msc/core'
+import { isCursor } from '../feed/page.ts'
+import type { FeedSource } from '../feed/source.ts'
 import type { Frame } from '../frames.ts'
 import type { PresenceMeta, WireState } from '../presence.ts'
 import { broadcast } from './broadcast.ts'
@@ -12,6 +14,7 @@ export interface SessionContext {
   readonly rooms: Rooms
   readonly jwtSecret: string
   readonly maxTopics: number
+  readonly feeds: FeedSource | undefined
   authorize(question: {
     readonly claims: Claims
     readonly topic: string
@@ -20,6 +23,9 @@ export interface SessionContext {
 }
 
 const PREFIX = 'realtime:'
+/** Events in one answer. */
+const PAGE = 500
+export const isFeedTopic = (topic: string): boolean => topic.startsWith('feed:')
 
 /** Answers one frame. Never throws for what a client sends. */
 export async function handleFrame(connection: Connection, frame: Frame, context: SessionContext): Promise<void> {
@@ -41,6 +47,7 @@ export async function handleFrame(connection: Connection, frame: Frame, context:
   }
   if (event === 'broadcast') return onBroadcast(membership, frame, payload, context)
   if (event === 'presence') return onPresence(membership, frame, payload, context)
+  if (event === 'msc_since') return onSince(membership, frame, payload, context)
   if (event === 'access_token') return onToken(membership, payload['access_token'], context)
   reply(connection, frame, 'error', { reason: `Unknown event ${event.slice(0, 50)}` })
 }
@@ -140,6 +147,27 @@ async function onPresence(
   const leaves = before ? { [key]: { metas: [before] } } : {}
   tellPresence(membership, context.rooms, joins, leaves)
   reply(connection, frame, 'ok', {})
+}
+
+/** Ours, not Supabase's, where it is a call of the database: what came after a cursor. `null`: nothing is kept. */
+async function onSince(
+  membership: Membership,
+  frame: Frame,
+  payload: Record<string, unknown>,
+  { feeds }: SessionContext,
+): Promise<void> {
+  const { connection, topic } = membership
+  const after = payload['after'] ?? undefined
+  if (!feeds || !membership.private || !isFeedTopic(topic)) return reply(connection, frame, 'ok', null)
+  if (after !== undefined && !isCursor(after)) {
+    return reply(connection, frame, 'error', { reason: 'Not a cursor' })
+  }
+  try {
+    reply(connection, frame, 'ok', await feeds.since(topic, after, PAGE))
+  } catch (error) {
+    console.error(`[msc/realtime] Reading ${topic} failed: ${toError(error).message}`)
+    reply(connection, frame, 'error', { reason: 'The feed can not be read now' })
+  }
 }
 
 /** A token that is not valid, or no longer allows the topic, ends the membership, and says why first. */

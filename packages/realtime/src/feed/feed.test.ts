@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { FeedPage } from './page.ts'
+import { feedMigration } from './sql.ts'
+import { feedSource, type FeedMessage, type FeedSource } from './source.ts'
+import { databases, itemsFeed, type TestDatabase } from './test-database.ts'
+
+describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(
+  'feeds on %s',
+  (_name, open) => {
+    let db: TestDatabase
+    let source: FeedSource
+    const heard: FeedMessage[] = []
+    beforeAll(async () => {
+      db = await open()
+      source = feedSource({ client: db.client })
+      await source.start((message) => void heard.push(message))
+    })
+    afterAll(async () => {
+      await source.close()
+      await db.close()
+    })
+    beforeEach(async () => {
+      await db.exec('delete from items; delete from msc_feed.events')
+      // What the deletions said.
+      await expect.poll(async () => (await db.query('select 1 from items')).length).toBe(0)
+      heard.length = 0
+    })
+    const insert = (owner: string | null, n: number): Promise<unknown> =>
+      db.query('insert into items (owner, n) values ($1, $2)', [owner, n])
+    const own = (owner: string): FeedMessage[] => heard.filter(({ topic }) => topic === `feed:items:${owner}`)
+    const said = (owner: string): unknown[] =>
+      own(owner).map(({ event, payload }) => [event, ((payload['record'] ?? payload['old_record']) as { n: number }).n])
+    const numbers = ({ events }: FeedPage): unknown[] =>
+      events.map(({ payload }) => (payload['record'] as { n: number }).n)
+
+    it('are made anew without harm', async () => {
+      await insert('a', 1)
+      await db.exec(itemsFeed)
+      await insert('a', 2)
+      await expect
+        .poll(() => said('a'))
+        .toEqual([
+          ['INSERT', 1],
+          ['INSERT', 2],
+        ])
+    })
+
+    it('tell a row’s owner alone of what becomes of it, and the old one when it changes hands', async () => {
+      await insert('a', 1)
+      await insert(null, 2)
+      await db.query(`update items set note = 'x' where n = 1`)
+      await db.query(`update items set owner = 'b' where n = 1`)
+      await db.query(`delete from items where n = 1`)
+      await expect
+        .poll(() => said('b'))
+        .toEqual([
+          ['INSERT', 1],
+          ['DELETE', 1],
+        ])
+      expect(said('a')).toEqual([
+        ['INSERT', 1],
+        ['UPDATE', 1],
+        ['DELETE', 1],
+      ])
+      expect(new Set(heard.map(({ topic }) => topic))).toEqual(new Set(['feed:items:a', 'feed:items:b']))
+    })
+
+    it('say nothing of what was rolled back, and never fail a write for its size', async () => {
+      await db.exec(`begin; insert into items (owner, n) values ('a', 1); rollback`)
+      await db.query(`insert into items (owner, n, note) values ('a', 2, repeat('x', 3000000))`)
+      await expect.poll(() => said('a')).toEqual([['INSERT', 2]])
+    })
+
+    it('go on from a cursor, in pages, each event once and under the id that it had', async () => {
+      const start = await source.since('feed:items:a', undefined, 10)
+      expect(start).toMatchObject({ events: [], gap: false, more: false })
+      await db.query(`insert into items (owner, n) select 'a', i from generate_series(1, 25) as i`)
+      await insert('b', 99)
+      await expect.poll(() => own('a').length).toBe(25)
+      const seen: unknown[] = []
+      let page = start
+      do {
+        page = await source.since('feed:items:a', page.cursor, 10)
+        seen.push(...page.events.map(({ payload }) => (payload['_msc'] as { id: string }).id))
+      } while (page.more)
+      expect(seen).toEqual(own('a').map(({ payload }) => (payload['_msc'] as { id: string }).id))
+      expect(seen).toHaveLength(25)
+      expect((await source.since('feed:items:a', page.cursor, 10)).events).toEqual([])
+    })
+
+    it('go on from a live message too', async () => {
+      await insert('a', 1)
+      await expect.poll(() => own('a').length).toBe(1)
+      const { cursor } = own('a')[0]?.payload['_msc'] as { cursor: string }
+      await insert('a', 2)
+      // The one whose cursor it is may come again; its id says so.
+      expect(numbers(await source.since('feed:items:a', cursor, 10)).at(-1)).toBe(2)
+    })
+
+    it('say that there is a gap where history was deleted, or is another one', async () => {
+      const { cursor } = await source.since('feed:items:a', undefined, 10)
+      await insert('a', 1)
+      await db.query(`update msc_feed.events set inserted_at = now() - interval '4 days'`)
+      await db.query(`select msc_feed.prune('3 days', 100)`)
+      expect(await source.since('feed:items:a', cursor, 10)).toMatchObject({ gap: true, events: [], more: false })
+      const now = (await source.since('feed:items:a', undefined, 10)).cursor
+      expect(await source.since('feed:items:a', now, 10)).toMatchObject({ gap: false })
+      await db.query('update msc_feed.state set epoch = gen_random_uuid()')
+      expect(await source.since('feed:items:a', now, 10)).toMatchObject({ gap: true })
+    })
+
+    it('are read by a user only where they are theirs', async () => {
+      const read = async (sub: string, topic: string): Promise<unknown> => {
+        await db.query(`select set_config('request.jwt.claims', $1, false)`, [JSON.stringify({ sub })])
+        return db.query('select public.msc_feed_since($1, null, 10)', [topic])
+      }
+      if (db.pool) {
+        // The setting belongs to a connection, so there must be one.
+        const client = await db.pool.connect()
+        await client.query(`select set_config('request.jwt.claims', '{"sub":"a"}', false)`)
+        await expect(client.query(`select public.msc_feed_since('feed:items:a')`)).resolves.toBeDefined()
+        await expect(client.query(`select public.msc_feed_since('feed:items:b')`)).rejects.toMatchObject({
+          code: '42501',
+        })
+        await expect(client.query(`select public.msc_feed_since('secret:items:a')`)).rejects.toMatchObject({
+          code: '42501',
+        })
+        client.release(true)
+        return
+      }
+      await expect(read('a', 'feed:items:a')).resolves.toBeDefined()
+      await expect(read('a', 'feed:items:b')).rejects.toMatchObject({ code: '42501' })
+      await expect(read('', 'feed:items:')).rejects.toThrow()
+    })
+
+    it('miss nothing that was begun earlier and committed later', async () => {
+      if (!db.pool) return
+      const [slow, quick] = [await db.pool.connect(), await db.pool.connect()]
+      await slow.query('begin')
+      await slow.query(`insert into items (owner, n) values ('a', 1)`)
+      await quick.query(`insert into items (owner, n) values ('a', 2)`)
+      await expect.poll(() => said('a')).toEqual([['INSERT', 2]])
+      const { cursor } = own('a')[0]?.payload['_msc'] as { cursor: string }
+      const pulled = (await source.since('feed:items:a', cursor, 10)).cursor
+      await slow.query('commit')
+      for (const position of [cursor, pulled]) {
+        expect(numbers(await source.since('feed:items:a', position, 10))).toContain(1)
+      }
+      await expect
+        .poll(() => said('a'))
+        .toEqual([
+          ['INSERT', 2],
+          ['INSERT', 1],
+        ])
+      slow.release()
+      quick.release()
+    })
+
+    it('are heard of again after the database has cut the connection', async () => {
+      if (!db.pool) return
+      await db.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and query like 'listen%'`,
+      )
+      for (let n = 1; n <= 20; n++) await insert('a', n)
+      await expect.poll(() => said('a')).toEqual(Array.from({ length: 20 }, (_, index) => ['INSERT', index + 1]))
+    })
+  },
+)
+
+describe('the migration', () => {
+  it('quotes what needs it, and refuses what is no name', () => {
+    const sql = feedMigration([{ table: 'Odd "name"', owner: `it's`, schema: 'app' }])
+    expect(sql).toContain(`on app."Odd ""name"""`)
+    expect(sql).toContain(`msc_feed.on_change('it''s')`)
+    expect(() => feedMigration([{ table: '', owner: 'x' }])).toThrow(expect.objectContaining({ name: 'ConfigError' }))
+  })
+})

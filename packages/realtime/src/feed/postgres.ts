@@ -1,0 +1,98 @@
+import { toError } from '@msc/core'
+
+/** A pool or a client of `pg`, PGlite, or a transaction of either. */
+export interface PostgresQuery {
+  query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
+}
+interface PostgresConnection extends PostgresQuery {
+  on(event: string, listener: (...values: never[]) => void): unknown
+  removeAllListeners?(): unknown
+  release(destroy?: boolean): unknown
+}
+/** A pool of `pg`, as far as it is used. */
+interface PostgresPool extends PostgresQuery {
+  connect(): Promise<PostgresConnection>
+}
+/** PGlite, as far as it is used. */
+interface PostgresEmbedded extends PostgresQuery {
+  listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
+}
+export type PostgresClient = PostgresPool | PostgresEmbedded
+
+export interface Listening {
+  onNotice(payload: string): void
+  /** It listens now; what was said before is unknown. */
+  onListening(): void
+  onError(error: Error): void
+}
+
+const RECONNECT_MS = 500
+/** A connection that swallows everything looks alive; a question without an answer tells. */
+const CHECK_MS = 5000
+
+/** Hears the notifications of one channel, and comes back when the connection is lost. Returns how to stop. */
+export async function listen(
+  client: PostgresClient,
+  channel: string,
+  { onNotice, onListening, onError }: Listening,
+): Promise<() => Promise<void>> {
+  if ('listen' in client) {
+    const stop = await client.listen(channel, onNotice)
+    onListening()
+    return stop
+  }
+  let stopped = false
+  let current: PostgresConnection | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let check: ReturnType<typeof setInterval> | undefined
+
+  const lost = (error?: unknown): void => {
+    clearInterval(check)
+    if (current) {
+      current.removeAllListeners?.()
+      // What is broken may still emit; nobody else listens any more.
+      current.on('error', () => undefined)
+      current.release(true)
+      current = undefined
+    }
+    if (stopped) return
+    if (error) onError(toError(error))
+    clearTimeout(timer)
+    timer = setTimeout(() => void connect(), RECONNECT_MS)
+    timer.unref?.()
+  }
+  const connect = async (): Promise<void> => {
+    try {
+      const connection = await client.connect()
+      if (stopped) return void connection.release(true)
+      current = connection
+      connection.on('notification', (({ payload }: { payload?: string }) => onNotice(payload ?? '')) as never)
+      connection.on('error', lost as never)
+      connection.on('end', (() => lost()) as never)
+      await connection.query(`listen ${channel}`)
+      watch(connection)
+      onListening()
+    } catch (error) {
+      lost(error)
+    }
+  }
+  const watch = (connection: PostgresConnection): void => {
+    let answered = true
+    check = setInterval(() => {
+      if (current !== connection) return
+      if (!answered) return lost(new Error('The listening connection is silent.'))
+      answered = false
+      connection.query('select 1').then(
+        () => (answered = true),
+        () => undefined,
+      )
+    }, CHECK_MS)
+    check.unref?.()
+  }
+  await connect()
+  return async () => {
+    stopped = true
+    clearTimeout(timer)
+    lost()
+  }
+}

@@ -1,0 +1,178 @@
+import { DriverError, deadline, duration, sleep, systemClock, toError, type Clock, type Duration } from '@msc/core'
+import { createSeen } from '../seen.ts'
+import { isFeedPage, type FeedPage } from './page.ts'
+import { listen, type PostgresClient } from './postgres.ts'
+
+/** A change as it goes to those who are in its topic. */
+export interface FeedMessage {
+  readonly topic: string
+  readonly event: string
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+/** Where a realtime server has feeds from. */
+export interface FeedSource {
+  /** Hands on what is committed from now on, in the order of the commits. Returns when it listens. */
+  start(publish: (message: FeedMessage) => void): Promise<void>
+  /** `after`: a cursor of an earlier page or message; `undefined` asks where the feed is now. */
+  since(topic: string, after: string | undefined, max: number): Promise<FeedPage>
+  close(): Promise<void>
+}
+
+export interface FeedSourceOptions {
+  /** A database to which `feedMigration` was applied: a pool of `pg`, or PGlite. The caller's to close. */
+  readonly client: PostgresClient
+  /** How long history is kept for those who were away. Default 3 days. */
+  readonly keep?: Duration
+  /** Milliseconds for one statement. Default 10 000. */
+  readonly timeoutMs?: number
+  readonly clock?: Clock
+  /** Told of what is tried again. Default: a line on the console. */
+  readonly onError?: (error: Error) => void
+}
+
+interface EventRow {
+  readonly id: string | number
+  readonly topic: string
+  readonly event: string
+  readonly payload: Record<string, unknown> & { readonly record?: { readonly traceparent?: unknown } | null }
+  readonly cursor: string
+  readonly horizon: string
+}
+
+const AT_ONCE = 500
+/** Ids that wait to be read; with more than that, everything from the last horizon on is read instead. */
+const MAX_WAITING = 50_000
+const PRUNE_EVERY_MS = 60_000
+
+/** Feeds over the outbox of a Postgres or a PGlite; the notification carries nothing but a row's id. */
+export function feedSource(options: FeedSourceOptions): FeedSource {
+  const { client, keep = '3d', timeoutMs = 10_000, clock = systemClock } = options
+  const { onError = (error: Error) => console.error(`[msc/realtime] Feed: ${error.message}`) } = options
+  const seen = createSeen(MAX_WAITING)
+  let waiting: string[] = []
+  let missed = false
+  let horizon: string | undefined
+  let publish: (message: FeedMessage) => void = () => {}
+  let draining: Promise<void> | undefined
+  let closed = false
+  let stop: (() => Promise<void>) | undefined
+  let prune: ReturnType<typeof setInterval> | undefined
+
+  const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
+    const work = async (): Promise<{ readonly rows: unknown[] }> => client.query(text, values)
+    const { rows } = await deadline(work, { operation: '[msc/realtime] feed', timeoutMs, clock })
+    return rows as Row[]
+  }
+
+  const handOn = (row: EventRow): void => {
+    if (!seen.add(String(row.id))) return
+    if (horizon === undefined || BigInt(row.horizon) > BigInt(horizon)) horizon = row.horizon
+    const { topic, event, payload, cursor } = row
+    const traceparent = payload.record?.traceparent
+    const stamp = { id: `f${row.id}`, cursor, ...(typeof traceparent === 'string' && { traceparent }) }
+    publish({ topic, event, payload: { ...payload, _msc: stamp } })
+  }
+
+  /** After the connection was lost: all that may have been said meanwhile. */
+  const catchUp = async (): Promise<void> => {
+    for (let past = 0; ;) {
+      const rows = await query<EventRow>(CATCH_UP, [horizon, past, AT_ONCE])
+      for (const row of rows) handOn(row)
+      if (rows.length < AT_ONCE) return
+      past = Number(rows.at(-1)?.id)
+    }
+  }
+
+  /** Nothing is taken off the list before it was handed on, so a database that is away loses nothing. */
+  const drain = async (): Promise<void> => {
+    for (let attempt = 0; (waiting.length > 0 || missed) && !closed;) {
+      try {
+        if (missed) {
+          missed = false
+          await catchUp().catch((error: unknown) => {
+            missed = true
+            throw error
+          })
+        }
+        const ids = waiting.splice(0, AT_ONCE)
+        if (ids.length > 0) {
+          const found = await query<EventRow>(BY_ID, [ids]).catch((error: unknown) => {
+            waiting.unshift(...ids)
+            throw error
+          })
+          const rows = new Map(found.map((row) => [String(row.id), row]))
+          for (const id of ids) {
+            const row = rows.get(id)
+            if (row) handOn(row)
+          }
+        }
+        attempt = 0
+      } catch (error) {
+        if (closed) return
+        onError(toError(error))
+        await sleep(Math.min(5000, 100 * 2 ** attempt++), { clock })
+      }
+    }
+  }
+  const wake = (): void => {
+    draining ??= drain().finally(() => {
+      draining = undefined
+      if ((waiting.length > 0 || missed) && !closed) wake()
+    })
+  }
+
+  return {
+    async start(onMessage) {
+      if (closed) throw new DriverError('feed', 'The feed is closed.', { code: 'DRIVER_CLOSED' })
+      publish = onMessage
+      // What is committed from here on has an xid of at least this, so nothing is missed before it listens.
+      const [now] = await query<{ horizon: string }>(
+        'select pg_snapshot_xmin(pg_current_snapshot())::text as horizon',
+        [],
+      )
+      horizon ??= now?.horizon ?? '0'
+      stop = await listen(client, 'msc_feed', {
+        onNotice(id) {
+          if (!/^\d{1,19}$/.test(id)) return
+          if (waiting.length >= MAX_WAITING) {
+            waiting = []
+            missed = true
+          } else waiting.push(id)
+          wake()
+        },
+        onListening() {
+          missed = true
+          wake()
+        },
+        onError,
+      })
+      prune = setInterval(() => {
+        const seconds = Math.round(duration(keep) / 1000)
+        query(PRUNE, [seconds]).catch((error: unknown) => onError(toError(error)))
+      }, PRUNE_EVERY_MS)
+      prune.unref?.()
+    },
+    async since(topic, after, max) {
+      const [row] = await query<{ page: unknown }>('select msc_feed.since($1, $2, $3) as page', [
+        topic,
+        after ?? null,
+        max,
+      ])
+      if (!isFeedPage(row?.page)) throw new DriverError('feed', 'The database answered with something else.')
+      return row.page
+    },
+    async close() {
+      if (closed) return
+      closed = true
+      clearInterval(prune)
+      await stop?.()
+      await draining
+    },
+  }
+}
+
+const COLUMNS = 'id, topic, event, payload, msc_feed.cursor(horizon) as cursor, horizon::text as horizon'
+const BY_ID = `select ${COLUMNS} from msc_feed.events where id = any ($1::bigint[])`
+const CATCH_UP = `select ${COLUMNS} from msc_feed.events where xid >= $1::text::xid8 and id > $2 order by id limit $3`
+const PRUNE = `select msc_feed.prune(make_interval(secs => $1), 10000)`
