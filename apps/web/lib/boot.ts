@@ -8,14 +8,14 @@ import { createFileJournal, recordTelemetry } from '@msc/devtools'
 import { configureJobs, runBreadcrumbs } from '@msc/jobs'
 import { captureException, getDefaultMonitoring } from '@msc/monitoring'
 import type { PlatformHealth } from '@msc/platform'
-import { createRealtimeServer, type RealtimeServer } from '@msc/realtime/server'
+import { createRealtimeServer, feedSource, type RealtimeServer } from '@msc/realtime/server'
 import { crons } from './crons/definitions.ts'
 import { closeDatabase, database } from './db/database.ts'
 import { mayUseTopic } from './db/realtime-policy.ts'
 import { dataDir } from './env.ts'
 import { jobs } from './jobs/index.ts'
 import { platform } from './platform.ts'
-import { forwardMessages } from './realtime-outbox.ts'
+import { forwardFeeds } from './feeds.ts'
 import { jwtSecret } from './secrets.ts'
 
 /** What the server in front of Next.js needs of the application. */
@@ -43,7 +43,7 @@ async function start(): Promise<Running> {
   // The first to be made: whatever fails from here on is reported.
   getDefaultMonitoring()
 
-  await database()
+  const feeds = feedSource({ client: await database() })
   const jobsEngine = configureJobs(
     {
       jobs,
@@ -67,13 +67,15 @@ async function start(): Promise<Running> {
     ? undefined
     : createRealtimeServer({
         jwtSecret: jwtSecret(),
+        feeds,
         authorize: ({ claims, topic, action }) =>
           claims.role === 'authenticated' && claims.sub !== undefined
             ? mayUseTopic({ sub: claims.sub, role: 'authenticated' }, topic, action)
             : false,
       })
   const services = platform()
-  const stopForwarding = await forwardMessages()
+  if (realtime) await realtime.ready
+  else await forwardFeeds(feeds)
   await jobsEngine.start()
   cronEngine.start()
 
@@ -81,7 +83,7 @@ async function start(): Promise<Running> {
     handleUpgrade: (request, socket, head) => realtime?.handleUpgrade(request, socket, head) ?? false,
     health: () => services.health(),
     async close() {
-      await stopForwarding()
+      await feeds.close()
       // Before the services: a job that is still running may want to publish.
       await services.close()
       await realtime?.close()

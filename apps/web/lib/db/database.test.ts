@@ -94,14 +94,14 @@ describe('row level security', () => {
 describe('feeds', () => {
   it('broadcasts a notification to its owner alone, after the commit', async () => {
     const heard: string[] = []
-    const stop = await db.listen('realtime_messages', (id) => heard.push(id))
+    const stop = await db.listen('msc_feed', (id) => heard.push(id))
     await asService(
       (tx) => tx.query(`insert into notifications (user_id, type, title) values ($1, 'test', 'hello')`, [artist.id]),
       db,
     )
     await expect.poll(() => heard.length).toBe(1)
     const { rows } = await db.query<{ topic: string; event: string; payload: { record: { title: string } } }>(
-      'select topic, event, payload from realtime.messages where id = $1',
+      'select topic, event, payload from msc_feed.events where id = $1',
       [heard[0]],
     )
     expect(rows[0]).toMatchObject({
@@ -115,7 +115,7 @@ describe('feeds', () => {
   it('routes a DELETE by the old row', async () => {
     const [release] = await insertRelease(as(other), other)
     await asUser(as(other), (tx) => tx.query('delete from releases where id = $1', [release?.id]), db)
-    const { rows } = await db.query<{ topic: string }>(`select topic from realtime.messages where event = 'DELETE'`)
+    const { rows } = await db.query<{ topic: string }>(`select topic from msc_feed.events where event = 'DELETE'`)
     expect(rows).toEqual([{ topic: `feed:releases:${other}` }])
   })
 

@@ -127,9 +127,9 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
         untrack: async () => sent(await channel.untrack()),
         async since(after, sinceSignal) {
           const call = client.rpc('msc_feed_since', { topic, after: after ?? null, max: 500 })
-          const { data, error } = await call.abortSignal(sinceSignal)
+          const { data, error, status } = await call.abortSignal(sinceSignal)
           // The database has no such function: the feed's migration was not applied.
-          if (error?.code === 'PGRST202') return undefined
+          if (status === 404) return undefined
           if (error) {
             const refused = error.code === '42501'
             throw new DriverError('supabase', `The feed can not be read: ${error.message}`, {

@@ -18,12 +18,13 @@ export function openFeed<Row>(
   const load = async (): Promise<void> => {
     if (!snapshot) return
     const own = ++loads
+    // Until a later gap has begun another load, or nobody listens any more.
+    const isWanted = (): boolean => own === loads && !ending.signal.aborted
     held = []
-    for (let attempt = 0; own === loads && !ending.signal.aborted; attempt++) {
+    for (let attempt = 0; isWanted(); attempt++) {
       try {
         const rows = await snapshot(ending.signal)
-        // A later gap has begun another load, or nobody listens any more.
-        if (own !== loads || ending.signal.aborted) return
+        if (!isWanted()) return
         safely(() => onSnapshot?.(rows))
         const waited = held ?? []
         held = undefined

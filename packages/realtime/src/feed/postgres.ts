@@ -1,7 +1,7 @@
 import { toError } from '@msc/core'
 
 /** A pool or a client of `pg`, PGlite, or a transaction of either. */
-export interface PostgresQuery {
+interface PostgresQuery {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
 }
 interface PostgresConnection extends PostgresQuery {

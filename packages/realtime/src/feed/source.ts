@@ -1,4 +1,15 @@
-import { DriverError, deadline, duration, sleep, systemClock, toError, type Clock, type Duration } from '@msc/core'
+import {
+  DriverError,
+  deadline,
+  duration,
+  emit,
+  sleep,
+  systemClock,
+  toError,
+  withCarrier,
+  type Clock,
+  type Duration,
+} from '@msc/core'
 import { createSeen } from '../seen.ts'
 import { isFeedPage, type FeedPage } from './page.ts'
 import { listen, type PostgresClient } from './postgres.ts'
@@ -71,7 +82,12 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     const { topic, event, payload, cursor } = row
     const traceparent = payload.record?.traceparent
     const stamp = { id: `f${row.id}`, cursor, ...(typeof traceparent === 'string' && { traceparent }) }
-    publish({ topic, event, payload: { ...payload, _msc: stamp } })
+    // The trace of the work that wrote the row goes on in whoever hears of it.
+    withCarrier(typeof traceparent === 'string' ? { traceparent } : {}, () => {
+      const from = clock.monotonic()
+      publish({ topic, event, payload: { ...payload, _msc: stamp } })
+      emit('realtime.publish', { topic, event, outcome: 'ok' }, from)
+    })
   }
 
   /** After the connection was lost: all that may have been said meanwhile. */
@@ -85,8 +101,9 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   }
 
   /** Nothing is taken off the list before it was handed on, so a database that is away loses nothing. */
+  const hasWork = (): boolean => (waiting.length > 0 || missed) && !closed
   const drain = async (): Promise<void> => {
-    for (let attempt = 0; (waiting.length > 0 || missed) && !closed;) {
+    for (let attempt = 0; hasWork();) {
       try {
         if (missed) {
           missed = false
@@ -118,7 +135,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   const wake = (): void => {
     draining ??= drain().finally(() => {
       draining = undefined
-      if ((waiting.length > 0 || missed) && !closed) wake()
+      if (hasWork()) wake()
     })
   }
 

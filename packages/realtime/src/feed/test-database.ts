@@ -40,7 +40,7 @@ export async function openPglite(): Promise<TestDatabase> {
   })
 }
 
-export async function openPostgres(): Promise<TestDatabase> {
+async function openPostgres(): Promise<TestDatabase> {
   const server = await startPostgres()
   const pool = new pg.Pool({ connectionString: server.url, max: 10 })
   pool.on('error', () => undefined)

@@ -1,0 +1,25 @@
+import { toError, withCarrier } from '@msc/core'
+import { captureException } from '@msc/monitoring'
+import { getDefaultRealtime } from '@msc/realtime'
+import type { FeedMessage, FeedSource } from '@msc/realtime/server'
+
+/**
+ * Hands what the embedded database says of its rows to a realtime service elsewhere, in order: where the database is
+ * Supabase's own, it does so itself. A message that is not taken is reported and not tried again: that service keeps no
+ * history of it, and clients reload when they were away.
+ */
+export async function forwardFeeds(feeds: FeedSource): Promise<void> {
+  let queue: Promise<void> = Promise.resolve()
+  const forward = async ({ topic, event, payload }: FeedMessage): Promise<void> => {
+    const { _msc: stamp, ...rest } = payload as { _msc?: { traceparent?: string } }
+    const traceparent = stamp?.traceparent
+    await withCarrier(traceparent === undefined ? {} : { traceparent }, () =>
+      getDefaultRealtime().publish(topic, event, rest, { private: true }),
+    )
+  }
+  await feeds.start((message) => {
+    queue = queue
+      .then(() => forward(message))
+      .catch((error: unknown) => void captureException(toError(error), { tags: { operation: 'feeds' } }))
+  })
+}
