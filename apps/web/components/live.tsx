@@ -39,7 +39,11 @@ export function Live({
   const { url, anonKey } = config.supabase ?? {}
 
   useEffect(() => {
-    const realtime = configureRealtime({ ...(url && anonKey && { supabase: { url, anonKey } }), getToken })
+    const realtime = configureRealtime({
+      // The app's rows are in a database of its own, of which that project keeps no history.
+      ...(url && anonKey && { supabase: { url, anonKey, feeds: false } }),
+      getToken,
+    })
     const stopStatus = realtime.onStatus((status) => setLive(status === 'connected'))
     // The truth is on the server: render again from there, once for a burst of changes.
     let pending: ReturnType<typeof setTimeout> | undefined

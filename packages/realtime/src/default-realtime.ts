@@ -33,7 +33,7 @@ export const setDefaultRealtime: (realtime: Realtime | undefined) => void = inst
 
 export interface BrowserRealtimeConfig extends Omit<RealtimeOptions, 'driver'> {
   /** Supabase's project; without one the embedded server at `url`. */
-  readonly supabase?: { readonly url: string; readonly anonKey: string }
+  readonly supabase?: { readonly url: string; readonly anonKey: string; readonly feeds?: boolean }
   /** Default: `/realtime/v1` of the page's own origin. */
   readonly url?: string
 }

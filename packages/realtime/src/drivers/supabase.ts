@@ -21,6 +21,8 @@ export interface SupabaseOptions {
   readonly anonKey: string
   /** On a server: publishes past the policies. Never give it to a browser. */
   readonly serviceRoleKey?: string
+  /** Whether the project's database has the feeds of `feedMigration`, and so their history. Default true. */
+  readonly feeds?: boolean
   readonly version?: '1.0.0' | '2.0.0'
   /** The SDK's module, where you load it yourself. */
   readonly sdk?: Pick<Sdk, 'createClient'>
@@ -35,7 +37,7 @@ const load = lazyPeer('realtime', '@supabase/supabase-js', () => import('@supaba
  * @throws ConfigError without url and key.
  */
 export function supabase(options: SupabaseOptions): RealtimeDriver {
-  const { url, anonKey, serviceRoleKey, version = '2.0.0' } = options
+  const { url, anonKey, serviceRoleKey, version = '2.0.0', feeds = true } = options
   if (!url || !anonKey) {
     throw new ConfigError(`[msc/realtime] [supabase] Missing option \`${url ? 'anonKey' : 'url'}\`.`, {
       hint: 'Set NEXT_PUBLIC_SUPABASE_URL and NEXT_PUBLIC_SUPABASE_ANON_KEY.',
@@ -126,6 +128,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
         track: async (state) => sent(await channel.track(state)),
         untrack: async () => sent(await channel.untrack()),
         async since(after, sinceSignal) {
+          if (!feeds) return undefined
           const call = client.rpc('msc_feed_since', { topic, after: after ?? null, max: 500 })
           const { data, error, status } = await call.abortSignal(sinceSignal)
           // The database has no such function: the feed's migration was not applied.
