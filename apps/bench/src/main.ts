@@ -4,6 +4,7 @@ import { benchOutage } from './cache-outage.ts'
 import { benchCore } from './core.ts'
 import { benchMemory } from './jobs-memory.ts'
 import { benchJobs } from './jobs.ts'
+import { benchRealtime } from './realtime.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   core: benchCore,
@@ -11,6 +12,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'cache-outage': benchOutage,
   jobs: benchJobs,
   'jobs-memory': benchMemory,
+  realtime: benchRealtime,
 }
 
 const wanted = process.argv.slice(2)

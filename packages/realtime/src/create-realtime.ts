@@ -15,9 +15,10 @@ import {
 } from '@msc/core'
 import type { OutgoingMessage, PresenceState, RealtimeDriver } from './driver.ts'
 import { openFeed } from './feed/open-feed.ts'
-import { createTopic, type Topic } from './topic.ts'
+import { createTopic, safely, type Topic } from './topic.ts'
 
-export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed'
+/** `offline`: the browser says that there is no network; it is tried again when there is. `idle`: nothing is subscribed. */
+export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'offline' | 'closed'
 
 export interface RealtimeOptions {
   readonly driver: RealtimeDriver
@@ -115,8 +116,11 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const listeners = new Set<(status: ConnectionStatus) => void>()
   const stats = { published: 0, gaps: 0 }
   let status: ConnectionStatus = 'idle'
+  let told: ConnectionStatus = 'idle'
   let cancelTell: CancelTimer | undefined
   let closed = false
+  // One for all its topics: they share the connection that comes back.
+  const share = random()
 
   const settleStatus = (): void => {
     const states = [...topics.values()].map((topic) => topic.state)
@@ -125,7 +129,9 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       : states.length === 0
         ? 'idle'
         : states.includes('retrying')
-          ? 'reconnecting'
+          ? isOffline()
+            ? 'offline'
+            : 'reconnecting'
           : states.includes('joining')
             ? 'connecting'
             : 'connected'
@@ -134,9 +140,20 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     // Later, and once: a listener that joins or leaves must not be called from within itself.
     cancelTell ??= clock.setTimeout(() => {
       cancelTell = undefined
-      for (const listener of listeners) listener(status)
+      // It may have gone and come back meanwhile.
+      if (status === told) return
+      told = status
+      for (const listener of listeners) safely(() => listener(status))
     }, 0)
   }
+
+  // A network that goes says nothing to a topic that is waiting for its next try.
+  const page = globalThis as {
+    addEventListener?: typeof addEventListener
+    removeEventListener?: typeof removeEventListener
+  }
+  page.addEventListener?.('offline', settleStatus)
+  page.addEventListener?.('online', settleStatus)
 
   const topicFor = (name: string, channel: ChannelOptions): Topic => {
     let topic = topics.get(name)
@@ -151,6 +168,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       timeoutMs,
       clock,
       retryMs: (attempt) => 200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random }),
+      share,
       onState: settleStatus,
       onGap: () => {
         stats.gaps += 1
@@ -251,6 +269,8 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     async close() {
       if (closed) return
       closed = true
+      page.removeEventListener?.('offline', settleStatus)
+      page.removeEventListener?.('online', settleStatus)
       const reason = new UnavailableError('[msc/realtime] The client was closed.', { code: 'REALTIME_CLOSED' })
       await Promise.all([...topics.values()].map((topic) => topic.close(reason)))
       topics.clear()
@@ -259,6 +279,10 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     },
   }
   return self
+}
+
+function isOffline(): boolean {
+  return (globalThis as { navigator?: { onLine?: boolean } }).navigator?.onLine === false
 }
 
 /** The trace, and an id by which a message delivered twice is known. Taken off before anybody sees the payload. */

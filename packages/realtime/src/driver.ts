@@ -19,8 +19,12 @@ export interface SubscriptionHandlers {
   onMessage(event: string, payload: Readonly<Record<string, unknown>>): void
   /** The whole state, each time it changes. */
   onPresence(state: PresenceState): void
-  /** The subscription is lost; nothing more will come of it. Called at most once, never after `leave`. */
-  onDown(reason: Error): void
+  /**
+   * The subscription is lost; nothing more will come of it. Called at most once, never after `leave`.
+   *
+   * @param spreadMs Over so many milliseconds the server's clients should come back, rather than all at once.
+   */
+  onDown(reason: Error, spreadMs?: number): void
 }
 
 /** A live subscription. */

@@ -11,7 +11,7 @@ interface Socket {
   close(code?: number): void
   addEventListener(
     type: 'open' | 'close' | 'error' | 'message',
-    listener: (event: { readonly data?: unknown }) => void,
+    listener: (event: { readonly data?: unknown; readonly reason?: unknown }) => void,
   ): void
 }
 export type SocketConstructor = new (url: string) => Socket
@@ -48,6 +48,7 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
   let ref = 0
   let open = true
   let beat: CancelTimer | undefined
+  let spreadMs = 0
 
   const transmit = (frame: Frame): void => {
     const text = formatFrame(frame, '2.0.0')
@@ -88,7 +89,7 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
     for (const settle of replies.values()) settle(reason)
     const topics = [...joined.values()]
     joined.clear()
-    for (const { handlers } of topics) handlers.onDown(reason)
+    for (const { handlers } of topics) handlers.onDown(reason, spreadMs)
     socket.close()
   }
 
@@ -102,7 +103,9 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
 
   const receive = (frame: Frame): void => {
     if (frame.event === 'phx_reply') {
-      replies.get(frame.ref ?? '')?.(frame.payload as Reply)
+      const reply = frame.payload as Reply
+      spreadMs = spreadOf((reply.response as { msc?: { spread_ms?: unknown } } | null)?.msc?.spread_ms) ?? spreadMs
+      replies.get(frame.ref ?? '')?.(reply)
       return
     }
     const topic = joined.get(frame.topic)
@@ -131,7 +134,10 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
     const frame = typeof data === 'string' ? parseFrame(data) : undefined
     if (frame) receive(frame)
   })
-  socket.addEventListener('close', () => end(lost))
+  socket.addEventListener('close', ({ reason }) => {
+    spreadMs = spreadOf(/spread=(\d+)/.exec(String(reason))?.[1]) ?? spreadMs
+    end(lost)
+  })
   socket.addEventListener('error', () => end(lost))
 
   return {
@@ -176,6 +182,12 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
     },
     close: () => end(lost),
   }
+}
+
+/** The server's word, as far as it can be trusted. */
+function spreadOf(value: unknown): number | undefined {
+  const ms = Number(value)
+  return Number.isFinite(ms) && ms >= 0 ? Math.min(ms, 60_000) : undefined
 }
 
 const lost: DriverError = new DriverError('embedded', 'The connection was lost.', { retryable: true })

@@ -17,6 +17,8 @@ export interface TopicOptions {
   readonly timeoutMs: number
   readonly clock: Clock
   readonly retryMs: (attempt: number) => number
+  /** From 0 to 1: where this client stands among all that come back. */
+  readonly share: number
   readonly onState: () => void
   readonly onGap: () => void
   /** The last subscriber has left. */
@@ -117,6 +119,7 @@ export function createTopic(options: TopicOptions): Topic {
     let attempt = 0
     let joinedBefore = false
     while (!closing.signal.aborted) {
+      let spreadMs = 0
       const down = deferred<Error>()
       let subscription: Subscription | undefined
       let missing = true
@@ -151,7 +154,10 @@ export function createTopic(options: TopicOptions): Topic {
                   presence = next
                   for (const member of members) for (const handler of member.presence) safely(() => handler(next))
                 },
-                onDown: (reason) => down.resolve(reason),
+                onDown(reason, spread = 0) {
+                  spreadMs = spread
+                  down.resolve(reason)
+                },
               },
               signal,
             ),
@@ -179,7 +185,8 @@ export function createTopic(options: TopicOptions): Topic {
       move('retrying')
       wake = new AbortController()
       const signal = AbortSignal.any([closing.signal, wake.signal])
-      await sleep(options.retryMs(attempt++), { clock, signal }).catch(() => undefined)
+      const waitMs = Math.max(options.retryMs(attempt++), options.share * spreadMs)
+      await sleep(waitMs, { clock, signal }).catch(() => undefined)
     }
   }
 

@@ -28,6 +28,9 @@ export interface SupabaseOptions {
   readonly sdk?: Pick<Sdk, 'createClient'>
 }
 
+/** Nobody says how many others there are: a thousand, say. */
+const SPREAD_MS = 6000
+
 const load = lazyPeer('realtime', '@supabase/supabase-js', () => import('@supabase/supabase-js'))
 
 /**
@@ -98,7 +101,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
           over = true
           // Not from within its own callback: removing fires it again.
           queueMicrotask(() => void client.removeChannel(channel).catch(() => undefined))
-          if (live) handlers.onDown(reason)
+          if (live) handlers.onDown(reason, SPREAD_MS)
           else reject(reason)
         }
         signal.addEventListener('abort', onAbort, { once: true })

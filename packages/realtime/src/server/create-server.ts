@@ -43,6 +43,10 @@ export interface RealtimeServer {
   close(): Promise<void>
 }
 
+/** What one client more adds to the time over which all come back: some 170 in a second. */
+const SPREAD_EACH_MS = 6
+const MAX_SPREAD_MS = 60_000
+
 /** A server that speaks Supabase Realtime's protocol, versions 1.0.0 and 2.0.0, in this process. */
 export function createRealtimeServer(options: RealtimeServerOptions): RealtimeServer {
   const { jwtSecret, authorize, path = '/realtime/v1' } = options
@@ -54,7 +58,15 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const rooms = createRooms()
   const connections = new Map<WebSocket, Connection>()
-  const context: SessionContext = { rooms, jwtSecret, authorize, maxTopics: limits.topics, feeds: options.feeds }
+  const spreadMs = (): number => Math.min(MAX_SPREAD_MS, connections.size * SPREAD_EACH_MS)
+  const context: SessionContext = {
+    rooms,
+    jwtSecret,
+    authorize,
+    maxTopics: limits.topics,
+    feeds: options.feeds,
+    spreadMs,
+  }
   const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.frameBytes, perMessageDeflate: false })
   let dropped = 0
   let closed = false
@@ -145,7 +157,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       const gone = [...connections.keys()].map(
         (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
       )
-      for (const socket of connections.keys()) socket.close(1001, 'Going away')
+      const reason = `Going away; spread=${spreadMs()}`
+      for (const socket of connections.keys()) socket.close(1001, reason)
       const patience = setTimeout(() => {
         for (const socket of connections.keys()) socket.terminate()
       }, 1000)

@@ -111,7 +111,9 @@ describe('the server', () => {
   it('answers heartbeats, refuses unknown topics, bounds topics', async () => {
     const { socket, next } = await open(`apikey=${token}&vsn=2.0.0`)
     socket.send(JSON.stringify([null, '1', 'phoenix', 'heartbeat', {}]))
-    expect(await next()).toEqual([null, '1', 'phoenix', 'phx_reply', { status: 'ok', response: {} }])
+    // With what Supabase does not say: over how long clients should come back.
+    const response = { msc: { spread_ms: 6 } }
+    expect(await next()).toEqual([null, '1', 'phoenix', 'phx_reply', { status: 'ok', response }])
     socket.send(JSON.stringify([null, '2', 'nonsense', 'phx_join', {}]))
     expect((await next())[4]).toEqual({ status: 'error', response: { reason: 'unmatched topic' } })
     for (let i = 0; i < 4; i++)

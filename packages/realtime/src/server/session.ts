@@ -15,6 +15,8 @@ export interface SessionContext {
   readonly jwtSecret: string
   readonly maxTopics: number
   readonly feeds: FeedSource | undefined
+  /** Over how many milliseconds clients should come back if this server were gone now. */
+  spreadMs(): number
   authorize(question: {
     readonly claims: Claims
     readonly topic: string
@@ -31,7 +33,9 @@ export const isFeedTopic = (topic: string): boolean => topic.startsWith('feed:')
 export async function handleFrame(connection: Connection, frame: Frame, context: SessionContext): Promise<void> {
   const { topic, event } = frame
   const payload = isRecord(frame.payload) ? frame.payload : {}
-  if (topic === 'phoenix' && event === 'heartbeat') return reply(connection, frame, 'ok', {})
+  if (topic === 'phoenix' && event === 'heartbeat') {
+    return reply(connection, frame, 'ok', { msc: { spread_ms: context.spreadMs() } })
+  }
   if (!topic.startsWith(PREFIX) || topic.length === PREFIX.length || topic.length > 255) {
     return reply(connection, frame, 'error', { reason: 'unmatched topic' })
   }
@@ -98,7 +102,7 @@ async function join(
   }
   connection.memberships.set(frame.topic, membership)
   context.rooms.add(membership)
-  reply(connection, frame, 'ok', { postgres_changes: [] })
+  reply(connection, frame, 'ok', { postgres_changes: [], msc: { spread_ms: context.spreadMs() } })
   if (membership.presence.enabled) push(membership, 'presence_state', presenceState(membership, context.rooms))
 }
 

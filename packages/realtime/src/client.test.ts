@@ -1,0 +1,255 @@
+import { createManualClock, type ManualClock } from '@msc/core/testing'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createRealtime, type Realtime, type RealtimeOptions } from './create-realtime.ts'
+import { createFakeRealtime, type FakeRealtime } from './testing/fake-driver.ts'
+import { signTestToken } from './testing/tokens.ts'
+
+let fake: FakeRealtime
+let clock: ManualClock
+let client: Realtime
+
+function connect(options: Partial<RealtimeOptions> = {}): Realtime {
+  client = createRealtime({ driver: fake.driver, clock, random: () => 0.5, ...options })
+  return client
+}
+const asked = (what: string): unknown[] => fake.received.filter((request) => request.what === what)
+const settle = (): Promise<void> => clock.advance(0)
+
+beforeEach(() => {
+  fake = createFakeRealtime()
+  clock = createManualClock(Date.now())
+})
+afterEach(async () => {
+  vi.unstubAllGlobals()
+  await client.close()
+})
+
+describe('coming back', () => {
+  it('takes its share of the time that the server wants it to be spread over', async () => {
+    connect().channel('room')
+    await settle()
+    fake.drop('room', 6000)
+    await clock.advance(2999)
+    expect(asked('subscribe')).toHaveLength(1)
+    await clock.advance(1)
+    expect(asked('subscribe')).toHaveLength(2)
+  })
+
+  it('waits longer each time it is refused, up to a bound, and forgets that once it is back', async () => {
+    fake.override.subscribe = () => Promise.reject(new Error('no'))
+    connect({ random: () => 1 }).channel('room')
+    const times: number[] = []
+    for (let count = 1, waited = 0; count < 9; waited += 100) {
+      await clock.advance(100)
+      if (asked('subscribe').length <= count) continue
+      times.push(waited)
+      count = asked('subscribe').length
+      waited = 0
+    }
+    expect(times.slice(0, 4)).toEqual(times.slice(0, 4).toSorted((a, b) => a - b))
+    expect(Math.max(...times)).toBeLessThanOrEqual(15_500)
+    delete fake.override.subscribe
+    await clock.advance(16_000)
+    expect(client.status).toBe('connected')
+    const before = asked('subscribe').length
+    fake.drop()
+    await clock.advance(800)
+    expect(asked('subscribe')).toHaveLength(before + 1)
+  })
+
+  it('does not wait when the page says that the network is back, or that it is looked at again', async () => {
+    for (const event of ['online', 'visibilitychange']) {
+      const listeners = new Map<string, Set<() => void>>()
+      vi.stubGlobal('addEventListener', (name: string, listener: () => void) =>
+        listeners.set(name, (listeners.get(name) ?? new Set()).add(listener)),
+      )
+      vi.stubGlobal('removeEventListener', (name: string, listener: () => void) =>
+        listeners.get(name)?.delete(listener),
+      )
+      fake = createFakeRealtime()
+      connect().channel('room')
+      await settle()
+      fake.drop('room', 60_000)
+      await settle()
+      expect([event, asked('subscribe').length]).toEqual([event, 1])
+      for (const listener of listeners.get(event) ?? []) listener()
+      await settle()
+      await settle()
+      expect([event, asked('subscribe').length]).toEqual([event, 2])
+      await client.close()
+      expect([...listeners.values()].every((set) => set.size === 0)).toBe(true)
+    }
+  })
+
+  it('asks for a token before every join, and never joins with an old one', async () => {
+    const tokens = ['first', 'second', 'third']
+    connect({ getToken: () => tokens.shift() }).channel('room', { private: true })
+    await settle()
+    fake.drop()
+    await clock.advance(1000)
+    fake.drop()
+    await clock.advance(1000)
+    expect(asked('subscribe').map((request) => (request as { detail: { token: string } }).detail.token)).toEqual([
+      'first',
+      'second',
+      'third',
+    ])
+  })
+
+  it('renews a token before it ends, and asks again where that fails', async () => {
+    const fresh = (seconds: number): Promise<string> =>
+      signTestToken('a-secret-for-tests-that-is-long-enough-0123', { sub: 'a' }, seconds)
+    const [first, second] = [await fresh(60), await fresh(3600)]
+    const getToken = vi.fn<() => Promise<string>>()
+    getToken.mockResolvedValueOnce(first).mockResolvedValueOnce(second)
+    connect({ getToken }).channel('room', { private: true })
+    await settle()
+    await clock.advance(20_000)
+    expect(asked('token')).toEqual([])
+    await clock.advance(11_000)
+    expect(asked('token')).toEqual([{ what: 'token', topic: 'room', detail: second }])
+  })
+})
+
+describe('statuses', () => {
+  it('are told once each, later, and never from within a call', async () => {
+    connect()
+    const seen: string[] = []
+    let inside = false
+    client.onStatus((status) => {
+      expect(inside).toBe(false)
+      seen.push(status)
+      if (status === 'connected') {
+        inside = true
+        // What a listener does must not call it again before it has returned.
+        client.channel('other').leave()
+        inside = false
+      }
+    })
+    inside = true
+    const channel = client.channel('room')
+    inside = false
+    await settle()
+    await settle()
+    fake.drop()
+    await clock.advance(2000)
+    channel.leave()
+    await settle()
+    expect(seen[0]).toBe('connected')
+    expect(seen).toContain('reconnecting')
+    expect(seen.at(-1)).toBe('idle')
+  })
+
+  it('say offline when the browser does', async () => {
+    connect().channel('room')
+    await settle()
+    vi.stubGlobal('navigator', { onLine: false })
+    fake.drop()
+    await settle()
+    await settle()
+    expect(client.status).toBe('offline')
+    vi.unstubAllGlobals()
+    await clock.advance(2000)
+    expect(client.status).toBe('connected')
+  })
+})
+
+describe('sending', () => {
+  it('waits for the connection, in order, and no more than a hundred do', async () => {
+    let open = (): void => {}
+    fake.override.subscribe = () => new Promise((resolve) => (open = resolve))
+    const channel = connect().channel('room')
+    await settle()
+    const sends = Array.from({ length: 101 }, (_, n) => channel.broadcast('n', { n }))
+    await expect(sends[100]).rejects.toMatchObject({ code: 'REALTIME_QUEUE_FULL', retryable: true })
+    open()
+    await Promise.all(sends.slice(0, 100))
+    expect(
+      asked('send').map((request) => (request as { detail: { payload: { n: number } } }).detail.payload.n),
+    ).toEqual(Array.from({ length: 100 }, (_, n) => n))
+  })
+
+  it('gives up within its time, and says so', async () => {
+    fake.override.subscribe = () => new Promise(() => {})
+    const channel = connect({ timeoutMs: 1000 }).channel('room')
+    const sent = channel.broadcast('n', {})
+    const refused = expect(sent).rejects.toMatchObject({ name: 'DeadlineError' })
+    await clock.advance(1000)
+    await refused
+  })
+})
+
+describe('a feed', () => {
+  const page = (cursor: string, ids: readonly number[], more = false, gap = false) => ({
+    events: ids.map((n) => ({ event: 'INSERT', payload: { record: { n }, _msc: { id: `f${n}` } } })),
+    cursor,
+    more,
+    gap,
+  })
+  const epoch = '0af76519-16cd-43dd-8448-eb211c80319c'
+  const live = (n: number, at: number) => ({ record: { n }, _msc: { id: `f${n}`, cursor: `${epoch}:${at}` } })
+  const topic = 'feed:items:a'
+
+  it('keeps what comes meanwhile behind what came before, and tells nothing twice', async () => {
+    const heard: number[] = []
+    let answer = (_page: ReturnType<typeof page>): void => {}
+    fake.override.since = () => new Promise((resolve) => (answer = resolve))
+    connect().feed<{ n: number }>('items', 'a', ({ data }) => heard.push(data.n))
+    await settle()
+    answer(page(`${epoch}:10`, []))
+    await settle()
+    fake.push(topic, 'INSERT', live(1, 11))
+    fake.drop()
+    await clock.advance(2000)
+    fake.push(topic, 'INSERT', live(4, 14))
+    fake.push(topic, 'INSERT', live(3, 13))
+    expect(heard).toEqual([1])
+    answer(page(`${epoch}:14`, [1, 2, 3]))
+    await settle()
+    expect(heard).toEqual([1, 2, 3, 4])
+    expect(asked('since')).toEqual([
+      { what: 'since', topic },
+      { what: 'since', topic, detail: `${epoch}:11` },
+    ])
+  })
+
+  it('is not live before it has caught up, and tries again where it can not', async () => {
+    let refusals = 2
+    fake.override.since = () => {
+      if (refusals-- > 0) throw new Error('not now')
+      return page(`${epoch}:1`, [])
+    }
+    connect().feed('items', 'a', () => {})
+    await settle()
+    expect(client.status).not.toBe('connected')
+    await clock.advance(5000)
+    expect(client.status).toBe('connected')
+    expect(asked('subscribe')).toHaveLength(3)
+  })
+
+  it('fetches a message that was too large to be sent', async () => {
+    const heard: number[] = []
+    const pages = [page(`${epoch}:1`, []), page(`${epoch}:2`, [1])]
+    fake.override.since = () => pages.shift()
+    connect().feed<{ n: number }>('items', 'a', ({ data }) => heard.push(data.n))
+    await settle()
+    fake.push(topic, 'INSERT', { _msc: { more: true } })
+    await clock.advance(2000)
+    expect(heard).toEqual([1])
+  })
+
+  it('says that something is missing where nobody keeps a history', async () => {
+    const gaps: string[] = []
+    connect().feed(
+      'items',
+      'a',
+      () => {},
+      () => gaps.push('gap'),
+    )
+    await settle()
+    expect(gaps).toEqual([])
+    fake.drop()
+    await clock.advance(2000)
+    expect(gaps).toEqual(['gap'])
+  })
+})
