@@ -12,9 +12,10 @@ const ROOM = 1000
 const USER_MESSAGES = 500
 const ROOM_MESSAGES = 30
 const ALL_MESSAGES = 10
-const ROUNDS = 1
+const ROUNDS = 3
 const SECRET = 'a-secret-for-benchmarks-that-is-long-enough-01'
-const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const serverScript = fileURLToPath(new URL('realtime-server.ts', import.meta.url))
+const clientsScript = fileURLToPath(new URL('realtime-clients.ts', import.meta.url))
 
 interface Figures {
   readonly kib: number
@@ -52,7 +53,7 @@ export async function benchRealtime(): Promise<void> {
 
 async function run(kind: string): Promise<Figures> {
   const token = await signTestToken(SECRET, { role: 'anon' })
-  const server = fork(script('realtime-server.ts'), [kind, SECRET], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const server = fork(serverScript, [kind, SECRET], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const [port] = (await once(server, 'message')) as [number]
   const tell = (command: ServerCommand): void => void server.send(command)
   const figures = async (): Promise<ServerFigures> => {
@@ -60,7 +61,7 @@ async function run(kind: string): Promise<Figures> {
     return ((await once(server, 'message')) as [ServerFigures])[0]
   }
   const before = await figures()
-  const clients = fork(script('realtime-clients.ts'), [kind, String(port), String(CLIENTS), String(ROOM), token], {
+  const clients = fork(clientsScript, [kind, String(port), String(CLIENTS), String(ROOM), token], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   await once(clients, 'message')

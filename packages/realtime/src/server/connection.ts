@@ -9,6 +9,8 @@ export interface Connection {
   readonly memberships: Map<string, Membership>
   /** Of the latest valid token. */
   claims: Claims
+  /** What it asked for before it went must not outlive it. */
+  gone: boolean
   send(frame: Frame): void
   /** Already formatted for this version. */
   sendRaw(data: string | Uint8Array): void
@@ -25,6 +27,7 @@ export function createConnection(
   return {
     version,
     claims,
+    gone: false,
     memberships: new Map(),
     send(frame) {
       this.sendRaw(formatFrame(frame, version))

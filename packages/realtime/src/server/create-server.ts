@@ -91,7 +91,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         return connection.end(1007, 'Not a frame')
       }
       queue = queue
-        .then(() => handleFrame(connection, frame, context))
+        .then(() => (connection.gone ? undefined : handleFrame(connection, frame, context)))
         .catch(() => connection.end(1011, 'Internal error'))
     })
     const watch = setInterval(() => {
@@ -103,6 +103,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     socket.on('error', () => socket.terminate())
     socket.on('close', () => {
       clearInterval(watch)
+      connection.gone = true
       connections.delete(socket)
       for (const membership of connection.memberships.values()) leave(membership, rooms)
     })

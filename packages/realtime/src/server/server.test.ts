@@ -174,34 +174,62 @@ describe('the server', () => {
     good.socket.close()
   })
 
-  it('survives 2,000 random frames', async () => {
-    const frames = fc.sample(
-      fc.oneof(
-        fc
-          .tuple(
-            fc.option(fc.string()),
-            fc.option(fc.string()),
-            fc.oneof(fc.string(), fc.constant('realtime:x')),
-            fc.constantFrom('phx_join', 'phx_leave', 'broadcast', 'presence', 'access_token', 'other'),
-            fc.jsonValue(),
-          )
-          .map((frame) => JSON.stringify(frame)),
-        fc.uint8Array({ maxLength: 80 }),
-        fc.string(),
-      ),
-      { numRuns: 2000, seed: 42 },
+  it('survives 100,000 random frames, and serves the next as if nothing had been', { timeout: 120_000 }, async () => {
+    await server.close()
+    server = await startRealtimeServer({
+      jwtSecret: secret,
+      authorize: ({ claims, topic }) => topic === `own:${claims.sub}`,
+      limits: { framesPerSecond: 1_000_000, frameBytes: 10_000, topics: 20 },
+    })
+    const events = ['phx_join', 'phx_leave', 'broadcast', 'presence', 'access_token', 'msc_since', 'other', '']
+    const topics = ['realtime:x', 'realtime:own:a', 'realtime:feed:items:a', 'realtime:', 'phoenix']
+    const config = fc.record(
+      {
+        private: fc.oneof(fc.boolean(), fc.jsonValue()),
+        broadcast: fc.oneof(fc.record({ ack: fc.boolean(), self: fc.boolean() }), fc.jsonValue()),
+        presence: fc.oneof(fc.record({ key: fc.string(), enabled: fc.boolean() }), fc.jsonValue()),
+        postgres_changes: fc.jsonValue(),
+      },
+      { requiredKeys: [] },
     )
-    let socket = (await open(`apikey=${token}&vsn=2.0.0`)).socket
-    for (const frame of frames) {
-      if (socket.readyState !== WebSocket.OPEN) socket = (await open(`apikey=${token}&vsn=2.0.0`)).socket
-      socket.send(frame)
-      if (Math.random() < 0.02) await new Promise((resolve) => setImmediate(resolve))
+    const payload = fc.oneof(
+      fc.jsonValue(),
+      fc.record(
+        { config, access_token: fc.oneof(fc.constant(token), fc.string(), fc.jsonValue()) },
+        { requiredKeys: [] },
+      ),
+      fc.record({ type: fc.string(), event: fc.constantFrom('track', 'untrack', 'e', ''), payload: fc.jsonValue() }),
+      fc.record({ after: fc.oneof(fc.string(), fc.jsonValue()) }),
+    )
+    const ref = fc.option(fc.string({ maxLength: 8 }))
+    const topic = fc.oneof(fc.constantFrom(...topics), fc.string())
+    const wellFormed = fc.sample(
+      fc.tuple(ref, ref, topic, fc.constantFrom(...events), payload).map((frame) => JSON.stringify(frame)),
+      { numRuns: 4000, seed: 42 },
+    )
+    const malformed = fc.sample(fc.oneof(fc.uint8Array({ maxLength: 80 }), fc.string()), { numRuns: 400, seed: 42 })
+    const connect = async (): Promise<WebSocket> => {
+      const socket = new WebSocket(
+        `${server.url.replace('http', 'ws')}/realtime/v1/websocket?apikey=${token}&vsn=2.0.0`,
+      )
+      socket.on('error', () => undefined)
+      await new Promise((resolve) => socket.once('open', resolve))
+      return socket
+    }
+    let socket = await connect()
+    for (let sent = 0; sent < 100_000; sent++) {
+      if (socket.readyState !== WebSocket.OPEN) socket = await connect()
+      // Most of them keep the connection; each of the others costs it.
+      const isMalformed = sent % 100 === 99
+      socket.send((isMalformed ? malformed[sent % 400] : wellFormed[sent % 4000]) as string | Uint8Array)
+      if (isMalformed) await new Promise((resolve) => setImmediate(resolve))
     }
     socket.terminate()
     const { socket: after, next } = await open(`apikey=${token}&vsn=1.0.0`)
     after.send(JSON.stringify({ topic: 'phoenix', event: 'heartbeat', payload: {}, ref: '1' }))
     expect(await next()).toMatchObject({ event: 'phx_reply', ref: '1' })
     after.close()
+    await expect.poll(() => server.stats()).toMatchObject({ connections: 0, rooms: 0 })
   })
 
   it('takes REST broadcasts: 202, 401, 403, 405, 413, 422', async () => {

@@ -84,6 +84,8 @@ async function join(
   if (isPrivate && !(await allowed(connection.claims, topic, 'read', context))) {
     return refuse(`Unauthorized: You do not have permissions to read from this Channel topic: ${topic}`)
   }
+  // It may have gone while its token and the policies were asked.
+  if (connection.gone) return
   const before = connection.memberships.get(frame.topic)
   if (before) leave(before, context.rooms)
 
@@ -143,6 +145,7 @@ async function onPresence(
       reason: `Unauthorized: You do not have permissions to track presence on this Channel topic: ${topic}`,
     })
   }
+  if (connection.gone || connection.memberships.get(frame.topic) !== membership) return
   const before = membership.tracked
   const meta: PresenceMeta = { ...record(payload['payload']), phx_ref: randomHex(8) }
   membership.tracked = meta
