@@ -39,6 +39,9 @@ interface Reply {
   readonly response: unknown
 }
 
+/** For the connection to open. */
+const CONNECT_MS = 10_000
+
 /** One connection, which is not mended: when it is lost every topic is told, and the next join makes a new one. */
 export function createSocket(url: URL, Constructor: SocketConstructor, heartbeatMs: number): PhoenixSocket {
   const socket = new Constructor(url.toString())
@@ -47,7 +50,8 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
   let waiting: string[] | undefined = []
   let ref = 0
   let open = true
-  let beat: CancelTimer | undefined
+  // What takes the connection and never answers would otherwise keep every topic waiting for good.
+  let beat: CancelTimer | undefined = systemClock.setTimeout(() => end(lost), CONNECT_MS)
   let spreadMs = 0
 
   const transmit = (frame: Frame): void => {
@@ -128,6 +132,7 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
   socket.addEventListener('open', () => {
     for (const text of waiting ?? []) socket.send(text)
     waiting = undefined
+    beat?.()
     heartbeat()
   })
   socket.addEventListener('message', ({ data }) => {

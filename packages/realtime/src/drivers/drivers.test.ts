@@ -3,7 +3,7 @@ import { testRealtimeDriver } from '../testing/index.ts'
 import { setHub } from '../hub.ts'
 import { embedded } from './embedded.ts'
 import { supabase } from './supabase.ts'
-import { beforeEach, expect, it } from 'vitest'
+import { beforeEach, expect, it, vi } from 'vitest'
 import { createRealtimeFromEnv } from '../default-realtime.ts'
 
 testRealtimeDriver('embedded', ({ url, apiKey }) =>
@@ -33,4 +33,33 @@ it('says what to do when there is no server to publish to', async () => {
     hint: expect.stringContaining('createRealtimeServer'),
   })
   expect((await realtime.health()).status).toBe('down')
+})
+
+it('gives up a connection that is never answered, and makes another', async () => {
+  vi.useFakeTimers()
+  try {
+    let made = 0
+    class Silent extends EventTarget {
+      readyState = 0
+      constructor() {
+        super()
+        made += 1
+      }
+      send(): void {}
+      close(): void {}
+    }
+    const driver = embedded({ url: 'http://127.0.0.1:1', WebSocket: Silent as never })
+    const options = { private: false, token: 't', self: false }
+    const handlers = { onMessage() {}, onPresence() {}, onDown() {} }
+    const join = (): Promise<unknown> => driver.subscribe('room', options, handlers, new AbortController().signal)
+    const first = expect(join()).rejects.toThrow('The connection was lost.')
+    await vi.advanceTimersByTimeAsync(10_000)
+    await first
+    const second = expect(join()).rejects.toThrow('The connection was lost.')
+    expect(made).toBe(2)
+    await driver.close()
+    await second
+  } finally {
+    vi.useRealTimers()
+  }
 })

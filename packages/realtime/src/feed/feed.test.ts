@@ -2,7 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { FeedPage } from './page.ts'
 import { feedMigration } from './sql.ts'
 import { feedSource, type FeedMessage, type FeedSource } from './source.ts'
-import { databases, itemsFeed, type TestDatabase } from './test-database.ts'
+import { databases, itemsFeed, openPglite, type TestDatabase } from './test-database.ts'
+
+const numbers = ({ events }: FeedPage): unknown[] => events.map(({ payload }) => (payload['record'] as { n: number }).n)
 
 describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(
   'feeds on %s',
@@ -32,8 +34,6 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       own(owner).map(({ payload }) => payload['_msc'] as { readonly id: string; readonly cursor: string })
     const said = (owner: string): unknown[] =>
       own(owner).map(({ event, payload }) => [event, ((payload['record'] ?? payload['old_record']) as { n: number }).n])
-    const numbers = ({ events }: FeedPage): unknown[] =>
-      events.map(({ payload }) => (payload['record'] as { n: number }).n)
 
     it('are made anew without harm', async () => {
       await insert('a', 1)
@@ -168,6 +168,39 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
     })
   },
 )
+
+it('waits for its database, and tells nobody a position before it knows where it begins', async () => {
+  const db = await openPglite()
+  const pglite = db.client as Extract<TestDatabase['client'], { listen: unknown }>
+  let open = (): void => {}
+  const gate = new Promise<void>((resolve) => (open = resolve))
+  let asked = 0
+  const source = feedSource({
+    client: {
+      listen: (channel, callback) => pglite.listen(channel, callback),
+      async query(text, values) {
+        if (/as horizon$/.test(text)) {
+          if (++asked === 1) throw new Error('the database is starting up')
+          await gate
+        }
+        return pglite.query(text, values)
+      },
+    },
+    onError: () => {},
+  })
+  const heard: unknown[] = []
+  const started = source.start(({ payload }) => heard.push((payload['record'] as { n: number }).n))
+  const first = source.since('feed:items:a', undefined, 10)
+  await expect.poll(() => asked).toBe(2)
+  open()
+  const { cursor } = await first
+  await db.query(`insert into items (owner, n) values ('a', 1)`)
+  await started
+  await expect.poll(() => heard).toEqual([1])
+  expect(numbers(await source.since('feed:items:a', cursor, 10))).toEqual([1])
+  await source.close()
+  await db.close()
+})
 
 describe('the migration', () => {
   it('quotes what needs it, and refuses what is no name', () => {

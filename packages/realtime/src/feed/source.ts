@@ -67,6 +67,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   let publish: (message: FeedMessage) => void = () => {}
   let draining: Promise<void> | undefined
   let closed = false
+  let starting: Promise<void> | undefined
   let stop: (() => Promise<void>) | undefined
   let prune: ReturnType<typeof setInterval> | undefined
 
@@ -139,16 +140,27 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     })
   }
 
+  /** What is committed from here on has an xid of at least this, so nothing is missed before it listens. */
+  const findHorizon = async (): Promise<void> => {
+    for (let attempt = 0; !closed; attempt++) {
+      try {
+        const [now] = await query<{ horizon: string }>(HORIZON, [])
+        horizon ??= now?.horizon ?? '0'
+        return
+      } catch (error) {
+        onError(toError(error))
+        await sleep(Math.min(5000, 100 * 2 ** attempt), { clock })
+      }
+    }
+    throw closedError()
+  }
+  const closedError = (): DriverError => new DriverError('feed', 'The feed is closed.', { code: 'DRIVER_CLOSED' })
+
   return {
     async start(onMessage) {
-      if (closed) throw new DriverError('feed', 'The feed is closed.', { code: 'DRIVER_CLOSED' })
+      if (closed) throw closedError()
       publish = onMessage
-      // What is committed from here on has an xid of at least this, so nothing is missed before it listens.
-      const [now] = await query<{ horizon: string }>(
-        'select pg_snapshot_xmin(pg_current_snapshot())::text as horizon',
-        [],
-      )
-      horizon ??= now?.horizon ?? '0'
+      await (starting = findHorizon())
       stop = await listen(client, 'msc_feed', {
         onNotice(id) {
           if (!/^\d{1,19}$/.test(id)) return
@@ -164,6 +176,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
         },
         onError,
       })
+      if (closed) return void (await stop())
       prune = setInterval(() => {
         const seconds = Math.round(duration(keep) / 1000)
         query(PRUNE, [seconds]).catch((error: unknown) => onError(toError(error)))
@@ -171,6 +184,8 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       prune.unref?.()
     },
     async since(topic, after, max) {
+      // Whoever asked before it knows where it began could miss what lies between.
+      await starting
       const [row] = await query<{ page: unknown }>('select msc_feed.since($1, $2, $3) as page', [
         topic,
         after ?? null,
@@ -189,6 +204,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   }
 }
 
+const HORIZON = 'select pg_snapshot_xmin(pg_current_snapshot())::text as horizon'
 const COLUMNS = 'id, topic, event, payload, msc_feed.cursor(horizon) as cursor, horizon::text as horizon'
 const BY_ID = `select ${COLUMNS} from msc_feed.events where id = any ($1::bigint[])`
 const CATCH_UP = `select ${COLUMNS} from msc_feed.events where xid >= $1::text::xid8 and id > $2 order by id limit $3`

@@ -12,7 +12,8 @@ import { createConnection, type Connection } from './connection.ts'
 import { createRate, defaultLimits, type Limits } from './limits.ts'
 import { handleRest } from './rest.ts'
 import { createRooms } from './rooms.ts'
-import { closeMembership, handleFrame, leave, type SessionContext, type TopicAction } from './session.ts'
+import { closeMembership, leave } from './membership.ts'
+import { handleFrame, type SessionContext, type TopicAction } from './session.ts'
 
 export interface RealtimeServerOptions {
   /** Signs and verifies tokens (HS256), at least 32 characters. */
@@ -130,6 +131,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       if (url.pathname !== `${path}/websocket`) return false
       socket.on('error', () => socket.destroy())
       void admit(url).then((admitted) => {
+        if (socket.destroyed) return
         if ('refused' in admitted) return refuse(socket, ...admitted.refused)
         sockets.handleUpgrade(request, socket, head, (webSocket) =>
           accept(webSocket, admitted.version, admitted.claims),
@@ -180,6 +182,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     const token = url.searchParams.get('apikey')
     if (!token) return { refused: [401, 'API key is missing'] }
     const verified = await verifyToken(token, jwtSecret)
+    // It may have begun to close meanwhile, and would wait for whom it does not know.
+    if (closed) return { refused: [503, 'Going away'] }
     return 'error' in verified ? { refused: [401, verified.error] } : { version, claims: verified.claims }
   }
 
@@ -198,5 +202,7 @@ function refuse(socket: Duplex, status: number, error: string): void {
   const body = JSON.stringify({ error })
   socket.end(
     `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    // Whoever is refused may never say goodbye.
+    () => socket.destroy(),
   )
 }

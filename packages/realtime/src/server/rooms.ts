@@ -21,6 +21,8 @@ export interface Rooms {
   remove(membership: Membership): void
   members(topic: string, isPrivate: boolean): ReadonlySet<Membership>
   readonly size: number
+  /** What is to be sent to a room once the message before it has reached everybody there; absent while nothing is. */
+  readonly sending: Map<string, (() => void)[]>
 }
 
 const NOBODY: ReadonlySet<Membership> = new Set()
@@ -29,6 +31,7 @@ export function createRooms(): Rooms {
   const rooms = new Map<string, Set<Membership>>()
   const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? 'private' : 'public'} ${topic}`
   return {
+    sending: new Map(),
     add(membership) {
       const key = keyOf(membership.topic, membership.private)
       let room = rooms.get(key)

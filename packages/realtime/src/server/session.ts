@@ -2,10 +2,11 @@ import { randomHex, toError } from '@msc/core'
 import { isCursor } from '../feed/page.ts'
 import type { FeedSource } from '../feed/source.ts'
 import type { Frame } from '../frames.ts'
-import type { PresenceMeta, WireState } from '../presence.ts'
+import type { PresenceMeta } from '../presence.ts'
 import { broadcast } from './broadcast.ts'
 import { verifyToken, type Claims } from './claims.ts'
 import type { Connection } from './connection.ts'
+import { PREFIX, closeMembership, leave, presenceState, push, stopTracking, tellPresence } from './membership.ts'
 import type { Membership, Rooms } from './rooms.ts'
 
 export type TopicAction = 'read' | 'write' | 'presence'
@@ -24,7 +25,6 @@ export interface SessionContext {
   }): boolean | Promise<boolean>
 }
 
-const PREFIX = 'realtime:'
 /** Events in one answer. */
 const PAGE = 500
 export const isFeedTopic = (topic: string): boolean => topic.startsWith('feed:')
@@ -192,47 +192,6 @@ async function onToken(membership: Membership, token: unknown, context: SessionC
   }
 }
 
-export function closeMembership(membership: Membership, message: string, rooms: Rooms): void {
-  push(membership, 'system', { extension: 'system', status: 'error', message, channel: membership.topic })
-  push(membership, 'phx_close', {})
-  leave(membership, rooms)
-}
-
-export function leave(membership: Membership, rooms: Rooms): void {
-  membership.connection.memberships.delete(`${PREFIX}${membership.topic}`)
-  rooms.remove(membership)
-  stopTracking(membership, rooms)
-}
-
-function stopTracking(membership: Membership, rooms: Rooms): void {
-  const { tracked, presence } = membership
-  if (!tracked) return
-  delete membership.tracked
-  tellPresence(membership, rooms, {}, { [presence.key]: { metas: [tracked] } })
-}
-
-function tellPresence(
-  { topic, private: isPrivate }: Membership,
-  rooms: Rooms,
-  joins: WireState,
-  leaves: WireState,
-): void {
-  for (const member of rooms.members(topic, isPrivate)) {
-    if (member.presence.enabled) push(member, 'presence_diff', { joins, leaves })
-  }
-}
-
-function presenceState({ topic, private: isPrivate }: Membership, rooms: Rooms): WireState {
-  const state: Record<string, { metas: PresenceMeta[] }> = Object.create(null) as Record<
-    string,
-    { metas: PresenceMeta[] }
-  >
-  for (const { tracked, presence } of rooms.members(topic, isPrivate)) {
-    if (tracked) (state[presence.key] ??= { metas: [] }).metas.push(tracked)
-  }
-  return state
-}
-
 async function allowed(claims: Claims, topic: string, action: TopicAction, context: SessionContext): Promise<boolean> {
   // A token may have expired since it was checked.
   if (claims.exp * 1000 <= Date.now()) return false
@@ -243,10 +202,6 @@ async function allowed(claims: Claims, topic: string, action: TopicAction, conte
     console.error(`[msc/realtime] Authorising ${action} failed: ${toError(error).message}`)
     return false
   }
-}
-
-function push({ connection, joinRef, topic }: Membership, event: string, payload: unknown): void {
-  connection.send({ joinRef, ref: null, topic: `${PREFIX}${topic}`, event, payload })
 }
 
 function reply(

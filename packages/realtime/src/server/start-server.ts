@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { createRealtimeServer, type RealtimeServer, type RealtimeServerOptions } from './create-server.ts'
 
 export interface StandaloneServer extends RealtimeServer {
@@ -25,7 +26,10 @@ export async function startRealtimeServer(
       })
       .catch(() => outgoing.writeHead(400, cors).end())
   })
+  const upgraded = new Set<Duplex>()
   http.on('upgrade', (request, socket, head) => {
+    upgraded.add(socket)
+    socket.on('close', () => upgraded.delete(socket))
     if (!realtime.handleUpgrade(request, socket, head)) socket.destroy()
   })
   await new Promise<void>((resolve, reject) => {
@@ -40,6 +44,8 @@ export async function startRealtimeServer(
     async close() {
       await realtime.close()
       http.closeAllConnections()
+      // Those are no longer the HTTP server's, and yet it waits for them.
+      for (const socket of upgraded) socket.destroy()
       await new Promise((resolve) => http.close(resolve))
     },
   }

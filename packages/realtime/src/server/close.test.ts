@@ -1,0 +1,32 @@
+import { connect, type Socket } from 'node:net'
+import { expect, it } from 'vitest'
+import { signTestToken } from '../testing/tokens.ts'
+import { startRealtimeServer } from './index.ts'
+
+const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
+
+/** A peer that never says goodbye. */
+async function upgrade(port: number, key: string): Promise<{ socket: Socket; answered: Promise<string> }> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => undefined)
+  await new Promise<void>((resolve) => socket.once('connect', () => resolve()))
+  const answered = new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(String(bytes))))
+  socket.write(
+    `GET /realtime/v1/websocket?apikey=${key}&vsn=2.0.0 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\n\r\n',
+  )
+  return { socket, answered }
+}
+
+it('closes though a peer that was refused, one that was not, and one that only just comes stay silent', async () => {
+  const server = await startRealtimeServer({ jwtSecret, authorize: () => true })
+  const key = await signTestToken(jwtSecret, { sub: 'a' })
+  const refused = await upgrade(server.port, 'forged')
+  expect(await refused.answered).toContain('401')
+  const taken = await upgrade(server.port, key)
+  expect(await taken.answered).toContain('101')
+  const late = await upgrade(server.port, key)
+  await server.close()
+  for (const { socket } of [refused, taken, late]) socket.destroy()
+  expect(server.stats()).toMatchObject({ connections: 0, rooms: 0 })
+})
