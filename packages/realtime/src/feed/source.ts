@@ -16,6 +16,9 @@ import { listen, type PostgresClient } from './postgres.ts'
 
 /** A change as it goes to those who are in its topic. */
 export interface FeedMessage {
+  readonly id: string
+  /** When it was written, ISO 8601. */
+  readonly at: string
   readonly topic: string
   readonly event: string
   readonly payload: Readonly<Record<string, unknown>>
@@ -27,6 +30,8 @@ export interface FeedSource {
   start(publish: (message: FeedMessage) => void): Promise<void>
   /** `after`: a cursor of an earlier page or message; `undefined` asks where the feed is now. */
   since(topic: string, after: string | undefined, max: number): Promise<FeedPage>
+  /** The latest messages of a topic from a time (milliseconds since the epoch) on, oldest first. */
+  replay(topic: string, sinceMs: number, max: number): Promise<readonly Omit<FeedMessage, 'topic' | 'at'>[]>
   close(): Promise<void>
 }
 
@@ -49,6 +54,7 @@ interface EventRow {
   readonly payload: Record<string, unknown> & { readonly record?: { readonly traceparent?: unknown } | null }
   readonly cursor: string
   readonly horizon: string
+  readonly at: string
 }
 
 const AT_ONCE = 500
@@ -71,6 +77,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   let stop: (() => Promise<void>) | undefined
   let prune: ReturnType<typeof setInterval> | undefined
 
+  const isClosed = (): boolean => closed
   const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
     const work = async (): Promise<{ readonly rows: unknown[] }> => client.query(text, values)
     const { rows } = await deadline(work, { operation: '[msc/realtime] feed', timeoutMs, clock })
@@ -80,13 +87,14 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   const handOn = (row: EventRow): void => {
     if (!seen.add(String(row.id))) return
     if (horizon === undefined || BigInt(row.horizon) > BigInt(horizon)) horizon = row.horizon
-    const { topic, event, payload, cursor } = row
+    const { topic, event, payload, cursor, at } = row
+    const id = `f${row.id}`
     const traceparent = payload.record?.traceparent
-    const stamp = { id: `f${row.id}`, cursor, ...(typeof traceparent === 'string' && { traceparent }) }
+    const stamp = { id, cursor, ...(typeof traceparent === 'string' && { traceparent }) }
     // The trace of the work that wrote the row goes on in whoever hears of it.
     withCarrier(typeof traceparent === 'string' ? { traceparent } : {}, () => {
       const from = clock.monotonic()
-      publish({ topic, event, payload: { ...payload, _msc: stamp } })
+      publish({ id, at, topic, event, payload: { ...payload, _msc: stamp } })
       emit('realtime.publish', { topic, event, outcome: 'ok' }, from)
     })
   }
@@ -142,7 +150,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
 
   /** What is committed from here on has an xid of at least this, so nothing is missed before it listens. */
   const findHorizon = async (): Promise<void> => {
-    for (let attempt = 0; !closed; attempt++) {
+    for (let attempt = 0; !isClosed(); attempt++) {
       try {
         const [now] = await query<{ horizon: string }>(HORIZON, [])
         horizon ??= now?.horizon ?? '0'
@@ -194,6 +202,10 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       if (!isFeedPage(row?.page)) throw new DriverError('feed', 'The database answered with something else.')
       return row.page
     },
+    async replay(topic, sinceMs, max) {
+      const rows = await query<EventRow>(REPLAY, [topic, sinceMs, max])
+      return rows.map(({ id, event, payload }) => ({ id: `f${id}`, event, payload }))
+    },
     async close() {
       if (closed) return
       closed = true
@@ -205,7 +217,10 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
 }
 
 const HORIZON = 'select pg_snapshot_xmin(pg_current_snapshot())::text as horizon'
-const COLUMNS = 'id, topic, event, payload, msc_feed.cursor(horizon) as cursor, horizon::text as horizon'
+const COLUMNS = `id, topic, event, payload, msc_feed.cursor(horizon) as cursor, horizon::text as horizon,
+  to_char(inserted_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at`
 const BY_ID = `select ${COLUMNS} from msc_feed.events where id = any ($1::bigint[])`
 const CATCH_UP = `select ${COLUMNS} from msc_feed.events where xid >= $1::text::xid8 and id > $2 order by id limit $3`
+const REPLAY = `select * from (select ${COLUMNS} from msc_feed.events
+  where topic = $1 and inserted_at >= to_timestamp($2::double precision / 1000) order by id desc limit $3) as latest order by id`
 const PRUNE = `select msc_feed.prune(make_interval(secs => $1), 10000)`

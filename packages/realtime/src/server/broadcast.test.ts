@@ -23,6 +23,8 @@ function room(count: number, onSend: (member: number, text: string) => void): Ro
       self: false,
       ack: false,
       presence: { enabled: false, key: `k${index}` },
+      changes: [],
+      claims: connection.claims,
     }
     connection.memberships.set('realtime:all', membership)
     rooms.add(membership)

@@ -6,9 +6,9 @@ import { closeMembership } from './membership.ts'
 import type { Membership, Rooms } from './rooms.ts'
 
 /** How long one message may keep the event loop: a large room must not stall everybody else. */
-const SLICE_MS = 4
+const SLICE_MS = 2
 /** Members between two looks at the clock. */
-const CHUNK = 50
+const CHUNK = 25
 /** Messages that wait for the ones before them in one room. */
 const MAX_QUEUED = 1000
 

@@ -114,15 +114,20 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const expiry = setInterval(() => {
     const now = Date.now()
     for (const connection of connections.values()) {
-      if (connection.claims.exp * 1000 > now) continue
       for (const membership of connection.memberships.values()) {
-        if (membership.private) closeMembership(membership, 'Token has expired', rooms)
+        if (membership.claims.exp * 1000 > now) continue
+        if (membership.private || membership.changes.length > 0) closeMembership(membership, 'Token has expired', rooms)
       }
     }
   }, 1000)
   expiry.unref()
 
-  const ready = Promise.resolve(options.feeds?.start((message) => broadcast(rooms, { ...message, private: true })))
+  const ready = Promise.resolve(
+    options.feeds?.start((message) => {
+      broadcast(rooms, { ...message, private: true })
+      rooms.changes.publish(message)
+    }),
+  )
   ready.catch(() => undefined)
 
   const server: RealtimeServer = {

@@ -1,4 +1,6 @@
 import type { PresenceMeta } from '../presence.ts'
+import { createChanges, type Changes, type ChangeWish } from './changes.ts'
+import type { Claims } from './claims.ts'
 import type { Connection } from './connection.ts'
 
 /** A connection in a topic. */
@@ -11,6 +13,9 @@ export interface Membership {
   readonly self: boolean
   readonly ack: boolean
   readonly presence: { readonly enabled: boolean; readonly key: string }
+  readonly changes: readonly ChangeWish[]
+  /** Of its own latest token: another topic of the connection may have another. */
+  claims: Claims
   /** What it tracks, once it does. */
   tracked?: PresenceMeta
 }
@@ -21,6 +26,7 @@ export interface Rooms {
   remove(membership: Membership): void
   members(topic: string, isPrivate: boolean): ReadonlySet<Membership>
   readonly size: number
+  readonly changes: Changes
   /** What is to be sent to a room once the message before it has reached everybody there; absent while nothing is. */
   readonly sending: Map<string, (() => void)[]>
 }
@@ -29,16 +35,20 @@ const NOBODY: ReadonlySet<Membership> = new Set()
 
 export function createRooms(): Rooms {
   const rooms = new Map<string, Set<Membership>>()
+  const changes = createChanges()
   const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? 'private' : 'public'} ${topic}`
   return {
     sending: new Map(),
+    changes,
     add(membership) {
+      changes.add(membership)
       const key = keyOf(membership.topic, membership.private)
       let room = rooms.get(key)
       if (!room) rooms.set(key, (room = new Set()))
       room.add(membership)
     },
     remove(membership) {
+      changes.remove(membership)
       const key = keyOf(membership.topic, membership.private)
       const room = rooms.get(key)
       room?.delete(membership)

@@ -4,9 +4,11 @@ import type { FeedSource } from '../feed/source.ts'
 import type { Frame } from '../frames.ts'
 import type { PresenceMeta } from '../presence.ts'
 import { broadcast } from './broadcast.ts'
+import { feedOf, parseWishes, type ChangeWish } from './changes.ts'
 import { verifyToken, type Claims } from './claims.ts'
 import type { Connection } from './connection.ts'
 import { PREFIX, closeMembership, leave, presenceState, push, stopTracking, tellPresence } from './membership.ts'
+import { parseReplay, replay, type ReplayWish } from './replay.ts'
 import type { Membership, Rooms } from './rooms.ts'
 
 export type TopicAction = 'read' | 'write' | 'presence'
@@ -67,10 +69,14 @@ async function join(
   const config = isRecord(payload['config']) ? payload['config'] : {}
   const options = { broadcast: record(config['broadcast']), presence: record(config['presence']) }
   const isPrivate = config['private'] === true
-  if (Array.isArray(config['postgres_changes']) && config['postgres_changes'].length > 0) {
-    return refuse(
-      'PostgresChangesUnsupported: subscribe to a feed topic instead; changes are broadcast from the database',
-    )
+  const entries: unknown[] = Array.isArray(config['postgres_changes']) ? config['postgres_changes'] : []
+  let changes: ChangeWish[]
+  let replayed: ReplayWish | undefined
+  try {
+    changes = parseWishes(entries)
+    replayed = parseReplay(options.broadcast['replay'], isPrivate)
+  } catch (error) {
+    return refuse(toError(error).message)
   }
   if (!connection.memberships.has(frame.topic) && connection.memberships.size >= context.maxTopics) {
     return refuse('ChannelRateLimitReached: Too many channels')
@@ -81,8 +87,12 @@ async function join(
     if ('error' in verified) return refuse(`InvalidJWTToken: ${verified.error}`)
     connection.claims = verified.claims
   }
-  if (isPrivate && !(await allowed(connection.claims, topic, 'read', context))) {
+  const { claims } = connection
+  if (isPrivate && !(await allowed(claims, topic, 'read', context))) {
     return refuse(`Unauthorized: You do not have permissions to read from this Channel topic: ${topic}`)
+  }
+  if (!(await mayHear(claims, changes, context))) {
+    return refuse('Unauthorized: You do not have permissions to read the changes of these tables')
   }
   // It may have gone while its token and the policies were asked.
   if (connection.gone) return
@@ -101,11 +111,36 @@ async function join(
     self: options.broadcast['self'] === true,
     ack: options.broadcast['ack'] === true,
     presence: { enabled: options.presence['enabled'] === true, key: key.slice(0, 255) },
+    changes,
+    claims,
   }
   connection.memberships.set(frame.topic, membership)
   context.rooms.add(membership)
-  reply(connection, frame, 'ok', { postgres_changes: [], msc: { spread_ms: context.spreadMs() } })
+  reply(connection, frame, 'ok', {
+    // Each as it was sent, in order: clients compare them.
+    postgres_changes: entries.map((entry, index) => ({ ...record(entry), id: changes[index]?.id })),
+    msc: { spread_ms: context.spreadMs() },
+  })
+  if (changes.length > 0) {
+    push(membership, 'system', {
+      extension: 'postgres_changes',
+      status: 'ok',
+      message: 'Subscribed to PostgreSQL',
+      channel: topic,
+    })
+  }
   if (membership.presence.enabled) push(membership, 'presence_state', presenceState(membership, context.rooms))
+  if (replayed && context.feeds) await replay(membership, replayed, context.feeds)
+}
+
+/** Of each table, a feed of its own, as the policy has it; the service role is above them. */
+async function mayHear(claims: Claims, changes: readonly ChangeWish[], context: SessionContext): Promise<boolean> {
+  if (changes.length === 0 || claims.role === 'service_role') return true
+  const feeds = new Set(changes.map((wish) => feedOf(wish, claims.sub)))
+  for (const feed of feeds) {
+    if (feed === undefined || !(await allowed(claims, feed, 'read', context))) return false
+  }
+  return true
 }
 
 async function onBroadcast(
@@ -119,7 +154,7 @@ async function onBroadcast(
   if (typeof event !== 'string' || event === '' || event.length > 255) {
     return reply(connection, frame, 'error', { reason: 'A broadcast needs an event' })
   }
-  if (membership.private && !(await allowed(connection.claims, topic, 'write', context))) {
+  if (membership.private && !(await allowed(membership.claims, topic, 'write', context))) {
     return reply(connection, frame, 'error', {
       reason: `Unauthorized: You do not have permissions to write to this Channel topic: ${topic}`,
     })
@@ -140,7 +175,7 @@ async function onPresence(
     return reply(connection, frame, 'ok', {})
   }
   if (payload['event'] !== 'track') return reply(connection, frame, 'error', { reason: 'Unknown presence event' })
-  if (membership.private && !(await allowed(connection.claims, topic, 'presence', context))) {
+  if (membership.private && !(await allowed(membership.claims, topic, 'presence', context))) {
     return reply(connection, frame, 'error', {
       reason: `Unauthorized: You do not have permissions to track presence on this Channel topic: ${topic}`,
     })
@@ -182,14 +217,26 @@ async function onToken(membership: Membership, token: unknown, context: SessionC
   if (typeof token !== 'string' || token === '' || token.startsWith('sb_')) return
   const verified = await verifyToken(token, context.jwtSecret)
   if ('error' in verified) return closeMembership(membership, verified.error, context.rooms)
-  membership.connection.claims = verified.claims
-  if (membership.private && !(await allowed(verified.claims, membership.topic, 'read', context))) {
-    closeMembership(
+  const { claims } = verified
+  const { changes, topic } = membership
+  const refused =
+    (membership.private && !(await allowed(claims, topic, 'read', context))) ||
+    !(await mayHear(claims, changes, context))
+  const { connection } = membership
+  // It may have left, or been sent away, meanwhile.
+  if (connection.memberships.get(`${PREFIX}${topic}`) !== membership) return
+  if (refused) {
+    return closeMembership(
       membership,
-      `You do not have permissions to read from this Channel topic: ${membership.topic}`,
+      `You do not have permissions to read from this Channel topic: ${topic}`,
       context.rooms,
     )
   }
+  // Whose rows it hears of is asked of its token.
+  context.rooms.remove(membership)
+  membership.claims = claims
+  connection.claims = claims
+  context.rooms.add(membership)
 }
 
 async function allowed(claims: Claims, topic: string, action: TopicAction, context: SessionContext): Promise<boolean> {
