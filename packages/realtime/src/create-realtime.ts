@@ -11,11 +11,14 @@ import {
   type CancelTimer,
   type Clock,
   type Health,
+  type InferOutput,
   type Service,
+  type StandardSchema,
 } from '@msc/core'
 import type { OutgoingMessage, PresenceState, RealtimeDriver } from './driver.ts'
 import { openFeed } from './feed/open-feed.ts'
 import { createTopic, safely, type Topic } from './topic.ts'
+import { typed, type EventSchemas } from './typed.ts'
 
 /** `offline`: the browser says that there is no network; it is tried again when there is. `idle`: nothing is subscribed. */
 export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'offline' | 'closed'
@@ -30,25 +33,36 @@ export interface RealtimeOptions {
   readonly random?: () => number
 }
 
-export interface ChannelOptions {
+export interface ChannelOptions<Events extends EventSchemas = EventSchemas> {
+  /** What its events carry, as any Standard Schema: sent and handed on only when it is valid. Default: anything. */
+  readonly events?: Events
   readonly private?: boolean
   /** Who this client is in presence. The first subscriber of a topic decides. */
   readonly presenceKey?: string
 }
 
-export type MessageHandler = (payload: Readonly<Record<string, unknown>>) => void
+export type Payload = Readonly<Record<string, unknown>>
+export type MessageHandler<Data = Payload> = (payload: Data, event: string) => void
+/** The events of a channel for which no schemas were given. */
+export type AnyEvents = Readonly<Record<string, StandardSchema<Payload>>>
+type NameOf<Events> = keyof Events & string
+type Received<Events, Event> = Event extends keyof Events
+  ? InferOutput<Events[Event]>
+  : InferOutput<Events[keyof Events]>
+type Sent<Events, Event extends keyof Events> =
+  Events[Event] extends StandardSchema<infer Input, unknown> ? Input : never
 
-export interface Channel {
+export interface Channel<Events extends EventSchemas = AnyEvents> {
   readonly topic: string
   /** Resolves when the server has said that the subscription is live; rejects when the channel is left before. */
   readonly ready: Promise<void>
   /** Hears broadcasts of one event, `*` for all. Returns a function that ends it. */
-  on(event: string, handler: MessageHandler): () => void
+  on<Event extends NameOf<Events> | '*'>(event: Event, handler: MessageHandler<Received<Events, Event>>): () => void
   /** Called after each interruption: what was sent meanwhile is missing, so reload. */
   onGap(handler: () => void): () => void
   onPresence(handler: (state: PresenceState) => void): () => void
   /** Resolves when the server has taken it. Waits for a connection within the time limit; at most 100 wait. */
-  broadcast(event: string, payload: Readonly<Record<string, unknown>>): Promise<void>
+  broadcast<Event extends NameOf<Events>>(event: Event, payload: Sent<Events, Event> & Payload): Promise<void>
   track(state: Readonly<Record<string, unknown>>): Promise<void>
   untrack(): Promise<void>
   /** Ends this subscription; the topic is left with the last one. Idempotent. */
@@ -80,7 +94,7 @@ export interface Realtime extends Service {
   readonly status: ConnectionStatus
   /** Never called from within a call of yours. */
   onStatus(listener: (status: ConnectionStatus) => void): () => void
-  channel(topic: string, options?: ChannelOptions): Channel
+  channel<Events extends EventSchemas = AnyEvents>(topic: string, options?: ChannelOptions<Events>): Channel<Events>
   /**
    * The changes of one owner's rows, each once and in their order, also those of the time when the connection was lost.
    * `onGap` when that history is gone, or nobody keeps one. Returns a function that ends it.
@@ -219,10 +233,12 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    channel(name, channelOptions = {}) {
+    channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
       if (closed) throw new ConfigError('[msc/realtime] The client is closed.', { code: 'REALTIME_CLOSED' })
       if (!name) throw new ConfigError('[msc/realtime] A channel needs a topic.')
-      return topicFor(name, channelOptions).subscribe()
+      const channel = topicFor(name, channelOptions).subscribe()
+      const { events } = channelOptions
+      return (events ? typed(channel, events, driver.name) : channel) as unknown as Channel<Events>
     },
     feed<Row>(
       table: string,

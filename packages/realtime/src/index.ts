@@ -3,11 +3,13 @@ export {
   feedTopic,
   type Change,
   type ChangeType,
+  type AnyEvents,
   type Channel,
   type ChannelOptions,
   type ConnectionStatus,
   type FeedHandlers,
   type MessageHandler,
+  type Payload,
   type Realtime,
   type RealtimeOptions,
 } from './create-realtime.ts'
@@ -25,6 +27,7 @@ export {
   type BrowserRealtimeConfig,
   type Unsubscribe,
 } from './default-realtime.ts'
+export type { EventSchemas } from './typed.ts'
 export type { FeedPage } from './feed/page.ts'
 export type {
   OutgoingMessage,

@@ -1,5 +1,5 @@
 import { UnavailableError, deadline, emit, sleep, toError, withCarrier, type CancelTimer, type Clock } from '@msc/core'
-import type { Channel, MessageHandler } from './create-realtime.ts'
+import type { Channel, MessageHandler, Payload } from './create-realtime.ts'
 import { stamped } from './create-realtime.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from './driver.ts'
 import { isCursor, laterCursor } from './feed/page.ts'
@@ -25,10 +25,16 @@ export interface TopicOptions {
   readonly onEmpty: () => void
 }
 
+/** A channel before anything is known of its events. */
+export interface RawChannel extends Omit<Channel, 'on' | 'broadcast'> {
+  on(event: string, handler: MessageHandler): () => void
+  broadcast(event: string, payload: Payload): Promise<void>
+}
+
 /** One topic, joined once however many subscribe to it, and joined again whenever it is lost. */
 export interface Topic {
   readonly state: 'joining' | 'live' | 'retrying' | 'closed'
-  subscribe(): Channel
+  subscribe(): RawChannel
   close(reason: Error): Promise<void>
 }
 
@@ -77,7 +83,7 @@ export function createTopic(options: TopicOptions): Topic {
       emit('realtime.receive', { topic: name, event })
       for (const member of members) {
         for (const [wanted, handler] of member.handlers)
-          if (wanted === event || wanted === '*') safely(() => handler(payload))
+          if (wanted === event || wanted === '*') safely(() => handler(payload, event))
       }
     }
     if (stamp?.traceparent === undefined) run()

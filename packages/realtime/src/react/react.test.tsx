@@ -1,0 +1,53 @@
+import { StrictMode } from 'react'
+import { renderToString } from 'react-dom/server'
+import { afterEach, expect, it } from 'vitest'
+import { createRealtime } from '../create-realtime.ts'
+import { setDefaultRealtime } from '../default-realtime.ts'
+import { createFakeRealtime } from '../testing/fake-driver.ts'
+import { RealtimeProvider, useChannel, useConnection, useFeed, useNotifications, usePresence } from './index.tsx'
+
+interface Row {
+  readonly id: string
+  readonly read: boolean
+}
+const initial: readonly Row[] = [
+  { id: '1', read: false },
+  { id: '2', read: true },
+]
+
+function Page() {
+  const status = useConnection()
+  useFeed<Row>('items', 'a', () => {})
+  const { ready } = useChannel('room', { note: () => {} })
+  const present = usePresence('room', 'a', { name: 'A' })
+  const { unread, items, permission } = useNotifications<Row>({
+    userId: 'a',
+    initial,
+    load: () => Promise.reject(new Error('never on a server')),
+    isRead: ({ read }) => read,
+  })
+  return <p>{[status, ready, Object.keys(present).length, items.length, unread, permission].join(' ')}</p>
+}
+
+afterEach(() => setDefaultRealtime(undefined))
+
+it('renders on a server without a connection, with what it was given', async () => {
+  const fake = createFakeRealtime()
+  const client = createRealtime({ driver: fake.driver })
+  const html = renderToString(
+    <StrictMode>
+      <RealtimeProvider client={client}>
+        <Page />
+      </RealtimeProvider>
+    </StrictMode>,
+  )
+  expect(html).toContain('idle false 0 2 1 unsupported')
+  expect(fake.received).toEqual([])
+  await client.close()
+})
+
+it('makes no default client while it renders on a server', () => {
+  // One could not be made here: production, and no variables.
+  process.env['MSC_QUIET'] = '1'
+  expect(renderToString(<Page />)).toContain('idle')
+})

@@ -1,0 +1,36 @@
+'use client'
+
+import { useEffect, useState } from 'react'
+import type { PresenceState } from '../driver.ts'
+import { useRealtime } from './context.tsx'
+
+const NOBODY: PresenceState = {}
+
+/** Who is on a channel. Tracks `info` as `userId` while mounted, anew when what it says has changed. */
+export function usePresence(
+  topic: string,
+  userId: string | undefined,
+  info: Readonly<Record<string, unknown>>,
+): PresenceState {
+  const client = useRealtime()
+  const [state, setState] = useState<PresenceState>(NOBODY)
+  // By value: an object written in place is a new one at each render.
+  const said = JSON.stringify(info)
+  useEffect(() => {
+    if (userId === undefined) return
+    const channel = client().channel(topic, { presenceKey: userId })
+    const stop = channel.onPresence(setState)
+    return () => {
+      stop()
+      channel.leave()
+      setState(NOBODY)
+    }
+  }, [client, topic, userId])
+  useEffect(() => {
+    if (userId === undefined) return
+    const channel = client().channel(topic, { presenceKey: userId })
+    channel.track(JSON.parse(said) as Record<string, unknown>).catch(() => undefined)
+    return () => channel.leave()
+  }, [client, topic, userId, said])
+  return state
+}

@@ -1,0 +1,286 @@
+import { DriverError, randomHex, systemClock, type CancelTimer } from '@msc/core'
+import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
+import type { FeedPage } from '../feed/page.ts'
+import { createLeader, type Leader } from './leader.ts'
+import { fromPlain, type Answer, type Request, type Wire } from './messages.ts'
+
+/** The part of Web Locks that is used. */
+export interface Locks {
+  request(
+    name: string,
+    options: { readonly signal?: AbortSignal; readonly steal?: boolean },
+    callback: () => Promise<unknown>,
+  ): Promise<unknown>
+}
+/** The part of BroadcastChannel that is used. */
+export interface Channel {
+  postMessage(message: unknown): void
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
+  close(): void
+}
+
+export interface GroupOptions {
+  readonly driver: RealtimeDriver
+  /** Tabs of the same name share. */
+  readonly name: string
+  readonly locks: Locks
+  readonly openChannel: (name: string) => Channel
+  /** Milliseconds for a leader's sign of life. */
+  readonly patienceMs: number
+  /** Nobody here wants anything any more. */
+  readonly onIdle: () => void
+}
+
+/** This tab among those that share a connection. */
+export interface Group {
+  subscribe(
+    topic: string,
+    options: SubscribeOptions,
+    handlers: SubscriptionHandlers,
+    signal: AbortSignal,
+  ): Promise<Subscription>
+  close(): void
+}
+
+const CHECK_EVERY_MS = 5000
+const IDLE_MS = 5000
+
+/**
+ * Whoever has the lock has the connection; the browser gives the lock to the next tab when its holder closes or crashes.
+ * Each tab also holds a lock of its own, by which the leader learns that it has gone.
+ */
+export function joinGroup(options: GroupOptions): Group {
+  const { driver, name, locks, patienceMs } = options
+  const own = randomHex(8)
+  const channel = options.openChannel(name)
+  const ending = new AbortController()
+  const pending = new Map<string, { resolve(value: unknown): void; reject(error: Error): void }>()
+  const subs = new Map<string, SubscriptionHandlers>()
+  const followers = new Set<string>()
+  const known = deferred()
+  const present = deferred()
+  let term: string | undefined
+  let heard = deferred()
+  let leader: Leader | undefined
+  let candidacy = new AbortController()
+  let lastId = 0
+  let idle: CancelTimer | undefined
+
+  const post = (wire: Wire): void => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a BroadcastChannel has none
+    if (!ending.signal.aborted) channel.postMessage(wire)
+  }
+  const tell = (tab: string, answer: Answer): void => {
+    if (tab === own) queueMicrotask(() => onAnswer(answer))
+    else post({ kind: 'tell', term: own, to: tab, tell: answer })
+  }
+
+  /** What was another leader's is lost; the engine subscribes again, and fetches what it missed. */
+  const follow = (next: string): void => {
+    if (term === next) return
+    term = next
+    const reason = new DriverError(driver.name, 'Another tab has the connection now.', { retryable: true })
+    for (const { reject } of pending.values()) reject(reason)
+    pending.clear()
+    const lost = [...subs.values()]
+    subs.clear()
+    for (const handlers of lost) handlers.onDown(reason, 0)
+    known.resolve()
+  }
+
+  const lead = async (): Promise<void> => {
+    if (ending.signal.aborted) return
+    const mine = createLeader(driver, tell)
+    leader = mine
+    const stop = deferred()
+    resign = stop.resolve
+    follow(own)
+    post({ kind: 'leader', term: own })
+    await stop.promise
+  }
+  let resign = (): void => {}
+
+  const abdicate = (): void => {
+    leader?.close()
+    leader = undefined
+    followers.clear()
+    resign()
+  }
+
+  /** Waits for its turn, for as long as it takes; again when the lock was taken from it. */
+  const stand = (steal: boolean): void => {
+    candidacy.abort()
+    candidacy = new AbortController()
+    const { signal } = candidacy
+    const again = (): void => {
+      if (signal.aborted || ending.signal.aborted) return
+      abdicate()
+      stand(false)
+    }
+    const wanted = steal ? { steal } : { signal: AbortSignal.any([signal, ending.signal]) }
+    locks.request(`${name}:leader`, wanted, lead).then(again, again)
+  }
+
+  const onAnswer = (answer: Answer): void => {
+    if ('re' in answer) {
+      const waiting = pending.get(answer.re)
+      pending.delete(answer.re)
+      if (answer.error) waiting?.reject(fromPlain(answer.error))
+      else waiting?.resolve(answer.value)
+      return
+    }
+    const handlers = subs.get(answer.sub)
+    if (!handlers) return
+    if ('message' in answer) handlers.onMessage(...answer.message)
+    else if ('presence' in answer) handlers.onPresence(answer.presence)
+    else {
+      subs.delete(answer.sub)
+      handlers.onDown(fromPlain(answer.down), answer.spreadMs)
+    }
+  }
+
+  channel.addEventListener('message', ({ data }) => {
+    const wire = data as Wire
+    if (wire.kind === 'leader') {
+      heard.resolve()
+      if (leader && wire.term !== own) abdicate()
+      follow(wire.term)
+    } else if (wire.kind === 'who') {
+      if (leader) post({ kind: 'leader', term: own })
+    } else if (wire.kind === 'ask') {
+      if (!leader || wire.term !== own) return
+      watch(wire.from)
+      leader.handle(wire.from, wire.id, wire.ask)
+    } else if (wire.term === term && wire.to === own) onAnswer(wire.tell)
+  })
+
+  /** Its lock is to be had when it has gone. */
+  const watch = (tab: string): void => {
+    if (followers.has(tab)) return
+    followers.add(tab)
+    const gone = async (): Promise<void> => {
+      followers.delete(tab)
+      leader?.drop(tab)
+    }
+    locks.request(`${name}:tab:${tab}`, { signal: ending.signal }, gone).catch(() => undefined)
+  }
+
+  const ask = async <T>(request: Request, signal: AbortSignal): Promise<T> => {
+    const id = `${own}.${++lastId}`
+    const answered = new Promise<unknown>((resolve, reject) => pending.set(id, { resolve, reject }))
+    answered.catch(() => undefined)
+    try {
+      if (leader) leader.handle(own, id, request)
+      else post({ kind: 'ask', term: term ?? '', from: own, id, ask: request })
+      return (await until(answered, signal)) as T
+    } finally {
+      pending.delete(id)
+    }
+  }
+
+  /** A leader that hangs holds its lock for good; the one that is looked at takes it away. */
+  const check = async (): Promise<void> => {
+    const { visibilityState } = (globalThis as { document?: { visibilityState?: string } }).document ?? {}
+    if (leader || visibilityState === 'hidden') return
+    const asked = term
+    const answered = await ask({ do: 'ping' }, AbortSignal.any([ending.signal, AbortSignal.timeout(patienceMs)])).then(
+      () => true,
+      () => false,
+    )
+    if (answered || ending.signal.aborted || leader || term !== asked) return
+    // It may follow one that has gone, because it slept when another was announced.
+    heard = deferred()
+    post({ kind: 'who' })
+    const found = await until(heard.promise, AbortSignal.timeout(patienceMs / 2)).then(
+      () => true,
+      () => false,
+    )
+    if (!found && !ending.signal.aborted) stand(true)
+  }
+  const checking = setInterval(() => void check(), CHECK_EVERY_MS)
+  ;(checking as { unref?: () => void }).unref?.()
+
+  const rest = (): void => {
+    idle?.()
+    if (subs.size > 0) return
+    idle = systemClock.setTimeout(() => {
+      if (subs.size === 0 && (leader?.size ?? 0) === 0) options.onIdle()
+      else rest()
+    }, IDLE_MS)
+  }
+
+  const hold = (): Promise<void> => {
+    present.resolve()
+    return aborted(ending.signal)
+  }
+  locks.request(`${name}:tab:${own}`, { signal: ending.signal }, hold).catch(() => undefined)
+  stand(false)
+  post({ kind: 'who' })
+
+  return {
+    async subscribe(topic, subscribeOptions, handlers, signal) {
+      // Not before it holds its own lock: whoever could have that would take it for gone.
+      await until(Promise.all([known.promise, present.promise]), AbortSignal.any([signal, ending.signal]))
+      const sub = `${own}.${++lastId}`
+      subs.set(sub, handlers)
+      const both = (inner: AbortSignal): AbortSignal => AbortSignal.any([inner, ending.signal])
+      const leave = async (): Promise<void> => {
+        subs.delete(sub)
+        rest()
+        await ask({ do: 'leave', sub }, AbortSignal.any([ending.signal, AbortSignal.timeout(patienceMs)]))
+      }
+      try {
+        await ask({ do: 'subscribe', sub, topic, options: subscribeOptions }, both(signal))
+      } catch (error) {
+        void leave().catch(() => undefined)
+        throw error
+      }
+      return {
+        send: (event, payload, inner) => ask({ do: 'send', sub, event, payload }, both(inner)),
+        track: (state, inner) => ask({ do: 'track', sub, state }, both(inner)),
+        untrack: (inner) => ask({ do: 'untrack', sub }, both(inner)),
+        since: (after, inner) => ask<FeedPage | undefined>({ do: 'since', sub, after }, both(inner)),
+        setToken(token) {
+          ask({ do: 'token', sub, token }, ending.signal).catch(() => undefined)
+        },
+        leave: () => (subs.has(sub) ? leave() : Promise.resolve()),
+      }
+    },
+    close() {
+      if (ending.signal.aborted) return
+      clearInterval(checking)
+      idle?.()
+      abdicate()
+      ending.abort(new DriverError(driver.name, 'The driver is closed.', { code: 'DRIVER_CLOSED' }))
+      channel.close()
+    },
+  }
+}
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((done) => (resolve = done))
+  return { promise, resolve }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+/** The promise, or the signal's reason, whichever comes first. */
+async function until<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  let onAbort = (): void => {}
+  const ended = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([promise, ended])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,70 @@
+import type { RealtimeDriver } from '../driver.ts'
+import { subjectOf } from '../token.ts'
+import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
+
+export interface ShareTabsOptions {
+  /** Tabs with the same name share a connection. Default `msc-realtime`. */
+  readonly name?: string
+  /** Milliseconds for a sign of life of the tab that has the connection. Default 2000. */
+  readonly patienceMs?: number
+  /** Default: the browser's. */
+  readonly locks?: Locks
+  readonly BroadcastChannel?: new (name: string) => Channel
+}
+
+/**
+ * One connection for all tabs of a browser: the tab that holds a Web Lock has it, the others speak to it over a
+ * BroadcastChannel, and when it closes the next takes over. Tabs of different users do not share. In presence the tabs are
+ * one entry, with the state that was tracked last.
+ *
+ * Where the browser has no locks, or on a server, it is the driver itself.
+ */
+export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}): RealtimeDriver {
+  const { name = 'msc-realtime', patienceMs = 2000 } = options
+  const browser = globalThis as {
+    navigator?: { locks?: Locks }
+    BroadcastChannel?: new (name: string) => Channel
+    document?: unknown
+  }
+  const locks = options.locks ?? (browser.document === undefined ? undefined : browser.navigator?.locks)
+  const Channels = options.BroadcastChannel ?? browser.BroadcastChannel
+  if (!locks || !Channels) return driver
+
+  // By user, so that nobody joins with another's token.
+  const groups = new Map<string, Group>()
+  const groupOf = (token: string | undefined): Group => {
+    const subject = (token !== undefined && subjectOf(token)) || ''
+    let group = groups.get(subject)
+    if (!group) {
+      group = joinGroup({
+        driver,
+        name: `${name}:${subject}`,
+        locks,
+        openChannel: (channel) => new Channels(channel),
+        patienceMs,
+        onIdle() {
+          groups.delete(subject)
+          group?.close()
+        },
+      })
+      groups.set(subject, group)
+    }
+    return group
+  }
+
+  const publish = driver.publish?.bind(driver)
+  return {
+    specificationVersion: driver.specificationVersion,
+    name: driver.name,
+    capabilities: driver.capabilities,
+    ...(publish && { publish }),
+    health: (signal) => driver.health(signal),
+    subscribe: (topic, subscribeOptions, handlers, signal) =>
+      groupOf(subscribeOptions.token).subscribe(topic, subscribeOptions, handlers, signal),
+    async close() {
+      for (const group of groups.values()) group.close()
+      groups.clear()
+      await driver.close()
+    },
+  }
+}

@@ -1,0 +1,213 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createRealtime, type Realtime } from '../create-realtime.ts'
+import { createFakeRealtime, type FakeRealtime } from '../testing/fake-driver.ts'
+import { signTestToken } from '../testing/tokens.ts'
+import { createFakeBrowser } from './fake-browser.ts'
+import { shareTabs } from './index.ts'
+
+const secret = 'a-secret-for-tests-that-is-long-enough-0123'
+let browser: ReturnType<typeof createFakeBrowser>
+let fakes: Map<string, FakeRealtime>
+const clients: Realtime[] = []
+
+beforeEach(() => {
+  browser = createFakeBrowser()
+  fakes = new Map()
+})
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())))
+
+async function open(tab: string, sub = 'a'): Promise<Realtime> {
+  const fake = createFakeRealtime()
+  fakes.set(tab, fake)
+  const token = await signTestToken(secret, { sub })
+  const client = createRealtime({
+    driver: shareTabs(fake.driver, { ...browser.tab(tab), patienceMs: 100 }),
+    getToken: () => token,
+    random: () => 0,
+  })
+  clients.push(client)
+  return client
+}
+const topics = (tab: string): readonly string[] => fakes.get(tab)?.topics ?? []
+const connected = (client: Realtime): Promise<void> =>
+  expect
+    .poll(() => client.status, { timeout: 5000 })
+    .toBe('connected')
+    .then(() => undefined)
+const asked = (tab: string, what: string): unknown[] =>
+  (fakes.get(tab)?.received ?? []).filter((request) => request.what === what)
+
+describe('two tabs', () => {
+  it('share one subscription, and each hears what comes', async () => {
+    const [one, two] = [await open('1'), await open('2')]
+    const heard: unknown[] = []
+    one.channel('room').on('*', ({ n }) => heard.push(['1', n]))
+    await connected(one)
+    two.channel('room').on('*', ({ n }) => heard.push(['2', n]))
+    await connected(two)
+    expect([topics('1'), topics('2')]).toEqual([['room'], []])
+    fakes.get('1')?.push('room', 'note', { n: 1 })
+    await expect
+      .poll(() => heard)
+      .toEqual([
+        ['1', 1],
+        ['2', 1],
+      ])
+  })
+
+  it('hear each other over the connection they share, and themselves not', async () => {
+    const [one, two] = [await open('1'), await open('2')]
+    const heard: unknown[] = []
+    const first = one.channel('room')
+    const second = two.channel('room')
+    first.on('note', ({ n }) => heard.push(['1', n]))
+    second.on('note', ({ n }) => heard.push(['2', n]))
+    await connected(one)
+    await connected(two)
+    await second.broadcast('note', { n: 1 })
+    await first.broadcast('note', { n: 2 })
+    await expect
+      .poll(() => heard)
+      .toEqual([
+        ['1', 1],
+        ['2', 2],
+      ])
+    expect(asked('1', 'send')).toHaveLength(2)
+  })
+
+  it('are both told when the connection is lost, and both come back', async () => {
+    const [one, two] = [await open('1'), await open('2')]
+    let gaps = 0
+    for (const client of [one, two]) client.channel('room').onGap(() => (gaps += 1))
+    await connected(one)
+    await connected(two)
+    fakes.get('1')?.drop('room')
+    await expect.poll(() => gaps, { timeout: 5000 }).toBe(2)
+    await connected(two)
+    expect(topics('1')).toEqual(['room'])
+  })
+
+  it('leave a topic with the last of them', async () => {
+    const [one, two] = [await open('1'), await open('2')]
+    const [first, second] = [one.channel('room'), two.channel('room')]
+    await connected(one)
+    await connected(two)
+    first.leave()
+    await expect.poll(() => one.status).toBe('idle')
+    expect(topics('1')).toEqual(['room'])
+    second.leave()
+    await expect.poll(() => topics('1')).toEqual([])
+  })
+
+  it('are one in presence: the state tracked last, until the last has gone', async () => {
+    const [one, two] = [await open('1'), await open('2')]
+    const states: unknown[] = []
+    const join = (client: Realtime) => client.channel('room', { presenceKey: 'a' })
+    const [first, second] = [join(one), join(two)]
+    await first.track({ tab: 1 })
+    await second.track({ tab: 2 })
+    first.onPresence((state) => states.push(state))
+    fakes.get('1')?.presence('room', { a: [{ tab: 2 }] })
+    await expect.poll(() => states).toEqual([{ a: [{ tab: 2 }] }])
+    second.leave()
+    await expect.poll(() => asked('1', 'untrack')).toHaveLength(1)
+  })
+
+  it('of two users share nothing', async () => {
+    const [one, two] = [await open('1', 'a'), await open('2', 'b')]
+    one.channel('room')
+    two.channel('room')
+    await connected(one)
+    await connected(two)
+    expect([topics('1'), topics('2')]).toEqual([['room'], ['room']])
+  })
+
+  it('are refused alike, in the server’s words', async () => {
+    const [one, two] = [await open('1'), await open('2')]
+    one.channel('room')
+    await connected(one)
+    const fake = fakes.get('1')
+    if (fake) fake.override.send = () => Promise.reject(new Error('not you'))
+    await expect(two.channel('room').broadcast('note', {})).rejects.toThrow('not you')
+    await expect(two.channel('room').broadcast('note', { f: () => 1 })).rejects.toThrow(/could not be cloned/)
+  })
+})
+
+describe('the tab that has the connection', () => {
+  const history = (fake: FakeRealtime | undefined, rows: readonly number[]): void => {
+    if (!fake) return
+    const epoch = '00000000-0000-0000-0000-000000000000'
+    fake.override.since = (_topic, after) => ({
+      events: rows
+        .filter((n) => after !== undefined && n > Number(after.split(':')[1]))
+        .map((n) => ({ event: 'INSERT', payload: { record: { n }, _msc: { id: `f${n}` } } })),
+      cursor: `${epoch}:${Math.max(0, ...rows)}`,
+      gap: false,
+      more: false,
+    })
+  }
+
+  it.each(['closes', 'crashes'])('%s: the next takes over at once, and misses nothing', async (how) => {
+    const [one, two, three] = [await open('1'), await open('2'), await open('3')]
+    const heard: Record<string, number[]> = { '2': [], '3': [] }
+    const gaps: string[] = []
+    for (const tab of ['1', '2', '3']) history(fakes.get(tab), [1])
+    one.feed('items', 'a', () => {})
+    await connected(one)
+    two.feed<{ n: number }>(
+      'items',
+      'a',
+      ({ data }) => heard['2']?.push(data.n),
+      () => gaps.push('2'),
+    )
+    await connected(two)
+    three.feed<{ n: number }>(
+      'items',
+      'a',
+      ({ data }) => heard['3']?.push(data.n),
+      () => gaps.push('3'),
+    )
+    await connected(three)
+    expect([topics('2'), topics('3')]).toEqual([[], []])
+    // Written while nobody is connected.
+    for (const tab of ['2', '3']) history(fakes.get(tab), [1, 2, 3])
+    const from = performance.now()
+    if (how === 'closes') await one.close()
+    else browser.crash('1')
+    await expect.poll(() => heard, { timeout: 5000 }).toEqual({ '2': [2, 3], '3': [2, 3] })
+    console.log(`${how}: taken over after ${Math.round(performance.now() - from)} ms`)
+    expect([topics('2'), topics('3')].filter(({ length }) => length > 0)).toHaveLength(1)
+    expect(gaps).toEqual([])
+  })
+
+  it('hangs: another takes the connection from it, and it follows when it wakes', { timeout: 30_000 }, async () => {
+    const [one, two] = [await open('1'), await open('2')]
+    one.channel('room')
+    await connected(one)
+    two.channel('room')
+    await connected(two)
+    browser.hang('1')
+    await expect.poll(() => topics('2'), { timeout: 15_000 }).toEqual(['room'])
+    browser.wake('1')
+    // It learned by its lock that it leads no more.
+    await expect.poll(() => topics('1'), { timeout: 15_000 }).toEqual([])
+    await connected(one)
+    expect(topics('2')).toEqual(['room'])
+  })
+
+  it('forgets the tabs that crash', async () => {
+    const [one, two] = [await open('1'), await open('2')]
+    one.channel('other')
+    await connected(one)
+    two.channel('room')
+    await connected(two)
+    expect(topics('1')).toEqual(['other', 'room'])
+    browser.crash('2')
+    await expect.poll(() => topics('1')).toEqual(['other'])
+  })
+})
+
+it('is the driver itself where there are no locks', () => {
+  const { driver } = createFakeRealtime()
+  expect(shareTabs(driver)).toBe(driver)
+})
