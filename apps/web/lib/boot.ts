@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -22,6 +22,8 @@ import { jwtSecret } from './secrets.ts'
 export interface Running {
   /** Takes a WebSocket that is for the embedded realtime server; false when it is for somebody else. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
+  /** Takes a request that is for it; false when it is somebody else's. */
+  handleRequest(request: IncomingMessage, response: ServerResponse): boolean
   health(): Promise<PlatformHealth>
   close(): Promise<void>
 }
@@ -81,6 +83,7 @@ async function start(): Promise<Running> {
 
   return {
     handleUpgrade: (request, socket, head) => realtime?.handleUpgrade(request, socket, head) ?? false,
+    handleRequest: (request, response) => realtime?.handleIncoming(request, response) ?? false,
     health: () => services.health(),
     async close() {
       await feeds.close()

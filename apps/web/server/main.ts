@@ -1,5 +1,5 @@
-// Serves the app on one port: Next.js for requests, the embedded realtime server for WebSocket upgrades. A custom
-// server because Next's own does not hand upgrades to route handlers; a deployment with Supabase needs none of it.
+// Serves the app on one port: Next.js for requests, the embedded realtime server for WebSocket upgrades
+// and its streams. A custom server because Next's own does not hand upgrades to route handlers; a deployment with Supabase needs none of it.
 import { createServer } from 'node:http'
 import { emit, formatTraceparent, newTrace, parseTraceparent, withContext } from '@msc/core'
 import next from 'next'
@@ -20,6 +20,7 @@ const handle = app.getRequestHandler()
 const handleUpgrade = app.getUpgradeHandler()
 
 server.on('request', (request, response) => {
+  if (running.handleRequest(request, response)) return
   // The client's address as this server sees it; what a client claims is believed only behind a proxy.
   if (process.env['MSC_TRUST_PROXY'] !== '1') request.headers['x-forwarded-for'] = request.socket.remoteAddress ?? ''
   // One trace for all that a request causes, pages included. Next hands the header on to route handlers.

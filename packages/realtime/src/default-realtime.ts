@@ -3,6 +3,8 @@ import { createRealtime, type Change, type Realtime, type RealtimeOptions } from
 import type { PresenceState } from './driver.ts'
 import { embedded } from './drivers/embedded.ts'
 import { supabase, supabaseFromEnv } from './drivers/supabase.ts'
+import { SseSocket } from './sse/index.ts'
+import { shareTabs } from './tabs/index.ts'
 
 /**
  * Supabase when its variables are set, else the embedded server of this process.
@@ -36,15 +38,19 @@ export interface BrowserRealtimeConfig extends Omit<RealtimeOptions, 'driver'> {
   readonly supabase?: { readonly url: string; readonly anonKey: string; readonly feeds?: boolean }
   /** Default: `/realtime/v1` of the page's own origin. */
   readonly url?: string
+  /** One connection for all tabs of the browser, where it can. Default true. */
+  readonly shareTabs?: boolean
 }
 
 /** Makes the default instance in a browser, from what the server said at run time. Calling it again changes nothing. */
 export function configureRealtime(config: BrowserRealtimeConfig): Realtime {
   const existing = instance.peek()
   if (existing) return existing
-  const { supabase: project, url, ...options } = config
-  const driver = project ? supabase(project) : embedded({ url: url ?? `${location.origin}/realtime/v1` })
-  const realtime = createRealtime({ ...options, driver })
+  const { supabase: project, url, shareTabs: share = true, ...options } = config
+  const driver = project
+    ? supabase(project)
+    : embedded({ url: url ?? `${location.origin}/realtime/v1`, fallback: SseSocket })
+  const realtime = createRealtime({ ...options, driver: share ? shareTabs(driver) : driver })
   setDefaultRealtime(realtime)
   return realtime
 }

@@ -43,7 +43,12 @@ interface Reply {
 const CONNECT_MS = 10_000
 
 /** One connection, which is not mended: when it is lost every topic is told, and the next join makes a new one. */
-export function createSocket(url: URL, Constructor: SocketConstructor, heartbeatMs: number): PhoenixSocket {
+export function createSocket(
+  url: URL,
+  Constructor: SocketConstructor,
+  heartbeatMs: number,
+  onOpened?: (opened: boolean) => void,
+): PhoenixSocket {
   const socket = new Constructor(url.toString())
   const joined = new Map<string, Joined>()
   const replies = new Map<string, (reply: Reply | Error) => void>()
@@ -86,9 +91,11 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
     })
   }
 
-  const end = (reason: Error): void => {
+  /** `wanted`: by us, so nothing is wrong with the network. */
+  const end = (reason: Error, wanted = false): void => {
     if (!open) return
     open = false
+    if (waiting && !wanted) onOpened?.(false)
     beat?.()
     for (const settle of replies.values()) settle(reason)
     const topics = [...joined.values()]
@@ -132,6 +139,7 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
   socket.addEventListener('open', () => {
     for (const text of waiting ?? []) socket.send(text)
     waiting = undefined
+    onOpened?.(true)
     beat?.()
     heartbeat()
   })
@@ -181,11 +189,11 @@ export function createSocket(url: URL, Constructor: SocketConstructor, heartbeat
           joined.delete(topic)
           if (open) transmit({ joinRef, ref: String(++ref), topic, event: 'phx_leave', payload: {} })
           // The last one out closes the door.
-          if (joined.size === 0 && open) systemClock.setTimeout(() => joined.size === 0 && end(lost), 50)
+          if (joined.size === 0 && open) systemClock.setTimeout(() => joined.size === 0 && end(lost, true), 50)
         },
       }
     },
-    close: () => end(lost),
+    close: () => end(lost, true),
   }
 }
 

@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import type { PGlite } from '@electric-sql/pglite'
+import { feedMigration } from '@msc/realtime/server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { asService, asUser, open, type Claims } from './database.ts'
 import { migrate } from './migrate.ts'
@@ -40,6 +42,15 @@ describe('migrations', () => {
     const { rows } = await db.query<{ count: number }>('select count(*)::int as count from profiles')
     expect(rows[0]?.count).toBe(seededUsers.length)
   })
+})
+
+it('the latest migration of the feeds is what the generator makes now', async () => {
+  const file = new URL('../../supabase/migrations/20261123000100_feeds.sql', import.meta.url)
+  const made = feedMigration([
+    { table: 'notifications', owner: 'user_id' },
+    { table: 'releases', owner: 'user_id' },
+  ])
+  expect((await readFile(file, 'utf8')).endsWith(made)).toBe(true)
 })
 
 describe('row level security', () => {

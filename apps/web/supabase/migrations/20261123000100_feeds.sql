@@ -98,20 +98,24 @@ create or replace function msc_feed.since(topic text, after text, max int) retur
       coalesce(nullif(split_part(since.after, ':', 3), ''), '0')::bigint as past,
       coalesce(nullif(split_part(since.after, ':', 4), ''), position.horizon::text) as target
     from position
-  ), found as (
-    select e.id, e.event, e.payload, e.horizon from wanted join msc_feed.events as e
+  ), limited as (
+    select e.id, e.event, e.payload from wanted join msc_feed.events as e
       on e.topic = since.topic and e.xid >= wanted.low and e.id > wanted.past
     where since.after is not null and not wanted.gap order by e.id limit since.max + 1
+  ), found as (
+    select *, row_number() over (order by id) as nth, sum(octet_length(payload::text)) over (order by id) as bytes
+      from limited
   ), page as (
-    select * from found order by id limit since.max
+    -- One at least, however large.
+    select * from found where nth = 1 or (nth <= since.max and bytes <= 1000000)
   )
   select jsonb_build_object(
     'gap', wanted.gap,
-    'more', (select count(*) > since.max from found),
+    'more', (select count(*) from found) > (select count(*) from page),
     'cursor', wanted.epoch || ':' || case
       when wanted.gap or since.after is null then wanted.horizon::text
       -- Until the last page, the same rows from the next id on; then everything up to where it began.
-      when (select count(*) > since.max from found)
+      when (select count(*) from found) > (select count(*) from page)
         then wanted.low || ':' || (select max(id) from page) || ':' || wanted.target
       else wanted.target end,
     'events', coalesce((select jsonb_agg(jsonb_build_object('event', page.event, 'payload', page.payload

@@ -1,7 +1,9 @@
 import { WebSocket } from 'ws'
 import { testRealtimeDriver } from '../testing/index.ts'
 import { setHub } from '../hub.ts'
+import { SseSocket } from '../sse/index.ts'
 import { embedded } from './embedded.ts'
+import { memory } from './memory.ts'
 import { supabase } from './supabase.ts'
 import { beforeEach, expect, it, vi } from 'vitest'
 import { createRealtimeFromEnv } from '../default-realtime.ts'
@@ -9,6 +11,10 @@ import { createRealtimeFromEnv } from '../default-realtime.ts'
 testRealtimeDriver('embedded', ({ url, apiKey }) =>
   embedded({ url: `${url}/realtime/v1`, apiKey, WebSocket: WebSocket as never }),
 )
+testRealtimeDriver('embedded, over server-sent events', ({ url, apiKey }) =>
+  embedded({ url: `${url}/realtime/v1`, apiKey, WebSocket: SseSocket }),
+)
+testRealtimeDriver('memory', ({ server, apiKey }) => memory({ server, apiKey }))
 for (const version of ['1.0.0', '2.0.0'] as const) {
   testRealtimeDriver(`supabase, the real SDK, protocol ${version}`, ({ url, apiKey, serviceRoleKey }) =>
     apiKey === serviceRoleKey

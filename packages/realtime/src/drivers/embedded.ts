@@ -1,4 +1,4 @@
-import { ConfigError, DriverError, toError } from '@msc/core'
+import { ConfigError, DriverError, systemClock, toError } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { getHub } from '../hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix-socket.ts'
@@ -9,9 +9,19 @@ export interface EmbeddedOptions {
   /** Identifies the application to the server; any valid token of its key. Default: the user's own token. */
   readonly apiKey?: string
   readonly WebSocket?: SocketConstructor
+  /**
+   * Used for ten minutes when two WebSockets in a row could not be opened though the server can be reached: `SseSocket` of `@msc/realtime/sse`, for networks
+   * that block them. Default: none.
+   */
+  readonly fallback?: SocketConstructor
   /** Milliseconds between heartbeats, and for their answer. Default 25 000. */
   readonly heartbeatMs?: number
 }
+
+/** WebSockets that may fail to open before the fallback is tried, and for how long it is then used. */
+const MAX_REFUSED = 2
+const FALLBACK_MS = 600_000
+const CHECK_MS = 5000
 
 /**
  * Our own client of the embedded server: the same protocol that Supabase's speaks, in a few kilobytes. Beside the server,
@@ -20,6 +30,8 @@ export interface EmbeddedOptions {
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   let socket: PhoenixSocket | undefined
   let closed = false
+  let refused = 0
+  let fallbackUntil = 0
 
   const connect = (token: string | undefined): PhoenixSocket => {
     if (closed) throw new DriverError('embedded', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
@@ -32,8 +44,29 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     const url = new URL(`${options.url.replace(/^http/, 'ws').replace(/\/$/, '')}/websocket`)
     url.searchParams.set('apikey', options.apiKey ?? token ?? '')
     url.searchParams.set('vsn', '2.0.0')
-    socket = createSocket(url, options.WebSocket ?? WebSocket, options.heartbeatMs ?? 25_000)
+    const { fallback, heartbeatMs = 25_000 } = options
+    if (fallback && systemClock.now() < fallbackUntil) return (socket = createSocket(url, fallback, heartbeatMs))
+    socket = createSocket(url, options.WebSocket ?? WebSocket, heartbeatMs, (opened) => {
+      if (opened) refused = 0
+      else if (fallback) void countRefusal()
+    })
     return socket
+  }
+  /** A server that can be reached while its WebSocket can not: the network is in the way. */
+  const countRefusal = async (): Promise<void> => {
+    const reached = await askHealth(AbortSignal.timeout(CHECK_MS)).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+    refused = reached ? refused + 1 : 0
+    if (refused < MAX_REFUSED) return
+    refused = 0
+    fallbackUntil = systemClock.now() + FALLBACK_MS
+  }
+  const askHealth = async (signal: AbortSignal): Promise<Response> => {
+    const response = await fetch(`${options.url?.replace(/^ws/, 'http').replace(/\/$/, '')}/health`, { signal })
+    await response.body?.cancel()
+    return response
   }
 
   return {
@@ -57,15 +90,9 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       if (getHub()) return
       if (!options.url)
         throw new DriverError('embedded', 'No realtime server runs in this process.', { retryable: true })
-      const response = await fetch(`${options.url.replace(/^ws/, 'http').replace(/\/$/, '')}/health`, { signal }).catch(
-        (error: unknown) => {
-          throw new DriverError('embedded', 'The server can not be reached.', {
-            retryable: true,
-            cause: toError(error),
-          })
-        },
-      )
-      await response.body?.cancel()
+      const response = await askHealth(signal).catch((error: unknown) => {
+        throw new DriverError('embedded', 'The server can not be reached.', { retryable: true, cause: toError(error) })
+      })
       if (!response.ok)
         throw new DriverError('embedded', `The server answered ${response.status}.`, { retryable: true })
     },

@@ -14,6 +14,7 @@ function room(count: number, onSend: (member: number, text: string) => void): Ro
       send: (frame) => onSend(index, frame.event),
       sendRaw: (text) => onSend(index, String(text)),
       end() {},
+      terminate() {},
     }
     const membership: Membership = {
       connection,

@@ -1,7 +1,7 @@
 import { emit } from '@msc/core'
 import type { OutgoingMessage } from '../driver.ts'
-import { formatBinaryBroadcast, formatFrame, type Frame, type ProtocolVersion } from '../frames.ts'
-import type { Connection } from './connection.ts'
+import { formatBinaryBroadcast, type Frame } from '../frames.ts'
+import { format, type Connection, type Format } from './connection.ts'
 import { closeMembership } from './membership.ts'
 import type { Membership, Rooms } from './rooms.ts'
 
@@ -43,10 +43,10 @@ function send(
     event: 'broadcast',
     payload: { type: 'broadcast', event, payload, ...(id !== undefined && { meta: { id } }) },
   }
-  const built = new Map<ProtocolVersion, string>()
-  const frameFor = (version: ProtocolVersion): string => {
+  const built = new Map<Format, string>()
+  const frameFor = (version: Format): string => {
     let text = built.get(version)
-    if (text === undefined) built.set(version, (text = formatFrame(frame, version)))
+    if (text === undefined) built.set(version, (text = format(frame, version)))
     return text
   }
   const sendFrom = (start: number): void => {

@@ -1,11 +1,28 @@
-import type { WebSocket } from 'ws'
 import { formatFrame, type Frame, type ProtocolVersion } from '../frames.ts'
 import type { Claims } from './claims.ts'
 import type { Membership } from './rooms.ts'
 
-/** One socket. */
+/** As a client reads it: one of the protocol's versions, or server-sent events without any. */
+export type Format = ProtocolVersion | 'events'
+
+/** The way to one client. */
+export interface Transport {
+  readonly format: Format
+  /** Periods without a sign of life before it counts as gone. */
+  readonly patience: number
+  isOpen(): boolean
+  send(data: string | Uint8Array): void
+  /** Bytes that wait to be sent. */
+  buffered(): number
+  /** Asks for a sign of life, where that is possible. */
+  ping(): void
+  close(code: number, reason: string): void
+  terminate(): void
+}
+
+/** One client. */
 export interface Connection {
-  readonly version: ProtocolVersion
+  readonly version: Format
   readonly memberships: Map<string, Membership>
   /** Of the latest valid token. */
   claims: Claims
@@ -15,34 +32,48 @@ export interface Connection {
   /** Already formatted for this version. */
   sendRaw(data: string | Uint8Array): void
   end(code: number, reason: string): void
+  terminate(): void
 }
 
-/** Wraps a socket so that a slow consumer is dropped rather than remembered for. */
-export function createConnection(
-  socket: WebSocket,
-  version: ProtocolVersion,
-  claims: Claims,
-  bufferedBytes: number,
-): Connection {
+/** Wraps a transport so that a slow consumer is dropped rather than remembered for. */
+export function createConnection(transport: Transport, claims: Claims, bufferedBytes: number): Connection {
   return {
-    version,
+    version: transport.format,
     claims,
     gone: false,
     memberships: new Map(),
     send(frame) {
-      this.sendRaw(formatFrame(frame, version))
+      this.sendRaw(format(frame, transport.format))
     },
     sendRaw(data) {
-      if (socket.readyState !== socket.OPEN) return
-      if (socket.bufferedAmount > bufferedBytes) {
+      if (!transport.isOpen()) return
+      if (transport.buffered() > bufferedBytes) {
         // It will reconnect and reload, which costs less than a queue without end.
-        socket.terminate()
+        transport.terminate()
         return
       }
-      socket.send(data)
+      transport.send(data)
     },
-    end(code, reason) {
-      socket.close(code, reason)
-    },
+    end: (code, reason) => transport.close(code, reason),
+    terminate: () => transport.terminate(),
   }
+}
+
+export function format(frame: Frame, as: Format): string {
+  return as === 'events' ? formatEvent(frame) : formatFrame(frame, as)
+}
+
+/** A message as a server-sent event: the cursor is its id, from which a client that comes back goes on. */
+function formatEvent({ topic, event, payload }: Frame): string {
+  const name = topic.slice('realtime:'.length)
+  if (event === 'broadcast') {
+    const { event: said, payload: raw } = payload as { readonly event: string; readonly payload: unknown }
+    const { _msc: stamp, ...data } = (raw ?? {}) as { _msc?: { readonly id?: unknown; readonly cursor?: unknown } }
+    // A comment, by which one that was in the history already is known.
+    const known = typeof stamp?.id === 'string' ? `: ${stamp.id}\n` : ''
+    const id = typeof stamp?.cursor === 'string' ? `id: ${stamp.cursor}\n` : ''
+    return `${known}${id}data: ${JSON.stringify({ topic: name, event: said, payload: data })}\n\n`
+  }
+  // The rest is of the protocol's, but for the end, which everybody wants to know of.
+  return event === 'phx_close' ? `event: closed\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
 }

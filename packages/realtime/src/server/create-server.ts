@@ -1,19 +1,22 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { ConfigError } from '@msc/core'
+import { ConfigError, DriverError } from '@msc/core'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { OutgoingMessage } from '../driver.ts'
 import type { FeedSource } from '../feed/source.ts'
-import { parseFrame, type ProtocolVersion } from '../frames.ts'
-import { setHub, getHub } from '../hub.ts'
+import type { ProtocolVersion } from '../frames.ts'
+import { getHub, setHub } from '../hub.ts'
 import { broadcast } from './broadcast.ts'
 import { verifyToken, type Claims } from './claims.ts'
-import { createConnection, type Connection } from './connection.ts'
-import { createRate, defaultLimits, type Limits } from './limits.ts'
+import { createClients } from './clients.ts'
+import { createEvents } from './events.ts'
+import { connectInProcess, type InProcess } from './in-process.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import { answerIncoming } from './node.ts'
 import { handleRest } from './rest.ts'
 import { createRooms } from './rooms.ts'
-import { closeMembership, leave } from './membership.ts'
-import { handleFrame, type SessionContext, type TopicAction } from './session.ts'
+import type { SessionContext, TopicAction } from './session.ts'
+import { WebSocketTransport } from './websocket.ts'
 
 export interface RealtimeServerOptions {
   /** Signs and verifies tokens (HS256), at least 32 characters. */
@@ -34,8 +37,16 @@ export interface RealtimeServerOptions {
 export interface RealtimeServer {
   /** Takes the upgrade when its address is this server's; false when it is somebody else's. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
-  /** REST broadcast and health; `undefined` for an address that is somebody else's. */
+  /** Server-sent events, REST broadcast and health; `undefined` for an address that is somebody else's. */
   handleRequest(request: Request): Promise<Response | undefined>
+  /** The same for Node's server; false when the address is somebody else's. */
+  handleIncoming(incoming: IncomingMessage, outgoing: ServerResponse): boolean
+  /**
+   * A connection without a network, for the memory driver.
+   *
+   * @throws DriverError for a token that is not valid, or when there are too many.
+   */
+  connect(token: string, onFrame: (text: string) => void, onClose: (reason: string) => void): Promise<InProcess>
   publish(message: OutgoingMessage): void
   /** Resolves when the feeds are listened to. */
   readonly ready: Promise<void>
@@ -58,8 +69,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   }
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const rooms = createRooms()
-  const connections = new Map<WebSocket, Connection>()
-  const spreadMs = (): number => Math.min(MAX_SPREAD_MS, connections.size * SPREAD_EACH_MS)
+  const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
   const context: SessionContext = {
     rooms,
     jwtSecret,
@@ -68,59 +78,19 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     feeds: options.feeds,
     spreadMs,
   }
+  const clients = createClients(limits, context)
   const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.frameBytes, perMessageDeflate: false })
-  let dropped = 0
   let closed = false
 
   const accept = (socket: WebSocket, version: ProtocolVersion, claims: Claims): void => {
-    const connection = createConnection(socket, version, claims, limits.bufferedBytes)
-    connections.set(socket, connection)
-    const withinRate = createRate(limits.framesPerSecond)
-    // One frame after the other: a join and the broadcast behind it must not overtake each other.
-    let queue: Promise<void> = Promise.resolve()
-    let alive = true
-    socket.on('pong', () => (alive = true))
-    socket.on('message', (data: Buffer, isBinary) => {
-      alive = true
-      if (!withinRate()) {
-        dropped += 1
-        return connection.end(1008, 'Too many messages')
-      }
-      const frame = parseFrame(isBinary ? new Uint8Array(data) : data.toString('utf8'))
-      if (!frame) {
-        dropped += 1
-        return connection.end(1007, 'Not a frame')
-      }
-      queue = queue
-        .then(() => (connection.gone ? undefined : handleFrame(connection, frame, context)))
-        .catch(() => connection.end(1011, 'Internal error'))
-    })
-    const watch = setInterval(() => {
-      if (!alive) return socket.terminate()
-      alive = false
-      socket.ping()
-    }, limits.pingMs)
-    watch.unref()
+    const client = clients.add(new WebSocketTransport(socket, version), claims)
+    socket.on('pong', client.alive)
+    socket.on('message', (data: Buffer, isBinary) =>
+      client.receive(isBinary ? new Uint8Array(data) : data.toString('utf8')),
+    )
     socket.on('error', () => socket.terminate())
-    socket.on('close', () => {
-      clearInterval(watch)
-      connection.gone = true
-      connections.delete(socket)
-      for (const membership of connection.memberships.values()) leave(membership, rooms)
-    })
+    socket.on('close', client.gone)
   }
-
-  /** A token that expires takes its private memberships with it. */
-  const expiry = setInterval(() => {
-    const now = Date.now()
-    for (const connection of connections.values()) {
-      for (const membership of connection.memberships.values()) {
-        if (membership.claims.exp * 1000 > now) continue
-        if (membership.private || membership.changes.length > 0) closeMembership(membership, 'Token has expired', rooms)
-      }
-    }
-  }, 1000)
-  expiry.unref()
 
   const ready = Promise.resolve(
     options.feeds?.start((message) => {
@@ -135,62 +105,82 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       const url = new URL(request.url ?? '/', 'http://localhost')
       if (url.pathname !== `${path}/websocket`) return false
       socket.on('error', () => socket.destroy())
-      void admit(url).then((admitted) => {
+      const version = url.searchParams.get('vsn') ?? '1.0.0'
+      if (version !== '1.0.0' && version !== '2.0.0') {
+        refuse(socket, 400, 'Unknown protocol version')
+        return true
+      }
+      void admit(url.searchParams.get('apikey')).then((admitted) => {
         if (socket.destroyed) return
         if ('refused' in admitted) return refuse(socket, ...admitted.refused)
-        sockets.handleUpgrade(request, socket, head, (webSocket) =>
-          accept(webSocket, admitted.version, admitted.claims),
-        )
+        sockets.handleUpgrade(request, socket, head, (webSocket) => accept(webSocket, version, admitted.claims))
       })
       return true
     },
-    handleRequest: (request) =>
-      handleRest(request, {
-        path,
-        jwtSecret,
-        authorize,
-        maxBytes: limits.frameBytes,
-        publish: server.publish,
-        feeds: options.feeds,
-      }),
+    async handleRequest(request) {
+      const answer = await events.handle(request)
+      return (
+        answer ??
+        handleRest(request, {
+          path,
+          jwtSecret,
+          authorize,
+          maxBytes: limits.frameBytes,
+          publish: server.publish,
+          feeds: options.feeds,
+        })
+      )
+    },
+    handleIncoming: (incoming, outgoing) => {
+      const { pathname } = new URL(incoming.url ?? '/', 'http://localhost')
+      if (!pathname.startsWith(`${path}/`) && !pathname.startsWith('/rest/v1/rpc/msc_feed_since')) return false
+      void answerIncoming(server, incoming, outgoing, limits.frameBytes)
+      return true
+    },
+    async connect(token, onFrame, onClose) {
+      const admitted = await admit(token)
+      if ('refused' in admitted) {
+        throw new DriverError('memory', admitted.refused[1], { code: 'REALTIME_REFUSED' })
+      }
+      return connectInProcess(clients, admitted.claims, onFrame, onClose)
+    },
     publish: (message) => broadcast(rooms, message),
     ready,
-    stats: () => ({ connections: connections.size, rooms: rooms.size, dropped }),
+    stats: () => ({ connections: clients.size, rooms: rooms.size, dropped: clients.dropped }),
     async close() {
       if (closed) return
       closed = true
-      clearInterval(expiry)
       await options.feeds?.close()
       if (getHub() === server) setHub(undefined)
-      const gone = [...connections.keys()].map(
-        (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
-      )
-      const reason = `Going away; spread=${spreadMs()}`
-      for (const socket of connections.keys()) socket.close(1001, reason)
-      const patience = setTimeout(() => {
-        for (const socket of connections.keys()) socket.terminate()
-      }, 1000)
-      await Promise.all(gone)
-      clearTimeout(patience)
+      await clients.close(`Going away; spread=${spreadMs()}`)
       sockets.close()
     },
   }
 
-  type Admission =
-    | { readonly version: ProtocolVersion; readonly claims: Claims }
-    | { readonly refused: readonly [number, string] }
-  const admit = async (url: URL): Promise<Admission> => {
+  type Admission = { readonly claims: Claims } | { readonly refused: readonly [number, string] }
+  const admit = async (token: string | null): Promise<Admission> => {
     if (closed) return { refused: [503, 'Going away'] }
-    const version = url.searchParams.get('vsn') ?? '1.0.0'
-    if (version !== '1.0.0' && version !== '2.0.0') return { refused: [400, 'Unknown protocol version'] }
-    if (connections.size >= limits.connections) return { refused: [429, 'Too many connected users'] }
-    const token = url.searchParams.get('apikey')
+    if (clients.size >= limits.connections) return { refused: [429, 'Too many connected users'] }
     if (!token) return { refused: [401, 'API key is missing'] }
     const verified = await verifyToken(token, jwtSecret)
     // It may have begun to close meanwhile, and would wait for whom it does not know.
     if (closed) return { refused: [503, 'Going away'] }
-    return 'error' in verified ? { refused: [401, verified.error] } : { version, claims: verified.claims }
+    return 'error' in verified ? { refused: [401, verified.error] } : { claims: verified.claims }
   }
+  const events = createEvents({
+    path,
+    maxBytes: limits.frameBytes,
+    maxTopics: limits.topics,
+    keepAliveMs: limits.pingMs / 2,
+    clients,
+    session: context,
+    async admit(token) {
+      const admitted = await admit(token)
+      if ('claims' in admitted) return admitted
+      const [status, error] = admitted.refused
+      return { refused: Response.json({ error }, { status }) }
+    },
+  })
 
   setHub(server)
   return server

@@ -239,7 +239,12 @@ async function onToken(membership: Membership, token: unknown, context: SessionC
   context.rooms.add(membership)
 }
 
-async function allowed(claims: Claims, topic: string, action: TopicAction, context: SessionContext): Promise<boolean> {
+export async function allowed(
+  claims: Claims,
+  topic: string,
+  action: TopicAction,
+  context: SessionContext,
+): Promise<boolean> {
   // A token may have expired since it was checked.
   if (claims.exp * 1000 <= Date.now()) return false
   try {

@@ -1,7 +1,9 @@
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createRealtimeServer, type RealtimeServer, type RealtimeServerOptions } from './create-server.ts'
+import { defaultLimits } from './limits.ts'
+import { answerIncoming } from './node.ts'
 
 export interface StandaloneServer extends RealtimeServer {
   /** Origin, without the path. */
@@ -14,17 +16,11 @@ export async function startRealtimeServer(
   options: RealtimeServerOptions & { readonly port?: number },
 ): Promise<StandaloneServer> {
   const realtime = createRealtimeServer(options)
+  const maxBytes = options.limits?.frameBytes ?? defaultLimits.frameBytes
   const http = createServer((incoming, outgoing) => {
     const cors = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }
     if (incoming.method === 'OPTIONS') return void outgoing.writeHead(204, cors).end()
-    void toRequest(incoming)
-      .then((request) => realtime.handleRequest(request))
-      .then(async (response) => {
-        if (!response) return void outgoing.writeHead(404, cors).end()
-        outgoing.writeHead(response.status, { ...cors, ...Object.fromEntries(response.headers) })
-        outgoing.end(await response.text())
-      })
-      .catch(() => outgoing.writeHead(400, cors).end())
+    void answerIncoming(realtime, incoming, outgoing, maxBytes, cors)
   })
   const upgraded = new Set<Duplex>()
   http.on('upgrade', (request, socket, head) => {
@@ -49,15 +45,4 @@ export async function startRealtimeServer(
       await new Promise((resolve) => http.close(resolve))
     },
   }
-}
-
-async function toRequest(incoming: IncomingMessage): Promise<Request> {
-  const chunks: Buffer[] = []
-  for await (const chunk of incoming) chunks.push(chunk as Buffer)
-  const method = incoming.method ?? 'GET'
-  return new Request(`http://127.0.0.1${incoming.url}`, {
-    method,
-    headers: Object.entries(incoming.headers).map(([name, value]): [string, string] => [name, String(value)]),
-    ...(method !== 'GET' && method !== 'HEAD' && { body: Buffer.concat(chunks) }),
-  })
 }

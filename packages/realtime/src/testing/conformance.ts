@@ -9,6 +9,8 @@ export interface RealtimeDriverSetup {
   readonly url: string
   readonly apiKey: string
   readonly serviceRoleKey: string
+  /** The server itself, whichever runs now. */
+  readonly server: Pick<StandaloneServer, 'connect' | 'publish'>
 }
 
 const secret = 'a-secret-for-tests-that-is-long-enough-0123'
@@ -28,7 +30,12 @@ export function testRealtimeDriver(name: string, create: (setup: RealtimeDriverS
         signTestToken(secret, { role: 'anon' }),
         signTestToken(secret, { role: 'service_role' }),
       ])
-      setup = { url: server.url, apiKey, serviceRoleKey }
+      setup = {
+        url: server.url,
+        apiKey,
+        serviceRoleKey,
+        server: { connect: (...args) => server.connect(...args), publish: (message) => server.publish(message) },
+      }
     })
     afterEach(async () => {
       await Promise.all(clients.splice(0).map((client) => client.close()))
