@@ -31,8 +31,10 @@ export default defineConfig<object, AppOptions>({
     },
   },
   projects: [
-    { name: 'embedded', use: { backend: 'embedded' } },
+    { name: 'embedded', testIgnore: 'packages/**', use: { backend: 'embedded' } },
     // The same tests against the vendors' drivers; only environment variables differ.
-    { name: 'vendor', use: { backend: 'vendor' } },
+    { name: 'vendor', testIgnore: 'packages/**', use: { backend: 'vendor' } },
+    // Packages in a browser, without the app.
+    { name: 'packages', testMatch: 'packages/**/*.spec.ts' },
   ],
 })

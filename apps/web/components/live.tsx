@@ -131,8 +131,8 @@ function Announcement({ toast }: { toast: Toast | undefined }) {
 }
 
 /** `undefined` when signed out meanwhile; the client then asks again later. */
-async function getToken(): Promise<string | undefined> {
-  const result = await api<{ token: string }>('/api/realtime/token')
+async function getToken(signal: AbortSignal): Promise<string | undefined> {
+  const result = await api<{ token: string }>('/api/realtime/token', undefined, signal)
   return result.ok ? result.data.token : undefined
 }
 

@@ -12,7 +12,7 @@ export type ApiResult<T> =
   | { readonly ok: false; readonly problem: ApiProblem }
 
 /** A click begins a trace here; the server, its jobs and the answering message go on in it. */
-export async function api<T>(path: string, body?: unknown): Promise<ApiResult<T>> {
+export async function api<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<ApiResult<T>> {
   const trace = newTrace()
   try {
     const response = await fetch(path, {
@@ -22,7 +22,7 @@ export async function api<T>(path: string, body?: unknown): Promise<ApiResult<T>
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.any([AbortSignal.timeout(15_000), ...(signal ? [signal] : [])]),
     })
     const data: unknown = response.status === 204 ? undefined : await response.json()
     if (!response.ok) return { ok: false, problem: data as ApiProblem }

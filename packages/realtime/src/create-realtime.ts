@@ -25,8 +25,11 @@ export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'reconnecti
 
 export interface RealtimeOptions {
   readonly driver: RealtimeDriver
-  /** Asked before every join and before a token expires; `undefined` for nobody. */
-  readonly getToken?: () => Promise<string | undefined> | string | undefined
+  /**
+   * Asked before every join and before a token expires; `undefined` for nobody. The signal ends with the time there is for
+   * it, or with the client.
+   */
+  readonly getToken?: (signal: AbortSignal) => Promise<string | undefined> | string | undefined
   /** Milliseconds for a join, a send or a publication. Default 10 000. */
   readonly timeoutMs?: number
   readonly clock?: Clock
@@ -178,7 +181,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       private: channel.private ?? false,
       feed: (channel.private ?? false) && name.startsWith('feed:'),
       ...(channel.presenceKey !== undefined && { presenceKey: channel.presenceKey }),
-      getToken: async () => getToken(),
+      getToken: async (signal) => getToken(signal),
       timeoutMs,
       clock,
       retryMs: (attempt) => 200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random }),

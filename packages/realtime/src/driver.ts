@@ -22,7 +22,8 @@ export interface SubscriptionHandlers {
   /**
    * The subscription is lost; nothing more will come of it. Called at most once, never after `leave`.
    *
-   * @param spreadMs Over so many milliseconds the server's clients should come back, rather than all at once.
+   * @param spreadMs Over so many milliseconds the server's clients should come back, rather than all at once. 0: there is
+   *   no reason to wait.
    */
   onDown(reason: Error, spreadMs?: number): void
 }

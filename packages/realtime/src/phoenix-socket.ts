@@ -100,7 +100,7 @@ export function createSocket(
     for (const settle of replies.values()) settle(reason)
     const topics = [...joined.values()]
     joined.clear()
-    for (const { handlers } of topics) handlers.onDown(reason, spreadMs)
+    for (const { handlers } of topics) handlers.onDown(reason, spreadMs || undefined)
     socket.close()
   }
 

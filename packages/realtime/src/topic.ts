@@ -13,7 +13,7 @@ export interface TopicOptions {
   /** What was missed is asked for, where the driver can say. */
   readonly feed: boolean
   readonly presenceKey?: string
-  readonly getToken: () => Promise<string | undefined>
+  readonly getToken: (signal: AbortSignal) => Promise<string | undefined>
   readonly timeoutMs: number
   readonly clock: Clock
   readonly retryMs: (attempt: number) => number
@@ -125,13 +125,14 @@ export function createTopic(options: TopicOptions): Topic {
     let attempt = 0
     let joinedBefore = false
     while (!closing.signal.aborted) {
-      let spreadMs = 0
+      let spreadMs: number | undefined
+      let liveAt: number | undefined
       const down = deferred<Error>()
       let subscription: Subscription | undefined
       let missing = true
       early = options.feed ? [] : undefined
       try {
-        const token = await deadline(() => options.getToken(), {
+        const token = await deadline((signal) => options.getToken(signal), {
           operation: '[msc/realtime] getToken',
           timeoutMs,
           signal: closing.signal,
@@ -160,7 +161,7 @@ export function createTopic(options: TopicOptions): Topic {
                   presence = next
                   for (const member of members) for (const handler of member.presence) safely(() => handler(next))
                 },
-                onDown(reason, spread = 0) {
+                onDown(reason, spread) {
                   spreadMs = spread
                   down.resolve(reason)
                 },
@@ -173,6 +174,7 @@ export function createTopic(options: TopicOptions): Topic {
         if (tracked) await subscription.track(tracked, closing.signal)
         if (options.feed) missing = await catchUp(subscription)
         move('live')
+        liveAt = clock.monotonic()
         live.resolve(subscription)
         if (joinedBefore && missing) {
           options.onGap()
@@ -191,7 +193,9 @@ export function createTopic(options: TopicOptions): Topic {
       move('retrying')
       wake = new AbortController()
       const signal = AbortSignal.any([closing.signal, wake.signal])
-      const waitMs = Math.max(options.retryMs(attempt++), options.share * spreadMs)
+      // Another tab has the connection now, and waits for nobody; unless it goes on like that.
+      const atOnce = spreadMs === 0 && liveAt !== undefined && clock.monotonic() - liveAt > 1000
+      const waitMs = atOnce ? 0 : Math.max(options.retryMs(attempt++), options.share * (spreadMs ?? 0))
       await sleep(waitMs, { clock, signal }).catch(() => undefined)
     }
   }
@@ -209,7 +213,12 @@ export function createTopic(options: TopicOptions): Topic {
 
   const renew = async (subscription: Subscription): Promise<void> => {
     try {
-      const next = await options.getToken()
+      const next = await deadline((signal) => options.getToken(signal), {
+        operation: '[msc/realtime] getToken',
+        timeoutMs,
+        signal: closing.signal,
+        clock,
+      })
       if (next === undefined || closing.signal.aborted) return
       subscription.setToken(next)
       renewBefore(next, subscription)

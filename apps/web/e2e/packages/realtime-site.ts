@@ -1,0 +1,105 @@
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { PGlite } from '@electric-sql/pglite'
+import { createRealtimeServer, feedMigration, feedSource, type RealtimeServer } from '@msc/realtime/server'
+import { signTestToken, startChaosProxy, type ChaosProxy } from '@msc/realtime/testing'
+import { build } from 'esbuild'
+
+export interface RealtimeSite {
+  /** Behind a network that can be cut. */
+  readonly url: string
+  readonly realtime: RealtimeServer
+  readonly network: ChaosProxy
+  /** Tokens that were asked for. */
+  readonly tokens: number
+  insert(user: string, ...numbers: number[]): Promise<void>
+  markRead(n: number): Promise<void>
+  close(): Promise<void>
+}
+
+const secret = 'a-secret-for-tests-that-is-long-enough-0123'
+
+/** The page, its realtime server and its database, on 127.0.0.1. */
+export async function startRealtimeSite(): Promise<RealtimeSite> {
+  const db = await PGlite.create('memory://')
+  await db.exec(`create schema auth; create function auth.jwt() returns jsonb language sql as $$ select '{}'::jsonb $$;
+    create table items (id text primary key default gen_random_uuid(), owner text, n int, read boolean default false)`)
+  await db.exec(feedMigration([{ table: 'items', owner: 'owner' }]))
+  const realtime = createRealtimeServer({
+    jwtSecret: secret,
+    authorize: ({ claims, topic, action }) => action === 'read' && topic === `feed:items:${claims.sub}`,
+    feeds: feedSource({ client: db }),
+  })
+  await realtime.ready
+  const script = await bundle()
+  let tokens = 0
+
+  const answer = async (url: URL, response: ServerResponse): Promise<void> => {
+    const user = url.searchParams.get('user') ?? ''
+    if (url.pathname === '/token') {
+      tokens += 1
+      response.end(await signTestToken(secret, { sub: user }, Number(url.searchParams.get('seconds'))))
+    } else if (url.pathname === '/items') {
+      const { rows } = await db.query('select id, n, read from items where owner = $1 order by n desc', [user])
+      response.end(JSON.stringify(rows))
+    } else if (url.pathname === '/page.js') {
+      response.setHeader('content-type', 'text/javascript')
+      response.end(script)
+    } else {
+      response.setHeader('content-type', 'text/html')
+      response.end(
+        '<!doctype html><title>Page</title><link rel="icon" href="data:,"><main></main><script src="page.js"></script>',
+      )
+    }
+  }
+  const http = createServer((request, response) => {
+    if (realtime.handleIncoming(request, response)) return
+    void answer(new URL(request.url ?? '/', 'http://localhost'), response)
+  })
+  http.on('upgrade', (request, socket, head) => {
+    if (!realtime.handleUpgrade(request, socket, head)) socket.destroy()
+  })
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  const network = await startChaosProxy((http.address() as AddressInfo).port)
+  const apiKey = await signTestToken(secret, { role: 'anon' })
+
+  return {
+    url: `http://127.0.0.1:${network.port}/?apiKey=${apiKey}`,
+    realtime,
+    network,
+    get tokens() {
+      return tokens
+    },
+    async insert(user, ...numbers) {
+      for (const n of numbers) await db.query('insert into items (owner, n) values ($1, $2)', [user, n])
+    },
+    async markRead(n) {
+      await db.query('update items set read = true where n = $1', [n])
+    },
+    async close() {
+      await realtime.close()
+      await network.close()
+      http.closeAllConnections()
+      await new Promise((resolve) => http.close(resolve))
+      await db.close()
+    },
+  }
+}
+
+async function bundle(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('realtime-page.tsx', import.meta.url))],
+    bundle: true,
+    format: 'iife',
+    platform: 'browser',
+    target: 'es2023',
+    jsx: 'automatic',
+    jsxDev: true,
+    define: { 'process.env.NODE_ENV': '"development"' },
+    conditions: ['@msc/source'],
+    external: ['@supabase/supabase-js'],
+    write: false,
+  })
+  return (outputFiles[0] as { text: string }).text
+}
