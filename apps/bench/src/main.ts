@@ -4,6 +4,7 @@ import { benchOutage } from './cache-outage.ts'
 import { benchCore } from './core.ts'
 import { benchMemory } from './jobs-memory.ts'
 import { benchJobs } from './jobs.ts'
+import { benchRealtimeApp } from './realtime-app.ts'
 import { benchRealtime } from './realtime.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
@@ -13,6 +14,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   jobs: benchJobs,
   'jobs-memory': benchMemory,
   realtime: benchRealtime,
+  'realtime-app': benchRealtimeApp,
 }
 
 const wanted = process.argv.slice(2)

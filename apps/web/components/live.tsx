@@ -2,19 +2,14 @@
 
 import { trackEvent } from '@msc/analytics/browser'
 import { currentContext } from '@msc/core'
-import { configureRealtime, subscribeToNotifications, subscribeToReleases } from '@msc/realtime'
+import { configureRealtime, subscribeToReleases } from '@msc/realtime'
+import { useNotifications } from '@msc/realtime/react'
 import { useRouter } from 'next/navigation'
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import { createPortal } from 'react-dom'
 import { api } from '@/lib/api-client'
+import type { NotificationRow } from '@/lib/notifications'
 import type { PublicConfig } from '@/lib/public-config'
-
-interface Toast {
-  readonly id: string
-  readonly title: string
-  readonly body: string
-  readonly link: string | null
-}
 
 /** Keeps the page up to date with what happens elsewhere, and says so. */
 export function Live({
@@ -34,7 +29,7 @@ export function Live({
     () => true,
     () => false,
   )
-  const [toast, setToast] = useState<Toast>()
+  const [toast, setToast] = useState<NotificationRow>()
   // By value: each render from the server brings a new object, and must not cost the subscriptions.
   const { url, anonKey } = config.supabase ?? {}
 
@@ -53,24 +48,30 @@ export function Live({
         router.refresh()
       }, 50)
     }
-    const stops = [
-      subscribeToNotifications<Toast>(userId, (row) => {
-        setToast(row)
-        trackEvent('notification_shown', {
-          notification_id: row.id,
-          $trace_id: currentContext()?.trace.traceId,
-        })
-      }),
-      // Also when they are read in another tab.
-      realtime.feed('notifications', userId, reload, reload),
-      subscribeToReleases(userId, reload, reload),
-    ]
+    const stop = subscribeToReleases(userId, reload, reload)
     return () => {
       clearTimeout(pending)
       stopStatus()
-      for (const stop of stops) stop()
+      stop()
     }
   }, [url, anonKey, userId, router])
+
+  // After the effect above, which makes the client that it uses.
+  const notifications = useNotifications<NotificationRow>({
+    userId,
+    load: loadNotifications,
+    isRead,
+    onNew(row) {
+      setToast(row)
+      router.refresh()
+      trackEvent('notification_shown', {
+        notification_id: row.id,
+        $trace_id: currentContext()?.trace.traceId,
+      })
+    },
+    show: ({ title, body, link }) => ({ title, body, icon: '/icon.svg', ...(link && { url: link }) }),
+  })
+  const unread = notifications.loaded ? notifications.unread : initialUnread
 
   useEffect(() => {
     if (!toast) return
@@ -80,7 +81,7 @@ export function Live({
 
   const open = async (): Promise<void> => {
     router.push('/')
-    if (initialUnread > 0) await api('/api/notifications/read')
+    if (unread > 0) await api('/api/notifications/read')
     router.refresh()
   }
 
@@ -90,28 +91,50 @@ export function Live({
         type="button"
         onClick={() => void open()}
         className="relative rounded-md p-2 hover:bg-stone-100 dark:hover:bg-stone-800"
-        aria-label={initialUnread === 0 ? 'Notifications' : `Notifications, ${initialUnread} unread`}
+        aria-label={unread === 0 ? 'Notifications' : `Notifications, ${unread} unread`}
         data-live={live}
       >
         <Bell />
-        {initialUnread > 0 && (
+        {unread > 0 && (
           <span
             data-testid="unread"
             className="absolute -top-0.5 -right-0.5 min-w-5 rounded-full bg-accent-700 px-1 text-center text-xs leading-5 font-medium text-white tabular-nums"
           >
-            {initialUnread > 99 ? '99+' : initialUnread}
+            {unread > 99 ? '99+' : unread}
           </span>
         )}
       </button>
       {/* Outside the header, whose blur would make it the frame of reference for `fixed`. */}
-      {mounted && createPortal(<Announcement toast={toast} />, document.body)}
+      {mounted &&
+        createPortal(
+          <Announcement
+            toast={toast}
+            onAsk={notifications.permission === 'default' ? notifications.askPermission : undefined}
+          />,
+          document.body,
+        )}
     </>
   )
 }
 
 const never = () => () => undefined
 
-function Announcement({ toast }: { toast: Toast | undefined }) {
+const isRead = (row: NotificationRow): boolean => row.read_at !== null
+
+async function loadNotifications(signal: AbortSignal): Promise<readonly NotificationRow[]> {
+  const response = await fetch('/api/notifications', { signal })
+  if (!response.ok) throw new Error(`The server answered ${response.status}.`)
+  return ((await response.json()) as { notifications: NotificationRow[] }).notifications
+}
+
+function Announcement({
+  toast,
+  onAsk,
+}: {
+  toast: NotificationRow | undefined
+  /** Absent when the person has decided already. */
+  onAsk: (() => Promise<unknown>) | undefined
+}) {
   return (
     <div aria-live="polite" className="fixed right-4 bottom-4 z-10 max-w-sm">
       {toast && (
@@ -124,6 +147,15 @@ function Announcement({ toast }: { toast: Toast | undefined }) {
             <span className="font-medium">{toast.title}</span>
           )}
           <p className="quiet mt-0.5">{toast.body}</p>
+          {onAsk && (
+            <button
+              type="button"
+              onClick={() => void onAsk()}
+              className="mt-3 text-accent-700 hover:underline dark:text-accent-400"
+            >
+              Also tell me when I am not looking at this page
+            </button>
+          )}
         </div>
       )}
     </div>

@@ -23,6 +23,24 @@ export function listNotifications(user: User, limit = 50): Promise<Notification[
   )
 }
 
+/** As the database tells of them, too: what a browser keeps up to date by its feed. */
+export interface NotificationRow {
+  readonly id: string
+  readonly title: string
+  readonly body: string
+  readonly link: string | null
+  readonly read_at: string | null
+}
+
+export function notificationRows(user: User, limit = 100): Promise<NotificationRow[]> {
+  return asUser(claimsOf(user), (tx) =>
+    tx.query<NotificationRow>(
+      'select id, title, body, link, read_at from notifications order by created_at desc limit $1',
+      [limit],
+    ),
+  )
+}
+
 export async function unreadCount(user: User): Promise<number> {
   const rows = await asUser(claimsOf(user), (tx) =>
     tx.query<{ count: number }>('select count(*)::int as count from notifications where read_at is null'),

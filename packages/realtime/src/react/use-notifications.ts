@@ -44,6 +44,8 @@ export interface Notifications<Row> {
   /** Newest first. */
   readonly items: readonly Row[]
   readonly unread: number
+  /** False until they have been loaded, or given to begin with. */
+  readonly loaded: boolean
   readonly permission: NotificationsPermission
   /** Asks the user whether the browser may show them. Call it from a click: browsers refuse anything else. */
   readonly askPermission: () => Promise<NotificationsPermission>
@@ -53,10 +55,11 @@ export interface Notifications<Row> {
 export function useNotifications<Row extends NotificationRow>(
   options: UseNotificationsOptions<Row>,
 ): Notifications<Row> {
-  const { userId, table = 'notifications', limit = 100, initial = [] } = options
+  const { userId, table = 'notifications', limit = 100, initial } = options
   const client = useRealtime()
   const latest = useLatest(options)
-  const [items, dispatch] = useReducer(reduce<Row>, initial)
+  const [items, dispatch] = useReducer(reduce<Row>, initial ?? [])
+  const [loaded, setLoaded] = useState(initial !== undefined)
   const [granted, setGranted] = useState<NotificationsPermission>()
   const found = useSyncExternalStore(never, permissionNow, () => 'unsupported' as const)
 
@@ -77,6 +80,7 @@ export function useNotifications<Row extends NotificationRow>(
       onSnapshot(rows) {
         for (const { id } of rows) announced.add(id)
         dispatch({ type: 'all', rows, limit })
+        setLoaded(true)
       },
     })
     return stop
@@ -90,7 +94,7 @@ export function useNotifications<Row extends NotificationRow>(
   }, [])
   const { isRead } = options
   const unread = useMemo(() => items.filter((row) => !isRead(row)).length, [items, isRead])
-  return { items, unread, permission: granted ?? found, askPermission }
+  return { items, unread, loaded, permission: granted ?? found, askPermission }
 }
 
 type Action<Row> =
