@@ -9,7 +9,7 @@ import { target } from './targets.ts'
 
 /** As many as the app takes from one user in a minute, and some to spare. */
 const RELEASES = 90
-const PAUSE_MS = 100
+const PAUSE_MS = 400
 
 interface Page {
   evaluate<T, Argument>(run: (argument: Argument) => T | Promise<T>, argument: Argument): Promise<T>
