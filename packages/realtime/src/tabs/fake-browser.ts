@@ -14,6 +14,8 @@ export function createFakeBrowser(): {
   /** It keeps its locks, and does nothing. */
   hang(name: string): void
   wake(name: string): void
+  /** That it holds, or waits for. */
+  locksOf(name: string): string[]
 } {
   const queues = new Map<string, { holder: Waiting | undefined; readonly waiting: Waiting[] }>()
   const channels = new Set<{ readonly tab: string; readonly name: string; deliver(data: unknown): void }>()
@@ -105,5 +107,9 @@ export function createFakeBrowser(): {
     },
     hang: (name) => void hung.add(name),
     wake: (name) => void hung.delete(name),
+    locksOf: (name) =>
+      [...queues]
+        .filter(([, { holder, waiting }]) => holder?.tab === name || waiting.some(({ tab }) => tab === name))
+        .map(([lock]) => lock),
   }
 }

@@ -39,7 +39,8 @@ export interface Group {
     handlers: SubscriptionHandlers,
     signal: AbortSignal,
   ): Promise<Subscription>
-  close(): void
+  /** What is subscribed to here is lost, and said to be. */
+  close(reason: Error): void
 }
 
 const CHECK_EVERY_MS = 5000
@@ -246,13 +247,16 @@ export function joinGroup(options: GroupOptions): Group {
         leave: () => (subs.has(sub) ? leave() : Promise.resolve()),
       }
     },
-    close() {
+    close(reason) {
       if (ending.signal.aborted) return
       clearInterval(checking)
       idle?.()
       abdicate()
-      ending.abort(new DriverError(driver.name, 'The driver is closed.', { code: 'DRIVER_CLOSED' }))
+      ending.abort(reason)
       channel.close()
+      const lost = [...subs.values()]
+      subs.clear()
+      for (const handlers of lost) handlers.onDown(reason, 0)
     },
   }
 }

@@ -1,3 +1,4 @@
+import { DriverError } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { subjectOf } from '../token.ts'
 import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
@@ -10,6 +11,7 @@ export interface ShareTabsOptions {
   /** Default: the browser's. */
   readonly locks?: Locks
   readonly BroadcastChannel?: new (name: string) => Channel
+  readonly page?: Pick<EventTarget, 'addEventListener' | 'removeEventListener'>
 }
 
 /**
@@ -25,7 +27,7 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
     navigator?: { locks?: Locks }
     BroadcastChannel?: new (name: string) => Channel
     document?: unknown
-  }
+  } & Partial<NonNullable<ShareTabsOptions['page']>>
   const locks = options.locks ?? (browser.document === undefined ? undefined : browser.navigator?.locks)
   const Channels = options.BroadcastChannel ?? browser.BroadcastChannel
   if (!locks || !Channels) return driver
@@ -44,13 +46,29 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
         patienceMs,
         onIdle() {
           groups.delete(subject)
-          group?.close()
+          group?.close(new DriverError(driver.name, 'Nothing is subscribed to.', { retryable: true }))
         },
       })
       groups.set(subject, group)
     }
     return group
   }
+
+  const closeAll = (reason: Error): void => {
+    for (const group of groups.values()) group.close(reason)
+    groups.clear()
+  }
+  // A page that holds a lock is not kept for the way back, so it lets go when it is left, and returns when it is seen again.
+  let shown = Promise.resolve()
+  let onShow = (): void => {}
+  const onHide = (): void => {
+    shown = new Promise((resolve) => (onShow = resolve))
+    closeAll(new DriverError(driver.name, 'The page was left.', { retryable: true }))
+  }
+  const show = (): void => onShow()
+  const page = options.page ?? (browser.document === undefined ? undefined : (browser as ShareTabsOptions['page']))
+  page?.addEventListener('pagehide', onHide)
+  page?.addEventListener('pageshow', show)
 
   const publish = driver.publish?.bind(driver)
   return {
@@ -59,11 +77,16 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
     capabilities: driver.capabilities,
     ...(publish && { publish }),
     health: (signal) => driver.health(signal),
-    subscribe: (topic, subscribeOptions, handlers, signal) =>
-      groupOf(subscribeOptions.token).subscribe(topic, subscribeOptions, handlers, signal),
+    async subscribe(topic, subscribeOptions, handlers, signal) {
+      await shown
+      signal.throwIfAborted()
+      return groupOf(subscribeOptions.token).subscribe(topic, subscribeOptions, handlers, signal)
+    },
     async close() {
-      for (const group of groups.values()) group.close()
-      groups.clear()
+      page?.removeEventListener('pagehide', onHide)
+      page?.removeEventListener('pageshow', show)
+      closeAll(new DriverError(driver.name, 'The driver is closed.', { code: 'DRIVER_CLOSED' }))
+      onShow()
       await driver.close()
     },
   }

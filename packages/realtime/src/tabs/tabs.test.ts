@@ -16,12 +16,12 @@ beforeEach(() => {
 })
 afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())))
 
-async function open(tab: string, sub = 'a'): Promise<Realtime> {
+async function open(tab: string, sub = 'a', page = new EventTarget()): Promise<Realtime> {
   const fake = createFakeRealtime()
   fakes.set(tab, fake)
   const token = await signTestToken(secret, { sub })
   const client = createRealtime({
-    driver: shareTabs(fake.driver, { ...browser.tab(tab), patienceMs: 100 }),
+    driver: shareTabs(fake.driver, { ...browser.tab(tab), page, patienceMs: 100 }),
     getToken: () => token,
     random: () => 0,
   })
@@ -193,6 +193,24 @@ describe('the tab that has the connection', () => {
     await expect.poll(() => topics('1'), { timeout: 15_000 }).toEqual([])
     await connected(one)
     expect(topics('2')).toEqual(['room'])
+  })
+
+  it('is left for another page: it lets go, and is back when it is seen again', async () => {
+    const page = new EventTarget()
+    const [one, two] = [await open('1', 'a', page), await open('2')]
+    one.channel('room')
+    await connected(one)
+    two.channel('room')
+    await connected(two)
+    page.dispatchEvent(new Event('pagehide'))
+    await expect.poll(() => [topics('1'), topics('2')], { timeout: 5000 }).toEqual([[], ['room']])
+    expect(browser.locksOf('1')).toEqual([])
+    page.dispatchEvent(new Event('pageshow'))
+    await connected(one)
+    const heard: unknown[] = []
+    one.channel('room').on('note', () => heard.push('note'))
+    fakes.get('2')?.push('room', 'note', {})
+    await expect.poll(() => heard).toEqual(['note'])
   })
 
   it('forgets the tabs that crash', async () => {
