@@ -61,6 +61,7 @@ export function joinGroup(options: GroupOptions): Group {
   const known = deferred()
   const present = deferred()
   let term: string | undefined
+  let mine = ''
   let heard = deferred()
   let leader: Leader | undefined
   let candidacy = new AbortController()
@@ -73,7 +74,7 @@ export function joinGroup(options: GroupOptions): Group {
   }
   const tell = (tab: string, answer: Answer): void => {
     if (tab === own) queueMicrotask(() => onAnswer(answer))
-    else post({ kind: 'tell', term: own, to: tab, tell: answer })
+    else post({ kind: 'tell', term: mine, to: tab, tell: answer })
   }
 
   /** What was another leader's is lost; the engine subscribes again, and fetches what it missed. */
@@ -91,12 +92,13 @@ export function joinGroup(options: GroupOptions): Group {
 
   const lead = async (): Promise<void> => {
     if (ending.signal.aborted) return
-    const mine = createLeader(driver, tell)
-    leader = mine
+    // A later one is greater, and no two are the same.
+    mine = `${Date.now().toString(36).padStart(9, '0')}.${randomHex(4)}`
+    leader = createLeader(driver, tell)
     const stop = deferred()
     resign = stop.resolve
-    follow(own)
-    post({ kind: 'leader', term: own })
+    follow(mine)
+    post({ kind: 'leader', term: mine })
     await stop.promise
   }
   let resign = (): void => {}
@@ -144,12 +146,14 @@ export function joinGroup(options: GroupOptions): Group {
     const wire = data as Wire
     if (wire.kind === 'leader') {
       heard.resolve()
-      if (leader && wire.term !== own) abdicate()
+      // One that slept may not know yet that its lock was taken.
+      if (leader && wire.term < mine) return post({ kind: 'leader', term: mine })
+      if (leader && wire.term > mine) abdicate()
       follow(wire.term)
     } else if (wire.kind === 'who') {
-      if (leader) post({ kind: 'leader', term: own })
+      if (leader) post({ kind: 'leader', term: mine })
     } else if (wire.kind === 'ask') {
-      if (!leader || wire.term !== own) return
+      if (!leader || wire.term !== mine) return
       watch(wire.from)
       leader.handle(wire.from, wire.id, wire.ask)
     } else if (wire.term === term && wire.to === own) onAnswer(wire.tell)
