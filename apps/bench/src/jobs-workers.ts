@@ -45,9 +45,10 @@ async function run(url: string, workers: number): Promise<{ rate: number; twice:
   const from = performance.now()
   await new Promise<void>((resolve) => {
     for (const child of children) {
-      child.on('message', (n) => {
-        ran.set(Number(n), (ran.get(Number(n)) ?? 0) + 1)
-        if (++count === JOBS) resolve()
+      child.on('message', (numbers: number[]) => {
+        for (const n of numbers) ran.set(n, (ran.get(n) ?? 0) + 1)
+        count += numbers.length
+        if (count >= JOBS) resolve()
       })
       child.send('go')
     }

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '@msc/core/testing'
-import { chromium } from 'playwright-core'
 import { target } from './targets.ts'
 
 /** As many as the app takes from one user in a minute, and some to spare. */
@@ -25,6 +24,8 @@ export async function benchRealtimeApp(): Promise<void> {
     .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
     .find((path) => existsSync(path))
   if (!executablePath) throw new Error('Chromium is needed: apt-get install chromium')
+  // Only here: it is large, and the other benchmarks measure memory.
+  const { chromium } = await import('playwright-core')
   const app = await startApp()
   const browser = await chromium.launch({
     executablePath,
