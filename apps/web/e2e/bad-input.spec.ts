@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { SignJWT } from 'jose'
 import { seededUsers } from '../lib/db/seed.ts'
 import { expect, signIn, test } from './support/fixtures.ts'
@@ -117,4 +118,21 @@ test('an unknown address is a 404, an unknown release too, and so is another art
   ]) {
     expect((await page.request.get(app.url + path)).status(), path).toBe(404)
   }
+})
+
+test('an address that is none ends no process', async ({ started }) => {
+  const { app } = started
+  const { port, hostname } = new URL(app.url)
+  for (const address of ['//', '/\\', '*', '/%', '//realtime/v1/websocket']) {
+    for (const headers of ['Connection: close', 'Connection: Upgrade\r\nUpgrade: websocket']) {
+      await new Promise<void>((resolve) => {
+        const socket = connect({ port: Number(port), host: hostname })
+        socket.on('error', () => undefined)
+        socket.on('close', () => resolve())
+        socket.resume()
+        socket.write(`GET ${address} HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n`)
+      })
+    }
+  }
+  expect((await fetch(`${app.url}/`)).status).toBe(200)
 })

@@ -8,10 +8,9 @@ import { createFileJournal, recordTelemetry } from '@msc/devtools'
 import { configureJobs, runBreadcrumbs } from '@msc/jobs'
 import { captureException, getDefaultMonitoring } from '@msc/monitoring'
 import type { PlatformHealth } from '@msc/platform'
-import { createRealtimeServer, feedSource, type RealtimeServer } from '@msc/realtime/server'
+import { createRealtimeServer, databasePolicies, feedSource, type RealtimeServer } from '@msc/realtime/server'
 import { crons } from './crons/definitions.ts'
 import { closeDatabase, database } from './db/database.ts'
-import { mayUseTopic } from './db/realtime-policy.ts'
 import { dataDir } from './env.ts'
 import { jobs } from './jobs/index.ts'
 import { platform } from './platform.ts'
@@ -70,10 +69,7 @@ async function start(): Promise<Running> {
     : createRealtimeServer({
         jwtSecret: jwtSecret(),
         feeds,
-        authorize: ({ claims, topic, action }) =>
-          claims.role === 'authenticated' && claims.sub !== undefined
-            ? mayUseTopic({ sub: claims.sub, role: 'authenticated' }, topic, action)
-            : false,
+        authorize: databasePolicies({ client: await database() }),
       })
   const services = platform()
   if (realtime) await realtime.ready

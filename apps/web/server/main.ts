@@ -27,7 +27,8 @@ server.on('request', (request, response) => {
   const { traceparent } = request.headers
   const trace = newTrace(parseTraceparent(Array.isArray(traceparent) ? traceparent[0] : traceparent))
   request.headers['traceparent'] = formatTraceparent(trace)
-  const path = new URL(request.url ?? '/', 'http://localhost').pathname
+  // Whatever a client sends: `//` is no URL, and must not end the process.
+  const [path = '/'] = (request.url ?? '/').split('?', 1)
   const from = performance.now()
   // API routes report themselves, by their pattern. A prefetch is nobody's visit.
   const prefetch = request.headers['next-router-prefetch'] !== undefined

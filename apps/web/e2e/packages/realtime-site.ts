@@ -2,7 +2,14 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
-import { createRealtimeServer, feedMigration, feedSource, type RealtimeServer } from '@msc/realtime/server'
+import {
+  createRealtimeServer,
+  databasePolicies,
+  feedMigration,
+  feedSource,
+  realtimeSchema,
+  type RealtimeServer,
+} from '@msc/realtime/server'
 import { signTestToken, startChaosProxy, type ChaosProxy } from '@msc/realtime/testing'
 import { build } from 'esbuild'
 
@@ -23,12 +30,14 @@ const secret = 'a-secret-for-tests-that-is-long-enough-0123'
 /** The page, its realtime server and its database, on 127.0.0.1. */
 export async function startRealtimeSite(): Promise<RealtimeSite> {
   const db = await PGlite.create('memory://')
-  await db.exec(`create schema auth; create function auth.jwt() returns jsonb language sql as $$ select '{}'::jsonb $$;
-    create table items (id text primary key default gen_random_uuid(), owner text, n int, read boolean default false)`)
+  await db.exec(realtimeSchema())
+  await db.exec(
+    `create table items (id text primary key default gen_random_uuid(), owner text, n int, read boolean default false)`,
+  )
   await db.exec(feedMigration([{ table: 'items', owner: 'owner' }]))
   const realtime = createRealtimeServer({
     jwtSecret: secret,
-    authorize: ({ claims, topic, action }) => action === 'read' && topic === `feed:items:${claims.sub}`,
+    authorize: databasePolicies({ client: db }),
     feeds: feedSource({ client: db }),
   })
   await realtime.ready

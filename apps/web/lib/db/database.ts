@@ -60,7 +60,7 @@ export async function asService<T>(work: (tx: Tx) => Promise<T>, on?: PGlite): P
 }
 
 /** Local to the transaction: a bare SET ROLE would leak to every later query of the one connection. */
-export async function become(tx: Transaction, claims: Claims): Promise<void> {
+async function become(tx: Transaction, claims: Claims): Promise<void> {
   await tx.query(`select set_config('request.jwt.claims', $1, true), set_config('role', $2, true)`, [
     JSON.stringify(claims),
     claims.role,

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { FeedPage } from './page.ts'
+import { listen } from './postgres.ts'
 import { feedMigration } from './sql.ts'
 import { feedSource, type FeedMessage, type FeedSource } from './source.ts'
 import { databases, itemsFeed, openPglite, type TestDatabase } from './test-database.ts'
@@ -124,14 +125,18 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
         await expect(client.query(`select public.msc_feed_since('feed:items:b')`)).rejects.toMatchObject({
           code: '42501',
         })
-        await expect(client.query(`select public.msc_feed_since('secret:items:a')`)).rejects.toMatchObject({
-          code: '42501',
-        })
+        for (const topic of ['secret:items:a', 'feed:items:a:b', 'feed:items', '']) {
+          await expect(client.query('select public.msc_feed_since($1)', [topic])).rejects.toMatchObject({
+            code: '42501',
+          })
+        }
         client.release(true)
         return
       }
       await expect(read('a', 'feed:items:a')).resolves.toBeDefined()
-      await expect(read('a', 'feed:items:b')).rejects.toMatchObject({ code: '42501' })
+      for (const topic of ['feed:items:b', 'feed:items:a:b', 'feed:items', '']) {
+        await expect(read('a', topic)).rejects.toMatchObject({ code: '42501' })
+      }
       await expect(read('', 'feed:items:')).rejects.toThrow()
     })
 
@@ -202,11 +207,53 @@ it('waits for its database, and tells nobody a position before it knows where it
   await db.close()
 })
 
+it('does not wait for a connection for ever, and keeps none that comes when nobody waits', async () => {
+  vi.useFakeTimers()
+  try {
+    const released = vi.fn()
+    const listening = vi.fn()
+    let answer = (_connection: unknown): void => {}
+    const connection = (query: () => Promise<{ rows: unknown[] }>) => ({
+      query,
+      on: () => undefined,
+      removeAllListeners: () => undefined,
+      release: released,
+    })
+    const healthy = connection(async () => ({ rows: [] }))
+    const attempts = [
+      () => new Promise((resolve) => (answer = resolve)),
+      async () => connection(() => new Promise(() => undefined)),
+      async () => healthy,
+    ]
+    const stopped = listen(
+      { query: async () => ({ rows: [] }), connect: () => (attempts.shift() as () => Promise<never>)() },
+      'x',
+      { onNotice() {}, onListening: listening, onError() {} },
+    )
+    await vi.advanceTimersByTimeAsync(5000)
+    const stop = await stopped
+    answer(healthy)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(released.mock.calls).toEqual([[true]])
+    await vi.advanceTimersByTimeAsync(5500)
+    expect(released).toHaveBeenCalledTimes(2)
+    expect(listening).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(500)
+    expect(listening).toHaveBeenCalledOnce()
+    await stop()
+    expect(released).toHaveBeenCalledTimes(3)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 describe('the migration', () => {
   it('quotes what needs it, and refuses what is no name', () => {
     const sql = feedMigration([{ table: 'Odd "name"', owner: `it's`, schema: 'app' }])
     expect(sql).toContain(`on app."Odd ""name"""`)
     expect(sql).toContain(`msc_feed.on_change('it''s')`)
-    expect(() => feedMigration([{ table: '', owner: 'x' }])).toThrow(expect.objectContaining({ name: 'ConfigError' }))
+    for (const table of ['', 'a:b', 'x'.repeat(64)]) {
+      expect(() => feedMigration([{ table, owner: 'x' }])).toThrow(expect.objectContaining({ name: 'ConfigError' }))
+    }
   })
 })

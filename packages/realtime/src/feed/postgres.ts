@@ -1,7 +1,7 @@
-import { toError } from '@msc/core'
+import { deadline, toError } from '@msc/core'
 
 /** A pool or a client of `pg`, PGlite, or a transaction of either. */
-interface PostgresQuery {
+export interface PostgresQuery {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
 }
 interface PostgresConnection extends PostgresQuery {
@@ -10,7 +10,7 @@ interface PostgresConnection extends PostgresQuery {
   release(destroy?: boolean): unknown
 }
 /** A pool of `pg`, as far as it is used. */
-interface PostgresPool extends PostgresQuery {
+export interface PostgresPool extends PostgresQuery {
   connect(): Promise<PostgresConnection>
 }
 /** PGlite, as far as it is used. */
@@ -29,6 +29,9 @@ export interface Listening {
 const RECONNECT_MS = 500
 /** A connection that swallows everything looks alive; a question without an answer tells. */
 const CHECK_MS = 5000
+
+const inTime = <T>(call: () => Promise<T>): Promise<T> =>
+  deadline(call, { operation: '[msc/realtime] listen', timeoutMs: CHECK_MS })
 
 /** Hears the notifications of one channel, and comes back when the connection is lost. Returns how to stop. */
 export async function listen(
@@ -62,17 +65,25 @@ export async function listen(
     timer.unref?.()
   }
   const connect = async (): Promise<void> => {
+    let late = false
     try {
-      const connection = await client.connect()
+      const connecting = client.connect()
+      // One that comes when nobody waits for it any more must not stay out of the pool.
+      connecting.then(
+        (connection) => late && connection.release(true),
+        () => undefined,
+      )
+      const connection = await inTime(() => connecting)
       if (stopped) return void connection.release(true)
       current = connection
       connection.on('notification', (({ payload }: { payload?: string }) => onNotice(payload ?? '')) as never)
       connection.on('error', lost as never)
       connection.on('end', (() => lost()) as never)
-      await connection.query(`listen ${channel}`)
+      await inTime(() => connection.query(`listen ${channel}`))
       watch(connection)
       onListening()
     } catch (error) {
+      late = true
       lost(error)
     }
   }

@@ -137,8 +137,7 @@ $$;
 create or replace function public.msc_feed_since(topic text, after text default null, max int default 500) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
 begin
-  if split_part(topic, ':', 1) <> 'feed' or split_part(topic, ':', 3) = ''
-    or split_part(topic, ':', 3) is distinct from (auth.jwt() ->> 'sub') then
+  if topic is distinct from 'feed:' || split_part(topic, ':', 2) || ':' || nullif(auth.jwt() ->> 'sub', '') then
     raise exception 'You do not have permissions to read from this feed' using errcode = '42501';
   end if;
   return msc_feed.since(topic, after, least(greatest(max, 1), 1000));
@@ -180,8 +179,8 @@ do $$ begin
     drop policy if exists "owners join their feeds" on realtime.messages;
     create policy "owners join their feeds" on realtime.messages for select to authenticated
       using (
-        split_part(realtime.topic(), ':', 1) = 'feed'
-        and split_part(realtime.topic(), ':', 3) = (select auth.jwt() ->> 'sub')
+        -- The whole of what follows the table, for an owner's id may have colons too.
+        realtime.topic() = 'feed:' || split_part(realtime.topic(), ':', 2) || ':' || (select nullif(auth.jwt() ->> 'sub', ''))
       );
   end if;
 end $$;
@@ -195,6 +194,8 @@ end $$;
  */
 export function feedMigration(tables: readonly FeedTable[]): string {
   const triggers = tables.map(({ table, owner, schema = 'public' }) => {
+    if (table.includes(':'))
+      throw new ConfigError(`[msc/realtime] ${JSON.stringify(table)}: a feed's table has no colon.`)
     const on = `${identifier(schema)}.${identifier(table)}`
     return `drop trigger if exists msc_feed on ${on};
 create trigger msc_feed after insert or update or delete on ${on}

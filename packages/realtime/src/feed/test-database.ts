@@ -1,12 +1,14 @@
 import { PGlite } from '@electric-sql/pglite'
 import { startPostgres } from '@msc/core/testing/postgres'
 import pg from 'pg'
-import type { PostgresClient } from './postgres.ts'
+import { realtimeSchema } from '../server/schema.ts'
+import type { PolicyClient } from '../server/policies.ts'
+import type { PostgresClient, PostgresPool } from './postgres.ts'
 import { feedMigration } from './sql.ts'
 
 export interface TestDatabase {
   readonly name: string
-  readonly client: PostgresClient
+  readonly client: PostgresClient & PolicyClient
   /** Several connections of their own, where there can be several. */
   readonly pool: pg.Pool | undefined
   exec(sql: string): Promise<unknown>
@@ -14,16 +16,13 @@ export interface TestDatabase {
   close(): Promise<void>
 }
 
-// What the function for users asks, as Supabase has it.
-const AUTH = `create schema if not exists auth;
-  create or replace function auth.jwt() returns jsonb language sql stable as
-    $$ select coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb $$;`
 const ITEMS = 'create table items (id bigint generated always as identity primary key, owner text, n int, note text)'
 
 export const itemsFeed: string = feedMigration([{ table: 'items', owner: 'owner' }])
 
 async function prepared(database: TestDatabase): Promise<TestDatabase> {
-  await database.exec(`${AUTH} ${ITEMS}`)
+  await database.exec(realtimeSchema())
+  await database.exec(ITEMS)
   await database.exec(itemsFeed)
   return database
 }
@@ -46,7 +45,7 @@ async function openPostgres(): Promise<TestDatabase> {
   pool.on('error', () => undefined)
   return prepared({
     name: 'postgres',
-    client: pool as unknown as PostgresClient,
+    client: pool as unknown as PostgresClient & PostgresPool,
     pool,
     exec: (sql) => pool.query(sql),
     query: async <Row>(text: string, values?: unknown[]) => (await pool.query(text, values)).rows as Row[],

@@ -82,9 +82,12 @@ export function createClients(limits: Limits, context: SessionContext): Clients 
             dropped += 1
             return connection.end(1007, 'Not a frame')
           }
-          queue = queue
-            .then(() => (connection.gone ? undefined : handleFrame(connection, frame, context)))
-            .catch(() => connection.end(1011, 'Internal error'))
+          const answer = async (): Promise<void> => {
+            if (!connection.gone) await handleFrame(connection, frame, context)
+          }
+          // A sign of life does not wait for what the policies are asked.
+          const answered = frame.topic === 'phoenix' ? answer() : (queue = queue.then(answer))
+          answered.catch(() => connection.end(1011, 'Internal error'))
         },
         gone() {
           if (connection.gone) return

@@ -30,3 +30,25 @@ it('closes though a peer that was refused, one that was not, and one that only j
   for (const { socket } of [refused, taken, late]) socket.destroy()
   expect(server.stats()).toMatchObject({ connections: 0, rooms: 0 })
 })
+
+it.each(['//', '/\\', '*', 'http://[', '/%', '/realtime/v1/%zz?apikey=%'])(
+  'outlives whoever asks for %s, as a request and as an upgrade',
+  async (address) => {
+    const server = await startRealtimeServer({ jwtSecret, authorize: () => true })
+    const ask = (headers: string): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = connect({ port: server.port, host: '127.0.0.1' })
+        let answer = ''
+        socket.on('data', (bytes) => (answer += String(bytes)))
+        socket.on('error', () => undefined)
+        socket.on('close', () => resolve(answer))
+        socket.write(`GET ${address} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`)
+      })
+    expect(await ask('Connection: close\r\n')).toMatch(/^HTTP\/1.1 4\d\d /)
+    const upgrade =
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\n'
+    expect(await ask(upgrade)).not.toContain('101')
+    expect((await fetch(`${server.url}/realtime/v1/health`)).status).toBe(200)
+    await server.close()
+  },
+)

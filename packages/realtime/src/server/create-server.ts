@@ -13,20 +13,20 @@ import { createEvents } from './events.ts'
 import { connectInProcess, type InProcess } from './in-process.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { answerIncoming } from './node.ts'
+import { askInTime, type Authorize } from './permissions.ts'
 import { handleRest } from './rest.ts'
 import { createRooms } from './rooms.ts'
-import type { SessionContext, TopicAction } from './session.ts'
+import type { SessionContext } from './session.ts'
 import { WebSocketTransport } from './websocket.ts'
 
 export interface RealtimeServerOptions {
   /** Signs and verifies tokens (HS256), at least 32 characters. */
   readonly jwtSecret: string
-  /** May the holder of these claims do this on a private topic? A rejection counts as no. */
-  readonly authorize: (question: {
-    readonly claims: Claims
-    readonly topic: string
-    readonly action: TopicAction
-  }) => boolean | Promise<boolean>
+  /**
+   * May the holder of these claims do this on a private topic? A rejection, and no answer within 5 s, count as no. Asked
+   * at every join and for every new token. `databasePolicies` asks the database.
+   */
+  readonly authorize: Authorize
   /** What the database says of its rows; started and closed with the server. */
   readonly feeds?: FeedSource
   readonly limits?: Partial<Limits>
@@ -61,7 +61,7 @@ const MAX_SPREAD_MS = 60_000
 
 /** A server that speaks Supabase Realtime's protocol, versions 1.0.0 and 2.0.0, in this process. */
 export function createRealtimeServer(options: RealtimeServerOptions): RealtimeServer {
-  const { jwtSecret, authorize, path = '/realtime/v1' } = options
+  const { jwtSecret, path = '/realtime/v1' } = options
   if (jwtSecret.length < 32) {
     throw new ConfigError('[msc/realtime] The JWT secret has fewer than 32 characters.', {
       hint: 'Set SUPABASE_JWT_SECRET to a longer one.',
@@ -69,11 +69,12 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   }
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const rooms = createRooms()
+  const ask = askInTime(options.authorize)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
   const context: SessionContext = {
     rooms,
     jwtSecret,
-    authorize,
+    ask,
     maxTopics: limits.topics,
     feeds: options.feeds,
     spreadMs,
@@ -102,19 +103,21 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
   const server: RealtimeServer = {
     handleUpgrade(request, socket, head) {
-      const url = new URL(request.url ?? '/', 'http://localhost')
-      if (url.pathname !== `${path}/websocket`) return false
+      const url = addressOf(request)
+      if (url?.pathname !== `${path}/websocket`) return false
       socket.on('error', () => socket.destroy())
       const version = url.searchParams.get('vsn') ?? '1.0.0'
       if (version !== '1.0.0' && version !== '2.0.0') {
         refuse(socket, 400, 'Unknown protocol version')
         return true
       }
-      void admit(url.searchParams.get('apikey')).then((admitted) => {
+      const upgrade = async (): Promise<void> => {
+        const admitted = await admit(url.searchParams.get('apikey'))
         if (socket.destroyed) return
         if ('refused' in admitted) return refuse(socket, ...admitted.refused)
         sockets.handleUpgrade(request, socket, head, (webSocket) => accept(webSocket, version, admitted.claims))
-      })
+      }
+      upgrade().catch(() => socket.destroy())
       return true
     },
     async handleRequest(request) {
@@ -124,7 +127,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         handleRest(request, {
           path,
           jwtSecret,
-          authorize,
+          ask,
           maxBytes: limits.frameBytes,
           publish: server.publish,
           feeds: options.feeds,
@@ -132,8 +135,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       )
     },
     handleIncoming: (incoming, outgoing) => {
-      const { pathname } = new URL(incoming.url ?? '/', 'http://localhost')
-      if (!pathname.startsWith(`${path}/`) && !pathname.startsWith('/rest/v1/rpc/msc_feed_since')) return false
+      const pathname = addressOf(incoming)?.pathname
+      if (!pathname?.startsWith(`${path}/`) && !pathname?.startsWith('/rest/v1/rpc/msc_feed_since')) return false
       void answerIncoming(server, incoming, outgoing, limits.frameBytes)
       return true
     },
@@ -184,6 +187,11 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
   setHub(server)
   return server
+}
+
+/** `undefined` for what a client sent in place of an address. */
+function addressOf({ url = '/' }: IncomingMessage): URL | undefined {
+  return URL.parse(url, 'http://localhost') ?? undefined
 }
 
 const REASONS: Readonly<Record<number, string>> = {

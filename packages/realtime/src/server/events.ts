@@ -1,12 +1,13 @@
 import { randomHex, toError } from '@msc/core'
 import { isCursor } from '../feed/page.ts'
 import type { FeedSource } from '../feed/source.ts'
+import { bodyOf } from './body.ts'
 import type { Claims } from './claims.ts'
 import type { Client, Clients } from './clients.ts'
 import type { Connection, Format, Transport } from './connection.ts'
 import { PREFIX } from './membership.ts'
 import type { Membership } from './rooms.ts'
-import { allowed, isFeedTopic, type SessionContext } from './session.ts'
+import { isFeedTopic, type SessionContext } from './session.ts'
 
 export interface EventsContext {
   readonly path: string
@@ -64,8 +65,8 @@ export function createEvents(context: EventsContext): Events {
   }
 
   const receive = async (id: string, request: Request): Promise<Response> => {
-    const text = await request.text()
-    if (text.length > context.maxBytes) return Response.json({ error: 'The body is too large' }, { status: 413 })
+    const text = await bodyOf(request, context.maxBytes)
+    if (text === undefined) return Response.json({ error: 'The body is too large' }, { status: 413 })
     const client = sessions.get(id)
     if (!client) return Response.json({ error: 'The session has ended' }, { status: 410 })
     for (const line of text.split('\n')) if (line !== '') client.receive(line)
@@ -79,7 +80,7 @@ export function createEvents(context: EventsContext): Events {
     }
     const isPrivate = (topic: string): boolean => isFeedTopic(topic) || url.searchParams.get('private') === 'true'
     for (const topic of topics) {
-      if (isPrivate(topic) && !(await allowed(claims, topic, 'read', context.session))) {
+      if (isPrivate(topic) && !(await context.session.ask({ claims, topic, action: 'read' }))) {
         const error = `You do not have permissions to read from this Channel topic: ${topic}`
         return Response.json({ error }, { status: 403 })
       }

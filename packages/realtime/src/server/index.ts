@@ -5,5 +5,7 @@ export { feedSource, type FeedMessage, type FeedSource, type FeedSourceOptions }
 export type { FeedPage } from '../feed/page.ts'
 export type { PostgresClient } from '../feed/postgres.ts'
 export type { Limits } from './limits.ts'
-export type { TopicAction } from './session.ts'
+export type { Authorize, TopicAction, TopicQuestion } from './permissions.ts'
+export { databasePolicies, type DatabasePoliciesOptions, type PolicyClient } from './policies.ts'
+export { realtimeSchema } from './schema.ts'
 export { startRealtimeServer, type StandaloneServer } from './start-server.ts'

@@ -1,18 +1,17 @@
+import { toError } from '@msc/core'
 import type { OutgoingMessage } from '../driver.ts'
 import { isCursor } from '../feed/page.ts'
 import type { FeedSource } from '../feed/source.ts'
+import { bodyOf } from './body.ts'
 import { verifyToken, type Claims } from './claims.ts'
-import { isFeedTopic, type TopicAction } from './session.ts'
+import type { Ask } from './permissions.ts'
+import { isFeedTopic } from './session.ts'
 
 export interface RestContext {
   readonly path: string
   readonly jwtSecret: string
   readonly maxBytes: number
-  authorize(question: {
-    readonly claims: Claims
-    readonly topic: string
-    readonly action: TopicAction
-  }): boolean | Promise<boolean>
+  readonly ask: Ask
   publish(message: OutgoingMessage): void
   readonly feeds: FeedSource | undefined
 }
@@ -39,14 +38,14 @@ export async function handleRest(request: Request, context: RestContext): Promis
   const verified = await verifyToken(token, context.jwtSecret)
   if ('error' in verified) return fail(401, verified.error)
 
-  const text = await request.text()
-  if (text.length > context.maxBytes) return fail(413, 'The body is too large')
+  const text = await bodyOf(request, context.maxBytes)
+  if (text === undefined) return fail(413, 'The body is too large')
   if (isSince) return since(text, verified.claims, context)
   const messages = parse(url, base, text)
   if (!messages) return fail(422, 'Each message needs a topic, an event and a payload')
   for (const { topic, private: isPrivate } of messages) {
     if (!isPrivate || verified.claims.role === 'service_role') continue
-    if (!(await context.authorize({ claims: verified.claims, topic, action: 'write' }))) {
+    if (!(await context.ask({ claims: verified.claims, topic, action: 'write' }))) {
       return fail(403, `You do not have permissions to write to this Channel topic: ${topic}`)
     }
   }
@@ -54,7 +53,7 @@ export async function handleRest(request: Request, context: RestContext): Promis
   return new Response(null, { status: 202 })
 }
 
-async function since(text: string, claims: Claims, { feeds, authorize }: RestContext): Promise<Response> {
+async function since(text: string, claims: Claims, { feeds, ask }: RestContext): Promise<Response> {
   if (!feeds) return Response.json({ code: 'PGRST202', message: 'No feeds are kept here' }, { status: 404 })
   let body: { topic?: unknown; after?: unknown; max?: unknown } | null
   try {
@@ -66,14 +65,19 @@ async function since(text: string, claims: Claims, { feeds, authorize }: RestCon
   if (typeof topic !== 'string' || !isFeedTopic(topic) || topic.length > 255 || (after !== null && !isCursor(after))) {
     return fail(422, 'A feed and a cursor are needed')
   }
-  if (!(await authorize({ claims, topic, action: 'read' }))) {
+  if (!(await ask({ claims, topic, action: 'read' }))) {
     return Response.json(
       { code: '42501', message: 'You do not have permissions to read from this feed' },
       { status: 403 },
     )
   }
   const most = typeof max === 'number' && max >= 1 ? Math.min(Math.floor(max), 1000) : 500
-  return Response.json(await feeds.since(topic, after ?? undefined, most))
+  try {
+    return Response.json(await feeds.since(topic, after ?? undefined, most))
+  } catch (error) {
+    console.error(`[msc/realtime] Reading ${topic} failed: ${toError(error).message}`)
+    return fail(503, 'The feed can not be read now')
+  }
 }
 
 function parse(url: URL, base: string, text: string): OutgoingMessage[] | undefined {
@@ -85,8 +89,8 @@ function parse(url: URL, base: string, text: string): OutgoingMessage[] | undefi
   }
   const one = /^\/([^/]+)\/events\/([^/]+)$/.exec(url.pathname.slice(base.length))
   if (one) {
-    const [, topic = '', event = ''] = one.map((part) => decodeURIComponent(part))
-    if (typeof body !== 'object' || body === null) return undefined
+    const [topic, event] = [decoded(one[1]), decoded(one[2])]
+    if (!isName(topic) || !isName(event) || typeof body !== 'object' || body === null) return undefined
     return [
       { topic, event, payload: body as Record<string, unknown>, private: url.searchParams.get('private') === 'true' },
     ]
@@ -95,22 +99,27 @@ function parse(url: URL, base: string, text: string): OutgoingMessage[] | undefi
   if (!Array.isArray(list) || url.pathname !== base) return undefined
   const messages: OutgoingMessage[] = []
   for (const each of list as Partial<Record<keyof OutgoingMessage, unknown>>[]) {
-    if (
-      typeof each?.topic !== 'string' ||
-      typeof each.event !== 'string' ||
-      typeof each.payload !== 'object' ||
-      each.payload === null
-    ) {
-      return undefined
-    }
+    const { topic, event, payload } = each ?? {}
+    if (!isName(topic) || !isName(event) || typeof payload !== 'object' || payload === null) return undefined
     messages.push({
-      topic: each.topic,
-      event: each.event,
-      payload: each.payload as Record<string, unknown>,
+      topic,
+      event,
+      payload: payload as Record<string, unknown>,
       private: each.private === true,
     })
   }
   return messages
+}
+
+/** As the frames have it: no longer than its length can be said there. */
+const isName = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 255
+
+function decoded(part: string | undefined): string | undefined {
+  try {
+    return decodeURIComponent(part ?? '')
+  } catch {
+    return undefined
+  }
 }
 
 function fail(status: number, error: string): Response {

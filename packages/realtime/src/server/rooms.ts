@@ -2,6 +2,8 @@ import type { PresenceMeta } from '../presence.ts'
 import { createChanges, type Changes, type ChangeWish } from './changes.ts'
 import type { Claims } from './claims.ts'
 import type { Connection } from './connection.ts'
+import type { PresenceChanges } from './presence.ts'
+import type { TopicAction } from './permissions.ts'
 
 /** A connection in a topic. */
 export interface Membership {
@@ -16,6 +18,8 @@ export interface Membership {
   readonly changes: readonly ChangeWish[]
   /** Of its own latest token: another topic of the connection may have another. */
   claims: Claims
+  /** What its token was found to allow. */
+  granted?: Set<TopicAction>
   /** What it tracks, once it does. */
   tracked?: PresenceMeta
 }
@@ -24,9 +28,12 @@ export interface Membership {
 export interface Rooms {
   add(membership: Membership): void
   remove(membership: Membership): void
+  keyOf(topic: string, isPrivate: boolean): string
   members(topic: string, isPrivate: boolean): ReadonlySet<Membership>
   readonly size: number
   readonly changes: Changes
+  /** What the members of a room have not been told yet of who is there. */
+  readonly presence: Map<string, PresenceChanges>
   /** What is to be sent to a room once the message before it has reached everybody there; absent while nothing is. */
   readonly sending: Map<string, (() => void)[]>
 }
@@ -39,6 +46,8 @@ export function createRooms(): Rooms {
   const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? 'private' : 'public'} ${topic}`
   return {
     sending: new Map(),
+    presence: new Map(),
+    keyOf,
     changes,
     add(membership) {
       changes.add(membership)

@@ -253,5 +253,8 @@ describe('the server', () => {
     expect(await post('x'.repeat(20_000), service)).toBe(413)
     expect(await post('', service, 'GET')).toBe(405)
     expect(await post('{"a":1}', service, 'POST', '/own%3Aa/events/e?private=true')).toBe(202)
+    expect(await post('{"a":1}', service, 'POST', '/%E0%A4%A/events/e')).toBe(422)
+    expect(await post('{"a":1}', service, 'POST', `/${'t'.repeat(300)}/events/e`)).toBe(422)
+    expect(await post('{"messages":[null]}', service)).toBe(422)
   })
 })

@@ -2,16 +2,15 @@ import { randomHex, toError } from '@msc/core'
 import { isCursor } from '../feed/page.ts'
 import type { FeedSource } from '../feed/source.ts'
 import type { Frame } from '../frames.ts'
-import type { PresenceMeta } from '../presence.ts'
 import { broadcast } from './broadcast.ts'
 import { feedOf, parseWishes, type ChangeWish } from './changes.ts'
 import { verifyToken, type Claims } from './claims.ts'
 import type { Connection } from './connection.ts'
-import { PREFIX, closeMembership, leave, presenceState, push, stopTracking, tellPresence } from './membership.ts'
+import { PREFIX, closeMembership, leave, push } from './membership.ts'
+import { memberMay, type Ask } from './permissions.ts'
+import { presenceState, track, untrack } from './presence.ts'
 import { parseReplay, replay, type ReplayWish } from './replay.ts'
 import type { Membership, Rooms } from './rooms.ts'
-
-export type TopicAction = 'read' | 'write' | 'presence'
 
 export interface SessionContext {
   readonly rooms: Rooms
@@ -20,11 +19,7 @@ export interface SessionContext {
   readonly feeds: FeedSource | undefined
   /** Over how many milliseconds clients should come back if this server were gone now. */
   spreadMs(): number
-  authorize(question: {
-    readonly claims: Claims
-    readonly topic: string
-    readonly action: TopicAction
-  }): boolean | Promise<boolean>
+  readonly ask: Ask
 }
 
 /** Events in one answer. */
@@ -88,7 +83,7 @@ async function join(
     connection.claims = verified.claims
   }
   const { claims } = connection
-  if (isPrivate && !(await allowed(claims, topic, 'read', context))) {
+  if (isPrivate && !(await context.ask({ claims, topic, action: 'read' }))) {
     return refuse(`Unauthorized: You do not have permissions to read from this Channel topic: ${topic}`)
   }
   if (!(await mayHear(claims, changes, context))) {
@@ -138,7 +133,7 @@ async function mayHear(claims: Claims, changes: readonly ChangeWish[], context: 
   if (changes.length === 0 || claims.role === 'service_role') return true
   const feeds = new Set(changes.map((wish) => feedOf(wish, claims.sub)))
   for (const feed of feeds) {
-    if (feed === undefined || !(await allowed(claims, feed, 'read', context))) return false
+    if (feed === undefined || !(await context.ask({ claims, topic: feed, action: 'read' }))) return false
   }
   return true
 }
@@ -154,7 +149,7 @@ async function onBroadcast(
   if (typeof event !== 'string' || event === '' || event.length > 255) {
     return reply(connection, frame, 'error', { reason: 'A broadcast needs an event' })
   }
-  if (membership.private && !(await allowed(membership.claims, topic, 'write', context))) {
+  if (!(await memberMay(membership, 'write', context.ask))) {
     return reply(connection, frame, 'error', {
       reason: `Unauthorized: You do not have permissions to write to this Channel topic: ${topic}`,
     })
@@ -171,23 +166,17 @@ async function onPresence(
 ): Promise<void> {
   const { connection, topic } = membership
   if (payload['event'] === 'untrack') {
-    stopTracking(membership, context.rooms)
+    untrack(membership, context.rooms)
     return reply(connection, frame, 'ok', {})
   }
   if (payload['event'] !== 'track') return reply(connection, frame, 'error', { reason: 'Unknown presence event' })
-  if (membership.private && !(await allowed(membership.claims, topic, 'presence', context))) {
+  if (!(await memberMay(membership, 'presence', context.ask))) {
     return reply(connection, frame, 'error', {
       reason: `Unauthorized: You do not have permissions to track presence on this Channel topic: ${topic}`,
     })
   }
   if (connection.gone || connection.memberships.get(frame.topic) !== membership) return
-  const before = membership.tracked
-  const meta: PresenceMeta = { ...record(payload['payload']), phx_ref: randomHex(8) }
-  membership.tracked = meta
-  const { key } = membership.presence
-  const joins = { [key]: { metas: [before ? { ...meta, phx_ref_prev: before.phx_ref } : meta] } }
-  const leaves = before ? { [key]: { metas: [before] } } : {}
-  tellPresence(membership, context.rooms, joins, leaves)
+  track(membership, record(payload['payload']), context.rooms)
   reply(connection, frame, 'ok', {})
 }
 
@@ -220,7 +209,7 @@ async function onToken(membership: Membership, token: unknown, context: SessionC
   const { claims } = verified
   const { changes, topic } = membership
   const refused =
-    (membership.private && !(await allowed(claims, topic, 'read', context))) ||
+    (membership.private && !(await context.ask({ claims, topic, action: 'read' }))) ||
     !(await mayHear(claims, changes, context))
   const { connection } = membership
   // It may have left, or been sent away, meanwhile.
@@ -235,25 +224,9 @@ async function onToken(membership: Membership, token: unknown, context: SessionC
   // Whose rows it hears of is asked of its token.
   context.rooms.remove(membership)
   membership.claims = claims
+  delete membership.granted
   connection.claims = claims
   context.rooms.add(membership)
-}
-
-export async function allowed(
-  claims: Claims,
-  topic: string,
-  action: TopicAction,
-  context: SessionContext,
-): Promise<boolean> {
-  // A token may have expired since it was checked.
-  if (claims.exp * 1000 <= Date.now()) return false
-  try {
-    return await context.authorize({ claims, topic, action })
-  } catch (error) {
-    // A policy that can't be asked is a no.
-    console.error(`[msc/realtime] Authorising ${action} failed: ${toError(error).message}`)
-    return false
-  }
 }
 
 function reply(

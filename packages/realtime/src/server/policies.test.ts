@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { databases, type TestDatabase } from '../feed/test-database.ts'
+import { databasePolicies, realtimeSchema, type Authorize, type TopicAction } from './index.ts'
+
+describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(
+  'policies on %s',
+  (_name, open) => {
+    let db: TestDatabase
+    let authorize: Authorize
+    beforeAll(async () => {
+      db = await open()
+      authorize = databasePolicies({ client: db.client })
+      await db.exec(`
+        create policy "members read" on realtime.messages for select to authenticated
+          using (realtime.topic() = 'room' and extension = 'broadcast');
+        create policy "speakers send" on realtime.messages for insert to authenticated
+          with check (realtime.topic() = 'room' and extension = 'broadcast' and (auth.jwt() ->> 'speaker')::boolean);
+        create policy "guests are seen" on realtime.messages for insert to authenticated, anon
+          with check (realtime.topic() = 'lobby' and extension = 'presence');`)
+    })
+    afterAll(() => db.close())
+    const may = async (claims: object, topic: string, action: TopicAction, signal = AbortSignal.timeout(5000)) =>
+      authorize({ claims: { role: 'authenticated', exp: 4e9, ...claims }, topic, action }, signal)
+
+    it('say who reads, who sends and who is present, each for itself', async () => {
+      expect(await may({ sub: 'a' }, 'room', 'read')).toBe(true)
+      expect(await may({ sub: 'a' }, 'other', 'read')).toBe(false)
+      expect(await may({ role: 'anon' }, 'room', 'read')).toBe(false)
+      expect(await may({ sub: 'a' }, 'room', 'write')).toBe(false)
+      expect(await may({ sub: 'a', speaker: true }, 'room', 'write')).toBe(true)
+      expect(await may({ sub: 'a', speaker: true }, 'room', 'presence')).toBe(false)
+      expect(await may({ role: 'anon' }, 'lobby', 'presence')).toBe(true)
+      expect(await may({ role: 'anon' }, 'lobby', 'write')).toBe(false)
+      expect(await may({ role: 'service_role' }, 'anything', 'write')).toBe(true)
+    })
+
+    it('let an owner into their feeds alone, whatever stands in the ids', async () => {
+      expect(await may({ sub: 'a' }, 'feed:items:a', 'read')).toBe(true)
+      expect(await may({ sub: 'a:b' }, 'feed:items:a:b', 'read')).toBe(true)
+      expect(await may({ sub: 'a' }, 'feed:items:a:b', 'read')).toBe(false)
+      expect(await may({ sub: 'b' }, 'feed:items:a:b', 'read')).toBe(false)
+      expect(await may({ sub: '' }, 'feed:items:', 'read')).toBe(false)
+      expect(await may({}, 'feed:items:', 'read')).toBe(false)
+      expect(await may({ sub: "a'--" }, 'feed:items:a', 'read')).toBe(false)
+      for (const action of ['write', 'presence'] as const) {
+        expect(await may({ sub: 'a' }, 'feed:items:a', action)).toBe(false)
+      }
+    })
+
+    it('know no role but their own, and leave neither a row nor a role behind', async () => {
+      const { user } = (await db.query<{ user: string }>('select current_user as user'))[0] as { user: string }
+      expect(await may({ role: user }, 'room', 'read')).toBe(false)
+      expect(await may({ role: 'pg_read_all_data' }, 'room', 'read')).toBe(false)
+      for (let n = 0; n < 20; n++) await may({ sub: 'a' }, 'room', 'read')
+      for (let n = 0; n < 12; n++) expect(await db.query('select current_user as user')).toEqual([{ user }])
+      expect(await db.query('select 1 from realtime.messages')).toEqual([])
+    })
+
+    it('that can not be asked reject, and keep no connection', async () => {
+      if (!db.pool) return
+      const blocker = await db.pool.connect()
+      await blocker.query('begin; lock table realtime.messages in access exclusive mode')
+      const before = db.pool.totalCount
+      const late = may({ sub: 'a' }, 'room', 'read', AbortSignal.timeout(100))
+      await expect(late).rejects.toThrow()
+      expect(db.pool.totalCount).toBeLessThanOrEqual(before)
+      await blocker.query('rollback')
+      blocker.release()
+      expect(await may({ sub: 'a' }, 'room', 'read')).toBe(true)
+    })
+
+    it('are kept by the schema when it is applied again', async () => {
+      await db.exec(realtimeSchema())
+      expect(await may({ sub: 'a' }, 'room', 'read')).toBe(true)
+      expect(await may({ role: 'service_role' }, 'anything', 'read')).toBe(true)
+    })
+  },
+)
