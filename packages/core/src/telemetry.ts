@@ -119,5 +119,5 @@ function reportListenerFailure(error: Error): void {
   // Once: a listener that throws on every cache hit must not also flood the console.
   if (reported) return
   reported = true
-  console.error('[msc/core] A telemetry listener threw; its further errors are dropped silently.', error)
+  console.error('[msc/core] A telemetry listener threw; told once.', error)
 }

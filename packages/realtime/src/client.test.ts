@@ -1,3 +1,4 @@
+import { DriverError, sleep } from '@msc/core'
 import { createManualClock, type ManualClock } from '@msc/core/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createRealtime, type Realtime, type RealtimeOptions } from './create-realtime.ts'
@@ -49,7 +50,7 @@ describe('coming back', () => {
     expect(times.slice(0, 4)).toEqual(times.slice(0, 4).toSorted((a, b) => a - b))
     expect(Math.max(...times)).toBeLessThanOrEqual(15_500)
     delete fake.override.subscribe
-    await clock.advance(16_000)
+    await clock.advance(17_100)
     expect(client.status).toBe('connected')
     const before = asked('subscribe').length
     fake.drop()
@@ -60,12 +61,10 @@ describe('coming back', () => {
   it('does not wait when the page says that the network is back, or that it is looked at again', async () => {
     for (const event of ['online', 'visibilitychange']) {
       const listeners = new Map<string, Set<() => void>>()
-      vi.stubGlobal('addEventListener', (name: string, listener: () => void) =>
-        listeners.set(name, (listeners.get(name) ?? new Set()).add(listener)),
-      )
-      vi.stubGlobal('removeEventListener', (name: string, listener: () => void) =>
-        listeners.get(name)?.delete(listener),
-      )
+      vi.stubGlobal('addEventListener', (name: string, listener: () => void, { signal }: { signal: AbortSignal }) => {
+        listeners.set(name, (listeners.get(name) ?? new Set()).add(listener))
+        signal.addEventListener('abort', () => listeners.get(name)?.delete(listener))
+      })
       fake = createFakeRealtime()
       connect().channel('room')
       await settle()
@@ -251,5 +250,211 @@ describe('a feed', () => {
     fake.drop()
     await clock.advance(2000)
     expect(gaps).toEqual(['gap'])
+  })
+})
+
+describe('tokens', () => {
+  const secret = 'a-secret-for-tests-that-is-long-enough-0123'
+  const lasting = (seconds: number): Promise<string> => signTestToken(secret, { sub: 'a' }, seconds)
+
+  it('are asked for once, however many topics want one', async () => {
+    const getToken = vi.fn(() => sleep(500, { clock }).then(() => 'token'))
+    connect({ getToken })
+    for (const topic of ['a', 'b', 'c']) client.channel(topic, { private: true })
+    await clock.advance(500)
+    expect(client.status).toBe('connected')
+    expect(getToken).toHaveBeenCalledOnce()
+    fake.drop()
+    await clock.advance(450)
+    await clock.advance(500)
+    expect(client.status).toBe('connected')
+    expect(getToken).toHaveBeenCalledTimes(2)
+  })
+
+  it('that live for years are no timer that fires at once', async () => {
+    const token = await lasting(10 * 365 * 86_400)
+    const getToken = vi.fn(() => token)
+    const delays: number[] = []
+    connect({
+      getToken,
+      clock: { ...clock, setTimeout: (run, ms) => (delays.push(ms), clock.setTimeout(run, ms)) },
+    }).channel('room', { private: true })
+    await settle()
+    expect(client.status).toBe('connected')
+    expect(getToken).toHaveBeenCalledOnce()
+    // More than that is at once, in browsers as in Node.
+    expect(Math.max(...delays)).toBeLessThan(2 ** 31)
+    await clock.advance(60_000)
+    expect(getToken).toHaveBeenCalledOnce()
+  })
+
+  it('that seem to end at once, as where a clock is wrong, are asked for less and less often', async () => {
+    const token = await lasting(-3600)
+    const getToken = vi.fn(() => token)
+    connect({ getToken }).channel('room', { private: true })
+    await settle()
+    for (let second = 0; second < 600; second++) await clock.advance(1000)
+    expect(client.status).toBe('connected')
+    // 1, 2, 4, … 32 seconds, and then each minute.
+    expect(getToken.mock.calls.length).toBeGreaterThan(10)
+    expect(getToken.mock.calls.length).toBeLessThan(20)
+  })
+
+  it('are asked for again where that fails, while the old one lasts', async () => {
+    const [first, second] = [await lasting(60), await lasting(3600)]
+    const getToken = vi.fn<() => Promise<string>>().mockResolvedValueOnce(first)
+    getToken.mockRejectedValueOnce(new Error('away')).mockRejectedValueOnce(new Error('away'))
+    getToken.mockResolvedValueOnce(second)
+    connect({ getToken }).channel('room', { private: true })
+    await settle()
+    for (let passed = 0; passed < 35; passed++) await clock.advance(1000)
+    expect(asked('token')).toEqual([{ what: 'token', topic: 'room', detail: second }])
+    expect(asked('subscribe')).toHaveLength(1)
+  })
+})
+
+describe('what can not be joined', () => {
+  it('says why: to whoever listens, on the console once, and in its health', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    fake.override.subscribe = () =>
+      Promise.reject(new DriverError('fake', 'You do not have permissions.', { code: 'REALTIME_REFUSED' }))
+    const errors: string[] = []
+    const channel = connect().channel('room', { private: true })
+    channel.onError(({ message }) => errors.push(message))
+    for (let passed = 0; passed < 20; passed++) await clock.advance(1000)
+    expect(errors.length).toBeGreaterThan(3)
+    expect(new Set(errors)).toEqual(new Set(['[fake] You do not have permissions.']))
+    expect(warn.mock.calls).toEqual([
+      ['[msc/realtime] room can not be joined, and is tried again: [fake] You do not have permissions.'],
+    ])
+    expect(await client.health()).toMatchObject({ status: 'degraded', detail: '[fake] You do not have permissions.' })
+    delete fake.override.subscribe
+    for (let passed = 0; passed < 16; passed++) await clock.advance(1000)
+    expect(client.status).toBe('connected')
+    expect(await client.health()).toEqual(expect.not.objectContaining({ detail: expect.anything() }))
+    warn.mockRestore()
+  })
+
+  it('says nothing on the console of a network that is away, and much of a token that can not be had', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    fake.override.subscribe = () => Promise.reject(new DriverError('fake', 'No connection.', { retryable: true }))
+    connect().channel('room')
+    await clock.advance(5000)
+    expect(warn).not.toHaveBeenCalled()
+    await client.close()
+    connect({ getToken: () => Promise.reject(new Error('401')) }).channel('room')
+    await clock.advance(5000)
+    expect(warn.mock.calls).toEqual([['[msc/realtime] room can not be joined, and is tried again: 401']])
+    warn.mockRestore()
+  })
+})
+
+describe('subscribers of one topic', () => {
+  it('say the same of it, or hear so', async () => {
+    connect().channel('room', { presenceKey: 'a' })
+    client.channel('room', { presenceKey: 'a' })
+    client.channel('room')
+    expect(() => client.channel('room', { private: true })).toThrow(
+      expect.objectContaining({ code: 'REALTIME_TOPIC_CONFLICT' }),
+    )
+    expect(() => client.channel('room', { presenceKey: 'b' })).toThrow(
+      expect.objectContaining({ code: 'REALTIME_TOPIC_CONFLICT' }),
+    )
+    await settle()
+    expect(asked('subscribe')).toHaveLength(1)
+  })
+
+  it('turn presence on when the second of them wants it, at once', async () => {
+    const key = (request: unknown): unknown => (request as { detail: { presenceKey?: string } }).detail.presenceKey
+    const first = connect().channel('room')
+    await settle()
+    const second = client.channel('room', { presenceKey: 'a' })
+    const tracked = second.track({ page: 'home' })
+    await settle()
+    await settle()
+    await tracked
+    expect(asked('subscribe').map(key)).toEqual([undefined, 'a'])
+    expect(asked('track')).toEqual([{ what: 'track', topic: 'room', detail: { page: 'home' } }])
+    // Another user, after the first has gone.
+    second.leave()
+    client.channel('room', { presenceKey: 'b' })
+    await settle()
+    await settle()
+    expect(asked('subscribe').map(key)).toEqual([undefined, 'a', 'b'])
+    expect(client.status).toBe('connected')
+    first.leave()
+  })
+
+  it('are one in presence: the last to say something counts, until it leaves', async () => {
+    const [one, two, three] = [
+      connect().channel('room', { presenceKey: 'a' }),
+      client.channel('room'),
+      client.channel('room'),
+    ]
+    await one.track({ n: 1 })
+    await two.track({ n: 2 })
+    two.leave()
+    await settle()
+    one.leave()
+    await settle()
+    const said = fake.received.filter(({ what }) => what === 'track' || what === 'untrack')
+    expect(said.map(({ what, detail }) => [what, detail])).toEqual([
+      ['track', { n: 1 }],
+      ['track', { n: 2 }],
+      ['track', { n: 1 }],
+      ['untrack', undefined],
+    ])
+    three.leave()
+  })
+
+  it('are shown as they are now, though it changed while it was said, and after each interruption', async () => {
+    let answer = (): void => {}
+    fake.override.track = () => new Promise((resolve) => (answer = resolve))
+    const channel = connect().channel('room', { presenceKey: 'a' })
+    const first = channel.track({ n: 1 })
+    await settle()
+    const second = channel.track({ n: 2 })
+    answer()
+    await settle()
+    answer()
+    await Promise.all([first, second])
+    delete fake.override.track
+    fake.drop()
+    await clock.advance(1000)
+    expect(asked('track').map((request) => (request as { detail: unknown }).detail)).toEqual([
+      { n: 1 },
+      { n: 2 },
+      { n: 2 },
+    ])
+  })
+
+  it('hear, though they may not be seen', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    fake.override.track = () => Promise.reject(new DriverError('fake', 'You may not.', { code: 'REALTIME_REFUSED' }))
+    const channel = connect().channel('room', { presenceKey: 'a' })
+    const heard: unknown[] = []
+    channel.on('note', (payload) => heard.push(payload))
+    await expect(channel.track({ n: 1 })).rejects.toThrow('You may not.')
+    await settle()
+    expect(client.status).toBe('connected')
+    fake.push('room', 'note', { n: 1 })
+    expect(heard).toEqual([{ n: 1 }])
+    warn.mockRestore()
+  })
+
+  it('hear who is there already, but never from within a call', async () => {
+    const channel = connect().channel('room', { presenceKey: 'a' })
+    await settle()
+    fake.presence('room', { a: [{ n: 1 }] })
+    const states: unknown[] = []
+    const stop = channel.onPresence((state) => {
+      states.push(state)
+      stop()
+    })
+    expect(states).toEqual([])
+    await settle()
+    expect(states).toEqual([{ a: [{ n: 1 }] }])
+    fake.presence('room', {})
+    expect(states).toHaveLength(1)
   })
 })

@@ -1,11 +1,12 @@
 import {
   ConfigError,
+  type MscError,
   UnavailableError,
   backoff,
   carrier,
   deadline,
   emit,
-  sortableId,
+  randomHex,
   systemClock,
   toError,
   type CancelTimer,
@@ -17,7 +18,9 @@ import {
 } from '@msc/core'
 import type { OutgoingMessage, PresenceState, RealtimeDriver } from './driver.ts'
 import { openFeed } from './feed/open-feed.ts'
-import { createTopic, safely, type Topic } from './topic.ts'
+import { onPage } from './page.ts'
+import { createSeen } from './seen.ts'
+import { conflict, createTopic, safely, type Topic } from './topic.ts'
 import { typed, type EventSchemas } from './typed.ts'
 
 /** `offline`: the browser says that there is no network; it is tried again when there is. `idle`: nothing is subscribed. */
@@ -39,8 +42,9 @@ export interface RealtimeOptions {
 export interface ChannelOptions<Events extends EventSchemas = EventSchemas> {
   /** What its events carry, as any Standard Schema: sent and handed on only when it is valid. Default: anything. */
   readonly events?: Events
+  /** Default false. All subscribers of a topic say the same. */
   readonly private?: boolean
-  /** Who this client is in presence. The first subscriber of a topic decides. */
+  /** Who this client is in presence; the same for all subscribers of a topic that have one. */
   readonly presenceKey?: string
 }
 
@@ -63,12 +67,19 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
   on<Event extends NameOf<Events> | '*'>(event: Event, handler: MessageHandler<Received<Events, Event>>): () => void
   /** Called after each interruption: what was sent meanwhile is missing, so reload. */
   onGap(handler: () => void): () => void
+  /** Called when it can not be joined: refused, not answered, no token. It is tried again, more and more rarely. */
+  onError(handler: (error: Error) => void): () => void
+  /** Hears who is there, all of them, each time that changes. */
   onPresence(handler: (state: PresenceState) => void): () => void
   /** Resolves when the server has taken it. Waits for a connection within the time limit; at most 100 wait. */
   broadcast<Event extends NameOf<Events>>(event: Event, payload: Sent<Events, Event> & Payload): Promise<void>
+  /**
+   * Shows this client to the others, also after each interruption, until it is taken back or left. Where several subscribers
+   * of a topic do, the last one counts.
+   */
   track(state: Readonly<Record<string, unknown>>): Promise<void>
   untrack(): Promise<void>
-  /** Ends this subscription; the topic is left with the last one. Idempotent. */
+  /** Ends this subscription and its presence; the topic is left with the last one. Idempotent. */
   leave(): void
 }
 
@@ -125,6 +136,8 @@ export interface Realtime extends Service {
   }): Promise<void>
 }
 
+const CLOSED = '[msc/realtime] The client is closed.'
+
 export const feedTopic = (table: string, ownerId: string): string => `feed:${table}:${ownerId}`
 
 export function createRealtime(options: RealtimeOptions): Realtime {
@@ -135,13 +148,17 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   let status: ConnectionStatus = 'idle'
   let told: ConnectionStatus = 'idle'
   let cancelTell: CancelTimer | undefined
-  let closed = false
+  const closing = new AbortController()
+  let asking: Promise<string | undefined> | undefined
+  let trouble: string | undefined
   // One for all its topics: they share the connection that comes back.
   const share = random()
 
+  const retryMs = (attempt: number): number => 200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random })
+
   const settleStatus = (): void => {
     const states = [...topics.values()].map((topic) => topic.state)
-    const next: ConnectionStatus = closed
+    const next: ConnectionStatus = closing.signal.aborted
       ? 'closed'
       : states.length === 0
         ? 'idle'
@@ -154,6 +171,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
             : 'connected'
     if (next === status) return
     status = next
+    if (next === 'connected') trouble = undefined
     // Later, and once: a listener that joins or leaves must not be called from within itself.
     cancelTell ??= clock.setTimeout(() => {
       cancelTell = undefined
@@ -165,32 +183,48 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   }
 
   // A network that goes says nothing to a topic that is waiting for its next try.
-  const page = globalThis as {
-    addEventListener?: typeof addEventListener
-    removeEventListener?: typeof removeEventListener
+  onPage(['offline', 'online'], settleStatus, closing.signal)
+
+  /** Asked once for all that want one at a time. */
+  const askToken = (): Promise<string | undefined> =>
+    (asking ??= deadline(async (signal) => getToken(signal), {
+      operation: '[msc/realtime] getToken',
+      timeoutMs,
+      signal: closing.signal,
+      clock,
+    }).finally(() => (asking = undefined)))
+
+  /** What is in the way is said once, not at each attempt; a network that is away is the status's to tell. */
+  const warned = createSeen(100)
+  const warn = (topic: string, error: Error): void => {
+    trouble = error.message
+    const said = `[msc/realtime] ${topic} can not be joined, and is tried again: ${error.message}`
+    const { retryable, code } = error as Partial<MscError>
+    if (retryable && code !== 'REALTIME_REFUSED') return
+    if (warned.add(said)) console.warn(said)
   }
-  page.addEventListener?.('offline', settleStatus)
-  page.addEventListener?.('online', settleStatus)
 
   const topicFor = (name: string, channel: ChannelOptions): Topic => {
+    const isPrivate = channel.private ?? false
     let topic = topics.get(name)
+    if (topic && topic.private !== isPrivate) throw conflict(name, '`private`')
     if (topic) return topic
     topic = createTopic({
       name,
       driver,
-      private: channel.private ?? false,
-      feed: (channel.private ?? false) && name.startsWith('feed:'),
-      ...(channel.presenceKey !== undefined && { presenceKey: channel.presenceKey }),
-      getToken: async (signal) => getToken(signal),
+      private: isPrivate,
+      feed: isPrivate && name.startsWith('feed:'),
+      getToken: askToken,
       timeoutMs,
       clock,
-      retryMs: (attempt) => 200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random }),
+      retryMs,
       share,
       onState: settleStatus,
       onGap: () => {
         stats.gaps += 1
         emit('realtime.gap', { topic: name })
       },
+      onError: (error) => warn(name, error),
       onEmpty: () => {
         topics.delete(name)
         settleStatus()
@@ -201,28 +235,31 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     return topic
   }
 
-  const publishAll = async (messages: readonly OutgoingMessage[]): Promise<void> => {
-    if (closed) throw new ConfigError('[msc/realtime] The client is closed.', { code: 'REALTIME_CLOSED' })
-    const publish = driver.publish?.bind(driver)
-    if (!publish) {
-      throw new ConfigError(`[msc/realtime] [${driver.name}] publishes only through a channel.`, {
+  const assertOpen = (): void => {
+    if (closing.signal.aborted) throw new ConfigError(CLOSED, { code: 'REALTIME_CLOSED' })
+  }
+
+  const publish = async (message: OutgoingMessage): Promise<void> => {
+    assertOpen()
+    const send = driver.publish?.bind(driver)
+    if (!send) {
+      throw new ConfigError(`[msc/realtime] [${driver.name}] can not publish without a channel.`, {
         code: 'REALTIME_NO_PUBLISH',
-        hint: 'Join the channel and use broadcast(), or publish from the server.',
+        hint: 'Use its broadcast().',
       })
     }
     const from = clock.monotonic()
-    const [first] = messages as [OutgoingMessage]
+    let outcome: 'ok' | 'error' = 'error'
     try {
-      await deadline((signal) => publish(messages, signal), {
+      await deadline((signal) => send([message], signal), {
         operation: `[msc/realtime] [${driver.name}] publish`,
         timeoutMs,
         clock,
       })
-      stats.published += messages.length
-      emit('realtime.publish', { topic: first.topic, event: first.event, outcome: 'ok' }, from)
-    } catch (error) {
-      emit('realtime.publish', { topic: first.topic, event: first.event, outcome: 'error' }, from)
-      throw error
+      stats.published += 1
+      outcome = 'ok'
+    } finally {
+      emit('realtime.publish', { topic: message.topic, event: message.event, outcome }, from)
     }
   }
 
@@ -237,9 +274,9 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       return () => listeners.delete(listener)
     },
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
-      if (closed) throw new ConfigError('[msc/realtime] The client is closed.', { code: 'REALTIME_CLOSED' })
+      assertOpen()
       if (!name) throw new ConfigError('[msc/realtime] A channel needs a topic.')
-      const channel = topicFor(name, channelOptions).subscribe()
+      const channel = topicFor(name, channelOptions).subscribe(channelOptions.presenceKey)
       const { events } = channelOptions
       return (events ? typed(channel, events, driver.name) : channel) as unknown as Channel<Events>
     },
@@ -250,13 +287,10 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       onGap?: () => void,
     ) {
       const handlers = typeof onChange === 'function' ? { onChange, ...(onGap && { onGap }) } : onChange
-      return openFeed(self.channel(feedTopic(table, ownerId), { private: true }), handlers, {
-        clock,
-        retryMs: (attempt) => 200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random }),
-      })
+      return openFeed(self.channel(feedTopic(table, ownerId), { private: true }), handlers, { clock, retryMs })
     },
     publish: (topic, event, payload, { private: isPrivate = false } = {}) =>
-      publishAll([{ topic, event, payload: stamped(payload), private: isPrivate }]),
+      publish({ topic, event, payload: stamped(payload), private: isPrivate }),
     publishChange: ({ table, ownerId, type, record, old }) =>
       self.publish(
         feedTopic(table, ownerId),
@@ -276,6 +310,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
         return {
           ...base,
           status: status === 'reconnecting' ? 'degraded' : 'ready',
+          ...(trouble !== undefined && { detail: trouble }),
           latencyMs: clock.monotonic() - from,
         }
       } catch (error) {
@@ -286,11 +321,9 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       // A message is taken by the server before its promise resolves.
     },
     async close() {
-      if (closed) return
-      closed = true
-      page.removeEventListener?.('offline', settleStatus)
-      page.removeEventListener?.('online', settleStatus)
-      const reason = new UnavailableError('[msc/realtime] The client was closed.', { code: 'REALTIME_CLOSED' })
+      if (closing.signal.aborted) return
+      const reason = new UnavailableError(CLOSED, { code: 'REALTIME_CLOSED' })
+      closing.abort(reason)
       await Promise.all([...topics.values()].map((topic) => topic.close(reason)))
       topics.clear()
       settleStatus()
@@ -306,5 +339,5 @@ function isOffline(): boolean {
 
 /** The trace, and an id by which a message delivered twice is known. Taken off before anybody sees the payload. */
 export function stamped(payload: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return { ...payload, _msc: { id: sortableId(), traceparent: carrier().traceparent } }
+  return { ...payload, _msc: { id: randomHex(12), traceparent: carrier().traceparent } }
 }

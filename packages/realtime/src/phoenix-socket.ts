@@ -2,6 +2,7 @@ import { DriverError, systemClock, type CancelTimer } from '@msc/core'
 import type { SubscribeOptions, Subscription, SubscriptionHandlers } from './driver.ts'
 import { isFeedPage } from './feed/page.ts'
 import { formatFrame, parseFrame, type Frame } from './frames.ts'
+import { onPage } from './page.ts'
 import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from './presence.ts'
 
 /** The part of the browser's WebSocket that is used; `ws` has it too. */
@@ -41,6 +42,9 @@ interface Reply {
 
 /** For the connection to open. */
 const CONNECT_MS = 10_000
+/** For a heartbeat to be answered; less when there is reason to doubt. */
+const ANSWER_MS = 10_000
+const DOUBT_MS = 5000
 
 /** One connection, which is not mended: when it is lost every topic is told, and the next join makes a new one. */
 export function createSocket(
@@ -95,6 +99,7 @@ export function createSocket(
   const end = (reason: Error, wanted = false): void => {
     if (!open) return
     open = false
+    ending.abort()
     if (waiting && !wanted) onOpened?.(false)
     beat?.()
     for (const settle of replies.values()) settle(reason)
@@ -107,10 +112,17 @@ export function createSocket(
   /** A connection that swallows everything looks alive; a heartbeat without an answer tells. */
   const heartbeat = (): void => {
     beat = systemClock.setTimeout(() => {
-      const limit = AbortSignal.timeout(heartbeatMs)
-      request('phoenix', 'heartbeat', {}, null, limit).then(heartbeat, () => end(lost))
+      void ask(Math.min(heartbeatMs, ANSWER_MS)).then(() => open && heartbeat())
     }, heartbeatMs)
   }
+  const ask = (withinMs: number): Promise<unknown> =>
+    request('phoenix', 'heartbeat', {}, null, AbortSignal.timeout(withinMs)).catch(() => end(lost))
+  // A page that wakes, or whose network has changed, does not wait for the next heartbeat to find out.
+  const ending = new AbortController()
+  const doubt = (): void => {
+    if (!waiting) void ask(DOUBT_MS)
+  }
+  onPage(['online', 'offline', 'visibilitychange'], doubt, ending.signal)
 
   const receive = (frame: Frame): void => {
     if (frame.event === 'phx_reply') {
@@ -160,6 +172,8 @@ export function createSocket(
     async join(topic, options, handlers, signal) {
       const joinRef = String(ref + 1)
       const entry: Joined = { joinRef, handlers, presence: new Map() }
+      // A connection has one membership of a topic: this one takes the other's place.
+      joined.get(topic)?.handlers.onDown(new DriverError('embedded', 'The topic was joined anew.', { retryable: true }))
       // Before the reply: presence and messages may come right behind it.
       joined.set(topic, entry)
       try {

@@ -1,10 +1,12 @@
-import { UnavailableError, deadline, emit, sleep, toError, withCarrier, type CancelTimer, type Clock } from '@msc/core'
+import { ConfigError, UnavailableError, deadline, emit, sleep, toError, withCarrier, type Clock } from '@msc/core'
 import type { Channel, MessageHandler, Payload } from './create-realtime.ts'
 import { stamped } from './create-realtime.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from './driver.ts'
-import { isCursor, laterCursor } from './feed/page.ts'
-import { createSeen } from './seen.ts'
-import { expiresAt } from './token.ts'
+import { createInbox } from './inbox.ts'
+import { onPage } from './page.ts'
+import { deferred } from './promises.ts'
+import { keepRenewed } from './renewal.ts'
+import { createTracking } from './tracking.ts'
 
 export interface TopicOptions {
   readonly name: string
@@ -12,8 +14,7 @@ export interface TopicOptions {
   readonly private: boolean
   /** What was missed is asked for, where the driver can say. */
   readonly feed: boolean
-  readonly presenceKey?: string
-  readonly getToken: (signal: AbortSignal) => Promise<string | undefined>
+  readonly getToken: () => Promise<string | undefined>
   readonly timeoutMs: number
   readonly clock: Clock
   readonly retryMs: (attempt: number) => number
@@ -21,6 +22,8 @@ export interface TopicOptions {
   readonly share: number
   readonly onState: () => void
   readonly onGap: () => void
+  /** It could not be joined, and is tried again. */
+  readonly onError: (error: Error) => void
   /** The last subscriber has left. */
   readonly onEmpty: () => void
 }
@@ -34,11 +37,15 @@ export interface RawChannel extends Omit<Channel, 'on' | 'broadcast'> {
 /** One topic, joined once however many subscribe to it, and joined again whenever it is lost. */
 export interface Topic {
   readonly state: 'joining' | 'live' | 'retrying' | 'closed'
-  subscribe(): RawChannel
+  readonly private: boolean
+  /** @throws ConfigError for another presence key than that of somebody who is here. */
+  subscribe(presenceKey: string | undefined): RawChannel
   close(reason: Error): Promise<void>
 }
 
 interface Member {
+  readonly presenceKey: string | undefined
+  readonly errors: Set<(error: Error) => void>
   readonly handlers: Set<readonly [event: string, handler: MessageHandler]>
   readonly gaps: Set<() => void>
   readonly presence: Set<(state: PresenceState) => void>
@@ -46,79 +53,59 @@ interface Member {
 
 /** Sends that may wait for a connection. */
 const MAX_WAITING = 100
-/** Messages that may wait until what came before them is known. */
-const MAX_EARLY = 10_000
-/** Renewed this long before it expires. */
-const RENEW_BEFORE_MS = 30_000
 
 export function createTopic(options: TopicOptions): Topic {
   const { name, driver, clock, timeoutMs } = options
   const members = new Set<Member>()
-  const seen = createSeen(options.feed ? 5000 : 500)
   const closing = new AbortController()
   let state: Topic['state'] = 'joining'
   let live = deferred<Subscription>()
   let waiting = 0
-  let tracked: Readonly<Record<string, unknown>> | undefined
-  let presence: PresenceState = {}
+  const tracking = createTracking<Member>()
+  let presenceKey: string | undefined
+  let presence: PresenceState | undefined
+  /** Gives up the subscription for one with other options. */
+  let redo = (): void => {}
+  let lose = (): void => {}
   let wake: AbortController | undefined
   let running: Promise<void> | undefined
-  let renewal: CancelTimer | undefined
-  let cursor: string | undefined
-  // While what came before is fetched, what comes has to wait.
-  let early: (readonly [event: string, payload: Readonly<Record<string, unknown>>])[] | undefined
 
   const move = (next: Topic['state']): void => {
     state = next
     options.onState()
   }
 
-  const deliver = (event: string, raw: Readonly<Record<string, unknown>>): void => {
-    const { _msc: stamp, ...payload } = raw as {
-      _msc?: { id?: string; traceparent?: string; cursor?: unknown }
-    }
-    if (stamp?.id !== undefined && !seen.add(stamp.id)) return
-    if (options.feed && isCursor(stamp?.cursor)) cursor = laterCursor(cursor, stamp.cursor)
-    const run = (): void => {
-      emit('realtime.receive', { topic: name, event })
-      for (const member of members) {
-        for (const [wanted, handler] of member.handlers)
-          if (wanted === event || wanted === '*') safely(() => handler(payload, event))
+  const inbox = createInbox({
+    feed: options.feed,
+    deliver(event, payload, traceparent) {
+      const run = (): void => {
+        emit('realtime.receive', { topic: name, event })
+        for (const member of members) {
+          for (const [wanted, handler] of member.handlers)
+            if (wanted === event || wanted === '*') safely(() => handler(payload, event))
+        }
       }
-    }
-    if (stamp?.traceparent === undefined) run()
-    else withCarrier({ traceparent: stamp.traceparent }, run)
+      if (traceparent === undefined) run()
+      else withCarrier({ traceparent }, run)
+    },
+  })
+
+  const callAll = <T>(handlersOf: (member: Member) => Iterable<(value: T) => void>, value: T): void => {
+    for (const member of members) for (const handler of handlersOf(member)) safely(() => handler(value))
   }
 
-  /**
-   * All that came after the cursor, and then what has come meanwhile; at first, where the feed is now.
-   *
-   * @returns Whether something is missing for good: history is gone, or nobody keeps one.
-   */
-  const catchUp = async (subscription: Subscription): Promise<boolean> => {
-    const { since } = subscription
-    let missing = since === undefined
-    for (let more = since !== undefined; more;) {
-      const page = await deadline((signal) => since?.(cursor, signal) ?? Promise.resolve(undefined), {
-        operation: `[msc/realtime] [${driver.name}] history of ${name}`,
-        timeoutMs,
-        signal: closing.signal,
-        clock,
-      })
-      if (!page || page.gap) missing = true
-      for (const { event, payload } of page?.events ?? []) deliver(event, payload)
-      cursor = page?.cursor
-      more = page?.more ?? false
-    }
-    const waited = early ?? []
-    early = undefined
-    for (const [event, payload] of waited) deliver(event, payload)
-    return missing
-  }
+  const inTime = <T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    deadline(call, {
+      operation: `[msc/realtime] [${driver.name}] ${what} on ${name}`,
+      timeoutMs,
+      signal: closing.signal,
+      clock,
+    })
 
-  /** A message that was too large to be sent says only that there is one. */
-  const isStub = (raw: Readonly<Record<string, unknown>>): boolean =>
-    (raw['_msc'] as { more?: unknown } | undefined)?.more === true
+  const catchUp = (subscription: Subscription): Promise<boolean> => {
+    const since = subscription.since?.bind(subscription)
+    return inbox.catchUp(since && ((after) => inTime('history', (signal) => since(after, signal))))
+  }
 
   /** Joins, waits until it is lost, and again, until the topic is closed. Never rejects. */
   const run = async (): Promise<void> => {
@@ -127,114 +114,100 @@ export function createTopic(options: TopicOptions): Topic {
     while (!closing.signal.aborted) {
       let spreadMs: number | undefined
       let liveAt: number | undefined
-      const down = deferred<Error>()
+      let isAsked = false
+      let again = false
+      let stopRenewal = (): void => {}
+      const down = deferred<void>()
       let subscription: Subscription | undefined
       let missing = true
-      early = options.feed ? [] : undefined
+      const end = (): void => {
+        // At once, so that nothing more is sent to what is lost.
+        if (state === 'live') {
+          live = deferred()
+          move('retrying')
+        }
+        down.resolve()
+      }
+      lose = end
+      redo = () => {
+        // Until then it has not said them.
+        if (!isAsked) return
+        again = true
+        end()
+      }
+      inbox.hold()
       try {
-        const token = await deadline((signal) => options.getToken(signal), {
-          operation: '[msc/realtime] getToken',
-          timeoutMs,
-          signal: closing.signal,
-          clock,
-        })
-        subscription = await deadline(
-          (signal) =>
-            driver.subscribe(
-              name,
-              {
-                private: options.private,
-                token,
-                self: false,
-                ...(options.presenceKey !== undefined && { presenceKey: options.presenceKey }),
+        const token = await getToken()
+        isAsked = true
+        const joined = await inTime('join', (signal) =>
+          driver.subscribe(
+            name,
+            { private: options.private, token, self: false, ...(presenceKey !== undefined && { presenceKey }) },
+            {
+              onMessage(event, payload) {
+                // Joined anew, it fetches everything from its cursor on.
+                if (!inbox.receive(event, payload)) end()
               },
-              {
-                onMessage(event, payload) {
-                  if (options.feed && isStub(payload)) {
-                    // Joined anew, it fetches everything from its cursor on.
-                    down.resolve(new Error('A message has to be fetched.'))
-                  } else if (!early) deliver(event, payload)
-                  else if (early.length < MAX_EARLY) early.push([event, payload])
-                  else down.resolve(new Error('Too much came before its turn.'))
-                },
-                onPresence(next) {
-                  presence = next
-                  for (const member of members) for (const handler of member.presence) safely(() => handler(next))
-                },
-                onDown(reason, spread) {
-                  spreadMs = spread
-                  down.resolve(reason)
-                },
+              onPresence(next) {
+                presence = next
+                callAll(({ presence: handlers }) => handlers, next)
               },
-              signal,
-            ),
-          { operation: `[msc/realtime] [${driver.name}] join ${name}`, timeoutMs, signal: closing.signal, clock },
+              onDown(_reason, spread) {
+                spreadMs = spread
+                end()
+              },
+            },
+            signal,
+          ),
         )
-        attempt = 0
-        if (tracked) await subscription.track(tracked, closing.signal)
-        if (options.feed) missing = await catchUp(subscription)
+        subscription = joined
+        // Who may not be seen may still hear.
+        await tell(joined).catch(report)
+        if (options.feed) missing = await catchUp(joined)
         move('live')
         liveAt = clock.monotonic()
-        live.resolve(subscription)
+        live.resolve(joined)
         if (joinedBefore && missing) {
           options.onGap()
-          for (const member of members) for (const handler of member.gaps) safely(handler)
+          callAll(({ gaps }) => gaps, undefined)
         }
         joinedBefore = true
-        renewBefore(token, subscription)
-        await Promise.race([down.promise, aborted(closing.signal)])
-      } catch {
+        stopRenewal = keepRenewed(token, { clock, getToken, onToken: (next) => joined.setToken(next) })
+        await down.promise
+      } catch (error) {
         // Refused, timed out, or no token: each is tried again, more and more rarely.
+        report(error)
       }
-      renewal?.()
-      if (state === 'live') live = deferred()
+      stopRenewal()
       await subscription?.leave().catch(() => undefined)
       if (closing.signal.aborted) return
       move('retrying')
       wake = new AbortController()
-      const signal = AbortSignal.any([closing.signal, wake.signal])
       // Another tab has the connection now, and waits for nobody; unless it goes on like that.
-      const atOnce = spreadMs === 0 && liveAt !== undefined && clock.monotonic() - liveAt > 1000
+      const wasStable = liveAt !== undefined && clock.monotonic() - liveAt > 1000
+      if (wasStable) attempt = 0
+      const atOnce = again || (spreadMs === 0 && wasStable)
       const waitMs = atOnce ? 0 : Math.max(options.retryMs(attempt++), options.share * (spreadMs ?? 0))
-      await sleep(waitMs, { clock, signal }).catch(() => undefined)
+      await sleep(waitMs, { clock, signal: wake.signal }).catch(() => undefined)
     }
   }
 
-  const renewBefore = (token: string | undefined, subscription: Subscription): void => {
-    const at = token === undefined ? undefined : expiresAt(token)
-    if (at === undefined) return
-    renewal = clock.setTimeout(
-      () => {
-        void renew(subscription)
-      },
-      Math.max(1000, at - clock.now() - RENEW_BEFORE_MS),
-    )
-  }
+  /** One request for all topics; this one may be left meanwhile. */
+  const getToken = (): Promise<string | undefined> => inTime('getToken', options.getToken)
 
-  const renew = async (subscription: Subscription): Promise<void> => {
-    try {
-      const next = await deadline((signal) => options.getToken(signal), {
-        operation: '[msc/realtime] getToken',
-        timeoutMs,
-        signal: closing.signal,
-        clock,
-      })
-      if (next === undefined || closing.signal.aborted) return
-      subscription.setToken(next)
-      renewBefore(next, subscription)
-    } catch {
-      // The server will close the topic at expiry, and the join asks again.
-    }
+  const tell = (subscription: Subscription): Promise<void> =>
+    inTime('presence', (signal) => tracking.tell(subscription, signal))
+
+  const report = (reason: unknown): void => {
+    if (closing.signal.aborted) return
+    const error = toError(reason)
+    options.onError(error)
+    callAll(({ errors }) => errors, error)
   }
 
   /** A page that wakes or comes online does not wait out the rest of its backoff. */
   const nudge = (): void => wake?.abort()
-  const page = globalThis as {
-    addEventListener?: typeof addEventListener
-    removeEventListener?: typeof removeEventListener
-  }
-  page.addEventListener?.('online', nudge)
-  page.addEventListener?.('visibilitychange', nudge)
+  onPage(['online', 'visibilitychange'], nudge, closing.signal)
 
   const withLive = async <T>(
     operation: string,
@@ -248,12 +221,7 @@ export function createTopic(options: TopicOptions): Topic {
     }
     waiting += 1
     try {
-      return await deadline(async (signal) => use(await live.promise, signal), {
-        operation: `[msc/realtime] [${driver.name}] ${operation} on ${name}`,
-        timeoutMs,
-        signal: closing.signal,
-        clock,
-      })
+      return await inTime(operation, async (signal) => use(await live.promise, signal))
     } finally {
       waiting -= 1
     }
@@ -262,9 +230,9 @@ export function createTopic(options: TopicOptions): Topic {
   const close = async (reason: Error): Promise<void> => {
     if (state === 'closed') return
     closing.abort(reason)
+    lose()
     live.reject(reason)
-    page.removeEventListener?.('online', nudge)
-    page.removeEventListener?.('visibilitychange', nudge)
+    nudge()
     move('closed')
     await running
   }
@@ -273,9 +241,23 @@ export function createTopic(options: TopicOptions): Topic {
     get state() {
       return state
     },
+    private: options.private,
     close,
-    subscribe() {
-      const member: Member = { handlers: new Set(), gaps: new Set(), presence: new Set() }
+    subscribe(key) {
+      if (key !== undefined && key !== presenceKey) {
+        if ([...members].some((other) => other.presenceKey !== undefined)) {
+          throw conflict(name, `presence key, ${JSON.stringify(presenceKey)}`)
+        }
+        presenceKey = key
+        redo()
+      }
+      const member: Member = {
+        presenceKey: key,
+        errors: new Set(),
+        handlers: new Set(),
+        gaps: new Set(),
+        presence: new Set(),
+      }
       members.add(member)
       running ??= run()
       const ready = live.promise.then(() => undefined)
@@ -285,26 +267,34 @@ export function createTopic(options: TopicOptions): Topic {
         ready,
         on: (event, handler) => addTo(member.handlers, [event, handler] as const),
         onGap: (handler) => addTo(member.gaps, handler),
+        onError: (handler) => addTo(member.errors, handler),
         onPresence(handler) {
-          if (Object.keys(presence).length > 0) safely(() => handler(presence))
-          return addTo(member.presence, handler)
+          const stop = addTo(member.presence, handler)
+          // Who is there already; later, as with everything else.
+          queueMicrotask(() => {
+            const now = presence
+            if (now && member.presence.has(handler)) safely(() => handler(now))
+          })
+          return stop
         },
         broadcast: (event, payload) =>
           withLive('broadcast', (subscription, signal) => subscription.send(event, stamped(payload), signal)),
         async track(next) {
-          const joined = state === 'live'
-          tracked = next
-          // A join tracks by itself; only a topic that is live already has to be told.
-          await withLive('track', async (subscription, signal) => {
-            if (joined) await subscription.track(next, signal)
-          })
+          tracking.say(member, next)
+          // A join tells it by itself; then there is nothing to tell any more.
+          await withLive('track', (subscription, signal) => tracking.tell(subscription, signal))
         },
         async untrack() {
-          tracked = undefined
-          await withLive('untrack', (subscription, signal) => subscription.untrack(signal))
+          tracking.unsay(member)
+          await withLive('untrack', (subscription, signal) => tracking.tell(subscription, signal))
         },
         leave() {
-          if (!members.delete(member) || members.size > 0) return
+          if (!members.delete(member)) return
+          const said = tracking.unsay(member)
+          if (members.size > 0) {
+            if (said && state === 'live') void live.promise.then(tell).catch(() => undefined)
+            return
+          }
           options.onEmpty()
           void close(new UnavailableError(`[msc/realtime] ${name} was left.`, { code: 'REALTIME_LEFT' }))
         },
@@ -313,27 +303,11 @@ export function createTopic(options: TopicOptions): Topic {
   }
 }
 
-interface Deferred<T> {
-  readonly promise: Promise<T>
-  resolve(value: T): void
-  reject(reason: Error): void
-}
-
-function deferred<T>(): Deferred<T> {
-  let resolve!: (value: T) => void
-  let reject!: (reason: Error) => void
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes
-    reject = no
-  })
-  promise.catch(() => undefined)
-  return { promise, resolve, reject }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
+/** Of two subscribers of one topic: there is one membership for both. */
+export function conflict(name: string, what: string): ConfigError {
+  return new ConfigError(`[msc/realtime] ${name} is joined already, with another ${what}.`, {
+    code: 'REALTIME_TOPIC_CONFLICT',
+    hint: 'Its subscribers share one.',
   })
 }
 

@@ -1,6 +1,7 @@
 import { DriverError, randomHex, systemClock, type CancelTimer } from '@msc/core'
 import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
+import { aborted, deferred } from '../promises.ts'
 import { createLeader, type Leader } from './leader.ts'
 import { fromPlain, type Answer, type Request, type Wire } from './messages.ts'
 
@@ -58,11 +59,11 @@ export function joinGroup(options: GroupOptions): Group {
   const pending = new Map<string, { resolve(value: unknown): void; reject(error: Error): void }>()
   const subs = new Map<string, SubscriptionHandlers>()
   const followers = new Set<string>()
-  const known = deferred()
-  const present = deferred()
+  const known = deferred<void>()
+  const present = deferred<void>()
   let term: string | undefined
   let mine = ''
-  let heard = deferred()
+  let heard = deferred<void>()
   let leader: Leader | undefined
   let candidacy = new AbortController()
   let lastId = 0
@@ -95,7 +96,7 @@ export function joinGroup(options: GroupOptions): Group {
     // A later one is greater, and no two are the same.
     mine = `${Date.now().toString(36).padStart(9, '0')}.${randomHex(4)}`
     leader = createLeader(driver, tell)
-    const stop = deferred()
+    const stop = deferred<void>()
     resign = stop.resolve
     follow(mine)
     post({ kind: 'leader', term: mine })
@@ -194,7 +195,7 @@ export function joinGroup(options: GroupOptions): Group {
     )
     if (answered || ending.signal.aborted || leader || term !== asked) return
     // It may follow one that has gone, because it slept when another was announced.
-    heard = deferred()
+    heard = deferred<void>()
     post({ kind: 'who' })
     const found = await until(heard.promise, AbortSignal.timeout(patienceMs / 2)).then(
       () => true,
@@ -263,19 +264,6 @@ export function joinGroup(options: GroupOptions): Group {
       for (const handlers of lost) handlers.onDown(reason, 0)
     },
   }
-}
-
-function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = (): void => {}
-  const promise = new Promise<void>((done) => (resolve = done))
-  return { promise, resolve }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }
 
 /** The promise, or the signal's reason, whichever comes first. */

@@ -1,5 +1,6 @@
 import { DriverError } from '@msc/core'
 import type { PresenceState, RealtimeDriver, SubscribeOptions, Subscription } from '../driver.ts'
+import { createTracking, type Tracking } from '../tracking.ts'
 import { toPlain, type Answer, type Request } from './messages.ts'
 
 /** The tab that has the connection, for itself and for the others. */
@@ -20,34 +21,29 @@ interface Member {
 
 /** One subscription of the driver, for every tab that wants the same. */
 interface Shared {
+  readonly topic: string
+  readonly options: SubscribeOptions
   readonly members: Set<Member>
   readonly joining: Promise<Subscription>
   readonly ending: AbortController
+  readonly tracking: Tracking<Member>
   presence?: PresenceState
-  /** Whose state is tracked: the last that said one. */
-  tracking?: Member
 }
 
 /** For what a tab asks; its own engine gives up earlier if it wants to. */
 const LIMIT_MS = 30_000
+const inTime = (): AbortSignal => AbortSignal.timeout(LIMIT_MS)
 
 export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer: Answer) => void): Leader {
   const members = new Map<string, Member>()
   const shares = new Map<string, Shared>()
   const leaving = new Map<string, Promise<void>>()
 
-  const keyOf = (topic: string, { private: isPrivate, presenceKey }: SubscribeOptions): string =>
-    JSON.stringify([topic, isPrivate, presenceKey])
-
-  const open = (key: string, topic: string, options: SubscribeOptions): Shared => {
+  const open = (topic: string, options: SubscribeOptions): Shared => {
     const ending = new AbortController()
     const all = new Set<Member>()
-    const end = (): void => {
-      if (shares.get(key) === shared) shares.delete(key)
-      for (const { sub } of all) members.delete(sub)
-    }
     const join = async (): Promise<Subscription> => {
-      await leaving.get(key)
+      await leaving.get(topic)
       return driver.subscribe(
         topic,
         options,
@@ -59,19 +55,56 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
             shared.presence = presence
             for (const { tab, sub } of all) tell(tab, { sub, presence })
           },
-          onDown(reason, spreadMs) {
-            end()
-            const down = toPlain(driver.name, reason)
-            for (const { tab, sub } of all) tell(tab, { sub, down, ...(spreadMs !== undefined && { spreadMs }) })
-          },
+          onDown: (reason, spreadMs) => lose(shared, reason, spreadMs),
         },
-        AbortSignal.any([ending.signal, AbortSignal.timeout(LIMIT_MS)]),
+        AbortSignal.any([ending.signal, inTime()]),
       )
     }
-    const shared: Shared = { members: all, ending, joining: join() }
-    shared.joining.catch(end)
-    shares.set(key, shared)
+    const shared: Shared = { topic, options, members: all, ending, joining: join(), tracking: createTracking() }
+    shared.joining.catch(() => forget(shared))
+    shares.set(topic, shared)
     return shared
+  }
+
+  const forget = (shared: Shared): void => {
+    if (shares.get(shared.topic) === shared) shares.delete(shared.topic)
+    for (const { sub } of shared.members) members.delete(sub)
+  }
+
+  const lose = (shared: Shared, reason: Error, spreadMs?: number): void => {
+    forget(shared)
+    const down = toPlain(driver.name, reason)
+    for (const { tab, sub } of shared.members) tell(tab, { sub, down, ...(spreadMs !== undefined && { spreadMs }) })
+  }
+
+  const end = (shared: Shared): void => {
+    const { topic, joining, ending } = shared
+    forget(shared)
+    ending.abort(new DriverError(driver.name, 'The subscription was left.', { code: 'REALTIME_LEFT' }))
+    const left = joining
+      .then((live) => live.leave())
+      .catch(() => undefined)
+      .finally(() => leaving.get(topic) === left && leaving.delete(topic))
+    leaving.set(topic, left)
+  }
+
+  /** The subscription that is there, where it will do: a connection has one for each topic. */
+  const share = (topic: string, options: SubscribeOptions): Shared => {
+    const shared = shares.get(topic)
+    if (!shared) return open(topic, options)
+    const { private: isPrivate, presenceKey: key } = shared.options
+    const other = options.presenceKey
+    if (options.private !== isPrivate || (key !== undefined && other !== undefined && key !== other)) {
+      throw new DriverError(driver.name, `${topic} is joined by another tab, with other options.`, {
+        code: 'REALTIME_TOPIC_CONFLICT',
+        hint: 'Say `private` and the presence key the same in all tabs, or do not share the connection.',
+      })
+    }
+    if (key !== undefined || other === undefined) return shared
+    // Presence is asked for at the join; who is here already comes back at once.
+    lose(shared, new DriverError(driver.name, 'Joined anew, with presence.', { retryable: true }), 0)
+    end(shared)
+    return open(topic, options)
   }
 
   /** The last one out closes the door. */
@@ -79,27 +112,14 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     const { shared, sub } = member
     members.delete(sub)
     shared.members.delete(member)
-    if (shared.members.size > 0) {
-      if (shared.tracking === member) {
-        delete shared.tracking
-        void shared.joining.then((live) => live.untrack(AbortSignal.timeout(LIMIT_MS))).catch(() => undefined)
-      }
-      return
+    if (shared.members.size === 0) end(shared)
+    else if (shared.tracking.unsay(member)) {
+      void shared.joining.then((live) => shared.tracking.tell(live, inTime())).catch(() => undefined)
     }
-    const key = [...shares].find(([, each]) => each === shared)?.[0]
-    if (key === undefined) return
-    shares.delete(key)
-    shared.ending.abort(new DriverError(driver.name, 'The subscription was left.', { code: 'REALTIME_LEFT' }))
-    const left = shared.joining
-      .then((live) => live.leave())
-      .catch(() => undefined)
-      .finally(() => leaving.get(key) === left && leaving.delete(key))
-    leaving.set(key, left)
   }
 
   const subscribe = async (tab: string, ask: Request & { readonly do: 'subscribe' }): Promise<void> => {
-    const key = keyOf(ask.topic, ask.options)
-    const shared = shares.get(key) ?? open(key, ask.topic, ask.options)
+    const shared = share(ask.topic, ask.options)
     const member: Member = { sub: ask.sub, tab, shared }
     shared.members.add(member)
     members.set(ask.sub, member)
@@ -120,16 +140,13 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     if (!member) throw new DriverError(driver.name, 'The subscription was lost.', { retryable: true })
     const { shared } = member
     const live = await shared.joining
-    const signal = AbortSignal.any([shared.ending.signal, AbortSignal.timeout(LIMIT_MS)])
+    const signal = AbortSignal.any([shared.ending.signal, inTime()])
     if (ask.do === 'token') return live.setToken(ask.token)
     if (ask.do === 'since') return live.since ? live.since(ask.after, signal) : undefined
-    if (ask.do === 'track') {
-      shared.tracking = member
-      return live.track(ask.state, signal)
-    }
-    if (ask.do === 'untrack') {
-      delete shared.tracking
-      return live.untrack(signal)
+    if (ask.do === 'track' || ask.do === 'untrack') {
+      if (ask.do === 'track') shared.tracking.say(member, ask.state)
+      else shared.tracking.unsay(member)
+      return shared.tracking.tell(live, signal)
     }
     await live.send(ask.event, ask.payload, signal)
     // The server does not echo to a connection what came from it, and here the other tabs are on it too.

@@ -110,7 +110,10 @@ describe('two tabs', () => {
     fakes.get('1')?.presence('room', { a: [{ tab: 2 }] })
     await expect.poll(() => states).toEqual([{ a: [{ tab: 2 }] }])
     second.leave()
-    await expect.poll(() => asked('1', 'untrack')).toHaveLength(1)
+    // The first is still there, with what it said.
+    await expect.poll(() => asked('1', 'track').at(-1)).toMatchObject({ detail: { tab: 1 } })
+    await first.untrack()
+    expect(asked('1', 'untrack')).toHaveLength(1)
   })
 
   it('of two users share nothing', async () => {

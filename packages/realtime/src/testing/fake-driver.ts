@@ -16,6 +16,7 @@ export interface FakeRealtime {
   override: {
     subscribe?: (topic: string, options: SubscribeOptions) => Promise<void> | void
     send?: (topic: string, event: string) => Promise<void> | void
+    track?: (topic: string, state: Readonly<Record<string, unknown>>) => Promise<void> | void
     since?: (topic: string, after: string | undefined) => Promise<FeedPage | undefined> | FeedPage | undefined
   }
 }
@@ -50,6 +51,7 @@ export function createFakeRealtime(): FakeRealtime {
         },
         async track(state) {
           note('track', topic, state)
+          await override.track?.(topic, state)
         },
         async untrack() {
           note('untrack', topic)
