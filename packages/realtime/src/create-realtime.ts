@@ -52,11 +52,11 @@ export type Payload = Readonly<Record<string, unknown>>
 export type MessageHandler<Data = Payload> = (payload: Data, event: string) => void
 /** The events of a channel for which no schemas were given. */
 export type AnyEvents = Readonly<Record<string, StandardSchema<Payload>>>
-type NameOf<Events> = keyof Events & string
-type Received<Events, Event> = Event extends keyof Events
+export type NameOf<Events> = keyof Events & string
+export type Received<Events, Event> = Event extends keyof Events
   ? InferOutput<Events[Event]>
   : InferOutput<Events[keyof Events]>
-type Sent<Events, Event extends keyof Events> =
+export type Sent<Events, Event extends keyof Events> =
   Events[Event] extends StandardSchema<infer Input, unknown> ? Input : never
 
 export interface Channel<Events extends EventSchemas = AnyEvents> {

@@ -41,6 +41,55 @@ it('says what to do when there is no server to publish to', async () => {
   expect((await realtime.health()).status).toBe('down')
 })
 
+it('doubts a connection when the page wakes or its network changes, and leaves one that is dead', async () => {
+  const page = new EventTarget()
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const timeout = vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(new Error('late')), ms)
+    return controller.signal
+  })
+  try {
+    let isDead = false
+    const beats: string[] = []
+    class Line extends EventTarget {
+      readyState = 1
+      constructor() {
+        super()
+        queueMicrotask(() => this.dispatchEvent(new Event('open')))
+      }
+      send(text: string): void {
+        const [joinRef, ref, topic, event] = JSON.parse(text) as [string, string, string, string]
+        if (event === 'heartbeat') beats.push(ref)
+        const reply = JSON.stringify([joinRef, ref, topic, 'phx_reply', { status: 'ok', response: {} }])
+        if (!isDead) queueMicrotask(() => this.dispatchEvent(new MessageEvent('message', { data: reply })))
+      }
+      close(): void {}
+    }
+    const driver = embedded({ url: 'http://127.0.0.1:1', WebSocket: Line as never })
+    const onDown = vi.fn()
+    const handlers = { onMessage() {}, onPresence() {}, onDown }
+    await driver.subscribe('room', { private: false, token: 't', self: false }, handlers, new AbortController().signal)
+    for (const event of ['online', 'offline', 'visibilitychange']) page.dispatchEvent(new Event(event))
+    await vi.advanceTimersByTimeAsync(6000)
+    expect([beats.length, onDown.mock.calls.length]).toEqual([3, 0])
+    isDead = true
+    page.dispatchEvent(new Event('visibilitychange'))
+    await vi.advanceTimersByTimeAsync(4999)
+    expect(onDown).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(onDown).toHaveBeenCalledOnce()
+    page.dispatchEvent(new Event('online'))
+    expect(beats).toHaveLength(4)
+    await driver.close()
+  } finally {
+    timeout.mockRestore()
+    vi.useRealTimers()
+    vi.unstubAllGlobals()
+  }
+})
+
 it('gives up a connection that is never answered, and makes another', async () => {
   vi.useFakeTimers()
   try {

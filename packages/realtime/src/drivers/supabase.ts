@@ -6,12 +6,15 @@ import {
   processEnv,
   readEnv,
   readEnvGroup,
+  sleep,
   toError,
   type Env,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
 import type { PresenceState, RealtimeDriver } from '../driver.ts'
 import { isFeedPage } from '../feed/page.ts'
+import { createPace } from './pace.ts'
+import { onPage } from '../page.ts'
 
 type Sdk = typeof import('@supabase/supabase-js')
 
@@ -30,6 +33,11 @@ export interface SupabaseOptions {
 
 /** Nobody says how many others there are: a thousand, say. */
 const SPREAD_MS = 6000
+/** Supabase takes five changes of presence in 30 s from a client, and shuts the channel for the sixth. */
+const PRESENCE_BURST = 2
+const PRESENCE_EVERY_MS = 9000
+/** For a heartbeat to be answered when there is reason to doubt. */
+const DOUBT_MS = 5000
 
 const load = lazyPeer('realtime', '@supabase/supabase-js', () => import('@supabase/supabase-js'))
 
@@ -49,11 +57,25 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   let connected: Promise<SupabaseClient> | undefined
   let token: string | undefined
   let closed = false
+  const closing = new AbortController()
 
+  /**
+   * The SDK asks every 25 s whether the connection lives, which is late after a sleep: a page that wakes, or whose network
+   * has changed, asks at once. A second heartbeat without an answer to the first makes the SDK give the connection up.
+   */
+  const doubt = async (): Promise<void> => {
+    const { realtime } = (await connected) ?? {}
+    if (!realtime?.isConnected()) return
+    if (!realtime.pendingHeartbeatRef) await realtime.sendHeartbeat()
+    const pending = realtime.pendingHeartbeatRef
+    await sleep(DOUBT_MS, { signal: closing.signal })
+    if (pending && realtime.pendingHeartbeatRef === pending) await realtime.sendHeartbeat()
+  }
   const connect = (): Promise<SupabaseClient> => {
     if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
     return (connected ??= (async () => {
       const { createClient } = options.sdk ?? (await load())
+      onPage(['online', 'offline', 'visibilitychange'], () => void doubt().catch(() => undefined), closing.signal)
       return createClient(url, serviceRoleKey ?? anonKey, {
         auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
         // Read at each join and heartbeat, so that no stale token is sent after a sleep.
@@ -122,14 +144,21 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
         })
       })
 
+      const pace = createPace(PRESENCE_BURST, PRESENCE_EVERY_MS)
       const sent = (answer: string): void => {
         if (answer !== 'ok')
           throw new DriverError('supabase', `The message was not taken: ${answer}.`, { retryable: true })
       }
       return {
         send: async (event, payload) => sent(await channel.send({ type: 'broadcast', event, payload })),
-        track: async (state) => sent(await channel.track(state)),
-        untrack: async () => sent(await channel.untrack()),
+        async track(state, trackSignal) {
+          await pace(trackSignal)
+          sent(await channel.track(state))
+        },
+        async untrack(untrackSignal) {
+          await pace(untrackSignal)
+          sent(await channel.untrack())
+        },
         async since(after, sinceSignal) {
           if (!feeds) return undefined
           const call = client.rpc('msc_feed_since', { topic, after: after ?? null, max: 500 })
@@ -193,6 +222,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     },
     async close() {
       closed = true
+      closing.abort()
       const client = await connected
       await client?.removeAllChannels()
       await client?.realtime.disconnect()

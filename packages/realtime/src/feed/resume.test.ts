@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { createRealtime, type Change, type Realtime } from '../create-realtime.ts'
 import type { RealtimeDriver } from '../driver.ts'
@@ -160,8 +160,28 @@ describe.each(drivers)('a feed over %s', (name, create) => {
     await expect.poll(() => heard).toEqual([['all', 0], 1, 2])
   })
 
-  // The vendor's SDK looks every 25 seconds.
-  if (name.startsWith('supabase')) return
+  // By itself the vendor's SDK looks every 25 seconds.
+  if (name.startsWith('supabase')) {
+    it('finds out at once that the line is dead when the page wakes', { timeout: 20_000 }, async () => {
+      const page = new EventTarget()
+      vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+      try {
+        const heard: Change<Item>[] = []
+        const client = connect('a')
+        client.feed<Item>('items', 'a', (change) => heard.push(change))
+        await expect.poll(() => client.status).toBe('connected')
+        page.dispatchEvent(new Event('visibilitychange'))
+        proxy.freeze()
+        await insert('a', 1)
+        page.dispatchEvent(new Event('visibilitychange'))
+        await expect.poll(() => numbers(heard), { timeout: 15_000 }).toEqual([1])
+      } finally {
+        vi.unstubAllGlobals()
+      }
+    })
+    return
+  }
+
   it('finds out by itself that the line is dead', async () => {
     const heard: Change<Item>[] = []
     const client = connect('a')

@@ -1,7 +1,7 @@
 'use client'
 
 export { RealtimeProvider, useConnection, useRealtime } from './context.tsx'
-export { useChannel, type ChannelHandle, type UseChannelOptions } from './use-channel.ts'
+export { useChannel, type ChannelHandle, type ChannelHandlers, type UseChannelOptions } from './use-channel.ts'
 export { useFeed } from './use-feed.ts'
 export {
   useNotifications,
@@ -11,4 +11,4 @@ export {
   type ShownNotification,
   type UseNotificationsOptions,
 } from './use-notifications.ts'
-export { usePresence } from './use-presence.ts'
+export { usePresence, type UsePresenceOptions } from './use-presence.ts'

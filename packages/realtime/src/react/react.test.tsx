@@ -1,6 +1,7 @@
 import { StrictMode } from 'react'
 import { renderToString } from 'react-dom/server'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, expectTypeOf, it } from 'vitest'
+import { z } from 'zod'
 import { createRealtime } from '../create-realtime.ts'
 import { setDefaultRealtime } from '../default-realtime.ts'
 import { createFakeRealtime } from '../testing/fake-driver.ts'
@@ -18,7 +19,13 @@ const initial: readonly Row[] = [
 function Page() {
   const status = useConnection()
   useFeed<Row>('items', 'a', () => {})
-  const { ready } = useChannel('room', { note: () => {} })
+  const { ready, broadcast } = useChannel(
+    'room',
+    { played: ({ track }) => expectTypeOf(track).toEqualTypeOf<string>() },
+    { events: { played: z.object({ track: z.string() }) } },
+  )
+  // @ts-expect-error Another type than the schema has.
+  const wrong = (): Promise<void> => broadcast('played', { track: 1 })
   const present = usePresence('room', 'a', { name: 'A' })
   const { unread, items, permission } = useNotifications<Row>({
     userId: 'a',
@@ -26,6 +33,7 @@ function Page() {
     load: () => Promise.reject(new Error('never on a server')),
     isRead: ({ read }) => read,
   })
+  expect(wrong).toBeTypeOf('function')
   return <p>{[status, ready, Object.keys(present).length, items.length, unread, permission].join(' ')}</p>
 }
 

@@ -1,48 +1,75 @@
 'use client'
 
 import { useCallback, useEffect, useRef, useState } from 'react'
-import type { Channel, ChannelOptions, MessageHandler } from '../create-realtime.ts'
+import type {
+  AnyEvents,
+  Channel,
+  ChannelOptions,
+  MessageHandler,
+  NameOf,
+  Payload,
+  Received,
+  Sent,
+} from '../create-realtime.ts'
+import type { EventSchemas } from '../typed.ts'
 import { useRealtime } from './context.tsx'
 import { useLatest } from './use-latest.ts'
 
-export interface UseChannelOptions extends ChannelOptions {
-  /** After each interruption: what was sent meanwhile is missing. */
-  readonly onGap?: () => void
+/** By event, `*` for all. */
+export type ChannelHandlers<Events extends EventSchemas> = {
+  readonly [Event in NameOf<Events> | '*']?: MessageHandler<Received<Events, Event>>
 }
 
-export interface ChannelHandle {
+/** `events`: as they are at the first render. */
+export interface UseChannelOptions<Events extends EventSchemas = AnyEvents> extends ChannelOptions<Events> {
+  /** After each interruption: what was sent meanwhile is missing. */
+  readonly onGap?: () => void
+  /** It could not be joined, and is tried again. */
+  readonly onError?: (error: Error) => void
+}
+
+export interface ChannelHandle<Events extends EventSchemas = AnyEvents> {
   /** The server has said that the subscription is live. */
   readonly ready: boolean
   /** Waits for a connection within the client's time limit. @throws Error where nothing is mounted, or no topic is given. */
-  readonly broadcast: (event: string, payload: Readonly<Record<string, unknown>>) => Promise<void>
+  readonly broadcast: <Event extends NameOf<Events>>(
+    event: Event,
+    payload: Sent<Events, Event> & Payload,
+  ) => Promise<void>
 }
 
 /**
  * Joins a channel while mounted; nothing without a topic. Handlers by event, `*` for all; they may be new ones at each render,
  * and components that join the same channel share it.
  */
-export function useChannel(
+export function useChannel<Events extends EventSchemas = AnyEvents>(
   topic: string | undefined,
-  handlers: Readonly<Record<string, MessageHandler>> = {},
-  options: UseChannelOptions = {},
-): ChannelHandle {
+  handlers: ChannelHandlers<Events> = {},
+  options: UseChannelOptions<Events> = {},
+): ChannelHandle<Events> {
   const client = useRealtime()
   const { private: isPrivate = false, presenceKey } = options
-  const latest = useLatest({ handlers, onGap: options.onGap })
-  const joined = useRef<Channel>(undefined)
+  const latest = useLatest({ handlers, options })
+  const joined = useRef<Channel<Events>>(undefined)
   const [ready, setReady] = useState(false)
 
   useEffect(() => {
     if (topic === undefined) return
-    const channel = client().channel(topic, { private: isPrivate, ...(presenceKey !== undefined && { presenceKey }) })
+    const { events } = latest.current.options
+    const channel = client().channel<Events>(topic, {
+      private: isPrivate,
+      ...(presenceKey !== undefined && { presenceKey }),
+      ...(events && { events }),
+    })
     joined.current = channel
     let here = true
     channel.on('*', (payload, event) => {
-      const { handlers: all } = latest.current
+      const all = latest.current.handlers as Readonly<Record<string, MessageHandler<typeof payload>>>
       if (Object.hasOwn(all, event)) all[event]?.(payload, event)
       all['*']?.(payload, event)
     })
-    channel.onGap(() => latest.current.onGap?.())
+    channel.onGap(() => latest.current.options.onGap?.())
+    channel.onError((error) => latest.current.options.onError?.(error))
     channel.ready.then(
       () => here && setReady(true),
       () => undefined,
@@ -55,7 +82,7 @@ export function useChannel(
     }
   }, [client, topic, isPrivate, presenceKey, latest])
 
-  const broadcast = useCallback<ChannelHandle['broadcast']>(async (event, payload) => {
+  const broadcast = useCallback<ChannelHandle<Events>['broadcast']>(async (event, payload) => {
     if (!joined.current) throw new Error('[msc/realtime] useChannel: nothing is joined; pass a topic.')
     await joined.current.broadcast(event, payload)
   }, [])

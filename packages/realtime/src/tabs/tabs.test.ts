@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createRealtime, type Realtime } from '../create-realtime.ts'
 import { createFakeRealtime, type FakeRealtime } from '../testing/fake-driver.ts'
 import { signTestToken } from '../testing/tokens.ts'
@@ -114,6 +114,34 @@ describe('two tabs', () => {
     await expect.poll(() => asked('1', 'track').at(-1)).toMatchObject({ detail: { tab: 1 } })
     await first.untrack()
     expect(asked('1', 'untrack')).toHaveLength(1)
+  })
+
+  it('may want presence or not, in any order; what can not be shared is said', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const [one, two, three] = [await open('1'), await open('2'), await open('3')]
+    const heard: unknown[] = []
+    one.channel('room').on('note', ({ n }) => heard.push(['1', n]))
+    await connected(one)
+    const second = two.channel('room', { presenceKey: 'a' })
+    second.on('note', ({ n }) => heard.push(['2', n]))
+    await second.track({ tab: 2 })
+    await connected(one)
+    // One membership, with presence, and both of them hear.
+    expect(asked('1', 'subscribe').at(-1)).toMatchObject({ detail: { presenceKey: 'a' } })
+    expect(topics('1')).toEqual(['room'])
+    fakes.get('1')?.push('room', 'note', { n: 1 })
+    await expect
+      .poll(() => heard.toSorted())
+      .toEqual([
+        ['1', 1],
+        ['2', 1],
+      ])
+    const errors: Error[] = []
+    three.channel('room', { presenceKey: 'b' }).onError((error) => errors.push(error))
+    await expect.poll(() => errors[0]).toMatchObject({ code: 'REALTIME_TOPIC_CONFLICT' })
+    fakes.get('1')?.push('room', 'note', { n: 2 })
+    await expect.poll(() => heard.length).toBe(4)
+    warn.mockRestore()
   })
 
   it('of two users share nothing', async () => {
