@@ -1,16 +1,42 @@
-import { sleep, systemClock, type Clock } from '@msc/core'
+import { systemClock, type CancelTimer, type Clock } from '@msc/core'
 
-/** Waits its turn. Rejects with the signal's reason. */
-export type Pace = (signal: AbortSignal) => Promise<void>
+export interface Pace {
+  /** Resolves when it has been done; at once where it has to wait for its turn, in which the latest one takes the place of others. */
+  run(work: () => Promise<void>): Promise<void>
+  /** What waits is not done any more. */
+  close(): void
+}
 
-/** Lets `burst` calls through at once and then one each `everyMs`: a bucket that is refilled steadily. */
-export function createPace(burst: number, everyMs: number, clock: Clock = systemClock): Pace {
-  // When the bucket would be full again; each call moves it on.
-  let fullAt = 0
-  return async (signal) => {
+/** Does `most` things in `windowMs` at most, as a service wants it that shuts out whoever does more. */
+export function createPace(most: number, windowMs: number, clock: Clock = systemClock): Pace {
+  const times: number[] = []
+  let waiting: (() => Promise<void>) | undefined
+  let cancel: CancelTimer | undefined
+  const waitMs = (): number => {
     const now = clock.monotonic()
-    fullAt = Math.max(fullAt, now) + everyMs
-    const waitMs = fullAt - now - burst * everyMs
-    if (waitMs > 0) await sleep(waitMs, { clock, signal })
+    while (times.length > 0 && (times[0] as number) + windowMs <= now) times.shift()
+    return times.length < most ? 0 : (times[0] as number) + windowMs - now
+  }
+  const begin = (work: () => Promise<void>): Promise<void> => {
+    times.push(clock.monotonic())
+    return work()
+  }
+  return {
+    async run(work) {
+      const ms = waitMs()
+      if (ms === 0) return begin(work)
+      waiting = work
+      cancel ??= clock.setTimeout(() => {
+        cancel = undefined
+        const next = waiting
+        waiting = undefined
+        // Nobody waits for it; where the connection is lost, it is said anew.
+        if (next) void begin(next).catch(() => undefined)
+      }, ms)
+    },
+    close() {
+      cancel?.()
+      waiting = undefined
+    },
   }
 }

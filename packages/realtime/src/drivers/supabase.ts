@@ -34,8 +34,9 @@ export interface SupabaseOptions {
 /** Nobody says how many others there are: a thousand, say. */
 const SPREAD_MS = 6000
 /** Supabase takes five changes of presence in 30 s from a client, and shuts the channel for the sixth. */
-const PRESENCE_BURST = 2
-const PRESENCE_EVERY_MS = 9000
+const MOST_PRESENCE = 5
+/** A second more, for those that travel at different speeds. */
+const PRESENCE_WINDOW_MS = 31_000
 /** For a heartbeat to be answered when there is reason to doubt. */
 const DOUBT_MS = 5000
 
@@ -144,21 +145,15 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
         })
       })
 
-      const pace = createPace(PRESENCE_BURST, PRESENCE_EVERY_MS)
+      const pace = createPace(MOST_PRESENCE, PRESENCE_WINDOW_MS)
       const sent = (answer: string): void => {
         if (answer !== 'ok')
           throw new DriverError('supabase', `The message was not taken: ${answer}.`, { retryable: true })
       }
       return {
         send: async (event, payload) => sent(await channel.send({ type: 'broadcast', event, payload })),
-        async track(state, trackSignal) {
-          await pace(trackSignal)
-          sent(await channel.track(state))
-        },
-        async untrack(untrackSignal) {
-          await pace(untrackSignal)
-          sent(await channel.untrack())
-        },
+        track: (state) => pace.run(async () => sent(await channel.track(state))),
+        untrack: () => pace.run(async () => sent(await channel.untrack())),
         async since(after, sinceSignal) {
           if (!feeds) return undefined
           const call = client.rpc('msc_feed_since', { topic, after: after ?? null, max: 500 })
@@ -179,7 +174,10 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
           token = next
           void client.realtime.setAuth().catch(() => undefined)
         },
-        leave: remove,
+        leave() {
+          pace.close()
+          return remove()
+        },
       }
     },
     async publish(messages, signal) {
