@@ -89,7 +89,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     socket.on('message', (data: Buffer, isBinary) =>
       client.receive(isBinary ? new Uint8Array(data) : data.toString('utf8')),
     )
-    socket.on('error', () => socket.terminate())
+    socket.on('error', terminate)
     socket.on('close', client.gone)
   }
 
@@ -105,7 +105,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     handleUpgrade(request, socket, head) {
       const url = addressOf(request)
       if (url?.pathname !== `${path}/websocket`) return false
-      socket.on('error', () => socket.destroy())
+      socket.on('error', destroy)
       const version = url.searchParams.get('vsn') ?? '1.0.0'
       if (version !== '1.0.0' && version !== '2.0.0') {
         refuse(socket, 400, 'Unknown protocol version')
@@ -187,6 +187,14 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
   setHub(server)
   return server
+}
+
+// Not made for each connection: what they closed over, the request and its address, would live as long.
+function destroy(this: Duplex): void {
+  this.destroy()
+}
+function terminate(this: WebSocket): void {
+  this.terminate()
 }
 
 /** `undefined` for what a client sent in place of an address. */
