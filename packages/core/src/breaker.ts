@@ -78,7 +78,9 @@ export function createBreaker(options: BreakerOptions): Breaker {
         breaker.succeed()
         return value
       } catch (error) {
-        breaker.fail()
+        // A refusal that a retry can't mend is at least an answer.
+        if ((error as { retryable?: unknown } | null)?.retryable === false) breaker.succeed()
+        else breaker.fail()
         throw error
       }
     },

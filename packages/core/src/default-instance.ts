@@ -1,3 +1,5 @@
+import { CONTRACT_VERSION } from './slot.ts'
+
 export interface DefaultInstance<T> {
   /** The instance that was set, else one made by `create` and kept. */
   get(): T
@@ -11,10 +13,10 @@ export interface DefaultInstance<T> {
  * The default instance behind a package's named functions. Kept on `globalThis` because Next.js bundles a module
  * several times, and every copy must act on one instance.
  *
- * @param name The package, for example `@msc/cache`.
+ * @param name The package, for example `@msc/cache`; its slot is `Symbol.for('@msc/cache@1')`.
  */
 export function defaultInstance<T>(name: string, create: () => T): DefaultInstance<T> {
-  const key = Symbol.for(name)
+  const key = Symbol.for(`${name}@${CONTRACT_VERSION}`)
   const globals = globalThis as unknown as Record<symbol, T | undefined>
   return {
     get: () => (globals[key] ??= create()),

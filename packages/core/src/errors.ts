@@ -1,3 +1,4 @@
+// Without a version: what it promises (code, retryable, hint) is what every version reads.
 const MARKER = Symbol.for('@msc/error')
 
 /** Options of every {@link MscError}. */
@@ -23,7 +24,8 @@ export class MscError extends Error {
 
   constructor(message: string, options: MscErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    this.name = new.target.name
+    // Defined, not assigned: an assignment fails where Error.prototype is frozen, as under SES.
+    Object.defineProperty(this, 'name', { value: new.target.name, configurable: true, writable: true })
     this.code = options.code
     this.retryable = options.retryable ?? false
     this.hint = options.hint
@@ -73,12 +75,26 @@ export class UnavailableError extends MscError {
   }
 }
 
+export interface DriverErrorOptions extends Partial<MscErrorOptions> {
+  /** Milliseconds after which the backend said that it may be asked again. */
+  readonly retryAfterMs?: number
+  /**
+   * What a refusal is about. `content`: this call's, and a smaller or another one may be taken. `backend` (the default):
+   * the address, the credentials or the account, and every call would be told the same.
+   */
+  readonly refuses?: 'content' | 'backend'
+}
+
 /** The only error a driver throws: a backend refused, failed or answered nonsense. */
 export class DriverError extends MscError {
   readonly driver: string
-  constructor(driver: string, message: string, options: Partial<MscErrorOptions> = {}) {
+  readonly retryAfterMs: number | undefined
+  readonly refuses: 'content' | 'backend'
+  constructor(driver: string, message: string, options: DriverErrorOptions = {}) {
     super(`[${driver}] ${message}`, { code: 'DRIVER_FAILED', ...options })
     this.driver = driver
+    this.retryAfterMs = options.retryAfterMs
+    this.refuses = options.refuses ?? 'backend'
   }
 }
 

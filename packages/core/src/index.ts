@@ -2,10 +2,11 @@ export { acceptEmbedded, processEnv, readEnv, readEnvGroup, type EmbeddedChoice,
 export { backoff, type BackoffOptions } from './backoff.ts'
 export { createBreaker, type Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
 export { carrier, currentContext, withCarrier, withContext, type Carrier, type Context } from './context.ts'
-export { sleep, systemClock, type CancelTimer, type Clock } from './clock.ts'
+export { assertDriver, type DriverContract } from './assert-driver.ts'
+export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './clock.ts'
 export { deadline, type DeadlineOptions } from './deadline.ts'
 export { defaultInstance, type DefaultInstance } from './default-instance.ts'
-export type { DriverBase, Service } from './driver.ts'
+export type { BudgetOptions, DriverBase, Service } from './driver.ts'
 export { duration, type Duration } from './duration.ts'
 export {
   ConfigError,
@@ -15,6 +16,7 @@ export {
   UnavailableError,
   ValidationError,
   toError,
+  type DriverErrorOptions,
   type MscErrorOptions,
   type ValidationIssue,
 } from './errors.ts'
@@ -32,10 +34,21 @@ export {
   type MemoryJournalOptions,
 } from './journal.ts'
 export { createOutbox, type Outbox, type OutboxOptions, type OutboxStats } from './outbox.ts'
+export {
+  reportFailure,
+  runGuarded,
+  runReported,
+  setErrorReporter,
+  type ErrorReporter,
+  type FailureContext,
+} from './failures.ts'
+export { httpFailure, retryAfter, type HttpAnswer, type HttpFailureOptions } from './http-failure.ts'
 export { lazyPeer } from './load-peer.ts'
 export { REDACTED, createRedactor, redact, type RedactOptions } from './redact.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'
-export { worstStatus, type Health, type Status } from './status.ts'
+export { createService, explain, type ServiceKit, type ServiceOptions, type ServiceParts } from './service.ts'
+export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
+export { worstStatus, type Health, type LastError, type Status } from './status.ts'
 export {
   emit,
   onTelemetry,
