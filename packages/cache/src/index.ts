@@ -1,3 +1,4 @@
+import './operations.ts'
 export type { CacheBatch, Loaded } from './batch.ts'
 export type { Cache, CacheOptions, LocalOptions } from './cache.ts'
 export { createCache } from './create-cache.ts'

@@ -1,7 +1,16 @@
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
-import { carrier, currentContext, withCarrier, withContext } from './context.ts'
-import { emit, onTelemetry, telemetryEnabled } from './telemetry.ts'
+import { describe, expect, it } from 'vitest'
+import {
+  carrier,
+  currentContext,
+  currentScope,
+  processScope,
+  withCarrier,
+  withContext,
+  withScope,
+  withUnit,
+} from './context.ts'
+import { createScope, keepBreadcrumb } from './scope.ts'
 import { formatTraceparent, newTrace, parseTraceparent } from './trace.ts'
 
 const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
@@ -57,24 +66,63 @@ describe('the context', () => {
   })
 })
 
-describe('telemetry', () => {
-  it('reaches listeners with the trace, and a listener that throws harms nobody', () => {
-    const heard: unknown[] = []
-    const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
-    const stop = [
-      onTelemetry(() => {
-        throw new Error('bad listener')
-      }),
-      onTelemetry((event) => heard.push(event)),
-    ]
+describe('a scope', () => {
+  it('belongs to a unit of work: a thousand at once in one trace never see each other', async () => {
     const trace = newTrace()
-    withContext({ trace }, () => emit('cache.get', { key: 'k', outcome: 'hit' }))
-    for (const each of stop) each()
-    expect(heard).toEqual([
-      expect.objectContaining({ name: 'cache.get', traceId: trace.traceId, attributes: { key: 'k', outcome: 'hit' } }),
-    ])
-    expect(telemetryEnabled()).toBe(false)
-    expect(quiet).toHaveBeenCalledTimes(1)
-    quiet.mockRestore()
+    const unit = (n: number): Promise<unknown> =>
+      withScope(async (scope) => {
+        scope.user = { id: `user-${n}` }
+        await new Promise((resolve) => setImmediate(resolve))
+        scope.tags.set('n', String(n))
+        const here = currentScope()
+        return [here?.user?.id, here?.tags.get('n')]
+      })
+    const seen = await withContext({ trace }, () => Promise.all(Array.from({ length: 1000 }, (_, n) => unit(n))))
+    expect(seen).toEqual(Array.from({ length: 1000 }, (_, n) => [`user-${n}`, String(n)]))
+    expect(currentScope()).toBeUndefined()
+  })
+  it('starts with what the surrounding unit knows, and keeps what it learns to itself', () => {
+    withScope((outer) => {
+      outer.user = { id: 'ana' }
+      keepBreadcrumb(outer, { timestamp: 1, category: 'a', message: 'before', level: 'info' })
+      withScope((inner) => {
+        expect(inner.user).toEqual({ id: 'ana' })
+        keepBreadcrumb(inner, { timestamp: 2, category: 'a', message: 'inside', level: 'info' })
+        inner.user = null
+        expect(inner.breadcrumbs.map(({ message }) => message)).toEqual(['before', 'inside'])
+      })
+      expect(outer.user).toEqual({ id: 'ana' })
+      expect(outer.breadcrumbs.map(({ message }) => message)).toEqual(['before'])
+    })
+  })
+  it('of a request, a run or a message starts with nothing', () => {
+    withScope((outer) => {
+      outer.user = { id: 'ana' }
+      withCarrier({}, () => expect(currentScope()?.user).toBeUndefined())
+      withUnit({ trace: newTrace() }, () => expect(currentScope()?.user).toBeUndefined())
+      withScope((isolated) => expect(isolated.user).toBeUndefined(), { isolated: true })
+    })
+  })
+  it('outside of any unit starts with the user of the process, and none of its breadcrumbs', () => {
+    const root = processScope()
+    root.user = { id: 'worker' }
+    keepBreadcrumb(root, { timestamp: 1, category: 'a', message: 'somebody else', level: 'info' })
+    withScope((scope) => {
+      expect(scope.user).toEqual({ id: 'worker' })
+      expect(scope.breadcrumbs).toEqual([])
+    })
+    root.user = undefined
+    root.breadcrumbs = []
+  })
+  it('keeps the newest 100 breadcrumbs', () => {
+    const scope = createScope()
+    for (let n = 0; n < 250; n++) keepBreadcrumb(scope, { timestamp: n, category: 'a', message: '', level: 'info' })
+    expect(scope.breadcrumbs).toHaveLength(100)
+    expect(scope.breadcrumbs[0]?.timestamp).toBe(150)
+  })
+  it('stays the same one inside a span of the unit', () => {
+    withScope((scope) => {
+      withContext({ trace: newTrace() }, () => expect(currentScope()).toBe(scope))
+    })
   })
 })

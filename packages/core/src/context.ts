@@ -1,3 +1,5 @@
+import { createScope, type Scope } from './scope.ts'
+import { processSlot } from './slot.ts'
 import { formatTraceparent, newTrace, parseTraceparent, type TraceContext } from './trace.ts'
 
 /** What travels with a unit of work: browser click → request → cache → job → step → realtime message → browser. */
@@ -12,28 +14,34 @@ export interface Carrier {
   readonly userId?: string
 }
 
-interface ContextStorage {
-  getStore(): Context | undefined
-  run<T>(context: Context, fn: () => T): T
+/** What runs now: both are there, either, or neither. */
+interface Running {
+  readonly context?: Context | undefined
+  readonly scope?: Scope | undefined
+}
+
+interface RunningStorage {
+  getStore(): Running | undefined
+  run<T>(running: Running, fn: () => T): T
 }
 
 interface Globals {
-  AsyncLocalStorage?: new () => ContextStorage
-  process?: { getBuiltinModule?: (id: string) => { AsyncLocalStorage?: new () => ContextStorage } | undefined }
+  AsyncLocalStorage?: new () => RunningStorage
+  process?: { getBuiltinModule?: (id: string) => { AsyncLocalStorage?: new () => RunningStorage } | undefined }
 }
 
 /**
  * Where there is no AsyncLocalStorage (browsers), the context covers the synchronous part of `fn` only;
  * code that goes on after an `await` takes a `carrier()` with it.
  */
-class SyncStorage implements ContextStorage {
-  #current: Context | undefined
-  getStore(): Context | undefined {
+class SyncStorage implements RunningStorage {
+  #current: Running | undefined
+  getStore(): Running | undefined {
     return this.#current
   }
-  run<T>(context: Context, fn: () => T): T {
+  run<T>(running: Running, fn: () => T): T {
     const outer = this.#current
-    this.#current = context
+    this.#current = running
     try {
       return fn()
     } finally {
@@ -42,15 +50,15 @@ class SyncStorage implements ContextStorage {
   }
 }
 
-// On globalThis because a bundler may include this module several times, and all copies must see one context.
-const KEY = Symbol.for('@msc/core/context')
+// The slot is filled once and never again, so each copy of this module may remember it: every cache read asks.
+let shared: RunningStorage | undefined
 
-function storage(): ContextStorage {
-  const globals = globalThis as Globals & { [KEY]?: ContextStorage }
-  return (globals[KEY] ??= createStorage(globals))
+function storage(): RunningStorage {
+  return (shared ??= processSlot('core/context', createStorage))
 }
 
-function createStorage(globals: Globals): ContextStorage {
+function createStorage(): RunningStorage {
+  const globals = globalThis as Globals
   // The edge runtime and workers expose it globally; Node hands it out without an import that would break browsers.
   const Als = globals.AsyncLocalStorage ?? globals.process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
   return Als ? new Als() : new SyncStorage()
@@ -58,12 +66,57 @@ function createStorage(globals: Globals): ContextStorage {
 
 /** The context of the running unit of work, if any. */
 export function currentContext(): Context | undefined {
-  return storage().getStore()
+  return storage().getStore()?.context
 }
 
-/** Runs `fn` in `context`. */
+/** Runs `fn` in `context`. The scope stays the one that was running: a span of a unit is still that unit. */
 export function withContext<T>(context: Context, fn: () => T): T {
-  return storage().run(context, fn)
+  const all = storage()
+  return all.run({ context, scope: all.getStore()?.scope }, fn)
+}
+
+/** The scope of the running unit of work, if one was opened. */
+export function currentScope(): Scope | undefined {
+  return storage().getStore()?.scope
+}
+
+/** The scope of what runs in no unit of work: a script, a worker's own code, a page. */
+export function processScope(): Scope {
+  return processSlot('core/scope', createScope)
+}
+
+export interface ScopeOptions {
+  /**
+   * Start with nothing, as a request or a run of a job does, instead of with what the surrounding unit knows. Default
+   * false.
+   */
+  readonly isolated?: boolean
+}
+
+/**
+ * Runs `fn` as a unit of work with a scope of its own: what it learns (`setUser`, tags, breadcrumbs) stays in it, and
+ * two that run at once never see each other's. It starts with what the surrounding unit knows; outside of any, with the
+ * process's user and tags, but not with its breadcrumbs, which belong to nobody in particular.
+ *
+ * @example
+ * await Promise.all(payouts.map((payout) => withScope(async () => { setUser(payout.artist); await pay(payout) })))
+ */
+export function withScope<T>(fn: (scope: Scope) => T, options: ScopeOptions = {}): T {
+  const all = storage()
+  const running = all.getStore()
+  const scope = options.isolated ? createScope() : forked(running?.scope)
+  return all.run({ context: running?.context, scope }, () => fn(scope))
+}
+
+function forked(parent: Scope | undefined): Scope {
+  if (parent) return createScope(parent)
+  const { user, tags } = processScope()
+  return createScope({ user, tags, breadcrumbs: [] })
+}
+
+/** `fn` as a unit of work of its own, in `context`: what a request, a run or a message is. See {@link withScope}. */
+export function withUnit<T>(context: Context, fn: () => T): T {
+  return storage().run({ context, scope: createScope() }, fn)
 }
 
 /** The running context for another process or a later time; a new trace where there is none. */
@@ -74,10 +127,10 @@ export function carrier(): Carrier {
 }
 
 /**
- * Runs `fn` as a child of what `carrier()` returned elsewhere. A missing or malformed carrier starts a new trace:
- * it came over a wire, so it is never a reason to fail.
+ * Runs `fn` as a child of what `carrier()` returned elsewhere, and as a unit of work of its own. A missing or malformed
+ * carrier starts a new trace: it came over a wire, so it is never a reason to fail.
  */
 export function withCarrier<T>(from: Partial<Carrier> | null | undefined, fn: () => T): T {
   const trace = newTrace(parseTraceparent(from?.traceparent))
-  return withContext(typeof from?.userId === 'string' ? { trace, userId: from.userId } : { trace }, fn)
+  return withUnit(typeof from?.userId === 'string' ? { trace, userId: from.userId } : { trace }, fn)
 }

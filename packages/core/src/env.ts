@@ -1,4 +1,5 @@
 import { ConfigError } from './errors.ts'
+import { processSlot } from './slot.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -74,11 +75,9 @@ export function acceptEmbedded(env: Env, choice: EmbeddedChoice): void {
   )
 }
 
-const KEY = Symbol.for('@msc/core/notices')
-
 function notice(message: string, env: Env): void {
   if (permittedSilence(env)) return
-  const said = ((globalThis as { [KEY]?: Set<string> })[KEY] ??= new Set())
+  const said = processSlot('core/notices', () => new Set<string>())
   if (said.has(message)) return
   said.add(message)
   console.info(message)

@@ -101,6 +101,7 @@ export function retryAfter(header: string | null | undefined, now: () => number 
   const text = header?.trim()
   if (!text) return undefined
   if (/^\d{1,9}(?:\.\d{1,3})?$/.test(text)) return Math.ceil(Number(text) * 1000)
-  const at = Date.parse(text)
+  // Without a month's name `Date.parse` makes a year of almost any number.
+  const at = /[a-z]{3}/i.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? undefined : Math.max(0, at - now())
 }

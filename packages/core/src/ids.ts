@@ -1,8 +1,24 @@
-/** `bytes` random bytes in lower-case hexadecimal, from the platform's CSPRNG. */
+/** Random bytes asked for at once: a call of the platform's generator costs more than what it returns. */
+const POOL_BYTES = 4096
+let pool: Uint8Array<ArrayBuffer> | undefined
+let used = 0
+
+/** `bytes` random bytes in lower-case hexadecimal, from the platform's CSPRNG. No byte is handed out twice. */
 export function randomHex(bytes: number): string {
-  const buffer = crypto.getRandomValues(new Uint8Array(bytes))
+  if (bytes > POOL_BYTES) return hexOf(crypto.getRandomValues(new Uint8Array(bytes)))
+  pool ??= crypto.getRandomValues(new Uint8Array(POOL_BYTES))
+  if (used + bytes > POOL_BYTES) {
+    crypto.getRandomValues(pool)
+    used = 0
+  }
+  const from = used
+  used += bytes
+  return hexOf(pool.subarray(from, used))
+}
+
+function hexOf(bytes: Uint8Array): string {
   let hex = ''
-  for (const byte of buffer) hex += HEX[byte]
+  for (const byte of bytes) hex += HEX[byte]
   return hex
 }
 

@@ -1,7 +1,19 @@
 export { acceptEmbedded, processEnv, readEnv, readEnvGroup, type EmbeddedChoice, type Env } from './env.ts'
 export { backoff, type BackoffOptions } from './backoff.ts'
 export { createBreaker, type Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
-export { carrier, currentContext, withCarrier, withContext, type Carrier, type Context } from './context.ts'
+export {
+  carrier,
+  currentContext,
+  currentScope,
+  processScope,
+  withCarrier,
+  withContext,
+  withScope,
+  withUnit,
+  type Carrier,
+  type Context,
+  type ScopeOptions,
+} from './context.ts'
 export { assertDriver, type DriverContract } from './assert-driver.ts'
 export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './clock.ts'
 export { deadline, type DeadlineOptions } from './deadline.ts'
@@ -49,14 +61,23 @@ export { validate, type InferOutput, type StandardSchema } from './schema.ts'
 export { createService, explain, type ServiceKit, type ServiceOptions, type ServiceParts } from './service.ts'
 export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
 export { worstStatus, type Health, type LastError, type Status } from './status.ts'
+// `export *`, so that a package can declare its operations on '@msc/core' itself.
+export type * from './operations.ts'
 export {
   emit,
   onTelemetry,
+  startOperation,
   telemetryEnabled,
-  type AttributeValue,
-  type OperationName,
-  type Operations,
-  type TelemetryEvent,
+  type ListenOptions,
+  type Operation,
   type TelemetryListener,
 } from './telemetry.ts'
+export {
+  MAX_BREADCRUMBS,
+  createScope,
+  keepBreadcrumb,
+  type Scope,
+  type ScopeBreadcrumb,
+  type ScopeUser,
+} from './scope.ts'
 export { formatTraceparent, newTrace, parseTraceparent, type TraceContext } from './trace.ts'

@@ -1,4 +1,5 @@
 import { sortableId } from './ids.ts'
+import { processSlot } from './slot.ts'
 
 export type JournalKind = 'error' | 'message' | 'breadcrumb' | 'event' | 'span' | 'run' | 'step' | 'drop' | 'exposure'
 
@@ -111,14 +112,13 @@ function notify(subscribers: Iterable<(record: JournalRecord) => void>, record: 
   }
 }
 
-const KEY = Symbol.for('@msc/core/journal')
+const slot = (): { journal?: Journal | undefined } => processSlot('core/journal', () => ({}))
 
 /** This process's journal; a memory ring until `setJournal` was called. */
 export function getJournal(): Journal {
-  const globals = globalThis as { [KEY]?: Journal }
-  return (globals[KEY] ??= createMemoryJournal())
+  return (slot().journal ??= createMemoryJournal())
 }
 
 export function setJournal(journal: Journal | undefined): void {
-  ;(globalThis as { [KEY]?: Journal | undefined })[KEY] = journal
+  slot().journal = journal
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { backoff } from './backoff.ts'
 import { createBreaker } from './breaker.ts'
-import { sleep } from './clock.ts'
+import { sleep, systemClock } from './clock.ts'
 import { deadline } from './deadline.ts'
 import { duration } from './duration.ts'
 import { createManualClock } from './testing/index.ts'
@@ -79,6 +79,41 @@ describe('sleep', () => {
     abort.abort(new Error('woken'))
     await expect(second).rejects.toThrow('woken')
     expect(clock.pending).toBe(0)
+  })
+})
+
+describe('the system clock', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+  it('waits longer than a timer of the platform can', async () => {
+    vi.useFakeTimers()
+    const fired: string[] = []
+    const days = 24 * 3600 * 1000
+    systemClock.setTimeout(() => fired.push('thirty days'), 30 * days)
+    const cancel = systemClock.setTimeout(() => fired.push('cancelled'), 60 * days)
+    await vi.advanceTimersByTimeAsync(29.9 * days)
+    expect(fired).toEqual([])
+    await vi.advanceTimersByTimeAsync(0.2 * days)
+    expect(fired).toEqual(['thirty days'])
+    cancel()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+  it('keeps a process alive only when asked to', () => {
+    const alive = (options?: { keepAlive: boolean }): boolean => {
+      const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+      const cancel = systemClock.setTimeout(() => undefined, 60_000, options)
+      const after = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+      cancel()
+      return after > before
+    }
+    expect(alive()).toBe(false)
+    expect(alive({ keepAlive: true })).toBe(true)
+  })
+  it.each([Number.NaN, -1])('fires at once for %d', async (ms) => {
+    await new Promise<void>((resolve) => {
+      systemClock.setTimeout(resolve, ms)
+    })
   })
 })
 

@@ -1,3 +1,4 @@
+import './operations.ts'
 export { memoryClaims, type ClaimStore } from './claims.ts'
 export { createCron, type Cron, type CronEngineOptions, type CronRun } from './create-cron.ts'
 export {

@@ -1,3 +1,4 @@
+import './operations.ts'
 export { createJobs, type JobList, type Jobs, type JobsOptions, type SendOptions } from './create-jobs.ts'
 export { MAX_EVENT_BYTES } from './payloads.ts'
 export {

@@ -1,3 +1,4 @@
+import './operations.ts'
 export { createMonitoring, type CaptureContext, type Monitoring, type MonitoringOptions } from './create-monitoring.ts'
 export {
   addBreadcrumb,

@@ -1,3 +1,4 @@
+import './operations.ts'
 export { createPlatform, type Platform, type PlatformHealth, type PlatformOptions } from './create-platform.ts'
 export { problem, problemFrom, type Problem } from './problem.ts'
 export {

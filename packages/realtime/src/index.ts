@@ -1,3 +1,4 @@
+import './operations.ts'
 export {
   createRealtime,
   feedTopic,

@@ -1,0 +1,9 @@
+import type {} from '@msc/core'
+
+declare module '@msc/core' {
+  /** The operations that this package reports: see `emit`. */
+  interface Operations {
+    'analytics.track': { event: string; outcome: 'ok' | 'dropped' }
+    'flags.evaluate': { flag: string; value: string; reason: string }
+  }
+}

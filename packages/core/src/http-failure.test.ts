@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { httpFailure, retryAfter } from './http-failure.ts'
+
+const options = { driver: 'posthog', credentials: 'Check the key.', address: 'Check the host.', now: () => 1_000_000 }
+const answer = (status: number, headers: Record<string, string> = {}): Response =>
+  new Response(null, { status, headers })
+
+describe('httpFailure', () => {
+  it.each([200, 201, 204])('takes %i for success', (status) => {
+    expect(httpFailure(answer(status, { 'content-type': 'application/json' }), options)).toBeUndefined()
+  })
+
+  it.each([
+    [302, 'DRIVER_REDIRECTED', false, 'backend', 'Check the host.'],
+    [400, 'DRIVER_REFUSED', false, 'content', undefined],
+    [401, 'DRIVER_UNAUTHORIZED', false, 'backend', 'Check the key.'],
+    [402, 'DRIVER_QUOTA', false, 'backend', "The account's quota is used up: raise it, or wait for the next period."],
+    [403, 'DRIVER_UNAUTHORIZED', false, 'backend', 'Check the key.'],
+    [404, 'DRIVER_NOT_THE_BACKEND', false, 'backend', 'Check the host.'],
+    [408, 'DRIVER_FAILED', true, 'backend', undefined],
+    [413, 'DRIVER_TOO_LARGE', false, 'content', undefined],
+    [422, 'DRIVER_REFUSED', false, 'content', undefined],
+    [429, 'DRIVER_RATE_LIMITED', true, 'backend', undefined],
+    [500, 'DRIVER_FAILED', true, 'backend', undefined],
+    [501, 'DRIVER_NOT_THE_BACKEND', false, 'backend', 'Check the host.'],
+    [503, 'DRIVER_FAILED', true, 'backend', undefined],
+    [505, 'DRIVER_NOT_THE_BACKEND', false, 'backend', 'Check the host.'],
+  ])('takes %i for %s', (status, code, retryable, refuses, hint) => {
+    expect(httpFailure(answer(status), options)).toMatchObject({ code, retryable, refuses, hint })
+  })
+
+  it('does not take a page of HTML for the backend, though it says 200', () => {
+    expect(httpFailure(answer(200, { 'content-type': 'text/html; charset=utf-8' }), options)).toMatchObject({
+      code: 'DRIVER_NOT_THE_BACKEND',
+      retryable: true,
+      hint: expect.stringContaining('Check the host.'),
+    })
+  })
+
+  it('says how long the server wants to be left alone', () => {
+    expect(httpFailure(answer(429, { 'retry-after': '3' }), options)?.retryAfterMs).toBe(3000)
+    expect(httpFailure(answer(503), options)?.retryAfterMs).toBeUndefined()
+  })
+})
+
+describe('retryAfter', () => {
+  const now = (): number => Date.UTC(2026, 0, 1)
+  it.each([
+    ['120', 120_000],
+    ['0.5', 500],
+    ['Thu, 01 Jan 2026 00:00:30 GMT', 30_000],
+    ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
+    ['soon', undefined],
+    ['-4', undefined],
+    ['99999999999999', undefined],
+    ['', undefined],
+    [null, undefined],
+  ])('reads %j', (header, expected) => {
+    expect(retryAfter(header, now)).toBe(expected)
+  })
+})

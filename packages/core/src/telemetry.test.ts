@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { currentContext, withContext } from './context.ts'
+import type { TelemetryEvent } from './operations.ts'
+import { emit, onTelemetry, startOperation, telemetryEnabled } from './telemetry.ts'
+import { newTrace } from './trace.ts'
+
+declare module './operations.ts' {
+  interface Operations {
+    'test.outer': { n: number }
+    'test.inner': { n: number }
+  }
+}
+
+describe('telemetry', () => {
+  let heard: TelemetryEvent[]
+  let stop: (() => void)[]
+  beforeEach(() => {
+    heard = []
+    stop = [onTelemetry((event) => heard.push(event))]
+  })
+  afterEach(() => {
+    for (const each of stop) each()
+  })
+
+  it('gives each operation a span of its own in the running one', () => {
+    const trace = newTrace()
+    withContext({ trace, userId: 'ana' }, () => {
+      emit('test.inner', { n: 1 })
+      emit('test.inner', { n: 2 })
+    })
+    expect(heard).toMatchObject([
+      { traceId: trace.traceId, parentSpanId: trace.spanId, userId: 'ana', attributes: { n: 1 } },
+      { traceId: trace.traceId, parentSpanId: trace.spanId, userId: 'ana', attributes: { n: 2 } },
+    ])
+    const spans = heard.map(({ spanId }) => spanId)
+    expect(new Set([...spans, trace.spanId]).size).toBe(3)
+    for (const span of spans) expect(span).toMatch(/^[\da-f]{16}$/)
+  })
+
+  it('makes what happens inside an operation its child, across awaits', async () => {
+    const trace = newTrace()
+    await withContext({ trace }, async () => {
+      const outer = startOperation('test.outer')
+      await outer.run(async () => {
+        await new Promise((resolve) => setImmediate(resolve))
+        emit('test.inner', { n: 1 })
+      })
+      outer.end({ n: 0 })
+      outer.end({ n: 9 })
+    })
+    const [inner, outer] = heard
+    expect(heard).toHaveLength(2)
+    expect(inner?.parentSpanId).toBe(outer?.spanId)
+    expect(outer).toMatchObject({ name: 'test.outer', parentSpanId: trace.spanId, attributes: { n: 0 } })
+  })
+
+  it('begins a trace for an operation that belongs to none, and none where nobody listens', () => {
+    startOperation('test.outer').run(() => expect(currentContext()?.trace.traceId).toMatch(/^[\da-f]{32}$/))
+    for (const each of stop) each()
+    startOperation('test.outer').run(() => expect(currentContext()).toBeUndefined())
+  })
+
+  it('tells a listener only what it asked for, by name or by beginning', () => {
+    const names: string[] = []
+    stop.push(onTelemetry(({ name }) => names.push(name), { names: ['test.out*', 'driver.drop'] }))
+    emit('test.outer', { n: 1 })
+    emit('test.inner', { n: 1 })
+    emit('driver.drop', { concern: 'a', driver: 'b', reason: 'closed', count: 1 })
+    expect(names).toEqual(['test.outer', 'driver.drop'])
+  })
+
+  it('costs nothing for a name that nobody asked for', () => {
+    for (const each of stop) each()
+    stop = [onTelemetry(() => undefined, { names: ['test.outer'] })]
+    expect(telemetryEnabled('test.outer')).toBe(true)
+    expect(telemetryEnabled('test.inner')).toBe(false)
+    stop[0]?.()
+    expect(telemetryEnabled()).toBe(false)
+  })
+
+  it('survives a listener that throws, and tells of it once', () => {
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {})
+    stop.push(
+      onTelemetry(() => {
+        throw new Error('bad listener')
+      }),
+    )
+    emit('test.inner', { n: 1 })
+    emit('test.inner', { n: 2 })
+    expect(heard).toHaveLength(2)
+    expect(said).toHaveBeenCalledTimes(1)
+    said.mockRestore()
+  })
+})

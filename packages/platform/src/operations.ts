@@ -1,0 +1,8 @@
+import type {} from '@msc/core'
+
+declare module '@msc/core' {
+  /** The operations that this package reports: see `emit`. */
+  interface Operations {
+    'http.request': { method: string; route: string; status: number }
+  }
+}
