@@ -10,8 +10,8 @@ export interface FailureContext {
   /** What was tried: `delivery`, `listen`, `onDrop`. */
   readonly operation: string
   readonly driver?: string
-  /** More that tells one failure from another: `job`, `runId`, `topic`. */
-  readonly [detail: string]: string | number | boolean | undefined
+  /** More that tells one failure from another: `job`, `runId`, `topic`. The console shows what is no object. */
+  readonly [detail: string]: unknown
 }
 
 /** Told of a failure that nobody awaits. What it throws or rejects with is caught. */
@@ -101,7 +101,9 @@ function say(error: Error, context: FailureContext, now: Clock['monotonic'] = ()
 
 function lineOf(error: Error, { concern, operation, driver, ...details }: FailureContext): string {
   const where = [`[msc/${concern}]`, ...(driver === undefined ? [] : [`[${driver}]`])].join(' ')
-  const more = Object.entries(details).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
+  const more = Object.entries(details).flatMap(([name, value]) =>
+    typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? [`${name}=${value}`] : [],
+  )
   const hint = MscError.isInstance(error) && error.hint !== undefined ? ` ${error.hint}` : ''
   const text = `${where} ${operation} failed: ${error.message}${hint}${more.length > 0 ? ` (${more.join(', ')})` : ''}`
   return redact(text)

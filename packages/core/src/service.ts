@@ -22,6 +22,8 @@ export interface ServiceOptions<Concern extends string> {
   readonly flush?: (budgetMs: number) => Promise<unknown>
   /** Finishes what is under way, within `budgetMs`. The driver is closed after it. */
   readonly close?: (budgetMs: number) => Promise<unknown> | unknown
+  /** Milliseconds for `flush` and `close` where their caller does not say. Default 5 000. */
+  readonly budgetMs?: number
 }
 
 /** What all six engines have in common; spread into the engine. */
@@ -32,7 +34,7 @@ export interface ServiceParts<Concern extends string> extends Service {
 export interface ServiceKit<Concern extends string> {
   readonly service: ServiceParts<Concern>
   /** Reports a failure that nobody awaits, and remembers it for `health`. Never throws. */
-  report(error: unknown, operation: string, details?: Readonly<Record<string, string | number | boolean>>): void
+  report(error: unknown, operation: string, details?: Readonly<Record<string, unknown>>): void
   /** True from the first call of `close`. */
   readonly closed: boolean
   /** @throws ConfigError `<CONCERN>_CLOSED` after `close`. */
@@ -51,7 +53,7 @@ const DRIVER_CLOSE_MS = 2000
  * once, and one port for failures.
  */
 export function createService<Concern extends string>(options: ServiceOptions<Concern>): ServiceKit<Concern> {
-  const { concern, driver, clock = systemClock } = options
+  const { concern, driver, clock = systemClock, budgetMs = BUDGET_MS } = options
   let lastError: LastError | undefined
   let closing: Promise<void> | undefined
 
@@ -60,13 +62,13 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
     const context: FailureContext = { ...details, concern, driver: driver.name, operation }
     reportFailure(error, context, options.onError)
   }
-  const within = (operation: string, budgetMs: number, run: () => Promise<unknown> | unknown): Promise<void> =>
-    deadline(async () => run(), { operation: `[msc/${concern}] ${operation}`, timeoutMs: budgetMs, clock }).then(
+  const within = (operation: string, timeoutMs: number, run: () => Promise<unknown> | unknown): Promise<void> =>
+    deadline(async () => run(), { operation: `[msc/${concern}] ${operation}`, timeoutMs, clock }).then(
       () => undefined,
       (error: unknown) => report(error, operation),
     )
-  const closeOnce = async (budgetMs: number): Promise<void> => {
-    if (options.close) await within('close', budgetMs + GRACE_MS, () => options.close?.(budgetMs))
+  const closeOnce = async (timeoutMs: number): Promise<void> => {
+    if (options.close) await within('close', timeoutMs + GRACE_MS, () => options.close?.(timeoutMs))
     await within('close', DRIVER_CLOSE_MS, () => driver.close())
   }
 
@@ -86,7 +88,7 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
         ...(options.stats && { stats: { ...options.stats() } }),
       }
     },
-    async flush({ timeoutMs = BUDGET_MS }: BudgetOptions = {}) {
+    async flush({ timeoutMs = budgetMs }: BudgetOptions = {}) {
       // The time being up is no failure: whoever flushes said how long to wait.
       const handOver = deadline(async () => options.flush?.(timeoutMs), {
         operation: `[msc/${concern}] flush`,
@@ -97,7 +99,7 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
         if (!(error instanceof DeadlineError)) report(error, 'flush')
       })
     },
-    close: ({ timeoutMs = BUDGET_MS }: BudgetOptions = {}) => (closing ??= closeOnce(timeoutMs)),
+    close: ({ timeoutMs = budgetMs }: BudgetOptions = {}) => (closing ??= closeOnce(timeoutMs)),
   }
   return {
     service,

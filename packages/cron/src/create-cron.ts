@@ -1,15 +1,18 @@
 import {
   ConfigError,
+  assertDriver,
   createRedactor,
+  createService,
+  currentContext,
   deadline,
-  emit,
   newTrace,
+  startOperation,
   systemClock,
   toError,
-  withContext,
-  currentContext,
+  withUnit,
   type Clock,
-  type Health,
+  type DriverContract,
+  type ErrorReporter,
   type Service,
 } from '@msc/core'
 import { memoryClaims, type ClaimStore } from './claims.ts'
@@ -22,8 +25,11 @@ export interface CronEngineOptions {
   /** Default: this process alone. */
   readonly claims?: ClaimStore
   readonly clock?: Clock
-  /** Told once of each run that failed. */
-  readonly onError?: (error: Error, run: { readonly name: string; readonly scheduledAt: number }) => void
+  /**
+   * Told once of each run that failed (`operation: 'run'`, with `job` and `scheduledAt`), and of what else fails where
+   * nobody waits. Default: the reporter of the process (`setErrorReporter` of @msc/core), else the console.
+   */
+  readonly onError?: ErrorReporter
 }
 
 export interface CronRun {
@@ -59,8 +65,12 @@ const HISTORY = 200
 /** How long a finished occurrence is remembered: a doubled delivery comes within minutes. */
 const REMEMBER_MS = 24 * 3600 * 1000
 
+const CONTRACT: DriverContract<CronDriver> = { concern: 'cron', version: 1, methods: ['start', 'authorize'] }
+
+/** @throws ConfigError for a driver that does not keep the contract, and for two jobs of one name. */
 export function createCron(options: CronEngineOptions): Cron {
-  const { crons, driver, clock = systemClock, claims = memoryClaims(clock), onError } = options
+  const { crons, clock = systemClock, claims = memoryClaims(clock) } = options
+  const driver = assertDriver(CONTRACT, options.driver)
   const byName = new Map<string, CronDefinition>()
   for (const cron of crons) {
     if (byName.has(cron.name)) throw new ConfigError(`[msc/cron] Two jobs are named ${cron.name}.`)
@@ -72,6 +82,19 @@ export function createCron(options: CronEngineOptions): Cron {
   const running = new Set<Promise<unknown>>()
   const stats = { runs: 0, failures: 0, skipped: 0 }
   let started = false
+  const { service, report, assertOpen } = createService({
+    concern: 'cron',
+    driver,
+    clock,
+    onError: options.onError,
+    stats: () => ({ jobs: crons.length, ...stats }),
+    flush: () => Promise.allSettled(running),
+    async close() {
+      await driver.close()
+      closing.abort(new ConfigError('[msc/cron] The engine was closed during the run.', { code: 'CRON_CLOSED' }))
+      await Promise.allSettled(running)
+    },
+  })
 
   const record = (run: CronRun): CronRun => {
     runs.unshift(run)
@@ -79,8 +102,6 @@ export function createCron(options: CronEngineOptions): Cron {
     stats.runs += 1
     if (run.outcome === 'error') stats.failures += 1
     if (run.outcome === 'skipped') stats.skipped += 1
-    const { name, scheduledAt, outcome, durationMs, error } = run
-    emit('cron.run', { job: name, scheduledAt, outcome, ...(error && { error }) }, systemClock.monotonic() - durationMs)
     return run
   }
 
@@ -118,25 +139,27 @@ export function createCron(options: CronEngineOptions): Cron {
       }
     } catch (error) {
       run = { ...base, outcome: 'error', durationMs: clock.monotonic() - from, error: clean(toError(error).message) }
-      report(toError(error), base)
+      report(error, 'run', { job: cron.name, scheduledAt })
     }
     await claims.settle(runKey, claim, REMEMBER_MS, new AbortController().signal)
     await claims.release(lockKey, lock, new AbortController().signal)
     return record(run)
   }
 
-  const report = (error: Error, run: { readonly name: string; readonly scheduledAt: number }): void => {
-    try {
-      if (onError) onError(error, run)
-      else console.error(`[msc/cron] ${run.name} failed: ${clean(error.message)}`)
-    } catch {
-      // A broken reporter must not turn one failed run into a failed scheduler.
-    }
+  /** One occurrence: a unit of work of its own, in a span of the trace that called, where one did. */
+  const runOnce = (cron: CronDefinition, scheduledAt: number): Promise<CronRun> => {
+    const from = currentContext()
+    return withUnit({ ...from, trace: from?.trace ?? newTrace() }, async () => {
+      const operation = startOperation('cron.run')
+      const run = await operation.run(() => execute(cron, scheduledAt))
+      const { name, outcome, error } = run
+      operation.end({ job: name, scheduledAt, outcome, ...(error !== undefined && { error }) })
+      return run
+    })
   }
 
   const self: Cron = {
-    concern: 'cron',
-    driverName: driver.name,
+    ...service,
     crons,
     start() {
       if (started) return
@@ -149,16 +172,16 @@ export function createCron(options: CronEngineOptions): Cron {
         next: times.next,
       }))
       driver.start(entries, async ({ name, at }) => {
-        await self.run(name, at).catch((error: unknown) => report(toError(error), { name, scheduledAt: at }))
+        await self.run(name, at).catch((error: unknown) => report(error, 'tick', { job: name, scheduledAt: at }))
       })
     },
     async run(name, at = clock.now()) {
       const cron = byName.get(name)
       if (!cron)
         throw new ConfigError(`[msc/cron] There is no job named ${JSON.stringify(name)}.`, { code: 'CRON_UNKNOWN' })
-      if (closing.signal.aborted) throw new ConfigError('[msc/cron] The engine is closed.', { code: 'CRON_CLOSED' })
+      assertOpen()
       const scheduledAt = cron.times.floor(at) ?? at
-      const work = withContext({ trace: currentContext()?.trace ?? newTrace() }, () => execute(cron, scheduledAt))
+      const work = runOnce(cron, scheduledAt)
       running.add(work)
       try {
         return await work
@@ -182,25 +205,6 @@ export function createCron(options: CronEngineOptions): Cron {
       return Response.json(run, { headers: { 'cache-control': 'no-store' } })
     },
     history: () => runs,
-    async health({ timeoutMs = 2000 } = {}): Promise<Health> {
-      const from = clock.monotonic()
-      const base = { concern: 'cron', driver: driver.name, stats: { jobs: crons.length, ...stats } }
-      try {
-        await deadline((signal) => driver.health(signal), { operation: '[msc/cron] health', timeoutMs, clock })
-        return { ...base, status: 'ready', latencyMs: clock.monotonic() - from }
-      } catch (error) {
-        return { ...base, status: 'down', latencyMs: clock.monotonic() - from, detail: toError(error).message }
-      }
-    },
-    async flush() {
-      await Promise.allSettled(running)
-    },
-    async close() {
-      if (closing.signal.aborted) return
-      await driver.close()
-      closing.abort(new ConfigError('[msc/cron] The engine was closed during the run.', { code: 'CRON_CLOSED' }))
-      await Promise.allSettled(running)
-    },
   }
   return self
 }

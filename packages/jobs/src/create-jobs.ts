@@ -1,17 +1,19 @@
 import {
   ConfigError,
+  assertDriver,
+  createService,
   deadline,
   emit,
   redact,
   systemClock,
-  toError,
   type Clock,
-  type Health,
+  type DriverContract,
+  type ErrorReporter,
   type Service,
 } from '@msc/core'
 import type { JobLog } from './context.ts'
 import type { AnyJob, EventInput, EventType } from './define-job.ts'
-import type { Depth, JobsDriver, OutgoingEvent, RunInfo, RunQuery } from './driver.ts'
+import type { Depth, JobsDriver, JobsObserver, OutgoingEvent, RunInfo, RunQuery } from './driver.ts'
 import { checked, invoked, outgoing } from './payloads.ts'
 
 /** Definitions of any payload; their handlers are called with what their schema returned. */
@@ -25,8 +27,12 @@ export interface JobsOptions {
   /** Milliseconds to store an event. Default 5 000. */
   readonly timeoutMs?: number
   readonly clock?: Clock
-  /** Told once of each run that has failed for good, with its steps. Default: a line on the console. */
-  readonly onError?: (error: Error, run: RunInfo) => void
+  /**
+   * Told of every failure that nobody awaits: once of each run that has failed for good (`operation: 'run'`, with `job`,
+   * `runId` and `run`, which has the steps), and of what the worker could not do (`claim`, `heartbeat`, `schedule`).
+   * Default: the reporter of the process (`setErrorReporter` of @msc/core), else the console.
+   */
+  readonly onError?: ErrorReporter
   /** Where `log` of the handlers goes. Default: the console, redacted. */
   readonly log?: JobLog
 }
@@ -81,8 +87,17 @@ export interface Jobs extends Service {
   resume(job?: string): Promise<void>
 }
 
+const CONTRACT: DriverContract<JobsDriver> = {
+  concern: 'jobs',
+  version: 1,
+  methods: ['bind', 'send', 'start'],
+  optional: ['sendIn', 'handler', 'observe'],
+}
+
+/** @throws ConfigError for a driver that does not keep the contract, and for two jobs of one id. */
 export function createJobs(options: JobsOptions): Jobs {
-  const { driver, timeoutMs = 5000, clock = systemClock, onError, log = consoleLog } = options
+  const { timeoutMs = 5000, clock = systemClock, log = consoleLog } = options
+  const driver = assertDriver(CONTRACT, options.driver)
   const jobs = options.jobs as readonly AnyJob[]
   const awaited = new Set((options.events ?? []).map((event) => (typeof event === 'string' ? event : event.event)))
   const ids = new Set<string>()
@@ -92,10 +107,21 @@ export function createJobs(options: JobsOptions): Jobs {
     for (const { event } of job.cancelOn) awaited.add(event)
   }
   const stats = { sent: 0, completed: 0, failed: 0 }
+  const { service, report } = createService({
+    concern: 'jobs',
+    driver,
+    clock,
+    onError: options.onError,
+    stats: () => ({ jobs: jobs.length, ...stats }),
+    // An event is stored before `send` resolves, so there is nothing to flush; closing waits for the steps that run.
+    close: () => driver.close(),
+    budgetMs: 15_000,
+  })
 
   const sendAll = async (events: readonly EventInput[], transaction?: unknown): Promise<string[]> => {
     const name = events.map((event) => event.name).join(', ')
-    if (transaction !== undefined && !driver.capabilities.transactional) {
+    const sendIn = driver.sendIn?.bind(driver)
+    if (transaction !== undefined && !sendIn) {
       throw new ConfigError(`[msc/jobs] [${driver.name}] can not send inside a transaction of yours.`, {
         code: 'JOBS_NOT_TRANSACTIONAL',
         hint: 'Use the Postgres store in the database of the transaction.',
@@ -105,7 +131,9 @@ export function createJobs(options: JobsOptions): Jobs {
     for (const event of events) prepared.push(await outgoing(jobs, awaited, event, clock.now()))
     const from = clock.monotonic()
     try {
-      await deadline((signal) => driver.send(prepared, signal, transaction), {
+      const deliver = (signal: AbortSignal): Promise<void> =>
+        sendIn && transaction !== undefined ? sendIn(transaction, prepared, signal) : driver.send(prepared, signal)
+      await deadline(deliver, {
         operation: `[msc/jobs] [${driver.name}] send`,
         timeoutMs,
         clock,
@@ -126,30 +154,24 @@ export function createJobs(options: JobsOptions): Jobs {
     payload: invoked,
     onRunEnd(run, error) {
       stats[run.status === 'completed' ? 'completed' : 'failed'] += 1
-      if (!error) return
-      try {
-        if (onError) onError(error, run)
-        else console.error(`[msc/jobs] ${run.job} failed for good: ${error.message}`)
-      } catch {
-        // A broken reporter must not fail the worker.
-      }
+      if (error) report(error, 'run', { job: run.job, runId: run.id, run })
     },
+    report,
   })
 
-  type Observer = 'runs' | 'run' | 'cancel' | 'replay' | 'depth' | 'pause'
   /** Calls what only some drivers have, within the deadline. */
-  const observe = async <Name extends Observer, T>(
-    operation: Name,
-    call: (method: NonNullable<JobsDriver[Name]>, signal: AbortSignal) => Promise<T>,
+  const observe = async <T>(
+    operation: keyof JobsObserver,
+    call: (observer: JobsObserver, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
-    const method = driver[operation]?.bind(driver) as NonNullable<JobsDriver[Name]> | undefined
-    if (!method) {
+    const observer = driver.observe
+    if (!observer) {
       throw new ConfigError(
         `[msc/jobs] [${driver.name}] does not offer ${operation}; look in the vendor's dashboard.`,
         { code: 'JOBS_NOT_OBSERVABLE' },
       )
     }
-    return deadline((signal) => call(method, signal), {
+    return deadline((signal) => call(observer, signal), {
       operation: `[msc/jobs] [${driver.name}] ${operation}`,
       timeoutMs,
       clock,
@@ -160,8 +182,7 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   const self: Jobs = {
-    concern: 'jobs',
-    driverName: driver.name,
+    ...service,
     selfDriven: driver.capabilities.selfDriven,
     send: async (event, data, { id, ts, transaction } = {}) => {
       const name = typeof event === 'string' ? event : event.event
@@ -184,35 +205,21 @@ export function createJobs(options: JobsOptions): Jobs {
         },
       )
     },
-    runs: (query = {}) => observe('runs', (runs, signal) => runs(query, signal)),
-    run: (id) => observe('run', (run, signal) => run(id, signal)),
-    cancel: (id) => observe('cancel', (cancel, signal) => cancel(id, signal)),
+    runs: (query = {}) => observe('runs', (observer, signal) => observer.runs(query, signal)),
+    run: (id) => observe('run', (observer, signal) => observer.run(id, signal)),
+    cancel: (id) => observe('cancel', (observer, signal) => observer.cancel(id, signal)),
     replay: (id, { fromStep } = {}) =>
-      observe('replay', async (replay, signal) => ({ id: await replay(id, fromStep, signal) })),
+      observe('replay', async (observer, signal) => ({ id: await observer.replay(id, fromStep, signal) })),
     deadLetters: (query = {}) => self.runs({ ...query, status: 'failed' }),
-    depth: () => observe('depth', (depth, signal) => depth(signal)),
+    depth: () => observe('depth', (observer, signal) => observer.depth(signal)),
     async pause(job = '*') {
       known(job)
-      await observe('pause', (pause, signal) => pause(job, true, signal))
+      await observe('pause', (observer, signal) => observer.pause(job, true, signal))
     },
     async resume(job = '*') {
       known(job)
-      await observe('pause', (pause, signal) => pause(job, false, signal))
+      await observe('pause', (observer, signal) => observer.pause(job, false, signal))
     },
-    async health({ timeoutMs: budget = 2000 } = {}): Promise<Health> {
-      const from = clock.monotonic()
-      const base = { concern: 'jobs', driver: driver.name, stats: { jobs: jobs.length, ...stats } }
-      try {
-        await deadline((signal) => driver.health(signal), { operation: '[msc/jobs] health', timeoutMs: budget, clock })
-        return { ...base, status: 'ready', latencyMs: clock.monotonic() - from }
-      } catch (error) {
-        return { ...base, status: 'down', latencyMs: clock.monotonic() - from, detail: toError(error).message }
-      }
-    },
-    async flush() {
-      // An event is stored before `send` resolves; nothing is buffered.
-    },
-    close: () => driver.close(),
   }
   return self
 }

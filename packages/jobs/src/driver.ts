@@ -76,15 +76,28 @@ export interface JobHost {
   payload(job: AnyJob, data: unknown): Promise<unknown>
   /** A run has ended; called once for each, as far as a process that may be killed can promise that. */
   onRunEnd(run: RunInfo, error?: Error): void
+  /** Reports what fails where nobody waits: a claim, a heartbeat, a schedule. */
+  report(error: unknown, operation: string, details?: Readonly<Record<string, unknown>>): void
 }
 
 export interface JobsCapabilities {
   /** Does this process run the jobs once started (true), or does somebody call our handler (false)? */
   readonly selfDriven: boolean
-  /** Are there `runs`, `run`, `cancel`, `replay`, `depth` and `pause`? */
-  readonly observable: boolean
-  /** Can `send` join a transaction of the caller's? */
-  readonly transactional: boolean
+}
+
+/** What a driver that keeps the runs itself lets one see and do. */
+export interface JobsObserver {
+  /** The latest first. */
+  runs(query: RunQuery, signal: AbortSignal): Promise<RunInfo[]>
+  /** With its steps; `undefined` when there is none. */
+  run(id: string, signal: AbortSignal): Promise<RunInfo | undefined>
+  /** False when the run has ended already or does not exist. */
+  cancel(id: string, signal: AbortSignal): Promise<boolean>
+  /** Starts a run like an ended one, with the steps before `fromStep` done; returns its id. */
+  replay(id: string, fromStep: string | undefined, signal: AbortSignal): Promise<string>
+  depth(signal: AbortSignal): Promise<Depth[]>
+  /** Stops or allows starting runs of a job; `*` is all. */
+  pause(job: string, paused: boolean, signal: AbortSignal): Promise<void>
 }
 
 /** What stores events and runs jobs. */
@@ -93,17 +106,13 @@ export interface JobsDriver extends DriverBase {
   /** Called once, before anything else. Does no I/O. */
   bind(host: JobHost): void
   /** Durable when it resolves: the jobs of these events will run, once for each event id. All of them or none. */
-  send(events: readonly OutgoingEvent[], signal: AbortSignal, transaction?: unknown): Promise<void>
-  /** Begins to run jobs, where `selfDriven`. */
+  send(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<void>
+  /** The same inside a transaction of the caller's, where the store is in the same database. */
+  sendIn?(transaction: unknown, events: readonly OutgoingEvent[], signal: AbortSignal): Promise<void>
+  /** Begins to run jobs, where `selfDriven`; else makes sure that it could answer a call. */
   start(): Promise<void>
   /** Answers the vendor's calls; absent where nobody calls. */
   handler?(request: Request): Promise<Response>
-  runs?(query: RunQuery, signal: AbortSignal): Promise<RunInfo[]>
-  run?(id: string, signal: AbortSignal): Promise<RunInfo | undefined>
-  /** False when the run has ended already or does not exist. */
-  cancel?(id: string, signal: AbortSignal): Promise<boolean>
-  /** Starts a run like an ended one, with the steps before `fromStep` done; returns its id. */
-  replay?(id: string, fromStep: string | undefined, signal: AbortSignal): Promise<string>
-  depth?(signal: AbortSignal): Promise<Depth[]>
-  pause?(job: string, paused: boolean, signal: AbortSignal): Promise<void>
+  /** Absent where the vendor keeps the runs to itself. */
+  readonly observe?: JobsObserver
 }

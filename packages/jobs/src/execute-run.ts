@@ -7,7 +7,10 @@ import { createRunWriter } from './run-writer.ts'
 import { toRunInfo, type ClaimedRun, type JobStore, type RunEnd } from './store.ts'
 import { judge, toFailure } from './verdict.ts'
 
-export interface ExecutePorts extends Pick<ReplayPorts, 'send' | 'spawn' | 'onStep' | 'log' | 'signal' | 'draining'> {
+export interface ExecutePorts extends Pick<
+  ReplayPorts,
+  'send' | 'spawn' | 'watchStep' | 'log' | 'signal' | 'draining'
+> {
   readonly store: Pick<JobStore, 'write'>
   readonly clock: Clock
   onRunEnd(run: RunInfo, error?: Error): void
@@ -58,7 +61,7 @@ export async function executeRun(job: AnyJob, claimed: ClaimedRun, ports: Execut
     if ((await writer.write({ failure })) === 'lost') return 'lost'
   } else if ((await writer.write()) === 'lost') return 'lost'
 
-  const wakeAt = await rollBack(job, outcome.rollbacks, saved, { clock, writer, onStep: ports.onStep })
+  const wakeAt = await rollBack(job, outcome.rollbacks, saved, { clock, writer, watchStep: ports.watchStep })
   if (wakeAt === 'lost') return 'lost'
   if (wakeAt !== undefined) return park(wakeAt, run.attempt, 'parked')
   const thrown = error === undefined || run.failure ? revive(failure) : toError(error)

@@ -15,6 +15,13 @@ export interface StepChange {
   readonly spawn?: NewRun
 }
 
+/** One attempt of a step, as telemetry sees it. */
+export interface StepWatch {
+  /** What happens in `fn` becomes part of the step. */
+  run<T>(fn: () => T): T
+  end(step: StepRecord, outcome: 'ok' | 'error' | 'rolled-back'): void
+}
+
 /** What replay needs of the outside. */
 export interface ReplayPorts {
   /** Takes note of a step, and resolves when it is stored with all before it. Several may be written as one. */
@@ -24,8 +31,8 @@ export interface ReplayPorts {
   send(events: readonly EventInput[]): Promise<string[]>
   /** The run that `step.invoke` starts. */
   spawn(job: AnyJob, data: unknown, key: string): Promise<NewRun>
-  /** Told of every step that has run, for telemetry. */
-  onStep(step: StepRecord, outcome: 'ok' | 'error' | 'rolled-back', durationMs: number): void
+  /** Called as an attempt of a step begins, for telemetry. */
+  watchStep(): StepWatch
   readonly log: JobLog
   readonly clock: Clock
   /** Aborts when the run is no longer ours. */
@@ -202,11 +209,11 @@ export function replay(job: AnyJob, claimed: ClaimedRun, ports: ReplayPorts): Pr
         return later()
       }
 
-      const from = clock.monotonic()
+      const watch = ports.watchStep()
       const attempts = (known?.attempts ?? 0) + 1
       let step: StepRecord
       try {
-        const output = json(await attempt(key, fn, attempts, options, ports))
+        const output = json(await watch.run(() => attempt(key, fn, attempts, options, ports)))
         step = { ...started, status: 'completed', attempts, endedAt: clock.now(), output }
       } catch (error) {
         const most = Math.min(options.attempts ?? job.attempts, job.attempts)
@@ -219,7 +226,7 @@ export function replay(job: AnyJob, claimed: ClaimedRun, ports: ReplayPorts): Pr
       }
       if (over) return forever()
       records.set(key, step)
-      ports.onStep(step, step.status === 'completed' ? 'ok' : 'error', clock.monotonic() - from)
+      watch.end(step, step.status === 'completed' ? 'ok' : 'error')
       if (step.status === 'completed') undoable(step.output)
       if (step.status === 'retrying') unfinishedAt = Math.min(unfinishedAt, step.wakeAt as number)
       // Stored before another step begins; the handler may go on to find out whether one does.

@@ -7,7 +7,7 @@ import { judge, toFailure } from './verdict.ts'
 
 interface UndoPorts {
   readonly clock: Clock
-  readonly onStep: ReplayPorts['onStep']
+  readonly watchStep: ReplayPorts['watchStep']
   readonly writer: RunWriter
 }
 
@@ -29,12 +29,12 @@ export async function rollBack(
     const known = saved.get(key)
     if (known?.status === 'completed' || known?.status === 'failed') continue
     if (known?.wakeAt !== undefined && known.wakeAt > clock.now()) return known.wakeAt
-    const from = clock.monotonic()
+    const watch = ports.watchStep()
     const attempts = (known?.attempts ?? 0) + 1
     const base = { key, seq: known?.seq ?? nextSeq(saved), attempts, startedAt: known?.startedAt ?? clock.now() }
     let step: StepRecord
     try {
-      await rollback.run()
+      await watch.run(() => rollback.run())
       step = { ...base, status: 'completed', endedAt: clock.now(), output: null }
     } catch (error) {
       const verdict = judge(error, attempts, job)
@@ -45,7 +45,7 @@ export async function rollBack(
     }
     saved.set(key, step)
     if (!(await ok(writer.save({ step })))) return 'lost'
-    ports.onStep(step, step.status === 'completed' ? 'rolled-back' : 'error', clock.monotonic() - from)
+    watch.end(step, step.status === 'completed' ? 'rolled-back' : 'error')
     if (step.status === 'retrying') return step.wakeAt
   }
   return undefined

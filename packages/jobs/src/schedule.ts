@@ -10,11 +10,11 @@ export interface SchedulePorts {
   readonly clock: Clock
   /** Stores a run; does nothing when another process has been quicker. */
   start(job: AnyJob, event: JobEvent, carrier: Carrier, gates: NonNullable<Enqueue['gates']>): Promise<void>
-  complain(what: string, error: unknown): void
+  reportFailure(operation: string, error: unknown, details?: Readonly<Record<string, unknown>>): void
 }
 
-/** A timer in Node can't be longer than this. */
-const LONGEST_MS = 2_147_483_647
+/** No single timer is trusted for longer: the machine may sleep, and its clock may be set. */
+const LOOK_AGAIN_MS = 30_000
 
 /**
  * Starts the jobs that have a cron trigger. An occurrence has one id in all processes, so it runs once; of those that
@@ -35,7 +35,7 @@ export function createSchedule(ports: SchedulePorts): { start(jobs: readonly Any
   }
 
   const guarded = (job: AnyJob, work: Promise<void>): Promise<void> =>
-    work.catch((error: unknown) => ports.complain(`schedule of ${job.id}`, error))
+    work.catch((error: unknown) => ports.reportFailure('schedule', error, { job: job.id }))
 
   const follow = (job: AnyJob, trigger: CronTrigger, key: string): void => {
     const pattern = parseCron(trigger)
@@ -43,15 +43,14 @@ export function createSchedule(ports: SchedulePorts): { start(jobs: readonly Any
       if (closed) return
       const at = pattern.nextRun(new Date(clock.now()))?.getTime()
       if (at === undefined) return
-      const inMs = at - clock.now()
-      const wait = Math.min(inMs, LONGEST_MS)
-      timers.set(
-        key,
-        clock.setTimeout(() => {
-          if (wait === inMs) void guarded(job, fire(job, trigger, key, at))
-          next()
-        }, wait),
-      )
+      const wait = (): void => {
+        const left = at - clock.now()
+        // The wall clock decides, and may be set while a timer runs.
+        if (left > 0) return void timers.set(key, clock.setTimeout(wait, Math.min(left, LOOK_AGAIN_MS)))
+        void guarded(job, fire(job, trigger, key, at))
+        next()
+      }
+      wait()
     }
     void guarded(job, makeUp(job, trigger, key, pattern)).finally(next)
   }

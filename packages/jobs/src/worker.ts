@@ -20,7 +20,7 @@ export interface WorkerOptions {
       readonly write: JobStore['write']
     },
   ) => Promise<void>
-  readonly complain: (what: string, error: unknown) => void
+  readonly reportFailure: (operation: string, error: unknown, details?: Readonly<Record<string, unknown>>) => void
 }
 
 /** Claims runs and has them carried, a bounded number at a time. */
@@ -40,7 +40,7 @@ const PRUNE_AT_ONCE = 1000
 const MOST_IN_A_TURN = 50
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { store, concurrency, leaseMs, pollMs, clock, retention, carry, complain } = options
+  const { store, concurrency, leaseMs, pollMs, clock, retention, carry, reportFailure } = options
   const owner = ownerId()
   const running = new Map<string, AbortController>()
   const finishing = new Set<Promise<void>>()
@@ -70,7 +70,7 @@ export function createWorker(options: WorkerOptions): Worker {
     wanted = true
     pumping ??= pump()
       .catch((error: unknown) => {
-        complain('claim', error)
+        reportFailure('claim', error)
         suspect()
         again(pollMs)
       })
@@ -142,7 +142,7 @@ export function createWorker(options: WorkerOptions): Worker {
     running.set(id, abort)
     const hands = { signal: abort.signal, draining: draining.signal, write }
     const done = (breath()?.then(() => carry(claimed, hands)) ?? carry(claimed, hands))
-      .catch((error: unknown) => complain(`run ${id} of ${job}`, error))
+      .catch((error: unknown) => reportFailure('carry a run', error, { job, runId: id }))
       .finally(() => {
         if (running.get(id) === abort) running.delete(id)
         finishing.delete(done)
@@ -191,7 +191,7 @@ export function createWorker(options: WorkerOptions): Worker {
       () => {
         heartbeat()
           // The store is away: the leases decide, and every write is fenced anyway.
-          .catch((error: unknown) => complain('heartbeat', error))
+          .catch((error: unknown) => reportFailure('heartbeat', error))
           .finally(() => {
             if (!closing() || running.size > 0) beatLater()
           })

@@ -8,8 +8,8 @@ export interface LocalOptions {
   readonly clock?: Clock
 }
 
-/** A timer's limit is 2^31 − 1 ms, 24.8 days; a longer wait is made of several, each short enough to see a clock change. */
-const MAX_WAIT_MS = 3_600_000
+/** No single timer is trusted for longer: the machine may sleep, and its clock may be set. */
+const LOOK_AGAIN_MS = 30_000
 
 /** The embedded driver: timers in this process. A tick missed while the process was down is not made up for. */
 export function local(options: LocalOptions = {}): CronDriver {
@@ -24,7 +24,7 @@ export function local(options: LocalOptions = {}): CronDriver {
       if (closed) return
       const left = at - clock.now()
       if (left > 0) {
-        timers.set(entry.name, clock.setTimeout(wait, Math.min(left, MAX_WAIT_MS)))
+        timers.set(entry.name, clock.setTimeout(wait, Math.min(left, LOOK_AGAIN_MS)))
         return
       }
       // Armed for the next one first: a slow run must not delay or lose it.

@@ -1,9 +1,9 @@
-import { ConfigError, DriverError, duration, emit, sortableId, systemClock, toError, withCarrier } from '@msc/core'
+import { ConfigError, DriverError, duration, sortableId, startOperation, systemClock, withCarrier } from '@msc/core'
 import type { Clock, Duration } from '@msc/core'
 import { admit, gateKeys, runFor, type Arrival } from '../admission.ts'
 import { listensTo, type AnyJob } from '../define-job.ts'
 import type { JobHost, JobsDriver, OutgoingEvent } from '../driver.ts'
-import { executeRun } from '../execute-run.ts'
+import { executeRun, type ExecutePorts } from '../execute-run.ts'
 import { INVOKED } from '../payloads.ts'
 import { replayOf } from '../replay-run.ts'
 import { createSchedule } from '../schedule.ts'
@@ -79,6 +79,11 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     })
   }
 
+  const arrivalsOf = (events: readonly OutgoingEvent[]): Arrival[] =>
+    events.flatMap(({ carrier, ...event }) =>
+      [...jobs.values()].filter((job) => listensTo(job, event.name)).map((job) => ({ job, event, carrier })),
+    )
+
   const carry: WorkerOptions['carry'] = async (claimed, hands) => {
     const { run, epoch } = claimed
     const job = jobs.get(run.job)
@@ -97,8 +102,8 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     { signal, draining, write }: Parameters<WorkerOptions['carry']>[1],
   ): Promise<void> => {
     const { run } = claimed
-    const from = clock.monotonic()
-    const outcome = await executeRun(job, claimed, {
+    const operation = startOperation('jobs.run')
+    const ports: ExecutePorts = {
       signal,
       draining,
       store: { write },
@@ -116,21 +121,29 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
           parent: { runId: run.id, key },
         }
       },
-      onStep: (step, stepOutcome, durationMs) => {
-        const attributes = { job: job.id, runId: run.id, step: step.key, attempt: step.attempts, outcome: stepOutcome }
-        emit(
-          'jobs.step',
-          { ...attributes, ...(step.error && { error: step.error.message }) },
-          systemClock.monotonic() - durationMs,
-        )
+      watchStep() {
+        const step = startOperation('jobs.step')
+        return {
+          run: step.run,
+          end: ({ key, attempts, error }, ended) =>
+            step.end({
+              job: job.id,
+              runId: run.id,
+              step: key,
+              attempt: attempts,
+              outcome: ended,
+              ...(error && { error: error.message }),
+            }),
+        }
       },
       onRunEnd: (info, error) => bound().onRunEnd(info, error),
-    })
-    if (outcome !== 'lost') emit('jobs.run', { job: job.id, runId: run.id, outcome }, from)
+    }
+    const outcome = await operation.run(() => executeRun(job, claimed, ports))
+    if (outcome !== 'lost') operation.end({ job: job.id, runId: run.id, outcome })
   }
 
-  const complain = (what: string, error: unknown): void =>
-    console.error(`[msc/jobs] [${store.name}] ${what}: ${toError(error).message}`)
+  const reportFailure: WorkerOptions['reportFailure'] = (operation, error, details) =>
+    host?.report(error, operation, details)
   const worker: Worker = createWorker({
     store,
     concurrency,
@@ -138,7 +151,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     pollMs,
     clock,
     carry,
-    complain,
+    reportFailure,
     retention: (now) => ({
       now,
       completedBefore: now - duration(completed),
@@ -149,7 +162,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
   const schedule = createSchedule({
     store,
     clock,
-    complain,
+    reportFailure,
     async start(job, event, carrier, gates) {
       const run = runFor({ job, event, carrier }, clock.now())
       if (await store.enqueue({ runs: [run], events: [], gates, now: clock.now() })) worker.wake()
@@ -159,46 +172,52 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
   return {
     specificationVersion: 1,
     name: store.name,
-    capabilities: { selfDriven: true, observable: true, transactional: store.enqueueIn !== undefined },
+    capabilities: { selfDriven: true },
     bind(given) {
       host = given
       jobs = new Map(given.jobs.map((job) => [job.id, job]))
     },
-    async send(events, _signal, transaction) {
+    async send(events) {
       open()
-      const arrivals = events.flatMap(({ carrier, ...event }) =>
-        [...jobs.values()].filter((job) => listensTo(job, event.name)).map((job) => ({ job, event, carrier })),
-      )
-      await enqueue(arrivals, events, transaction)
+      await enqueue(arrivalsOf(events), events)
       worker.wake()
     },
+    ...(store.enqueueIn && {
+      async sendIn(transaction: unknown, events: readonly OutgoingEvent[]) {
+        open()
+        await enqueue(arrivalsOf(events), events, transaction)
+        worker.wake()
+      },
+    }),
     async start() {
       open()
       await worker.start()
       schedule.start([...jobs.values()])
     },
-    runs: async (query) => (await store.list(query)).map((run) => toRunInfo(run)),
-    async run(id) {
-      const found = await store.get(id)
-      return found && toRunInfo(found.run, found.steps)
-    },
-    async cancel(id) {
-      const cancelled = await store.cancel(id, clock.now())
-      worker.drop(id)
-      if (cancelled) worker.wake()
-      return cancelled
-    },
-    async replay(id, fromStep) {
-      const found = await store.get(id)
-      const run = replayOf(id, found, fromStep, `${id}~${sortableId(clock.now())}`, clock.now())
-      await store.enqueue({ runs: [run], events: [], now: clock.now() })
-      worker.wake()
-      return run.id
-    },
-    depth: () => store.depth(),
-    async pause(job, paused) {
-      await store.pause(job, paused)
-      if (!paused) worker.wake()
+    observe: {
+      runs: async (query) => (await store.list(query)).map((run) => toRunInfo(run)),
+      async run(id) {
+        const found = await store.get(id)
+        return found && toRunInfo(found.run, found.steps)
+      },
+      async cancel(id) {
+        const cancelled = await store.cancel(id, clock.now())
+        worker.drop(id)
+        if (cancelled) worker.wake()
+        return cancelled
+      },
+      async replay(id, fromStep) {
+        const found = await store.get(id)
+        const run = replayOf(id, found, fromStep, `${id}~${sortableId(clock.now())}`, clock.now())
+        await store.enqueue({ runs: [run], events: [], now: clock.now() })
+        worker.wake()
+        return run.id
+      },
+      depth: () => store.depth(),
+      async pause(job, paused) {
+        await store.pause(job, paused)
+        if (!paused) worker.wake()
+      },
     },
     async health() {
       open()

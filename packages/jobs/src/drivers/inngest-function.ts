@@ -4,6 +4,7 @@ import {
   deadline,
   duration,
   emit,
+  startOperation,
   toError,
   withCarrier,
   withContext,
@@ -316,12 +317,11 @@ async function observeStep<T>(
   success: 'ok' | 'rolled-back',
   work: () => Promise<T>,
 ): Promise<T> {
-  const from = performance.now()
-  const tell = (outcome: 'ok' | 'rolled-back' | 'error'): void => {
-    emit('jobs.step', { job: job.id, runId, step, attempt: attempt + 1, outcome }, from)
-  }
+  const operation = startOperation('jobs.step')
+  const tell = (outcome: 'ok' | 'rolled-back' | 'error'): void =>
+    operation.end({ job: job.id, runId, step, attempt: attempt + 1, outcome })
   try {
-    const value = await work()
+    const value = await operation.run(work)
     tell(success)
     return value
   } catch (error) {

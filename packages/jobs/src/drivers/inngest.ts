@@ -95,7 +95,7 @@ export function inngest(options: InngestOptions): JobsDriver {
   return {
     specificationVersion: 1,
     name: 'inngest',
-    capabilities: { selfDriven: false, observable: false, transactional: false },
+    capabilities: { selfDriven: false },
     bind(given) {
       host = given
     },
