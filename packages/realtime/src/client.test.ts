@@ -1,4 +1,4 @@
-import { DriverError, sleep } from '@msc/core'
+import { DriverError, sleep, type ErrorReporter } from '@msc/core'
 import { createManualClock, type ManualClock } from '@msc/core/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createRealtime, type Realtime, type RealtimeOptions } from './create-realtime.ts'
@@ -314,38 +314,36 @@ describe('tokens', () => {
 })
 
 describe('what can not be joined', () => {
-  it('says why: to whoever listens, on the console once, and in its health', async () => {
-    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  it('says why: to whoever listens, once where failures are reported, and in its health', async () => {
+    const reported: unknown[] = []
     fake.override.subscribe = () =>
       Promise.reject(new DriverError('fake', 'You do not have permissions.', { code: 'REALTIME_REFUSED' }))
     const errors: string[] = []
-    const channel = connect().channel('room', { private: true })
+    const onError: ErrorReporter = (error, { operation, topic }) => reported.push([operation, topic, error.message])
+    const channel = connect({ onError }).channel('room', { private: true })
     channel.onError(({ message }) => errors.push(message))
     for (let passed = 0; passed < 20; passed++) await clock.advance(1000)
     expect(errors.length).toBeGreaterThan(3)
     expect(new Set(errors)).toEqual(new Set(['[fake] You do not have permissions.']))
-    expect(warn.mock.calls).toEqual([
-      ['[msc/realtime] room can not be joined, and is tried again: [fake] You do not have permissions.'],
-    ])
+    expect(reported).toEqual([['join', 'room', '[fake] You do not have permissions.']])
     expect(await client.health()).toMatchObject({ status: 'degraded', detail: '[fake] You do not have permissions.' })
     delete fake.override.subscribe
     for (let passed = 0; passed < 16; passed++) await clock.advance(1000)
     expect(client.status).toBe('connected')
     expect(await client.health()).toEqual(expect.not.objectContaining({ detail: expect.anything() }))
-    warn.mockRestore()
   })
 
-  it('says nothing on the console of a network that is away, and much of a token that can not be had', async () => {
-    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  it('reports nothing of a network that is away, and once a token that can not be had', async () => {
+    const reported: string[] = []
+    const onError: ErrorReporter = (error) => reported.push(error.message)
     fake.override.subscribe = () => Promise.reject(new DriverError('fake', 'No connection.', { retryable: true }))
-    connect().channel('room')
+    connect({ onError }).channel('room')
     await clock.advance(5000)
-    expect(warn).not.toHaveBeenCalled()
+    expect(reported).toEqual([])
     await client.close()
-    connect({ getToken: () => Promise.reject(new Error('401')) }).channel('room')
+    connect({ onError, getToken: () => Promise.reject(new Error('401')) }).channel('room')
     await clock.advance(5000)
-    expect(warn.mock.calls).toEqual([['[msc/realtime] room can not be joined, and is tried again: 401']])
-    warn.mockRestore()
+    expect(reported).toEqual(['401'])
   })
 })
 

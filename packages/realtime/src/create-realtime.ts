@@ -1,5 +1,9 @@
 import {
   ConfigError,
+  assertDriver,
+  createService,
+  type DriverContract,
+  type ErrorReporter,
   type MscError,
   UnavailableError,
   backoff,
@@ -8,10 +12,8 @@ import {
   emit,
   randomHex,
   systemClock,
-  toError,
   type CancelTimer,
   type Clock,
-  type Health,
   type InferOutput,
   type Service,
   type StandardSchema,
@@ -20,7 +22,8 @@ import type { OutgoingMessage, PresenceState, RealtimeDriver } from './driver.ts
 import { openFeed } from './feed/open-feed.ts'
 import { onPage } from './page.ts'
 import { createSeen } from './seen.ts'
-import { conflict, createTopic, safely, type Topic } from './topic.ts'
+import { safely } from './safely.ts'
+import { conflict, createTopic, type Topic } from './topic.ts'
 import { typed, type EventSchemas } from './typed.ts'
 
 /** `offline`: the browser says that there is no network; it is tried again when there is. `idle`: nothing is subscribed. */
@@ -35,6 +38,11 @@ export interface RealtimeOptions {
   readonly getToken?: (signal: AbortSignal) => Promise<string | undefined> | string | undefined
   /** Milliseconds for a join, a send or a publication. Default 10 000. */
   readonly timeoutMs?: number
+  /**
+   * Told of what fails where nobody waits: a topic that can not be joined (`operation: 'join'`, with `topic`; once for
+   * each reason). Default: the reporter of the process (`setErrorReporter` of @msc/core), else the console.
+   */
+  readonly onError?: ErrorReporter
   readonly clock?: Clock
   readonly random?: () => number
 }
@@ -140,8 +148,17 @@ const CLOSED = '[msc/realtime] The client is closed.'
 
 export const feedTopic = (table: string, ownerId: string): string => `feed:${table}:${ownerId}`
 
+const CONTRACT: DriverContract<RealtimeDriver> = {
+  concern: 'realtime',
+  version: 1,
+  methods: ['subscribe'],
+  optional: ['publish'],
+}
+
+/** @throws ConfigError for a driver that does not keep the contract. */
 export function createRealtime(options: RealtimeOptions): Realtime {
-  const { driver, getToken = () => undefined, timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
+  const driver = assertDriver(CONTRACT, options.driver)
+  const { getToken = () => undefined, timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
   const topics = new Map<string, Topic>()
   const listeners = new Set<(status: ConnectionStatus) => void>()
   const stats = { published: 0, gaps: 0 }
@@ -153,6 +170,23 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   let trouble: string | undefined
   // One for all its topics: they share the connection that comes back.
   const share = random()
+
+  const { service, report } = createService({
+    concern: 'realtime',
+    driver,
+    clock,
+    onError: options.onError,
+    stats: () => ({ topics: topics.size, ...stats }),
+    degraded: () => (status === 'reconnecting' ? (trouble ?? 'The connection was lost; coming back.') : undefined),
+    // A message is taken by the server before its promise resolves, so there is nothing to flush.
+    async close() {
+      const reason = new UnavailableError(CLOSED, { code: 'REALTIME_CLOSED' })
+      closing.abort(reason)
+      await Promise.all([...topics.values()].map((topic) => topic.close(reason)))
+      topics.clear()
+      settleStatus()
+    },
+  })
 
   const retryMs = (attempt: number): number => 200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random })
 
@@ -198,10 +232,10 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const warned = createSeen(100)
   const warn = (topic: string, error: Error): void => {
     trouble = error.message
-    const said = `[msc/realtime] ${topic} can not be joined, and is tried again: ${error.message}`
+    const said = `${topic}: ${error.message}`
     const { retryable, code } = error as Partial<MscError>
     if (retryable && code !== 'REALTIME_REFUSED') return
-    if (warned.add(said)) console.warn(said)
+    if (warned.add(said)) report(error, 'join', { topic })
   }
 
   const topicFor = (name: string, channel: ChannelOptions): Topic => {
@@ -264,8 +298,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   }
 
   const self: Realtime = {
-    concern: 'realtime',
-    driverName: driver.name,
+    ...service,
     get status() {
       return status
     },
@@ -298,37 +331,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
         { operation: type, schema: 'public', table, record: record ?? null, old_record: old ?? null },
         { private: true },
       ),
-    async health({ timeoutMs: budget = 2000 } = {}): Promise<Health> {
-      const from = clock.monotonic()
-      const base = { concern: 'realtime', driver: driver.name, stats: { topics: topics.size, ...stats } }
-      try {
-        await deadline((signal) => driver.health(signal), {
-          operation: '[msc/realtime] health',
-          timeoutMs: budget,
-          clock,
-        })
-        return {
-          ...base,
-          status: status === 'reconnecting' ? 'degraded' : 'ready',
-          ...(trouble !== undefined && { detail: trouble }),
-          latencyMs: clock.monotonic() - from,
-        }
-      } catch (error) {
-        return { ...base, status: 'down', latencyMs: clock.monotonic() - from, detail: toError(error).message }
-      }
-    },
-    async flush() {
-      // A message is taken by the server before its promise resolves.
-    },
-    async close() {
-      if (closing.signal.aborted) return
-      const reason = new UnavailableError(CLOSED, { code: 'REALTIME_CLOSED' })
-      closing.abort(reason)
-      await Promise.all([...topics.values()].map((topic) => topic.close(reason)))
-      topics.clear()
-      settleStatus()
-      await driver.close()
-    },
   }
   return self
 }

@@ -52,14 +52,8 @@ export interface OutgoingMessage {
   readonly private: boolean
 }
 
-export interface RealtimeCapabilities {
-  /** Can it publish without a subscription, as servers do? */
-  readonly publish: boolean
-}
-
 /** One transport. It connects when the first topic is joined; reconnecting is the engine's business. */
 export interface RealtimeDriver extends DriverBase {
-  readonly capabilities: RealtimeCapabilities
   /** Resolves when the server has said that the subscription is live; rejects when it refuses. */
   subscribe(
     topic: string,
@@ -67,6 +61,6 @@ export interface RealtimeDriver extends DriverBase {
     handlers: SubscriptionHandlers,
     signal: AbortSignal,
   ): Promise<Subscription>
-  /** All of them, in order, or an error. */
+  /** Publishes without a subscription, as servers do: all of them, in order, or an error. Absent where it can't. */
   publish?(messages: readonly OutgoingMessage[], signal: AbortSignal): Promise<void>
 }

@@ -1,3 +1,4 @@
+import { processSlot } from '@msc/core'
 import type { OutgoingMessage } from './driver.ts'
 
 /** The embedded server of this process, as code beside it reaches it. */
@@ -5,13 +6,13 @@ export interface RealtimeHub {
   publish(message: OutgoingMessage): void
 }
 
-const KEY = Symbol.for('@msc/realtime/hub')
+const slot = (): { hub?: RealtimeHub | undefined } => processSlot('realtime/hub', () => ({}))
 
 // On globalThis: the server may be started outside the bundle whose routes publish.
 export function getHub(): RealtimeHub | undefined {
-  return (globalThis as { [KEY]?: RealtimeHub })[KEY]
+  return slot().hub
 }
 
 export function setHub(hub: RealtimeHub | undefined): void {
-  ;(globalThis as { [KEY]?: RealtimeHub | undefined })[KEY] = hub
+  slot().hub = hub
 }

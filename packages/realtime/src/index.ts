@@ -33,7 +33,6 @@ export type { FeedPage } from './feed/page.ts'
 export type {
   OutgoingMessage,
   PresenceState,
-  RealtimeCapabilities,
   RealtimeDriver,
   SubscribeOptions,
   Subscription,

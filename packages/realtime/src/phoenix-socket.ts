@@ -1,4 +1,4 @@
-import { DriverError, systemClock, type CancelTimer } from '@msc/core'
+import { DriverError, systemClock, type CancelTimer, type Clock } from '@msc/core'
 import type { SubscribeOptions, Subscription, SubscriptionHandlers } from './driver.ts'
 import { isFeedPage } from './feed/page.ts'
 import { formatFrame, parseFrame, type Frame } from './frames.ts'
@@ -46,13 +46,18 @@ const CONNECT_MS = 10_000
 const ANSWER_MS = 10_000
 const DOUBT_MS = 5000
 
+export interface SocketOptions {
+  readonly Constructor: SocketConstructor
+  /** Milliseconds between heartbeats, and for their answer. */
+  readonly heartbeatMs: number
+  readonly clock?: Clock
+  /** Told once whether the connection opened. */
+  readonly onOpened?: (opened: boolean) => void
+}
+
 /** One connection, which is not mended: when it is lost every topic is told, and the next join makes a new one. */
-export function createSocket(
-  url: URL,
-  Constructor: SocketConstructor,
-  heartbeatMs: number,
-  onOpened?: (opened: boolean) => void,
-): PhoenixSocket {
+export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
+  const { Constructor, heartbeatMs, clock = systemClock, onOpened } = options
   const socket = new Constructor(url.toString())
   const joined = new Map<string, Joined>()
   const replies = new Map<string, (reply: Reply | Error) => void>()
@@ -60,7 +65,7 @@ export function createSocket(
   let ref = 0
   let open = true
   // What takes the connection and never answers would otherwise keep every topic waiting for good.
-  let beat: CancelTimer | undefined = systemClock.setTimeout(() => end(lost), CONNECT_MS)
+  let beat: CancelTimer | undefined = clock.setTimeout(() => end(lost), CONNECT_MS)
   let spreadMs = 0
 
   const transmit = (frame: Frame): void => {
@@ -111,7 +116,7 @@ export function createSocket(
 
   /** A connection that swallows everything looks alive; a heartbeat without an answer tells. */
   const heartbeat = (): void => {
-    beat = systemClock.setTimeout(() => {
+    beat = clock.setTimeout(() => {
       void ask(Math.min(heartbeatMs, ANSWER_MS)).then(() => open && heartbeat())
     }, heartbeatMs)
   }
@@ -203,7 +208,7 @@ export function createSocket(
           joined.delete(topic)
           if (open) transmit({ joinRef, ref: String(++ref), topic, event: 'phx_leave', payload: {} })
           // The last one out closes the door.
-          if (joined.size === 0 && open) systemClock.setTimeout(() => joined.size === 0 && end(lost, true), 50)
+          if (joined.size === 0 && open) clock.setTimeout(() => joined.size === 0 && end(lost, true), 50)
         },
       }
     },

@@ -1,5 +1,6 @@
 import { ConfigError, UnavailableError, deadline, emit, sleep, toError, withCarrier, type Clock } from '@msc/core'
 import type { Channel, MessageHandler, Payload } from './create-realtime.ts'
+import { safely } from './safely.ts'
 import { stamped } from './create-realtime.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from './driver.ts'
 import { createInbox } from './inbox.ts'
@@ -314,13 +315,4 @@ export function conflict(name: string, what: string): ConfigError {
 function addTo<T>(set: Set<T>, item: T): () => void {
   set.add(item)
   return () => set.delete(item)
-}
-
-/** A handler that throws is reported, and costs nobody else their message. */
-export function safely(run: () => void): void {
-  try {
-    run()
-  } catch (error) {
-    console.error('[msc/realtime] A handler threw.', toError(error))
-  }
 }

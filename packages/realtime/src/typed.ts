@@ -1,6 +1,7 @@
-import { ConfigError, carrier, emit, toError, validate, withCarrier, type StandardSchema } from '@msc/core'
+import { ConfigError, carrier, emit, reportFailure, validate, withCarrier, type StandardSchema } from '@msc/core'
 import type { Payload } from './create-realtime.ts'
-import { safely, type RawChannel } from './topic.ts'
+import { safely } from './safely.ts'
+import type { RawChannel } from './topic.ts'
 
 /** Schemas of a channel's events. */
 export type EventSchemas = Readonly<Record<string, StandardSchema>>
@@ -33,7 +34,7 @@ export function typed(channel: RawChannel, events: EventSchemas, driver: string)
             if (wanted) safely(() => withCarrier(from, () => handler(payload, name)))
           } catch (error) {
             emit('driver.drop', { concern: 'realtime', driver, reason: 'invalid payload', count: 1 })
-            console.warn(`[msc/realtime] ${channel.topic}: ${toError(error).message}`)
+            reportFailure(error, { concern: 'realtime', driver, operation: 'receive', topic: channel.topic })
           }
         }
         queue = queue.then(check)

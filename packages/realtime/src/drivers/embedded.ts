@@ -1,4 +1,4 @@
-import { ConfigError, DriverError, systemClock, toError } from '@msc/core'
+import { ConfigError, DriverError, deadline, httpFailure, systemClock, toError, type Clock } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { getHub } from '../hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix-socket.ts'
@@ -16,6 +16,7 @@ export interface EmbeddedOptions {
   readonly fallback?: SocketConstructor
   /** Milliseconds between heartbeats, and for their answer. Default 25 000. */
   readonly heartbeatMs?: number
+  readonly clock?: Clock
 }
 
 /** WebSockets that may fail to open before the fallback is tried, and for how long it is then used. */
@@ -28,6 +29,7 @@ const CHECK_MS = 5000
  * in its process, it publishes without a socket.
  */
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
+  const { clock = systemClock } = options
   let socket: PhoenixSocket | undefined
   let closed = false
   let refused = 0
@@ -45,23 +47,34 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     url.searchParams.set('apikey', options.apiKey ?? token ?? '')
     url.searchParams.set('vsn', '2.0.0')
     const { fallback, heartbeatMs = 25_000 } = options
-    if (fallback && systemClock.now() < fallbackUntil) return (socket = createSocket(url, fallback, heartbeatMs))
-    socket = createSocket(url, options.WebSocket ?? WebSocket, heartbeatMs, (opened) => {
-      if (opened) refused = 0
-      else if (fallback) void countRefusal()
+    const shared = { heartbeatMs, clock }
+    if (fallback && clock.monotonic() < fallbackUntil) {
+      return (socket = createSocket(url, { ...shared, Constructor: fallback }))
+    }
+    socket = createSocket(url, {
+      ...shared,
+      Constructor: options.WebSocket ?? WebSocket,
+      onOpened(opened) {
+        if (opened) refused = 0
+        else if (fallback) void countRefusal()
+      },
     })
     return socket
   }
   /** A server that can be reached while its WebSocket can not: the network is in the way. */
   const countRefusal = async (): Promise<void> => {
-    const reached = await askHealth(AbortSignal.timeout(CHECK_MS)).then(
+    const reached = await deadline(askHealth, {
+      operation: '[msc/realtime] [embedded] health',
+      timeoutMs: CHECK_MS,
+      clock,
+    }).then(
       ({ ok }) => ok,
       () => false,
     )
     refused = reached ? refused + 1 : 0
     if (refused < MAX_REFUSED) return
     refused = 0
-    fallbackUntil = systemClock.now() + FALLBACK_MS
+    fallbackUntil = clock.monotonic() + FALLBACK_MS
   }
   const askHealth = async (signal: AbortSignal): Promise<Response> => {
     const response = await fetch(`${options.url?.replace(/^ws/, 'http').replace(/\/$/, '')}/health`, { signal })
@@ -72,7 +85,6 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   return {
     specificationVersion: 1,
     name: 'embedded',
-    capabilities: { publish: true },
     subscribe: (topic, subscribeOptions, handlers, signal) =>
       connect(subscribeOptions.token).join(`realtime:${topic}`, subscribeOptions, handlers, signal),
     async publish(messages) {
@@ -93,8 +105,13 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       const response = await askHealth(signal).catch((error: unknown) => {
         throw new DriverError('embedded', 'The server can not be reached.', { retryable: true, cause: toError(error) })
       })
-      if (!response.ok)
-        throw new DriverError('embedded', `The server answered ${response.status}.`, { retryable: true })
+      const failure = httpFailure(response, {
+        driver: 'embedded',
+        credentials: 'Check the api key.',
+        address: 'Check the address of the realtime server.',
+        now: clock.now,
+      })
+      if (failure) throw failure
     },
     async close() {
       closed = true

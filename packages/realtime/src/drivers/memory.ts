@@ -1,4 +1,4 @@
-import { DriverError } from '@msc/core'
+import { DriverError, type Clock } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { createSocket, type PhoenixSocket, type SocketConstructor } from '../phoenix-socket.ts'
 
@@ -17,24 +17,28 @@ export interface MemoryOptions {
   readonly server: Server
   /** Any valid token of the server's key. Default: the user's own. */
   readonly apiKey?: string
+  readonly clock?: Clock
 }
 
 /** A server of this process without a network in between: the same policies, presence and feeds. For tests and tools. */
-export function memory({ server, apiKey }: MemoryOptions): RealtimeDriver {
+export function memory({ server, apiKey, clock }: MemoryOptions): RealtimeDriver {
   let socket: PhoenixSocket | undefined
   let closed = false
   const connect = (token: string | undefined): PhoenixSocket => {
     if (closed) throw new DriverError('memory', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
     if (!socket?.open) {
       const url = new URL('memory://server')
-      socket = createSocket(url, pipeTo(server, apiKey ?? token ?? ''), 25_000)
+      socket = createSocket(url, {
+        Constructor: pipeTo(server, apiKey ?? token ?? ''),
+        heartbeatMs: 25_000,
+        ...(clock && { clock }),
+      })
     }
     return socket
   }
   return {
     specificationVersion: 1,
     name: 'memory',
-    capabilities: { publish: true },
     subscribe: (topic, options, handlers, signal) =>
       connect(options.token).join(`realtime:${topic}`, options, handlers, signal),
     async publish(messages) {

@@ -89,7 +89,6 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   return {
     specificationVersion: 1,
     name: 'supabase',
-    capabilities: { publish: true },
     async subscribe(topic, subscribeOptions, handlers, signal) {
       const client = await connect()
       token = subscribeOptions.token ?? token

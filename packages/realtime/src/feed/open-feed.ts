@@ -1,5 +1,5 @@
 import { sleep, withCarrier, carrier, type Clock } from '@msc/core'
-import { safely } from '../topic.ts'
+import { safely } from '../safely.ts'
 import type { Change, Channel, FeedHandlers } from '../create-realtime.ts'
 
 /** Changes that wait for a snapshot at most; with more than that, another one is loaded. */
@@ -43,7 +43,7 @@ export function openFeed<Row>(
       const data = record ?? old
       if (data === undefined) return
       const change: Change<Row> = { type, data, old }
-      if (!held) return onChange(change)
+      if (!held) return safely(() => onChange(change))
       // In the trace of who made it, also when it had to wait.
       const from = carrier()
       if (held.length < MAX_HELD) held.push(() => withCarrier(from, () => onChange(change)))
@@ -51,7 +51,7 @@ export function openFeed<Row>(
     })
   }
   channel.onGap(() => {
-    onGap?.()
+    safely(() => onGap?.())
     void load()
   })
   channel.ready.then(load, () => undefined)

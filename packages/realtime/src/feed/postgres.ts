@@ -1,4 +1,4 @@
-import { deadline, toError } from '@msc/core'
+import { deadline, every, systemClock, toError, type CancelTimer, type Clock } from '@msc/core'
 
 /** A pool or a client of `pg`, PGlite, or a transaction of either. */
 export interface PostgresQuery {
@@ -24,20 +24,18 @@ export interface Listening {
   /** It listens now; what was said before is unknown. */
   onListening(): void
   onError(error: Error): void
+  readonly clock?: Clock
 }
 
 const RECONNECT_MS = 500
 /** A connection that swallows everything looks alive; a question without an answer tells. */
 const CHECK_MS = 5000
 
-const inTime = <T>(call: () => Promise<T>): Promise<T> =>
-  deadline(call, { operation: '[msc/realtime] listen', timeoutMs: CHECK_MS })
-
 /** Hears the notifications of one channel, and comes back when the connection is lost. Returns how to stop. */
 export async function listen(
   client: PostgresClient,
   channel: string,
-  { onNotice, onListening, onError }: Listening,
+  { onNotice, onListening, onError, clock = systemClock }: Listening,
 ): Promise<() => Promise<void>> {
   if ('listen' in client) {
     const stop = await client.listen(channel, onNotice)
@@ -46,11 +44,13 @@ export async function listen(
   }
   let stopped = false
   let current: PostgresConnection | undefined
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let check: ReturnType<typeof setInterval> | undefined
+  let cancelRetry: CancelTimer | undefined
+  let stopChecking: CancelTimer | undefined
+  const inTime = <T>(call: () => Promise<T>): Promise<T> =>
+    deadline(call, { operation: '[msc/realtime] listen', timeoutMs: CHECK_MS, clock })
 
   const lost = (error?: unknown): void => {
-    clearInterval(check)
+    stopChecking?.()
     if (current) {
       current.removeAllListeners?.()
       // What is broken may still emit; nobody else listens any more.
@@ -60,9 +60,8 @@ export async function listen(
     }
     if (stopped) return
     if (error) onError(toError(error))
-    clearTimeout(timer)
-    timer = setTimeout(() => void connect(), RECONNECT_MS)
-    timer.unref?.()
+    cancelRetry?.()
+    cancelRetry = clock.setTimeout(() => void connect(), RECONNECT_MS)
   }
   const connect = async (): Promise<void> => {
     let late = false
@@ -89,7 +88,7 @@ export async function listen(
   }
   const watch = (connection: PostgresConnection): void => {
     let answered = true
-    check = setInterval(() => {
+    const check = (): void => {
       if (current !== connection) return
       if (!answered) return lost(new Error('The listening connection is silent.'))
       answered = false
@@ -97,13 +96,13 @@ export async function listen(
         () => (answered = true),
         () => undefined,
       )
-    }, CHECK_MS)
-    check.unref?.()
+    }
+    stopChecking = every(CHECK_MS, check, { clock, onError: lost })
   }
   await connect()
   return async () => {
     stopped = true
-    clearTimeout(timer)
+    cancelRetry?.()
     lost()
   }
 }

@@ -3,12 +3,15 @@ import {
   deadline,
   duration,
   emit,
+  every,
+  reportFailure,
   sleep,
   systemClock,
-  toError,
   withCarrier,
+  type CancelTimer,
   type Clock,
   type Duration,
+  type ErrorReporter,
 } from '@msc/core'
 import { createSeen } from '../seen.ts'
 import { isFeedPage, type FeedPage } from './page.ts'
@@ -43,8 +46,8 @@ export interface FeedSourceOptions {
   /** Milliseconds for one statement. Default 10 000. */
   readonly timeoutMs?: number
   readonly clock?: Clock
-  /** Told of what is tried again. Default: a line on the console. */
-  readonly onError?: (error: Error) => void
+  /** Told of what is tried again. Default: the reporter of the process, else the console. */
+  readonly onError?: ErrorReporter
 }
 
 interface EventRow {
@@ -65,7 +68,8 @@ const PRUNE_EVERY_MS = 60_000
 /** Feeds over the outbox of a Postgres or a PGlite; the notification carries nothing but a row's id. */
 export function feedSource(options: FeedSourceOptions): FeedSource {
   const { client, keep = '3d', timeoutMs = 10_000, clock = systemClock } = options
-  const { onError = (error: Error) => console.error(`[msc/realtime] Feed: ${error.message}`) } = options
+  const report = (error: unknown, operation: string): void =>
+    reportFailure(error, { concern: 'realtime', driver: 'feed', operation }, options.onError)
   const seen = createSeen(MAX_WAITING)
   let waiting: string[] = []
   let missed = false
@@ -75,7 +79,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   let closed = false
   let starting: Promise<void> | undefined
   let stop: (() => Promise<void>) | undefined
-  let prune: ReturnType<typeof setInterval> | undefined
+  let stopPruning: CancelTimer | undefined
 
   const isClosed = (): boolean => closed
   const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
@@ -136,7 +140,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
         attempt = 0
       } catch (error) {
         if (closed) return
-        onError(toError(error))
+        report(error, 'read the outbox')
         await sleep(Math.min(5000, 100 * 2 ** attempt++), { clock })
       }
     }
@@ -156,7 +160,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
         horizon ??= now?.horizon ?? '0'
         return
       } catch (error) {
-        onError(toError(error))
+        report(error, 'find the horizon')
         await sleep(Math.min(5000, 100 * 2 ** attempt), { clock })
       }
     }
@@ -182,14 +186,12 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
           missed = true
           wake()
         },
-        onError,
+        onError: (error) => report(error, 'listen'),
+        clock,
       })
       if (closed) return void (await stop())
-      prune = setInterval(() => {
-        const seconds = Math.round(duration(keep) / 1000)
-        query(PRUNE, [seconds]).catch((error: unknown) => onError(toError(error)))
-      }, PRUNE_EVERY_MS)
-      prune.unref?.()
+      const prune = (): Promise<unknown> => query(PRUNE, [Math.round(duration(keep) / 1000)])
+      stopPruning = every(PRUNE_EVERY_MS, prune, { clock, onError: (error) => report(error, 'prune') })
     },
     async since(topic, after, max) {
       // Whoever asked before it knows where it began could miss what lies between.
@@ -209,7 +211,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     async close() {
       if (closed) return
       closed = true
-      clearInterval(prune)
+      stopPruning?.()
       await stop?.()
       await draining
     },

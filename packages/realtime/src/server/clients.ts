@@ -1,3 +1,4 @@
+import { every } from '@msc/core'
 import { parseFrame } from '../frames.ts'
 import type { Claims } from './claims.ts'
 import { createConnection, type Connection, type Transport } from './connection.ts'
@@ -32,8 +33,9 @@ export function createClients(limits: Limits, context: SessionContext): Clients 
   let onEmpty = (): void => {}
 
   /** A token that expires takes with it what it allowed. */
-  const expiry = setInterval(() => {
-    const now = Date.now()
+  const { clock, report } = context.runtime
+  const dropExpired = (): void => {
+    const now = clock.now()
     for (const { memberships } of all) {
       for (const membership of memberships.values()) {
         if (membership.claims.exp * 1000 > now) continue
@@ -42,8 +44,11 @@ export function createClients(limits: Limits, context: SessionContext): Clients 
         }
       }
     }
-  }, 1000)
-  expiry.unref()
+  }
+  const stopExpiry = every(1000, dropExpired, { clock, onError: (error) => report(error, 'token expiry') })
+
+  // Shared by all connections, as what each closes over lives as long as its socket.
+  const failed = (error: unknown): void => report(error, 'heartbeat')
 
   return {
     get size() {
@@ -55,16 +60,16 @@ export function createClients(limits: Limits, context: SessionContext): Clients 
     add(transport, claims) {
       const connection = createConnection(transport, claims, limits.bufferedBytes)
       all.add(connection)
-      const withinRate = createRate(limits.framesPerSecond)
+      const withinRate = createRate(limits.framesPerSecond, clock.monotonic)
       // One frame after the other: a join and the broadcast behind it must not overtake each other.
       let queue: Promise<void> = Promise.resolve()
       let missed = 0
-      const watch = setInterval(() => {
+      const watch = (): void => {
         if (missed >= transport.patience) return transport.terminate()
         missed += 1
         transport.ping()
-      }, limits.pingMs)
-      watch.unref()
+      }
+      const stopWatching = every(limits.pingMs, watch, { clock, onError: failed })
       const alive = (): void => {
         missed = 0
       }
@@ -87,11 +92,14 @@ export function createClients(limits: Limits, context: SessionContext): Clients 
           }
           // A sign of life does not wait for what the policies are asked.
           const answered = frame.topic === 'phoenix' ? answer() : (queue = queue.then(answer))
-          answered.catch(() => connection.end(1011, 'Internal error'))
+          answered.catch((error: unknown) => {
+            report(error, 'answer a frame')
+            connection.end(1011, 'Internal error')
+          })
         },
         gone() {
           if (connection.gone) return
-          clearInterval(watch)
+          stopWatching()
           connection.gone = true
           all.delete(connection)
           for (const membership of connection.memberships.values()) leave(membership, context.rooms)
@@ -100,15 +108,15 @@ export function createClients(limits: Limits, context: SessionContext): Clients 
       }
     },
     async close(reason) {
-      clearInterval(expiry)
+      stopExpiry()
       if (all.size === 0) return
       const empty = new Promise<void>((resolve) => (onEmpty = resolve))
       for (const connection of all) connection.end(1001, reason)
-      const late = setTimeout(() => {
+      const cancel = clock.setTimeout(() => {
         for (const connection of all) connection.terminate()
       }, PATIENCE_MS)
       await empty
-      clearTimeout(late)
+      cancel()
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { ConfigError, DriverError } from '@msc/core'
+import { ConfigError, DriverError, type Clock, type ErrorReporter } from '@msc/core'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { OutgoingMessage } from '../driver.ts'
 import type { FeedSource } from '../feed/source.ts'
@@ -16,6 +16,7 @@ import { answerIncoming } from './node.ts'
 import { askInTime, type Authorize } from './permissions.ts'
 import { handleRest } from './rest.ts'
 import { createRooms } from './rooms.ts'
+import { createRuntime } from './runtime.ts'
 import type { SessionContext } from './session.ts'
 import { WebSocketTransport } from './websocket.ts'
 
@@ -30,6 +31,9 @@ export interface RealtimeServerOptions {
   /** What the database says of its rows; started and closed with the server. */
   readonly feeds?: FeedSource
   readonly limits?: Partial<Limits>
+  readonly clock?: Clock
+  /** Told of what fails where nobody waits. Default: the reporter of the process, else the console. */
+  readonly onError?: ErrorReporter
   /** Default `/realtime/v1`. */
   readonly path?: string
 }
@@ -68,8 +72,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     })
   }
   const limits: Limits = { ...defaultLimits, ...options.limits }
-  const rooms = createRooms()
-  const ask = askInTime(options.authorize)
+  const runtime = createRuntime(options.clock, options.onError)
+  const rooms = createRooms(runtime.clock)
+  const ask = askInTime(options.authorize, runtime)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
   const context: SessionContext = {
     rooms,
@@ -78,6 +83,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     maxTopics: limits.topics,
     feeds: options.feeds,
     spreadMs,
+    runtime,
   }
   const clients = createClients(limits, context)
   const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.frameBytes, perMessageDeflate: false })
@@ -99,7 +105,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       rooms.changes.publish(message)
     }),
   )
-  ready.catch(() => undefined)
+  ready.catch((error: unknown) => runtime.report(error, 'start the feeds'))
 
   const server: RealtimeServer = {
     handleUpgrade(request, socket, head) {
@@ -117,7 +123,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         if ('refused' in admitted) return refuse(socket, ...admitted.refused)
         sockets.handleUpgrade(request, socket, head, (webSocket) => accept(webSocket, version, admitted.claims))
       }
-      upgrade().catch(() => socket.destroy())
+      upgrade().catch((error: unknown) => {
+        runtime.report(error, 'accept a connection')
+        socket.destroy()
+      })
       return true
     },
     async handleRequest(request) {
@@ -131,6 +140,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
           maxBytes: limits.frameBytes,
           publish: server.publish,
           feeds: options.feeds,
+          runtime,
         })
       )
     },

@@ -1,4 +1,4 @@
-import { randomHex, toError } from '@msc/core'
+import { every, randomHex, type CancelTimer } from '@msc/core'
 import { isCursor } from '../feed/page.ts'
 import type { FeedSource } from '../feed/source.ts'
 import { bodyOf } from './body.ts'
@@ -7,6 +7,7 @@ import type { Client, Clients } from './clients.ts'
 import type { Connection, Format, Transport } from './connection.ts'
 import { PREFIX } from './membership.ts'
 import type { Membership } from './rooms.ts'
+import type { Runtime } from './runtime.ts'
 import { isFeedTopic, type SessionContext } from './session.ts'
 
 export interface EventsContext {
@@ -46,7 +47,9 @@ export function createEvents(context: EventsContext): Events {
   const base = `${path}/events`
 
   const open = (claims: Claims, format: Format): Opened => {
-    const { transport, stream, drained } = createStream(format, context.keepAliveMs, () => client.gone())
+    const { transport, stream, drained } = createStream(format, context.keepAliveMs, context.session.runtime, () =>
+      client.gone(),
+    )
     const client = clients.add(transport, claims)
     return { client, transport, stream, drained }
   }
@@ -96,7 +99,12 @@ export function createEvents(context: EventsContext): Events {
       rooms.add(membership)
     }
     const kept = topics.filter(isFeedTopic)
-    if (feeds && kept.length > 0) void catchUp(hold, kept, isCursor(after) ? after : undefined, feeds, drained)
+    if (feeds && kept.length > 0)
+      void catchUp(hold, kept, isCursor(after) ? after : undefined, {
+        feeds,
+        drained,
+        runtime: context.session.runtime,
+      })
     else hold.release(new Set())
     return respond(stream)
   }
@@ -160,13 +168,18 @@ function holdBack(connection: Connection, transport: Transport): Hold {
   }
 }
 
+interface CatchUpPorts {
+  readonly feeds: FeedSource
+  readonly drained: () => Promise<void>
+  readonly runtime: Runtime
+}
+
 /** All that came after the cursor in each topic; without one, where the feed is now. Ends the stream where it can't be read. */
 async function catchUp(
   hold: Hold,
   topics: readonly string[],
   after: string | undefined,
-  feeds: FeedSource,
-  drained: () => Promise<void>,
+  { feeds, drained, runtime }: CatchUpPorts,
 ): Promise<void> {
   const PAGE = 500
   const written = new Set<string>()
@@ -193,7 +206,7 @@ async function catchUp(
     if (position !== undefined) hold.write(`id: ${position}\n\n`)
     hold.release(written)
   } catch (error) {
-    console.error(`[msc/realtime] Reading ${topics.join(', ')} failed: ${toError(error).message}`)
+    runtime.report(error, 'read a feed', { topic: topics.join(', ') })
     hold.end()
   }
 }
@@ -201,6 +214,7 @@ async function catchUp(
 function createStream(
   format: Format,
   keepAliveMs: number,
+  { clock, report }: Runtime,
   onGone: () => void,
 ): { transport: Transport; stream: ReadableStream<Uint8Array>; drained: () => Promise<void> } {
   let onPull = (): void => {}
@@ -209,14 +223,16 @@ function createStream(
     if (!controller) return
     controller.close()
     controller = undefined
-    clearInterval(beat)
+    stopBeat()
     onPull()
     onGone()
   }
   const write = (text: string): void => controller?.enqueue(encoder.encode(text))
   // Proxies end what is silent.
-  const beat = setInterval(() => write(': \n\n'), keepAliveMs)
-  beat.unref?.()
+  const stopBeat: CancelTimer = every(keepAliveMs, () => write(': \n\n'), {
+    clock,
+    onError: (error) => report(error, 'keep a stream alive'),
+  })
   const stream = new ReadableStream<Uint8Array>(
     {
       start(own) {
@@ -225,7 +241,7 @@ function createStream(
       pull: () => onPull(),
       cancel() {
         controller = undefined
-        clearInterval(beat)
+        stopBeat()
         onPull()
         onGone()
       },

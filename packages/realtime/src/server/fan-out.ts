@@ -30,9 +30,9 @@ function send(rooms: Rooms, key: string, outgoing: Outgoing): void {
     return built.get(format)
   }
   const sendFrom = (start: number): void => {
-    const until = performance.now() + SLICE_MS
+    const until = rooms.clock.monotonic() + SLICE_MS
     for (let index = start; index < members.length; index++) {
-      if (index % CHUNK === CHUNK - 1 && performance.now() > until) {
+      if (index % CHUNK === CHUNK - 1 && rooms.clock.monotonic() > until) {
         if (!rooms.sending.has(key)) rooms.sending.set(key, [])
         setImmediate(() => sendFrom(index))
         return

@@ -83,7 +83,7 @@ function tellSoon({ topic, private: isPrivate }: Membership, rooms: Rooms): void
   // The first change sets the time; those that come meanwhile go with it.
   if (!changes || changes.isDue) return
   changes.isDue = true
-  setTimeout(tell, Math.min(MAX_GATHER_MS, size * GATHER_EACH_MS)).unref()
+  rooms.clock.setTimeout(tell, Math.min(MAX_GATHER_MS, size * GATHER_EACH_MS))
 }
 
 function toWire(entries: Iterable<PresenceEntry>): WireState {

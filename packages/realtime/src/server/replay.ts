@@ -1,7 +1,7 @@
-import { toError } from '@msc/core'
 import type { FeedSource } from '../feed/source.ts'
 import { push } from './membership.ts'
 import type { Membership } from './rooms.ts'
+import type { Runtime } from './runtime.ts'
 
 /** What a client asks to be told again when it joins. */
 export interface ReplayWish {
@@ -29,14 +29,19 @@ export function parseReplay(value: unknown, isPrivate: boolean): ReplayWish | un
 }
 
 /** The latest messages that the database sent to the topic, each marked as told again. */
-export async function replay(membership: Membership, { since, limit }: ReplayWish, feeds: FeedSource): Promise<void> {
+export async function replay(
+  membership: Membership,
+  { since, limit }: ReplayWish,
+  feeds: FeedSource,
+  { clock, report }: Runtime,
+): Promise<void> {
   try {
-    const from = Math.max(since, Date.now() - MAX_AGE_MS)
+    const from = Math.max(since, clock.now() - MAX_AGE_MS)
     for (const { id, event, payload } of await feeds.replay(membership.topic, from, limit)) {
       push(membership, 'broadcast', { type: 'broadcast', event, payload, meta: { replayed: true, id } })
     }
   } catch (error) {
-    console.error(`[msc/realtime] Replaying ${membership.topic} failed: ${toError(error).message}`)
+    report(error, 'replay', { topic: membership.topic })
     push(membership, 'system', {
       extension: 'system',
       status: 'error',

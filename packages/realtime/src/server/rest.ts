@@ -1,10 +1,10 @@
-import { toError } from '@msc/core'
 import type { OutgoingMessage } from '../driver.ts'
 import { isCursor } from '../feed/page.ts'
 import type { FeedSource } from '../feed/source.ts'
 import { bodyOf } from './body.ts'
 import { verifyToken, type Claims } from './claims.ts'
 import type { Ask } from './permissions.ts'
+import type { Runtime } from './runtime.ts'
 import { isFeedTopic } from './session.ts'
 
 export interface RestContext {
@@ -14,6 +14,7 @@ export interface RestContext {
   readonly ask: Ask
   publish(message: OutgoingMessage): void
   readonly feeds: FeedSource | undefined
+  readonly runtime: Runtime
 }
 
 /** As PostgREST serves the database's function to the vendor's SDK. */
@@ -53,7 +54,7 @@ export async function handleRest(request: Request, context: RestContext): Promis
   return new Response(null, { status: 202 })
 }
 
-async function since(text: string, claims: Claims, { feeds, ask }: RestContext): Promise<Response> {
+async function since(text: string, claims: Claims, { feeds, ask, runtime }: RestContext): Promise<Response> {
   if (!feeds) return Response.json({ code: 'PGRST202', message: 'No feeds are kept here' }, { status: 404 })
   let body: { topic?: unknown; after?: unknown; max?: unknown } | null
   try {
@@ -75,7 +76,7 @@ async function since(text: string, claims: Claims, { feeds, ask }: RestContext):
   try {
     return Response.json(await feeds.since(topic, after ?? undefined, most))
   } catch (error) {
-    console.error(`[msc/realtime] Reading ${topic} failed: ${toError(error).message}`)
+    runtime.report(error, 'read a feed', { topic })
     return fail(503, 'The feed can not be read now')
   }
 }

@@ -1,3 +1,4 @@
+import { systemClock, type Clock } from '@msc/core'
 import type { PresenceMeta } from '../presence.ts'
 import { createChanges, type Changes, type ChangeWish } from './changes.ts'
 import type { Claims } from './claims.ts'
@@ -26,6 +27,7 @@ export interface Membership {
 
 /** Who is where. A private and a public topic of one name are two rooms. */
 export interface Rooms {
+  readonly clock: Clock
   add(membership: Membership): void
   remove(membership: Membership): void
   keyOf(topic: string, isPrivate: boolean): string
@@ -40,11 +42,12 @@ export interface Rooms {
 
 const NOBODY: ReadonlySet<Membership> = new Set()
 
-export function createRooms(): Rooms {
+export function createRooms(clock: Clock = systemClock): Rooms {
   const rooms = new Map<string, Set<Membership>>()
   const changes = createChanges()
   const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? 'private' : 'public'} ${topic}`
   return {
+    clock,
     sending: new Map(),
     presence: new Map(),
     keyOf,

@@ -11,6 +11,7 @@ import { memberMay, type Ask } from './permissions.ts'
 import { presenceState, track, untrack } from './presence.ts'
 import { parseReplay, replay, type ReplayWish } from './replay.ts'
 import type { Membership, Rooms } from './rooms.ts'
+import type { Runtime } from './runtime.ts'
 
 export interface SessionContext {
   readonly rooms: Rooms
@@ -20,6 +21,7 @@ export interface SessionContext {
   /** Over how many milliseconds clients should come back if this server were gone now. */
   spreadMs(): number
   readonly ask: Ask
+  readonly runtime: Runtime
 }
 
 /** Events in one answer. */
@@ -125,7 +127,7 @@ async function join(
     })
   }
   if (membership.presence.enabled) push(membership, 'presence_state', presenceState(membership, context.rooms))
-  if (replayed && context.feeds) await replay(membership, replayed, context.feeds)
+  if (replayed && context.feeds) await replay(membership, replayed, context.feeds, context.runtime)
 }
 
 /** Of each table, a feed of its own, as the policy has it; the service role is above them. */
@@ -149,7 +151,7 @@ async function onBroadcast(
   if (typeof event !== 'string' || event === '' || event.length > 255) {
     return reply(connection, frame, 'error', { reason: 'A broadcast needs an event' })
   }
-  if (!(await memberMay(membership, 'write', context.ask))) {
+  if (!(await memberMay(membership, 'write', context))) {
     return reply(connection, frame, 'error', {
       reason: `Unauthorized: You do not have permissions to write to this Channel topic: ${topic}`,
     })
@@ -170,7 +172,7 @@ async function onPresence(
     return reply(connection, frame, 'ok', {})
   }
   if (payload['event'] !== 'track') return reply(connection, frame, 'error', { reason: 'Unknown presence event' })
-  if (!(await memberMay(membership, 'presence', context.ask))) {
+  if (!(await memberMay(membership, 'presence', context))) {
     return reply(connection, frame, 'error', {
       reason: `Unauthorized: You do not have permissions to track presence on this Channel topic: ${topic}`,
     })
@@ -185,7 +187,7 @@ async function onSince(
   membership: Membership,
   frame: Frame,
   payload: Record<string, unknown>,
-  { feeds }: SessionContext,
+  { feeds, runtime }: SessionContext,
 ): Promise<void> {
   const { connection, topic } = membership
   const after = payload['after'] ?? undefined
@@ -196,7 +198,7 @@ async function onSince(
   try {
     reply(connection, frame, 'ok', await feeds.since(topic, after, PAGE))
   } catch (error) {
-    console.error(`[msc/realtime] Reading ${topic} failed: ${toError(error).message}`)
+    runtime.report(error, 'read a feed', { topic })
     reply(connection, frame, 'error', { reason: 'The feed can not be read now' })
   }
 }

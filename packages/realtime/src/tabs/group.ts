@@ -1,4 +1,4 @@
-import { DriverError, randomHex, systemClock, type CancelTimer } from '@msc/core'
+import { DriverError, every, randomHex, systemClock, type CancelTimer, type Clock } from '@msc/core'
 import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
 import { aborted, deferred } from '../promises.ts'
@@ -30,6 +30,7 @@ export interface GroupOptions {
   readonly patienceMs: number
   /** Nobody here wants anything any more. */
   readonly onIdle: () => void
+  readonly clock?: Clock
 }
 
 /** This tab among those that share a connection. */
@@ -52,7 +53,7 @@ const IDLE_MS = 5000
  * Each tab also holds a lock of its own, by which the leader learns that it has gone.
  */
 export function joinGroup(options: GroupOptions): Group {
-  const { driver, name, locks, patienceMs } = options
+  const { driver, name, locks, patienceMs, clock = systemClock } = options
   const own = randomHex(8)
   const channel = options.openChannel(name)
   const ending = new AbortController()
@@ -94,7 +95,7 @@ export function joinGroup(options: GroupOptions): Group {
   const lead = async (): Promise<void> => {
     if (ending.signal.aborted) return
     // A later one is greater, and no two are the same.
-    mine = `${Date.now().toString(36).padStart(9, '0')}.${randomHex(4)}`
+    mine = `${clock.now().toString(36).padStart(9, '0')}.${randomHex(4)}`
     leader = createLeader(driver, tell)
     const stop = deferred<void>()
     resign = stop.resolve
@@ -203,13 +204,12 @@ export function joinGroup(options: GroupOptions): Group {
     )
     if (!found && !ending.signal.aborted) stand(true)
   }
-  const checking = setInterval(() => void check(), CHECK_EVERY_MS)
-  ;(checking as { unref?: () => void }).unref?.()
+  const stopChecking = every(CHECK_EVERY_MS, check, { clock, onError: () => undefined })
 
   const rest = (): void => {
     idle?.()
     if (subs.size > 0) return
-    idle = systemClock.setTimeout(() => {
+    idle = clock.setTimeout(() => {
       if (subs.size === 0 && (leader?.size ?? 0) === 0) options.onIdle()
       else rest()
     }, IDLE_MS)
@@ -254,7 +254,7 @@ export function joinGroup(options: GroupOptions): Group {
     },
     close(reason) {
       if (ending.signal.aborted) return
-      clearInterval(checking)
+      stopChecking()
       idle?.()
       abdicate()
       ending.abort(reason)

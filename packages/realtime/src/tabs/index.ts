@@ -74,7 +74,6 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
   return {
     specificationVersion: driver.specificationVersion,
     name: driver.name,
-    capabilities: driver.capabilities,
     ...(publish && { publish }),
     health: (signal) => driver.health(signal),
     async subscribe(topic, subscribeOptions, handlers, signal) {

@@ -38,7 +38,6 @@ export function createFakeRealtime(): FakeRealtime {
   const driver: RealtimeDriver = {
     specificationVersion: 1,
     name: 'fake',
-    capabilities: { publish: true },
     async subscribe(topic, options, handlers, signal) {
       note('subscribe', topic, options)
       await override.subscribe?.(topic, options)

@@ -1,0 +1,29 @@
+import type { FailureContext } from './failures.ts'
+import { redactText } from './redact-text.ts'
+import { processSlot } from './slot.ts'
+
+/** Milliseconds for which the same line is not said again, and lines that are remembered for it. */
+const QUIET_MS = 10_000
+const MAX_SAID = 200
+
+/** Writes a failure to the console: redacted, on one line, and the same one at most once in 10 seconds. */
+export function sayFailure(error: Error, context: FailureContext): void {
+  const line = redactText(lineOf(error, context))
+  const said = processSlot('core/said', () => new Map<string, number>())
+  const now = performance.now()
+  if (now - (said.get(line) ?? -Infinity) < QUIET_MS) return
+  said.delete(line)
+  said.set(line, now)
+  if (said.size > MAX_SAID) said.delete(said.keys().next().value as string)
+  console.error(line)
+}
+
+function lineOf(error: Error, { concern, operation, driver, ...details }: FailureContext): string {
+  const { hint } = error as { readonly hint?: string }
+  const more = Object.entries(details).filter(([, value]) => value !== undefined && typeof value !== 'object')
+  return [
+    `[msc/${concern}]${driver === undefined ? '' : ` [${driver}]`} ${operation} failed: ${error.message}`,
+    ...(hint === undefined ? [] : [hint]),
+    ...(more.length > 0 ? [`(${more.map(([name, value]) => `${name}=${String(value)}`).join(', ')})`] : []),
+  ].join(' ')
+}
