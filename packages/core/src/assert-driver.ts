@@ -33,9 +33,9 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
     ...(contract.optional ?? []).filter((member) => !isUsable(fitting[member])),
   ]
   if (lacks?.length === 0) return fitting as unknown as Driver
-  const { name = 'unnamed driver' } = (driver ?? {}) as { name?: unknown }
+  const { name } = (driver ?? {}) as { name?: unknown }
   throw new ConfigError(
-    `[msc/${concern}] [${name}] ${
+    `[msc/${concern}] [${name || 'unnamed driver'}] ${
       lacks
         ? `The driver does not implement ${lacks.join(', ')}.`
         : `The driver is written for version ${found} of the contract; this package speaks version ${version}.`
