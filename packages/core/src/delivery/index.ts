@@ -1,3 +1,4 @@
+export { atProcessEnd, type EndingParticipant, type FatalOrigin } from './endings.ts'
 export { createOutbox } from './outbox.ts'
 export type { BatchLimits, ItemLabel, Outbox, OutboxOptions, OutboxStore } from './outbox-types.ts'
 export {
