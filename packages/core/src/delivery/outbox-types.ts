@@ -35,15 +35,24 @@ export interface OutboxOptions<T> {
   /** Writes last words, synchronously; absent where the sink can't. May get what `send` has under way. */
   readonly sendSync?: ((batch: readonly T[]) => void) | undefined
   readonly limits: BatchLimits
+  /**
+   * Bytes that one delivery may have while a page is being left, asked each time; in browsers {@link Page.keepaliveRoom}.
+   * Where it is given, `flush` with the urgency `leaving` takes back what is under way and sends it again within these
+   * bytes, synchronously, because a browser drops plain requests with the page.
+   */
+  readonly leavingMaxBytes?: (() => number) | undefined
   /** Items held at most, on the wire included. */
   readonly maxQueue: number
   /** Bytes held at most, on the wire included. Default 8 MiB. */
   readonly maxQueueBytes?: number
-  /** Milliseconds an item waits for others at most. */
+  /** Milliseconds an item waits for others at most; never more than half of `timeoutMs`. */
   readonly flushIntervalMs: number
-  /** Milliseconds for one delivery. */
+  /**
+   * Milliseconds for one delivery. As long as this after a push into an idle outbox, what is pending keeps a process
+   * alive.
+   */
   readonly timeoutMs: number
-  /** Times that one item is tried again while others of its time are taken. Default 5. */
+  /** Times that one item may fail while others are taken; then it is dropped. Default 5. */
   readonly maxAttempts?: number
   /** Where items outlive the page or the process; absent: nowhere. */
   readonly store?: OutboxStore<T> | undefined
@@ -74,8 +83,8 @@ export interface Outbox<T> {
   drop(kind: string, count: number, reason: DropReason, detail?: string): void
   stats(): DeliveryStats
   /**
-   * Delivers what is queued, with retries, until nothing is left or `timeoutMs` is over. What is left stays queued.
-   * Calls at once share one delivery.
+   * Delivers what is queued, with retries, until nothing is left or `timeoutMs` is over, or until the backend has asked
+   * to be left alone for longer than that. What is left stays queued. Calls at once share one delivery.
    */
   flush(timeoutMs: number, urgency?: Urgency): Promise<void>
   /** As `flush`, then what is left is dropped as `closed`. The first call decides. */

@@ -1,0 +1,93 @@
+// A process that ends in the way named by its first argument, with three items on their way.
+import { appendFileSync } from 'node:fs'
+import { appendFile } from 'node:fs/promises'
+import { atProcessEnd } from '../endings.ts'
+import { createOutbox } from '../outbox.ts'
+import { DELIVERED } from '../receipt.ts'
+
+const [way = '', target = ''] = process.argv.slice(2)
+const toFile = !target.startsWith('http')
+const lines = (batch: readonly string[]): string => batch.map((item) => `${item}\n`).join('')
+
+const outbox = createOutbox<string>({
+  concern: 'monitoring',
+  driver: 'test',
+  label: (item) => ({ id: item, kind: 'error', bytes: item.length }),
+  async send(batch, { signal }) {
+    if (toFile) await appendFile(target, lines(batch))
+    else await fetch(target, { method: 'POST', body: lines(batch), signal })
+    return DELIVERED
+  },
+  sendSync: toFile ? (batch) => appendFileSync(target, lines(batch)) : undefined,
+  limits: { maxItems: 10, maxBytes: 10_000, maxItemBytes: 1000 },
+  maxQueue: 100,
+  flushIntervalMs: 20,
+  timeoutMs: 1000,
+})
+const stop = atProcessEnd({
+  flush: (budgetMs) => outbox.flush(budgetMs),
+  lastWords: () => outbox.lastWords(),
+  onFatal: (error, origin) => outbox.push(`${origin} ${(error as Error).message}`),
+})
+for (const item of ['a', 'b', 'c']) outbox.push(item)
+
+const serveForEver = (): void => void setInterval(() => {}, 1000)
+const fail = (): never => {
+  throw new Error('nobody caught this')
+}
+
+const ways: Readonly<Record<string, () => void>> = {
+  natural: () => {},
+  'exit code': () => (process.exitCode = 3),
+  uncaught: () => (serveForEver(), setImmediate(fail)),
+  'uncaught value': () =>
+    setImmediate(() =>
+      Promise.resolve().then(() =>
+        queueMicrotask(() => {
+          throw 'a text'
+        }),
+      ),
+    ),
+  unhandled: () => (serveForEver(), void Promise.reject(new Error('nobody caught this'))),
+  'unhandled value': () => void Promise.reject({ status: 7 }),
+  'handled in time': () => void Promise.reject(new Error('caught')).catch(() => {}),
+  'handled too late': () => {
+    const promise = Promise.reject(new Error('nobody caught this'))
+    setTimeout(() => promise.catch(() => console.log('caught at last')), 50)
+  },
+  'handled later, own listener': () => {
+    process.on('unhandledRejection', () => console.log('mine'))
+    process.on('rejectionHandled', () => console.log('handled'))
+    const promise = Promise.reject(new Error('nobody caught this'))
+    setTimeout(() => void promise.catch(() => {}), 50)
+  },
+  'own uncaught listener': () => {
+    process.on('uncaughtException', () => setTimeout(() => process.exit(9), 200))
+    setImmediate(fail)
+  },
+  'own uncaught listener, rejection': () => {
+    process.on('uncaughtException', (_, origin) => setTimeout(() => (console.log(origin), process.exit(9)), 200))
+    void Promise.reject(new Error('nobody caught this'))
+  },
+  'participant fails': () => {
+    atProcessEnd({
+      flush: () => Promise.reject(new Error('flush failed')),
+      lastWords: fail,
+      onFatal: () => (setImmediate(fail), fail()),
+    })
+    setImmediate(fail)
+  },
+  exit: () => process.exit(4),
+  SIGTERM: () => (serveForEver(), console.log('ready')),
+  'own SIGTERM listener': () => {
+    process.once('SIGTERM', () => setTimeout(() => process.exit(5), 200))
+    serveForEver()
+    console.log('ready')
+  },
+  'no participant': () => {
+    stop()
+    const events = ['beforeExit', 'exit', 'uncaughtException', 'unhandledRejection', 'SIGTERM', 'SIGINT', 'SIGHUP']
+    console.log(events.map((event) => process.listenerCount(event)).join(''))
+  },
+}
+ways[way]?.()

@@ -1,0 +1,142 @@
+import { createBreaker, type Breaker } from '../breaker.ts'
+import { systemClock, type CancelTimer, type Clock } from '../clock.ts'
+import { reportFailure, runReported } from '../failures.ts'
+import { emit } from '../telemetry.ts'
+import type { Loss } from './entry.ts'
+import type { Flight } from './flight.ts'
+import type { ItemLabel, OutboxOptions } from './outbox-types.ts'
+import { firstPace, type Pace } from './plan.ts'
+import { createQueue, held, waiting, type Queue } from './queue.ts'
+import type { DeliveryStats, Drop, DropReason, Urgency } from './receipt.ts'
+
+/** Somebody who waits for a flush or a close. */
+export interface Waiter {
+  /** By the monotonic clock. */
+  readonly until: number
+  readonly urgency: Urgency
+  readonly closing: boolean
+  /** Ends the wait. */
+  readonly done: () => void
+}
+
+/** The state of one outbox. Functions over it live in `delivering.ts` and `outbox.ts`. */
+export interface Box<T> {
+  readonly options: OutboxOptions<T>
+  readonly clock: Clock
+  readonly breaker: Breaker
+  readonly queue: Queue<T>
+  readonly counts: { accepted: number; delivered: number; dropped: number }
+  phase: 'open' | 'closing' | 'closed'
+  closing: Promise<void> | undefined
+  pace: Pace
+  flight: Flight<T> | undefined
+  waiters: readonly Waiter[]
+  /** When what is queued has waited for others long enough; `Infinity` while nothing is queued. */
+  dueAt: number
+  retryAt: number
+  heldUntil: number
+  wake: CancelTimer | undefined
+  /** Keeps the process alive. */
+  hold: CancelTimer | undefined
+  /** The store may hold something of this life. */
+  stored: boolean
+  speaking: boolean
+  /** Goes on with whatever is due. */
+  step: () => void
+}
+
+const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
+/** How long the breaker of an outbox stays open before the backend is probed again. */
+export const COOLDOWN_MS = 5000
+
+export function createBox<T>(options: OutboxOptions<T>): Box<T> {
+  const { concern, driver, limits, clock = systemClock } = options
+  return {
+    options,
+    clock,
+    breaker: createBreaker({
+      name: `[msc/${concern}] [${driver}]`,
+      cooldownMs: COOLDOWN_MS,
+      clock,
+      onChange: (state) => emit('driver.breaker', { concern, driver, state }),
+    }),
+    queue: createQueue({ maxItems: options.maxQueue, maxBytes: options.maxQueueBytes ?? DEFAULT_MAX_BYTES }),
+    counts: { accepted: 0, delivered: 0, dropped: 0 },
+    phase: 'open',
+    closing: undefined,
+    pace: firstPace(limits.maxItems),
+    flight: undefined,
+    waiters: [],
+    dueAt: Infinity,
+    retryAt: 0,
+    heldUntil: 0,
+    wake: undefined,
+    hold: undefined,
+    stored: false,
+    speaking: false,
+    step: () => {},
+  }
+}
+
+export function statsOf<T>({ counts, queue }: Box<T>): DeliveryStats {
+  return { ...counts, queued: queue.queued.items, inFlight: queue.inFlight.items }
+}
+
+/** What an item says of itself; `undefined` when it can't. */
+export function labelOf<T>(box: Box<T>, item: T): ItemLabel | undefined {
+  try {
+    const { id, kind, bytes } = box.options.label(item)
+    return typeof id === 'string' && typeof kind === 'string' && bytes >= 0 ? { id, kind, bytes } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Tells what was lost. The losses must have been counted: a listener may look at the counts. */
+export function tellLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry' | 'reason' | 'detail'>[]): void {
+  const drops = new Map<string, { reason: DropReason; kind: string; detail?: string | undefined; count: number }>()
+  for (const { entry, reason, detail } of losses) {
+    const key = `${reason} ${entry.kind}`
+    const known = drops.get(key)
+    if (known) known.count += 1
+    else drops.set(key, { reason, kind: entry.kind, detail, count: 1 })
+  }
+  for (const { detail, ...drop } of drops.values()) tellDrop(box, detail === undefined ? drop : { ...drop, detail })
+}
+
+export function tellDrop<T>({ options }: Box<T>, drop: Drop): void {
+  const { concern, driver, onDrop, onError } = options
+  emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count })
+  if (onDrop) runReported(() => onDrop(drop), { concern, driver, operation: 'onDrop' }, onError)
+}
+
+export function report<T>({ options }: Box<T>, error: unknown, operation: string): void {
+  const { concern, driver, onError } = options
+  reportFailure(error, { concern, driver, operation }, onError)
+}
+
+/** Lets the store keep what is held now, so that it outlives the page. */
+export function persist<T>(box: Box<T>): void {
+  const { store, concern, driver, onError } = box.options
+  if (!store) return
+  box.stored = held(box.queue) > 0
+  const entries = [...(box.flight?.entries ?? []), ...waiting(box.queue)].sort((a, b) => a.order - b.order)
+  const items = entries.map(({ item }) => item)
+  runReported(() => store.keep(items), { concern, driver, operation: 'store' }, onError)
+}
+
+/** Keeps the process alive for a while, so that a script that ends by itself delivers first. */
+export function holdProcess<T>(box: Box<T>): void {
+  box.hold ??= box.clock.setTimeout(
+    () => {
+      box.hold = undefined
+    },
+    box.options.timeoutMs,
+    { keepAlive: true },
+  )
+}
+
+export function releaseProcess<T>(box: Box<T>): void {
+  box.hold?.()
+  box.hold = undefined
+}

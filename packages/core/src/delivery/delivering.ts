@@ -1,0 +1,201 @@
+import { MscError } from '../errors.ts'
+import { COOLDOWN_MS, holdProcess, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
+import { createFlight, hasten, takeOff, type Answer, type Departure, type Flight } from './flight.ts'
+import { nextDelivery, planFailure, planReceipt, requestTime, waitAfter, waitWithin, type Outcome } from './plan.ts'
+import {
+  comeBack,
+  held,
+  land,
+  limit,
+  putBack,
+  putLast,
+  putToRest,
+  readyAt,
+  setAside,
+  take,
+  type BatchBounds,
+} from './queue.ts'
+import { readFailure } from './read-failure.ts'
+import { readReceipt } from './read-receipt.ts'
+import type { Urgency } from './receipt.ts'
+
+/** How long to wait for a breaker that somebody else is probing. */
+const BREAKER_POLL_MS = 500
+
+/**
+ * Sends, or sets the timer for when to send. `nothing left` and `no use` say that whoever waits need not wait longer.
+ */
+export function advance<T>(box: Box<T>): 'under way' | 'nothing left' | 'no use' {
+  if (box.phase === 'closed') return 'nothing left'
+  if (held(box.queue) === 0) {
+    sleepUntil(box, Infinity)
+    releaseProcess(box)
+    box.dueAt = Infinity
+    return 'nothing left'
+  }
+  if (box.flight) return 'under way'
+  const now = box.clock.monotonic()
+  const budget = budgetOf(box)
+  const full =
+    box.queue.queued.items >= box.options.limits.maxItems || box.queue.queued.bytes >= box.options.limits.maxBytes
+  const { dueAt, retryAt, heldUntil } = box
+  const at = nextDelivery({
+    now,
+    readyAt: readyAt(box.queue, now),
+    dueAt: full ? now : dueAt,
+    retryAt,
+    heldUntil,
+    budget,
+  })
+  if (at === 'never') return 'no use'
+  if (at > now) {
+    sleepUntil(box, at)
+    return 'under way'
+  }
+  // A flush and a close probe whatever the breaker says: what they can't deliver may be lost.
+  if (!box.breaker.tryAcquire() && !budget) sleepUntil(box, now + BREAKER_POLL_MS)
+  // A listener of the breaker may have pushed, and so have begun the next delivery.
+  else if (!box.flight) depart(box, now, budget)
+  return 'under way'
+}
+
+/** Until when whoever waits can wait; the close decides where there is one. */
+export function budgetOf<T>({ waiters, phase }: Box<T>): { until: number; closing: boolean } | undefined {
+  if (waiters.length === 0) return undefined
+  const closing = phase === 'closing'
+  const wanted = closing ? waiters.filter((waiter) => waiter.closing) : waiters
+  return { until: Math.max(...wanted.map(({ until }) => until)), closing }
+}
+
+/** A delivery that began without haste must not use up the time of whoever waits now. */
+export function hastenFlight<T>(box: Box<T>): void {
+  const budget = budgetOf(box)
+  if (!box.flight || !budget) return
+  const left = budget.until - box.clock.monotonic()
+  hasten(box.flight, departureOf(box, box.flight), requestTime(box.options.timeoutMs, left))
+}
+
+/** Goes back to delivering without haste. */
+export function slowDown<T>(box: Box<T>): void {
+  const { failures } = box.pace
+  const now = box.clock.monotonic()
+  if (held(box.queue) > 0) box.dueAt = Math.min(box.dueAt, now)
+  // Within a budget the waits are shorter than a backend that is away should have to bear.
+  if (failures > 0) box.retryAt = Math.max(box.retryAt, now + waitAfter(failures, randomOf(box)))
+}
+
+function sleepUntil<T>(box: Box<T>, at: number): void {
+  box.wake?.()
+  box.wake = undefined
+  if (at === Infinity) return
+  box.wake = box.clock.setTimeout(() => {
+    box.wake = undefined
+    box.step()
+  }, at - box.clock.monotonic())
+}
+
+const URGENCIES: readonly Urgency[] = ['background', 'leaving', 'fatal']
+
+function urgencyOf<T>({ waiters }: Box<T>): Urgency {
+  const ranks = waiters.map(({ urgency }) => URGENCIES.indexOf(urgency))
+  return URGENCIES[Math.max(0, ...ranks)] ?? 'background'
+}
+
+function depart<T>(box: Box<T>, now: number, budget: { until: number } | undefined): void {
+  sleepUntil(box, Infinity)
+  const urgency = urgencyOf(box)
+  const batch = take(box.queue, boundsOf(box, urgency), now)
+  const flight = createFlight(batch, urgency)
+  box.flight = flight
+  const { timeoutMs } = box.options
+  takeOff(flight, departureOf(box, flight), budget ? requestTime(timeoutMs, budget.until - now) : timeoutMs)
+}
+
+function departureOf<T>(box: Box<T>, flight: Flight<T>): Departure<T> {
+  const { concern, driver, send } = box.options
+  return {
+    clock: box.clock,
+    send,
+    operation: `[msc/${concern}] [${driver}] send`,
+    onAnswer: (answer) => settle(box, flight, answer),
+  }
+}
+
+function boundsOf<T>({ options, pace }: Box<T>, urgency: Urgency): BatchBounds {
+  const { limits, leavingMaxBytes } = options
+  const maxItems = Math.max(1, Math.min(limits.maxItems, pace.size))
+  const room = urgency === 'leaving' ? (leavingMaxBytes?.() ?? Infinity) : Infinity
+  // Without any room a plain request is tried, which may be as large as any.
+  return { maxItems, maxBytes: room > 0 ? Math.min(limits.maxBytes, room) : limits.maxBytes }
+}
+
+function randomOf<T>({ options }: Box<T>): () => number {
+  return options.random ?? Math.random
+}
+
+function settle<T>(box: Box<T>, flight: Flight<T>, answer: Answer): void {
+  const options = {
+    maxItems: box.options.limits.maxItems,
+    maxAttempts: box.options.maxAttempts ?? 5,
+    random: randomOf(box),
+  }
+  const { entries } = flight
+  const outcome =
+    'error' in answer
+      ? planFailure(entries, readFailure(answer.error), box.pace, options)
+      : planReceipt(entries, readReceipt(answer.receipt), box.pace, options)
+  place(box, flight, outcome)
+  // From here on all is in its place, and callbacks may look at it and use it.
+  if (outcome.verdict === 'outage') box.breaker.fail()
+  else box.breaker.succeed()
+  if (box.breaker.state === 'open') box.retryAt = Math.max(box.retryAt, retryAfterCooldown(box))
+  tellLosses(box, outcome.lost)
+  if (outcome.report) report(box, 'error' in answer ? answer.error : malformed(box), 'send')
+  if (box.stored || entries.length > outcome.delivered.length + outcome.lost.length) persist(box)
+  box.step()
+}
+
+function retryAfterCooldown<T>(box: Box<T>): number {
+  return box.waiters.length > 0 ? 0 : box.clock.monotonic() + COOLDOWN_MS
+}
+
+function malformed<T>({ options }: Box<T>): MscError {
+  return new MscError(`[${options.driver}] The sink returned something that is no receipt.`, {
+    code: 'RECEIPT_MALFORMED',
+    hint: 'Return DELIVERED, or { rejected, limits }, from `send`.',
+  })
+}
+
+/** Does what was planned, as one step that nobody can look into. */
+function place<T>(box: Box<T>, flight: Flight<T>, outcome: Outcome<T>): void {
+  const { queue, counts } = box
+  const now = box.clock.monotonic()
+  const left = (budgetOf(box)?.until ?? Infinity) - now
+  box.flight = undefined
+  box.pace = outcome.pace
+  land(queue, flight.entries)
+  counts.delivered += outcome.delivered.length
+  counts.dropped += outcome.lost.length
+  putBack(queue, outcome.back)
+  for (const { entry, forMs } of outcome.resting) putToRest(queue, entry, now + waitWithin(forMs, left))
+  for (const entry of outcome.last) putLast(queue, entry)
+  for (const entry of outcome.aside) setAside(queue, entry)
+  if (outcome.delivered.length > 0) comeBack(queue)
+  limit(queue, outcome.limits, now)
+  box.retryAt = outcome.waitMs > 0 ? now + waitWithin(outcome.waitMs, left) : 0
+  if (outcome.holdMs > 0) box.heldUntil = Math.max(box.heldUntil, now + outcome.holdMs)
+  else if (outcome.delivered.length > 0) box.heldUntil = 0
+  // What has been tried once has waited for others long enough.
+  if (queue.queued.items > 0) box.dueAt = Math.min(box.dueAt, now)
+  else box.dueAt = Infinity
+}
+
+/** To be called for each item that was accepted. */
+export function noteArrival<T>(box: Box<T>): void {
+  if (box.dueAt === Infinity) {
+    const { flushIntervalMs, timeoutMs } = box.options
+    // Longer than the process is held for sure, an item would be waiting for others that can't come any more.
+    box.dueAt = box.clock.monotonic() + Math.min(flushIntervalMs, timeoutMs / 2)
+  }
+  holdProcess(box)
+}

@@ -1,0 +1,79 @@
+import type { CancelTimer, Clock } from '../clock.ts'
+import { DeadlineError } from '../errors.ts'
+import type { Entry } from './entry.ts'
+import type { Receipt, SendContext, Urgency } from './receipt.ts'
+
+/** What came back from one delivery. */
+export type Answer = { readonly receipt: unknown } | { readonly error: unknown }
+
+/** How a flight is sent off. */
+export interface Departure<T> {
+  readonly clock: Clock
+  readonly send: (batch: readonly T[], context: SendContext) => Promise<Receipt>
+  /** Named in the error when there is no answer. */
+  readonly operation: string
+  /** Called once, unless the flight is abandoned; never while `takeOff` runs. */
+  readonly onAnswer: (answer: Answer) => void
+}
+
+/** One delivery that is under way. */
+export interface Flight<T> {
+  /** Those that nobody knows of yet. */
+  entries: readonly Entry<T>[]
+  readonly urgency: Urgency
+  readonly abort: AbortController
+  /** When it is given up, by the monotonic clock. */
+  deadline: number
+  cancel: CancelTimer
+  /** Its answer has been used, or is not wanted any more. */
+  landed: boolean
+}
+
+export function createFlight<T>(entries: readonly Entry<T>[], urgency: Urgency): Flight<T> {
+  return { entries, urgency, abort: new AbortController(), deadline: Infinity, cancel: () => {}, landed: false }
+}
+
+/** Calls the sink, synchronously: while a page is being left there is no later. Ends at the deadline whatever it does. */
+export function takeOff<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs: number): void {
+  hasten(flight, departure, timeoutMs)
+  const items = flight.entries.map(({ item }) => item)
+  let answer: Promise<unknown>
+  try {
+    answer = Promise.resolve(departure.send(items, { signal: flight.abort.signal, urgency: flight.urgency }))
+  } catch (error) {
+    answer = Promise.reject(error as Error)
+  }
+  answer.then(
+    (receipt) => settle(flight, departure, { receipt }),
+    (error: unknown) => settle(flight, departure, { error }),
+  )
+}
+
+/** Gives the flight up in `timeoutMs`, unless it is given up earlier anyway. */
+export function hasten<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs: number): void {
+  const { clock, operation } = departure
+  const deadline = clock.monotonic() + timeoutMs
+  if (flight.landed || deadline >= flight.deadline) return
+  flight.cancel()
+  flight.deadline = deadline
+  flight.cancel = clock.setTimeout(() => {
+    const error = new DeadlineError(operation, Math.round(timeoutMs))
+    // Aborted before the answer is used, so that the next delivery never begins while this one still runs.
+    if (!flight.landed) flight.abort.abort(error)
+    settle(flight, departure, { error })
+  }, timeoutMs)
+}
+
+/** From here on its answer changes nothing. */
+export function abandon<T>(flight: Flight<T>, reason: Error): void {
+  flight.landed = true
+  flight.cancel()
+  flight.abort.abort(reason)
+}
+
+function settle<T>(flight: Flight<T>, { onAnswer }: Departure<T>, answer: Answer): void {
+  if (flight.landed) return
+  flight.landed = true
+  flight.cancel()
+  onAnswer(answer)
+}

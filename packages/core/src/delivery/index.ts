@@ -1,0 +1,14 @@
+export { atProcessEnd, type EndingParticipant, type FatalOrigin } from './endings.ts'
+export { createOutbox } from './outbox.ts'
+export type { BatchLimits, ItemLabel, Outbox, OutboxOptions, OutboxStore } from './outbox-types.ts'
+export {
+  DELIVERED,
+  type DeliveryStats,
+  type Drop,
+  type DropReason,
+  type KindLimit,
+  type Receipt,
+  type Rejection,
+  type SendContext,
+  type Urgency,
+} from './receipt.ts'

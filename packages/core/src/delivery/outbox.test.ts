@@ -1,0 +1,589 @@
+import { describe, expect, it } from 'vitest'
+import { DriverError } from '../errors.ts'
+import type { FailureContext } from '../failures.ts'
+import { onTelemetry } from '../telemetry.ts'
+import { createManualClock, type ManualClock } from '../testing/index.ts'
+import { createOutbox } from './outbox.ts'
+import type { OutboxOptions, OutboxStore } from './outbox-types.ts'
+import type { Drop, Receipt, SendContext } from './receipt.ts'
+
+interface Item {
+  readonly id: string
+  readonly kind: string
+  readonly bytes: number
+}
+
+type Reply =
+  | Receipt
+  | Error
+  | 'silence'
+  | ((batch: readonly Item[], context: SendContext) => Promise<Receipt> | Receipt)
+
+const item = (id: number | string, kind = 'track', bytes = 10): Item => ({ id: String(id), kind, bytes })
+const away = (more = {}) => new DriverError('sink', 'The server answered 503.', { retryable: true, ...more })
+const refused = (more = {}) => new DriverError('sink', 'The server answered 400.', { refuses: 'content', ...more })
+
+/** An outbox over a sink that replies as told; the last reply is repeated. */
+function setUp(replies: Reply[] = [{}], more: Partial<OutboxOptions<Item>> = {}) {
+  const clock = createManualClock()
+  const sent: string[][] = []
+  const contexts: SendContext[] = []
+  const times: number[] = []
+  const drops: Drop[] = []
+  const errors: [Error, FailureContext][] = []
+  let underWay = 0
+  const outbox = createOutbox<Item>({
+    concern: 'analytics',
+    driver: 'sink',
+    label: (one) => one,
+    send: async (batch, context) => {
+      expect(++underWay).toBe(1)
+      sent.push(batch.map(({ id }) => id))
+      contexts.push(context)
+      times.push(clock.monotonic())
+      const reply = replies.length > 1 ? (replies.shift() as Reply) : (replies[0] as Reply)
+      const over = (): void => void (underWay -= 1)
+      if (reply === 'silence') {
+        context.signal.addEventListener('abort', over)
+        return new Promise(() => {})
+      }
+      try {
+        if (reply instanceof Error) throw reply
+        return await (typeof reply === 'function' ? reply(batch, context) : reply)
+      } finally {
+        over()
+      }
+    },
+    limits: { maxItems: 4, maxBytes: 1000, maxItemBytes: 500 },
+    maxQueue: 100,
+    flushIntervalMs: 20,
+    timeoutMs: 1000,
+    clock,
+    random: () => 0.5,
+    onDrop: (drop) => drops.push(drop),
+    onError: (error, context) => errors.push([error, context]),
+    ...more,
+  })
+  const law = () => {
+    const { accepted, delivered, dropped, queued, inFlight } = outbox.stats()
+    expect(accepted).toBe(delivered + dropped + queued + inFlight)
+    return outbox.stats()
+  }
+  return { outbox, clock, sent, contexts, times, drops, errors, law }
+}
+
+/** Moves on until `promise` has settled. */
+async function until(clock: ManualClock, promise: Promise<void>): Promise<number> {
+  const from = clock.monotonic()
+  const state = { over: false }
+  void promise.then(() => (state.over = true))
+  for (;;) {
+    await clock.advance(0)
+    if (state.over) break
+    if (clock.nextAt === undefined) throw new Error('It waits for nothing.')
+    await clock.advance(clock.nextAt - clock.now())
+  }
+  return clock.monotonic() - from
+}
+
+describe('delivery in the background', () => {
+  it('collects for a moment, then sends batches one after the other', async () => {
+    const { outbox, clock, sent, law } = setUp()
+    for (let id = 0; id < 3; id++) expect(outbox.push(item(id))).toBe(true)
+    await clock.advance(19)
+    expect(sent).toEqual([])
+    expect(law()).toEqual({ accepted: 3, delivered: 0, dropped: 0, queued: 3, inFlight: 0 })
+    await clock.advance(1)
+    expect(sent).toEqual([['0', '1', '2']])
+    for (let id = 3; id < 9; id++) outbox.push(item(id))
+    await clock.advance(0)
+    expect(sent.slice(1)).toEqual([
+      ['3', '4', '5', '6'],
+      ['7', '8'],
+    ])
+    expect(law()).toEqual({ accepted: 9, delivered: 9, dropped: 0, queued: 0, inFlight: 0 })
+    expect(clock.pending).toBe(0)
+  })
+
+  it('counts what is on the wire', async () => {
+    const { outbox, clock, law } = setUp(['silence'])
+    outbox.push(item(1))
+    await clock.advance(20)
+    expect(law()).toMatchObject({ queued: 0, inFlight: 1 })
+  })
+
+  it('keeps what was accepted first when there is no room, in items and in bytes', async () => {
+    const { outbox, drops, law } = setUp([{}], { maxQueue: 3, maxQueueBytes: 600 })
+    expect([1, 2, 3, 4].map((id) => outbox.push(item(id, 'track', 250)))).toEqual([true, true, false, false])
+    expect(outbox.push(item(5, 'log', 501))).toBe(false)
+    expect(outbox.push(item(6))).toBe(true)
+    expect(outbox.push(item(7))).toBe(false)
+    expect(drops).toEqual([
+      { reason: 'queue full', kind: 'track', count: 1 },
+      { reason: 'queue full', kind: 'track', count: 1 },
+      { reason: 'too large', kind: 'log', count: 1 },
+      { reason: 'queue full', kind: 'track', count: 1 },
+    ])
+    expect(law()).toMatchObject({ accepted: 7, dropped: 4, queued: 3 })
+  })
+
+  it('counts what its label can not be read of, and what was lost before the queue', () => {
+    const { outbox, drops, law } = setUp([{}], {
+      label: () => {
+        throw new Error('no')
+      },
+    })
+    expect(outbox.push(item(1))).toBe(false)
+    outbox.drop('error', 3, 'filtered', 'sampling')
+    outbox.drop('error', 0, 'filtered')
+    expect(drops).toEqual([
+      { reason: 'unreadable', kind: 'unknown', count: 1 },
+      { reason: 'filtered', kind: 'error', count: 3, detail: 'sampling' },
+    ])
+    expect(law()).toMatchObject({ accepted: 4, dropped: 4 })
+  })
+
+  it('goes on after a backend that was away, in order and without a loss', async () => {
+    const { outbox, clock, sent, law } = setUp([away(), away(), {}])
+    for (let id = 0; id < 8; id++) outbox.push(item(id))
+    await clock.advance(60_000)
+    expect(law()).toMatchObject({ delivered: 8, dropped: 0 })
+    expect(sent.slice(2).flat()).toEqual(['0', '1', '2', '3', '4', '5', '6', '7'])
+    expect(sent.map((batch) => batch.length)).toEqual([4, 2, 1, 2, 4, 1])
+  })
+
+  it('holds what is queued through an outage of any length, asking every few seconds at most', async () => {
+    const { outbox, clock, sent, drops, law } = setUp([away()])
+    for (let id = 0; id < 6; id++) outbox.push(item(id))
+    await clock.advance(3_600_000)
+    expect(law()).toMatchObject({ queued: 6, delivered: 0 })
+    expect(drops).toEqual([])
+    expect(sent.length).toBeGreaterThan(100)
+    expect(sent.length).toBeLessThan(300)
+    expect(outbox.breaker.state).not.toBe('closed')
+  })
+
+  it('obeys Retry-After, and takes a rate limit for no outage', async () => {
+    const limited = away({ code: 'DRIVER_RATE_LIMITED', retryAfterMs: 40_000 })
+    const { outbox, clock, times, law } = setUp([limited, limited, limited, limited, limited, limited, {}])
+    outbox.push(item(1))
+    await clock.advance(239_999)
+    expect(times).toHaveLength(6)
+    expect(outbox.breaker.state).toBe('closed')
+    await clock.advance(60)
+    expect(times).toHaveLength(7)
+    expect(law()).toMatchObject({ delivered: 1 })
+  })
+
+  it('lets other kinds go on while one is limited', async () => {
+    const { outbox, clock, sent, law } = setUp([
+      { rejected: [{ id: 'b', retryable: true }], limits: [{ kinds: ['log'], forMs: 30_000 }] },
+      {},
+    ])
+    outbox.push(item('a', 'error'))
+    outbox.push(item('b', 'log'))
+    await clock.advance(20)
+    outbox.push(item('c', 'log'))
+    outbox.push(item('d', 'error'))
+    await clock.advance(25_000)
+    expect(sent).toEqual([['a', 'b'], ['d']])
+    expect(law()).toMatchObject({ delivered: 2, queued: 2 })
+    await clock.advance(10_000)
+    expect(sent[2]).toEqual(['b', 'c'])
+  })
+})
+
+describe('one bad item', () => {
+  it.each([
+    ['that is refused', refused(), 'refused'],
+    ['that is too large', refused({ code: 'DRIVER_TOO_LARGE' }), 'too large'],
+  ])('%s among 10 000 costs exactly itself', async (_, error, reason) => {
+    const { outbox, clock, sent, drops, law } = setUp(
+      [(batch) => (batch.some(({ id }) => id === '7777') ? Promise.reject(error) : {})],
+      { limits: { maxItems: 500, maxBytes: 1e6, maxItemBytes: 1000 }, maxQueue: 10_000 },
+    )
+    for (let id = 0; id < 10_000; id++) outbox.push(item(id))
+    await clock.advance(10_000)
+    expect(drops).toEqual([{ reason, kind: 'track', count: 1, detail: expect.stringContaining('400') }])
+    expect(law()).toMatchObject({ accepted: 10_000, delivered: 9999, dropped: 1 })
+    expect(sent.length).toBeLessThan(20 + 2 * 10)
+  })
+
+  it('whose request is always reset loses nobody else, and is given up at last', async () => {
+    const { outbox, clock, drops, law } = setUp([
+      (batch) => (batch.some(({ id }) => id === '2') ? Promise.reject(new Error('ECONNRESET')) : {}),
+    ])
+    for (let id = 0; id < 20; id++) outbox.push(item(id))
+    await clock.advance(120_000)
+    expect(law()).toMatchObject({ delivered: 19, queued: 1 })
+    // As long as nothing else is delivered nobody knows whose fault it is.
+    expect(drops).toEqual([])
+    for (let id = 20; id < 40; id++) {
+      outbox.push(item(id))
+      await clock.advance(120_000)
+    }
+    expect(drops).toEqual([{ reason: 'retries exhausted', kind: 'track', count: 1, detail: 'ECONNRESET' }])
+    expect(law()).toMatchObject({ delivered: 39, queued: 0, dropped: 1 })
+  })
+
+  it('does not make a backend that refuses everything be asked twice as often as there are items', async () => {
+    const { outbox, clock, sent } = setUp([refused()], { limits: { maxItems: 64, maxBytes: 1e6, maxItemBytes: 1000 } })
+    for (let id = 0; id < 100; id++) outbox.push(item(id))
+    await clock.advance(5000)
+    expect(sent.length).toBeLessThan(16)
+  })
+})
+
+describe('a backend that refuses us', () => {
+  it('is reported once with what to do, and does not open the breaker', async () => {
+    const error = new DriverError('sink', 'The server answered 401.', {
+      code: 'DRIVER_UNAUTHORIZED',
+      hint: 'Check KEY.',
+    })
+    const { outbox, clock, errors, drops, law } = setUp([error])
+    for (let id = 0; id < 40; id++) outbox.push(item(id))
+    await clock.advance(300_000)
+    expect(errors).toEqual([[error, { concern: 'analytics', driver: 'sink', operation: 'send' }]])
+    expect(drops[0]).toEqual({
+      reason: 'unauthorized',
+      kind: 'track',
+      count: 4,
+      detail: '[sink] The server answered 401.',
+    })
+    expect(law()).toMatchObject({ dropped: 40, queued: 0 })
+    expect(outbox.breaker.state).toBe('closed')
+  })
+})
+
+describe('flush and close', () => {
+  const failing: [string, Reply[]][] = [
+    ['answers 503', [away(), away(), away(), {}]],
+    ['is silent', ['silence', 'silence', {}]],
+    ['resets', [new Error('ECONNRESET'), new Error('ECONNRESET'), {}]],
+    ['asks to wait', [away({ retryAfterMs: 1200 }), {}]],
+    ['asks to wait too long', [away({ retryAfterMs: 100_000 }), {}]],
+    ['limits the rate', [away({ code: 'DRIVER_RATE_LIMITED', retryAfterMs: 900 }), {}]],
+  ]
+  it.each(failing)('lose nothing when the backend %s and heals within the budget', async (_, replies) => {
+    const { outbox, clock, law } = setUp([...replies], { timeoutMs: 5000 })
+    for (let id = 0; id < 50; id++) outbox.push(item(id))
+    await until(clock, outbox.close(5000))
+    expect(law()).toMatchObject({ delivered: 50, dropped: 0 })
+    expect(clock.pending).toBe(0)
+  })
+
+  it('probe a backend whose breaker is open', async () => {
+    const replies: Reply[] = [away()]
+    const { outbox, clock, law } = setUp(replies)
+    outbox.push(item(1))
+    await clock.advance(60_000)
+    expect(outbox.breaker.state).not.toBe('closed')
+    replies[0] = {}
+    expect(await until(clock, outbox.flush(1000))).toBe(0)
+    expect(law()).toMatchObject({ delivered: 1 })
+    expect(outbox.breaker.state).toBe('closed')
+  })
+
+  it('end within their budget against silence, and account for all', async () => {
+    const { outbox, clock, sent, drops, law } = setUp(['silence'], { timeoutMs: 5000 })
+    for (let id = 0; id < 10; id++) outbox.push(item(id))
+    await clock.advance(20)
+    expect(await until(clock, outbox.flush(1000))).toBeLessThanOrEqual(1000)
+    expect(law()).toMatchObject({ accepted: 10, delivered: 0, dropped: 0 })
+    expect(await until(clock, outbox.close(5000))).toBeLessThanOrEqual(5000)
+    expect(law()).toEqual({ accepted: 10, delivered: 0, dropped: 10, queued: 0, inFlight: 0 })
+    expect(drops).toEqual([{ reason: 'closed', kind: 'track', count: 10 }])
+    const requests = sent.length
+    await clock.advance(600_000)
+    expect(sent).toHaveLength(requests)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('give each request at most half of the time that is left', async () => {
+    const { outbox, clock, times } = setUp(['silence'], { timeoutMs: 5000, random: () => 0 })
+    outbox.push(item(1))
+    await until(clock, outbox.close(4000))
+    expect(times.slice(0, 3)).toEqual([0, 2020, 3030])
+  })
+
+  it('share one delivery', async () => {
+    const { outbox, clock, sent, law } = setUp([
+      () => new Promise((resolve) => clock.setTimeout(() => resolve({}), 50)),
+    ])
+    outbox.push(item(1))
+    const flushes = Promise.all([outbox.flush(1000), outbox.flush(1000), outbox.close(1000)]).then(() => undefined)
+    await until(clock, flushes)
+    expect(sent).toEqual([['1']])
+    expect(law()).toMatchObject({ delivered: 1 })
+  })
+
+  it('let a flush end when a close ends', async () => {
+    const { outbox, clock, law } = setUp(['silence'], { timeoutMs: 60_000 })
+    outbox.push(item(1))
+    const flush = outbox.flush(60_000)
+    expect(await until(clock, outbox.close(500))).toBeLessThanOrEqual(500)
+    expect(await until(clock, flush)).toBe(0)
+    expect(law()).toMatchObject({ dropped: 1 })
+  })
+
+  it('drop what is pushed once they close, and let the first call decide', async () => {
+    const { outbox, clock, drops, law } = setUp(['silence'])
+    outbox.push(item(1))
+    const closing = outbox.close(300)
+    expect(outbox.push(item(2, 'log'))).toBe(false)
+    expect(outbox.close(90_000)).toBe(closing)
+    expect(await until(clock, closing)).toBeLessThanOrEqual(300)
+    expect(outbox.push(item(3))).toBe(false)
+    expect(drops.map(({ reason, kind }) => `${kind} ${reason}`)).toEqual(['log closed', 'track closed', 'track closed'])
+    expect(law()).toEqual({ accepted: 3, delivered: 0, dropped: 3, queued: 0, inFlight: 0 })
+  })
+
+  it('do not use an answer that comes after the end', async () => {
+    let answer: (receipt: Receipt) => void = () => {}
+    const { outbox, clock, law, contexts } = setUp([() => new Promise((resolve) => (answer = resolve))])
+    outbox.push(item(1))
+    await until(clock, outbox.close(300))
+    expect(contexts.every(({ signal }) => signal.aborted)).toBe(true)
+    const before = law()
+    answer({})
+    await clock.advance(1000)
+    expect(law()).toEqual(before)
+  })
+
+  it('leave to later what a flush has no time for', async () => {
+    const { outbox, clock, sent, law } = setUp([away({ retryAfterMs: 30_000 }), {}])
+    outbox.push(item(1))
+    expect(await until(clock, outbox.flush(2000))).toBe(0)
+    expect(law()).toMatchObject({ queued: 1 })
+    await clock.advance(29_000)
+    expect(sent).toHaveLength(1)
+    await clock.advance(2000)
+    expect(law()).toMatchObject({ delivered: 1 })
+  })
+
+  it('end at once without a budget, or without anything to do', async () => {
+    const { outbox, clock, law } = setUp([{}])
+    await outbox.flush(1000)
+    outbox.push(item(1))
+    await outbox.flush(0)
+    await clock.advance(0)
+    expect(law()).toMatchObject({ delivered: 1 })
+    outbox.push(item(2))
+    await outbox.close(0)
+    expect(law()).toMatchObject({ delivered: 1, dropped: 1 })
+    await outbox.flush(1000)
+  })
+})
+
+describe('callbacks', () => {
+  it('may fail in any way, and may use the outbox', async () => {
+    const calls: Drop[] = []
+    const { outbox, clock, errors, law } = setUp([refused()], {
+      onDrop: (drop) => {
+        calls.push(drop)
+        const { accepted, delivered, dropped, queued, inFlight } = outbox.stats()
+        expect(accepted).toBe(delivered + dropped + queued + inFlight)
+        if (calls.length === 1) {
+          outbox.push(item('from onDrop'))
+          void outbox.flush(100)
+          throw new Error('onDrop threw')
+        }
+        void outbox.close(10)
+        return Promise.reject(new Error('onDrop rejected'))
+      },
+    })
+    outbox.push(item(1))
+    await clock.advance(5000)
+    expect(law()).toMatchObject({ accepted: 2, dropped: 2 })
+    expect(errors.map(([error, { operation }]) => [error.message, operation])).toEqual([
+      ['onDrop threw', 'onDrop'],
+      ['onDrop rejected', 'onDrop'],
+    ])
+  })
+
+  it('hear of drops and of the breaker by telemetry too', async () => {
+    const heard: string[] = []
+    const stop = onTelemetry(({ name, attributes }) => heard.push(`${name} ${JSON.stringify(attributes)}`))
+    const { outbox, clock } = setUp([away()])
+    outbox.push(item(1))
+    await clock.advance(20_000)
+    await until(clock, outbox.close(10))
+    stop()
+    expect(heard).toContain('driver.breaker {"concern":"analytics","driver":"sink","state":"open"}')
+    expect(heard).toContain('driver.drop {"concern":"analytics","driver":"sink","reason":"closed","count":1}')
+  })
+})
+
+describe('the process', () => {
+  it('is held for the time of one delivery after a push into an idle outbox', async () => {
+    const clock = createManualClock()
+    const holds = new Set<number>()
+    const counted: ManualClock = Object.create(clock, {
+      setTimeout: {
+        value: ((fn, ms, options) => {
+          const at = clock.monotonic() + ms
+          const cancel = clock.setTimeout(() => (holds.delete(at), fn()), ms)
+          if (options?.keepAlive) holds.add(at)
+          return () => (holds.delete(at), cancel())
+        }) satisfies ManualClock['setTimeout'],
+      },
+    }) as ManualClock
+    const replies: Reply[] = [away()]
+    const { outbox } = setUp(replies, { clock: counted, timeoutMs: 1000 })
+    outbox.push(item(1))
+    await clock.advance(500)
+    outbox.push(item(2))
+    expect([...holds]).toEqual([1000])
+    await clock.advance(501)
+    expect([...holds]).toEqual([])
+    outbox.push(item(3))
+    expect([...holds]).toEqual([2001])
+    replies[0] = {}
+    await clock.advance(900)
+    expect(outbox.stats()).toMatchObject({ delivered: 3 })
+    expect([...holds]).toEqual([])
+  })
+
+  it('is not held longer than a delivery may take, so nothing waits for others that long', async () => {
+    const { outbox, clock, sent } = setUp([{}], { flushIntervalMs: 60_000, timeoutMs: 1000 })
+    outbox.push(item(1))
+    await clock.advance(500)
+    expect(sent).toHaveLength(1)
+  })
+})
+
+describe('last words', () => {
+  it('hand over all that is queued or on the wire, and want no answer any more', async () => {
+    let answer: (receipt: Receipt) => void = () => {}
+    const written: string[][] = []
+    const { outbox, clock, law } = setUp([() => new Promise((resolve) => (answer = resolve))], {
+      sendSync: (batch) => written.push(batch.map(({ id }) => id)),
+    })
+    for (let id = 0; id < 6; id++) outbox.push(item(id))
+    await clock.advance(0)
+    outbox.lastWords()
+    expect(written).toEqual([
+      ['0', '1', '2', '3'],
+      ['4', '5'],
+    ])
+    const after = law()
+    expect(after).toEqual({ accepted: 6, delivered: 6, dropped: 0, queued: 0, inFlight: 0 })
+    answer({ rejected: [{ id: '1', retryable: true }] })
+    await clock.advance(5000)
+    expect(law()).toEqual(after)
+    outbox.lastWords()
+    expect(written).toHaveLength(2)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('keep what could not be written, and never throw', async () => {
+    const { outbox, clock, errors, law } = setUp([{}], {
+      sendSync: (batch) => {
+        if (batch.some(({ id }) => id === '0')) throw new Error('EIO')
+      },
+    })
+    for (let id = 0; id < 3; id++) outbox.push(item(id))
+    outbox.push(item(3, 'track', 400))
+    outbox.push(item(4, 'track', 400))
+    outbox.push(item(5, 'track', 400))
+    outbox.lastWords()
+    expect(errors.map(([error, { operation }]) => [error.message, operation])).toEqual([['EIO', 'last words']])
+    expect(law().accepted).toBe(6)
+    await clock.advance(100)
+    expect(law()).toMatchObject({ delivered: 6 })
+  })
+
+  it('are left out where a sink has none', async () => {
+    const { outbox, clock, law } = setUp()
+    outbox.push(item(1))
+    outbox.lastWords()
+    expect(law()).toMatchObject({ queued: 1 })
+    await clock.advance(20)
+  })
+})
+
+describe('a page that is left', () => {
+  it('sends again, at once and small enough, what was under way without haste', async () => {
+    let room = 25
+    const { outbox, clock, sent, contexts, law } = setUp(['silence', {}], { leavingMaxBytes: () => room })
+    for (let id = 0; id < 4; id++) outbox.push(item(id))
+    await clock.advance(20)
+    expect(sent).toEqual([['0', '1', '2', '3']])
+    void outbox.flush(1000, 'leaving')
+    // Synchronously: after the event of leaving no code of the page may run.
+    expect(sent[1]).toEqual(['0', '1'])
+    expect(contexts[0]?.signal.aborted).toBe(true)
+    expect(contexts[1]?.urgency).toBe('leaving')
+    room = 0
+    await clock.advance(0)
+    expect(sent[2]).toEqual(['2', '3'])
+    expect(law()).toMatchObject({ delivered: 4 })
+  })
+})
+
+describe('a store', () => {
+  const storeOf = (left: Item[] = []) => {
+    const kept: string[][] = []
+    const store: OutboxStore<Item> = {
+      take: async () => left,
+      keep: (items) => kept.push(items.map(({ id }) => id)),
+    }
+    return { kept, store }
+  }
+
+  it('gives what an earlier life left, first and once', async () => {
+    const { store } = storeOf([item('a'), item('b'), item('a'), item('big', 'track', 900)])
+    const { outbox, clock, sent, drops, law } = setUp([{}], { store })
+    outbox.push(item('b'))
+    await clock.advance(20)
+    expect(sent).toEqual([['a', 'b']])
+    expect(drops).toEqual([{ reason: 'too large', kind: 'track', count: 1 }])
+    expect(law()).toMatchObject({ accepted: 3, delivered: 2, dropped: 1 })
+  })
+
+  it('keeps what a failure has put back, and forgets it as it is delivered', async () => {
+    const { store, kept } = storeOf()
+    const { outbox, clock } = setUp([away(), {}], { store })
+    for (let id = 0; id < 3; id++) outbox.push(item(id))
+    await clock.advance(20)
+    expect(kept).toEqual([['0', '1', '2']])
+    await clock.advance(10_000)
+    expect(kept).toEqual([['0', '1', '2'], ['1', '2'], []])
+    outbox.push(item(9))
+    await clock.advance(100)
+    expect(kept).toHaveLength(3)
+  })
+
+  it('keeps what is queued when the page is left, on the wire included', async () => {
+    const { store, kept } = storeOf()
+    const { outbox, clock } = setUp(['silence'], { store, leavingMaxBytes: () => 1000 })
+    outbox.push(item(1))
+    await clock.advance(20)
+    outbox.push(item(2))
+    void outbox.flush(1000, 'leaving')
+    expect(kept).toEqual([['1', '2']])
+  })
+
+  it('gets back what it gave to an outbox that was closed meanwhile', async () => {
+    const { store, kept } = storeOf([item('a')])
+    const { outbox, clock, law } = setUp([{}], { store })
+    await outbox.close(0)
+    await clock.advance(0)
+    expect(kept).toEqual([['a']])
+    expect(law()).toMatchObject({ accepted: 0 })
+  })
+
+  it('may fail in any way', async () => {
+    const store: OutboxStore<Item> = {
+      take: () => Promise.reject(new Error('take')),
+      keep: () => {
+        throw new Error('keep')
+      },
+    }
+    const { outbox, clock, errors, law } = setUp([away(), {}], { store })
+    outbox.push(item(1))
+    await clock.advance(5000)
+    expect(law()).toMatchObject({ delivered: 1 })
+    expect(errors.map(([error]) => error.message)).toEqual(['take', 'keep', 'keep'])
+  })
+})

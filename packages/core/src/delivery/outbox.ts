@@ -1,0 +1,282 @@
+import { runReported } from '../failures.ts'
+import {
+  createBox,
+  labelOf,
+  persist,
+  releaseProcess,
+  report,
+  statsOf,
+  tellDrop,
+  tellLosses,
+  type Box,
+  type Waiter,
+} from './box.ts'
+import { advance, hastenFlight, noteArrival, slowDown } from './delivering.ts'
+import type { Entry, Loss } from './entry.ts'
+import { abandon } from './flight.ts'
+import type { ItemLabel, Outbox, OutboxOptions } from './outbox-types.ts'
+import { add, addBefore, comeBack, empty, held, land, putBack, waiting, wakeResting } from './queue.ts'
+import type { DropReason, Urgency } from './receipt.ts'
+
+/**
+ * Makes an outbox: the background delivery of one sink.
+ *
+ * ```ts
+ * const outbox = createOutbox<{ id: string; name: string }>({
+ *   concern: 'analytics',
+ *   driver: 'webhook',
+ *   label: ({ id, name }) => ({ id, kind: 'track', bytes: name.length + 64 }),
+ *   send: async (batch, { signal }) => {
+ *     const answer = await fetch(url, { method: 'POST', body: JSON.stringify(batch), signal })
+ *     const failure = httpFailure(answer, { driver: 'webhook', credentials: 'Check TOKEN.', address: 'Check URL.' })
+ *     if (failure) throw failure
+ *     return DELIVERED
+ *   },
+ *   limits: { maxItems: 100, maxBytes: 1_000_000, maxItemBytes: 200_000 },
+ *   maxQueue: 10_000,
+ *   flushIntervalMs: 1000,
+ *   timeoutMs: 5000,
+ * })
+ * ```
+ */
+export function createOutbox<T>(options: OutboxOptions<T>): Outbox<T> {
+  const box = createBox(options)
+  box.step = () => step(box)
+  if (options.store) restoreFromStore(box)
+  return {
+    breaker: box.breaker,
+    push: (item) => push(box, item),
+    drop: (kind, count, reason, detail) => dropEarly(box, kind, count, reason, detail),
+    stats: () => statsOf(box),
+    flush: (timeoutMs, urgency = 'background') => flush(box, timeoutMs, urgency),
+    close: (timeoutMs, urgency = 'background') => close(box, timeoutMs, urgency),
+    lastWords: () => lastWords(box),
+  }
+}
+
+/** Goes on, and ends the waits that have no use any more. */
+function step<T>(box: Box<T>): void {
+  const state = advance(box)
+  if (state === 'under way') return
+  if (box.phase === 'closing') {
+    finishClose(box)
+    return
+  }
+  const { waiters } = box
+  if (waiters.length === 0) return
+  box.waiters = []
+  slowDown(box)
+  for (const waiter of waiters) waiter.done()
+  // Sets the timer of the background delivery.
+  if (state === 'no use') advance(box)
+}
+
+function push<T>(box: Box<T>, item: T): boolean {
+  const label = labelOf(box, item)
+  const { queue, options, counts } = box
+  if (!label) return refuse(box, 'unknown', 'unreadable')
+  if (box.phase !== 'open') return refuse(box, label.kind, 'closed')
+  if (label.bytes > options.limits.maxItemBytes) return refuse(box, label.kind, 'too large')
+  const firstOfKind = !queue.lanes.has(label.kind)
+  const wasFull = isFull(box)
+  if (!add(queue, item, label)) return refuse(box, label.kind, 'queue full')
+  counts.accepted += 1
+  noteArrival(box)
+  // Otherwise the timer is set already, for a time that this item does not change.
+  if (!box.flight && (!box.wake || firstOfKind || wasFull !== isFull(box))) box.step()
+  return true
+}
+
+function isFull<T>({ queue, options }: Box<T>): boolean {
+  return queue.queued.items >= options.limits.maxItems || queue.queued.bytes >= options.limits.maxBytes
+}
+
+function refuse<T>(box: Box<T>, kind: string, reason: DropReason): false {
+  dropEarly(box, kind, 1, reason)
+  return false
+}
+
+/** Counts what never came into the queue. */
+function dropEarly<T>(box: Box<T>, kind: string, count: number, reason: DropReason, detail?: string): void {
+  if (!(count > 0)) return
+  box.counts.accepted += count
+  box.counts.dropped += count
+  tellDrop(box, { reason, kind, count, ...(detail !== undefined && { detail }) })
+}
+
+function flush<T>(box: Box<T>, timeoutMs: number, urgency: Urgency): Promise<void> {
+  if (box.phase === 'closed' || held(box.queue) === 0) return Promise.resolve()
+  return wait(box, timeoutMs, urgency, false)
+}
+
+function close<T>(box: Box<T>, timeoutMs: number, urgency: Urgency): Promise<void> {
+  if (box.closing) return box.closing
+  let finish = (): void => {}
+  // Made first: what is dropped at once is told at once, and whoever hears of it may call `close` again.
+  const closing = new Promise<void>((resolve) => (finish = resolve))
+  box.closing = closing
+  box.phase = 'closing'
+  void wait(box, timeoutMs, urgency, true).then(finish)
+  return closing
+}
+
+/** Joins those who wait; the budget ends the wait, and with a close everything else. */
+function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: boolean): Promise<void> {
+  const budgetMs = timeoutMs > 0 ? timeoutMs : 0
+  if (urgency === 'leaving') leave(box)
+  return new Promise((resolve) => {
+    const cancel = box.clock.setTimeout(
+      () => {
+        if (closing) finishClose(box)
+        else giveUp(box, waiter)
+      },
+      budgetMs,
+      // Whoever waits for us wants the process to live until we answer.
+      { keepAlive: true },
+    )
+    const until = box.clock.monotonic() + budgetMs
+    const done = (): void => {
+      cancel()
+      resolve()
+    }
+    const waiter: Waiter = { until, urgency, closing, done }
+    const first = box.waiters.length === 0
+    box.waiters = [...box.waiters, waiter]
+    if (first) hurry(box)
+    hastenFlight(box)
+    box.step()
+  })
+}
+
+/** The backoff was for nobody in particular; whoever waits now wants to know whether the backend is back. */
+function hurry<T>(box: Box<T>): void {
+  box.retryAt = 0
+  comeBack(box.queue)
+  wakeResting(box.queue, Infinity)
+}
+
+function giveUp<T>(box: Box<T>, waiter: Waiter): void {
+  box.waiters = box.waiters.filter((other) => other !== waiter)
+  if (box.waiters.length === 0) slowDown(box)
+  waiter.done()
+  box.step()
+}
+
+/** The page goes: what is under way without haste goes with it, so it has to be sent again in the way that survives. */
+function leave<T>(box: Box<T>): void {
+  const { flight, queue, options } = box
+  if (options.leavingMaxBytes && flight && flight.urgency === 'background') {
+    abandon(flight, new Error('The page is being left.'))
+    box.flight = undefined
+    land(queue, flight.entries)
+    putBack(queue, flight.entries)
+  }
+  if (options.store) persist(box)
+}
+
+function finishClose<T>(box: Box<T>): void {
+  const { flight, queue, waiters, counts } = box
+  const entries = [...(flight?.entries ?? []), ...empty(queue)]
+  box.phase = 'closed'
+  box.flight = undefined
+  box.waiters = []
+  box.wake?.()
+  box.wake = undefined
+  releaseProcess(box)
+  if (flight) land(queue, flight.entries)
+  counts.dropped += entries.length
+  if (flight) abandon(flight, new Error('The outbox is closed.'))
+  tellLosses(
+    box,
+    entries.map((entry): Loss<T> => ({ entry, reason: 'closed' })),
+  )
+  if (box.stored) persist(box)
+  for (const waiter of waiters) waiter.done()
+}
+
+function lastWords<T>(box: Box<T>): void {
+  const { sendSync } = box.options
+  if (!sendSync || box.phase === 'closed' || box.speaking || held(box.queue) === 0) return
+  box.speaking = true
+  for (const entries of inBatches(box, [...(box.flight?.entries ?? []), ...waiting(box.queue)])) {
+    try {
+      sendSync(entries.map(({ item }) => item))
+    } catch (error) {
+      report(box, error, 'last words')
+      continue
+    }
+    handedOver(box, new Set(entries))
+  }
+  box.speaking = false
+  if (box.stored) persist(box)
+  box.step()
+}
+
+/** What was handed over is delivered; an answer that comes for it later finds nobody. */
+function handedOver<T>(box: Box<T>, entries: ReadonlySet<Entry<T>>): void {
+  const { flight, queue, counts } = box
+  if (flight) {
+    land(
+      queue,
+      flight.entries.filter((entry) => entries.has(entry)),
+    )
+    flight.entries = flight.entries.filter((entry) => !entries.has(entry))
+  }
+  putBack(
+    queue,
+    empty(queue).filter((entry) => !entries.has(entry)),
+  )
+  counts.delivered += entries.size
+}
+
+function inBatches<T>({ options }: Box<T>, entries: readonly Entry<T>[]): Entry<T>[][] {
+  const { maxItems, maxBytes } = options.limits
+  const batches: Entry<T>[][] = []
+  let bytes = Infinity
+  for (const entry of entries) {
+    let batch = batches.at(-1)
+    if (!batch || batch.length >= maxItems || bytes + entry.bytes > maxBytes) {
+      batch = []
+      batches.push(batch)
+      bytes = 0
+    }
+    batch.push(entry)
+    bytes += entry.bytes
+  }
+  return batches
+}
+
+function restoreFromStore<T>(box: Box<T>): void {
+  const { store, concern, driver, onError } = box.options
+  runReported(async () => adopt(box, (await store?.take()) ?? []), { concern, driver, operation: 'store' }, onError)
+}
+
+/** Accepts what an earlier life left, before everything that came since. */
+function adopt<T>(box: Box<T>, items: readonly T[]): void {
+  if (items.length === 0) return
+  if (box.phase === 'closed') {
+    // They were taken, but nobody will send them any more in this life: the next one shall find them.
+    box.options.store?.keep(items)
+    return
+  }
+  const known = new Set([...(box.flight?.entries ?? []), ...waiting(box.queue)].map(({ id }) => id))
+  const fresh: { item: T; label: ItemLabel }[] = []
+  let unreadable = 0
+  const tooLarge: ItemLabel[] = []
+  for (const item of items) {
+    const label = labelOf(box, item)
+    if (!label) unreadable += 1
+    else if (known.has(label.id)) continue
+    else if (label.bytes > box.options.limits.maxItemBytes) tooLarge.push(label)
+    else fresh.push({ item, label })
+    if (label) known.add(label.id)
+  }
+  const noRoom = addBefore(box.queue, fresh)
+  box.counts.accepted += fresh.length - noRoom.length
+  if (fresh.length > noRoom.length) noteArrival(box)
+  dropEarly(box, 'unknown', unreadable, 'unreadable')
+  for (const { kind } of tooLarge) dropEarly(box, kind, 1, 'too large')
+  for (const { kind } of noRoom) dropEarly(box, kind, 1, 'queue full')
+  persist(box)
+  box.step()
+}

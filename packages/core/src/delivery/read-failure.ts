@@ -1,0 +1,37 @@
+import { shorten } from './read-receipt.ts'
+
+/** What a thrown value says about a batch. */
+export interface ReadFailure {
+  readonly retryable: boolean
+  readonly refuses: 'content' | 'backend'
+  readonly rateLimited: boolean
+  readonly tooLarge: boolean
+  /** Milliseconds that the backend wants to be left alone; 0 when it said nothing that can be used. */
+  readonly retryAfterMs: number
+  readonly detail?: string | undefined
+}
+
+/** A longer `Retry-After` is not believed: a backend or a proxy with a wrong clock must not stop delivery for days. */
+export const LONGEST_RETRY_AFTER_MS: number = 15 * 60_000
+
+/** Reads any thrown value. What does not say that it is final may be tried again. */
+export function readFailure(error: unknown): ReadFailure {
+  try {
+    const { retryable, refuses, retryAfterMs, code, message } = Object(error) as Record<string, unknown>
+    return {
+      retryable: retryable !== false,
+      refuses: refuses === 'content' ? 'content' : 'backend',
+      rateLimited: code === 'DRIVER_RATE_LIMITED',
+      tooLarge: code === 'DRIVER_TOO_LARGE',
+      retryAfterMs: usable(retryAfterMs) ? retryAfterMs : 0,
+      ...(typeof message === 'string' && message !== '' && { detail: shorten(message) }),
+    }
+  } catch {
+    // A proxy or a getter that throws.
+    return { retryable: true, refuses: 'backend', rateLimited: false, tooLarge: false, retryAfterMs: 0 }
+  }
+}
+
+function usable(ms: unknown): ms is number {
+  return typeof ms === 'number' && ms >= 0 && ms <= LONGEST_RETRY_AFTER_MS
+}
