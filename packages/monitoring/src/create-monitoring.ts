@@ -1,45 +1,58 @@
 import {
-  createOutbox,
+  MAX_BREADCRUMBS,
+  assertDriver,
   createRedactor,
-  currentContext,
-  deadline,
+  createService,
+  currentScope,
   emit,
+  keepBreadcrumb,
   onTelemetry,
+  processScope,
   randomHex,
   systemClock,
-  toError,
   type Clock,
-  type Health,
-  type OutboxStats,
+  type DriverContract,
+  type ErrorReporter,
   type RedactOptions,
   type Service,
-  type TelemetryEvent,
 } from '@msc/core'
-import type { Breadcrumb, Level, MonitoredUser, MonitoringDriver, MonitoringEvent } from './driver.ts'
-import { errorValues } from './error-values.ts'
-import { fingerprintOf } from './fingerprint.ts'
-import { createScopes, mergeBreadcrumbs } from './scopes.ts'
+import { atProcessEnd, type DeliveryStats } from '@msc/core/delivery'
+import { telemetryBreadcrumb } from './breadcrumbs.ts'
+import { buildEvent, type Captured } from './build-event.ts'
+import type { MonitoringDriver } from './driver.ts'
+import type { Breadcrumb, ErrorSignal, Level, MessageSignal, MonitoredUser } from './signals.ts'
+import { createSink, sumOf, type Sink, type SignalDrop } from './sinks.ts'
 
 export interface MonitoringOptions {
-  readonly driver: MonitoringDriver
+  /** One backend, or several: each has an outbox and a breaker of its own. */
+  readonly driver: MonitoringDriver | readonly MonitoringDriver[]
   readonly release?: string | undefined
   readonly environment?: string | undefined
+  /** In addition to what `configureRedaction` of @msc/core says for the whole process. */
   readonly redact?: RedactOptions
-  /** Breadcrumbs kept for one trace. Default 100. */
+  /** Breadcrumbs kept for one unit of work, and sent with an event. Default and maximum 100. */
   readonly maxBreadcrumbs?: number
-  /** Traces whose breadcrumbs are kept at once. Default 1 000. */
-  readonly maxTraces?: number
-  /** Events held while the backend is away. Default 500. */
+  /** Signals held for one driver while its backend is away. Default 500. */
   readonly maxQueue?: number
-  /** Milliseconds an event waits for others at most. Default 20: an error is worth a request of its own. */
+  /** Bytes held for one driver, what is on the wire included. Default 8 MiB. */
+  readonly maxQueueBytes?: number
+  /** Milliseconds a signal waits for others at most. Default 20: an error is worth a request of its own. */
   readonly flushIntervalMs?: number
   /** Milliseconds for one delivery. Default 5 000. */
   readonly timeoutMs?: number
   /** Operations of the other concerns as breadcrumbs. Default true. */
   readonly telemetry?: boolean
+  /**
+   * Report what nothing caught, and deliver before the process ends, however it ends. Default false here, true for the
+   * default instance. Where the application has listeners of its own for an error or a signal, ending is left to them.
+   */
+  readonly processEnd?: boolean
   readonly clock?: Clock
-  /** Told how many events were lost, and why. */
-  readonly onDrop?: (count: number, reason: string) => void
+  readonly random?: () => number
+  /** Told what was lost, of which kind and why. */
+  readonly onDrop?: (drop: SignalDrop) => unknown
+  /** Told of what fails where nobody waits. Default: the reporter of the process, else the console. */
+  readonly onError?: ErrorReporter
 }
 
 export interface CaptureContext {
@@ -71,147 +84,177 @@ export interface Monitoring extends Service {
   captureException(error: unknown, context?: CaptureContext): string
   /** As {@link captureException}, for a message. Default level `info`. */
   captureMessage(message: string, level?: Level, context?: CaptureContext): string
-  /** Kept with the running trace, the newest 100, and sent with its next event. */
+  /** Kept with the running unit of work, the newest 100, and sent with its next event. Never throws. */
   addBreadcrumb(
     message: string,
     category?: string,
     data?: Record<string, unknown>,
     options?: { readonly level?: Level; readonly timestamp?: number },
   ): void
-  /** Who the running trace acts for; `null` forgets. */
+  /**
+   * Who the running unit of work acts for; `null` for nobody, whatever the trace says. A unit is opened by a route, a job
+   * and a cron job of these packages, and by `withScope`; outside of any it holds for the whole process.
+   */
   setUser(user: MonitoredUser | null): void
-  stats(): OutboxStats
+  /** A tag of the running unit of work's events; `undefined` takes it back. */
+  setTag(name: string, value: string | number | boolean | undefined): void
+  /** The sum over the drivers. At every instant `accepted = delivered + dropped + queued + inFlight`. */
+  stats(): DeliveryStats
+  /** The same for each driver, by its name. */
+  sinks(): ReadonlyMap<string, DeliveryStats>
 }
 
-export function createMonitoring(options: MonitoringOptions): Monitoring {
-  const { driver, clock = systemClock, release, environment, maxBreadcrumbs = 100, maxTraces = 1000 } = options
-  const clean = createRedactor(options.redact)
-  const scopes = createScopes(maxTraces, maxBreadcrumbs)
-  const reported = new WeakMap<object, string>()
-  const outbox = createOutbox<MonitoringEvent>({
-    concern: 'monitoring',
-    driver: driver.name,
-    send: (events, signal) => driver.send(events, signal),
-    flushIntervalMs: options.flushIntervalMs ?? 20,
-    batchSize: 20,
-    maxQueue: options.maxQueue ?? 500,
-    timeoutMs: options.timeoutMs ?? 5000,
-    clock,
-    onDrop: options.onDrop,
-  })
-  const stopListening =
-    options.telemetry === false
-      ? () => undefined
-      : onTelemetry((event) => {
-          if (event.traceId !== undefined) scopes.add(scopes.of(event.traceId), telemetryBreadcrumb(event))
-        })
+const CONTRACT: DriverContract<MonitoringDriver> = {
+  concern: 'monitoring',
+  version: 1,
+  methods: ['send'],
+  optional: ['sendSync', 'leavingMaxBytes'],
+}
 
-  const capture = (kind: MonitoringEvent['kind'], what: unknown, level: Level, context: CaptureContext): string => {
-    const known = kind === 'error' && isObject(what) ? reported.get(what) : undefined
+/** @throws ConfigError for a driver that does not keep the contract. */
+export function createMonitoring(options: MonitoringOptions): Monitoring {
+  const { clock = systemClock, release, environment } = options
+  const maxBreadcrumbs = Math.min(options.maxBreadcrumbs ?? MAX_BREADCRUMBS, MAX_BREADCRUMBS)
+  const given = Array.isArray(options.driver) ? (options.driver as readonly MonitoringDriver[]) : [options.driver]
+  const drivers = given.map((driver) => assertDriver(CONTRACT, driver))
+  const clean = createRedactor(options.redact)
+  const reported = new WeakMap<object, string>()
+  const sinks: readonly Sink[] = drivers.map((driver) =>
+    createSink(driver, {
+      maxQueue: options.maxQueue ?? 500,
+      maxQueueBytes: options.maxQueueBytes,
+      flushIntervalMs: options.flushIntervalMs ?? 20,
+      timeoutMs: options.timeoutMs ?? 5000,
+      clock,
+      random: options.random,
+      newId: () => randomHex(16),
+      onDrop: options.onDrop,
+      onError: (error, { operation, ...details }) => report(error, operation, details),
+    }),
+  )
+  const flushAll = (budgetMs: number): Promise<unknown> => Promise.all(sinks.map((sink) => sink.flush(budgetMs)))
+  const endings: (() => void)[] = []
+  const { service, report } = createService({
+    concern: 'monitoring',
+    driver: asOne(drivers),
+    clock,
+    onError: options.onError,
+    breaker: worstOf(sinks),
+    stats: () => ({ ...sumOf(sinks) }),
+    flush: flushAll,
+    async close(budgetMs) {
+      for (const end of endings.splice(0)) end()
+      await Promise.all(sinks.map((sink) => sink.close(budgetMs)))
+    },
+  })
+
+  const capture = (captured: Omit<Captured, 'id' | 'now'>): string => {
+    const { kind, what } = captured
+    const isObject = (typeof what === 'object' && what !== null) || typeof what === 'function'
+    const known = kind === 'error' && isObject ? reported.get(what) : undefined
     if (known !== undefined) return known
     const id = randomHex(16)
-    try {
-      if (kind === 'error' && isObject(what)) reported.set(what, id)
-      const errors = kind === 'error' ? errorValues(what) : []
-      const first = errors[0] ?? { name: 'Message', message: String(what) }
-      const running = currentContext()
-      const scope = scopes.current()
-      const user = context.user ?? scope.user ?? (running?.userId === undefined ? undefined : { id: running.userId })
-      const event: MonitoringEvent = {
-        id,
-        kind,
-        timestamp: context.timestamp ?? clock.now(),
-        level: context.level ?? level,
-        message: first.message,
-        errors,
-        handled: context.handled ?? true,
-        tags: tagsOf(what, context.tags),
-        extra: context.extra ?? {},
-        ...(user && { user }),
-        ...(running && { traceId: running.trace.traceId, spanId: running.trace.spanId }),
-        fingerprint: context.fingerprint ?? fingerprintOf(first),
-        fingerprintChosen: context.fingerprint !== undefined,
-        ...(release !== undefined && { release }),
-        ...(environment !== undefined && { environment }),
-        breadcrumbs: context.breadcrumbs
-          ? mergeBreadcrumbs(scope.breadcrumbs, context.breadcrumbs, maxBreadcrumbs)
-          : [...scope.breadcrumbs],
-      }
-      // Ids and groups are ours, and 32 hex digits that happen to look like a card number must survive the rules.
-      const { id: _id, traceId, spanId, fingerprint, ...rest } = event
-      const redacted = {
-        ...clean(rest),
-        id,
-        fingerprint,
-        ...(traceId && { traceId }),
-        ...(spanId && { spanId }),
-      } as MonitoringEvent
-      emit('monitoring.capture', { fingerprint, outcome: outbox.push(redacted) ? 'ok' : 'dropped' })
-    } catch {
-      // Whoever reports an error is in trouble already; a second one must not come from here.
-      outbox.drop(1, 'unreadable')
-    }
+    if (kind === 'error' && isObject) reported.set(what, id)
+    const event = buildOrApologise({ ...captured, id, now: clock.now() })
+    // Not `every`, which would stop at the first that has no room.
+    const kept = sinks.map((sink) => sink.push(event))
+    emit('monitoring.capture', {
+      fingerprint: event.fingerprint,
+      outcome: kept.includes(false) ? 'dropped' : 'ok',
+    })
     return id
   }
+  const buildOrApologise = (captured: Captured): ErrorSignal | MessageSignal => {
+    try {
+      return buildEvent(captured, { clean, maxBreadcrumbs, release, environment })
+    } catch (error) {
+      report(error, 'build an event')
+      return unreadable(captured, release, environment)
+    }
+  }
+  const scopeNow = (): ReturnType<typeof processScope> => currentScope() ?? processScope()
+
+  if (options.telemetry !== false) {
+    endings.push(
+      onTelemetry((event) => {
+        const scope = currentScope()
+        // What happens in no unit of work would be told of whoever fails next.
+        if (scope) keepBreadcrumb(scope, clean(telemetryBreadcrumb(event)), maxBreadcrumbs)
+      }),
+    )
+  }
+  if (options.processEnd) {
+    endings.push(
+      atProcessEnd({
+        flush: async (budgetMs) => void (await flushAll(budgetMs)),
+        lastWords() {
+          for (const sink of sinks) sink.lastWords()
+        },
+        onFatal: (error) =>
+          void capture({ kind: 'error', what: error, level: 'fatal', context: { handled: false } }),
+      }),
+    )
+  }
 
   return {
-    concern: 'monitoring',
-    driverName: driver.name,
-    captureException: (error, context = {}) => capture('error', error, 'error', context),
-    captureMessage: (message, level = 'info', context = {}) => capture('message', message, level, context),
+    ...service,
+    captureException: (error, context = {}) => capture({ kind: 'error', what: error, level: 'error', context }),
+    captureMessage: (message, level = 'info', context = {}) =>
+      capture({ kind: 'message', what: message, level, context }),
     addBreadcrumb(message, category = 'default', data, { level = 'info', timestamp = clock.now() } = {}) {
-      // Redacted here as well: what the caller changes later must not change what happened.
-      scopes.add(scopes.current(), { timestamp, category, message, level, ...(data && { data: clean(data) }) })
+      // Redacted once, here: what the caller changes later must not change what happened.
+      const breadcrumb = clean({ category, message, level, ...(data && { data }) })
+      keepBreadcrumb(scopeNow(), { ...breadcrumb, timestamp }, maxBreadcrumbs)
     },
     setUser(user) {
-      scopes.current().user = user ?? undefined
+      scopeNow().user = user
     },
-    stats: outbox.stats,
-    async health({ timeoutMs: budget = 2000 } = {}): Promise<Health> {
-      const from = clock.monotonic()
-      const base = { concern: 'monitoring', driver: driver.name, stats: { ...outbox.stats() } }
-      try {
-        await deadline((signal) => driver.health(signal), {
-          operation: '[msc/monitoring] health',
-          timeoutMs: budget,
-          clock,
-        })
-        const status = outbox.breaker.state === 'closed' ? 'ready' : 'degraded'
-        return { ...base, status, latencyMs: clock.monotonic() - from }
-      } catch (error) {
-        return { ...base, status: 'down', latencyMs: clock.monotonic() - from, detail: toError(error).message }
-      }
+    setTag(name, value) {
+      if (value === undefined) scopeNow().tags.delete(name)
+      else scopeNow().tags.set(name, String(value))
     },
-    flush: ({ timeoutMs: budget = 5000 } = {}) => outbox.flush(budget),
-    async close() {
-      stopListening()
-      await outbox.close(5000)
-      await driver.close()
-    },
+    stats: () => sumOf(sinks),
+    sinks: () => new Map(sinks.map((sink) => [sink.driver.name, sink.stats()])),
   }
 }
 
-function telemetryBreadcrumb(event: TelemetryEvent): Breadcrumb {
-  const { name, startedAt, durationMs, attributes } = event
-  const outcome = (attributes as { outcome?: unknown }).outcome
-  const subject = Object.values(attributes).find((value) => typeof value === 'string' && value !== outcome)
+/** The event without anything of what it was given, none of which could be read. */
+function unreadable(
+  { id, now, level }: Captured,
+  release: string | undefined,
+  environment: string | undefined,
+): MessageSignal {
   return {
-    timestamp: startedAt,
-    category: name,
-    message: [subject, outcome].filter((part) => part !== undefined).join(' → ') || name,
-    level: outcome === 'error' || outcome === 'failed' ? 'warning' : 'info',
-    data: durationMs > 0 ? { ...attributes, durationMs: Math.round(durationMs * 100) / 100 } : { ...attributes },
+    kind: 'message',
+    id,
+    timestamp: now,
+    level,
+    message: '[unreadable]',
+    tags: {},
+    extra: {},
+    fingerprint: 'unreadable',
+    fingerprintChosen: true,
+    breadcrumbs: [],
+    ...(release !== undefined && { release }),
+    ...(environment !== undefined && { environment }),
   }
 }
 
-function tagsOf(what: unknown, tags: CaptureContext['tags']): Record<string, string> {
-  const out: Record<string, string> = {}
-  for (const [name, value] of Object.entries(tags ?? {})) if (value !== undefined) out[name] = String(value)
-  const code = isObject(what) ? (what as { code?: unknown }).code : undefined
-  if (typeof code === 'string' && out['code'] === undefined) out['code'] = code
-  return out
+/** Several drivers as the service sees one: all must answer, and all are closed. */
+function asOne(drivers: readonly MonitoringDriver[]): Pick<MonitoringDriver, 'name' | 'health' | 'close'> {
+  const [only] = drivers
+  if (only && drivers.length === 1) return only
+  return {
+    name: drivers.map(({ name }) => name).join('+'),
+    health: async (signal) => void (await Promise.all(drivers.map((driver) => driver.health(signal)))),
+    close: async () => void (await Promise.all(drivers.map((driver) => driver.close()))),
+  }
 }
 
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function'
+function worstOf(sinks: readonly Sink[]): { readonly state: Sink['breaker']['state'] } {
+  return {
+    get state() {
+      return sinks.find(({ breaker }) => breaker.state !== 'closed')?.breaker.state ?? 'closed'
+    },
+  }
 }

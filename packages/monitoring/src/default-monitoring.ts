@@ -1,20 +1,35 @@
-import { acceptEmbedded, defaultInstance, processEnv, readEnv, type Env } from '@msc/core'
+import {
+  acceptEmbedded,
+  defaultInstance,
+  processEnv,
+  processSlot,
+  randomHex,
+  readEnv,
+  reportFailure,
+  type Env,
+} from '@msc/core'
 import { createMonitoring, type CaptureContext, type Monitoring, type MonitoringOptions } from './create-monitoring.ts'
-import type { Level, MonitoredUser } from './driver.ts'
 import { local } from './drivers/local.ts'
 import { sentryFromEnv } from './drivers/sentry.ts'
+import type { Level, MonitoredUser } from './signals.ts'
 import { trackErrors } from './track.ts'
 
 /**
- * Sentry when NEXT_PUBLIC_SENTRY_DSN is set, else the local journal. `MSC_RELEASE` and `NODE_ENV` label the events.
+ * Sentry when NEXT_PUBLIC_SENTRY_DSN is set, else the local journal. MSC_RELEASE and NODE_ENV label the events. Takes
+ * part in the end of the process unless `processEnd` is false.
  *
- * @throws ConfigError for a DSN that is none, or without one in production unless `MSC_ALLOW_EMBEDDED` is set.
+ * @throws ConfigError for a DSN that is none, or without one in production unless `MSC_ALLOW_EMBEDDED` allows it.
  */
 export function createMonitoringFromEnv(
   env: Env = processEnv(),
   options: Omit<MonitoringOptions, 'driver'> = {},
 ): Monitoring {
-  const labelled = { release: readEnv(env, 'MSC_RELEASE'), environment: readEnv(env, 'NODE_ENV'), ...options }
+  const labelled = {
+    release: readEnv(env, 'MSC_RELEASE'),
+    environment: readEnv(env, 'NODE_ENV'),
+    processEnd: env['NODE_ENV'] !== 'test',
+    ...options,
+  }
   const vendor = sentryFromEnv(env)
   if (vendor) return createMonitoring({ ...labelled, driver: vendor })
   acceptEmbedded(env, {
@@ -28,39 +43,68 @@ export function createMonitoringFromEnv(
 
 const instance = defaultInstance<Monitoring>('@msc/monitoring', () => createMonitoringFromEnv())
 
-/** The instance that the functions below act on; made from the environment on first use. */
+/**
+ * The instance that the functions below act on; made from the environment on first use. Call it when the application
+ * starts: that is where a wrong configuration should be refused.
+ *
+ * @throws ConfigError as {@link createMonitoringFromEnv}.
+ */
 export const getDefaultMonitoring: () => Monitoring = instance.get
 /** Replaces it; the old one is the caller's to close. */
 export const setDefaultMonitoring: (monitoring: Monitoring | undefined) => void = instance.set
 
-/** {@link Monitoring.captureException} on the default instance. */
+/**
+ * The default instance, or `undefined` where the configuration is wrong: that is reported, and the call is dropped.
+ * Whoever reports an error must not get another one in its place.
+ */
+function monitoringOrNothing(): Monitoring | undefined {
+  try {
+    return getDefaultMonitoring()
+  } catch (error) {
+    const lost = processSlot('monitoring/unconfigured', () => ({ calls: 0 }))
+    lost.calls += 1
+    if (lost.calls === 1) reportFailure(error, { concern: 'monitoring', operation: 'configure' })
+    return undefined
+  }
+}
+
+/** Calls of the functions below that were dropped because the configuration is wrong. */
+export function unconfiguredCalls(): number {
+  return processSlot('monitoring/unconfigured', () => ({ calls: 0 })).calls
+}
+
+/** {@link Monitoring.captureException} on the default instance. Never throws. */
 export function captureException(error: unknown, context?: CaptureContext): string {
-  return getDefaultMonitoring().captureException(error, context)
+  return monitoringOrNothing()?.captureException(error, context) ?? randomHex(16)
 }
-/** {@link Monitoring.captureMessage} on the default instance. */
+/** {@link Monitoring.captureMessage} on the default instance. Never throws. */
 export function captureMessage(message: string, level?: Level, context?: CaptureContext): string {
-  return getDefaultMonitoring().captureMessage(message, level, context)
+  return monitoringOrNothing()?.captureMessage(message, level, context) ?? randomHex(16)
 }
-/** {@link Monitoring.addBreadcrumb} on the default instance. */
+/** {@link Monitoring.addBreadcrumb} on the default instance. Never throws. */
 export function addBreadcrumb(message: string, category?: string, data?: Record<string, unknown>): void {
-  getDefaultMonitoring().addBreadcrumb(message, category, data)
+  monitoringOrNothing()?.addBreadcrumb(message, category, data)
 }
-/** {@link Monitoring.setUser} on the default instance. */
+/** {@link Monitoring.setUser} on the default instance. Never throws. */
 export function setUser(user: MonitoredUser | null): void {
-  getDefaultMonitoring().setUser(user)
+  monitoringOrNothing()?.setUser(user)
 }
-/** `fn`, reporting what it throws with the tag `operation: name`, then throwing it on. */
+/** {@link Monitoring.setTag} on the default instance. Never throws. */
+export function setTag(name: string, value: string | number | boolean | undefined): void {
+  monitoringOrNothing()?.setTag(name, value)
+}
+/** `fn`, reporting what it throws with the tag `operation: name`, then throwing on exactly that. */
 export function withErrorTracking<Args extends unknown[], Result>(
   fn: (...args: Args) => Result,
   name: string,
 ): (...args: Args) => Result {
-  return trackErrors(getDefaultMonitoring, fn, { tags: { operation: name } })
+  return trackErrors((error) => void captureException(error, { tags: { operation: name } }), fn)
 }
-/** `handler`, reporting what it throws with the tags `route` and `method`, then throwing it on. */
+/** `handler`, reporting what it throws with the tags `route` and `method`, then throwing on exactly that. */
 export function withAPIMonitoring<Args extends unknown[], Result>(
   route: string,
   method: string,
   handler: (...args: Args) => Result,
 ): (...args: Args) => Result {
-  return trackErrors(getDefaultMonitoring, handler, { tags: { route, method } })
+  return trackErrors((error) => void captureException(error, { tags: { route, method } }), handler)
 }

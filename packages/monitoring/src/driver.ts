@@ -1,61 +1,30 @@
 import type { DriverBase } from '@msc/core'
+import type { BatchLimits, Receipt, SendContext } from '@msc/core/delivery'
+import type { Signal, SignalKind } from './signals.ts'
 
-export type Level = 'fatal' | 'error' | 'warning' | 'info' | 'debug'
-
-/** Something that happened before, kept to understand what went wrong after it. */
-export interface Breadcrumb {
-  /** Milliseconds since the epoch. */
-  readonly timestamp: number
-  /** `navigation`, `cache.get`, `ui.click`, … */
-  readonly category: string
-  readonly message: string
-  readonly level: Level
-  readonly data?: Readonly<Record<string, unknown>>
+export interface MonitoringCapabilities {
+  /** What it has a place for; the engine keeps the rest away from it. */
+  readonly kinds: readonly SignalKind[]
+  /** What one call of `send` may hold. */
+  readonly limits: BatchLimits
 }
 
-/** One error of a chain of causes. */
-export interface ErrorValue {
-  readonly name: string
-  readonly message: string
-  /** As the runtime wrote it; a driver parses it if its backend wants frames. */
-  readonly stack?: string
-}
-
-export interface MonitoredUser {
-  readonly id: string
-  readonly [property: string]: unknown
-}
-
-/** One error or message on its way to a backend; redacted, plain data. */
-export interface MonitoringEvent {
-  /** 32 hex digits; a backend that sees it twice keeps it once. */
-  readonly id: string
-  readonly kind: 'error' | 'message'
-  /** Milliseconds since the epoch, when it happened. */
-  readonly timestamp: number
-  readonly level: Level
-  readonly message: string
-  /** The error that was caught, then its causes. Empty for a message. */
-  readonly errors: readonly ErrorValue[]
-  /** False when nothing caught it. */
-  readonly handled: boolean
-  readonly tags: Readonly<Record<string, string>>
-  readonly extra: Readonly<Record<string, unknown>>
-  readonly user?: MonitoredUser
-  readonly traceId?: string
-  readonly spanId?: string
-  /** Groups events that are one issue. */
-  readonly fingerprint: string
-  /** Did the caller choose the fingerprint? A backend with a grouping of its own uses that one if not. */
-  readonly fingerprintChosen: boolean
-  readonly release?: string
-  readonly environment?: string
-  /** Oldest first. */
-  readonly breadcrumbs: readonly Breadcrumb[]
-}
-
-/** One backend of `@msc/monitoring`. */
+/**
+ * One backend of `@msc/monitoring`: a sink of signals. The engine redacts, batches, bounds, retries and counts; each
+ * driver has an outbox and a breaker of its own.
+ */
 export interface MonitoringDriver extends DriverBase {
-  /** Delivers the whole batch, or rejects with a `DriverError`; a batch that is sent again has the same ids. */
-  send(events: readonly MonitoringEvent[], signal: AbortSignal): Promise<void>
+  readonly capabilities: MonitoringCapabilities
+  /**
+   * Delivers what it can and says what it could not, by id: what the receipt does not name was delivered. Rejects, with
+   * a `DriverError`, only when it knows nothing of any signal. It may be given the same ids again.
+   */
+  send(signals: readonly Signal[], context: SendContext): Promise<Receipt>
+  /**
+   * Writes last words synchronously, as the process ends. Absent where the backend can't; may get what `send` has under
+   * way.
+   */
+  sendSync?(signals: readonly Signal[]): void
+  /** In browsers: bytes that one delivery may have while the page is being left. */
+  leavingMaxBytes?(): number
 }

@@ -1,44 +1,27 @@
-import { lazyPeer, processEnv, readEnv, type Env } from '@msc/core'
+import { processEnv, readEnv, type Env } from '@msc/core'
 import type { MonitoringDriver } from '../driver.ts'
-import { sentryDelivery, type SentrySdk } from './sentry-delivery.ts'
+import { sentryDriver, type SentryOptions } from './sentry/deliver.ts'
 
-type Sdk = Pick<typeof import('@sentry/node'), 'NodeClient' | 'createTransport' | 'defaultStackParser' | 'Scope'>
-
-export interface SentryOptions {
-  /** `https://<key>@<host>/<project>`. */
-  readonly dsn: string
-  readonly fetch?: typeof fetch
-  /** The SDK's module, where you load it yourself. */
-  readonly sdk?: Sdk
-}
-
-const load = lazyPeer('monitoring', '@sentry/node', () => import('@sentry/node'))
+export type { SentryOptions } from './sentry/deliver.ts'
 
 /**
- * Sentry through `@sentry/node` (an optional peer, loaded with the first event).
+ * Sentry on servers and edge runtimes, over `fetch`.
  *
  * @throws ConfigError for a DSN that is none.
  */
 export function sentry(options: SentryOptions): MonitoringDriver {
-  return sentryDelivery({
+  const request: typeof fetch = options.fetch ?? ((...args) => fetch(...args))
+  return sentryDriver(options, {
     name: 'sentry',
     platform: 'node',
-    dsn: options.dsn,
-    ...(options.fetch && { fetch: options.fetch }),
-    loadSdk: async (): Promise<SentrySdk> => {
-      const { NodeClient, createTransport, defaultStackParser, Scope } = options.sdk ?? (await load())
-      return {
-        createTransport,
-        stackParser: defaultStackParser,
-        createScope: () => new Scope(),
-        createClient: (clientOptions) =>
-          new NodeClient({
-            ...(clientOptions as unknown as ConstructorParameters<typeof NodeClient>[0]),
-            includeServerName: false,
-            enableRuntimeChannelInjection: false,
-          }),
-      }
-    },
+    post: (url, body, { signal }) =>
+      request(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-sentry-envelope' },
+        body,
+        signal,
+        redirect: 'manual',
+      }),
   })
 }
 

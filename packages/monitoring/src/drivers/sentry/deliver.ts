@@ -1,0 +1,162 @@
+import { DriverError, MscError, httpFailure, systemClock, toError, type Clock } from '@msc/core'
+import type { KindLimit, Receipt, Rejection, SendContext } from '@msc/core/delivery'
+import type { MonitoringDriver } from '../../driver.ts'
+import type { SignalKind } from '../../signals.ts'
+import { parseDsn } from './dsn.ts'
+import { emptyEnvelope, toEnvelopes, type Envelope } from './envelope.ts'
+import { limitsOf } from './limits.ts'
+
+export interface SentryOptions {
+  /** `https://<key>@<host>/<project>`. */
+  readonly dsn: string
+  readonly fetch?: typeof fetch
+  readonly clock?: Clock
+}
+
+export interface SentryTransport {
+  readonly name: string
+  readonly platform: 'node' | 'javascript'
+  /** Sends one body. Redirects are not followed: an event is delivered where it was sent, or not. */
+  readonly post: (url: string, body: string, context: SendContext) => Promise<Response>
+  readonly leavingMaxBytes?: (() => number) | undefined
+}
+
+const KINDS: readonly SignalKind[] = [
+  'error',
+  'message',
+  'log',
+  'span',
+  'metric',
+  'check-in',
+  'session',
+  'feedback',
+  'drops',
+]
+
+/** Sentry refuses an event of more than 1 MB; what is close to it is not worth the attempt. */
+const LIMITS = { maxItems: 100, maxBytes: 4_000_000, maxItemBytes: 950_000 }
+/** Requests at a time: each event is one, so that each has an answer of its own. */
+const AT_ONCE = 6
+
+/**
+ * Sentry's envelope endpoint, spoken directly: nothing is patched, nothing collected, no scope of another client joined,
+ * nothing retried behind the engine's back.
+ *
+ * @throws ConfigError for a DSN that is none.
+ */
+export function sentryDriver(options: SentryOptions, transport: SentryTransport): MonitoringDriver {
+  const { clock = systemClock } = options
+  const { name, platform, post, leavingMaxBytes } = transport
+  const { envelopeUrl, endpoint } = parseDsn(options.dsn)
+  let closed = false
+
+  const open = (): void => {
+    if (closed) throw new DriverError(name, 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+  }
+  const request = async (body: string, context: SendContext): Promise<KindLimit[]> => {
+    open()
+    let response: Response
+    try {
+      response = await post(envelopeUrl, body, context)
+      // Read to the end, so that the connection can be used again.
+      await response.arrayBuffer()
+    } catch (error) {
+      if (MscError.isInstance(error)) throw error
+      throw new DriverError(name, 'The request failed.', { retryable: true, cause: toError(error) })
+    }
+    const failure = failureOf(name, response, clock.now)
+    if (failure && failure.code !== 'DRIVER_RATE_LIMITED') throw failure
+    const limits = limitsOf(response, clock.now)
+    if (failure) throw new RateLimited(failure, limits)
+    return limits
+  }
+
+  return {
+    specificationVersion: 1,
+    name,
+    endpoint,
+    variables: ['NEXT_PUBLIC_SENTRY_DSN'],
+    capabilities: { kinds: KINDS, limits: LIMITS },
+    async send(signals, context) {
+      open()
+      const outcomes = await inTurns(toEnvelopes(signals, platform, clock.now()), async (envelope) =>
+        outcomeOf(envelope, () => request(envelope.body, context)),
+      )
+      return receiptOf(outcomes)
+    },
+    async health(signal) {
+      await request(emptyEnvelope(clock.now()), { signal, urgency: 'background' })
+    },
+    async close() {
+      closed = true
+    },
+    ...(leavingMaxBytes && { leavingMaxBytes }),
+  }
+}
+
+/** A redirect that was not followed is opaque in browsers. */
+function failureOf(driver: string, response: Response, now: () => number): DriverError | undefined {
+  const status = response.type === 'opaqueredirect' ? 302 : response.status
+  return httpFailure(
+    { status, headers: response.headers },
+    {
+      driver,
+      credentials: 'Check the key in NEXT_PUBLIC_SENTRY_DSN: it is unknown or was revoked.',
+      address: 'Check the host and the project in NEXT_PUBLIC_SENTRY_DSN.',
+      now,
+    },
+  )
+}
+
+class RateLimited extends DriverError {
+  readonly limits: readonly KindLimit[]
+  constructor(failure: DriverError, limits: readonly KindLimit[]) {
+    super(failure.driver, 'The server asks to be left alone for a while.', {
+      code: failure.code,
+      retryable: true,
+      ...(failure.retryAfterMs !== undefined && { retryAfterMs: failure.retryAfterMs }),
+    })
+    this.limits = limits
+  }
+}
+
+interface Outcome {
+  readonly ids: readonly string[]
+  readonly limits: readonly KindLimit[]
+  readonly error?: DriverError
+}
+
+async function outcomeOf({ ids }: Envelope, send: () => Promise<KindLimit[]>): Promise<Outcome> {
+  try {
+    return { ids, limits: await send() }
+  } catch (error) {
+    const limits = error instanceof RateLimited ? error.limits : []
+    return { ids, limits, error: error as DriverError }
+  }
+}
+
+/** Each item's own answer; the common error where no item had another one. */
+function receiptOf(outcomes: readonly Outcome[]): Receipt {
+  const limits = outcomes.flatMap((outcome) => outcome.limits)
+  const failed = outcomes.filter(({ error }) => error !== undefined)
+  const first = failed[0]?.error
+  const common = first && failed.every(({ error }) => error?.code === first.code)
+  // One error for all says more than as many rejections: what it refuses, and for how long to wait.
+  if (first && common && failed.length === outcomes.length && limits.length === 0) throw first
+  return { rejected: failed.flatMap(rejectionsOf), limits }
+}
+
+function rejectionsOf({ ids, error }: Outcome): Rejection[] {
+  const { code, message, retryable } = error as DriverError
+  const reason =
+    code === 'DRIVER_TOO_LARGE' ? 'too large' : (error as DriverError).refuses === 'content' ? 'refused' : 'unauthorized'
+  return ids.map((id) => ({ id, retryable, reason, detail: message }))
+}
+
+async function inTurns<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let from = 0; from < items.length; from += AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(from, from + AT_ONCE).map(work))))
+  }
+  return results
+}

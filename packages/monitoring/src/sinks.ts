@@ -1,0 +1,129 @@
+import {
+  runReported,
+  type Breaker,
+  type Clock,
+  type ErrorReporter,
+} from '@msc/core'
+import { createOutbox, type DeliveryStats, type Drop, type Outbox, type Urgency } from '@msc/core/delivery'
+import type { MonitoringDriver } from './driver.ts'
+import type { DropsSignal, Signal, SignalKind } from './signals.ts'
+
+/** A loss, and of which driver. */
+export interface SignalDrop extends Drop {
+  readonly driver: string
+}
+
+export interface SinkOptions {
+  readonly maxQueue: number
+  readonly maxQueueBytes: number | undefined
+  readonly flushIntervalMs: number
+  readonly timeoutMs: number
+  readonly clock: Clock
+  readonly random: (() => number) | undefined
+  readonly newId: () => string
+  readonly onDrop: ((drop: SignalDrop) => unknown) | undefined
+  readonly onError: ErrorReporter
+}
+
+/** One driver with an outbox and a breaker of its own: what one backend does costs no other. */
+export interface Sink {
+  readonly driver: MonitoringDriver
+  readonly breaker: Breaker
+  /** False when the signal was dropped, which is counted. True for a kind that the driver has no place for. */
+  push(signal: Signal): boolean
+  stats(): DeliveryStats
+  flush(budgetMs: number, urgency?: Urgency): Promise<void>
+  close(budgetMs: number): Promise<void>
+  lastWords(): void
+}
+
+/** Milliseconds between two reports of losses to a backend. */
+const REPORT_DROPS_MS = 30_000
+
+export function createSink(driver: MonitoringDriver, options: SinkOptions): Sink {
+  const { clock, newId, onDrop, onError } = options
+  const { kinds, limits } = driver.capabilities
+  const taken = new Set<SignalKind>(kinds)
+  const lost = new Map<string, { readonly kind: string; readonly reason: Drop['reason']; count: number }>()
+  let reportedAt = clock.monotonic()
+
+  const noteDrop = (drop: Drop): void => {
+    if (drop.kind !== 'drops') {
+      const key = `${drop.kind} ${drop.reason}`
+      const known = lost.get(key)
+      if (known) known.count += drop.count
+      else lost.set(key, { kind: drop.kind, reason: drop.reason, count: drop.count })
+    }
+    runReported(
+      () => onDrop?.({ ...drop, driver: driver.name }),
+      { concern: 'monitoring', operation: 'onDrop', driver: driver.name },
+      onError,
+    )
+  }
+  const outbox: Outbox<Signal> = createOutbox({
+    concern: 'monitoring',
+    driver: driver.name,
+    label: ({ id, kind, ...rest }) => ({ id, kind, bytes: sizeOf(rest) }),
+    send: (signals, context) => driver.send(signals, context),
+    sendSync: driver.sendSync?.bind(driver),
+    limits,
+    maxQueue: options.maxQueue,
+    ...(options.maxQueueBytes !== undefined && { maxQueueBytes: options.maxQueueBytes }),
+    ...(driver.leavingMaxBytes && { leavingMaxBytes: driver.leavingMaxBytes.bind(driver) }),
+    flushIntervalMs: options.flushIntervalMs,
+    timeoutMs: options.timeoutMs,
+    clock,
+    ...(options.random && { random: options.random }),
+    onDrop: noteDrop,
+    onError,
+  })
+  /** Backends show what their clients lost, where they have a place for it. */
+  const reportDrops = (): void => {
+    reportedAt = clock.monotonic()
+    if (lost.size === 0 || !taken.has('drops')) return
+    const counts = [...lost.values()]
+    lost.clear()
+    const signal: DropsSignal = { kind: 'drops', id: newId(), timestamp: clock.now(), tags: {}, counts }
+    outbox.push(signal)
+  }
+
+  return {
+    driver,
+    breaker: outbox.breaker,
+    push(signal) {
+      if (!taken.has(signal.kind)) return true
+      if (clock.monotonic() - reportedAt >= REPORT_DROPS_MS) reportDrops()
+      return outbox.push(signal)
+    },
+    stats: outbox.stats,
+    flush(budgetMs, urgency) {
+      reportDrops()
+      return outbox.flush(budgetMs, urgency)
+    },
+    close(budgetMs) {
+      reportDrops()
+      return outbox.close(budgetMs)
+    },
+    lastWords: outbox.lastWords,
+  }
+}
+
+/** What a plain value weighs as JSON, about; it was bounded by the redaction. */
+export function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length + 2
+  if (typeof value !== 'object' || value === null) return 8
+  let bytes = 2
+  for (const [name, member] of Object.entries(value)) bytes += name.length + 4 + sizeOf(member)
+  return bytes
+}
+
+/** Several sinks as one: the sum of their numbers. */
+export function sumOf(sinks: readonly Sink[]): DeliveryStats {
+  const sum = { accepted: 0, delivered: 0, dropped: 0, queued: 0, inFlight: 0 }
+  for (const sink of sinks) {
+    const stats = sink.stats()
+    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += stats[name]
+  }
+  return sum
+}
+
