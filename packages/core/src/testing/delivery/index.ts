@@ -1,0 +1,13 @@
+export { runDeliveryChaos, type ChaosOptions, type ChaosReport } from './chaos.ts'
+export { runScript, type ScriptResult } from './chaos-script.ts'
+export {
+  MOODS,
+  OUTAGES,
+  createChaosSink,
+  type ChaosItem,
+  type ChaosSink,
+  type ChaosSinkOptions,
+  type Mood,
+} from './chaos-sink.ts'
+export { createRandom, type Random } from './random.ts'
+export { createVirtualTime, type VirtualTime } from './virtual-time.ts'

@@ -1,0 +1,59 @@
+// `npm run chaos -- delivery --scripts 1000 --seed 7`: random scripts against one concern, in virtual time.
+// A concern takes part by a module that exports `run<Concern>Chaos`; add it below.
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { pinnedNode, root } from './lib/pnpm.mjs'
+
+/** Each resolves with `{ scripts, seed, broken: [{ seed, violations }] }` and whatever sums are worth printing. */
+const CONCERNS = {
+  delivery: { module: 'packages/core/src/testing/delivery/chaos.ts', run: 'runDeliveryChaos' },
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { scripts: { type: 'string', default: '1000' }, seed: { type: 'string' } },
+})
+const [name] = positionals
+const scripts = Number(values.scripts)
+const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed)
+if (!Object.hasOwn(CONCERNS, name ?? '') || !(scripts > 0) || !Number.isInteger(seed)) {
+  console.error(`Usage: npm run chaos -- <${Object.keys(CONCERNS).join('|')}> [--scripts 1000] [--seed 7]`)
+  process.exit(2)
+}
+
+if (process.env.MSC_CHAOS_CHILD) {
+  await runHere(CONCERNS[name])
+} else {
+  // The sources are TypeScript, which needs the pinned Node.
+  const args = ['--conditions=@msc/source', '--no-warnings', fileURLToPath(import.meta.url), ...process.argv.slice(2)]
+  const env = { ...process.env, MSC_CHAOS_CHILD: '1' }
+  const child = spawn(pinnedNode(), args, { cwd: root, stdio: 'inherit', env })
+  child.once('close', (code) => process.exit(code ?? 1))
+}
+
+async function runHere({ module, run }) {
+  let unhandled = 0
+  process.on('unhandledRejection', (error) => {
+    unhandled += 1
+    console.error('Unhandled rejection:', error)
+  })
+  const { [run]: start } = await import(join(root, module))
+  const from = performance.now()
+  const { broken, ...sums } = await start({ scripts, seed })
+  const seconds = ((performance.now() - from) / 1000).toFixed(1)
+  for (const { seed: one, violations } of broken.slice(0, 10)) {
+    console.error(`✗ --scripts 1 --seed ${one}\n  ${violations.join('\n  ')}`)
+  }
+  console.log(
+    Object.entries(sums)
+      .map(([what, count]) => `${what} ${count}`)
+      .join(', '),
+  )
+  const verdict = broken.length + unhandled === 0 ? '✓' : '✗'
+  console.log(
+    `${verdict} ${name}: ${broken.length} of ${scripts} scripts broken, ${unhandled} unhandled rejections, ${seconds} s`,
+  )
+  process.exit(verdict === '✓' ? 0 : 1)
+}
