@@ -33,7 +33,14 @@ export {
 } from './journal.ts'
 export { createOutbox, type Outbox, type OutboxOptions, type OutboxStats } from './outbox.ts'
 export { lazyPeer } from './load-peer.ts'
-export { REDACTED, createRedactor, redact, type RedactOptions } from './redact.ts'
+export {
+  REDACTED,
+  configureRedaction,
+  createRedactor,
+  redact,
+  type RedactOptions,
+  type Redactor,
+} from './redact/index.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'
 export { worstStatus, type Health, type Status } from './status.ts'
 export {

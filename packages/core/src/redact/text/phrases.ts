@@ -1,0 +1,106 @@
+// Secrets that follow a word rather than a separator.
+import { SECRET, HARMLESS } from '../names.ts'
+import { judgeSlice } from '../name-book.ts'
+import { REDACTED } from '../options.ts'
+import { bareEnd, hideValue, type Place } from './values.ts'
+import { classOf, escapedCode, escapedWidth, isNewline, isQuote, isSpace, readCharacter, SPACE } from './chars.ts'
+import { tokenEnd } from './opaque.ts'
+import { readQuote } from './quotes.ts'
+import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
+
+const ALONE: Place = { level: 0, verdict: SECRET, query: false, around: undefined, quotedName: undefined, nameFrom: 0 }
+
+/** After a word: past one or more spaces, which may be encoded. */
+function afterSpaces(scan: TextScan, from: number): number {
+  let at = from
+  while (at < scan.end && at - from < 12) {
+    const read = readCharacter(scan.text, at, 4)
+    const code = escapedCode(read)
+    if (!isSpace(code) && code !== 43) break
+    at += escapedWidth(read)
+  }
+  return at
+}
+
+/** Words that stand behind “bearer” in prose and in the header WWW-Authenticate. */
+const NO_TOKEN = /^(?:tokens?|auth\w*|scheme|header|realm|error|credentials?|format|prefix|error_description)$/i
+const LONGEST_WORD = 12
+
+/**
+ * Hides the token of `Bearer …` and the credentials of `Basic …` (RFC 6750, RFC 7617) anywhere in text.
+ *
+ * @returns Where to go on, or -1 when none follows.
+ */
+export function hideScheme(scan: TextScan, from: number, to: number): number {
+  const word = scan.text.slice(from, to).toLowerCase()
+  if (word !== 'bearer' && word !== 'basic') return -1
+  const start = afterSpaces(scan, to)
+  if (start === to) return -1
+  const end = tokenEnd(scan, start)
+  const token = scan.text.slice(start, end)
+  return (word === 'bearer' ? isBearer(scan, token, start, end) : isBasic(token))
+    ? hide(scan, start, end, REDACTED)
+    : -1
+}
+
+function isBearer(scan: TextScan, token: string, from: number, to: number): boolean {
+  if (token.length < 6 || NO_TOKEN.test(token)) return false
+  return token.length >= LONGEST_WORD || holdsDigitOrCapital(scan, from + 1, to)
+}
+
+function isBasic(token: string): boolean {
+  if (token.length < 6 || token.length > 4096) return false
+  try {
+    return atob(token).includes(':')
+  } catch {
+    // No base64: “Basic training”.
+    return false
+  }
+}
+
+/**
+ * Hides what follows a flag of a command line: `--password x`, `curl -u user:password`, `curl -b 'sid=…'`.
+ *
+ * @returns Where to go on, or -1 when the flag is harmless.
+ */
+export function hideFlag(scan: TextScan, from: number, to: number): number {
+  const { text } = scan
+  const start = afterSpaces(scan, to)
+  if (start === to || start >= scan.end || text.charCodeAt(start) === 45) return -1
+  const flag = text.slice(from, Math.min(to, from + 16))
+  if (flag === '-u' || flag === '--user' || flag === '-U' || flag === '--proxy-user') return hidePair(scan, start, 58)
+  if (flag === '-b') return hidePair(scan, start, 61)
+  if (to - from < 5 || text.charCodeAt(from + 1) !== 45) return -1
+  const verdict = judgeSlice(scan.names, text, from + 2, to)
+  return verdict === HARMLESS ? -1 : hideValue(scan, start, { ...ALONE, verdict: SECRET })
+}
+
+/** `user:password` or `name=value`; a user or a branch alone is harmless. */
+function hidePair(scan: TextScan, from: number, separator: number): number {
+  const quoted = readQuote(scan.text, from, scan.end, 0)
+  const to = quoted ? scan.end : bareEnd(scan, from, ALONE)
+  for (let i = from; i < to && i < from + 256; i++) {
+    const code = scan.text.charCodeAt(i)
+    if (isNewline(code)) break
+    if (code === separator) return hideValue(scan, from, ALONE)
+  }
+  return -1
+}
+
+/** Names whose quoted value follows without a separator: `IDENTIFIED BY '…'`, `PASSWORD '…'`, `password "…"`. */
+const BEFORE_QUOTE = /^(?:password|passwd|pwd|passphrase|secret|by)$/i
+
+/** @returns Where to go on, or -1 when no quoted secret follows. */
+export function hideQuotedAfter(scan: TextScan, from: number, to: number): number {
+  const { text } = scan
+  const start = afterSpaces(scan, to)
+  if (start === to || !isQuote(text.charCodeAt(start)) || !BEFORE_QUOTE.test(text.slice(from, to))) return -1
+  if (to - from === 2 && !/identified\s+$/i.test(text.slice(Math.max(0, from - 16), from))) return -1
+  return hideValue(scan, start, ALONE)
+}
+
+/** Does a space or an encoded one follow? Asked for every word. */
+export function spaceFollows(scan: TextScan, to: number): boolean {
+  const code = to < scan.end ? scan.text.charCodeAt(to) : 0
+  return classOf(code) === SPACE || code === 43 || code === 37
+}
