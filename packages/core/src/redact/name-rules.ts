@@ -4,14 +4,22 @@
 export const SECRET_WORDS: ReadonlySet<string> = new Set([
   'password', 'passwords', 'passwd', 'pwd', 'passcode', 'passwort', 'kennwort', 'contraseña', 'contrasena', 'secret',
   'secrets', 'token', 'credential', 'credentials', 'creds', 'jwt', 'cvv', 'cvc', 'iban', 'ssn', 'otp', 'totp', 'csrf',
-  'xsrf', 'bearer', 'signature', 'psk', 'jsessionid', 'phpsessid', 'sessid', 'personnummer', 'msisdn', 'telephone',
+  'xsrf', 'bearer', 'psk', 'jsessionid', 'phpsessid', 'sessid', 'personnummer', 'msisdn', 'telephone',
 ]) // prettier-ignore
 
 /** Secret in the same way; inside text their value runs to the end of the line, since it may hold spaces. */
 export const LINE_WORDS: ReadonlySet<string> = new Set(['authorization', 'passphrase', 'mnemonic'])
 
 /** Secret as the last word: `smtp_pass`, `cardPin`, `set-cookie`; not `passCount`, `pinCode` (a pair), `cookieConsent`. */
-export const LAST_WORDS: ReadonlySet<string> = new Set(['pass', 'pin', 'sig', 'phone'])
+export const LAST_WORDS: ReadonlySet<string> = new Set([
+  'pass',
+  'pin',
+  'sig',
+  'signature',
+  'phone',
+  'cardpin',
+  'userpin',
+])
 export const LAST_LINE_WORDS: ReadonlySet<string> = new Set(['cookie', 'cookies'])
 
 /** What makes the last word above something else: a low-pass filter, a backstage pass, a pin on a map. */
@@ -22,7 +30,7 @@ export const NOT_SECRET_BEFORE_LAST: ReadonlySet<string> = new Set([
 ]) // prettier-ignore
 
 /** Secret when they are the whole name, or all of it after the last dot. A number under `session` counts sessions. */
-export const EXACT_NAMES: ReadonlySet<string> = new Set(['auth', 'sid'])
+export const EXACT_NAMES: ReadonlySet<string> = new Set(['auth', 'sid', 'connect sid', 'session sid', 'koa sess'])
 export const EXACT_COUNTED_NAMES: ReadonlySet<string> = new Set(['session'])
 
 /** Secret wherever the two words follow each other, or stand as one (`apikey`). A plural of the second counts too. */
@@ -40,8 +48,14 @@ export const SECRET_LINE_PAIRS: ReadonlySet<string> = new Set(['seed phrase', 'r
 
 /** Words that run together in lower case: `dbpassword`, `mytoken`. No English word ends like these by accident. */
 export const SECRET_ENDINGS: readonly string[] = [
-  'password', 'passwd', 'pwd', 'passphrase', 'secret', 'token', 'cookie', 'credentials', 'signature',
+  'password', 'passwd', 'pwd', 'passphrase', 'secret', 'token', 'credentials',
 ] // prettier-ignore
+
+/** The same at the end of a name: `smtppass`, `authcookie`. */
+export const SECRET_LAST_ENDINGS: readonly string[] = ['pass', 'cookie', 'signature']
+export const NO_SECRET_ENDINGS: ReadonlySet<string> = new Set([
+  'bypass', 'compass', 'encompass', 'surpass', 'trespass', 'overpass', 'underpass', 'lowpass', 'highpass', 'bandpass', 'allpass',
+]) // prettier-ignore
 
 /** Counts in telemetry, lists of secrets elsewhere: harmless while the value is a number. */
 export const COUNTED_WORDS: ReadonlySet<string> = new Set(['tokens'])

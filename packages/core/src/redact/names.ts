@@ -9,9 +9,11 @@ import {
   LAST_WORDS,
   LINE_WORDS,
   NOT_SECRET_BEFORE_LAST,
+  NO_SECRET_ENDINGS,
   QUERY_NAMES,
   SECRET_DESPITE_TAIL,
   SECRET_ENDINGS,
+  SECRET_LAST_ENDINGS,
   SECRET_LINE_PAIRS,
   SECRET_PAIRS,
   SECRET_WORDS,
@@ -90,9 +92,10 @@ function judgeWord(word: string, last: boolean): Verdict {
   if (LINE_WORDS.has(word) || (last && LAST_LINE_WORDS.has(word))) return SECRET_LINE
   if (last && LAST_WORDS.has(word)) return SECRET
   if (COUNTED_WORDS.has(word)) return COUNTED
-  if (word.length < 6) return HARMLESS
+  if (word.length < 5 || NO_SECRET_ENDINGS.has(word)) return HARMLESS
   if (word.startsWith('password') && !word.startsWith('passwordless')) return SECRET
   if (SECRET_ENDINGS.some((ending) => word.endsWith(ending))) return SECRET
+  if (last && SECRET_LAST_ENDINGS.some((ending) => word.endsWith(ending))) return SECRET
   if (word.endsWith('tokens')) return COUNTED
   return RUN_TOGETHER.some((ending) => word.endsWith(ending)) ? SECRET : HARMLESS
 }

@@ -83,6 +83,13 @@ export function readEscape(text: string, at: number): number {
   return ((next + 2 - at) << 16) | (level << 8) | (high * 16 + low)
 }
 
+/** The width of an encoded byte of a character beyond ASCII, such as `%C3` or `%25C3`; 0 when there is none. */
+export function highEscapeWidth(text: string, at: number): number {
+  let next = at + 1
+  while (next - at < 2 * DEEPEST_ESCAPE && text.charCodeAt(next) === 50 && text.charCodeAt(next + 1) === 53) next += 2
+  return hexValue(text.charCodeAt(next)) >= 8 && hexValue(text.charCodeAt(next + 1)) >= 0 ? next + 2 - at : 0
+}
+
 export function escapedCode(packed: number): number {
   return packed & 255
 }

@@ -1,28 +1,11 @@
-// Secrets inside larger forms: keys in PEM, elements of XML, rows of SQL.
+// Secrets inside larger forms: elements of XML, rows of SQL.
 import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../options.ts'
 import { classOf, isQuote, RUN } from './chars.ts'
 import { hide, type TextScan } from './state.ts'
 
-const LONGEST_LABEL = 64
-
-/**
- * Hides a private key in PEM (RFC 7468), also with its line breaks escaped or encoded. One whose end was cut off is
- * hidden to the end of the text.
- *
- * @param to The end of `-----BEGIN`.
- * @returns Where to go on, or -1 when no private key begins here.
- */
-export function hidePrivateKey(scan: TextScan, to: number): number {
-  const { text } = scan
-  if (!text.slice(to, to + LONGEST_LABEL).includes('PRIVATE')) return -1
-  const end = text.indexOf('-----END', to)
-  if (end < 0 || end >= scan.end) return hide(scan, to - 10, scan.end, REDACTED)
-  const close = text.indexOf('-----', end + 8)
-  return hide(scan, to - 10, close < 0 || close - end > LONGEST_LABEL ? end + 8 : close + 5, REDACTED)
-}
-
+const LONGEST_NAME = 64
 const LONGEST_TAG = 256
 
 /**
@@ -35,7 +18,7 @@ export function hideElement(scan: TextScan, at: number): number {
   const { text, end } = scan
   let nameFrom = at + 1
   let to = nameFrom
-  while (to < end && to - at < LONGEST_LABEL && (classOf(text.charCodeAt(to)) === RUN || text.charCodeAt(to) === 58)) {
+  while (to < end && to - at < LONGEST_NAME && (classOf(text.charCodeAt(to)) === RUN || text.charCodeAt(to) === 58)) {
     if (text.charCodeAt(to) === 58) nameFrom = to + 1
     to++
   }
@@ -59,6 +42,14 @@ function tagEnd(text: string, from: number, end: number): number {
   return -1
 }
 
+/** The width of a quote as HTML writes it; 0 when there is none. */
+export function entityWidth(text: string, at: number): number {
+  for (const entity of QUOTES) if (text.startsWith(entity, at)) return entity.length
+  return 0
+}
+
+const QUOTES = ['&quot;', '&#34;', '&#39;', '&apos;', '&#x27;', '&#x22;'] as const
+
 const LONGEST_COLUMNS = 1000
 
 /**
@@ -75,8 +66,7 @@ export function hideRow(scan: TextScan, from: number, to: number): number {
   const open = text.slice(Math.max(scan.done, close - LONGEST_COLUMNS), close).lastIndexOf('(')
   if (open < 0) return -1
   const columns = text.slice(Math.max(scan.done, close - LONGEST_COLUMNS) + open + 1, close)
-  if (!columns.split(',').some((column) => judgeSlice(scan.names, column.trim(), 0, column.trim().length) === 1))
-    return -1
+  if (!columns.split(',').some((column) => isSecretColumn(scan, column.trim()))) return -1
   let at = to
   while (at < end) {
     const code = text.charCodeAt(at)
@@ -90,6 +80,11 @@ export function hideRow(scan: TextScan, from: number, to: number): number {
     at = next + 1
   }
   return Math.min(at, end)
+}
+
+function isSecretColumn(scan: TextScan, column: string): boolean {
+  const verdict = judgeSlice(scan.names, column, 0, column.length)
+  return verdict !== HARMLESS && verdict !== SECRET_IN_QUERY
 }
 
 /** The closing quote; two of them are one inside the literal. */

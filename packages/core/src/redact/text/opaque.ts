@@ -1,4 +1,5 @@
 import { REDACTED } from '../options.ts'
+import { isLetter } from './chars.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
 
 /** Tokens are long: what is shorter is not even looked at. */
@@ -98,9 +99,19 @@ function isToken(scan: TextScan, from: number, to: number): boolean {
   const length = to === scan.text.length ? Infinity : to - from
   for (const shape of shapes) {
     if (length < shape.length || !scan.text.startsWith(shape.prefix, from)) continue
-    if (shape.certain || holdsDigitOrCapital(scan, from + shape.prefix.length, to)) return true
+    const start = from + shape.prefix.length
+    if (shape.certain || holdsDigitOrCapital(scan, start, to) || isOneWord(scan.text, start, to)) return true
   }
   return false
+}
+
+const LONGEST_WORD = 15
+
+/** No word of a language is so long, and no name of somebody's code goes on for so long without a joint. */
+function isOneWord(text: string, from: number, to: number): boolean {
+  if (to - from <= LONGEST_WORD) return false
+  for (let i = from; i <= from + LONGEST_WORD; i++) if (!isLetter(text.charCodeAt(i))) return false
+  return true
 }
 
 /** The run, and what base64 adds to its alphabet. */

@@ -3,7 +3,7 @@ import { SECRET, HARMLESS } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../options.ts'
 import { bareEnd, hideValue, type Place } from './values.ts'
-import { classOf, escapedCode, escapedWidth, isNewline, isQuote, isSpace, readCharacter, SPACE } from './chars.ts'
+import { classOf, escapedCode, escapedWidth, isNewline, isQuote, isSpace, readCharacter, RUN, SPACE } from './chars.ts'
 import { tokenEnd } from './opaque.ts'
 import { readQuote } from './quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
@@ -87,16 +87,33 @@ function hidePair(scan: TextScan, from: number, separator: number): number {
   return -1
 }
 
-/** Names whose quoted value follows without a separator: `IDENTIFIED BY '…'`, `PASSWORD '…'`, `password "…"`. */
+/** Words whose value follows without a separator: `IDENTIFIED BY '…'`, `PASSWORD '…'`, `your password is …`. */
 const BEFORE_QUOTE = /^(?:password|passwd|pwd|passphrase|secret|by)$/i
+const BEFORE_WORD = /^(?:password|passwd|pwd|passphrase|secret|token)$/i
+const VERB = /^(?:is|was)\s+/i
+const SHORTEST_WORD = 8
 
-/** @returns Where to go on, or -1 when no quoted secret follows. */
-export function hideQuotedAfter(scan: TextScan, from: number, to: number): number {
+/** @returns Where to go on, or -1 when no secret follows. */
+export function hideAfterName(scan: TextScan, from: number, to: number): number {
   const { text } = scan
+  const word = text.slice(from, to)
   const start = afterSpaces(scan, to)
-  if (start === to || !isQuote(text.charCodeAt(start)) || !BEFORE_QUOTE.test(text.slice(from, to))) return -1
-  if (to - from === 2 && !/identified\s+$/i.test(text.slice(Math.max(0, from - 16), from))) return -1
-  return hideValue(scan, start, ALONE)
+  if (start === to || start >= scan.end) return -1
+  if (isQuote(text.charCodeAt(start))) {
+    if (!BEFORE_QUOTE.test(word)) return -1
+    if (to - from === 2 && !/identified\s+$/i.test(text.slice(Math.max(0, from - 16), from))) return -1
+    return hideValue(scan, start, ALONE)
+  }
+  if (!BEFORE_WORD.test(word)) return -1
+  const value = start + (VERB.exec(text.slice(start, start + 8))?.[0].length ?? 0)
+  let end = value
+  while (end < scan.end && classOf(text.charCodeAt(end)) === RUN) end++
+  return end - value >= SHORTEST_WORD && isMixed(text.slice(value, end)) ? hideValue(scan, value, ALONE) : -1
+}
+
+/** Letters and digits in one word, which is no name of a file: prose has no such words. */
+function isMixed(word: string): boolean {
+  return word.length > 200 || (/\d/.test(word) && /[a-z]/i.test(word) && !/[./]/.test(word.slice(0, -1)))
 }
 
 /** Does a space or an encoded one follow? Asked for every word. */

@@ -4,7 +4,6 @@ import {
   AT,
   CLOSER,
   LESS,
-  NEWLINE,
   PERCENT,
   RUN,
   SEPARATOR,
@@ -18,13 +17,15 @@ import {
   readEscape,
 } from './chars.ts'
 import { hideEmail } from './email.ts'
-import { hideElement, hidePrivateKey, hideRow } from './markup.ts'
+import { entityWidth, hideElement, hideRow } from './markup.ts'
+import { hideNextItem, hidePathSegment, judgeLabelled } from './neighbours.ts'
 import { hideCard, hideIban, mayBeIban } from './numbers.ts'
 import { SHORTEST_TOKEN, hideOpaque } from './opaque.ts'
-import { hideFlag, hideQuotedAfter, hideScheme, spaceFollows } from './phrases.ts'
+import { hidePrivateKey } from './pem.ts'
+import { hideFlag, hideAfterName, hideScheme, spaceFollows } from './phrases.ts'
 import { readQuote, type Quote } from './quotes.ts'
 import { createTextScan, type TextScan } from './state.ts'
-import { authorityStart, hideUserinfo, hideWebhook, mayBeWebhook } from './urls.ts'
+import { SHORTEST_HOST, authorityStart, hideUserinfo, hideWebhook, mayBeWebhook } from './urls.ts'
 import { hideValue } from './values.ts'
 
 /**
@@ -57,8 +58,14 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
       const next = hideElement(scan, at)
       at = closeName(scan, next < 0 ? at + 1 : next)
     } else {
-      if (kind === NEWLINE) scan.previousFrom = -1
-      at = closeName(scan, at + 1)
+      const entity = code === 38 ? entityWidth(text, at) : 0
+      if (entity > 0) {
+        // A quote as HTML writes it.
+        at += entity
+        before = 34
+        continue
+      }
+      at = onOther(scan, at, code, before)
     }
     before = code
   }
@@ -69,6 +76,14 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
 function closeName(scan: TextScan, at: number): number {
   scan.named = false
   return at
+}
+
+/** Punctuation ends a name, unless it joins the name to its value in a path or a list. */
+function onOther(scan: TextScan, at: number, code: number, before: number): number {
+  let next = -1
+  if (scan.named && code === 47) next = hidePathSegment(scan, at)
+  else if (scan.named && code === 44 && isQuote(before)) next = hideNextItem(scan, at)
+  return closeName(scan, next < 0 ? at + 1 : next)
 }
 
 function onEscape(scan: TextScan, at: number, escape: number): number {
@@ -88,6 +103,8 @@ function readRun(scan: TextScan, from: number, before: number): number {
   let to = from + 1
   while (to < end && classOf(text.charCodeAt(to)) === RUN) to++
   // One space between them: the two words may be one name.
+  // `\u0022`, as some write quotes inside JSON.
+  if (before === 92 && to - from >= 5 && text.startsWith('u0022', from)) return to - from === 5 ? to : from + 5
   scan.previousFrom = scan.named && from - scan.runTo === 1 && text.charCodeAt(from - 1) === 32 ? scan.runFrom : -1
   scan.runFrom = from
   scan.runTo = to
@@ -112,6 +129,10 @@ function hideRun(scan: TextScan, from: number, to: number): number {
     const next = hideIban(scan, from)
     if (next >= 0) return next
   }
+  if (length >= SHORTEST_HOST && mayBeWebhook(text, to)) {
+    const next = hideWebhook(scan, from, to)
+    if (next >= 0) return next
+  }
   if (length >= SHORTEST_TOKEN) return hideLongRun(scan, from, to)
   if (first === 45) return hideDashes(scan, from, to)
   if (length === 6 && (first | 32) === 118) {
@@ -124,7 +145,6 @@ function hideLongRun(scan: TextScan, from: number, to: number): number {
   const { text } = scan
   const next = hideOpaque(scan, from, to)
   if (next >= 0) return next
-  if (mayBeWebhook(text, to)) return hideWebhook(scan, from, to)
   return text.endsWith('-----BEGIN', to) ? hidePrivateKey(scan, to) : hideDashes(scan, from, to)
 }
 
@@ -136,12 +156,12 @@ function hideDashes(scan: TextScan, from: number, to: number): number {
 
 function hideAfterWord(scan: TextScan, from: number, to: number, first: number): number {
   const length = to - from
-  // b: bearer, basic, by; p, s: password, secret and the like.
+  // b: bearer, basic, by; p, s, t: password, secret, token and the like.
   if (first === 98) {
     const next = length === 5 || length === 6 ? hideScheme(scan, from, to) : -1
-    return next < 0 && length === 2 ? hideQuotedAfter(scan, from, to) : next
+    return next < 0 && length === 2 ? hideAfterName(scan, from, to) : next
   }
-  return first === 112 || first === 115 ? hideQuotedAfter(scan, from, to) : -1
+  return first === 112 || first === 115 || first === 116 ? hideAfterName(scan, from, to) : -1
 }
 
 function onSeparator(scan: TextScan, at: number, code: number, next: number, level: number): number {
@@ -168,12 +188,15 @@ function judgeName(scan: TextScan, query: boolean, next: number): Verdict {
   const { text } = scan
   const from = nameStart(scan)
   const verdict = judgeSlice(scan.names, text, from, scan.runTo)
-  if (verdict === SECRET_IN_QUERY) return query || isFormStart(scan, next) ? verdict : HARMLESS
-  if (verdict !== HARMLESS) return verdict
+  if (verdict === SECRET_IN_QUERY && (query || isFormStart(scan, next))) return verdict
+  if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) return verdict
+  // A glued escape may have been no escape.
   if (from !== scan.runFrom) return judgeSlice(scan.names, text, scan.runFrom, scan.runTo)
-  if (scan.previousFrom < 0) return HARMLESS
-  const phrase = judgeSlice(scan.phrases, text, scan.previousFrom, scan.runTo)
-  return phrase === COUNTED ? SECRET : phrase
+  if (scan.previousFrom >= 0) {
+    const phrase = judgeSlice(scan.phrases, text, scan.previousFrom, scan.runTo)
+    return phrase === COUNTED ? SECRET : phrase
+  }
+  return judgeLabelled(scan, next)
 }
 
 /** Without the escape (`\nname`) or the sigil (`$name`) that is glued to it. */

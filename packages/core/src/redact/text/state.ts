@@ -21,6 +21,10 @@ export interface TextScan {
   strongAt: number
   /** No `@` stands between where somebody looked and here. */
   noAtUntil: number
+  /** Behind the last `@` that was looked at. */
+  atEnd: number
+  /** Up to here, `value` is the value of a secret label. */
+  labelUntil: number
 }
 
 export function createTextScan(text: string, end: number, names: NameBook, phrases: NameBook): TextScan {
@@ -38,6 +42,8 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     named: false,
     strongAt: -1,
     noAtUntil: -1,
+    atEnd: 0,
+    labelUntil: -1,
   }
 }
 

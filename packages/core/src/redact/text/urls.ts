@@ -113,6 +113,7 @@ const WEBHOOKS: readonly { readonly host: string; readonly path: string }[] = [
   { host: 'webhook.office.com', path: '' },
 ]
 const LONGEST_PATH_START = 40
+export const SHORTEST_HOST = 11
 
 /**
  * Hides the path of a webhook's address.

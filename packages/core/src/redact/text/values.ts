@@ -16,6 +16,7 @@ import {
 } from './chars.ts'
 import { blockEnd, bracketEnd } from './blocks.ts'
 import { endsValue, findClosing, readQuote, type Quote } from './quotes.ts'
+import { hidePrivateKey } from './pem.ts'
 import { hide, type TextScan } from './state.ts'
 
 /** What is known about the place of a value. */
@@ -34,6 +35,7 @@ export interface Place {
 }
 
 const LITERAL = /^(?:true|false|null|undefined|none|nil)$/i
+const LONGEST_LITERAL = 9
 const COUNT = /^[+-]?\d[\d.,_]*n?$/
 
 /**
@@ -48,12 +50,19 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
   if (isNewline(text.charCodeAt(from))) return hideBlock(scan, from, place)
   const opened = readQuote(text, skipStringPrefix(text, from), end, place.level)
   if (opened) return hideQuoted(scan, opened.next, opened.quote, place)
-  if (text.startsWith(REDACTED, from) && isEnd(text, from + REDACTED.length, end)) return from + REDACTED.length
   const code = text.charCodeAt(from)
-  if (code === 123 || code === 91) return hideBracketed(scan, from, place)
+  if (code === 123 || (code === 91 && !text.startsWith(REDACTED, from))) return hideBracketed(scan, from, place)
   const placeholder = placeholderEnd(text, from)
   if (placeholder > 0) return placeholder
   if (place.quotedName && classOf(code) === RUN) return hideLiteral(scan, from, place.quotedName, place)
+  const mayBlock = code === 124 || code === 62
+  const block =
+    mayBlock && BLOCK_MARK.test(text.slice(from, from + 5)) ? hideBlock(scan, text.indexOf('\n', from), place) : -1
+  if (block >= 0) return block
+  if (code === 45 && text.startsWith('-----BEGIN', from)) {
+    const key = hidePrivateKey(scan, from + 10)
+    if (key >= 0) return key
+  }
   if (place.verdict === SECRET_LINE && !place.query) return hideLine(scan, from, place)
   return hideBare(scan, from, place)
 }
@@ -99,7 +108,11 @@ function hideQuoted(scan: TextScan, from: number, quote: Quote, place: Place): n
 }
 
 function keeps(value: string, { verdict }: Place): boolean {
-  return LITERAL.test(value) || (verdict === COUNTED && value.length < 16 && COUNT.test(value)) || isPlaceholder(value)
+  return (
+    (value.length <= LONGEST_LITERAL && LITERAL.test(value)) ||
+    (verdict === COUNTED && value.length < 16 && COUNT.test(value)) ||
+    isPlaceholder(value)
+  )
 }
 
 function hideBracketed(scan: TextScan, from: number, place: Place): number {
@@ -153,15 +166,11 @@ function hideBare(scan: TextScan, from: number, place: Place): number {
   let to = bareEnd(scan, from, place)
   if (place.level === 0 && !place.query) to = trimEnd(text, from, groupsEnd(scan, from, to))
   if (to <= from) return Math.max(from, to)
-  if (BLOCK_MARK.test(text.slice(from, Math.min(to + 1, from + 4)))) {
-    const block = blockEnd(text, to, scan.end, place.nameFrom)
-    if (block) return hide(scan, block.from, block.to, REDACTED)
-  }
   return keeps(text.slice(from, Math.min(to, from + 64)), place) ? to : hide(scan, from, to, REDACTED)
 }
 
 /** How YAML begins a text of several lines. */
-const BLOCK_MARK = /^[|>][+-]?\d?\n?$/
+const BLOCK_MARK = /^[|>][+-]?\d?\r?\n/
 
 export function bareEnd(scan: TextScan, from: number, place: Place): number {
   const { text, end } = scan
@@ -256,7 +265,11 @@ function isUpper(code: number): boolean {
 /** Punctuation at the end belongs to the sentence or to the brackets around it. */
 function trimEnd(text: string, from: number, end: number): number {
   let to = end
-  while (to > from && TRAILING.includes(text[to - 1] as string)) to--
+  while (to > from && TRAILING.includes(text[to - 1] as string)) {
+    // The bracket of a mark is no bracket around it.
+    if (text.charCodeAt(to - 1) === 93 && text.startsWith(REDACTED, to - REDACTED.length)) break
+    to--
+  }
   return to
 }
 
@@ -270,12 +283,15 @@ function isEnd(text: string, at: number, end: number): boolean {
 
 /** `$1`, `?`, `%s`, `:name`, `@p1`, `${…}`: a parameter of a query or template, and no value. */
 function placeholderEnd(text: string, from: number): number {
+  if (!PLACEHOLDER_STARTS.includes(text[from] as string)) return 0
   const found = PLACEHOLDER.exec(text.slice(from, from + 48))
   return found ? from + found[0].length : 0
 }
 
+const PLACEHOLDER_STARTS = '$?%:@'
 const PLACEHOLDER = /^(?:\$\d{1,2}|\?|%[sdioOj]|:[a-z_]\w{0,30}|@p\d{1,2}|\$\{[\w.]{1,40}\})(?=$|[\s,;)'"`])/i
 
 function isPlaceholder(value: string): boolean {
+  if (!PLACEHOLDER_STARTS.includes(value[0] ?? ' ')) return false
   return PLACEHOLDER.exec(value)?.[0].length === value.length && value.length > 0
 }
