@@ -1,6 +1,7 @@
 import { cleanText } from './clean-text.ts'
 import { processOptions } from './configure.ts'
-import { CUT, type RedactOptions, type Redactor } from './options.ts'
+import { CUT } from './marks.ts'
+import type { RedactOptions, Redactor } from './options.ts'
 import { createRules, type Rules } from './rules.ts'
 import { walk } from './walk.ts'
 

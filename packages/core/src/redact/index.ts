@@ -1,3 +1,4 @@
 export { configureRedaction } from './configure.ts'
 export { createRedactor, redact } from './create-redactor.ts'
-export { REDACTED, type RedactOptions, type Redactor } from './options.ts'
+export { REDACTED } from './marks.ts'
+export type { RedactOptions, Redactor } from './options.ts'

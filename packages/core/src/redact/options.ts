@@ -1,9 +1,3 @@
-/** What stands in place of a hidden value. */
-export const REDACTED = '[redacted]'
-
-/** What stands in place of a value that no longer fitted the budget of its event. */
-export const CUT = '[cut]'
-
 /** Options of `redact`, `createRedactor` and `configureRedaction`. */
 export interface RedactOptions {
   /**

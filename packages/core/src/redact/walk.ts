@@ -3,7 +3,7 @@ import { cleanText, scannedLength } from './clean-text.ts'
 import { freeName, knownName, nameCost } from './known-names.ts'
 import { kindOf } from './kinds.ts'
 import { COUNTED, HARMLESS, SECRET_IN_QUERY, type Verdict } from './names.ts'
-import { CUT, REDACTED } from './options.ts'
+import { CARD, CUT, REDACTED } from './marks.ts'
 import type { Rules } from './rules.ts'
 
 /** The state of one call. */
@@ -43,7 +43,7 @@ function visit(state: Walk, value: unknown, pairwise: boolean): unknown {
 function scalar(state: Walk, value: unknown): unknown {
   switch (typeof value) {
     case 'number':
-      return value >= 1e13 && Number.isSafeInteger(value) && isCardNumber(String(value)) ? mark(state, '[card]') : value
+      return value >= 1e13 && Number.isSafeInteger(value) && isCardNumber(String(value)) ? mark(state, CARD) : value
     case 'bigint':
       return mark(state, bigintText(value))
     case 'function':
@@ -58,7 +58,7 @@ function scalar(state: Walk, value: unknown): unknown {
 function bigintText(value: bigint): string {
   if (BigInt.asIntN(1024, value) !== value) return '[bigint]'
   const digits = String(value)
-  return isCardNumber(digits) ? '[card]' : `${digits}n`
+  return isCardNumber(digits) ? CARD : `${digits}n`
 }
 
 /** Something of ours in place of a value: costs what it takes, or it would cost more the next time. */

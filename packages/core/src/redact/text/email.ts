@@ -1,7 +1,7 @@
 import { escapedCode, escapedWidth, highEscapeWidth, isDigit, isLetter, readEscape } from './chars.ts'
+import { EMAIL } from '../marks.ts'
 import { hide, type TextScan } from './state.ts'
 
-const EMAIL = '[email]'
 /** RFC 5321 allows 64 characters; encoded ones take up to five times that. */
 const LONGEST_LOCAL = 320
 const LONGEST_DOMAIN = 255
@@ -56,8 +56,10 @@ function afterDelimiters(text: string, first: number, at: number): number {
   return skipDots(text, Math.min(from, at), at)
 }
 
+/** Without dots, and without the letter of an escaped line break (`\nana@…`). */
 function skipDots(text: string, first: number, at: number): number {
   let from = first
+  if (text.charCodeAt(first - 1) === 92 && 'nrt'.includes(text[first] as string)) from++
   while (from < at && text.charCodeAt(from) === 46) from++
   return from
 }

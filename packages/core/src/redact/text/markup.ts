@@ -1,7 +1,7 @@
 // Secrets inside larger forms: elements of XML, rows of SQL.
 import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
-import { REDACTED } from '../options.ts'
+import { REDACTED } from '../marks.ts'
 import { classOf, isQuote, RUN } from './chars.ts'
 import { hide, type TextScan } from './state.ts'
 

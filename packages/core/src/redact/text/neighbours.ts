@@ -1,7 +1,7 @@
 // Secrets whose name stands beside them in a list, a path or a pair of fields.
 import { HARMLESS, SECRET, SECRET_IN_QUERY, SECRET_LINE, type Verdict } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
-import { REDACTED } from '../options.ts'
+import { REDACTED } from '../marks.ts'
 import { classOf, isQuote, isSpace, RUN } from './chars.ts'
 import { readQuote } from './quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'

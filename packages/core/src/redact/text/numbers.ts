@@ -1,12 +1,10 @@
+import { CARD, IBAN } from '../marks.ts'
 import { ibanLength, isCardNumber, passesMod97 } from '../checks.ts'
 import { classOf, isDigit, readEscape, escapedCode, escapedLevel, escapedWidth, RUN } from './chars.ts'
 import { hide, type TextScan } from './state.ts'
 
-const CARD = '[card]'
-const IBAN = '[iban]'
 /** How the digits of a card are grouped when they are. */
 const GROUPINGS: readonly (readonly number[])[] = [[4, 4, 4, 4], [4, 6, 5], [4, 6, 4]] // prettier-ignore
-const LONGEST_IBAN = 34
 
 /**
  * Hides a card number that begins with this run: digits in one piece, or grouped as on a card by single spaces,
@@ -88,22 +86,32 @@ export function hideIban(scan: TextScan, from: number): number {
   const { text } = scan
   const length = ibanLength(text.slice(from, from + 2).toUpperCase())
   if (length === 0 || !isDigits(text, from + 2, from + 4)) return -1
-  let iban = ''
+  const to = ibanEnd(scan, from, length)
+  if (to < 0 || (to < scan.end && isWordCode(text.charCodeAt(to)))) return -1
+  const iban = text.slice(from, to).replaceAll(GAPS, '').toUpperCase()
+  return passesMod97(iban) ? hide(scan, from, to, IBAN) : -1
+}
+
+const GAPS = /[ +\u00a0-]|%(?:25)*20/g
+
+/** Behind as many letters and digits as the country's IBANs have, in one piece or in groups of four; else -1. */
+function ibanEnd(scan: TextScan, from: number, length: number): number {
+  const { text } = scan
+  let count = 0
   let at = from
-  while (iban.length < length && iban.length <= LONGEST_IBAN && at < scan.end) {
+  while (count < length) {
+    if (at >= scan.end) return -1
     const code = text.charCodeAt(at)
-    if (isDigit(code) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)) iban += text[at]
-    else if (iban.length % 4 !== 0) return -1
-    else {
-      const width = gapWidth(text, at)
+    if (isDigit(code) || isLetterCode(code)) {
+      count++
+      at++
+    } else {
+      const width = count % 4 === 0 ? gapWidth(text, at) : 0
       if (width === 0) return -1
       at += width
-      continue
     }
-    at++
   }
-  if (iban.length !== length || (at < scan.end && isWordCode(text.charCodeAt(at)))) return -1
-  return passesMod97(iban.toUpperCase()) ? hide(scan, from, at, IBAN) : -1
+  return at
 }
 
 function isWordCode(code: number): boolean {

@@ -1,4 +1,4 @@
-import { REDACTED } from '../options.ts'
+import { REDACTED } from '../marks.ts'
 import { isLetter } from './chars.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
 
@@ -55,19 +55,19 @@ function likely(length: number): (prefix: string) => Shape {
   return (prefix) => ({ prefix, length, certain: false })
 }
 
-/** Shapes by their first two characters. */
+/** Shapes by their first three characters. */
 const BY_START = new Map<number, Shape[]>()
+const FIRST = new Uint8Array(128)
 for (const shape of SHAPES) {
   const start = startOf(shape.prefix, 0)
   const shapes = BY_START.get(start)
   if (shapes) shapes.push(shape)
   else BY_START.set(start, [shape])
+  FIRST[shape.prefix.charCodeAt(0)] = 1
 }
-const FIRST = new Uint8Array(128)
-for (const { prefix } of SHAPES) FIRST[prefix.charCodeAt(0)] = 1
 
 function startOf(text: string, at: number): number {
-  return text.charCodeAt(at) * 128 + text.charCodeAt(at + 1)
+  return (text.charCodeAt(at) << 14) | (text.charCodeAt(at + 1) << 7) | text.charCodeAt(at + 2)
 }
 
 /**

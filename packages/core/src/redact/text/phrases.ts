@@ -1,9 +1,21 @@
 // Secrets that follow a word rather than a separator.
 import { SECRET, HARMLESS } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
-import { REDACTED } from '../options.ts'
+import { REDACTED, markWidth } from '../marks.ts'
 import { bareEnd, hideValue, type Place } from './values.ts'
-import { classOf, escapedCode, escapedWidth, isNewline, isQuote, isSpace, readCharacter, RUN, SPACE } from './chars.ts'
+import {
+  classOf,
+  escapedCode,
+  escapedWidth,
+  isDigit,
+  isLetter,
+  isNewline,
+  isQuote,
+  isSpace,
+  readCharacter,
+  RUN,
+  SPACE,
+} from './chars.ts'
 import { tokenEnd } from './opaque.ts'
 import { readQuote } from './quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
@@ -77,6 +89,7 @@ export function hideFlag(scan: TextScan, from: number, to: number): number {
 
 /** `user:password` or `name=value`; a user or a branch alone is harmless. */
 function hidePair(scan: TextScan, from: number, separator: number): number {
+  if (markWidth(scan.text, from) > 0) return -1
   const quoted = readQuote(scan.text, from, scan.end, 0)
   const to = quoted ? scan.end : bareEnd(scan, from, ALONE)
   for (let i = from; i < to && i < from + 256; i++) {
@@ -106,14 +119,37 @@ export function hideAfterName(scan: TextScan, from: number, to: number): number 
   }
   if (!BEFORE_WORD.test(word)) return -1
   const value = start + (VERB.exec(text.slice(start, start + 8))?.[0].length ?? 0)
-  let end = value
-  while (end < scan.end && classOf(text.charCodeAt(end)) === RUN) end++
-  return end - value >= SHORTEST_WORD && isMixed(text.slice(value, end)) ? hideValue(scan, value, ALONE) : -1
+  return isMixedWord(scan, value) ? hideValue(scan, value, ALONE) : -1
 }
 
-/** Letters and digits in one word, which is no name of a file: prose has no such words. */
-function isMixed(word: string): boolean {
-  return word.length > 200 || (/\d/.test(word) && /[a-z]/i.test(word) && !/[./]/.test(word.slice(0, -1)))
+/** Letters and digits in one long word, which is no name of a file: prose has no such words. */
+function isMixedWord({ text, end }: TextScan, from: number): boolean {
+  let digits = 0
+  let letters = 0
+  let to = from
+  for (; to < end; to++) {
+    const code = text.charCodeAt(to)
+    if (isDigit(code)) digits++
+    else if (isLetter(code)) letters++
+    else if (classOf(code) !== RUN) break
+    // A dot with something behind it.
+    else if (code === 46 && classOf(text.charCodeAt(to + 1)) === RUN) return false
+  }
+  return to - from >= SHORTEST_WORD && digits > 0 && letters > 0
+}
+
+/** Could the word be one of those above? By its first letter and its length. */
+export function mayNameNext(first: number, length: number): boolean {
+  switch (first) {
+    case 98: // by
+      return length === 2
+    case 112: // pwd, passwd, password, passphrase
+      return length === 3 || length === 6 || length === 8 || length === 10
+    case 115: // secret
+      return length === 6
+    default: // token
+      return first === 116 && length === 5
+  }
 }
 
 /** Does a space or an encoded one follow? Asked for every word. */

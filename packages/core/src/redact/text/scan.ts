@@ -1,3 +1,4 @@
+import { markWidth } from '../marks.ts'
 import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
 import { judgeSlice, type NameBook } from '../name-book.ts'
 import {
@@ -22,7 +23,7 @@ import { hideNextItem, hidePathSegment, judgeLabelled } from './neighbours.ts'
 import { hideCard, hideIban, mayBeIban } from './numbers.ts'
 import { SHORTEST_TOKEN, hideOpaque } from './opaque.ts'
 import { hidePrivateKey } from './pem.ts'
-import { hideFlag, hideAfterName, hideScheme, spaceFollows } from './phrases.ts'
+import { hideAfterName, hideFlag, hideScheme, mayNameNext, spaceFollows } from './phrases.ts'
 import { readQuote, type Quote } from './quotes.ts'
 import { createTextScan, type TextScan } from './state.ts'
 import { SHORTEST_HOST, authorityStart, hideUserinfo, hideWebhook, mayBeWebhook } from './urls.ts'
@@ -57,7 +58,8 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
     } else if (kind === LESS) {
       const next = hideElement(scan, at)
       at = closeName(scan, next < 0 ? at + 1 : next)
-    } else {
+    } else if (code === 91 && markWidth(text, at) > 0) at = closeName(scan, at + markWidth(text, at))
+    else {
       const entity = code === 38 ? entityWidth(text, at) : 0
       if (entity > 0) {
         // A quote as HTML writes it.
@@ -145,23 +147,28 @@ function hideLongRun(scan: TextScan, from: number, to: number): number {
   const { text } = scan
   const next = hideOpaque(scan, from, to)
   if (next >= 0) return next
-  return text.endsWith('-----BEGIN', to) ? hidePrivateKey(scan, to) : hideDashes(scan, from, to)
+  return text.endsWith('-----BEGIN', to)
+    ? hidePrivateKey(scan, keyStart(scan, from, to), to)
+    : hideDashes(scan, from, to)
+}
+
+/** With what is glued to it, except for an escaped line break. */
+function keyStart(scan: TextScan, from: number, to: number): number {
+  return scan.before === 92 && to - from === 11 ? from + 1 : from
 }
 
 function hideDashes(scan: TextScan, from: number, to: number): number {
   if (scan.text.charCodeAt(from) !== 45) return -1
-  if (to - from === 10 && scan.text.endsWith('-----BEGIN', to)) return hidePrivateKey(scan, to)
+  if (to - from === 10 && scan.text.endsWith('-----BEGIN', to)) return hidePrivateKey(scan, from, to)
   return spaceFollows(scan, to) ? hideFlag(scan, from, to) : -1
 }
 
+/** Secrets behind a word rather than a separator. */
 function hideAfterWord(scan: TextScan, from: number, to: number, first: number): number {
   const length = to - from
-  // b: bearer, basic, by; p, s, t: password, secret, token and the like.
-  if (first === 98) {
-    const next = length === 5 || length === 6 ? hideScheme(scan, from, to) : -1
-    return next < 0 && length === 2 ? hideAfterName(scan, from, to) : next
-  }
-  return first === 112 || first === 115 || first === 116 ? hideAfterName(scan, from, to) : -1
+  // bearer, basic
+  if (first === 98 && (length === 5 || length === 6)) return hideScheme(scan, from, to)
+  return mayNameNext(first, length) ? hideAfterName(scan, from, to) : -1
 }
 
 function onSeparator(scan: TextScan, at: number, code: number, next: number, level: number): number {

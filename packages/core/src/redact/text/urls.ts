@@ -1,4 +1,4 @@
-import { REDACTED } from '../options.ts'
+import { REDACTED } from '../marks.ts'
 import {
   classOf,
   escapedCode,
@@ -51,9 +51,9 @@ interface Authority {
  * @returns Where to go on.
  */
 export function hideUserinfo(scan: TextScan, from: number, level: number): number {
+  if (from < scan.noAtUntil) return from
   const authority = readAuthority(scan, from, level)
   if (authority.at < 0 && !authority.odd) return from
-  if (from < scan.noAtUntil) return from
   const last = lastAt(scan, from, level, authority.at >= 0)
   return last <= from ? from : hide(scan, from, last, REDACTED)
 }

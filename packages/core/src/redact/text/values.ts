@@ -1,4 +1,4 @@
-import { REDACTED } from '../options.ts'
+import { REDACTED, endsWithMark, markWidth } from '../marks.ts'
 import { COUNTED, SECRET_LINE, type Verdict } from '../names.ts'
 import {
   classOf,
@@ -51,7 +51,8 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
   const opened = readQuote(text, skipStringPrefix(text, from), end, place.level)
   if (opened) return hideQuoted(scan, opened.next, opened.quote, place)
   const code = text.charCodeAt(from)
-  if (code === 123 || (code === 91 && !text.startsWith(REDACTED, from))) return hideBracketed(scan, from, place)
+  const bracket = code === 123 || (code === 91 && markWidth(text, from) === 0)
+  if (bracket && (place.quotedName || place.verdict !== SECRET_LINE)) return hideBracketed(scan, from, place)
   const placeholder = placeholderEnd(text, from)
   if (placeholder > 0) return placeholder
   if (place.quotedName && classOf(code) === RUN) return hideLiteral(scan, from, place.quotedName, place)
@@ -60,8 +61,9 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
     mayBlock && BLOCK_MARK.test(text.slice(from, from + 5)) ? hideBlock(scan, text.indexOf('\n', from), place) : -1
   if (block >= 0) return block
   if (code === 45 && text.startsWith('-----BEGIN', from)) {
-    const key = hidePrivateKey(scan, from + 10)
-    if (key >= 0) return key
+    const key = hidePrivateKey(scan, from, from + 10)
+    // What is glued to it was part of the value.
+    if (key >= 0) return hide(scan, key, bareEnd(scan, key, place), '')
   }
   if (place.verdict === SECRET_LINE && !place.query) return hideLine(scan, from, place)
   return hideBare(scan, from, place)
@@ -117,10 +119,10 @@ function keeps(value: string, { verdict }: Place): boolean {
 
 function hideBracketed(scan: TextScan, from: number, place: Place): number {
   const closed = bracketEnd(scan.text, from, scan.end)
+  const raw = place.quotedName?.raw
+  if (raw !== undefined) return hide(scan, from, closed, `${raw}${REDACTED}${raw}`)
   // `password=[x]abc` is no list.
-  const to = isEnd(scan.text, closed, scan.end) ? closed : bareEnd(scan, closed, place)
-  const raw = place.quotedName?.raw ?? ''
-  return hide(scan, from, to, `${raw}${REDACTED}${raw}`)
+  return hide(scan, from, Math.max(closed, trimEnd(scan.text, from, bareEnd(scan, closed, place))), REDACTED)
 }
 
 /** YAML: the value stands on the lines below, further in than its name. */
@@ -164,7 +166,10 @@ function startsNewline(text: string, at: number): boolean {
 function hideBare(scan: TextScan, from: number, place: Place): number {
   const { text } = scan
   let to = bareEnd(scan, from, place)
-  if (place.level === 0 && !place.query) to = trimEnd(text, from, groupsEnd(scan, from, to))
+  if (place.level === 0 && !place.query) {
+    const grouped = groupsEnd(scan, from, to)
+    to = trimEnd(text, from, grouped > to ? bareEnd(scan, grouped, place) : to)
+  }
   if (to <= from) return Math.max(from, to)
   return keeps(text.slice(from, Math.min(to, from + 64)), place) ? to : hide(scan, from, to, REDACTED)
 }
@@ -267,7 +272,7 @@ function trimEnd(text: string, from: number, end: number): number {
   let to = end
   while (to > from && TRAILING.includes(text[to - 1] as string)) {
     // The bracket of a mark is no bracket around it.
-    if (text.charCodeAt(to - 1) === 93 && text.startsWith(REDACTED, to - REDACTED.length)) break
+    if (endsWithMark(text, to)) break
     to--
   }
   return to
