@@ -57,7 +57,14 @@ export {
 } from './failures.ts'
 export { httpFailure, retryAfter, type HttpAnswer, type HttpFailureOptions } from './http-failure.ts'
 export { lazyPeer } from './load-peer.ts'
-export { REDACTED, createRedactor, redact, type RedactOptions } from './redact.ts'
+export {
+  REDACTED,
+  configureRedaction,
+  createRedactor,
+  redact,
+  type RedactOptions,
+  type Redactor,
+} from './redact/index.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'
 export { createService, type ServiceKit, type ServiceOptions } from './service.ts'
 export { provideRedactText, redactText } from './redact-text.ts'

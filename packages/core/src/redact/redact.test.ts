@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { REDACTED, createRedactor, redact } from './redact.ts'
+import { REDACTED, createRedactor, redact } from './index.ts'
 
 describe('redact', () => {
   it('hides values by the name of their property, however it is written', () => {

@@ -1,0 +1,4 @@
+export { configureRedaction } from './configure.ts'
+export { createRedactor, redact } from './create-redactor.ts'
+export { REDACTED } from './marks.ts'
+export type { RedactOptions, Redactor } from './options.ts'

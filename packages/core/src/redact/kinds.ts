@@ -1,0 +1,87 @@
+// What an object is, and how to look into it without running more of its code than needed.
+
+export type Pair = readonly [name: unknown, value: unknown]
+
+/** An object as the walk sees it. */
+export type Kind =
+  | { readonly is: 'members'; readonly names: readonly string[] }
+  | { readonly is: 'pairs'; readonly pairs: readonly Pair[] }
+  | { readonly is: 'items'; readonly items: readonly unknown[] }
+  | { readonly is: 'text'; readonly text: string }
+  | { readonly is: 'query'; readonly text: string }
+  | { readonly is: 'bytes'; readonly bytes: number }
+  | { readonly is: 'date'; readonly date: Date }
+  | { readonly is: 'primitive'; readonly value: unknown }
+
+const tagOf = Object.prototype.toString
+
+/**
+ * Recognises an object by its internal slots and its tag, never by `instanceof` alone: errors and maps of another realm
+ * are errors and maps. Reads one item more than `max` at most.
+ *
+ * @throws Whatever a proxy or a getter of the object throws.
+ */
+export function kindOf(value: object, max: number): Kind {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return { is: 'members', names: Object.keys(value) }
+  if (value instanceof Error) return { is: 'members', names: errorNames(value) }
+  if (ArrayBuffer.isView(value)) return { is: 'bytes', bytes: value.byteLength }
+  const tag = tagOf.call(value).slice(8, -1)
+  return builtIn(value, tag, max) ?? { is: 'members', names: Object.keys(value) }
+}
+
+function builtIn(value: object, tag: string, max: number): Kind | undefined {
+  const read = READERS.get(tag)
+  if (!read) return undefined
+  try {
+    return read(value, max)
+  } catch {
+    // It only calls itself so; its own members can still be read.
+    return undefined
+  }
+}
+
+const READERS: ReadonlyMap<string, (value: object, max: number) => Kind> = new Map<
+  string,
+  (value: object, max: number) => Kind
+>([
+  ['Date', (value) => ({ is: 'date', date: new Date(Date.prototype.getTime.call(value as Date)) })],
+  [
+    'Map',
+    (value, max) => ({ is: 'pairs', pairs: take(Map.prototype.entries.call(value as Map<unknown, unknown>), max) }),
+  ],
+  ['Set', (value, max) => ({ is: 'items', items: take(Set.prototype.values.call(value as Set<unknown>), max) })],
+  ['Headers', (value, max) => ({ is: 'pairs', pairs: take((value as Headers).entries(), max) })],
+  ['FormData', (value, max) => ({ is: 'pairs', pairs: take((value as FormData).entries(), max) })],
+  ['Error', (value) => ({ is: 'members', names: errorNames(value as Error) })],
+  ['DOMException', (value) => ({ is: 'members', names: errorNames(value as Error) })],
+  ['URL', (value) => ({ is: 'text', text: `${(value as URL).href}` })],
+  ['URLSearchParams', (value) => ({ is: 'query', text: URLSearchParams.prototype.toString.call(value) })],
+  ['RegExp', (value) => ({ is: 'text', text: RegExp.prototype.toString.call(value) })],
+  ['ArrayBuffer', (value) => ({ is: 'bytes', bytes: (value as ArrayBuffer).byteLength })],
+  ['SharedArrayBuffer', (value) => ({ is: 'bytes', bytes: (value as SharedArrayBuffer).byteLength })],
+  ['String', (value) => ({ is: 'primitive', value: String.prototype.valueOf.call(value) })],
+  ['Number', (value) => ({ is: 'primitive', value: Number.prototype.valueOf.call(value) })],
+  ['Boolean', (value) => ({ is: 'primitive', value: Boolean.prototype.valueOf.call(value) })],
+  ['BigInt', (value) => ({ is: 'primitive', value: BigInt.prototype.valueOf.call(value) })],
+  ['Symbol', (value) => ({ is: 'primitive', value: Symbol.prototype.valueOf.call(value) })],
+])
+
+function take<T>(iterator: Iterator<T>, max: number): T[] {
+  const items: T[] = []
+  while (items.length <= max) {
+    const next = iterator.next()
+    if (next.done === true) break
+    items.push(next.value)
+  }
+  return items
+}
+
+/** An error's own fields aren't enumerable, and are what one wants to read. */
+function errorNames(error: Error): string[] {
+  const names = new Set(['name', 'message', 'stack'])
+  if ('cause' in error && error.cause !== undefined) names.add('cause')
+  if (Object.hasOwn(error, 'errors')) names.add('errors')
+  for (const name of Object.keys(error)) names.add(name)
+  return [...names]
+}

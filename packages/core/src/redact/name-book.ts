@@ -1,0 +1,41 @@
+import { HARMLESS, type Verdict } from './names.ts'
+
+/** Judges names that stand inside text, and remembers what it was asked lately. */
+export interface NameBook {
+  readonly judge: (name: string) => Verdict
+  /** Names shorter than this are harmless. */
+  readonly shortest: number
+  readonly names: string[]
+  readonly verdicts: Verdict[]
+}
+
+const SLOTS = 512
+const LONGEST = 64
+
+export function createNameBook(judge: (name: string) => Verdict, shortest: number): NameBook {
+  return {
+    judge,
+    shortest,
+    names: Array.from({ length: SLOTS }, () => ''),
+    verdicts: Array.from({ length: SLOTS }, () => HARMLESS),
+  }
+}
+
+/**
+ * The verdict on `text.slice(from, to)`. Each name has one slot and the last one asked keeps it, so names from outside
+ * can neither fill memory nor make the book search; a name that is known costs no copy of the text.
+ */
+export function judgeSlice(book: NameBook, text: string, from: number, to: number): Verdict {
+  const start = to - from > LONGEST ? to - LONGEST : from
+  const length = to - start
+  if (length < book.shortest) return HARMLESS
+  const middle = text.charCodeAt(start + (length >> 1))
+  const slot = (length * 31 + text.charCodeAt(start) * 7 + text.charCodeAt(to - 1) * 131 + middle * 17) & (SLOTS - 1)
+  const known = book.names[slot] as string
+  if (known.length === length && text.startsWith(known, start)) return book.verdicts[slot] as Verdict
+  const name = text.slice(start, to)
+  const verdict = book.judge(name)
+  book.names[slot] = name
+  book.verdicts[slot] = verdict
+  return verdict
+}

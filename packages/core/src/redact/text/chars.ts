@@ -1,0 +1,116 @@
+// What a character is to the scanner. A table, because this is asked for every character of every string.
+
+export const OTHER = 0
+/** Letters, digits and what joins them in names and tokens: `.`, `-`, `_`, `$`. */
+export const RUN = 1
+export const SPACE = 2
+export const NEWLINE = 3
+/** May stand between a name and its separator: `"name":`, `name]=`. */
+export const CLOSER = 4
+/** `=` and `:`. */
+export const SEPARATOR = 5
+export const AT = 6
+export const PERCENT = 7
+export const LESS = 8
+
+const CLASSES = new Uint8Array(128)
+for (const [kind, characters] of [
+  [RUN, 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_$'],
+  [SPACE, ' \t'],
+  [NEWLINE, '\n\r\v\f'],
+  [CLOSER, '"\'`\\])'],
+  [SEPARATOR, '=:'],
+  [AT, '@'],
+  [PERCENT, '%'],
+  [LESS, '<'],
+] as const) {
+  for (const character of characters) CLASSES[character.charCodeAt(0)] = kind
+}
+
+export function classOf(code: number): number {
+  if (code < 128) return CLASSES[code] as number
+  if (code < 0xc0) return code === 0xa0 ? SPACE : OTHER
+  // General punctuation and the spaces and punctuation of East Asian scripts end a word; all else is letters to us.
+  if (code >= 0x2000 && code <= 0x206f) return code === 0x2028 || code === 0x2029 ? NEWLINE : OTHER
+  return code >= 0x3000 && code <= 0x303f ? OTHER : RUN
+}
+
+export function isSpace(code: number): boolean {
+  return classOf(code) === SPACE
+}
+
+export function isNewline(code: number): boolean {
+  return classOf(code) === NEWLINE
+}
+
+export function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57
+}
+
+export function isLetter(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code >= 0xc0
+}
+
+export function isQuote(code: number): boolean {
+  return code === 34 || code === 39 || code === 96
+}
+
+function hexValue(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48
+  const lower = code | 32
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1
+}
+
+const DEEPEST_ESCAPE = 4
+
+/**
+ * Reads a percent-encoded ASCII character at `at`, however often it was encoded: `%3D`, `%253D`.
+ *
+ * @returns 0 when there is none, else its code, its width and how often it was encoded, packed: see {@link escapedCode},
+ * {@link escapedWidth} and {@link escapedLevel}. A number, because it is read in hot loops.
+ */
+export function readEscape(text: string, at: number): number {
+  let next = at + 1
+  let level = 1
+  while (level < DEEPEST_ESCAPE && text.charCodeAt(next) === 50 && text.charCodeAt(next + 1) === 53) {
+    if (hexValue(text.charCodeAt(next + 2)) < 0 || hexValue(text.charCodeAt(next + 3)) < 0) break
+    next += 2
+    level++
+  }
+  const high = hexValue(text.charCodeAt(next))
+  const low = hexValue(text.charCodeAt(next + 1))
+  if (high < 0 || low < 0 || high > 7) return 0
+  return ((next + 2 - at) << 16) | (level << 8) | (high * 16 + low)
+}
+
+/** The width of an encoded byte of a character beyond ASCII, such as `%C3` or `%25C3`; 0 when there is none. */
+export function highEscapeWidth(text: string, at: number): number {
+  let next = at + 1
+  while (next - at < 2 * DEEPEST_ESCAPE && text.charCodeAt(next) === 50 && text.charCodeAt(next + 1) === 53) next += 2
+  return hexValue(text.charCodeAt(next)) >= 8 && hexValue(text.charCodeAt(next + 1)) >= 0 ? next + 2 - at : 0
+}
+
+export function escapedCode(packed: number): number {
+  return packed & 255
+}
+
+export function escapedLevel(packed: number): number {
+  return (packed >> 8) & 255
+}
+
+export function escapedWidth(packed: number): number {
+  return packed >> 16
+}
+
+/**
+ * The character at `at` as a reader of `level` decodings sees it, packed like an escape. A raw character has the level
+ * 0 and the width 1; one that is still encoded after `level` decodings is content and reads as `%`.
+ */
+export function readCharacter(text: string, at: number, level: number): number {
+  const code = text.charCodeAt(at)
+  if (code !== 37 || level === 0) return RAW | (code < 128 ? code : 127)
+  const escape = readEscape(text, at)
+  return escape !== 0 && escapedLevel(escape) <= level ? escape : RAW | 37
+}
+
+const RAW = 1 << 16

@@ -1,0 +1,100 @@
+// Secrets inside larger forms: elements of XML, rows of SQL.
+import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
+import { judgeSlice } from '../name-book.ts'
+import { REDACTED } from '../marks.ts'
+import { classOf, isQuote, RUN } from './chars.ts'
+import { hide, type TextScan } from './state.ts'
+
+const LONGEST_NAME = 64
+const LONGEST_TAG = 256
+
+/**
+ * Hides the content of an element whose name is secret: `<password>…</password>`, `<ns:apiKey id="1">…`.
+ *
+ * @param at The `<`.
+ * @returns Where to go on, or -1 when the element is harmless.
+ */
+export function hideElement(scan: TextScan, at: number): number {
+  const { text, end } = scan
+  let nameFrom = at + 1
+  let to = nameFrom
+  while (to < end && to - at < LONGEST_NAME && (classOf(text.charCodeAt(to)) === RUN || text.charCodeAt(to) === 58)) {
+    if (text.charCodeAt(to) === 58) nameFrom = to + 1
+    to++
+  }
+  const verdict = to > nameFrom ? judgeSlice(scan.names, text, nameFrom, to) : HARMLESS
+  if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return -1
+  const open = tagEnd(text, to, end)
+  if (open < 0) return -1
+  const cdata = text.startsWith('<![CDATA[', open)
+  const close = text.indexOf(cdata ? ']]>' : '<', cdata ? open + 9 : open)
+  return hide(scan, cdata ? open + 9 : open, close < 0 || close > end ? end : close, REDACTED)
+}
+
+/** Behind the `>`; -1 when another tag begins first. */
+function tagEnd(text: string, from: number, end: number): number {
+  const limit = Math.min(end, from + LONGEST_TAG)
+  for (let i = from; i < limit; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 62) return text.charCodeAt(i - 1) === 47 ? -1 : i + 1
+    if (code === 60) return -1
+  }
+  return -1
+}
+
+/** The width of a quote as HTML writes it; 0 when there is none. */
+export function entityWidth(text: string, at: number): number {
+  for (const entity of QUOTES) if (text.startsWith(entity, at)) return entity.length
+  return 0
+}
+
+const QUOTES = ['&quot;', '&#34;', '&#39;', '&apos;', '&#x27;', '&#x22;'] as const
+
+const LONGEST_COLUMNS = 1000
+
+/**
+ * Hides the literals of `INSERT INTO users (email, password) VALUES ('…', '…')` when a column's name is secret.
+ *
+ * @param from Where the word `VALUES` begins.
+ * @returns Where to go on, or -1 when no column is secret.
+ */
+export function hideRow(scan: TextScan, from: number, to: number): number {
+  const { text, end } = scan
+  let close = from - 1
+  while (close > scan.done && /\s/.test(text[close] as string) && from - close < 8) close--
+  if (text.charCodeAt(close) !== 41) return -1
+  const open = text.slice(Math.max(scan.done, close - LONGEST_COLUMNS), close).lastIndexOf('(')
+  if (open < 0) return -1
+  const columns = text.slice(Math.max(scan.done, close - LONGEST_COLUMNS) + open + 1, close)
+  if (!columns.split(',').some((column) => isSecretColumn(scan, column.trim()))) return -1
+  let at = to
+  while (at < end) {
+    const code = text.charCodeAt(at)
+    if (code === 59) break
+    if (!isQuote(code)) {
+      at++
+      continue
+    }
+    const next = literalEnd(text, at + 1, end, code)
+    hide(scan, at + 1, next, REDACTED)
+    at = next + 1
+  }
+  return Math.min(at, end)
+}
+
+function isSecretColumn(scan: TextScan, column: string): boolean {
+  const verdict = judgeSlice(scan.names, column, 0, column.length)
+  return verdict !== HARMLESS && verdict !== SECRET_IN_QUERY
+}
+
+/** The closing quote; two of them are one inside the literal. */
+function literalEnd(text: string, from: number, end: number, quote: number): number {
+  for (let i = from; i < end; i++) {
+    if (text.charCodeAt(i) === 92) i++
+    else if (text.charCodeAt(i) === quote) {
+      if (text.charCodeAt(i + 1) !== quote) return i
+      i++
+    }
+  }
+  return end
+}

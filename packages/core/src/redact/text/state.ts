@@ -1,0 +1,71 @@
+import type { NameBook } from '../name-book.ts'
+
+/** One pass over one string. Rules read it, hide spans from left to right, and say where to go on. */
+export interface TextScan {
+  readonly text: string
+  /** Where the text ends; a mark of an earlier cut stands behind it. */
+  readonly end: number
+  readonly names: NameBook
+  readonly phrases: NameBook
+  /** What is finished, up to `done`. */
+  out: string
+  done: number
+  /** The last run of name characters, the character before it, and where a run ends that one space parts from it. */
+  runFrom: number
+  runTo: number
+  before: number
+  previousFrom: number
+  /** Does nothing but quotes, brackets and spaces follow the last run so far? Then it names what a separator brings. */
+  named: boolean
+  /** Position of the next digit or capital, found once for all who ask. */
+  strongAt: number
+  /** No `@` stands between where somebody looked and here. */
+  noAtUntil: number
+  /** Behind the last `@` that was looked at. */
+  atEnd: number
+  /** Up to here, `value` is the value of a secret label. */
+  labelUntil: number
+}
+
+export function createTextScan(text: string, end: number, names: NameBook, phrases: NameBook): TextScan {
+  return {
+    text,
+    end,
+    names,
+    phrases,
+    out: '',
+    done: 0,
+    runFrom: 0,
+    runTo: 0,
+    before: 0,
+    previousFrom: -1,
+    named: false,
+    strongAt: -1,
+    noAtUntil: -1,
+    atEnd: 0,
+    labelUntil: -1,
+  }
+}
+
+/** Replaces a span by a mark, less what is hidden already. Returns the end of the span. */
+export function hide(scan: TextScan, from: number, to: number, mark: string): number {
+  const start = Math.max(from, scan.done)
+  if (to <= start) return Math.max(to, scan.done)
+  scan.out += scan.text.slice(scan.done, start) + mark
+  scan.done = to
+  return to
+}
+
+/** Does the span hold a digit or a capital? Amortised over the text, since the position found is kept. */
+export function holdsDigitOrCapital(scan: TextScan, from: number, to: number): boolean {
+  if (scan.strongAt < from) {
+    let at = from
+    while (at < scan.end && !isStrong(scan.text.charCodeAt(at))) at++
+    scan.strongAt = at
+  }
+  return scan.strongAt < to
+}
+
+function isStrong(code: number): boolean {
+  return (code >= 48 && code <= 57) || (code >= 65 && code <= 90)
+}

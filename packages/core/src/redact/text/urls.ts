@@ -1,0 +1,147 @@
+import { REDACTED } from '../marks.ts'
+import {
+  classOf,
+  escapedCode,
+  escapedLevel,
+  escapedWidth,
+  isDigit,
+  isQuote,
+  readCharacter,
+  NEWLINE,
+  SPACE,
+} from './chars.ts'
+import { hide, type TextScan } from './state.ts'
+
+const LONGEST_USERINFO = 300
+const DEEPEST = 4
+
+/**
+ * What follows the colon of `scheme://`, however the slashes are written: `:\/\/`, `%3A%2F%2F`.
+ *
+ * @returns The position of the authority, or -1 when this is no URL.
+ */
+export function authorityStart(scan: TextScan, afterColon: number): number {
+  const second = afterSlash(scan, afterColon)
+  return second < 0 ? -1 : afterSlash(scan, second)
+}
+
+function afterSlash({ text, end }: TextScan, at: number): number {
+  if (at >= end) return -1
+  const code = text.charCodeAt(at)
+  if (code === 47) return at + 1
+  if (code === 92) return text.charCodeAt(at + 1) === 47 ? at + 2 : -1
+  if (code !== 37) return -1
+  const read = readCharacter(text, at, DEEPEST)
+  return escapedCode(read) === 47 ? at + escapedWidth(read) : -1
+}
+
+interface Authority {
+  /** The last `@` before the first slash, or -1. */
+  readonly at: number
+  /** Does something other than a port follow a colon? Then the slash stands in a password. */
+  readonly odd: boolean
+  /** Where it ends: at the first `/`, `?` or `#`, or at the end of the URL. */
+  readonly to: number
+}
+
+/**
+ * Hides `user:password@` of a URL, also where the password holds an `@`, a `/` or a `#` that should have been encoded.
+ *
+ * @param level How often the URL was percent-encoded.
+ * @returns Where to go on.
+ */
+export function hideUserinfo(scan: TextScan, from: number, level: number): number {
+  if (from < scan.noAtUntil) return from
+  const authority = readAuthority(scan, from, level)
+  if (authority.at < 0 && !authority.odd) return from
+  const last = lastAt(scan, from, level, authority.at >= 0)
+  return last <= from ? from : hide(scan, from, last, REDACTED)
+}
+
+function readAuthority({ text, end }: TextScan, from: number, level: number): Authority {
+  const limit = Math.min(end, from + LONGEST_USERINFO)
+  let colon = -1
+  let at = -1
+  let i = from
+  while (i < limit) {
+    const read = readCharacter(text, i, level)
+    const code = escapedCode(read)
+    if (code === 47 || code === 63 || code === 35 || endsUrl(code, escapedLevel(read), level)) break
+    if (code === 58) colon = i
+    if (code === 64) at = i
+    i += escapedWidth(read)
+  }
+  return { at, odd: colon >= 0 && text.charCodeAt(from) !== 91 && !isPort(text, colon + 1, i), to: i }
+}
+
+function isPort(text: string, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (!isDigit(text.charCodeAt(i))) return false
+  return true
+}
+
+/** The last `@` of the URL. With one before the first slash, those of its query are not looked at: they are e-mails. */
+function lastAt(scan: TextScan, from: number, level: number, beforeQuery: boolean): number {
+  const { text, end } = scan
+  const limit = Math.min(end, from + LONGEST_USERINFO)
+  let at = -1
+  let i = from
+  while (i < limit) {
+    const read = readCharacter(text, i, level)
+    const code = escapedCode(read)
+    if (endsUrl(code, escapedLevel(read), level)) break
+    if (at >= 0 && beforeQuery && (code === 63 || code === 35)) break
+    if (code === 64) at = i
+    i += escapedWidth(read)
+  }
+  if (at < 0) scan.noAtUntil = i
+  return at
+}
+
+function endsUrl(code: number, level: number, wanted: number): boolean {
+  const kind = classOf(code)
+  if (kind === SPACE || kind === NEWLINE || isQuote(code) || code === 60 || code === 62 || code === 92) return true
+  return wanted > 0 && level === 0 && code === 38
+}
+
+/** Whoever has the address of an incoming webhook may post to it; the path is the secret. */
+const WEBHOOKS: readonly { readonly host: string; readonly path: string }[] = [
+  { host: 'hooks.slack.com', path: '' },
+  { host: 'discord.com', path: 'webhooks' },
+  { host: 'discordapp.com', path: 'webhooks' },
+  { host: 'api.telegram.org', path: 'bot' },
+  { host: 'hooks.zapier.com', path: '' },
+  { host: 'webhook.office.com', path: '' },
+]
+const LONGEST_PATH_START = 40
+export const SHORTEST_HOST = 11
+
+/**
+ * Hides the path of a webhook's address.
+ *
+ * @param from Where the run begins that may be the host.
+ * @returns Where to go on, or -1 when this is none.
+ */
+export function hideWebhook(scan: TextScan, from: number, to: number): number {
+  const { text } = scan
+  for (const { host, path } of WEBHOOKS) {
+    if (!text.endsWith(host, to) || to - from < host.length) continue
+    const slash = afterSlash(scan, to)
+    if (slash < 0) return -1
+    if (path !== '' && !text.slice(slash, slash + LONGEST_PATH_START).includes(path)) return -1
+    let end = slash
+    while (end < scan.end && !endsUrl(text.charCodeAt(end), 0, 1)) end++
+    // Slashes may be written `\/`, which ends other URLs.
+    while (text.charCodeAt(end) === 92 && text.charCodeAt(end + 1) === 47) {
+      end += 2
+      while (end < scan.end && !endsUrl(text.charCodeAt(end), 0, 1)) end++
+    }
+    return hide(scan, slash, end, REDACTED)
+  }
+  return -1
+}
+
+/** Hosts of webhooks end in `.com` or `.org`; asked for every long run. */
+export function mayBeWebhook(text: string, to: number): boolean {
+  const code = text.charCodeAt(to - 1)
+  return (code === 109 || code === 103) && text.charCodeAt(to - 4) === 46
+}

@@ -1,0 +1,83 @@
+import { createRandom, type Random } from './random.ts'
+
+/** One kind of secret. */
+export interface SecretFamily {
+  readonly name: string
+  /** The property, header or parameter that it travels under. */
+  readonly property: string
+  /** Is a value recognised without its name? Otherwise every carrier has to write the name beside it. */
+  readonly shaped: boolean
+  /** Are its values digits, so that they also travel as numbers? */
+  readonly numeric: boolean
+  /** Are its values whole URLs, of which the secret is a part? */
+  readonly url: boolean
+  /** A realistic value; the same for the same seed. */
+  generate(seed: number): string
+}
+
+type Trait = 'numeric' | 'url'
+
+export function named(name: string, property: string, draw: (random: Random) => string, trait?: Trait): SecretFamily {
+  return family(name, property, draw, false, trait)
+}
+
+export function shaped(name: string, property: string, draw: (random: Random) => string, trait?: Trait): SecretFamily {
+  return family(name, property, draw, true, trait)
+}
+
+function family(
+  name: string,
+  property: string,
+  draw: (random: Random) => string,
+  isShaped: boolean,
+  trait: Trait | undefined,
+): SecretFamily {
+  return {
+    name,
+    property,
+    shaped: isShaped,
+    numeric: trait === 'numeric',
+    url: trait === 'url',
+    generate: (seed) => draw(createRandom(seed)),
+  }
+}
+
+const SCHEME = /^(?:Bearer|Token|Basic) /
+const LEAST_PIECE = 8
+
+/**
+ * The parts of a value that nobody may see: without the scheme of a header, the host of a URL, the label of a PEM and
+ * the harmless cookies beside the secret one.
+ */
+export function secretParts(family: SecretFamily, value: string): string[] {
+  if (family.property === 'DATABASE_URL') return [value.slice('postgres://app:'.length, value.lastIndexOf('@'))]
+  if (family.url)
+    return [value.slice(value.indexOf('/', 'https://'.length) + 1).replace(/^(?:services|api\/webhooks)\//, '')]
+  if (family.property === 'cookie') return [value.slice(value.indexOf('sid=') + 4)]
+  if (value.startsWith('-----BEGIN')) return value.split('\n').slice(1, -1)
+  return [value.replace(SCHEME, '')]
+}
+
+/**
+ * What of a secret can still be read in a rendering of the result: the whole, or a piece of eight characters, as it is
+ * or as JSON, URLs and XML write it.
+ *
+ * @returns The first piece found, or `undefined`.
+ */
+export function findLeak(rendering: string, family: SecretFamily, value: string): string | undefined {
+  for (const part of secretParts(family, value)) {
+    for (const form of new Set([
+      part,
+      JSON.stringify(part).slice(1, -1),
+      encodeURIComponent(part),
+      part.replaceAll(/[ -]/g, ''),
+    ])) {
+      const length = Math.min(LEAST_PIECE, form.length)
+      for (let i = 0; i + length <= form.length; i++) {
+        const piece = form.slice(i, i + length)
+        if (rendering.includes(piece)) return piece
+      }
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,5 @@
+export { secretCarriers, type Carried, type SecretCarrier } from './carriers.ts'
+export { secretFamilies } from './families.ts'
+export { findLeak, secretParts, type SecretFamily } from './family.ts'
+export { ordinaryNames, type OrdinaryName } from './ordinary-names.ts'
+export { ordinaryValues } from './ordinary-values.ts'

@@ -1,0 +1,58 @@
+/** Numbers from a seed: the same seed gives the same numbers, so that a failure can be run again. */
+export interface Random {
+  /** At least 0, below `limit`. */
+  below(limit: number): number
+  /** Characters drawn from an alphabet. */
+  text(alphabet: string, length: number): string
+  pick<T>(items: readonly T[]): T
+}
+
+export const DIGITS = '0123456789'
+export const LOWER = 'abcdefghijklmnopqrstuvwxyz'
+export const UPPER = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
+export const HEX = '0123456789abcdef'
+export const ALPHANUMERIC: string = UPPER + LOWER + DIGITS
+export const BASE64URL: string = `${ALPHANUMERIC}-_`
+
+/** Mulberry32, by Tommy Ettinger (public domain): 32 bits of state, plenty for test data. */
+export function createRandom(seed: number): Random {
+  let state = seed >>> 0
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+  const below = (limit: number): number => Math.floor(next() * limit)
+  return {
+    below,
+    text: (alphabet, length) => Array.from({ length }, () => alphabet[below(alphabet.length)]).join(''),
+    pick: (items) => items[below(items.length)] as (typeof items)[number],
+  }
+}
+
+/** The digits with a check digit by ISO/IEC 7812-1 behind them. */
+export function withLuhn(digits: string): string {
+  let sum = 0
+  for (let i = 0; i < digits.length; i++) {
+    const value = Number(digits[digits.length - 1 - i]) * (i % 2 === 0 ? 2 : 1)
+    sum += value > 9 ? value - 9 : value
+  }
+  return `${digits}${(10 - (sum % 10)) % 10}`
+}
+
+/** The digits with a check digit of GS1 behind them: barcodes of 12, 13 and 14 digits. */
+export function withGs1(digits: string): string {
+  let sum = 0
+  for (let i = 0; i < digits.length; i++) sum += Number(digits[digits.length - 1 - i]) * (i % 2 === 0 ? 3 : 1)
+  return `${digits}${(10 - (sum % 10)) % 10}`
+}
+
+/** An IBAN of the country with the two check digits of ISO 7064 MOD 97-10. */
+export function withMod97(country: string, account: string): string {
+  let rest = 0
+  for (const character of `${account}${country}00`) {
+    for (const digit of String(Number.parseInt(character, 36))) rest = (rest * 10 + Number(digit)) % 97
+  }
+  return `${country}${String(98 - rest).padStart(2, '0')}${account}`
+}

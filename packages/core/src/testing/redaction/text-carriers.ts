@@ -1,0 +1,79 @@
+import type { Carried } from './carriers.ts'
+import type { SecretFamily } from './family.ts'
+import { labelled } from './object-carriers.ts'
+
+/** A format of text with a secret in it. */
+export interface TextCarrier {
+  readonly name: string
+  write(family: SecretFamily, secret: string): string | Exclude<Carried, { value: unknown }>
+}
+
+/** Bare where the format allows it. */
+function quoted(secret: string): string {
+  return /^[\w+/=.:~-]+$/.test(secret) ? secret : JSON.stringify(secret)
+}
+
+function shell(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`
+}
+
+function xml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
+
+function sql(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** A header is one line. */
+function line(text: string): string {
+  return text.replaceAll('\n', String.raw`\n`)
+}
+
+/** Letters, digits and underscores, as variables, elements and columns want it. */
+function identifier(family: SecretFamily): string {
+  return family.property.replaceAll(/([a-z\d])([A-Z])/g, '$1_$2').replaceAll(/[^A-Za-z\d]/g, '_')
+}
+
+function json(family: SecretFamily, secret: string): string {
+  return JSON.stringify({ title: 'Harbour Lights', [family.property]: secret, tracks: 9 })
+}
+
+function parameter(family: SecretFamily, secret: string): string {
+  return `${encodeURIComponent(family.property)}=${encodeURIComponent(secret)}`
+}
+
+function base64(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)))
+}
+
+/** Carriers that are text: what bodies, logs, queries and commands look like. */
+export const textCarriers: readonly TextCarrier[] = [
+  { name: 'JSON in a string', write: json },
+  { name: 'escaped JSON', write: (family, secret) => JSON.stringify({ body: json(family, secret) }) },
+  { name: 'JSON escaped twice', write: (family, secret) => JSON.stringify({ log: JSON.stringify({ body: json(family, secret) }) }) },
+  { name: 'indented JSON', write: (family, secret) => JSON.stringify({ [family.property]: secret, tracks: 9 }, undefined, 2) },
+  { name: 'base64 of JSON', write: (family, secret) => `state ${base64(json(family, secret))} kept` },
+  { name: 'line of a header', write: (family, secret) => `${family.property}: ${line(secret)}` },
+  { name: 'dump of a request', write: (family, secret) => `GET /a HTTP/1.1\r\nhost: msc.example\r\n${family.property}: ${line(secret)}\r\naccept: */*` },
+  { name: 'cookie', write: (family, secret) => `Cookie: theme=dark; ${identifier(family)}=${encodeURIComponent(secret)}` },
+  { name: 'set-cookie', write: (family, secret) => `set-cookie: ${identifier(family)}=${encodeURIComponent(secret)}; Path=/; HttpOnly` },
+  { name: 'query of a URL', write: (family, secret) => `GET https://msc.example/cb?page=2&${parameter(family, secret)}&sort=asc failed` },
+  { name: 'fragment of a URL', write: (family, secret) => `https://msc.example/cb#${parameter(family, secret)}&state=1` },
+  { name: 'body of a form', write: (family, secret) => `${new URLSearchParams({ page: '2', [family.property]: secret, sort: 'asc' })}` },
+  { name: 'userinfo of a URL', write: (_family, secret) => `fetch https://app:${encodeURIComponent(secret)}@msc.example/feed failed` },
+  { name: 'percent-encoded text', write: (family, secret) => `next=${encodeURIComponent(labelled(family, secret))}` },
+  { name: 'URL inside a URL', write: (family, secret) => `https://msc.example/login?next=${encodeURIComponent(`https://msc.example/cb?${parameter(family, secret)}`)}&page=2` },
+  { name: 'log line with name=value', write: (family, secret) => `level=warn ${family.property}=${quoted(secret)} status=401` },
+  { name: 'log line with name: value', write: (family, secret) => `refused, ${family.property}: ${quoted(secret)}, status: 401` },
+  { name: 'assignment', write: (family, secret) => `export ${identifier(family).toUpperCase()}="${secret.replaceAll(/["$`\\]/g, String.raw`\$&`)}"` },
+  { name: 'YAML', write: (family, secret) => `service: web\n${family.property}: ${quoted(secret)}\nreplicas: 2` },
+  { name: 'YAML over several lines', write: (family, secret) => `web:\n  ${family.property}: |\n    ${secret.replaceAll('\n', '\n    ')}\n  replicas: 2` },
+  { name: 'SQL comparison', write: (family, secret) => `select id from users where ${identifier(family)} = ${sql(secret)} limit 1` },
+  { name: 'SQL insert', write: (family, secret) => `insert into users (id, ${identifier(family)}) values ('7', ${sql(secret)})` },
+  { name: 'XML', write: (family, secret) => `<user><${identifier(family)} kind="a">${xml(secret)}</${identifier(family)}></user>` },
+  { name: 'header of curl', write: (family, secret) => `curl -H ${shell(`${family.property}: ${line(secret)}`)} https://msc.example` },
+  { name: 'user of curl', write: (_family, secret) => `curl -u ${shell(`app:${secret}`)} https://msc.example` },
+  { name: 'flag of a command', write: (family, secret) => `msc sync --${identifier(family).replaceAll('_', '-')} ${shell(secret)} --verbose` },
+  { name: 'template text', write: (family, secret) => `Hello, your ${labelled(family, secret)} was changed.` },
+] // prettier-ignore
