@@ -1,12 +1,12 @@
 import { DriverError } from '@msc/core'
-import type { CacheCoordination, LimitRule, LimitVerdict, LogAppend, LogPage, LogRecord } from '../coordination.ts'
+import type { CacheCoordination, LimitVerdict, LogAppend, LogPage, LogRecord } from '../coordination.ts'
 import type { PromiseOr, StoredEntry } from '../stored.ts'
 import { ACQUIRE, COMMIT, RELEASE, RENEW } from './redis-scripts/leases.ts'
 import { APPEND, COMMIT_SINCE, READ_SINCE } from './redis-scripts/log.ts'
 import { RATE_LIMIT } from './redis-scripts/rate-limit.ts'
 import { milliseconds, type Script } from './redis-scripts/script.ts'
 
-export type { Script } from './redis-scripts/script.ts'
+export { digestOf, type Script } from './redis-scripts/script.ts'
 
 /** What a client of a server that speaks Redis has to be able to do. */
 export interface RedisPort {
@@ -25,7 +25,17 @@ export interface RedisPort {
 
 const STATES = ['taken', 'mine', 'failed'] as const
 
-/** `CacheCoordination` by the Lua scripts in `redis-scripts/`, for every client of a server that speaks Redis. */
+/**
+ * `CacheCoordination` by Lua scripts, for every client of a server that speaks Redis (not Redis Cluster: scripts touch
+ * several keys). Its methods throw what the port throws, and a `DriverError` for an answer that no Redis gives.
+ *
+ * @example
+ * const coordination = redisCoordination({
+ *   name: 'node-redis',
+ *   runScript: (script, keys, args) => client.eval(script.lua, { keys: [...keys], arguments: [...args] }),
+ *   getMany: async (keys) => (await client.mGet([...keys])).map((value) => value ?? undefined),
+ * })
+ */
 export function redisCoordination({ name, runScript, getMany, subscribe }: RedisPort): CacheCoordination {
   /** @throws DriverError for the answer of a server that is no Redis. */
   const list = (reply: unknown, script: Script): readonly unknown[] => {
