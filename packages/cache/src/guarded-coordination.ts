@@ -1,5 +1,5 @@
 import type { CacheCoordination } from './coordination.ts'
-import type { CacheDriver } from './driver.ts'
+import type { CacheDriver, PromiseOr } from './driver.ts'
 import type { Guard } from './guarded-driver.ts'
 
 type Guarded<Method> = Method extends (...args: [...infer Args, AbortSignal]) => infer Result
@@ -18,21 +18,24 @@ export type GuardedCoordination = {
 export function guardCoordination(driver: CacheDriver, guard: Guard): GuardedCoordination | undefined {
   const { coordination: store, capabilities } = driver
   if (!store || !capabilities.shared || capabilities.bounds) return undefined
+  // Never synchronous for a driver that is shared; another `async` here would cost every call a promise.
+  const call = guard.call as <T>(
+    operation: string,
+    run: (until: AbortSignal) => PromiseOr<T>,
+    signal?: AbortSignal,
+  ) => Promise<T>
   return {
-    acquire: async (claim, leaseMs, signal) =>
-      guard.call('acquire', (until) => store.acquire(claim, leaseMs, until), signal),
-    renew: async (claim, leaseMs, signal) => guard.call('renew', (until) => store.renew(claim, leaseMs, until), signal),
-    commit: async (claim, value, ttlMs, signal) =>
-      guard.call('commit', (until) => store.commit(claim, value, ttlMs, until), signal),
-    release: async (claim, failedMs, signal) =>
-      guard.call('release', (until) => store.release(claim, failedMs, until), signal),
-    append: async (log, append, signal) => guard.call('append', (until) => store.append(log, append, until), signal),
-    readSince: async (log, position, signal) =>
-      guard.call('readSince', (until) => store.readSince(log, position, until), signal),
-    readAt: async (log, keys, signal) => guard.call('readAt', (until) => store.readAt(log, keys, until), signal),
-    commitSince: async (log, position, entries, signal) =>
-      guard.call('commitSince', (until) => store.commitSince(log, position, entries, until), signal),
-    consume: async (rules, cost, signal) => guard.call('consume', (until) => store.consume(rules, cost, until), signal),
+    acquire: (claim, leaseMs, signal) => call('acquire', (until) => store.acquire(claim, leaseMs, until), signal),
+    renew: (claim, leaseMs, signal) => call('renew', (until) => store.renew(claim, leaseMs, until), signal),
+    commit: (claim, value, ttlMs, signal) =>
+      call('commit', (until) => store.commit(claim, value, ttlMs, until), signal),
+    release: (claim, failedMs, signal) => call('release', (until) => store.release(claim, failedMs, until), signal),
+    append: (log, append, signal) => call('append', (until) => store.append(log, append, until), signal),
+    readSince: (log, position, signal) => call('readSince', (until) => store.readSince(log, position, until), signal),
+    readAt: (log, keys, signal) => call('readAt', (until) => store.readAt(log, keys, until), signal),
+    commitSince: (log, position, entries, signal) =>
+      call('commitSince', (until) => store.commitSince(log, position, entries, until), signal),
+    consume: (rules, cost, signal) => call('consume', (until) => store.consume(rules, cost, until), signal),
     ...(store.listen && { listen: store.listen }),
   }
 }

@@ -77,7 +77,7 @@ export function createLeases({ coordination, keys, clock, random, leaseMs }: Lea
       renew()
     }
     return {
-      async commit(stored, ttlMs) {
+      commit(stored, ttlMs) {
         stop()
         return coordination.commit(claim, stored, ttlMs)
       },

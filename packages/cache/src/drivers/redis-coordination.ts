@@ -49,8 +49,9 @@ export function redisCoordination({ name, runScript, getMany, subscribe }: Redis
   return {
     async acquire({ key, lease, token }, leaseMs, signal) {
       const reply = await runScript(ACQUIRE, [key, lease], [token, String(milliseconds(leaseMs))], signal)
-      const [state, value] = list(reply, ACQUIRE)
-      return { state: STATES[state as number] ?? 'taken', value: typeof value === 'string' ? value : undefined }
+      const answer = list(reply, ACQUIRE)
+      const value = answer[1]
+      return { state: STATES[Number(answer[0])] ?? 'taken', value: typeof value === 'string' ? value : undefined }
     },
     renew: async ({ lease, token }, leaseMs, signal) =>
       (await runScript(RENEW, [lease], [token, String(milliseconds(leaseMs))], signal)) === 1,
@@ -59,8 +60,10 @@ export function redisCoordination({ name, runScript, getMany, subscribe }: Redis
     release: async ({ lease, token }, failedMs, signal) =>
       (await runScript(RELEASE, [lease], [token, String(Math.round(failedMs))], signal)) === 1,
 
-    append: async (log, append, signal) =>
-      Number(await runScript(APPEND, keysOf(log, append), argumentsOf(append), signal)),
+    async append(log, append, signal) {
+      const { keys, args } = callOf(log, append)
+      return Number(await runScript(APPEND, keys, args, signal))
+    },
     readSince,
     async readAt(log, keys, signal) {
       const [position, ...values] = await getMany([positionKey(log), ...keys], signal)
@@ -71,7 +74,9 @@ export function redisCoordination({ name, runScript, getMany, subscribe }: Redis
     },
     async commitSince(log, position, entries, signal) {
       const keys = [positionKey(log), listKey(log), ...entries.map(({ key }) => key)]
-      const reply = await runScript(COMMIT_SINCE, keys, [position, ...pairs(entries)], signal)
+      const args = [position]
+      pushPairs(args, entries)
+      const reply = await runScript(COMMIT_SINCE, keys, args, signal)
       return list(reply, COMMIT_SINCE).map((written) => written === 1)
     },
 
@@ -102,23 +107,22 @@ function listKey(log: string): string {
   return `${log}@log`
 }
 
+/** What `APPEND` is called with. */
+function callOf(log: string, append: LogAppend): { readonly keys: string[]; readonly args: string[] } {
+  const { message, set = NONE, delete: removed = NONE, revoke = NONE, prefix } = append
+  const touched = set.map(({ key }) => key)
+  touched.push(...removed)
+  const record = JSON.stringify(prefix === undefined ? [touched, message] : [touched, message, prefix])
+  const args = [record, String(append.keepRecords), String(milliseconds(append.keepMs))]
+  args.push(String(set.length), String(removed.length))
+  pushPairs(args, set)
+  return { keys: [positionKey(log), listKey(log), ...touched, ...revoke], args }
+}
+
 const NONE: readonly never[] = []
 
-function keysOf(log: string, append: LogAppend): string[] {
-  const { set = NONE, delete: removed = NONE, revoke = NONE } = append
-  return [positionKey(log), listKey(log), ...set.map(({ key }) => key), ...removed, ...revoke]
-}
-
-function argumentsOf(append: LogAppend): string[] {
-  const { message, set = NONE, delete: removed = NONE, prefix, keepRecords, keepMs } = append
-  const keys = [...set.map(({ key }) => key), ...removed]
-  const record = JSON.stringify(prefix === undefined ? [keys, message] : [keys, message, prefix])
-  const counts = [String(keepRecords), String(milliseconds(keepMs)), String(set.length), String(removed.length)]
-  return [record, ...counts, ...pairs(set)]
-}
-
-function pairs(entries: readonly StoredEntry[]): string[] {
-  return entries.flatMap(({ value, ttlMs }) => [value, String(milliseconds(ttlMs))])
+function pushPairs(args: string[], entries: readonly StoredEntry[]): void {
+  for (const { value, ttlMs } of entries) args.push(value, String(milliseconds(ttlMs)))
 }
 
 function toPage([end, texts]: readonly unknown[], since: string | undefined): LogPage {
