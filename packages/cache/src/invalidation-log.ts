@@ -17,7 +17,7 @@ export interface InvalidationLogOptions {
 }
 
 /** What changes in the store together with the record of it. */
-export type Changes = Pick<LogAppend, 'set' | 'delete' | 'revoke'>
+type Changes = Pick<LogAppend, 'set' | 'delete' | 'revoke'>
 
 /**
  * What other processes have invalidated. The log is the truth, and is read again after every outage, so nothing is

@@ -3,12 +3,12 @@ import type { CacheCoordination, LeaseClaim, LimitRule, LimitVerdict, LogAppend,
 import type { MemoryEntries } from '../drivers/memory-entries.ts'
 import { judgeCall, type RuleState } from '../rate-limit-rules.ts'
 
-export interface KeptRecord extends LogRecord {
+interface KeptRecord extends LogRecord {
   readonly prefix: string | undefined
 }
 
 /** The newest records, and how many there have been; the position is that number, and never goes back. */
-export interface Log {
+interface Log {
   end: number
   records: readonly KeptRecord[]
   /** On the monotonic clock. */
