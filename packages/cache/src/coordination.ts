@@ -84,6 +84,7 @@ export interface LimitVerdicts {
  * What several processes on one store decide together: who loads a key, what has been invalidated, who has used up a
  * limit. Each method but `readAt` and `listen` is atomic as a whole: no other call on the store is seen to happen in the
  * middle of it, and a failed one has either happened or not. While the store is away every method rejects.
+ * Nothing is done for a signal that has aborted before the call.
  *
  * `log` is the name of a log, one for each namespace. A store without tables of its own keeps what it needs for it under
  * keys that begin with `<log>@`: no pattern of a caller reaches those. Positions are opaque to the engine.

@@ -43,8 +43,8 @@ export interface ScanPage {
 
 /**
  * One backend of `@msc/cache`. Keys are arbitrary non-empty strings, values arbitrary strings, times relative
- * milliseconds. Every method throws nothing but a `DriverError` (or the signal's reason), and none retries. A signal
- * that has aborted before the call means that nothing is done. Methods don't depend on `this`.
+ * milliseconds. Every method throws nothing but a `DriverError` (or the signal's reason), and none retries. Methods
+ * don't depend on `this`.
  */
 export interface CacheDriver extends DriverBase {
   readonly capabilities: CacheCapabilities
