@@ -42,7 +42,7 @@ interface Seen {
 }
 
 export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): CacheBatch {
-  const { near, remote, clock, flights, guard, driver, keys: space, stats, failed, deliver } = parts
+  const { near, remote, clock, flights, guard, driver, coordination, keys: space, stats, failed, deliver } = parts
   const lookPlan = planOf(undefined)
 
   const seeNear = async (name: string, trusted: boolean): Promise<Held | undefined> => {
@@ -116,17 +116,14 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
     const freshUntil = clock.now() + plan.ttlMs
     const stored = await Promise.all(
       [...texts].map(async ([name, text]) => ({
-        name,
         key: space.value(name),
         value: await formatEntry({ text, freshUntil, loadMs, tags: found.stamps }, parts.compressAbove),
         ttlMs,
       })),
     )
     if (!flight.keep) return
-    if (parts.log) {
-      const on = [space.sequence, space.log, ...stored.map(({ key }) => key)]
-      const args = [found.sequence, ...stored.flatMap(({ name, value }) => [name, value, String(ttlMs)])]
-      await parts.runScript('COMMIT_MANY', on, args)
+    if (coordination && found.position !== undefined) {
+      await coordination.commitSince(space.log, found.position, stored)
       return
     }
     await writer.write(stored)

@@ -48,7 +48,7 @@ export function createCache(options: CacheOptions): Cache {
     cacheSession: (userId, data, ttl = 3600) => self.set(`session:${userId}`, data, ttl),
     getSession: (userId) => self.get(`session:${userId}`),
     invalidateSession: (userId) => invalidate(escapeGlob(`session:${userId}`)),
-    rateLimit: createRateLimiter({ driver, runScript: parts.runScript, keys, clock }),
+    rateLimit: createRateLimiter({ coordination: parts.coordination, keys, clock }),
     stats,
     async health({ timeoutMs = 2000 } = {}): Promise<Health> {
       const started = clock.monotonic()

@@ -1,14 +1,19 @@
 import type { DriverBase } from '@msc/core'
+import type { CacheCoordination } from './coordination.ts'
+import type { PromiseOr, StoredEntry } from './stored.ts'
 
-/** A backend in this process may answer at once; the engine then skips the promise and the deadline. */
-export type PromiseOr<T> = T | Promise<T>
+export type { PromiseOr, StoredEntry } from './stored.ts'
 
+/** What no method's presence can say about a driver. */
 export interface CacheCapabilities {
-  /** Do other processes see what this one writes? */
+  /**
+   * Do other processes see what this one writes? Decides whether calls need a deadline and a breaker, and whether there
+   * is anybody to coordinate with.
+   */
   readonly shared: boolean
   /**
-   * Can a call be cancelled by its signal? Default true. A driver whose client can't says false, and is given a signal
-   * that never aborts; the engine stops waiting all the same.
+   * Can a call be cancelled by its signal once it is on its way? Default true. A driver whose client can't says false,
+   * and is given a signal that never aborts; the engine stops waiting all the same.
    */
   readonly cancels?: boolean
   /**
@@ -30,19 +35,6 @@ export interface Counter {
   readonly ttlMs: number
 }
 
-export interface StoredEntry {
-  readonly key: string
-  readonly value: string
-  readonly ttlMs: number
-}
-
-/** A script that the engine runs on the backend; the same object each time, so that a driver may remember its digest. */
-export interface Script {
-  /** For errors and telemetry. */
-  readonly name: string
-  readonly lua: string
-}
-
 export interface ScanPage {
   readonly keys: readonly string[]
   /** Pass it to the next call; absent on the last page. */
@@ -51,7 +43,8 @@ export interface ScanPage {
 
 /**
  * One backend of `@msc/cache`. Keys are arbitrary non-empty strings, values arbitrary strings, times relative
- * milliseconds. Every method throws nothing but a `DriverError` (or the signal's reason), and none retries.
+ * milliseconds. Every method throws nothing but a `DriverError` (or the signal's reason), and none retries. Methods
+ * don't depend on `this`.
  */
 export interface CacheDriver extends DriverBase {
   readonly capabilities: CacheCapabilities
@@ -84,15 +77,8 @@ export interface CacheDriver extends DriverBase {
   setMany?(entries: readonly StoredEntry[], signal: AbortSignal): PromiseOr<void>
 
   /**
-   * Optional: runs a Lua script of Redis, atomically; its answer as Redis gives it, integers as numbers, bulk strings as
-   * strings, nil as `null`, tables as arrays. With it the engine has locks across processes, an invalidation log, and
-   * rate limits in one round trip; without it those work within one process.
+   * Optional: what several processes on one store decide together. With it the engine has one load at a time among all
+   * of them, a local tier that hears of invalidations, and shared rate limits; without it those work within one process.
    */
-  evaluate?(script: Script, keys: readonly string[], args: readonly string[], signal: AbortSignal): PromiseOr<unknown>
-
-  /**
-   * Optional: calls `onMessage` for what any process publishes on `channel` by a script's `PUBLISH`. A hint only: messages
-   * may be lost, and the engine does not rely on one. Returns a function that ends it.
-   */
-  listen?(channel: string, onMessage: () => void): () => Promise<void>
+  readonly coordination?: CacheCoordination
 }

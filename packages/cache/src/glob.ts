@@ -23,6 +23,11 @@ export function globToRegExp(pattern: string): RegExp {
   return new RegExp(`^${source}$`, 'u')
 }
 
+/** What every key that matches begins with, or less: what comes before the first wildcard or escape. */
+export function literalPrefix(pattern: string): string {
+  return /^[^*?\\]*/.exec(pattern)?.[0] ?? ''
+}
+
 /** The same pattern for Redis `MATCH`. */
 export function toRedisGlob(pattern: string): string {
   let out = ''

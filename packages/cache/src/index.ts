@@ -1,6 +1,17 @@
 import './operations.ts'
 export type { CacheBatch, Loaded } from './batch.ts'
 export type { Cache, CacheOptions, LocalOptions } from './cache.ts'
+export type {
+  Acquired,
+  CacheCoordination,
+  LeaseClaim,
+  LimitRule,
+  LimitVerdict,
+  LimitVerdicts,
+  LogAppend,
+  LogPage,
+  LogRecord,
+} from './coordination.ts'
 export { createCache } from './create-cache.ts'
 export {
   cache,
@@ -22,19 +33,16 @@ export {
   setDefaultCache,
   setMany,
 } from './default-cache.ts'
-export type {
-  Bounds,
-  CacheCapabilities,
-  CacheDriver,
-  Counter,
-  PromiseOr,
-  ScanPage,
-  Script,
-  StoredEntry,
-} from './driver.ts'
+export type { Bounds, CacheCapabilities, CacheDriver, Counter, PromiseOr, ScanPage, StoredEntry } from './driver.ts'
 export { escapeGlob } from './glob.ts'
 export type { FillOptions, LoadContext, Loader, SetOptions } from './plan.ts'
 export type { OnUnavailable, RateLimitOptions, RateLimitResult, RuleResult } from './rate-limit.ts'
 export { rateLimitHeaders, rateLimitResponse, type RateLimitPolicy } from './rate-limit-response.ts'
-export type { RateLimitAlgorithm, RateLimitRule } from './rate-limit-rules.ts'
+export {
+  judgeCall,
+  type RateLimitAlgorithm,
+  type RateLimitRule,
+  type RuleState,
+  type Verdict,
+} from './rate-limit-rules.ts'
 export type { CacheStats } from './stats.ts'

@@ -1,12 +1,12 @@
 import { randomHex, type CancelTimer, type Clock } from '@msc/core'
-import type { CacheDriver } from './driver.ts'
-import { formatInvalidation, parseInvalidation, type Invalidation } from './messages.ts'
+import type { LogAppend, LogPage } from './coordination.ts'
+import type { GuardedCoordination } from './guarded-coordination.ts'
+import { literalPrefix } from './glob.ts'
 import type { Keyspace } from './keyspace.ts'
-import type { RunScript, ScriptName } from './run-script.ts'
+import { formatInvalidation, parseInvalidation, type Invalidation } from './messages.ts'
 
 export interface InvalidationLogOptions {
-  readonly driver: CacheDriver
-  readonly run: RunScript
+  readonly coordination: GuardedCoordination
   readonly keys: Keyspace
   readonly clock: Clock
   /** Milliseconds between two looks at the log. */
@@ -15,6 +15,9 @@ export interface InvalidationLogOptions {
   /** Something was missed that nobody can name: drop everything. */
   readonly onGap: () => void
 }
+
+/** What changes in the store together with the record of it. */
+type Changes = Pick<LogAppend, 'set' | 'delete' | 'revoke'>
 
 /**
  * What other processes have invalidated. The log is the truth, and is read again after every outage, so nothing is
@@ -26,20 +29,25 @@ export interface InvalidationLog {
    * log, and keeps it followed.
    */
   readonly current: boolean
-  /** Runs a script that writes `what` into the log. @throws when the store is away. */
-  append(script: ScriptName, what: Invalidation, on: readonly string[], args: readonly string[]): Promise<unknown>
+  /**
+   * Makes the changes and writes `what` into the log, in one step. Returns how many keys were deleted.
+   *
+   * @throws when the store is away.
+   */
+  append(what: Invalidation, changes?: Changes): Promise<number>
   close(): Promise<void>
 }
 
 /** Looks without a question about `current` between them, after which the log is left alone. */
 const IDLE_LOOKS = 25
-/** Larger than any sequence: the first look only asks where the log ends. */
-const NOWHERE = String(2 ** 53)
+/** Whoever has missed more than this drops everything that it holds. */
+const KEEP_RECORDS = 1000
+const KEEP_MS = 7 * 86_400_000
 
 export function createInvalidationLog(options: InvalidationLogOptions): InvalidationLog {
-  const { driver, run, keys, clock, pollMs, onInvalidation, onGap } = options
+  const { coordination, keys, clock, pollMs, onInvalidation, onGap } = options
   const origin = randomHex(8)
-  let sequence: number | undefined
+  let position: string | undefined
   let readAt = -Infinity
   let timer: CancelTimer | undefined
   let stopListening: (() => Promise<void>) | undefined
@@ -49,14 +57,14 @@ export function createInvalidationLog(options: InvalidationLogOptions): Invalida
   let following = false
   let idleLooks = 0
 
-  const apply = (seq: number, messages: unknown): void => {
-    const known = sequence
-    sequence = seq
+  const apply = ({ position: end, records }: LogPage): void => {
+    const known = position
+    position = end
     // Nothing is trusted before the first look, so nothing is held that could be out of date.
     if (known === undefined) return
-    if (!Array.isArray(messages)) return onGap()
-    for (const text of messages.toReversed()) {
-      const message = typeof text === 'string' ? parseInvalidation(text) : undefined
+    if (records === 'gap') return onGap()
+    for (const record of records) {
+      const message = parseInvalidation(record, keys.nameOf)
       if (!message) onGap()
       else if (message.origin !== origin) onInvalidation(message.what)
     }
@@ -65,14 +73,7 @@ export function createInvalidationLog(options: InvalidationLogOptions): Invalida
   const look = async (): Promise<void> => {
     const from = clock.monotonic()
     try {
-      const answer = await run(
-        'READ_LOG',
-        [keys.sequence, keys.log],
-        [sequence === undefined ? NOWHERE : String(sequence)],
-      )
-      const [seq, messages] = answer as [unknown, unknown]
-      if (typeof seq !== 'number') throw new TypeError('not a sequence')
-      apply(seq, messages)
+      apply(await coordination.readSince(keys.log, position))
       // As of when it was asked, not answered.
       readAt = from
     } catch {
@@ -104,7 +105,7 @@ export function createInvalidationLog(options: InvalidationLogOptions): Invalida
 
   const follow = (): void => {
     following = true
-    stopListening ??= driver.listen?.(keys.sequence, () => {
+    stopListening ??= coordination.listen?.(keys.log, () => {
       if (following) read()
     })
     read()
@@ -117,8 +118,15 @@ export function createInvalidationLog(options: InvalidationLogOptions): Invalida
       // Two looks may be late; who sees less than that must ask the store.
       return clock.monotonic() - readAt < pollMs * 2
     },
-    append: (script, what, on, args) =>
-      run(script, [keys.sequence, keys.log, ...on], [formatInvalidation(origin, what), ...args]),
+    append: (what, changes) =>
+      coordination.append(keys.log, {
+        ...changes,
+        message: formatInvalidation(origin, what),
+        // The keys themselves are deleted one by one, by whoever invalidates the pattern.
+        ...('pattern' in what && { prefix: keys.value(literalPrefix(what.pattern)) }),
+        keepRecords: KEEP_RECORDS,
+        keepMs: KEEP_MS,
+      }),
     async close() {
       closed = true
       timer?.()

@@ -38,11 +38,11 @@ export function createInvalidation(parts: Parts): Invalidations {
   const dropKey = async (name: string): Promise<number> => {
     const value = keys.value(name)
     if (!log) return remove([value])
-    return Number(await log.append('DELETE', { keys: [name] }, [value, keys.lock(name)], []))
+    return log.append({ keys: [name] }, { delete: [value], revoke: [keys.lock(name)] })
   }
 
   const dropMatching = async (pattern: string): Promise<number> => {
-    const announce = (): Promise<unknown> | undefined => log?.append('ANNOUNCE', { pattern }, [], [])
+    const announce = (): Promise<unknown> | undefined => log?.append({ pattern })
     // The leases and the log before the values: what began earlier and is written from now on is refused, and what was
     // written until now is found. Then the log again: a process that has read it may have read an old value since.
     if (log) await removeMatching(keys.lock(pattern))
@@ -100,7 +100,7 @@ export function createInvalidation(parts: Parts): Invalidations {
       await report(`#${tag}`, async () => {
         const { near } = await everywhere({ tag }, async () => {
           const stamp = randomHex(8)
-          if (log) await log.append('STAMP', { tag }, [keys.tag(tag)], [stamp, String(STAMP_MS)])
+          if (log) await log.append({ tag }, { set: [{ key: keys.tag(tag), value: stamp, ttlMs: STAMP_MS }] })
           else await guard.call('set', (signal) => driver.set(keys.tag(tag), stamp, STAMP_MS, signal))
         })
         return near

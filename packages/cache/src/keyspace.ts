@@ -6,8 +6,9 @@ export interface Keyspace {
   /** Of a rate limit. */
   limit(id: string): string
   tag(tag: string): string
-  /** How many invalidations there have been, and the newest of them. */
-  readonly sequence: string
+  /** The caller's key of a stored value; `undefined` where it is none. */
+  nameOf(stored: string): string | undefined
+  /** The log of invalidations. */
   readonly log: string
 }
 
@@ -18,7 +19,7 @@ export function keyspace(namespace: string): Keyspace {
     counter: (key) => `${namespace}@count:${key}`,
     limit: (id) => `${namespace}@limit:${id}`,
     tag: (tag) => `${namespace}@tag:${tag}`,
-    sequence: `${namespace}@seq`,
-    log: `${namespace}@log`,
+    nameOf: (stored) => (stored.startsWith(`${namespace}:`) ? stored.slice(namespace.length + 1) : undefined),
+    log: namespace,
   }
 }

@@ -1,11 +1,10 @@
+import type { CacheCoordination } from './coordination.ts'
 import type { CacheCapabilities, CacheDriver, PromiseOr } from './driver.ts'
-
-type Method = 'get' | 'set' | 'delete' | 'increment' | 'scan' | 'getMany' | 'setMany' | 'evaluate'
 
 /**
  * A driver that is loaded when it is first called, so that the entry point stays small for who needs another.
  *
- * @param load Makes one that has every method named here.
+ * @param load Makes one that has every optional method but `listen`: a method's presence is read before it is loaded.
  */
 export function lazyDriver(
   name: string,
@@ -23,30 +22,43 @@ export function lazyDriver(
         throw error
       },
     ))
-  const call =
-    (method: Method) =>
+  /** One method of the driver, or of a part of it, that waits for the driver if it must. */
+  const later =
+    <Part, Name extends keyof Part>(partOf: (driver: CacheDriver) => Part, method: Name) =>
     (...args: never[]): PromiseOr<never> => {
       const run = (driver: CacheDriver): PromiseOr<never> =>
-        (driver[method] as (...args: never[]) => PromiseOr<never>)(...args)
+        (partOf(driver)[method] as (...args: never[]) => PromiseOr<never>)(...args)
       return loaded ? run(loaded) : ready().then(run)
     }
+  const itself = (driver: CacheDriver): Required<CacheDriver> => driver as Required<CacheDriver>
+  const coordination = (driver: CacheDriver): CacheCoordination => itself(driver).coordination
   return {
     specificationVersion: 1,
     name,
     capabilities,
-    get: call('get'),
-    set: call('set'),
-    delete: call('delete'),
-    increment: call('increment'),
-    scan: call('scan'),
-    getMany: call('getMany'),
-    setMany: call('setMany'),
-    evaluate: call('evaluate'),
-    listen(channel, onMessage) {
-      const listening = ready().then((driver) => driver.listen?.(channel, onMessage))
-      // The first command says why it could not be loaded.
-      listening.catch(() => undefined)
-      return async () => (await listening.catch(() => undefined))?.()
+    get: later(itself, 'get'),
+    set: later(itself, 'set'),
+    delete: later(itself, 'delete'),
+    increment: later(itself, 'increment'),
+    scan: later(itself, 'scan'),
+    getMany: later(itself, 'getMany'),
+    setMany: later(itself, 'setMany'),
+    coordination: {
+      acquire: later(coordination, 'acquire'),
+      renew: later(coordination, 'renew'),
+      commit: later(coordination, 'commit'),
+      release: later(coordination, 'release'),
+      append: later(coordination, 'append'),
+      readSince: later(coordination, 'readSince'),
+      readAt: later(coordination, 'readAt'),
+      commitSince: later(coordination, 'commitSince'),
+      consume: later(coordination, 'consume'),
+      listen(log, onAppend) {
+        const listening = ready().then((driver) => driver.coordination?.listen?.(log, onAppend))
+        // The first command says why it could not be loaded.
+        listening.catch(() => undefined)
+        return async () => (await listening.catch(() => undefined))?.()
+      },
     },
     health: async (signal) => (await ready()).health(signal),
     async close() {

@@ -1,6 +1,7 @@
 import { randomHex, sleep, type CancelTimer, type Clock } from '@msc/core'
+import type { LeaseClaim } from './coordination.ts'
+import type { GuardedCoordination } from './guarded-coordination.ts'
 import type { Keyspace } from './keyspace.ts'
-import type { RunScript } from './run-script.ts'
 
 /** The right to load a key, among all processes. */
 export interface Lease {
@@ -14,11 +15,11 @@ type Attempt =
   | { readonly kind: 'mine'; readonly lease: Lease; readonly stored: string | undefined }
   /** Somebody loads it, and this is what is stored meanwhile. */
   | { readonly kind: 'wait'; readonly stored: string | undefined }
-  /** Somebody's load has just failed: everybody may try, and nobody may keep. */
+  /** Another process's load has just failed: callers may load for themselves but must not write the result. */
   | { readonly kind: 'free' }
 
 export interface LeaseOptions {
-  readonly run: RunScript
+  readonly coordination: GuardedCoordination
   readonly keys: Keyspace
   readonly clock: Clock
   readonly random: () => number
@@ -37,22 +38,17 @@ export interface Leases {
   close(): void
 }
 
-export function createLeases({ run, keys, clock, random, leaseMs }: LeaseOptions): Leases {
+export function createLeases({ coordination, keys, clock, random, leaseMs }: LeaseOptions): Leases {
   const renewals = new Set<() => void>()
   let closed = false
 
   return {
     async attempt(key) {
-      const token = randomHex(16)
-      const lock = keys.lock(key)
-      const answer = (await run('ACQUIRE', [keys.value(key), lock], [token, String(leaseMs)])) as [
-        number,
-        string | null,
-      ]
-      const stored = answer[1] ?? undefined
-      if (answer[0] === 0) return { kind: 'wait', stored }
-      if (answer[0] === 2) return { kind: 'free' }
-      return { kind: 'mine', stored, lease: hold(key, lock, token) }
+      const claim = { key: keys.value(key), lease: keys.lock(key), token: randomHex(16) }
+      const { state, value } = await coordination.acquire(claim, leaseMs)
+      if (state === 'taken') return { kind: 'wait', stored: value }
+      if (state === 'failed') return { kind: 'free' }
+      return { kind: 'mine', stored: value, lease: hold(claim) }
     },
     pause: (attempt) => sleep(Math.min(10 * 1.6 ** attempt, 100) * (0.75 + random() / 2), { clock }),
     close() {
@@ -61,7 +57,7 @@ export function createLeases({ run, keys, clock, random, leaseMs }: LeaseOptions
     },
   }
 
-  function hold(key: string, lock: string, token: string): Lease {
+  function hold(claim: LeaseClaim): Lease {
     let renewal: CancelTimer | undefined
     const stop = (): void => {
       renewal?.()
@@ -69,9 +65,9 @@ export function createLeases({ run, keys, clock, random, leaseMs }: LeaseOptions
     }
     const renew = (): void => {
       renewal = clock.setTimeout(() => {
-        run('RENEW', [lock], [token, String(leaseMs)]).then(
-          // 0: somebody has invalidated the key, or has its lease by now.
-          (kept) => kept === 1 && renewals.has(stop) && renew(),
+        coordination.renew(claim, leaseMs).then(
+          // Not kept: an invalidation ended the lease, or another process has it by now.
+          (kept) => kept && renewals.has(stop) && renew(),
           () => renewals.has(stop) && renew(),
         )
       }, leaseMs / 3)
@@ -81,15 +77,13 @@ export function createLeases({ run, keys, clock, random, leaseMs }: LeaseOptions
       renew()
     }
     return {
-      async commit(stored, ttlMs) {
+      commit(stored, ttlMs) {
         stop()
-        return (
-          (await run('COMMIT', [keys.value(key), lock], [token, stored, String(Math.max(1, Math.round(ttlMs)))])) === 1
-        )
+        return coordination.commit(claim, stored, ttlMs)
       },
       async release(failed) {
         stop()
-        await run('RELEASE', [lock], [token, failed ? String(FAILED_MS) : '0'])
+        await coordination.release(claim, failed ? FAILED_MS : 0)
       },
     }
   }

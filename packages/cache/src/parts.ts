@@ -4,6 +4,7 @@ import type { Bounds, CacheDriver } from './driver.ts'
 import { createFailures, type Failures } from './failures.ts'
 import { createFlights, type Flights } from './flights.ts'
 import { globToRegExp } from './glob.ts'
+import { guardCoordination, type GuardedCoordination } from './guarded-coordination.ts'
 import { createGuard, type Guard } from './guarded-driver.ts'
 import { createInvalidationLog, type InvalidationLog } from './invalidation-log.ts'
 import type { Shared } from './isolate.ts'
@@ -13,7 +14,6 @@ import type { Invalidation } from './messages.ts'
 import { createNear, type NearStore } from './near.ts'
 import { createRemote, type Remote } from './remote.ts'
 import { keyspace, type Keyspace } from './keyspace.ts'
-import { createRunScript, type RunScript } from './run-script.ts'
 import { createStats, type MutableStats } from './stats.ts'
 import type { Clock } from '@msc/core'
 
@@ -21,7 +21,8 @@ import type { Clock } from '@msc/core'
 export interface Parts {
   readonly driver: CacheDriver
   readonly guard: Guard
-  readonly runScript: RunScript
+  /** Absent where this process has nobody to coordinate with, or the store can't. */
+  readonly coordination: GuardedCoordination | undefined
   readonly keys: Keyspace
   readonly clock: Clock
   readonly random: () => number
@@ -34,7 +35,7 @@ export interface Parts {
   readonly nearMs: number
   /** Absent where `near` is all there is. */
   readonly remote: Remote | undefined
-  /** Both absent where the store knows no scripts. */
+  /** Both absent without `coordination`. */
   readonly leases: Leases | undefined
   readonly log: InvalidationLog | undefined
   readonly compressAbove: number
@@ -55,18 +56,13 @@ const LOCAL: Bounds = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
 
 export function createParts(options: CacheOptions): Parts {
   const deliver = options.copies ? materialiseCopy : materialise
-  const {
-    driver,
-    namespace = 'msc',
-    timeoutMs = 500,
-    clock = systemClock,
-    random = Math.random,
-    local = false,
-  } = options
-  check(options)
+  // The one place that reads the driver which an engine is given.
+  const { driver } = options
+  check(driver, options)
+  const { namespace = 'msc', timeoutMs = 500, clock = systemClock, random = Math.random, local = false } = options
   const guard = createGuard(driver, { timeoutMs, clock })
   const keys = keyspace(namespace)
-  const runScript = createRunScript(driver, guard)
+  const coordination = guardCoordination(driver, guard)
   const stats = createStats()
   const flights = createFlights(deliver)
   const failures = createFailures(clock)
@@ -94,22 +90,19 @@ export function createParts(options: CacheOptions): Parts {
     return count
   }
 
-  const scripts = driver.evaluate !== undefined && !bounds
   const log =
-    scripts && driver.capabilities.shared
-      ? createInvalidationLog({
-          driver,
-          run: runScript,
-          keys,
-          clock,
-          pollMs: options.pollMs ?? 400,
-          onInvalidation: forget,
-          onGap() {
-            flights.invalidate(() => true)
-            near?.clear()
-          },
-        })
-      : undefined
+    coordination &&
+    createInvalidationLog({
+      coordination,
+      keys,
+      clock,
+      pollMs: options.pollMs ?? 400,
+      onInvalidation: forget,
+      onGap() {
+        flights.invalidate(() => true)
+        near?.clear()
+      },
+    })
   const followed = near && !bounds ? log : undefined
 
   let complainedAt = -Infinity
@@ -122,7 +115,7 @@ export function createParts(options: CacheOptions): Parts {
   return {
     driver,
     guard,
-    runScript,
+    coordination,
     keys,
     clock,
     random,
@@ -132,8 +125,8 @@ export function createParts(options: CacheOptions): Parts {
     deliver,
     near,
     nearMs: settings?.ttlMs ?? 30_000,
-    remote: bounds ? undefined : createRemote(driver, guard, keys),
-    leases: log && createLeases({ run: runScript, keys, clock, random, leaseMs: options.leaseMs ?? 5000 }),
+    remote: bounds ? undefined : createRemote(driver, guard, keys, coordination),
+    leases: coordination && createLeases({ coordination, keys, clock, random, leaseMs: options.leaseMs ?? 5000 }),
     log,
     compressAbove: options.compressAbove ?? Infinity,
     lockWaitMs: options.lockWaitMs ?? 10_000,
@@ -147,14 +140,14 @@ export function createParts(options: CacheOptions): Parts {
   }
 }
 
-function check({ driver, namespace, local }: CacheOptions): void {
+function check(driver: CacheDriver, { namespace, local }: CacheOptions): void {
   if (namespace !== undefined && !/^[\w.-]{1,64}$/.test(namespace)) {
     throw new ConfigError('[msc/cache] `namespace` must be 1 to 64 letters, digits, dots, hyphens or underscores.')
   }
-  if (local && driver.capabilities.shared && !driver.evaluate) {
+  if (local && driver.capabilities.shared && !driver.coordination) {
     throw new ConfigError(
-      `[msc/cache] [${driver.name}] can't hold a local tier: without scripts nobody would hear of an invalidation.`,
-      { hint: 'Leave `local` out, or use a driver with `evaluate`.' },
+      `[msc/cache] [${driver.name}] can't hold a local tier: without \`coordination\` nobody would hear of an invalidation.`,
+      { hint: 'Leave `local` out, or use a driver with `coordination`.' },
     )
   }
 }

@@ -7,7 +7,14 @@ import { createCache } from './create-cache.ts'
 import type { CacheDriver } from './driver.ts'
 import { redis } from './drivers/redis.ts'
 import { upstash } from './drivers/upstash.ts'
-import { chaos, startRedis, startUpstashServer, type RunningRedis, type UpstashServer } from './testing/index.ts'
+import {
+  chaos,
+  memoryStore,
+  startRedis,
+  startUpstashServer,
+  type RunningRedis,
+  type UpstashServer,
+} from './testing/index.ts'
 
 const describeWithRedis = process.env['MSC_SKIP_REDIS'] ? describe.skip : describe
 const TOKEN = 'secret'
@@ -16,6 +23,7 @@ describeWithRedis('several processes on one store', () => {
   let server: RunningRedis
   let bridge: UpstashServer
   const opened: Cache[] = []
+  const store = memoryStore()
   let run = 0
 
   beforeAll(async () => {
@@ -31,7 +39,11 @@ describeWithRedis('several processes on one store', () => {
   })
 
   const driverOf = (name: string): CacheDriver =>
-    name === 'redis' ? redis({ url: `redis://127.0.0.1:${server.port}` }) : upstash({ url: bridge.url, token: TOKEN })
+    name === 'redis'
+      ? redis({ url: `redis://127.0.0.1:${server.port}` })
+      : name === 'upstash'
+        ? upstash({ url: bridge.url, token: TOKEN })
+        : store.connect()
 
   /** Caches that share a namespace of their own, each on a connection of its own, as processes would be. */
   const open = (driver: string | (() => CacheDriver), options: Partial<CacheOptions> = {}, count = 2): Cache[] => {
@@ -54,7 +66,7 @@ describeWithRedis('several processes on one store', () => {
     return { promise, release }
   }
 
-  describe.each(['redis', 'upstash'])('on %s', (name) => {
+  describe.each(['redis', 'upstash', 'a store in memory'])('on %s', (name) => {
     it('loads a key once for all processes', async () => {
       const caches = open(name, {}, 5)
       const load = vi.fn(async () => {

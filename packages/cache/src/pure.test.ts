@@ -114,7 +114,7 @@ describe('choosing the backend', () => {
     )
     expect(() => createCacheFromEnv({ REDIS_URL: 'localhost' })).toThrow(/REDIS_URL/)
     expect(() => createCache({ driver: memory(), namespace: 'a:b' })).toThrow(/namespace/)
-    const { evaluate: _evaluate, ...plain } = redis({ url: 'redis://127.0.0.1:1' })
+    const { coordination: _coordination, ...plain } = redis({ url: 'redis://127.0.0.1:1' })
     expect(() => createCache({ driver: plain, local: true })).toThrow(/local/)
   })
   it('refuses memory in production unless it is allowed', () => {

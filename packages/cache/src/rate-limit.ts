@@ -1,11 +1,10 @@
 import { emit, telemetryEnabled, ValidationError, type Clock } from '@msc/core'
 import { LRUCache } from 'lru-cache'
-import type { CacheDriver } from './driver.ts'
+import type { GuardedCoordination } from './guarded-coordination.ts'
 import { keyName } from './keys.ts'
 import { createLocalLimiter } from './rate-limit-local.ts'
 import type { RateLimitAlgorithm, RateLimitRule, Verdict } from './rate-limit-rules.ts'
 import type { Keyspace } from './keyspace.ts'
-import type { RunScript } from './run-script.ts'
 
 /** What happens while the store does not answer: everybody passes, nobody does, or this process counts alone. */
 export type OnUnavailable = 'allow' | 'deny' | 'memory'
@@ -56,8 +55,8 @@ export type RateLimiter = (
 ) => Promise<RateLimitResult>
 
 export interface RateLimiterDeps {
-  readonly driver: CacheDriver
-  readonly runScript: RunScript
+  /** Absent where this process counts alone. */
+  readonly coordination: GuardedCoordination | undefined
   readonly keys: Keyspace
   readonly clock: Clock
 }
@@ -71,10 +70,9 @@ interface Block {
 /** Ids that are known to be denied for a while, and are so without a question to the store. */
 const MAX_BLOCKED = 10_000
 
-export function createRateLimiter({ driver, runScript, keys, clock }: RateLimiterDeps): RateLimiter {
+export function createRateLimiter({ coordination, keys, clock }: RateLimiterDeps): RateLimiter {
   const local = createLocalLimiter()
   const blocked = new LRUCache<string, Block>({ max: MAX_BLOCKED })
-  const remote = driver.capabilities.shared && driver.evaluate !== undefined
 
   const report = (id: string, outcome: 'allowed' | 'denied' | 'error'): void => {
     if (telemetryEnabled()) emit('rate-limit.check', { id, outcome })
@@ -82,24 +80,28 @@ export function createRateLimiter({ driver, runScript, keys, clock }: RateLimite
 
   /** The rules' own verdicts. @throws when the store is away. */
   const ask = async (
+    store: GuardedCoordination,
     id: string,
     rules: readonly RateLimitRule[],
     cost: number,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly verdicts: readonly Omit<Verdict, 'next'>[]; readonly now: number }> => {
-    const on = rules.map((rule) => keys.limit(`${rule.algorithm ?? 'fixed'}:${rule.windowSeconds}:${id}`))
-    const args = rules.flatMap((rule) => [
-      rule.algorithm ?? 'fixed',
-      String(rule.limit),
-      String(rule.windowSeconds * 1000),
-    ])
-    const reply = (await runScript('RATE_LIMIT', on, ['', String(cost), ...args], signal)) as unknown[]
-    const numbers = reply.map(Number)
-    const verdicts = rules.map((_, index) => {
-      const [allowed, remaining, resetAt, allowedAt] = numbers.slice(index * 4 + 1) as [number, number, number, number]
-      return { allowed: allowed === 1, remaining, resetAt, allowedAt }
-    })
-    return { verdicts, now: numbers[0] as number }
+    const limits = rules.map(({ algorithm = 'fixed', limit, windowSeconds }) => ({
+      key: keys.limit(`${algorithm}:${windowSeconds}:${id}`),
+      algorithm,
+      limit,
+      windowMs: windowSeconds * 1000,
+    }))
+    const { now, verdicts } = await store.consume(limits, cost, signal)
+    return {
+      now,
+      verdicts: verdicts.map(({ allowed, remaining, resetMs, waitMs }) => ({
+        allowed,
+        remaining,
+        resetAt: now + resetMs,
+        allowedAt: now + waitMs,
+      })),
+    }
   }
 
   const several = async (
@@ -109,7 +111,7 @@ export function createRateLimiter({ driver, runScript, keys, clock }: RateLimite
     { onUnavailable = 'memory', signal }: RateLimitOptions,
   ): Promise<RateLimitResult> => {
     signal?.throwIfAborted()
-    if (!remote) {
+    if (!coordination) {
       const now = clock.now()
       return finish(id, summarise(rules, local.check(id, rules, cost, now), cost, now))
     }
@@ -120,7 +122,7 @@ export function createRateLimiter({ driver, runScript, keys, clock }: RateLimite
       return finish(id, { ...known.result, retryAfter })
     }
     try {
-      const { verdicts, now } = await ask(id, rules, cost, signal)
+      const { verdicts, now } = await ask(coordination, id, rules, cost, signal)
       const result = summarise(rules, verdicts, cost, now)
       if (!result.allowed) {
         const until =
@@ -146,7 +148,7 @@ export function createRateLimiter({ driver, runScript, keys, clock }: RateLimite
   return (id, limit = 100, windowSeconds = 60, options) => {
     try {
       check(id, limit, windowSeconds)
-      if (options === undefined && !remote) {
+      if (options === undefined && !coordination) {
         // What nearly every call is in one process.
         const now = clock.now()
         const window = Math.floor(now / (windowSeconds * 1000))

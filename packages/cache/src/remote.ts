@@ -1,4 +1,5 @@
 import type { CacheDriver } from './driver.ts'
+import type { GuardedCoordination } from './guarded-coordination.ts'
 import { parseEntry, type Entry } from './entry.ts'
 import type { Guard } from './guarded-driver.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -14,8 +15,8 @@ interface Found {
 export interface FoundMany {
   readonly entries: readonly (Entry | undefined)[]
   readonly stamps: Stamps
-  /** How many invalidations there had been before. */
-  readonly sequence: string
+  /** Where the log of invalidations ended before; `undefined` where the store has none. */
+  readonly position: string | undefined
 }
 
 export interface Remote {
@@ -29,13 +30,26 @@ export interface Remote {
   stampsOf(tags: readonly string[]): Promise<Stamps>
 }
 
+interface ReadAt {
+  readonly position: string | undefined
+  readonly values: readonly (string | undefined)[]
+}
+
 const NOTHING: Found = { entry: undefined, stamps: NO_STAMPS }
 
-export function createRemote(driver: CacheDriver, guard: Guard, keys: Keyspace): Remote {
+export function createRemote(
+  driver: CacheDriver,
+  guard: Guard,
+  keys: Keyspace,
+  coordination: GuardedCoordination | undefined,
+): Remote {
   const getMany = async (names: readonly string[]): Promise<readonly (string | undefined)[]> => {
     if (driver.getMany) return guard.call('getMany', (signal) => driver.getMany?.(names, signal) ?? [])
     return Promise.all(names.map((name) => guard.call('get', (signal) => driver.get(name, signal))))
   }
+
+  const readAt = async (stored: readonly string[]): Promise<ReadAt> =>
+    coordination ? coordination.readAt(keys.log, stored) : { position: undefined, values: await getMany(stored) }
 
   const stampsOf = async (tags: readonly string[]): Promise<Stamps> =>
     tags.length === 0 ? NO_STAMPS : toStamps(tags, await getMany(tags.map(keys.tag)))
@@ -77,10 +91,11 @@ export function createRemote(driver: CacheDriver, guard: Guard, keys: Keyspace):
       })
     },
     async findMany(names, tags) {
-      const answers = await getMany([keys.sequence, ...tags.map(keys.tag), ...names.map(keys.value)])
-      const stamps = toStamps(tags, answers.slice(1))
-      const entries = await Promise.all(answers.slice(1 + tags.length).map((stored) => judge(stored, stamps)))
-      return { entries, stamps, sequence: answers[0] ?? '0' }
+      const wanted = [...tags.map(keys.tag), ...names.map(keys.value)]
+      const { position, values } = await readAt(wanted)
+      const stamps = toStamps(tags, values)
+      const entries = await Promise.all(values.slice(tags.length).map((stored) => judge(stored, stamps)))
+      return { entries, stamps, position }
     },
   }
 }

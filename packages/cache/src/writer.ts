@@ -45,19 +45,15 @@ export function createWriter(parts: Parts, lookUp: LookUp): Writer {
     const ttlMs = Math.max(1, Math.round(plan.ttlMs))
     const entries = await Promise.all(
       [...values].map(async ([name, { text }]) => ({
-        name,
         key: space.value(name),
         value: await formatEntry({ text, freshUntil, loadMs: 0, tags }, parts.compressAbove),
         ttlMs,
       })),
     )
     if (!log) return write(entries)
-    await log.append(
-      'SET_MANY',
-      { keys: [...values.keys()] },
-      entries.flatMap(({ key, name }) => [key, space.lock(name)]),
-      entries.flatMap(({ value }) => [value, String(ttlMs)]),
-    )
+    const keys = [...values.keys()]
+    // The leases end, so that loads under way can't bury what is written now.
+    await log.append({ keys }, { set: entries, revoke: keys.map(space.lock) })
   }
 
   return {

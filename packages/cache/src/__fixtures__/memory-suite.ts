@@ -2,6 +2,7 @@
 import { createCache } from '../create-cache.ts'
 import { memory } from '../drivers/memory.ts'
 import { testCacheDriver } from '../testing/conformance.ts'
+import { memoryStore } from '../testing/memory-store.ts'
 import { expect, it, runAll, type Report } from './mini-vitest.ts'
 
 export async function suite(): Promise<Report> {
@@ -11,6 +12,15 @@ export async function suite(): Promise<Report> {
       driver,
       pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       close: () => driver.close(),
+    }
+  })
+  testCacheDriver('a store of several engines', async () => {
+    const store = memoryStore()
+    return {
+      driver: store.connect(),
+      second: store.connect(),
+      pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      close: async () => undefined,
     }
   })
   it('reads through, invalidates, limits', async () => {

@@ -10,12 +10,17 @@ const before: Hook[] = []
 const beforeEvery: Hook[] = []
 const after: Hook[] = []
 
-export const describe = (_name: string, body: () => void): void => body()
+type Each = (rows: readonly unknown[]) => (name: string, run: (...row: never[]) => unknown) => void
+
+const group = (_name: string, body: () => void): void => body()
+export const describe: typeof group & { each: Each } = Object.assign(group, {
+  each: ((rows) => (_name, body) => {
+    for (const row of rows) body(...((Array.isArray(row) ? row : [row]) as never[]))
+  }) satisfies Each,
+})
 export const beforeAll = (hook: Hook): void => void before.push(hook)
 export const beforeEach = (hook: Hook): void => void beforeEvery.push(hook)
 export const afterAll = (hook: Hook): void => void after.push(hook)
-
-type Each = (rows: readonly unknown[]) => (name: string, run: (...row: never[]) => unknown) => void
 
 const add = (name: string, run: Hook): void => void tests.push({ name, run })
 const each: Each = (rows) => (name, run) => {

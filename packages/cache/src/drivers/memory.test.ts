@@ -1,12 +1,18 @@
 import { createManualClock } from '@msc/core/testing'
 import { expect, it } from 'vitest'
-import { testCacheDriver } from '../testing/index.ts'
+import { memoryStore, testCacheDriver } from '../testing/index.ts'
 import { memory } from './memory.ts'
 
 testCacheDriver('memory', async () => {
   const clock = createManualClock()
   const driver = memory({ clock })
   return { driver, pass: clock.advance, close: driver.close }
+})
+
+testCacheDriver('a store that several engines of one process share', async () => {
+  const clock = createManualClock()
+  const store = memoryStore({ clock })
+  return { driver: store.connect(), second: store.connect(), pass: clock.advance, close: async () => undefined }
 })
 
 it('holds no more entries than it was allowed, dropping the least recently used', () => {

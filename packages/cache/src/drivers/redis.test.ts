@@ -1,4 +1,5 @@
 import { sleep } from '@msc/core'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startRedis, testCacheDriver, type RunningRedis } from '../testing/index.ts'
 import { lazyDriver } from '../lazy-driver.ts'
@@ -51,8 +52,9 @@ describeWithRedis('with a redis-server', () => {
 
     it('fails at once while the server is gone, and works when it is back, scripts included', async () => {
       const driver = redis({ url: url(server) })
-      const script = { name: 'echo', lua: 'return ARGV[1]' }
-      expect(await driver.evaluate?.(script, [], ['1'], signal)).toBe('1')
+      const claim = { key: 'k', lease: 'lease', token: 'a token' }
+      const script = async () => (await driver.coordination?.acquire(claim, 60_000, signal))?.state
+      expect(await script()).toBe('mine')
       await server.close()
       for (let i = 0; i < 3; i++) {
         await expect(driver.get('key', signal)).rejects.toMatchObject({ name: 'DriverError', retryable: true })
@@ -68,7 +70,7 @@ describeWithRedis('with a redis-server', () => {
           { timeout: 5000 },
         )
         .toBe(true)
-      expect(await driver.evaluate?.(script, [], ['2'], signal)).toBe('2')
+      expect(await script()).toBe('mine')
       await driver.close()
     })
 
@@ -89,13 +91,12 @@ describeWithRedis('with a redis-server', () => {
     it('hears what is published, also after the server was away, and stops when told', async () => {
       const driver = redis({ url: url(server) })
       let heard = 0
-      const stop = driver.listen?.('news', () => (heard += 1))
+      const stop = driver.coordination?.listen?.('news', () => (heard += 1))
       await expect.poll(() => heard, { timeout: 5000 }).toBeGreaterThan(0)
-      const publish = { name: 'publish', lua: `return redis.call('PUBLISH', KEYS[1], 'x')` }
-      const delivered = async (): Promise<boolean> => {
-        const receivers = await Promise.resolve(driver.evaluate?.(publish, ['news'], [], signal)).catch(() => 0)
-        return receivers === 1
-      }
+      const publisher = new Redis({ port: server.port, maxRetriesPerRequest: 0 })
+      publisher.on('error', () => undefined)
+      const publish = async (): Promise<number> => publisher.publish('news@seq', 'x').catch(() => 0)
+      const delivered = async (): Promise<boolean> => (await publish()) === 1
       await expect.poll(delivered, { timeout: 5000 }).toBe(true)
       await server.close()
       server = await startRedis({ port: server.port })
@@ -103,8 +104,51 @@ describeWithRedis('with a redis-server', () => {
       expect(heard).toBeGreaterThanOrEqual(3)
       await stop?.()
       const before = heard
-      await driver.evaluate?.(publish, ['news'], [], signal)
+      await publish()
       expect(heard).toBe(before)
+      publisher.disconnect()
+      await driver.close()
+    })
+
+    it('says gap, whatever was read before, where the server has lost the log', async () => {
+      const driver = redis({ url: url(server) })
+      const { coordination } = driver
+      const append = async (message: string) =>
+        coordination?.append('lossy', { message, keepRecords: 100, keepMs: 60_000 }, signal)
+      const since = async (position: string) => coordination?.readSince('lossy', position, signal)
+      for (let i = 0; i < 3; i++) await append(`old ${i}`)
+      const known = (await coordination?.readSince('lossy', undefined, signal))?.position as string
+      // Both keys, as by a restart; then the list alone, as by an eviction.
+      await driver.delete(['lossy@seq', 'lossy@log'], signal)
+      for (let i = 0; i < 5; i++) await append(`new ${i}`)
+      const page = await since(known)
+      expect(page?.records).toBe('gap')
+      await append('unread')
+      await driver.delete(['lossy@log'], signal)
+      expect((await since(page?.position as string))?.records).toBe('gap')
+      await append('the only one there')
+      expect((await since(page?.position as string))?.records).toBe('gap')
+      expect((await since('0'))?.records).toBe('gap')
+      expect(await coordination?.commitSince('lossy', '0', [{ key: 'k', value: 'v', ttlMs: 1000 }], signal)).toEqual([
+        false,
+      ])
+      await driver.close()
+    })
+
+    it('says gap for a log in which somebody else has written', async () => {
+      const driver = redis({ url: url(server) })
+      const client = new Redis({ port: server.port })
+      const from = await driver.coordination?.readAt('foreign', [], signal)
+      await driver.coordination?.append('foreign', { message: 'm', keepRecords: 100, keepMs: 60_000 }, signal)
+      const { position } = (await driver.coordination?.readAt('foreign', [], signal)) ?? { position: '' }
+      expect(from?.position).not.toBe(position)
+      for (const text of ['not JSON', '["origin",{"keys":["k"]}]', '[["k"]]', '7']) {
+        await client.multi().incr('foreign@seq').lpush('foreign@log', text).exec()
+        expect((await driver.coordination?.readSince('foreign', position, signal))?.records).toBe('gap')
+      }
+      const batch = [{ key: 'k', value: 'v', ttlMs: 1000 }]
+      expect(await driver.coordination?.commitSince('foreign', position, batch, signal)).toEqual([false])
+      client.disconnect()
       await driver.close()
     })
 

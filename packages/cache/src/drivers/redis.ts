@@ -1,8 +1,10 @@
 import { ConfigError, DriverError, MscError, lazyPeer, processEnv, readEnv, toError, type Env } from '@msc/core'
 import type { Redis } from 'ioredis'
-import type { CacheDriver, Script } from '../driver.ts'
+import type { CacheDriver, PromiseOr } from '../driver.ts'
 import { toRedisGlob } from '../glob.ts'
-import { INCREMENT, digestOf } from './redis-scripts.ts'
+import { redisCoordination } from './redis-coordination.ts'
+import { INCREMENT } from './redis-scripts/counter.ts'
+import { digestOf, milliseconds, type Script } from './redis-scripts/script.ts'
 
 export interface RedisOptions {
   /** `redis://[[user]:password@]host:port[/db]`, `rediss://` for TLS. */
@@ -91,7 +93,7 @@ export function redis(options: RedisOptions): CacheDriver {
     }
   }
 
-  const evaluate = (script: Script, keys: readonly string[], args: readonly string[], signal: AbortSignal) =>
+  const runScript = (script: Script, keys: readonly string[], args: readonly string[], signal: AbortSignal) =>
     run(signal, async (client) => {
       const digest = await digestOf(script)
       try {
@@ -102,6 +104,39 @@ export function redis(options: RedisOptions): CacheDriver {
         return client.eval(script.lua, keys.length, ...keys, ...args)
       }
     })
+
+  const getMany = (keys: readonly string[], signal: AbortSignal): PromiseOr<readonly (string | undefined)[]> =>
+    keys.length === 0
+      ? []
+      : run(signal, async (client) => (await client.mget(...keys)).map((value) => value ?? undefined))
+
+  const subscribe = (channel: string, onMessage: () => void): (() => Promise<void>) => {
+    let stopped = false
+    const hear = (): void => {
+      if (!stopped) onMessage()
+    }
+    const openListener = async (): Promise<Redis> => {
+      // A connection of its own: one that subscribes can do nothing else. It may wait for the server; nobody waits
+      // for it.
+      const waiting = { enableOfflineQueue: true }
+      const client = injected ? injected.duplicate(waiting) : await open(waiting)
+      listeners.add(client)
+      client.on('error', () => undefined)
+      client.on('message', hear)
+      // Subscriptions come back with the connection; what was missed meanwhile is in the log.
+      client.on('ready', hear)
+      await client.subscribe(channel).catch(() => undefined)
+      return client
+    }
+    const opening = openListener()
+    // The peer may be missing; then there are no hints, and the first command says what to install.
+    opening.catch(() => undefined)
+    return async () => {
+      stopped = true
+      const client = await opening.catch(() => undefined)
+      if (client && listeners.delete(client)) client.disconnect()
+    }
+  }
 
   return {
     specificationVersion: 1,
@@ -117,10 +152,7 @@ export function redis(options: RedisOptions): CacheDriver {
         throw translate(error)
       })
     },
-    getMany: (keys, signal) =>
-      keys.length === 0
-        ? []
-        : run(signal, async (client) => (await client.mget(...keys)).map((value) => value ?? undefined)),
+    getMany,
     async set(key, value, ttlMs, signal) {
       await run(signal, (client) => client.set(key, value, 'PX', milliseconds(ttlMs)))
     },
@@ -136,7 +168,7 @@ export function redis(options: RedisOptions): CacheDriver {
     },
     delete: (keys, signal) => (keys.length === 0 ? 0 : run(signal, (client) => client.del(...keys))),
     async increment(key, by, ttlMs, signal) {
-      const [value, ttl] = (await evaluate(INCREMENT, [key], [String(by), String(milliseconds(ttlMs))], signal)) as [
+      const [value, ttl] = (await runScript(INCREMENT, [key], [String(by), String(milliseconds(ttlMs))], signal)) as [
         number,
         number,
       ]
@@ -148,34 +180,7 @@ export function redis(options: RedisOptions): CacheDriver {
       )
       return next === '0' ? { keys } : { keys, cursor: next }
     },
-    evaluate,
-    listen(channel, onMessage) {
-      let stopped = false
-      const hear = (): void => {
-        if (!stopped) onMessage()
-      }
-      const subscribe = async (): Promise<Redis> => {
-        // A connection of its own: one that subscribes can do nothing else. It may wait for the server; nobody waits
-        // for it.
-        const waiting = { enableOfflineQueue: true }
-        const client = injected ? injected.duplicate(waiting) : await open(waiting)
-        listeners.add(client)
-        client.on('error', () => undefined)
-        client.on('message', hear)
-        // Subscriptions come back with the connection; what was missed meanwhile is in the log.
-        client.on('ready', hear)
-        await client.subscribe(channel).catch(() => undefined)
-        return client
-      }
-      const opening = subscribe()
-      // The peer may be missing; then there are no hints, and the first command says what to install.
-      opening.catch(() => undefined)
-      return async () => {
-        stopped = true
-        const client = await opening.catch(() => undefined)
-        if (client && listeners.delete(client)) client.disconnect()
-      }
-    },
+    coordination: redisCoordination({ name: 'redis', runScript, getMany, subscribe }),
     async health(signal) {
       const reply = await run(signal, (client) => client.ping())
       if (reply !== 'PONG') throw new DriverError('redis', 'PING was not answered with PONG.')
@@ -198,11 +203,6 @@ export function redisFromEnv(env: Env = processEnv()): CacheDriver | undefined {
 
 function orUndefined(value: string | null): string | undefined {
   return value ?? undefined
-}
-
-/** Redis knows no fraction of a millisecond, and no time to live of none. */
-function milliseconds(ttlMs: number): number {
-  return Math.max(1, Math.round(ttlMs))
 }
 
 function translate(error: unknown): MscError {

@@ -9,6 +9,7 @@ import {
   type RunningRedis,
   type UpstashServer,
 } from '../testing/index.ts'
+import { RENEW } from './redis-scripts/leases.ts'
 import { upstash, upstashFromEnv } from './upstash.ts'
 
 const TOKEN = 'loopback-token-0123456789'
@@ -82,9 +83,9 @@ describeWithRedis('with a redis-server', () => {
           Promise.reject(Object.assign(new Error('NOSCRIPT No matching script.'), { name: 'UpstashError' })),
         eval: async (lua: string) => sent.push(lua),
       } as unknown as Redis
-      const driver = upstash({ client })
-      await driver.evaluate?.({ name: 'one', lua: 'return 1' }, ['k'], [], new AbortController().signal)
-      expect(sent).toEqual(['#!lua flags=allow-key-locking\nreturn 1'])
+      const claim = { key: 'k', lease: 'lease', token: 'token' }
+      await upstash({ client }).coordination?.renew(claim, 1000, new AbortController().signal)
+      expect(sent).toEqual([`#!lua flags=allow-key-locking\n${RENEW.lua}`])
     })
 
     it('names the token, never shows it, when the server refuses it', async () => {

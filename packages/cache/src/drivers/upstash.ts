@@ -1,8 +1,10 @@
 import { ConfigError, DriverError, MscError, lazyPeer, processEnv, readEnvGroup, toError, type Env } from '@msc/core'
 import type { Redis } from '@upstash/redis'
-import type { CacheDriver, Script } from '../driver.ts'
+import type { CacheDriver } from '../driver.ts'
 import { toRedisGlob } from '../glob.ts'
-import { INCREMENT, digestOf } from './redis-scripts.ts'
+import { redisCoordination } from './redis-coordination.ts'
+import { INCREMENT } from './redis-scripts/counter.ts'
+import { digestOf, milliseconds, type Script } from './redis-scripts/script.ts'
 
 export interface UpstashOptions {
   /** `https://….upstash.io`. */
@@ -73,7 +75,7 @@ export function upstash(options: UpstashOptions): CacheDriver {
     }
   }
 
-  const evaluate = async (
+  const runScript = async (
     original: Script,
     keys: readonly string[],
     args: readonly string[],
@@ -89,33 +91,35 @@ export function upstash(options: UpstashOptions): CacheDriver {
     }
   }
 
+  const getMany = (keys: readonly string[], signal: AbortSignal): Promise<readonly (string | undefined)[]> =>
+    run(signal, async (redis) => (await redis.mget<(string | null)[]>(...keys)).map((value) => value ?? undefined))
+
   return {
     specificationVersion: 1,
     name: 'upstash',
     capabilities: { shared: true },
     get: (key, signal) => run(signal, async (redis) => (await redis.get<string>(key)) ?? undefined),
-    getMany: (keys, signal) =>
-      run(signal, async (redis) => (await redis.mget<(string | null)[]>(...keys)).map((value) => value ?? undefined)),
+    getMany,
     async set(key, value, ttlMs, signal) {
-      await run(signal, (redis) => redis.set(key, value, { px: Math.max(1, Math.round(ttlMs)) }))
+      await run(signal, (redis) => redis.set(key, value, { px: milliseconds(ttlMs) }))
     },
     delete: (keys, signal) => (keys.length === 0 ? 0 : run(signal, (redis) => redis.del(...keys))),
     async setMany(entries, signal) {
       if (entries.length === 0) return
       await run(signal, (redis) => {
         const pipeline = redis.pipeline()
-        for (const { key, value, ttlMs } of entries) pipeline.set(key, value, { px: Math.max(1, Math.round(ttlMs)) })
+        for (const { key, value, ttlMs } of entries) pipeline.set(key, value, { px: milliseconds(ttlMs) })
         return pipeline.exec()
       })
     },
     async increment(key, by, ttlMs, signal) {
-      const reply = (await evaluate(INCREMENT, [key], [String(by), String(Math.round(ttlMs))], signal)) as unknown[]
+      const reply = (await runScript(INCREMENT, [key], [String(by), String(milliseconds(ttlMs))], signal)) as unknown[]
       const [value, ttl] = reply.map(Number)
       if (!Number.isFinite(value) || !Number.isFinite(ttl))
         throw new DriverError('upstash', 'INCRBY answered no number.')
       return { value: value as number, ttlMs: ttl as number }
     },
-    evaluate,
+    coordination: redisCoordination({ name: 'upstash', runScript, getMany }),
     async scan(pattern, cursor, signal) {
       const [next, keys] = await run(signal, (redis) =>
         redis.scan(cursor ?? '0', { match: toRedisGlob(pattern), count: 500 }),

@@ -1,4 +1,5 @@
 import { DriverError, sleep } from '@msc/core'
+import type { CacheCoordination } from '../coordination.ts'
 import type { CacheDriver } from '../driver.ts'
 
 /** Shares of calls, each 0 … 1, that go wrong in a way. What is left goes through. */
@@ -28,6 +29,7 @@ const GARBAGE = ['', '{', '2x', '2[1]\n', '2[99999999999999,0]\n1[cut', '3[99999
 
 /** A driver whose store is slow, silent, refusing, or lying. */
 export function chaos(driver: CacheDriver, options?: ChaosOptions): ChaosDriver {
+  const { coordination } = driver
   let current = options
   let faults = 0
 
@@ -85,9 +87,26 @@ export function chaos(driver: CacheDriver, options?: ChaosOptions): ChaosDriver 
       setMany: (entries: Parameters<NonNullable<CacheDriver['setMany']>>[0], signal: AbortSignal) =>
         disturb<void>(signal, () => driver.setMany?.(entries, signal)),
     }),
-    ...(driver.evaluate && {
-      evaluate: (...args: Parameters<NonNullable<CacheDriver['evaluate']>>) =>
-        disturb<unknown>(args[3], () => driver.evaluate?.(...args)),
+    ...(coordination && {
+      coordination: {
+        ...coordination,
+        acquire: (claim, leaseMs, signal) => disturb(signal, () => coordination.acquire(claim, leaseMs, signal)),
+        renew: (claim, leaseMs, signal) => disturb(signal, () => coordination.renew(claim, leaseMs, signal)),
+        commit: (claim, value, ttlMs, signal) =>
+          disturb(signal, () => coordination.commit(claim, value, ttlMs, signal)),
+        release: (claim, failedMs, signal) => disturb(signal, () => coordination.release(claim, failedMs, signal)),
+        append: (log, append, signal) => disturb(signal, () => coordination.append(log, append, signal)),
+        readSince: (log, position, signal) => disturb(signal, () => coordination.readSince(log, position, signal)),
+        readAt: (log, keys, signal) =>
+          disturb<Awaited<ReturnType<CacheCoordination['readAt']>>>(
+            signal,
+            () => coordination.readAt(log, keys, signal),
+            () => ({ position: nonsense(), values: keys.map(nonsense) }),
+          ),
+        commitSince: (log, position, entries, signal) =>
+          disturb(signal, () => coordination.commitSince(log, position, entries, signal)),
+        consume: (rules, cost, signal) => disturb(signal, () => coordination.consume(rules, cost, signal)),
+      } satisfies CacheCoordination,
     }),
   }
 }

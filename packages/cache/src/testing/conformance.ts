@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { CacheDriver } from '../driver.ts'
+import { testEngine } from './conformance/engine.ts'
+import { testLeases } from './conformance/leases.ts'
+import { testLimits } from './conformance/limits.ts'
+import { testLog } from './conformance/log.ts'
+import { scanAll, type CacheDriverSetup } from './conformance/setup.ts'
 
-export interface CacheDriverSetup {
-  readonly driver: CacheDriver
-  /** A second connection to the same backend; absent for a driver that is not shared. */
-  readonly second?: CacheDriver
-  /** Lets `ms` pass for the backend: a manual clock's `advance`, or a real wait. */
-  readonly pass: (ms: number) => Promise<void>
-  readonly close: () => Promise<void>
-}
+export type { CacheDriverSetup } from './conformance/setup.ts'
 
-/** What every driver of `@msc/cache` promises. Call it in a test file with a function that sets the backend up. */
+/**
+ * What every driver of `@msc/cache` promises, and what the engine makes of it, with the driver's optional methods and
+ * without. Call it in a test file with a function that sets the backend up.
+ */
 export function testCacheDriver(name: string, setUp: () => Promise<CacheDriverSetup>): void {
   describe(`cache driver: ${name}`, () => {
     const signal = new AbortController().signal
@@ -28,17 +29,6 @@ export function testCacheDriver(name: string, setUp: () => Promise<CacheDriverSe
       prefix = `t${++run}:`
     })
     afterAll(() => setup.close())
-
-    const scanAll = async (pattern: string): Promise<string[]> => {
-      const keys = new Set<string>()
-      let cursor: string | undefined
-      do {
-        const page = await driver.scan(pattern, cursor, signal)
-        for (const found of page.keys) keys.add(found)
-        cursor = page.cursor
-      } while (cursor !== undefined)
-      return [...keys].sort()
-    }
 
     it('declares version 1 of the contract', () => {
       expect(driver.specificationVersion).toBe(1)
@@ -107,25 +97,6 @@ export function testCacheDriver(name: string, setUp: () => Promise<CacheDriverSe
       await driver.setMany([], signal)
     })
 
-    it('runs a script atomically, and gives back numbers, strings, nil and tables', async () => {
-      if (!driver.evaluate) return
-      const script = {
-        name: 'test',
-        lua: `redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000)
-return {1, redis.call('GET', KEYS[1]), false, {'nested', 2}}`,
-      }
-      for (let i = 0; i < 2; i++) {
-        expect(await driver.evaluate(script, [key('s')], ['text "quoted"'], signal)).toEqual([
-          1,
-          'text "quoted"',
-          null,
-          ['nested', 2],
-        ])
-      }
-      const failing = { name: 'failing', lua: `return redis.call('INCR', KEYS[1])` }
-      await expect(driver.evaluate(failing, [key('s')], [], signal)).rejects.toMatchObject({ code: 'DRIVER_REFUSED' })
-    })
-
     it('increments atomically and never leaves a counter without expiry', async () => {
       const first = await driver.increment(key('n'), 2, 60_000, signal)
       expect(first.value).toBe(2)
@@ -153,13 +124,13 @@ return {1, redis.call('GET', KEYS[1]), false, {'nested', 2}}`,
     ])('matches the pattern %s', async (pattern, expected) => {
       for (const each of ['user:1', 'user:10', 'user:[1]', 'x*y', 'xzy'])
         await driver.set(key(each), '1', 60_000, signal)
-      expect(await scanAll(key(pattern))).toEqual(expected.map(key).sort())
+      expect(await scanAll(driver, key(pattern), signal)).toEqual(expected.map(key).sort())
     })
 
     it('walks more keys than a page holds', async () => {
       const keys = Array.from({ length: 1200 }, (_, i) => key(`many:${i}`))
       await Promise.all(keys.map((each) => driver.set(each, '1', 60_000, signal)))
-      expect(await scanAll(key('many:*'))).toEqual([...keys].sort())
+      expect(await scanAll(driver, key('many:*'), signal)).toEqual([...keys].sort())
     })
 
     it('is seen by a second connection if it says it is shared', async () => {
@@ -172,5 +143,11 @@ return {1, redis.call('GET', KEYS[1]), false, {'nested', 2}}`,
     it('answers a health check', async () => {
       await expect(driver.health(signal)).resolves.toBeUndefined()
     })
+
+    const suite = { setup: () => setup, key, signal }
+    testLeases(suite)
+    testLog(suite)
+    testLimits(suite)
+    testEngine(suite)
   })
 }

@@ -1,17 +1,8 @@
-import type { Script } from '../driver.ts'
-
-/** INCRBY with its expiry in one script: no crash between the two can leave a counter that never ends. */
-export const INCREMENT: Script = {
-  name: 'increment',
-  lua: `
-local value = redis.call('INCRBY', KEYS[1], ARGV[1])
-local ttl = redis.call('PTTL', KEYS[1])
-if ttl < 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  ttl = tonumber(ARGV[2])
-end
-return {value, ttl}
-`,
+/** A Lua script for a server that speaks Redis; the same object each time, so that its digest is computed once. */
+export interface Script {
+  /** For errors. */
+  readonly name: string
+  readonly lua: string
 }
 
 const digests = new WeakMap<Script, Promise<string>>()
@@ -25,4 +16,9 @@ export function digestOf(script: Script): Promise<string> {
     .then((bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join(''))
   digests.set(script, digest)
   return digest
+}
+
+/** A time as Redis takes it: it knows no fraction of a millisecond, and no time to live of none. */
+export function milliseconds(ms: number): number {
+  return Math.max(1, Math.round(ms))
 }

@@ -1,4 +1,4 @@
-import type { Script } from './driver.ts'
+import type { Script } from './script.ts'
 
 /**
  * `judgeCall` for several rules at once, all or none. KEYS one for each rule; ARGV[1] now in milliseconds, empty for the
