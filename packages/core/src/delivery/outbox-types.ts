@@ -36,7 +36,7 @@ export interface OutboxOptions<T> {
   readonly sendSync?: ((batch: readonly T[]) => void) | undefined
   readonly limits: BatchLimits
   /**
-   * Bytes that one delivery may have while a page is being left, asked each time; in browsers {@link Page.keepaliveRoom}.
+   * Bytes that one delivery may have while a page is being left, asked each time; in browsers `keepaliveRoom`.
    * Where it is given, `flush` with the urgency `leaving` takes back what is under way and sends it again within these
    * bytes, synchronously, because a browser drops plain requests with the page.
    */
