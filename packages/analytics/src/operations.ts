@@ -6,4 +6,9 @@ declare module '@msc/core' {
     'analytics.track': { event: string; outcome: 'ok' | 'dropped' }
     'flags.evaluate': { flag: string; value: string; reason: string }
   }
+  /** The records that this package writes: see `Journal`. */
+  interface JournalKinds {
+    event: true
+    exposure: true
+  }
 }

@@ -42,6 +42,7 @@ export {
   type Journal,
   type JournalEntry,
   type JournalKind,
+  type JournalKinds,
   type JournalQuery,
   type JournalRecord,
   type MemoryJournalOptions,
@@ -56,6 +57,7 @@ export {
   type FailureContext,
 } from './failures.ts'
 export { httpFailure, retryAfter, type HttpAnswer, type HttpFailureOptions } from './http-failure.ts'
+export { createLateCalls, type LateCalls } from './late-calls.ts'
 export { lazyPeer } from './load-peer.ts'
 export {
   REDACTED,

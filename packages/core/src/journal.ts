@@ -1,7 +1,16 @@
 import { sortableId } from './ids.ts'
 import { processSlot } from './slot.ts'
 
-export type JournalKind = 'error' | 'message' | 'breadcrumb' | 'event' | 'span' | 'run' | 'step' | 'drop' | 'exposure'
+/**
+ * The kinds of records. The package that writes a kind declares it, beside its operations, by
+ * `declare module '@msc/core' { interface JournalKinds { … } }`.
+ */
+export interface JournalKinds {
+  /** Something was lost on its way. */
+  drop: true
+}
+
+export type JournalKind = keyof JournalKinds & string
 
 /** One line of the record that the embedded drivers write and the console reads. Redacted before it gets here. */
 export interface JournalRecord {
@@ -39,26 +48,56 @@ export interface Journal {
   /** Newest first. */
   query(query?: JournalQuery): JournalRecord[]
   subscribe(listener: (record: JournalRecord) => void): () => void
+  /** Writes what was appended to where it outlives the process, now; absent where there is no such place. Never throws. */
+  flushSync?(): void
   /** Records that the bound pushed out, or that could not be written. */
   readonly dropped: number
   close(): Promise<void>
 }
 
 export interface MemoryJournalOptions {
-  /** Records kept; the oldest goes first. Default 2 000. */
+  /** Records of each kind that are kept; the oldest goes first. Default 2 000. */
   readonly capacity?: number
   readonly now?: () => number
   /** Records of an earlier life, oldest first. */
   readonly initial?: readonly JournalRecord[]
 }
 
-/** A bounded ring: what there is until devtools supplies a journal that outlives the process. */
+/** The newest records of one kind. */
+interface Ring {
+  readonly records: JournalRecord[]
+  /** Where the next one goes. */
+  next: number
+}
+
+/** Kinds come from code; what makes them up shares a ring. */
+const MAX_KINDS = 50
+
+/**
+ * Bounded rings, one for each kind, so that spans and events, which come by the thousand, never push an error out. What
+ * there is until devtools supplies a journal that outlives the process.
+ */
 export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal {
   const { capacity = 2000, now = Date.now } = options
-  const ring: JournalRecord[] = (options.initial ?? []).slice(-capacity)
+  const rings = new Map<string, Ring>()
   const subscribers = new Set<(record: JournalRecord) => void>()
-  let next = ring.length % capacity
   let dropped = 0
+
+  const ringOf = (kind: string): Ring => {
+    const name = rings.has(kind) || rings.size < MAX_KINDS ? kind : 'other'
+    let ring = rings.get(name)
+    if (!ring) rings.set(name, (ring = { records: [], next: 0 }))
+    return ring
+  }
+  const keep = (record: JournalRecord): void => {
+    const ring = ringOf(record.kind)
+    if (ring.records.length === capacity) dropped += 1
+    ring.records[ring.next] = record
+    ring.next = (ring.next + 1) % capacity
+  }
+  for (const record of options.initial ?? []) keep(record)
+  dropped = 0
+
   return {
     get dropped() {
       return dropped
@@ -66,20 +105,15 @@ export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal
     append(entry) {
       const ts = entry.ts ?? now()
       const record: JournalRecord = { ...entry, id: sortableId(now()), ts }
-      if (ring.length === capacity) dropped += 1
-      ring[next] = record
-      next = (next + 1) % capacity
+      keep(record)
       notify(subscribers, record)
       return record
     },
     query(query = {}) {
-      const found: JournalRecord[] = []
       const limit = query.limit ?? 100
-      for (let i = 1; i <= ring.length && found.length < limit; i++) {
-        const record = ring[(next - i + capacity) % capacity]
-        if (record && matches(record, query)) found.push(record)
-      }
-      return found
+      const found = [...rings.values()].flatMap((ring) => newest(ring, query, limit))
+      if (rings.size > 1) found.sort((a, b) => (a.id < b.id ? 1 : -1))
+      return found.slice(0, limit)
     },
     subscribe(listener) {
       subscribers.add(listener)
@@ -89,6 +123,17 @@ export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal
       subscribers.clear()
     },
   }
+}
+
+/** Up to `limit` of a ring that match, newest first. */
+function newest({ records, next }: Ring, query: JournalQuery, limit: number): JournalRecord[] {
+  const found: JournalRecord[] = []
+  const { length } = records
+  for (let back = 1; back <= length && found.length < limit; back++) {
+    const record = records[(next - back + length) % length]
+    if (record && matches(record, query)) found.push(record)
+  }
+  return found
 }
 
 /** Does `record` satisfy `query` (its `limit` aside)? */

@@ -1,6 +1,10 @@
+import { onLeaving } from '@msc/core/delivery'
 import { createMonitoring, type Monitoring } from './create-monitoring.ts'
 import type { MonitoringDriver } from './driver.ts'
 import type { BrowserMonitoringConfig } from './browser.ts'
+
+/** Milliseconds that a page which is left waits for its last delivery: no code runs after it. */
+const LEAVING_MS = 1000
 
 /** The part of the browser entry point that loads late: the same engine as on the server, with a browser's driver. */
 export async function startEngine(config: BrowserMonitoringConfig): Promise<Monitoring> {
@@ -10,7 +14,7 @@ export async function startEngine(config: BrowserMonitoringConfig): Promise<Moni
     environment: config.environment,
     telemetry: false,
   })
-  addEventListener('pagehide', () => void monitoring.flush())
+  onLeaving(() => monitoring.leave(LEAVING_MS))
   return monitoring
 }
 

@@ -1,8 +1,11 @@
+import { createLateCalls, processSlot } from '@msc/core'
 import type { CaptureContext, Monitoring } from './create-monitoring.ts'
-import type { Level, MonitoredUser, MonitoringDriver } from './driver.ts'
+import type { MonitoringDriver } from './driver.ts'
+import type { Level, MonitoredUser } from './signals.ts'
 
 export type { CaptureContext } from './create-monitoring.ts'
-export type { Level, MonitoredUser, MonitoringDriver } from './driver.ts'
+export type { MonitoringDriver } from './driver.ts'
+export type { Level, MonitoredUser } from './signals.ts'
 
 export interface BrowserMonitoringConfig {
   /** Sentry's DSN; without one events go to `ingestUrl`. */
@@ -14,24 +17,13 @@ export interface BrowserMonitoringConfig {
   readonly load?: () => Promise<MonitoringDriver>
 }
 
-type Call = (monitoring: Monitoring) => void
-
 interface State {
-  engine?: Monitoring
-  loading?: Promise<void>
   config?: BrowserMonitoringConfig
-  waiting: Call[]
-  dropped: number
+  loading?: Promise<void>
 }
 
-/** Calls that are kept until the engine is there. */
-const LIMIT = 100
-const KEY = Symbol.for('@msc/monitoring/browser')
-
-function state(): State {
-  const globals = globalThis as { [KEY]?: State }
-  return (globals[KEY] ??= { waiting: [], dropped: 0 })
-}
+const state = (): State => processSlot('monitoring/browser-state', () => ({}))
+const calls = createLateCalls<Monitoring>('monitoring/browser')
 
 /**
  * Watches the page for errors, rejections, clicks and navigation. The engine's code loads when the page is idle or with
@@ -56,19 +48,22 @@ export function initMonitoring(config: BrowserMonitoringConfig): void {
 /** Reports an error; kept until the engine is there, at most 100 calls, and dropped after that. Never throws. */
 export function captureException(error: unknown, context: CaptureContext = {}): void {
   const timestamp = Date.now()
-  perform((monitoring) => monitoring.captureException(error, { timestamp, ...context }))
+  calls.perform((monitoring) => monitoring.captureException(error, { timestamp, ...context }))
   load()
 }
+/** As {@link captureException}, for a message. */
 export function captureMessage(message: string, level: Level = 'info', context: CaptureContext = {}): void {
   const timestamp = Date.now()
-  perform((monitoring) => monitoring.captureMessage(message, level, { timestamp, ...context }))
+  calls.perform((monitoring) => monitoring.captureMessage(message, level, { timestamp, ...context }))
 }
+/** Kept with the page, the newest 100, and sent with its next event. Never throws. */
 export function addBreadcrumb(message: string, category = 'default', data?: Record<string, unknown>): void {
   const timestamp = Date.now()
-  perform((monitoring) => monitoring.addBreadcrumb(message, category, data, { timestamp }))
+  calls.perform((monitoring) => monitoring.addBreadcrumb(message, category, data, { timestamp }))
 }
+/** Who uses the page; `null` for nobody. Never throws. */
 export function setUser(user: MonitoredUser | null): void {
-  perform((monitoring) => monitoring.setUser(user))
+  calls.perform((monitoring) => monitoring.setUser(user))
 }
 
 /** What was clicked, never what was typed: a control's name comes from its label, and inputs are left alone. */
@@ -79,23 +74,13 @@ function onClick(event: Event): void {
   addBreadcrumb(`${control.tagName.toLowerCase()} ${name.trim().slice(0, 60)}`, 'ui.click')
 }
 
-function perform(call: Call): void {
-  const current = state()
-  if (current.engine) return call(current.engine)
-  if (current.waiting.length < LIMIT) current.waiting.push(call)
-  else current.dropped += 1
-}
-
 function load(): void {
   const current = state()
   const { config } = current
   if (!config || current.loading) return
   current.loading = import('./browser-engine.ts')
     .then(({ startEngine }) => startEngine(config))
-    .then((engine) => {
-      current.engine = engine
-      for (const call of current.waiting.splice(0)) call(engine)
-    })
+    .then(calls.resolve)
     .catch(() => {
       // The chunk could not be loaded; the next error tries again.
       delete current.loading

@@ -98,6 +98,8 @@ export interface Monitoring extends Service {
   setUser(user: MonitoredUser | null): void
   /** A tag of the running unit of work's events; `undefined` takes it back. */
   setTag(name: string, value: string | number | boolean | undefined): void
+  /** Sends what is queued at once, because the page is being left: synchronously, as far as the browser lets it. */
+  leave(budgetMs: number): void
   /** The sum over the drivers. At every instant `accepted = delivered + dropped + queued + inFlight`. */
   stats(): DeliveryStats
   /** The same for each driver, by its name. */
@@ -212,6 +214,9 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     setTag(name, value) {
       if (value === undefined) scopeNow().tags.delete(name)
       else scopeNow().tags.set(name, String(value))
+    },
+    leave(budgetMs) {
+      for (const sink of sinks) void sink.flush(budgetMs, 'leaving')
     },
     stats: () => sumOf(sinks),
     sinks: () => new Map(sinks.map((sink) => [sink.driver.name, sink.stats()])),

@@ -1,4 +1,5 @@
 import './operations.ts'
+export { withScope } from '@msc/core'
 export { createMonitoring, type CaptureContext, type Monitoring, type MonitoringOptions } from './create-monitoring.ts'
 export {
   addBreadcrumb,
@@ -7,9 +8,32 @@ export {
   createMonitoringFromEnv,
   getDefaultMonitoring,
   setDefaultMonitoring,
+  setTag,
   setUser,
+  unconfiguredCalls,
   withAPIMonitoring,
   withErrorTracking,
 } from './default-monitoring.ts'
-export type { Breadcrumb, ErrorValue, Level, MonitoredUser, MonitoringDriver, MonitoringEvent } from './driver.ts'
-export { fingerprintOf } from './fingerprint.ts'
+export type { MonitoringCapabilities, MonitoringDriver } from './driver.ts'
+export { fingerprintOf, type Grouped } from './fingerprint.ts'
+export { parseStack } from './frames.ts'
+export { toRecord } from './record.ts'
+export type {
+  Breadcrumb,
+  CheckInSignal,
+  DropsSignal,
+  ErrorSignal,
+  ErrorValue,
+  FeedbackSignal,
+  Frame,
+  Level,
+  LogSignal,
+  MessageSignal,
+  MetricSignal,
+  MonitoredUser,
+  SessionSignal,
+  Signal,
+  SignalKind,
+  SpanSignal,
+} from './signals.ts'
+export type { SignalDrop } from './sinks.ts'

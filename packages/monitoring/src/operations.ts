@@ -5,4 +5,17 @@ declare module '@msc/core' {
   interface Operations {
     'monitoring.capture': { fingerprint: string; outcome: 'ok' | 'dropped' }
   }
+  /** The records that this package writes: see `Journal`. */
+  interface JournalKinds {
+    error: true
+    message: true
+    log: true
+    span: true
+    metric: true
+    'check-in': true
+    session: true
+    feedback: true
+    drops: true
+    breadcrumb: true
+  }
 }

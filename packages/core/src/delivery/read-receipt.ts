@@ -1,4 +1,4 @@
-import { redact } from '../redact.ts'
+import { redact } from '../redact/index.ts'
 import type { DropReason, KindLimit } from './receipt.ts'
 
 /** A receipt as far as it could be understood. */

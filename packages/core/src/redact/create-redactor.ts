@@ -3,6 +3,7 @@ import { processOptions } from './configure.ts'
 import { CUT } from './marks.ts'
 import type { RedactOptions, Redactor } from './options.ts'
 import { createRules, type Rules } from './rules.ts'
+import { provideRedactText } from '../redact-text.ts'
 import { walk } from './walk.ts'
 
 /**
@@ -35,13 +36,16 @@ export function createRedactor(options: RedactOptions = {}): Redactor {
     }
     return rules
   }
-  return Object.assign(<T>(value: T): T => walk(current(), value) as T, {
+  const redactor: Redactor = Object.assign(<T>(value: T): T => walk(current(), value) as T, {
     text(input: string): string {
       if (typeof input !== 'string') return CUT
       const { limits } = current()
       return cleanText(current(), input, Math.min(limits.maxString, limits.maxChars))
     },
   })
+  // Now that the rules are here, what services say on the console can have them too.
+  provideRedactText(redactor.text)
+  return redactor
 }
 
 let lazy: Redactor | undefined

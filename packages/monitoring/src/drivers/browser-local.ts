@@ -1,54 +1,58 @@
-import { DriverError, toError } from '@msc/core'
+import { DriverError, MscError, httpFailure, systemClock, toError, type Clock } from '@msc/core'
+import { DELIVERED, createPageFetch, keepaliveRoom, type SendContext } from '@msc/core/delivery'
 import type { MonitoringDriver } from '../driver.ts'
+import { toRecord } from '../record.ts'
+import type { Signal } from '../signals.ts'
 
 export interface BrowserLocalOptions {
   /** Same-origin address of the ingest that devtools mounts. */
   readonly ingestUrl: string
   readonly fetch?: typeof fetch
+  readonly clock?: Clock
 }
 
-/** Posts events to the application's own server, which puts them into its journal. */
+/** The ingest takes bodies of 256 KiB. */
+const LIMITS = { maxItems: 100, maxBytes: 200_000, maxItemBytes: 200_000 }
+
+/** Posts signals to the application's own server, which puts them into its journal. */
 export function browserLocal(options: BrowserLocalOptions): MonitoringDriver {
-  // Called as a bare function: a browser's fetch refuses any other `this`.
-  const request: typeof fetch = options.fetch ?? ((...args) => fetch(...args))
+  const { ingestUrl, clock = systemClock } = options
+  const request = createPageFetch({ fetch: options.fetch })
   let closed = false
-  const post = async (records: readonly unknown[], signal: AbortSignal): Promise<void> => {
+  const post = async (signals: readonly Signal[], { signal }: Pick<SendContext, 'signal'>): Promise<void> => {
     if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    const body = JSON.stringify({ records })
-    const response = await request(options.ingestUrl, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body,
-      // A browser refuses more than 64 KiB of these; the last event of a page that is being left is smaller.
-      keepalive: body.length < 60_000,
-      signal,
-    }).catch((error: unknown) => {
+    try {
+      const response = await request(ingestUrl, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ records: signals.map(toRecord) }),
+        signal,
+      })
+      const failure = httpFailure(response, {
+        driver: 'local',
+        credentials: 'Is the ingest of devtools open to this page?',
+        address: `Mount the ingest of devtools at ${ingestUrl}.`,
+        now: clock.now,
+      })
+      if (failure) throw failure
+    } catch (error) {
+      if (MscError.isInstance(error)) throw error
       throw new DriverError('local', 'The request failed.', { retryable: true, cause: toError(error) })
-    })
-    if (!response.ok) {
-      throw new DriverError('local', `The server answered ${response.status}.`, { retryable: response.status >= 500 })
     }
   }
   return {
     specificationVersion: 1,
     name: 'local',
-    send: (events, signal) =>
-      post(
-        events.map(({ id, kind, timestamp, message, errors, traceId, user, fingerprint, release, ...rest }) => ({
-          kind,
-          ts: timestamp,
-          name: kind === 'error' ? `${errors[0]?.name ?? 'Error'}: ${message}` : message,
-          traceId,
-          userId: user?.id,
-          fingerprint,
-          release,
-          payload: { eventId: id, errors, user, ...rest },
-        })),
-        signal,
-      ),
-    health: (signal) => post([], signal),
+    endpoint: ingestUrl,
+    capabilities: { kinds: ['error', 'message'], limits: LIMITS },
+    async send(signals, context) {
+      await post(signals, context)
+      return DELIVERED
+    },
+    health: (signal) => post([], { signal }),
     async close() {
       closed = true
     },
+    leavingMaxBytes: keepaliveRoom,
   }
 }

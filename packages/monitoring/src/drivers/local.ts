@@ -1,5 +1,9 @@
 import { DriverError, getJournal, type Journal } from '@msc/core'
-import type { MonitoringDriver, MonitoringEvent } from '../driver.ts'
+import { DELIVERED } from '@msc/core/delivery'
+import type { MonitoringDriver } from '../driver.ts'
+import { toRecord } from '../record.ts'
+import type { ErrorSignal, Signal } from '../signals.ts'
+import { ALL_KINDS } from './kinds.ts'
 
 export interface LocalOptions {
   /** Default: the process's journal. */
@@ -8,22 +12,40 @@ export interface LocalOptions {
   readonly print?: boolean
 }
 
-/** The embedded driver: events go to the journal, where devtools shows them. */
+/** Records are cut by the redaction already; a journal takes any number. */
+const LIMITS = { maxItems: 500, maxBytes: 4_000_000, maxItemBytes: 1_000_000 }
+/** Ids that are remembered, so that what is sent again after last words is kept once. */
+const MAX_REMEMBERED = 2000
+
+/** The embedded driver: signals go to the journal, where devtools shows them. */
 export function local(options: LocalOptions = {}): MonitoringDriver {
+  const written = new Set<string>()
   let closed = false
   const open = (): void => {
     if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
   }
+  const write = (signals: readonly Signal[]): Journal => {
+    const journal = options.journal ?? getJournal()
+    for (const signal of signals) {
+      if (written.has(signal.id)) continue
+      journal.append(toRecord(signal))
+      remember(written, signal.id)
+      if (options.print && signal.kind === 'error') console.error(lineOf(signal))
+    }
+    return journal
+  }
   return {
     specificationVersion: 1,
     name: 'local',
-    async send(events) {
+    capabilities: { kinds: ALL_KINDS, limits: LIMITS },
+    async send(signals) {
       open()
-      const journal = options.journal ?? getJournal()
-      for (const event of events) {
-        journal.append(toRecord(event))
-        if (options.print && event.kind === 'error') console.error(line(event))
-      }
+      write(signals)
+      return DELIVERED
+    },
+    sendSync(signals) {
+      open()
+      write(signals).flushSync?.()
     },
     async health() {
       open()
@@ -34,21 +56,12 @@ export function local(options: LocalOptions = {}): MonitoringDriver {
   }
 }
 
-function toRecord(event: MonitoringEvent): Parameters<Journal['append']>[0] {
-  const { id, kind, timestamp, message, errors, traceId, user, fingerprint, release, ...rest } = event
-  return {
-    kind,
-    ts: timestamp,
-    name: kind === 'error' ? `${errors[0]?.name ?? 'Error'}: ${message}` : message,
-    fingerprint,
-    ...(traceId !== undefined && { traceId }),
-    ...(user && { userId: String(user.id) }),
-    ...(release !== undefined && { release }),
-    payload: { eventId: id, errors, user, ...rest },
-  }
+function remember(written: Set<string>, id: string): void {
+  written.add(id)
+  if (written.size > MAX_REMEMBERED) written.delete(written.values().next().value as string)
 }
 
-function line({ id, errors, message, traceId, tags }: MonitoringEvent): string {
+function lineOf({ id, errors, message, traceId, tags }: ErrorSignal): string {
   const labels = Object.entries(tags).map(([name, value]) => `${name}=${value}`)
   const where = errors[0]?.stack?.split('\n').find((each) => /^\s*at /.test(each))
   return [

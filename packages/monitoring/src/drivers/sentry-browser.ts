@@ -1,42 +1,22 @@
-import { lazyPeer } from '@msc/core'
+import { createPageFetch, keepaliveRoom } from '@msc/core/delivery'
 import type { MonitoringDriver } from '../driver.ts'
-import { sentryDelivery, type SentrySdk } from './sentry-delivery.ts'
+import { sentryDriver, type SentryOptions } from './sentry/deliver.ts'
 
-type Sdk = Pick<typeof import('@sentry/browser'), 'BrowserClient' | 'createTransport' | 'defaultStackParser' | 'Scope'>
-
-export interface SentryBrowserOptions {
-  /** `https://<key>@<host>/<project>`. */
-  readonly dsn: string
-  readonly fetch?: typeof fetch
-  readonly sdk?: Sdk
-}
-
-const load = lazyPeer('monitoring', '@sentry/browser', async (): Promise<Sdk> => {
-  // Named one by one, so that a bundler leaves the rest of the SDK out.
-  const { BrowserClient, createTransport, defaultStackParser, Scope } = await import('@sentry/browser')
-  return { BrowserClient, createTransport, defaultStackParser, Scope }
-})
+export type { SentryOptions as SentryBrowserOptions } from './sentry/deliver.ts'
 
 /**
- * Sentry through `@sentry/browser` (an optional peer, loaded with the first event).
+ * Sentry from a page, over its `fetch`; what is left when the page goes is sent so that it outlives it.
  *
  * @throws ConfigError for a DSN that is none.
  */
-export function sentryBrowser(options: SentryBrowserOptions): MonitoringDriver {
-  return sentryDelivery({
+export function sentryBrowser(options: SentryOptions): MonitoringDriver {
+  const request = createPageFetch({ fetch: options.fetch })
+  return sentryDriver(options, {
     name: 'sentry-browser',
     platform: 'javascript',
-    dsn: options.dsn,
-    ...(options.fetch && { fetch: options.fetch }),
-    loadSdk: async (): Promise<SentrySdk> => {
-      const { BrowserClient, createTransport, defaultStackParser, Scope } = options.sdk ?? (await load())
-      return {
-        createTransport,
-        stackParser: defaultStackParser,
-        createScope: () => new Scope(),
-        createClient: (clientOptions) =>
-          new BrowserClient(clientOptions as unknown as ConstructorParameters<typeof BrowserClient>[0]),
-      }
-    },
+    // Without a content type of its own, or a browser would ask for permission first.
+    post: (url, body, { signal }) =>
+      request(url, { method: 'POST', body, signal, credentials: 'omit', redirect: 'manual' }),
+    leavingMaxBytes: keepaliveRoom,
   })
 }

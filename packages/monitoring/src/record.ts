@@ -1,0 +1,37 @@
+import type { JournalEntry } from '@msc/core'
+import type { Signal } from './signals.ts'
+
+/** A signal as a line of the journal: what devtools reads, written by a server and posted by a browser alike. */
+export function toRecord(signal: Signal): JournalEntry {
+  const { id, kind, timestamp, traceId, user, release, ...rest } = signal
+  return {
+    kind,
+    ts: timestamp,
+    name: nameOf(signal),
+    ...('fingerprint' in signal && { fingerprint: signal.fingerprint }),
+    ...(traceId !== undefined && { traceId }),
+    ...(user && { userId: String(user.id) }),
+    ...(release !== undefined && { release }),
+    payload: { eventId: id, user, ...rest },
+  }
+}
+
+function nameOf(signal: Signal): string {
+  switch (signal.kind) {
+    case 'error':
+      return `${signal.errors[0]?.name ?? 'Error'}: ${signal.message}`
+    case 'message':
+    case 'log':
+    case 'feedback':
+      return signal.message
+    case 'span':
+    case 'metric':
+      return signal.name
+    case 'check-in':
+      return `${signal.monitor}: ${signal.status}`
+    case 'session':
+      return signal.status
+    case 'drops':
+      return signal.counts.map(({ kind, count, reason }) => `${count} ${kind}: ${reason}`).join(', ')
+  }
+}
