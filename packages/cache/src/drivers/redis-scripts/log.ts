@@ -10,8 +10,8 @@ import type { Script } from './script.ts'
 const BEGIN = `
 local function begin()
   local time = redis.call('TIME')
-  local position = time[1] * 1000000 + time[2]
-  redis.call('SET', KEYS[1], string.format('%.0f', position), 'PX', ${7 * 86_400_000})
+  local position = string.format('%.0f', time[1] * 1000000 + time[2])
+  redis.call('SET', KEYS[1], position, 'PX', ${7 * 86_400_000})
   redis.call('DEL', KEYS[2])
   return position
 end
@@ -46,13 +46,15 @@ end
 for i = 3 + sets + deletes, #KEYS do
   redis.call('DEL', KEYS[i])
 end
-if redis.call('EXISTS', KEYS[1]) == 0 then begin() end
-local position = redis.call('INCR', KEYS[1])
+if redis.call('INCR', KEYS[1]) == 1 then
+  begin()
+  redis.call('INCR', KEYS[1])
+end
 redis.call('LPUSH', KEYS[2], ARGV[1])
 redis.call('LTRIM', KEYS[2], 0, ARGV[2] - 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
-redis.call('PUBLISH', KEYS[1], string.format('%.0f', position))
+redis.call('PUBLISH', KEYS[1], '')
 return deleted
 `,
 }
@@ -66,8 +68,8 @@ export const READ_SINCE: Script = {
   lua: `
 ${BEGIN}
 ${SINCE}
-local position = tonumber(redis.call('GET', KEYS[1]) or begin())
-local records = since(position, tonumber(ARGV[1]))
+local position = redis.call('GET', KEYS[1]) or begin()
+local records = since(tonumber(position), tonumber(ARGV[1]))
 if records then return {position, records} end
 return {position}
 `,
