@@ -5,7 +5,7 @@ import { emit } from '../telemetry.ts'
 import type { Loss } from './entry.ts'
 import type { Flight } from './flight.ts'
 import type { ItemLabel, OutboxOptions } from './outbox-types.ts'
-import { firstPace, type Pace } from './plan.ts'
+import { firstPace, type Pace } from './pace.ts'
 import { createQueue, held, waiting, type Queue } from './queue.ts'
 import type { DeliveryStats, Drop, DropReason, Urgency } from './receipt.ts'
 
@@ -92,6 +92,19 @@ export function labelOf<T>(box: Box<T>, item: T): ItemLabel | undefined {
   }
 }
 
+/** Is there enough for a whole batch? */
+export function isFull<T>({ queue: { queued }, options: { limits } }: Box<T>): boolean {
+  return queued.items >= limits.maxItems || queued.bytes >= limits.maxBytes
+}
+
+/** Counts and tells what never came into the queue. */
+export function countDrop<T>(box: Box<T>, kind: string, count: number, reason: DropReason, detail?: string): void {
+  if (!(count > 0)) return
+  box.counts.accepted += count
+  box.counts.dropped += count
+  tellDrop(box, { reason, kind, count, ...(detail !== undefined && { detail }) })
+}
+
 /** Tells what was lost. The losses must have been counted: a listener may look at the counts. */
 export function tellLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry' | 'reason' | 'detail'>[]): void {
   const drops = new Map<string, { reason: DropReason; kind: string; detail?: string | undefined; count: number }>()
@@ -104,7 +117,7 @@ export function tellLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry
   for (const { detail, ...drop } of drops.values()) tellDrop(box, detail === undefined ? drop : { ...drop, detail })
 }
 
-export function tellDrop<T>({ options }: Box<T>, drop: Drop): void {
+function tellDrop<T>({ options }: Box<T>, drop: Drop): void {
   const { concern, driver, onDrop, onError } = options
   emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count })
   if (onDrop) runReported(() => onDrop(drop), { concern, driver, operation: 'onDrop' }, onError)

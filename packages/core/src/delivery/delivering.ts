@@ -1,12 +1,13 @@
 import { MscError } from '../errors.ts'
-import { COOLDOWN_MS, holdProcess, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
+import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
 import { createFlight, hasten, takeOff, type Answer, type Departure, type Flight } from './flight.ts'
-import { nextDelivery, planFailure, planReceipt, requestTime, waitAfter, waitWithin, type Outcome } from './plan.ts'
+import { limit } from './limits.ts'
+import { waitAfter } from './pace.ts'
+import { planFailure, planReceipt, type Outcome } from './plan.ts'
 import {
   comeBack,
   held,
   land,
-  limit,
   putBack,
   putLast,
   putToRest,
@@ -18,6 +19,7 @@ import {
 import { readFailure } from './read-failure.ts'
 import { readReceipt } from './read-receipt.ts'
 import type { Urgency } from './receipt.ts'
+import { nextDelivery, requestTime, waitWithin } from './timing.ts'
 
 /** How long to wait for a breaker that somebody else is probing. */
 const BREAKER_POLL_MS = 500
@@ -36,13 +38,11 @@ export function advance<T>(box: Box<T>): 'under way' | 'nothing left' | 'no use'
   if (box.flight) return 'under way'
   const now = box.clock.monotonic()
   const budget = budgetOf(box)
-  const full =
-    box.queue.queued.items >= box.options.limits.maxItems || box.queue.queued.bytes >= box.options.limits.maxBytes
   const { dueAt, retryAt, heldUntil } = box
   const at = nextDelivery({
     now,
     readyAt: readyAt(box.queue, now),
-    dueAt: full ? now : dueAt,
+    dueAt: isFull(box) ? now : dueAt,
     retryAt,
     heldUntil,
     budget,
@@ -181,7 +181,7 @@ function place<T>(box: Box<T>, flight: Flight<T>, outcome: Outcome<T>): void {
   for (const entry of outcome.last) putLast(queue, entry)
   for (const entry of outcome.aside) setAside(queue, entry)
   if (outcome.delivered.length > 0) comeBack(queue)
-  limit(queue, outcome.limits, now)
+  limit(queue.limits, outcome.limits, now)
   box.retryAt = outcome.waitMs > 0 ? now + waitWithin(outcome.waitMs, left) : 0
   if (outcome.holdMs > 0) box.heldUntil = Math.max(box.heldUntil, now + outcome.holdMs)
   else if (outcome.delivered.length > 0) box.heldUntil = 0

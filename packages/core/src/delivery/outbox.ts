@@ -1,21 +1,22 @@
-import { runReported } from '../failures.ts'
+import { restoreFromStore } from './adopt.ts'
 import {
+  countDrop,
   createBox,
+  isFull,
   labelOf,
   persist,
   releaseProcess,
-  report,
   statsOf,
-  tellDrop,
   tellLosses,
   type Box,
   type Waiter,
 } from './box.ts'
 import { advance, hastenFlight, noteArrival, slowDown } from './delivering.ts'
-import type { Entry, Loss } from './entry.ts'
+import type { Loss } from './entry.ts'
 import { abandon } from './flight.ts'
-import type { ItemLabel, Outbox, OutboxOptions } from './outbox-types.ts'
-import { add, addBefore, comeBack, empty, held, land, putBack, waiting, wakeResting } from './queue.ts'
+import { lastWords } from './last-words.ts'
+import type { Outbox, OutboxOptions } from './outbox-types.ts'
+import { add, comeBack, empty, held, land, putBack, wakeResting } from './queue.ts'
 import type { DropReason, Urgency } from './receipt.ts'
 
 /**
@@ -46,7 +47,7 @@ export function createOutbox<T>(options: OutboxOptions<T>): Outbox<T> {
   return {
     breaker: box.breaker,
     push: (item) => push(box, item),
-    drop: (kind, count, reason, detail) => dropEarly(box, kind, count, reason, detail),
+    drop: (kind, count, reason, detail) => countDrop(box, kind, count, reason, detail),
     stats: () => statsOf(box),
     flush: (timeoutMs, urgency = 'background') => flush(box, timeoutMs, urgency),
     close: (timeoutMs, urgency = 'background') => close(box, timeoutMs, urgency),
@@ -87,21 +88,9 @@ function push<T>(box: Box<T>, item: T): boolean {
   return true
 }
 
-function isFull<T>({ queue, options }: Box<T>): boolean {
-  return queue.queued.items >= options.limits.maxItems || queue.queued.bytes >= options.limits.maxBytes
-}
-
 function refuse<T>(box: Box<T>, kind: string, reason: DropReason): false {
-  dropEarly(box, kind, 1, reason)
+  countDrop(box, kind, 1, reason)
   return false
-}
-
-/** Counts what never came into the queue. */
-function dropEarly<T>(box: Box<T>, kind: string, count: number, reason: DropReason, detail?: string): void {
-  if (!(count > 0)) return
-  box.counts.accepted += count
-  box.counts.dropped += count
-  tellDrop(box, { reason, kind, count, ...(detail !== undefined && { detail }) })
 }
 
 function flush<T>(box: Box<T>, timeoutMs: number, urgency: Urgency): Promise<void> {
@@ -192,91 +181,4 @@ function finishClose<T>(box: Box<T>): void {
   )
   if (box.stored) persist(box)
   for (const waiter of waiters) waiter.done()
-}
-
-function lastWords<T>(box: Box<T>): void {
-  const { sendSync } = box.options
-  if (!sendSync || box.phase === 'closed' || box.speaking || held(box.queue) === 0) return
-  box.speaking = true
-  for (const entries of inBatches(box, [...(box.flight?.entries ?? []), ...waiting(box.queue)])) {
-    try {
-      sendSync(entries.map(({ item }) => item))
-    } catch (error) {
-      report(box, error, 'last words')
-      continue
-    }
-    handedOver(box, new Set(entries))
-  }
-  box.speaking = false
-  if (box.stored) persist(box)
-  box.step()
-}
-
-/** What was handed over is delivered; an answer that comes for it later finds nobody. */
-function handedOver<T>(box: Box<T>, entries: ReadonlySet<Entry<T>>): void {
-  const { flight, queue, counts } = box
-  if (flight) {
-    land(
-      queue,
-      flight.entries.filter((entry) => entries.has(entry)),
-    )
-    flight.entries = flight.entries.filter((entry) => !entries.has(entry))
-  }
-  putBack(
-    queue,
-    empty(queue).filter((entry) => !entries.has(entry)),
-  )
-  counts.delivered += entries.size
-}
-
-function inBatches<T>({ options }: Box<T>, entries: readonly Entry<T>[]): Entry<T>[][] {
-  const { maxItems, maxBytes } = options.limits
-  const batches: Entry<T>[][] = []
-  let bytes = Infinity
-  for (const entry of entries) {
-    let batch = batches.at(-1)
-    if (!batch || batch.length >= maxItems || bytes + entry.bytes > maxBytes) {
-      batch = []
-      batches.push(batch)
-      bytes = 0
-    }
-    batch.push(entry)
-    bytes += entry.bytes
-  }
-  return batches
-}
-
-function restoreFromStore<T>(box: Box<T>): void {
-  const { store, concern, driver, onError } = box.options
-  runReported(async () => adopt(box, (await store?.take()) ?? []), { concern, driver, operation: 'store' }, onError)
-}
-
-/** Accepts what an earlier life left, before everything that came since. */
-function adopt<T>(box: Box<T>, items: readonly T[]): void {
-  if (items.length === 0) return
-  if (box.phase === 'closed') {
-    // They were taken, but nobody will send them any more in this life: the next one shall find them.
-    box.options.store?.keep(items)
-    return
-  }
-  const known = new Set([...(box.flight?.entries ?? []), ...waiting(box.queue)].map(({ id }) => id))
-  const fresh: { item: T; label: ItemLabel }[] = []
-  let unreadable = 0
-  const tooLarge: ItemLabel[] = []
-  for (const item of items) {
-    const label = labelOf(box, item)
-    if (!label) unreadable += 1
-    else if (known.has(label.id)) continue
-    else if (label.bytes > box.options.limits.maxItemBytes) tooLarge.push(label)
-    else fresh.push({ item, label })
-    if (label) known.add(label.id)
-  }
-  const noRoom = addBefore(box.queue, fresh)
-  box.counts.accepted += fresh.length - noRoom.length
-  if (fresh.length > noRoom.length) noteArrival(box)
-  dropEarly(box, 'unknown', unreadable, 'unreadable')
-  for (const { kind } of tooLarge) dropEarly(box, kind, 1, 'too large')
-  for (const { kind } of noRoom) dropEarly(box, kind, 1, 'queue full')
-  persist(box)
-  box.step()
 }

@@ -2,17 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DriverError } from '../errors.ts'
 import type { Entry } from './entry.ts'
-import {
-  firstPace,
-  nextDelivery,
-  planFailure,
-  planReceipt,
-  requestTime,
-  waitWithin,
-  type Moment,
-  type Outcome,
-  type Pace,
-} from './plan.ts'
+import { firstPace, type Pace } from './pace.ts'
+import { planFailure, planReceipt, type Outcome } from './plan.ts'
 import { readFailure } from './read-failure.ts'
 import { readReceipt } from './read-receipt.ts'
 
@@ -220,46 +211,5 @@ describe('what a failure means', () => {
         expect(places(onError(batchOf(size), thrown))).toEqual(ids(batchOf(size)).sort())
       }),
     )
-  })
-})
-
-describe('when to deliver', () => {
-  const moment = (more: Partial<Moment>): Moment => ({
-    now: 1000,
-    readyAt: 0,
-    dueAt: 1200,
-    retryAt: 0,
-    heldUntil: 0,
-    ...more,
-  })
-  it.each([
-    ['waits for others', {}, 1200],
-    ['waits out the backoff', { retryAt: 5000 }, 5000],
-    ['obeys the backend', { heldUntil: 9000, retryAt: 5000 }, 9000],
-    ['waits for a limit', { readyAt: 7000 }, 7000],
-    ['has nothing to do', { readyAt: undefined }, 'never'],
-    ['does not wait for others within a budget', { budget: { until: 2000, closing: false } }, 0],
-    ['waits within a budget', { retryAt: 1100, budget: { until: 2000, closing: false } }, 1100],
-    ['obeys what fits the budget', { heldUntil: 1900, budget: { until: 2000, closing: false } }, 1900],
-    [
-      'gives up a flush that the backend does not want',
-      { heldUntil: 1901, budget: { until: 2000, closing: false } },
-      'never',
-    ],
-    [
-      'tries all the same when it closes',
-      { heldUntil: 9000, retryAt: 1100, budget: { until: 2000, closing: true } },
-      1100,
-    ],
-    ['gives up what is limited for longer', { readyAt: 2000, budget: { until: 2000, closing: true } }, 'never'],
-    ['gives up when the time is over', { budget: { until: 1001, closing: true } }, 'never'],
-  ] as const)('%s', (_, more, at) => {
-    expect(nextDelivery(moment(more as Partial<Moment>))).toBe(at)
-  })
-  it('leaves room for another try', () => {
-    expect(requestTime(5000, 4000)).toBe(2000)
-    expect(requestTime(100, 4000)).toBe(100)
-    expect(waitWithin(30_000, 4000)).toBe(1000)
-    expect(waitWithin(30, Infinity)).toBe(30)
   })
 })

@@ -1,26 +1,8 @@
-import { backoff } from '../backoff.ts'
 import type { Entry, Loss } from './entry.ts'
+import { waitAfter, type Pace } from './pace.ts'
 import type { ReadFailure } from './read-failure.ts'
 import type { ReadReceipt } from './read-receipt.ts'
 import type { KindLimit } from './receipt.ts'
-
-/** How the outbox goes on with this backend, as data. */
-export interface Pace {
-  /** Failures in a row; the exponent of the backoff. */
-  readonly failures: number
-  /** Refusals in a row since anything was delivered. */
-  readonly refusals: number
-  /** Items that the next batch may have. */
-  readonly size: number
-  /** Items delivered so far. */
-  readonly delivered: number
-  /** The number of the last part that a refused batch was cut into. */
-  readonly parts: number
-  /** The refusal of the backend has been reported, and nothing was delivered since. */
-  readonly refusalReported: boolean
-  /** A receipt that could not be read has been reported. */
-  readonly malformedReported: boolean
-}
 
 export interface PlanOptions {
   /** Items that a batch may have at most. */
@@ -52,28 +34,6 @@ export interface Outcome<T> {
   readonly holdMs: number
   /** The operator has to hear of this failure. */
   readonly report: boolean
-}
-
-const BASE_MS = 500
-const MAX_MS = 30_000
-/** Full jitter may choose nothing, which is no wait at all. */
-const SHORTEST_MS = 20
-
-export function firstPace(maxItems: number): Pace {
-  return {
-    failures: 0,
-    refusals: 0,
-    size: maxItems,
-    delivered: 0,
-    parts: 0,
-    refusalReported: false,
-    malformedReported: false,
-  }
-}
-
-/** Milliseconds to wait after `failures` failures in a row, with full jitter. */
-export function waitAfter(failures: number, random: () => number): number {
-  return Math.max(SHORTEST_MS, backoff(failures - 1, { baseMs: BASE_MS, maxMs: MAX_MS, random }))
 }
 
 /** What a receipt means for the batch that it is about. */
@@ -220,50 +180,4 @@ function outcome<T>(known: Partial<Outcome<T>> & Pick<Outcome<T>, 'pace'>): Outc
     report: false,
     ...known,
   }
-}
-
-/** What decides when the next delivery begins. All times are of the monotonic clock. */
-export interface Moment {
-  readonly now: number
-  /** When the queue has something that may be taken; `undefined` when it is empty. */
-  readonly readyAt: number | undefined
-  /** When what is waiting has waited for others long enough. */
-  readonly dueAt: number
-  /** Until when our own backoff lasts. */
-  readonly retryAt: number
-  /** Until when the backend wants to be left alone. */
-  readonly heldUntil: number
-  /** Of a flush or a close that is under way. */
-  readonly budget?: { readonly until: number; readonly closing: boolean } | undefined
-}
-
-/** Less time than this is not worth a request, nor can it be divided. */
-const LEAST_MS = 4
-/** A wait that leaves less of the budget than this leaves no room for the request. */
-const LONGEST_SHARE = 0.9
-
-/**
- * When to send. `never` means that the budget ends before anything may be sent; without a budget there is always a time,
- * or nothing is waiting.
- */
-export function nextDelivery({ now, readyAt, dueAt, retryAt, heldUntil, budget }: Moment): number | 'never' {
-  if (readyAt === undefined) return 'never'
-  if (!budget) return Math.max(readyAt, dueAt, retryAt, heldUntil)
-  const left = budget.until - now
-  if (left < LEAST_MS) return 'never'
-  const fits = heldUntil - now <= left * LONGEST_SHARE
-  // What is left after `flush` can be delivered later. After `close` it can't: asking too early is all that is left.
-  if (!fits && !budget.closing) return 'never'
-  const at = Math.max(readyAt, retryAt, fits ? heldUntil : 0)
-  return at < budget.until ? at : 'never'
-}
-
-/** Milliseconds that one request may take, so that another can follow it within the budget. */
-export function requestTime(timeoutMs: number, left: number): number {
-  return Math.min(timeoutMs, Math.floor(Math.max(0, left) / 2))
-}
-
-/** Milliseconds to wait between two tries within a budget. */
-export function waitWithin(waitMs: number, left: number): number {
-  return Math.min(waitMs, Math.floor(Math.max(0, left) / 4))
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Entry } from './entry.ts'
+import { limit } from './limits.ts'
 import {
   add,
   addBefore,
@@ -9,7 +10,6 @@ import {
   empty,
   held,
   land,
-  limit,
   putBack,
   putLast,
   putToRest,
@@ -62,7 +62,7 @@ describe('the queue of an outbox', () => {
 
   it('passes by a kind that is limited, and keeps the order when the limit ends', () => {
     const queue = filled(6, ['error', 'log'])
-    limit(queue, [{ kinds: ['log'], forMs: 500 }], 100)
+    limit(queue.limits, [{ kinds: ['log'], forMs: 500 }], 100)
     const batch = take(queue, { maxItems: 2, maxBytes: 1000 }, 200)
     expect(items(batch)).toEqual([0, 2])
     land(queue, batch)
@@ -76,18 +76,18 @@ describe('the queue of an outbox', () => {
 
   it('takes nothing while everything is limited, and never shortens a limit', () => {
     const queue = filled(2)
-    limit(queue, [{ kinds: 'all', forMs: 900 }], 0)
-    limit(queue, [{ kinds: 'all', forMs: 100 }], 0)
+    limit(queue.limits, [{ kinds: 'all', forMs: 900 }], 0)
+    limit(queue.limits, [{ kinds: 'all', forMs: 100 }], 0)
     expect(take(queue, all, 899)).toEqual([])
     expect(items(take(queue, all, 900))).toEqual([0, 1])
   })
 
   it('forgets limits that are over, and does not remember them without bound', () => {
     const queue = filled(1)
-    for (let i = 0; i < 5000; i++) limit(queue, [{ kinds: [`kind ${i}`], forMs: 1000 }], 0)
-    expect(queue.limits.size).toBeLessThanOrEqual(256)
-    limit(queue, [{ kinds: ['one'], forMs: 1000 }], 2000)
-    expect([...queue.limits.keys()]).toEqual(['one'])
+    for (let i = 0; i < 5000; i++) limit(queue.limits, [{ kinds: [`kind ${i}`], forMs: 1000 }], 0)
+    expect(queue.limits.byKind.size).toBeLessThanOrEqual(256)
+    limit(queue.limits, [{ kinds: ['one'], forMs: 1000 }], 2000)
+    expect([...queue.limits.byKind.keys()]).toEqual(['one'])
   })
 
   it('lets a resting item come back to its place when its time is over', () => {
@@ -173,7 +173,7 @@ describe('the queue of an outbox', () => {
         for (const { what, size } of steps) {
           now += size
           if (what === 'push' && add(queue, next, label(next, `kind ${next % 3}`))) next += 1
-          else if (what === 'limit') limit(queue, [{ kinds: [`kind ${size % 3}`], forMs: size }], now)
+          else if (what === 'limit') limit(queue.limits, [{ kinds: [`kind ${size % 3}`], forMs: size }], now)
           else if (what === 'take') {
             if (flight.length > 0) continue
             flight = take(queue, { maxItems: size, maxBytes: 45 }, now)

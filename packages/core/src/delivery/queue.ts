@@ -1,7 +1,7 @@
 import type { Entry } from './entry.ts'
 import { append, createLane, laneEntries, laneSize, peek, restore, shift, type Lane } from './lane.ts'
+import { createLimits, limitedUntil, type Limits } from './limits.ts'
 import type { ItemLabel } from './outbox-types.ts'
-import type { KindLimit } from './receipt.ts'
 
 export interface QueueBounds {
   /** Items held at most, those on the wire included. */
@@ -33,9 +33,7 @@ export interface Queue<T> {
   resting: Resting<T>[]
   /** Failed alone. They wait until another entry has been tried, so that one can't stand in the way of all. */
   aside: Entry<T>[]
-  /** Until when a kind is not taken, by the monotonic clock. */
-  readonly limits: Map<string, number>
-  limitedUntil: number
+  readonly limits: Limits
   /** Waiting, wherever. */
   queued: { items: number; bytes: number }
   inFlight: { items: number; bytes: number }
@@ -50,8 +48,7 @@ export function createQueue<T>(bounds: QueueBounds): Queue<T> {
     lanes: new Map(),
     resting: [],
     aside: [],
-    limits: new Map(),
-    limitedUntil: 0,
+    limits: createLimits(),
     queued: { items: 0, bytes: 0 },
     inFlight: { items: 0, bytes: 0 },
     nextOrder: 0,
@@ -171,34 +168,15 @@ export function wakeResting<T>(queue: Queue<T>, now: number): void {
   )
 }
 
-/** The kinds a backend may name are its own invention, and a broken one must not fill the memory. */
-const MAX_LIMITS = 256
-
-/** Remembers what the backend takes no more of for a while. A limit that is there already is only made longer. */
-export function limit<T>(queue: Queue<T>, limits: readonly KindLimit[], now: number): void {
-  for (const [kind, until] of queue.limits) if (until <= now) queue.limits.delete(kind)
-  for (const { kinds, forMs } of limits) {
-    const until = now + forMs
-    if (kinds === 'all') {
-      queue.limitedUntil = Math.max(queue.limitedUntil, until)
-      continue
-    }
-    for (const kind of kinds) {
-      if (queue.limits.size >= MAX_LIMITS && !queue.limits.has(kind)) break
-      queue.limits.set(kind, Math.max(queue.limits.get(kind) ?? 0, until))
-    }
-  }
-}
-
 /** When something may be taken, by the monotonic clock: 0 for at once, `undefined` when nothing is waiting. */
 export function readyAt<T>(queue: Queue<T>, now: number): number | undefined {
   let earliest: number | undefined
   const consider = (at: number): void => {
     if (earliest === undefined || at < earliest) earliest = at
   }
-  for (const kind of queue.lanes.keys()) consider(limitOf(queue, kind, now))
-  for (const { kind } of queue.aside) consider(limitOf(queue, kind, now))
-  for (const { entry, until } of queue.resting) consider(Math.max(until, limitOf(queue, entry.kind, now)))
+  for (const kind of queue.lanes.keys()) consider(limitedUntil(queue.limits, kind, now))
+  for (const { kind } of queue.aside) consider(limitedUntil(queue.limits, kind, now))
+  for (const { entry, until } of queue.resting) consider(Math.max(until, limitedUntil(queue.limits, entry.kind, now)))
   return earliest
 }
 
@@ -243,19 +221,13 @@ function place<T>(queue: Queue<T>, entries: readonly Entry<T>[]): void {
   for (const [kind, some] of byKind) restore(laneOf(queue, kind), some)
 }
 
-/** 0 when the kind is not limited. */
-function limitOf<T>(queue: Queue<T>, kind: string, now: number): number {
-  const until = Math.max(queue.limitedUntil, queue.limits.get(kind) ?? 0)
-  return until > now ? until : 0
-}
-
 /** The lane whose first entry is the oldest of those that may be taken. */
 function nextLane<T>(queue: Queue<T>, now: number): Lane<T> | undefined {
   let next: Lane<T> | undefined
   let order = Infinity
   for (const [kind, lane] of queue.lanes) {
     const entry = peek(lane)
-    if (!entry || entry.order >= order || limitOf(queue, kind, now) > 0) continue
+    if (!entry || entry.order >= order || limitedUntil(queue.limits, kind, now) > 0) continue
     next = lane
     order = entry.order
   }

@@ -1,0 +1,45 @@
+/** What decides when the next delivery begins. All times are of the monotonic clock. */
+export interface Moment {
+  readonly now: number
+  /** When the queue has something that may be taken; `undefined` when it is empty. */
+  readonly readyAt: number | undefined
+  /** When what is waiting has waited for others long enough. */
+  readonly dueAt: number
+  /** Until when our own backoff lasts. */
+  readonly retryAt: number
+  /** Until when the backend wants to be left alone. */
+  readonly heldUntil: number
+  /** Of a flush or a close that is under way. */
+  readonly budget?: { readonly until: number; readonly closing: boolean } | undefined
+}
+
+/** Less time than this is not worth a request, nor can it be divided. */
+const LEAST_MS = 4
+/** A wait that leaves less of the budget than this leaves no room for the request. */
+const LONGEST_SHARE = 0.9
+
+/**
+ * When to send. `never` means that the budget ends before anything may be sent; without a budget there is always a time,
+ * or nothing is waiting.
+ */
+export function nextDelivery({ now, readyAt, dueAt, retryAt, heldUntil, budget }: Moment): number | 'never' {
+  if (readyAt === undefined) return 'never'
+  if (!budget) return Math.max(readyAt, dueAt, retryAt, heldUntil)
+  const left = budget.until - now
+  if (left < LEAST_MS) return 'never'
+  const fits = heldUntil - now <= left * LONGEST_SHARE
+  // What is left after `flush` can be delivered later. After `close` it can't: asking too early is all that is left.
+  if (!fits && !budget.closing) return 'never'
+  const at = Math.max(readyAt, retryAt, fits ? heldUntil : 0)
+  return at < budget.until ? at : 'never'
+}
+
+/** Milliseconds that one request may take, so that another can follow it within the budget. */
+export function requestTime(timeoutMs: number, left: number): number {
+  return Math.min(timeoutMs, Math.floor(Math.max(0, left) / 2))
+}
+
+/** Milliseconds to wait between two tries within a budget. */
+export function waitWithin(waitMs: number, left: number): number {
+  return Math.min(waitMs, Math.floor(Math.max(0, left) / 4))
+}
