@@ -16,6 +16,13 @@ import {
   worstStatus,
 } from './index.ts'
 
+declare module './journal.ts' {
+  interface JournalKinds {
+    error: true
+    event: true
+  }
+}
+
 describe('errors', () => {
   it('are recognised by their marker, even from another copy of the package', async () => {
     vi.resetModules()
@@ -60,13 +67,22 @@ describe('the environment', () => {
 })
 
 describe('the memory journal', () => {
-  it('keeps the newest, counts what it dropped, and answers newest first', () => {
+  it('keeps the newest of each kind, counts what it dropped, and answers newest first', () => {
     const journal = createMemoryJournal({ capacity: 3 })
-    for (let i = 0; i < 5; i++) journal.append({ kind: i % 2 ? 'event' : 'error', name: `n${i}`, payload: {} })
-    expect(journal.query().map((record) => record.name)).toEqual(['n4', 'n3', 'n2'])
-    expect(journal.query({ kinds: ['event'] }).map((record) => record.name)).toEqual(['n3'])
-    expect(journal.query({ limit: 1 })).toHaveLength(1)
+    journal.append({ kind: 'error', name: 'kept', payload: {} })
+    for (let i = 0; i < 5; i++) journal.append({ kind: 'event', name: `n${i}`, payload: {} })
+    expect(journal.query().map((record) => record.name)).toEqual(['n4', 'n3', 'n2', 'kept'])
+    expect(journal.query({ kinds: ['error'] }).map((record) => record.name)).toEqual(['kept'])
+    expect(journal.query({ limit: 1 }).map((record) => record.name)).toEqual(['n4'])
     expect(journal.dropped).toBe(2)
+  })
+  it('goes on with the records of an earlier life', () => {
+    const first = createMemoryJournal()
+    for (let i = 0; i < 5; i++) first.append({ kind: 'event', name: `n${i}`, payload: {} })
+    const second = createMemoryJournal({ capacity: 3, initial: first.query().toReversed() })
+    second.append({ kind: 'event', name: 'n5', payload: {} })
+    expect(second.query().map((record) => record.name)).toEqual(['n5', 'n4', 'n3'])
+    expect(second.dropped).toBe(1)
   })
   it('tells subscribers, and survives one that throws', () => {
     const journal = createMemoryJournal()

@@ -1,28 +1,38 @@
-import { createMemoryJournal, emit, newTrace, setJournal, withContext } from '@msc/core'
+import { createMemoryJournal, emit, newTrace, setJournal, withContext, withScope, withUnit } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createMonitoring, type MonitoringOptions } from './create-monitoring.ts'
 import { setDefaultMonitoring, withAPIMonitoring, withErrorTracking } from './default-monitoring.ts'
-import type { MonitoringEvent } from './driver.ts'
+import type { ErrorSignal } from './signals.ts'
+import type { SignalDrop } from './sinks.ts'
 import { local } from './drivers/local.ts'
 import { parseEnvelope } from './envelope.ts'
 import { fingerprintOf, withoutVariables } from './fingerprint.ts'
 import { onRequestError } from './next.ts'
 
+declare module '@msc/core' {
+  interface Operations {
+    'cache.get': { key: string; outcome: 'hit' | 'miss' | 'stale' | 'error'; tier?: string }
+    'jobs.send': { event: string; outcome: 'ok' | 'error' }
+  }
+}
+
 function setUp(options: Partial<MonitoringOptions> = {}) {
   const clock = createManualClock()
-  const sent: MonitoringEvent[] = []
-  const drops: [number, string][] = []
+  const sent: ErrorSignal[] = []
+  const drops: SignalDrop[] = []
   let failure: Error | undefined
   const monitoring = createMonitoring({
     clock,
-    onDrop: (...drop) => drops.push(drop),
+    onDrop: (drop) => drops.push(drop),
+    onError: () => undefined,
     driver: {
       ...local({ journal: createMemoryJournal() }),
-      async send(events) {
+      async send(signals) {
         if (failure) throw failure
-        sent.push(...events)
+        sent.push(...(signals as ErrorSignal[]))
+        return {}
       },
     },
     ...options,
@@ -31,7 +41,7 @@ function setUp(options: Partial<MonitoringOptions> = {}) {
 }
 
 const inTrace = <T>(run: () => T, userId?: string): T =>
-  withContext({ trace: newTrace(), ...(userId !== undefined && { userId }) }, run)
+  withUnit({ trace: newTrace(), ...(userId !== undefined && { userId }) }, run)
 
 describe('capturing', () => {
   it('reports the same error object once, however often it is caught', async () => {
@@ -116,19 +126,55 @@ describe('capturing', () => {
     await monitoring.close()
   })
 
-  it('keeps the newest 100 breadcrumbs, and of 1 000 traces', async () => {
-    const { monitoring, sent } = setUp({ maxTraces: 2 })
-    const first = newTrace()
-    withContext({ trace: first }, () => {
+  it('keeps the newest 100 breadcrumbs of a unit of work', async () => {
+    const { monitoring, sent } = setUp()
+    inTrace(() => {
       for (let i = 0; i < 150; i++) monitoring.addBreadcrumb(`b${i}`)
       monitoring.captureException(new Error('a'))
     })
-    for (let i = 0; i < 2; i++) inTrace(() => monitoring.addBreadcrumb('other'))
-    withContext({ trace: first }, () => monitoring.captureException(new Error('b')))
     await monitoring.flush()
     expect(sent[0]?.breadcrumbs).toHaveLength(100)
     expect(sent[0]?.breadcrumbs[0]?.message).toBe('b50')
-    expect(sent[1]?.breadcrumbs).toEqual([])
+  })
+
+  it.each(['in one trace', 'without any trace'])(
+    'keeps a thousand units at once apart, %s: nobody has the user or the breadcrumbs of another',
+    async (where) => {
+      const { monitoring, sent } = setUp({ maxQueue: 2000 })
+      const unit = (n: number): Promise<void> =>
+        withScope(async () => {
+          monitoring.setUser({ id: `user-${n}` })
+          monitoring.addBreadcrumb(`step of ${n}`)
+          await new Promise((resolve) => setImmediate(resolve))
+          emit('driver.breaker', { concern: 'test', driver: String(n), state: 'open' })
+          monitoring.setTag('n', n)
+          monitoring.captureException(new Error(`failed in ${n}`))
+        })
+      const all = (): Promise<unknown> => Promise.all(Array.from({ length: 1000 }, (_, n) => unit(n)))
+      await (where === 'in one trace' ? withContext({ trace: newTrace() }, all) : all())
+      await monitoring.flush()
+      expect(sent).toHaveLength(1000)
+      for (const { message, user, tags, breadcrumbs } of sent) {
+        const n = message.replace('failed in ', '')
+        expect([user?.id, tags['n'], ...breadcrumbs.map((each) => each.message)]).toEqual([
+          `user-${n}`,
+          n,
+          `step of ${n}`,
+          'test',
+        ])
+      }
+      await monitoring.close()
+    },
+  )
+
+  it('takes nobody for an answer, whatever the trace says', async () => {
+    const { monitoring, sent } = setUp()
+    inTrace(() => {
+      monitoring.setUser(null)
+      monitoring.captureException(new Error('x'))
+    }, 'user-7')
+    await monitoring.flush()
+    expect(sent[0]?.user).toBeUndefined()
   })
 
   it('redacts the message, stack, tags, extra, user and breadcrumbs before any driver sees them', async () => {
@@ -181,7 +227,7 @@ describe('capturing', () => {
     await clock.advance(5000)
     fail(undefined)
     await clock.advance(120_000)
-    const lost = drops.reduce((sum, [count]) => sum + count, 0)
+    const lost = drops.reduce((sum, { count }) => sum + count, 0)
     expect(lost).toBe(10)
     expect(sent).toHaveLength(500)
     expect(monitoring.stats()).toMatchObject({ delivered: 500, dropped: 10, queued: 0 })
@@ -284,16 +330,19 @@ describe('parseEnvelope', () => {
     ])
   })
 
-  it('refuses what is cut off or no envelope, and never loops', () => {
-    for (const text of [
-      '',
-      'x',
-      '[]\n',
-      '{}\n{"type":"event","length":99}\nx',
-      '{}\n{"type":"event","length":-4}\nx',
-      '{}\n{}\nx',
-    ])
-      expect(() => parseEnvelope(encode(text)), text).toThrow()
+  it.each([
+    ['{"type":"attachment","length":99}\nx', 'an item that is cut off'],
+    ['{"type":"attachment","length":-4}\nx', 'an item that is cut off'],
+    ['{}\nx', 'an item without a type'],
+    ['not json', expect.stringContaining('JSON')],
+  ])('keeps the whole items before %j', (rest, problem) => {
+    const { items, ...envelope } = parseEnvelope(encode(`{}\n{"type":"event"}\n{"a":1}\n${rest}`))
+    expect(items.map(({ type }) => type)).toEqual(['event'])
+    expect(envelope.problem).toEqual(problem)
+  })
+
+  it('refuses what is no envelope, and never loops', () => {
+    for (const text of ['', 'x', '[]\n']) expect(() => parseEnvelope(encode(text)), text).toThrow()
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         try {

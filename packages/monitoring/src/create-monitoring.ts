@@ -6,7 +6,6 @@ import {
   currentScope,
   emit,
   keepBreadcrumb,
-  onTelemetry,
   processScope,
   randomHex,
   systemClock,
@@ -17,10 +16,10 @@ import {
   type Service,
 } from '@msc/core'
 import { atProcessEnd, type DeliveryStats } from '@msc/core/delivery'
-import { telemetryBreadcrumb } from './breadcrumbs.ts'
 import { buildEvent, type Captured } from './build-event.ts'
 import type { MonitoringDriver } from './driver.ts'
 import type { Breadcrumb, ErrorSignal, Level, MessageSignal, MonitoredUser } from './signals.ts'
+import { recordOperations } from './record-operations.ts'
 import { createSink, sumOf, type Sink, type SignalDrop } from './sinks.ts'
 
 export interface MonitoringOptions {
@@ -177,13 +176,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   const scopeNow = (): ReturnType<typeof processScope> => currentScope() ?? processScope()
 
   if (options.telemetry !== false) {
-    endings.push(
-      onTelemetry((event) => {
-        const scope = currentScope()
-        // What happens in no unit of work would be told of whoever fails next.
-        if (scope) keepBreadcrumb(scope, clean(telemetryBreadcrumb(event)), maxBreadcrumbs)
-      }),
-    )
+    endings.push(recordOperations({ clean, maxBreadcrumbs }))
   }
   if (options.processEnd) {
     endings.push(
@@ -192,8 +185,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
         lastWords() {
           for (const sink of sinks) sink.lastWords()
         },
-        onFatal: (error) =>
-          void capture({ kind: 'error', what: error, level: 'fatal', context: { handled: false } }),
+        onFatal: (error) => void capture({ kind: 'error', what: error, level: 'fatal', context: { handled: false } }),
       }),
     )
   }

@@ -1,9 +1,4 @@
-import {
-  runReported,
-  type Breaker,
-  type Clock,
-  type ErrorReporter,
-} from '@msc/core'
+import { runReported, type Breaker, type Clock, type ErrorReporter } from '@msc/core'
 import { createOutbox, type DeliveryStats, type Drop, type Outbox, type Urgency } from '@msc/core/delivery'
 import type { MonitoringDriver } from './driver.ts'
 import type { DropsSignal, Signal, SignalKind } from './signals.ts'
@@ -48,12 +43,12 @@ export function createSink(driver: MonitoringDriver, options: SinkOptions): Sink
   let reportedAt = clock.monotonic()
 
   const noteDrop = (drop: Drop): void => {
-    if (drop.kind !== 'drops') {
-      const key = `${drop.kind} ${drop.reason}`
-      const known = lost.get(key)
-      if (known) known.count += drop.count
-      else lost.set(key, { kind: drop.kind, reason: drop.reason, count: drop.count })
-    }
+    // That a report of losses was lost is not worth another one.
+    if (drop.kind === 'drops') return
+    const key = `${drop.kind} ${drop.reason}`
+    const known = lost.get(key)
+    if (known) known.count += drop.count
+    else lost.set(key, { kind: drop.kind, reason: drop.reason, count: drop.count })
     runReported(
       () => onDrop?.({ ...drop, driver: driver.name }),
       { concern: 'monitoring', operation: 'onDrop', driver: driver.name },
@@ -126,4 +121,3 @@ export function sumOf(sinks: readonly Sink[]): DeliveryStats {
   }
   return sum
 }
-

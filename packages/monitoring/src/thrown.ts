@@ -27,7 +27,8 @@ export function errorValues(thrown: unknown, plain: (value: unknown) => unknown)
     if (!isErrorLike(value)) return
     const cause = read(value, 'cause')
     if (cause !== undefined && cause !== null) visit(cause, depth + 1, { id, source: 'cause' })
-    for (const [index, member] of (members ?? []).entries()) visit(member, depth + 1, { id, source: `errors[${index}]` })
+    for (const [index, member] of (members ?? []).entries())
+      visit(member, depth + 1, { id, source: `errors[${index}]` })
   }
   visit(thrown, 0)
   return values as [ErrorValue, ...ErrorValue[]]

@@ -28,24 +28,26 @@ function watch<Result>(result: Result, report: Report): Result {
     return result
   }
   if (typeof result !== 'object' || result === null) return result
-  if (Symbol.asyncIterator in result && 'next' in result) return watchMethods(result, ['next', 'throw', 'return'], report)
+  if (Symbol.asyncIterator in result && 'next' in result)
+    return watchMethods(result, ['next', 'throw', 'return'], report)
   if (typeof (result as { then?: unknown }).then === 'function') return watchThenable(result, report)
   return result
 }
 
 type Method = (...args: unknown[]) => unknown
 
-/** The same object, with the promises of some of its methods watched. */
-function watchMethods<T extends object>(target: T, names: readonly string[], report: Report): T {
-  return intercept(target, (name, method) =>
-    names.includes(name)
-      ? (...args) => {
-          const result = method(...args)
-          if (result instanceof Promise) result.then(undefined, report)
-          return result
-        }
-      : undefined,
-  )
+/** The same iterator, with the promises of its methods watched. */
+function watchMethods<T extends object>(target: T, names: readonly PropertyKey[], report: Report): T {
+  return intercept(target, (name, method, self) => {
+    // A loop asks the iterator for its iterator, and must get the watched one.
+    if (name === Symbol.asyncIterator) return () => self
+    if (!names.includes(name)) return undefined
+    return (...args) => {
+      const result = method(...args)
+      if (result instanceof Promise) result.then(undefined, report)
+      return result
+    }
+  })
 }
 
 /** The same object; its `then` reports a rejection before whoever awaits it hears of it. */
@@ -64,14 +66,15 @@ function watchThenable<T extends object>(target: T, report: Report): T {
 
 function intercept<T extends object>(
   target: T,
-  replace: (name: string, method: Method) => Method | undefined,
+  replace: (name: PropertyKey, method: Method, self: T) => Method | undefined,
 ): T {
-  return new Proxy(target, {
+  const self: T = new Proxy(target, {
     get(object, name) {
       const value: unknown = Reflect.get(object, name, object)
       if (typeof value !== 'function') return value
       const method: Method = (value as Method).bind(object)
-      return (typeof name === 'string' && replace(name, method)) || method
+      return replace(name, method, self) ?? method
     },
   })
+  return self
 }

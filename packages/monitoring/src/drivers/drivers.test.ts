@@ -2,12 +2,12 @@ import { createMemoryJournal } from '@msc/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMonitoring } from '../create-monitoring.ts'
 import { createMonitoringFromEnv } from '../default-monitoring.ts'
-import type { Breadcrumb } from '../driver.ts'
+import type { Breadcrumb } from '../signals.ts'
 import { startSentryServer, testMonitoringDriver, type SentryEvent, type SentryServer } from '../testing/index.ts'
 import { browserLocal } from './browser-local.ts'
 import { local } from './local.ts'
 import { sentryBrowser } from './sentry-browser.ts'
-import { parseDsn } from './sentry-delivery.ts'
+import { parseDsn } from './sentry/dsn.ts'
 import { sentry } from './sentry.ts'
 
 testMonitoringDriver('local', async () => {
@@ -69,7 +69,7 @@ describe.each([
   ['sentry', sentry],
   ['sentry-browser', sentryBrowser],
 ] as const)('%s', (name, make) => {
-  testMonitoringDriver(`${name}, the real SDK over loopback`, async () => {
+  testMonitoringDriver(`${name}, over loopback`, async () => {
     const server = await startSentryServer()
     const driver = make({ dsn: server.dsn })
     return {
@@ -91,7 +91,7 @@ describe.each([
     })
     afterAll(() => server.close())
 
-    it.each(['silent', 'error', 'garbage', 'reset', 'unauthorized', 'rate-limited'] as const)(
+    it.each(['silent', 'error', 'garbage', 'html', 'redirect', 'reset', 'unauthorized', 'rate-limited'] as const)(
       'never holds up or fails the caller while the server is %s',
       async (behaviour) => {
         server.behaviour = behaviour
@@ -99,13 +99,15 @@ describe.each([
         const monitoring = createMonitoring({
           driver: make({ dsn: server.dsn }),
           timeoutMs: 250,
-          onDrop: (count, reason) => drops.push(`${count} ${reason}`),
+          onDrop: ({ count, kind, reason }) => drops.push(`${count} ${kind} ${reason}`),
+          onError: () => undefined,
         })
         expect(monitoring.captureException(new Error('lost'))).toMatch(/^[\da-f]{32}$/)
         await monitoring.flush({ timeoutMs: 1000 })
         expect((await monitoring.health({ timeoutMs: 250 })).status).toBe('down')
-        await monitoring.close()
-        expect(drops).toEqual([behaviour === 'unauthorized' ? '1 refused' : '1 closed'])
+        await monitoring.close({ timeoutMs: 300 })
+        const refusesUs = behaviour === 'unauthorized' || behaviour === 'redirect'
+        expect(drops).toEqual([refusesUs ? '1 error unauthorized' : '1 error closed'])
         expect(server.events).toEqual([])
         server.behaviour = 'ok'
       },

@@ -1,6 +1,9 @@
+import { withScope } from '@msc/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMonitoring } from '../create-monitoring.ts'
-import type { MonitoringDriver, MonitoringEvent } from '../driver.ts'
+import type { MonitoringDriver } from '../driver.ts'
+import { parseStack } from '../frames.ts'
+import type { ErrorSignal, MessageSignal } from '../signals.ts'
 
 /** What a backend made of an event. */
 export interface ReceivedEvent {
@@ -26,7 +29,8 @@ export interface MonitoringDriverSetup {
 /** What every driver of `@msc/monitoring` promises. */
 export function testMonitoringDriver(name: string, setUp: () => Promise<MonitoringDriverSetup>): void {
   describe(`monitoring driver: ${name}`, () => {
-    const signal = new AbortController().signal
+    const { signal } = new AbortController()
+    const context = { signal, urgency: 'background' } as const
     let setup: MonitoringDriverSetup
     beforeAll(async () => {
       setup = await setUp()
@@ -42,7 +46,7 @@ export function testMonitoringDriver(name: string, setUp: () => Promise<Monitori
 
     it('delivers an error whole: message, tags, user, trace and breadcrumbs', async () => {
       const event = sample()
-      await setup.driver.send([event], signal)
+      await setup.driver.send([event], context)
       expect(setup.received().at(-1)).toEqual({
         id: event.id,
         message: 'it broke',
@@ -55,50 +59,67 @@ export function testMonitoringDriver(name: string, setUp: () => Promise<Monitori
     })
 
     it('delivers a message, and an event with next to nothing in it', async () => {
-      const {
-        user: _user,
-        traceId: _traceId,
-        spanId: _spanId,
-        ...bare
-      } = sample({
+      const bare: MessageSignal = {
         kind: 'message',
-        message: 'hello',
-        errors: [],
+        id: newId(),
+        timestamp: Date.now(),
         level: 'info',
-      })
-      await setup.driver.send([{ ...bare, tags: {}, breadcrumbs: [] }], signal)
+        message: 'hello',
+        tags: {},
+        extra: {},
+        fingerprint: '0123456789abcdef',
+        fingerprintChosen: false,
+        breadcrumbs: [],
+      }
+      await setup.driver.send([bare], context)
       expect(setup.received().at(-1)).toMatchObject({ id: bare.id, message: 'hello', level: 'info', breadcrumbs: [] })
     })
 
     it('delivers a batch of 50, and one that is sent again only once', async () => {
       const events = Array.from({ length: 50 }, () => sample())
-      await setup.driver.send(events.slice(0, 20), signal)
-      await setup.driver.send(events.slice(20), signal)
+      await setup.driver.send(events.slice(0, 20), context)
+      await setup.driver.send(events.slice(20), context)
       const before = setup.received().length
-      if (setup.breakBackend) await setup.driver.send(events.slice(0, 1), signal)
+      if (setup.breakBackend) await setup.driver.send(events.slice(0, 1), context)
       expect(setup.received()).toHaveLength(before)
       const ids = new Set(setup.received().map(({ id }) => id))
       expect(events.every(({ id }) => ids.has(id))).toBe(true)
+    })
+
+    it('says how much it takes at once, and answers a delivery with a receipt', async () => {
+      const { kinds, limits } = setup.driver.capabilities
+      expect(kinds).toContain('error')
+      expect(limits.maxItems).toBeGreaterThanOrEqual(1)
+      expect(limits.maxItemBytes).toBeGreaterThanOrEqual(100_000)
+      expect(limits.maxBytes).toBeGreaterThanOrEqual(limits.maxItemBytes)
+      expect((await setup.driver.send([sample()], context)).rejected ?? []).toEqual([])
+    })
+
+    it('writes last words before it returns, where it can', () => {
+      const event = sample()
+      if (!setup.driver.sendSync) return
+      setup.driver.sendSync([event])
+      expect(setup.received().at(-1)).toMatchObject({ id: event.id })
     })
 
     it('rejects with a retryable error while the backend is away, and works when it is back', async () => {
       if (!setup.breakBackend || !setup.mendBackend) return
       const before = setup.received().length
       setup.breakBackend()
-      await expect(setup.driver.send([sample()], signal)).rejects.toMatchObject({ retryable: true })
+      await expect(setup.driver.send([sample()], context)).rejects.toMatchObject({ retryable: true })
       await expect(setup.driver.health(signal)).rejects.toMatchObject({ retryable: true })
       setup.mendBackend()
       const event = sample()
-      await setup.driver.send([event], signal)
+      await setup.driver.send([event], context)
       expect(setup.received().slice(before)).toMatchObject([{ id: event.id }])
     })
 
     it('works behind the engine: captured, redacted, flushed', async () => {
       const monitoring = createMonitoring({ driver: { ...setup.driver, close: async () => {} } })
-      monitoring.setUser({ id: 'user-9' })
-      monitoring.addBreadcrumb('before it', 'test')
-      const id = monitoring.captureException(new Error('call Bearer abcdefghijklmnop failed'), {
-        tags: { token: 'abc' },
+      const id = withScope(() => {
+        monitoring.setUser({ id: 'user-9' })
+        monitoring.addBreadcrumb('before it', 'test')
+        return monitoring.captureException(new Error('call Bearer abcdefghijklmnop failed'), { tags: { token: 'abc' } })
       })
       await monitoring.flush()
       expect(setup.received().at(-1)).toMatchObject({
@@ -113,20 +134,22 @@ export function testMonitoringDriver(name: string, setUp: () => Promise<Monitori
 
     it('refuses to send after close', async () => {
       await setup.driver.close()
-      await expect(setup.driver.send([sample()], signal)).rejects.toMatchObject({ code: 'DRIVER_CLOSED' })
+      await expect(setup.driver.send([sample()], context)).rejects.toMatchObject({ code: 'DRIVER_CLOSED' })
     })
   })
 }
 
-function sample(rest: Partial<MonitoringEvent> = {}): MonitoringEvent {
-  const error = new TypeError('it broke')
+const newId = (): string => crypto.randomUUID().replaceAll('-', '')
+
+function sample(): ErrorSignal {
+  const { stack = '' } = new TypeError('it broke')
   return {
-    id: crypto.randomUUID().replaceAll('-', ''),
+    id: newId(),
     kind: 'error',
     timestamp: Date.now(),
     level: 'error',
     message: 'it broke',
-    errors: [{ name: 'TypeError', message: 'it broke', stack: error.stack ?? '' }],
+    errors: [{ id: 0, name: 'TypeError', message: 'it broke', stack, frames: parseStack(stack) }],
     handled: true,
     tags: { operation: 'upload' },
     extra: { size: 3 },
@@ -139,6 +162,5 @@ function sample(rest: Partial<MonitoringEvent> = {}): MonitoringEvent {
       { timestamp: 1, category: 'navigation', message: 'opened the page', level: 'info' },
       { timestamp: 2, category: 'ui.click', message: 'pressed upload', level: 'info', data: { button: 'upload' } },
     ],
-    ...rest,
   }
 }

@@ -4,12 +4,36 @@ import { gunzipSync } from 'node:zlib'
 import { parseEnvelope } from '../envelope.ts'
 
 /** How the server treats the next requests. */
-export type SentryBehaviour = 'ok' | 'silent' | 'error' | 'unauthorized' | 'garbage' | 'reset' | 'rate-limited'
+export type SentryBehaviour =
+  | 'ok'
+  | 'silent'
+  | 'error'
+  | 'unauthorized'
+  | 'garbage'
+  /** A page of HTML, with 200: a portal of the network, a proxy's own page. */
+  | 'html'
+  | 'redirect'
+  | 'reset'
+  | 'rate-limited'
 
 export interface SentryServerOptions {
   /** The public key of the DSN. Default `0123456789abcdef0123456789abcdef`. */
   readonly key?: string
   readonly port?: number
+}
+
+export interface SentryFrame {
+  readonly filename?: string
+  readonly function?: string
+  readonly lineno?: number
+  readonly colno?: number
+  readonly in_app?: boolean
+}
+
+/** Any item of an envelope. */
+export interface SentryItem {
+  readonly type: string
+  readonly payload: unknown
 }
 
 /** An event's payload as it came over the wire: the parts that Sentry's documentation names. */
@@ -23,8 +47,15 @@ export interface SentryEvent {
     readonly values: readonly {
       readonly type: string
       readonly value: string
-      readonly stacktrace?: { readonly frames: readonly { readonly filename?: string; readonly function?: string }[] }
-      readonly mechanism?: { readonly handled?: boolean }
+      readonly stacktrace?: { readonly frames: readonly SentryFrame[] }
+      readonly mechanism?: {
+        readonly type?: string
+        readonly handled?: boolean
+        readonly exception_id?: number
+        readonly parent_id?: number
+        readonly source?: string
+        readonly is_exception_group?: boolean
+      }
     }[]
   }
   readonly tags?: Readonly<Record<string, string>>
@@ -41,6 +72,12 @@ export interface SentryServer {
   readonly url: string
   readonly dsn: string
   behaviour: SentryBehaviour
+  /** Decides about one request before the behaviour does; a status refuses it, `undefined` lets it pass. */
+  refuse: ((body: string) => number | undefined) | undefined
+  /** Requests so far, whatever became of them. */
+  readonly requests: number
+  /** Every item that was taken, events too, at most 10 000. */
+  readonly items: readonly SentryItem[]
   /** Events in the order of arrival, each id once, at most 10 000. */
   readonly events: readonly SentryEvent[]
   /** Resolves with the first event, past or future, that `matches`. */
@@ -60,13 +97,17 @@ export async function startSentryServer(options: SentryServerOptions = {}): Prom
   const events: SentryEvent[] = []
   const ids = new Set<string>()
   const waiting = new Set<(event: SentryEvent) => void>()
+  const items: SentryItem[] = []
   let behaviour: SentryBehaviour = 'ok'
+  let refuse: SentryServer['refuse']
+  let requests = 0
 
   const server = createServer((request, response) => {
     handle(request, response).catch(() => answer(response, 400, { detail: 'invalid envelope' }))
   })
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    requests += 1
     if (behaviour === 'silent') return
     if (behaviour === 'reset') return void request.socket.destroy()
     response.setHeader('access-control-allow-origin', '*')
@@ -76,6 +117,8 @@ export async function startSentryServer(options: SentryServerOptions = {}): Prom
     }
     const body = await bytes(request)
     if (behaviour === 'garbage') return void response.writeHead(502).end('<html>')
+    if (behaviour === 'html') return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')
+    if (behaviour === 'redirect') return void response.writeHead(302, { location: '/elsewhere' }).end()
     if (behaviour === 'error') return answer(response, 503, { detail: 'unavailable' })
     if (behaviour === 'rate-limited') {
       response.setHeader('x-sentry-rate-limits', '60:error:organization')
@@ -88,10 +131,16 @@ export async function startSentryServer(options: SentryServerOptions = {}): Prom
       return answer(response, 403, { detail: 'bad sentry authentication' })
     }
     const gzipped = body[0] === 0x1f && body[1] === 0x8b
-    const { items } = parseEnvelope(gzipped ? gunzipSync(body, { maxOutputLength: MAX_BYTES }) : body)
+    const plain = gzipped ? gunzipSync(body, { maxOutputLength: MAX_BYTES }) : body
+    const refused = refuse?.(plain.toString('utf8'))
+    if (refused !== undefined) return answer(response, refused, { detail: 'refused' })
     let id: string | undefined
-    for (const item of items.filter(({ type }) => type === 'event')) {
-      const event = JSON.parse(new TextDecoder().decode(item.payload)) as SentryEvent
+    for (const { type, payload: bytes } of parseEnvelope(plain).items) {
+      const payload: unknown = JSON.parse(new TextDecoder().decode(bytes))
+      items.push({ type, payload })
+      if (items.length > 10_000) items.shift()
+      if (type !== 'event') continue
+      const event = payload as SentryEvent
       id = event.event_id
       if (ids.has(id)) continue
       ids.add(id)
@@ -111,6 +160,16 @@ export async function startSentryServer(options: SentryServerOptions = {}): Prom
     url: `http://${host}`,
     dsn: `http://${key}@${host}/1`,
     events,
+    items,
+    get requests() {
+      return requests
+    },
+    get refuse() {
+      return refuse
+    },
+    set refuse(next) {
+      refuse = next
+    },
     get behaviour() {
       return behaviour
     },

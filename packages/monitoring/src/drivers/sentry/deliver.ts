@@ -149,7 +149,11 @@ function receiptOf(outcomes: readonly Outcome[]): Receipt {
 function rejectionsOf({ ids, error }: Outcome): Rejection[] {
   const { code, message, retryable } = error as DriverError
   const reason =
-    code === 'DRIVER_TOO_LARGE' ? 'too large' : (error as DriverError).refuses === 'content' ? 'refused' : 'unauthorized'
+    code === 'DRIVER_TOO_LARGE'
+      ? 'too large'
+      : (error as DriverError).refuses === 'content'
+        ? 'refused'
+        : 'unauthorized'
   return ids.map((id) => ({ id, retryable, reason, detail: message }))
 }
 

@@ -41,7 +41,11 @@ export function toEnvelopes(signals: readonly Signal[], platform: string, now: n
   for (const [kind, members] of together) {
     const items = members.map((signal) => memberOf(signal as LogSignal | MetricSignal | SpanSignal))
     const type = CONTAINERS[kind]
-    const header = { type, item_count: items.length, content_type: `application/vnd.sentry.items.${type.replace('_', '-')}+json` }
+    const header = {
+      type,
+      item_count: items.length,
+      content_type: `application/vnd.sentry.items.${type.replace('_', '-')}+json`,
+    }
     envelopes.push({ ids: members.map(({ id }) => id), body: lines(sentAt(now), header, { items }) })
   }
   return envelopes
@@ -123,7 +127,10 @@ function toFeedback(signal: FeedbackSignal, platform: string): object {
     ...(user && { user }),
     ...(release !== undefined && { release }),
     environment,
-    contexts: { ...traceContext(signal), feedback: { message, ...(eventId !== undefined && { associated_event_id: eventId }) } },
+    contexts: {
+      ...traceContext(signal),
+      feedback: { message, ...(eventId !== undefined && { associated_event_id: eventId }) },
+    },
   }
 }
 
@@ -163,14 +170,31 @@ function toClientReport({ timestamp, counts }: DropsSignal): object {
 }
 
 function memberOf(signal: LogSignal | MetricSignal | SpanSignal): object {
-  const common = { trace_id: signal.traceId ?? '0'.repeat(32), ...(signal.spanId !== undefined && { span_id: signal.spanId }) }
+  const common = {
+    trace_id: signal.traceId ?? '0'.repeat(32),
+    ...(signal.spanId !== undefined && { span_id: signal.spanId }),
+  }
   if (signal.kind === 'log') {
     const { timestamp, level, message } = signal
-    return { ...common, timestamp: timestamp / 1000, level: level === 'warning' ? 'warn' : level, body: message, attributes: attributesOf(signal, signal.attributes) }
+    return {
+      ...common,
+      timestamp: timestamp / 1000,
+      level: level === 'warning' ? 'warn' : level,
+      body: message,
+      attributes: attributesOf(signal, signal.attributes),
+    }
   }
   if (signal.kind === 'metric') {
     const { timestamp, name, type, value, unit } = signal
-    return { ...common, timestamp: timestamp / 1000, name, type, value, ...(unit !== undefined && { unit }), attributes: attributesOf(signal, {}) }
+    return {
+      ...common,
+      timestamp: timestamp / 1000,
+      name,
+      type,
+      value,
+      ...(unit !== undefined && { unit }),
+      attributes: attributesOf(signal, {}),
+    }
   }
   const { timestamp, endTimestamp, name, operation, status, parentSpanId } = signal
   return {
