@@ -5,20 +5,26 @@ import { empty, held, land, putBack, waiting } from './queue.ts'
 /** Hands all that is queued or on the wire to `sendSync`. What it throws leaves the rest where it was. */
 export function lastWords<T>(box: Box<T>): void {
   const { sendSync } = box.options
-  if (!sendSync || box.phase === 'closed' || box.speaking || held(box.queue) === 0) return
+  if (!sendSync || isClosed(box) || box.speaking || held(box.queue) === 0) return
   box.speaking = true
   for (const entries of inBatches(box, [...(box.flight?.entries ?? []), ...waiting(box.queue)])) {
+    // Whoever hears of a failure may have closed the outbox, and then all of it has been dropped.
+    if (isClosed(box)) break
     try {
       sendSync(entries.map(({ item }) => item))
     } catch (error) {
       report(box, error, 'last words')
       continue
     }
-    handedOver(box, new Set(entries))
+    if (!isClosed(box)) handedOver(box, new Set(entries))
   }
   box.speaking = false
   if (box.stored) persist(box)
   box.step()
+}
+
+function isClosed<T>({ phase }: Box<T>): boolean {
+  return phase === 'closed'
 }
 
 /** What was handed over is delivered; an answer that comes for it later finds nobody. */

@@ -306,6 +306,14 @@ describe('flush and close', () => {
     expect(times.slice(0, 3)).toEqual([0, 2020, 3030])
   })
 
+  it('do not wait for a delivery that began without haste and gets no answer', async () => {
+    const { outbox, clock, law } = setUp(['silence', {}], { timeoutMs: 60_000 })
+    outbox.push(item(1))
+    await clock.advance(20)
+    await until(clock, outbox.close(4000))
+    expect(law()).toMatchObject({ delivered: 1 })
+  })
+
   it('share one delivery', async () => {
     const { outbox, clock, sent, law } = setUp([
       () => new Promise((resolve) => clock.setTimeout(() => resolve({}), 50)),
@@ -491,6 +499,20 @@ describe('last words', () => {
     expect(law().accepted).toBe(6)
     await clock.advance(100)
     expect(law()).toMatchObject({ delivered: 6 })
+  })
+
+  it('end when whoever hears of a failure closes the outbox', async () => {
+    const { outbox, clock, law } = setUp([{}], {
+      sendSync: () => {
+        throw new Error('EIO')
+      },
+      onError: () => outbox.close(0),
+    })
+    for (let id = 0; id < 10; id++) outbox.push(item(id))
+    outbox.lastWords()
+    law()
+    await clock.advance(1000)
+    expect(law()).toMatchObject({ accepted: 10, queued: 0, inFlight: 0 })
   })
 
   it('are left out where a sink has none', async () => {
