@@ -5,8 +5,8 @@ import type { Duplex } from 'node:stream'
 import { processEnv, setJournal } from '@msc/core'
 import { configureCron } from '@msc/cron'
 import { createFileJournal, recordTelemetry } from '@msc/devtools'
-import { configureJobs, runBreadcrumbs } from '@msc/jobs'
-import { captureException, getDefaultMonitoring } from '@msc/monitoring'
+import { configureJobs, runBreadcrumbs, type RunInfo } from '@msc/jobs'
+import { captureFailures, getDefaultMonitoring } from '@msc/monitoring'
 import type { PlatformHealth } from '@msc/platform'
 import { createRealtimeServer, databasePolicies, feedSource, type RealtimeServer } from '@msc/realtime/server'
 import { crons } from './crons/definitions.ts'
@@ -41,28 +41,19 @@ async function start(): Promise<Running> {
   const journal = createFileJournal({ dir: join(dataDir(), 'journal') })
   setJournal(journal)
   const stopRecording = recordTelemetry(journal)
-  // The first to be made: whatever fails from here on is reported.
+  // The first to be made: whatever fails from here on, in whichever package, is reported.
   getDefaultMonitoring()
+  captureFailures({ breadcrumbs: ({ run }) => (run === undefined ? undefined : runBreadcrumbs(run as RunInfo)) })
 
   const feeds = feedSource({ client: await database() })
   const jobsEngine = configureJobs(
     {
       jobs,
-      onError(error, run) {
-        captureException(error, {
-          tags: { job: run.job },
-          extra: { runId: run.id },
-          breadcrumbs: runBreadcrumbs(run),
-        })
-      },
     },
     { ...env, MSC_JOBS_SQLITE: env['MSC_JOBS_SQLITE'] ?? join(dataDir(), 'jobs.sqlite') },
   )
   const cronEngine = configureCron({
     crons,
-    onError(error, run) {
-      captureException(error, { tags: { cron: run.name } })
-    },
   })
   const realtime: RealtimeServer | undefined = env['NEXT_PUBLIC_SUPABASE_URL']
     ? undefined

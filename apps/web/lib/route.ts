@@ -10,9 +10,8 @@ const machinery = new Set(['/api/msc/[...path]', '/api/realtime/token', '/api/he
 export const route = createRoutes({
   authenticate: (request) => verifySession(sessionToken(request)),
   rateLimit,
-  capture(error, { route, method, userId }) {
-    captureException(error, { tags: { route, method }, ...(userId !== undefined && { extra: { userId } }) })
-  },
+  // The request's unit of work knows the user.
+  capture: (error, { route, method }) => captureException(error, { tags: { route, method } }),
   observe({ route, method, status, durationMs, userId }) {
     // Product analytics is about what people do: not about nobody, nor about the page's own machinery.
     if (userId && !machinery.has(route)) void trackAPIRequest(userId, route, method, status, durationMs)

@@ -1,7 +1,8 @@
 // Serves the app on one port: Next.js for requests, the embedded realtime server for WebSocket upgrades
 // and its streams. A custom server because Next's own does not hand upgrades to route handlers; a deployment with Supabase needs none of it.
 import { createServer } from 'node:http'
-import { emit, formatTraceparent, newTrace, parseTraceparent, withContext } from '@msc/core'
+import { emit, formatTraceparent, newTrace, parseTraceparent, withContext, withUnit } from '@msc/core'
+import '@msc/platform'
 import next from 'next'
 import { boot } from '../lib/boot.ts'
 import { banner } from './banner.ts'
@@ -39,7 +40,8 @@ server.on('request', (request, response) => {
       ),
     )
   }
-  void withContext({ trace }, () => handle(request, response))
+  // A unit of work of its own: what a page learns, such as who is signed in, is no other request's.
+  void withUnit({ trace }, () => handle(request, response))
 })
 server.on('upgrade', (request, socket, head) => {
   if (running.handleUpgrade(request, socket, head)) return

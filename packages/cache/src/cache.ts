@@ -1,4 +1,4 @@
-import type { Clock, Duration, Service } from '@msc/core'
+import type { Clock, Duration, ErrorReporter, Service } from '@msc/core'
 import type { Bounds, CacheDriver } from './driver.ts'
 import type { CacheBatch } from './batch.ts'
 import type { FillOptions, Loader, SetOptions } from './plan.ts'
@@ -32,8 +32,11 @@ export interface CacheOptions {
   readonly clock?: Clock
   /** Uniform in [0, 1). */
   readonly random?: () => number
-  /** Called for what failed unseen, store operations and refreshes, at most once a second. Default: a console line. */
-  readonly onError?: (error: Error, operation: string) => void
+  /**
+   * Told of what fails where nobody waits, store operations and refreshes, at most once a second. Default: the reporter
+   * of the process (`setErrorReporter` of @msc/core), else the console.
+   */
+  readonly onError?: ErrorReporter
 }
 
 export interface LocalOptions extends Bounds {

@@ -1,4 +1,4 @@
-import { deadline, duration, toError, type Health } from '@msc/core'
+import { duration } from '@msc/core'
 import { createBatch } from './batch.ts'
 import type { Cache, CacheOptions } from './cache.ts'
 import { escapeGlob } from './glob.ts'
@@ -24,8 +24,7 @@ export function createCache(options: CacheOptions): Cache {
   const stats = (): CacheStats => snapshot(parts.stats, flights.joined)
 
   const self: Cache = {
-    concern: 'cache',
-    driverName: driver.name,
+    ...parts.service,
     cache,
     ...createBatch(parts, lookUp, writer),
     cacheQuery: (name, params, load, ttl) => cache(queryKey(name, params), load, ttl),
@@ -50,28 +49,6 @@ export function createCache(options: CacheOptions): Cache {
     invalidateSession: (userId) => invalidate(escapeGlob(`session:${userId}`)),
     rateLimit: createRateLimiter({ coordination: parts.coordination, keys, clock }),
     stats,
-    async health({ timeoutMs = 2000 } = {}): Promise<Health> {
-      const started = clock.monotonic()
-      const base = { concern: 'cache', driver: driver.name, stats: { ...stats() } }
-      try {
-        await deadline((signal) => driver.health(signal), { operation: '[msc/cache] health', timeoutMs, clock })
-        const status = guard.breaker.state === 'closed' ? 'ready' : 'degraded'
-        return { ...base, status, latencyMs: clock.monotonic() - started }
-      } catch (error) {
-        return { ...base, status: 'down', latencyMs: clock.monotonic() - started, detail: toError(error).message }
-      }
-    },
-    async flush({ timeoutMs = 5000 } = {}) {
-      // Writes are awaited by whoever caused them; refreshes by nobody.
-      await deadline(() => flights.idle(), { operation: '[msc/cache] flush', timeoutMs, clock }).catch(() => undefined)
-    },
-    async close() {
-      parts.leases?.close()
-      await parts.log?.close()
-      parts.near?.clear()
-      guard.close()
-      await driver.close()
-    },
   }
   return self
 }

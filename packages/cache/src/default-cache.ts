@@ -13,6 +13,7 @@ import type { Cache, CacheOptions } from './cache.ts'
 import { createCache } from './create-cache.ts'
 import { memory } from './drivers/memory.ts'
 import type { CacheDriver } from './driver.ts'
+import { endpointOf } from './endpoint.ts'
 import { lazyDriver } from './lazy-driver.ts'
 import type { FillOptions, Loader, SetOptions } from './plan.ts'
 import type { RateLimitOptions, RateLimitResult } from './rate-limit.ts'
@@ -34,11 +35,14 @@ export function createCacheFromEnv(env: Env = processEnv(), options: Omit<CacheO
   return createCache({ ...options, driver: memory() })
 }
 
+const UPSTASH = ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'] as const
+
 function sharedDriver(env: Env): CacheDriver | undefined {
-  const rest = readEnvGroup(env, 'cache', ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'])
+  const rest = readEnvGroup(env, 'cache', UPSTASH)
   if (rest) {
     const options = { url: rest.UPSTASH_REDIS_REST_URL, token: rest.UPSTASH_REDIS_REST_TOKEN }
-    return lazyDriver('upstash', { shared: true }, async () => (await import('./drivers/upstash.ts')).upstash(options))
+    const what = { name: 'upstash', endpoint: endpointOf(options.url), variables: UPSTASH }
+    return lazyDriver(what, { shared: true }, async () => (await import('./drivers/upstash.ts')).upstash(options))
   }
   const url = readEnv(env, 'REDIS_URL')
   if (url === undefined) return undefined
@@ -47,7 +51,8 @@ function sharedDriver(env: Env): CacheDriver | undefined {
       hint: 'Set REDIS_URL to redis://host:port, or rediss:// for TLS.',
     })
   }
-  return lazyDriver('redis', { shared: true, cancels: false }, async () =>
+  const what = { name: 'redis', endpoint: endpointOf(url), variables: ['REDIS_URL'] }
+  return lazyDriver(what, { shared: true, cancels: false }, async () =>
     (await import('./drivers/redis.ts')).redis({ url }),
   )
 }

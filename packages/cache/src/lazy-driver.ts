@@ -7,7 +7,7 @@ import type { CacheCapabilities, CacheDriver, PromiseOr } from './driver.ts'
  * @param load Makes one that has every optional method but `listen`: a method's presence is read before it is loaded.
  */
 export function lazyDriver(
-  name: string,
+  { name, endpoint, variables }: Pick<CacheDriver, 'name'> & Required<Pick<CacheDriver, 'endpoint' | 'variables'>>,
   capabilities: CacheCapabilities,
   load: () => Promise<CacheDriver>,
 ): CacheDriver {
@@ -35,6 +35,8 @@ export function lazyDriver(
   return {
     specificationVersion: 1,
     name,
+    endpoint,
+    variables,
     capabilities,
     get: later(itself, 'get'),
     set: later(itself, 'set'),

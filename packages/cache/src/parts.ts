@@ -1,4 +1,4 @@
-import { ConfigError, systemClock, toError } from '@msc/core'
+import { ConfigError, assertDriver, createService, systemClock, type DriverContract, type ServiceKit } from '@msc/core'
 import type { CacheOptions } from './cache.ts'
 import type { Bounds, CacheDriver } from './driver.ts'
 import { createFailures, type Failures } from './failures.ts'
@@ -14,11 +14,12 @@ import type { Invalidation } from './messages.ts'
 import { createNear, type NearStore } from './near.ts'
 import { createRemote, type Remote } from './remote.ts'
 import { keyspace, type Keyspace } from './keyspace.ts'
-import { createStats, type MutableStats } from './stats.ts'
+import { createStats, snapshot, type MutableStats } from './stats.ts'
 import type { Clock } from '@msc/core'
 
 /** What a cache is made of; each of its functions takes what it needs. */
 export interface Parts {
+  readonly service: ServiceKit<'cache'>['service']
   readonly driver: CacheDriver
   readonly guard: Guard
   /** Absent where this process has nobody to coordinate with, or the store can't. */
@@ -52,12 +53,18 @@ export interface Parts {
   failed(operation: string, error: unknown): void
 }
 
+const CONTRACT: DriverContract<CacheDriver> = {
+  concern: 'cache',
+  version: 1,
+  methods: ['get', 'set', 'delete', 'increment', 'scan'],
+  optional: ['getMany', 'setMany', 'coordination'],
+}
+
 const LOCAL: Bounds = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
 
 export function createParts(options: CacheOptions): Parts {
   const deliver = options.copies ? materialiseCopy : materialise
-  // The one place that reads the driver which an engine is given.
-  const { driver } = options
+  const driver = assertDriver(CONTRACT, options.driver)
   check(driver, options)
   const { namespace = 'msc', timeoutMs = 500, clock = systemClock, random = Math.random, local = false } = options
   const guard = createGuard(driver, { timeoutMs, clock })
@@ -65,11 +72,26 @@ export function createParts(options: CacheOptions): Parts {
   const coordination = guardCoordination(driver, guard)
   const stats = createStats()
   const flights = createFlights(deliver)
+  const { service, report } = createService({
+    concern: 'cache',
+    driver,
+    clock,
+    onError: options.onError,
+    breaker: guard.breaker,
+    stats: () => ({ ...snapshot(stats, flights.joined) }),
+    // Writes are awaited by whoever caused them; refreshes by nobody.
+    flush: () => flights.idle(),
+    async close() {
+      leases?.close()
+      await log?.close()
+      near?.clear()
+      guard.close()
+    },
+  })
   const failures = createFailures(clock)
   const { bounds } = driver.capabilities
   const settings = local === true ? {} : local || undefined
   const near = bounds ? createNear(bounds) : settings && createNear({ ...LOCAL, ...settings })
-  const onError = options.onError ?? ((error, operation) => console.warn(`${operation} failed: ${error.message}`))
 
   const forget = (what: Invalidation): number => {
     if ('tag' in what) {
@@ -103,6 +125,7 @@ export function createParts(options: CacheOptions): Parts {
         near?.clear()
       },
     })
+  const leases = coordination && createLeases({ coordination, keys, clock, random, leaseMs: options.leaseMs ?? 5000 })
   const followed = near && !bounds ? log : undefined
 
   let complainedAt = -Infinity
@@ -110,9 +133,10 @@ export function createParts(options: CacheOptions): Parts {
     const now = clock.monotonic()
     if (now - complainedAt < 1000) return
     complainedAt = now
-    onError(toError(error), `[msc/cache] ${operation}`)
+    report(error, operation)
   }
   return {
+    service,
     driver,
     guard,
     coordination,
@@ -126,7 +150,7 @@ export function createParts(options: CacheOptions): Parts {
     near,
     nearMs: settings?.ttlMs ?? 30_000,
     remote: bounds ? undefined : createRemote(driver, guard, keys, coordination),
-    leases: coordination && createLeases({ coordination, keys, clock, random, leaseMs: options.leaseMs ?? 5000 }),
+    leases,
     log,
     compressAbove: options.compressAbove ?? Infinity,
     lockWaitMs: options.lockWaitMs ?? 10_000,

@@ -28,6 +28,7 @@ export function setErrorReporter(reporter: ErrorReporter | undefined): () => voi
   const before = shared.reporter
   shared.reporter = reporter
   return () => {
+    // Not over another one that was set meanwhile.
     if (shared.reporter === reporter) shared.reporter = before
   }
 }

@@ -12,13 +12,16 @@ export interface JournalKinds {
 
 export type JournalKind = keyof JournalKinds & string
 
-/** One line of the record that the embedded drivers write and the console reads. Redacted before it gets here. */
+/**
+ * One line of the record that the embedded drivers write and the console reads. Redacted before it gets here. Its kind is
+ * any text to a reader: a file may hold what another version wrote.
+ */
 export interface JournalRecord {
   /** Sorts by time: see `sortableId`. */
   readonly id: string
   /** Milliseconds since the epoch. */
   readonly ts: number
-  readonly kind: JournalKind
+  readonly kind: string
   /** What happened, in a few words: an error's message, an event's name. */
   readonly name: string
   readonly traceId?: string
@@ -29,10 +32,13 @@ export interface JournalRecord {
   readonly payload: Readonly<Record<string, unknown>>
 }
 
-export type JournalEntry = Omit<JournalRecord, 'id' | 'ts'> & { readonly ts?: number }
+export type JournalEntry = Omit<JournalRecord, 'id' | 'ts' | 'kind'> & {
+  readonly ts?: number
+  readonly kind: JournalKind
+}
 
 export interface JournalQuery {
-  readonly kinds?: readonly JournalKind[]
+  readonly kinds?: readonly string[]
   readonly traceId?: string
   readonly fingerprint?: string
   readonly userId?: string

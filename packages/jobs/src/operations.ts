@@ -19,9 +19,4 @@ declare module '@msc/core' {
       error?: string
     }
   }
-  /** The records that this package writes: see `Journal`. */
-  interface JournalKinds {
-    run: true
-    step: true
-  }
 }

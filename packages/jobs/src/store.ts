@@ -163,6 +163,9 @@ export interface PrunePolicy {
 /** Where the embedded engine keeps runs. Each method is atomic, and durable when it resolves. */
 export interface JobStore {
   readonly name: string
+  /** Where it is, without credentials, and the variables that choose it: shown when it does not answer. */
+  readonly endpoint?: string
+  readonly variables?: readonly string[]
   /** Calls back when another process may have queued something, where the store can tell. */
   subscribe?(onWork: () => void): Promise<() => Promise<void>>
   gates(keys: readonly string[]): Promise<Gate[]>

@@ -1,5 +1,6 @@
 import './operations.ts'
 export { withScope } from '@msc/core'
+export { captureFailures, type CaptureFailuresOptions } from './capture-failures.ts'
 export { createMonitoring, type CaptureContext, type Monitoring, type MonitoringOptions } from './create-monitoring.ts'
 export {
   addBreadcrumb,

@@ -23,6 +23,9 @@ export interface Platform<Services extends Record<string, Service>> {
   close(): Promise<string[]>
 }
 
+/** What keeps its time limit by itself is given a little more before it is given up. */
+const GRACE_MS = 500
+
 /** Several services as one: health, flush and close. */
 export function createPlatform<Services extends Record<string, Service>>(
   options: PlatformOptions<Services>,
@@ -33,7 +36,7 @@ export function createPlatform<Services extends Record<string, Service>>(
 
   const bounded = async (name: string, operation: string, run: () => Promise<void>): Promise<string | undefined> => {
     try {
-      await deadline(run, { operation: `${name}.${operation}`, timeoutMs })
+      await deadline(run, { operation: `${name}.${operation}`, timeoutMs: timeoutMs + GRACE_MS })
       return undefined
     } catch {
       return name
@@ -47,7 +50,11 @@ export function createPlatform<Services extends Record<string, Service>>(
       const all = await Promise.all(
         entries.map(async ([name, service]): Promise<Health> => {
           try {
-            return await deadline(() => service.health({ timeoutMs }), { operation: `${name}.health`, timeoutMs })
+            // Its own verdict names what is silent, so it comes first.
+            return await deadline(() => service.health({ timeoutMs }), {
+              operation: `${name}.health`,
+              timeoutMs: timeoutMs + GRACE_MS,
+            })
           } catch (error) {
             return {
               concern: service.concern,
@@ -72,7 +79,8 @@ export function createPlatform<Services extends Record<string, Service>>(
     close() {
       closing ??= (async () => {
         const late: (string | undefined)[] = []
-        for (const [name, each] of entries.toReversed()) late.push(await bounded(name, 'close', () => each.close()))
+        for (const [name, each] of entries.toReversed())
+          late.push(await bounded(name, 'close', () => each.close({ timeoutMs })))
         return failures(late)
       })()
       return closing

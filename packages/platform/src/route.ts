@@ -1,4 +1,14 @@
-import { currentContext, emit, newTrace, parseTraceparent, withContext, type StandardSchema } from '@msc/core'
+import {
+  currentContext,
+  currentScope,
+  newTrace,
+  parseTraceparent,
+  runReported,
+  startOperation,
+  withContext,
+  withUnit,
+  type StandardSchema,
+} from '@msc/core'
 import { rateLimitHeaders, type RateLimitResult } from '@msc/cache'
 import { problem, problemFrom } from './problem.ts'
 import { readBody } from './read-body.ts'
@@ -13,7 +23,9 @@ export interface RoutePorts<User extends RouteUser> {
   /** The user who sent the request, or `undefined` for nobody. */
   authenticate(request: Request): Promise<User | undefined>
   rateLimit(id: string, limit: number, windowSeconds: number): Promise<RateLimitResult>
-  /** Told of every error that no one expected. */
+  /**
+   * Told of every error that no one expected. It runs in the request's unit of work, whose scope knows the user.
+   */
   capture(error: unknown, context: { readonly route: string; readonly method: string; readonly userId?: string }): void
   /** Told of every request that has been answered. */
   observe?(request: {
@@ -67,7 +79,8 @@ export type DefineRoute<User extends RouteUser> = <
 export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): DefineRoute<User> {
   return (options) => (request, context) => {
     const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
-    return withContext({ trace }, () => answer(ports, options, request, context))
+    // A unit of work of its own: a trace id is a label, and two clients may send the same one.
+    return withUnit({ trace }, () => answer(ports, options, request, context))
   }
 }
 
@@ -80,24 +93,26 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
   const { route } = options
   const { method } = request
   const started = performance.now()
+  const operation = startOperation('http.request')
   const traceId = currentContext()?.trace.traceId
   let user: User | undefined
   let response: Response
   try {
     user = options.auth === 'none' ? undefined : await ports.authenticate(request)
     const run = (): Promise<Response> => admit(ports, options, request, context, user)
-    const outer = currentContext()
-    response = user && outer ? await withContext({ ...outer, userId: user.id }, run) : await run()
+    const scope = currentScope()
+    if (user && scope) scope.user = { id: user.id }
+    response = await operation.run(() => as(user, run))
   } catch (error) {
     const body = problemFrom(error, traceId)
     if (body.status >= 500) {
-      survive(() => ports.capture(error, { route, method, ...(user && { userId: user.id }) }))
+      survive('capture', () => ports.capture(error, { route, method, ...(user && { userId: user.id }) }))
     }
     response = problem(body)
   }
   const durationMs = performance.now() - started
-  emit('http.request', { method, route, status: response.status }, started)
-  survive(() => ports.observe?.({ route, method, status: response.status, durationMs, userId: user?.id }))
+  operation.end({ method, route, status: response.status })
+  survive('observe', () => ports.observe?.({ route, method, status: response.status, durationMs, userId: user?.id }))
   if (traceId) response.headers.set('x-trace-id', traceId)
   return response
 }
@@ -166,10 +181,13 @@ function address(request: Request): string {
   return request.headers.get('x-forwarded-for')?.split(',')[0]?.trim() || 'unknown'
 }
 
-function survive(run: () => void): void {
-  try {
-    run()
-  } catch (error) {
-    console.error('[msc/platform] A route port failed.', error)
-  }
+/** What a port throws or rejects with costs the request nothing. */
+function survive(operation: string, run: () => unknown): void {
+  runReported(run, { concern: 'platform', operation })
+}
+
+/** In the same span, for `user`. */
+function as<T>(user: RouteUser | undefined, run: () => T): T {
+  const context = currentContext()
+  return user && context ? withContext({ ...context, userId: user.id }, run) : run()
 }

@@ -27,7 +27,12 @@ describeWithRedis('with a redis-server', () => {
 
   testCacheDriver('redis, loaded when it is first called', async () => {
     const server = await startRedis()
-    const open = () => lazyDriver('redis', { shared: true, cancels: false }, async () => redis({ url: url(server) }))
+    const open = () =>
+      lazyDriver(
+        { name: 'redis', endpoint: url(server), variables: ['REDIS_URL'] },
+        { shared: true, cancels: false },
+        async () => redis({ url: url(server) }),
+      )
     const driver = open()
     const second = open()
     return {

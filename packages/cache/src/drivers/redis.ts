@@ -1,6 +1,7 @@
 import { ConfigError, DriverError, MscError, lazyPeer, processEnv, readEnv, toError, type Env } from '@msc/core'
 import type { Redis } from 'ioredis'
 import type { CacheDriver, PromiseOr } from '../driver.ts'
+import { endpointOf } from '../endpoint.ts'
 import { toRedisGlob } from '../glob.ts'
 import { redisCoordination } from './redis-coordination.ts'
 import { INCREMENT } from './redis-scripts/counter.ts'
@@ -35,6 +36,8 @@ export function redis(options: RedisOptions): CacheDriver {
   let current: Redis | undefined
   const listeners = new Set<Redis>()
   let closed = false
+  /** Why the server, which can be reached, does not let us in. */
+  let refusal: MscError | undefined
 
   const open = async (extra: { readonly enableOfflineQueue?: boolean } = {}): Promise<Redis> => {
     const { Redis: Client } = await load()
@@ -48,13 +51,14 @@ export function redis(options: RedisOptions): CacheDriver {
       retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
       ...extra,
     })
-    // Each failed attempt is an event; the commands that fail for it say so to the engine.
-    client.on('error', () => undefined)
+    // Each failed attempt is an event; the commands that fail for it say why to the engine.
+    client.on('error', (error: unknown) => (refusal = refusalOf(error)))
+    client.on('ready', () => (refusal = undefined))
     return client
   }
   /** Resolves when the connection has answered; while it is being made anew, when that is done. */
   const connect = async (client: Redis): Promise<void> => {
-    if (client.status === 'wait') await client.connect().catch(() => undefined)
+    if (client.status === 'wait') await client.connect().catch((error: unknown) => (refusal ??= refusalOf(error)))
     if (client.status === 'ready') return
     await new Promise<void>((resolve, reject) => {
       const settle = (done: () => void) => (): void => {
@@ -64,9 +68,7 @@ export function redis(options: RedisOptions): CacheDriver {
         done()
       }
       const onReady = settle(resolve)
-      const onClose = settle(() =>
-        reject(new DriverError('redis', 'The server can not be reached.', { retryable: true })),
-      )
+      const onClose = settle(() => reject(refusal ?? unreachable()))
       client.once('ready', onReady)
       client.once('close', onClose)
       client.once('end', onClose)
@@ -141,6 +143,8 @@ export function redis(options: RedisOptions): CacheDriver {
   return {
     specificationVersion: 1,
     name: 'redis',
+    endpoint: endpointOf(url ?? ''),
+    variables: ['REDIS_URL'],
     capabilities: { shared: true, cancels: false },
     get(key, signal) {
       // The hot path, without a turn of the event loop more than the round trip takes.
@@ -205,6 +209,19 @@ function orUndefined(value: string | null): string | undefined {
   return value ?? undefined
 }
 
+function unreachable(): DriverError {
+  return new DriverError('redis', 'The server can not be reached.', {
+    retryable: true,
+    code: 'DRIVER_UNREACHABLE',
+    hint: 'Check REDIS_URL, and that the server runs and can be reached from this machine.',
+  })
+}
+
+/** What a server said that does not take us; `undefined` for one that did not answer. */
+function refusalOf(error: unknown): MscError | undefined {
+  return toError(error).name === 'ReplyError' ? translate(error) : undefined
+}
+
 function translate(error: unknown): MscError {
   if (MscError.isInstance(error)) return error
   const { name, message } = toError(error)
@@ -218,5 +235,5 @@ function translate(error: unknown): MscError {
     })
   }
   // The SDK's errors may name the address, and with it the password.
-  return new DriverError('redis', 'The server can not be reached.', { retryable: true, code: 'DRIVER_UNREACHABLE' })
+  return unreachable()
 }

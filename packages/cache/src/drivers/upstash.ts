@@ -1,5 +1,6 @@
 import { ConfigError, DriverError, MscError, lazyPeer, processEnv, readEnvGroup, toError, type Env } from '@msc/core'
 import type { Redis } from '@upstash/redis'
+import { endpointOf } from '../endpoint.ts'
 import type { CacheDriver } from '../driver.ts'
 import { toRedisGlob } from '../glob.ts'
 import { redisCoordination } from './redis-coordination.ts'
@@ -97,6 +98,8 @@ export function upstash(options: UpstashOptions): CacheDriver {
   return {
     specificationVersion: 1,
     name: 'upstash',
+    endpoint: endpointOf(options.url ?? ''),
+    variables: ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'],
     capabilities: { shared: true },
     get: (key, signal) => run(signal, async (redis) => (await redis.get<string>(key)) ?? undefined),
     getMany,
@@ -154,10 +157,17 @@ function translate(error: unknown): MscError {
       ...(auth && { hint: 'Check UPSTASH_REDIS_REST_TOKEN.' }),
     })
   }
-  const what =
-    name === 'UpstashJSONParseError' ? 'The server answered something that is not JSON.' : 'The request failed.'
-  return new DriverError('upstash', what, {
+  if (name === 'UpstashJSONParseError') {
+    return new DriverError('upstash', 'The server answered something that is not JSON.', {
+      code: 'DRIVER_NOT_THE_BACKEND',
+      retryable: true,
+      hint: 'Check UPSTASH_REDIS_REST_URL; a proxy or a sign-in page of the network may be in between.',
+    })
+  }
+  return new DriverError('upstash', 'The request failed.', {
     retryable: true,
-    ...(name !== 'UpstashJSONParseError' && { cause: error }),
+    code: 'DRIVER_UNREACHABLE',
+    hint: 'Check UPSTASH_REDIS_REST_URL, and that it can be reached from this machine.',
+    cause: error,
   })
 }

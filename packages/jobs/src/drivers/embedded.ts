@@ -172,6 +172,8 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
   return {
     specificationVersion: 1,
     name: store.name,
+    ...(store.endpoint !== undefined && { endpoint: store.endpoint }),
+    ...(store.variables && { variables: store.variables }),
     capabilities: { selfDriven: true },
     bind(given) {
       host = given

@@ -2,6 +2,7 @@ import {
   ConfigError,
   DriverError,
   MscError,
+  httpFailure,
   lazyPeer,
   processEnv,
   readEnv,
@@ -95,6 +96,8 @@ export function inngest(options: InngestOptions): JobsDriver {
   return {
     specificationVersion: 1,
     name: 'inngest',
+    endpoint: baseUrl ?? EVENT_API,
+    variables: ['INNGEST_EVENT_KEY', 'INNGEST_SIGNING_KEY', 'INNGEST_BASE_URL'],
     capabilities: { selfDriven: false },
     bind(given) {
       host = given
@@ -126,20 +129,65 @@ export function inngest(options: InngestOptions): JobsDriver {
     },
     async health(signal) {
       await loaded()
-      const url = new URL('/health', baseUrl ?? 'https://inn.gs')
       const send = options.fetch ?? fetch
-      const response = await send(url, { signal }).catch((cause: unknown) => {
-        throw new DriverError('inngest', 'The event API can not be reached.', { retryable: true, cause })
-      })
-      await response.body?.cancel()
-      if (response.status >= 500)
-        throw new DriverError('inngest', `The event API answered ${response.status}.`, { retryable: true })
+      await Promise.all([
+        // No event at all: it goes the way of events, with their key, and starts nothing.
+        ask(send, new URL(`/e/${encodeURIComponent(eventKey)}`, baseUrl ?? EVENT_API), 'INNGEST_EVENT_KEY', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '[]',
+          signal,
+        }),
+        ask(send, new URL('/v1/events?limit=1', baseUrl ?? REST_API), 'INNGEST_SIGNING_KEY', {
+          headers: { authorization: `Bearer ${await hashedSigningKey(signingKey)}` },
+          signal,
+        }),
+      ])
     },
     async close() {
       closed = true
     },
   }
 }
+
+/**
+ * Asks one of Inngest's two APIs whether it takes our key.
+ *
+ * Source: https://www.inngest.com/docs/reference/rest-api, https://www.inngest.com/docs/events/creating-an-event-key
+ */
+async function ask(send: typeof fetch, url: URL, variable: string, init: RequestInit): Promise<void> {
+  const response = await send(url, { ...init, redirect: 'manual' }).catch((cause: unknown) => {
+    throw new DriverError('inngest', `${url.host} can not be reached.`, {
+      code: 'DRIVER_UNREACHABLE',
+      retryable: true,
+      hint: 'Check INNGEST_BASE_URL where it is set, and that it can be reached from this machine.',
+      cause,
+    })
+  })
+  await response.body?.cancel()
+  const failure = httpFailure(response, {
+    driver: 'inngest',
+    credentials: `Check ${variable}: Inngest does not know it.`,
+    address: 'Check INNGEST_BASE_URL.',
+  })
+  // That there is nothing in it may be refused: by then the key was accepted.
+  if (failure && failure.refuses !== 'content') throw failure
+}
+
+/**
+ * A signing key as the REST API wants it: its prefix, then the SHA-256 of the bytes that its hexadecimal digits stand
+ * for. Source: the SDK's own `hashSigningKey`.
+ */
+async function hashedSigningKey(key: string): Promise<string> {
+  const [prefix = ''] = /^signkey-[\w]+-/.exec(key) ?? []
+  const digits = key.slice(prefix.length)
+  const bytes = Uint8Array.from(digits.match(/[\da-f]{2}/gi) ?? [], (pair) => Number.parseInt(pair, 16))
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+  return prefix + Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+const EVENT_API = 'https://inn.gs'
+const REST_API = 'https://api.inngest.com'
 
 /** The driver that INNGEST_EVENT_KEY, INNGEST_SIGNING_KEY and INNGEST_BASE_URL describe, or `undefined` without keys. */
 export function inngestFromEnv(env: Env = processEnv()): JobsDriver | undefined {

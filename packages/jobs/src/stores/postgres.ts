@@ -35,6 +35,19 @@ export function postgresStore(options: PostgresOptions): JobStore {
       hint: 'Set DATABASE_URL, or pass `url`, or a pool or PGlite as `client`.',
     })
   }
+  if (url && !/^postgres(?:ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
+    // Never the value itself, which is likely to hold a password.
+    throw new ConfigError('[msc/jobs] [postgres] The address of the database is none.', {
+      code: 'DATABASE_URL_INVALID',
+      hint: 'Set DATABASE_URL to postgres://user:password@host:5432/database.',
+    })
+  }
+  if (maxConnections < 2) {
+    throw new ConfigError('[msc/jobs] [postgres] `maxConnections` must be at least 2: one of them listens.', {
+      code: 'JOBS_POOL_TOO_SMALL',
+      hint: 'Leave it out, or use 2 or more.',
+    })
+  }
   let own: OwnPool | undefined
   let preparing: Promise<PostgresClient> | undefined
   let closed = false
@@ -110,6 +123,8 @@ export function postgresStore(options: PostgresOptions): JobStore {
 
   return {
     name: 'postgres',
+    endpoint: endpointOf(url),
+    variables: ['DATABASE_URL'],
     subscribe: async (onWork) => listen(await connected(), 'msc_jobs', onWork),
     async gates(keys) {
       const rows = await query<{ key: string; value: string; version: string | number }>(
@@ -265,5 +280,29 @@ function translate(error: unknown): Error {
   const { code = '' } = (error ?? {}) as { code?: string }
   // Class 22: the data; 42: the statement; 28 and 3D: who we are or where. Everything else may pass.
   const retryable = !/^(22|42|28|3D)/.test(code)
-  return new DriverError('postgres', message, { retryable, cause: error })
+  return new DriverError('postgres', message, { retryable, cause: error, ...remedyFor(code) })
+}
+
+/**
+ * What to do about a connection that is not made. Source: PostgreSQL's error codes, appendix A, and those of Node's
+ * sockets.
+ */
+function remedyFor(code: string): { readonly code?: string; readonly hint?: string } {
+  if (code.startsWith('28')) {
+    return { code: 'DRIVER_UNAUTHORIZED', hint: 'Check the user and password in DATABASE_URL.' }
+  }
+  if (code === '3D000') return { code: 'DRIVER_REFUSED', hint: 'Check the name of the database in DATABASE_URL.' }
+  if (/^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(code)) {
+    return {
+      code: 'DRIVER_UNREACHABLE',
+      hint: 'Check the host and port in DATABASE_URL, and that the server runs and can be reached from this machine.',
+    }
+  }
+  return {}
+}
+
+/** Host and database, without the user. */
+function endpointOf(url: string | undefined): string {
+  const parsed = url === undefined ? null : URL.parse(url)
+  return parsed ? `postgres://${parsed.host}${parsed.pathname}` : 'postgres'
 }

@@ -100,5 +100,11 @@ function open(path: string, durability: Durability) {
 function translate(error: unknown): Error {
   if (error instanceof ConfigError || error instanceof DriverError) return error
   const { message } = toError(error)
-  return new DriverError('sqlite', message, { retryable: /locked|busy/i.test(message), cause: error })
+  return new DriverError('sqlite', message, {
+    retryable: /locked|busy/i.test(message),
+    cause: error,
+    ...(/unable to open|readonly|disk|full/i.test(message) && {
+      hint: 'Check that the folder of MSC_JOBS_SQLITE exists, can be written to and has room.',
+    }),
+  })
 }

@@ -148,6 +148,11 @@ export async function startInngestServer(options: InngestServerOptions): Promise
       received.forEach(trigger)
       return
     }
+    if (request.method === 'GET' && url.pathname === '/v1/events') {
+      return isApiToken(request.headers.authorization, signingKey)
+        ? answer(response, 200, { data: events.slice(-1) })
+        : answer(response, 401, { error: 'Unauthorized' })
+    }
     if (request.method === 'POST' && url.pathname === '/fn/register') {
       if (!isApiToken(request.headers.authorization, signingKey))
         return answer(response, 401, { error: 'Unauthorized' })

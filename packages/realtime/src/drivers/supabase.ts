@@ -1,6 +1,7 @@
 import {
   ConfigError,
   DriverError,
+  httpFailure,
   MscError,
   lazyPeer,
   processEnv,
@@ -89,6 +90,8 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   return {
     specificationVersion: 1,
     name: 'supabase',
+    endpoint: url,
+    variables: ['NEXT_PUBLIC_SUPABASE_URL', 'NEXT_PUBLIC_SUPABASE_ANON_KEY', 'SUPABASE_SERVICE_ROLE_KEY'],
     async subscribe(topic, subscribeOptions, handlers, signal) {
       const client = await connect()
       token = subscribeOptions.token ?? token
@@ -206,16 +209,30 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     },
     async health(signal) {
       if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-      const response = await fetch(`${url.replace(/\/$/, '')}/realtime/v1/health`, {
+      const key = serviceRoleKey ?? anonKey
+      // A publication of nothing: it goes the way of messages, with the key, and is heard by nobody.
+      const response = await fetch(`${url.replace(/\/$/, '')}/realtime/v1/api/broadcast`, {
+        method: 'POST',
         signal,
-        headers: { apikey: anonKey },
+        redirect: 'manual',
+        headers: { apikey: key, authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: '{"messages":[]}',
       }).catch((cause: unknown) => {
-        throw new DriverError('supabase', 'The project can not be reached.', { retryable: true, cause })
+        throw new DriverError('supabase', 'The project can not be reached.', {
+          code: 'DRIVER_UNREACHABLE',
+          retryable: true,
+          hint: 'Check NEXT_PUBLIC_SUPABASE_URL, and that it can be reached from this machine.',
+          cause,
+        })
       })
       await response.body?.cancel()
-      // Any answer of the service will do: projects do not open this path to everybody.
-      if (response.status >= 500)
-        throw new DriverError('supabase', `The project answered ${response.status}.`, { retryable: true })
+      const failure = httpFailure(response, {
+        driver: 'supabase',
+        credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
+        address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
+      })
+      // That there is nothing in it may be refused: by then the key was accepted.
+      if (failure && failure.refuses !== 'content') throw failure
     },
     async close() {
       closed = true
