@@ -1,3 +1,4 @@
+import './operations.ts'
 export { createConsole, type ConsoleOptions } from './console/create-console.ts'
 export { createFileJournal, type FileJournal, type FileJournalOptions } from './file-journal.ts'
 export { recordTelemetry } from './record-telemetry.ts'

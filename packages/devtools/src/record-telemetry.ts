@@ -1,6 +1,6 @@
-import { createRedactor, onTelemetry, type Journal, type JournalKind, type TelemetryEvent } from '@msc/core'
+import { createRedactor, onTelemetry, type Journal, type JournalKind } from '@msc/core'
 
-const KINDS: Partial<Record<TelemetryEvent['name'], JournalKind>> = {
+const KINDS: Readonly<Record<string, JournalKind>> = {
   'jobs.run': 'run',
   'jobs.step': 'step',
   'cron.run': 'run',
@@ -13,7 +13,7 @@ export function recordTelemetry(journal: Journal): () => void {
   return onTelemetry((event) => {
     const { name, startedAt, durationMs, traceId, spanId, parentSpanId, userId, attributes } = event
     journal.append({
-      kind: KINDS[name] ?? 'span',
+      kind: Object.hasOwn(KINDS, name) ? (KINDS[name] as JournalKind) : 'span',
       name,
       ts: startedAt,
       ...(traceId !== undefined && { traceId }),
