@@ -1,3 +1,4 @@
+import type {} from '@msc/analytics'
 import type {} from '@msc/core'
 
 declare module '@msc/core' {
