@@ -14,11 +14,15 @@ export interface RunningRedis {
  * A `redis-server` of its own on a free loopback port, without persistence.
  *
  * @param options.port The port of one that was closed, to start it again there.
+ * @param options.password Asked of every client. Default: none.
  * @throws an Error saying what to install when there is no `redis-server` on the PATH.
  */
-export async function startRedis(options: { readonly port?: number } = {}): Promise<RunningRedis> {
+export async function startRedis(
+  options: { readonly port?: number; readonly password?: string } = {},
+): Promise<RunningRedis> {
   const port = options.port ?? (await freePort())
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
+  if (options.password !== undefined) args.push('--requirepass', options.password)
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] })
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
   await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { freePort } from './free-port.ts'
@@ -16,9 +16,11 @@ export interface RunningPostgres {
 /**
  * A Postgres of its own on a free loopback port, with an empty database in a temporary folder.
  *
+ * @param options.password Asked of every client, and part of `url`. Default: none is asked.
  * @throws an Error saying what to install when there is no Postgres here.
  */
-export async function startPostgres(): Promise<RunningPostgres> {
+export async function startPostgres(options: { readonly password?: string } = {}): Promise<RunningPostgres> {
+  const { password } = options
   const bin = findBinaries()
   if (!bin) throw new Error('Postgres is not installed. Debian: apt-get install postgresql')
   const folder = mkdtempSync(join(tmpdir(), 'msc-postgres-'))
@@ -28,7 +30,7 @@ export async function startPostgres(): Promise<RunningPostgres> {
   const data = join(folder, 'data')
   const made = spawnSync(
     join(bin, 'initdb'),
-    ['-D', data, '-U', 'msc', '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N'],
+    ['-D', data, '-U', 'msc', ...authentication(folder, password, as), '-E', 'UTF8', '--no-locale', '-N'],
     {
       cwd: folder,
       encoding: 'utf8',
@@ -59,7 +61,7 @@ export async function startPostgres(): Promise<RunningPostgres> {
   })
   const resume = (): void => signalAll(child.pid as number, 'SIGCONT')
   return {
-    url: `postgres://msc@127.0.0.1:${port}/postgres`,
+    url: `postgres://msc${password === undefined ? '' : `:${encodeURIComponent(password)}`}@127.0.0.1:${port}/postgres`,
     pid: child.pid as number,
     pause: () => signalAll(child.pid as number, 'SIGSTOP'),
     resume,
@@ -71,6 +73,18 @@ export async function startPostgres(): Promise<RunningPostgres> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+function authentication(
+  folder: string,
+  password: string | undefined,
+  owner: { readonly uid: number; readonly gid: number } | undefined,
+): string[] {
+  if (password === undefined) return ['-A', 'trust']
+  const file = join(folder, 'password')
+  writeFileSync(file, password, { mode: 0o600 })
+  if (owner) chownSync(file, owner.uid, owner.gid)
+  return ['-A', 'scram-sha-256', `--pwfile=${file}`]
 }
 
 /** Each connection has a process of its own, which a signal to the first does not reach. */

@@ -130,6 +130,8 @@ export function inngest(options: InngestOptions): JobsDriver {
     async health(signal) {
       await loaded()
       const send = options.fetch ?? fetch
+      // Before the first request: nobody would hear of its failure while this is awaited.
+      const authorization = `Bearer ${await hashedSigningKey(signingKey)}`
       await Promise.all([
         // No event at all: it goes the way of events, with their key, and starts nothing.
         ask(send, new URL(`/e/${encodeURIComponent(eventKey)}`, baseUrl ?? EVENT_API), 'INNGEST_EVENT_KEY', {
@@ -139,7 +141,7 @@ export function inngest(options: InngestOptions): JobsDriver {
           signal,
         }),
         ask(send, new URL('/v1/events?limit=1', baseUrl ?? REST_API), 'INNGEST_SIGNING_KEY', {
-          headers: { authorization: `Bearer ${await hashedSigningKey(signingKey)}` },
+          headers: { authorization },
           signal,
         }),
       ])

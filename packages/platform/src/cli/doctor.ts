@@ -17,20 +17,14 @@ const CONCERNS: Readonly<Record<string, (env: Env) => Service>> = {
 }
 const MARKS = { ready: '✓', degraded: '~', down: '✗', 'not-configured': '–' } as const
 
-/** What `doctor` found, one entry for each concern. */
-interface Finding extends Health {
-  /** What to do about it. */
-  readonly hint?: string
-}
-
 /**
  * Makes every concern from the environment, as the application would, and asks each for a round trip.
  *
  * An embedded realtime server lives inside the application: here only its choice is checked.
  */
-async function examine(env: Env): Promise<Finding[]> {
+async function examine(env: Env, timeoutMs: number): Promise<Health[]> {
   const services: Record<string, Service> = {}
-  const findings = new Map<string, Finding>()
+  const findings = new Map<string, Health>()
   for (const [concern, create] of Object.entries(CONCERNS)) {
     try {
       const service = create({ ...env, MSC_QUIET: '1' })
@@ -46,31 +40,33 @@ async function examine(env: Env): Promise<Finding[]> {
         driver: '–',
         status: 'down',
         detail: toError(error).message,
-        ...(MscError.isInstance(error) && error.hint !== undefined && { hint: error.hint }),
+        ...(MscError.isInstance(error) && { code: error.code, ...(error.hint !== undefined && { hint: error.hint }) }),
       })
     }
   }
-  const platform = createPlatform({ services, timeoutMs: 5000 })
+  const platform = createPlatform({ services, timeoutMs })
   const health = await platform.health()
   await platform.close()
   for (const each of health.services) findings.set(each.concern, each)
-  return Object.keys(CONCERNS).map((concern) => findings.get(concern) as Finding)
+  return Object.keys(CONCERNS).map((concern) => findings.get(concern) as Health)
 }
 
 /** Prints a line for each concern; resolves with the exit code: 1 when one is down or wrongly configured. */
 export async function doctor(options: {
   readonly json: boolean
   readonly env?: Env
+  /** Milliseconds for one round trip. Default 5 000. */
+  readonly timeoutMs?: number
   readonly write?: (text: string) => void
 }): Promise<number> {
-  const { json, env = processEnv(), write = (text) => process.stdout.write(text) } = options
-  const findings = await examine(env)
+  const { json, env = processEnv(), timeoutMs = 5000, write = (text) => process.stdout.write(text) } = options
+  const findings = await examine(env, timeoutMs)
   if (json) write(`${JSON.stringify({ services: findings }, null, 2)}\n`)
   else for (const finding of findings) write(line(finding))
   return findings.some(({ status }) => status === 'down') ? 1 : 0
 }
 
-function line({ concern, driver, status, latencyMs, detail, hint }: Finding): string {
+function line({ concern, driver, status, latencyMs, detail, hint }: Health): string {
   const latency = latencyMs === undefined ? '' : `  ${latencyMs.toFixed(1)} ms`
   const head = `${concern.padEnd(11)} → ${driver} ${MARKS[status]}${status === 'down' ? '' : latency}`
   return [head, detail && `              ${detail}`, hint && `              ${hint}`]
