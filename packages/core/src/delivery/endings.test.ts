@@ -78,7 +78,7 @@ function itemsOf(file: string, path: string): readonly string[] {
 
 const ITEMS = ['a', 'b', 'c']
 
-describe.each(['file', 'http'] as const)('a process that ends, with a sink of %s,', (sink) => {
+describe.concurrent.each(['file', 'http'] as const)('a process that ends, with a sink of %s,', (sink) => {
   it('by itself has delivered everything', async () => {
     expect(await run('natural', sink)).toMatchObject({ code: 0, items: ITEMS, errors: '' })
   })
@@ -106,7 +106,7 @@ describe.each(['file', 'http'] as const)('a process that ends, with a sink of %s
   })
 })
 
-describe('the end of a process', () => {
+describe.concurrent('the end of a process', () => {
   it('at process.exit() leaves time for last words only', async () => {
     expect(await run('exit', 'file')).toMatchObject({ code: 4, items: ITEMS })
     expect(await run('exit', 'http')).toMatchObject({ code: 4, items: [] })

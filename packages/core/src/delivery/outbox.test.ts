@@ -1,11 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { DriverError } from '../errors.ts'
 import type { FailureContext } from '../failures.ts'
+import { httpFailure } from '../http-failure.ts'
 import { onTelemetry } from '../telemetry.ts'
 import { createManualClock, type ManualClock } from '../testing/index.ts'
 import { createOutbox } from './outbox.ts'
 import type { OutboxOptions, OutboxStore } from './outbox-types.ts'
-import type { Drop, Receipt, SendContext } from './receipt.ts'
+import { DELIVERED, type Drop, type Receipt, type SendContext } from './receipt.ts'
 
 interface Item {
   readonly id: string
@@ -314,6 +315,14 @@ describe('flush and close', () => {
     expect(law()).toMatchObject({ delivered: 1 })
   })
 
+  it('try an item that is sent back until the time is over, however often that is', async () => {
+    let tries = 0
+    const { outbox, clock, law } = setUp([() => (++tries < 10 ? { rejected: [{ id: '1', retryable: true }] } : {})])
+    for (let id = 0; id < 3; id++) outbox.push(item(id))
+    await until(clock, outbox.close(5000))
+    expect(law()).toMatchObject({ delivered: 3 })
+  })
+
   it('share one delivery', async () => {
     const { outbox, clock, sent, law } = setUp([
       () => new Promise((resolve) => clock.setTimeout(() => resolve({}), 50)),
@@ -608,4 +617,30 @@ describe('a store', () => {
     expect(law()).toMatchObject({ delivered: 1 })
     expect(errors.map(([error]) => error.message)).toEqual(['take', 'keep', 'keep'])
   })
+})
+
+it('works as its documentation shows', async () => {
+  const url = 'https://msc.example/hook'
+  const fetch = vi.fn(async () => new Response('{}'))
+  vi.stubGlobal('fetch', fetch)
+  const outbox = createOutbox<{ id: string; name: string }>({
+    concern: 'analytics',
+    driver: 'webhook',
+    label: ({ id, name }) => ({ id, kind: 'track', bytes: name.length + 64 }),
+    send: async (batch, { signal }) => {
+      const answer = await globalThis.fetch(url, { method: 'POST', body: JSON.stringify(batch), signal })
+      const failure = httpFailure(answer, { driver: 'webhook', credentials: 'Check TOKEN.', address: 'Check URL.' })
+      if (failure) throw failure
+      return DELIVERED
+    },
+    limits: { maxItems: 100, maxBytes: 1_000_000, maxItemBytes: 200_000 },
+    maxQueue: 10_000,
+    flushIntervalMs: 1000,
+    timeoutMs: 5000,
+  })
+  outbox.push({ id: '1', name: 'release submitted' })
+  await outbox.close(5000)
+  vi.unstubAllGlobals()
+  expect(fetch).toHaveBeenCalledWith(url, expect.objectContaining({ body: '[{"id":"1","name":"release submitted"}]' }))
+  expect(outbox.stats()).toMatchObject({ delivered: 1 })
 })

@@ -16,7 +16,7 @@ import type { Loss } from './entry.ts'
 import { abandon } from './flight.ts'
 import { lastWords } from './last-words.ts'
 import type { Outbox, OutboxOptions } from './outbox-types.ts'
-import { add, comeBack, empty, held, land, putBack, wakeResting } from './queue.ts'
+import { add, comeBack, empty, held, land, putBack, wakeEarly } from './queue.ts'
 import type { DropReason, Urgency } from './receipt.ts'
 
 /**
@@ -141,7 +141,7 @@ function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: bool
 function hurry<T>(box: Box<T>): void {
   box.retryAt = 0
   comeBack(box.queue)
-  wakeResting(box.queue, Infinity)
+  wakeEarly(box.queue)
 }
 
 function giveUp<T>(box: Box<T>, waiter: Waiter): void {

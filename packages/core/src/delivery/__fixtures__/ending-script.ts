@@ -31,6 +31,8 @@ const stop = atProcessEnd({
 })
 for (const item of ['a', 'b', 'c']) outbox.push(item)
 
+/** Long enough for a delivery on a machine that is busy. */
+const OWN_ENDING_MS = 1500
 const serveForEver = (): void => void setInterval(() => {}, 1000)
 const fail = (): never => {
   throw new Error('nobody caught this')
@@ -62,11 +64,13 @@ const ways: Readonly<Record<string, () => void>> = {
     setTimeout(() => void promise.catch(() => {}), 50)
   },
   'own uncaught listener': () => {
-    process.on('uncaughtException', () => setTimeout(() => process.exit(9), 200))
+    process.on('uncaughtException', () => setTimeout(() => process.exit(9), OWN_ENDING_MS))
     setImmediate(fail)
   },
   'own uncaught listener, rejection': () => {
-    process.on('uncaughtException', (_, origin) => setTimeout(() => (console.log(origin), process.exit(9)), 200))
+    process.on('uncaughtException', (_, origin) =>
+      setTimeout(() => (console.log(origin), process.exit(9)), OWN_ENDING_MS),
+    )
     void Promise.reject(new Error('nobody caught this'))
   },
   'participant fails': () => {
@@ -80,7 +84,7 @@ const ways: Readonly<Record<string, () => void>> = {
   exit: () => process.exit(4),
   SIGTERM: () => (serveForEver(), console.log('ready')),
   'own SIGTERM listener': () => {
-    process.once('SIGTERM', () => setTimeout(() => process.exit(5), 200))
+    process.once('SIGTERM', () => setTimeout(() => process.exit(5), OWN_ENDING_MS))
     serveForEver()
     console.log('ready')
   },
