@@ -124,7 +124,7 @@ function departureOf<T>(box: Box<T>, flight: Flight<T>): Departure<T> {
 function boundsOf<T>({ options, pace }: Box<T>, urgency: Urgency): BatchBounds {
   const { limits, leavingMaxBytes } = options
   const maxItems = Math.max(1, Math.min(limits.maxItems, pace.size))
-  const room = urgency === 'leaving' ? (leavingMaxBytes?.() ?? Infinity) : Infinity
+  const room = urgency === 'leaving' && leavingMaxBytes ? leavingMaxBytes() : Infinity
   // Without any room a plain request is tried, which may be as large as any.
   return { maxItems, maxBytes: room > 0 ? Math.min(limits.maxBytes, room) : limits.maxBytes }
 }

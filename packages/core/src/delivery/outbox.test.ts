@@ -307,6 +307,16 @@ describe('flush and close', () => {
     expect(times.slice(0, 3)).toEqual([0, 2020, 3030])
   })
 
+  it('do not wait as long as a flush that has more time', async () => {
+    const { outbox, clock, law } = setUp([away(), away(), away(), away(), away(), away(), {}], { random: () => 0.999 })
+    outbox.push(item(1))
+    void outbox.flush(600_000)
+    await clock.advance(30_000)
+    expect(clock.nextAt).toBeGreaterThan(clock.now() + 1000)
+    await until(clock, outbox.close(1000))
+    expect(law()).toMatchObject({ delivered: 1 })
+  })
+
   it('do not wait for a delivery that began without haste and gets no answer', async () => {
     const { outbox, clock, law } = setUp(['silence', {}], { timeoutMs: 60_000 })
     outbox.push(item(1))
