@@ -33,6 +33,9 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
+// Processes start slowly where many start at once.
+vi.setConfig({ testTimeout: 60_000 })
+
 const received = new Map<string, string[]>()
 
 interface Ending {
