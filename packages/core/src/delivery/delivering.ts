@@ -60,7 +60,7 @@ export function advance<T>(box: Box<T>): 'under way' | 'nothing left' | 'no use'
 }
 
 /** Until when whoever waits can wait; the close decides where there is one. */
-export function budgetOf<T>({ waiters, phase }: Box<T>): { until: number; closing: boolean } | undefined {
+function budgetOf<T>({ waiters, phase }: Box<T>): { until: number; closing: boolean } | undefined {
   if (waiters.length === 0) return undefined
   const closing = phase === 'closing'
   const wanted = closing ? waiters.filter((waiter) => waiter.closing) : waiters
@@ -124,7 +124,7 @@ function departureOf<T>(box: Box<T>, flight: Flight<T>): Departure<T> {
 function boundsOf<T>({ options, pace }: Box<T>, urgency: Urgency): BatchBounds {
   const { limits, leavingMaxBytes } = options
   const maxItems = Math.max(1, Math.min(limits.maxItems, pace.size))
-  const room = urgency === 'leaving' ? (leavingMaxBytes?.() ?? Infinity) : Infinity
+  const room = urgency === 'leaving' && leavingMaxBytes ? leavingMaxBytes() : Infinity
   // Without any room a plain request is tried, which may be as large as any.
   return { maxItems, maxBytes: room > 0 ? Math.min(limits.maxBytes, room) : limits.maxBytes }
 }
@@ -177,7 +177,10 @@ function place<T>(box: Box<T>, flight: Flight<T>, outcome: Outcome<T>): void {
   counts.delivered += outcome.delivered.length
   counts.dropped += outcome.lost.length
   putBack(queue, outcome.back)
-  for (const { entry, forMs } of outcome.resting) putToRest(queue, entry, now + waitWithin(forMs, left))
+  for (const { entry, forMs } of outcome.resting) {
+    const rest = waitWithin(forMs, left)
+    putToRest(queue, rest < forMs ? { ...entry, hurried: true } : entry, now + rest)
+  }
   for (const entry of outcome.last) putLast(queue, entry)
   for (const entry of outcome.aside) setAside(queue, entry)
   if (outcome.delivered.length > 0) comeBack(queue)

@@ -15,8 +15,14 @@ export interface EndingParticipant {
   onFatal?(error: unknown, origin: FatalOrigin): void
 }
 
+export interface EndingOptions {
+  /** Milliseconds that an ending waits for this participant's flush. Default 2000. */
+  readonly budgetMs?: number
+}
+
 interface Endings {
-  readonly participants: Set<EndingParticipant>
+  /** With their budgets. */
+  readonly participants: Map<EndingParticipant, number>
   /** Removes the hooks; `undefined` while there are none. */
   unhook: (() => void) | undefined
   /** A fatal error is ending the process. */
@@ -26,9 +32,8 @@ interface Endings {
 }
 
 const slot = (): Endings =>
-  processSlot('core/endings', () => ({ participants: new Set(), unhook: undefined, ending: false, naturalEnds: 0 }))
+  processSlot('core/endings', () => ({ participants: new Map(), unhook: undefined, ending: false, naturalEnds: 0 }))
 
-/** Milliseconds that an ending waits for deliveries. */
 const BUDGET_MS = 2000
 /** A flush that brings new work each time must not keep a process for ever. */
 const MAX_NATURAL_ENDS = 3
@@ -40,9 +45,9 @@ const MAX_NATURAL_ENDS = 3
  *
  * @returns Ends the participation. With the last participant the process's listeners go too.
  */
-export function atProcessEnd(participant: EndingParticipant): () => void {
+export function atProcessEnd(participant: EndingParticipant, options: EndingOptions = {}): () => void {
   const endings = slot()
-  endings.participants.add(participant)
+  endings.participants.set(participant, options.budgetMs ?? BUDGET_MS)
   endings.unhook ??= hook(endings)
   return () => {
     endings.participants.delete(participant)
@@ -90,7 +95,7 @@ function onNaturalEnd(endings: Endings): void {
   const from = systemClock.monotonic()
   void flushAll(endings).then(() => {
     // It has used up its time: the backend is away, and another flush would only take as long.
-    if (systemClock.monotonic() - from >= BUDGET_MS * 0.9) endings.naturalEnds = MAX_NATURAL_ENDS
+    if (systemClock.monotonic() - from >= longestBudget(endings) * 0.9) endings.naturalEnds = MAX_NATURAL_ENDS
   })
 }
 
@@ -151,11 +156,13 @@ function signalListener(endings: Endings, host: HostProcess, signal: string, num
   let came = 0
   const listener = (): void => {
     came += 1
-    const alone = host.listenerCount(signal) === 1
+    const alone = (): boolean => host.listenerCount(signal) === 1
+    const leftToUs = alone()
     sayLastWords(endings)
+    // Whoever sends it again does not want to wait.
     const flushed = came === 1 ? flushAll(endings) : Promise.resolve()
     void flushed.then(() => {
-      if (!alone) return
+      if (!leftToUs || !alone()) return
       // Without our listener the signal has its usual effect, and the parent sees the usual status.
       host.removeListener(signal, listener)
       host.kill(host.pid, signal)
@@ -167,23 +174,23 @@ function signalListener(endings: Endings, host: HostProcess, signal: string, num
 }
 
 function tellFatal({ participants }: Endings, error: unknown, origin: FatalOrigin): void {
-  for (const participant of participants) guarded('onFatal', () => participant.onFatal?.(error, origin))
+  for (const participant of participants.keys()) guarded('onFatal', () => participant.onFatal?.(error, origin))
 }
 
 function sayLastWords({ participants }: Endings): void {
-  for (const participant of participants) guarded('last words', () => participant.lastWords())
+  for (const participant of participants.keys()) guarded('last words', () => participant.lastWords())
 }
 
 /** Resolves when all have flushed, or when the time is over; holds the process until then. */
-function flushAll({ participants }: Endings): Promise<void> {
+function flushAll(endings: Endings): Promise<void> {
   return new Promise((resolve) => {
-    const cancel = systemClock.setTimeout(resolve, BUDGET_MS, { keepAlive: true })
-    const flushed = [...participants].map(
-      (participant) =>
+    const cancel = systemClock.setTimeout(resolve, longestBudget(endings), { keepAlive: true })
+    const flushed = [...endings.participants].map(
+      ([participant, budgetMs]) =>
         new Promise<void>((done) => {
           guarded('flush', async () => {
             try {
-              await participant.flush(BUDGET_MS)
+              await participant.flush(budgetMs)
             } finally {
               done()
             }
@@ -195,6 +202,10 @@ function flushAll({ participants }: Endings): Promise<void> {
       resolve()
     })
   })
+}
+
+function longestBudget({ participants }: Endings): number {
+  return Math.max(0, ...participants.values())
 }
 
 function guarded(operation: string, run: () => unknown): void {

@@ -14,6 +14,8 @@ export interface Entry<T> {
   readonly failedAt?: number | undefined
   /** Entries of a batch whose content was refused are sent in parts, and a part is sent alone; 0 for none. */
   readonly part: number
+  /** It was not given the time to rest that it should have had: failing again says nothing of it. */
+  readonly hurried?: boolean
 }
 
 /** An entry that is lost. */

@@ -1,5 +1,5 @@
 export { createBrowserStore, type BrowserStore, type BrowserStoreOptions, type StoreLocks } from './browser-store.ts'
-export { atProcessEnd, type EndingParticipant, type FatalOrigin } from './endings.ts'
+export { atProcessEnd, type EndingOptions, type EndingParticipant, type FatalOrigin } from './endings.ts'
 export { createOutbox } from './outbox.ts'
 export { createPageFetch, keepaliveRoom, onLeaving, type PageFetchOptions } from './page.ts'
 export type { BatchLimits, ItemLabel, Outbox, OutboxOptions, OutboxStore } from './outbox-types.ts'

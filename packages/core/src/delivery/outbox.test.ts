@@ -1,11 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { DriverError } from '../errors.ts'
 import type { FailureContext } from '../failures.ts'
+import { httpFailure } from '../http-failure.ts'
 import { onTelemetry } from '../telemetry.ts'
 import { createManualClock, type ManualClock } from '../testing/index.ts'
 import { createOutbox } from './outbox.ts'
 import type { OutboxOptions, OutboxStore } from './outbox-types.ts'
-import type { Drop, Receipt, SendContext } from './receipt.ts'
+import { DELIVERED, type Drop, type Receipt, type SendContext } from './receipt.ts'
 
 interface Item {
   readonly id: string
@@ -306,12 +307,30 @@ describe('flush and close', () => {
     expect(times.slice(0, 3)).toEqual([0, 2020, 3030])
   })
 
+  it('do not wait as long as a flush that has more time', async () => {
+    const { outbox, clock, law } = setUp([away(), away(), away(), away(), away(), away(), {}], { random: () => 0.999 })
+    outbox.push(item(1))
+    void outbox.flush(600_000)
+    await clock.advance(30_000)
+    expect(clock.nextAt).toBeGreaterThan(clock.now() + 1000)
+    await until(clock, outbox.close(1000))
+    expect(law()).toMatchObject({ delivered: 1 })
+  })
+
   it('do not wait for a delivery that began without haste and gets no answer', async () => {
     const { outbox, clock, law } = setUp(['silence', {}], { timeoutMs: 60_000 })
     outbox.push(item(1))
     await clock.advance(20)
     await until(clock, outbox.close(4000))
     expect(law()).toMatchObject({ delivered: 1 })
+  })
+
+  it('try an item that is sent back until the time is over, however often that is', async () => {
+    let tries = 0
+    const { outbox, clock, law } = setUp([() => (++tries < 10 ? { rejected: [{ id: '1', retryable: true }] } : {})])
+    for (let id = 0; id < 3; id++) outbox.push(item(id))
+    await until(clock, outbox.close(5000))
+    expect(law()).toMatchObject({ delivered: 3 })
   })
 
   it('share one delivery', async () => {
@@ -608,4 +627,30 @@ describe('a store', () => {
     expect(law()).toMatchObject({ delivered: 1 })
     expect(errors.map(([error]) => error.message)).toEqual(['take', 'keep', 'keep'])
   })
+})
+
+it('works as its documentation shows', async () => {
+  const url = 'https://msc.example/hook'
+  const fetch = vi.fn(async () => new Response('{}'))
+  vi.stubGlobal('fetch', fetch)
+  const outbox = createOutbox<{ id: string; name: string }>({
+    concern: 'analytics',
+    driver: 'webhook',
+    label: ({ id, name }) => ({ id, kind: 'track', bytes: name.length + 64 }),
+    send: async (batch, { signal }) => {
+      const answer = await globalThis.fetch(url, { method: 'POST', body: JSON.stringify(batch), signal })
+      const failure = httpFailure(answer, { driver: 'webhook', credentials: 'Check TOKEN.', address: 'Check URL.' })
+      if (failure) throw failure
+      return DELIVERED
+    },
+    limits: { maxItems: 100, maxBytes: 1_000_000, maxItemBytes: 200_000 },
+    maxQueue: 10_000,
+    flushIntervalMs: 1000,
+    timeoutMs: 5000,
+  })
+  outbox.push({ id: '1', name: 'release submitted' })
+  await outbox.close(5000)
+  vi.unstubAllGlobals()
+  expect(fetch).toHaveBeenCalledWith(url, expect.objectContaining({ body: '[{"id":"1","name":"release submitted"}]' }))
+  expect(outbox.stats()).toMatchObject({ delivered: 1 })
 })

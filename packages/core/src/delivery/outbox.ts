@@ -16,7 +16,7 @@ import type { Loss } from './entry.ts'
 import { abandon } from './flight.ts'
 import { lastWords } from './last-words.ts'
 import type { Outbox, OutboxOptions } from './outbox-types.ts'
-import { add, comeBack, empty, held, land, putBack, wakeResting } from './queue.ts'
+import { add, comeBack, empty, held, land, putBack, wakeEarly } from './queue.ts'
 import type { DropReason, Urgency } from './receipt.ts'
 
 /**
@@ -131,7 +131,8 @@ function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: bool
     const waiter: Waiter = { until, urgency, closing, done }
     const first = box.waiters.length === 0
     box.waiters = [...box.waiters, waiter]
-    if (first) hurry(box)
+    // A close must not spend its time on a wait that was measured for the longer budget of a flush.
+    if (first || closing) hurry(box)
     hastenFlight(box)
     box.step()
   })
@@ -141,7 +142,7 @@ function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: bool
 function hurry<T>(box: Box<T>): void {
   box.retryAt = 0
   comeBack(box.queue)
-  wakeResting(box.queue, Infinity)
+  wakeEarly(box.queue)
 }
 
 function giveUp<T>(box: Box<T>, waiter: Waiter): void {

@@ -63,6 +63,13 @@ describe('what a receipt means', () => {
     expect(outcome.lost).toMatchObject([{ reason: 'retries exhausted', detail: 'busy' }])
   })
 
+  it('does not blame an item that was tried again before its time', () => {
+    const outcome = onReceipt([entry(0, { strikes: 2, hurried: true }), entry(1)], {
+      rejected: [{ id: '0', retryable: true }],
+    })
+    expect(outcome.resting).toMatchObject([{ entry: { strikes: 2, hurried: false }, forMs: 500 }])
+  })
+
   it('blames nobody when all of several are sent back: that is an outage', () => {
     const batch = batchOf(3)
     const outcome = onReceipt(batch, { rejected: batch.map(({ id }) => ({ id, retryable: true })) })

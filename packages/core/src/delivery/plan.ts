@@ -65,10 +65,14 @@ export function planReceipt<T>(
   }
   const resting: { entry: Entry<T>; forMs: number }[] = []
   for (const entry of sentBack) {
-    const strikes = entry.strikes + 1
+    const strikes = entry.hurried ? entry.strikes : entry.strikes + 1
     const detail = receipt.rejected.get(entry.id)?.detail
     if (strikes >= options.maxAttempts) lost.push({ entry, reason: 'retries exhausted', detail })
-    else resting.push({ entry: { ...entry, strikes }, forMs: waitAfter(strikes, options.random) })
+    else
+      resting.push({
+        entry: { ...entry, strikes, hurried: false },
+        forMs: waitAfter(Math.max(1, strikes), options.random),
+      })
   }
   // What is limited waits by its kind, and no strike is due: the limit is not the item's fault.
   return outcome({ ...nothing, delivered, lost, back: limited, resting, pace: afterAnswer(pace, delivered, options) })

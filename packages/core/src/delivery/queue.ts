@@ -156,8 +156,15 @@ export function comeBack<T>(queue: Queue<T>): void {
   place(queue, aside)
 }
 
-/** Puts those that rest until `now` back in their places; `Infinity` for all. */
-export function wakeResting<T>(queue: Queue<T>, now: number): void {
+/** Puts all that rest back in their places, although their time is not over. */
+export function wakeEarly<T>(queue: Queue<T>): void {
+  const entries = queue.resting.map(({ entry }) => ({ ...entry, hurried: true }))
+  queue.resting = []
+  place(queue, entries)
+}
+
+/** Puts those that rest until `now` back in their places. */
+function wakeResting<T>(queue: Queue<T>, now: number): void {
   if (queue.resting.length === 0) return
   const due = queue.resting.filter(({ until }) => until <= now)
   if (due.length === 0) return

@@ -12,7 +12,7 @@ export interface ReadFailure {
 }
 
 /** A longer `Retry-After` is not believed: a backend or a proxy with a wrong clock must not stop delivery for days. */
-export const LONGEST_RETRY_AFTER_MS: number = 15 * 60_000
+const LONGEST_RETRY_AFTER_MS = 15 * 60_000
 
 /** Reads any thrown value. What does not say that it is final may be tried again. */
 export function readFailure(error: unknown): ReadFailure {

@@ -10,7 +10,7 @@ export interface ReadReceipt {
   readonly malformed: boolean
 }
 
-export interface ReadRejection {
+interface ReadRejection {
   readonly retryable: boolean
   readonly reason: DropReason
   readonly detail?: string | undefined

@@ -120,7 +120,7 @@ async function act(run: Run): Promise<void> {
     sink.mood = random.pick(MOODS)
     note(run, sink.mood)
   } else if (what < 85) await time.advance(random.integer(0, random.pick([50, 3000, 60_000])))
-  else if (what < 93) wait(run, 'flush', random.integer(0, 5000))
+  else if (what < 93) wait(run, 'flush', random.integer(0, random.pick([5000, 600_000])))
   else if (what < 96) outbox.lastWords()
   else if (what < 98) outbox.drop('track', random.integer(1, 3), 'filtered')
   else wait(run, 'close', random.integer(0, 5000))
