@@ -1,25 +1,18 @@
 /**
- * Is this the number of a payment card? By the issuer's prefix and length (ISO/IEC 7812) and the check digit, so that
- * barcodes, times in milliseconds and 64-bit ids of other lengths or beginnings are left alone.
- *
- * @param digits Digits alone, without separators.
+ * Does a card of some issuer begin with these four digits and have so many? ISO/IEC 7812 and the issuers' own ranges,
+ * so that barcodes, times in milliseconds and 64-bit ids are left alone.
  */
-export function isCardNumber(digits: string): boolean {
-  return hasIssuer(digits) && passesLuhn(digits)
-}
-
-function hasIssuer(digits: string): boolean {
-  const two = Number(digits.slice(0, 2))
-  const three = Number(digits.slice(0, 3))
-  const four = Number(digits.slice(0, 4))
-  switch (digits.length) {
+export function hasIssuer(four: number, length: number): boolean {
+  const two = Math.floor(four / 100)
+  const three = Math.floor(four / 10)
+  switch (length) {
     case 14: // Diners Club
       return two === 36 || two === 38 || two === 39 || (three >= 300 && three <= 305)
     case 15: // American Express
       return two === 34 || two === 37
     case 16:
       return (
-        digits.charCodeAt(0) === 52 || // Visa
+        (two >= 40 && two <= 49) || // Visa
         (two >= 51 && two <= 55) || // Mastercard
         (four >= 2221 && four <= 2720) || // Mastercard
         four === 6011 || // Discover
@@ -34,16 +27,23 @@ function hasIssuer(digits: string): boolean {
   }
 }
 
-/** ISO/IEC 7812-1, annex B. */
-function passesLuhn(digits: string): boolean {
+/** The check digit of ISO/IEC 7812-1, annex B. Whatever stands between the digits is skipped. */
+export function passesLuhn(text: string, from: number, to: number): boolean {
   let sum = 0
   let double = false
-  for (let i = digits.length - 1; i >= 0; i--) {
-    const value = (digits.charCodeAt(i) - 48) * (double ? 2 : 1)
+  for (let i = to - 1; i >= from; i--) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) continue
+    const value = double ? digit * 2 : digit
     sum += value > 9 ? value - 9 : value
     double = !double
   }
   return sum % 10 === 0
+}
+
+/** Is this the number of a payment card, by its issuer, its length and its check digit? */
+export function isCardNumber(digits: string): boolean {
+  return hasIssuer(Number(digits.slice(0, 4)), digits.length) && passesLuhn(digits, 0, digits.length)
 }
 
 /** Lengths of the IBAN registry (SWIFT, release 99), by country. */
@@ -56,23 +56,27 @@ const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
   }).flatMap(([length, countries]) => countries.split(' ').map((country) => [country, Number(length)] as const)),
 ) // prettier-ignore
 
-/** How long an IBAN is that begins with this country, or 0 when the country has none. */
-export function ibanLength(country: string): number {
-  return IBAN_LENGTHS.get(country) ?? 0
+/** By the positions of the two letters in the alphabet. */
+const IBAN_LENGTH = new Uint8Array(32 * 32)
+for (const [country, length] of IBAN_LENGTHS)
+  IBAN_LENGTH[(country.charCodeAt(0) & 31) * 32 + (country.charCodeAt(1) & 31)] = length
+
+/** How long an IBAN is that begins with the two letters at `at`, in either case; 0 when no country has them. */
+export function ibanLength(text: string, at: number): number {
+  const first = text.charCodeAt(at)
+  const second = text.charCodeAt(at + 1)
+  return isLatin(first) && isLatin(second) ? (IBAN_LENGTH[(first & 31) * 32 + (second & 31)] as number) : 0
+}
+
+function isLatin(code: number): boolean {
+  const lower = code | 32
+  return code < 128 && lower >= 97 && lower <= 122
 }
 
 /**
- * ISO 7064 MOD 97-10, after the first four characters have moved to the end (ISO 13616).
- *
- * @param iban Upper case, without spaces.
+ * One character more of the number that ISO 7064 MOD 97-10 checks: digits stand for themselves, letters for 10 to 35.
+ * An IBAN is valid when its characters from the fifth on, and then the first four, leave 1 (ISO 13616).
  */
-export function passesMod97(iban: string): boolean {
-  let rest = 0
-  for (let i = 0; i < iban.length; i++) {
-    const code = iban.charCodeAt((i + 4) % iban.length)
-    if (code >= 48 && code <= 57) rest = (rest * 10 + code - 48) % 97
-    else if (code >= 65 && code <= 90) rest = (rest * 100 + code - 55) % 97
-    else return false
-  }
-  return rest === 1
+export function nextRest97(rest: number, code: number): number {
+  return code <= 57 ? (rest * 10 + code - 48) % 97 : (rest * 100 + (code & 31) + 9) % 97
 }

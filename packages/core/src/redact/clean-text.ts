@@ -73,15 +73,12 @@ function settle(rules: Rules, text: string, mark: string): string {
 function clean(rules: Rules, body: string, mark: string): string {
   const scanned = scanText(body + mark, body.length, rules.names, rules.phrases)
   const out = mark === '' ? scanned : scanned.slice(0, scanned.length - mark.length)
-  if (rules.patterns.length === 0) return out
-  return out
-    .split(MARKS)
-    .map((part, index) => (index % 2 === 1 ? part : applyPatterns(rules.patterns, part)))
-    .join('')
+  return rules.patterns.reduce(applyPattern, out)
 }
 
-function applyPatterns(patterns: readonly RegExp[], text: string): string {
-  let out = text
-  for (const pattern of patterns) out = out.replace(pattern, (match) => (match === '' ? '' : REDACTED))
-  return out
+function applyPattern(text: string, pattern: RegExp): string {
+  return text
+    .split(MARKS)
+    .map((part, index) => (index % 2 === 1 ? part : part.replace(pattern, (match) => (match === '' ? '' : REDACTED))))
+    .join('')
 }

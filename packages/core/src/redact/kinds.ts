@@ -1,11 +1,16 @@
 // What an object is, and how to look into it without running more of its code than needed.
 
-export type Pair = readonly [name: unknown, value: unknown]
+/** Named values: the properties of an object, the entries of a map. Reading one may throw. */
+export interface Members {
+  readonly is: 'members'
+  readonly names: readonly string[]
+  read(index: number): unknown
+  find(name: string): unknown
+}
 
 /** An object as the walk sees it. */
 export type Kind =
-  | { readonly is: 'members'; readonly names: readonly string[] }
-  | { readonly is: 'pairs'; readonly pairs: readonly Pair[] }
+  | Members
   | { readonly is: 'items'; readonly items: readonly unknown[] }
   | { readonly is: 'text'; readonly text: string }
   | { readonly is: 'query'; readonly text: string }
@@ -23,11 +28,36 @@ const tagOf = Object.prototype.toString
  */
 export function kindOf(value: object, max: number): Kind {
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype || prototype === null) return { is: 'members', names: Object.keys(value) }
-  if (value instanceof Error) return { is: 'members', names: errorNames(value) }
+  if (prototype === Object.prototype || prototype === null) return propertiesOf(value, Object.keys(value))
+  if (value instanceof Error) return propertiesOf(value, errorNames(value))
   if (ArrayBuffer.isView(value)) return { is: 'bytes', bytes: value.byteLength }
   const tag = tagOf.call(value).slice(8, -1)
-  return builtIn(value, tag, max) ?? { is: 'members', names: Object.keys(value) }
+  return builtIn(value, tag, max) ?? propertiesOf(value, Object.keys(value))
+}
+
+function propertiesOf(value: object, names: readonly string[]): Members {
+  const record = value as Record<string, unknown>
+  return { is: 'members', names, read: (index) => record[names[index] as string], find: (name) => record[name] }
+}
+
+/** In the order that an object would have them, where whole numbers come first. */
+function entriesOf(pairs: readonly (readonly [name: unknown, value: unknown])[]): Members {
+  const entries = pairs.map(([name, value]) => ({ name: nameText(name), value }))
+  const indexes = entries.filter(({ name }) => INDEX.test(name)).sort((a, b) => Number(a.name) - Number(b.name))
+  const ordered = indexes.length === 0 ? entries : [...indexes, ...entries.filter(({ name }) => !INDEX.test(name))]
+  return {
+    is: 'members',
+    names: ordered.map(({ name }) => name),
+    read: (index) => ordered[index]?.value,
+    find: (name) => ordered.find((entry) => entry.name === name)?.value,
+  }
+}
+
+const INDEX = /^(?:0|[1-9]\d{0,9})$/
+
+function nameText(name: unknown): string {
+  if (name === null) return 'null'
+  return typeof name === 'object' || typeof name === 'function' ? `[${typeof name}]` : String(name)
 }
 
 function builtIn(value: object, tag: string, max: number): Kind | undefined {
@@ -46,15 +76,12 @@ const READERS: ReadonlyMap<string, (value: object, max: number) => Kind> = new M
   (value: object, max: number) => Kind
 >([
   ['Date', (value) => ({ is: 'date', date: new Date(Date.prototype.getTime.call(value as Date)) })],
-  [
-    'Map',
-    (value, max) => ({ is: 'pairs', pairs: take(Map.prototype.entries.call(value as Map<unknown, unknown>), max) }),
-  ],
+  ['Map', (value, max) => entriesOf(take(Map.prototype.entries.call(value as Map<unknown, unknown>), max))],
   ['Set', (value, max) => ({ is: 'items', items: take(Set.prototype.values.call(value as Set<unknown>), max) })],
-  ['Headers', (value, max) => ({ is: 'pairs', pairs: take((value as Headers).entries(), max) })],
-  ['FormData', (value, max) => ({ is: 'pairs', pairs: take((value as FormData).entries(), max) })],
-  ['Error', (value) => ({ is: 'members', names: errorNames(value as Error) })],
-  ['DOMException', (value) => ({ is: 'members', names: errorNames(value as Error) })],
+  ['Headers', (value, max) => entriesOf(take((value as Headers).entries(), max))],
+  ['FormData', (value, max) => entriesOf(take((value as FormData).entries(), max))],
+  ['Error', (value) => propertiesOf(value, errorNames(value as Error))],
+  ['DOMException', (value) => propertiesOf(value, errorNames(value as Error))],
   ['URL', (value) => ({ is: 'text', text: `${(value as URL).href}` })],
   ['URLSearchParams', (value) => ({ is: 'query', text: URLSearchParams.prototype.toString.call(value) })],
   ['RegExp', (value) => ({ is: 'text', text: RegExp.prototype.toString.call(value) })],

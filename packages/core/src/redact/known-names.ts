@@ -1,4 +1,6 @@
 import { cleanText, scannedLength } from './clean-text.ts'
+import { MARKS } from './marks.ts'
+import { COUNTED, SECRET, SECRET_LINE, type Verdict } from './names.ts'
 import { squeeze, type KnownName, type Rules } from './rules.ts'
 
 const LONGEST_NAME = 200
@@ -8,9 +10,12 @@ const MOST_NAMES = 2000
 export function knownName(rules: Rules, name: string): KnownName {
   const known = rules.known.get(name)
   if (known !== undefined) return known
+  const clean = cleanText(rules, name, LONGEST_NAME)
+  const verdict = rules.judge(withoutMarks(name))
   const fresh: KnownName = {
-    verdict: rules.judge(name),
-    clean: cleanText(rules, name, LONGEST_NAME),
+    // What is left of a name once it is clean has to be judged alike, the next time.
+    verdict: clean === name ? verdict : stricter(verdict, rules.judge(withoutMarks(clean))),
+    clean,
     allowed: rules.allow !== undefined && rules.allow.has(squeeze(name.slice(0, LONGEST_NAME))),
   }
   // Names may come from outside: neither many nor long ones may fill memory.
@@ -19,6 +24,16 @@ export function knownName(rules: Rules, name: string): KnownName {
     rules.known.set(name, fresh)
   }
   return fresh
+}
+
+function stricter(a: Verdict, b: Verdict): Verdict {
+  for (const verdict of [SECRET, SECRET_LINE, COUNTED] as const) if (a === verdict || b === verdict) return verdict
+  return a
+}
+
+/** `[card]` is no name of a card. */
+function withoutMarks(name: string): string {
+  return name.includes('[') ? name.split(MARKS).filter((_, index) => index % 2 === 0).join(' ') : name // prettier-ignore
 }
 
 /** What a name costs of the budget. */

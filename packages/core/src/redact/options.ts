@@ -22,7 +22,7 @@ export interface RedactOptions {
   readonly maxDepth?: number
   /** Properties or items of one object that are kept. Default 200. */
   readonly maxEntries?: number
-  /** Characters of one string that are kept. Default 10 000. */
+  /** Characters of one string that are kept, at least 64. Default 10 000. */
   readonly maxString?: number
   /** Values of one call that are looked at; the rest becomes `[cut]`. Default 10 000. */
   readonly maxNodes?: number
@@ -61,7 +61,6 @@ export function limitsOf(...sources: readonly RedactOptions[]): Limits {
   return {
     maxDepth: Math.min(DEEPEST, pick('maxDepth', 0)),
     maxEntries: pick('maxEntries', 1),
-    // The mark of a cut needs room of its own.
     maxString: pick('maxString', 1),
     maxNodes: pick('maxNodes', 1),
     maxChars: pick('maxChars', 1),

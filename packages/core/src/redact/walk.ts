@@ -1,8 +1,8 @@
 import { isCardNumber } from './checks.ts'
 import { cleanText, scannedLength } from './clean-text.ts'
 import { freeName, knownName, nameCost } from './known-names.ts'
-import { kindOf } from './kinds.ts'
-import { COUNTED, HARMLESS, SECRET_IN_QUERY, type Verdict } from './names.ts'
+import { kindOf, type Members } from './kinds.ts'
+import { FAILED, dateOf, hidesValue, isPrintable, judgeLabel, textOf } from './member-values.ts'
 import { CARD, CUT, REDACTED } from './marks.ts'
 import type { Rules } from './rules.ts'
 
@@ -19,8 +19,9 @@ interface Walk {
   hidden: boolean
 }
 
+/** More than any mark takes. */
+const SHORTEST_TEXT = 64
 const UNREADABLE = '[unreadable]'
-const FAILED = Symbol('failed')
 /** The last name of an object that was cut. */
 const MORE = '…'
 
@@ -33,6 +34,7 @@ export function walk(rules: Rules, value: unknown): unknown {
 /** @param pairwise Is an array to be read as names and values in turn? */
 function visit(state: Walk, value: unknown, pairwise: boolean): unknown {
   if (value === CUT || value === undefined || value === null) return value
+  if (value === REDACTED) return hiddenMark(state)
   if (state.nodes <= 0) return CUT
   state.nodes--
   if (typeof value === 'object') return visitObject(state, value, pairwise)
@@ -54,23 +56,30 @@ function scalar(state: Walk, value: unknown): unknown {
   }
 }
 
-/** Printing an integer costs the square of its length, so one that no program counts with is not printed. */
 function bigintText(value: bigint): string {
-  if (BigInt.asIntN(1024, value) !== value) return '[bigint]'
+  if (!isPrintable(value)) return '[bigint]'
   const digits = String(value)
   return isCardNumber(digits) ? CARD : `${digits}n`
 }
 
 /** Something of ours in place of a value: costs what it takes, or it would cost more the next time. */
 function mark(state: Walk, what: string): string {
+  if (state.chars <= 0) return CUT
   state.chars -= what.length
   return what
+}
+
+/** The same for what is hidden by its name, which is hidden whatever is left. */
+function hiddenMark(state: Walk): string {
+  state.chars -= REDACTED.length
+  return REDACTED
 }
 
 function text(state: Walk, input: string): string {
   if (input === '') return input
   if (state.chars <= 0) return CUT
-  const max = Math.min(state.rules.limits.maxString, state.chars)
+  // A short text is whole even where it ends the budget, so that a mark of ours never becomes a mark of a cut.
+  const max = Math.max(SHORTEST_TEXT, Math.min(state.rules.limits.maxString, state.chars))
   const out = cleanText(state.rules, input, max)
   state.chars -= Math.max(scannedLength(input, max), out.length)
   return out
@@ -79,11 +88,13 @@ function text(state: Walk, input: string): string {
 function visitObject(state: Walk, value: object, pairwise: boolean): unknown {
   const { path, kept, hidden } = state
   if (path.includes(value)) return mark(state, hidden ? REDACTED : '[circular]')
-  if (path.length > state.rules.limits.maxDepth) return mark(state, hidden ? REDACTED : '[too deep]')
+  if (path.length > state.rules.limits.maxDepth) return tooDeep(state, value)
   const depth = path.length
   path.push(value)
   try {
-    return Array.isArray(value) ? readArray(state, value, pairwise) : readObject(state, value)
+    return Array.isArray(value)
+      ? readItems(state, value.length, (index) => value[index] as unknown, pairwise)
+      : readObject(state, value)
   } catch {
     // A revoked proxy, or a trap that throws. A stack that overflows ends here as well.
     return mark(state, hidden ? REDACTED : UNREADABLE)
@@ -94,30 +105,35 @@ function visitObject(state: Walk, value: object, pairwise: boolean): unknown {
   }
 }
 
-function readArray(state: Walk, value: readonly unknown[], pairwise: boolean): unknown[] {
-  const { length } = value
-  const inTuples = length === 2 && Array.isArray(state.path.at(-2))
-  return readItems(state, length, (index) => value[index], pairwise || inTuples)
+/** A date has no depth. */
+function tooDeep(state: Walk, value: object): unknown {
+  if (state.hidden) return mark(state, REDACTED)
+  return dateOf(value) ?? mark(state, '[too deep]')
 }
 
 function readItems(state: Walk, length: number, at: (index: number) => unknown, pairwise: boolean): unknown[] {
   const { maxEntries } = state.rules.limits
   const count = length > maxEntries ? maxEntries - 1 : length
   const out: unknown[] = []
-  let secret = false
+  const named = pairwise || (length === 2 && isList(state.path.at(-2)))
+  let name: string | undefined
   for (let i = 0; i < count; i++) {
     if (state.nodes <= 0 || state.chars <= 0) {
       out.push(CUT)
       return out
     }
-    const item = attempt(() => at(i))
-    if (pairwise && i % 2 === 1 && secret && hidesValue(knownName(state.rules, at(i - 1) as string).verdict, item)) {
-      out.push(mark(state, REDACTED))
-    } else out.push(item === FAILED ? mark(state, UNREADABLE) : visit(state, item, false))
-    secret = pairwise && typeof item === 'string'
+    const item = attempt(at, i)
+    const secret = named && i % 2 === 1 && name !== undefined && hidesValue(knownName(state.rules, name).verdict, item)
+    if (secret) out.push(hiddenMark(state))
+    else out.push(item === FAILED ? mark(state, UNREADABLE) : visit(state, item, false))
+    name = named ? textOf(item) : undefined
   }
   if (count < length) out.push(CUT)
   return out
+}
+
+function isList(value: object | undefined): boolean {
+  return Array.isArray(value) || value instanceof Set
 }
 
 function readObject(state: Walk, value: object): unknown {
@@ -125,19 +141,7 @@ function readObject(state: Walk, value: object): unknown {
   const kind = kindOf(value, maxEntries)
   switch (kind.is) {
     case 'members':
-      return readMembers(
-        state,
-        kind.names,
-        (index) => (value as Record<string, unknown>)[kind.names[index] as string],
-        value,
-      )
-    case 'pairs':
-      return readMembers(
-        state,
-        kind.pairs.map(([name]) => nameText(name)),
-        (index) => kind.pairs[index]?.[1],
-        undefined,
-      )
+      return readMembers(state, kind)
     case 'items':
       return readItems(state, kind.items.length, (index) => kind.items[index], false)
     default:
@@ -158,18 +162,8 @@ function readObject(state: Walk, value: object): unknown {
   }
 }
 
-function nameText(name: unknown): string {
-  return typeof name === 'object' || typeof name === 'function'
-    ? `[${name === null ? 'null' : typeof name}]`
-    : String(name)
-}
-
-function readMembers(
-  state: Walk,
-  names: readonly string[],
-  at: (index: number) => unknown,
-  owner: object | undefined,
-): Record<string, unknown> {
+function readMembers(state: Walk, members: Members): Record<string, unknown> {
+  const { names } = members
   const { maxEntries } = state.rules.limits
   const count = names.length > maxEntries ? maxEntries - 1 : names.length
   const out: Record<string, unknown> = {}
@@ -178,32 +172,22 @@ function readMembers(
       put(out, MORE, CUT)
       return out
     }
-    readMember(
-      state,
-      out,
-      names[i] as string,
-      attempt(() => at(i)),
-      owner,
-    )
+    readMember(state, out, names[i] as string, attempt(members.read, i), members)
   }
-  if (count < names.length) put(out, MORE, CUT)
+  if (count < names.length) {
+    put(out, MORE, CUT)
+    state.chars -= MORE.length
+  }
   return out
 }
 
-function readMember(
-  state: Walk,
-  out: Record<string, unknown>,
-  name: string,
-  child: unknown,
-  owner: object | undefined,
-): void {
+function readMember(state: Walk, out: Record<string, unknown>, name: string, child: unknown, members: Members): void {
   const { kept, hidden, rules } = state
   const known = knownName(rules, name)
-  const label = name === 'value' && owner !== undefined ? labelOf(rules, owner) : HARMLESS
   const target = known.clean in out ? freeName(out, known.clean) : known.clean
   state.chars -= Math.max(nameCost(name), target.length)
-  if (hidesValue(known.verdict, child) || hidesValue(label, child)) {
-    put(out, target, mark(state, REDACTED))
+  if (hidesValue(known.verdict, child) || (name === 'value' && hidesValue(judgeLabel(rules, members), child))) {
+    put(out, target, hiddenMark(state))
     return
   }
   if (rules.allow !== undefined) {
@@ -216,35 +200,9 @@ function readMember(
   state.hidden = hidden
 }
 
-/** The verdict on `{ name: 'authorization', value: '…' }`, as HAR files and forms have it. */
-function labelOf(rules: Rules, owner: object): Verdict {
-  for (const field of ['name', 'key', 'header', 'field']) {
-    const label = attempt(() => (owner as Record<string, unknown>)[field])
-    if (typeof label === 'string') return knownName(rules, label).verdict
-  }
-  return HARMLESS
-}
-
-/** A number in text form, as tags have it. */
-const COUNT = /^\d{1,12}(?:\.\d{1,6})?n?$/
-
-/** Nothing, yes or no, and a moment in time tell no secret, whatever their name. */
-function hidesValue(verdict: Verdict, value: unknown): boolean {
-  if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return false
-  if (value === undefined || value === null || typeof value === 'boolean') return false
-  if (verdict === COUNTED) {
-    return !(typeof value === 'number' || typeof value === 'bigint' || (typeof value === 'string' && COUNT.test(value)))
-  }
-  return !(typeof value === 'object' && isDate(value))
-}
-
-function isDate(value: object): boolean {
-  return attempt(() => Date.prototype.getTime.call(value as Date)) !== FAILED
-}
-
-function attempt(read: () => unknown): unknown {
+function attempt(read: (index: number) => unknown, index: number): unknown {
   try {
-    return read()
+    return read(index)
   } catch {
     return FAILED
   }

@@ -1,10 +1,14 @@
 import { CARD, IBAN } from '../marks.ts'
-import { ibanLength, isCardNumber, passesMod97 } from '../checks.ts'
+import { hasIssuer, ibanLength, nextRest97, passesLuhn } from '../checks.ts'
 import { classOf, isDigit, readEscape, escapedCode, escapedLevel, escapedWidth, RUN } from './chars.ts'
 import { hide, type TextScan } from './state.ts'
 
 /** How the digits of a card are grouped when they are. */
-const GROUPINGS: readonly (readonly number[])[] = [[4, 4, 4, 4], [4, 6, 5], [4, 6, 4]] // prettier-ignore
+const GROUPINGS: readonly { readonly total: number; readonly groups: readonly number[] }[] = [
+  { total: 16, groups: [4, 4, 4, 4] },
+  { total: 15, groups: [4, 6, 5] },
+  { total: 14, groups: [4, 6, 4] },
+]
 
 /**
  * Hides a card number that begins with this run: digits in one piece, or grouped as on a card by single spaces,
@@ -18,14 +22,23 @@ export function hideCard(scan: TextScan, from: number, runTo: number): number {
   // The end of a sentence.
   while (to > from && (text.charCodeAt(to - 1) === 46 || text.charCodeAt(to - 1) === 45)) to--
   const length = to - from
+  const four = leadingFour(text, from)
   if (length >= 14 && length <= 16) {
-    return isDigits(text, from, to) && isCardNumber(text.slice(from, to)) ? hide(scan, from, to, CARD) : -1
+    const card = hasIssuer(four, length) && isDigits(text, from, to) && passesLuhn(text, from, to)
+    return card ? hide(scan, from, to, CARD) : -1
   }
   if (length !== 4 && (length < 16 || length > 19)) return -1
-  const end = groupedEnd(scan, from)
+  const end = groupedEnd(scan, from, four)
   // A hyphen, a letter or another digit behind it: part of something longer.
   if (end < 0 || (end < to && length !== 4)) return -1
   return end > to && end < scan.end && isGlued(text, end) ? -1 : hide(scan, from, end, CARD)
+}
+
+/** NaN or nonsense where they are no digits, which no issuer has. */
+function leadingFour(text: string, from: number): number {
+  let value = 0
+  for (let i = from; i < from + 4; i++) value = value * 10 + text.charCodeAt(i) - 48
+  return value
 }
 
 function isGlued(text: string, at: number): boolean {
@@ -33,33 +46,35 @@ function isGlued(text: string, at: number): boolean {
   return code !== 46 && classOf(code) === RUN && !(code === 45 && !isDigit(text.charCodeAt(at + 1)))
 }
 
-function groupedEnd(scan: TextScan, from: number): number {
-  for (const grouping of GROUPINGS) {
-    const found = readGroups(scan, from, grouping)
-    if (found && isCardNumber(found.digits)) return found.end
+function groupedEnd(scan: TextScan, from: number, four: number): number {
+  for (const sizes of GROUPINGS) {
+    if (!hasIssuer(four, sizes.total)) continue
+    const end = readGroups(scan, from, sizes.groups)
+    if (end < 0) continue
+    const digits = withoutEscapes(scan.text.slice(from, end))
+    if (passesLuhn(digits, 0, digits.length)) return end
   }
   return -1
 }
 
-function readGroups(
-  scan: TextScan,
-  from: number,
-  grouping: readonly number[],
-): { digits: string; end: number } | undefined {
-  const { text } = scan
+/** `%20` between groups has digits of its own. */
+function withoutEscapes(text: string): string {
+  return text.includes('%') ? text.replaceAll(/%(?:25)*20/g, ' ') : text
+}
+
+function readGroups({ text, end }: TextScan, from: number, groups: readonly number[]): number {
   let at = from
-  let digits = ''
-  for (const [index, size] of grouping.entries()) {
-    if (index > 0) {
+  for (let i = 0; i < groups.length; i++) {
+    if (i > 0) {
       const width = gapWidth(text, at)
-      if (width === 0) return undefined
+      if (width === 0) return -1
       at += width
     }
-    if (at + size > scan.end || !isDigits(text, at, at + size)) return undefined
-    digits += text.slice(at, at + size)
-    at += size
+    const next = at + (groups[i] as number)
+    if (next > end || !isDigits(text, at, next)) return -1
+    at = next
   }
-  return at < scan.end && isDigit(text.charCodeAt(at)) ? undefined : { digits, end: at }
+  return at < end && isDigit(text.charCodeAt(at)) ? -1 : at
 }
 
 /** A space (also without break, as `+` or encoded) or a hyphen. */
@@ -84,25 +99,16 @@ function isDigits(text: string, from: number, to: number): boolean {
  */
 export function hideIban(scan: TextScan, from: number): number {
   const { text } = scan
-  const length = ibanLength(text.slice(from, from + 2).toUpperCase())
+  const length = ibanLength(text, from)
   if (length === 0 || !isDigits(text, from + 2, from + 4)) return -1
-  const to = ibanEnd(scan, from, length)
-  if (to < 0 || (to < scan.end && isWordCode(text.charCodeAt(to)))) return -1
-  const iban = text.slice(from, to).replaceAll(GAPS, '').toUpperCase()
-  return passesMod97(iban) ? hide(scan, from, to, IBAN) : -1
-}
-
-const GAPS = /[ +\u00a0-]|%(?:25)*20/g
-
-/** Behind as many letters and digits as the country's IBANs have, in one piece or in groups of four; else -1. */
-function ibanEnd(scan: TextScan, from: number, length: number): number {
-  const { text } = scan
-  let count = 0
-  let at = from
+  let rest = 0
+  let count = 4
+  let at = from + 4
   while (count < length) {
     if (at >= scan.end) return -1
     const code = text.charCodeAt(at)
     if (isDigit(code) || isLetterCode(code)) {
+      rest = nextRest97(rest, code)
       count++
       at++
     } else {
@@ -111,7 +117,9 @@ function ibanEnd(scan: TextScan, from: number, length: number): number {
       at += width
     }
   }
-  return at
+  for (let i = from; i < from + 4; i++) rest = nextRest97(rest, text.charCodeAt(i))
+  if (rest !== 1 || (at < scan.end && isWordCode(text.charCodeAt(at)))) return -1
+  return hide(scan, from, at, IBAN)
 }
 
 function isWordCode(code: number): boolean {

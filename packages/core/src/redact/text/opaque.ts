@@ -7,53 +7,40 @@ export const SHORTEST_TOKEN = 12
 
 interface Shape {
   readonly prefix: string
-  /** Characters of the token, prefix included. */
+  /** Characters of the shortest token, prefix included. */
   readonly length: number
-  /** The prefix is no word of any language: needs no digit or capital behind it. */
-  readonly certain: boolean
 }
 
 /** Published by the issuers, most of them in their notes for secret scanning. */
 const SHAPES: readonly Shape[] = [
-  // Stripe, Clerk
-  ...['sk_live_', 'sk_test_', 'pk_live_', 'pk_test_', 'rk_live_', 'rk_test_', 'sk_org_', 'whsec_'].map(certain(16)),
-  // OpenAI, Anthropic, Groq, Hugging Face, Replicate, Perplexity, xAI, NVIDIA
-  ...['sk-ant-', 'sk-proj-', 'sk-svcacct-', 'sk-or-v1-'].map(certain(16)),
-  ...['gsk_', 'hf_', 'r8_', 'pplx-', 'xai-', 'nvapi-'].map(likely(20)),
-  // PostHog, Supabase, Inngest, Sentry, Upstash and Vercel have no prefix for all of theirs
-  ...['phc_', 'phx_', 'phs_', 'sb_secret_', 'sbp_', 'sntrys_', 'sntryu_'].map(certain(16)),
+  // Stripe and Clerk (sk_live_…), OpenAI and Anthropic (sk-proj-…, sk-ant-…), OpenRouter, Resend, Mailgun, Inngest
+  ...shapes(16, 'sk_ sk- pk_ pk- rk_ rk- whsec_ re_ key- signkey-'),
+  // Groq, Hugging Face, Replicate, Perplexity, xAI, NVIDIA
+  ...shapes(20, 'gsk_ hf_ r8_ pplx- xai- nvapi-'),
+  // PostHog, Supabase, Sentry
+  ...shapes(16, 'phc_ phc- phx_ phs_ sb_secret_ sbp_ sntrys_ sntryu_'),
   // GitHub, GitLab, npm, PyPI, RubyGems, Docker
-  ...['ghp_', 'gho_', 'ghs_', 'ghu_', 'ghr_', 'github_pat_', 'glpat-', 'gldt-', 'glrt-', 'glptt-'].map(certain(16)),
-  ...['npm_', 'rubygems_', 'dckr_pat_', 'pypi-'].map(likely(20)),
-  // Google, SendGrid, Slack, DigitalOcean, Shopify, Vault, Square, Doppler, PlanetScale, Linear, Notion, Figma, Tailscale
-  ...['AIza', 'ya29.', 'GOCSPX-', 'SG.', 'xoxa-', 'xoxb-', 'xoxo-', 'xoxr-', 'xoxs-', 'xoxp-', 'xoxe-', 'xapp-'].map(
-    certain(16),
-  ),
-  ...['dop_v1_', 'doo_v1_', 'dor_v1_', 'shpat_', 'shpss_', 'shpca_', 'shppa_', 'hvs.', 'hvb.', 'sq0atp-', 'sq0csp-'].map(
-    certain(16),
-  ),
-  ...['dp.pt.', 'dp.st.', 'pscale_tkn_', 'pscale_pw_', 'lin_api_', 'ntn_', 'figd_', 'tskey-', 'NRAK-', 'AGE-SECRET-KEY-'].map(
-    certain(16),
-  ),
-  // Words of English or of somebody's code could begin like these.
-  ...['sk-', 'sk_', 'pk_', 'pk-', 'rk_', 'rk-', 're_', 'phc-', 'key-', 'signkey-'].map(likely(16)),
+  ...shapes(16, 'ghp_ gho_ ghs_ ghu_ ghr_ github_pat_ glpat- gldt- glrt- glptt-'),
+  ...shapes(20, 'npm_ rubygems_ dckr_pat_ pypi-'),
+  // Google, SendGrid, Slack
+  ...shapes(16, 'AIza ya29. GOCSPX- SG. xoxa- xoxb- xoxo- xoxr- xoxs- xoxp- xoxe- xapp-'),
+  // DigitalOcean, Shopify, Vault, Square
+  ...shapes(16, 'dop_v1_ doo_v1_ dor_v1_ shpat_ shpss_ shpca_ shppa_ hvs. hvb. sq0atp- sq0csp-'),
+  // Doppler, PlanetScale, Linear, Notion, Figma, Tailscale, New Relic, age
+  ...shapes(16, 'dp.pt. dp.st. pscale_tkn_ pscale_pw_ lin_api_ ntn_ figd_ tskey- NRAK- AGE-SECRET-KEY-'),
   // Base64 of `{"`, `{ `, `{\n` and `[{"`: tokens and encoded JSON, whatever is in it
-  ...['eyJ', 'eyA', 'ewo', 'W3si'].map(likely(14)),
-] // prettier-ignore
+  ...shapes(14, 'eyJ eyA ewo W3si'),
+]
+
+function shapes(length: number, prefixes: string): Shape[] {
+  return prefixes.split(' ').map((prefix) => ({ prefix, length }))
+}
 
 /** AWS access keys, Twilio's keys and accounts: a prefix, an alphabet and a length. */
 const EXACT: readonly { readonly prefix: string; readonly length: number; readonly alphabet: RegExp }[] = [
   ...['AKIA', 'ASIA'].map((prefix) => ({ prefix, length: 20, alphabet: /^[A-Z2-7\d]+$/ })),
   ...['SK', 'AC'].map((prefix) => ({ prefix, length: 34, alphabet: /^[A-Z]{2}[a-f\d]+$/ })),
 ]
-
-function certain(length: number): (prefix: string) => Shape {
-  return (prefix) => ({ prefix, length, certain: true })
-}
-
-function likely(length: number): (prefix: string) => Shape {
-  return (prefix) => ({ prefix, length, certain: false })
-}
 
 /** Shapes by their first three characters. */
 const BY_START = new Map<number, Shape[]>()
@@ -100,7 +87,8 @@ function isToken(scan: TextScan, from: number, to: number): boolean {
   for (const shape of shapes) {
     if (length < shape.length || !scan.text.startsWith(shape.prefix, from)) continue
     const start = from + shape.prefix.length
-    if (shape.certain || holdsDigitOrCapital(scan, start, to) || isOneWord(scan.text, start, to)) return true
+    // Words of English and of somebody's code could begin like some of these.
+    if (holdsDigitOrCapital(scan, start, to) || isOneWord(scan.text, start, to)) return true
   }
   return false
 }

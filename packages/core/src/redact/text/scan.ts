@@ -181,11 +181,15 @@ function onSeparator(scan: TextScan, at: number, code: number, next: number, lev
   const query = scan.before === 63 || scan.before === 38 || scan.before === 35
   const verdict = judgeName(scan, query, next)
   if (verdict === HARMLESS) return next
+  // A parameter without a value.
+  if (query && scan.text.charCodeAt(next) === 38) return next
+  const quotes = isQuote(scan.before) ? quotesOf(scan, at, level) : NO_QUOTES
   return hideValue(scan, next, {
     level,
     verdict: verdict === SECRET_IN_QUERY ? SECRET : verdict,
     query,
-    ...quotesOf(scan, at, level),
+    around: quotes.around,
+    quotedName: quotes.quotedName,
     nameFrom: scan.runFrom,
   })
 }
@@ -198,10 +202,13 @@ function judgeName(scan: TextScan, query: boolean, next: number): Verdict {
   if (verdict === SECRET_IN_QUERY && (query || isFormStart(scan, next))) return verdict
   if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) return verdict
   // A glued escape may have been no escape.
-  if (from !== scan.runFrom) return judgeSlice(scan.names, text, scan.runFrom, scan.runTo)
+  if (from !== scan.runFrom) {
+    const whole = judgeSlice(scan.names, text, scan.runFrom, scan.runTo)
+    return whole === SECRET_IN_QUERY ? HARMLESS : whole
+  }
   if (scan.previousFrom >= 0) {
     const phrase = judgeSlice(scan.phrases, text, scan.previousFrom, scan.runTo)
-    return phrase === COUNTED ? SECRET : phrase
+    if (phrase !== HARMLESS) return phrase === COUNTED ? SECRET : phrase
   }
   return judgeLabelled(scan, next)
 }
@@ -222,14 +229,17 @@ function isFormStart(scan: TextScan, next: number): boolean {
   return ampersand > 0 && scan.text[next + ampersand] === '&'
 }
 
-/** The quotes around the name alone (JSON), and the quote that opens right before it (a header in a command). */
-function quotesOf(
-  scan: TextScan,
-  at: number,
-  level: number,
-): { around: Quote | undefined; quotedName: Quote | undefined } {
+interface Quotes {
+  /** Opens right before the name and does not close behind it: a header in a command. */
+  readonly around: Quote | undefined
+  /** Around the name alone: JSON. */
+  readonly quotedName: Quote | undefined
+}
+
+const NO_QUOTES: Quotes = { around: undefined, quotedName: undefined }
+
+function quotesOf(scan: TextScan, at: number, level: number): Quotes {
   const { text } = scan
-  if (!isQuote(scan.before)) return { around: undefined, quotedName: undefined }
   let from = scan.runFrom - (level > 0 ? quoteWidth(text, scan.runFrom) : 1)
   while (from > 0 && text.charCodeAt(from - 1) === 92) from--
   const around = readQuote(text, from, scan.runFrom, level)?.quote

@@ -35,6 +35,11 @@ function afterSlash({ text, end }: TextScan, at: number): number {
   return escapedCode(read) === 47 ? at + escapedWidth(read) : -1
 }
 
+/** Only the web has queries with e-mail addresses; in a connection string, what stands before the last `@` is secret. */
+function isWeb({ text, runFrom, runTo }: TextScan): boolean {
+  return /^(?:http|ws)s?$/i.test(text.slice(Math.max(runFrom, runTo - 5), runTo))
+}
+
 interface Authority {
   /** The last `@` before the first slash, or -1. */
   readonly at: number
@@ -54,7 +59,7 @@ export function hideUserinfo(scan: TextScan, from: number, level: number): numbe
   if (from < scan.noAtUntil) return from
   const authority = readAuthority(scan, from, level)
   if (authority.at < 0 && !authority.odd) return from
-  const last = lastAt(scan, from, level, authority.at >= 0)
+  const last = lastAt(scan, from, level, authority.at >= 0 && isWeb(scan))
   return last <= from ? from : hide(scan, from, last, REDACTED)
 }
 
@@ -79,7 +84,7 @@ function isPort(text: string, from: number, to: number): boolean {
   return true
 }
 
-/** The last `@` of the URL. With one before the first slash, those of its query are not looked at: they are e-mails. */
+/** The last `@` of the URL, or of what stands before its query. */
 function lastAt(scan: TextScan, from: number, level: number, beforeQuery: boolean): number {
   const { text, end } = scan
   const limit = Math.min(end, from + LONGEST_USERINFO)

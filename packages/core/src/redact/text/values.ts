@@ -35,7 +35,8 @@ export interface Place {
 }
 
 const LITERAL = /^(?:true|false|null|undefined|none|nil)$/i
-const LONGEST_LITERAL = 9
+const LITERAL_STARTS = 'tfnuTFNU'
+const LONGEST_KEPT = 48
 const COUNT = /^[+-]?\d[\d.,_]*n?$/
 
 /**
@@ -80,9 +81,7 @@ function skipStringPrefix(text: string, from: number): number {
 function hideLiteral(scan: TextScan, from: number, { raw }: Quote, place: Place): number {
   let to = from
   while (to < scan.end && classOf(scan.text.charCodeAt(to)) === RUN) to++
-  return keeps(scan.text.slice(from, Math.min(to, from + 64)), place)
-    ? to
-    : hide(scan, from, to, `${raw}${REDACTED}${raw}`)
+  return keeps(scan.text, from, to, place) ? to : hide(scan, from, to, `${raw}${REDACTED}${raw}`)
 }
 
 /** Past `=>`, `:=`, `==` and spaces. */
@@ -106,15 +105,17 @@ function hideQuoted(scan: TextScan, from: number, quote: Quote, place: Place): n
   const closing = findClosing(scan.text, from, scan.end, quote)
   const to = closing < 0 ? scan.end : closing
   if (to === from) return from
-  return keeps(scan.text.slice(from, Math.min(to, from + 64)), place) ? to : hide(scan, from, to, REDACTED)
+  return keeps(scan.text, from, to, place) ? to : hide(scan, from, to, REDACTED)
 }
 
-function keeps(value: string, { verdict }: Place): boolean {
-  return (
-    (value.length <= LONGEST_LITERAL && LITERAL.test(value)) ||
-    (verdict === COUNTED && value.length < 16 && COUNT.test(value)) ||
-    isPlaceholder(value)
-  )
+/** Values that tell nothing: a literal, a number of what is counted, a parameter in place of a value. */
+function keeps(text: string, from: number, to: number, { verdict }: Place): boolean {
+  if (to - from > LONGEST_KEPT) return false
+  const first = text.charCodeAt(from)
+  if (LITERAL_STARTS.includes(text[from] as string) && LITERAL.test(text.slice(from, to))) return true
+  if (verdict === COUNTED && (isDigit(first) || first === 43 || first === 45)) return COUNT.test(text.slice(from, to))
+  // `':name'` in quotes is no parameter.
+  return first !== 58 && placeholderEnd(text, from) === to
 }
 
 function hideBracketed(scan: TextScan, from: number, place: Place): number {
@@ -171,7 +172,7 @@ function hideBare(scan: TextScan, from: number, place: Place): number {
     to = trimEnd(text, from, grouped > to ? bareEnd(scan, grouped, place) : to)
   }
   if (to <= from) return Math.max(from, to)
-  return keeps(text.slice(from, Math.min(to, from + 64)), place) ? to : hide(scan, from, to, REDACTED)
+  return keeps(text, from, to, place) ? to : hide(scan, from, to, REDACTED)
 }
 
 /** How YAML begins a text of several lines. */
@@ -278,7 +279,7 @@ function trimEnd(text: string, from: number, end: number): number {
   return to
 }
 
-const TRAILING = '.,;:!?)]}>\\'
+const TRAILING = '.,;:)]}>\\'
 
 function isEnd(text: string, at: number, end: number): boolean {
   if (at >= end) return true
@@ -294,9 +295,4 @@ function placeholderEnd(text: string, from: number): number {
 }
 
 const PLACEHOLDER_STARTS = '$?%:@'
-const PLACEHOLDER = /^(?:\$\d{1,2}|\?|%[sdioOj]|:[a-z_]\w{0,30}|@p\d{1,2}|\$\{[\w.]{1,40}\})(?=$|[\s,;)'"`])/i
-
-function isPlaceholder(value: string): boolean {
-  if (!PLACEHOLDER_STARTS.includes(value[0] ?? ' ')) return false
-  return PLACEHOLDER.exec(value)?.[0].length === value.length && value.length > 0
-}
+const PLACEHOLDER = /^(?:\$\d{1,2}|\?|%[sdioOj]|:[a-z_]{1,30}|@p\d{1,2}|\$\{[\w.]{1,40}\})(?=$|[\s,;)'"`])/

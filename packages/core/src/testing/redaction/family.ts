@@ -66,12 +66,7 @@ export function secretParts(family: SecretFamily, value: string): string[] {
  */
 export function findLeak(rendering: string, family: SecretFamily, value: string): string | undefined {
   for (const part of secretParts(family, value)) {
-    for (const form of new Set([
-      part,
-      JSON.stringify(part).slice(1, -1),
-      encodeURIComponent(part),
-      part.replaceAll(/[ -]/g, ''),
-    ])) {
+    for (const form of formsOf(part)) {
       const length = Math.min(LEAST_PIECE, form.length)
       for (let i = 0; i + length <= form.length; i++) {
         const piece = form.slice(i, i + length)
@@ -80,4 +75,20 @@ export function findLeak(rendering: string, family: SecretFamily, value: string)
     }
   }
   return undefined
+}
+
+/** A text as the carriers write it. */
+function formsOf(text: string): Set<string> {
+  const once = encodeURIComponent(text)
+  return new Set([
+    text,
+    JSON.stringify(text).slice(1, -1),
+    JSON.stringify(JSON.stringify(text)).slice(3, -3),
+    once,
+    encodeURIComponent(once),
+    once.replaceAll('%20', '+'),
+    text.replaceAll("'", "''"),
+    text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'),
+    text.replaceAll(/[ -]/g, ''),
+  ])
 }

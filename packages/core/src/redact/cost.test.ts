@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { createRedactor } from './index.ts'
+
+const clean = createRedactor()
+const LENGTH = 1_000_000
+const PROSE =
+  'The artist submitted the release again after the label had asked for new artwork, and the distributor accepted it ' +
+  'within an hour. Earnings for the quarter: 1,204.50 EUR, paid on 12 October. See https://msc.example/releases/120. '
+
+const TOKENS = [
+  'a', 'a@', '@', 'a@b.', 'a@b.co ', 'eyJ', 'eyJ.', 'token', 'token ', 'token=', 'token: "', 'key=', '&key=', '&key', '?a=',
+  'x://', 'x://a:b', 'x://a:b@', ':', '=', '"', '\\"', "'", '0', '1 ', '4242', '4242 ', 'DE89 ', '-----BEGIN ',
+  '-----BEGIN PRIVATE KEY-----', '%40', '%3D', '%2540', '%', '#', ' ', '.', '-', '_', 'sk-', '<', '<a', '<token', '[', '{',
+  'password=[', 'Bearer ', 'Basic ', '-u a:', '--token ', '\n', 'token:\n ', 'cookie: ', '"cookie: \n', 'é', '\ud800',
+  'values (', '(a) values', 'abcd=', 'api key:', '&quot;', '/', 'token/', 'hooks.slack.com/', '[redacted]',
+] // prettier-ignore
+
+function filled(token: string): string {
+  return token.repeat(Math.ceil(LENGTH / token.length)).slice(0, LENGTH)
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] as number
+}
+
+function time(run: () => unknown): number {
+  const from = performance.now()
+  run()
+  return performance.now() - from
+}
+
+describe('the cost of hostile text', () => {
+  it('is that of prose of the same length, within a small factor', () => {
+    const texts = [PROSE, ...TOKENS].map(filled)
+    for (let round = 0; round < 20; round++) for (const text of texts) clean(text)
+    const times = texts.map((): number[] => [])
+    // Interleaved, so that a busy machine slows all of them alike.
+    for (let round = 0; round < 25; round++) {
+      for (const [index, text] of texts.entries()) times[index]?.push(time(() => clean({ field: text })))
+    }
+    const [prose, ...hostile] = times.map(median) as [number, ...number[]]
+    const slow = hostile
+      .map((each, index) => ({ token: TOKENS[index], ratio: each / prose }))
+      .filter(({ ratio }) => ratio > 10)
+    expect(slow).toEqual([])
+  })
+
+  it('grows with the length of what is looked at, and no faster', () => {
+    const open = createRedactor({ maxString: 1e7, maxChars: 1e7 })
+    for (const token of TOKENS) {
+      const short = filled(token).slice(0, 20_000)
+      const long = filled(token).slice(0, 160_000)
+      open.text(short)
+      const ratio = median([0, 1, 2, 3, 4].map(() => time(() => open.text(long)))) / Math.max(0.05, median([0, 1, 2, 3, 4].map(() => time(() => open.text(short))))) // prettier-ignore
+      // Eight times the text: a quadratic rule would take sixty-four times as long.
+      expect(ratio, JSON.stringify(token)).toBeLessThan(32)
+    }
+  })
+})

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, SECRET_LINE, judgeName, judgePhrase, ownNames } from './names.ts'
+import { splitWords } from './words.ts'
+
+const judge = (name: string): number => judgeName(name, [])
+
+describe('splitWords', () => {
+  it.each([
+    ['userAPIKey', 'user api key'],
+    ['x-api-key', 'x api key'],
+    ['API_KEY', 'api key'],
+    ['connect.sid', 'connect sid'],
+    ['APIKEY', 'apikey'],
+    ['APIKeys', 'api keys'],
+    ['userIDs', 'user ids'],
+    ['token2', 'token 2'],
+    ['sha256Sum', 'sha 256 sum'],
+    ['http.request.header.authorization', 'http request header authorization'],
+    ['contraseña', 'contraseña'],
+    ['__proto__', 'proto'],
+    ['$ai_total_tokens', 'ai total tokens'],
+    ['', ''],
+    ['--', ''],
+  ])('splits %s into “%s”', (name, words) => {
+    expect(splitWords(name).join(' ')).toBe(words)
+  })
+})
+
+describe('judgeName', () => {
+  it.each(
+    (
+      'password userPassword db_pwd passwd smtp_pass SMTPPASS pass passphrase pin cardPin secret clientSecret token ' +
+      'access_token idToken refreshTokenValue tokenHash apiKey apikey APIKEY userAPIKey x-api-key X-Api-Key accessKey ' +
+      'accessKeyId secretId privateKey signingKey encryption_key masterKey authorization Proxy-Authorization auth ' +
+      'req.auth cookie cookies Set-Cookie sessionCookie session sessionToken sessionKey sessionSecret sid connect.sid ' +
+      'csrf csrfToken _xsrf credential credentials aws.credentials jwt creditCard cardNumber card_number cvv cvc cvc2 ' +
+      'iban accountNumber sortCode ssn socialSecurityNumber taxId otp totp signature sig X-Amz-Signature ' +
+      'connectionString phone phoneNumber seedPhrase mnemonic bearer password1 token_2 dbpassword mytoken ' +
+      'SUPABASE_SERVICE_ROLE_KEY AWS_SECRET_ACCESS_KEY passwordResetUrl jsessionid $password $auth_token'
+    ).split(' '),
+  )('takes %s as secret', (name) => {
+    expect([SECRET, SECRET_LINE, COUNTED]).toContain(judge(name))
+  })
+
+  it.each(
+    (
+      'className businessName processName addressNumber rootPath slotPosition footprint botProtection spotPrice ' +
+      'sessionDurationMs cookieConsent cookieName tokenizer passwordChangedAt passwordResetRequired hotProduct keyboard ' +
+      'monkey primaryKey foreignKey sortKey cacheKey idempotencyKey authorId authored passed passenger bypass compass ' +
+      'pinned pinCount shipping secretary session_count $ai_total_tokens $ai_cache_read_input_tokens ' +
+      '$cookieless_mode $session_entry_url $lib_rate_limit_remaining_tokens $configured_session_timeout_ms tokenUrl ' +
+      'tokenType apiKeyId timeSignature keySignature lowPass backstagePass iPhone token.ts password.test.js'
+    ).split(' '),
+  )('takes %s as harmless', (name) => {
+    expect(judge(name)).toBe(HARMLESS)
+  })
+
+  it.each(['tokens', 'inputTokens', 'max_tokens', 'apiKeys', 'session', 'gen_ai.usage.output_tokens'])(
+    'takes %s as a count while it is a number',
+    (name) => {
+      expect(judge(name)).toBe(COUNTED)
+    },
+  )
+
+  it.each(['code', 'key', 'sessionid', 'sessionId', 'session_id'])('takes %s as secret in a query alone', (name) => {
+    expect(judge(name)).toBe(SECRET_IN_QUERY)
+  })
+
+  it('takes the names of a caller by their words', () => {
+    const own = ownNames(['promoCode', 'UPC'])
+    for (const name of ['promoCode', 'promo_code', 'X-Promo-Code', 'promocode', 'upc', 'release.upc']) {
+      expect(judgeName(name, own), name).toBe(SECRET)
+    }
+    for (const name of ['promoCodes', 'code_promo', 'upcoming']) expect(judgeName(name, own), name).toBe(HARMLESS)
+  })
+
+  it('takes two words of a text as one name only where they are a pair', () => {
+    expect(judgePhrase('api key')).toBe(SECRET)
+    expect(judgePhrase('seed phrase')).toBe(SECRET_LINE)
+    expect(judgePhrase('secret sauce')).toBe(HARMLESS)
+  })
+
+  it('judges a very long name by its end', () => {
+    expect(judge(`${'x'.repeat(100_000)}_password`)).toBe(SECRET)
+  })
+})

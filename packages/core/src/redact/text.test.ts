@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest'
+import { createRedactor } from './index.ts'
+
+const { text } = createRedactor()
+const S = 'hunter2-Zebra9'
+
+describe('text of the form name, separator, value', () => {
+  it.each([
+    [`{"password":"${S}","tracks":9}`, '{"password":"[redacted]","tracks":9}'],
+    [`{\\"password\\":\\"${S}\\",\\"a\\":1}`, '{\\"password\\":\\"[redacted]\\",\\"a\\":1}'],
+    [`{"password":"a\\"${S}","a":1}`, '{"password":"[redacted]","a":1}'],
+    ['{"pin":1234,"a":2}', '{"pin":"[redacted]","a":2}'],
+    [`{"tokens":["${S}","b"],"a":[1]}`, '{"tokens":"[redacted]","a":[1]}'],
+    [`{"credentials":{"user":"a","x":"}"},"a":1}`, '{"credentials":"[redacted]","a":1}'],
+    [`{"name":"password","value":"${S}"}`, '{"name":"password","value":"[redacted]"}'],
+    [`["Accept","*/*","Cookie","sid=${S}"]`, '["Accept","*/*","Cookie","[redacted]"]'],
+    [`&quot;password&quot;: &quot;${S}&quot;`, '&quot;password&quot;: [redacted];'],
+    [`password=${S} user=ana`, 'password=[redacted] user=ana'],
+    [`password: ${S}, user: ana`, 'password: [redacted], user: ana'],
+    [`(token=${S}).`, '(token=[redacted]).'],
+    [`token => "${S}"`, 'token => "[redacted]"'],
+    [`API key: ${S}`, 'API key: [redacted]'],
+    [`your password is abcd1234efgh, ana`, 'your password is [redacted], ana'],
+    [`Cookie: a=${S}; c=d`, 'Cookie: [redacted]'],
+    [`Cookie: a=${S}; c=d\nHost: x`, 'Cookie: [redacted]\nHost: x'],
+    [`Authorization: Token ${S} ok`, 'Authorization: Token [redacted] ok'],
+    [`Authorization: Digest username="b", response="${S}"`, 'Authorization: [redacted]'],
+    [`curl -H "Authorization: ${S} x" https://a.example`, 'curl -H "Authorization: [redacted]" https://a.example'],
+    [`curl -u ana:${S} https://a.example`, 'curl -u [redacted] https://a.example'],
+    [`msc sync --password ${S} --all`, 'msc sync --password [redacted] --all'],
+    [`https://a.example/cb#access_token=${S}&x=1`, 'https://a.example/cb#access_token=[redacted]&x=1'],
+    [`https://a.example/?code=${S}&state=1`, 'https://a.example/?code=[redacted]&state=1'],
+    [`https://a.example/?X-Amz-Signature=${S}`, 'https://a.example/?X-Amz-Signature=[redacted]'],
+    [`code=abc123&state=1`, 'code=[redacted]&state=1'],
+    [`user=ana&password=a%26b%20c&x=1`, 'user=ana&password=[redacted]&x=1'],
+    [`next=%2Fcb%3Ftoken%3D${S}%26a%3D1&b=2`, 'next=%2Fcb%3Ftoken%3D[redacted]%26a%3D1&b=2'],
+    ['user%5Bpassword%5D=abc', 'user%5Bpassword%5D=[redacted]'],
+    [`postgres://app:p@ss/w#rd@db.internal/app`, 'postgres://[redacted]@db.internal/app'],
+    [`redis://:${S}@h:6379`, 'redis://[redacted]@h:6379'],
+    [`export TOKEN="${S}" && run`, 'export TOKEN="[redacted]" && run'],
+    ['secret: |\n  one\n  two\nnext: 1', 'secret: |\n  [redacted]\nnext: 1'],
+    ['tokens:\n  - one\n  - two\nnext: 1', 'tokens:\n  - [redacted]\nnext: 1'],
+    [`where password = 'it''s ${S}' and id = 1`, "where password = '[redacted]' and id = 1"],
+    [
+      `insert into u (id, password) values ('7', '${S}')`,
+      "insert into u (id, password) values ('[redacted]', '[redacted]')",
+    ],
+    [`alter user a with password '${S}'`, "alter user a with password '[redacted]'"],
+    [`<password kind="a">${S}</password>`, '<password kind="a">[redacted]</password>'],
+    [`<add key="password" value="${S}"/>`, '<add key="password" value="[redacted]"/>'],
+    [`/reset-password/9f86d081884c7d659a2f`, '/reset-password/[redacted]'],
+  ])('hides the value in %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+    expect(text(expected)).toBe(expected)
+  })
+
+  it.each([
+    'tokens: 1500, max_tokens=4096, "output_tokens": 12',
+    'password = $1 and token = ? or pin = %s',
+    '{"password":null,"token":true}',
+    'code: ECONNREFUSED, key: 7, sessionId=abc',
+    'at read (/srv/app/session/token.ts:12:7)',
+    `SyntaxError: Unexpected token '<', "<!DOCTYPE "... is not valid JSON`,
+    'curl -u ana https://a.example',
+    'Basic training, bearer of news, the secret sauce',
+    'https://a.example:8080/@vite/client?page=2#top',
+    'the session of the visitor has ended: nothing was lost',
+  ])('leaves alone %s', (input) => {
+    expect(text(input)).toBe(input)
+  })
+})
+
+describe('values by their form', () => {
+  it.each([
+    ['ana.b+c@msc.example wrote', '[email] wrote'],
+    ['åsa@öppet.example wrote', '[email] wrote'],
+    ['user%40msc.example', '[email]'],
+    ['"john doe"@msc.example', '[email]'],
+    ['card 4242 4242 4242 4242.', 'card [card].'],
+    ['378282246310005', '[card]'],
+    ['30569309025904', '[card]'],
+    ['6011111111111117', '[card]'],
+    ['3530111333300000', '[card]'],
+    ['pay DE89 3704 0044 0532 0130 00 now', 'pay [iban] now'],
+    ['GB82WEST12345698765432', '[iban]'],
+    ['Bearer abcdef0123456', 'Bearer [redacted]'],
+    ['Basic dXNlcjpwYXNz', 'Basic [redacted]'],
+    ['https://hooks.slack.com/services/T0/B0/abcdef', 'https://hooks.slack.com/[redacted]'],
+    ['base64-eyJhbGciOiJIUzI1NiJ9x', 'base64-[redacted]'],
+  ])('hides %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+  })
+
+  it.each([
+    'logo@2x.png, next@16.4.0_react@19.2.0, render@chunk.js, @msc/core',
+    'order 1234 5678 9012 3456, 4006381333931, 012345678905, 1760000000000, 175928847299117063',
+    '42424242-4242-4242-8242-424242424242, 0.4242424242424242, 4242424242424242a',
+    'DE89 3704 0044 0532 0130 01, USRC17607839',
+    'sk-learn, re_export_all_the_releases, key-value, pk_releases, AC/DC',
+  ])('leaves alone %s', (input) => {
+    expect(text(input)).toBe(input)
+  })
+
+  it('hides a private key with its line breaks, escaped breaks, or without its end', () => {
+    const key = '-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----'
+    expect(text(`a\n${key}\nb`)).toBe('a\n[redacted]\nb')
+    expect(text(JSON.stringify({ key }))).toBe('{"key":"[redacted]"}')
+    expect(text(`a ${key.slice(0, 40)}`)).toBe('a [redacted]')
+    expect(text('-----BEGIN CERTIFICATE-----\nMIIabc')).toBe('-----BEGIN CERTIFICATE-----\nMIIabc')
+  })
+})
+
+describe('a text that is cut', () => {
+  const short = createRedactor({ maxString: 100 })
+
+  it('says how long it was, and stays as it is when cleaned again', () => {
+    const cut = short.text('word '.repeat(300))
+    expect(cut).toMatch(/^(word ){20}… \(1500 characters\)$/)
+    expect(short.text(cut)).toBe(cut)
+  })
+
+  it('keeps nothing of a secret that crosses the cut', () => {
+    const jwt = `eyJhbGciOiJIUzI1NiJ9.${'eyJzdWIiOiIx'.repeat(100)}.c2ln`
+    for (let before = 60; before < 110; before++) {
+      expect(short.text(`${'.'.repeat(before)} ${jwt}`), String(before)).not.toMatch(/eyJ/)
+      expect(short.text(`${'.'.repeat(before)} ana.lind@msc.example said`), String(before)).not.toMatch(/lind@/)
+    }
+  })
+})

@@ -1,0 +1,186 @@
+import { describe, expect, it } from 'vitest'
+import { createRedactor, redact, REDACTED } from './index.ts'
+
+const clean = (value: unknown): unknown => redact(value)
+
+describe('values of every kind', () => {
+  it('hides by name, save what tells nothing', () => {
+    const at = new Date(0)
+    expect(
+      clean({ password: 'a', pin: 1234, otp: 12n, secret: { deep: 1 }, tokens: ['a'], token: null, cookie: undefined }),
+    ).toEqual({
+      password: REDACTED,
+      pin: REDACTED,
+      otp: REDACTED,
+      secret: REDACTED,
+      tokens: REDACTED,
+      token: null,
+      cookie: undefined,
+    })
+    const harmless = { hasPassword: true, password: false, tokens: 1500, max_tokens: '4096', token: at, session: 3 }
+    expect(clean(harmless)).toEqual(harmless)
+  })
+
+  it('cleans names too, and lets none overwrite another', () => {
+    expect(clean({ 'ana@msc.example': 1, 'bo@msc.example': 2, '[email] (2)': 3, 'token=abc': 4 })).toEqual({
+      '[email]': 1,
+      '[email] (2)': 2,
+      '[email] (2) (2)': 3,
+      'token=[redacted]': REDACTED,
+    })
+    expect(clean(new Map<unknown, unknown>([['ana@msc.example', 1], [1, 'a'], ['1', 'b'], [{}, 'c']]))).toEqual({ '[email]': 1, '1': 'a', '1 (2)': 'b', '[object]': 'c' }) // prettier-ignore
+  })
+
+  it('cleans numbers that are cards', () => {
+    expect(clean([4242424242424242, 4242424242424242n, 1760000000000, 4006381333931])).toEqual([
+      '[card]',
+      '[card]',
+      1760000000000,
+      4006381333931,
+    ])
+  })
+
+  it('reads collections, URLs, headers, boxed values, dates and bytes', () => {
+    const url = 'https://ana:pw@msc.example/?token=abc&page=2'
+    expect(
+      clean({
+        set: new Set(['ana@msc.example']),
+        map: new Map([['password', 'x']]),
+        headers: new Headers({ cookie: 'sid=1', accept: '*/*' }),
+        url: new URL(url),
+        query: new URLSearchParams('code=abc&page=2'),
+        boxed: [Object('ana@msc.example'), Object(1), Object(2n)] as unknown,
+        at: new Date(5),
+        bytes: [new Uint8Array(3), new ArrayBuffer(4)],
+        pattern: /a@b\.example/,
+        bare: Object.assign(Object.create(null) as object, { password: 'x' }),
+      }),
+    ).toEqual({
+      set: ['[email]'],
+      map: { password: REDACTED },
+      headers: { accept: '*/*', cookie: REDACTED },
+      url: 'https://[redacted]@msc.example/?token=[redacted]&page=2',
+      query: 'code=[redacted]&page=2',
+      boxed: ['[email]', 1, '2n'],
+      at: new Date(5),
+      bytes: ['[3 bytes]', '[4 bytes]'],
+      pattern: String.raw`/a@b\.example/`,
+      bare: { password: REDACTED },
+    })
+  })
+
+  it('reads pairs of names and values', () => {
+    expect(clean({ fields: [{ name: 'password', value: 'x' }, { name: 'title', value: 'y' }] })).toEqual({ fields: [{ name: 'password', value: REDACTED }, { name: 'title', value: 'y' }] }) // prettier-ignore
+    expect(clean({ rawHeaders: ['Host', 'a', 'Cookie', 'b'], entries: [['cookie', 'c'], ['host', 'd']] })).toEqual({ rawHeaders: ['Host', 'a', 'Cookie', REDACTED], entries: [['cookie', REDACTED], ['host', 'd']] }) // prettier-ignore
+  })
+
+  it('reads errors with name, message, stack, cause, members and fields, once each', () => {
+    class Refused extends Error {
+      override readonly name = 'Refused'
+      readonly status = 401
+    }
+    const error = new AggregateError([new Refused('for ana@msc.example')], 'token=abc', { cause: 'pin: 1234' })
+    error.stack = 'at password=abc'
+    expect(clean(error)).toEqual({
+      name: 'AggregateError',
+      message: 'token=[redacted]',
+      stack: 'at password=[redacted]',
+      cause: 'pin: [redacted]',
+      errors: [{ name: 'Refused', message: 'for [email]', stack: expect.any(String) as string, status: 401 }],
+    })
+  })
+})
+
+describe('hostile values', () => {
+  const boom = (): never => {
+    throw new Error('no')
+  }
+
+  it('keeps the rest of an event when a member cannot be read', () => {
+    const revoked = Proxy.revocable({}, {})
+    revoked.revoke()
+    class Odd extends Map<string, string> {
+      override [Symbol.iterator] = boom
+      override entries = boom
+      override forEach = boom
+    }
+    expect(
+      clean({
+        id: 7,
+        revoked: revoked.proxy,
+        trapped: new Proxy({}, { ownKeys: boom }),
+        shaped: new Proxy({}, { getPrototypeOf: boom }),
+        getter: Object.defineProperty({ ok: 1 }, 'bad', { get: boom, enumerable: true }),
+        map: new Odd([['a', 'b']]),
+        fake: { [Symbol.toStringTag]: 'Map', a: 1 },
+        list: new Proxy([1, 2], { get: (target, key) => (key === '1' ? boom() : Reflect.get(target, key)) as unknown }),
+        error: Object.defineProperty(new Error('x'), 'stack', { get: boom }),
+        password: new Proxy({}, { get: boom, getPrototypeOf: boom }),
+      }),
+    ).toEqual({
+      id: 7,
+      revoked: '[unreadable]',
+      trapped: '[unreadable]',
+      shaped: '[unreadable]',
+      getter: { ok: 1, bad: '[unreadable]' },
+      map: { a: 'b' },
+      fake: { a: 1 },
+      list: [1, '[unreadable]'],
+      error: { name: 'Error', message: 'x', stack: '[unreadable]' },
+      password: REDACTED,
+    })
+  })
+
+  it('runs no toJSON and hands none on', () => {
+    const out = clean({ toJSON: () => 'password=abc', a: 1 })
+    expect(JSON.stringify(out)).toBe('{"toJSON":"[function]","a":1}')
+  })
+
+  it('pollutes no prototype', () => {
+    const out = clean(JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":2}}')) as object
+    expect(Object.keys(out)).toEqual(['__proto__', 'constructor'])
+    expect(Object.getPrototypeOf(out)).toBe(Object.prototype)
+    expect(({} as { polluted?: number }).polluted).toBeUndefined()
+  })
+
+  it('cuts cycles and depth', () => {
+    const cyclic: Record<string, unknown> = {}
+    cyclic['self'] = [cyclic]
+    expect(clean(cyclic)).toEqual({ self: ['[circular]'] })
+    let deep: unknown = 1
+    for (let i = 0; i < 100_000; i++) deep = [deep]
+    expect(JSON.stringify(redact(deep, { maxDepth: 1e9 }))).toContain('[too deep]')
+  })
+})
+
+describe('the budget', () => {
+  it('cuts a graph with a million paths', () => {
+    let node: unknown[] = ['leaf']
+    for (let level = 0; level < 7; level++) node = Array.from({ length: 8 }, () => node)
+    let count = 0
+    const visit = (value: unknown): void => {
+      count++
+      if (Array.isArray(value)) for (const item of value) visit(item)
+    }
+    visit(redact(node))
+    expect(count).toBeLessThan(10_100)
+    expect(JSON.stringify(redact(node))).toContain('[cut]')
+  })
+
+  it('cuts what exceeds the nodes and the characters of one call', () => {
+    expect(redact({ a: 1, b: 2, c: 3, d: 4 } as object, { maxNodes: 3 })).toEqual({ a: 1, b: 2, '…': '[cut]' })
+    expect(redact(['aaaa', 'bbbb', 'cccc'], { maxChars: 8 })).toEqual(['aaaa', 'bbbb', '[cut]'])
+    const many = redact({ list: Array.from({ length: 200 }, () => 'x'.repeat(9000)) })
+    expect(JSON.stringify(many).length).toBeLessThan(215_000)
+  })
+
+  it('marks the items and members that it leaves out', () => {
+    expect(redact([1, 2, 3, 4], { maxEntries: 3 })).toEqual([1, 2, '[cut]'])
+    expect(redact({ a: 1, b: 2, c: 3, d: 4 } as object, { maxEntries: 3 })).toEqual({ a: 1, b: 2, '…': '[cut]' })
+  })
+
+  it('ignores limits that are none', () => {
+    const odd = createRedactor({ maxDepth: Number.NaN, maxEntries: -1, maxString: 0, maxNodes: Number.NaN })
+    expect(odd({ a: ['text'] })).toEqual({ a: ['text'] })
+  })
+})
