@@ -69,6 +69,8 @@ export function runReported(callback: () => unknown, context: FailureContext, on
 }
 
 /** Its words are loaded when there is something to say: a page where nothing fails does not carry them. */
-function say(error: Error, context: FailureContext): void {
-  import('./say-failure.ts').then(({ sayFailure }) => sayFailure(error, context)).catch(() => undefined)
+function say(failure: Error, context: FailureContext): void {
+  const speak = async (): Promise<void> => (await import('./say-failure.ts')).sayFailure(failure, context)
+  // A console that fails must not make one failure two.
+  speak().catch(() => undefined)
 }

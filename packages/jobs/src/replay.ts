@@ -16,7 +16,7 @@ export interface StepChange {
 }
 
 /** One attempt of a step, as telemetry sees it. */
-export interface StepWatch {
+interface StepWatch {
   /** What happens in `fn` becomes part of the step. */
   run<T>(fn: () => T): T
   end(step: StepRecord, outcome: 'ok' | 'error' | 'rolled-back'): void

@@ -7,7 +7,7 @@ import type { Breadcrumb, ErrorSignal, ErrorValue, Level, MessageSignal, Monitor
 import { errorValues } from './thrown.ts'
 
 /** Cleans any value: see `createRedactor`. */
-export type Clean = <T>(value: T) => T
+type Clean = <T>(value: T) => T
 
 export interface BuildOptions {
   readonly clean: Clean

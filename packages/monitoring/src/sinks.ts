@@ -104,7 +104,7 @@ export function createSink(driver: MonitoringDriver, options: SinkOptions): Sink
 }
 
 /** What a plain value weighs as JSON, about; it was bounded by the redaction. */
-export function sizeOf(value: unknown): number {
+function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length + 2
   if (typeof value !== 'object' || value === null) return 8
   let bytes = 2
