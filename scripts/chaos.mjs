@@ -9,6 +9,7 @@ import { pinnedNode, root } from './lib/pnpm.mjs'
 /** Each resolves with `{ scripts, seed, broken: [{ seed, violations }] }` and whatever sums are worth printing. */
 const CONCERNS = {
   delivery: { module: 'packages/core/src/testing/delivery/chaos.ts', run: 'runDeliveryChaos' },
+  monitoring: { module: 'packages/monitoring/src/testing/delivery-chaos.ts', run: 'runMonitoringChaos' },
 }
 
 const { values, positionals } = parseArgs({

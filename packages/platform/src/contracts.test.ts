@@ -1,0 +1,84 @@
+import { createAnalytics } from '@msc/analytics'
+import { local as localAnalytics } from '@msc/analytics/local'
+import { createCache } from '@msc/cache'
+import { memory } from '@msc/cache/memory'
+import { createCron } from '@msc/cron'
+import { local as localCron } from '@msc/cron/local'
+import { createJobs } from '@msc/jobs'
+import { embedded as embeddedJobs } from '@msc/jobs/embedded'
+import { memoryStore } from '@msc/jobs/stores/memory'
+import { createMonitoring } from '@msc/monitoring'
+import { local as localMonitoring } from '@msc/monitoring/local'
+import { createRealtime } from '@msc/realtime'
+import { embedded as embeddedRealtime } from '@msc/realtime/embedded'
+import { describe, expect, it } from 'vitest'
+
+type Make = (driver: never) => unknown
+
+/** Each engine, a driver that it takes, a method that it can't do without, and an optional member. */
+const engines: Readonly<Record<string, { make: Make; driver: () => object; needs: string; optional: string }>> = {
+  monitoring: {
+    make: (driver) => createMonitoring({ driver, telemetry: false }),
+    driver: localMonitoring,
+    needs: 'send',
+    optional: 'sendSync',
+  },
+  cache: { make: (driver) => createCache({ driver }), driver: memory, needs: 'increment', optional: 'coordination' },
+  analytics: {
+    make: (driver) => createAnalytics({ driver }),
+    driver: localAnalytics,
+    needs: 'send',
+    optional: 'sendSync',
+  },
+  jobs: {
+    make: (driver) => createJobs({ jobs: [], driver }),
+    driver: () => embeddedJobs({ store: memoryStore() }),
+    needs: 'bind',
+    optional: 'observe',
+  },
+  realtime: {
+    make: (driver) => createRealtime({ driver }),
+    driver: () => embeddedRealtime({ url: 'http://127.0.0.1:1' }),
+    needs: 'subscribe',
+    optional: 'publish',
+  },
+  cron: { make: (driver) => createCron({ crons: [], driver }), driver: localCron, needs: 'authorize', optional: '' },
+}
+
+describe.each(Object.entries(engines))('the engine of %s', (concern, { make, driver, needs, optional }) => {
+  const like = (rest: object): never => ({ ...driver(), ...rest }) as never
+
+  it('takes a driver that keeps its contract', () => {
+    expect(() => make(like({}))).not.toThrow()
+  })
+  it('refuses a driver of a version that it does not know, naming both', () => {
+    for (const specificationVersion of [2, 0, '1', undefined]) {
+      expect(() => make(like({ specificationVersion }))).toThrow(
+        expect.objectContaining({
+          code: 'DRIVER_VERSION',
+          message: expect.stringMatching(
+            new RegExp(`^\\[msc/${concern}\\] .*version ${String(specificationVersion)} .*version 1`),
+          ),
+        }),
+      )
+    }
+  })
+  it(`refuses a driver without ${needs}, in words`, () => {
+    expect(() => make(like({ [needs]: undefined }))).toThrow(
+      expect.objectContaining({ code: 'DRIVER_INVALID', message: expect.stringContaining(`implement ${needs}`) }),
+    )
+  })
+  it('refuses a driver without a name, health or close', () => {
+    for (const member of ['name', 'health', 'close']) {
+      expect(() => make(like({ [member]: undefined }))).toThrow(expect.objectContaining({ code: 'DRIVER_INVALID' }))
+    }
+  })
+  it.runIf(optional !== '')('refuses an optional member that can not be used', () => {
+    expect(() => make(like({ [optional]: 'yes' }))).toThrow(expect.objectContaining({ code: 'DRIVER_INVALID' }))
+  })
+  it('refuses what is no driver at all', () => {
+    for (const nothing of [undefined, null, 'redis', {}]) {
+      expect(() => make(nothing as never)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^DRIVER_/) }))
+    }
+  })
+})
