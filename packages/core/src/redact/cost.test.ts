@@ -29,13 +29,13 @@ function time(run: () => unknown): number {
   return performance.now() - from
 }
 
-describe('the cost of hostile text', () => {
+describe('the cost of hostile text', { timeout: 120_000 }, () => {
   it('is that of prose of the same length, within a small factor', () => {
     const texts = [PROSE, ...TOKENS].map(filled)
-    for (let round = 0; round < 20; round++) for (const text of texts) clean(text)
+    for (let round = 0; round < 10; round++) for (const text of texts) clean(text)
     const times = texts.map((): number[] => [])
     // Interleaved, so that a busy machine slows all of them alike.
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < 15; round++) {
       for (const [index, text] of texts.entries()) times[index]?.push(time(() => clean({ field: text })))
     }
     const [prose, ...hostile] = times.map(median) as [number, ...number[]]
@@ -49,8 +49,8 @@ describe('the cost of hostile text', () => {
     const open = createRedactor({ maxString: 1e7, maxChars: 1e7 })
     const best = (text: string): number => Math.min(...[0, 1, 2].map(() => time(() => open.text(text))))
     for (const token of TOKENS) {
-      best(filled(token).slice(0, 40_000))
-      const ratio = best(filled(token).slice(0, 640_000)) / best(filled(token).slice(0, 40_000))
+      best(filled(token).slice(0, 20_000))
+      const ratio = best(filled(token).slice(0, 620_000)) / best(filled(token).slice(0, 20_000))
       // Sixteen times the text: a quadratic rule would take 256 times as long.
       expect(ratio, JSON.stringify(token)).toBeLessThan(80)
     }
