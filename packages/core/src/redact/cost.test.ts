@@ -12,7 +12,7 @@ const TOKENS = [
   'x://', 'x://a:b', 'x://a:b@', ':', '=', '"', '\\"', "'", '0', '1 ', '4242', '4242 ', 'DE89 ', '-----BEGIN ',
   '-----BEGIN PRIVATE KEY-----', '%40', '%3D', '%2540', '%', '#', ' ', '.', '-', '_', 'sk-', '<', '<a', '<token', '[', '{',
   'password=[', 'Bearer ', 'Basic ', '-u a:', '--token ', '\n', 'token:\n ', 'cookie: ', '"cookie: \n', 'é', '\ud800',
-  'values (', '(a) values', 'abcd=', 'api key:', '&quot;', '/', 'token/', 'hooks.slack.com/', '[redacted]',
+  'values (', '(a) values', "-b '", '-b "-u \'', '"cookie","', 'name="', 'token=[[', '\\u0022', 'token: |\n a\n', 'token=1 2 ', 'abcd=', 'api key:', '&quot;', '/', 'token/', 'hooks.slack.com/', '[redacted]',
 ] // prettier-ignore
 
 function filled(token: string): string {
@@ -29,13 +29,13 @@ function time(run: () => unknown): number {
   return performance.now() - from
 }
 
-describe('the cost of hostile text', () => {
+describe('the cost of hostile text', { timeout: 120_000 }, () => {
   it('is that of prose of the same length, within a small factor', () => {
     const texts = [PROSE, ...TOKENS].map(filled)
-    for (let round = 0; round < 20; round++) for (const text of texts) clean(text)
+    for (let round = 0; round < 10; round++) for (const text of texts) clean(text)
     const times = texts.map((): number[] => [])
     // Interleaved, so that a busy machine slows all of them alike.
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < 15; round++) {
       for (const [index, text] of texts.entries()) times[index]?.push(time(() => clean({ field: text })))
     }
     const [prose, ...hostile] = times.map(median) as [number, ...number[]]
@@ -47,13 +47,12 @@ describe('the cost of hostile text', () => {
 
   it('grows with the length of what is looked at, and no faster', () => {
     const open = createRedactor({ maxString: 1e7, maxChars: 1e7 })
+    const best = (text: string): number => Math.min(...[0, 1, 2].map(() => time(() => open.text(text))))
     for (const token of TOKENS) {
-      const short = filled(token).slice(0, 20_000)
-      const long = filled(token).slice(0, 160_000)
-      open.text(short)
-      const ratio = median([0, 1, 2, 3, 4].map(() => time(() => open.text(long)))) / Math.max(0.05, median([0, 1, 2, 3, 4].map(() => time(() => open.text(short))))) // prettier-ignore
-      // Eight times the text: a quadratic rule would take sixty-four times as long.
-      expect(ratio, JSON.stringify(token)).toBeLessThan(32)
+      best(filled(token).slice(0, 20_000))
+      const ratio = best(filled(token).slice(0, 620_000)) / best(filled(token).slice(0, 20_000))
+      // Sixteen times the text: a quadratic rule would take 256 times as long.
+      expect(ratio, JSON.stringify(token)).toBeLessThan(80)
     }
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, SECRET_LINE, judgeName, judgePhrase, ownNames } from './names.ts'
+import * as rules from './name-rules.ts'
 import { splitWords } from './words.ts'
 
 const judge = (name: string): number => judgeName(name, [])
@@ -82,5 +83,16 @@ describe('judgeName', () => {
 
   it('judges a very long name by its end', () => {
     expect(judge(`${'x'.repeat(100_000)}_password`)).toBe(SECRET)
+  })
+})
+
+describe('SUSPECT', () => {
+  it('lets every word of the rules through to be judged', () => {
+    const words = [
+      rules.SECRET_WORDS, rules.LINE_WORDS, rules.LAST_WORDS, rules.LAST_LINE_WORDS, rules.EXACT_NAMES,
+      rules.EXACT_COUNTED_NAMES, rules.SECRET_PAIRS, rules.SECRET_LINE_PAIRS, rules.SECRET_ENDINGS,
+      rules.SECRET_LAST_ENDINGS, rules.COUNTED_WORDS, rules.SECRET_DESPITE_TAIL, rules.QUERY_NAMES, rules.VENDOR_SECRETS,
+    ].flatMap((list) => [...list]) // prettier-ignore
+    expect(words.filter((word) => !rules.SUSPECT.test(word))).toEqual([])
   })
 })

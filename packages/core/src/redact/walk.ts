@@ -1,26 +1,10 @@
-import { isCardNumber } from './checks.ts'
-import { cleanText, scannedLength } from './clean-text.ts'
 import { freeName, knownName, nameCost } from './known-names.ts'
 import { kindOf, type Members } from './kinds.ts'
-import { FAILED, dateOf, hidesValue, isPrintable, judgeLabel, textOf } from './member-values.ts'
-import { CARD, CUT, REDACTED } from './marks.ts'
+import { hiddenMark, mark, scalar, text, type Walk } from './leaves.ts'
+import { FAILED, dateOf, hidesValue, judgeLabel, textOf } from './member-values.ts'
+import { CUT, REDACTED } from './marks.ts'
 import type { Rules } from './rules.ts'
 
-/** The state of one call. */
-interface Walk {
-  readonly rules: Rules
-  /** What is left of the budget. */
-  nodes: number
-  chars: number
-  /** The objects around the current value: cuts cycles. */
-  readonly path: object[]
-  /** In allow mode: below an allowed name, and below a name but no allowed one. */
-  kept: boolean
-  hidden: boolean
-}
-
-/** More than any mark takes. */
-const SHORTEST_TEXT = 64
 const UNREADABLE = '[unreadable]'
 /** The last name of an object that was cut. */
 const MORE = '…'
@@ -40,49 +24,6 @@ function visit(state: Walk, value: unknown, pairwise: boolean): unknown {
   if (typeof value === 'object') return visitObject(state, value, pairwise)
   if (state.hidden) return mark(state, REDACTED)
   return typeof value === 'string' ? text(state, value) : scalar(state, value)
-}
-
-function scalar(state: Walk, value: unknown): unknown {
-  switch (typeof value) {
-    case 'number':
-      return value >= 1e13 && Number.isSafeInteger(value) && isCardNumber(String(value)) ? mark(state, CARD) : value
-    case 'bigint':
-      return mark(state, bigintText(value))
-    case 'function':
-    case 'symbol':
-      return mark(state, `[${typeof value}]`)
-    default:
-      return value
-  }
-}
-
-function bigintText(value: bigint): string {
-  if (!isPrintable(value)) return '[bigint]'
-  const digits = String(value)
-  return isCardNumber(digits) ? CARD : `${digits}n`
-}
-
-/** Something of ours in place of a value: costs what it takes, or it would cost more the next time. */
-function mark(state: Walk, what: string): string {
-  if (state.chars <= 0) return CUT
-  state.chars -= what.length
-  return what
-}
-
-/** The same for what is hidden by its name, which is hidden whatever is left. */
-function hiddenMark(state: Walk): string {
-  state.chars -= REDACTED.length
-  return REDACTED
-}
-
-function text(state: Walk, input: string): string {
-  if (input === '') return input
-  if (state.chars <= 0) return CUT
-  // A short text is whole even where it ends the budget, so that a mark of ours never becomes a mark of a cut.
-  const max = Math.max(SHORTEST_TEXT, Math.min(state.rules.limits.maxString, state.chars))
-  const out = cleanText(state.rules, input, max)
-  state.chars -= Math.max(scannedLength(input, max), out.length)
-  return out
 }
 
 function visitObject(state: Walk, value: object, pairwise: boolean): unknown {

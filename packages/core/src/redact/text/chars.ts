@@ -1,6 +1,6 @@
 // What a character is to the scanner. A table, because this is asked for every character of every string.
 
-export const OTHER = 0
+const OTHER = 0
 /** Letters, digits and what joins them in names and tokens: `.`, `-`, `_`, `$`. */
 export const RUN = 1
 export const SPACE = 2

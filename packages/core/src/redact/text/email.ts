@@ -59,9 +59,13 @@ function afterDelimiters(text: string, first: number, at: number): number {
 /** Without dots, and without the letter of an escaped line break (`\nana@…`). */
 function skipDots(text: string, first: number, at: number): number {
   let from = first
-  if (text.charCodeAt(first - 1) === 92 && 'nrt'.includes(text[first] as string)) from++
+  if (text.charCodeAt(first - 1) === 92 && isBreakLetter(text.charCodeAt(first))) from++
   while (from < at && text.charCodeAt(from) === 46) from++
   return from
+}
+
+function isBreakLetter(code: number): boolean {
+  return code === 110 || code === 114 || code === 116
 }
 
 function isLocal(code: number): boolean {

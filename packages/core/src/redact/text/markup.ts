@@ -44,6 +44,9 @@ function tagEnd(text: string, from: number, end: number): number {
 
 /** The width of a quote as HTML writes it; 0 when there is none. */
 export function entityWidth(text: string, at: number): number {
+  const first = text.charCodeAt(at + 1)
+  // # q, and a only before p.
+  if (first !== 35 && first !== 113 && !(first === 97 && text.charCodeAt(at + 2) === 112)) return 0
   for (const entity of QUOTES) if (text.startsWith(entity, at)) return entity.length
   return 0
 }

@@ -2,7 +2,9 @@
 import { SECRET, HARMLESS } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED, markWidth } from '../marks.ts'
-import { bareEnd, hideValue, type Place } from './values.ts'
+import { bareEnd } from './bare.ts'
+import type { Place } from './place.ts'
+import { hideValue } from './values.ts'
 import {
   classOf,
   escapedCode,
@@ -90,11 +92,12 @@ export function hideFlag(scan: TextScan, from: number, to: number): number {
 /** `user:password` or `name=value`; a user or a branch alone is harmless. */
 function hidePair(scan: TextScan, from: number, separator: number): number {
   if (markWidth(scan.text, from) > 0) return -1
-  const quoted = readQuote(scan.text, from, scan.end, 0)
-  const to = quoted ? scan.end : bareEnd(scan, from, ALONE)
-  for (let i = from; i < to && i < from + 256; i++) {
+  const quote = readQuote(scan.text, from, scan.end, 0)
+  const start = quote?.next ?? from
+  const to = quote ? scan.end : bareEnd(scan, from, ALONE)
+  for (let i = start; i < to; i++) {
     const code = scan.text.charCodeAt(i)
-    if (isNewline(code)) break
+    if (isNewline(code) || code === quote?.quote.code) break
     if (code === separator) return hideValue(scan, from, ALONE)
   }
   return -1

@@ -17,6 +17,9 @@ export function readQuote(
   end: number,
   level: number,
 ): { quote: Quote; next: number } | undefined {
+  const first = text.charCodeAt(at)
+  // Asked for every value, most of which have none.
+  if (first !== 92 && !isQuote(first) && (first !== 37 || level === 0)) return undefined
   let next = at
   let backslashes = 0
   while (next < end) {

@@ -69,3 +69,9 @@ export function holdsDigitOrCapital(scan: TextScan, from: number, to: number): b
 function isStrong(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90)
 }
+
+/** What stood before is no name of what follows. */
+export function closeName(scan: TextScan, at: number): number {
+  scan.named = false
+  return at
+}

@@ -1,43 +1,22 @@
-import { REDACTED, endsWithMark, markWidth } from '../marks.ts'
-import { COUNTED, SECRET_LINE, type Verdict } from '../names.ts'
+import { REDACTED, markWidth } from '../marks.ts'
+import { SECRET_LINE } from '../names.ts'
+import { bareEnd, hideBare, startsNewline, trimEnd } from './bare.ts'
+import { blockEnd, bracketEnd } from './blocks.ts'
 import {
   classOf,
   escapedCode,
   escapedLevel,
   escapedWidth,
-  isDigit,
   isNewline,
   isQuote,
   isSpace,
   readCharacter,
-  NEWLINE,
   RUN,
-  SPACE,
 } from './chars.ts'
-import { blockEnd, bracketEnd } from './blocks.ts'
-import { endsValue, findClosing, readQuote, type Quote } from './quotes.ts'
 import { hidePrivateKey } from './pem.ts'
+import { keeps, placeholderEnd, type Place } from './place.ts'
+import { findClosing, readQuote, type Quote } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
-
-/** What is known about the place of a value. */
-export interface Place {
-  /** How often the separator was percent-encoded; the value's own delimiters are too. */
-  readonly level: number
-  readonly verdict: Verdict
-  /** A parameter of a URL or form: ends at `&` and `#`. */
-  readonly query: boolean
-  /** The quote that the name stood behind: `-H "Cookie: …"`. */
-  readonly around: Quote | undefined
-  /** Written in quotes itself, as in JSON: what replaces an object has to be quoted too. */
-  readonly quotedName: Quote | undefined
-  /** Where the line of the name begins, for values on the lines below. */
-  readonly nameFrom: number
-}
-
-const LITERAL = /^(?:true|false|null|undefined|none|nil)$/i
-const LITERAL_STARTS = 'tfnuTFNU'
-const LONGEST_KEPT = 48
-const COUNT = /^[+-]?\d[\d.,_]*n?$/
 
 /**
  * Hides the value that begins after a separator, whatever form it has.
@@ -51,7 +30,11 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
   if (isNewline(text.charCodeAt(from))) return hideBlock(scan, from, place)
   const opened = readQuote(text, skipStringPrefix(text, from), end, place.level)
   if (opened) return hideQuoted(scan, opened.next, opened.quote, place)
-  const code = text.charCodeAt(from)
+  return hideUnquoted(scan, from, text.charCodeAt(from), place)
+}
+
+function hideUnquoted(scan: TextScan, from: number, code: number, place: Place): number {
+  const { text } = scan
   const bracket = code === 123 || (code === 91 && markWidth(text, from) === 0)
   if (bracket && (place.quotedName || place.verdict !== SECRET_LINE)) return hideBracketed(scan, from, place)
   const placeholder = placeholderEnd(text, from)
@@ -108,16 +91,6 @@ function hideQuoted(scan: TextScan, from: number, quote: Quote, place: Place): n
   return keeps(scan.text, from, to, place) ? to : hide(scan, from, to, REDACTED)
 }
 
-/** Values that tell nothing: a literal, a number of what is counted, a parameter in place of a value. */
-function keeps(text: string, from: number, to: number, { verdict }: Place): boolean {
-  if (to - from > LONGEST_KEPT) return false
-  const first = text.charCodeAt(from)
-  if (LITERAL_STARTS.includes(text[from] as string) && LITERAL.test(text.slice(from, to))) return true
-  if (verdict === COUNTED && (isDigit(first) || first === 43 || first === 45)) return COUNT.test(text.slice(from, to))
-  // `':name'` in quotes is no parameter.
-  return first !== 58 && placeholderEnd(text, from) === to
-}
-
 function hideBracketed(scan: TextScan, from: number, place: Place): number {
   const closed = bracketEnd(scan.text, from, scan.end)
   const raw = place.quotedName?.raw
@@ -157,142 +130,5 @@ function endsEncoded(code: number): boolean {
   return isSpace(code) || isQuote(code) || code === 38
 }
 
-/** `\n` as two characters, in text that was made for JSON. */
-function startsNewline(text: string, at: number): boolean {
-  if (text.charCodeAt(at) !== 92) return false
-  const next = text.charCodeAt(at + 1)
-  return (next === 110 || next === 114) && text.charCodeAt(at - 1) !== 92
-}
-
-function hideBare(scan: TextScan, from: number, place: Place): number {
-  const { text } = scan
-  let to = bareEnd(scan, from, place)
-  if (place.level === 0 && !place.query) {
-    const grouped = groupsEnd(scan, from, to)
-    to = trimEnd(text, from, grouped > to ? bareEnd(scan, grouped, place) : to)
-  }
-  if (to <= from) return Math.max(from, to)
-  return keeps(text, from, to, place) ? to : hide(scan, from, to, REDACTED)
-}
-
 /** How YAML begins a text of several lines. */
 const BLOCK_MARK = /^[|>][+-]?\d?\r?\n/
-
-export function bareEnd(scan: TextScan, from: number, place: Place): number {
-  const { text, end } = scan
-  let at = from
-  while (at < end) {
-    const read = readCharacter(text, at, place.level)
-    const code = escapedCode(read)
-    const next = at + escapedWidth(read)
-    const kind = classOf(code)
-    if (kind === RUN) at = next
-    // Encoded text ends with the parameter that it stands in.
-    else if (code === 38 && place.level > 0 && escapedLevel(read) === 0) break
-    else if (kind === SPACE || kind === NEWLINE) break
-    else if (endsBare(text, code, at, next, end, place)) break
-    else at = next
-  }
-  return at
-}
-
-function endsBare(text: string, code: number, at: number, next: number, end: number, place: Place): boolean {
-  switch (code) {
-    case 38: // &
-      return place.query || text.startsWith('amp;', next) || next >= end || isAssignment(text, next, end, place.level)
-    case 35: // #
-      return place.query
-    case 44: // ,
-    case 59: // ;
-      return isEnd(text, next, end) || isQuote(text.charCodeAt(next)) || isAssignment(text, next, end, place.level)
-    case 60: // <
-      return text.charCodeAt(next) === 47
-    case 92: // \
-      return startsNewline(text, at) || (isQuote(text.charCodeAt(next)) && endsValue(text, next + 1, end))
-    case 34:
-    case 39:
-    case 96:
-      return endsValue(text, next, end)
-    default:
-      return false
-  }
-}
-
-const LONGEST_KEY = 40
-
-/** Does another `name=` or `name:` follow? */
-function isAssignment(text: string, from: number, end: number, level: number): boolean {
-  const limit = Math.min(end, from + LONGEST_KEY)
-  let at = from
-  while (at < limit && classOf(text.charCodeAt(at)) === RUN) at++
-  if (at === from || at >= limit) return false
-  const code = escapedCode(readCharacter(text, at, level))
-  return code === 61 || code === 58
-}
-
-/** `4242 4242 4242 4242` and `+46 70 123 45 67` are one value. */
-function groupsEnd(scan: TextScan, from: number, first: number): number {
-  const { text, end } = scan
-  let to = first
-  if (!isNumeric(text, from, to)) return to
-  while (to + 1 < end && text.charCodeAt(to) === 32 && isGroupStart(text, to + 1)) {
-    let next = to + 1
-    while (
-      next < end &&
-      (isDigit(text.charCodeAt(next)) || isUpper(text.charCodeAt(next)) || text.charCodeAt(next) === 45)
-    )
-      next++
-    if (next < end && classOf(text.charCodeAt(next)) === RUN) break
-    to = next
-  }
-  return to
-}
-
-function isGroupStart(text: string, at: number): boolean {
-  return isDigit(text.charCodeAt(at)) || (isUpper(text.charCodeAt(at)) && isDigit(text.charCodeAt(at + 1)))
-}
-
-/** Digits and what groups them; or the country of an IBAN and digits. */
-function isNumeric(text: string, from: number, to: number): boolean {
-  if (to - from > 24) return false
-  const start = isUpper(text.charCodeAt(from)) && isUpper(text.charCodeAt(from + 1)) ? from + 2 : from
-  for (let i = start; i < to; i++) {
-    const code = text.charCodeAt(i)
-    // + - ( )
-    if (!isDigit(code) && code !== 43 && code !== 45 && code !== 40 && code !== 41) return false
-  }
-  return to > start
-}
-
-function isUpper(code: number): boolean {
-  return code >= 65 && code <= 90
-}
-
-/** Punctuation at the end belongs to the sentence or to the brackets around it. */
-function trimEnd(text: string, from: number, end: number): number {
-  let to = end
-  while (to > from && TRAILING.includes(text[to - 1] as string)) {
-    // The bracket of a mark is no bracket around it.
-    if (endsWithMark(text, to)) break
-    to--
-  }
-  return to
-}
-
-const TRAILING = '.,;:)]}>\\'
-
-function isEnd(text: string, at: number, end: number): boolean {
-  if (at >= end) return true
-  const kind = classOf(text.charCodeAt(at))
-  return kind === SPACE || kind === NEWLINE || (kind !== RUN && text.charCodeAt(at) !== 91)
-}
-
-/** `$1`, `?`, `%s`, `:name`, `@p1`, `${…}`: a parameter of a query or template, and no value. */
-function placeholderEnd(text: string, from: number): number {
-  if (!PLACEHOLDER_STARTS.includes(text[from] as string)) return 0
-  const found = PLACEHOLDER.exec(text.slice(from, from + 48))
-  return found ? from + found[0].length : 0
-}
-
-const PLACEHOLDER_STARTS = '$?%:@'
-const PLACEHOLDER = /^(?:\$\d{1,2}|\?|%[sdioOj]|:[a-z_]{1,30}|@p\d{1,2}|\$\{[\w.]{1,40}\})(?=$|[\s,;)'"`])/

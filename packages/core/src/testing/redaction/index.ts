@@ -1,4 +1,5 @@
-export { secretCarriers, type Carried, type SecretCarrier } from './carriers.ts'
+export type { Carried, SecretCarrier } from './carrier.ts'
+export { secretCarriers } from './carriers.ts'
 export { secretFamilies } from './families.ts'
 export { findLeak, secretParts, type SecretFamily } from './family.ts'
 export { ordinaryNames, type OrdinaryName } from './ordinary-names.ts'

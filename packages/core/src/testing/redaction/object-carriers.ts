@@ -1,4 +1,4 @@
-import type { Carried, SecretCarrier } from './carriers.ts'
+import type { Carried, SecretCarrier } from './carrier.ts'
 import type { SecretFamily } from './family.ts'
 
 const STACK = '\n    at submit (/srv/app/release.js:1:2)'

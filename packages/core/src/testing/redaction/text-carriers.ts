@@ -1,4 +1,4 @@
-import type { Carried } from './carriers.ts'
+import type { Carried } from './carrier.ts'
 import type { SecretFamily } from './family.ts'
 import { labelled } from './object-carriers.ts'
 

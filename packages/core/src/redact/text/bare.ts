@@ -1,0 +1,150 @@
+// Values without quotes: where they end, in prose, logs, forms and URLs.
+import { REDACTED, endsWithMark } from '../marks.ts'
+import {
+  classOf,
+  escapedCode,
+  escapedLevel,
+  escapedWidth,
+  isDigit,
+  isQuote,
+  readCharacter,
+  NEWLINE,
+  RUN,
+  SPACE,
+} from './chars.ts'
+import { keeps, type Place } from './place.ts'
+import { endsValue } from './quotes.ts'
+import { hide, type TextScan } from './state.ts'
+
+/** Hides a value up to where it ends by itself. Returns where to go on. */
+export function hideBare(scan: TextScan, from: number, place: Place): number {
+  const { text } = scan
+  let to = bareEnd(scan, from, place)
+  if (place.level === 0 && !place.query) {
+    const grouped = groupsEnd(scan, from, to)
+    to = trimEnd(text, from, grouped > to ? bareEnd(scan, grouped, place) : to)
+  }
+  if (to <= from) return Math.max(from, to)
+  return keeps(text, from, to, place) ? to : hide(scan, from, to, REDACTED)
+}
+
+/** Where a value without quotes ends: at a space, a delimiter of its place, or a quote around all of it. */
+export function bareEnd(scan: TextScan, from: number, place: Place): number {
+  const { text, end } = scan
+  let at = from
+  while (at < end) {
+    if (classOf(text.charCodeAt(at)) === RUN) {
+      at++
+      continue
+    }
+    const read = readCharacter(text, at, place.level)
+    const code = escapedCode(read)
+    const next = at + escapedWidth(read)
+    const kind = classOf(code)
+    if (kind === RUN) at = next
+    // Encoded text ends with the parameter that it stands in.
+    else if (code === 38 && place.level > 0 && escapedLevel(read) === 0) break
+    else if (kind === SPACE || kind === NEWLINE) break
+    else if (endsBare(text, code, at, next, end, place)) break
+    else at = next
+  }
+  return at
+}
+
+function endsBare(text: string, code: number, at: number, next: number, end: number, place: Place): boolean {
+  switch (code) {
+    case 38: // &
+      return place.query || text.startsWith('amp;', next) || next >= end || isAssignment(text, next, end, place.level)
+    case 35: // #
+      return place.query
+    case 44: // ,
+    case 59: // ;
+      return isEnd(text, next, end) || isQuote(text.charCodeAt(next)) || isAssignment(text, next, end, place.level)
+    case 60: // <
+      return text.charCodeAt(next) === 47
+    case 92: // \
+      return startsNewline(text, at) || (isQuote(text.charCodeAt(next)) && endsValue(text, next + 1, end))
+    case 34:
+    case 39:
+    case 96:
+      return endsValue(text, next, end)
+    default:
+      return false
+  }
+}
+
+const LONGEST_KEY = 40
+
+/** Does another `name=` or `name:` follow? */
+function isAssignment(text: string, from: number, end: number, level: number): boolean {
+  const limit = Math.min(end, from + LONGEST_KEY)
+  let at = from
+  while (at < limit && classOf(text.charCodeAt(at)) === RUN) at++
+  if (at === from || at >= limit) return false
+  const code = escapedCode(readCharacter(text, at, level))
+  return code === 61 || code === 58
+}
+
+/** `4242 4242 4242 4242` and `+46 70 123 45 67` are one value. */
+function groupsEnd(scan: TextScan, from: number, first: number): number {
+  const { text, end } = scan
+  let to = first
+  if (text.charCodeAt(to) !== 32 || !isNumeric(text, from, to)) return to
+  while (to + 1 < end && text.charCodeAt(to) === 32 && isGroupStart(text, to + 1)) {
+    let next = to + 1
+    while (
+      next < end &&
+      (isDigit(text.charCodeAt(next)) || isUpper(text.charCodeAt(next)) || text.charCodeAt(next) === 45)
+    )
+      next++
+    if (next < end && classOf(text.charCodeAt(next)) === RUN) break
+    to = next
+  }
+  return to
+}
+
+function isGroupStart(text: string, at: number): boolean {
+  return isDigit(text.charCodeAt(at)) || (isUpper(text.charCodeAt(at)) && isDigit(text.charCodeAt(at + 1)))
+}
+
+/** Digits and what groups them; or the country of an IBAN and digits. */
+function isNumeric(text: string, from: number, to: number): boolean {
+  if (to - from > 24) return false
+  const start = isUpper(text.charCodeAt(from)) && isUpper(text.charCodeAt(from + 1)) ? from + 2 : from
+  for (let i = start; i < to; i++) {
+    const code = text.charCodeAt(i)
+    // + - ( )
+    if (!isDigit(code) && code !== 43 && code !== 45 && code !== 40 && code !== 41) return false
+  }
+  return to > start
+}
+
+function isUpper(code: number): boolean {
+  return code >= 65 && code <= 90
+}
+
+/** Punctuation at the end belongs to the sentence or to the brackets around it. */
+export function trimEnd(text: string, from: number, end: number): number {
+  let to = end
+  while (to > from && TRAILING.includes(text[to - 1] as string)) {
+    // The bracket of a mark is no bracket around it.
+    if (endsWithMark(text, to)) break
+    to--
+  }
+  return to
+}
+
+const TRAILING = '.,;:)]}>\\'
+
+function isEnd(text: string, at: number, end: number): boolean {
+  if (at >= end) return true
+  const kind = classOf(text.charCodeAt(at))
+  return kind === SPACE || kind === NEWLINE || (kind !== RUN && text.charCodeAt(at) !== 91)
+}
+
+/** `\n` as two characters, in text that was made for JSON. */
+export function startsNewline(text: string, at: number): boolean {
+  if (text.charCodeAt(at) !== 92) return false
+  const next = text.charCodeAt(at + 1)
+  return (next === 110 || next === 114) && text.charCodeAt(at - 1) !== 92
+}

@@ -1,0 +1,81 @@
+// Words, numbers and tokens: what is asked for every run of name characters.
+import { RUN, classOf, isDigit } from './chars.ts'
+import { hideRow } from './markup.ts'
+import { hideCard, hideIban, mayBeIban } from './numbers.ts'
+import { SHORTEST_TOKEN, hideOpaque } from './opaque.ts'
+import { hidePrivateKey } from './pem.ts'
+import { hideAfterName, hideFlag, hideScheme, mayNameNext, spaceFollows } from './phrases.ts'
+import type { TextScan } from './state.ts'
+import { SHORTEST_HOST, hideWebhook, mayBeWebhook } from './urls.ts'
+
+/** Reads a run of name characters and asks the rules that begin with one. Returns where to go on. */
+export function readRun(scan: TextScan, from: number, before: number): number {
+  const { text, end } = scan
+  let to = from + 1
+  while (to < end && classOf(text.charCodeAt(to)) === RUN) to++
+  // `\u0022`, as some write quotes inside JSON.
+  if (before === 92 && to - from >= 5 && text.startsWith('u0022', from)) return to - from === 5 ? to : from + 5
+  // One space between them: the two words may be one name.
+  scan.previousFrom = scan.named && from - scan.runTo === 1 && text.charCodeAt(from - 1) === 32 ? scan.runFrom : -1
+  scan.runFrom = from
+  scan.runTo = to
+  scan.before = before
+  scan.named = true
+  const next = hideRun(scan, from, to)
+  if (next < 0) return to
+  scan.named = false
+  return next
+}
+
+function hideRun(scan: TextScan, from: number, to: number): number {
+  const { text } = scan
+  const length = to - from
+  const first = text.charCodeAt(from)
+  if (isDigit(first)) {
+    if (length === 4 || length >= 14) {
+      const next = hideCard(scan, from, to)
+      if (next >= 0) return next
+    }
+  } else if (mayBeIban(text, from, to)) {
+    const next = hideIban(scan, from)
+    if (next >= 0) return next
+  }
+  if (length >= SHORTEST_HOST && mayBeWebhook(text, to)) {
+    const next = hideWebhook(scan, from, to)
+    if (next >= 0) return next
+  }
+  if (length >= SHORTEST_TOKEN) return hideLongRun(scan, from, to)
+  if (first === 45) return hideDashes(scan, from, to)
+  if (length === 6 && (first | 32) === 118) {
+    return /^values$/i.test(text.slice(from, to)) ? hideRow(scan, from, to) : -1
+  }
+  return spaceFollows(scan, to) ? hideAfterWord(scan, from, to, first | 32) : -1
+}
+
+function hideLongRun(scan: TextScan, from: number, to: number): number {
+  const { text } = scan
+  const next = hideOpaque(scan, from, to)
+  if (next >= 0) return next
+  return text.endsWith('-----BEGIN', to)
+    ? hidePrivateKey(scan, keyStart(scan, from, to), to)
+    : hideDashes(scan, from, to)
+}
+
+/** With what is glued to it, except for an escaped line break. */
+function keyStart(scan: TextScan, from: number, to: number): number {
+  return scan.before === 92 && to - from === 11 ? from + 1 : from
+}
+
+function hideDashes(scan: TextScan, from: number, to: number): number {
+  if (scan.text.charCodeAt(from) !== 45) return -1
+  if (to - from === 10 && scan.text.endsWith('-----BEGIN', to)) return hidePrivateKey(scan, from, to)
+  return spaceFollows(scan, to) ? hideFlag(scan, from, to) : -1
+}
+
+/** Secrets behind a word rather than a separator. */
+function hideAfterWord(scan: TextScan, from: number, to: number, first: number): number {
+  const length = to - from
+  // bearer, basic
+  if (first === 98 && (length === 5 || length === 6)) return hideScheme(scan, from, to)
+  return mayNameNext(first, length) ? hideAfterName(scan, from, to) : -1
+}

@@ -1,0 +1,99 @@
+// Names and the values behind their separators.
+import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
+import { judgeSlice } from '../name-book.ts'
+import { isQuote } from './chars.ts'
+import { judgeLabelled } from './neighbours.ts'
+import { readQuote, type Quote } from './quotes.ts'
+import { closeName, type TextScan } from './state.ts'
+import { authorityStart, hideUserinfo } from './urls.ts'
+import { hideValue } from './values.ts'
+
+/**
+ * Hides the value behind a separator when the run before it is a secret name, or the user of a URL behind `://`.
+ *
+ * @param level How often the separator was percent-encoded.
+ * @returns Where to go on.
+ */
+export function onSeparator(scan: TextScan, at: number, code: number, next: number, level: number): number {
+  if (code === 58) {
+    const authority = authorityStart(scan, next)
+    if (authority >= 0) return closeName(scan, hideUserinfo(scan, authority, level))
+  }
+  if (!scan.named) return next
+  scan.named = false
+  const query = scan.before === 63 || scan.before === 38 || scan.before === 35
+  const verdict = judgeName(scan, query, next)
+  if (verdict === HARMLESS) return next
+  // A parameter without a value.
+  if (query && scan.text.charCodeAt(next) === 38) return next
+  const quotes = isQuote(scan.before) ? quotesOf(scan, at, level) : NO_QUOTES
+  return hideValue(scan, next, {
+    level,
+    verdict: verdict === SECRET_IN_QUERY ? SECRET : verdict,
+    query,
+    around: quotes.around,
+    quotedName: quotes.quotedName,
+    nameFrom: scan.runFrom,
+  })
+}
+
+/** The verdict on the name before a separator, alone or with the word before it: `api key: …`. */
+function judgeName(scan: TextScan, query: boolean, next: number): Verdict {
+  const { text } = scan
+  const from = nameStart(scan)
+  const verdict = judgeSlice(scan.names, text, from, scan.runTo)
+  if (verdict === SECRET_IN_QUERY && (query || isFormStart(scan, next))) return verdict
+  if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) return verdict
+  // A glued escape may have been no escape.
+  if (from !== scan.runFrom) {
+    const whole = judgeSlice(scan.names, text, scan.runFrom, scan.runTo)
+    return whole === SECRET_IN_QUERY ? HARMLESS : whole
+  }
+  if (scan.previousFrom >= 0) {
+    const phrase = judgeSlice(scan.phrases, text, scan.previousFrom, scan.runTo)
+    if (phrase !== HARMLESS) return phrase === COUNTED ? SECRET : phrase
+  }
+  return judgeLabelled(scan, next)
+}
+
+/** Without the escape (`\nname`) or the sigil (`$name`) that is glued to it. */
+function nameStart(scan: TextScan): number {
+  const first = scan.text.charCodeAt(scan.runFrom)
+  if (scan.before === 92 && (first === 110 || first === 114 || first === 116)) return scan.runFrom + 1
+  return first === 36 && !isQuote(scan.before) ? scan.runFrom + 1 : scan.runFrom
+}
+
+const LONGEST_PARAMETER = 512
+
+/** A form's first parameter has nothing before it: `code=…&state=…`. */
+function isFormStart(scan: TextScan, next: number): boolean {
+  if (scan.runFrom !== 0) return false
+  const ampersand = scan.text.slice(next, next + LONGEST_PARAMETER).search(/[&\s]/)
+  return ampersand > 0 && scan.text[next + ampersand] === '&'
+}
+
+interface Quotes {
+  /** Opens right before the name and does not close behind it: a header in a command. */
+  readonly around: Quote | undefined
+  /** Around the name alone: JSON. */
+  readonly quotedName: Quote | undefined
+}
+
+const NO_QUOTES: Quotes = { around: undefined, quotedName: undefined }
+
+function quotesOf(scan: TextScan, at: number, level: number): Quotes {
+  const { text } = scan
+  let from = scan.runFrom - (level > 0 ? quoteWidth(text, scan.runFrom) : 1)
+  while (from > 0 && text.charCodeAt(from - 1) === 92) from--
+  const around = readQuote(text, from, scan.runFrom, level)?.quote
+  const closed = around && readQuote(text, scan.runTo, at, level)?.quote
+  return closed ? { around: undefined, quotedName: around } : { around, quotedName: undefined }
+}
+
+/** The width of the escape that ends here: `%22` or `%2522`. */
+function quoteWidth(text: string, to: number): number {
+  for (const width of [3, 5, 7, 9]) {
+    if (text.charCodeAt(to - width) === 37) return width
+  }
+  return 1
+}
