@@ -2,7 +2,7 @@
 import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
-import { classOf, isQuote, RUN } from './chars.ts'
+import { classOf, isNewline, isQuote, isSpace, RUN } from './chars.ts'
 import { hide, type TextScan } from './state.ts'
 
 const LONGEST_NAME = 64
@@ -27,8 +27,16 @@ export function hideElement(scan: TextScan, at: number): number {
   const open = tagEnd(text, to, end)
   if (open < 0) return -1
   const cdata = text.startsWith('<![CDATA[', open)
-  const close = text.indexOf(cdata ? ']]>' : '<', cdata ? open + 9 : open)
-  return hide(scan, cdata ? open + 9 : open, close < 0 || close > end ? end : close, REDACTED)
+  const from = cdata ? open + 9 : open
+  const close = text.indexOf(cdata ? ']]>' : '<', from)
+  return hide(scan, from, close < 0 || close > end ? wordEnd(text, from, end) : close, REDACTED)
+}
+
+/** What never closes may be a placeholder (`/users/<token>/keys`) or a log that was cut: its first word is hidden. */
+function wordEnd(text: string, from: number, end: number): number {
+  let to = from
+  while (to < end && !isSpace(text.charCodeAt(to)) && !isNewline(text.charCodeAt(to))) to++
+  return to
 }
 
 /** Behind the `>`; -1 when another tag begins first. */
