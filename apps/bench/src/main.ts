@@ -6,9 +6,11 @@ import { benchMemory } from './jobs-memory.ts'
 import { benchJobs } from './jobs.ts'
 import { benchRealtimeApp } from './realtime-app.ts'
 import { benchRealtime } from './realtime.ts'
+import { benchRedaction } from './redaction.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   core: benchCore,
+  redaction: benchRedaction,
   cache: benchCache,
   'cache-outage': benchOutage,
   jobs: benchJobs,

@@ -1,0 +1,11 @@
+/**
+ * Pieces of text that, repeated, are the worst that a rule of redaction can meet: the beginning of each form, and what
+ * may stand between its parts. Repeat one to any length and compare with prose of the same length.
+ */
+export const hostileTokens: readonly string[] = [
+  'a', 'a@', '@', 'a@b.', 'a@b.co ', 'eyJ', 'eyJ.', 'token', 'token ', 'token=', 'token: "', 'key=', '&key=', '&key', '?a=',
+  'x://', 'x://a:b', 'x://a:b@', ':', '=', '"', '\\"', "'", '0', '1 ', '4242', '4242 ', 'DE89 ', '-----BEGIN ',
+  '-----BEGIN PRIVATE KEY-----', '%40', '%3D', '%2540', '%', '#', ' ', '.', '-', '_', 'sk-', '<', '<a', '<token', '[', '{',
+  'password=[', 'Bearer ', 'Basic ', '-u a:', '--token ', '\n', 'token:\n ', 'cookie: ', '"cookie: \n', 'é', '\ud800',
+  'values (', '(a) values', "-b '", '-b "-u \'', '"cookie","', 'name="', 'token=[[', '\\u0022', 'token: |\n a\n', 'token=1 2 ', 'abcd=', 'api key:', '&quot;', '/', 'token/', 'hooks.slack.com/', '[redacted]',
+] // prettier-ignore
