@@ -48,11 +48,14 @@ describe('the cost of hostile text', { timeout: 120_000 }, () => {
   it('grows with the length of what is looked at, and no faster', () => {
     const open = createRedactor({ maxString: 1e7, maxChars: 1e7 })
     const best = (text: string): number => Math.min(...[0, 1, 2].map(() => time(() => open.text(text))))
+    const growth = (token: string): number => {
+      const text = filled(token)
+      return best(text.slice(0, 320_000)) / best(text.slice(0, 20_000))
+    }
     for (const token of TOKENS) {
-      best(filled(token).slice(0, 20_000))
-      const ratio = best(filled(token).slice(0, 320_000)) / best(filled(token).slice(0, 20_000))
-      // Sixteen times the text: a quadratic rule would take 256 times as long.
-      expect(ratio, JSON.stringify(token)).toBeLessThan(120)
+      // Sixteen times the text: a quadratic rule takes 256 times as long whenever it is asked, a busy machine only once.
+      const quick = [0, 1, 2, 3].some(() => growth(token) < 80)
+      expect(quick, JSON.stringify(token)).toBe(true)
     }
   })
 })
