@@ -29,19 +29,23 @@ function time(run: () => unknown): number {
   return performance.now() - from
 }
 
+/** Those of the tokens that cost more than `factor` times what prose costs, measured in turns. */
+function slowerThanProse(tokens: readonly string[], factor: number): string[] {
+  const texts = [PROSE, ...tokens].map(filled)
+  for (let round = 0; round < 10; round++) for (const text of texts) clean(text)
+  const times = texts.map((): number[] => [])
+  for (let round = 0; round < 15; round++) {
+    for (const [index, text] of texts.entries()) times[index]?.push(time(() => clean({ field: text })))
+  }
+  const [prose, ...hostile] = times.map(median) as [number, ...number[]]
+  return tokens.filter((_, index) => (hostile[index] as number) > factor * prose)
+}
+
 describe('the cost of hostile text', { timeout: 120_000 }, () => {
   it('is that of prose of the same length, within a small factor', () => {
-    const texts = [PROSE, ...TOKENS].map(filled)
-    for (let round = 0; round < 10; round++) for (const text of texts) clean(text)
-    const times = texts.map((): number[] => [])
-    // Interleaved, so that a busy machine slows all of them alike.
-    for (let round = 0; round < 15; round++) {
-      for (const [index, text] of texts.entries()) times[index]?.push(time(() => clean({ field: text })))
-    }
-    const [prose, ...hostile] = times.map(median) as [number, ...number[]]
-    const slow = hostile
-      .map((each, index) => ({ token: TOKENS[index], ratio: each / prose }))
-      .filter(({ ratio }) => ratio > 10)
+    // Only a token that is slow whenever it is asked is slow: a busy machine is so only at times.
+    let slow: readonly string[] = TOKENS
+    for (let attempt = 0; attempt < 4 && slow.length > 0; attempt++) slow = slowerThanProse(slow, 10)
     expect(slow).toEqual([])
   })
 
