@@ -14,6 +14,7 @@ export {
   type Context,
   type ScopeOptions,
 } from './context.ts'
+export { createCalls, type Calls, type CallsOptions } from './calls.ts'
 export { assertDriver, type DriverContract } from './assert-driver.ts'
 export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './clock.ts'
 export { deadline, type DeadlineOptions } from './deadline.ts'

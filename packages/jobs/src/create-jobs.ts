@@ -1,6 +1,7 @@
 import {
   ConfigError,
   assertDriver,
+  createCalls,
   createService,
   deadline,
   emit,
@@ -107,11 +108,13 @@ export function createJobs(options: JobsOptions): Jobs {
     for (const { event } of job.cancelOn) awaited.add(event)
   }
   const stats = { sent: 0, completed: 0, failed: 0 }
+  const { breaker, call } = createCalls({ concern: 'jobs', driver: driver.name, clock })
   const { service, report } = createService({
     concern: 'jobs',
     driver,
     clock,
     onError: options.onError,
+    breaker,
     stats: () => ({ jobs: jobs.length, ...stats }),
     // An event is stored before `send` resolves, so there is nothing to flush; closing waits for the steps that run.
     close: () => driver.close(),
@@ -131,13 +134,11 @@ export function createJobs(options: JobsOptions): Jobs {
     for (const event of events) prepared.push(await outgoing(jobs, awaited, event, clock.now()))
     const from = clock.monotonic()
     try {
-      const deliver = (signal: AbortSignal): Promise<void> =>
-        sendIn && transaction !== undefined ? sendIn(transaction, prepared, signal) : driver.send(prepared, signal)
-      await deadline(deliver, {
-        operation: `[msc/jobs] [${driver.name}] send`,
-        timeoutMs,
-        clock,
-      })
+      if (sendIn && transaction !== undefined) {
+        // Past the breaker: a transaction of the caller's that is broken says nothing about the store.
+        const operation = `[msc/jobs] [${driver.name}] send`
+        await deadline((signal) => sendIn(transaction, prepared, signal), { operation, timeoutMs, clock })
+      } else await call('send', timeoutMs, (signal) => driver.send(prepared, signal))
       stats.sent += prepared.length
       emit('jobs.send', { event: name, outcome: 'ok' }, from)
       return prepared.map((event) => event.id)
@@ -162,7 +163,7 @@ export function createJobs(options: JobsOptions): Jobs {
   /** Calls what only some drivers have, within the deadline. */
   const observe = async <T>(
     operation: keyof JobsObserver,
-    call: (observer: JobsObserver, signal: AbortSignal) => Promise<T>,
+    look: (observer: JobsObserver, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
     const observer = driver.observe
     if (!observer) {
@@ -171,11 +172,7 @@ export function createJobs(options: JobsOptions): Jobs {
         { code: 'JOBS_NOT_OBSERVABLE' },
       )
     }
-    return deadline((signal) => call(observer, signal), {
-      operation: `[msc/jobs] [${driver.name}] ${operation}`,
-      timeoutMs,
-      clock,
-    })
+    return call(operation, timeoutMs, (signal) => look(observer, signal))
   }
   const known = (job: string): void => {
     if (job !== '*' && !ids.has(job)) throw new ConfigError(`[msc/jobs] There is no job ${JSON.stringify(job)}.`)

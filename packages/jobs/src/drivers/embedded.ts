@@ -75,6 +75,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       if (attempt > 2) for (const { id } of admitted.amend ?? []) closedRuns.add(id)
     }
     throw new DriverError(store.name, 'Too many processes change the same throttle, debounce or batch at once.', {
+      code: 'CONTENDED',
       retryable: true,
     })
   }
