@@ -138,7 +138,7 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
 
     it('is refused in words when nothing listens there', async () => {
       const store = postgresStore({ url: 'postgres://msc@127.0.0.1:1/none' })
-      await expect(store.nextDue()).rejects.toMatchObject({ code: 'DRIVER_FAILED', retryable: true })
+      await expect(store.nextDue()).rejects.toMatchObject({ code: 'DRIVER_UNREACHABLE', retryable: true })
       await store.close()
     })
   })
