@@ -1,17 +1,20 @@
-import type { FlagQuery, FlagResult, FlagValue } from './driver.ts'
+import type { FlagContext } from './driver.ts'
+import type { Evaluation, EvaluationReason, Json } from './messages.ts'
 
-/** A flag as the local driver reads it. */
+/** A flag as the embedded source reads it. */
 export interface FlagDefinition {
   /** Off for everybody when false. Default true. */
   readonly active?: boolean
   /** Percent of people, 0 to 100. Default 100. */
   readonly rollout?: number
   /** Shares of a multivariate flag, in percent, adding up to 100. */
-  readonly variants?: readonly { readonly key: string; readonly rollout: number }[]
-  /** Only people whose properties have all of these values. */
+  readonly variants?: readonly { readonly key: string; readonly rollout: number; readonly payload?: Json }[]
+  /** Only people whose properties have all of these values; compared as PostHog does, as text without case. */
   readonly match?: Readonly<Record<string, string | number | boolean>>
   /** Distinct id → value, ahead of everything else. */
-  readonly overrides?: Readonly<Record<string, FlagValue>>
+  readonly overrides?: Readonly<Record<string, Json>>
+  /** The value of a flag that is on and has no variants; default true. */
+  readonly value?: Json
 }
 
 export type FlagDefinitions = Readonly<Record<string, FlagDefinition>>
@@ -28,21 +31,46 @@ export async function bucket(key: string, distinctId: string, salt = ''): Promis
   return Number.parseInt(hex.slice(0, 15), 16) / 2 ** 60
 }
 
-export async function evaluateFlag(key: string, flag: FlagDefinition, query: FlagQuery): Promise<FlagResult> {
-  const override = flag.overrides?.[query.distinctId]
-  if (override !== undefined) return { value: override, reason: 'override' }
+/** A flag's value for somebody: overrides, then activity, then targeting, then shares. */
+export async function evaluateDefinition(
+  key: string,
+  flag: FlagDefinition,
+  { subject, properties }: FlagContext,
+): Promise<Evaluation> {
+  const id = subject.distinctId ?? subject.anonymousId ?? ''
+  // An id is text from anywhere: a person called `constructor` has no override.
+  if (flag.overrides && Object.hasOwn(flag.overrides, id)) {
+    return { value: flag.overrides[id] as Json, reason: 'override' }
+  }
   if (flag.active === false) return { value: false, reason: 'disabled' }
-  for (const [name, wanted] of Object.entries(flag.match ?? {})) {
-    if (query.properties[name] !== wanted) return { value: false, reason: 'no match' }
+  const rules = Object.entries(flag.match ?? {})
+  if (!rules.every(([name, wanted]) => Object.hasOwn(properties, name) && isSame(properties[name], wanted))) {
+    return { value: false, reason: 'default' }
   }
+  const matched: EvaluationReason = rules.length > 0 ? 'targeting_match' : 'static'
   const rollout = flag.rollout ?? 100
-  if (rollout < 100 && (await bucket(key, query.distinctId)) > rollout / 100) return { value: false, reason: 'rollout' }
-  if (!flag.variants) return { value: true, reason: 'rollout' }
-  const at = await bucket(key, query.distinctId, 'variant')
+  if (rollout < 100 && (await bucket(key, id)) > rollout / 100) return { value: false, reason: 'split' }
+  if (!flag.variants) return { value: flag.value ?? true, reason: rollout < 100 ? 'split' : matched }
+  return (await pickVariant(key, id, flag.variants)) ?? { value: true, reason: 'split' }
+}
+
+async function pickVariant(
+  key: string,
+  id: string,
+  variants: NonNullable<FlagDefinition['variants']>,
+): Promise<Evaluation | undefined> {
+  const at = await bucket(key, id, 'variant')
   let upTo = 0
-  for (const variant of flag.variants) {
-    upTo += variant.rollout / 100
-    if (at < upTo) return { value: variant.key, reason: 'rollout' }
+  for (const { key: variant, rollout, payload } of variants) {
+    upTo += rollout / 100
+    if (at < upTo) {
+      return { value: variant, variant, reason: 'split', ...(payload !== undefined && { payload }) }
+    }
   }
-  return { value: true, reason: 'rollout' }
+  return undefined
+}
+
+/** As PostHog's operator `exact` compares. */
+function isSame(value: Json | undefined, wanted: string | number | boolean): boolean {
+  return value !== undefined && String(value).toLowerCase() === String(wanted).toLowerCase()
 }
