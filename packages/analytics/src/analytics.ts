@@ -1,11 +1,11 @@
 import type { Clock, ErrorReporter, RedactOptions, Service } from '@msc/core'
 import type { DeliveryStats, OutboxStore } from '@msc/core/delivery'
-import type { SubjectInput } from './bad-call.ts'
-import type { MessageInput, Properties } from './build-envelope.ts'
-import type { Catalogue } from './catalogue.ts'
+import type { SubjectInput } from './recording/bad-call.ts'
+import type { MessageInput, Properties } from './recording/build-envelope.ts'
+import type { Catalogue } from './recording/catalogue.ts'
 import type { AnalyticsDriver, FlagSource } from './driver.ts'
 import type { Envelope, Evaluation, Json, PageContext, Subject } from './messages.ts'
-import type { AnalyticsDrop } from './sinks.ts'
+import type { AnalyticsDrop } from './recording/sinks.ts'
 
 /** What the older functions of flags return: `true`/`false`, or the name of a variant. */
 export type FlagValue = boolean | string

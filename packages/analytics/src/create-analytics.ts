@@ -12,11 +12,11 @@ import {
 import { atProcessEnd } from '@msc/core/delivery'
 import type { Analytics, AnalyticsOptions } from './analytics.ts'
 import type { AnalyticsDriver, FlagSource } from './driver.ts'
-import { asFlagValue, evaluateFlag, evaluateFlags, type EvaluatingContext } from './evaluating.ts'
-import { createExposures } from './exposures.ts'
-import { createFlagReader } from './flag-reader.ts'
-import { expose, record, type RecordingContext } from './recording.ts'
-import { createSink, sumOf, type Sink } from './sinks.ts'
+import { asFlagValue, evaluateFlag, evaluateFlags, type EvaluatingContext } from './flags/evaluate.ts'
+import { createExposures } from './recording/exposures.ts'
+import { createFlagReader } from './flags/reader.ts'
+import { expose, record, type RecordingContext } from './recording/record.ts'
+import { createSink, sumOf, type Sink } from './recording/sinks.ts'
 
 const SINK_CONTRACT: DriverContract<AnalyticsDriver> = {
   concern: 'analytics',

@@ -1,10 +1,10 @@
 import { acceptEmbedded, defaultInstance, processEnv, processSlot, readEnv, reportFailure, type Env } from '@msc/core'
 import type { Analytics, AnalyticsOptions, FlagOptions, FlagValue } from './analytics.ts'
-import type { Properties } from './build-envelope.ts'
+import type { Properties } from './recording/build-envelope.ts'
 import { createAnalytics } from './create-analytics.ts'
 import { local, localFlags } from './drivers/local.ts'
 import { posthogFromEnv } from './drivers/posthog.ts'
-import type { FlagDefinitions } from './flags.ts'
+import type { FlagDefinitions } from './flags/definitions.ts'
 
 export interface FromEnvOptions extends Omit<AnalyticsOptions, 'driver' | 'flags'> {
   /** Used by the embedded source of flags alone. */

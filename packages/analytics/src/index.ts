@@ -1,8 +1,8 @@
 import './operations.ts'
 export type { Analytics, AnalyticsOptions, FlagOptions, FlagValue, RecordOptions } from './analytics.ts'
-export type { SubjectInput } from './bad-call.ts'
-export type { MessageInput, Properties } from './build-envelope.ts'
-export type { Catalogue } from './catalogue.ts'
+export type { SubjectInput } from './recording/bad-call.ts'
+export type { MessageInput, Properties } from './recording/build-envelope.ts'
+export type { Catalogue } from './recording/catalogue.ts'
 export { createAnalytics } from './create-analytics.ts'
 export {
   createAnalyticsFromEnv,
@@ -20,7 +20,7 @@ export {
   type FromEnvOptions,
 } from './default-analytics.ts'
 export type { AnalyticsCapabilities, AnalyticsDriver, FlagContext, FlagSource, SessionRecorder } from './driver.ts'
-export type { FlagDefinition, FlagDefinitions } from './flags.ts'
+export type { FlagDefinition, FlagDefinitions } from './flags/definitions.ts'
 export type {
   AiMessage,
   AiUsage,
@@ -40,5 +40,5 @@ export type {
   Subject,
   TrackMessage,
 } from './messages.ts'
-export { toRecord } from './record.ts'
-export type { AnalyticsDrop } from './sinks.ts'
+export { toRecord } from './recording/to-record.ts'
+export type { AnalyticsDrop } from './recording/sinks.ts'

@@ -9,7 +9,9 @@ import {
   type PostHogServer,
 } from '../testing/index.ts'
 import { fromPostHogWire, fromRecord } from '../testing/read-back.ts'
+import { browserLocal } from './browser-local.ts'
 import { local, localFlags } from './local.ts'
+import { posthogBrowser, posthogBrowserFlags } from './posthog-browser.ts'
 import { posthog, posthogFlags, posthogFromEnv } from './posthog.ts'
 
 const key = 'phc_loopback0123456789'
@@ -24,18 +26,60 @@ testAnalyticsDriver('local', async () => {
   }
 })
 
-testAnalyticsDriver('posthog, over loopback', async () => {
-  const server = await startPostHogServer({ key })
-  const driver = posthog({ key, host: server.url })
+testAnalyticsDriver('browser-local, over a fetch that keeps what it is given', async () => {
+  const records: Parameters<typeof fromRecord>[0][] = []
+  let broken = false
+  let refused: string | undefined
+  const driver = browserLocal({
+    ingestUrl: '/api/msc/browser',
+    fetch: async (_url, init) => {
+      if (broken) throw new TypeError('Failed to fetch')
+      const body = String(init?.body)
+      if (refused !== undefined && body.includes(refused)) return new Response(null, { status: 400 })
+      const sent = JSON.parse(body) as { records: typeof records }
+      for (const record of sent.records) {
+        if (!records.some(({ payload }) => payload['eventId'] === record.payload['eventId'])) records.push(record)
+      }
+      return new Response(null, { status: 204 })
+    },
+  })
   return {
     driver,
-    received: () => server.events.map(fromPostHogWire),
-    breakBackend: () => (server.behaviour = 'error'),
-    mendBackend: () => (server.behaviour = 'ok'),
-    refuseContent: (text) =>
-      (server.refuse = text === undefined ? undefined : ({ body }) => (body.includes(text) ? 400 : undefined)),
-    close: () => server.close(),
+    received: () => records.map(fromRecord),
+    breakBackend: () => (broken = true),
+    mendBackend: () => (broken = false),
+    refuseContent: (text) => (refused = text),
+    close: driver.close,
   }
+})
+
+describe.each([
+  ['posthog', posthog, posthogFlags],
+  ['posthog-browser', posthogBrowser, posthogBrowserFlags],
+] as const)('%s', (name, make, makeFlags) => {
+  testAnalyticsDriver(`${name}, over loopback`, async () => {
+    const server = await startPostHogServer({ key })
+    return {
+      driver: make({ key, host: server.url }),
+      received: () => server.events.map(fromPostHogWire),
+      breakBackend: () => (server.behaviour = 'error'),
+      mendBackend: () => (server.behaviour = 'ok'),
+      refuseContent: (text) => {
+        server.refuse = text === undefined ? undefined : ({ body }) => (body.includes(text) ? 400 : undefined)
+      },
+      close: () => server.close(),
+    }
+  })
+
+  testFlagSource(`${name}, over loopback`, async () => {
+    const server = await startPostHogServer({ key, flags: conformanceFlags })
+    return {
+      source: makeFlags({ key, host: server.url }),
+      breakBackend: () => (server.behaviour = 'error'),
+      mendBackend: () => (server.behaviour = 'ok'),
+      close: () => server.close(),
+    }
+  })
 })
 
 testFlagSource('local', async () => {
@@ -45,17 +89,6 @@ testFlagSource('local', async () => {
     checkout: { variants: [{ key: 'express', rollout: 100 }] },
   })
   return { source, close: source.close }
-})
-
-testFlagSource('posthog, over loopback', async () => {
-  const server = await startPostHogServer({ key, flags: conformanceFlags })
-  const source = posthogFlags({ key, host: server.url })
-  return {
-    source,
-    breakBackend: () => (server.behaviour = 'error'),
-    mendBackend: () => (server.behaviour = 'ok'),
-    close: () => server.close(),
-  }
 })
 
 describe('posthog when things go wrong', () => {

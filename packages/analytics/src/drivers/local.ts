@@ -1,9 +1,9 @@
 import { DriverError, getJournal, type Journal } from '@msc/core'
 import { DELIVERED } from '@msc/core/delivery'
 import type { AnalyticsDriver, FlagSource } from '../driver.ts'
-import { evaluateDefinition, type FlagDefinitions } from '../flags.ts'
+import { evaluateDefinition, type FlagDefinitions } from '../flags/definitions.ts'
 import type { Envelope, Evaluation } from '../messages.ts'
-import { toRecord } from '../record.ts'
+import { toRecord } from '../recording/to-record.ts'
 import { ALL_KINDS } from './kinds.ts'
 
 export interface LocalOptions {

@@ -58,7 +58,7 @@ function messageOf(event: string, wire: Loose): Loose {
   }
 }
 
-function evaluationOf(wire: Loose): Loose {
+function evaluationOf(wire: Loose): object {
   const version = wire['$feature_flag_version']
   return defined({
     value: wire['$feature_flag_response'],
@@ -87,6 +87,6 @@ function generationOf(wire: Loose): Loose {
   }
 }
 
-function defined(values: Loose): Loose {
+function defined(values: object): object {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 }

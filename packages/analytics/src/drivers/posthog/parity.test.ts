@@ -1,5 +1,5 @@
 import { PostHog } from 'posthog-node'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createAnalytics } from '../../create-analytics.ts'
 import type { WireEvent } from '../../posthog-wire.ts'
 import { startPostHogServer, type PostHogServer } from '../../testing/index.ts'
@@ -98,6 +98,8 @@ describe('what arrives equals what posthog-node sends', () => {
   })
 
   it('for an exposure, the words of the reason aside', async () => {
+    // The SDK calls this method deprecated, on the console.
+    vi.spyOn(console, 'warn').mockImplementation(() => {})
     const from = server.evaluations.length
     const [theirs, own] = await both(
       () => sdk.getFeatureFlag('checkout', 'u9', { personProperties: { plan: 'pro' } }),

@@ -1,10 +1,10 @@
 import { currentContext, emit, redactText, toError, ValidationError, type Clock, type Redactor } from '@msc/core'
-import type { Analytics, RecordOptions } from './analytics.ts'
+import type { Analytics, RecordOptions } from '../analytics.ts'
 import { badCall, readName, readSubject } from './bad-call.ts'
 import { buildEnvelope, type EnvelopeBase, type MessageInput } from './build-envelope.ts'
 import { checkAgainst, type Catalogue } from './catalogue.ts'
 import type { Exposures } from './exposures.ts'
-import type { Envelope, Subject } from './messages.ts'
+import type { Envelope, Subject } from '../messages.ts'
 import type { Sink } from './sinks.ts'
 import { isUuid, uuidv7 } from './uuid.ts'
 

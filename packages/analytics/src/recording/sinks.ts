@@ -8,8 +8,8 @@ import {
   type OutboxStore,
   type Urgency,
 } from '@msc/core/delivery'
-import type { AnalyticsDriver } from './driver.ts'
-import type { Envelope, MessageKind } from './messages.ts'
+import type { AnalyticsDriver } from '../driver.ts'
+import type { Envelope, MessageKind } from '../messages.ts'
 
 /** A loss, and of which driver. */
 export interface AnalyticsDrop extends Drop {

@@ -1,6 +1,6 @@
 import { createBreaker, createService, deadline, emit, type Clock, type ErrorReporter, type Service } from '@msc/core'
-import type { FlagContext, FlagSource } from './driver.ts'
-import type { Evaluation } from './messages.ts'
+import type { FlagContext, FlagSource } from '../driver.ts'
+import type { Evaluation } from '../messages.ts'
 
 export interface FlagReaderOptions {
   readonly timeoutMs: number

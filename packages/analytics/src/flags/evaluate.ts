@@ -1,10 +1,10 @@
 import { emit } from '@msc/core'
-import type { Analytics, FlagValue } from './analytics.ts'
-import { badCall, readName, readSubject } from './bad-call.ts'
-import type { FlagContext } from './driver.ts'
-import type { FlagReader } from './flag-reader.ts'
-import type { Evaluation, Json, JsonObject, Subject } from './messages.ts'
-import { asValidation } from './recording.ts'
+import type { Analytics, FlagValue } from '../analytics.ts'
+import { badCall, readName, readSubject } from '../recording/bad-call.ts'
+import type { FlagContext } from '../driver.ts'
+import type { FlagReader } from './reader.ts'
+import type { Evaluation, Json, JsonObject, Subject } from '../messages.ts'
+import { asValidation } from '../recording/record.ts'
 
 export interface EvaluatingContext {
   readonly flags: FlagReader | undefined

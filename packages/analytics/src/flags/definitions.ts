@@ -1,5 +1,5 @@
-import type { FlagContext } from './driver.ts'
-import type { Evaluation, EvaluationReason, Json } from './messages.ts'
+import type { FlagContext } from '../driver.ts'
+import type { Evaluation, EvaluationReason, Json } from '../messages.ts'
 
 /** A flag as the embedded source reads it. */
 export interface FlagDefinition {

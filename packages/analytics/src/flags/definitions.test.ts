@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { bucket, evaluateDefinition, type FlagDefinition } from './flags.ts'
-import type { Evaluation, JsonObject } from './messages.ts'
+import { bucket, evaluateDefinition, type FlagDefinition } from './definitions.ts'
+import type { Evaluation, JsonObject } from '../messages.ts'
 
 const evaluate = (flag: FlagDefinition, distinctId: string, properties: JsonObject = {}): Promise<Evaluation> =>
   evaluateDefinition('f', flag, { subject: { distinctId }, properties })

@@ -1,4 +1,4 @@
-import type { Evaluation, Subject } from './messages.ts'
+import type { Evaluation, Subject } from '../messages.ts'
 
 /** Exposures that are remembered, about 2 MiB; the one that was not met for longest goes first. */
 const MAX_REMEMBERED = 20_000

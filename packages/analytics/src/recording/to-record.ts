@@ -1,5 +1,5 @@
 import type { JournalEntry } from '@msc/core'
-import type { Envelope, Message } from './messages.ts'
+import type { Envelope, Message } from '../messages.ts'
 
 /** An envelope as a line of the journal: what devtools reads, written by a server and posted by a browser alike. */
 export function toRecord(envelope: Envelope): JournalEntry {

@@ -1,6 +1,6 @@
 import type { Redactor } from '@msc/core'
 import { badCall, readId, readName } from './bad-call.ts'
-import type { Envelope, JsonObject, Message, PageContext } from './messages.ts'
+import type { Envelope, JsonObject, Message, PageContext } from '../messages.ts'
 import { withoutQuery } from './without-query.ts'
 
 /** Values as a caller gives them: any object, of a class or an interface too. */

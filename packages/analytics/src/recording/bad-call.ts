@@ -1,5 +1,5 @@
 import { ValidationError } from '@msc/core'
-import type { Subject } from './messages.ts'
+import type { Subject } from '../messages.ts'
 
 /** Longer ids are cut by backends, which makes one person of two. Source: PostHog's capture service cuts at 200. */
 const MAX_ID = 200
