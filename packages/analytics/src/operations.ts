@@ -1,4 +1,4 @@
-import '@msc/core'
+import type {} from '@msc/core'
 
 declare module '@msc/core' {
   /** The operations that this package reports: see `emit`. */

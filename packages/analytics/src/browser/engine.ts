@@ -155,14 +155,17 @@ function changePerson(page: Page): void {
   loadFlags(page)
 }
 
+/** A moment later, so that a visitor who is identified as the page loads is asked for once. */
 function loadFlags(page: Page): void {
-  const { analytics, visitor, clock, parts } = page
   page.person += 1
+  const { analytics, visitor, clock, parts, person } = page
   if (!parts.flags) return
-  const { person } = page
-  void analytics.evaluateFlags(visitor.subject(clock.now(), false)).then((flags) => {
-    if (page.person === person && flags.size > 0) page.flags = flags
-  })
+  clock.setTimeout(() => {
+    if (page.person !== person) return
+    void analytics.evaluateFlags(visitor.subject(clock.now(), false)).then((flags) => {
+      if (page.person === person && flags.size > 0) page.flags = flags
+    })
+  }, 0)
 }
 
 function given({ flags = {} }: BrowserAnalyticsConfig): ReadonlyMap<string, Evaluation> {

@@ -7,13 +7,19 @@ export function withoutQuery(address: string): string {
 
 const MAX_ADDRESS = 2000
 
-/** Names of properties that hold addresses: `$current_url`, `$session_entry_url`, `$referrer`, `$initial_referrer`. */
-const ADDRESS_NAME = /(?:url|referrer|href)$/i
+/** Names of what holds addresses: `$current_url`, `$session_entry_url`, `$referrer`, and attributes of elements. */
+const ADDRESS_NAME = /(?:url|referrer|href|src|srcset|action)$/i
+/** No page that anybody looks at is as deep; what is deeper is left out rather than handed on unseen. */
+const DEEPEST = 1000
 
 /** A copy of what a vendor's SDK has collected by itself, with {@link withoutQuery} for every address in it. */
 export function withoutQueries<T>(value: T, depth = 0): T {
-  if (typeof value !== 'object' || value === null || depth > 8) return value
+  if (typeof value !== 'object' || value === null) return value
+  if (depth > DEEPEST) return undefined as T
   if (Array.isArray(value)) return value.map((item: unknown) => withoutQueries(item, depth + 1)) as T
+  // What is no plain object, such as a date, is the SDK's own and holds no address.
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return value
   const entries = Object.entries(value).map(([name, member]): [string, unknown] => [
     name,
     typeof member === 'string' && ADDRESS_NAME.test(name) ? withoutQuery(member) : withoutQueries(member, depth + 1),

@@ -24,6 +24,8 @@ export interface PostHogServerOptions {
   readonly port?: number
   /** Given to everybody. */
   readonly flags?: Readonly<Record<string, FlagValue>>
+  /** Is session replay on in the project's settings? Default false. */
+  readonly recording?: boolean
 }
 
 /** A request as it came. */
@@ -155,7 +157,7 @@ function misbehave(behaviour: PostHogBehaviour, response: ServerResponse): boole
 
 function answer(state: State, path: string, body: Buffer, search: URLSearchParams, response: ServerResponse): void {
   const { key } = state.options
-  if (path === `/array/${key}/config`) return send(response, 200, config())
+  if (path === `/array/${key}/config`) return send(response, 200, config(state.options.recording === true))
   if (path === `/array/${key}/config.js`) {
     response.setHeader('content-type', 'application/javascript')
     return void response.end('')
@@ -214,12 +216,12 @@ function flagsAnswer(values: Readonly<Record<string, FlagValue>>): object {
   }
 }
 
-/** Remote configuration with everything off that the SDK could load. */
-function config(): unknown {
+/** Remote configuration with everything off that the SDK could load, recordings aside. */
+function config(recording: boolean): unknown {
   return {
     supportedCompression: ['gzip', 'gzip-js'],
     hasFeatureFlags: true,
-    sessionRecording: false,
+    sessionRecording: recording && { endpoint: '/s/' },
     surveys: false,
     heatmaps: false,
     siteApps: [],

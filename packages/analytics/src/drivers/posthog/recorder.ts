@@ -21,6 +21,10 @@ export interface RecordingSdk {
  */
 export function posthogRecorder(options: PostHogRecorderOptions): SessionRecorder {
   let client: PostHog | undefined
+  const identify = ({ distinctId, anonymousId }: Subject): void => {
+    // Says whose snapshots come from now on, and captures nothing: events are ours.
+    client?.register({ distinct_id: distinctId ?? anonymousId })
+  }
   /** What was asked for last; loading takes a while. */
   let wanted = false
   return {
@@ -28,18 +32,15 @@ export function posthogRecorder(options: PostHogRecorderOptions): SessionRecorde
       wanted = true
       const { posthog } = await (options.sdk ?? loadSdk)()
       if (!wanted) return
-      client ??= posthog.init(options.key, configOf(options, subject), 'msc-recorder')
+      if (client) identify(subject)
+      else client = posthog.init(options.key, configOf(options, subject), 'msc-recorder')
       client?.startSessionRecording(true)
     },
     stop() {
       wanted = false
       client?.stopSessionRecording()
     },
-    identify(subject) {
-      const id = subject.distinctId ?? subject.anonymousId
-      // Says whose snapshots come from now on, and captures nothing: events are ours.
-      if (id !== undefined) client?.register({ distinct_id: id })
-    },
+    identify,
   }
 }
 
@@ -62,6 +63,8 @@ function configOf(options: PostHogRecorderOptions, subject: Subject): Partial<Po
     disable_surveys: true,
     disable_external_dependency_loading: true,
     advanced_disable_feature_flags: true,
+    // Whoever asks for a recording gets one, in a browser that is driven by a test too.
+    opt_out_useragent_filter: true,
     persistence: 'memory',
     person_profiles: 'identified_only',
     disable_session_recording: true,
