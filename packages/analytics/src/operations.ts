@@ -1,4 +1,4 @@
-import type {} from '@msc/core'
+export type { Operations } from '@msc/core'
 
 declare module '@msc/core' {
   /** The operations that this package reports: see `emit`. */

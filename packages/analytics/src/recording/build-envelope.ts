@@ -1,6 +1,6 @@
 import type { Redactor } from '@msc/core'
 import { badCall, readId, readName } from './bad-call.ts'
-import type { Envelope, JsonObject, Message, PageContext } from '../messages.ts'
+import type { AiMessage, Envelope, Evaluation, JsonObject, Message, PageContext } from '../messages.ts'
 import { withoutQuery } from './without-query.ts'
 
 /** Values as a caller gives them: any object, of a class or an interface too. */
@@ -65,19 +65,52 @@ function buildMessage(input: MessageInput, clean: Redactor): Message {
         ...(input.title !== undefined && { title: clean.text(input.title) }),
         ...(input.properties && { properties: plain(clean(input.properties)) }),
       }
-    case 'exposure': {
-      const { payload, ...evaluation } = input.evaluation
+    case 'exposure':
       return {
         kind: 'exposure',
         flag: readName(input.flag, 'a flag'),
-        evaluation: { ...evaluation, ...(payload !== undefined && { payload: clean(payload) }) },
+        evaluation: cleanEvaluation(input.evaluation, clean),
       }
-    }
     case 'ai':
-      return { ...input, ...(input.error !== undefined && { error: clean.text(input.error) }) }
+      return cleanGeneration(input, clean)
     default:
       throw badCall('There is no such kind of message.', 'ANALYTICS_KIND_UNKNOWN')
   }
+}
+
+function cleanEvaluation(evaluation: Evaluation, clean: Redactor): Evaluation {
+  const { value, variant, payload, reason, version, evaluationId, errorCode } = evaluation
+  // In one call, so that one budget holds for both.
+  const cleaned = clean({ value: value ?? null, payload })
+  return defined({ ...cleaned, variant, reason, version, evaluationId, errorCode })
+}
+
+function cleanGeneration(input: AiMessage, clean: Redactor): AiMessage {
+  const { model, provider, usage, latencyMs, failed, error } = input
+  const { input: read, output, total, cacheRead, cacheWrite, reasoning } = usage ?? {}
+  const counts = { input: read, output, total, cacheRead, cacheWrite, reasoning }
+  return defined({
+    kind: 'ai',
+    operation: 'generation',
+    ...clean({ model, provider, error }),
+    ...(usage && { usage: defined(counts, isCount) }),
+    latencyMs: isCount(latencyMs) ? latencyMs : undefined,
+    failed,
+  } as const)
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value)
+}
+
+type Defined<T> = { [Name in keyof T as undefined extends T[Name] ? never : Name]: T[Name] } & {
+  [Name in keyof T as undefined extends T[Name] ? Name : never]?: Exclude<T[Name], undefined>
+}
+
+/** Without the members that are undefined, or that are not what they should be. */
+function defined<T extends object>(values: T, isGood: (value: unknown) => boolean = () => true): Defined<T> {
+  const kept = Object.entries(values).filter(([, value]) => value !== undefined && isGood(value))
+  return Object.fromEntries(kept) as Defined<T>
 }
 
 /** Dates become text, and what JSON has no place for goes. Never fails for what the redaction has cleaned. */
