@@ -1,5 +1,5 @@
 import type { Clock, ErrorReporter, RedactOptions, Service } from '@msc/core'
-import type { DeliveryStats, OutboxStore } from '@msc/core/delivery'
+import type { DeliveryStats, DropReason, OutboxStore } from '@msc/core/delivery'
 import type { SubjectInput } from './recording/bad-call.ts'
 import type { MessageInput, Properties } from './recording/build-envelope.ts'
 import type { Catalogue } from './recording/catalogue.ts'
@@ -109,6 +109,8 @@ export interface Analytics extends Service {
   expose(subject: Subject, flag: string, evaluation: Evaluation, options?: RecordOptions): void
   /** Health of the flag source, which is apart from that of the sinks. `undefined` where there is none. */
   readonly flagService: Service | undefined
+  /** Counts, as dropped, what was lost before it came here: calls that a page could not keep. */
+  drop(kind: string, count: number, reason: DropReason, detail?: string): void
   /** Sends what is queued at once, because the page is being left: synchronously, as far as the browser lets it. */
   leave(budgetMs: number): void
   /** The sum over the drivers. At every instant `accepted = delivered + dropped + queued + inFlight`. */

@@ -12,6 +12,7 @@ import {
   trackEvent,
   trackPageView,
 } from './browser.ts'
+import type { BrowserEngine } from './browser/engine.ts'
 import type { AnalyticsDriver } from './driver.ts'
 import { ALL_KINDS } from './drivers/kinds.ts'
 import type { Envelope } from './messages.ts'
@@ -150,8 +151,10 @@ describe('in a page', () => {
     expect(calls).toEqual(['start', 'stop'])
   })
 
-  it('tries again when its code could not be loaded', async () => {
+  it('tries again when its code could not be loaded, and says so', async () => {
     page = openFakePage()
+    const said: string[] = []
+    const restore = setErrorReporter((error, { operation }) => said.push(`${operation}: ${error.message}`))
     const { driver } = keeping()
     let attempts = 0
     const config = {
@@ -169,8 +172,27 @@ describe('in a page', () => {
         return engineIsThere()
       })
       .toBe(true)
+    restore()
+    expect(said).toEqual(['load: Failed to fetch'])
+  })
+
+  it('counts the calls that it could not keep', async () => {
+    page = openFakePage()
+    const { driver, sent } = keeping()
+    for (let i = 0; i < 130; i++) trackEvent(`e${i}`)
+    initPostHog({ load: async () => ({ driver }) })
+    await expect.poll(() => engineIsThere()).toBe(true)
+    const { stats } = engine().analytics
+    expect(stats()).toMatchObject({ accepted: 130, dropped: 30 })
+    page.hide()
+    await expect.poll(() => sent.length).toBe(100)
   })
 })
+
+function engine(): BrowserEngine {
+  const slot = (globalThis as Record<symbol, unknown>)[slotKey('analytics/browser')] as { engine: BrowserEngine }
+  return slot.engine
+}
 
 function engineIsThere(): boolean {
   const slot = (globalThis as Record<symbol, unknown>)[slotKey('analytics/browser')] as { engine?: unknown } | undefined

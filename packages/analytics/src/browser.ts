@@ -1,4 +1,4 @@
-import { createLateCalls, processSlot } from '@msc/core'
+import { createLateCalls, processSlot, reportFailure } from '@msc/core'
 import type { FlagValue } from './analytics.ts'
 import type { BrowserAnalyticsConfig, Moment } from './browser/config.ts'
 import type { BrowserEngine } from './browser/engine.ts'
@@ -114,10 +114,15 @@ function load(current: State): void {
   current.loading = idle()
     .then(() => import('./browser-engine.ts'))
     .then(({ startEngine }) => startEngine(config))
-    .then(calls.resolve)
-    .catch(() => {
-      // The chunk could not be loaded; a later call of `initPostHog` tries again.
+    .then((engine) => {
+      const { dropped } = calls
+      calls.resolve(engine)
+      engine.analytics.drop('call', dropped, 'queue full', 'There were more calls than a page keeps for its engine.')
+    })
+    .catch((error: unknown) => {
+      // A chunk that could not be loaded, or a key that is none; a later call of `initPostHog` tries again.
       delete current.loading
+      reportFailure(error, { concern: 'analytics', operation: 'load' })
     })
 }
 

@@ -186,6 +186,7 @@ describe('delivery', () => {
       expect.objectContaining({ code: 'DRIVER_VERSION' }),
     )
     expect(() => createAnalytics({ driver: { ...driver, send: undefined as never } })).toThrow(/send/)
+    expect(() => createAnalytics({ driver: [] })).toThrow(expect.objectContaining({ code: 'ANALYTICS_NO_DRIVER' }))
     expect(() => createAnalytics({ driver, flags: { ...localFlags({}), evaluate: 1 as never } })).toThrow(/evaluate/)
   })
 })

@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   assertDriver,
   createRedactor,
   createService,
@@ -31,6 +32,12 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
   const { clock = systemClock, strict = false, onError } = options
   const given = Array.isArray(options.driver) ? (options.driver as readonly AnalyticsDriver[]) : [options.driver]
   const drivers = given.map((driver) => assertDriver(SINK_CONTRACT, driver))
+  if (drivers.length === 0) {
+    throw new ConfigError('[msc/analytics] There is no driver.', {
+      code: 'ANALYTICS_NO_DRIVER',
+      hint: 'Pass `driver`: local() from @msc/analytics/local, or posthog() from @msc/analytics/posthog.',
+    })
+  }
   const source = options.flags && assertDriver(FLAGS_CONTRACT, options.flags)
   const flags = source && createFlagReader(source, { timeoutMs: options.flagTimeoutMs ?? 1000, clock, onError })
   const sinks: readonly Sink[] = drivers.map((driver) =>
@@ -109,8 +116,11 @@ function verbsOf(recording: RecordingContext, evaluating: EvaluatingContext): Ve
   }
 }
 
-function viewsOf(sinks: readonly Sink[]): Pick<Analytics, 'leave' | 'stats' | 'sinks'> {
+function viewsOf(sinks: readonly Sink[]): Pick<Analytics, 'drop' | 'leave' | 'stats' | 'sinks'> {
   return {
+    drop(...loss) {
+      for (const sink of sinks) sink.drop(...loss)
+    },
     leave(budgetMs) {
       for (const sink of sinks) void sink.flush(budgetMs, 'leaving')
     },

@@ -56,7 +56,7 @@ export function createBrowserEngine(
   options: BrowserEngineOptions = {},
 ): BrowserEngine {
   const { clock = systemClock, storage, locks } = options
-  const { persist } = config
+  const persist = config.persist && guarded(config.persist)
   const analytics = createAnalytics({
     driver: parts.driver,
     flags: parts.flags,
@@ -166,6 +166,17 @@ function loadFlags(page: Page): void {
       if (page.person === person && flags.size > 0) page.flags = flags
     })
   }, 0)
+}
+
+/** What the page's own code throws means no. */
+function guarded(persist: () => boolean): () => boolean {
+  return () => {
+    try {
+      return persist() === true
+    } catch {
+      return false
+    }
+  }
 }
 
 function given({ flags = {} }: BrowserAnalyticsConfig): ReadonlyMap<string, Evaluation> {

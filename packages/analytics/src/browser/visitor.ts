@@ -3,7 +3,7 @@ import type { Subject } from '../messages.ts'
 import { uuidv7 } from '../recording/uuid.ts'
 
 /** Who looks at the page, as it is stored. */
-export interface Identity {
+interface Identity {
   readonly anonymousId: string
   readonly distinctId?: string
   readonly sessionId: string

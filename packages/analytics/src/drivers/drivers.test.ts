@@ -1,4 +1,5 @@
 import { createMemoryJournal, setJournal } from '@msc/core'
+import { createManualClock } from '@msc/core/testing'
 import { describe, expect, it } from 'vitest'
 import { createAnalytics } from '../create-analytics.ts'
 import {
@@ -192,24 +193,25 @@ describe('posthog when things go wrong', () => {
   })
 
   it('waits as long as Retry-After says', async () => {
-    await withServer(async (server) => {
-      const times: number[] = []
-      server.refuse = ({ path }) => {
-        if (path === '/batch') times.push(performance.now())
-        return undefined
-      }
-      const { analytics } = engine(server)
-      server.behaviour = 'rate-limited'
-      void analytics.track('u', 'e')
-      await expect.poll(() => server.requests).toBe(1)
-      const refusedAt = performance.now()
-      server.behaviour = 'ok'
-      await server.waitFor(({ event }) => event === 'e')
-      // The header says one second; the timer of the server's clock and ours may differ by little.
-      expect((times[0] ?? 0) - refusedAt).toBeGreaterThan(900)
-      expect(analytics.stats().dropped).toBe(0)
-      await analytics.close()
-    })
+    const clock = createManualClock()
+    let requests = 0
+    const fetch = async (): Promise<Response> => {
+      requests += 1
+      return requests === 1
+        ? Response.json({}, { status: 429, headers: { 'retry-after': '30' } })
+        : Response.json({ status: 1 })
+    }
+    const analytics = createAnalytics({ driver: posthog({ key, fetch }), clock, flushIntervalMs: 1 })
+    await analytics.track('u', 'e')
+    await clock.advance(1)
+    // The answer is read outside of the clock's time.
+    await expect.poll(() => analytics.stats().inFlight).toBe(0)
+    await clock.advance(29_990)
+    expect(requests).toBe(1)
+    await clock.advance(20)
+    await expect.poll(() => analytics.stats().delivered).toBe(1)
+    expect(requests).toBe(2)
+    await analytics.close()
   })
 
   it('loses nothing to a restart of the server while it closes', async () => {

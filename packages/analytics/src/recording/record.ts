@@ -105,7 +105,7 @@ function refuse({ sinks, report }: RecordingContext, thrown: unknown, input: Mes
   const error = asValidation(thrown)
   const kind = kindOf(input)
   const reason = BY_RULE.has(error.code) ? 'filtered' : 'unreadable'
-  for (const sink of sinks) sink.drop(kind, reason, redactText(error.message))
+  for (const sink of sinks) sink.drop(kind, 1, reason, redactText(error.message))
   report(error, kind, { code: error.code })
 }
 

@@ -36,7 +36,7 @@ export interface Sink {
   /** False when the envelope was dropped, which is counted. True for a kind that the driver has no place for. */
   push(envelope: Envelope): boolean
   /** Counts what was lost before there was an envelope. */
-  drop(kind: string, reason: DropReason, detail: string): void
+  drop(kind: string, count: number, reason: DropReason, detail?: string): void
   stats(): DeliveryStats
   flush(budgetMs: number, urgency?: Urgency): Promise<void>
   close(budgetMs: number): Promise<void>
@@ -75,7 +75,7 @@ export function createSink(driver: AnalyticsDriver, options: SinkOptions): Sink 
     driver,
     breaker: outbox.breaker,
     push: (envelope) => !taken.has(envelope.message.kind) || outbox.push(envelope),
-    drop: (kind, reason, detail) => outbox.drop(kind, 1, reason, detail),
+    drop: outbox.drop,
     stats: outbox.stats,
     flush: outbox.flush,
     close: outbox.close,
@@ -90,10 +90,10 @@ function labelOf(envelope: Envelope): { id: string; kind: string; bytes: number 
   return { id: envelope.id, kind: envelope.message.kind, bytes: AROUND_BYTES + jsonBytes(envelope) }
 }
 
-/** Bytes of plain JSON. Text that is not ASCII counts by its worst case, since measuring it costs a copy. */
+/** Bytes of plain JSON. Most of it is ASCII, where there is nothing to encode. */
 function jsonBytes(value: object): number {
   const text = JSON.stringify(value)
-  return ASCII.test(text) ? text.length : text.length * 3
+  return ASCII.test(text) ? text.length : new TextEncoder().encode(text).byteLength
 }
 
 const ASCII = /^[\x20-\x7e]*$/

@@ -10,7 +10,7 @@ export interface PostHogRecorderOptions extends PostHogOptions {
   readonly sdk?: () => Promise<RecordingSdk>
 }
 
-export interface RecordingSdk {
+interface RecordingSdk {
   readonly posthog: Pick<PostHog, 'init'>
 }
 
