@@ -1,119 +1,129 @@
-import type { BrowserAnalyticsDriver } from './browser-driver.ts'
-import type { FlagValue } from './driver.ts'
+import { createLateCalls, processSlot, reportFailure } from '@msc/core'
+import type { FlagValue } from './analytics.ts'
+import type { BrowserAnalyticsConfig, Moment } from './browser/config.ts'
+import type { BrowserEngine } from './browser/engine.ts'
 
-export type { BrowserAnalyticsDriver } from './browser-driver.ts'
-export type { FlagValue } from './driver.ts'
-
-export interface BrowserAnalyticsConfig {
-  /** PostHog's project key; without one events go to `ingestUrl`. */
-  readonly key?: string
-  readonly host?: string
-  readonly ingestUrl?: string
-  /** Flags as the server evaluated them: the first render agrees with the server, and nothing flickers. */
-  readonly flags?: Readonly<Record<string, FlagValue>>
-  /** A driver of your own. */
-  readonly load?: () => Promise<BrowserAnalyticsDriver>
-}
-
-type Call = (driver: BrowserAnalyticsDriver) => void
+export type { FlagValue } from './analytics.ts'
+export type { BrowserAnalyticsConfig, BrowserParts } from './browser/config.ts'
+export type { AnalyticsDriver, FlagSource, SessionRecorder } from './driver.ts'
 
 interface State {
-  driver?: BrowserAnalyticsDriver
+  config?: BrowserAnalyticsConfig
   loading?: Promise<void>
-  waiting: Call[]
-  dropped: number
-  flags: Readonly<Record<string, FlagValue>>
+  /** Flags that were met before the engine was there; each is told once. */
+  readonly met: Set<string>
 }
 
-/** Calls that are kept until the driver is there. */
-const LIMIT = 100
-const KEY = Symbol.for('@msc/analytics/browser')
-
-function state(): State {
-  const globals = globalThis as { [KEY]?: State }
-  return (globals[KEY] ??= { waiting: [], dropped: 0, flags: {} })
-}
+const state = (): State => processSlot('analytics/browser-state', () => ({ met: new Set<string>() }))
+const calls = createLateCalls<BrowserEngine>('analytics/browser')
+const hasPage = (): boolean => typeof document !== 'undefined'
 
 /**
- * Chooses the backend. The driver's code loads when the page is idle; until then calls are kept, with their time.
- * Calling it again does nothing. Harmless during server rendering.
+ * Chooses the backend. The engine's code loads when the page is idle; until then calls are kept, with their time.
+ * Calling it again does nothing, and neither does calling it on a server, whose memory all visitors share.
  */
 export function initPostHog(config: BrowserAnalyticsConfig): void {
+  if (!hasPage()) return
   const current = state()
-  if (config.flags) current.flags = config.flags
-  if (typeof document === 'undefined' || current.loading) return
-  current.loading = idle()
-    .then(() => driverFor(config))
-    .then((driver) => {
-      current.driver = driver
-      for (const call of current.waiting.splice(0)) attempt(driver, call)
-    })
-    .catch(() => {
-      // The chunk could not be loaded; a later page tries again.
-      delete current.loading
-    })
+  current.config ??= config
+  load(current)
 }
 
-/** Counts an event; kept until the driver is there, at most 100, and dropped after that. */
-export function trackEvent(event: string, properties: Record<string, unknown> = {}): void {
-  const at = Date.now()
-  perform((driver) => driver.track(event, properties, at))
+/** Counts an event; kept until the engine is there, at most 100 calls, and dropped after that. Never throws. */
+export function trackEvent(event: string, properties: object = {}): void {
+  const moment = now()
+  calls.perform((engine) => engine.track(event, properties, moment))
 }
-export function identifyUser(userId: string, properties: Record<string, unknown> = {}): void {
-  perform((driver) => driver.identify(userId, properties))
+/** Who uses the page. Never throws. */
+export function identifyUser(userId: string, properties: object = {}): void {
+  const moment = now()
+  calls.perform((engine) => engine.identify(userId, properties, moment))
 }
-/** A `$pageview` of the current address, without its query: that is where secrets travel. */
-export function trackPageView(path: string = location.pathname): void {
-  trackEvent('$pageview', { $current_url: location.origin + path, $pathname: path })
+/** A page is looked at: the current one, without its query, which is where secrets travel. Nothing on a server. */
+export function trackPageView(path?: string): void {
+  if (!hasPage()) return
+  const moment = now()
+  const viewed = path ?? location.pathname
+  const page = moment.page && { ...moment.page, url: location.origin + viewed }
+  calls.perform((engine) => engine.page(viewed, { ...moment, ...(page && { page }) }))
 }
-export function setUserProperties(properties: Record<string, unknown>): void {
-  perform((driver) => driver.setProperties(properties))
+export function setUserProperties(properties: object): void {
+  const moment = now()
+  calls.perform((engine) => engine.setProperties(properties, moment))
 }
+/** Forgets the person, as on sign-out. */
 export function resetUser(): void {
-  perform((driver) => driver.reset())
+  calls.perform((engine) => engine.reset())
 }
-/** The flag's value; the server's until the driver is there, then `false` for one that does not exist. */
+/**
+ * The flag's value: what the server evaluated, else the backend's as soon as it is there, else `false`. Always `false`
+ * while a server renders: take what the server itself has evaluated, as `config.flags`, there. Records the exposure.
+ */
 export function getFeatureFlag(flag: string): FlagValue {
-  const { driver, flags } = state()
-  return driver?.getFlag(flag) ?? flags[flag] ?? false
+  if (!hasPage()) return false
+  const value = calls.engine ? calls.engine.flag(flag) : givenFlag(flag)
+  if (value === undefined) return false
+  const current = state()
+  if (calls.engine || !current.met.has(flag)) {
+    if (!calls.engine) current.met.add(flag)
+    const moment = now()
+    calls.perform((engine) => engine.expose(flag, moment))
+  }
+  return value
 }
 export function isFeatureEnabled(flag: string): boolean {
   return getFeatureFlag(flag) !== false
 }
-/** False when the backend can't record, or is not there yet. */
+/** Asks for a recording, with text and inputs masked. False where nothing can record: on a server, or without PostHog. */
 export function startRecording(): boolean {
-  return state().driver?.startRecording() ?? false
+  if (calls.engine) return calls.engine.startRecording()
+  if (!mayRecord()) return false
+  calls.perform((engine) => engine.startRecording())
+  return true
 }
+/** Ends it. False where nothing can record. */
 export function stopRecording(): boolean {
-  return state().driver?.stopRecording() ?? false
+  if (calls.engine) return calls.engine.stopRecording()
+  if (!mayRecord()) return false
+  calls.perform((engine) => engine.stopRecording())
+  return true
 }
 
-function perform(call: Call): void {
-  const current = state()
-  if (current.driver) attempt(current.driver, call)
-  else if (current.waiting.length < LIMIT) current.waiting.push(call)
-  else current.dropped += 1
+function mayRecord(): boolean {
+  const config = hasPage() ? state().config : undefined
+  return config !== undefined && (config.key !== undefined || config.load !== undefined)
 }
 
-function attempt(driver: BrowserAnalyticsDriver, call: Call): void {
-  try {
-    call(driver)
-  } catch {
-    state().dropped += 1
-  }
+/** Names of flags are text from anywhere: `constructor` is no flag. */
+function givenFlag(flag: string): FlagValue | undefined {
+  const flags = state().config?.flags
+  return flags && Object.hasOwn(flags, flag) ? flags[flag] : undefined
 }
 
-async function driverFor(config: BrowserAnalyticsConfig): Promise<BrowserAnalyticsDriver> {
-  if (config.load) return config.load()
-  if (config.key) {
-    const { posthogBrowser } = await import('./drivers/posthog-browser.ts')
-    return posthogBrowser({ key: config.key, ...(config.host && { host: config.host }) })
-  }
-  const { browserLocal } = await import('./drivers/browser-local.ts')
-  return browserLocal({
-    ingestUrl: config.ingestUrl ?? '/api/msc/browser',
-    ...(config.flags && { flags: config.flags }),
-  })
+function now(): Moment {
+  const at = Date.now()
+  if (!hasPage() || typeof location === 'undefined') return { at }
+  const { referrer = '', title = '' } = document
+  const { userAgent = '' } = (globalThis as { navigator?: { userAgent?: string } }).navigator ?? {}
+  return { at, page: { url: location.href, referrer, title, userAgent } }
+}
+
+function load(current: State): void {
+  const { config } = current
+  if (!config || current.loading) return
+  current.loading = idle()
+    .then(() => import('./browser-engine.ts'))
+    .then(({ startEngine }) => startEngine(config))
+    .then((engine) => {
+      const { dropped } = calls
+      calls.resolve(engine)
+      engine.analytics.drop('call', dropped, 'queue full', 'There were more calls than a page keeps for its engine.')
+    })
+    .catch((error: unknown) => {
+      // A chunk that could not be loaded, or a key that is none; a later call of `initPostHog` tries again.
+      delete current.loading
+      reportFailure(error, { concern: 'analytics', operation: 'load' })
+    })
 }
 
 function idle(): Promise<void> {

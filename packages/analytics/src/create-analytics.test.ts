@@ -2,179 +2,567 @@ import { DriverError, createMemoryJournal, newTrace, withContext } from '@msc/co
 import { createManualClock } from '@msc/core/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createAnalytics, type AnalyticsOptions } from './create-analytics.ts'
-import { createAnalyticsFromEnv } from './default-analytics.ts'
-import type { AnalyticsEvent } from './driver.ts'
-import { local } from './drivers/local.ts'
-import { bucket, evaluateFlag } from './flags.ts'
-import { decodePostHogBody } from './testing/index.ts'
+import type { AnalyticsOptions } from './analytics.ts'
+import { createAnalytics } from './create-analytics.ts'
+import type { AnalyticsDriver, FlagSource } from './driver.ts'
+import { local, localFlags } from './drivers/local.ts'
+import type { Envelope, Evaluation } from './messages.ts'
+import { createSink, type AnalyticsDrop } from './recording/sinks.ts'
 
 function setUp(options: Partial<AnalyticsOptions> = {}) {
   const clock = createManualClock()
-  const batches: (readonly AnalyticsEvent[])[] = []
+  const batches: (readonly Envelope[])[] = []
+  const drops: AnalyticsDrop[] = []
+  const errors: { code: string; hint?: string | undefined; operation: string; message: string }[] = []
   let failure: Error | undefined
-  const drops: [number, string][] = []
+  const driver: AnalyticsDriver = {
+    ...local({ journal: createMemoryJournal() }),
+    name: 'kept',
+    async send(envelopes) {
+      if (failure) throw failure
+      batches.push(envelopes)
+      return {}
+    },
+  }
+  delete (driver as { sendSync?: unknown }).sendSync
   const analytics = createAnalytics({
     clock,
-    onDrop: (...drop) => drops.push(drop),
-    driver: {
-      ...local({ journal: createMemoryJournal() }),
-      async send(events) {
-        if (failure) throw failure
-        batches.push(events)
-      },
-    },
+    driver,
+    random: () => 0.5,
+    onDrop: (drop) => drops.push(drop),
+    onError: (error, { operation }) =>
+      errors.push({ ...(error as unknown as { code: string; hint?: string }), message: error.message, operation }),
     ...options,
   })
-  return { clock, analytics, batches, drops, fail: (error?: Error) => (failure = error) }
+  const names = (): string[] =>
+    batches.flat().map(({ message }) => (message.kind === 'track' ? message.event : message.kind))
+  return { clock, analytics, driver, batches, drops, errors, names, fail: (error?: Error) => (failure = error) }
 }
+
+const propertiesOf = (envelope: Envelope | undefined): unknown =>
+  envelope?.message.kind === 'track' ? envelope.message.properties : undefined
+
+const away = new DriverError('kept', 'away', { retryable: true })
 
 describe('delivery', () => {
   it('waits a moment for company, then sends one batch', async () => {
-    const { analytics, clock, batches } = setUp()
+    const { analytics, clock, batches, names } = setUp()
     await analytics.track('u', 'a')
     await analytics.track('u', 'b')
     await clock.advance(499)
     expect(batches).toHaveLength(0)
     await clock.advance(1)
-    expect(batches.map((batch) => batch.map(({ event }) => event))).toEqual([['a', 'b']])
-    expect(clock.pending).toBe(0)
+    expect(batches).toHaveLength(1)
+    expect(names()).toEqual(['a', 'b'])
   })
 
   it('sends at once when a batch is full', async () => {
-    const { analytics, clock, batches } = setUp({ batchSize: 10 })
+    const { analytics, clock, names } = setUp({ batchSize: 10 })
     for (let i = 0; i < 25; i++) await analytics.track('u', 'e')
     await clock.advance(0)
-    expect(batches.flat().length).toBeGreaterThanOrEqual(20)
+    expect(names().length).toBeGreaterThanOrEqual(20)
   })
 
   it('keeps events while the backend is away, in order, and delivers each once when it is back', async () => {
-    const { analytics, clock, batches, drops, fail } = setUp({ batchSize: 3 })
-    fail(new DriverError('x', 'away', { retryable: true }))
+    const { analytics, clock, names, drops, fail } = setUp({ batchSize: 3 })
+    fail(away)
     for (let i = 0; i < 8; i++) await analytics.track('u', `e${i}`)
     await clock.advance(60_000)
-    expect(batches).toEqual([])
+    expect(names()).toEqual([])
     fail(undefined)
     await clock.advance(120_000)
-    expect(batches.flat().map(({ event }) => event)).toEqual(Array.from({ length: 8 }, (_, i) => `e${i}`))
+    expect(names().toSorted()).toEqual(Array.from({ length: 8 }, (_, i) => `e${i}`))
     expect(drops).toEqual([])
-    expect(analytics.stats()).toEqual({ accepted: 8, delivered: 8, dropped: 0, queued: 0 })
+    expect(analytics.stats()).toEqual({ accepted: 8, delivered: 8, dropped: 0, queued: 0, inFlight: 0 })
   })
 
-  it('holds no more than its bound, and says what it dropped', async () => {
-    const { analytics, drops, fail } = setUp({ maxQueue: 5 })
-    fail(new DriverError('x', 'away', { retryable: true }))
-    for (let i = 0; i < 9; i++) await analytics.track('u', 'e')
-    expect(analytics.stats()).toMatchObject({ accepted: 5, dropped: 4, queued: 5 })
-    expect(drops).toEqual(Array.from({ length: 4 }, () => [1, 'queue full']))
+  it('holds no more than its bound, keeps what came first, and says what it dropped', async () => {
+    const { analytics, drops, fail, names, clock } = setUp({ maxQueue: 5 })
+    fail(away)
+    for (let i = 0; i < 9; i++) await analytics.track('u', `e${i}`)
+    expect(analytics.stats()).toMatchObject({ accepted: 9, dropped: 4, queued: 5 })
+    expect(drops).toEqual(
+      Array.from({ length: 4 }, () => ({ reason: 'queue full', kind: 'track', count: 1, driver: 'kept' })),
+    )
+    fail(undefined)
+    await clock.advance(60_000)
+    expect(names()).toEqual(['e0', 'e1', 'e2', 'e3', 'e4'])
   })
 
-  it('does not send again what the backend refuses', async () => {
-    const { analytics, clock, drops, fail } = setUp()
-    fail(new DriverError('x', 'bad key'))
+  it('counts what is lost when it closes against silence', async () => {
+    const clock = createManualClock()
+    const drops: AnalyticsDrop[] = []
+    const { driver } = setUp()
+    const analytics = createAnalytics({
+      clock,
+      driver: { ...driver, send: () => new Promise(() => {}) },
+      onDrop: (drop) => drops.push(drop),
+      onError: () => undefined,
+    })
+    for (let i = 0; i < 50; i++) await analytics.track('u', 'e')
+    const closing = analytics.close()
+    await clock.advance(5000)
+    await closing
+    expect(analytics.stats()).toEqual({ accepted: 50, delivered: 0, dropped: 50, queued: 0, inFlight: 0 })
+    expect(drops).toMatchObject([{ count: 50, reason: 'closed' }])
+  })
+
+  it('goes on trying within the budget of a close when the backend fails first', async () => {
+    const { analytics, clock, names, fail, drops } = setUp()
+    fail(away)
+    for (let i = 0; i < 10; i++) await analytics.track('u', 'e')
+    const closing = analytics.close()
+    await clock.advance(300)
+    fail(undefined)
+    await clock.advance(4000)
+    await closing
+    expect(names()).toHaveLength(10)
+    expect(drops).toEqual([])
+  })
+
+  it('delivers to each of two drivers what it takes, though the other one is away', async () => {
+    const { driver, fail, names } = setUp()
+    const other: Envelope[] = []
+    const analytics = createAnalytics({
+      driver: [
+        driver,
+        {
+          ...driver,
+          name: 'events only',
+          capabilities: { ...driver.capabilities, kinds: ['track'] },
+          send: async (envelopes) => {
+            other.push(...envelopes)
+            return {}
+          },
+        },
+      ],
+      onError: () => undefined,
+    })
+    fail(away)
     await analytics.track('u', 'e')
-    await clock.advance(600)
-    expect(drops).toEqual([[1, 'refused']])
-    expect(analytics.stats().queued).toBe(0)
+    await analytics.identify('u', { a: 1 })
+    await analytics.flush({ timeoutMs: 50 })
+    expect(other.map(({ message }) => message.kind)).toEqual(['track'])
+    expect(analytics.sinks().get('kept')).toMatchObject({ delivered: 0, queued: 2 })
+    fail(undefined)
+    await analytics.close()
+    // What fails alone steps aside, so the order may have changed.
+    expect(names().toSorted()).toEqual(['e', 'identify'])
   })
 
-  it('delivers what is queued when it is closed, and counts what comes after', async () => {
-    const { analytics, batches, drops } = setUp()
-    await analytics.track('u', 'e')
+  it('counts what comes after close', async () => {
+    const { analytics, drops } = setUp()
     await analytics.close()
     await analytics.close()
-    expect(batches.flat()).toHaveLength(1)
     await analytics.track('u', 'late')
-    expect(drops).toEqual([[1, 'closed']])
+    expect(drops).toMatchObject([{ count: 1, reason: 'closed' }])
   })
 
-  it('carries the trace, and redacts before the driver sees anything', async () => {
-    const { analytics, batches } = setUp()
+  it('writes last words synchronously where the sink can', () => {
+    const journal = createMemoryJournal()
+    const sink = createSink(local({ journal }), {
+      maxQueue: 10,
+      maxQueueBytes: undefined,
+      flushIntervalMs: 1000,
+      batchSize: undefined,
+      timeoutMs: 1000,
+      clock: createManualClock(),
+      random: undefined,
+      store: undefined,
+      onDrop: undefined,
+      onError: () => undefined,
+    })
+    const message = { kind: 'track', event: 'last', properties: {} } as const
+    sink.push({ id: crypto.randomUUID(), at: 1, subject: { distinctId: 'u' }, source: 'server', message })
+    expect(journal.query()).toEqual([])
+    sink.lastWords()
+    expect(journal.query().map(({ name }) => name)).toEqual(['last'])
+    expect(sink.stats()).toMatchObject({ accepted: 1, delivered: 1, queued: 0 })
+  })
+
+  it('refuses a driver of another version, and one without its methods', () => {
+    const { driver } = setUp()
+    expect(() => createAnalytics({ driver: { ...driver, specificationVersion: 2 as 1 } })).toThrow(
+      expect.objectContaining({ code: 'DRIVER_VERSION' }),
+    )
+    expect(() => createAnalytics({ driver: { ...driver, send: undefined as never } })).toThrow(/send/)
+    expect(() => createAnalytics({ driver: [] })).toThrow(expect.objectContaining({ code: 'ANALYTICS_NO_DRIVER' }))
+    expect(() => createAnalytics({ driver, flags: { ...localFlags({}), evaluate: 1 as never } })).toThrow(/evaluate/)
+  })
+})
+
+describe('an envelope', () => {
+  it('carries the trace, the release and the time, and no vendor’s words', async () => {
+    const { analytics, batches, clock } = setUp({ release: 'abc' })
     const trace = newTrace()
-    await withContext({ trace }, () => analytics.track('u', 'e', { apiKey: 'k', note: 'a@b.example' }))
-    await analytics.flush()
-    expect(batches[0]?.[0]?.properties).toEqual({ apiKey: '[redacted]', note: '[email]', $trace_id: trace.traceId })
+    await withContext({ trace }, () => analytics.track('u', 'e', { a: 1 }))
+    await clock.advance(500)
+    const [envelope] = batches.flat()
+    expect(envelope).toEqual({
+      id: expect.stringMatching(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/),
+      at: 1_700_000_000_000,
+      subject: { distinctId: 'u' },
+      source: 'server',
+      traceId: trace.traceId,
+      release: 'abc',
+      message: { kind: 'track', event: 'e', properties: { a: 1 } },
+    })
+    expect(JSON.stringify(envelope)).not.toContain('$')
+  })
+
+  it('has the id and the time that the caller gives it', async () => {
+    const { analytics, batches, clock } = setUp()
+    const id = '0190b1a0-0000-7000-8000-000000000001'
+    await analytics.track('u', 'paid', {}, { id, at: 5 })
+    await clock.advance(500)
+    expect(batches.flat()).toMatchObject([{ id, at: 5 }])
+  })
+
+  it('is redacted by words: secrets go, counts of tokens and names that only look like secrets stay', async () => {
+    const { analytics, batches, clock } = setUp()
+    const harmless = {
+      tokens: 1500,
+      input_tokens: 3,
+      $ai_cache_read_input_tokens: 2,
+      $session_entry_url: 'https://x.example/a',
+      session_count: 4,
+      businessName: 'MSC',
+      className: 'row',
+      hotProduct: 'x',
+      footprint: 'y',
+    }
+    const secrets = { password: 'a', apiKey: 'b', nested: { access_token: 'c' }, note: 'write to a@b.example' }
+    await analytics.track('u', 'e', { ...harmless, ...secrets })
+    await analytics.record('u', {
+      kind: 'ai',
+      operation: 'generation',
+      usage: { total: 1500, cacheRead: 2, reasoning: 1 },
+    })
+    await clock.advance(500)
+    const [first, second] = batches.flat()
+    expect(propertiesOf(first)).toEqual({
+      ...harmless,
+      password: '[redacted]',
+      apiKey: '[redacted]',
+      nested: { access_token: '[redacted]' },
+      note: 'write to [email]',
+    })
+    expect(second?.message).toMatchObject({ usage: { total: 1500, cacheRead: 2, reasoning: 1 } })
+  })
+
+  it('never redacts or cuts who it is about: two people stay two', async () => {
+    const { analytics, batches, clock } = setUp()
+    const ids = ['ana@msc.example', 'ben@msc.example', '4111111111111111']
+    for (const id of ids) await analytics.track(id, 'e')
+    await clock.advance(500)
+    expect(batches.flat().map(({ subject }) => subject.distinctId)).toEqual(ids)
+  })
+
+  it('is plain JSON, whatever the caller gave', async () => {
+    const { analytics, batches, clock, errors } = setUp()
+    const cycle: Record<string, unknown> = { big: 10n, at: new Date(0), nothing: undefined, not: Number.NaN }
+    cycle['self'] = cycle
+    await analytics.track('u', 'e', cycle)
+    await clock.advance(500)
+    expect(propertiesOf(batches.flat()[0])).toEqual({
+      big: '10n',
+      at: '1970-01-01T00:00:00.000Z',
+      not: null,
+      self: '[circular]',
+    })
+    expect(errors).toEqual([])
+  })
+
+  it('is bounded, and quickly made, for trees that share their branches', async () => {
+    const { analytics, batches, clock } = setUp()
+    let tree: unknown = 'leaf'
+    for (let depth = 0; depth < 8; depth++) tree = Array.from({ length: 6 }, () => tree)
+    await analytics.track('u', 'e', { tree })
+    await clock.advance(500)
+    expect(JSON.stringify(batches.flat()).length).toBeLessThan(400_000)
+  })
+
+  it('has only what its kind says, redacted, in a generation and an exposure too', async () => {
+    const { analytics, batches, clock } = setUp()
+    const generation = {
+      kind: 'ai',
+      operation: 'generation',
+      model: 'gpt-4',
+      usage: { input: 3, output: Number.NaN, prompt: 'secret words' },
+      latencyMs: 'soon',
+      error: 'refused: api_key=sk_live_1234567890abcdef',
+      prompt: 'secret words',
+    }
+    await analytics.record('u', generation as never)
+    const evaluation: Evaluation = { value: { password: 'a', rows: 20 }, payload: { token: 'b' }, reason: 'static' }
+    await analytics.record('u', { kind: 'exposure', flag: 'f', evaluation })
+    await clock.advance(500)
+    expect(batches.flat().map(({ message }) => message)).toEqual([
+      {
+        kind: 'ai',
+        operation: 'generation',
+        model: 'gpt-4',
+        usage: { input: 3 },
+        error: expect.stringMatching(/^refused: api_key=\[/),
+      },
+      {
+        kind: 'exposure',
+        flag: 'f',
+        evaluation: {
+          value: { password: '[redacted]', rows: 20 },
+          payload: { token: '[redacted]' },
+          reason: 'static',
+        },
+      },
+    ])
+  })
+
+  it('carries an alias, a group and a page', async () => {
+    const { analytics, batches, clock } = setUp()
+    await analytics.record('u', { kind: 'alias', alias: 'old' })
+    await analytics.record({ distinctId: 'u', groups: { company: 'msc' } }, { kind: 'page', path: '/a?token=1#b' })
+    await analytics.record('u', { kind: 'group', type: 'company', groupKey: 'msc', set: { secret: 'x', plan: 'pro' } })
+    await clock.advance(500)
+    expect(batches.flat().map(({ message, subject }) => [subject, message])).toEqual([
+      [{ distinctId: 'u' }, { kind: 'alias', alias: 'old' }],
+      [
+        { distinctId: 'u', groups: { company: 'msc' } },
+        { kind: 'page', path: '/a' },
+      ],
+      [
+        { distinctId: 'u' },
+        { kind: 'group', type: 'company', groupKey: 'msc', set: { secret: '[redacted]', plan: 'pro' } },
+      ],
+    ])
+  })
+})
+
+describe('a bad call', () => {
+  const hostile = new Proxy(
+    {},
+    {
+      ownKeys() {
+        throw new Error('no')
+      },
+    },
+  )
+  const bad: readonly (readonly [string, (track: (...args: never[]) => unknown) => unknown, string])[] = [
+    ['no id', (track) => track(...([undefined, 'e'] as never[])), 'ANALYTICS_SUBJECT_INVALID'],
+    ['an empty id', (track) => track(...(['', 'e'] as never[])), 'ANALYTICS_SUBJECT_INVALID'],
+    ['an id that is an object', (track) => track(...([{}, 'e'] as never[])), 'ANALYTICS_SUBJECT_INVALID'],
+    [
+      'an id that a backend would cut',
+      (track) => track(...(['x'.repeat(201), 'e'] as never[])),
+      'ANALYTICS_SUBJECT_INVALID',
+    ],
+    ['no name', (track) => track(...(['u', ''] as never[])), 'ANALYTICS_NAME_INVALID'],
+    ['an id that is no UUID', (track) => track(...(['u', 'e', {}, { id: 'x' }] as never[])), 'ANALYTICS_ID_INVALID'],
+    [
+      'a time that is none',
+      (track) => track(...(['u', 'e', {}, { at: Number.NaN }] as never[])),
+      'ANALYTICS_TIME_INVALID',
+    ],
+  ]
+
+  it.each(bad)('(%s) resolves, is counted once, and is reported with what to do', async (_name, call, code) => {
+    const { analytics, drops, errors } = setUp()
+    await expect(call(analytics.track as never)).resolves.toBeUndefined()
+    expect(analytics.stats()).toEqual({ accepted: 1, delivered: 0, dropped: 1, queued: 0, inFlight: 0 })
+    expect(drops).toMatchObject([{ reason: 'unreadable', kind: 'track', count: 1 }])
+    expect(errors).toMatchObject([{ code, operation: 'track' }])
+  })
+
+  it.each(bad)('(%s) throws where it is made, when strict', (_name, call, code) => {
+    const { analytics } = setUp({ strict: true })
+    expect(() => call(analytics.track as never)).toThrow(expect.objectContaining({ code, name: 'ValidationError' }))
+  })
+
+  it('is none when the id is a number', async () => {
+    const { analytics, batches, errors, clock } = setUp()
+    await analytics.track(42 as never, 'e')
+    await analytics.track(9007199254740993n as never, 'e')
+    await clock.advance(500)
+    expect(batches.flat().map(({ subject }) => subject.distinctId)).toEqual(['42', '9007199254740993'])
+    expect(errors).toEqual([])
+  })
+
+  it('never rejects for properties that can not be read', async () => {
+    const { analytics, clock, batches } = setUp()
+    for (const properties of [hostile, null, 42, 'text', [1], Object.create(null), new URL('https://a.example')]) {
+      await analytics.track('u', 'e', properties as object)
+      await analytics.identify('u', properties as object)
+      await analytics.record(properties as never, properties as never)
+    }
+    await clock.advance(1000)
+    const { accepted, delivered, dropped } = analytics.stats()
+    expect(delivered + dropped).toBe(accepted)
+    expect(batches.flat().length).toBeGreaterThan(0)
+  })
+
+  it('never rejects or throws, whatever it is given, and the counts agree', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.anything(), fc.anything(), fc.anything()), { maxLength: 5 }),
+        async (calls) => {
+          const { analytics } = setUp()
+          for (const [id, event, properties] of calls) {
+            await analytics.track(id as never, event as never, properties as never)
+            await analytics.getFeatureFlag(event as never, id as never, properties as never)
+          }
+          const { accepted, delivered, dropped, queued, inFlight } = analytics.stats()
+          expect(delivered + dropped + queued + inFlight).toBe(accepted)
+        },
+      ),
+      { numRuns: 200 },
+    )
   })
 })
 
 describe('a catalogue', () => {
-  const schema = {
+  const schema = (later: boolean) => ({
     '~standard': {
       version: 1 as const,
       vendor: 'test',
-      validate: (value: unknown) =>
-        typeof (value as { title?: unknown }).title === 'string'
-          ? { value: value as Record<string, unknown> }
-          : { issues: [{ message: 'must be text', path: ['title'] }] },
+      validate: (value: unknown) => {
+        const result =
+          typeof (value as { title?: unknown }).title === 'string'
+            ? { value: value as Record<string, unknown> }
+            : { issues: [{ message: 'must be text', path: ['title'] }] }
+        return later ? Promise.resolve(result) : result
+      },
     },
-  }
-  it('refuses what it does not know and what does not fit; nothing is queued', async () => {
-    const { analytics } = setUp({ catalogue: { release_created: schema } })
-    await analytics.track('u', 'release_created', { title: 'a' })
-    await expect(analytics.track('u', 'relaese_created')).rejects.toMatchObject({ code: 'ANALYTICS_EVENT_UNKNOWN' })
-    await expect(analytics.track('u', 'release_created', { title: 1 })).rejects.toThrow(/title: must be text/)
-    expect(analytics.stats().accepted).toBe(1)
   })
-  it.each([
-    ['', 'e'],
-    ['u', ''],
-  ])('or not, (%j, %j) is refused', async (user, event) => {
-    await expect(setUp().analytics.track(user, event)).rejects.toMatchObject({ code: 'ANALYTICS_INVALID' })
+
+  it.each([false, true])(
+    'drops what it does not know and what does not fit, and says why (later: %s)',
+    async (later) => {
+      const { analytics, drops, errors, names, clock } = setUp({ catalogue: { release_created: schema(later) } })
+      await analytics.track('u', 'release_created', { title: 'a' })
+      await analytics.track('u', 'relaese_created')
+      await analytics.track('u', 'release_created', { title: 1 })
+      await clock.advance(500)
+      expect(names()).toEqual(['release_created'])
+      expect(drops).toMatchObject([
+        { reason: 'filtered', detail: expect.stringContaining('relaese_created') },
+        { reason: 'filtered', detail: expect.stringContaining('title: must be text') },
+      ])
+      expect(errors.map(({ code }) => code)).toEqual(['ANALYTICS_EVENT_UNKNOWN', 'ANALYTICS_PROPERTIES_INVALID'])
+    },
+  )
+
+  it('knows no event by a name that every object has', async () => {
+    const { analytics, errors } = setUp({ catalogue: {} })
+    for (const name of ['constructor', 'toString', '__proto__']) await analytics.track('u', name)
+    expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 3 }, () => 'ANALYTICS_EVENT_UNKNOWN'))
+  })
+
+  it('throws at once when strict; a schema that answers later rejects', async () => {
+    const now = setUp({ strict: true, catalogue: { release_created: schema(false) } }).analytics
+    expect(() => now.track('u', 'release_created', {})).toThrow(/must be text/)
+    const later = setUp({ strict: true, catalogue: { release_created: schema(true) } }).analytics
+    await expect(later.track('u', 'release_created', {})).rejects.toThrow(/must be text/)
+  })
+
+  it('is in the queue when track returns, and a flush waits for a schema that answers later', async () => {
+    const { analytics } = setUp({ catalogue: { e: schema(false) } })
+    void analytics.track('u', 'e', { title: 'a' })
+    expect(analytics.stats().queued).toBe(1)
+    const later = setUp({ catalogue: { e: schema(true) } })
+    void later.analytics.track('u', 'e', { title: 'a' })
+    await later.analytics.flush()
+    expect(later.names()).toEqual(['e'])
   })
 })
 
 describe('flags', () => {
-  it('put people in the buckets that PostHog does', async () => {
-    // SHA-1("beta.distinct-7") and SHA-1("beta.distinct-7variant"), computed apart from this code.
-    const { createHash } = await import('node:crypto')
-    for (const salt of ['', 'variant']) {
-      const hex = createHash('sha1').update(`beta.distinct-7${salt}`).digest('hex').slice(0, 15)
-      expect(await bucket('beta', 'distinct-7', salt)).toBe(Number(BigInt(`0x${hex}`)) / 2 ** 60)
-    }
-  })
-  it('roll out to about the share they name, always to the same people', async () => {
-    const flag = { rollout: 30 }
-    const values = await Promise.all(
-      Array.from({ length: 2000 }, (_, i) => evaluateFlag('f', flag, { distinctId: `u${i}`, properties: {} })),
-    )
-    const share = values.filter(({ value }) => value).length / 2000
-    expect(share).toBeGreaterThan(0.26)
-    expect(share).toBeLessThan(0.34)
-    expect(await evaluateFlag('f', flag, { distinctId: 'u7', properties: {} })).toEqual(values[7])
-  })
-  it('obey overrides, then activity, then targeting', async () => {
-    const flag = { active: false, overrides: { me: 'blue' }, match: { plan: 'pro' } }
-    expect((await evaluateFlag('f', flag, { distinctId: 'me', properties: {} })).value).toBe('blue')
-    expect((await evaluateFlag('f', flag, { distinctId: 'you', properties: { plan: 'pro' } })).reason).toBe('disabled')
-    const targeted = { match: { plan: 'pro' } }
-    expect((await evaluateFlag('f', targeted, { distinctId: 'you', properties: { plan: 'free' } })).value).toBe(false)
-    expect((await evaluateFlag('f', targeted, { distinctId: 'you', properties: { plan: 'pro' } })).value).toBe(true)
-  })
-})
+  const source = (evaluate: FlagSource['evaluate']): FlagSource => ({ ...localFlags({}), name: 'flags', evaluate })
+  const always = (evaluation: Evaluation): FlagSource => source(async ([key]) => new Map([[key as string, evaluation]]))
 
-describe('the wire decoder', () => {
-  it('throws an Error, and nothing worse, for garbage', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (body) => {
-        try {
-          expect(decodePostHogBody(body).events).toBeInstanceOf(Array)
-        } catch (error) {
-          expect(error).toBeInstanceOf(Error)
-        }
+  it('have their fallback without a source, for a flag that nobody knows, and while the source fails', async () => {
+    expect(await setUp().analytics.getFeatureFlag('f', 'u', { fallback: 'blue' })).toBe('blue')
+    const unknown = setUp({ flags: localFlags({}) })
+    expect(await unknown.analytics.evaluateFlag('f', 'u', { fallback: 7 })).toEqual({
+      value: 7,
+      reason: 'default',
+      errorCode: 'FLAG_NOT_FOUND',
+    })
+    const failing = setUp({ flags: source(() => Promise.reject(away)) })
+    expect(await failing.analytics.evaluateFlag('f', 'u')).toMatchObject({ reason: 'error', value: false })
+    expect(await failing.analytics.isFeatureEnabled('f', 'u')).toBe(false)
+    expect(failing.errors).toHaveLength(1)
+    expect(failing.analytics.stats().accepted).toBe(0)
+  })
+
+  it('wait no longer than their own deadline', async () => {
+    const { analytics, clock } = setUp({ flags: source(() => new Promise(() => {})) })
+    const value = analytics.getFeatureFlag('f', 'u', { fallback: true })
+    await clock.advance(1000)
+    expect(await value).toBe(true)
+  })
+
+  it('stop asking a source that keeps failing, and the health says so while events go on', async () => {
+    let asked = 0
+    const { analytics, names } = setUp({
+      flags: source(async () => {
+        asked += 1
+        throw new DriverError('flags', 'quota', { code: 'DRIVER_QUOTA' })
       }),
-    )
+    })
+    for (let i = 0; i < 20; i++) await analytics.getFeatureFlag('f', 'u')
+    expect(asked).toBe(5)
+    expect(await analytics.health()).toMatchObject({ status: 'degraded', detail: expect.stringContaining('Flags') })
+    await analytics.track('u', 'e')
+    await analytics.flush()
+    expect(names()).toEqual(['e'])
   })
-  it('reads the beacon form', () => {
-    const data = Buffer.from(JSON.stringify({ event: 'e', properties: { token: 't', distinct_id: 'd' } })).toString(
-      'base64',
-    )
-    const body = new TextEncoder().encode(`data=${encodeURIComponent(data)}`)
-    expect(decodePostHogBody(body)).toMatchObject({ apiKey: 't', events: [{ event: 'e', distinctId: 'd' }] })
+
+  it('record one exposure for a person and a value, however often they are read', async () => {
+    const { analytics, batches, clock } = setUp({ flags: always({ value: 'blue', reason: 'split' }) })
+    for (let i = 0; i < 10; i++) {
+      await analytics.getFeatureFlag('f', 'ana')
+      await analytics.isFeatureEnabled('f', 'ben')
+      await analytics.getFeatureFlag('f', 'ana', { groups: { company: 'msc' } })
+    }
+    await clock.advance(500)
+    expect(batches.flat().map(({ subject, message }) => [subject, message])).toEqual([
+      [{ distinctId: 'ana' }, { kind: 'exposure', flag: 'f', evaluation: { value: 'blue', reason: 'split' } }],
+      [{ distinctId: 'ben' }, { kind: 'exposure', flag: 'f', evaluation: { value: 'blue', reason: 'split' } }],
+      [
+        { distinctId: 'ana', groups: { company: 'msc' } },
+        { kind: 'exposure', flag: 'f', evaluation: { value: 'blue', reason: 'split' } },
+      ],
+    ])
+  })
+
+  it('give booleans and texts as they are, and the variant of anything else', async () => {
+    const value = async (evaluation: Evaluation): Promise<unknown> =>
+      setUp({ flags: always(evaluation) }).analytics.getFeatureFlag('f', 'u')
+    expect(await value({ value: 3, reason: 'static' })).toBe(true)
+    expect(await value({ value: { a: 1 }, variant: 'wide', reason: 'static' })).toBe('wide')
+    expect(await value({ value: null, reason: 'static' })).toBe(false)
+    const { analytics } = setUp({ flags: always({ value: { a: 1 }, payload: [1], reason: 'static' }) })
+    expect(await analytics.evaluateFlag('f', 'u')).toEqual({ value: { a: 1 }, payload: [1], reason: 'static' })
+  })
+
+  it('are told nobody’s answer for names that every object has', async () => {
+    const { analytics, batches, clock } = setUp({ flags: localFlags({ off: { active: false, overrides: {} } }) })
+    for (const name of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
+      expect(await analytics.isFeatureEnabled(name, 'u')).toBe(false)
+      expect(await analytics.isFeatureEnabled('off', name)).toBe(false)
+    }
+    await clock.advance(500)
+    expect(batches.flat().filter(({ message }) => message.kind === 'exposure' && message.flag !== 'off')).toEqual([])
   })
 })
 
-it('chooses PostHog by its key, else the journal, and refuses that in production', () => {
-  expect(createAnalyticsFromEnv({ NEXT_PUBLIC_POSTHOG_KEY: 'phc_x' }).driverName).toBe('posthog')
-  expect(createAnalyticsFromEnv({ MSC_QUIET: '1' }).driverName).toBe('local')
-  expect(() => createAnalyticsFromEnv({ NODE_ENV: 'production' })).toThrow(/analytics/)
+it('remembers exposures within a bound', async () => {
+  const { createExposures } = await import('./recording/exposures.ts')
+  const exposures = createExposures(100)
+  const blue: Evaluation = { value: 'blue', reason: 'split' }
+  expect(exposures.isNew({ distinctId: 'first' }, 'f', blue)).toBe(true)
+  for (let i = 0; i < 99; i++) exposures.isNew({ distinctId: `u${i}` }, 'f', blue)
+  expect(exposures.isNew({ distinctId: 'first' }, 'f', blue)).toBe(false)
+  exposures.isNew({ distinctId: 'one more' }, 'f', blue)
+  expect(exposures.isNew({ distinctId: 'first' }, 'f', blue)).toBe(false)
+  expect(exposures.isNew({ distinctId: 'u0' }, 'f', blue)).toBe(true)
 })

@@ -1,177 +1,176 @@
 import {
-  createOutbox,
+  ConfigError,
+  assertDriver,
   createRedactor,
-  currentContext,
+  createService,
   deadline,
-  emit,
   systemClock,
-  toError,
-  validate,
-  ValidationError,
+  type Breaker,
   type Clock,
-  type Health,
-  type OutboxStats,
-  type RedactOptions,
-  type Service,
-  type StandardSchema,
+  type DriverContract,
+  type ErrorReporter,
 } from '@msc/core'
-import type { AnalyticsDriver, AnalyticsEvent, FlagResult, FlagValue } from './driver.ts'
+import { atProcessEnd } from '@msc/core/delivery'
+import type { Analytics, AnalyticsOptions } from './analytics.ts'
+import type { AnalyticsDriver, FlagSource } from './driver.ts'
+import { asFlagValue, evaluateFlag, evaluateFlags, type EvaluatingContext } from './flags/evaluate.ts'
+import { createExposures } from './recording/exposures.ts'
+import { createFlagReader } from './flags/reader.ts'
+import { expose, record, type RecordingContext } from './recording/record.ts'
+import { createSink, sumOf, type Sink } from './recording/sinks.ts'
 
-/** Event name → schema of its properties. */
-export type Catalogue = Readonly<Record<string, StandardSchema<unknown, Record<string, unknown>>>>
-
-export interface AnalyticsOptions {
-  readonly driver: AnalyticsDriver
-  /** With one, an event that it does not name or whose properties do not fit is refused. */
-  readonly catalogue?: Catalogue
-  readonly redact?: RedactOptions
-  /** Milliseconds an event waits for others at most. Default 500. */
-  readonly flushIntervalMs?: number
-  /** Events in one delivery. Default 100. */
-  readonly batchSize?: number
-  /** Events held while the backend is away. Default 10 000. */
-  readonly maxQueue?: number
-  /** Milliseconds for one delivery. Default 5 000. */
-  readonly timeoutMs?: number
-  /** Milliseconds for a flag evaluation that waits for the backend. Default 1 000. */
-  readonly flagTimeoutMs?: number
-  readonly clock?: Clock
-  /** Told how many events were lost, and why. */
-  readonly onDrop?: (count: number, reason: string) => void
+const SINK_CONTRACT: DriverContract<AnalyticsDriver> = {
+  concern: 'analytics',
+  version: 1,
+  methods: ['send'],
+  optional: ['sendSync', 'leavingMaxBytes'],
 }
+const FLAGS_CONTRACT: DriverContract<FlagSource> = { concern: 'analytics', version: 1, methods: ['evaluate'] }
 
-export interface FlagOptions {
-  readonly properties?: Readonly<Record<string, unknown>>
-  /** The value while the backend is away or does not know the flag. Default `false`. */
-  readonly fallback?: FlagValue
-}
-
-export interface Analytics extends Service {
-  readonly concern: 'analytics'
-  /**
-   * Accepts an event; resolves as soon as it is queued, which takes microseconds. It is delivered within
-   * `flushIntervalMs`. Never rejects for a backend that is away: the queue is bounded, and what it drops is counted.
-   *
-   * @throws ValidationError when a catalogue refuses it; nothing is queued.
-   */
-  track(distinctId: string, event: string, properties?: Record<string, unknown>): Promise<void>
-  /** Sets properties of the person. */
-  identify(distinctId: string, properties?: Record<string, unknown>): Promise<void>
-  /** `fallback` while the backend is away. Records the exposure. */
-  getFeatureFlag(flag: string, distinctId: string, options?: FlagOptions): Promise<FlagValue>
-  /** Is the flag on, or in any variant? */
-  isFeatureEnabled(flag: string, distinctId: string, options?: FlagOptions): Promise<boolean>
-  /** Events accepted, delivered and dropped since the start. */
-  stats(): OutboxStats
-}
-
+/** @throws ConfigError for a driver or a flag source that does not keep its contract. */
 export function createAnalytics(options: AnalyticsOptions): Analytics {
-  const { driver, catalogue, clock = systemClock, batchSize = 100, timeoutMs = 5000 } = options
-  const { flushIntervalMs = 500, maxQueue = 10_000, flagTimeoutMs = 1000 } = options
-  const clean = createRedactor(options.redact)
-  const outbox = createOutbox<AnalyticsEvent>({
+  const { clock = systemClock, strict = false, onError } = options
+  const given = Array.isArray(options.driver) ? (options.driver as readonly AnalyticsDriver[]) : [options.driver]
+  const drivers = given.map((driver) => assertDriver(SINK_CONTRACT, driver))
+  if (drivers.length === 0) {
+    throw new ConfigError('[msc/analytics] There is no driver.', {
+      code: 'ANALYTICS_NO_DRIVER',
+      hint: 'Pass `driver`: local() from @msc/analytics/local, or posthog() from @msc/analytics/posthog.',
+    })
+  }
+  const source = options.flags && assertDriver(FLAGS_CONTRACT, options.flags)
+  const flags = source && createFlagReader(source, { timeoutMs: options.flagTimeoutMs ?? 1000, clock, onError })
+  const sinks: readonly Sink[] = drivers.map((driver) =>
+    sinkFor(driver, options, clock, (error, { operation, ...details }) => report(error, operation, details)),
+  )
+  const checking = new Set<Promise<void>>()
+  const flushAll = async (budgetMs: number): Promise<void> => {
+    await checked(checking, budgetMs, clock)
+    await Promise.all(sinks.map((sink) => sink.flush(budgetMs)))
+  }
+  const endings: (() => void)[] = []
+  const { service, report } = createService({
     concern: 'analytics',
-    driver: driver.name,
-    send: (events, signal) => driver.send(events, signal),
-    flushIntervalMs,
-    batchSize,
-    maxQueue,
-    timeoutMs,
+    driver: asOne(drivers),
     clock,
-    onDrop: options.onDrop,
+    onError,
+    breaker: worstOf(sinks),
+    degraded: () => flags?.outage(),
+    stats: () => ({ ...sumOf(sinks) }),
+    flush: flushAll,
+    async close(budgetMs) {
+      for (const end of endings.splice(0)) end()
+      await checked(checking, budgetMs, clock)
+      await Promise.all([flags?.service.close({ timeoutMs: budgetMs }), ...sinks.map((sink) => sink.close(budgetMs))])
+    },
   })
+  if (options.processEnd) endings.push(takePartInEnd(sinks, flushAll))
 
-  const accept = (distinctId: string, event: string, properties: Record<string, unknown>): void => {
-    const context = currentContext()
-    const entry: AnalyticsEvent = {
-      id: crypto.randomUUID(),
-      event,
-      distinctId,
-      timestamp: clock.now(),
-      properties: clean({ ...properties, ...(context && { $trace_id: context.trace.traceId }) }),
-    }
-    emit('analytics.track', { event, outcome: outbox.push(entry) ? 'ok' : 'dropped' })
+  const recording: RecordingContext = {
+    sinks,
+    clean: createRedactor(options.redact),
+    clock,
+    exposures: createExposures(),
+    catalogue: options.catalogue,
+    strict,
+    release: options.release,
+    source: options.source ?? 'server',
+    report,
+    checking,
   }
-
-  const flags = async (
-    distinctId: string,
-    properties: Readonly<Record<string, unknown>>,
-  ): Promise<Record<string, FlagResult>> => {
-    const evaluate = driver.evaluateFlags?.bind(driver)
-    if (!evaluate) return {}
-    try {
-      return await outbox.breaker.run(() =>
-        deadline((signal) => evaluate({ distinctId, properties }, signal), {
-          operation: `[msc/analytics] [${driver.name}] flags`,
-          timeoutMs: flagTimeoutMs,
-          clock,
-        }),
-      )
-    } catch {
-      return {}
-    }
+  const evaluating: EvaluatingContext = {
+    flags,
+    strict,
+    expose: (...args) => expose(recording, ...args),
+    report,
   }
-
-  const self: Analytics = {
-    concern: 'analytics',
-    driverName: driver.name,
-    async track(distinctId, event, properties = {}) {
-      check(distinctId, event)
-      const schema = catalogue?.[event]
-      if (catalogue && !schema) {
-        throw new ValidationError(`[msc/analytics] The catalogue has no event ${JSON.stringify(event)}.`, [], {
-          code: 'ANALYTICS_EVENT_UNKNOWN',
-          hint: 'Add it to the catalogue, with a schema for its properties.',
-        })
-      }
-      accept(distinctId, event, schema ? await validate(schema, properties, `Properties of ${event}`) : properties)
-    },
-    async identify(distinctId, properties = {}) {
-      check(distinctId, '$identify')
-      accept(distinctId, '$identify', { $set: properties })
-    },
-    async getFeatureFlag(flag, distinctId, { properties = {}, fallback = false } = {}) {
-      check(distinctId, flag)
-      const found = (await flags(distinctId, properties))[flag]
-      const value = found?.value ?? fallback
-      emit('flags.evaluate', { flag, value: String(value), reason: found?.reason ?? 'fallback' })
-      if (found) accept(distinctId, '$feature_flag_called', { $feature_flag: flag, $feature_flag_response: value })
-      return value
-    },
-    async isFeatureEnabled(flag, distinctId, flagOptions) {
-      return (await self.getFeatureFlag(flag, distinctId, flagOptions)) !== false
-    },
-    stats: outbox.stats,
-    async health({ timeoutMs: budget = 2000 } = {}): Promise<Health> {
-      const from = clock.monotonic()
-      const base = { concern: 'analytics', driver: driver.name, stats: { ...self.stats() } }
-      try {
-        await deadline((signal) => driver.health(signal), {
-          operation: '[msc/analytics] health',
-          timeoutMs: budget,
-          clock,
-        })
-        return {
-          ...base,
-          status: outbox.breaker.state === 'closed' ? 'ready' : 'degraded',
-          latencyMs: clock.monotonic() - from,
-        }
-      } catch (error) {
-        return { ...base, status: 'down', latencyMs: clock.monotonic() - from, detail: toError(error).message }
-      }
-    },
-    flush: ({ timeoutMs: budget = 5000 } = {}) => outbox.flush(budget),
-    async close() {
-      await outbox.close(5000)
-      await driver.close()
-    },
-  }
-  return self
+  return { ...service, ...verbsOf(recording, evaluating), flagService: flags?.service, ...viewsOf(sinks) }
 }
 
-function check(distinctId: string, event: string): void {
-  if (typeof distinctId === 'string' && distinctId !== '' && typeof event === 'string' && event !== '') return
-  throw new ValidationError('[msc/analytics] distinctId and name must be non-empty strings.', [], {
-    code: 'ANALYTICS_INVALID',
+/** Resolves when the schemas have answered, or when half of the budget is over: the rest belongs to the queues. */
+async function checked(checking: ReadonlySet<Promise<void>>, budgetMs: number, clock: Clock): Promise<void> {
+  if (checking.size === 0) return
+  const options = { operation: '[msc/analytics] catalogue', timeoutMs: budgetMs / 2, clock }
+  await deadline(() => Promise.all(checking), options).catch(() => undefined)
+}
+
+type Verbs = Pick<
+  Analytics,
+  'record' | 'track' | 'identify' | 'evaluateFlag' | 'evaluateFlags' | 'expose' | 'getFeatureFlag' | 'isFeatureEnabled'
+>
+
+function verbsOf(recording: RecordingContext, evaluating: EvaluatingContext): Verbs {
+  const getFeatureFlag: Analytics['getFeatureFlag'] = async (flag, distinctId, options) =>
+    asFlagValue(await evaluateFlag(evaluating, flag, distinctId, options))
+  return {
+    record: (subject, message, options) => record(recording, subject, message, options),
+    track: (distinctId, event, properties = {}, options) =>
+      record(recording, distinctId, { kind: 'track', event, properties }, options),
+    identify: (distinctId, properties = {}, options) =>
+      record(recording, distinctId, { kind: 'identify', set: properties }, options),
+    evaluateFlag: (...args) => evaluateFlag(evaluating, ...args),
+    evaluateFlags: (...args) => evaluateFlags(evaluating, ...args),
+    expose: evaluating.expose,
+    getFeatureFlag,
+    isFeatureEnabled: async (...args) => (await getFeatureFlag(...args)) !== false,
+  }
+}
+
+function viewsOf(sinks: readonly Sink[]): Pick<Analytics, 'drop' | 'leave' | 'stats' | 'sinks'> {
+  return {
+    drop(...loss) {
+      for (const sink of sinks) sink.drop(...loss)
+    },
+    leave(budgetMs) {
+      for (const sink of sinks) void sink.flush(budgetMs, 'leaving')
+    },
+    stats: () => sumOf(sinks),
+    sinks: () => new Map(sinks.map((sink) => [sink.driver.name, sink.stats()])),
+  }
+}
+
+function sinkFor(driver: AnalyticsDriver, options: AnalyticsOptions, clock: Clock, onError: ErrorReporter): Sink {
+  return createSink(driver, {
+    maxQueue: options.maxQueue ?? 10_000,
+    maxQueueBytes: options.maxQueueBytes,
+    flushIntervalMs: options.flushIntervalMs ?? 500,
+    batchSize: options.batchSize,
+    timeoutMs: options.timeoutMs ?? 5000,
+    clock,
+    random: options.random,
+    store: options.store?.(driver),
+    onDrop: options.onDrop,
+    onError,
   })
+}
+
+function takePartInEnd(sinks: readonly Sink[], flush: (budgetMs: number) => Promise<void>): () => void {
+  return atProcessEnd({
+    flush,
+    lastWords() {
+      for (const sink of sinks) sink.lastWords()
+    },
+  })
+}
+
+/** Several drivers as the service sees one: all must answer, and all are closed. */
+function asOne(
+  drivers: readonly AnalyticsDriver[],
+): Pick<AnalyticsDriver, 'name' | 'health' | 'close' | 'endpoint' | 'variables'> {
+  const [only] = drivers
+  if (only && drivers.length === 1) return only
+  return {
+    name: drivers.map(({ name }) => name).join('+'),
+    variables: drivers.flatMap(({ variables = [] }) => variables),
+    health: async (signal) => void (await Promise.all(drivers.map((driver) => driver.health(signal)))),
+    close: async () => void (await Promise.all(drivers.map((driver) => driver.close()))),
+  }
+}
+
+function worstOf(sinks: readonly Sink[]): Pick<Breaker, 'state'> {
+  return {
+    get state() {
+      return sinks.find(({ breaker }) => breaker.state !== 'closed')?.breaker.state ?? 'closed'
+    },
+  }
 }

@@ -1,53 +1,77 @@
-import { acceptEmbedded, defaultInstance, processEnv, type Env } from '@msc/core'
-import { createAnalytics, type Analytics, type AnalyticsOptions, type FlagOptions } from './create-analytics.ts'
-import { local } from './drivers/local.ts'
+import { acceptEmbedded, defaultInstance, processEnv, processSlot, readEnv, reportFailure, type Env } from '@msc/core'
+import type { Analytics, AnalyticsOptions, FlagOptions, FlagValue } from './analytics.ts'
+import type { Properties } from './recording/build-envelope.ts'
+import { createAnalytics } from './create-analytics.ts'
+import { local, localFlags } from './drivers/local.ts'
 import { posthogFromEnv } from './drivers/posthog.ts'
-import type { FlagDefinitions } from './flags.ts'
-import type { FlagValue } from './driver.ts'
+import type { FlagDefinitions } from './flags/definitions.ts'
 
-export interface FromEnvOptions extends Omit<AnalyticsOptions, 'driver'> {
-  /** Used by the embedded driver alone. */
+export interface FromEnvOptions extends Omit<AnalyticsOptions, 'driver' | 'flags'> {
+  /** Used by the embedded source of flags alone. */
   readonly flags?: FlagDefinitions
 }
 
 /**
- * PostHog when NEXT_PUBLIC_POSTHOG_KEY is set, else the local journal.
+ * PostHog when NEXT_PUBLIC_POSTHOG_KEY is set, else the local journal. MSC_RELEASE labels the events. Takes part in the
+ * end of the process unless `processEnd` is false.
  *
- * @throws ConfigError when half set, or absent in production without `MSC_ALLOW_EMBEDDED`.
+ * @throws ConfigError when half set or wrong, or absent in production without `MSC_ALLOW_EMBEDDED`.
  */
 export function createAnalyticsFromEnv(env: Env = processEnv(), options: FromEnvOptions = {}): Analytics {
   const { flags, ...rest } = options
+  const labelled = { release: readEnv(env, 'MSC_RELEASE'), processEnd: env['NODE_ENV'] !== 'test', ...rest }
   const vendor = posthogFromEnv(env)
-  if (vendor) return createAnalytics({ ...rest, driver: vendor })
+  if (vendor) return createAnalytics({ ...labelled, ...vendor })
   acceptEmbedded(env, {
     scope: 'analytics',
     driver: 'local',
     risk: 'keeps events on this machine only',
     variables: ['NEXT_PUBLIC_POSTHOG_KEY'],
   })
-  return createAnalytics({ ...rest, driver: local(flags ? { flags } : {}) })
+  return createAnalytics({ ...labelled, driver: local(), flags: localFlags(flags ?? {}) })
 }
 
 const instance = defaultInstance<Analytics>('@msc/analytics', () => createAnalyticsFromEnv())
 
-/** The instance that the functions below act on; made from the environment on first use. */
+/**
+ * The instance that the functions below act on; made from the environment on first use. Call it when the application
+ * starts: that is where a wrong configuration should be refused.
+ *
+ * @throws ConfigError as {@link createAnalyticsFromEnv}.
+ */
 export const getDefaultAnalytics: () => Analytics = instance.get
 /** Replaces it; the old one is the caller's to close. */
 export const setDefaultAnalytics: (analytics: Analytics | undefined) => void = instance.set
 
-/** {@link Analytics.track} on the default instance. */
-export function trackServerEvent(
-  userId: string,
-  event: string,
-  properties: Record<string, unknown> = {},
-): Promise<void> {
-  return getDefaultAnalytics().track(userId, event, properties)
+/**
+ * The default instance, or `undefined` where the configuration is wrong: that is reported, and the call is dropped. No
+ * request fails because it could not be counted.
+ */
+function analyticsOrNothing(): Analytics | undefined {
+  try {
+    return getDefaultAnalytics()
+  } catch (error) {
+    const lost = processSlot('analytics/unconfigured', () => ({ calls: 0 }))
+    lost.calls += 1
+    if (lost.calls === 1) reportFailure(error, { concern: 'analytics', operation: 'configure' })
+    return undefined
+  }
 }
-/** {@link Analytics.identify} on the default instance. */
-export function identifyServerUser(userId: string, properties: Record<string, unknown> = {}): Promise<void> {
-  return getDefaultAnalytics().identify(userId, properties)
+
+/** Calls of the functions below that were dropped because the configuration is wrong. */
+export function unconfiguredCalls(): number {
+  return processSlot('analytics/unconfigured', () => ({ calls: 0 })).calls
 }
-/** An `api_request` event. `durationMs` in milliseconds. */
+
+/** {@link Analytics.track} on the default instance. Never throws or rejects, unless that instance is `strict`. */
+export function trackServerEvent(userId: string, event: string, properties: Properties = {}): Promise<void> {
+  return analyticsOrNothing()?.track(userId, event, properties) ?? Promise.resolve()
+}
+/** {@link Analytics.identify} on the default instance. As {@link trackServerEvent}. */
+export function identifyServerUser(userId: string, properties: Properties = {}): Promise<void> {
+  return analyticsOrNothing()?.identify(userId, properties) ?? Promise.resolve()
+}
+/** An `api_request` event. `durationMs` in milliseconds. As {@link trackServerEvent}. */
 export function trackAPIRequest(
   userId: string,
   endpoint: string,
@@ -57,11 +81,11 @@ export function trackAPIRequest(
 ): Promise<void> {
   return trackServerEvent(userId, 'api_request', { endpoint, method, status_code: statusCode, duration_ms: durationMs })
 }
-/** A `database_query` event. `durationMs` in milliseconds. */
+/** A `database_query` event. `durationMs` in milliseconds. As {@link trackServerEvent}. */
 export function trackDatabaseQuery(userId: string, type: string, table: string, durationMs: number): Promise<void> {
   return trackServerEvent(userId, 'database_query', { query_type: type, table, duration_ms: durationMs })
 }
-/** PostHog's `$ai_generation` event. `durationMs` in milliseconds; PostHog wants seconds. */
+/** A call of a model. `tokens` in all, `durationMs` in milliseconds. As {@link trackServerEvent}. */
 export function trackAIRequest(
   userId: string,
   model: string,
@@ -69,20 +93,23 @@ export function trackAIRequest(
   durationMs: number,
   success: boolean,
 ): Promise<void> {
-  return trackServerEvent(userId, '$ai_generation', {
-    $ai_model: model,
-    $ai_total_tokens: tokens,
-    $ai_latency: durationMs / 1000,
-    $ai_is_error: !success,
-  })
+  const message = {
+    kind: 'ai',
+    operation: 'generation',
+    model,
+    usage: { total: tokens },
+    latencyMs: durationMs,
+    failed: !success,
+  } as const
+  return analyticsOrNothing()?.record(userId, message) ?? Promise.resolve()
 }
 /** Delivers what is queued, within 5 seconds; never rejects. */
-export const flushEvents = (): Promise<void> => getDefaultAnalytics().flush()
-/** {@link Analytics.getFeatureFlag} on the default instance. */
-export function getFeatureFlag(flag: string, userId: string, options?: FlagOptions): Promise<FlagValue> {
-  return getDefaultAnalytics().getFeatureFlag(flag, userId, options)
+export const flushEvents = (): Promise<void> => analyticsOrNothing()?.flush() ?? Promise.resolve()
+/** {@link Analytics.getFeatureFlag} on the default instance; the fallback where the configuration is wrong. */
+export async function getFeatureFlag(flag: string, userId: string, options?: FlagOptions): Promise<FlagValue> {
+  return analyticsOrNothing()?.getFeatureFlag(flag, userId, options) ?? options?.fallback ?? false
 }
-/** {@link Analytics.isFeatureEnabled} on the default instance. */
-export function isFeatureEnabled(flag: string, userId: string, options?: FlagOptions): Promise<boolean> {
-  return getDefaultAnalytics().isFeatureEnabled(flag, userId, options)
+/** {@link Analytics.isFeatureEnabled} on the default instance. As {@link getFeatureFlag}. */
+export async function isFeatureEnabled(flag: string, userId: string, options?: FlagOptions): Promise<boolean> {
+  return (await getFeatureFlag(flag, userId, options)) !== false
 }

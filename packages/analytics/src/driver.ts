@@ -1,41 +1,58 @@
 import type { DriverBase } from '@msc/core'
-
-/** `true`/`false` for a plain flag, a string for the variant of a multivariate one. */
-export type FlagValue = boolean | string
-
-/** One event on its way to a backend; redacted, plain data. */
-export interface AnalyticsEvent {
-  /** A UUID; a backend that sees it twice keeps it once. */
-  readonly id: string
-  readonly event: string
-  readonly distinctId: string
-  /** Milliseconds since the epoch, when it happened. */
-  readonly timestamp: number
-  readonly properties: Readonly<Record<string, unknown>>
-}
-
-export interface FlagQuery {
-  readonly distinctId: string
-  /** What is known of the person, for targeting. */
-  readonly properties: Readonly<Record<string, unknown>>
-}
-
-export interface FlagResult {
-  readonly value: FlagValue
-  /** Why: `rollout`, `override`, `disabled`, or the backend's own word. */
-  readonly reason: string
-}
+import type { BatchLimits, Receipt, SendContext } from '@msc/core/delivery'
+import type { Envelope, Evaluation, JsonObject, MessageKind, Subject } from './messages.ts'
 
 export interface AnalyticsCapabilities {
-  /** Is there an `evaluateFlags`? Without it every flag has its default. */
-  readonly flags: boolean
+  /** What it has a place for; the engine keeps the rest away from it. */
+  readonly kinds: readonly MessageKind[]
+  /** What one call of `send` may hold. */
+  readonly limits: BatchLimits
 }
 
-/** One backend of `@msc/analytics`. */
+/**
+ * One backend of `@msc/analytics`, of a server or of a page: a sink of envelopes. The engine redacts, batches, bounds,
+ * retries and counts; each driver has an outbox and a breaker of its own.
+ */
 export interface AnalyticsDriver extends DriverBase {
   readonly capabilities: AnalyticsCapabilities
-  /** Delivers the whole batch, or rejects having kept none of it back: the engine decides what happens next. */
-  send(events: readonly AnalyticsEvent[], signal: AbortSignal): Promise<void>
-  /** Every flag of the person; one that does not exist is absent. */
-  evaluateFlags?(query: FlagQuery, signal: AbortSignal): Promise<Readonly<Record<string, FlagResult>>>
+  /**
+   * Delivers what it can and says what it could not, by id: what the receipt does not name was delivered. Rejects, with
+   * a `DriverError`, only when it knows nothing of any envelope. It may be given the same ids again.
+   */
+  send(envelopes: readonly Envelope[], context: SendContext): Promise<Receipt>
+  /**
+   * Writes last words synchronously, as the process ends. Absent where the backend can't; may get what `send` has under
+   * way.
+   */
+  sendSync?(envelopes: readonly Envelope[]): void
+  /** In browsers: bytes that one delivery may have while the page is being left. */
+  leavingMaxBytes?(): number
+}
+
+export interface FlagContext {
+  readonly subject: Subject
+  /** What is known of the person, for targeting. Not redacted: rules compare it. */
+  readonly properties: JsonObject
+}
+
+/** Where flags are evaluated. Apart from the sinks, with a breaker and a deadline of its own. */
+export interface FlagSource extends DriverBase {
+  /**
+   * The flags of `keys`, or all; one that does not exist is absent. Rejects with a `DriverError` when nothing could be
+   * evaluated.
+   */
+  evaluate(
+    keys: readonly string[] | 'all',
+    context: FlagContext,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Evaluation>>
+}
+
+/** Records what a visitor sees, in a browser. Its code is loaded with the first `start`. */
+export interface SessionRecorder {
+  /** Starts, for this person and session. Rejects when it can't. */
+  start(subject: Subject): Promise<void>
+  stop(): void
+  /** The person has changed. */
+  identify(subject: Subject): void
 }

@@ -1,84 +1,59 @@
-import type { BrowserAnalyticsDriver } from '../browser-driver.ts'
-import type { FlagValue } from '../driver.ts'
+import { DriverError, MscError, httpFailure, systemClock, toError, type Clock } from '@msc/core'
+import { DELIVERED, createPageFetch, keepaliveRoom, type SendContext } from '@msc/core/delivery'
+import type { AnalyticsDriver } from '../driver.ts'
+import type { Envelope } from '../messages.ts'
+import { toRecord } from '../recording/to-record.ts'
+import { ALL_KINDS } from './kinds.ts'
 
 export interface BrowserLocalOptions {
   /** Same-origin address of the ingest that devtools mounts. */
   readonly ingestUrl: string
-  /** Flags as the server evaluated them. */
-  readonly flags?: Readonly<Record<string, FlagValue>>
+  readonly fetch?: typeof fetch
+  readonly clock?: Clock
 }
 
-const LIMIT = 200
-const DELAY_MS = 1000
+/** The ingest takes bodies of 256 KiB. */
+const LIMITS = { maxItems: 100, maxBytes: 200_000, maxItemBytes: 200_000 }
 
-/** Posts events in batches to the application's own server. Never throws: analytics must not break a page. */
-export function browserLocal(options: BrowserLocalOptions): BrowserAnalyticsDriver {
-  let distinctId = anonymousId()
-  let queue: unknown[] = []
-  let timer: ReturnType<typeof setTimeout> | undefined
-
-  const send = (): void => {
-    clearTimeout(timer)
-    timer = undefined
-    if (queue.length === 0) return
-    const body = JSON.stringify({ records: queue })
-    queue = []
-    // keepalive: the last batch leaves even while the page is being left.
-    void fetch(options.ingestUrl, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body,
-      keepalive: true,
-    }).catch(() => undefined)
+/** Posts messages to the application's own server, which puts them into its journal. */
+export function browserLocal(options: BrowserLocalOptions): AnalyticsDriver {
+  const { ingestUrl, clock = systemClock } = options
+  const request = createPageFetch({ fetch: options.fetch })
+  let closed = false
+  const post = async (envelopes: readonly Envelope[], { signal }: Pick<SendContext, 'signal'>): Promise<void> => {
+    if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    try {
+      const response = await request(ingestUrl, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ records: envelopes.map(toRecord) }),
+        signal,
+      })
+      const failure = httpFailure(response, {
+        driver: 'local',
+        credentials: 'Is the ingest of devtools open to this page?',
+        address: `Mount the ingest of devtools at ${ingestUrl}.`,
+        now: clock.now,
+      })
+      if (failure) throw failure
+    } catch (error) {
+      if (MscError.isInstance(error)) throw error
+      throw new DriverError('local', 'The request failed.', { retryable: true, cause: toError(error) })
+    }
   }
-  addEventListener('pagehide', send)
-
   return {
+    specificationVersion: 1,
     name: 'local',
-    track(event, properties, at) {
-      if (queue.length >= LIMIT) return
-      const traceId = properties['$trace_id']
-      queue.push({ kind: 'event', name: event, ts: at, userId: distinctId, traceId, payload: { properties } })
-      timer ??= setTimeout(send, DELAY_MS)
+    endpoint: ingestUrl,
+    capabilities: { kinds: ALL_KINDS, limits: LIMITS },
+    async send(envelopes, context) {
+      await post(envelopes, context)
+      return DELIVERED
     },
-    identify(id, properties) {
-      const before = distinctId
-      distinctId = id
-      this.track('$identify', { $set: properties, $anon_distinct_id: before }, Date.now())
+    health: (signal) => post([], { signal }),
+    async close() {
+      closed = true
     },
-    setProperties(properties) {
-      this.track('$set', { $set: properties }, Date.now())
-    },
-    reset() {
-      send()
-      forget()
-      distinctId = anonymousId()
-    },
-    getFlag: (flag) => options.flags?.[flag],
-    startRecording: () => false,
-    stopRecording: () => false,
-  }
-}
-
-const KEY = 'msc-anonymous-id'
-
-/** Kept in the browser where that is allowed, else for this page. */
-function anonymousId(): string {
-  const fresh = crypto.randomUUID()
-  try {
-    const kept = localStorage.getItem(KEY)
-    if (kept) return kept
-    localStorage.setItem(KEY, fresh)
-  } catch {
-    // Storage is off: a visitor's choice.
-  }
-  return fresh
-}
-
-function forget(): void {
-  try {
-    localStorage.removeItem(KEY)
-  } catch {
-    // As above.
+    leavingMaxBytes: keepaliveRoom,
   }
 }

@@ -1,43 +1,81 @@
 import { DriverError, getJournal, type Journal } from '@msc/core'
-import type { AnalyticsDriver, FlagResult } from '../driver.ts'
-import { evaluateFlag, type FlagDefinitions } from '../flags.ts'
+import { DELIVERED } from '@msc/core/delivery'
+import type { AnalyticsDriver, FlagSource } from '../driver.ts'
+import { evaluateDefinition, type FlagDefinitions } from '../flags/definitions.ts'
+import type { Envelope, Evaluation } from '../messages.ts'
+import { toRecord } from '../recording/to-record.ts'
+import { ALL_KINDS } from './kinds.ts'
 
 export interface LocalOptions {
   /** Default: the process's journal. */
   readonly journal?: Journal
-  readonly flags?: FlagDefinitions
 }
 
-/** The embedded driver: events go to the journal, flags come from definitions in code or JSON. */
+/** Envelopes are cut by the redaction already; a journal takes any number. */
+const LIMITS = { maxItems: 500, maxBytes: 4_000_000, maxItemBytes: 1_000_000 }
+/** Ids that are remembered, so that what is sent again, after last words or by a webhook, is kept once. */
+const MAX_REMEMBERED = 10_000
+
+/** The embedded driver: messages go to the journal, where devtools shows them. */
 export function local(options: LocalOptions = {}): AnalyticsDriver {
+  const written = new Set<string>()
   let closed = false
   const open = (): void => {
     if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
   }
+  const write = (envelopes: readonly Envelope[]): Journal => {
+    const journal = options.journal ?? getJournal()
+    for (const envelope of envelopes) {
+      if (written.has(envelope.id)) continue
+      journal.append(toRecord(envelope))
+      remember(written, envelope.id)
+    }
+    return journal
+  }
   return {
     specificationVersion: 1,
     name: 'local',
-    capabilities: { flags: true },
-    async send(events) {
+    capabilities: { kinds: ALL_KINDS, limits: LIMITS },
+    async send(envelopes) {
       open()
-      const journal = options.journal ?? getJournal()
-      for (const { id, event, distinctId, timestamp, properties } of events) {
-        const traceId = properties['$trace_id']
-        journal.append({
-          kind: event === '$feature_flag_called' ? 'exposure' : 'event',
-          name: event,
-          ts: timestamp,
-          userId: distinctId,
-          ...(typeof traceId === 'string' && { traceId }),
-          payload: { eventId: id, properties },
-        })
-      }
+      write(envelopes)
+      return DELIVERED
     },
-    async evaluateFlags(query) {
+    sendSync(envelopes) {
       open()
-      const results: Record<string, FlagResult> = {}
-      for (const [key, flag] of Object.entries(options.flags ?? {})) results[key] = await evaluateFlag(key, flag, query)
-      return results
+      write(envelopes).flushSync?.()
+    },
+    async health() {
+      open()
+    },
+    async close() {
+      closed = true
+    },
+  }
+}
+
+function remember(written: Set<string>, id: string): void {
+  written.add(id)
+  if (written.size > MAX_REMEMBERED) written.delete(written.values().next().value as string)
+}
+
+/** The embedded source of flags: definitions in code or JSON. People are in the same buckets as with PostHog. */
+export function localFlags(definitions: FlagDefinitions): FlagSource {
+  let closed = false
+  const open = (): void => {
+    if (closed) throw new DriverError('local', 'The flag source is closed.', { code: 'DRIVER_CLOSED' })
+  }
+  return {
+    specificationVersion: 1,
+    name: 'local',
+    async evaluate(keys, context) {
+      open()
+      const found = new Map<string, Evaluation>()
+      for (const key of keys === 'all' ? Object.keys(definitions) : keys) {
+        const definition = Object.hasOwn(definitions, key) ? definitions[key] : undefined
+        if (definition) found.set(key, await evaluateDefinition(key, definition, context))
+      }
+      return found
     },
     async health() {
       open()

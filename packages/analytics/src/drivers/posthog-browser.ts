@@ -1,45 +1,42 @@
-import type { BrowserAnalyticsDriver } from '../browser-driver.ts'
+import { systemClock } from '@msc/core'
+import { createPageFetch, keepaliveRoom } from '@msc/core/delivery'
+import type { AnalyticsDriver, FlagSource } from '../driver.ts'
+import { readAddress, type PostHogOptions } from './posthog/address.ts'
+import { posthogSink } from './posthog/deliver.ts'
+import { posthogFlagSource } from './posthog/flag-source.ts'
+import type { PostHogTransport } from './posthog/request.ts'
 
-export interface PostHogBrowserOptions {
-  readonly key: string
-  readonly host?: string
+export type { PostHogOptions as PostHogBrowserOptions } from './posthog/address.ts'
+export { posthogRecorder, type PostHogRecorderOptions } from './posthog/recorder.ts'
+
+/**
+ * PostHog from a page, over its `fetch`; what is left when the page goes is sent so that it outlives it. Nothing is
+ * captured that was not asked for.
+ *
+ * @throws ConfigError for a key or a host that is none.
+ */
+export function posthogBrowser(options: PostHogOptions): AnalyticsDriver {
+  return posthogSink(pageTransport(options), keepaliveRoom)
 }
 
 /**
- * PostHog through `posthog-js` (an optional peer). Nothing is captured that was not asked for: no autocapture, no
- * script from another origin; a recording starts only by `startRecording`, with inputs and text masked.
+ * Flags as PostHog evaluates them for the visitor.
+ *
+ * @throws ConfigError for a key or a host that is none.
  */
-export async function posthogBrowser(options: PostHogBrowserOptions): Promise<BrowserAnalyticsDriver> {
-  const { posthog } = await import('posthog-js')
-  posthog.init(options.key, {
-    api_host: options.host ?? 'https://us.i.posthog.com',
-    autocapture: false,
-    capture_pageview: false,
-    capture_pageleave: false,
-    capture_dead_clicks: false,
-    capture_heatmaps: false,
-    capture_performance: false,
-    rageclick: false,
-    disable_external_dependency_loading: true,
-    disable_session_recording: true,
-    disable_surveys: true,
-    person_profiles: 'identified_only',
-    session_recording: { maskAllInputs: true, maskTextSelector: '*' },
-  })
+export function posthogBrowserFlags(options: PostHogOptions): FlagSource {
+  return posthogFlagSource(pageTransport(options), 'client')
+}
+
+function pageTransport(options: PostHogOptions): PostHogTransport {
+  const request = createPageFetch({ fetch: options.fetch })
+  const here = typeof location === 'undefined' ? undefined : location.href
   return {
-    name: 'posthog',
-    track: (event, properties, at) => void posthog.capture(event, properties, { timestamp: new Date(at) }),
-    identify: (distinctId, properties) => posthog.identify(distinctId, properties),
-    setProperties: (properties) => posthog.setPersonProperties(properties),
-    reset: () => posthog.reset(),
-    getFlag: (flag) => posthog.getFeatureFlag(flag, { send_event: true }),
-    startRecording() {
-      posthog.startSessionRecording()
-      return posthog.sessionRecordingStarted()
-    },
-    stopRecording() {
-      posthog.stopSessionRecording()
-      return true
-    },
+    driver: 'posthog-browser',
+    address: readAddress(options, here),
+    now: systemClock.now,
+    // Without a content type of its own, or a browser would ask for permission first.
+    post: (url, body, signal) =>
+      request(url, { method: 'POST', body, signal, credentials: 'omit', redirect: 'manual' }),
   }
 }

@@ -1,119 +1,62 @@
-import { ConfigError, DriverError, MscError, lazyPeer, processEnv, readEnv, toError, type Env } from '@msc/core'
-import type { AnalyticsDriver, FlagResult, FlagValue } from '../driver.ts'
+import { ConfigError, processEnv, readEnv, systemClock, type Env } from '@msc/core'
+import type { AnalyticsDriver, FlagSource } from '../driver.ts'
+import { readAddress, type PostHogOptions } from './posthog/address.ts'
+import { posthogSink } from './posthog/deliver.ts'
+import { posthogFlagSource } from './posthog/flag-source.ts'
+import type { PostHogTransport } from './posthog/request.ts'
 
-type Sdk = typeof import('posthog-node')
-
-export interface PostHogOptions {
-  /** Project key, `phc_…`. */
-  readonly key: string
-  /** Default `https://us.i.posthog.com`. */
-  readonly host?: string
-  readonly fetch?: typeof fetch
-  /** The SDK's module, where you load it yourself. */
-  readonly sdk?: Pick<Sdk, 'PostHog'>
-}
-
-const load = lazyPeer('analytics', 'posthog-node', () => import('posthog-node'))
-const DEFAULT_HOST = 'https://us.i.posthog.com'
+export type { PostHogOptions } from './posthog/address.ts'
 
 /**
- * PostHog through `posthog-node` (an optional peer, loaded on first use).
+ * PostHog on servers and edge runtimes, over `fetch`.
  *
- * Each batch gets a client of its own: the SDK keeps what it could not send in a queue of its own and would send it
- * again behind the engine's back. Its queue, timers, retries and remote configuration stay out of play.
- *
- * @throws ConfigError without a key, or with a host that is no URL.
+ * @throws ConfigError for a key or a host that is none.
  */
 export function posthog(options: PostHogOptions): AnalyticsDriver {
-  const { key, host = DEFAULT_HOST } = options
-  if (!key) {
-    throw new ConfigError('[msc/analytics] [posthog] Missing option `key`.', {
-      hint: 'Set NEXT_PUBLIC_POSTHOG_KEY or pass key.',
-    })
-  }
-  if (!URL.canParse(host)) {
-    throw new ConfigError('[msc/analytics] [posthog] The host is not a URL.', {
-      hint: 'Set NEXT_PUBLIC_POSTHOG_HOST to https://….',
-    })
-  }
-  const send = options.fetch ?? fetch
-  let closed = false
+  return posthogSink(serverTransport(options))
+}
 
-  const withClient = async <T>(
-    signal: AbortSignal,
-    size: number,
-    work: (client: InstanceType<Sdk['PostHog']>) => Promise<T>,
-  ): Promise<T> => {
-    if (closed) throw new DriverError('posthog', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    const { PostHog } = options.sdk ?? (await load())
-    let failure: unknown
-    const client = new PostHog(key, {
-      host,
-      flushAt: size + 1,
-      flushInterval: 3_600_000,
-      maxBatchSize: Math.max(1, size),
-      fetchRetryCount: 0,
-      requestTimeout: 60_000,
-      featureFlagsRequestTimeoutMs: 60_000,
-      disableGeoip: true,
-      preloadFeatureFlags: false,
-      fetch: (url, init) =>
-        send(url, { ...(init as RequestInit), signal }).then(
-          (response) => {
-            if (!response.ok) failure ??= refusal(response.status)
-            return response
-          },
-          (error: unknown) => {
-            failure ??= error
-            throw error
-          },
-        ),
-    })
-    // The SDK prints what goes wrong; the engine reports it instead.
-    client.on('error', () => undefined)
-    try {
-      const value = await work(client)
-      if (failure !== undefined) throw failure
-      return value
-    } catch (error) {
-      signal.throwIfAborted()
-      throw translate(failure ?? error)
-    }
-  }
+/**
+ * Flags as PostHog evaluates them. Each evaluation is a request.
+ *
+ * @throws ConfigError for a key or a host that is none.
+ */
+export function posthogFlags(options: PostHogOptions): FlagSource {
+  return posthogFlagSource(serverTransport(options), 'server')
+}
 
+function serverTransport(options: PostHogOptions): PostHogTransport {
+  const send: typeof fetch = options.fetch ?? ((...args) => fetch(...args))
   return {
-    specificationVersion: 1,
-    name: 'posthog',
-    capabilities: { flags: true },
-    async send(events, signal) {
-      await withClient(signal, events.length, async (client) => {
-        for (const { id, event, distinctId, timestamp, properties } of events) {
-          client.capture({ distinctId, event, properties: { ...properties }, timestamp: new Date(timestamp), uuid: id })
-        }
-        await client.flush()
+    driver: 'posthog',
+    address: readAddress(options),
+    now: systemClock.now,
+    async post(url, body, signal) {
+      const small = body.length < WORTH_COMPRESSING
+      return send(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(!small && { 'content-encoding': 'gzip' }) },
+        body: small ? body : await gzip(body),
+        signal,
+        // An event is delivered where it was sent, or not.
+        redirect: 'manual',
       })
-    },
-    async evaluateFlags({ distinctId, properties }, signal) {
-      const found = await withClient(signal, 1, (client) =>
-        client.getAllFlags(distinctId, { personProperties: stringified(properties), disableGeoip: true }),
-      )
-      const results: Record<string, FlagResult> = {}
-      for (const [flag, value] of Object.entries(found))
-        results[flag] = { value: value as FlagValue, reason: 'posthog' }
-      return results
-    },
-    async health(signal) {
-      // An evaluation is the one read that the project key allows; an empty answer is an answer.
-      await withClient(signal, 1, (client) => client.getAllFlags('msc-health-check', { disableGeoip: true }))
-    },
-    async close() {
-      closed = true
     },
   }
 }
 
-/** The driver that NEXT_PUBLIC_POSTHOG_KEY (and NEXT_PUBLIC_POSTHOG_HOST) describe, or `undefined` without a key. */
-export function posthogFromEnv(env: Env = processEnv()): AnalyticsDriver | undefined {
+/** Characters below which compression saves no packet. */
+const WORTH_COMPRESSING = 1400
+
+function gzip(text: string): Promise<ArrayBuffer> {
+  const compressed = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'))
+  return new Response(compressed).arrayBuffer()
+}
+
+/** What NEXT_PUBLIC_POSTHOG_KEY (and NEXT_PUBLIC_POSTHOG_HOST) describe, or `undefined` without a key. */
+export function posthogFromEnv(
+  env: Env = processEnv(),
+): { readonly driver: AnalyticsDriver; readonly flags: FlagSource } | undefined {
   const key = readEnv(env, 'NEXT_PUBLIC_POSTHOG_KEY')
   const host = readEnv(env, 'NEXT_PUBLIC_POSTHOG_HOST')
   if (!key && host) {
@@ -122,23 +65,7 @@ export function posthogFromEnv(env: Env = processEnv()): AnalyticsDriver | undef
       hint: 'Set NEXT_PUBLIC_POSTHOG_KEY too, or remove the host to use the embedded driver.',
     })
   }
-  return key ? posthog({ key, ...(host && { host }) }) : undefined
-}
-
-function stringified(properties: Readonly<Record<string, unknown>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, String(value)]))
-}
-
-function refusal(status: number): DriverError {
-  const retryable = status === 408 || status === 429 || status >= 500
-  return new DriverError('posthog', `The server answered ${status}.`, {
-    code: status === 401 || status === 403 ? 'DRIVER_UNAUTHORIZED' : 'DRIVER_REFUSED',
-    retryable,
-    ...(!retryable && { hint: 'Check NEXT_PUBLIC_POSTHOG_KEY and NEXT_PUBLIC_POSTHOG_HOST.' }),
-  })
-}
-
-function translate(error: unknown): MscError {
-  if (MscError.isInstance(error)) return error
-  return new DriverError('posthog', 'The request failed.', { retryable: true, cause: toError(error) })
+  if (!key) return undefined
+  const options = { key, ...(host && { host }) }
+  return { driver: posthog(options), flags: posthogFlags(options) }
 }

@@ -1,7 +1,15 @@
-export { conformanceFlags, testAnalyticsDriver, type AnalyticsDriverSetup } from './conformance.ts'
+export {
+  conformanceFlags,
+  testAnalyticsDriver,
+  testFlagSource,
+  type AnalyticsDriverSetup,
+  type FlagSourceSetup,
+  type ReceivedMessage,
+} from './conformance.ts'
 export {
   startPostHogServer,
   type PostHogBehaviour,
+  type PostHogRequest,
   type PostHogServer,
   type PostHogServerOptions,
 } from './posthog-server.ts'

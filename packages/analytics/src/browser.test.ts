@@ -1,0 +1,200 @@
+import { setErrorReporter, slotKey } from '@msc/core'
+import { afterEach, describe, expect, it } from 'vitest'
+import {
+  getFeatureFlag,
+  identifyUser,
+  initPostHog,
+  isFeatureEnabled,
+  resetUser,
+  setUserProperties,
+  startRecording,
+  stopRecording,
+  trackEvent,
+  trackPageView,
+} from './browser.ts'
+import type { BrowserEngine } from './browser/engine.ts'
+import type { AnalyticsDriver } from './driver.ts'
+import { ALL_KINDS } from './drivers/kinds.ts'
+import type { Envelope } from './messages.ts'
+import { openFakePage, type FakePage } from './testing/fake-page.ts'
+
+let page: FakePage | undefined
+afterEach(() => {
+  page?.close()
+  page = undefined
+})
+
+function keeping() {
+  const sent: Envelope[] = []
+  const driver: AnalyticsDriver = {
+    specificationVersion: 1,
+    name: 'kept',
+    capabilities: { kinds: ALL_KINDS, limits: { maxItems: 100, maxBytes: 1e6, maxItemBytes: 1e6 } },
+    async send(envelopes) {
+      sent.push(...envelopes)
+      return {}
+    },
+    health: async () => undefined,
+    close: async () => undefined,
+    // As a browser's driver has it: what is pending goes at once when the page is left.
+    leavingMaxBytes: () => 60_000,
+  }
+  return { sent, driver }
+}
+
+describe('while a server renders', () => {
+  it('keeps nothing for anybody: no flag, no call, no person', () => {
+    const { driver } = keeping()
+    initPostHog({ flags: { admin: true }, load: async () => ({ driver }) })
+    trackEvent('e', {})
+    identifyUser('ana')
+    setUserProperties({ role: 'artist' })
+    resetUser()
+    expect(() => trackPageView()).not.toThrow()
+    expect(getFeatureFlag('admin')).toBe(false)
+    expect(startRecording()).toBe(false)
+    expect(stopRecording()).toBe(false)
+    const globals = globalThis as Record<symbol, unknown>
+    expect(globals[slotKey('analytics/browser-state')]).toBeUndefined()
+    expect(globals[slotKey('analytics/browser')]).toMatchObject({ waiting: [] })
+  })
+})
+
+describe('in a page', () => {
+  it('keeps calls with their time and address until the engine is there, and makes them in order', async () => {
+    page = openFakePage()
+    const { sent, driver } = keeping()
+    const from = Date.now()
+    trackEvent('before', { a: 1 })
+    initPostHog({ load: async () => ({ driver }) })
+    identifyUser('ana', { role: 'artist' })
+    trackPageView('/releases/1')
+    await expect.poll(() => engineIsThere()).toBe(true)
+    page.hide()
+    await expect.poll(() => sent.length).toBe(3)
+    expect(sent.map(({ message }) => message.kind)).toEqual(['track', 'identify', 'page'])
+    expect(sent[0]?.at).toBeGreaterThanOrEqual(from)
+    expect(sent[0]?.page).toMatchObject({ url: 'https://app.example/releases', referrer: 'https://mail.example/read' })
+    expect(sent[2]).toMatchObject({
+      message: { kind: 'page', path: '/releases/1' },
+      page: { url: 'https://app.example/releases/1' },
+    })
+  })
+
+  it('has the server’s flags at once, exposes each once, and knows no other names', async () => {
+    page = openFakePage()
+    const { sent, driver } = keeping()
+    initPostHog({ flags: { banner: 'blue', off: false }, load: async () => ({ driver }) })
+    for (let i = 0; i < 5; i++) expect(getFeatureFlag('banner')).toBe('blue')
+    for (const name of ['constructor', 'toString', '__proto__', 'unknown']) {
+      expect(isFeatureEnabled(name)).toBe(false)
+    }
+    await expect.poll(() => engineIsThere()).toBe(true)
+    expect(getFeatureFlag('banner')).toBe('blue')
+    expect(isFeatureEnabled('constructor')).toBe(false)
+    page.hide()
+    await expect.poll(() => sent.length).toBe(1)
+    expect(sent[0]?.message).toEqual({
+      kind: 'exposure',
+      flag: 'banner',
+      evaluation: { value: 'blue', reason: 'static' },
+    })
+  })
+
+  it('never throws, whatever it is given', async () => {
+    const said: string[] = []
+    const restore = setErrorReporter((error) => said.push((error as Error & { code: string }).code))
+    page = openFakePage()
+    const { driver, sent } = keeping()
+    initPostHog({ load: async () => ({ driver }) })
+    const hostile = new Proxy(
+      {},
+      {
+        ownKeys() {
+          throw new Error('no')
+        },
+      },
+    )
+    const call = (): void => {
+      for (const value of [hostile, null, undefined, 10n, 'text'] as never[]) {
+        trackEvent('e', value)
+        trackEvent(value, {})
+        identifyUser('ana', value)
+        setUserProperties(value)
+      }
+      identifyUser(undefined as never)
+    }
+    expect(call).not.toThrow()
+    await expect.poll(() => engineIsThere()).toBe(true)
+    expect(call).not.toThrow()
+    trackEvent('last')
+    page.hide()
+    await expect.poll(() => sent.at(-1)?.message).toMatchObject({ event: 'last' })
+    restore()
+    expect(new Set(said)).toEqual(new Set(['ANALYTICS_NAME_INVALID', 'ANALYTICS_SUBJECT_INVALID']))
+  })
+
+  it('keeps a recording that is asked for before there is anybody to record', async () => {
+    page = openFakePage()
+    const { driver } = keeping()
+    const calls: string[] = []
+    const recorder = {
+      start: async () => void calls.push('start'),
+      stop: () => void calls.push('stop'),
+      identify: () => undefined,
+    }
+    expect(startRecording()).toBe(false)
+    initPostHog({ load: async () => ({ driver, recorder }) })
+    expect(startRecording()).toBe(true)
+    await expect.poll(() => calls).toEqual(['start'])
+    expect(stopRecording()).toBe(true)
+    expect(calls).toEqual(['start', 'stop'])
+  })
+
+  it('tries again when its code could not be loaded, and says so', async () => {
+    page = openFakePage()
+    const said: string[] = []
+    const restore = setErrorReporter((error, { operation }) => said.push(`${operation}: ${error.message}`))
+    const { driver } = keeping()
+    let attempts = 0
+    const config = {
+      load: async () => {
+        attempts += 1
+        if (attempts === 1) throw new TypeError('Failed to fetch')
+        return { driver }
+      },
+    }
+    initPostHog(config)
+    await expect.poll(() => attempts).toBe(1)
+    await expect
+      .poll(() => {
+        initPostHog(config)
+        return engineIsThere()
+      })
+      .toBe(true)
+    restore()
+    expect(said).toEqual(['load: Failed to fetch'])
+  })
+
+  it('counts the calls that it could not keep', async () => {
+    page = openFakePage()
+    const { driver, sent } = keeping()
+    for (let i = 0; i < 130; i++) trackEvent(`e${i}`)
+    initPostHog({ load: async () => ({ driver }) })
+    await expect.poll(() => engineIsThere()).toBe(true)
+    const { stats } = engine().analytics
+    expect(stats()).toMatchObject({ accepted: 130, dropped: 30 })
+    page.hide()
+    await expect.poll(() => sent.length).toBe(100)
+  })
+})
+
+function engine(): BrowserEngine {
+  const slot = (globalThis as Record<symbol, unknown>)[slotKey('analytics/browser')] as { engine: BrowserEngine }
+  return slot.engine
+}
+
+function engineIsThere(): boolean {
+  const slot = (globalThis as Record<symbol, unknown>)[slotKey('analytics/browser')] as { engine?: unknown } | undefined
+  return slot?.engine !== undefined
+}

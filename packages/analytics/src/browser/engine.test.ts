@@ -1,0 +1,372 @@
+import { createManualClock } from '@msc/core/testing'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { browserLocal } from '../drivers/browser-local.ts'
+import { posthogBrowser } from '../drivers/posthog-browser.ts'
+import type { FlagSource } from '../driver.ts'
+import type { Evaluation, Subject } from '../messages.ts'
+import { fakeStorage, openFakePage, type FakePage } from '../testing/fake-page.ts'
+import type { BrowserAnalyticsConfig, BrowserParts, Moment } from './config.ts'
+import { createBrowserEngine } from './engine.ts'
+
+interface Posted {
+  readonly url: string
+  readonly body: string
+  readonly keepalive: boolean
+  readonly records: readonly { name: string; userId?: string; payload: Record<string, unknown> }[]
+}
+
+let page: FakePage
+beforeEach(() => {
+  page = openFakePage()
+})
+afterEach(() => page.close())
+
+function setUp(
+  config: BrowserAnalyticsConfig = {},
+  storage: Storage = fakeStorage(),
+  parts: Partial<BrowserParts> = {},
+  startMs?: number,
+) {
+  const clock = createManualClock(startMs)
+  const posted: Posted[] = []
+  let status: number | 'offline' = 204
+  const driver = browserLocal({
+    ingestUrl: '/api/msc/browser',
+    clock,
+    fetch: async (url, init) => {
+      const body = String(init?.body)
+      // As a browser does.
+      if (init?.keepalive === true && body.length > 64 * 1024) throw new TypeError('Failed to fetch')
+      if (status === 'offline') throw new TypeError('Failed to fetch')
+      if (status === 204) {
+        const { records } = JSON.parse(body) as Pick<Posted, 'records'>
+        posted.push({ url: String(url), body, keepalive: init?.keepalive === true, records })
+      }
+      return new Response(null, { status })
+    },
+  })
+  const engine = createBrowserEngine({ driver, ...parts }, config, { clock, storage, locks: null })
+  const moment = (): Moment => ({ at: clock.now() })
+  const records = () => posted.flatMap((each) => each.records)
+  return { clock, engine, posted, records, moment, answer: (next: typeof status) => (status = next) }
+}
+
+describe('a page', () => {
+  it('delivers what is tracked, redacted, with its page and without the query of any address', async () => {
+    const { engine, clock, posted, records } = setUp()
+    const where = {
+      url: 'https://app.example/releases?token=s3cr3t#top',
+      referrer: 'https://mail.example/read?email=ana@msc.example',
+      title: 'Releases',
+      userAgent: 'test',
+    }
+    engine.track(
+      'paid',
+      { password: 'night-drive', apiKey: 'k', mail: 'a@b.example' },
+      { at: clock.now(), page: where },
+    )
+    await clock.advance(1000)
+    expect(records()).toMatchObject([
+      {
+        name: 'paid',
+        payload: {
+          source: 'browser',
+          properties: { password: '[redacted]', apiKey: '[redacted]', mail: '[email]' },
+          page: { url: 'https://app.example/releases', referrer: 'https://mail.example/read' },
+        },
+      },
+    ])
+    for (const secret of ['s3cr3t', 'night-drive', 'ana@']) expect(posted[0]?.body).not.toContain(secret)
+  })
+
+  it('loses nothing to a value that is no JSON', async () => {
+    const { engine, clock, records, moment } = setUp()
+    const cycle: Record<string, unknown> = {}
+    cycle['self'] = cycle
+    const getter = Object.defineProperty({}, 'x', {
+      enumerable: true,
+      get() {
+        throw new Error('no')
+      },
+    })
+    for (const [index, value] of [10n, cycle, getter, Symbol('s'), () => 1, undefined].entries()) {
+      engine.track(`e${index}`, { value }, moment())
+    }
+    engine.track('last', {}, moment())
+    await clock.advance(1000)
+    expect(records().map(({ name }) => name)).toEqual(['e0', 'e1', 'e2', 'e3', 'e4', 'e5', 'last'])
+    engine.identify('ana', {}, moment())
+    engine.reset()
+    engine.track('after', {}, moment())
+    await clock.advance(1000)
+    expect(records().at(-1)?.name).toBe('after')
+    expect(records().at(-1)?.userId).not.toBe('ana')
+  })
+
+  it('delivers 300 events of one second, and batches of far more than 64 KiB', async () => {
+    const { engine, clock, records, moment } = setUp()
+    for (let i = 0; i < 300; i++) engine.track(`e${i}`, { text: 'x y '.repeat(250) }, moment())
+    for (let second = 0; second < 5; second++) await clock.advance(1000)
+    expect(records()).toHaveLength(300)
+    expect(engine.analytics.stats()).toMatchObject({ accepted: 300, delivered: 300, dropped: 0 })
+  })
+
+  it.each([503, 'offline'] as const)(
+    'keeps its events while the server is %s, and delivers each once',
+    async (state) => {
+      const { engine, clock, records, moment, answer } = setUp()
+      answer(state)
+      for (let i = 0; i < 20; i++) engine.track(`e${i}`, {}, moment())
+      await clock.advance(20_000)
+      expect(engine.analytics.stats()).toMatchObject({ queued: 20, dropped: 0 })
+      answer(204)
+      await clock.advance(120_000)
+      expect(
+        records()
+          .map(({ name }) => name)
+          .toSorted(),
+      ).toEqual(Array.from({ length: 20 }, (_, i) => `e${i}`).toSorted())
+    },
+  )
+
+  it('sends as it is left, so that the requests outlive it and fit in what the browser allows', async () => {
+    const { engine, posted, moment } = setUp()
+    for (let i = 0; i < 100; i++) engine.track(`e${i}`, { text: 'x y '.repeat(250) }, moment())
+    page.hide()
+    // Synchronously: no code of the page runs after it.
+    expect(posted.length).toBeGreaterThan(0)
+    expect(posted.at(-1)?.keepalive).toBe(true)
+    expect(posted.at(-1)?.body.length).toBeLessThan(60 * 1024)
+  })
+
+  it('counts what does not fit into its bounds', async () => {
+    const { engine, moment, answer } = setUp()
+    answer('offline')
+    for (let i = 0; i < 2100; i++) engine.track('e', {}, moment())
+    const { accepted, dropped, queued, inFlight } = engine.analytics.stats()
+    expect(accepted).toBe(2100)
+    expect(dropped).toBe(100)
+    expect(queued + inFlight).toBe(2000)
+  })
+})
+
+describe('who looks at the page', () => {
+  const subjects = (records: readonly { name: string; payload: Record<string, unknown> }[]) =>
+    records.map(({ name, payload }) => {
+      const { sessionId: _, ...subject } = payload['subject'] as Subject
+      return [name, subject]
+    })
+
+  it('keeps a visitor’s past when it becomes known, and never merges two people', async () => {
+    const { engine, clock, records, moment } = setUp()
+    engine.track('looked', {}, moment())
+    engine.identify('ana', { role: 'artist' }, moment())
+    engine.track('worked', {}, moment())
+    engine.identify('ben', {}, moment())
+    await clock.advance(1000)
+    const { anonymousId } = (records()[0]?.payload['subject'] ?? {}) as Subject
+    expect(subjects(records())).toEqual([
+      ['looked', { anonymousId }],
+      ['identify', { distinctId: 'ana', anonymousId }],
+      ['worked', { distinctId: 'ana' }],
+      ['identify', { distinctId: 'ben' }],
+    ])
+  })
+
+  it('merges nobody when there is no past, and is told once who it is', async () => {
+    const { engine, clock, records, moment } = setUp()
+    engine.identify('ana', {}, moment())
+    engine.identify('ana', {}, moment())
+    engine.identify('ana', { role: 'artist' }, moment())
+    await clock.advance(1000)
+    expect(subjects(records())).toEqual([
+      ['identify', { distinctId: 'ana' }],
+      ['identify', { distinctId: 'ana' }],
+    ])
+  })
+
+  it('is somebody else after a reset', async () => {
+    const { engine, clock, records, moment } = setUp()
+    engine.track('a', {}, moment())
+    engine.identify('ana', {}, moment())
+    engine.reset()
+    engine.track('b', {}, moment())
+    await clock.advance(1000)
+    const [first, , last] = records().map(({ payload }) => payload['subject'] as Subject)
+    expect(last?.distinctId).toBeUndefined()
+    expect(last?.anonymousId).not.toBe(first?.anonymousId)
+    expect(last?.sessionId).not.toBe(first?.sessionId)
+  })
+
+  it('is known over reloads where that is allowed, and nothing is stored where it is not', async () => {
+    const storage = fakeStorage()
+    const before = setUp({ persist: () => true }, storage)
+    before.engine.identify('ana', {}, before.moment())
+    before.engine.track('a', {}, before.moment())
+    await before.clock.advance(1000)
+    const after = setUp({ persist: () => true }, storage)
+    after.engine.track('b', {}, after.moment())
+    await after.clock.advance(1000)
+    expect(after.records().at(-1)?.userId).toBe('ana')
+    expect(after.records().at(-1)?.payload['subject']).toEqual(before.records().at(-1)?.payload['subject'])
+
+    const withdrawn = setUp({ persist: () => false }, storage)
+    withdrawn.engine.track('c', {}, withdrawn.moment())
+    await withdrawn.clock.advance(1000)
+    expect(withdrawn.records().at(-1)?.userId).not.toBe('ana')
+    expect(storage.length).toBe(0)
+
+    const never = fakeStorage()
+    const silent = setUp({}, never)
+    silent.answer('offline')
+    silent.engine.identify('ana', {}, silent.moment())
+    await silent.clock.advance(5000)
+    page.hide()
+    expect(never.length).toBe(0)
+  })
+
+  it('delivers after a reload what could not be delivered before it, where that is allowed', async () => {
+    const storage = fakeStorage()
+    const before = setUp({ persist: () => true }, storage)
+    before.answer('offline')
+    before.engine.track('kept', {}, before.moment())
+    await before.clock.advance(2000)
+    // What a page that is closed now leaves.
+    const left = fakeStorage()
+    for (let index = 0; index < storage.length; index++) {
+      const key = storage.key(index) as string
+      left.setItem(key, storage.getItem(key) as string)
+    }
+    // Without Web Locks, a life that has written nothing for a minute counts as closed.
+    const after = setUp({ persist: () => true }, left, {}, before.clock.now() + 61_000)
+    await after.clock.advance(2000)
+    expect(after.records().map(({ name }) => name)).toEqual(['kept'])
+    expect(after.engine.analytics.stats()).toMatchObject({ accepted: 1, delivered: 1 })
+  })
+
+  it('begins another session after half an hour without an event', async () => {
+    const { engine, clock, records, moment } = setUp()
+    engine.track('a', {}, moment())
+    await clock.advance(29 * 60_000)
+    engine.track('b', {}, moment())
+    await clock.advance(31 * 60_000)
+    engine.track('c', {}, moment())
+    await clock.advance(1000)
+    const [a, b, c] = records().map(({ payload }) => (payload['subject'] as Subject).sessionId)
+    expect(b).toBe(a)
+    expect(c).not.toBe(a)
+  })
+})
+
+describe('flags of a page', () => {
+  const source = (values: () => Record<string, Evaluation['value']>): FlagSource & { asked: Subject[] } => {
+    const asked: Subject[] = []
+    return {
+      asked,
+      specificationVersion: 1,
+      name: 'flags',
+      async evaluate(_keys, { subject }) {
+        asked.push(subject)
+        return new Map(Object.entries(values()).map(([key, value]) => [key, { value, reason: 'split' }]))
+      },
+      health: async () => undefined,
+      close: async () => undefined,
+    }
+  }
+
+  it('are the server’s where it gave them, for as long as the person stays the same', async () => {
+    const flags = source(() => ({ banner: 'red' }))
+    const { engine, clock, moment } = setUp({ flags: { banner: 'blue' } }, undefined, { flags })
+    await clock.advance(1000)
+    engine.identify('ana', {}, moment())
+    await clock.advance(1000)
+    expect(engine.flag('banner')).toBe('blue')
+    expect(flags.asked).toEqual([])
+    engine.identify('ben', {}, moment())
+    await clock.advance(1000)
+    expect(engine.flag('banner')).toBe('red')
+  })
+
+  it('are asked for once, and again for another person; an anonymous visitor gets no past by that', async () => {
+    const flags = source(() => ({ banner: 'red' }))
+    const { engine, clock, moment, records } = setUp({}, undefined, { flags })
+    await clock.advance(1000)
+    for (let i = 0; i < 10; i++) expect(engine.flag('banner')).toBe('red')
+    engine.identify('ana', {}, moment())
+    await clock.advance(1000)
+    expect(flags.asked).toMatchObject([{ anonymousId: expect.any(String) }, { distinctId: 'ana' }])
+    expect(records()[0]?.payload['subject']).not.toHaveProperty('anonymousId')
+  })
+
+  it('are exposed once for a person and a value', async () => {
+    const { engine, clock, moment, records } = setUp({ flags: { banner: 'blue' } })
+    for (let i = 0; i < 10; i++) engine.expose('banner', moment())
+    engine.expose('constructor', moment())
+    await clock.advance(1000)
+    expect(records().map(({ name }) => name)).toEqual(['banner'])
+  })
+
+  it('know none by the name of what every object has', () => {
+    const { engine } = setUp({ flags: {} })
+    for (const name of ['constructor', 'toString', '__proto__']) expect(engine.flag(name)).toBeUndefined()
+  })
+})
+
+it('says the same to PostHog: redacted, and no query of an address', async () => {
+  const clock = createManualClock()
+  const bodies: string[] = []
+  const driver = posthogBrowser({
+    key: 'phc_x',
+    host: '/ingest',
+    fetch: async (url, init) => {
+      expect(String(url)).toBe('https://app.example/ingest/batch/')
+      // A content type of its own would make the browser ask for permission first.
+      expect(init?.headers).toBeUndefined()
+      bodies.push(String(init?.body))
+      return Response.json({ status: 1 })
+    },
+  })
+  const engine = createBrowserEngine({ driver }, {}, { clock })
+  const at = clock.now()
+  const where = { url: 'https://app.example/a?token=s3cr3t#x', referrer: '', title: 'A', userAgent: 'test' }
+  engine.track('paid', { password: 'night-drive' }, { at, page: where })
+  engine.page('/b?email=ana@msc.example', {
+    at,
+    page: { ...where, url: 'https://app.example/b?email=ana@msc.example' },
+  })
+  await clock.advance(1000)
+  const { batch } = JSON.parse(bodies[0] as string) as {
+    batch: { event: string; properties: Record<string, unknown> }[]
+  }
+  expect(batch).toMatchObject([
+    {
+      event: 'paid',
+      properties: {
+        password: '[redacted]',
+        $current_url: 'https://app.example/a',
+        $host: 'app.example',
+        $pathname: '/a',
+        $referrer: '$direct',
+        $process_person_profile: false,
+        $session_id: expect.stringMatching(/-7/),
+      },
+    },
+    { event: '$pageview', properties: { $current_url: 'https://app.example/b', $pathname: '/b' } },
+  ])
+  for (const secret of ['s3cr3t', 'night-drive', 'ana@']) expect(bodies[0]).not.toContain(secret)
+})
+
+it('asks only a recorder that is there to record, with the session of the events', () => {
+  const calls: unknown[] = []
+  const recorder = {
+    start: async (subject: Subject) => void calls.push(['start', Object.keys(subject)]),
+    stop: () => void calls.push(['stop']),
+    identify: ({ distinctId }: Subject) => void calls.push(['identify', distinctId]),
+  }
+  expect(setUp().engine.startRecording()).toBe(false)
+  const { engine, moment } = setUp({}, undefined, { recorder })
+  expect(engine.startRecording()).toBe(true)
+  engine.identify('ana', {}, moment())
+  expect(engine.stopRecording()).toBe(true)
+  expect(calls).toEqual([['start', ['anonymousId', 'sessionId']], ['identify', 'ana'], ['stop']])
+})

@@ -1,0 +1,184 @@
+import { reportFailure, systemClock, type Clock } from '@msc/core'
+import { createBrowserStore, onLeaving, type StoreLocks } from '@msc/core/delivery'
+import type { Analytics, FlagValue } from '../analytics.ts'
+import { createAnalytics } from '../create-analytics.ts'
+import { asFlagValue } from '../flags/evaluate.ts'
+import type { Evaluation } from '../messages.ts'
+import { readId } from '../recording/bad-call.ts'
+import type { BrowserAnalyticsConfig, BrowserParts, Moment } from './config.ts'
+import { readEnvelope } from './read-envelope.ts'
+import { createVisitor, type Visitor } from './visitor.ts'
+
+/** The part of the browser entry point that loads late: the same engine as on a server, and who looks at the page. */
+export interface BrowserEngine {
+  readonly analytics: Analytics
+  track(event: string, properties: object, moment: Moment): void
+  page(path: string, moment: Moment): void
+  identify(distinctId: string, properties: object, moment: Moment): void
+  setProperties(properties: object, moment: Moment): void
+  reset(): void
+  /** `undefined` for a flag that nobody has told us of. */
+  flag(name: string): FlagValue | undefined
+  /** The visitor has met the value of a flag. */
+  expose(name: string, moment: Moment): void
+  /** False where nothing can record. */
+  startRecording(): boolean
+  stopRecording(): boolean
+}
+
+export interface BrowserEngineOptions {
+  readonly clock?: Clock
+  readonly storage?: Storage | undefined
+  /** Default: the page's Web Locks; `null` for none. */
+  readonly locks?: StoreLocks | null | undefined
+}
+
+/** Milliseconds that a page which is left waits for its last delivery: no code runs after it. */
+const LEAVING_MS = 1000
+
+/** The state of one page. */
+interface Page {
+  readonly analytics: Analytics
+  readonly visitor: Visitor
+  readonly clock: Clock
+  readonly parts: BrowserParts
+  /** By name; those of the server, or those that were evaluated for this visitor. */
+  flags: ReadonlyMap<string, Evaluation>
+  /** The server has evaluated them. */
+  areGiven: boolean
+  /** Counts the people of this page, so that flags that come late are not those of somebody else. */
+  person: number
+}
+
+export function createBrowserEngine(
+  parts: BrowserParts,
+  config: BrowserAnalyticsConfig,
+  options: BrowserEngineOptions = {},
+): BrowserEngine {
+  const { clock = systemClock, storage, locks } = options
+  const persist = config.persist && guarded(config.persist)
+  const analytics = createAnalytics({
+    driver: parts.driver,
+    flags: parts.flags,
+    release: config.release,
+    source: 'browser',
+    flushIntervalMs: 1000,
+    // Nobody waits for them, and phones are slow.
+    flagTimeoutMs: 5000,
+    maxQueue: 2000,
+    maxQueueBytes: 2 * 1024 * 1024,
+    clock,
+    ...(persist && {
+      store: ({ name }) =>
+        createBrowserStore({ name: `analytics:${name}`, consent: persist, read: readEnvelope, storage, locks, clock }),
+    }),
+  })
+  onLeaving(() => analytics.leave(LEAVING_MS))
+  const page: Page = {
+    analytics,
+    visitor: createVisitor({ clock, persist, storage }),
+    clock,
+    parts,
+    flags: given(config),
+    areGiven: config.flags !== undefined,
+    person: 0,
+  }
+  if (!page.areGiven) loadFlags(page)
+  return engineOf(page)
+}
+
+function engineOf(page: Page): BrowserEngine {
+  const { analytics, visitor, clock, parts } = page
+  return {
+    analytics,
+    track: (event, properties, moment) =>
+      void analytics.record(visitor.subject(moment.at), { kind: 'track', event, properties }, moment),
+    page: (path, moment) => void analytics.record(visitor.subject(moment.at), { kind: 'page', path }, moment),
+    identify: (distinctId, properties, moment) => identify(page, distinctId, properties, moment),
+    setProperties: (set, moment) =>
+      void analytics.record(visitor.subject(moment.at), { kind: 'identify', set }, moment),
+    reset() {
+      parts.recorder?.stop()
+      visitor.forget()
+      changePerson(page)
+    },
+    flag(name) {
+      const found = page.flags.get(name)
+      return found && asFlagValue(found)
+    },
+    expose(name, moment) {
+      const found = page.flags.get(name)
+      if (found) analytics.expose(visitor.subject(moment.at), name, found, moment)
+    },
+    startRecording() {
+      if (!parts.recorder) return false
+      // With the session of the events, so that a recording is found by them.
+      parts.recorder.start(visitor.subject(clock.now(), false)).catch((error: unknown) => {
+        reportFailure(error, { concern: 'analytics', operation: 'startRecording' })
+      })
+      return true
+    },
+    stopRecording() {
+      parts.recorder?.stop()
+      return parts.recorder !== undefined
+    },
+  }
+}
+
+function identify(page: Page, input: unknown, properties: object, moment: Moment): void {
+  const { analytics, visitor, parts } = page
+  let distinctId: string
+  try {
+    distinctId = readId(input, 'distinctId')
+  } catch {
+    // The engine counts and reports it, and the visitor stays who it is.
+    void analytics.identify(input as string, properties, moment)
+    return
+  }
+  const known = visitor.subject(moment.at, false).distinctId
+  const subject = visitor.become(distinctId, moment.at)
+  if (subject) {
+    parts.recorder?.identify(subject)
+    if (known !== undefined) changePerson(page)
+    // What the server has evaluated was for this person; what was evaluated for a visitor holds until it is told anew.
+    else if (!page.areGiven) loadFlags(page)
+  }
+  if (subject || Object.keys(Object(properties) as object).length > 0) {
+    void analytics.record(subject ?? visitor.subject(moment.at), { kind: 'identify', set: properties }, moment)
+  }
+}
+
+/** Nothing that was said of one person holds for another. */
+function changePerson(page: Page): void {
+  page.flags = new Map()
+  page.areGiven = false
+  loadFlags(page)
+}
+
+/** A moment later, so that a visitor who is identified as the page loads is asked for once. */
+function loadFlags(page: Page): void {
+  page.person += 1
+  const { analytics, visitor, clock, parts, person } = page
+  if (!parts.flags) return
+  clock.setTimeout(() => {
+    if (page.person !== person) return
+    void analytics.evaluateFlags(visitor.subject(clock.now(), false)).then((flags) => {
+      if (page.person === person && flags.size > 0) page.flags = flags
+    })
+  }, 0)
+}
+
+/** What the page's own code throws means no. */
+function guarded(persist: () => boolean): () => boolean {
+  return () => {
+    try {
+      return persist() === true
+    } catch {
+      return false
+    }
+  }
+}
+
+function given({ flags = {} }: BrowserAnalyticsConfig): ReadonlyMap<string, Evaluation> {
+  return new Map(Object.entries(flags).map(([name, value]) => [name, { value, reason: 'static' }]))
+}

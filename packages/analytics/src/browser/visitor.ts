@@ -1,0 +1,121 @@
+import type { Clock } from '@msc/core'
+import type { Subject } from '../messages.ts'
+import { uuidv7 } from '../recording/uuid.ts'
+
+/** Who looks at the page, as it is stored. */
+interface Identity {
+  readonly anonymousId: string
+  readonly distinctId?: string
+  readonly sessionId: string
+  /** Milliseconds since the epoch, of the last event. */
+  readonly seenAt: number
+  /** Something was recorded under the anonymous id, so whoever it turns out to be has a past. */
+  readonly hasPast: boolean
+}
+
+export interface VisitorOptions {
+  readonly clock: Clock
+  /** May anything be kept on this device? Asked at each use. */
+  readonly persist: (() => boolean) | undefined
+  /** Default: the page's `localStorage`. */
+  readonly storage?: Storage | undefined
+}
+
+/** Who looks at the page: within this page, and over reloads where that is allowed. */
+export interface Visitor {
+  /** Whom an event of now is about; it gives an anonymous visitor a past, unless nothing is `recorded`. */
+  subject(at: number, recorded?: boolean): Subject
+  /**
+   * The visitor is this person. Whom the identification is about: with the anonymous id where the visitor has a past
+   * under it, and never with that of another person.
+   *
+   * @returns `undefined` when that was known.
+   */
+  become(distinctId: string, at: number): Subject | undefined
+  /** Somebody else from now on. */
+  forget(): void
+}
+
+const KEY = 'msc:analytics:identity'
+/** As PostHog and Google Analytics count sessions. */
+const SESSION_IDLE_MS = 30 * 60_000
+
+export function createVisitor(options: VisitorOptions): Visitor {
+  const { clock } = options
+  let identity = read(options) ?? stranger(clock.now())
+  const change = (next: Identity): void => {
+    identity = next
+    write(options, next)
+  }
+  const touch = (at: number): void => {
+    const idle = Math.abs(at - identity.seenAt) > SESSION_IDLE_MS
+    change({ ...identity, seenAt: at, ...(idle && { sessionId: uuidv7(at) }) })
+  }
+  return {
+    subject(at, recorded = true) {
+      touch(at)
+      const { distinctId, anonymousId, sessionId } = identity
+      if (distinctId !== undefined) return { distinctId, sessionId }
+      if (recorded && !identity.hasPast) change({ ...identity, hasPast: true })
+      return { anonymousId, sessionId }
+    },
+    become(distinctId, at) {
+      if (identity.distinctId === distinctId) return undefined
+      touch(at)
+      const { anonymousId, sessionId } = identity
+      const merges = identity.distinctId === undefined && identity.hasPast
+      change({ ...identity, distinctId, hasPast: false })
+      return { distinctId, sessionId, ...(merges && { anonymousId }) }
+    },
+    forget: () => change(stranger(clock.now())),
+  }
+}
+
+function stranger(now: number): Identity {
+  return { anonymousId: uuidv7(now), sessionId: uuidv7(now), seenAt: now, hasPast: false }
+}
+
+function storageOf({ storage }: VisitorOptions): Storage | undefined {
+  if (storage) return storage
+  // Node has a `localStorage` too, which would be shared by all visitors.
+  if (typeof document === 'undefined') return undefined
+  try {
+    return localStorage
+  } catch {
+    // Switched off: the visitor's choice.
+    return undefined
+  }
+}
+
+function read(options: VisitorOptions): Identity | undefined {
+  if (!options.persist?.()) return undefined
+  try {
+    return parse(storageOf(options)?.getItem(KEY))
+  } catch {
+    return undefined
+  }
+}
+
+function parse(text: string | null | undefined): Identity | undefined {
+  if (!text) return undefined
+  const { anonymousId, distinctId, sessionId, seenAt, hasPast } = Object(JSON.parse(text)) as Record<string, unknown>
+  if (typeof anonymousId !== 'string' || typeof sessionId !== 'string' || typeof seenAt !== 'number') return undefined
+  return {
+    anonymousId,
+    sessionId,
+    seenAt,
+    hasPast: hasPast === true,
+    ...(typeof distinctId === 'string' && distinctId !== '' && { distinctId }),
+  }
+}
+
+function write(options: VisitorOptions, identity: Identity): void {
+  const storage = storageOf(options)
+  try {
+    if (options.persist?.()) storage?.setItem(KEY, JSON.stringify(identity))
+    // Consent was withdrawn, or never given: what an earlier life left goes.
+    else if (options.persist) storage?.removeItem(KEY)
+  } catch {
+    // Full, or switched off meanwhile: known for this page alone.
+  }
+}

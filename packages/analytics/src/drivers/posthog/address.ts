@@ -1,0 +1,48 @@
+import { ConfigError } from '@msc/core'
+
+export interface PostHogOptions {
+  /** Project key, `phc_…`. */
+  readonly key: string
+  /** Default `https://us.i.posthog.com`. A path is kept: `https://app.example/ingest`. */
+  readonly host?: string
+  readonly fetch?: typeof fetch
+}
+
+export interface PostHogAddress {
+  readonly key: string
+  /** Without a slash at its end. */
+  readonly endpoint: string
+}
+
+const DEFAULT_HOST = 'https://us.i.posthog.com'
+export const VARIABLES: readonly string[] = ['NEXT_PUBLIC_POSTHOG_KEY', 'NEXT_PUBLIC_POSTHOG_HOST']
+const KEY_HINT = 'Set NEXT_PUBLIC_POSTHOG_KEY to the project key, phc_…, from Settings → Project.'
+
+/**
+ * Reads key and host. The values are never in an error: what is pasted into the wrong variable is often a secret.
+ *
+ * @param base What a host without an origin, such as `/ingest`, is relative to: the page's address.
+ * @throws ConfigError `POSTHOG_KEY_INVALID` or `POSTHOG_HOST_INVALID`.
+ */
+export function readAddress({ key, host }: PostHogOptions, base?: string): PostHogAddress {
+  const wrong = whatIsWrongWith(key)
+  if (wrong !== undefined) {
+    throw new ConfigError(`[msc/analytics] [posthog] ${wrong}`, { code: 'POSTHOG_KEY_INVALID', hint: KEY_HINT })
+  }
+  const url = URL.parse(host ?? DEFAULT_HOST, base)
+  if (!url || !/^https?:$/.test(url.protocol) || url.host === '') {
+    throw new ConfigError('[msc/analytics] [posthog] The host is not an address of http or https.', {
+      code: 'POSTHOG_HOST_INVALID',
+      hint: 'Set NEXT_PUBLIC_POSTHOG_HOST to https://us.i.posthog.com, https://eu.i.posthog.com or your own.',
+    })
+  }
+  return { key, endpoint: `${url.protocol}//${url.host}${url.pathname}`.replace(/\/+$/, '') }
+}
+
+function whatIsWrongWith(key: string): string | undefined {
+  if (!key) return 'Missing option `key`.'
+  if (key.startsWith('phx_')) return 'The key is a personal one, which is a secret and can not send events.'
+  // `undefined`, or a line of an .env file with its quotes.
+  if (key === 'undefined' || key === 'null' || /["'\s]/.test(key)) return 'The key is not one.'
+  return undefined
+}

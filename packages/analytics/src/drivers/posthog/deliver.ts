@@ -1,0 +1,50 @@
+import { DriverError } from '@msc/core'
+import { DELIVERED } from '@msc/core/delivery'
+import type { AnalyticsDriver } from '../../driver.ts'
+import { ALL_KINDS } from '../kinds.ts'
+import { VARIABLES } from './address.ts'
+import { assertKey, assertQuota, request, type PostHogTransport } from './request.ts'
+import { toPostHogEvent } from './wire-event.ts'
+
+/** PostHog refuses events of more than 1 MB, and takes 20 MB at once; smaller bodies get through more proxies. */
+const LIMITS = { maxItems: 100, maxBytes: 1_000_000, maxItemBytes: 950_000 }
+
+/**
+ * PostHog's capture endpoint, spoken directly: one request is one verdict, so that the engine's halving finds the event
+ * that is refused, and nothing is retried or kept behind its back.
+ */
+export function posthogSink(transport: PostHogTransport, leavingMaxBytes?: () => number): AnalyticsDriver {
+  const { driver: name, address, now } = transport
+  let closed = false
+  const open = (): void => {
+    if (closed) throw new DriverError(name, 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+  }
+  // The clock of the machine may be wrong: PostHog corrects the events' times by this one.
+  const bodyOf = (batch: readonly object[]): object => ({
+    api_key: address.key,
+    batch,
+    sent_at: new Date(now()).toISOString(),
+  })
+  return {
+    specificationVersion: 1,
+    name,
+    endpoint: address.endpoint,
+    variables: VARIABLES,
+    capabilities: { kinds: ALL_KINDS, limits: LIMITS },
+    async send(envelopes, { signal }) {
+      open()
+      const answer = await request(transport, '/batch/', bodyOf(envelopes.map(toPostHogEvent)), signal)
+      assertQuota(name, answer, 'events')
+      return DELIVERED
+    },
+    async health(signal) {
+      open()
+      // Without an event PostHog answers 400, once it has read all the rest.
+      await Promise.all([request(transport, '/batch/', bodyOf([]), signal, 400), assertKey(transport, signal)])
+    },
+    async close() {
+      closed = true
+    },
+    ...(leavingMaxBytes && { leavingMaxBytes }),
+  }
+}

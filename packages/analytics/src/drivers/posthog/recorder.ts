@@ -1,0 +1,116 @@
+import { ConfigError } from '@msc/core'
+import type { PostHog, PostHogConfig } from 'posthog-js'
+import type { SessionRecorder } from '../../driver.ts'
+import type { Subject } from '../../messages.ts'
+import { withoutQueries, withoutQuery } from '../../recording/without-query.ts'
+import { readAddress, type PostHogOptions } from './address.ts'
+
+export interface PostHogRecorderOptions extends PostHogOptions {
+  /** The SDK, where you load it yourself, with its recorder. */
+  readonly sdk?: () => Promise<RecordingSdk>
+}
+
+interface RecordingSdk {
+  readonly posthog: Pick<PostHog, 'init'>
+}
+
+/**
+ * Recordings of what a visitor sees, by `posthog-js` (an optional peer, 200 KiB, loaded with the first recording). It
+ * records and does nothing else: no events, no flags, nothing stored on the device. Text and inputs are masked, addresses
+ * have no query. Session replay has to be on in the project's settings.
+ */
+export function posthogRecorder(options: PostHogRecorderOptions): SessionRecorder {
+  let client: PostHog | undefined
+  const identify = ({ distinctId, anonymousId }: Subject): void => {
+    // Says whose snapshots come from now on, and captures nothing: events are ours.
+    client?.register({ distinct_id: distinctId ?? anonymousId })
+  }
+  /** What was asked for last; loading takes a while. */
+  let wanted = false
+  return {
+    async start(subject) {
+      wanted = true
+      const { posthog } = await (options.sdk ?? loadSdk)()
+      if (!wanted) return
+      if (client) identify(subject)
+      else client = posthog.init(options.key, configOf(options, subject), 'msc-recorder')
+      client?.startSessionRecording(true)
+    },
+    stop() {
+      wanted = false
+      client?.stopSessionRecording()
+    },
+    identify,
+  }
+}
+
+/** Only what a recording is made of leaves posthog-js. */
+const RECORDED = new Set(['$snapshot', '$snapshot_items'])
+
+function configOf(options: PostHogRecorderOptions, subject: Subject): Partial<PostHogConfig> {
+  const { endpoint } = readAddress(options, typeof location === 'undefined' ? undefined : location.href)
+  const { distinctId, anonymousId, sessionId } = subject
+  return {
+    api_host: endpoint,
+    autocapture: false,
+    capture_pageview: false,
+    capture_pageleave: false,
+    capture_dead_clicks: false,
+    capture_heatmaps: false,
+    capture_performance: false,
+    capture_exceptions: false,
+    rageclick: false,
+    disable_surveys: true,
+    disable_external_dependency_loading: true,
+    advanced_disable_feature_flags: true,
+    // Whoever asks for a recording gets one, in a browser that is driven by a test too.
+    opt_out_useragent_filter: true,
+    persistence: 'memory',
+    person_profiles: 'identified_only',
+    disable_session_recording: true,
+    bootstrap: {
+      distinctID: (distinctId ?? anonymousId) as string,
+      isIdentifiedID: distinctId !== undefined,
+      ...(sessionId !== undefined && { sessionID: sessionId }),
+    },
+    session_recording: {
+      maskAllInputs: true,
+      maskTextSelector: '*',
+      // A compressed event could not be looked into below; the request is compressed all the same.
+      compress_events: false,
+      maskCapturedNetworkRequestFn: (request) => ({ ...request, name: withoutQuery(request.name ?? '') }),
+    },
+    before_send: (event) => (event && RECORDED.has(event.event) ? withoutQueries(event) : null),
+  }
+}
+
+async function loadSdk(): Promise<RecordingSdk> {
+  const [sdk] = await Promise.all([loadMain(), loadRecorder()])
+  return sdk
+}
+
+// An import that is tried is one that bundlers let be missing, and only where it is awaited in the same function.
+async function loadMain(): Promise<RecordingSdk> {
+  try {
+    return await import('posthog-js')
+  } catch (cause) {
+    throw missing(cause)
+  }
+}
+
+/** Registers the recorder with the page, which posthog-js would fetch from PostHog otherwise. */
+async function loadRecorder(): Promise<unknown> {
+  try {
+    return await import('posthog-js/dist/posthog-recorder.js')
+  } catch (cause) {
+    throw missing(cause)
+  }
+}
+
+function missing(cause: unknown): ConfigError {
+  return new ConfigError('[msc/analytics] The package posthog-js could not be loaded.', {
+    code: 'PEER_MISSING',
+    hint: 'Install it next to @msc/analytics to record sessions: npm install posthog-js',
+    cause,
+  })
+}

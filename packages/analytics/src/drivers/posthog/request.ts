@@ -1,0 +1,89 @@
+import { DriverError, MscError, httpFailure, toError } from '@msc/core'
+import type { PostHogAddress } from './address.ts'
+
+export interface PostHogTransport {
+  /** The driver's name. */
+  readonly driver: string
+  readonly address: PostHogAddress
+  /** Sends one body as it is; must call `fetch` before its first `await` where a page is being left. */
+  readonly post: (url: string, body: string, signal: AbortSignal) => Promise<Response>
+  readonly now: () => number
+}
+
+/**
+ * One request to PostHog, and its answer.
+ *
+ * @param accept A status that is an answer too.
+ * @throws DriverError for a refusal, a failure, and for whatever answers in PostHog's place.
+ */
+export async function request(
+  { driver, address, post, now }: PostHogTransport,
+  path: string,
+  body: object,
+  signal: AbortSignal,
+  accept?: number,
+): Promise<unknown> {
+  let response: Response
+  let text: string
+  try {
+    response = await post(`${address.endpoint}${path}`, JSON.stringify(body), signal)
+    text = await response.text()
+  } catch (error) {
+    if (MscError.isInstance(error)) throw error
+    throw new DriverError(driver, 'The request failed.', { retryable: true, cause: toError(error) })
+  }
+  // A redirect that was not followed is opaque in browsers.
+  const status = response.type === 'opaqueredirect' ? 302 : response.status
+  const page = text.trimStart().startsWith('<')
+  const headers = page ? { get: pageHeader } : response.headers
+  const failure = httpFailure(
+    { status: status === accept && !page ? 200 : status, headers },
+    {
+      driver,
+      credentials: 'Check NEXT_PUBLIC_POSTHOG_KEY: it is no project key (phc_…) of this host, or was revoked.',
+      address:
+        'Check NEXT_PUBLIC_POSTHOG_HOST: it must be the address of PostHog, or of a proxy to it, without a redirect.',
+      now,
+    },
+  )
+  if (failure) throw failure
+  return readAnswer(driver, text, address)
+}
+
+/** Pages come without a content type too. */
+function pageHeader(name: string): string | null {
+  return name.toLowerCase() === 'content-type' ? 'text/html' : null
+}
+
+function readAnswer(driver: string, text: string, { endpoint }: PostHogAddress): unknown {
+  if (text === '') return undefined
+  let answer: unknown
+  try {
+    answer = JSON.parse(text)
+  } catch (cause) {
+    throw new DriverError(driver, 'The answer is not JSON.', {
+      code: 'DRIVER_NOT_THE_BACKEND',
+      retryable: true,
+      hint: `Check NEXT_PUBLIC_POSTHOG_HOST: something else answers at ${endpoint}.`,
+      cause,
+    })
+  }
+  return answer
+}
+
+/** PostHog answers 200 where the account's quota is used up, and says so in the body. */
+export function assertQuota(driver: string, answer: unknown, resource: string): void {
+  const { quota_limited: a, quotaLimited: b } = Object(answer) as Record<string, unknown>
+  const limited = [a, b].some((list) => Array.isArray(list) && list.includes(resource))
+  if (!limited) return
+  throw new DriverError(driver, `The account's quota of ${resource} is used up.`, {
+    code: 'DRIVER_QUOTA',
+    hint: 'Raise the limit under PostHog → Billing, or wait for the next period.',
+  })
+}
+
+/** Asks, evaluating nothing, whether the key is known: PostHog's capture endpoint takes any that looks like one. */
+export async function assertKey(transport: PostHogTransport, signal: AbortSignal): Promise<void> {
+  const { key } = transport.address
+  await request(transport, '/flags/?v=2', { token: key, distinct_id: 'msc-health-check', disable_flags: true }, signal)
+}

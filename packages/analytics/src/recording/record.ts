@@ -1,0 +1,128 @@
+import { currentContext, emit, redactText, toError, ValidationError, type Clock, type Redactor } from '@msc/core'
+import type { Analytics, RecordOptions } from '../analytics.ts'
+import { badCall, readName, readSubject } from './bad-call.ts'
+import { buildEnvelope, type EnvelopeBase, type MessageInput } from './build-envelope.ts'
+import { checkAgainst, type Catalogue } from './catalogue.ts'
+import type { Exposures } from './exposures.ts'
+import type { Envelope, Subject } from '../messages.ts'
+import type { Sink } from './sinks.ts'
+import { isUuid, uuidv7 } from './uuid.ts'
+
+export interface RecordingContext {
+  readonly sinks: readonly Sink[]
+  readonly clean: Redactor
+  readonly clock: Clock
+  readonly exposures: Exposures
+  readonly catalogue: Catalogue | undefined
+  readonly strict: boolean
+  readonly release: string | undefined
+  readonly source: Envelope['source']
+  readonly report: (error: unknown, operation: string, details?: Readonly<Record<string, unknown>>) => void
+  /** Calls whose schema has not answered yet: a flush waits for them. */
+  readonly checking: Set<Promise<void>>
+}
+
+/**
+ * The way of a call to the queues. A bad one is dropped, counted and reported: a rejection that nobody awaits would end
+ * the process. With `strict` it throws.
+ */
+export function record(
+  context: RecordingContext,
+  about: unknown,
+  input: MessageInput,
+  options: RecordOptions = {},
+): Promise<void> {
+  const { strict, checking } = context
+  try {
+    const base = baseOf(context, readSubject(about), options)
+    const later = sendChecked(context, base, input)
+    if (!later) return Promise.resolve()
+    const settled = later.catch((error: unknown) => refuse(context, error, input))
+    checking.add(settled)
+    void settled.finally(() => checking.delete(settled))
+    return strict ? later : settled
+  } catch (error) {
+    if (strict) throw asValidation(error)
+    refuse(context, error, input)
+    return Promise.resolve()
+  }
+}
+
+/** See {@link Analytics.expose}. */
+export function expose(
+  context: RecordingContext,
+  ...[subject, flag, evaluation, options]: Parameters<Analytics['expose']>
+): void {
+  if (evaluation.reason === 'error' || !context.exposures.isNew(subject, flag, evaluation)) return
+  void record(context, subject, { kind: 'exposure', flag, evaluation }, options)
+}
+
+function baseOf({ clock, source, release }: RecordingContext, subject: Subject, options: RecordOptions): EnvelopeBase {
+  const { id, at = clock.now(), page } = options
+  if (!Number.isFinite(at)) throw badCall('`at` must be milliseconds since the epoch.', 'ANALYTICS_TIME_INVALID')
+  if (id !== undefined && !isUuid(id)) {
+    throw badCall('`id` must be a UUID.', 'ANALYTICS_ID_INVALID', 'Backends recognise by it what comes twice.')
+  }
+  const traceId = currentContext()?.trace.traceId
+  return {
+    id: id ?? uuidv7(at),
+    at,
+    subject,
+    source,
+    ...(traceId !== undefined && { traceId }),
+    ...(release !== undefined && { release }),
+    ...(page && { page }),
+  }
+}
+
+/** A promise only where a schema answers later. */
+function sendChecked(context: RecordingContext, base: EnvelopeBase, input: MessageInput): Promise<void> | undefined {
+  if (input.kind !== 'track' || !context.catalogue) {
+    push(context, base, input)
+    return undefined
+  }
+  const { kind, event } = input
+  const checked = checkAgainst(context.catalogue, readName(event, 'an event'), input.properties)
+  if (checked instanceof Promise) return checked.then((properties) => push(context, base, { kind, event, properties }))
+  push(context, base, { kind, event, properties: checked })
+  return undefined
+}
+
+function push({ sinks, clean }: RecordingContext, base: EnvelopeBase, input: MessageInput): void {
+  const envelope = buildEnvelope(base, input, clean)
+  const { message } = envelope
+  // Not `every`, which would stop at the first that has no room.
+  const kept = sinks.map((sink) => sink.push(envelope))
+  emit('analytics.track', {
+    event: message.kind === 'track' ? message.event : message.kind,
+    outcome: kept.includes(false) ? 'dropped' : 'ok',
+  })
+}
+
+const BY_RULE: ReadonlySet<string> = new Set(['ANALYTICS_EVENT_UNKNOWN', 'ANALYTICS_PROPERTIES_INVALID'])
+
+function refuse({ sinks, report }: RecordingContext, thrown: unknown, input: MessageInput): void {
+  const error = asValidation(thrown)
+  const kind = kindOf(input)
+  const reason = BY_RULE.has(error.code) ? 'filtered' : 'unreadable'
+  for (const sink of sinks) sink.drop(kind, 1, reason, redactText(error.message))
+  report(error, kind, { code: error.code })
+}
+
+function kindOf(input: MessageInput): string {
+  try {
+    return String(input.kind)
+  } catch {
+    return 'unknown'
+  }
+}
+
+/** A proxy or a getter of a caller's own may throw anything. */
+export function asValidation(error: unknown): ValidationError {
+  if (error instanceof ValidationError) return error
+  return new ValidationError(`[msc/analytics] The call could not be read: ${toError(error).message}`, [], {
+    code: 'ANALYTICS_UNREADABLE',
+    hint: 'Pass plain data as properties.',
+    cause: error,
+  })
+}

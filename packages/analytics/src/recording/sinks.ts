@@ -1,0 +1,109 @@
+import { runReported, type Breaker, type Clock, type ErrorReporter } from '@msc/core'
+import {
+  createOutbox,
+  type DeliveryStats,
+  type Drop,
+  type DropReason,
+  type Outbox,
+  type OutboxStore,
+  type Urgency,
+} from '@msc/core/delivery'
+import type { AnalyticsDriver } from '../driver.ts'
+import type { Envelope, MessageKind } from '../messages.ts'
+
+/** A loss, and of which driver. */
+export interface AnalyticsDrop extends Drop {
+  readonly driver: string
+}
+
+export interface SinkOptions {
+  readonly maxQueue: number
+  readonly maxQueueBytes: number | undefined
+  readonly flushIntervalMs: number
+  readonly batchSize: number | undefined
+  readonly timeoutMs: number
+  readonly clock: Clock
+  readonly random: (() => number) | undefined
+  readonly store: OutboxStore<Envelope> | undefined
+  readonly onDrop: ((drop: AnalyticsDrop) => unknown) | undefined
+  readonly onError: ErrorReporter
+}
+
+/** One driver with an outbox and a breaker of its own: what one backend does costs no other. */
+export interface Sink {
+  readonly driver: AnalyticsDriver
+  readonly breaker: Breaker
+  /** False when the envelope was dropped, which is counted. True for a kind that the driver has no place for. */
+  push(envelope: Envelope): boolean
+  /** Counts what was lost before there was an envelope. */
+  drop(kind: string, count: number, reason: DropReason, detail?: string): void
+  stats(): DeliveryStats
+  flush(budgetMs: number, urgency?: Urgency): Promise<void>
+  close(budgetMs: number): Promise<void>
+  lastWords(): void
+}
+
+export function createSink(driver: AnalyticsDriver, options: SinkOptions): Sink {
+  const { onDrop, onError, maxQueueBytes, batchSize, random, store } = options
+  const { kinds, limits } = driver.capabilities
+  const taken = new Set<MessageKind>(kinds)
+  const outbox: Outbox<Envelope> = createOutbox({
+    concern: 'analytics',
+    driver: driver.name,
+    label: labelOf,
+    send: (envelopes, context) => driver.send(envelopes, context),
+    sendSync: driver.sendSync?.bind(driver),
+    limits:
+      batchSize === undefined ? limits : { ...limits, maxItems: Math.max(1, Math.min(batchSize, limits.maxItems)) },
+    maxQueue: options.maxQueue,
+    ...(maxQueueBytes !== undefined && { maxQueueBytes }),
+    ...(driver.leavingMaxBytes && { leavingMaxBytes: driver.leavingMaxBytes.bind(driver) }),
+    flushIntervalMs: options.flushIntervalMs,
+    timeoutMs: options.timeoutMs,
+    clock: options.clock,
+    ...(random && { random }),
+    ...(store && { store }),
+    onDrop: (drop) =>
+      runReported(
+        () => onDrop?.({ ...drop, driver: driver.name }),
+        { concern: 'analytics', operation: 'onDrop', driver: driver.name },
+        onError,
+      ),
+    onError,
+  })
+  return {
+    driver,
+    breaker: outbox.breaker,
+    push: (envelope) => !taken.has(envelope.message.kind) || outbox.push(envelope),
+    drop: outbox.drop,
+    stats: outbox.stats,
+    flush: outbox.flush,
+    close: outbox.close,
+    lastWords: outbox.lastWords,
+  }
+}
+
+/** What the fields around the content weigh on the wire, about: names, library, address of the page. */
+const AROUND_BYTES = 300
+
+function labelOf(envelope: Envelope): { id: string; kind: string; bytes: number } {
+  return { id: envelope.id, kind: envelope.message.kind, bytes: AROUND_BYTES + jsonBytes(envelope) }
+}
+
+/** Bytes of plain JSON. Most of it is ASCII, where there is nothing to encode. */
+function jsonBytes(value: object): number {
+  const text = JSON.stringify(value)
+  return ASCII.test(text) ? text.length : new TextEncoder().encode(text).byteLength
+}
+
+const ASCII = /^[\x20-\x7e]*$/
+
+/** Several sinks as one: the sum of their numbers. */
+export function sumOf(sinks: readonly Sink[]): DeliveryStats {
+  const sum = { accepted: 0, delivered: 0, dropped: 0, queued: 0, inFlight: 0 }
+  for (const sink of sinks) {
+    const stats = sink.stats()
+    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += stats[name]
+  }
+  return sum
+}

@@ -1,0 +1,28 @@
+/** An address without its query, fragment and credentials, which is where secrets and searches travel. */
+export function withoutQuery(address: string): string {
+  const end = address.search(/[?#]/)
+  const bare = end === -1 ? address : address.slice(0, end)
+  return bare.slice(0, MAX_ADDRESS).replace(/^([a-z][a-z\d+.-]{0,20}:\/\/)[^/@]{0,500}@/i, '$1')
+}
+
+const MAX_ADDRESS = 2000
+
+/** Names of what holds addresses: `$current_url`, `$session_entry_url`, `$referrer`, and attributes of elements. */
+const ADDRESS_NAME = /(?:url|referrer|href|src|srcset|action)$/i
+/** No page that anybody looks at is as deep; what is deeper is left out rather than handed on unseen. */
+const DEEPEST = 1000
+
+/** A copy of what a vendor's SDK has collected by itself, with {@link withoutQuery} for every address in it. */
+export function withoutQueries<T>(value: T, depth = 0): T {
+  if (typeof value !== 'object' || value === null) return value
+  if (depth > DEEPEST) return undefined as T
+  if (Array.isArray(value)) return value.map((item: unknown) => withoutQueries(item, depth + 1)) as T
+  // What is no plain object, such as a date, is the SDK's own and holds no address.
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return value
+  const entries = Object.entries(value).map(([name, member]): [string, unknown] => [
+    name,
+    typeof member === 'string' && ADDRESS_NAME.test(name) ? withoutQuery(member) : withoutQueries(member, depth + 1),
+  ])
+  return Object.fromEntries(entries) as T
+}

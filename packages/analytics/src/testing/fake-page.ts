@@ -1,0 +1,60 @@
+import { slotKey } from '@msc/core'
+
+/** As much of a page as this package uses, as globals: for tests of what runs in a browser. */
+export interface FakePage {
+  hide(): void
+  show(): void
+  /** Everything is as before, and the next page knows nothing of this one. */
+  close(): void
+}
+
+const SLOTS = ['core/page', 'analytics/browser', 'analytics/browser-state']
+
+export function openFakePage(url = 'https://app.example/releases?token=s3cr3t#top'): FakePage {
+  const window = new EventTarget()
+  const document = Object.assign(new EventTarget(), {
+    visibilityState: 'visible',
+    referrer: 'https://mail.example/read?email=ana@msc.example',
+    title: 'Releases',
+  })
+  const globals: Record<string, unknown> = {
+    document,
+    location: new URL(url),
+    addEventListener: window.addEventListener.bind(window),
+    requestIdleCallback: (callback: () => void) => setTimeout(callback, 0),
+  }
+  const before = Object.keys(globals).map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const)
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true })
+  }
+  const see = (visibilityState: string): void => {
+    document.visibilityState = visibilityState
+    document.dispatchEvent(new Event('visibilitychange'))
+  }
+  return {
+    hide: () => see('hidden'),
+    show: () => see('visible'),
+    close() {
+      for (const [name, descriptor] of before) {
+        if (descriptor) Object.defineProperty(globalThis, name, descriptor)
+        else Reflect.deleteProperty(globalThis, name)
+      }
+      for (const slot of SLOTS) Reflect.deleteProperty(globalThis, slotKey(slot))
+    },
+  }
+}
+
+/** A `localStorage` of its own. */
+export function fakeStorage(): Storage {
+  const kept = new Map<string, string>()
+  return {
+    get length() {
+      return kept.size
+    },
+    clear: () => kept.clear(),
+    getItem: (key) => kept.get(key) ?? null,
+    key: (index) => [...kept.keys()][index] ?? null,
+    removeItem: (key) => void kept.delete(key),
+    setItem: (key, value) => void kept.set(key, value),
+  }
+}
