@@ -1,5 +1,5 @@
 import './operations.ts'
 export { createConsole, type ConsoleOptions } from './console/create-console.ts'
-export { createFileJournal, type FileJournal, type FileJournalOptions } from './file-journal.ts'
+export { createFileJournal, type FileJournal, type FileJournalOptions } from './journal/file-journal.ts'
 export { recordTelemetry } from './record-telemetry.ts'
 export type { Issue, Run, Trace } from './views.ts'
