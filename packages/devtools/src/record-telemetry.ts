@@ -1,29 +1,91 @@
-import { createRedactor, onTelemetry, type Journal, type JournalKind } from '@msc/core'
+import {
+  createRedactor,
+  onTelemetry,
+  systemClock,
+  type Clock,
+  type Journal,
+  type JournalKind,
+  type ListenOptions,
+  type TelemetryEvent,
+} from '@msc/core'
 
-const KINDS: Readonly<Record<string, JournalKind>> = {
-  'jobs.run': 'run',
-  'jobs.step': 'step',
-  'cron.run': 'run',
-  'driver.drop': 'drop',
+export interface RecordTelemetryOptions extends ListenOptions {
+  /**
+   * Operations of a second that are written, runs and steps aside, which are always. The others are counted in a record
+   * of the kind `drop`. Default 1 000.
+   */
+  readonly maxSpansPerSecond?: number
+  readonly clock?: Clock
 }
 
-/** Writes every operation of this process into the journal, until the returned function is called. */
-export function recordTelemetry(journal: Journal): () => void {
-  const clean = createRedactor()
-  return onTelemetry((event) => {
-    const { name, startedAt, durationMs, traceId, spanId, parentSpanId, userId, attributes } = event
-    journal.append({
-      kind: Object.hasOwn(KINDS, name) ? (KINDS[name] as JournalKind) : 'span',
-      name,
-      ts: startedAt,
-      ...(traceId !== undefined && { traceId }),
-      ...(userId !== undefined && { userId }),
-      payload: {
-        durationMs,
-        ...(spanId !== undefined && { spanId }),
-        ...(parentSpanId !== undefined && { parentSpanId }),
-        attributes: clean(attributes),
-      },
-    })
-  })
+const KINDS: ReadonlyMap<string, JournalKind> = new Map([
+  ['jobs.run', 'run'],
+  ['jobs.step', 'step'],
+  ['cron.run', 'run'],
+  ['driver.drop', 'drop'],
+])
+
+/** Attributes are few and short by their types; the budget is for a caller that puts anything there. */
+const BUDGET = { maxNodes: 200, maxChars: 8000, maxString: 2000, maxDepth: 4 }
+
+/**
+ * Writes the operations of this process into the journal as they end, until the returned function is called. Each says
+ * in which other it happened, which makes a trace a tree.
+ */
+export function recordTelemetry(journal: Journal, options: RecordTelemetryOptions = {}): () => void {
+  const { maxSpansPerSecond = 1000, clock = systemClock, names } = options
+  const clean = createRedactor(BUDGET)
+  let second = 0
+  let written = 0
+  let left = 0
+
+  const countLeft = (): void => {
+    if (left === 0) return
+    const counts = [{ kind: 'span', reason: 'too many in a second', count: left }]
+    journal.append({ kind: 'drop', name: `${left} span: too many in a second`, payload: { by: 'telemetry', counts } })
+    left = 0
+  }
+  const hasRoom = (): boolean => {
+    const now = Math.floor(clock.monotonic() / 1000)
+    if (now !== second) {
+      second = now
+      written = 0
+      countLeft()
+    }
+    if (written >= maxSpansPerSecond) {
+      left += 1
+      return false
+    }
+    written += 1
+    return true
+  }
+  const stop = onTelemetry(
+    (event) => {
+      const kind = KINDS.get(event.name) ?? 'span'
+      if (kind === 'span' && !hasRoom()) return
+      journal.append({ ...placeOf(event), kind, payload: { ...timesOf(event), attributes: clean(event.attributes) } })
+    },
+    { ...(names && { names }) },
+  )
+  return () => {
+    stop()
+    countLeft()
+  }
+}
+
+function placeOf({ name, startedAt, traceId, userId }: TelemetryEvent) {
+  return {
+    name,
+    ts: startedAt,
+    ...(traceId !== undefined && { traceId }),
+    ...(userId !== undefined && { userId }),
+  }
+}
+
+function timesOf({ durationMs, spanId, parentSpanId }: TelemetryEvent) {
+  return {
+    durationMs,
+    ...(spanId !== undefined && { spanId }),
+    ...(parentSpanId !== undefined && { parentSpanId }),
+  }
 }

@@ -97,6 +97,56 @@ describe('the console', () => {
     expect(await (await get(open(), '/systems')).text()).toContain('memory')
   })
 
+  it('sets in what happened inside of another operation, whoever reported it', async () => {
+    const journal = createMemoryJournal()
+    const add = (kind: 'span' | 'step' | 'error', name: string, ts: number, payload: object): unknown =>
+      journal.append({ kind, name, ts, traceId, payload: { ...payload } })
+    add('span', 'orphan', 900, { spanId: 'o', parentSpanId: 'elsewhere' })
+    add('span', 'read', 1030, { spanId: 'c', parentSpanId: 'b', durationMs: 1 })
+    add('error', 'Error: in the step', 1040, { spanId: 'b', receivedFrom: 'sentry' })
+    add('step', 'jobs.step', 1020, { spanId: 'b', parentSpanId: 'a', attributes: { job: 'ai', step: 's' } })
+    add('span', 'http.request', 1000, { spanId: 'a', durationMs: 50, attributes: { method: 'GET', route: '/' } })
+    add('span', 'circle 1', 2000, { spanId: 'x', parentSpanId: 'y' })
+    add('span', 'circle 2', 2001, { spanId: 'y', parentSpanId: 'x' })
+    const handler = createConsole({ journal, authorize: () => true })
+    const { records } = (await (await get(handler, `/traces/${traceId}?format=json`)).json()) as {
+      records: { name: string; depth: number }[]
+    }
+    expect(records.map(({ name, depth }) => [name, depth])).toEqual([
+      ['orphan', 0],
+      ['http.request', 0],
+      ['jobs.step', 1],
+      ['read', 2],
+      ['Error: in the step', 2],
+      ['circle 1', 0],
+      ['circle 2', 1],
+    ])
+    expect(await (await get(handler, `/traces/${traceId}`)).text()).toContain('from sentry')
+  })
+
+  it('says what was lost: by the ingest, by a sender, by a driver and by the telemetry', async () => {
+    const journal = createMemoryJournal()
+    const counts = [{ kind: 'attachment', reason: 'not kept', count: 2 }]
+    for (let i = 0; i < 2; i++) {
+      journal.append({ kind: 'drop', name: 'x', payload: { by: 'ingest', receivedFrom: 'sentry', counts } })
+    }
+    const attributes = { concern: 'analytics', driver: 'posthog', reason: 'queue full', count: 7, kind: 'track' }
+    journal.append({ kind: 'drop', name: 'driver.drop', payload: { attributes } })
+    const handler = createConsole({ journal, authorize: () => true })
+    expect(await (await get(handler, '/losses?format=json')).json()).toMatchObject({
+      losses: [
+        { where: 'analytics · posthog', what: 'track', reason: 'queue full', count: 7 },
+        { where: 'sentry', what: 'attachment', reason: 'not kept', count: 4 },
+      ],
+    })
+  })
+
+  it('shows the page of the services when they can not be asked', async () => {
+    const health = () => Promise.reject(new Error('no'))
+    const handler = createConsole({ journal: createMemoryJournal(), authorize: () => true, health })
+    expect((await get(handler, '/systems')).status).toBe(200)
+  })
+
   it('lets no markup and no script through, and allows none', async () => {
     for (const path of ['', '/errors', '/errors/f1', '/events', `/traces/${traceId}`]) {
       const response = await get(open(), path)

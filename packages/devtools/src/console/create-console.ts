@@ -1,16 +1,12 @@
-import { randomHex, type Health, type Journal } from '@msc/core'
+import { randomHex, reportFailure, type Health, type Journal } from '@msc/core'
 import { html, toText, trusted } from './html.ts'
-import {
-  errorPage,
-  errorsPage,
-  eventsPage,
-  runPage,
-  runsPage,
-  systemsPage,
-  tracePage,
-  tracesPage,
-  type Page,
-} from './pages.ts'
+import { errorPage, errorsPage } from './pages/errors.ts'
+import { eventsPage } from './pages/events.ts'
+import { lossesPage } from './pages/losses.ts'
+import { runPage, runsPage } from './pages/runs.ts'
+import { systemsPage } from './pages/systems.ts'
+import { tracePage, tracesPage } from './pages/traces.ts'
+import { json, type Page } from './parts.ts'
 import { style } from './style.ts'
 
 export interface ConsoleOptions {
@@ -26,41 +22,50 @@ export interface ConsoleOptions {
   readonly health?: () => Promise<readonly Health[]>
 }
 
-const SECTIONS = ['errors', 'events', 'runs', 'traces'] as const
+const SECTIONS = ['errors', 'events', 'runs', 'traces', 'losses'] as const
 
 /**
- * Pages over the journal: errors, events, runs and traces, each also as JSON by `?format=json`. Plain HTML without a
- * script, under a policy that allows none.
+ * Pages over the journal: errors, events, runs, traces and what was lost, each also as JSON by `?format=json`. Plain HTML
+ * without a script, under a policy that allows none. Nothing in the journal is trusted, neither to be harmless nor to be
+ * of its shape.
  *
- * Answers 404 to whoever is not authorised: what is not for you is not there.
+ * Never rejects. Answers 404 to whoever is not authorised: what is not for you is not there.
  */
 export function createConsole(options: ConsoleOptions): (request: Request) => Promise<Response> {
   const { authorize, health } = options
   const base = (options.basePath ?? '/devtools').replace(/\/+$/, '')
   const journal = (): Journal => (typeof options.journal === 'function' ? options.journal() : options.journal)
 
-  const find = async (section: string, id: string | undefined): Promise<Page | undefined> => {
+  const find = async (section: string, id: string | undefined, query: URLSearchParams): Promise<Page | undefined> => {
     if (section === 'errors') return id === undefined ? errorsPage(journal(), base) : errorPage(journal(), base, id)
-    if (section === 'events') return id === undefined ? eventsPage(journal(), base) : undefined
     if (section === 'runs') return id === undefined ? runsPage(journal(), base) : runPage(journal(), base, id)
-    if (section === 'traces') return id === undefined ? tracesPage(journal(), base) : tracePage(journal(), id)
-    return section === 'systems' && health && id === undefined ? systemsPage(await health()) : undefined
+    if (section === 'traces') return id === undefined ? tracesPage(journal(), base) : tracePage(journal(), base, id)
+    if (id !== undefined) return undefined
+    if (section === 'events') return eventsPage(journal(), base, query.get('kind'))
+    if (section === 'losses') return lossesPage(journal())
+    return section === 'systems' && health ? systemsPage(health) : undefined
   }
 
   return async (request) => {
-    const url = new URL(request.url)
-    const json = url.searchParams.get('format') === 'json'
     if (!(await allowed(authorize, request))) return notFound()
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return new Response('Method not allowed', { status: 405, headers: { allow: 'GET, HEAD' } })
     }
-    const path = url.pathname.slice(base.length).split('/').filter(Boolean)
-    const [section = 'errors', id, ...rest] = path.map(decode)
-    const page = rest.length > 0 ? undefined : await find(section, id)
-    if (!page) return notFound()
-    const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
-    if (json) return Response.json(page.data, { headers })
-    return document(page, section, { base, home: options.homeUrl ?? '/', withSystems: health !== undefined }, headers)
+    try {
+      const { pathname, searchParams } = new URL(request.url)
+      const path = pathname.slice(base.length).split('/').filter(Boolean)
+      const [section = 'errors', id, ...rest] = path.map(decode)
+      const page = rest.length > 0 ? undefined : await find(section, id, searchParams)
+      if (!page) return notFound()
+      const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+      if (searchParams.get('format') === 'json') {
+        return new Response(json(page.data), { headers: { ...headers, 'content-type': 'application/json' } })
+      }
+      return document(page, section, { base, home: options.homeUrl ?? '/', withSystems: health !== undefined }, headers)
+    } catch (error) {
+      reportFailure(error, { concern: 'devtools', operation: 'console' })
+      return plain(500, 'This page could not be made. The error has been reported.')
+    }
   }
 }
 
@@ -127,8 +132,12 @@ function decode(part: string): string {
 }
 
 function notFound(): Response {
-  return new Response('Not found', {
-    status: 404,
+  return plain(404, 'Not found')
+}
+
+function plain(status: number, text: string): Response {
+  return new Response(text, {
+    status,
     headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' },
   })
 }

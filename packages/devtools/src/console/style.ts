@@ -1,39 +1,51 @@
 /** The console's whole style: no script, no font and no image from anywhere. */
 export const style = `
-:root{color-scheme:light dark;--bg:#fafaf9;--card:#fff;--ink:#1c1917;--quiet:#57534e;--line:#e7e5e4;--accent:#0f766e;--bar:#14b8a6;--bad:#b91c1c;--badbar:#ef4444;--code:#f5f5f4}
-@media (prefers-color-scheme:dark){:root{--bg:#0c0a09;--card:#1c1917;--ink:#f5f5f4;--quiet:#a8a29e;--line:#292524;--accent:#5eead4;--bar:#0d9488;--bad:#fca5a5;--badbar:#dc2626;--code:#292524}}
+:root{color-scheme:light dark;--bg:#f8f7f5;--card:#fff;--well:#f1efec;--ink:#1c1a18;--quiet:#55504a;--line:#e4e0da;--brand:#b83d0b;--link:#9c3306;--bar:#2871a7;--bad:#b3261e;--badwell:#fdecea;--focus:#1d559e}
+@media (prefers-color-scheme:dark){:root{--bg:#0f0e0d;--card:#181716;--well:#121110;--ink:#f4f2ef;--quiet:#bdb7af;--line:#2c2926;--brand:#ff8a4c;--link:#ffa873;--bar:#0eb9f9;--bad:#ff9a90;--badwell:#341a17;--focus:#8fbcff}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
+body{margin:0;background:var(--bg);color:var(--ink);font:14px/20px system-ui,sans-serif}
 header{border-bottom:1px solid var(--line);background:var(--card)}
-header div{max-width:64rem;margin:auto;padding:.7rem 1rem;display:flex;gap:1.25rem;align-items:center;flex-wrap:wrap}
-header strong a{color:inherit;text-decoration:none;margin-right:.5rem}
-header .home{margin-left:auto;font-size:.9rem}
+header div{max-width:76rem;margin:auto;padding:.6rem 1rem;display:flex;gap:1rem;align-items:center;flex-wrap:wrap}
+header strong a{color:inherit;text-decoration:none;margin-right:.25rem}
+header .home{margin-left:auto;font-size:13px}
 nav{display:flex;gap:.25rem;flex-wrap:wrap}
-nav a{padding:.3rem .7rem;border-radius:.5rem;color:var(--quiet);text-decoration:none}
+nav a{padding:.25rem .65rem;border-radius:6px;color:var(--quiet);text-decoration:none}
 nav a:hover{color:var(--ink)}
-nav a[aria-current]{background:var(--code);color:var(--ink);font-weight:500}
-main{max-width:64rem;margin:auto;padding:1.5rem 1rem 4rem}
-h1{font-size:1.35rem;margin:0 0 .25rem;overflow-wrap:anywhere}
-h2{font-size:1rem;margin:1.75rem 0 .6rem}
-a{color:var(--accent)}
+nav a[aria-current]{background:var(--well);color:var(--ink);font-weight:600;box-shadow:inset 0 -2px var(--brand)}
+nav.kinds{margin:0 0 .75rem;font-size:13px}
+main{max-width:76rem;margin:auto;padding:1.25rem 1rem 4rem}
+h1{font-size:18px;line-height:24px;font-weight:600;margin:0 0 .25rem;overflow-wrap:anywhere}
+h2{font-size:14px;font-weight:600;margin:1.5rem 0 .5rem;overflow-wrap:anywhere}
+p{margin:.25rem 0 1rem}
+a{color:var(--link)}
+a:focus-visible{outline:2px solid var(--focus);outline-offset:2px;border-radius:4px}
 .quiet{color:var(--quiet)}
-.card{background:var(--card);border:1px solid var(--line);border-radius:.75rem;overflow:hidden}
+.card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
 .empty{padding:2rem;text-align:center;color:var(--quiet)}
 .scroll{overflow-x:auto}
-table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}
-th{font-weight:500;color:var(--quiet);font-size:.85rem;text-align:left}
-th,td{padding:.55rem .9rem;border-bottom:1px solid var(--line);vertical-align:top}
+table{width:100%;border-collapse:collapse;font-size:13px;line-height:18px;font-variant-numeric:tabular-nums}
+th{font-weight:500;color:var(--quiet);font-size:12px;text-align:left;background:var(--well)}
+th,td{padding:.45rem .75rem;border-bottom:1px solid var(--line);vertical-align:top}
 tr:last-child td{border-bottom:0}
+tr.dense td{padding-top:.25rem;padding-bottom:.25rem}
 td.n,th.n{text-align:right;white-space:nowrap}
 td.t{white-space:nowrap;color:var(--quiet)}
-td.w{overflow-wrap:anywhere;min-width:12rem}
-code,pre{font:13px/1.55 ui-monospace,monospace}
-pre{margin:0;padding:.9rem;white-space:pre-wrap;overflow-wrap:anywhere}
-.badge{display:inline-block;padding:.05rem .5rem;border-radius:1rem;background:var(--code);font-size:.8rem}
-.bad{color:var(--bad)}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.25rem;margin:0;padding:.9rem}
+td.w{overflow-wrap:anywhere;min-width:14rem}
+td.who{overflow-wrap:anywhere;min-width:7rem;max-width:14rem}
+td.wide{width:34%}
+td code{font-size:12px;color:var(--quiet)}
+code,pre{font:12px/18px ui-monospace,monospace}
+pre{margin:0;padding:.75rem;white-space:pre-wrap;overflow-wrap:anywhere}
+pre.line{border-top:1px solid var(--line)}
+.badge{display:inline-block;padding:0 .45rem;border-radius:1rem;background:var(--well);border:1px solid var(--line);font-size:12px;line-height:18px;white-space:nowrap}
+.badge.kind{border-radius:4px;color:var(--quiet)}
+.badge.bad{color:var(--bad);background:var(--badwell);border-color:transparent;font-weight:600}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.25rem;margin:0;padding:.75rem}
 dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}
-svg.bar{display:block;width:100%;min-width:10rem;height:.8rem}
-svg.bar rect{fill:var(--bar)}svg.bar rect.bad{fill:var(--badbar)}
-@media (max-width:40rem){.wide{display:none}}
+.d1,.d2,.d3,.d4,.d5,.d6,.d7,.d8{border-left:1px solid var(--line);padding-left:.6rem}
+.d1{margin-left:.5rem}.d2{margin-left:1.5rem}.d3{margin-left:2.5rem}.d4{margin-left:3.5rem}
+.d5{margin-left:4.5rem}.d6{margin-left:5.5rem}.d7{margin-left:6.5rem}.d8{margin-left:7.5rem}
+svg.bar{display:block;width:100%;min-width:10rem;height:.7rem;margin-top:.2rem}
+svg.bar rect{fill:var(--bar)}svg.bar rect.bad{fill:var(--bad)}
+@media (max-width:40rem){.wide{display:none}dl{grid-template-columns:1fr}dt{margin-top:.25rem}}
 `

@@ -1,25 +1,73 @@
-import { gunzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import * as zlib from 'node:zlib'
 
-/** The bytes of a request, decompressed; `undefined` when there are more than `maxBytes`, before or after. */
-export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
-  const declared = Number(request.headers.get('content-length') ?? 0)
-  if (declared > maxBytes) return undefined
-  const chunks: Uint8Array[] = []
-  let size = 0
-  if (request.body) {
-    for await (const chunk of request.body) {
+export type ReadBody =
+  | { readonly bytes: Uint8Array; readonly refused?: never }
+  | { readonly bytes?: never; readonly refused: 'too large' | 'unreadable' | 'unknown encoding' }
+
+type Decompress = (body: Uint8Array, options: { readonly maxOutputLength: number }) => Promise<Uint8Array>
+
+const gunzip = promisify(zlib.gunzip) as Decompress
+const inflate = promisify(zlib.inflate) as Decompress
+const inflateRaw = promisify(zlib.inflateRaw) as Decompress
+const brotli = promisify(zlib.brotliDecompress) as Decompress
+// Node has had it since 22.15; the engines of this package begin a little earlier.
+const zstd = zlib.zstdDecompress && (promisify(zlib.zstdDecompress) as Decompress)
+
+/** The bytes of a request, decompressed; refused when there are more than `maxBytes`, before or after. */
+export async function readBody(request: Request, maxBytes: number): Promise<ReadBody> {
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return { refused: 'too large' }
+  let body: Buffer
+  try {
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for await (const chunk of request.body ?? []) {
       size += chunk.byteLength
-      if (size > maxBytes) return undefined
+      if (size > maxBytes) return { refused: 'too large' }
       chunks.push(chunk)
     }
+    body = Buffer.concat(chunks)
+  } catch {
+    // The sender went away in the middle of it.
+    return { refused: 'unreadable' }
   }
-  const body = Buffer.concat(chunks)
-  // SDKs compress without saying so.
-  if (body[0] !== 0x1f || body[1] !== 0x8b) return body
+  return decompress(body, request.headers.get('content-encoding'), maxBytes)
+}
+
+async function decompress(body: Buffer, encoding: string | null, maxBytes: number): Promise<ReadBody> {
+  const decoder = decoderFor(body, encoding?.trim().toLowerCase() ?? '')
+  if (decoder === undefined) return { refused: 'unknown encoding' }
+  if (decoder === 'none') return { bytes: body }
   try {
-    return gunzipSync(body, { maxOutputLength: maxBytes })
+    // In a thread, and stopped at the bound: a small body can be a very large text.
+    return { bytes: await decoder(body, { maxOutputLength: maxBytes }) }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined
-    throw error
+    return { refused: (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'too large' : 'unreadable' }
   }
+}
+
+function decoderFor(body: Buffer, encoding: string): Decompress | 'none' | undefined {
+  // SDKs compress without saying so, and proxies decompress without saying so.
+  if (body[0] === 0x1f && body[1] === 0x8b) return gunzip
+  switch (encoding) {
+    case '':
+    case 'identity':
+    case 'gzip':
+    case 'x-gzip':
+      return 'none'
+    case 'deflate':
+      return hasZlibHeader(body) ? inflate : inflateRaw
+    case 'br':
+      return brotli
+    case 'zstd':
+      return zstd
+    default:
+      return undefined
+  }
+}
+
+/** Some senders take "deflate" for the bare format. Source: RFC 1950, section 2.2. */
+function hasZlibHeader(body: Buffer): boolean {
+  const [first = 0, second = 0] = body
+  return (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0
 }

@@ -1,86 +1,119 @@
-import { createRedactor, type Journal, type JournalEntry } from '@msc/core'
-import { readBytes } from './body.ts'
-import { fromBrowser, fromPostHog, fromSentry } from './records.ts'
+import { reportFailure, systemClock, type Clock, type Journal } from '@msc/core'
+import { noContent, ok, permission, refuse } from './answers.ts'
+import { readBody } from './body.ts'
+import { fromBrowser } from './browser.ts'
+import { createKeeper, type Kept, type Sender } from './keep.ts'
+import { fromPostHog } from './posthog.ts'
+import { TooManyError, type Received } from './received.ts'
+import { protocolAt, type Protocol } from './routes.ts'
+import { fromSentry } from './sentry.ts'
 
 export interface IngestOptions {
   /** A function where the journal is set after the ingest is made. */
   readonly journal: Journal | (() => Journal)
   /** Where it is mounted, for example `/api/msc`. */
   readonly basePath: string
-  /** The user of the request, who then counts as the author of its records whatever they claim. */
+  /**
+   * The user of the request, who then counts as the author of its records whatever they claim. While it fails, and for
+   * requests that a page of another site makes, everybody is anonymous.
+   */
   readonly userOf?: (request: Request) => Promise<string | undefined>
+  /**
+   * Keys the hash that takes the place of a person's id in which there is personal data, such as an e-mail address.
+   * Without it the key is random, and such a person is another one after a restart.
+   */
+  readonly personSecret?: string
   /** Bytes of a body, before and after decompression. Default 1 MiB. */
   readonly maxBytes?: number
+  readonly clock?: Clock
 }
-
-const POSTHOG = /^\/(?:batch|capture|e|i\/v0\/e|s)\/?$/
-const SENTRY = /^\/api\/[^/]+\/envelope\/?$/
 
 /**
  * Takes what browsers report into the journal: the posts of our own embedded browser drivers on `/browser`, and the
  * wire protocols of Sentry and PostHog, so that their unmodified SDKs can point here (`https://key@host/api/msc/1` as
- * the DSN, `https://host/api/msc` as PostHog's host). Redacted before it is written.
+ * the DSN, `https://host/api/msc` as PostHog's host). Redacted before it is written; what has no place in the journal is
+ * counted in a record of the kind `drop`.
  *
- * Answers 204, or 400, 404, 405, 413 with a problem document; nothing of a refused request is kept.
+ * A sender chooses neither the fingerprint nor the user of a record, and no record of what the server did. Whatever is
+ * sent costs time in proportion to its length.
+ *
+ * Never rejects. Answers 200 or 204 when anything was kept, 503 when the journal took nothing, or 400, 404, 405, 413, 415
+ * with a problem document; of those nothing is kept. Route `POST` and `OPTIONS` here.
  */
 export function createIngest(options: IngestOptions): (request: Request) => Promise<Response> {
-  const { userOf, maxBytes = 1024 * 1024 } = options
+  const { userOf, maxBytes = 1024 * 1024, clock = systemClock } = options
   const base = options.basePath.replace(/\/+$/, '')
-  const clean = createRedactor()
+  const keep = createKeeper({ secret: options.personSecret, clock })
+
+  const senderOf = async (request: Request, protocol: string): Promise<Sender> => {
+    const known = userOf !== undefined
+    // Another site's page may make a browser send its cookie, but does not speak for who it belongs to.
+    if (!known || request.headers.get('sec-fetch-site') === 'cross-site') return { protocol, userId: undefined, known }
+    try {
+      return { protocol, userId: await userOf(request), known }
+    } catch (error) {
+      report(error, 'userOf')
+      return { protocol, userId: undefined, known }
+    }
+  }
+  const store = async (received: Received, sender: Sender): Promise<Kept> => {
+    try {
+      const journal = typeof options.journal === 'function' ? options.journal() : options.journal
+      return await keep(received, sender, journal)
+    } catch (error) {
+      return { written: 0, failures: [error] }
+    }
+  }
+  const take = async (request: Request, url: URL, protocol: Exclude<Protocol, 'flags'>): Promise<Response> => {
+    const body = await readBody(request, maxBytes)
+    if (body.refused === 'too large') return refuse(413, `At most ${maxBytes} bytes are taken`)
+    if (body.refused === 'unknown encoding') return refuse(415, 'The encoding of the body is none that is read here')
+    if (body.refused !== undefined) return refuse(400, 'The body can not be read')
+    const received = read(body.bytes, url, protocol, clock.now())
+    if (received instanceof Response) return received
+    const { written, failures } = await store(received, await senderOf(request, protocol))
+    for (const failure of failures.slice(0, 1)) report(failure, 'ingest')
+    if (failures.length > 0 && written === 0) return refuse(503, 'Nothing could be kept', { 'retry-after': '10' })
+    return answer(protocol, received)
+  }
 
   return async (request) => {
-    const url = new URL(request.url)
-    const path = url.pathname.slice(base.length)
-    const kind =
-      path === '/browser' ? 'browser' : SENTRY.test(path) ? 'sentry' : POSTHOG.test(path) ? 'posthog' : undefined
-    if (/^\/(?:flags|decide)\/?$/.test(path)) return noFlags()
-    if (kind === undefined) return refuse(404, 'There is nothing here')
-    if (request.method !== 'POST') return refuse(405, 'Only POST is answered here')
-    let entries: JournalEntry[]
     try {
-      const body = await readBytes(request, maxBytes)
-      if (!body) return refuse(413, `At most ${maxBytes} bytes are taken`)
-      entries =
-        kind === 'browser'
-          ? fromBrowser(body)
-          : kind === 'sentry'
-            ? fromSentry(body)
-            : fromPostHog(body, url.searchParams)
-    } catch {
-      return refuse(400, 'The body can not be read')
+      const url = new URL(request.url)
+      const protocol = protocolAt(url.pathname, base)
+      if (protocol === undefined) return refuse(404, 'There is nothing here')
+      if (request.method === 'OPTIONS') return permission()
+      if (request.method !== 'POST') return refuse(405, 'Only POST is answered here', { allow: 'POST, OPTIONS' })
+      return protocol === 'flags' ? noFlags() : await take(request, url, protocol)
+    } catch (error) {
+      report(error, 'ingest')
+      return refuse(503, 'Nothing could be kept', { 'retry-after': '10' })
     }
-    const userId = await userOf?.(request)
-    const journal = typeof options.journal === 'function' ? options.journal() : options.journal
-    for (const entry of entries) journal.append(authored(clean(entry), entry, userId, userOf !== undefined))
-    if (kind === 'browser') return new Response(null, { status: 204 })
-    return Response.json(kind === 'posthog' ? { status: 'Ok' } : {}, {
-      headers: { 'access-control-allow-origin': '*' },
-    })
   }
 }
 
-/** Ids are ours or a pattern of their own: the rules must not take one for a card number. */
-function authored(redacted: JournalEntry, raw: JournalEntry, userId: string | undefined, known: boolean): JournalEntry {
-  const { userId: claimed, ...rest } = redacted
-  const author = userId ?? (known && claimed !== undefined ? `anonymous:${claimed}` : claimed)
-  return {
-    ...rest,
-    kind: raw.kind,
-    ...(raw.traceId !== undefined && { traceId: raw.traceId }),
-    ...(author !== undefined && { userId: author }),
+function read(bytes: Uint8Array, url: URL, protocol: Exclude<Protocol, 'flags'>, now: number): Received | Response {
+  try {
+    if (protocol === 'browser') return fromBrowser(bytes, now)
+    return protocol === 'sentry' ? fromSentry(bytes, now) : fromPostHog(bytes, url.searchParams, now)
+  } catch (error) {
+    if (error instanceof TooManyError) return refuse(413, 'There are too many records in the body')
+    return refuse(400, 'The body can not be read')
   }
+}
+
+function answer(protocol: Protocol, { notKept }: Received): Response {
+  if (protocol === 'browser') return noContent()
+  return ok({
+    ...(protocol === 'posthog' && { status: 'Ok' }),
+    ...(notKept.size > 0 && { notKept: [...notKept].map(([type, count]) => ({ type, count })) }),
+  })
 }
 
 function noFlags(): Response {
-  return Response.json(
-    { flags: {}, featureFlags: {}, errorsWhileComputingFlags: false },
-    { headers: { 'access-control-allow-origin': '*' } },
-  )
+  return ok({ flags: {}, featureFlags: {}, errorsWhileComputingFlags: false })
 }
 
-function refuse(status: number, title: string): Response {
-  return new Response(JSON.stringify({ type: 'about:blank', title, status }), {
-    status,
-    headers: { 'content-type': 'application/problem+json' },
-  })
+function report(error: unknown, operation: string): void {
+  reportFailure(error, { concern: 'devtools', operation })
 }

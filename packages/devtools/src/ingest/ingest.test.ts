@@ -53,7 +53,7 @@ describe('what our own browser drivers post', () => {
       ['/browser', '{}', 400],
       ['/browser', JSON.stringify({ records: [record(), record({ kind: 'run' })] }), 400],
       ['/browser', JSON.stringify({ records: [record({ name: '' })] }), 400],
-      ['/browser', JSON.stringify({ records: Array.from({ length: 501 }, () => record()) }), 400],
+      ['/browser', JSON.stringify({ records: Array.from({ length: 1001 }, () => record()) }), 413],
       ['/browser', 'x'.repeat(60_000), 413],
       ['/browser', gzipSync('x'.repeat(1_000_000)), 413],
       ['/api/1/envelope/', 'x', 400],

@@ -1,0 +1,48 @@
+import type { Journal } from '@msc/core'
+import { durationOf } from '../../views/describe.ts'
+import { read } from '../../views/read.ts'
+import { html } from '../html.ts'
+import { badge, compact, milliseconds, short, table, time, type Page } from '../parts.ts'
+
+/** What is shown here; errors, runs and spans have pages of their own. */
+const KINDS = ['event', 'exposure', 'message', 'log', 'feedback', 'check-in', 'session', 'metric', 'breadcrumb']
+
+/** @param kind One of the kinds alone; all of them for anything else. */
+export function eventsPage(journal: Journal, base: string, kind: string | null): Page {
+  const chosen = KINDS.find((each) => each === kind)
+  const all = read(journal, { kinds: chosen === undefined ? KINDS : [chosen], limit: 200 })
+  return {
+    title: 'Events',
+    data: { events: all },
+    body: html`<h1>Events</h1>
+      <p class="quiet">What people did, flags they were shown, messages, and what else was reported.</p>
+      <nav class="kinds" aria-label="Kinds">
+        <a href="${base}/events" ${chosen === undefined && html`aria-current="page"`}>all</a>
+        ${KINDS.map(
+          (each) =>
+            html`<a href="${base}/events?kind=${each}" ${each === chosen && html`aria-current="page"`}>${each}</a> `,
+        )}
+      </nav>
+      ${table(
+        ['Time', 'Kind', 'What', 'Who', 'More'],
+        all.map(
+          (each) =>
+            html`<tr>
+              <td class="t">${time(each.ts)}</td>
+              <td>${badge(each.kind)}</td>
+              <td class="w">
+                ${
+                  each.traceId === undefined
+                    ? short(each.name, 300)
+                    : html`<a href="${base}/traces/${each.traceId}">${short(each.name, 300)}</a>`
+                }
+                ${durationOf(each) > 0 && html`<span class="quiet">${milliseconds(durationOf(each))}</span>`}
+              </td>
+              <td class="who">${each.userId ?? '–'}</td>
+              <td class="w"><code>${compact(each.payload['properties'] ?? each.payload)}</code></td>
+            </tr>`,
+        ),
+        chosen === undefined ? 'No event has been recorded.' : `No record of the kind ${chosen}.`,
+      )}`,
+  }
+}

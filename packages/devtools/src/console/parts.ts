@@ -1,0 +1,76 @@
+import { redact } from '@msc/core'
+import { html, type Markup } from './html.ts'
+
+/** What a page shows, and the same as data. */
+export interface Page {
+  readonly title: string
+  readonly body: Markup
+  readonly data: unknown
+}
+
+/** Rows of one table. */
+export const MAX_ROWS = 500
+
+const NUMERIC = new Set(['Events', 'Users', 'Steps', 'Took', 'Records', 'Attempt', 'At', 'Latency', 'Count'])
+
+export function table(heads: readonly string[], rows: readonly Markup[], empty: string): Markup {
+  if (rows.length === 0) return html`<div class="card empty">${empty}</div>`
+  const shown = rows.slice(0, MAX_ROWS)
+  return html`<div class="card scroll">
+      <table>
+        <thead>
+          <tr>
+            ${heads.map((head) => html`<th class="${NUMERIC.has(head) ? 'n' : head === '' ? 'wide' : ''}">${head}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${shown}
+        </tbody>
+      </table>
+    </div>
+    ${rows.length > shown.length && html`<p class="quiet">${rows.length - shown.length} more are not shown.</p>`}`
+}
+
+/** Attributes of an SVG, not a style: the page's policy forbids inline styles. */
+export function bar(startMs: number, durationMs: number, totalMs: number, bad: boolean): Markup {
+  const total = Math.max(totalMs, 0.001)
+  const x = Math.min(99, Math.max(0, (100 * startMs) / total))
+  const width = Math.max(1, Math.min(100 - x, (100 * durationMs) / total))
+  return html`<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+    <rect class="${bad ? 'bad' : ''}" x="${x.toFixed(2)}" y="0" width="${width.toFixed(2)}" height="8" rx="1"></rect>
+  </svg>`
+}
+
+const BAD = new Set(['failed', 'error', 'down', 'fatal'])
+
+export function badge(value: string): Markup | undefined {
+  return value === '' ? undefined : html`<span class="badge ${BAD.has(value) ? 'bad' : ''}">${short(value, 60)}</span>`
+}
+
+/** `11-25 19:04:05.123`, in UTC; `–` for what is no time. */
+export function time(ms: unknown): string {
+  if (typeof ms !== 'number' || !(Math.abs(ms) <= 8.64e15)) return '–'
+  return new Date(ms).toISOString().slice(-19, -1).replace('T', ' ')
+}
+
+export function milliseconds(ms: number): string {
+  if (ms >= 60_000) return `${(ms / 60_000).toFixed(1)} min`
+  return ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
+}
+
+export function short(text: string, max: number): string {
+  return text.length > max ? `${text.slice(0, max)}…` : text
+}
+
+/** JSON of any value; of one that has none, such as a cycle, what the rules of redaction make of it. */
+export function json(value: unknown, indent?: number): string {
+  try {
+    return JSON.stringify(value, undefined, indent) ?? 'null'
+  } catch {
+    return JSON.stringify(redact(value), undefined, indent) ?? 'null'
+  }
+}
+
+export function compact(value: unknown): string {
+  return short(json(value), 300)
+}

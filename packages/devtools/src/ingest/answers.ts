@@ -1,0 +1,35 @@
+/**
+ * What a page of another origin needs in order to post here and to read what became of it, errors included. Without
+ * credentials: such a page speaks for nobody.
+ */
+const CORS: Readonly<Record<string, string>> = { 'access-control-allow-origin': '*' }
+
+export function ok(body: object): Response {
+  return Response.json(body, { headers: CORS })
+}
+
+export function noContent(): Response {
+  return new Response(null, { status: 204, headers: CORS })
+}
+
+/** The answer to a browser that asks for permission first. */
+export function permission(): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      ...CORS,
+      'access-control-allow-methods': 'POST, OPTIONS',
+      'access-control-allow-headers':
+        'content-type, content-encoding, authorization, x-sentry-auth, sentry-trace, baggage, traceparent',
+      'access-control-max-age': '86400',
+    },
+  })
+}
+
+/** A problem document (RFC 9457). */
+export function refuse(status: number, title: string, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(JSON.stringify({ type: 'about:blank', title, status }), {
+    status,
+    headers: { ...CORS, ...headers, 'content-type': 'application/problem+json' },
+  })
+}

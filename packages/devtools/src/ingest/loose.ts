@@ -1,0 +1,73 @@
+// What a stranger sent, read without trust: each of these answers for any value, and bounds what it returns.
+
+export type Loose = Readonly<Record<string, unknown>>
+
+export function record(value: unknown): Loose {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {}
+}
+
+/** The first `max` items. */
+export function list(value: unknown, max: number): readonly unknown[] {
+  return Array.isArray(value) ? value.slice(0, max) : []
+}
+
+/** The last `max` items. */
+export function tail(value: unknown, max: number): readonly unknown[] {
+  return Array.isArray(value) ? value.slice(-max) : []
+}
+
+/** The first `max` characters of a text that is not empty. */
+export function text(value: unknown, max: number): string | undefined {
+  return typeof value === 'string' && value !== '' ? value.slice(0, max) : undefined
+}
+
+export function finite(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}
+
+/** A whole number from 0 to `max`. */
+export function index(value: unknown, max: number): number | undefined {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max ? value : undefined
+}
+
+const TRACE_ID = /^(?!0+$)[\da-f]{32}$/
+const SPAN_ID = /^(?!0+$)[\da-f]{16}$/
+const EVENT_ID = /^[\da-fA-F-]{32,36}$/
+
+export function traceIdOf(value: unknown): string | undefined {
+  return typeof value === 'string' && TRACE_ID.test(value) ? value : undefined
+}
+
+export function spanIdOf(value: unknown): string | undefined {
+  return typeof value === 'string' && SPAN_ID.test(value) ? value : undefined
+}
+
+/** A UUID, with or without its hyphens. */
+export function eventIdOf(value: unknown): string | undefined {
+  return typeof value === 'string' && EVENT_ID.test(value) ? value : undefined
+}
+
+const MAX_TAGS = 50
+
+/** Names and values as text; what has no plain text is left out. */
+export function tagsOf(value: unknown): Record<string, string> {
+  const pairs: [string, string][] = []
+  // Sentry also takes a list of pairs.
+  const given = Array.isArray(value) ? value.slice(0, MAX_TAGS).filter(Array.isArray) : entriesOf(value, MAX_TAGS)
+  for (const [name, member] of given as [unknown, unknown][]) {
+    if (typeof name !== 'string' || !['string', 'number', 'boolean'].includes(typeof member)) continue
+    pairs.push([name.slice(0, 100), String(member).slice(0, 200)])
+  }
+  return Object.fromEntries(pairs)
+}
+
+/** The first `max` properties. */
+export function entriesOf(value: unknown, max: number): [string, unknown][] {
+  const from = record(value)
+  const entries: [string, unknown][] = []
+  for (const name in from) {
+    if (entries.length === max) break
+    if (Object.hasOwn(from, name)) entries.push([name, from[name]])
+  }
+  return entries
+}

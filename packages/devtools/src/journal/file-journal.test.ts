@@ -1,0 +1,286 @@
+import { spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setErrorReporter, sortableId, type JournalEntry, type JournalKind } from '@msc/core'
+import { createManualClock } from '@msc/core/testing'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createFileJournal } from './file-journal.ts'
+
+const DAY_MS = 86_400_000
+
+let dir: string
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'msc-journal-'))
+})
+afterEach(() => rmSync(dir, { recursive: true, force: true }))
+
+const entry = (name: string, kind: JournalKind = 'event'): JournalEntry => ({ kind, name, payload: { n: 1 } })
+const names = (journal: { query: (q: { limit: number }) => { name: string }[] }): string[] =>
+  journal.query({ limit: 10_000 }).map(({ name }) => name)
+const onDisk = (): string =>
+  readdirSync(dir)
+    .map((file) => readFileSync(join(dir, file), 'utf8'))
+    .join('')
+
+describe('the file journal', () => {
+  it('is read again by the next process, in order', async () => {
+    const first = createFileJournal({ dir })
+    for (let i = 0; i < 50; i++) first.append(entry(`e${i}`, i % 2 ? 'span' : 'event'))
+    await first.close()
+    const second = createFileJournal({ dir })
+    expect(names(second)).toEqual(Array.from({ length: 50 }, (_, i) => `e${49 - i}`))
+    second.append(entry('later'))
+    await second.close()
+    const third = createFileJournal({ dir })
+    expect(names(third)[0]).toBe('later')
+    await third.close()
+    expect(readdirSync(dir)).toHaveLength(2)
+  })
+
+  it('skips a torn last line and does not write behind it', async () => {
+    const first = createFileJournal({ dir })
+    first.append(entry('whole'))
+    await first.close()
+    appendFileSync(join(dir, readdirSync(dir)[0] as string), '{"id":"torn","ts":1,"ki')
+    const second = createFileJournal({ dir })
+    expect(names(second)).toEqual(['whole'])
+    second.append(entry('after'))
+    await second.close()
+    const third = createFileJournal({ dir })
+    expect(names(third)).toEqual(['after', 'whole'])
+    await third.close()
+  })
+
+  it('starts beside files that are no journal, folders, links into nothing and copies that were not finished', async () => {
+    writeFileSync(join(dir, 'journal-event-1.jsonl'), '\u0000\u0001garbage\n[]\n{"id":1}\nnull\n')
+    mkdirSync(join(dir, 'journal-event-2.jsonl'))
+    symlinkSync(join(dir, 'nowhere'), join(dir, 'journal-error-3.jsonl'))
+    writeFileSync(join(dir, 'journal-error-4.jsonl.tmp'), 'half')
+    const journal = createFileJournal({ dir })
+    journal.append(entry('kept'))
+    await journal.close()
+    const next = createFileJournal({ dir })
+    expect(names(next)).toEqual(['kept'])
+    await next.close()
+    expect(readdirSync(dir)).not.toContain('journal-error-4.jsonl.tmp')
+  })
+
+  it('starts where its folder can not be made, says so, and works in memory', async () => {
+    writeFileSync(join(dir, 'file'), '')
+    const errors: Error[] = []
+    const journal = createFileJournal({ dir: join(dir, 'file', 'inner'), onError: (error) => errors.push(error) })
+    journal.append(entry('kept'))
+    expect(names(journal)).toEqual(['kept'])
+    await journal.close()
+    expect(errors.length).toBeGreaterThan(0)
+    expect(journal.dropped).toBe(1)
+  })
+
+  it('reads a record whose time is none by the time of its id, and leaves out what has neither', async () => {
+    const at = Date.now() - 1000
+    const line = (rest: object): string => JSON.stringify({ kind: 'event', name: 'n', payload: {}, ...rest })
+    writeFileSync(
+      join(dir, 'journal-event-1.jsonl'),
+      `${line({ id: sortableId(at), ts: 1e300 })}\n${line({ id: 'short', ts: -1 })}\n`,
+    )
+    const journal = createFileJournal({ dir })
+    expect(journal.query().map(({ ts }) => ts)).toHaveLength(1)
+    expect(Math.abs((journal.query()[0]?.ts ?? 0) - at)).toBeLessThan(1000)
+    await journal.close()
+  })
+
+  it('bounds the number and the size of its files', async () => {
+    const clock = createManualClock()
+    const journal = createFileJournal({ dir, maxBytes: 500, maxFiles: 3, clock })
+    for (let i = 0; i < 40; i++) {
+      await clock.advance(1)
+      journal.append(entry(`e${i}`))
+      await journal.flush()
+    }
+    await journal.close()
+    expect(readdirSync(dir).length).toBeLessThanOrEqual(3)
+    expect(onDisk()).toContain('"e39"')
+    expect(onDisk()).not.toContain('"e1"')
+  })
+
+  it('bounds the number of files when it is made, whatever it finds', async () => {
+    const line = JSON.stringify({ id: sortableId(), ts: Date.now(), kind: 'event', name: 'n', payload: {} })
+    for (let i = 1; i <= 50; i++) writeFileSync(join(dir, `journal-event-${i}.jsonl`), `${line}\n`)
+    const journal = createFileJournal({ dir, maxFiles: 5, maxAgeDays: 100_000 })
+    await journal.flush()
+    expect(readdirSync(dir)).toHaveLength(5)
+    await journal.close()
+  })
+
+  it('shows and keeps nothing that is too old after a start, also in a file that never grew full', async () => {
+    const clock = createManualClock()
+    const first = createFileJournal({ dir, clock })
+    for (let day = 0; day < 30; day++) {
+      first.append(entry(`day ${day}`))
+      await first.flush()
+      await clock.advance(DAY_MS)
+    }
+    await first.close()
+    await clock.advance(1)
+    const second = createFileJournal({ dir, clock, maxAgeDays: 7 })
+    await second.flush()
+    expect(names(second)).toEqual(['day 29', 'day 28', 'day 27', 'day 26', 'day 25', 'day 24'])
+    await second.close()
+    expect(onDisk()).not.toContain('"day 23"')
+    expect(onDisk()).toContain('"day 24"')
+  })
+
+  it('forgets what grows too old while nothing is written, within an hour', async () => {
+    const clock = createManualClock()
+    const journal = createFileJournal({ dir, clock, maxAgeDays: 1 })
+    journal.append(entry('an error', 'error'))
+    await journal.flush()
+    await clock.advance(DAY_MS / 2)
+    journal.append(entry('later', 'error'))
+    await journal.flush()
+    await clock.advance(DAY_MS / 2 + 3_600_000)
+    await journal.flush()
+    expect(names(journal)).toEqual(['later'])
+    expect(onDisk()).not.toContain('an error')
+    expect(onDisk()).toContain('later')
+    await journal.close()
+  })
+
+  it('does not keep a record for longer because a clock was wrong when it was written', async () => {
+    // Ids never go back in one process, so this clock has to be ahead of it.
+    const clock = createManualClock(Date.now() + DAY_MS)
+    const journal = createFileJournal({ dir, clock, maxAgeDays: 1 })
+    journal.append({ ...entry('from the future'), ts: clock.now() + 400 * DAY_MS })
+    await journal.flush()
+    await clock.advance(DAY_MS + 3_600_000)
+    await journal.flush()
+    expect(names(journal)).toEqual([])
+    await journal.close()
+  })
+
+  it.each([
+    [100_000, 'event'],
+    [10_000, 'exposure'],
+    [10_000, 'span'],
+    [10_000, 'run'],
+    [10_000, 'step'],
+  ] as const)(
+    'keeps errors in memory and on disk when %i records of the kind %s come after them',
+    async (count, kind) => {
+      const journal = createFileJournal({ dir, maxBytes: 200_000, maxFiles: 6 })
+      journal.append(entry('the error', 'error'))
+      for (let i = 0; i < count; i++) {
+        journal.append(entry(`s${i}`, kind))
+        if (i % 5000 === 0) await journal.flush()
+      }
+      expect(journal.query({ kinds: ['error'] })).toHaveLength(1)
+      await journal.close()
+      expect(readdirSync(dir).length).toBeLessThanOrEqual(6)
+      const next = createFileJournal({ dir })
+      expect(next.query({ kinds: ['error'] }).map(({ name }) => name)).toEqual(['the error'])
+      expect(next.query({ kinds: [kind], limit: 1 })).toMatchObject([{ name: `s${count - 1}` }])
+      await next.close()
+    },
+  )
+
+  it('never fails the caller: an unwritable disk is reported once, counted, and memory goes on', async () => {
+    const errors: Error[] = []
+    const journal = createFileJournal({ dir: join(dir, 'inner'), onError: (error) => errors.push(error) })
+    await journal.flush()
+    rmSync(join(dir, 'inner'), { recursive: true })
+    writeFileSync(join(dir, 'inner'), 'a file where the folder was')
+    chmodSync(join(dir, 'inner'), 0o400)
+    for (let i = 0; i < 3; i++) {
+      journal.append(entry(`e${i}`))
+      await journal.flush()
+    }
+    const cycle: Record<string, unknown> = {}
+    cycle['self'] = cycle
+    journal.append({ kind: 'event', name: 'cycle', payload: cycle })
+    expect(errors.filter(({ message }) => message.includes('open'))).toHaveLength(1)
+    expect(journal.dropped).toBe(4)
+    expect(names(journal)).toHaveLength(4)
+    await journal.close()
+  })
+
+  it('goes on after its folder was removed', async () => {
+    const journal = createFileJournal({ dir })
+    journal.append(entry('before'))
+    await journal.flush()
+    rmSync(dir, { recursive: true })
+    journal.append(entry('after'))
+    await journal.close()
+    expect(onDisk()).toContain('"after"')
+    expect(journal.dropped).toBe(0)
+  })
+
+  it('tells its listeners until they leave, also after it forgot old records', async () => {
+    const clock = createManualClock()
+    const journal = createFileJournal({ dir, clock, maxAgeDays: 1 })
+    const heard: string[] = []
+    const failures: string[] = []
+    const restore = setErrorReporter(({ message }) => failures.push(message))
+    journal.subscribe(() => {
+      throw new Error('a page that fails to draw')
+    })
+    const stop = journal.subscribe(({ name }) => heard.push(name))
+    journal.append(entry('one'))
+    await clock.advance(2 * DAY_MS)
+    journal.append(entry('two'))
+    stop()
+    journal.append(entry('three'))
+    restore()
+    expect(heard).toEqual(['one', 'two'])
+    expect(failures).toHaveLength(3)
+    await journal.close()
+  })
+})
+
+describe('last words', () => {
+  it('are on disk when flushSync returns, each once, also while a write is under way', async () => {
+    const journal = createFileJournal({ dir })
+    for (let round = 0; round < 12; round++) {
+      for (let i = 0; i < 200; i++) journal.append({ ...entry(`${round}.${i}`), payload: { text: 'x'.repeat(2000) } })
+      // Stops at a different place of the asynchronous write in each round.
+      for (let turn = 0; turn < round % 6; turn++) await new Promise((resolve) => setImmediate(resolve))
+      journal.append(entry(`last of ${round}`, 'error'))
+      journal.flushSync()
+      const lines = onDisk().trimEnd().split('\n')
+      expect(lines).toHaveLength((round + 1) * 201)
+    }
+    await journal.close()
+    const ids = onDisk()
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { id: string }).id)
+    expect(new Set(ids).size).toBe(12 * 201)
+    expect(ids).toHaveLength(12 * 201)
+  })
+
+  it('survive a process that exits at once', () => {
+    const script = `
+      import { createFileJournal } from ${JSON.stringify(join(import.meta.dirname, 'file-journal.ts'))}
+      const journal = createFileJournal({ dir: ${JSON.stringify(dir)} })
+      for (let i = 0; i < 1000; i++) journal.append({ kind: 'error', name: 'e' + i, payload: {} })
+      journal.flushSync()
+      process.exit(1)`
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['--conditions=@msc/source', '--input-type=module', '--eval', script],
+      { cwd: import.meta.dirname, encoding: 'utf8' },
+    )
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
+    expect(onDisk().trimEnd().split('\n')).toHaveLength(1000)
+  })
+})

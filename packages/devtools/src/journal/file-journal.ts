@@ -1,0 +1,164 @@
+import { mkdirSync } from 'node:fs'
+import {
+  createMemoryJournal,
+  every,
+  reportFailure,
+  runReported,
+  systemClock,
+  toError,
+  type Clock,
+  type Journal,
+  type JournalRecord,
+} from '@msc/core'
+import { nodeDisk } from './disk.ts'
+import { loadRecords, type Loaded } from './load.ts'
+import { applyRetention, isFresh, removeCopies } from './retention.ts'
+import { fileKind } from './segments.ts'
+import { createWriter } from './writer.ts'
+
+export interface FileJournalOptions {
+  /** Made when missing. Meant for one process; the lines of several do not tear each other. */
+  readonly dir: string
+  /** Bytes of one file. Default 2 MiB. */
+  readonly maxBytes?: number
+  /** Files of all kinds together, though each kind keeps its newest two whatever this says. Default 32. */
+  readonly maxFiles?: number
+  /** Days that a record is kept: looked at when the journal is made, and then once an hour. Default 7. */
+  readonly maxAgeDays?: number
+  /** Records of each kind in memory, which is what can be queried. Default 5 000. */
+  readonly capacity?: number
+  readonly clock?: Clock
+  /**
+   * Told of the first failure to write, and of the first after each success. Default: the process's reporter, see
+   * `setErrorReporter`.
+   */
+  readonly onError?: (error: Error) => void
+}
+
+export interface FileJournal extends Journal {
+  /** Resolves when everything appended so far is on disk, or counted as dropped. */
+  flush(): Promise<void>
+  /** Writes everything appended so far before it returns: for the last words of a process. Never throws. */
+  flushSync(): void
+}
+
+const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+
+/**
+ * A journal that outlives the process: the newest records of each kind in memory for queries, and on disk as JSON lines,
+ * in files for each kind. Reads what an earlier process wrote when it is made. `append` never waits: a disk that is full
+ * or slow costs records on disk, counted in `dropped`, never the caller's time.
+ */
+export function createFileJournal(options: FileJournalOptions): FileJournal {
+  const { dir, maxBytes = 2 * 1024 * 1024, maxFiles = 32, maxAgeDays = 7, capacity = 5000 } = options
+  const { clock = systemClock } = options
+  const maxAgeMs = maxAgeDays * DAY_MS
+  const now = (): number => clock.now()
+  const onError =
+    options.onError ?? ((error) => reportFailure(error, { concern: 'devtools', operation: 'journal', dir }))
+  const loaded = loadOrReport(dir, capacity, now() - maxAgeMs, onError)
+  const listeners = new Set<(record: JournalRecord) => void>()
+  let memory = memoryOf(loaded.records)
+  let unreadable = 0
+  let closed = false
+  let tidying: Promise<void> = Promise.resolve()
+
+  function memoryOf(initial: readonly JournalRecord[]): Journal {
+    const made = createMemoryJournal({ capacity, now, initial })
+    made.subscribe((record) => {
+      for (const listener of listeners) {
+        runReported(() => listener(record), { concern: 'devtools', operation: 'journal listener' })
+      }
+    })
+    return made
+  }
+  const writer = createWriter({
+    dir,
+    disk: nodeDisk,
+    now,
+    maxBytes,
+    // A file that is written to must never be old enough to be trimmed.
+    maxSegmentMs: Math.min(DAY_MS, maxAgeMs / 2),
+    initial: loaded.segments,
+    onError,
+    onRotate: () => tidy(),
+  })
+  /** One after the other, because two would remove each other's files. */
+  const tidy = (): Promise<void> => {
+    const limits = { maxFiles, olderThan: now() - maxAgeMs }
+    tidying = tidying
+      .then(() => applyRetention(dir, limits))
+      .catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onError(toError(error))
+      })
+    return tidying
+  }
+  const forget = (): void => {
+    const olderThan = now() - maxAgeMs
+    const all = memory.query({ limit: Infinity })
+    const fresh = all.filter((record) => isFresh(record, olderThan))
+    if (fresh.length < all.length) memory = memoryOf(fresh.toReversed())
+  }
+  tidying = removeCopies(dir).catch(() => undefined)
+  void tidy()
+  const stopTidying = every(
+    HOUR_MS,
+    () => {
+      forget()
+      return tidy()
+    },
+    { clock, onError: (error) => onError(toError(error)) },
+  )
+
+  return {
+    get dropped() {
+      return writer.lost + unreadable
+    },
+    append(entry) {
+      const record = memory.append(entry)
+      const line = closed ? undefined : lineOf(record)
+      if (line === undefined) unreadable += 1
+      else writer.push(fileKind(record.kind), line)
+      return record
+    },
+    query: (query) => memory.query(query),
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async flush() {
+      await writer.flush()
+      await tidying
+    },
+    flushSync: () => writer.flushSync(),
+    async close() {
+      closed = true
+      stopTidying()
+      await writer.flush()
+      await tidying
+      listeners.clear()
+      await memory.close()
+    },
+  }
+}
+
+/** A folder that can't be made or read costs what was in it, not the start of the application. */
+function loadOrReport(dir: string, capacity: number, olderThan: number, onError: (error: Error) => void): Loaded {
+  try {
+    mkdirSync(dir, { recursive: true })
+    return loadRecords(dir, capacity, olderThan)
+  } catch (error) {
+    onError(toError(error))
+    return { records: [], segments: [] }
+  }
+}
+
+/** `undefined` for a cycle or a bigint that nobody redacted; it stays readable in memory. */
+function lineOf(record: JournalRecord): string | undefined {
+  try {
+    return JSON.stringify(record)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,28 @@
+import type { JournalRecord } from '@msc/core'
+import { isFresh } from './retention.ts'
+import { byKind, listSegments, readSegment, type Segment } from './segments.ts'
+
+export interface Loaded {
+  /** Oldest first, each once. */
+  readonly records: JournalRecord[]
+  /** Of each kind the file to go on with: its newest, unless that ends in the middle of a line. */
+  readonly segments: Segment[]
+}
+
+/** The newest `capacity` records of each kind that are not too old, of what earlier processes wrote. */
+export function loadRecords(dir: string, capacity: number, olderThan: number): Loaded {
+  const found = new Map<string, JournalRecord>()
+  const segments: Segment[] = []
+  for (const [kind, files] of byKind(listSegments(dir))) {
+    let count = 0
+    for (const file of files.toReversed()) {
+      const { records, whole } = readSegment(file.path)
+      if (file === files.at(-1) && whole && kind !== '') segments.push(file)
+      for (const record of records) if (isFresh(record, olderThan)) found.set(record.id, record)
+      count += records.length
+      if (count >= capacity && kind !== '') break
+    }
+  }
+  const records = [...found.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  return { records, segments }
+}

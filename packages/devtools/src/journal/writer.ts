@@ -1,0 +1,243 @@
+import { toError } from '@msc/core'
+import type { Disk, OpenFile } from './disk.ts'
+import { segmentPath, type Segment } from './segments.ts'
+
+export interface WriterOptions {
+  readonly dir: string
+  readonly disk: Disk
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Bytes of one file. */
+  readonly maxBytes: number
+  /** Milliseconds for which one file is written to. */
+  readonly maxSegmentMs: number
+  /** The files to go on with. */
+  readonly initial: readonly Segment[]
+  /** Told of the first failure, and of the first after each success. */
+  readonly onError: (error: Error) => void
+  /** Told when a new file has begun. */
+  readonly onRotate: () => void
+}
+
+/** Appends lines to the files of their kinds. Nothing here throws or waits, except what is said to. */
+export interface Writer {
+  /** False when the line was not taken, because too many wait already. */
+  push(kind: string, line: string): boolean
+  /** Resolves when nothing waits any more. */
+  flush(): Promise<void>
+  /** Writes what waits before it returns, also what an asynchronous write has under way and may never finish. */
+  flushSync(): void
+  /** Lines that could not be written. */
+  readonly lost: number
+}
+
+/** Lines and bytes of one kind that wait for a slow disk at most. */
+const MAX_WAITING = 20_000
+const MAX_WAITING_BYTES = 16 * 1024 * 1024
+/** Kinds come from code; what makes them up shares files. */
+const MAX_LANES = 50
+/** Bytes of one write, unless a line alone is longer. */
+const CHUNK_BYTES = 256 * 1024
+/** Milliseconds that `flushSync` waits for a write which the system has begun. */
+const UNDER_WAY_MS = 250
+
+/** What waits for the files of one kind, and the file that is written to. */
+interface Lane {
+  readonly kind: string
+  waiting: Buffer[]
+  waitingBytes: number
+  segment: { readonly path: string; readonly startedAt: number; bytes: number } | undefined
+  /** When its last file began, which may be one that is written to no more. */
+  startedAt: number
+}
+
+/** A write that the system was asked for. */
+interface UnderWay {
+  readonly path: string
+  /** The file's size before. */
+  readonly from: number
+  readonly bytes: Buffer
+  /** `flushSync` has seen to it. */
+  settled: boolean
+}
+
+interface State extends WriterOptions {
+  readonly lanes: Map<string, Lane>
+  underWay: UnderWay | undefined
+  draining: Promise<void> | undefined
+  failing: boolean
+  lost: number
+}
+
+export function createWriter(options: WriterOptions): Writer {
+  const state: State = {
+    ...options,
+    lanes: new Map(),
+    underWay: undefined,
+    draining: undefined,
+    failing: false,
+    lost: 0,
+  }
+  for (const segment of options.initial) {
+    const lane = laneOf(state, segment.kind)
+    lane.segment = { ...segment }
+    lane.startedAt = segment.startedAt
+  }
+  return {
+    get lost() {
+      return state.lost
+    },
+    push(kind, line) {
+      const lane = laneOf(state, kind)
+      if (lane.waiting.length >= MAX_WAITING || lane.waitingBytes >= MAX_WAITING_BYTES) {
+        state.lost += 1
+        return false
+      }
+      const bytes = Buffer.from(`${line}\n`)
+      lane.waiting.push(bytes)
+      lane.waitingBytes += bytes.length
+      state.draining ??= drain(state)
+      return true
+    },
+    async flush() {
+      // More may be pushed while the last of it is written.
+      while (state.draining) await state.draining
+    },
+    flushSync() {
+      settleUnderWay(state)
+      for (const lane of state.lanes.values()) writeSync(state, lane)
+    },
+  }
+}
+
+function laneOf({ lanes }: State, kind: string): Lane {
+  const name = lanes.has(kind) || lanes.size < MAX_LANES ? kind : 'other'
+  let lane = lanes.get(name)
+  if (!lane) {
+    lane = { kind: name, waiting: [], waitingBytes: 0, segment: undefined, startedAt: -1 }
+    lanes.set(name, lane)
+  }
+  return lane
+}
+
+async function drain(state: State): Promise<void> {
+  // Lets a burst become one write.
+  await new Promise((resolve) => setImmediate(resolve))
+  for (let lane = nextLane(state); lane; lane = nextLane(state)) await writeChunk(state, lane)
+  state.draining = undefined
+}
+
+function nextLane({ lanes }: State): Lane | undefined {
+  for (const lane of lanes.values()) if (lane.waiting.length > 0) return lane
+  return undefined
+}
+
+async function writeChunk(state: State, lane: Lane): Promise<void> {
+  const { path } = segmentFor(state, lane)
+  let file: OpenFile | undefined
+  let lines = 0
+  let underWay: UnderWay | undefined
+  try {
+    file = await state.disk.open(path)
+    const from = await file.size()
+    // Only now: what `flushSync` wrote in the meantime waits no more.
+    const chunk = takeChunk(lane, CHUNK_BYTES)
+    if (chunk.lines === 0) return
+    lines = chunk.lines
+    state.underWay = underWay = { path, from, bytes: chunk.bytes, settled: false }
+    for (let written = 0; written < chunk.bytes.length;) written += await file.write(chunk.bytes.subarray(written))
+    succeeded(state, lane, path, chunk.bytes.length)
+  } catch (error) {
+    // Before the file was open nothing had been taken: what waits for it is lost with it.
+    failed(state, lane, error, underWay ? (underWay.settled ? 0 : lines) : takeChunk(lane, CHUNK_BYTES).lines)
+    await discardEmpty(state, path)
+  } finally {
+    state.underWay = undefined
+    await file?.close().catch(() => undefined)
+  }
+}
+
+function writeSync(state: State, lane: Lane): void {
+  const { bytes, lines } = takeChunk(lane, Infinity)
+  if (lines === 0) return
+  try {
+    const { path } = segmentFor(state, lane)
+    state.disk.appendSync(path, bytes)
+    succeeded(state, lane, path, bytes.length)
+  } catch (error) {
+    failed(state, lane, error, lines)
+  }
+}
+
+function takeChunk(lane: Lane, maxBytes: number): { readonly bytes: Buffer; readonly lines: number } {
+  let lines = 0
+  let size = 0
+  for (const { length } of lane.waiting) {
+    if (lines > 0 && size + length > maxBytes) break
+    lines += 1
+    size += length
+  }
+  const bytes = Buffer.concat(lane.waiting.slice(0, lines))
+  lane.waiting = lane.waiting.slice(lines)
+  lane.waitingBytes -= size
+  return { bytes, lines }
+}
+
+/** The file to append to: a new one where there is none, or where the last one is too large or too old. */
+function segmentFor(state: State, lane: Lane): NonNullable<Lane['segment']> {
+  const { dir, now, maxBytes, maxSegmentMs } = state
+  const before = lane.segment
+  if (before && before.bytes < maxBytes && now() - before.startedAt < maxSegmentMs) return before
+  const startedAt = Math.max(now(), lane.startedAt + 1)
+  lane.startedAt = startedAt
+  lane.segment = { path: segmentPath(dir, lane.kind, startedAt), startedAt, bytes: 0 }
+  return lane.segment
+}
+
+function succeeded(state: State, lane: Lane, path: string, bytes: number): void {
+  state.failing = false
+  if (lane.segment?.path !== path) return
+  const isNew = lane.segment.bytes === 0
+  lane.segment.bytes += bytes
+  if (isNew) state.onRotate()
+}
+
+function failed(state: State, lane: Lane, error: unknown, lines: number): void {
+  state.lost += lines
+  // A torn line would swallow the next one: go on in a new file.
+  lane.segment = undefined
+  if (!state.failing) state.onError(toError(error))
+  state.failing = true
+}
+
+/** A disk that is full still makes files: without this, one for each attempt. */
+async function discardEmpty({ disk }: State, path: string): Promise<void> {
+  try {
+    if (disk.sizeSync(path) === 0) await disk.remove(path)
+  } catch {
+    // What can't be looked at can't be removed either.
+  }
+}
+
+/**
+ * Sees to it that a write under way is in its file. It goes on in a thread of its own, so it is waited for; one that does
+ * not come is written here, and a reader keeps a record that is there twice once.
+ */
+function settleUnderWay(state: State): void {
+  const { underWay, disk } = state
+  if (!underWay || underWay.settled) return
+  underWay.settled = true
+  const { path, from, bytes } = underWay
+  try {
+    const pause = new Int32Array(new SharedArrayBuffer(4))
+    for (let waited = 0; waited < UNDER_WAY_MS; waited++) {
+      if (disk.readSync(path, from).includes(bytes)) return
+      Atomics.wait(pause, 0, 0, 1)
+    }
+    const torn = disk.sizeSync(path) > from
+    disk.appendSync(path, torn ? Buffer.concat([Buffer.from('\n'), bytes]) : bytes)
+  } catch {
+    // The asynchronous write will say what is wrong with the disk, if it comes to that.
+    underWay.settled = false
+  }
+}

@@ -1,0 +1,66 @@
+import type { JournalRecord } from '@msc/core'
+
+const ID = /^[\w-]{1,64}$/
+const SORTABLE_ID = /^[\da-f]{32}$/
+/** The last moment that a `Date` knows, in milliseconds since the epoch. */
+const LAST_MOMENT = 8.64e15
+const MAX_NAME = 12_000
+const MAX_LABEL = 200
+
+/**
+ * `value` as a record whose fields are what their types say, or `undefined`. What is in a journal or on a disk may have
+ * been written by another version, by hand or by a stranger. Only the members of `payload` stay unknown.
+ */
+export function readRecord(value: unknown): JournalRecord | undefined {
+  try {
+    return shaped(value)
+  } catch {
+    // A getter or a proxy.
+    return undefined
+  }
+}
+
+function shaped(value: unknown): JournalRecord | undefined {
+  if (!isObject(value)) return undefined
+  const { id, kind, name, payload } = value
+  if (typeof id !== 'string' || !ID.test(id) || typeof kind !== 'string' || typeof name !== 'string') return undefined
+  const ts = isMoment(value['ts']) ? value['ts'] : timeOfId(id)
+  if (ts === undefined) return undefined
+  const traceId = label(value['traceId'])
+  const userId = label(value['userId'])
+  const fingerprint = label(value['fingerprint'])
+  const release = label(value['release'])
+  return {
+    id,
+    ts,
+    kind: wellFormed(kind.slice(0, MAX_LABEL)),
+    name: wellFormed(name.slice(0, MAX_NAME)),
+    ...(traceId !== undefined && ID.test(traceId) && { traceId }),
+    ...(userId !== undefined && { userId }),
+    ...(fingerprint !== undefined && { fingerprint }),
+    ...(release !== undefined && { release }),
+    payload: isObject(payload) ? payload : {},
+  }
+}
+
+/** When a record was written, in milliseconds since the epoch: its id says so. `undefined` for an id of another form. */
+export function timeOfId(id: string): number | undefined {
+  return SORTABLE_ID.test(id) ? Number.parseInt(id.slice(0, 12), 16) : undefined
+}
+
+export function isMoment(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= LAST_MOMENT
+}
+
+function label(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? wellFormed(value.slice(0, MAX_LABEL)) : undefined
+}
+
+/** Half of a character of two units can be no part of an address. */
+export function wellFormed(text: string): string {
+  return text.replaceAll(/\p{Surrogate}/gu, '\ufffd')
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

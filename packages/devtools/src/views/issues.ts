@@ -1,0 +1,41 @@
+import type { Journal, JournalRecord } from '@msc/core'
+import { addressOf, least, most, read } from './read.ts'
+
+/** Errors that are one issue. */
+export interface Issue {
+  /** Fit to be part of an address. */
+  readonly fingerprint: string
+  readonly name: string
+  readonly count: number
+  readonly users: number
+  /** Milliseconds since the epoch. */
+  readonly firstSeen: number
+  readonly lastSeen: number
+  readonly latest: JournalRecord
+}
+
+/** Seen last first. */
+export function issues(journal: Journal): Issue[] {
+  const groups = new Map<string, JournalRecord[]>()
+  for (const record of read(journal, { kinds: ['error'] })) {
+    const key = addressOf(record.fingerprint ?? record.name)
+    const group = groups.get(key)
+    if (group) group.push(record)
+    else groups.set(key, [record])
+  }
+  return [...groups].map(([key, records]) => issueOf(key, records)).toSorted((a, b) => b.lastSeen - a.lastSeen)
+}
+
+function issueOf(fingerprint: string, records: readonly JournalRecord[]): Issue {
+  const latest = records[0] as JournalRecord
+  const times = records.map(({ ts }) => ts)
+  return {
+    fingerprint,
+    name: latest.name,
+    count: records.length,
+    users: new Set(records.map(({ userId }) => userId).filter((id) => id !== undefined)).size,
+    firstSeen: least(times),
+    lastSeen: most(times),
+    latest,
+  }
+}

@@ -1,0 +1,53 @@
+import type { Journal, JournalRecord } from '@msc/core'
+import { attributesOf } from './describe.ts'
+import { objectOf, objectsOf, read, textOf } from './read.ts'
+
+/** How many of something were lost, and why. */
+export interface Loss {
+  readonly where: string
+  readonly what: string
+  readonly reason: string
+  readonly count: number
+  /** Milliseconds since the epoch. */
+  readonly lastSeen: number
+}
+
+/** Summed up by where, what and why; the newest first. */
+export function losses(journal: Journal): Loss[] {
+  const found = new Map<string, Loss>()
+  for (const record of read(journal, { kinds: ['drop', 'drops'] })) {
+    for (const loss of lossesOf(record)) {
+      const key = JSON.stringify([loss.where, loss.what, loss.reason])
+      const known = found.get(key)
+      // Newest first: what is known already was seen later.
+      found.set(key, known ? { ...known, count: known.count + loss.count } : loss)
+    }
+  }
+  return [...found.values()]
+}
+
+function lossesOf(record: JournalRecord): Loss[] {
+  const { payload, ts, kind, name } = record
+  const attributes = attributesOf(record)
+  const counts = objectsOf(payload['counts'])
+  const from = textOf(payload['receivedFrom']) || textOf(payload['by'])
+  if (counts.length > 0) {
+    const where = kind === 'drops' ? `sender${from === '' ? '' : ` (${from})`}` : from || 'here'
+    return counts.map((each) => lossOf(where, each, ts))
+  }
+  if (attributes['concern'] === undefined)
+    return [{ where: from || 'here', what: name, reason: '', count: 1, lastSeen: ts }]
+  const where = [attributes['concern'], attributes['driver']].map(textOf).filter(Boolean).join(' · ')
+  return [lossOf(where, attributes, ts)]
+}
+
+function lossOf(where: string, value: unknown, lastSeen: number): Loss {
+  const { kind, reason, count } = objectOf(value)
+  return {
+    where,
+    what: textOf(kind) || 'records',
+    reason: textOf(reason),
+    count: typeof count === 'number' && count > 0 && Number.isFinite(count) ? count : 1,
+    lastSeen,
+  }
+}

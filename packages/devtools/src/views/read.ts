@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+import type { Journal, JournalQuery, JournalRecord } from '@msc/core'
+import { readRecord } from '../record-shape.ts'
+
+/** Records that one page looks at. */
+export const SCAN = 10_000
+
+/** What the journal finds, each record in its shape; what is none is left out. Newest first. */
+export function read(journal: Journal, query: JournalQuery): JournalRecord[] {
+  return journal.query({ limit: SCAN, ...query }).flatMap((record) => readRecord(record) ?? [])
+}
+
+const ADDRESS = /^(?!\.+$)[\w:.-]{1,128}$/
+
+/** `id` as a part of a path: itself, or a hash of an id that would mean something else there, such as `..`. */
+export function addressOf(id: string): string {
+  return ADDRESS.test(id) ? id : `~${createHash('sha256').update(id).digest('base64url').slice(0, 22)}`
+}
+
+export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : {}
+}
+
+/** A text or a number as text; nothing of anything else. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 10_000) : ''
+}
+
+/** The first objects of a list. */
+export function objectsOf(value: unknown, max = 200): Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.slice(0, max).map(objectOf) : []
+}
+
+export function least(values: Iterable<number>): number {
+  let found = Infinity
+  for (const value of values) if (value < found) found = value
+  return found
+}
+
+export function most(values: Iterable<number>): number {
+  let found = -Infinity
+  for (const value of values) if (value > found) found = value
+  return found
+}
