@@ -48,7 +48,6 @@ export {
   type JournalRecord,
   type MemoryJournalOptions,
 } from './journal.ts'
-export { createOutbox, type Outbox, type OutboxOptions, type OutboxStats } from './outbox.ts'
 export {
   reportFailure,
   runGuarded,

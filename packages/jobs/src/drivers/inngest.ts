@@ -132,7 +132,7 @@ export function inngest(options: InngestOptions): JobsDriver {
       const send = options.fetch ?? fetch
       // Before the first request: nobody would hear of its failure while this is awaited.
       const authorization = `Bearer ${await hashedSigningKey(signingKey)}`
-      await Promise.all([
+      const answers = await Promise.allSettled([
         // No event at all: it goes the way of events, with their key, and starts nothing.
         ask(send, new URL(`/e/${encodeURIComponent(eventKey)}`, baseUrl ?? EVENT_API), 'INNGEST_EVENT_KEY', {
           method: 'POST',
@@ -145,6 +145,8 @@ export function inngest(options: InngestOptions): JobsDriver {
           signal,
         }),
       ])
+      // The same one first each time, where both are wrong.
+      for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
     },
     async close() {
       closed = true
