@@ -1,4 +1,4 @@
-export type { Operations } from '@msc/core'
+import '@msc/core'
 
 declare module '@msc/core' {
   /** The operations that this package reports: see `emit`. */

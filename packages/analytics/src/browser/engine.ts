@@ -113,7 +113,7 @@ function engineOf(page: Page): BrowserEngine {
     startRecording() {
       if (!parts.recorder) return false
       // With the session of the events, so that a recording is found by them.
-      parts.recorder.start(visitor.subject(clock.now(), false)).catch((error: unknown) => {
+      parts.recorder.start(visitor.subject(clock.now())).catch((error: unknown) => {
         reportFailure(error, { concern: 'analytics', operation: 'startRecording' })
       })
       return true
