@@ -143,8 +143,17 @@ function identify(page: Page, input: unknown, properties: object, moment: Moment
     // What the server has evaluated was for this person; what was evaluated for a visitor holds until it is told anew.
     else if (!page.areGiven) loadFlags(page)
   }
-  if (subject || Object.keys(Object(properties) as object).length > 0) {
+  if (subject || saysSomething(properties)) {
     void analytics.record(subject ?? visitor.subject(moment.at), { kind: 'identify', set: properties }, moment)
+  }
+}
+
+/** What can't be read is for the engine to count. */
+function saysSomething(properties: object): boolean {
+  try {
+    return Object.keys(Object(properties) as object).length > 0
+  } catch {
+    return true
   }
 }
 
