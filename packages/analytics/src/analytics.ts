@@ -115,6 +115,6 @@ export interface Analytics extends Service {
   leave(budgetMs: number): void
   /** The sum over the drivers. At every instant `accepted = delivered + dropped + queued + inFlight`. */
   stats(): DeliveryStats
-  /** The same for each driver, by its name. */
+  /** The same for each driver, by its name; a second one of that name has its place behind it: `posthog (2)`. */
   sinks(): ReadonlyMap<string, DeliveryStats>
 }

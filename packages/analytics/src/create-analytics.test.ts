@@ -150,6 +150,17 @@ describe('delivery', () => {
     expect(names().toSorted()).toEqual(['e', 'identify'])
   })
 
+  it('tells two drivers of one name apart', async () => {
+    const { driver } = setUp()
+    const analytics = createAnalytics({ driver: [driver, driver] })
+    await analytics.track('u', 'e')
+    await analytics.close()
+    expect([...analytics.sinks()].map(([name, { delivered }]) => [name, delivered])).toEqual([
+      ['kept', 1],
+      ['kept (2)', 1],
+    ])
+  })
+
   it('counts what comes after close', async () => {
     const { analytics, drops } = setUp()
     await analytics.close()

@@ -10,7 +10,7 @@ import {
   type DriverContract,
   type ErrorReporter,
 } from '@msc/core'
-import { atProcessEnd } from '@msc/core/delivery'
+import { atProcessEnd, type DeliveryStats } from '@msc/core/delivery'
 import type { Analytics, AnalyticsOptions } from './analytics.ts'
 import type { AnalyticsDriver, FlagSource } from './driver.ts'
 import { asFlagValue, evaluateFlag, evaluateFlags, type EvaluatingContext } from './flags/evaluate.ts'
@@ -125,7 +125,15 @@ function viewsOf(sinks: readonly Sink[]): Pick<Analytics, 'drop' | 'leave' | 'st
       for (const sink of sinks) void sink.flush(budgetMs, 'leaving')
     },
     stats: () => sumOf(sinks),
-    sinks: () => new Map(sinks.map((sink) => [sink.driver.name, sink.stats()])),
+    sinks() {
+      const named = new Map<string, DeliveryStats>()
+      for (const [index, sink] of sinks.entries()) {
+        const { name } = sink.driver
+        // Two projects of one vendor are two sinks.
+        named.set(named.has(name) ? `${name} (${index + 1})` : name, sink.stats())
+      }
+      return named
+    },
   }
 }
 

@@ -113,7 +113,7 @@ function engineOf(page: Page): BrowserEngine {
     startRecording() {
       if (!parts.recorder) return false
       // With the session of the events, so that a recording is found by them.
-      parts.recorder.start(visitor.subject(clock.now(), false)).catch((error: unknown) => {
+      parts.recorder.start(visitor.subject(clock.now())).catch((error: unknown) => {
         reportFailure(error, { concern: 'analytics', operation: 'startRecording' })
       })
       return true
@@ -143,8 +143,17 @@ function identify(page: Page, input: unknown, properties: object, moment: Moment
     // What the server has evaluated was for this person; what was evaluated for a visitor holds until it is told anew.
     else if (!page.areGiven) loadFlags(page)
   }
-  if (subject || Object.keys(Object(properties) as object).length > 0) {
+  if (subject || saysSomething(properties)) {
     void analytics.record(subject ?? visitor.subject(moment.at), { kind: 'identify', set: properties }, moment)
+  }
+}
+
+/** What can't be read is for the engine to count. */
+function saysSomething(properties: object): boolean {
+  try {
+    return Object.keys(Object(properties) as object).length > 0
+  } catch {
+    return true
   }
 }
 
