@@ -1,5 +1,8 @@
+import { gunzipSync } from 'node:zlib'
 import { createMemoryJournal, withScope } from '@msc/core'
 import { findLeak, secretCarriers, secretFamilies, type SecretFamily } from '@msc/core/testing/redaction'
+import { createAnalytics, type AnalyticsDriver } from '@msc/analytics'
+import { posthog } from '@msc/analytics/posthog'
 import { createMonitoring, type MonitoringDriver } from '@msc/monitoring'
 import { local } from '@msc/monitoring/local'
 import { sentryBrowser } from '@msc/monitoring/drivers/sentry-browser'
@@ -11,14 +14,36 @@ import { describe, expect, it } from 'vitest'
 /** Reports a value in every place that an application can put one. Resolves with all that was sent. */
 type Sink = (value: unknown) => Promise<string>
 
+/** A backend that takes everything. */
+function wire(): { fetch: typeof globalThis.fetch; bodies: string[] } {
+  const bodies: string[] = []
+  const take = async (_url: unknown, init?: RequestInit): Promise<Response> => {
+    const { body } = init ?? {}
+    bodies.push(typeof body === 'string' ? body : gunzipSync(body as ArrayBuffer).toString('utf8'))
+    return new Response('{"status":"Ok"}', { headers: { 'content-type': 'application/json' } })
+  }
+  return { fetch: take as typeof globalThis.fetch, bodies }
+}
+
+function throughAnalytics(driverFor: (fetch: typeof globalThis.fetch) => AnalyticsDriver): Sink {
+  return async (value) => {
+    const { fetch, bodies } = wire()
+    const analytics = createAnalytics({ driver: driverFor(fetch) })
+    await analytics.track('ana', 'before', { carried: value })
+    await analytics.identify('ana', { carried: value })
+    if (typeof (value as { text?: unknown } | null)?.text === 'string') {
+      const { text } = value as { text: string }
+      await analytics.track('ana', 'said', { text, [text.slice(0, 200)]: true })
+    }
+    await analytics.close()
+    return bodies.join('\n')
+  }
+}
+
 function throughMonitoring(driverFor: (fetch: typeof globalThis.fetch) => MonitoringDriver): Sink {
   return async (value) => {
-    const bodies: string[] = []
-    const fetch = async (_url: unknown, init?: RequestInit): Promise<Response> => {
-      bodies.push(String(init?.body))
-      return new Response('{}', { headers: { 'content-type': 'application/json' } })
-    }
-    const monitoring = createMonitoring({ driver: driverFor(fetch as typeof globalThis.fetch), telemetry: false })
+    const { fetch, bodies } = wire()
+    const monitoring = createMonitoring({ driver: driverFor(fetch), telemetry: false })
     withScope(() => {
       monitoring.addBreadcrumb('before', 'step', { carried: value })
       monitoring.setUser({ id: 'ana', carried: value })
@@ -53,6 +78,7 @@ const sinks: Readonly<Record<string, Sink>> = {
   'Sentry, server': throughMonitoring((fetch) => sentry({ dsn, fetch })),
   'Sentry, browser': throughMonitoring((fetch) => sentryBrowser({ dsn, fetch })),
   'the journal': throughJournal,
+  PostHog: throughAnalytics((fetch) => posthog({ key: 'phc_test', host: 'https://posthog.example', fetch })),
 }
 
 describe.each(Object.entries(sinks))('on the wire to %s', (_name, send) => {

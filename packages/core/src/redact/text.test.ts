@@ -127,3 +127,8 @@ describe('a text that is cut', () => {
     }
   })
 })
+
+it('hides a private key whole although the element that holds it was cut off', () => {
+  const key = `-----BEGIN PRIVATE KEY-----\n${'rMiKFwSiQryTPMovSesqjmkZEE4UbomC\n'.repeat(4)}`
+  expect(text(`<user><private_Key kind="a">${key}`)).toBe('<user><private_Key kind="a">[redacted]')
+})

@@ -3,6 +3,7 @@ import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
 import { classOf, isNewline, isQuote, isSpace, RUN } from './chars.ts'
+import { hidePrivateKey } from './pem.ts'
 import { hide, type TextScan } from './state.ts'
 
 const LONGEST_NAME = 64
@@ -29,8 +30,13 @@ export function hideElement(scan: TextScan, at: number): number {
   const cdata = text.startsWith('<![CDATA[', open)
   const from = cdata ? open + 9 : open
   const close = text.indexOf(cdata ? ']]>' : '<', from)
-  return hide(scan, from, close < 0 || close > end ? wordEnd(text, from, end) : close, REDACTED)
+  if (close >= 0 && close <= end) return hide(scan, from, close, REDACTED)
+  // The words of a key in PEM belong together, however the log was cut.
+  const key = text.startsWith(PEM, from) ? hidePrivateKey(scan, from, from + PEM.length) : -1
+  return key >= 0 ? key : hide(scan, from, wordEnd(text, from, end), REDACTED)
 }
+
+const PEM = '-----BEGIN'
 
 /** What never closes may be a placeholder (`/users/<token>/keys`) or a log that was cut: its first word is hidden. */
 function wordEnd(text: string, from: number, end: number): number {
