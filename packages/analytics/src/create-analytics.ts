@@ -5,19 +5,18 @@ import {
   createService,
   deadline,
   systemClock,
-  type Breaker,
   type Clock,
   type DriverContract,
   type ErrorReporter,
 } from '@msc/core'
-import { atProcessEnd, type DeliveryStats } from '@msc/core/delivery'
+import { atProcessEnd, driversAsOne, statsBySink, sumOfSinks, worstBreaker } from '@msc/core/delivery'
 import type { Analytics, AnalyticsOptions } from './analytics.ts'
 import type { AnalyticsDriver, FlagSource } from './driver.ts'
 import { asFlagValue, evaluateFlag, evaluateFlags, type EvaluatingContext } from './flags/evaluate.ts'
 import { createExposures } from './recording/exposures.ts'
 import { createFlagReader } from './flags/reader.ts'
 import { expose, record, type RecordingContext } from './recording/record.ts'
-import { createSink, sumOf, type Sink } from './recording/sinks.ts'
+import { createSink, type Sink } from './recording/sinks.ts'
 
 const SINK_CONTRACT: DriverContract<AnalyticsDriver> = {
   concern: 'analytics',
@@ -51,12 +50,12 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
   const endings: (() => void)[] = []
   const { service, report } = createService({
     concern: 'analytics',
-    driver: asOne(drivers),
+    driver: driversAsOne(drivers),
     clock,
     onError,
-    breaker: worstOf(sinks),
+    breaker: worstBreaker(sinks),
     degraded: () => flags?.outage(),
-    stats: () => ({ ...sumOf(sinks) }),
+    stats: () => ({ ...sumOfSinks(sinks) }),
     flush: flushAll,
     async close(budgetMs) {
       for (const end of endings.splice(0)) end()
@@ -124,16 +123,8 @@ function viewsOf(sinks: readonly Sink[]): Pick<Analytics, 'drop' | 'leave' | 'st
     leave(budgetMs) {
       for (const sink of sinks) void sink.flush(budgetMs, 'leaving')
     },
-    stats: () => sumOf(sinks),
-    sinks() {
-      const named = new Map<string, DeliveryStats>()
-      for (const [index, sink] of sinks.entries()) {
-        const { name } = sink.driver
-        // Two projects of one vendor are two sinks.
-        named.set(named.has(name) ? `${name} (${index + 1})` : name, sink.stats())
-      }
-      return named
-    },
+    stats: () => sumOfSinks(sinks),
+    sinks: () => statsBySink(sinks),
   }
 }
 
@@ -159,26 +150,4 @@ function takePartInEnd(sinks: readonly Sink[], flush: (budgetMs: number) => Prom
       for (const sink of sinks) sink.lastWords()
     },
   })
-}
-
-/** Several drivers as the service sees one: all must answer, and all are closed. */
-function asOne(
-  drivers: readonly AnalyticsDriver[],
-): Pick<AnalyticsDriver, 'name' | 'health' | 'close' | 'endpoint' | 'variables'> {
-  const [only] = drivers
-  if (only && drivers.length === 1) return only
-  return {
-    name: drivers.map(({ name }) => name).join('+'),
-    variables: drivers.flatMap(({ variables = [] }) => variables),
-    health: async (signal) => void (await Promise.all(drivers.map((driver) => driver.health(signal)))),
-    close: async () => void (await Promise.all(drivers.map((driver) => driver.close()))),
-  }
-}
-
-function worstOf(sinks: readonly Sink[]): Pick<Breaker, 'state'> {
-  return {
-    get state() {
-      return sinks.find(({ breaker }) => breaker.state !== 'closed')?.breaker.state ?? 'closed'
-    },
-  }
 }

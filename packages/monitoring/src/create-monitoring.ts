@@ -15,12 +15,19 @@ import {
   type RedactOptions,
   type Service,
 } from '@msc/core'
-import { atProcessEnd, type DeliveryStats } from '@msc/core/delivery'
+import {
+  atProcessEnd,
+  driversAsOne,
+  statsBySink,
+  sumOfSinks,
+  worstBreaker,
+  type DeliveryStats,
+} from '@msc/core/delivery'
 import { buildEvent, type Captured } from './build-event.ts'
 import type { MonitoringDriver } from './driver.ts'
 import type { Breadcrumb, ErrorSignal, Level, MessageSignal, MonitoredUser } from './signals.ts'
 import { recordOperations } from './record-operations.ts'
-import { createSink, sumOf, type Sink, type SignalDrop } from './sinks.ts'
+import { createSink, type Sink, type SignalDrop } from './sinks.ts'
 
 export interface MonitoringOptions {
   /** One backend, or several: each has an outbox and a breaker of its own. */
@@ -137,11 +144,11 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   const endings: (() => void)[] = []
   const { service, report } = createService({
     concern: 'monitoring',
-    driver: asOne(drivers),
+    driver: driversAsOne(drivers),
     clock,
     onError: options.onError,
-    breaker: worstOf(sinks),
-    stats: () => ({ ...sumOf(sinks) }),
+    breaker: worstBreaker(sinks),
+    stats: () => ({ ...sumOfSinks(sinks) }),
     flush: flushAll,
     async close(budgetMs) {
       for (const end of endings.splice(0)) end()
@@ -210,8 +217,8 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     leave(budgetMs) {
       for (const sink of sinks) void sink.flush(budgetMs, 'leaving')
     },
-    stats: () => sumOf(sinks),
-    sinks: () => new Map(sinks.map((sink) => [sink.driver.name, sink.stats()])),
+    stats: () => sumOfSinks(sinks),
+    sinks: () => statsBySink(sinks),
   }
 }
 
@@ -234,24 +241,5 @@ function unreadable(
     breadcrumbs: [],
     ...(release !== undefined && { release }),
     ...(environment !== undefined && { environment }),
-  }
-}
-
-/** Several drivers as the service sees one: all must answer, and all are closed. */
-function asOne(drivers: readonly MonitoringDriver[]): Pick<MonitoringDriver, 'name' | 'health' | 'close'> {
-  const [only] = drivers
-  if (only && drivers.length === 1) return only
-  return {
-    name: drivers.map(({ name }) => name).join('+'),
-    health: async (signal) => void (await Promise.all(drivers.map((driver) => driver.health(signal)))),
-    close: async () => void (await Promise.all(drivers.map((driver) => driver.close()))),
-  }
-}
-
-function worstOf(sinks: readonly Sink[]): { readonly state: Sink['breaker']['state'] } {
-  return {
-    get state() {
-      return sinks.find(({ breaker }) => breaker.state !== 'closed')?.breaker.state ?? 'closed'
-    },
   }
 }

@@ -111,13 +111,3 @@ function sizeOf(value: unknown): number {
   for (const [name, member] of Object.entries(value)) bytes += name.length + 4 + sizeOf(member)
   return bytes
 }
-
-/** Several sinks as one: the sum of their numbers. */
-export function sumOf(sinks: readonly Sink[]): DeliveryStats {
-  const sum = { accepted: 0, delivered: 0, dropped: 0, queued: 0, inFlight: 0 }
-  for (const sink of sinks) {
-    const stats = sink.stats()
-    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += stats[name]
-  }
-  return sum
-}
