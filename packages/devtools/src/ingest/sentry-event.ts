@@ -16,11 +16,12 @@ export function fromEvent(payload: unknown, times: Times): Reading {
   const event = record(payload)
   const errors = errorsOf(event)
   const logentry = record(event['logentry'])
-  const message =
+  const said =
     text(logentry['formatted'], MAX_MESSAGE) ??
     text(logentry['message'], MAX_MESSAGE) ??
-    text(event['message'], MAX_MESSAGE) ??
-    '(no message)'
+    text(event['message'], MAX_MESSAGE)
+  // A message may carry where it was captured, as an exception without a type.
+  const thrown = said === undefined || hasType(event) ? errors[0] : undefined
   const { trail, ...common } = commonOf(event, times)
   const { breadcrumbs } = event
   const signal = {
@@ -36,20 +37,20 @@ export function fromEvent(payload: unknown, times: Times): Reading {
       times.now,
     ),
   }
-  const entry = errors[0]
+  const entry = thrown
     ? toRecord({
         ...signal,
         kind: 'error',
         level: levelOf(event['level'], 'error'),
-        message: errors[0].message,
+        message: thrown.message,
         errors,
         handled: handledOf(event),
       })
-    : toRecord({ ...signal, kind: 'message', level: levelOf(event['level'], 'info'), message })
+    : toRecord({ ...signal, kind: 'message', level: levelOf(event['level'], 'info'), message: said ?? '(no message)' })
   const chosen = tail(event['fingerprint'], 10).flatMap((part) => text(part, 200) ?? [])
   return [
     {
-      entry: { ...entry, payload: { ...entry.payload, ...trail } },
+      entry: { ...entry, payload: { ...entry.payload, ...(!thrown && { stack: errors[0]?.stack }), ...trail } },
       once: onceOf(common.id),
       ...(chosen.length > 0 && { chosenFingerprint: chosen }),
     },
@@ -146,9 +147,17 @@ function errorOf(value: Loose, position: number): ErrorValue {
   }
 }
 
+function thrownOf(event: Loose): Loose {
+  const { exception } = event
+  return record(tail(Array.isArray(exception) ? exception : record(exception)['values'], 1)[0])
+}
+
+function hasType(event: Loose): boolean {
+  return text(thrownOf(event)['type'], 1) !== undefined
+}
+
 function handledOf(event: Loose): boolean {
-  const thrown = record(tail(record(event['exception'])['values'], 1)[0])
-  return record(thrown['mechanism'])['handled'] !== false
+  return record(thrownOf(event)['mechanism'])['handled'] !== false
 }
 
 function frameOf(given: Loose): Frame {
