@@ -6,6 +6,8 @@ import { momentOf, type Reading, type Times } from './sentry-times.ts'
 import { parseSeconds } from './times.ts'
 
 const MAX_ERRORS = 20
+/** Contexts that are read into fields of their own. */
+const READ_CONTEXTS: ReadonlySet<string> = new Set(['trace', 'msc', 'feedback'])
 
 /**
  * An error, or a message where nothing was thrown.
@@ -103,7 +105,7 @@ function commonOf(event: Loose, times: Times) {
       platform: text(event['platform'], 50),
       transaction: text(event['transaction'], 200),
       request: event['request'] === undefined ? undefined : record(event['request']),
-      contexts: Object.fromEntries(Object.entries(contexts).filter(([name]) => name !== 'trace' && name !== 'msc')),
+      contexts: Object.fromEntries(Object.entries(contexts).filter(([name]) => !READ_CONTEXTS.has(name))),
     },
   }
 }
