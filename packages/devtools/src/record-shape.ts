@@ -48,7 +48,7 @@ export function timeOfId(id: string): number | undefined {
   return SORTABLE_ID.test(id) ? Number.parseInt(id.slice(0, 12), 16) : undefined
 }
 
-export function isMoment(value: unknown): value is number {
+function isMoment(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= LAST_MOMENT
 }
 
