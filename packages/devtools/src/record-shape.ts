@@ -33,8 +33,8 @@ function shaped(value: unknown): JournalRecord | undefined {
   return {
     id,
     ts,
-    kind: wellFormed(kind.slice(0, MAX_LABEL)),
-    name: wellFormed(name.slice(0, MAX_NAME)),
+    kind: kind.slice(0, MAX_LABEL),
+    name: name.slice(0, MAX_NAME),
     ...(traceId !== undefined && ID.test(traceId) && { traceId }),
     ...(userId !== undefined && { userId }),
     ...(fingerprint !== undefined && { fingerprint }),
@@ -48,17 +48,12 @@ export function timeOfId(id: string): number | undefined {
   return SORTABLE_ID.test(id) ? Number.parseInt(id.slice(0, 12), 16) : undefined
 }
 
-export function isMoment(value: unknown): value is number {
+function isMoment(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= LAST_MOMENT
 }
 
 function label(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? wellFormed(value.slice(0, MAX_LABEL)) : undefined
-}
-
-/** Half of a character of two units can be no part of an address. */
-export function wellFormed(text: string): string {
-  return text.replaceAll(/\p{Surrogate}/gu, '\ufffd')
+  return typeof value === 'string' && value !== '' ? value.slice(0, MAX_LABEL) : undefined
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -182,6 +182,9 @@ describe('the console', () => {
       expect((await get(open(), path)).status, path).toBe(404)
     }
     expect((await get(open(), '/errors', { method: 'POST' })).status).toBe(405)
+    for (const path of ['/elsewhere/errors', '/devtoolsx/errors', '/devtool/errors']) {
+      expect((await open()(new Request(`http://127.0.0.1${path}`))).status, path).toBe(404)
+    }
   })
 })
 

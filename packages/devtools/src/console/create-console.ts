@@ -53,6 +53,7 @@ export function createConsole(options: ConsoleOptions): (request: Request) => Pr
     }
     try {
       const { pathname, searchParams } = new URL(request.url)
+      if (pathname !== base && !pathname.startsWith(`${base}/`)) return notFound()
       const path = pathname.slice(base.length).split('/').filter(Boolean)
       const [section = 'errors', id, ...rest] = path.map(decode)
       const page = rest.length > 0 ? undefined : await find(section, id, searchParams)

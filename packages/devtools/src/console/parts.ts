@@ -9,7 +9,7 @@ export interface Page {
 }
 
 /** Rows of one table. */
-export const MAX_ROWS = 500
+const MAX_ROWS = 500
 
 const NUMERIC = new Set(['Events', 'Users', 'Steps', 'Took', 'Records', 'Attempt', 'At', 'Latency', 'Count'])
 

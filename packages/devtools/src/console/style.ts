@@ -14,7 +14,7 @@ nav a:hover{color:var(--ink)}
 nav a[aria-current]{background:var(--well);color:var(--ink);font-weight:600;box-shadow:inset 0 -2px var(--brand)}
 nav.kinds{margin:0 0 .75rem;font-size:13px}
 main{max-width:76rem;margin:auto;padding:1.25rem 1rem 4rem}
-h1{font-size:18px;line-height:24px;font-weight:600;margin:0 0 .25rem;overflow-wrap:anywhere}
+h1{font-size:18px;line-height:24px;font-weight:600;margin:0 0 .5rem;overflow-wrap:anywhere}
 h2{font-size:14px;font-weight:600;margin:1.5rem 0 .5rem;overflow-wrap:anywhere}
 p{margin:.25rem 0 1rem}
 a{color:var(--link)}
@@ -31,14 +31,14 @@ tr.dense td{padding-top:.25rem;padding-bottom:.25rem}
 td.n,th.n{text-align:right;white-space:nowrap}
 td.t{white-space:nowrap;color:var(--quiet)}
 td.w{overflow-wrap:anywhere;min-width:14rem}
-td.who{overflow-wrap:anywhere;min-width:7rem;max-width:14rem}
+td.who{max-width:10rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 td.wide{width:34%}
 td code{font-size:12px;color:var(--quiet)}
 code,pre{font:12px/18px ui-monospace,monospace}
 pre{margin:0;padding:.75rem;white-space:pre-wrap;overflow-wrap:anywhere}
 pre.line{border-top:1px solid var(--line)}
 .badge{display:inline-block;padding:0 .45rem;border-radius:1rem;background:var(--well);border:1px solid var(--line);font-size:12px;line-height:18px;white-space:nowrap}
-.badge.kind{border-radius:4px;color:var(--quiet)}
+.badge.kind{border-radius:4px}.badge.kind:not(.bad){color:var(--quiet)}
 .badge.bad{color:var(--bad);background:var(--badwell);border-color:transparent;font-weight:600}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.25rem;margin:0;padding:.75rem}
 dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}

@@ -50,7 +50,7 @@ export function createKeeper({ secret, clock }: KeeperOptions): Keeper {
     const payload = {
       ...record(safe.payload),
       // Ids are hexadecimal, and no rule may take one for something else.
-      ...(entry.payload['eventId'] !== undefined && { eventId: entry.payload['eventId'] }),
+      eventId: text(entry.payload['eventId'], 40),
       ...withPersons(entry.payload, safe.payload, personId),
       receivedFrom: sender.protocol,
     }
@@ -66,7 +66,10 @@ export function createKeeper({ secret, clock }: KeeperOptions): Keeper {
       ...(typeof safe.release === 'string' && { release: safe.release }),
       payload: {
         ...payload,
-        ...(fingerprint !== undefined && { fingerprintChosen: accepted.chosenFingerprint !== undefined }),
+        ...(fingerprint !== undefined && {
+          fingerprint,
+          fingerprintChosen: accepted.chosenFingerprint !== undefined,
+        }),
       },
     }
   }

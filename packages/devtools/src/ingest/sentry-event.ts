@@ -6,6 +6,8 @@ import { momentOf, type Reading, type Times } from './sentry-times.ts'
 import { parseSeconds } from './times.ts'
 
 const MAX_ERRORS = 20
+/** Contexts that are read into fields of their own. */
+const READ_CONTEXTS: ReadonlySet<string> = new Set(['trace', 'msc', 'feedback'])
 
 /**
  * An error, or a message where nothing was thrown.
@@ -16,11 +18,12 @@ export function fromEvent(payload: unknown, times: Times): Reading {
   const event = record(payload)
   const errors = errorsOf(event)
   const logentry = record(event['logentry'])
-  const message =
+  const said =
     text(logentry['formatted'], MAX_MESSAGE) ??
     text(logentry['message'], MAX_MESSAGE) ??
-    text(event['message'], MAX_MESSAGE) ??
-    '(no message)'
+    text(event['message'], MAX_MESSAGE)
+  // A message may carry where it was captured, as an exception without a type.
+  const thrown = said === undefined || hasType(event) ? errors[0] : undefined
   const { trail, ...common } = commonOf(event, times)
   const { breadcrumbs } = event
   const signal = {
@@ -36,20 +39,20 @@ export function fromEvent(payload: unknown, times: Times): Reading {
       times.now,
     ),
   }
-  const entry = errors[0]
+  const entry = thrown
     ? toRecord({
         ...signal,
         kind: 'error',
         level: levelOf(event['level'], 'error'),
-        message: errors[0].message,
+        message: thrown.message,
         errors,
         handled: handledOf(event),
       })
-    : toRecord({ ...signal, kind: 'message', level: levelOf(event['level'], 'info'), message })
+    : toRecord({ ...signal, kind: 'message', level: levelOf(event['level'], 'info'), message: said ?? '(no message)' })
   const chosen = tail(event['fingerprint'], 10).flatMap((part) => text(part, 200) ?? [])
   return [
     {
-      entry: { ...entry, payload: { ...entry.payload, ...trail } },
+      entry: { ...entry, payload: { ...entry.payload, ...(!thrown && { stack: errors[0]?.stack }), ...trail } },
       once: onceOf(common.id),
       ...(chosen.length > 0 && { chosenFingerprint: chosen }),
     },
@@ -102,7 +105,7 @@ function commonOf(event: Loose, times: Times) {
       platform: text(event['platform'], 50),
       transaction: text(event['transaction'], 200),
       request: event['request'] === undefined ? undefined : record(event['request']),
-      contexts: Object.fromEntries(Object.entries(contexts).filter(([name]) => name !== 'trace' && name !== 'msc')),
+      contexts: Object.fromEntries(Object.entries(contexts).filter(([name]) => !READ_CONTEXTS.has(name))),
     },
   }
 }
@@ -146,9 +149,17 @@ function errorOf(value: Loose, position: number): ErrorValue {
   }
 }
 
+function thrownOf(event: Loose): Loose {
+  const { exception } = event
+  return record(tail(Array.isArray(exception) ? exception : record(exception)['values'], 1)[0])
+}
+
+function hasType(event: Loose): boolean {
+  return text(thrownOf(event)['type'], 1) !== undefined
+}
+
 function handledOf(event: Loose): boolean {
-  const thrown = record(tail(record(event['exception'])['values'], 1)[0])
-  return record(thrown['mechanism'])['handled'] !== false
+  return record(thrownOf(event)['mechanism'])['handled'] !== false
 }
 
 function frameOf(given: Loose): Frame {

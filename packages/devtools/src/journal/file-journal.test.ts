@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setErrorReporter, sortableId, type JournalEntry, type JournalKind } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createFileJournal } from './file-journal.ts'
 
 const DAY_MS = 86_400_000
@@ -212,6 +212,20 @@ describe('the file journal', () => {
     expect(journal.dropped).toBe(4)
     expect(names(journal)).toHaveLength(4)
     await journal.close()
+  })
+
+  it('goes on when whoever is told of a failure fails', async () => {
+    writeFileSync(join(dir, 'file'), '')
+    const said = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    const onError = (): void => {
+      throw new Error('the listener is broken')
+    }
+    const journal = createFileJournal({ dir: join(dir, 'file', 'inner'), onError })
+    journal.append(entry('kept'))
+    await journal.close()
+    expect(names(journal)).toEqual(['kept'])
+    await vi.waitFor(() => expect(said).toHaveBeenCalledWith(expect.stringContaining('ENOTDIR')))
+    said.mockRestore()
   })
 
   it('goes on after its folder was removed', async () => {

@@ -55,8 +55,8 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
   const { clock = systemClock } = options
   const maxAgeMs = maxAgeDays * DAY_MS
   const now = (): number => clock.now()
-  const onError =
-    options.onError ?? ((error) => reportFailure(error, { concern: 'devtools', operation: 'journal', dir }))
+  const onError = (error: Error): void =>
+    reportFailure(error, { concern: 'devtools', operation: 'journal', dir }, options.onError)
   const loaded = loadOrReport(dir, capacity, now() - maxAgeMs, onError)
   const listeners = new Set<(record: JournalRecord) => void>()
   let memory = memoryOf(loaded.records)

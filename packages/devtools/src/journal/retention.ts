@@ -11,7 +11,7 @@ export interface RetentionLimits {
   readonly olderThan: number
 }
 
-export interface RetentionPlan {
+interface RetentionPlan {
   readonly remove: readonly Segment[]
   /** Hold some records that are too old, and may hold some that are not. */
   readonly trim: readonly Segment[]

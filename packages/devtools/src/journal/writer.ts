@@ -1,6 +1,8 @@
 import { toError } from '@msc/core'
 import type { Disk, OpenFile } from './disk.ts'
+import { addLine, createLane, takeChunk, type Lane } from './lane.ts'
 import { segmentPath, type Segment } from './segments.ts'
+import { settle, type UnderWay } from './under-way.ts'
 
 export interface WriterOptions {
   readonly dir: string
@@ -31,35 +33,10 @@ export interface Writer {
   readonly lost: number
 }
 
-/** Lines and bytes of one kind that wait for a slow disk at most. */
-const MAX_WAITING = 20_000
-const MAX_WAITING_BYTES = 16 * 1024 * 1024
 /** Kinds come from code; what makes them up shares files. */
 const MAX_LANES = 50
 /** Bytes of one write, unless a line alone is longer. */
 const CHUNK_BYTES = 256 * 1024
-/** Milliseconds that `flushSync` waits for a write which the system has begun. */
-const UNDER_WAY_MS = 250
-
-/** What waits for the files of one kind, and the file that is written to. */
-interface Lane {
-  readonly kind: string
-  waiting: Buffer[]
-  waitingBytes: number
-  segment: { readonly path: string; readonly startedAt: number; bytes: number } | undefined
-  /** When its last file began, which may be one that is written to no more. */
-  startedAt: number
-}
-
-/** A write that the system was asked for. */
-interface UnderWay {
-  readonly path: string
-  /** The file's size before. */
-  readonly from: number
-  readonly bytes: Buffer
-  /** `flushSync` has seen to it. */
-  settled: boolean
-}
 
 interface State extends WriterOptions {
   readonly lanes: Map<string, Lane>
@@ -89,13 +66,10 @@ export function createWriter(options: WriterOptions): Writer {
     },
     push(kind, line) {
       const lane = laneOf(state, kind)
-      if (lane.waiting.length >= MAX_WAITING || lane.waitingBytes >= MAX_WAITING_BYTES) {
+      if (!addLine(lane, line)) {
         state.lost += 1
         return false
       }
-      const bytes = Buffer.from(`${line}\n`)
-      lane.waiting.push(bytes)
-      lane.waitingBytes += bytes.length
       state.draining ??= drain(state)
       return true
     },
@@ -104,7 +78,7 @@ export function createWriter(options: WriterOptions): Writer {
       while (state.draining) await state.draining
     },
     flushSync() {
-      settleUnderWay(state)
+      if (state.underWay) settle(state.underWay, state.disk)
       for (const lane of state.lanes.values()) writeSync(state, lane)
     },
   }
@@ -114,7 +88,7 @@ function laneOf({ lanes }: State, kind: string): Lane {
   const name = lanes.has(kind) || lanes.size < MAX_LANES ? kind : 'other'
   let lane = lanes.get(name)
   if (!lane) {
-    lane = { kind: name, waiting: [], waitingBytes: 0, segment: undefined, startedAt: -1 }
+    lane = createLane(name)
     lanes.set(name, lane)
   }
   return lane
@@ -169,20 +143,6 @@ function writeSync(state: State, lane: Lane): void {
   }
 }
 
-function takeChunk(lane: Lane, maxBytes: number): { readonly bytes: Buffer; readonly lines: number } {
-  let lines = 0
-  let size = 0
-  for (const { length } of lane.waiting) {
-    if (lines > 0 && size + length > maxBytes) break
-    lines += 1
-    size += length
-  }
-  const bytes = Buffer.concat(lane.waiting.slice(0, lines))
-  lane.waiting = lane.waiting.slice(lines)
-  lane.waitingBytes -= size
-  return { bytes, lines }
-}
-
 /** The file to append to: a new one where there is none, or where the last one is too large or too old. */
 function segmentFor(state: State, lane: Lane): NonNullable<Lane['segment']> {
   const { dir, now, maxBytes, maxSegmentMs } = state
@@ -216,28 +176,5 @@ async function discardEmpty({ disk }: State, path: string): Promise<void> {
     if (disk.sizeSync(path) === 0) await disk.remove(path)
   } catch {
     // What can't be looked at can't be removed either.
-  }
-}
-
-/**
- * Sees to it that a write under way is in its file. It goes on in a thread of its own, so it is waited for; one that does
- * not come is written here, and a reader keeps a record that is there twice once.
- */
-function settleUnderWay(state: State): void {
-  const { underWay, disk } = state
-  if (!underWay || underWay.settled) return
-  underWay.settled = true
-  const { path, from, bytes } = underWay
-  try {
-    const pause = new Int32Array(new SharedArrayBuffer(4))
-    for (let waited = 0; waited < UNDER_WAY_MS; waited++) {
-      if (disk.readSync(path, from).includes(bytes)) return
-      Atomics.wait(pause, 0, 0, 1)
-    }
-    const torn = disk.sizeSync(path) > from
-    disk.appendSync(path, torn ? Buffer.concat([Buffer.from('\n'), bytes]) : bytes)
-  } catch {
-    // The asynchronous write will say what is wrong with the disk, if it comes to that.
-    underWay.settled = false
   }
 }

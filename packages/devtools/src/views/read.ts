@@ -3,7 +3,7 @@ import type { Journal, JournalQuery, JournalRecord } from '@msc/core'
 import { readRecord } from '../record-shape.ts'
 
 /** Records that one page looks at. */
-export const SCAN = 10_000
+const SCAN = 10_000
 
 /** What the journal finds, each record in its shape; what is none is left out. Newest first. */
 export function read(journal: Journal, query: JournalQuery): JournalRecord[] {

@@ -1,4 +1,4 @@
-import type { Journal } from '@msc/core'
+import type { Journal, JournalRecord } from '@msc/core'
 import { durationOf } from '../../views/describe.ts'
 import { read } from '../../views/read.ts'
 import { html } from '../html.ts'
@@ -38,11 +38,33 @@ export function eventsPage(journal: Journal, base: string, kind: string | null):
                 }
                 ${durationOf(each) > 0 && html`<span class="quiet">${milliseconds(durationOf(each))}</span>`}
               </td>
-              <td class="who">${each.userId ?? '–'}</td>
-              <td class="w"><code>${compact(each.payload['properties'] ?? each.payload)}</code></td>
+              <td class="who" title="${each.userId}">${each.userId ?? '–'}</td>
+              <td class="w"><code>${more(each)}</code></td>
             </tr>`,
         ),
         chosen === undefined ? 'No event has been recorded.' : `No record of the kind ${chosen}.`,
       )}`,
   }
+}
+
+/** Members of a payload that say nothing here, or that another column says. */
+const SAID: ReadonlySet<string> = new Set([
+  'eventId',
+  'fingerprint',
+  'fingerprintChosen',
+  'durationMs',
+  'name',
+  'message',
+])
+
+function more({ payload }: JournalRecord): string {
+  const { properties } = payload
+  if (properties !== undefined) return compact(properties)
+  const telling = Object.entries(payload).filter(([name, value]) => !SAID.has(name) && !isEmpty(value))
+  return telling.length === 0 ? '' : compact(Object.fromEntries(telling))
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0
+  return value === undefined || value === null || value === ''
 }

@@ -38,7 +38,7 @@ export function tracePage(journal: Journal, base: string, traceId: string): Page
   const rows = traceRows(journal, traceId)
   if (rows.length === 0) return undefined
   const startedAt = least(rows.map(({ record }) => record.ts))
-  const total = most(rows.map(({ record }) => record.ts + durationOf(record))) - startedAt
+  const total = endOf(rows.map(({ record }) => record)) - startedAt
   return {
     title: `Trace ${traceId.slice(0, 8)}`,
     data: { traceId, records: rows.map(({ record, depth }) => ({ ...record, depth })) },
@@ -63,14 +63,20 @@ export function tracePage(journal: Journal, base: string, traceId: string): Page
   }
 }
 
+/** The end of the last operation: a report that came in long after it must not squeeze the picture. */
+function endOf(records: readonly JournalRecord[]): number {
+  const operations = records.filter((record) => durationOf(record) > 0)
+  return most((operations.length > 0 ? operations : records).map((record) => record.ts + durationOf(record)))
+}
+
 function what(record: JournalRecord, base: string): Markup {
   const title = short(titleOf(record), 200)
-  const link =
-    record.kind === 'error'
-      ? html`<a href="${base}/errors/${addressOf(record.fingerprint ?? record.name)}">${title}</a>`
-      : title
-  const outcome = isFailure(record) ? 'error' : textOf(attributesOf(record)['outcome'])
+  const isError = record.kind === 'error'
+  const link = isError
+    ? html`<a href="${base}/errors/${addressOf(record.fingerprint ?? record.name)}">${title}</a>`
+    : title
+  const outcome = isError ? '' : isFailure(record) ? 'error' : textOf(attributesOf(record)['outcome'])
   const from = textOf(record.payload['receivedFrom'])
-  return html`<span class="badge kind">${record.kind}</span> ${link} ${badge(outcome)}
+  return html`<span class="badge kind ${isError && 'bad'}">${short(record.kind, 40)}</span> ${link} ${badge(outcome)}
     ${from !== '' && html`<span class="quiet">from ${short(from, 40)}</span>`}`
 }
