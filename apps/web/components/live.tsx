@@ -1,7 +1,6 @@
 'use client'
 
 import { trackEvent } from '@msc/analytics/browser'
-import { currentContext } from '@msc/core'
 import { configureRealtime, subscribeToReleases } from '@msc/realtime'
 import { useNotifications } from '@msc/realtime/react'
 import { useRouter } from 'next/navigation'
@@ -64,10 +63,8 @@ export function Live({
     onNew(row) {
       setToast(row)
       router.refresh()
-      trackEvent('notification_shown', {
-        notification_id: row.id,
-        $trace_id: currentContext()?.trace.traceId,
-      })
+      // In the trace of whoever caused it, which is the running one here.
+      trackEvent('notification_shown', { notification_id: row.id })
     },
     show: ({ title, body, link }) => ({ title, body, icon: '/icon.svg', ...(link && { url: link }) }),
   })

@@ -12,10 +12,15 @@ export interface Backend {
   readonly cronSecret: string
   /** The error's tags and breadcrumbs, once it has arrived. */
   findError(admin: BrowserContext, message: string): Promise<FoundError | undefined>
-  /** Properties of the newest event of that name. */
-  findEvent(admin: BrowserContext, name: string): Promise<Record<string, unknown> | undefined>
+  /** The newest event of that name: its properties, and the trace that it belongs to. */
+  findEvent(admin: BrowserContext, name: string): Promise<FoundEvent | undefined>
   /** Calls a cron route as its scheduler does. */
   triggerCron(path: string): Promise<Response>
+}
+
+interface FoundEvent {
+  readonly properties: Readonly<Record<string, unknown>>
+  readonly traceId: string | undefined
 }
 
 interface FoundError {
@@ -46,14 +51,18 @@ export function embeddedBackend(app: RunningApp, cronSecret: string): Backend {
       )
     },
     async findEvent(admin, name) {
-      const { events } = await read<{ events: { name: string; payload: { properties: Record<string, unknown> } }[] }>(
-        admin,
-        'events',
-      )
-      return events.find((event) => event.name === name)?.payload.properties
+      const { events } = await read<{ events: JournalEvent[] }>(admin, 'events')
+      const found = events.find((event) => event.name === name)
+      return found && { properties: found.payload.properties, traceId: found.traceId }
     },
     triggerCron: (path) => fetch(new URL(path, app.url), { headers: { authorization: `Bearer ${cronSecret}` } }),
   }
+}
+
+interface JournalEvent {
+  readonly name: string
+  readonly traceId?: string
+  readonly payload: { readonly properties: Record<string, unknown> }
 }
 
 interface JournalError {
@@ -83,7 +92,8 @@ export function vendorBackend(app: RunningApp, vendors: Vendors): Backend {
       )
     },
     async findEvent(_admin, name) {
-      return posthog.events.findLast((event) => event.event === name)?.properties
+      const found = posthog.events.findLast((event) => event.event === name)
+      return found && { properties: found.properties, traceId: found.properties['$trace_id'] as string | undefined }
     },
     triggerCron: (path) => caller.trigger(path),
   }
