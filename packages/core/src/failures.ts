@@ -1,4 +1,6 @@
 import { toError } from './errors.ts'
+import { providedRedactText } from './provided-redaction.ts'
+import type { SaidLines } from './say-failure.ts'
 import { processSlot } from './slot.ts'
 
 /** Where a failure that nobody awaits happened. */
@@ -15,7 +17,12 @@ export interface FailureContext {
 /** Told of a failure that nobody awaits. What it throws or rejects with is caught. */
 export type ErrorReporter = (error: Error, context: FailureContext) => unknown
 
-const slot = (): { reporter?: ErrorReporter | undefined } => processSlot('core/failures', () => ({}))
+interface Slot {
+  reporter?: ErrorReporter | undefined
+  readonly said: SaidLines
+}
+
+const slot = (): Slot => processSlot('core/failures', () => ({ said: new Map() }))
 
 /**
  * The one place that hears every failure nobody awaits, of every package in this process; `undefined` for the console.
@@ -70,7 +77,8 @@ export function runReported(callback: () => unknown, context: FailureContext, on
 
 /** Its words are loaded when there is something to say: a page where nothing fails does not carry them. */
 function say(failure: Error, context: FailureContext): void {
-  const speak = async (): Promise<void> => (await import('./say-failure.ts')).sayFailure(failure, context)
-  // A console that fails must not make one failure two.
-  speak().catch(() => undefined)
+  import('./say-failure.ts')
+    .then(({ sayFailure }) => sayFailure(failure, context, { said: slot().said, redact: providedRedactText() }))
+    // A console that fails must not make one failure two.
+    .catch(() => undefined)
 }

@@ -69,20 +69,14 @@ export {
 } from './redact/index.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'
 export { createService, type ServiceKit, type ServiceOptions } from './service.ts'
-export { provideRedactText, redactText } from './redact-text.ts'
+export { provideRedactText } from './provided-redaction.ts'
 export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
 export { worstStatus, type Health, type LastError, type Status } from './status.ts'
 // `export *`, so that a package can declare its operations on '@msc/core' itself.
 export type * from './operations.ts'
-export {
-  emit,
-  onTelemetry,
-  startOperation,
-  telemetryEnabled,
-  type ListenOptions,
-  type Operation,
-  type TelemetryListener,
-} from './telemetry.ts'
+export { emit, startOperation, telemetryEnabled, type Operation } from './telemetry.ts'
+export { onTelemetry } from './telemetry-hub.ts'
+export type { ListenOptions, TelemetryListener } from './telemetry-slot.ts'
 export {
   MAX_BREADCRUMBS,
   createScope,
