@@ -102,7 +102,8 @@ describe('coming back', () => {
     const getToken = vi.fn<() => Promise<string>>()
     getToken.mockResolvedValueOnce(first).mockResolvedValueOnce(second)
     connect({ getToken }).channel('room', { private: true })
-    await settle()
+    // The code for it is loaded first.
+    await vi.waitFor(() => expect(clock.pending).toBe(1))
     await clock.advance(20_000)
     expect(asked('token')).toEqual([])
     await clock.advance(11_000)

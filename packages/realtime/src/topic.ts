@@ -6,7 +6,6 @@ import type { PresenceState, RealtimeDriver, Subscription } from './driver.ts'
 import { createInbox } from './inbox.ts'
 import { onPage } from './page.ts'
 import { deferred } from './promises.ts'
-import { keepRenewed } from './renewal.ts'
 import { createTracking } from './tracking.ts'
 
 export interface TopicOptions {
@@ -117,7 +116,7 @@ export function createTopic(options: TopicOptions): Topic {
       let liveAt: number | undefined
       let isAsked = false
       let again = false
-      let stopRenewal = (): void => {}
+      const lost = new AbortController()
       const down = deferred<void>()
       let subscription: Subscription | undefined
       let missing = true
@@ -173,13 +172,13 @@ export function createTopic(options: TopicOptions): Topic {
           callAll(({ gaps }) => gaps, undefined)
         }
         joinedBefore = true
-        stopRenewal = keepRenewed(token, { clock, getToken, onToken: (next) => joined.setToken(next) })
+        if (token !== undefined) renew(token, joined, lost.signal).catch(() => undefined)
         await down.promise
       } catch (error) {
         // Refused, timed out, or no token: each is tried again, more and more rarely.
         report(error)
       }
-      stopRenewal()
+      lost.abort()
       await subscription?.leave().catch(() => undefined)
       if (closing.signal.aborted) return
       move('retrying')
@@ -195,6 +194,12 @@ export function createTopic(options: TopicOptions): Topic {
 
   /** One request for all topics; this one may be left meanwhile. */
   const getToken = (): Promise<string | undefined> => inTime('getToken', options.getToken)
+
+  /** Its code is loaded late. Without it the topic would end with its token, and be joined anew. */
+  const renew = async (token: string, joined: Subscription, signal: AbortSignal): Promise<void> => {
+    const { keepRenewed } = await import('./renewal.ts')
+    keepRenewed(token, { clock, getToken, onToken: (next) => joined.setToken(next), signal })
+  }
 
   const tell = (subscription: Subscription): Promise<void> =>
     inTime('presence', (signal) => tracking.tell(subscription, signal))
