@@ -3,6 +3,7 @@ import type { Channel, MessageHandler, Payload } from './create-realtime.ts'
 import { safely } from './safely.ts'
 import { stamped } from './create-realtime.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from './driver.ts'
+import type { FeedInbox } from './feed/feed-inbox.ts'
 import { createInbox } from './inbox.ts'
 import { onPage } from './page.ts'
 import { deferred } from './promises.ts'
@@ -75,20 +76,23 @@ export function createTopic(options: TopicOptions): Topic {
     options.onState()
   }
 
-  const inbox = createInbox({
-    feed: options.feed,
-    deliver(event, payload, traceparent) {
-      const run = (): void => {
-        emit('realtime.receive', { topic: name, event })
-        for (const member of members) {
-          for (const [wanted, handler] of member.handlers)
-            if (wanted === event || wanted === '*') safely(() => handler(payload, event))
-        }
+  const handOn = createInbox(options.feed ? 5000 : 500, (event, payload, traceparent) => {
+    const run = (): void => {
+      emit('realtime.receive', { topic: name, event })
+      for (const member of members) {
+        for (const [wanted, handler] of member.handlers)
+          if (wanted === event || wanted === '*') safely(() => handler(payload, event))
       }
-      if (traceparent === undefined) run()
-      else withCarrier({ traceparent }, run)
-    },
+    }
+    if (traceparent === undefined) run()
+    else withCarrier({ traceparent }, run)
   })
+  /** Its code is loaded with the first feed; once it is there, it is kept. */
+  let feedInbox: FeedInbox | undefined
+  const openFeedInbox = async (): Promise<void> => {
+    if (options.feed) feedInbox ??= (await import('./feed/feed-inbox.ts')).createFeedInbox(handOn)
+    feedInbox?.hold()
+  }
 
   const callAll = <T>(handlersOf: (member: Member) => Iterable<(value: T) => void>, value: T): void => {
     for (const member of members) for (const handler of handlersOf(member)) safely(() => handler(value))
@@ -102,9 +106,11 @@ export function createTopic(options: TopicOptions): Topic {
       clock,
     })
 
-  const catchUp = (subscription: Subscription): Promise<boolean> => {
+  /** Whether something is missing for good. A topic that is no feed has no history. */
+  const catchUp = async (subscription: Subscription): Promise<boolean> => {
     const since = subscription.since?.bind(subscription)
-    return inbox.catchUp(since && ((after) => inTime('history', (signal) => since(after, signal))))
+    const inbox = feedInbox
+    return inbox ? inbox.catchUp(since && ((after) => inTime('history', (signal) => since(after, signal)))) : true
   }
 
   /** Joins, waits until it is lost, and again, until the topic is closed. Never rejects. */
@@ -119,7 +125,6 @@ export function createTopic(options: TopicOptions): Topic {
       const lost = new AbortController()
       const down = deferred<void>()
       let subscription: Subscription | undefined
-      let missing = true
       const end = (): void => {
         // At once, so that nothing more is sent to what is lost.
         if (state === 'live') {
@@ -135,9 +140,8 @@ export function createTopic(options: TopicOptions): Topic {
         again = true
         end()
       }
-      inbox.hold()
       try {
-        const token = await getToken()
+        const [token] = await Promise.all([getToken(), openFeedInbox()])
         isAsked = true
         const joined = await inTime('join', (signal) =>
           driver.subscribe(
@@ -146,7 +150,8 @@ export function createTopic(options: TopicOptions): Topic {
             {
               onMessage(event, payload) {
                 // Joined anew, it fetches everything from its cursor on.
-                if (!inbox.receive(event, payload)) end()
+                if (!feedInbox) handOn(event, payload)
+                else if (!feedInbox.receive(event, payload)) end()
               },
               onPresence(next) {
                 presence = next
@@ -163,7 +168,7 @@ export function createTopic(options: TopicOptions): Topic {
         subscription = joined
         // Who may not be seen may still hear.
         await tell(joined).catch(report)
-        if (options.feed) missing = await catchUp(joined)
+        const missing = await catchUp(joined)
         move('live')
         liveAt = clock.monotonic()
         live.resolve(joined)
