@@ -17,7 +17,7 @@ const asked = (what: string): unknown[] => fake.received.filter((request) => req
 const settle = (): Promise<void> => clock.advance(0)
 
 // What is loaded late is there, or the clock of a test would run ahead of it.
-beforeAll(() => Promise.all([import('./renewal.ts'), import('./feed/feed-inbox.ts')]))
+beforeAll(() => Promise.all([import('./renewal.ts'), import('./feed/feed-code.ts')]))
 beforeEach(() => {
   fake = createFakeRealtime()
   clock = createManualClock(Date.now())
@@ -104,6 +104,7 @@ describe('coming back', () => {
     const getToken = vi.fn<() => Promise<string>>()
     getToken.mockResolvedValueOnce(first).mockResolvedValueOnce(second)
     connect({ getToken }).channel('room', { private: true })
+    await settle()
     await clock.advance(20_000)
     expect(asked('token')).toEqual([])
     await clock.advance(11_000)

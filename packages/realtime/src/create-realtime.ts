@@ -11,6 +11,7 @@ import {
   deadline,
   emit,
   randomHex,
+  sleep,
   systemClock,
   type CancelTimer,
   type Clock,
@@ -19,11 +20,11 @@ import {
   type StandardSchema,
 } from '@msc/core'
 import type { OutgoingMessage, PresenceState, RealtimeDriver } from './driver.ts'
-import { openFeed } from './feed/open-feed.ts'
 import { onPage } from './page.ts'
 import { createSeen } from './seen.ts'
 import { safely } from './safely.ts'
 import { conflict, createTopic, type Topic } from './topic.ts'
+import { traced } from './traced.ts'
 import { typed, type EventSchemas } from './typed.ts'
 
 /** `offline`: the browser says that there is no network; it is tried again when there is. `idle`: nothing is subscribed. */
@@ -320,7 +321,18 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       onGap?: () => void,
     ) {
       const handlers = typeof onChange === 'function' ? { onChange, ...(onGap && { onGap }) } : onChange
-      return openFeed(self.channel(feedTopic(table, ownerId), { private: true }), handlers, { clock, retryMs })
+      assertOpen()
+      const topic = topicFor(feedTopic(table, ownerId), { private: true })
+      const channel = topic.subscribe(undefined)
+      const ending = new AbortController()
+      const { signal } = ending
+      const wait = (attempt: number): Promise<void> =>
+        sleep(retryMs(attempt), { clock, signal }).catch(() => undefined)
+      void topic.feedCode.then(({ openFeed }) => openFeed(channel, handlers, { safely, traced, wait, signal }))
+      return () => {
+        ending.abort()
+        channel.leave()
+      }
     },
     publish: (topic, event, payload, { private: isPrivate = false } = {}) =>
       publish({ topic, event, payload: stamped(payload), private: isPrivate }),

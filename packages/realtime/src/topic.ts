@@ -4,6 +4,7 @@ import { safely } from './safely.ts'
 import { stamped } from './create-realtime.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from './driver.ts'
 import type { FeedInbox } from './feed/feed-inbox.ts'
+import type * as FeedCode from './feed/feed-code.ts'
 import { createInbox } from './inbox.ts'
 import { onPage } from './page.ts'
 import { deferred } from './promises.ts'
@@ -39,6 +40,8 @@ export interface RawChannel extends Omit<Channel, 'on' | 'broadcast'> {
 export interface Topic {
   readonly state: 'joining' | 'live' | 'retrying' | 'closed'
   readonly private: boolean
+  /** Loaded before the first join of a feed, so what waits for it misses nothing. */
+  readonly feedCode: Promise<typeof FeedCode>
   /** @throws ConfigError for another presence key than that of somebody who is here. */
   subscribe(presenceKey: string | undefined): RawChannel
   close(reason: Error): Promise<void>
@@ -87,10 +90,14 @@ export function createTopic(options: TopicOptions): Topic {
     if (traceparent === undefined) run()
     else withCarrier({ traceparent }, run)
   })
-  /** Its code is loaded with the first feed; once it is there, it is kept. */
+  const feedCode = deferred<typeof FeedCode>()
   let feedInbox: FeedInbox | undefined
   const openFeedInbox = async (): Promise<void> => {
-    if (options.feed) feedInbox ??= (await import('./feed/feed-inbox.ts')).createFeedInbox(handOn)
+    if (options.feed && !feedInbox) {
+      const code = await import('./feed/feed-code.ts')
+      feedInbox = code.createFeedInbox(handOn)
+      feedCode.resolve(code)
+    }
     feedInbox?.hold()
   }
 
@@ -253,6 +260,7 @@ export function createTopic(options: TopicOptions): Topic {
       return state
     },
     private: options.private,
+    feedCode: feedCode.promise,
     close,
     subscribe(key) {
       if (key !== undefined && key !== presenceKey) {

@@ -1,7 +1,8 @@
-import { ConfigError, carrier, emit, reportFailure, validate, withCarrier, type StandardSchema } from '@msc/core'
+import { ConfigError, emit, reportFailure, validate, type StandardSchema } from '@msc/core'
 import type { Payload } from './create-realtime.ts'
 import { safely } from './safely.ts'
 import type { RawChannel } from './topic.ts'
+import { traced } from './traced.ts'
 
 /** Schemas of a channel's events. */
 export type EventSchemas = Readonly<Record<string, StandardSchema>>
@@ -26,12 +27,11 @@ export function typed(channel: RawChannel, events: EventSchemas, driver: string)
       if (event !== '*') schemaFor(event)
       let wanted = true
       const stop = channel.on(event, (raw, name) => {
-        // In the trace of who sent it, also when it had to wait.
-        const from = carrier()
+        const handOn = traced((payload: Payload) => handler(payload, name))
         const check = async (): Promise<void> => {
           try {
             const payload = (await validate(schemaFor(name), raw, `Payload of ${name}`)) as Payload
-            if (wanted) safely(() => withCarrier(from, () => handler(payload, name)))
+            if (wanted) safely(() => handOn(payload))
           } catch (error) {
             emit('driver.drop', { concern: 'realtime', driver, reason: 'invalid payload', count: 1 })
             reportFailure(error, { concern: 'realtime', driver, operation: 'receive', topic: channel.topic })
