@@ -145,8 +145,6 @@ export interface Realtime extends Service {
   }): Promise<void>
 }
 
-const CLOSED = '[msc/realtime] The client is closed.'
-
 export const feedTopic = (table: string, ownerId: string): string => `feed:${table}:${ownerId}`
 
 const CONTRACT: DriverContract<RealtimeDriver> = {
@@ -172,7 +170,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   // One for all its topics: they share the connection that comes back.
   const share = random()
 
-  const { service, report } = createService({
+  const { service, report, assertOpen } = createService({
     concern: 'realtime',
     driver,
     clock,
@@ -181,7 +179,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     degraded: () => (status === 'reconnecting' ? (trouble ?? 'The connection was lost; coming back.') : undefined),
     // A message is taken by the server before its promise resolves, so there is nothing to flush.
     async close() {
-      const reason = new UnavailableError(CLOSED, { code: 'REALTIME_CLOSED' })
+      const reason = new UnavailableError('[msc/realtime] The client is closed.', { code: 'REALTIME_CLOSED' })
       closing.abort(reason)
       await Promise.all([...topics.values()].map((topic) => topic.close(reason)))
       topics.clear()
@@ -268,10 +266,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     topics.set(name, topic)
     settleStatus()
     return topic
-  }
-
-  const assertOpen = (): void => {
-    if (closing.signal.aborted) throw new ConfigError(CLOSED, { code: 'REALTIME_CLOSED' })
   }
 
   const publish = async (message: OutgoingMessage): Promise<void> => {
