@@ -2,7 +2,7 @@ import type { Breaker } from './breaker.ts'
 import type { Clock } from './clock.ts'
 import type { DriverBase } from './driver.ts'
 import type { MscError } from './errors.ts'
-import type { RedactText } from './provided-redaction.ts'
+import type { RedactText } from './failure-slot.ts'
 import { redactText } from './redact-text.ts'
 import type { Health, LastError } from './status.ts'
 

@@ -48,14 +48,8 @@ export {
   type MemoryJournalOptions,
 } from './journal.ts'
 export { createOutbox, type Outbox, type OutboxOptions, type OutboxStats } from './outbox.ts'
-export {
-  reportFailure,
-  runGuarded,
-  runReported,
-  setErrorReporter,
-  type ErrorReporter,
-  type FailureContext,
-} from './failures.ts'
+export type { ErrorReporter, FailureContext } from './failure-slot.ts'
+export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './failures.ts'
 export { httpFailure, retryAfter, type HttpAnswer, type HttpFailureOptions } from './http-failure.ts'
 export { createLateCalls, type LateCalls } from './late-calls.ts'
 export { lazyPeer } from './load-peer.ts'
@@ -69,7 +63,6 @@ export {
 } from './redact/index.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'
 export { createService, type ServiceKit, type ServiceOptions } from './service.ts'
-export { provideRedactText } from './provided-redaction.ts'
 export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
 export { worstStatus, type Health, type LastError, type Status } from './status.ts'
 // `export *`, so that a package can declare its operations on '@msc/core' itself.

@@ -1,4 +1,4 @@
-import type { RedactText } from './provided-redaction.ts'
+import type { RedactText } from './failure-slot.ts'
 
 /**
  * `text` without secrets: by the full rules where somebody in this process provided them, else without the credentials

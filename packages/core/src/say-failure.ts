@@ -1,13 +1,9 @@
-import type { FailureContext } from './failures.ts'
-import type { RedactText } from './provided-redaction.ts'
+import type { FailureContext, FailureSlot } from './failure-slot.ts'
 import { redactText } from './redact-text.ts'
 
 /** Milliseconds for which the same line is not said again, and lines that are remembered for it. */
 const QUIET_MS = 10_000
 const MAX_SAID = 200
-
-/** When a line was said last, by the line. */
-export type SaidLines = Map<string, number>
 
 /**
  * Writes a failure to the console: redacted, on one line, and the same one at most once in 10 seconds. What the process
@@ -16,7 +12,7 @@ export type SaidLines = Map<string, number>
 export function sayFailure(
   error: Error,
   context: FailureContext,
-  { said, redact }: { readonly said: SaidLines; readonly redact: RedactText | undefined },
+  { said, redact }: Pick<FailureSlot, 'said' | 'redact'>,
 ): void {
   const line = redactText(lineOf(error, context), redact)
   const now = performance.now()

@@ -3,8 +3,8 @@ import { systemClock, type Clock } from './clock.ts'
 import { deadline } from './deadline.ts'
 import type { BudgetOptions, DriverBase, Service } from './driver.ts'
 import { ConfigError, DeadlineError, MscError, toError } from './errors.ts'
-import { reportFailure, type ErrorReporter } from './failures.ts'
-import { providedRedactText } from './provided-redaction.ts'
+import { failureSlot, type ErrorReporter } from './failure-slot.ts'
+import { reportFailure } from './failures.ts'
 
 export interface ServiceOptions<Concern extends string> {
   readonly concern: Concern
@@ -30,6 +30,17 @@ export interface ServiceKit<Concern extends string> {
   readonly service: Service & { readonly concern: Concern }
   /** Reports a failure that nobody awaits, and remembers it for `health`. Never throws. */
   report(error: unknown, operation: string, details?: Readonly<Record<string, unknown>>): void
+  /**
+   * Runs a call within `timeoutMs` milliseconds.
+   *
+   * @throws DeadlineError that names the service, its driver and `operation`; the signal's reason when that ended first.
+   */
+  inTime<T>(
+    operation: string,
+    timeoutMs: number,
+    run: (signal: AbortSignal) => PromiseLike<T> | T,
+    signal?: AbortSignal,
+  ): Promise<T>
   /** @throws ConfigError `<CONCERN>_CLOSED` from the first call of `close` on. */
   assertOpen(): void
 }
@@ -54,8 +65,8 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
     last = { error, operation, at: clock.now() }
     reportFailure(error, { ...details, concern, driver: driver.name, operation }, options.onError)
   }
-  const inTime = (operation: string, timeoutMs: number, run: (signal: AbortSignal) => unknown): Promise<unknown> =>
-    deadline(run, { operation: `[msc/${concern}] [${driver.name}] ${operation}`, timeoutMs, clock })
+  const inTime: ServiceKit<Concern>['inTime'] = (operation, timeoutMs, run, signal) =>
+    deadline(run, { operation: `[msc/${concern}] [${driver.name}] ${operation}`, timeoutMs, clock, signal })
   /** The time being up is no failure of a flush: whoever flushes said how long to wait. */
   const attempt = (operation: 'flush' | 'close', timeoutMs: number, run: () => unknown): Promise<void> =>
     inTime(operation, timeoutMs, run).then(
@@ -83,7 +94,7 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
           last,
           ask: () => inTime('health', timeoutMs, (signal) => driver.health(signal)).then(() => undefined, toError),
           isKnown: MscError.isInstance,
-          redact: providedRedactText(),
+          redact: failureSlot().redact,
         })
       },
       flush: ({ timeoutMs = budgetMs }: BudgetOptions = {}) =>
@@ -91,6 +102,7 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
       close: ({ timeoutMs = budgetMs }: BudgetOptions = {}) => (closing ??= closeOnce(timeoutMs)),
     },
     report,
+    inTime,
     assertOpen() {
       if (closing) {
         throw new ConfigError(`[msc/${concern}] The service is closed.`, { code: `${concern.toUpperCase()}_CLOSED` })

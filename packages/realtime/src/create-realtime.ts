@@ -8,7 +8,6 @@ import {
   UnavailableError,
   backoff,
   carrier,
-  deadline,
   emit,
   randomHex,
   sleep,
@@ -23,7 +22,7 @@ import type { OutgoingMessage, PresenceState, RealtimeDriver } from './driver.ts
 import { onPage } from './page.ts'
 import { createSeen } from './seen.ts'
 import { safely } from './safely.ts'
-import { conflict, createTopic, type Topic } from './topic.ts'
+import { conflict, createTopic, type InTime, type Topic } from './topic.ts'
 import { traced } from './traced.ts'
 import { typed, type EventSchemas } from './typed.ts'
 
@@ -170,7 +169,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   // One for all its topics: they share the connection that comes back.
   const share = random()
 
-  const { service, report, assertOpen } = createService({
+  const { service, report, inTime: callInTime, assertOpen } = createService({
     concern: 'realtime',
     driver,
     clock,
@@ -218,14 +217,15 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   // A network that goes says nothing to a topic that is waiting for its next try.
   onPage(['offline', 'online'], settleStatus, closing.signal)
 
+  const inTime: InTime = (what, call, signal) => callInTime(what, timeoutMs, call, signal)
+  const onDrop = (reason: string): void =>
+    emit('driver.drop', { concern: 'realtime', driver: driver.name, reason, count: 1 })
+
   /** Asked once for all that want one at a time. */
   const askToken = (): Promise<string | undefined> =>
-    (asking ??= deadline(async (signal) => getToken(signal), {
-      operation: '[msc/realtime] getToken',
-      timeoutMs,
-      signal: closing.signal,
-      clock,
-    }).finally(() => (asking = undefined)))
+    (asking ??= inTime('getToken', async (signal) => getToken(signal), closing.signal).finally(
+      () => (asking = undefined),
+    ))
 
   /** What is in the way is said once, not at each attempt; a network that is away is the status's to tell. */
   const warned = createSeen(100)
@@ -248,7 +248,8 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       private: isPrivate,
       feed: isPrivate && name.startsWith('feed:'),
       getToken: askToken,
-      timeoutMs,
+      inTime,
+      onDrop,
       clock,
       retryMs,
       share,
@@ -270,26 +271,9 @@ export function createRealtime(options: RealtimeOptions): Realtime {
 
   const publish = async (message: OutgoingMessage): Promise<void> => {
     assertOpen()
-    const send = driver.publish?.bind(driver)
-    if (!send) {
-      throw new ConfigError(`[msc/realtime] [${driver.name}] can not publish without a channel.`, {
-        code: 'REALTIME_NO_PUBLISH',
-        hint: 'Use its broadcast().',
-      })
-    }
-    const from = clock.monotonic()
-    let outcome: 'ok' | 'error' = 'error'
-    try {
-      await deadline((signal) => send([message], signal), {
-        operation: `[msc/realtime] [${driver.name}] publish`,
-        timeoutMs,
-        clock,
-      })
-      stats.published += 1
-      outcome = 'ok'
-    } finally {
-      emit('realtime.publish', { topic: message.topic, event: message.event, outcome }, from)
-    }
+    const { publishNow } = await import('./publish.ts')
+    await publishNow(message, { driver, clock, inTime, ConfigError, emit })
+    stats.published += 1
   }
 
   const self: Realtime = {
@@ -306,7 +290,11 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       if (!name) throw new ConfigError('[msc/realtime] A channel needs a topic.')
       const channel = topicFor(name, channelOptions).subscribe(channelOptions.presenceKey)
       const { events } = channelOptions
-      return (events ? typed(channel, events, driver.name) : channel) as unknown as Channel<Events>
+      const onInvalid = (error: unknown): void => {
+        onDrop('invalid payload')
+        report(error, 'receive', { topic: name })
+      }
+      return (events ? typed(channel, events, onInvalid) : channel) as unknown as Channel<Events>
     },
     feed<Row>(
       table: string,

@@ -1,4 +1,4 @@
-import { ConfigError, UnavailableError, deadline, emit, sleep, toError, withCarrier, type Clock } from '@msc/core'
+import { ConfigError, UnavailableError, emit, sleep, toError, withCarrier, type Clock } from '@msc/core'
 import type { Channel, MessageHandler, Payload } from './create-realtime.ts'
 import { safely } from './safely.ts'
 import { stamped } from './create-realtime.ts'
@@ -10,6 +10,9 @@ import { onPage } from './page.ts'
 import { deferred } from './promises.ts'
 import { createTracking } from './tracking.ts'
 
+/** Runs a call within the client's time limit, until the signal ends. */
+export type InTime = <T>(what: string, call: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal) => Promise<T>
+
 export interface TopicOptions {
   readonly name: string
   readonly driver: RealtimeDriver
@@ -17,7 +20,9 @@ export interface TopicOptions {
   /** What was missed is asked for, where the driver can say. */
   readonly feed: boolean
   readonly getToken: () => Promise<string | undefined>
-  readonly timeoutMs: number
+  readonly inTime: InTime
+  /** A message was not taken. */
+  readonly onDrop: (reason: string) => void
   readonly clock: Clock
   readonly retryMs: (attempt: number) => number
   /** From 0 to 1: where this client stands among all that come back. */
@@ -59,7 +64,7 @@ interface Member {
 const MAX_WAITING = 100
 
 export function createTopic(options: TopicOptions): Topic {
-  const { name, driver, clock, timeoutMs } = options
+  const { name, driver, clock } = options
   const members = new Set<Member>()
   const closing = new AbortController()
   let state: Topic['state'] = 'joining'
@@ -106,12 +111,7 @@ export function createTopic(options: TopicOptions): Topic {
   }
 
   const inTime = <T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
-    deadline(call, {
-      operation: `[msc/realtime] [${driver.name}] ${what} on ${name}`,
-      timeoutMs,
-      signal: closing.signal,
-      clock,
-    })
+    options.inTime(`${what} on ${name}`, call, closing.signal)
 
   /** Whether something is missing for good. A topic that is no feed has no history. */
   const catchUp = async (subscription: Subscription): Promise<boolean> => {
@@ -232,7 +232,7 @@ export function createTopic(options: TopicOptions): Topic {
     use: (subscription: Subscription, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
     if (waiting >= MAX_WAITING) {
-      emit('driver.drop', { concern: 'realtime', driver: driver.name, reason: 'queue full', count: 1 })
+      options.onDrop('queue full')
       throw new UnavailableError(`[msc/realtime] ${MAX_WAITING} messages wait for ${name} already.`, {
         code: 'REALTIME_QUEUE_FULL',
       })

@@ -1,4 +1,4 @@
-import { ConfigError, emit, reportFailure, validate, type StandardSchema } from '@msc/core'
+import { ConfigError, validate, type StandardSchema } from '@msc/core'
 import type { Payload } from './create-realtime.ts'
 import { safely } from './safely.ts'
 import type { RawChannel } from './topic.ts'
@@ -9,9 +9,9 @@ export type EventSchemas = Readonly<Record<string, StandardSchema>>
 
 /**
  * A channel whose payloads are checked: an outgoing one before it is sent, an incoming one before anybody sees it. One that
- * is not valid is dropped, counted and named on the console; order is kept, also with schemas that take their time.
+ * is not valid is dropped and told to `onInvalid`; order is kept, also with schemas that take their time.
  */
-export function typed(channel: RawChannel, events: EventSchemas, driver: string): RawChannel {
+export function typed(channel: RawChannel, events: EventSchemas, onInvalid: (error: unknown) => void): RawChannel {
   const schemaFor = (event: string): StandardSchema => {
     const schema = Object.hasOwn(events, event) ? events[event] : undefined
     if (schema) return schema
@@ -33,8 +33,7 @@ export function typed(channel: RawChannel, events: EventSchemas, driver: string)
             const payload = (await validate(schemaFor(name), raw, `Payload of ${name}`)) as Payload
             if (wanted) safely(() => handOn(payload))
           } catch (error) {
-            emit('driver.drop', { concern: 'realtime', driver, reason: 'invalid payload', count: 1 })
-            reportFailure(error, { concern: 'realtime', driver, operation: 'receive', topic: channel.topic })
+            onInvalid(error)
           }
         }
         queue = queue.then(check)

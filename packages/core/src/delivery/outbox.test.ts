@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { DriverError } from '../errors.ts'
-import type { FailureContext } from '../failures.ts'
+import type { FailureContext } from '../failure-slot.ts'
 import { httpFailure } from '../http-failure.ts'
 import { onTelemetry } from '../telemetry-hub.ts'
 import { createManualClock, type ManualClock } from '../testing/index.ts'
