@@ -50,7 +50,6 @@ export {
 export { createOutbox, type Outbox, type OutboxOptions, type OutboxStats } from './outbox.ts'
 export type { ErrorReporter, FailureContext } from './failure-slot.ts'
 export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './failures.ts'
-export { httpFailure, retryAfter, type HttpAnswer, type HttpFailureOptions } from './http-failure.ts'
 export { createLateCalls, type LateCalls } from './late-calls.ts'
 export { lazyPeer } from './load-peer.ts'
 export {

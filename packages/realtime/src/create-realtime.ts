@@ -169,7 +169,12 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   // One for all its topics: they share the connection that comes back.
   const share = random()
 
-  const { service, report, inTime: callInTime, assertOpen } = createService({
+  const {
+    service,
+    report,
+    inTime: callInTime,
+    assertOpen,
+  } = createService({
     concern: 'realtime',
     driver,
     clock,
@@ -308,8 +313,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       const channel = topic.subscribe(undefined)
       const ending = new AbortController()
       const { signal } = ending
-      const wait = (attempt: number): Promise<void> =>
-        sleep(retryMs(attempt), { clock, signal }).catch(() => undefined)
+      const wait = (attempt: number): Promise<void> => sleep(retryMs(attempt), { clock, signal }).catch(() => undefined)
       void topic.feedCode.then(({ openFeed }) => openFeed(channel, handlers, { safely, traced, wait, signal }))
       return () => {
         ending.abort()
