@@ -12,9 +12,9 @@ import type { Health, LastError } from './status.ts'
  */
 export interface HealthQuestion {
   readonly concern: string
-  readonly driver: Pick<DriverBase, 'name' | 'endpoint' | 'variables'>
-  /** The round trip within `timeoutMs`: resolves with what went wrong. */
-  readonly ask: () => Promise<Error | undefined>
+  readonly driver: Pick<DriverBase, 'name' | 'health' | 'endpoint' | 'variables'>
+  readonly inTime: <T>(operation: string, timeoutMs: number, run: (signal: AbortSignal) => Promise<T>) => Promise<T>
+  readonly toError: (value: unknown) => Error
   readonly isKnown: (error: unknown) => error is MscError
   readonly redact: RedactText | undefined
   readonly clock: Clock
@@ -28,9 +28,9 @@ export interface HealthQuestion {
 
 /** A round trip within its time, and the verdict on it, with what an operator should do. Never rejects. */
 export async function askHealth(question: HealthQuestion): Promise<Health> {
-  const { concern, driver, clock, stats, last } = question
+  const { concern, driver, clock, timeoutMs, stats, last, inTime, toError } = question
   const from = clock.monotonic()
-  const failure = await question.ask()
+  const failure = await inTime('health', timeoutMs, (signal) => driver.health(signal)).then(() => undefined, toError)
   return {
     concern,
     driver: driver.name,

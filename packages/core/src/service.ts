@@ -92,7 +92,8 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
           clock,
           timeoutMs,
           last,
-          ask: () => inTime('health', timeoutMs, (signal) => driver.health(signal)).then(() => undefined, toError),
+          inTime,
+          toError,
           isKnown: MscError.isInstance,
           redact: failureSlot().redact,
         })

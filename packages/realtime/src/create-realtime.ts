@@ -18,7 +18,7 @@ import {
   type Service,
   type StandardSchema,
 } from '@msc/core'
-import type { OutgoingMessage, PresenceState, RealtimeDriver } from './driver.ts'
+import type { PresenceState, RealtimeDriver } from './driver.ts'
 import { onPage } from './page.ts'
 import { createSeen } from './seen.ts'
 import { safely } from './safely.ts'
@@ -274,13 +274,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     return topic
   }
 
-  const publish = async (message: OutgoingMessage): Promise<void> => {
-    assertOpen()
-    const { publishNow } = await import('./publish.ts')
-    await publishNow(message, { driver, clock, inTime, ConfigError, emit })
-    stats.published += 1
-  }
-
   const self: Realtime = {
     ...service,
     get status() {
@@ -312,16 +305,20 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       const topic = topicFor(feedTopic(table, ownerId), { private: true })
       const channel = topic.subscribe(undefined)
       const ending = new AbortController()
-      const { signal } = ending
-      const wait = (attempt: number): Promise<void> => sleep(retryMs(attempt), { clock, signal }).catch(() => undefined)
-      void topic.feedCode.then(({ openFeed }) => openFeed(channel, handlers, { safely, traced, wait, signal }))
+      const tools = { clock, retryMs, sleep, safely, traced, signal: ending.signal }
+      void topic.feedCode.then(({ openFeed }) => openFeed(channel, handlers, tools))
       return () => {
         ending.abort()
         channel.leave()
       }
     },
-    publish: (topic, event, payload, { private: isPrivate = false } = {}) =>
-      publish({ topic, event, payload: stamped(payload), private: isPrivate }),
+    async publish(topic, event, payload, { private: isPrivate = false } = {}) {
+      assertOpen()
+      const message = { topic, event, payload: stamped(payload), private: isPrivate }
+      const { publishNow } = await import('./publish.ts')
+      await publishNow(message, { driver, clock, inTime, ConfigError, emit })
+      stats.published += 1
+    },
     publishChange: ({ table, ownerId, type, record, old }) =>
       self.publish(
         feedTopic(table, ownerId),

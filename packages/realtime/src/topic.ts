@@ -113,13 +113,6 @@ export function createTopic(options: TopicOptions): Topic {
   const inTime = <T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
     options.inTime(`${what} on ${name}`, call, closing.signal)
 
-  /** Whether something is missing for good. A topic that is no feed has no history. */
-  const catchUp = async (subscription: Subscription): Promise<boolean> => {
-    const since = subscription.since?.bind(subscription)
-    const inbox = feedInbox
-    return inbox ? inbox.catchUp(since && ((after) => inTime('history', (signal) => since(after, signal)))) : true
-  }
-
   /** Joins, waits until it is lost, and again, until the topic is closed. Never rejects. */
   const run = async (): Promise<void> => {
     let attempt = 0
@@ -175,7 +168,8 @@ export function createTopic(options: TopicOptions): Topic {
         subscription = joined
         // Who may not be seen may still hear.
         await tell(joined).catch(report)
-        const missing = await catchUp(joined)
+        // A topic that is no feed has no history.
+        const missing = (await feedInbox?.catchUp(joined, inTime)) ?? true
         move('live')
         liveAt = clock.monotonic()
         live.resolve(joined)
@@ -298,14 +292,14 @@ export function createTopic(options: TopicOptions): Topic {
         },
         broadcast: (event, payload) =>
           withLive('broadcast', (subscription, signal) => subscription.send(event, stamped(payload), signal)),
-        async track(next) {
+        // A join tells it by itself; then there is nothing to tell any more.
+        track(next) {
           tracking.say(member, next)
-          // A join tells it by itself; then there is nothing to tell any more.
-          await withLive('track', (subscription, signal) => tracking.tell(subscription, signal))
+          return withLive('track', tracking.tell)
         },
-        async untrack() {
+        untrack() {
           tracking.unsay(member)
-          await withLive('untrack', (subscription, signal) => tracking.tell(subscription, signal))
+          return withLive('untrack', tracking.tell)
         },
         leave() {
           if (!members.delete(member)) return

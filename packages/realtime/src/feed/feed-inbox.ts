@@ -1,7 +1,8 @@
 import type { Payload } from '../create-realtime.ts'
+import type { Subscription } from '../driver.ts'
 import type { HandOn, Stamp } from '../inbox.ts'
+import type { InTime } from '../topic.ts'
 import { isCursor, laterCursor } from './cursor.ts'
-import type { FeedPage } from './page.ts'
 
 /** The messages of a feed: what was missed comes before what is new. */
 export interface FeedInbox {
@@ -14,7 +15,7 @@ export interface FeedInbox {
    *
    * @returns Whether something is missing for good: history is gone, or nobody keeps one.
    */
-  catchUp(since: ((after: string | undefined) => Promise<FeedPage | undefined>) | undefined): Promise<boolean>
+  catchUp(subscription: Pick<Subscription, 'since'>, inTime: InTime): Promise<boolean>
 }
 
 /** Messages that may wait until what came before them is known. */
@@ -41,10 +42,11 @@ export function createFeedInbox(deliver: HandOn): FeedInbox {
       else return false
       return true
     },
-    async catchUp(since) {
+    async catchUp(subscription, inTime) {
+      const since = subscription.since?.bind(subscription)
       let missing = since === undefined
       for (let more = since !== undefined; more;) {
-        const page = await since?.(cursor)
+        const page = await inTime('history', async (signal) => since?.(cursor, signal))
         if (!page || page.gap) missing = true
         for (const { event, payload } of page?.events ?? []) handOn(event, payload)
         cursor = page?.cursor

@@ -1,12 +1,13 @@
+import type * as Core from '@msc/core'
 import type { Change, FeedHandlers } from '../create-realtime.ts'
 import type { RawChannel } from '../topic.ts'
 
 /** What the page has loaded already. */
-export interface FeedTools {
+export interface FeedTools extends Pick<typeof Core, 'sleep'> {
   readonly safely: (handler: () => unknown) => void
   readonly traced: (fn: () => void) => () => void
-  /** Resolves when it is time for the next attempt, or the signal has ended. */
-  readonly wait: (attempt: number) => Promise<void>
+  readonly clock: Core.Clock
+  readonly retryMs: (attempt: number) => number
   /** Ends the feed. */
   readonly signal: AbortSignal
 }
@@ -18,7 +19,7 @@ const MAX_HELD = 10_000
 export function openFeed<Row>(
   channel: RawChannel,
   { onChange, snapshot, onSnapshot, onGap }: FeedHandlers<Row>,
-  { safely, traced, wait, signal }: FeedTools,
+  { clock, retryMs, sleep, safely, traced, signal }: FeedTools,
 ): void {
   let held: (() => void)[] | undefined = snapshot && []
   let loads = 0
@@ -39,7 +40,7 @@ export function openFeed<Row>(
         for (const tell of waited) safely(tell)
         return
       } catch {
-        await wait(attempt)
+        await sleep(retryMs(attempt), { clock, signal }).catch(() => undefined)
       }
     }
   }
