@@ -1,5 +1,5 @@
 import type * as Core from '@msc/core'
-import type { InTime } from './topic.ts'
+import type { InTime } from './in-time.ts'
 import type { OutgoingMessage, RealtimeDriver } from './driver.ts'
 
 /** What the client has loaded already. */

@@ -1,17 +1,16 @@
 import { ConfigError, UnavailableError, emit, sleep, toError, withCarrier, type Clock } from '@msc/core'
-import type { Channel, MessageHandler, Payload } from './create-realtime.ts'
+import type { MessageHandler } from './create-realtime.ts'
 import { safely } from './safely.ts'
 import { stamped } from './create-realtime.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from './driver.ts'
 import type { FeedInbox } from './feed/feed-inbox.ts'
 import type * as FeedCode from './feed/feed-code.ts'
 import { createInbox } from './inbox.ts'
+import type { InTime } from './in-time.ts'
 import { onPage } from './page.ts'
 import { deferred } from './promises.ts'
+import type { RawChannel } from './raw-channel.ts'
 import { createTracking } from './tracking.ts'
-
-/** Runs a call within the client's time limit, until the signal ends. */
-export type InTime = <T>(what: string, call: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal) => Promise<T>
 
 export interface TopicOptions {
   readonly name: string
@@ -33,12 +32,6 @@ export interface TopicOptions {
   readonly onError: (error: Error) => void
   /** The last subscriber has left. */
   readonly onEmpty: () => void
-}
-
-/** A channel before anything is known of its events. */
-export interface RawChannel extends Omit<Channel, 'on' | 'broadcast'> {
-  on(event: string, handler: MessageHandler): () => void
-  broadcast(event: string, payload: Payload): Promise<void>
 }
 
 /** One topic, joined once however many subscribe to it, and joined again whenever it is lost. */

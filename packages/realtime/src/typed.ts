@@ -1,7 +1,7 @@
 import { ConfigError, validate, type StandardSchema } from '@msc/core'
 import type { Payload } from './create-realtime.ts'
 import { safely } from './safely.ts'
-import type { RawChannel } from './topic.ts'
+import type { RawChannel } from './raw-channel.ts'
 import { traced } from './traced.ts'
 
 /** Schemas of a channel's events. */

@@ -1,7 +1,7 @@
 import type { Payload } from '../create-realtime.ts'
 import type { Subscription } from '../driver.ts'
 import type { HandOn, Stamp } from '../inbox.ts'
-import type { InTime } from '../topic.ts'
+import type { InTime } from '../in-time.ts'
 import { isCursor, laterCursor } from './cursor.ts'
 
 /** The messages of a feed: what was missed comes before what is new. */

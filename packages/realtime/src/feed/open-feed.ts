@@ -1,6 +1,6 @@
 import type * as Core from '@msc/core'
 import type { Change, FeedHandlers } from '../create-realtime.ts'
-import type { RawChannel } from '../topic.ts'
+import type { RawChannel } from '../raw-channel.ts'
 
 /** What the page has loaded already. */
 export interface FeedTools extends Pick<typeof Core, 'sleep'> {
