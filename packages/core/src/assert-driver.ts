@@ -25,8 +25,9 @@ export interface DriverContract<Driver> {
 export function assertDriver<Driver extends DriverBase>(contract: DriverContract<Driver>, driver: unknown): Driver {
   const { concern, version, adapters } = contract
   const found = (driver as Partial<DriverBase> | null | undefined)?.specificationVersion as number
-  const adapt = found === version ? (same: never) => same : adapters?.get(found)
-  const fitting = adapt?.(driver as never) as Readonly<Record<string, unknown>> | undefined
+  const fitting = (found === version ? driver : adapters?.get(found)?.(driver as never)) as
+    | Readonly<Record<string, unknown>>
+    | undefined
   const lacks = fitting && [
     ...(fitting['name'] ? [] : ['name']),
     ...['health', 'close', ...contract.methods].filter((method) => typeof fitting[method] !== 'function'),

@@ -25,41 +25,26 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimeout(fn, ms, options) {
+    let timer: ReturnType<typeof setTimeout>
+    const due = performance.now() + ms
+    // What is longer than the longest is several timers; measured from the start, so that their delays don't add up.
+    const arm = (left: number): void => {
+      timer = setTimeout(left > LONGEST_MS ? () => arm(due - performance.now()) : fn, Math.min(left, LONGEST_MS))
+      // Node's timers hold the process open; browsers and workers return a number.
+      if (!options?.keepAlive) (timer as { unref?: () => void }).unref?.()
+    }
     // What is no number has no time to wait for.
-    const wait = ms > 0 ? ms : 0
-    return wait > LONGEST_MS ? inSlices(fn, wait, options) : platformTimer(fn, wait, options)
+    arm(ms > 0 ? ms : 0)
+    return () => clearTimeout(timer)
   },
-}
-
-function platformTimer(fn: () => void, ms: number, options: TimerOptions | undefined): CancelTimer {
-  const timer: unknown = setTimeout(fn, ms)
-  // Node's timers hold the process open; browsers and workers return a number.
-  if (!options?.keepAlive && typeof timer === 'object' && timer !== null && 'unref' in timer) {
-    ;(timer as { unref(): void }).unref()
-  }
-  return () => clearTimeout(timer as ReturnType<typeof setTimeout>)
-}
-
-/** Several timers, one after the other, measured by the monotonic clock so that their delays don't add up. */
-function inSlices(fn: () => void, ms: number, options: TimerOptions | undefined): CancelTimer {
-  const due = systemClock.monotonic() + ms
-  let cancel: CancelTimer
-  const arm = (): void => {
-    const left = due - systemClock.monotonic()
-    cancel = left > LONGEST_MS ? platformTimer(arm, LONGEST_MS, options) : platformTimer(fn, Math.max(0, left), options)
-  }
-  arm()
-  return () => cancel()
 }
 
 /** Resolves after `ms`, or rejects with the signal's reason; leaves no timer or listener behind. */
 export function sleep(ms: number, options: { clock?: Clock; signal?: AbortSignal } = {}): Promise<void> {
   const { clock = systemClock, signal } = options
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) {
-      reject(signal.reason as Error)
-      return
-    }
+    // Thrown here it rejects.
+    signal?.throwIfAborted()
     const onAbort = (): void => {
       cancel()
       reject(signal?.reason as Error)

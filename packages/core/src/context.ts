@@ -34,19 +34,19 @@ interface Globals {
  * Where there is no AsyncLocalStorage (browsers), the context covers the synchronous part of `fn` only;
  * code that goes on after an `await` takes a `carrier()` with it.
  */
-class SyncStorage implements RunningStorage {
-  #current: Running | undefined
-  getStore(): Running | undefined {
-    return this.#current
-  }
-  run<T>(running: Running, fn: () => T): T {
-    const outer = this.#current
-    this.#current = running
-    try {
-      return fn()
-    } finally {
-      this.#current = outer
-    }
+function createSyncStorage(): RunningStorage {
+  let current: Running | undefined
+  return {
+    getStore: () => current,
+    run(running, fn) {
+      const outer = current
+      current = running
+      try {
+        return fn()
+      } finally {
+        current = outer
+      }
+    },
   }
 }
 
@@ -61,7 +61,7 @@ function createStorage(): RunningStorage {
   const globals = globalThis as Globals
   // The edge runtime and workers expose it globally; Node hands it out without an import that would break browsers.
   const Als = globals.AsyncLocalStorage ?? globals.process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
-  return Als ? new Als() : new SyncStorage()
+  return Als ? new Als() : createSyncStorage()
 }
 
 /** The context of the running unit of work, if any. */

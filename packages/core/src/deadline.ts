@@ -22,30 +22,19 @@ export function deadline<T>(call: (signal: AbortSignal) => PromiseLike<T> | T, o
   if (outer?.aborted) return Promise.reject(outer.reason as Error)
   return new Promise<T>((resolve, reject) => {
     const inner = new AbortController()
-    const onOuterAbort = (): void => settle(() => reject(outer?.reason as Error), outer?.reason)
-    const cancel = clock.setTimeout(() => {
-      const error = new DeadlineError(operation, timeoutMs)
-      settle(() => reject(error), error)
-    }, timeoutMs)
-    outer?.addEventListener('abort', onOuterAbort, { once: true })
-
-    let settled = false
-    function settle(finish: () => void, abortReason?: unknown): void {
-      if (settled) return
-      settled = true
+    const stop = (): void => {
       cancel()
       outer?.removeEventListener('abort', onOuterAbort)
-      finish()
-      if (abortReason !== undefined) inner.abort(abortReason)
     }
-
-    try {
-      Promise.resolve(call(inner.signal)).then(
-        (value) => settle(() => resolve(value)),
-        (error: unknown) => settle(() => reject(error as Error)),
-      )
-    } catch (error) {
-      settle(() => reject(error as Error))
+    const giveUp = (reason: unknown): void => {
+      stop()
+      reject(reason as Error)
+      inner.abort(reason)
     }
+    const onOuterAbort = (): void => giveUp(outer?.reason)
+    const cancel = clock.setTimeout(() => giveUp(new DeadlineError(operation, timeoutMs)), timeoutMs)
+    outer?.addEventListener('abort', onOuterAbort, { once: true })
+    // What `call` throws rejects like what it returns; once given up, either is ignored.
+    new Promise<T>((settle) => settle(call(inner.signal))).finally(stop).then(resolve, reject)
   })
 }

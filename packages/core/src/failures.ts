@@ -1,21 +1,5 @@
 import { toError } from './errors.ts'
-import { processSlot } from './slot.ts'
-
-/** Where a failure that nobody awaits happened. */
-export interface FailureContext {
-  /** `cache`, `jobs`, … */
-  readonly concern: string
-  /** What was tried: `delivery`, `listen`, `onDrop`. */
-  readonly operation: string
-  readonly driver?: string
-  /** More that tells one failure from another: `job`, `runId`, `topic`. The console shows what is no object. */
-  readonly [detail: string]: unknown
-}
-
-/** Told of a failure that nobody awaits. What it throws or rejects with is caught. */
-export type ErrorReporter = (error: Error, context: FailureContext) => unknown
-
-const slot = (): { reporter?: ErrorReporter | undefined } => processSlot('core/failures', () => ({}))
+import { failureSlot, type ErrorReporter, type FailureContext, type RedactText } from './failure-slot.ts'
 
 /**
  * The one place that hears every failure nobody awaits, of every package in this process; `undefined` for the console.
@@ -24,7 +8,7 @@ const slot = (): { reporter?: ErrorReporter | undefined } => processSlot('core/f
  * @returns A function that puts back what was there before.
  */
 export function setErrorReporter(reporter: ErrorReporter | undefined): () => void {
-  const shared = slot()
+  const shared = failureSlot()
   const before = shared.reporter
   shared.reporter = reporter
   return () => {
@@ -34,11 +18,19 @@ export function setErrorReporter(reporter: ErrorReporter | undefined): () => voi
 }
 
 /**
+ * Makes the full rule set clean what services say on the console and in their health. Engines that run on servers
+ * provide it; what runs in a page alone does without its weight.
+ */
+export function provideRedactText(redact: RedactText): void {
+  failureSlot().redact ??= redact
+}
+
+/**
  * Reports a failure that nobody awaits: to `onError`, else to the process's reporter, else to the console, redacted and
  * the same line at most once in 10 seconds. Never throws, and no rejection of a reporter gets away.
  */
 export function reportFailure(error: unknown, context: FailureContext, onError?: ErrorReporter): void {
-  const reporter = onError ?? slot().reporter
+  const reporter = onError ?? failureSlot().reporter
   const reported = toError(error)
   if (!reporter) return say(reported, context)
   runGuarded(
@@ -70,7 +62,8 @@ export function runReported(callback: () => unknown, context: FailureContext, on
 
 /** Its words are loaded when there is something to say: a page where nothing fails does not carry them. */
 function say(failure: Error, context: FailureContext): void {
-  const speak = async (): Promise<void> => (await import('./say-failure.ts')).sayFailure(failure, context)
-  // A console that fails must not make one failure two.
-  speak().catch(() => undefined)
+  import('./say-failure.ts')
+    .then(({ sayFailure }) => sayFailure(failure, context, failureSlot()))
+    // A console that fails must not make one failure two.
+    .catch(() => undefined)
 }

@@ -1,56 +1,57 @@
 import type { Breaker } from './breaker.ts'
 import type { Clock } from './clock.ts'
-import { deadline } from './deadline.ts'
 import type { DriverBase } from './driver.ts'
-import { DeadlineError, MscError, toError } from './errors.ts'
+import type { MscError } from './errors.ts'
+import type { RedactText } from './failure-slot.ts'
 import { redactText } from './redact-text.ts'
 import type { Health, LastError } from './status.ts'
 
+/**
+ * What the verdict is made of. What the engine has loaded anyway is passed in: a bundler that splits code must not move
+ * it out of the page's first file for this one.
+ */
 export interface HealthQuestion {
   readonly concern: string
   readonly driver: Pick<DriverBase, 'name' | 'health' | 'endpoint' | 'variables'>
+  readonly inTime: <T>(operation: string, timeoutMs: number, run: (signal: AbortSignal) => Promise<T>) => Promise<T>
+  readonly toError: (value: unknown) => Error
+  readonly isKnown: (error: unknown) => error is MscError
+  readonly redact: RedactText | undefined
   readonly clock: Clock
   readonly timeoutMs: number
   readonly breaker?: Pick<Breaker, 'state'> | undefined
   readonly degraded?: (() => string | undefined) | undefined
   readonly stats?: (() => Readonly<Record<string, number>>) | undefined
   /** The last failure that nobody awaited. */
-  readonly last: { readonly error: unknown; readonly operation: string; readonly at: number } | undefined
+  readonly last: { readonly error: Error; readonly operation: string; readonly at: number } | undefined
 }
 
 /** A round trip within its time, and the verdict on it, with what an operator should do. Never rejects. */
 export async function askHealth(question: HealthQuestion): Promise<Health> {
-  const { concern, driver, clock, timeoutMs, stats, last } = question
+  const { concern, driver, clock, timeoutMs, stats, last, inTime, toError } = question
   const from = clock.monotonic()
-  const failure = await deadline((signal) => driver.health(signal), {
-    operation: `[msc/${concern}] [${driver.name}] health`,
-    timeoutMs,
-    clock,
-  }).then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  )
+  const failure = await inTime('health', timeoutMs, (signal) => driver.health(signal)).then(() => undefined, toError)
   return {
     concern,
     driver: driver.name,
     ...judge(question, failure),
     latencyMs: clock.monotonic() - from,
     checkedAt: clock.now(),
-    ...(last && { lastError: lastErrorOf(last) }),
+    ...(last && { lastError: lastErrorOf(question, last) }),
     ...(stats && { stats: { ...stats() } }),
   }
 }
 
 type Verdict = Pick<Health, 'status' | 'detail' | 'hint' | 'code'>
 
-function judge(question: HealthQuestion, failure: { readonly error: unknown } | undefined): Verdict {
-  const { driver, timeoutMs, breaker } = question
+function judge(question: HealthQuestion, failure: Error | undefined): Verdict {
+  const { breaker, redact } = question
   if (failure) {
-    const { error } = failure
-    return { status: 'down', ...(error instanceof DeadlineError ? silence(driver, timeoutMs) : explain(error)) }
+    const verdict = explain(question, failure)
+    return { status: 'down', ...(verdict.code === 'DEADLINE_EXCEEDED' ? silence(question) : verdict) }
   }
   const degraded = question.degraded?.()
-  if (degraded !== undefined) return { status: 'degraded', detail: redactText(degraded) }
+  if (degraded !== undefined) return { status: 'degraded', detail: redactText(degraded, redact) }
   if (breaker && breaker.state !== 'closed') {
     return { status: 'degraded', detail: 'It answers again after failures; calls are being let through one at a time.' }
   }
@@ -58,30 +59,29 @@ function judge(question: HealthQuestion, failure: { readonly error: unknown } | 
 }
 
 /** Names what did not answer, and the variables that chose it. */
-function silence(
-  { name, endpoint, variables = [] }: HealthQuestion['driver'],
-  timeoutMs: number,
-): Omit<Verdict, 'status'> {
+function silence({ driver, timeoutMs, redact }: HealthQuestion): Omit<Verdict, 'status'> {
+  const { name, endpoint, variables = [] } = driver
   const where = endpoint === undefined ? name : `${name} at ${endpoint}`
   const check = variables.length > 0 ? `Check ${variables.join(', ')}, and that` : 'Check that'
   return {
-    detail: redactText(`${where} did not answer within ${timeoutMs} ms.`),
+    detail: redactText(`${where} did not answer within ${timeoutMs} ms.`, redact),
     hint: `${check} the backend can be reached from this machine.`,
     code: 'DEADLINE_EXCEEDED',
   }
 }
 
 /** What an operator needs of an error: what is wrong and what to do, without a secret. */
-function explain(error: unknown): Omit<Verdict, 'status'> {
-  const known = MscError.isInstance(error) ? error : undefined
+function explain({ isKnown, redact }: HealthQuestion, error: Error): Omit<Verdict, 'status'> {
+  const known = isKnown(error) ? error : undefined
   return {
-    detail: redactText(toError(error).message),
+    detail: redactText(error.message, redact),
     ...(known?.hint !== undefined && { hint: known.hint }),
     ...(known && { code: known.code }),
   }
 }
 
-function lastErrorOf({ error, operation, at }: NonNullable<HealthQuestion['last']>): LastError {
-  const { detail = '', code } = explain(error)
+function lastErrorOf(question: HealthQuestion, last: NonNullable<HealthQuestion['last']>): LastError {
+  const { at, operation } = last
+  const { detail = '', code } = explain(question, last.error)
   return { at, operation, message: detail, ...(code !== undefined && { code }) }
 }

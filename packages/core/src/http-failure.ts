@@ -1,107 +1,13 @@
 import { DriverError } from './errors.ts'
+import { judgeAnswer, type HttpAnswer, type HttpFailureOptions } from './http-answer.ts'
 
-/** The parts of a `Response` that say what became of a request. */
-export interface HttpAnswer {
-  readonly status: number
-  readonly headers: { get(name: string): string | null }
-}
-
-export interface HttpFailureOptions {
-  /** The driver's name. */
-  readonly driver: string
-  /** What to do about a refusal of the credentials, naming the variables: `Check NEXT_PUBLIC_POSTHOG_KEY.` */
-  readonly credentials: string
-  /** What to do about an answer that comes from something else: `Check NEXT_PUBLIC_POSTHOG_HOST.` */
-  readonly address: string
-  /** Wall time for a `Retry-After` that is a date. Default `Date.now`. */
-  readonly now?: () => number
-}
+export { retryAfter, type HttpAnswer, type HttpFailureOptions } from './http-answer.ts'
 
 /**
- * The error that an HTTP answer means, or `undefined` for success. Whether a call may be repeated is decided here, from
- * the status, once for all vendors:
- *
- * | answer | code | retryable | refuses |
- * |---|---|---|---|
- * | 2xx with a page of HTML | `DRIVER_NOT_THE_BACKEND` | yes | backend |
- * | 3xx | `DRIVER_REDIRECTED` | no | backend |
- * | 401, 403, 407 | `DRIVER_UNAUTHORIZED` | no | backend |
- * | 402 | `DRIVER_QUOTA` | no | backend |
- * | 404, 405, 410, 421, 501, 505 | `DRIVER_NOT_THE_BACKEND` | no | backend |
- * | 408, 425, other 5xx | `DRIVER_FAILED` | yes | backend |
- * | 413 | `DRIVER_TOO_LARGE` | no | content |
- * | 429 | `DRIVER_RATE_LIMITED` | yes | backend |
- * | other 4xx | `DRIVER_REFUSED` | no | content |
- *
- * Source: RFC 9110, sections 10.2.3 (`Retry-After`) and 15 (status codes). The message never repeats the answer's body.
+ * The error that an HTTP answer means, or `undefined` for success. Whether a call may be repeated is decided from the
+ * status, once for all vendors: see `judgeAnswer`.
  */
 export function httpFailure(answer: HttpAnswer, options: HttpFailureOptions): DriverError | undefined {
-  const { status } = answer
-  const { driver } = options
-  if (status >= 200 && status < 300) {
-    return isHtml(answer)
-      ? new DriverError(driver, 'A page of HTML answered in place of the backend.', {
-          code: 'DRIVER_NOT_THE_BACKEND',
-          retryable: true,
-          hint: `${options.address} A proxy or a sign-in page of the network may be in between.`,
-        })
-      : undefined
-  }
-  const retryAfterMs = retryAfter(answer.headers.get('retry-after'), options.now)
-  const { code, retryable, refuses, hint } = kindOf(status, options)
-  return new DriverError(driver, `The server answered ${status}.`, {
-    code,
-    retryable,
-    refuses,
-    ...(hint !== undefined && { hint }),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  })
-}
-
-interface FailureKind {
-  readonly code: string
-  readonly retryable: boolean
-  readonly refuses: 'content' | 'backend'
-  readonly hint?: string
-}
-
-const ELSEWHERE = new Set([404, 405, 410, 421, 501, 505])
-
-function kindOf(status: number, { credentials, address }: HttpFailureOptions): FailureKind {
-  if (status < 400) return { code: 'DRIVER_REDIRECTED', retryable: false, refuses: 'backend', hint: address }
-  if (status === 401 || status === 403 || status === 407) {
-    return { code: 'DRIVER_UNAUTHORIZED', retryable: false, refuses: 'backend', hint: credentials }
-  }
-  if (status === 402) {
-    const hint = "The account's quota is used up: raise it, or wait for the next period."
-    return { code: 'DRIVER_QUOTA', retryable: false, refuses: 'backend', hint }
-  }
-  if (ELSEWHERE.has(status)) {
-    return { code: 'DRIVER_NOT_THE_BACKEND', retryable: false, refuses: 'backend', hint: address }
-  }
-  if (status === 413) return { code: 'DRIVER_TOO_LARGE', retryable: false, refuses: 'content' }
-  if (status === 429) return { code: 'DRIVER_RATE_LIMITED', retryable: true, refuses: 'backend' }
-  if (status === 408 || status === 425 || status >= 500) {
-    return { code: 'DRIVER_FAILED', retryable: true, refuses: 'backend' }
-  }
-  return { code: 'DRIVER_REFUSED', retryable: false, refuses: 'content' }
-}
-
-/** No JSON API answers with a page; a captive portal, a proxy's error page and a wrong host do. */
-function isHtml({ headers }: HttpAnswer): boolean {
-  return /^\s*(?:text\/html|application\/xhtml)/i.test(headers.get('content-type') ?? '')
-}
-
-/**
- * `Retry-After` in milliseconds: seconds or an HTTP date. `undefined` for anything else.
- *
- * @param now Wall time in milliseconds since the epoch, which a date is compared with.
- */
-export function retryAfter(header: string | null | undefined, now: () => number = Date.now): number | undefined {
-  const text = header?.trim()
-  if (!text) return undefined
-  if (/^\d{1,9}(?:\.\d{1,3})?$/.test(text)) return Math.ceil(Number(text) * 1000)
-  // Without a month's name `Date.parse` makes a year of almost any number.
-  const at = /[a-z]{3}/i.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now())
+  const problem = judgeAnswer(answer, options)
+  return problem && new DriverError(options.driver, problem.message, problem)
 }

@@ -5,15 +5,11 @@ let used = 0
 
 /** `bytes` random bytes in lower-case hexadecimal, from the platform's CSPRNG. No byte is handed out twice. */
 export function randomHex(bytes: number): string {
-  if (bytes > POOL_BYTES) return hexOf(crypto.getRandomValues(new Uint8Array(bytes)))
-  pool ??= crypto.getRandomValues(new Uint8Array(POOL_BYTES))
-  if (used + bytes > POOL_BYTES) {
-    crypto.getRandomValues(pool)
+  if (!pool || used + bytes > pool.length) {
+    pool = crypto.getRandomValues(new Uint8Array(Math.max(bytes, POOL_BYTES)))
     used = 0
   }
-  const from = used
-  used += bytes
-  return hexOf(pool.subarray(from, used))
+  return hexOf(pool.subarray(used, (used += bytes)))
 }
 
 function hexOf(bytes: Uint8Array): string {

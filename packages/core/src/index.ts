@@ -48,15 +48,8 @@ export {
   type JournalRecord,
   type MemoryJournalOptions,
 } from './journal.ts'
-export {
-  reportFailure,
-  runGuarded,
-  runReported,
-  setErrorReporter,
-  type ErrorReporter,
-  type FailureContext,
-} from './failures.ts'
-export { httpFailure, retryAfter, type HttpAnswer, type HttpFailureOptions } from './http-failure.ts'
+export type { ErrorReporter, FailureContext } from './failure-slot.ts'
+export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './failures.ts'
 export { createLateCalls, type LateCalls } from './late-calls.ts'
 export { lazyPeer } from './load-peer.ts'
 export {
@@ -69,20 +62,13 @@ export {
 } from './redact/index.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'
 export { createService, type ServiceKit, type ServiceOptions } from './service.ts'
-export { provideRedactText, redactText } from './redact-text.ts'
 export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
 export { worstStatus, type Health, type LastError, type Status } from './status.ts'
 // `export *`, so that a package can declare its operations on '@msc/core' itself.
 export type * from './operations.ts'
-export {
-  emit,
-  onTelemetry,
-  startOperation,
-  telemetryEnabled,
-  type ListenOptions,
-  type Operation,
-  type TelemetryListener,
-} from './telemetry.ts'
+export { emit, startOperation, telemetryEnabled, type Operation } from './telemetry.ts'
+export { onTelemetry } from './telemetry-hub.ts'
+export type { ListenOptions, TelemetryListener } from './telemetry-slot.ts'
 export {
   MAX_BREADCRUMBS,
   createScope,

@@ -1,15 +1,20 @@
-import type { FailureContext } from './failures.ts'
+import type { FailureContext, FailureSlot } from './failure-slot.ts'
 import { redactText } from './redact-text.ts'
-import { processSlot } from './slot.ts'
 
 /** Milliseconds for which the same line is not said again, and lines that are remembered for it. */
 const QUIET_MS = 10_000
 const MAX_SAID = 200
 
-/** Writes a failure to the console: redacted, on one line, and the same one at most once in 10 seconds. */
-export function sayFailure(error: Error, context: FailureContext): void {
-  const line = redactText(lineOf(error, context))
-  const said = processSlot('core/said', () => new Map<string, number>())
+/**
+ * Writes a failure to the console: redacted, on one line, and the same one at most once in 10 seconds. What the process
+ * shares is passed in: a bundler that splits code must not move it out of the page's first file for this one.
+ */
+export function sayFailure(
+  error: Error,
+  context: FailureContext,
+  { said, redact }: Pick<FailureSlot, 'said' | 'redact'>,
+): void {
+  const line = redactText(lineOf(error, context), redact)
   const now = performance.now()
   if (now - (said.get(line) ?? -Infinity) < QUIET_MS) return
   said.delete(line)

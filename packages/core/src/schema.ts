@@ -1,4 +1,4 @@
-import { ValidationError, type ValidationIssue } from './errors.ts'
+import { ValidationError } from './errors.ts'
 
 /**
  * The part of Standard Schema 1 (https://standardschema.dev) that validation needs, so that zod, valibot, arktype and
@@ -17,7 +17,7 @@ type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] }
 
-interface SchemaIssue {
+export interface SchemaIssue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
@@ -37,10 +37,7 @@ export async function validate<Output>(
 ): Promise<Output> {
   const result = await schema['~standard'].validate(value)
   if (result.issues === undefined) return result.value
-  const issues: ValidationIssue[] = result.issues.map(({ message, path }) => ({
-    message,
-    path: (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
-  }))
-  const first = issues[0]
-  throw new ValidationError(`${what} is not valid: ${first?.path ? `${first.path}: ` : ''}${first?.message}`, issues)
+  // Loaded when there is something to say: a page where everything is valid does not carry it.
+  const { describeIssues } = await import('./describe-issues.ts')
+  throw new ValidationError(...describeIssues(result.issues, what))
 }

@@ -2,8 +2,9 @@ import type { Breaker } from './breaker.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { deadline } from './deadline.ts'
 import type { BudgetOptions, DriverBase, Service } from './driver.ts'
-import { ConfigError, DeadlineError } from './errors.ts'
-import { reportFailure, type ErrorReporter } from './failures.ts'
+import { ConfigError, DeadlineError, MscError, toError } from './errors.ts'
+import { failureSlot, type ErrorReporter } from './failure-slot.ts'
+import { reportFailure } from './failures.ts'
 
 export interface ServiceOptions<Concern extends string> {
   readonly concern: Concern
@@ -29,6 +30,17 @@ export interface ServiceKit<Concern extends string> {
   readonly service: Service & { readonly concern: Concern }
   /** Reports a failure that nobody awaits, and remembers it for `health`. Never throws. */
   report(error: unknown, operation: string, details?: Readonly<Record<string, unknown>>): void
+  /**
+   * Runs a call within `timeoutMs` milliseconds.
+   *
+   * @throws DeadlineError that names the service, its driver and `operation`; the signal's reason when that ended first.
+   */
+  inTime<T>(
+    operation: string,
+    timeoutMs: number,
+    run: (signal: AbortSignal) => PromiseLike<T> | T,
+    signal?: AbortSignal,
+  ): Promise<T>
   /** @throws ConfigError `<CONCERN>_CLOSED` from the first call of `close` on. */
   assertOpen(): void
 }
@@ -45,16 +57,19 @@ const DRIVER_CLOSE_MS = 2000
  */
 export function createService<Concern extends string>(options: ServiceOptions<Concern>): ServiceKit<Concern> {
   const { concern, driver, clock = systemClock, budgetMs = 5000 } = options
-  let last: { readonly error: unknown; readonly operation: string; readonly at: number } | undefined
+  let last: { readonly error: Error; readonly operation: string; readonly at: number } | undefined
   let closing: Promise<void> | undefined
 
-  const report: ServiceKit<Concern>['report'] = (error, operation, details) => {
+  const report: ServiceKit<Concern>['report'] = (cause, operation, details) => {
+    const error = toError(cause)
     last = { error, operation, at: clock.now() }
     reportFailure(error, { ...details, concern, driver: driver.name, operation }, options.onError)
   }
+  const inTime: ServiceKit<Concern>['inTime'] = (operation, timeoutMs, run, signal) =>
+    deadline(run, { operation: `[msc/${concern}] [${driver.name}] ${operation}`, timeoutMs, clock, signal })
   /** The time being up is no failure of a flush: whoever flushes said how long to wait. */
   const attempt = (operation: 'flush' | 'close', timeoutMs: number, run: () => unknown): Promise<void> =>
-    deadline(run, { operation: `[msc/${concern}] ${operation}`, timeoutMs, clock }).then(
+    inTime(operation, timeoutMs, run).then(
       () => undefined,
       (error: unknown) => {
         if (operation === 'close' || !(error instanceof DeadlineError)) report(error, operation)
@@ -72,13 +87,23 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
       async health({ timeoutMs = HEALTH_MS }: BudgetOptions = {}) {
         // Loaded when it is asked for: a page that never asks does not carry it.
         const { askHealth } = await import('./health.ts')
-        return askHealth({ ...options, clock, timeoutMs, last })
+        return askHealth({
+          ...options,
+          clock,
+          timeoutMs,
+          last,
+          inTime,
+          toError,
+          isKnown: MscError.isInstance,
+          redact: failureSlot().redact,
+        })
       },
       flush: ({ timeoutMs = budgetMs }: BudgetOptions = {}) =>
         attempt('flush', timeoutMs, () => options.flush?.(timeoutMs)),
       close: ({ timeoutMs = budgetMs }: BudgetOptions = {}) => (closing ??= closeOnce(timeoutMs)),
     },
     report,
+    inTime,
     assertOpen() {
       if (closing) {
         throw new ConfigError(`[msc/${concern}] The service is closed.`, { code: `${concern.toUpperCase()}_CLOSED` })

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { currentContext, withContext } from './context.ts'
 import { setErrorReporter } from './failures.ts'
 import type { TelemetryEvent } from './operations.ts'
-import { emit, onTelemetry, startOperation, telemetryEnabled } from './telemetry.ts'
+import { onTelemetry } from './telemetry-hub.ts'
+import { emit, startOperation, telemetryEnabled } from './telemetry.ts'
 import { newTrace } from './trace.ts'
 
 declare module './operations.ts' {

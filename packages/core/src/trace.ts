@@ -9,22 +9,13 @@ export interface TraceContext {
   readonly sampled: boolean
 }
 
-const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
+/** Version `ff` is none, version `00` ends with the flags, and an id of zeros is invalid; a later version may go on. */
+const TRACEPARENT = /^(?!ff|00.{54})[\da-f]{2}-(?!0+-)([\da-f]{32})-(?!0+-)([\da-f]{16})-([\da-f]{2})(?:-.*)?$/
 
 /** Reads a `traceparent` header; anything malformed is `undefined`, as the specification asks. */
 export function parseTraceparent(header: string | null | undefined): TraceContext | undefined {
-  const match = header ? TRACEPARENT.exec(header.trim()) : null
-  if (!match) return undefined
-  const [, version, traceId, spanId, flags, rest] = match as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string?,
-  ]
-  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined
-  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(header?.trim() ?? '') ?? []
+  if (!traceId || !spanId || !flags) return undefined
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
 }
 

@@ -1,6 +1,6 @@
-import { DriverError, sleep, type ErrorReporter } from '@msc/core'
+import { DriverError, currentContext, sleep, type ErrorReporter } from '@msc/core'
 import { createManualClock, type ManualClock } from '@msc/core/testing'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createRealtime, type Realtime, type RealtimeOptions } from './create-realtime.ts'
 import { createFakeRealtime, type FakeRealtime } from './testing/fake-driver.ts'
 import { signTestToken } from './testing/tokens.ts'
@@ -16,6 +16,8 @@ function connect(options: Partial<RealtimeOptions> = {}): Realtime {
 const asked = (what: string): unknown[] => fake.received.filter((request) => request.what === what)
 const settle = (): Promise<void> => clock.advance(0)
 
+// What is loaded late is there, or the clock of a test would run ahead of it.
+beforeAll(() => Promise.all([import('./renewal.ts'), import('./feed/feed-code.ts')]))
 beforeEach(() => {
   fake = createFakeRealtime()
   clock = createManualClock(Date.now())
@@ -188,6 +190,7 @@ describe('a feed', () => {
   const epoch = '0af76519-16cd-43dd-8448-eb211c80319c'
   const live = (n: number, at: number) => ({ record: { n }, _msc: { id: `f${n}`, cursor: `${epoch}:${at}` } })
   const topic = 'feed:items:a'
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 
   it('keeps what comes meanwhile behind what came before, and tells nothing twice', async () => {
     const heard: number[] = []
@@ -235,6 +238,41 @@ describe('a feed', () => {
     fake.push(topic, 'INSERT', { _msc: { more: true } })
     await clock.advance(2000)
     expect(heard).toEqual([1])
+  })
+
+  it('that was ended before its code came asks for nothing, and tells nothing', async () => {
+    const snapshot = vi.fn(async () => [])
+    connect().feed('items', 'a', { snapshot, onChange: () => {} })()
+    await settle()
+    await clock.advance(20_000)
+    expect(client.status).toBe('idle')
+    expect(asked('subscribe')).toEqual([])
+    expect(snapshot).not.toHaveBeenCalled()
+  })
+
+  it('hears what comes with the very join, and behind a snapshot what comes meanwhile, in the trace of who sent it', async () => {
+    const heard: unknown[] = []
+    const note = (n: number): void => void heard.push([n, currentContext()?.trace.traceId])
+    const sent = (n: number) => ({
+      record: { n },
+      _msc: { id: `f${n}`, cursor: `${epoch}:${n}`, traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+    })
+    let load = (_rows: { n: number }[]): void => {}
+    fake.override.since = () => {
+      fake.push(topic, 'INSERT', sent(2))
+      return page(`${epoch}:1`, [])
+    }
+    connect().feed<{ n: number }>('items', 'a', ({ data }) => note(data.n))
+    client.feed<{ n: number }>('items', 'a', {
+      snapshot: () => new Promise((resolve) => (load = resolve)),
+      onSnapshot: (rows) => heard.push(rows),
+      onChange: ({ data }) => note(data.n + 100),
+    })
+    await settle()
+    fake.push(topic, 'INSERT', sent(3))
+    load([{ n: 1 }])
+    await settle()
+    expect(heard).toEqual([[2, traceId], [3, traceId], [{ n: 1 }], [103, traceId]])
   })
 
   it('says that something is missing where nobody keeps a history', async () => {
@@ -286,6 +324,17 @@ describe('tokens', () => {
     expect(Math.max(...delays)).toBeLessThan(2 ** 31)
     await clock.advance(60_000)
     expect(getToken).toHaveBeenCalledOnce()
+  })
+
+  it('are renewed no more once the topic is left, also where it is left before the code for that has come', async () => {
+    const token = await lasting(60)
+    const getToken = vi.fn(() => token)
+    const channel = connect({ getToken }).channel('room', { private: true })
+    await channel.ready
+    channel.leave()
+    for (let passed = 0; passed < 60; passed++) await clock.advance(1000)
+    expect(getToken).toHaveBeenCalledOnce()
+    expect(clock.pending).toBe(0)
   })
 
   it('that seem to end at once, as where a clock is wrong, are asked for less and less often', async () => {

@@ -8,9 +8,9 @@ import {
   UnavailableError,
   backoff,
   carrier,
-  deadline,
   emit,
   randomHex,
+  sleep,
   systemClock,
   type CancelTimer,
   type Clock,
@@ -18,12 +18,13 @@ import {
   type Service,
   type StandardSchema,
 } from '@msc/core'
-import type { OutgoingMessage, PresenceState, RealtimeDriver } from './driver.ts'
-import { openFeed } from './feed/open-feed.ts'
+import type { PresenceState, RealtimeDriver } from './driver.ts'
 import { onPage } from './page.ts'
 import { createSeen } from './seen.ts'
 import { safely } from './safely.ts'
+import type { InTime } from './in-time.ts'
 import { conflict, createTopic, type Topic } from './topic.ts'
+import { traced } from './traced.ts'
 import { typed, type EventSchemas } from './typed.ts'
 
 /** `offline`: the browser says that there is no network; it is tried again when there is. `idle`: nothing is subscribed. */
@@ -144,8 +145,6 @@ export interface Realtime extends Service {
   }): Promise<void>
 }
 
-const CLOSED = '[msc/realtime] The client is closed.'
-
 export const feedTopic = (table: string, ownerId: string): string => `feed:${table}:${ownerId}`
 
 const CONTRACT: DriverContract<RealtimeDriver> = {
@@ -171,7 +170,12 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   // One for all its topics: they share the connection that comes back.
   const share = random()
 
-  const { service, report } = createService({
+  const {
+    service,
+    report,
+    inTime: callInTime,
+    assertOpen,
+  } = createService({
     concern: 'realtime',
     driver,
     clock,
@@ -180,7 +184,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     degraded: () => (status === 'reconnecting' ? (trouble ?? 'The connection was lost; coming back.') : undefined),
     // A message is taken by the server before its promise resolves, so there is nothing to flush.
     async close() {
-      const reason = new UnavailableError(CLOSED, { code: 'REALTIME_CLOSED' })
+      const reason = new UnavailableError('[msc/realtime] The client is closed.', { code: 'REALTIME_CLOSED' })
       closing.abort(reason)
       await Promise.all([...topics.values()].map((topic) => topic.close(reason)))
       topics.clear()
@@ -219,14 +223,15 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   // A network that goes says nothing to a topic that is waiting for its next try.
   onPage(['offline', 'online'], settleStatus, closing.signal)
 
+  const inTime: InTime = (what, call, signal) => callInTime(what, timeoutMs, call, signal)
+  const onDrop = (reason: string): void =>
+    emit('driver.drop', { concern: 'realtime', driver: driver.name, reason, count: 1 })
+
   /** Asked once for all that want one at a time. */
   const askToken = (): Promise<string | undefined> =>
-    (asking ??= deadline(async (signal) => getToken(signal), {
-      operation: '[msc/realtime] getToken',
-      timeoutMs,
-      signal: closing.signal,
-      clock,
-    }).finally(() => (asking = undefined)))
+    (asking ??= inTime('getToken', async (signal) => getToken(signal), closing.signal).finally(
+      () => (asking = undefined),
+    ))
 
   /** What is in the way is said once, not at each attempt; a network that is away is the status's to tell. */
   const warned = createSeen(100)
@@ -249,7 +254,8 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       private: isPrivate,
       feed: isPrivate && name.startsWith('feed:'),
       getToken: askToken,
-      timeoutMs,
+      inTime,
+      onDrop,
       clock,
       retryMs,
       share,
@@ -269,34 +275,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     return topic
   }
 
-  const assertOpen = (): void => {
-    if (closing.signal.aborted) throw new ConfigError(CLOSED, { code: 'REALTIME_CLOSED' })
-  }
-
-  const publish = async (message: OutgoingMessage): Promise<void> => {
-    assertOpen()
-    const send = driver.publish?.bind(driver)
-    if (!send) {
-      throw new ConfigError(`[msc/realtime] [${driver.name}] can not publish without a channel.`, {
-        code: 'REALTIME_NO_PUBLISH',
-        hint: 'Use its broadcast().',
-      })
-    }
-    const from = clock.monotonic()
-    let outcome: 'ok' | 'error' = 'error'
-    try {
-      await deadline((signal) => send([message], signal), {
-        operation: `[msc/realtime] [${driver.name}] publish`,
-        timeoutMs,
-        clock,
-      })
-      stats.published += 1
-      outcome = 'ok'
-    } finally {
-      emit('realtime.publish', { topic: message.topic, event: message.event, outcome }, from)
-    }
-  }
-
   const self: Realtime = {
     ...service,
     get status() {
@@ -311,7 +289,11 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       if (!name) throw new ConfigError('[msc/realtime] A channel needs a topic.')
       const channel = topicFor(name, channelOptions).subscribe(channelOptions.presenceKey)
       const { events } = channelOptions
-      return (events ? typed(channel, events, driver.name) : channel) as unknown as Channel<Events>
+      const onInvalid = (error: unknown): void => {
+        onDrop('invalid payload')
+        report(error, 'receive', { topic: name })
+      }
+      return (events ? typed(channel, events, onInvalid) : channel) as unknown as Channel<Events>
     },
     feed<Row>(
       table: string,
@@ -320,10 +302,24 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       onGap?: () => void,
     ) {
       const handlers = typeof onChange === 'function' ? { onChange, ...(onGap && { onGap }) } : onChange
-      return openFeed(self.channel(feedTopic(table, ownerId), { private: true }), handlers, { clock, retryMs })
+      assertOpen()
+      const topic = topicFor(feedTopic(table, ownerId), { private: true })
+      const channel = topic.subscribe(undefined)
+      const ending = new AbortController()
+      const tools = { clock, retryMs, sleep, safely, traced, signal: ending.signal }
+      void topic.feedCode.then(({ openFeed }) => openFeed(channel, handlers, tools))
+      return () => {
+        ending.abort()
+        channel.leave()
+      }
     },
-    publish: (topic, event, payload, { private: isPrivate = false } = {}) =>
-      publish({ topic, event, payload: stamped(payload), private: isPrivate }),
+    async publish(topic, event, payload, { private: isPrivate = false } = {}) {
+      assertOpen()
+      const message = { topic, event, payload: stamped(payload), private: isPrivate }
+      const { publishNow } = await import('./publish.ts')
+      await publishNow(message, { driver, clock, inTime, ConfigError, emit })
+      stats.published += 1
+    },
     publishChange: ({ table, ownerId, type, record, old }) =>
       self.publish(
         feedTopic(table, ownerId),

@@ -1,12 +1,15 @@
-import { ConfigError, UnavailableError, deadline, emit, sleep, toError, withCarrier, type Clock } from '@msc/core'
-import type { Channel, MessageHandler, Payload } from './create-realtime.ts'
+import { ConfigError, UnavailableError, emit, sleep, toError, withCarrier, type Clock } from '@msc/core'
+import type { MessageHandler } from './create-realtime.ts'
 import { safely } from './safely.ts'
 import { stamped } from './create-realtime.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from './driver.ts'
+import type { FeedInbox } from './feed/feed-inbox.ts'
+import type * as FeedCode from './feed/feed-code.ts'
 import { createInbox } from './inbox.ts'
+import type { InTime } from './in-time.ts'
 import { onPage } from './page.ts'
 import { deferred } from './promises.ts'
-import { keepRenewed } from './renewal.ts'
+import type { RawChannel } from './raw-channel.ts'
 import { createTracking } from './tracking.ts'
 
 export interface TopicOptions {
@@ -16,7 +19,9 @@ export interface TopicOptions {
   /** What was missed is asked for, where the driver can say. */
   readonly feed: boolean
   readonly getToken: () => Promise<string | undefined>
-  readonly timeoutMs: number
+  readonly inTime: InTime
+  /** A message was not taken. */
+  readonly onDrop: (reason: string) => void
   readonly clock: Clock
   readonly retryMs: (attempt: number) => number
   /** From 0 to 1: where this client stands among all that come back. */
@@ -29,16 +34,12 @@ export interface TopicOptions {
   readonly onEmpty: () => void
 }
 
-/** A channel before anything is known of its events. */
-export interface RawChannel extends Omit<Channel, 'on' | 'broadcast'> {
-  on(event: string, handler: MessageHandler): () => void
-  broadcast(event: string, payload: Payload): Promise<void>
-}
-
 /** One topic, joined once however many subscribe to it, and joined again whenever it is lost. */
 export interface Topic {
   readonly state: 'joining' | 'live' | 'retrying' | 'closed'
   readonly private: boolean
+  /** Loaded before the first join of a feed, so what waits for it misses nothing. */
+  readonly feedCode: Promise<typeof FeedCode>
   /** @throws ConfigError for another presence key than that of somebody who is here. */
   subscribe(presenceKey: string | undefined): RawChannel
   close(reason: Error): Promise<void>
@@ -56,7 +57,7 @@ interface Member {
 const MAX_WAITING = 100
 
 export function createTopic(options: TopicOptions): Topic {
-  const { name, driver, clock, timeoutMs } = options
+  const { name, driver, clock } = options
   const members = new Set<Member>()
   const closing = new AbortController()
   let state: Topic['state'] = 'joining'
@@ -76,37 +77,34 @@ export function createTopic(options: TopicOptions): Topic {
     options.onState()
   }
 
-  const inbox = createInbox({
-    feed: options.feed,
-    deliver(event, payload, traceparent) {
-      const run = (): void => {
-        emit('realtime.receive', { topic: name, event })
-        for (const member of members) {
-          for (const [wanted, handler] of member.handlers)
-            if (wanted === event || wanted === '*') safely(() => handler(payload, event))
-        }
+  const handOn = createInbox(options.feed ? 5000 : 500, (event, payload, traceparent) => {
+    const run = (): void => {
+      emit('realtime.receive', { topic: name, event })
+      for (const member of members) {
+        for (const [wanted, handler] of member.handlers)
+          if (wanted === event || wanted === '*') safely(() => handler(payload, event))
       }
-      if (traceparent === undefined) run()
-      else withCarrier({ traceparent }, run)
-    },
+    }
+    if (traceparent === undefined) run()
+    else withCarrier({ traceparent }, run)
   })
+  const feedCode = deferred<typeof FeedCode>()
+  let feedInbox: FeedInbox | undefined
+  const openFeedInbox = async (): Promise<void> => {
+    if (options.feed && !feedInbox) {
+      const code = await import('./feed/feed-code.ts')
+      feedInbox = code.createFeedInbox(handOn)
+      feedCode.resolve(code)
+    }
+    feedInbox?.hold()
+  }
 
   const callAll = <T>(handlersOf: (member: Member) => Iterable<(value: T) => void>, value: T): void => {
     for (const member of members) for (const handler of handlersOf(member)) safely(() => handler(value))
   }
 
   const inTime = <T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
-    deadline(call, {
-      operation: `[msc/realtime] [${driver.name}] ${what} on ${name}`,
-      timeoutMs,
-      signal: closing.signal,
-      clock,
-    })
-
-  const catchUp = (subscription: Subscription): Promise<boolean> => {
-    const since = subscription.since?.bind(subscription)
-    return inbox.catchUp(since && ((after) => inTime('history', (signal) => since(after, signal))))
-  }
+    options.inTime(`${what} on ${name}`, call, closing.signal)
 
   /** Joins, waits until it is lost, and again, until the topic is closed. Never rejects. */
   const run = async (): Promise<void> => {
@@ -117,10 +115,9 @@ export function createTopic(options: TopicOptions): Topic {
       let liveAt: number | undefined
       let isAsked = false
       let again = false
-      let stopRenewal = (): void => {}
+      const lost = new AbortController()
       const down = deferred<void>()
       let subscription: Subscription | undefined
-      let missing = true
       const end = (): void => {
         // At once, so that nothing more is sent to what is lost.
         if (state === 'live') {
@@ -136,9 +133,8 @@ export function createTopic(options: TopicOptions): Topic {
         again = true
         end()
       }
-      inbox.hold()
       try {
-        const token = await getToken()
+        const [token] = await Promise.all([getToken(), openFeedInbox()])
         isAsked = true
         const joined = await inTime('join', (signal) =>
           driver.subscribe(
@@ -147,7 +143,8 @@ export function createTopic(options: TopicOptions): Topic {
             {
               onMessage(event, payload) {
                 // Joined anew, it fetches everything from its cursor on.
-                if (!inbox.receive(event, payload)) end()
+                if (!feedInbox) handOn(event, payload)
+                else if (!feedInbox.receive(event, payload)) end()
               },
               onPresence(next) {
                 presence = next
@@ -164,7 +161,8 @@ export function createTopic(options: TopicOptions): Topic {
         subscription = joined
         // Who may not be seen may still hear.
         await tell(joined).catch(report)
-        if (options.feed) missing = await catchUp(joined)
+        // A topic that is no feed has no history.
+        const missing = (await feedInbox?.catchUp(joined, inTime)) ?? true
         move('live')
         liveAt = clock.monotonic()
         live.resolve(joined)
@@ -173,13 +171,13 @@ export function createTopic(options: TopicOptions): Topic {
           callAll(({ gaps }) => gaps, undefined)
         }
         joinedBefore = true
-        stopRenewal = keepRenewed(token, { clock, getToken, onToken: (next) => joined.setToken(next) })
+        if (token !== undefined) renew(token, joined, lost.signal).catch(() => undefined)
         await down.promise
       } catch (error) {
         // Refused, timed out, or no token: each is tried again, more and more rarely.
         report(error)
       }
-      stopRenewal()
+      lost.abort()
       await subscription?.leave().catch(() => undefined)
       if (closing.signal.aborted) return
       move('retrying')
@@ -195,6 +193,12 @@ export function createTopic(options: TopicOptions): Topic {
 
   /** One request for all topics; this one may be left meanwhile. */
   const getToken = (): Promise<string | undefined> => inTime('getToken', options.getToken)
+
+  /** Its code is loaded late. Without it the topic would end with its token, and be joined anew. */
+  const renew = async (token: string, joined: Subscription, signal: AbortSignal): Promise<void> => {
+    const { keepRenewed } = await import('./renewal.ts')
+    keepRenewed(token, { clock, getToken, onToken: (next) => joined.setToken(next), signal })
+  }
 
   const tell = (subscription: Subscription): Promise<void> =>
     inTime('presence', (signal) => tracking.tell(subscription, signal))
@@ -215,7 +219,7 @@ export function createTopic(options: TopicOptions): Topic {
     use: (subscription: Subscription, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
     if (waiting >= MAX_WAITING) {
-      emit('driver.drop', { concern: 'realtime', driver: driver.name, reason: 'queue full', count: 1 })
+      options.onDrop('queue full')
       throw new UnavailableError(`[msc/realtime] ${MAX_WAITING} messages wait for ${name} already.`, {
         code: 'REALTIME_QUEUE_FULL',
       })
@@ -243,6 +247,7 @@ export function createTopic(options: TopicOptions): Topic {
       return state
     },
     private: options.private,
+    feedCode: feedCode.promise,
     close,
     subscribe(key) {
       if (key !== undefined && key !== presenceKey) {
@@ -280,14 +285,14 @@ export function createTopic(options: TopicOptions): Topic {
         },
         broadcast: (event, payload) =>
           withLive('broadcast', (subscription, signal) => subscription.send(event, stamped(payload), signal)),
-        async track(next) {
+        // A join tells it by itself; then there is nothing to tell any more.
+        track(next) {
           tracking.say(member, next)
-          // A join tells it by itself; then there is nothing to tell any more.
-          await withLive('track', (subscription, signal) => tracking.tell(subscription, signal))
+          return withLive('track', tracking.tell)
         },
-        async untrack() {
+        untrack() {
           tracking.unsay(member)
-          await withLive('untrack', (subscription, signal) => tracking.tell(subscription, signal))
+          return withLive('untrack', tracking.tell)
         },
         leave() {
           if (!members.delete(member)) return

@@ -1,16 +1,17 @@
-import { ConfigError, carrier, emit, reportFailure, validate, withCarrier, type StandardSchema } from '@msc/core'
+import { ConfigError, validate, type StandardSchema } from '@msc/core'
 import type { Payload } from './create-realtime.ts'
 import { safely } from './safely.ts'
-import type { RawChannel } from './topic.ts'
+import type { RawChannel } from './raw-channel.ts'
+import { traced } from './traced.ts'
 
 /** Schemas of a channel's events. */
 export type EventSchemas = Readonly<Record<string, StandardSchema>>
 
 /**
  * A channel whose payloads are checked: an outgoing one before it is sent, an incoming one before anybody sees it. One that
- * is not valid is dropped, counted and named on the console; order is kept, also with schemas that take their time.
+ * is not valid is dropped and told to `onInvalid`; order is kept, also with schemas that take their time.
  */
-export function typed(channel: RawChannel, events: EventSchemas, driver: string): RawChannel {
+export function typed(channel: RawChannel, events: EventSchemas, onInvalid: (error: unknown) => void): RawChannel {
   const schemaFor = (event: string): StandardSchema => {
     const schema = Object.hasOwn(events, event) ? events[event] : undefined
     if (schema) return schema
@@ -26,15 +27,13 @@ export function typed(channel: RawChannel, events: EventSchemas, driver: string)
       if (event !== '*') schemaFor(event)
       let wanted = true
       const stop = channel.on(event, (raw, name) => {
-        // In the trace of who sent it, also when it had to wait.
-        const from = carrier()
+        const handOn = traced((payload: Payload) => handler(payload, name))
         const check = async (): Promise<void> => {
           try {
             const payload = (await validate(schemaFor(name), raw, `Payload of ${name}`)) as Payload
-            if (wanted) safely(() => withCarrier(from, () => handler(payload, name)))
+            if (wanted) safely(() => handOn(payload))
           } catch (error) {
-            emit('driver.drop', { concern: 'realtime', driver, reason: 'invalid payload', count: 1 })
-            reportFailure(error, { concern: 'realtime', driver, operation: 'receive', topic: channel.topic })
+            onInvalid(error)
           }
         }
         queue = queue.then(check)

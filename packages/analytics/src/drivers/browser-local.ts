@@ -1,4 +1,5 @@
-import { DriverError, MscError, httpFailure, systemClock, toError, type Clock } from '@msc/core'
+import { DriverError, MscError, systemClock, toError, type Clock } from '@msc/core'
+import { httpFailure } from '@msc/core/http'
 import { DELIVERED, createPageFetch, keepaliveRoom, type SendContext } from '@msc/core/delivery'
 import type { AnalyticsDriver } from '../driver.ts'
 import type { Envelope } from '../messages.ts'

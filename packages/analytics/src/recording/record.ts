@@ -1,4 +1,4 @@
-import { currentContext, emit, redactText, toError, ValidationError, type Clock, type Redactor } from '@msc/core'
+import { currentContext, emit, toError, ValidationError, type Clock, type Redactor } from '@msc/core'
 import type { Analytics, RecordOptions } from '../analytics.ts'
 import { badCall, readName, readSubject } from './bad-call.ts'
 import { buildEnvelope, type EnvelopeBase, type MessageInput } from './build-envelope.ts'
@@ -101,11 +101,11 @@ function push({ sinks, clean }: RecordingContext, base: EnvelopeBase, input: Mes
 
 const BY_RULE: ReadonlySet<string> = new Set(['ANALYTICS_EVENT_UNKNOWN', 'ANALYTICS_PROPERTIES_INVALID'])
 
-function refuse({ sinks, report }: RecordingContext, thrown: unknown, input: MessageInput): void {
+function refuse({ sinks, report, clean }: RecordingContext, thrown: unknown, input: MessageInput): void {
   const error = asValidation(thrown)
   const kind = kindOf(input)
   const reason = BY_RULE.has(error.code) ? 'filtered' : 'unreadable'
-  for (const sink of sinks) sink.drop(kind, 1, reason, redactText(error.message))
+  for (const sink of sinks) sink.drop(kind, 1, reason, clean.text(error.message))
   report(error, kind, { code: error.code })
 }
 

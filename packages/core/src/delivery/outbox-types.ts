@@ -1,6 +1,6 @@
 import type { Breaker } from '../breaker.ts'
 import type { Clock } from '../clock.ts'
-import type { ErrorReporter } from '../failures.ts'
+import type { ErrorReporter } from '../failure-slot.ts'
 import type { DeliveryStats, Drop, DropReason, Receipt, SendContext, Urgency } from './receipt.ts'
 
 /** What the outbox needs to know of an item; it never looks at anything else. */

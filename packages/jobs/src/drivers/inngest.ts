@@ -2,7 +2,6 @@ import {
   ConfigError,
   DriverError,
   MscError,
-  httpFailure,
   lazyPeer,
   processEnv,
   readEnv,
@@ -12,6 +11,7 @@ import {
   type Clock,
   type Env,
 } from '@msc/core'
+import { httpFailure } from '@msc/core/http'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'

@@ -1,4 +1,4 @@
-import { ConfigError, DriverError, deadline, httpFailure, systemClock, toError, type Clock } from '@msc/core'
+import { ConfigError, DriverError, deadline, systemClock, toError, type Clock } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { getHub } from '../hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix-socket.ts'
@@ -105,13 +105,14 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       const response = await askHealth(signal).catch((error: unknown) => {
         throw new DriverError('embedded', 'The server can not be reached.', { retryable: true, cause: toError(error) })
       })
-      const failure = httpFailure(response, {
-        driver: 'embedded',
+      // Loaded when it is asked for: a page that never asks does not carry it.
+      const { judgeAnswer } = await import('@msc/core/http-answer')
+      const problem = judgeAnswer(response, {
         credentials: 'Check the api key.',
         address: 'Check the address of the realtime server.',
         now: clock.now,
       })
-      if (failure) throw failure
+      if (problem) throw new DriverError('embedded', problem.message, problem)
     },
     async close() {
       closed = true

@@ -1,7 +1,6 @@
 import {
   ConfigError,
   DriverError,
-  httpFailure,
   MscError,
   lazyPeer,
   processEnv,
@@ -226,13 +225,13 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
         })
       })
       await response.body?.cancel()
-      const failure = httpFailure(response, {
-        driver: 'supabase',
+      const { judgeAnswer } = await import('@msc/core/http-answer')
+      const problem = judgeAnswer(response, {
         credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
         address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
       })
       // That there is nothing in it may be refused: by then the key was accepted.
-      if (failure && failure.refuses !== 'content') throw failure
+      if (problem && problem.refuses !== 'content') throw new DriverError('supabase', problem.message, problem)
     },
     async close() {
       closed = true

@@ -1,17 +1,26 @@
-import { sleep, withCarrier, carrier, type Clock } from '@msc/core'
-import { safely } from '../safely.ts'
-import type { Change, Channel, FeedHandlers } from '../create-realtime.ts'
+import type * as Core from '@msc/core'
+import type { Change, FeedHandlers } from '../create-realtime.ts'
+import type { RawChannel } from '../raw-channel.ts'
+
+/** What the page has loaded already. */
+export interface FeedTools extends Pick<typeof Core, 'sleep'> {
+  readonly safely: (handler: () => unknown) => void
+  readonly traced: (fn: () => void) => () => void
+  readonly clock: Core.Clock
+  readonly retryMs: (attempt: number) => number
+  /** Ends the feed. */
+  readonly signal: AbortSignal
+}
 
 /** Changes that wait for a snapshot at most; with more than that, another one is loaded. */
 const MAX_HELD = 10_000
 
 /** The rows of a feed over its channel: changes, and snapshots in their place among them. */
 export function openFeed<Row>(
-  channel: Channel,
+  channel: RawChannel,
   { onChange, snapshot, onSnapshot, onGap }: FeedHandlers<Row>,
-  { clock, retryMs }: { readonly clock: Clock; readonly retryMs: (attempt: number) => number },
-): () => void {
-  const ending = new AbortController()
+  { clock, retryMs, sleep, safely, traced, signal }: FeedTools,
+): void {
   let held: (() => void)[] | undefined = snapshot && []
   let loads = 0
 
@@ -19,11 +28,11 @@ export function openFeed<Row>(
     if (!snapshot) return
     const own = ++loads
     // Until a later gap has begun another load, or nobody listens any more.
-    const isWanted = (): boolean => own === loads && !ending.signal.aborted
+    const isWanted = (): boolean => own === loads && !signal.aborted
     held = []
     for (let attempt = 0; isWanted(); attempt++) {
       try {
-        const rows = await snapshot(ending.signal)
+        const rows = await snapshot(signal)
         if (!isWanted()) return
         safely(() => onSnapshot?.(rows))
         const waited = held ?? []
@@ -31,7 +40,7 @@ export function openFeed<Row>(
         for (const tell of waited) safely(tell)
         return
       } catch {
-        await sleep(retryMs(attempt), { clock, signal: ending.signal }).catch(() => undefined)
+        await sleep(retryMs(attempt), { clock, signal }).catch(() => undefined)
       }
     }
   }
@@ -43,10 +52,8 @@ export function openFeed<Row>(
       const data = record ?? old
       if (data === undefined) return
       const change: Change<Row> = { type, data, old }
-      if (!held) return safely(() => onChange(change))
-      // In the trace of who made it, also when it had to wait.
-      const from = carrier()
-      if (held.length < MAX_HELD) held.push(() => withCarrier(from, () => onChange(change)))
+      if (!held) safely(() => onChange(change))
+      else if (held.length < MAX_HELD) held.push(traced(() => onChange(change)))
       else void load()
     })
   }
@@ -55,8 +62,4 @@ export function openFeed<Row>(
     void load()
   })
   channel.ready.then(load, () => undefined)
-  return () => {
-    ending.abort()
-    channel.leave()
-  }
 }

@@ -1,5 +1,5 @@
 import { every, randomHex, type CancelTimer } from '@msc/core'
-import { isCursor } from '../feed/page.ts'
+import { isCursor } from '../feed/cursor.ts'
 import type { FeedSource } from '../feed/source.ts'
 import { bodyOf } from './body.ts'
 import type { Claims } from './claims.ts'

@@ -1,5 +1,5 @@
 import type { OutgoingMessage } from '../driver.ts'
-import { isCursor } from '../feed/page.ts'
+import { isCursor } from '../feed/cursor.ts'
 import type { FeedSource } from '../feed/source.ts'
 import { bodyOf } from './body.ts'
 import { verifyToken, type Claims } from './claims.ts'

@@ -1,5 +1,5 @@
 import { randomHex, toError } from '@msc/core'
-import { isCursor } from '../feed/page.ts'
+import { isCursor } from '../feed/cursor.ts'
 import type { FeedSource } from '../feed/source.ts'
 import type { Frame } from '../frames.ts'
 import { broadcast } from './broadcast.ts'

@@ -1,4 +1,3 @@
-import { createParser } from 'eventsource-parser'
 import type { SocketConstructor } from '../phoenix-socket.ts'
 
 type Listener = (event: { readonly data?: unknown; readonly reason?: unknown }) => void
@@ -65,6 +64,8 @@ export const SseSocket: SocketConstructor = class {
         signal: this.#ending.signal,
       })
       if (!response.ok || !response.body) throw new Error(`The server answered ${response.status}`)
+      // Loaded with the first stream: most networks let a WebSocket through.
+      const { createParser } = await import('eventsource-parser')
       const parser = createParser({
         onEvent: ({ event, data }) => {
           if (event === 'end') reason = (JSON.parse(data) as { reason: string }).reason

@@ -1,4 +1,5 @@
-import { DriverError, MscError, httpFailure, toError } from '@msc/core'
+import { DriverError, MscError, toError } from '@msc/core'
+import { httpFailure } from '@msc/core/http'
 import type { PostHogAddress } from './address.ts'
 
 export interface PostHogTransport {

@@ -1,4 +1,5 @@
-import { DriverError, MscError, httpFailure, systemClock, toError, type Clock } from '@msc/core'
+import { DriverError, MscError, systemClock, toError, type Clock } from '@msc/core'
+import { httpFailure } from '@msc/core/http'
 import type { KindLimit, Receipt, Rejection, SendContext } from '@msc/core/delivery'
 import type { MonitoringDriver } from '../../driver.ts'
 import type { SignalKind } from '../../signals.ts'

@@ -1,4 +1,4 @@
-import { retryAfter, type HttpAnswer } from '@msc/core'
+import { retryAfter, type HttpAnswer } from '@msc/core/http'
 import type { KindLimit } from '@msc/core/delivery'
 import { CATEGORIES } from './envelope.ts'
 

@@ -1,0 +1,106 @@
+import { systemClock } from './clock.ts'
+import { currentContext } from './context.ts'
+import { reportFailure } from './failures.ts'
+import { randomHex } from './ids.ts'
+import type { OperationName, Operations, TelemetryEvent } from './operations.ts'
+import {
+  telemetrySlot,
+  type ListenOptions,
+  type Place,
+  type TelemetryHub,
+  type TelemetryListener,
+} from './telemetry-slot.ts'
+
+/** Hears operations of this process as they end. A listener must be quick and synchronous; what it throws is reported once. */
+export function onTelemetry(listener: TelemetryListener, options: ListenOptions = {}): () => void {
+  return (telemetrySlot().hub ??= createHub()).listen(listener, options)
+}
+
+interface Subscription {
+  readonly listener: TelemetryListener
+  readonly names: ReadonlySet<string> | undefined
+  readonly prefixes: readonly string[]
+  /** A listener that threw; told once, or one that fails on every cache hit would flood the console. */
+  failed: boolean
+}
+
+/** Names come from code, so there are few; the bound is for a caller that makes them up. */
+const MAX_NAMES = 1000
+
+function createHub(): TelemetryHub {
+  const all = new Set<Subscription>()
+  /** Who hears an operation, by its name; forgotten when somebody comes or goes. */
+  const byName = new Map<string, readonly Subscription[]>()
+
+  const hearers = (name: string): readonly Subscription[] => {
+    const known = byName.get(name)
+    if (known) return known
+    const found = [...all].filter(
+      ({ names, prefixes }) => !names || names.has(name) || prefixes.some((prefix) => name.startsWith(prefix)),
+    )
+    if (byName.size < MAX_NAMES) byName.set(name, found)
+    return found
+  }
+
+  return {
+    listen(listener, options) {
+      const subscription = subscriptionOf(listener, options)
+      all.add(subscription)
+      byName.clear()
+      return () => {
+        all.delete(subscription)
+        byName.clear()
+      }
+    },
+    isHeard: (name) => all.size > 0 && (name === undefined || hearers(name).length > 0),
+    tell(name, attributes, startedMonotonic, place) {
+      if (all.size === 0) return
+      const heard = hearers(name)
+      if (heard.length > 0) tell(heard, eventOf(name, attributes, startedMonotonic, place ?? here()))
+    },
+  }
+}
+
+function subscriptionOf(listener: TelemetryListener, { names }: ListenOptions): Subscription {
+  const exact = names?.filter((name) => !name.endsWith('*'))
+  const prefixes = names?.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1)) ?? []
+  return { listener, names: exact && new Set<string>(exact), prefixes, failed: false }
+}
+
+function here(): Place | undefined {
+  const context = currentContext()
+  if (!context) return undefined
+  const { trace, userId } = context
+  return { span: { ...trace, spanId: randomHex(8) }, parent: trace, userId }
+}
+
+function eventOf<Name extends OperationName>(
+  name: Name,
+  attributes: Operations[Name],
+  startedMonotonic: number | undefined,
+  place: Place | undefined,
+): TelemetryEvent {
+  const durationMs = startedMonotonic === undefined ? 0 : Math.max(0, systemClock.monotonic() - startedMonotonic)
+  return {
+    name,
+    startedAt: systemClock.now() - durationMs,
+    durationMs,
+    ...(place && { traceId: place.span.traceId, spanId: place.span.spanId }),
+    ...(place?.parent && { parentSpanId: place.parent.spanId }),
+    ...(place?.userId !== undefined && { userId: place.userId }),
+    attributes,
+  } as TelemetryEvent
+}
+
+function tell(heard: readonly Subscription[], event: TelemetryEvent): void {
+  for (const subscription of heard) {
+    try {
+      subscription.listener(event)
+    } catch (error) {
+      if (!subscription.failed) {
+        reportFailure(error, { concern: 'core', operation: 'telemetry listener', event: event.name })
+      }
+      subscription.failed = true
+    }
+  }
+}

@@ -1,0 +1,3 @@
+// What only feeds need, loaded with the first of them. It imports nothing that a page loads first.
+export { createFeedInbox } from './feed-inbox.ts'
+export { openFeed } from './open-feed.ts'

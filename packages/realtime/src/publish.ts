@@ -1,0 +1,31 @@
+import type * as Core from '@msc/core'
+import type { InTime } from './in-time.ts'
+import type { OutgoingMessage, RealtimeDriver } from './driver.ts'
+
+/** What the client has loaded already. */
+export interface PublishTools extends Pick<typeof Core, 'ConfigError' | 'emit'> {
+  readonly driver: RealtimeDriver
+  readonly clock: Core.Clock
+  readonly inTime: InTime
+}
+
+/** Publishes without a channel. Servers do; a page has its channels, and so does not load this first. */
+export async function publishNow(message: OutgoingMessage, tools: PublishTools): Promise<void> {
+  const { driver, clock, inTime, ConfigError, emit } = tools
+  const send = driver.publish?.bind(driver)
+  if (!send) {
+    throw new ConfigError(`[msc/realtime] [${driver.name}] can not publish without a channel.`, {
+      code: 'REALTIME_NO_PUBLISH',
+      hint: 'Use its broadcast().',
+    })
+  }
+  const { topic, event } = message
+  const from = clock.monotonic()
+  let outcome: 'ok' | 'error' = 'error'
+  try {
+    await inTime('publish', (signal) => send([message], signal))
+    outcome = 'ok'
+  } finally {
+    emit('realtime.publish', { topic, event, outcome }, from)
+  }
+}

@@ -1,0 +1,7 @@
+import type { Channel, MessageHandler, Payload } from './create-realtime.ts'
+
+/** A channel before anything is known of its events. */
+export interface RawChannel extends Omit<Channel, 'on' | 'broadcast'> {
+  on(event: string, handler: MessageHandler): () => void
+  broadcast(event: string, payload: Payload): Promise<void>
+}
