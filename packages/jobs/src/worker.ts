@@ -51,16 +51,17 @@ export function createWorker(options: WorkerOptions): Worker {
   let timer: CancelTimer | undefined
   let beat: CancelTimer | undefined
   let unsubscribe: (() => Promise<void>) | undefined
-  let lastPrune = clock.now()
-  let lastLook = 0
+  // Intervals go by the monotonic clock, whatever happens to the wall's; leases by the wall, which other workers share.
+  let lastPrune = clock.monotonic()
+  let lastLook = -Infinity
   // A claim that failed may have been carried out, now or when the store comes back, and its runs would wait for the
   // end of their leases.
-  let suspectUntil = 0
+  let suspectUntil = -Infinity
   // Whether there was as much to do as was asked for, the last time.
   let plenty = false
   let begunInTurn = 0
   let turn: Promise<void> | undefined
-  let lastClaim = 0
+  let lastClaim = -Infinity
 
   const closing = (): boolean => draining.signal.aborted
 
@@ -80,7 +81,7 @@ export function createWorker(options: WorkerOptions): Worker {
       })
   }
 
-  const suspect = (): void => void (suspectUntil = clock.now() + leaseMs)
+  const suspect = (): void => void (suspectUntil = clock.monotonic() + leaseMs)
 
   const again = (ms: number): void => {
     timer?.()
@@ -95,9 +96,9 @@ export function createWorker(options: WorkerOptions): Worker {
       if (closing()) return
       // A run that ends will wake it.
       if (free <= 0) continue
-      if (clock.now() < suspectUntil) await store.release(owner, clock.now(), [...running.keys()])
-      lastClaim = clock.now()
-      const claimed = await store.claim(owner, lastClaim, leaseMs, free)
+      if (clock.monotonic() < suspectUntil) await store.release(owner, clock.now(), [...running.keys()])
+      lastClaim = clock.monotonic()
+      const claimed = await store.claim(owner, clock.now(), leaseMs, free)
       for (const each of claimed) begin(each)
       plenty = claimed.length === free
       if (plenty) continue
@@ -110,7 +111,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const write = async (change: RunChange): Promise<WriteResult> => {
     const isLast = change.end !== undefined || change.park !== undefined
     // What only a claim of its own finds has its turn as often as the store is polled.
-    if (!isLast || !plenty || closing() || clock.now() - lastClaim >= pollMs) return store.write(change)
+    if (!isLast || !plenty || closing() || clock.monotonic() - lastClaim >= pollMs) return store.write(change)
     try {
       const { result, claimed } = await store.writeAndClaim(change, { owner, leaseMs, limit: 1 })
       plenty = claimed.length > 0
@@ -155,6 +156,7 @@ export function createWorker(options: WorkerOptions): Worker {
   /** Renews leases, frees the runs of the dead, and deletes old history. */
   const heartbeat = async (): Promise<void> => {
     const now = clock.now()
+    const elapsed = clock.monotonic()
     if (running.size > 0) {
       const held = [...running]
       const ours = new Set(
@@ -167,14 +169,14 @@ export function createWorker(options: WorkerOptions): Worker {
       for (const [id, abort] of held) if (!ours.has(id) && running.get(id) === abort) abort.abort()
     }
     if (closing()) return
-    if (now - lastLook >= pollMs) {
-      lastLook = now
+    if (elapsed - lastLook >= pollMs) {
+      lastLook = elapsed
       await freeTheDead()
     }
-    if (now - lastPrune >= PRUNE_EVERY_MS) {
-      lastPrune = now
+    if (elapsed - lastPrune >= PRUNE_EVERY_MS) {
+      lastPrune = elapsed
       // The rest is deleted by the beats that follow.
-      if ((await store.prune({ ...retention(now), limit: PRUNE_AT_ONCE })) === PRUNE_AT_ONCE) lastPrune = 0
+      if ((await store.prune({ ...retention(now), limit: PRUNE_AT_ONCE })) === PRUNE_AT_ONCE) lastPrune = -Infinity
     }
   }
 

@@ -1,4 +1,4 @@
-import { lazyPeer } from '@msc/core'
+import { lazyPeer, type CancelTimer, type Clock } from '@msc/core'
 
 /** What a statement is sent by: a pool or a client of `pg`, PGlite, or a transaction of either. */
 export interface PostgresQuery {
@@ -46,11 +46,12 @@ export async function listen(
   client: PostgresClient,
   channel: string,
   onNotice: () => void,
+  clock: Clock,
 ): Promise<() => Promise<void>> {
   if ('listen' in client) return client.listen(channel, onNotice)
   let stopped = false
   let current: PostgresConnection | undefined
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let cancelRetry: CancelTimer | undefined
 
   const connect = async (): Promise<void> => {
     const connection = await client.connect()
@@ -71,15 +72,14 @@ export async function listen(
       current = undefined
     }
     if (stopped) return
-    clearTimeout(timer)
+    cancelRetry?.()
     // Polling finds the work meanwhile.
-    timer = setTimeout(() => connect().catch(lost), RECONNECT_MS)
-    timer.unref?.()
+    cancelRetry = clock.setTimeout(() => void connect().catch(lost), RECONNECT_MS)
   }
   await connect().catch(lost)
   return async () => {
     stopped = true
-    clearTimeout(timer)
+    cancelRetry?.()
     lost()
   }
 }

@@ -125,7 +125,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
     name: 'postgres',
     endpoint: endpointOf(url),
     variables: ['DATABASE_URL'],
-    subscribe: async (onWork) => listen(await connected(), 'msc_jobs', onWork),
+    subscribe: async (onWork) => listen(await connected(), 'msc_jobs', onWork, clock),
     async gates(keys) {
       const rows = await query<{ key: string; value: string; version: string | number }>(
         'select key, value, version from msc_jobs.gates where key = any ($1::text[])',

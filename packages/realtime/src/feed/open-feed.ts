@@ -3,7 +3,7 @@ import type { Change, FeedHandlers } from '../create-realtime.ts'
 import type { RawChannel } from '../raw-channel.ts'
 
 /** What the page has loaded already. */
-export interface FeedTools extends Pick<typeof Core, 'sleep'> {
+interface FeedTools extends Pick<typeof Core, 'sleep'> {
   readonly safely: (handler: () => unknown) => void
   readonly traced: (fn: () => void) => () => void
   readonly clock: Core.Clock
