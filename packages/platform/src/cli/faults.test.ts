@@ -20,6 +20,10 @@ interface Finding {
 }
 type Env = Readonly<Record<string, string>>
 
+// Upstash is Redis behind HTTP.
+const noRedis = Boolean(process.env['MSC_SKIP_REDIS'])
+const noPostgres = Boolean(process.env['MSC_SKIP_POSTGRES'])
+
 const SECRET = 'a-secret-that-must-not-be-shown'
 
 async function findingOf(concern: string, env: Env): Promise<Finding> {
@@ -107,7 +111,7 @@ describe('a vendor that is something else', () => {
   })
 })
 
-describe('a vendor that does not know our key', () => {
+describe.skipIf(noRedis)('a vendor that does not know our key', () => {
   const urls = {} as Record<keyof typeof vendors, string>
   beforeAll(async () => {
     const sentry = await startSentryServer()
@@ -144,7 +148,7 @@ describe('a vendor that does not know our key', () => {
 })
 
 describe('a server of ours', () => {
-  it('Redis: a wrong password is named as that, a right one is taken', async () => {
+  it.skipIf(noRedis)('Redis: a wrong password is named as that, a right one is taken', async () => {
     const redis = await startRedis({ password: 'right' })
     closing.push(redis.close)
     const with_ = (password: string): Env => ({ REDIS_URL: `redis://:${password}@127.0.0.1:${redis.port}` })
@@ -158,25 +162,28 @@ describe('a server of ours', () => {
     }
   })
 
-  it('Postgres: a wrong password, a missing database and an address that is none are told apart', async () => {
-    const postgres = await startPostgres({ password: 'right' })
-    closing.push(postgres.close)
-    const { url } = postgres
-    expect(await findingOf('jobs', { DATABASE_URL: url })).toMatchObject({ status: 'ready' })
-    expect(await findingOf('jobs', { DATABASE_URL: url.replace('right', SECRET) })).toMatchObject({
-      status: 'down',
-      code: 'DRIVER_UNAUTHORIZED',
-      hint: 'Check the user and password in DATABASE_URL.',
-    })
-    expect(await findingOf('jobs', { DATABASE_URL: url.replace(/postgres$/, 'nowhere') })).toMatchObject({
-      status: 'down',
-      hint: 'Check the name of the database in DATABASE_URL.',
-    })
-    expect(await findingOf('jobs', { DATABASE_URL: 'foo' })).toMatchObject({
-      status: 'down',
-      hint: expect.stringContaining('postgres://'),
-    })
-  })
+  it.skipIf(noPostgres)(
+    'Postgres: a wrong password, a missing database and an address that is none are told apart',
+    async () => {
+      const postgres = await startPostgres({ password: 'right' })
+      closing.push(postgres.close)
+      const { url } = postgres
+      expect(await findingOf('jobs', { DATABASE_URL: url })).toMatchObject({ status: 'ready' })
+      expect(await findingOf('jobs', { DATABASE_URL: url.replace('right', SECRET) })).toMatchObject({
+        status: 'down',
+        code: 'DRIVER_UNAUTHORIZED',
+        hint: 'Check the user and password in DATABASE_URL.',
+      })
+      expect(await findingOf('jobs', { DATABASE_URL: url.replace(/postgres$/, 'nowhere') })).toMatchObject({
+        status: 'down',
+        hint: 'Check the name of the database in DATABASE_URL.',
+      })
+      expect(await findingOf('jobs', { DATABASE_URL: 'foo' })).toMatchObject({
+        status: 'down',
+        hint: expect.stringContaining('postgres://'),
+      })
+    },
+  )
 
   it('nobody there: says so, and which variable to look at', async () => {
     const { url, server } = await startImpostor('html')
