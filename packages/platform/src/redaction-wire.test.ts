@@ -69,9 +69,10 @@ const throughJournal: Sink = async (value) => {
     .join('\n')
 }
 
-/** Three digits are found in any time and in most ids. */
-const withoutIds = (text: string): string =>
-  text.replace(/\b[\da-f]{16,}\b|\b\d{10,}(?:\.\d+)?|\d+:\d+|:\d+\.\d+Z/g, '')
+/** Three digits are found in any time and in most ids: UUIDs, long hexadecimal, ISO 8601, milliseconds, places in files. */
+const IDS_AND_TIMES =
+  /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\b[\da-f]{16,}\b|\d{4}-\d\d-\d\dT[\d:.]+Z?|\b\d{10,}(?:\.\d+)?|:\d+:\d+|"(?:lineno|colno|line|column)":\d+/g
+const withoutIds = (text: string): string => text.replace(IDS_AND_TIMES, '')
 
 const dsn = 'https://key@sentry.example/1'
 const sinks: Readonly<Record<string, Sink>> = {
