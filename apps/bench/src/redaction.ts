@@ -8,7 +8,7 @@ const PROSE =
   'The artist submitted the release again after the label had asked for new artwork, and the distributor accepted it ' +
   'within an hour. Earnings for the quarter: 1,204.50 EUR, paid on 12 October. See https://msc.example/releases/120. '
 
-/** What redaction costs for text that is meant to hurt, for graphs that have no end, and for an ordinary event. */
+/** Measures redaction on hostile text, on a graph too large to walk, and on an ordinary event. */
 export async function benchRedaction(): Promise<void> {
   hostileText()
   sharedGraph()

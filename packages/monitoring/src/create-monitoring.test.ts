@@ -193,6 +193,33 @@ describe('capturing', () => {
     }
   })
 
+  it('keeps the error though its context is null, hostile or of another shape', async () => {
+    const { monitoring, sent } = setUp()
+    const refuse = (): never => {
+      throw new Error('no')
+    }
+    const hostile = new Proxy({}, { get: refuse, ownKeys: refuse })
+    const odd = {
+      tags: 'none',
+      extra: 7,
+      user: 'ana',
+      level: 'loud',
+      fingerprint: {},
+      timestamp: 'now',
+      breadcrumbs: {},
+    }
+    for (const context of [null, hostile, odd, 'text']) {
+      monitoring.captureException(new Error('kept'), context as never)
+      monitoring.captureMessage('said', 'info', context as never)
+      expect(() => monitoring.addBreadcrumb('clicked', 'ui', undefined, context as never)).not.toThrow()
+    }
+    expect(() => monitoring.setTag('bare', Object.create(null) as never)).not.toThrow()
+    monitoring.setTag('bare', undefined)
+    await monitoring.flush()
+    expect(sent.map(({ message }) => message)).toEqual(Array.from({ length: 4 }, () => ['kept', 'said']).flat())
+    expect(sent.every(({ level }) => level === 'error' || level === 'info')).toBe(true)
+  })
+
   it('never throws, whatever it is given', async () => {
     const { monitoring } = setUp()
     const hostile = new Proxy(

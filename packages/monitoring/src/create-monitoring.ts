@@ -26,6 +26,7 @@ import {
 import { buildEvent, type Captured } from './build-event.ts'
 import type { MonitoringDriver } from './driver.ts'
 import type { Breadcrumb, ErrorSignal, Level, MessageSignal, MonitoredUser } from './signals.ts'
+import { readContext, readText } from './read-context.ts'
 import { recordOperations } from './record-operations.ts'
 import { createSink, type Sink, type SignalDrop } from './sinks.ts'
 
@@ -199,10 +200,12 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
 
   return {
     ...service,
-    captureException: (error, context = {}) => capture({ kind: 'error', what: error, level: 'error', context }),
-    captureMessage: (message, level = 'info', context = {}) =>
-      capture({ kind: 'message', what: message, level, context }),
-    addBreadcrumb(message, category = 'default', data, { level = 'info', timestamp = clock.now() } = {}) {
+    captureException: (error, context) =>
+      capture({ kind: 'error', what: error, level: 'error', context: readContext(context) }),
+    captureMessage: (message, level = 'info', context) =>
+      capture({ kind: 'message', what: message, level, context: readContext(context) }),
+    addBreadcrumb(message, category = 'default', data, options) {
+      const { level = 'info', timestamp = clock.now() } = readContext(options)
       // Redacted once, here: what the caller changes later must not change what happened.
       const breadcrumb = clean({ category, message, level, ...(data && { data }) })
       keepBreadcrumb(scopeNow(), { ...breadcrumb, timestamp }, maxBreadcrumbs)
@@ -212,7 +215,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     },
     setTag(name, value) {
       if (value === undefined) scopeNow().tags.delete(name)
-      else scopeNow().tags.set(name, String(value))
+      else scopeNow().tags.set(name, readText(value))
     },
     leave(budgetMs) {
       for (const sink of sinks) void sink.flush(budgetMs, 'leaving')

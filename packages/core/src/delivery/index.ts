@@ -1,6 +1,7 @@
 export { createBrowserStore, type BrowserStore, type BrowserStoreOptions, type StoreLocks } from './browser-store.ts'
 export { atProcessEnd, type EndingOptions, type EndingParticipant, type FatalOrigin } from './endings.ts'
 export { createOutbox } from './outbox.ts'
+export { PAGE_POST_LIMITS, createPagePost, type PagePost, type PagePostOptions } from './page-post.ts'
 export { createPageFetch, keepaliveRoom, onLeaving, type PageFetchOptions } from './page.ts'
 export { driversAsOne, statsBySink, sumOfSinks, worstBreaker, type CountedSink } from './several.ts'
 export type { BatchLimits, ItemLabel, Outbox, OutboxOptions, OutboxStore } from './outbox-types.ts'

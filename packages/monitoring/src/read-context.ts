@@ -1,0 +1,46 @@
+import type { CaptureContext } from './create-monitoring.ts'
+
+const FIELDS = ['tags', 'extra', 'user', 'level', 'fingerprint', 'handled', 'timestamp', 'breadcrumbs'] as const
+const LEVELS: ReadonlySet<unknown> = new Set(['fatal', 'error', 'warning', 'info', 'debug'])
+
+/** Whether a field has the shape that the rest relies on; JavaScript callers and `any` pass everything. */
+const USABLE: Readonly<Record<(typeof FIELDS)[number], (value: unknown) => boolean>> = {
+  tags: isObject,
+  extra: isObject,
+  user: isObject,
+  level: (value) => LEVELS.has(value),
+  fingerprint: (value) => typeof value === 'string',
+  handled: (value) => typeof value === 'boolean',
+  timestamp: (value) => typeof value === 'number' && Number.isFinite(value),
+  breadcrumbs: (value) => Array.isArray(value),
+}
+
+/**
+ * What can be read of a context, field by field: `null`, a getter that throws or a value of another shape costs itself,
+ * never the event that it was to describe.
+ */
+export function readContext(given: unknown): CaptureContext {
+  const context: Record<string, unknown> = {}
+  for (const field of isObject(given) ? FIELDS : []) {
+    try {
+      const value = (given as Readonly<Record<string, unknown>>)[field]
+      if (USABLE[field](value)) context[field] = value
+    } catch {
+      // This field is left out.
+    }
+  }
+  return context
+}
+
+/** A value as text; `[unreadable]` for one that has none. */
+export function readText(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return '[unreadable]'
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}
