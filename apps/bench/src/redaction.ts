@@ -27,14 +27,30 @@ export async function benchRedaction(): Promise<void> {
   )
 }
 
-/** Interleaved, so that a busy machine slows all of them alike. */
+interface Timed {
+  readonly token: string
+  readonly ratio: number
+}
+
+/** Fixed tokens, and random joins of two to four of them; the worst of those are measured again, as carefully. */
 function hostileText(): void {
+  const seed = Number(process.env.BENCH_SEED ?? 2026)
+  console.log(`\nA field of 1 MB that repeats a token, beside prose of the same length (seed ${seed})`)
+  const joins = [...randomJoins(seed, 600)]
+  const suspects = timeTokens(joins, 1, 5).slice(0, 40)
+  const worst = timeTokens([...hostileTokens, ...suspects.map(({ token }) => token)], 10, 41)
+  for (const { token, ratio } of worst.slice(0, 8)) {
+    console.log(`  ${JSON.stringify(token).padEnd(44)} ${ratio.toFixed(2).padStart(6)} ×`)
+  }
+  target(`the worst of ${hostileTokens.length} tokens and ${joins.length} joins`, worst[0]?.ratio ?? Number.NaN, 3, '×')
+}
+
+/** Interleaved, so that a busy machine slows all of them alike; worst first. */
+function timeTokens(tokens: readonly string[], warmup: number, rounds: number): Timed[] {
   const clean = createRedactor()
-  const texts = [PROSE, ...hostileTokens].map((token) =>
-    token.repeat(Math.ceil(LENGTH / token.length)).slice(0, LENGTH),
-  )
+  const texts = [PROSE, ...tokens].map((token) => token.repeat(Math.ceil(LENGTH / token.length)).slice(0, LENGTH))
   const times = texts.map((): number[] => [])
-  for (let round = -10; round < 41; round++) {
+  for (let round = -warmup; round < rounds; round++) {
     for (const [index, text] of texts.entries()) {
       const from = performance.now()
       for (let n = 0; n < 5; n++) clean({ field: text })
@@ -42,14 +58,20 @@ function hostileText(): void {
     }
   }
   const [prose, ...hostile] = times.map(median) as [number, ...number[]]
-  const worst = hostile
-    .map((each, index) => ({ token: hostileTokens[index] ?? '', ratio: each / prose }))
+  return hostile
+    .map((each, index) => ({ token: tokens[index] ?? '', ratio: each / prose }))
     .toSorted((a, b) => b.ratio - a.ratio)
-  console.log(`\nA field of 1 MB that repeats one of ${hostileTokens.length} tokens, beside prose of the same length`)
-  for (const { token, ratio } of worst.slice(0, 5)) {
-    console.log(`  ${JSON.stringify(token).padEnd(34)} ${ratio.toFixed(2).padStart(6)} ×`)
+}
+
+function* randomJoins(seed: number, count: number): Generator<string> {
+  let state = seed
+  const next = (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff
+    return (state >> 8) % below
   }
-  target('the worst of them', worst[0]?.ratio ?? Number.NaN, 3, '×')
+  for (let i = 0; i < count; i++) {
+    yield Array.from({ length: 2 + next(3) }, () => hostileTokens[next(hostileTokens.length)] ?? '').join('')
+  }
 }
 
 function sharedGraph(): void {

@@ -34,11 +34,15 @@ export function passesLuhn(text: string, from: number, to: number): boolean {
   for (let i = to - 1; i >= from; i--) {
     const digit = text.charCodeAt(i) - 48
     if (digit < 0 || digit > 9) continue
-    const value = double ? digit * 2 : digit
-    sum += value > 9 ? value - 9 : value
+    sum += double ? luhnDoubled(digit) : digit
     double = !double
   }
   return sum % 10 === 0
+}
+
+/** Twice a digit, and the digits of that added up. */
+export function luhnDoubled(digit: number): number {
+  return digit > 4 ? digit * 2 - 9 : digit * 2
 }
 
 /** Is this the number of a payment card, by its issuer, its length and its check digit? */
@@ -58,14 +62,37 @@ const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
 
 /** By the positions of the two letters in the alphabet. */
 const IBAN_LENGTH = new Uint8Array(32 * 32)
-for (const [country, length] of IBAN_LENGTHS)
-  IBAN_LENGTH[(country.charCodeAt(0) & 31) * 32 + (country.charCodeAt(1) & 31)] = length
+for (const [country, length] of IBAN_LENGTHS) IBAN_LENGTH[countryIndex(country, 0)] = length
+
+/** Countries whose account numbers begin with at least two digits, or with four letters (the code of the bank). */
+const BEGINS_WITH_DIGITS =
+  'AD AE AL AT BA BE BR CH CR CY CZ DE DK EE ES FI FO FR GL GR HR HU IL IS KZ LI LT LU MC ME MK MR NO PL PT RS SA SE SI ' +
+  'SK TN TR UA XK'
+const BEGINS_WITH_LETTERS = 'AZ BG BH GB GI IE IQ JO KW LC LV MT MU NL PK PS QA RO SC SV VG'
+const IBAN_START = new Uint8Array(32 * 32)
+for (const country of BEGINS_WITH_DIGITS.split(' ')) IBAN_START[countryIndex(country, 0)] = 1
+for (const country of BEGINS_WITH_LETTERS.split(' ')) IBAN_START[countryIndex(country, 0)] = 2
+
+function countryIndex(text: string, at: number): number {
+  return (text.charCodeAt(at) & 31) * 32 + (text.charCodeAt(at + 1) & 31)
+}
+
+/** Could an account number of the country at `country` begin at `at`? Rules most words out by a look at the next two. */
+export function mayBeginAccount(text: string, country: number, at: number): boolean {
+  const start = IBAN_START[countryIndex(text, country)]
+  if (start === 0) return true
+  for (let i = at; i < at + 2 * (start as number); i++) {
+    const value = value97(text.charCodeAt(i))
+    if (value > MOST_97 || value < 10 !== (start === 1)) return false
+  }
+  return true
+}
 
 /** How long an IBAN is that begins with the two letters at `at`, in either case; 0 when no country has them. */
 export function ibanLength(text: string, at: number): number {
   const first = text.charCodeAt(at)
   const second = text.charCodeAt(at + 1)
-  return isLatin(first) && isLatin(second) ? (IBAN_LENGTH[(first & 31) * 32 + (second & 31)] as number) : 0
+  return isLatin(first) && isLatin(second) ? (IBAN_LENGTH[countryIndex(text, at)] as number) : 0
 }
 
 function isLatin(code: number): boolean {
@@ -73,10 +100,24 @@ function isLatin(code: number): boolean {
   return code < 128 && lower >= 97 && lower <= 122
 }
 
+/** The greatest value of a character of an IBAN. */
+export const MOST_97 = 35
+const VALUES_97 = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code)
+  return /[0-9a-z]/i.test(character) ? Number.parseInt(character, 36) : 255
+})
+
+/** What a digit or a letter counts as where MOD 97-10 is checked; more than {@link MOST_97} for what is neither. */
+export function value97(code: number): number {
+  return code < 128 ? (VALUES_97[code] as number) : 255
+}
+
 /**
- * One character more of the number that ISO 7064 MOD 97-10 checks: digits stand for themselves, letters for 10 to 35.
- * An IBAN is valid when its characters from the fifth on, and then the first four, leave 1 (ISO 13616).
+ * One character more of the number that ISO 7064 MOD 97-10 checks. An IBAN is valid when its characters from the fifth
+ * on, and then the first four, leave 1 (ISO 13616). What it returns is congruent to the rest and smaller than 10⁹:
+ * dividing is what costs, and few characters need it.
  */
-export function nextRest97(rest: number, code: number): number {
-  return code <= 57 ? (rest * 10 + code - 48) % 97 : (rest * 100 + (code & 31) + 9) % 97
+export function extend97(rest: number, value: number): number {
+  const small = rest < 10_000_000 ? rest : rest % 97
+  return value < 10 ? small * 10 + value : small * 100 + value
 }

@@ -55,6 +55,15 @@ export function isQuote(code: number): boolean {
   return code === 34 || code === 39 || code === 96
 }
 
+/** Is this the word, in either case? Without a copy of it; `word` has lower-case Latin letters only. */
+export function isWord(text: string, from: number, to: number, word: string): boolean {
+  if (to - from !== word.length) return false
+  for (let i = 0; i < word.length; i++) {
+    if ((text.charCodeAt(from + i) | 32) !== word.charCodeAt(i)) return false
+  }
+  return true
+}
+
 function hexValue(code: number): number {
   if (code >= 48 && code <= 57) return code - 48
   const lower = code | 32

@@ -29,11 +29,19 @@ export function hideElement(scan: TextScan, at: number): number {
   if (open < 0) return -1
   const cdata = text.startsWith('<![CDATA[', open)
   const from = cdata ? open + 9 : open
-  const close = text.indexOf(cdata ? ']]>' : '<', from)
+  const close = cdata ? sectionEnd(scan, from) : text.indexOf('<', from)
   if (close >= 0 && close <= end) return hide(scan, from, close, REDACTED)
   // The words of a key in PEM belong together, however the log was cut.
   const key = text.startsWith(PEM, from) ? hidePrivateKey(scan, from, from + PEM.length) : -1
   return key >= 0 ? key : hide(scan, from, wordEnd(text, from, end), REDACTED)
+}
+
+/** Where the CDATA section closes, or -1. That none closes is found out once. */
+function sectionEnd(scan: TextScan, from: number): number {
+  if (from >= scan.noSectionEndFrom) return -1
+  const close = scan.text.indexOf(']]>', from)
+  if (close < 0) scan.noSectionEndFrom = from
+  return close
 }
 
 const PEM = '-----BEGIN'
@@ -41,7 +49,7 @@ const PEM = '-----BEGIN'
 /** What never closes may be a placeholder (`/users/<token>/keys`) or a log that was cut: its first word is hidden. */
 function wordEnd(text: string, from: number, end: number): number {
   let to = from
-  while (to < end && !isSpace(text.charCodeAt(to)) && !isNewline(text.charCodeAt(to))) to++
+  while (to < end && !isSpaceOrNewline(text.charCodeAt(to))) to++
   return to
 }
 
@@ -77,13 +85,7 @@ const LONGEST_COLUMNS = 1000
  */
 export function hideRow(scan: TextScan, from: number, to: number): number {
   const { text, end } = scan
-  let close = from - 1
-  while (close > scan.done && /\s/.test(text[close] as string) && from - close < 8) close--
-  if (text.charCodeAt(close) !== 41) return -1
-  const open = text.slice(Math.max(scan.done, close - LONGEST_COLUMNS), close).lastIndexOf('(')
-  if (open < 0) return -1
-  const columns = text.slice(Math.max(scan.done, close - LONGEST_COLUMNS) + open + 1, close)
-  if (!columns.split(',').some((column) => isSecretColumn(scan, column.trim()))) return -1
+  if (!hasSecretColumn(scan, beforeSpaces(text, from))) return -1
   let at = to
   while (at < end) {
     const code = text.charCodeAt(at)
@@ -99,8 +101,44 @@ export function hideRow(scan: TextScan, from: number, to: number): number {
   return Math.min(at, end)
 }
 
-function isSecretColumn(scan: TextScan, column: string): boolean {
-  const verdict = judgeSlice(scan.names, column, 0, column.length)
+/** The last character before `from` that is no space, a few spaces back. */
+function beforeSpaces(text: string, from: number): number {
+  let at = from - 1
+  while (at > 0 && from - at < 8 && isSpaceOrNewline(text.charCodeAt(at))) at--
+  return at
+}
+
+function isSpaceOrNewline(code: number): boolean {
+  return isSpace(code) || isNewline(code)
+}
+
+/**
+ * Does the list that closes at `close` name a secret? Reads backwards, a name at a time, and gives up at another
+ * bracket: two lists never share a character, so all of them together are read once.
+ */
+function hasSecretColumn(scan: TextScan, close: number): boolean {
+  const { text } = scan
+  if (text.charCodeAt(close) !== 41) return false
+  const least = Math.max(scan.done, close - LONGEST_COLUMNS)
+  let secret = false
+  let to = close
+  for (let at = close - 1; at >= least; at--) {
+    const code = text.charCodeAt(at)
+    if (code === 41) return false
+    if (code !== 40 && code !== 44) continue
+    secret ||= isSecretColumn(scan, at + 1, to)
+    if (code === 40) return secret
+    to = at
+  }
+  return false
+}
+
+function isSecretColumn({ names, text }: TextScan, from: number, to: number): boolean {
+  let start = from
+  let stop = to
+  while (start < stop && isSpaceOrNewline(text.charCodeAt(start))) start++
+  while (stop > start && isSpaceOrNewline(text.charCodeAt(stop - 1))) stop--
+  const verdict = judgeSlice(names, text, start, stop)
   return verdict !== HARMLESS && verdict !== SECRET_IN_QUERY
 }
 

@@ -2,7 +2,7 @@
 import { HARMLESS, SECRET, SECRET_IN_QUERY, SECRET_LINE, type Verdict } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
-import { classOf, isQuote, isSpace, RUN } from './chars.ts'
+import { classOf, isQuote, isSpace, isWord, RUN } from './chars.ts'
 import { readQuote } from './quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
 import { hideValue } from './values.ts'
@@ -54,7 +54,8 @@ export function hideNextItem(scan: TextScan, comma: number): number {
 
 /** How far behind its label a value may stand. */
 const LABEL_REACH = 100
-const LABELS = /^(?:name|key|header|field)$/i
+/** By their length. */
+const LABELS: readonly (string | undefined)[] = [undefined, undefined, undefined, 'key', 'name', 'field', 'header']
 
 /**
  * The verdict on `value` where a label before it says what it is: `{"name": "password", "value": "…"}`,
@@ -64,10 +65,9 @@ const LABELS = /^(?:name|key|header|field)$/i
  */
 export function judgeLabelled(scan: TextScan, next: number): Verdict {
   const { text, runFrom, runTo } = scan
-  const length = runTo - runFrom
-  if (length < 3 || length > 6) return HARMLESS
-  if (length === 5 && runFrom < scan.labelUntil && text.slice(runFrom, runTo).toLowerCase() === 'value') return SECRET
-  if (!LABELS.test(text.slice(runFrom, runTo))) return HARMLESS
+  if (runFrom < scan.labelUntil && isWord(text, runFrom, runTo, 'value')) return SECRET
+  const label = LABELS[runTo - runFrom]
+  if (label === undefined || !isWord(text, runFrom, runTo, label)) return HARMLESS
   let from = next
   while (from < scan.end && isSpace(text.charCodeAt(from))) from++
   const opened = readQuote(text, from, scan.end, 0)

@@ -1,10 +1,24 @@
 import { CARD, IBAN } from '../marks.ts'
-import { hasIssuer, ibanLength, nextRest97, passesLuhn } from '../checks.ts'
+import {
+  hasIssuer,
+  ibanLength,
+  extend97,
+  luhnDoubled,
+  mayBeginAccount,
+  passesLuhn,
+  value97,
+  MOST_97,
+} from '../checks.ts'
 import { classOf, isDigit, readEscape, escapedCode, escapedLevel, escapedWidth, RUN } from './chars.ts'
 import { hide, type TextScan } from './state.ts'
 
+interface Grouping {
+  readonly total: number
+  readonly groups: readonly number[]
+}
+
 /** How the digits of a card are grouped when they are. */
-const GROUPINGS: readonly { readonly total: number; readonly groups: readonly number[] }[] = [
+const GROUPINGS: readonly Grouping[] = [
   { total: 16, groups: [4, 4, 4, 4] },
   { total: 15, groups: [4, 6, 5] },
   { total: 14, groups: [4, 6, 4] },
@@ -49,32 +63,32 @@ function isGlued(text: string, at: number): boolean {
 function groupedEnd(scan: TextScan, from: number, four: number): number {
   for (const sizes of GROUPINGS) {
     if (!hasIssuer(four, sizes.total)) continue
-    const end = readGroups(scan, from, sizes.groups)
-    if (end < 0) continue
-    const digits = withoutEscapes(scan.text.slice(from, end))
-    if (passesLuhn(digits, 0, digits.length)) return end
+    const end = readGroups(scan, from, sizes)
+    if (end >= 0) return end
   }
   return -1
 }
 
-/** `%20` between groups has digits of its own. */
-function withoutEscapes(text: string): string {
-  return text.includes('%') ? text.replaceAll(/%(?:25)*20/g, ' ') : text
-}
-
-function readGroups({ text, end }: TextScan, from: number, groups: readonly number[]): number {
+/** Where the groups end, when they are all there and the check digit is right; else -1. */
+function readGroups({ text, end }: TextScan, from: number, { total, groups }: Grouping): number {
   let at = from
-  for (let i = 0; i < groups.length; i++) {
-    if (i > 0) {
+  let left = total
+  let sum = 0
+  for (const size of groups) {
+    if (left < total) {
       const width = gapWidth(text, at)
       if (width === 0) return -1
       at += width
     }
-    const next = at + (groups[i] as number)
-    if (next > end || !isDigits(text, at, next)) return -1
-    at = next
+    const next = at + size
+    if (next > end) return -1
+    for (; at < next; at++, left--) {
+      const digit = text.charCodeAt(at) - 48
+      if (!(digit >= 0 && digit <= 9)) return -1
+      sum += left % 2 === 0 ? luhnDoubled(digit) : digit
+    }
   }
-  return at < end && isDigit(text.charCodeAt(at)) ? -1 : at
+  return sum % 10 !== 0 || (at < end && isDigit(text.charCodeAt(at))) ? -1 : at
 }
 
 /** A space (also without break, as `+` or encoded) or a hyphen. */
@@ -102,23 +116,22 @@ export function hideIban(scan: TextScan, from: number): number {
   const length = ibanLength(text, from)
   if (length === 0 || !isDigits(text, from + 2, from + 4)) return -1
   let rest = 0
-  let count = 4
   let at = from + 4
-  while (count < length) {
+  if (!mayBeginAccount(text, from, at + gapWidth(text, at))) return -1
+  for (let count = 4; count < length; at++) {
     if (at >= scan.end) return -1
-    const code = text.charCodeAt(at)
-    if (isDigit(code) || isLetterCode(code)) {
-      rest = nextRest97(rest, code)
+    const value = value97(text.charCodeAt(at))
+    if (value <= MOST_97) {
+      rest = extend97(rest, value)
       count++
-      at++
-    } else {
-      const width = count % 4 === 0 ? gapWidth(text, at) : 0
-      if (width === 0) return -1
-      at += width
+      continue
     }
+    const width = count % 4 === 0 ? gapWidth(text, at) : 0
+    if (width === 0) return -1
+    at += width - 1
   }
-  for (let i = from; i < from + 4; i++) rest = nextRest97(rest, text.charCodeAt(i))
-  if (rest !== 1 || (at < scan.end && isWordCode(text.charCodeAt(at)))) return -1
+  for (let i = from; i < from + 4; i++) rest = extend97(rest, value97(text.charCodeAt(i)))
+  if (rest % 97 !== 1 || (at < scan.end && isWordCode(text.charCodeAt(at)))) return -1
   return hide(scan, from, at, IBAN)
 }
 

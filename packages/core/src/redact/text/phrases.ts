@@ -14,6 +14,7 @@ import {
   isNewline,
   isQuote,
   isSpace,
+  isWord,
   readCharacter,
   RUN,
   SPACE,
@@ -38,6 +39,7 @@ function afterSpaces(scan: TextScan, from: number): number {
 
 /** Words that stand behind “bearer” in prose and in the header WWW-Authenticate. */
 const NO_TOKEN = /^(?:tokens?|auth\w*|scheme|header|realm|error|credentials?|format|prefix|error_description)$/i
+const LONGEST_NO_TOKEN = 32
 const LONGEST_WORD = 12
 
 /**
@@ -46,30 +48,55 @@ const LONGEST_WORD = 12
  * @returns Where to go on, or -1 when none follows.
  */
 export function hideScheme(scan: TextScan, from: number, to: number): number {
-  const word = scan.text.slice(from, to).toLowerCase()
-  if (word !== 'bearer' && word !== 'basic') return -1
+  const { text } = scan
+  const bearer = isWord(text, from, to, 'bearer')
+  if (!bearer && !isWord(text, from, to, 'basic')) return -1
   const start = afterSpaces(scan, to)
   if (start === to) return -1
-  const end = tokenEnd(scan, start)
-  const token = scan.text.slice(start, end)
-  return (word === 'bearer' ? isBearer(scan, token, start, end) : isBasic(token))
-    ? hide(scan, start, end, REDACTED)
-    : -1
-}
-
-function isBearer(scan: TextScan, token: string, from: number, to: number): boolean {
-  if (token.length < 6 || NO_TOKEN.test(token)) return false
-  return token.length >= LONGEST_WORD || holdsDigitOrCapital(scan, from + 1, to)
-}
-
-function isBasic(token: string): boolean {
-  if (token.length < 6 || token.length > 4096) return false
-  try {
-    return atob(token).includes(':')
-  } catch {
-    // No base64: “Basic training”.
-    return false
+  if (bearer) {
+    const end = tokenEnd(scan, start)
+    return isBearer(scan, start, end) ? hide(scan, start, end, REDACTED) : -1
   }
+  // In a form, `+` is a space too, and is judged up to the next one, so that no text is read twice.
+  const end = text.charCodeAt(to) === 43 ? wordEnd(scan, start) : tokenEnd(scan, start)
+  return isBasic(text, start, end) ? hide(scan, start, tokenEnd(scan, end), REDACTED) : -1
+}
+
+function wordEnd({ text, end }: TextScan, from: number): number {
+  let at = from
+  while (at < end && base64Value(text.charCodeAt(at)) >= 0 && text.charCodeAt(at) !== 43) at++
+  return at
+}
+
+function isBearer(scan: TextScan, from: number, to: number): boolean {
+  const length = to - from
+  if (length < 6 || (length <= LONGEST_NO_TOKEN && NO_TOKEN.test(scan.text.slice(from, to)))) return false
+  return length >= LONGEST_WORD || holdsDigitOrCapital(scan, from + 1, to)
+}
+
+/** Base64 of `user:password`. “Basic training” is none. Read by hand, because `atob` throws, which costs more. */
+function isBasic(text: string, from: number, to: number): boolean {
+  let stop = to
+  while (stop > from && to - stop < 2 && text.charCodeAt(stop - 1) === 61) stop--
+  const length = stop - from
+  if (to - from < 6 || length > 4096 || length % 4 === 1) return false
+  let bits = 0
+  let pair = false
+  for (let i = 0; i < length; i++) {
+    const value = base64Value(text.charCodeAt(from + i))
+    if (value < 0) return false
+    bits = ((bits << 6) | value) & 0xffff
+    // Three characters of four end a byte.
+    if (i % 4 > 0 && ((bits >> (6 - (i % 4) * 2)) & 255) === 58) pair = true
+  }
+  return pair
+}
+
+function base64Value(code: number): number {
+  if (code >= 97 && code <= 122) return code - 71
+  if (code >= 65 && code <= 90) return code - 65
+  if (code >= 48 && code <= 57) return code + 4
+  return code === 43 ? 62 : code === 47 ? 63 : -1
 }
 
 /**
@@ -81,48 +108,62 @@ export function hideFlag(scan: TextScan, from: number, to: number): number {
   const { text } = scan
   const start = afterSpaces(scan, to)
   if (start === to || start >= scan.end || text.charCodeAt(start) === 45) return -1
-  const flag = text.slice(from, Math.min(to, from + 16))
-  if (flag === '-u' || flag === '--user' || flag === '-U' || flag === '--proxy-user') return hidePair(scan, start, 58)
-  if (flag === '-b') return hidePair(scan, start, 61)
+  const separator = pairSeparator(text, from, to)
+  if (separator > 0) return hidePair(scan, start, separator)
   if (to - from < 5 || text.charCodeAt(from + 1) !== 45) return -1
   const verdict = judgeSlice(scan.names, text, from + 2, to)
   return verdict === HARMLESS ? -1 : hideValue(scan, start, { ...ALONE, verdict: SECRET })
 }
 
+/** What parts the two halves of the value of `-u`, `--user`, `--proxy-user` and `-b`; 0 for another flag. */
+function pairSeparator(text: string, from: number, to: number): number {
+  if (to - from === 2) {
+    const letter = text.charCodeAt(from + 1)
+    return (letter | 32) === 117 ? 58 : letter === 98 ? 61 : 0
+  }
+  if (text.charCodeAt(from + 1) !== 45) return 0
+  return isWord(text, from + 2, to, 'user') || text.slice(from + 2, Math.min(to, from + 13)) === 'proxy-user' ? 58 : 0
+}
+
 /** `user:password` or `name=value`; a user or a branch alone is harmless. */
 function hidePair(scan: TextScan, from: number, separator: number): number {
   if (markWidth(scan.text, from) > 0) return -1
-  const quote = readQuote(scan.text, from, scan.end, 0)
-  const start = quote?.next ?? from
-  const to = quote ? scan.end : bareEnd(scan, from, ALONE)
-  for (let i = start; i < to; i++) {
-    const code = scan.text.charCodeAt(i)
-    if (isNewline(code) || code === quote?.quote.code) break
+  const { text, end } = scan
+  const opening = text.charCodeAt(from)
+  const quote = isQuote(opening) ? undefined : readQuote(text, from, end, 0)
+  const closing = isQuote(opening) ? opening : (quote?.quote.code ?? -1)
+  const to = closing < 0 ? bareEnd(scan, from, ALONE) : end
+  for (let i = quote?.next ?? from + (closing < 0 ? 0 : 1); i < to; i++) {
+    const code = text.charCodeAt(i)
     if (code === separator) return hideValue(scan, from, ALONE)
+    if (code === closing || isNewline(code)) return -1
   }
   return -1
 }
 
 /** Words whose value follows without a separator: `IDENTIFIED BY '…'`, `PASSWORD '…'`, `your password is …`. */
-const BEFORE_QUOTE = /^(?:password|passwd|pwd|passphrase|secret|by)$/i
-const BEFORE_WORD = /^(?:password|passwd|pwd|passphrase|secret|token)$/i
+const BEFORE_VALUE = ['password', 'passwd', 'pwd', 'passphrase', 'secret'] as const
 const VERB = /^(?:is|was)\s+/i
 const SHORTEST_WORD = 8
 
 /** @returns Where to go on, or -1 when no secret follows. */
 export function hideAfterName(scan: TextScan, from: number, to: number): number {
   const { text } = scan
-  const word = text.slice(from, to)
   const start = afterSpaces(scan, to)
   if (start === to || start >= scan.end) return -1
+  const named = BEFORE_VALUE.some((word) => isWord(text, from, to, word))
   if (isQuote(text.charCodeAt(start))) {
-    if (!BEFORE_QUOTE.test(word)) return -1
-    if (to - from === 2 && !/identified\s+$/i.test(text.slice(Math.max(0, from - 16), from))) return -1
-    return hideValue(scan, start, ALONE)
+    return named || (isWord(text, from, to, 'by') && followsIdentified(text, from)) ? hideValue(scan, start, ALONE) : -1
   }
-  if (!BEFORE_WORD.test(word)) return -1
-  const value = start + (VERB.exec(text.slice(start, start + 8))?.[0].length ?? 0)
+  if (!named && !isWord(text, from, to, 'token')) return -1
+  const code = text.charCodeAt(start) | 32
+  const verb = code === 105 || code === 119 ? VERB.exec(text.slice(start, start + 8)) : null
+  const value = start + (verb?.[0].length ?? 0)
   return isMixedWord(scan, value) ? hideValue(scan, value, ALONE) : -1
+}
+
+function followsIdentified(text: string, from: number): boolean {
+  return /identified\s+$/i.test(text.slice(Math.max(0, from - 16), from))
 }
 
 /** Letters and digits in one long word, which is no name of a file: prose has no such words. */

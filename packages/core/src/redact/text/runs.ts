@@ -1,5 +1,5 @@
 // Words, numbers and tokens: what is asked for every run of name characters.
-import { RUN, classOf, isDigit } from './chars.ts'
+import { RUN, classOf, isDigit, isWord } from './chars.ts'
 import { hideRow } from './markup.ts'
 import { hideCard, hideIban, mayBeIban } from './numbers.ts'
 import { SHORTEST_TOKEN, hideOpaque } from './opaque.ts'
@@ -47,7 +47,7 @@ function hideRun(scan: TextScan, from: number, to: number): number {
   if (length >= SHORTEST_TOKEN) return hideLongRun(scan, from, to)
   if (first === 45) return hideDashes(scan, from, to)
   if (length === 6 && (first | 32) === 118) {
-    return /^values$/i.test(text.slice(from, to)) ? hideRow(scan, from, to) : -1
+    return isWord(text, from, to, 'values') ? hideRow(scan, from, to) : -1
   }
   return spaceFollows(scan, to) ? hideAfterWord(scan, from, to, first | 32) : -1
 }

@@ -25,6 +25,12 @@ export interface TextScan {
   atEnd: number
   /** Up to here, `value` is the value of a secret label. */
   labelUntil: number
+  /** The end of the line that somebody looked for last, from where, and how often its characters were encoded. */
+  lineFrom: number
+  lineEnd: number
+  lineLevel: number
+  /** From here on, no CDATA section ends. */
+  noSectionEndFrom: number
 }
 
 export function createTextScan(text: string, end: number, names: NameBook, phrases: NameBook): TextScan {
@@ -44,6 +50,10 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     noAtUntil: -1,
     atEnd: 0,
     labelUntil: -1,
+    lineFrom: 0,
+    lineEnd: -1,
+    lineLevel: -1,
+    noSectionEndFrom: Infinity,
   }
 }
 

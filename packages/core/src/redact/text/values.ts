@@ -106,21 +106,32 @@ function hideBlock(scan: TextScan, newline: number, { nameFrom }: Place): number
 }
 
 function hideLine(scan: TextScan, from: number, place: Place): number {
-  const { text, end } = scan
+  const { text } = scan
   const scheme = SCHEME.exec(text.slice(from, from + 24))
   if (scheme) return hideBare(scan, skipToValue(scan, from + scheme[0].length, place.level), place)
-  let to = from
-  while (to < end) {
-    const read = readCharacter(text, to, place.level)
-    if (isNewline(escapedCode(read)) || startsNewline(text, to)) break
-    // Encoded text ends with the parameter that it stands in.
-    if (place.level > 0 && escapedLevel(read) === 0 && endsEncoded(text.charCodeAt(to))) break
-    to += escapedWidth(read)
-  }
+  let to = lineEnd(scan, from, place.level)
   const closing = place.around ? findClosing(text, from, to, place.around) : -1
   if (closing >= 0) to = closing
   while (to > from && isSpace(text.charCodeAt(to - 1))) to--
   return hide(scan, from, to, REDACTED)
+}
+
+/** Found once for every value of a line: a line may hold many headers, each in its own quotes. */
+function lineEnd(scan: TextScan, from: number, level: number): number {
+  const { text, end } = scan
+  if (scan.lineLevel === level && from >= scan.lineFrom && from <= scan.lineEnd) return scan.lineEnd
+  let to = from
+  while (to < end) {
+    const read = readCharacter(text, to, level)
+    if (isNewline(escapedCode(read)) || startsNewline(text, to)) break
+    // Encoded text ends with the parameter that it stands in.
+    if (level > 0 && escapedLevel(read) === 0 && endsEncoded(text.charCodeAt(to))) break
+    to += escapedWidth(read)
+  }
+  scan.lineLevel = level
+  scan.lineFrom = from
+  scan.lineEnd = to
+  return to
 }
 
 /** Schemes of the Authorization header with a single token behind them. */
