@@ -1,6 +1,7 @@
 import {
   ConfigError,
   assertDriver,
+  assertNumbers,
   createRedactor,
   createService,
   deadline,
@@ -9,7 +10,7 @@ import {
   type DriverContract,
   type ErrorReporter,
 } from '@msc/core'
-import { atProcessEnd, driversAsOne, statsBySink, sumOfSinks, worstBreaker } from '@msc/core/delivery'
+import { atProcessEnd, driversAsOne, sinkShape, statsBySink, sumOfSinks, worstBreaker } from '@msc/core/delivery'
 import type { Analytics, AnalyticsOptions } from './analytics.ts'
 import type { AnalyticsDriver, FlagSource } from './driver.ts'
 import { asFlagValue, evaluateFlag, evaluateFlags, type EvaluatingContext } from './flags/evaluate.ts'
@@ -23,14 +24,26 @@ const SINK_CONTRACT: DriverContract<AnalyticsDriver> = {
   version: 1,
   methods: ['send'],
   optional: ['sendSync', 'leavingMaxBytes'],
+  shape: sinkShape,
 }
 const FLAGS_CONTRACT: DriverContract<FlagSource> = { concern: 'analytics', version: 1, methods: ['evaluate'] }
 
-/** @throws ConfigError for a driver or a flag source that does not keep its contract. */
+/** The least that each option may be. */
+const NUMBERS = {
+  maxQueue: 1,
+  maxQueueBytes: 1,
+  batchSize: 1,
+  flushIntervalMs: 0,
+  timeoutMs: 1,
+  flagTimeoutMs: 1,
+} as const
+
+/** @throws ConfigError for a driver or a flag source that does not keep its contract, and for a number that is none. */
 export function createAnalytics(options: AnalyticsOptions): Analytics {
   const { clock = systemClock, strict = false, onError } = options
   const given = Array.isArray(options.driver) ? (options.driver as readonly AnalyticsDriver[]) : [options.driver]
   const drivers = given.map((driver) => assertDriver(SINK_CONTRACT, driver))
+  assertNumbers('analytics', options, NUMBERS)
   if (drivers.length === 0) {
     throw new ConfigError('[msc/analytics] There is no driver.', {
       code: 'ANALYTICS_NO_DRIVER',

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { createCache } from './create-cache.ts'
 import type { CacheDriver } from './driver.ts'
 import { memory } from './drivers/memory.ts'
+import { memoryStore } from './testing/memory-store.ts'
 
 function setUp(overrides: Partial<CacheDriver> = {}) {
   const clock = createManualClock()
@@ -280,5 +281,60 @@ describe('what it reports', () => {
     await clock.advance(5001)
     await cache.get('k0')
     expect((await cache.health()).status).toBe('ready')
+  })
+})
+
+describe('a closed cache', () => {
+  const shared = { shared: true, cancels: true } as const
+
+  it('leaves nobody waiting for a store that is silent', async () => {
+    const silent = async (): Promise<never> => new Promise(() => {})
+    const { cache } = setUp({ capabilities: shared, get: silent, set: silent, increment: silent })
+    const value = cache.cache('k', async () => 'loaded')
+    const read = cache.get('k')
+    const counted = cache.increment('visits')
+    await cache.close()
+    expect(await value).toBe('loaded')
+    expect(await read).toBeUndefined()
+    await expect(counted).rejects.toMatchObject({ code: 'CACHE_CLOSED' })
+  })
+
+  it('asks its store for nothing, and says that it is closed', async () => {
+    const get = vi.fn(async () => undefined)
+    const { cache } = setUp({ capabilities: shared, get })
+    await cache.close()
+    expect(await cache.cache('k', async () => 'loaded')).toBe('loaded')
+    expect(await cache.get('k')).toBeUndefined()
+    await expect(cache.increment('visits')).rejects.toMatchObject({ code: 'CACHE_CLOSED' })
+    expect(get).not.toHaveBeenCalled()
+    expect(await cache.health()).toMatchObject({ status: 'down', code: 'CACHE_CLOSED' })
+  })
+})
+
+describe('a store that can not listen', () => {
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('no listener')
+      },
+    ],
+    ['rejects', async () => Promise.reject(new Error('no listener'))],
+    ['returns nothing', () => undefined],
+  ])('costs no call anything when it %s', async (how, listen) => {
+    const clock = createManualClock()
+    const reported: string[] = []
+    const store = memoryStore({ clock }).connect()
+    const cache = createCache({
+      driver: { ...store, coordination: { ...store.coordination, listen } as never },
+      clock,
+      local: true,
+      onError: (error, { operation }) => void reported.push(`${operation}: ${error.message}`),
+    })
+    expect(await cache.cache('k', async () => 'loaded')).toBe('loaded')
+    await clock.advance(1000)
+    expect(await cache.get('k')).toBe('loaded')
+    await cache.close()
+    expect(reported).toEqual(how === 'returns nothing' ? [] : ['listen: no listener'])
   })
 })

@@ -14,6 +14,7 @@ export interface Deadlines {
   /** Calls `expire` between one and 1.1 times the timeout from now, unless `done` is called before. */
   begin(expire: () => void): Pending
   done(call: Pending): void
+  /** Calls `expire` of all that still wait, now: nobody would, any more. */
   close(): void
 }
 
@@ -65,6 +66,13 @@ export function createDeadlines(clock: Clock, timeoutMs: number): Deadlines {
     close() {
       timer?.()
       timer = undefined
+      for (const call of calls) {
+        if (call.over) continue
+        call.over = true
+        call.expire()
+      }
+      calls = []
+      first = open = 0
     },
   }
 }

@@ -13,6 +13,7 @@ export interface Guard {
   readonly breaker: Breaker
   /** One operation on the driver, under deadline and breaker. Synchronous drivers stay synchronous. */
   call<T>(operation: string, run: (signal: AbortSignal) => PromiseOr<T>, signal?: AbortSignal): PromiseOr<T>
+  /** Calls under way, and all that come later, reject with `CACHE_CLOSED`: what an outage would do, at once. */
   close(): void
 }
 
@@ -27,11 +28,18 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
     })
   const { shared: remote, cancels = true } = driver.capabilities
   const deadlines = createDeadlines(clock, timeoutMs)
+  let closed = false
+  const isClosed = (operation: string): UnavailableError =>
+    new UnavailableError(`[msc/cache] [${driver.name}] ${operation} was not done: the cache is closed.`, {
+      code: 'CACHE_CLOSED',
+      retryable: false,
+    })
 
   return {
     breaker,
     call<T>(operation: string, run: (signal: AbortSignal) => PromiseOr<T>, signal?: AbortSignal): PromiseOr<T> {
       // Neither who answers synchronously nor who can't cancel has a use for a signal of its own.
+      if (closed) return Promise.reject(isClosed(operation))
       if (!remote) return run(neverAborts())
       if (!breaker.tryAcquire()) {
         return Promise.reject(
@@ -43,7 +51,9 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
       return new Promise<T>((resolve, reject) => {
         const controller = cancels ? new AbortController() : undefined
         const pending = deadlines.begin(() => {
-          const error = new DeadlineError(`[msc/cache] [${driver.name}] ${operation}`, timeoutMs)
+          const error = closed
+            ? isClosed(operation)
+            : new DeadlineError(`[msc/cache] [${driver.name}] ${operation}`, timeoutMs)
           signal?.removeEventListener('abort', onAbort)
           breaker.fail()
           reject(error)
@@ -87,6 +97,9 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
         }
       })
     },
-    close: () => deadlines.close(),
+    close() {
+      closed = true
+      deadlines.close()
+    },
   }
 }

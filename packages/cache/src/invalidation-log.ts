@@ -1,4 +1,4 @@
-import { randomHex, type CancelTimer, type Clock } from '@msc/core'
+import { randomHex, withoutScope, type CancelTimer, type Clock } from '@msc/core'
 import type { LogAppend, LogPage } from './coordination.ts'
 import type { GuardedCoordination } from './guarded-coordination.ts'
 import { literalPrefix } from './glob.ts'
@@ -14,6 +14,8 @@ export interface InvalidationLogOptions {
   readonly onInvalidation: (what: Invalidation) => void
   /** Something was missed that nobody can name: drop everything. */
   readonly onGap: () => void
+  /** Told of what fails behind the scenes. */
+  readonly onError: (operation: string, error: unknown) => void
 }
 
 /** What changes in the store together with the record of it. */
@@ -45,12 +47,12 @@ const KEEP_RECORDS = 1000
 const KEEP_MS = 7 * 86_400_000
 
 export function createInvalidationLog(options: InvalidationLogOptions): InvalidationLog {
-  const { coordination, keys, clock, pollMs, onInvalidation, onGap } = options
+  const { coordination, keys, clock, pollMs, onInvalidation, onGap, onError } = options
   const origin = randomHex(8)
   let position: string | undefined
   let readAt = -Infinity
   let timer: CancelTimer | undefined
-  let stopListening: (() => Promise<void>) | undefined
+  let stopListening: Promise<(() => Promise<void>) | undefined> | undefined
   let reading: Promise<void> | undefined
   let again = false
   let closed = false
@@ -103,12 +105,27 @@ export function createInvalidationLog(options: InvalidationLogOptions): Invalida
     })
   }
 
+  /** A driver that can not listen costs the hints, not the reads: the log is looked at all the same. */
+  const listen = (): void => {
+    stopListening ??= Promise.resolve()
+      .then(() =>
+        coordination.listen?.(keys.log, () => {
+          if (following) read()
+        }),
+      )
+      .catch((error: unknown) => {
+        onError('listen', error)
+        return undefined
+      })
+  }
+
   const follow = (): void => {
     following = true
-    stopListening ??= coordination.listen?.(keys.log, () => {
-      if (following) read()
+    // Both go on for longer than the request that asks first.
+    withoutScope(() => {
+      listen()
+      read()
     })
-    read()
   }
 
   return {
@@ -130,7 +147,8 @@ export function createInvalidationLog(options: InvalidationLogOptions): Invalida
     async close() {
       closed = true
       timer?.()
-      await stopListening?.()
+      const stop = await stopListening
+      if (typeof stop === 'function') await stop()
       await reading
     },
   }

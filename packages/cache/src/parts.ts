@@ -1,4 +1,13 @@
-import { ConfigError, assertDriver, createService, systemClock, type DriverContract, type ServiceKit } from '@msc/core'
+import {
+  ConfigError,
+  assertDriver,
+  assertNumbers,
+  createService,
+  driverShape,
+  systemClock,
+  type DriverContract,
+  type ServiceKit,
+} from '@msc/core'
 import type { CacheOptions } from './cache.ts'
 import type { Bounds, CacheDriver } from './driver.ts'
 import { createFailures, type Failures } from './failures.ts'
@@ -57,7 +66,23 @@ const CONTRACT: DriverContract<CacheDriver> = {
   concern: 'cache',
   version: 1,
   methods: ['get', 'set', 'delete', 'increment', 'scan'],
-  optional: ['getMany', 'setMany', 'coordination'],
+  optional: ['getMany', 'setMany'],
+  shape: driverShape({
+    groups: {
+      coordination: [
+        'acquire',
+        'renew',
+        'commit',
+        'release',
+        'append',
+        'readSince',
+        'readAt',
+        'commitSince',
+        'consume',
+      ],
+    },
+    fields: { 'capabilities.shared': 'boolean', 'capabilities.cancels?': 'boolean' },
+  }),
 }
 
 const LOCAL: Bounds = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
@@ -65,6 +90,7 @@ const LOCAL: Bounds = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
 export function createParts(options: CacheOptions): Parts {
   const deliver = options.copies ? materialiseCopy : materialise
   const driver = assertDriver(CONTRACT, options.driver)
+  assertNumbers('cache', options, { timeoutMs: 1 })
   check(driver, options)
   const { namespace = 'msc', timeoutMs = 500, clock = systemClock, random = Math.random, local = false } = options
   const guard = createGuard(driver, { timeoutMs, clock })
@@ -112,6 +138,13 @@ export function createParts(options: CacheOptions): Parts {
     return count
   }
 
+  let complainedAt = -Infinity
+  const complain = (operation: string, error: unknown): void => {
+    const now = clock.monotonic()
+    if (now - complainedAt < 1000) return
+    complainedAt = now
+    report(error, operation)
+  }
   const log =
     coordination &&
     createInvalidationLog({
@@ -124,17 +157,11 @@ export function createParts(options: CacheOptions): Parts {
         flights.invalidate(() => true)
         near?.clear()
       },
+      onError: complain,
     })
   const leases = coordination && createLeases({ coordination, keys, clock, random, leaseMs: options.leaseMs ?? 5000 })
   const followed = near && !bounds ? log : undefined
 
-  let complainedAt = -Infinity
-  const complain = (operation: string, error: unknown): void => {
-    const now = clock.monotonic()
-    if (now - complainedAt < 1000) return
-    complainedAt = now
-    report(error, operation)
-  }
   return {
     service,
     driver,

@@ -33,7 +33,9 @@ export function createLocalLimiter(): LocalLimiter {
 
   return {
     check(id, rules, cost, now) {
-      const verdicts = rules.map((rule) => judgeCall(rule, idsOf(kindOf(rule)).get(id), cost, now))
+      const verdicts = rules.map((rule) =>
+        judgeCall(rule, ofThisTime(rule, idsOf(kindOf(rule)).get(id), now), cost, now),
+      )
       if (verdicts.every(({ allowed }) => allowed)) {
         for (const [index, rule] of rules.entries()) {
           const { next } = verdicts[index] as Verdict
@@ -52,7 +54,7 @@ export function createLocalLimiter(): LocalLimiter {
         lastIds.set(id, { used: limit > 0 ? 1 : 0, previous: 0, window })
         return 1
       }
-      if (state.window < window) {
+      if (state.window < window || state.window > window + 1) {
         state.window = window
         state.used = 0
       }
@@ -60,4 +62,16 @@ export function createLocalLimiter(): LocalLimiter {
       return (state.used += 1)
     },
   }
+}
+
+/**
+ * The state, unless it comes from a time that no clock which goes on could have seen: the clock was wrong when it was
+ * written, and has been set back since. It would deny for as long as the clock was ahead.
+ */
+function ofThisTime(rule: RateLimitRule, state: MutableState | undefined, now: number): MutableState | undefined {
+  if (!state) return undefined
+  const windowMs = rule.windowSeconds * 1000
+  const ahead =
+    rule.algorithm === 'token-bucket' ? state.used - now > windowMs : state.window - Math.floor(now / windowMs) > 1
+  return ahead ? undefined : state
 }

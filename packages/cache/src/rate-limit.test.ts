@@ -168,6 +168,18 @@ describe('one process', () => {
     }
   })
 
+  it.each([undefined, 'fixed', 'sliding', 'token-bucket'] as const)(
+    'does not deny for a year because the clock was a year ahead: %s',
+    async (algorithm) => {
+      let now = start + 365 * 86_400_000
+      const cache = createCache({ driver: memory(), clock: { ...createManualClock(), now: () => now } })
+      const call = async () => (await cache.rateLimit('ana', 1, 60, algorithm && { algorithm })).allowed
+      expect([await call(), await call()]).toEqual([true, false])
+      now = start
+      expect([await call(), await call()]).toEqual([true, false])
+    },
+  )
+
   it('reports what it decides', async () => {
     const { cache } = setUp()
     const seen: string[] = []

@@ -1,33 +1,56 @@
 import { describe, expect, it } from 'vitest'
 import { assertDriver, type DriverContract } from './assert-driver.ts'
+import { assertNumbers } from './assert-numbers.ts'
+import { driverShape } from './driver-shape.ts'
 import type { DriverBase } from './driver.ts'
 
 interface Store extends DriverBase {
   get(key: string): Promise<string | undefined>
   watch?(): () => void
-  readonly locks?: { acquire(): Promise<string> }
+  readonly locks?: { acquire(): Promise<string>; release(): Promise<void> }
+  readonly capabilities: { readonly shared: boolean; readonly limits?: { readonly maxItems: number } }
 }
 
 const contract: DriverContract<Store> = {
   concern: 'cache',
   version: 1,
   methods: ['get'],
-  optional: ['watch', 'locks'],
+  optional: ['watch'],
+  shape: driverShape({
+    groups: { locks: ['acquire', 'release'] },
+    fields: { 'capabilities.shared': 'boolean', 'capabilities.limits.maxItems?': 'positive' },
+  }),
 }
 const driver = (rest: object = {}): unknown => ({
   specificationVersion: 1,
   name: 'shelf',
+  capabilities: { shared: true },
   get: async () => undefined,
   health: async () => undefined,
   close: async () => undefined,
   ...rest,
 })
 
+const locks = { acquire: async () => 'token', release: async () => undefined }
+
 describe('assertDriver', () => {
   it('takes a driver that keeps the contract, with and without what is optional', () => {
     const plain = driver()
     expect(assertDriver(contract, plain)).toBe(plain)
-    const rich = driver({ watch: () => () => undefined, locks: { acquire: async () => 'token' } })
+    const rich = driver({ watch: () => () => undefined, locks })
+    expect(assertDriver(contract, rich)).toBe(rich)
+  })
+
+  it('takes a group that is an object of a class, with its connection and its owner in it', () => {
+    class Locks {
+      readonly pool = { max: 10 }
+      readonly self: Locks = this
+      async acquire(): Promise<string> {
+        return 'token'
+      }
+      async release(): Promise<void> {}
+    }
+    const rich = driver({ locks: new Locks() })
     expect(assertDriver(contract, rich)).toBe(rich)
   })
 
@@ -71,6 +94,7 @@ describe('assertDriver', () => {
             ({ name, read, close }: OldStore): Store => ({
               specificationVersion: 1,
               name,
+              capabilities: { shared: false },
               get: async (key) => (await read(key)) ?? undefined,
               health: async () => undefined,
               close,
@@ -89,7 +113,18 @@ describe('assertDriver', () => {
     ['health and close', { health: undefined, close: 'yes' }, 'does not implement health, close.'],
     ['a name', { name: '' }, '[unnamed driver] The driver does not implement name.'],
     ['an optional method that is none', { watch: true }, 'does not implement watch.'],
-    ['a group with a member that is no method', { locks: { acquire: 1 } }, 'does not implement locks.'],
+    ['a name of more than spaces', { name: '  ' }, '[unnamed driver] The driver does not implement name.'],
+    ['a name that is text', { name: 5 }, '[unnamed driver] The driver does not implement name.'],
+    ['a group with a member that is no method', { locks: { ...locks, acquire: 1 } }, 'implement locks.acquire.'],
+    ['the other half of a group', { locks: { acquire: locks.acquire } }, 'implement locks.release.'],
+    ['a group in the place of one', { locks: () => locks }, 'does not implement locks.'],
+    ['capabilities', { capabilities: undefined }, 'does not implement capabilities.shared.'],
+    ['a capability that is one', { capabilities: { shared: 'yes' } }, 'does not implement capabilities.shared.'],
+    [
+      'a limit that is a number',
+      { capabilities: { shared: true, limits: { maxItems: Number.NaN } } },
+      'does not implement capabilities.limits.maxItems.',
+    ],
   ])('refuses a driver without %s, in words', (_what, rest, words) => {
     expect(() => assertDriver(contract, driver(rest))).toThrow(
       expect.objectContaining({ code: 'DRIVER_INVALID', message: expect.stringContaining(words) }),
@@ -98,5 +133,25 @@ describe('assertDriver', () => {
 
   it.each([undefined, null, 'redis', 7, () => undefined])('refuses %s', (nothing) => {
     expect(() => assertDriver(contract, nothing)).toThrow(expect.objectContaining({ code: 'DRIVER_VERSION' }))
+  })
+})
+
+describe('assertNumbers', () => {
+  const least = { batchSize: 1, maxQueue: 0 }
+
+  it('takes what is left out, and any number that is large enough', () => {
+    expect(() => assertNumbers('analytics', {}, least)).not.toThrow()
+    expect(() => assertNumbers('analytics', { batchSize: Infinity, maxQueue: 0 }, least)).not.toThrow()
+  })
+
+  it.each([
+    [Number.NaN, 'is NaN.'],
+    [0, 'is 0.'],
+    ['50', 'is of type string.'],
+    [[], 'is of type object.'],
+  ])('refuses %s, naming the option', (batchSize, words) => {
+    expect(() => assertNumbers('analytics', { batchSize }, least)).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: `[msc/analytics] \`batchSize\` ${words}` }),
+    )
   })
 })

@@ -9,14 +9,16 @@ export interface DriverContract<Driver> {
   readonly version: number
   /** Methods without which the engine can't work, besides `health` and `close`. */
   readonly methods: readonly string[]
-  /** Methods, or groups of methods, which may be missing but must be usable if they are there. */
+  /** Methods which may be missing. */
   readonly optional?: readonly string[]
+  /** What else is to be read of a driver: names what does not fit. See `driverShape`. */
+  readonly shape?: (driver: Readonly<Record<string, unknown>>) => readonly string[]
   /** How a driver of an older version is made to fit, by that version. */
   readonly adapters?: ReadonlyMap<number, (older: never) => Driver>
 }
 
 /**
- * Reads a driver's contract when an engine is made: its version, its name and its methods. A driver of an older version
+ * Reads a driver's contract when an engine is made: its version, its name, its methods and what it says of itself. A driver of an older version
  * goes through that version's adapter. Does no I/O.
  *
  * @returns The driver, or what the adapter made of it.
@@ -29,14 +31,19 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
     | Readonly<Record<string, unknown>>
     | undefined
   const lacks = fitting && [
-    ...(fitting['name'] ? [] : ['name']),
-    ...['health', 'close', ...contract.methods].filter((method) => typeof fitting[method] !== 'function'),
-    ...(contract.optional ?? []).filter((member) => !isUsable(fitting[member])),
+    ...(isName(fitting['name']) ? [] : ['name']),
+    ...[
+      'health',
+      'close',
+      ...contract.methods,
+      ...(contract.optional ?? []).filter((method) => fitting[method] !== undefined),
+    ].filter((method) => typeof fitting[method] !== 'function'),
+    ...(contract.shape?.(fitting) ?? []),
   ]
   if (lacks?.length === 0) return fitting as unknown as Driver
-  const { name } = (driver ?? {}) as { name?: unknown }
+  const name = (driver as { readonly name?: unknown } | null | undefined)?.name
   throw new ConfigError(
-    `[msc/${concern}] [${name || 'unnamed driver'}] ${
+    `[msc/${concern}] [${isName(name) ? name : 'unnamed driver'}] ${
       lacks
         ? `The driver does not implement ${lacks.join(', ')}.`
         : `The driver is written for version ${found} of the contract; this package speaks version ${version}.`
@@ -48,8 +55,6 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
   )
 }
 
-/** Absent, a method, or a group whose members are. */
-function isUsable(member: unknown): boolean {
-  if (member === undefined || typeof member === 'function') return true
-  return typeof member === 'object' && member !== null && Object.values(member).every(isUsable)
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && /\S/.test(name)
 }

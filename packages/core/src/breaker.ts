@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from './clock.ts'
-import { UnavailableError } from './errors.ts'
+import { UnavailableError, readField } from './errors.ts'
+import { runReported } from './failures.ts'
 
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
@@ -11,6 +12,7 @@ export interface BreakerOptions {
   /** Milliseconds it stays open before one call may probe. Default 5 000. */
   readonly cooldownMs?: number
   readonly clock?: Clock
+  /** Told of each change; what it throws is reported, and decides nothing. */
   readonly onChange?: (state: BreakerState) => void
 }
 
@@ -38,7 +40,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
   const move = (next: BreakerState): void => {
     if (state === next) return
     state = next
-    onChange?.(next)
+    if (onChange) runReported(() => onChange(next), { concern: 'core', operation: 'breaker' })
   }
   const current = (): BreakerState => {
     if (state === 'open' && clock.monotonic() - openedAt >= cooldownMs) move('half-open')
@@ -79,7 +81,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
         return value
       } catch (error) {
         // A refusal that a retry can't mend is at least an answer.
-        if ((error as { retryable?: unknown } | null)?.retryable === false) breaker.succeed()
+        if (readField(error, 'retryable') === false) breaker.succeed()
         else breaker.fail()
         throw error
       }

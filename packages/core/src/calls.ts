@@ -1,7 +1,7 @@
 import { createBreaker, type Breaker } from './breaker.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { deadline } from './deadline.ts'
-import { UnavailableError } from './errors.ts'
+import { UnavailableError, readField } from './errors.ts'
 import { emit } from './telemetry.ts'
 
 export interface CallsOptions {
@@ -64,6 +64,6 @@ export function createCalls(options: CallsOptions): Calls {
 
 /** A refusal that a retry can't mend is at least an answer, and so is a conflict with others. */
 function isAnswer(error: unknown): boolean {
-  const { retryable, code } = (error ?? {}) as { readonly retryable?: unknown; readonly code?: unknown }
-  return retryable === false || ANSWERS.has(String(code))
+  const code = readField(error, 'code')
+  return readField(error, 'retryable') === false || (typeof code === 'string' && ANSWERS.has(code))
 }

@@ -1,3 +1,5 @@
+import { withoutScope } from './leave-scope.ts'
+
 /** Cancels a timer; harmless when it has fired. */
 export type CancelTimer = () => void
 
@@ -14,7 +16,10 @@ export interface TimerOptions {
 export interface Clock {
   now(): number
   monotonic(): number
-  /** Runs `fn` once after `ms`, however long that is. */
+  /**
+   * Runs `fn` once after `ms`, however long that is, and outside of any unit of work: a timer is seldom the request's
+   * that happened to start it.
+   */
   setTimeout(fn: () => void, ms: number, options?: TimerOptions): CancelTimer
 }
 
@@ -34,7 +39,7 @@ export const systemClock: Clock = {
       if (!options?.keepAlive) (timer as { unref?: () => void }).unref?.()
     }
     // What is no number has no time to wait for.
-    arm(ms > 0 ? ms : 0)
+    withoutScope(() => arm(ms > 0 ? ms : 0))
     return () => clearTimeout(timer)
   },
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { sleep, systemClock } from './clock.ts'
 import {
   carrier,
   currentContext,
@@ -10,6 +11,7 @@ import {
   withScope,
   withUnit,
 } from './context.ts'
+import { withoutScope } from './leave-scope.ts'
 import { createScope, keepBreadcrumb } from './scope.ts'
 import { formatTraceparent, newTrace, parseTraceparent } from './trace.ts'
 
@@ -124,5 +126,33 @@ describe('a scope', () => {
     withScope((scope) => {
       withContext({ trace: newTrace() }, () => expect(currentScope()).toBe(scope))
     })
+  })
+
+  it('is left by a timer, which outlives the unit that set it', async () => {
+    const seen = await withUnit({ trace: newTrace(), userId: 'ana' }, () => {
+      return new Promise<unknown[]>((resolve) => {
+        systemClock.setTimeout(() => resolve([currentContext(), currentScope()]), 1)
+      })
+    })
+    expect(seen).toEqual([undefined, undefined])
+  })
+
+  it('is kept by whoever waits for a timer', async () => {
+    await withUnit({ trace: newTrace(), userId: 'ana' }, async () => {
+      await sleep(1)
+      expect(currentContext()?.userId).toBe('ana')
+    })
+  })
+
+  it('is left on purpose by what lives longer: a connection, a loop', async () => {
+    await withUnit({ trace: newTrace(), userId: 'ana' }, async () => {
+      const later = withoutScope(async () => {
+        await new Promise((resolve) => setImmediate(resolve))
+        return currentContext()
+      })
+      expect(currentContext()?.userId).toBe('ana')
+      expect(await later).toBeUndefined()
+    })
+    expect(withoutScope(() => 'outside of all units')).toBe('outside of all units')
   })
 })

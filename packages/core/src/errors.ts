@@ -33,7 +33,7 @@ export class MscError extends Error {
   }
 
   static isInstance(value: unknown): value is MscError {
-    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[MARKER] === true
+    return typeof value === 'object' && readField(value, MARKER) === true
   }
 }
 
@@ -98,9 +98,28 @@ export class DriverError extends MscError {
   }
 }
 
-/** Any thrown value as an `Error`, keeping the original as `cause` where it was none. */
+/** A property of a foreign value; `undefined` where it can not be read. Never throws. */
+export function readField(value: unknown, name: string | symbol): unknown {
+  try {
+    return (value as Readonly<Record<string | symbol, unknown>> | null | undefined)?.[name]
+  } catch {
+    return undefined
+  }
+}
+
+/** Any thrown value as an `Error`, keeping the original as `cause` where it was none. Never throws. */
 export function toError(value: unknown): Error {
-  if (value instanceof Error) return value
-  if (typeof value === 'string') return new Error(value)
-  return new Error('A value that is not an Error was thrown.', { cause: value })
+  try {
+    if (value instanceof Error) return value
+  } catch {
+    // A revoked proxy answers no question.
+  }
+  return typeof value === 'string'
+    ? new Error(value)
+    : new Error('A value that is not an Error was thrown.', { cause: value })
+}
+
+/** Is it an `Error` of this realm? `instanceof` that never throws. */
+export function isError(value: unknown): value is Error {
+  return toError(value) === value
 }

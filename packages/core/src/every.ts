@@ -1,9 +1,9 @@
 import { systemClock, type CancelTimer, type Clock } from './clock.ts'
-import { runGuarded } from './failures.ts'
+import { runGuarded, runReported } from './failures.ts'
 
 export interface EveryOptions {
   readonly clock?: Clock
-  /** Told of what `fn` throws or rejects with; the next turn comes all the same. */
+  /** Told of what `fn` throws or rejects with; the next turn comes all the same, whatever `onError` does. */
   readonly onError: (error: unknown) => void
 }
 
@@ -17,7 +17,7 @@ export function every(ms: number, fn: () => unknown, options: EveryOptions): Can
   let cancel: CancelTimer
   const turn = (): void => {
     cancel = clock.setTimeout(turn, ms)
-    runGuarded(fn, onError)
+    runGuarded(fn, (error) => runReported(() => onError(error), { concern: 'core', operation: 'onError' }))
     // It may have been cancelled from within.
     if (cancelled) cancel()
   }

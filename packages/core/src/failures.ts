@@ -25,21 +25,28 @@ export function provideRedactText(redact: RedactText): void {
   failureSlot().redact ??= redact
 }
 
+/** Who is being told at this moment. */
+const telling = new Set<ErrorReporter>()
+
 /**
  * Reports a failure that nobody awaits: to `onError`, else to the process's reporter, else to the console, redacted and
- * the same line at most once in 10 seconds. Never throws, and no rejection of a reporter gets away.
+ * the same line at most once in 10 seconds. A failure that a reporter causes while it is told of another goes to the
+ * console. Never throws, and no rejection of a reporter gets away.
  */
 export function reportFailure(error: unknown, context: FailureContext, onError?: ErrorReporter): void {
   const reporter = onError ?? failureSlot().reporter
   const reported = toError(error)
-  if (!reporter) return say(reported, context)
+  // A reporter that fails in what it does for one failure would be told of that one, and so on.
+  if (!reporter || telling.has(reporter)) return say(reported, context)
+  telling.add(reporter)
   runGuarded(
     () => reporter(reported, context),
     (broken) => {
       say(reported, context)
-      say(toError(broken), { concern: context.concern, operation: 'onError' })
+      say(broken, { concern: context.concern, operation: 'onError' })
     },
   )
+  telling.delete(reporter)
 }
 
 /**
@@ -61,7 +68,7 @@ export function runReported(callback: () => unknown, context: FailureContext, on
 }
 
 /** Its words are loaded when there is something to say: a page where nothing fails does not carry them. */
-function say(failure: Error, context: FailureContext): void {
+function say(failure: unknown, context: FailureContext): void {
   import('./say-failure.ts')
     .then(({ sayFailure }) => sayFailure(failure, context, failureSlot()))
     // A console that fails must not make one failure two.

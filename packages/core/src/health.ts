@@ -14,6 +14,8 @@ export interface HealthQuestion {
   readonly concern: string
   readonly driver: Pick<DriverBase, 'name' | 'health' | 'endpoint' | 'variables'>
   readonly inTime: <T>(operation: string, timeoutMs: number, run: (signal: AbortSignal) => Promise<T>) => Promise<T>
+  /** Throws once the service has begun to close. */
+  readonly assertOpen: () => void
   readonly toError: (value: unknown) => Error
   readonly isKnown: (error: unknown) => error is MscError
   readonly redact: RedactText | undefined
@@ -30,7 +32,10 @@ export interface HealthQuestion {
 export async function askHealth(question: HealthQuestion): Promise<Health> {
   const { concern, driver, clock, timeoutMs, stats, last, inTime, toError } = question
   const from = clock.monotonic()
-  const failure = await inTime('health', timeoutMs, (signal) => driver.health(signal)).then(() => undefined, toError)
+  const failure = await inTime('health', timeoutMs, async (signal) => {
+    question.assertOpen()
+    await driver.health(signal)
+  }).then(() => undefined, toError)
   return {
     concern,
     driver: driver.name,
@@ -38,7 +43,7 @@ export async function askHealth(question: HealthQuestion): Promise<Health> {
     latencyMs: clock.monotonic() - from,
     checkedAt: clock.now(),
     ...(last && { lastError: lastErrorOf(question, last) }),
-    ...(stats && { stats: { ...stats() } }),
+    ...(stats && { stats: attempt(() => ({ ...stats() }), {}) }),
   }
 }
 
@@ -50,12 +55,21 @@ function judge(question: HealthQuestion, failure: Error | undefined): Verdict {
     const verdict = explain(question, failure)
     return { status: 'down', ...(verdict.code === 'DEADLINE_EXCEEDED' ? silence(question) : verdict) }
   }
-  const degraded = question.degraded?.()
+  const degraded = attempt(() => question.degraded?.(), undefined)
   if (degraded !== undefined) return { status: 'degraded', detail: redactText(degraded, redact) }
   if (breaker && breaker.state !== 'closed') {
     return { status: 'degraded', detail: 'It answers again after failures; calls are being let through one at a time.' }
   }
   return { status: 'ready' }
+}
+
+/** What an engine says of itself must not take the verdict away. */
+function attempt<T>(ask: () => T, otherwise: T): T {
+  try {
+    return ask()
+  } catch {
+    return otherwise
+  }
 }
 
 /** Names what did not answer, and the variables that chose it. */
@@ -74,7 +88,8 @@ function silence({ driver, timeoutMs, redact }: HealthQuestion): Omit<Verdict, '
 function explain({ isKnown, redact }: HealthQuestion, error: Error): Omit<Verdict, 'status'> {
   const known = isKnown(error) ? error : undefined
   return {
-    detail: redactText(error.message, redact),
+    // An error that can not be read is still one.
+    detail: attempt(() => redactText(String(error.message), redact), 'An error that can not be read.'),
     ...(known?.hint !== undefined && { hint: known.hint }),
     ...(known && { code: known.code }),
   }

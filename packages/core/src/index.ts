@@ -16,6 +16,8 @@ export {
 } from './context.ts'
 export { createCalls, type Calls, type CallsOptions } from './calls.ts'
 export { assertDriver, type DriverContract } from './assert-driver.ts'
+export { assertNumbers } from './assert-numbers.ts'
+export { driverShape, type DriverShape, type FieldKind } from './driver-shape.ts'
 export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './clock.ts'
 export { deadline, type DeadlineOptions } from './deadline.ts'
 export { defaultInstance, type DefaultInstance } from './default-instance.ts'
@@ -29,6 +31,8 @@ export {
   MscError,
   UnavailableError,
   ValidationError,
+  isError,
+  readField,
   toError,
   type DriverErrorOptions,
   type MscErrorOptions,
@@ -50,6 +54,7 @@ export {
 } from './journal.ts'
 export type { ErrorReporter, FailureContext } from './failure-slot.ts'
 export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './failures.ts'
+export { withoutScope } from './leave-scope.ts'
 export { createLateCalls, type LateCalls } from './late-calls.ts'
 export { lazyPeer } from './load-peer.ts'
 export {

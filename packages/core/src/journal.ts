@@ -1,3 +1,4 @@
+import { runGuarded } from './failures.ts'
 import { sortableId } from './ids.ts'
 import { processSlot } from './slot.ts'
 
@@ -154,13 +155,12 @@ export function matches(record: JournalRecord, query: JournalQuery): boolean {
 }
 
 function notify(subscribers: Iterable<(record: JournalRecord) => void>, record: JournalRecord): void {
-  for (const subscriber of subscribers) {
-    try {
-      subscriber(record)
-    } catch {
-      // A console that fails to draw must not fail whoever writes.
-    }
-  }
+  // A console that fails to draw must not fail whoever writes.
+  for (const subscriber of subscribers)
+    runGuarded(
+      () => subscriber(record),
+      () => undefined,
+    )
 }
 
 const slot = (): { journal?: Journal | undefined } => processSlot('core/journal', () => ({}))

@@ -10,7 +10,7 @@ const MAX_SAID = 200
  * shares is passed in: a bundler that splits code must not move it out of the page's first file for this one.
  */
 export function sayFailure(
-  error: Error,
+  error: unknown,
   context: FailureContext,
   { said, redact }: Pick<FailureSlot, 'said' | 'redact'>,
 ): void {
@@ -23,12 +23,22 @@ export function sayFailure(
   console.error(line)
 }
 
-function lineOf(error: Error, { concern, operation, driver, ...details }: FailureContext): string {
-  const { hint } = error as { readonly hint?: string }
+function lineOf(error: unknown, { concern, operation, driver, ...details }: FailureContext): string {
+  const { message, hint } = readable(error)
   const more = Object.entries(details).filter(([, value]) => value !== undefined && typeof value !== 'object')
   return [
-    `[msc/${concern}]${driver === undefined ? '' : ` [${driver}]`} ${operation} failed: ${error.message}`,
+    `[msc/${concern}]${driver === undefined ? '' : ` [${driver}]`} ${operation} failed: ${message}`,
     ...(hint === undefined ? [] : [hint]),
     ...(more.length > 0 ? [`(${more.map(([name, value]) => `${name}=${String(value)}`).join(', ')})`] : []),
   ].join(' ')
+}
+
+/** What is thrown need not be an error, nor let itself be read. */
+function readable(error: unknown): { readonly message: string; readonly hint?: string } {
+  try {
+    const { message = error, hint } = (error ?? {}) as { readonly message?: unknown; readonly hint?: unknown }
+    return typeof hint === 'string' ? { message: String(message), hint } : { message: String(message) }
+  } catch {
+    return { message: 'Something that can not be read was thrown.' }
+  }
 }

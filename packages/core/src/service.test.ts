@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createBreaker } from './breaker.ts'
-import { ConfigError, DriverError } from './errors.ts'
+import { ConfigError, DriverError, isError } from './errors.ts'
+import { every } from './every.ts'
 import { reportFailure, runReported, setErrorReporter } from './failures.ts'
 import { createService, type ServiceOptions } from './service.ts'
 import { createManualClock } from './testing/manual-clock.ts'
@@ -23,6 +24,71 @@ const failing = (error: unknown): ServiceOptions<'cache'>['driver'] => ({
     throw error
   },
   close: async () => undefined,
+})
+
+function isOpen({ assertOpen }: ReturnType<typeof serviceOf>): boolean {
+  try {
+    assertOpen()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** It answers no question, not even whether it is an Error. */
+function unreadable(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+const throws = (): never => {
+  throw unreadable()
+}
+
+describe('a value that can not be read', () => {
+  it('is a failure like others where it is thrown, and never one of ours', async () => {
+    const told: string[] = []
+    const { service, report, inTime } = serviceOf({
+      driver: { ...failing(unreadable()), close: throws },
+      stats: throws,
+      degraded: throws,
+      flush: throws,
+      close: throws,
+      onError: (error, { operation }) => told.push(`${operation}: ${error.message}`),
+    })
+    report(unreadable(), 'listen')
+    expect(await service.health()).toMatchObject({ status: 'down', stats: {} })
+    await service.flush()
+    await service.close()
+    expect(told).toEqual(
+      ['listen', 'flush', 'close', 'close'].map((each) => `${each}: A value that is not an Error was thrown.`),
+    )
+    await expect(inTime('get', 100, throws)).rejects.toSatisfy((error) => !isError(error))
+  })
+
+  it('does not take the place of what the backend failed with', async () => {
+    const breaker = createBreaker({ name: 'redis', threshold: 1, onChange: throws })
+    const failure = new Error('refused')
+    await expect(breaker.run(() => Promise.reject(failure))).rejects.toBe(failure)
+    expect(breaker.state).toBe('open')
+  })
+
+  it('ends neither a turn nor what is told of it', async () => {
+    const clock = createManualClock()
+    let turns = 0
+    const cancel = every(
+      10,
+      () => {
+        turns += 1
+        throws()
+      },
+      { clock, onError: throws },
+    )
+    await clock.advance(35)
+    cancel()
+    expect(turns).toBe(3)
+  })
 })
 
 describe('the health of a service', () => {
@@ -118,6 +184,27 @@ describe('flush and close of a service', () => {
     expect(() => kit.assertOpen()).toThrow(expect.objectContaining({ code: 'CACHE_CLOSED' }))
   })
 
+  it('close the driver once, though what is told of the end calls close again', async () => {
+    const driverClose = vi.fn(async () => undefined)
+    const open: boolean[] = []
+    const kit = serviceOf({
+      driver: { name: 'redis', health: async () => undefined, close: driverClose },
+      close() {
+        void kit.service.close()
+        open.push(isOpen(kit))
+      },
+    })
+    await kit.service.close()
+    expect(driverClose).toHaveBeenCalledTimes(1)
+    expect(open).toEqual([false])
+  })
+
+  it('leave nothing that could be asked: a closed service is down, and says so', async () => {
+    const { service } = serviceOf()
+    await service.close()
+    expect(await service.health()).toMatchObject({ status: 'down', code: 'CACHE_CLOSED' })
+  })
+
   it('never reject: what fails is reported', async () => {
     const failed: unknown[] = []
     const broken = async (): Promise<never> => {
@@ -175,6 +262,18 @@ describe('failures that nobody awaits', () => {
     })
     await vi.waitFor(() => expect(lines).toHaveLength(2))
     expect(lines).toEqual(['[msc/cron] run failed: first', '[msc/cron] onError failed: reporter is broken'])
+  })
+
+  it('of what a reporter does for one failure go to the console, and not to it again', async () => {
+    const lines: string[] = []
+    vi.spyOn(console, 'error').mockImplementation((line: string) => void lines.push(line))
+    const reporter = vi.fn(() => reportFailure(new Error('second'), { concern: 'cron', operation: 'run' }))
+    restore.push(setErrorReporter(reporter))
+    reportFailure(new Error('first'), { concern: 'cron', operation: 'run' })
+    await vi.waitFor(() => expect(lines).toEqual(['[msc/cron] run failed: second']))
+    expect(reporter).toHaveBeenCalledTimes(1)
+    reportFailure(new Error('third'), { concern: 'cron', operation: 'run' })
+    expect(reporter).toHaveBeenCalledTimes(2)
   })
 
   it('are told on the console once in a while, redacted, with the remedy', async () => {

@@ -67,12 +67,16 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
   }
   const inTime: ServiceKit<Concern>['inTime'] = (operation, timeoutMs, run, signal) =>
     deadline(run, { operation: `[msc/${concern}] [${driver.name}] ${operation}`, timeoutMs, clock, signal })
+  const assertOpen = (): void => {
+    if (!closing) return
+    throw new ConfigError(`[msc/${concern}] The service is closed.`, { code: `${concern.toUpperCase()}_CLOSED` })
+  }
   /** The time being up is no failure of a flush: whoever flushes said how long to wait. */
   const attempt = (operation: 'flush' | 'close', timeoutMs: number, run: () => unknown): Promise<void> =>
     inTime(operation, timeoutMs, run).then(
       () => undefined,
       (error: unknown) => {
-        if (operation === 'close' || !(error instanceof DeadlineError)) report(error, operation)
+        if (operation === 'close' || !(toError(error) instanceof DeadlineError)) report(error, operation)
       },
     )
   const closeOnce = async (timeoutMs: number): Promise<void> => {
@@ -93,6 +97,7 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
           timeoutMs,
           last,
           inTime,
+          assertOpen,
           toError,
           isKnown: MscError.isInstance,
           redact: failureSlot().redact,
@@ -100,14 +105,11 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
       },
       flush: ({ timeoutMs = budgetMs }: BudgetOptions = {}) =>
         attempt('flush', timeoutMs, () => options.flush?.(timeoutMs)),
-      close: ({ timeoutMs = budgetMs }: BudgetOptions = {}) => (closing ??= closeOnce(timeoutMs)),
+      // Set before anything runs: what is told of the end may call `close` itself.
+      close: ({ timeoutMs = budgetMs }: BudgetOptions = {}) => (closing ??= Promise.resolve(timeoutMs).then(closeOnce)),
     },
     report,
     inTime,
-    assertOpen() {
-      if (closing) {
-        throw new ConfigError(`[msc/${concern}] The service is closed.`, { code: `${concern.toUpperCase()}_CLOSED` })
-      }
-    },
+    assertOpen,
   }
 }

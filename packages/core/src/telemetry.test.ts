@@ -93,4 +93,32 @@ describe('telemetry', () => {
     expect(heard).toHaveLength(2)
     expect(said).toEqual(['bad listener'])
   })
+
+  it('survives a listener whose promise rejects, and reports it once', async () => {
+    const said: string[] = []
+    stop.push(setErrorReporter((error) => said.push(error.message)))
+    stop.push(
+      onTelemetry(async () => {
+        throw new Error('bad listener')
+      }),
+    )
+    emit('test.inner', { n: 1 })
+    await new Promise((resolve) => setImmediate(resolve))
+    emit('test.inner', { n: 2 })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(said).toEqual(['bad listener'])
+  })
+
+  it('does not tell a listener of what it does itself', () => {
+    let told = 0
+    stop.push(
+      onTelemetry(() => {
+        told += 1
+        emit('test.inner', { n: 2 })
+      }),
+    )
+    emit('test.outer', { n: 1 })
+    expect(told).toBe(1)
+    expect(heard.map(({ name }) => name)).toEqual(['test.outer', 'test.inner'])
+  })
 })

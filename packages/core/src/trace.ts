@@ -14,7 +14,7 @@ const TRACEPARENT = /^(?!ff|00.{54})[\da-f]{2}-(?!0+-)([\da-f]{32})-(?!0+-)([\da
 
 /** Reads a `traceparent` header; anything malformed is `undefined`, as the specification asks. */
 export function parseTraceparent(header: string | null | undefined): TraceContext | undefined {
-  const [, traceId, spanId, flags] = TRACEPARENT.exec(header?.trim() ?? '') ?? []
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(typeof header === 'string' ? header.trim() : '') ?? []
   if (!traceId || !spanId || !flags) return undefined
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
 }

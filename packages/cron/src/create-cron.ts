@@ -3,6 +3,7 @@ import {
   assertDriver,
   createRedactor,
   createService,
+  driverShape,
   currentContext,
   deadline,
   newTrace,
@@ -65,7 +66,12 @@ const HISTORY = 200
 /** How long a finished occurrence is remembered: a doubled delivery comes within minutes. */
 const REMEMBER_MS = 24 * 3600 * 1000
 
-const CONTRACT: DriverContract<CronDriver> = { concern: 'cron', version: 1, methods: ['start', 'authorize'] }
+const CONTRACT: DriverContract<CronDriver> = {
+  concern: 'cron',
+  version: 1,
+  methods: ['start', 'authorize'],
+  shape: driverShape({ fields: { 'capabilities.selfDriven': 'boolean' } }),
+}
 
 /** @throws ConfigError for a driver that does not keep the contract, and for two jobs of one name. */
 export function createCron(options: CronEngineOptions): Cron {

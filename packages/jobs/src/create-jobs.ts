@@ -1,12 +1,16 @@
 import {
   ConfigError,
   assertDriver,
+  assertNumbers,
   createCalls,
   createService,
   deadline,
+  driverShape,
   emit,
   redact,
+  runReported,
   systemClock,
+  withoutScope,
   type Clock,
   type DriverContract,
   type ErrorReporter,
@@ -92,13 +96,18 @@ const CONTRACT: DriverContract<JobsDriver> = {
   concern: 'jobs',
   version: 1,
   methods: ['bind', 'send', 'start'],
-  optional: ['sendIn', 'handler', 'observe'],
+  optional: ['sendIn', 'handler'],
+  shape: driverShape({
+    groups: { observe: ['runs', 'run', 'cancel', 'replay', 'depth', 'pause'] },
+    fields: { 'capabilities.selfDriven': 'boolean' },
+  }),
 }
 
 /** @throws ConfigError for a driver that does not keep the contract, and for two jobs of one id. */
 export function createJobs(options: JobsOptions): Jobs {
   const { timeoutMs = 5000, clock = systemClock, log = consoleLog } = options
   const driver = assertDriver(CONTRACT, options.driver)
+  assertNumbers('jobs', options, { timeoutMs: 1 })
   const jobs = options.jobs as readonly AnyJob[]
   const awaited = new Set((options.events ?? []).map((event) => (typeof event === 'string' ? event : event.event)))
   const ids = new Set<string>()
@@ -109,7 +118,7 @@ export function createJobs(options: JobsOptions): Jobs {
   }
   const stats = { sent: 0, completed: 0, failed: 0 }
   const { breaker, call } = createCalls({ concern: 'jobs', driver: driver.name, clock })
-  const { service, report } = createService({
+  const { service, report, assertOpen } = createService({
     concern: 'jobs',
     driver,
     clock,
@@ -148,7 +157,7 @@ export function createJobs(options: JobsOptions): Jobs {
     }
   }
 
-  driver.bind({
+  const bound: unknown = driver.bind({
     jobs: jobs.map(checked),
     log,
     send: sendAll,
@@ -159,12 +168,15 @@ export function createJobs(options: JobsOptions): Jobs {
     },
     report,
   })
+  // It returns nothing; one that is `async` all the same must not fail unheard.
+  runReported(() => bound, { concern: 'jobs', driver: driver.name, operation: 'bind' }, options.onError)
 
   /** Calls what only some drivers have, within the deadline. */
   const observe = async <T>(
     operation: keyof JobsObserver,
     look: (observer: JobsObserver, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
+    assertOpen()
     const observer = driver.observe
     if (!observer) {
       throw new ConfigError(
@@ -182,6 +194,7 @@ export function createJobs(options: JobsOptions): Jobs {
     ...service,
     selfDriven: driver.capabilities.selfDriven,
     send: async (event, data, { id, ts, transaction } = {}) => {
+      assertOpen()
       const name = typeof event === 'string' ? event : event.event
       return {
         ids: await sendAll(
@@ -190,8 +203,15 @@ export function createJobs(options: JobsOptions): Jobs {
         ),
       }
     },
-    sendMany: async (events, { transaction } = {}) => ({ ids: await sendAll(events, transaction) }),
-    start: () => driver.start(),
+    async sendMany(events, { transaction } = {}) {
+      assertOpen()
+      return { ids: await sendAll(events, transaction) }
+    },
+    async start() {
+      assertOpen()
+      // Workers outlive the request that happened to start them.
+      await withoutScope(() => driver.start())
+    },
     async handler(request) {
       if (driver.handler) return driver.handler(request)
       return new Response(

@@ -1,3 +1,4 @@
+import { currentContext, newTrace, withUnit } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -258,3 +259,114 @@ describe('bad input', () => {
     }
   })
 })
+
+describe('the service', () => {
+  const job = defineJob({ id: 'quick', triggers: go }, () => {})
+  const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+  it('is closed for good, and says so', async () => {
+    const jobs = createJobs({ jobs: [job], driver: embedded({ store: memoryStore() }), log: silent })
+    await jobs.start()
+    await jobs.close()
+    const closed = expect.objectContaining({ code: 'JOBS_CLOSED' })
+    await expect(jobs.send('test/go', {})).rejects.toEqual(closed)
+    await expect(jobs.sendMany([])).rejects.toEqual(closed)
+    await expect(jobs.start()).rejects.toEqual(closed)
+    await expect(jobs.runs()).rejects.toEqual(closed)
+    expect(await jobs.health()).toMatchObject({ status: 'down', code: 'JOBS_CLOSED' })
+  })
+
+  it('that is closed while it starts leaves nothing behind', async () => {
+    const listening = gate()
+    const store = memoryStore()
+    let listeners = 0
+    const subscribe = async () => {
+      await listening.promise
+      listeners += 1
+      return async () => void (listeners -= 1)
+    }
+    const jobs = createJobs({ jobs: [job], driver: embedded({ store: { ...store, subscribe } }), log: silent })
+    const starting = jobs.start()
+    const closing = jobs.close()
+    listening.open()
+    await Promise.all([starting, closing])
+    expect(listeners).toBe(0)
+  })
+
+  it('can be started again when the store was away', async () => {
+    const store = memoryStore()
+    let away = true
+    const owners = async () => (away ? Promise.reject(new Error('The store is away.')) : store.owners())
+    const done = gate()
+    const told = defineJob({ id: 'told', triggers: go }, () => done.open())
+    const jobs = createJobs({ jobs: [told], driver: embedded({ store: { ...store, owners } }), log: silent })
+    await expect(jobs.start()).rejects.toThrow('The store is away.')
+    away = false
+    await jobs.start()
+    await jobs.send('test/go', {})
+    await done.promise
+    await jobs.close()
+  })
+
+  it('survives a driver whose `bind` rejects, and reports it', async () => {
+    const reported: string[] = []
+    const driver = { ...embedded({ store: memoryStore() }), bind: async () => Promise.reject(new Error('unbound')) }
+    const onError = (error: Error, { operation }: { readonly operation: string }) =>
+      void reported.push(`${operation}: ${error.message}`)
+    const jobs = createJobs({ jobs: [], driver, log: silent, onError })
+    await jobs.close()
+    expect(reported).toEqual(['bind: unbound'])
+  })
+
+  it('works for nobody in particular, whoever started it or sent to it', async () => {
+    const users: (string | undefined)[] = []
+    const store = memoryStore()
+    const watched = {
+      ...store,
+      claim: (...args: Parameters<typeof store.claim>) => {
+        users.push(currentContext()?.userId)
+        return store.claim(...args)
+      },
+    }
+    const jobs = createJobs({ jobs: [job], driver: embedded({ store: watched }), log: silent })
+    await withUnit({ trace: newTrace(), userId: 'ana' }, () => jobs.start())
+    await withUnit({ trace: newTrace(), userId: 'ben' }, () => jobs.send('test/go', {}))
+    await jobs.close()
+    expect(users.length).toBeGreaterThan(0)
+    expect(new Set(users)).toEqual(new Set([undefined]))
+  })
+})
+
+describe('a schedule', () => {
+  it('goes on when the clock is set back by a year, and repeats nothing that ran', async () => {
+    const clock = createManualClock(Date.UTC(2026, 5, 1, 12))
+    let offset = 0
+    const wall = { ...clock, now: () => clock.now() + offset, setTimeout: clock.setTimeout }
+    const each = defineJob({ id: 'each-minute', triggers: [{ cron: '* * * * *' }] }, () => {})
+    const driver = embedded({ store: memoryStore({ keep: Infinity }), clock: wall })
+    const jobs = createJobs({
+      jobs: [each],
+      driver,
+      clock: wall,
+      log: { debug() {}, info() {}, warn() {}, error() {} },
+    })
+    await jobs.start()
+    for (let second = 0; second < 130; second += 10) await clock.advance(10_000)
+    const before = (await jobs.runs()).length
+    expect(before).toBe(2)
+    offset = -365 * DAY
+    for (let second = 0; second < 250; second += 10) await clock.advance(10_000)
+    const runs = await jobs.runs()
+    expect(runs.length - before).toBeGreaterThanOrEqual(3)
+    expect(new Set(runs.map(({ event }) => event.ts)).size).toBe(runs.length)
+    await jobs.close()
+  })
+})
+
+function gate() {
+  let open!: () => void
+  const promise = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { promise, open }
+}

@@ -15,6 +15,8 @@ export interface SchedulePorts {
 
 /** No single timer is trusted for longer: the machine may sleep, and its clock may be set. */
 const LOOK_AGAIN_MS = 30_000
+/** How far the clocks of two machines may differ. */
+const SKEW_MS = 60_000
 
 /**
  * Starts the jobs that have a cron trigger. An occurrence has one id in all processes, so it runs once; of those that
@@ -28,7 +30,9 @@ export function createSchedule(ports: SchedulePorts): { start(jobs: readonly Any
   const fire = async (job: AnyJob, { cron }: CronTrigger, key: string, at: number): Promise<void> => {
     const [gate] = await store.gates([key])
     const last = gate && gate.version > 0 ? Number(gate.value) : undefined
-    if (last !== undefined && last >= at) return
+    // A gate of tomorrow was written by a clock that was wrong, and must not close it until then. What did run has the
+    // same id, and does not run again.
+    if (last !== undefined && last >= at && last <= clock.now() + SKEW_MS) return
     const event = { id: `${key}:${at}`, name: SCHEDULED, data: { cron }, ts: at }
     const gates = [{ key, version: gate?.version ?? 0, value: String(at), expiresAt: at + 366 * 86_400_000 }]
     await ports.start(job, event, { traceparent: formatTraceparent(newTrace()) }, gates)
@@ -41,10 +45,15 @@ export function createSchedule(ports: SchedulePorts): { start(jobs: readonly Any
     const pattern = parseCron(trigger)
     const next = (): void => {
       if (closed) return
-      const at = pattern.nextRun(new Date(clock.now()))?.getTime()
+      let seen = clock.now()
+      const at = pattern.nextRun(new Date(seen))?.getTime()
       if (at === undefined) return
       const wait = (): void => {
-        const left = at - clock.now()
+        const now = clock.now()
+        // Set back: what is due next is due before `at`, perhaps by a year.
+        if (now < seen) return next()
+        seen = now
+        const left = at - now
         // The wall clock decides, and may be set while a timer runs.
         if (left > 0) return void timers.set(key, clock.setTimeout(wait, Math.min(left, LOOK_AGAIN_MS)))
         void guarded(job, fire(job, trigger, key, at))

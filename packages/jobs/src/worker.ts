@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from '@msc/core'
+import { withoutScope, type CancelTimer, type Clock } from '@msc/core'
 import { isAlive, ownerId } from './owner.ts'
 import type { ClaimedRun, JobStore, PrunePolicy, RunChange, WriteResult } from './store.ts'
 
@@ -46,6 +46,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const finishing = new Set<Promise<void>>()
   const draining = new AbortController()
   let started = false
+  let starting: Promise<void> | undefined
   let wanted = false
   let pumping: Promise<void> | undefined
   let timer: CancelTimer | undefined
@@ -69,16 +70,19 @@ export function createWorker(options: WorkerOptions): Worker {
   const wake = (): void => {
     if (!started || closing()) return
     wanted = true
-    pumping ??= pump()
-      .catch((error: unknown) => {
-        reportFailure('claim', error)
-        suspect()
-        again(pollMs)
-      })
-      .finally(() => {
-        pumping = undefined
-        if (wanted) wake()
-      })
+    // Outside of the request whose event woke it: it goes on with everybody's runs.
+    pumping ??= withoutScope(() =>
+      pump()
+        .catch((error: unknown) => {
+          reportFailure('claim', error)
+          suspect()
+          again(pollMs)
+        })
+        .finally(() => {
+          pumping = undefined
+          if (wanted) wake()
+        }),
+    )
   }
 
   const suspect = (): void => void (suspectUntil = clock.monotonic() + leaseMs)
@@ -202,15 +206,29 @@ export function createWorker(options: WorkerOptions): Worker {
     )
   }
 
+  /** `close` may come at any of these lines: what it does not find is let go of here. */
+  const begins = async (): Promise<void> => {
+    started = true
+    await freeTheDead()
+    if (closing()) return
+    const stop = await store.subscribe?.(wake)
+    if (closing()) return stop?.()
+    unsubscribe = stop
+    beatLater()
+    wake()
+  }
+
   return {
     wake,
-    async start() {
-      if (started) return
-      started = true
-      await freeTheDead()
-      unsubscribe = await store.subscribe?.(wake)
-      beatLater()
-      wake()
+    start() {
+      if (!closing()) {
+        starting ??= withoutScope(begins).catch((error: unknown) => {
+          // It may be started again.
+          starting = undefined
+          throw error
+        })
+      }
+      return starting ?? Promise.resolve()
     },
     drop(id) {
       running.get(id)?.abort()
@@ -219,6 +237,8 @@ export function createWorker(options: WorkerOptions): Worker {
       if (closing()) return
       draining.abort()
       timer?.()
+      // What it could not do was told to whoever started it.
+      await starting?.catch(() => undefined)
       await pumping
       // A step that is running may finish; one that takes longer is another worker's.
       const patience = clock.setTimeout(() => running.forEach((abort) => abort.abort()), leaseMs)

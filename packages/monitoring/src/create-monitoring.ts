@@ -1,6 +1,7 @@
 import {
   MAX_BREADCRUMBS,
   assertDriver,
+  assertNumbers,
   createRedactor,
   createService,
   currentScope,
@@ -19,6 +20,7 @@ import {
   atProcessEnd,
   driversAsOne,
   statsBySink,
+  sinkShape,
   sumOfSinks,
   worstBreaker,
   type DeliveryStats,
@@ -118,14 +120,19 @@ const CONTRACT: DriverContract<MonitoringDriver> = {
   version: 1,
   methods: ['send'],
   optional: ['sendSync', 'leavingMaxBytes'],
+  shape: sinkShape,
 }
 
-/** @throws ConfigError for a driver that does not keep the contract. */
+/** The least that each option may be. */
+const NUMBERS = { maxBreadcrumbs: 0, maxQueue: 1, maxQueueBytes: 1, flushIntervalMs: 0, timeoutMs: 1 } as const
+
+/** @throws ConfigError for a driver that does not keep the contract, and for a number that is none. */
 export function createMonitoring(options: MonitoringOptions): Monitoring {
   const { clock = systemClock, release, environment } = options
   const maxBreadcrumbs = Math.min(options.maxBreadcrumbs ?? MAX_BREADCRUMBS, MAX_BREADCRUMBS)
   const given = Array.isArray(options.driver) ? (options.driver as readonly MonitoringDriver[]) : [options.driver]
   const drivers = given.map((driver) => assertDriver(CONTRACT, driver))
+  assertNumbers('monitoring', options, NUMBERS)
   const clean = createRedactor(options.redact)
   const reported = new WeakMap<object, string>()
   const sinks: readonly Sink[] = drivers.map((driver) =>

@@ -1,5 +1,5 @@
-import { DriverError, currentContext, onTelemetry } from '@msc/core'
-import { describe, expect, it, vi } from 'vitest'
+import { DriverError, currentContext, onTelemetry, setErrorReporter } from '@msc/core'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import { createRoutes, type RoutePorts } from './route.ts'
 
@@ -151,6 +151,32 @@ describe('a route', () => {
     })
     expect((await post(request('{"title":"a"}'), params)).status).toBe(503)
     quiet.mockRestore()
+  })
+
+  it.each([undefined, false] as const)(
+    'hands on a response whose headers can not be changed (limit: %s)',
+    async (limit) => {
+      const { route } = setUp()
+      const target = 'http://app.example/releases'
+      const moved = route({
+        route: '/api/old',
+        ...(limit === false && { limit }),
+        handler: () => Response.redirect(target, 303),
+      })
+      const response = await moved(new Request('http://app.example/api/old', { headers: json }), params)
+      expect([response.status, response.headers.get('location')]).toEqual([303, target])
+      expect(response.headers.get('x-trace-id')).toMatch(/^[\da-f]{32}$/)
+      expect(response.headers.has('ratelimit')).toBe(limit === undefined)
+    },
+  )
+
+  it('lets through whom it can not count, and reports it', async () => {
+    const reported: string[] = []
+    onTestFinished(setErrorReporter((error, { operation }) => reported.push(`${operation}: ${error.message}`)))
+    const { post } = setUp({ rateLimit: async () => Promise.reject(new Error('redis is away')) })
+    const response = await post(request('{"title":"a"}'), params)
+    expect([response.status, response.headers.has('ratelimit')]).toEqual([200, false])
+    expect(reported).toEqual(['rateLimit: redis is away'])
   })
 
   it('emits one http.request', async () => {

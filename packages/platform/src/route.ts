@@ -3,6 +3,7 @@ import {
   currentScope,
   newTrace,
   parseTraceparent,
+  reportFailure,
   runReported,
   startOperation,
   withContext,
@@ -113,8 +114,7 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
   const durationMs = performance.now() - started
   operation.end({ method, route, status: response.status })
   survive('observe', () => ports.observe?.({ route, method, status: response.status, durationMs, userId: user?.id }))
-  if (traceId) response.headers.set('x-trace-id', traceId)
-  return response
+  return traceId ? withHeaders(response, { 'x-trace-id': traceId }) : response
 }
 
 async function admit<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params>(
@@ -133,9 +133,9 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   let headers: Record<string, string> = {}
   if (limit) {
     const who = user ? `user:${user.id}` : `ip:${address(request)}`
-    const result = await ports.rateLimit(`${request.method} ${route} ${who}`, limit.calls, limit.windowSeconds)
-    headers = rateLimitHeaders(result, { name: 'api' })
-    if (!result.allowed) {
+    const result = await countCall(ports, `${request.method} ${route} ${who}`, limit)
+    if (result) headers = rateLimitHeaders(result, { name: 'api' })
+    if (result && !result.allowed) {
       return problem(
         {
           type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
@@ -162,8 +162,34 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   }
   const params = await context.params
   const response = await options.handler({ request, user, body, params } as Parameters<typeof options.handler>[0])
-  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
-  return response
+  return withHeaders(response, headers)
+}
+
+/** A response of `fetch` or `Response.redirect` has headers that can't be changed, and goes on as a copy of itself. */
+function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
+  const all = new Headers(response.headers)
+  for (const [name, value] of Object.entries(headers)) all.set(name, value)
+  try {
+    for (const name of Object.keys(headers)) response.headers.set(name, all.get(name) as string)
+    return response
+  } catch {
+    const { body, status, statusText } = response
+    return new Response(body, { status, statusText, headers: all })
+  }
+}
+
+/** Who may not be counted is let through, and it is reported: a store that is away is no reason to refuse everybody. */
+async function countCall(
+  { rateLimit }: Pick<RoutePorts<RouteUser>, 'rateLimit'>,
+  id: string,
+  { calls, windowSeconds }: { readonly calls: number; readonly windowSeconds: number },
+): Promise<RateLimitResult | undefined> {
+  try {
+    return await rateLimit(id, calls, windowSeconds)
+  } catch (error) {
+    reportFailure(error, { concern: 'platform', operation: 'rateLimit' })
+    return undefined
+  }
 }
 
 /** A browser says where a request comes from; anything that writes must come from our own pages. */

@@ -82,6 +82,32 @@ describe('coming back', () => {
     }
   })
 
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('gone')
+      },
+    ],
+    ['returns no promise', () => undefined],
+    ['never answers', async () => new Promise<never>(() => {})],
+  ])('survives a subscription whose `leave` %s', async (_how, leave) => {
+    const { subscribe } = fake.driver
+    const driver = {
+      ...fake.driver,
+      subscribe: async (...args: Parameters<typeof subscribe>) =>
+        ({ ...(await subscribe(...args)), leave }) as unknown as Awaited<ReturnType<typeof subscribe>>,
+    }
+    connect({ driver, timeoutMs: 100 }).channel('room')
+    await settle()
+    fake.drop()
+    await clock.advance(1000)
+    expect(asked('subscribe')).toHaveLength(2)
+    const closed = client.close()
+    await clock.advance(200)
+    await closed
+  })
+
   it('asks for a token before every join, and never joins with an old one', async () => {
     const tokens = ['first', 'second', 'third']
     connect({ getToken: () => tokens.shift() }).channel('room', { private: true })

@@ -301,13 +301,12 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       onChange: ((change: Change<Row>) => void) | FeedHandlers<Row>,
       onGap?: () => void,
     ) {
-      const handlers = typeof onChange === 'function' ? { onChange, ...(onGap && { onGap }) } : onChange
       assertOpen()
       const topic = topicFor(feedTopic(table, ownerId), { private: true })
       const channel = topic.subscribe(undefined)
       const ending = new AbortController()
       const tools = { clock, retryMs, sleep, safely, traced, signal: ending.signal }
-      void topic.feedCode.then(({ openFeed }) => openFeed(channel, handlers, tools))
+      void topic.feedCode.then(({ openFeed }) => openFeed(channel, onChange, onGap, tools))
       return () => {
         ending.abort()
         channel.leave()
@@ -320,13 +319,10 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       await publishNow(message, { driver, clock, inTime, ConfigError, emit })
       stats.published += 1
     },
-    publishChange: ({ table, ownerId, type, record, old }) =>
-      self.publish(
-        feedTopic(table, ownerId),
-        type,
-        { operation: type, schema: 'public', table, record: record ?? null, old_record: old ?? null },
-        { private: true },
-      ),
+    async publishChange(change) {
+      const { messageOf } = await import('./publish.ts')
+      await self.publish(feedTopic(change.table, change.ownerId), ...messageOf(change))
+    },
   }
   return self
 }

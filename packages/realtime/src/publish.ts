@@ -1,4 +1,5 @@
 import type * as Core from '@msc/core'
+import type { Realtime } from './create-realtime.ts'
 import type { InTime } from './in-time.ts'
 import type { OutgoingMessage, RealtimeDriver } from './driver.ts'
 
@@ -28,4 +29,13 @@ export async function publishNow(message: OutgoingMessage, tools: PublishTools):
   } finally {
     emit('realtime.publish', { topic, event, outcome }, from)
   }
+}
+
+/** What `publish` is given for a row's change: see `publishChange`. */
+export function messageOf(
+  change: Parameters<Realtime['publishChange']>[0],
+): [event: string, payload: Record<string, unknown>, options: { private: true }] {
+  const { table, type, record, old } = change
+  const payload = { operation: type, schema: 'public', table, record: record ?? null, old_record: old ?? null }
+  return [type, payload, { private: true }]
 }

@@ -1,4 +1,4 @@
-import { ConfigError, UnavailableError, emit, sleep, toError, withCarrier, type Clock } from '@msc/core'
+import { ConfigError, UnavailableError, emit, sleep, toError, withCarrier, withoutScope, type Clock } from '@msc/core'
 import type { MessageHandler } from './create-realtime.ts'
 import { safely } from './safely.ts'
 import { stamped } from './create-realtime.ts'
@@ -178,7 +178,8 @@ export function createTopic(options: TopicOptions): Topic {
         report(error)
       }
       lost.abort()
-      await subscription?.leave().catch(() => undefined)
+      // A driver that throws, answers with no promise or never settles costs itself.
+      await options.inTime('leave', async () => subscription?.leave()).catch(() => undefined)
       if (closing.signal.aborted) return
       move('retrying')
       wake = new AbortController()
@@ -265,7 +266,7 @@ export function createTopic(options: TopicOptions): Topic {
         presence: new Set(),
       }
       members.add(member)
-      running ??= run()
+      running ??= withoutScope(run)
       const ready = live.promise.then(() => undefined)
       ready.catch(() => undefined)
       return {

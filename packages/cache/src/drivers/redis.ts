@@ -1,4 +1,14 @@
-import { ConfigError, DriverError, MscError, lazyPeer, processEnv, readEnv, toError, type Env } from '@msc/core'
+import {
+  ConfigError,
+  DriverError,
+  MscError,
+  lazyPeer,
+  processEnv,
+  readEnv,
+  toError,
+  withoutScope,
+  type Env,
+} from '@msc/core'
 import type { Redis } from 'ioredis'
 import type { CacheDriver, PromiseOr } from '../driver.ts'
 import { endpointOf } from '../endpoint.ts'
@@ -77,14 +87,15 @@ export function redis(options: RedisOptions): CacheDriver {
   // One wait for all: a stampede on a connection that is being made would otherwise be a stampede of listeners.
   let connecting: Promise<void> | undefined
   const ready = (client: Redis): Promise<void> =>
-    (connecting ??= connect(client).finally(() => {
+    // A connection outlives the request that needed it first.
+    (connecting ??= withoutScope(() => connect(client)).finally(() => {
       connecting = undefined
     }))
 
   const run = async <T>(signal: AbortSignal, command: (client: Redis) => Promise<T>): Promise<T> => {
     if (closed) throw new DriverError('redis', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
     try {
-      const client = injected ?? (current = await (connected ??= open()))
+      const client = injected ?? (current = await (connected ??= withoutScope(open)))
       // Only where it must wait: a hit costs one round trip and nothing else.
       if (client.status !== 'ready') await ready(client)
       signal.throwIfAborted()
@@ -130,7 +141,7 @@ export function redis(options: RedisOptions): CacheDriver {
       await client.subscribe(channel).catch(() => undefined)
       return client
     }
-    const opening = openListener()
+    const opening = withoutScope(openListener)
     // The peer may be missing; then there are no hints, and the first command says what to install.
     opening.catch(() => undefined)
     return async () => {

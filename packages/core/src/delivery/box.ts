@@ -41,6 +41,8 @@ export interface Box<T> {
   /** The store may hold something of this life. */
   stored: boolean
   speaking: boolean
+  /** `onDrop` is being told at this moment. */
+  telling: boolean
   /** Goes on with whatever is due. */
   step: () => void
 }
@@ -74,6 +76,7 @@ export function createBox<T>(options: OutboxOptions<T>): Box<T> {
     hold: undefined,
     stored: false,
     speaking: false,
+    telling: false,
     step: () => {},
   }
 }
@@ -117,10 +120,14 @@ export function tellLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry
   for (const { detail, ...drop } of drops.values()) tellDrop(box, detail === undefined ? drop : { ...drop, detail })
 }
 
-function tellDrop<T>({ options }: Box<T>, drop: Drop): void {
-  const { concern, driver, onDrop, onError } = options
+function tellDrop<T>(box: Box<T>, drop: Drop): void {
+  const { concern, driver, onDrop, onError } = box.options
   emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count })
-  if (onDrop) runReported(() => onDrop(drop), { concern, driver, operation: 'onDrop' }, onError)
+  // What it records in a full queue is a drop too. That is counted; told, it would be told for ever.
+  if (!onDrop || box.telling) return
+  box.telling = true
+  runReported(() => onDrop(drop), { concern, driver, operation: 'onDrop' }, onError)
+  box.telling = false
 }
 
 export function report<T>({ options }: Box<T>, error: unknown, operation: string): void {

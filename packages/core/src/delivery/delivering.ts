@@ -1,4 +1,5 @@
 import { MscError } from '../errors.ts'
+import { withoutScope } from '../leave-scope.ts'
 import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
 import { createFlight, hasten, takeOff, type Answer, type Departure, type Flight } from './flight.ts'
 import { limit } from './limits.ts'
@@ -108,7 +109,9 @@ function depart<T>(box: Box<T>, now: number, budget: { until: number } | undefin
   const flight = createFlight(batch, urgency)
   box.flight = flight
   const { timeoutMs } = box.options
-  takeOff(flight, departureOf(box, flight), budget ? requestTime(timeoutMs, budget.until - now) : timeoutMs)
+  const allowed = budget ? requestTime(timeoutMs, budget.until - now) : timeoutMs
+  // A batch holds what many units of work recorded: what becomes of it concerns none of them.
+  withoutScope(() => takeOff(flight, departureOf(box, flight), allowed))
 }
 
 function departureOf<T>(box: Box<T>, flight: Flight<T>): Departure<T> {
@@ -121,12 +124,23 @@ function departureOf<T>(box: Box<T>, flight: Flight<T>): Departure<T> {
   }
 }
 
-function boundsOf<T>({ options, pace }: Box<T>, urgency: Urgency): BatchBounds {
+function boundsOf<T>(box: Box<T>, urgency: Urgency): BatchBounds {
+  const { options, pace } = box
   const { limits, leavingMaxBytes } = options
   const maxItems = Math.max(1, Math.min(limits.maxItems, pace.size))
-  const room = urgency === 'leaving' && leavingMaxBytes ? leavingMaxBytes() : Infinity
+  const room = urgency === 'leaving' && leavingMaxBytes ? leavingRoom(box, leavingMaxBytes) : Infinity
   // Without any room a plain request is tried, which may be as large as any.
   return { maxItems, maxBytes: room > 0 ? Math.min(limits.maxBytes, room) : limits.maxBytes }
+}
+
+/** A sink that can not say how much room there is gets what any request may have. */
+function leavingRoom<T>(box: Box<T>, ask: () => number): number {
+  try {
+    return ask()
+  } catch (error) {
+    report(box, error, 'leavingMaxBytes')
+    return 0
+  }
 }
 
 function randomOf<T>({ options }: Box<T>): () => number {

@@ -3,6 +3,7 @@ export { atProcessEnd, type EndingOptions, type EndingParticipant, type FatalOri
 export { createOutbox } from './outbox.ts'
 export { PAGE_POST_LIMITS, createPagePost, type PagePost, type PagePostOptions } from './page-post.ts'
 export { createPageFetch, keepaliveRoom, onLeaving, type PageFetchOptions } from './page.ts'
+export { sinkShape } from './sink-shape.ts'
 export { driversAsOne, statsBySink, sumOfSinks, worstBreaker, type CountedSink } from './several.ts'
 export type { BatchLimits, ItemLabel, Outbox, OutboxOptions, OutboxStore } from './outbox-types.ts'
 export {

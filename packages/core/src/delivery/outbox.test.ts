@@ -1,9 +1,11 @@
 import { describe, expect, it, vi } from 'vitest'
+import { currentContext, withUnit } from '../context.ts'
 import { DriverError } from '../errors.ts'
 import type { FailureContext } from '../failure-slot.ts'
 import { httpFailure } from '../http-failure.ts'
 import { onTelemetry } from '../telemetry-hub.ts'
 import { createManualClock, type ManualClock } from '../testing/index.ts'
+import { newTrace } from '../trace.ts'
 import { createOutbox } from './outbox.ts'
 import type { OutboxOptions, OutboxStore } from './outbox-types.ts'
 import { DELIVERED, type Drop, type Receipt, type SendContext } from './receipt.ts'
@@ -426,6 +428,54 @@ describe('callbacks', () => {
       ['onDrop threw', 'onDrop'],
       ['onDrop rejected', 'onDrop'],
     ])
+  })
+
+  it('are not told of what they lose themselves, or there would be no end to it', async () => {
+    const { outbox, errors, drops, law } = setUp(['silence'], {
+      maxQueue: 1,
+      onDrop: (drop) => {
+        drops.push(drop)
+        outbox.push(item(`instead of ${drops.length}`))
+      },
+    })
+    outbox.push(item(1))
+    outbox.push(item(2))
+    expect(drops).toHaveLength(1)
+    expect(law()).toMatchObject({ accepted: 3, dropped: 2 })
+    outbox.push(item(3))
+    expect(drops).toHaveLength(2)
+    expect(errors).toEqual([])
+    await outbox.close(0)
+  })
+
+  it('that can not say how much room a leaving page has are reported, and the batch goes all the same', async () => {
+    const { outbox, clock, errors, sent, law } = setUp([DELIVERED], {
+      leavingMaxBytes: () => {
+        throw new Error('no room')
+      },
+    })
+    outbox.push(item(1))
+    void outbox.flush(100, 'leaving')
+    await clock.advance(0)
+    expect(sent).toEqual([['1']])
+    expect(errors.map(([error, { operation }]) => [error.message, operation])).toEqual([['no room', 'leavingMaxBytes']])
+    expect(law()).toMatchObject({ delivered: 1 })
+  })
+
+  it('hear of a batch outside of the units of work that recorded it', async () => {
+    const seen: unknown[] = []
+    const { outbox, clock } = setUp([refused()], {
+      onDrop: () => seen.push(currentContext()),
+      send: async () => {
+        seen.push(currentContext())
+        throw refused()
+      },
+    })
+    await withUnit({ trace: newTrace(), userId: 'ana' }, async () => {
+      outbox.push(item(1))
+      await until(clock, outbox.flush(100))
+    })
+    expect(seen).toEqual([undefined, undefined])
   })
 
   it('hear of drops and of the breaker by telemetry too', async () => {

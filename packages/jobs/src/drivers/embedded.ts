@@ -195,6 +195,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     async start() {
       open()
       await worker.start()
+      if (closed) return
       schedule.start([...jobs.values()])
     },
     observe: {

@@ -18,9 +18,12 @@ const MAX_HELD = 10_000
 /** The rows of a feed over its channel: changes, and snapshots in their place among them. */
 export function openFeed<Row>(
   channel: RawChannel,
-  { onChange, snapshot, onSnapshot, onGap }: FeedHandlers<Row>,
+  handlers: ((change: Change<Row>) => void) | FeedHandlers<Row>,
+  onGapAlone: (() => void) | undefined,
   { clock, retryMs, sleep, safely, traced, signal }: FeedTools,
 ): void {
+  const given = typeof handlers === 'function' ? { onChange: handlers, onGap: onGapAlone } : handlers
+  const { onChange, snapshot, onSnapshot, onGap } = given as FeedHandlers<Row>
   let held: (() => void)[] | undefined = snapshot && []
   let loads = 0
 

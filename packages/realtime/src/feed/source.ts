@@ -12,6 +12,7 @@ import {
   type Clock,
   type Duration,
   type ErrorReporter,
+  withoutScope,
 } from '@msc/core'
 import { createSeen } from '../seen.ts'
 import { isFeedPage, type FeedPage } from './page.ts'
@@ -173,22 +174,25 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       if (closed) throw closedError()
       publish = onMessage
       await (starting = findHorizon())
-      stop = await listen(client, 'msc_feed', {
-        onNotice(id) {
-          if (!/^\d{1,19}$/.test(id)) return
-          if (waiting.length >= MAX_WAITING) {
-            waiting = []
+      // It listens for longer than the request that may have started it.
+      stop = await withoutScope(() =>
+        listen(client, 'msc_feed', {
+          onNotice(id) {
+            if (!/^\d{1,19}$/.test(id)) return
+            if (waiting.length >= MAX_WAITING) {
+              waiting = []
+              missed = true
+            } else waiting.push(id)
+            wake()
+          },
+          onListening() {
             missed = true
-          } else waiting.push(id)
-          wake()
-        },
-        onListening() {
-          missed = true
-          wake()
-        },
-        onError: (error) => report(error, 'listen'),
-        clock,
-      })
+            wake()
+          },
+          onError: (error) => report(error, 'listen'),
+          clock,
+        }),
+      )
       if (closed) return void (await stop())
       const prune = (): Promise<unknown> => query(PRUNE, [Math.round(duration(keep) / 1000)])
       stopPruning = every(PRUNE_EVERY_MS, prune, { clock, onError: (error) => report(error, 'prune') })
