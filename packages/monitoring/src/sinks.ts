@@ -1,5 +1,12 @@
 import { runReported, type Breaker, type Clock, type ErrorReporter } from '@msc/core'
-import { createOutbox, type DeliveryStats, type Drop, type Outbox, type Urgency } from '@msc/core/delivery'
+import {
+  createOutbox,
+  type DeliveryStats,
+  type Drop,
+  type DropReason,
+  type Outbox,
+  type Urgency,
+} from '@msc/core/delivery'
 import type { MonitoringDriver } from './driver.ts'
 import type { DropsSignal, Signal, SignalKind } from './signals.ts'
 
@@ -26,6 +33,8 @@ export interface Sink {
   readonly breaker: Breaker
   /** False when the signal was dropped, which is counted. True for a kind that the driver has no place for. */
   push(signal: Signal): boolean
+  /** Counts what was lost before there was a signal. */
+  drop(kind: string, count: number, reason: DropReason, detail?: string): void
   stats(): DeliveryStats
   flush(budgetMs: number, urgency?: Urgency): Promise<void>
   close(budgetMs: number): Promise<void>
@@ -90,6 +99,7 @@ export function createSink(driver: MonitoringDriver, options: SinkOptions): Sink
       if (clock.monotonic() - reportedAt >= REPORT_DROPS_MS) reportDrops()
       return outbox.push(signal)
     },
+    drop: outbox.drop,
     stats: outbox.stats,
     flush(budgetMs, urgency) {
       reportDrops()
