@@ -16,6 +16,7 @@ import {
 } from '@msc/core'
 import {
   atProcessEnd,
+  describeLimits,
   driversAsOne,
   statsBySink,
   sumOfSinks,
@@ -162,6 +163,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     clock,
     onError: options.onError,
     breaker: worstBreaker(sinks),
+    degraded: () => describeLimits(sinks, clock),
     stats: () => ({ ...sumOfSinks(sinks) }),
     flush: flushAll,
     async close(budgetMs) {
