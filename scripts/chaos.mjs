@@ -10,6 +10,7 @@ import { pinnedNode, root } from './lib/pnpm.mjs'
 const CONCERNS = {
   delivery: { module: 'packages/core/src/testing/delivery/chaos.ts', run: 'runDeliveryChaos' },
   monitoring: { module: 'packages/monitoring/src/testing/delivery-chaos.ts', run: 'runMonitoringChaos' },
+  analytics: { module: 'packages/analytics/src/testing/delivery-chaos.ts', run: 'runAnalyticsChaos' },
 }
 
 const { values, positionals } = parseArgs({

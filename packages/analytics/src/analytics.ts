@@ -58,7 +58,10 @@ export interface AnalyticsOptions {
 export interface RecordOptions {
   /** A UUID, so that what is told twice, by a webhook or a retried job, is kept once. Default: a new one. */
   readonly id?: string
-  /** Milliseconds since the epoch, when it happened. Default now. */
+  /**
+   * Milliseconds since the epoch, when it happened. Default now. A time before 1980 or more than a day ahead is no such:
+   * it is reported, and the event counts as of now; with `strict` the call throws.
+   */
   readonly at?: number
   readonly page?: PageContext | undefined
 }

@@ -43,7 +43,7 @@ export function identifyUser(userId: string, properties: object = {}): void {
 export function trackPageView(path?: string): void {
   if (!hasPage()) return
   const moment = now()
-  const viewed = path ?? location.pathname
+  const viewed = typeof path === 'string' ? path : location.pathname
   const page = moment.page && { ...moment.page, url: location.origin + viewed }
   calls.perform((engine) => engine.page(viewed, { ...moment, ...(page && { page }) }))
 }
@@ -54,6 +54,13 @@ export function setUserProperties(properties: object): void {
 /** Forgets the person, as on sign-out. */
 export function resetUser(): void {
   calls.perform((engine) => engine.reset())
+}
+/**
+ * Asks `config.persist` again, because the visitor's answer has changed. Where it says no now, what was stored on this
+ * device is deleted at once; else with the next call. Never throws.
+ */
+export function consentChanged(): void {
+  calls.perform((engine) => engine.consentChanged())
 }
 /**
  * The flag's value: what the server evaluated, else the backend's as soon as it is there, else `false`. Always `false`

@@ -10,7 +10,15 @@ import {
   type DriverContract,
   type ErrorReporter,
 } from '@msc/core'
-import { atProcessEnd, driversAsOne, sinkShape, statsBySink, sumOfSinks, worstBreaker } from '@msc/core/delivery'
+import {
+  atProcessEnd,
+  describeLimits,
+  driversAsOne,
+  sinkShape,
+  statsBySink,
+  sumOfSinks,
+  worstBreaker,
+} from '@msc/core/delivery'
 import type { Analytics, AnalyticsOptions } from './analytics.ts'
 import type { AnalyticsDriver, FlagSource } from './driver.ts'
 import { asFlagValue, evaluateFlag, evaluateFlags, type EvaluatingContext } from './flags/evaluate.ts'
@@ -67,7 +75,7 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
     clock,
     onError,
     breaker: worstBreaker(sinks),
-    degraded: () => flags?.outage(),
+    degraded: () => flags?.outage() ?? describeLimits(sinks, clock),
     stats: () => ({ ...sumOfSinks(sinks) }),
     flush: flushAll,
     async close(budgetMs) {

@@ -25,11 +25,12 @@ export interface AnswerProblem extends DriverErrorOptions {
 /**
  * What is wrong with an HTTP answer, or `undefined` for success: see `httpFailure`, which makes an error of it. Apart from
  * it, so that a page can load it when there is an answer to judge. Whether a call may be repeated is decided here, from
- * the status, once for all vendors:
+ * the status, once for all vendors. A page of HTML comes from a proxy, a firewall or a wrong host, whatever its status says;
+ * only where such a one speaks for the backend too (elsewhere, too large, too often) the status counts:
  *
  * | answer | code | retryable | refuses |
  * |---|---|---|---|
- * | 2xx with a page of HTML | `DRIVER_NOT_THE_BACKEND` | yes | backend |
+ * | a page of HTML, but for 3xx, 413 and 429 | `DRIVER_NOT_THE_BACKEND` | yes | backend |
  * | 3xx | `DRIVER_REDIRECTED` | no | backend |
  * | 401, 403, 407 | `DRIVER_UNAUTHORIZED` | no | backend |
  * | 402 | `DRIVER_QUOTA` | no | backend |
@@ -46,20 +47,15 @@ export function judgeAnswer(
   options: Omit<HttpFailureOptions, 'driver'>,
 ): AnswerProblem | undefined {
   const { status } = answer
-  if (status >= 200 && status < 300) {
-    return isHtml(answer)
-      ? {
-          message: 'A page of HTML answered in place of the backend.',
-          code: 'DRIVER_NOT_THE_BACKEND',
-          retryable: true,
-          hint: `${options.address} A proxy or a sign-in page of the network may be in between.`,
-        }
-      : undefined
-  }
-  const retryAfterMs = retryAfter(answer.headers.get('retry-after'), options.now)
-  const { code, retryable, refuses, hint } = kindOf(status, options)
+  const isSuccess = status >= 200 && status < 300
+  const isPage = isHtml(answer) && !isOfProxies(status)
+  if (isSuccess && !isPage) return undefined
+  const retryAfterMs = isSuccess ? undefined : retryAfter(answer.headers.get('retry-after'), options.now)
+  const { code, retryable, refuses, hint } = isPage ? pageKind(options) : kindOf(status, options)
   return {
-    message: `The server answered ${status}.`,
+    message: isPage
+      ? `A page of HTML answered in place of the backend, with ${status}.`
+      : `The server answered ${status}.`,
     code,
     retryable,
     refuses,
@@ -73,6 +69,19 @@ interface FailureKind {
   readonly retryable: boolean
   readonly refuses: 'content' | 'backend'
   readonly hint?: string
+}
+
+function isOfProxies(status: number): boolean {
+  return (status >= 300 && status < 400) || status === 413 || status === 429
+}
+
+function pageKind({ address }: Pick<HttpFailureOptions, 'address'>): FailureKind {
+  return {
+    code: 'DRIVER_NOT_THE_BACKEND',
+    retryable: true,
+    refuses: 'backend',
+    hint: `${address} A proxy, a firewall or a sign-in page of the network may be in between.`,
+  }
 }
 
 const ELSEWHERE = new Set([404, 405, 410, 421, 501, 505])

@@ -1,6 +1,8 @@
 import { DriverError } from './errors.ts'
 import { judgeAnswer, type HttpAnswer, type HttpFailureOptions } from './http-answer.ts'
 
+export { MAX_ANSWER_BYTES, readBounded, type BoundedBody } from './read-bounded.ts'
+export { requestFailure, type RequestFailureOptions } from './request-failure.ts'
 export { retryAfter, type HttpAnswer, type HttpFailureOptions } from './http-answer.ts'
 
 /**

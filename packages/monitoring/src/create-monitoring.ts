@@ -2,7 +2,6 @@ import {
   MAX_BREADCRUMBS,
   assertDriver,
   assertNumbers,
-  createRedactor,
   createService,
   currentScope,
   emit,
@@ -18,17 +17,22 @@ import {
 } from '@msc/core'
 import {
   atProcessEnd,
+  describeLimits,
   driversAsOne,
   statsBySink,
   sinkShape,
   sumOfSinks,
   worstBreaker,
   type DeliveryStats,
+  type DropReason,
 } from '@msc/core/delivery'
 import { buildEvent, type Captured } from './build-event.ts'
 import type { MonitoringDriver } from './driver.ts'
 import type { Breadcrumb, ErrorSignal, Level, MessageSignal, MonitoredUser } from './signals.ts'
-import { readContext, readText } from './read-context.ts'
+import { createEventCleaner } from './event-cleaner.ts'
+import { isLevel, readContext } from './read-context.ts'
+import { readUser } from './read-user.ts'
+import { isObject, property, readText } from './safe-read.ts'
 import { recordOperations } from './record-operations.ts'
 import { createSink, type Sink, type SignalDrop } from './sinks.ts'
 
@@ -98,7 +102,12 @@ export interface Monitoring extends Service {
     message: string,
     category?: string,
     data?: Record<string, unknown>,
-    options?: { readonly level?: Level; readonly timestamp?: number },
+    options?: {
+      readonly level?: Level
+      readonly timestamp?: number
+      /** Characters of the message that are kept, once it was redacted. Default and maximum 10 000. */
+      readonly maxLength?: number
+    },
   ): void
   /**
    * Who the running unit of work acts for; `null` for nobody, whatever the trace says. A unit is opened by a route, a job
@@ -107,6 +116,8 @@ export interface Monitoring extends Service {
   setUser(user: MonitoredUser | null): void
   /** A tag of the running unit of work's events; `undefined` takes it back. */
   setTag(name: string, value: string | number | boolean | undefined): void
+  /** Counts, as dropped, what was lost before it came here: calls that a page could not keep. */
+  drop(kind: string, count: number, reason: DropReason, detail?: string): void
   /** Sends what is queued at once, because the page is being left: synchronously, as far as the browser lets it. */
   leave(budgetMs: number): void
   /** The sum over the drivers. At every instant `accepted = delivered + dropped + queued + inFlight`. */
@@ -123,6 +134,9 @@ const CONTRACT: DriverContract<MonitoringDriver> = {
   shape: sinkShape,
 }
 
+const MAX_MESSAGE = 10_000
+const MAX_CATEGORY = 200
+
 /** The least that each option may be. */
 const NUMBERS = { maxBreadcrumbs: 0, maxQueue: 1, maxQueueBytes: 1, flushIntervalMs: 0, timeoutMs: 1 } as const
 
@@ -133,7 +147,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   const given = Array.isArray(options.driver) ? (options.driver as readonly MonitoringDriver[]) : [options.driver]
   const drivers = given.map((driver) => assertDriver(CONTRACT, driver))
   assertNumbers('monitoring', options, NUMBERS)
-  const clean = createRedactor(options.redact)
+  const clean = createEventCleaner(options.redact)
   const reported = new WeakMap<object, string>()
   const sinks: readonly Sink[] = drivers.map((driver) =>
     createSink(driver, {
@@ -156,6 +170,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     clock,
     onError: options.onError,
     breaker: worstBreaker(sinks),
+    degraded: () => describeLimits(sinks, clock),
     stats: () => ({ ...sumOfSinks(sinks) }),
     flush: flushAll,
     async close(budgetMs) {
@@ -166,11 +181,11 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
 
   const capture = (captured: Omit<Captured, 'id' | 'now'>): string => {
     const { kind, what } = captured
-    const isObject = (typeof what === 'object' && what !== null) || typeof what === 'function'
-    const known = kind === 'error' && isObject ? reported.get(what) : undefined
+    const isKept = kind === 'error' && isObject(what)
+    const known = isKept ? reported.get(what) : undefined
     if (known !== undefined) return known
     const id = randomHex(16)
-    if (kind === 'error' && isObject) reported.set(what, id)
+    if (isKept) reported.set(what, id)
     const event = buildOrApologise({ ...captured, id, now: clock.now() })
     // Not `every`, which would stop at the first that has no room.
     const kept = sinks.map((sink) => sink.push(event))
@@ -191,7 +206,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   const scopeNow = (): ReturnType<typeof processScope> => currentScope() ?? processScope()
 
   if (options.telemetry !== false) {
-    endings.push(recordOperations({ clean, maxBreadcrumbs }))
+    endings.push(recordOperations({ clean: clean.details, maxBreadcrumbs }))
   }
   if (options.processEnd) {
     endings.push(
@@ -209,20 +224,41 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     ...service,
     captureException: (error, context) =>
       capture({ kind: 'error', what: error, level: 'error', context: readContext(context) }),
-    captureMessage: (message, level = 'info', context) =>
-      capture({ kind: 'message', what: message, level, context: readContext(context) }),
+    captureMessage: (message, level, context) =>
+      capture({
+        kind: 'message',
+        what: message,
+        level: isLevel(level) ? level : 'info',
+        context: readContext(context),
+      }),
     addBreadcrumb(message, category = 'default', data, options) {
       const { level = 'info', timestamp = clock.now() } = readContext(options)
+      const maxLength = property(options, 'maxLength')
       // Redacted once, here: what the caller changes later must not change what happened.
-      const breadcrumb = clean({ category, message, level, ...(data && { data }) })
-      keepBreadcrumb(scopeNow(), { ...breadcrumb, timestamp }, maxBreadcrumbs)
+      const plain = clean.details(isObject(data) ? data : undefined)
+      keepBreadcrumb(
+        scopeNow(),
+        {
+          timestamp,
+          category: clean.text(readText(category), MAX_CATEGORY),
+          message: clean.text(readText(message), typeof maxLength === 'number' ? maxLength : MAX_MESSAGE),
+          level,
+          ...(isObject(plain) && { data: plain }),
+        },
+        maxBreadcrumbs,
+      )
     },
     setUser(user) {
-      scopeNow().user = user
+      // Plain before it is kept: what can't be read would be met again at each event of this unit.
+      scopeNow().user = user === null ? null : readUser(user, clean.identity)
     },
     setTag(name, value) {
-      if (value === undefined) scopeNow().tags.delete(name)
-      else scopeNow().tags.set(name, readText(value))
+      const { tags } = scopeNow()
+      if (value === undefined) tags.delete(readText(name))
+      else tags.set(readText(name), readText(value))
+    },
+    drop(...loss) {
+      for (const sink of sinks) sink.drop(...loss)
     },
     leave(budgetMs) {
       for (const sink of sinks) void sink.flush(budgetMs, 'leaving')

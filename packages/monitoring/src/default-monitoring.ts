@@ -57,7 +57,7 @@ export const setDefaultMonitoring: (monitoring: Monitoring | undefined) => void 
  * The default instance, or `undefined` where the configuration is wrong: that is reported, and the call is dropped.
  * Whoever reports an error must not get another one in its place.
  */
-function monitoringOrNothing(): Monitoring | undefined {
+export function monitoringOrNothing(): Monitoring | undefined {
   try {
     return getDefaultMonitoring()
   } catch (error) {

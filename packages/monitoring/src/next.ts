@@ -1,5 +1,6 @@
 import { withCarrier, currentContext } from '@msc/core'
-import { captureException, getDefaultMonitoring } from './default-monitoring.ts'
+import { captureException, monitoringOrNothing } from './default-monitoring.ts'
+import { property, textProperty } from './safe-read.ts'
 
 /** What Next.js hands to `onRequestError` of `instrumentation.ts`. */
 export interface NextRequestInfo {
@@ -18,33 +19,40 @@ export interface NextErrorContext {
 const CONTROL_FLOW =
   /^(?:NEXT_REDIRECT|NEXT_NOT_FOUND|NEXT_HTTP_ERROR_FALLBACK|DYNAMIC_SERVER_USAGE|BAILOUT_TO_CLIENT|HANGING_PROMISE|NEXT_STATIC_GEN_BAILOUT)/
 
+/** Milliseconds for handing an error over before the function may be frozen. */
+const FLUSH_MS = 2000
+
 /**
  * Reports an error that escaped a page, a route or an action, in the trace of its request, and hands it over before a
- * serverless function may be frozen. Re-export it from `instrumentation.ts`.
+ * serverless function may be frozen, within two seconds. Re-export it from `instrumentation.ts`. Never rejects, whatever
+ * it is given and however monitoring is configured.
  */
 export async function onRequestError(
   error: unknown,
   request: NextRequestInfo,
   context: NextErrorContext,
 ): Promise<void> {
-  const digest = (error as { digest?: unknown } | null | undefined)?.digest
-  if (typeof digest === 'string' && CONTROL_FLOW.test(digest)) return
+  const digest = textProperty(error, 'digest')
+  if (digest !== undefined && CONTROL_FLOW.test(digest)) return
   const capture = (): string =>
     captureException(error, {
       handled: false,
       tags: {
-        route: context.routePath,
-        method: request.method,
-        'next.router': context.routerKind,
-        'next.type': context.routeType,
+        route: textProperty(context, 'routePath'),
+        method: textProperty(request, 'method'),
+        'next.router': textProperty(context, 'routerKind'),
+        'next.type': textProperty(context, 'routeType'),
         // Shown to the visitor on the error page: how a report finds its event.
-        digest: typeof digest === 'string' ? digest : undefined,
+        digest,
       },
       // The query stays out: that is where secrets travel.
-      extra: { path: request.path.split('?')[0], renderSource: context.renderSource },
+      extra: {
+        path: textProperty(request, 'path')?.split('?')[0],
+        renderSource: textProperty(context, 'renderSource'),
+      },
     })
-  const { traceparent } = request.headers
-  if (currentContext() || typeof traceparent !== 'string') capture()
+  const traceparent = textProperty(property(request, 'headers'), 'traceparent')
+  if (currentContext() || traceparent === undefined) capture()
   else withCarrier({ traceparent }, capture)
-  await getDefaultMonitoring().flush({ timeoutMs: 2000 })
+  await monitoringOrNothing()?.flush({ timeoutMs: FLUSH_MS })
 }

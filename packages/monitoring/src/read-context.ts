@@ -1,4 +1,5 @@
 import type { CaptureContext } from './create-monitoring.ts'
+import type { Level } from './signals.ts'
 
 const FIELDS = ['tags', 'extra', 'user', 'level', 'fingerprint', 'handled', 'timestamp', 'breadcrumbs'] as const
 const LEVELS: ReadonlySet<unknown> = new Set(['fatal', 'error', 'warning', 'info', 'debug'])
@@ -8,10 +9,10 @@ const USABLE: Readonly<Record<(typeof FIELDS)[number], (value: unknown) => boole
   tags: isObject,
   extra: isObject,
   user: isObject,
-  level: (value) => LEVELS.has(value),
+  level: isLevel,
   fingerprint: (value) => typeof value === 'string',
   handled: (value) => typeof value === 'boolean',
-  timestamp: (value) => typeof value === 'number' && Number.isFinite(value),
+  timestamp: isTime,
   breadcrumbs: (value) => Array.isArray(value),
 }
 
@@ -32,13 +33,16 @@ export function readContext(given: unknown): CaptureContext {
   return context
 }
 
-/** A value as text; `[unreadable]` for one that has none. */
-export function readText(value: unknown): string {
-  try {
-    return String(value)
-  } catch {
-    return '[unreadable]'
-  }
+/** Milliseconds that a date can have. Source: ECMA-262, section 21.4.1.1. */
+const MAX_TIME = 8.64e15
+
+/** Anything beyond would throw wherever a backend wants a date. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= MAX_TIME
+}
+
+export function isLevel(value: unknown): value is Level {
+  return LEVELS.has(value)
 }
 
 function isObject(value: unknown): boolean {

@@ -10,7 +10,7 @@ export function toRecord(signal: Signal): JournalEntry {
     name: nameOf(signal),
     ...('fingerprint' in signal && { fingerprint: signal.fingerprint }),
     ...(traceId !== undefined && { traceId }),
-    ...(user && { userId: String(user.id) }),
+    ...(typeof user?.id === 'string' && { userId: user.id }),
     ...(release !== undefined && { release }),
     payload: { eventId: id, user, ...rest },
   }

@@ -15,9 +15,12 @@ import { createMonitoring } from './create-monitoring.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { parseStack } from './frames.ts'
 import type { Signal } from './signals.ts'
-import { errorValues } from './thrown.ts'
+import { errorValues } from './error-values.ts'
+import { createEventCleaner } from './event-cleaner.ts'
+import { readThrown } from './thrown.ts'
 
-const plain = (value: unknown): unknown => value
+const shown = (thrown: unknown): object[] =>
+  errorValues(readThrown(thrown), createEventCleaner()).map(({ name, message }) => ({ name, message }))
 
 describe('with a configuration that is wrong', () => {
   const reported: string[] = []
@@ -134,28 +137,34 @@ describe('what was thrown', () => {
     const failed = Object.assign(new Error('second'), { status: 503 })
     const error = new AggregateError([new TypeError('first'), failed], 'all failed', { cause: new Error('why') })
     expect(
-      errorValues(error, plain).map(({ name, message, id, parentId, source, isGroup, properties }) => ({
+      readThrown(error).map(({ name, message, id, parent, isGroup, properties }) => ({
         name,
         message,
         id,
-        parentId,
-        source,
+        parent,
         isGroup,
         properties,
       })),
     ).toEqual([
-      { name: 'AggregateError', message: 'all failed', id: 0, parentId: undefined, source: undefined, isGroup: true },
-      { name: 'Error', message: 'why', id: 1, parentId: 0, source: 'cause' },
-      { name: 'TypeError', message: 'first', id: 2, parentId: 0, source: 'errors[0]' },
-      { name: 'Error', message: 'second', id: 3, parentId: 0, source: 'errors[1]', properties: { status: 503 } },
+      { name: 'AggregateError', message: 'all failed', id: 0, isGroup: true },
+      { name: 'Error', message: 'why', id: 1, isGroup: false, parent: { id: 0, source: 'cause' } },
+      { name: 'TypeError', message: 'first', id: 2, isGroup: false, parent: { id: 0, source: 'errors[0]' } },
+      {
+        name: 'Error',
+        message: 'second',
+        id: 3,
+        isGroup: false,
+        parent: { id: 0, source: 'errors[1]' },
+        properties: { status: 503 },
+      },
     ])
   })
 
   it('counts as an error when it comes from another realm, or only looks like one', () => {
     const foreign: unknown = runInNewContext('new RangeError("elsewhere")')
-    expect(errorValues(foreign, plain)[0]).toMatchObject({ name: 'RangeError', message: 'elsewhere' })
+    expect(readThrown(foreign)[0]).toMatchObject({ name: 'RangeError', message: 'elsewhere' })
     const answer = { message: 'duplicate key', code: '23505', details: 'releases_pkey' }
-    expect(errorValues(answer, plain)[0]).toMatchObject({
+    expect(readThrown(answer)[0]).toMatchObject({
       name: 'Error',
       message: 'duplicate key',
       properties: { code: '23505', details: 'releases_pkey' },
@@ -169,7 +178,7 @@ describe('what was thrown', () => {
     [{ a: 1 }, '{"a":1}'],
     ['text', 'text'],
   ])('is described when it is %s', (thrown, message) => {
-    expect(errorValues(thrown, plain)).toMatchObject([{ name: 'Thrown', message }])
+    expect(shown(thrown)).toEqual([{ name: 'Thrown', message }])
   })
 })
 

@@ -1,5 +1,14 @@
 import { runReported, type Breaker, type Clock, type ErrorReporter } from '@msc/core'
-import { createOutbox, type DeliveryStats, type Drop, type Outbox, type Urgency } from '@msc/core/delivery'
+import {
+  createOutbox,
+  jsonBytes,
+  type DeliveryStats,
+  type Drop,
+  type DropReason,
+  type Limited,
+  type Outbox,
+  type Urgency,
+} from '@msc/core/delivery'
 import type { MonitoringDriver } from './driver.ts'
 import type { DropsSignal, Signal, SignalKind } from './signals.ts'
 
@@ -26,7 +35,10 @@ export interface Sink {
   readonly breaker: Breaker
   /** False when the signal was dropped, which is counted. True for a kind that the driver has no place for. */
   push(signal: Signal): boolean
+  /** Counts what was lost before there was a signal. */
+  drop(kind: string, count: number, reason: DropReason, detail?: string): void
   stats(): DeliveryStats
+  limited(): Limited | undefined
   flush(budgetMs: number, urgency?: Urgency): Promise<void>
   close(budgetMs: number): Promise<void>
   lastWords(): void
@@ -58,7 +70,7 @@ export function createSink(driver: MonitoringDriver, options: SinkOptions): Sink
   const outbox: Outbox<Signal> = createOutbox({
     concern: 'monitoring',
     driver: driver.name,
-    label: ({ id, kind, ...rest }) => ({ id, kind, bytes: sizeOf(rest) }),
+    label: (signal) => ({ id: signal.id, kind: signal.kind, bytes: jsonBytes(signal) }),
     send: (signals, context) => driver.send(signals, context),
     sendSync: driver.sendSync?.bind(driver),
     limits,
@@ -90,7 +102,9 @@ export function createSink(driver: MonitoringDriver, options: SinkOptions): Sink
       if (clock.monotonic() - reportedAt >= REPORT_DROPS_MS) reportDrops()
       return outbox.push(signal)
     },
+    drop: outbox.drop,
     stats: outbox.stats,
+    limited: outbox.limited,
     flush(budgetMs, urgency) {
       reportDrops()
       return outbox.flush(budgetMs, urgency)
@@ -101,13 +115,4 @@ export function createSink(driver: MonitoringDriver, options: SinkOptions): Sink
     },
     lastWords: outbox.lastWords,
   }
-}
-
-/** What a plain value weighs as JSON, about; it was bounded by the redaction. */
-function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return value.length + 2
-  if (typeof value !== 'object' || value === null) return 8
-  let bytes = 2
-  for (const [name, member] of Object.entries(value)) bytes += name.length + 4 + sizeOf(member)
-  return bytes
 }

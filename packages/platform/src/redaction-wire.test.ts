@@ -2,6 +2,8 @@ import { gunzipSync } from 'node:zlib'
 import { createMemoryJournal, withScope } from '@msc/core'
 import { findLeak, secretCarriers, secretFamilies, type SecretFamily } from '@msc/core/testing/redaction'
 import { createAnalytics, type AnalyticsDriver } from '@msc/analytics'
+import { posthogBrowser } from '@msc/analytics/drivers/posthog-browser'
+import { local as localAnalytics } from '@msc/analytics/local'
 import { posthog } from '@msc/analytics/posthog'
 import { createMonitoring, type MonitoringDriver } from '@msc/monitoring'
 import { local } from '@msc/monitoring/local'
@@ -74,12 +76,24 @@ const IDS_AND_TIMES =
   /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\b[\da-f]{16,}\b|\d{4}-\d\d-\d\dT[\d:.]+Z?|\b\d{10,}(?:\.\d+)?|:\d+:\d+|"(?:lineno|colno|line|column)":\d+/g
 const withoutIds = (text: string): string => text.replace(IDS_AND_TIMES, '')
 
+const throughJournalOfAnalytics: Sink = async (value) => {
+  const journal = createMemoryJournal()
+  await throughAnalytics(() => localAnalytics({ journal }))(value)
+  return journal
+    .query({ limit: 100 })
+    .map((record) => JSON.stringify(record))
+    .join('\n')
+}
+
+const project = { key: 'phc_test', host: 'https://posthog.example' }
 const dsn = 'https://key@sentry.example/1'
 const sinks: Readonly<Record<string, Sink>> = {
   'Sentry, server': throughMonitoring((fetch) => sentry({ dsn, fetch })),
   'Sentry, browser': throughMonitoring((fetch) => sentryBrowser({ dsn, fetch })),
   'the journal': throughJournal,
-  PostHog: throughAnalytics((fetch) => posthog({ key: 'phc_test', host: 'https://posthog.example', fetch })),
+  'the journal, of analytics': throughJournalOfAnalytics,
+  'PostHog, server': throughAnalytics((fetch) => posthog({ ...project, fetch })),
+  'PostHog, browser': throughAnalytics((fetch) => posthogBrowser({ ...project, fetch })),
 }
 
 describe.each(Object.entries(sinks))('on the wire to %s', (_name, send) => {

@@ -15,7 +15,8 @@ export interface BrowserAnalyticsConfig {
   /**
    * May anything be kept on this device? Asked at each use. Where it answers true, the visitor's identity and what could
    * not be delivered outlive the page; without it nothing is stored, and a visitor who was not identified is a new one
-   * on each load.
+   * on each load. Where it answers false, as the page loads or later, all that was stored before is deleted: call
+   * `consentChanged` when the answer changes, so that it is asked at once.
    */
   readonly persist?: () => boolean
   /** Backends of your own. */

@@ -244,6 +244,74 @@ describe('who looks at the page', () => {
     expect(after.engine.analytics.stats()).toMatchObject({ accepted: 1, delivered: 1 })
   })
 
+  /** What an earlier life of the page left. */
+  const leftBehind = (...items: object[]): Storage => {
+    const storage = fakeStorage()
+    storage.setItem('msc:analytics:local:0123456789abcdef', JSON.stringify({ at: 1, items }))
+    storage.setItem('msc:analytics:posthog-browser:0123456789abcdef', JSON.stringify({ at: 1, items }))
+    storage.setItem('msc:analytics:identity', JSON.stringify({ anonymousId: 'a', distinctId: 'ana', sessionId: 's' }))
+    storage.setItem('theme', 'dark')
+    return storage
+  }
+  const stored = (message: object, more: object = {}): object => ({
+    id: crypto.randomUUID(),
+    at: 1_700_000_000_000,
+    source: 'browser',
+    subject: { distinctId: 'ana' },
+    message,
+    ...more,
+  })
+  const keysOf = (storage: Storage): (string | null)[] =>
+    Array.from({ length: storage.length }, (_, index) => storage.key(index))
+
+  it('is forgotten as the page loads where nothing may be kept, before any event', () => {
+    const storage = leftBehind(stored({ kind: 'track', event: 'paid', properties: {} }))
+    setUp({ persist: () => false }, storage)
+    expect(keysOf(storage)).toEqual(['theme'])
+  })
+
+  it('is forgotten as soon as the consent is withdrawn, and a page that throws when it is asked means no', async () => {
+    const storage = leftBehind()
+    let answer = (): boolean => true
+    const { engine, clock, moment, answer: respond } = setUp({ persist: () => answer() }, storage)
+    respond('offline')
+    engine.identify('ana', {}, moment())
+    await clock.advance(2000)
+    expect(keysOf(storage).length).toBeGreaterThan(1)
+    answer = () => {
+      throw new Error('no banner yet')
+    }
+    engine.consentChanged()
+    expect(keysOf(storage)).toEqual(['theme'])
+    answer = () => true
+    engine.track('again', {}, moment())
+    expect(keysOf(storage).length).toBeGreaterThan(1)
+    answer = () => false
+    // Whoever does not tell us is noticed at the latest as the page is left.
+    page.hide()
+    expect(keysOf(storage)).toEqual(['theme'])
+  })
+
+  it('reads what was stored as strictly as what is new', async () => {
+    const track = { kind: 'track', event: 'fine', properties: { password: 'night-drive' } }
+    const storage = leftBehind(
+      stored(track),
+      stored({ ...track, event: 'from the year of nanoseconds' }, { at: 1e18 }),
+      stored({ kind: 'exposure', flag: 'f' }),
+      stored({ kind: 'track', event: 7, properties: {} }),
+      stored({ kind: 'loud' }),
+      stored(track, { subject: { distinctId: {} } }),
+      stored(track, { id: 'no uuid' }),
+      stored(track, { page: { url: 'https://app.example/?token=abc', title: {} } }),
+    )
+    const { clock, records } = setUp({ persist: () => true }, storage)
+    await clock.advance(2000)
+    expect(records().map(({ name }) => name)).toEqual(['fine', 'from the year of nanoseconds', 'fine'])
+    expect(JSON.stringify(records())).not.toMatch(/night-drive|token/)
+    const times = records().map((record) => (record as unknown as { ts: number }).ts)
+    expect(Math.max(...times)).toBeLessThanOrEqual(clock.now())
+  })
+
   it('begins another session after half an hour without an event', async () => {
     const { engine, clock, records, moment } = setUp()
     engine.track('a', {}, moment())

@@ -1,4 +1,4 @@
-import { reportFailure, systemClock, type Clock } from '@msc/core'
+import { createRedactor, reportFailure, systemClock, type Clock } from '@msc/core'
 import { createBrowserStore, onLeaving, type StoreLocks } from '@msc/core/delivery'
 import type { Analytics, FlagValue } from '../analytics.ts'
 import { createAnalytics } from '../create-analytics.ts'
@@ -6,7 +6,8 @@ import { asFlagValue } from '../flags/evaluate.ts'
 import type { Evaluation } from '../messages.ts'
 import { readId } from '../recording/bad-call.ts'
 import type { BrowserAnalyticsConfig, BrowserParts, Moment } from './config.ts'
-import { readEnvelope } from './read-envelope.ts'
+import { createConsent, type Consent } from './consent.ts'
+import { createEnvelopeReader } from './read-envelope.ts'
 import { createVisitor, type Visitor } from './visitor.ts'
 
 /** The part of the browser entry point that loads late: the same engine as on a server, and who looks at the page. */
@@ -17,6 +18,8 @@ export interface BrowserEngine {
   identify(distinctId: string, properties: object, moment: Moment): void
   setProperties(properties: object, moment: Moment): void
   reset(): void
+  /** The visitor was asked again whether anything may be kept. */
+  consentChanged(): void
   /** `undefined` for a flag that nobody has told us of. */
   flag(name: string): FlagValue | undefined
   /** The visitor has met the value of a flag. */
@@ -40,6 +43,7 @@ const LEAVING_MS = 1000
 interface Page {
   readonly analytics: Analytics
   readonly visitor: Visitor
+  readonly consent: Consent | undefined
   readonly clock: Clock
   readonly parts: BrowserParts
   /** By name; those of the server, or those that were evaluated for this visitor. */
@@ -56,7 +60,9 @@ export function createBrowserEngine(
   options: BrowserEngineOptions = {},
 ): BrowserEngine {
   const { clock = systemClock, storage, locks } = options
-  const persist = config.persist && guarded(config.persist)
+  const consent = config.persist && createConsent(config.persist, storage)
+  const persist = consent?.given
+  const read = createEnvelopeReader({ clean: createRedactor(), now: clock.now })
   const analytics = createAnalytics({
     driver: parts.driver,
     flags: parts.flags,
@@ -70,13 +76,17 @@ export function createBrowserEngine(
     clock,
     ...(persist && {
       store: ({ name }) =>
-        createBrowserStore({ name: `analytics:${name}`, consent: persist, read: readEnvelope, storage, locks, clock }),
+        createBrowserStore({ name: `analytics:${name}`, consent: persist, read, storage, locks, clock }),
     }),
   })
-  onLeaving(() => analytics.leave(LEAVING_MS))
+  onLeaving(() => {
+    analytics.leave(LEAVING_MS)
+    consent?.given()
+  })
   const page: Page = {
     analytics,
     visitor: createVisitor({ clock, persist, storage }),
+    consent,
     clock,
     parts,
     flags: given(config),
@@ -102,6 +112,7 @@ function engineOf(page: Page): BrowserEngine {
       visitor.forget()
       changePerson(page)
     },
+    consentChanged: () => void page.consent?.given(),
     flag(name) {
       const found = page.flags.get(name)
       return found && asFlagValue(found)
@@ -175,17 +186,6 @@ function loadFlags(page: Page): void {
       if (page.person === person && flags.size > 0) page.flags = flags
     })
   }, 0)
-}
-
-/** What the page's own code throws means no. */
-function guarded(persist: () => boolean): () => boolean {
-  return () => {
-    try {
-      return persist() === true
-    } catch {
-      return false
-    }
-  }
 }
 
 function given({ flags = {} }: BrowserAnalyticsConfig): ReadonlyMap<string, Evaluation> {

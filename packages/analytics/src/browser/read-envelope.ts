@@ -1,17 +1,45 @@
-import type { Envelope, MessageKind } from '../messages.ts'
-import { ALL_KINDS } from '../drivers/kinds.ts'
+import type { Redactor } from '@msc/core'
+import type { Envelope, PageContext } from '../messages.ts'
+import { readSubject } from '../recording/bad-call.ts'
+import { buildEnvelope, type MessageInput } from '../recording/build-envelope.ts'
+import { isPlausibleTime } from '../recording/read-time.ts'
+import { isUuid } from '../recording/uuid.ts'
 
-/** An envelope that was stored by an earlier life of the page, which may have had another version of this code. */
-export function readEnvelope(value: unknown): Envelope | undefined {
-  const { id, at, subject, message, source } = Object(value) as Record<string, unknown>
-  const { distinctId, anonymousId } = Object(subject) as Record<string, unknown>
-  const { kind } = Object(message) as Record<string, unknown>
-  const known =
-    typeof id === 'string' &&
-    typeof at === 'number' &&
-    Number.isFinite(at) &&
-    (typeof distinctId === 'string' || typeof anonymousId === 'string') &&
-    ALL_KINDS.includes(kind as MessageKind) &&
-    source === 'browser'
-  return known ? (value as Envelope) : undefined
+export interface EnvelopeReaderOptions {
+  readonly clean: Redactor
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/**
+ * Reads an envelope that an earlier life of the page has stored, which may have had another version of this code, or
+ * another hand: it is built again, by the same rules as one of now. A time that no event can have becomes now.
+ *
+ * @throws ValidationError or TypeError for what is none.
+ */
+export function createEnvelopeReader({ clean, now }: EnvelopeReaderOptions): (stored: unknown) => Envelope | undefined {
+  return (stored) => {
+    const { id, at, subject, message, source, traceId, release, page } = Object(stored) as Record<string, unknown>
+    if (typeof id !== 'string' || !isUuid(id) || typeof at !== 'number' || source !== 'browser') return undefined
+    if (typeof subject !== 'object') return undefined
+    return buildEnvelope(
+      {
+        id,
+        at: isPlausibleTime(at, now()) ? at : now(),
+        subject: readSubject(subject),
+        source,
+        ...(typeof traceId === 'string' && { traceId: clean.text(traceId) }),
+        ...(typeof release === 'string' && { release: clean.text(release) }),
+        ...(typeof page === 'object' && page !== null && { page: readPage(page) }),
+      },
+      message as MessageInput,
+      clean,
+    )
+  }
+}
+
+function readPage(page: object): PageContext {
+  const names = ['url', 'referrer', 'title', 'userAgent'] as const
+  const read = page as Readonly<Record<string, unknown>>
+  return Object.fromEntries(names.map((name) => [name, read[name]]).filter(([, value]) => typeof value === 'string'))
 }

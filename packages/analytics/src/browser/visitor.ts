@@ -1,6 +1,8 @@
 import type { Clock } from '@msc/core'
 import type { Subject } from '../messages.ts'
 import { uuidv7 } from '../recording/uuid.ts'
+import { STORED_PREFIX } from './consent.ts'
+import { pageStorage } from './page-storage.ts'
 
 /** Who looks at the page, as it is stored. */
 interface Identity {
@@ -15,7 +17,7 @@ interface Identity {
 
 export interface VisitorOptions {
   readonly clock: Clock
-  /** May anything be kept on this device? Asked at each use. */
+  /** May anything be kept on this device? Asked at each use; what was stored goes with the first no. */
   readonly persist: (() => boolean) | undefined
   /** Default: the page's `localStorage`. */
   readonly storage?: Storage | undefined
@@ -36,7 +38,7 @@ export interface Visitor {
   forget(): void
 }
 
-const KEY = 'msc:analytics:identity'
+const KEY = `${STORED_PREFIX}identity`
 /** As PostHog and Google Analytics count sessions. */
 const SESSION_IDLE_MS = 30 * 60_000
 
@@ -75,22 +77,10 @@ function stranger(now: number): Identity {
   return { anonymousId: uuidv7(now), sessionId: uuidv7(now), seenAt: now, hasPast: false }
 }
 
-function storageOf({ storage }: VisitorOptions): Storage | undefined {
-  if (storage) return storage
-  // Node has a `localStorage` too, which would be shared by all visitors.
-  if (typeof document === 'undefined') return undefined
-  try {
-    return localStorage
-  } catch {
-    // Switched off: the visitor's choice.
-    return undefined
-  }
-}
-
 function read(options: VisitorOptions): Identity | undefined {
   if (!options.persist?.()) return undefined
   try {
-    return parse(storageOf(options)?.getItem(KEY))
+    return parse(pageStorage(options.storage)?.getItem(KEY))
   } catch {
     return undefined
   }
@@ -110,11 +100,9 @@ function parse(text: string | null | undefined): Identity | undefined {
 }
 
 function write(options: VisitorOptions, identity: Identity): void {
-  const storage = storageOf(options)
+  const storage = pageStorage(options.storage)
   try {
     if (options.persist?.()) storage?.setItem(KEY, JSON.stringify(identity))
-    // Consent was withdrawn, or never given: what an earlier life left goes.
-    else if (options.persist) storage?.removeItem(KEY)
   } catch {
     // Full, or switched off meanwhile: known for this page alone.
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '@msc/core'
-import { DELIVERED, PAGE_POST_LIMITS, createPagePost, keepaliveRoom } from '@msc/core/delivery'
+import { PAGE_POST_LIMITS, createPagePost, keepaliveRoom } from '@msc/core/delivery'
 import type { AnalyticsDriver } from '../driver.ts'
 import { toRecord } from '../recording/to-record.ts'
 import { ALL_KINDS } from './kinds.ts'
@@ -13,17 +13,14 @@ export interface BrowserLocalOptions {
 
 /** Posts messages to the application's own server, which puts them into its journal. */
 export function browserLocal(options: BrowserLocalOptions): AnalyticsDriver {
-  const { post, close } = createPagePost(options)
+  const { post, check, close } = createPagePost(options)
   return {
     specificationVersion: 1,
     name: 'local',
     endpoint: options.ingestUrl,
     capabilities: { kinds: ALL_KINDS, limits: PAGE_POST_LIMITS },
-    async send(envelopes, { signal }) {
-      await post(envelopes.map(toRecord), signal)
-      return DELIVERED
-    },
-    health: (signal) => post([], signal),
+    send: (envelopes, { signal }) => post(envelopes, toRecord, signal),
+    health: check,
     async close() {
       close()
     },

@@ -1,5 +1,5 @@
 import { DriverError, getJournal, type Journal } from '@msc/core'
-import { DELIVERED } from '@msc/core/delivery'
+import { writeEach, type Receipt } from '@msc/core/delivery'
 import type { AnalyticsDriver, FlagSource } from '../driver.ts'
 import { evaluateDefinition, type FlagDefinitions } from '../flags/definitions.ts'
 import type { Envelope, Evaluation } from '../messages.ts'
@@ -18,19 +18,20 @@ const MAX_REMEMBERED = 10_000
 
 /** The embedded driver: messages go to the journal, where devtools shows them. */
 export function local(options: LocalOptions = {}): AnalyticsDriver {
-  const written = new Set<string>()
+  const kept = new Set<string>()
   let closed = false
   const open = (): void => {
     if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
   }
-  const write = (envelopes: readonly Envelope[]): Journal => {
+  const write = (envelopes: readonly Envelope[]): Receipt => {
     const journal = options.journal ?? getJournal()
-    for (const envelope of envelopes) {
-      if (written.has(envelope.id)) continue
-      journal.append(toRecord(envelope))
-      remember(written, envelope.id)
+    const { written, rejected } = writeEach(envelopes, toRecord)
+    for (const { item: envelope, as: record } of written) {
+      if (kept.has(envelope.id)) continue
+      journal.append(record)
+      remember(kept, envelope.id)
     }
-    return journal
+    return { rejected }
   }
   return {
     specificationVersion: 1,
@@ -38,12 +39,13 @@ export function local(options: LocalOptions = {}): AnalyticsDriver {
     capabilities: { kinds: ALL_KINDS, limits: LIMITS },
     async send(envelopes) {
       open()
-      write(envelopes)
-      return DELIVERED
+      return write(envelopes)
     },
     sendSync(envelopes) {
       open()
-      write(envelopes).flushSync?.()
+      write(envelopes)
+      const journal = options.journal ?? getJournal()
+      journal.flushSync?.()
     },
     async health() {
       open()
@@ -54,9 +56,9 @@ export function local(options: LocalOptions = {}): AnalyticsDriver {
   }
 }
 
-function remember(written: Set<string>, id: string): void {
-  written.add(id)
-  if (written.size > MAX_REMEMBERED) written.delete(written.values().next().value as string)
+function remember(kept: Set<string>, id: string): void {
+  kept.add(id)
+  if (kept.size > MAX_REMEMBERED) kept.delete(kept.values().next().value as string)
 }
 
 /** The embedded source of flags: definitions in code or JSON. People are in the same buckets as with PostHog. */

@@ -61,7 +61,7 @@ function buildMessage(input: MessageInput, clean: Redactor): Message {
     case 'page':
       return {
         kind: 'page',
-        path: clean.text(withoutQuery(String(input.path))),
+        path: cleanAddress(String(input.path), clean),
         ...(input.title !== undefined && { title: clean.text(input.title) }),
         ...(input.properties && { properties: plain(clean(input.properties)) }),
       }
@@ -123,9 +123,16 @@ function plain(value: object): JsonObject {
 
 function cleanPage({ url, referrer, title, userAgent }: PageContext, clean: Redactor): PageContext {
   return {
-    ...(url !== undefined && { url: clean.text(withoutQuery(url)) }),
-    ...(referrer !== undefined && { referrer: clean.text(withoutQuery(referrer)) }),
+    ...(url !== undefined && { url: cleanAddress(url, clean) }),
+    ...(referrer !== undefined && { referrer: cleanAddress(referrer, clean) }),
     ...(title !== undefined && { title: clean.text(title) }),
     ...(userAgent !== undefined && { userAgent: userAgent.slice(0, 500) }),
   }
+}
+
+const MAX_ADDRESS = 2000
+
+/** Cut once it is redacted: a secret across the cut would not be recognised by its first half. */
+function cleanAddress(address: string, clean: Redactor): string {
+  return clean.text(withoutQuery(address)).slice(0, MAX_ADDRESS)
 }

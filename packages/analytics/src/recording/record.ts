@@ -6,6 +6,7 @@ import { checkAgainst, type Catalogue } from './catalogue.ts'
 import type { Exposures } from './exposures.ts'
 import type { Envelope, Subject } from '../messages.ts'
 import type { Sink } from './sinks.ts'
+import { isPlausibleTime } from './read-time.ts'
 import { isUuid, uuidv7 } from './uuid.ts'
 
 export interface RecordingContext {
@@ -57,9 +58,10 @@ export function expose(
   void record(context, subject, { kind: 'exposure', flag, evaluation }, options)
 }
 
-function baseOf({ clock, source, release }: RecordingContext, subject: Subject, options: RecordOptions): EnvelopeBase {
-  const { id, at = clock.now(), page } = options
-  if (!Number.isFinite(at)) throw badCall('`at` must be milliseconds since the epoch.', 'ANALYTICS_TIME_INVALID')
+function baseOf(context: RecordingContext, subject: Subject, options: RecordOptions): EnvelopeBase {
+  const { source, release } = context
+  const { id, page } = options
+  const at = timeOf(context, options)
   if (id !== undefined && !isUuid(id)) {
     throw badCall('`id` must be a UUID.', 'ANALYTICS_ID_INVALID', 'Backends recognise by it what comes twice.')
   }
@@ -73,6 +75,20 @@ function baseOf({ clock, source, release }: RecordingContext, subject: Subject, 
     ...(release !== undefined && { release }),
     ...(page && { page }),
   }
+}
+
+/** A time that no event can have is reported, and the event happened now: it is worth more than its time. */
+function timeOf({ clock, strict, report }: RecordingContext, { at }: RecordOptions): number {
+  const now = clock.now()
+  if (at === undefined || isPlausibleTime(at, now)) return at ?? now
+  const error = badCall(
+    '`at` is no time at which something can have happened.',
+    'ANALYTICS_TIME_INVALID',
+    'Pass milliseconds since the epoch: not seconds, not nanoseconds.',
+  )
+  if (strict) throw error
+  report(error, 'at', { code: error.code })
+  return now
 }
 
 /** A promise only where a schema answers later. */

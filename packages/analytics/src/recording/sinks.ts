@@ -1,9 +1,11 @@
 import { runReported, type Breaker, type Clock, type ErrorReporter } from '@msc/core'
 import {
   createOutbox,
+  jsonBytes,
   type DeliveryStats,
   type Drop,
   type DropReason,
+  type Limited,
   type Outbox,
   type OutboxStore,
   type Urgency,
@@ -38,6 +40,7 @@ export interface Sink {
   /** Counts what was lost before there was an envelope. */
   drop(kind: string, count: number, reason: DropReason, detail?: string): void
   stats(): DeliveryStats
+  limited(): Limited | undefined
   flush(budgetMs: number, urgency?: Urgency): Promise<void>
   close(budgetMs: number): Promise<void>
   lastWords(): void
@@ -77,6 +80,7 @@ export function createSink(driver: AnalyticsDriver, options: SinkOptions): Sink 
     push: (envelope) => !taken.has(envelope.message.kind) || outbox.push(envelope),
     drop: outbox.drop,
     stats: outbox.stats,
+    limited: outbox.limited,
     flush: outbox.flush,
     close: outbox.close,
     lastWords: outbox.lastWords,
@@ -89,11 +93,3 @@ const AROUND_BYTES = 300
 function labelOf(envelope: Envelope): { id: string; kind: string; bytes: number } {
   return { id: envelope.id, kind: envelope.message.kind, bytes: AROUND_BYTES + jsonBytes(envelope) }
 }
-
-/** Bytes of plain JSON. Most of it is ASCII, where there is nothing to encode. */
-function jsonBytes(value: object): number {
-  const text = JSON.stringify(value)
-  return ASCII.test(text) ? text.length : new TextEncoder().encode(text).byteLength
-}
-
-const ASCII = /^[\x20-\x7e]*$/

@@ -2,10 +2,8 @@
 export function withoutQuery(address: string): string {
   const end = address.search(/[?#]/)
   const bare = end === -1 ? address : address.slice(0, end)
-  return bare.slice(0, MAX_ADDRESS).replace(/^([a-z][a-z\d+.-]{0,20}:\/\/)[^/@]{0,500}@/i, '$1')
+  return bare.replace(/^([a-z][a-z\d+.-]{0,20}:\/\/)[^/@]{0,500}@/i, '$1')
 }
-
-const MAX_ADDRESS = 2000
 
 /** Names of what holds addresses: `$current_url`, `$session_entry_url`, `$referrer`, and attributes of elements. */
 const ADDRESS_NAME = /(?:url|referrer|href|src|srcset|action)$/i

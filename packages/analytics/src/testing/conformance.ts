@@ -1,3 +1,4 @@
+import { keptOpen } from '@msc/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FlagValue } from '../analytics.ts'
 import { createAnalytics } from '../create-analytics.ts'
@@ -81,6 +82,7 @@ export function testAnalyticsDriver(name: string, setUp: () => Promise<Analytics
 
     it('declares version 1 of the contract and answers a health check without recording anything', async () => {
       expect(setup.driver.specificationVersion).toBe(1)
+      expect(setup.driver.name).toEqual(expect.stringMatching(/^\S+$/))
       mark()
       await setup.driver.health(signal)
       expect(since()).toEqual([])
@@ -137,8 +139,11 @@ export function testAnalyticsDriver(name: string, setUp: () => Promise<Analytics
       if (!setup.breakBackend || !setup.mendBackend) return
       mark()
       setup.breakBackend()
-      await expect(setup.driver.send([sample({})], context)).rejects.toMatchObject({ retryable: true })
-      await expect(setup.driver.health(signal)).rejects.toMatchObject({ retryable: true })
+      await expect(setup.driver.send([sample({})], context)).rejects.toMatchObject({
+        name: 'DriverError',
+        retryable: true,
+      })
+      await expect(setup.driver.health(signal)).rejects.toMatchObject({ name: 'DriverError', retryable: true })
       setup.mendBackend()
       const envelope = sample({})
       await setup.driver.send([envelope], context)
@@ -175,9 +180,10 @@ export function testAnalyticsDriver(name: string, setUp: () => Promise<Analytics
       ])
     })
 
-    it('refuses to send after close', async () => {
+    it('can be closed twice, and refuses to send and to be well after that', async () => {
       await setup.driver.close()
-      await setup.driver.close()
+      await expect(setup.driver.close()).resolves.toBeUndefined()
+      await expect(setup.driver.health(signal)).rejects.toMatchObject({ code: 'DRIVER_CLOSED' })
       await expect(setup.driver.send([sample({})], context)).rejects.toMatchObject({ code: 'DRIVER_CLOSED' })
     })
   })
@@ -187,7 +193,7 @@ function engine(
   { driver }: AnalyticsDriverSetup,
   options: Partial<Parameters<typeof createAnalytics>[0]> = {},
 ): ReturnType<typeof createAnalytics> {
-  return createAnalytics({ driver: { ...driver, close: async () => {} }, onError: () => undefined, ...options })
+  return createAnalytics({ driver: keptOpen(driver), onError: () => undefined, ...options })
 }
 
 const track = (event: string): Message => ({ kind: 'track', event, properties: {} })

@@ -10,7 +10,10 @@ export interface StoreLocks {
 export interface BrowserStoreOptions<T> {
   /** Names the outbox; its keys begin with `msc:<name>:`. */
   readonly name: string
-  /** May anything be kept on this device? Asked at each use. Without consent nothing is written or read. */
+  /**
+   * May anything be kept on this device? Asked at each use. Without consent nothing is written or read, and what earlier
+   * lives left is deleted.
+   */
   readonly consent: () => boolean
   /** Makes an item of what was stored; `undefined` when it is none. Other tabs may have other versions of the code. */
   readonly read: (value: unknown) => T | undefined
@@ -90,9 +93,12 @@ function keep<T>(life: Life<T>, items: readonly T[]): void {
   const storage = storageOf(life)
   if (!storage) return
   const { options, key, clock } = life
-  const consent = options.consent()
-  if (consent) lock(life)
-  let texts = consent ? textsWithin(items, options.maxBytes ?? MAX_BYTES) : []
+  if (!options.consent()) {
+    clear(life)
+    return
+  }
+  lock(life)
+  let texts = textsWithin(items, options.maxBytes ?? MAX_BYTES)
   while (texts.length > 0) {
     try {
       storage.setItem(key, `{"at":${clock.now()},"items":[${texts.join(',')}]}`)
@@ -131,7 +137,11 @@ function textOf(item: unknown): string | undefined {
 
 async function takeAll<T>(life: Life<T>): Promise<readonly T[]> {
   const storage = storageOf(life)
-  if (!storage || !life.options.consent()) return []
+  if (!storage) return []
+  if (!life.options.consent()) {
+    clear(life)
+    return []
+  }
   const locks = locksOf(life)
   lock(life)
   const taken: { at: number; items: readonly T[] }[] = []

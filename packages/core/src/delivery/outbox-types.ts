@@ -1,6 +1,7 @@
 import type { Breaker } from '../breaker.ts'
 import type { Clock } from '../clock.ts'
 import type { ErrorReporter } from '../failure-slot.ts'
+import type { Limited } from './limited.ts'
 import type { DeliveryStats, Drop, DropReason, Receipt, SendContext, Urgency } from './receipt.ts'
 
 /** What the outbox needs to know of an item; it never looks at anything else. */
@@ -82,6 +83,8 @@ export interface Outbox<T> {
   /** Counts items of `kind` that were lost before the queue. */
   drop(kind: string, count: number, reason: DropReason, detail?: string): void
   stats(): DeliveryStats
+  /** What the backend asked to be kept from for a while; `undefined` while it takes everything. */
+  limited(): Limited | undefined
   /**
    * Delivers what is queued, with retries, until nothing is left or `timeoutMs` is over, or until the backend has asked
    * to be left alone for longer than that. What is left stays queued. Calls at once share one delivery.

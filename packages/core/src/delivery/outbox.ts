@@ -15,6 +15,7 @@ import { advance, hastenFlight, noteArrival, slowDown } from './delivering.ts'
 import type { Loss } from './entry.ts'
 import { abandon } from './flight.ts'
 import { lastWords } from './last-words.ts'
+import { limitedNow } from './limited.ts'
 import type { Outbox, OutboxOptions } from './outbox-types.ts'
 import { add, comeBack, empty, held, land, putBack, wakeEarly } from './queue.ts'
 import type { DropReason, Urgency } from './receipt.ts'
@@ -49,6 +50,7 @@ export function createOutbox<T>(options: OutboxOptions<T>): Outbox<T> {
     push: (item) => push(box, item),
     drop: (kind, count, reason, detail) => countDrop(box, kind, count, reason, detail),
     stats: () => statsOf(box),
+    limited: () => limitedNow(box),
     flush: (timeoutMs, urgency = 'background') => flush(box, timeoutMs, urgency),
     close: (timeoutMs, urgency = 'background') => close(box, timeoutMs, urgency),
     lastWords: () => lastWords(box),

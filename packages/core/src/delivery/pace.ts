@@ -14,6 +14,8 @@ export interface Pace {
   readonly parts: number
   /** The refusal of the backend has been reported, and nothing was delivered since. */
   readonly refusalReported: boolean
+  /** What failed last was reported, and nothing was delivered since; `undefined` when nothing was. */
+  readonly outageReported: string | undefined
   /** A receipt that could not be read has been reported. */
   readonly malformedReported: boolean
 }
@@ -31,6 +33,7 @@ export function firstPace(maxItems: number): Pace {
     delivered: 0,
     parts: 0,
     refusalReported: false,
+    outageReported: undefined,
     malformedReported: false,
   }
 }

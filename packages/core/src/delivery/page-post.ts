@@ -1,7 +1,10 @@
 import { systemClock, type Clock } from '../clock.ts'
-import { DriverError, MscError, toError } from '../errors.ts'
-import { httpFailure } from '../http-failure.ts'
+import { DriverError, MscError } from '../errors.ts'
+import { httpFailure, requestFailure } from '../http-failure.ts'
 import { createPageFetch } from './page.ts'
+import { plainJson } from './plain-json.ts'
+import type { Receipt } from './receipt.ts'
+import { writeEach } from './write-each.ts'
 
 export interface PagePostOptions {
   /** Same-origin address of the ingest that devtools mounts. */
@@ -12,8 +15,18 @@ export interface PagePostOptions {
 
 /** Posts records to the application's own server. */
 export interface PagePost {
-  /** @throws DriverError when the server did not take them, or after `close`. */
-  post(records: readonly unknown[], signal: AbortSignal): Promise<void>
+  /**
+   * Posts each item as the record that `write` makes of it. One that can't be written is refused alone.
+   *
+   * @throws DriverError when the server did not take them, or after `close`.
+   */
+  post<T extends { readonly id: string }>(
+    items: readonly T[],
+    write: (item: T) => unknown,
+    signal: AbortSignal,
+  ): Promise<Receipt>
+  /** Asks whether the server would take records. As `post`. */
+  check(signal: AbortSignal): Promise<void>
   close(): void
 }
 
@@ -24,27 +37,39 @@ export const PAGE_POST_LIMITS = { maxItems: 100, maxBytes: 200_000, maxItemBytes
 export function createPagePost({ ingestUrl, fetch: given, clock = systemClock }: PagePostOptions): PagePost {
   const request = createPageFetch({ fetch: given })
   let closed = false
+  const open = (): void => {
+    if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+  }
+  const send = async (records: readonly string[], signal: AbortSignal): Promise<void> => {
+    const address = `Mount the ingest of devtools at ${ingestUrl}.`
+    try {
+      const response = await request(ingestUrl, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: `{"records":[${records.join(',')}]}`,
+        signal,
+      })
+      // Nothing in it is of use, and one that never ends would hold the connection.
+      response.body?.cancel().catch(() => undefined)
+      const credentials = 'Is the ingest of devtools open to this page?'
+      const failure = httpFailure(response, { driver: 'local', credentials, address, now: clock.now })
+      if (failure) throw failure
+    } catch (error) {
+      if (MscError.isInstance(error)) throw error
+      throw requestFailure(error, { driver: 'local', url: ingestUrl, address })
+    }
+  }
   return {
-    async post(records, signal) {
-      if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-      try {
-        const response = await request(ingestUrl, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ records }),
-          signal,
-        })
-        const failure = httpFailure(response, {
-          driver: 'local',
-          credentials: 'Is the ingest of devtools open to this page?',
-          address: `Mount the ingest of devtools at ${ingestUrl}.`,
-          now: clock.now,
-        })
-        if (failure) throw failure
-      } catch (error) {
-        if (MscError.isInstance(error)) throw error
-        throw new DriverError('local', 'The request failed.', { retryable: true, cause: toError(error) })
-      }
+    async post(items, write, signal) {
+      open()
+      const { written, rejected } = writeEach(items, (item) => plainJson(write(item)))
+      const records = written.map(({ as }) => as)
+      if (records.length > 0) await send(records, signal)
+      return { rejected }
+    },
+    async check(signal) {
+      open()
+      await send([], signal)
     },
     close() {
       closed = true

@@ -184,6 +184,18 @@ describe('what a failure means', () => {
     expect(end.lost).toMatchObject([{ reason: 'retries exhausted' }])
   })
 
+  it('reports the first failure of a series, and one of another kind', () => {
+    const bug = new TypeError('undefined is no function')
+    const first = onError([entry(0)], bug)
+    expect(first.report).toBe(true)
+    expect(onError([entry(0)], bug, first.pace).report).toBe(false)
+    const other = onError([entry(0)], away(), first.pace)
+    expect(other.report).toBe(true)
+    expect(onError([entry(0)], away(), other.pace).report).toBe(false)
+    const well = onReceipt([entry(0)], {}, other.pace)
+    expect(onError([entry(0)], away(), well.pace).report).toBe(true)
+  })
+
   it('obeys Retry-After up to a quarter of an hour', () => {
     expect(onError(batchOf(1), away({ retryAfterMs: 900_000 })).holdMs).toBe(900_000)
     expect(onError(batchOf(1), away({ retryAfterMs: 900_001 })).holdMs).toBe(0)

@@ -91,6 +91,7 @@ function afterAnswer<T>(pace: Pace, delivered: readonly Entry<T>[], { maxItems }
     size: Math.min(maxItems, pace.size * 2),
     delivered: pace.delivered + delivered.length,
     refusalReported: false,
+    outageReported: undefined,
   }
 }
 
@@ -120,14 +121,17 @@ const rateLimited: Plan = (batch, { retryAfterMs }, before, { random }) => {
  * Everything goes back. A batch of several comes again in halves, so that one item that brings the backend down can't
  * hold the others for ever; whoever fails alone steps aside, and is blamed only when others were taken meanwhile.
  */
-const outage: Plan = (batch, { retryAfterMs, detail }, before, options) => {
+const outage: Plan = (batch, { retryAfterMs, detail, what }, before, options) => {
   const failures = before.failures + 1
-  const pace = { ...before, failures, size: Math.max(1, Math.floor(batch.length / 2)) }
+  const size = Math.max(1, Math.floor(batch.length / 2))
+  const pace = { ...before, failures, size, outageReported: what }
   const common = {
     pace,
     verdict: 'outage',
     waitMs: waitAfter(failures, options.random),
     holdMs: retryAfterMs,
+    // When it begins, and when it turns into another one; a try each second tells nobody anything new.
+    report: before.outageReported !== what,
   } as const
   const [entry] = batch
   if (!entry || batch.length > 1) {

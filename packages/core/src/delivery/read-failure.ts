@@ -1,4 +1,4 @@
-import { shorten } from './read-receipt.ts'
+import { LONGEST_LIMIT_MS, shorten } from './read-receipt.ts'
 
 /** What a thrown value says about a batch. */
 export interface ReadFailure {
@@ -8,30 +8,38 @@ export interface ReadFailure {
   readonly tooLarge: boolean
   /** Milliseconds that the backend wants to be left alone; 0 when it said nothing that can be used. */
   readonly retryAfterMs: number
+  /** What sort of failure it is: its code, else its name. */
+  readonly what: string
   readonly detail?: string | undefined
 }
-
-/** A longer `Retry-After` is not believed: a backend or a proxy with a wrong clock must not stop delivery for days. */
-const LONGEST_RETRY_AFTER_MS = 15 * 60_000
 
 /** Reads any thrown value. What does not say that it is final may be tried again. */
 export function readFailure(error: unknown): ReadFailure {
   try {
-    const { retryable, refuses, retryAfterMs, code, message } = Object(error) as Record<string, unknown>
+    const { retryable, refuses, retryAfterMs, code, name, message } = Object(error) as Record<string, unknown>
     return {
       retryable: retryable !== false,
       refuses: refuses === 'content' ? 'content' : 'backend',
       rateLimited: code === 'DRIVER_RATE_LIMITED',
       tooLarge: code === 'DRIVER_TOO_LARGE',
       retryAfterMs: usable(retryAfterMs) ? retryAfterMs : 0,
+      what: whatOf(code, name),
       ...(typeof message === 'string' && message !== '' && { detail: shorten(message) }),
     }
   } catch {
     // A proxy or a getter that throws.
-    return { retryable: true, refuses: 'backend', rateLimited: false, tooLarge: false, retryAfterMs: 0 }
+    return { retryable: true, refuses: 'backend', rateLimited: false, tooLarge: false, retryAfterMs: 0, what: UNKNOWN }
   }
 }
 
+const UNKNOWN = 'unknown'
+
+function whatOf(code: unknown, name: unknown): string {
+  if (typeof code === 'string') return code
+  return typeof name === 'string' ? name : UNKNOWN
+}
+
+/** A longer wait is not believed: the backoff decides. */
 function usable(ms: unknown): ms is number {
-  return typeof ms === 'number' && ms >= 0 && ms <= LONGEST_RETRY_AFTER_MS
+  return typeof ms === 'number' && ms >= 0 && ms <= LONGEST_LIMIT_MS
 }

@@ -1,4 +1,4 @@
-import { redact } from '../redact/index.ts'
+import { createRedactor, type Redactor } from '../redact/index.ts'
 import type { DropReason, KindLimit } from './receipt.ts'
 
 /** A receipt as far as it could be understood. */
@@ -27,8 +27,13 @@ const REASONS: ReadonlySet<unknown> = new Set<DropReason>([
   'filtered',
 ])
 
-/** A limit of no time would let a backend be asked again at once, and again. */
+/** A limit of no time is one all the same; a backend must not be asked again at once, and again. */
 const SHORTEST_LIMIT_MS = 100
+/**
+ * No backend is left alone for longer without being asked: one with a wrong clock, or a proxy in its place, must not
+ * stop delivery for days.
+ */
+export const LONGEST_LIMIT_MS: number = 15 * 60_000
 
 /**
  * Reads what a sink returned, whatever it is. A sink that returns no receipt at all has still not thrown, so its batch
@@ -72,8 +77,8 @@ function readRejection(value: unknown): (ReadRejection & { readonly id: string }
 function readLimit(value: unknown): KindLimit | undefined {
   if (!isObject(value)) return undefined
   const { kinds, forMs } = value
-  if (typeof forMs !== 'number' || !(forMs > 0)) return undefined
-  const wait = Math.max(forMs, SHORTEST_LIMIT_MS)
+  if (typeof forMs !== 'number' || !(forMs >= 0)) return undefined
+  const wait = Math.min(Math.max(forMs, SHORTEST_LIMIT_MS), LONGEST_LIMIT_MS)
   if (kinds === 'all') return { kinds, forMs: wait }
   if (!Array.isArray(kinds)) return undefined
   const known = (kinds as unknown[]).filter((kind) => typeof kind === 'string')
@@ -92,7 +97,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 const DETAIL_LENGTH = 300
 
-/** What a backend said, short enough to be told for each drop, and without secrets. */
+let redactor: Redactor | undefined
+
+/**
+ * What a backend said, short enough to be told for each drop, and without secrets. The redactor cuts by itself, so that a
+ * secret across the cut is hidden whole.
+ */
 export function shorten(text: string): string {
-  return redact(text.slice(0, DETAIL_LENGTH))
+  redactor ??= createRedactor({ maxString: DETAIL_LENGTH })
+  return redactor.text(text)
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '@msc/core'
-import { DELIVERED, PAGE_POST_LIMITS, createPagePost, keepaliveRoom } from '@msc/core/delivery'
+import { PAGE_POST_LIMITS, createPagePost, keepaliveRoom } from '@msc/core/delivery'
 import type { MonitoringDriver } from '../driver.ts'
 import { toRecord } from '../record.ts'
 
@@ -12,17 +12,14 @@ export interface BrowserLocalOptions {
 
 /** Posts signals to the application's own server, which puts them into its journal. */
 export function browserLocal(options: BrowserLocalOptions): MonitoringDriver {
-  const { post, close } = createPagePost(options)
+  const { post, check, close } = createPagePost(options)
   return {
     specificationVersion: 1,
     name: 'local',
     endpoint: options.ingestUrl,
     capabilities: { kinds: ['error', 'message'], limits: PAGE_POST_LIMITS },
-    async send(signals, { signal }) {
-      await post(signals.map(toRecord), signal)
-      return DELIVERED
-    },
-    health: (signal) => post([], signal),
+    send: (signals, { signal }) => post(signals, toRecord, signal),
+    health: check,
     async close() {
       close()
     },

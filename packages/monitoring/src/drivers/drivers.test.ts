@@ -1,8 +1,9 @@
 import { createMemoryJournal } from '@msc/core'
+import { createManualClock } from '@msc/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMonitoring } from '../create-monitoring.ts'
 import { createMonitoringFromEnv } from '../default-monitoring.ts'
-import type { Breadcrumb } from '../signals.ts'
+import type { Breadcrumb, Signal } from '../signals.ts'
 import { startSentryServer, testMonitoringDriver, type SentryEvent, type SentryServer } from '../testing/index.ts'
 import { browserLocal } from './browser-local.ts'
 import { local } from './local.ts'
@@ -132,6 +133,129 @@ describe.each([
       for (const absent of ['user', 'request', 'server_name', 'modules']) expect(wire[absent]).toBeUndefined()
     })
   })
+})
+
+describe('sentry’s limits', () => {
+  const answering = (headers: Record<string, string>, status = 200) => {
+    const clock = createManualClock()
+    let requests = 0
+    const fetch = async (): Promise<Response> => {
+      requests += 1
+      return new Response('{}', requests === 1 ? { status, headers } : {})
+    }
+    const driver = sentry({ dsn: 'https://key@sentry.example/1', fetch, clock })
+    const monitoring = createMonitoring({ driver, clock, telemetry: false, onError: () => undefined })
+    return { monitoring, clock, requests: () => requests }
+  }
+
+  it.each([
+    ['a Retry-After of a year', { 'retry-after': '31536000' }, 429, 900_000],
+    ['a date in a year', { 'retry-after': 'Thu, 14 Nov 2024 22:13:20 GMT' }, 429, 900_000],
+    ['a limit of a year', { 'x-sentry-rate-limits': '31536000:error' }, 200, 900_000],
+    ['a limit that is no number', { 'x-sentry-rate-limits': '1e400' }, 200, 60_000],
+    ['a limit of a minute', { 'x-sentry-rate-limits': '60:error:organization' }, 200, 60_000],
+  ])('keep errors back for as long as is to be believed: %s', async (_what, headers, status, waitMs) => {
+    const { monitoring, clock, requests } = answering(headers, status)
+    monitoring.captureException(new Error('first'))
+    await clock.advance(20)
+    await expect.poll(() => monitoring.stats().inFlight).toBe(0)
+    const from = clock.now()
+    monitoring.captureException(new Error('second'))
+    await clock.advance(waitMs - 1000)
+    expect(requests()).toBe(1)
+    const { status: verdict, detail } = await monitoring.health()
+    expect(verdict).toBe('degraded')
+    expect(detail).toContain(new Date(from + waitMs).toISOString())
+    await clock.advance(60_000)
+    await expect.poll(() => monitoring.stats().queued).toBe(0)
+    expect((await monitoring.health()).status).toBe('ready')
+    await monitoring.close()
+  })
+
+  it.each([
+    [{ 'retry-after': '0' }, 429],
+    [{ 'x-sentry-rate-limits': '0:error' }, 200],
+  ])('may be none: %j', async (headers, status) => {
+    const { monitoring, clock } = answering(headers, status)
+    monitoring.captureException(new Error('first'))
+    await clock.advance(20)
+    await expect.poll(() => monitoring.stats().inFlight).toBe(0)
+    await clock.advance(60_000)
+    await expect.poll(() => monitoring.stats()).toMatchObject({ delivered: 1, dropped: 0 })
+    await monitoring.close()
+  })
+})
+
+it('sentry reads no more of an answer than it needs, and cancels the rest', async () => {
+  let read = 0
+  const fetch = async (): Promise<Response> =>
+    new Response(
+      new ReadableStream({
+        pull(controller) {
+          read += 100_000
+          controller.enqueue(new Uint8Array(100_000))
+        },
+      }),
+    )
+  const monitoring = createMonitoring({ driver: sentry({ dsn: 'https://key@sentry.example/1', fetch }) })
+  monitoring.captureMessage('hello')
+  await monitoring.close()
+  expect(monitoring.stats()).toMatchObject({ delivered: 1 })
+  expect(read).toBeLessThan(2_000_000)
+})
+
+it('a signal that can not be written is refused alone', async () => {
+  const server = await startSentryServer()
+  const { signal } = new AbortController()
+  const sample = (id: string, startedAt: number): Signal => ({
+    kind: 'session',
+    id,
+    timestamp: 1,
+    tags: {},
+    sessionId: id,
+    status: 'ok',
+    errors: 0,
+    init: true,
+    startedAt,
+  })
+  const batch = [sample('a', 1), sample('b', 1e300), sample('c', 2)]
+  const receipt = await sentry({ dsn: server.dsn }).send(batch, { signal, urgency: 'background' })
+  expect(receipt.rejected).toMatchObject([{ id: 'b', retryable: false, reason: 'unreadable' }])
+  expect(server.items.map(({ payload }) => (payload as { sid: string }).sid)).toEqual(['a', 'c'])
+  await server.close()
+})
+
+it('holds at most 8 MiB of JSON for a backend that is away, whatever language it is written in', async () => {
+  const offered: string[] = []
+  let back = false
+  const clock = createManualClock()
+  const monitoring = createMonitoring({
+    clock,
+    maxQueue: 100_000,
+    telemetry: false,
+    onError: () => undefined,
+    driver: {
+      ...sentry({ dsn: 'https://key@sentry.example/1' }),
+      capabilities: { kinds: ['message'], limits: { maxItems: 1e6, maxBytes: 1e9, maxItemBytes: 1e6 } },
+      async send(signals) {
+        if (!back) throw new Error('away')
+        offered.push(...signals.map((signal) => JSON.stringify(signal)))
+        return {}
+      },
+    },
+  })
+  const text = '夜のドライブ\n"'.repeat(1000)
+  for (let n = 0; n < 1000; n++) monitoring.captureMessage(`${n} ${text}`, 'info', { extra: { text } })
+  await clock.advance(5000)
+  const { queued, inFlight, dropped } = monitoring.stats()
+  back = true
+  await clock.advance(120_000)
+  const bytes = offered.reduce((sum, each) => sum + new TextEncoder().encode(each).byteLength, 0)
+  expect(offered).toHaveLength(queued + inFlight)
+  expect(bytes).toBeLessThanOrEqual(8 * 1024 * 1024)
+  expect(bytes).toBeGreaterThan(7 * 1024 * 1024)
+  expect(dropped).toBeGreaterThan(0)
+  await monitoring.close()
 })
 
 describe('configuration', () => {

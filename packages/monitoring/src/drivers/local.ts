@@ -1,5 +1,5 @@
 import { DriverError, getJournal, type Journal } from '@msc/core'
-import { DELIVERED } from '@msc/core/delivery'
+import { writeEach, type Receipt } from '@msc/core/delivery'
 import type { MonitoringDriver } from '../driver.ts'
 import { toRecord } from '../record.ts'
 import type { ErrorSignal, Signal } from '../signals.ts'
@@ -19,20 +19,21 @@ const MAX_REMEMBERED = 2000
 
 /** The embedded driver: signals go to the journal, where devtools shows them. */
 export function local(options: LocalOptions = {}): MonitoringDriver {
-  const written = new Set<string>()
+  const kept = new Set<string>()
   let closed = false
   const open = (): void => {
     if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
   }
-  const write = (signals: readonly Signal[]): Journal => {
+  const write = (signals: readonly Signal[]): Receipt => {
     const journal = options.journal ?? getJournal()
-    for (const signal of signals) {
-      if (written.has(signal.id)) continue
-      journal.append(toRecord(signal))
-      remember(written, signal.id)
+    const { written, rejected } = writeEach(signals, toRecord)
+    for (const { item: signal, as: record } of written) {
+      if (kept.has(signal.id)) continue
+      journal.append(record)
+      remember(kept, signal.id)
       if (options.print && signal.kind === 'error') console.error(lineOf(signal))
     }
-    return journal
+    return { rejected }
   }
   return {
     specificationVersion: 1,
@@ -40,12 +41,13 @@ export function local(options: LocalOptions = {}): MonitoringDriver {
     capabilities: { kinds: ALL_KINDS, limits: LIMITS },
     async send(signals) {
       open()
-      write(signals)
-      return DELIVERED
+      return write(signals)
     },
     sendSync(signals) {
       open()
-      write(signals).flushSync?.()
+      write(signals)
+      const journal = options.journal ?? getJournal()
+      journal.flushSync?.()
     },
     async health() {
       open()
@@ -56,9 +58,9 @@ export function local(options: LocalOptions = {}): MonitoringDriver {
   }
 }
 
-function remember(written: Set<string>, id: string): void {
-  written.add(id)
-  if (written.size > MAX_REMEMBERED) written.delete(written.values().next().value as string)
+function remember(kept: Set<string>, id: string): void {
+  kept.add(id)
+  if (kept.size > MAX_REMEMBERED) kept.delete(kept.values().next().value as string)
 }
 
 function lineOf({ id, errors, message, traceId, tags }: ErrorSignal): string {

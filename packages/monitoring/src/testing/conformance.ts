@@ -1,4 +1,5 @@
 import { withScope } from '@msc/core'
+import { keptOpen } from '@msc/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMonitoring } from '../create-monitoring.ts'
 import type { MonitoringDriver } from '../driver.ts'
@@ -39,6 +40,7 @@ export function testMonitoringDriver(name: string, setUp: () => Promise<Monitori
 
     it('declares version 1 of the contract and answers a health check without recording anything', async () => {
       expect(setup.driver.specificationVersion).toBe(1)
+      expect(setup.driver.name).toEqual(expect.stringMatching(/^\S+$/))
       const before = setup.received().length
       await setup.driver.health(signal)
       expect(setup.received()).toHaveLength(before)
@@ -106,8 +108,11 @@ export function testMonitoringDriver(name: string, setUp: () => Promise<Monitori
       if (!setup.breakBackend || !setup.mendBackend) return
       const before = setup.received().length
       setup.breakBackend()
-      await expect(setup.driver.send([sample()], context)).rejects.toMatchObject({ retryable: true })
-      await expect(setup.driver.health(signal)).rejects.toMatchObject({ retryable: true })
+      await expect(setup.driver.send([sample()], context)).rejects.toMatchObject({
+        name: 'DriverError',
+        retryable: true,
+      })
+      await expect(setup.driver.health(signal)).rejects.toMatchObject({ name: 'DriverError', retryable: true })
       setup.mendBackend()
       const event = sample()
       await setup.driver.send([event], context)
@@ -115,7 +120,7 @@ export function testMonitoringDriver(name: string, setUp: () => Promise<Monitori
     })
 
     it('works behind the engine: captured, redacted, flushed', async () => {
-      const monitoring = createMonitoring({ driver: { ...setup.driver, close: async () => {} } })
+      const monitoring = createMonitoring({ driver: keptOpen(setup.driver) })
       const id = withScope(() => {
         monitoring.setUser({ id: 'user-9' })
         monitoring.addBreadcrumb('before it', 'test')
@@ -132,8 +137,10 @@ export function testMonitoringDriver(name: string, setUp: () => Promise<Monitori
       await monitoring.close()
     })
 
-    it('refuses to send after close', async () => {
+    it('can be closed twice, and refuses to send and to be well after that', async () => {
       await setup.driver.close()
+      await expect(setup.driver.close()).resolves.toBeUndefined()
+      await expect(setup.driver.health(signal)).rejects.toMatchObject({ code: 'DRIVER_CLOSED' })
       await expect(setup.driver.send([sample()], context)).rejects.toMatchObject({ code: 'DRIVER_CLOSED' })
     })
   })

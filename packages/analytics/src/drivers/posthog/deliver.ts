@@ -1,5 +1,5 @@
 import { DriverError } from '@msc/core'
-import { DELIVERED } from '@msc/core/delivery'
+import { plainJson, writeEach } from '@msc/core/delivery'
 import type { AnalyticsDriver } from '../../driver.ts'
 import { ALL_KINDS } from '../kinds.ts'
 import { VARIABLES } from './address.ts'
@@ -20,11 +20,8 @@ export function posthogSink(transport: PostHogTransport, leavingMaxBytes?: () =>
     if (closed) throw new DriverError(name, 'The driver is closed.', { code: 'DRIVER_CLOSED' })
   }
   // The clock of the machine may be wrong: PostHog corrects the events' times by this one.
-  const bodyOf = (batch: readonly object[]): object => ({
-    api_key: address.key,
-    batch,
-    sent_at: new Date(now()).toISOString(),
-  })
+  const bodyOf = (batch: readonly string[]): string =>
+    `{"api_key":${JSON.stringify(address.key)},"batch":[${batch.join(',')}],"sent_at":"${new Date(now()).toISOString()}"}`
   return {
     specificationVersion: 1,
     name,
@@ -33,9 +30,12 @@ export function posthogSink(transport: PostHogTransport, leavingMaxBytes?: () =>
     capabilities: { kinds: ALL_KINDS, limits: LIMITS },
     async send(envelopes, { signal }) {
       open()
-      const answer = await request(transport, '/batch/', bodyOf(envelopes.map(toPostHogEvent)), signal)
-      assertQuota(name, answer, 'events')
-      return DELIVERED
+      const { written, rejected } = writeEach(envelopes, (envelope) => plainJson(toPostHogEvent(envelope)))
+      if (written.length > 0) {
+        const batch = written.map(({ as }) => as)
+        assertQuota(name, await request(transport, '/batch/', bodyOf(batch), signal), 'events')
+      }
+      return { rejected }
     },
     async health(signal) {
       open()

@@ -1,4 +1,5 @@
 import { DriverError } from '@msc/core'
+import { plainJson } from '@msc/core/delivery'
 import type { FlagContext, FlagSource } from '../../driver.ts'
 import type { Evaluation, EvaluationReason, Json } from '../../messages.ts'
 import { VARIABLES } from './address.ts'
@@ -36,7 +37,7 @@ export function posthogFlagSource(transport: PostHogTransport, runtime: 'server'
         ...(keys !== 'all' && { flag_keys_to_evaluate: keys }),
         ...(runtime === 'server' && { geoip_disable: true, evaluation_runtime: 'server' }),
       }
-      const answer = await request(transport, '/flags/?v=2', query, signal)
+      const answer = await request(transport, '/flags/?v=2', plainJson(query), signal)
       assertQuota(name, answer, 'feature_flags')
       return readFlags(name, answer)
     },

@@ -1,5 +1,6 @@
-import { DriverError, MscError, toError } from '@msc/core'
-import { httpFailure } from '@msc/core/http'
+import { DriverError, MscError } from '@msc/core'
+import { MAX_ANSWER_BYTES, httpFailure, readBounded, requestFailure, type BoundedBody } from '@msc/core/http'
+import { plainJson } from '@msc/core/delivery'
 import type { PostHogAddress } from './address.ts'
 
 export interface PostHogTransport {
@@ -11,28 +12,34 @@ export interface PostHogTransport {
   readonly now: () => number
 }
 
+const ADDRESS =
+  'Check NEXT_PUBLIC_POSTHOG_HOST: it must be the address of PostHog, or of a proxy to it, without a redirect.'
+
 /**
  * One request to PostHog, and its answer.
  *
+ * @param body JSON.
  * @param accept A status that is an answer too.
  * @throws DriverError for a refusal, a failure, and for whatever answers in PostHog's place.
  */
 export async function request(
   { driver, address, post, now }: PostHogTransport,
   path: string,
-  body: object,
+  body: string,
   signal: AbortSignal,
   accept?: number,
 ): Promise<unknown> {
   let response: Response
-  let text: string
+  let answer: BoundedBody
+  const url = `${address.endpoint}${path}`
   try {
-    response = await post(`${address.endpoint}${path}`, JSON.stringify(body), signal)
-    text = await response.text()
+    response = await post(url, body, signal)
+    answer = await readBounded(response, MAX_ANSWER_BYTES, signal)
   } catch (error) {
     if (MscError.isInstance(error)) throw error
-    throw new DriverError(driver, 'The request failed.', { retryable: true, cause: toError(error) })
+    throw requestFailure(error, { driver, url, address: ADDRESS })
   }
+  const { text, complete } = answer
   // A redirect that was not followed is opaque in browsers.
   const status = response.type === 'opaqueredirect' ? 302 : response.status
   const page = text.trimStart().startsWith('<')
@@ -42,12 +49,12 @@ export async function request(
     {
       driver,
       credentials: 'Check NEXT_PUBLIC_POSTHOG_KEY: it is no project key (phc_…) of this host, or was revoked.',
-      address:
-        'Check NEXT_PUBLIC_POSTHOG_HOST: it must be the address of PostHog, or of a proxy to it, without a redirect.',
+      address: ADDRESS,
       now,
     },
   )
   if (failure) throw failure
+  if (!complete) throw somethingElse(driver, `The answer has more than ${MAX_ANSWER_BYTES} bytes.`, address)
   return readAnswer(driver, text, address)
 }
 
@@ -56,20 +63,22 @@ function pageHeader(name: string): string | null {
   return name.toLowerCase() === 'content-type' ? 'text/html' : null
 }
 
-function readAnswer(driver: string, text: string, { endpoint }: PostHogAddress): unknown {
+function readAnswer(driver: string, text: string, address: PostHogAddress): unknown {
   if (text === '') return undefined
-  let answer: unknown
   try {
-    answer = JSON.parse(text)
+    return JSON.parse(text) as unknown
   } catch (cause) {
-    throw new DriverError(driver, 'The answer is not JSON.', {
-      code: 'DRIVER_NOT_THE_BACKEND',
-      retryable: true,
-      hint: `Check NEXT_PUBLIC_POSTHOG_HOST: something else answers at ${endpoint}.`,
-      cause,
-    })
+    throw somethingElse(driver, 'The answer is not JSON.', address, cause)
   }
-  return answer
+}
+
+function somethingElse(driver: string, what: string, { endpoint }: PostHogAddress, cause?: unknown): DriverError {
+  return new DriverError(driver, what, {
+    code: 'DRIVER_NOT_THE_BACKEND',
+    retryable: true,
+    hint: `Check NEXT_PUBLIC_POSTHOG_HOST: something else answers at ${endpoint}.`,
+    cause,
+  })
 }
 
 /** PostHog answers 200 where the account's quota is used up, and says so in the body. */
@@ -86,5 +95,6 @@ export function assertQuota(driver: string, answer: unknown, resource: string): 
 /** Asks, evaluating nothing, whether the key is known: PostHog's capture endpoint takes any that looks like one. */
 export async function assertKey(transport: PostHogTransport, signal: AbortSignal): Promise<void> {
   const { key } = transport.address
-  await request(transport, '/flags/?v=2', { token: key, distinct_id: 'msc-health-check', disable_flags: true }, signal)
+  const query = { token: key, distinct_id: 'msc-health-check', disable_flags: true }
+  await request(transport, '/flags/?v=2', plainJson(query), signal)
 }

@@ -22,7 +22,11 @@ const TURNS = 16
 /** More timers than this within one step are a loop. */
 const MAX_TIMERS = 100_000
 
-export function createVirtualTime(onTick: () => void = () => {}): VirtualTime {
+/**
+ * @param rest Resolves when no promise has anything left to do; default: after a number of turns that is enough for an
+ *   outbox. An engine with a driver behind it takes more: `setImmediate` waits for all of them.
+ */
+export function createVirtualTime(onTick: () => void = () => {}, rest?: () => Promise<void>): VirtualTime {
   const timers = new Set<Timer>()
   let elapsed = 0
   let order = 0
@@ -38,6 +42,9 @@ export function createVirtualTime(onTick: () => void = () => {}): VirtualTime {
       await undefined
       onTick()
     }
+    if (!rest) return
+    await rest()
+    onTick()
   }
   return {
     now: () => 1_700_000_000_000 + elapsed,

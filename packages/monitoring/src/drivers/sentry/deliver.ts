@@ -1,5 +1,5 @@
-import { DriverError, MscError, systemClock, toError, type Clock } from '@msc/core'
-import { httpFailure } from '@msc/core/http'
+import { DriverError, MscError, systemClock, type Clock } from '@msc/core'
+import { MAX_ANSWER_BYTES, httpFailure, readBounded, requestFailure } from '@msc/core/http'
 import type { KindLimit, Receipt, Rejection, SendContext } from '@msc/core/delivery'
 import type { MonitoringDriver } from '../../driver.ts'
 import type { SignalKind } from '../../signals.ts'
@@ -36,6 +36,8 @@ const KINDS: readonly SignalKind[] = [
 
 /** Sentry refuses an event of more than 1 MB; what is close to it is not worth the attempt. */
 const LIMITS = { maxItems: 100, maxBytes: 4_000_000, maxItemBytes: 950_000 }
+const ADDRESS = 'Check the host and the project in NEXT_PUBLIC_SENTRY_DSN.'
+
 /** Requests at a time: each event is one, so that each has an answer of its own. */
 const AT_ONCE = 6
 
@@ -59,11 +61,11 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
     let response: Response
     try {
       response = await post(envelopeUrl, body, context)
-      // Read to the end, so that the connection can be used again.
-      await response.arrayBuffer()
+      // Read to the end, within reason, so that the connection can be used again.
+      await readBounded(response, MAX_ANSWER_BYTES, context.signal)
     } catch (error) {
       if (MscError.isInstance(error)) throw error
-      throw new DriverError(name, 'The request failed.', { retryable: true, cause: toError(error) })
+      throw requestFailure(error, { driver: name, url: envelopeUrl, address: ADDRESS })
     }
     const failure = failureOf(name, response, clock.now)
     if (failure && failure.code !== 'DRIVER_RATE_LIMITED') throw failure
@@ -80,10 +82,11 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
     capabilities: { kinds: KINDS, limits: LIMITS },
     async send(signals, context) {
       open()
-      const outcomes = await inTurns(toEnvelopes(signals, platform, clock.now()), async (envelope) =>
+      const { envelopes, rejected } = toEnvelopes(signals, platform, clock.now())
+      const outcomes = await inTurns(envelopes, async (envelope) =>
         outcomeOf(envelope, () => request(envelope.body, context)),
       )
-      return receiptOf(outcomes)
+      return receiptOf(outcomes, rejected)
     },
     async health(signal) {
       await request(emptyEnvelope(clock.now()), { signal, urgency: 'background' })
@@ -103,7 +106,7 @@ function failureOf(driver: string, response: Response, now: () => number): Drive
     {
       driver,
       credentials: 'Check the key in NEXT_PUBLIC_SENTRY_DSN: it is unknown or was revoked.',
-      address: 'Check the host and the project in NEXT_PUBLIC_SENTRY_DSN.',
+      address: ADDRESS,
       now,
     },
   )
@@ -137,14 +140,14 @@ async function outcomeOf({ ids }: Envelope, send: () => Promise<KindLimit[]>): P
 }
 
 /** Each item's own answer; the common error where no item had another one. */
-function receiptOf(outcomes: readonly Outcome[]): Receipt {
+function receiptOf(outcomes: readonly Outcome[], unwritten: readonly Rejection[]): Receipt {
   const limits = outcomes.flatMap((outcome) => outcome.limits)
   const failed = outcomes.filter(({ error }) => error !== undefined)
   const first = failed[0]?.error
   const common = first && failed.every(({ error }) => error?.code === first.code)
   // One error for all says more than as many rejections: what it refuses, and for how long to wait.
-  if (first && common && failed.length === outcomes.length && limits.length === 0) throw first
-  return { rejected: failed.flatMap(rejectionsOf), limits }
+  if (first && common && failed.length === outcomes.length && limits.length + unwritten.length === 0) throw first
+  return { rejected: [...unwritten, ...failed.flatMap(rejectionsOf)], limits }
 }
 
 function rejectionsOf({ ids, error }: Outcome): Rejection[] {

@@ -1,3 +1,4 @@
+import { plainJson, writeEach, type Rejection } from '@msc/core/delivery'
 import type {
   CheckInSignal,
   DropsSignal,
@@ -21,34 +22,49 @@ const SDK = { name: 'msc.monitoring', version: '1.0.0' }
 /** Kinds that Sentry takes many of in one item. */
 const CONTAINERS = { log: 'log', metric: 'trace_metric', span: 'span' } as const
 
+/** Signals in Sentry's words, and those that could not be written, each for itself. */
+export interface Envelopes {
+  readonly envelopes: readonly Envelope[]
+  readonly rejected: readonly Rejection[]
+}
+
 /**
  * Signals as Sentry's envelopes: logs, metrics and spans together in one for each kind, everything else in one of its
  * own, so that each has an answer of its own.
  *
  * Source: https://develop.sentry.dev/sdk/data-model/envelopes/
  */
-export function toEnvelopes(signals: readonly Signal[], platform: string, now: number): Envelope[] {
+export function toEnvelopes(signals: readonly Signal[], platform: string, now: number): Envelopes {
+  const { written, rejected } = writeEach(signals, (signal) => {
+    if (isMember(signal)) return plainJson(memberOf(signal))
+    const { header, payload } = itemOf(signal, platform)
+    return lines(headerOf(signal, now), header, plainJson(payload))
+  })
   const envelopes: Envelope[] = []
-  const together = new Map<keyof typeof CONTAINERS, Signal[]>()
-  for (const signal of signals) {
-    if (signal.kind === 'log' || signal.kind === 'metric' || signal.kind === 'span') {
-      together.set(signal.kind, [...(together.get(signal.kind) ?? []), signal])
+  const together = new Map<keyof typeof CONTAINERS, { ids: string[]; items: string[] }>()
+  for (const { item: signal, as: text } of written) {
+    if (!isMember(signal)) {
+      envelopes.push({ ids: [signal.id], body: text })
       continue
     }
-    const item = itemOf(signal, platform)
-    envelopes.push({ ids: [signal.id], body: lines(headerOf(signal, now), item.header, item.payload) })
+    const members = together.get(signal.kind) ?? { ids: [], items: [] }
+    members.ids.push(signal.id)
+    members.items.push(text)
+    together.set(signal.kind, members)
   }
-  for (const [kind, members] of together) {
-    const items = members.map((signal) => memberOf(signal as LogSignal | MetricSignal | SpanSignal))
+  for (const [kind, { ids, items }] of together) {
     const type = CONTAINERS[kind]
-    const header = {
-      type,
-      item_count: items.length,
-      content_type: `application/vnd.sentry.items.${type.replace('_', '-')}+json`,
-    }
-    envelopes.push({ ids: members.map(({ id }) => id), body: lines(sentAt(now), header, { items }) })
+    const contentType = `application/vnd.sentry.items.${type.replace('_', '-')}+json`
+    const header = { type, item_count: items.length, content_type: contentType }
+    envelopes.push({ ids, body: lines(sentAt(now), header, `{"items":[${items.join(',')}]}`) })
   }
-  return envelopes
+  return { envelopes, rejected }
+}
+
+type Member = LogSignal | MetricSignal | SpanSignal
+
+function isMember(signal: Signal): signal is Member {
+  return Object.hasOwn(CONTAINERS, signal.kind)
 }
 
 /** An envelope without items: checked for its key, counted nowhere. */
@@ -64,8 +80,8 @@ function headerOf(signal: Signal, now: number): object {
 }
 
 /** The payload has no newline: JSON escapes those of its texts. */
-function lines(header: object, itemHeader: object, payload: object): string {
-  return `${JSON.stringify(header)}\n${JSON.stringify(itemHeader)}\n${JSON.stringify(payload)}\n`
+function lines(header: object, itemHeader: object, payload: string): string {
+  return `${plainJson(header)}\n${plainJson(itemHeader)}\n${payload}\n`
 }
 
 type Alone = Exclude<Signal, { readonly kind: keyof typeof CONTAINERS }>
@@ -169,7 +185,7 @@ function toClientReport({ timestamp, counts }: DropsSignal): object {
   }
 }
 
-function memberOf(signal: LogSignal | MetricSignal | SpanSignal): object {
+function memberOf(signal: Member): object {
   const common = {
     trace_id: signal.traceId ?? '0'.repeat(32),
     ...(signal.spanId !== undefined && { span_id: signal.spanId }),

@@ -4,6 +4,8 @@ import { CATEGORIES } from './envelope.ts'
 
 /** Milliseconds without a word from the server, after a 429 that says nothing else. */
 const DEFAULT_MS = 60_000
+/** No longer wait is believed: a server with a wrong clock, or a proxy, must not stop delivery for days. */
+const LONGEST_MS = 15 * 60_000
 
 /**
  * What an answer says of how long which kinds are to be kept back: `X-Sentry-Rate-Limits` on any answer, else
@@ -15,14 +17,18 @@ export function limitsOf(answer: HttpAnswer, now: () => number): KindLimit[] {
   const header = answer.headers.get('x-sentry-rate-limits')
   if (header) return header.slice(0, 4096).split(',').flatMap(parseLimit)
   if (answer.status !== 429) return []
-  return [{ kinds: 'all', forMs: retryAfter(answer.headers.get('retry-after'), now) ?? DEFAULT_MS }]
+  return [{ kinds: 'all', forMs: believed(retryAfter(answer.headers.get('retry-after'), now)) }]
+}
+
+/** What can't be read counts as a minute, as Sentry's SDKs have it. */
+function believed(forMs: number = DEFAULT_MS): number {
+  return Math.min(forMs, LONGEST_MS)
 }
 
 /** `60:error;transaction:organization:reason`; without categories it is about all. */
 function parseLimit(text: string): KindLimit[] {
   const [seconds = '', categories = ''] = text.trim().split(':')
-  const forMs = Number.parseFloat(seconds) * 1000
-  if (!(forMs >= 0)) return []
+  const forMs = believed(/^\d+(?:\.\d+)?$/.test(seconds) ? Number(seconds) * 1000 : undefined)
   if (categories === '') return [{ kinds: 'all', forMs }]
   const named = new Set(categories.split(';'))
   const kinds = Object.keys(CATEGORIES).filter((kind) => named.has(CATEGORIES[kind] as string))
