@@ -18,7 +18,7 @@ const signalExit4 = async (): Promise<OnExit> => (await import('signal-exit')).o
 const away = 'http://127.0.0.1:9'
 
 // Each loads what it needs only: some are large.
-const companies: Readonly<Record<string, () => Promise<void>>> = {
+const companies: Readonly<Record<string, () => Promise<unknown>>> = {
   'signal-exit 3': async () => signalExit3()((_, signal) => say(`heard ${signal}`)),
   'signal-exit 4': async () => (await signalExit4())((_, signal) => say(`heard ${signal}`)),
   async 'both signal-exits'() {
