@@ -73,9 +73,9 @@ export function inWorker(host: HostProcess): boolean {
 export function printFatal(host: HostProcess, error: unknown): void {
   const text = `${describeFatal(host, error)}\n\nNode.js ${host.version}\n`
   try {
-    const { writeSync } = host.getBuiltinModule?.('node:fs') as { writeSync(fd: number, text: string): void }
+    const fs = host.getBuiltinModule?.('node:fs') as { writeSync(fd: number, text: string): void }
     // Synchronous, since what is buffered is lost at the exit.
-    writeSync(2, text)
+    fs.writeSync(2, text)
   } catch {
     // There is no such file system, or nobody reads stderr.
     tryOr(() => console.error(text), undefined)
@@ -85,8 +85,8 @@ export function printFatal(host: HostProcess, error: unknown): void {
 function describeFatal(host: HostProcess, error: unknown): string {
   const prefix = isError(error) ? '' : 'Uncaught:\n'
   const inspected = tryOr(() => {
-    const { inspect } = host.getBuiltinModule?.('node:util') as { inspect(value: unknown): string }
-    return inspect(error)
+    const util = host.getBuiltinModule?.('node:util') as { inspect(value: unknown): string }
+    return util.inspect(error)
   }, undefined)
   return prefix + (inspected ?? tryOr(() => stackOf(error), 'a value that can not be shown'))
 }

@@ -1,6 +1,5 @@
 // A process whose end is also the business of others, and perhaps (first argument) ours, before or after them.
 import { writeSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { atProcessEnd } from '@msc/core/delivery'
 
 const [ours, company = '', how = ''] = process.argv.slice(2)
@@ -11,18 +10,18 @@ const takePart = (): void => {
 }
 
 type OnExit = typeof import('signal-exit').onExit
-/** It comes without types. */
-const signalExit3 = (): OnExit => createRequire(import.meta.url)('signal-exit-3') as OnExit
+// @ts-expect-error It comes without types.
+const signalExit3 = async (): Promise<OnExit> => (await import('signal-exit-3')).default as OnExit
 const signalExit4 = async (): Promise<OnExit> => (await import('signal-exit')).onExit
 /** Nobody is there. */
 const away = 'http://127.0.0.1:9'
 
 // Each loads what it needs only: some are large.
 const companies: Readonly<Record<string, () => Promise<unknown>>> = {
-  'signal-exit 3': async () => signalExit3()((_, signal) => say(`heard ${signal}`)),
+  'signal-exit 3': async () => (await signalExit3())((_, signal) => say(`heard ${signal}`)),
   'signal-exit 4': async () => (await signalExit4())((_, signal) => say(`heard ${signal}`)),
   async 'both signal-exits'() {
-    signalExit3()(() => {})
+    ;(await signalExit3())(() => {})
     ;(await signalExit4())(() => {})
   },
   async 'signal-exit that is refused'() {
@@ -43,7 +42,7 @@ const companies: Readonly<Record<string, () => Promise<unknown>>> = {
   },
   async PostHog() {
     const { PostHog } = await import('posthog-node')
-    new PostHog('phc_test', { host: away, enableExceptionAutocapture: true })
+    return new PostHog('phc_test', { host: away, enableExceptionAutocapture: true })
   },
 }
 
