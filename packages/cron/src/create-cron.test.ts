@@ -1,8 +1,10 @@
-import { onTelemetry } from '@msc/core'
+import { currentContext, currentScope, newTrace, onTelemetry, withScope, withUnit, type Context } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import { describe, expect, it, vi } from 'vitest'
+import { memoryClaims, type ClaimStore } from './claims.ts'
 import { createCron } from './create-cron.ts'
-import { defineCron } from './define-cron.ts'
+import { defineCron, type CronContext } from './define-cron.ts'
+import type { CronDriver } from './driver.ts'
 import { local } from './drivers/local.ts'
 import { parseSchedule } from './schedule.ts'
 
@@ -113,5 +115,249 @@ describe('the engine', () => {
     const job = defineCron({ name: 'a', schedule: '* * * * *' }, () => {})
     expect(() => createCron({ crons: [job, job], driver: local() })).toThrow(/Two jobs/)
     await expect(createCron({ crons: [job], driver: local() }).run('b')).rejects.toMatchObject({ code: 'CRON_UNKNOWN' })
+  })
+})
+
+const outside: CronDriver = {
+  specificationVersion: 1,
+  name: 'outside',
+  capabilities: { selfDriven: false },
+  start() {},
+  authorize: async () => true,
+  async health() {},
+  async close() {},
+}
+const START = Date.UTC(2026, 10, 1)
+const get = (): Request => new Request('http://app.example/api/cron/job')
+const isProblem = (answer: Response): boolean => answer.headers.get('content-type') === 'application/problem+json'
+const never = (): Promise<never> => new Promise(() => {})
+
+/** An engine with one job, `job`, each minute. */
+function makeCron({
+  job = () => undefined,
+  driver,
+  claims,
+}: {
+  job?: (context: CronContext) => unknown
+  driver?: Partial<CronDriver>
+  claims?: (working: ClaimStore) => Partial<ClaimStore>
+} = {}) {
+  const clock = createManualClock(START)
+  const failures: string[] = []
+  const working = memoryClaims(clock)
+  const cron = createCron({
+    crons: [defineCron({ name: 'job', schedule: '* * * * *' }, job)],
+    driver: { ...outside, ...driver },
+    claims: { ...working, ...claims?.(working) },
+    clock,
+    onError: (error, { operation }) => failures.push(`${operation}: ${error.message}`),
+  })
+  return { clock, cron, failures }
+}
+
+describe('a driver that misbehaves', () => {
+  it.each([
+    ['rejects', () => Promise.reject(new Error('no connection'))],
+    [
+      'throws',
+      () => {
+        throw new Error('no connection')
+      },
+    ],
+  ])('is reported when its start %s, and may be started again', async (_, start) => {
+    const { clock, cron, failures } = makeCron({ driver: { start } })
+    cron.start()
+    await clock.advance(0)
+    cron.start()
+    await clock.advance(0)
+    expect(failures).toEqual(['start: no connection', 'start: no connection'])
+    await cron.close()
+  })
+
+  it.each([
+    ['rejects', () => Promise.reject(new Error('still busy'))],
+    ['never ends', never],
+  ])('does not keep runs from being aborted when its close %s', async (_, close) => {
+    const job = ({ signal }: CronContext) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    const { clock, cron } = makeCron({ job, driver: { close } })
+    const run = cron.run('job')
+    await clock.advance(0)
+    const closed = cron.close()
+    expect(await run).toMatchObject({ outcome: 'error', error: expect.stringContaining('closed') })
+    await clock.advance(10_000)
+    await closed
+  })
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('no secret')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('no secret'))],
+    ['never answers', never],
+  ])('is a 500 when its authorize %s', async (_, authorize) => {
+    const { clock, cron, failures } = makeCron({ driver: { authorize } })
+    const answer = cron.handler(get(), 'job')
+    await clock.advance(5000)
+    expect((await answer).status).toBe(500)
+    expect(isProblem(await answer)).toBe(true)
+    expect(failures).toHaveLength(1)
+    await cron.close()
+  })
+
+  it('lets nobody in by an answer that is not `true`', async () => {
+    const { cron } = makeCron({ driver: { authorize: async () => 'no' as unknown as boolean } })
+    expect((await cron.handler(get(), 'job')).status).toBe(401)
+    await cron.close()
+  })
+})
+
+describe('an engine that is closed', () => {
+  it('answers 503, runs nothing and does not start again', async () => {
+    const start = vi.fn()
+    const { cron } = makeCron({ driver: { start } })
+    await cron.close()
+    const answer = await cron.handler(get(), 'job')
+    expect([answer.status, isProblem(answer)]).toEqual([503, true])
+    expect(() => cron.start()).toThrow(expect.objectContaining({ code: 'CRON_CLOSED' }))
+    expect(start).not.toHaveBeenCalled()
+  })
+})
+
+describe('a claim store that is away', () => {
+  const refuse = (): Promise<never> => Promise.reject(new Error('database is down'))
+
+  it.each([
+    ['fails', refuse],
+    ['is silent', never],
+  ])('is a 503 when it %s, and nothing is run or recorded', async (_, claim) => {
+    const job = vi.fn()
+    const { clock, cron } = makeCron({ job, claims: () => ({ claim }) })
+    const answer = cron.handler(get(), 'job')
+    await clock.advance(5000)
+    expect([(await answer).status, isProblem(await answer)]).toEqual([503, true])
+    await expect(cron.handler(get(), 'unknown')).resolves.toMatchObject({ status: 404 })
+    expect(job).not.toHaveBeenCalled()
+    expect(cron.history()).toEqual([])
+    await cron.close()
+  })
+
+  it('is not asked again while it is known to be away, and is asked again later', async () => {
+    const claim = vi.fn(refuse)
+    const { clock, cron } = makeCron({ claims: () => ({ claim }) })
+    for (let i = 0; i < 8; i++) {
+      await expect(cron.run('job')).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE', retryable: true })
+    }
+    expect(claim).toHaveBeenCalledTimes(5)
+    expect((await cron.health()).status).not.toBe('ready')
+    await clock.advance(5000)
+    await expect(cron.run('job')).rejects.toThrow()
+    expect(claim).toHaveBeenCalledTimes(6)
+    await cron.close()
+  })
+
+  it('does not keep a run waiting after close', async () => {
+    const { clock, cron } = makeCron({ claims: () => ({ claim: never }) })
+    const run = expect(cron.run('job')).rejects.toMatchObject({ code: 'CRON_CLOSED' })
+    await clock.advance(0)
+    await cron.close()
+    await run
+  })
+
+  it.each([true, false])('loses no occurrence when the second claim fails (release works: %s)', async (works) => {
+    const job = vi.fn()
+    let away = true
+    const claims = ({ claim, release }: ClaimStore): Partial<ClaimStore> => ({
+      claim: (key, ...rest) => (away && key.endsWith(':running') ? refuse() : claim(key, ...rest)),
+      release: (...all) => (away && !works ? refuse() : release(...all)),
+    })
+    const { cron } = makeCron({ job, claims })
+    await expect(cron.run('job', START)).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
+    away = false
+    expect(await cron.run('job', START)).toMatchObject({ outcome: 'ok' })
+    expect(job).toHaveBeenCalledTimes(1)
+    await cron.close()
+  })
+
+  it('gives back what it is granted too late', async () => {
+    let grant: ((token: string) => void) | undefined
+    const release = vi.fn(async () => {})
+    const slow = () => new Promise<string>((resolve) => (grant = resolve))
+    const { clock, cron } = makeCron({ claims: () => ({ claim: slow, release }) })
+    const run = expect(cron.run('job')).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
+    await clock.advance(5000)
+    await run
+    grant?.('late')
+    await clock.advance(0)
+    expect(release).toHaveBeenCalledWith(`cron:job:${START}`, 'late', expect.anything())
+    await cron.close()
+  })
+
+  it.each(['settle', 'release'] as const)('does not change the outcome of what ran when %s fails', async (method) => {
+    const { cron, failures } = makeCron({ job: () => 7, claims: () => ({ [method]: refuse }) })
+    expect(await cron.run('job')).toMatchObject({ outcome: 'ok', result: 7 })
+    expect(cron.history()).toHaveLength(1)
+    expect(failures).toEqual([`${method}: database is down`])
+    await cron.close()
+  })
+})
+
+describe('a wall clock that is set back', () => {
+  it.each([
+    ['an hour', 3_600_000],
+    ['a year', 365 * 86_400_000],
+  ])('by %s: what comes next by the new time runs, and nothing twice', async (_, backMs) => {
+    const manual = createManualClock(Date.UTC(2027, 0, 1, 0, 0, 30))
+    let setBackMs = 0
+    const clock = { ...manual, now: () => manual.now() - setBackMs, monotonic: () => manual.monotonic() }
+    const ran: number[] = []
+    const job = defineCron({ name: 'job', schedule: '* * * * *' }, ({ scheduledAt }) => void ran.push(scheduledAt))
+    const cron = createCron({ crons: [job], driver: local({ clock }), clock })
+    cron.start()
+    await manual.advance(120_000)
+    expect(ran).toHaveLength(2)
+    setBackMs = backMs
+    for (let minute = 0; minute < 50; minute++) await manual.advance(60_000)
+    expect(ran.length).toBeGreaterThanOrEqual(51)
+    // Past the time at which the clock was set.
+    for (let minute = 0; minute < 20; minute++) await manual.advance(60_000)
+    expect(new Set(ran).size).toBe(ran.length)
+    await cron.close()
+  })
+})
+
+describe('the unit of work of a run', () => {
+  it('is nobody’s when the driver’s own tick starts it, whoever started the engine', async () => {
+    let seen: unknown
+    const clock = createManualClock(START)
+    const job = defineCron({ name: 'job', schedule: '* * * * *' }, () => {
+      seen = { context: currentContext(), user: currentScope()?.user, tags: { ...currentScope()?.tags } }
+    })
+    const cron = createCron({ crons: [job], driver: local({ clock }), clock })
+    const trace = newTrace()
+    withUnit({ trace, userId: 'ana' }, () =>
+      withScope((scope) => {
+        scope.user = { id: 'ana' }
+        cron.start()
+      }),
+    )
+    await withUnit({ trace, userId: 'ana' }, () => clock.advance(60_000))
+    expect(seen).toMatchObject({ user: undefined, tags: {} })
+    const { context } = seen as { context: Context }
+    expect(context.userId).toBeUndefined()
+    expect(context.trace.traceId).not.toBe(trace.traceId)
+    await cron.close()
+  })
+
+  it('is in the trace of the route that calls it', async () => {
+    let traceId: string | undefined
+    const { cron } = makeCron({ job: () => void (traceId = currentContext()?.trace.traceId) })
+    const trace = newTrace()
+    await withUnit({ trace }, () => cron.handler(get(), 'job'))
+    expect(traceId).toBe(trace.traceId)
+    await cron.close()
   })
 })

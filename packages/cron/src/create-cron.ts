@@ -7,24 +7,30 @@ import {
   currentContext,
   deadline,
   newTrace,
+  runGuarded,
   startOperation,
   systemClock,
   toError,
   withUnit,
   type Clock,
+  type Context,
   type DriverContract,
   type ErrorReporter,
   type Service,
 } from '@msc/core'
+import { notTried, problem } from './answers.ts'
 import { memoryClaims, type ClaimStore } from './claims.ts'
 import type { CronDefinition } from './define-cron.ts'
-import type { CronDriver } from './driver.ts'
+import type { CronDriver, Tick } from './driver.ts'
+import { guardClaims } from './guarded-claims.ts'
 
 export interface CronEngineOptions {
   readonly crons: readonly CronDefinition[]
   readonly driver: CronDriver
   /** Default: this process alone. */
   readonly claims?: ClaimStore
+  /** Milliseconds for each call of the claim store. Default 5 000. */
+  readonly claimTimeoutMs?: number
   readonly clock?: Clock
   /**
    * Told once of each run that failed (`operation: 'run'`, with `job` and `scheduledAt`), and of what else fails where
@@ -49,13 +55,25 @@ export interface CronRun {
 export interface Cron extends Service {
   readonly concern: 'cron'
   readonly crons: readonly CronDefinition[]
-  /** Lets a self-driven driver begin. Idempotent. */
+  /**
+   * Lets a self-driven driver begin. Idempotent. A driver that fails to is reported (`operation: 'start'`), and the next
+   * call tries again.
+   *
+   * @throws ConfigError `CRON_CLOSED` after `close`.
+   */
   start(): void
-  /** Runs the occurrence of `name` that is due at `at` (default now). @throws ConfigError for an unknown name. */
+  /**
+   * Runs the occurrence of `name` that is due at `at` (default now). A run that fails, or whose claims could not be
+   * settled after it, resolves: its outcome is what it was.
+   *
+   * @throws ConfigError for an unknown name, and `CRON_CLOSED` after `close`; UnavailableError `CRON_CLAIMS_UNAVAILABLE`
+   *   when the claim store does not answer: then nothing was run or recorded, and the same occurrence may be tried again.
+   */
   run(name: string, at?: number): Promise<CronRun>
   /**
-   * The route `/api/cron/<name>`: GET, authorised by the driver. 200 with the run, 401, 404, 405 or 500 as a problem
-   * document; never a redirect, which a caller may take for success.
+   * The route `/api/cron/<name>`: GET, authorised by the driver. 200 with the run; 401, 404, 405, 500 (the run failed, or
+   * the driver could not authorise) or 503 (closed, or the claim store is away: try again) as a problem document; never a
+   * redirect, which a caller may take for success. Never rejects.
    */
   handler(request: Request, name: string): Promise<Response>
   /** The last 200 runs of this process, newest first. */
@@ -65,6 +83,8 @@ export interface Cron extends Service {
 const HISTORY = 200
 /** How long a finished occurrence is remembered: a doubled delivery comes within minutes. */
 const REMEMBER_MS = 24 * 3600 * 1000
+const CLAIM_MS = 5000
+const AUTHORIZE_MS = 5000
 
 const CONTRACT: DriverContract<CronDriver> = {
   concern: 'cron',
@@ -75,7 +95,7 @@ const CONTRACT: DriverContract<CronDriver> = {
 
 /** @throws ConfigError for a driver that does not keep the contract, and for two jobs of one name. */
 export function createCron(options: CronEngineOptions): Cron {
-  const { crons, clock = systemClock, claims = memoryClaims(clock) } = options
+  const { crons, clock = systemClock } = options
   const driver = assertDriver(CONTRACT, options.driver)
   const byName = new Map<string, CronDefinition>()
   for (const cron of crons) {
@@ -88,17 +108,24 @@ export function createCron(options: CronEngineOptions): Cron {
   const running = new Set<Promise<unknown>>()
   const stats = { runs: 0, failures: 0, skipped: 0 }
   let started = false
-  const { service, report, assertOpen } = createService({
+  const claims = guardClaims({
+    claims: options.claims ?? memoryClaims(clock),
+    clock,
+    timeoutMs: options.claimTimeoutMs ?? CLAIM_MS,
+    closing: closing.signal,
+    onFailure: (error, operation) => report(error, operation),
+  })
+  const { service, report, inTime, assertOpen } = createService({
     concern: 'cron',
     driver,
     clock,
     onError: options.onError,
+    breaker: claims.breaker,
     stats: () => ({ jobs: crons.length, ...stats }),
     flush: () => Promise.allSettled(running),
-    async close() {
-      await driver.close()
+    close() {
       closing.abort(new ConfigError('[msc/cron] The engine was closed during the run.', { code: 'CRON_CLOSED' }))
-      await Promise.allSettled(running)
+      return Promise.allSettled(running)
     },
   })
 
@@ -120,12 +147,21 @@ export function createCron(options: CronEngineOptions): Cron {
     const skipped = (reason: 'duplicate' | 'overlap'): CronRun =>
       record({ ...base, outcome: 'skipped', reason, durationMs: 0 })
 
-    const claim = await claims.claim(runKey, leaseMs, closing.signal)
+    const claim = await claims.claim(runKey, leaseMs)
     if (claim === undefined) return skipped('duplicate')
-    const lock = await claims.claim(lockKey, leaseMs, closing.signal)
+    let lock: string | undefined
+    try {
+      lock = await claims.claim(lockKey, leaseMs)
+      // Of an occurrence that never ran nobody may be told that it did.
+      if (lock !== undefined && closing.signal.aborted) await claims.release(lockKey, lock)
+      closing.signal.throwIfAborted()
+    } catch (error) {
+      await claims.release(runKey, claim)
+      throw error
+    }
     if (lock === undefined) {
       // Given back, so that a later tick of the same occurrence may still run it.
-      await claims.release(runKey, claim, closing.signal)
+      await claims.release(runKey, claim)
       return skipped('overlap')
     }
     const from = clock.monotonic()
@@ -147,27 +183,67 @@ export function createCron(options: CronEngineOptions): Cron {
       run = { ...base, outcome: 'error', durationMs: clock.monotonic() - from, error: clean(toError(error).message) }
       report(error, 'run', { job: cron.name, scheduledAt })
     }
-    await claims.settle(runKey, claim, REMEMBER_MS, new AbortController().signal)
-    await claims.release(lockKey, lock, new AbortController().signal)
-    return record(run)
+    record(run)
+    await claims.settle(runKey, claim, REMEMBER_MS)
+    await claims.release(lockKey, lock)
+    return run
   }
 
-  /** One occurrence: a unit of work of its own, in a span of the trace that called, where one did. */
-  const runOnce = (cron: CronDefinition, scheduledAt: number): Promise<CronRun> => {
-    const from = currentContext()
-    return withUnit({ ...from, trace: from?.trace ?? newTrace() }, async () => {
+  /** One occurrence: a unit of work of its own, in a span of `context`'s trace. */
+  const runOnce = (cron: CronDefinition, scheduledAt: number, context: Context): Promise<CronRun> =>
+    withUnit(context, async () => {
       const operation = startOperation('cron.run')
       const run = await operation.run(() => execute(cron, scheduledAt))
       const { name, outcome, error } = run
       operation.end({ job: name, scheduledAt, outcome, ...(error !== undefined && { error }) })
       return run
     })
+
+  const runIn = async (context: Context, name: string, at: number): Promise<CronRun> => {
+    const cron = byName.get(name)
+    if (!cron) {
+      throw new ConfigError(`[msc/cron] There is no job named ${JSON.stringify(name)}.`, { code: 'CRON_UNKNOWN' })
+    }
+    assertOpen()
+    const work = runOnce(cron, cron.times.floor(at) ?? at, context)
+    running.add(work)
+    try {
+      return await work
+    } finally {
+      running.delete(work)
+    }
+  }
+
+  /** The driver's own tick acts for nobody: whoever called `start` must not be taken for who runs the job. */
+  const onTick = ({ name, at }: Tick): Promise<void> =>
+    runIn({ trace: newTrace() }, name, at).then(
+      () => undefined,
+      (error: unknown) => report(error, 'tick', { job: name, scheduledAt: at }),
+    )
+
+  const answer = async (request: Request, name: string): Promise<Response> => {
+    // Before all else: who may not call learns neither names nor methods.
+    const allowed = await inTime('authorize', AUTHORIZE_MS, () => driver.authorize(request))
+    if (allowed !== true) {
+      return problem(401, 'A valid cron secret is required', { 'www-authenticate': 'Bearer' })
+    }
+    if (!byName.has(name)) return problem(404, 'There is no such scheduled job')
+    if (request.method !== 'GET') return problem(405, 'Scheduled jobs are triggered by GET', { allow: 'GET' })
+    try {
+      const run = await self.run(name)
+      if (run.outcome === 'error') return problem(500, `${name} failed: ${run.error}`)
+      return Response.json(run, { headers: { 'cache-control': 'no-store' } })
+    } catch (error) {
+      report(error, 'handler', { job: name })
+      return notTried(error)
+    }
   }
 
   const self: Cron = {
     ...service,
     crons,
     start() {
+      assertOpen()
       if (started) return
       started = true
       const entries = crons.map(({ name, schedule, timezone, path, times }) => ({
@@ -177,39 +253,23 @@ export function createCron(options: CronEngineOptions): Cron {
         path,
         next: times.next,
       }))
-      driver.start(entries, async ({ name, at }) => {
-        await self.run(name, at).catch((error: unknown) => report(error, 'tick', { job: name, scheduledAt: at }))
-      })
+      runGuarded(
+        () => driver.start(entries, onTick),
+        (error) => {
+          started = false
+          report(error, 'start')
+        },
+      )
     },
-    async run(name, at = clock.now()) {
-      const cron = byName.get(name)
-      if (!cron)
-        throw new ConfigError(`[msc/cron] There is no job named ${JSON.stringify(name)}.`, { code: 'CRON_UNKNOWN' })
-      assertOpen()
-      const scheduledAt = cron.times.floor(at) ?? at
-      const work = runOnce(cron, scheduledAt)
-      running.add(work)
-      try {
-        return await work
-      } finally {
-        running.delete(work)
-      }
+    run(name, at = clock.now()) {
+      const from = currentContext()
+      return runIn({ ...from, trace: from?.trace ?? newTrace() }, name, at)
     },
-    async handler(request, name) {
-      const answer = (status: number, title: string, headers: Record<string, string> = {}): Response =>
-        new Response(JSON.stringify({ type: 'about:blank', title, status }), {
-          status,
-          headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
-        })
-      // Before all else: who may not call learns neither names nor methods.
-      if (!(await driver.authorize(request)))
-        return answer(401, 'A valid cron secret is required', { 'www-authenticate': 'Bearer' })
-      if (!byName.has(name)) return answer(404, 'There is no such scheduled job')
-      if (request.method !== 'GET') return answer(405, 'Scheduled jobs are triggered by GET', { allow: 'GET' })
-      const run = await self.run(name)
-      if (run.outcome === 'error') return answer(500, `${name} failed: ${run.error}`)
-      return Response.json(run, { headers: { 'cache-control': 'no-store' } })
-    },
+    handler: (request, name) =>
+      answer(request, name).catch((error: unknown) => {
+        report(error, 'authorize', { job: name })
+        return problem(500, 'The caller could not be authorised')
+      }),
     history: () => runs,
   }
   return self

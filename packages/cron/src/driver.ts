@@ -31,8 +31,11 @@ export interface CronCapabilities {
  */
 export interface CronDriver extends DriverBase {
   readonly capabilities: CronCapabilities
-  /** Begins to call `onTick`, which never rejects. A driver that is called from outside only remembers it. */
-  start(entries: readonly ScheduledEntry[], onTick: (tick: Tick) => Promise<void>): void
+  /**
+   * Begins to call `onTick`, which never rejects. A driver that is called from outside only remembers it. What it throws
+   * or rejects with is reported, and it may be called again.
+   */
+  start(entries: readonly ScheduledEntry[], onTick: (tick: Tick) => Promise<void>): void | Promise<void>
   /**
    * May this request trigger a run? Compared in constant time; closed when there is no secret to compare with.
    * The answer never says which part was wrong.

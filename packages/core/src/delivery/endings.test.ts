@@ -47,7 +47,12 @@ interface Ending {
   readonly ms: number
 }
 
-async function run(way: string, sink: 'file' | 'http' | 'silent', flags: readonly string[] = []): Promise<Ending> {
+async function run(
+  way: string,
+  sink: 'file' | 'http' | 'silent',
+  flags: readonly string[] = [],
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<Ending> {
   const path = `/${sink === 'silent' ? 'silent' : 'open'}/${files++}`
   const file = join(folder, `${files}`)
   const target = sink === 'file' ? file : `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`
@@ -60,15 +65,15 @@ async function run(way: string, sink: 'file' | 'http' | 'silent', flags: readonl
   let errors = ''
   child.stdout.on('data', (chunk) => {
     output += String(chunk)
-    if (output.includes('ready')) child.kill('SIGTERM')
+    if (output.includes('ready')) child.kill(signal)
   })
   child.stderr.on('data', (chunk) => (errors += String(chunk)))
-  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => {
+  const [code, endedBy] = await new Promise<[number | null, string | null]>((resolve) => {
     child.on('close', (...status) => resolve(status))
   })
   // Last words may repeat what was under way; a backend knows items by their ids.
   const items = [...new Set(itemsOf(file, path))]
-  return { code, signal, output, errors, items, ms: performance.now() - from }
+  return { code, signal: endedBy, output, errors, items, ms: performance.now() - from }
 }
 
 function itemsOf(file: string, path: string): readonly string[] {
@@ -121,7 +126,8 @@ describe.concurrent('the end of a process', () => {
     expect(await run('uncaught value', 'file')).toMatchObject({ code: 1, errors: expect.stringContaining("'a text'") })
     const rejected = await run('unhandled value', 'file')
     expect(rejected).toMatchObject({ code: 1, errors: expect.stringContaining('ERR_UNHANDLED_REJECTION') })
-    expect(rejected.errors).toContain('status: 7')
+    // All that Node lets whoever does not listen know of the value.
+    expect(rejected.errors).toContain('#<Object>')
   })
 
   it('is left to the application that listens for errors itself', async () => {
@@ -134,6 +140,46 @@ describe.concurrent('the end of a process', () => {
 
   it('is left to the application that listens once for a signal', async () => {
     expect(await run('own SIGTERM listener', 'http')).toMatchObject({ code: 5, signal: null, items: ITEMS })
+  })
+
+  it.each(['SIGHUP', 'SIGINT', 'SIGQUIT'] as const)('by %s is delivered too', async (signal) => {
+    const ending = await run('SIGTERM', 'http', [], signal)
+    expect(ending).toMatchObject({ code: null, signal, items: ITEMS })
+  })
+
+  it('does not end an application that begins to listen for the signal meanwhile', async () => {
+    expect(await run('SIGTERM listener comes late', 'http')).toMatchObject({ code: 6, signal: null, items: ITEMS })
+  })
+
+  it.each(['hostile inspect', 'hostile stack', 'revoked proxy'])(
+    'delivers an error that can not be shown: %s',
+    async (way) => {
+      const ending = await run(way, 'http')
+      expect(ending).toMatchObject({ code: 1, items: expect.arrayContaining(ITEMS) })
+      expect(ending.errors).not.toBe('')
+    },
+  )
+
+  it('shows the error of a rejection to monitors once, and leaves it to a capture callback', async () => {
+    expect(await run('monitored rejection', 'http')).toMatchObject({ code: 1, output: 'unhandledRejection\n' })
+    const captured = await run('captured rejection', 'http')
+    expect(captured).toMatchObject({ code: 0, output: 'nobody caught this\nalive\n', errors: '' })
+    expect(captured.items).toContain('unhandledRejection nobody caught this')
+  })
+
+  it('has the status of the error although the application exits while it is delivered', async () => {
+    expect(await run('exit while it is delivered', 'silent')).toMatchObject({ code: 1 })
+  })
+
+  it('is unchanged when the last listener for rejections has gone again', async () => {
+    expect(await run('listener that went', 'http')).toMatchObject({ code: 1, output: '0\n' })
+  })
+
+  it.each(['uncaught', 'unhandled'])('of a worker (%s) reaches its parent as the error', async (way) => {
+    const ending = await run(`worker ${way}`, 'http')
+    expect(ending).toMatchObject({ code: 0, output: 'error: nobody caught this\nexit: 1\n', errors: '' })
+    expect(ending.items.filter((item) => item.endsWith('nobody caught this'))).toHaveLength(1)
+    expect(ending.items).toEqual(expect.arrayContaining(ITEMS))
   })
 
   it('does not come from a rejection that is handled in time, or that the application listens for', async () => {
@@ -180,7 +226,7 @@ describe.concurrent('the end of a process', () => {
   })
 
   it('has no listener left when nobody takes part', async () => {
-    expect(await run('no participant', 'http')).toMatchObject({ code: 0, output: '0000000\n' })
+    expect(await run('no participant', 'http')).toMatchObject({ code: 0, output: 'as before\n' })
   })
 })
 

@@ -1,7 +1,9 @@
 import { systemClock } from '../clock.ts'
 import { runReported } from '../failures.ts'
 import { processSlot } from '../slot.ts'
-import { hostProcess, printFatal, rejectionMode, type HostProcess, type Listener } from './host-process.ts'
+import { followRejections } from './follow-rejections.ts'
+import { hostProcess, inWorker, listenFirst, printFatal, type HostProcess, type Listener } from './host-process.ts'
+import { signalListener } from './signals.ts'
 
 export type FatalOrigin = 'uncaughtException' | 'unhandledRejection'
 
@@ -39,9 +41,10 @@ const BUDGET_MS = 2000
 const MAX_NATURAL_ENDS = 3
 
 /**
- * Takes part in the end of the process, where there is one (Node): by itself, by an error that nothing caught, by a
- * signal, by `process.exit()`. The process ends as it would have ended without us, with the same exit status; where
- * the application has a listener of its own for an error or a signal, ending is left to it.
+ * Takes part in the end of the process, where there is one (Node): by itself, by an error that nothing caught, by SIGHUP,
+ * SIGINT, SIGQUIT or SIGTERM, by `process.exit()`. The process ends as it would have ended without us, with the same exit
+ * status, and a worker with the same `error` event at its parent; where the application, or another SDK, has a listener
+ * of its own for an error or a signal, ending is left to it.
  *
  * @returns Ends the participation. With the last participant the process's listeners go too.
  */
@@ -57,32 +60,36 @@ export function atProcessEnd(participant: EndingParticipant, options: EndingOpti
   }
 }
 
+/**
+ * Those that ask a process to end. What ends it otherwise (SIGUSR2, SIGALRM, …) is left alone: a native addon may handle
+ * it, whom a listener would displace.
+ */
 const SIGNALS: readonly (readonly [name: string, number: number])[] = [
   ['SIGHUP', 1],
   ['SIGINT', 2],
+  ['SIGQUIT', 3],
   ['SIGTERM', 15],
 ]
 
 function hook(endings: Endings): (() => void) | undefined {
   const host = hostProcess()
   if (!host) return undefined
-  const listeners = new Map<string, Listener>([
+  const delivery = { sayLastWords: () => sayLastWords(endings), flush: () => flushAll(endings) }
+  const listeners: readonly (readonly [event: string, listener: Listener])[] = [
     ['beforeExit', () => onNaturalEnd(endings)],
-    ['exit', () => sayLastWords(endings)],
-    ['uncaughtException', (error: unknown, origin: FatalOrigin) => onUncaught(endings, host, error, origin)],
-    ['unhandledRejection', (reason: unknown) => onRejection(endings, host, reason)],
-  ])
-  for (const [name, number] of SIGNALS) listeners.set(name, signalListener(endings, host, name, number))
-  const unhook = (): void => {
-    for (const [event, listener] of listeners) host.removeListener(event, listener)
-  }
+    ['exit', () => onExit(endings, host)],
+    ['uncaughtExceptionMonitor', (error: unknown, origin: FatalOrigin) => onUncaught(endings, host, error, origin)],
+    ...SIGNALS.map(([name, number]) => [name, signalListener(host, name, number, delivery)] as const),
+  ]
   try {
-    for (const [event, listener] of listeners) {
-      // First in the list: a listener of the application's that is for once would be gone when it is counted.
-      if (host.prependListener) host.prependListener(event, listener)
-      else host.on(event, listener)
+    for (const [event, listener] of listeners) listenFirst(host, event, listener)
+    const unfollow = followRejections(host, (reason) => {
+      if (!endings.ending) tellFatal(endings, reason, 'unhandledRejection')
+    })
+    return () => {
+      unfollow()
+      for (const [event, listener] of listeners) host.removeListener(event, listener)
     }
-    return unhook
   } catch {
     return undefined
   }
@@ -99,78 +106,64 @@ function onNaturalEnd(endings: Endings): void {
   })
 }
 
+function onExit(endings: Endings, host: HostProcess): void {
+  // Somebody has called `process.exit()` while the error that ends the process was being delivered.
+  if (endings.ending) host.exitCode = 1
+  sayLastWords(endings)
+}
+
+/**
+ * Called before Node looks for somebody who handles the error. A listener of `uncaughtException` would be one, and
+ * others, who end the process only if they are alone, would leave that to us while we leave it to them. So it is there
+ * only if nobody else is, and only from now on.
+ */
 function onUncaught(endings: Endings, host: HostProcess, error: unknown, origin: FatalOrigin): void {
-  if (endings.ending) {
-    // Perhaps one that a participant has caused: telling it again could go on for ever.
-    printFatal(host, error)
+  if (endings.ending) return
+  const tell = (): void => {
+    tellFatal(endings, error, origin)
+    sayLastWords(endings)
+  }
+  if (host.listenerCount('uncaughtException') > 0 || host.hasUncaughtExceptionCaptureCallback?.()) {
+    tell()
+    void flushAll(endings)
     return
   }
-  const alone = host.listenerCount('uncaughtException') === 1
-  // Written first: whatever happens while we wait, the operator sees why the process ended.
-  if (alone) {
+  const hold: Listener = (thrown: unknown): void => {
+    if (endings.ending) {
+      // Perhaps one that a participant has caused: telling it again could go on for ever.
+      printFatal(host, thrown)
+      return
+    }
     endings.ending = true
-    printFatal(host, error)
+    const worker = inWorker(host)
+    // Written first: whatever happens while we wait, the operator sees why the process ended.
+    if (!worker) printFatal(host, thrown)
+    tell()
+    void flushAll(endings).then(() => {
+      if (worker) raiseAgain(host, hold, thrown)
+      else host.exit(1)
+    })
   }
-  tellFatal(endings, error, origin)
-  sayLastWords(endings)
-  void flushAll(endings).then(() => {
-    if (alone) host.exit(1)
+  host.on('uncaughtException', hold)
+  queueMicrotask(() => {
+    if (endings.ending) return
+    // Somebody has handled it whom Node asks before the listeners.
+    host.removeListener('uncaughtException', hold)
+    tell()
+    void flushAll(endings)
   })
 }
 
-/** Does for a rejection what Node does when nobody listens, since by listening we have taken that away. */
-function onRejection(endings: Endings, host: HostProcess, reason: unknown): void {
-  const mode = rejectionMode(host)
-  // Node has raised it as an uncaught exception already.
-  if (mode === 'strict') return
-  const alone = host.listenerCount('unhandledRejection') === 1
-  if (mode === 'throw' && alone) {
-    const error = asRaised(reason)
-    host.emit('uncaughtExceptionMonitor', error, 'unhandledRejection')
-    host.emit('uncaughtException', error, 'unhandledRejection')
-    return
+/** Lets Node end a worker: only so does its parent get the `error` event, with the error. */
+function raiseAgain(host: HostProcess, hold: Listener, error: unknown): void {
+  host.removeListener('uncaughtException', hold)
+  // They have been told of this error when it was thrown.
+  if (host.listenerCount('uncaughtException') === 0) host.removeAllListeners?.('uncaughtExceptionMonitor')
+  const raise = (): never => {
+    throw error
   }
-  if (!endings.ending) tellFatal(endings, reason, 'unhandledRejection')
-  if (mode !== 'warn-with-error-code' || !alone) return
-  host.emitWarning?.(
-    `A promise was rejected and nothing handled it: ${String(asRaised(reason))}`,
-    'UnhandledPromiseRejectionWarning',
-  )
-  host.exitCode = 1
-}
-
-/** Node raises what is no error inside of one. */
-function asRaised(reason: unknown): unknown {
-  if (reason instanceof Error) return reason
-  let text = 'a value that can not be shown'
-  try {
-    text = String(reason)
-  } catch {
-    // An object without a text form.
-  }
-  const message = `A promise was rejected with a reason that is no error, and nothing handled it: "${text}".`
-  return Object.assign(new Error(message, { cause: reason }), { code: 'ERR_UNHANDLED_REJECTION' })
-}
-
-function signalListener(endings: Endings, host: HostProcess, signal: string, number: number): Listener {
-  let came = 0
-  const listener = (): void => {
-    came += 1
-    const alone = (): boolean => host.listenerCount(signal) === 1
-    const leftToUs = alone()
-    sayLastWords(endings)
-    // Whoever sends it again does not want to wait.
-    const flushed = came === 1 ? flushAll(endings) : Promise.resolve()
-    void flushed.then(() => {
-      if (!leftToUs || !alone()) return
-      // Without our listener the signal has its usual effect, and the parent sees the usual status.
-      host.removeListener(signal, listener)
-      host.kill(host.pid, signal)
-      // The first process of a container is spared by its own signals.
-      systemClock.setTimeout(() => host.exit(128 + number), 100, { keepAlive: true })
-    })
-  }
-  return listener
+  // Thrown from a timer it is an exception; from a promise it would be a rejection.
+  systemClock.setTimeout(raise, 0, { keepAlive: true })
 }
 
 function tellFatal({ participants }: Endings, error: unknown, origin: FatalOrigin): void {

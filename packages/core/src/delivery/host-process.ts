@@ -10,7 +10,8 @@ export interface HostProcess {
   prependListener?(event: string, listener: Listener): unknown
   removeListener(event: string, listener: Listener): unknown
   listenerCount(event: string): number
-  emit(event: string, ...values: unknown[]): boolean
+  removeAllListeners?(event: string): unknown
+  hasUncaughtExceptionCaptureCallback?(): boolean
   emitWarning?(warning: string, name: string): void
   kill(pid: number, signal: string): unknown
   exit(code: number): unknown
@@ -33,6 +34,12 @@ export function hostProcess(): HostProcess | undefined {
   }
 }
 
+/** First in the list: a listener of the application's that is for once would be gone when it is counted. */
+export function listenFirst(host: HostProcess, event: string, listener: Listener): void {
+  if (host.prependListener) host.prependListener(event, listener)
+  else host.on(event, listener)
+}
+
 type RejectionMode = 'throw' | 'strict' | 'warn' | 'none' | 'warn-with-error-code'
 
 const MODES: ReadonlySet<string> = new Set<RejectionMode>(['throw', 'strict', 'warn', 'none', 'warn-with-error-code'])
@@ -53,17 +60,51 @@ export function rejectionMode({ execArgv = [], env = {} }: Pick<HostProcess, 'ex
   return mode
 }
 
-/** Writes an error that ends the process as Node would: to stderr, at once, with its stack. */
+/** Is this a worker thread, whose errors go to its parent? */
+export function inWorker(host: HostProcess): boolean {
+  const threads = host.getBuiltinModule?.('node:worker_threads') as { readonly isMainThread?: boolean } | undefined
+  return threads?.isMainThread === false
+}
+
+/**
+ * Writes an error that ends the process as Node would: to stderr, at once, with its stack. Never throws, whatever was
+ * thrown: a revoked Proxy, an error whose own `inspect` or `stack` fails.
+ */
 export function printFatal(host: HostProcess, error: unknown): void {
-  const { inspect } = (host.getBuiltinModule?.('node:util') ?? {}) as { inspect?: (value: unknown) => string }
-  const { writeSync } = (host.getBuiltinModule?.('node:fs') ?? {}) as { writeSync?: (fd: number, text: string) => void }
-  const shown = inspect ? inspect(error) : String((error as { stack?: unknown } | null)?.stack ?? error)
-  const text = `${error instanceof Error ? '' : 'Uncaught:\n'}${shown}\n\nNode.js ${host.version}\n`
+  const text = `${describeFatal(host, error)}\n\nNode.js ${host.version}\n`
   try {
-    if (!writeSync) throw new Error('There is no file system.')
+    const fs = host.getBuiltinModule?.('node:fs') as { writeSync(fd: number, text: string): void }
     // Synchronous, since what is buffered is lost at the exit.
-    writeSync(2, text)
+    fs.writeSync(2, text)
   } catch {
-    console.error(text)
+    // There is no such file system, or nobody reads stderr.
+    tryOr(() => console.error(text), undefined)
+  }
+}
+
+function describeFatal(host: HostProcess, error: unknown): string {
+  const prefix = isError(error) ? '' : 'Uncaught:\n'
+  const inspected = tryOr(() => {
+    const util = host.getBuiltinModule?.('node:util') as { inspect(value: unknown): string }
+    return util.inspect(error)
+  }, undefined)
+  return prefix + (inspected ?? tryOr(() => stackOf(error), 'a value that can not be shown'))
+}
+
+function stackOf(error: unknown): string {
+  const stack = tryOr(() => (error as { readonly stack?: unknown }).stack, undefined)
+  return String(stack ?? error)
+}
+
+/** `instanceof` asks the value for its prototype, which a Proxy may refuse. */
+export function isError(value: unknown): value is Error {
+  return tryOr(() => value instanceof Error, false)
+}
+
+function tryOr<T>(run: () => T, otherwise: T): T {
+  try {
+    return run()
+  } catch {
+    return otherwise
   }
 }

@@ -1,6 +1,8 @@
 // A process that ends in the way named by its first argument, with three items on their way.
 import { appendFileSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import { atProcessEnd } from '../endings.ts'
 import { createOutbox } from '../outbox.ts'
 import { DELIVERED } from '../receipt.ts'
@@ -26,6 +28,12 @@ const outbox = createOutbox<string>({
   flushIntervalMs: 20,
   timeoutMs: patienceMs / 2,
 })
+const events = ['beforeExit', 'exit', 'uncaughtExceptionMonitor', 'uncaughtException', 'unhandledRejection']
+events.push('newListener', 'removeListener', 'SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP')
+/** Node has some of its own. */
+const listeners = (): readonly number[] => events.map((event) => process.listenerCount(event))
+const listenersBefore = listeners()
+
 const stop = atProcessEnd(
   {
     flush: (budgetMs) => outbox.flush(budgetMs),
@@ -41,6 +49,15 @@ const endMyself = (code: number): void => void outbox.flush(patienceMs).then(() 
 const serveForEver = (): void => void setInterval(() => {}, 1000)
 const fail = (): never => {
   throw new Error('nobody caught this')
+}
+
+const inWorker = (how: string): void => {
+  stop()
+  // What is on its way here is the worker's to deliver.
+  void outbox.close(0)
+  new Worker(fileURLToPath(import.meta.url), { argv: [how, target] })
+    .on('error', ({ message }: Error) => console.log(`error: ${message}`))
+    .on('exit', (code) => console.log(`exit: ${code}`))
 }
 
 const ways: Readonly<Record<string, () => void>> = {
@@ -91,10 +108,58 @@ const ways: Readonly<Record<string, () => void>> = {
     serveForEver()
     console.log('ready')
   },
+  'SIGTERM listener comes late': () => {
+    serveForEver()
+    // The participant that is asked to deliver is told of the signal before it ends the process.
+    atProcessEnd({
+      flush: async () => void process.on('SIGTERM', () => endMyself(6)),
+      lastWords: () => {},
+    })
+    console.log('ready')
+  },
+  'hostile inspect': () => {
+    const inspect = Symbol.for('nodejs.util.inspect.custom')
+    setImmediate(() => {
+      throw Object.assign(new Error('mine'), { [inspect]: fail })
+    })
+  },
+  'hostile stack': () =>
+    setImmediate(() => {
+      throw Object.defineProperty(new Error('mine'), 'stack', { get: fail })
+    }),
+  'revoked proxy': () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    setImmediate(() => {
+      throw proxy
+    })
+  },
+  'monitored rejection': () => {
+    process.on('uncaughtExceptionMonitor', (_, origin) => console.log(origin))
+    void Promise.reject(new Error('nobody caught this'))
+  },
+  'captured rejection': () => {
+    process.setUncaughtExceptionCaptureCallback(({ message }) => console.log(message))
+    void Promise.reject(new Error('nobody caught this'))
+    setTimeout(() => console.log('alive'), 50)
+  },
+  'exit while it is delivered': () => {
+    setImmediate(fail)
+    setTimeout(() => process.exit(0), 100)
+  },
+  'listener that went': () => {
+    const mine = (): void => {}
+    process.on('unhandledRejection', mine).off('unhandledRejection', mine)
+    console.log(process.listenerCount('unhandledRejection'))
+    void Promise.reject(new Error('nobody caught this'))
+    serveForEver()
+  },
+  'worker uncaught': () => inWorker('uncaught'),
+  'worker unhandled': () => inWorker('unhandled'),
   'no participant': () => {
     stop()
-    const events = ['beforeExit', 'exit', 'uncaughtException', 'unhandledRejection', 'SIGTERM', 'SIGINT', 'SIGHUP']
-    console.log(events.map((event) => process.listenerCount(event)).join(''))
+    process.on('unhandledRejection', serveForEver).off('unhandledRejection', serveForEver)
+    console.log(String(listeners()) === String(listenersBefore) ? 'as before' : 'changed')
   },
 }
 ways[way]?.()
