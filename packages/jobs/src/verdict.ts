@@ -1,4 +1,4 @@
-import { MscError, backoff as fullJitter } from '@msc/core'
+import { MscError, backoff as fullJitter, isError, toError } from '@msc/core'
 import type { Failure, NonRetriableError, RetryAfterError, StepError } from './errors.ts'
 
 export type Verdict = { readonly retryInMs: number } | { readonly final: true }
@@ -34,6 +34,15 @@ export function isStepError(error: unknown): error is StepError {
 }
 
 export function toFailure(error: unknown): Failure {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
+  if (!isError(error)) return { name: 'Error', message: textOf(error) }
   return { name: error.name, message: error.message, ...(error.stack && { stack: error.stack }) }
+}
+
+/** What is thrown may refuse to be text. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return toError(thrown).message
+  }
 }

@@ -32,6 +32,19 @@ it('asks all services and takes the worst; one that is silent or throws is down 
   expect(health.services[2]?.detail).toBe('refused')
 })
 
+it('takes no service for ready whose verdict is none, and shows no secret of one that fails', async () => {
+  const platform = createPlatform({
+    services: {
+      cache: service('cache', { health: async () => undefined as never }),
+      jobs: service('jobs', { health: async () => ({ concern: 'jobs', driver: 'own', status: 'fine' as never }) }),
+      realtime: service('realtime', { health: () => Promise.reject(new Error('refused password=hunter2')) }),
+    },
+  })
+  const { status, services } = await platform.health()
+  expect([status, ...services.map((each) => each.status)]).toEqual(['down', 'down', 'down', 'down'])
+  expect(services[2]?.detail).toBe('refused password=[redacted]')
+})
+
 it('closes once, in reverse order, and names those that did not manage', async () => {
   const closed: string[] = []
   const platform = createPlatform({

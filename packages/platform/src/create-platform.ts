@@ -1,4 +1,4 @@
-import { deadline, toError, worstStatus, type Health, type Service, type Status } from '@msc/core'
+import { deadline, redact, toError, worstStatus, type Health, type Service, type Status } from '@msc/core'
 
 export interface PlatformOptions<Services extends Record<string, Service>> {
   readonly services: Services
@@ -26,6 +26,13 @@ export interface Platform<Services extends Record<string, Service>> {
 /** What keeps its time limit by itself is given a little more before it is given up. */
 const GRACE_MS = 500
 
+const STATUSES: readonly unknown[] = ['ready', 'degraded', 'down', 'not-configured'] satisfies readonly Status[]
+
+/** A service may be the application's own; one whose status nobody knows is not taken for ready. */
+function isVerdict(verdict: Health | undefined): verdict is Health {
+  return STATUSES.includes(verdict?.status)
+}
+
 /** Several services as one: health, flush and close. */
 export function createPlatform<Services extends Record<string, Service>>(
   options: PlatformOptions<Services>,
@@ -51,16 +58,18 @@ export function createPlatform<Services extends Record<string, Service>>(
         entries.map(async ([name, service]): Promise<Health> => {
           try {
             // Its own verdict names what is silent, so it comes first.
-            return await deadline(() => service.health({ timeoutMs }), {
+            const verdict = await deadline(() => service.health({ timeoutMs }), {
               operation: `${name}.health`,
               timeoutMs: timeoutMs + GRACE_MS,
             })
+            if (isVerdict(verdict)) return verdict
+            throw new Error(`${name}.health answered with something that is no verdict.`)
           } catch (error) {
             return {
               concern: service.concern,
               driver: service.driverName,
               status: 'down',
-              detail: toError(error).message,
+              detail: redact(toError(error).message) as string,
             }
           }
         }),

@@ -230,7 +230,18 @@ function unreachable(): DriverError {
 
 /** What a server said that does not take us; `undefined` for one that did not answer. */
 function refusalOf(error: unknown): MscError | undefined {
-  return toError(error).name === 'ReplyError' ? translate(error) : undefined
+  const { name, message } = toError(error)
+  if (name === 'ReplyError') return translate(error)
+  // What the parser can't read was written by something else: a web server, a proxy.
+  return name === 'ParserError' || /^(?:Protocol error|Unknown RESP type)/.test(message) ? notRedis() : undefined
+}
+
+function notRedis(): DriverError {
+  return new DriverError('redis', 'What answers does not speak the protocol of Redis.', {
+    retryable: true,
+    code: 'DRIVER_NOT_THE_BACKEND',
+    hint: 'Check the host and port in REDIS_URL: something else than Redis listens there, or it wants TLS (rediss://).',
+  })
 }
 
 function translate(error: unknown): MscError {

@@ -1,3 +1,4 @@
+import { reportFailure } from '@msc/core'
 import { createTagRecords, KEPT_SECONDS } from './tag-records.ts'
 import type { Cache } from '../cache.ts'
 
@@ -73,7 +74,7 @@ export function createUseCacheHandler(options: UseCacheHandlerOptions): NextCach
     async set(cacheKey, pendingEntry) {
       const storing = store(cacheKey, pendingEntry).catch((error: unknown) => {
         // The page has what it needs; only the copy is lost.
-        console.warn(`[msc/cache] An entry of "use cache" was not kept: ${String(error)}`)
+        reportFailure(error, { concern: 'cache', operation: 'keep an entry of "use cache"' })
       })
       pending.set(cacheKey, storing)
       await storing

@@ -1,4 +1,13 @@
-import { ConfigError, DriverError, duration, sortableId, startOperation, systemClock, withCarrier } from '@msc/core'
+import {
+  ConfigError,
+  DriverError,
+  duration,
+  runReported,
+  sortableId,
+  startOperation,
+  systemClock,
+  withCarrier,
+} from '@msc/core'
 import type { Clock, Duration } from '@msc/core'
 import { admit, gateKeys, runFor, type Arrival } from '../admission.ts'
 import { listensTo, type AnyJob } from '../define-job.ts'
@@ -237,11 +246,11 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
   }
 }
 
+/** With the job and the run before each line. A log that fails is reported, and fails no step. */
 function prefixed(log: JobHost['log'], prefix: string): JobHost['log'] {
-  return {
-    debug: (message, data) => log.debug(`[${prefix}] ${message}`, data),
-    info: (message, data) => log.info(`[${prefix}] ${message}`, data),
-    warn: (message, data) => log.warn(`[${prefix}] ${message}`, data),
-    error: (message, data) => log.error(`[${prefix}] ${message}`, data),
-  }
+  const say =
+    (level: keyof JobHost['log']): JobHost['log'][typeof level] =>
+    (message, data) =>
+      runReported(() => log[level](`[${prefix}] ${message}`, data), { concern: 'jobs', operation: 'log' })
+  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
 }

@@ -10,6 +10,7 @@ import {
   withContext,
   type Carrier,
   type Clock,
+  isError,
 } from '@msc/core'
 import type { Inngest, InngestFunction } from 'inngest'
 import type { JobContext, JobLog, StepContext, StepOptions, StepTools } from '../context.ts'
@@ -356,7 +357,7 @@ function toSdk(error: unknown, sdk: Sdk): unknown {
 
 /** A step's final error as the embedded engine would throw it. */
 function fromSdk(error: unknown, key?: string): unknown {
-  if (isStepError(error) || !(error instanceof Error) || MscError.isInstance(error)) return error
+  if (isStepError(error) || !isError(error) || MscError.isInstance(error)) return error
   if (error.constructor.name === 'StepError') return new StepError(key ?? 'step', toFailure(error))
   return key === undefined ? error : new StepError(key, toFailure(error))
 }

@@ -280,14 +280,14 @@ function translate(error: unknown): Error {
   const { code = '' } = (error ?? {}) as { code?: string }
   // Class 22: the data; 42: the statement; 28 and 3D: who we are or where. Everything else may pass.
   const retryable = !/^(22|42|28|3D)/.test(code)
-  return new DriverError('postgres', message, { retryable, cause: error, ...remedyFor(code) })
+  return new DriverError('postgres', message, { retryable, cause: error, ...remedyFor(code, message) })
 }
 
 /**
  * What to do about a connection that is not made. Source: PostgreSQL's error codes, appendix A, and those of Node's
  * sockets.
  */
-function remedyFor(code: string): { readonly code?: string; readonly hint?: string } {
+function remedyFor(code: string, message: string): { readonly code?: string; readonly hint?: string } {
   if (code.startsWith('28')) {
     return { code: 'DRIVER_UNAUTHORIZED', hint: 'Check the user and password in DATABASE_URL.' }
   }
@@ -296,6 +296,17 @@ function remedyFor(code: string): { readonly code?: string; readonly hint?: stri
     return {
       code: 'DRIVER_UNREACHABLE',
       hint: 'Check the host and port in DATABASE_URL, and that the server runs and can be reached from this machine.',
+    }
+  }
+  // How pg says that the other side hung up, or answered in a language of its own.
+  if (
+    /^(?:Connection terminated|The server does not support SSL|There was an error establishing|received invalid response)/i.test(
+      message,
+    )
+  ) {
+    return {
+      code: 'DRIVER_UNREACHABLE',
+      hint: 'Check the host and port in DATABASE_URL: the server ended the connection, or something else than Postgres listens there.',
     }
   }
   return {}

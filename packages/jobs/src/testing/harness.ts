@@ -46,25 +46,23 @@ export function createHarness(setup: JobsDriverSetup, clock: Clock): Harness {
   const waiting: { readonly count: number; readonly resolve: () => void }[] = []
   let jobs: Jobs | undefined
 
-  const observed: JobsDriver = {
-    ...driver,
-    bind: (host) =>
-      driver.bind({
-        ...host,
-        onRunEnd(run: RunInfo, error?: Error) {
-          const breadcrumbs = error ? runBreadcrumbs(run).map(({ message }) => message) : []
-          ends.push({
-            job: run.job,
-            status: run.status,
-            result: run.result,
-            message: run.error?.message,
-            breadcrumbs,
-          })
-          host.onRunEnd(run, error)
-          for (const { count, resolve } of waiting) if (ends.length >= count) resolve()
-        },
-      }),
-  }
+  const observed: JobsDriver = withBind(driver, (host) =>
+    driver.bind({
+      ...host,
+      onRunEnd(run: RunInfo, error?: Error) {
+        const breadcrumbs = error ? runBreadcrumbs(run).map(({ message }) => message) : []
+        ends.push({
+          job: run.job,
+          status: run.status,
+          result: run.result,
+          message: run.error?.message,
+          breadcrumbs,
+        })
+        host.onRunEnd(run, error)
+        for (const { count, resolve } of waiting) if (ends.length >= count) resolve()
+      },
+    }),
+  )
   const log = (message: string): void => void logged.push(message.replace(/^\[\S+ \S+\] /, ''))
   return {
     clock,
@@ -109,4 +107,16 @@ export function createHarness(setup: JobsDriverSetup, clock: Clock): Harness {
       await setup.close()
     },
   }
+}
+
+/** The driver itself, object of a class or not, with another `bind`. */
+function withBind(driver: JobsDriver, bind: JobsDriver['bind']): JobsDriver {
+  return new Proxy(driver, {
+    get(target, name) {
+      if (name === 'bind') return bind
+      const value: unknown = Reflect.get(target, name, target)
+      // Called on the proxy, a method could not reach private members.
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
 }

@@ -34,11 +34,13 @@ async function findingOf(concern: string, env: Env): Promise<Finding> {
   return services.find((each) => each.concern === concern) as Finding
 }
 
-/** Something that takes every request and answers it alike. */
-async function startImpostor(answer: 'html' | 'silent'): Promise<{ url: string; server: Server }> {
+/** Something that takes every request and answers it alike: with a page, of this status, or not at all. */
+async function startImpostor(answer: number | 'silent'): Promise<{ url: string; server: Server }> {
   const server = createServer((_request, response) => {
     if (answer === 'silent') return
-    response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Sign in to the network</title>')
+    response
+      .writeHead(answer, { 'content-type': 'text/html' })
+      .end('<!doctype html><title>Sign in to the network</title>')
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server }
@@ -84,14 +86,17 @@ const names = Object.keys(vendors) as (keyof typeof vendors)[]
 
 describe('a vendor that is something else', () => {
   let html: string
+  let blocked: string
   let silent: string
   beforeAll(async () => {
-    const [page, mute] = [await startImpostor('html'), await startImpostor('silent')]
+    const [page, wall, mute] = [await startImpostor(200), await startImpostor(403), await startImpostor('silent')]
     closing.push(
       () => page.server.close(),
+      () => wall.server.close(),
       () => (mute.server.closeAllConnections(), mute.server.close()),
     )
     html = page.url
+    blocked = wall.url
     silent = mute.url
   })
 
@@ -100,6 +105,36 @@ describe('a vendor that is something else', () => {
       status: 'down',
       code: 'DRIVER_NOT_THE_BACKEND',
       hint: expect.stringContaining(addressOf[vendor]),
+    })
+  })
+
+  it.each(names)('%s: a firewall that answers 403 with a page is not taken for a wrong key', async (vendor) => {
+    expect(await findingOf(concernOf[vendor], vendors[vendor](blocked))).toMatchObject({
+      status: 'down',
+      code: 'DRIVER_NOT_THE_BACKEND',
+      hint: expect.stringContaining(addressOf[vendor]),
+    })
+  })
+
+  it('Redis and Postgres: a web server is not taken for them, and the address is named', async () => {
+    const { host } = new URL(html)
+    expect(await findingOf('cache', { REDIS_URL: `redis://${host}` })).toMatchObject({
+      status: 'down',
+      code: 'DRIVER_NOT_THE_BACKEND',
+      hint: expect.stringContaining('REDIS_URL'),
+    })
+    expect(await findingOf('jobs', { DATABASE_URL: `postgres://${host}/app` })).toMatchObject({
+      status: 'down',
+      hint: expect.stringContaining('DATABASE_URL'),
+    })
+  })
+
+  it.each(names)('%s: a port where nobody listens is named', async (vendor) => {
+    const { url, server } = await startImpostor(200)
+    await new Promise((resolve) => server.close(resolve))
+    expect(await findingOf(concernOf[vendor], vendors[vendor](url))).toMatchObject({
+      status: 'down',
+      hint: expect.stringContaining(addressOf[vendor].replace('_HOST', '')),
     })
   })
 
@@ -186,7 +221,7 @@ describe('a server of ours', () => {
   )
 
   it('nobody there: says so, and which variable to look at', async () => {
-    const { url, server } = await startImpostor('html')
+    const { url, server } = await startImpostor(200)
     await new Promise((resolve) => server.close(resolve))
     const { host } = new URL(url)
     expect(await findingOf('cache', { REDIS_URL: `redis://${host}` })).toMatchObject({

@@ -1,5 +1,6 @@
 'use client'
 
+import { sleep } from '@msc/core'
 import { useCallback, useEffect, useMemo, useReducer, useState, useSyncExternalStore } from 'react'
 import { useRealtime } from './context.tsx'
 import { useLatest } from './use-latest.ts'
@@ -132,7 +133,7 @@ async function announce(
       if (typeof sound === 'string') await new Audio(sound).play()
       else sound?.()
       // The others hear of it a moment later.
-      await new Promise((resolve) => setTimeout(resolve, 2000))
+      await sleep(2000)
     })
   } catch {
     // Browsers refuse sounds before the first click; what is on the page says it too.

@@ -1,0 +1,66 @@
+// What every package leaves to the ground floor, because each of these has once ended a process, lost an error or
+// carried one person's name into another's: time and timers, the console, and questions to values from outside.
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+const RULES = [
+  {
+    what: 'a timer that is not the clock\u2019s: take `Clock`, or `systemClock` of @msc/core',
+    pattern: /(?<![.\w])set(?:Timeout|Interval)\(/,
+    // The clock itself; what holds a process open on purpose; pages that wait for an idle moment before they load core.
+    allowed: ['core/src/clock.ts', 'jobs/src/run-worker.ts', 'analytics/src/browser.ts', 'monitoring/src/browser.ts'],
+  },
+  {
+    what: 'an interval measured by the wall clock: use `clock.monotonic()`',
+    pattern: /Date\.now\(\)\s*-|-\s*Date\.now\(\)/,
+    allowed: [],
+  },
+  {
+    what: 'the console: use `reportFailure` or the `report` of the service, which redact, and say a thing once',
+    pattern: /\bconsole\.(?:log|info|warn|error|debug)\(/,
+    // The console's own voice, notices at the start, a fatal error as Node prints it, and prints that were asked for.
+    allowed: [
+      'core/src/say-failure.ts',
+      'core/src/env.ts',
+      'core/src/delivery/host-process.ts',
+      'monitoring/src/drivers/local.ts',
+    ],
+  },
+  {
+    what: '`instanceof Error`, which a revoked proxy answers by throwing: use `isError` or `toError` of @msc/core',
+    pattern: /instanceof Error\b/,
+    // Where it is guarded, or the value is of our own making.
+    allowed: [
+      'core/src/errors.ts',
+      'core/src/redact/kinds.ts',
+      'core/src/delivery/host-process.ts',
+      'platform/src/problem.ts',
+      'realtime/src/sse/index.ts',
+      'realtime/src/phoenix-socket.ts',
+    ],
+  },
+]
+const NOT_SHIPPED = /\.test\.tsx?$|\/(?:testing|__fixtures__|e2e|cli)\//
+
+const problems = readdirSync('packages').flatMap((name) =>
+  readdirSync(join('packages', name, 'src'), { recursive: true })
+    .map((file) => join(name, 'src', file))
+    .filter((file) => /\.tsx?$/.test(file) && !NOT_SHIPPED.test(`/${file}`))
+    .flatMap(problemsOf),
+)
+
+function problemsOf(file) {
+  const lines = readFileSync(join('packages', file), 'utf8').split('\n')
+  return RULES.flatMap(({ what, pattern, allowed }) =>
+    allowed.includes(file)
+      ? []
+      : lines.flatMap((line, index) =>
+          pattern.test(line.replace(/^\s*(?:\/\/|\*|\/\*).*$/, '')) ? [`packages/${file}:${index + 1}: ${what}`] : [],
+        ),
+  )
+}
+
+if (problems.length > 0) {
+  console.error(problems.join('\n'))
+  process.exit(1)
+}
