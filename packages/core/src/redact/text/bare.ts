@@ -12,6 +12,7 @@ import {
   RUN,
   SPACE,
 } from './chars.ts'
+import { startsNewline } from './lines.ts'
 import { keeps, type Place } from './place.ts'
 import { endsValue } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
@@ -140,11 +141,4 @@ function isEnd(text: string, at: number, end: number): boolean {
   if (at >= end) return true
   const kind = classOf(text.charCodeAt(at))
   return kind === SPACE || kind === NEWLINE || (kind !== RUN && text.charCodeAt(at) !== 91)
-}
-
-/** `\n` as two characters, in text that was made for JSON. */
-export function startsNewline(text: string, at: number): boolean {
-  if (text.charCodeAt(at) !== 92) return false
-  const next = text.charCodeAt(at + 1)
-  return (next === 110 || next === 114) && text.charCodeAt(at - 1) !== 92
 }

@@ -1,4 +1,5 @@
 // Values of several characters that nest: brackets inside text, and indented lines as YAML has them.
+import { breakWidth, lineEnd, lineStart } from './lines.ts'
 
 /** Where the bracket at `from` closes; the end of the text when it does not. Brackets in strings do not count. */
 export function bracketEnd(text: string, from: number, end: number): number {
@@ -34,20 +35,28 @@ export function blockEnd(
   end: number,
   nameFrom: number,
 ): { from: number; to: number } | undefined {
-  if (text.charCodeAt(newline) !== 10) return undefined
-  const outer = indentation(text, text.lastIndexOf('\n', Math.max(0, nameFrom - 1)) + 1, nameFrom)
+  const outer = indentation(text, lineStart(text, nameFrom), nameFrom)
+  const escaped = text.charCodeAt(newline) === 92
   let from = -1
   let to = newline
-  while (to < end && text.charCodeAt(to) === 10) {
-    const start = to + 1
+  let at = newline
+  while (at < end) {
+    const width = breakWidth(text, at)
+    if (width === 0) break
+    const start = at + width
     const inner = indentation(text, start, end)
+    // A blank line belongs to the block when the next line does.
+    if (breakWidth(text, start + inner) > 0) {
+      at = start + inner
+      continue
+    }
     const item = text.charCodeAt(start + inner) === 45 && text.charCodeAt(start + inner + 1) === 32
     if (inner <= outer && !(item && inner === outer)) break
     if (from < 0) from = start + inner + (item ? 2 : 0)
-    const next = text.indexOf('\n', start)
-    to = next < 0 || next > end ? end : next
+    at = lineEnd(text, start + inner, end, escaped)
+    to = at
   }
-  return from < 0 ? undefined : { from, to }
+  return from < 0 || from >= to ? undefined : { from, to }
 }
 
 function indentation(text: string, from: number, limit: number): number {

@@ -1,6 +1,6 @@
 // Secrets that follow a word rather than a separator.
 import { SECRET, HARMLESS } from '../names.ts'
-import { judgeSlice } from '../name-book.ts'
+import { judgeFlag, pairSeparator } from '../flags.ts'
 import { REDACTED, markWidth } from '../marks.ts'
 import { bareEnd } from './bare.ts'
 import type { Place } from './place.ts'
@@ -110,19 +110,7 @@ export function hideFlag(scan: TextScan, from: number, to: number): number {
   if (start === to || start >= scan.end || text.charCodeAt(start) === 45) return -1
   const separator = pairSeparator(text, from, to)
   if (separator > 0) return hidePair(scan, start, separator)
-  if (to - from < 5 || text.charCodeAt(from + 1) !== 45) return -1
-  const verdict = judgeSlice(scan.names, text, from + 2, to)
-  return verdict === HARMLESS ? -1 : hideValue(scan, start, { ...ALONE, verdict: SECRET })
-}
-
-/** What parts the two halves of the value of `-u`, `--user`, `--proxy-user` and `-b`; 0 for another flag. */
-function pairSeparator(text: string, from: number, to: number): number {
-  if (to - from === 2) {
-    const letter = text.charCodeAt(from + 1)
-    return (letter | 32) === 117 ? 58 : letter === 98 ? 61 : 0
-  }
-  if (text.charCodeAt(from + 1) !== 45) return 0
-  return isWord(text, from + 2, to, 'user') || text.slice(from + 2, Math.min(to, from + 13)) === 'proxy-user' ? 58 : 0
+  return judgeFlag(scan.names, text, from, to) === HARMLESS ? -1 : hideValue(scan, start, ALONE)
 }
 
 /** `user:password` or `name=value`; a user or a branch alone is harmless. */

@@ -36,6 +36,18 @@ export function readQuote(
   return { quote, next }
 }
 
+/** Behind the quote that opens at `at`, or -1: {@link readQuote} without what is known about the quote. */
+export function quoteEnd(text: string, at: number, end: number, level: number): number {
+  let next = at
+  while (next < end) {
+    const read = readCharacter(text, next, level)
+    next += escapedWidth(read)
+    if (isQuote(escapedCode(read))) return next
+    if (escapedCode(read) !== 92) return -1
+  }
+  return -1
+}
+
 /**
  * Where the quote closes: the position of its first backslash or of the quote itself, or -1. A quote inside the value
  * has more backslashes than the quote around it, and an apostrophe is followed by a letter.

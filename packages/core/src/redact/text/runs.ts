@@ -16,7 +16,7 @@ export function readRun(scan: TextScan, from: number, before: number): number {
   // `\u0022`, as some write quotes inside JSON.
   if (before === 92 && to - from >= 5 && text.startsWith('u0022', from)) return to - from === 5 ? to : from + 5
   // One space between them: the two words may be one name.
-  scan.previousFrom = scan.named && from - scan.runTo === 1 && text.charCodeAt(from - 1) === 32 ? scan.runFrom : -1
+  scan.previousFrom = (before === 32 || before === 43) && scan.named && isOneGap(scan, from) ? scan.runFrom : -1
   scan.runFrom = from
   scan.runTo = to
   scan.before = before
@@ -26,6 +26,15 @@ export function readRun(scan: TextScan, from: number, before: number): number {
   scan.named = false
   return next
 }
+
+/** A single space or `+`, as it is or encoded. */
+function isOneGap({ text, runTo }: TextScan, from: number): boolean {
+  return (
+    from - runTo === 1 || (text.charCodeAt(runTo) === 37 && from - runTo <= LONGEST_ESCAPE && (from - runTo) % 2 === 1)
+  )
+}
+
+const LONGEST_ESCAPE = 9
 
 function hideRun(scan: TextScan, from: number, to: number): number {
   const { text } = scan

@@ -1,8 +1,9 @@
 // Names and the values behind their separators.
-import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
+import { COUNTED, HARMLESS, ORDINARY, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { isQuote } from './chars.ts'
-import { judgeLabelled } from './neighbours.ts'
+import { goBack, judgeLabelled } from './labels.ts'
+import { rememberPairs } from './neighbours.ts'
 import { readQuote, type Quote } from './quotes.ts'
 import { closeName, type TextScan } from './state.ts'
 import { authorityStart, hideUserinfo } from './urls.ts'
@@ -22,7 +23,8 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
   if (!scan.named) return next
   scan.named = false
   const query = scan.before === 63 || scan.before === 38 || scan.before === 35
-  const verdict = judgeName(scan, query, next)
+  const verdict = judgeName(scan, query, at, next, level)
+  if (scan.again) return goBack(scan)
   if (verdict === HARMLESS) return next
   // A parameter without a value.
   if (query && scan.text.charCodeAt(next) === 38) return next
@@ -33,27 +35,32 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
     query,
     around: quotes.around,
     quotedName: quotes.quotedName,
-    nameFrom: scan.runFrom,
+    nameFrom: nameStart(scan),
   })
 }
 
 /** The verdict on the name before a separator, alone or with the word before it: `api key: …`. */
-function judgeName(scan: TextScan, query: boolean, next: number): Verdict {
+function judgeName(scan: TextScan, query: boolean, at: number, next: number, level: number): Verdict {
   const { text } = scan
   const from = nameStart(scan)
   const verdict = judgeSlice(scan.names, text, from, scan.runTo)
   if (verdict === SECRET_IN_QUERY && (query || isFormStart(scan, next))) return verdict
-  if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) return verdict
+  const alone = verdict === SECRET_IN_QUERY ? HARMLESS : verdict
   // A glued escape may have been no escape.
-  if (from !== scan.runFrom) {
-    const whole = judgeSlice(scan.names, text, scan.runFrom, scan.runTo)
-    return whole === SECRET_IN_QUERY ? HARMLESS : whole
-  }
+  if (from !== scan.runFrom) return alone === HARMLESS ? judgeWhole(scan) : alone
   if (scan.previousFrom >= 0) {
     const phrase = judgeSlice(scan.phrases, text, scan.previousFrom, scan.runTo)
-    if (phrase !== HARMLESS) return phrase === COUNTED ? SECRET : phrase
+    if (phrase === ORDINARY) return HARMLESS
+    if (alone === HARMLESS && phrase !== HARMLESS) return phrase === COUNTED ? SECRET : phrase
   }
-  return judgeLabelled(scan, next)
+  if (alone !== HARMLESS) return alone
+  if (scan.runTo - scan.runFrom === 10) rememberPairs(scan, next)
+  return judgeLabelled(scan, at, next, level)
+}
+
+function judgeWhole(scan: TextScan): Verdict {
+  const whole = judgeSlice(scan.names, scan.text, scan.runFrom, scan.runTo)
+  return whole === SECRET_IN_QUERY ? HARMLESS : whole
 }
 
 /** Without the escape (`\nname`) or the sigil (`$name`) that is glued to it. */

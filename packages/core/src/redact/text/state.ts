@@ -23,8 +23,27 @@ export interface TextScan {
   noAtUntil: number
   /** Behind the last `@` that was looked at. */
   atEnd: number
-  /** Up to here, `value` is the value of a secret label. */
+  /** How many braces are open; up to where and within how many of them `value` is the value of a secret label. */
+  depth: number
   labelUntil: number
+  labelDepth: number
+  /** The state before the separator of the last `value`, or -1 as its position: a label may follow. */
+  valueAt: number
+  valueFrom: number
+  valueTo: number
+  valueBefore: number
+  valueDepth: number
+  valueOut: string
+  valueDone: number
+  /** Has a label followed that makes that value a secret? */
+  again: boolean
+  /** Up to here, names and values take turns in a list. */
+  pairsUntil: number
+  /** Where the value of a secret part of a multipart body begins. */
+  partFrom: number
+  /** The blank line that somebody looked for last: from where, and its end. */
+  blankFrom: number
+  blankEnd: number
   /** The end of the line that somebody looked for last, from where, and how often its characters were encoded. */
   lineFrom: number
   lineEnd: number
@@ -49,7 +68,21 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     strongAt: -1,
     noAtUntil: -1,
     atEnd: 0,
+    depth: 0,
     labelUntil: -1,
+    labelDepth: 0,
+    valueAt: -1,
+    valueFrom: 0,
+    valueTo: 0,
+    valueBefore: 0,
+    valueDepth: 0,
+    valueOut: '',
+    valueDone: 0,
+    again: false,
+    pairsUntil: -1,
+    partFrom: Infinity,
+    blankFrom: 0,
+    blankEnd: -1,
     lineFrom: 0,
     lineEnd: -1,
     lineLevel: -1,

@@ -1,6 +1,6 @@
 import { REDACTED, markWidth } from '../marks.ts'
 import { SECRET_LINE } from '../names.ts'
-import { bareEnd, hideBare, startsNewline, trimEnd } from './bare.ts'
+import { bareEnd, hideBare, trimEnd } from './bare.ts'
 import { blockEnd, bracketEnd } from './blocks.ts'
 import {
   classOf,
@@ -13,6 +13,7 @@ import {
   readCharacter,
   RUN,
 } from './chars.ts'
+import { breakWidth, startsNewline } from './lines.ts'
 import { hidePrivateKey } from './pem.ts'
 import { keeps, placeholderEnd, type Place } from './place.ts'
 import { findClosing, readQuote, type Quote } from './quotes.ts'
@@ -27,7 +28,7 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
   const { text, end } = scan
   const from = skipToValue(scan, at, place.level)
   if (from >= end) return from
-  if (isNewline(text.charCodeAt(from))) return hideBlock(scan, from, place)
+  if (breakWidth(text, from) > 0) return hideBlock(scan, from, place)
   const opened = readQuote(text, skipStringPrefix(text, from), end, place.level)
   if (opened) return hideQuoted(scan, opened.next, opened.quote, place)
   return hideUnquoted(scan, from, text.charCodeAt(from), place)
@@ -40,10 +41,8 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   const placeholder = placeholderEnd(text, from)
   if (placeholder > 0) return placeholder
   if (place.quotedName && classOf(code) === RUN) return hideLiteral(scan, from, place.quotedName, place)
-  const mayBlock = code === 124 || code === 62
-  const block =
-    mayBlock && BLOCK_MARK.test(text.slice(from, from + 5)) ? hideBlock(scan, text.indexOf('\n', from), place) : -1
-  if (block >= 0) return block
+  const blockMark = code === 124 || code === 62 ? BLOCK_MARK.exec(text.slice(from, from + 6)) : null
+  if (blockMark) return hideBlock(scan, from + blockMark[0].length, place)
   if (code === 45 && text.startsWith('-----BEGIN', from)) {
     const key = hidePrivateKey(scan, from, from + 10)
     // What is glued to it was part of the value.
@@ -142,4 +141,4 @@ function endsEncoded(code: number): boolean {
 }
 
 /** How YAML begins a text of several lines. */
-const BLOCK_MARK = /^[|>][+-]?\d?\r?\n/
+const BLOCK_MARK = /^[|>][+-]?\d?(?=[\r\n]|\\[rn])/

@@ -1,0 +1,100 @@
+// Pairs of fields of which one names the other: `{"name": "password", "value": "…"}`, `<add key="password" value="…"/>`.
+import { judgeSlice } from '../name-book.ts'
+import { HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
+import { classOf, isSpace, isWord, RUN } from './chars.ts'
+import { rememberPart } from './parts.ts'
+import { quoteEnd } from './quotes.ts'
+import type { TextScan } from './state.ts'
+
+/** How far apart the two may stand where no braces hold them together. */
+const REACH = 100
+/** The same behind a value, with the value. */
+const REACH_BACK = 500
+/** By their length. */
+const LABELS: readonly (string | undefined)[] = [undefined, undefined, undefined, 'key', 'name', 'field', 'header']
+
+/**
+ * The verdict on `value` where a label before it says what it is. Remembers labels and values that it meets; where a
+ * label follows its value, it asks for the text to be read again from that value on.
+ *
+ * @param at The separator.
+ * @param next Behind it.
+ * @param level How often it was percent-encoded.
+ */
+export function judgeLabelled(scan: TextScan, at: number, next: number, level: number): Verdict {
+  const { text, runFrom, runTo } = scan
+  const label = LABELS[runTo - runFrom]
+  if (label === undefined) return HARMLESS
+  if (isWord(text, runFrom, runTo, 'value')) return judgeValue(scan, at)
+  if (!isWord(text, runFrom, runTo, label)) return HARMLESS
+  let from = next
+  while (from < scan.end && isSpace(text.charCodeAt(from))) from++
+  const opened = quoteEnd(text, from, scan.end, level)
+  // YAML has no quotes: `name: password`.
+  if (opened < 0 && (from === next || level > 0)) return HARMLESS
+  const start = opened < 0 ? from : opened
+  let to = start
+  while (to < scan.end && classOf(text.charCodeAt(to)) === RUN) to++
+  if (to === start) return HARMLESS
+  const verdict = judgeSlice(scan.names, text, start, to)
+  if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) onSecretLabel(scan, to)
+  else if (scan.depth === 0) scan.labelUntil = -1
+  return HARMLESS
+}
+
+function judgeValue(scan: TextScan, at: number): Verdict {
+  if (scan.runFrom < scan.labelUntil && scan.depth === scan.labelDepth) return SECRET
+  scan.valueAt = at
+  scan.valueFrom = scan.runFrom
+  scan.valueTo = scan.runTo
+  scan.valueBefore = scan.before
+  scan.valueDepth = scan.depth
+  scan.valueOut = scan.out
+  scan.valueDone = scan.done
+  return HARMLESS
+}
+
+function onSecretLabel(scan: TextScan, to: number): void {
+  scan.labelUntil = scan.depth > 0 ? Infinity : to + REACH
+  scan.labelDepth = scan.depth
+  rememberPart(scan, scan.runFrom, to)
+  const reached = scan.depth > 0 || scan.runFrom - scan.valueAt <= REACH_BACK
+  if (scan.valueAt >= 0 && scan.valueDepth === scan.depth && reached) scan.again = true
+}
+
+/**
+ * Goes back to the separator behind the last `value`, which is secret after all. No text is read a third time, since a
+ * value is gone back to once and the next one stands behind its label.
+ */
+export function goBack(scan: TextScan): number {
+  const at = scan.valueAt
+  scan.again = false
+  scan.valueAt = -1
+  scan.out = scan.valueOut
+  scan.done = scan.valueDone
+  scan.runFrom = scan.valueFrom
+  scan.runTo = scan.valueTo
+  scan.before = scan.valueBefore
+  scan.previousFrom = -1
+  scan.named = true
+  scan.labelUntil = at
+  // What was found further on need not be what comes next from here.
+  scan.strongAt = -1
+  scan.noAtUntil = -1
+  scan.atEnd = scan.done
+  scan.lineEnd = -1
+  scan.blankEnd = -1
+  scan.partFrom = Infinity
+  return at
+}
+
+/** Follows the braces of objects: a label says nothing about another object's value. */
+export function onBrace(scan: TextScan, opens: boolean): void {
+  if (opens) {
+    scan.depth++
+    return
+  }
+  if (scan.depth > 0) scan.depth--
+  if (scan.depth < scan.labelDepth) scan.labelUntil = -1
+  if (scan.depth < scan.valueDepth) scan.valueAt = -1
+}

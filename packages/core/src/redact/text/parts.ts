@@ -1,0 +1,54 @@
+// Parts of a multipart body (RFC 7578): a header names the field, and its value follows a blank line.
+import { REDACTED } from '../marks.ts'
+import { breakWidth, startsNewline } from './lines.ts'
+import { closeName, hide, type TextScan } from './state.ts'
+
+const LONGEST_HEADERS = 500
+const LONGEST_DISPOSITION = 60
+
+/** Remembers where the value of the part begins whose secret name ends at `to`. */
+export function rememberPart(scan: TextScan, from: number, to: number): void {
+  const before = scan.text.slice(Math.max(0, from - LONGEST_DISPOSITION), from)
+  if (!/form-data/i.test(before)) return
+  const body = blankLineEnd(scan, to)
+  if (body - to <= LONGEST_HEADERS) scan.partFrom = body
+}
+
+/** Behind the next blank line; found once for all who ask before it. */
+function blankLineEnd(scan: TextScan, from: number): number {
+  const { text, end } = scan
+  if (from >= scan.blankFrom && from <= scan.blankEnd) return scan.blankEnd
+  let at = from
+  let found = Infinity
+  while (at < end && found === Infinity) {
+    const first = breakWidth(text, at)
+    const second = first > 0 ? breakWidth(text, at + first) : 0
+    if (second > 0) found = at + first + second
+    at += first > 0 ? first : 1
+  }
+  scan.blankFrom = from
+  scan.blankEnd = found
+  return found
+}
+
+/** Hides the value of the part that begins here or has begun, up to the next boundary. Returns where to go on. */
+export function hidePart(scan: TextScan, at: number): number {
+  const from = scan.partFrom
+  scan.partFrom = Infinity
+  const to = partEnd(scan, from)
+  return closeName(scan, to > from ? Math.max(at, hide(scan, from, to, REDACTED)) : at)
+}
+
+function partEnd({ text, end }: TextScan, from: number): number {
+  const escaped = startsNewline(text, from - 2)
+  const boundary = text.indexOf(escaped ? String.raw`\n--` : '\n--', from)
+  if (boundary < 0 || boundary > end) return escaped ? stringEnd(text, from, end) : end
+  if (text.charCodeAt(boundary - 1) === 13) return boundary - 1
+  return escaped && text.startsWith(String.raw`\r`, boundary - 2) ? boundary - 2 : boundary
+}
+
+function stringEnd(text: string, from: number, end: number): number {
+  let to = from
+  while (to < end && (text.charCodeAt(to) !== 34 || text.charCodeAt(to - 1) === 92)) to++
+  return to
+}
