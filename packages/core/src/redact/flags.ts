@@ -29,7 +29,7 @@ export function pairSeparator(text: string, from: number, to: number): number {
 
 /** The verdict on the item of a list that follows `previous`, as `argv` and the arguments of `spawn` have them. */
 export function judgeArgument(names: NameBook, previous: unknown, item: unknown): Verdict {
-  if (typeof previous !== 'string' || previous.charCodeAt(0) !== DASH || previous.length > LONGEST_FLAG) return HARMLESS
+  if (typeof previous !== 'string' || previous.charCodeAt(0) !== DASH || !FLAG.test(previous)) return HARMLESS
   const argument = textOf(item) ?? ''
   if (argument.charCodeAt(0) === DASH && FLAG.test(argument)) return HARMLESS
   const separator = pairSeparator(previous, 0, previous.length)
@@ -37,6 +37,5 @@ export function judgeArgument(names: NameBook, previous: unknown, item: unknown)
   return judgeFlag(names, previous, 0, previous.length)
 }
 
-const LONGEST_FLAG = 64
 /** `-v` and `--verbose`; a password may begin with a dash. */
-const FLAG = /^-(?:[a-z]|-[a-z][\w-]*)$/i
+const FLAG = /^-(?:[a-z]|-[a-z][\w.-]{0,60})$/i

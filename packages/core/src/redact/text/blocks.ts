@@ -1,5 +1,5 @@
 // Values of several characters that nest: brackets inside text, and indented lines as YAML has them.
-import { breakWidth, lineEnd, lineStart } from './lines.ts'
+import { backslashesAt, breakWidth, lineEnd, lineStart } from './lines.ts'
 
 /** Where the bracket at `from` closes; the end of the text when it does not. Brackets in strings do not count. */
 export function bracketEnd(text: string, from: number, end: number): number {
@@ -35,8 +35,8 @@ export function blockEnd(
   end: number,
   nameFrom: number,
 ): { from: number; to: number } | undefined {
-  const outer = indentation(text, lineStart(text, nameFrom), nameFrom)
-  const escaped = text.charCodeAt(newline) === 92
+  const backslashes = backslashesAt(text, newline)
+  const outer = indentation(text, lineStart(text, nameFrom, backslashes), nameFrom)
   let from = -1
   let to = newline
   let at = newline
@@ -53,7 +53,7 @@ export function blockEnd(
     const item = text.charCodeAt(start + inner) === 45 && text.charCodeAt(start + inner + 1) === 32
     if (inner <= outer && !(item && inner === outer)) break
     if (from < 0) from = start + inner + (item ? 2 : 0)
-    at = lineEnd(text, start + inner, end, escaped)
+    at = lineEnd(text, start + inner, end, backslashes)
     to = at
   }
   return from < 0 || from >= to ? undefined : { from, to }

@@ -7,7 +7,7 @@ import { bracketEnd } from './blocks.ts'
 import { classOf, isNewline, isQuote, isSpace, isWord, RUN } from './chars.ts'
 import { breakWidth, startsNewline } from './lines.ts'
 import type { Place } from './place.ts'
-import { findClosing, readQuote } from './quotes.ts'
+import { findClosing, quoteEnd, readQuote } from './quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
 import { hideValue } from './values.ts'
 
@@ -39,18 +39,32 @@ export function hidePathSegment(scan: TextScan, slash: number): number {
  * @returns Where to go on, or -1 when there is none.
  */
 export function hideNextItem(scan: TextScan, comma: number): number {
-  const { text, end, runFrom, runTo } = scan
+  const { text, end } = scan
   const from = afterGap(text, comma + 1, end)
   const code = text.charCodeAt(from)
   if (!isQuote(code) && code !== 92) return -1
-  const verdict = judgeSlice(scan.names, text, runFrom, runTo)
-  const hides =
-    verdict === SECRET_LINE ||
-    (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY
-      ? comma < scan.pairsUntil || isPair(scan, from)
-      : text.charCodeAt(runFrom) === 45 && isArgument(scan, from))
-  return hides ? hideValue(scan, from, ITEM) : -1
+  return hidesNext(scan, comma, from) && !isKey(text, from, end) ? hideValue(scan, from, ITEM) : -1
 }
+
+function hidesNext(scan: TextScan, comma: number, from: number): boolean {
+  const { text, runFrom, runTo } = scan
+  if (text.charCodeAt(runFrom) === 45 && isArgument(scan, from)) return true
+  const verdict = judgeSlice(scan.names, text, runFrom, runTo)
+  if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return false
+  return verdict === SECRET_LINE || comma < scan.pairsUntil || isPair(scan, from)
+}
+
+/** Is the text in quotes at `from` the name of a member? Then what stood before was a value: `"name":"cookie","value":…` */
+function isKey(text: string, from: number, end: number): boolean {
+  const start = quoteEnd(text, from, end, 0)
+  if (start < 0) return false
+  let to = start
+  while (to < end && to - start < LONGEST_KEY && classOf(text.charCodeAt(to)) === RUN) to++
+  const after = quoteEnd(text, to, end, 0)
+  return after > 0 && text.charCodeAt(afterGap(text, after, end)) === 58
+}
+
+const LONGEST_KEY = 40
 
 const ITEM: Place = { level: 0, verdict: SECRET, query: false, around: undefined, quotedName: undefined, nameFrom: 0 }
 

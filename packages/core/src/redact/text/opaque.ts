@@ -1,46 +1,20 @@
 import { REDACTED } from '../marks.ts'
-import { isLetter } from './chars.ts'
+import { isDigit, isLetter } from './chars.ts'
+import { SHAPES, type Shape } from './shapes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
 
 /** Tokens are long: what is shorter is not even looked at. */
 export const SHORTEST_TOKEN = 12
-
-interface Shape {
-  readonly prefix: string
-  /** Characters of the shortest token, prefix included. */
-  readonly length: number
-}
-
-/** Published by the issuers, most of them in their notes for secret scanning. */
-const SHAPES: readonly Shape[] = [
-  // Stripe and Clerk (sk_live_…), OpenAI and Anthropic (sk-proj-…, sk-ant-…), OpenRouter, Resend, Mailgun, Inngest
-  ...shapes(16, 'sk_ sk- pk_ pk- rk_ rk- whsec_ re_ key- signkey-'),
-  // Groq, Hugging Face, Replicate, Perplexity, xAI, NVIDIA
-  ...shapes(20, 'gsk_ hf_ r8_ pplx- xai- nvapi-'),
-  // PostHog, Supabase, Sentry
-  ...shapes(16, 'phc_ phc- phx_ phs_ sb_secret_ sbp_ sntrys_ sntryu_'),
-  // GitHub, GitLab, npm, PyPI, RubyGems, Docker
-  ...shapes(16, 'ghp_ gho_ ghs_ ghu_ ghr_ github_pat_ glpat- gldt- glrt- glptt-'),
-  ...shapes(20, 'npm_ rubygems_ dckr_pat_ pypi-'),
-  // Google, SendGrid, Slack
-  ...shapes(16, 'AIza ya29. GOCSPX- SG. xoxa- xoxb- xoxo- xoxr- xoxs- xoxp- xoxe- xapp-'),
-  // DigitalOcean, Shopify, Vault, Square
-  ...shapes(16, 'dop_v1_ doo_v1_ dor_v1_ shpat_ shpss_ shpca_ shppa_ hvs. hvb. sq0atp- sq0csp-'),
-  // Doppler, PlanetScale, Linear, Notion, Figma, Tailscale, New Relic, age
-  ...shapes(16, 'dp.pt. dp.st. pscale_tkn_ pscale_pw_ lin_api_ ntn_ figd_ tskey- NRAK- AGE-SECRET-KEY-'),
-  // Base64 of `{"`, `{ `, `{\n` and `[{"`: tokens and encoded JSON, whatever is in it
-  ...shapes(14, 'eyJ eyA ewo W3si'),
-]
-
-function shapes(length: number, prefixes: string): Shape[] {
-  return prefixes.split(' ').map((prefix) => ({ prefix, length }))
-}
 
 /** AWS access keys, Twilio's keys and accounts: a prefix, an alphabet and a length. */
 const EXACT: readonly { readonly prefix: string; readonly length: number; readonly alphabet: RegExp }[] = [
   ...['AKIA', 'ASIA'].map((prefix) => ({ prefix, length: 20, alphabet: /^[A-Z2-7\d]+$/ })),
   ...['SK', 'AC'].map((prefix) => ({ prefix, length: 34, alphabet: /^[A-Z]{2}[a-f\d]+$/ })),
 ]
+/** What is left of one at the end of a cut text: the prefix, and letters and digits that take turns. */
+const EXACT_REST = /^(?:A[KS]IA[A-Z2-7]{4,}\d[A-Z2-7]*|(?:SK|AC)(?=\d*[a-f]+\d)[a-f\d]{10,})$/
+
+const LONGEST_EXACT = 34
 
 /** Shapes by their first three characters. */
 const BY_START = new Map<number, Shape[]>()
@@ -66,6 +40,9 @@ export function hideOpaque(scan: TextScan, from: number, to: number): number {
   const { text } = scan
   const exact = EXACT.find(({ prefix, length }) => to - from === length && text.startsWith(prefix, from))
   if (exact?.alphabet.test(text.slice(from, to))) return hide(scan, from, to, REDACTED)
+  if (to === text.length && to - from < LONGEST_EXACT && EXACT_REST.test(text.slice(from, to))) {
+    return hide(scan, from, to, REDACTED)
+  }
   let joint = true
   const lastStart = to - SHORTEST_TOKEN
   for (let i = from; i <= lastStart; i++) {
@@ -82,15 +59,121 @@ export function hideOpaque(scan: TextScan, from: number, to: number): number {
 function isToken(scan: TextScan, from: number, to: number): boolean {
   const shapes = BY_START.get(startOf(scan.text, from))
   if (!shapes) return false
-  // A token that the cut of the text shortened is judged as if it were whole.
-  const length = to === scan.text.length ? Infinity : to - from
   for (const shape of shapes) {
-    if (length < shape.length || !scan.text.startsWith(shape.prefix, from)) continue
-    const start = from + shape.prefix.length
-    // Words of English and of somebody's code could begin like some of these.
-    if (holdsDigitOrCapital(scan, start, to) || isOneWord(scan.text, start, to)) return true
+    if (!scan.text.startsWith(shape.prefix, from)) continue
+    if (hasBody(scan, shape, from + shape.prefix.length, to)) return true
   }
   return false
+}
+
+function hasBody(scan: TextScan, shape: Shape, from: number, to: number): boolean {
+  const { body, least } = shape
+  // A token that the cut of the text shortened is judged as if it were whole.
+  const isCut = to === scan.text.length
+  switch (body) {
+    case 'any':
+      return (isCut || to - from >= least) && (holdsDigitOrCapital(scan, from, to) || isOneWord(scan.text, from, to))
+    case 'piece':
+      return hasPiece(scan, from, to, least, isCut)
+    default:
+      return hasFirst(scan, readPiece(scan.text, from, to), shape, to, isCut)
+  }
+}
+
+/** What stands between two joints. */
+interface Piece {
+  readonly from: number
+  readonly to: number
+  /** How often letters and digits, or small letters and capitals, take turns; a capital begins its word. */
+  readonly turns: number
+  readonly digit: boolean
+  readonly capital: boolean
+}
+
+function readPiece(text: string, from: number, end: number): Piece {
+  let turns = 0
+  let digit = false
+  let capital = false
+  let before = 0
+  let to = from
+  for (; to < end; to++) {
+    const kind = pieceKind(text.charCodeAt(to))
+    if (kind === 0) break
+    if (kind === 1) digit = true
+    if (kind === 3) capital = true
+    if (before !== 0 && kind !== before && !(before === 3 && kind === 2)) turns++
+    before = kind
+  }
+  return { from, to, turns, digit, capital }
+}
+
+/** 1 for a digit, 2 for a small letter, 3 for a capital, 0 for a joint. */
+function pieceKind(code: number): number {
+  if (isDigit(code)) return 1
+  if (code >= 65 && code <= 90) return 3
+  return code === 46 || code === 45 || code === 95 || code === 36 ? 0 : 2
+}
+
+/** Less of a token than that is no more than a word with a number. */
+const SHORTEST_REST = 8
+
+/** `9f86d081`, not `remaster2011`: letters and digits take turns. */
+function isRandom({ from, to, turns }: Piece, least: number): boolean {
+  return to - from >= least && turns >= 2 && turns * 5 >= to - from
+}
+
+/** The same for what is left of a token behind its prefix. */
+function isMixed({ from, to, turns, digit }: Piece): boolean {
+  const length = to - from
+  return length >= SHORTEST_REST && (turns >= 2 || (digit && length >= 2 * SHORTEST_REST))
+}
+
+function hasPiece({ text }: TextScan, from: number, to: number, least: number, isCut: boolean): boolean {
+  for (let at = from; at < to; at++) {
+    const piece = readPiece(text, at, to)
+    if (piece.to - piece.from >= least && (piece.digit || piece.capital)) return true
+    if (isCut && piece.to === to && isMixed(piece)) return true
+    at = piece.to
+  }
+  return false
+}
+
+function hasFirst({ text }: TextScan, first: Piece, { body, least }: Shape, to: number, isCut: boolean): boolean {
+  const length = first.to - first.from
+  const ends = isCut && first.to === to
+  switch (body) {
+    case 'head':
+      return (first.digit || first.capital) && (length >= least || ends)
+    case 'hash':
+      return first.digit && !first.capital && (length >= least || (ends && isMixed(first)))
+    case 'resend':
+      return ends
+        ? isMixed(first)
+        : length === 8 && text.charCodeAt(first.to) === 95 && hasSecond(text, first, least, to, isCut)
+    case 'sendgrid':
+      return isSendGrid(text, first.from, to, least, isCut)
+    default:
+      return isRandom(first, least) || (length >= 2 * least && first.digit) || (ends && isMixed(first))
+  }
+}
+
+function hasSecond(text: string, first: Piece, least: number, to: number, isCut: boolean): boolean {
+  const second = readPiece(text, first.to + 1, to)
+  return second.to - second.from >= least || (isCut && second.to === to && first.turns + second.turns >= 3)
+}
+
+function isSendGrid(text: string, from: number, to: number, least: number, isCut: boolean): boolean {
+  const dot = text.indexOf('.', from)
+  const end = dot < 0 || dot > to ? to : dot
+  if (end - from === least) return true
+  if (!isCut || end !== to || end - from > least) return false
+  let turns = 0
+  for (let at = from; at < end; at++) {
+    const piece = readPiece(text, at, end)
+    turns += piece.turns
+    at = piece.to
+  }
+  return turns >= 3
 }
 
 const LONGEST_WORD = 15

@@ -1,6 +1,6 @@
 // Parts of a multipart body (RFC 7578): a header names the field, and its value follows a blank line.
 import { REDACTED } from '../marks.ts'
-import { breakWidth, startsNewline } from './lines.ts'
+import { breakWidth } from './lines.ts'
 import { closeName, hide, type TextScan } from './state.ts'
 
 const LONGEST_HEADERS = 500
@@ -40,15 +40,28 @@ export function hidePart(scan: TextScan, at: number): number {
 }
 
 function partEnd({ text, end }: TextScan, from: number): number {
-  const escaped = startsNewline(text, from - 2)
-  const boundary = text.indexOf(escaped ? String.raw`\n--` : '\n--', from)
-  if (boundary < 0 || boundary > end) return escaped ? stringEnd(text, from, end) : end
-  if (text.charCodeAt(boundary - 1) === 13) return boundary - 1
-  return escaped && text.startsWith(String.raw`\r`, boundary - 2) ? boundary - 2 : boundary
+  const backslashes = escapedBefore(text, from)
+  const feed = backslashes > 0 ? `${'\\'.repeat(backslashes)}n` : '\n'
+  const boundary = text.indexOf(`${feed}--`, from)
+  if (boundary < 0 || boundary > end) return backslashes > 0 ? stringEnd(text, from, end, backslashes) : end
+  const carriage = backslashes > 0 ? `${'\\'.repeat(backslashes)}r` : '\r'
+  return text.startsWith(carriage, boundary - carriage.length) ? boundary - carriage.length : boundary
 }
 
-function stringEnd(text: string, from: number, end: number): number {
-  let to = from
-  while (to < end && (text.charCodeAt(to) !== 34 || text.charCodeAt(to - 1) === 92)) to++
-  return to
+/** How often the break is escaped that ends at `to`. */
+function escapedBefore(text: string, to: number): number {
+  let from = to - 1
+  while (from > 0 && text.charCodeAt(from - 1) === 92) from--
+  return to - 1 - from
+}
+
+/** Where the string ends that holds the body: at a quote with fewer backslashes than one inside has. */
+function stringEnd(text: string, from: number, end: number, backslashes: number): number {
+  let count = 0
+  for (let at = from; at < end; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 34 && count < backslashes) return at - count
+    count = code === 92 ? count + 1 : 0
+  }
+  return end
 }

@@ -21,7 +21,11 @@ export function readRun(scan: TextScan, from: number, before: number): number {
   scan.runTo = to
   scan.before = before
   scan.named = true
-  const next = hideRun(scan, from, to)
+  const next = hideRun(
+    scan,
+    before === 92 && to - from > 1 && isEscapeLetter(text.charCodeAt(from)) ? from + 1 : from,
+    to,
+  )
   if (next < 0) return to
   scan.named = false
   return next
@@ -35,6 +39,11 @@ function isOneGap({ text, runTo }: TextScan, from: number): boolean {
 }
 
 const LONGEST_ESCAPE = 9
+
+/** `\n`, `\r` and `\t` of JSON are glued to what follows them. */
+function isEscapeLetter(code: number): boolean {
+  return code === 110 || code === 114 || code === 116
+}
 
 function hideRun(scan: TextScan, from: number, to: number): number {
   const { text } = scan
@@ -65,14 +74,7 @@ function hideLongRun(scan: TextScan, from: number, to: number): number {
   const { text } = scan
   const next = hideOpaque(scan, from, to)
   if (next >= 0) return next
-  return text.endsWith('-----BEGIN', to)
-    ? hidePrivateKey(scan, keyStart(scan, from, to), to)
-    : hideDashes(scan, from, to)
-}
-
-/** With what is glued to it, except for an escaped line break. */
-function keyStart(scan: TextScan, from: number, to: number): number {
-  return scan.before === 92 && to - from === 11 ? from + 1 : from
+  return text.endsWith('-----BEGIN', to) ? hidePrivateKey(scan, from, to) : hideDashes(scan, from, to)
 }
 
 function hideDashes(scan: TextScan, from: number, to: number): number {

@@ -28,7 +28,12 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
   const { text, end } = scan
   const from = skipToValue(scan, at, place.level)
   if (from >= end) return from
-  if (breakWidth(text, from) > 0) return hideBlock(scan, from, place)
+  const width = breakWidth(text, from)
+  if (width > 0) {
+    const block = hideBlock(scan, from, place)
+    // More backslashes may be backslashes of the value.
+    if (block > from || width < ESCAPED_TWICE) return block
+  }
   const opened = readQuote(text, skipStringPrefix(text, from), end, place.level)
   if (opened) return hideQuoted(scan, opened.next, opened.quote, place)
   return hideUnquoted(scan, from, text.charCodeAt(from), place)
@@ -41,7 +46,7 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   const placeholder = placeholderEnd(text, from)
   if (placeholder > 0) return placeholder
   if (place.quotedName && classOf(code) === RUN) return hideLiteral(scan, from, place.quotedName, place)
-  const blockMark = code === 124 || code === 62 ? BLOCK_MARK.exec(text.slice(from, from + 6)) : null
+  const blockMark = code === 124 || code === 62 ? BLOCK_MARK.exec(text.slice(from, from + 14)) : null
   if (blockMark) return hideBlock(scan, from + blockMark[0].length, place)
   if (code === 45 && text.startsWith('-----BEGIN', from)) {
     const key = hidePrivateKey(scan, from, from + 10)
@@ -140,5 +145,8 @@ function endsEncoded(code: number): boolean {
   return isSpace(code) || isQuote(code) || code === 38
 }
 
+/** The width of `\\\\n`. */
+const ESCAPED_TWICE = 3
+
 /** How YAML begins a text of several lines. */
-const BLOCK_MARK = /^[|>][+-]?\d?(?=[\r\n]|\\[rn])/
+const BLOCK_MARK = /^[|>][+-]?\d?(?=[\r\n]|\\{1,8}[rn])/
