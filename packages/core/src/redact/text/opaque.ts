@@ -128,12 +128,17 @@ function isMixed({ from, to, turns, digit }: Piece): boolean {
   return length >= SHORTEST_REST && (turns >= 2 || (digit && length >= 2 * SHORTEST_REST))
 }
 
+/** `sk-or-v1-…` has three. */
+const MOST_PIECES = 4
+
 function hasPiece({ text }: TextScan, from: number, to: number, least: number, isCut: boolean): boolean {
-  for (let at = from; at < to; at++) {
+  let at = from
+  // No more than a few, since another prefix may follow each: `sk-sk-sk-`.
+  for (let count = 0; count < MOST_PIECES && at < to; count++) {
     const piece = readPiece(text, at, to)
     if (piece.to - piece.from >= least && (piece.digit || piece.capital)) return true
     if (isCut && piece.to === to && isMixed(piece)) return true
-    at = piece.to
+    at = piece.to + 1
   }
   return false
 }
@@ -163,8 +168,9 @@ function hasSecond(text: string, first: Piece, least: number, to: number, isCut:
 }
 
 function isSendGrid(text: string, from: number, to: number, least: number, isCut: boolean): boolean {
-  const dot = text.indexOf('.', from)
-  const end = dot < 0 || dot > to ? to : dot
+  const limit = Math.min(to, from + least + 1)
+  let end = from
+  while (end < limit && text.charCodeAt(end) !== 46) end++
   if (end - from === least) return true
   if (!isCut || end !== to || end - from > least) return false
   let turns = 0
