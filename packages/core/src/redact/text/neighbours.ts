@@ -130,8 +130,9 @@ function isArgument(scan: TextScan, from: number): boolean {
   const separator = pairSeparator(text, runFrom, runTo)
   if (separator === 0) return judgeFlag(scan.names, text, runFrom, runTo) !== HARMLESS
   const closing = findClosing(text, opened.next, end, opened.quote)
-  const parted = text.indexOf(String.fromCharCode(separator), opened.next)
-  return parted >= 0 && (closing < 0 || parted < closing)
+  const to = closing < 0 ? end : closing
+  for (let at = opened.next; at < to; at++) if (text.charCodeAt(at) === separator) return true
+  return false
 }
 
 /** Remembers the list behind `rawHeaders`, where names and values take turns. */
