@@ -3,7 +3,7 @@ import { judgeSlice } from '../name-book.ts'
 import { HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
 import { classOf, isSpace, isWord, RUN } from './chars.ts'
 import { rememberPart } from './parts.ts'
-import { quoteEnd } from './quotes.ts'
+import { NO_QUOTE, quoteWidth, readQuote } from './quotes.ts'
 import type { TextScan } from './state.ts'
 
 /** How far apart the two may stand where no braces hold them together. */
@@ -29,10 +29,10 @@ export function judgeLabelled(scan: TextScan, at: number, next: number, level: n
   if (!isWord(text, runFrom, runTo, label)) return HARMLESS
   let from = next
   while (from < scan.end && isSpace(text.charCodeAt(from))) from++
-  const opened = quoteEnd(text, from, scan.end, level)
+  const quote = readQuote(text, from, scan.end, level)
   // YAML has no quotes: `name: password`.
-  if (opened < 0 && (from === next || level > 0)) return HARMLESS
-  const start = opened < 0 ? from : opened
+  if (quote === NO_QUOTE && (from === next || level > 0)) return HARMLESS
+  const start = from + quoteWidth(quote)
   let to = start
   while (to < scan.end && classOf(text.charCodeAt(to)) === RUN) to++
   if (to === start) return HARMLESS

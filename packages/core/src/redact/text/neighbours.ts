@@ -1,13 +1,13 @@
 // Secrets whose name stands beside them in a list or a path.
 import { judgeFlag, pairSeparator } from '../flags.ts'
-import { HARMLESS, SECRET, SECRET_IN_QUERY, SECRET_LINE } from '../names.ts'
+import { HARMLESS, SECRET_IN_QUERY, SECRET_LINE } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
 import { bracketEnd } from './blocks.ts'
 import { classOf, isNewline, isQuote, isSpace, isWord, RUN } from './chars.ts'
 import { breakWidth, startsNewline } from './lines.ts'
-import type { Place } from './place.ts'
-import { findClosing, quoteEnd, readQuote } from './quotes.ts'
+import { ALONE } from './place.ts'
+import { NO_QUOTE, findClosing, quoteWidth, readQuote } from './quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
 import { hideValue } from './values.ts'
 
@@ -43,7 +43,7 @@ export function hideNextItem(scan: TextScan, comma: number): number {
   const from = afterGap(text, comma + 1, end)
   const code = text.charCodeAt(from)
   if (!isQuote(code) && code !== 92) return -1
-  return hidesNext(scan, comma, from) && !isKey(text, from, end) ? hideValue(scan, from, ITEM) : -1
+  return hidesNext(scan, comma, from) && !isKey(text, from, end) ? hideValue(scan, from, ALONE) : -1
 }
 
 function hidesNext(scan: TextScan, comma: number, from: number): boolean {
@@ -56,17 +56,16 @@ function hidesNext(scan: TextScan, comma: number, from: number): boolean {
 
 /** Is the text in quotes at `from` the name of a member? Then what stood before was a value: `"name":"cookie","value":…` */
 function isKey(text: string, from: number, end: number): boolean {
-  const start = quoteEnd(text, from, end, 0)
-  if (start < 0) return false
+  const quote = readQuote(text, from, end, 0)
+  if (quote === NO_QUOTE) return false
+  const start = from + quoteWidth(quote)
   let to = start
   while (to < end && to - start < LONGEST_KEY && classOf(text.charCodeAt(to)) === RUN) to++
-  const after = quoteEnd(text, to, end, 0)
-  return after > 0 && text.charCodeAt(afterGap(text, after, end)) === 58
+  const closed = readQuote(text, to, end, 0)
+  return closed !== NO_QUOTE && text.charCodeAt(afterGap(text, to + quoteWidth(closed), end)) === 58
 }
 
 const LONGEST_KEY = 40
-
-const ITEM: Place = { level: 0, verdict: SECRET, query: false, around: undefined, quotedName: undefined, nameFrom: 0 }
 
 /** Past spaces and line breaks, as indented JSON has them. */
 function afterGap(text: string, from: number, end: number): number {
@@ -94,10 +93,10 @@ function isPair(scan: TextScan, from: number): boolean {
   // [ ,
   if (outer !== 91 && outer !== 44) return false
   // Quoted alike, so that what closes here closes what others before it looked for.
-  const opened = readQuote(text, from, end, 0)
-  if (!opened || opened.quote.raw !== text.slice(name, runFrom)) return false
-  const closing = findClosing(text, opened.next, end, opened.quote)
-  return closing < 0 || text.charCodeAt(afterGap(text, closing + opened.quote.raw.length, end)) === 93
+  const quote = readQuote(text, from, end, 0)
+  if (quote === NO_QUOTE || quote !== readQuote(text, name, runFrom, 0)) return false
+  const closing = findClosing(text, from + quoteWidth(quote), end, quote)
+  return closing < 0 || text.charCodeAt(afterGap(text, closing + quoteWidth(quote), end)) === 93
 }
 
 function quoteStart(text: string, to: number): number {
@@ -121,17 +120,18 @@ function beforeGap(text: string, to: number): number {
 /** Is the name a flag whose argument is secret, and the item at `from` an argument? */
 function isArgument(scan: TextScan, from: number): boolean {
   const { text, end, runFrom, runTo } = scan
-  const opened = readQuote(text, from, end, 0)
-  if (!opened) return false
-  if (text.charCodeAt(opened.next) === 45) {
-    const second = text.charCodeAt(opened.next + 1)
-    if (second === 45 || isQuote(text.charCodeAt(opened.next + 2))) return false
+  const quote = readQuote(text, from, end, 0)
+  if (quote === NO_QUOTE) return false
+  const start = from + quoteWidth(quote)
+  if (text.charCodeAt(start) === 45) {
+    const second = text.charCodeAt(start + 1)
+    if (second === 45 || isQuote(text.charCodeAt(start + 2))) return false
   }
   const separator = pairSeparator(text, runFrom, runTo)
   if (separator === 0) return judgeFlag(scan.names, text, runFrom, runTo) !== HARMLESS
-  const closing = findClosing(text, opened.next, end, opened.quote)
+  const closing = findClosing(text, start, end, quote)
   const to = closing < 0 ? end : closing
-  for (let at = opened.next; at < to; at++) if (text.charCodeAt(at) === separator) return true
+  for (let at = start; at < to; at++) if (text.charCodeAt(at) === separator) return true
   return false
 }
 

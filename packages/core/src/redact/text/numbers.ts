@@ -111,15 +111,21 @@ function isDigits(text: string, from: number, to: number): boolean {
  *
  * @returns Where to go on, or -1 when it is none.
  */
-export function hideIban(scan: TextScan, from: number): number {
+export function hideIban(scan: TextScan, from: number, to: number): number {
   const { text } = scan
   const length = ibanLength(text, from)
   if (length === 0 || !isDigits(text, from + 2, from + 4)) return -1
+  if (!mayBeginAccount(text, from, from + 4 + gapWidth(text, from + 4))) return -1
+  const end = to - from === 4 ? readIbanGroups(scan, from, length) : readIban(scan, from, length)
+  return end < 0 || (end < scan.end && isWordCode(text.charCodeAt(end))) ? -1 : hide(scan, from, end, IBAN)
+}
+
+/** Where the IBAN ends when its check digits are right; else -1. */
+function readIban({ text, end }: TextScan, from: number, length: number): number {
   let rest = 0
   let at = from + 4
-  if (!mayBeginAccount(text, from, at + gapWidth(text, at))) return -1
   for (let count = 4; count < length; at++) {
-    if (at >= scan.end) return -1
+    if (at >= end) return -1
     const value = value97(text.charCodeAt(at))
     if (value <= MOST_97) {
       rest = extend97(rest, value)
@@ -131,8 +137,60 @@ export function hideIban(scan: TextScan, from: number): number {
     at += width - 1
   }
   for (let i = from; i < from + 4; i++) rest = extend97(rest, value97(text.charCodeAt(i)))
-  if (rest % 97 !== 1 || (at < scan.end && isWordCode(text.charCodeAt(at)))) return -1
-  return hide(scan, from, at, IBAN)
+  return rest % 97 === 1 ? at : -1
+}
+
+/** The same for groups of four, each of which is read once for all the IBANs that it could be a part of. */
+function readIbanGroups(scan: TextScan, from: number, length: number): number {
+  const { text, end } = scan
+  let rest = 0
+  let at = from + 4
+  for (let left = length - 4; left > 0; left -= 4) {
+    const width = gapWidth(text, at)
+    const start = at + width
+    if (left < 4 || width === 0) return readIban(scan, from, length)
+    const group = readGroup(scan, start)
+    if (group < 0) return readIban(scan, from, length)
+    rest = (rest * factorOf(group) + restOf(group)) % 97
+    at = start + 4
+  }
+  const head = readGroup(scan, from)
+  return head >= 0 && at <= end && (rest * factorOf(head) + restOf(head)) % 97 === 1 ? at : -1
+}
+
+const GROUPS_KEPT = 16
+
+/** What four characters add to the number that is checked: its rest, and by how much they move what stands before. */
+function readGroup(scan: TextScan, from: number): number {
+  const groups = (scan.groups ??= new Int32Array(2 * GROUPS_KEPT).fill(-1))
+  // Groups stand five characters apart, so that sixteen in a row have a slot each.
+  const slot = 2 * (from & (GROUPS_KEPT - 1))
+  if (groups[slot] === from) return groups[slot + 1] as number
+  const group = computeGroup(scan.text, from, scan.end)
+  groups[slot] = from
+  groups[slot + 1] = group
+  return group
+}
+
+function computeGroup(text: string, from: number, end: number): number {
+  if (from + 4 > end) return -1
+  let rest = 0
+  let factor = 1
+  for (let i = from; i < from + 4; i++) {
+    const value = value97(text.charCodeAt(i))
+    if (value > MOST_97) return -1
+    rest = extend97(rest, value)
+    factor *= value < 10 ? 10 : 100
+  }
+  return ((factor % 97) << 7) | (rest % 97)
+}
+
+function factorOf(group: number): number {
+  return group >> 7
+}
+
+function restOf(group: number): number {
+  return group & 127
 }
 
 function isWordCode(code: number): boolean {

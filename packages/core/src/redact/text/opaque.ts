@@ -68,11 +68,13 @@ function isToken(scan: TextScan, from: number, to: number): boolean {
 
 function hasBody(scan: TextScan, shape: Shape, from: number, to: number): boolean {
   const { body, least } = shape
+  // Asked for once for all that begin before it.
+  if (!holdsDigitOrCapital(scan, from, to)) return body === 'any' && isOneWord(scan.text, from, to)
   // A token that the cut of the text shortened is judged as if it were whole.
   const isCut = to === scan.text.length
   switch (body) {
     case 'any':
-      return (isCut || to - from >= least) && (holdsDigitOrCapital(scan, from, to) || isOneWord(scan.text, from, to))
+      return isCut || to - from >= least
     case 'piece':
       return hasPiece(scan, from, to, least, isCut)
     default:

@@ -1,9 +1,9 @@
 // Secrets that follow a word rather than a separator.
-import { SECRET, HARMLESS } from '../names.ts'
+import { HARMLESS } from '../names.ts'
 import { judgeFlag, pairSeparator } from '../flags.ts'
 import { REDACTED, markWidth } from '../marks.ts'
 import { bareEnd } from './bare.ts'
-import type { Place } from './place.ts'
+import { ALONE } from './place.ts'
 import { hideValue } from './values.ts'
 import {
   classOf,
@@ -20,10 +20,8 @@ import {
   SPACE,
 } from './chars.ts'
 import { tokenEnd } from './opaque.ts'
-import { readQuote } from './quotes.ts'
+import { NO_QUOTE, quoteCode, quoteWidth, readQuote } from './quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
-
-const ALONE: Place = { level: 0, verdict: SECRET, query: false, around: undefined, quotedName: undefined, nameFrom: 0 }
 
 /** After a word: past one or more spaces, which may be encoded. */
 function afterSpaces(scan: TextScan, from: number): number {
@@ -117,11 +115,10 @@ export function hideFlag(scan: TextScan, from: number, to: number): number {
 function hidePair(scan: TextScan, from: number, separator: number): number {
   if (markWidth(scan.text, from) > 0) return -1
   const { text, end } = scan
-  const opening = text.charCodeAt(from)
-  const quote = isQuote(opening) ? undefined : readQuote(text, from, end, 0)
-  const closing = isQuote(opening) ? opening : (quote?.quote.code ?? -1)
+  const quote = readQuote(text, from, end, 0)
+  const closing = quote === NO_QUOTE ? -1 : quoteCode(quote)
   const to = closing < 0 ? bareEnd(scan, from, ALONE) : end
-  for (let i = quote?.next ?? from + (closing < 0 ? 0 : 1); i < to; i++) {
+  for (let i = from + quoteWidth(quote); i < to; i++) {
     const code = text.charCodeAt(i)
     if (code === separator) return hideValue(scan, from, ALONE)
     if (code === closing || isNewline(code)) return -1

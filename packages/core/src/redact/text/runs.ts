@@ -55,7 +55,7 @@ function hideRun(scan: TextScan, from: number, to: number): number {
       if (next >= 0) return next
     }
   } else if (mayBeIban(text, from, to)) {
-    const next = hideIban(scan, from)
+    const next = hideIban(scan, from, to)
     if (next >= 0) return next
   }
   if (length >= SHORTEST_HOST && mayBeWebhook(text, to)) {

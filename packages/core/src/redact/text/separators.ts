@@ -4,7 +4,7 @@ import { judgeSlice } from '../name-book.ts'
 import { isQuote } from './chars.ts'
 import { goBack, judgeLabelled } from './labels.ts'
 import { rememberPairs } from './neighbours.ts'
-import { readQuote, type Quote } from './quotes.ts'
+import { NO_QUOTE, readQuote } from './quotes.ts'
 import { closeName, type TextScan } from './state.ts'
 import { authorityStart, hideUserinfo } from './urls.ts'
 import { hideValue } from './values.ts'
@@ -28,13 +28,16 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
   if (verdict === HARMLESS) return next
   // A parameter without a value.
   if (query && scan.text.charCodeAt(next) === 38) return next
-  const quotes = isQuote(scan.before) ? quotesOf(scan, at, level) : NO_QUOTES
+  const quoteFrom = isQuote(scan.before) ? quoteStart(scan, level) : -1
+  const quote = quoteFrom < 0 ? NO_QUOTE : readQuote(scan.text, quoteFrom, scan.runFrom, level)
+  const closed = quote !== NO_QUOTE && readQuote(scan.text, scan.runTo, at, level) !== NO_QUOTE
   return hideValue(scan, next, {
     level,
     verdict: verdict === SECRET_IN_QUERY ? SECRET : verdict,
     query,
-    around: quotes.around,
-    quotedName: quotes.quotedName,
+    around: closed ? NO_QUOTE : quote,
+    quotedName: closed ? quote : NO_QUOTE,
+    quoteFrom,
     nameFrom: nameStart(scan),
   })
 }
@@ -79,28 +82,15 @@ function isFormStart(scan: TextScan, next: number): boolean {
   return ampersand > 0 && scan.text[next + ampersand] === '&'
 }
 
-interface Quotes {
-  /** Opens right before the name and does not close behind it: a header in a command. */
-  readonly around: Quote | undefined
-  /** Around the name alone: JSON. */
-  readonly quotedName: Quote | undefined
-}
-
-const NO_QUOTES: Quotes = { around: undefined, quotedName: undefined }
-
-function quotesOf(scan: TextScan, at: number, level: number): Quotes {
-  const { text } = scan
-  let from = scan.runFrom - (level > 0 ? quoteWidth(text, scan.runFrom) : 1)
+/** Where the quote before the name begins. */
+function quoteStart({ text, runFrom }: TextScan, level: number): number {
+  let from = runFrom - (level > 0 ? escapeWidth(text, runFrom) : 1)
   while (from > 0 && text.charCodeAt(from - 1) === 92) from--
-  const around = readQuote(text, from, scan.runFrom, level)?.quote
-  const closed = around && readQuote(text, scan.runTo, at, level)?.quote
-  return closed ? { around: undefined, quotedName: around } : { around, quotedName: undefined }
+  return from
 }
 
 /** The width of the escape that ends here: `%22` or `%2522`. */
-function quoteWidth(text: string, to: number): number {
-  for (const width of [3, 5, 7, 9]) {
-    if (text.charCodeAt(to - width) === 37) return width
-  }
+function escapeWidth(text: string, to: number): number {
+  for (let width = 3; width <= 9; width += 2) if (text.charCodeAt(to - width) === 37) return width
   return 1
 }

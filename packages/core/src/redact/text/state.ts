@@ -37,6 +37,8 @@ export interface TextScan {
   valueDone: number
   /** Has a label followed that makes that value a secret? */
   again: boolean
+  /** Groups of four characters that could be part of an IBAN, by position. Most texts have none. */
+  groups: Int32Array | undefined
   /** Up to here, names and values take turns in a list. */
   pairsUntil: number
   /** Where the value of a secret part of a multipart body begins. */
@@ -79,6 +81,7 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     valueOut: '',
     valueDone: 0,
     again: false,
+    groups: undefined,
     pairsUntil: -1,
     partFrom: Infinity,
     blankFrom: 0,

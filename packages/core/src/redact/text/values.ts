@@ -16,7 +16,7 @@ import {
 import { breakWidth, startsNewline } from './lines.ts'
 import { hidePrivateKey } from './pem.ts'
 import { keeps, placeholderEnd, type Place } from './place.ts'
-import { findClosing, readQuote, type Quote } from './quotes.ts'
+import { NO_QUOTE, findClosing, quoteWidth, readQuote, type Quote } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 /**
@@ -34,18 +34,20 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
     // More backslashes may be backslashes of the value.
     if (block > from || width < ESCAPED_TWICE) return block
   }
-  const opened = readQuote(text, skipStringPrefix(text, from), end, place.level)
-  if (opened) return hideQuoted(scan, opened.next, opened.quote, place)
+  const start = skipStringPrefix(text, from)
+  const quote = readQuote(text, start, end, place.level)
+  if (quote !== NO_QUOTE) return hideQuoted(scan, start + quoteWidth(quote), quote, place)
   return hideUnquoted(scan, from, text.charCodeAt(from), place)
 }
 
 function hideUnquoted(scan: TextScan, from: number, code: number, place: Place): number {
   const { text } = scan
   const bracket = code === 123 || (code === 91 && markWidth(text, from) === 0)
-  if (bracket && (place.quotedName || place.verdict !== SECRET_LINE)) return hideBracketed(scan, from, place)
+  if (bracket && (place.quotedName !== NO_QUOTE || place.verdict !== SECRET_LINE))
+    return hideBracketed(scan, from, place)
   const placeholder = placeholderEnd(text, from)
   if (placeholder > 0) return placeholder
-  if (place.quotedName && classOf(code) === RUN) return hideLiteral(scan, from, place.quotedName, place)
+  if (place.quotedName !== NO_QUOTE && classOf(code) === RUN) return hideLiteral(scan, from, place)
   const blockMark = code === 124 || code === 62 ? BLOCK_MARK.exec(text.slice(from, from + 14)) : null
   if (blockMark) return hideBlock(scan, from + blockMark[0].length, place)
   if (code === 45 && text.startsWith('-----BEGIN', from)) {
@@ -65,10 +67,16 @@ function skipStringPrefix(text: string, from: number): number {
 }
 
 /** A number or a bare word in JSON. What replaces it is quoted, so that the JSON around it can still be read. */
-function hideLiteral(scan: TextScan, from: number, { raw }: Quote, place: Place): number {
+function hideLiteral(scan: TextScan, from: number, place: Place): number {
   let to = from
   while (to < scan.end && classOf(scan.text.charCodeAt(to)) === RUN) to++
-  return keeps(scan.text, from, to, place) ? to : hide(scan, from, to, `${raw}${REDACTED}${raw}`)
+  return keeps(scan.text, from, to, place) ? to : hide(scan, from, to, quotedMark(scan, place))
+}
+
+/** In the quotes that the name has. */
+function quotedMark({ text }: TextScan, { quotedName, quoteFrom }: Place): string {
+  const quote = text.slice(quoteFrom, quoteFrom + quoteWidth(quotedName))
+  return `${quote}${REDACTED}${quote}`
 }
 
 /** Past `=>`, `:=`, `==` and spaces. */
@@ -97,8 +105,7 @@ function hideQuoted(scan: TextScan, from: number, quote: Quote, place: Place): n
 
 function hideBracketed(scan: TextScan, from: number, place: Place): number {
   const closed = bracketEnd(scan.text, from, scan.end)
-  const raw = place.quotedName?.raw
-  if (raw !== undefined) return hide(scan, from, closed, `${raw}${REDACTED}${raw}`)
+  if (place.quotedName !== NO_QUOTE) return hide(scan, from, closed, quotedMark(scan, place))
   // `password=[x]abc` is no list.
   return hide(scan, from, Math.max(closed, trimEnd(scan.text, from, bareEnd(scan, closed, place))), REDACTED)
 }
@@ -114,7 +121,7 @@ function hideLine(scan: TextScan, from: number, place: Place): number {
   const scheme = SCHEME.exec(text.slice(from, from + 24))
   if (scheme) return hideBare(scan, skipToValue(scan, from + scheme[0].length, place.level), place)
   let to = lineEnd(scan, from, place.level)
-  const closing = place.around ? findClosing(text, from, to, place.around) : -1
+  const closing = place.around !== NO_QUOTE ? findClosing(text, from, to, place.around) : -1
   if (closing >= 0) to = closing
   while (to > from && isSpace(text.charCodeAt(to - 1))) to--
   return hide(scan, from, to, REDACTED)
