@@ -127,7 +127,7 @@ function isUpper(code: number): boolean {
 /** Punctuation at the end belongs to the sentence or to the brackets around it. */
 export function trimEnd(text: string, from: number, end: number): number {
   let to = end
-  while (to > from && TRAILING.includes(text[to - 1] as string)) {
+  while (to > from && isTrailing(text.charCodeAt(to - 1))) {
     // The bracket of a mark is no bracket around it.
     if (endsWithMark(text, to)) break
     to--
@@ -135,7 +135,22 @@ export function trimEnd(text: string, from: number, end: number): number {
   return to
 }
 
-const TRAILING = '.,;:)]}>\\'
+function isTrailing(code: number): boolean {
+  switch (code) {
+    case 46: // .
+    case 44: // ,
+    case 59: // ;
+    case 58: // :
+    case 41: // )
+    case 93: // ]
+    case 125: // }
+    case 62: // >
+    case 92: // \
+      return true
+    default:
+      return false
+  }
+}
 
 function isEnd(text: string, at: number, end: number): boolean {
   if (at >= end) return true

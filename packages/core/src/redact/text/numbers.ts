@@ -142,20 +142,36 @@ function readIban({ text, end }: TextScan, from: number, length: number): number
 
 /** The same for groups of four, each of which is read once for all the IBANs that it could be a part of. */
 function readIbanGroups(scan: TextScan, from: number, length: number): number {
-  const { text, end } = scan
+  const { text } = scan
   let rest = 0
   let at = from + 4
   for (let left = length - 4; left > 0; left -= 4) {
     const width = gapWidth(text, at)
+    // Somebody grouped only a part of it.
+    if (width === 0) return readIban(scan, from, length)
     const start = at + width
-    if (left < 4 || width === 0) return readIban(scan, from, length)
+    if (left < 4) return endOfIban(scan, from, start, left, rest)
     const group = readGroup(scan, start)
-    if (group < 0) return readIban(scan, from, length)
+    if (group < 0) return -1
     rest = (rest * factorOf(group) + restOf(group)) % 97
     at = start + 4
   }
+  return endOfIban(scan, from, at, 0, rest)
+}
+
+/** Adds the last few characters and the first four. */
+function endOfIban(scan: TextScan, from: number, start: number, left: number, before: number): number {
+  const { text, end } = scan
+  const to = start + left
+  if (to > end) return -1
+  let rest = before
+  for (let i = start; i < to; i++) {
+    const value = value97(text.charCodeAt(i))
+    if (value > MOST_97) return -1
+    rest = extend97(rest, value)
+  }
   const head = readGroup(scan, from)
-  return head >= 0 && at <= end && (rest * factorOf(head) + restOf(head)) % 97 === 1 ? at : -1
+  return head >= 0 && ((rest % 97) * factorOf(head) + restOf(head)) % 97 === 1 ? to : -1
 }
 
 const GROUPS_KEPT = 16

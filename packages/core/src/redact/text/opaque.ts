@@ -16,19 +16,20 @@ const EXACT_REST = /^(?:A[KS]IA[A-Z2-7]{4,}\d[A-Z2-7]*|(?:SK|AC)(?=\d*[a-f]+\d)[
 
 const LONGEST_EXACT = 34
 
-/** Shapes by their first three characters. */
-const BY_START = new Map<number, Shape[]>()
+/** Shapes by their first three characters, in a table of lists: asked for at every joint of every long run. */
+const BY_START: (Shape[] | undefined)[] = Array.from({ length: 1024 }, () => undefined)
 const FIRST = new Uint8Array(128)
 for (const shape of SHAPES) {
   const start = startOf(shape.prefix, 0)
-  const shapes = BY_START.get(start)
+  const shapes = BY_START[start]
   if (shapes) shapes.push(shape)
-  else BY_START.set(start, [shape])
+  else BY_START[start] = [shape]
   FIRST[shape.prefix.charCodeAt(0)] = 1
 }
 
+/** Where the shapes of such a beginning are, with those of a few others. */
 function startOf(text: string, at: number): number {
-  return (text.charCodeAt(at) << 14) | (text.charCodeAt(at + 1) << 7) | text.charCodeAt(at + 2)
+  return (text.charCodeAt(at) * 37 + text.charCodeAt(at + 1) * 11 + text.charCodeAt(at + 2)) & 1023
 }
 
 /**
@@ -38,8 +39,7 @@ function startOf(text: string, at: number): number {
  */
 export function hideOpaque(scan: TextScan, from: number, to: number): number {
   const { text } = scan
-  const exact = EXACT.find(({ prefix, length }) => to - from === length && text.startsWith(prefix, from))
-  if (exact?.alphabet.test(text.slice(from, to))) return hide(scan, from, to, REDACTED)
+  if (isExact(text, from, to)) return hide(scan, from, to, REDACTED)
   if (to === text.length && to - from < LONGEST_EXACT && EXACT_REST.test(text.slice(from, to))) {
     return hide(scan, from, to, REDACTED)
   }
@@ -56,19 +56,48 @@ export function hideOpaque(scan: TextScan, from: number, to: number): number {
   return -1
 }
 
-function isToken(scan: TextScan, from: number, to: number): boolean {
-  const shapes = BY_START.get(startOf(scan.text, from))
-  if (!shapes) return false
-  for (const shape of shapes) {
-    if (!scan.text.startsWith(shape.prefix, from)) continue
-    if (hasBody(scan, shape, from + shape.prefix.length, to)) return true
+function isExact(text: string, from: number, to: number): boolean {
+  if (to - from !== 20 && to - from !== 34) return false
+  for (const { prefix, length, alphabet } of EXACT) {
+    if (to - from === length && text.startsWith(prefix, from)) return alphabet.test(text.slice(from, to))
   }
   return false
 }
 
+function isToken(scan: TextScan, from: number, to: number): boolean {
+  const shapes = BY_START[startOf(scan.text, from)]
+  if (!shapes) return false
+  const { text } = scan
+  // Asked for once for all that begin before it.
+  const plain = !holdsDigitOrCapital(scan, from, to)
+  if (plain && !hasLongWord(scan, from, to)) return false
+  for (const shape of shapes) {
+    const { prefix } = shape
+    if (text.charCodeAt(from) !== prefix.charCodeAt(0) || !text.startsWith(prefix, from)) continue
+    if (hasBody(scan, shape, from + prefix.length, to)) return true
+  }
+  return false
+}
+
+/** Is there a piece that is no word, behind the longest prefix at the latest? */
+function hasLongWord({ text }: TextScan, from: number, to: number): boolean {
+  const limit = Math.min(to, from + LONGEST_PREFIX + LONGEST_WORD + 1)
+  let length = 0
+  for (let i = limit - 1; i >= from && length <= LONGEST_WORD; i--) {
+    const code = text.charCodeAt(i)
+    if (code === 46 || code === 45 || code === 95) {
+      // What is left is shorter than that.
+      if (i - from <= LONGEST_WORD) return false
+      length = 0
+    } else length++
+  }
+  return length > LONGEST_WORD
+}
+
+const LONGEST_PREFIX = Math.max(...SHAPES.map(({ prefix }) => prefix.length))
+
 function hasBody(scan: TextScan, shape: Shape, from: number, to: number): boolean {
   const { body, least } = shape
-  // Asked for once for all that begin before it.
   if (!holdsDigitOrCapital(scan, from, to)) return body === 'any' && isOneWord(scan.text, from, to)
   // A token that the cut of the text shortened is judged as if it were whole.
   const isCut = to === scan.text.length

@@ -42,7 +42,10 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
 
 function hideUnquoted(scan: TextScan, from: number, code: number, place: Place): number {
   const { text } = scan
-  const bracket = code === 123 || (code === 91 && markWidth(text, from) === 0)
+  const marked = code === 91 ? markWidth(text, from) : 0
+  // What was hidden before is left as it is.
+  if (marked === REDACTED.length && isBareEnd(scan, from + marked, place)) return from + marked
+  const bracket = code === 123 || (code === 91 && marked === 0)
   if (bracket && (place.quotedName !== NO_QUOTE || place.verdict !== SECRET_LINE))
     return hideBracketed(scan, from, place)
   const placeholder = placeholderEnd(text, from)
@@ -57,6 +60,13 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   }
   if (place.verdict === SECRET_LINE && !place.query) return hideLine(scan, from, place)
   return hideBare(scan, from, place)
+}
+
+/** Does a value without quotes end here? Then no rule would hide more of it. */
+function isBareEnd(scan: TextScan, at: number, place: Place): boolean {
+  if (place.verdict === SECRET_LINE) return false
+  const code = scan.text.charCodeAt(at)
+  return at >= scan.end || isSpace(code) || isNewline(code) || (code === 38 && place.query)
 }
 
 /** Python's `b'…'`, SQL's `N'…'`. */
