@@ -1,5 +1,8 @@
 // Values of several characters that nest: brackets inside text, and indented lines as YAML has them.
+import { REDACTED } from '../marks.ts'
+import { isDigit } from './chars.ts'
 import { backslashesAt, breakWidth, lineEnd, lineStart } from './lines.ts'
+import { hide, type TextScan } from './state.ts'
 
 /** Where the bracket at `from` closes; the end of the text when it does not. Brackets in strings do not count. */
 export function bracketEnd(text: string, from: number, end: number): number {
@@ -25,16 +28,13 @@ export function bracketEnd(text: string, from: number, end: number): number {
 }
 
 /**
- * The lines after `newline` that are indented further than the line of the name, or are items of its list.
+ * Hides the lines after `newline` that are indented further than the line of the name, or are items of its list, as YAML
+ * has them.
  *
- * @returns Without the indentation of the first one, or `undefined` when there are none.
+ * @returns Where to go on: `newline` itself when there are none.
  */
-export function blockEnd(
-  text: string,
-  newline: number,
-  end: number,
-  nameFrom: number,
-): { from: number; to: number } | undefined {
+export function hideBlock(scan: TextScan, newline: number, nameFrom: number): number {
+  const { text, end } = scan
   const backslashes = backslashesAt(text, newline)
   const outer = indentation(text, lineStart(text, nameFrom, backslashes), nameFrom)
   let from = -1
@@ -56,11 +56,19 @@ export function blockEnd(
     at = lineEnd(text, start + inner, end, backslashes)
     to = at
   }
-  return from < 0 || from >= to ? undefined : { from, to }
+  return from < 0 || from >= to ? newline : hide(scan, from, to, REDACTED)
 }
 
 function indentation(text: string, from: number, limit: number): number {
   let at = from
   while (at < limit && (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9)) at++
   return at - from
+}
+
+/** Behind the mark by which YAML begins a text of several lines, such as `|` or `>-2`; -1 when there is none. */
+export function blockMarkEnd(text: string, from: number): number {
+  let to = from + 1
+  if (text.charCodeAt(to) === 43 || text.charCodeAt(to) === 45) to++
+  if (isDigit(text.charCodeAt(to))) to++
+  return breakWidth(text, to) > 0 ? to : -1
 }

@@ -85,6 +85,7 @@ const DEEPEST_ESCAPE = 4
  */
 export function readEscape(text: string, at: number): number {
   let next = at + 1
+  if (hexValue(text.charCodeAt(next)) < 0) return 0
   let level = 1
   while (level < DEEPEST_ESCAPE && text.charCodeAt(next) === 50 && text.charCodeAt(next + 1) === 53) {
     if (hexValue(text.charCodeAt(next + 2)) < 0 || hexValue(text.charCodeAt(next + 3)) < 0) break

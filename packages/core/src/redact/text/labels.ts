@@ -1,4 +1,5 @@
 // Pairs of fields of which one names the other: `{"name": "password", "value": "…"}`, `<add key="password" value="…"/>`.
+import { REDACTED } from '../marks.ts'
 import { judgeSlice } from '../name-book.ts'
 import { HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
 import { classOf, isSpace, isWord, RUN } from './chars.ts'
@@ -25,7 +26,7 @@ export function judgeLabelled(scan: TextScan, at: number, next: number, level: n
   const { text, runFrom, runTo } = scan
   const label = LABELS[runTo - runFrom]
   if (label === undefined) return HARMLESS
-  if (isWord(text, runFrom, runTo, 'value')) return judgeValue(scan, at)
+  if (isWord(text, runFrom, runTo, 'value')) return judgeValue(scan, at, next, level)
   if (!isWord(text, runFrom, runTo, label)) return HARMLESS
   let from = next
   while (from < scan.end && isSpace(text.charCodeAt(from))) from++
@@ -33,18 +34,34 @@ export function judgeLabelled(scan: TextScan, at: number, next: number, level: n
   // YAML has no quotes: `name: password`.
   if (quote === NO_QUOTE && (from === next || level > 0)) return HARMLESS
   const start = from + quoteWidth(quote)
-  let to = start
-  while (to < scan.end && classOf(text.charCodeAt(to)) === RUN) to++
-  if (to === start) return HARMLESS
+  const to = quote === NO_QUOTE ? wordEnd(scan, start) : contentEnd(scan, start, level)
+  if (to <= start) return HARMLESS
   const verdict = judgeSlice(scan.names, text, start, to)
   if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) onSecretLabel(scan, to)
   else if (scan.depth === 0) scan.labelUntil = -1
   return HARMLESS
 }
 
-function judgeValue(scan: TextScan, at: number): Verdict {
+function wordEnd({ text, end }: TextScan, from: number): number {
+  let to = from
+  while (to < end && classOf(text.charCodeAt(to)) === RUN) to++
+  return to
+}
+
+const LONGEST_LABEL = 64
+
+/** Words up to a quote; -1 for anything else, which is no name. */
+function contentEnd({ text, end }: TextScan, from: number, level: number): number {
+  const limit = Math.min(end, from + LONGEST_LABEL)
+  let to = from
+  while (to < limit && (classOf(text.charCodeAt(to)) === RUN || text.charCodeAt(to) === 32)) to++
+  return readQuote(text, to, end, level) === NO_QUOTE ? -1 : to
+}
+
+function judgeValue(scan: TextScan, at: number, next: number, level: number): Verdict {
   if (scan.runFrom < scan.labelUntil && scan.depth === scan.labelDepth) return SECRET
-  scan.valueAt = at
+  // What is hidden already needs no label.
+  scan.valueAt = isHidden(scan, next, level) ? -1 : at
   scan.valueFrom = scan.runFrom
   scan.valueTo = scan.runTo
   scan.valueBefore = scan.before
@@ -52,6 +69,13 @@ function judgeValue(scan: TextScan, at: number): Verdict {
   scan.valueOut = scan.out
   scan.valueDone = scan.done
   return HARMLESS
+}
+
+function isHidden({ text, end }: TextScan, next: number, level: number): boolean {
+  const from = isSpace(text.charCodeAt(next)) ? next + 1 : next
+  const quote = readQuote(text, from, end, level)
+  const start = from + quoteWidth(quote)
+  return text.startsWith(REDACTED, start) && readQuote(text, start + REDACTED.length, end, level) === quote
 }
 
 function onSecretLabel(scan: TextScan, to: number): void {

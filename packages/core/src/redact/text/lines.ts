@@ -54,12 +54,13 @@ export function lineStart(text: string, at: number, backslashes: number): number
 /** Where the line ends: at the next break that is escaped as often, or with the string that it stands in. */
 export function lineEnd(text: string, from: number, end: number, backslashes: number): number {
   let to = from
-  while (to < end && !isNewline(text.charCodeAt(to))) {
+  while (backslashes === 0 && to < end && !isNewline(text.charCodeAt(to))) to++
+  while (backslashes > 0 && to < end && !isNewline(text.charCodeAt(to))) {
     const code = text.charCodeAt(to)
-    if (backslashes > 0 && code === 34 && backslashesBefore(text, to) < backslashes) {
+    if (code === 34 && backslashesBefore(text, to) < backslashes) {
       return Math.max(from, to - backslashesBefore(text, to))
     }
-    if (backslashes > 0 && code === 92) {
+    if (code === 92) {
       const count = backslashesAt(text, to)
       if (count === backslashes && isBreakLetter(text.charCodeAt(to + count))) break
       to += Math.max(1, count)

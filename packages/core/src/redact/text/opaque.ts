@@ -70,7 +70,7 @@ function isToken(scan: TextScan, from: number, to: number): boolean {
   const { text } = scan
   // Asked for once for all that begin before it.
   const plain = !holdsDigitOrCapital(scan, from, to)
-  if (plain && !hasLongWord(scan, from, to)) return false
+  if (plain && !mayHoldLongWord(scan, from, to)) return false
   for (const shape of shapes) {
     const { prefix } = shape
     if (text.charCodeAt(from) !== prefix.charCodeAt(0) || !text.startsWith(prefix, from)) continue
@@ -79,21 +79,21 @@ function isToken(scan: TextScan, from: number, to: number): boolean {
   return false
 }
 
-/** Is there a piece that is no word, behind the longest prefix at the latest? */
-function hasLongWord({ text }: TextScan, from: number, to: number): boolean {
-  const limit = Math.min(to, from + LONGEST_PREFIX + LONGEST_WORD + 1)
-  let length = 0
-  for (let i = limit - 1; i >= from && length <= LONGEST_WORD; i--) {
+/**
+ * May there be a piece of sixteen letters behind a prefix? It begins behind the longest one at the latest, and so has to
+ * cover the characters where the earliest one that could do ends.
+ */
+function mayHoldLongWord({ text }: TextScan, from: number, to: number): boolean {
+  const last = from + SHORTEST_PREFIX + LONGEST_WORD
+  if (last >= to) return false
+  for (let i = from + LONGEST_PREFIX; i <= last; i++) {
     const code = text.charCodeAt(i)
-    if (code === 46 || code === 45 || code === 95) {
-      // What is left is shorter than that.
-      if (i - from <= LONGEST_WORD) return false
-      length = 0
-    } else length++
+    if (code === 46 || code === 45 || code === 95) return false
   }
-  return length > LONGEST_WORD
+  return true
 }
 
+const SHORTEST_PREFIX = 3
 const LONGEST_PREFIX = Math.max(...SHAPES.map(({ prefix }) => prefix.length))
 
 function hasBody(scan: TextScan, shape: Shape, from: number, to: number): boolean {

@@ -127,8 +127,19 @@ function hidePair(scan: TextScan, from: number, separator: number): number {
 }
 
 /** Words whose value follows without a separator: `IDENTIFIED BY '…'`, `PASSWORD '…'`, `your password is …`. */
-const BEFORE_VALUE = ['password', 'passwd', 'pwd', 'passphrase', 'secret'] as const
-const VERB = /^(?:is|was)\s+/i
+function namesNext(text: string, from: number, to: number): boolean {
+  switch (to - from) {
+    case 3:
+      return isWord(text, from, to, 'pwd')
+    case 6:
+      return isWord(text, from, to, 'secret') || isWord(text, from, to, 'passwd')
+    case 8:
+      return isWord(text, from, to, 'password')
+    default:
+      return isWord(text, from, to, 'passphrase')
+  }
+}
+
 const SHORTEST_WORD = 8
 
 /** @returns Where to go on, or -1 when no secret follows. */
@@ -136,15 +147,21 @@ export function hideAfterName(scan: TextScan, from: number, to: number): number 
   const { text } = scan
   const start = afterSpaces(scan, to)
   if (start === to || start >= scan.end) return -1
-  const named = BEFORE_VALUE.some((word) => isWord(text, from, to, word))
+  const named = namesNext(text, from, to)
   if (isQuote(text.charCodeAt(start))) {
     return named || (isWord(text, from, to, 'by') && followsIdentified(text, from)) ? hideValue(scan, start, ALONE) : -1
   }
   if (!named && !isWord(text, from, to, 'token')) return -1
-  const code = text.charCodeAt(start) | 32
-  const verb = code === 105 || code === 119 ? VERB.exec(text.slice(start, start + 8)) : null
-  const value = start + (verb?.[0].length ?? 0)
+  const value = afterVerb(scan, start)
   return isMixedWord(scan, value) ? hideValue(scan, value, ALONE) : -1
+}
+
+/** Past `is` or `was` and a few spaces. */
+function afterVerb({ text }: TextScan, from: number): number {
+  const verb = isWord(text, from, from + 2, 'is') ? 2 : isWord(text, from, from + 3, 'was') ? 3 : 0
+  let to = from + verb
+  while (verb > 0 && to - from < 8 && (isSpace(text.charCodeAt(to)) || isNewline(text.charCodeAt(to)))) to++
+  return to > from + verb ? to : from
 }
 
 function followsIdentified(text: string, from: number): boolean {
@@ -184,5 +201,8 @@ export function mayNameNext(first: number, length: number): boolean {
 /** Does a space or an encoded one follow? Asked for every word. */
 export function spaceFollows(scan: TextScan, to: number): boolean {
   const code = to < scan.end ? scan.text.charCodeAt(to) : 0
-  return classOf(code) === SPACE || code === 43 || code === 37
+  if (code !== 37) return classOf(code) === SPACE || code === 43
+  // %20, %2520, %2B
+  const last = scan.text.charCodeAt(to + 2) | 32
+  return scan.text.charCodeAt(to + 1) === 50 && (last === 48 || last === 53 || last === 98)
 }

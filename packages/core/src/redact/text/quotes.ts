@@ -52,16 +52,23 @@ export function readQuote(text: string, at: number, end: number, level: number):
 export function findClosing(text: string, from: number, end: number, quote: Quote): number {
   const level = quoteLevel(quote)
   const own = quoteBackslashes(quote)
+  const closing = quoteCode(quote)
   let backslashes = 0
   let start = from
   for (let i = from; i < end;) {
+    const raw = text.charCodeAt(i)
+    if (raw !== 92 && raw !== 37 && raw !== closing) {
+      backslashes = 0
+      i++
+      continue
+    }
     const read = readCharacter(text, i, level)
     const code = escapedCode(read)
     const next = i + escapedWidth(read)
     if (code === 92) {
       if (backslashes++ === 0) start = i
     } else {
-      if (code === quoteCode(quote) && closes(backslashes, own) && !isInside(text, next, end, quote)) {
+      if (code === closing && closes(backslashes, own) && !isInside(text, next, end, quote)) {
         // Backslashes before those of the quote itself belong to the value.
         if (backslashes === own) return backslashes > 0 ? start : i
         return i - (level > 0 ? 0 : own)

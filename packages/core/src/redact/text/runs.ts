@@ -11,8 +11,7 @@ import { SHORTEST_HOST, hideWebhook, mayBeWebhook } from './urls.ts'
 /** Reads a run of name characters and asks the rules that begin with one. Returns where to go on. */
 export function readRun(scan: TextScan, from: number, before: number): number {
   const { text, end } = scan
-  let to = from + 1
-  while (to < end && classOf(text.charCodeAt(to)) === RUN) to++
+  const to = runEnd(text, from + 1, end)
   // `\u0022`, as some write quotes inside JSON.
   if (before === 92 && to - from >= 5 && text.startsWith('u0022', from)) return to - from === 5 ? to : from + 5
   // One space between them: the two words may be one name.
@@ -29,6 +28,12 @@ export function readRun(scan: TextScan, from: number, before: number): number {
   if (next < 0) return to
   scan.named = false
   return next
+}
+
+function runEnd(text: string, from: number, end: number): number {
+  let to = from
+  while (to < end && classOf(text.charCodeAt(to)) === RUN) to++
+  return to
 }
 
 /** A single space or `+`, as it is or encoded. */

@@ -16,7 +16,7 @@ import { hideValue } from './values.ts'
  * @returns Where to go on.
  */
 export function onSeparator(scan: TextScan, at: number, code: number, next: number, level: number): number {
-  if (code === 58) {
+  if (code === 58 && maySlash(scan.text, next)) {
     const authority = authorityStart(scan, next)
     if (authority >= 0) return closeName(scan, hideUserinfo(scan, authority, level))
   }
@@ -40,6 +40,14 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
     quoteFrom,
     nameFrom: nameStart(scan),
   })
+}
+
+/** May a slash begin here: `/`, `\/`, `%2F`, `%252F`? */
+function maySlash(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  if (code !== 37) return code === 47 || code === 92
+  const last = text.charCodeAt(at + 2)
+  return text.charCodeAt(at + 1) === 50 && (last === 53 || (last | 32) === 102)
 }
 
 /** The verdict on the name before a separator, alone or with the word before it: `api key: …`. */

@@ -1,7 +1,7 @@
 import { REDACTED, markWidth } from '../marks.ts'
 import { SECRET_LINE } from '../names.ts'
 import { bareEnd, hideBare, trimEnd } from './bare.ts'
-import { blockEnd, bracketEnd } from './blocks.ts'
+import { blockMarkEnd, bracketEnd, hideBlock } from './blocks.ts'
 import {
   classOf,
   escapedCode,
@@ -30,7 +30,7 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
   if (from >= end) return from
   const width = breakWidth(text, from)
   if (width > 0) {
-    const block = hideBlock(scan, from, place)
+    const block = hideBlock(scan, from, place.nameFrom)
     // More backslashes may be backslashes of the value.
     if (block > from || width < ESCAPED_TWICE) return block
   }
@@ -44,15 +44,15 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   const { text } = scan
   const marked = code === 91 ? markWidth(text, from) : 0
   // What was hidden before is left as it is.
-  if (marked === REDACTED.length && isBareEnd(scan, from + marked, place)) return from + marked
+  if (marked === REDACTED.length && isWhole(scan, from + marked, place)) return from + marked
   const bracket = code === 123 || (code === 91 && marked === 0)
   if (bracket && (place.quotedName !== NO_QUOTE || place.verdict !== SECRET_LINE))
     return hideBracketed(scan, from, place)
   const placeholder = placeholderEnd(text, from)
   if (placeholder > 0) return placeholder
   if (place.quotedName !== NO_QUOTE && classOf(code) === RUN) return hideLiteral(scan, from, place)
-  const blockMark = code === 124 || code === 62 ? BLOCK_MARK.exec(text.slice(from, from + 14)) : null
-  if (blockMark) return hideBlock(scan, from + blockMark[0].length, place)
+  const block = code === 124 || code === 62 ? blockMarkEnd(text, from) : -1
+  if (block >= 0) return hideBlock(scan, block, place.nameFrom)
   if (code === 45 && text.startsWith('-----BEGIN', from)) {
     const key = hidePrivateKey(scan, from, from + 10)
     // What is glued to it was part of the value.
@@ -62,11 +62,9 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   return hideBare(scan, from, place)
 }
 
-/** Does a value without quotes end here? Then no rule would hide more of it. */
-function isBareEnd(scan: TextScan, at: number, place: Place): boolean {
-  if (place.verdict === SECRET_LINE) return false
-  const code = scan.text.charCodeAt(at)
-  return at >= scan.end || isSpace(code) || isNewline(code) || (code === 38 && place.query)
+/** Does the value end here, so that no rule would hide more of it? */
+function isWhole(scan: TextScan, at: number, place: Place): boolean {
+  return (place.verdict !== SECRET_LINE || place.query) && bareEnd(scan, at, place) === at
 }
 
 /** Python's `b'…'`, SQL's `N'…'`. */
@@ -92,6 +90,8 @@ function quotedMark({ text }: TextScan, { quotedName, quoteFrom }: Place): strin
 /** Past `=>`, `:=`, `==` and spaces. */
 function skipToValue(scan: TextScan, at: number, level: number): number {
   let from = at
+  // Most values follow right away.
+  if (classOf(scan.text.charCodeAt(from)) === RUN) return from
   for (let i = 0; i < 2 && from < scan.end; i++) {
     const code = scan.text.charCodeAt(from)
     if (code !== 61 && code !== 62) break
@@ -107,10 +107,12 @@ function skipToValue(scan: TextScan, at: number, level: number): number {
 }
 
 function hideQuoted(scan: TextScan, from: number, quote: Quote, place: Place): number {
-  const closing = findClosing(scan.text, from, scan.end, quote)
-  const to = closing < 0 ? scan.end : closing
-  if (to === from) return from
-  return keeps(scan.text, from, to, place) ? to : hide(scan, from, to, REDACTED)
+  const { text, end } = scan
+  const closing = findClosing(text, from, end, quote)
+  const to = closing < 0 ? end : closing
+  // Nothing, or what was hidden before.
+  if (to === from || (to - from === REDACTED.length && text.startsWith(REDACTED, from))) return to
+  return keeps(text, from, to, place) ? to : hide(scan, from, to, REDACTED)
 }
 
 function hideBracketed(scan: TextScan, from: number, place: Place): number {
@@ -120,15 +122,9 @@ function hideBracketed(scan: TextScan, from: number, place: Place): number {
   return hide(scan, from, Math.max(closed, trimEnd(scan.text, from, bareEnd(scan, closed, place))), REDACTED)
 }
 
-/** YAML: the value stands on the lines below, further in than its name. */
-function hideBlock(scan: TextScan, newline: number, { nameFrom }: Place): number {
-  const block = blockEnd(scan.text, newline, scan.end, nameFrom)
-  return block ? hide(scan, block.from, block.to, REDACTED) : newline
-}
-
 function hideLine(scan: TextScan, from: number, place: Place): number {
   const { text } = scan
-  const scheme = SCHEME.exec(text.slice(from, from + 24))
+  const scheme = isSchemeStart(text.charCodeAt(from) | 32) ? SCHEME.exec(text.slice(from, from + 24)) : null
   if (scheme) return hideBare(scan, skipToValue(scan, from + scheme[0].length, place.level), place)
   let to = lineEnd(scan, from, place.level)
   const closing = place.around !== NO_QUOTE ? findClosing(text, from, to, place.around) : -1
@@ -158,12 +154,14 @@ function lineEnd(scan: TextScan, from: number, level: number): number {
 /** Schemes of the Authorization header with a single token behind them. */
 const SCHEME = /^(?:bearer|basic|token|apikey|api-key|negotiate|bot|key)(?: +|\+|%20)(?=\S)/i
 
+/** b, t, a, n and k. */
+function isSchemeStart(code: number): boolean {
+  return code === 98 || code === 116 || code === 97 || code === 110 || code === 107
+}
+
 function endsEncoded(code: number): boolean {
   return isSpace(code) || isQuote(code) || code === 38
 }
 
 /** The width of `\\\\n`. */
 const ESCAPED_TWICE = 3
-
-/** How YAML begins a text of several lines. */
-const BLOCK_MARK = /^[|>][+-]?\d?(?=[\r\n]|\\{1,8}[rn])/
