@@ -56,7 +56,10 @@ export function hideBlock(scan: TextScan, newline: number, nameFrom: number): nu
     at = lineEnd(text, start + inner, end, backslashes)
     to = at
   }
-  return from < 0 || from >= to ? newline : hide(scan, from, to, REDACTED)
+  if (from < 0 || from >= to) return newline
+  // Hidden before.
+  if (to - from === REDACTED.length && text.startsWith(REDACTED, from)) return to
+  return hide(scan, from, to, REDACTED)
 }
 
 function indentation(text: string, from: number, limit: number): number {

@@ -11,8 +11,6 @@ import type { TextScan } from './state.ts'
 const REACH = 100
 /** The same behind a value, with the value. */
 const REACH_BACK = 500
-/** By their length. */
-const LABELS: readonly (string | undefined)[] = [undefined, undefined, undefined, 'key', 'name', 'field', 'header']
 
 /**
  * The verdict on `value` where a label before it says what it is. Remembers labels and values that it meets; where a
@@ -24,10 +22,10 @@ const LABELS: readonly (string | undefined)[] = [undefined, undefined, undefined
  */
 export function judgeLabelled(scan: TextScan, at: number, next: number, level: number): Verdict {
   const { text, runFrom, runTo } = scan
-  const label = LABELS[runTo - runFrom]
-  if (label === undefined) return HARMLESS
-  if (isWord(text, runFrom, runTo, 'value')) return judgeValue(scan, at, next, level)
-  if (!isWord(text, runFrom, runTo, label)) return HARMLESS
+  const length = runTo - runFrom
+  if (length < 3 || length > 6) return HARMLESS
+  if (length === 5 && isWord(text, runFrom, runTo, 'value')) return judgeValue(scan, at, next, level)
+  if (!isWord(text, runFrom, runTo, labelOf(length))) return HARMLESS
   let from = next
   while (from < scan.end && isSpace(text.charCodeAt(from))) from++
   const quote = readQuote(text, from, scan.end, level)
@@ -40,6 +38,19 @@ export function judgeLabelled(scan: TextScan, at: number, next: number, level: n
   if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) onSecretLabel(scan, to)
   else if (scan.depth === 0) scan.labelUntil = -1
   return HARMLESS
+}
+
+function labelOf(length: number): string {
+  switch (length) {
+    case 3:
+      return 'key'
+    case 4:
+      return 'name'
+    case 5:
+      return 'field'
+    default:
+      return 'header'
+  }
 }
 
 function wordEnd({ text, end }: TextScan, from: number): number {
@@ -102,12 +113,9 @@ export function goBack(scan: TextScan): number {
   scan.previousFrom = -1
   scan.named = true
   scan.labelUntil = at
-  // What was found further on need not be what comes next from here.
-  scan.strongAt = -1
+  // What was found further on need not be what comes next from here; the rest says itself where it was looked for.
   scan.noAtUntil = -1
   scan.atEnd = scan.done
-  scan.lineEnd = -1
-  scan.blankEnd = -1
   scan.partFrom = Infinity
   return at
 }

@@ -57,6 +57,10 @@ export function lineEnd(text: string, from: number, end: number, backslashes: nu
   while (backslashes === 0 && to < end && !isNewline(text.charCodeAt(to))) to++
   while (backslashes > 0 && to < end && !isNewline(text.charCodeAt(to))) {
     const code = text.charCodeAt(to)
+    if (code !== 34 && code !== 92) {
+      to++
+      continue
+    }
     if (code === 34 && backslashesBefore(text, to) < backslashes) {
       return Math.max(from, to - backslashesBefore(text, to))
     }

@@ -96,6 +96,7 @@ const LUHN_DOUBLED = Uint8Array.from({ length: 10 }, (_, digit) => luhnDoubled(d
 
 /** What a group adds to the sum of the check digit; -1 when it is not all digits. */
 function luhnOf(text: string, from: number, to: number, doubleFirst: boolean): number {
+  if (to - from === 4 && doubleFirst) return luhnOfFour(text, from)
   let sum = 0
   let double = doubleFirst
   for (let i = from; i < to; i++) {
@@ -105,6 +106,17 @@ function luhnOf(text: string, from: number, to: number, doubleFirst: boolean): n
     double = !double
   }
   return sum
+}
+
+/** The same for the four that most cards are grouped by. */
+function luhnOfFour(text: string, from: number): number {
+  const first = text.charCodeAt(from) - 48
+  const second = text.charCodeAt(from + 1) - 48
+  const third = text.charCodeAt(from + 2) - 48
+  const fourth = text.charCodeAt(from + 3) - 48
+  if (!(first >= 0 && first <= 9 && second >= 0 && second <= 9)) return -1
+  if (!(third >= 0 && third <= 9 && fourth >= 0 && fourth <= 9)) return -1
+  return (LUHN_DOUBLED[first] as number) + second + (LUHN_DOUBLED[third] as number) + fourth
 }
 
 /** A space (also without break, as `+` or encoded) or a hyphen. */

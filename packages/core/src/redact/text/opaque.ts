@@ -3,6 +3,8 @@ import { isDigit, isLetter } from './chars.ts'
 import { SHAPES, type Shape } from './shapes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
 
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+
 /** Tokens are long: what is shorter is not even looked at. */
 export const SHORTEST_TOKEN = 12
 
@@ -224,26 +226,17 @@ function isOneWord(text: string, from: number, to: number): boolean {
 
 /** The run, and what base64 adds to its alphabet. */
 export function tokenEnd(scan: TextScan, to: number): number {
+  const { text } = scan
   let end = to
-  while (end < scan.end) {
-    const code = scan.text.charCodeAt(end)
-    const word = (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
-    // + / = ~ and - . _
-    if (
-      !word &&
-      code !== 43 &&
-      code !== 47 &&
-      code !== 61 &&
-      code !== 126 &&
-      code !== 45 &&
-      code !== 46 &&
-      code !== 95
-    ) {
-      break
-    }
-    end++
-  }
+  while (end < scan.end && isTokenCode(text.charCodeAt(end))) end++
   // The end of a sentence is not part of it.
   while (end > to && scan.text.charCodeAt(end - 1) === 46) end--
   return end
+}
+
+const TOKEN_CODES = new Uint8Array(128)
+for (const character of `${ALPHABET}+/=~-._`) TOKEN_CODES[character.charCodeAt(0)] = 1
+
+function isTokenCode(code: number): boolean {
+  return code < 128 && TOKEN_CODES[code] === 1
 }

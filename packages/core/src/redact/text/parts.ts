@@ -1,5 +1,6 @@
 // Parts of a multipart body (RFC 7578): a header names the field, and its value follows a blank line.
 import { REDACTED } from '../marks.ts'
+import { isSpace } from './chars.ts'
 import { breakWidth } from './lines.ts'
 import { closeName, hide, type TextScan } from './state.ts'
 
@@ -8,6 +9,8 @@ const LONGEST_DISPOSITION = 60
 
 /** Remembers where the value of the part begins whose secret name ends at `to`. */
 export function rememberPart(scan: TextScan, from: number, to: number): void {
+  // `form-data; name=`
+  if (!isSpace(scan.text.charCodeAt(from - 1))) return
   const before = scan.text.slice(Math.max(0, from - LONGEST_DISPOSITION), from)
   if (!/form-data/i.test(before)) return
   const body = blankLineEnd(scan, to)
@@ -16,19 +19,23 @@ export function rememberPart(scan: TextScan, from: number, to: number): void {
 
 /** Behind the next blank line; found once for all who ask before it. */
 function blankLineEnd(scan: TextScan, from: number): number {
-  const { text, end } = scan
   if (from >= scan.blankFrom && from <= scan.blankEnd) return scan.blankEnd
+  const known = from < scan.blankFrom
+  const found = findBlankLine(scan, from, known ? scan.blankFrom : scan.end)
+  if (found < Infinity || !known) scan.blankEnd = found
+  scan.blankFrom = from
+  return scan.blankEnd
+}
+
+function findBlankLine({ text }: TextScan, from: number, limit: number): number {
   let at = from
-  let found = Infinity
-  while (at < end && found === Infinity) {
+  while (at < limit) {
     const first = breakWidth(text, at)
     const second = first > 0 ? breakWidth(text, at + first) : 0
-    if (second > 0) found = at + first + second
+    if (second > 0) return at + first + second
     at += first > 0 ? first : 1
   }
-  scan.blankFrom = from
-  scan.blankEnd = found
-  return found
+  return Infinity
 }
 
 /** Hides the value of the part that begins here or has begun, up to the next boundary. Returns where to go on. */

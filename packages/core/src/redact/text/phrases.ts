@@ -27,6 +27,12 @@ import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
 function afterSpaces(scan: TextScan, from: number): number {
   let at = from
   while (at < scan.end && at - from < 12) {
+    const raw = scan.text.charCodeAt(at)
+    if (raw === 32) {
+      at++
+      continue
+    }
+    if (classOf(raw) === RUN) break
     const read = readCharacter(scan.text, at, 4)
     const code = escapedCode(read)
     if (!isSpace(code) && code !== 43) break

@@ -19,6 +19,7 @@ export interface TextScan {
   named: boolean
   /** Position of the next digit or capital, found once for all who ask. */
   strongAt: number
+  strongFrom: number
   /** No `@` stands between where somebody looked and here. */
   noAtUntil: number
   /** Behind the last `@` that was looked at. */
@@ -68,6 +69,7 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     previousFrom: -1,
     named: false,
     strongAt: -1,
+    strongFrom: 0,
     noAtUntil: -1,
     atEnd: 0,
     depth: 0,
@@ -102,14 +104,26 @@ export function hide(scan: TextScan, from: number, to: number, mark: string): nu
   return to
 }
 
-/** Does the span hold a digit or a capital? Amortised over the text, since the position found is kept. */
+/**
+ * Does the span hold a digit or a capital? Amortised over the text, since the position found is kept, with where the
+ * search for it began.
+ */
 export function holdsDigitOrCapital(scan: TextScan, from: number, to: number): boolean {
-  if (scan.strongAt < from) {
-    let at = from
-    while (at < scan.end && !isStrong(scan.text.charCodeAt(at))) at++
-    scan.strongAt = at
+  if (from < scan.strongFrom) {
+    const near = nextStrong(scan.text, from, scan.strongFrom)
+    if (near < scan.strongFrom) scan.strongAt = near
+    scan.strongFrom = from
+  } else if (scan.strongAt < from) {
+    scan.strongFrom = from
+    scan.strongAt = nextStrong(scan.text, from, scan.end)
   }
   return scan.strongAt < to
+}
+
+function nextStrong(text: string, from: number, end: number): number {
+  let at = from
+  while (at < end && !isStrong(text.charCodeAt(at))) at++
+  return at
 }
 
 function isStrong(code: number): boolean {
