@@ -5,7 +5,7 @@ import { HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
 import { classOf, isSpace, isWord, RUN } from './chars.ts'
 import { rememberPart } from './parts.ts'
 import { NO_QUOTE, quoteWidth, readQuote } from './quotes.ts'
-import type { TextScan } from './state.ts'
+import { NEVER, type TextScan } from './state.ts'
 
 /** How far apart the two may stand where no braces hold them together. */
 const REACH = 100
@@ -90,7 +90,7 @@ function isHidden({ text, end }: TextScan, next: number, level: number): boolean
 }
 
 function onSecretLabel(scan: TextScan, to: number): void {
-  scan.labelUntil = scan.depth > 0 ? Infinity : to + REACH
+  scan.labelUntil = scan.depth > 0 ? NEVER : to + REACH
   scan.labelDepth = scan.depth
   rememberPart(scan, scan.runFrom, to)
   const reached = scan.depth > 0 || scan.runFrom - scan.valueAt <= REACH_BACK
@@ -116,7 +116,7 @@ export function goBack(scan: TextScan): number {
   // What was found further on need not be what comes next from here; the rest says itself where it was looked for.
   scan.noAtUntil = -1
   scan.atEnd = scan.done
-  scan.partFrom = Infinity
+  scan.partFrom = NEVER
   return at
 }
 

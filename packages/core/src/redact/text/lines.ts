@@ -12,6 +12,10 @@ export function breakWidth(text: string, at: number): number {
   const code = text.charCodeAt(at)
   if (isNewline(code)) return code === 13 && text.charCodeAt(at + 1) === 10 ? 2 : 1
   if (code !== 92 || text.charCodeAt(at - 1) === 92) return 0
+  const next = text.charCodeAt(at + 1)
+  if (next === 110) return 2
+  // Neither a break nor another backslash.
+  if (next !== 114 && next !== 92) return 0
   const first = escapedWidth(text, at)
   const whole = first > 0 && text.charCodeAt(at + first - 1) === 114 && escapedWidth(text, at + first) === first
   return whole && text.charCodeAt(at + 2 * first - 1) === 110 ? 2 * first : first

@@ -2,7 +2,7 @@
 import { REDACTED } from '../marks.ts'
 import { isSpace } from './chars.ts'
 import { breakWidth } from './lines.ts'
-import { closeName, hide, type TextScan } from './state.ts'
+import { closeName, hide, NEVER, type TextScan } from './state.ts'
 
 const LONGEST_HEADERS = 500
 const LONGEST_DISPOSITION = 60
@@ -22,7 +22,7 @@ function blankLineEnd(scan: TextScan, from: number): number {
   if (from >= scan.blankFrom && from <= scan.blankEnd) return scan.blankEnd
   const known = from < scan.blankFrom
   const found = findBlankLine(scan, from, known ? scan.blankFrom : scan.end)
-  if (found < Infinity || !known) scan.blankEnd = found
+  if (found < NEVER || !known) scan.blankEnd = found
   scan.blankFrom = from
   return scan.blankEnd
 }
@@ -35,13 +35,13 @@ function findBlankLine({ text }: TextScan, from: number, limit: number): number 
     if (second > 0) return at + first + second
     at += first > 0 ? first : 1
   }
-  return Infinity
+  return NEVER
 }
 
 /** Hides the value of the part that begins here or has begun, up to the next boundary. Returns where to go on. */
 export function hidePart(scan: TextScan, at: number): number {
   const from = scan.partFrom
-  scan.partFrom = Infinity
+  scan.partFrom = NEVER
   const to = partEnd(scan, from)
   return closeName(scan, to > from ? Math.max(at, hide(scan, from, to, REDACTED)) : at)
 }

@@ -53,8 +53,8 @@ const LONGEST_WORD = 12
  */
 export function hideScheme(scan: TextScan, from: number, to: number): number {
   const { text } = scan
-  const bearer = isWord(text, from, to, 'bearer')
-  if (!bearer && !isWord(text, from, to, 'basic')) return -1
+  const bearer = to - from === 6
+  if (!isWord(text, from, to, bearer ? 'bearer' : 'basic')) return -1
   const start = afterSpaces(scan, to)
   if (start === to) return -1
   if (bearer) {
@@ -191,10 +191,10 @@ function isMixedWord({ text, end }: TextScan, from: number): boolean {
 }
 
 /** Could the word be one of those above? By its first letter and its length. */
-export function mayNameNext(first: number, length: number): boolean {
+export function mayLead(first: number, length: number): boolean {
   switch (first) {
-    case 98: // by
-      return length === 2
+    case 98: // by, basic, bearer
+      return length === 2 || length === 5 || length === 6
     case 112: // pwd, passwd, password, passphrase
       return length === 3 || length === 6 || length === 8 || length === 10
     case 115: // secret

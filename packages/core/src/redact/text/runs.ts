@@ -4,7 +4,7 @@ import { hideRow } from './markup.ts'
 import { hideCard, hideIban, mayBeIban } from './numbers.ts'
 import { SHORTEST_TOKEN, hideOpaque } from './opaque.ts'
 import { hidePrivateKey } from './pem.ts'
-import { hideAfterName, hideFlag, hideScheme, mayNameNext, spaceFollows } from './phrases.ts'
+import { hideAfterName, hideFlag, hideScheme, mayLead, spaceFollows } from './phrases.ts'
 import type { TextScan } from './state.ts'
 import { SHORTEST_HOST, hideWebhook, mayBeWebhook } from './urls.ts'
 
@@ -72,7 +72,7 @@ function hideRun(scan: TextScan, from: number, to: number): number {
   if (length === 6 && (first | 32) === 118) {
     return isWord(text, from, to, 'values') ? hideRow(scan, from, to) : -1
   }
-  return spaceFollows(scan, to) ? hideAfterWord(scan, from, to, first | 32) : -1
+  return mayLead(first | 32, length) && spaceFollows(scan, to) ? hideAfterWord(scan, from, to, first | 32) : -1
 }
 
 function hideLongRun(scan: TextScan, from: number, to: number): number {
@@ -90,8 +90,6 @@ function hideDashes(scan: TextScan, from: number, to: number): number {
 
 /** Secrets behind a word rather than a separator. */
 function hideAfterWord(scan: TextScan, from: number, to: number, first: number): number {
-  const length = to - from
   // bearer, basic
-  if (first === 98 && (length === 5 || length === 6)) return hideScheme(scan, from, to)
-  return mayNameNext(first, length) ? hideAfterName(scan, from, to) : -1
+  return first === 98 && to - from > 2 ? hideScheme(scan, from, to) : hideAfterName(scan, from, to)
 }

@@ -1,5 +1,8 @@
 import type { NameBook } from '../name-book.ts'
 
+/** Behind the end of any text. A small integer like all positions, which engines keep without a box. */
+export const NEVER = 0x3fff_ffff
+
 /** One pass over one string. Rules read it, hide spans from left to right, and say where to go on. */
 export interface TextScan {
   readonly text: string
@@ -85,13 +88,13 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     again: false,
     groups: undefined,
     pairsUntil: -1,
-    partFrom: Infinity,
+    partFrom: NEVER,
     blankFrom: 0,
     blankEnd: -1,
     lineFrom: 0,
     lineEnd: -1,
     lineLevel: -1,
-    noSectionEndFrom: Infinity,
+    noSectionEndFrom: NEVER,
   }
 }
 
