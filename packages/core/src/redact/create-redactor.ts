@@ -48,7 +48,7 @@ export function createRedactor(options: RedactOptions = {}): Redactor {
   return redactor
 }
 
-/** Anything but a number of at least 1 is no bound; `texts.map(redactor.text)` passes indexes. */
+/** Anything but a number of at least 1 is no bound. */
 function mostOf(options: TextOptions | undefined): number {
   const max = options?.max
   return typeof max === 'number' && max >= 1 ? Math.floor(max) : Infinity
