@@ -1,7 +1,7 @@
 import { cleanText } from './clean-text.ts'
 import { processOptions } from './configure.ts'
 import { CUT } from './marks.ts'
-import type { RedactOptions, Redactor } from './options.ts'
+import type { RedactOptions, Redactor, TextOptions } from './options.ts'
 import { createRules, type Rules } from './rules.ts'
 import { provideRedactText } from '../failures.ts'
 import { walk } from './walk.ts'
@@ -37,15 +37,21 @@ export function createRedactor(options: RedactOptions = {}): Redactor {
     return rules
   }
   const redactor: Redactor = Object.assign(<T>(value: T): T => walk(current(), value) as T, {
-    text(input: string): string {
+    text(input: string, options?: TextOptions): string {
       if (typeof input !== 'string') return CUT
       const { limits } = current()
-      return cleanText(current(), input, Math.min(limits.maxString, limits.maxChars))
+      return cleanText(current(), input, Math.min(limits.maxString, limits.maxChars, mostOf(options)))
     },
   })
   // Now that the rules are here, what services say on the console can have them too.
   provideRedactText(redactor.text)
   return redactor
+}
+
+/** Anything but a number of at least 1 is no bound. */
+function mostOf(options: TextOptions | undefined): number {
+  const max = options?.max
+  return typeof max === 'number' && max >= 1 ? Math.floor(max) : Infinity
 }
 
 let lazy: Redactor | undefined

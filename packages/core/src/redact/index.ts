@@ -1,4 +1,4 @@
 export { configureRedaction } from './configure.ts'
 export { createRedactor, redact } from './create-redactor.ts'
 export { REDACTED } from './marks.ts'
-export type { RedactOptions, Redactor } from './options.ts'
+export type { RedactOptions, Redactor, TextOptions } from './options.ts'

@@ -5,7 +5,6 @@ export interface Members {
   readonly is: 'members'
   readonly names: readonly string[]
   read(index: number): unknown
-  find(name: string): unknown
 }
 
 /** An object as the walk sees it. */
@@ -37,7 +36,7 @@ export function kindOf(value: object, max: number): Kind {
 
 function propertiesOf(value: object, names: readonly string[]): Members {
   const record = value as Record<string, unknown>
-  return { is: 'members', names, read: (index) => record[names[index] as string], find: (name) => record[name] }
+  return { is: 'members', names, read: (index) => record[names[index] as string] }
 }
 
 /** In the order that an object would have them, where whole numbers come first. */
@@ -49,7 +48,6 @@ function entriesOf(pairs: readonly (readonly [name: unknown, value: unknown])[])
     is: 'members',
     names: ordered.map(({ name }) => name),
     read: (index) => ordered[index]?.value,
-    find: (name) => ordered.find((entry) => entry.name === name)?.value,
   }
 }
 

@@ -41,11 +41,17 @@ export function nameCost(name: string): number {
   return scannedLength(name, LONGEST_NAME)
 }
 
-/** `name`, or `name (2)` and so on where it is taken: two people's addresses must not overwrite each other. */
-export function freeName(out: object, name: string): string {
+/**
+ * `name`, or `name (2)` and so on where it is taken: two people's addresses must not overwrite each other.
+ *
+ * @param numbers The number that each name was given last in this object, so that none is tried twice.
+ */
+export function freeName(out: object, name: string, numbers: Map<string, number>): string {
   if (!Object.hasOwn(out, name)) return name
-  for (let i = 2; ; i++) {
+  for (let i = (numbers.get(name) ?? 1) + 1; ; i++) {
     const next = `${name} (${i})`
-    if (!Object.hasOwn(out, next)) return next
+    if (Object.hasOwn(out, next)) continue
+    numbers.set(name, i)
+    return next
   }
 }

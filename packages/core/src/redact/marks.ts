@@ -8,22 +8,32 @@ export const EMAIL = '[email]'
 export const CARD = '[card]'
 export const IBAN = '[iban]'
 
-const ALL = [REDACTED, EMAIL, CARD, IBAN, CUT] as const
-
 /** Splits a text at its marks, which stand at the odd places. */
 export const MARKS: RegExp = /(\[(?:redacted|email|card|iban|cut)\])/
 
 /** The length of the mark at `at`, or 0. */
 export function markWidth(text: string, at: number): number {
   if (text.charCodeAt(at) !== 91) return 0
-  const first = text.charCodeAt(at + 1)
-  // r, e, c and i: the letters that marks begin with.
-  if (first !== 114 && first !== 101 && first !== 99 && first !== 105) return 0
-  for (const mark of ALL) if (text.startsWith(mark, at)) return mark.length
-  return 0
+  switch (text.charCodeAt(at + 1)) {
+    case 114: // r
+      return text.startsWith(REDACTED, at) ? REDACTED.length : 0
+    case 101: // e
+      return text.startsWith(EMAIL, at) ? EMAIL.length : 0
+    case 105: // i
+      return text.startsWith(IBAN, at) ? IBAN.length : 0
+    case 99: // c
+      if (text.startsWith(CARD, at)) return CARD.length
+      return text.startsWith(CUT, at) ? CUT.length : 0
+    default:
+      return 0
+  }
 }
+
+const SHORTEST = CUT.length
 
 /** Does a mark end at `to`? */
 export function endsWithMark(text: string, to: number): boolean {
-  return text.charCodeAt(to - 1) === 93 && ALL.some((mark) => text.endsWith(mark, to))
+  if (text.charCodeAt(to - 1) !== 93) return false
+  for (let at = to - SHORTEST; at >= to - REDACTED.length; at--) if (markWidth(text, at) === to - at) return true
+  return false
 }

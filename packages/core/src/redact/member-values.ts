@@ -38,20 +38,30 @@ export function dateOf(value: object): Date | undefined {
   }
 }
 
-const LABELS = ['name', 'key', 'header', 'field'] as const
+const LABELS: ReadonlySet<string> = new Set(['name', 'key', 'header', 'field'])
+const LONGEST_LABEL = 6
 
-/** The verdict on `{ name: 'authorization', value: '…' }`, as HAR files and forms have it. */
+/** Is this the member that a label describes, however it is written: `value`, `Value`? */
+export function isLabelled(name: string): boolean {
+  return name.length === 5 && name.toLowerCase() === 'value'
+}
+
+/** The verdict on `{ name: 'authorization', value: '…' }`, as HAR files, forms and task definitions have it. */
 export function judgeLabel(rules: Rules, members: Members): Verdict {
-  for (const field of LABELS) {
-    const label = labelText(members, field)
-    if (label !== undefined) return knownName(rules, label).verdict
+  const count = Math.min(members.names.length, rules.limits.maxEntries)
+  for (let i = 0; i < count; i++) {
+    const field = members.names[i] as string
+    if (field.length > LONGEST_LABEL || !LABELS.has(field.toLowerCase())) continue
+    const label = labelText(members, i)
+    const verdict = label === undefined ? HARMLESS : knownName(rules, label).verdict
+    if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) return verdict
   }
   return HARMLESS
 }
 
-function labelText(members: Members, field: string): string | undefined {
+function labelText(members: Members, index: number): string | undefined {
   try {
-    return textOf(members.find(field))
+    return textOf(members.read(index))
   } catch {
     return undefined
   }

@@ -32,10 +32,16 @@ export function judgeSlice(book: NameBook, text: string, from: number, to: numbe
   const middle = text.charCodeAt(start + (length >> 1))
   const slot = (length * 31 + text.charCodeAt(start) * 7 + text.charCodeAt(to - 1) * 131 + middle * 17) & (SLOTS - 1)
   const known = book.names[slot] as string
-  if (known.length === length && text.startsWith(known, start)) return book.verdicts[slot] as Verdict
+  if (known.length === length && isSame(text, start, known)) return book.verdicts[slot] as Verdict
   const name = text.slice(start, to)
   const verdict = book.judge(name)
   book.names[slot] = name
   book.verdicts[slot] = verdict
   return verdict
+}
+
+/** By hand, which for names is faster than `startsWith`. */
+function isSame(text: string, from: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) if (text.charCodeAt(from + i) !== name.charCodeAt(i)) return false
+  return true
 }

@@ -26,7 +26,7 @@ export const LAST_LINE_WORDS: ReadonlySet<string> = new Set(['cookie', 'cookies'
 export const NOT_SECRET_BEFORE_LAST: ReadonlySet<string> = new Set([
   'low pass', 'high pass', 'band pass', 'all pass', 'boarding pass', 'backstage pass', 'season pass', 'festival pass',
   'weekend pass', 'day pass', 'vip pass', 'first pass', 'second pass', 'render pass', 'single pass', 'map pin',
-  'drop pin', 'push pin', 'i phone', 'time signature', 'key signature',
+  'drop pin', 'push pin', 'enamel pin', 'lapel pin', 'bowling pin', 'i phone', 'time signature', 'key signature',
 ]) // prettier-ignore
 
 /** Secret when they are the whole name, or all of it after the last dot. A number under `session` counts sessions. */

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, SECRET_LINE, judgeName, judgePhrase, ownNames } from './names.ts'
+import {
+  COUNTED,
+  HARMLESS,
+  ORDINARY,
+  SECRET,
+  SECRET_IN_QUERY,
+  SECRET_LINE,
+  judgeName,
+  judgePhrase,
+  ownNames,
+} from './names.ts'
 import * as rules from './name-rules.ts'
 import { splitWords } from './words.ts'
 
@@ -79,6 +89,8 @@ describe('judgeName', () => {
     expect(judgePhrase('api key')).toBe(SECRET)
     expect(judgePhrase('seed phrase')).toBe(SECRET_LINE)
     expect(judgePhrase('secret sauce')).toBe(HARMLESS)
+    expect(judgePhrase('low pass')).toBe(ORDINARY)
+    expect(judgePhrase('api%2520key')).toBe(SECRET)
   })
 
   it('judges a very long name by its end', () => {

@@ -33,7 +33,16 @@ export const SECRET_LINE = 3
 /** Hide it where it is a parameter of a URL or a form. */
 export const SECRET_IN_QUERY = 4
 
-export type Verdict = typeof HARMLESS | typeof SECRET | typeof COUNTED | typeof SECRET_LINE | typeof SECRET_IN_QUERY
+/** Keep it: two words of a text of which the last one alone would be a secret, `low pass`. */
+export const ORDINARY = 5
+
+export type Verdict =
+  | typeof ORDINARY
+  | typeof HARMLESS
+  | typeof SECRET
+  | typeof COUNTED
+  | typeof SECRET_LINE
+  | typeof SECRET_IN_QUERY
 
 /** The secret names that a caller added, each as its words with a space around every one. */
 export type OwnNames = readonly string[]
@@ -60,11 +69,17 @@ export function judgeName(name: string, own: OwnNames): Verdict {
 
 const LONGEST_NAME = 128
 
-/** Judges two words of running text as one name: `api key`. Only a pair counts, since a word alone is judged alone. */
+/**
+ * Judges two words of running text as one name: `api key`, also with an encoded space. Only a pair counts, since a word
+ * alone is judged alone.
+ */
 export function judgePhrase(phrase: string): Verdict {
-  const words = splitWords(phrase)
-  return judgePair(words.slice(-2).join(' '), words.at(-1) ?? '')
+  const words = splitWords(phrase.replace(ENCODED_SPACE, ' '))
+  const pair = words.slice(-2).join(' ')
+  return NOT_SECRET_BEFORE_LAST.has(pair) ? ORDINARY : judgePair(pair, words.at(-1) ?? '')
 }
+
+const ENCODED_SPACE = /%(?:25)*2[0b]/gi
 
 function judgeWords(words: readonly string[], leaf: string): Verdict {
   if (EXACT_NAMES.has(leaf)) return SECRET

@@ -33,8 +33,17 @@ export interface RedactOptions {
 /** Made by `createRedactor`. Calling it returns a copy that is safe to store, print or send. */
 export interface Redactor {
   <T>(value: T): T
-  /** The text rules alone, for messages, topics and names. Never throws. */
-  text(input: string): string
+  /**
+   * The text rules alone, for messages, topics and names. Never throws. Hand the whole text over and say in `max` how
+   * much of it you keep: what is cut beforehand may end in the middle of a secret, where no rule knows it any more.
+   */
+  text(input: string, options?: TextOptions): string
+}
+
+/** Options of `Redactor.text`. */
+export interface TextOptions {
+  /** Characters that are kept, less than `maxString`; a mark with the original length follows them. */
+  readonly max?: number
 }
 
 /** The bounds of one call, all set. */

@@ -12,6 +12,7 @@ const PIECES = [
   'DE89370400440532013000', '-----BEGIN PRIVATE KEY-----', '-----END PRIVATE KEY-----', 'Bearer ', 'Basic ', 'dXNlcjpwYXNz',
   '<password>', '</password>', '<', '>', '[', ']', '{', '}', '(', ')', '\n', '\n  ', '- ', '|', ' ', ',', ';', '[redacted]',
   '[email]', '[cut]', '… (12 characters)', '-u ', '--password ', 'values (', '&quot;', 'u0022', '$1', 'is ', 'pin',
+  '{"value":"', '","name":"password"', 'form-data; name="password"', '\r\n\r\n', '\\n  ', '[["password","', '"]]', '"--password","', '+key=',
 ] // prettier-ignore
 
 const hostileText = fc.array(fc.constantFrom(...PIECES), { maxLength: 14 }).map((pieces) => pieces.join(''))
@@ -65,6 +66,17 @@ describe('redaction of anything', () => {
       fc.property(anything, limits, (value, options) => {
         const once = redact(value, options)
         expect(redact(once, options)).toEqual(once)
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('changes nothing that is clean: values of which listed names are kept', () => {
+    const allowing = createRedactor({ mode: 'allow', allow: ['a', 'name', 'password', 'tokens', 'value'] })
+    fc.assert(
+      fc.property(anything, (value) => {
+        const once = allowing(value)
+        expect(allowing(once)).toEqual(once)
       }),
       { numRuns: 3000 },
     )

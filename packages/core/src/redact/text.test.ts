@@ -46,6 +46,31 @@ describe('text of the form name, separator, value', () => {
       "insert into u (id, password) values ('[redacted]', '[redacted]')",
     ],
     [`alter user a with password '${S}'`, "alter user a with password '[redacted]'"],
+    [`{"value":"${S}","type":"text","name":"password"}`, '{"value":"[redacted]","type":"text","name":"password"}'],
+    [`[{"value":"a"},{"name":"password"},{"value":"b"}]`, '[{"value":"a"},{"name":"password"},{"value":"b"}]'],
+    [`{"Name":"DB_PASSWORD","Value":"${S}"}`, '{"Name":"DB_PASSWORD","Value":"[redacted]"}'],
+    [`{"name":"cookie","value":"${S}"}`, '{"name":"cookie","value":"[redacted]"}'],
+    [`[["theme","dark"],["password","${S}"]]`, '[["theme","dark"],["password","[redacted]"]]'],
+    ['["password","title","genre"]', '["password","title","genre"]'],
+    [`["sync","--password","${S}","--all"]`, '["sync","--password","[redacted]","--all"]'],
+    [`["curl","-u","ana:${S}"]`, '["curl","-u","[redacted]"]'],
+    ['["sync","--token","--all"]', '["sync","--token","--all"]'],
+    [
+      `Content-Disposition: form-data; name="password"\r\n\r\n${S} x\r\n--b--`,
+      'Content-Disposition: form-data; name="password"\r\n\r\n[redacted]\r\n--b--',
+    ],
+    [
+      `form-data; name="token"; filename="a.txt"\nContent-Type: text/plain\n\n${S}\n--b`,
+      'form-data; name="token"; filename="a.txt"\nContent-Type: text/plain\n\n[redacted]\n--b',
+    ],
+    [`a:\r\n  password:\r\n    ${S}\r\n  b: 1`, 'a:\r\n  password:\r\n    [redacted]\r\n  b: 1'],
+    ['secret: |\r\n  one\r\n\r\n  two\r\nnext: 1', 'secret: |\r\n  [redacted]\r\nnext: 1'],
+    [`{"a":"password:\\n  ${S}"}`, '{"a":"password:\\n  [redacted]"}'],
+    [`- name: DB_PASSWORD\n  value: ${S}`, '- name: DB_PASSWORD\n  value: [redacted]'],
+    [`a=1&api+key=${S}&b=2`, 'a=1&api+key=[redacted]&b=2'],
+    [`a=1&api%20key=${S}`, 'a=1&api%20key=[redacted]'],
+    [`a=1&api%2Bkey=${S}`, 'a=1&api%2Bkey=[redacted]'],
+    [`{"log":"done\\nsk_live_abcdefgh12345678"}`, '{"log":"done\\n[redacted]"}'],
     [`<password kind="a">${S}</password>`, '<password kind="a">[redacted]</password>'],
     [`<add key="password" value="${S}"/>`, '<add key="password" value="[redacted]"/>'],
     [`/reset-password/9f86d081884c7d659a2f`, '/reset-password/[redacted]'],
@@ -117,6 +142,16 @@ describe('a text that is cut', () => {
     const cut = short.text('word '.repeat(300))
     expect(cut).toMatch(/^(word ){20}… \(1500 characters\)$/)
     expect(short.text(cut)).toBe(cut)
+  })
+
+  it('is cut as short as its reader asks, and never longer than the redactor does', () => {
+    expect(short.text('word '.repeat(300), { max: 10 })).toBe('word word … (1500 characters)')
+    expect(short.text('word '.repeat(300), { max: 1e6 })).toHaveLength(100 + '… (1500 characters)'.length)
+    expect(short.text('a', { max: Number.NaN })).toBe('a')
+    for (let before = 60; before < 100; before++) {
+      const secret = 'ana.lovisa.lindqvist@msc.example'
+      expect(short.text(`${'x '.repeat(before / 2)}${secret} said`, { max: 80 })).not.toMatch(/ana|lovisa|lind/)
+    }
   })
 
   it('keeps nothing of a secret that crosses the cut', () => {

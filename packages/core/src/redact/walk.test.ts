@@ -74,6 +74,36 @@ describe('values of every kind', () => {
     expect(clean({ rawHeaders: ['Host', 'a', 'Cookie', 'b'], entries: [['cookie', 'c'], ['host', 'd']] })).toEqual({ rawHeaders: ['Host', 'a', 'Cookie', REDACTED], entries: [['cookie', REDACTED], ['host', 'd']] }) // prettier-ignore
   })
 
+  it('reads labels in any case and order', () => {
+    expect(
+      clean([
+        { Name: 'DB_PASSWORD', Value: 'x' },
+        { value: 'x', type: 'text', key: 'password' },
+      ]),
+    ).toEqual([
+      { Name: 'DB_PASSWORD', Value: REDACTED },
+      { value: REDACTED, type: 'text', key: 'password' },
+    ])
+  })
+
+  it('reads lists of arguments', () => {
+    expect(clean(['sync', '--password', 'x', '--api-key', '-y1', '--token', '--all', '-u', 'ana:x', '-u', 'ana'])).toEqual([
+      'sync', '--password', REDACTED, '--api-key', REDACTED, '--token', '--all', '-u', REDACTED, '-u', 'ana',
+    ]) // prettier-ignore
+    expect(clean(['--genre', 'x', '--verbose', 'password'])).toEqual(['--genre', 'x', '--verbose', 'password'])
+  })
+
+  it('numbers as many equal names as there may be', () => {
+    const people = new Map(Array.from({ length: 20_000 }, (_, i) => [`u${i}@msc.example`, i]))
+    const out = redact(people, { maxEntries: 30_000, maxNodes: 30_000, maxChars: 1e7 }) as unknown as Record<
+      string,
+      number
+    >
+    expect(out['[email]']).toBe(0)
+    expect(out['[email] (2)']).toBe(1)
+    expect(out['[email] (20000)']).toBe(19_999)
+  })
+
   it('reads errors with name, message, stack, cause, members and fields, once each', () => {
     class Refused extends Error {
       override readonly name = 'Refused'

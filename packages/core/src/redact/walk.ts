@@ -1,8 +1,10 @@
+import { judgeArgument } from './flags.ts'
 import { freeName, knownName, nameCost } from './known-names.ts'
 import { kindOf, type Members } from './kinds.ts'
 import { hiddenMark, mark, scalar, text, type Walk } from './leaves.ts'
-import { FAILED, dateOf, hidesValue, judgeLabel, textOf } from './member-values.ts'
+import { FAILED, dateOf, hidesValue, isLabelled, judgeLabel, textOf } from './member-values.ts'
 import { CUT, REDACTED } from './marks.ts'
+import { HARMLESS, SECRET_IN_QUERY, type Verdict } from './names.ts'
 import type { Rules } from './rules.ts'
 
 const UNREADABLE = '[unreadable]'
@@ -57,20 +59,26 @@ function readItems(state: Walk, length: number, at: (index: number) => unknown, 
   const count = length > maxEntries ? maxEntries - 1 : length
   const out: unknown[] = []
   const named = pairwise || (length === 2 && isList(state.path.at(-2)))
-  let name: string | undefined
+  let before: unknown
   for (let i = 0; i < count; i++) {
     if (state.nodes <= 0 || state.chars <= 0) {
       out.push(CUT)
       return out
     }
     const item = attempt(at, i)
-    const secret = named && i % 2 === 1 && name !== undefined && hidesValue(knownName(state.rules, name).verdict, item)
-    if (secret) out.push(hiddenMark(state))
+    if (hidesValue(judgeItem(state.rules, before, item, named && i % 2 === 1), item)) out.push(hiddenMark(state))
     else out.push(item === FAILED ? mark(state, UNREADABLE) : visit(state, item, false))
-    name = named ? textOf(item) : undefined
+    before = item
   }
   if (count < length) out.push(CUT)
   return out
+}
+
+/** The verdict on an item by the one before it: its name, or a flag of a command. */
+function judgeItem(rules: Rules, before: unknown, item: unknown, named: boolean): Verdict {
+  const name = named ? textOf(before) : undefined
+  const verdict = name === undefined ? HARMLESS : knownName(rules, name).verdict
+  return verdict === HARMLESS || verdict === SECRET_IN_QUERY ? judgeArgument(rules.names, before, item) : verdict
 }
 
 function isList(value: object | undefined): boolean {
@@ -103,17 +111,28 @@ function readObject(state: Walk, value: object): unknown {
   }
 }
 
+/** The copy of one object, as far as it is made. */
+interface Copy {
+  readonly out: Record<string, unknown>
+  readonly members: Members
+  /** What a label says about `value`; asked for once, where there is one. */
+  label: Verdict | undefined
+  /** For `freeName`; most objects need none. */
+  numbers: Map<string, number> | undefined
+}
+
 function readMembers(state: Walk, members: Members): Record<string, unknown> {
   const { names } = members
   const { maxEntries } = state.rules.limits
   const count = names.length > maxEntries ? maxEntries - 1 : names.length
   const out: Record<string, unknown> = {}
+  const copy: Copy = { out, members, label: undefined, numbers: undefined }
   for (let i = 0; i < count; i++) {
     if (state.nodes <= 0 || state.chars <= 0) {
       put(out, MORE, CUT)
       return out
     }
-    readMember(state, out, names[i] as string, attempt(members.read, i), members)
+    readMember(state, copy, names[i] as string, attempt(members.read, i))
   }
   if (count < names.length) {
     put(out, MORE, CUT)
@@ -122,23 +141,30 @@ function readMembers(state: Walk, members: Members): Record<string, unknown> {
   return out
 }
 
-function readMember(state: Walk, out: Record<string, unknown>, name: string, child: unknown, members: Members): void {
+function readMember(state: Walk, copy: Copy, name: string, child: unknown): void {
   const { kept, hidden, rules } = state
+  const { out } = copy
   const known = knownName(rules, name)
-  const target = known.clean in out ? freeName(out, known.clean) : known.clean
+  const target = known.clean in out ? freeName(out, known.clean, (copy.numbers ??= new Map())) : known.clean
   state.chars -= Math.max(nameCost(name), target.length)
-  if (hidesValue(known.verdict, child) || (name === 'value' && hidesValue(judgeLabel(rules, members), child))) {
+  if (hidesValue(known.verdict, child) || (isLabelled(name) && hidesValue(labelOf(rules, copy), child))) {
     put(out, target, hiddenMark(state))
     return
   }
   if (rules.allow !== undefined) {
-    state.kept = kept || known.allowed
+    // What was renamed has to be allowed under its new name too, or cleaning twice would hide more.
+    state.kept = kept || (known.allowed && (target === name || knownName(rules, target).allowed))
     state.hidden = !state.kept
   }
   if (child === FAILED) put(out, target, mark(state, state.hidden ? REDACTED : UNREADABLE))
   else put(out, target, visit(state, child, name === 'rawHeaders'))
   state.kept = kept
   state.hidden = hidden
+}
+
+function labelOf(rules: Rules, copy: Copy): Verdict {
+  copy.label ??= judgeLabel(rules, copy.members)
+  return copy.label
 }
 
 function attempt(read: (index: number) => unknown, index: number): unknown {

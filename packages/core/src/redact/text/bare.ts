@@ -12,6 +12,7 @@ import {
   RUN,
   SPACE,
 } from './chars.ts'
+import { startsNewline } from './lines.ts'
 import { keeps, type Place } from './place.ts'
 import { endsValue } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
@@ -126,7 +127,7 @@ function isUpper(code: number): boolean {
 /** Punctuation at the end belongs to the sentence or to the brackets around it. */
 export function trimEnd(text: string, from: number, end: number): number {
   let to = end
-  while (to > from && TRAILING.includes(text[to - 1] as string)) {
+  while (to > from && isTrailing(text.charCodeAt(to - 1))) {
     // The bracket of a mark is no bracket around it.
     if (endsWithMark(text, to)) break
     to--
@@ -134,17 +135,25 @@ export function trimEnd(text: string, from: number, end: number): number {
   return to
 }
 
-const TRAILING = '.,;:)]}>\\'
+function isTrailing(code: number): boolean {
+  switch (code) {
+    case 46: // .
+    case 44: // ,
+    case 59: // ;
+    case 58: // :
+    case 41: // )
+    case 93: // ]
+    case 125: // }
+    case 62: // >
+    case 92: // \
+      return true
+    default:
+      return false
+  }
+}
 
 function isEnd(text: string, at: number, end: number): boolean {
   if (at >= end) return true
   const kind = classOf(text.charCodeAt(at))
   return kind === SPACE || kind === NEWLINE || (kind !== RUN && text.charCodeAt(at) !== 91)
-}
-
-/** `\n` as two characters, in text that was made for JSON. */
-export function startsNewline(text: string, at: number): boolean {
-  if (text.charCodeAt(at) !== 92) return false
-  const next = text.charCodeAt(at + 1)
-  return (next === 110 || next === 114) && text.charCodeAt(at - 1) !== 92
 }

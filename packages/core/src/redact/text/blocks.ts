@@ -1,4 +1,8 @@
 // Values of several characters that nest: brackets inside text, and indented lines as YAML has them.
+import { REDACTED } from '../marks.ts'
+import { isDigit } from './chars.ts'
+import { backslashesAt, breakWidth, lineEnd, lineStart } from './lines.ts'
+import { hide, type TextScan } from './state.ts'
 
 /** Where the bracket at `from` closes; the end of the text when it does not. Brackets in strings do not count. */
 export function bracketEnd(text: string, from: number, end: number): number {
@@ -24,34 +28,50 @@ export function bracketEnd(text: string, from: number, end: number): number {
 }
 
 /**
- * The lines after `newline` that are indented further than the line of the name, or are items of its list.
+ * Hides the lines after `newline` that are indented further than the line of the name, or are items of its list, as YAML
+ * has them.
  *
- * @returns Without the indentation of the first one, or `undefined` when there are none.
+ * @returns Where to go on: `newline` itself when there are none.
  */
-export function blockEnd(
-  text: string,
-  newline: number,
-  end: number,
-  nameFrom: number,
-): { from: number; to: number } | undefined {
-  if (text.charCodeAt(newline) !== 10) return undefined
-  const outer = indentation(text, text.lastIndexOf('\n', Math.max(0, nameFrom - 1)) + 1, nameFrom)
+export function hideBlock(scan: TextScan, newline: number, nameFrom: number): number {
+  const { text, end } = scan
+  const backslashes = backslashesAt(text, newline)
+  const outer = indentation(text, lineStart(text, nameFrom, backslashes), nameFrom)
   let from = -1
   let to = newline
-  while (to < end && text.charCodeAt(to) === 10) {
-    const start = to + 1
+  let at = newline
+  while (at < end) {
+    const width = breakWidth(text, at)
+    if (width === 0) break
+    const start = at + width
     const inner = indentation(text, start, end)
+    // A blank line belongs to the block when the next line does.
+    if (breakWidth(text, start + inner) > 0) {
+      at = start + inner
+      continue
+    }
     const item = text.charCodeAt(start + inner) === 45 && text.charCodeAt(start + inner + 1) === 32
     if (inner <= outer && !(item && inner === outer)) break
     if (from < 0) from = start + inner + (item ? 2 : 0)
-    const next = text.indexOf('\n', start)
-    to = next < 0 || next > end ? end : next
+    at = lineEnd(text, start + inner, end, backslashes)
+    to = at
   }
-  return from < 0 ? undefined : { from, to }
+  if (from < 0 || from >= to) return newline
+  // Hidden before.
+  if (to - from === REDACTED.length && text.startsWith(REDACTED, from)) return to
+  return hide(scan, from, to, REDACTED)
 }
 
 function indentation(text: string, from: number, limit: number): number {
   let at = from
   while (at < limit && (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9)) at++
   return at - from
+}
+
+/** Behind the mark by which YAML begins a text of several lines, such as `|` or `>-2`; -1 when there is none. */
+export function blockMarkEnd(text: string, from: number): number {
+  let to = from + 1
+  if (text.charCodeAt(to) === 43 || text.charCodeAt(to) === 45) to++
+  if (isDigit(text.charCodeAt(to))) to++
+  return breakWidth(text, to) > 0 ? to : -1
 }

@@ -64,10 +64,15 @@ export function isWord(text: string, from: number, to: number, word: string): bo
   return true
 }
 
+const HEX = new Int8Array(128).fill(-1)
+for (let value = 0; value < 16; value++) {
+  const digit = value.toString(16)
+  HEX[digit.charCodeAt(0)] = value
+  HEX[digit.toUpperCase().charCodeAt(0)] = value
+}
+
 function hexValue(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48
-  const lower = code | 32
-  return lower >= 97 && lower <= 102 ? lower - 87 : -1
+  return code < 128 ? (HEX[code] as number) : -1
 }
 
 const DEEPEST_ESCAPE = 4
@@ -80,6 +85,7 @@ const DEEPEST_ESCAPE = 4
  */
 export function readEscape(text: string, at: number): number {
   let next = at + 1
+  if (hexValue(text.charCodeAt(next)) < 0) return 0
   let level = 1
   while (level < DEEPEST_ESCAPE && text.charCodeAt(next) === 50 && text.charCodeAt(next + 1) === 53) {
     if (hexValue(text.charCodeAt(next + 2)) < 0 || hexValue(text.charCodeAt(next + 3)) < 0) break

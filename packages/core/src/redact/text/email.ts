@@ -19,11 +19,11 @@ const FILE_ENDINGS: ReadonlySet<string> = new Set([
  * @returns Where to go on.
  */
 export function hideEmail(scan: TextScan, at: number, width: number): number {
-  const from = localStart(scan, at)
-  scan.atEnd = at + width
-  if (from === at) return at + width
+  // Most of what has an `@` and is no address has no domain.
   const to = domainEnd(scan, at + width)
-  return to < 0 ? at + width : hide(scan, from, to, EMAIL)
+  const from = to < 0 ? at : localStart(scan, at)
+  scan.atEnd = at + width
+  return from === at ? at + width : hide(scan, from, to, EMAIL)
 }
 
 function localStart(scan: TextScan, at: number): number {

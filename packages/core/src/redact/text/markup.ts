@@ -23,6 +23,8 @@ export function hideElement(scan: TextScan, at: number): number {
     if (text.charCodeAt(to) === 58) nameFrom = to + 1
     to++
   }
+  // A name that something else follows is none of an element.
+  if (text.charCodeAt(to) !== 62 && !isSpaceOrNewline(text.charCodeAt(to))) return -1
   const verdict = to > nameFrom ? judgeSlice(scan.names, text, nameFrom, to) : HARMLESS
   if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return -1
   const open = tagEnd(text, to, end)

@@ -41,7 +41,7 @@ export function hideCard(scan: TextScan, from: number, runTo: number): number {
     const card = hasIssuer(four, length) && isDigits(text, from, to) && passesLuhn(text, from, to)
     return card ? hide(scan, from, to, CARD) : -1
   }
-  if (length !== 4 && (length < 16 || length > 19)) return -1
+  if (length !== 4 ? length < 16 || length > 19 : gapWidth(text, to) === 0) return -1
   const end = groupedEnd(scan, from, four)
   // A hyphen, a letter or another digit behind it: part of something longer.
   if (end < 0 || (end < to && length !== 4)) return -1
@@ -82,18 +82,47 @@ function readGroups({ text, end }: TextScan, from: number, { total, groups }: Gr
     }
     const next = at + size
     if (next > end) return -1
-    for (; at < next; at++, left--) {
-      const digit = text.charCodeAt(at) - 48
-      if (!(digit >= 0 && digit <= 9)) return -1
-      sum += left % 2 === 0 ? luhnDoubled(digit) : digit
-    }
+    const group = luhnOf(text, at, next, left % 2 === 0)
+    if (group < 0) return -1
+    sum += group
+    left -= size
+    at = next
   }
   return sum % 10 !== 0 || (at < end && isDigit(text.charCodeAt(at))) ? -1 : at
+}
+
+/** Doubled digits as they count for the check digit. */
+const LUHN_DOUBLED = Uint8Array.from({ length: 10 }, (_, digit) => luhnDoubled(digit))
+
+/** What a group adds to the sum of the check digit; -1 when it is not all digits. */
+function luhnOf(text: string, from: number, to: number, doubleFirst: boolean): number {
+  if (to - from === 4 && doubleFirst) return luhnOfFour(text, from)
+  let sum = 0
+  let double = doubleFirst
+  for (let i = from; i < to; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (!(digit >= 0 && digit <= 9)) return -1
+    sum += double ? (LUHN_DOUBLED[digit] as number) : digit
+    double = !double
+  }
+  return sum
+}
+
+/** The same for the four that most cards are grouped by. */
+function luhnOfFour(text: string, from: number): number {
+  const first = text.charCodeAt(from) - 48
+  const second = text.charCodeAt(from + 1) - 48
+  const third = text.charCodeAt(from + 2) - 48
+  const fourth = text.charCodeAt(from + 3) - 48
+  if (!(first >= 0 && first <= 9 && second >= 0 && second <= 9)) return -1
+  if (!(third >= 0 && third <= 9 && fourth >= 0 && fourth <= 9)) return -1
+  return (LUHN_DOUBLED[first] as number) + second + (LUHN_DOUBLED[third] as number) + fourth
 }
 
 /** A space (also without break, as `+` or encoded) or a hyphen. */
 function gapWidth(text: string, at: number): number {
   const code = text.charCodeAt(at)
+  if (code >= 48 && code <= 122) return 0
   if (code === 32 || code === 45 || code === 43 || code === 0xa0) return 1
   if (code !== 37) return 0
   const escape = readEscape(text, at)
@@ -111,15 +140,21 @@ function isDigits(text: string, from: number, to: number): boolean {
  *
  * @returns Where to go on, or -1 when it is none.
  */
-export function hideIban(scan: TextScan, from: number): number {
+export function hideIban(scan: TextScan, from: number, to: number): number {
   const { text } = scan
   const length = ibanLength(text, from)
   if (length === 0 || !isDigits(text, from + 2, from + 4)) return -1
+  if (!mayBeginAccount(text, from, from + 4 + gapWidth(text, from + 4))) return -1
+  const end = to - from === 4 ? readIbanGroups(scan, from, length) : readIban(scan, from, length)
+  return end < 0 || (end < scan.end && isWordCode(text.charCodeAt(end))) ? -1 : hide(scan, from, end, IBAN)
+}
+
+/** Where the IBAN ends when its check digits are right; else -1. */
+function readIban({ text, end }: TextScan, from: number, length: number): number {
   let rest = 0
   let at = from + 4
-  if (!mayBeginAccount(text, from, at + gapWidth(text, at))) return -1
   for (let count = 4; count < length; at++) {
-    if (at >= scan.end) return -1
+    if (at >= end) return -1
     const value = value97(text.charCodeAt(at))
     if (value <= MOST_97) {
       rest = extend97(rest, value)
@@ -131,8 +166,87 @@ export function hideIban(scan: TextScan, from: number): number {
     at += width - 1
   }
   for (let i = from; i < from + 4; i++) rest = extend97(rest, value97(text.charCodeAt(i)))
-  if (rest % 97 !== 1 || (at < scan.end && isWordCode(text.charCodeAt(at)))) return -1
-  return hide(scan, from, at, IBAN)
+  return rest % 97 === 1 ? at : -1
+}
+
+/** The same for groups of four, each of which is read once for all the IBANs that it could be a part of. */
+function readIbanGroups(scan: TextScan, from: number, length: number): number {
+  let rest = 0
+  let at = from + 4
+  let left = length - 4
+  for (; left >= 4; left -= 4) {
+    const group = readGroup(scan, at)
+    if (group === NO_GROUP) return -1
+    // Somebody grouped only a part of it.
+    if (group === NO_GAP) return readIban(scan, from, length)
+    rest = rest * factorOf(group) + restOf(group)
+    if (rest > 1_000_000) rest %= 97
+    at += widthOf(group)
+  }
+  const width = left > 0 ? gapWidth(scan.text, at) : 0
+  return left > 0 && width === 0 ? readIban(scan, from, length) : endOfIban(scan, from, at + width, left, rest)
+}
+
+/** Adds the last few characters and the first four. */
+function endOfIban(scan: TextScan, from: number, start: number, left: number, before: number): number {
+  const { text, end } = scan
+  const to = start + left
+  if (to > end) return -1
+  let rest = before
+  for (let i = start; i < to; i++) {
+    const value = value97(text.charCodeAt(i))
+    if (value > MOST_97) return -1
+    rest = extend97(rest, value)
+  }
+  for (let i = from; i < from + 4; i++) rest = extend97(rest, value97(text.charCodeAt(i)))
+  return rest % 97 === 1 ? to : -1
+}
+
+const GROUPS_KEPT = 16
+const NO_GROUP = -2
+const NO_GAP = -3
+
+/**
+ * What a gap and the four characters behind it add to the number that is checked: the rest, by how much they move what
+ * stands before, and their width.
+ */
+function readGroup(scan: TextScan, at: number): number {
+  const groups = (scan.groups ??= new Int32Array(2 * GROUPS_KEPT).fill(-1))
+  // Groups stand five characters apart, so that sixteen in a row have a slot each.
+  const slot = 2 * (at & (GROUPS_KEPT - 1))
+  if (groups[slot] === at) return groups[slot + 1] as number
+  const group = computeGroup(scan.text, at, scan.end)
+  groups[slot] = at
+  groups[slot + 1] = group
+  return group
+}
+
+function computeGroup(text: string, at: number, end: number): number {
+  const width = gapWidth(text, at)
+  if (width === 0) return NO_GAP
+  const from = at + width
+  if (from + 4 > end) return NO_GROUP
+  let rest = 0
+  let factor = 1
+  for (let i = from; i < from + 4; i++) {
+    const value = value97(text.charCodeAt(i))
+    if (value > MOST_97) return NO_GROUP
+    rest = extend97(rest, value)
+    factor *= value < 10 ? 10 : 100
+  }
+  return ((width + 4) << 14) | ((factor % 97) << 7) | (rest % 97)
+}
+
+function widthOf(group: number): number {
+  return group >> 14
+}
+
+function factorOf(group: number): number {
+  return (group >> 7) & 127
+}
+
+function restOf(group: number): number {
+  return group & 127
 }
 
 function isWordCode(code: number): boolean {

@@ -1,60 +1,37 @@
 import { REDACTED } from '../marks.ts'
-import { isLetter } from './chars.ts'
+import { isDigit, isLetter } from './chars.ts'
+import { SHAPES, type Shape } from './shapes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 /** Tokens are long: what is shorter is not even looked at. */
 export const SHORTEST_TOKEN = 12
-
-interface Shape {
-  readonly prefix: string
-  /** Characters of the shortest token, prefix included. */
-  readonly length: number
-}
-
-/** Published by the issuers, most of them in their notes for secret scanning. */
-const SHAPES: readonly Shape[] = [
-  // Stripe and Clerk (sk_live_…), OpenAI and Anthropic (sk-proj-…, sk-ant-…), OpenRouter, Resend, Mailgun, Inngest
-  ...shapes(16, 'sk_ sk- pk_ pk- rk_ rk- whsec_ re_ key- signkey-'),
-  // Groq, Hugging Face, Replicate, Perplexity, xAI, NVIDIA
-  ...shapes(20, 'gsk_ hf_ r8_ pplx- xai- nvapi-'),
-  // PostHog, Supabase, Sentry
-  ...shapes(16, 'phc_ phc- phx_ phs_ sb_secret_ sbp_ sntrys_ sntryu_'),
-  // GitHub, GitLab, npm, PyPI, RubyGems, Docker
-  ...shapes(16, 'ghp_ gho_ ghs_ ghu_ ghr_ github_pat_ glpat- gldt- glrt- glptt-'),
-  ...shapes(20, 'npm_ rubygems_ dckr_pat_ pypi-'),
-  // Google, SendGrid, Slack
-  ...shapes(16, 'AIza ya29. GOCSPX- SG. xoxa- xoxb- xoxo- xoxr- xoxs- xoxp- xoxe- xapp-'),
-  // DigitalOcean, Shopify, Vault, Square
-  ...shapes(16, 'dop_v1_ doo_v1_ dor_v1_ shpat_ shpss_ shpca_ shppa_ hvs. hvb. sq0atp- sq0csp-'),
-  // Doppler, PlanetScale, Linear, Notion, Figma, Tailscale, New Relic, age
-  ...shapes(16, 'dp.pt. dp.st. pscale_tkn_ pscale_pw_ lin_api_ ntn_ figd_ tskey- NRAK- AGE-SECRET-KEY-'),
-  // Base64 of `{"`, `{ `, `{\n` and `[{"`: tokens and encoded JSON, whatever is in it
-  ...shapes(14, 'eyJ eyA ewo W3si'),
-]
-
-function shapes(length: number, prefixes: string): Shape[] {
-  return prefixes.split(' ').map((prefix) => ({ prefix, length }))
-}
 
 /** AWS access keys, Twilio's keys and accounts: a prefix, an alphabet and a length. */
 const EXACT: readonly { readonly prefix: string; readonly length: number; readonly alphabet: RegExp }[] = [
   ...['AKIA', 'ASIA'].map((prefix) => ({ prefix, length: 20, alphabet: /^[A-Z2-7\d]+$/ })),
   ...['SK', 'AC'].map((prefix) => ({ prefix, length: 34, alphabet: /^[A-Z]{2}[a-f\d]+$/ })),
 ]
+/** What is left of one at the end of a cut text: the prefix, and letters and digits that take turns. */
+const EXACT_REST = /^(?:A[KS]IA[A-Z2-7]{4,}\d[A-Z2-7]*|(?:SK|AC)(?=\d*[a-f]+\d)[a-f\d]{10,})$/
 
-/** Shapes by their first three characters. */
-const BY_START = new Map<number, Shape[]>()
+const LONGEST_EXACT = 34
+
+/** Shapes by their first three characters, in a table of lists: asked for at every joint of every long run. */
+const BY_START: (Shape[] | undefined)[] = Array.from({ length: 1024 }, () => undefined)
 const FIRST = new Uint8Array(128)
 for (const shape of SHAPES) {
   const start = startOf(shape.prefix, 0)
-  const shapes = BY_START.get(start)
+  const shapes = BY_START[start]
   if (shapes) shapes.push(shape)
-  else BY_START.set(start, [shape])
+  else BY_START[start] = [shape]
   FIRST[shape.prefix.charCodeAt(0)] = 1
 }
 
+/** Where the shapes of such a beginning are, with those of a few others. */
 function startOf(text: string, at: number): number {
-  return (text.charCodeAt(at) << 14) | (text.charCodeAt(at + 1) << 7) | text.charCodeAt(at + 2)
+  return (text.charCodeAt(at) * 37 + text.charCodeAt(at + 1) * 11 + text.charCodeAt(at + 2)) & 1023
 }
 
 /**
@@ -64,8 +41,10 @@ function startOf(text: string, at: number): number {
  */
 export function hideOpaque(scan: TextScan, from: number, to: number): number {
   const { text } = scan
-  const exact = EXACT.find(({ prefix, length }) => to - from === length && text.startsWith(prefix, from))
-  if (exact?.alphabet.test(text.slice(from, to))) return hide(scan, from, to, REDACTED)
+  if (isExact(text, from, to)) return hide(scan, from, to, REDACTED)
+  if (to === text.length && to - from < LONGEST_EXACT && EXACT_REST.test(text.slice(from, to))) {
+    return hide(scan, from, to, REDACTED)
+  }
   let joint = true
   const lastStart = to - SHORTEST_TOKEN
   for (let i = from; i <= lastStart; i++) {
@@ -79,18 +58,161 @@ export function hideOpaque(scan: TextScan, from: number, to: number): number {
   return -1
 }
 
-function isToken(scan: TextScan, from: number, to: number): boolean {
-  const shapes = BY_START.get(startOf(scan.text, from))
-  if (!shapes) return false
-  // A token that the cut of the text shortened is judged as if it were whole.
-  const length = to === scan.text.length ? Infinity : to - from
-  for (const shape of shapes) {
-    if (length < shape.length || !scan.text.startsWith(shape.prefix, from)) continue
-    const start = from + shape.prefix.length
-    // Words of English and of somebody's code could begin like some of these.
-    if (holdsDigitOrCapital(scan, start, to) || isOneWord(scan.text, start, to)) return true
+function isExact(text: string, from: number, to: number): boolean {
+  if (to - from !== 20 && to - from !== 34) return false
+  for (const { prefix, length, alphabet } of EXACT) {
+    if (to - from === length && text.startsWith(prefix, from)) return alphabet.test(text.slice(from, to))
   }
   return false
+}
+
+function isToken(scan: TextScan, from: number, to: number): boolean {
+  const shapes = BY_START[startOf(scan.text, from)]
+  if (!shapes) return false
+  const { text } = scan
+  // Asked for once for all that begin before it.
+  const plain = !holdsDigitOrCapital(scan, from, to)
+  if (plain && !mayHoldLongWord(scan, from, to)) return false
+  for (const shape of shapes) {
+    const { prefix } = shape
+    if (text.charCodeAt(from) !== prefix.charCodeAt(0) || !text.startsWith(prefix, from)) continue
+    if (hasBody(scan, shape, from + prefix.length, to)) return true
+  }
+  return false
+}
+
+/**
+ * May there be a piece of sixteen letters behind a prefix? It begins behind the longest one at the latest, and so has to
+ * cover the characters where the earliest one that could do ends.
+ */
+function mayHoldLongWord({ text }: TextScan, from: number, to: number): boolean {
+  const last = from + SHORTEST_PREFIX + LONGEST_WORD
+  if (last >= to) return false
+  for (let i = from + LONGEST_PREFIX; i <= last; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 46 || code === 45 || code === 95) return false
+  }
+  return true
+}
+
+const SHORTEST_PREFIX = 3
+const LONGEST_PREFIX = Math.max(...SHAPES.map(({ prefix }) => prefix.length))
+
+function hasBody(scan: TextScan, shape: Shape, from: number, to: number): boolean {
+  const { body, least } = shape
+  if (!holdsDigitOrCapital(scan, from, to)) return body === 'any' && isOneWord(scan.text, from, to)
+  // A token that the cut of the text shortened is judged as if it were whole.
+  const isCut = to === scan.text.length
+  switch (body) {
+    case 'any':
+      return isCut || to - from >= least
+    case 'piece':
+      return hasPiece(scan, from, to, least, isCut)
+    default:
+      return hasFirst(scan, readPiece(scan.text, from, to), shape, to, isCut)
+  }
+}
+
+/** What stands between two joints. */
+interface Piece {
+  readonly from: number
+  readonly to: number
+  /** How often letters and digits, or small letters and capitals, take turns; a capital begins its word. */
+  readonly turns: number
+  readonly digit: boolean
+  readonly capital: boolean
+}
+
+function readPiece(text: string, from: number, end: number): Piece {
+  let turns = 0
+  let digit = false
+  let capital = false
+  let before = 0
+  let to = from
+  for (; to < end; to++) {
+    const kind = pieceKind(text.charCodeAt(to))
+    if (kind === 0) break
+    if (kind === 1) digit = true
+    if (kind === 3) capital = true
+    if (before !== 0 && kind !== before && !(before === 3 && kind === 2)) turns++
+    before = kind
+  }
+  return { from, to, turns, digit, capital }
+}
+
+/** 1 for a digit, 2 for a small letter, 3 for a capital, 0 for a joint. */
+function pieceKind(code: number): number {
+  if (isDigit(code)) return 1
+  if (code >= 65 && code <= 90) return 3
+  return code === 46 || code === 45 || code === 95 || code === 36 ? 0 : 2
+}
+
+/** Less of a token than that is no more than a word with a number. */
+const SHORTEST_REST = 8
+
+/** `9f86d081`, not `remaster2011`: letters and digits take turns. */
+function isRandom({ from, to, turns }: Piece, least: number): boolean {
+  return to - from >= least && turns >= 2 && turns * 5 >= to - from
+}
+
+/** The same for what is left of a token behind its prefix. */
+function isMixed({ from, to, turns, digit }: Piece): boolean {
+  const length = to - from
+  return length >= SHORTEST_REST && (turns >= 2 || (digit && length >= 2 * SHORTEST_REST))
+}
+
+/** `sk-or-v1-…` has three. */
+const MOST_PIECES = 4
+
+function hasPiece({ text }: TextScan, from: number, to: number, least: number, isCut: boolean): boolean {
+  let at = from
+  // No more than a few, since another prefix may follow each: `sk-sk-sk-`.
+  for (let count = 0; count < MOST_PIECES && at < to; count++) {
+    const piece = readPiece(text, at, to)
+    if (piece.to - piece.from >= least && (piece.digit || piece.capital)) return true
+    if (isCut && piece.to === to && isMixed(piece)) return true
+    at = piece.to + 1
+  }
+  return false
+}
+
+function hasFirst({ text }: TextScan, first: Piece, { body, least }: Shape, to: number, isCut: boolean): boolean {
+  const length = first.to - first.from
+  const ends = isCut && first.to === to
+  switch (body) {
+    case 'head':
+      return (first.digit || first.capital) && (length >= least || ends)
+    case 'hash':
+      return first.digit && !first.capital && (length >= least || (ends && isMixed(first)))
+    case 'resend':
+      return ends
+        ? isMixed(first)
+        : length === 8 && text.charCodeAt(first.to) === 95 && hasSecond(text, first, least, to, isCut)
+    case 'sendgrid':
+      return isSendGrid(text, first.from, to, least, isCut)
+    default:
+      return isRandom(first, least) || (length >= 2 * least && first.digit) || (ends && isMixed(first))
+  }
+}
+
+function hasSecond(text: string, first: Piece, least: number, to: number, isCut: boolean): boolean {
+  const second = readPiece(text, first.to + 1, to)
+  return second.to - second.from >= least || (isCut && second.to === to && first.turns + second.turns >= 3)
+}
+
+function isSendGrid(text: string, from: number, to: number, least: number, isCut: boolean): boolean {
+  const limit = Math.min(to, from + least + 1)
+  let end = from
+  while (end < limit && text.charCodeAt(end) !== 46) end++
+  if (end - from === least) return true
+  if (!isCut || end !== to || end - from > least) return false
+  let turns = 0
+  for (let at = from; at < end; at++) {
+    const piece = readPiece(text, at, end)
+    turns += piece.turns
+    at = piece.to
+  }
+  return turns >= 3
 }
 
 const LONGEST_WORD = 15
@@ -104,26 +226,17 @@ function isOneWord(text: string, from: number, to: number): boolean {
 
 /** The run, and what base64 adds to its alphabet. */
 export function tokenEnd(scan: TextScan, to: number): number {
+  const { text } = scan
   let end = to
-  while (end < scan.end) {
-    const code = scan.text.charCodeAt(end)
-    const word = (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
-    // + / = ~ and - . _
-    if (
-      !word &&
-      code !== 43 &&
-      code !== 47 &&
-      code !== 61 &&
-      code !== 126 &&
-      code !== 45 &&
-      code !== 46 &&
-      code !== 95
-    ) {
-      break
-    }
-    end++
-  }
+  while (end < scan.end && isTokenCode(text.charCodeAt(end))) end++
   // The end of a sentence is not part of it.
   while (end > to && scan.text.charCodeAt(end - 1) === 46) end--
   return end
+}
+
+const TOKEN_CODES = new Uint8Array(128)
+for (const character of `${ALPHABET}+/=~-._`) TOKEN_CODES[character.charCodeAt(0)] = 1
+
+function isTokenCode(code: number): boolean {
+  return code < 128 && TOKEN_CODES[code] === 1
 }

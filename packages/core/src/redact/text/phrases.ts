@@ -1,9 +1,9 @@
 // Secrets that follow a word rather than a separator.
-import { SECRET, HARMLESS } from '../names.ts'
-import { judgeSlice } from '../name-book.ts'
+import { HARMLESS } from '../names.ts'
+import { judgeFlag, pairSeparator } from '../flags.ts'
 import { REDACTED, markWidth } from '../marks.ts'
 import { bareEnd } from './bare.ts'
-import type { Place } from './place.ts'
+import { ALONE } from './place.ts'
 import { hideValue } from './values.ts'
 import {
   classOf,
@@ -20,15 +20,19 @@ import {
   SPACE,
 } from './chars.ts'
 import { tokenEnd } from './opaque.ts'
-import { readQuote } from './quotes.ts'
+import { NO_QUOTE, quoteCode, quoteWidth, readQuote } from './quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
-
-const ALONE: Place = { level: 0, verdict: SECRET, query: false, around: undefined, quotedName: undefined, nameFrom: 0 }
 
 /** After a word: past one or more spaces, which may be encoded. */
 function afterSpaces(scan: TextScan, from: number): number {
   let at = from
   while (at < scan.end && at - from < 12) {
+    const raw = scan.text.charCodeAt(at)
+    if (raw === 32) {
+      at++
+      continue
+    }
+    if (classOf(raw) === RUN) break
     const read = readCharacter(scan.text, at, 4)
     const code = escapedCode(read)
     if (!isSpace(code) && code !== 43) break
@@ -49,8 +53,8 @@ const LONGEST_WORD = 12
  */
 export function hideScheme(scan: TextScan, from: number, to: number): number {
   const { text } = scan
-  const bearer = isWord(text, from, to, 'bearer')
-  if (!bearer && !isWord(text, from, to, 'basic')) return -1
+  const bearer = to - from === 6
+  if (!isWord(text, from, to, bearer ? 'bearer' : 'basic')) return -1
   const start = afterSpaces(scan, to)
   if (start === to) return -1
   if (bearer) {
@@ -110,30 +114,17 @@ export function hideFlag(scan: TextScan, from: number, to: number): number {
   if (start === to || start >= scan.end || text.charCodeAt(start) === 45) return -1
   const separator = pairSeparator(text, from, to)
   if (separator > 0) return hidePair(scan, start, separator)
-  if (to - from < 5 || text.charCodeAt(from + 1) !== 45) return -1
-  const verdict = judgeSlice(scan.names, text, from + 2, to)
-  return verdict === HARMLESS ? -1 : hideValue(scan, start, { ...ALONE, verdict: SECRET })
-}
-
-/** What parts the two halves of the value of `-u`, `--user`, `--proxy-user` and `-b`; 0 for another flag. */
-function pairSeparator(text: string, from: number, to: number): number {
-  if (to - from === 2) {
-    const letter = text.charCodeAt(from + 1)
-    return (letter | 32) === 117 ? 58 : letter === 98 ? 61 : 0
-  }
-  if (text.charCodeAt(from + 1) !== 45) return 0
-  return isWord(text, from + 2, to, 'user') || text.slice(from + 2, Math.min(to, from + 13)) === 'proxy-user' ? 58 : 0
+  return judgeFlag(scan.names, text, from, to) === HARMLESS ? -1 : hideValue(scan, start, ALONE)
 }
 
 /** `user:password` or `name=value`; a user or a branch alone is harmless. */
 function hidePair(scan: TextScan, from: number, separator: number): number {
   if (markWidth(scan.text, from) > 0) return -1
   const { text, end } = scan
-  const opening = text.charCodeAt(from)
-  const quote = isQuote(opening) ? undefined : readQuote(text, from, end, 0)
-  const closing = isQuote(opening) ? opening : (quote?.quote.code ?? -1)
+  const quote = readQuote(text, from, end, 0)
+  const closing = quote === NO_QUOTE ? -1 : quoteCode(quote)
   const to = closing < 0 ? bareEnd(scan, from, ALONE) : end
-  for (let i = quote?.next ?? from + (closing < 0 ? 0 : 1); i < to; i++) {
+  for (let i = from + quoteWidth(quote); i < to; i++) {
     const code = text.charCodeAt(i)
     if (code === separator) return hideValue(scan, from, ALONE)
     if (code === closing || isNewline(code)) return -1
@@ -142,8 +133,19 @@ function hidePair(scan: TextScan, from: number, separator: number): number {
 }
 
 /** Words whose value follows without a separator: `IDENTIFIED BY '…'`, `PASSWORD '…'`, `your password is …`. */
-const BEFORE_VALUE = ['password', 'passwd', 'pwd', 'passphrase', 'secret'] as const
-const VERB = /^(?:is|was)\s+/i
+function namesNext(text: string, from: number, to: number): boolean {
+  switch (to - from) {
+    case 3:
+      return isWord(text, from, to, 'pwd')
+    case 6:
+      return isWord(text, from, to, 'secret') || isWord(text, from, to, 'passwd')
+    case 8:
+      return isWord(text, from, to, 'password')
+    default:
+      return isWord(text, from, to, 'passphrase')
+  }
+}
+
 const SHORTEST_WORD = 8
 
 /** @returns Where to go on, or -1 when no secret follows. */
@@ -151,15 +153,21 @@ export function hideAfterName(scan: TextScan, from: number, to: number): number 
   const { text } = scan
   const start = afterSpaces(scan, to)
   if (start === to || start >= scan.end) return -1
-  const named = BEFORE_VALUE.some((word) => isWord(text, from, to, word))
+  const named = namesNext(text, from, to)
   if (isQuote(text.charCodeAt(start))) {
     return named || (isWord(text, from, to, 'by') && followsIdentified(text, from)) ? hideValue(scan, start, ALONE) : -1
   }
   if (!named && !isWord(text, from, to, 'token')) return -1
-  const code = text.charCodeAt(start) | 32
-  const verb = code === 105 || code === 119 ? VERB.exec(text.slice(start, start + 8)) : null
-  const value = start + (verb?.[0].length ?? 0)
+  const value = afterVerb(scan, start)
   return isMixedWord(scan, value) ? hideValue(scan, value, ALONE) : -1
+}
+
+/** Past `is` or `was` and a few spaces. */
+function afterVerb({ text }: TextScan, from: number): number {
+  const verb = isWord(text, from, from + 2, 'is') ? 2 : isWord(text, from, from + 3, 'was') ? 3 : 0
+  let to = from + verb
+  while (verb > 0 && to - from < 8 && (isSpace(text.charCodeAt(to)) || isNewline(text.charCodeAt(to)))) to++
+  return to > from + verb ? to : from
 }
 
 function followsIdentified(text: string, from: number): boolean {
@@ -183,10 +191,10 @@ function isMixedWord({ text, end }: TextScan, from: number): boolean {
 }
 
 /** Could the word be one of those above? By its first letter and its length. */
-export function mayNameNext(first: number, length: number): boolean {
+export function mayLead(first: number, length: number): boolean {
   switch (first) {
-    case 98: // by
-      return length === 2
+    case 98: // by, basic, bearer
+      return length === 2 || length === 5 || length === 6
     case 112: // pwd, passwd, password, passphrase
       return length === 3 || length === 6 || length === 8 || length === 10
     case 115: // secret
@@ -199,5 +207,8 @@ export function mayNameNext(first: number, length: number): boolean {
 /** Does a space or an encoded one follow? Asked for every word. */
 export function spaceFollows(scan: TextScan, to: number): boolean {
   const code = to < scan.end ? scan.text.charCodeAt(to) : 0
-  return classOf(code) === SPACE || code === 43 || code === 37
+  if (code !== 37) return classOf(code) === SPACE || code === 43
+  // %20, %2520, %2B
+  const last = scan.text.charCodeAt(to + 2) | 32
+  return scan.text.charCodeAt(to + 1) === 50 && (last === 48 || last === 53 || last === 98)
 }

@@ -4,27 +4,50 @@ import { hideRow } from './markup.ts'
 import { hideCard, hideIban, mayBeIban } from './numbers.ts'
 import { SHORTEST_TOKEN, hideOpaque } from './opaque.ts'
 import { hidePrivateKey } from './pem.ts'
-import { hideAfterName, hideFlag, hideScheme, mayNameNext, spaceFollows } from './phrases.ts'
+import { hideAfterName, hideFlag, hideScheme, mayLead, spaceFollows } from './phrases.ts'
 import type { TextScan } from './state.ts'
 import { SHORTEST_HOST, hideWebhook, mayBeWebhook } from './urls.ts'
 
 /** Reads a run of name characters and asks the rules that begin with one. Returns where to go on. */
 export function readRun(scan: TextScan, from: number, before: number): number {
   const { text, end } = scan
-  let to = from + 1
-  while (to < end && classOf(text.charCodeAt(to)) === RUN) to++
+  const to = runEnd(text, from + 1, end)
   // `\u0022`, as some write quotes inside JSON.
   if (before === 92 && to - from >= 5 && text.startsWith('u0022', from)) return to - from === 5 ? to : from + 5
   // One space between them: the two words may be one name.
-  scan.previousFrom = scan.named && from - scan.runTo === 1 && text.charCodeAt(from - 1) === 32 ? scan.runFrom : -1
+  scan.previousFrom = (before === 32 || before === 43) && scan.named && isOneGap(scan, from) ? scan.runFrom : -1
   scan.runFrom = from
   scan.runTo = to
   scan.before = before
   scan.named = true
-  const next = hideRun(scan, from, to)
+  const next = hideRun(
+    scan,
+    before === 92 && to - from > 1 && isEscapeLetter(text.charCodeAt(from)) ? from + 1 : from,
+    to,
+  )
   if (next < 0) return to
   scan.named = false
   return next
+}
+
+function runEnd(text: string, from: number, end: number): number {
+  let to = from
+  while (to < end && classOf(text.charCodeAt(to)) === RUN) to++
+  return to
+}
+
+/** A single space or `+`, as it is or encoded. */
+function isOneGap({ text, runTo }: TextScan, from: number): boolean {
+  return (
+    from - runTo === 1 || (text.charCodeAt(runTo) === 37 && from - runTo <= LONGEST_ESCAPE && (from - runTo) % 2 === 1)
+  )
+}
+
+const LONGEST_ESCAPE = 9
+
+/** `\n`, `\r` and `\t` of JSON are glued to what follows them. */
+function isEscapeLetter(code: number): boolean {
+  return code === 110 || code === 114 || code === 116
 }
 
 function hideRun(scan: TextScan, from: number, to: number): number {
@@ -37,7 +60,7 @@ function hideRun(scan: TextScan, from: number, to: number): number {
       if (next >= 0) return next
     }
   } else if (mayBeIban(text, from, to)) {
-    const next = hideIban(scan, from)
+    const next = hideIban(scan, from, to)
     if (next >= 0) return next
   }
   if (length >= SHORTEST_HOST && mayBeWebhook(text, to)) {
@@ -49,21 +72,14 @@ function hideRun(scan: TextScan, from: number, to: number): number {
   if (length === 6 && (first | 32) === 118) {
     return isWord(text, from, to, 'values') ? hideRow(scan, from, to) : -1
   }
-  return spaceFollows(scan, to) ? hideAfterWord(scan, from, to, first | 32) : -1
+  return mayLead(first | 32, length) && spaceFollows(scan, to) ? hideAfterWord(scan, from, to, first | 32) : -1
 }
 
 function hideLongRun(scan: TextScan, from: number, to: number): number {
   const { text } = scan
   const next = hideOpaque(scan, from, to)
   if (next >= 0) return next
-  return text.endsWith('-----BEGIN', to)
-    ? hidePrivateKey(scan, keyStart(scan, from, to), to)
-    : hideDashes(scan, from, to)
-}
-
-/** With what is glued to it, except for an escaped line break. */
-function keyStart(scan: TextScan, from: number, to: number): number {
-  return scan.before === 92 && to - from === 11 ? from + 1 : from
+  return text.endsWith('-----BEGIN', to) ? hidePrivateKey(scan, from, to) : hideDashes(scan, from, to)
 }
 
 function hideDashes(scan: TextScan, from: number, to: number): number {
@@ -74,8 +90,6 @@ function hideDashes(scan: TextScan, from: number, to: number): number {
 
 /** Secrets behind a word rather than a separator. */
 function hideAfterWord(scan: TextScan, from: number, to: number, first: number): number {
-  const length = to - from
   // bearer, basic
-  if (first === 98 && (length === 5 || length === 6)) return hideScheme(scan, from, to)
-  return mayNameNext(first, length) ? hideAfterName(scan, from, to) : -1
+  return first === 98 && to - from > 2 ? hideScheme(scan, from, to) : hideAfterName(scan, from, to)
 }

@@ -16,8 +16,10 @@ import {
   readEscape,
 } from './chars.ts'
 import { hideEmail } from './email.ts'
+import { onBrace } from './labels.ts'
 import { entityWidth, hideElement } from './markup.ts'
 import { hideNextItem, hidePathSegment } from './neighbours.ts'
+import { hidePart } from './parts.ts'
 import { readRun } from './runs.ts'
 import { onSeparator } from './separators.ts'
 import { closeName, createTextScan, type TextScan } from './state.ts'
@@ -33,6 +35,7 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
   let at = 0
   let before = 0
   while (at < end) {
+    if (at >= scan.partFrom) at = hidePart(scan, at)
     const code = text.charCodeAt(at)
     const kind = classOf(code)
     if (kind === RUN) {
@@ -70,6 +73,9 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
 
 /** Punctuation ends a name, unless it joins the name to its value in a path or a list. */
 function onOther(scan: TextScan, at: number, code: number, before: number): number {
+  // `api+key`, as forms write a space.
+  if (code === 43) return at + 1
+  if (code === 123 || code === 125) onBrace(scan, code === 123)
   let next = -1
   if (scan.named && code === 47) next = hidePathSegment(scan, at)
   else if (scan.named && code === 44 && isQuote(before)) next = hideNextItem(scan, at)
@@ -83,6 +89,8 @@ function onEscape(scan: TextScan, at: number, escape: number): number {
   const kind = classOf(code)
   if (kind === SEPARATOR) return onSeparator(scan, at, code, next, escapedLevel(escape))
   if (kind === AT) return closeName(scan, hideEmail(scan, at, escapedWidth(escape)))
-  if (kind !== SPACE && kind !== CLOSER && code !== 91 && code !== 93) scan.named = false
+  if (code === 123 || code === 125) onBrace(scan, code === 123)
+  // [ ] +
+  if (kind !== SPACE && kind !== CLOSER && code !== 91 && code !== 93 && code !== 43) scan.named = false
   return next
 }

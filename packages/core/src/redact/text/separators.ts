@@ -1,9 +1,10 @@
 // Names and the values behind their separators.
-import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
+import { COUNTED, HARMLESS, ORDINARY, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { isQuote } from './chars.ts'
-import { judgeLabelled } from './neighbours.ts'
-import { readQuote, type Quote } from './quotes.ts'
+import { goBack, judgeLabelled } from './labels.ts'
+import { rememberPairs } from './neighbours.ts'
+import { NO_QUOTE, readQuote } from './quotes.ts'
 import { closeName, type TextScan } from './state.ts'
 import { authorityStart, hideUserinfo } from './urls.ts'
 import { hideValue } from './values.ts'
@@ -15,45 +16,62 @@ import { hideValue } from './values.ts'
  * @returns Where to go on.
  */
 export function onSeparator(scan: TextScan, at: number, code: number, next: number, level: number): number {
-  if (code === 58) {
+  if (code === 58 && maySlash(scan.text, next)) {
     const authority = authorityStart(scan, next)
     if (authority >= 0) return closeName(scan, hideUserinfo(scan, authority, level))
   }
   if (!scan.named) return next
   scan.named = false
   const query = scan.before === 63 || scan.before === 38 || scan.before === 35
-  const verdict = judgeName(scan, query, next)
+  const verdict = judgeName(scan, query, at, next, level)
+  if (scan.again) return goBack(scan)
   if (verdict === HARMLESS) return next
   // A parameter without a value.
   if (query && scan.text.charCodeAt(next) === 38) return next
-  const quotes = isQuote(scan.before) ? quotesOf(scan, at, level) : NO_QUOTES
+  const quoteFrom = isQuote(scan.before) ? quoteStart(scan, level) : -1
+  const quote = quoteFrom < 0 ? NO_QUOTE : readQuote(scan.text, quoteFrom, scan.runFrom, level)
+  const closed = quote !== NO_QUOTE && readQuote(scan.text, scan.runTo, at, level) !== NO_QUOTE
   return hideValue(scan, next, {
     level,
     verdict: verdict === SECRET_IN_QUERY ? SECRET : verdict,
     query,
-    around: quotes.around,
-    quotedName: quotes.quotedName,
-    nameFrom: scan.runFrom,
+    around: closed ? NO_QUOTE : quote,
+    quotedName: closed ? quote : NO_QUOTE,
+    quoteFrom,
+    nameFrom: nameStart(scan),
   })
 }
 
+/** May a slash begin here: `/`, `\/`, `%2F`, `%252F`? */
+function maySlash(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  if (code !== 37) return code === 47 || code === 92
+  const last = text.charCodeAt(at + 2)
+  return text.charCodeAt(at + 1) === 50 && (last === 53 || (last | 32) === 102)
+}
+
 /** The verdict on the name before a separator, alone or with the word before it: `api key: …`. */
-function judgeName(scan: TextScan, query: boolean, next: number): Verdict {
+function judgeName(scan: TextScan, query: boolean, at: number, next: number, level: number): Verdict {
   const { text } = scan
   const from = nameStart(scan)
   const verdict = judgeSlice(scan.names, text, from, scan.runTo)
   if (verdict === SECRET_IN_QUERY && (query || isFormStart(scan, next))) return verdict
-  if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) return verdict
+  const alone = verdict === SECRET_IN_QUERY ? HARMLESS : verdict
   // A glued escape may have been no escape.
-  if (from !== scan.runFrom) {
-    const whole = judgeSlice(scan.names, text, scan.runFrom, scan.runTo)
-    return whole === SECRET_IN_QUERY ? HARMLESS : whole
-  }
+  if (from !== scan.runFrom) return alone === HARMLESS ? judgeWhole(scan) : alone
   if (scan.previousFrom >= 0) {
     const phrase = judgeSlice(scan.phrases, text, scan.previousFrom, scan.runTo)
-    if (phrase !== HARMLESS) return phrase === COUNTED ? SECRET : phrase
+    if (phrase === ORDINARY) return HARMLESS
+    if (alone === HARMLESS && phrase !== HARMLESS) return phrase === COUNTED ? SECRET : phrase
   }
-  return judgeLabelled(scan, next)
+  if (alone !== HARMLESS) return alone
+  if (scan.runTo - scan.runFrom === 10) rememberPairs(scan, next)
+  return judgeLabelled(scan, at, next, level)
+}
+
+function judgeWhole(scan: TextScan): Verdict {
+  const whole = judgeSlice(scan.names, scan.text, scan.runFrom, scan.runTo)
+  return whole === SECRET_IN_QUERY ? HARMLESS : whole
 }
 
 /** Without the escape (`\nname`) or the sigil (`$name`) that is glued to it. */
@@ -72,28 +90,15 @@ function isFormStart(scan: TextScan, next: number): boolean {
   return ampersand > 0 && scan.text[next + ampersand] === '&'
 }
 
-interface Quotes {
-  /** Opens right before the name and does not close behind it: a header in a command. */
-  readonly around: Quote | undefined
-  /** Around the name alone: JSON. */
-  readonly quotedName: Quote | undefined
-}
-
-const NO_QUOTES: Quotes = { around: undefined, quotedName: undefined }
-
-function quotesOf(scan: TextScan, at: number, level: number): Quotes {
-  const { text } = scan
-  let from = scan.runFrom - (level > 0 ? quoteWidth(text, scan.runFrom) : 1)
+/** Where the quote before the name begins. */
+function quoteStart({ text, runFrom }: TextScan, level: number): number {
+  let from = runFrom - (level > 0 ? escapeWidth(text, runFrom) : 1)
   while (from > 0 && text.charCodeAt(from - 1) === 92) from--
-  const around = readQuote(text, from, scan.runFrom, level)?.quote
-  const closed = around && readQuote(text, scan.runTo, at, level)?.quote
-  return closed ? { around: undefined, quotedName: around } : { around, quotedName: undefined }
+  return from
 }
 
 /** The width of the escape that ends here: `%22` or `%2522`. */
-function quoteWidth(text: string, to: number): number {
-  for (const width of [3, 5, 7, 9]) {
-    if (text.charCodeAt(to - width) === 37) return width
-  }
+function escapeWidth(text: string, to: number): number {
+  for (let width = 3; width <= 9; width += 2) if (text.charCodeAt(to - width) === 37) return width
   return 1
 }

@@ -1,5 +1,8 @@
 import type { NameBook } from '../name-book.ts'
 
+/** Behind the end of any text. A small integer like all positions, which engines keep without a box. */
+export const NEVER = 0x3fff_ffff
+
 /** One pass over one string. Rules read it, hide spans from left to right, and say where to go on. */
 export interface TextScan {
   readonly text: string
@@ -19,12 +22,34 @@ export interface TextScan {
   named: boolean
   /** Position of the next digit or capital, found once for all who ask. */
   strongAt: number
+  strongFrom: number
   /** No `@` stands between where somebody looked and here. */
   noAtUntil: number
   /** Behind the last `@` that was looked at. */
   atEnd: number
-  /** Up to here, `value` is the value of a secret label. */
+  /** How many braces are open; up to where and within how many of them `value` is the value of a secret label. */
+  depth: number
   labelUntil: number
+  labelDepth: number
+  /** The state before the separator of the last `value`, or -1 as its position: a label may follow. */
+  valueAt: number
+  valueFrom: number
+  valueTo: number
+  valueBefore: number
+  valueDepth: number
+  valueOut: string
+  valueDone: number
+  /** Has a label followed that makes that value a secret? */
+  again: boolean
+  /** Groups of four characters that could be part of an IBAN, by position. Most texts have none. */
+  groups: Int32Array | undefined
+  /** Up to here, names and values take turns in a list. */
+  pairsUntil: number
+  /** Where the value of a secret part of a multipart body begins. */
+  partFrom: number
+  /** The blank line that somebody looked for last: from where, and its end. */
+  blankFrom: number
+  blankEnd: number
   /** The end of the line that somebody looked for last, from where, and how often its characters were encoded. */
   lineFrom: number
   lineEnd: number
@@ -47,13 +72,29 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     previousFrom: -1,
     named: false,
     strongAt: -1,
+    strongFrom: 0,
     noAtUntil: -1,
     atEnd: 0,
+    depth: 0,
     labelUntil: -1,
+    labelDepth: 0,
+    valueAt: -1,
+    valueFrom: 0,
+    valueTo: 0,
+    valueBefore: 0,
+    valueDepth: 0,
+    valueOut: '',
+    valueDone: 0,
+    again: false,
+    groups: undefined,
+    pairsUntil: -1,
+    partFrom: NEVER,
+    blankFrom: 0,
+    blankEnd: -1,
     lineFrom: 0,
     lineEnd: -1,
     lineLevel: -1,
-    noSectionEndFrom: Infinity,
+    noSectionEndFrom: NEVER,
   }
 }
 
@@ -66,14 +107,26 @@ export function hide(scan: TextScan, from: number, to: number, mark: string): nu
   return to
 }
 
-/** Does the span hold a digit or a capital? Amortised over the text, since the position found is kept. */
+/**
+ * Does the span hold a digit or a capital? Amortised over the text, since the position found is kept, with where the
+ * search for it began.
+ */
 export function holdsDigitOrCapital(scan: TextScan, from: number, to: number): boolean {
-  if (scan.strongAt < from) {
-    let at = from
-    while (at < scan.end && !isStrong(scan.text.charCodeAt(at))) at++
-    scan.strongAt = at
+  if (from < scan.strongFrom) {
+    const near = nextStrong(scan.text, from, scan.strongFrom)
+    if (near < scan.strongFrom) scan.strongAt = near
+    scan.strongFrom = from
+  } else if (scan.strongAt < from) {
+    scan.strongFrom = from
+    scan.strongAt = nextStrong(scan.text, from, scan.end)
   }
   return scan.strongAt < to
+}
+
+function nextStrong(text: string, from: number, end: number): number {
+  let at = from
+  while (at < end && !isStrong(text.charCodeAt(at))) at++
+  return at
 }
 
 function isStrong(code: number): boolean {

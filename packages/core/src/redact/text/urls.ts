@@ -69,6 +69,11 @@ function readAuthority({ text, end }: TextScan, from: number, level: number): Au
   let at = -1
   let i = from
   while (i < limit) {
+    const raw = text.charCodeAt(i)
+    if (isPlain(raw)) {
+      i++
+      continue
+    }
     const read = readCharacter(text, i, level)
     const code = escapedCode(read)
     if (code === 47 || code === 63 || code === 35 || endsUrl(code, escapedLevel(read), level)) break
@@ -91,6 +96,11 @@ function lastAt(scan: TextScan, from: number, level: number, beforeQuery: boolea
   let at = -1
   let i = from
   while (i < limit) {
+    const raw = text.charCodeAt(i)
+    if (isPlain(raw)) {
+      i++
+      continue
+    }
     const read = readCharacter(text, i, level)
     const code = escapedCode(read)
     if (endsUrl(code, escapedLevel(read), level)) break
@@ -100,6 +110,11 @@ function lastAt(scan: TextScan, from: number, level: number, beforeQuery: boolea
   }
   if (at < 0) scan.noAtUntil = i
   return at
+}
+
+/** Most of every URL is letters and digits, which end nothing. */
+function isPlain(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
 }
 
 function endsUrl(code: number, level: number, wanted: number): boolean {

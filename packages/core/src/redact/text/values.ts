@@ -1,7 +1,7 @@
 import { REDACTED, markWidth } from '../marks.ts'
 import { SECRET_LINE } from '../names.ts'
-import { bareEnd, hideBare, startsNewline, trimEnd } from './bare.ts'
-import { blockEnd, bracketEnd } from './blocks.ts'
+import { bareEnd, hideBare, trimEnd } from './bare.ts'
+import { blockMarkEnd, bracketEnd, hideBlock } from './blocks.ts'
 import {
   classOf,
   escapedCode,
@@ -13,9 +13,10 @@ import {
   readCharacter,
   RUN,
 } from './chars.ts'
+import { breakWidth, startsNewline } from './lines.ts'
 import { hidePrivateKey } from './pem.ts'
 import { keeps, placeholderEnd, type Place } from './place.ts'
-import { findClosing, readQuote, type Quote } from './quotes.ts'
+import { NO_QUOTE, findClosing, quoteWidth, readQuote, type Quote } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 /**
@@ -27,23 +28,31 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
   const { text, end } = scan
   const from = skipToValue(scan, at, place.level)
   if (from >= end) return from
-  if (isNewline(text.charCodeAt(from))) return hideBlock(scan, from, place)
-  const opened = readQuote(text, skipStringPrefix(text, from), end, place.level)
-  if (opened) return hideQuoted(scan, opened.next, opened.quote, place)
+  const width = breakWidth(text, from)
+  if (width > 0) {
+    const block = hideBlock(scan, from, place.nameFrom)
+    // More backslashes may be backslashes of the value.
+    if (block > from || width < ESCAPED_TWICE) return block
+  }
+  const start = skipStringPrefix(text, from)
+  const quote = readQuote(text, start, end, place.level)
+  if (quote !== NO_QUOTE) return hideQuoted(scan, start + quoteWidth(quote), quote, place)
   return hideUnquoted(scan, from, text.charCodeAt(from), place)
 }
 
 function hideUnquoted(scan: TextScan, from: number, code: number, place: Place): number {
   const { text } = scan
-  const bracket = code === 123 || (code === 91 && markWidth(text, from) === 0)
-  if (bracket && (place.quotedName || place.verdict !== SECRET_LINE)) return hideBracketed(scan, from, place)
+  const marked = code === 91 ? markWidth(text, from) : 0
+  // What was hidden before is left as it is.
+  if (marked === REDACTED.length && isWhole(scan, from + marked, place)) return from + marked
+  const bracket = code === 123 || (code === 91 && marked === 0)
+  if (bracket && (place.quotedName !== NO_QUOTE || place.verdict !== SECRET_LINE))
+    return hideBracketed(scan, from, place)
   const placeholder = placeholderEnd(text, from)
   if (placeholder > 0) return placeholder
-  if (place.quotedName && classOf(code) === RUN) return hideLiteral(scan, from, place.quotedName, place)
-  const mayBlock = code === 124 || code === 62
-  const block =
-    mayBlock && BLOCK_MARK.test(text.slice(from, from + 5)) ? hideBlock(scan, text.indexOf('\n', from), place) : -1
-  if (block >= 0) return block
+  if (place.quotedName !== NO_QUOTE && classOf(code) === RUN) return hideLiteral(scan, from, place)
+  const block = code === 124 || code === 62 ? blockMarkEnd(text, from) : -1
+  if (block >= 0) return hideBlock(scan, block, place.nameFrom)
   if (code === 45 && text.startsWith('-----BEGIN', from)) {
     const key = hidePrivateKey(scan, from, from + 10)
     // What is glued to it was part of the value.
@@ -51,6 +60,11 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   }
   if (place.verdict === SECRET_LINE && !place.query) return hideLine(scan, from, place)
   return hideBare(scan, from, place)
+}
+
+/** Does the value end here, so that no rule would hide more of it? */
+function isWhole(scan: TextScan, at: number, place: Place): boolean {
+  return (place.verdict !== SECRET_LINE || place.query) && bareEnd(scan, at, place) === at
 }
 
 /** Python's `b'…'`, SQL's `N'…'`. */
@@ -61,15 +75,23 @@ function skipStringPrefix(text: string, from: number): number {
 }
 
 /** A number or a bare word in JSON. What replaces it is quoted, so that the JSON around it can still be read. */
-function hideLiteral(scan: TextScan, from: number, { raw }: Quote, place: Place): number {
+function hideLiteral(scan: TextScan, from: number, place: Place): number {
   let to = from
   while (to < scan.end && classOf(scan.text.charCodeAt(to)) === RUN) to++
-  return keeps(scan.text, from, to, place) ? to : hide(scan, from, to, `${raw}${REDACTED}${raw}`)
+  return keeps(scan.text, from, to, place) ? to : hide(scan, from, to, quotedMark(scan, place))
+}
+
+/** In the quotes that the name has. */
+function quotedMark({ text }: TextScan, { quotedName, quoteFrom }: Place): string {
+  const quote = text.slice(quoteFrom, quoteFrom + quoteWidth(quotedName))
+  return `${quote}${REDACTED}${quote}`
 }
 
 /** Past `=>`, `:=`, `==` and spaces. */
 function skipToValue(scan: TextScan, at: number, level: number): number {
   let from = at
+  // Most values follow right away.
+  if (classOf(scan.text.charCodeAt(from)) === RUN) return from
   for (let i = 0; i < 2 && from < scan.end; i++) {
     const code = scan.text.charCodeAt(from)
     if (code !== 61 && code !== 62) break
@@ -85,32 +107,27 @@ function skipToValue(scan: TextScan, at: number, level: number): number {
 }
 
 function hideQuoted(scan: TextScan, from: number, quote: Quote, place: Place): number {
-  const closing = findClosing(scan.text, from, scan.end, quote)
-  const to = closing < 0 ? scan.end : closing
-  if (to === from) return from
-  return keeps(scan.text, from, to, place) ? to : hide(scan, from, to, REDACTED)
+  const { text, end } = scan
+  const closing = findClosing(text, from, end, quote)
+  const to = closing < 0 ? end : closing
+  // Nothing, or what was hidden before.
+  if (to === from || (to - from === REDACTED.length && text.startsWith(REDACTED, from))) return to
+  return keeps(text, from, to, place) ? to : hide(scan, from, to, REDACTED)
 }
 
 function hideBracketed(scan: TextScan, from: number, place: Place): number {
   const closed = bracketEnd(scan.text, from, scan.end)
-  const raw = place.quotedName?.raw
-  if (raw !== undefined) return hide(scan, from, closed, `${raw}${REDACTED}${raw}`)
+  if (place.quotedName !== NO_QUOTE) return hide(scan, from, closed, quotedMark(scan, place))
   // `password=[x]abc` is no list.
   return hide(scan, from, Math.max(closed, trimEnd(scan.text, from, bareEnd(scan, closed, place))), REDACTED)
 }
 
-/** YAML: the value stands on the lines below, further in than its name. */
-function hideBlock(scan: TextScan, newline: number, { nameFrom }: Place): number {
-  const block = blockEnd(scan.text, newline, scan.end, nameFrom)
-  return block ? hide(scan, block.from, block.to, REDACTED) : newline
-}
-
 function hideLine(scan: TextScan, from: number, place: Place): number {
   const { text } = scan
-  const scheme = SCHEME.exec(text.slice(from, from + 24))
+  const scheme = isSchemeStart(text.charCodeAt(from) | 32) ? SCHEME.exec(text.slice(from, from + 24)) : null
   if (scheme) return hideBare(scan, skipToValue(scan, from + scheme[0].length, place.level), place)
   let to = lineEnd(scan, from, place.level)
-  const closing = place.around ? findClosing(text, from, to, place.around) : -1
+  const closing = place.around !== NO_QUOTE ? findClosing(text, from, to, place.around) : -1
   if (closing >= 0) to = closing
   while (to > from && isSpace(text.charCodeAt(to - 1))) to--
   return hide(scan, from, to, REDACTED)
@@ -137,9 +154,14 @@ function lineEnd(scan: TextScan, from: number, level: number): number {
 /** Schemes of the Authorization header with a single token behind them. */
 const SCHEME = /^(?:bearer|basic|token|apikey|api-key|negotiate|bot|key)(?: +|\+|%20)(?=\S)/i
 
+/** b, t, a, n and k. */
+function isSchemeStart(code: number): boolean {
+  return code === 98 || code === 116 || code === 97 || code === 110 || code === 107
+}
+
 function endsEncoded(code: number): boolean {
   return isSpace(code) || isQuote(code) || code === 38
 }
 
-/** How YAML begins a text of several lines. */
-const BLOCK_MARK = /^[|>][+-]?\d?\r?\n/
+/** The width of `\\\\n`. */
+const ESCAPED_TWICE = 3

@@ -9,4 +9,7 @@ export const hostileTokens: readonly string[] = [
   'password=[', 'Bearer ', 'Basic ', '-u a:', '--token ', '\n', 'token:\n ', 'cookie: ', '"cookie: \n', 'é', '\ud800',
   'values (', '(a) values', "-b '", '-b "-u \'', '"cookie","', 'name="', 'token=[[', '\\u0022', 'token: |\n a\n', 'token=1 2 ', 'abcd=', 'api key:', '&quot;', '/', 'token/', 'hooks.slack.com/', '[redacted]', ') values', 'Basic+', 'Basic YTpia.b@(', '"cookie","Authorization: </', '<token><![CDATA[',
   '6011 ', 'MT84 ', 'GT84 ', '%25_@', '%22token%22%3A%22', '<token>', 'token is ', "by '", 'token:\n - a\n',
+  'a@b.%', '"--password","', '"-u","a:', '{"value":"a","name":"password"},', '{"value":"', 'form-data; name="password"\n',
+  '["password","x"],', '[["password",\\"a', 'rawHeaders":["cookie","', 'token:\\n a\\n', 'api+key=', 'api%20key=', 'sk-a-', 'npm_a-',
+  're_aaaaaaaa_', 'SG.aa',
 ] // prettier-ignore

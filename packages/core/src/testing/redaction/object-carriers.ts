@@ -27,7 +27,7 @@ function numeric(family: SecretFamily, secret: string, convert: (digits: string)
   return { value: { [family.property]: convert(secret.replaceAll(/[ -]/g, '')) } }
 }
 
-/** As headers are written. */
+/** As headers and flags are written. */
 function kebab(property: string): string {
   return property.replaceAll(/([a-z\d])([A-Z])/g, '$1-$2').toLowerCase()
 }
@@ -56,6 +56,9 @@ export const objectCarriers: readonly SecretCarrier[] = [
   place('pairs of headers', (family, secret) => ({ headers: [['accept', '*/*'], [family.property, secret]] })), // prettier-ignore
   place('raw headers', (family, secret) => ({ rawHeaders: ['accept', '*/*', family.property, secret] })),
   place('name and value', (family, secret) => ({ fields: [{ name: family.property, value: secret }] })),
+  place('Name and Value', (family, secret) => ({ environment: [{ Name: family.property, Value: secret }] })),
+  place('value before its name', (family, secret) => ({ fields: [{ value: 'dark', name: 'theme' }, { value: secret, type: 'text', name: family.property }] })),
+  place('list of arguments', (family, secret) => ({ argv: ['node', 'sync', `--${kebab(family.property)}`, secret, '--verbose'] })),
   place('URL', (family, secret) => {
     const url = new URL('https://msc.example/')
     url.searchParams.set(family.property, secret)

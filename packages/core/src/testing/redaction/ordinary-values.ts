@@ -36,6 +36,10 @@ const KINDS: readonly ((random: Random) => unknown)[] = [
   (random) => JSON.stringify({ id: random.below(1e6), title: title(random), tracks: random.below(30), explicit: false }),
   (random) => `${random.pick(VERBS)}_${random.pick(NOUNS)}`,
   (random) => random.text(ALPHANUMERIC, 21), // nanoid
+  music,
+  slug,
+  master,
+  catalogue,
 ] // prettier-ignore
 
 const NOUNS = 'release artist track label store statement payout invoice split contract artwork playlist chart genre royalty master'.split(' ') // prettier-ignore
@@ -52,6 +56,76 @@ function title(random: Random): string {
     'Öppna Dörrar',
     '7 Rings, 1 Bell',
   ])
+}
+
+/** What people write about music, in words that elsewhere name secrets. */
+function music(random: Random): string {
+  const bars = `${2 + random.below(11)}/${random.pick(['4', '8', '16'])}`
+  return random.pick([
+    () => `${random.pick(['Time Signature', 'Time signature', 'time signature'])}: ${bars}`,
+    () =>
+      `Key Signature: ${random.pick(['C', 'F sharp minor', 'B flat'])}, Time Signature: ${bars}, BPM: ${60 + random.below(120)}`,
+    () => `${random.pick(['Low', 'High', 'Band', 'All'])} pass: ${random.below(9000)} Hz`,
+    () => `Key: ${random.pick(['Am', 'C#', 'Ebmaj7'])}, Mode: Dorian`,
+    () =>
+      `${random.pick(['Boarding', 'Backstage', 'Festival', 'Season', 'VIP'])} pass: ${random.text(UPPER, 1)}${random.below(99)}`,
+    () => `${random.pick(['Map', 'Enamel'])} pin: ${random.pick(['Stockholm', 'Berlin', '12'])}`,
+    () => `Token of Love - ${1990 + random.below(35)} remaster`,
+    () => `Passwords & Secrets (feat. ${random.pick(['Ines Marlow', 'Ana Lind'])})`,
+    () => `${String(1 + random.below(19)).padStart(2, '0')} - Secret Garden (Live ${1990 + random.below(35)}).flac`,
+    () => `The Pin Drop EP, track ${random.below(12)} of 12: Bearer of Bad News`,
+    () => `PIN / Passcode (Radio Edit) [${1990 + random.below(35)}]`,
+    () => `Cookie Jar, Session ${random.below(9)}, take ${random.below(30)}`,
+    () => `Ableton Live ${9 + random.below(4)}.${random.below(4)}.${random.below(20)}: Session View, 48 kHz, 24 bit`,
+  ])()
+}
+
+const PREFIXES = 'key- sk- sk_ pk- pk_ rk_ re_ re- SG. npm_ hf_ hf- r8_ xai- pypi- pplx- gsk_ tskey- signkey- AC- SK-'.split(' ') // prettier-ignore
+const SLUG_WORDS = (
+  'to my heart change demo mastered version recorded vocals instrumental mix sessions signature night drive remix live ' +
+  'acoustic edit club harbour lights copper winter radio lifecycle script transfer upload release track'
+).split(' ')
+
+/** Words and years behind what could begin a token, as the addresses of releases have them. */
+function slug(random: Random): string {
+  const joint = random.pick(['-', '_', '.'])
+  const words = Array.from({ length: 2 + random.below(19) }, () => random.pick(SLUG_WORDS)).join(joint)
+  const tail = random.pick([
+    '',
+    `${joint}${1990 + random.below(35)}`,
+    `${joint}v${random.below(9)}`,
+    `${joint}${random.text(HEX, 8)}.js`,
+  ])
+  return `${random.pick(['/releases/', 'https://msc.example/', 'the-', ''])}${random.pick(PREFIXES)}${words}${tail}`
+}
+
+/** Files of a studio. */
+function master(random: Random): string {
+  const name = random.pick(SLUG_WORDS)
+  return random.pick([
+    () => `re_mastered_${name}_${1990 + random.below(35)}.wav`,
+    () => `key-${name}-demo-v${random.below(9)}.aiff`,
+    () => `${name}_24bit_96kHz_MASTER_v${random.below(9)}.wav`,
+    () => `sk-${name}-stems-${random.below(30)}bpm.zip`,
+    () => `/app/.next/static/chunks/key-${random.text(HEX, 12)}.js`,
+    () => `    at play (/app/dist/assets/key-${name}-${random.text(HEX, 8)}.js:1:${random.below(900)})`,
+    () =>
+      `Samples/Imported/re_${name} ${random.below(99)} [${1990 + random.below(35)}-0${1 + random.below(9)}-12 101500]-1.wav`,
+    () => `SG.${name}.${1990 + random.below(35)}.0${1 + random.below(9)}`,
+  ])()
+}
+
+/** Numbers by which labels and stores know a release. */
+function catalogue(random: Random): string {
+  return random.pick([
+    () => `${random.text(UPPER, 3)} ${random.text(DIGITS, 4)}`,
+    () => `${random.text(UPPER, 4)}-${random.text(DIGITS, 5)}`,
+    () => `Cat. no. ${random.text(UPPER, 3)}${random.text(DIGITS, 3)}CD, UPC ${withGs1(random.text(DIGITS, 11))}`,
+    () => `T-${random.text(DIGITS, 3)}.${random.text(DIGITS, 3)}.${random.text(DIGITS, 3)}-${random.text(DIGITS, 1)}`, // ISWC
+    () => `ISRC: ${isrc(random)}; UPC: ${withGs1(random.text(DIGITS, 11))}; EAN: ${withGs1(random.text(DIGITS, 12))}`,
+    () => `spotify:album:${random.text(ALPHANUMERIC, 22)}`,
+    () => `GRid A1-2425G-${random.text(UPPER + DIGITS, 10)}-${random.text(UPPER, 1)}`,
+  ])()
 }
 
 function prose(random: Random): string {
@@ -161,7 +235,8 @@ function userAgent(random: Random): string {
 
 /**
  * Values that hold nothing secret, in equal shares of every kind: prose, barcodes (EAN-13, UPC-A), times in
- * milliseconds, ISRCs, 64-bit ids, UUIDs, hashes, paths, stack frames, versions, money, URLs, SQL without literals, logs.
+ * milliseconds, ISRCs, 64-bit ids, UUIDs, hashes, paths, stack frames, versions, money, URLs, SQL without literals, logs,
+ * titles and files and catalogue numbers of music, slugs that begin like tokens.
  */
 export function ordinaryValues(seed: number, count: number): unknown[] {
   const random = createRandom(seed)

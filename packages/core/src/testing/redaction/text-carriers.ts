@@ -35,6 +35,18 @@ function identifier(family: SecretFamily): string {
   return family.property.replaceAll(/([a-z\d])([A-Z])/g, '$1_$2').replaceAll(/[^A-Za-z\d]/g, '_')
 }
 
+/** As people name what they ask for in a form. */
+function words(family: SecretFamily): string[] {
+  return identifier(family).split('_')
+}
+
+function part(family: SecretFamily, secret: string): string {
+  const boundary = '----FormBoundary7MA4YWxk'
+  const field = (name: string, value: string): string =>
+    `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\nContent-Type: text/plain\r\n\r\n${value}\r\n`
+  return `${field('page', '2')}${field(family.property, secret)}--${boundary}--\r\n`
+}
+
 function json(family: SecretFamily, secret: string): string {
   return JSON.stringify({ title: 'Harbour Lights', [family.property]: secret, tracks: 9 })
 }
@@ -61,6 +73,10 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'query of a URL', write: (family, secret) => `GET https://msc.example/cb?page=2&${parameter(family, secret)}&sort=asc failed` },
   { name: 'fragment of a URL', write: (family, secret) => `https://msc.example/cb#${parameter(family, secret)}&state=1` },
   { name: 'body of a form', write: (family, secret) => `${new URLSearchParams({ page: '2', [family.property]: secret, sort: 'asc' })}` },
+  { name: 'form whose names have spaces', write: (family, secret) => `page=2&${words(family).join('+')}=${encodeURIComponent(secret)}&sort=asc` },
+  { name: 'query whose names have encoded spaces', write: (family, secret) => `https://msc.example/cb?page=2&${words(family).join('%20')}=${encodeURIComponent(secret)}` },
+  { name: 'part of a multipart body', write: (family, secret) => part(family, secret) },
+  { name: 'part of a multipart body in JSON', write: (family, secret) => JSON.stringify({ status: 400, body: part(family, secret) }) },
   { name: 'userinfo of a URL', write: (_family, secret) => `fetch https://app:${encodeURIComponent(secret)}@msc.example/feed failed` },
   { name: 'percent-encoded text', write: (family, secret) => `next=${encodeURIComponent(labelled(family, secret))}` },
   { name: 'URL inside a URL', write: (family, secret) => `https://msc.example/login?next=${encodeURIComponent(`https://msc.example/cb?${parameter(family, secret)}`)}&page=2` },
@@ -68,6 +84,9 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'log line with name: value', write: (family, secret) => `refused, ${family.property}: ${quoted(secret)}, status: 401` },
   { name: 'assignment', write: (family, secret) => `export ${identifier(family).toUpperCase()}="${secret.replaceAll(/["$`\\]/g, String.raw`\$&`)}"` },
   { name: 'YAML', write: (family, secret) => `service: web\n${family.property}: ${quoted(secret)}\nreplicas: 2` },
+  { name: 'YAML on the next line', write: (family, secret) => `web:\r\n  ${family.property}:\r\n    ${quoted(secret)}\r\n  replicas: 2` },
+  { name: 'YAML in JSON', write: (family, secret) => JSON.stringify({ values: `web:\n  ${family.property}:\n    ${quoted(secret)}\n  replicas: 2` }) },
+  { name: 'YAML of name and value', write: (family, secret) => `env:\n  - name: ${family.property}\n    value: ${quoted(secret)}\n  - name: PORT\n    value: "80"` },
   { name: 'YAML over several lines', write: (family, secret) => `web:\n  ${family.property}: |\n    ${secret.replaceAll('\n', '\n    ')}\n  replicas: 2` },
   { name: 'SQL comparison', write: (family, secret) => `select id from users where ${identifier(family)} = ${sql(secret)} limit 1` },
   { name: 'SQL insert', write: (family, secret) => `insert into users (id, ${identifier(family)}) values ('7', ${sql(secret)})` },

@@ -1,0 +1,84 @@
+// Line breaks as systems write them, and as JSON escapes them, however often.
+import { isNewline } from './chars.ts'
+
+/** `\n` or `\r` as two characters, in text that was made for JSON. */
+export function startsNewline(text: string, at: number): boolean {
+  if (text.charCodeAt(at) !== 92) return false
+  return isBreakLetter(text.charCodeAt(at + 1)) && text.charCodeAt(at - 1) !== 92
+}
+
+/** The width of the line break at `at`: `\n`, `\r\n` or `\r`, escaped or not; 0 when there is none. */
+export function breakWidth(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  if (isNewline(code)) return code === 13 && text.charCodeAt(at + 1) === 10 ? 2 : 1
+  if (code !== 92 || text.charCodeAt(at - 1) === 92) return 0
+  const next = text.charCodeAt(at + 1)
+  if (next === 110) return 2
+  // Neither a break nor another backslash.
+  if (next !== 114 && next !== 92) return 0
+  const first = escapedWidth(text, at)
+  const whole = first > 0 && text.charCodeAt(at + first - 1) === 114 && escapedWidth(text, at + first) === first
+  return whole && text.charCodeAt(at + 2 * first - 1) === 110 ? 2 * first : first
+}
+
+/** Each nesting of JSON doubles the backslashes: 1, 2, 4 and 8. */
+const MOST_BACKSLASHES = 8
+
+function escapedWidth(text: string, at: number): number {
+  const count = backslashesAt(text, at)
+  return (count & (count - 1)) === 0 && count > 0 && isBreakLetter(text.charCodeAt(at + count)) ? count + 1 : 0
+}
+
+/** How often a break is escaped: the backslashes at `at`, 0 for a break as it is. */
+export function backslashesAt(text: string, at: number): number {
+  let to = at
+  while (to - at <= MOST_BACKSLASHES && text.charCodeAt(to) === 92) to++
+  return to - at > MOST_BACKSLASHES ? 0 : to - at
+}
+
+function isBreakLetter(code: number): boolean {
+  return code === 110 || code === 114
+}
+
+/** Where the line begins in which `at` stands: behind a break, or at the beginning of the string that escapes its breaks. */
+export function lineStart(text: string, at: number, backslashes: number): number {
+  let from = at
+  while (from > 0) {
+    const code = text.charCodeAt(from - 1)
+    if (isNewline(code)) break
+    if (backslashes > 0) {
+      if (isBreakLetter(code) && text.charCodeAt(from - 2) === 92) break
+      if (code === 34 && backslashesBefore(text, from - 1) < backslashes) break
+    }
+    from--
+  }
+  return from
+}
+
+/** Where the line ends: at the next break that is escaped as often, or with the string that it stands in. */
+export function lineEnd(text: string, from: number, end: number, backslashes: number): number {
+  let to = from
+  while (backslashes === 0 && to < end && !isNewline(text.charCodeAt(to))) to++
+  while (backslashes > 0 && to < end && !isNewline(text.charCodeAt(to))) {
+    const code = text.charCodeAt(to)
+    if (code !== 34 && code !== 92) {
+      to++
+      continue
+    }
+    if (code === 34 && backslashesBefore(text, to) < backslashes) {
+      return Math.max(from, to - backslashesBefore(text, to))
+    }
+    if (code === 92) {
+      const count = backslashesAt(text, to)
+      if (count === backslashes && isBreakLetter(text.charCodeAt(to + count))) break
+      to += Math.max(1, count)
+    } else to++
+  }
+  return Math.min(to, end)
+}
+
+function backslashesBefore(text: string, at: number): number {
+  let from = at
+  while (from > 0 && at - from <= MOST_BACKSLASHES && text.charCodeAt(from - 1) === 92) from--
+  return at - from
+}
