@@ -50,7 +50,7 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
     }`,
     {
       code: lacks ? 'DRIVER_INVALID' : 'DRIVER_VERSION',
-      hint: `Update ${found > version ? `@msc/${concern}` : 'the driver'}, or see driver.ts of the package.`,
+      hint: `Update ${found > version ? `@msc/${concern}` : 'the driver'}.`,
     },
   )
 }

@@ -1,5 +1,3 @@
-import { withoutScope } from './leave-scope.ts'
-
 /** Cancels a timer; harmless when it has fired. */
 export type CancelTimer = () => void
 
@@ -16,10 +14,7 @@ export interface TimerOptions {
 export interface Clock {
   now(): number
   monotonic(): number
-  /**
-   * Runs `fn` once after `ms`, however long that is, and outside of any unit of work: a timer is seldom the request's
-   * that happened to start it.
-   */
+  /** Runs `fn` once after `ms`, however long that is. */
   setTimeout(fn: () => void, ms: number, options?: TimerOptions): CancelTimer
 }
 
@@ -39,7 +34,7 @@ export const systemClock: Clock = {
       if (!options?.keepAlive) (timer as { unref?: () => void }).unref?.()
     }
     // What is no number has no time to wait for.
-    withoutScope(() => arm(ms > 0 ? ms : 0))
+    arm(ms > 0 ? ms : 0)
     return () => clearTimeout(timer)
   },
 }

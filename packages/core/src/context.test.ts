@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { sleep, systemClock } from './clock.ts'
+import { sleep } from './clock.ts'
 import {
   carrier,
   currentContext,
@@ -11,6 +11,8 @@ import {
   withScope,
   withUnit,
 } from './context.ts'
+import { deadline } from './deadline.ts'
+import { every } from './every.ts'
 import { withoutScope } from './leave-scope.ts'
 import { createScope, keepBreadcrumb } from './scope.ts'
 import { formatTraceparent, newTrace, parseTraceparent } from './trace.ts'
@@ -128,13 +130,26 @@ describe('a scope', () => {
     })
   })
 
-  it('is left by a timer, which outlives the unit that set it', async () => {
+  it('is left by what is repeated, which outlives the unit that began it', async () => {
     const seen = await withUnit({ trace: newTrace(), userId: 'ana' }, () => {
       return new Promise<unknown[]>((resolve) => {
-        systemClock.setTimeout(() => resolve([currentContext(), currentScope()]), 1)
+        const stop = every(1, () => (stop(), resolve([currentContext(), currentScope()])), { onError: () => undefined })
       })
     })
     expect(seen).toEqual([undefined, undefined])
+  })
+
+  it('is kept by what a deadline aborts, which is still the work of the unit', async () => {
+    const unit = withUnit({ trace: newTrace(), userId: 'ana' }, () => {
+      return new Promise<string | undefined>((resolve) => {
+        const work = (signal: AbortSignal): Promise<never> => {
+          signal.addEventListener('abort', () => resolve(currentContext()?.userId))
+          return new Promise(() => {})
+        }
+        deadline(work, { operation: 'a long one', timeoutMs: 1 }).catch(() => undefined)
+      })
+    })
+    expect(await unit).toBe('ana')
   })
 
   it('is kept by whoever waits for a timer', async () => {

@@ -1,5 +1,6 @@
 import { systemClock, type CancelTimer, type Clock } from './clock.ts'
 import { runGuarded, runReported } from './failures.ts'
+import { withoutScope } from './leave-scope.ts'
 
 export interface EveryOptions {
   readonly clock?: Clock
@@ -21,7 +22,8 @@ export function every(ms: number, fn: () => unknown, options: EveryOptions): Can
     // It may have been cancelled from within.
     if (cancelled) cancel()
   }
-  cancel = clock.setTimeout(turn, ms)
+  // It goes on for longer than the request that may have begun it.
+  cancel = withoutScope(() => clock.setTimeout(turn, ms))
   return () => {
     cancelled = true
     cancel()

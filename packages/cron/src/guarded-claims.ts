@@ -1,4 +1,4 @@
-import { createCalls, deadline, UnavailableError, type Breaker, type Clock } from '@msc/core'
+import { createBreaker, deadline, UnavailableError, type Breaker, type Clock } from '@msc/core'
 import type { ClaimStore } from './claims.ts'
 
 export interface GuardedClaimsOptions {
@@ -12,13 +12,13 @@ export interface GuardedClaimsOptions {
   readonly onFailure: (error: unknown, operation: string) => void
 }
 
-/** A claim store behind a deadline and a breaker, which keeps what it owes: claims that could not be given back. */
+/** A claim store behind a deadline, which keeps what it owes: claims that could not be given back. */
 export interface GuardedClaims {
   readonly breaker: Breaker
   /**
    * As `ClaimStore.claim`.
    *
-   * @throws UnavailableError `CRON_CLAIMS_UNAVAILABLE`, retryable, when the store fails, is silent or is known to be away;
+   * @throws UnavailableError `CRON_CLAIMS_UNAVAILABLE`, retryable, when the store fails or is silent;
    *   the reason of `closing` once that is aborted.
    */
   claim(key: string, leaseMs: number): Promise<string | undefined>
@@ -30,7 +30,18 @@ export interface GuardedClaims {
 
 export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
   const { claims, clock, timeoutMs, closing, onFailure } = options
-  const { breaker, call } = createCalls({ concern: 'cron', driver: 'claims', clock })
+  const breaker = createBreaker({ name: '[msc/cron] claims', clock })
+  // It counts for health and keeps nobody back: an occurrence has no later, and what is held must be given back.
+  const call = async <T>(name: string, ms: number, run: (signal: AbortSignal) => PromiseLike<T> | T): Promise<T> => {
+    try {
+      const answer = await deadline(run, { operation: `[msc/cron] [claims] ${name}`, timeoutMs: ms, clock })
+      breaker.succeed()
+      return answer
+    } catch (error) {
+      breaker.fail()
+      throw error
+    }
+  }
   const owed = new Map<string, { readonly token: string; readonly until: number }>()
   /** A lease ends by itself, so that nothing is owed for longer than the longest. */
   let longestLeaseMs = 0

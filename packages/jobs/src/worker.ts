@@ -208,12 +208,13 @@ export function createWorker(options: WorkerOptions): Worker {
 
   /** `close` may come at any of these lines: what it does not find is let go of here. */
   const begins = async (): Promise<void> => {
-    started = true
     await freeTheDead()
     if (closing()) return
     const stop = await store.subscribe?.(wake)
     if (closing()) return stop?.()
     unsubscribe = stop
+    // Not before: whoever claims without a heartbeat loses its leases.
+    started = true
     beatLater()
     wake()
   }

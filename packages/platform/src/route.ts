@@ -174,6 +174,8 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
     return response
   } catch {
     const { body, status, statusText } = response
+    // `Response.error()` can't be copied.
+    if (status === 0) return response
     return new Response(body, { status, statusText, headers: all })
   }
 }

@@ -89,10 +89,11 @@ function sleepUntil<T>(box: Box<T>, at: number): void {
   box.wake?.()
   box.wake = undefined
   if (at === Infinity) return
-  box.wake = box.clock.setTimeout(() => {
+  const wake = (): void => {
     box.wake = undefined
     box.step()
-  }, at - box.clock.monotonic())
+  }
+  box.wake = withoutScope(() => box.clock.setTimeout(wake, at - box.clock.monotonic()))
 }
 
 const URGENCIES: readonly Urgency[] = ['background', 'leaving', 'fatal']
