@@ -9,7 +9,7 @@
  * - `hash`: the first piece is as long, in lower case, with a digit.
  * - `resend`: a piece of 8 and one of 24. `sendgrid`: 22 characters, a dot, more.
  */
-export type Body = 'any' | 'piece' | 'head' | 'first' | 'hash' | 'resend' | 'sendgrid'
+type Body = 'any' | 'piece' | 'head' | 'first' | 'hash' | 'resend' | 'sendgrid'
 
 export interface Shape {
   readonly prefix: string
