@@ -64,6 +64,7 @@ export {
   redact,
   type RedactOptions,
   type Redactor,
+  type TextOptions,
 } from './redact/index.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'
 export { createService, type ServiceKit, type ServiceOptions } from './service.ts'

@@ -110,6 +110,7 @@ describe('values by their form', () => {
     ['GB82WEST12345698765432', '[iban]'],
     ['Bearer abcdef0123456', 'Bearer [redacted]'],
     ['Basic dXNlcjpwYXNz', 'Basic [redacted]'],
+    ['with sk-abcdefghijklmnopqrst here', 'with [redacted] here'],
     ['https://hooks.slack.com/services/T0/B0/abcdef', 'https://hooks.slack.com/[redacted]'],
     ['base64-eyJhbGciOiJIUzI1NiJ9x', 'base64-[redacted]'],
   ])('hides %s', (input, expected) => {

@@ -57,22 +57,23 @@ export function lineStart(text: string, at: number, backslashes: number): number
 
 /** Where the line ends: at the next break that is escaped as often, or with the string that it stands in. */
 export function lineEnd(text: string, from: number, end: number, backslashes: number): number {
+  if (backslashes > 0) return escapedLineEnd(text, from, end, backslashes)
   let to = from
-  while (backslashes === 0 && to < end && !isNewline(text.charCodeAt(to))) to++
-  while (backslashes > 0 && to < end && !isNewline(text.charCodeAt(to))) {
+  while (to < end && !isNewline(text.charCodeAt(to))) to++
+  return to
+}
+
+function escapedLineEnd(text: string, from: number, end: number, backslashes: number): number {
+  let to = from
+  while (to < end) {
     const code = text.charCodeAt(to)
-    if (code !== 34 && code !== 92) {
-      to++
-      continue
-    }
+    if (isNewline(code)) break
     if (code === 34 && backslashesBefore(text, to) < backslashes) {
       return Math.max(from, to - backslashesBefore(text, to))
     }
-    if (code === 92) {
-      const count = backslashesAt(text, to)
-      if (count === backslashes && isBreakLetter(text.charCodeAt(to + count))) break
-      to += Math.max(1, count)
-    } else to++
+    const count = code === 92 ? backslashesAt(text, to) : 0
+    if (count === backslashes && isBreakLetter(text.charCodeAt(to + count))) break
+    to += Math.max(1, count)
   }
   return Math.min(to, end)
 }

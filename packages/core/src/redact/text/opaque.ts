@@ -100,7 +100,10 @@ const LONGEST_PREFIX = Math.max(...SHAPES.map(({ prefix }) => prefix.length))
 
 function hasBody(scan: TextScan, shape: Shape, from: number, to: number): boolean {
   const { body, least } = shape
-  if (!holdsDigitOrCapital(scan, from, to)) return body === 'any' && isOneWord(scan.text, from, to)
+  if (!holdsDigitOrCapital(scan, from, to)) {
+    if (body === 'solid') return from + least <= to && pieceEnd(scan.text, from, from + least) === from + least
+    return body === 'any' && isOneWord(scan.text, from, to)
+  }
   // A token that the cut of the text shortened is judged as if it were whole.
   const isCut = to === scan.text.length
   switch (body) {
@@ -180,6 +183,8 @@ function hasFirst({ text }: TextScan, first: Piece, { body, least }: Shape, to: 
   const length = first.to - first.from
   const ends = isCut && first.to === to
   switch (body) {
+    case 'solid':
+      return length >= least || (ends && isMixed(first))
     case 'head':
       return (first.digit || first.capital) && (length >= least || ends)
     case 'hash':
@@ -213,6 +218,12 @@ function isSendGrid(text: string, from: number, to: number, least: number, isCut
     at = piece.to
   }
   return turns >= 3
+}
+
+function pieceEnd(text: string, from: number, limit: number): number {
+  let to = from
+  while (to < limit && pieceKind(text.charCodeAt(to)) !== 0) to++
+  return to
 }
 
 const LONGEST_WORD = 15

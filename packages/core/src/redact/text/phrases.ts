@@ -165,8 +165,9 @@ export function hideAfterName(scan: TextScan, from: number, to: number): number 
 /** Past `is` or `was` and a few spaces. */
 function afterVerb({ text }: TextScan, from: number): number {
   const verb = isWord(text, from, from + 2, 'is') ? 2 : isWord(text, from, from + 3, 'was') ? 3 : 0
+  if (verb === 0) return from
   let to = from + verb
-  while (verb > 0 && to - from < 8 && (isSpace(text.charCodeAt(to)) || isNewline(text.charCodeAt(to)))) to++
+  while (to - from < 8 && (isSpace(text.charCodeAt(to)) || isNewline(text.charCodeAt(to)))) to++
   return to > from + verb ? to : from
 }
 

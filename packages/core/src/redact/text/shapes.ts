@@ -5,11 +5,12 @@
  * - `any`: words never follow the prefix.
  * - `piece`: one of the pieces between `-`, `_` and `.` is as long as `least` and holds a digit or a capital.
  * - `head`: the first piece is, and holds one.
+ * - `solid`: the first piece is, whatever it is made of.
  * - `first`: the first piece is, and goes back and forth between letters and digits.
  * - `hash`: the first piece is as long, in lower case, with a digit.
  * - `resend`: a piece of 8 and one of 24. `sendgrid`: 22 characters, a dot, more.
  */
-export type Body = 'any' | 'piece' | 'head' | 'first' | 'hash' | 'resend' | 'sendgrid'
+type Body = 'any' | 'piece' | 'head' | 'solid' | 'first' | 'hash' | 'resend' | 'sendgrid'
 
 export interface Shape {
   readonly prefix: string
@@ -32,7 +33,7 @@ export const SHAPES: readonly Shape[] = [
   ...shapes('first', 20, 'sk_ pk_ rk_ pk- rk-'),
   // OpenAI, Anthropic and Langfuse; OpenRouter and others
   ...shapes('any', 8, 'sk-proj- sk-ant- sk-svcacct- sk-lf- pk-lf-'),
-  ...shapes('first', 20, 'sk-'),
+  ...shapes('solid', 20, 'sk-'),
   ...shapes('piece', 20, 'sk-'),
   // Inngest, Tailscale
   ...shapes('any', 16, 'signkey-prod- signkey-test- signkey-branch-'),
