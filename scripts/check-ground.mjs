@@ -1,5 +1,5 @@
-// What every package leaves to the ground floor, because each of these has once ended a process, lost an error or
-// carried one person's name into another's: time and timers, the console, and questions to values from outside.
+// Fails where a package uses its own timer, the console or `instanceof Error` instead of what @msc/core offers. Each of
+// these has ended a process, lost an error or put one person's name on another's error.
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 

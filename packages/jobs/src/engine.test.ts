@@ -299,8 +299,16 @@ describe('the service', () => {
     const owners = async () => (away ? Promise.reject(new Error('The store is away.')) : store.owners())
     const done = gate()
     const told = defineJob({ id: 'told', triggers: go }, () => done.open())
-    const jobs = createJobs({ jobs: [told], driver: embedded({ store: { ...store, owners } }), log: silent })
+    let claims = 0
+    const claim: typeof store.claim = (...args) => {
+      claims += 1
+      return store.claim(...args)
+    }
+    const jobs = createJobs({ jobs: [told], driver: embedded({ store: { ...store, owners, claim } }), log: silent })
     await expect(jobs.start()).rejects.toThrow('The store is away.')
+    // Nobody would renew the lease of what it claimed.
+    await jobs.send('test/go', {})
+    expect(claims).toBe(0)
     away = false
     await jobs.start()
     await jobs.send('test/go', {})

@@ -170,6 +170,13 @@ describe('a route', () => {
     },
   )
 
+  it('hands on an error response, which can not even be copied', async () => {
+    const { route } = setUp()
+    const broken = route({ route: '/api/broken', limit: false, handler: () => Response.error() })
+    const response = await broken(new Request('http://app.example/api/broken', { headers: json }), params)
+    expect([response.type, response.status]).toEqual(['error', 0])
+  })
+
   it('lets through whom it can not count, and reports it', async () => {
     const reported: string[] = []
     onTestFinished(setErrorReporter((error, { operation }) => reported.push(`${operation}: ${error.message}`)))
