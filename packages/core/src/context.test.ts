@@ -9,11 +9,11 @@ import {
   withCarrier,
   withContext,
   withScope,
+  withoutScope,
   withUnit,
 } from './context.ts'
 import { deadline } from './deadline.ts'
 import { every } from './every.ts'
-import { withoutScope } from './leave-scope.ts'
 import { createScope, keepBreadcrumb } from './scope.ts'
 import { formatTraceparent, newTrace, parseTraceparent } from './trace.ts'
 

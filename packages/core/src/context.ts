@@ -1,4 +1,4 @@
-import { createScope, type Scope } from './scope.ts'
+import { createScope, forkScope, type Scope } from './scope.ts'
 import { processSlot } from './slot.ts'
 import { formatTraceparent, newTrace, parseTraceparent, type TraceContext } from './trace.ts'
 
@@ -18,6 +18,8 @@ export interface Carrier {
 interface Running {
   readonly context?: Context | undefined
   readonly scope?: Scope | undefined
+  /** Whose callbacks this runs inside of. */
+  readonly told?: readonly object[] | undefined
 }
 
 interface RunningStorage {
@@ -64,6 +66,11 @@ function createStorage(): RunningStorage {
   return Als ? new Als() : createSyncStorage()
 }
 
+function runWith<T>(part: Running, fn: () => T): T {
+  const all = storage()
+  return all.run({ ...all.getStore(), ...part }, fn)
+}
+
 /** The context of the running unit of work, if any. */
 export function currentContext(): Context | undefined {
   return storage().getStore()?.context
@@ -71,8 +78,7 @@ export function currentContext(): Context | undefined {
 
 /** Runs `fn` in `context`. The scope stays the one that was running: a span of a unit is still that unit. */
 export function withContext<T>(context: Context, fn: () => T): T {
-  const all = storage()
-  return all.run({ context, scope: all.getStore()?.scope }, fn)
+  return runWith({ context }, fn)
 }
 
 /** The scope of the running unit of work, if one was opened. */
@@ -102,21 +108,39 @@ export interface ScopeOptions {
  * await Promise.all(payouts.map((payout) => withScope(async () => { setUser(payout.artist); await pay(payout) })))
  */
 export function withScope<T>(fn: (scope: Scope) => T, options: ScopeOptions = {}): T {
-  const all = storage()
-  const running = all.getStore()
-  const scope = options.isolated ? createScope() : forked(running?.scope)
-  return all.run({ context: running?.context, scope }, () => fn(scope))
+  const scope = options.isolated ? createScope() : forked(currentScope())
+  return runWith({ scope }, () => fn(scope))
 }
 
 function forked(parent: Scope | undefined): Scope {
-  if (parent) return createScope(parent)
+  if (parent) return forkScope(parent)
   const { user, tags } = processScope()
-  return createScope({ user, tags, breadcrumbs: [] })
+  return forkScope({ user, tags, breadcrumbs: [] })
 }
 
 /** `fn` as a unit of work of its own, in `context`: what a request, a run or a message is. See {@link withScope}. */
 export function withUnit<T>(context: Context, fn: () => T): T {
-  return storage().run({ context, scope: createScope() }, fn)
+  return runWith({ context, scope: createScope() }, fn)
+}
+
+/**
+ * Runs `fn` outside of any unit of work, and with it everything that it begins: a connection, a timer, a loop. What
+ * lives longer than the request that needed it first must not carry that request's user, nor keep its scope in memory.
+ */
+export function withoutScope<T>(fn: () => T): T {
+  return storage().run({}, fn)
+}
+
+/**
+ * Runs a callback of `listener`, unless this happens because of one that was run before: it would be told of its own
+ * doing, and of that again, for ever. What a callback sets going is its doing too; where there is no AsyncLocalStorage,
+ * only until it returns.
+ *
+ * @returns What the callback returned, else what `otherwise` did.
+ */
+export function tell<T>(listener: object, callback: () => T, otherwise?: () => T): T | undefined {
+  const told = storage().getStore()?.told ?? []
+  return told.includes(listener) ? otherwise?.() : runWith({ told: [...told, listener] }, callback)
 }
 
 /** The running context for another process or a later time; a new trace where there is none. */

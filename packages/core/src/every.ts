@@ -1,6 +1,6 @@
 import { systemClock, type CancelTimer, type Clock } from './clock.ts'
 import { runGuarded, runReported } from './failures.ts'
-import { withoutScope } from './leave-scope.ts'
+import { withoutScope } from './context.ts'
 
 export interface EveryOptions {
   readonly clock?: Clock

@@ -1,3 +1,4 @@
+import { tell } from './context.ts'
 import { toError } from './errors.ts'
 import { failureSlot, type ErrorReporter, type FailureContext, type RedactText } from './failure-slot.ts'
 
@@ -25,28 +26,23 @@ export function provideRedactText(redact: RedactText): void {
   failureSlot().redact ??= redact
 }
 
-/** Who is being told at this moment. */
-const telling = new Set<ErrorReporter>()
-
 /**
  * Reports a failure that nobody awaits: to `onError`, else to the process's reporter, else to the console, redacted and
- * the same line at most once in 10 seconds. A failure that a reporter causes while it is told of another goes to the
- * console. Never throws, and no rejection of a reporter gets away.
+ * the same line at most once in 10 seconds. A failure that a reporter causes in what it does for another goes to the
+ * console, also where it happens later (in browsers: while the reporter has not returned). Never throws, and no rejection of a reporter gets away.
  */
 export function reportFailure(error: unknown, context: FailureContext, onError?: ErrorReporter): void {
   const reporter = onError ?? failureSlot().reporter
   const reported = toError(error)
-  // A reporter that fails in what it does for one failure would be told of that one, and so on.
-  if (!reporter || telling.has(reporter)) return say(reported, context)
-  telling.add(reporter)
+  const sayIt = (): void => say(reported, context)
+  if (!reporter) return sayIt()
   runGuarded(
-    () => reporter(reported, context),
+    () => tell(reporter, () => reporter(reported, context), sayIt),
     (broken) => {
-      say(reported, context)
+      sayIt()
       say(broken, { concern: context.concern, operation: 'onError' })
     },
   )
-  telling.delete(reporter)
 }
 
 /**

@@ -9,6 +9,7 @@ export {
   withCarrier,
   withContext,
   withScope,
+  withoutScope,
   withUnit,
   type Carrier,
   type Context,
@@ -54,7 +55,6 @@ export {
 } from './journal.ts'
 export type { ErrorReporter, FailureContext } from './failure-slot.ts'
 export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './failures.ts'
-export { withoutScope } from './leave-scope.ts'
 export { createLateCalls, type LateCalls } from './late-calls.ts'
 export { lazyPeer } from './load-peer.ts'
 export {

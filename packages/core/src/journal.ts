@@ -1,4 +1,5 @@
-import { runGuarded } from './failures.ts'
+import { tell } from './context.ts'
+import { reportFailure, runGuarded } from './failures.ts'
 import { sortableId } from './ids.ts'
 import { processSlot } from './slot.ts'
 
@@ -54,6 +55,10 @@ export interface Journal {
   append(entry: JournalEntry): JournalRecord
   /** Newest first. */
   query(query?: JournalQuery): JournalRecord[]
+  /**
+   * Tells of what is appended, except of what the listener appends itself. What it throws, or rejects with, is reported
+   * once. Returns a function that ends it.
+   */
   subscribe(listener: (record: JournalRecord) => void): () => void
   /** Writes what was appended to where it outlives the process, now; absent where there is no such place. Never throws. */
   flushSync?(): void
@@ -77,6 +82,11 @@ interface Ring {
   next: number
 }
 
+interface Subscription {
+  readonly listener: (record: JournalRecord) => void
+  failed: boolean
+}
+
 /** Kinds come from code; what makes them up shares a ring. */
 const MAX_KINDS = 50
 
@@ -87,7 +97,7 @@ const MAX_KINDS = 50
 export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal {
   const { capacity = 2000, now = Date.now } = options
   const rings = new Map<string, Ring>()
-  const subscribers = new Set<(record: JournalRecord) => void>()
+  const subscriptions = new Set<Subscription>()
   let dropped = 0
 
   const ringOf = (kind: string): Ring => {
@@ -113,7 +123,7 @@ export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal
       const ts = entry.ts ?? now()
       const record: JournalRecord = { ...entry, id: sortableId(now()), ts }
       keep(record)
-      notify(subscribers, record)
+      notify(subscriptions, record)
       return record
     },
     query(query = {}) {
@@ -123,11 +133,12 @@ export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal
       return found.slice(0, limit)
     },
     subscribe(listener) {
-      subscribers.add(listener)
-      return () => subscribers.delete(listener)
+      const subscription = { listener, failed: false }
+      subscriptions.add(subscription)
+      return () => subscriptions.delete(subscription)
     },
     async close() {
-      subscribers.clear()
+      subscriptions.clear()
     },
   }
 }
@@ -154,13 +165,18 @@ export function matches(record: JournalRecord, query: JournalQuery): boolean {
   )
 }
 
-function notify(subscribers: Iterable<(record: JournalRecord) => void>, record: JournalRecord): void {
-  // A console that fails to draw must not fail whoever writes.
-  for (const subscriber of subscribers)
+function notify(subscriptions: Iterable<Subscription>, record: JournalRecord): void {
+  for (const subscription of subscriptions) {
+    // A console that fails to draw must not fail whoever writes.
     runGuarded(
-      () => subscriber(record),
-      () => undefined,
+      () => tell(subscription, () => subscription.listener(record)),
+      (error) => {
+        // Its failure may be written to the journal as well, and it would fail again.
+        if (!subscription.failed) reportFailure(error, { concern: 'core', operation: 'journal listener' })
+        subscription.failed = true
+      },
     )
+  }
 }
 
 const slot = (): { journal?: Journal | undefined } => processSlot('core/journal', () => ({}))

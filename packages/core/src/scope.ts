@@ -31,13 +31,14 @@ export interface Scope {
 /** Breadcrumbs that a scope keeps; the oldest go first. */
 export const MAX_BREADCRUMBS = 100
 
-/** An empty scope, or one that starts with what `parent` knows; what either learns later stays its own. */
-export function createScope(parent?: Scope): Scope {
-  return {
-    user: parent?.user,
-    tags: new Map(parent?.tags),
-    breadcrumbs: parent ? [...parent.breadcrumbs] : [],
-  }
+/** An empty scope. */
+export function createScope(): Scope {
+  return { user: undefined, tags: new Map(), breadcrumbs: [] }
+}
+
+/** A scope that starts with what `parent` knows; what either learns later stays its own. */
+export function forkScope({ user, tags, breadcrumbs }: Scope): Scope {
+  return { user, tags: new Map(tags), breadcrumbs: [...breadcrumbs] }
 }
 
 /** Adds a breadcrumb; beyond `max` the oldest goes. */

@@ -276,6 +276,24 @@ describe('failures that nobody awaits', () => {
     expect(reporter).toHaveBeenCalledTimes(2)
   })
 
+  it('of what a reporter sets going for one failure go to the console as well, and those of others meanwhile to it', async () => {
+    const lines: string[] = []
+    vi.spyOn(console, 'error').mockImplementation((line: string) => void lines.push(line))
+    const heard: string[] = []
+    const nextTurn = (): Promise<void> => Promise.resolve()
+    const reporter = async (error: Error): Promise<void> => {
+      heard.push(error.message)
+      await nextTurn()
+      if (heard.length < 1000) reportFailure(new Error('own'), { concern: 'cron', operation: 'report' })
+    }
+    restore.push(setErrorReporter(reporter))
+    reportFailure(new Error('first'), { concern: 'cron', operation: 'run' })
+    await Promise.resolve()
+    reportFailure(new Error('second'), { concern: 'cron', operation: 'run' })
+    await vi.waitFor(() => expect(lines).toEqual(['[msc/cron] report failed: own']))
+    expect(heard).toEqual(['first', 'second'])
+  })
+
   it('are told on the console once in a while, redacted, with the remedy', async () => {
     const lines: string[] = []
     vi.spyOn(console, 'error').mockImplementation((line: string) => void lines.push(line))

@@ -1,5 +1,5 @@
 import { systemClock } from './clock.ts'
-import { currentContext } from './context.ts'
+import { currentContext, tell as tellOne } from './context.ts'
 import { reportFailure, runGuarded } from './failures.ts'
 import { randomHex } from './ids.ts'
 import type { OperationName, Operations, TelemetryEvent } from './operations.ts'
@@ -12,8 +12,8 @@ import {
 } from './telemetry-slot.ts'
 
 /**
- * Hears operations of this process as they end, except those that the listener itself begins and ends while it is told
- * of another. A listener must be quick and synchronous; what it throws, or rejects with, is reported once.
+ * Hears operations of this process as they end, except those that happen because it was told of another (in browsers:
+ * before it has returned). A listener must be quick and synchronous; what it throws, or rejects with, is reported once.
  */
 export function onTelemetry(listener: TelemetryListener, options: ListenOptions = {}): () => void {
   return (telemetrySlot().hub ??= createHub()).listen(listener, options)
@@ -25,8 +25,6 @@ interface Subscription {
   readonly prefixes: readonly string[]
   /** A listener that threw; told once, or one that fails on every cache hit would flood the console. */
   failed: boolean
-  /** It is being told of an operation at this moment. */
-  telling: boolean
 }
 
 /** Names come from code, so there are few; the bound is for a caller that makes them up. */
@@ -69,7 +67,7 @@ function createHub(): TelemetryHub {
 function subscriptionOf(listener: TelemetryListener, { names }: ListenOptions): Subscription {
   const exact = names?.filter((name) => !name.endsWith('*'))
   const prefixes = names?.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1)) ?? []
-  return { listener, names: exact && new Set<string>(exact), prefixes, failed: false, telling: false }
+  return { listener, names: exact && new Set<string>(exact), prefixes, failed: false }
 }
 
 function here(): Place | undefined {
@@ -99,11 +97,9 @@ function eventOf<Name extends OperationName>(
 
 function tell(heard: readonly Subscription[], event: TelemetryEvent): void {
   for (const subscription of heard) {
-    // What a listener does may be an operation too. It does not hear its own, or the first would be told for ever.
-    if (subscription.telling) continue
-    subscription.telling = true
+    // What a listener does may be an operation too.
     runGuarded(
-      () => subscription.listener(event),
+      () => tellOne(subscription, () => subscription.listener(event)),
       (error) => {
         if (!subscription.failed) {
           reportFailure(error, { concern: 'core', operation: 'telemetry listener', event: event.name })
@@ -111,6 +107,5 @@ function tell(heard: readonly Subscription[], event: TelemetryEvent): void {
         subscription.failed = true
       },
     )
-    subscription.telling = false
   }
 }

@@ -121,4 +121,21 @@ describe('telemetry', () => {
     expect(told).toBe(1)
     expect(heard.map(({ name }) => name)).toEqual(['test.outer', 'test.inner'])
   })
+
+  it('does not tell a listener of what it sets going, and of everything else that happens meanwhile', async () => {
+    const told: unknown[] = []
+    stop.push(
+      onTelemetry(async ({ attributes }) => {
+        told.push(attributes)
+        await Promise.resolve()
+        if (told.length < 1000) emit('test.inner', { n: 100 })
+      }),
+    )
+    emit('test.outer', { n: 1 })
+    await Promise.resolve()
+    emit('test.outer', { n: 2 })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(told).toEqual([{ n: 1 }, { n: 2 }])
+    expect(heard).toHaveLength(4)
+  })
 })

@@ -1,5 +1,6 @@
 import { createBreaker, type Breaker } from '../breaker.ts'
 import { systemClock, type CancelTimer, type Clock } from '../clock.ts'
+import { tell } from '../context.ts'
 import { reportFailure, runReported } from '../failures.ts'
 import { emit } from '../telemetry.ts'
 import type { Loss } from './entry.ts'
@@ -41,8 +42,6 @@ export interface Box<T> {
   /** The store may hold something of this life. */
   stored: boolean
   speaking: boolean
-  /** `onDrop` is being told at this moment. */
-  telling: boolean
   /** Goes on with whatever is due. */
   step: () => void
 }
@@ -76,7 +75,6 @@ export function createBox<T>(options: OutboxOptions<T>): Box<T> {
     hold: undefined,
     stored: false,
     speaking: false,
-    telling: false,
     step: () => {},
   }
 }
@@ -123,11 +121,9 @@ export function tellLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry
 function tellDrop<T>(box: Box<T>, drop: Drop): void {
   const { concern, driver, onDrop, onError } = box.options
   emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count })
-  // What it records in a full queue is a drop too. That is counted; told, it would be told for ever.
-  if (!onDrop || box.telling) return
-  box.telling = true
-  runReported(() => onDrop(drop), { concern, driver, operation: 'onDrop' }, onError)
-  box.telling = false
+  // What it records in a full queue is a drop too. That is counted, and not told.
+  if (!onDrop) return
+  runReported(() => tell(box, () => onDrop(drop)), { concern, driver, operation: 'onDrop' }, onError)
 }
 
 export function report<T>({ options }: Box<T>, error: unknown, operation: string): void {

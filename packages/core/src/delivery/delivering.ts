@@ -1,5 +1,5 @@
 import { MscError } from '../errors.ts'
-import { withoutScope } from '../leave-scope.ts'
+import { withoutScope } from '../context.ts'
 import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
 import { createFlight, hasten, takeOff, type Answer, type Departure, type Flight } from './flight.ts'
 import { limit } from './limits.ts'

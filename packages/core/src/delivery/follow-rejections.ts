@@ -2,6 +2,9 @@ import { isError, listenFirst, rejectionMode, type HostProcess, type Listener } 
 
 const EVENT = 'unhandledRejection'
 
+/** On a listener that is there only because of others. Copies of this module know each other's by it. */
+const FOLLOWS = Symbol.for('@msc/core/follows')
+
 /**
  * Observes rejections that nothing handles, without a say in what happens to them.
  *
@@ -14,10 +17,13 @@ const EVENT = 'unhandledRejection'
 export function followRejections(host: HostProcess, observe: (reason: unknown) => void): () => void {
   const mode = rejectionMode(host)
   if (mode === 'strict') return () => {}
-  const listener: Listener = (reason: unknown): void => {
-    observe(reason)
-    if (mode === 'warn-with-error-code' && host.listenerCount(EVENT) === 1) warnAsNode(host, reason)
-  }
+  const listener = Object.assign(
+    (reason: unknown): void => {
+      observe(reason)
+      if (mode === 'warn-with-error-code' && host.listenerCount(EVENT) === 1) warnAsNode(host, reason)
+    },
+    { [FOLLOWS]: true },
+  )
   let following = false
   const join = (): void => {
     following = true
@@ -32,16 +38,20 @@ export function followRejections(host: HostProcess, observe: (reason: unknown) =
     return leave
   }
 
+  const leaveIfAlone = (): void => {
+    if (following && host.listeners(EVENT).every(follows)) leave()
+  }
   const onAdded: Listener = (event: unknown, added: unknown): void => {
-    if (event === EVENT && added !== listener && !following) join()
+    if (event === EVENT && !follows(added) && !following) join()
   }
   const onRemoved: Listener = (event: unknown, removed: unknown): void => {
-    if (event !== EVENT || removed === listener || !following) return
-    // Somebody else may follow as we do, and would stay because of us: it is given the chance to go first.
-    leave()
-    if (host.listenerCount(EVENT) > 0) join()
+    if (event !== EVENT) return
+    if (removed === listener) following = false
+    // `removeAllListeners` walks the list, where only the very last may go by another hand.
+    else if (host.listenerCount(EVENT) === 1) leaveIfAlone()
+    else queueMicrotask(leaveIfAlone)
   }
-  if (host.listenerCount(EVENT) > 0) join()
+  if (!host.listeners(EVENT).every(follows)) join()
   host.on('newListener', onAdded)
   host.on('removeListener', onRemoved)
   return () => {
@@ -49,6 +59,10 @@ export function followRejections(host: HostProcess, observe: (reason: unknown) =
     host.removeListener('removeListener', onRemoved)
     leave()
   }
+}
+
+function follows(listener: unknown): boolean {
+  return (listener as { readonly [FOLLOWS]?: boolean })[FOLLOWS] === true
 }
 
 /** What Node does in that mode when nobody listens, since by listening we have taken that away. */

@@ -9,6 +9,7 @@ export interface HostProcess {
   on(event: string, listener: Listener): unknown
   prependListener?(event: string, listener: Listener): unknown
   removeListener(event: string, listener: Listener): unknown
+  listeners(event: string): readonly unknown[]
   listenerCount(event: string): number
   removeAllListeners?(event: string): unknown
   hasUncaughtExceptionCaptureCallback?(): boolean

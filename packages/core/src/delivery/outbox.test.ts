@@ -448,6 +448,27 @@ describe('callbacks', () => {
     await outbox.close(0)
   })
 
+  it('are not told of what they lose later either, in what they began when they were told', async () => {
+    let turns = 0
+    const { outbox, drops, law } = setUp(['silence'], {
+      maxQueue: 1,
+      onDrop: async (drop) => {
+        drops.push(drop)
+        await Promise.resolve()
+        // Without an end to it, microtasks would keep everything else from ever running.
+        if (++turns < 1000) outbox.push(item(`instead of ${drops.length}`))
+      },
+    })
+    outbox.push(item(1))
+    outbox.push(item(2))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(drops).toHaveLength(1)
+    expect(law()).toMatchObject({ accepted: 3, dropped: 2 })
+    outbox.push(item(3))
+    expect(drops).toHaveLength(2)
+    await outbox.close(0)
+  })
+
   it('that can not say how much room a leaving page has are reported, and the batch goes all the same', async () => {
     const { outbox, clock, errors, sent, law } = setUp([DELIVERED], {
       leavingMaxBytes: () => {

@@ -3,7 +3,6 @@ import {
   createMemoryJournal,
   every,
   reportFailure,
-  runReported,
   systemClock,
   toError,
   type Clock,
@@ -45,6 +44,11 @@ export interface FileJournal extends Journal {
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 
+interface Subscription {
+  readonly listener: (record: JournalRecord) => void
+  stop: () => void
+}
+
 /**
  * A journal that outlives the process: the newest records of each kind in memory for queries, and on disk as JSON lines,
  * in files for each kind. Reads what an earlier process wrote when it is made. `append` never waits: a disk that is full
@@ -58,7 +62,8 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
   const onError = (error: Error): void =>
     reportFailure(error, { concern: 'devtools', operation: 'journal', dir }, options.onError)
   const loaded = loadOrReport(dir, capacity, now() - maxAgeMs, onError)
-  const listeners = new Set<(record: JournalRecord) => void>()
+  /** Who listens, and what ends it: each follows the memory that is there now. */
+  const subscriptions = new Set<Subscription>()
   let memory = memoryOf(loaded.records)
   let unreadable = 0
   let closed = false
@@ -66,11 +71,7 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
 
   function memoryOf(initial: readonly JournalRecord[]): Journal {
     const made = createMemoryJournal({ capacity, now, initial })
-    made.subscribe((record) => {
-      for (const listener of listeners) {
-        runReported(() => listener(record), { concern: 'devtools', operation: 'journal listener' })
-      }
-    })
+    for (const subscription of subscriptions) subscription.stop = made.subscribe(subscription.listener)
     return made
   }
   const writer = createWriter({
@@ -124,8 +125,12 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
     },
     query: (query) => memory.query(query),
     subscribe(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
+      const subscription = { listener, stop: memory.subscribe(listener) }
+      subscriptions.add(subscription)
+      return () => {
+        subscription.stop()
+        subscriptions.delete(subscription)
+      }
     },
     async flush() {
       await writer.flush()
@@ -137,7 +142,8 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
       stopTidying()
       await writer.flush()
       await tidying
-      listeners.clear()
+      for (const { stop } of subscriptions) stop()
+      subscriptions.clear()
       await memory.close()
     },
   }
