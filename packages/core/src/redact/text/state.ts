@@ -1,4 +1,5 @@
 import type { NameBook } from '../name-book.ts'
+import type { GroupChain } from './group-chain.ts'
 
 /** Behind the end of any text. A small integer like all positions, which engines keep without a box. */
 export const NEVER = 0x3fff_ffff
@@ -41,8 +42,8 @@ export interface TextScan {
   valueDone: number
   /** Has a label followed that makes that value a secret? */
   again: boolean
-  /** Groups of four characters that could be part of an IBAN, by position. Most texts have none. */
-  groups: Int32Array | undefined
+  /** The row of groups of four that could be parts of an IBAN. Most texts have none. */
+  chain: GroupChain | undefined
   /** Up to here, names and values take turns in a list. */
   pairsUntil: number
   /** Where the value of a secret part of a multipart body begins. */
@@ -86,7 +87,7 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     valueOut: '',
     valueDone: 0,
     again: false,
-    groups: undefined,
+    chain: undefined,
     pairsUntil: -1,
     partFrom: NEVER,
     blankFrom: 0,
