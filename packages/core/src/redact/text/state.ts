@@ -14,6 +14,10 @@ export interface TextScan {
   /** What is finished, up to `done`. */
   out: string
   done: number
+  /** How much output is enough: what comes behind it will be cut off. */
+  readonly enough: number
+  /** Where to stop; the beginning, once there is enough. */
+  stopAt: number
   /** The last run of name characters, the character before it, and where a run ends that one space parts from it. */
   runFrom: number
   runTo: number
@@ -59,7 +63,13 @@ export interface TextScan {
   noSectionEndFrom: number
 }
 
-export function createTextScan(text: string, end: number, names: NameBook, phrases: NameBook): TextScan {
+export function createTextScan(
+  text: string,
+  end: number,
+  names: NameBook,
+  phrases: NameBook,
+  enough: number,
+): TextScan {
   return {
     text,
     end,
@@ -67,6 +77,8 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     phrases,
     out: '',
     done: 0,
+    enough,
+    stopAt: end,
     runFrom: 0,
     runTo: 0,
     before: 0,
@@ -105,6 +117,7 @@ export function hide(scan: TextScan, from: number, to: number, mark: string): nu
   if (to <= start) return Math.max(to, scan.done)
   scan.out += scan.text.slice(scan.done, start) + mark
   scan.done = to
+  if (scan.out.length >= scan.enough) scan.stopAt = 0
   return to
 }
 
