@@ -36,8 +36,11 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
   const scan = createTextScan(text, end, names, phrases, enough)
   let at = 0
   let before = 0
-  while (at < scan.stopAt) {
-    if (at >= scan.partFrom) at = hidePart(scan, at)
+  while (at < end) {
+    if (at >= scan.partFrom) {
+      if (scan.out.length >= enough) return scan.out
+      at = hidePart(scan, at)
+    }
     const code = text.charCodeAt(at)
     const kind = classOf(code)
     if (kind === RUN) {
@@ -69,7 +72,6 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
     }
     before = code
   }
-  if (scan.stopAt === 0) return scan.out
   if (scan.done === 0) return text
   return scan.out + text.slice(scan.done)
 }

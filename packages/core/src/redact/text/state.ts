@@ -16,8 +16,6 @@ export interface TextScan {
   done: number
   /** How much output is enough: what comes behind it will be cut off. */
   readonly enough: number
-  /** Where to stop; the beginning, once there is enough. */
-  stopAt: number
   /** The last run of name characters, the character before it, and where a run ends that one space parts from it. */
   runFrom: number
   runTo: number
@@ -50,7 +48,7 @@ export interface TextScan {
   chain: GroupChain | undefined
   /** Up to here, names and values take turns in a list. */
   pairsUntil: number
-  /** Where the value of a secret part of a multipart body begins. */
+  /** Where the value of a secret part of a multipart body begins; 0, so that the pass looks up, once there is enough. */
   partFrom: number
   /** The blank line that somebody looked for last: from where, and its end. */
   blankFrom: number
@@ -78,7 +76,6 @@ export function createTextScan(
     out: '',
     done: 0,
     enough,
-    stopAt: end,
     runFrom: 0,
     runTo: 0,
     before: 0,
@@ -117,7 +114,7 @@ export function hide(scan: TextScan, from: number, to: number, mark: string): nu
   if (to <= start) return Math.max(to, scan.done)
   scan.out += scan.text.slice(scan.done, start) + mark
   scan.done = to
-  if (scan.out.length >= scan.enough) scan.stopAt = 0
+  if (scan.out.length >= scan.enough) scan.partFrom = 0
   return to
 }
 
