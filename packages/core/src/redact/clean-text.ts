@@ -1,6 +1,7 @@
 import { MARKS, REDACTED, markWidth } from './marks.ts'
 import type { Rules } from './rules.ts'
 import { scanText } from './text/scan.ts'
+import { NEVER } from './text/state.ts'
 
 /** A secret that begins before the cut is seen as far as this behind it. */
 const SLACK = 500
@@ -26,7 +27,7 @@ export function cleanText(rules: Rules, input: string, max: number): string {
     const body = settle(rules, input.slice(0, length), earlier)
     return body.length > max ? cut(rules, body, max, earlier || markOf(input)) : body + earlier
   }
-  return cut(rules, clean(rules, input.slice(0, Math.min(length, max + SLACK)), ''), max, markOf(input))
+  return cut(rules, clean(rules, input.slice(0, Math.min(length, max + SLACK)), '', max + SLACK), max, markOf(input))
 }
 
 function earlierMark(input: string): string {
@@ -69,9 +70,9 @@ function settle(rules: Rules, text: string, mark: string): string {
   return body
 }
 
-/** One pass over a text behind which a mark stands. */
-function clean(rules: Rules, body: string, mark: string): string {
-  const scanned = scanText(inOnePiece(body, mark), body.length, rules.names, rules.phrases)
+/** One pass over a text behind which a mark stands; ends early when there is `enough` of its result. */
+function clean(rules: Rules, body: string, mark: string, enough: number = NEVER): string {
+  const scanned = scanText(inOnePiece(body, mark), body.length, rules.names, rules.phrases, enough)
   const out = mark === '' ? scanned : scanned.slice(0, scanned.length - mark.length)
   return rules.patterns.reduce(applyPattern, out)
 }

@@ -36,7 +36,8 @@ export function bracketEnd(text: string, from: number, end: number): number {
 export function hideBlock(scan: TextScan, newline: number, nameFrom: number): number {
   const { text, end } = scan
   const backslashes = backslashesAt(text, newline)
-  const outer = indentation(text, lineStart(text, nameFrom, backslashes), nameFrom)
+  // Most lines are not indented at all, and then it doesn't matter how far the line of the name is.
+  let outer = -1
   let from = -1
   let to = newline
   let at = newline
@@ -51,6 +52,8 @@ export function hideBlock(scan: TextScan, newline: number, nameFrom: number): nu
       continue
     }
     const item = text.charCodeAt(start + inner) === 45 && text.charCodeAt(start + inner + 1) === 32
+    if (inner === 0 && !item) break
+    if (outer < 0) outer = indentation(text, lineStart(text, nameFrom, backslashes), nameFrom)
     if (inner <= outer && !(item && inner === outer)) break
     if (from < 0) from = start + inner + (item ? 2 : 0)
     at = lineEnd(text, start + inner, end, backslashes)

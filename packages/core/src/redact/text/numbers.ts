@@ -9,7 +9,8 @@ import {
   value97,
   MOST_97,
 } from '../checks.ts'
-import { classOf, isDigit, readEscape, escapedCode, escapedLevel, escapedWidth, RUN } from './chars.ts'
+import { classOf, isDigit, RUN } from './chars.ts'
+import { NO_GAP, createGroupChain, gapWidth, positionOf, readGroups97, restBetween } from './group-chain.ts'
 import { hide, type TextScan } from './state.ts'
 
 interface Grouping {
@@ -119,16 +120,6 @@ function luhnOfFour(text: string, from: number): number {
   return (LUHN_DOUBLED[first] as number) + second + (LUHN_DOUBLED[third] as number) + fourth
 }
 
-/** A space (also without break, as `+` or encoded) or a hyphen. */
-function gapWidth(text: string, at: number): number {
-  const code = text.charCodeAt(at)
-  if (code >= 48 && code <= 122) return 0
-  if (code === 32 || code === 45 || code === 43 || code === 0xa0) return 1
-  if (code !== 37) return 0
-  const escape = readEscape(text, at)
-  return escape !== 0 && escapedCode(escape) === 32 && escapedLevel(escape) < 4 ? escapedWidth(escape) : 0
-}
-
 function isDigits(text: string, from: number, to: number): boolean {
   for (let i = from; i < to; i++) if (!isDigit(text.charCodeAt(i))) return false
   return to > from
@@ -169,22 +160,20 @@ function readIban({ text, end }: TextScan, from: number, length: number): number
   return rest % 97 === 1 ? at : -1
 }
 
-/** The same for groups of four, each of which is read once for all the IBANs that it could be a part of. */
+/** The same for groups of four, of which the whole ones are read once for all the IBANs that they could be a part of. */
 function readIbanGroups(scan: TextScan, from: number, length: number): number {
-  let rest = 0
-  let at = from + 4
-  let left = length - 4
-  for (; left >= 4; left -= 4) {
-    const group = readGroup(scan, at)
-    if (group === NO_GROUP) return -1
-    // Somebody grouped only a part of it.
-    if (group === NO_GAP) return readIban(scan, from, length)
-    rest = rest * factorOf(group) + restOf(group)
-    if (rest > 1_000_000) rest %= 97
-    at += widthOf(group)
-  }
+  const count = (length - 4) >> 2
+  const left = (length - 4) & 3
+  const chain = (scan.chain ??= createGroupChain())
+  const last = readGroups97(chain, scan.text, scan.end, from + 4, count)
+  // Somebody grouped only a part of it.
+  if (last === NO_GAP) return readIban(scan, from, length)
+  if (last < 0) return -1
+  const at = positionOf(chain, last)
   const width = left > 0 ? gapWidth(scan.text, at) : 0
-  return left > 0 && width === 0 ? readIban(scan, from, length) : endOfIban(scan, from, at + width, left, rest)
+  return left > 0 && width === 0
+    ? readIban(scan, from, length)
+    : endOfIban(scan, from, at + width, left, restBetween(chain, last - count, last))
 }
 
 /** Adds the last few characters and the first four. */
@@ -200,53 +189,6 @@ function endOfIban(scan: TextScan, from: number, start: number, left: number, be
   }
   for (let i = from; i < from + 4; i++) rest = extend97(rest, value97(text.charCodeAt(i)))
   return rest % 97 === 1 ? to : -1
-}
-
-const GROUPS_KEPT = 16
-const NO_GROUP = -2
-const NO_GAP = -3
-
-/**
- * What a gap and the four characters behind it add to the number that is checked: the rest, by how much they move what
- * stands before, and their width.
- */
-function readGroup(scan: TextScan, at: number): number {
-  const groups = (scan.groups ??= new Int32Array(2 * GROUPS_KEPT).fill(-1))
-  // Groups stand five characters apart, so that sixteen in a row have a slot each.
-  const slot = 2 * (at & (GROUPS_KEPT - 1))
-  if (groups[slot] === at) return groups[slot + 1] as number
-  const group = computeGroup(scan.text, at, scan.end)
-  groups[slot] = at
-  groups[slot + 1] = group
-  return group
-}
-
-function computeGroup(text: string, at: number, end: number): number {
-  const width = gapWidth(text, at)
-  if (width === 0) return NO_GAP
-  const from = at + width
-  if (from + 4 > end) return NO_GROUP
-  let rest = 0
-  let factor = 1
-  for (let i = from; i < from + 4; i++) {
-    const value = value97(text.charCodeAt(i))
-    if (value > MOST_97) return NO_GROUP
-    rest = extend97(rest, value)
-    factor *= value < 10 ? 10 : 100
-  }
-  return ((width + 4) << 14) | ((factor % 97) << 7) | (rest % 97)
-}
-
-function widthOf(group: number): number {
-  return group >> 14
-}
-
-function factorOf(group: number): number {
-  return (group >> 7) & 127
-}
-
-function restOf(group: number): number {
-  return group & 127
 }
 
 function isWordCode(code: number): boolean {

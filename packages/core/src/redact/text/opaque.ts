@@ -202,7 +202,12 @@ function hasFirst({ text }: TextScan, first: Piece, { body, least }: Shape, to: 
 
 function hasSecond(text: string, first: Piece, least: number, to: number, isCut: boolean): boolean {
   const second = readPiece(text, first.to + 1, to)
-  return second.to - second.from >= least || (isCut && second.to === to && first.turns + second.turns >= 3)
+  const length = second.to - second.from
+  if (length >= least) return true
+  if (!isCut || second.to !== to) return false
+  // Few random pieces have no turn, and no word is so long; `re_version2_mix2` is somebody's file.
+  const bothTurn = length >= SHORTEST_REST && first.turns > 0 && second.turns > 0
+  return bothTurn || length > LONGEST_WORD || first.turns + second.turns >= 3
 }
 
 function isSendGrid(text: string, from: number, to: number, least: number, isCut: boolean): boolean {
@@ -211,6 +216,8 @@ function isSendGrid(text: string, from: number, to: number, least: number, isCut
   while (end < limit && text.charCodeAt(end) !== 46) end++
   if (end - from === least) return true
   if (!isCut || end !== to || end - from > least) return false
+  // In one piece, it is longer than any word.
+  if (pieceEnd(text, from, end) - from > LONGEST_WORD) return true
   let turns = 0
   for (let at = from; at < end; at++) {
     const piece = readPiece(text, at, end)

@@ -30,6 +30,12 @@ function blankLineEnd(scan: TextScan, from: number): number {
 function findBlankLine({ text }: TextScan, from: number, limit: number): number {
   let at = from
   while (at < limit) {
+    const code = text.charCodeAt(at)
+    // Most characters can't begin a break: this reads all of the text up to the next blank line.
+    if (code > 13 && code < 128 && code !== 92) {
+      at++
+      continue
+    }
     const first = breakWidth(text, at)
     const second = first > 0 ? breakWidth(text, at + first) : 0
     if (second > 0) return at + first + second

@@ -29,13 +29,18 @@ import { closeName, createTextScan, type TextScan } from './state.ts'
  * last rule that did, and goes on behind what it consumed; the whole is linear in the text.
  *
  * @param end Where to stop: a mark of an earlier cut may stand behind it.
+ * @param enough How much of the result is wanted at least. Marks are longer than some of what they replace, so that
+ * little of a hostile text may do.
  */
-export function scanText(text: string, end: number, names: NameBook, phrases: NameBook): string {
-  const scan = createTextScan(text, end, names, phrases)
+export function scanText(text: string, end: number, names: NameBook, phrases: NameBook, enough: number): string {
+  const scan = createTextScan(text, end, names, phrases, enough)
   let at = 0
   let before = 0
   while (at < end) {
-    if (at >= scan.partFrom) at = hidePart(scan, at)
+    if (at >= scan.partFrom) {
+      if (scan.out.length >= enough) return scan.out
+      at = hidePart(scan, at)
+    }
     const code = text.charCodeAt(at)
     const kind = classOf(code)
     if (kind === RUN) {

@@ -1,4 +1,5 @@
 import type { NameBook } from '../name-book.ts'
+import type { GroupChain } from './group-chain.ts'
 
 /** Behind the end of any text. A small integer like all positions, which engines keep without a box. */
 export const NEVER = 0x3fff_ffff
@@ -13,6 +14,8 @@ export interface TextScan {
   /** What is finished, up to `done`. */
   out: string
   done: number
+  /** How much output is enough: what comes behind it will be cut off. */
+  readonly enough: number
   /** The last run of name characters, the character before it, and where a run ends that one space parts from it. */
   runFrom: number
   runTo: number
@@ -41,11 +44,11 @@ export interface TextScan {
   valueDone: number
   /** Has a label followed that makes that value a secret? */
   again: boolean
-  /** Groups of four characters that could be part of an IBAN, by position. Most texts have none. */
-  groups: Int32Array | undefined
+  /** The row of groups of four that could be parts of an IBAN. Most texts have none. */
+  chain: GroupChain | undefined
   /** Up to here, names and values take turns in a list. */
   pairsUntil: number
-  /** Where the value of a secret part of a multipart body begins. */
+  /** Where the value of a secret part of a multipart body begins; 0, so that the pass looks up, once there is enough. */
   partFrom: number
   /** The blank line that somebody looked for last: from where, and its end. */
   blankFrom: number
@@ -58,7 +61,13 @@ export interface TextScan {
   noSectionEndFrom: number
 }
 
-export function createTextScan(text: string, end: number, names: NameBook, phrases: NameBook): TextScan {
+export function createTextScan(
+  text: string,
+  end: number,
+  names: NameBook,
+  phrases: NameBook,
+  enough: number,
+): TextScan {
   return {
     text,
     end,
@@ -66,6 +75,7 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     phrases,
     out: '',
     done: 0,
+    enough,
     runFrom: 0,
     runTo: 0,
     before: 0,
@@ -86,7 +96,7 @@ export function createTextScan(text: string, end: number, names: NameBook, phras
     valueOut: '',
     valueDone: 0,
     again: false,
-    groups: undefined,
+    chain: undefined,
     pairsUntil: -1,
     partFrom: NEVER,
     blankFrom: 0,
@@ -104,6 +114,7 @@ export function hide(scan: TextScan, from: number, to: number, mark: string): nu
   if (to <= start) return Math.max(to, scan.done)
   scan.out += scan.text.slice(scan.done, start) + mark
   scan.done = to
+  if (scan.out.length >= scan.enough) scan.partFrom = 0
   return to
 }
 

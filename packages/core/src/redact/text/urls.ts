@@ -6,6 +6,7 @@ import {
   escapedWidth,
   isDigit,
   isQuote,
+  isWord,
   readCharacter,
   NEWLINE,
   SPACE,
@@ -37,7 +38,10 @@ function afterSlash({ text, end }: TextScan, at: number): number {
 
 /** Only the web has queries with e-mail addresses; in a connection string, what stands before the last `@` is secret. */
 function isWeb({ text, runFrom, runTo }: TextScan): boolean {
-  return /^(?:http|ws)s?$/i.test(text.slice(Math.max(runFrom, runTo - 5), runTo))
+  // A letter may be glued to it, as that of an escaped line break; the `s` of `https` and `wss` is optional.
+  const from = Math.max(runFrom, runTo - 5)
+  const to = (text.charCodeAt(runTo - 1) | 32) === 115 && runTo - from !== 2 ? runTo - 1 : runTo
+  return isWord(text, from, to, 'http') || isWord(text, from, to, 'ws')
 }
 
 interface Authority {
@@ -47,6 +51,8 @@ interface Authority {
   readonly odd: boolean
   /** Where it ends: at the first `/`, `?` or `#`, or at the end of the URL. */
   readonly to: number
+  /** No userinfo is longer. */
+  readonly limit: number
 }
 
 /**
@@ -59,7 +65,7 @@ export function hideUserinfo(scan: TextScan, from: number, level: number): numbe
   if (from < scan.noAtUntil) return from
   const authority = readAuthority(scan, from, level)
   if (authority.at < 0 && !authority.odd) return from
-  const last = lastAt(scan, from, level, authority.at >= 0 && isWeb(scan))
+  const last = lastAt(scan, authority, level, authority.at >= 0 && isWeb(scan))
   return last <= from ? from : hide(scan, from, last, REDACTED)
 }
 
@@ -81,7 +87,7 @@ function readAuthority({ text, end }: TextScan, from: number, level: number): Au
     if (code === 64) at = i
     i += escapedWidth(read)
   }
-  return { at, odd: colon >= 0 && text.charCodeAt(from) !== 91 && !isPort(text, colon + 1, i), to: i }
+  return { at, odd: colon >= 0 && text.charCodeAt(from) !== 91 && !isPort(text, colon + 1, i), to: i, limit }
 }
 
 function isPort(text: string, from: number, to: number): boolean {
@@ -89,12 +95,11 @@ function isPort(text: string, from: number, to: number): boolean {
   return true
 }
 
-/** The last `@` of the URL, or of what stands before its query. */
-function lastAt(scan: TextScan, from: number, level: number, beforeQuery: boolean): number {
-  const { text, end } = scan
-  const limit = Math.min(end, from + LONGEST_USERINFO)
-  let at = -1
-  let i = from
+/** The last `@` of the URL, or of what stands before its query; goes on where the authority ends. */
+function lastAt(scan: TextScan, authority: Authority, level: number, beforeQuery: boolean): number {
+  const { text } = scan
+  const { limit } = authority
+  let { at, to: i } = authority
   while (i < limit) {
     const raw = text.charCodeAt(i)
     if (isPlain(raw)) {
