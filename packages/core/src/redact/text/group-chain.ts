@@ -20,7 +20,7 @@ export interface GroupChain {
 
 /** More than the groups of the longest IBAN, and a power of two. */
 const RING = 16
-export const NO_GROUP = -2
+const NO_GROUP = -2
 export const NO_GAP = -3
 
 /** 10 to the power of each number below 96, modulo 97; from there on they repeat (Fermat). */
