@@ -12,6 +12,7 @@ import {
   systemClock,
   toError,
   withUnit,
+  withoutScope,
   type Clock,
   type Context,
   type DriverContract,
@@ -254,7 +255,8 @@ export function createCron(options: CronEngineOptions): Cron {
         next: times.next,
       }))
       runGuarded(
-        () => driver.start(entries, onTick),
+        // Its timers outlive the request that happened to start the engine.
+        () => withoutScope(() => driver.start(entries, onTick)),
         (error) => {
           started = false
           report(error, 'start')
