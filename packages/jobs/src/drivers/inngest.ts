@@ -8,6 +8,7 @@ import {
   readEnvGroup,
   systemClock,
   toError,
+  withoutScope,
   type Clock,
   type Env,
 } from '@msc/core'
@@ -90,7 +91,8 @@ export function inngest(options: InngestOptions): JobsDriver {
   }
   const loaded = (): Promise<Loaded> => {
     if (closed) throw new DriverError('inngest', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    return (loading ??= load().catch((error: unknown) => {
+    // What the SDK starts outlives the request that needed it first.
+    return (loading ??= withoutScope(load).catch((error: unknown) => {
       loading = undefined
       throw error
     }))

@@ -1,3 +1,4 @@
+import { withoutScope } from '@msc/core'
 import type { PostgresPool, PostgresQuery } from '../feed/postgres.ts'
 import type { Claims } from './claims.ts'
 import type { Authorize, TopicAction } from './permissions.ts'
@@ -76,7 +77,8 @@ async function rolledBack(
   work: (transaction: PostgresQuery) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const connecting = pool.connect()
+  // A connection that the pool opens outlives whoever is asked about first.
+  const connecting = withoutScope(() => pool.connect())
   const connection = await orAborted(connecting, signal).catch((error: unknown) => {
     // One that comes when nobody waits for it any more must not stay out of the pool.
     connecting.then(
