@@ -18,9 +18,11 @@ describe('a guarded signal', () => {
     signal.addEventListener('abort', async () => {
       throw new Error('a promise')
     })
-    signal.onabort = () => {
-      throw new Error('a property')
-    }
+    Object.assign(signal, {
+      onabort() {
+        throw new Error('a property')
+      },
+    })
     signal.addEventListener('abort', () => void heard.push('the last'))
     controller.abort()
     // An uncaught exception would come in a later tick, and fail this test.
@@ -38,9 +40,9 @@ describe('a guarded signal', () => {
     signal.addEventListener('abort', twice, { once: true })
     signal.addEventListener('abort', twice, { once: true })
     signal.addEventListener('abort', removed)
-    signal.onabort = removed
+    Object.assign(signal, { onabort: removed })
     signal.removeEventListener('abort', removed)
-    signal.onabort = null
+    Object.assign(signal, { onabort: null })
     controller.abort()
     expect([calls, signal.onabort]).toEqual([['twice'], null])
   })
