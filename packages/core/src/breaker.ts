@@ -1,8 +1,9 @@
+import { createBreakerState, type BreakerDecisions, type BreakerState } from './breaker-state.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { UnavailableError, readField } from './errors.ts'
 import { runReported } from './failures.ts'
 
-export type BreakerState = 'closed' | 'open' | 'half-open'
+export type { BreakerState }
 
 export interface BreakerOptions {
   /** Named in the error while open. */
@@ -20,72 +21,46 @@ export interface BreakerOptions {
  * Stops calling a backend that keeps failing, and lets one call at a time probe it after a cool-down.
  * Use `tryAcquire`/`succeed`/`fail` on a hot path, `run` elsewhere.
  */
-export interface Breaker {
-  readonly state: BreakerState
-  /** May a call be made now? A true in `half-open` reserves the probe: settle it with `succeed` or `fail`. */
-  tryAcquire(): boolean
-  succeed(): void
-  fail(): void
+export interface Breaker extends Omit<BreakerDecisions, 'failures'> {
   /** @throws UnavailableError without calling when open. */
   run<T>(call: () => Promise<T>): Promise<T>
 }
 
 export function createBreaker(options: BreakerOptions): Breaker {
   const { name, threshold = 5, cooldownMs = 5000, clock = systemClock, onChange } = options
-  let state: BreakerState = 'closed'
-  let failures = 0
-  let openedAt = 0
-  let probing = false
-
-  const move = (next: BreakerState): void => {
-    if (state === next) return
-    state = next
-    if (onChange) runReported(() => onChange(next), { concern: 'core', operation: 'breaker' })
-  }
-  const current = (): BreakerState => {
-    if (state === 'open' && clock.monotonic() - openedAt >= cooldownMs) move('half-open')
-    return state
-  }
-  const breaker: Breaker = {
+  const decisions = createBreakerState({
+    threshold,
+    cooldownMs,
+    clock,
+    onChange(state) {
+      if (onChange) runReported(() => onChange(state), { concern: 'core', operation: 'breaker' })
+    },
+  })
+  const { tryAcquire, succeed, fail } = decisions
+  return {
     get state() {
-      return current()
+      return decisions.state
     },
-    tryAcquire() {
-      if (state === 'closed') return true
-      if (current() !== 'half-open' || probing) return false
-      probing = true
-      return true
-    },
-    succeed() {
-      failures = 0
-      probing = false
-      move('closed')
-    },
-    fail() {
-      failures += 1
-      if (!probing && failures < threshold) return
-      probing = false
-      openedAt = clock.monotonic()
-      move('open')
-    },
+    tryAcquire,
+    succeed,
+    fail,
     async run(call) {
-      if (!breaker.tryAcquire()) {
-        throw new UnavailableError(`${name} is not called: it failed ${failures} times in a row.`, {
+      if (!tryAcquire()) {
+        throw new UnavailableError(`${name} is not called: it failed ${decisions.failures} times in a row.`, {
           code: 'BREAKER_OPEN',
           hint: `It is probed again at most ${cooldownMs} ms after the last failure.`,
         })
       }
       try {
         const value = await call()
-        breaker.succeed()
+        succeed()
         return value
       } catch (error) {
         // A refusal that a retry can't mend is at least an answer.
-        if (readField(error, 'retryable') === false) breaker.succeed()
-        else breaker.fail()
+        if (readField(error, 'retryable') === false) succeed()
+        else fail()
         throw error
       }
     },
   }
-  return breaker
 }

@@ -55,6 +55,7 @@ export {
 } from './journal.ts'
 export type { ErrorReporter, FailureContext } from './failure-slot.ts'
 export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './failures.ts'
+export { guardSignal } from './guard-signal.ts'
 export { createLateCalls, type LateCalls } from './late-calls.ts'
 export { lazyPeer } from './load-peer.ts'
 export {

@@ -1,7 +1,8 @@
 import { ConfigError } from './errors.ts'
+import { withoutScope } from './context.ts'
 
 /**
- * Loads an optional peer dependency on first use and keeps the promise. Pass the import as a function with a literal
+ * Loads an optional peer dependency on first use, in nobody's unit of work, and keeps the promise. Pass the import as a function with a literal
  * specifier, so that bundlers see it.
  *
  * @throws ConfigError naming the package to install when it isn't there.
@@ -10,7 +11,7 @@ import { ConfigError } from './errors.ts'
 export function lazyPeer<T>(scope: string, name: string, load: () => Promise<T>): () => Promise<T> {
   let loaded: Promise<T> | undefined
   return () =>
-    (loaded ??= load().catch((cause: unknown) => {
+    (loaded ??= withoutScope(load).catch((cause: unknown) => {
       // Forget the failure: in development the package may be installed while the process runs.
       loaded = undefined
       throw new ConfigError(`[msc/${scope}] The package ${name} could not be loaded.`, {

@@ -1,4 +1,14 @@
-import { currentContext, currentScope, newTrace, onTelemetry, withScope, withUnit, type Context } from '@msc/core'
+import { AsyncResource } from 'node:async_hooks'
+import {
+  currentContext,
+  currentScope,
+  newTrace,
+  onTelemetry,
+  withScope,
+  withUnit,
+  type Clock,
+  type Context,
+} from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { memoryClaims, type ClaimStore } from './claims.ts'
@@ -7,6 +17,9 @@ import { defineCron, type CronContext } from './define-cron.ts'
 import type { CronDriver } from './driver.ts'
 import { local } from './drivers/local.ts'
 import { parseSchedule } from './schedule.ts'
+import { lossyClaims, testClaimStore } from './testing/index.ts'
+
+testClaimStore('memory', (clock) => memoryClaims(clock))
 
 describe('a schedule', () => {
   const at = (text: string) => Date.parse(text)
@@ -245,14 +258,39 @@ describe('a claim store that is away', () => {
     await cron.close()
   })
 
-  it('is asked for each occurrence, which has no later, and the health says that it is away', async () => {
-    const claim = vi.fn(refuse)
-    const { cron } = makeCron({ claims: () => ({ claim }) })
-    for (let i = 0; i < 8; i++) {
-      await expect(cron.run('job')).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE', retryable: true })
+  it('is left alone after five failures, so that nobody waits for it, and the health says that it is away', async () => {
+    const claim = vi.fn(never)
+    const { clock, cron } = makeCron({ claims: () => ({ claim }) })
+    const unavailable = { code: 'CRON_CLAIMS_UNAVAILABLE', retryable: true }
+    for (let i = 0; i < 5; i++) {
+      const run = expect(cron.run('job')).rejects.toMatchObject(unavailable)
+      await clock.advance(5000)
+      await run
     }
-    expect(claim).toHaveBeenCalledTimes(8)
+    // At once: the clock stands still.
+    for (let i = 0; i < 3; i++) await expect(cron.run('job')).rejects.toMatchObject(unavailable)
+    expect(claim).toHaveBeenCalledTimes(5)
     expect((await cron.health()).status).not.toBe('ready')
+    expect(cron.history()).toEqual([])
+    await cron.close()
+  })
+
+  it('that is back loses none of the jobs that are due while one of them probes', async () => {
+    let away = true
+    const clock = createManualClock(START)
+    const working = memoryClaims(clock)
+    const ran: string[] = []
+    const crons = ['a', 'b', 'c'].map((name) => defineCron({ name, schedule: '* * * * *' }, () => void ran.push(name)))
+    const claims: ClaimStore = { ...working, claim: (...all) => (away ? refuse() : working.claim(...all)) }
+    const cron = createCron({ crons, driver: outside, claims, clock, onError: () => {} })
+    for (let i = 0; i < 5; i++) await cron.run('a').catch(() => undefined)
+    away = false
+    await expect(cron.run('a')).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
+    await clock.advance(5000)
+    const outcomes = await Promise.all(crons.map(({ name }) => cron.run(name)))
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['ok', 'ok', 'ok'])
+    expect(ran.toSorted()).toEqual(['a', 'b', 'c'])
+    expect((await cron.health()).status).toBe('ready')
     await cron.close()
   })
 
@@ -280,16 +318,88 @@ describe('a claim store that is away', () => {
   })
 
   it('gives back what it is granted too late', async () => {
-    let grant: ((token: string) => void) | undefined
+    let grant: ((isOurs: boolean) => void) | undefined
+    let token = ''
     const release = vi.fn(async () => {})
-    const slow = () => new Promise<string>((resolve) => (grant = resolve))
+    const slow = (_key: string, own: string) => {
+      token = own
+      return new Promise<boolean>((resolve) => (grant = resolve))
+    }
     const { clock, cron } = makeCron({ claims: () => ({ claim: slow, release }) })
     const run = expect(cron.run('job')).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
     await clock.advance(5000)
     await run
-    grant?.('late')
+    release.mockClear()
+    grant?.(true)
     await clock.advance(0)
-    expect(release).toHaveBeenCalledWith(`cron:job:${START}`, 'late', expect.anything())
+    expect(release).toHaveBeenCalledWith(`cron:job:${START}`, token, expect.anything())
+    await cron.close()
+  })
+
+  it.each(['fails', 'stays silent'])(
+    'and %s after it took a claim has that given back, and loses no occurrence',
+    async (how) => {
+      for (const lost of [`cron:job:${START}`, 'cron:job:running']) {
+        const job = vi.fn()
+        const clock = createManualClock(START)
+        const store = lossyClaims(memoryClaims(clock), how === 'fails' ? 'rejects' : 'silent')
+        const make = () =>
+          createCron({
+            crons: [defineCron({ name: 'job', schedule: '* * * * *' }, job)],
+            driver: outside,
+            claims: store,
+            clock,
+          })
+        const [cron, neighbour] = [make(), make()]
+        store.loseNext('claim', lost)
+        const run = expect(cron.run('job', START)).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
+        await clock.advance(5000)
+        await run
+        // Another server may be the one that is asked next.
+        expect(await neighbour.run('job', START)).toMatchObject({ outcome: 'ok' })
+        expect(await cron.run('job', START)).toMatchObject({ outcome: 'skipped', reason: 'duplicate' })
+        expect(job).toHaveBeenCalledTimes(1)
+        await Promise.all([cron.close(), neighbour.close()])
+      }
+    },
+  )
+
+  it('and takes a claim after its release was sent loses no occurrence either', async () => {
+    const job = vi.fn()
+    let late: (() => unknown) | undefined
+    const { clock, cron } = makeCron({
+      job,
+      claims: ({ claim }) => ({
+        claim(...all) {
+          if (late) return claim(...all)
+          late = () => claim(...all)
+          return Promise.reject(new Error('socket hang up'))
+        },
+      }),
+    })
+    await expect(cron.run('job', START)).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
+    await clock.advance(0)
+    await late?.()
+    expect(await cron.run('job', START)).toMatchObject({ outcome: 'ok' })
+    expect(job).toHaveBeenCalledTimes(1)
+    await cron.close()
+  })
+
+  it('and is slow runs an occurrence once that is delivered twice at the same time', async () => {
+    const job = vi.fn()
+    const { clock, cron } = makeCron({
+      job,
+      claims: ({ claim }) => ({
+        claim: async (...all) => {
+          const answer = await claim(...all)
+          return new Promise((resolve) => void clock.setTimeout(() => resolve(answer), 1000))
+        },
+      }),
+    })
+    const both = Promise.all([cron.run('job', START), cron.run('job', START)])
+    await clock.advance(3000)
+    expect((await both).map(({ outcome }) => outcome).toSorted()).toEqual(['ok', 'skipped'])
+    expect(job).toHaveBeenCalledTimes(1)
     await cron.close()
   })
 
@@ -346,6 +456,29 @@ describe('the unit of work of a run', () => {
     const { context } = seen as { context: Context }
     expect(context.userId).toBeUndefined()
     expect(context.trace.traceId).not.toBe(trace.traceId)
+    await cron.close()
+  })
+
+  it('is nobody’s in the report of a tick that could not be tried, whoever started the engine', async () => {
+    const users: unknown[] = []
+    const manual = createManualClock(START)
+    // As a real timer, which runs in the unit of work of whoever set it.
+    const setTimer: Clock['setTimeout'] = (fn, ms) => manual.setTimeout(AsyncResource.bind(fn), ms)
+    const clock = { ...manual, setTimeout: setTimer }
+    const away: ClaimStore = { ...memoryClaims(clock), claim: () => Promise.reject(new Error('database is down')) }
+    const cron = createCron({
+      crons: [defineCron({ name: 'job', schedule: '* * * * *' }, () => {})],
+      driver: local({ clock }),
+      claims: away,
+      clock,
+      onError: () => void users.push(currentScope()?.user),
+    })
+    withScope((scope) => {
+      scope.user = { id: 'ana' }
+      cron.start()
+    })
+    await clock.advance(60_000)
+    expect(users).toEqual([undefined])
     await cron.close()
   })
 

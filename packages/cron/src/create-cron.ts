@@ -4,6 +4,7 @@ import {
   createRedactor,
   createService,
   driverShape,
+  guardSignal,
   currentContext,
   deadline,
   newTrace,
@@ -12,6 +13,7 @@ import {
   systemClock,
   toError,
   withUnit,
+  withoutScope,
   type Clock,
   type Context,
   type DriverContract,
@@ -164,15 +166,19 @@ export function createCron(options: CronEngineOptions): Cron {
       await claims.release(runKey, claim)
       return skipped('overlap')
     }
+    const onAbort = (error: unknown): void => report(error, 'abort a run', { job: cron.name, scheduledAt })
     const from = clock.monotonic()
     let run: CronRun
     try {
-      const result: unknown = await deadline((signal) => Promise.resolve(cron.run({ scheduledAt, signal })), {
-        operation: `[msc/cron] ${cron.name}`,
-        timeoutMs: cron.timeoutMs,
-        signal: closing.signal,
-        clock,
-      })
+      const result: unknown = await deadline(
+        (signal) => Promise.resolve(cron.run({ scheduledAt, signal: guardSignal(signal, onAbort) })),
+        {
+          operation: `[msc/cron] ${cron.name}`,
+          timeoutMs: cron.timeoutMs,
+          signal: closing.signal,
+          clock,
+        },
+      )
       run = {
         ...base,
         outcome: 'ok',
@@ -254,7 +260,8 @@ export function createCron(options: CronEngineOptions): Cron {
         next: times.next,
       }))
       runGuarded(
-        () => driver.start(entries, onTick),
+        // Its timers outlive the request that happened to start the engine.
+        () => withoutScope(() => driver.start(entries, onTick)),
         (error) => {
           started = false
           report(error, 'start')

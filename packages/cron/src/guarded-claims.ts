@@ -1,5 +1,6 @@
-import { createBreaker, deadline, UnavailableError, type Breaker, type Clock } from '@msc/core'
+import { createBreaker, deadline, randomHex, UnavailableError, type Breaker, type Clock } from '@msc/core'
 import type { ClaimStore } from './claims.ts'
+import { createClaimDebts } from './claim-debts.ts'
 
 export interface GuardedClaimsOptions {
   readonly claims: ClaimStore
@@ -12,14 +13,17 @@ export interface GuardedClaimsOptions {
   readonly onFailure: (error: unknown, operation: string) => void
 }
 
-/** A claim store behind a deadline, which keeps what it owes: claims that could not be given back. */
+/**
+ * A claim store behind a deadline and a breaker. It gives back what it may hold without knowing: a claim that the store
+ * took although its answer was lost.
+ */
 export interface GuardedClaims {
   readonly breaker: Breaker
   /**
-   * As `ClaimStore.claim`.
+   * Claims `key` under a new token, and returns that; `undefined` when another one has the key.
    *
-   * @throws UnavailableError `CRON_CLAIMS_UNAVAILABLE`, retryable, when the store fails or is silent;
-   *   the reason of `closing` once that is aborted.
+   * @throws UnavailableError `CRON_CLAIMS_UNAVAILABLE`, retryable, when the store fails or is silent, and at once while
+   *   it keeps failing; the reason of `closing` once that is aborted.
    */
   claim(key: string, leaseMs: number): Promise<string | undefined>
   /** Never rejects: what fails is reported, and tried again before the next claim of that key. */
@@ -31,52 +35,93 @@ export interface GuardedClaims {
 export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
   const { claims, clock, timeoutMs, closing, onFailure } = options
   const breaker = createBreaker({ name: '[msc/cron] claims', clock })
-  // It counts for health and keeps nobody back: an occurrence has no later, and what is held must be given back.
-  const call = async <T>(name: string, ms: number, run: (signal: AbortSignal) => PromiseLike<T> | T): Promise<T> => {
+  const debts = createClaimDebts(clock)
+  let probe: Promise<unknown> | undefined
+
+  const call = <T>(name: string, run: (signal: AbortSignal) => PromiseLike<T> | T): Promise<T> =>
+    deadline(run, { operation: `[msc/cron] [claims] ${name}`, timeoutMs, clock })
+  const giveBack = (key: string, token: string): Promise<void> =>
+    call('release', (signal) => claims.release(key, token, signal))
+
+  /**
+   * Only claims are counted, and held back: what is held must be given back, and that it was does not show that claims are
+   * answered again.
+   *
+   * @throws UnavailableError while the breaker is open.
+   */
+  const admitted = async <T>(ask: () => Promise<T>): Promise<T> => {
+    // Many jobs are due at the same minute: the others wait for the one that probes, as their occurrence has no later.
+    if (!breaker.tryAcquire()) {
+      await probe
+      if (!breaker.tryAcquire()) throw new UnavailableError('[msc/cron] The claim store keeps failing.')
+    }
+    const asked = ask().then(
+      (answer) => {
+        breaker.succeed()
+        return answer
+      },
+      (error: unknown) => {
+        breaker.fail()
+        throw error
+      },
+    )
+    if (breaker.state === 'closed') return asked
+    probe = asked.catch(() => undefined).finally(() => (probe = undefined))
+    return asked
+  }
+
+  const take = async (key: string, token: string, leaseMs: number, closed: AbortSignal): Promise<boolean> => {
+    for (const owed of debts.of(key)) {
+      await giveBack(key, owed)
+      debts.settle(key, owed)
+    }
+    let asked: Promise<boolean> | undefined
     try {
-      const answer = await deadline(run, { operation: `[msc/cron] [claims] ${name}`, timeoutMs: ms, clock })
-      breaker.succeed()
-      return answer
+      return await call('claim', (late) => {
+        asked = Promise.resolve(claims.claim(key, token, leaseMs, AbortSignal.any([closed, late])))
+        return asked
+      })
     } catch (error) {
-      breaker.fail()
+      // The store may have taken it, whatever came back, or take it later, where a call that was given up arrives after
+      // this release: the token stays owed until it was released before another claim.
+      debts.owe(key, token, leaseMs + timeoutMs)
+      // Its failure, and the store's, is told to whoever claims.
+      giveBack(key, token).catch(() => undefined)
+      asked?.then(
+        (late) => (late === true ? release(key, token) : undefined),
+        () => undefined,
+      )
       throw error
     }
   }
-  const owed = new Map<string, { readonly token: string; readonly until: number }>()
-  /** A lease ends by itself, so that nothing is owed for longer than the longest. */
-  let longestLeaseMs = 0
 
-  const giveBack = async (key: string, token: string): Promise<void> => {
-    await call('release', timeoutMs, (signal) => claims.release(key, token, signal))
-    owed.delete(key)
-  }
   const release: GuardedClaims['release'] = async (key, token) => {
-    const now = clock.monotonic()
-    for (const [each, { until }] of owed) if (until <= now) owed.delete(each)
-    owed.set(key, { token, until: now + longestLeaseMs })
-    await giveBack(key, token).catch((error: unknown) => onFailure(error, 'release'))
+    debts.owe(key, token)
+    await giveBack(key, token).then(
+      () => debts.settle(key, token),
+      (error: unknown) => onFailure(error, 'release'),
+    )
   }
 
   return {
     breaker,
     async claim(key, leaseMs) {
-      longestLeaseMs = Math.max(longestLeaseMs, leaseMs)
-      let asked: Promise<string | undefined> | undefined
-      const ask = async (closed: AbortSignal): Promise<string | undefined> => {
-        const debt = owed.get(key)
-        if (debt && debt.until > clock.monotonic()) await giveBack(key, debt.token)
-        return call('claim', timeoutMs, (late) => {
-          asked = Promise.resolve(claims.claim(key, leaseMs, AbortSignal.any([closed, late])))
-          return asked
-        })
-      }
+      const token = randomHex(16)
+      let taken: Promise<boolean> | undefined
+      const ask = (closed: AbortSignal): Promise<boolean> => admitted(() => (taken = take(key, token, leaseMs, closed)))
       try {
         // Each call has its own deadline; here it is the closing that must not wait for one.
-        return await deadline(ask, { operation: '[msc/cron] claim', timeoutMs: 3 * timeoutMs, signal: closing, clock })
+        const isOurs = await deadline(ask, {
+          operation: '[msc/cron] claim',
+          timeoutMs: 4 * timeoutMs,
+          signal: closing,
+          clock,
+        })
+        return isOurs === true ? token : undefined
       } catch (cause) {
-        // A claim that is granted after all is known to nobody else, who could give it back.
-        asked?.then(
-          (token) => (token === undefined ? undefined : release(key, token)),
+        // Granted after all, to somebody who no longer waits.
+        taken?.then(
+          (late) => (late === true ? release(key, token) : undefined),
           () => undefined,
         )
         closing.throwIfAborted()
@@ -89,7 +134,7 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
     },
     release,
     async settle(key, token, ttlMs) {
-      const settled = call('settle', timeoutMs, (signal) => claims.settle(key, token, ttlMs, signal))
+      const settled = call('settle', (signal) => claims.settle(key, token, ttlMs, signal))
       await settled.catch((error: unknown) => onFailure(error, 'settle'))
     },
   }

@@ -20,6 +20,7 @@ import type { JobLog } from './context.ts'
 import type { AnyJob, EventInput, EventType } from './define-job.ts'
 import type { Depth, JobsDriver, JobsObserver, OutgoingEvent, RunInfo, RunQuery } from './driver.ts'
 import { checked, invoked, outgoing } from './payloads.ts'
+import { createRunCalls } from './run-calls.ts'
 
 /** Definitions of any payload; their handlers are called with what their schema returned. */
 export type JobList = readonly { readonly id: string }[]
@@ -63,6 +64,7 @@ export interface Jobs extends Service {
    *
    * @throws ValidationError for an unknown event, data that is not valid or larger than 512 KiB: nothing is stored.
    * @throws DriverError or DeadlineError while the backend is away. Send again with the same `id`.
+   * @throws ConfigError `JOBS_CLOSED` once `close` was called, but for a run of these jobs that `close` still waits for.
    */
   send<Data>(event: string | EventType<Data>, data: NoInfer<Data>, options?: SendOptions): Promise<{ ids: string[] }>
   /** Several events, all stored or none. */
@@ -130,6 +132,12 @@ export function createJobs(options: JobsOptions): Jobs {
     budgetMs: 15_000,
   })
 
+  const runCalls = createRunCalls()
+  /** While `close` waits for a run, that may finish what it does; everybody else is refused. */
+  const assertUsable = (): void => {
+    if (!runCalls.isWithin()) assertOpen()
+  }
+
   const sendAll = async (events: readonly EventInput[], transaction?: unknown): Promise<string[]> => {
     const name = events.map((event) => event.name).join(', ')
     const sendIn = driver.sendIn?.bind(driver)
@@ -162,6 +170,7 @@ export function createJobs(options: JobsOptions): Jobs {
     log,
     send: sendAll,
     payload: invoked,
+    during: runCalls.during,
     onRunEnd(run, error) {
       stats[run.status === 'completed' ? 'completed' : 'failed'] += 1
       if (error) report(error, 'run', { job: run.job, runId: run.id, run })
@@ -176,7 +185,7 @@ export function createJobs(options: JobsOptions): Jobs {
     operation: keyof JobsObserver,
     look: (observer: JobsObserver, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
-    assertOpen()
+    assertUsable()
     const observer = driver.observe
     if (!observer) {
       throw new ConfigError(
@@ -194,7 +203,7 @@ export function createJobs(options: JobsOptions): Jobs {
     ...service,
     selfDriven: driver.capabilities.selfDriven,
     send: async (event, data, { id, ts, transaction } = {}) => {
-      assertOpen()
+      assertUsable()
       const name = typeof event === 'string' ? event : event.event
       return {
         ids: await sendAll(
@@ -204,7 +213,7 @@ export function createJobs(options: JobsOptions): Jobs {
       }
     },
     async sendMany(events, { transaction } = {}) {
-      assertOpen()
+      assertUsable()
       return { ids: await sendAll(events, transaction) }
     },
     async start() {

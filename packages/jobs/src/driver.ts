@@ -74,6 +74,11 @@ export interface JobHost {
   send(events: readonly EventInput[]): Promise<string[]>
   /** Validates what `step.invoke` passes to a job. */
   payload(job: AnyJob, data: unknown): Promise<unknown>
+  /**
+   * Runs one run, as far as it goes now. What it calls of the engine meanwhile works even while that is closing, so the
+   * driver must take its events until `close` has waited for it.
+   */
+  during<T>(run: () => Promise<T>): Promise<T>
   /** A run has ended; called once for each, as far as a process that may be killed can promise that. */
   onRunEnd(run: RunInfo, error?: Error): void
   /** Reports what fails where nobody waits: a claim, a heartbeat, a schedule. */

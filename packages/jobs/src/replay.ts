@@ -1,4 +1,4 @@
-import { deadline, duration, type Clock } from '@msc/core'
+import { deadline, duration, guardSignal, reportFailure, type Clock } from '@msc/core'
 import type { JobContext, JobLog, StepContext, StepOptions, StepTools } from './context.ts'
 import type { AnyJob, EventInput, JobDefinition, JobEvent } from './define-job.ts'
 import { JobTimeoutError, StepError, type Failure } from './errors.ts'
@@ -356,7 +356,9 @@ function attempt<Output>(
   { signal, clock }: Pick<ReplayPorts, 'signal' | 'clock'>,
 ): Output | Promise<Output> {
   if (timeout === undefined) return fn({ signal, attempt: number })
-  return deadline((own) => fn({ signal: own, attempt: number }), {
+  const onFailure = (error: unknown): void =>
+    reportFailure(error, { concern: 'jobs', operation: 'abort a step', step: key })
+  return deadline((own) => fn({ signal: guardSignal(own, onFailure), attempt: number }), {
     operation: `[msc/jobs] Step ${key}`,
     timeoutMs: duration(timeout),
     signal,

@@ -1,4 +1,4 @@
-import { withoutScope, type CancelTimer, type Clock } from '@msc/core'
+import { guardSignal, withoutScope, type CancelTimer, type Clock } from '@msc/core'
 import { isAlive, ownerId } from './owner.ts'
 import type { ClaimedRun, JobStore, PrunePolicy, RunChange, WriteResult } from './store.ts'
 
@@ -141,11 +141,16 @@ export function createWorker(options: WorkerOptions): Worker {
     return begunInTurn > MOST_IN_A_TURN ? turn : undefined
   }
 
-  const begin = (claimed: ClaimedRun): void => {
+  /** In no unit of work: the write that ends one run begins the next, which is somebody else's. */
+  const begin = (claimed: ClaimedRun): void => withoutScope(() => beginAlone(claimed))
+
+  const beginAlone = (claimed: ClaimedRun): void => {
     const { id, job } = claimed.run
     const abort = new AbortController()
     running.set(id, abort)
-    const hands = { signal: abort.signal, draining: draining.signal, write }
+    // Steps listen to it, and their listeners are called from our timers.
+    const signal = guardSignal(abort.signal, (error) => reportFailure('abort a run', error, { job, runId: id }))
+    const hands = { signal, draining: draining.signal, write }
     const done = (breath()?.then(() => carry(claimed, hands)) ?? carry(claimed, hands))
       .catch((error: unknown) => reportFailure('carry a run', error, { job, runId: id }))
       .finally(() => {
@@ -232,7 +237,7 @@ export function createWorker(options: WorkerOptions): Worker {
       return starting ?? Promise.resolve()
     },
     drop(id) {
-      running.get(id)?.abort()
+      withoutScope(() => running.get(id)?.abort())
     },
     async close() {
       if (closing()) return

@@ -2,6 +2,7 @@ import {
   ConfigError,
   assertDriver,
   createService,
+  type BreakerState,
   type DriverContract,
   type ErrorReporter,
   type MscError,
@@ -128,7 +129,12 @@ export interface Realtime extends Service {
     onChange: ((change: Change<Row>) => void) | FeedHandlers<Row>,
     onGap?: () => void,
   ): () => void
-  /** Publishes without a subscription: for servers. @throws UnavailableError or DriverError; nothing is kept. */
+  /**
+   * Publishes without a subscription: for servers. Nothing is kept.
+   *
+   * @throws DriverError or DeadlineError when the message was not taken; UnavailableError `BREAKER_OPEN`, retryable and at
+   *   once, for 5 s after five failures in a row, then while one publication probes.
+   */
   publish(
     topic: string,
     event: string,
@@ -161,6 +167,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const topics = new Map<string, Topic>()
   const listeners = new Set<(status: ConnectionStatus) => void>()
   const stats = { published: 0, gaps: 0 }
+  const breaker: { state: BreakerState } = { state: 'closed' }
   let status: ConnectionStatus = 'idle'
   let told: ConnectionStatus = 'idle'
   let cancelTell: CancelTimer | undefined
@@ -180,6 +187,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     driver,
     clock,
     onError: options.onError,
+    breaker,
     stats: () => ({ topics: topics.size, ...stats }),
     degraded: () => (status === 'reconnecting' ? (trouble ?? 'The connection was lost; coming back.') : undefined),
     // A message is taken by the server before its promise resolves, so there is nothing to flush.
@@ -312,11 +320,18 @@ export function createRealtime(options: RealtimeOptions): Realtime {
         channel.leave()
       }
     },
-    async publish(topic, event, payload, { private: isPrivate = false } = {}) {
+    async publish(topic, event, payload, given) {
       assertOpen()
-      const message = { topic, event, payload: stamped(payload), private: isPrivate }
       const { publishNow } = await import('./publish.ts')
-      await publishNow(message, { driver, clock, inTime, ConfigError, emit })
+      await publishNow([topic, event, stamped(payload), given], {
+        driver,
+        clock,
+        inTime,
+        ConfigError,
+        UnavailableError,
+        emit,
+        breaker,
+      })
       stats.published += 1
     },
     async publishChange(change) {

@@ -1,4 +1,14 @@
-import { ConfigError, DriverError, MscError, lazyPeer, processEnv, readEnvGroup, toError, type Env } from '@msc/core'
+import {
+  ConfigError,
+  DriverError,
+  MscError,
+  lazyPeer,
+  processEnv,
+  readEnvGroup,
+  toError,
+  withoutScope,
+  type Env,
+} from '@msc/core'
 import type { Redis } from '@upstash/redis'
 import { endpointOf } from '../endpoint.ts'
 import type { CacheDriver } from '../driver.ts'
@@ -63,7 +73,7 @@ export function upstash(options: UpstashOptions): CacheDriver {
   let closed = false
   const run = async <T>(signal: AbortSignal, command: (redis: Redis) => Promise<T>): Promise<T> => {
     if (closed) throw new DriverError('upstash', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    const redis = await (connected ??= connect())
+    const redis = await (connected ??= withoutScope(connect))
     signal.throwIfAborted()
     try {
       signalOfThisCall = signal

@@ -1,3 +1,3 @@
 export { createManualClock, type ManualClock } from './manual-clock.ts'
 export { freePort } from './free-port.ts'
-export { keptOpen } from './kept-open.ts'
+export { keptOpen, withMethods } from './with-methods.ts'

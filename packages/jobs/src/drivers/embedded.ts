@@ -53,6 +53,8 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
   const { completed = '7d', failed = '30d', keep = 100_000 } = options.retention ?? {}
   let host: JobHost | undefined
   let jobs = new Map<string, AnyJob>()
+  let closing = false
+  /** Later: the runs that `close` waits for may still send. */
   let closed = false
 
   const bound = (): JobHost => {
@@ -60,8 +62,8 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       throw new ConfigError('[msc/jobs] [embedded] The driver is not bound to an engine; pass it to createJobs.')
     return host
   }
-  const open = (): void => {
-    if (closed) throw new DriverError('embedded', 'The worker is closed.', { code: 'DRIVER_CLOSED' })
+  const refuse = (isClosed: boolean): void => {
+    if (isClosed) throw new DriverError('embedded', 'The worker is closed.', { code: 'DRIVER_CLOSED' })
   }
 
   const enqueue = async (
@@ -103,7 +105,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       await store.write({ id: run.id, epoch, now: clock.now(), park })
       return
     }
-    await withCarrier(run.carrier, () => execute(job, claimed, hands))
+    await withCarrier(run.carrier, () => bound().during(() => execute(job, claimed, hands)))
   }
 
   const execute = async (
@@ -190,21 +192,21 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       jobs = new Map(given.jobs.map((job) => [job.id, job]))
     },
     async send(events) {
-      open()
+      refuse(closed)
       await enqueue(arrivalsOf(events), events)
       worker.wake()
     },
     ...(store.enqueueIn && {
       async sendIn(transaction: unknown, events: readonly OutgoingEvent[]) {
-        open()
+        refuse(closed)
         await enqueue(arrivalsOf(events), events, transaction)
         worker.wake()
       },
     }),
     async start() {
-      open()
+      refuse(closing)
       await worker.start()
-      if (closed) return
+      if (closing) return
       schedule.start([...jobs.values()])
     },
     observe: {
@@ -233,14 +235,15 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       },
     },
     async health() {
-      open()
+      refuse(closing)
       await store.nextDue()
     },
     async close() {
-      if (closed) return
-      closed = true
+      if (closing) return
+      closing = true
       schedule.close()
       await worker.close()
+      closed = true
       await store.close()
     },
   }

@@ -4,6 +4,7 @@ import {
   deadline,
   duration,
   emit,
+  guardSignal,
   startOperation,
   toError,
   withCarrier,
@@ -212,7 +213,8 @@ function facade(run: Run): StepTools {
   ): Promise<unknown> => {
     const most = Math.min(attempts, job.attempts)
     const attempt = context.attempt + 1
-    const work = (signal: AbortSignal): unknown => fn({ signal, attempt })
+    const onAbort = (error: unknown): void => host.report(error, 'abort a step', { job: job.id, step: key })
+    const work = (signal: AbortSignal): unknown => fn({ signal: guardSignal(signal, onAbort), attempt })
     const once = async (): Promise<unknown> =>
       timeout === undefined
         ? work(new AbortController().signal)

@@ -8,6 +8,7 @@ import {
   readEnvGroup,
   systemClock,
   toError,
+  withoutScope,
   type Clock,
   type Env,
 } from '@msc/core'
@@ -61,7 +62,10 @@ export function inngest(options: InngestOptions): JobsDriver {
   }
   let host: JobHost | undefined
   let loading: Promise<Loaded> | undefined
+  let closing = false
+  /** Later: the steps that `close` waits for may still send. */
   let closed = false
+  const serving = new Set<Promise<Response>>()
 
   const load = async (): Promise<Loaded> => {
     const sdk = options.sdk?.inngest ?? (await loadInngest())
@@ -87,7 +91,8 @@ export function inngest(options: InngestOptions): JobsDriver {
   }
   const loaded = (): Promise<Loaded> => {
     if (closed) throw new DriverError('inngest', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    return (loading ??= load().catch((error: unknown) => {
+    // What the SDK starts outlives the request that needed it first.
+    return (loading ??= withoutScope(load).catch((error: unknown) => {
       loading = undefined
       throw error
     }))
@@ -124,8 +129,11 @@ export function inngest(options: InngestOptions): JobsDriver {
       await loaded()
     },
     async handler(request) {
-      const { serve } = await loaded()
-      return serve(request)
+      if (closing) throw new DriverError('inngest', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+      const serve = async (): Promise<Response> => (await loaded()).serve(request)
+      const answer = host ? host.during(serve) : serve()
+      serving.add(answer)
+      return answer.finally(() => serving.delete(answer))
     },
     async health(signal) {
       await loaded()
@@ -149,6 +157,8 @@ export function inngest(options: InngestOptions): JobsDriver {
       for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
     },
     async close() {
+      closing = true
+      await Promise.allSettled(serving)
       closed = true
     },
   }

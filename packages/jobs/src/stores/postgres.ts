@@ -1,4 +1,14 @@
-import { ConfigError, DriverError, MscError, deadline, sleep, systemClock, toError, type Clock } from '@msc/core'
+import {
+  ConfigError,
+  DriverError,
+  MscError,
+  deadline,
+  sleep,
+  systemClock,
+  toError,
+  withoutScope,
+  type Clock,
+} from '@msc/core'
 import type { Depth } from '../driver.ts'
 import type { ClaimedRun, Enqueue, Gate, JobStore, NextClaim, RunChange, WriteResult } from '../store.ts'
 import { createCombiner } from './combine.ts'
@@ -69,7 +79,9 @@ export function postgresStore(options: PostgresOptions): JobStore {
   const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
     for (let attempt = 0; ; attempt++) {
       try {
-        const work = async (): Promise<{ readonly rows: unknown[] }> => (await connected()).query(text, values)
+        // A connection that a pool opens for it outlives whoever needed it first.
+        const work = (): Promise<{ readonly rows: unknown[] }> =>
+          withoutScope(async () => (await connected()).query(text, values))
         const { rows } = await deadline(work, { operation: '[msc/jobs] [postgres] statement', timeoutMs, clock })
         return rows as Row[]
       } catch (error) {
@@ -139,7 +151,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
       if (typeof (transaction as PostgresQuery | null)?.query !== 'function') {
         throw new ConfigError('[msc/jobs] [postgres] `transaction` has no `query(text, values)`.')
       }
-      await connected()
+      await withoutScope(connected)
       const { rows } = await (transaction as PostgresQuery).query(ENQUEUE, [encodeBatch(batch)])
       return (rows[0] as { done: boolean }).done
     },

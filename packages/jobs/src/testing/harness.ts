@@ -1,4 +1,5 @@
 import type { Clock } from '@msc/core'
+import { withMethods } from '@msc/core/testing'
 import { createJobs, type JobList, type Jobs } from '../create-jobs.ts'
 import type { JobsDriver, RunInfo } from '../driver.ts'
 import { runBreadcrumbs } from '../run-breadcrumbs.ts'
@@ -46,7 +47,7 @@ export function createHarness(setup: JobsDriverSetup, clock: Clock): Harness {
   const waiting: { readonly count: number; readonly resolve: () => void }[] = []
   let jobs: Jobs | undefined
 
-  const observed: JobsDriver = withBind(driver, (host) =>
+  const bind: JobsDriver['bind'] = (host) =>
     driver.bind({
       ...host,
       onRunEnd(run: RunInfo, error?: Error) {
@@ -61,8 +62,8 @@ export function createHarness(setup: JobsDriverSetup, clock: Clock): Harness {
         host.onRunEnd(run, error)
         for (const { count, resolve } of waiting) if (ends.length >= count) resolve()
       },
-    }),
-  )
+    })
+  const observed = withMethods(driver, { bind })
   const log = (message: string): void => void logged.push(message.replace(/^\[\S+ \S+\] /, ''))
   return {
     clock,
@@ -107,16 +108,4 @@ export function createHarness(setup: JobsDriverSetup, clock: Clock): Harness {
       await setup.close()
     },
   }
-}
-
-/** The driver itself, object of a class or not, with another `bind`. */
-function withBind(driver: JobsDriver, bind: JobsDriver['bind']): JobsDriver {
-  return new Proxy(driver, {
-    get(target, name) {
-      if (name === 'bind') return bind
-      const value: unknown = Reflect.get(target, name, target)
-      // Called on the proxy, a method could not reach private members.
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
-    },
-  })
 }

@@ -8,6 +8,7 @@ import {
   readEnvGroup,
   sleep,
   toError,
+  withoutScope,
   type Env,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
@@ -74,7 +75,8 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   }
   const connect = (): Promise<SupabaseClient> => {
     if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    return (connected ??= (async () => {
+    // Its timers and its socket outlive the request that needed them first.
+    return (connected ??= withoutScope(async () => {
       const { createClient } = options.sdk ?? (await load())
       onPage(['online', 'offline', 'visibilitychange'], () => void doubt().catch(() => undefined), closing.signal)
       return createClient(url, serviceRoleKey ?? anonKey, {
@@ -83,7 +85,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
         accessToken: async () => token ?? serviceRoleKey ?? anonKey,
         realtime: { vsn: version, disconnectOnEmptyChannelsAfterMs: 100 } as never,
       })
-    })())
+    }))
   }
 
   return {

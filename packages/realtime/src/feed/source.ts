@@ -84,7 +84,8 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
 
   const isClosed = (): boolean => closed
   const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
-    const work = async (): Promise<{ readonly rows: unknown[] }> => client.query(text, values)
+    // A connection that the pool opens for it outlives whoever needed it first.
+    const work = (): Promise<{ readonly rows: unknown[] }> => withoutScope(() => client.query(text, values))
     const { rows } = await deadline(work, { operation: '[msc/realtime] feed', timeoutMs, clock })
     return rows as Row[]
   }

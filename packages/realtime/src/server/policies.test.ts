@@ -57,13 +57,22 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
     })
 
     it('that can not be asked reject, and keep no connection', async () => {
-      if (!db.pool) return
-      const blocker = await db.pool.connect()
+      const { pool } = db
+      if (!pool) return
+      const blocker = await pool.connect()
       await blocker.query('begin; lock table realtime.messages in access exclusive mode')
-      const before = db.pool.totalCount
-      const late = may({ sub: 'a' }, 'room', 'read', AbortSignal.timeout(100))
-      await expect(late).rejects.toThrow()
-      expect(db.pool.totalCount).toBeLessThanOrEqual(before)
+      const before = pool.totalCount
+      const ending = new AbortController()
+      const late = may({ sub: 'a' }, 'room', 'read', ending.signal)
+      const rejected = expect(late).rejects.toThrow('too late')
+      // Held up by the lock, and not by how busy this machine is.
+      const isBlocked = async (): Promise<boolean> =>
+        (await blocker.query(`select 1 from pg_locks where relation = 'realtime.messages'::regclass and not granted`))
+          .rows.length > 0
+      while (!(await isBlocked())) await new Promise((resolve) => setImmediate(resolve))
+      ending.abort(new Error('too late'))
+      await rejected
+      expect(pool.totalCount).toBeLessThanOrEqual(before)
       await blocker.query('rollback')
       blocker.release()
       expect(await may({ sub: 'a' }, 'room', 'read')).toBe(true)
@@ -76,3 +85,62 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
     })
   },
 )
+
+describe('policies whose database is away', () => {
+  const question = { claims: { role: 'authenticated', sub: 'a', exp: 4e9 }, topic: 'room', action: 'read' } as const
+  type Stage = 'connect' | 'begin' | 'insert' | 'set_config' | 'select 1' | 'rollback'
+  const stages: readonly Stage[] = ['connect', 'begin', 'insert', 'set_config', 'select 1', 'rollback']
+
+  /** A pool that does `fault` when it comes to `stage`, and answers everything else. */
+  function poolWith(stage: Stage, fault: () => Promise<void>) {
+    const released: unknown[] = []
+    const reach = async (text: string): Promise<void> => {
+      if (text.includes(stage)) await fault()
+    }
+    const query = async (text: string) => {
+      await reach(text)
+      return { rows: [{}] }
+    }
+    const connection = {
+      query,
+      on: () => undefined,
+      release: (destroy?: boolean) => void released.push(destroy === true),
+    }
+    const connect = async () => {
+      await reach('connect')
+      return connection
+    }
+    return { client: { query, connect }, released }
+  }
+
+  it.each(stages)('reject when it fails at %s', async (stage) => {
+    const { client, released } = poolWith(stage, () => Promise.reject(new Error('connection lost')))
+    const asked = databasePolicies({ client })(question, new AbortController().signal)
+    await expect(asked).rejects.toThrow('connection lost')
+    expect(released).toEqual(stage === 'connect' ? [] : [true])
+  })
+
+  it.each(stages)('reject when the time is up during %s, whether it answers later or never', async (stage) => {
+    for (const answers of [true, false]) {
+      const ending = new AbortController()
+      const { client, released } = poolWith(stage, () => {
+        ending.abort(new Error('too late'))
+        return answers ? Promise.resolve() : new Promise(() => {})
+      })
+      await expect(databasePolicies({ client })(question, ending.signal)).rejects.toThrow('too late')
+      await new Promise((resolve) => setImmediate(resolve))
+      // A connection that was only late is as good as any; one that was in use is cut off.
+      const expected = stage === 'connect' ? (answers ? [false] : []) : [true]
+      expect(released).toEqual(expected)
+    }
+  })
+
+  it('reject when the time was up before, and when the database runs no transaction', async () => {
+    const ended = AbortSignal.abort(new Error('too late'))
+    const { client } = poolWith('connect', () => Promise.resolve())
+    await expect(databasePolicies({ client })(question, ended)).rejects.toThrow('too late')
+    const idle = { transaction: async () => undefined }
+    const asked = databasePolicies({ client: idle })(question, new AbortController().signal)
+    await expect(asked).rejects.toThrow(/not asked/)
+  })
+})

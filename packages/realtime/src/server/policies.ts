@@ -1,3 +1,4 @@
+import { withoutScope } from '@msc/core'
 import type { PostgresPool, PostgresQuery } from '../feed/postgres.ts'
 import type { Claims } from './claims.ts'
 import type { Authorize, TopicAction } from './permissions.ts'
@@ -22,12 +23,17 @@ const ROLES = ['anon', 'authenticated', 'service_role']
  * probe is written, and looked for or written again as the user, and all of it is rolled back. To read a topic is to select
  * from it; to send or to be present is to insert, with the extension `broadcast` or `presence`.
  *
+ * False is the policies' own no. It rejects when they can't be asked: with the signal's reason when that has ended, else
+ * with what the database failed with.
+ *
  * Source: Supabase's documentation, "Realtime Authorization".
  */
 export function databasePolicies({ client, roles = ROLES }: DatabasePoliciesOptions): Authorize {
   return async ({ claims, topic, action }, signal) => {
     if (!roles.includes(claims.role)) return false
-    let answer = false
+    signal.throwIfAborted()
+    // Neither yes nor no, as long as the database has not said so.
+    let answer: boolean | undefined
     const probe = async (transaction: PostgresQuery): Promise<void> => {
       answer = await ask(transaction, claims, topic, action)
     }
@@ -37,6 +43,8 @@ export function databasePolicies({ client, roles = ROLES }: DatabasePoliciesOpti
         await transaction.rollback()
       })
     } else await rolledBack(client, probe, signal)
+    signal.throwIfAborted()
+    if (answer === undefined) throw new Error('[msc/realtime] The policies were not asked.')
     return answer
   }
 }
@@ -69,22 +77,40 @@ async function rolledBack(
   work: (transaction: PostgresQuery) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const connection = await pool.connect()
-  let isUsable = false
-  // What is late is cut off, and takes with it what it has begun.
-  const cut = (): void => void connection.release(true)
-  if (signal.aborted) return cut()
-  signal.addEventListener('abort', cut, { once: true })
-  try {
+  // A connection that the pool opens outlives whoever is asked about first.
+  const connecting = withoutScope(() => pool.connect())
+  const connection = await orAborted(connecting, signal).catch((error: unknown) => {
+    // One that comes when nobody waits for it any more must not stay out of the pool.
+    connecting.then(
+      (late) => late.release(),
+      () => undefined,
+    )
+    throw error
+  })
+  const transaction = async (): Promise<void> => {
     await connection.query('begin')
     try {
       await work(connection)
     } finally {
       await connection.query('rollback')
     }
+  }
+  let isUsable = false
+  try {
+    await orAborted(transaction(), signal)
     isUsable = true
   } finally {
-    signal.removeEventListener('abort', cut)
-    if (!signal.aborted) connection.release(!isUsable)
+    // What is late is cut off, and takes with it what it has begun.
+    connection.release(!isUsable)
   }
+}
+
+/** Settles as `promise` does, or rejects with the signal's reason, whichever is first. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject)
+  })
 }

@@ -1,0 +1,47 @@
+import { runGuarded } from './failures.ts'
+
+type Listener = EventListenerOrEventListenerObject
+
+/**
+ * Makes a signal safe to hand to the application's code: what a listener of its abort throws, or rejects with, goes to
+ * `onFailure`. Node ends the process for a listener that throws, and a `try` around `abort()` does not catch it. Returns
+ * the signal itself. A signal that the application derives from it (`AbortSignal.any`) is not guarded.
+ *
+ * Source: https://nodejs.org/api/events.html#eventtarget-error-handling
+ */
+export function guardSignal(signal: AbortSignal, onFailure: (error: unknown) => void): AbortSignal {
+  const { addEventListener: add, removeEventListener: remove } = signal
+  const guards = new WeakMap<object, (event: Event) => void>()
+  const guarded = (listener: Listener): ((event: Event) => void) => {
+    const known = guards.get(listener)
+    if (known) return known
+    const guard = (event: Event): void =>
+      runGuarded(() => {
+        // As the platform calls them: a function on the target, an object by its method.
+        if (typeof listener === 'function') return listener.call(signal, event) as unknown
+        return listener.handleEvent(event) as unknown
+      }, onFailure)
+    guards.set(listener, guard)
+    return guard
+  }
+  let onabort: AbortSignal['onabort'] = null
+  const setOnabort = (handler: AbortSignal['onabort']): void => {
+    if (onabort) signal.removeEventListener('abort', onabort as Listener)
+    onabort = handler
+    if (handler) signal.addEventListener('abort', handler as Listener)
+  }
+  Object.defineProperties(signal, {
+    addEventListener: {
+      configurable: true,
+      value: (type: string, listener: Listener | null, options?: AddEventListenerOptions | boolean) =>
+        add.call(signal, type, (listener && guarded(listener)) as Listener, options),
+    },
+    removeEventListener: {
+      configurable: true,
+      value: (type: string, listener: Listener | null, options?: EventListenerOptions | boolean) =>
+        remove.call(signal, type, ((listener && guards.get(listener)) ?? listener) as Listener, options),
+    },
+    onabort: { configurable: true, get: () => onabort, set: setOnabort },
+  })
+  return signal
+}

@@ -1,0 +1,68 @@
+import { createManualClock } from '@msc/core/testing'
+import { describe, expect, it } from 'vitest'
+import { createRealtime } from './create-realtime.ts'
+import type { RealtimeDriver } from './driver.ts'
+
+/** An engine over a driver that publishes as `publish` says. */
+function start(publish: NonNullable<RealtimeDriver['publish']>) {
+  const clock = createManualClock()
+  let calls = 0
+  const driver: RealtimeDriver = {
+    specificationVersion: 1,
+    name: 'fake',
+    subscribe: () => new Promise(() => {}),
+    publish(messages, signal) {
+      calls += 1
+      return publish(messages, signal)
+    },
+    async health() {},
+    async close() {},
+  }
+  const realtime = createRealtime({ driver, clock })
+  return { clock, realtime, calls: () => calls }
+}
+
+describe('publish while the backend is away', () => {
+  it('fails at once after five failures, says so in its health, and goes on after one probe', async () => {
+    let away = true
+    const { clock, realtime, calls } = start(() => (away ? new Promise(() => {}) : Promise.resolve()))
+    const publish = () => realtime.publish('room', 'said', { n: 1 })
+    // Its code is loaded by the first one, which takes no time on this clock.
+    await import('./publish.ts')
+    for (let n = 0; n < 5; n++) {
+      const late = expect(publish()).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+      await clock.advance(0)
+      await clock.advance(10_000)
+      await late
+    }
+    await expect(publish()).rejects.toMatchObject({ code: 'BREAKER_OPEN', retryable: true })
+    expect(calls()).toBe(5)
+    expect((await realtime.health()).status).toBe('degraded')
+
+    await clock.advance(5000)
+    const probe = expect(publish()).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+    await clock.advance(0)
+    // One probe at a time, and a failed one closes the way again.
+    await expect(publish()).rejects.toMatchObject({ code: 'BREAKER_OPEN' })
+    await clock.advance(10_000)
+    await probe
+    await expect(publish()).rejects.toMatchObject({ code: 'BREAKER_OPEN' })
+    expect(calls()).toBe(6)
+
+    away = false
+    await clock.advance(5000)
+    await publish()
+    await publish()
+    expect(calls()).toBe(8)
+    expect((await realtime.health()).status).toBe('ready')
+    await realtime.close()
+  })
+
+  it('takes a refusal for an answer', async () => {
+    const refusal = Object.assign(new Error('forbidden'), { retryable: false })
+    const { realtime, calls } = start(() => Promise.reject(refusal))
+    for (let n = 0; n < 8; n++) await expect(realtime.publish('room', 'said', {})).rejects.toThrow('forbidden')
+    expect(calls()).toBe(8)
+    await realtime.close()
+  })
+})
