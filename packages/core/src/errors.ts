@@ -32,6 +32,7 @@ export class MscError extends Error {
     Object.defineProperty(this, MARKER, { value: true })
   }
 
+  /** Is it an error of these packages, of whichever copy? Never throws. Subclasses inherit this as it is unless they say. */
   static isInstance(value: unknown): value is MscError {
     return typeof value === 'object' && readField(value, MARKER) === true
   }
@@ -50,6 +51,11 @@ export class ValidationError extends MscError {
   constructor(message: string, issues: readonly ValidationIssue[] = [], options: Partial<MscErrorOptions> = {}) {
     super(message, { code: 'VALIDATION_FAILED', ...options })
     this.issues = issues
+  }
+
+  /** Of every copy of this package, by its marker and its issues. Never throws. */
+  static override isInstance(value: unknown): value is ValidationError {
+    return MscError.isInstance(value) && Array.isArray(readField(value, 'issues'))
   }
 }
 

@@ -2,7 +2,7 @@ import type { Breaker } from './breaker.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { deadline } from './deadline.ts'
 import type { BudgetOptions, DriverBase, Service } from './driver.ts'
-import { ConfigError, DeadlineError, MscError, toError } from './errors.ts'
+import { ConfigError, DeadlineError, MscError, readField, toError } from './errors.ts'
 import { failureSlot, type ErrorReporter } from './failure-slot.ts'
 import { reportFailure } from './failures.ts'
 
@@ -51,6 +51,12 @@ const GRACE_MS = 100
 /** A driver whose `close` hangs must not hang the process that is leaving. */
 const DRIVER_CLOSE_MS = 2000
 
+/** The default for what is no number of at least 0: whoever ends a process must not be ended by `null` or `NaN`. */
+function budgetOf(given: unknown, otherwise: number): number {
+  const timeoutMs = readField(given, 'timeoutMs')
+  return typeof timeoutMs === 'number' && timeoutMs >= 0 ? timeoutMs : otherwise
+}
+
 /**
  * The one skeleton of a service: health as a round trip with its remedy, flush and close within their budgets, close
  * once, and one port for failures.
@@ -88,7 +94,8 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
     service: {
       concern,
       driverName: driver.name,
-      async health({ timeoutMs = HEALTH_MS }: BudgetOptions = {}) {
+      async health(given?: BudgetOptions) {
+        const timeoutMs = budgetOf(given, HEALTH_MS)
         // Loaded when it is asked for: a page that never asks does not carry it.
         const { askHealth } = await import('./health.ts')
         return askHealth({
@@ -103,10 +110,12 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
           redact: failureSlot().redact,
         })
       },
-      flush: ({ timeoutMs = budgetMs }: BudgetOptions = {}) =>
-        attempt('flush', timeoutMs, () => options.flush?.(timeoutMs)),
+      flush(given?: BudgetOptions) {
+        const timeoutMs = budgetOf(given, budgetMs)
+        return attempt('flush', timeoutMs, () => options.flush?.(timeoutMs))
+      },
       // Set before anything runs: what is told of the end may call `close` itself.
-      close: ({ timeoutMs = budgetMs }: BudgetOptions = {}) => (closing ??= Promise.resolve(timeoutMs).then(closeOnce)),
+      close: (given?: BudgetOptions) => (closing ??= Promise.resolve(budgetOf(given, budgetMs)).then(closeOnce)),
     },
     report,
     inTime,
