@@ -32,6 +32,7 @@ export {
   UnavailableError,
   ValidationError,
   isError,
+  isValidationError,
   readField,
   toError,
   type DriverErrorOptions,

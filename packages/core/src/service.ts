@@ -2,7 +2,7 @@ import type { Breaker } from './breaker.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { deadline } from './deadline.ts'
 import type { BudgetOptions, DriverBase, Service } from './driver.ts'
-import { ConfigError, DeadlineError, MscError, readField, toError } from './errors.ts'
+import { ConfigError, DeadlineError, MscError, toError } from './errors.ts'
 import { failureSlot, type ErrorReporter } from './failure-slot.ts'
 import { reportFailure } from './failures.ts'
 
@@ -52,8 +52,8 @@ const GRACE_MS = 100
 const DRIVER_CLOSE_MS = 2000
 
 /** The default for what is no number of at least 0: whoever ends a process must not be ended by `null` or `NaN`. */
-function budgetOf(given: unknown, otherwise: number): number {
-  const timeoutMs = readField(given, 'timeoutMs')
+function budgetOf(given: BudgetOptions | null | undefined, otherwise: number): number {
+  const timeoutMs = given?.timeoutMs
   return typeof timeoutMs === 'number' && timeoutMs >= 0 ? timeoutMs : otherwise
 }
 
@@ -95,13 +95,12 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
       concern,
       driverName: driver.name,
       async health(given?: BudgetOptions) {
-        const timeoutMs = budgetOf(given, HEALTH_MS)
         // Loaded when it is asked for: a page that never asks does not carry it.
         const { askHealth } = await import('./health.ts')
         return askHealth({
           ...options,
           clock,
-          timeoutMs,
+          timeoutMs: budgetOf(given, HEALTH_MS),
           last,
           inTime,
           assertOpen,

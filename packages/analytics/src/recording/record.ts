@@ -2,6 +2,7 @@ import {
   currentContext,
   emit,
   isError,
+  isValidationError,
   readField,
   toError,
   ValidationError,
@@ -146,7 +147,7 @@ function kindOf(input: MessageInput): string {
 export function asValidation(error: unknown): ValidationError {
   // By its marker: a bundler may have included core twice. Read once here, so that nothing after this meets its getters.
   const message = readField(error, 'message')
-  if (isError(error) && ValidationError.isInstance(error) && typeof message === 'string') return error
+  if (isError(error) && isValidationError(error) && typeof message === 'string') return error
   const said = isError(error) ? message : toError(error).message
   return new ValidationError(`[msc/analytics] The call could not be read: ${textOf(said)}`, [], {
     code: 'ANALYTICS_UNREADABLE',
