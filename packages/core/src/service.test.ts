@@ -172,29 +172,6 @@ describe('flush and close of a service', () => {
     expect(failed).toEqual(['close', 'close'])
   })
 
-  it.each([undefined, null, {}, 700, { timeoutMs: null }, { timeoutMs: NaN }, { timeoutMs: -1 }, { timeoutMs: '9' }])(
-    'and health have their default budgets where %j is given',
-    async (given) => {
-      const budgets: unknown[] = []
-      const { service } = serviceOf({
-        budgetMs: 300,
-        flush: async (budgetMs) => budgets.push(budgetMs),
-        close: async (budgetMs) => budgets.push(budgetMs),
-      })
-      expect(await service.health(given as never)).toMatchObject({ status: 'ready' })
-      await service.flush(given as never)
-      await service.close(given as never)
-      expect(budgets).toEqual([300, 300])
-    },
-  )
-
-  it('may be given no time at all', async () => {
-    const budgets: unknown[] = []
-    const { service } = serviceOf({ close: async (budgetMs) => budgets.push(budgetMs) })
-    await service.close({ timeoutMs: 0 })
-    expect(budgets).toEqual([0])
-  })
-
   it('happen once, however often close is called', async () => {
     const close = vi.fn(async () => undefined)
     const driverClose = vi.fn(async () => undefined)

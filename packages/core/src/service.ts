@@ -51,12 +51,6 @@ const GRACE_MS = 100
 /** A driver whose `close` hangs must not hang the process that is leaving. */
 const DRIVER_CLOSE_MS = 2000
 
-/** The default for what is no number of at least 0: whoever ends a process must not be ended by `null` or `NaN`. */
-function budgetOf(given: BudgetOptions | null | undefined, otherwise: number): number {
-  const timeoutMs = given?.timeoutMs
-  return typeof timeoutMs === 'number' && timeoutMs >= 0 ? timeoutMs : otherwise
-}
-
 /**
  * The one skeleton of a service: health as a round trip with its remedy, flush and close within their budgets, close
  * once, and one port for failures.
@@ -94,13 +88,13 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
     service: {
       concern,
       driverName: driver.name,
-      async health(given?: BudgetOptions) {
+      async health({ timeoutMs = HEALTH_MS }: BudgetOptions = {}) {
         // Loaded when it is asked for: a page that never asks does not carry it.
         const { askHealth } = await import('./health.ts')
         return askHealth({
           ...options,
           clock,
-          timeoutMs: budgetOf(given, HEALTH_MS),
+          timeoutMs,
           last,
           inTime,
           assertOpen,
@@ -109,12 +103,10 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
           redact: failureSlot().redact,
         })
       },
-      flush(given?: BudgetOptions) {
-        const timeoutMs = budgetOf(given, budgetMs)
-        return attempt('flush', timeoutMs, () => options.flush?.(timeoutMs))
-      },
+      flush: ({ timeoutMs = budgetMs }: BudgetOptions = {}) =>
+        attempt('flush', timeoutMs, () => options.flush?.(timeoutMs)),
       // Set before anything runs: what is told of the end may call `close` itself.
-      close: (given?: BudgetOptions) => (closing ??= Promise.resolve(budgetOf(given, budgetMs)).then(closeOnce)),
+      close: ({ timeoutMs = budgetMs }: BudgetOptions = {}) => (closing ??= Promise.resolve(timeoutMs).then(closeOnce)),
     },
     report,
     inTime,

@@ -22,6 +22,7 @@ import {
   statsBySink,
   sinkShape,
   sumOfSinks,
+  withBudgets,
   worstBreaker,
   type DeliveryStats,
   type DropReason,
@@ -221,7 +222,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   }
 
   return {
-    ...service,
+    ...withBudgets(service),
     captureException: (error, context) =>
       capture({ kind: 'error', what: error, level: 'error', context: readContext(context) }),
     captureMessage: (message, level, context) =>
