@@ -96,7 +96,9 @@ function lendMembers(from: Promise<unknown>, to: Promise<unknown>): void {
     if (Object.hasOwn(to, name)) continue
     Object.defineProperty(to, name, {
       get: () => Reflect.get(from, name) as unknown,
-      set: (value: unknown) => void Reflect.set(from, name, value),
+      set(value: unknown) {
+        Reflect.set(from, name, value)
+      },
       enumerable: Object.prototype.propertyIsEnumerable.call(from, name),
       configurable: true,
     })
