@@ -1,4 +1,4 @@
-// Fails where a package uses its own timer, the console or `instanceof Error` instead of what @msc/core offers. Each of
+// Fails where a package uses its own timer, the console or `instanceof` an error instead of what @msc/core offers. Each of
 // these has ended a process, lost an error or put one person's name on another's error.
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,10 +34,21 @@ const RULES = [
       'core/src/errors.ts',
       'core/src/redact/kinds.ts',
       'core/src/delivery/host-process.ts',
-      'platform/src/problem.ts',
       'realtime/src/sse/index.ts',
       'realtime/src/phoenix-socket.ts',
     ],
+  },
+  {
+    what: '`instanceof` one of our errors, which another copy of @msc/core is not: use its `isInstance`',
+    pattern: /instanceof (?:Msc|Config|Validation|Deadline|Unavailable|Driver)Error\b/,
+    // Its own, of a deadline that it has made itself.
+    allowed: ['core/src/service.ts'],
+  },
+  {
+    what: 'members of what was thrown, whose getters throw: use `readField` or `toError` of @msc/core',
+    pattern: /(?<!\w)Object\((?:error|cause|thrown|failure)\)/,
+    // Inside of a `try` that answers for all of it.
+    allowed: ['core/src/delivery/read-failure.ts', 'core/src/request-failure.ts'],
   },
 ]
 const NOT_SHIPPED = /\.test\.tsx?$|\/(?:testing|__fixtures__|e2e|cli)\//

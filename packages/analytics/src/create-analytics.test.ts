@@ -425,6 +425,52 @@ describe('a bad call', () => {
     expect(batches.flat().length).toBeGreaterThan(0)
   })
 
+  it('is one where a schema throws what can not be asked, or an error of another copy of core', async () => {
+    const lies = new Proxy(new Error('x'), {
+      getPrototypeOf() {
+        throw new Error('no prototype')
+      },
+    })
+    // What another copy throws has the marker, and a class of its own.
+    const foreign = Object.assign(new Error('[app] The plan is unknown.'), {
+      [Symbol.for('@msc/error')]: true,
+      code: 'PLAN_UNKNOWN',
+      issues: [],
+    })
+    for (const [thrown, code] of [
+      [lies, 'ANALYTICS_UNREADABLE'],
+      [foreign, 'PLAN_UNKNOWN'],
+    ] as const) {
+      const schema = {
+        '~standard': {
+          version: 1,
+          vendor: 'test',
+          validate: () => {
+            throw thrown
+          },
+        },
+      }
+      const checked = setUp({ catalogue: { e: schema as never } })
+      await expect(checked.analytics.track('u', 'e')).resolves.toBeUndefined()
+      expect(checked.drops).toMatchObject([{ kind: 'track', count: 1 }])
+      expect(checked.errors).toMatchObject([{ code }])
+    }
+  })
+
+  it('is not what a page with a toJSON on lists and objects makes of a good one', async () => {
+    const { analytics, batches, clock } = setUp()
+    const prototype = Object.prototype as { toJSON?: () => unknown }
+    // oxlint-disable-next-line no-extend-native -- what scripts on pages do
+    prototype.toJSON = () => 'text'
+    try {
+      await analytics.track('u', 'e', { list: [1, { two: 2 }] })
+      await clock.advance(500)
+    } finally {
+      delete prototype.toJSON
+    }
+    expect(batches.flat().map(({ message }) => message)).toMatchObject([{ properties: { list: [1, { two: 2 }] } }])
+  })
+
   it('never rejects or throws, whatever it is given, and the counts agree', async () => {
     await fc.assert(
       fc.asyncProperty(

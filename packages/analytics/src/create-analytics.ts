@@ -17,6 +17,7 @@ import {
   sinkShape,
   statsBySink,
   sumOfSinks,
+  withBudgets,
   worstBreaker,
 } from '@msc/core/delivery'
 import type { Analytics, AnalyticsOptions } from './analytics.ts'
@@ -104,7 +105,7 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
     expose: (...args) => expose(recording, ...args),
     report,
   }
-  return { ...service, ...verbsOf(recording, evaluating), flagService: flags?.service, ...viewsOf(sinks) }
+  return { ...withBudgets(service), ...verbsOf(recording, evaluating), flagService: flags?.service, ...viewsOf(sinks) }
 }
 
 /** Resolves when the schemas have answered, or when half of the budget is over: the rest belongs to the queues. */

@@ -44,6 +44,6 @@ export interface Service {
 }
 
 export interface BudgetOptions {
-  /** Milliseconds. */
+  /** Milliseconds, at least 0. */
   readonly timeoutMs?: number
 }

@@ -32,6 +32,7 @@ export class MscError extends Error {
     Object.defineProperty(this, MARKER, { value: true })
   }
 
+  /** Is it an error of these packages, of whichever copy? Never throws. On a subclass it asks no more than here. */
   static isInstance(value: unknown): value is MscError {
     return typeof value === 'object' && readField(value, MARKER) === true
   }
@@ -51,6 +52,14 @@ export class ValidationError extends MscError {
     super(message, { code: 'VALIDATION_FAILED', ...options })
     this.issues = issues
   }
+}
+
+/**
+ * Is it a {@link ValidationError}, of whichever copy of this package? By its marker and its issues; never throws. A
+ * function of its own, since a page that never asks must not carry it; the inherited `isInstance` says yes to every one of our errors.
+ */
+export function isValidationError(value: unknown): value is ValidationError {
+  return MscError.isInstance(value) && Array.isArray(readField(value, 'issues'))
 }
 
 export interface ValidationIssue {

@@ -33,6 +33,7 @@ export {
   UnavailableError,
   ValidationError,
   isError,
+  isValidationError,
   readField,
   toError,
   type DriverErrorOptions,

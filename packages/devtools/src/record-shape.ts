@@ -1,4 +1,5 @@
 import type { JournalRecord } from '@msc/core'
+import { cutText } from './cut-text.ts'
 
 const ID = /^[\w-]{1,64}$/
 const SORTABLE_ID = /^[\da-f]{32}$/
@@ -33,8 +34,8 @@ function shaped(value: unknown): JournalRecord | undefined {
   return {
     id,
     ts,
-    kind: kind.slice(0, MAX_LABEL),
-    name: name.slice(0, MAX_NAME),
+    kind: cutText(kind, MAX_LABEL),
+    name: cutText(name, MAX_NAME),
     ...(traceId !== undefined && ID.test(traceId) && { traceId }),
     ...(userId !== undefined && { userId }),
     ...(fingerprint !== undefined && { fingerprint }),
@@ -53,7 +54,7 @@ function isMoment(value: unknown): value is number {
 }
 
 function label(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value.slice(0, MAX_LABEL) : undefined
+  return typeof value === 'string' && value !== '' ? cutText(value, MAX_LABEL) : undefined
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

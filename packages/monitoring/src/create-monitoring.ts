@@ -5,7 +5,6 @@ import {
   createService,
   currentScope,
   emit,
-  keepBreadcrumb,
   processScope,
   randomHex,
   systemClock,
@@ -22,6 +21,7 @@ import {
   statsBySink,
   sinkShape,
   sumOfSinks,
+  withBudgets,
   worstBreaker,
   type DeliveryStats,
   type DropReason,
@@ -30,6 +30,7 @@ import { buildEvent, type Captured } from './build-event.ts'
 import type { MonitoringDriver } from './driver.ts'
 import type { Breadcrumb, ErrorSignal, Level, MessageSignal, MonitoredUser } from './signals.ts'
 import { createEventCleaner } from './event-cleaner.ts'
+import { keepWithin } from './keep-within.ts'
 import { isLevel, readContext } from './read-context.ts'
 import { readUser } from './read-user.ts'
 import { isObject, property, readText } from './safe-read.ts'
@@ -97,7 +98,10 @@ export interface Monitoring extends Service {
   captureException(error: unknown, context?: CaptureContext): string
   /** As {@link captureException}, for a message. Default level `info`. */
   captureMessage(message: string, level?: Level, context?: CaptureContext): string
-  /** Kept with the running unit of work, the newest 100, and sent with its next event. Never throws. */
+  /**
+   * Kept with the running unit of work, and sent with its next event: the newest 100, and of these the newest that have
+   * 200 000 bytes of JSON together. Never throws.
+   */
   addBreadcrumb(
     message: string,
     category?: string,
@@ -221,7 +225,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   }
 
   return {
-    ...service,
+    ...withBudgets(service),
     captureException: (error, context) =>
       capture({ kind: 'error', what: error, level: 'error', context: readContext(context) }),
     captureMessage: (message, level, context) =>
@@ -236,7 +240,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       const maxLength = property(options, 'maxLength')
       // Redacted once, here: what the caller changes later must not change what happened.
       const plain = clean.details(isObject(data) ? data : undefined)
-      keepBreadcrumb(
+      keepWithin(
         scopeNow(),
         {
           timestamp,

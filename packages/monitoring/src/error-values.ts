@@ -1,3 +1,4 @@
+import { plainJson } from '@msc/core/delivery'
 import type { EventCleaner } from './event-cleaner.ts'
 import { parseStack } from './frames.ts'
 import { attempt, isObject, readText } from './safe-read.ts'
@@ -48,5 +49,5 @@ function shown(thrown: unknown, clean: EventCleaner): string {
   if (!isObject(thrown)) return readText(thrown)
   const plain: unknown = clean.identity(thrown)
   if (typeof plain === 'string') return plain
-  return attempt(() => JSON.stringify(plain)) ?? 'A value that can not be shown'
+  return attempt(() => plainJson(plain)) ?? 'A value that can not be shown'
 }

@@ -6,7 +6,7 @@ import { createRedactor, type RedactOptions, type Redactor } from '@msc/core'
  */
 export interface EventCleaner {
   /** Tags, and the user: small, and of a budget of their own. */
-  readonly identity: Redactor
+  readonly identity: <T>(value: T) => T
   /** Extra, breadcrumbs and the properties of errors, within what `redact` of the options allows. */
   readonly details: Redactor
   /** A text that is cleaned first and cut after: a secret across the cut would not be recognised by its first half. */
@@ -17,13 +17,15 @@ const IDENTITY = { maxChars: 20_000, maxNodes: 1000 }
 
 export function createEventCleaner(options: RedactOptions = {}): EventCleaner {
   const details = createRedactor(options)
+  const bounded = createRedactor({
+    ...options,
+    maxChars: Math.min(options.maxChars ?? Infinity, IDENTITY.maxChars),
+    maxNodes: Math.min(options.maxNodes ?? Infinity, IDENTITY.maxNodes),
+  })
   return {
     details,
-    identity: createRedactor({
-      ...options,
-      maxChars: Math.min(options.maxChars ?? Infinity, IDENTITY.maxChars),
-      maxNodes: Math.min(options.maxNodes ?? Infinity, IDENTITY.maxNodes),
-    }),
+    // Once more, because a redactor's own limits win over those of the process, which may be smaller.
+    identity: (value) => details(bounded(value)),
     text: (input, maxLength) => details.text(input).slice(0, maxLength),
   }
 }

@@ -1,5 +1,6 @@
-import { currentScope, keepBreadcrumb, onTelemetry, processSlot } from '@msc/core'
+import { currentScope, onTelemetry, processSlot } from '@msc/core'
 import { telemetryBreadcrumb } from './breadcrumbs.ts'
+import { keepWithin } from './keep-within.ts'
 import type { Breadcrumb } from './signals.ts'
 
 /** How an engine wants breadcrumbs of operations. */
@@ -26,7 +27,7 @@ export function recordOperations(recorder: OperationRecorder): () => void {
     const scope = currentScope()
     const [first] = slot.recorders
     // What happens in no unit of work would be told of whoever fails next.
-    if (scope && first) keepBreadcrumb(scope, first.clean(telemetryBreadcrumb(event)), first.maxBreadcrumbs)
+    if (scope && first) keepWithin(scope, first.clean(telemetryBreadcrumb(event)), first.maxBreadcrumbs)
   })
   return () => {
     slot.recorders.delete(recorder)

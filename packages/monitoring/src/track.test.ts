@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { trackErrors } from './track.ts'
 
@@ -76,5 +77,82 @@ describe('what a tracked function returns', () => {
       },
     })
     for (const result of [proxy, throwing, lazy]) expect(tracking(() => result).run() === result).toBe(true)
+  })
+})
+
+describe('whether a rejection is handled', () => {
+  /** Runs the lines in a process of their own, with `run`, a tracked function that rejects, and `same`, that returns one promise. */
+  function inProcess(lines: string): { readonly code: number | null; readonly out: string; readonly fatal: string } {
+    const script = `
+      import { trackErrors } from ${JSON.stringify(new URL('track.ts', import.meta.url).href)}
+      const report = (error) => console.log('reported ' + error.message)
+      const fail = async () => { throw new Error('charge failed') }
+      const run = trackErrors(report, fail)
+      const steps = trackErrors(report, async function* () { yield 1; throw new Error('charge failed') })
+      ${lines}`
+    const args = ['--conditions=@msc/source', '--no-warnings', '--input-type=module', '--eval', script]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    return { code: status, out: stdout.trim(), fatal: stderr }
+  }
+
+  it.each([
+    ['an async function', 'run()'],
+    ['a step of an async generator', 'const it = steps(); await it.next(); it.next()'],
+    ['a tracked function in another', 'trackErrors(report, run)()'],
+  ])('is no business of ours: nobody awaits %s, and the process ends', (_what, lines) => {
+    const { code, out, fatal } = inProcess(`${lines}\nsetTimeout(() => console.log('went on'), 60_000)`)
+    expect(fatal).toContain('Error: charge failed')
+    expect(code).toBe(1)
+    expect(out).toBe('reported charge failed')
+  })
+
+  it.each([
+    ['an async function', 'try { await run() } catch {}'],
+    ['an async generator', 'try { for await (const each of steps()); } catch {}'],
+    [
+      'one promise returned twice',
+      'const p = fail(); const same = trackErrors(report, () => p); same(); try { await same() } catch {}',
+    ],
+  ])('is decided by the caller, who catches the error of %s', (_what, lines) => {
+    const { code, out, fatal } = inProcess(`${lines}\nconsole.log('went on')`)
+    expect(fatal).toBe('')
+    expect(code).toBe(0)
+    expect(out).toBe('reported charge failed\nwent on')
+  })
+})
+
+describe('a promise that is returned', () => {
+  it('has the members that were put on it, which stay one state', async () => {
+    const canceled: unknown[] = []
+    const given = Object.assign(Promise.resolve(1), { status: 'pending', cancel: () => canceled.push('cancel') })
+    const { run } = tracking(() => given)
+    const got = run()
+    expect(got).not.toBe(given)
+    got.cancel()
+    given.status = 'fulfilled'
+    expect(got.status).toBe('fulfilled')
+    expect(canceled).toEqual(['cancel'])
+    expect(await got).toBe(1)
+  })
+
+  it('is the same one each time, so that a component which reads it does not wait for ever', () => {
+    const given = Promise.resolve(1)
+    const { run } = tracking(() => given)
+    expect(run()).toBe(run())
+  })
+
+  it('is itself where it is of a class of its own, and is heard', async () => {
+    class Job extends Promise<string> {
+      readonly #id = 'job 1'
+      get id(): string {
+        return this.#id
+      }
+    }
+    const job = new Job((_resolve, reject) => reject(new Error('charge failed')))
+    const { run, heard } = tracking(() => job)
+    expect(run()).toBe(job)
+    expect(run().id).toBe('job 1')
+    await expect((async () => run())()).rejects.toThrow('charge failed')
+    expect(heard).toEqual(['charge failed'])
   })
 })

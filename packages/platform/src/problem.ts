@@ -1,4 +1,4 @@
-import { MscError, ValidationError, type ValidationIssue } from '@msc/core'
+import { MscError, isValidationError, type ValidationIssue } from '@msc/core'
 
 /** A problem document, RFC 9457. */
 export interface Problem {
@@ -27,8 +27,8 @@ export function problem(body: Problem, headers: Record<string, string> = {}): Re
  */
 export function problemFrom(error: unknown, traceId?: string): Problem {
   const trace = traceId === undefined ? {} : { traceId }
-  if (ValidationError.isInstance(error) && error instanceof Error && 'issues' in error) {
-    const { code, issues } = error as ValidationError
+  if (isValidationError(error)) {
+    const { code, issues } = error
     return { title: 'The request is not valid', status: 422, code, issues, ...trace }
   }
   if (MscError.isInstance(error) && error.retryable) {

@@ -1,4 +1,5 @@
 import type { Clock } from '@msc/core'
+import { plainJson } from '@msc/core/delivery'
 import type { Subject } from '../messages.ts'
 import { uuidv7 } from '../recording/uuid.ts'
 import { STORED_PREFIX } from './consent.ts'
@@ -102,7 +103,7 @@ function parse(text: string | null | undefined): Identity | undefined {
 function write(options: VisitorOptions, identity: Identity): void {
   const storage = pageStorage(options.storage)
   try {
-    if (options.persist?.()) storage?.setItem(KEY, JSON.stringify(identity))
+    if (options.persist?.()) storage?.setItem(KEY, plainJson(identity))
   } catch {
     // Full, or switched off meanwhile: known for this page alone.
   }

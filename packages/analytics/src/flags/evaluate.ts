@@ -1,4 +1,5 @@
 import { emit } from '@msc/core'
+import { plainJson } from '@msc/core/delivery'
 import type { Analytics, FlagValue } from '../analytics.ts'
 import { badCall, readName, readSubject } from '../recording/bad-call.ts'
 import type { FlagContext } from '../driver.ts'
@@ -59,7 +60,7 @@ function unanswered({ flags }: EvaluatingContext, found: unknown, fallback: Json
 
 function questionOf(subject: Subject, properties: object = {}, groups?: Subject['groups']): FlagContext {
   // A copy of its own, without what JSON has no place for; not redacted, since rules compare it.
-  const copy: unknown = JSON.parse(JSON.stringify(properties))
+  const copy: unknown = JSON.parse(plainJson(properties))
   if (typeof copy !== 'object' || copy === null || Array.isArray(copy)) {
     throw badCall('`properties` of a flag must be an object.', 'ANALYTICS_CONTEXT_INVALID')
   }

@@ -1,4 +1,5 @@
 import type { Redactor } from '@msc/core'
+import { plainJson } from '@msc/core/delivery'
 import { badCall, readId, readName } from './bad-call.ts'
 import type { AiMessage, Envelope, Evaluation, JsonObject, Message, PageContext } from '../messages.ts'
 import { withoutQuery } from './without-query.ts'
@@ -115,7 +116,7 @@ function defined<T extends object>(values: T, isGood: (value: unknown) => boolea
 
 /** Dates become text, and what JSON has no place for goes. Never fails for what the redaction has cleaned. */
 function plain(value: object): JsonObject {
-  const parsed: unknown = JSON.parse(JSON.stringify(value))
+  const parsed: unknown = JSON.parse(plainJson(value))
   return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
     ? (parsed as JsonObject)
     : { value: parsed as JsonObject }

@@ -1,3 +1,4 @@
+import { plainJson } from '@msc/core/delivery'
 import type { Evaluation, Subject } from '../messages.ts'
 
 /** Exposures that are remembered, about 2 MiB; the one that was not met for longest goes first. */
@@ -13,7 +14,7 @@ export function createExposures(max: number = MAX_REMEMBERED): Exposures {
   const met = new Set<string>()
   return {
     isNew({ distinctId, anonymousId, groups }, flag, { value }) {
-      const key = JSON.stringify([distinctId ?? anonymousId, flag, value, groups])
+      const key = plainJson([distinctId ?? anonymousId, flag, value, groups])
       const known = met.delete(key)
       met.add(key)
       if (met.size > max) met.delete(met.values().next().value as string)

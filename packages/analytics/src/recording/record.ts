@@ -1,4 +1,14 @@
-import { currentContext, emit, toError, ValidationError, type Clock, type Redactor } from '@msc/core'
+import {
+  currentContext,
+  emit,
+  isError,
+  isValidationError,
+  readField,
+  toError,
+  ValidationError,
+  type Clock,
+  type Redactor,
+} from '@msc/core'
 import type { Analytics, RecordOptions } from '../analytics.ts'
 import { badCall, readName, readSubject } from './bad-call.ts'
 import { buildEnvelope, type EnvelopeBase, type MessageInput } from './build-envelope.ts'
@@ -135,10 +145,17 @@ function kindOf(input: MessageInput): string {
 
 /** A proxy or a getter of a caller's own may throw anything. */
 export function asValidation(error: unknown): ValidationError {
-  if (error instanceof ValidationError) return error
-  return new ValidationError(`[msc/analytics] The call could not be read: ${toError(error).message}`, [], {
+  // By its marker: a bundler may have included core twice. Read once here, so that nothing after this meets its getters.
+  const message = readField(error, 'message')
+  if (isError(error) && isValidationError(error) && typeof message === 'string') return error
+  const said = isError(error) ? message : toError(error).message
+  return new ValidationError(`[msc/analytics] The call could not be read: ${textOf(said)}`, [], {
     code: 'ANALYTICS_UNREADABLE',
     hint: 'Pass plain data as properties.',
     cause: error,
   })
+}
+
+function textOf(said: unknown): string {
+  return typeof said === 'string' ? said : '[unreadable]'
 }

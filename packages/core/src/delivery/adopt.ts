@@ -11,11 +11,13 @@ export function restoreFromStore<T>(box: Box<T>): void {
 }
 
 /** Accepts it before everything that came since. */
-function adopt<T>(box: Box<T>, items: readonly T[]): void {
-  if (items.length === 0) return
+function adopt<T>(box: Box<T>, taken: readonly (T | undefined)[]): void {
+  if (taken.length === 0) return
+  const items = taken.filter((item) => item !== undefined)
+  countDrop(box, 'unknown', taken.length - items.length, 'unreadable', 'It was stored, and could not be read.')
   if (box.phase === 'closed') {
     // They were taken, but nobody will send them any more in this life: the next one shall find them.
-    box.options.store?.keep(items)
+    if (items.length > 0) box.options.store?.keep(items)
     return
   }
   const { fresh, tooLarge, unreadable } = sift(box, items)

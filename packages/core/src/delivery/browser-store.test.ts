@@ -102,6 +102,34 @@ describe('what an outbox keeps in the browser', () => {
     expect(storage.data.size).toBe(0)
   })
 
+  it('stands as undefined for each that can not be read, and as one for a text that holds no list', async () => {
+    const storage = memoryStorage()
+    const openTab = browserLocks()
+    storage.setItem('msc:analytics:0000000000000001', '{"at":1,"items":[{"id":"a"},{"no":"id"},null,{"id":"b"}]}')
+    storage.setItem('msc:analytics:0000000000000002', '{"at":2,"items":[{"id":"c"}')
+    const taken = await storeOn(storage, { locks: openTab().locks }).take()
+    expect(taken.filter((one) => one !== undefined)).toEqual(items('a', 'b'))
+    expect(taken).toHaveLength(5)
+  })
+
+  it('is the same where a page has given lists and objects a toJSON of their own', async () => {
+    const storage = memoryStorage()
+    const openTab = browserLocks()
+    const first = openTab()
+    const withList = (value: unknown) => value as Item
+    const left = { id: 'a', list: [1, { two: 2 }] }
+    const prototype = Object.prototype as { toJSON?: () => unknown }
+    // oxlint-disable-next-line no-extend-native -- what scripts on pages do
+    prototype.toJSON = () => 'text'
+    try {
+      storeOn(storage, { locks: first.locks, read: withList }).keep([left])
+    } finally {
+      delete prototype.toJSON
+    }
+    first.close()
+    expect(await storeOn(storage, { locks: openTab().locks, read: withList }).take()).toEqual([left])
+  })
+
   it('goes when there is nothing left to keep', () => {
     const storage = memoryStorage()
     const store = storeOn(storage)
@@ -162,14 +190,16 @@ describe('what an outbox keeps in the browser', () => {
   })
 
   it.each([
-    ['no JSON', '{"items":['],
-    ['no record', '7'],
-    ['no items', '{"at":1,"items":"x"}'],
-    ['strange items', '{"at":"x","items":[null,7,{"id":3}]}'],
-  ])('is dropped when it is damaged: %s', async (_, text) => {
+    ['no JSON', '{"items":[', 1],
+    ['no record', '7', 1],
+    ['no items', '{"at":1,"items":"x"}', 1],
+    ['strange items', '{"at":"x","items":[null,7,{"id":3}]}', 3],
+  ])('goes when it is damaged, and is told to be counted: %s', async (_, text, lost) => {
     const storage = memoryStorage()
     storage.setItem('msc:analytics:0123456789abcdef', text)
-    expect(await storeOn(storage, { locks: browserLocks()().locks }).take()).toEqual([])
+    expect(await storeOn(storage, { locks: browserLocks()().locks }).take()).toEqual(
+      Array.from({ length: lost }, () => undefined),
+    )
     expect(storage.data.size).toBe(0)
   })
 

@@ -1,6 +1,7 @@
 import { sleep, systemClock, type Clock } from '../clock.ts'
 import { randomHex } from '../ids.ts'
 import type { OutboxStore } from './outbox-types.ts'
+import { plainJson } from './plain-json.ts'
 
 /** The part of Web Locks that is used. */
 export interface StoreLocks {
@@ -128,14 +129,14 @@ function textsWithin(items: readonly unknown[], maxBytes: number): string[] {
 
 function textOf(item: unknown): string | undefined {
   try {
-    return JSON.stringify(item)
+    return plainJson(item)
   } catch {
     // A cycle or a BigInt: this item stays in memory only.
     return undefined
   }
 }
 
-async function takeAll<T>(life: Life<T>): Promise<readonly T[]> {
+async function takeAll<T>(life: Life<T>): Promise<readonly (T | undefined)[]> {
   const storage = storageOf(life)
   if (!storage) return []
   if (!life.options.consent()) {
@@ -144,7 +145,7 @@ async function takeAll<T>(life: Life<T>): Promise<readonly T[]> {
   }
   const locks = locksOf(life)
   lock(life)
-  const taken: { at: number; items: readonly T[] }[] = []
+  const taken: Taken<T>[] = []
   const others = keysOf(life, storage).filter((key) => key !== life.key && !key.endsWith(CLAIM))
   for (const key of others) {
     const take = (): void => void taken.push(takeOne(life, storage, key))
@@ -182,7 +183,7 @@ async function claim<T>({ clock, key: own }: Life<T>, storage: Storage, key: str
   const abandoned = (at: number): boolean => Math.abs(now - at) >= ABANDONED_AFTER_MS
   const other = parse(getItem(storage, `${key}${CLAIM}`))
   if (!abandoned(timeOf(parse(getItem(storage, key)))) || !abandoned(timeOf(other))) return
-  const mine = JSON.stringify({ at: now, by: own })
+  const mine = plainJson({ at: now, by: own })
   try {
     storage.setItem(`${key}${CLAIM}`, mine)
   } catch {
@@ -194,16 +195,20 @@ async function claim<T>({ clock, key: own }: Life<T>, storage: Storage, key: str
   remove(storage, `${key}${CLAIM}`)
 }
 
-/** Takes what one key holds; the key goes, whatever was in it. */
-function takeOne<T>({ options }: Life<T>, storage: Storage, key: string): { at: number; items: readonly T[] } {
-  const value = parse(getItem(storage, key))
+interface Taken<T> {
+  readonly at: number
+  /** `undefined` for each that can't be read. */
+  readonly items: readonly (T | undefined)[]
+}
+
+/** Takes what one key holds; the key goes, whatever was in it. What is no list at all counts as one that can't be read. */
+function takeOne<T>({ options }: Life<T>, storage: Storage, key: string): Taken<T> {
+  const text = getItem(storage, key)
   remove(storage, key)
+  if (text === null) return { at: 0, items: [] }
+  const value = parse(text)
   const listed = (value as { items?: unknown } | undefined)?.items
-  const items: T[] = []
-  for (const one of Array.isArray(listed) ? (listed as unknown[]) : []) {
-    const item = readItem(options, one)
-    if (item !== undefined) items.push(item)
-  }
+  const items = Array.isArray(listed) ? (listed as unknown[]).map((one) => readItem(options, one)) : [undefined]
   return { at: timeOf(value), items }
 }
 

@@ -66,8 +66,11 @@ export interface OutboxOptions<T> {
 
 /** A small persistent copy of what is queued, for browsers. Bounded by itself; what it can't keep it leaves out. */
 export interface OutboxStore<T> {
-  /** What an earlier life left, oldest first; it is taken, so that no other tab sends it too. */
-  take(): Promise<readonly T[]>
+  /**
+   * What an earlier life left, oldest first; it is taken, so that no other tab sends it too. `undefined` stands for each
+   * that was there and could not be read: it is counted as dropped, `unreadable`.
+   */
+  take(): Promise<readonly (T | undefined)[]>
   /** Replaces what is kept for this life by what is queued now. Synchronous: it runs while a page is left. */
   keep(items: readonly T[]): void
 }

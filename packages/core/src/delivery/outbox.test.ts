@@ -634,7 +634,7 @@ describe('a page that is left', () => {
 })
 
 describe('a store', () => {
-  const storeOf = (left: Item[] = []) => {
+  const storeOf = (left: (Item | undefined)[] = []) => {
     const kept: string[][] = []
     const store: OutboxStore<Item> = {
       take: async () => left,
@@ -651,6 +651,19 @@ describe('a store', () => {
     expect(sent).toEqual([['a', 'b']])
     expect(drops).toEqual([{ reason: 'too large', kind: 'track', count: 1 }])
     expect(law()).toMatchObject({ accepted: 3, delivered: 2, dropped: 1 })
+  })
+
+  it.each([
+    ['open', false],
+    ['closed meanwhile', true],
+  ])('may hold what can not be read, which is a counted drop of an outbox that is %s', async (_what, isClosed) => {
+    const { store, kept } = storeOf([undefined, item('a'), undefined])
+    const { outbox, clock, drops, law } = setUp([{}], { store })
+    if (isClosed) await outbox.close(0)
+    await clock.advance(20)
+    expect(drops).toMatchObject([{ reason: 'unreadable', kind: 'unknown', count: 2 }])
+    expect(law()).toMatchObject(isClosed ? { accepted: 2, dropped: 2 } : { accepted: 3, delivered: 1, dropped: 2 })
+    if (isClosed) expect(kept).toEqual([['a']])
   })
 
   it('keeps what a failure has put back, and forgets it as it is delivered', async () => {

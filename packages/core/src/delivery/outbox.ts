@@ -29,7 +29,7 @@ import type { DropReason, Urgency } from './receipt.ts'
  *   driver: 'webhook',
  *   label: ({ id, name }) => ({ id, kind: 'track', bytes: name.length + 64 }),
  *   send: async (batch, { signal }) => {
- *     const answer = await fetch(url, { method: 'POST', body: JSON.stringify(batch), signal })
+ *     const answer = await fetch(url, { method: 'POST', body: plainJson(batch), signal })
  *     const failure = httpFailure(answer, { driver: 'webhook', credentials: 'Check TOKEN.', address: 'Check URL.' })
  *     if (failure) throw failure
  *     return DELIVERED

@@ -14,6 +14,32 @@ describe('a batch in the words of a backend', () => {
   })
 })
 
+it.each([
+  [
+    'has a message that throws',
+    {
+      get message(): string {
+        throw new Error('no')
+      },
+    },
+  ],
+  ['answers no question', revoked()],
+  ['is nothing', undefined],
+])('a batch goes on when what its writer throws %s', (_what, thrown) => {
+  const { written, rejected } = writeEach([{ id: '0' }, { id: '1' }], ({ id }) => {
+    if (id === '0') throw thrown
+    return id
+  })
+  expect(written.map(({ as }) => as)).toEqual(['1'])
+  expect(rejected).toEqual([{ id: '0', retryable: false, reason: 'unreadable', detail: 'It could not be written.' }])
+})
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
 describe('plain JSON', () => {
   const prototype = Array.prototype as { toJSON?: () => unknown }
   afterEach(() => {

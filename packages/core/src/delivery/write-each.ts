@@ -1,3 +1,4 @@
+import { readField } from '../errors.ts'
 import { shorten } from './read-receipt.ts'
 import type { Rejection } from './receipt.ts'
 
@@ -13,7 +14,7 @@ export interface Written<T, W> {
  * refused alone, and never holds up the others. For drivers.
  *
  * @example
- * const { written, rejected } = writeEach(batch, (signal) => JSON.stringify(toWire(signal)))
+ * const { written, rejected } = writeEach(batch, (signal) => plainJson(toWire(signal)))
  * if (written.length > 0) await post(`[${written.map(({ as }) => as).join(',')}]`)
  * return { rejected }
  */
@@ -27,7 +28,7 @@ export function writeEach<T extends { readonly id: string }, W>(
     try {
       written.push({ item, as: write(item) })
     } catch (error) {
-      const { message } = Object(error) as { readonly message?: unknown }
+      const message = readField(error, 'message')
       const detail = `It could not be written${typeof message === 'string' ? `: ${shorten(message)}` : '.'}`
       rejected.push({ id: item.id, retryable: false, reason: 'unreadable', detail })
     }

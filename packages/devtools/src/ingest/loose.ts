@@ -1,5 +1,7 @@
 // What a stranger sent, read without trust: each of these answers for any value, and bounds what it returns.
 
+import { cutText } from '../cut-text.ts'
+
 export type Loose = Readonly<Record<string, unknown>>
 
 export function record(value: unknown): Loose {
@@ -16,9 +18,9 @@ export function tail(value: unknown, max: number): readonly unknown[] {
   return Array.isArray(value) ? value.slice(-max) : []
 }
 
-/** The first `max` characters of a text that is not empty. */
+/** The first `max` characters of a text that is not empty, as {@link cutText} cuts. */
 export function text(value: unknown, max: number): string | undefined {
-  return typeof value === 'string' && value !== '' ? value.slice(0, max) : undefined
+  return typeof value === 'string' && value !== '' ? cutText(value, max) : undefined
 }
 
 export function finite(value: unknown): number | undefined {
@@ -56,7 +58,7 @@ export function tagsOf(value: unknown): Record<string, string> {
   const given = Array.isArray(value) ? value.slice(0, MAX_TAGS).filter(Array.isArray) : entriesOf(value, MAX_TAGS)
   for (const [name, member] of given as [unknown, unknown][]) {
     if (typeof name !== 'string' || !['string', 'number', 'boolean'].includes(typeof member)) continue
-    pairs.push([name.slice(0, 100), String(member).slice(0, 200)])
+    pairs.push([cutText(name, 100), cutText(String(member), 200)])
   }
   return Object.fromEntries(pairs)
 }

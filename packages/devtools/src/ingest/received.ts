@@ -1,4 +1,5 @@
 import type { JournalEntry } from '@msc/core'
+import { cutText } from '../cut-text.ts'
 
 /** A record that was asked for. Its user and its texts are as they came. */
 export interface Accepted {
@@ -22,7 +23,7 @@ export const MAX_RECORDS = 1000
 const MAX_TYPES = 30
 
 export function countNotKept(counts: Map<string, number>, type: string, count = 1): void {
-  const name = type.slice(0, 60)
+  const name = cutText(type, 60)
   const key = counts.has(name) || counts.size < MAX_TYPES ? name : 'other'
   counts.set(key, (counts.get(key) ?? 0) + count)
 }

@@ -1,4 +1,5 @@
 import { toRecord, type ErrorValue, type Frame } from '@msc/monitoring'
+import { cutText } from '../cut-text.ts'
 import { MAX_FRAMES, MAX_MESSAGE, breadcrumbsOf, frame, levelOf } from './errors.ts'
 import { eventIdOf, index, record, spanIdOf, tagsOf, tail, text, traceIdOf, type Loose } from './loose.ts'
 import type { Accepted } from './received.ts'
@@ -155,7 +156,8 @@ function thrownOf(event: Loose): Loose {
 }
 
 function hasType(event: Loose): boolean {
-  return text(thrownOf(event)['type'], 1) !== undefined
+  const { type } = thrownOf(event)
+  return typeof type === 'string' && type !== ''
 }
 
 function handledOf(event: Loose): boolean {
@@ -179,5 +181,5 @@ function stackText(name: string, message: string, frames: readonly Frame[]): str
     ({ function: call = '?', file = '?', line, column }) =>
       `    at ${call} (${[file, line, column].filter((part) => part !== undefined).join(':')})`,
   )
-  return [`${name}: ${message.slice(0, 1000)}`, ...lines].join('\n')
+  return [`${name}: ${cutText(message, 1000)}`, ...lines].join('\n')
 }

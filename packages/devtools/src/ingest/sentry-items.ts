@@ -1,5 +1,6 @@
 import type { JournalEntry } from '@msc/core'
 import { toRecord, type MetricSignal, type SessionSignal, type CheckInSignal } from '@msc/monitoring'
+import { cutText } from '../cut-text.ts'
 import { MAX_MESSAGE, levelOf } from './errors.ts'
 import { entriesOf, eventIdOf, finite, index, list, record, spanIdOf, text, traceIdOf } from './loose.ts'
 import type { Accepted } from './received.ts'
@@ -35,7 +36,8 @@ export function fromCheckIn(payload: unknown, times: Times): Reading {
 export function fromSession(payload: unknown, times: Times): Reading {
   const { sid, init, status, errors, started, timestamp, did, attrs } = record(payload)
   const { release, environment } = record(attrs)
-  const user = text(did, 1000)
+  // Whole: an id of a person is told apart, and hidden, by all of it.
+  const user = typeof did === 'string' && did !== '' ? did : undefined
   const signal: SessionSignal = {
     kind: 'session',
     id: '',
@@ -86,7 +88,7 @@ export function fromClientReport(payload: unknown, times: Times): Reading {
   const name = counts.map(({ kind, reason, count }) => `${count} ${kind}: ${reason}`).join(', ')
   const entry: JournalEntry = {
     kind: 'drops',
-    name: name.slice(0, MAX_MESSAGE) || 'nothing',
+    name: cutText(name, MAX_MESSAGE) || 'nothing',
     ts: momentOf(timestamp, times),
     payload: { counts },
   }
@@ -146,7 +148,7 @@ function labels(release: unknown, environment: unknown) {
 export function attributesOf(value: unknown): Record<string, unknown> {
   return Object.fromEntries(
     entriesOf(value, MAX_ATTRIBUTES).map(([name, member]) => [
-      name.slice(0, 100),
+      cutText(name, 100),
       typeof member === 'object' && member !== null && 'value' in member
         ? (member as { value: unknown }).value
         : member,

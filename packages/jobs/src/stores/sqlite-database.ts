@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { ConfigError, DriverError, toError } from '@msc/core'
+import { ConfigError, DriverError, MscError, toError } from '@msc/core'
 import { SCHEMA, SQL, type StatementName } from './sqlite-schema.ts'
 
 /** `process`: what was acknowledged survives a kill of the process. `power`: and a loss of power. */
@@ -98,7 +98,7 @@ function open(path: string, durability: Durability) {
 }
 
 function translate(error: unknown): Error {
-  if (error instanceof ConfigError || error instanceof DriverError) return error
+  if (MscError.isInstance(error)) return error
   const { message } = toError(error)
   return new DriverError('sqlite', message, {
     retryable: /locked|busy/i.test(message),

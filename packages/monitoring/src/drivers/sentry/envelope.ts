@@ -68,7 +68,7 @@ function isMember(signal: Signal): signal is Member {
 }
 
 /** An envelope without items: checked for its key, counted nowhere. */
-export const emptyEnvelope = (now: number): string => `${JSON.stringify(sentAt(now))}\n`
+export const emptyEnvelope = (now: number): string => `${plainJson(sentAt(now))}\n`
 
 function sentAt(now: number): object {
   return { sent_at: new Date(now).toISOString(), sdk: SDK }
@@ -244,5 +244,5 @@ function typed(name: string, value: unknown): [string, object][] {
   if (value === undefined || value === null) return []
   if (typeof value === 'boolean') return [[name, { value, type: 'boolean' }]]
   if (typeof value === 'number') return [[name, { value, type: Number.isInteger(value) ? 'integer' : 'double' }]]
-  return [[name, { value: typeof value === 'string' ? value : JSON.stringify(value), type: 'string' }]]
+  return [[name, { value: typeof value === 'string' ? value : plainJson(value), type: 'string' }]]
 }

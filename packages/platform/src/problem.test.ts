@@ -1,0 +1,27 @@
+import { ConfigError, MscError, UnavailableError, ValidationError } from '@msc/core'
+import { describe, expect, it } from 'vitest'
+import { problemFrom } from './problem.ts'
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+const foreign = (more: object): Error => Object.assign(new Error('x'), { [Symbol.for('@msc/error')]: true, ...more })
+
+describe('the problem that an error is to a client', () => {
+  it.each([
+    ['an input that is not valid', new ValidationError('x', [{ message: 'No title.', path: 'title' }]), 422],
+    ['one that another copy of core refused', foreign({ code: 'VALIDATION_FAILED', issues: [] }), 422],
+    ['a backend that is away', new UnavailableError('x'), 503],
+    ['an error of ours that has no issues', new MscError('x', { code: 'X' }), 500],
+    ['a wrong configuration', new ConfigError('x'), 500],
+    ['an error of somebody else that has issues', Object.assign(new Error('x'), { issues: [] }), 500],
+    ['what answers no question', revoked(), 500],
+    ['nothing', undefined, 500],
+  ])('is for %s: %#', (_what, error, status) => {
+    expect(problemFrom(error, 'trace').status).toBe(status)
+    expect(problemFrom(error, 'trace').traceId).toBe('trace')
+  })
+})
