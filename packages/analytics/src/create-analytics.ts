@@ -9,6 +9,7 @@ import {
   type Clock,
   type DriverContract,
   type ErrorReporter,
+  withBudgets,
 } from '@msc/core'
 import {
   atProcessEnd,
@@ -17,7 +18,6 @@ import {
   sinkShape,
   statsBySink,
   sumOfSinks,
-  withBudgets,
   worstBreaker,
 } from '@msc/core/delivery'
 import type { Analytics, AnalyticsOptions } from './analytics.ts'

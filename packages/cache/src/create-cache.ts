@@ -1,4 +1,4 @@
-import { duration } from '@msc/core'
+import { duration, withBudgets } from '@msc/core'
 import { createBatch } from './batch.ts'
 import type { Cache, CacheOptions } from './cache.ts'
 import { escapeGlob } from './glob.ts'
@@ -24,7 +24,7 @@ export function createCache(options: CacheOptions): Cache {
   const stats = (): CacheStats => snapshot(parts.stats, flights.joined)
 
   const self: Cache = {
-    ...parts.service,
+    ...withBudgets(parts.service),
     cache,
     ...createBatch(parts, lookUp, writer),
     cacheQuery: (name, params, load, ttl) => cache(queryKey(name, params), load, ttl),

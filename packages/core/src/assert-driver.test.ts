@@ -55,9 +55,9 @@ describe('assertDriver', () => {
   })
 
   it.each([
-    [2, 'The driver is written for version 2 of the contract; this package speaks version 1.'],
-    [undefined, 'The driver is written for version undefined of the contract; this package speaks version 1.'],
-    ['one', 'The driver is written for version one of the contract; this package speaks version 1.'],
+    [2, 'The driver speaks version 2 of the contract, this package version 1.'],
+    [undefined, 'The driver speaks version undefined of the contract, this package version 1.'],
+    ['one', 'The driver speaks version one of the contract, this package version 1.'],
   ])('refuses version %s, naming both', (specificationVersion, message) => {
     expect(() => assertDriver(contract, driver({ specificationVersion }))).toThrow(
       expect.objectContaining({ code: 'DRIVER_VERSION', message: `[msc/cache] [shelf] ${message}` }),

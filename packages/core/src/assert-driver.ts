@@ -43,11 +43,11 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
   if (lacks?.length === 0) return fitting as unknown as Driver
   const name = (driver as { readonly name?: unknown } | null | undefined)?.name
   throw new ConfigError(
-    `[msc/${concern}] [${isName(name) ? name : 'unnamed driver'}] ${
+    `[msc/${concern}] [${isName(name) ? name : 'unnamed driver'}] The driver ${
       lacks
-        ? `The driver does not implement ${lacks.join(', ')}.`
-        : `The driver is written for version ${found} of the contract; this package speaks version ${version}.`
-    }`,
+        ? `does not implement ${lacks.join(', ')}`
+        : `speaks version ${found} of the contract, this package version ${version}`
+    }.`,
     {
       code: lacks ? 'DRIVER_INVALID' : 'DRIVER_VERSION',
       hint: `Update ${found > version ? `@msc/${concern}` : 'the driver'}.`,

@@ -44,6 +44,6 @@ export interface Service {
 }
 
 export interface BudgetOptions {
-  /** Milliseconds, at least 0. */
+  /** Milliseconds, at least 0. Anything else counts as not given: these calls are made where nothing may throw. */
   readonly timeoutMs?: number
 }

@@ -69,6 +69,7 @@ export {
   type TextOptions,
 } from './redact/index.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'
+export { withBudgets } from './budgets.ts'
 export { createService, type ServiceKit, type ServiceOptions } from './service.ts'
 export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
 export { worstStatus, type Health, type LastError, type Status } from './status.ts'

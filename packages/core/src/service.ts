@@ -88,13 +88,13 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
     service: {
       concern,
       driverName: driver.name,
-      async health({ timeoutMs = HEALTH_MS }: BudgetOptions = {}) {
+      async health(given?: BudgetOptions) {
         // Loaded when it is asked for: a page that never asks does not carry it.
         const { askHealth } = await import('./health.ts')
         return askHealth({
           ...options,
           clock,
-          timeoutMs,
+          timeoutMs: given?.timeoutMs ?? HEALTH_MS,
           last,
           inTime,
           assertOpen,
@@ -103,10 +103,12 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
           redact: failureSlot().redact,
         })
       },
-      flush: ({ timeoutMs = budgetMs }: BudgetOptions = {}) =>
-        attempt('flush', timeoutMs, () => options.flush?.(timeoutMs)),
+      flush(given?: BudgetOptions) {
+        const timeoutMs = given?.timeoutMs ?? budgetMs
+        return attempt('flush', timeoutMs, () => options.flush?.(timeoutMs))
+      },
       // Set before anything runs: what is told of the end may call `close` itself.
-      close: ({ timeoutMs = budgetMs }: BudgetOptions = {}) => (closing ??= Promise.resolve(timeoutMs).then(closeOnce)),
+      close: (given?: BudgetOptions) => (closing ??= Promise.resolve(given?.timeoutMs ?? budgetMs).then(closeOnce)),
     },
     report,
     inTime,

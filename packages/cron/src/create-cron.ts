@@ -14,6 +14,7 @@ import {
   toError,
   withUnit,
   withoutScope,
+  withBudgets,
   type Clock,
   type Context,
   type DriverContract,
@@ -246,7 +247,7 @@ export function createCron(options: CronEngineOptions): Cron {
   }
 
   const self: Cron = {
-    ...service,
+    ...withBudgets(service),
     crons,
     start() {
       assertOpen()

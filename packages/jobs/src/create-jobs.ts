@@ -11,6 +11,7 @@ import {
   runReported,
   systemClock,
   withoutScope,
+  withBudgets,
   type Clock,
   type DriverContract,
   type ErrorReporter,
@@ -200,7 +201,7 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   const self: Jobs = {
-    ...service,
+    ...withBudgets(service),
     selfDriven: driver.capabilities.selfDriven,
     send: async (event, data, { id, ts, transaction } = {}) => {
       assertUsable()

@@ -36,7 +36,7 @@ describe('the breadcrumbs of a unit of work', () => {
     expect(scope.breadcrumbs.length).toBeGreaterThan(15)
     expect(scope.breadcrumbs.at(-1)?.message).toBe('59')
     // A unit within it starts with these, and has no budget of its own beside them.
-    const inner = createScope(scope)
+    const inner = { ...scope, breadcrumbs: [...scope.breadcrumbs] }
     for (let n = 60; n < 80; n++) keepWithin(inner, crumb(`${n}`, 9000), 100)
     expect(JSON.stringify(inner.breadcrumbs).length).toBeLessThanOrEqual(MAX_BREADCRUMBS_BYTES + 100)
   })

@@ -13,6 +13,7 @@ import {
   type ErrorReporter,
   type RedactOptions,
   type Service,
+  withBudgets,
 } from '@msc/core'
 import {
   atProcessEnd,
@@ -21,7 +22,6 @@ import {
   statsBySink,
   sinkShape,
   sumOfSinks,
-  withBudgets,
   worstBreaker,
   type DeliveryStats,
   type DropReason,

@@ -11,9 +11,10 @@ import { createMonitoring } from '@msc/monitoring'
 import { local as localMonitoring } from '@msc/monitoring/local'
 import { createRealtime } from '@msc/realtime'
 import { embedded as embeddedRealtime } from '@msc/realtime/embedded'
+import type { Service } from '@msc/core'
 import { describe, expect, it } from 'vitest'
 
-type Make = (driver: never) => unknown
+type Make = (driver: never) => Service
 
 /** Each engine, a driver that it takes, a method that it can't do without, and an optional member. */
 const engines: Readonly<Record<string, { make: Make; driver: () => object; needs: string; optional?: string }>> = {
@@ -78,6 +79,14 @@ describe.each(Object.entries(engines))('the engine of %s', (concern, { make, dri
       expect(() => make(like({ [optional]: 'yes' }))).toThrow(expect.objectContaining({ code: 'DRIVER_INVALID' }))
     })
   }
+  it('flushes, closes and says how it is also when it is given no options that are some', async () => {
+    for (const nothing of [null, { timeoutMs: null }, { timeoutMs: Number.NaN }] as never[]) {
+      const engine = make(like({ health: async () => undefined, close: async () => undefined }))
+      await engine.flush(nothing)
+      expect(await engine.health(nothing)).toMatchObject({ concern })
+      await engine.close(nothing)
+    }
+  })
   it('refuses what is no driver at all', () => {
     for (const nothing of [undefined, null, 'redis', {}]) {
       expect(() => make(nothing as never)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^DRIVER_/) }))

@@ -1,5 +1,4 @@
 export { createBrowserStore, type BrowserStore, type BrowserStoreOptions, type StoreLocks } from './browser-store.ts'
-export { withBudgets } from './budgets.ts'
 export { atProcessEnd, type EndingOptions, type EndingParticipant, type FatalOrigin } from './endings.ts'
 export { describeLimits, type Limited } from './limited.ts'
 export { createOutbox } from './outbox.ts'

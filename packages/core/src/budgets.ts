@@ -1,9 +1,9 @@
-import type { BudgetOptions, Service } from '../driver.ts'
-import { readField } from '../errors.ts'
+import type { BudgetOptions, Service } from './driver.ts'
+import { readField } from './errors.ts'
 
 /**
  * The service, which has its default budget where `timeoutMs` is no number of at least 0: whoever flushes while a process
- * ends must not be ended by `null` or `NaN`. Not in `createService`, which a page's first bytes carry.
+ * ends must not be ended by `null` or `NaN`. Not in `createService`, which the first bytes of a page with realtime carry.
  */
 export function withBudgets<S extends Pick<Service, 'health' | 'flush' | 'close'>>(service: S): S {
   return {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createService } from '../service.ts'
+import { createService } from './service.ts'
 import { withBudgets } from './budgets.ts'
 
 function setUp() {
