@@ -1,4 +1,4 @@
-import { deadline, emit, telemetryEnabled } from '@msc/core'
+import { deadline, emit, guardSignal, telemetryEnabled } from '@msc/core'
 import { formatEntry } from './entry.ts'
 import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
@@ -30,7 +30,7 @@ export interface Load {
 let noHurry: LoadContext | undefined
 
 export function createLoad(parts: Parts, lookUp: LookUp): Load {
-  const { clock, stats, leases, remote, driver, guard, keys, failures, failed } = parts
+  const { clock, stats, leases, remote, driver, guard, keys, failures, failed, complain } = parts
 
   /** Calls the loader, counts it, and goes on with `use`. Written without `async`: each costs every cold caller. */
   const run = <T>(
@@ -65,7 +65,12 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     try {
       if (plan.hardMs === undefined) return Promise.resolve(load((noHurry ??= { signal: neverAborts() })))
       const operation = `[msc/cache] The load of ${JSON.stringify(key)}`
-      return deadline((signal) => load({ signal }), { operation, timeoutMs: plan.hardMs, clock })
+      const onAbort = (error: unknown): void => complain('abort a load', error)
+      return deadline((signal) => load({ signal: guardSignal(signal, onAbort) }), {
+        operation,
+        timeoutMs: plan.hardMs,
+        clock,
+      })
     } catch (error) {
       return Promise.reject(error as Error)
     }

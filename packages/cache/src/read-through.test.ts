@@ -2,6 +2,7 @@ import type { StandardSchema } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import type { CacheOptions } from './cache.ts'
 import { createCache } from './create-cache.ts'
 import type { CacheDriver } from './driver.ts'
 import { memory } from './drivers/memory.ts'
@@ -26,7 +27,7 @@ const kinds: Record<string, (driver: CacheDriver) => CacheDriver> = {
 }
 
 describe.each(Object.keys(kinds))('cache() on %s', (kind) => {
-  const setUp = (options: { random?: () => number } = {}) => {
+  const setUp = (options: Pick<Partial<CacheOptions>, 'random' | 'onError'> = {}) => {
     const clock = createManualClock()
     const driver = (kinds[kind] as (driver: CacheDriver) => CacheDriver)(memory({ clock }))
     return { clock, cache: createCache({ driver, clock, onError: () => {}, ...options }) }
@@ -118,6 +119,23 @@ describe.each(Object.keys(kinds))('cache() on %s', (kind) => {
     await outcome
     expect(told?.aborted).toBe(true)
     expect(await cache.cache('k', async () => 'value')).toBe('value')
+  })
+
+  it('survives a loader that throws when it is told, and says so', async () => {
+    const told: string[] = []
+    const { cache, clock } = setUp({ onError: (error, { operation }) => told.push(`${operation}: ${error.message}`) })
+    const load = ({ signal }: { signal: AbortSignal }) => {
+      signal.addEventListener('abort', () => {
+        throw new Error('query can not be cancelled')
+      })
+      return new Promise<string>(() => undefined)
+    }
+    const outcome = expect(cache.cache('k', load, { hardTimeout: 200 })).rejects.toThrow(/did not answer/)
+    await clock.advance(201)
+    await outcome
+    // Unguarded it would be an uncaught exception of the next tick.
+    await settled()
+    expect(told).toEqual(['abort a load: query can not be cancelled'])
   })
 
   it('remembers an error for as long as it is told, and no longer', async () => {
