@@ -2,15 +2,14 @@ import type { Clock } from '@msc/core'
 
 /** Tokens that may still own a key, each until its lease would have ended. */
 export interface ClaimDebts {
-  /** `leaseMs` from now; the longest lease so far where nothing is said. */
-  owe(key: string, token: string, leaseMs?: number): void
+  /** The token may own the key for so long, in milliseconds from now. */
+  owe(key: string, token: string, forMs: number): void
   settle(key: string, token: string): void
   of(key: string): readonly string[]
 }
 
 export function createClaimDebts(clock: Clock): ClaimDebts {
   const byKey = new Map<string, Map<string, number>>()
-  let longestMs = 0
 
   const settle: ClaimDebts['settle'] = (key, token) => {
     const owed = byKey.get(key)
@@ -22,11 +21,10 @@ export function createClaimDebts(clock: Clock): ClaimDebts {
     for (const [key, owed] of byKey) for (const [token, until] of owed) if (until <= now) settle(key, token)
   }
   return {
-    owe(key, token, leaseMs = longestMs) {
+    owe(key, token, forMs) {
       forgetExpired()
-      longestMs = Math.max(longestMs, leaseMs)
       const owed = byKey.get(key) ?? new Map<string, number>()
-      byKey.set(key, owed.set(token, clock.monotonic() + leaseMs))
+      byKey.set(key, owed.set(token, clock.monotonic() + forMs))
     },
     settle,
     of(key) {

@@ -412,6 +412,33 @@ describe('a claim store that is away', () => {
   })
 })
 
+describe('a lock whose release failed', () => {
+  it.each([0, 1])('is given back before the next occurrence, which runs (%i failed claims before)', async (lost) => {
+    const clock = createManualClock(START)
+    const store = memoryClaims(clock)
+    let refusals = 1
+    let failedClaims = lost
+    const claims: ClaimStore = {
+      ...store,
+      claim: (...all) => (failedClaims-- > 0 ? Promise.reject(new Error('no')) : store.claim(...all)),
+      release(key, ...all) {
+        if (key === 'cron:long:running' && refusals-- > 0) return Promise.reject(new Error('database is down'))
+        return store.release(key, ...all)
+      },
+    }
+    const crons = [
+      defineCron({ name: 'short', schedule: '*/5 * * * *', timeout: '1s' }, () => {}),
+      defineCron({ name: 'long', schedule: '*/5 * * * *', timeout: '30m' }, () => {}),
+    ]
+    const cron = createCron({ crons, driver: outside, claims, clock, onError: () => {} })
+    await cron.run('short', START).catch(() => undefined)
+    expect(await cron.run('long', START)).toMatchObject({ outcome: 'ok' })
+    await clock.advance(5 * 60_000)
+    expect(await cron.run('long', START + 5 * 60_000)).toMatchObject({ outcome: 'ok' })
+    await cron.close()
+  })
+})
+
 describe('a wall clock that is set back', () => {
   it.each([
     ['an hour', 3_600_000],

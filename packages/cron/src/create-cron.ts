@@ -25,7 +25,7 @@ import { notTried, problem } from './answers.ts'
 import { memoryClaims, type ClaimStore } from './claims.ts'
 import type { CronDefinition } from './define-cron.ts'
 import type { CronDriver, Tick } from './driver.ts'
-import { guardClaims } from './guarded-claims.ts'
+import { guardClaims, type Claim } from './guarded-claims.ts'
 
 export interface CronEngineOptions {
   readonly crons: readonly CronDefinition[]
@@ -152,19 +152,19 @@ export function createCron(options: CronEngineOptions): Cron {
 
     const claim = await claims.claim(runKey, leaseMs)
     if (claim === undefined) return skipped('duplicate')
-    let lock: string | undefined
+    let lock: Claim | undefined
     try {
       lock = await claims.claim(lockKey, leaseMs)
       // Of an occurrence that never ran nobody may be told that it did.
-      if (lock !== undefined && closing.signal.aborted) await claims.release(lockKey, lock)
+      if (lock !== undefined && closing.signal.aborted) await claims.release(lock)
       closing.signal.throwIfAborted()
     } catch (error) {
-      await claims.release(runKey, claim)
+      await claims.release(claim)
       throw error
     }
     if (lock === undefined) {
       // Given back, so that a later tick of the same occurrence may still run it.
-      await claims.release(runKey, claim)
+      await claims.release(claim)
       return skipped('overlap')
     }
     const onAbort = (error: unknown): void => report(error, 'abort a run', { job: cron.name, scheduledAt })
@@ -191,8 +191,8 @@ export function createCron(options: CronEngineOptions): Cron {
       report(error, 'run', { job: cron.name, scheduledAt })
     }
     record(run)
-    await claims.settle(runKey, claim, REMEMBER_MS)
-    await claims.release(lockKey, lock)
+    await claims.settle(claim, REMEMBER_MS)
+    await claims.release(lock)
     return run
   }
 

@@ -13,6 +13,13 @@ export interface GuardedClaimsOptions {
   readonly onFailure: (error: unknown, operation: string) => void
 }
 
+/** A key, and the token that owns it for `leaseMs`. */
+export interface Claim {
+  readonly key: string
+  readonly token: string
+  readonly leaseMs: number
+}
+
 /**
  * A claim store behind a deadline and a breaker. It gives back what it may hold without knowing: a claim that the store
  * took although its answer was lost.
@@ -20,16 +27,16 @@ export interface GuardedClaimsOptions {
 export interface GuardedClaims {
   readonly breaker: Breaker
   /**
-   * Claims `key` under a new token, and returns that; `undefined` when another one has the key.
+   * Claims `key`; `undefined` when another one has it.
    *
    * @throws UnavailableError `CRON_CLAIMS_UNAVAILABLE`, retryable, when the store fails or is silent, and at once while
    *   it keeps failing; the reason of `closing` once that is aborted.
    */
-  claim(key: string, leaseMs: number): Promise<string | undefined>
+  claim(key: string, leaseMs: number): Promise<Claim | undefined>
   /** Never rejects: what fails is reported, and tried again before the next claim of that key. */
-  release(key: string, token: string): Promise<void>
+  release(claim: Claim): Promise<void>
   /** Never rejects: what fails is reported, and the claim ends with its lease. */
-  settle(key: string, token: string, ttlMs: number): Promise<void>
+  settle(claim: Claim, ttlMs: number): Promise<void>
 }
 
 export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
@@ -70,7 +77,8 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
     return asked
   }
 
-  const take = async (key: string, token: string, leaseMs: number, closed: AbortSignal): Promise<boolean> => {
+  const take = async (claim: Claim, closed: AbortSignal): Promise<boolean> => {
+    const { key, token, leaseMs } = claim
     for (const owed of debts.of(key)) {
       await giveBack(key, owed)
       debts.settle(key, owed)
@@ -88,15 +96,15 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
       // Its failure, and the store's, is told to whoever claims.
       giveBack(key, token).catch(() => undefined)
       asked?.then(
-        (late) => (late === true ? release(key, token) : undefined),
+        (late) => (late === true ? release(claim) : undefined),
         () => undefined,
       )
       throw error
     }
   }
 
-  const release: GuardedClaims['release'] = async (key, token) => {
-    debts.owe(key, token)
+  const release: GuardedClaims['release'] = async ({ key, token, leaseMs }) => {
+    debts.owe(key, token, leaseMs + timeoutMs)
     await giveBack(key, token).then(
       () => debts.settle(key, token),
       (error: unknown) => onFailure(error, 'release'),
@@ -106,9 +114,9 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
   return {
     breaker,
     async claim(key, leaseMs) {
-      const token = randomHex(16)
+      const claim: Claim = { key, token: randomHex(16), leaseMs }
       let taken: Promise<boolean> | undefined
-      const ask = (closed: AbortSignal): Promise<boolean> => admitted(() => (taken = take(key, token, leaseMs, closed)))
+      const ask = (closed: AbortSignal): Promise<boolean> => admitted(() => (taken = take(claim, closed)))
       try {
         // Each call has its own deadline; here it is the closing that must not wait for one.
         const isOurs = await deadline(ask, {
@@ -117,11 +125,11 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
           signal: closing,
           clock,
         })
-        return isOurs === true ? token : undefined
+        return isOurs === true ? claim : undefined
       } catch (cause) {
         // Granted after all, to somebody who no longer waits.
         taken?.then(
-          (late) => (late === true ? release(key, token) : undefined),
+          (late) => (late === true ? release(claim) : undefined),
           () => undefined,
         )
         closing.throwIfAborted()
@@ -133,7 +141,7 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
       }
     },
     release,
-    async settle(key, token, ttlMs) {
+    async settle({ key, token }, ttlMs) {
       const settled = call('settle', (signal) => claims.settle(key, token, ttlMs, signal))
       await settled.catch((error: unknown) => onFailure(error, 'settle'))
     },

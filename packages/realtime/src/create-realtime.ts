@@ -132,6 +132,7 @@ export interface Realtime extends Service {
   /**
    * Publishes without a subscription: for servers. Nothing is kept.
    *
+   * @throws ConfigError `REALTIME_PAYLOAD_INVALID` for a payload that is no JSON.
    * @throws DriverError or DeadlineError when the message was not taken; UnavailableError `BREAKER_OPEN`, retryable and at
    *   once, for 5 s after five failures in a row, then while one publication probes.
    */

@@ -65,4 +65,41 @@ describe('publish while the backend is away', () => {
     expect(calls()).toBe(8)
     await realtime.close()
   })
+
+  it('refuses a payload that is no JSON before it is sent, and does not take it for an outage', async () => {
+    const { realtime, calls } = start(() => Promise.resolve())
+    const loop: Record<string, unknown> = {}
+    loop['self'] = loop
+    const hostile = {
+      toJSON() {
+        throw { code: 7 }
+      },
+    }
+    for (const payload of [{ n: 1n }, loop, { hostile }, { n: 1n }, loop]) {
+      await expect(realtime.publish('room', 'said', payload)).rejects.toMatchObject({
+        code: 'REALTIME_PAYLOAD_INVALID',
+        retryable: false,
+      })
+    }
+    await realtime.publish('room', 'said', { n: 1 })
+    expect(calls()).toBe(1)
+    await realtime.close()
+  })
+
+  it('goes on probing after an error that can not be read', async () => {
+    const unreadable = Object.defineProperty(new Error('unreadable'), 'retryable', {
+      get() {
+        throw new Error('no')
+      },
+    })
+    let away = true
+    const { clock, realtime } = start(() => (away ? Promise.reject(unreadable) : Promise.resolve()))
+    for (let n = 0; n < 5; n++) await expect(realtime.publish('room', 'said', {})).rejects.toBe(unreadable)
+    await clock.advance(5000)
+    await expect(realtime.publish('room', 'said', {})).rejects.toBe(unreadable)
+    away = false
+    await clock.advance(5000)
+    await realtime.publish('room', 'said', {})
+    await realtime.close()
+  })
 })

@@ -46,6 +46,13 @@ export async function publishNow(
       hint: 'Use its broadcast().',
     })
   }
+  // Of what can't be written the backend never hears, so it must not count as its failure.
+  const unwritable = problemOf(payload)
+  if (unwritable !== undefined) {
+    throw new ConfigError(`[msc/realtime] The payload of ${event} is no JSON: ${unwritable}`, {
+      code: 'REALTIME_PAYLOAD_INVALID',
+    })
+  }
   const message: OutgoingMessage = { topic, event, payload, private: given?.private ?? false }
   const breaker = breakerOf(tools)
   const from = clock.monotonic()
@@ -58,8 +65,7 @@ export async function publishNow(
       })
     }
     await inTime('publish', (signal) => send([message], signal)).catch((error: unknown) => {
-      // A refusal that a retry can't mend is at least an answer.
-      if ((error as { retryable?: unknown } | undefined)?.retryable === false) breaker.succeed()
+      if (isAnswer(error)) breaker.succeed()
       else breaker.fail()
       throw error
     })
@@ -67,6 +73,25 @@ export async function publishNow(
     outcome = 'ok'
   } finally {
     emit('realtime.publish', { topic, event, outcome }, from)
+  }
+}
+
+/** A refusal that a retry can't mend is at least an answer. Never throws: the probe would stay taken. */
+function isAnswer(error: unknown): boolean {
+  try {
+    return (error as { retryable?: unknown }).retryable === false
+  } catch {
+    return false
+  }
+}
+
+function problemOf(payload: unknown): string | undefined {
+  try {
+    JSON.stringify(payload)
+    return undefined
+  } catch (error) {
+    // A cycle, a BigInt, or what a `toJSON` of the application throws.
+    return error instanceof TypeError ? error.message : 'it can not be written.'
   }
 }
 

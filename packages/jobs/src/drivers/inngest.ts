@@ -18,6 +18,7 @@ import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'
 import { compile } from './inngest-function.ts'
 import { wrap } from './inngest-payload.ts'
+import { sendFailure } from './inngest-send-failure.ts'
 
 type Sdk = typeof import('inngest')
 type Edge = typeof import('inngest/edge')
@@ -116,13 +117,7 @@ export function inngest(options: InngestOptions): JobsDriver {
         )
       } catch (error) {
         if (MscError.isInstance(error)) throw error
-        const { message } = toError(error)
-        const refused = /\b4\d\d\b|event key|unauthorized/i.test(message)
-        throw new DriverError('inngest', refused ? 'The event was refused.' : 'The event could not be delivered.', {
-          code: refused ? 'DRIVER_REFUSED' : 'DRIVER_FAILED',
-          retryable: !refused,
-          ...(refused && { hint: 'Check INNGEST_EVENT_KEY.' }),
-        })
+        throw sendFailure(toError(error).message)
       }
     },
     async start() {

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { WebSocket } from 'ws'
 import { testRealtimeDriver } from '../testing/index.ts'
 import { setHub } from '../hub.ts'
@@ -6,6 +8,7 @@ import { embedded } from './embedded.ts'
 import { memory } from './memory.ts'
 import { supabase } from './supabase.ts'
 import { beforeEach, expect, it, vi } from 'vitest'
+import { createRealtime } from '../create-realtime.ts'
 import { createRealtimeFromEnv } from '../default-realtime.ts'
 
 testRealtimeDriver('embedded', ({ url, apiKey }) =>
@@ -40,6 +43,30 @@ it('says what to do when there is no server to publish to', async () => {
   })
   expect((await realtime.health()).status).toBe('down')
 })
+
+it.each([
+  [413, 'DRIVER_TOO_LARGE', false],
+  [403, 'DRIVER_UNAUTHORIZED', false],
+  [422, 'DRIVER_REFUSED', false],
+  [429, 'DRIVER_RATE_LIMITED', true],
+  [503, 'DRIVER_FAILED', true],
+])(
+  'supabase says by the status %i of a publication whether it is worth another try',
+  async (status, code, retryable) => {
+    const asked: string[] = []
+    const server = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`)
+      request.resume().once('end', () => response.writeHead(status).end('{}'))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const realtime = createRealtime({ driver: supabase({ url, anonKey: 'anon', serviceRoleKey: 'service' }) })
+    await expect(realtime.publish('room', 'note', { n: 1 })).rejects.toMatchObject({ code, retryable })
+    expect(asked).toEqual(['POST /realtime/v1/api/broadcast'])
+    await realtime.close()
+    server.close()
+  },
+)
 
 it('doubts a connection when the page wakes or its network changes, and leaves one that is dead', async () => {
   const page = new EventTarget()

@@ -1,13 +1,11 @@
 import {
   ConfigError,
   DriverError,
-  MscError,
   lazyPeer,
   processEnv,
   readEnv,
   readEnvGroup,
   sleep,
-  toError,
   withoutScope,
   type Env,
 } from '@msc/core'
@@ -86,6 +84,34 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
         realtime: { vsn: version, disconnectOnEmptyChannelsAfterMs: 100 } as never,
       })
     }))
+  }
+
+  const key = serviceRoleKey ?? anonKey
+  /** The SDK's own call keeps the status to itself, and nobody could tell a refusal from an outage by its words. */
+  const post = async (body: object, bearer: string, signal: AbortSignal): Promise<void> => {
+    if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    const response = await fetch(`${url.replace(/\/$/, '')}/realtime/v1/api/broadcast`, {
+      method: 'POST',
+      signal,
+      redirect: 'manual',
+      headers: { apikey: key, authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    }).catch((cause: unknown) => {
+      signal.throwIfAborted()
+      throw new DriverError('supabase', 'The project can not be reached.', {
+        code: 'DRIVER_UNREACHABLE',
+        retryable: true,
+        hint: 'Check NEXT_PUBLIC_SUPABASE_URL, and that it can be reached from this machine.',
+        cause,
+      })
+    })
+    await response.body?.cancel()
+    const { judgeAnswer } = await import('@msc/core/http-answer')
+    const problem = judgeAnswer(response, {
+      credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
+      address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
+    })
+    if (problem) throw new DriverError('supabase', problem.message, problem)
   }
 
   return {
@@ -184,56 +210,14 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
       }
     },
     async publish(messages, signal) {
-      const client = await connect()
-      await client.realtime.setAuth()
-      for (const { topic, event, payload, private: isPrivate } of messages) {
-        signal.throwIfAborted()
-        const channel = client.channel(topic, { config: { private: isPrivate } })
-        try {
-          await channel.httpSend(event, payload)
-        } catch (error) {
-          if (MscError.isInstance(error)) throw error
-          const { message } = toError(error)
-          const refused = /unauthorized|forbidden|permission|unprocessable/i.test(message)
-          throw new DriverError(
-            'supabase',
-            refused ? 'The message was refused.' : 'The message could not be delivered.',
-            {
-              retryable: !refused,
-              ...(refused && { hint: 'Check SUPABASE_SERVICE_ROLE_KEY.' }),
-            },
-          )
-        } finally {
-          await client.removeChannel(channel)
-        }
-      }
+      await post({ messages }, token ?? key, signal)
     },
     async health(signal) {
-      if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-      const key = serviceRoleKey ?? anonKey
       // A publication of nothing: it goes the way of messages, with the key, and is heard by nobody.
-      const response = await fetch(`${url.replace(/\/$/, '')}/realtime/v1/api/broadcast`, {
-        method: 'POST',
-        signal,
-        redirect: 'manual',
-        headers: { apikey: key, authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-        body: '{"messages":[]}',
-      }).catch((cause: unknown) => {
-        throw new DriverError('supabase', 'The project can not be reached.', {
-          code: 'DRIVER_UNREACHABLE',
-          retryable: true,
-          hint: 'Check NEXT_PUBLIC_SUPABASE_URL, and that it can be reached from this machine.',
-          cause,
-        })
+      await post({ messages: [] }, key, signal).catch((error: unknown) => {
+        // That there is nothing in it may be refused: by then the key was accepted.
+        if ((error as DriverError).refuses !== 'content') throw error
       })
-      await response.body?.cancel()
-      const { judgeAnswer } = await import('@msc/core/http-answer')
-      const problem = judgeAnswer(response, {
-        credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
-        address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
-      })
-      // That there is nothing in it may be refused: by then the key was accepted.
-      if (problem && problem.refuses !== 'content') throw new DriverError('supabase', problem.message, problem)
     },
     async close() {
       closed = true
