@@ -55,4 +55,16 @@ describe('a guarded signal', () => {
     controller.abort()
     expect([signal instanceof AbortSignal, derived.aborted, await fetched]).toEqual([true, true, 'AbortError'])
   })
+
+  it('keeps a listener that was set as the property too, when that is cleared', () => {
+    const controller = new AbortController()
+    const signal = guardSignal(controller.signal, () => {})
+    let calls = 0
+    const listener = (): void => void (calls += 1)
+    signal.addEventListener('abort', listener)
+    Object.assign(signal, { onabort: listener })
+    Object.assign(signal, { onabort: null })
+    controller.abort()
+    expect(calls).toBe(1)
+  })
 })

@@ -25,10 +25,12 @@ export function guardSignal(signal: AbortSignal, onFailure: (error: unknown) => 
     return guard
   }
   let onabort: AbortSignal['onabort'] = null
+  /** Its own listener: the same function may have been added as one too. */
+  const handle = (event: Event): unknown => onabort?.call(signal, event)
   const setOnabort = (handler: AbortSignal['onabort']): void => {
-    if (onabort) signal.removeEventListener('abort', onabort as Listener)
     onabort = handler
-    if (handler) signal.addEventListener('abort', handler as Listener)
+    if (handler) signal.addEventListener('abort', handle)
+    else signal.removeEventListener('abort', handle)
   }
   Object.defineProperties(signal, {
     addEventListener: {

@@ -96,14 +96,27 @@ describe('whether a rejection is handled', () => {
   }
 
   it.each([
-    ['an async function', 'run()'],
-    ['a step of an async generator', 'const it = steps(); await it.next(); it.next()'],
-    ['a tracked function in another', 'trackErrors(report, run)()'],
-  ])('is no business of ours: nobody awaits %s, and the process ends', (_what, lines) => {
+    ['an async function', 'run()', 'reported charge failed'],
+    ['a step of an async generator', 'const it = steps(); await it.next(); it.next()', 'reported charge failed'],
+    ['a tracked function in another', 'trackErrors(report, run)()', 'reported charge failed'],
+    // Nobody listens to it, so we do not either.
+    ['a function that returns a promise', 'trackErrors(report, () => fail())()', ''],
+  ])('is no business of ours: nobody awaits %s, and the process ends', (_what, lines, reported) => {
     const { code, out, fatal } = inProcess(`${lines}\nsetTimeout(() => console.log('went on'), 60_000)`)
     expect(fatal).toContain('Error: charge failed')
     expect(code).toBe(1)
-    expect(out).toBe('reported charge failed')
+    expect(out).toBe(reported)
+  })
+
+  it('goes on where somebody else has handled the promise that is thrown away', () => {
+    const lines = `
+      const handled = () => { const p = fail(); p.catch(() => {}); return p }
+      trackErrors(report, handled)()
+      const shared = fail()
+      trackErrors(report, () => shared)()
+      shared.catch(() => {})
+      setTimeout(() => console.log('went on'), 20)`
+    expect(inProcess(lines)).toMatchObject({ code: 0, fatal: '' })
   })
 
   it.each([
@@ -122,23 +135,59 @@ describe('whether a rejection is handled', () => {
 })
 
 describe('a promise that is returned', () => {
-  it('has the members that were put on it, which stay one state', async () => {
-    const canceled: unknown[] = []
-    const given = Object.assign(Promise.resolve(1), { status: 'pending', cancel: () => canceled.push('cancel') })
-    const { run } = tracking(() => given)
-    const got = run()
-    expect(got).not.toBe(given)
-    got.cancel()
-    given.status = 'fulfilled'
-    expect(got.status).toBe('fulfilled')
-    expect(canceled).toEqual(['cancel'])
-    expect(await got).toBe(1)
+  it('is itself, with all that hangs on it, and is heard however it is awaited', async () => {
+    const controllers = new WeakMap<object, string>()
+    const fail = (): Promise<string> => {
+      const promise = Object.assign(Promise.reject(new Error('charge failed')), {
+        cancel(this: object) {
+          return controllers.get(this)
+        },
+      })
+      controllers.set(promise, 'canceled')
+      return promise
+    }
+    const ways: readonly ((promise: Promise<string>) => Promise<unknown>)[] = [
+      async (promise) => {
+        await promise
+      },
+      (promise) => Promise.all([promise, 1]),
+      (promise) => Promise.race([promise, new Promise(() => {})]),
+      (promise) => promise.finally(() => {}),
+      (promise) => promise.then((value) => value),
+      (promise) => Promise.resolve(promise),
+      (promise) => new Promise((resolve) => resolve(promise)),
+      async (promise) => promise,
+    ]
+    for (const way of ways) {
+      const given = fail()
+      const { run, heard } = tracking(() => given)
+      const got = run() as Promise<string> & { cancel(): string }
+      expect(got).toBe(given)
+      expect(got.cancel()).toBe('canceled')
+      await expect(way(got)).rejects.toThrow('charge failed')
+      // Awaited again, heard once.
+      await expect(got).rejects.toThrow('charge failed')
+      expect(heard).toEqual(['charge failed'])
+      expect(got).toBeInstanceOf(Promise)
+      expect(got.then(undefined, () => {})).toBeInstanceOf(Promise)
+      expect(Object.keys(got)).toEqual(['cancel'])
+    }
   })
 
-  it('is the same one each time, so that a component which reads it does not wait for ever', () => {
-    const given = Promise.resolve(1)
-    const { run } = tracking(() => given)
-    expect(run()).toBe(run())
+  it('tells each of the functions that hand it on, and remembers no more than ten of them', async () => {
+    const shared = Promise.reject(new Error('charge failed'))
+    const trackers = Array.from({ length: 1000 }, () => tracking(() => shared))
+    for (const { run } of trackers) run()
+    await expect(shared).rejects.toThrow('charge failed')
+    expect(trackers.filter(({ heard }) => heard.length === 1)).toHaveLength(10)
+  })
+
+  it('settles for a frozen one and for one that somebody handled before', async () => {
+    const frozen = Object.freeze(Promise.resolve(1))
+    expect(await tracking(() => frozen).run()).toBe(1)
+    const handled = Promise.reject(new Error('charge failed'))
+    handled.catch(() => {})
+    expect(tracking(() => handled).run()).toBe(handled)
   })
 
   it('is itself where it is of a class of its own, and is heard', async () => {

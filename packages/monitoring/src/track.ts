@@ -4,18 +4,20 @@ type Report = (error: unknown) => void
 
 /**
  * `fn`, reporting what it throws or rejects with, then throwing on exactly that. Works for sync and async functions and
- * async generators and keeps `this`.
+ * async generators and keeps `this`. Whether a rejection is handled stays the business of whoever has the promise, so
+ * that one which nobody handles ends the process as without us:
  *
- * For a promise of the language another one comes back, the same one each time, which settles as the first did: only so
- * does a rejection that nobody handles stay unhandled, and end the process as without us. Members that were put on the
- * promise are there, and are those of the first. Everything else comes back as the very same object: a thenable that is
- * no promise, such as a query that runs when it is awaited, is not started here, and an object that can't be listened
- * to, because it is frozen or hostile, comes back untouched and unheard.
+ * - For the promise that an `async` function has just made, another one comes back, which settles as it does: nobody else
+ *   can have it. Its failure is reported whether or not anybody awaits.
+ * - Everything else comes back as the very same object, and is heard where somebody awaits it or calls its `then`; a
+ *   thenable that is no promise, such as a query that runs when it is awaited, is not started here. An object that can't
+ *   be listened to, because it is frozen or hostile, comes back untouched and unheard.
  */
 export function trackErrors<Args extends unknown[], Result>(
   report: Report,
   fn: (...args: Args) => Result,
 ): (...args: Args) => Result {
+  const isAsync = isInstance(fn, AsyncFunction)
   return function tracked(this: unknown, ...args: Args): Result {
     let result: Result
     try {
@@ -24,17 +26,24 @@ export function trackErrors<Args extends unknown[], Result>(
       report(error)
       throw error
     }
-    return heard(result, report)
+    return heard(result, isAsync, report)
   }
 }
 
+/** Each call of one makes a promise that nobody else has. */
+const AsyncFunction = (async () => {}).constructor as FunctionConstructor
+const { next, throw: raise, return: end } = Object.getPrototypeOf(async function* () {}).prototype as AsyncGenerator
+/** So does each call of these. */
+const GENERATOR_STEPS: ReadonlySet<unknown> = new Set([next, raise, end])
+
 /** What stands for `result` where it was returned: it tells of its failure first. Never throws. */
-function heard<T>(result: T, report: Report): T {
+function heard<T>(result: T, isFresh: boolean, report: Report): T {
   try {
     if (!isObject(result)) return result
-    if (isNativePromise(result)) return derived(result, report) as unknown as T
-    const then = property(result, 'then')
-    if (typeof then === 'function') listen(result, 'then', watchedThen, report)
+    const isPromise = isNativePromise(result)
+    if (isPromise && isFresh) return derived(result, report) as unknown as T
+    if (isPromise) askItsThen(result)
+    if (typeof property(result, 'then') === 'function') listen(result, 'then', watchedThen, report)
     else if (isAsyncIterator(result)) {
       for (const name of ['next', 'throw', 'return']) listen(result, name, watchedStep, report)
     }
@@ -44,7 +53,6 @@ function heard<T>(result: T, report: Report): T {
   return result
 }
 
-/** `await` reads the slots of such a promise, never a `then` of its own; of a subclass it calls `then`. */
 function isNativePromise(value: object): value is Promise<unknown> {
   return (
     isInstance(value, Promise) &&
@@ -54,56 +62,25 @@ function isNativePromise(value: object): value is Promise<unknown> {
   )
 }
 
-interface Derived {
-  readonly promise: Promise<unknown>
-  readonly reports: Set<Report>
-}
-
-/** By the promise it is derived from: who asks twice must not get a second one, which nobody may handle. */
-const deriveds = new WeakMap<Promise<unknown>, Derived>()
-/** Those of ours, so that what one tracked function takes from another is not derived again. */
-const reportsOf = new WeakMap<Promise<unknown>, Set<Report>>()
-
-/**
- * A promise that settles as `original` does, once its failure is told. To listen on `original` and hand it back would
- * count as handling it, and a rejection that nobody awaits would go unseen.
- */
-function derived(original: Promise<unknown>, report: Report): Promise<unknown> {
-  const ours = reportsOf.get(original)
-  if (ours) {
-    ours.add(report)
-    return original
-  }
-  const known = deriveds.get(original)
-  if (known) {
-    known.reports.add(report)
-    return known.promise
-  }
-  const reports = new Set([report])
-  const promise = original.then(undefined, (error: unknown) => {
-    for (const each of reports) each(error)
+/** To listen on the first and hand it back would count as handling it, and a rejection that nobody awaits would go unseen. */
+function derived(first: Promise<unknown>, report: Report): Promise<unknown> {
+  return first.then(undefined, (error: unknown) => {
+    report(error)
     throw error
   })
-  lendMembers(original, promise)
-  deriveds.set(original, { promise, reports })
-  reportsOf.set(promise, reports)
-  return promise
 }
 
-/** A `cancel`, or the `status` that React keeps on a promise, stays one state however it is reached. */
-function lendMembers(from: Promise<unknown>, to: Promise<unknown>): void {
-  for (const name of Reflect.ownKeys(from)) {
-    if (Object.hasOwn(to, name)) continue
-    Object.defineProperty(to, name, {
-      get: () => Reflect.get(from, name) as unknown,
-      set(value: unknown) {
-        Reflect.set(from, name, value)
-      },
-      enumerable: Object.prototype.propertyIsEnumerable.call(from, name),
-      configurable: true,
-    })
-  }
+/**
+ * `await` looks into a promise whose `constructor` is `Promise`, and calls the `then` of everything else: so it calls ours.
+ * What `then` makes stays a promise of the language, as no species is named.
+ *
+ * Source: ECMA-262, PromiseResolve and SpeciesConstructor.
+ */
+function askItsThen(promise: Promise<unknown>): void {
+  Object.defineProperty(promise, 'constructor', { value: WATCHED, configurable: true, writable: true })
 }
+
+const WATCHED = Object.freeze({})
 
 function isAsyncIterator(value: object): boolean {
   return typeof property(value, Symbol.asyncIterator) === 'function' && typeof property(value, 'next') === 'function'
@@ -126,11 +103,17 @@ const watchedThen: Watched = (method, report) =>
 
 const watchedStep: Watched = (method, report) =>
   function step(this: unknown, ...args) {
-    return heard(Reflect.apply(method, this, args), report)
+    return heard(Reflect.apply(method, this, args), GENERATOR_STEPS.has(method), report)
   }
 
-/** Who listens to a method, by its object: one that is returned again and again is given one method, not one more each time. */
-const listeners = new WeakMap<object, Map<string, Set<Report>>>()
+/** Who listens, with what each was told last: a promise that is awaited twice fails once. */
+type Reports = Map<Report, unknown>
+
+/** One that is returned again and again, by functions that were wrapped each time, must not remember them all. */
+const MAX_REPORTS = 10
+
+/** By its object: what is returned again and again is given one method, not one more each time. */
+const listeners = new WeakMap<object, Map<string, Reports>>()
 
 /**
  * Puts a method of its own on the object, which stays itself: a proxy would break private members, identity and what is
@@ -139,16 +122,21 @@ const listeners = new WeakMap<object, Map<string, Set<Report>>>()
 function listen(target: object, name: string, watched: Watched, report: Report): void {
   const known = listeners.get(target)?.get(name)
   if (known) {
-    known.add(report)
+    if (known.size < MAX_REPORTS && !known.has(report)) known.set(report, listeners)
     return
   }
   const method = property(target, name)
   const own = Object.getOwnPropertyDescriptor(target, name)
   // An accessor may answer differently each time; nothing stands for it.
   if (typeof method !== 'function' || (own && !('value' in own))) return
-  const reports = new Set([report])
+  // What was told last is something that nobody throws.
+  const reports: Reports = new Map([[report, listeners]])
   const value = watched(method as Method, (error) => {
-    for (const each of reports) each(error)
+    for (const [each, last] of reports) {
+      if (error === last) continue
+      reports.set(each, error)
+      each(error)
+    }
   })
   const put = Reflect.defineProperty(target, name, {
     value,
@@ -157,6 +145,6 @@ function listen(target: object, name: string, watched: Watched, report: Report):
     enumerable: own?.enumerable === true,
   })
   if (!put) return
-  const byName = listeners.get(target) ?? new Map<string, Set<Report>>()
+  const byName = listeners.get(target) ?? new Map<string, Reports>()
   listeners.set(target, byName.set(name, reports))
 }
