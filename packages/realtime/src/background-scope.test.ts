@@ -1,6 +1,5 @@
 import { currentScope, withScope } from '@msc/core'
 import { expect, it } from 'vitest'
-import { createRealtime } from './create-realtime.ts'
 import { supabase } from './drivers/supabase.ts'
 import { databasePolicies } from './server/index.ts'
 
@@ -10,7 +9,7 @@ const asAna = <T>(fn: () => T): T =>
     return fn()
   })
 
-it('what the Supabase client starts sees nobody, whoever published first', async () => {
+it('what the Supabase client starts sees nobody, whoever subscribed first', async () => {
   const users: unknown[] = []
   const look = (): void => void users.push(currentScope()?.user)
   let later: Promise<void> = Promise.resolve()
@@ -18,19 +17,19 @@ it('what the Supabase client starts sees nobody, whoever published first', async
     look()
     // As its heartbeat or its socket.
     later = new Promise((resolve) => setImmediate(resolve)).then(look)
-    return {
-      channel: () => ({ httpSend: async () => undefined }),
-      removeChannel: async () => undefined,
-      removeAllChannels: async () => undefined,
-      realtime: { setAuth: async () => undefined, disconnect: async () => undefined },
-    }
+    return { realtime: { setAuth: async () => Promise.reject(new Error('far enough')) } }
   }
   const sdk = { createClient: createClient as never }
-  const realtime = createRealtime({ driver: supabase({ url: 'http://127.0.0.1:9', anonKey: 'key', sdk }) })
-  await asAna(() => realtime.publish('room', 'said', {}))
+  const driver = supabase({ url: 'http://127.0.0.1:9', anonKey: 'key', sdk })
+  const handlers = { onMessage: () => {}, onPresence: () => {}, onDown: () => {} }
+  const { signal } = new AbortController()
+  await asAna(() =>
+    expect(
+      driver.subscribe('room', { private: false, self: false, token: undefined }, handlers, signal),
+    ).rejects.toThrow('far enough'),
+  )
   await later
   expect(users).toEqual([undefined, undefined])
-  await realtime.close()
 })
 
 it('a connection that is opened to ask the policies sees nobody, whoever is asked about first', async () => {

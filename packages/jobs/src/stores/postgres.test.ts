@@ -46,6 +46,8 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
       const ran = new Map<string, number>()
       const working = new Map<string, number>()
       let most = 0
+      let meet = (): void => {}
+      const two = new Promise<void>((resolve) => (meet = resolve))
       const job = defineJob<{ key: string }>(
         { id: 'job', triggers: go, concurrency: { limit: 2, key: 'data.key' } },
         async ({ event, step, runId }) => {
@@ -54,6 +56,9 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
             working.set(key, (working.get(key) ?? 0) + 1)
             most = Math.max(most, working.get(key) as number)
             ran.set(runId, (ran.get(runId) ?? 0) + 1)
+            // That two of a key run at once must not be left to the machine's speed.
+            if (most === 2) meet()
+            if (key === 'k0') await two
             await new Promise((resolve) => setImmediate(resolve))
             working.set(key, (working.get(key) as number) - 1)
           })
