@@ -4,12 +4,11 @@ import { createRedactor } from './index.ts'
 
 // How much time it takes is for `npm run bench -- redaction`; here a rule that is not linear would never end.
 
-it('reads a megabyte of any hostile text to its end', { timeout: 60_000 }, () => {
+// A test for each token: all of them together take half a minute, which a busy machine makes more than any limit.
+it.each(hostileTokens)('reads a megabyte of %j to its end', { timeout: 60_000 }, (token) => {
   const unbounded = createRedactor({ maxString: 2e6, maxChars: 2e6 })
-  for (const token of hostileTokens) {
-    const text = token.repeat(Math.ceil(1e6 / token.length)).slice(0, 1e6)
-    expect(typeof unbounded.text(text)).toBe('string')
-  }
+  const text = token.repeat(Math.ceil(1e6 / token.length)).slice(0, 1e6)
+  expect(typeof unbounded.text(text)).toBe('string')
 })
 
 it('cuts a graph whose paths are more than anybody could walk', () => {

@@ -97,6 +97,11 @@ function onSecretLabel(scan: TextScan, to: number): void {
   if (scan.valueAt >= 0 && scan.valueDepth === scan.depth && reached) scan.again = true
 }
 
+/** Could a label yet follow a value that is in the wanted part of the result? */
+export function awaitsLabel(scan: TextScan): boolean {
+  return scan.valueAt >= 0 && scan.valueOut.length + scan.valueAt - scan.valueDone < scan.enough
+}
+
 /**
  * Goes back to the separator behind the last `value`, which is secret after all. No text is read a third time, since a
  * value is gone back to once and the next one stands behind its label.

@@ -16,13 +16,13 @@ import {
   readEscape,
 } from './chars.ts'
 import { hideEmail } from './email.ts'
-import { onBrace } from './labels.ts'
+import { awaitsLabel, onBrace } from './labels.ts'
 import { entityWidth, hideElement } from './markup.ts'
 import { hideNextItem, hidePathSegment } from './neighbours.ts'
 import { hidePart } from './parts.ts'
 import { readRun } from './runs.ts'
 import { onSeparator } from './separators.ts'
-import { closeName, createTextScan, type TextScan } from './state.ts'
+import { ENOUGH, closeName, createTextScan, type TextScan } from './state.ts'
 
 /**
  * Hides what is secret in a text, in one pass from left to right. Each rule looks a bounded way back, or as far as the
@@ -38,8 +38,8 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
   let before = 0
   while (at < end) {
     if (at >= scan.partFrom) {
-      if (scan.out.length >= enough) return scan.out
-      at = hidePart(scan, at)
+      if (scan.partFrom !== ENOUGH) at = hidePart(scan, at)
+      else if (!awaitsLabel(scan)) return scan.out
     }
     const code = text.charCodeAt(at)
     const kind = classOf(code)

@@ -4,6 +4,9 @@ import type { GroupChain } from './group-chain.ts'
 /** Behind the end of any text. A small integer like all positions, which engines keep without a box. */
 export const NEVER = 0x3fff_ffff
 
+/** In place of where the next part begins: there is enough. Every position is behind it, so no loop asks twice. */
+export const ENOUGH = 0
+
 /** One pass over one string. Rules read it, hide spans from left to right, and say where to go on. */
 export interface TextScan {
   readonly text: string
@@ -48,7 +51,7 @@ export interface TextScan {
   chain: GroupChain | undefined
   /** Up to here, names and values take turns in a list. */
   pairsUntil: number
-  /** Where the value of a secret part of a multipart body begins; 0, so that the pass looks up, once there is enough. */
+  /** Where the value of a secret part of a multipart body begins; ENOUGH once the pass may end. */
   partFrom: number
   /** The blank line that somebody looked for last: from where, and its end. */
   blankFrom: number
@@ -114,7 +117,7 @@ export function hide(scan: TextScan, from: number, to: number, mark: string): nu
   if (to <= start) return Math.max(to, scan.done)
   scan.out += scan.text.slice(scan.done, start) + mark
   scan.done = to
-  if (scan.out.length >= scan.enough) scan.partFrom = 0
+  if (scan.out.length >= scan.enough) scan.partFrom = ENOUGH
   return to
 }
 
