@@ -348,6 +348,34 @@ describe('an envelope', () => {
   })
 })
 
+describe('an exposure of what is no evaluation', () => {
+  const evaluation = { value: 'b', reason: 'match' } as unknown as Evaluation
+  const cyclic: Record<string, unknown> = {}
+  cyclic['self'] = cyclic
+  it.each([
+    ['no evaluation', { distinctId: 'u1' }, undefined],
+    ['no subject', undefined, evaluation],
+    ['a value that can not be written', { distinctId: 'u1' }, { ...evaluation, value: cyclic }],
+    ['a BigInt', { distinctId: 'u1' }, { ...evaluation, value: 1n }],
+  ])('is dropped, counted and reported: %s', (_what, subject, given) => {
+    const { analytics } = setUp()
+    const before = analytics.stats().dropped
+    expect(() => analytics.expose(subject as never, 'layout', given as never)).not.toThrow()
+    expect(analytics.stats().dropped).toBe(before + 1)
+    const strict = setUp({ strict: true }).analytics
+    expect(() => strict.expose(subject as never, 'layout', given as never)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^(ANALYTICS_|VALIDATION_)/) }),
+    )
+  })
+
+  it('is of the person that a plain id names, as everywhere else', async () => {
+    const { analytics } = setUp()
+    for (const id of ['u1', 'u2', 'u1']) analytics.expose(id as never, 'layout', evaluation)
+    expect(analytics.stats().accepted).toBe(2)
+    await analytics.close()
+  })
+})
+
 describe('a bad call', () => {
   const hostile = new Proxy(
     {},

@@ -1,9 +1,12 @@
 import type { DriverErrorOptions } from './errors.ts'
+import type { BoundedBody } from './read-bounded.ts'
 
 /** The parts of a `Response` that say what became of a request. */
 export interface HttpAnswer {
   readonly status: number
   readonly headers: { get(name: string): string | null }
+  /** Its beginning, where it was read and should be JSON or empty: what is neither comes from something else. */
+  readonly content?: BoundedBody
 }
 
 export interface HttpFailureOptions {
@@ -31,6 +34,7 @@ export interface AnswerProblem extends DriverErrorOptions {
  * | answer | code | retryable | refuses |
  * |---|---|---|---|
  * | a page of HTML, but for 3xx, 413 and 429 | `DRIVER_NOT_THE_BACKEND` | yes | backend |
+ * | 2xx with a body that is no JSON, never ends or has an `error` | `DRIVER_NOT_THE_BACKEND` | yes | backend |
  * | 3xx | `DRIVER_REDIRECTED` | no | backend |
  * | 401, 403, 407 | `DRIVER_UNAUTHORIZED` | no | backend |
  * | 402 | `DRIVER_QUOTA` | no | backend |
@@ -49,7 +53,7 @@ export function judgeAnswer(
   const { status } = answer
   const isSuccess = status >= 200 && status < 300
   const isPage = isHtml(answer) && !isOfProxies(status)
-  if (isSuccess && !isPage) return undefined
+  if (isSuccess && !isPage) return isExpected(answer.content) ? undefined : elsewhere(status, options)
   const retryAfterMs = isSuccess ? undefined : retryAfter(answer.headers.get('retry-after'), options.now)
   const { code, retryable, refuses, hint } = isPage ? pageKind(options) : kindOf(status, options)
   return {
@@ -106,9 +110,33 @@ function kindOf(status: number, { credentials, address }: Omit<HttpFailureOption
   return { code: 'DRIVER_REFUSED', retryable: false, refuses: 'content' }
 }
 
-/** No JSON API answers with a page; a captive portal, a proxy's error page and a wrong host do. */
-function isHtml({ headers }: HttpAnswer): boolean {
-  return /^\s*(?:text\/html|application\/xhtml)/i.test(headers.get('content-type') ?? '')
+/** No JSON API answers with a page; a captive portal, a proxy's error page and a wrong host do, not always by its type. */
+function isHtml({ headers, content }: HttpAnswer): boolean {
+  return (
+    /^\s*(?:text\/html|application\/xhtml)/i.test(headers.get('content-type') ?? '') ||
+    content?.text.trimStart().startsWith('<') === true
+  )
+}
+
+/** A success says so in JSON, or says nothing. One with an `error` in it comes from a gateway that always answers 200. */
+function isExpected(content: BoundedBody | undefined): boolean {
+  if (!content || content.text === '') return true
+  try {
+    const value: unknown = JSON.parse(content.text)
+    return content.complete && !(typeof value === 'object' && value !== null && Object.hasOwn(value, 'error'))
+  } catch {
+    return false
+  }
+}
+
+function elsewhere(status: number, { address }: Pick<HttpFailureOptions, 'address'>): AnswerProblem {
+  return {
+    message: `Something else answered in place of the backend, with ${status}.`,
+    code: 'DRIVER_NOT_THE_BACKEND',
+    retryable: true,
+    refuses: 'backend',
+    hint: `${address} A proxy or a gateway may be in between.`,
+  }
 }
 
 /**

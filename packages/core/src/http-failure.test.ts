@@ -37,6 +37,26 @@ describe('httpFailure', () => {
     })
   })
 
+  it.each([
+    ['<!doctype html><p>Sign in', true],
+    ['  <html>', true],
+    ['OK', true],
+    ['{"error":"who are you"}', true],
+    ['{"id":"9ec79c33ec9942ab8353589fcb2e04dc"', true],
+    ['{"id":"9ec79c33ec9942ab8353589fcb2e04dc"}', false],
+    ['{"status":1}', false],
+    ['', false],
+  ])('takes a success that says %j for something else in the place of the backend: %s', (text, isForeign) => {
+    const failure = httpFailure({ status: 200, headers: new Headers(), content: { text, complete: true } }, options)
+    expect(failure?.code).toBe(isForeign ? 'DRIVER_NOT_THE_BACKEND' : undefined)
+    if (isForeign) expect(failure).toMatchObject({ retryable: true, hint: expect.stringContaining('Check the host.') })
+  })
+
+  it('takes an answer that never ends for something else', () => {
+    const content = { text: '{}', complete: false }
+    expect(httpFailure({ status: 200, headers: new Headers(), content }, options)).toMatchObject({ retryable: true })
+  })
+
   it('says how long the server wants to be left alone', () => {
     expect(httpFailure(answer(429, { 'retry-after': '3' }), options)?.retryAfterMs).toBe(3000)
     expect(httpFailure(answer(503), options)?.retryAfterMs).toBeUndefined()

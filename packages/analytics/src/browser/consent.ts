@@ -3,8 +3,8 @@ import { pageStorage } from './page-storage.ts'
 /** Whether anything may be kept on this device. */
 export interface Consent {
   /**
-   * Asks the page. The first no, and each that follows a yes, deletes all that this package has stored, of any tab and any
-   * earlier life.
+   * Asks the page. Each no deletes all that this package has stored, of any tab and any earlier life: another tab may have
+   * been told yes meanwhile.
    */
   readonly given: () => boolean
 }
@@ -14,12 +14,10 @@ export const STORED_PREFIX = 'msc:analytics:'
 
 /** @param ask What it throws means no. */
 export function createConsent(ask: () => boolean, storage?: Storage): Consent {
-  let last: boolean | undefined
   return {
     given() {
       const answer = isYes(ask)
-      if (!answer && last !== false) deleteStored(pageStorage(storage))
-      last = answer
+      if (!answer) deleteStored(pageStorage(storage))
       return answer
     },
   }

@@ -64,8 +64,26 @@ export function expose(
   context: RecordingContext,
   ...[subject, flag, evaluation, options]: Parameters<Analytics['expose']>
 ): void {
-  if (evaluation.reason === 'error' || !context.exposures.isNew(subject, flag, evaluation)) return
-  void record(context, subject, { kind: 'exposure', flag, evaluation }, options)
+  const input: MessageInput = { kind: 'exposure', flag, evaluation }
+  try {
+    assertEvaluation(flag, evaluation)
+    if (evaluation.reason === 'error' || !context.exposures.isNew(readSubject(subject), flag, evaluation)) return
+  } catch (error) {
+    if (context.strict) throw asValidation(error)
+    refuse(context, error, input)
+    return
+  }
+  void record(context, subject, input, options)
+}
+
+/** While the flags' backend is away there are no evaluations, and whoever looks one up has `undefined` in hand. */
+function assertEvaluation(flag: unknown, evaluation: unknown): void {
+  if (typeof flag === 'string' && typeof evaluation === 'object' && evaluation !== null) return
+  throw badCall(
+    '`expose` needs the key of a flag and its evaluation.',
+    'ANALYTICS_EXPOSURE_INVALID',
+    'Pass what `evaluateFlags` returned for this flag; where it returned nothing, nothing was shown.',
+  )
 }
 
 function baseOf(context: RecordingContext, subject: Subject, options: RecordOptions): EnvelopeBase {

@@ -6,6 +6,8 @@ export interface Pace {
   readonly failures: number
   /** Refusals in a row since anything was delivered. */
   readonly refusals: number
+  /** How often in a row each kind was limited. */
+  readonly limited: Readonly<Record<string, number>>
   /** Items that the next batch may have. */
   readonly size: number
   /** Items delivered so far. */
@@ -29,6 +31,7 @@ export function firstPace(maxItems: number): Pace {
   return {
     failures: 0,
     refusals: 0,
+    limited: {},
     size: maxItems,
     delivered: 0,
     parts: 0,

@@ -47,12 +47,17 @@ export function createPagePost({ ingestUrl, fetch: given, clock = systemClock }:
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: `{"records":[${records.join(',')}]}`,
+        // Followed, the post would become a get, and a sign-in page an answer.
+        redirect: 'manual',
         signal,
       })
       // Nothing in it is of use, and one that never ends would hold the connection.
       response.body?.cancel().catch(() => undefined)
       const credentials = 'Is the ingest of devtools open to this page?'
-      const failure = httpFailure(response, { driver: 'local', credentials, address, now: clock.now })
+      const failure = httpFailure(
+        { status: statusOf(response), headers: response.headers },
+        { driver: 'local', credentials, address, now: clock.now },
+      )
       if (failure) throw failure
     } catch (error) {
       if (MscError.isInstance(error)) throw error
@@ -75,4 +80,10 @@ export function createPagePost({ ingestUrl, fetch: given, clock = systemClock }:
       closed = true
     },
   }
+}
+
+/** The ingest says 204. Any other success is that of something else; a redirect that was not followed is opaque in pages. */
+function statusOf({ ok, status, type }: Response): number {
+  if (type === 'opaqueredirect') return 302
+  return ok && status !== 204 ? 404 : status
 }

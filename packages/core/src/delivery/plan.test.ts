@@ -57,6 +57,24 @@ describe('what a receipt means', () => {
     expect(outcome).toMatchObject({ verdict: 'answer', waitMs: 0 })
   })
 
+  it('makes a limit that comes again longer, until one of its kind is delivered', () => {
+    const receipt = { rejected: [{ id: '0', retryable: true }], limits: [{ kinds: ['error'], forMs: 0 }] }
+    let from = pace
+    const waits: (number | undefined)[] = []
+    for (let n = 0; n < 5; n++) {
+      const limited = onReceipt(batchOf(1), receipt, from)
+      waits.push(limited.limits[0]?.forMs)
+      from = limited.pace
+    }
+    expect(waits).toEqual([250, 500, 1000, 2000, 4000])
+    // Others of the batch say nothing about this kind.
+    expect(onReceipt(batchOf(2), receipt, from).limits).toEqual([{ kinds: ['error'], forMs: 8000 }])
+    const everything = { ...receipt, limits: [{ kinds: 'all', forMs: 60_000 }] }
+    expect(onReceipt(batchOf(1), everything, from).limits).toEqual([{ kinds: 'all', forMs: 60_000 }])
+    const again = onReceipt(batchOf(1), receipt, onReceipt(batchOf(1), {}, from).pace)
+    expect(again.limits).toEqual([{ kinds: ['error'], forMs: 250 }])
+  })
+
   it('gives an item up after its strikes', () => {
     const tired = [entry(0, { strikes: 2 }), entry(1)]
     const outcome = onReceipt(tired, { rejected: [{ id: '0', retryable: true, detail: 'busy' }] })

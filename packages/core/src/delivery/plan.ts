@@ -56,7 +56,9 @@ export function planReceipt<T>(
     else if (isLimited(entry.kind, receipt.limits)) limited.push(entry)
     else sentBack.push(entry)
   }
-  const nothing = { last: [], aside: [], limits: receipt.limits, holdMs: 0, report } as const
+  const hits = limitedNow(pace.limited, limited, delivered)
+  const limits = receipt.limits.map((each) => patient(each, hits, options.random))
+  const nothing = { last: [], aside: [], limits, holdMs: 0, report } as const
   if (sentBack.length > 1 && sentBack.length === batch.length) {
     // All of several: the backend is overloaded, and it is nobody's fault. An outage, told politely.
     const failures = pace.failures + 1
@@ -75,7 +77,30 @@ export function planReceipt<T>(
       })
   }
   // What is limited waits by its kind, and no strike is due: the limit is not the item's fault.
-  return outcome({ ...nothing, delivered, lost, back: limited, resting, pace: afterAnswer(pace, delivered, options) })
+  const after = afterAnswer({ ...pace, limited: hits }, delivered, options)
+  return outcome({ ...nothing, delivered, lost, back: limited, resting, pace: after })
+}
+
+/** How often in a row each kind was limited, with this receipt; what was delivered begins anew. */
+function limitedNow<T>(
+  before: Pace['limited'],
+  limited: readonly Entry<T>[],
+  delivered: readonly Entry<T>[],
+): Pace['limited'] {
+  const hits: Record<string, number> = { ...before }
+  for (const { kind } of delivered) delete hits[kind]
+  for (const kind of new Set(limited.map((entry) => entry.kind))) hits[kind] = (before[kind] ?? 0) + 1
+  return hits
+}
+
+/**
+ * A limit of at least our own backoff: `Retry-After: 0`, or a date of a clock that is not ours, must not have the backend
+ * asked without pause by every item that waits.
+ */
+function patient(limit: KindLimit, hits: Pace['limited'], random: () => number): KindLimit {
+  const kinds = limit.kinds === 'all' ? Object.keys(hits) : limit.kinds
+  const most = Math.max(0, ...kinds.map((kind) => hits[kind] ?? 0))
+  return most === 0 ? limit : { ...limit, forMs: Math.max(limit.forMs, waitAfter(most, random)) }
 }
 
 function isLimited(kind: string, limits: readonly KindLimit[]): boolean {

@@ -21,6 +21,10 @@ beforeEach(() => {
 })
 afterEach(() => restore())
 
+it.each([Number.NaN, null, -1, '1mb'])('refuses a bound that is none: %j', (maxBytes) => {
+  expect(() => setup({ maxBytes: maxBytes as number })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+})
+
 describe('the ingest when something around it fails', () => {
   it.each([
     ['rejects', () => Promise.reject(new Error('session store away'))],

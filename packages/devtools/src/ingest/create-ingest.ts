@@ -1,4 +1,4 @@
-import { reportFailure, systemClock, type Clock, type Journal } from '@msc/core'
+import { assertNumbers, reportFailure, systemClock, type Clock, type Journal } from '@msc/core'
 import { noContent, ok, permission, refuse } from './answers.ts'
 import { readBody } from './body.ts'
 import { fromBrowser } from './browser.ts'
@@ -39,8 +39,11 @@ export interface IngestOptions {
  *
  * Never rejects. Answers 200 or 204 when anything was kept, 503 when the journal took nothing, or 400, 404, 405, 413, 415
  * with a problem document; of those nothing is kept. Route `POST` and `OPTIONS` here.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a bound that is no number.
  */
 export function createIngest(options: IngestOptions): (request: Request) => Promise<Response> {
+  assertNumbers('devtools', options, { maxBytes: 1 })
   const { userOf, maxBytes = 1024 * 1024, clock = systemClock } = options
   const base = options.basePath.replace(/\/+$/, '')
   const keep = createKeeper({ secret: options.personSecret, clock })

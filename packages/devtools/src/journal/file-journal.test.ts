@@ -262,6 +262,15 @@ describe('the file journal', () => {
   })
 })
 
+it.each([{ capacity: Number.NaN }, { capacity: null }, { maxAgeDays: 0 }, { maxBytes: -1 }, { maxFiles: null }])(
+  'a journal with room for nothing is refused: %j',
+  (options) => {
+    expect(() => createFileJournal({ dir, ...(options as object) })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
+  },
+)
+
 describe('last words', () => {
   it('are on disk when flushSync returns, each once, also while a write is under way', async () => {
     const journal = createFileJournal({ dir })

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import {
+  assertNumbers,
   createMemoryJournal,
   every,
   reportFailure,
@@ -53,8 +54,11 @@ interface Subscription {
  * A journal that outlives the process: the newest records of each kind in memory for queries, and on disk as JSON lines,
  * in files for each kind. Reads what an earlier process wrote when it is made. `append` never waits: a disk that is full
  * or slow costs records on disk, counted in `dropped`, never the caller's time.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a bound that is no number, or leaves room for nothing.
  */
 export function createFileJournal(options: FileJournalOptions): FileJournal {
+  assertNumbers('devtools', options, { maxBytes: 1, maxFiles: 1, maxAgeDays: 0.01, capacity: 1 })
   const { dir, maxBytes = 2 * 1024 * 1024, maxFiles = 32, maxAgeDays = 7, capacity = 5000 } = options
   const { clock = systemClock } = options
   const maxAgeMs = maxAgeDays * DAY_MS

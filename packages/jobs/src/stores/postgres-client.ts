@@ -55,6 +55,8 @@ export async function listen(
 
   const connect = async (): Promise<void> => {
     const connection = await client.connect()
+    // Until the end of it: what is broken may emit when nobody else listens, and the process would end.
+    connection.on('error', () => undefined)
     if (stopped) return void connection.release(true)
     current = connection
     connection.on('notification', onNotice)

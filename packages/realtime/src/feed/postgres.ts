@@ -19,6 +19,20 @@ interface PostgresEmbedded extends PostgresQuery {
 }
 export type PostgresClient = PostgresPool | PostgresEmbedded
 
+const survivors = new WeakSet<object>()
+
+/**
+ * A connection that was taken out of a pool of `pg` tells its own listeners alone that it was lost, besides the query that
+ * waits for it; with none, the process ends. One listener for each, as the pool hands it out again and again.
+ *
+ * Source: https://node-postgres.com/apis/pool#error
+ */
+export function surviving<C extends Pick<PostgresConnection, 'on'>>(connection: C): C {
+  if (!survivors.has(connection)) connection.on('error', () => undefined)
+  survivors.add(connection)
+  return connection
+}
+
 export interface Listening {
   onNotice(payload: string): void
   /** It listens now; what was said before is unknown. */
@@ -69,10 +83,10 @@ export async function listen(
       const connecting = client.connect()
       // One that comes when nobody waits for it any more must not stay out of the pool.
       connecting.then(
-        (connection) => late && connection.release(true),
+        (connection) => late && surviving(connection).release(true),
         () => undefined,
       )
-      const connection = await inTime(() => connecting)
+      const connection = surviving(await inTime(() => connecting))
       if (stopped) return void connection.release(true)
       current = connection
       connection.on('notification', (({ payload }: { payload?: string }) => onNotice(payload ?? '')) as never)

@@ -78,6 +78,24 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       expect(await may({ sub: 'a' }, 'room', 'read')).toBe(true)
     })
 
+    it('reject when their connection is lost while they are asked, and the process lives', async () => {
+      const { pool } = db
+      if (!pool) return
+      const blocker = await pool.connect()
+      await blocker.query('begin; lock table realtime.messages in access exclusive mode')
+      const asked = expect(may({ sub: 'a' }, 'room', 'read')).rejects.toThrow(/terminat/)
+      const blocked = `select pid from pg_locks where relation = 'realtime.messages'::regclass and not granted`
+      let pid: unknown
+      while ((pid = (await blocker.query<{ pid: number }>(blocked)).rows[0]?.pid) === undefined)
+        await new Promise((resolve) => setImmediate(resolve))
+      await blocker.query('select pg_terminate_backend($1)', [pid])
+      // The connection's own `error` event would fail this run as an uncaught exception.
+      await asked
+      await blocker.query('rollback')
+      blocker.release()
+      expect(await may({ sub: 'a' }, 'room', 'read')).toBe(true)
+    })
+
     it('are kept by the schema when it is applied again', async () => {
       await db.exec(realtimeSchema())
       expect(await may({ sub: 'a' }, 'room', 'read')).toBe(true)
