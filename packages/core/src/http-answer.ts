@@ -123,7 +123,8 @@ function isExpected(content: BoundedBody | undefined): boolean {
   if (!content || content.text === '') return true
   try {
     const value: unknown = JSON.parse(content.text)
-    return content.complete && !(typeof value === 'object' && value !== null && Object.hasOwn(value, 'error'))
+    // `"error": null` says that there was none.
+    return content.complete && !(value as { readonly error?: unknown } | null)?.error
   } catch {
     return false
   }

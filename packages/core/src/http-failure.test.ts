@@ -45,6 +45,8 @@ describe('httpFailure', () => {
     ['{"id":"9ec79c33ec9942ab8353589fcb2e04dc"', true],
     ['{"id":"9ec79c33ec9942ab8353589fcb2e04dc"}', false],
     ['{"status":1}', false],
+    ['{"status":1,"error":null}', false],
+    ['null', false],
     ['', false],
   ])('takes a success that says %j for something else in the place of the backend: %s', (text, isForeign) => {
     const failure = httpFailure({ status: 200, headers: new Headers(), content: { text, complete: true } }, options)
