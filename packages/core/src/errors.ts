@@ -18,9 +18,10 @@ export interface MscErrorOptions {
  * A marker, not `instanceof`, identifies it, because a bundler may include a package twice.
  */
 export class MscError extends Error {
-  readonly code: string
-  readonly retryable: boolean
-  readonly hint: string | undefined
+  // Declared: the constructor sets them, and as fields every page would carry them twice.
+  declare readonly code: string
+  declare readonly retryable: boolean
+  declare readonly hint: string | undefined
 
   constructor(message: string, options: MscErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -47,7 +48,7 @@ export class ConfigError extends MscError {
 
 /** An argument or payload does not have the required shape; nothing was stored or sent. */
 export class ValidationError extends MscError {
-  readonly issues: readonly ValidationIssue[]
+  declare readonly issues: readonly ValidationIssue[]
   constructor(message: string, issues: readonly ValidationIssue[] = [], options: Partial<MscErrorOptions> = {}) {
     super(message, { code: 'VALIDATION_FAILED', ...options })
     this.issues = issues
@@ -70,7 +71,7 @@ export interface ValidationIssue {
 
 /** A call did not finish within its deadline. Retryable. */
 export class DeadlineError extends MscError {
-  readonly timeoutMs: number
+  declare readonly timeoutMs: number
   constructor(operation: string, timeoutMs: number) {
     super(`${operation} did not answer within ${timeoutMs} ms.`, { code: 'DEADLINE_EXCEEDED', retryable: true })
     this.timeoutMs = timeoutMs

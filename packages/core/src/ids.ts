@@ -1,24 +1,20 @@
 /** Random bytes asked for at once: a call of the platform's generator costs more than what it returns. */
 const POOL_BYTES = 4096
-let pool: Uint8Array<ArrayBuffer> | undefined
+let pool = new Uint8Array()
 let used = 0
 
 /** `bytes` random bytes in lower-case hexadecimal, from the platform's CSPRNG. No byte is handed out twice. */
 export function randomHex(bytes: number): string {
-  if (!pool || used + bytes > pool.length) {
+  if (used + bytes > pool.length) {
     pool = crypto.getRandomValues(new Uint8Array(Math.max(bytes, POOL_BYTES)))
     used = 0
   }
-  return hexOf(pool.subarray(used, (used += bytes)))
-}
-
-function hexOf(bytes: Uint8Array): string {
   let hex = ''
-  for (const byte of bytes) hex += HEX[byte]
+  for (const end = used + bytes; used < end; used++) hex += HEX[pool[used] as number]
   return hex
 }
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => (byte + 256).toString(16).slice(1))
 
 let lastMs = 0
 let sequence = 0

@@ -16,7 +16,5 @@ export function slotKey(name: string, version: number = CONTRACT_VERSION): symbo
  * @param name Without the scope: `core/telemetry`, `realtime/hub`.
  */
 export function processSlot<T>(name: string, create: () => T, version: number = CONTRACT_VERSION): T {
-  const key = slotKey(name, version)
-  const globals = globalThis as unknown as Record<symbol, T | undefined>
-  return (globals[key] ??= create())
+  return ((globalThis as unknown as Record<symbol, T | undefined>)[slotKey(name, version)] ??= create())
 }

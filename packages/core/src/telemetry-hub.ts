@@ -1,7 +1,6 @@
 import { systemClock } from './clock.ts'
 import { currentContext, tell as tellOne } from './context.ts'
 import { reportFailure, runGuarded } from './failures.ts'
-import { randomHex } from './ids.ts'
 import type { OperationName, Operations, TelemetryEvent } from './operations.ts'
 import {
   telemetrySlot,
@@ -10,6 +9,7 @@ import {
   type TelemetryHub,
   type TelemetryListener,
 } from './telemetry-slot.ts'
+import { newTrace } from './trace.ts'
 
 /**
  * Hears operations of this process as they end, except those that happen because it was told of another (in browsers:
@@ -73,8 +73,7 @@ function subscriptionOf(listener: TelemetryListener, { names }: ListenOptions): 
 function here(): Place | undefined {
   const context = currentContext()
   if (!context) return undefined
-  const { trace, userId } = context
-  return { span: { ...trace, spanId: randomHex(8) }, parent: trace, userId }
+  return { span: newTrace(context.trace), parent: context.trace, userId: context.userId }
 }
 
 function eventOf<Name extends OperationName>(
@@ -84,15 +83,17 @@ function eventOf<Name extends OperationName>(
   place: Place | undefined,
 ): TelemetryEvent {
   const durationMs = startedMonotonic === undefined ? 0 : Math.max(0, systemClock.monotonic() - startedMonotonic)
-  return {
-    name,
-    startedAt: systemClock.now() - durationMs,
-    durationMs,
-    ...(place && { traceId: place.span.traceId, spanId: place.span.spanId }),
-    ...(place?.parent && { parentSpanId: place.parent.spanId }),
-    ...(place?.userId !== undefined && { userId: place.userId }),
-    attributes,
-  } as TelemetryEvent
+  const startedAt = systemClock.now() - durationMs
+  const event = { name, startedAt, durationMs, attributes } as {
+    -readonly [K in keyof TelemetryEvent]: TelemetryEvent[K]
+  }
+  if (place) {
+    event.traceId = place.span.traceId
+    event.spanId = place.span.spanId
+    if (place.parent) event.parentSpanId = place.parent.spanId
+    if (place.userId !== undefined) event.userId = place.userId
+  }
+  return event as TelemetryEvent
 }
 
 function tell(heard: readonly Subscription[], event: TelemetryEvent): void {

@@ -10,7 +10,7 @@ export interface TraceContext {
 }
 
 /** Version `ff` is none, version `00` ends with the flags, and an id of zeros is invalid; a later version may go on. */
-const TRACEPARENT = /^(?!ff|00.{54})[\da-f]{2}-(?!0+-)([\da-f]{32})-(?!0+-)([\da-f]{16})-([\da-f]{2})(?:-.*)?$/
+const TRACEPARENT = /^(?!ff|00.{54})[\da-f]{2}-(?!0+-)([\da-f]{32})-(?!0+-)([\da-f]{16})-([\da-f]{2})(?:-|$)/
 
 /** Reads a `traceparent` header; anything malformed is `undefined`, as the specification asks. */
 export function parseTraceparent(header: string | null | undefined): TraceContext | undefined {

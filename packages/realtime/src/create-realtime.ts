@@ -164,7 +164,7 @@ const CONTRACT: DriverContract<RealtimeDriver> = {
 /** @throws ConfigError for a driver that does not keep the contract. */
 export function createRealtime(options: RealtimeOptions): Realtime {
   const driver = assertDriver(CONTRACT, options.driver)
-  const { getToken = () => undefined, timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
+  const { timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
   const topics = new Map<string, Topic>()
   const listeners = new Set<(status: ConnectionStatus) => void>()
   const stats = { published: 0, gaps: 0 }
@@ -204,16 +204,16 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const retryMs = (attempt: number): number => 200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random })
 
   const settleStatus = (): void => {
-    const states = [...topics.values()].map((topic) => topic.state)
+    const some = (state: Topic['state']): boolean => [...topics.values()].some((topic) => topic.state === state)
     const next: ConnectionStatus = closing.signal.aborted
       ? 'closed'
-      : states.length === 0
+      : topics.size === 0
         ? 'idle'
-        : states.includes('retrying')
+        : some('retrying')
           ? isOffline()
             ? 'offline'
             : 'reconnecting'
-          : states.includes('joining')
+          : some('joining')
             ? 'connecting'
             : 'connected'
     if (next === status) return
@@ -238,7 +238,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
 
   /** Asked once for all that want one at a time. */
   const askToken = (): Promise<string | undefined> =>
-    (asking ??= inTime('getToken', async (signal) => getToken(signal), closing.signal).finally(
+    (asking ??= inTime('getToken', async (signal) => options.getToken?.(signal), closing.signal).finally(
       () => (asking = undefined),
     ))
 
@@ -246,10 +246,9 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const warned = createSeen(100)
   const warn = (topic: string, error: Error): void => {
     trouble = error.message
-    const said = `${topic}: ${error.message}`
     const { retryable, code } = error as Partial<MscError>
     if (retryable && code !== 'REALTIME_REFUSED') return
-    if (warned.add(said)) report(error, 'join', { topic })
+    if (warned.add(`${topic}: ${trouble}`)) report(error, 'join', { topic })
   }
 
   const topicFor = (name: string, channel: ChannelOptions): Topic => {

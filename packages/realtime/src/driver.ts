@@ -10,7 +10,7 @@ export interface SubscribeOptions {
   /** The access token of the user; `undefined` for nobody. */
   readonly token: string | undefined
   /** Who this client is in presence. Without it presence is off. */
-  readonly presenceKey?: string
+  readonly presenceKey?: string | undefined
   /** Does the sender hear its own broadcasts? */
   readonly self: boolean
 }

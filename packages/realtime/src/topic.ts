@@ -67,8 +67,8 @@ export function createTopic(options: TopicOptions): Topic {
   let presenceKey: string | undefined
   let presence: PresenceState | undefined
   /** Gives up the subscription for one with other options. */
-  let redo = (): void => {}
-  let lose = (): void => {}
+  let redo: (() => void) | undefined
+  let lose: (() => void) | undefined
   let wake: AbortController | undefined
   let running: Promise<void> | undefined
 
@@ -112,7 +112,7 @@ export function createTopic(options: TopicOptions): Topic {
     let joinedBefore = false
     while (!closing.signal.aborted) {
       let spreadMs: number | undefined
-      let liveAt: number | undefined
+      let liveAt = Infinity
       let isAsked = false
       let again = false
       const lost = new AbortController()
@@ -139,7 +139,7 @@ export function createTopic(options: TopicOptions): Topic {
         const joined = await inTime('join', (signal) =>
           driver.subscribe(
             name,
-            { private: options.private, token, self: false, ...(presenceKey !== undefined && { presenceKey }) },
+            { private: options.private, token, self: false, presenceKey },
             {
               onMessage(event, payload) {
                 // Joined anew, it fetches everything from its cursor on.
@@ -184,7 +184,7 @@ export function createTopic(options: TopicOptions): Topic {
       move('retrying')
       wake = new AbortController()
       // Another tab has the connection now, and waits for nobody; unless it goes on like that.
-      const wasStable = liveAt !== undefined && clock.monotonic() - liveAt > 1000
+      const wasStable = clock.monotonic() - liveAt > 1000
       if (wasStable) attempt = 0
       const atOnce = again || (spreadMs === 0 && wasStable)
       const waitMs = atOnce ? 0 : Math.max(options.retryMs(attempt++), options.share * (spreadMs ?? 0))
@@ -236,7 +236,7 @@ export function createTopic(options: TopicOptions): Topic {
   const close = async (reason: Error): Promise<void> => {
     if (state === 'closed') return
     closing.abort(reason)
-    lose()
+    lose?.()
     live.reject(reason)
     nudge()
     move('closed')
@@ -256,7 +256,7 @@ export function createTopic(options: TopicOptions): Topic {
           throw conflict(name, `presence key, ${JSON.stringify(presenceKey)}`)
         }
         presenceKey = key
-        redo()
+        redo?.()
       }
       const member: Member = {
         presenceKey: key,
