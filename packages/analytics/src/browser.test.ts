@@ -81,6 +81,18 @@ describe('in a page', () => {
     })
   })
 
+  it('names a view after its path, and one of a query alone after the page', async () => {
+    page = openFakePage()
+    const { sent, driver } = keeping()
+    initPostHog({ load: async () => ({ driver }) })
+    for (const path of ['?q=1', '#top', '', '/search?q=1']) trackPageView(path)
+    await expect.poll(() => engineIsThere()).toBe(true)
+    page.hide()
+    await expect.poll(() => sent.length).toBe(4)
+    const pathOf = ({ message }: (typeof sent)[number]): unknown => message.kind === 'page' && message.path
+    expect(sent.map(pathOf)).toEqual(['/releases', '/releases', '/releases', '/search'])
+  })
+
   it('has the server’s flags at once, exposes each once, and knows no other names', async () => {
     page = openFakePage()
     const { sent, driver } = keeping()

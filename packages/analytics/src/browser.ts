@@ -43,7 +43,8 @@ export function identifyUser(userId: string, properties: object = {}): void {
 export function trackPageView(path?: string): void {
   if (!hasPage()) return
   const moment = now()
-  const viewed = typeof path === 'string' ? path : location.pathname
+  // A query alone is the current page's.
+  const viewed = typeof path === 'string' && /^[^?#]/.test(path) ? path : location.pathname
   const page = moment.page && { ...moment.page, url: location.origin + viewed }
   calls.perform((engine) => engine.page(viewed, { ...moment, ...(page && { page }) }))
 }

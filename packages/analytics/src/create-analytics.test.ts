@@ -634,6 +634,23 @@ describe('flags', () => {
     ])
   })
 
+  it('record an exposure for which there was no room the next time', async () => {
+    const { analytics, names, fail, drops } = setUp({
+      flags: always({ value: 'blue', reason: 'split' }),
+      maxQueue: 5,
+      strict: false,
+    })
+    fail(away)
+    for (let i = 0; i < 5; i++) await analytics.track('ana', 'e')
+    await analytics.getFeatureFlag('f', 'ana')
+    expect(drops).toHaveLength(1)
+    fail(undefined)
+    await analytics.flush()
+    for (let i = 0; i < 3; i++) await analytics.getFeatureFlag('f', 'ana')
+    await analytics.flush()
+    expect(names().filter((name) => name === 'exposure')).toHaveLength(1)
+  })
+
   it('give booleans and texts as they are, and the variant of anything else', async () => {
     const value = async (evaluation: Evaluation): Promise<unknown> =>
       setUp({ flags: always(evaluation) }).analytics.getFeatureFlag('f', 'u')
@@ -656,13 +673,14 @@ describe('flags', () => {
 })
 
 it('remembers exposures within a bound', async () => {
-  const { createExposures } = await import('./recording/exposures.ts')
+  const { createExposures, exposureKey } = await import('./recording/exposures.ts')
   const exposures = createExposures(100)
-  const blue: Evaluation = { value: 'blue', reason: 'split' }
-  expect(exposures.isNew({ distinctId: 'first' }, 'f', blue)).toBe(true)
-  for (let i = 0; i < 99; i++) exposures.isNew({ distinctId: `u${i}` }, 'f', blue)
-  expect(exposures.isNew({ distinctId: 'first' }, 'f', blue)).toBe(false)
-  exposures.isNew({ distinctId: 'one more' }, 'f', blue)
-  expect(exposures.isNew({ distinctId: 'first' }, 'f', blue)).toBe(false)
-  expect(exposures.isNew({ distinctId: 'u0' }, 'f', blue)).toBe(true)
+  const isNew = (distinctId: string): boolean =>
+    exposures.isNew(exposureKey({ distinctId }, 'f', { value: 'blue', reason: 'split' }))
+  expect(isNew('first')).toBe(true)
+  for (let i = 0; i < 99; i++) isNew(`u${i}`)
+  expect(isNew('first')).toBe(false)
+  isNew('one more')
+  expect(isNew('first')).toBe(false)
+  expect(isNew('u0')).toBe(true)
 })

@@ -87,3 +87,4 @@ export {
   type ScopeUser,
 } from './scope.ts'
 export { formatTraceparent, newTrace, parseTraceparent, type TraceContext } from './trace.ts'
+export { assertWebAddress } from './web-address.ts'

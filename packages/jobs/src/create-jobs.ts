@@ -7,6 +7,7 @@ import {
   deadline,
   driverShape,
   emit,
+  readField,
   redact,
   runReported,
   systemClock,
@@ -223,14 +224,12 @@ export function createJobs(options: JobsOptions): Jobs {
       await withoutScope(() => driver.start())
     },
     async handler(request) {
-      if (driver.handler) return driver.handler(request)
-      return new Response(
-        JSON.stringify({ type: 'about:blank', title: 'Jobs run inside this process; nobody calls them', status: 404 }),
-        {
-          status: 404,
-          headers: { 'content-type': 'application/problem+json' },
-        },
-      )
+      if (!driver.handler) return problem('Jobs run inside this process; nobody calls them', 404)
+      return driver.handler(request).catch((error: unknown) => {
+        // Whoever calls asks again, and another process answers.
+        if (readField(error, 'code') === 'DRIVER_CLOSED') return problem('This process is ending', 503)
+        throw error
+      })
     },
     runs: (query = {}) => observe('runs', (observer, signal) => observer.runs(query, signal)),
     run: (id) => observe('run', (observer, signal) => observer.run(id, signal)),
@@ -257,3 +256,10 @@ const say =
     data === undefined ? console[level](redact(message)) : console[level](redact(message), redact(data))
 
 const consoleLog: JobLog = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
+
+function problem(title: string, status: number): Response {
+  return new Response(JSON.stringify({ type: 'about:blank', title, status }), {
+    status,
+    headers: { 'content-type': 'application/problem+json' },
+  })
+}

@@ -1,17 +1,23 @@
 import { createAnalytics } from '@msc/analytics'
 import { local as localAnalytics } from '@msc/analytics/local'
+import { posthog } from '@msc/analytics/posthog'
 import { createCache } from '@msc/cache'
 import { memory } from '@msc/cache/memory'
+import { redis } from '@msc/cache/redis'
+import { upstash } from '@msc/cache/upstash'
 import { createCron } from '@msc/cron'
 import { local as localCron } from '@msc/cron/local'
 import { createJobs } from '@msc/jobs'
 import { embedded as embeddedJobs } from '@msc/jobs/embedded'
+import { inngest } from '@msc/jobs/inngest'
 import { memoryStore } from '@msc/jobs/stores/memory'
 import { createMonitoring } from '@msc/monitoring'
 import { local as localMonitoring } from '@msc/monitoring/local'
+import { sentry } from '@msc/monitoring/sentry'
 import { createRealtime } from '@msc/realtime'
 import { embedded as embeddedRealtime } from '@msc/realtime/embedded'
-import type { Service } from '@msc/core'
+import { supabase } from '@msc/realtime/supabase'
+import { ConfigError, type Service } from '@msc/core'
 import { describe, expect, it } from 'vitest'
 
 type Make = (driver: never) => Service
@@ -92,4 +98,31 @@ describe.each(Object.entries(engines))('the engine of %s', (concern, { make, dri
       expect(() => make(nothing as never)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^DRIVER_/) }))
     }
   })
+})
+
+/** Each vendor's driver, with an address. */
+const addressed: Readonly<Record<string, (address: string) => unknown>> = {
+  posthog: (host) => posthog({ key: 'phc_key', host }),
+  redis: (url) => redis({ url }),
+  upstash: (url) => upstash({ url, token: 'token' }),
+  inngest: (baseUrl) => inngest({ eventKey: 'key', signingKey: 'signkey-test-00', baseUrl }),
+  sentry: (dsn) => sentry({ dsn }),
+  supabase: (url) => supabase({ url, anonKey: 'key' }),
+}
+
+describe.each(Object.entries(addressed))('the driver of %s', (_name, make) => {
+  it.each(['hunter2-no-address', 'ftp://hunter2.example/1', 'http://', '"https://hunter2.example"'])(
+    'refuses %s for an address when it is made, and does not repeat it',
+    (address) => {
+      let refusal: unknown
+      try {
+        make(address)
+      } catch (error) {
+        refusal = error
+      }
+      expect(refusal).toMatchObject({ hint: expect.stringMatching(/[A-Z]+_[A-Z_]+/) })
+      expect(refusal).toBeInstanceOf(ConfigError)
+      expect(`${refusal}${(refusal as { hint?: string }).hint}`).not.toContain('hunter2')
+    },
+  )
 })

@@ -13,7 +13,7 @@ import type { Analytics, RecordOptions } from '../analytics.ts'
 import { badCall, readName, readSubject } from './bad-call.ts'
 import { buildEnvelope, type EnvelopeBase, type MessageInput } from './build-envelope.ts'
 import { checkAgainst, type Catalogue } from './catalogue.ts'
-import type { Exposures } from './exposures.ts'
+import { exposureKey, type Exposures } from './exposures.ts'
 import type { Envelope, Subject } from '../messages.ts'
 import type { Sink } from './sinks.ts'
 import { isPlausibleTime } from './read-time.ts'
@@ -36,17 +36,20 @@ export interface RecordingContext {
 /**
  * The way of a call to the queues. A bad one is dropped, counted and reported: a rejection that nobody awaits would end
  * the process. With `strict` it throws.
+ *
+ * @param onLost No queue had room for it.
  */
 export function record(
   context: RecordingContext,
   about: unknown,
   input: MessageInput,
   options: RecordOptions = {},
+  onLost?: () => void,
 ): Promise<void> {
   const { strict, checking } = context
   try {
     const base = baseOf(context, readSubject(about), options)
-    const later = sendChecked(context, base, input)
+    const later = sendChecked(context, base, input, onLost)
     if (!later) return Promise.resolve()
     const settled = later.catch((error: unknown) => refuse(context, error, input))
     checking.add(settled)
@@ -65,15 +68,17 @@ export function expose(
   ...[subject, flag, evaluation, options]: Parameters<Analytics['expose']>
 ): void {
   const input: MessageInput = { kind: 'exposure', flag, evaluation }
+  let key: string
   try {
     assertEvaluation(flag, evaluation)
-    if (evaluation.reason === 'error' || !context.exposures.isNew(readSubject(subject), flag, evaluation)) return
+    key = exposureKey(readSubject(subject), flag, evaluation)
+    if (evaluation.reason === 'error' || !context.exposures.isNew(key)) return
   } catch (error) {
     if (context.strict) throw asValidation(error)
     refuse(context, error, input)
     return
   }
-  void record(context, subject, input, options)
+  void record(context, subject, input, options, () => context.exposures.forget(key))
 }
 
 /** While the flags' backend is away there are no evaluations, and whoever looks one up has `undefined` in hand. */
@@ -120,9 +125,14 @@ function timeOf({ clock, strict, report }: RecordingContext, { at }: RecordOptio
 }
 
 /** A promise only where a schema answers later. */
-function sendChecked(context: RecordingContext, base: EnvelopeBase, input: MessageInput): Promise<void> | undefined {
+function sendChecked(
+  context: RecordingContext,
+  base: EnvelopeBase,
+  input: MessageInput,
+  onLost?: () => void,
+): Promise<void> | undefined {
   if (input.kind !== 'track' || !context.catalogue) {
-    push(context, base, input)
+    push(context, base, input, onLost)
     return undefined
   }
   const { kind, event } = input
@@ -132,11 +142,12 @@ function sendChecked(context: RecordingContext, base: EnvelopeBase, input: Messa
   return undefined
 }
 
-function push({ sinks, clean }: RecordingContext, base: EnvelopeBase, input: MessageInput): void {
+function push({ sinks, clean }: RecordingContext, base: EnvelopeBase, input: MessageInput, onLost?: () => void): void {
   const envelope = buildEnvelope(base, input, clean)
   const { message } = envelope
   // Not `every`, which would stop at the first that has no room.
   const kept = sinks.map((sink) => sink.push(envelope))
+  if (!kept.includes(true)) onLost?.()
   emit('analytics.track', {
     event: message.kind === 'track' ? message.event : message.kind,
     outcome: kept.includes(false) ? 'dropped' : 'ok',

@@ -2,6 +2,7 @@ import {
   ConfigError,
   DriverError,
   MscError,
+  assertWebAddress,
   lazyPeer,
   processEnv,
   readEnvGroup,
@@ -42,7 +43,8 @@ const lockingScripts = new WeakMap<Script, Script>()
 /**
  * Upstash Redis over HTTP, through `@upstash/redis` (an optional peer, loaded on the first call).
  *
- * @throws ConfigError when neither `client` nor both of `url` and `token` are given.
+ * @throws ConfigError when neither `client` nor both of `url` and `token` are given; `ADDRESS_INVALID` for a `url` that is
+ *   none of http or https.
  */
 export function upstash(options: UpstashOptions): CacheDriver {
   const { url, token, client: injected } = options
@@ -51,6 +53,7 @@ export function upstash(options: UpstashOptions): CacheDriver {
       hint: 'Set UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN, or pass url and token.',
     })
   }
+  if (url) assertWebAddress(url, '[msc/cache] [upstash]', 'UPSTASH_REDIS_REST_URL')
 
   // The SDK asks for a request's signal through a function it calls synchronously inside the command.
   let signalOfThisCall: AbortSignal | undefined

@@ -150,4 +150,12 @@ describe('inngest when things go wrong', () => {
     await app.close()
     await jobs.close()
   })
+
+  it('answers 503 once it is closed, so that it is called again elsewhere', async () => {
+    const jobs = createJobs({ jobs: [job], driver: inngest({ eventKey, signingKey, baseUrl: server.url }) })
+    await jobs.close()
+    const answer = await jobs.handler(new Request('https://app.example/api/inngest', { method: 'POST', body: '{}' }))
+    expect(answer.status).toBe(503)
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+  })
 })

@@ -2,6 +2,7 @@ import {
   ConfigError,
   DriverError,
   MscError,
+  assertWebAddress,
   lazyPeer,
   processEnv,
   readEnv,
@@ -52,7 +53,7 @@ interface Loaded {
  * The same definitions on Inngest, through its SDK (`inngest`, an optional peer, loaded on first use). Inngest keeps the
  * events and the runs and calls `handler`; every call is verified with the signing key.
  *
- * @throws ConfigError without both keys.
+ * @throws ConfigError without both keys; `ADDRESS_INVALID` for a `baseUrl` that is none of http or https.
  */
 export function inngest(options: InngestOptions): JobsDriver {
   const { eventKey, signingKey, appId = 'msc-platform', baseUrl, clock = systemClock } = options
@@ -61,6 +62,7 @@ export function inngest(options: InngestOptions): JobsDriver {
       hint: 'Set INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY.',
     })
   }
+  if (baseUrl) assertWebAddress(baseUrl, '[msc/jobs] [inngest]', 'INNGEST_BASE_URL')
   let host: JobHost | undefined
   let loading: Promise<Loaded> | undefined
   let closing = false

@@ -37,13 +37,13 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
 
   const connect = (token: string | undefined): PhoenixSocket => {
     if (closed) throw new DriverError('embedded', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    if (!options.url) {
-      throw new ConfigError('[msc/realtime] [embedded] Missing option `url`.', {
+    const url = URL.parse(`${options.url?.replace(/^http/, 'ws').replace(/\/$/, '')}/websocket`)
+    if (!url) {
+      throw new ConfigError('[msc/realtime] [embedded] Missing option `url`, or it is no address.', {
         hint: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
       })
     }
     if (socket?.open !== false && socket) return socket
-    const url = new URL(`${options.url.replace(/^http/, 'ws').replace(/\/$/, '')}/websocket`)
     url.searchParams.set('apikey', options.apiKey ?? token ?? '')
     url.searchParams.set('vsn', '2.0.0')
     const { fallback, heartbeatMs = 25_000 } = options

@@ -1,6 +1,7 @@
 import {
   ConfigError,
   DriverError,
+  assertWebAddress,
   lazyPeer,
   processEnv,
   readEnv,
@@ -45,7 +46,7 @@ const load = lazyPeer('realtime', '@supabase/supabase-js', () => import('@supaba
  * Supabase Realtime through `@supabase/supabase-js` (an optional peer, loaded on first use). The engine rejoins: a
  * channel that the SDK reports lost is removed, and a new one takes its place.
  *
- * @throws ConfigError without url and key.
+ * @throws ConfigError without url and key; `ADDRESS_INVALID` for a `url` that is none of http or https.
  */
 export function supabase(options: SupabaseOptions): RealtimeDriver {
   const { url, anonKey, serviceRoleKey, version = '2.0.0', feeds = true } = options
@@ -54,6 +55,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
       hint: 'Set NEXT_PUBLIC_SUPABASE_URL and NEXT_PUBLIC_SUPABASE_ANON_KEY.',
     })
   }
+  assertWebAddress(url, '[msc/realtime] [supabase]', 'NEXT_PUBLIC_SUPABASE_URL')
   let connected: Promise<SupabaseClient> | undefined
   let token: string | undefined
   let closed = false

@@ -1,4 +1,4 @@
-import { DriverError, every, randomHex, systemClock, type CancelTimer, type Clock } from '@msc/core'
+import { DriverError, every, randomHex, readField, systemClock, type CancelTimer, type Clock } from '@msc/core'
 import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
 import { aborted, deferred } from '../promises.ts'
@@ -30,6 +30,8 @@ export interface GroupOptions {
   readonly patienceMs: number
   /** Nobody here wants anything any more. */
   readonly onIdle: () => void
+  /** The browser gives this page no locks, so it can share nothing: a frame of an origin of its own, for one. */
+  readonly onRefused: () => void
   readonly clock?: Clock
 }
 
@@ -69,6 +71,9 @@ export function joinGroup(options: GroupOptions): Group {
   let candidacy = new AbortController()
   let lastId = 0
   let idle: CancelTimer | undefined
+
+  // What it throws rejects, like what it refuses.
+  const lock: Locks['request'] = async (...request) => locks.request(...request)
 
   const post = (wire: Wire): void => {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a BroadcastChannel has none
@@ -122,8 +127,14 @@ export function joinGroup(options: GroupOptions): Group {
       abdicate()
       stand(false)
     }
+    const fail = (error: unknown): void => {
+      if (signal.aborted || ending.signal.aborted) return
+      // That is how a lock ends which another tab has taken.
+      if (readField(error, 'name') === 'AbortError') again()
+      else options.onRefused()
+    }
     const wanted = steal ? { steal } : { signal: AbortSignal.any([signal, ending.signal]) }
-    locks.request(`${name}:leader`, wanted, lead).then(again, again)
+    lock(`${name}:leader`, wanted, lead).then(again, fail)
   }
 
   const onAnswer = (answer: Answer): void => {
@@ -169,7 +180,7 @@ export function joinGroup(options: GroupOptions): Group {
       followers.delete(tab)
       leader?.drop(tab)
     }
-    locks.request(`${name}:tab:${tab}`, { signal: ending.signal }, gone).catch(() => undefined)
+    lock(`${name}:tab:${tab}`, { signal: ending.signal }, gone).catch(() => undefined)
   }
 
   const ask = async <T>(request: Request, signal: AbortSignal): Promise<T> => {
@@ -219,7 +230,9 @@ export function joinGroup(options: GroupOptions): Group {
     present.resolve()
     return aborted(ending.signal)
   }
-  locks.request(`${name}:tab:${own}`, { signal: ending.signal }, hold).catch(() => undefined)
+  lock(`${name}:tab:${own}`, { signal: ending.signal }, hold).catch(() => {
+    if (!ending.signal.aborted) options.onRefused()
+  })
   stand(false)
   post({ kind: 'who' })
 

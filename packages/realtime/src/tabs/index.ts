@@ -19,7 +19,8 @@ export interface ShareTabsOptions {
  * BroadcastChannel, and when it closes the next takes over. Tabs of different users do not share. In presence the tabs are
  * one entry, with the state that was tracked last.
  *
- * Where the browser has no locks, or on a server, it is the driver itself.
+ * Where the browser has no locks, or on a server, it is the driver itself; where it refuses them to this page (a frame of
+ * an origin of its own), each tab has its own connection.
  */
 export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}): RealtimeDriver {
   const { name = 'msc-realtime', patienceMs = 2000 } = options
@@ -34,6 +35,7 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
 
   // By user, so that nobody joins with another's token.
   const groups = new Map<string, Group>()
+  let alone = false
   const groupOf = (token: string | undefined): Group => {
     const subject = (token !== undefined && subjectOf(token)) || ''
     let group = groups.get(subject)
@@ -47,6 +49,10 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
         onIdle() {
           groups.delete(subject)
           group?.close(new DriverError(driver.name, 'Nothing is subscribed to.', { retryable: true }))
+        },
+        onRefused() {
+          alone = true
+          closeAll(new DriverError(driver.name, 'The browser gives this page no locks.', { retryable: true }))
         },
       })
       groups.set(subject, group)
@@ -79,7 +85,12 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
     async subscribe(topic, subscribeOptions, handlers, signal) {
       await shown
       signal.throwIfAborted()
-      return groupOf(subscribeOptions.token).subscribe(topic, subscribeOptions, handlers, signal)
+      try {
+        if (!alone) return await groupOf(subscribeOptions.token).subscribe(topic, subscribeOptions, handlers, signal)
+      } catch (error) {
+        if (!alone) throw error
+      }
+      return driver.subscribe(topic, subscribeOptions, handlers, signal)
     },
     async close() {
       page?.removeEventListener('pagehide', onHide)

@@ -260,3 +260,33 @@ it('is the driver itself where there are no locks', () => {
   const { driver } = createFakeRealtime()
   expect(shareTabs(driver)).toBe(driver)
 })
+
+describe('a page to which the browser gives no locks', () => {
+  const refusals: readonly (readonly [string, () => Promise<never>])[] = [
+    ['rejects', () => Promise.reject(new DOMException('The origin is opaque.', 'SecurityError'))],
+    [
+      'throws',
+      () => {
+        throw new DOMException('The document is not active.', 'InvalidStateError')
+      },
+    ],
+  ]
+  it.each(refusals)('has a connection of its own, where the request %s', async (_how, request) => {
+    const asked = vi.fn(request)
+    const fake = createFakeRealtime()
+    const tabs = { ...browser.tab('1'), page: new EventTarget(), patienceMs: 100 }
+    const token = await signTestToken(secret, { sub: 'a' })
+    const client = createRealtime({
+      driver: shareTabs(fake.driver, { ...tabs, locks: { request: asked } }),
+      getToken: () => token,
+      random: () => 0,
+    })
+    clients.push(client)
+    client.channel('room')
+    client.channel('hall')
+    await connected(client)
+    expect(fake.topics.toSorted()).toEqual(['hall', 'room'])
+    // Refused once for each of its two locks, and never asked again.
+    expect(asked).toHaveBeenCalledTimes(2)
+  })
+})

@@ -25,6 +25,9 @@ import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
 
 /** After a word: past one or more spaces, which may be encoded. */
 function afterSpaces(scan: TextScan, from: number): number {
+  // Most often one space and a word.
+  if (scan.text.charCodeAt(from) === 32 && isLetter(scan.text.charCodeAt(from + 1)) && from + 1 < scan.end)
+    return from + 1
   let at = from
   while (at < scan.end && at - from < 12) {
     const raw = scan.text.charCodeAt(at)
@@ -61,9 +64,16 @@ export function hideScheme(scan: TextScan, from: number, to: number): number {
     const end = tokenEnd(scan, start)
     return isBearer(scan, start, end) ? hide(scan, start, end, REDACTED) : -1
   }
+  if (!isGroup(text, start)) return -1
   // In a form, `+` is a space too, and is judged up to the next one, so that no text is read twice.
   const end = text.charCodeAt(to) === 43 ? wordEnd(scan, start) : tokenEnd(scan, start)
   return isBasic(text, start, end) ? hide(scan, start, tokenEnd(scan, end), REDACTED) : -1
+}
+
+/** Base64 has groups of four; most words behind “basic” are told by less. */
+function isGroup(text: string, from: number): boolean {
+  for (let i = from; i < from + 4; i++) if (base64Value(text.charCodeAt(i)) < 0) return false
+  return true
 }
 
 function wordEnd({ text, end }: TextScan, from: number): number {

@@ -1,0 +1,17 @@
+import { ConfigError } from './errors.ts'
+
+/**
+ * Refuses what is no address of http or https where a backend's is wanted, before anything is sent to it. The value is
+ * not in the error: what is pasted into the wrong variable is often a secret.
+ *
+ * @param who Begins the message: `[msc/cache] [upstash]`.
+ * @throws ConfigError `ADDRESS_INVALID`.
+ */
+export function assertWebAddress(address: string, who: string, variable: string): void {
+  const url = URL.parse(address)
+  if (url && /^https?:$/.test(url.protocol) && url.host !== '') return
+  throw new ConfigError(`${who} The address is not one of http or https.`, {
+    code: 'ADDRESS_INVALID',
+    hint: `Set ${variable} to one that begins with https://.`,
+  })
+}
