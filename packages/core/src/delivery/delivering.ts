@@ -73,7 +73,7 @@ export function hastenFlight<T>(box: Box<T>): void {
   const budget = budgetOf(box)
   if (!box.flight || !budget) return
   const left = budget.until - box.clock.monotonic()
-  hasten(box.flight, departureOf(box, box.flight), requestTime(box.options.timeoutMs, left))
+  hasten(box.flight, departureOf(box, box.flight), requestTime(box.options.timeoutMs, left, box.pace.failures))
 }
 
 /** Goes back to delivering without haste. */
@@ -110,7 +110,7 @@ function depart<T>(box: Box<T>, now: number, budget: { until: number } | undefin
   const flight = createFlight(batch, urgency)
   box.flight = flight
   const { timeoutMs } = box.options
-  const allowed = budget ? requestTime(timeoutMs, budget.until - now) : timeoutMs
+  const allowed = budget ? requestTime(timeoutMs, budget.until - now, box.pace.failures) : timeoutMs
   // A batch holds what many units of work recorded: what becomes of it concerns none of them.
   withoutScope(() => takeOff(flight, departureOf(box, flight), allowed))
 }

@@ -302,11 +302,31 @@ describe('flush and close', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('give each request at most half of the time that is left', async () => {
+  it('give a backend three quarters of their time, and half of the rest once it has failed', async () => {
     const { outbox, clock, times } = setUp(['silence'], { timeoutMs: 5000, random: () => 0 })
     outbox.push(item(1))
     await until(clock, outbox.close(4000))
-    expect(times.slice(0, 3)).toEqual([0, 2020, 3030])
+    expect(times.slice(0, 3)).toEqual([0, 3020, 3530])
+  })
+
+  it.each(['flush', 'close'] as const)('use the answer of a backend that is slow: %s', async (end) => {
+    let answer = (): void => {}
+    const slow = new Promise<object>((resolve) => (answer = () => resolve({})))
+    let requests = 0
+    const { outbox, clock, law } = setUp([{}], {
+      timeoutMs: 5000,
+      send: async (_batch, { signal }) => {
+        requests += 1
+        signal.throwIfAborted()
+        return slow
+      },
+    })
+    outbox.push(item(1))
+    const ended = outbox[end](5000)
+    clock.setTimeout(answer, 3500)
+    await until(clock, ended)
+    expect(law()).toMatchObject({ delivered: 1, dropped: 0 })
+    expect(requests).toBe(1)
   })
 
   it('do not wait as long as a flush that has more time', async () => {

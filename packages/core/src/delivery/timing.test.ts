@@ -35,8 +35,9 @@ describe('when to deliver', () => {
     expect(nextDelivery(moment(more as Partial<Moment>))).toBe(at)
   })
   it('leaves room for another try', () => {
-    expect(requestTime(5000, 4000)).toBe(2000)
-    expect(requestTime(100, 4000)).toBe(100)
+    expect(requestTime(5000, 4000, 0)).toBe(3000)
+    expect(requestTime(5000, 4000, 1)).toBe(2000)
+    expect(requestTime(100, 4000, 0)).toBe(100)
     expect(waitWithin(30_000, 4000)).toBe(1000)
     expect(waitWithin(30, Infinity)).toBe(30)
   })
