@@ -1,6 +1,8 @@
 import type { DriverErrorOptions } from './errors.ts'
 import type { BoundedBody } from './read-bounded.ts'
 
+export { readBounded } from './read-bounded.ts'
+
 /** The parts of a `Response` that say what became of a request. */
 export interface HttpAnswer {
   readonly status: number

@@ -63,6 +63,32 @@ describe('time', () => {
     ])
   })
 
+  it('does not pass for a job that is invoked beside a wait, while its payload is being checked', async () => {
+    const slowly = z.object({ n: z.number() }).refine(async () => {
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+      return true
+    })
+    const child = defineJob({ id: 'child', triggers: [{ event: 'test/child', schema: slowly }] }, ({ event, step }) =>
+      step.sendEvent('tell', { name: 'test/done', data: { n: event.data.n } }),
+    )
+    const parent = defineJob({ id: 'parent', triggers: go }, async ({ step }) => {
+      const wait = step.waitForEvent('done', { event: 'test/done', timeout: '7d' })
+      await step.invoke('child', child, { data: { n: 1 } })
+      return (await wait)?.data
+    })
+    const jobs = createJobs({
+      jobs: [parent, child],
+      events: ['test/done'],
+      driver: embedded({ store: memoryStore(), pollMs: 10 }),
+    })
+    await jobs.start()
+    await jobs.send('test/go', {}, { id: 'e' })
+    await expect
+      .poll(() => jobs.run('e.parent'), { timeout: 10_000 })
+      .toMatchObject({ status: 'completed', result: { n: 1 } })
+    await jobs.close()
+  })
+
   it('is shared: what is quick and plenty leaves everything else its turn', async () => {
     const quick = defineJob({ id: 'quick', triggers: go }, ({ step }) => step.run('one', () => 1))
     const jobs = createJobs({ jobs: [quick], driver: embedded({ store: memoryStore() }) })

@@ -248,8 +248,15 @@ export function replay(job: AnyJob, claimed: ClaimedRun, ports: ReplayPorts): Pr
       if (record && isSettled(record)) return answer(record)
       if (!record) {
         const started = { seq: seq++, startedAt: clock.now() }
-        if (!(await mayBegin(key, false))) return later()
-        const change = await begin(started)
+        // Counted, so that the pass does not end meanwhile: what it begins with may have to be checked first.
+        active += 1
+        let change: StepChange
+        try {
+          if (!(await mayBegin(key, false))) return later()
+          change = await begin(started)
+        } finally {
+          idle()
+        }
         record = change.step
         records.set(key, record)
         if (!(await save(change))) return forever()

@@ -200,6 +200,8 @@ function place<T>(box: Box<T>, flight: Flight<T>, outcome: Outcome<T>): void {
   for (const entry of outcome.aside) setAside(queue, entry)
   if (outcome.delivered.length > 0) comeBack(queue)
   limit(queue.limits, outcome.limits, now)
+  const patience = outcome.patience.map(({ kinds, forMs }) => ({ kinds, forMs: waitWithin(forMs, left) }))
+  limit(queue.patience, patience, now)
   box.retryAt = outcome.waitMs > 0 ? now + waitWithin(outcome.waitMs, left) : 0
   if (outcome.holdMs > 0) box.heldUntil = Math.max(box.heldUntil, now + outcome.holdMs)
   else if (outcome.delivered.length > 0) box.heldUntil = 0

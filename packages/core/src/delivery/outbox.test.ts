@@ -275,6 +275,23 @@ describe('flush and close', () => {
     expect(clock.pending).toBe(0)
   })
 
+  const limits: (readonly [string, 'all' | readonly string[]])[] = [
+    ['everything', 'all'],
+    ['the kind', ['track']],
+  ]
+  it.each(limits)('ask a backend that has limited %s for no time, again and again', async (_, kinds) => {
+    const limited = { rejected: [{ id: '1', retryable: true }], limits: [{ kinds, forMs: 0 }] }
+    const replies: Reply[] = [limited]
+    const { outbox, clock, sent, law } = setUp(replies, { random: () => 0.999 })
+    outbox.push(item(1))
+    await clock.advance(60_000)
+    // Our own backoff has grown to many seconds.
+    expect(sent.length).toBeLessThan(12)
+    replies[0] = {}
+    await until(clock, outbox.close(2000))
+    expect(law()).toMatchObject({ delivered: 1, dropped: 0 })
+  })
+
   it('probe a backend whose breaker is open', async () => {
     const replies: Reply[] = [away()]
     const { outbox, clock, law } = setUp(replies)

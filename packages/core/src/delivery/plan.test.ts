@@ -63,16 +63,18 @@ describe('what a receipt means', () => {
     const waits: (number | undefined)[] = []
     for (let n = 0; n < 5; n++) {
       const limited = onReceipt(batchOf(1), receipt, from)
-      waits.push(limited.limits[0]?.forMs)
+      waits.push(limited.patience[0]?.forMs)
+      // What the backend asked for stays what it was: our own patience ends with a flush or a close.
+      expect(limited.limits).toEqual([{ kinds: ['error'], forMs: 100 }])
       from = limited.pace
     }
     expect(waits).toEqual([250, 500, 1000, 2000, 4000])
     // Others of the batch say nothing about this kind.
-    expect(onReceipt(batchOf(2), receipt, from).limits).toEqual([{ kinds: ['error'], forMs: 8000 }])
+    expect(onReceipt(batchOf(2), receipt, from).patience).toEqual([{ kinds: ['error'], forMs: 8000 }])
     const everything = { ...receipt, limits: [{ kinds: 'all', forMs: 60_000 }] }
     expect(onReceipt(batchOf(1), everything, from).limits).toEqual([{ kinds: 'all', forMs: 60_000 }])
     const again = onReceipt(batchOf(1), receipt, onReceipt(batchOf(1), {}, from).pace)
-    expect(again.limits).toEqual([{ kinds: ['error'], forMs: 250 }])
+    expect(again.patience).toEqual([{ kinds: ['error'], forMs: 250 }])
   })
 
   it('gives an item up after its strikes', () => {

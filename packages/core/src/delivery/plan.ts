@@ -24,7 +24,10 @@ export interface Outcome<T> {
   readonly last: readonly Entry<T>[]
   /** Out of the way until something else has been tried. */
   readonly aside: readonly Entry<T>[]
+  /** What the backend asked for. */
   readonly limits: readonly KindLimit[]
+  /** What we add to that of our own accord; nobody who waits within a budget has to bear it. */
+  readonly patience: readonly KindLimit[]
   readonly pace: Pace
   /** What it was to the breaker: an answer, whatever it said, or an outage. */
   readonly verdict: 'answer' | 'outage'
@@ -57,8 +60,9 @@ export function planReceipt<T>(
     else sentBack.push(entry)
   }
   const hits = limitedNow(pace.limited, limited, delivered)
-  const limits = receipt.limits.map((each) => patient(each, hits, options.random))
-  const nothing = { last: [], aside: [], limits, holdMs: 0, report } as const
+  const patience = receipt.limits.map(({ kinds }) => ({ kinds, forMs: patienceFor(kinds, hits, options.random) }))
+  const { limits } = receipt
+  const nothing = { last: [], aside: [], limits, patience, holdMs: 0, report } as const
   if (sentBack.length > 1 && sentBack.length === batch.length) {
     // All of several: the backend is overloaded, and it is nobody's fault. An outage, told politely.
     const failures = pace.failures + 1
@@ -94,13 +98,13 @@ function limitedNow<T>(
 }
 
 /**
- * A limit of at least our own backoff: `Retry-After: 0`, or a date of a clock that is not ours, must not have the backend
+ * Our own backoff for what is limited: `Retry-After: 0`, or a date of a clock that is not ours, must not have the backend
  * asked without pause by every item that waits.
  */
-function patient(limit: KindLimit, hits: Pace['limited'], random: () => number): KindLimit {
-  const kinds = limit.kinds === 'all' ? Object.keys(hits) : limit.kinds
+function patienceFor(limited: KindLimit['kinds'], hits: Pace['limited'], random: () => number): number {
+  const kinds = limited === 'all' ? Object.keys(hits) : limited
   const most = Math.max(0, ...kinds.map((kind) => hits[kind] ?? 0))
-  return most === 0 ? limit : { ...limit, forMs: Math.max(limit.forMs, waitAfter(most, random)) }
+  return most === 0 ? 0 : waitAfter(most, random)
 }
 
 function isLimited(kind: string, limits: readonly KindLimit[]): boolean {
@@ -207,6 +211,7 @@ function outcome<T>(known: Partial<Outcome<T>> & Pick<Outcome<T>, 'pace'>): Outc
     last: [],
     aside: [],
     limits: [],
+    patience: [],
     verdict: 'answer',
     waitMs: 0,
     holdMs: 0,

@@ -33,7 +33,10 @@ export interface Queue<T> {
   resting: Resting<T>[]
   /** Failed alone. They wait until another entry has been tried, so that one can't stand in the way of all. */
   aside: Entry<T>[]
+  /** What the backend asked for. */
   readonly limits: Limits
+  /** What we add to that of our own accord. */
+  patience: Limits
   /** Waiting, wherever. */
   queued: { items: number; bytes: number }
   inFlight: { items: number; bytes: number }
@@ -49,6 +52,7 @@ export function createQueue<T>(bounds: QueueBounds): Queue<T> {
     resting: [],
     aside: [],
     limits: createLimits(),
+    patience: createLimits(),
     queued: { items: 0, bytes: 0 },
     inFlight: { items: 0, bytes: 0 },
     nextOrder: 0,
@@ -156,8 +160,14 @@ export function comeBack<T>(queue: Queue<T>): void {
   place(queue, aside)
 }
 
-/** Puts all that rest back in their places, although their time is not over. */
+/** Until when a kind may not be taken; 0 when it may. */
+function waitsUntil<T>({ limits, patience }: Queue<T>, kind: string, now: number): number {
+  return Math.max(limitedUntil(limits, kind, now), limitedUntil(patience, kind, now))
+}
+
+/** Puts all that rest back in their places, although their time is not over, and gives up our own patience. */
 export function wakeEarly<T>(queue: Queue<T>): void {
+  queue.patience = createLimits()
   const entries = queue.resting.map(({ entry }) => ({ ...entry, hurried: true }))
   queue.resting = []
   place(queue, entries)
@@ -181,9 +191,9 @@ export function readyAt<T>(queue: Queue<T>, now: number): number | undefined {
   const consider = (at: number): void => {
     if (earliest === undefined || at < earliest) earliest = at
   }
-  for (const kind of queue.lanes.keys()) consider(limitedUntil(queue.limits, kind, now))
-  for (const { kind } of queue.aside) consider(limitedUntil(queue.limits, kind, now))
-  for (const { entry, until } of queue.resting) consider(Math.max(until, limitedUntil(queue.limits, entry.kind, now)))
+  for (const kind of queue.lanes.keys()) consider(waitsUntil(queue, kind, now))
+  for (const { kind } of queue.aside) consider(waitsUntil(queue, kind, now))
+  for (const { entry, until } of queue.resting) consider(Math.max(until, waitsUntil(queue, entry.kind, now)))
   return earliest
 }
 
@@ -234,7 +244,7 @@ function nextLane<T>(queue: Queue<T>, now: number): Lane<T> | undefined {
   let order = Infinity
   for (const [kind, lane] of queue.lanes) {
     const entry = peek(lane)
-    if (!entry || entry.order >= order || limitedUntil(queue.limits, kind, now) > 0) continue
+    if (!entry || entry.order >= order || waitsUntil(queue, kind, now) > 0) continue
     next = lane
     order = entry.order
   }

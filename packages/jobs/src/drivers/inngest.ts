@@ -13,7 +13,7 @@ import {
   type Clock,
   type Env,
 } from '@msc/core'
-import { httpFailure } from '@msc/core/http'
+import { httpFailure, readBounded } from '@msc/core/http'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'
@@ -167,20 +167,24 @@ export function inngest(options: InngestOptions): JobsDriver {
  * Source: https://www.inngest.com/docs/reference/rest-api, https://www.inngest.com/docs/events/creating-an-event-key
  */
 async function ask(send: typeof fetch, url: URL, variable: string, init: RequestInit): Promise<void> {
-  const response = await send(url, { ...init, redirect: 'manual' }).catch((cause: unknown) => {
+  const unreachable = (cause: unknown): never => {
     throw new DriverError('inngest', `${url.host} can not be reached.`, {
       code: 'DRIVER_UNREACHABLE',
       retryable: true,
       hint: 'Check INNGEST_BASE_URL where it is set, and that it can be reached from this machine.',
       cause,
     })
-  })
-  await response.body?.cancel()
-  const failure = httpFailure(response, {
-    driver: 'inngest',
-    credentials: `Check ${variable}: Inngest does not know it.`,
-    address: 'Check INNGEST_BASE_URL.',
-  })
+  }
+  const response = await send(url, { ...init, redirect: 'manual' }).catch(unreachable)
+  const content = await readBounded(response, undefined, init.signal ?? undefined).catch(unreachable)
+  const failure = httpFailure(
+    { status: response.status, headers: response.headers, content },
+    {
+      driver: 'inngest',
+      credentials: `Check ${variable}: Inngest does not know it.`,
+      address: 'Check INNGEST_BASE_URL.',
+    },
+  )
   // That there is nothing in it may be refused: by then the key was accepted.
   if (failure && failure.refuses !== 'content') throw failure
 }

@@ -68,6 +68,23 @@ it.each([
   },
 )
 
+it.each(['All good.', '{"error":"tenant unknown"}', '<p>Sign in</p>'])(
+  'supabase takes an answer of 200 that says %s for somebody else’s, in a publication and in its health',
+  async (body) => {
+    const server = createServer((request, response) => {
+      request.resume().once('end', () => response.writeHead(200).end(body))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const realtime = createRealtime({ driver: supabase({ url, anonKey: 'anon', serviceRoleKey: 'service' }) })
+    const refusal = { code: 'DRIVER_NOT_THE_BACKEND', hint: expect.stringContaining('NEXT_PUBLIC_SUPABASE_URL') }
+    await expect(realtime.publish('room', 'note', { n: 1 })).rejects.toMatchObject(refusal)
+    expect(await realtime.health()).toMatchObject({ ...refusal, status: 'down' })
+    await realtime.close()
+    server.close()
+  },
+)
+
 it('doubts a connection when the page wakes or its network changes, and leaves one that is dead', async () => {
   const page = new EventTarget()
   vi.stubGlobal('addEventListener', page.addEventListener.bind(page))

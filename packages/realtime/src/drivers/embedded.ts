@@ -63,24 +63,20 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   }
   /** A server that can be reached while its WebSocket can not: the network is in the way. */
   const countRefusal = async (): Promise<void> => {
-    const reached = await deadline(askHealth, {
-      operation: '[msc/realtime] [embedded] health',
-      timeoutMs: CHECK_MS,
-      clock,
-    }).then(
-      ({ ok }) => ok,
-      () => false,
-    )
+    const check = async (signal: AbortSignal): Promise<boolean> => {
+      const { ok, body } = await askHealth(signal)
+      await body?.cancel()
+      return ok
+    }
+    const what = { operation: '[msc/realtime] [embedded] health', timeoutMs: CHECK_MS, clock }
+    const reached = await deadline(check, what).catch(() => false)
     refused = reached ? refused + 1 : 0
     if (refused < MAX_REFUSED) return
     refused = 0
     fallbackUntil = clock.monotonic() + FALLBACK_MS
   }
-  const askHealth = async (signal: AbortSignal): Promise<Response> => {
-    const response = await fetch(`${options.url?.replace(/^ws/, 'http').replace(/\/$/, '')}/health`, { signal })
-    await response.body?.cancel()
-    return response
-  }
+  const askHealth = (signal: AbortSignal): Promise<Response> =>
+    fetch(`${options.url?.replace(/^ws/, 'http').replace(/\/$/, '')}/health`, { signal })
 
   return {
     specificationVersion: 1,
@@ -102,16 +98,22 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       if (getHub()) return
       if (!options.url)
         throw new DriverError('embedded', 'No realtime server runs in this process.', { retryable: true })
-      const response = await askHealth(signal).catch((error: unknown) => {
-        throw new DriverError('embedded', 'The server can not be reached.', { retryable: true, cause: toError(error) })
-      })
       // Loaded when it is asked for: a page that never asks does not carry it.
-      const { judgeAnswer } = await import('@msc/core/http-answer')
-      const problem = judgeAnswer(response, {
-        credentials: 'Check the api key.',
-        address: 'Check the address of the realtime server.',
-        now: clock.now,
-      })
+      const { judgeAnswer, readBounded } = await import('@msc/core/http-answer')
+      const unreachable = (error: unknown): never => {
+        throw new DriverError('embedded', 'The server can not be reached.', { retryable: true, cause: toError(error) })
+      }
+      const response = await askHealth(signal).catch(unreachable)
+      const content = await readBounded(response, undefined, signal).catch(unreachable)
+      const { status, headers } = response
+      const problem = judgeAnswer(
+        { status, headers, content },
+        {
+          credentials: 'Check the api key.',
+          address: 'Check the address of the realtime server.',
+          now: clock.now,
+        },
+      )
       if (problem) throw new DriverError('embedded', problem.message, problem)
     },
     async close() {

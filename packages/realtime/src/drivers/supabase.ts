@@ -92,13 +92,9 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   /** The SDK's own call keeps the status to itself, and nobody could tell a refusal from an outage by its words. */
   const post = async (body: object, bearer: string, signal: AbortSignal): Promise<void> => {
     if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    const response = await fetch(`${url.replace(/\/$/, '')}/realtime/v1/api/broadcast`, {
-      method: 'POST',
-      signal,
-      redirect: 'manual',
-      headers: { apikey: key, authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    }).catch((cause: unknown) => {
+    // Loaded before there is an answer, whose reading must not wait for it.
+    const { judgeAnswer, readBounded } = await import('@msc/core/http-answer')
+    const unreachable = (cause: unknown): never => {
       signal.throwIfAborted()
       throw new DriverError('supabase', 'The project can not be reached.', {
         code: 'DRIVER_UNREACHABLE',
@@ -106,13 +102,23 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
         hint: 'Check NEXT_PUBLIC_SUPABASE_URL, and that it can be reached from this machine.',
         cause,
       })
-    })
-    await response.body?.cancel()
-    const { judgeAnswer } = await import('@msc/core/http-answer')
-    const problem = judgeAnswer(response, {
-      credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
-      address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
-    })
+    }
+    const response = await fetch(`${url.replace(/\/$/, '')}/realtime/v1/api/broadcast`, {
+      method: 'POST',
+      signal,
+      redirect: 'manual',
+      headers: { apikey: key, authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    }).catch(unreachable)
+    const content = await readBounded(response, undefined, signal).catch(unreachable)
+    const { status, headers } = response
+    const problem = judgeAnswer(
+      { status, headers, content },
+      {
+        credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
+        address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
+      },
+    )
     if (problem) throw new DriverError('supabase', problem.message, problem)
   }
 
