@@ -354,6 +354,8 @@ describe('an exposure of what is no evaluation', () => {
   cyclic['self'] = cyclic
   it.each([
     ['no evaluation', { distinctId: 'u1' }, undefined],
+    ['an empty object', { distinctId: 'u1' }, {}],
+    ['a list', { distinctId: 'u1' }, []],
     ['no subject', undefined, evaluation],
     ['a value that can not be written', { distinctId: 'u1' }, { ...evaluation, value: cyclic }],
     ['a BigInt', { distinctId: 'u1' }, { ...evaluation, value: 1n }],
@@ -366,6 +368,15 @@ describe('an exposure of what is no evaluation', () => {
     expect(() => strict.expose(subject as never, 'layout', given as never)).toThrow(
       expect.objectContaining({ code: expect.stringMatching(/^(ANALYTICS_|VALIDATION_)/) }),
     )
+  })
+
+  it('is no exposure that was met, where its options were refused', async () => {
+    const { analytics, batches } = setUp()
+    analytics.expose('u1' as never, 'layout', evaluation, { id: 'evt_1' })
+    analytics.expose('u1' as never, 'layout', evaluation)
+    await analytics.flush()
+    expect(batches.flat().map(({ message }) => message.kind)).toEqual(['exposure'])
+    await analytics.close()
   })
 
   it('is of the person that a plain id names, as everywhere else', async () => {

@@ -1,6 +1,6 @@
 import {
-  ConfigError,
   assertDriver,
+  assertDrivers,
   assertNumbers,
   createRedactor,
   createService,
@@ -50,15 +50,8 @@ const NUMBERS = {
 /** @throws ConfigError for a driver or a flag source that does not keep its contract, and for a number that is none. */
 export function createAnalytics(options: AnalyticsOptions): Analytics {
   const { clock = systemClock, strict = false, onError } = options
-  const given = Array.isArray(options.driver) ? (options.driver as readonly AnalyticsDriver[]) : [options.driver]
-  const drivers = given.map((driver) => assertDriver(SINK_CONTRACT, driver))
+  const drivers = assertDrivers(SINK_CONTRACT, options.driver)
   assertNumbers('analytics', options, NUMBERS)
-  if (drivers.length === 0) {
-    throw new ConfigError('[msc/analytics] There is no driver.', {
-      code: 'ANALYTICS_NO_DRIVER',
-      hint: 'Pass `driver`: local() from @msc/analytics/local, or posthog() from @msc/analytics/posthog.',
-    })
-  }
   const source = options.flags && assertDriver(FLAGS_CONTRACT, options.flags)
   const flags = source && createFlagReader(source, { timeoutMs: options.flagTimeoutMs ?? 1000, clock, onError })
   const sinks: readonly Sink[] = drivers.map((driver) =>

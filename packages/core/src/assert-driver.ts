@@ -55,6 +55,26 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
   )
 }
 
+/**
+ * The same for an engine that sends to several at once: takes one or a list.
+ *
+ * @throws ConfigError `<CONCERN>_NO_DRIVER` for an empty list too: what is handed in would be lost without a word.
+ */
+export function assertDrivers<Driver extends DriverBase>(
+  contract: DriverContract<Driver>,
+  given: Driver | readonly Driver[],
+): readonly Driver[] {
+  const drivers = (Array.isArray(given) ? (given as readonly Driver[]) : [given]).map((one) =>
+    assertDriver(contract, one),
+  )
+  if (drivers.length > 0) return drivers
+  const { concern } = contract
+  throw new ConfigError(`[msc/${concern}] There is no driver.`, {
+    code: `${concern.toUpperCase()}_NO_DRIVER`,
+    hint: `Pass \`driver\`: local() from @msc/${concern}/local, for one.`,
+  })
+}
+
 function isName(name: unknown): name is string {
   return typeof name === 'string' && /\S/.test(name)
 }

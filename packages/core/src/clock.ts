@@ -39,8 +39,14 @@ export const systemClock: Clock = {
   },
 }
 
-/** Resolves after `ms`, or rejects with the signal's reason; leaves no timer or listener behind. */
-export function sleep(ms: number, options: { clock?: Clock; signal?: AbortSignal } = {}): Promise<void> {
+/**
+ * Resolves after `ms`, or rejects with the signal's reason; leaves no timer or listener behind. A process with nothing else
+ * to do ends meanwhile, unless `keepAlive`.
+ */
+export function sleep(
+  ms: number,
+  options: TimerOptions & { readonly clock?: Clock; readonly signal?: AbortSignal } = {},
+): Promise<void> {
   const { clock = systemClock, signal } = options
   return new Promise((resolve, reject) => {
     // Thrown here it rejects.
@@ -49,10 +55,14 @@ export function sleep(ms: number, options: { clock?: Clock; signal?: AbortSignal
       cancel()
       reject(signal?.reason as Error)
     }
-    const cancel = clock.setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve()
-    }, ms)
+    const cancel = clock.setTimeout(
+      () => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      },
+      ms,
+      options,
+    )
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }

@@ -140,14 +140,16 @@ export function withoutScope<T>(fn: () => T): T {
 
 /**
  * Runs a callback of `listener`, unless this happens because of one that was run before: it would be told of its own
- * doing, and of that again, for ever. What a callback sets going is its doing too; where there is no AsyncLocalStorage,
- * only until it returns.
+ * doing, and of that again, for ever; or unless it happens because of four others, each because of the next. What
+ * a callback sets going is its doing too; where there is no AsyncLocalStorage, only until it returns.
  *
  * @returns What the callback returned, else what `otherwise` did.
  */
 export function tell<T>(listener: object, callback: () => T, otherwise?: () => T): T | undefined {
   const outer = storage().getStore()?.told
-  for (let told = outer; told; told = told.outer) if (told.listener === listener) return otherwise?.()
+  // Many who all do what others are told of would be told in every order.
+  for (let told = outer, left = 4; told; told = told.outer)
+    if (told.listener === listener || !--left) return otherwise?.()
   return runWith({ told: { listener, outer } }, callback)
 }
 

@@ -12,7 +12,8 @@ export interface DeadlineOptions {
 }
 
 /**
- * Runs `call` with a signal that aborts at the deadline, and settles at the deadline even if `call` ignores it.
+ * Runs `call` with a signal that aborts at the deadline, and settles at the deadline even if `call` ignores it: the
+ * process is kept alive until then, since somebody waits.
  * A late rejection of `call` is swallowed, so it can't become an unhandled one.
  *
  * @throws DeadlineError when the time is up; the caller's abort reason when that came first.
@@ -32,7 +33,9 @@ export function deadline<T>(call: (signal: AbortSignal) => PromiseLike<T> | T, o
       inner.abort(reason)
     }
     const onOuterAbort = (): void => giveUp(outer?.reason)
-    const cancel = clock.setTimeout(() => giveUp(new DeadlineError(operation, timeoutMs)), timeoutMs)
+    const cancel = clock.setTimeout(() => giveUp(new DeadlineError(operation, timeoutMs)), timeoutMs, {
+      keepAlive: true,
+    })
     outer?.addEventListener('abort', onOuterAbort, { once: true })
     // What `call` throws rejects like what it returns; once given up, either is ignored.
     new Promise<T>((settle) => settle(call(inner.signal))).finally(stop).then(resolve, reject)

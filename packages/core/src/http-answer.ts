@@ -114,6 +114,7 @@ function kindOf(status: number, { credentials, address }: Omit<HttpFailureOption
 
 /** No JSON API answers with a page; a captive portal, a proxy's error page and a wrong host do, not always by its type. */
 function isHtml({ headers, content }: HttpAnswer): boolean {
+  // Also with nothing in it: no API that answers in JSON names this type, while a portal may leave its page away.
   return (
     /^\s*(?:text\/html|application\/xhtml)/i.test(headers.get('content-type') ?? '') ||
     content?.text.trimStart().startsWith('<') === true
@@ -122,7 +123,7 @@ function isHtml({ headers, content }: HttpAnswer): boolean {
 
 /** A success says so in JSON, or says nothing. One with an `error` in it comes from a gateway that always answers 200. */
 function isExpected(content: BoundedBody | undefined): boolean {
-  if (!content || content.text === '') return true
+  if (!content || content.text.trim() === '') return true
   try {
     const value: unknown = JSON.parse(content.text)
     // `"error": null` says that there was none.

@@ -16,7 +16,7 @@ export {
   type ScopeOptions,
 } from './context.ts'
 export { createCalls, type Calls, type CallsOptions } from './calls.ts'
-export { assertDriver, type DriverContract } from './assert-driver.ts'
+export { assertDriver, assertDrivers, type DriverContract } from './assert-driver.ts'
 export { assertNumbers } from './assert-numbers.ts'
 export { driverShape, type DriverShape, type FieldKind } from './driver-shape.ts'
 export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './clock.ts'

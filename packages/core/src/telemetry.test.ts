@@ -80,6 +80,20 @@ describe('telemetry', () => {
     expect(telemetryEnabled()).toBe(false)
   })
 
+  it('are told of each other’s doing four deep, and no deeper', () => {
+    let calls = 0
+    const stops = Array.from({ length: 8 }, () =>
+      onTelemetry(() => {
+        calls += 1
+        emit('test.inner', { n: 1 })
+      }),
+    )
+    emit('test.inner', { n: 1 })
+    for (const stop of stops) stop()
+    // Of eight, in every order: one, two, three and four of them.
+    expect(calls).toBe(8 + 8 * 7 + 8 * 7 * 6 + 8 * 7 * 6 * 5)
+  })
+
   it('survives a listener that throws, and reports it once', () => {
     const said: string[] = []
     stop.push(setErrorReporter((error) => said.push(error.message)))

@@ -28,6 +28,17 @@ describe('duration', () => {
 describe('deadline', () => {
   const options = (clock = createManualClock()) => ({ operation: 'GET k', timeoutMs: 100, clock })
 
+  it('keeps the process alive while somebody waits', async () => {
+    const clock = createManualClock()
+    const setTimeout = vi.spyOn(clock, 'setTimeout')
+    await deadline(async () => 7, options(clock))
+    expect(setTimeout).toHaveBeenCalledExactlyOnceWith(expect.any(Function), 100, { keepAlive: true })
+    for (const keepAlive of [true, false]) {
+      void sleep(5, { clock, keepAlive })
+      expect(setTimeout).toHaveBeenLastCalledWith(expect.any(Function), 5, expect.objectContaining({ keepAlive }))
+    }
+  })
+
   it('passes a value and an error through, and leaves no timer', async () => {
     const clock = createManualClock()
     expect(await deadline(async () => 7, options(clock))).toBe(7)

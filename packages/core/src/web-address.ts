@@ -9,8 +9,9 @@ import { ConfigError } from './errors.ts'
  */
 export function assertWebAddress(address: string, who: string, variable: string): void {
   const url = URL.parse(address)
-  if (url && /^https?:$/.test(url.protocol) && url.host !== '') return
-  throw new ConfigError(`${who} The address is not one of http or https.`, {
+  // No request can be made to one with a user and a password in it.
+  if (url && /^https?:$/.test(url.protocol) && url.host !== '' && url.username + url.password === '') return
+  throw new ConfigError(`${who} The address is not one of http or https, or has a password in it.`, {
     code: 'ADDRESS_INVALID',
     hint: `Set ${variable} to one that begins with https://.`,
   })

@@ -43,6 +43,12 @@ function setUp(options: Partial<MonitoringOptions> = {}) {
 const inTrace = <T>(run: () => T, userId?: string): T =>
   withUnit({ trace: newTrace(), ...(userId !== undefined && { userId }) }, run)
 
+it('is not made without a driver: what it is told would be lost without a word', () => {
+  expect(() => createMonitoring({ driver: [], telemetry: false })).toThrow(
+    expect.objectContaining({ code: 'MONITORING_NO_DRIVER', hint: expect.stringContaining('@msc/monitoring/local') }),
+  )
+})
+
 describe('capturing', () => {
   it('reports the same error object once, however often it is caught', async () => {
     const { monitoring, sent } = setUp()

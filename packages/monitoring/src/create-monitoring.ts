@@ -1,6 +1,6 @@
 import {
   MAX_BREADCRUMBS,
-  assertDriver,
+  assertDrivers,
   assertNumbers,
   createService,
   currentScope,
@@ -144,12 +144,11 @@ const MAX_CATEGORY = 200
 /** The least that each option may be. */
 const NUMBERS = { maxBreadcrumbs: 0, maxQueue: 1, maxQueueBytes: 1, flushIntervalMs: 0, timeoutMs: 1 } as const
 
-/** @throws ConfigError for a driver that does not keep the contract, and for a number that is none. */
+/** @throws ConfigError for a driver that does not keep the contract or is missing, and for a number that is none. */
 export function createMonitoring(options: MonitoringOptions): Monitoring {
   const { clock = systemClock, release, environment } = options
   const maxBreadcrumbs = Math.min(options.maxBreadcrumbs ?? MAX_BREADCRUMBS, MAX_BREADCRUMBS)
-  const given = Array.isArray(options.driver) ? (options.driver as readonly MonitoringDriver[]) : [options.driver]
-  const drivers = given.map((driver) => assertDriver(CONTRACT, driver))
+  const drivers = assertDrivers(CONTRACT, options.driver)
   assertNumbers('monitoring', options, NUMBERS)
   const clean = createEventCleaner(options.redact)
   const reported = new WeakMap<object, string>()

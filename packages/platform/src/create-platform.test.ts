@@ -45,6 +45,22 @@ it('takes no service for ready whose verdict is none, and shows no secret of one
   expect(services[2]?.detail).toBe('refused password=[redacted]')
 })
 
+it('survives a service of which nothing can be read', async () => {
+  const hostile = service('realtime', {
+    health: () => Promise.reject(Object.defineProperty(new Error('x'), 'message', { get: throwing })),
+  })
+  for (const name of ['concern', 'driverName']) Object.defineProperty(hostile, name, { get: throwing })
+  const platform = createPlatform({ services: { own: hostile, cache: service('cache') } })
+  expect((await platform.health()).services).toEqual([
+    { concern: 'own', driver: 'unknown', status: 'down', detail: 'It failed without a message.' },
+    { concern: 'cache', driver: 'memory', status: 'ready' },
+  ])
+})
+
+function throwing(): never {
+  throw new Error('unreadable')
+}
+
 it('closes once, in reverse order, and names those that did not manage', async () => {
   const closed: string[] = []
   const platform = createPlatform({

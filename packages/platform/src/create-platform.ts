@@ -1,4 +1,4 @@
-import { deadline, redact, toError, worstStatus, type Health, type Service, type Status } from '@msc/core'
+import { deadline, readField, redact, toError, worstStatus, type Health, type Service, type Status } from '@msc/core'
 
 export interface PlatformOptions<Services extends Record<string, Service>> {
   readonly services: Services
@@ -33,6 +33,10 @@ function isVerdict(verdict: Health | undefined): verdict is Health {
   return STATUSES.includes(verdict?.status)
 }
 
+function textOf(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise
+}
+
 /** Several services as one: health, flush and close. */
 export function createPlatform<Services extends Record<string, Service>>(
   options: PlatformOptions<Services>,
@@ -65,11 +69,12 @@ export function createPlatform<Services extends Record<string, Service>>(
             if (isVerdict(verdict)) return verdict
             throw new Error(`${name}.health answered with something that is no verdict.`)
           } catch (error) {
+            // Of a service of the application's own, each of these may throw.
             return {
-              concern: service.concern,
-              driver: service.driverName,
+              concern: textOf(readField(service, 'concern'), name),
+              driver: textOf(readField(service, 'driverName'), 'unknown'),
               status: 'down',
-              detail: redact(toError(error).message) as string,
+              detail: redact(textOf(readField(toError(error), 'message'), 'It failed without a message.')) as string,
             }
           }
         }),

@@ -23,7 +23,8 @@ export function problem(body: Problem, headers: Record<string, string> = {}): Re
 
 /**
  * The problem that `error` is to a client: 422 for input that is not valid, 503 for a backend that is away, and for
- * everything else a 500 that says nothing but the trace id to quote.
+ * everything else a 500 that says nothing but the trace id to quote. A `ValidationError` names what was wrong with a value:
+ * pass one only where that value is the client's.
  */
 export function problemFrom(error: unknown, traceId?: string): Problem {
   const trace = traceId === undefined ? {} : { traceId }

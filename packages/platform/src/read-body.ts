@@ -1,11 +1,11 @@
-import { validate, type StandardSchema } from '@msc/core'
-import type { Problem } from './problem.ts'
+import { isValidationError, validate, type StandardSchema } from '@msc/core'
+import { problemFrom, type Problem } from './problem.ts'
 
 export type BodyResult<T> = { readonly value: T } | { readonly problem: Problem }
 
 /**
- * The request's JSON body, checked step by step: its type (415), its size while it arrives (413), its syntax (400), its
- * shape (422, thrown as a ValidationError). Reads no more than `maxBytes`, whatever Content-Length says.
+ * The request's JSON body, checked step by step: its type (415), its size while it arrives (413), whether all of it came
+ * (400), its syntax (400), its shape (422). Reads no more than `maxBytes`, whatever Content-Length says.
  */
 export async function readBody<T>(
   request: Request,
@@ -23,10 +23,15 @@ export async function readBody<T>(
 
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength
-    if (size > maxBytes) return tooLarge
-    chunks.push(chunk)
+  try {
+    for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.byteLength
+      if (size > maxBytes) return tooLarge
+      chunks.push(chunk)
+    }
+  } catch {
+    // The client has gone, or its proxy: no failure of ours.
+    return { problem: { title: 'The body ended before all of it had come', status: 400, code: 'BODY_INCOMPLETE' } }
   }
   let parsed: unknown
   try {
@@ -34,7 +39,13 @@ export async function readBody<T>(
   } catch {
     return { problem: { title: 'The body is not JSON', status: 400, code: 'BODY_MALFORMED' } }
   }
-  return { value: await validate(schema, parsed, 'The body') }
+  try {
+    return { value: await validate(schema, parsed, 'The body') }
+  } catch (error) {
+    // Only here is what is not valid the client's.
+    if (isValidationError(error)) return { problem: problemFrom(error) }
+    throw error
+  }
 }
 
 function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {

@@ -1,4 +1,4 @@
-import { DriverError, currentContext, onTelemetry, setErrorReporter } from '@msc/core'
+import { DriverError, ValidationError, currentContext, onTelemetry, setErrorReporter } from '@msc/core'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import { createRoutes, type RoutePorts } from './route.ts'
@@ -97,6 +97,46 @@ describe('a route', () => {
     expect(await response.json()).toMatchObject({ status, code })
     expect(handler).not.toHaveBeenCalled()
     expect(capture).not.toHaveBeenCalled()
+  })
+
+  it('takes a value that is not valid in a handler for its own failure: the client learns nothing of it', async () => {
+    const { post, handler, capture } = setUp()
+    const failure = new ValidationError('The answer of the bank', [{ message: 'IBAN DE89', path: 'account' }])
+    handler.mockImplementation(() => {
+      throw failure
+    })
+    const response = await post(request('{"title":"a"}'), params)
+    expect(response.status).toBe(500)
+    expect(await response.text()).not.toContain('IBAN')
+    expect(capture).toHaveBeenCalledExactlyOnceWith(failure, expect.anything())
+  })
+
+  it('answers 400 for a body of which the rest does not come, and captures nothing', async () => {
+    const { post, handler, capture } = setUp()
+    const body = new ReadableStream({
+      pull(controller) {
+        controller.error(new Error('aborted'))
+      },
+    })
+    expect((await post(request(body), params)).status).toBe(400)
+    expect(handler).not.toHaveBeenCalled()
+    expect(capture).not.toHaveBeenCalled()
+  })
+
+  it.each([
+    [undefined, '203.0.113.7', '203.0.113.7'],
+    [undefined, 'made up, 198.51.100.1, 203.0.113.7', '203.0.113.7'],
+    [2, 'made up, 203.0.113.7, 10.0.0.1', '203.0.113.7'],
+    [2, '203.0.113.7', '203.0.113.7'],
+    [1, '', 'unknown'],
+  ])('counts nobody’s calls by what our proxies (%s) saw of %j: %s', async (proxies, forwarded, expected) => {
+    const rateLimit = vi.fn(async () => Promise.reject(new Error('away')))
+    const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const { route } = setUp({ rateLimit, ...(proxies !== undefined && { proxies }) })
+    const open = route({ route: '/api/open', auth: 'none', handler: () => new Response('ok') })
+    await open(new Request('http://app.example/api/open', { headers: { 'x-forwarded-for': forwarded } }), params)
+    expect(rateLimit).toHaveBeenCalledWith(`GET /api/open ip:${expected}`, 100, 60)
+    quiet.mockRestore()
   })
 
   it('denies with 429 and says when to come back', async () => {

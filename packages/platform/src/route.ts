@@ -1,4 +1,5 @@
 import {
+  isValidationError,
   currentContext,
   currentScope,
   newTrace,
@@ -11,7 +12,7 @@ import {
   type StandardSchema,
 } from '@msc/core'
 import { rateLimitHeaders, type RateLimitResult } from '@msc/cache'
-import { problem, problemFrom } from './problem.ts'
+import { problem, problemFrom, type Problem } from './problem.ts'
 import { readBody } from './read-body.ts'
 
 export interface RouteUser {
@@ -28,6 +29,11 @@ export interface RoutePorts<User extends RouteUser> {
    * Told of every error that no one expected. It runs in the request's unit of work, whose scope knows the user.
    */
   capture(error: unknown, context: { readonly route: string; readonly method: string; readonly userId?: string }): void
+  /**
+   * How many proxies of ours a request passes, each of which appends to `X-Forwarded-For`; callers without an account are
+   * told apart by what the outermost of them saw. Default 1, also for a platform that replaces the header.
+   */
+  readonly proxies?: number
   /** Told of every request that has been answered. */
   observe?(request: {
     readonly route: string
@@ -105,7 +111,7 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
     if (user && scope) scope.user = { id: user.id }
     response = await operation.run(() => as(user, run))
   } catch (error) {
-    const body = problemFrom(error, traceId)
+    const body = unexpected(error, traceId)
     if (body.status >= 500) {
       survive('capture', () => ports.capture(error, { route, method, ...(user && { userId: user.id }) }))
     }
@@ -132,7 +138,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   }
   let headers: Record<string, string> = {}
   if (limit) {
-    const who = user ? `user:${user.id}` : `ip:${address(request)}`
+    const who = user ? `user:${user.id}` : `ip:${address(request, ports.proxies ?? 1)}`
     const result = await countCall(ports, `${request.method} ${route} ${who}`, limit)
     if (result) headers = rateLimitHeaders(result, { name: 'api' })
     if (result && !result.allowed) {
@@ -204,9 +210,18 @@ function crossSite(request: Request): boolean {
   return origin !== null && URL.parse(origin)?.host !== request.headers.get('host')
 }
 
-/** The last hop's view of the client; the server in front is trusted to have set it. */
-function address(request: Request): string {
-  return request.headers.get('x-forwarded-for')?.split(',')[0]?.trim() || 'unknown'
+/**
+ * The client as the outermost of our own proxies saw it. Each appends whom it was called by; what stands before that is
+ * what the client says of itself.
+ */
+function address(request: Request, proxies: number): string {
+  const hops = request.headers.get('x-forwarded-for')?.split(',') ?? []
+  return hops.at(-Math.min(proxies, hops.length))?.trim() || 'unknown'
+}
+
+/** In a handler a value that is not valid is ours, whoever sent us what it was made of: the client learns nothing of it. */
+function unexpected(error: unknown, traceId: string | undefined): Problem {
+  return problemFrom(isValidationError(error) ? undefined : error, traceId)
 }
 
 /** What a port throws or rejects with costs the request nothing. */

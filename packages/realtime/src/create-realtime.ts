@@ -190,7 +190,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     onError: options.onError,
     breaker,
     stats: () => ({ topics: topics.size, ...stats }),
-    degraded: () => (status === 'reconnecting' ? (trouble ?? 'The connection was lost; coming back.') : undefined),
+    degraded: () => (status === 'reconnecting' ? (trouble ?? 'The connection was lost.') : undefined),
     // A message is taken by the server before its promise resolves, so there is nothing to flush.
     async close() {
       const reason = new UnavailableError('[msc/realtime] The client is closed.', { code: 'REALTIME_CLOSED' })

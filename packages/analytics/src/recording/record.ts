@@ -37,7 +37,7 @@ export interface RecordingContext {
  * The way of a call to the queues. A bad one is dropped, counted and reported: a rejection that nobody awaits would end
  * the process. With `strict` it throws.
  *
- * @param onLost No queue had room for it.
+ * @param onLost It was refused, or no queue had room for it.
  */
 export function record(
   context: RecordingContext,
@@ -56,6 +56,7 @@ export function record(
     void settled.finally(() => checking.delete(settled))
     return strict ? later : settled
   } catch (error) {
+    onLost?.()
     if (strict) throw asValidation(error)
     refuse(context, error, input)
     return Promise.resolve()
@@ -83,7 +84,7 @@ export function expose(
 
 /** While the flags' backend is away there are no evaluations, and whoever looks one up has `undefined` in hand. */
 function assertEvaluation(flag: unknown, evaluation: unknown): void {
-  if (typeof flag === 'string' && typeof evaluation === 'object' && evaluation !== null) return
+  if (typeof flag === 'string' && typeof readField(evaluation, 'reason') === 'string') return
   throw badCall(
     '`expose` needs the key of a flag and its evaluation.',
     'ANALYTICS_EXPOSURE_INVALID',

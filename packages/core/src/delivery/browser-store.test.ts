@@ -177,6 +177,37 @@ describe('what an outbox keeps in the browser', () => {
     expect(storage.data.size).toBe(0)
   })
 
+  it('is not read where consent was withdrawn while its lock was waited for, and goes', async () => {
+    const storage = memoryStorage()
+    let consent = true
+    const openTab = browserLocks()
+    const tab = openTab()
+    storeOn(storage, { locks: tab.locks }).keep(items('a'))
+    tab.close()
+    const { locks } = openTab()
+    const slow: StoreLocks = {
+      async request(name, options, callback) {
+        if (options.ifAvailable) consent = false
+        return locks.request(name, options, callback)
+      },
+    }
+    expect(await storeOn(storage, { consent: () => consent, locks: slow }).take()).toEqual([])
+    expect(storage.data.size).toBe(0)
+  })
+
+  it('is less where the browser throws for a lock, and nothing of it gets away', async () => {
+    const storage = memoryStorage()
+    storeOn(storage).keep(items('a'))
+    const locks: StoreLocks = {
+      request() {
+        throw new DOMException('The origin is opaque.', 'SecurityError')
+      },
+    }
+    const store = storeOn(storage, { locks })
+    expect(await store.take()).toEqual([])
+    expect(() => store.keep(items('b'))).not.toThrow()
+  })
+
   it('can be deleted for all tabs at once, and nothing else with it', () => {
     const storage = memoryStorage()
     storage.setItem('msc:analytics:theme', 'dark')

@@ -150,7 +150,7 @@ async function takeAll<T>(life: Life<T>): Promise<readonly (T | undefined)[]> {
   for (const key of others) {
     const take = (): void => void taken.push(takeOne(life, storage, key))
     if (!locks) await claim(life, storage, key, take)
-    else await locks.request(key, { ifAvailable: true }, (lock) => (lock ? take() : undefined)).catch(() => undefined)
+    else await ask(locks, key, { ifAvailable: true }, (lock) => (lock ? take() : undefined))
   }
   return taken.sort((a, b) => a.at - b.at).flatMap(({ items }) => items)
 }
@@ -159,9 +159,17 @@ async function takeAll<T>(life: Life<T>): Promise<readonly (T | undefined)[]> {
 function lock<T>(life: Life<T>): void {
   if (life.locked) return
   life.locked = true
-  locksOf(life)
-    ?.request(life.key, {}, () => new Promise(() => {}))
-    .catch(() => undefined)
+  const locks = locksOf(life)
+  if (locks) void ask(locks, life.key, {}, () => new Promise(() => {}))
+}
+
+/** A browser that refuses a lock, or throws, keeps less. */
+async function ask(locks: StoreLocks, ...request: Parameters<StoreLocks['request']>): Promise<void> {
+  try {
+    await locks.request(...request)
+  } catch {
+    // A frame of an origin of its own, for one.
+  }
 }
 
 /** The keys of all lives; another store's name may begin with ours. */
@@ -203,7 +211,8 @@ interface Taken<T> {
 
 /** Takes what one key holds; the key goes, whatever was in it. What is no list at all counts as one that can't be read. */
 function takeOne<T>({ options }: Life<T>, storage: Storage, key: string): Taken<T> {
-  const text = getItem(storage, key)
+  // It may have been withdrawn while the lock was waited for.
+  const text = options.consent() ? getItem(storage, key) : null
   remove(storage, key)
   if (text === null) return { at: 0, items: [] }
   const value = parse(text)

@@ -2,6 +2,7 @@ import { startSentryServer } from '@msc/monitoring/testing'
 import { describe, expect, it } from 'vitest'
 import { doctor } from './doctor.ts'
 import { main } from './main.ts'
+import { oneLine } from './one-line.ts'
 
 async function run(env: Record<string, string>, json = false) {
   let text = ''
@@ -53,6 +54,12 @@ describe('msc doctor', () => {
       expect(text).toMatch(/monitoring +→ sentry ✗/)
       expect(text).not.toContain('0123456789abcdef')
     }
+  })
+
+  it('prints what a backend says on one line, and nothing that steers a terminal', () => {
+    expect(oneLine('FATAL: no\r\ncache       → memory ✓\u001b[2J\u2028\u0085ü')).toBe(
+      'FATAL: no cache       → memory ✓ [2J ü',
+    )
   })
 
   it('refuses a command that it does not know', async () => {

@@ -6,6 +6,7 @@ import { createJobsFromEnv } from '@msc/jobs'
 import { createMonitoringFromEnv } from '@msc/monitoring'
 import { createRealtimeFromEnv } from '@msc/realtime'
 import { createPlatform } from '../create-platform.ts'
+import { oneLine } from './one-line.ts'
 
 const CONCERNS: Readonly<Record<string, (env: Env) => Service>> = {
   monitoring: (env) => createMonitoringFromEnv(env, { telemetry: false }),
@@ -70,7 +71,7 @@ function line({ concern, driver, status, latencyMs, detail, hint }: Health): str
   const latency = latencyMs === undefined ? '' : `  ${latencyMs.toFixed(1)} ms`
   const head = `${concern.padEnd(11)} → ${driver} ${MARKS[status]}${status === 'down' ? '' : latency}`
   return [head, detail && `              ${detail}`, hint && `              ${hint}`]
-    .filter(Boolean)
-    .join('\n')
-    .concat('\n')
+    .filter((part) => part !== undefined && part !== '')
+    .map((part) => `${oneLine(part as string)}\n`)
+    .join('')
 }
