@@ -123,3 +123,5 @@ function userOf(name: string): { uid: number; gid: number } {
   const id = (flag: string): number => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }
 }
+
+export { startLeavingPostgres } from './leaving-postgres.ts'

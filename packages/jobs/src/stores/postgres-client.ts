@@ -1,13 +1,13 @@
-import { lazyPeer, type CancelTimer, type Clock } from '@msc/core'
+import { lazyPeer, toError, type CancelTimer, type Clock } from '@msc/core'
 
 /** What a statement is sent by: a pool or a client of `pg`, PGlite, or a transaction of either. */
 export interface PostgresQuery {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
 }
 
-/** A pool of `pg`, as far as it is used. */
+/** A pool of `pg`, as far as it is used. One that takes no callback is good too. */
 interface PostgresPool extends PostgresQuery {
-  connect(): Promise<PostgresConnection>
+  connect(callback?: (error: unknown, connection?: PostgresConnection) => void): Promise<PostgresConnection> | void
 }
 
 interface PostgresConnection extends PostgresQuery {
@@ -39,6 +39,24 @@ export async function connectPool(url: string, max: number): Promise<OwnPool> {
   return pool as unknown as OwnPool
 }
 
+/**
+ * Takes a connection out of a pool of `pg`. From then on it tells its own listeners alone that it was lost, besides the
+ * query that waits for it; with none, the process ends. So it gets one, and at once: a database may say in one packet that
+ * it is ready and that it is going, and a promise would come a turn too late for that.
+ *
+ * Source: https://node-postgres.com/apis/pool#error
+ */
+function checkOut(pool: PostgresPool): Promise<PostgresConnection> {
+  return new Promise((resolve, reject) => {
+    const hand = (connection: PostgresConnection): void => {
+      connection.on('error', () => undefined)
+      resolve(connection)
+    }
+    const promised = pool.connect((error, connection) => (connection ? hand(connection) : reject(toError(error))))
+    promised?.then(hand, reject)
+  })
+}
+
 const RECONNECT_MS = 1000
 
 /** Calls back at each notification, and after each time that it may have missed some. Returns how to stop. */
@@ -54,9 +72,7 @@ export async function listen(
   let cancelRetry: CancelTimer | undefined
 
   const connect = async (): Promise<void> => {
-    const connection = await client.connect()
-    // Until the end of it: what is broken may emit when nobody else listens, and the process would end.
-    connection.on('error', () => undefined)
+    const connection = await checkOut(client)
     if (stopped) return void connection.release(true)
     current = connection
     connection.on('notification', onNotice)

@@ -1,14 +1,27 @@
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createManualClock } from '@msc/core/testing'
 import { createJobs } from '../create-jobs.ts'
 import { defineJob } from '../define-job.ts'
 import { embedded } from '../drivers/embedded.ts'
-import { startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
+import { startLeavingPostgres, startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
 import { testJobStore, testJobsDriver } from '../testing/index.ts'
+import { listen, type PostgresClient } from './postgres-client.ts'
 import { postgresStore } from './postgres.ts'
 
 const go = [{ event: 'test/go' }]
+
+it('lives through a database that goes with the very packet that says it is ready', async () => {
+  const server = await startLeavingPostgres()
+  const pool = new pg.Pool({ connectionString: server.url })
+  pool.on('error', () => undefined)
+  // The connection's own `error` event would fail this run as an uncaught exception.
+  const stop = await listen(pool as unknown as PostgresClient, 'jobs', () => undefined, createManualClock())
+  await stop()
+  await pool.end()
+  await server.close()
+})
 
 describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
   let server: RunningPostgres

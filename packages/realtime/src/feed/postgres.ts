@@ -9,9 +9,9 @@ interface PostgresConnection extends PostgresQuery {
   removeAllListeners?(): unknown
   release(destroy?: boolean): unknown
 }
-/** A pool of `pg`, as far as it is used. */
+/** A pool of `pg`, as far as it is used. One that takes no callback is good too. */
 export interface PostgresPool extends PostgresQuery {
-  connect(): Promise<PostgresConnection>
+  connect(callback?: (error: unknown, connection?: PostgresConnection) => void): Promise<PostgresConnection> | void
 }
 /** PGlite, as far as it is used. */
 interface PostgresEmbedded extends PostgresQuery {
@@ -22,15 +22,23 @@ export type PostgresClient = PostgresPool | PostgresEmbedded
 const survivors = new WeakSet<object>()
 
 /**
- * A connection that was taken out of a pool of `pg` tells its own listeners alone that it was lost, besides the query that
- * waits for it; with none, the process ends. One listener for each, as the pool hands it out again and again.
+ * Takes a connection out of a pool of `pg`. From then on it tells its own listeners alone that it was lost, besides the
+ * query that waits for it; with none, the process ends. So it gets one, and at once: a database may say in one packet that
+ * it is ready and that it is going, and a promise would come a turn too late for that.
  *
  * Source: https://node-postgres.com/apis/pool#error
  */
-export function surviving<C extends Pick<PostgresConnection, 'on'>>(connection: C): C {
-  if (!survivors.has(connection)) connection.on('error', () => undefined)
-  survivors.add(connection)
-  return connection
+export function checkOut(pool: PostgresPool): Promise<PostgresConnection> {
+  return new Promise((resolve, reject) => {
+    const hand = (connection: PostgresConnection): void => {
+      // One for each, as the pool hands it out again and again.
+      if (!survivors.has(connection)) connection.on('error', () => undefined)
+      survivors.add(connection)
+      resolve(connection)
+    }
+    const promised = pool.connect((error, connection) => (connection ? hand(connection) : reject(toError(error))))
+    promised?.then(hand, reject)
+  })
 }
 
 export interface Listening {
@@ -80,13 +88,13 @@ export async function listen(
   const connect = async (): Promise<void> => {
     let late = false
     try {
-      const connecting = client.connect()
+      const connecting = checkOut(client)
       // One that comes when nobody waits for it any more must not stay out of the pool.
       connecting.then(
-        (connection) => late && surviving(connection).release(true),
+        (connection) => late && connection.release(true),
         () => undefined,
       )
-      const connection = surviving(await inTime(() => connecting))
+      const connection = await inTime(() => connecting)
       if (stopped) return void connection.release(true)
       current = connection
       connection.on('notification', (({ payload }: { payload?: string }) => onNotice(payload ?? '')) as never)

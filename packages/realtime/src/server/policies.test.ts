@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startLeavingPostgres } from '@msc/core/testing/postgres'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { listen, type PostgresClient } from '../feed/postgres.ts'
 import { databases, type TestDatabase } from '../feed/test-database.ts'
-import { databasePolicies, realtimeSchema, type Authorize, type TopicAction } from './index.ts'
+import { databasePolicies, realtimeSchema, type Authorize, type PolicyClient, type TopicAction } from './index.ts'
 
 describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(
   'policies on %s',
@@ -160,5 +163,24 @@ describe('policies whose database is away', () => {
     const idle = { transaction: async () => undefined }
     const asked = databasePolicies({ client: idle })(question, new AbortController().signal)
     await expect(asked).rejects.toThrow(/not asked/)
+  })
+
+  it('reject when the database goes with the very packet that says it is ready, and the process lives', async () => {
+    const server = await startLeavingPostgres()
+    const pool = new pg.Pool({ connectionString: server.url, max: 2 })
+    pool.on('error', () => undefined)
+    // The connection's own `error` event would fail this run as an uncaught exception.
+    const asked = databasePolicies({ client: pool as unknown as PolicyClient })(question, AbortSignal.timeout(5000))
+    await expect(asked).rejects.toThrow()
+    const told = vi.fn()
+    const stop = await listen(pool as unknown as PostgresClient, 'feeds', {
+      onNotice() {},
+      onListening() {},
+      onError: told,
+    })
+    expect(told).toHaveBeenCalled()
+    await stop()
+    await pool.end()
+    await server.close()
   })
 })

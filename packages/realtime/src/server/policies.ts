@@ -1,5 +1,5 @@
 import { withoutScope } from '@msc/core'
-import { surviving, type PostgresPool, type PostgresQuery } from '../feed/postgres.ts'
+import { checkOut, type PostgresPool, type PostgresQuery } from '../feed/postgres.ts'
 import type { Claims } from './claims.ts'
 import type { Authorize, TopicAction } from './permissions.ts'
 
@@ -78,7 +78,7 @@ async function rolledBack(
   signal: AbortSignal,
 ): Promise<void> {
   // A connection that the pool opens outlives whoever is asked about first.
-  const connecting = withoutScope(() => pool.connect()).then(surviving)
+  const connecting = withoutScope(() => checkOut(pool))
   const connection = await orAborted(connecting, signal).catch((error: unknown) => {
     // One that comes when nobody waits for it any more must not stay out of the pool.
     connecting.then(
