@@ -1,35 +1,46 @@
 import type { Clock } from '@msc/core'
 
-/** Tokens that may still own a key, each until its lease would have ended. */
+/** A token that may still own a key. */
+export interface Debt {
+  readonly key: string
+  readonly token: string
+  /**
+   * The claim was granted, so that one release ends it. Else nobody knows, and the claim may yet arrive behind a release
+   * that was sent after it.
+   */
+  readonly granted: boolean
+}
+
+/** What may still be owed to the store, each until its lease would have ended. */
 export interface ClaimDebts {
+  readonly size: number
   /** The token may own the key for so long, in milliseconds from now. */
-  owe(key: string, token: string, forMs: number): void
-  settle(key: string, token: string): void
-  of(key: string): readonly string[]
+  owe(debt: Debt, forMs: number): void
+  settle(token: string): void
+  /** Of one key, or all. */
+  of(key?: string): readonly Debt[]
 }
 
 export function createClaimDebts(clock: Clock): ClaimDebts {
-  const byKey = new Map<string, Map<string, number>>()
+  const byToken = new Map<string, Debt & { readonly until: number }>()
 
-  const settle: ClaimDebts['settle'] = (key, token) => {
-    const owed = byKey.get(key)
-    owed?.delete(token)
-    if (owed?.size === 0) byKey.delete(key)
-  }
   const forgetExpired = (): void => {
     const now = clock.monotonic()
-    for (const [key, owed] of byKey) for (const [token, until] of owed) if (until <= now) settle(key, token)
+    for (const [token, { until }] of byToken) if (until <= now) byToken.delete(token)
   }
   return {
-    owe(key, token, forMs) {
+    get size() {
       forgetExpired()
-      const owed = byKey.get(key) ?? new Map<string, number>()
-      byKey.set(key, owed.set(token, clock.monotonic() + forMs))
+      return byToken.size
     },
-    settle,
+    owe(debt, forMs) {
+      forgetExpired()
+      byToken.set(debt.token, { ...debt, until: clock.monotonic() + forMs })
+    },
+    settle: (token) => void byToken.delete(token),
     of(key) {
       forgetExpired()
-      return [...(byKey.get(key)?.keys() ?? [])]
+      return [...byToken.values()].filter((debt) => key === undefined || debt.key === key)
     },
   }
 }

@@ -439,6 +439,78 @@ describe('a lock whose release failed', () => {
   })
 })
 
+describe('what may still be held', () => {
+  const job = (ran: number[] = []) =>
+    defineCron({ name: 'job', schedule: '* * * * *', timeout: '5m' }, ({ scheduledAt }) => void ran.push(scheduledAt))
+  const refuse = (): Promise<never> => Promise.reject(new Error('database is down'))
+
+  it('is given back in time for another engine, which has the next occurrence', async () => {
+    const clock = createManualClock(START)
+    const store = memoryClaims(clock)
+    let refusals = 3
+    const lossy: ClaimStore = {
+      ...store,
+      release: (key, ...all) => (key === 'cron:job:running' && refusals-- > 0 ? refuse() : store.release(key, ...all)),
+    }
+    const told: string[] = []
+    const onError = (error: Error): void => void told.push(error.message)
+    const one = createCron({ crons: [job()], driver: outside, claims: lossy, clock, onError })
+    const two = createCron({ crons: [job()], driver: outside, claims: store, clock })
+    expect(await one.run('job', START)).toMatchObject({ outcome: 'ok' })
+    await clock.advance(60_000)
+    expect(await two.run('job', START + 60_000)).toMatchObject({ outcome: 'ok' })
+    expect(await one.run('job', START + 60_000)).toMatchObject({ reason: 'duplicate' })
+    expect(told).toEqual(['database is down'])
+    // Nothing is owed, and nothing waits.
+    expect(clock.pending).toBe(0)
+    await Promise.all([one.close(), two.close()])
+  })
+
+  it('is given back again until the lease is over, where the claim itself may come late', async () => {
+    const clock = createManualClock(START)
+    const store = memoryClaims(clock)
+    let late: (() => Promise<boolean>) | undefined
+    const claims: ClaimStore = {
+      ...store,
+      claim(key, token, leaseMs, signal) {
+        if (late || key !== 'cron:job:running') return store.claim(key, token, leaseMs, signal)
+        late = () => store.claim(key, token, leaseMs, new AbortController().signal)
+        return refuse()
+      },
+    }
+    const one = createCron({ crons: [job()], driver: outside, claims, clock, onError: () => {} })
+    const two = createCron({ crons: [job()], driver: outside, claims: store, clock })
+    await expect(one.run('job', START)).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
+    await clock.advance(20_000)
+    // What was sent first arrives behind all the releases so far.
+    expect(await late?.()).toBe(true)
+    await clock.advance(40_000)
+    expect(await two.run('job', START + 60_000)).toMatchObject({ outcome: 'ok' })
+    await clock.advance(10 * 60_000)
+    expect(clock.pending).toBe(0)
+    await Promise.all([one.close(), two.close()])
+  })
+
+  it('is given back at the end, and no timer is left', async () => {
+    const clock = createManualClock(START)
+    const store = memoryClaims(clock)
+    let away = true
+    const lossy: ClaimStore = {
+      ...store,
+      release: (key, ...all) => (away && key === 'cron:job:running' ? refuse() : store.release(key, ...all)),
+    }
+    const one = createCron({ crons: [job()], driver: outside, claims: lossy, clock, onError: () => {} })
+    const two = createCron({ crons: [job()], driver: outside, claims: store, clock })
+    await one.run('job', START)
+    await clock.advance(30_000)
+    away = false
+    await one.close()
+    expect(clock.pending).toBe(0)
+    expect(await two.run('job', START + 60_000)).toMatchObject({ outcome: 'ok' })
+    await two.close()
+  })
+})
+
 describe('a wall clock that is set back', () => {
   it.each([
     ['an hour', 3_600_000],

@@ -126,9 +126,10 @@ export function createCron(options: CronEngineOptions): Cron {
     breaker: claims.breaker,
     stats: () => ({ jobs: crons.length, ...stats }),
     flush: () => Promise.allSettled(running),
-    close() {
+    async close() {
       closing.abort(new ConfigError('[msc/cron] The engine was closed during the run.', { code: 'CRON_CLOSED' }))
-      return Promise.allSettled(running)
+      await Promise.allSettled(running)
+      await claims.repay()
     },
   })
 

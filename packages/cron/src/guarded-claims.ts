@@ -1,6 +1,16 @@
-import { createBreaker, deadline, randomHex, UnavailableError, type Breaker, type Clock } from '@msc/core'
+import {
+  backoff,
+  createBreaker,
+  deadline,
+  randomHex,
+  UnavailableError,
+  withoutScope,
+  type Breaker,
+  type CancelTimer,
+  type Clock,
+} from '@msc/core'
 import type { ClaimStore } from './claims.ts'
-import { createClaimDebts } from './claim-debts.ts'
+import { createClaimDebts, type Debt } from './claim-debts.ts'
 
 export interface GuardedClaimsOptions {
   readonly claims: ClaimStore
@@ -11,6 +21,7 @@ export interface GuardedClaimsOptions {
   readonly closing: AbortSignal
   /** Told of a claim that could not be given back. */
   readonly onFailure: (error: unknown, operation: string) => void
+  readonly random?: () => number
 }
 
 /** A key, and the token that owns it for `leaseMs`. */
@@ -33,22 +44,55 @@ export interface GuardedClaims {
    *   it keeps failing; the reason of `closing` once that is aborted.
    */
   claim(key: string, leaseMs: number): Promise<Claim | undefined>
-  /** Never rejects: what fails is reported, and tried again before the next claim of that key. */
+  /**
+   * Never rejects: what fails is reported once, and tried again after a second, then more and more rarely, and before the
+   * next claim of that key, until it works or the lease is over. Others wait for it: another engine may have the next
+   * occurrence, and find this one still running.
+   */
   release(claim: Claim): Promise<void>
   /** Never rejects: what fails is reported, and the claim ends with its lease. */
   settle(claim: Claim, ttlMs: number): Promise<void>
+  /** Tries once more to give back what may still be held. Never rejects. For the end, after which nothing is tried. */
+  repay(): Promise<void>
 }
 
+const FIRST_REPAY_MS = 1000
+const RAREST_REPAY_MS = 30_000
+
 export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
-  const { claims, clock, timeoutMs, closing, onFailure } = options
+  const { claims, clock, timeoutMs, closing, onFailure, random = Math.random } = options
   const breaker = createBreaker({ name: '[msc/cron] claims', clock })
   const debts = createClaimDebts(clock)
   let probe: Promise<unknown> | undefined
+  let cancelRepay: CancelTimer | undefined
+  let repaid = 0
 
   const call = <T>(name: string, run: (signal: AbortSignal) => PromiseLike<T> | T): Promise<T> =>
     deadline(run, { operation: `[msc/cron] [claims] ${name}`, timeoutMs, clock })
   const giveBack = (key: string, token: string): Promise<void> =>
     call('release', (signal) => claims.release(key, token, signal))
+
+  const repay = async ({ key, token, granted }: Debt): Promise<void> => {
+    await giveBack(key, token)
+    if (granted) debts.settle(token)
+  }
+  const repayAll = async (): Promise<void> => {
+    await Promise.allSettled(debts.of().map(repay))
+  }
+  /** It has an end: what is owed is forgotten when its lease is over. */
+  const repayLater = (): void => {
+    if (debts.size === 0) repaid = 0
+    if (cancelRepay || closing.aborted || debts.size === 0) return
+    const waitMs = FIRST_REPAY_MS / 2 + backoff(repaid++, { baseMs: FIRST_REPAY_MS, maxMs: RAREST_REPAY_MS, random })
+    const again = async (): Promise<void> => {
+      await repayAll()
+      cancelRepay = undefined
+      repayLater()
+    }
+    // The engine owes it, and not the run that happened to be first.
+    cancelRepay = withoutScope(() => clock.setTimeout(() => void again(), waitMs))
+  }
+  closing.addEventListener('abort', () => cancelRepay?.(), { once: true })
 
   /**
    * Only claims are counted, and held back: what is held must be given back, and that it was does not show that claims are
@@ -79,9 +123,9 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
 
   const take = async (claim: Claim, closed: AbortSignal): Promise<boolean> => {
     const { key, token, leaseMs } = claim
-    for (const owed of debts.of(key)) {
-      await giveBack(key, owed)
-      debts.settle(key, owed)
+    for (const debt of debts.of(key)) {
+      await giveBack(key, debt.token)
+      debts.settle(debt.token)
     }
     let asked: Promise<boolean> | undefined
     try {
@@ -92,7 +136,8 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
     } catch (error) {
       // The store may have taken it, whatever came back, or take it later, where a call that was given up arrives after
       // this release: the token stays owed until it was released before another claim.
-      debts.owe(key, token, leaseMs + timeoutMs)
+      debts.owe({ key, token, granted: false }, leaseMs + timeoutMs)
+      repayLater()
       // Its failure, and the store's, is told to whoever claims.
       giveBack(key, token).catch(() => undefined)
       asked?.then(
@@ -104,10 +149,13 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
   }
 
   const release: GuardedClaims['release'] = async ({ key, token, leaseMs }) => {
-    debts.owe(key, token, leaseMs + timeoutMs)
+    debts.owe({ key, token, granted: true }, leaseMs + timeoutMs)
     await giveBack(key, token).then(
-      () => debts.settle(key, token),
-      (error: unknown) => onFailure(error, 'release'),
+      () => debts.settle(token),
+      (error: unknown) => {
+        onFailure(error, 'release')
+        repayLater()
+      },
     )
   }
 
@@ -141,6 +189,7 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
       }
     },
     release,
+    repay: repayAll,
     async settle({ key, token }, ttlMs) {
       const settled = call('settle', (signal) => claims.settle(key, token, ttlMs, signal))
       await settled.catch((error: unknown) => onFailure(error, 'settle'))
