@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { processEnv, setJournal } from '@msc/core'
 import { configureCron } from '@msc/cron'
 import { createFileJournal, recordTelemetry } from '@msc/devtools'
-import { configureJobs, runBreadcrumbs, type RunInfo } from '@msc/jobs'
+import { configureJobs, runBreadcrumbs } from '@msc/jobs'
 import { captureFailures, getDefaultMonitoring } from '@msc/monitoring'
 import type { PlatformHealth } from '@msc/platform'
 import { createRealtimeServer, databasePolicies, feedSource, type RealtimeServer } from '@msc/realtime/server'
@@ -43,7 +43,7 @@ async function start(): Promise<Running> {
   const stopRecording = recordTelemetry(journal)
   // The first to be made: whatever fails from here on, in whichever package, is reported.
   getDefaultMonitoring()
-  captureFailures({ breadcrumbs: ({ run }) => (run === undefined ? undefined : runBreadcrumbs(run as RunInfo)) })
+  captureFailures({ breadcrumbs: ({ run }) => runBreadcrumbs(run) })
 
   const feeds = feedSource({ client: await database() })
   const jobsEngine = configureJobs(

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { parseCron } from './cron-pattern.ts'
 import { isAlive, ownerId } from './owner.ts'
 import { isPath, valueAt } from './paths.ts'
+import type { RunInfo } from './driver.ts'
 import { runBreadcrumbs } from './run-breadcrumbs.ts'
 import { createStepKeys } from './step-keys.ts'
 
@@ -68,7 +69,7 @@ describe('cron patterns', () => {
 
 describe('breadcrumbs of a run', () => {
   it('are its steps by the time they ended, without their outputs', () => {
-    const run = {
+    const run: RunInfo = {
       id: 'r',
       job: 'j',
       event: { id: 'e', name: 'n', data: {}, ts: 1 },
@@ -79,12 +80,16 @@ describe('breadcrumbs of a run', () => {
         { id: 'slow', status: 'completed', attempts: 1, startedAt: 2, endedAt: 9, output: 'secret' },
         { id: 'quick', status: 'failed', attempts: 3, startedAt: 3, endedAt: 5, error: { name: 'E', message: 'no' } },
       ],
-    } as const
+    }
     const breadcrumbs = runBreadcrumbs(run)
     expect(breadcrumbs.map(({ timestamp, message, level }) => [timestamp, message, level])).toEqual([
       [5, 'quick → failed', 'error'],
       [9, 'slow → completed', 'info'],
     ])
     expect(JSON.stringify(breadcrumbs)).not.toContain('secret')
+  })
+
+  it.each([undefined, null, 'r', {}, { job: 'j' }, []])('are none of %j, which is no run', (other: unknown) => {
+    expect(runBreadcrumbs(other)).toBeUndefined()
   })
 })

@@ -12,9 +12,14 @@ export interface RunBreadcrumb {
 
 /**
  * The steps of a run as breadcrumbs, in the order they ended: what a failure report needs of a run whose steps ran in
- * other processes, or days ago. Outputs are left out.
+ * other processes, or days ago. Outputs are left out. `undefined` for what is no run, as the failures of other packages
+ * have none.
  */
-export function runBreadcrumbs(run: RunInfo): RunBreadcrumb[] {
+export function runBreadcrumbs(run: RunInfo): RunBreadcrumb[]
+export function runBreadcrumbs(run: unknown): RunBreadcrumb[] | undefined
+export function runBreadcrumbs(given: unknown): RunBreadcrumb[] | undefined {
+  if (typeof given !== 'object' || given === null || !('job' in given && 'createdAt' in given)) return undefined
+  const run = given as RunInfo
   const at = ({ endedAt, startedAt }: StepInfo): number => endedAt ?? startedAt ?? run.endedAt ?? run.createdAt
   return (run.steps ?? [])
     .map((step): RunBreadcrumb => {
