@@ -20,7 +20,7 @@ import {
 import { readFailure } from './read-failure.ts'
 import { readReceipt } from './read-receipt.ts'
 import type { Urgency } from './receipt.ts'
-import { nextDelivery, requestTime, waitWithin } from './timing.ts'
+import { fitsWithin, nextDelivery, requestTime, waitWithin } from './timing.ts'
 
 /** How long to wait for a breaker that somebody else is probing. */
 const BREAKER_POLL_MS = 500
@@ -185,7 +185,8 @@ function malformed<T>({ options }: Box<T>): MscError {
 function place<T>(box: Box<T>, flight: Flight<T>, outcome: Outcome<T>): void {
   const { queue, counts } = box
   const now = box.clock.monotonic()
-  const left = (budgetOf(box)?.until ?? Infinity) - now
+  const budget = budgetOf(box)
+  const left = (budget?.until ?? Infinity) - now
   box.flight = undefined
   box.pace = outcome.pace
   land(queue, flight.entries)
@@ -199,7 +200,12 @@ function place<T>(box: Box<T>, flight: Flight<T>, outcome: Outcome<T>): void {
   for (const entry of outcome.last) putLast(queue, entry)
   for (const entry of outcome.aside) setAside(queue, entry)
   if (outcome.delivered.length > 0) comeBack(queue)
-  limit(queue.limits, outcome.limits, now)
+  // What can't be waited for before the end is asked for too early: for a close there is no later.
+  limit(
+    queue.limits,
+    budget?.closing ? outcome.limits.filter(({ forMs }) => fitsWithin(forMs, left)) : outcome.limits,
+    now,
+  )
   const patience = outcome.patience.map(({ kinds, forMs }) => ({ kinds, forMs: waitWithin(forMs, left) }))
   limit(queue.patience, patience, now)
   box.retryAt = outcome.waitMs > 0 ? now + waitWithin(outcome.waitMs, left) : 0

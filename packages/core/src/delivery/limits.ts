@@ -29,6 +29,12 @@ export function limit(limits: Limits, news: readonly KindLimit[], now: number): 
   }
 }
 
+/** Forgets the limits that last longer than `until`. */
+export function forgetBeyond(limits: Limits, until: number): void {
+  for (const [kind, each] of limits.byKind) if (each > until) limits.byKind.delete(kind)
+  if (limits.all > until) limits.all = 0
+}
+
 /** Until when a kind is limited; 0 when it is not. */
 export function limitedUntil({ byKind, all }: Limits, kind: string, now: number): number {
   const until = Math.max(all, byKind.get(kind) ?? 0)

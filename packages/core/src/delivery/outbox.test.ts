@@ -292,6 +292,19 @@ describe('flush and close', () => {
     expect(law()).toMatchObject({ delivered: 1, dropped: 0 })
   })
 
+  it.each(limits)('that are the last ask for %s too early, where the limit ends after them', async (_, kinds) => {
+    const limited = { rejected: [{ id: '1', retryable: true }], limits: [{ kinds, forMs: 60_000 }] }
+    // Before the close, and again while it is under way.
+    const { outbox, clock, sent, law } = setUp([limited, limited, {}])
+    outbox.push(item(1))
+    await clock.advance(1000)
+    await until(clock, outbox.flush(2000))
+    expect(sent).toHaveLength(1)
+    await until(clock, outbox.close(2000))
+    expect(law()).toMatchObject({ delivered: 1, dropped: 0 })
+    expect(sent).toHaveLength(3)
+  })
+
   it('probe a backend whose breaker is open', async () => {
     const replies: Reply[] = [away()]
     const { outbox, clock, law } = setUp(replies)

@@ -16,9 +16,11 @@ import type { Loss } from './entry.ts'
 import { abandon } from './flight.ts'
 import { lastWords } from './last-words.ts'
 import { limitedNow } from './limited.ts'
+import { forgetBeyond } from './limits.ts'
 import type { Outbox, OutboxOptions } from './outbox-types.ts'
 import { add, comeBack, empty, held, land, putBack, wakeEarly } from './queue.ts'
 import type { DropReason, Urgency } from './receipt.ts'
+import { longestWait } from './timing.ts'
 
 /**
  * Makes an outbox: the background delivery of one sink.
@@ -135,6 +137,7 @@ function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: bool
     box.waiters = [...box.waiters, waiter]
     // A close must not spend its time on a wait that was measured for the longer budget of a flush.
     if (first || closing) hurry(box)
+    if (closing) forgetBeyond(box.queue.limits, longestWait(box.clock.monotonic(), budgetMs))
     hastenFlight(box)
     box.step()
   })

@@ -27,11 +27,21 @@ export function nextDelivery({ now, readyAt, dueAt, retryAt, heldUntil, budget }
   if (!budget) return Math.max(readyAt, dueAt, retryAt, heldUntil)
   const left = budget.until - now
   if (left < LEAST_MS) return 'never'
-  const fits = heldUntil - now <= left * LONGEST_SHARE
+  const fits = fitsWithin(heldUntil - now, left)
   // What is left after `flush` can be delivered later. After `close` it can't: asking too early is all that is left.
   if (!fits && !budget.closing) return 'never'
   const at = Math.max(readyAt, retryAt, fits ? heldUntil : 0)
   return at < budget.until ? at : 'never'
+}
+
+/** Until when may be waited within a budget. */
+export function longestWait(now: number, budgetMs: number): number {
+  return now + budgetMs * LONGEST_SHARE
+}
+
+/** Does a wait leave time for a request? What does not fit before a close ends is not waited for. */
+export function fitsWithin(waitMs: number, left: number): boolean {
+  return waitMs <= left * LONGEST_SHARE
 }
 
 /**
