@@ -33,8 +33,8 @@ export interface CacheOptions {
   /** Uniform in [0, 1). */
   readonly random?: () => number
   /**
-   * Told of what fails where nobody waits, store operations and refreshes, at most once a second. Default: the reporter
-   * of the process (`setErrorReporter` of @msc/core), else the console.
+   * Told of what fails where nobody waits (store operations, refreshes, a caller's `waitUntil`), at most once a second
+   * for each operation. Default: the reporter of the process (`setErrorReporter` of @msc/core), else the console.
    */
   readonly onError?: ErrorReporter
 }

@@ -28,7 +28,7 @@ const JOINED = '4'
 
 /** An entry as the string that a driver stores. */
 export function formatEntry({ text, freshUntil, loadMs, tags }: Writable, compressAbove: number): PromiseOr<string> {
-  const header = `${Math.round(freshUntil)},${Math.round(loadMs)},${isEmpty(tags) ? 0 : JSON.stringify(tags)}`
+  const header = `${Math.round(freshUntil)},${Math.round(loadMs)},${tags.size === 0 ? 0 : JSON.stringify(Object.fromEntries(tags))}`
   if (text.length > compressAbove) return deflate(text).then((body) => `${DEFLATED}[${header}]\n${body}`)
   if (text[0] === JSON_FORMAT) return `${JOINED}[${header},${text.slice(1)}]`
   return `${PLAIN}[${header}]\n${text}`
@@ -68,7 +68,7 @@ function toEntry(header: readonly unknown[], shared: Shared | undefined): Entry 
   const [freshUntil, loadMs, tags] = header
   if (!shared || typeof freshUntil !== 'number' || typeof loadMs !== 'number') return undefined
   if (tags === 0 || tags === undefined) return { shared, freshUntil, loadMs, tags: NO_STAMPS }
-  return isTags(tags) ? { shared, freshUntil, loadMs, tags } : undefined
+  return isTags(tags) ? { shared, freshUntil, loadMs, tags: new Map(Object.entries(tags)) } : undefined
 }
 
 export interface Windows {
@@ -115,9 +115,4 @@ async function inflate(base64: string): Promise<string> {
 
 function isTags(value: unknown): value is Record<string, string> {
   return typeof value === 'object' && value !== null && Object.values(value).every((stamp) => typeof stamp === 'string')
-}
-
-function isEmpty(tags: Stamps): boolean {
-  for (const _ in tags) return false
-  return true
 }

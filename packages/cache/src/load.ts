@@ -86,17 +86,20 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
   ): Promise<{ readonly lease?: Lease; readonly held?: Held; readonly busy?: true }> => {
     if (!leases || !remote || sight.away) return {}
     const started = clock.monotonic()
+    let mine: Lease | undefined
     try {
       for (let attempt = 0; ; attempt++) {
         const answer = await leases.attempt(key)
         if (answer.kind === 'free') return {}
+        // From here on it is renewed, until it is used or released.
+        if (answer.kind === 'mine') mine = answer.lease
         // What somebody has loaded since carries newer stamps than those of our look.
         const held = await lookUp.take(await remote.judge(answer.stored, NO_STAMPS), plan)
         if (held?.verdict === 'fresh' && flight.keep) {
-          if (answer.kind === 'mine') await answer.lease.release(false)
+          await release(mine, false)
           return { held }
         }
-        if (answer.kind === 'mine') return { lease: answer.lease }
+        if (mine) return { lease: mine }
         if (!patient) return { busy: true }
         // Who does not wait, or not any longer, loads for itself; the value of who has the lease is the one that is kept.
         if (!plan.lock || !flight.keep || clock.monotonic() - started > parts.lockWaitMs) return {}
@@ -104,6 +107,8 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
       }
     } catch (error) {
       failed('lock', error)
+      // A lease that nobody loads under would have everybody wait. Not waited for: the store has just failed.
+      void release(mine, false)
       return {}
     }
   }
@@ -118,10 +123,14 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     lease: Lease | undefined,
     loadMs: number,
   ): Promise<boolean> => {
-    const stored = await formatEntry(
-      { text, freshUntil: clock.now() + plan.ttlMs, loadMs, tags: sight.stamps },
-      parts.compressAbove,
-    )
+    const entry = { text, freshUntil: clock.now() + plan.ttlMs, loadMs, tags: sight.stamps }
+    let stored: string
+    try {
+      stored = await formatEntry(entry, parts.compressAbove)
+    } catch (error) {
+      await release(lease, false)
+      throw error
+    }
     if (lease) return lease.commit(stored, keptMs(plan))
     // Without the lease that others go by, a write could bury a newer value.
     if (leases) return true

@@ -94,7 +94,7 @@ export function createLookUp(parts: Parts): LookUp {
       shared,
       remainingMs,
       loadMs,
-      tags: tags === NO_STAMPS ? NO_TAGS : Object.keys(tags),
+      tags: tags.size === 0 ? NO_TAGS : [...tags.keys()],
       verdict: judge(remainingMs, loadMs, plan, random),
     }
   }

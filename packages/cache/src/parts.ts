@@ -56,7 +56,7 @@ export interface Parts {
   nearCurrent(): boolean
   /** What an invalidation, here or elsewhere, does in this process. Returns how many near values there were. */
   forget(what: Invalidation): number
-  /** Reports what failed behind the scenes, at most once a second. */
+  /** Reports what failed behind the scenes, at most once a second for each operation. */
   complain(operation: string, error: unknown): void
   /** Counts and reports a store operation that failed. */
   failed(operation: string, error: unknown): void
@@ -138,11 +138,11 @@ export function createParts(options: CacheOptions): Parts {
     return count
   }
 
-  let complainedAt = -Infinity
+  const complainedAt = new Map<string, number>()
   const complain = (operation: string, error: unknown): void => {
     const now = clock.monotonic()
-    if (now - complainedAt < 1000) return
-    complainedAt = now
+    if (now - (complainedAt.get(operation) ?? -Infinity) < 1000) return
+    complainedAt.set(operation, now)
     report(error, operation)
   }
   const log =

@@ -20,11 +20,18 @@ export interface SetOptions {
 export interface FillOptions<T = unknown> {
   /** How long a value is fresh: seconds, or a string such as `'5m'`. Default 300 seconds; 0 keeps nothing. */
   readonly ttl?: Duration
-  /** For so long after that a stale value is served at once, while one caller refreshes it behind the scenes. Default 0. */
+  /**
+   * For so long after that a stale value is served at once, while one caller refreshes it behind the scenes. Default 0.
+   * The refresh is nobody's: it has the trace of that caller, and neither their user nor their scope.
+   */
   readonly swr?: Duration
   /** For so long after its time a stale value is served where the loader fails or is too slow. Default 0. */
   readonly grace?: Duration
-  /** Milliseconds to wait for the loader where there is a stale value to serve instead; the load goes on. */
+  /**
+   * Milliseconds to wait for the loader where there is a stale value to serve instead; the load goes on. With this,
+   * `hardTimeout` or `signal` the loader runs in a fork of the caller's scope, since it may outlive the caller: what it
+   * sets there (user, tags, breadcrumbs) stays its own.
+   */
   readonly softTimeout?: number
   /** Milliseconds after which a load is given up: a stale value within its grace, else `DeadlineError`. */
   readonly hardTimeout?: number
@@ -40,7 +47,10 @@ export interface FillOptions<T = unknown> {
   readonly lock?: boolean
   /** Ends this caller's wait; the load goes on for the others. */
   readonly signal?: AbortSignal
-  /** Given what goes on after the answer, for a platform that freezes a process between requests. */
+  /**
+   * Given what goes on after the answer, for a platform that freezes a process between requests. What it throws or
+   * rejects with is reported as `waitUntil`; the answer stays the same.
+   */
   readonly waitUntil?: (work: Promise<unknown>) => void
 }
 

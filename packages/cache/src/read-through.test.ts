@@ -50,6 +50,28 @@ describe.each(Object.keys(kinds))('cache() on %s', (kind) => {
     expect(cache.stats()).toMatchObject({ loads: 3 })
   })
 
+  it.each([60, { ttl: 60 }])(
+    'loads a key that is too long to keep as it is once for all callers, with %j',
+    async (ttl) => {
+      const { cache } = setUp()
+      const load = vi.fn(async () => 1)
+      const key = `ids:${'0123456789'.repeat(100)}`
+      expect(await Promise.all([1, 2, 3].map(() => cache.cache(key, load, ttl)))).toEqual([1, 1, 1])
+      expect(load).toHaveBeenCalledTimes(1)
+    },
+  )
+
+  it('keeps nothing of a load under a key too long that an invalidation has overtaken', async () => {
+    const { cache } = setUp()
+    const key = `ids:${'0123456789'.repeat(100)}`
+    const gates = [1, 2].map(() => Promise.withResolvers<string>())
+    const loads = gates.map(({ promise }) => cache.cache(key, () => promise, 60))
+    await cache.invalidate(key)
+    gates.forEach(({ resolve }, index) => resolve(`old ${index}`))
+    await Promise.all(loads)
+    expect(await cache.get(key)).toBeUndefined()
+  })
+
   it('hands what goes on behind an answer to waitUntil', async () => {
     const { cache, clock } = setUp()
     const work: Promise<unknown>[] = []

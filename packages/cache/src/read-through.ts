@@ -1,4 +1,5 @@
-import { emit, telemetryEnabled } from '@msc/core'
+import { emit, runGuarded, telemetryEnabled } from '@msc/core'
+import { attended, unattended } from './attendance.ts'
 import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
 import { keyName } from './keys.ts'
@@ -37,7 +38,7 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
     // A value that was read before an invalidation that has finished since is not served.
     const held = flight.keep ? sight.held : undefined
     const fill = (of: Flight, patient: boolean): Promise<Shared | undefined> =>
-      load(key, loader, plan, of, sight, patient)
+      attended(plan, () => load(key, loader, plan, of, sight, patient))
 
     switch (held?.verdict) {
       case 'fresh':
@@ -45,8 +46,8 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
       case 'refresh': {
         const work = failures.recent(key)
           ? undefined
-          : flights.behind(key, plan.tags, (hidden) => fill(hidden, false).catch(unseen))
-        if (work) plan.waitUntil?.(work)
+          : flights.behind(key, plan.tags, (hidden) => unattended(() => fill(hidden, false).catch(unseen)))
+        if (work) handOver(work, plan)
         return Promise.resolve(held.shared)
       }
       case 'grace':
@@ -58,6 +59,15 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
     }
   }
 
+  /** Tells the caller's platform of work that goes on. What its callback throws changes no answer. */
+  const handOver = (work: Promise<unknown>, { waitUntil }: Plan): void => {
+    if (waitUntil)
+      runGuarded(
+        () => waitUntil(work),
+        (error) => parts.complain('waitUntil', error),
+      )
+  }
+
   /** Nobody waits for a refresh, so nobody else would say that it failed. */
   const unseen = (error: unknown): undefined => {
     parts.complain('refresh', error)
@@ -67,9 +77,14 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
   /** The new value if it comes in time, else the stale one. */
   const withGrace = (stale: Shared, loading: Promise<Shared | undefined>, plan: Plan): Promise<Shared | undefined> =>
     new Promise((resolve) => {
+      let answered = false
       const tooSlow = (): void => {
-        plan.waitUntil?.(loading.catch(() => undefined))
+        answered = true
         resolve(stale)
+        handOver(
+          loading.catch(() => undefined),
+          plan,
+        )
       }
       const cancel = plan.softMs === undefined ? undefined : clock.setTimeout(tooSlow, plan.softMs)
       const settle = (shared: Shared | undefined): void => {
@@ -77,23 +92,25 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
         resolve(shared)
       }
       loading.then(settle, (error: unknown) => {
-        unseen(error)
+        // A caller that has been answered well has nothing to do with what comes later.
+        if (answered) unattended(() => unseen(error))
+        else unseen(error)
         settle(stale)
       })
     })
 
   return {
     cache<T>(key: string, loader: Loader<T>, options?: Duration | FillOptions<T>): Promise<T> {
-      // A load that is under way has found nothing near: a caller that joins it need not look, nor say for how long.
-      if (typeof options !== 'object') {
-        const running = flights.join(key)
-        if (running !== undefined) return running as Promise<T>
-      }
       let plan: Plan
       let name: string
       try {
-        plan = planOf(options)
         name = keyName(key)
+        // A load that is under way has found nothing near: a caller that joins it need not look, nor say for how long.
+        if (typeof options !== 'object') {
+          const running = flights.join(name)
+          if (running !== undefined) return running as Promise<T>
+        }
+        plan = planOf(options)
       } catch (error) {
         return Promise.reject(error as Error)
       }
@@ -118,6 +135,8 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error)
+    // A loader that is called at once may abort it itself.
+    if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })

@@ -145,6 +145,21 @@ export function testEngine({ setup, key }: Suite): void {
       )
 
       it(
+        'takes any name for a tag',
+        withCaches(async ({ cache, other }) => {
+          const tags = ['constructor', '__proto__', 'toString']
+          const reader = other ?? cache
+          for (const dropped of tags) {
+            await cache.cache('tagged', async () => dropped, { ttl: 60, tags })
+            expect(await reader.get('tagged')).toBe(dropped)
+            expect(await reader.getMany(['tagged'])).toEqual([dropped])
+            await cache.invalidateTag(dropped)
+            expect(await reader.get('tagged')).toBeUndefined()
+          }
+        }),
+      )
+
+      it(
         'limits calls exactly, for all processes where they can agree',
         withCaches(async ({ cache, driver, other }) => {
           const callers = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? cache : (other ?? cache)))
