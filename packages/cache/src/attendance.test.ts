@@ -1,5 +1,6 @@
 import { currentContext, currentScope, newTrace, systemClock, withUnit, type Clock, type Scope } from '@msc/core'
 import { afterEach, describe, expect, it } from 'vitest'
+import { gate } from './__fixtures__/gate.ts'
 import type { Cache } from './cache.ts'
 import { createCache } from './create-cache.ts'
 import { memory } from './drivers/memory.ts'
@@ -55,12 +56,12 @@ describe.each(Object.keys(kinds))('work that outlives its caller, on %s', (kind)
   it('refreshes as nobody, in the trace of who read the stale value', async () => {
     const options = { ttl: 10, swr: 3600 }
     const { cache } = await setUp(options)
-    const gate = Promise.withResolvers<void>()
+    const hold = gate()
     await asUser('dora', async (scope) => {
       const trace = currentContext()?.trace
       const seen: unknown[] = []
       const load = async (): Promise<string> => {
-        await gate.promise
+        await hold.promise
         const own = currentScope() as Scope
         seen.push(own.user, currentContext()?.userId, currentContext()?.trace.traceId)
         own.user = { id: 'service-account' }
@@ -68,7 +69,7 @@ describe.each(Object.keys(kinds))('work that outlives its caller, on %s', (kind)
         return 'new'
       }
       expect(await cache.cache('k', load, options)).toBe('old')
-      gate.resolve()
+      hold.release()
       await cache.flush()
       expect(seen).toEqual([undefined, undefined, trace?.traceId])
       expect([scope.user, scope.tags.size]).toEqual([{ id: 'dora' }, 0])
@@ -90,21 +91,21 @@ describe.each(Object.keys(kinds))('work that outlives its caller, on %s', (kind)
   it('keeps what a load learns after the soft timeout out of the scope of its caller', async () => {
     const options = { ttl: 10, grace: 3600, softTimeout: 5 }
     const { cache, told } = await setUp(options)
-    const gate = Promise.withResolvers<void>()
+    const hold = gate()
     const work: Promise<unknown>[] = []
     const begun: unknown[] = []
     await asUser('dora', async (scope) => {
       const load = async (): Promise<string> => {
         const own = currentScope() as Scope
         begun.push(own.user)
-        await gate.promise
+        await hold.promise
         own.user = { id: 'service-account' }
         own.tags.set('tenant', 'other')
         throw new Error('too late')
       }
       const waitUntil = (each: Promise<unknown>): void => void work.push(each)
       expect(await cache.cache('k', load, { ...options, waitUntil })).toBe('old')
-      gate.resolve()
+      hold.release()
       await Promise.all(work)
       // Begun as the caller's own.
       expect(begun).toEqual([{ id: 'dora' }])
@@ -126,18 +127,18 @@ describe.each(Object.keys(kinds))('work that outlives its caller, on %s', (kind)
       const { cache } = await setUp({})
       const abort = new AbortController()
       const options = end === 'the hard timeout' ? { hardTimeout: 5 } : { signal: abort.signal }
-      const gate = Promise.withResolvers<void>()
-      const over = Promise.withResolvers<void>()
+      const hold = gate()
+      const over = gate()
       await asUser('dora', async (scope) => {
         const load = async (): Promise<string> => {
           abort.abort(new Error('gone'))
-          await gate.promise
+          await hold.promise
           ;(currentScope() as Scope).user = { id: 'service-account' }
-          over.resolve()
+          over.release()
           return 'late'
         }
         await expect(cache.cache('other', load, options)).rejects.toThrow()
-        gate.resolve()
+        hold.release()
         await over.promise
         expect(scope.user).toEqual({ id: 'dora' })
       })
@@ -149,9 +150,9 @@ describe.each(Object.keys(kinds))('work that outlives its caller, on %s', (kind)
       if (how === 'throws') throw new Error('after() outside a request')
       return Promise.reject(new Error('after() outside a request')) as unknown as undefined
     }
-    const gate = Promise.withResolvers<void>()
+    const hold = gate()
     const slowly = async (): Promise<string> => {
-      await gate.promise
+      await hold.promise
       return 'new'
     }
     for (const window of [{ swr: 3600 }, { grace: 3600, softTimeout: 5 }]) {
@@ -161,7 +162,7 @@ describe.each(Object.keys(kinds))('work that outlives its caller, on %s', (kind)
       await Promise.resolve()
       expect(told).toMatchObject([{ operation: 'waitUntil', error: { message: 'after() outside a request' } }])
     }
-    gate.resolve()
+    hold.release()
   })
 })
 

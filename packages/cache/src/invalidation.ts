@@ -12,7 +12,7 @@ export interface Invalidations {
   invalidateTag(tag: string): Promise<void>
 }
 
-/** A page of a scan holds hundreds of keys; who answers more pages than this never ends. */
+/** A page of a scan looks at hundreds of keys; who answers more pages than this never ends. */
 const MAX_PAGES = 1_000_000
 const STAMP_MS = MAX_TAGGED_MS + 86_400_000
 
@@ -25,14 +25,21 @@ export function createInvalidation(parts: Parts): Invalidations {
   const removeMatching = async (pattern: string): Promise<number> => {
     let count = 0
     let cursor: string | undefined
+    const seen = new Set<string>()
     for (let page = 0; page < MAX_PAGES; page++) {
       const at = cursor
       const found = await guard.call('scan', (signal) => driver.scan(pattern, at, signal))
       if (found.keys.length > 0) count += await remove(found.keys)
       cursor = found.cursor
       if (cursor === undefined) return count
+      // A walk that comes by the same place again goes round in circles.
+      if (seen.has(cursor)) break
+      seen.add(cursor)
     }
-    throw new DriverError(driver.name, 'SCAN does not come to an end.')
+    throw new DriverError(driver.name, 'SCAN does not come to an end.', {
+      code: 'DRIVER_NOT_THE_BACKEND',
+      retryable: true,
+    })
   }
 
   const dropKey = async (name: string): Promise<number> => {

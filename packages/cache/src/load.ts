@@ -37,6 +37,7 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     key: string,
     load: Loader<unknown>,
     plan: Plan,
+    flight: Flight,
     use: (value: unknown, loadMs: number, now: number) => T | Promise<T>,
   ): Promise<T> => {
     const started = clock.monotonic()
@@ -55,7 +56,8 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
       (error: unknown) => {
         report('error')
         stats.loadErrors += 1
-        failures.add(key, error, plan.negativeMs)
+        // What an invalidation has overtaken may be well again.
+        if (flight.keep) failures.add(key, error, plan.negativeMs, plan.tags)
         throw error
       },
     )
@@ -183,7 +185,7 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     // A load that has failed is known to those who wait; a value that can't be stored is this process's own fault.
     let loadFailed = true
     try {
-      return await run(key, load, plan, async (value, loadMs) => {
+      return await run(key, load, plan, flight, async (value, loadMs) => {
         loadFailed = false
         if (value !== undefined) return keep(key, value, plan, flight, sight, lease, loadMs)
         await release(lease, false)
@@ -200,7 +202,7 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
   }
 
   const loadNear: Load = (key, load, plan, flight) =>
-    run(key, load, plan, (value, loadMs, now) => {
+    run(key, load, plan, flight, (value, loadMs, now) => {
       if (value === undefined) return undefined
       const { shared } = prepare(value, false)
       if (flight.keep) lookUp.hold(key, { shared, remainingMs: plan.ttlMs, loadMs, tags: plan.tags }, plan, true, now)

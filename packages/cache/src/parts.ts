@@ -122,6 +122,7 @@ export function createParts(options: CacheOptions): Parts {
   const forget = (what: Invalidation): number => {
     if ('tag' in what) {
       flights.invalidate((_key, tags) => tags.includes(what.tag))
+      failures.forget((_key, tags) => tags.includes(what.tag))
       return near?.deleteTag(what.tag) ?? 0
     }
     if ('pattern' in what) {
@@ -155,6 +156,7 @@ export function createParts(options: CacheOptions): Parts {
       onInvalidation: forget,
       onGap() {
         flights.invalidate(() => true)
+        failures.forget(() => true)
         near?.clear()
       },
       onError: complain,

@@ -37,7 +37,7 @@ export interface FillOptions<T = unknown> {
   readonly hardTimeout?: number
   /** Refreshes a value before its end, the likelier the nearer and the slower its load. 1 is sound; default 0, never. */
   readonly earlyRefresh?: number
-  /** For so long the loader's error is thrown again without another load, in this process. Default 0. */
+  /** For so long the loader's error is thrown again without another load, in this process, or until the key or a tag is invalidated. Default 0. */
   readonly negativeTtl?: Duration
   /** `invalidateTag` drops every entry that carries the tag. At most 30 days old. */
   readonly tags?: readonly string[]
@@ -73,10 +73,27 @@ const NO_TAGS: readonly string[] = []
 /** An entry with tags is not kept longer: its tags' stamps are kept as long and a day. */
 export const MAX_TAGGED_MS: number = 30 * 86_400_000
 
+/** No store keeps anything longer: 100 million days, as far as a `Date` goes. */
+export const MAX_MS = 8.64e15
+
+/**
+ * A time to live in milliseconds.
+ *
+ * @throws ConfigError for what is no duration, ValidationError for one that no store can count.
+ */
+export function timeOf(option: string, value: Duration): number {
+  const ms = duration(value)
+  if (ms <= MAX_MS) return ms
+  throw new ValidationError(`[msc/cache] ${option} is longer than a store can keep anything.`, [], {
+    code: 'CACHE_OPTION_INVALID',
+    hint: 'Leave what is to be kept for good to a database.',
+  })
+}
+
 let lastTtl: Duration | undefined
 let lastPlan: Plan | undefined
 
-/** @throws ValidationError for a time or a tag that is none. */
+/** @throws ConfigError or ValidationError for a time or a tag that is none. */
 export function planOf<T>(options: Duration | FillOptions<T> | undefined): Plan {
   if (typeof options === 'object') return complete(options as FillOptions)
   // Almost every caller has one time to live, again and again.
@@ -113,13 +130,13 @@ function complete(options: FillOptions): Plan {
   }
   const limit = tags.length > 0 ? MAX_TAGGED_MS : Infinity
   return {
-    ttlMs: Math.min(duration(ttl), limit),
-    swrMs: Math.min(duration(swr), limit),
-    graceMs: Math.min(duration(grace), limit),
+    ttlMs: Math.min(timeOf('ttl', ttl), limit),
+    swrMs: Math.min(timeOf('swr', swr), limit),
+    graceMs: Math.min(timeOf('grace', grace), limit),
     softMs: softTimeout,
     hardMs: hardTimeout,
     earlyRefresh,
-    negativeMs: duration(negativeTtl),
+    negativeMs: timeOf('negativeTtl', negativeTtl),
     tags,
     schema: options.schema,
     lock: options.lock ?? true,

@@ -5,6 +5,7 @@ import { keyName } from './keys.ts'
 import { createLocalLimiter } from './rate-limit-local.ts'
 import type { RateLimitAlgorithm, RateLimitRule, Verdict } from './rate-limit-rules.ts'
 import type { Keyspace } from './keyspace.ts'
+import { MAX_MS } from './plan.ts'
 
 /** What happens while the store does not answer: everybody passes, nobody does, or this process counts alone. */
 export type OnUnavailable = 'allow' | 'deny' | 'memory'
@@ -215,6 +216,7 @@ function check(id: string, limit: number, windowSeconds: number): void {
   if (typeof id !== 'string' || id === '') refuse('id must be a non-empty string')
   if (!Number.isInteger(limit) || limit < 0) refuse('limit must be an integer ≥ 0')
   if (!Number.isInteger(windowSeconds) || windowSeconds < 1) refuse('windowSeconds must be an integer ≥ 1')
+  if (windowSeconds * 1000 > MAX_MS) refuse('windowSeconds is longer than a store can keep anything')
 }
 
 function refuse(what: string): never {

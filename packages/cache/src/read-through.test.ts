@@ -2,6 +2,7 @@ import type { StandardSchema } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { gate } from './__fixtures__/gate.ts'
 import type { CacheOptions } from './cache.ts'
 import { createCache } from './create-cache.ts'
 import type { CacheDriver } from './driver.ts'
@@ -64,10 +65,10 @@ describe.each(Object.keys(kinds))('cache() on %s', (kind) => {
   it('keeps nothing of a load under a key too long that an invalidation has overtaken', async () => {
     const { cache } = setUp()
     const key = `ids:${'0123456789'.repeat(100)}`
-    const gates = [1, 2].map(() => Promise.withResolvers<string>())
+    const gates = [1, 2].map(() => gate<string>())
     const loads = gates.map(({ promise }) => cache.cache(key, () => promise, 60))
     await cache.invalidate(key)
-    gates.forEach(({ resolve }, index) => resolve(`old ${index}`))
+    gates.forEach(({ release }, index) => release(`old ${index}`))
     await Promise.all(loads)
     expect(await cache.get(key)).toBeUndefined()
   })
