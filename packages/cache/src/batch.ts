@@ -117,7 +117,10 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
     const stored = await Promise.all(
       [...texts].map(async ([name, text]) => ({
         key: space.value(name),
-        value: await formatEntry({ text, freshUntil, loadMs, tags: found.stamps }, parts.compressAbove),
+        value: await formatEntry(
+          { text, freshUntil, ttlMs: plan.ttlMs, loadMs, tags: found.stamps },
+          parts.compressAbove,
+        ),
         ttlMs,
       })),
     )

@@ -12,6 +12,7 @@ import type { Loaded } from './batch.ts'
 import type { Cache, CacheOptions } from './cache.ts'
 import { createCache } from './create-cache.ts'
 import { memory } from './drivers/memory.ts'
+import { assertUpstash } from './drivers/upstash-address.ts'
 import type { CacheDriver } from './driver.ts'
 import { endpointOf } from './endpoint.ts'
 import { lazyDriver } from './lazy-driver.ts'
@@ -21,7 +22,7 @@ import type { RateLimitOptions, RateLimitResult } from './rate-limit.ts'
 /**
  * A cache on the backend that the environment names: Upstash when its two variables are set, Redis with REDIS_URL, else memory.
  *
- * @throws ConfigError when they are half set, or absent in production without `MSC_ALLOW_EMBEDDED`.
+ * @throws ConfigError when they are half set, name no address, or are absent in production without `MSC_ALLOW_EMBEDDED`.
  */
 export function createCacheFromEnv(env: Env = processEnv(), options: Omit<CacheOptions, 'driver'> = {}): Cache {
   const vendor = sharedDriver(env)
@@ -41,6 +42,8 @@ function sharedDriver(env: Env): CacheDriver | undefined {
   const rest = readEnvGroup(env, 'cache', UPSTASH)
   if (rest) {
     const options = { url: rest.UPSTASH_REDIS_REST_URL, token: rest.UPSTASH_REDIS_REST_TOKEN }
+    // Now, not with the first call: a deployment that can't work must not start.
+    assertUpstash(options.url, options.token)
     const what = { name: 'upstash', endpoint: endpointOf(options.url), variables: UPSTASH }
     return lazyDriver(what, { shared: true }, async () => (await import('./drivers/upstash.ts')).upstash(options))
   }

@@ -7,6 +7,8 @@ import { NO_STAMPS, type Stamps } from './stamps.ts'
 export interface Entry {
   readonly shared: Shared
   readonly freshUntil: number
+  /** Milliseconds for which it was to be fresh when it was written; `Infinity` where it does not say. */
+  readonly ttlMs: number
   /** Milliseconds its load took; decides how early it is refreshed. */
   readonly loadMs: number
   /** Each tag with the stamp it had when the load began. */
@@ -23,12 +25,15 @@ export interface Writable extends Omit<Entry, 'shared'> {
 const PLAIN = '2'
 /** The same, with the value deflated, as base64. */
 const DEFLATED = '3'
-/** Header and value in one JSON array: one parse for the most frequent kind. */
+/** Header and value, which is the last, in one JSON array: one parse for the most frequent kind. */
 const JOINED = '4'
 
 /** An entry as the string that a driver stores. */
-export function formatEntry({ text, freshUntil, loadMs, tags }: Writable, compressAbove: number): PromiseOr<string> {
-  const header = `${Math.round(freshUntil)},${Math.round(loadMs)},${tags.size === 0 ? 0 : JSON.stringify(Object.fromEntries(tags))}`
+export function formatEntry(
+  { text, freshUntil, ttlMs, loadMs, tags }: Writable,
+  compressAbove: number,
+): PromiseOr<string> {
+  const header = `${Math.round(freshUntil)},${Math.round(loadMs)},${tags.size === 0 ? 0 : JSON.stringify(Object.fromEntries(tags))},${Math.round(ttlMs)}`
   if (text.length > compressAbove) return deflate(text).then((body) => `${DEFLATED}[${header}]\n${body}`)
   if (text[0] === JSON_FORMAT) return `${JOINED}[${header},${text.slice(1)}]`
   return `${PLAIN}[${header}]\n${text}`
@@ -40,7 +45,10 @@ export function parseEntry(stored: string): PromiseOr<Entry | undefined> {
   try {
     if (format === JOINED) {
       const parts: unknown = JSON.parse(stored.slice(1))
-      return Array.isArray(parts) && parts.length === 4 ? toEntry(parts, isolate(parts[3], true)) : undefined
+      // Of four there is one that does not say for how long it was to be fresh.
+      if (!Array.isArray(parts) || (parts.length !== 5 && parts.length !== 4)) return undefined
+      const value: unknown = parts.pop()
+      return toEntry(parts, isolate(value, true))
     }
     if (format !== PLAIN && format !== DEFLATED) return undefined
     const end = stored.indexOf('\n')
@@ -65,10 +73,31 @@ function toShared(text: string): Shared | undefined {
 }
 
 function toEntry(header: readonly unknown[], shared: Shared | undefined): Entry | undefined {
-  const [freshUntil, loadMs, tags] = header
-  if (!shared || typeof freshUntil !== 'number' || typeof loadMs !== 'number') return undefined
-  if (tags === 0 || tags === undefined) return { shared, freshUntil, loadMs, tags: NO_STAMPS }
-  return isTags(tags) ? { shared, freshUntil, loadMs, tags: new Map(Object.entries(tags)) } : undefined
+  const [freshUntil, loadMs, tags, ttlMs = Infinity] = header
+  if (!shared || typeof freshUntil !== 'number' || typeof loadMs !== 'number' || typeof ttlMs !== 'number')
+    return undefined
+  if (tags === 0 || tags === undefined) return { shared, freshUntil, ttlMs, loadMs, tags: NO_STAMPS }
+  return isTags(tags) ? { shared, freshUntil, ttlMs, loadMs, tags: new Map(Object.entries(tags)) } : undefined
+}
+
+/** Milliseconds that the clocks of two processes may differ. */
+const SKEW_MS = 5000
+
+/**
+ * Milliseconds until an entry goes stale; negative afterwards. One that would be fresh for longer than it was to be when
+ * it was written comes from a clock that was ahead of ours. Where it may be served stale it counts as just gone stale, and
+ * is made anew; elsewhere the store's own expiry ends it.
+ *
+ * @param now Wall time, milliseconds since the epoch.
+ */
+export function remainingOf(
+  { freshUntil, ttlMs }: Pick<Entry, 'freshUntil' | 'ttlMs'>,
+  { swrMs, graceMs }: Pick<Windows, 'swrMs' | 'graceMs'>,
+  now: number,
+): number {
+  const remainingMs = freshUntil - now
+  if (remainingMs <= ttlMs) return remainingMs
+  return remainingMs > ttlMs + SKEW_MS && Math.max(swrMs, graceMs) > 0 ? 0 : ttlMs
 }
 
 export interface Windows {

@@ -125,7 +125,7 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     lease: Lease | undefined,
     loadMs: number,
   ): Promise<boolean> => {
-    const entry = { text, freshUntil: clock.now() + plan.ttlMs, loadMs, tags: sight.stamps }
+    const entry = { text, freshUntil: clock.now() + plan.ttlMs, ttlMs: plan.ttlMs, loadMs, tags: sight.stamps }
     let stored: string
     try {
       stored = await formatEntry(entry, parts.compressAbove)

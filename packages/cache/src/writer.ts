@@ -46,7 +46,7 @@ export function createWriter(parts: Parts, lookUp: LookUp): Writer {
     const entries = await Promise.all(
       [...values].map(async ([name, { text }]) => ({
         key: space.value(name),
-        value: await formatEntry({ text, freshUntil, loadMs: 0, tags }, parts.compressAbove),
+        value: await formatEntry({ text, freshUntil, ttlMs: plan.ttlMs, loadMs: 0, tags }, parts.compressAbove),
         ttlMs,
       })),
     )

@@ -53,7 +53,11 @@ export function redis(options: RedisOptions): CacheDriver {
   let refusal: MscError | undefined
 
   const open = async (extra: { readonly enableOfflineQueue?: boolean } = {}): Promise<Redis> => {
-    const { Redis: Client } = await load()
+    const { Redis: Client } = await load().catch((error: unknown) => {
+      // The peer may be installed while the process runs.
+      connected = undefined
+      throw error
+    })
     const client = new Client(url as string, {
       lazyConnect: true,
       // Both would keep a command while the server is away and send it behind the engine's back.

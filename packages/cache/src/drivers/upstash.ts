@@ -72,7 +72,11 @@ export function upstash(options: UpstashOptions): CacheDriver {
   let connected: Promise<Redis> | undefined
   const connect = async (): Promise<Redis> => {
     if (injected) return injected
-    const { Redis } = await load()
+    const { Redis } = await load().catch((error: unknown) => {
+      // The peer may be installed while the process runs.
+      connected = undefined
+      throw error
+    })
     class Client extends Redis {
       constructor(requester: Requester) {
         super(requester)
@@ -92,9 +96,9 @@ export function upstash(options: UpstashOptions): CacheDriver {
   let closed = false
   const run = async <T>(signal: AbortSignal, command: (redis: Redis) => Promise<T>): Promise<T> => {
     if (closed) throw new DriverError('upstash', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    const redis = await (connected ??= withoutScope(connect))
-    signal.throwIfAborted()
     try {
+      const redis = await (connected ??= withoutScope(connect))
+      signal.throwIfAborted()
       signalOfThisCall = signal
       const reply = command(redis)
       signalOfThisCall = undefined
