@@ -1,4 +1,4 @@
-import { ValidationError, withBudgets } from '@msc/core'
+import { withBudgets } from '@msc/core'
 import { createBatch } from './batch.ts'
 import type { Cache, CacheOptions } from './cache.ts'
 import { escapeGlob } from './glob.ts'
@@ -9,6 +9,7 @@ import { createParts } from './parts.ts'
 import { planOf, timeOf } from './plan.ts'
 import { createRateLimiter } from './rate-limit.ts'
 import { createReadThrough } from './read-through.ts'
+import { refuse } from './refuse.ts'
 import { snapshot, type CacheStats } from './stats.ts'
 import { createWriter } from './writer.ts'
 
@@ -42,11 +43,7 @@ export function createCache(options: CacheOptions): Cache {
     async increment(key, by = 1, ttl = '1d') {
       const name = keys.counter(keyName(key))
       const ttlMs = timeOf('ttl', ttl)
-      if (!Number.isSafeInteger(by)) {
-        throw new ValidationError('[msc/cache] increment: `by` must be a whole number.', [], {
-          code: 'CACHE_OPTION_INVALID',
-        })
-      }
+      if (!Number.isSafeInteger(by)) refuse('`by` must be an integer', 'CACHE_OPTION_INVALID')
       const { value } = await guard.call('increment', (signal) => driver.increment(name, by, ttlMs, signal))
       return value
     },

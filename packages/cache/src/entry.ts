@@ -7,7 +7,7 @@ import { NO_STAMPS, type Stamps } from './stamps.ts'
 export interface Entry {
   readonly shared: Shared
   readonly freshUntil: number
-  /** Milliseconds for which it was to be fresh when it was written; `Infinity` where it does not say. */
+  /** Milliseconds for which it was to be fresh when it was written. */
   readonly ttlMs: number
   /** Milliseconds its load took; decides how early it is refreshed. */
   readonly loadMs: number
@@ -25,8 +25,11 @@ export interface Writable extends Omit<Entry, 'shared'> {
 const PLAIN = '2'
 /** The same, with the value deflated, as base64. */
 const DEFLATED = '3'
-/** Header and value, which is the last, in one JSON array: one parse for the most frequent kind. */
+/** Header and value in one JSON array: one parse for the most frequent kind. */
 const JOINED = '4'
+
+/** Loaded when there is something to compress: most never do. */
+const compression = () => import('./compression.ts')
 
 /** An entry as the string that a driver stores. */
 export function formatEntry(
@@ -34,7 +37,10 @@ export function formatEntry(
   compressAbove: number,
 ): PromiseOr<string> {
   const header = `${Math.round(freshUntil)},${Math.round(loadMs)},${tags.size === 0 ? 0 : JSON.stringify(Object.fromEntries(tags))},${Math.round(ttlMs)}`
-  if (text.length > compressAbove) return deflate(text).then((body) => `${DEFLATED}[${header}]\n${body}`)
+  if (text.length > compressAbove)
+    return compression()
+      .then(({ deflate }) => deflate(text))
+      .then((body) => `${DEFLATED}[${header}]\n${body}`)
   if (text[0] === JSON_FORMAT) return `${JOINED}[${header},${text.slice(1)}]`
   return `${PLAIN}[${header}]\n${text}`
 }
@@ -45,10 +51,7 @@ export function parseEntry(stored: string): PromiseOr<Entry | undefined> {
   try {
     if (format === JOINED) {
       const parts: unknown = JSON.parse(stored.slice(1))
-      // Of four there is one that does not say for how long it was to be fresh.
-      if (!Array.isArray(parts) || (parts.length !== 5 && parts.length !== 4)) return undefined
-      const value: unknown = parts.pop()
-      return toEntry(parts, isolate(value, true))
+      return Array.isArray(parts) && parts.length === 5 ? toEntry(parts, isolate(parts[4], true)) : undefined
     }
     if (format !== PLAIN && format !== DEFLATED) return undefined
     const end = stored.indexOf('\n')
@@ -57,10 +60,12 @@ export function parseEntry(stored: string): PromiseOr<Entry | undefined> {
     if (!Array.isArray(header)) return undefined
     const body = stored.slice(end + 1)
     if (format === PLAIN) return toEntry(header, toShared(body))
-    return inflate(body).then(
-      (text) => toEntry(header, toShared(text)),
-      () => undefined,
-    )
+    return compression()
+      .then(({ inflate }) => inflate(body))
+      .then(
+        (text) => toEntry(header, toShared(text)),
+        () => undefined,
+      )
   } catch {
     return undefined
   }
@@ -73,10 +78,10 @@ function toShared(text: string): Shared | undefined {
 }
 
 function toEntry(header: readonly unknown[], shared: Shared | undefined): Entry | undefined {
-  const [freshUntil, loadMs, tags, ttlMs = Infinity] = header
+  const [freshUntil, loadMs, tags, ttlMs] = header
   if (!shared || typeof freshUntil !== 'number' || typeof loadMs !== 'number' || typeof ttlMs !== 'number')
     return undefined
-  if (tags === 0 || tags === undefined) return { shared, freshUntil, ttlMs, loadMs, tags: NO_STAMPS }
+  if (tags === 0) return { shared, freshUntil, ttlMs, loadMs, tags: NO_STAMPS }
   return isTags(tags) ? { shared, freshUntil, ttlMs, loadMs, tags: new Map(Object.entries(tags)) } : undefined
 }
 
@@ -127,19 +132,6 @@ export function judge(remainingMs: number, loadMs: number, windows: Windows, ran
   }
   if (-remainingMs < windows.swrMs) return 'refresh'
   return -remainingMs < windows.graceMs ? 'grace' : 'expired'
-}
-
-async function deflate(text: string): Promise<string> {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('deflate-raw'))
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer())
-  let binary = ''
-  for (let i = 0; i < bytes.length; i += 0x8000) binary += String.fromCharCode(...bytes.subarray(i, i + 0x8000))
-  return btoa(binary)
-}
-
-async function inflate(base64: string): Promise<string> {
-  const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'))).text()
 }
 
 function isTags(value: unknown): value is Record<string, string> {

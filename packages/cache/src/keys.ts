@@ -1,5 +1,5 @@
-import { ValidationError } from '@msc/core'
 import { stringify } from 'devalue'
+import { refuse } from './refuse.ts'
 
 /** Characters of a key that are kept; a longer one keeps its readable start and ends in a hash of the whole. */
 const MAX_KEY_LENGTH = 512
@@ -17,7 +17,7 @@ type Text = string & { isWellFormed(): boolean; toWellFormed(): string }
  */
 export function keyName(key: string): string {
   if (typeof key === 'string' && key !== '') return bounded(key, MAX_KEY_LENGTH)
-  throw new ValidationError('[msc/cache] A key must be a non-empty string.', [], { code: 'CACHE_KEY_INVALID' })
+  refuse('A key must be a non-empty string', 'CACHE_KEY_INVALID')
 }
 
 function bounded(text: string, max: number): string {

@@ -1,5 +1,4 @@
 import { deadline, emit, guardSignal, telemetryEnabled } from '@msc/core'
-import { formatEntry } from './entry.ts'
 import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
 import type { Lease } from './leases.ts'
@@ -8,7 +7,7 @@ import { neverAborts } from './never-aborts.ts'
 import type { Parts } from './parts.ts'
 import { keptMs, type LoadContext, type Loader, type Plan } from './plan.ts'
 import { NO_STAMPS } from './stamps.ts'
-import { prepare } from './writer.ts'
+import { prepare, storedText } from './writer.ts'
 
 export interface Load {
   /**
@@ -125,14 +124,10 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     lease: Lease | undefined,
     loadMs: number,
   ): Promise<boolean> => {
-    const entry = { text, freshUntil: clock.now() + plan.ttlMs, ttlMs: plan.ttlMs, loadMs, tags: sight.stamps }
-    let stored: string
-    try {
-      stored = await formatEntry(entry, parts.compressAbove)
-    } catch (error) {
+    const stored = await storedText(parts, text, plan, loadMs, sight.stamps).catch(async (error: unknown) => {
       await release(lease, false)
       throw error
-    }
+    })
     if (lease) return lease.commit(stored, keptMs(plan))
     // Without the lease that others go by, a write could bury a newer value.
     if (leases) return true

@@ -1,5 +1,6 @@
-import { ValidationError, duration, type Duration, type StandardSchema } from '@msc/core'
+import { duration, type Duration, type StandardSchema } from '@msc/core'
 import type { Windows } from './entry.ts'
+import { assertTag, refuse } from './refuse.ts'
 
 /** What the loader is given. */
 export interface LoadContext {
@@ -83,11 +84,8 @@ export const MAX_MS = 8.64e15
  */
 export function timeOf(option: string, value: Duration): number {
   const ms = duration(value)
-  if (ms <= MAX_MS) return ms
-  throw new ValidationError(`[msc/cache] ${option} is longer than a store can keep anything.`, [], {
-    code: 'CACHE_OPTION_INVALID',
-    hint: 'Leave what is to be kept for good to a database.',
-  })
+  if (ms > MAX_MS) refuse(`${option} must be a time that a store can count`, 'CACHE_OPTION_INVALID')
+  return ms
 }
 
 let lastTtl: Duration | undefined
@@ -114,19 +112,13 @@ function complete(options: FillOptions): Plan {
     softTimeout,
     hardTimeout,
   } = options
-  for (const tag of tags) {
-    if (typeof tag !== 'string' || tag === '') {
-      throw new ValidationError('[msc/cache] A tag must be a non-empty string.', [], { code: 'CACHE_TAG_INVALID' })
-    }
-  }
+  tags.forEach(assertTag)
   for (const [name, ms] of [
     ['softTimeout', softTimeout],
     ['hardTimeout', hardTimeout],
     ['earlyRefresh', earlyRefresh],
   ] as const) {
-    if (ms !== undefined && !(ms >= 0 && ms < Infinity)) {
-      throw new ValidationError(`[msc/cache] ${name} must be a number ≥ 0.`, [], { code: 'CACHE_OPTION_INVALID' })
-    }
+    if (ms !== undefined && !(ms >= 0 && ms < Infinity)) refuse(`${name} must be a number ≥ 0`, 'CACHE_OPTION_INVALID')
   }
   const limit = tags.length > 0 ? MAX_TAGGED_MS : Infinity
   return {

@@ -60,13 +60,11 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
   }
 
   /** Tells the caller's platform of work that goes on. What its callback throws changes no answer. */
-  const handOver = (work: Promise<unknown>, { waitUntil }: Plan): void => {
-    if (waitUntil)
-      runGuarded(
-        () => waitUntil(work),
-        (error) => parts.complain('waitUntil', error),
-      )
-  }
+  const handOver = (work: Promise<unknown>, { waitUntil }: Plan): void =>
+    runGuarded(
+      () => waitUntil?.(work),
+      (error) => parts.complain('waitUntil', error),
+    )
 
   /** Nobody waits for a refresh, so nobody else would say that it failed. */
   const unseen = (error: unknown): undefined => {
@@ -101,37 +99,31 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
 
   return {
     cache<T>(key: string, loader: Loader<T>, options?: Duration | FillOptions<T>): Promise<T> {
-      // What is kept is kept under a name, so that whatever is found under the key itself has it for its name.
-      let running = typeof options === 'object' ? undefined : flights.join(key)
-      // A load that is under way has found nothing near: a caller that joins it need not look, nor say for how long.
-      if (running !== undefined) return running as Promise<T>
-      let plan: Plan
       try {
-        plan = planOf(options)
-      } catch (error) {
-        return Promise.reject(error as Error)
-      }
-      const { signal } = plan
-      if (signal?.aborted) return Promise.reject(signal.reason as Error)
-      if (typeof options === 'object') running = flights.join(key)
-      // What nearly every call is: no promise but the one that is returned.
-      if (running === undefined && near && plan.plain) {
-        const entry = near.get(key)
-        if (entry !== undefined && nearCurrent() && entry.servedUntil > clock.monotonic()) {
-          stats.hits += 1
-          if (telemetryEnabled()) emit('cache.get', { key, outcome: 'hit', tier: driver.name })
-          return Promise.resolve(deliver(entry) as T)
+        // What is kept is kept under a name, so that whatever is found under the key itself has it for its name.
+        let running = typeof options === 'object' ? undefined : flights.join(key)
+        // A load that is under way has found nothing near: a caller that joins it need not look, nor say for how long.
+        if (running !== undefined) return running as Promise<T>
+        const plan = planOf(options)
+        const { signal } = plan
+        signal?.throwIfAborted()
+        if (typeof options === 'object') running = flights.join(key)
+        // What nearly every call is: no promise but the one that is returned.
+        if (running === undefined && near && plan.plain) {
+          const entry = near.get(key)
+          if (entry !== undefined && nearCurrent() && entry.servedUntil > clock.monotonic()) {
+            stats.hits += 1
+            if (telemetryEnabled()) emit('cache.get', { key, outcome: 'hit', tier: driver.name })
+            return Promise.resolve(deliver(entry) as T)
+          }
         }
-      }
-      let name: string
-      try {
-        name = keyName(key)
+        const name = keyName(key)
+        if (name !== key) running = flights.join(name)
+        const value = running ?? flights.launch(name, plan.tags, (flight) => obtain(name, loader, plan, flight))
+        return (signal ? abortable(value, signal) : value) as Promise<T>
       } catch (error) {
         return Promise.reject(error as Error)
       }
-      if (name !== key) running = flights.join(name)
-      const value = running ?? flights.launch(name, plan.tags, (flight) => obtain(name, loader, plan, flight))
-      return (signal ? abortable(value, signal) : value) as Promise<T>
     },
   }
 }

@@ -60,8 +60,7 @@ export function createRemote(
     if (entry.tags.size === 0) return entry
     const unknown = [...entry.tags.keys()].filter((tag) => !stamps.has(tag))
     const all = unknown.length === 0 ? stamps : new Map([...stamps, ...(await stampsOf(unknown))])
-    for (const [tag, stamp] of entry.tags) if (all.get(tag) !== stamp) return undefined
-    return entry
+    return [...entry.tags].every(([tag, stamp]) => all.get(tag) === stamp) ? entry : undefined
   }
 
   const judge = async (stored: string | undefined, stamps: Stamps): Promise<Entry | undefined> =>
