@@ -4,7 +4,7 @@ import type { Requester } from '@upstash/redis'
 import { refusal } from './redis-replies.ts'
 
 export const ADDRESS = 'Check UPSTASH_REDIS_REST_URL.'
-export const CREDENTIALS = 'Check UPSTASH_REDIS_REST_TOKEN.'
+const CREDENTIALS = 'Check UPSTASH_REDIS_REST_TOKEN.'
 
 export interface UpstashTransport {
   readonly url: string
