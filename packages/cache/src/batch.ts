@@ -1,5 +1,4 @@
 import { emit, telemetryEnabled, UnavailableError, type Duration } from '@msc/core'
-import { formatEntry } from './entry.ts'
 import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
 import { keyName } from './keys.ts'
@@ -8,7 +7,7 @@ import type { Parts } from './parts.ts'
 import { keptMs, planOf, type Plan, type SetOptions } from './plan.ts'
 import type { FoundMany } from './remote.ts'
 import { NO_STAMPS } from './stamps.ts'
-import { prepare, type Writer } from './writer.ts'
+import { prepare, storedEntries, type Writer } from './writer.ts'
 
 /** What a batch loader returns: in the order it was asked, or by key. */
 export type Loaded<T> = readonly (T | undefined)[] | ReadonlyMap<string, T>
@@ -112,15 +111,7 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
     found: FoundMany,
     loadMs: number,
   ): Promise<void> => {
-    const ttlMs = Math.max(1, Math.round(keptMs(plan)))
-    const freshUntil = clock.now() + plan.ttlMs
-    const stored = await Promise.all(
-      [...texts].map(async ([name, text]) => ({
-        key: space.value(name),
-        value: await formatEntry({ text, freshUntil, loadMs, tags: found.stamps }, parts.compressAbove),
-        ttlMs,
-      })),
-    )
+    const stored = await storedEntries(parts, texts, plan, loadMs, found.stamps)
     if (!flight.keep) return
     if (coordination && found.position !== undefined) {
       await coordination.commitSince(space.log, found.position, stored)

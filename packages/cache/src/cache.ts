@@ -33,8 +33,8 @@ export interface CacheOptions {
   /** Uniform in [0, 1). */
   readonly random?: () => number
   /**
-   * Told of what fails where nobody waits, store operations and refreshes, at most once a second. Default: the reporter
-   * of the process (`setErrorReporter` of @msc/core), else the console.
+   * Told of what fails where nobody waits (store operations, refreshes, a caller's `waitUntil`), at most once a second
+   * for each operation. Default: the reporter of the process (`setErrorReporter` of @msc/core), else the console.
    */
   readonly onError?: ErrorReporter
 }
@@ -60,7 +60,8 @@ export interface Cache extends Service, CacheBatch {
   invalidateQuery(name: string): Promise<number>
   /**
    * Drops a key, or all keys that match a pattern (`*`, `?`, `\` to escape). A load that is under way, in whichever
-   * process, is not kept. Returns how many there were.
+   * process, is not kept. Returns how many there were. A key of more than 512 characters keeps its first 478: patterns
+   * match those.
    *
    * @throws DriverError, DeadlineError or UnavailableError: the caller must know that old values may still be served.
    */
@@ -74,7 +75,8 @@ export interface Cache extends Service, CacheBatch {
   /**
    * Adds `by` (default 1) and returns the sum; 0 reads it. A new counter expires after `ttl` (default 1 day). Counters
    * are apart from values: `invalidate` doesn't reach them.
-   * @throws while the store is away: a made-up count would be worse.
+   * @throws ValidationError for a `by` that is no whole number or a `ttl` that is too long, before anything is written;
+   * while the store is away, since a made-up count would be worse.
    */
   increment(key: string, by?: number, ttl?: Duration): Promise<number>
   /** Default `ttl` 3 600 seconds. False when the store is away. */

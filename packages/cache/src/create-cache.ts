@@ -1,14 +1,15 @@
-import { duration, withBudgets } from '@msc/core'
+import { withBudgets } from '@msc/core'
 import { createBatch } from './batch.ts'
 import type { Cache, CacheOptions } from './cache.ts'
 import { escapeGlob } from './glob.ts'
 import { createInvalidation } from './invalidation.ts'
-import { keyName, queryKey } from './keys.ts'
+import { keyName, queryKey, queryPrefix } from './keys.ts'
 import { createLookUp } from './look-up.ts'
 import { createParts } from './parts.ts'
-import { planOf } from './plan.ts'
+import { planOf, timeOf } from './plan.ts'
 import { createRateLimiter } from './rate-limit.ts'
 import { createReadThrough } from './read-through.ts'
+import { refuse } from './refuse.ts'
 import { snapshot, type CacheStats } from './stats.ts'
 import { createWriter } from './writer.ts'
 
@@ -28,7 +29,7 @@ export function createCache(options: CacheOptions): Cache {
     cache,
     ...createBatch(parts, lookUp, writer),
     cacheQuery: (name, params, load, ttl) => cache(queryKey(name, params), load, ttl),
-    invalidateQuery: (name) => invalidate(`${escapeGlob(`query:${name}:`)}*`),
+    invalidateQuery: (name) => invalidate(`${escapeGlob(queryPrefix(name))}*`),
     invalidate,
     invalidateTag,
     async get<T>(key: string) {
@@ -41,7 +42,9 @@ export function createCache(options: CacheOptions): Cache {
     set: async (key, value, ttl) => writer.setMany([[key, value]], ttl),
     async increment(key, by = 1, ttl = '1d') {
       const name = keys.counter(keyName(key))
-      const { value } = await guard.call('increment', (signal) => driver.increment(name, by, duration(ttl), signal))
+      const ttlMs = timeOf('ttl', ttl)
+      if (!Number.isSafeInteger(by)) refuse('`by` must be an integer', 'CACHE_OPTION_INVALID')
+      const { value } = await guard.call('increment', (signal) => driver.increment(name, by, ttlMs, signal))
       return value
     },
     cacheSession: (userId, data, ttl = 3600) => self.set(`session:${userId}`, data, ttl),

@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from '@msc/core'
+import { withoutScope, type CancelTimer, type Clock } from '@msc/core'
 
 /** A call that is waited for. */
 interface Pending {
@@ -46,7 +46,8 @@ export function createDeadlines(clock: Clock, timeoutMs: number): Deadlines {
     if (open > 0) arm()
   }
   const arm = (): void => {
-    timer ??= clock.setTimeout(tick, timeoutMs / TICKS)
+    // One timer for the calls of many units: it is none of theirs.
+    timer ??= withoutScope(() => clock.setTimeout(tick, timeoutMs / TICKS))
   }
 
   return {

@@ -1,5 +1,6 @@
 import {
   acceptEmbedded,
+  assertWebAddress,
   ConfigError,
   defaultInstance,
   processEnv,
@@ -21,7 +22,7 @@ import type { RateLimitOptions, RateLimitResult } from './rate-limit.ts'
 /**
  * A cache on the backend that the environment names: Upstash when its two variables are set, Redis with REDIS_URL, else memory.
  *
- * @throws ConfigError when they are half set, or absent in production without `MSC_ALLOW_EMBEDDED`.
+ * @throws ConfigError when they are half set, name no address, or are absent in production without `MSC_ALLOW_EMBEDDED`.
  */
 export function createCacheFromEnv(env: Env = processEnv(), options: Omit<CacheOptions, 'driver'> = {}): Cache {
   const vendor = sharedDriver(env)
@@ -41,6 +42,8 @@ function sharedDriver(env: Env): CacheDriver | undefined {
   const rest = readEnvGroup(env, 'cache', UPSTASH)
   if (rest) {
     const options = { url: rest.UPSTASH_REDIS_REST_URL, token: rest.UPSTASH_REDIS_REST_TOKEN }
+    // Now, not with the first call: a deployment that can't work must not start.
+    assertWebAddress(options.url, '[msc/cache] [upstash]', UPSTASH[0])
     const what = { name: 'upstash', endpoint: endpointOf(options.url), variables: UPSTASH }
     return lazyDriver(what, { shared: true }, async () => (await import('./drivers/upstash.ts')).upstash(options))
   }
@@ -65,7 +68,7 @@ export const getDefaultCache: () => Cache = instance.get
 export const setDefaultCache: (cache: Cache | undefined) => void = instance.set
 
 /** {@link Cache.cache} on the default cache. `ttl` in seconds, default 300. */
-export function cache<T>(key: string, load: Loader<T>, ttl: Duration | FillOptions<T> = 300): Promise<T> {
+export function cache<T>(key: string, load: Loader<T>, ttl?: Duration | FillOptions<T>): Promise<T> {
   return getDefaultCache().cache(key, load, ttl)
 }
 /** {@link Cache.cacheQuery} on the default cache. */
@@ -73,7 +76,7 @@ export function cacheQuery<T>(
   name: string,
   params: unknown,
   load: Loader<T>,
-  ttl: Duration | FillOptions<T> = 300,
+  ttl?: Duration | FillOptions<T>,
 ): Promise<T> {
   return getDefaultCache().cacheQuery(name, params, load, ttl)
 }
@@ -88,26 +91,26 @@ export const getMany = <T>(keys: readonly string[]): Promise<(T | undefined)[]> 
 /** {@link Cache.setMany} on the default cache. */
 export const setMany = (
   entries: readonly (readonly [key: string, value: unknown])[],
-  ttl: Duration | SetOptions = 300,
+  ttl?: Duration | SetOptions,
 ): Promise<boolean> => getDefaultCache().setMany(entries, ttl)
 /** {@link Cache.cacheMany} on the default cache. */
 export function cacheMany<T>(
   keys: readonly string[],
   loadMissing: (missing: string[]) => Loaded<T> | Promise<Loaded<T>>,
-  ttl: Duration | SetOptions = 300,
+  ttl?: Duration | SetOptions,
 ): Promise<(T | undefined)[]> {
   return getDefaultCache().cacheMany(keys, loadMissing, ttl)
 }
 /** {@link Cache.get} on the default cache. */
 export const get = <T>(key: string): Promise<T | undefined> => getDefaultCache().get<T>(key)
 /** {@link Cache.set} on the default cache. */
-export const set = (key: string, value: unknown, ttl: Duration | SetOptions = 300): Promise<boolean> =>
+export const set = (key: string, value: unknown, ttl?: Duration | SetOptions): Promise<boolean> =>
   getDefaultCache().set(key, value, ttl)
 /** {@link Cache.increment} on the default cache. */
-export const increment = (key: string, by = 1, ttl: Duration = '1d'): Promise<number> =>
+export const increment = (key: string, by?: number, ttl?: Duration): Promise<number> =>
   getDefaultCache().increment(key, by, ttl)
 /** {@link Cache.cacheSession} on the default cache. */
-export const cacheSession = (userId: string, data: unknown, ttl: Duration = 3600): Promise<boolean> =>
+export const cacheSession = (userId: string, data: unknown, ttl?: Duration): Promise<boolean> =>
   getDefaultCache().cacheSession(userId, data, ttl)
 /** {@link Cache.getSession} on the default cache. */
 export const getSession = <T>(userId: string): Promise<T | undefined> => getDefaultCache().getSession<T>(userId)
@@ -116,8 +119,8 @@ export const invalidateSession = (userId: string): Promise<number> => getDefault
 /** {@link Cache.rateLimit} on the default cache. */
 export function rateLimit(
   id: string,
-  limit = 100,
-  windowSeconds = 60,
+  limit?: number,
+  windowSeconds?: number,
   options?: RateLimitOptions,
 ): Promise<RateLimitResult> {
   return getDefaultCache().rateLimit(id, limit, windowSeconds, options)

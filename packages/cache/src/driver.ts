@@ -60,7 +60,7 @@ export interface CacheDriver extends DriverBase {
 
   /**
    * Adds `by`, starting from 0. Atomic with its expiry: a counter that is created gets `ttlMs`, one that exists keeps
-   * its own, and none can be left without.
+   * its own, and none can be left without: where the time is refused, nothing is counted.
    */
   increment(key: string, by: number, ttlMs: number, signal: AbortSignal): PromiseOr<Counter>
 

@@ -7,6 +7,8 @@ import { NO_STAMPS, type Stamps } from './stamps.ts'
 export interface Entry {
   readonly shared: Shared
   readonly freshUntil: number
+  /** Milliseconds for which it was to be fresh when it was written. */
+  readonly ttlMs: number
   /** Milliseconds its load took; decides how early it is refreshed. */
   readonly loadMs: number
   /** Each tag with the stamp it had when the load began. */
@@ -26,10 +28,19 @@ const DEFLATED = '3'
 /** Header and value in one JSON array: one parse for the most frequent kind. */
 const JOINED = '4'
 
+/** Loaded when there is something to compress: most never do. */
+const compression = () => import('./compression.ts')
+
 /** An entry as the string that a driver stores. */
-export function formatEntry({ text, freshUntil, loadMs, tags }: Writable, compressAbove: number): PromiseOr<string> {
-  const header = `${Math.round(freshUntil)},${Math.round(loadMs)},${isEmpty(tags) ? 0 : JSON.stringify(tags)}`
-  if (text.length > compressAbove) return deflate(text).then((body) => `${DEFLATED}[${header}]\n${body}`)
+export function formatEntry(
+  { text, freshUntil, ttlMs, loadMs, tags }: Writable,
+  compressAbove: number,
+): PromiseOr<string> {
+  const header = `${Math.round(freshUntil)},${Math.round(loadMs)},${tags.size === 0 ? 0 : JSON.stringify(Object.fromEntries(tags))},${Math.round(ttlMs)}`
+  if (text.length > compressAbove)
+    return compression()
+      .then(({ deflate }) => deflate(text))
+      .then((body) => `${DEFLATED}[${header}]\n${body}`)
   if (text[0] === JSON_FORMAT) return `${JOINED}[${header},${text.slice(1)}]`
   return `${PLAIN}[${header}]\n${text}`
 }
@@ -40,7 +51,7 @@ export function parseEntry(stored: string): PromiseOr<Entry | undefined> {
   try {
     if (format === JOINED) {
       const parts: unknown = JSON.parse(stored.slice(1))
-      return Array.isArray(parts) && parts.length === 4 ? toEntry(parts, isolate(parts[3], true)) : undefined
+      return Array.isArray(parts) && parts.length === 5 ? toEntry(parts, isolate(parts[4], true)) : undefined
     }
     if (format !== PLAIN && format !== DEFLATED) return undefined
     const end = stored.indexOf('\n')
@@ -49,10 +60,12 @@ export function parseEntry(stored: string): PromiseOr<Entry | undefined> {
     if (!Array.isArray(header)) return undefined
     const body = stored.slice(end + 1)
     if (format === PLAIN) return toEntry(header, toShared(body))
-    return inflate(body).then(
-      (text) => toEntry(header, toShared(text)),
-      () => undefined,
-    )
+    return compression()
+      .then(({ inflate }) => inflate(body))
+      .then(
+        (text) => toEntry(header, toShared(text)),
+        () => undefined,
+      )
   } catch {
     return undefined
   }
@@ -65,10 +78,31 @@ function toShared(text: string): Shared | undefined {
 }
 
 function toEntry(header: readonly unknown[], shared: Shared | undefined): Entry | undefined {
-  const [freshUntil, loadMs, tags] = header
-  if (!shared || typeof freshUntil !== 'number' || typeof loadMs !== 'number') return undefined
-  if (tags === 0 || tags === undefined) return { shared, freshUntil, loadMs, tags: NO_STAMPS }
-  return isTags(tags) ? { shared, freshUntil, loadMs, tags } : undefined
+  const [freshUntil, loadMs, tags, ttlMs] = header
+  if (!shared || typeof freshUntil !== 'number' || typeof loadMs !== 'number' || typeof ttlMs !== 'number')
+    return undefined
+  if (tags === 0) return { shared, freshUntil, ttlMs, loadMs, tags: NO_STAMPS }
+  return isTags(tags) ? { shared, freshUntil, ttlMs, loadMs, tags: new Map(Object.entries(tags)) } : undefined
+}
+
+/** Milliseconds that the clocks of two processes may differ. */
+const SKEW_MS = 5000
+
+/**
+ * Milliseconds until an entry goes stale; negative afterwards. One that would be fresh for longer than it was to be when
+ * it was written comes from a clock that was ahead of ours. Where it may be served stale it counts as just gone stale, and
+ * is made anew; elsewhere the store's own expiry ends it.
+ *
+ * @param now Wall time, milliseconds since the epoch.
+ */
+export function remainingOf(
+  { freshUntil, ttlMs }: Pick<Entry, 'freshUntil' | 'ttlMs'>,
+  { swrMs, graceMs }: Pick<Windows, 'swrMs' | 'graceMs'>,
+  now: number,
+): number {
+  const remainingMs = freshUntil - now
+  if (remainingMs <= ttlMs) return remainingMs
+  return remainingMs > ttlMs + SKEW_MS && Math.max(swrMs, graceMs) > 0 ? 0 : ttlMs
 }
 
 export interface Windows {
@@ -100,24 +134,6 @@ export function judge(remainingMs: number, loadMs: number, windows: Windows, ran
   return -remainingMs < windows.graceMs ? 'grace' : 'expired'
 }
 
-async function deflate(text: string): Promise<string> {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('deflate-raw'))
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer())
-  let binary = ''
-  for (let i = 0; i < bytes.length; i += 0x8000) binary += String.fromCharCode(...bytes.subarray(i, i + 0x8000))
-  return btoa(binary)
-}
-
-async function inflate(base64: string): Promise<string> {
-  const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'))).text()
-}
-
 function isTags(value: unknown): value is Record<string, string> {
   return typeof value === 'object' && value !== null && Object.values(value).every((stamp) => typeof stamp === 'string')
-}
-
-function isEmpty(tags: Stamps): boolean {
-  for (const _ in tags) return false
-  return true
 }

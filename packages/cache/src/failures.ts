@@ -7,15 +7,16 @@ export interface Failures {
   recent(key: string): boolean
   /** The error to throw again, while it is to be. */
   errorOf(key: string): { readonly error: unknown } | undefined
-  add(key: string, error: unknown, negativeMs: number): void
+  add(key: string, error: unknown, negativeMs: number, tags: readonly string[]): void
   /** What was invalidated may load again at once. */
-  forget(matches: (key: string) => boolean): void
+  forget(matches: (key: string, tags: readonly string[]) => boolean): void
 }
 
 interface Failure {
   readonly error: unknown
   readonly thrownUntil: number
   readonly recentUntil: number
+  readonly tags: readonly string[]
 }
 
 /** A source that fails is asked once in so many milliseconds where stale values can be served meanwhile. */
@@ -32,12 +33,13 @@ export function createFailures(clock: Clock): Failures {
       const failure = failures.get(key)
       return failure && failure.thrownUntil > clock.monotonic() ? failure : undefined
     },
-    add(key, error, negativeMs) {
+    add(key, error, negativeMs, tags) {
       const now = clock.monotonic()
-      failures.set(key, { error, thrownUntil: now + negativeMs, recentUntil: now + Math.max(negativeMs, RECENT_MS) })
+      const recentUntil = now + Math.max(negativeMs, RECENT_MS)
+      failures.set(key, { error, thrownUntil: now + negativeMs, recentUntil, tags })
     },
     forget(matches) {
-      for (const key of Array.from(failures.keys())) if (matches(key)) failures.delete(key)
+      for (const [key, { tags }] of Array.from(failures.entries())) if (matches(key, tags)) failures.delete(key)
     },
   }
 }

@@ -1,6 +1,7 @@
 /**
  * The pattern language of every driver: `*` is any run of characters, `?` is one, a backslash makes the next character
- * literal. Everything else is itself. Redis also knows `[…]`; `toRedisGlob` escapes it so that all drivers agree.
+ * literal. Everything else is itself. A character is a code point. Redis also knows `[…]`, and takes `?` for one byte:
+ * `toRedisGlob` escapes the one and widens the other, so that all drivers agree.
  */
 export function isGlob(pattern: string): boolean {
   for (const token of tokens(pattern)) if (token.wild) return true
@@ -28,10 +29,16 @@ export function literalPrefix(pattern: string): string {
   return /^[^*?\\]*/.exec(pattern)?.[0] ?? ''
 }
 
-/** The same pattern for Redis `MATCH`. */
+/**
+ * A pattern for Redis `MATCH` that all keys match which match this one, and others: what comes back is to be held against
+ * `globToRegExp`.
+ */
 export function toRedisGlob(pattern: string): string {
   let out = ''
-  for (const { char, wild } of tokens(pattern)) out += wild || !/[\\*?[\]^-]/.test(char) ? char : `\\${char}`
+  for (const { char, wild } of tokens(pattern)) {
+    if (!wild) out += /[\\*?[\]^-]/.test(char) ? `\\${char}` : char
+    else if (!out.endsWith('*') || out.endsWith('\\*')) out += '*'
+  }
   return out
 }
 

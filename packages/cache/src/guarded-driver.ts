@@ -41,6 +41,7 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
       // Neither who answers synchronously nor who can't cancel has a use for a signal of its own.
       if (closed) return Promise.reject(isClosed(operation))
       if (!remote) return run(neverAborts())
+      if (signal?.aborted) return Promise.reject(signal.reason as Error)
       if (!breaker.tryAcquire()) {
         return Promise.reject(
           new UnavailableError(`[msc/cache] [${driver.name}] ${operation} was not tried: the backend keeps failing.`, {
@@ -78,16 +79,14 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
           reject(error as Error)
         }
         const onAbort = (): void => {
-          if (!end()) return
-          // The caller gave up: that says nothing about the backend.
-          breaker.succeed()
+          signal?.removeEventListener('abort', onAbort)
           reject(signal?.reason as Error)
+          // The caller gave up, which says nothing about the backend. A breaker that waits for what its probe finds is told
+          // by the answer, or by the deadline.
+          if (breaker.state !== 'closed' || !end()) return
           controller?.abort(signal?.reason)
         }
-        if (signal) {
-          if (signal.aborted) return onAbort()
-          signal.addEventListener('abort', onAbort, { once: true })
-        }
+        signal?.addEventListener('abort', onAbort, { once: true })
         try {
           const answer = run(controller?.signal ?? neverAborts())
           if (answer instanceof Promise) answer.then(succeed, fail)

@@ -110,7 +110,8 @@ export function createInvalidationLog(options: InvalidationLogOptions): Invalida
     stopListening ??= Promise.resolve()
       .then(() =>
         coordination.listen?.(keys.log, () => {
-          if (following) read()
+          // Heard in whichever unit the driver calls back.
+          if (following) withoutScope(read)
         }),
       )
       .catch((error: unknown) => {

@@ -1,9 +1,10 @@
-import { DriverError, emit, randomHex, telemetryEnabled, ValidationError } from '@msc/core'
+import { DriverError, emit, randomHex, telemetryEnabled } from '@msc/core'
 import { isGlob, unescapeGlob } from './glob.ts'
 import { keyName } from './keys.ts'
 import type { Invalidation } from './messages.ts'
 import type { Parts } from './parts.ts'
 import { MAX_TAGGED_MS } from './plan.ts'
+import { assertTag } from './refuse.ts'
 
 export interface Invalidations {
   /** @throws when the store is away. */
@@ -12,7 +13,7 @@ export interface Invalidations {
   invalidateTag(tag: string): Promise<void>
 }
 
-/** A page of a scan holds hundreds of keys; who answers more pages than this never ends. */
+/** A page of a scan looks at hundreds of keys; who answers more pages than this never ends. */
 const MAX_PAGES = 1_000_000
 const STAMP_MS = MAX_TAGGED_MS + 86_400_000
 
@@ -25,14 +26,20 @@ export function createInvalidation(parts: Parts): Invalidations {
   const removeMatching = async (pattern: string): Promise<number> => {
     let count = 0
     let cursor: string | undefined
-    for (let page = 0; page < MAX_PAGES; page++) {
+    const seen = new Set<string | undefined>()
+    // A walk that comes by the same place again goes round in circles.
+    while (seen.size < MAX_PAGES && !seen.has(cursor)) {
       const at = cursor
+      seen.add(at)
       const found = await guard.call('scan', (signal) => driver.scan(pattern, at, signal))
       if (found.keys.length > 0) count += await remove(found.keys)
       cursor = found.cursor
       if (cursor === undefined) return count
     }
-    throw new DriverError(driver.name, 'SCAN does not come to an end.')
+    throw new DriverError(driver.name, 'SCAN does not come to an end.', {
+      code: 'DRIVER_NOT_THE_BACKEND',
+      retryable: true,
+    })
   }
 
   const dropKey = async (name: string): Promise<number> => {
@@ -94,9 +101,7 @@ export function createInvalidation(parts: Parts): Invalidations {
         return far ?? near
       }),
     async invalidateTag(tag) {
-      if (typeof tag !== 'string' || tag === '') {
-        throw new ValidationError('[msc/cache] A tag must be a non-empty string.', [], { code: 'CACHE_TAG_INVALID' })
-      }
+      assertTag(tag)
       await report(`#${tag}`, async () => {
         const { near } = await everywhere({ tag }, async () => {
           const stamp = randomHex(8)

@@ -1,3 +1,5 @@
+import { keyName } from './keys.ts'
+
 /** Where one cache keeps things. `@` keeps what is ours apart from what patterns of the caller can reach. */
 export interface Keyspace {
   value(key: string): string
@@ -18,7 +20,7 @@ export function keyspace(namespace: string): Keyspace {
     lock: (key) => `${namespace}@lock:${key}`,
     counter: (key) => `${namespace}@count:${key}`,
     limit: (id) => `${namespace}@limit:${id}`,
-    tag: (tag) => `${namespace}@tag:${tag}`,
+    tag: (tag) => `${namespace}@tag:${keyName(tag)}`,
     nameOf: (stored) => (stored.startsWith(`${namespace}:`) ? stored.slice(namespace.length + 1) : undefined),
     log: namespace,
   }

@@ -1,4 +1,5 @@
 import type { CacheCoordination } from './coordination.ts'
+import { VERBS, type Verb } from './verbs.ts'
 import type { CacheCapabilities, CacheDriver, PromiseOr } from './driver.ts'
 
 /**
@@ -46,15 +47,9 @@ export function lazyDriver(
     getMany: later(itself, 'getMany'),
     setMany: later(itself, 'setMany'),
     coordination: {
-      acquire: later(coordination, 'acquire'),
-      renew: later(coordination, 'renew'),
-      commit: later(coordination, 'commit'),
-      release: later(coordination, 'release'),
-      append: later(coordination, 'append'),
-      readSince: later(coordination, 'readSince'),
-      readAt: later(coordination, 'readAt'),
-      commitSince: later(coordination, 'commitSince'),
-      consume: later(coordination, 'consume'),
+      ...(Object.fromEntries(
+        Object.keys(VERBS).map((verb) => [verb, later(coordination, verb as Verb)]),
+      ) as unknown as CacheCoordination),
       listen(log, onAppend) {
         const listening = ready().then((driver) => driver.coordination?.listen?.(log, onAppend))
         // The first command says why it could not be loaded.

@@ -1,5 +1,4 @@
 import { deadline, emit, guardSignal, telemetryEnabled } from '@msc/core'
-import { formatEntry } from './entry.ts'
 import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
 import type { Lease } from './leases.ts'
@@ -8,7 +7,7 @@ import { neverAborts } from './never-aborts.ts'
 import type { Parts } from './parts.ts'
 import { keptMs, type LoadContext, type Loader, type Plan } from './plan.ts'
 import { NO_STAMPS } from './stamps.ts'
-import { prepare } from './writer.ts'
+import { prepare, storedText } from './writer.ts'
 
 export interface Load {
   /**
@@ -37,6 +36,7 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     key: string,
     load: Loader<unknown>,
     plan: Plan,
+    flight: Flight,
     use: (value: unknown, loadMs: number, now: number) => T | Promise<T>,
   ): Promise<T> => {
     const started = clock.monotonic()
@@ -55,7 +55,8 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
       (error: unknown) => {
         report('error')
         stats.loadErrors += 1
-        failures.add(key, error, plan.negativeMs)
+        // What an invalidation has overtaken may be well again.
+        if (flight.keep) failures.add(key, error, plan.negativeMs, plan.tags)
         throw error
       },
     )
@@ -86,17 +87,20 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
   ): Promise<{ readonly lease?: Lease; readonly held?: Held; readonly busy?: true }> => {
     if (!leases || !remote || sight.away) return {}
     const started = clock.monotonic()
+    let mine: Lease | undefined
     try {
       for (let attempt = 0; ; attempt++) {
         const answer = await leases.attempt(key)
         if (answer.kind === 'free') return {}
+        // From here on it is renewed, until it is used or released.
+        if (answer.kind === 'mine') mine = answer.lease
         // What somebody has loaded since carries newer stamps than those of our look.
         const held = await lookUp.take(await remote.judge(answer.stored, NO_STAMPS), plan)
         if (held?.verdict === 'fresh' && flight.keep) {
-          if (answer.kind === 'mine') await answer.lease.release(false)
+          await release(mine, false)
           return { held }
         }
-        if (answer.kind === 'mine') return { lease: answer.lease }
+        if (mine) return { lease: mine }
         if (!patient) return { busy: true }
         // Who does not wait, or not any longer, loads for itself; the value of who has the lease is the one that is kept.
         if (!plan.lock || !flight.keep || clock.monotonic() - started > parts.lockWaitMs) return {}
@@ -104,6 +108,8 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
       }
     } catch (error) {
       failed('lock', error)
+      // A lease that nobody loads under would have everybody wait. Not waited for: the store has just failed.
+      void release(mine, false)
       return {}
     }
   }
@@ -118,10 +124,10 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     lease: Lease | undefined,
     loadMs: number,
   ): Promise<boolean> => {
-    const stored = await formatEntry(
-      { text, freshUntil: clock.now() + plan.ttlMs, loadMs, tags: sight.stamps },
-      parts.compressAbove,
-    )
+    const stored = await storedText(parts, text, plan, loadMs, sight.stamps).catch(async (error: unknown) => {
+      await release(lease, false)
+      throw error
+    })
     if (lease) return lease.commit(stored, keptMs(plan))
     // Without the lease that others go by, a write could bury a newer value.
     if (leases) return true
@@ -174,7 +180,7 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     // A load that has failed is known to those who wait; a value that can't be stored is this process's own fault.
     let loadFailed = true
     try {
-      return await run(key, load, plan, async (value, loadMs) => {
+      return await run(key, load, plan, flight, async (value, loadMs) => {
         loadFailed = false
         if (value !== undefined) return keep(key, value, plan, flight, sight, lease, loadMs)
         await release(lease, false)
@@ -191,7 +197,7 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
   }
 
   const loadNear: Load = (key, load, plan, flight) =>
-    run(key, load, plan, (value, loadMs, now) => {
+    run(key, load, plan, flight, (value, loadMs, now) => {
       if (value === undefined) return undefined
       const { shared } = prepare(value, false)
       if (flight.keep) lookUp.hold(key, { shared, remainingMs: plan.ttlMs, loadMs, tags: plan.tags }, plan, true, now)

@@ -1,6 +1,6 @@
 import { emit, telemetryEnabled, validate } from '@msc/core'
 import type { PromiseOr } from './driver.ts'
-import { judge, type Entry, type Verdict, type Windows } from './entry.ts'
+import { judge, remainingOf, type Entry, type Verdict, type Windows } from './entry.ts'
 import type { Shared } from './isolate.ts'
 import { materialise } from './materialise.ts'
 import type { NearEntry } from './near.ts'
@@ -88,13 +88,14 @@ export function createLookUp(parts: Parts): LookUp {
     }
   }
 
-  const toHeld = ({ shared, freshUntil, loadMs, tags }: Entry, plan: Plan): Held => {
-    const remainingMs = freshUntil - clock.now()
+  const toHeld = (entry: Entry, plan: Plan): Held => {
+    const { shared, loadMs, tags } = entry
+    const remainingMs = remainingOf(entry, plan, clock.now())
     return {
       shared,
       remainingMs,
       loadMs,
-      tags: tags === NO_STAMPS ? NO_TAGS : Object.keys(tags),
+      tags: tags.size === 0 ? NO_TAGS : [...tags.keys()],
       verdict: judge(remainingMs, loadMs, plan, random),
     }
   }

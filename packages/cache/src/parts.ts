@@ -10,6 +10,7 @@ import {
 } from '@msc/core'
 import type { CacheOptions } from './cache.ts'
 import type { Bounds, CacheDriver } from './driver.ts'
+import { VERBS } from './verbs.ts'
 import { createFailures, type Failures } from './failures.ts'
 import { createFlights, type Flights } from './flights.ts'
 import { globToRegExp } from './glob.ts'
@@ -56,7 +57,7 @@ export interface Parts {
   nearCurrent(): boolean
   /** What an invalidation, here or elsewhere, does in this process. Returns how many near values there were. */
   forget(what: Invalidation): number
-  /** Reports what failed behind the scenes, at most once a second. */
+  /** Reports what failed behind the scenes, at most once a second for each operation. */
   complain(operation: string, error: unknown): void
   /** Counts and reports a store operation that failed. */
   failed(operation: string, error: unknown): void
@@ -69,17 +70,7 @@ const CONTRACT: DriverContract<CacheDriver> = {
   optional: ['getMany', 'setMany'],
   shape: driverShape({
     groups: {
-      coordination: [
-        'acquire',
-        'renew',
-        'commit',
-        'release',
-        'append',
-        'readSince',
-        'readAt',
-        'commitSince',
-        'consume',
-      ],
+      coordination: Object.keys(VERBS),
     },
     fields: { 'capabilities.shared': 'boolean', 'capabilities.cancels?': 'boolean' },
   }),
@@ -119,30 +110,33 @@ export function createParts(options: CacheOptions): Parts {
   const settings = local === true ? {} : local || undefined
   const near = bounds ? createNear(bounds) : settings && createNear({ ...LOCAL, ...settings })
 
+  /** What is being loaded is not kept, and what has failed may be loaded again. */
+  const overtake = (matches: (key: string, tags: readonly string[]) => boolean): void => {
+    flights.invalidate(matches)
+    failures.forget(matches)
+  }
   const forget = (what: Invalidation): number => {
     if ('tag' in what) {
-      flights.invalidate((_key, tags) => tags.includes(what.tag))
+      overtake((_key, tags) => tags.includes(what.tag))
       return near?.deleteTag(what.tag) ?? 0
     }
     if ('pattern' in what) {
       const expression = globToRegExp(what.pattern)
-      flights.invalidate((key) => expression.test(key))
-      failures.forget((key) => expression.test(key))
+      overtake((key) => expression.test(key))
       return near?.deleteMatching(expression) ?? 0
     }
     const names = new Set(what.keys)
-    flights.invalidate((key) => names.has(key))
-    failures.forget((key) => names.has(key))
+    overtake((key) => names.has(key))
     let count = 0
     for (const name of names) if (near?.delete(name)) count += 1
     return count
   }
 
-  let complainedAt = -Infinity
+  const complainedAt = new Map<string, number>()
   const complain = (operation: string, error: unknown): void => {
     const now = clock.monotonic()
-    if (now - complainedAt < 1000) return
-    complainedAt = now
+    if (now - (complainedAt.get(operation) ?? -Infinity) < 1000) return
+    complainedAt.set(operation, now)
     report(error, operation)
   }
   const log =
@@ -154,7 +148,7 @@ export function createParts(options: CacheOptions): Parts {
       pollMs: options.pollMs ?? 400,
       onInvalidation: forget,
       onGap() {
-        flights.invalidate(() => true)
+        overtake(() => true)
         near?.clear()
       },
       onError: complain,

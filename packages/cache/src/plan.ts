@@ -1,5 +1,6 @@
-import { ValidationError, duration, type Duration, type StandardSchema } from '@msc/core'
+import { duration, type Duration, type StandardSchema } from '@msc/core'
 import type { Windows } from './entry.ts'
+import { assertTag, refuse } from './refuse.ts'
 
 /** What the loader is given. */
 export interface LoadContext {
@@ -20,17 +21,24 @@ export interface SetOptions {
 export interface FillOptions<T = unknown> {
   /** How long a value is fresh: seconds, or a string such as `'5m'`. Default 300 seconds; 0 keeps nothing. */
   readonly ttl?: Duration
-  /** For so long after that a stale value is served at once, while one caller refreshes it behind the scenes. Default 0. */
+  /**
+   * For so long after that a stale value is served at once, while one caller refreshes it behind the scenes. Default 0.
+   * The refresh is nobody's: it has the trace of that caller, and neither their user nor their scope.
+   */
   readonly swr?: Duration
   /** For so long after its time a stale value is served where the loader fails or is too slow. Default 0. */
   readonly grace?: Duration
-  /** Milliseconds to wait for the loader where there is a stale value to serve instead; the load goes on. */
+  /**
+   * Milliseconds to wait for the loader where there is a stale value to serve instead; the load goes on. With this,
+   * `hardTimeout` or `signal` the loader runs in a fork of the caller's scope, since it may outlive the caller: what it
+   * sets there (user, tags, breadcrumbs) stays its own.
+   */
   readonly softTimeout?: number
   /** Milliseconds after which a load is given up: a stale value within its grace, else `DeadlineError`. */
   readonly hardTimeout?: number
   /** Refreshes a value before its end, the likelier the nearer and the slower its load. 1 is sound; default 0, never. */
   readonly earlyRefresh?: number
-  /** For so long the loader's error is thrown again without another load, in this process. Default 0. */
+  /** For so long the loader's error is thrown again without another load, in this process, or until the key or a tag is invalidated. Default 0. */
   readonly negativeTtl?: Duration
   /** `invalidateTag` drops every entry that carries the tag. At most 30 days old. */
   readonly tags?: readonly string[]
@@ -40,7 +48,10 @@ export interface FillOptions<T = unknown> {
   readonly lock?: boolean
   /** Ends this caller's wait; the load goes on for the others. */
   readonly signal?: AbortSignal
-  /** Given what goes on after the answer, for a platform that freezes a process between requests. */
+  /**
+   * Given what goes on after the answer, for a platform that freezes a process between requests. What it throws or
+   * rejects with is reported as `waitUntil`; the answer stays the same.
+   */
   readonly waitUntil?: (work: Promise<unknown>) => void
 }
 
@@ -63,10 +74,24 @@ const NO_TAGS: readonly string[] = []
 /** An entry with tags is not kept longer: its tags' stamps are kept as long and a day. */
 export const MAX_TAGGED_MS: number = 30 * 86_400_000
 
+/** No store keeps anything longer: 100 million days, as far as a `Date` goes. */
+export const MAX_MS = 8.64e15
+
+/**
+ * A time to live in milliseconds.
+ *
+ * @throws ConfigError for what is no duration, ValidationError for one that no store can count.
+ */
+export function timeOf(option: string, value: Duration): number {
+  const ms = duration(value)
+  if (ms > MAX_MS) refuse(`${option} must be a time that a store can count`, 'CACHE_OPTION_INVALID')
+  return ms
+}
+
 let lastTtl: Duration | undefined
 let lastPlan: Plan | undefined
 
-/** @throws ValidationError for a time or a tag that is none. */
+/** @throws ConfigError or ValidationError for a time or a tag that is none. */
 export function planOf<T>(options: Duration | FillOptions<T> | undefined): Plan {
   if (typeof options === 'object') return complete(options as FillOptions)
   // Almost every caller has one time to live, again and again.
@@ -87,29 +112,23 @@ function complete(options: FillOptions): Plan {
     softTimeout,
     hardTimeout,
   } = options
-  for (const tag of tags) {
-    if (typeof tag !== 'string' || tag === '') {
-      throw new ValidationError('[msc/cache] A tag must be a non-empty string.', [], { code: 'CACHE_TAG_INVALID' })
-    }
-  }
+  tags.forEach(assertTag)
   for (const [name, ms] of [
     ['softTimeout', softTimeout],
     ['hardTimeout', hardTimeout],
     ['earlyRefresh', earlyRefresh],
   ] as const) {
-    if (ms !== undefined && !(ms >= 0 && ms < Infinity)) {
-      throw new ValidationError(`[msc/cache] ${name} must be a number ≥ 0.`, [], { code: 'CACHE_OPTION_INVALID' })
-    }
+    if (ms !== undefined && !(ms >= 0 && ms < Infinity)) refuse(`${name} must be a number ≥ 0`, 'CACHE_OPTION_INVALID')
   }
   const limit = tags.length > 0 ? MAX_TAGGED_MS : Infinity
   return {
-    ttlMs: Math.min(duration(ttl), limit),
-    swrMs: Math.min(duration(swr), limit),
-    graceMs: Math.min(duration(grace), limit),
+    ttlMs: Math.min(timeOf('ttl', ttl), limit),
+    swrMs: Math.min(timeOf('swr', swr), limit),
+    graceMs: Math.min(timeOf('grace', grace), limit),
     softMs: softTimeout,
     hardMs: hardTimeout,
     earlyRefresh,
-    negativeMs: duration(negativeTtl),
+    negativeMs: timeOf('negativeTtl', negativeTtl),
     tags,
     schema: options.schema,
     lock: options.lock ?? true,

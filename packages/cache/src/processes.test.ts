@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { sleep } from '@msc/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { gate } from './__fixtures__/gate.ts'
 import type { Cache, CacheOptions } from './cache.ts'
 import { createCache } from './create-cache.ts'
 import type { CacheDriver } from './driver.ts'
@@ -60,12 +61,6 @@ describeWithRedis('several processes on one store', () => {
     opened.push(...caches)
     return caches
   }
-  const gate = <T>() => {
-    let release!: (value: T) => void
-    const promise = new Promise<T>((resolve) => (release = resolve))
-    return { promise, release }
-  }
-
   describe.each(['redis', 'upstash', 'a store in memory'])('on %s', (name) => {
     it('loads a key once for all processes', async () => {
       const caches = open(name, {}, 5)

@@ -86,6 +86,17 @@ describe('keys', () => {
     expect(queryKey('q', { a: 1 })).not.toBe(queryKey('q', { a: '1' }))
     expect(queryKey('q', [1, 2])).not.toBe(queryKey('q', [2, 1]))
   })
+  it('are well-formed text, and those of a store without a wildcard match themselves alone', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0xd7f0, max: 0xe010 }), { minLength: 1, maxLength: 600 }), (units) => {
+        const key = String.fromCharCode(...units)
+        const name = keyName(key)
+        expect(name.length).toBeLessThanOrEqual(512)
+        expect(Buffer.from(name).toString()).toBe(name)
+        expect(globToRegExp(escapeGlob(name)).test(name)).toBe(true)
+      }),
+    )
+  })
   it('bounds the length', () => {
     expect(keyName('k'.repeat(100_000)).length).toBeLessThan(600)
   })
@@ -113,6 +124,8 @@ describe('choosing the backend', () => {
       /UPSTASH_REDIS_REST_TOKEN/,
     )
     expect(() => createCacheFromEnv({ REDIS_URL: 'localhost' })).toThrow(/REDIS_URL/)
+    const swapped = { UPSTASH_REDIS_REST_URL: 'a-token', UPSTASH_REDIS_REST_TOKEN: 'https://a.upstash.io' }
+    expect(() => createCacheFromEnv(swapped)).toThrow(/^(?!.*a-token).*not one of http/)
     expect(() => createCache({ driver: memory(), namespace: 'a:b' })).toThrow(/namespace/)
     const { coordination: _coordination, ...plain } = redis({ url: 'redis://127.0.0.1:1' })
     expect(() => createCache({ driver: plain, local: true })).toThrow(/local/)

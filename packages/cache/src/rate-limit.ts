@@ -1,10 +1,12 @@
-import { emit, telemetryEnabled, ValidationError, type Clock } from '@msc/core'
+import { emit, telemetryEnabled, type Clock } from '@msc/core'
 import { LRUCache } from 'lru-cache'
 import type { GuardedCoordination } from './guarded-coordination.ts'
 import { keyName } from './keys.ts'
 import { createLocalLimiter } from './rate-limit-local.ts'
 import type { RateLimitAlgorithm, RateLimitRule, Verdict } from './rate-limit-rules.ts'
 import type { Keyspace } from './keyspace.ts'
+import { MAX_MS } from './plan.ts'
+import { refuse } from './refuse.ts'
 
 /** What happens while the store does not answer: everybody passes, nobody does, or this process counts alone. */
 export type OnUnavailable = 'allow' | 'deny' | 'memory'
@@ -167,7 +169,7 @@ export function createRateLimiter({ coordination, keys, clock }: RateLimiterDeps
       }
       const { cost = 1, algorithm, name, and = [] } = options ?? {}
       for (const rule of and) check(id, rule.limit, rule.windowSeconds)
-      if (!Number.isInteger(cost) || cost < 0) refuse('cost must be an integer ≥ 0')
+      if (!Number.isInteger(cost) || cost < 0) invalid('cost must be an integer ≥ 0')
       return several(keyName(id), [{ limit, windowSeconds, algorithm, name }, ...and], cost, options ?? {})
     } catch (error) {
       return Promise.reject(error as Error)
@@ -212,11 +214,13 @@ function without(rules: readonly RateLimitRule[], allowed: boolean, now: number)
 }
 
 function check(id: string, limit: number, windowSeconds: number): void {
-  if (typeof id !== 'string' || id === '') refuse('id must be a non-empty string')
-  if (!Number.isInteger(limit) || limit < 0) refuse('limit must be an integer ≥ 0')
-  if (!Number.isInteger(windowSeconds) || windowSeconds < 1) refuse('windowSeconds must be an integer ≥ 1')
+  if (typeof id !== 'string' || id === '') invalid('id must be a non-empty string')
+  if (!Number.isInteger(limit) || limit < 0) invalid('limit must be an integer ≥ 0')
+  if (!(Number.isInteger(windowSeconds) && windowSeconds >= 1 && windowSeconds * 1000 <= MAX_MS)) {
+    invalid('windowSeconds must be an integer ≥ 1 that a store can count')
+  }
 }
 
-function refuse(what: string): never {
-  throw new ValidationError(`[msc/cache] rateLimit: ${what}.`, [], { code: 'RATE_LIMIT_INVALID' })
+function invalid(what: string): never {
+  refuse(`rateLimit: ${what}`, 'RATE_LIMIT_INVALID')
 }

@@ -2,11 +2,13 @@ import type { StandardSchema } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { gate } from './__fixtures__/gate.ts'
 import type { CacheOptions } from './cache.ts'
 import { createCache } from './create-cache.ts'
 import type { CacheDriver } from './driver.ts'
 import { memory } from './drivers/memory.ts'
-import { judge } from './entry.ts'
+import { judge, remainingOf } from './entry.ts'
+import { memoryStore } from './testing/index.ts'
 
 /** Memory as the engine knows it, and as a store that it reaches through the contract alone. */
 const kinds: Record<string, (driver: CacheDriver) => CacheDriver> = {
@@ -48,6 +50,28 @@ describe.each(Object.keys(kinds))('cache() on %s', (kind) => {
     await clock.advance(31_000)
     expect(await cache.cache('k', load, options)).toBe(3)
     expect(cache.stats()).toMatchObject({ loads: 3 })
+  })
+
+  it.each([60, { ttl: 60 }])(
+    'loads a key that is too long to keep as it is once for all callers, with %j',
+    async (ttl) => {
+      const { cache } = setUp()
+      const load = vi.fn(async () => 1)
+      const key = `ids:${'0123456789'.repeat(100)}`
+      expect(await Promise.all([1, 2, 3].map(() => cache.cache(key, load, ttl)))).toEqual([1, 1, 1])
+      expect(load).toHaveBeenCalledTimes(1)
+    },
+  )
+
+  it('keeps nothing of a load under a key too long that an invalidation has overtaken', async () => {
+    const { cache } = setUp()
+    const key = `ids:${'0123456789'.repeat(100)}`
+    const gates = [1, 2].map(() => gate<string>())
+    const loads = gates.map(({ promise }) => cache.cache(key, () => promise, 60))
+    await cache.invalidate(key)
+    gates.forEach(({ release }, index) => release(`old ${index}`))
+    await Promise.all(loads)
+    expect(await cache.get(key)).toBeUndefined()
   })
 
   it('hands what goes on behind an answer to waitUntil', async () => {
@@ -342,4 +366,32 @@ describe('bounds', () => {
     expect(await small.set('large', 'x'.repeat(100_000))).toBe(true)
     expect(await small.get('large')).toBeUndefined()
   })
+})
+
+it('refreshes what a clock that was ahead has written, however long that would be fresh', async () => {
+  const clock = createManualClock()
+  let backMs = 0
+  const store = memoryStore({ clock })
+  const cache = createCache({ driver: store.connect(), clock: { ...clock, now: () => clock.now() - backMs } })
+  const options = { ttl: 1, swr: 3600 }
+  await cache.cache('k', async () => 'old', options)
+  await cache.set('plain', 'kept', 60)
+  backMs = 3_600_000
+  await clock.advance(2000)
+  expect(await cache.cache('k', async () => 'new', options)).toBe('old')
+  await cache.flush()
+  expect(await cache.cache('k', async () => 'other', options)).toBe('new')
+  // What may not be served stale is ended by the store, and is not lost before.
+  expect(await cache.get('plain')).toBe('kept')
+  await clock.advance(59_000)
+  expect(await cache.get('plain')).toBeUndefined()
+  await cache.close()
+})
+
+it('takes an entry of a clock that is a little ahead for as long as it was to be fresh', () => {
+  const windows = { swrMs: 1000, graceMs: 0 }
+  expect(remainingOf({ freshUntil: 14_000, ttlMs: 10_000 }, windows, 1000)).toBe(10_000)
+  expect(remainingOf({ freshUntil: 17_000, ttlMs: 10_000 }, windows, 1000)).toBe(0)
+  expect(remainingOf({ freshUntil: 17_000, ttlMs: Infinity }, windows, 1000)).toBe(16_000)
+  expect(remainingOf({ freshUntil: 17_000, ttlMs: 10_000 }, { swrMs: 0, graceMs: 0 }, 1000)).toBe(10_000)
 })

@@ -1,4 +1,5 @@
-import { emit, telemetryEnabled } from '@msc/core'
+import { emit, runGuarded, telemetryEnabled } from '@msc/core'
+import { attended, unattended } from './attendance.ts'
 import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
 import { keyName } from './keys.ts'
@@ -37,7 +38,7 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
     // A value that was read before an invalidation that has finished since is not served.
     const held = flight.keep ? sight.held : undefined
     const fill = (of: Flight, patient: boolean): Promise<Shared | undefined> =>
-      load(key, loader, plan, of, sight, patient)
+      attended(plan, () => load(key, loader, plan, of, sight, patient))
 
     switch (held?.verdict) {
       case 'fresh':
@@ -45,8 +46,8 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
       case 'refresh': {
         const work = failures.recent(key)
           ? undefined
-          : flights.behind(key, plan.tags, (hidden) => fill(hidden, false).catch(unseen))
-        if (work) plan.waitUntil?.(work)
+          : flights.behind(key, plan.tags, (hidden) => unattended(() => fill(hidden, false).catch(unseen)))
+        if (work) handOver(work, plan)
         return Promise.resolve(held.shared)
       }
       case 'grace':
@@ -58,6 +59,13 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
     }
   }
 
+  /** Tells the caller's platform of work that goes on. What its callback throws changes no answer. */
+  const handOver = (work: Promise<unknown>, { waitUntil }: Plan): void =>
+    runGuarded(
+      () => waitUntil?.(work),
+      (error) => parts.complain('waitUntil', error),
+    )
+
   /** Nobody waits for a refresh, so nobody else would say that it failed. */
   const unseen = (error: unknown): undefined => {
     parts.complain('refresh', error)
@@ -67,9 +75,14 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
   /** The new value if it comes in time, else the stale one. */
   const withGrace = (stale: Shared, loading: Promise<Shared | undefined>, plan: Plan): Promise<Shared | undefined> =>
     new Promise((resolve) => {
+      let answered = false
       const tooSlow = (): void => {
-        plan.waitUntil?.(loading.catch(() => undefined))
+        answered = true
         resolve(stale)
+        handOver(
+          loading.catch(() => undefined),
+          plan,
+        )
       }
       const cancel = plan.softMs === undefined ? undefined : clock.setTimeout(tooSlow, plan.softMs)
       const settle = (shared: Shared | undefined): void => {
@@ -77,40 +90,40 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
         resolve(shared)
       }
       loading.then(settle, (error: unknown) => {
-        unseen(error)
+        // A caller that has been answered well has nothing to do with what comes later.
+        if (answered) unattended(() => unseen(error))
+        else unseen(error)
         settle(stale)
       })
     })
 
   return {
     cache<T>(key: string, loader: Loader<T>, options?: Duration | FillOptions<T>): Promise<T> {
-      // A load that is under way has found nothing near: a caller that joins it need not look, nor say for how long.
-      if (typeof options !== 'object') {
-        const running = flights.join(key)
-        if (running !== undefined) return running as Promise<T>
-      }
-      let plan: Plan
-      let name: string
       try {
-        plan = planOf(options)
-        name = keyName(key)
+        // What is kept is kept under a name, so that whatever is found under the key itself has it for its name.
+        let running = typeof options === 'object' ? undefined : flights.join(key)
+        // A load that is under way has found nothing near: a caller that joins it need not look, nor say for how long.
+        if (running !== undefined) return running as Promise<T>
+        const plan = planOf(options)
+        const { signal } = plan
+        signal?.throwIfAborted()
+        if (typeof options === 'object') running = flights.join(key)
+        // What nearly every call is: no promise but the one that is returned.
+        if (running === undefined && near && plan.plain) {
+          const entry = near.get(key)
+          if (entry !== undefined && nearCurrent() && entry.servedUntil > clock.monotonic()) {
+            stats.hits += 1
+            if (telemetryEnabled()) emit('cache.get', { key, outcome: 'hit', tier: driver.name })
+            return Promise.resolve(deliver(entry) as T)
+          }
+        }
+        const name = keyName(key)
+        if (name !== key) running = flights.join(name)
+        const value = running ?? flights.launch(name, plan.tags, (flight) => obtain(name, loader, plan, flight))
+        return (signal ? abortable(value, signal) : value) as Promise<T>
       } catch (error) {
         return Promise.reject(error as Error)
       }
-      const { signal } = plan
-      if (signal?.aborted) return Promise.reject(signal.reason as Error)
-      const running = typeof options === 'object' ? flights.join(name) : undefined
-      // What nearly every call is: no promise but the one that is returned.
-      if (running === undefined && near && plan.plain) {
-        const entry = near.get(name)
-        if (entry !== undefined && nearCurrent() && entry.servedUntil > clock.monotonic()) {
-          stats.hits += 1
-          if (telemetryEnabled()) emit('cache.get', { key: name, outcome: 'hit', tier: driver.name })
-          return Promise.resolve(deliver(entry) as T)
-        }
-      }
-      const value = running ?? flights.launch(name, plan.tags, (flight) => obtain(name, loader, plan, flight))
-      return (signal ? abortable(value, signal) : value) as Promise<T>
     },
   }
 }
@@ -118,6 +131,8 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error)
+    // A loader that is called at once may abort it itself.
+    if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })

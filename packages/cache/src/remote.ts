@@ -57,11 +57,10 @@ export function createRemote(
   /** An entry lives as long as every tag has the stamp it had when the entry's load began. */
   const alive = async (entry: Entry | undefined, stamps: Stamps): Promise<Entry | undefined> => {
     if (!entry) return undefined
-    const own = Object.keys(entry.tags)
-    if (own.length === 0) return entry
-    const unknown = own.filter((tag) => stamps[tag] === undefined)
-    const all = unknown.length === 0 ? stamps : { ...stamps, ...(await stampsOf(unknown)) }
-    return own.every((tag) => all[tag] === entry.tags[tag]) ? entry : undefined
+    if (entry.tags.size === 0) return entry
+    const unknown = [...entry.tags.keys()].filter((tag) => !stamps.has(tag))
+    const all = unknown.length === 0 ? stamps : new Map([...stamps, ...(await stampsOf(unknown))])
+    return [...entry.tags].every(([tag, stamp]) => all.get(tag) === stamp) ? entry : undefined
   }
 
   const judge = async (stored: string | undefined, stamps: Stamps): Promise<Entry | undefined> =>
@@ -82,7 +81,7 @@ export function createRemote(
       return Promise.resolve(guard.call('get', (signal) => driver.get(keys.value(key), signal))).then((stored) => {
         if (stored === undefined) return NOTHING
         const parsed = parseEntry(stored)
-        if (!(parsed instanceof Promise) && (!parsed || isEmpty(parsed.tags)))
+        if (!(parsed instanceof Promise) && (!parsed || parsed.tags.size === 0))
           return { entry: parsed, stamps: NO_STAMPS }
         return Promise.resolve(parsed).then(async (entry) => ({
           entry: await alive(entry, NO_STAMPS),
@@ -101,10 +100,5 @@ export function createRemote(
 }
 
 function toStamps(tags: readonly string[], found: readonly (string | undefined)[]): Stamps {
-  return Object.fromEntries(tags.map((tag, index) => [tag, found[index] ?? NEVER]))
-}
-
-function isEmpty(tags: Stamps): boolean {
-  for (const _ in tags) return false
-  return true
+  return new Map(tags.map((tag, index) => [tag, found[index] ?? NEVER]))
 }

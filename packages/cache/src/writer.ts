@@ -6,8 +6,8 @@ import { isolate, type Shared } from './isolate.ts'
 import { keyName } from './keys.ts'
 import type { LookUp } from './look-up.ts'
 import type { Parts } from './parts.ts'
-import { planOf, type Plan, type SetOptions } from './plan.ts'
-import { NO_STAMPS } from './stamps.ts'
+import { keptMs, planOf, type Plan, type SetOptions } from './plan.ts'
+import { NO_STAMPS, type Stamps } from './stamps.ts'
 
 export interface Writer {
   /** False when the store is away. @throws ValidationError before anything is written. */
@@ -27,6 +27,34 @@ export function prepare(value: unknown, stored: boolean): { readonly shared: Sha
   return { shared: { value: undefined, text, bytes: text.length * 2 }, text }
 }
 
+/** A value as a store keeps it. */
+export async function storedText(
+  { clock, compressAbove }: Parts,
+  text: string,
+  { ttlMs }: Plan,
+  loadMs: number,
+  tags: Stamps,
+): Promise<string> {
+  return formatEntry({ text, freshUntil: clock.now() + ttlMs, ttlMs, loadMs, tags }, compressAbove)
+}
+
+/** The same for values by the names of their keys. */
+export function storedEntries(
+  parts: Parts,
+  texts: ReadonlyMap<string, string>,
+  plan: Plan,
+  loadMs: number,
+  tags: Stamps,
+): Promise<StoredEntry[]> {
+  return Promise.all(
+    [...texts].map(async ([name, text]) => ({
+      key: parts.keys.value(name),
+      value: await storedText(parts, text, plan, loadMs, tags),
+      ttlMs: Math.max(1, Math.round(keptMs(plan))),
+    })),
+  )
+}
+
 export function createWriter(parts: Parts, lookUp: LookUp): Writer {
   const { remote, clock, guard, driver, keys: space, flights, log } = parts
 
@@ -41,15 +69,8 @@ export function createWriter(parts: Parts, lookUp: LookUp): Writer {
 
   const store = async (values: ReadonlyMap<string, { readonly text: string }>, plan: Plan): Promise<void> => {
     const tags = remote ? await remote.stampsOf(plan.tags) : NO_STAMPS
-    const freshUntil = clock.now() + plan.ttlMs
-    const ttlMs = Math.max(1, Math.round(plan.ttlMs))
-    const entries = await Promise.all(
-      [...values].map(async ([name, { text }]) => ({
-        key: space.value(name),
-        value: await formatEntry({ text, freshUntil, loadMs: 0, tags }, parts.compressAbove),
-        ttlMs,
-      })),
-    )
+    const texts = new Map([...values].map(([name, { text }]) => [name, text]))
+    const entries = await storedEntries(parts, texts, plan, 0, tags)
     if (!log) return write(entries)
     const keys = [...values.keys()]
     // The leases end, so that loads under way can't bury what is written now.

@@ -1,3 +1,4 @@
+import { setErrorReporter } from '@msc/core'
 import { generateText, streamText, wrapLanguageModel } from 'ai'
 import { MockLanguageModelV4, simulateReadableStream } from 'ai/test'
 import fc from 'fast-check'
@@ -36,6 +37,37 @@ function source<C>() {
   }
 }
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe("what throws in the caller's own functions", () => {
+  const fails = (): never => {
+    throw new Error('no request to wait for')
+  }
+  const withReports = async (run: (told: string[]) => Promise<void>): Promise<void> => {
+    const told: string[] = []
+    const restore = setErrorReporter((_error, { operation }) => void told.push(operation))
+    try {
+      await run(told)
+    } finally {
+      restore()
+    }
+  }
+  it('is reported, and leaves an answer as it is', () =>
+    withReports(async (told) => {
+      const { ai } = setUp()
+      for (let i = 0; i < 2; i++) expect(await ai.cacheAI(request, async () => 'la', { usage: fails })).toBe('la')
+      expect(told).toEqual(['usage'])
+      expect(ai.stats()).toMatchObject({ saved: 1, inputTokensSaved: 0 })
+    }))
+  it('is reported, and leaves a stream as it is', () =>
+    withReports(async (told) => {
+      const { ai } = setUp()
+      const open = () => simulateReadableStream({ chunks: ['a', 'b'] })
+      const options = { usage: fails, waitUntil: fails }
+      for (let i = 0; i < 2; i++) expect(await all(ai.streamAI(request, open, options))).toEqual(['a', 'b'])
+      await turn()
+      expect(new Set(told)).toEqual(new Set(['waitUntil', 'usage']))
+    }))
+})
 
 describe('the key of a request', () => {
   it('is the same whatever the order of its properties, and another for another question', async () => {

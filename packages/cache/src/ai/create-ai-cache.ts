@@ -1,4 +1,4 @@
-import { toError, type Duration } from '@msc/core'
+import { runReported, toError, withScope, type Duration } from '@msc/core'
 import type { Cache } from '../cache.ts'
 import { thaw } from '../isolate.ts'
 import { materialise, materialiseCopy } from '../materialise.ts'
@@ -23,8 +23,9 @@ export interface AIOptions<T> {
   readonly ttl?: Duration
   readonly tags?: readonly string[]
   readonly signal?: AbortSignal
+  /** Given what goes on after the answer. What it throws is reported, and changes no answer. */
   readonly waitUntil?: (work: Promise<unknown>) => void
-  /** Reads the usage from an answer that `usageOf` does not know. */
+  /** Reads the usage from an answer that `usageOf` does not know. What it throws is reported, and changes no answer. */
   readonly usage?: (answer: T) => TokenUsage | undefined
 }
 
@@ -50,6 +51,13 @@ export interface AICache {
   /** Drops all answers of a model. */
   invalidateModel(model: string): Promise<void>
   stats(): AIStats
+}
+
+/** What the caller's own function reads of an answer. Where it throws the answer is still given, its usage unknown. */
+function read<T>(usage: (answer: T) => TokenUsage | undefined, answer: T): TokenUsage | undefined {
+  let found: TokenUsage | undefined
+  runReported(() => void (found = usage(answer)), { concern: 'cache', operation: 'usage' })
+  return found
 }
 
 interface Running {
@@ -99,14 +107,15 @@ export function createAICache(options: AICacheOptions): AICache {
         recorded = await cache.cache<unknown[] | undefined>(key, follow, { ...plan, lock: false })
       } while (!state.asked && recorded === undefined)
       if (!state.asked) replay.play(recorded ?? [])
-      const told = recorded && (usage ?? usageOfChunks)(recorded as C[])
+      const told = recorded && read(usage ?? usageOfChunks, recorded as C[])
       for (let i = running.joined + (state.asked ? 0 : 1); i > 0; i--) savings.save(request.model, told)
     }
     // Its readers have every chunk already where only the recording failed.
-    const work = run()
+    // It may outlive the caller who began it, for readers who joined: what it learns stays out of that caller's scope.
+    const work = withScope(run)
       .catch((error: unknown) => replay.fail(error))
       .finally(over)
-    plan.waitUntil?.(work)
+    runReported(() => plan.waitUntil?.(work), { concern: 'cache', operation: 'waitUntil' })
     return replay
   }
 
@@ -123,7 +132,7 @@ export function createAICache(options: AICacheOptions): AICache {
         },
         planOf(request, rest as AIOptions<never>),
       )
-      if (!asked) savings.save(request.model, usage(answer))
+      if (!asked) savings.save(request.model, read(usage, answer))
       return (copies && Object.isFrozen(answer) ? thaw(answer) : answer) as T
     },
     streamAI<C>(

@@ -1,6 +1,6 @@
-import { DriverError } from '@msc/core'
 import type { CacheCoordination, LimitVerdict, LogAppend, LogPage, LogRecord } from '../coordination.ts'
 import type { PromiseOr, StoredEntry } from '../stored.ts'
+import { replyReaders, type ReplyReaders } from './redis-replies.ts'
 import { ACQUIRE, COMMIT, RELEASE, RENEW } from './redis-scripts/leases.ts'
 import { APPEND, COMMIT_SINCE, READ_SINCE } from './redis-scripts/log.ts'
 import { RATE_LIMIT } from './redis-scripts/rate-limit.ts'
@@ -12,6 +12,8 @@ export { digestOf, type Script } from './redis-scripts/script.ts'
 export interface RedisPort {
   /** The driver's name, for errors. */
   readonly name: string
+  /** What to check where something else than Redis answers: `Check REDIS_URL.` */
+  readonly address?: string
   /**
    * Runs a Lua script atomically; its answer as Redis gives it: integers as numbers, bulk strings as strings, nil as
    * `null`, tables as arrays. `script` is the same object each time, so that its digest need not be computed again.
@@ -23,6 +25,7 @@ export interface RedisPort {
   subscribe?(channel: string, onMessage: () => void): () => Promise<void>
 }
 
+/** What `ACQUIRE` answers with, by its number. */
 const STATES = ['taken', 'mine', 'failed'] as const
 
 /**
@@ -36,38 +39,39 @@ const STATES = ['taken', 'mine', 'failed'] as const
  *   getMany: async (keys) => (await client.mGet([...keys])).map((value) => value ?? undefined),
  * })
  */
-export function redisCoordination({ name, runScript, getMany, subscribe }: RedisPort): CacheCoordination {
-  /** @throws DriverError for the answer of a server that is no Redis. */
-  const list = (reply: unknown, script: Script): readonly unknown[] => {
-    if (Array.isArray(reply)) return reply
-    throw new DriverError(name, `The script ${script.name} was answered with something else than it returns.`)
-  }
+export function redisCoordination({ name, address, runScript, getMany, subscribe }: RedisPort): CacheCoordination {
+  const read = replyReaders(name, address)
   const readSince: CacheCoordination['readSince'] = async (log, position, signal) => {
     const reply = await runScript(READ_SINCE, [positionKey(log), listKey(log)], [position ?? ''], signal)
-    return toPage(list(reply, READ_SINCE), position)
+    return toPage(read, reply, position)
   }
   return {
     async acquire({ key, lease, token }, leaseMs, signal) {
       const reply = await runScript(ACQUIRE, [key, lease], [token, String(milliseconds(leaseMs))], signal)
-      const answer = list(reply, ACQUIRE)
-      const value = answer[1]
-      return { state: STATES[Number(answer[0])] ?? 'taken', value: typeof value === 'string' ? value : undefined }
+      const [number, value] = read.list(reply, ACQUIRE.name, 2)
+      const state = STATES[read.integer(number, ACQUIRE.name)]
+      // A lease that is taken has its callers wait: no garbage may say so.
+      if (state === undefined) throw read.foreign(ACQUIRE.name)
+      return { state, value: read.text(value, ACQUIRE.name) }
     },
     renew: async ({ lease, token }, leaseMs, signal) =>
-      (await runScript(RENEW, [lease], [token, String(milliseconds(leaseMs))], signal)) === 1,
+      read.flag(await runScript(RENEW, [lease], [token, String(milliseconds(leaseMs))], signal), RENEW.name),
     commit: async ({ key, lease, token }, value, ttlMs, signal) =>
-      (await runScript(COMMIT, [key, lease], [token, value, String(milliseconds(ttlMs))], signal)) === 1,
+      read.flag(
+        await runScript(COMMIT, [key, lease], [token, value, String(milliseconds(ttlMs))], signal),
+        COMMIT.name,
+      ),
     release: async ({ lease, token }, failedMs, signal) =>
-      (await runScript(RELEASE, [lease], [token, String(Math.round(failedMs))], signal)) === 1,
+      read.flag(await runScript(RELEASE, [lease], [token, String(Math.round(failedMs))], signal), RELEASE.name),
 
     async append(log, append, signal) {
       const { keys, args } = callOf(log, append)
-      return Number(await runScript(APPEND, keys, args, signal))
+      return read.integer(await runScript(APPEND, keys, args, signal), APPEND.name, 0, append.delete?.length ?? 0)
     },
     readSince,
     async readAt(log, keys, signal) {
       const [position, ...values] = await getMany([positionKey(log), ...keys], signal)
-      if (position !== undefined) return { position, values }
+      if (position !== undefined) return { position: toPosition(read, position), values }
       // There is no log yet, once in the life of a namespace: it begins, and the values are read after that.
       const end = await readSince(log, undefined, signal)
       return { position: end.position, values: keys.length === 0 ? [] : await getMany(keys, signal) }
@@ -77,7 +81,8 @@ export function redisCoordination({ name, runScript, getMany, subscribe }: Redis
       const args = [position]
       pushPairs(args, entries)
       const reply = await runScript(COMMIT_SINCE, keys, args, signal)
-      return list(reply, COMMIT_SINCE).map((written) => written === 1)
+      const written = read.list(reply, COMMIT_SINCE.name, entries.length)
+      return written.map((each) => read.flag(each, COMMIT_SINCE.name))
     },
 
     async consume(rules, cost, signal) {
@@ -88,9 +93,9 @@ export function redisCoordination({ name, runScript, getMany, subscribe }: Redis
         keys.push(key)
         args.push(algorithm, String(limit), String(windowMs))
       }
-      const reply = list(await runScript(RATE_LIMIT, keys, args, signal), RATE_LIMIT)
-      const now = Number(reply[0])
-      return { now, verdicts: rules.map((_rule, index) => verdictAt(reply, index * 4 + 1, now)) }
+      const reply = read.list(await runScript(RATE_LIMIT, keys, args, signal), RATE_LIMIT.name, 1 + rules.length * 4)
+      const now = read.number(reply[0], RATE_LIMIT.name)
+      return { now, verdicts: rules.map((_rule, index) => verdictAt(read, reply, index * 4 + 1, now)) }
     },
     ...(subscribe && {
       listen: (log: string, onAppend: () => void) => subscribe(positionKey(log), onAppend),
@@ -125,10 +130,19 @@ function pushPairs(args: string[], entries: readonly StoredEntry[]): void {
   for (const { value, ttlMs } of entries) args.push(value, String(milliseconds(ttlMs)))
 }
 
-function toPage([end, texts]: readonly unknown[], since: string | undefined): LogPage {
-  const position = String(end)
+/** As it is: a position is longer than what a number keeps. */
+function toPosition(read: ReplyReaders, reply: unknown): string {
+  const position = String(reply)
+  if (!/^\d+$/.test(position)) throw read.foreign(READ_SINCE.name)
+  return position
+}
+
+function toPage(read: ReplyReaders, reply: unknown, since: string | undefined): LogPage {
+  const [end, ...found] = read.list(reply, READ_SINCE.name)
+  const position = toPosition(read, end)
   if (since === undefined) return { position, records: [] }
-  if (!Array.isArray(texts)) return { position, records: 'gap' }
+  if (found.length === 0) return { position, records: 'gap' }
+  const texts = read.list(found[0], READ_SINCE.name).map((text) => read.text(text, READ_SINCE.name))
   const records = texts.map(toRecord).reverse()
   // What can't be read may have named any key.
   return { position, records: records.every((record) => record !== undefined) ? records : 'gap' }
@@ -145,11 +159,12 @@ function toRecord(text: unknown): LogRecord | undefined {
 }
 
 /** The script answers with times of the server's clock, all of them whole milliseconds. */
-function verdictAt(reply: readonly unknown[], at: number, now: number): LimitVerdict {
+function verdictAt(read: ReplyReaders, reply: readonly unknown[], at: number, now: number): LimitVerdict {
+  const time = (index: number): number => read.number(reply[index], RATE_LIMIT.name) - now
   return {
-    allowed: Number(reply[at]) === 1,
-    remaining: Number(reply[at + 1]),
-    resetMs: Number(reply[at + 2]) - now,
-    waitMs: Number(reply[at + 3]) - now,
+    allowed: read.flag(reply[at], RATE_LIMIT.name),
+    remaining: read.integer(reply[at + 1], RATE_LIMIT.name, 0),
+    resetMs: time(at + 2),
+    waitMs: time(at + 3),
   }
 }

@@ -14,6 +14,7 @@ import type { CacheDriver, PromiseOr } from '../driver.ts'
 import { endpointOf } from '../endpoint.ts'
 import { toRedisGlob } from '../glob.ts'
 import { redisCoordination } from './redis-coordination.ts'
+import { refusal as toRefusal, replyReaders } from './redis-replies.ts'
 import { INCREMENT } from './redis-scripts/counter.ts'
 import { digestOf, milliseconds, type Script } from './redis-scripts/script.ts'
 
@@ -27,6 +28,8 @@ export interface RedisOptions {
   readonly client?: Redis
 }
 
+const ADDRESS = 'Check the host and port in REDIS_URL.'
+const read = replyReaders('redis', ADDRESS)
 const load = lazyPeer('cache', 'ioredis', () => import('ioredis'))
 
 /**
@@ -50,7 +53,11 @@ export function redis(options: RedisOptions): CacheDriver {
   let refusal: MscError | undefined
 
   const open = async (extra: { readonly enableOfflineQueue?: boolean } = {}): Promise<Redis> => {
-    const { Redis: Client } = await load()
+    const { Redis: Client } = await load().catch((error: unknown) => {
+      // The peer may be installed while the process runs.
+      connected = undefined
+      throw error
+    })
     const client = new Client(url as string, {
       lazyConnect: true,
       // Both would keep a command while the server is away and send it behind the engine's back.
@@ -119,9 +126,7 @@ export function redis(options: RedisOptions): CacheDriver {
     })
 
   const getMany = (keys: readonly string[], signal: AbortSignal): PromiseOr<readonly (string | undefined)[]> =>
-    keys.length === 0
-      ? []
-      : run(signal, async (client) => (await client.mget(...keys)).map((value) => value ?? undefined))
+    keys.length === 0 ? [] : run(signal, async (client) => read.texts(await client.mget(...keys), 'MGET', keys.length))
 
   const subscribe = (channel: string, onMessage: () => void): (() => Promise<void>) => {
     let stopped = false
@@ -161,15 +166,15 @@ export function redis(options: RedisOptions): CacheDriver {
       // The hot path, without a turn of the event loop more than the round trip takes.
       const client = injected ?? current
       if (client?.status !== 'ready' || closed || signal.aborted)
-        return run(signal, async (it) => orUndefined(await it.get(key)))
-      return client.get(key).then(orUndefined, (error: unknown) => {
+        return run(signal, async (it) => toText(await it.get(key)))
+      return client.get(key).then(toText, (error: unknown) => {
         signal.throwIfAborted()
         throw translate(error)
       })
     },
     getMany,
     async set(key, value, ttlMs, signal) {
-      await run(signal, (client) => client.set(key, value, 'PX', milliseconds(ttlMs)))
+      read.done(await run(signal, (client) => client.set(key, value, 'PX', milliseconds(ttlMs))), 'SET')
     },
     async setMany(entries, signal) {
       if (entries.length === 0) return
@@ -180,25 +185,25 @@ export function redis(options: RedisOptions): CacheDriver {
       })
       const failed = replies?.find(([error]) => error)?.[0]
       if (failed) throw translate(failed)
+      for (const [, reply] of replies ?? []) read.done(reply, 'SET')
     },
-    delete: (keys, signal) => (keys.length === 0 ? 0 : run(signal, (client) => client.del(...keys))),
+    async delete(keys, signal) {
+      return keys.length === 0
+        ? 0
+        : read.integer(await run(signal, (client) => client.del(...keys)), 'DEL', 0, keys.length)
+    },
     async increment(key, by, ttlMs, signal) {
-      const [value, ttl] = (await runScript(INCREMENT, [key], [String(by), String(milliseconds(ttlMs))], signal)) as [
-        number,
-        number,
-      ]
-      return { value, ttlMs: ttl }
+      return read.counter(await runScript(INCREMENT, [key], [String(by), String(milliseconds(ttlMs))], signal))
     },
     async scan(pattern, cursor, signal) {
-      const [next, keys] = await run(signal, (client) =>
+      const reply = await run(signal, (client) =>
         client.scan(cursor ?? '0', 'MATCH', toRedisGlob(pattern), 'COUNT', 500),
       )
-      return next === '0' ? { keys } : { keys, cursor: next }
+      return read.page(reply, pattern)
     },
-    coordination: redisCoordination({ name: 'redis', runScript, getMany, subscribe }),
+    coordination: redisCoordination({ name: 'redis', address: ADDRESS, runScript, getMany, subscribe }),
     async health(signal) {
-      const reply = await run(signal, (client) => client.ping())
-      if (reply !== 'PONG') throw new DriverError('redis', 'PING was not answered with PONG.')
+      read.done(await run(signal, (client) => client.ping()), 'PING', 'PONG')
     },
     async close() {
       if (closed) return
@@ -216,8 +221,8 @@ export function redisFromEnv(env: Env = processEnv()): CacheDriver | undefined {
   return url === undefined ? undefined : redis({ url })
 }
 
-function orUndefined(value: string | null): string | undefined {
-  return value ?? undefined
+function toText(reply: unknown): string | undefined {
+  return read.text(reply, 'GET')
 }
 
 function unreachable(): DriverError {
@@ -240,22 +245,14 @@ function notRedis(): DriverError {
   return new DriverError('redis', 'What answers does not speak the protocol of Redis.', {
     retryable: true,
     code: 'DRIVER_NOT_THE_BACKEND',
-    hint: 'Check the host and port in REDIS_URL: something else than Redis listens there, or it wants TLS (rediss://).',
+    hint: `${ADDRESS} Something else than Redis listens there, or it wants TLS (rediss://).`,
   })
 }
 
 function translate(error: unknown): MscError {
   if (MscError.isInstance(error)) return error
   const { name, message } = toError(error)
-  if (name === 'ReplyError') {
-    const auth = /^(?:NOAUTH|WRONGPASS|NOPERM)/.test(message)
-    const passing = /^(?:LOADING|BUSY|TRYAGAIN|MASTERDOWN|CLUSTERDOWN|READONLY|UNBLOCKED)/.test(message)
-    return new DriverError('redis', `The server refused the command: ${message.slice(0, 200)}`, {
-      code: auth ? 'DRIVER_UNAUTHORIZED' : 'DRIVER_REFUSED',
-      retryable: passing,
-      ...(auth && { hint: 'Check the user and password in REDIS_URL.' }),
-    })
-  }
+  if (name === 'ReplyError') return toRefusal('redis', message, 'Check the user and password in REDIS_URL.')
   // The SDK's errors may name the address, and with it the password.
   return unreachable()
 }

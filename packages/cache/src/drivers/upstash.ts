@@ -2,7 +2,6 @@ import {
   ConfigError,
   DriverError,
   MscError,
-  assertWebAddress,
   lazyPeer,
   processEnv,
   readEnvGroup,
@@ -10,20 +9,29 @@ import {
   withoutScope,
   type Env,
 } from '@msc/core'
-import type { Redis } from '@upstash/redis'
+import { requestFailure } from '@msc/core/http'
+import type { Redis, Requester } from '@upstash/redis'
 import { endpointOf } from '../endpoint.ts'
 import type { CacheDriver } from '../driver.ts'
 import { toRedisGlob } from '../glob.ts'
 import { redisCoordination } from './redis-coordination.ts'
+import { replyReaders } from './redis-replies.ts'
 import { INCREMENT } from './redis-scripts/counter.ts'
 import { digestOf, milliseconds, type Script } from './redis-scripts/script.ts'
+import { assertUpstash } from './upstash-address.ts'
+import { ADDRESS, sdkFailure, upstashRequester } from './upstash-requester.ts'
 
 export interface UpstashOptions {
   /** `https://….upstash.io`. */
   readonly url?: string
   readonly token?: string
-  /** A client of your own instead; configure it with `automaticDeserialization: false` and no retries. */
+  /**
+   * A client of your own instead; configure it with `automaticDeserialization: false` and no retries. It hides the status
+   * of an answer, so that an error of a gateway is told from one of Redis by its words alone.
+   */
   readonly client?: Redis
+  /** Default: the global one, as it is when a request is made. */
+  readonly fetch?: typeof globalThis.fetch
 }
 
 const load = lazyPeer('cache', '@upstash/redis', () => import('@upstash/redis'))
@@ -43,8 +51,11 @@ const lockingScripts = new WeakMap<Script, Script>()
 /**
  * Upstash Redis over HTTP, through `@upstash/redis` (an optional peer, loaded on the first call).
  *
- * @throws ConfigError when neither `client` nor both of `url` and `token` are given; `ADDRESS_INVALID` for a `url` that is
- *   none of http or https.
+ * What answers is judged by its status, as every vendor's is (`judgeAnswer` of @msc/core): an overload, a quota or a page
+ * of a proxy is a failure of the store, and a refused token names UPSTASH_REDIS_REST_TOKEN, without its value.
+ *
+ * @throws ConfigError when neither `client` nor both of `url` and `token` are given, or for a token that no header can
+ *   carry; `ADDRESS_INVALID` for a `url` that is none of http or https.
  */
 export function upstash(options: UpstashOptions): CacheDriver {
   const { url, token, client: injected } = options
@@ -53,39 +64,48 @@ export function upstash(options: UpstashOptions): CacheDriver {
       hint: 'Set UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN, or pass url and token.',
     })
   }
-  if (url) assertWebAddress(url, '[msc/cache] [upstash]', 'UPSTASH_REDIS_REST_URL')
+  if (!injected) assertUpstash(url as string, token as string)
 
-  // The SDK asks for a request's signal through a function it calls synchronously inside the command.
+  const read = replyReaders('upstash', ADDRESS)
+  // The SDK calls the requester synchronously inside the command.
   let signalOfThisCall: AbortSignal | undefined
   let connected: Promise<Redis> | undefined
   const connect = async (): Promise<Redis> => {
     if (injected) return injected
-    const { Redis } = await load()
-    return new Redis({
-      url: url as string,
-      token: token as string,
-      automaticDeserialization: false,
-      // Its pipelines reorder a set and a get of one tick.
-      enableAutoPipelining: false,
-      enableTelemetry: false,
-      // `retry: false` still means one more attempt; the engine owns retries.
-      retry: { retries: 0 },
-      signal: () => signalOfThisCall ?? AbortSignal.timeout(10_000),
+    const { Redis } = await load().catch((error: unknown) => {
+      // The peer may be installed while the process runs.
+      connected = undefined
+      throw error
     })
+    class Client extends Redis {
+      constructor(requester: Requester) {
+        super(requester)
+        this.opts = { automaticDeserialization: false }
+      }
+    }
+    return new Client(
+      upstashRequester({
+        url: url as string,
+        token: token as string,
+        fetch: options.fetch ?? ((...args) => fetch(...args)),
+        signal: () => signalOfThisCall ?? AbortSignal.timeout(10_000),
+        now: Date.now,
+      }),
+    )
   }
   let closed = false
   const run = async <T>(signal: AbortSignal, command: (redis: Redis) => Promise<T>): Promise<T> => {
     if (closed) throw new DriverError('upstash', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    const redis = await (connected ??= withoutScope(connect))
-    signal.throwIfAborted()
     try {
+      const redis = await (connected ??= withoutScope(connect))
+      signal.throwIfAborted()
       signalOfThisCall = signal
       const reply = command(redis)
       signalOfThisCall = undefined
       return await reply
     } catch (error) {
       signal.throwIfAborted()
-      throw translate(error)
+      throw translate(error, url ?? '')
     }
   }
 
@@ -106,7 +126,9 @@ export function upstash(options: UpstashOptions): CacheDriver {
   }
 
   const getMany = (keys: readonly string[], signal: AbortSignal): Promise<readonly (string | undefined)[]> =>
-    run(signal, async (redis) => (await redis.mget<(string | null)[]>(...keys)).map((value) => value ?? undefined))
+    keys.length === 0
+      ? Promise.resolve([])
+      : run(signal, async (redis) => read.texts(await redis.mget<unknown[]>(...keys), 'MGET', keys.length))
 
   return {
     specificationVersion: 1,
@@ -114,37 +136,35 @@ export function upstash(options: UpstashOptions): CacheDriver {
     endpoint: endpointOf(options.url ?? ''),
     variables: ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'],
     capabilities: { shared: true },
-    get: (key, signal) => run(signal, async (redis) => (await redis.get<string>(key)) ?? undefined),
+    get: (key, signal) => run(signal, async (redis) => read.text(await redis.get<unknown>(key), 'GET')),
     getMany,
     async set(key, value, ttlMs, signal) {
-      await run(signal, (redis) => redis.set(key, value, { px: milliseconds(ttlMs) }))
+      read.done(await run(signal, (redis) => redis.set(key, value, { px: milliseconds(ttlMs) })), 'SET')
     },
-    delete: (keys, signal) => (keys.length === 0 ? 0 : run(signal, (redis) => redis.del(...keys))),
+    async delete(keys, signal) {
+      return keys.length === 0
+        ? 0
+        : read.integer(await run(signal, (redis) => redis.del(...keys)), 'DEL', 0, keys.length)
+    },
     async setMany(entries, signal) {
       if (entries.length === 0) return
-      await run(signal, (redis) => {
+      const replies = await run(signal, (redis) => {
         const pipeline = redis.pipeline()
         for (const { key, value, ttlMs } of entries) pipeline.set(key, value, { px: milliseconds(ttlMs) })
         return pipeline.exec()
       })
+      for (const reply of read.list(replies, 'SET', entries.length)) read.done(reply, 'SET')
     },
     async increment(key, by, ttlMs, signal) {
-      const reply = (await runScript(INCREMENT, [key], [String(by), String(milliseconds(ttlMs))], signal)) as unknown[]
-      const [value, ttl] = reply.map(Number)
-      if (!Number.isFinite(value) || !Number.isFinite(ttl))
-        throw new DriverError('upstash', 'INCRBY answered no number.')
-      return { value: value as number, ttlMs: ttl as number }
+      return read.counter(await runScript(INCREMENT, [key], [String(by), String(milliseconds(ttlMs))], signal))
     },
-    coordination: redisCoordination({ name: 'upstash', runScript, getMany }),
+    coordination: redisCoordination({ name: 'upstash', address: ADDRESS, runScript, getMany }),
     async scan(pattern, cursor, signal) {
-      const [next, keys] = await run(signal, (redis) =>
-        redis.scan(cursor ?? '0', { match: toRedisGlob(pattern), count: 500 }),
-      )
-      return String(next) === '0' ? { keys } : { keys, cursor: String(next) }
+      const reply = await run(signal, (redis) => redis.scan(cursor ?? '0', { match: toRedisGlob(pattern), count: 500 }))
+      return read.page(reply, pattern)
     },
     async health(signal) {
-      const reply = await run(signal, (redis) => redis.ping())
-      if (reply !== 'PONG') throw new DriverError('upstash', 'PING was not answered with PONG.')
+      read.done(await run(signal, (redis) => redis.ping()), 'PING', 'PONG')
     },
     async close() {
       closed = true
@@ -158,29 +178,11 @@ export function upstashFromEnv(env: Env = processEnv()): CacheDriver | undefined
   return found && upstash({ url: found.UPSTASH_REDIS_REST_URL, token: found.UPSTASH_REDIS_REST_TOKEN })
 }
 
-function translate(error: unknown): MscError {
+/** @param url Of the server; empty where only a client that was handed in knows it. */
+function translate(error: unknown, url: string): MscError {
   if (MscError.isInstance(error)) return error
-  const { name, message } = toError(error)
-  if (name === 'UpstashError') {
-    // Its message ends in the whole command, values and all; those must not travel in an error.
-    const reason = message.split(', command was:')[0] ?? ''
-    const auth = /WRONGPASS|NOPERM|unauthorized/i.test(reason)
-    return new DriverError('upstash', `The server refused the command: ${reason}`, {
-      code: auth ? 'DRIVER_UNAUTHORIZED' : 'DRIVER_REFUSED',
-      ...(auth && { hint: 'Check UPSTASH_REDIS_REST_TOKEN.' }),
-    })
-  }
-  if (name === 'UpstashJSONParseError') {
-    return new DriverError('upstash', 'The server answered something that is not JSON.', {
-      code: 'DRIVER_NOT_THE_BACKEND',
-      retryable: true,
-      hint: 'Check UPSTASH_REDIS_REST_URL; a proxy or a sign-in page of the network may be in between.',
-    })
-  }
-  return new DriverError('upstash', 'The request failed.', {
-    retryable: true,
-    code: 'DRIVER_UNREACHABLE',
-    hint: 'Check UPSTASH_REDIS_REST_URL, and that it can be reached from this machine.',
-    cause: error,
-  })
+  const thrown = toError(error)
+  return /^Upstash(?:JSONParse)?Error$/.test(thrown.name)
+    ? sdkFailure(thrown)
+    : requestFailure(thrown, { driver: 'upstash', url, address: ADDRESS })
 }

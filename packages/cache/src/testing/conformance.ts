@@ -119,10 +119,13 @@ export function testCacheDriver(name: string, setUp: () => Promise<CacheDriverSe
       ['user:?', ['user:1']],
       ['user:\\*', []],
       ['user:[1]', ['user:[1]']],
-      ['*', ['user:1', 'user:10', 'user:[1]', 'x*y', 'xzy']],
+      ['v:?', ['v:é', 'v:🎵']],
+      ['v:??', []],
+      ['?:é', ['v:é']],
+      ['*', ['user:1', 'user:10', 'user:[1]', 'v:é', 'v:🎵', 'x*y', 'xzy']],
       ['x\\*y', ['x*y']],
     ])('matches the pattern %s', async (pattern, expected) => {
-      for (const each of ['user:1', 'user:10', 'user:[1]', 'x*y', 'xzy'])
+      for (const each of ['user:1', 'user:10', 'user:[1]', 'v:é', 'v:🎵', 'x*y', 'xzy'])
         await driver.set(key(each), '1', 60_000, signal)
       expect(await scanAll(driver, key(pattern), signal)).toEqual(expected.map(key).sort())
     })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Cache } from '../../cache.ts'
 import { createCache } from '../../create-cache.ts'
 import type { CacheDriver } from '../../driver.ts'
-import type { Suite } from './setup.ts'
+import { failureOf, type Suite } from './setup.ts'
 
 interface Variant {
   readonly label: string
@@ -141,6 +141,81 @@ export function testEngine({ setup, key }: Suite): void {
             undefined,
             undefined,
           ])
+        }),
+      )
+
+      it(
+        'takes any name for a tag',
+        withCaches(async ({ cache, other }) => {
+          const tags = ['constructor', '__proto__', 'toString']
+          const reader = other ?? cache
+          for (const dropped of tags) {
+            await cache.cache('tagged', async () => dropped, { ttl: 60, tags })
+            expect(await reader.get('tagged')).toBe(dropped)
+            expect(await reader.getMany(['tagged'])).toEqual([dropped])
+            await cache.invalidateTag(dropped)
+            expect(await reader.get('tagged')).toBeUndefined()
+          }
+        }),
+      )
+
+      it(
+        'keeps keys apart that hold half a surrogate pair',
+        withCaches(async ({ cache, other }) => {
+          const reader = other ?? cache
+          const names = ['s:\ud800', 's:\ud801', 's:\ufffd', `${'long'.repeat(119)}s:🎵${'long'.repeat(20)}`]
+          for (const name of names) await cache.set(name, `value of ${JSON.stringify(name)}`)
+          for (const name of names) expect(await reader.get(name)).toBe(`value of ${JSON.stringify(name)}`)
+          expect(await cache.cacheMany(['s:\udfff'], async () => ['loaded'])).toEqual(['loaded'])
+          expect(await reader.get('s:\udfff')).toBe('loaded')
+          expect(await cache.invalidate('s:\ud800')).toBe(1)
+          expect(await reader.getMany(['s:\ud800', 's:\ud801'])).toEqual([undefined, 'value of "s:\\ud801"'])
+        }),
+      )
+
+      it(
+        'drops all of a query, however long its name and its parameters',
+        withCaches(async ({ cache, other }) => {
+          const reader = other ?? cache
+          for (const name of ['releases', 'q'.repeat(600)]) {
+            const load = async (): Promise<number> => 1
+            for (const params of [{ a: 1 }, { a: 'x'.repeat(600) }]) await cache.cacheQuery(name, params, load, 60)
+            expect(await reader.invalidateQuery(name)).toBe(2)
+            expect(await reader.cacheQuery(name, { a: 1 }, async () => 2, 60)).toBe(2)
+          }
+        }),
+      )
+
+      it(
+        'forgets a failure that is thrown again when its tag is invalidated',
+        withCaches(async ({ cache }) => {
+          const options = { negativeTtl: 60, tags: ['t'] }
+          const fail = async (): Promise<string> => Promise.reject(new Error('not found'))
+          expect(String(await failureOf(() => cache.cache('negative', fail, options)))).toBe('Error: not found')
+          expect(String(await failureOf(() => cache.cache('negative', async () => 'new', options)))).toBe(
+            'Error: not found',
+          )
+          await cache.invalidateTag('t')
+          expect(await cache.cache('negative', async () => 'new', options)).toBe('new')
+        }),
+      )
+
+      it(
+        'writes nothing that it could not keep as long as it is told to',
+        withCaches(async ({ cache }) => {
+          const codeOf = async (call: () => unknown): Promise<unknown> =>
+            ((await failureOf(call)) as { readonly code?: unknown } | undefined)?.code
+          for (const call of [
+            () => cache.increment('endless', 1, 1e20),
+            () => cache.increment('endless', 1.5),
+            () => cache.set('endless', 1, 1e20),
+            () => cache.cache('endless', async () => 1, 1e20),
+            () => cache.cacheMany(['endless'], async () => [1], { ttl: 1e20 }),
+          ]) {
+            expect(await codeOf(call)).toBe('CACHE_OPTION_INVALID')
+          }
+          expect(await codeOf(() => cache.rateLimit('endless', 1, Number.MAX_SAFE_INTEGER))).toBe('RATE_LIMIT_INVALID')
+          expect([await cache.increment('endless', 0), await cache.get('endless')]).toEqual([0, undefined])
         }),
       )
 

@@ -1,0 +1,131 @@
+import { DriverError, MscError } from '@msc/core'
+import { MAX_ANSWER_BYTES, httpFailure, readBounded, requestFailure, type BoundedBody } from '@msc/core/http'
+import type { Requester } from '@upstash/redis'
+import { refusal } from './redis-replies.ts'
+
+export const ADDRESS = 'Check UPSTASH_REDIS_REST_URL.'
+const CREDENTIALS = 'Check UPSTASH_REDIS_REST_TOKEN.'
+
+export interface UpstashTransport {
+  readonly url: string
+  readonly token: string
+  readonly fetch: typeof globalThis.fetch
+  /** The signal of the command that is being sent. */
+  readonly signal: () => AbortSignal
+  /** Wall time, milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/**
+ * How the SDK's commands reach Upstash. The SDK's own client keeps the status of an answer to itself, so that an overload
+ * looks like a refused command; here it is judged as that of every other vendor (`judgeAnswer` of @msc/core).
+ *
+ * Source: https://upstash.com/docs/redis/features/restapi
+ */
+export function upstashRequester({ url, token, fetch, signal: signalOf, now }: UpstashTransport): Requester {
+  const base = url.replace(/\/+$/, '')
+  // Sent back with each request, so that a replica answers with what this client has written before.
+  let syncToken = ''
+
+  const ask = async (path: readonly string[], body: unknown, signal: AbortSignal): Promise<unknown> => {
+    let response: Response
+    let content: BoundedBody
+    const address = [base, ...path].join('/')
+    try {
+      response = await fetch(address, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          'upstash-sync-token': syncToken,
+        },
+        body: JSON.stringify(body),
+        cache: 'no-store',
+        redirect: 'manual',
+        signal,
+      })
+      content = response.ok
+        ? // As long as what was stored.
+          { text: await response.text(), complete: true }
+        : await readBounded(response, MAX_ANSWER_BYTES, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw requestFailure(error, { driver: 'upstash', url: base, address: ADDRESS })
+    }
+    syncToken = response.headers.get('upstash-sync-token') ?? ''
+    return resultOf(response, content, path.length > 0 ? (body as readonly unknown[]).length : undefined)
+  }
+
+  /** @param batch How many commands a pipeline had. */
+  const resultOf = (response: Response, content: BoundedBody, batch: number | undefined): unknown => {
+    const answer = parse(content.text)
+    if (response.ok && isAnswer(answer, batch)) return answer
+    const reason = (answer as { readonly error?: unknown } | null | undefined)?.error
+    // What Redis says of a command: one that it does not know, one that it has no room for.
+    if (typeof reason === 'string' && (response.status === 400 || reason.startsWith('NOSCRIPT'))) {
+      throw refusal('upstash', reason.replaceAll(token, '[token]'), CREDENTIALS)
+    }
+    // A redirect that was not followed is opaque in browsers.
+    const status = response.type === 'opaqueredirect' ? 302 : response.status
+    throw (
+      httpFailure(
+        // A success that is no answer is cut off, if it is nothing worse.
+        { status, headers: response.headers, content: { text: content.text.slice(0, 1000), complete: false } },
+        { driver: 'upstash', credentials: CREDENTIALS, address: ADDRESS, now },
+      ) ??
+      new DriverError('upstash', 'The answer was empty.', {
+        code: 'DRIVER_NOT_THE_BACKEND',
+        retryable: true,
+        hint: ADDRESS,
+      })
+    )
+  }
+
+  return {
+    async request<Result>(command: Parameters<Requester['request']>[0]) {
+      // Asked for before anything is waited for: it is that of the command that is being sent.
+      const signal = signalOf()
+      return (await ask(command.path ?? [], command.body, signal)) as { result?: Result; error?: string }
+    },
+  }
+}
+
+/** What the SDK's own client throws, of an instance that was handed in. It hides the status. */
+export function sdkFailure(error: Error): MscError {
+  if (error.name === 'UpstashJSONParseError') {
+    return new DriverError('upstash', 'The server answered something that is not JSON.', {
+      code: 'DRIVER_NOT_THE_BACKEND',
+      retryable: true,
+      hint: `${ADDRESS} A proxy or a sign-in page of the network may be in between.`,
+    })
+  }
+  // The message ends in the whole command, values and all; those must not travel in an error.
+  const reason = (error.message.split(', command was:')[0] ?? '').replace(/^Command \d+ \[ [^\]]* \] failed: /, '')
+  // Redis begins with a word in capitals; what does not is the word of a gateway, which may think otherwise later.
+  if (/^[A-Z]{2,}\b/.test(reason) || /unauthorized/i.test(reason)) return refusal('upstash', reason, CREDENTIALS)
+  return new DriverError('upstash', 'The server answered with an error that is not one of Redis.', {
+    retryable: true,
+    hint: ADDRESS,
+  })
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** `{ result }` of a command; of a pipeline a list, with `{ result }` or `{ error }` for each of its commands. */
+function isAnswer(value: unknown, batch: number | undefined): boolean {
+  if (batch !== undefined) {
+    const answers = Array.isArray(value) && value.length === batch ? (value as unknown[]) : undefined
+    return answers?.every((each) => isObject(each) && ('result' in each || 'error' in each)) === true
+  }
+  return isObject(value) && 'result' in value && !('error' in value && value['error'])
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
