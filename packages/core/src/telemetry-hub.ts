@@ -23,6 +23,9 @@ interface Subscription {
   readonly listener: TelemetryListener
   readonly names: ReadonlySet<string> | undefined
   readonly prefixes: readonly string[]
+  readonly inert: boolean
+  /** An inert one is being told; what it does meanwhile is its own doing. */
+  telling: boolean
   /** A listener that threw; told once, or one that fails on every cache hit would flood the console. */
   failed: boolean
 }
@@ -64,10 +67,10 @@ function createHub(): TelemetryHub {
   }
 }
 
-function subscriptionOf(listener: TelemetryListener, { names }: ListenOptions): Subscription {
+function subscriptionOf(listener: TelemetryListener, { names, inert = false }: ListenOptions): Subscription {
   const exact = names?.filter((name) => !name.endsWith('*'))
   const prefixes = names?.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1)) ?? []
-  return { listener, names: exact && new Set<string>(exact), prefixes, failed: false }
+  return { listener, names: exact && new Set<string>(exact), prefixes, inert, telling: false, failed: false }
 }
 
 function here(): Place | undefined {
@@ -98,9 +101,8 @@ function eventOf<Name extends OperationName>(
 
 function tell(heard: readonly Subscription[], event: TelemetryEvent): void {
   for (const subscription of heard) {
-    // What a listener does may be an operation too.
     runGuarded(
-      () => tellOne(subscription, () => subscription.listener(event)),
+      () => (subscription.inert ? tellInert(subscription, event) : tellMarked(subscription, event)),
       (error) => {
         if (!subscription.failed) {
           reportFailure(error, { concern: 'core', operation: 'telemetry listener', event: event.name })
@@ -108,5 +110,20 @@ function tell(heard: readonly Subscription[], event: TelemetryEvent): void {
         subscription.failed = true
       },
     )
+  }
+}
+
+/** What a listener does may be an operation too, also later. */
+function tellMarked(subscription: Subscription, event: TelemetryEvent): unknown {
+  return tellOne(subscription, () => subscription.listener(event))
+}
+
+function tellInert(subscription: Subscription, event: TelemetryEvent): void {
+  if (subscription.telling) return
+  subscription.telling = true
+  try {
+    subscription.listener(event)
+  } finally {
+    subscription.telling = false
   }
 }

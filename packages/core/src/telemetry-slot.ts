@@ -7,6 +7,11 @@ export type TelemetryListener = (event: TelemetryEvent) => void
 export interface ListenOptions {
   /** Only these operations; a name that ends in `*` stands for all that begin so (`cache.*`). Default: all. */
   readonly names?: readonly (OperationName | `${string}*`)[]
+  /**
+   * It sets nothing going: no promise, timer or queue that could lead to an operation again. Then it is called without the
+   * context by which that would be known, which costs 200 ns on Node 24. Default false.
+   */
+  readonly inert?: boolean
 }
 
 /** The span of an operation, and what it belongs to. */

@@ -80,6 +80,25 @@ describe('telemetry', () => {
     expect(telemetryEnabled()).toBe(false)
   })
 
+  it('that are inert are called as they are, and are not told of what they do themselves', () => {
+    let calls = 0
+    const stop = onTelemetry(
+      () => {
+        calls += 1
+        emit('test.inner', { n: 1 })
+        throw new Error('once')
+      },
+      { inert: true },
+    )
+    const failures: string[] = []
+    const restore = setErrorReporter((error) => void failures.push(error.message))
+    for (let n = 0; n < 3; n++) emit('test.inner', { n })
+    restore()
+    stop()
+    expect(calls).toBe(3)
+    expect(failures).toEqual(['once'])
+  })
+
   it('are told of each other’s doing four deep, and no deeper', () => {
     let calls = 0
     const stops = Array.from({ length: 8 }, () =>

@@ -23,12 +23,15 @@ interface Slot {
 export function recordOperations(recorder: OperationRecorder): () => void {
   const slot = processSlot<Slot>('monitoring/operations', () => ({ recorders: new Set(), stop: undefined }))
   slot.recorders.add(recorder)
-  slot.stop ??= onTelemetry((event) => {
-    const scope = currentScope()
-    const [first] = slot.recorders
-    // What happens in no unit of work would be told of whoever fails next.
-    if (scope && first) keepWithin(scope, first.clean(telemetryBreadcrumb(event)), first.maxBreadcrumbs)
-  })
+  slot.stop ??= onTelemetry(
+    (event) => {
+      const scope = currentScope()
+      const [first] = slot.recorders
+      // What happens in no unit of work would be told of whoever fails next.
+      if (scope && first) keepWithin(scope, first.clean(telemetryBreadcrumb(event)), first.maxBreadcrumbs)
+    },
+    { inert: true },
+  )
   return () => {
     slot.recorders.delete(recorder)
     if (slot.recorders.size > 0) return
