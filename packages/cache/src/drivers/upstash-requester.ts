@@ -6,6 +6,9 @@ import { refusal } from './redis-replies.ts'
 export const ADDRESS = 'Check UPSTASH_REDIS_REST_URL.'
 const CREDENTIALS = 'Check UPSTASH_REDIS_REST_TOKEN.'
 
+/** As long as what was stored: Upstash takes no request of more than 100 MB. What goes on for longer is no answer of it. */
+const MAX_STORED_BYTES = 100 * 1024 * 1024
+
 export interface UpstashTransport {
   readonly url: string
   readonly token: string
@@ -44,10 +47,7 @@ export function upstashRequester({ url, token, fetch, signal: signalOf, now }: U
         redirect: 'manual',
         signal,
       })
-      content = response.ok
-        ? // As long as what was stored.
-          { text: await response.text(), complete: true }
-        : await readBounded(response, MAX_ANSWER_BYTES, signal)
+      content = await readBounded(response, response.ok ? MAX_STORED_BYTES : MAX_ANSWER_BYTES, signal)
     } catch (error) {
       signal.throwIfAborted()
       throw requestFailure(error, { driver: 'upstash', url: base, address: ADDRESS })
