@@ -118,11 +118,12 @@ function tellMarked(subscription: Subscription, event: TelemetryEvent): unknown 
   return tellOne(subscription, () => subscription.listener(event))
 }
 
-function tellInert(subscription: Subscription, event: TelemetryEvent): void {
-  if (subscription.telling) return
+function tellInert(subscription: Subscription, event: TelemetryEvent): unknown {
+  if (subscription.telling) return undefined
   subscription.telling = true
   try {
-    subscription.listener(event)
+    // It may be asynchronous although it says that it is not.
+    return subscription.listener(event)
   } finally {
     subscription.telling = false
   }

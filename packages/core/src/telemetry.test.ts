@@ -99,6 +99,16 @@ describe('telemetry', () => {
     expect(failures).toEqual(['once'])
   })
 
+  it('that say they are inert and are not end nothing by a promise that rejects', async () => {
+    const failures: string[] = []
+    const restore = setErrorReporter((error) => void failures.push(error.message))
+    const stop = onTelemetry(() => Promise.reject(new Error('later')) as never, { inert: true })
+    emit('test.inner', { n: 1 })
+    stop()
+    await expect.poll(() => failures).toEqual(['later'])
+    restore()
+  })
+
   it('are told of each other’s doing four deep, and no deeper', () => {
     let calls = 0
     const stops = Array.from({ length: 8 }, () =>
