@@ -298,8 +298,11 @@ describe('a claim store that is away', () => {
     const { clock, cron } = makeCron({ claims: () => ({ claim: never }) })
     const run = expect(cron.run('job')).rejects.toMatchObject({ code: 'CRON_CLOSED' })
     await clock.advance(0)
-    await cron.close()
+    const closing = cron.close()
     await run
+    // The claim may be granted yet, until its time is up.
+    await clock.advance(5000)
+    await closing
   })
 
   it.each([true, false])('loses no occurrence when the second claim fails (release works: %s)', async (works) => {
@@ -489,6 +492,28 @@ describe('what may still be held', () => {
     await clock.advance(10 * 60_000)
     expect(clock.pending).toBe(0)
     await Promise.all([one.close(), two.close()])
+  })
+
+  it('is given back at the end although the claim was still on its way', async () => {
+    const clock = createManualClock(START)
+    const store = memoryClaims(clock)
+    const soon = (): Promise<void> => new Promise((resolve) => void clock.setTimeout(resolve, 75))
+    // It can't recall what it was sent, and takes its time.
+    const slow: ClaimStore = {
+      ...store,
+      claim: (key, token, leaseMs) => soon().then(() => store.claim(key, token, leaseMs, AbortSignal.timeout(1000))),
+      release: (...all) => soon().then(() => store.release(...all)),
+    }
+    const one = createCron({ crons: [job()], driver: outside, claims: slow, clock, onError: () => {} })
+    const two = createCron({ crons: [job()], driver: outside, claims: store, clock })
+    const run = expect(one.run('job', START)).rejects.toMatchObject({ code: 'CRON_CLOSED' })
+    await clock.advance(40)
+    let closed = false
+    const closing = one.close().then(() => (closed = true))
+    while (!closed) await clock.advance(5)
+    await Promise.all([closing, run])
+    expect(await two.run('job', START)).toMatchObject({ outcome: 'ok' })
+    await two.close()
   })
 
   it('is given back at the end, and no timer is left', async () => {

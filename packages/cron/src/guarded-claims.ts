@@ -52,7 +52,10 @@ export interface GuardedClaims {
   release(claim: Claim): Promise<void>
   /** Never rejects: what fails is reported, and the claim ends with its lease. */
   settle(claim: Claim, ttlMs: number): Promise<void>
-  /** Tries once more to give back what may still be held. Never rejects. For the end, after which nothing is tried. */
+  /**
+   * Waits for the calls under way, and tries once more to give back what may still be held. Never rejects. For the end,
+   * after which nothing is tried.
+   */
   repay(): Promise<void>
 }
 
@@ -63,14 +66,22 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
   const { claims, clock, timeoutMs, closing, onFailure, random = Math.random } = options
   const breaker = createBreaker({ name: '[msc/cron] claims', clock })
   const debts = createClaimDebts(clock)
+  /** Calls that go on although nobody may wait for them any more; each ends with its deadline. */
+  const underWay = new Set<Promise<unknown>>()
   let probe: Promise<unknown> | undefined
   let cancelRepay: CancelTimer | undefined
   let repaid = 0
 
   const call = <T>(name: string, run: (signal: AbortSignal) => PromiseLike<T> | T): Promise<T> =>
     deadline(run, { operation: `[msc/cron] [claims] ${name}`, timeoutMs, clock })
+  const follow = <T>(work: Promise<T>): Promise<T> => {
+    const over = (): void => void underWay.delete(work)
+    underWay.add(work)
+    work.then(over, over)
+    return work
+  }
   const giveBack = (key: string, token: string): Promise<void> =>
-    call('release', (signal) => claims.release(key, token, signal))
+    follow(call('release', (signal) => claims.release(key, token, signal)))
 
   const repay = async ({ key, token, granted }: Debt): Promise<void> => {
     await giveBack(key, token)
@@ -164,7 +175,7 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
     async claim(key, leaseMs) {
       const claim: Claim = { key, token: randomHex(16), leaseMs }
       let taken: Promise<boolean> | undefined
-      const ask = (closed: AbortSignal): Promise<boolean> => admitted(() => (taken = take(claim, closed)))
+      const ask = (closed: AbortSignal): Promise<boolean> => admitted(() => (taken = follow(take(claim, closed))))
       try {
         // Each call has its own deadline; here it is the closing that must not wait for one.
         const isOurs = await deadline(ask, {
@@ -189,7 +200,11 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
       }
     },
     release,
-    repay: repayAll,
+    async repay() {
+      // A claim on its way may be granted yet, and is given back then.
+      while (underWay.size > 0) await Promise.allSettled(underWay)
+      await repayAll()
+    },
     async settle({ key, token }, ttlMs) {
       const settled = call('settle', (signal) => claims.settle(key, token, ttlMs, signal))
       await settled.catch((error: unknown) => onFailure(error, 'settle'))

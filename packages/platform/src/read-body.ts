@@ -6,6 +6,8 @@ export type BodyResult<T> = { readonly value: T } | { readonly problem: Problem 
 /**
  * The request's JSON body, checked step by step: its type (415), its size while it arrives (413), whether all of it came
  * (400), its syntax (400), its shape (422). Reads no more than `maxBytes`, whatever Content-Length says.
+ *
+ * @throws TypeError when somebody has read it already.
  */
 export async function readBody<T>(
   request: Request,
@@ -21,6 +23,9 @@ export async function readBody<T>(
   }
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return tooLarge
 
+  if (request.bodyUsed || request.body?.locked) {
+    throw new TypeError('The body has been read before the route could: read a clone of the request.')
+  }
   const chunks: Uint8Array[] = []
   let size = 0
   try {

@@ -129,6 +129,7 @@ describe('a route', () => {
     [2, 'made up, 203.0.113.7, 10.0.0.1', '203.0.113.7'],
     [2, '203.0.113.7', '203.0.113.7'],
     [1, '', 'unknown'],
+    [0, 'made up', 'unknown'],
   ])('counts nobody’s calls by what our proxies (%s) saw of %j: %s', async (proxies, forwarded, expected) => {
     const rateLimit = vi.fn(async () => Promise.reject(new Error('away')))
     const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
@@ -137,6 +138,21 @@ describe('a route', () => {
     await open(new Request('http://app.example/api/open', { headers: { 'x-forwarded-for': forwarded } }), params)
     expect(rateLimit).toHaveBeenCalledWith(`GET /api/open ip:${expected}`, 100, 60)
     quiet.mockRestore()
+  })
+
+  it.each([Number.NaN, -1, 1.5])('is not made for %s proxies', (proxies) => {
+    expect(() => setUp({ proxies })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  })
+
+  it('does not take a body that was read before for one that the client left away', async () => {
+    const { post, capture } = setUp({
+      authenticate: async (given) => {
+        await given.text()
+        return { id: 'u1', role: 'artist' }
+      },
+    })
+    expect((await post(request('{"title":"a"}'), params)).status).toBe(500)
+    expect(capture).toHaveBeenCalledOnce()
   })
 
   it('denies with 429 and says when to come back', async () => {

@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   isValidationError,
   currentContext,
   currentScope,
@@ -31,7 +32,8 @@ export interface RoutePorts<User extends RouteUser> {
   capture(error: unknown, context: { readonly route: string; readonly method: string; readonly userId?: string }): void
   /**
    * How many proxies of ours a request passes, each of which appends to `X-Forwarded-For`; callers without an account are
-   * told apart by what the outermost of them saw. Default 1, also for a platform that replaces the header.
+   * told apart by what the outermost of them saw. Default 1, also for a platform that replaces the header; with 0 nobody
+   * can be told apart, and they share one limit.
    */
   readonly proxies?: number
   /** Told of every request that has been answered. */
@@ -82,8 +84,17 @@ export type DefineRoute<User extends RouteUser> = <
 /**
  * A `route()` that wraps a handler with all that every API endpoint needs: trace, authentication, same-origin check,
  * rate limit, body limits and validation, problem documents, error capture and request telemetry.
+ *
+ * @throws ConfigError for a number of `proxies` that is none.
  */
 export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): DefineRoute<User> {
+  const { proxies = 1 } = ports
+  if (!Number.isInteger(proxies) || proxies < 0) {
+    throw new ConfigError(`[msc/platform] \`proxies\` is ${String(proxies)}.`, {
+      code: 'OPTION_INVALID',
+      hint: 'Pass how many of your own proxies a request passes: 0, 1, or more.',
+    })
+  }
   return (options) => (request, context) => {
     const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
     // A unit of work of its own: a trace id is a label, and two clients may send the same one.
@@ -216,7 +227,8 @@ function crossSite(request: Request): boolean {
  */
 function address(request: Request, proxies: number): string {
   const hops = request.headers.get('x-forwarded-for')?.split(',') ?? []
-  return hops.at(-Math.min(proxies, hops.length))?.trim() || 'unknown'
+  // Without a proxy, the header is the client's own invention.
+  return (proxies > 0 && hops.at(-Math.min(proxies, hops.length))?.trim()) || 'unknown'
 }
 
 /** In a handler a value that is not valid is ours, whoever sent us what it was made of: the client learns nothing of it. */

@@ -56,8 +56,9 @@ export interface AICache {
 /** What the caller's own function reads of an answer. Where it throws the answer is still given, its usage unknown. */
 function read<T>(usage: (answer: T) => TokenUsage | undefined, answer: T): TokenUsage | undefined {
   let found: TokenUsage | undefined
-  runReported(() => void (found = usage(answer)), { concern: 'cache', operation: 'usage' })
-  return found
+  // Returned too: what is asynchronous although its type forbids it must not end the process.
+  runReported(() => (found = usage(answer)), { concern: 'cache', operation: 'usage' })
+  return typeof (found as { then?: unknown } | undefined)?.then === 'function' ? undefined : found
 }
 
 interface Running {
