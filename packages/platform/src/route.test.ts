@@ -94,7 +94,9 @@ describe('a route', () => {
     const response = await post(request(body, headers), params)
     expect(response.status).toBe(status)
     expect(response.headers.get('content-type')).toBe('application/problem+json')
-    expect(await response.json()).toMatchObject({ status, code })
+    const told = (await response.json()) as Record<string, unknown>
+    expect(told).toMatchObject({ status, code })
+    if (status === 400 || status >= 413) expect(told['traceId']).toBe(response.headers.get('x-trace-id'))
     expect(handler).not.toHaveBeenCalled()
     expect(capture).not.toHaveBeenCalled()
   })

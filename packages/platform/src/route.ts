@@ -174,7 +174,10 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   let body: unknown
   if (schema) {
     const read = await readBody(request, schema, maxBytes)
-    if ('problem' in read) return problem(read.problem, headers)
+    if ('problem' in read) {
+      const traceId = currentContext()?.trace.traceId
+      return problem({ ...read.problem, ...(traceId !== undefined && { traceId }) }, headers)
+    }
     body = read.value
   }
   const params = await context.params
