@@ -95,6 +95,56 @@ describe('text of the form name, separator, value', () => {
   })
 })
 
+describe('values that hold the signs of the text around them', () => {
+  const encoded = (value: unknown): string => `/graphql?variables=${encodeURIComponent(JSON.stringify(value))}&a=1`
+  const hidden = (value: unknown): string => encoded(value).replace('HIDDEN', '[redacted]')
+
+  it.each([
+    ['{"value":"kV9}pR4w","name":"password"}', '{"value":"[redacted]","name":"password"}'],
+    ['{"name":"password","note":"}","value":"kV9"}', '{"name":"password","note":"}","value":"[redacted]"}'],
+    ['{"name":"password","note":"\\"}","value":"kV9"}', '{"name":"password","note":"\\"}","value":"[redacted]"}'],
+    ["{ name: 'password', note: '}', value: 'kV9' }", "{ name: 'password', note: '}', value: '[redacted]' }"],
+    ['{"note":"{\\"}","value":"kV9}p","name":"pin"}', '{"note":"{\\"}","value":"[redacted]","name":"pin"}'],
+    [
+      '{"b":"[{\\"name\\":\\"pin\\",\\"value\\":\\"k}9\\"},{\\"name\\":\\"a\\",\\"value\\":\\"b\\"}]"}',
+      '{"b":"[{\\"name\\":\\"pin\\",\\"value\\":\\"[redacted]\\"},{\\"name\\":\\"a\\",\\"value\\":\\"b\\"}]"}',
+    ],
+    [encoded({ value: 'kV9}p', name: 'password' }), hidden({ value: 'HIDDEN', name: 'password' })],
+    [encoded({ tokens: ['a1', "kV9'p"], b: [1] }), hidden({ tokens: 'HIDDEN', b: [1] })],
+    [encoded({ credentials: { user: 'a', x: '}' } }), hidden({ credentials: 'HIDDEN' })],
+    [
+      '?next=https%3A%2F%2Fa.example%2Freset-password%2F9f86d081884c7d65',
+      '?next=https%3A%2F%2Fa.example%2Freset-password%2F[redacted]',
+    ],
+    ["?a=token%20%3D%3E%20'kV9'", "?a=token%20%3D%3E%20'[redacted]'"],
+    ["set password = 'kV9''#Lm2' where id = 1", "set password = '[redacted]' where id = 1"],
+    ["password: 'kV9'''\nb: 2", "password: '[redacted]'\nb: 2"],
+    ['password="kV9"",Lm2";b=1', 'password="[redacted]";b=1'],
+    ["--password 'kV9'\\''#Lm2' --all", "--password '[redacted]' --all"],
+    [`--password 'kV9'"'"'#Lm2' --all`, "--password '[redacted]' --all"],
+    ["curl -u 'a:kV9'\\'', Lm2' https://a.example", "curl -u '[redacted]' https://a.example"],
+    [`{"cmd":"--password 'kV9'\\\\''#Lm2' --all"}`, `{"cmd":"--password '[redacted]' --all"}`],
+    ["curl -H 'X-Api-Key: kV9'\\''Lm2' x", "curl -H 'X-Api-Key: [redacted]' x"],
+    [`get https://a:${encodeURIComponent("kV9'Lm2")}@b.example/c`, 'get https://[redacted]@b.example/c'],
+    [`postgres://a:${'kV9pR'.repeat(200)}@b/c`, 'postgres://[redacted]@b/c'],
+    [`postgres://a:${'kV9pR'.repeat(200)}`, 'postgres://[redacted]'],
+    ['[["password","kV9\\":Lm2"]]', '[["password","[redacted]"]]'],
+    ['["--password","kV9\\":Lm2"]', '["--password","[redacted]"]'],
+  ])('hides all of the value in %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+    expect(text(expected)).toBe(expected)
+  })
+
+  it.each([
+    "fetch('https://a.example:80','ana')",
+    '{"a":"}","fields":[{"name":"password"},{"value":"dark"}]}',
+    '{"fields":"[{\\"name\\":\\"password\\"},{\\"value\\":\\"dark\\"}]"}',
+    '[{"name":"cookie","value":null}]',
+  ])('leaves alone %s', (input) => {
+    expect(text(input)).toBe(input)
+  })
+})
+
 describe('values by their form', () => {
   it.each([
     ['ana.b+c@msc.example wrote', '[email] wrote'],

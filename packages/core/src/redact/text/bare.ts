@@ -14,19 +14,31 @@ import {
 } from './chars.ts'
 import { startsNewline } from './lines.ts'
 import { keeps, type Place } from './place.ts'
-import { endsValue } from './quotes.ts'
+import { NO_QUOTE, endsValue, pieceStart } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 /** Hides a value up to where it ends by itself. Returns where to go on. */
 export function hideBare(scan: TextScan, from: number, place: Place): number {
   const { text } = scan
   let to = bareEnd(scan, from, place)
+  if (place.around !== NO_QUOTE) to = lastPieceEnd(scan, to, place)
   if (place.level === 0 && !place.query) {
     const grouped = groupsEnd(scan, from, to)
     to = trimEnd(text, from, grouped > to ? bareEnd(scan, grouped, place) : to)
   }
   if (to <= from) return Math.max(from, to)
   return keeps(text, from, to, place) ? to : hide(scan, from, to, REDACTED)
+}
+
+/** `-H 'X-Api-Key: a'\\''b'`: the quote around the name is written inside its value. */
+function lastPieceEnd(scan: TextScan, first: number, place: Place): number {
+  let to = first
+  while (isQuote(scan.text.charCodeAt(to))) {
+    const rest = pieceStart(scan.text, to + 1, scan.end, place.around)
+    if (rest === to + 1) break
+    to = bareEnd(scan, rest, place)
+  }
+  return to
 }
 
 /** Where a value without quotes ends: at a space, a delimiter of its place, or a quote around all of it. */

@@ -1,4 +1,14 @@
-import { classOf, isQuote, readCharacter, escapedCode, escapedLevel, escapedWidth, CLOSER, RUN } from './chars.ts'
+import {
+  classOf,
+  isQuote,
+  isSpace,
+  readCharacter,
+  escapedCode,
+  escapedLevel,
+  escapedWidth,
+  CLOSER,
+  RUN,
+} from './chars.ts'
 
 /**
  * A quote as JSON nests it: the character, how many backslashes each nesting put before it, how often it is
@@ -18,11 +28,11 @@ export function quoteCode(quote: Quote): number {
   return quote & 127
 }
 
-function quoteLevel(quote: Quote): number {
+export function quoteLevel(quote: Quote): number {
   return (quote >> 7) & 7
 }
 
-function quoteBackslashes(quote: Quote): number {
+export function quoteBackslashes(quote: Quote): number {
   return (quote >> 10) & 255
 }
 
@@ -68,6 +78,14 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
     if (code === 92) {
       if (backslashes++ === 0) start = i
     } else {
+      if (code === closing && closes(backslashes, own)) {
+        const rest = pieceStart(text, next, end, quote)
+        if (rest > next) {
+          backslashes = 0
+          i = rest
+          continue
+        }
+      }
       if (code === closing && closes(backslashes, own) && !isInside(text, next, end, quote)) {
         // Backslashes before those of the quote itself belong to the value.
         if (backslashes === own) return backslashes > 0 ? start : i
@@ -81,16 +99,44 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
 }
 
 /** Each nesting of JSON doubles the backslashes of a value and adds one to those of its quotes. */
-function closes(backslashes: number, own: number): boolean {
+export function closes(backslashes: number, own: number): boolean {
   return own === 0 ? (backslashes & 1) === 0 : backslashes % (2 * (own + 1)) === own
 }
 
 function isInside(text: string, next: number, end: number, quote: Quote): boolean {
   if (next >= end) return false
   const code = text.charCodeAt(next)
-  // 'it''s', as SQL writes it, and it's.
-  if (quoteCode(quote) === 39 && code === 39) return true
+  // It's.
   return quoteLevel(quote) === 0 && classOf(code) === RUN && code !== 46 && code !== 45
+}
+
+/**
+ * Where a value goes on behind a quote of its own, as languages write that quote inside: doubled (`'it''s'` of SQL and
+ * YAML, `"a""b"` of CSV), or escaped between two pieces (`'it'\\''s'` and `'it'"'"'s'` of a shell).
+ *
+ * @returns `next` itself where it does not.
+ */
+export function pieceStart(text: string, next: number, end: number, quote: Quote): number {
+  const code = text.charCodeAt(next)
+  if (next >= end || (!isQuote(code) && code !== 92 && code !== 37)) return next
+  const own = quoteCode(quote)
+  const level = quoteLevel(quote)
+  const second = readQuote(text, next, end, level)
+  if (second === NO_QUOTE) return next
+  const behind = next + quoteWidth(second)
+  if (second === quote) return behind
+  if (own !== 39 || quoteBackslashes(quote) > 0) return next
+  // The backslash is doubled where the whole command is a string of JSON.
+  if (quoteCode(second) === 39) return reopens(text, behind, end) ? behind + 1 : next
+  if (quoteCode(second) !== 34 || text.charCodeAt(behind) !== 39) return next
+  const third = readQuote(text, behind + 1, end, level)
+  const last = behind + 1 + quoteWidth(third)
+  return quoteCode(third) === 34 && reopens(text, last, end) ? last + 1 : next
+}
+
+/** Apostrophes are never percent-encoded. */
+function reopens(text: string, at: number, end: number): boolean {
+  return at < end && text.charCodeAt(at) === 39
 }
 
 /** Does this quote end a value that it did not begin? Then nothing of the value can follow it. */
@@ -112,4 +158,14 @@ export function endsValue(text: string, next: number, end: number): boolean {
     code === 60 ||
     code === 124
   )
+}
+
+/**
+ * Does percent-encoded text end at this character that is not encoded? It does with the parameter that it stands in; an
+ * apostrophe is never encoded, so that it may be one of the value.
+ */
+export function endsEncoded(text: string, at: number, end: number): boolean {
+  const code = text.charCodeAt(at)
+  if (code === 39) return endsValue(text, at + 1, end)
+  return isSpace(code) || isQuote(code) || code === 38
 }

@@ -80,9 +80,9 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
 function onOther(scan: TextScan, at: number, code: number, before: number): number {
   // `api+key`, as forms write a space.
   if (code === 43) return at + 1
-  if (code === 123 || code === 125) onBrace(scan, code === 123)
+  if (code === 123 || code === 125) onBrace(scan, at, code === 123, at + 1, 0)
   let next = -1
-  if (scan.named && code === 47) next = hidePathSegment(scan, at)
+  if (scan.named && code === 47) next = hidePathSegment(scan, at, at + 1)
   else if (scan.named && code === 44 && isQuote(before)) next = hideNextItem(scan, at)
   return closeName(scan, next < 0 ? at + 1 : next)
 }
@@ -94,7 +94,11 @@ function onEscape(scan: TextScan, at: number, escape: number): number {
   const kind = classOf(code)
   if (kind === SEPARATOR) return onSeparator(scan, at, code, next, escapedLevel(escape))
   if (kind === AT) return closeName(scan, hideEmail(scan, at, escapedWidth(escape)))
-  if (code === 123 || code === 125) onBrace(scan, code === 123)
+  if (code === 123 || code === 125) onBrace(scan, at, code === 123, next, escapedLevel(escape))
+  if (code === 47 && scan.named) {
+    const behind = hidePathSegment(scan, at, next)
+    return closeName(scan, behind < 0 ? next : behind)
+  }
   // [ ] +
   if (kind !== SPACE && kind !== CLOSER && code !== 91 && code !== 93 && code !== 43) scan.named = false
   return next
