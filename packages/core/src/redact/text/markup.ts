@@ -4,6 +4,7 @@ import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
 import { classOf, isNewline, isQuote, isSpace, RUN } from './chars.ts'
 import { hidePrivateKey } from './pem.ts'
+import { endsValue } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 const LONGEST_NAME = 64
@@ -101,6 +102,24 @@ export function hideRow(scan: TextScan, from: number, to: number): number {
     at = next + 1
   }
   return Math.min(at, end)
+}
+
+/**
+ * Hides the values of `Key (email, reset_token)=(…, …) already exists.`, as Postgres tells of a conflict, when a column's
+ * name is secret.
+ *
+ * @param sign The `=`.
+ * @param open The bracket behind it.
+ * @returns Where to go on, or -1 when no column is secret.
+ */
+export function hideKey(scan: TextScan, sign: number, open: number): number {
+  if (!hasSecretColumn(scan, sign - 1)) return -1
+  const { text, end } = scan
+  let to = open + 1
+  // A bracket may be one of a value.
+  while (to < end && !isNewline(text.charCodeAt(to)) && !(text.charCodeAt(to) === 41 && endsValue(text, to + 1, end)))
+    to++
+  return hide(scan, open + 1, to, REDACTED)
 }
 
 /** The last character before `from` that is no space, a few spaces back. */

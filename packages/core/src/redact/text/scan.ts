@@ -12,7 +12,9 @@ import {
   escapedCode,
   escapedLevel,
   escapedWidth,
+  isDigit,
   isQuote,
+  readCharacter,
   readEscape,
 } from './chars.ts'
 import { hideEmail } from './email.ts'
@@ -80,6 +82,8 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
 function onOther(scan: TextScan, at: number, code: number, before: number): number {
   // `api+key`, as forms write a space.
   if (code === 43) return at + 1
+  const index = code === 91 && scan.named ? indexEnd(scan, at + 1, 0) : -1
+  if (index >= 0) return index
   if (code === 123 || code === 125) onBrace(scan, at, code === 123, at + 1, 0)
   let next = -1
   if (scan.named && code === 47) next = hidePathSegment(scan, at, at + 1)
@@ -99,7 +103,19 @@ function onEscape(scan: TextScan, at: number, escape: number): number {
     const behind = hidePathSegment(scan, at, next)
     return closeName(scan, behind < 0 ? next : behind)
   }
+  const index = code === 91 && scan.named ? indexEnd(scan, next, escapedLevel(escape)) : -1
+  if (index >= 0) return index
   // [ ] +
   if (kind !== SPACE && kind !== CLOSER && code !== 91 && code !== 93 && code !== 43) scan.named = false
   return next
 }
+
+/** `tokens[]=…` and `token[0]=…` name what follows without their brackets, as PHP and Rails write lists in forms. */
+function indexEnd({ text, end }: TextScan, from: number, level: number): number {
+  let at = from
+  while (at < end && at - from < LONGEST_INDEX && isDigit(text.charCodeAt(at))) at++
+  const read = readCharacter(text, at, level)
+  return at < end && escapedCode(read) === 93 ? at + escapedWidth(read) : -1
+}
+
+const LONGEST_INDEX = 4

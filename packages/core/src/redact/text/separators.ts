@@ -3,6 +3,7 @@ import { COUNTED, HARMLESS, ORDINARY, SECRET, SECRET_IN_QUERY, type Verdict } fr
 import { judgeSlice } from '../name-book.ts'
 import { isQuote } from './chars.ts'
 import { goBack, judgeLabelled } from './labels.ts'
+import { hideKey } from './markup.ts'
 import { rememberPairs } from './neighbours.ts'
 import { NO_QUOTE, readQuote } from './quotes.ts'
 import { closeName, type TextScan } from './state.ts'
@@ -22,6 +23,10 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
   }
   if (!scan.named) return next
   scan.named = false
+  if (code === 61 && level === 0 && scan.text.charCodeAt(next) === 40) {
+    const behind = hideKey(scan, at, next)
+    if (behind >= 0) return behind
+  }
   const query = scan.before === 63 || scan.before === 38 || scan.before === 35
   const verdict = judgeName(scan, query, at, next, level)
   if (scan.again) return goBack(scan)

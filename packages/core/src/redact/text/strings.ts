@@ -73,23 +73,27 @@ export function readStrings(scan: TextScan, to: number): void {
   let at = scan.stringsAt
   let backslashes = 0
   while (at < to) {
-    const raw = text.charCodeAt(at)
+    let code = text.charCodeAt(at)
     // Most characters are neither quotes nor what may stand before one.
-    if (raw > 39 && raw !== 92 && raw !== 96) {
+    if (code > 39 && code !== 92 && code !== 96) {
       backslashes = 0
       at++
       continue
     }
-    const read = readCharacter(text, at, levelOf(scan.strings))
-    const code = escapedCode(read)
+    let width = 1
+    if (code === 37) {
+      const read = readCharacter(text, at, levelOf(scan.strings))
+      code = escapedCode(read)
+      width = escapedWidth(read)
+    }
     if (code === 92) backslashes++
     else {
       if (isQuote(code)) readQuoteOf(scan, at, code, backslashes)
       // No string of JSON goes over a line break: that was none.
-      else if (isNewline(code)) scan.strings = pack(0, levelOf(scan.strings), ownOf(scan.strings))
+      else if (code < 32 && isNewline(code)) scan.strings = pack(0, levelOf(scan.strings), ownOf(scan.strings))
       backslashes = 0
     }
-    at += escapedWidth(read)
+    at += width
   }
   scan.stringsAt = Math.max(at, scan.stringsAt)
 }
