@@ -14,7 +14,7 @@ describe('text of the form name, separator, value', () => {
     [`{"credentials":{"user":"a","x":"}"},"a":1}`, '{"credentials":"[redacted]","a":1}'],
     [`{"name":"password","value":"${S}"}`, '{"name":"password","value":"[redacted]"}'],
     [`["Accept","*/*","Cookie","sid=${S}"]`, '["Accept","*/*","Cookie","[redacted]"]'],
-    [`&quot;password&quot;: &quot;${S}&quot;`, '&quot;password&quot;: [redacted];'],
+    [`&quot;password&quot;: &quot;${S}&quot;`, '&quot;password&quot;: &quot;[redacted]&quot;'],
     [`password=${S} user=ana`, 'password=[redacted] user=ana'],
     [`password: ${S}, user: ana`, 'password: [redacted], user: ana'],
     [`(token=${S}).`, '(token=[redacted]).'],
@@ -129,6 +129,17 @@ describe('values that hold the signs of the text around them', () => {
     [`postgres://a:${'kV9pR'.repeat(200)}@b/c`, 'postgres://[redacted]@b/c'],
     [`postgres://a:${'kV9pR'.repeat(200)}`, 'postgres://[redacted]'],
     ['[["password","kV9\\":Lm2"]]', '[["password","[redacted]"]]'],
+    ['"{&quot;pin&quot;:&quot;kV9:Lm2 x&quot;}"', '"{&quot;pin&quot;:&quot;[redacted]&quot;}"'],
+    ['&#34;pin&#34;:&#34;kV9\\&#34; Lm2&#34;,a', '&#34;pin&#34;:&#34;[redacted]&#34;,a'],
+    ['phone: +1 (415) 555-2671, ana', 'phone: [redacted], ana'],
+    ['phone: +46 (0)70 123 45 67', 'phone: [redacted]'],
+    ['phone: +1 415.555.2671 home', 'phone: [redacted] home'],
+    ['Stripe-Signature: t=17,v1=52ab,v0=6f\nHost: x', 'Stripe-Signature: [redacted]\nHost: x'],
+    ['Signature: keyId="a",algorithm="b", signature="kV9=" x', 'Signature: [redacted] x'],
+    ['Key (email, reset_token)=(x, kV9) already exists.', 'Key (email, reset_token)=([redacted]) already exists.'],
+    ['Key (reset_token, email)=(kV9, x) already exists.', 'Key (reset_token, email)=([redacted]) already exists.'],
+    ['a=1&password[]=kV9&token[0]=Lm2', 'a=1&password[]=[redacted]&token[0]=[redacted]'],
+    ['a=1&password%5B%5D=kV9&token%5B0%5D=Lm2', 'a=1&password%5B%5D=[redacted]&token%5B0%5D=[redacted]'],
     ['["--password","kV9\\":Lm2"]', '["--password","[redacted]"]'],
   ])('hides all of the value in %s', (input, expected) => {
     expect(text(input)).toBe(expected)
@@ -140,6 +151,8 @@ describe('values that hold the signs of the text around them', () => {
     '{"a":"}","fields":[{"name":"password"},{"value":"dark"}]}',
     '{"fields":"[{\\"name\\":\\"password\\"},{\\"value\\":\\"dark\\"}]"}',
     '[{"name":"cookie","value":null}]',
+    'Key (email, title)=(x, y) already exists.',
+    'tracks[0] = a, time signature: a=1,b=2',
   ])('leaves alone %s', (input) => {
     expect(text(input)).toBe(input)
   })

@@ -119,10 +119,15 @@ const LONGEST_KEY = 40
 function isAssignment(text: string, from: number, end: number, level: number): boolean {
   const limit = Math.min(end, from + LONGEST_KEY)
   let at = from
-  while (at < limit && classOf(text.charCodeAt(at)) === RUN) at++
+  while (at < limit && isKeyPart(text.charCodeAt(at))) at++
   if (at === from || at >= limit) return false
   const code = escapedCode(readCharacter(text, at, level))
   return code === 61 || code === 58
+}
+
+/** `user[name]` is one in a form. */
+function isKeyPart(code: number): boolean {
+  return classOf(code) === RUN || code === 91 || code === 93
 }
 
 /** `4242 4242 4242 4242` and `+46 70 123 45 67` are one value. */

@@ -67,17 +67,6 @@ function tagEnd(text: string, from: number, end: number): number {
   return -1
 }
 
-/** The width of a quote as HTML writes it; 0 when there is none. */
-export function entityWidth(text: string, at: number): number {
-  const first = text.charCodeAt(at + 1)
-  // # q, and a only before p.
-  if (first !== 35 && first !== 113 && !(first === 97 && text.charCodeAt(at + 2) === 112)) return 0
-  for (const entity of QUOTES) if (text.startsWith(entity, at)) return entity.length
-  return 0
-}
-
-const QUOTES = ['&quot;', '&#34;', '&#39;', '&apos;', '&#x27;', '&#x22;'] as const
-
 const LONGEST_COLUMNS = 1000
 
 /**
@@ -116,10 +105,13 @@ export function hideKey(scan: TextScan, sign: number, open: number): number {
   if (!hasSecretColumn(scan, sign - 1)) return -1
   const { text, end } = scan
   let to = open + 1
-  // A bracket may be one of a value.
-  while (to < end && !isNewline(text.charCodeAt(to)) && !(text.charCodeAt(to) === 41 && endsValue(text, to + 1, end)))
-    to++
+  // A bracket may be one of a value, and a break too.
+  while (to < end && !endsKey(text, to, end)) to++
   return hide(scan, open + 1, to, REDACTED)
+}
+
+function endsKey(text: string, at: number, end: number): boolean {
+  return text.charCodeAt(at) === 41 && (text.charCodeAt(at + 1) === 92 || endsValue(text, at + 1, end))
 }
 
 /** The last character before `from` that is no space, a few spaces back. */

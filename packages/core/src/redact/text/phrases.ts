@@ -132,7 +132,7 @@ function hidePair(scan: TextScan, from: number, separator: number): number {
   if (markWidth(scan.text, from) > 0) return -1
   const { text, end } = scan
   const quote = readQuote(text, from, end, 0)
-  const closing = quote === NO_QUOTE ? -1 : quoteCode(quote)
+  const closing = quote === NO_QUOTE || text.charCodeAt(from) === 38 ? -1 : quoteCode(quote)
   const to = closing < 0 ? bareEnd(scan, from, ALONE) : end
   for (let i = from + quoteWidth(quote); i < to; i++) {
     const code = text.charCodeAt(i)

@@ -11,7 +11,7 @@ import {
 } from './chars.ts'
 
 /**
- * A quote as JSON nests it: the character, how many backslashes each nesting put before it, how often it is
+ * A quote as JSON nests it: the character (for one that HTML writes as an entity, its number below), how many backslashes each nesting put before it, how often it is
  * percent-encoded, and its width with all of that. Packed into a number, because it is read for every value; 0 is none.
  */
 export type Quote = number
@@ -41,6 +41,7 @@ export function readQuote(text: string, at: number, end: number, level: number):
   const first = text.charCodeAt(at)
   // Asked for every value, most of which have none.
   if (isQuote(first)) return at < end ? first | (1 << 18) : NO_QUOTE
+  if (first === 38) return at < end ? readEntity(text, at, at) : NO_QUOTE
   if (first !== 92 && (first !== 37 || level === 0)) return NO_QUOTE
   let next = at
   let backslashes = 0
@@ -50,9 +51,43 @@ export function readQuote(text: string, at: number, end: number, level: number):
     next += escapedWidth(read)
     if (code === 92) backslashes++
     else if (isQuote(code)) return code | (escapedLevel(read) << 7) | (backslashes << 10) | ((next - at) << 18)
-    else return NO_QUOTE
+    else return code === 38 ? readEntity(text, next - 1, at) : NO_QUOTE
   }
   return NO_QUOTE
+}
+
+const ENTITIES = ['&quot;', '&#34;', '&#39;', '&apos;', '&#x27;', '&#x22;'] as const
+
+/** The width of a quote as HTML writes it; 0 when there is none. */
+export function entityWidth(text: string, at: number): number {
+  const index = entityAt(text, at)
+  return index < 0 ? 0 : (ENTITIES[index] as string).length
+}
+
+function entityAt(text: string, at: number): number {
+  const first = text.charCodeAt(at + 1)
+  // # q, and a only before p.
+  if (first !== 35 && first !== 113 && !(first === 97 && text.charCodeAt(at + 2) === 112)) return -1
+  return ENTITIES.findIndex((entity) => text.startsWith(entity, at))
+}
+
+/** The entity at `at` with the backslashes from `from` on. */
+function readEntity(text: string, at: number, from: number): Quote {
+  const index = entityAt(text, at)
+  if (index < 0) return NO_QUOTE
+  return (index + 1) | ((at - from) << 10) | ((at + (ENTITIES[index] as string).length - from) << 18)
+}
+
+/** Where a quote written as an entity closes, like {@link findClosing}. */
+function findEntity(text: string, from: number, end: number, entity: string, own: number): number {
+  let at = text.indexOf(entity, from)
+  while (at >= 0 && at < end) {
+    let start = at
+    while (start > from && text.charCodeAt(start - 1) === 92) start--
+    if (closes(at - start, own)) return at - own
+    at = text.indexOf(entity, at + entity.length)
+  }
+  return -1
 }
 
 /**
@@ -63,6 +98,7 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
   const level = quoteLevel(quote)
   const own = quoteBackslashes(quote)
   const closing = quoteCode(quote)
+  if (closing <= ENTITIES.length) return findEntity(text, from, end, ENTITIES[closing - 1] as string, own)
   let backslashes = 0
   let start = from
   for (let i = from; i < end;) {
