@@ -68,6 +68,8 @@ function tagEnd(text: string, from: number, end: number): number {
 }
 
 const LONGEST_COLUMNS = 1000
+/** As indented queries have it between the columns and `VALUES`. */
+const LONGEST_GAP = 64
 
 /**
  * Hides the literals of `INSERT INTO users (email, password) VALUES ('…', '…')` when a column's name is secret.
@@ -114,10 +116,10 @@ function endsKey(text: string, at: number, end: number): boolean {
   return text.charCodeAt(at) === 41 && (text.charCodeAt(at + 1) === 92 || endsValue(text, at + 1, end))
 }
 
-/** The last character before `from` that is no space, a few spaces back. */
+/** The last character before `from` that is no space, within a gap. */
 function beforeSpaces(text: string, from: number): number {
   let at = from - 1
-  while (at > 0 && from - at < 8 && isSpaceOrNewline(text.charCodeAt(at))) at--
+  while (at > 0 && from - at < LONGEST_GAP && isSpaceOrNewline(text.charCodeAt(at))) at--
   return at
 }
 

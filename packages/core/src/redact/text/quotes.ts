@@ -40,7 +40,11 @@ export function quoteBackslashes(quote: Quote): number {
 export function readQuote(text: string, at: number, end: number, level: number): Quote {
   const first = text.charCodeAt(at)
   // Asked for every value, most of which have none.
-  if (isQuote(first)) return at < end ? first | (1 << 18) : NO_QUOTE
+  if (isQuote(first)) {
+    if (at >= end) return NO_QUOTE
+    // An apostrophe is never encoded; what it holds is, as often as the text around it.
+    return first | (first === 39 ? level << 7 : 0) | (1 << 18)
+  }
   if (first === 38) return at < end ? readEntity(text, at, at) : NO_QUOTE
   if (first !== 92 && (first !== 37 || level === 0)) return NO_QUOTE
   let next = at
@@ -143,7 +147,7 @@ function isInside(text: string, next: number, end: number, quote: Quote): boolea
   if (next >= end) return false
   const code = text.charCodeAt(next)
   // It's.
-  return quoteLevel(quote) === 0 && classOf(code) === RUN && code !== 46 && code !== 45
+  return (quoteLevel(quote) === 0 || quoteWidth(quote) === 1) && classOf(code) === RUN && code !== 46 && code !== 45
 }
 
 /**

@@ -100,7 +100,7 @@ export function readStrings(scan: TextScan, to: number): void {
 
 function readQuoteOf(scan: TextScan, at: number, code: number, backslashes: number): void {
   // A string ends in which a whole object stood.
-  while (code === 34 && backslashes < ownOf(scan.strings) && scan.depth > 1) leave(scan)
+  if (code === 34) while (scan.depth > 1 && backslashes < ownOf(scan.strings)) leave(scan)
   const open = openOf(scan.strings)
   const level = levelOf(scan.strings)
   const own = ownOf(scan.strings)
