@@ -8,7 +8,7 @@ export const SECRET_WORDS: ReadonlySet<string> = new Set([
 ]) // prettier-ignore
 
 /** Secret in the same way; inside text their value runs to the end of the line, since it may hold spaces. */
-export const LINE_WORDS: ReadonlySet<string> = new Set(['authorization', 'passphrase', 'mnemonic'])
+export const LINE_WORDS: ReadonlySet<string> = new Set(['authorization', 'authorisation', 'passphrase', 'mnemonic'])
 
 /** Secret as the last word: `smtp_pass`, `cardPin`, `set-cookie`; not `passCount`, `pinCode` (a pair), `cookieConsent`. */
 export const LAST_WORDS: ReadonlySet<string> = new Set([
@@ -37,9 +37,10 @@ export const EXACT_COUNTED_NAMES: ReadonlySet<string> = new Set(['session'])
 export const SECRET_PAIRS: ReadonlySet<string> = new Set([
   'api key', 'access key', 'private key', 'signing key', 'encryption key', 'decryption key', 'master key', 'secret key',
   'account key', 'role key', 'license key', 'licence key', 'shared key', 'ssh key', 'deploy key', 'recovery key',
-  'session key', 'credit card', 'debit card', 'card number', 'account number', 'routing number', 'sort code',
+  'session key', 'priv key', 'hmac key', 'credit card', 'debit card', 'card number', 'account number', 'account no', 'routing number', 'sort code',
   'social security', 'tax id', 'security code', 'pin code', 'verification code', 'access code', 'auth code',
-  'backup code', 'recovery code', 'connection string', 'conn string', 'conn str', 'phone number', 'mobile number',
+  'backup code', 'recovery code', 'sms code', 'mfa code',
+  'login code', 'reset code', 'connection string', 'conn string', 'conn str', 'phone number', 'mobile number',
   'passport number', 'national id', 'bank account', 'code verifier', 'magic link', 'saml response',
   'client assertion', 'auth header', 'security answer', 'session token', 'access token', 'refresh token', 'auth token',
   'client secret',
@@ -94,7 +95,7 @@ export const VENDOR_SECRETS: ReadonlySet<string> = new Set([
 
 /** Rules out most names before they are split into words. Must match every word above. */
 export const SUSPECT: RegExp =
-  /pass|pwd|kennw|contrase|secret|token|cred|jwt|cv[vc]|iban|ssn|otp|[cx]srf|bearer|sig|psk|sess|personn|msisdn|phone|authori|mnemon|pin|cookie|auth|sid|key|card|number|code|social|tax|str|national|bank|link|saml|assert|security|phrase|ticket|invit|hmac/i
+  /pass|pwd|kennw|contrase|secret|token|cred|jwt|cv[vc]|iban|ssn|otp|[cx]srf|bearer|sig|psk|sess|personn|msisdn|phone|authori|mnemon|pin|cookie|auth|sid|key|card|number|account.?no|code|social|tax|str|national|bank|link|saml|assert|security|phrase|ticket|invit|hmac/i
 
 /** `token.ts:12:7` is a place in a file. */
 export const FILE_NAME: RegExp =

@@ -47,7 +47,8 @@ describe('judgeName', () => {
       'csrf csrfToken _xsrf credential credentials aws.credentials jwt creditCard cardNumber card_number cvv cvc cvc2 ' +
       'iban accountNumber sortCode ssn socialSecurityNumber taxId otp totp signature sig X-Amz-Signature ' +
       'connectionString phone phoneNumber seedPhrase mnemonic bearer password1 token_2 dbpassword mytoken ' +
-      'SUPABASE_SERVICE_ROLE_KEY AWS_SECRET_ACCESS_KEY passwordResetUrl jsessionid $password $auth_token'
+      'SUPABASE_SERVICE_ROLE_KEY AWS_SECRET_ACCESS_KEY passwordResetUrl jsessionid passPhrase pass_phrase passWord PASS_WORD apikeys privKey authorisation ' +
+      'hmacKey accountNo smsCode pass-code $password $auth_token'
     ).split(' '),
   )('takes %s as secret', (name) => {
     expect([SECRET, SECRET_LINE, COUNTED]).toContain(judge(name))

@@ -112,7 +112,9 @@ function judgeWord(word: string, last: boolean): Verdict {
   if (SECRET_ENDINGS.some((ending) => word.endsWith(ending))) return SECRET
   if (last && SECRET_LAST_ENDINGS.some((ending) => word.endsWith(ending))) return SECRET
   if (word.endsWith('tokens')) return COUNTED
-  return RUN_TOGETHER.some((ending) => word.endsWith(ending)) ? SECRET : HARMLESS
+  if (RUN_TOGETHER.some((ending) => word.endsWith(ending))) return SECRET
+  // `apikeys: 3` counts them.
+  return word.endsWith('s') && RUN_TOGETHER.some((ending) => word.slice(0, -1).endsWith(ending)) ? COUNTED : HARMLESS
 }
 
 function judgePair(pair: string, word: string): Verdict {
@@ -120,7 +122,10 @@ function judgePair(pair: string, word: string): Verdict {
   if (SECRET_PAIRS.has(pair)) return SECRET
   if (SECRET_LINE_PAIRS.has(pair)) return SECRET_LINE
   // `apiKeys: 3` counts them.
-  return word.endsWith('s') && SECRET_PAIRS.has(pair.slice(0, -1)) ? COUNTED : HARMLESS
+  if (word.endsWith('s') && SECRET_PAIRS.has(pair.slice(0, -1))) return COUNTED
+  // `passPhrase` and `pass_word` are written apart and are one word all the same.
+  const squeezed = pair.replace(' ', '')
+  return SECRET_WORDS.has(squeezed) ? SECRET : LINE_WORDS.has(squeezed) ? SECRET_LINE : HARMLESS
 }
 
 const RUN_TOGETHER: readonly string[] = [...SECRET_PAIRS, ...SECRET_LINE_PAIRS].map((pair) => pair.replace(' ', ''))

@@ -13,6 +13,7 @@ const PIECES = [
   '<password>', '</password>', '<', '>', '[', ']', '{', '}', '(', ')', '\n', '\n  ', '- ', '|', ' ', ',', ';', '[redacted]',
   '[email]', '[cut]', '… (12 characters)', '-u ', '--password ', 'values (', '&quot;', 'u0022', '$1', 'is ', 'pin',
   '{"value":"', '","name":"password"', 'form-data; name="password"', '\r\n\r\n', '\\n  ', '[["password","', '"]]', '"--password","', '+key=',
+  "''", "'\\''", '[]=', '%5B', '%7B', '%5B0%5D=', ')=(', 'sig: a=1,b=', '&#39;', '\\&quot;', 'pass word', 'x://u:', '%2F', '%3E',
 ] // prettier-ignore
 
 const hostileText = fc.array(fc.constantFrom(...PIECES), { maxLength: 14 }).map((pieces) => pieces.join(''))

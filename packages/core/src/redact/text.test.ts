@@ -14,7 +14,7 @@ describe('text of the form name, separator, value', () => {
     [`{"credentials":{"user":"a","x":"}"},"a":1}`, '{"credentials":"[redacted]","a":1}'],
     [`{"name":"password","value":"${S}"}`, '{"name":"password","value":"[redacted]"}'],
     [`["Accept","*/*","Cookie","sid=${S}"]`, '["Accept","*/*","Cookie","[redacted]"]'],
-    [`&quot;password&quot;: &quot;${S}&quot;`, '&quot;password&quot;: [redacted];'],
+    [`&quot;password&quot;: &quot;${S}&quot;`, '&quot;password&quot;: &quot;[redacted]&quot;'],
     [`password=${S} user=ana`, 'password=[redacted] user=ana'],
     [`password: ${S}, user: ana`, 'password: [redacted], user: ana'],
     [`(token=${S}).`, '(token=[redacted]).'],
@@ -90,6 +90,75 @@ describe('text of the form name, separator, value', () => {
     'Basic training, bearer of news, the secret sauce',
     'https://a.example:8080/@vite/client?page=2#top',
     'the session of the visitor has ended: nothing was lost',
+  ])('leaves alone %s', (input) => {
+    expect(text(input)).toBe(input)
+  })
+})
+
+describe('values that hold the signs of the text around them', () => {
+  const encoded = (value: unknown): string => `/graphql?variables=${encodeURIComponent(JSON.stringify(value))}&a=1`
+  const hidden = (value: unknown): string => encoded(value).replace('HIDDEN', '[redacted]')
+
+  it.each([
+    ['{"value":"kV9}pR4w","name":"password"}', '{"value":"[redacted]","name":"password"}'],
+    ['{"name":"password","note":"}","value":"kV9"}', '{"name":"password","note":"}","value":"[redacted]"}'],
+    ['{"name":"password","note":"\\"}","value":"kV9"}', '{"name":"password","note":"\\"}","value":"[redacted]"}'],
+    ["{ name: 'password', note: '}', value: 'kV9' }", "{ name: 'password', note: '}', value: '[redacted]' }"],
+    ['{"note":"{\\"}","value":"kV9}p","name":"pin"}', '{"note":"{\\"}","value":"[redacted]","name":"pin"}'],
+    [
+      '{"b":"[{\\"name\\":\\"pin\\",\\"value\\":\\"k}9\\"},{\\"name\\":\\"a\\",\\"value\\":\\"b\\"}]"}',
+      '{"b":"[{\\"name\\":\\"pin\\",\\"value\\":\\"[redacted]\\"},{\\"name\\":\\"a\\",\\"value\\":\\"b\\"}]"}',
+    ],
+    [encoded({ value: 'kV9}p', name: 'password' }), hidden({ value: 'HIDDEN', name: 'password' })],
+    [encoded({ tokens: ['a1', "kV9'p"], b: [1] }), hidden({ tokens: 'HIDDEN', b: [1] })],
+    [encoded({ credentials: { user: 'a', x: '}' } }), hidden({ credentials: 'HIDDEN' })],
+    [
+      '?next=https%3A%2F%2Fa.example%2Freset-password%2F9f86d081884c7d65',
+      '?next=https%3A%2F%2Fa.example%2Freset-password%2F[redacted]',
+    ],
+    ["?a=token%20%3D%3E%20'kV9'", "?a=token%20%3D%3E%20'[redacted]'"],
+    ["set password = 'kV9''#Lm2' where id = 1", "set password = '[redacted]' where id = 1"],
+    ["password: 'kV9'''\nb: 2", "password: '[redacted]'\nb: 2"],
+    ['password="kV9"",Lm2";b=1', 'password="[redacted]";b=1'],
+    ["--password 'kV9'\\''#Lm2' --all", "--password '[redacted]' --all"],
+    [`--password 'kV9'"'"'#Lm2' --all`, "--password '[redacted]' --all"],
+    ["curl -u 'a:kV9'\\'', Lm2' https://a.example", "curl -u '[redacted]' https://a.example"],
+    [`{"cmd":"--password 'kV9'\\\\''#Lm2' --all"}`, `{"cmd":"--password '[redacted]' --all"}`],
+    ["curl -H 'X-Api-Key: kV9'\\''Lm2' x", "curl -H 'X-Api-Key: [redacted]' x"],
+    ["curl -H 'X-Api-Key: kV9 Lm2' x", "curl -H 'X-Api-Key: [redacted]' x"],
+    [`get https://a:${encodeURIComponent("kV9'Lm2")}@b.example/c`, 'get https://[redacted]@b.example/c'],
+    [`postgres://a:${'kV9pR'.repeat(200)}@b/c`, 'postgres://[redacted]@b/c'],
+    [`postgres://a:${'kV9pR'.repeat(200)}`, 'postgres://[redacted]'],
+    ['[["password","kV9\\":Lm2"]]', '[["password","[redacted]"]]'],
+    ['"{&quot;pin&quot;:&quot;kV9:Lm2 x&quot;}"', '"{&quot;pin&quot;:&quot;[redacted]&quot;}"'],
+    ['&#34;pin&#34;:&#34;kV9\\&#34; Lm2&#34;,a', '&#34;pin&#34;:&#34;[redacted]&#34;,a'],
+    ["a=--password%20'kV9'%5C''Lm2'&b=1", "a=--password%20'[redacted]'&b=1"],
+    [
+      "insert into u (id, pin)\n                  values (1, 'kV9')",
+      "insert into u (id, pin)\n                  values (1, '[redacted]')",
+    ],
+    ['phone: +1 (415) 555-2671, ana', 'phone: [redacted], ana'],
+    ['phone: +46 (0)70 123 45 67', 'phone: [redacted]'],
+    ['phone: +1 415.555.2671 home', 'phone: [redacted] home'],
+    ['Stripe-Signature: t=17,v1=52ab,v0=6f\nHost: x', 'Stripe-Signature: [redacted]\nHost: x'],
+    ['Signature: keyId="a",algorithm="b", signature="kV9=" x', 'Signature: [redacted] x'],
+    ['Key (email, reset_token)=(x, kV9) already exists.', 'Key (email, reset_token)=([redacted]) already exists.'],
+    ['Key (reset_token, email)=(kV9, x) already exists.', 'Key (reset_token, email)=([redacted]) already exists.'],
+    ['a=1&password[]=kV9&token[0]=Lm2', 'a=1&password[]=[redacted]&token[0]=[redacted]'],
+    ['a=1&password%5B%5D=kV9&token%5B0%5D=Lm2', 'a=1&password%5B%5D=[redacted]&token%5B0%5D=[redacted]'],
+    ['["--password","kV9\\":Lm2"]', '["--password","[redacted]"]'],
+  ])('hides all of the value in %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+    expect(text(expected)).toBe(expected)
+  })
+
+  it.each([
+    "fetch('https://a.example:80','ana')",
+    '{"a":"}","fields":[{"name":"password"},{"value":"dark"}]}',
+    '{"fields":"[{\\"name\\":\\"password\\"},{\\"value\\":\\"dark\\"}]"}',
+    '[{"name":"cookie","value":null}]',
+    'Key (email, title)=(x, y) already exists.',
+    'tracks[0] = a, time signature: a=1,b=2',
   ])('leaves alone %s', (input) => {
     expect(text(input)).toBe(input)
   })

@@ -14,19 +14,58 @@ import {
 } from './chars.ts'
 import { startsNewline } from './lines.ts'
 import { keeps, type Place } from './place.ts'
-import { endsValue } from './quotes.ts'
+import { NO_QUOTE, endsValue, pieceStart } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 /** Hides a value up to where it ends by itself. Returns where to go on. */
 export function hideBare(scan: TextScan, from: number, place: Place): number {
   const { text } = scan
   let to = bareEnd(scan, from, place)
+  if (place.around !== NO_QUOTE) to = lastPieceEnd(scan, to, place)
   if (place.level === 0 && !place.query) {
+    const listed = listEnd(scan, from, to, place)
+    if (listed > to) return hide(scan, from, listed, REDACTED)
     const grouped = groupsEnd(scan, from, to)
     to = trimEnd(text, from, grouped > to ? bareEnd(scan, grouped, place) : to)
   }
   if (to <= from) return Math.max(from, to)
   return keeps(text, from, to, place) ? to : hide(scan, from, to, REDACTED)
+}
+
+/** `-H 'X-Api-Key: a'\\''b'`: the quote around the name is written inside its value. */
+function lastPieceEnd(scan: TextScan, first: number, place: Place): number {
+  let to = first
+  while (isQuote(scan.text.charCodeAt(to))) {
+    const rest = pieceStart(scan.text, to + 1, scan.end, place.around)
+    if (rest === to + 1) break
+    to = bareEnd(scan, rest, place)
+  }
+  return to
+}
+
+/** `Stripe-Signature: t=1,v1=…`: what begins as a list of assignments is one to its end. */
+function listEnd(scan: TextScan, from: number, first: number, place: Place): number {
+  const { text, end } = scan
+  let to = first
+  let sign = assignmentSign(text, from, first)
+  // A padding of base64 assigns nothing.
+  if (sign < 0 || sign + 1 >= first) return to
+  for (;;) {
+    // In quotes of its own.
+    const at = isQuote(text.charCodeAt(sign + 1)) && text.charCodeAt(to) === text.charCodeAt(sign + 1) ? to + 1 : to
+    if (at >= end || text.charCodeAt(at) !== 44) return at
+    const name = text.charCodeAt(at + 1) === 32 ? at + 2 : at + 1
+    sign = assignmentSign(text, name, Math.min(end, name + LONGEST_KEY))
+    if (sign < 0) return at
+    to = bareEnd(scan, isQuote(text.charCodeAt(sign + 1)) ? sign + 2 : sign + 1, place)
+  }
+}
+
+/** Where the `=` stands behind a name; -1 when there is none. */
+function assignmentSign(text: string, from: number, end: number): number {
+  let at = from
+  while (at < end && classOf(text.charCodeAt(at)) === RUN) at++
+  return at > from && at < end && text.charCodeAt(at) === 61 ? at : -1
 }
 
 /** Where a value without quotes ends: at a space, a delimiter of its place, or a quote around all of it. */
@@ -80,10 +119,15 @@ const LONGEST_KEY = 40
 function isAssignment(text: string, from: number, end: number, level: number): boolean {
   const limit = Math.min(end, from + LONGEST_KEY)
   let at = from
-  while (at < limit && classOf(text.charCodeAt(at)) === RUN) at++
+  while (at < limit && isKeyPart(text.charCodeAt(at))) at++
   if (at === from || at >= limit) return false
   const code = escapedCode(readCharacter(text, at, level))
   return code === 61 || code === 58
+}
+
+/** `user[name]` is one in a form. */
+function isKeyPart(code: number): boolean {
+  return classOf(code) === RUN || code === 91 || code === 93
 }
 
 /** `4242 4242 4242 4242` and `+46 70 123 45 67` are one value. */
@@ -93,18 +137,23 @@ function groupsEnd(scan: TextScan, from: number, first: number): number {
   if (text.charCodeAt(to) !== 32 || !isNumeric(text, from, to)) return to
   while (to + 1 < end && text.charCodeAt(to) === 32 && isGroupStart(text, to + 1)) {
     let next = to + 1
-    while (
-      next < end &&
-      (isDigit(text.charCodeAt(next)) || isUpper(text.charCodeAt(next)) || text.charCodeAt(next) === 45)
-    )
-      next++
+    while (next < end && isGroup(text, next)) next++
     if (next < end && classOf(text.charCodeAt(next)) === RUN) break
     to = next
   }
   return to
 }
 
+function isGroup(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  // - ( ) and a dot between digits
+  if (code === 45 || code === 40 || code === 41) return true
+  return isDigit(code) || isUpper(code) || (code === 46 && isDigit(text.charCodeAt(at + 1)))
+}
+
+/** A digit, a capital and a digit, or the area code in `+1 (415) 555-2671`. */
 function isGroupStart(text: string, at: number): boolean {
+  if (text.charCodeAt(at) === 40) return isDigit(text.charCodeAt(at + 1))
   return isDigit(text.charCodeAt(at)) || (isUpper(text.charCodeAt(at)) && isDigit(text.charCodeAt(at + 1)))
 }
 

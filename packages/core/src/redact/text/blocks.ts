@@ -1,18 +1,27 @@
 // Values of several characters that nest: brackets inside text, and indented lines as YAML has them.
 import { REDACTED } from '../marks.ts'
-import { isDigit } from './chars.ts'
+import { escapedCode, escapedLevel, escapedWidth, isDigit, readCharacter } from './chars.ts'
 import { backslashesAt, breakWidth, lineEnd, lineStart } from './lines.ts'
+import { endsEncoded } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
-/** Where the bracket at `from` closes; the end of the text when it does not. Brackets in strings do not count. */
-export function bracketEnd(text: string, from: number, end: number): number {
+/**
+ * Where the bracket at `from` closes; the end of the text when it does not. Brackets in strings do not count.
+ *
+ * @param level How often it was percent-encoded: then the text ends with the parameter that it stands in.
+ */
+export function bracketEnd(text: string, from: number, end: number, level: number): number {
   let depth = 0
   let quoted = false
   let backslashes = 0
   // JSON inside a string escapes all of its quotes alike; one that has more backslashes is content.
   let outer = -1
-  for (let i = from; i < end; i++) {
-    const code = text.charCodeAt(i)
+  let next: number
+  for (let i = from; i < end; i = next) {
+    const read = readCharacter(text, i, level)
+    const code = escapedCode(read)
+    next = i + escapedWidth(read)
+    if (level > 0 && escapedLevel(read) === 0 && endsEncoded(text, i, end)) return i
     if (code === 34) {
       if (outer < 0) outer = backslashes
       if (backslashes % (2 * (outer + 1)) === outer) quoted = !quoted
@@ -22,7 +31,7 @@ export function bracketEnd(text: string, from: number, end: number): number {
     // [ {
     if (code === 91 || code === 123) depth++
     // ] }
-    else if ((code === 93 || code === 125) && --depth === 0) return i + 1
+    else if ((code === 93 || code === 125) && --depth === 0) return next
   }
   return end
 }

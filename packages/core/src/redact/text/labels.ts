@@ -6,6 +6,7 @@ import { classOf, isSpace, isWord, RUN } from './chars.ts'
 import { rememberPart } from './parts.ts'
 import { NO_QUOTE, quoteWidth, readQuote } from './quotes.ts'
 import { NEVER, type TextScan } from './state.ts'
+import { enterObject, leaveObject, readStrings } from './strings.ts'
 
 /** How far apart the two may stand where no braces hold them together. */
 const REACH = 100
@@ -70,6 +71,7 @@ function contentEnd({ text, end }: TextScan, from: number, level: number): numbe
 }
 
 function judgeValue(scan: TextScan, at: number, next: number, level: number): Verdict {
+  followStrings(scan)
   if (scan.runFrom < scan.labelUntil && scan.depth === scan.labelDepth) return SECRET
   // What is hidden already needs no label.
   scan.valueAt = isHidden(scan, next, level) ? -1 : at
@@ -77,6 +79,8 @@ function judgeValue(scan: TextScan, at: number, next: number, level: number): Ve
   scan.valueTo = scan.runTo
   scan.valueBefore = scan.before
   scan.valueDepth = scan.depth
+  scan.valueStrings = scan.strings
+  scan.valueStringsAt = scan.stringsAt
   scan.valueOut = scan.out
   scan.valueDone = scan.done
   return HARMLESS
@@ -90,6 +94,7 @@ function isHidden({ text, end }: TextScan, next: number, level: number): boolean
 }
 
 function onSecretLabel(scan: TextScan, to: number): void {
+  followStrings(scan)
   scan.labelUntil = scan.depth > 0 ? NEVER : to + REACH
   scan.labelDepth = scan.depth
   rememberPart(scan, scan.runFrom, to)
@@ -115,23 +120,33 @@ export function goBack(scan: TextScan): number {
   scan.runFrom = scan.valueFrom
   scan.runTo = scan.valueTo
   scan.before = scan.valueBefore
+  scan.strings = scan.valueStrings
+  scan.stringsAt = scan.valueStringsAt
   scan.previousFrom = -1
   scan.named = true
   scan.labelUntil = at
   // What was found further on need not be what comes next from here; the rest says itself where it was looked for.
-  scan.noAtUntil = -1
+  scan.noAtUntil.fill(-1)
   scan.atEnd = scan.done
   scan.partFrom = NEVER
   return at
 }
 
 /** Follows the braces of objects: a label says nothing about another object's value. */
-export function onBrace(scan: TextScan, opens: boolean): void {
-  if (opens) {
-    scan.depth++
-    return
-  }
-  if (scan.depth > 0) scan.depth--
+export function onBrace(scan: TextScan, at: number, opens: boolean, next: number, level: number): void {
+  if (opens) enterObject(scan, at, next, level)
+  else leaveObject(scan, at)
+  onDepth(scan)
+}
+
+/** A string may have ended since the last brace, and with it an object that was cut. */
+function followStrings(scan: TextScan): void {
+  if (scan.depth < 2) return
+  readStrings(scan, scan.runFrom)
+  onDepth(scan)
+}
+
+function onDepth(scan: TextScan): void {
   if (scan.depth < scan.labelDepth) scan.labelUntil = -1
   if (scan.depth < scan.valueDepth) scan.valueAt = -1
 }

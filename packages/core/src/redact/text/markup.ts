@@ -4,6 +4,7 @@ import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
 import { classOf, isNewline, isQuote, isSpace, RUN } from './chars.ts'
 import { hidePrivateKey } from './pem.ts'
+import { endsValue } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 const LONGEST_NAME = 64
@@ -66,18 +67,9 @@ function tagEnd(text: string, from: number, end: number): number {
   return -1
 }
 
-/** The width of a quote as HTML writes it; 0 when there is none. */
-export function entityWidth(text: string, at: number): number {
-  const first = text.charCodeAt(at + 1)
-  // # q, and a only before p.
-  if (first !== 35 && first !== 113 && !(first === 97 && text.charCodeAt(at + 2) === 112)) return 0
-  for (const entity of QUOTES) if (text.startsWith(entity, at)) return entity.length
-  return 0
-}
-
-const QUOTES = ['&quot;', '&#34;', '&#39;', '&apos;', '&#x27;', '&#x22;'] as const
-
 const LONGEST_COLUMNS = 1000
+/** As indented queries have it between the columns and `VALUES`. */
+const LONGEST_GAP = 64
 
 /**
  * Hides the literals of `INSERT INTO users (email, password) VALUES ('…', '…')` when a column's name is secret.
@@ -103,10 +95,31 @@ export function hideRow(scan: TextScan, from: number, to: number): number {
   return Math.min(at, end)
 }
 
-/** The last character before `from` that is no space, a few spaces back. */
+/**
+ * Hides the values of `Key (email, reset_token)=(…, …) already exists.`, as Postgres tells of a conflict, when a column's
+ * name is secret.
+ *
+ * @param sign The `=`.
+ * @param open The bracket behind it.
+ * @returns Where to go on, or -1 when no column is secret.
+ */
+export function hideKey(scan: TextScan, sign: number, open: number): number {
+  if (!hasSecretColumn(scan, sign - 1)) return -1
+  const { text, end } = scan
+  let to = open + 1
+  // A bracket may be one of a value, and a break too.
+  while (to < end && !endsKey(text, to, end)) to++
+  return hide(scan, open + 1, to, REDACTED)
+}
+
+function endsKey(text: string, at: number, end: number): boolean {
+  return text.charCodeAt(at) === 41 && (text.charCodeAt(at + 1) === 92 || endsValue(text, at + 1, end))
+}
+
+/** The last character before `from` that is no space, within a gap. */
 function beforeSpaces(text: string, from: number): number {
   let at = from - 1
-  while (at > 0 && from - at < 8 && isSpaceOrNewline(text.charCodeAt(at))) at--
+  while (at > 0 && from - at < LONGEST_GAP && isSpaceOrNewline(text.charCodeAt(at))) at--
   return at
 }
 

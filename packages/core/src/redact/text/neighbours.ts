@@ -16,19 +16,20 @@ const SHORTEST_SEGMENT = 16
 /**
  * Hides a long segment of a path behind one with a secret name: `/reset-password/9f86d081884c7d65`.
  *
- * @param slash The slash after the name.
+ * @param slash The slash after the name; it may be percent-encoded.
+ * @param from Behind it.
  * @returns Where to go on, or -1 when there is none.
  */
-export function hidePathSegment(scan: TextScan, slash: number): number {
+export function hidePathSegment(scan: TextScan, slash: number, from: number): number {
   const { text, end } = scan
   if (scan.runTo !== slash) return -1
-  let to = slash + 1
+  let to = from
   while (to < end && classOf(text.charCodeAt(to)) === RUN) to++
-  if (to - slash <= SHORTEST_SEGMENT || !holdsDigitOrCapital(scan, slash + 1, to)) return -1
+  if (to - from < SHORTEST_SEGMENT || !holdsDigitOrCapital(scan, from, to)) return -1
   // `token/a8f5.js` is a file.
-  if (text.slice(slash + 1, to).includes('.')) return -1
+  if (text.slice(from, to).includes('.')) return -1
   const verdict = judgeSlice(scan.names, text, scan.runFrom, scan.runTo)
-  return verdict === HARMLESS || verdict === SECRET_IN_QUERY ? -1 : hide(scan, slash + 1, to, REDACTED)
+  return verdict === HARMLESS || verdict === SECRET_IN_QUERY ? -1 : hide(scan, from, to, REDACTED)
 }
 
 /**
@@ -61,8 +62,8 @@ function isKey(text: string, from: number, end: number): boolean {
   const start = from + quoteWidth(quote)
   let to = start
   while (to < end && to - start < LONGEST_KEY && classOf(text.charCodeAt(to)) === RUN) to++
-  const closed = readQuote(text, to, end, 0)
-  return closed !== NO_QUOTE && text.charCodeAt(afterGap(text, to + quoteWidth(closed), end)) === 58
+  // One with other backslashes is content: `"--password","a\\":b"`.
+  return readQuote(text, to, end, 0) === quote && text.charCodeAt(afterGap(text, to + quoteWidth(quote), end)) === 58
 }
 
 const LONGEST_KEY = 40
@@ -140,5 +141,5 @@ export function rememberPairs(scan: TextScan, next: number): void {
   const { text, end, runFrom, runTo } = scan
   if (next <= scan.pairsUntil || !isWord(text, runFrom, runTo, 'rawheaders')) return
   const bracket = afterGap(text, next, end)
-  if (text.charCodeAt(bracket) === 91) scan.pairsUntil = bracketEnd(text, bracket, end)
+  if (text.charCodeAt(bracket) === 91) scan.pairsUntil = bracketEnd(text, bracket, end, 0)
 }

@@ -8,6 +8,7 @@ import { hideValue } from './values.ts'
 import {
   classOf,
   escapedCode,
+  escapedLevel,
   escapedWidth,
   isDigit,
   isLetter,
@@ -16,6 +17,7 @@ import {
   isSpace,
   isWord,
   readCharacter,
+  readEscape,
   RUN,
   SPACE,
 } from './chars.ts'
@@ -124,7 +126,10 @@ export function hideFlag(scan: TextScan, from: number, to: number): number {
   if (start === to || start >= scan.end || text.charCodeAt(start) === 45) return -1
   const separator = pairSeparator(text, from, to)
   if (separator > 0) return hidePair(scan, start, separator)
-  return judgeFlag(scan.names, text, from, to) === HARMLESS ? -1 : hideValue(scan, start, ALONE)
+  if (judgeFlag(scan.names, text, from, to) === HARMLESS) return -1
+  // An encoded command is encoded in its argument too.
+  const level = text.charCodeAt(to) === 37 ? escapedLevel(readEscape(text, to)) : 0
+  return hideValue(scan, start, level === 0 ? ALONE : { ...ALONE, level })
 }
 
 /** `user:password` or `name=value`; a user or a branch alone is harmless. */
@@ -132,7 +137,7 @@ function hidePair(scan: TextScan, from: number, separator: number): number {
   if (markWidth(scan.text, from) > 0) return -1
   const { text, end } = scan
   const quote = readQuote(text, from, end, 0)
-  const closing = quote === NO_QUOTE ? -1 : quoteCode(quote)
+  const closing = quote === NO_QUOTE || text.charCodeAt(from) === 38 ? -1 : quoteCode(quote)
   const to = closing < 0 ? bareEnd(scan, from, ALONE) : end
   for (let i = from + quoteWidth(quote); i < to; i++) {
     const code = text.charCodeAt(i)

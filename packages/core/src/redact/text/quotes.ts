@@ -1,7 +1,17 @@
-import { classOf, isQuote, readCharacter, escapedCode, escapedLevel, escapedWidth, CLOSER, RUN } from './chars.ts'
+import {
+  classOf,
+  isQuote,
+  isSpace,
+  readCharacter,
+  escapedCode,
+  escapedLevel,
+  escapedWidth,
+  CLOSER,
+  RUN,
+} from './chars.ts'
 
 /**
- * A quote as JSON nests it: the character, how many backslashes each nesting put before it, how often it is
+ * A quote as JSON nests it: the character (for one that HTML writes as an entity, its number below), how many backslashes each nesting put before it, how often it is
  * percent-encoded, and its width with all of that. Packed into a number, because it is read for every value; 0 is none.
  */
 export type Quote = number
@@ -18,11 +28,11 @@ export function quoteCode(quote: Quote): number {
   return quote & 127
 }
 
-function quoteLevel(quote: Quote): number {
+export function quoteLevel(quote: Quote): number {
   return (quote >> 7) & 7
 }
 
-function quoteBackslashes(quote: Quote): number {
+export function quoteBackslashes(quote: Quote): number {
   return (quote >> 10) & 255
 }
 
@@ -30,7 +40,12 @@ function quoteBackslashes(quote: Quote): number {
 export function readQuote(text: string, at: number, end: number, level: number): Quote {
   const first = text.charCodeAt(at)
   // Asked for every value, most of which have none.
-  if (isQuote(first)) return at < end ? first | (1 << 18) : NO_QUOTE
+  if (isQuote(first)) {
+    if (at >= end) return NO_QUOTE
+    // An apostrophe is never encoded; what it holds is, as often as the text around it.
+    return first | (first === 39 ? level << 7 : 0) | (1 << 18)
+  }
+  if (first === 38) return at < end ? readEntity(text, at, at) : NO_QUOTE
   if (first !== 92 && (first !== 37 || level === 0)) return NO_QUOTE
   let next = at
   let backslashes = 0
@@ -40,9 +55,43 @@ export function readQuote(text: string, at: number, end: number, level: number):
     next += escapedWidth(read)
     if (code === 92) backslashes++
     else if (isQuote(code)) return code | (escapedLevel(read) << 7) | (backslashes << 10) | ((next - at) << 18)
-    else return NO_QUOTE
+    else return code === 38 ? readEntity(text, next - 1, at) : NO_QUOTE
   }
   return NO_QUOTE
+}
+
+const ENTITIES = ['&quot;', '&#34;', '&#39;', '&apos;', '&#x27;', '&#x22;'] as const
+
+/** The width of a quote as HTML writes it; 0 when there is none. */
+export function entityWidth(text: string, at: number): number {
+  const index = entityAt(text, at)
+  return index < 0 ? 0 : (ENTITIES[index] as string).length
+}
+
+function entityAt(text: string, at: number): number {
+  const first = text.charCodeAt(at + 1)
+  // # q, and a only before p.
+  if (first !== 35 && first !== 113 && !(first === 97 && text.charCodeAt(at + 2) === 112)) return -1
+  return ENTITIES.findIndex((entity) => text.startsWith(entity, at))
+}
+
+/** The entity at `at` with the backslashes from `from` on. */
+function readEntity(text: string, at: number, from: number): Quote {
+  const index = entityAt(text, at)
+  if (index < 0) return NO_QUOTE
+  return (index + 1) | ((at - from) << 10) | ((at + (ENTITIES[index] as string).length - from) << 18)
+}
+
+/** Where a quote written as an entity closes, like {@link findClosing}. */
+function findEntity(text: string, from: number, end: number, entity: string, own: number): number {
+  let at = text.indexOf(entity, from)
+  while (at >= 0 && at < end) {
+    let start = at
+    while (start > from && text.charCodeAt(start - 1) === 92) start--
+    if (closes(at - start, own)) return at - own
+    at = text.indexOf(entity, at + entity.length)
+  }
+  return -1
 }
 
 /**
@@ -53,6 +102,7 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
   const level = quoteLevel(quote)
   const own = quoteBackslashes(quote)
   const closing = quoteCode(quote)
+  if (closing <= ENTITIES.length) return findEntity(text, from, end, ENTITIES[closing - 1] as string, own)
   let backslashes = 0
   let start = from
   for (let i = from; i < end;) {
@@ -68,6 +118,14 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
     if (code === 92) {
       if (backslashes++ === 0) start = i
     } else {
+      if (code === closing && closes(backslashes, own)) {
+        const rest = pieceStart(text, next, end, quote)
+        if (rest > next) {
+          backslashes = 0
+          i = rest
+          continue
+        }
+      }
       if (code === closing && closes(backslashes, own) && !isInside(text, next, end, quote)) {
         // Backslashes before those of the quote itself belong to the value.
         if (backslashes === own) return backslashes > 0 ? start : i
@@ -81,16 +139,44 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
 }
 
 /** Each nesting of JSON doubles the backslashes of a value and adds one to those of its quotes. */
-function closes(backslashes: number, own: number): boolean {
+export function closes(backslashes: number, own: number): boolean {
   return own === 0 ? (backslashes & 1) === 0 : backslashes % (2 * (own + 1)) === own
 }
 
 function isInside(text: string, next: number, end: number, quote: Quote): boolean {
   if (next >= end) return false
   const code = text.charCodeAt(next)
-  // 'it''s', as SQL writes it, and it's.
-  if (quoteCode(quote) === 39 && code === 39) return true
-  return quoteLevel(quote) === 0 && classOf(code) === RUN && code !== 46 && code !== 45
+  // It's.
+  return (quoteLevel(quote) === 0 || quoteWidth(quote) === 1) && classOf(code) === RUN && code !== 46 && code !== 45
+}
+
+/**
+ * Where a value goes on behind a quote of its own, as languages write that quote inside: doubled (`'it''s'` of SQL and
+ * YAML, `"a""b"` of CSV), or escaped between two pieces (`'it'\\''s'` and `'it'"'"'s'` of a shell).
+ *
+ * @returns `next` itself where it does not.
+ */
+export function pieceStart(text: string, next: number, end: number, quote: Quote): number {
+  const code = text.charCodeAt(next)
+  if (next >= end || (!isQuote(code) && code !== 92 && code !== 37)) return next
+  const own = quoteCode(quote)
+  const level = quoteLevel(quote)
+  const second = readQuote(text, next, end, level)
+  if (second === NO_QUOTE) return next
+  const behind = next + quoteWidth(second)
+  if (second === quote) return behind
+  if (own !== 39 || quoteBackslashes(quote) > 0) return next
+  // The backslash is doubled where the whole command is a string of JSON.
+  if (quoteCode(second) === 39) return reopens(text, behind, end) ? behind + 1 : next
+  if (quoteCode(second) !== 34 || text.charCodeAt(behind) !== 39) return next
+  const third = readQuote(text, behind + 1, end, level)
+  const last = behind + 1 + quoteWidth(third)
+  return quoteCode(third) === 34 && reopens(text, last, end) ? last + 1 : next
+}
+
+/** Apostrophes are never percent-encoded. */
+function reopens(text: string, at: number, end: number): boolean {
+  return at < end && text.charCodeAt(at) === 39
 }
 
 /** Does this quote end a value that it did not begin? Then nothing of the value can follow it. */
@@ -112,4 +198,14 @@ export function endsValue(text: string, next: number, end: number): boolean {
     code === 60 ||
     code === 124
   )
+}
+
+/**
+ * Does percent-encoded text end at this character that is not encoded? It does with the parameter that it stands in; an
+ * apostrophe is never encoded, so that it may be one of the value.
+ */
+export function endsEncoded(text: string, at: number, end: number): boolean {
+  const code = text.charCodeAt(at)
+  if (code === 39) return endsValue(text, at + 1, end)
+  return isSpace(code) || isQuote(code) || code === 38
 }

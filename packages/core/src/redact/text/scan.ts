@@ -12,14 +12,17 @@ import {
   escapedCode,
   escapedLevel,
   escapedWidth,
+  isDigit,
   isQuote,
+  readCharacter,
   readEscape,
 } from './chars.ts'
 import { hideEmail } from './email.ts'
 import { awaitsLabel, onBrace } from './labels.ts'
-import { entityWidth, hideElement } from './markup.ts'
+import { hideElement } from './markup.ts'
 import { hideNextItem, hidePathSegment } from './neighbours.ts'
 import { hidePart } from './parts.ts'
+import { entityWidth } from './quotes.ts'
 import { readRun } from './runs.ts'
 import { onSeparator } from './separators.ts'
 import { ENOUGH, closeName, createTextScan, type TextScan } from './state.ts'
@@ -80,9 +83,11 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
 function onOther(scan: TextScan, at: number, code: number, before: number): number {
   // `api+key`, as forms write a space.
   if (code === 43) return at + 1
-  if (code === 123 || code === 125) onBrace(scan, code === 123)
+  const index = code === 91 && scan.named ? indexEnd(scan, at + 1, 0) : -1
+  if (index >= 0) return index
+  if (code === 123 || code === 125) onBrace(scan, at, code === 123, at + 1, 0)
   let next = -1
-  if (scan.named && code === 47) next = hidePathSegment(scan, at)
+  if (scan.named && code === 47) next = hidePathSegment(scan, at, at + 1)
   else if (scan.named && code === 44 && isQuote(before)) next = hideNextItem(scan, at)
   return closeName(scan, next < 0 ? at + 1 : next)
 }
@@ -94,8 +99,24 @@ function onEscape(scan: TextScan, at: number, escape: number): number {
   const kind = classOf(code)
   if (kind === SEPARATOR) return onSeparator(scan, at, code, next, escapedLevel(escape))
   if (kind === AT) return closeName(scan, hideEmail(scan, at, escapedWidth(escape)))
-  if (code === 123 || code === 125) onBrace(scan, code === 123)
+  if (code === 123 || code === 125) onBrace(scan, at, code === 123, next, escapedLevel(escape))
+  if (code === 47 && scan.named) {
+    const behind = hidePathSegment(scan, at, next)
+    return closeName(scan, behind < 0 ? next : behind)
+  }
+  const index = code === 91 && scan.named ? indexEnd(scan, next, escapedLevel(escape)) : -1
+  if (index >= 0) return index
   // [ ] +
   if (kind !== SPACE && kind !== CLOSER && code !== 91 && code !== 93 && code !== 43) scan.named = false
   return next
 }
+
+/** `tokens[]=…` and `token[0]=…` name what follows without their brackets, as PHP and Rails write lists in forms. */
+function indexEnd({ text, end }: TextScan, from: number, level: number): number {
+  let at = from
+  while (at < end && at - from < LONGEST_INDEX && isDigit(text.charCodeAt(at))) at++
+  const read = readCharacter(text, at, level)
+  return at < end && escapedCode(read) === 93 ? at + escapedWidth(read) : -1
+}
+
+const LONGEST_INDEX = 4

@@ -1,8 +1,9 @@
 // Names and the values behind their separators.
-import { COUNTED, HARMLESS, ORDINARY, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
+import { COUNTED, HARMLESS, ORDINARY, SECRET, SECRET_IN_QUERY, SECRET_LINE, type Verdict } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { isQuote } from './chars.ts'
 import { goBack, judgeLabelled } from './labels.ts'
+import { hideKey } from './markup.ts'
 import { rememberPairs } from './neighbours.ts'
 import { NO_QUOTE, readQuote } from './quotes.ts'
 import { closeName, type TextScan } from './state.ts'
@@ -22,6 +23,10 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
   }
   if (!scan.named) return next
   scan.named = false
+  if (code === 61 && level === 0 && scan.text.charCodeAt(next) === 40) {
+    const behind = hideKey(scan, at, next)
+    if (behind >= 0) return behind
+  }
   const query = scan.before === 63 || scan.before === 38 || scan.before === 35
   const verdict = judgeName(scan, query, at, next, level)
   if (scan.again) return goBack(scan)
@@ -33,13 +38,20 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
   const closed = quote !== NO_QUOTE && readQuote(scan.text, scan.runTo, at, level) !== NO_QUOTE
   return hideValue(scan, next, {
     level,
-    verdict: verdict === SECRET_IN_QUERY ? SECRET : verdict,
+    verdict: verdictIn(scan, verdict, closed || level > 0 ? -1 : quoteFrom),
     query,
     around: closed ? NO_QUOTE : quote,
     quotedName: closed ? quote : NO_QUOTE,
     quoteFrom,
     nameFrom: nameStart(scan),
   })
+}
+
+/** A header that is an argument in quotes is all of the quotes: `-H 'X-Api-Key: a b'`. */
+function verdictIn({ text }: TextScan, verdict: Verdict, quoteFrom: number): Verdict {
+  if (verdict !== SECRET && verdict !== SECRET_IN_QUERY) return verdict
+  if (quoteFrom < 3) return SECRET
+  return text.startsWith('-H ', quoteFrom - 3) || text.startsWith('--header ', quoteFrom - 9) ? SECRET_LINE : SECRET
 }
 
 /** May a slash begin here: `/`, `\/`, `%2F`, `%252F`? */

@@ -1,5 +1,6 @@
 import type { NameBook } from '../name-book.ts'
 import type { GroupChain } from './group-chain.ts'
+import type { Strings } from './strings.ts'
 
 /** Behind the end of any text. A small integer like all positions, which engines keep without a box. */
 export const NEVER = 0x3fff_ffff
@@ -29,20 +30,26 @@ export interface TextScan {
   /** Position of the next digit or capital, found once for all who ask. */
   strongAt: number
   strongFrom: number
-  /** No `@` stands between where somebody looked and here. */
-  noAtUntil: number
+  /** No `@` stands between where somebody looked and here; one for each of the levels of percent-encoding. */
+  readonly noAtUntil: number[]
   /** Behind the last `@` that was looked at. */
   atEnd: number
   /** How many braces are open; up to where and within how many of them `value` is the value of a secret label. */
   depth: number
   labelUntil: number
   labelDepth: number
+  /** The strings of the object that is open, up to where they were read, and those of the objects around it. */
+  strings: Strings
+  stringsAt: number
+  readonly outer: Strings[]
   /** The state before the separator of the last `value`, or -1 as its position: a label may follow. */
   valueAt: number
   valueFrom: number
   valueTo: number
   valueBefore: number
   valueDepth: number
+  valueStrings: Strings
+  valueStringsAt: number
   valueOut: string
   valueDone: number
   /** Has a label followed that makes that value a secret? */
@@ -86,16 +93,21 @@ export function createTextScan(
     named: false,
     strongAt: -1,
     strongFrom: 0,
-    noAtUntil: -1,
+    noAtUntil: [-1, -1, -1, -1, -1],
     atEnd: 0,
     depth: 0,
     labelUntil: -1,
     labelDepth: 0,
+    strings: 0,
+    stringsAt: 0,
+    outer: [],
     valueAt: -1,
     valueFrom: 0,
     valueTo: 0,
     valueBefore: 0,
     valueDepth: 0,
+    valueStrings: 0,
+    valueStringsAt: 0,
     valueOut: '',
     valueDone: 0,
     again: false,

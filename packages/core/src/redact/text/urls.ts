@@ -11,9 +11,11 @@ import {
   NEWLINE,
   SPACE,
 } from './chars.ts'
+import { endsValue } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
-const LONGEST_USERINFO = 300
+/** A port is shorter, and so is anything else behind the colon of a host. */
+const LONGEST_PORT = 64
 const DEEPEST = 4
 
 /**
@@ -51,8 +53,8 @@ interface Authority {
   readonly odd: boolean
   /** Where it ends: at the first `/`, `?` or `#`, or at the end of the URL. */
   readonly to: number
-  /** No userinfo is longer. */
-  readonly limit: number
+  /** The last colon, or -1. */
+  readonly colon: number
 }
 
 /**
@@ -62,19 +64,24 @@ interface Authority {
  * @returns Where to go on.
  */
 export function hideUserinfo(scan: TextScan, from: number, level: number): number {
-  if (from < scan.noAtUntil) return from
+  // Read once at each level: a text may hold nothing but beginnings of URLs.
+  if (from < (scan.noAtUntil[level] as number)) return from
   const authority = readAuthority(scan, from, level)
+  scan.noAtUntil[level] = authority.to
   if (authority.at < 0 && !authority.odd) return from
+  if (authority.at < 0 && authority.to >= scan.end && scan.end - authority.colon > LONGEST_PORT) {
+    // The text was cut before the `@`.
+    return hide(scan, from, scan.end, REDACTED)
+  }
   const last = lastAt(scan, authority, level, authority.at >= 0 && isWeb(scan))
   return last <= from ? from : hide(scan, from, last, REDACTED)
 }
 
 function readAuthority({ text, end }: TextScan, from: number, level: number): Authority {
-  const limit = Math.min(end, from + LONGEST_USERINFO)
   let colon = -1
   let at = -1
   let i = from
-  while (i < limit) {
+  while (i < end) {
     const raw = text.charCodeAt(i)
     if (isPlain(raw)) {
       i++
@@ -82,12 +89,12 @@ function readAuthority({ text, end }: TextScan, from: number, level: number): Au
     }
     const read = readCharacter(text, i, level)
     const code = escapedCode(read)
-    if (code === 47 || code === 63 || code === 35 || endsUrl(code, escapedLevel(read), level)) break
+    if (code === 47 || code === 63 || code === 35 || endsUrl(text, i, read, level, end)) break
     if (code === 58) colon = i
     if (code === 64) at = i
     i += escapedWidth(read)
   }
-  return { at, odd: colon >= 0 && text.charCodeAt(from) !== 91 && !isPort(text, colon + 1, i), to: i, limit }
+  return { at, odd: colon >= 0 && text.charCodeAt(from) !== 91 && !isPort(text, colon + 1, i), to: i, colon }
 }
 
 function isPort(text: string, from: number, to: number): boolean {
@@ -97,10 +104,9 @@ function isPort(text: string, from: number, to: number): boolean {
 
 /** The last `@` of the URL, or of what stands before its query; goes on where the authority ends. */
 function lastAt(scan: TextScan, authority: Authority, level: number, beforeQuery: boolean): number {
-  const { text } = scan
-  const { limit } = authority
+  const { text, end } = scan
   let { at, to: i } = authority
-  while (i < limit) {
+  while (i < end) {
     const raw = text.charCodeAt(i)
     if (isPlain(raw)) {
       i++
@@ -108,12 +114,12 @@ function lastAt(scan: TextScan, authority: Authority, level: number, beforeQuery
     }
     const read = readCharacter(text, i, level)
     const code = escapedCode(read)
-    if (endsUrl(code, escapedLevel(read), level)) break
+    if (endsUrl(text, i, read, level, end)) break
     if (at >= 0 && beforeQuery && (code === 63 || code === 35)) break
     if (code === 64) at = i
     i += escapedWidth(read)
   }
-  if (at < 0) scan.noAtUntil = i
+  scan.noAtUntil[level] = i
   return at
 }
 
@@ -122,10 +128,17 @@ function isPlain(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
 }
 
-function endsUrl(code: number, level: number, wanted: number): boolean {
+function endsUrl(text: string, at: number, read: number, wanted: number, end: number): boolean {
+  const code = escapedCode(read)
+  const level = escapedLevel(read)
+  // `encodeURIComponent` leaves an apostrophe as it is.
+  if (code === 39 && level === 0) return endsValue(text, at + 1, end)
+  return endsPath(code) || (wanted > 0 && level === 0 && code === 38)
+}
+
+function endsPath(code: number): boolean {
   const kind = classOf(code)
-  if (kind === SPACE || kind === NEWLINE || isQuote(code) || code === 60 || code === 62 || code === 92) return true
-  return wanted > 0 && level === 0 && code === 38
+  return kind === SPACE || kind === NEWLINE || isQuote(code) || code === 60 || code === 62 || code === 92
 }
 
 /** Whoever has the address of an incoming webhook may post to it; the path is the secret. */
@@ -154,15 +167,19 @@ export function hideWebhook(scan: TextScan, from: number, to: number): number {
     if (slash < 0) return -1
     if (path !== '' && !text.slice(slash, slash + LONGEST_PATH_START).includes(path)) return -1
     let end = slash
-    while (end < scan.end && !endsUrl(text.charCodeAt(end), 0, 1)) end++
+    while (end < scan.end && !endsWebhook(text.charCodeAt(end))) end++
     // Slashes may be written `\/`, which ends other URLs.
     while (text.charCodeAt(end) === 92 && text.charCodeAt(end + 1) === 47) {
       end += 2
-      while (end < scan.end && !endsUrl(text.charCodeAt(end), 0, 1)) end++
+      while (end < scan.end && !endsWebhook(text.charCodeAt(end))) end++
     }
     return hide(scan, slash, end, REDACTED)
   }
   return -1
+}
+
+function endsWebhook(code: number): boolean {
+  return endsPath(code) || code === 38
 }
 
 /** Hosts of webhooks end in `.com` or `.org`; asked for every long run. */

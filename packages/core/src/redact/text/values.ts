@@ -16,7 +16,7 @@ import {
 import { breakWidth, startsNewline } from './lines.ts'
 import { hidePrivateKey } from './pem.ts'
 import { keeps, placeholderEnd, type Place } from './place.ts'
-import { NO_QUOTE, findClosing, quoteWidth, readQuote, type Quote } from './quotes.ts'
+import { NO_QUOTE, endsEncoded, findClosing, quoteWidth, readQuote, type Quote } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 /**
@@ -37,7 +37,7 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
   const start = skipStringPrefix(text, from)
   const quote = readQuote(text, start, end, place.level)
   if (quote !== NO_QUOTE) return hideQuoted(scan, start + quoteWidth(quote), quote, place)
-  return hideUnquoted(scan, from, text.charCodeAt(from), place)
+  return hideUnquoted(scan, from, escapedCode(readCharacter(text, from, place.level)), place)
 }
 
 function hideUnquoted(scan: TextScan, from: number, code: number, place: Place): number {
@@ -93,9 +93,9 @@ function skipToValue(scan: TextScan, at: number, level: number): number {
   // Most values follow right away.
   if (classOf(scan.text.charCodeAt(from)) === RUN) return from
   for (let i = 0; i < 2 && from < scan.end; i++) {
-    const code = scan.text.charCodeAt(from)
-    if (code !== 61 && code !== 62) break
-    from++
+    const read = readCharacter(scan.text, from, level)
+    if (escapedCode(read) !== 61 && escapedCode(read) !== 62) break
+    from += escapedWidth(read)
   }
   while (from < scan.end) {
     const read = readCharacter(scan.text, from, level)
@@ -116,7 +116,7 @@ function hideQuoted(scan: TextScan, from: number, quote: Quote, place: Place): n
 }
 
 function hideBracketed(scan: TextScan, from: number, place: Place): number {
-  const closed = bracketEnd(scan.text, from, scan.end)
+  const closed = bracketEnd(scan.text, from, scan.end, place.level)
   if (place.quotedName !== NO_QUOTE) return hide(scan, from, closed, quotedMark(scan, place))
   // `password=[x]abc` is no list.
   return hide(scan, from, Math.max(closed, trimEnd(scan.text, from, bareEnd(scan, closed, place))), REDACTED)
@@ -142,7 +142,7 @@ function lineEnd(scan: TextScan, from: number, level: number): number {
     const read = readCharacter(text, to, level)
     if (isNewline(escapedCode(read)) || startsNewline(text, to)) break
     // Encoded text ends with the parameter that it stands in.
-    if (level > 0 && escapedLevel(read) === 0 && endsEncoded(text.charCodeAt(to))) break
+    if (level > 0 && escapedLevel(read) === 0 && endsEncoded(text, to, end)) break
     to += escapedWidth(read)
   }
   scan.lineLevel = level
@@ -157,10 +157,6 @@ const SCHEME = /^(?:bearer|basic|token|apikey|api-key|negotiate|bot|key)(?: +|\+
 /** b, t, a, n and k. */
 function isSchemeStart(code: number): boolean {
   return code === 98 || code === 116 || code === 97 || code === 110 || code === 107
-}
-
-function endsEncoded(code: number): boolean {
-  return isSpace(code) || isQuote(code) || code === 38
 }
 
 /** The width of `\\\\n`. */

@@ -1,7 +1,7 @@
 import { named, shaped, type SecretFamily } from './family.ts'
 import { ALPHANUMERIC, BASE64URL, DIGITS, HEX, LOWER, UPPER, withLuhn, withMod97, type Random } from './random.ts'
 
-const PUNCTUATION = '!@#$%^*()-_=+?/.:~|'
+const PUNCTUATION = '!@#$%^*()-_=+?/.:~|\'"{}[]&,;<>'
 const WORDS = (
   'abandon harbour night drive copper lantern violet orbit meadow signal paper winter ember canyon velvet thunder ' +
   'marble island feather silver timber crystal anchor bridge cactus dragon engine fabric garden hazard'

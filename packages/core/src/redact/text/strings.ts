@@ -1,0 +1,122 @@
+// Objects inside text, and the strings in them: a brace in a string opens and closes nothing.
+import { escapedCode, escapedWidth, isNewline, isQuote, isSpace, readCharacter } from './chars.ts'
+import { NO_QUOTE, closes, quoteBackslashes, quoteCode, quoteLevel, readQuote } from './quotes.ts'
+import type { TextScan } from './state.ts'
+
+/**
+ * What is known where the text was read up to: the character that opened the string there (0 outside of strings), how
+ * often the object was percent-encoded, and, plus one, how many backslashes its quotes have (0 before the first quote).
+ * Packed into a number, because there is one for every brace.
+ */
+export type Strings = number
+
+function pack(open: number, level: number, own: number): Strings {
+  return open | (level << 7) | ((own + 1) << 10)
+}
+
+function openOf(strings: Strings): number {
+  return strings & 127
+}
+
+function levelOf(strings: Strings): number {
+  return (strings >> 7) & 7
+}
+
+function ownOf(strings: Strings): number {
+  return (strings >> 10) - 1
+}
+
+/** How many objects inside each other are remembered. */
+const DEEPEST = 64
+
+/**
+ * Enters the object whose brace stands at `at`, unless that is in a string; there, an object is what quotes its strings
+ * in another way.
+ */
+export function enterObject(scan: TextScan, at: number, next: number, level: number): void {
+  if (scan.depth > 0) {
+    readStrings(scan, at)
+    if (openOf(scan.strings) !== 0 && !isNested(scan, next, level)) return
+  }
+  if (scan.depth < DEEPEST) scan.outer[scan.depth] = scan.strings
+  scan.depth++
+  scan.strings = pack(0, level, -1)
+  scan.stringsAt = next
+}
+
+/** Leaves the object that is open, unless the brace at `at` stands in a string. */
+export function leaveObject(scan: TextScan, at: number): void {
+  if (scan.depth === 0) return
+  readStrings(scan, at)
+  if (openOf(scan.strings) === 0) leave(scan)
+}
+
+function leave(scan: TextScan): void {
+  scan.depth--
+  // Further in, all is taken to be quoted alike.
+  scan.strings = scan.outer[scan.depth] ?? pack(0, levelOf(scan.strings), ownOf(scan.strings))
+}
+
+/** Is this `{\"…`, JSON in a string of JSON, or `'{"…'`? */
+function isNested({ text, end, strings }: TextScan, from: number, level: number): boolean {
+  let at = from
+  while (at < end && isSpace(text.charCodeAt(at))) at++
+  const quote = readQuote(text, at, end, level)
+  if (quote === NO_QUOTE) return false
+  if (quoteCode(quote) !== openOf(strings)) return true
+  return quoteBackslashes(quote) > ownOf(strings) || quoteLevel(quote) > levelOf(strings)
+}
+
+/** Reads strings up to `to`, and leaves objects whose string ends. Each character is read once, however many ask. */
+export function readStrings(scan: TextScan, to: number): void {
+  const { text } = scan
+  let at = scan.stringsAt
+  let backslashes = 0
+  while (at < to) {
+    let code = text.charCodeAt(at)
+    // Most characters are neither quotes nor what may stand before one.
+    if (code > 39 && code !== 92 && code !== 96) {
+      backslashes = 0
+      at++
+      continue
+    }
+    let width = 1
+    if (code === 37) {
+      const read = readCharacter(text, at, levelOf(scan.strings))
+      code = escapedCode(read)
+      width = escapedWidth(read)
+    }
+    if (code === 92) backslashes++
+    else {
+      if (isQuote(code)) readQuoteOf(scan, at, code, backslashes)
+      // No string of JSON goes over a line break: that was none.
+      else if (code < 32 && isNewline(code)) scan.strings = pack(0, levelOf(scan.strings), ownOf(scan.strings))
+      backslashes = 0
+    }
+    at += width
+  }
+  scan.stringsAt = Math.max(at, scan.stringsAt)
+}
+
+function readQuoteOf(scan: TextScan, at: number, code: number, backslashes: number): void {
+  // A string ends in which a whole object stood.
+  if (code === 34) while (scan.depth > 1 && backslashes < ownOf(scan.strings)) leave(scan)
+  const open = openOf(scan.strings)
+  const level = levelOf(scan.strings)
+  const own = ownOf(scan.strings)
+  if (open !== 0) {
+    if (open === code && closes(backslashes, Math.max(own, 0))) scan.strings = pack(0, level, own)
+  } else if (opens(scan.text, at, code) && (own < 0 || backslashes === own)) {
+    scan.strings = pack(code, level, backslashes)
+  }
+}
+
+/** A double quote does, where none is open; an apostrophe only where a value may begin. */
+function opens(text: string, at: number, code: number): boolean {
+  if (code === 34) return true
+  let before = at - 1
+  while (before > 0 && text.charCodeAt(before) === 32) before--
+  const last = text.charCodeAt(before)
+  // : [ , = ( {
+  return last === 58 || last === 91 || last === 44 || last === 61 || last === 40 || last === 123
+}
