@@ -6,7 +6,7 @@ export interface Debt {
   readonly token: string
   /**
    * The claim was granted, so that one release ends it. Else nobody knows, and the claim may yet arrive behind a release
-   * that was sent after it.
+   * that was sent after it: it is settled when another claim of the key is granted.
    */
   readonly granted: boolean
 }

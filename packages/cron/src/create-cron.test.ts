@@ -494,6 +494,49 @@ describe('what may still be held', () => {
     await Promise.all([one.close(), two.close()])
   })
 
+  it('is given back again where the claim comes late, between its release and the next claim', async () => {
+    const clock = createManualClock(START)
+    const store = memoryClaims(clock)
+    let late: (() => Promise<boolean>) | undefined
+    const claims: ClaimStore = {
+      ...store,
+      async claim(key, token, leaseMs, signal) {
+        if (key !== 'cron:job:running') return store.claim(key, token, leaseMs, signal)
+        if (late) {
+          await late()
+          return store.claim(key, token, leaseMs, signal)
+        }
+        late = () => store.claim(key, token, leaseMs, new AbortController().signal)
+        return refuse()
+      },
+    }
+    const one = createCron({ crons: [job()], driver: outside, claims, clock, onError: () => {} })
+    const two = createCron({ crons: [job()], driver: outside, claims: store, clock })
+    await expect(one.run('job', START)).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
+    expect(await one.run('job', START)).toMatchObject({ reason: 'overlap' })
+    await clock.advance(60_000)
+    expect(await two.run('job', START + 60_000)).toMatchObject({ outcome: 'ok' })
+    await Promise.all([one.close(), two.close()])
+  })
+
+  it('leaves no timer once the next claim has settled it', async () => {
+    const clock = createManualClock(START)
+    const store = memoryClaims(clock)
+    const refusals = ['claim', 'release']
+    const refuseOnce = (call: string): boolean => refusals[0] === call && refusals.shift() !== undefined
+    const claims: ClaimStore = {
+      ...store,
+      claim: (...all) => (refuseOnce('claim') ? refuse() : store.claim(...all)),
+      release: (...all) => (refuseOnce('release') ? refuse() : store.release(...all)),
+    }
+    const cron = createCron({ crons: [job()], driver: outside, claims, clock, onError: () => {} })
+    await expect(cron.run('job', START)).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
+    expect(clock.pending).toBe(1)
+    expect(await cron.run('job', START)).toMatchObject({ outcome: 'ok' })
+    expect(clock.pending).toBe(0)
+    await cron.close()
+  })
+
   it('is given back at the end although the claim was still on its way', async () => {
     const clock = createManualClock(START)
     const store = memoryClaims(clock)

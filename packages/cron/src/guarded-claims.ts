@@ -32,8 +32,9 @@ export interface Claim {
 }
 
 /**
- * A claim store behind a deadline and a breaker. It gives back what it may hold without knowing: a claim that the store
- * took although its answer was lost.
+ * A claim store behind a deadline and a breaker. It gives back what it may hold without knowing, a claim that the store took
+ * although its answer was lost: again and again, as the claim may come late, until it is granted that key or the lease is
+ * over. A timer waits only while something is owed, and none after `closing`.
  */
 export interface GuardedClaims {
   readonly breaker: Breaker
@@ -70,6 +71,7 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
   const underWay = new Set<Promise<unknown>>()
   let probe: Promise<unknown> | undefined
   let cancelRepay: CancelTimer | undefined
+  let isRepaying = false
   let repaid = 0
 
   const call = <T>(name: string, run: (signal: AbortSignal) => PromiseLike<T> | T): Promise<T> =>
@@ -83,27 +85,38 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
   const giveBack = (key: string, token: string): Promise<void> =>
     follow(call('release', (signal) => claims.release(key, token, signal)))
 
+  const stopRepaying = (): void => {
+    cancelRepay?.()
+    cancelRepay = undefined
+    repaid = 0
+  }
+  const settled = (token: string): void => {
+    debts.settle(token)
+    if (debts.size === 0) stopRepaying()
+  }
   const repay = async ({ key, token, granted }: Debt): Promise<void> => {
     await giveBack(key, token)
-    if (granted) debts.settle(token)
+    if (granted) settled(token)
   }
   const repayAll = async (): Promise<void> => {
     await Promise.allSettled(debts.of().map(repay))
   }
   /** It has an end: what is owed is forgotten when its lease is over. */
   const repayLater = (): void => {
-    if (debts.size === 0) repaid = 0
-    if (cancelRepay || closing.aborted || debts.size === 0) return
+    if (debts.size === 0) return stopRepaying()
+    if (cancelRepay || isRepaying || closing.aborted) return
     const waitMs = FIRST_REPAY_MS / 2 + backoff(repaid++, { baseMs: FIRST_REPAY_MS, maxMs: RAREST_REPAY_MS, random })
     const again = async (): Promise<void> => {
-      await repayAll()
       cancelRepay = undefined
+      isRepaying = true
+      await repayAll()
+      isRepaying = false
       repayLater()
     }
     // The engine owes it, and not the run that happened to be first.
     cancelRepay = withoutScope(() => clock.setTimeout(() => void again(), waitMs))
   }
-  closing.addEventListener('abort', () => cancelRepay?.(), { once: true })
+  closing.addEventListener('abort', stopRepaying, { once: true })
 
   /**
    * Only claims are counted, and held back: what is held must be given back, and that it was does not show that claims are
@@ -134,19 +147,20 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
 
   const take = async (claim: Claim, closed: AbortSignal): Promise<boolean> => {
     const { key, token, leaseMs } = claim
-    for (const debt of debts.of(key)) {
-      await giveBack(key, debt.token)
-      debts.settle(debt.token)
-    }
+    const owed = debts.of(key)
+    await Promise.all(owed.map(repay))
     let asked: Promise<boolean> | undefined
     try {
-      return await call('claim', (late) => {
+      const isOurs = await call('claim', (late) => {
         asked = Promise.resolve(claims.claim(key, token, leaseMs, AbortSignal.any([closed, late])))
         return asked
       })
+      // Refused, it may be by the very claim that came late, behind its release.
+      if (isOurs === true) for (const debt of owed) settled(debt.token)
+      return isOurs
     } catch (error) {
       // The store may have taken it, whatever came back, or take it later, where a call that was given up arrives after
-      // this release: the token stays owed until it was released before another claim.
+      // this release: the token stays owed until another claim of the key is granted.
       debts.owe({ key, token, granted: false }, leaseMs + timeoutMs)
       repayLater()
       // Its failure, and the store's, is told to whoever claims.
@@ -162,7 +176,7 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
   const release: GuardedClaims['release'] = async ({ key, token, leaseMs }) => {
     debts.owe({ key, token, granted: true }, leaseMs + timeoutMs)
     await giveBack(key, token).then(
-      () => debts.settle(token),
+      () => settled(token),
       (error: unknown) => {
         onFailure(error, 'release')
         repayLater()

@@ -1,0 +1,73 @@
+import { createManualClock } from '@msc/core/testing'
+import { describe, expect, it, vi } from 'vitest'
+import { checkOut, listen, type PostgresPool } from './postgres.ts'
+
+type Connection = Awaited<ReturnType<typeof checkOut>>
+type Callback = (error: unknown, connection?: Connection) => void
+
+/** A pool that hands out one connection, or fails, when it is told to. */
+function poolOf(form: string) {
+  const log: string[] = []
+  const connection: Connection = {
+    query: async () => ({ rows: [] }),
+    on: (event) => void log.push(`on ${event}`),
+    release: (destroy) => void log.push(destroy ? 'destroyed' : 'released'),
+  }
+  const callbacks: Callback[] = []
+  /** Those who wait by a promise. */
+  const waiting: Callback[] = []
+  const pool: PostgresPool = {
+    query: connection.query,
+    connect(callback) {
+      if (form !== 'promise') callbacks.push(callback as Callback)
+      if (form === 'callback') return undefined
+      return new Promise((resolve, reject) => {
+        waiting.push((error, taken) => (taken ? resolve(taken) : reject(error as Error)))
+      })
+    },
+  }
+  return {
+    pool,
+    log,
+    connection,
+    hand() {
+      for (const answer of [...callbacks, ...waiting]) answer(undefined, connection)
+    },
+    fail(error: Error) {
+      for (const answer of [...callbacks, ...waiting]) answer(error)
+    },
+  }
+}
+
+describe.each(['callback', 'promise', 'callback and promise'])('a pool that answers by %s', (form) => {
+  it('hands out a connection that has one listener for its loss', async () => {
+    const { pool, log, connection, hand } = poolOf(form)
+    const taken = checkOut(pool)
+    hand()
+    // A callback is there in time for what the same packet says next.
+    if (form !== 'promise') expect(log).toEqual(['on error'])
+    expect(await taken).toBe(connection)
+    expect(log).toEqual(['on error'])
+  })
+
+  it('rejects with what the pool failed with', async () => {
+    const { pool, fail } = poolOf(form)
+    const taken = expect(checkOut(pool)).rejects.toThrow('too many clients')
+    fail(new Error('too many clients'))
+    await taken
+  })
+
+  it('has a connection destroyed that comes when nobody waits for it any more', async () => {
+    const clock = createManualClock()
+    const { pool, log, hand } = poolOf(form)
+    const onError = vi.fn()
+    const listening = listen(pool, 'feeds', { onNotice() {}, onListening() {}, onError, clock })
+    await clock.advance(5000)
+    const stop = await listening
+    expect(onError).toHaveBeenCalledTimes(1)
+    await stop()
+    hand()
+    await clock.advance(0)
+    expect(log).toEqual(['on error', 'destroyed'])
+  })
+})
