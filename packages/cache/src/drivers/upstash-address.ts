@@ -8,13 +8,6 @@ import { ConfigError, assertWebAddress } from '@msc/core'
  */
 export function assertUpstash(url: string, token: string): void {
   assertWebAddress(url, '[msc/cache] [upstash]', 'UPSTASH_REDIS_REST_URL')
-  const { username, password } = new URL(url)
-  if (username !== '' || password !== '') {
-    throw new ConfigError('[msc/cache] [upstash] The address must not hold a user or a password.', {
-      code: 'ADDRESS_INVALID',
-      hint: 'Set UPSTASH_REDIS_REST_URL to the address alone, and UPSTASH_REDIS_REST_TOKEN to the token.',
-    })
-  }
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new ConfigError('[msc/cache] [upstash] The token holds a character that no header field can carry.', {
       hint: 'Set UPSTASH_REDIS_REST_TOKEN again: it must be one line, without spaces and quotation marks.',
