@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { hostileTokens } from '../testing/redaction/index.ts'
 import { createRedactor, redact } from './index.ts'
 
 const clean = createRedactor()
@@ -52,6 +53,22 @@ describe('redaction of anything', () => {
         expect(clean.text(once)).toBe(once)
       }),
       { numRuns: 20_000 },
+    )
+  })
+
+  it('changes nothing that is clean: long texts that repeat a few pieces', () => {
+    const repeated = fc
+      .tuple(
+        fc.array(fc.constantFrom(...hostileTokens), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 2, max: 80 }),
+      )
+      .map(([tokens, times]) => tokens.join('').repeat(times))
+    fc.assert(
+      fc.property(repeated, (input) => {
+        const once = clean.text(input)
+        expect(clean.text(once)).toBe(once)
+      }),
+      { numRuns: 3000, examples: [['{"value":"a","name":"password"},{"value":"a@'.repeat(80)]] },
     )
   })
 

@@ -1,6 +1,6 @@
 import type { NameBook } from '../name-book.ts'
 import type { GroupChain } from './group-chain.ts'
-import type { Strings } from './strings.ts'
+import { skipStrings, type Strings } from './strings.ts'
 
 /** Behind the end of any text. A small integer like all positions, which engines keep without a box. */
 export const NEVER = 0x3fff_ffff
@@ -127,6 +127,7 @@ export function createTextScan(
 export function hide(scan: TextScan, from: number, to: number, mark: string): number {
   const start = Math.max(from, scan.done)
   if (to <= start) return Math.max(to, scan.done)
+  if (scan.depth > 0) skipStrings(scan, start, to)
   scan.out += scan.text.slice(scan.done, start) + mark
   scan.done = to
   if (scan.out.length >= scan.enough) scan.partFrom = ENOUGH

@@ -98,6 +98,12 @@ export function readStrings(scan: TextScan, to: number): void {
   scan.stringsAt = Math.max(at, scan.stringsAt)
 }
 
+/** A span that is hidden opens and closes no string: whoever reads the result finds a mark there. */
+export function skipStrings(scan: TextScan, from: number, to: number): void {
+  readStrings(scan, from)
+  if (scan.stringsAt < to) scan.stringsAt = to
+}
+
 function readQuoteOf(scan: TextScan, at: number, code: number, backslashes: number): void {
   // A string ends in which a whole object stood.
   if (code === 34) while (scan.depth > 1 && backslashes < ownOf(scan.strings)) leave(scan)
