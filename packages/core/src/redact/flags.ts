@@ -24,7 +24,12 @@ export function pairSeparator(text: string, from: number, to: number): number {
     return (letter | 32) === 117 ? 58 : letter === 98 ? 61 : 0
   }
   if (text.charCodeAt(from + 1) !== DASH) return 0
-  return isWord(text, from + 2, to, 'user') || text.slice(from + 2, Math.min(to, from + 13)) === 'proxy-user' ? 58 : 0
+  return isWord(text, from + 2, to, 'user') || isProxyUser(text, from + 2, to) ? 58 : 0
+}
+
+/** In small letters, as curl has it. */
+function isProxyUser(text: string, from: number, to: number): boolean {
+  return to - from === 10 && text.startsWith('proxy-user', from)
 }
 
 /** The verdict on the item of a list that follows `previous`, as `argv` and the arguments of `spawn` have them. */
