@@ -12,6 +12,13 @@ export const SEPARATOR = 5
 export const AT = 6
 export const PERCENT = 7
 export const LESS = 8
+/** What only the scanner of a text tells from other punctuation. */
+export const OPENING_BRACKET = 9
+export const BRACE = 10
+export const AMPERSAND = 11
+export const PLUS = 12
+/** `/` and `,`, which join a name to its value in a path or a list. */
+export const JOINER = 13
 
 const CLASSES = new Uint8Array(128)
 for (const [kind, characters] of [
@@ -23,6 +30,11 @@ for (const [kind, characters] of [
   [AT, '@'],
   [PERCENT, '%'],
   [LESS, '<'],
+  [OPENING_BRACKET, '['],
+  [BRACE, '{}'],
+  [AMPERSAND, '&'],
+  [PLUS, '+'],
+  [JOINER, '/,'],
 ] as const) {
   for (const character of characters) CLASSES[character.charCodeAt(0)] = kind
 }

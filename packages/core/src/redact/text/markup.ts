@@ -18,6 +18,8 @@ const LONGEST_TAG = 256
  */
 export function hideElement(scan: TextScan, at: number): number {
   const { text, end } = scan
+  const first = text.charCodeAt(at + 1)
+  if (classOf(first) !== RUN && first !== 58) return -1
   let nameFrom = at + 1
   let to = nameFrom
   while (to < end && to - at < LONGEST_NAME && (classOf(text.charCodeAt(to)) === RUN || text.charCodeAt(to) === 58)) {

@@ -1,10 +1,15 @@
 import { markWidth } from '../marks.ts'
 import type { NameBook } from '../name-book.ts'
 import {
+  AMPERSAND,
   AT,
+  BRACE,
   CLOSER,
+  JOINER,
   LESS,
+  OPENING_BRACKET,
   PERCENT,
+  PLUS,
   RUN,
   SEPARATOR,
   SPACE,
@@ -51,27 +56,52 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
       before = 0
       continue
     }
-    if (kind === SPACE || kind === CLOSER) at++
-    else if (kind === SEPARATOR) at = onSeparator(scan, at, code, at + 1, 0)
-    else if (kind === AT) at = closeName(scan, hideEmail(scan, at, 1))
-    else if (kind === PERCENT) {
-      const escape = readEscape(text, at)
-      before = escape === 0 ? code : escapedCode(escape)
-      at = onEscape(scan, at, escape)
-      continue
-    } else if (kind === LESS) {
-      const next = hideElement(scan, at)
-      at = closeName(scan, next < 0 ? at + 1 : next)
-    } else if (code === 91 && markWidth(text, at) > 0) at = closeName(scan, at + markWidth(text, at))
-    else {
-      const entity = code === 38 ? entityWidth(text, at) : 0
-      if (entity > 0) {
-        // A quote as HTML writes it.
-        at += entity
-        before = 34
+    switch (kind) {
+      case SPACE:
+      case CLOSER:
+      case PLUS: // `api+key`, as forms write a space.
+        at++
+        break
+      case SEPARATOR:
+        at = onSeparator(scan, at, code, at + 1, 0)
+        break
+      case AT:
+        at = closeName(scan, hideEmail(scan, at, 1))
+        break
+      case PERCENT: {
+        const escape = readEscape(text, at)
+        before = escape === 0 ? code : escapedCode(escape)
+        at = onEscape(scan, at, escape)
         continue
       }
-      at = onOther(scan, at, code, before)
+      case LESS: {
+        const next = hideElement(scan, at)
+        at = closeName(scan, next < 0 ? at + 1 : next)
+        break
+      }
+      case OPENING_BRACKET:
+        at = onBracket(scan, at)
+        break
+      case BRACE:
+        onBrace(scan, at, code === 123, at + 1, 0)
+        at = closeName(scan, at + 1)
+        break
+      case JOINER:
+        at = scan.named ? onJoiner(scan, at, code, before) : at + 1
+        break
+      case AMPERSAND: {
+        const entity = entityWidth(text, at)
+        if (entity > 0) {
+          // A quote as HTML writes it.
+          at += entity
+          before = 34
+          continue
+        }
+        at = closeName(scan, at + 1)
+        break
+      }
+      default:
+        at = closeName(scan, at + 1)
     }
     before = code
   }
@@ -79,16 +109,19 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
   return scan.out + text.slice(scan.done)
 }
 
-/** Punctuation ends a name, unless it joins the name to its value in a path or a list. */
-function onOther(scan: TextScan, at: number, code: number, before: number): number {
-  // `api+key`, as forms write a space.
-  if (code === 43) return at + 1
-  const index = code === 91 && scan.named ? indexEnd(scan, at + 1, 0) : -1
-  if (index >= 0) return index
-  if (code === 123 || code === 125) onBrace(scan, at, code === 123, at + 1, 0)
+/** What was hidden before, or the index of a name in brackets; else it ends a name. */
+function onBracket(scan: TextScan, at: number): number {
+  const mark = markWidth(scan.text, at)
+  if (mark > 0) return closeName(scan, at + mark)
+  const index = scan.named ? indexEnd(scan, at + 1, 0) : -1
+  return index >= 0 ? index : closeName(scan, at + 1)
+}
+
+/** Ends a name, unless it joins the name to its value in a path or a list. */
+function onJoiner(scan: TextScan, at: number, code: number, before: number): number {
   let next = -1
-  if (scan.named && code === 47) next = hidePathSegment(scan, at, at + 1)
-  else if (scan.named && code === 44 && isQuote(before)) next = hideNextItem(scan, at)
+  if (code === 47) next = hidePathSegment(scan, at, at + 1)
+  else if (isQuote(before)) next = hideNextItem(scan, at)
   return closeName(scan, next < 0 ? at + 1 : next)
 }
 
