@@ -5,6 +5,7 @@ import { keyName } from './keys.ts'
 import type { Held, LookUp } from './look-up.ts'
 import type { Parts } from './parts.ts'
 import { keptMs, planOf, type Plan, type SetOptions } from './plan.ts'
+import { refuse } from './refuse.ts'
 import type { FoundMany } from './remote.ts'
 import { NO_STAMPS } from './stamps.ts'
 import { prepare, storedEntries, type Writer } from './writer.ts'
@@ -25,6 +26,8 @@ export interface CacheBatch {
   /**
    * The values in the order of the keys. `loadMissing` is called once, with those that are not cached; what it has
    * nothing for is `undefined`, and not kept. One round trip to read, one to write. Its error is thrown unchanged.
+   *
+   * @throws ValidationError `CACHE_OPTION_INVALID` when it returns neither a list nor a Map.
    */
   cacheMany<T>(
     keys: readonly string[],
@@ -89,11 +92,14 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
     stats.loads += 1
     let outcome: 'ok' | 'error' = 'error'
     try {
-      const answer = await load(asked)
+      const answer = await load([...asked])
+      const loaded = Array.isArray(answer)
+        ? answer
+        : answer instanceof Map && asked.map((key) => answer.get(key) as T | undefined)
+      // An object by key would be a list without items: nothing found, without a word.
+      if (!loaded) refuse('`load` must be a Map or list', 'CACHE_OPTION_INVALID')
       outcome = 'ok'
-      const valueOf = (key: string, index: number): T | undefined =>
-        answer instanceof Map ? (answer.get(key) as T | undefined) : (answer as readonly (T | undefined)[])[index]
-      return { valueOf, loadMs: clock.monotonic() - started }
+      return { loaded, loadMs: clock.monotonic() - started }
     } catch (error) {
       stats.loadErrors += 1
       throw error
@@ -130,7 +136,7 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
       if (strict && away) throw new UnavailableError(`[msc/cache] [${driver.name}] The store is away.`)
       return held.map((each) => deliver(each?.shared) as T | undefined)
     },
-    setMany: (entries, ttl) => writer.setMany(entries, ttl),
+    setMany: writer.setMany,
     async cacheMany<T>(
       keys: readonly string[],
       loadMissing: (missing: string[]) => Loaded<T> | Promise<Loaded<T>>,
@@ -149,10 +155,10 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
           else missing.set(name, keys[index] as string)
         }
         if (missing.size === 0) return values
-        const { valueOf, loadMs } = await run([...missing.values()], loadMissing)
+        const { loaded, loadMs } = await run([...missing.values()], loadMissing)
         const texts = new Map<string, string>()
-        for (const [index, [name, key]] of [...missing].entries()) {
-          const value = valueOf(key, index)
+        for (const [index, name] of [...missing.keys()].entries()) {
+          const value = loaded[index]
           if (value === undefined) continue
           const prepared = prepare(value, remote !== undefined)
           values.set(name, prepared.shared)
@@ -165,8 +171,8 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
           failed('setMany', error)
         }
         for (const name of flight.keep ? texts.keys() : []) {
-          const each = { shared: values.get(name) as Shared, remainingMs: plan.ttlMs, loadMs, tags: plan.tags }
-          lookUp.hold(name, each, plan, trusted && !away)
+          const shared = values.get(name) as Shared
+          lookUp.hold(name, { shared, remainingMs: plan.ttlMs, loadMs, tags: plan.tags }, plan, trusted && !away)
         }
         return values
       })

@@ -36,7 +36,7 @@ export function createInvalidation(parts: Parts): Invalidations {
       cursor = found.cursor
       if (cursor === undefined) return count
     }
-    throw new DriverError(driver.name, 'SCAN does not come to an end.', {
+    throw new DriverError(driver.name, 'SCAN does not end.', {
       code: 'DRIVER_NOT_THE_BACKEND',
       retryable: true,
     })
@@ -63,9 +63,9 @@ export function createInvalidation(parts: Parts): Invalidations {
   const everywhere = async <T>(
     what: Invalidation,
     run: () => Promise<T>,
-  ): Promise<{ near: number; far: T | undefined }> => {
+  ): Promise<{ near: number; far?: T | undefined }> => {
     const near = forget(what)
-    if (!remote) return { near, far: undefined }
+    if (!remote) return { near }
     try {
       return { near, far: await run() }
     } finally {

@@ -118,7 +118,7 @@ function complete(options: FillOptions): Plan {
     ['hardTimeout', hardTimeout],
     ['earlyRefresh', earlyRefresh],
   ] as const) {
-    if (ms !== undefined && !(ms >= 0 && ms < Infinity)) refuse(`${name} must be a number ≥ 0`, 'CACHE_OPTION_INVALID')
+    if (ms !== undefined && !(ms >= 0 && ms < Infinity)) refuse(`${name} must be a number >= 0`, 'CACHE_OPTION_INVALID')
   }
   const limit = tags.length > 0 ? MAX_TAGGED_MS : Infinity
   return {

@@ -169,7 +169,7 @@ export function createRateLimiter({ coordination, keys, clock }: RateLimiterDeps
       }
       const { cost = 1, algorithm, name, and = [] } = options ?? {}
       for (const rule of and) check(id, rule.limit, rule.windowSeconds)
-      if (!Number.isInteger(cost) || cost < 0) invalid('cost must be an integer ≥ 0')
+      if (!Number.isInteger(cost) || cost < 0) invalid('cost must be an integer >= 0')
       return several(keyName(id), [{ limit, windowSeconds, algorithm, name }, ...and], cost, options ?? {})
     } catch (error) {
       return Promise.reject(error as Error)
@@ -215,9 +215,9 @@ function without(rules: readonly RateLimitRule[], allowed: boolean, now: number)
 
 function check(id: string, limit: number, windowSeconds: number): void {
   if (typeof id !== 'string' || id === '') invalid('id must be a non-empty string')
-  if (!Number.isInteger(limit) || limit < 0) invalid('limit must be an integer ≥ 0')
+  if (!Number.isInteger(limit) || limit < 0) invalid('limit must be an integer >= 0')
   if (!(Number.isInteger(windowSeconds) && windowSeconds >= 1 && windowSeconds * 1000 <= MAX_MS)) {
-    invalid('windowSeconds must be an integer ≥ 1 that a store can count')
+    invalid('windowSeconds must be an integer >= 1 that a store can count')
   }
 }
 

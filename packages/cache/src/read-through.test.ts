@@ -278,6 +278,11 @@ describe.each(Object.keys(kinds))('cache() on %s', (kind) => {
     await cache.invalidateTag('t')
     expect(await cache.getMany(['a', 'c', 'd'])).toEqual(['A', undefined, 'd!'])
     await expect(cache.cacheMany(['x'], async () => Promise.reject(new Error('away')))).rejects.toThrow('away')
+    for (const none of [null, undefined, { x: 1 }, 'x']) {
+      await expect(cache.cacheMany(['x'], async () => none as never)).rejects.toMatchObject({
+        code: 'CACHE_OPTION_INVALID',
+      })
+    }
     await expect(
       cache.setMany([
         ['ok', 1],

@@ -272,12 +272,16 @@ describe('configuration', () => {
     })
     expect(() => posthogFromEnv({ NEXT_PUBLIC_POSTHOG_HOST: 'https://x' })).toThrow(/NEXT_PUBLIC_POSTHOG_KEY/)
   })
-  it.each(['not a url', 'localhost:8000', 'javascript:alert(1)', 'ftp://x', 'file:///x'])(
-    'refuses the host %s',
-    (host) => {
-      expect(() => posthog({ key, host })).toThrow(expect.objectContaining({ code: 'POSTHOG_HOST_INVALID' }))
-    },
-  )
+  it.each([
+    'not a url',
+    'localhost:8000',
+    'javascript:alert(1)',
+    'ftp://x',
+    'file:///x',
+    'https://user:word@ph.example',
+  ])('refuses the host %s', (host) => {
+    expect(() => posthog({ key, host })).toThrow(expect.objectContaining({ code: 'POSTHOG_HOST_INVALID' }))
+  })
   it.each(['', 'phx_0123', 'undefined', '"phc_x"', 'phc x'])('refuses the key %j, without repeating it', (wrong) => {
     expect(() => posthog({ key: wrong })).toThrow(expect.objectContaining({ code: 'POSTHOG_KEY_INVALID' }))
     if (wrong) expect(() => posthog({ key: wrong })).not.toThrow(new RegExp(wrong.slice(0, 4)))

@@ -69,6 +69,12 @@ describe("what throws in the caller's own functions", () => {
     }))
 })
 
+it('is not made without a cache', () => {
+  for (const none of [{}, { cache: {} }, undefined]) {
+    expect(() => createAICache(none as never)).toThrow(expect.objectContaining({ code: 'CACHE_AI_NO_CACHE' }))
+  }
+})
+
 describe('the key of a request', () => {
   it('is the same whatever the order of its properties, and another for another question', async () => {
     const key = await aiKey({

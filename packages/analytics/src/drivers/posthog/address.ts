@@ -30,11 +30,15 @@ export function readAddress({ key, host }: PostHogOptions, base?: string): PostH
     throw new ConfigError(`[msc/analytics] [posthog] ${wrong}`, { code: 'POSTHOG_KEY_INVALID', hint: KEY_HINT })
   }
   const url = URL.parse(host ?? DEFAULT_HOST, base)
-  if (!url || !/^https?:$/.test(url.protocol) || url.host === '') {
-    throw new ConfigError('[msc/analytics] [posthog] The host is not an address of http or https.', {
-      code: 'POSTHOG_HOST_INVALID',
-      hint: 'Set NEXT_PUBLIC_POSTHOG_HOST to https://us.i.posthog.com, https://eu.i.posthog.com or your own.',
-    })
+  // No request can be made to one with a user and a password in it.
+  if (!url || !/^https?:$/.test(url.protocol) || url.host === '' || url.username + url.password !== '') {
+    throw new ConfigError(
+      '[msc/analytics] [posthog] The host is not an address of http or https, or has a password in it.',
+      {
+        code: 'POSTHOG_HOST_INVALID',
+        hint: 'Set NEXT_PUBLIC_POSTHOG_HOST to https://us.i.posthog.com, https://eu.i.posthog.com or your own.',
+      },
+    )
   }
   return { key, endpoint: `${url.protocol}//${url.host}${url.pathname}`.replace(/\/+$/, '') }
 }
