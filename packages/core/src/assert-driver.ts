@@ -22,12 +22,10 @@ export interface DriverContract<Driver> {
  * goes through that version's adapter. Does no I/O.
  *
  * @returns The driver, or what the adapter made of it.
- * @throws ConfigError `DRIVER_VERSION` naming both versions, `DRIVER_INVALID` naming what is missing,
- *   `<CONCERN>_NO_DRIVER` for none at all.
+ * @throws ConfigError `DRIVER_VERSION` naming both versions, `DRIVER_INVALID` naming what is missing.
  */
 export function assertDriver<Driver extends DriverBase>(contract: DriverContract<Driver>, driver: unknown): Driver {
   const { concern, version, adapters } = contract
-  if (driver === undefined || driver === null) throw noDriver(concern)
   const found = (driver as Partial<DriverBase> | null | undefined)?.specificationVersion as number
   const fitting = (found === version ? driver : adapters?.get(found)?.(driver as never)) as
     | Readonly<Record<string, unknown>>
@@ -48,9 +46,7 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
     `[msc/${concern}] [${isName(name) ? name : 'unnamed driver'}] The driver ${
       lacks
         ? `does not implement ${lacks.join(', ')}`
-        : found === undefined
-          ? `does not say which version of the contract it speaks (specificationVersion)`
-          : `speaks version ${found} of the contract, this package version ${version}`
+        : `speaks version ${found} of the contract, this package version ${version}`
     }.`,
     {
       code: lacks ? 'DRIVER_INVALID' : 'DRIVER_VERSION',
@@ -72,13 +68,10 @@ export function assertDrivers<Driver extends DriverBase>(
     assertDriver(contract, one),
   )
   if (drivers.length > 0) return drivers
-  throw noDriver(contract.concern)
-}
-
-function noDriver(concern: string): ConfigError {
-  return new ConfigError(`[msc/${concern}] There is no driver.`, {
+  const { concern } = contract
+  throw new ConfigError(`[msc/${concern}] There is no driver.`, {
     code: `${concern.toUpperCase()}_NO_DRIVER`,
-    hint: `Pass \`driver\`, one of those that the README of @msc/${concern} lists.`,
+    hint: `Pass \`driver\`: local() from @msc/${concern}/local, for one.`,
   })
 }
 
