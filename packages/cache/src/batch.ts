@@ -97,7 +97,7 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
         ? answer
         : answer instanceof Map && asked.map((key) => answer.get(key) as T | undefined)
       // An object by key would be a list without items: nothing found, without a word.
-      if (!loaded) refuse('`load` must be a Map or list', 'CACHE_OPTION_INVALID')
+      if (!loaded) refuse('`load` must be a list or Map', 'CACHE_OPTION_INVALID')
       outcome = 'ok'
       return { loaded, loadMs: clock.monotonic() - started }
     } catch (error) {

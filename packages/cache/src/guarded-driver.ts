@@ -1,4 +1,13 @@
-import { DeadlineError, DriverError, UnavailableError, createBreaker, emit, type Breaker, type Clock } from '@msc/core'
+import {
+  DeadlineError,
+  DriverError,
+  UnavailableError,
+  createBreaker,
+  emit,
+  guarded,
+  type Breaker,
+  type Clock,
+} from '@msc/core'
 import { createDeadlines } from './deadlines.ts'
 import type { CacheDriver, PromiseOr } from './driver.ts'
 import { neverAborts } from './never-aborts.ts'
@@ -88,7 +97,7 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
         }
         signal?.addEventListener('abort', onAbort, { once: true })
         try {
-          const answer = run(controller?.signal ?? neverAborts())
+          const answer = run(controller ? guarded(controller.signal, { concern: 'cache', operation }) : neverAborts())
           if (answer instanceof Promise) answer.then(succeed, fail)
           else succeed(answer)
         } catch (error) {

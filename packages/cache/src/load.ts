@@ -1,4 +1,4 @@
-import { deadline, emit, guardSignal, telemetryEnabled } from '@msc/core'
+import { deadline, emit, telemetryEnabled } from '@msc/core'
 import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
 import type { Lease } from './leases.ts'
@@ -65,12 +65,12 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
   const call = (key: string, load: Loader<unknown>, plan: Plan): Promise<unknown> => {
     try {
       if (plan.hardMs === undefined) return Promise.resolve(load((noHurry ??= { signal: neverAborts() })))
-      const operation = `[msc/cache] The load of ${JSON.stringify(key)}`
-      const onAbort = (error: unknown): void => complain('abort a load', error)
-      return deadline((signal) => load({ signal: guardSignal(signal, onAbort) }), {
+      const operation = `[msc/cache] Loading ${JSON.stringify(key)}`
+      return deadline((signal) => load({ signal }), {
         operation,
         timeoutMs: plan.hardMs,
         clock,
+        report: (error) => complain('abort', error),
       })
     } catch (error) {
       return Promise.reject(error as Error)

@@ -159,7 +159,7 @@ describe.each(Object.keys(kinds))('cache() on %s', (kind) => {
     await outcome
     // Unguarded it would be an uncaught exception of the next tick.
     await settled()
-    expect(told).toEqual(['abort a load: query can not be cancelled'])
+    expect(told).toEqual(['abort: query can not be cancelled'])
   })
 
   it('remembers an error for as long as it is told, and no longer', async () => {

@@ -2,6 +2,7 @@ import { createBreakerState, type BreakerDecisions, type BreakerState } from './
 import { systemClock, type Clock } from './clock.ts'
 import { UnavailableError, readField } from './errors.ts'
 import { runReported } from './failures.ts'
+import { guardSignals } from './guard-signal.ts'
 
 export type { BreakerState }
 
@@ -28,6 +29,8 @@ export interface Breaker extends Omit<BreakerDecisions, 'failures'> {
 
 export function createBreaker(options: BreakerOptions): Breaker {
   const { name, threshold = 5, cooldownMs = 5000, clock = systemClock, onChange } = options
+  // What a breaker judges are calls of drivers and ports, which are the application's code too.
+  guardSignals()
   const decisions = createBreakerState({
     threshold,
     cooldownMs,

@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from './clock.ts'
 import { DeadlineError } from './errors.ts'
+import { failureSlot, type GuardedCall } from './failure-slot.ts'
 
 export interface DeadlineOptions {
   /** Names the call in the error. */
@@ -9,6 +10,8 @@ export interface DeadlineOptions {
   /** The caller's own signal; its abort ends the call with its reason. */
   readonly signal?: AbortSignal | undefined
   readonly clock?: Clock
+  /** Told of what a listener of the signal throws; default: reported like any failure that nobody awaits. */
+  readonly report?: GuardedCall['report']
 }
 
 /**
@@ -20,8 +23,8 @@ export interface DeadlineOptions {
  */
 export function deadline<T>(call: (signal: AbortSignal) => PromiseLike<T> | T, options: DeadlineOptions): Promise<T> {
   const { operation, timeoutMs, signal: outer, clock = systemClock } = options
-  if (outer?.aborted) return Promise.reject(outer.reason as Error)
   return new Promise<T>((resolve, reject) => {
+    outer?.throwIfAborted()
     const inner = new AbortController()
     const stop = (): void => {
       cancel()
@@ -38,6 +41,8 @@ export function deadline<T>(call: (signal: AbortSignal) => PromiseLike<T> | T, o
     })
     outer?.addEventListener('abort', onOuterAbort, { once: true })
     // What `call` throws rejects like what it returns; once given up, either is ignored.
-    new Promise<T>((settle) => settle(call(inner.signal))).finally(stop).then(resolve, reject)
+    new Promise<T>((settle) => settle(call(failureSlot().guard?.(inner.signal, options) ?? inner.signal)))
+      .finally(stop)
+      .then(resolve, reject)
   })
 }

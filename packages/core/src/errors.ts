@@ -124,9 +124,7 @@ export function toError(value: unknown): Error {
   } catch {
     // A revoked proxy answers no question.
   }
-  return typeof value === 'string'
-    ? new Error(value)
-    : new Error('A value that is not an Error was thrown.', { cause: value })
+  return typeof value === 'string' ? new Error(value) : new Error('A non-Error was thrown.', { cause: value })
 }
 
 /** Is it an `Error` of this realm? `instanceof` that never throws. */

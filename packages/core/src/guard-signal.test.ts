@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { guardSignal } from './guard-signal.ts'
+import { deadline } from './deadline.ts'
+import { setErrorReporter } from './failures.ts'
+import { createOutbox } from './delivery/outbox.ts'
+import { guardSignal, guardSignals } from './guard-signal.ts'
+import { createService } from './service.ts'
+import { createManualClock } from './testing/index.ts'
 
 describe('a guarded signal', () => {
   it('hands what listeners throw or reject with to one place, and calls the others', async () => {
@@ -66,5 +71,69 @@ describe('a guarded signal', () => {
     Object.assign(signal, { onabort: null })
     controller.abort()
     expect(calls).toBe(1)
+  })
+})
+
+describe('the signal of a call with a deadline', () => {
+  guardSignals()
+  const listens = (signal: AbortSignal): Promise<never> => {
+    signal.addEventListener('abort', () => {
+      throw new Error('of the listener')
+    })
+    return new Promise(() => {})
+  }
+
+  it('is guarded: what a listener of it throws is told where failures are', async () => {
+    const told: unknown[] = []
+    const restore = setErrorReporter((error, { concern, operation }) => told.push([error.message, concern, operation]))
+    const clock = createManualClock()
+    const calls = ['[msc/cache] [redis] get', 'GET k'].map((operation) =>
+      deadline(listens, { operation, timeoutMs: 10, clock }).catch((error: Error) => error.name),
+    )
+    await clock.advance(10)
+    expect(await Promise.all(calls)).toEqual(['DeadlineError', 'DeadlineError'])
+    restore()
+    expect(told).toEqual([
+      ['of the listener', 'cache', 'get'],
+      ['of the listener', 'core', 'GET k'],
+    ])
+  })
+
+  it("is told to the engine's own onError, with the driver", async () => {
+    const told: unknown[] = []
+    const clock = createManualClock()
+    const { inTime } = createService({
+      concern: 'cache',
+      driver: { name: 'shelf', health: async () => undefined, close: async () => undefined },
+      clock,
+      onError: (error, context) => told.push([error.message, context]),
+    })
+    const call = inTime('get', 10, listens).catch((error: Error) => error.name)
+    await clock.advance(10)
+    expect(await call).toBe('DeadlineError')
+    expect(told).toEqual([['of the listener', { concern: 'cache', driver: 'shelf', operation: 'get' }]])
+  })
+
+  it('is guarded for sinks too', async () => {
+    const told: unknown[] = []
+    const clock = createManualClock()
+    const outbox = createOutbox<string>({
+      concern: 'analytics',
+      driver: 'sink',
+      label: (id) => ({ id, kind: 'track', bytes: 1 }),
+      send: (_batch, { signal }) => listens(signal),
+      limits: { maxItems: 1, maxBytes: 10, maxItemBytes: 10 },
+      maxQueue: 10,
+      flushIntervalMs: 0,
+      timeoutMs: 100,
+      clock,
+      onError: (error, { operation }) => told.push([error.message, operation]),
+    })
+    outbox.push('a')
+    const closed = outbox.close(50)
+    await clock.advance(50)
+    await closed
+    expect(told).toContainEqual(['of the listener', 'send'])
+    expect(outbox.stats()).toMatchObject({ dropped: 1, queued: 0, inFlight: 0 })
   })
 })

@@ -1,4 +1,5 @@
-import { runGuarded } from './failures.ts'
+import { failureSlot, type GuardedCall } from './failure-slot.ts'
+import { reportFailure, runGuarded } from './failures.ts'
 
 type Listener = EventListenerOrEventListenerObject
 
@@ -46,4 +47,27 @@ export function guardSignal(signal: AbortSignal, onFailure: (error: unknown) => 
     onabort: { configurable: true, get: () => onabort, set: setOnabort },
   })
   return signal
+}
+
+/** `[msc/cache] [redis] get` is the operation `get` of the concern `cache`. */
+const WHOSE = /^(?:\[msc\/(\w+)\] )?(?:\[[^\]]*\] )*/
+
+/**
+ * Makes the signal of every call with a deadline a guarded one, from here on: drivers and ports are the application's
+ * code too. Whatever has a breaker asks for it, and so do servers; in a page, where a listener that throws ends nothing, what runs there
+ * alone does without its weight.
+ */
+export function guardSignals(): void {
+  failureSlot().guard ??= (signal, { operation, concern, report }) =>
+    guardSignal(signal, (error) => {
+      const [prefix = '', named = 'core'] = WHOSE.exec(operation) ?? []
+      const what = operation.slice(prefix.length)
+      if (report) report(error, what)
+      else reportFailure(error, { concern: concern ?? named, operation: what })
+    })
+}
+
+/** The signal that a call hands to a driver or a port, guarded where that is asked for: see {@link guardSignals}. */
+export function guarded(signal: AbortSignal, call: GuardedCall): AbortSignal {
+  return failureSlot().guard?.(signal, call) ?? signal
 }

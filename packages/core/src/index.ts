@@ -54,9 +54,9 @@ export {
   type JournalRecord,
   type MemoryJournalOptions,
 } from './journal.ts'
-export type { ErrorReporter, FailureContext } from './failure-slot.ts'
+export type { ErrorReporter, FailureContext, FailureSlot } from './failure-slot.ts'
 export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './failures.ts'
-export { guardSignal } from './guard-signal.ts'
+export { guardSignal, guardSignals, guarded } from './guard-signal.ts'
 export { createLateCalls, type LateCalls } from './late-calls.ts'
 export { lazyPeer } from './load-peer.ts'
 export {

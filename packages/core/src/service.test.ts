@@ -61,9 +61,7 @@ describe('a value that can not be read', () => {
     expect(await service.health()).toMatchObject({ status: 'down', stats: {} })
     await service.flush()
     await service.close()
-    expect(told).toEqual(
-      ['listen', 'flush', 'close', 'close'].map((each) => `${each}: A value that is not an Error was thrown.`),
-    )
+    expect(told).toEqual(['listen', 'flush', 'close', 'close'].map((each) => `${each}: A non-Error was thrown.`))
     await expect(inTime('get', 100, throws)).rejects.toSatisfy((error) => !isError(error))
   })
 

@@ -66,7 +66,7 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
     reportFailure(error, { ...details, concern, driver: driver.name, operation }, options.onError)
   }
   const inTime: ServiceKit<Concern>['inTime'] = (operation, timeoutMs, run, signal) =>
-    deadline(run, { operation: `[msc/${concern}] [${driver.name}] ${operation}`, timeoutMs, clock, signal })
+    deadline(run, { operation: `[msc/${concern}] [${driver.name}] ${operation}`, timeoutMs, clock, signal, report })
   const assertOpen = (): void => {
     if (!closing) return
     throw new ConfigError(`[msc/${concern}] The service is closed.`, { code: `${concern.toUpperCase()}_CLOSED` })

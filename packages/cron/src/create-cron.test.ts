@@ -294,6 +294,28 @@ describe('a claim store that is away', () => {
     await cron.close()
   })
 
+  it('is told what a listener of the signal throws that its claim store was given, and goes on', async () => {
+    const listens = (name: string, signal: AbortSignal | undefined): Promise<never> => {
+      signal?.addEventListener('abort', () => {
+        throw new Error(name)
+      })
+      return never()
+    }
+    const { clock, cron, failures } = makeCron({
+      claims: () => ({
+        claim: (...[, , , signal]) => listens('of the claim', signal),
+        release: (...[, , signal]) => listens('of the release', signal),
+      }),
+    })
+    const run = expect(cron.run('job')).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
+    await clock.advance(20_000)
+    await run
+    const closing = cron.close()
+    await clock.advance(20_000)
+    await closing
+    expect(failures).toEqual(expect.arrayContaining(['claim: of the claim', 'release: of the release']))
+  })
+
   it('does not keep a run waiting after close', async () => {
     const { clock, cron } = makeCron({ claims: () => ({ claim: never }) })
     const run = expect(cron.run('job')).rejects.toMatchObject({ code: 'CRON_CLOSED' })

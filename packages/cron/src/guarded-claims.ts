@@ -2,6 +2,7 @@ import {
   backoff,
   createBreaker,
   deadline,
+  guardSignal,
   randomHex,
   UnavailableError,
   withoutScope,
@@ -75,7 +76,10 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
   let repaid = 0
 
   const call = <T>(name: string, run: (signal: AbortSignal) => PromiseLike<T> | T): Promise<T> =>
-    deadline(run, { operation: `[msc/cron] [claims] ${name}`, timeoutMs, clock })
+    deadline(run, { operation: `[msc/cron] [claims] ${name}`, timeoutMs, clock, report: onFailure })
+  /** Derived, so that it is not guarded by being made of one that is. */
+  const either = (...signals: AbortSignal[]): AbortSignal =>
+    guardSignal(AbortSignal.any(signals), (error) => onFailure(error, 'claim'))
   const follow = <T>(work: Promise<T>): Promise<T> => {
     const over = (): void => void underWay.delete(work)
     underWay.add(work)
@@ -152,7 +156,7 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
     let asked: Promise<boolean> | undefined
     try {
       const isOurs = await call('claim', (late) => {
-        asked = Promise.resolve(claims.claim(key, token, leaseMs, AbortSignal.any([closed, late])))
+        asked = Promise.resolve(claims.claim(key, token, leaseMs, either(closed, late)))
         return asked
       })
       // Refused, it may be by the very claim that came late, behind its release.

@@ -1,4 +1,4 @@
-import { DriverError, currentContext, sleep, type ErrorReporter } from '@msc/core'
+import { DriverError, currentContext, guardSignals, setErrorReporter, sleep, type ErrorReporter } from '@msc/core'
 import { createManualClock, type ManualClock } from '@msc/core/testing'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createRealtime, type Realtime, type RealtimeOptions } from './create-realtime.ts'
@@ -274,6 +274,27 @@ describe('a feed', () => {
     expect(client.status).toBe('idle')
     expect(asked('subscribe')).toEqual([])
     expect(snapshot).not.toHaveBeenCalled()
+  })
+
+  it('ends no process by what a listener of a signal throws that it handed out', async () => {
+    guardSignals()
+    const told: string[] = []
+    const restore = setErrorReporter((error, { operation }) => void told.push(`${operation}: ${error.message}`))
+    const listens = (name: string) => (signal: AbortSignal) => {
+      signal.addEventListener('abort', () => {
+        throw new Error(name)
+      })
+      return new Promise<never>(() => {})
+    }
+    connect()
+    const leave = client.feed('items', 'a', { snapshot: listens('of the snapshot'), onChange: () => {} })
+    await settle()
+    leave()
+    await client.close()
+    connect({ getToken: listens('of getToken'), timeoutMs: 100 }).channel('room', { private: true })
+    await clock.advance(100)
+    restore()
+    expect(told).toEqual(expect.arrayContaining(['snapshot: of the snapshot', 'getToken: of getToken']))
   })
 
   it('hears what comes with the very join, and behind a snapshot what comes meanwhile, in the trace of who sent it', async () => {

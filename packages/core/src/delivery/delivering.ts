@@ -104,9 +104,12 @@ function urgencyOf<T>({ waiters }: Box<T>): Urgency {
 }
 
 function depart<T>(box: Box<T>, now: number, budget: { until: number } | undefined): void {
-  sleepUntil(box, Infinity)
   const urgency = urgencyOf(box)
-  const batch = take(box.queue, boundsOf(box, urgency), now)
+  // Asks the sink, which may do anything, also send.
+  const bounds = boundsOf(box, urgency)
+  if (box.flight || box.phase === 'closed' || held(box.queue) === 0) return
+  sleepUntil(box, Infinity)
+  const batch = take(box.queue, bounds, now)
   const flight = createFlight(batch, urgency)
   box.flight = flight
   const { timeoutMs } = box.options
@@ -121,6 +124,7 @@ function departureOf<T>(box: Box<T>, flight: Flight<T>): Departure<T> {
     clock: box.clock,
     send,
     operation: `[msc/${concern}] [${driver}] send`,
+    report: (error) => report(box, error, 'send'),
     onAnswer: (answer) => settle(box, flight, answer),
   }
 }

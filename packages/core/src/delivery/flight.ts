@@ -1,5 +1,7 @@
 import type { CancelTimer, Clock } from '../clock.ts'
+import { withoutScope } from '../context.ts'
 import { DeadlineError } from '../errors.ts'
+import { guarded } from '../guard-signal.ts'
 import type { Entry } from './entry.ts'
 import type { Receipt, SendContext, Urgency } from './receipt.ts'
 
@@ -12,6 +14,8 @@ export interface Departure<T> {
   readonly send: (batch: readonly T[], context: SendContext) => Promise<Receipt>
   /** Named in the error when there is no answer. */
   readonly operation: string
+  /** Told of what a listener of the flight's signal throws. */
+  readonly report: (error: unknown) => void
   /** Called once, unless the flight is abandoned; never while `takeOff` runs. */
   readonly onAnswer: (answer: Answer) => void
 }
@@ -39,7 +43,9 @@ export function takeOff<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs
   const items = flight.entries.map(({ item }) => item)
   let answer: Promise<unknown>
   try {
-    answer = Promise.resolve(departure.send(items, { signal: flight.abort.signal, urgency: flight.urgency }))
+    answer = Promise.resolve(
+      departure.send(items, { signal: guarded(flight.abort.signal, departure), urgency: flight.urgency }),
+    )
   } catch (error) {
     answer = Promise.reject(error as Error)
   }
@@ -56,12 +62,14 @@ export function hasten<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs:
   if (flight.landed || deadline >= flight.deadline) return
   flight.cancel()
   flight.deadline = deadline
-  flight.cancel = clock.setTimeout(() => {
+  const giveUp = (): void => {
     const error = new DeadlineError(operation, Math.round(timeoutMs))
     // Aborted before the answer is used, so that the next delivery never begins while this one still runs.
     if (!flight.landed) flight.abort.abort(error)
     settle(flight, departure, { error })
-  }, timeoutMs)
+  }
+  // Whoever is in a hurry has nothing to do with what becomes of the batch.
+  flight.cancel = withoutScope(() => clock.setTimeout(giveUp, timeoutMs))
 }
 
 /** From here on its answer changes nothing. */

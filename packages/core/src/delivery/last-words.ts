@@ -7,19 +7,22 @@ export function lastWords<T>(box: Box<T>): void {
   const { sendSync } = box.options
   if (!sendSync || isClosed(box) || box.speaking || held(box.queue) === 0) return
   box.speaking = true
+  const failures: unknown[] = []
   for (const entries of inBatches(box, [...(box.flight?.entries ?? []), ...waiting(box.queue)])) {
-    // Whoever hears of a failure may have closed the outbox, and then all of it has been dropped.
-    if (isClosed(box)) break
     try {
       sendSync(entries.map(({ item }) => item))
     } catch (error) {
-      report(box, error, 'last words')
+      failures.push(error)
       continue
     }
-    if (!isClosed(box)) handedOver(box, new Set(entries))
+    // The sink may have closed the outbox, and then all of it has been dropped.
+    if (isClosed(box)) break
+    handedOver(box, new Set(entries.map(({ order }) => order)))
   }
   box.speaking = false
-  if (box.stored) persist(box)
+  if (box.stored && !isClosed(box)) persist(box)
+  // Told when all is in its place: whoever hears of it may use the outbox.
+  for (const error of failures) report(box, error, 'last words')
   box.step()
 }
 
@@ -27,21 +30,22 @@ function isClosed<T>({ phase }: Box<T>): boolean {
   return phase === 'closed'
 }
 
-/** What was handed over is delivered; an answer that comes for it later finds nobody. */
-function handedOver<T>(box: Box<T>, entries: ReadonlySet<Entry<T>>): void {
+/**
+ * What was handed over is delivered; an answer that comes for it later finds nobody. Known by its place, since an entry
+ * may have been made anew meanwhile.
+ */
+function handedOver<T>(box: Box<T>, orders: ReadonlySet<number>): void {
   const { flight, queue, counts } = box
-  if (flight) {
-    land(
-      queue,
-      flight.entries.filter((entry) => entries.has(entry)),
-    )
-    flight.entries = flight.entries.filter((entry) => !entries.has(entry))
-  }
+  const isDone = ({ order }: Entry<T>): boolean => orders.has(order)
+  const onWire = flight?.entries.filter(isDone) ?? []
+  const queued = empty(queue)
+  if (flight) flight.entries = flight.entries.filter((entry) => !isDone(entry))
+  land(queue, onWire)
   putBack(
     queue,
-    empty(queue).filter((entry) => !entries.has(entry)),
+    queued.filter((entry) => !isDone(entry)),
   )
-  counts.delivered += entries.size
+  counts.delivered += onWire.length + queued.filter(isDone).length
 }
 
 function inBatches<T>({ options }: Box<T>, entries: readonly Entry<T>[]): Entry<T>[][] {

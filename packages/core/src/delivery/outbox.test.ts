@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { describe, expect, it, vi } from 'vitest'
 import { currentContext, withUnit } from '../context.ts'
 import { DriverError } from '../errors.ts'
@@ -655,6 +656,30 @@ describe('last words', () => {
     expect(law()).toMatchObject({ accepted: 10, queued: 0, inFlight: 0 })
   })
 
+  it('deliver once, whoever hears of a failure and uses the outbox', async () => {
+    const written: string[] = []
+    const rests: Reply = { rejected: [{ id: 'rests', retryable: true }] }
+    const { outbox, clock, law } = setUp([rests, 'silence'], {
+      limits: { maxItems: 2, maxBytes: 15, maxItemBytes: 500 },
+      sendSync: (batch) => {
+        if (batch.some(({ id }) => id === 'a')) throw new Error('disk full')
+        written.push(...batch.map(({ id }) => id))
+      },
+      onError: () => void outbox.flush(100),
+    })
+    outbox.push(item('rests'))
+    await clock.advance(60)
+    for (const id of ['a', 'b']) outbox.push(item(id))
+    await clock.advance(60)
+    outbox.lastWords()
+    expect(written).toEqual(['rests', 'b'])
+    law()
+    const { delivered } = outbox.stats()
+    expect(new Set(written).size).toBe(written.length)
+    await clock.advance(60_000)
+    expect(law().delivered).toBeGreaterThanOrEqual(delivered)
+  })
+
   it('are left out where a sink has none', async () => {
     const { outbox, clock, law } = setUp()
     outbox.push(item(1))
@@ -791,4 +816,76 @@ it('works as its documentation shows', async () => {
   vi.unstubAllGlobals()
   expect(fetch).toHaveBeenCalledWith(url, expect.objectContaining({ body: '[{"id":"1","name":"release submitted"}]' }))
   expect(outbox.stats()).toMatchObject({ delivered: 1 })
+})
+
+describe('callbacks that use the outbox', () => {
+  it('begin no second delivery from where a sink is asked for its room', async () => {
+    const { outbox, clock, law } = setUp(['silence'], {
+      leavingMaxBytes: () => {
+        throw new Error('of the sink')
+      },
+      onError: () => void outbox.push(item('told')),
+    })
+    for (let id = 0; id < 4; id++) outbox.push(item(id))
+    void outbox.flush(3000, 'leaving')
+    const closed = outbox.close(200, 'leaving')
+    law()
+    await clock.advance(200)
+    await closed
+    expect(law()).toMatchObject({ queued: 0, inFlight: 0 })
+  })
+
+  it('find that somebody waits for the close, from a listener of the signal that it aborts', async () => {
+    const clock = createManualClock()
+    const sent: string[] = []
+    const outbox = createOutbox<string>({
+      concern: 'analytics',
+      driver: 'sink',
+      label: (id) => ({ id, kind: 'track', bytes: 1 }),
+      send: async ([id = ''], { signal }) => {
+        sent.push(id)
+        if (sent.length > 1) return DELIVERED
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            void outbox.flush(1000)
+            reject(signal.reason as Error)
+          })
+        })
+      },
+      leavingMaxBytes: () => 1000,
+      limits: { maxItems: 4, maxBytes: 1000, maxItemBytes: 500 },
+      maxQueue: 100,
+      flushIntervalMs: 20,
+      timeoutMs: 5000,
+      clock,
+    })
+    outbox.push('a')
+    await clock.advance(20)
+    const closed = outbox.close(1000, 'leaving')
+    await clock.advance(1000)
+    await closed
+    expect([sent, outbox.stats().delivered]).toEqual([['a', 'a'], 1])
+  })
+
+  it('hear of a delivery outside of the scope of whoever was in a hurry', async () => {
+    const manual = createManualClock()
+    // As the platform's timers do, which run where they were set.
+    const clock: ManualClock = Object.create(manual, {
+      setTimeout: { value: (fn: () => void, ms: number) => manual.setTimeout(AsyncResource.bind(fn), ms) },
+    }) as ManualClock
+    const scopes: unknown[] = []
+    const note = (): void => void scopes.push(currentContext()?.userId)
+    const { outbox } = setUp(['silence'], { clock, onError: note, onDrop: note })
+    const inUnit = <T>(userId: string, run: () => T): T => withUnit({ trace: newTrace(), userId }, run)
+    inUnit('bob', () => outbox.push(item(1)))
+    await manual.advance(20)
+    const flushed = inUnit('alice', () => outbox.flush(100))
+    await manual.advance(100)
+    await flushed
+    const closed = inUnit('carol', () => outbox.close(100))
+    await manual.advance(100)
+    await closed
+    expect(scopes.length).toBeGreaterThan(1)
+    expect(scopes.filter((each) => each !== undefined)).toEqual([])
+  })
 })

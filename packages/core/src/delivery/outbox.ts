@@ -11,6 +11,7 @@ import {
   type Box,
   type Waiter,
 } from './box.ts'
+import { withoutScope } from '../context.ts'
 import { advance, hastenFlight, noteArrival, slowDown } from './delivering.ts'
 import type { Loss } from './entry.ts'
 import { abandon } from './flight.ts'
@@ -116,17 +117,13 @@ function close<T>(box: Box<T>, timeoutMs: number, urgency: Urgency): Promise<voi
 /** Joins those who wait; the budget ends the wait, and with a close everything else. */
 function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: boolean): Promise<void> {
   const budgetMs = timeoutMs > 0 ? timeoutMs : 0
-  if (urgency === 'leaving') leave(box)
   return new Promise((resolve) => {
-    const cancel = box.clock.setTimeout(
-      () => {
-        if (closing) finishClose(box)
-        else giveUp(box, waiter)
-      },
-      budgetMs,
-      // Whoever waits for us wants the process to live until we answer.
-      { keepAlive: true },
-    )
+    const end = (): void => {
+      if (closing) finishClose(box)
+      else giveUp(box, waiter)
+    }
+    // Whoever waits for us wants the process to live until we answer; what is sent or lost then concerns all who recorded.
+    const cancel = withoutScope(() => box.clock.setTimeout(end, budgetMs, { keepAlive: true }))
     const until = box.clock.monotonic() + budgetMs
     const done = (): void => {
       cancel()
@@ -135,6 +132,8 @@ function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: bool
     const waiter: Waiter = { until, urgency, closing, done }
     const first = box.waiters.length === 0
     box.waiters = [...box.waiters, waiter]
+    // Calls listeners of a signal, which must find that somebody waits.
+    if (urgency === 'leaving') leave(box)
     // A close must not spend its time on a wait that was measured for the longer budget of a flush.
     if (first || closing) hurry(box)
     if (closing) forgetBeyond(box.queue.limits, longestWait(box.clock.monotonic(), budgetMs))
@@ -161,10 +160,11 @@ function giveUp<T>(box: Box<T>, waiter: Waiter): void {
 function leave<T>(box: Box<T>): void {
   const { flight, queue, options } = box
   if (options.leavingMaxBytes && flight && flight.urgency === 'background') {
-    abandon(flight, new Error('The page is being left.'))
     box.flight = undefined
     land(queue, flight.entries)
     putBack(queue, flight.entries)
+    // Last, since a listener of its signal may use the outbox.
+    abandon(flight, new Error('The page is being left.'))
   }
   if (options.store) persist(box)
 }
@@ -181,10 +181,8 @@ function finishClose<T>(box: Box<T>): void {
   if (flight) land(queue, flight.entries)
   counts.dropped += entries.length
   if (flight) abandon(flight, new Error('The outbox is closed.'))
-  tellLosses(
-    box,
-    entries.map((entry): Loss<T> => ({ entry, reason: 'closed' })),
-  )
+  const losses = entries.map((entry): Loss<T> => ({ entry, reason: 'closed' }))
+  withoutScope(() => tellLosses(box, losses))
   if (box.stored) persist(box)
   for (const waiter of waiters) waiter.done()
 }

@@ -9,6 +9,7 @@ import {
   sleep,
   withoutScope,
   type Env,
+  guardSignals,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
 import type { PresenceState, RealtimeDriver } from '../driver.ts'
@@ -55,6 +56,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
       hint: 'Set NEXT_PUBLIC_SUPABASE_URL and NEXT_PUBLIC_SUPABASE_ANON_KEY.',
     })
   }
+  guardSignals()
   assertWebAddress(url, '[msc/realtime] [supabase]', 'NEXT_PUBLIC_SUPABASE_URL')
   let connected: Promise<SupabaseClient> | undefined
   let token: string | undefined

@@ -1,6 +1,7 @@
 import type * as Core from '@msc/core'
 import type { Change, FeedHandlers } from '../create-realtime.ts'
 import type { RawChannel } from '../raw-channel.ts'
+import { guarded } from './guarded.ts'
 
 /** What the page has loaded already. */
 interface FeedTools extends Pick<typeof Core, 'sleep'> {
@@ -26,6 +27,7 @@ export function openFeed<Row>(
   const { onChange, snapshot, onSnapshot, onGap } = given as FeedHandlers<Row>
   let held: (() => void)[] | undefined = snapshot && []
   let loads = 0
+  const guardedSignal = guarded(signal)
 
   const load = async (): Promise<void> => {
     if (!snapshot) return
@@ -35,7 +37,7 @@ export function openFeed<Row>(
     held = []
     for (let attempt = 0; isWanted(); attempt++) {
       try {
-        const rows = await snapshot(signal)
+        const rows = await snapshot(guardedSignal)
         if (!isWanted()) return
         safely(() => onSnapshot?.(rows))
         const waited = held ?? []

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { ConfigError, DriverError, type Clock, type ErrorReporter } from '@msc/core'
+import { ConfigError, DriverError, type Clock, type ErrorReporter, guardSignals } from '@msc/core'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { OutgoingMessage } from '../driver.ts'
 import type { FeedSource } from '../feed/source.ts'
@@ -65,6 +65,7 @@ const MAX_SPREAD_MS = 60_000
 
 /** A server that speaks Supabase Realtime's protocol, versions 1.0.0 and 2.0.0, in this process. */
 export function createRealtimeServer(options: RealtimeServerOptions): RealtimeServer {
+  guardSignals()
   const { jwtSecret, path = '/realtime/v1' } = options
   if (jwtSecret.length < 32) {
     throw new ConfigError('[msc/realtime] The JWT secret has fewer than 32 characters.', {

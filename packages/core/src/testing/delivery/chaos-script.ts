@@ -31,6 +31,8 @@ interface Run {
   readonly waits: { readonly what: string; readonly until: number; over: boolean }[]
   last: { delivered: number; dropped: number; accepted: number }
   checks: number
+  /** A callback uses the outbox right now. */
+  reacting: boolean
   log: string
 }
 
@@ -67,6 +69,8 @@ function createRun(seed: number): Run {
   const onDrop = ({ reason, count }: Drop): unknown => {
     drops.set(reason, (drops.get(reason) ?? 0) + count)
     check(run)
+    // What is recorded here and dropped too is counted, and not told.
+    react(run, false)
     if (random.chance(0.02)) throw new Error('onDrop threw')
     return random.chance(0.02) ? Promise.reject(new Error('onDrop rejected')) : undefined
   }
@@ -76,7 +80,10 @@ function createRun(seed: number): Run {
     label: (item) => item,
     send: (batch, context) => {
       check(run)
-      return sink.send(batch, context)
+      const reply = sink.send(batch, context)
+      // Behind the sink's own listener, which ends the delivery.
+      context.signal.addEventListener('abort', () => react(run))
+      return reply
     },
     sendSync: random.chance(0.5) ? sink.sendSync : undefined,
     limits: { maxItems, maxBytes: itemBytes * random.integer(1, 60), maxItemBytes: 1000 },
@@ -84,11 +91,17 @@ function createRun(seed: number): Run {
     maxQueueBytes,
     flushIntervalMs: random.integer(0, 1000),
     timeoutMs: random.pick([200, 1000, 5000]),
-    ...(random.chance(0.3) && { leavingMaxBytes: () => random.integer(0, 2000) }),
+    ...(random.chance(0.3) && {
+      leavingMaxBytes: () => {
+        react(run)
+        if (random.chance(0.1)) throw new Error('leavingMaxBytes threw')
+        return random.integer(0, 2000)
+      },
+    }),
     clock: time,
     random,
     onDrop,
-    onError: () => undefined,
+    onError: () => react(run),
   })
   const run: Run = {
     random,
@@ -103,9 +116,23 @@ function createRun(seed: number): Run {
     waits: [],
     last: { delivered: 0, dropped: 0, accepted: 0 },
     checks: 0,
+    reacting: false,
     log: '',
   }
   return run
+}
+
+/** Callbacks use the outbox that calls them. */
+function react(run: Run, mayPush = true): void {
+  const { random, outbox } = run
+  check(run)
+  if (run.reacting || !random.chance(0.2)) return
+  run.reacting = true
+  const what = random.integer(0, 9)
+  if (what < 4 && mayPush && !isClosing(run)) push(run, random.integer(1, 3))
+  else if (what < 8) wait(run, 'flush', random.integer(0, 5000))
+  else outbox.lastWords()
+  run.reacting = false
 }
 
 function isClosing({ waits }: Run): boolean {
