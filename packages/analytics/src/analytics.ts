@@ -64,6 +64,8 @@ export interface RecordOptions {
    */
   readonly at?: number
   readonly page?: PageContext | undefined
+  /** Called when it was refused, or no queue had room for it: at once, unless a schema has to answer first. */
+  readonly onLost?: (() => unknown) | undefined
 }
 
 export interface FlagOptions {

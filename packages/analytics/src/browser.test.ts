@@ -113,6 +113,39 @@ describe('in a page', () => {
     })
   })
 
+  it('shows nobody the flags of another, before the engine is there as after it', async () => {
+    page = openFakePage()
+    const { driver } = keeping()
+    const flags = { vip: true }
+    initPostHog({ flags, load: async () => ({ driver }) })
+    identifyUser('alice')
+    expect(isFeatureEnabled('vip')).toBe(true)
+    identifyUser('alice')
+    expect(isFeatureEnabled('vip')).toBe(true)
+    identifyUser('bob')
+    expect(isFeatureEnabled('vip')).toBe(false)
+    await expect.poll(() => engineIsThere()).toBe(true)
+    expect(isFeatureEnabled('vip')).toBe(false)
+  })
+
+  it('keeps who somebody is, however many calls wait', async () => {
+    page = openFakePage()
+    const { sent, driver } = keeping()
+    initPostHog({ load: async () => ({ driver }) })
+    identifyUser('alice')
+    for (let i = 0; i < 120; i++) trackEvent('click', { i })
+    resetUser()
+    identifyUser('bob')
+    await expect.poll(() => engineIsThere()).toBe(true)
+    trackEvent('paid', {})
+    page.hide()
+    await expect.poll(() => sent.some(({ message }) => message.kind === 'track' && message.event === 'paid')).toBe(true)
+    const people = new Map(
+      sent.map(({ message, subject }) => [message.kind === 'track' ? message.event : message.kind, subject.distinctId]),
+    )
+    expect([people.get('click'), people.get('paid')]).toEqual(['alice', 'bob'])
+  })
+
   it('never throws, whatever it is given', async () => {
     const said: string[] = []
     const restore = setErrorReporter((error) => said.push((error as Error & { code: string }).code))

@@ -12,6 +12,10 @@ interface State {
   loading?: Promise<void>
   /** Flags that were met before the engine was there; each is told once. */
   readonly met: Set<string>
+  /** Who was identified before the engine was there. */
+  person?: string
+  /** Nothing that was evaluated for the person of before holds any more. */
+  isSomebodyElse?: boolean
 }
 
 const state = (): State => processSlot('analytics/browser-state', () => ({ met: new Set<string>() }))
@@ -29,7 +33,7 @@ export function initPostHog(config: BrowserAnalyticsConfig): void {
   load(current)
 }
 
-/** Counts an event; kept until the engine is there, at most 100 calls, and dropped after that. Never throws. */
+/** Counts an event; kept until the engine is there, at most 100 calls, and dropped after that; who the person is never is. Never throws. */
 export function trackEvent(event: string, properties: object = {}): void {
   const moment = now()
   calls.perform((engine) => engine.track(event, properties, moment))
@@ -37,7 +41,12 @@ export function trackEvent(event: string, properties: object = {}): void {
 /** Who uses the page. Never throws. */
 export function identifyUser(userId: string, properties: object = {}): void {
   const moment = now()
-  calls.perform((engine) => engine.identify(userId, properties, moment))
+  calls.perform((engine) => engine.identify(userId, properties, moment), 'always')
+  if (!hasPage()) return
+  const current = state()
+  // What the server has evaluated was for this person.
+  if (current.person !== undefined && current.person !== userId) somebodyElse(current)
+  current.person = userId
 }
 /** A page is looked at: the current one, without its query, which is where secrets travel. Nothing on a server. */
 export function trackPageView(path?: string): void {
@@ -54,14 +63,15 @@ export function setUserProperties(properties: object): void {
 }
 /** Forgets the person, as on sign-out. */
 export function resetUser(): void {
-  calls.perform((engine) => engine.reset())
+  calls.perform((engine) => engine.reset(), 'always')
+  if (hasPage()) somebodyElse(state())
 }
 /**
  * Asks `config.persist` again, because the visitor's answer has changed. Where it says no now, what was stored on this
  * device is deleted at once; else with the next call. Never throws.
  */
 export function consentChanged(): void {
-  calls.perform((engine) => engine.consentChanged())
+  calls.perform((engine) => engine.consentChanged(), 'always')
 }
 /**
  * The flag's value: what the server evaluated, else the backend's as soon as it is there, else `false`. Always `false`
@@ -86,15 +96,22 @@ export function isFeatureEnabled(flag: string): boolean {
 export function startRecording(): boolean {
   if (calls.engine) return calls.engine.startRecording()
   if (!mayRecord()) return false
-  calls.perform((engine) => engine.startRecording())
+  calls.perform((engine) => engine.startRecording(), 'always')
   return true
 }
 /** Ends it. False where nothing can record. */
 export function stopRecording(): boolean {
   if (calls.engine) return calls.engine.stopRecording()
   if (!mayRecord()) return false
-  calls.perform((engine) => engine.stopRecording())
+  calls.perform((engine) => engine.stopRecording(), 'always')
   return true
+}
+
+/** Nothing that was said of one person holds for another. */
+function somebodyElse(current: State): void {
+  current.isSomebodyElse = true
+  current.met.clear()
+  delete current.person
 }
 
 function mayRecord(): boolean {
@@ -104,7 +121,8 @@ function mayRecord(): boolean {
 
 /** Names of flags are text from anywhere: `constructor` is no flag. */
 function givenFlag(flag: string): FlagValue | undefined {
-  const flags = state().config?.flags
+  const { config, isSomebodyElse } = state()
+  const flags = isSomebodyElse ? undefined : config?.flags
   return flags && Object.hasOwn(flags, flag) ? flags[flag] : undefined
 }
 

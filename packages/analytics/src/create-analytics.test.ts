@@ -529,6 +529,40 @@ describe('a bad call', () => {
   })
 })
 
+it('ends a close within its budget, whatever schemas take of it: all is delivered or dropped, and told', async () => {
+  const clock = createManualClock()
+  const slow = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value: unknown) =>
+        new Promise<{ value: unknown }>((resolve) => clock.setTimeout(() => resolve({ value }), 600)),
+    },
+  }
+  const { analytics, fail, drops, errors } = setUp({ clock, catalogue: { paid: slow as never } })
+  fail(away)
+  void analytics.track('u', 'paid', { a: 1 })
+  const closed = analytics.close({ timeoutMs: 1500 })
+  await clock.advance(1600)
+  await closed
+  expect(analytics.stats()).toMatchObject({ accepted: 1, dropped: 1, queued: 0, inFlight: 0 })
+  expect(drops).toMatchObject([{ reason: 'closed', count: 1 }])
+  expect(errors.filter(({ operation }) => operation === 'close')).toEqual([])
+})
+
+it('tells the caller what found no room, at once', () => {
+  const { analytics } = setUp({ maxQueue: 1 })
+  const lost: string[] = []
+  for (const name of ['a', 'b']) {
+    void analytics.record(
+      { distinctId: 'u' },
+      { kind: 'track', event: name, properties: {} },
+      { onLost: () => lost.push(name) },
+    )
+  }
+  expect(lost).toEqual(['b'])
+})
+
 describe('a catalogue', () => {
   const schema = (later: boolean) => ({
     '~standard': {

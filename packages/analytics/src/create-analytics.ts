@@ -5,6 +5,7 @@ import {
   createRedactor,
   createService,
   deadline,
+  runReported,
   systemClock,
   type Clock,
   type DriverContract,
@@ -20,7 +21,7 @@ import {
   sumOfSinks,
   worstBreaker,
 } from '@msc/core/delivery'
-import type { Analytics, AnalyticsOptions } from './analytics.ts'
+import type { Analytics, AnalyticsOptions, RecordOptions } from './analytics.ts'
 import type { AnalyticsDriver, FlagSource } from './driver.ts'
 import { asFlagValue, evaluateFlag, evaluateFlags, type EvaluatingContext } from './flags/evaluate.ts'
 import { createExposures } from './recording/exposures.ts'
@@ -59,8 +60,8 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
   )
   const checking = new Set<Promise<void>>()
   const flushAll = async (budgetMs: number): Promise<void> => {
-    await checked(checking, budgetMs, clock)
-    await Promise.all(sinks.map((sink) => sink.flush(budgetMs)))
+    const left = await checked(checking, budgetMs, clock)
+    await Promise.all(sinks.map((sink) => sink.flush(left)))
   }
   const endings: (() => void)[] = []
   const { service, report } = createService({
@@ -74,8 +75,8 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
     flush: flushAll,
     async close(budgetMs) {
       for (const end of endings.splice(0)) end()
-      await checked(checking, budgetMs, clock)
-      await Promise.all([flags?.service.close({ timeoutMs: budgetMs }), ...sinks.map((sink) => sink.close(budgetMs))])
+      const left = await checked(checking, budgetMs, clock)
+      await Promise.all([flags?.service.close({ timeoutMs: left }), ...sinks.map((sink) => sink.close(left))])
     },
   })
   if (options.processEnd) endings.push(takePartInEnd(sinks, flushAll))
@@ -101,11 +102,16 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
   return { ...withBudgets(service), ...verbsOf(recording, evaluating), flagService: flags?.service, ...viewsOf(sinks) }
 }
 
-/** Resolves when the schemas have answered, or when half of the budget is over: the rest belongs to the queues. */
-async function checked(checking: ReadonlySet<Promise<void>>, budgetMs: number, clock: Clock): Promise<void> {
-  if (checking.size === 0) return
+/**
+ * Resolves when the schemas have answered, or when half of the budget is over: the rest, which it resolves with, belongs
+ * to the queues.
+ */
+async function checked(checking: ReadonlySet<Promise<void>>, budgetMs: number, clock: Clock): Promise<number> {
+  if (checking.size === 0) return budgetMs
+  const from = clock.monotonic()
   const options = { operation: '[msc/analytics] catalogue', timeoutMs: budgetMs / 2, clock }
   await deadline(() => Promise.all(checking), options).catch(() => undefined)
+  return Math.max(0, budgetMs - (clock.monotonic() - from))
 }
 
 type Verbs = Pick<
@@ -117,7 +123,11 @@ function verbsOf(recording: RecordingContext, evaluating: EvaluatingContext): Ve
   const getFeatureFlag: Analytics['getFeatureFlag'] = async (flag, distinctId, options) =>
     asFlagValue(await evaluateFlag(evaluating, flag, distinctId, options))
   return {
-    record: (subject, message, options) => record(recording, subject, message, options),
+    record(subject, message, options) {
+      const { onLost } = Object(options) as RecordOptions
+      const told = onLost && ((): void => runReported(onLost, { concern: 'analytics', operation: 'onLost' }))
+      return record(recording, subject, message, options, told)
+    },
     track: (distinctId, event, properties = {}, options) =>
       record(recording, distinctId, { kind: 'track', event, properties }, options),
     identify: (distinctId, properties = {}, options) =>

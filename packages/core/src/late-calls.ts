@@ -1,10 +1,20 @@
 import { runGuarded } from './failures.ts'
 import { processSlot } from './slot.ts'
 
+/**
+ * What becomes of a call where too many wait: of most, those that came first stay; of breadcrumbs, the newest; and what
+ * says who somebody is, or what they allow, is always kept, since what follows would be said of somebody else.
+ */
+export type Keep = 'first' | 'newest' | 'always'
+
 /** Calls of an engine whose code is loaded late; what came before is made up for in its order. */
 export interface LateCalls<Engine> {
-  /** Calls now, or as soon as the engine is there. Nothing is kept where there is no page. Never throws. */
-  perform(call: (engine: Engine) => unknown): void
+  /**
+   * Calls now, or as soon as the engine is there. Nothing is kept where there is no page. Never throws.
+   *
+   * @param keep Default `first`.
+   */
+  perform(call: (engine: Engine) => unknown, keep?: Keep): void
   /** The engine is there: makes the calls that wait. */
   resolve(engine: Engine): void
   /** The engine, once it is there. */
@@ -15,12 +25,31 @@ export interface LateCalls<Engine> {
 
 interface State<Engine> {
   engine?: Engine
-  waiting: ((engine: Engine) => unknown)[]
+  waiting: Waiting<Engine>[]
   dropped: number
+}
+
+interface Waiting<Engine> {
+  readonly call: (engine: Engine) => unknown
+  readonly keep: Keep
 }
 
 /** Calls that are kept until the engine is there. */
 const LIMIT = 100
+/** The same with those that are always kept; what comes after that takes the place of the last. */
+const MOST = 1000
+
+/** False when there is no room. */
+function add<Engine>(waiting: Waiting<Engine>[], one: Waiting<Engine>): boolean {
+  if (waiting.length >= LIMIT && one.keep !== 'always') {
+    const oldest = one.keep === 'newest' ? waiting.findIndex(({ keep }) => keep === 'newest') : -1
+    if (oldest < 0) return false
+    waiting.splice(oldest, 1)
+  }
+  if (waiting.length >= MOST) waiting.pop()
+  waiting.push(one)
+  return true
+}
 
 /**
  * The small part of a browser entry point, which loads with the page: it keeps calls until the engine's code is there.
@@ -35,17 +64,16 @@ export function createLateCalls<Engine>(name: string): LateCalls<Engine> {
       () => (state().dropped += 1),
     )
   return {
-    perform(call) {
+    perform(call, keep = 'first') {
       const current = state()
       if (current.engine !== undefined) return make(current.engine, call)
       // On a server the calls of all visitors would wait together, for an engine that never comes.
-      if (typeof document !== 'undefined' && current.waiting.length < LIMIT) current.waiting.push(call)
-      else current.dropped += 1
+      if (typeof document === 'undefined' || !add(current.waiting, { call, keep })) current.dropped += 1
     },
     resolve(engine) {
       const current = state()
       current.engine = engine
-      for (const call of current.waiting.splice(0)) make(engine, call)
+      for (const { call } of current.waiting.splice(0)) make(engine, call)
     },
     get engine() {
       return state().engine

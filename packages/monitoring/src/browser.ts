@@ -66,11 +66,11 @@ export function captureMessage(message: string, level: Level = 'info', context?:
 /** Kept with the page, the newest 100, and sent with its next event. Never throws. */
 export function addBreadcrumb(message: string, category = 'default', data?: Record<string, unknown>): void {
   const timestamp = Date.now()
-  calls.perform((monitoring) => monitoring.addBreadcrumb(message, category, data, { timestamp }))
+  calls.perform((monitoring) => monitoring.addBreadcrumb(message, category, data, { timestamp }), 'newest')
 }
 /** Who uses the page; `null` for nobody. Never throws. */
 export function setUser(user: MonitoredUser | null): void {
-  calls.perform((monitoring) => monitoring.setUser(user))
+  calls.perform((monitoring) => monitoring.setUser(user), 'always')
 }
 
 /** Characters of what is told of a click. */
@@ -84,7 +84,7 @@ function onClick(event: Event): void {
   const label = `${control.tagName.toLowerCase()} ${name.trim()}`
   const options = { timestamp: Date.now(), maxLength: MAX_LABEL }
   // Cut by the engine, once it is redacted.
-  calls.perform((monitoring) => monitoring.addBreadcrumb(label, 'ui.click', undefined, options))
+  calls.perform((monitoring) => monitoring.addBreadcrumb(label, 'ui.click', undefined, options), 'newest')
 }
 
 function load(): void {

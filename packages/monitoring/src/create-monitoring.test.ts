@@ -50,6 +50,18 @@ it('is not made without a driver: what it is told would be lost without a word',
 })
 
 describe('capturing', () => {
+  it('reports an error after all that found no room when it was caught first', async () => {
+    const { monitoring, sent, clock } = setUp({ maxQueue: 1 })
+    const error = new Error('refused')
+    monitoring.captureException(new Error('fills the queue'))
+    monitoring.captureException(error)
+    await clock.advance(5000)
+    monitoring.captureException(error)
+    monitoring.captureException(error)
+    await clock.advance(5000)
+    expect(sent.map(({ message }) => message)).toEqual(['fills the queue', 'refused'])
+  })
+
   it('reports the same error object once, however often it is caught', async () => {
     const { monitoring, sent } = setUp()
     const error = new Error('once')

@@ -192,6 +192,8 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     const event = buildOrApologise({ ...captured, id, now: clock.now() })
     // Not `every`, which would stop at the first that has no room.
     const kept = sinks.map((sink) => sink.push(event))
+    // What nobody had room for is to be captured again by whoever meets it next.
+    if (isKept && !kept.includes(true)) reported.delete(what)
     emit('monitoring.capture', {
       fingerprint: event.fingerprint,
       outcome: kept.includes(false) ? 'dropped' : 'ok',

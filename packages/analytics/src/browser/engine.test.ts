@@ -185,6 +185,64 @@ describe('who looks at the page', () => {
     ])
   })
 
+  it('makes an identification again that found no room, with the past', async () => {
+    const { engine, clock, records, moment, answer } = setUp()
+    answer('offline')
+    for (let i = 0; i < 2000; i++) engine.track('looked', {}, moment())
+    engine.identify('ana', {}, moment())
+    answer(204)
+    await clock.advance(120_000)
+    engine.identify('ana', {}, moment())
+    engine.identify('ana', {}, moment())
+    await clock.advance(60_000)
+    const { anonymousId } = (records()[0]?.payload['subject'] ?? {}) as Subject
+    expect(anonymousId).toBeDefined()
+    expect(subjects(records()).filter(([name]) => name === 'identify')).toEqual([
+      ['identify', { distinctId: 'ana', anonymousId }],
+    ])
+  })
+
+  it('is who another tab says since: a sign-out there is one here, and is not undone', async () => {
+    const storage = fakeStorage()
+    const persist = { persist: () => true }
+    const one = setUp(persist, storage)
+    one.engine.identify('alice', {}, one.moment())
+    const two = setUp({ ...persist, flags: { vip: true } }, storage)
+    two.engine.track('looked', {}, two.moment())
+    expect(two.engine.flag('vip')).toBe(true)
+    one.engine.reset()
+    two.engine.track('in the background', {}, two.moment())
+    expect(two.engine.flag('vip')).toBeUndefined()
+    const next = setUp(persist, storage)
+    next.engine.track('by the next one', {}, next.moment())
+    one.engine.identify('bob', {}, one.moment())
+    two.engine.track('of bob', {}, two.moment())
+    for (const { clock } of [two, next]) await clock.advance(1000)
+    const people = [...two.records(), ...next.records()].map(({ name, payload }) => [
+      name,
+      (payload['subject'] as Subject).distinctId,
+    ])
+    expect(people).toEqual([
+      ['looked', 'alice'],
+      ['in the background', undefined],
+      ['of bob', 'bob'],
+      ['by the next one', undefined],
+    ])
+  })
+
+  it('is who this tab knows where storage takes nothing any more', async () => {
+    const storage = fakeStorage()
+    const { engine, clock, records, moment } = setUp({ persist: () => true }, storage)
+    engine.identify('alice', {}, moment())
+    storage.setItem = () => {
+      throw new Error('QuotaExceededError')
+    }
+    engine.reset()
+    engine.track('after', {}, moment())
+    await clock.advance(1000)
+    expect((records().at(-1)?.payload['subject'] as Subject).distinctId).toBeUndefined()
+  })
+
   it('is somebody else after a reset', async () => {
     const { engine, clock, records, moment } = setUp()
     engine.track('a', {}, moment())

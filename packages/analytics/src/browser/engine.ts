@@ -83,9 +83,13 @@ export function createBrowserEngine(
     analytics.leave(LEAVING_MS)
     consent?.given()
   })
+  const onSomebodyElse = (): void => {
+    parts.recorder?.stop()
+    changePerson(page)
+  }
   const page: Page = {
     analytics,
-    visitor: createVisitor({ clock, persist, storage }),
+    visitor: createVisitor({ clock, persist, storage, onSomebodyElse }),
     consent,
     clock,
     parts,
@@ -150,12 +154,16 @@ function identify(page: Page, input: unknown, properties: object, moment: Moment
   const subject = visitor.become(distinctId, moment.at)
   if (subject) {
     parts.recorder?.identify(subject)
-    if (known !== undefined) changePerson(page)
+    if (known !== undefined && known !== distinctId) changePerson(page)
     // What the server has evaluated was for this person; what was evaluated for a visitor holds until it is told anew.
     else if (!page.areGiven) loadFlags(page)
   }
   if (subject || saysSomething(properties)) {
-    void analytics.record(subject ?? visitor.subject(moment.at), { kind: 'identify', set: properties }, moment)
+    let isLost = false
+    const options = { ...moment, onLost: () => (isLost = true) }
+    void analytics.record(subject ?? visitor.subject(moment.at), { kind: 'identify', set: properties }, options)
+    // One that found no room is to be made again, with the past.
+    if (!isLost) visitor.merged(distinctId)
   }
 }
 

@@ -12,7 +12,7 @@ interface Identity {
   readonly sessionId: string
   /** Milliseconds since the epoch, of the last event. */
   readonly seenAt: number
-  /** Something was recorded under the anonymous id, so whoever it turns out to be has a past. */
+  /** Something was recorded under the anonymous id that no identification has told of yet. */
   readonly hasPast: boolean
 }
 
@@ -22,9 +22,14 @@ export interface VisitorOptions {
   readonly persist: (() => boolean) | undefined
   /** Default: the page's `localStorage`. */
   readonly storage?: Storage | undefined
+  /** Another tab has signed somebody out or in: this is another person than before. */
+  readonly onSomebodyElse?: () => void
 }
 
-/** Who looks at the page: within this page, and over reloads where that is allowed. */
+/**
+ * Who looks at the page: within this page, and over tabs and reloads where that is allowed. What another tab has stored
+ * last is so for all of them: they are one browser of one person.
+ */
 export interface Visitor {
   /** Whom an event of now is about; it gives an anonymous visitor a past, unless nothing is `recorded`. */
   subject(at: number, recorded?: boolean): Subject
@@ -35,6 +40,8 @@ export interface Visitor {
    * @returns `undefined` when that was known.
    */
   become(distinctId: string, at: number): Subject | undefined
+  /** The identification was recorded. Until then, the same one is about the past too. */
+  merged(distinctId: string): void
   /** Somebody else from now on. */
   forget(): void
 }
@@ -46,11 +53,21 @@ const SESSION_IDLE_MS = 30 * 60_000
 export function createVisitor(options: VisitorOptions): Visitor {
   const { clock } = options
   let identity = read(options) ?? stranger(clock.now())
+  /** What is stored may be believed: it is not older than what this page knows. */
+  let isStored = true
   const change = (next: Identity): void => {
     identity = next
-    write(options, next)
+    isStored = write(options, next)
+  }
+  const follow = (): void => {
+    const stored = isStored ? read(options) : undefined
+    if (!stored) return
+    const before = identity
+    identity = stored
+    if (isAnother(before, stored)) options.onSomebodyElse?.()
   }
   const touch = (at: number): void => {
+    follow()
     const idle = Math.abs(at - identity.seenAt) > SESSION_IDLE_MS
     change({ ...identity, seenAt: at, ...(idle && { sessionId: uuidv7(at) }) })
   }
@@ -63,15 +80,25 @@ export function createVisitor(options: VisitorOptions): Visitor {
       return { anonymousId, sessionId }
     },
     become(distinctId, at) {
-      if (identity.distinctId === distinctId) return undefined
+      follow()
+      const { distinctId: known, hasPast } = identity
+      if (known === distinctId && !hasPast) return undefined
       touch(at)
       const { anonymousId, sessionId } = identity
-      const merges = identity.distinctId === undefined && identity.hasPast
-      change({ ...identity, distinctId, hasPast: false })
+      const merges = hasPast && (known === undefined || known === distinctId)
+      change({ ...identity, distinctId, hasPast: merges })
       return { distinctId, sessionId, ...(merges && { anonymousId }) }
+    },
+    merged(distinctId) {
+      if (identity.distinctId === distinctId && identity.hasPast) change({ ...identity, hasPast: false })
     },
     forget: () => change(stranger(clock.now())),
   }
+}
+
+/** A visitor who was identified in another tab is the same person. */
+function isAnother(before: Identity, { distinctId, anonymousId }: Identity): boolean {
+  return before.distinctId === undefined ? before.anonymousId !== anonymousId : before.distinctId !== distinctId
 }
 
 function stranger(now: number): Identity {
@@ -100,11 +127,14 @@ function parse(text: string | null | undefined): Identity | undefined {
   }
 }
 
-function write(options: VisitorOptions, identity: Identity): void {
-  const storage = pageStorage(options.storage)
+/** False where what is stored is older now. */
+function write(options: VisitorOptions, identity: Identity): boolean {
   try {
-    if (options.persist?.()) storage?.setItem(KEY, plainJson(identity))
+    if (!options.persist?.()) return true
+    pageStorage(options.storage)?.setItem(KEY, plainJson(identity))
+    return true
   } catch {
     // Full, or switched off meanwhile: known for this page alone.
+    return false
   }
 }

@@ -72,12 +72,36 @@ describe('what an outbox keeps in the browser', () => {
     store.keep(items('b', 'c'))
     first.close()
     const [second, third] = [openTab(), openTab()]
-    const taken = await Promise.all([
-      storeOn(storage, { locks: second.locks }).take(),
-      storeOn(storage, { locks: third.locks }).take(),
-    ])
+    const stores = [second, third].map(({ locks }) => storeOn(storage, { locks }))
+    const taken = await Promise.all(stores.map((one) => one.take()))
     expect(taken.flat()).toEqual(items('b', 'c'))
+    for (const one of stores) one.keep([])
     expect(storage.data.size).toBe(0)
+  })
+
+  it('is stored at every moment, whenever the page is left while it takes', async () => {
+    const storage = memoryStorage()
+    const clock = createManualClock()
+    for (const id of ['a', 'b', 'c']) {
+      storeOn(storage, { clock }).keep(items(id))
+      await clock.advance(1)
+    }
+    await clock.advance(60_000)
+    const store = storeOn(storage, { clock })
+    const stored = (): unknown[] =>
+      [...storage.data].flatMap(([key, text]) =>
+        key.endsWith(':claim') ? [] : (JSON.parse(text) as { items: Item[] }).items.map(({ id }) => id),
+      )
+    const taking = store.take()
+    for (let i = 0; i < 8; i++) {
+      expect(stored().toSorted()).toEqual(i < 2 ? ['a', 'b', 'c'] : expect.arrayContaining(['a', 'b', 'c']))
+      // The outbox says what it holds, which is not what is being taken yet.
+      if (i === 2) store.keep(items('own'))
+      await clock.advance(50)
+    }
+    expect(await taking).toEqual(items('a', 'b', 'c'))
+    store.keep(items('own'))
+    expect(stored()).toEqual(['own'])
   })
 
   it('is not taken from a tab that is still open, even one that kept it before it took', async () => {
@@ -96,9 +120,11 @@ describe('what an outbox keeps in the browser', () => {
     storeOn(storage, { clock }).keep(items('a'))
     expect(await storeOn(storage, { clock }).take()).toEqual([])
     await clock.advance(60_000)
-    const both = Promise.all([storeOn(storage, { clock }).take(), storeOn(storage, { clock }).take()])
+    const stores = [storeOn(storage, { clock }), storeOn(storage, { clock })]
+    const both = Promise.all(stores.map((one) => one.take()))
     await clock.advance(200)
     expect((await both).flat()).toEqual(items('a'))
+    for (const one of stores) one.keep([])
     expect(storage.data.size).toBe(0)
   })
 

@@ -40,6 +40,10 @@ interface Life<T> {
   readonly clock: Clock
   /** The lock that tells other tabs that this one lives has been asked for. */
   locked: boolean
+  /** What the outbox holds, as it said last. */
+  held: readonly T[]
+  /** Taken from other lives, and not handed to the outbox yet: stored with the rest, since the page may go meanwhile. */
+  taken: readonly Taken<T>[]
 }
 
 const MAX_BYTES = 512 * 1024
@@ -64,10 +68,15 @@ export function createBrowserStore<T>(options: BrowserStoreOptions<T>): BrowserS
     key: `${prefix}${randomHex(8)}`,
     clock: options.clock ?? systemClock,
     locked: false,
+    held: [],
+    taken: [],
   }
   return {
     take: () => takeAll(life),
-    keep: (items) => keep(life, items),
+    keep(items) {
+      life.held = items
+      keep(life)
+    },
     clear: () => clear(life),
   }
 }
@@ -90,15 +99,16 @@ function locksOf<T>({ options }: Life<T>): StoreLocks | undefined {
   return typeof document === 'undefined' ? undefined : navigator?.locks
 }
 
-function keep<T>(life: Life<T>, items: readonly T[]): void {
+function keep<T>(life: Life<T>): void {
   const storage = storageOf(life)
   if (!storage) return
-  const { options, key, clock } = life
+  const { options, key, clock, held, taken } = life
   if (!options.consent()) {
     clear(life)
     return
   }
   lock(life)
+  const items = [...itemsOf(taken).filter((item) => item !== undefined), ...held]
   let texts = textsWithin(items, options.maxBytes ?? MAX_BYTES)
   while (texts.length > 0) {
     try {
@@ -145,14 +155,23 @@ async function takeAll<T>(life: Life<T>): Promise<readonly (T | undefined)[]> {
   }
   const locks = locksOf(life)
   lock(life)
-  const taken: Taken<T>[] = []
   const others = keysOf(life, storage).filter((key) => key !== life.key && !key.endsWith(CLAIM))
   for (const key of others) {
-    const take = (): void => void taken.push(takeOne(life, storage, key))
+    const take = (): void => {
+      life.taken = [...life.taken, takeOne(life, storage, key)]
+      keep(life)
+    }
     if (!locks) await claim(life, storage, key, take)
     else await ask(locks, key, { ifAvailable: true }, (lock) => (lock ? take() : undefined))
   }
-  return taken.sort((a, b) => a.at - b.at).flatMap(({ items }) => items)
+  const items = itemsOf(life.taken)
+  life.taken = []
+  return items
+}
+
+/** The oldest first. */
+function itemsOf<T>(taken: readonly Taken<T>[]): (T | undefined)[] {
+  return taken.toSorted((a, b) => a.at - b.at).flatMap(({ items }) => items)
 }
 
 /** Tells other tabs that this one lives, until it is closed: by a promise that never settles. */

@@ -22,7 +22,7 @@ export function readFailure(error: unknown): ReadFailure {
       refuses: refuses === 'content' ? 'content' : 'backend',
       rateLimited: code === 'DRIVER_RATE_LIMITED',
       tooLarge: code === 'DRIVER_TOO_LARGE',
-      retryAfterMs: usable(retryAfterMs) ? retryAfterMs : 0,
+      retryAfterMs: believed(retryAfterMs),
       what: whatOf(code, name),
       ...(typeof message === 'string' && message !== '' && { detail: shorten(message) }),
     }
@@ -39,7 +39,7 @@ function whatOf(code: unknown, name: unknown): string {
   return typeof name === 'string' ? name : UNKNOWN
 }
 
-/** A longer wait is not believed: the backoff decides. */
-function usable(ms: unknown): ms is number {
-  return typeof ms === 'number' && ms >= 0 && ms <= LONGEST_LIMIT_MS
+/** No longer wait than the longest of a limit; 0 for what is none. */
+function believed(ms: unknown): number {
+  return typeof ms === 'number' && ms >= 0 ? Math.min(ms, LONGEST_LIMIT_MS) : 0
 }
