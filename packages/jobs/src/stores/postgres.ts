@@ -12,11 +12,14 @@ import { toRun, toStep, type RunRow, type StepRow } from './rows.ts'
 export interface PostgresOptions {
   /** `postgres://…`; the pool is then the store's own, made with `pg`. */
   readonly url?: string
-  /** A pool of `pg`, or PGlite; the caller's to close. */
+  /**
+   * A pool of `pg`, or PGlite; the caller's to close. Give a pool a `connectionTimeoutMillis`, or a connection that gets no
+   * answer while it is made keeps its place in it.
+   */
   readonly client?: PostgresClient
   /** Connections of the store's own pool. Default 6. */
   readonly maxConnections?: number
-  /** Milliseconds for one statement. Default 10 000. */
+  /** Milliseconds for one statement, after which its connection is ended. Default 10 000. */
   readonly timeoutMs?: number
   readonly clock?: Clock
 }

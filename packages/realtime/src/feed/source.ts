@@ -48,7 +48,7 @@ export interface FeedSourceOptions {
   readonly client: PostgresClient
   /** How long history is kept for those who were away. Default 3 days. */
   readonly keep?: Duration
-  /** Milliseconds for one statement. Default 10 000. */
+  /** Milliseconds for one statement, after which its connection is ended. Default 10 000. */
   readonly timeoutMs?: number
   readonly clock?: Clock
   /** Told of what is tried again. Default: the reporter of the process, else the console. */
