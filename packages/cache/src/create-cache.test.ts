@@ -299,6 +299,17 @@ describe('a closed cache', () => {
     await expect(counted).rejects.toMatchObject({ code: 'CACHE_CLOSED' })
   })
 
+  it('does not wait for the log of a store that is silent', async () => {
+    const clock = createManualClock()
+    const store = memoryStore({ clock }).connect()
+    const silent = async (): Promise<never> => new Promise(() => {})
+    const driver = { ...store, get: silent, coordination: { ...store.coordination, readSince: silent } as never }
+    const cache = createCache({ driver, clock, local: true, timeoutMs: 60_000, onError: () => {} })
+    const read = cache.get('k')
+    await cache.close()
+    expect(await read).toBeUndefined()
+  })
+
   it('asks its store for nothing, and says that it is closed', async () => {
     const get = vi.fn(async () => undefined)
     const { cache } = setUp({ capabilities: shared, get })

@@ -100,9 +100,10 @@ export function createParts(options: CacheOptions): Parts {
     flush: () => flights.idle(),
     async close() {
       leases?.close()
+      // First, as the log waits for what it has asked a store that may be silent.
+      guard.close()
       await log?.close()
       near?.clear()
-      guard.close()
     },
   })
   const failures = createFailures(clock)

@@ -10,7 +10,7 @@ import { supabase } from './drivers/supabase.ts'
 import { feedSource } from './feed/source.ts'
 import { openPglite, type TestDatabase } from './feed/test-database.ts'
 import { startRealtimeServer, type StandaloneServer } from './server/index.ts'
-import { startChaosProxy, type ChaosProxy } from './testing/chaos-proxy.ts'
+import { startChaosProxy, type ChaosProxy } from '@msc/core/testing'
 import { createFakeRealtime } from './testing/fake-driver.ts'
 import { signTestToken } from './testing/tokens.ts'
 

@@ -1,4 +1,5 @@
 import { sleep } from '@msc/core'
+import { startChaosProxy } from '@msc/core/testing'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startRedis, testCacheDriver, type RunningRedis } from '../testing/index.ts'
@@ -156,6 +157,52 @@ describeWithRedis('with a redis-server', () => {
       client.disconnect()
       await driver.close()
     })
+
+    it('makes its connection anew when the network swallows everything', async () => {
+      const network = await startChaosProxy(server.port)
+      const driver = redis({ url: `redis://127.0.0.1:${network.port}` })
+      await driver.set('k', 'v', 60_000, signal)
+      network.freeze()
+      // Told by the connection's end, and not by the deadline of an engine.
+      await expect(driver.get('k', signal)).rejects.toMatchObject({ code: 'DRIVER_UNREACHABLE', retryable: true })
+      await expect.poll(async () => driver.get('k', signal), { timeout: 5000 }).toBe('v')
+      await driver.close()
+      await network.close()
+    })
+
+    it.each(['a client of its own', 'a client of the caller'])(
+      'hears again after the network swallowed everything, with %s',
+      async (whose) => {
+        const network = await startChaosProxy(server.port)
+        const address = `redis://127.0.0.1:${network.port}`
+        const client =
+          whose === 'a client of the caller' ? new Redis(address, { enableOfflineQueue: false }) : undefined
+        client?.on('error', () => undefined)
+        const driver = redis(client ? { client } : { url: address })
+        let heard = 0
+        const stop = driver.coordination?.listen?.('silence', () => (heard += 1))
+        const publisher = new Redis({ port: server.port })
+        const delivered = async (): Promise<boolean> => (await publisher.publish('silence@seq', 'x')) > 0
+        await expect.poll(delivered, { timeout: 5000 }).toBe(true)
+        await expect.poll(() => heard).toBeGreaterThanOrEqual(2)
+        network.freeze()
+        const before = heard
+        await expect
+          .poll(
+            async () => {
+              await publisher.publish('silence@seq', 'x')
+              return heard
+            },
+            { timeout: 15_000, interval: 200 },
+          )
+          .toBeGreaterThan(before + 1)
+        await stop?.()
+        publisher.disconnect()
+        client?.disconnect()
+        await driver.close()
+        await network.close()
+      },
+    )
 
     it('never puts the password into an error', async () => {
       const driver = redis({ url: `redis://user:hunter2secret@127.0.0.1:${server.port}` })

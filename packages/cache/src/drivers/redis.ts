@@ -2,6 +2,7 @@ import {
   ConfigError,
   DriverError,
   MscError,
+  every,
   lazyPeer,
   processEnv,
   readEnv,
@@ -23,18 +24,25 @@ export interface RedisOptions {
   readonly url?: string
   /**
    * A connected `ioredis` client of your own instead; configure it with `enableOfflineQueue: false` and
-   * `maxRetriesPerRequest: 0`, or it hides an outage from the engine. `close()` leaves it open.
+   * `maxRetriesPerRequest: 0`, or it hides an outage from the engine, and with a `socketTimeout`, or it keeps a connection
+   * on which nothing is answered any more for as long as the system does. `close()` leaves it open.
    */
   readonly client?: Redis
 }
 
+/**
+ * Milliseconds without a byte from a server that owes an answer, after which the connection is made anew. A network that
+ * swallows everything still acknowledges it, so no keep-alive would tell.
+ */
+const SILENCE_MS = 5000
 const ADDRESS = 'Check the host and port in REDIS_URL.'
 const read = replyReaders('redis', ADDRESS)
 const load = lazyPeer('cache', 'ioredis', () => import('ioredis'))
 
 /**
  * Redis, Valkey or KeyDB through `ioredis` (an optional peer, loaded on the first call). The connection is made anew by
- * itself after an outage; a command meanwhile fails at once, for the engine to decide.
+ * itself after an outage, and when the server owes an answer and says nothing for five seconds; a command meanwhile fails
+ * at once, for the engine to decide.
  *
  * @throws ConfigError without `client` or a `url` that is one.
  */
@@ -65,6 +73,8 @@ export function redis(options: RedisOptions): CacheDriver {
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
       connectTimeout: 2000,
+      // Counts only while an answer is awaited: an idle connection is not silent.
+      socketTimeout: SILENCE_MS,
       retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
       ...extra,
     })
@@ -136,15 +146,23 @@ export function redis(options: RedisOptions): CacheDriver {
     const openListener = async (): Promise<Redis> => {
       // A connection of its own: one that subscribes can do nothing else. It may wait for the server; nobody waits
       // for it.
-      const waiting = { enableOfflineQueue: true }
+      const waiting = { enableOfflineQueue: true, socketTimeout: SILENCE_MS }
       const client = injected ? injected.duplicate(waiting) : await open(waiting)
       listeners.add(client)
       client.on('error', () => undefined)
+      client.once(
+        'end',
+        every(SILENCE_MS, () => ask(client), { onError: () => undefined }),
+      )
       client.on('message', hear)
       // Subscriptions come back with the connection; what was missed meanwhile is in the log.
       client.on('ready', hear)
       await client.subscribe(channel).catch(() => undefined)
       return client
+    }
+    // Whoever listens awaits nothing, so silence tells only where something is asked.
+    const ask = async (client: Redis): Promise<void> => {
+      if (client.status === 'ready') await client.ping()
     }
     const opening = withoutScope(openListener)
     // The peer may be missing; then there are no hints, and the first command says what to install.

@@ -1,13 +1,14 @@
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createManualClock } from '@msc/core/testing'
+import { createManualClock, startChaosProxy } from '@msc/core/testing'
 import { createJobs } from '../create-jobs.ts'
 import { defineJob } from '../define-job.ts'
 import { embedded } from '../drivers/embedded.ts'
 import { startLeavingPostgres, startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
 import { testJobStore, testJobsDriver } from '../testing/index.ts'
-import { listen, type PostgresClient } from './postgres-client.ts'
+import { listen } from '@msc/core/postgres'
+import type { PostgresClient } from './postgres-client.ts'
 import { postgresStore } from './postgres.ts'
 
 const go = [{ event: 'test/go' }]
@@ -17,7 +18,12 @@ it('lives through a database that goes with the very packet that says it is read
   const pool = new pg.Pool({ connectionString: server.url })
   pool.on('error', () => undefined)
   // The connection's own `error` event would fail this run as an uncaught exception.
-  const stop = await listen(pool as unknown as PostgresClient, 'jobs', () => undefined, createManualClock())
+  const stop = await listen(pool as unknown as PostgresClient, 'jobs', {
+    name: 'test',
+    onNotice() {},
+    onListening() {},
+    clock: createManualClock(),
+  })
   await stop()
   await pool.end()
   await server.close()
@@ -147,11 +153,91 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
       await expect(jobs.send('test/go', {}, { id: 'during' })).rejects.toMatchObject({ retryable: true })
       expect((await jobs.health({ timeoutMs: 200 })).status).toBe('down')
       server.resume()
-      await jobs.send('test/go', {}, { id: 'during' })
+      // The connections on which it was silent have ended, and a new one is made within the deadline or after it.
+      const again = (): Promise<boolean> =>
+        jobs.send('test/go', {}, { id: 'during' }).then(
+          () => true,
+          () => false,
+        )
+      await expect.poll(again, { timeout: 5000 }).toBe(true)
       await jobs.send('test/go', {}, { id: 'after' })
       // A claim that the silent server carried out later left its runs with a worker that never heard of them.
       await expect.poll(() => ran.toSorted()).toEqual(['after', 'before', 'during'])
       await jobs.close()
+    })
+
+    it.each(['a pool of its own', 'a pool of the caller'])(
+      'gets over a network that swallows everything, on %s',
+      async (whose) => {
+        const network = await startChaosProxy(Number(new URL(server.url).port))
+        const url = (await database()).replace(/:\d+\//, `:${network.port}/`)
+        const pool = new pg.Pool({ connectionString: url, max: 3 })
+        pool.on('error', () => undefined)
+        const settings = whose === 'a pool of the caller' ? { client: pool } : { url, maxConnections: 3 }
+        const ran: string[] = []
+        const job = defineJob({ id: 'job', triggers: go }, ({ event }) => void ran.push(event.id))
+        const driver = embedded({ store: postgresStore({ ...settings, timeoutMs: 1000 }), pollMs: 100 })
+        const jobs = createJobs({ jobs: [job], driver, onError() {} })
+        await jobs.start()
+        await jobs.send('test/go', {}, { id: 'before' })
+        await expect.poll(() => ran).toEqual(['before'])
+        await Promise.all(Array.from({ length: 9 }, () => jobs.depth()))
+        expect(network.connections).toBe(3)
+        network.freeze()
+        const send = (): Promise<boolean> =>
+          jobs.send('test/go', {}, { id: 'during' }).then(
+            () => true,
+            () => false,
+          )
+        await expect.poll(send, { timeout: 15_000 }).toBe(true)
+        await expect.poll(() => ran, { timeout: 15_000 }).toEqual(['before', 'during'])
+        // Each connection that has gone silent costs one statement more.
+        await expect.poll(async () => (await jobs.health()).status, { timeout: 15_000 }).toBe('ready')
+        await jobs.close()
+        await pool.end()
+        await network.close()
+      },
+    )
+
+    it('notices that the connection which listens has gone silent', async () => {
+      const network = await startChaosProxy(Number(new URL(server.url).port))
+      const url = await database()
+      const clock = createManualClock()
+      const store = postgresStore({ url: url.replace(/:\d+\//, `:${network.port}/`), clock })
+      const sender = createJobs({
+        jobs: [defineJob({ id: 'job', triggers: go }, () => {})],
+        driver: embedded({ store: postgresStore({ url }) }),
+      })
+      let heard = 0
+      const stop = await store.subscribe?.(() => (heard += 1))
+      expect(heard).toBe(1)
+      network.freeze()
+      await clock.advance(5000)
+      await clock.advance(5000)
+      await clock.advance(500)
+      // It listens again, and may have missed something.
+      await expect.poll(() => heard, { timeout: 5000 }).toBe(2)
+      await sender.send('test/go', {})
+      await expect.poll(() => heard, { timeout: 5000 }).toBe(3)
+      await stop?.()
+      await sender.close()
+      await store.close()
+      await network.close()
+    })
+
+    it('does not wait for ever for tables that nobody answers about', async () => {
+      const network = await startChaosProxy(Number(new URL(server.url).port))
+      const url = await database()
+      const pool = new pg.Pool({ connectionString: url.replace(/:\d+\//, `:${network.port}/`), max: 1 })
+      pool.on('error', () => undefined)
+      await pool.query('select 1')
+      const store = postgresStore({ client: pool, timeoutMs: 1000 })
+      network.freeze()
+      await expect(store.nextDue()).rejects.toMatchObject({ name: 'DeadlineError' })
+      await expect.poll(() => store.nextDue().catch(() => 'late'), { timeout: 15_000 }).toBeUndefined()
+      await store.close()
+      await pool.end()
+      await network.close()
     })
 
     it('is refused in words when nothing listens there', async () => {

@@ -1,18 +1,10 @@
-import {
-  ConfigError,
-  DriverError,
-  MscError,
-  deadline,
-  sleep,
-  systemClock,
-  toError,
-  withoutScope,
-  type Clock,
-} from '@msc/core'
+import { ConfigError, DriverError, deadline, sleep, systemClock, withoutScope, type Clock } from '@msc/core'
+import { listen, onConnection, queryOn } from '@msc/core/postgres'
 import type { Depth } from '../driver.ts'
 import type { ClaimedRun, Enqueue, Gate, JobStore, NextClaim, RunChange, WriteResult } from '../store.ts'
 import { createCombiner } from './combine.ts'
-import { connectPool, listen, type OwnPool, type PostgresClient, type PostgresQuery } from './postgres-client.ts'
+import { connectPool, type OwnPool, type PostgresClient, type PostgresQuery } from './postgres-client.ts'
+import { isContention, translate } from './postgres-failures.ts'
 import { decodeRun, decodeStep, encode, encodeBatch, encodeChange } from './postgres-json.ts'
 import { FUNCTIONS, TABLES, VERSION } from './postgres-schema.ts'
 import { toRun, toStep, type RunRow, type StepRow } from './rows.ts'
@@ -20,11 +12,14 @@ import { toRun, toStep, type RunRow, type StepRow } from './rows.ts'
 export interface PostgresOptions {
   /** `postgres://…`; the pool is then the store's own, made with `pg`. */
   readonly url?: string
-  /** A pool of `pg`, or PGlite; the caller's to close. */
+  /**
+   * A pool of `pg`, or PGlite; the caller's to close. Give a pool a `connectionTimeoutMillis`, or a connection that gets no
+   * answer while it is made keeps its place in it.
+   */
   readonly client?: PostgresClient
   /** Connections of the store's own pool. Default 6. */
   readonly maxConnections?: number
-  /** Milliseconds for one statement. Default 10 000. */
+  /** Milliseconds for one statement, after which its connection is ended. Default 10 000. */
   readonly timeoutMs?: number
   readonly clock?: Clock
 }
@@ -64,25 +59,25 @@ export function postgresStore(options: PostgresOptions): JobStore {
 
   const prepare = async (): Promise<PostgresClient> => {
     const client = options.client ?? (own ??= await connectPool(url as string, maxConnections))
-    await migrate(client)
+    // With deadlines of its own, as everybody waits for this one promise: it must not hang.
+    await migrate(client, (call) => inTime('migration', call))
     return client
   }
   const connected = (): Promise<PostgresClient> => {
     if (closed) throw new DriverError('postgres', 'The store is closed.', { code: 'DRIVER_CLOSED' })
-    return (preparing ??= prepare().catch((error: unknown) => {
+    return (preparing ??= withoutScope(prepare).catch((error: unknown) => {
       preparing = undefined
       throw error
     }))
   }
 
+  const inTime = <T>(operation: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    deadline(call, { operation: `[msc/jobs] [postgres] ${operation}`, timeoutMs, clock })
   /** Deadlocks and failed serialisations are for whoever met them to try again. */
   const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
     for (let attempt = 0; ; attempt++) {
       try {
-        // A connection that a pool opens for it outlives whoever needed it first.
-        const work = (): Promise<{ readonly rows: unknown[] }> =>
-          withoutScope(async () => (await connected()).query(text, values))
-        const { rows } = await deadline(work, { operation: '[msc/jobs] [postgres] statement', timeoutMs, clock })
+        const rows = await inTime('statement', async (signal) => queryOn(await connected(), text, values, signal))
         return rows as Row[]
       } catch (error) {
         if (!isContention(error) || attempt >= RETRIES) throw translate(error)
@@ -137,7 +132,16 @@ export function postgresStore(options: PostgresOptions): JobStore {
     name: 'postgres',
     endpoint: endpointOf(url),
     variables: ['DATABASE_URL'],
-    subscribe: async (onWork) => listen(await connected(), 'msc_jobs', onWork, clock),
+    // Nobody is told of a connection that was lost: polling finds the work meanwhile, and says what fails.
+    subscribe: (onWork) =>
+      withoutScope(async () =>
+        listen(await connected(), 'msc_jobs', {
+          name: '[msc/jobs] [postgres]',
+          onNotice: onWork,
+          onListening: onWork,
+          clock,
+        }),
+      ),
     async gates(keys) {
       const rows = await query<{ key: string; value: string; version: string | number }>(
         'select key, value, version from msc_jobs.gates where key = any ($1::text[])',
@@ -151,7 +155,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
       if (typeof (transaction as PostgresQuery | null)?.query !== 'function') {
         throw new ConfigError('[msc/jobs] [postgres] `transaction` has no `query(text, values)`.')
       }
-      await withoutScope(connected)
+      await connected()
       const { rows } = await (transaction as PostgresQuery).query(ENQUEUE, [encodeBatch(batch)])
       return (rows[0] as { done: boolean }).done
     },
@@ -208,6 +212,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
   }
 }
 
+const LATEST = 'select max(version) as version from msc_jobs.version'
 const ENQUEUE = 'select msc_jobs.enqueue($1::json) as done'
 const CLAIM = `with expired as materialized (select msc_jobs.expire($2) as count)
   select t.* from expired, lateral msc_jobs.take($1, $2, $3, case when expired.count is null then 0 else $4 end) as t`
@@ -265,63 +270,24 @@ function toDepths(rows: readonly DepthRow[]): Depth[] {
   return [...depths.values()]
 }
 
-/** Makes what is missing; one process at a time. */
-async function migrate(client: PostgresClient): Promise<void> {
+/** Makes what is missing; one process at a time. Each statement is run by `inTime`. */
+async function migrate(
+  client: PostgresClient,
+  inTime: <T>(call: (signal: AbortSignal) => Promise<T>) => Promise<T>,
+): Promise<void> {
+  const ask = async <Row>(text: string): Promise<Row> =>
+    (await inTime((signal) => queryOn(client, text, [], signal)))[0] as Row
   const version = async (): Promise<number> => {
-    const { rows } = await client.query(`select to_regclass('msc_jobs.version') is not null as there`)
-    if (!(rows[0] as { there: boolean }).there) return 0
-    const found = await client.query('select max(version) as version from msc_jobs.version')
-    return Number((found.rows[0] as { version: number | null }).version ?? 0)
+    const { there } = await ask<{ there: boolean }>(`select to_regclass('msc_jobs.version') is not null as there`)
+    if (!there) return 0
+    return Number((await ask<{ version: number | null }>(LATEST)).version ?? 0)
   }
   if ((await version()) >= VERSION) return
   const script = `begin; select pg_advisory_xact_lock(6071103); ${TABLES} ${FUNCTIONS}
     insert into msc_jobs.version select ${VERSION} where not exists (select 1 from msc_jobs.version where version >= ${VERSION}); commit`
   // Several statements without values are one simple query, which `pg` sends as it is and PGlite calls `exec`.
-  await ('exec' in client ? client.exec(script) : client.query(script))
-}
-
-/** 40P01 deadlock detected, 40001 serialization failure. */
-function isContention(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: string }
-  return code === '40P01' || code === '40001'
-}
-
-function translate(error: unknown): Error {
-  if (MscError.isInstance(error)) return error
-  const { message } = toError(error)
-  const { code = '' } = (error ?? {}) as { code?: string }
-  // Class 22: the data; 42: the statement; 28 and 3D: who we are or where. Everything else may pass.
-  const retryable = !/^(22|42|28|3D)/.test(code)
-  return new DriverError('postgres', message, { retryable, cause: error, ...remedyFor(code, message) })
-}
-
-/**
- * What to do about a connection that is not made. Source: PostgreSQL's error codes, appendix A, and those of Node's
- * sockets.
- */
-function remedyFor(code: string, message: string): { readonly code?: string; readonly hint?: string } {
-  if (code.startsWith('28')) {
-    return { code: 'DRIVER_UNAUTHORIZED', hint: 'Check the user and password in DATABASE_URL.' }
-  }
-  if (code === '3D000') return { code: 'DRIVER_REFUSED', hint: 'Check the name of the database in DATABASE_URL.' }
-  if (/^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(code)) {
-    return {
-      code: 'DRIVER_UNREACHABLE',
-      hint: 'Check the host and port in DATABASE_URL, and that the server runs and can be reached from this machine.',
-    }
-  }
-  // How pg says that the other side hung up, or answered in a language of its own.
-  if (
-    /^(?:Connection terminated|The server does not support SSL|There was an error establishing|received invalid response)/i.test(
-      message,
-    )
-  ) {
-    return {
-      code: 'DRIVER_UNREACHABLE',
-      hint: 'Check the host and port in DATABASE_URL: the server ended the connection, or something else than Postgres listens there.',
-    }
-  }
-  return {}
+  if ('exec' in client) await client.exec(script)
+  else await inTime((signal) => onConnection(client, (connection) => connection.query(script), signal))
 }
 
 /** Host and database, without the user. */

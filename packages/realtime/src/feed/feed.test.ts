@@ -1,6 +1,6 @@
+import { listen } from '@msc/core/postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { FeedPage } from './page.ts'
-import { listen } from './postgres.ts'
 import { feedMigration } from './sql.ts'
 import { feedSource, type FeedMessage, type FeedSource } from './source.ts'
 import { databases, itemsFeed, openPglite, type TestDatabase } from './test-database.ts'
@@ -230,7 +230,7 @@ it('does not wait for a connection for ever, and keeps none that comes when nobo
     const stopped = listen(
       { query: async () => ({ rows: [] }), connect: () => (attempts.shift() as () => Promise<never>)() },
       'x',
-      { onNotice() {}, onListening: listening, onError() {} },
+      { name: 'test', onNotice() {}, onListening: listening, onError() {} },
     )
     await vi.advanceTimersByTimeAsync(5000)
     const stop = await stopped

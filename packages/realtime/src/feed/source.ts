@@ -14,9 +14,9 @@ import {
   type ErrorReporter,
   withoutScope,
 } from '@msc/core'
+import { listen, queryOn, type PostgresClient } from '@msc/core/postgres'
 import { createSeen } from '../seen.ts'
 import { isFeedPage, type FeedPage } from './page.ts'
-import { listen, type PostgresClient } from './postgres.ts'
 
 /** A change as it goes to those who are in its topic. */
 export interface FeedMessage {
@@ -40,11 +40,15 @@ export interface FeedSource {
 }
 
 export interface FeedSourceOptions {
-  /** A database to which `feedMigration` was applied: a pool of `pg`, or PGlite. The caller's to close. */
+  /**
+   * A database to which `feedMigration` was applied: a pool of `pg`, or PGlite. The caller's to close. One connection of a
+   * pool listens; one on which a statement is late is ended. Give the pool a `connectionTimeoutMillis`, or a connection that
+   * gets no answer while it is made keeps its place.
+   */
   readonly client: PostgresClient
   /** How long history is kept for those who were away. Default 3 days. */
   readonly keep?: Duration
-  /** Milliseconds for one statement. Default 10 000. */
+  /** Milliseconds for one statement, after which its connection is ended. Default 10 000. */
   readonly timeoutMs?: number
   readonly clock?: Clock
   /** Told of what is tried again. Default: the reporter of the process, else the console. */
@@ -84,10 +88,8 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
 
   const isClosed = (): boolean => closed
   const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
-    // A connection that the pool opens for it outlives whoever needed it first.
-    const work = (): Promise<{ readonly rows: unknown[] }> => withoutScope(() => client.query(text, values))
-    const { rows } = await deadline(work, { operation: '[msc/realtime] feed', timeoutMs, clock })
-    return rows as Row[]
+    const ask = (signal: AbortSignal): Promise<unknown[]> => queryOn(client, text, values, signal)
+    return (await deadline(ask, { operation: '[msc/realtime] feed', timeoutMs, clock })) as Row[]
   }
 
   const handOn = (row: EventRow): void => {
@@ -178,6 +180,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       // It listens for longer than the request that may have started it.
       stop = await withoutScope(() =>
         listen(client, 'msc_feed', {
+          name: '[msc/realtime] feed',
           onNotice(id) {
             if (!/^\d{1,19}$/.test(id)) return
             if (waiting.length >= MAX_WAITING) {

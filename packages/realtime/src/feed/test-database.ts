@@ -1,9 +1,9 @@
 import { PGlite } from '@electric-sql/pglite'
+import type { PostgresClient, PostgresPool } from '@msc/core/postgres'
 import { startPostgres } from '@msc/core/testing/postgres'
 import pg from 'pg'
 import { realtimeSchema } from '../server/schema.ts'
 import type { PolicyClient } from '../server/policies.ts'
-import type { PostgresClient, PostgresPool } from './postgres.ts'
 import { feedMigration } from './sql.ts'
 
 export interface TestDatabase {

@@ -3,7 +3,7 @@ export { createRealtimeServer, type RealtimeServer, type RealtimeServerOptions }
 export { feedMigration, type FeedTable } from '../feed/sql.ts'
 export { feedSource, type FeedMessage, type FeedSource, type FeedSourceOptions } from '../feed/source.ts'
 export type { FeedPage } from '../feed/page.ts'
-export type { PostgresClient } from '../feed/postgres.ts'
+export type { PostgresClient } from '@msc/core/postgres'
 export type { Limits } from './limits.ts'
 export type { Authorize, TopicAction, TopicQuestion } from './permissions.ts'
 export { databasePolicies, type DatabasePoliciesOptions, type PolicyClient } from './policies.ts'

@@ -1,7 +1,7 @@
 import { startLeavingPostgres } from '@msc/core/testing/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { listen, type PostgresClient } from '../feed/postgres.ts'
+import { listen, type PostgresClient } from '@msc/core/postgres'
 import { databases, type TestDatabase } from '../feed/test-database.ts'
 import { databasePolicies, realtimeSchema, type Authorize, type PolicyClient, type TopicAction } from './index.ts'
 
@@ -174,6 +174,7 @@ describe('policies whose database is away', () => {
     await expect(asked).rejects.toThrow()
     const told = vi.fn()
     const stop = await listen(pool as unknown as PostgresClient, 'feeds', {
+      name: 'test',
       onNotice() {},
       onListening() {},
       onError: told,

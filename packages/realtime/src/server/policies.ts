@@ -1,5 +1,4 @@
-import { withoutScope } from '@msc/core'
-import { checkOut, type PostgresPool, type PostgresQuery } from '../feed/postgres.ts'
+import { onConnection, type PostgresPool, type PostgresQuery } from '@msc/core/postgres'
 import type { Claims } from './claims.ts'
 import type { Authorize, TopicAction } from './permissions.ts'
 
@@ -77,40 +76,16 @@ async function rolledBack(
   work: (transaction: PostgresQuery) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  // A connection that the pool opens outlives whoever is asked about first.
-  const connecting = withoutScope(() => checkOut(pool))
-  const connection = await orAborted(connecting, signal).catch((error: unknown) => {
-    // One that comes when nobody waits for it any more must not stay out of the pool.
-    connecting.then(
-      (late) => late.release(),
-      () => undefined,
-    )
-    throw error
-  })
-  const transaction = async (): Promise<void> => {
-    await connection.query('begin')
-    try {
-      await work(connection)
-    } finally {
-      await connection.query('rollback')
-    }
-  }
-  let isUsable = false
-  try {
-    await orAborted(transaction(), signal)
-    isUsable = true
-  } finally {
-    // What is late is cut off, and takes with it what it has begun.
-    connection.release(!isUsable)
-  }
-}
-
-/** Settles as `promise` does, or rejects with the signal's reason, whichever is first. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject)
-  })
+  await onConnection(
+    pool,
+    async (connection) => {
+      await connection.query('begin')
+      try {
+        await work(connection)
+      } finally {
+        await connection.query('rollback')
+      }
+    },
+    signal,
+  )
 }

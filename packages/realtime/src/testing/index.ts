@@ -1,4 +1,4 @@
-export { startChaosProxy, type ChaosProxy } from './chaos-proxy.ts'
+export { startChaosProxy, type ChaosProxy } from '@msc/core/testing'
 export { testRealtimeDriver, type RealtimeDriverSetup } from './conformance.ts'
 export { createFakeRealtime, type FakeRealtime, type FakeRequest } from './fake-driver.ts'
 export { signTestToken } from './tokens.ts'

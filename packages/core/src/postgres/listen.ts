@@ -1,51 +1,17 @@
-import { deadline, every, systemClock, toError, type CancelTimer, type Clock } from '@msc/core'
-
-/** A pool or a client of `pg`, PGlite, or a transaction of either. */
-export interface PostgresQuery {
-  query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
-}
-interface PostgresConnection extends PostgresQuery {
-  on(event: string, listener: (...values: never[]) => void): unknown
-  removeAllListeners?(): unknown
-  release(destroy?: boolean): unknown
-}
-/** A pool of `pg`, as far as it is used. One that takes no callback is good too. */
-export interface PostgresPool extends PostgresQuery {
-  connect(callback?: (error: unknown, connection?: PostgresConnection) => void): Promise<PostgresConnection> | void
-}
-/** PGlite, as far as it is used. */
-interface PostgresEmbedded extends PostgresQuery {
-  listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
-}
-export type PostgresClient = PostgresPool | PostgresEmbedded
-
-const survivors = new WeakSet<object>()
-
-/**
- * Takes a connection out of a pool of `pg`. From then on it tells its own listeners alone that it was lost, besides the
- * query that waits for it; with none, the process ends. So it gets one, and at once: a database may say in one packet that
- * it is ready and that it is going, and a promise would come a turn too late for that.
- *
- * Source: https://node-postgres.com/apis/pool#error
- */
-export function checkOut(pool: PostgresPool): Promise<PostgresConnection> {
-  return new Promise((resolve, reject) => {
-    const hand = (connection: PostgresConnection): void => {
-      // One for each, as the pool hands it out again and again.
-      if (!survivors.has(connection)) connection.on('error', () => undefined)
-      survivors.add(connection)
-      resolve(connection)
-    }
-    const promised = pool.connect((error, connection) => (connection ? hand(connection) : reject(toError(error))))
-    promised?.then(hand, reject)
-  })
-}
+import { systemClock, type CancelTimer, type Clock } from '../clock.ts'
+import { deadline } from '../deadline.ts'
+import { toError } from '../errors.ts'
+import { every } from '../every.ts'
+import { checkOut, type PostgresClient, type PostgresConnection } from './client.ts'
 
 export interface Listening {
+  /** Names the call in the error of its deadline: `[msc/jobs] [postgres]`. */
+  readonly name: string
   onNotice(payload: string): void
   /** It listens now; what was said before is unknown. */
   onListening(): void
-  onError(error: Error): void
+  /** Told each time that the connection is lost or can't be made. Default: nobody is, and it is tried again all the same. */
+  onError?(error: Error): void
   readonly clock?: Clock
 }
 
@@ -53,11 +19,14 @@ const RECONNECT_MS = 500
 /** A connection that swallows everything looks alive; a question without an answer tells. */
 const CHECK_MS = 5000
 
-/** Hears the notifications of one channel, and comes back when the connection is lost. Returns how to stop. */
+/**
+ * Hears the notifications of one channel, and comes back when the connection is lost, or has not answered a question of
+ * ours within five seconds. Returns how to stop.
+ */
 export async function listen(
   client: PostgresClient,
   channel: string,
-  { onNotice, onListening, onError, clock = systemClock }: Listening,
+  { name, onNotice, onListening, onError, clock = systemClock }: Listening,
 ): Promise<() => Promise<void>> {
   if ('listen' in client) {
     const stop = await client.listen(channel, onNotice)
@@ -69,7 +38,7 @@ export async function listen(
   let cancelRetry: CancelTimer | undefined
   let stopChecking: CancelTimer | undefined
   const inTime = <T>(call: () => Promise<T>): Promise<T> =>
-    deadline(call, { operation: '[msc/realtime] listen', timeoutMs: CHECK_MS, clock })
+    deadline(call, { operation: `${name} listen`, timeoutMs: CHECK_MS, clock })
 
   const lost = (error?: unknown): void => {
     stopChecking?.()
@@ -81,7 +50,7 @@ export async function listen(
       current = undefined
     }
     if (stopped) return
-    if (error) onError(toError(error))
+    if (error) onError?.(toError(error))
     cancelRetry?.()
     cancelRetry = clock.setTimeout(() => void connect(), RECONNECT_MS)
   }

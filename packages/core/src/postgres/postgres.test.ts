@@ -1,6 +1,8 @@
-import { createManualClock } from '@msc/core/testing'
 import { describe, expect, it, vi } from 'vitest'
-import { checkOut, listen, type PostgresPool } from './postgres.ts'
+import { createManualClock } from '../testing/manual-clock.ts'
+import { checkOut, type PostgresPool } from './client.ts'
+import { listen } from './listen.ts'
+import { onConnection, queryOn } from './query.ts'
 
 type Connection = Awaited<ReturnType<typeof checkOut>>
 type Callback = (error: unknown, connection?: Connection) => void
@@ -61,7 +63,7 @@ describe.each(['callback', 'promise', 'callback and promise'])('a pool that answ
     const clock = createManualClock()
     const { pool, log, hand } = poolOf(form)
     const onError = vi.fn()
-    const listening = listen(pool, 'feeds', { onNotice() {}, onListening() {}, onError, clock })
+    const listening = listen(pool, 'feeds', { name: 'test', onNotice() {}, onListening() {}, onError, clock })
     await clock.advance(5000)
     const stop = await listening
     expect(onError).toHaveBeenCalledTimes(1)
@@ -69,5 +71,43 @@ describe.each(['callback', 'promise', 'callback and promise'])('a pool that answ
     hand()
     await clock.advance(0)
     expect(log).toEqual(['on error', 'destroyed'])
+  })
+})
+
+describe('a statement on a pool', () => {
+  it('gives the connection back when it is answered', async () => {
+    const { pool, log, hand } = poolOf('promise')
+    const answered = queryOn(pool, 'select 1', [], new AbortController().signal)
+    hand()
+    expect(await answered).toEqual([])
+    expect(log).toEqual(['on error', 'released'])
+  })
+
+  it('ends the connection on which nothing is answered', async () => {
+    const { pool, log, hand } = poolOf('promise')
+    const controller = new AbortController()
+    const silence = new Promise<never>(() => undefined)
+    let begin = (): void => {}
+    const began = new Promise<void>((resolve) => (begin = resolve))
+    const work = (): Promise<never> => {
+      begin()
+      return silence
+    }
+    const unanswered = onConnection(pool, work, controller.signal)
+    hand()
+    await began
+    controller.abort(new Error('late'))
+    await expect(unanswered).rejects.toThrow('late')
+    expect(log).toEqual(['on error', 'destroyed'])
+  })
+
+  it('gives back the connection that comes when nobody waits for it any more', async () => {
+    const { pool, log, hand } = poolOf('promise')
+    const controller = new AbortController()
+    const waiting = queryOn(pool, 'select 1', [], controller.signal)
+    controller.abort(new Error('late'))
+    await expect(waiting).rejects.toThrow('late')
+    hand()
+    await expect.poll(() => log).toEqual(['on error', 'released'])
   })
 })

@@ -1,0 +1,48 @@
+import { toError } from '../errors.ts'
+
+/** What a statement is sent by: a pool or a client of `pg`, PGlite, or a transaction of either. */
+export interface PostgresQuery {
+  query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
+}
+
+/** A connection that was taken out of a pool of `pg`, as far as it is used. */
+export interface PostgresConnection extends PostgresQuery {
+  on(event: string, listener: (...values: never[]) => void): unknown
+  removeAllListeners?(): unknown
+  /** Gives it back; `true` ends it instead, and the pool opens another when it needs one. */
+  release(destroy?: boolean): unknown
+}
+
+/** A pool of `pg`, as far as it is used. One that takes no callback is good too. */
+export interface PostgresPool extends PostgresQuery {
+  connect(callback?: (error: unknown, connection?: PostgresConnection) => void): Promise<PostgresConnection> | void
+}
+
+/** PGlite, as far as it is used. */
+export interface PostgresEmbedded extends PostgresQuery {
+  listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
+}
+
+export type PostgresClient = PostgresPool | PostgresEmbedded
+
+const survivors = new WeakSet<object>()
+
+/**
+ * Takes a connection out of a pool of `pg`. From then on it tells its own listeners alone that it was lost, besides the
+ * query that waits for it; with none, the process ends. So it gets one, and at once: a database may say in one packet that
+ * it is ready and that it is going, and a promise would come a turn too late for that.
+ *
+ * Source: https://node-postgres.com/apis/pool#error
+ */
+export function checkOut(pool: PostgresPool): Promise<PostgresConnection> {
+  return new Promise((resolve, reject) => {
+    const hand = (connection: PostgresConnection): void => {
+      // One for each, as the pool hands it out again and again.
+      if (!survivors.has(connection)) connection.on('error', () => undefined)
+      survivors.add(connection)
+      resolve(connection)
+    }
+    const promised = pool.connect((error, connection) => (connection ? hand(connection) : reject(toError(error))))
+    promised?.then(hand, reject)
+  })
+}

@@ -1,0 +1,66 @@
+import { withoutScope } from '../context.ts'
+import { checkOut, type PostgresClient, type PostgresPool, type PostgresQuery } from './client.ts'
+
+/**
+ * One statement, outside of any unit of work: what it opens outlives whoever needed it first. Where `signal` ends before the
+ * answer, or the statement fails, the pool's connection is ended rather than given back, so that a network that swallows
+ * everything costs each connection one statement and never the pool. The server may still carry out what it was sent.
+ * PGlite has no connection to lose: its answer is waited for.
+ *
+ * @throws the signal's reason when that has ended, else what the database or the pool failed with.
+ */
+export function queryOn(
+  client: PostgresClient,
+  text: string,
+  values: unknown[],
+  signal: AbortSignal,
+): Promise<unknown[]> {
+  return withoutScope(async () => {
+    signal.throwIfAborted()
+    const run = (sender: PostgresQuery): Promise<{ readonly rows: unknown[] }> => sender.query(text, values)
+    const { rows } = await ('listen' in client ? run(client) : onConnection(client, run, signal))
+    return rows
+  })
+}
+
+/**
+ * Runs `work` on one connection of the pool, and gives the connection back. Where `work` fails, or is not done when
+ * `signal` ends, the connection is ended instead, and takes with it what was begun on it: nobody knows what state it is
+ * in, and one that has gone silent would never be free again.
+ *
+ * @throws the signal's reason when that has ended, else what `work` or the pool failed with.
+ */
+export async function onConnection<T>(
+  pool: PostgresPool,
+  work: (connection: PostgresQuery) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  // A connection that the pool opens for it outlives whoever needed it first.
+  const connecting = withoutScope(() => checkOut(pool))
+  const connection = await orAborted(connecting, signal).catch((error: unknown) => {
+    // One that comes when nobody waits for it any more must not stay out of the pool.
+    connecting.then(
+      (late) => late.release(),
+      () => undefined,
+    )
+    throw error
+  })
+  let isUsable = false
+  try {
+    const result = await orAborted(work(connection), signal)
+    isUsable = true
+    return result
+  } finally {
+    connection.release(!isUsable)
+  }
+}
+
+/** Settles as `promise` does, or rejects with the signal's reason, whichever is first. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject)
+  })
+}

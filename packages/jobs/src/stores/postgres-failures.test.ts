@@ -1,0 +1,56 @@
+import { createServer, type AddressInfo } from 'node:net'
+import pg from 'pg'
+import { expect, it } from 'vitest'
+import { translate } from './postgres-failures.ts'
+import { postgresStore } from './postgres.ts'
+
+const failure = (code: string | undefined, message = 'it failed'): Error => Object.assign(new Error(message), { code })
+
+it.each([
+  ['28P01', 'DRIVER_UNAUTHORIZED', /password/, false],
+  ['3D000', 'DRIVER_REFUSED', /name of the database/, false],
+  ['ECONNREFUSED', 'DRIVER_UNREACHABLE', /host and port/, true],
+  ['ECONNRESET', 'DRIVER_UNREACHABLE', /ended the connection/, true],
+  ['EPIPE', 'DRIVER_UNREACHABLE', /ended the connection/, true],
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'DRIVER_UNREACHABLE', /TLS/, true],
+  ['CERT_HAS_EXPIRED', 'DRIVER_UNREACHABLE', /TLS/, true],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'DRIVER_UNREACHABLE', /TLS/, true],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'DRIVER_UNREACHABLE', /TLS/, true],
+])('says what to do about %s', (code, expected, hint, retryable) => {
+  expect(translate(failure(code))).toMatchObject({ code: expected, hint: expect.stringMatching(hint), retryable })
+})
+
+it('leaves what a statement fails with to whoever sent it', () => {
+  expect(translate(failure('42P01'))).toMatchObject({ code: 'DRIVER_FAILED', retryable: false, hint: undefined })
+})
+
+it('says what to do when the pool has no connection in time', async () => {
+  // It accepts, and says nothing.
+  const server = createServer((socket) => void socket.on('error', () => undefined).resume())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const url = `postgres://msc@127.0.0.1:${port}/none`
+  const pool = new pg.Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 50 })
+  pool.on('error', () => undefined)
+  const store = postgresStore({ client: pool })
+  const expected = { code: 'DRIVER_UNREACHABLE', hint: expect.stringMatching(/in time/), retryable: true }
+  // The first is the one that opens it, the second the one that waits for a place.
+  const [first, second] = await Promise.allSettled([pool.query('select 1'), store.nextDue()])
+  expect(translate((first as PromiseRejectedResult).reason)).toMatchObject(expected)
+  expect((second as PromiseRejectedResult).reason).toMatchObject(expected)
+  await store.close()
+  await pool.end()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+it('says what to do when the server hangs up in the middle of the handshake', async () => {
+  const server = createServer((socket) => void socket.once('data', () => socket.resetAndDestroy()))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const store = postgresStore({ url: `postgres://msc@127.0.0.1:${(server.address() as AddressInfo).port}/none` })
+  await expect(store.nextDue()).rejects.toMatchObject({
+    code: 'DRIVER_UNREACHABLE',
+    hint: expect.stringMatching(/ended the connection/),
+  })
+  await store.close()
+  await new Promise((resolve) => server.close(resolve))
+})

@@ -1,0 +1,70 @@
+import { DriverError, MscError, toError } from '@msc/core'
+
+/** 40P01 deadlock detected, 40001 serialization failure. */
+export function isContention(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: string }
+  return code === '40P01' || code === '40001'
+}
+
+/** The error of the contract for what `pg` failed with; one of ours stays as it is. */
+export function translate(error: unknown): Error {
+  if (MscError.isInstance(error)) return error
+  const { message } = toError(error)
+  const { code = '' } = (error ?? {}) as { code?: string }
+  // Class 22: the data; 42: the statement; 28 and 3D: who we are or where. Everything else may pass.
+  const retryable = !/^(22|42|28|3D)/.test(code)
+  return new DriverError('postgres', message, { retryable, cause: error, ...remedyFor(code, message) })
+}
+
+interface Remedy {
+  readonly code?: string
+  readonly hint?: string
+}
+
+const REACH = 'Check the host and port in DATABASE_URL, and that the server runs and can be reached from this machine.'
+
+/**
+ * What to do about a connection that is not made, or was lost. Source: PostgreSQL's error codes, appendix A, those of Node's
+ * sockets and of OpenSSL, and the words of `pg` where it has no code.
+ */
+const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; readonly remedy: Remedy }[] = [
+  {
+    code: /^28/,
+    remedy: { code: 'DRIVER_UNAUTHORIZED', hint: 'Check the user and password in DATABASE_URL.' },
+  },
+  { code: /^3D000$/, remedy: { code: 'DRIVER_REFUSED', hint: 'Check the name of the database in DATABASE_URL.' } },
+  {
+    code: /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_(?:SSL|TLS|OSSL)|^EPROTO$/,
+    remedy: {
+      code: 'DRIVER_UNREACHABLE',
+      hint: 'The server could not prove who it is (TLS): check `sslmode` and `sslrootcert` in DATABASE_URL, and that its certificate is valid for this host and trusted by this machine.',
+    },
+  },
+  {
+    code: /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/,
+    remedy: { code: 'DRIVER_UNREACHABLE', hint: REACH },
+  },
+  {
+    // A full pool and a server that accepts connections without a word look alike to the pool.
+    message: /^timeout exceeded when trying to connect|^Connection terminated due to connection timeout/,
+    remedy: {
+      code: 'DRIVER_UNREACHABLE',
+      hint: `No connection was free or made in time. ${REACH} If it is busy, raise \`maxConnections\`.`,
+    },
+  },
+  {
+    // How pg says that the other side hung up, or answered in a language of its own.
+    code: /^(?:ECONNRESET|EPIPE)$/,
+    message:
+      /^(?:Connection terminated|The server does not support SSL|There was an error establishing|received invalid response)/i,
+    remedy: {
+      code: 'DRIVER_UNREACHABLE',
+      hint: 'Check the host and port in DATABASE_URL: the server ended the connection, or something else than Postgres listens there.',
+    },
+  },
+]
+
+function remedyFor(code: string, message: string): Remedy {
+  const known = REMEDIES.find((each) => each.code?.test(code) || each.message?.test(message))
+  return known?.remedy ?? {}
+}
