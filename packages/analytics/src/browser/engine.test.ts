@@ -240,7 +240,7 @@ describe('who looks at the page', () => {
     engine.reset()
     engine.track('after', {}, moment())
     await clock.advance(1000)
-    expect((records().at(-1)?.payload['subject'] as Subject).distinctId).toBeUndefined()
+    expect(records().at(-1)?.payload['subject']).toMatchObject({ anonymousId: expect.any(String) })
   })
 
   it('is somebody else after a reset', async () => {
