@@ -40,7 +40,10 @@ export function posthogSink(transport: PostHogTransport, leavingMaxBytes?: () =>
     async health(signal) {
       open()
       // Without an event PostHog answers 400, once it has read all the rest.
-      await Promise.all([request(transport, '/batch/', bodyOf([]), signal, isReceipt, 400), assertKey(transport, signal)])
+      await Promise.all([
+        request(transport, '/batch/', bodyOf([]), signal, isReceipt, 400),
+        assertKey(transport, signal),
+      ])
     },
     async close() {
       closed = true
