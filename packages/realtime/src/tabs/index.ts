@@ -1,4 +1,4 @@
-import { DriverError } from '@msc/core'
+import { DriverError, assertNumbers } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { subjectOf } from '../token.ts'
 import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
@@ -22,8 +22,11 @@ export interface ShareTabsOptions {
  * Where the browser has no locks or no channels, or on a server, it is the driver itself; where it refuses either to this
  * page (a frame of an origin of its own, blocked storage), each tab has its own connection. What one tab hands to another
  * has to be cloneable: a payload that is not rejects with `REALTIME_PAYLOAD_INVALID`.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a `patienceMs` that is no number.
  */
 export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}): RealtimeDriver {
+  assertNumbers('realtime', options, { patienceMs: 1 })
   const { name = 'msc-realtime', patienceMs = 2000 } = options
   const browser = globalThis as {
     navigator?: { locks?: Locks }

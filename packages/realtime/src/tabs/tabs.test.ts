@@ -336,3 +336,10 @@ describe('a page to which the browser gives no channels', () => {
     expect(fake.topics).toEqual(['room'])
   })
 })
+
+it('refuses a patience that is no number', () => {
+  const { driver } = createFakeRealtime()
+  expect(() => shareTabs(driver, { patienceMs: Number.NaN })).toThrow(
+    expect.objectContaining({ code: 'OPTION_INVALID' }),
+  )
+})
