@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { assertDriver, type DriverContract } from './assert-driver.ts'
+import { assertMethods } from './assert-methods.ts'
 import { assertNumbers } from './assert-numbers.ts'
 import { driverShape } from './driver-shape.ts'
 import type { DriverBase } from './driver.ts'
@@ -152,6 +153,39 @@ describe('assertNumbers', () => {
   ])('refuses %s, naming the option', (batchSize, words) => {
     expect(() => assertNumbers('analytics', { batchSize }, least)).toThrow(
       expect.objectContaining({ code: 'OPTION_INVALID', message: `[msc/analytics] \`batchSize\` ${words}` }),
+    )
+  })
+})
+
+describe('assertMethods', () => {
+  const claims = { claim: () => true, release: () => undefined }
+  it('takes what has the methods, of a class or a function too', () => {
+    class Claims {
+      claim(): void {}
+      release(): void {}
+    }
+    for (const good of [claims, new Claims(), Object.assign(() => undefined, claims)]) {
+      expect(() => assertMethods('cron', 'claims', good, ['claim', 'release'], ['watch'])).not.toThrow()
+    }
+  })
+
+  const unreadable = {
+    ...claims,
+    get claim(): never {
+      throw new Error('unreadable')
+    },
+  }
+  it.each<[string, unknown, string]>([
+    ['nothing of it', {}, 'does not implement claim, release'],
+    ['a method that is none', { ...claims, claim: 1 }, 'does not implement claim.'],
+    ['an optional one that is none', { ...claims, watch: 1 }, 'does not implement watch'],
+    ['a getter that throws', unreadable, 'implement claim.'],
+    ['undefined', undefined, 'is of type undefined'],
+    ['null', null, 'is null'],
+    ['a text', 'a store', 'is of type string'],
+  ])('refuses %s, saying what is missing', (_what, bad, words) => {
+    expect(() => assertMethods('cron', 'claims', bad, ['claim', 'release'], ['watch'])).toThrow(
+      expect.objectContaining({ name: 'ConfigError', code: 'OPTION_INVALID', message: expect.stringContaining(words) }),
     )
   })
 })

@@ -18,6 +18,11 @@ export interface HttpFailureOptions {
   readonly credentials: string
   /** What to do about an answer that comes from something else: `Check NEXT_PUBLIC_POSTHOG_HOST.` */
   readonly address: string
+  /**
+   * Whether a success is in the backend's own shape: any JSON API answers 200 to something. Takes what the answer says,
+   * `undefined` for nothing, and its status. Accept what every known version sends. Default: anything.
+   */
+  readonly expects?: (value: unknown, status: number) => boolean
   /** Wall time for a `Retry-After` that is a date. Default `Date.now`. */
   readonly now?: () => number
 }
@@ -36,7 +41,7 @@ export interface AnswerProblem extends DriverErrorOptions {
  * | answer | code | retryable | refuses |
  * |---|---|---|---|
  * | a page of HTML, but for 3xx, 413 and 429 | `DRIVER_NOT_THE_BACKEND` | yes | backend |
- * | 2xx with a body that is no JSON, never ends or has an `error` | `DRIVER_NOT_THE_BACKEND` | yes | backend |
+ * | 2xx with a body that is no JSON, never ends, has an `error` or is not what `expects` takes | `DRIVER_NOT_THE_BACKEND` | yes | backend |
  * | 3xx | `DRIVER_REDIRECTED` | no | backend |
  * | 401, 403, 407 | `DRIVER_UNAUTHORIZED` | no | backend |
  * | 402 | `DRIVER_QUOTA` | no | backend |
@@ -55,7 +60,7 @@ export function judgeAnswer(
   const { status } = answer
   const isSuccess = status >= 200 && status < 300
   const isPage = isHtml(answer) && !isOfProxies(status)
-  if (isSuccess && !isPage) return isExpected(answer.content) ? undefined : elsewhere(status, options)
+  if (isSuccess && !isPage) return isExpected(answer, options) ? undefined : notTheBackend(answer, options)
   const retryAfterMs = isSuccess ? undefined : retryAfter(answer.headers.get('retry-after'), options.now)
   const { code, retryable, refuses, hint } = isPage ? pageKind(options) : kindOf(status, options)
   return {
@@ -122,25 +127,47 @@ function isHtml({ headers, content }: HttpAnswer): boolean {
 }
 
 /** A success says so in JSON, or says nothing. One with an `error` in it comes from a gateway that always answers 200. */
-function isExpected(content: BoundedBody | undefined): boolean {
-  if (!content || content.text.trim() === '') return true
+function isExpected({ status, content }: HttpAnswer, { expects }: Pick<HttpFailureOptions, 'expects'>): boolean {
+  if (!content) return true
+  const value = saidIn(content)
+  if (value === UNREADABLE || !content.complete) return false
+  // `"error": null` says that there was none.
+  if ((value as { readonly error?: unknown } | null | undefined)?.error) return false
+  return expects?.(value, status) ?? true
+}
+
+/** What an answer says in JSON: `undefined` for nothing. */
+export function saidIn(content: Pick<BoundedBody, 'text'>): unknown {
+  if (content.text.trim() === '') return undefined
   try {
-    const value: unknown = JSON.parse(content.text)
-    // `"error": null` says that there was none.
-    return content.complete && !(value as { readonly error?: unknown } | null)?.error
+    return JSON.parse(content.text) as unknown
   } catch {
-    return false
+    return UNREADABLE
   }
 }
 
-function elsewhere(status: number, { address }: Pick<HttpFailureOptions, 'address'>): AnswerProblem {
+/** What `saidIn` returns for a body that is no JSON: equal to nothing that JSON can say. */
+export const UNREADABLE: unique symbol = Symbol('no JSON')
+
+/** That the answer is none of the backend's. Says what kind of answer it was, and never repeats it. */
+export function notTheBackend(
+  { status, content }: Pick<HttpAnswer, 'status' | 'content'>,
+  { address }: Pick<HttpFailureOptions, 'address'>,
+): AnswerProblem {
   return {
-    message: `Something else answered in place of the backend, with ${status}.`,
+    message: `Something else answered in place of the backend, with ${status} and ${kindOfBody(content)}.`,
     code: 'DRIVER_NOT_THE_BACKEND',
     retryable: true,
     refuses: 'backend',
-    hint: `${address} A proxy or a gateway may be in between.`,
+    hint: `${address} A proxy, a gateway or another API may be in its place.`,
   }
+}
+
+function kindOfBody(content: BoundedBody | undefined): string {
+  const value = content && saidIn(content)
+  if (value === undefined) return 'no body'
+  if (value === UNREADABLE) return 'a body that is no JSON'
+  return `${Array.isArray(value) ? 'a list' : typeof value === 'object' && value ? 'an object' : 'a value'} in JSON`
 }
 
 /**

@@ -81,3 +81,38 @@ describe('retryAfter', () => {
     expect(retryAfter(header, now)).toBe(expected)
   })
 })
+
+describe('an answer in the shape of another API', () => {
+  const content = (text: string) => ({ text, complete: true })
+  const judged = (text: string, expects?: (said: unknown, status: number) => boolean) =>
+    httpFailure(
+      { status: 200, headers: new Headers(), content: content(text) },
+      { driver: 'd', credentials: 'Check KEY.', address: 'Check HOST.', ...(expects && { expects }) },
+    )
+  it.each([
+    ['{"ok":true}', 'with 200 and an object in JSON'],
+    ['[]', 'with 200 and a list in JSON'],
+    ['', 'with 200 and no body'],
+  ])('%j is none of the backend, and is described without being repeated', (text, words) => {
+    expect(judged(text, () => false)).toMatchObject({
+      code: 'DRIVER_NOT_THE_BACKEND',
+      refuses: 'backend',
+      retryable: true,
+      message: expect.stringContaining(words),
+      hint: expect.stringContaining('Check HOST.'),
+    })
+  })
+  it('is asked for what it says, nothing being undefined', () => {
+    const asked: unknown[] = []
+    const expects = (said: unknown, status: number) => asked.push([said, status]) > 0
+    expect([judged('{"status":1}', expects), judged('', expects), judged('[]')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
+    expect(asked).toEqual([
+      [{ status: 1 }, 200],
+      [undefined, 200],
+    ])
+  })
+})

@@ -17,6 +17,7 @@ export {
 } from './context.ts'
 export { createCalls, type Calls, type CallsOptions } from './calls.ts'
 export { assertDriver, assertDrivers, type DriverContract } from './assert-driver.ts'
+export { assertMethods } from './assert-methods.ts'
 export { assertNumbers } from './assert-numbers.ts'
 export { driverShape, type DriverShape, type FieldKind } from './driver-shape.ts'
 export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './clock.ts'

@@ -679,3 +679,24 @@ describe('the unit of work of a run', () => {
     await cron.close()
   })
 })
+
+describe('what is handed in', () => {
+  const job = defineCron({ name: 'a', schedule: '* * * * *' }, () => 1)
+  it.each([
+    [{}, 'claim, release, settle'],
+    [{ claim: async () => true, release: async () => undefined }, 'settle'],
+    [{ ...memoryClaims(), claim: 1 }, 'claim'],
+  ])('has to be a claim store, and is named for what it lacks: %j', (claims, missing) => {
+    expect(() => createCron({ crons: [job], driver: local(), claims: claims as never })).toThrow(
+      expect.objectContaining({
+        code: 'OPTION_INVALID',
+        message: `[msc/cron] \`claims\` does not implement ${missing}.`,
+      }),
+    )
+  })
+  it.each([Number.NaN, 0, -1, 'x'])('has to be a time limit: %s', (claimTimeoutMs) => {
+    expect(() => createCron({ crons: [job], driver: local(), claimTimeoutMs: claimTimeoutMs as never })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
+  })
+})

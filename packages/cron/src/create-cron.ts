@@ -1,6 +1,8 @@
 import {
   ConfigError,
   assertDriver,
+  assertMethods,
+  assertNumbers,
   createRedactor,
   createService,
   driverShape,
@@ -89,6 +91,8 @@ const REMEMBER_MS = 24 * 3600 * 1000
 const CLAIM_MS = 5000
 const AUTHORIZE_MS = 5000
 
+const CLAIM_METHODS: readonly (keyof ClaimStore)[] = ['claim', 'release', 'settle']
+
 const CONTRACT: DriverContract<CronDriver> = {
   concern: 'cron',
   version: 1,
@@ -96,10 +100,15 @@ const CONTRACT: DriverContract<CronDriver> = {
   shape: driverShape({ fields: { 'capabilities.selfDriven': 'boolean' } }),
 }
 
-/** @throws ConfigError for a driver that does not keep the contract, and for two jobs of one name. */
+/**
+ * @throws ConfigError for a driver or a claim store that does not keep the contract, for a time limit that is none, and for
+ *   two jobs of one name.
+ */
 export function createCron(options: CronEngineOptions): Cron {
   const { crons, clock = systemClock } = options
   const driver = assertDriver(CONTRACT, options.driver)
+  assertNumbers('cron', options, { claimTimeoutMs: 1 })
+  if (options.claims !== undefined) assertMethods('cron', 'claims', options.claims, CLAIM_METHODS)
   const byName = new Map<string, CronDefinition>()
   for (const cron of crons) {
     if (byName.has(cron.name)) throw new ConfigError(`[msc/cron] Two jobs are named ${cron.name}.`)

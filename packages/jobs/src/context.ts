@@ -53,8 +53,15 @@ export interface StepTools {
     fn: (context: StepContext) => Output | Promise<Output>,
     options?: StepOptions<Output>,
   ): Promise<Output>
-  /** Seconds, or a string such as `'30d'`. */
+  /**
+   * Seconds, or a string such as `'30d'`.
+   * @throws ValidationError for what is no duration.
+   */
   sleep(id: string, time: Duration): Promise<void>
+  /**
+   * Milliseconds since the epoch, or a Date; one that has passed is over at once.
+   * @throws ValidationError for what is no time, such as a Date of a text that is none.
+   */
   sleepUntil(id: string, time: Date | number): Promise<void>
   /** The first such event that is sent from now on; `null` when none came in time. */
   waitForEvent<Data = unknown>(id: string, options: WaitOptions<Data>): Promise<JobEvent<Data> | null>

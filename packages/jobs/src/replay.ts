@@ -1,9 +1,10 @@
-import { deadline, duration, guardSignal, reportFailure, type Clock } from '@msc/core'
+import { deadline, guardSignal, reportFailure, type Clock } from '@msc/core'
 import type { JobContext, JobLog, StepContext, StepOptions, StepTools } from './context.ts'
 import type { AnyJob, EventInput, JobDefinition, JobEvent } from './define-job.ts'
 import { JobTimeoutError, StepError, type Failure } from './errors.ts'
 import { mapSteps } from './map-steps.ts'
 import { comparable, valueAt } from './paths.ts'
+import { durationOf, endOf, timeOf } from './step-times.ts'
 import { createStepKeys } from './step-keys.ts'
 import { NEVER, type Awaited, type ClaimedRun, type NewRun, type StepRecord, type WriteResult } from './store.ts'
 import { judge, toFailure } from './verdict.ts'
@@ -287,8 +288,8 @@ export function replay(job: AnyJob, claimed: ClaimedRun, ports: ReplayPorts): Pr
 
     const step: StepTools = {
       run: (id, fn, options = {}) => execute(keyOf(id), fn, options),
-      sleep: (id, time) => sleepUntil(id, () => clock.now() + duration(time)),
-      sleepUntil: (id, time) => sleepUntil(id, () => (typeof time === 'number' ? time : time.getTime())),
+      sleep: (id, time) => sleepUntil(id, () => endOf(clock.now(), time)),
+      sleepUntil: (id, time) => sleepUntil(id, () => timeOf(time)),
       async waitForEvent<Data>(id: string, { event, match, timeout }: Parameters<StepTools['waitForEvent']>[1]) {
         const key = keyOf(id)
         const name = typeof event === 'string' ? event : event.event
@@ -296,7 +297,7 @@ export function replay(job: AnyJob, claimed: ClaimedRun, ports: ReplayPorts): Pr
         return (await suspend(
           key,
           (started) => {
-            const until = clock.now() + duration(timeout)
+            const until = endOf(clock.now(), timeout)
             const base = { key, ...started, attempts: 0 }
             // What no event can equal is not waited for.
             if (match !== undefined && value === undefined) return { step: done({ ...base, status: 'waiting' }, null) }
@@ -316,7 +317,7 @@ export function replay(job: AnyJob, claimed: ClaimedRun, ports: ReplayPorts): Pr
           key,
           async (started) => {
             const spawn = await ports.spawn(other as unknown as AnyJob, data, key)
-            const until = timeout === undefined ? NEVER : clock.now() + duration(timeout)
+            const until = timeout === undefined ? NEVER : endOf(clock.now(), timeout)
             return { step: { key, ...started, status: 'waiting', attempts: 1, wakeAt: until }, spawn }
           },
           ({ wakeAt: _wakeAt, ...record }) => ({
@@ -367,7 +368,7 @@ function attempt<Output>(
     reportFailure(error, { concern: 'jobs', operation: 'abort a step', step: key })
   return deadline((own) => fn({ signal: guardSignal(own, onFailure), attempt: number }), {
     operation: `[msc/jobs] Step ${key}`,
-    timeoutMs: duration(timeout),
+    timeoutMs: durationOf(timeout),
     signal,
     clock,
   })

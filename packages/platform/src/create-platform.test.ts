@@ -76,3 +76,14 @@ it('closes once, in reverse order, and names those that did not manage', async (
   expect(first).toEqual(['cache'])
   expect(second).toEqual(['cache'])
 })
+
+it.each([
+  [undefined, '`services.own` is of type undefined'],
+  [null, '`services.own` is null'],
+  [{}, '`services.own` does not implement health, flush, close'],
+  [{ ...service('own'), flush: 1 }, '`services.own` does not implement flush'],
+])('is not made of a service that is none: %j', (own, words) => {
+  expect(() => createPlatform({ services: { own: own as never, cache: service('cache') } })).toThrow(
+    expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(words) }),
+  )
+})

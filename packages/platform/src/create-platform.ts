@@ -1,4 +1,15 @@
-import { deadline, readField, redact, toError, worstStatus, type Health, type Service, type Status } from '@msc/core'
+import {
+  assertMethods,
+  assertNumbers,
+  deadline,
+  readField,
+  redact,
+  toError,
+  worstStatus,
+  type Health,
+  type Service,
+  type Status,
+} from '@msc/core'
 
 export interface PlatformOptions<Services extends Record<string, Service>> {
   readonly services: Services
@@ -26,6 +37,8 @@ export interface Platform<Services extends Record<string, Service>> {
 /** What keeps its time limit by itself is given a little more before it is given up. */
 const GRACE_MS = 500
 
+const SERVICE_METHODS: readonly (keyof Service)[] = ['health', 'flush', 'close']
+
 const STATUSES: readonly unknown[] = ['ready', 'degraded', 'down', 'not-configured'] satisfies readonly Status[]
 
 /** A service may be the application's own; one whose status nobody knows is not taken for ready. */
@@ -37,12 +50,18 @@ function textOf(value: unknown, otherwise: string): string {
   return typeof value === 'string' ? value : otherwise
 }
 
-/** Several services as one: health, flush and close. */
+/**
+ * Several services as one: health, flush and close.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a service that lacks one of the three, and for a `timeoutMs` that is no number.
+ */
 export function createPlatform<Services extends Record<string, Service>>(
   options: PlatformOptions<Services>,
 ): Platform<Services> {
   const { services, timeoutMs = 3000 } = options
+  assertNumbers('platform', options, { timeoutMs: 1 })
   const entries = Object.entries(services)
+  for (const [name, service] of entries) assertMethods('platform', `services.${name}`, service, SERVICE_METHODS)
   let closing: Promise<string[]> | undefined
 
   const bounded = async (name: string, operation: string, run: () => Promise<void>): Promise<string | undefined> => {

@@ -31,10 +31,12 @@ export async function readBody<T>(
   try {
     for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
       size += chunk.byteLength
+      // Leaving the loop cancels the rest, which may fail.
       if (size > maxBytes) return tooLarge
       chunks.push(chunk)
     }
   } catch {
+    if (size > maxBytes) return tooLarge
     // The client has gone, or its proxy: no failure of ours.
     return { problem: { title: 'The body ended before all of it had come', status: 400, code: 'BODY_INCOMPLETE' } }
   }

@@ -131,6 +131,12 @@ describe('a route', () => {
     [2, 'made up, 203.0.113.7, 10.0.0.1', '203.0.113.7'],
     [2, '203.0.113.7', '203.0.113.7'],
     [1, '', 'unknown'],
+    [1, '1.2.3.4:5678', '1.2.3.4'],
+    [2, '1.2.3.4:5678, 10.0.0.1:80', '1.2.3.4'],
+    [1, '[2001:db8::1]:99', '2001:db8::1'],
+    [1, '[::1]', '::1'],
+    [1, '2001:db8::1', '2001:db8::1'],
+    [1, ':80', 'unknown'],
     [0, 'made up', 'unknown'],
   ])('counts nobody’s calls by what our proxies (%s) saw of %j: %s', async (proxies, forwarded, expected) => {
     const rateLimit = vi.fn(async () => Promise.reject(new Error('away')))
@@ -144,6 +150,24 @@ describe('a route', () => {
 
   it.each([Number.NaN, -1, 1.5])('is not made for %s proxies', (proxies) => {
     expect(() => setUp({ proxies })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  })
+
+  it.each([{}, { authenticate: async () => undefined, rateLimit: 1, capture: () => undefined }])(
+    'is not made of ports that are none: %j',
+    (bad) => {
+      expect(() => createRoutes(bad as never)).toThrow(
+        expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('rateLimit') }),
+      )
+    },
+  )
+
+  it('says 413 of a body that is too large, also when the rest can not be cancelled', async () => {
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(200)),
+      cancel: () => Promise.reject(new Error('no')),
+    })
+    const { post } = setUp()
+    expect((await post(request(body), params)).status).toBe(413)
   })
 
   it('does not take a body that was read before for one that the client left away', async () => {

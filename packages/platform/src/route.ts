@@ -1,5 +1,7 @@
 import {
   ConfigError,
+  assertMethods,
+  assertNumbers,
   isValidationError,
   currentContext,
   currentScope,
@@ -85,9 +87,11 @@ export type DefineRoute<User extends RouteUser> = <
  * A `route()` that wraps a handler with all that every API endpoint needs: trace, authentication, same-origin check,
  * rate limit, body limits and validation, problem documents, error capture and request telemetry.
  *
- * @throws ConfigError for a number of `proxies` that is none.
+ * @throws ConfigError `OPTION_INVALID` for a number of `proxies` that is none, and for ports that are no functions; the
+ *   function that it returns, for bounds that are no numbers.
  */
 export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): DefineRoute<User> {
+  assertMethods('platform', 'ports', ports, ['authenticate', 'rateLimit', 'capture'], ['observe'])
   const { proxies = 1 } = ports
   if (!Number.isInteger(proxies) || proxies < 0) {
     throw new ConfigError(`[msc/platform] \`proxies\` is ${String(proxies)}.`, {
@@ -95,10 +99,14 @@ export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): D
       hint: 'Pass how many of your own proxies a request passes: 0, 1, or more.',
     })
   }
-  return (options) => (request, context) => {
-    const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
-    // A unit of work of its own: a trace id is a label, and two clients may send the same one.
-    return withUnit({ trace }, () => answer(ports, options, request, context))
+  return (options) => {
+    assertNumbers('platform', options, { maxBytes: 0 })
+    if (options.limit) assertNumbers('platform', options.limit, { calls: 0, windowSeconds: 1 })
+    return (request, context) => {
+      const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
+      // A unit of work of its own: a trace id is a label, and two clients may send the same one.
+      return withUnit({ trace }, () => answer(ports, options, request, context))
+    }
   }
 }
 
@@ -231,7 +239,19 @@ function crossSite(request: Request): boolean {
 function address(request: Request, proxies: number): string {
   const hops = request.headers.get('x-forwarded-for')?.split(',') ?? []
   // Without a proxy, the header is the client's own invention.
-  return (proxies > 0 && hops.at(-Math.min(proxies, hops.length))?.trim()) || 'unknown'
+  const seen = proxies > 0 ? hops.at(-Math.min(proxies, hops.length))?.trim() : undefined
+  return (seen && withoutPort(seen)) || 'unknown'
+}
+
+/**
+ * Some proxies (Azure's, for one) append the port too, which is another for each connection: `1.2.3.4:5678`, `[::1]:99`. A
+ * bare IPv6 address has more than one colon, and no port.
+ *
+ * Source: https://learn.microsoft.com/azure/application-gateway/how-application-gateway-works, `ip:port`; RFC 7239, section 6.
+ */
+function withoutPort(hop: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/.exec(hop) ?? []
+  return bracketed ?? plain ?? hop
 }
 
 /** In a handler a value that is not valid is ours, whoever sent us what it was made of: the client learns nothing of it. */

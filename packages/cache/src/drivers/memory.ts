@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from '@msc/core'
+import { assertNumbers, systemClock, type Clock } from '@msc/core'
 import type { CacheDriver } from '../driver.ts'
 import { createMemoryEntries } from './memory-entries.ts'
 
@@ -10,9 +10,14 @@ export interface MemoryOptions {
   readonly clock?: Clock
 }
 
-/** The embedded driver: a bounded LRU in this process. Synchronous, gone on exit, seen by no other process. */
+/**
+ * The embedded driver: a bounded LRU in this process. Synchronous, gone on exit, seen by no other process.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a bound that is no number.
+ */
 export function memory(options: MemoryOptions = {}): CacheDriver {
   const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, clock = systemClock } = options
+  assertNumbers('cache', options, { maxEntries: 0, maxBytes: 0 })
   const bounds = { maxEntries, maxBytes }
   const entries = createMemoryEntries(bounds, clock)
   return {

@@ -1,5 +1,7 @@
 import {
   ConfigError,
+  assertMethods,
+  assertNumbers,
   DriverError,
   duration,
   runReported,
@@ -40,6 +42,25 @@ export interface EmbeddedOptions {
   readonly clock?: Clock
 }
 
+const STORE_METHODS: readonly (keyof JobStore)[] = [
+  'gates',
+  'enqueue',
+  'claim',
+  'write',
+  'writeAndClaim',
+  'renew',
+  'owners',
+  'release',
+  'nextDue',
+  'cancel',
+  'pause',
+  'get',
+  'list',
+  'depth',
+  'prune',
+  'close',
+]
+
 /** How often an enqueue is tried again when others change the same gates. */
 const CONTENTION = 50
 
@@ -47,8 +68,16 @@ const CONTENTION = 50
  * The replay engine in this process over a store. What is sent here starts at once; what another process queues is found
  * by notification where the store has it, else by polling. A run whose worker was killed is taken over within `pollMs`
  * when that worker was on this machine, else when its lease ends.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a store that lacks methods, naming them, and for a number that is none.
  */
 export function embedded(options: EmbeddedOptions): JobsDriver {
+  assertMethods('jobs', 'store', options.store, STORE_METHODS, ['subscribe', 'enqueueIn'])
+  if (typeof options.store.name !== 'string' || options.store.name.trim() === '') {
+    throw new ConfigError('[msc/jobs] `store` has no name.', { code: 'OPTION_INVALID', hint: 'Give it a `name`.' })
+  }
+  assertNumbers('jobs', options, { concurrency: 1, leaseMs: 1, pollMs: 1 })
+  assertNumbers('jobs', options.retention ?? {}, { keep: 0 })
   const { store, concurrency = 10, leaseMs = 10_000, pollMs = 1000, clock = systemClock } = options
   const { completed = '7d', failed = '30d', keep = 100_000 } = options.retention ?? {}
   let host: JobHost | undefined

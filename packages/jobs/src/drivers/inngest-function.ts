@@ -2,7 +2,6 @@ import {
   MscError,
   currentContext,
   deadline,
-  duration,
   emit,
   guardSignal,
   startOperation,
@@ -20,6 +19,7 @@ import type { JobHost, StepInfo } from '../driver.ts'
 import { JobTimeoutError, StepError } from '../errors.ts'
 import { mapSteps } from '../map-steps.ts'
 import { comparable, valueAt } from '../paths.ts'
+import { durationOf, timeOf } from '../step-times.ts'
 import { createStepKeys } from '../step-keys.ts'
 import { isStepError, judge, toFailure } from '../verdict.ts'
 import { functionOptions } from './inngest-options.ts'
@@ -218,7 +218,7 @@ function facade(run: Run): StepTools {
     const once = async (): Promise<unknown> =>
       timeout === undefined
         ? work(new AbortController().signal)
-        : deadline(work, { operation: `[msc/jobs] Step ${key}`, timeoutMs: duration(timeout), clock })
+        : deadline(work, { operation: `[msc/jobs] Step ${key}`, timeoutMs: durationOf(timeout), clock })
     const done = context.step.run(key, () => {
       inTime()
       return observeStep(job, context, key, 'ok', async () => {
@@ -255,11 +255,11 @@ function facade(run: Run): StepTools {
       return (await begin(work)) as Awaited<ReturnType<typeof fn>>
     },
     async sleep(id, time) {
-      await context.step.sleep(keyOf(id), capped(duration(time)))
+      await context.step.sleep(keyOf(id), capped(durationOf(time)))
       inTime()
     },
     async sleepUntil(id, time) {
-      const at = new Date(time)
+      const at = new Date(timeOf(time))
       await context.step.sleepUntil(keyOf(id), deadlineAt !== undefined && +at > deadlineAt ? new Date(deadlineAt) : at)
       inTime()
     },
@@ -270,7 +270,7 @@ function facade(run: Run): StepTools {
       const name = typeof wanted === 'string' ? wanted : wanted.event
       const found = await context.step.waitForEvent(key, {
         event: name,
-        timeout: capped(duration(timeout)),
+        timeout: capped(durationOf(timeout)),
         ...(match !== undefined && { match }),
       })
       if (!found) inTime()
@@ -284,7 +284,7 @@ function facade(run: Run): StepTools {
         return (await context.step.invoke(key, {
           function: sdk.referenceFunction({ appId, functionId: other.id }),
           data: wrap(payload, carrier),
-          ...(timeout !== undefined && { timeout: capped(duration(timeout)) }),
+          ...(timeout !== undefined && { timeout: capped(durationOf(timeout)) }),
         })) as never
       } catch (error) {
         throw fromSdk(error, key)

@@ -13,7 +13,7 @@ import {
   type Clock,
   type Env,
 } from '@msc/core'
-import { httpFailure, readBounded } from '@msc/core/http'
+import { httpFailure, notTheBackend, readBounded, saidIn } from '@msc/core/http'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'
@@ -139,16 +139,18 @@ export function inngest(options: InngestOptions): JobsDriver {
       const authorization = `Bearer ${await hashedSigningKey(signingKey)}`
       const answers = await Promise.allSettled([
         // No event at all: it goes the way of events, with their key, and starts nothing.
-        ask(send, new URL(`/e/${encodeURIComponent(eventKey)}`, baseUrl ?? EVENT_API), 'INNGEST_EVENT_KEY', {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: '[]',
-          signal,
-        }),
-        ask(send, new URL('/v1/events?limit=1', baseUrl ?? REST_API), 'INNGEST_SIGNING_KEY', {
-          headers: { authorization },
-          signal,
-        }),
+        ask(
+          send,
+          new URL(`/e/${encodeURIComponent(eventKey)}`, baseUrl ?? EVENT_API),
+          { variable: 'INNGEST_EVENT_KEY', expects: isReceipt, refusals: isRefusal },
+          { method: 'POST', headers: { 'content-type': 'application/json' }, body: '[]', signal },
+        ),
+        ask(
+          send,
+          new URL('/v1/events?limit=1', baseUrl ?? REST_API),
+          { variable: 'INNGEST_SIGNING_KEY', expects: isEventList, refusals: isRefusal },
+          { headers: { authorization }, signal },
+        ),
       ])
       // The same one first each time, where both are wrong.
       for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
@@ -166,7 +168,12 @@ export function inngest(options: InngestOptions): JobsDriver {
  *
  * Source: https://www.inngest.com/docs/reference/rest-api, https://www.inngest.com/docs/events/creating-an-event-key
  */
-async function ask(send: typeof fetch, url: URL, variable: string, init: RequestInit): Promise<void> {
+async function ask(
+  send: typeof fetch,
+  url: URL,
+  { variable, expects, refusals }: Asked,
+  init: RequestInit,
+): Promise<void> {
   const unreachable = (cause: unknown): never => {
     throw new DriverError('inngest', `${url.host} can not be reached.`, {
       code: 'DRIVER_UNREACHABLE',
@@ -177,16 +184,52 @@ async function ask(send: typeof fetch, url: URL, variable: string, init: Request
   }
   const response = await send(url, { ...init, redirect: 'manual' }).catch(unreachable)
   const content = await readBounded(response, undefined, init.signal ?? undefined).catch(unreachable)
-  const failure = httpFailure(
-    { status: response.status, headers: response.headers, content },
-    {
-      driver: 'inngest',
-      credentials: `Check ${variable}: Inngest does not know it.`,
-      address: 'Check INNGEST_BASE_URL.',
-    },
-  )
-  // That there is nothing in it may be refused: by then the key was accepted.
-  if (failure && failure.refuses !== 'content') throw failure
+  const answer = { status: response.status, headers: response.headers, content }
+  const options = {
+    driver: 'inngest',
+    credentials: `Check ${variable}: Inngest does not know it.`,
+    address: 'Check INNGEST_BASE_URL.',
+    expects,
+  }
+  const failure = httpFailure(answer, options)
+  if (failure === undefined) return
+  if (failure.code !== 'DRIVER_REFUSED') throw failure
+  // That there is nothing in it may be refused: by then the key was accepted. But only by Inngest.
+  if (refusals(saidIn(content), response.status)) return
+  const problem = notTheBackend(answer, options)
+  throw new DriverError('inngest', problem.message, problem)
+}
+
+interface Asked {
+  /** The one that has the key. */
+  readonly variable: string
+  readonly expects: (said: unknown) => boolean
+  readonly refusals: (said: unknown, status: number) => boolean
+}
+
+/**
+ * What the event API says of events that it took: `{ids, status: 200}`, also of none.
+ *
+ * Source: https://github.com/inngest/inngest, `pkg/api/api.go` at 021ac72 (the self-hosted server and the dev server).
+ */
+function isReceipt(said: unknown): boolean {
+  return Array.isArray((Object(said) as { readonly ids?: unknown }).ids)
+}
+
+/** Of what it did not take: `{ids, status: 400, error}`, and `{status, error}` before it read them. Source: the same. */
+function isRefusal(said: unknown, status: number): boolean {
+  const answer = Object(said) as { readonly error?: unknown; readonly status?: unknown }
+  return typeof answer.error === 'string' && answer.status === status
+}
+
+/**
+ * The REST API's list of events: under `data`, or bare from older self-hosted servers, `null` where they have none.
+ *
+ * Source: https://www.inngest.com/docs/reference/rest-api; `pkg/api/apiv1/events.go` at 029c33b.
+ */
+function isEventList(said: unknown): boolean {
+  const isList = (value: unknown): boolean => value === null || Array.isArray(value)
+  return isList(said) || isList((Object(said) as { readonly data?: unknown }).data)
 }
 
 /**

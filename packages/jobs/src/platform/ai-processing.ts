@@ -1,7 +1,9 @@
+import { assertMethods } from '@msc/core'
 import { defineJob, type JobDefinition } from '../define-job.ts'
 import { NonRetriableError } from '../errors.ts'
 import { aiTasks } from '../task-types.ts'
 import { aiProcessFor, type AIProcess } from './events.ts'
+import { assertPorts } from './assert-ports.ts'
 import type { PlatformPorts } from './ports.ts'
 
 /** `ai/process`: loads, processes, stores, announces. Takes the tasks that have a handler; no other can be sent. */
@@ -9,6 +11,10 @@ export function aiProcessing({
   ai,
   notifier,
 }: Pick<PlatformPorts, 'ai'> & Partial<Pick<PlatformPorts, 'notifier'>>): JobDefinition<AIProcess> {
+  assertPorts({ ...(notifier && { notifier }) })
+  for (const task of aiTasks) {
+    if (ai[task]) assertMethods('jobs', `ports.ai.${task}`, ai[task], ['load', 'process', 'store'], ['announce'])
+  }
   const payloads = aiTasks.flatMap((task) => (ai[task] ? [[task, ai[task].payload] as const] : []))
   return defineJob(
     {

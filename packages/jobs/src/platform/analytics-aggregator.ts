@@ -1,11 +1,13 @@
 import { defineJob, type JobDefinition } from '../define-job.ts'
 import { analyticsAggregate, type AnalyticsAggregate } from './events.ts'
+import { assertPorts } from './assert-ports.ts'
 import type { PlatformPorts } from './ports.ts'
 
 /** `analytics/aggregate`: a user's figures for a period, collected and kept. */
 export function analyticsAggregator({
   analytics,
 }: Pick<PlatformPorts, 'analytics'>): JobDefinition<AnalyticsAggregate> {
+  assertPorts({ analytics })
   return defineJob(
     {
       id: 'analytics-aggregator',

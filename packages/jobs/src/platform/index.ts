@@ -7,7 +7,11 @@ import { releaseDistribution } from './release-distribution.ts'
 import { subscriptionRenewal } from './subscription-renewal.ts'
 import type { JobList } from '../create-jobs.ts'
 
-/** All six, for an app that has all that they need; each is a function of its own too. */
+/**
+ * All six, for an app that has all that they need; each is a function of its own too.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a port that lacks a method; each of the six does.
+ */
 export function platformJobs(ports: PlatformPorts): JobList {
   return [
     aiProcessing(ports),

@@ -1,5 +1,6 @@
 import { defineJob, type JobDefinition } from '../define-job.ts'
 import { paymentProcess, type PaymentProcess } from './events.ts'
+import { assertPorts } from './assert-ports.ts'
 import type { PlatformPorts } from './ports.ts'
 
 /**
@@ -10,6 +11,7 @@ export function payment({
   billing,
   payments,
 }: Pick<PlatformPorts, 'billing' | 'payments'>): JobDefinition<PaymentProcess> {
+  assertPorts({ billing, payments })
   return defineJob(
     {
       id: 'payment',

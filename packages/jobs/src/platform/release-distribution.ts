@@ -1,6 +1,7 @@
 import { defineJob, type JobDefinition } from '../define-job.ts'
 import { NonRetriableError, StepError } from '../errors.ts'
 import { releaseDistribute, type ReleaseDistribute } from './events.ts'
+import { assertPorts } from './assert-ports.ts'
 import type { Delivery, PlatformPorts } from './ports.ts'
 
 const AT_ONCE = 4
@@ -15,6 +16,7 @@ export function releaseDistribution({
   notifier,
 }: Pick<PlatformPorts, 'releases' | 'distribution'> &
   Partial<Pick<PlatformPorts, 'notifier'>>): JobDefinition<ReleaseDistribute> {
+  assertPorts({ releases, distribution, ...(notifier && { notifier }) })
   return defineJob(
     {
       id: 'release-distribution',

@@ -1,6 +1,7 @@
 import { defineJob, type JobDefinition } from '../define-job.ts'
 import { subscriptionRenew, type SubscriptionRenew } from './events.ts'
 import { REFUND_TIMEOUT_MS } from './payment.ts'
+import { assertPorts } from './assert-ports.ts'
 import type { PlatformPorts } from './ports.ts'
 
 /**
@@ -12,6 +13,7 @@ export function subscriptionRenewal({
   billing,
   subscriptions,
 }: Pick<PlatformPorts, 'billing' | 'subscriptions'>): JobDefinition<SubscriptionRenew> {
+  assertPorts({ billing, subscriptions })
   return defineJob(
     {
       id: 'subscription-renewal',

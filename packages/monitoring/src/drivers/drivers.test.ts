@@ -298,3 +298,27 @@ function received(event: SentryEvent) {
     breadcrumbs: (event.breadcrumbs ?? []).map(({ message }) => message ?? ''),
   }
 }
+
+it.each(['', '{}', '{"id":null}', '{"id":"9ec79c33ec9942ab8353589fcb2e04dc"}', '{"notKept":[{"type":"x","count":1}]}'])(
+  'sentry takes %j for Sentry’s answer to an envelope',
+  async (body) => {
+    const driver = sentry({ dsn: 'https://key@sentry.example/1', fetch: async () => new Response(body) })
+    await expect(driver.health(new AbortController().signal)).resolves.toBeUndefined()
+  },
+)
+
+it.each(['{"ok":true}', '[]', '1', 'null', '{"id":1}', '{"id":"first"}'])(
+  'sentry takes %j for another API’s answer, in its health and in a delivery',
+  async (body) => {
+    const fetch = async (): Promise<Response> => Response.json(JSON.parse(body))
+    const monitoring = createMonitoring({ driver: sentry({ dsn: 'https://key@sentry.example/1', fetch }) })
+    expect(await monitoring.health()).toMatchObject({
+      status: 'down',
+      code: 'DRIVER_NOT_THE_BACKEND',
+      hint: expect.stringContaining('NEXT_PUBLIC_SENTRY_DSN'),
+    })
+    monitoring.captureMessage('hello')
+    await monitoring.close({ timeoutMs: 200 })
+    expect(monitoring.stats()).toMatchObject({ delivered: 0, dropped: 1 })
+  },
+)

@@ -85,6 +85,46 @@ it.each(['All good.', '{"error":"tenant unknown"}', '<p>Sign in</p>'])(
   },
 )
 
+const elsewhere: readonly (readonly [status: number, body: string])[] = [
+  [200, ''],
+  [200, '{"ok":true}'],
+  [200, '[]'],
+  [201, '{"id":1}'],
+  [204, ''],
+]
+it.each(elsewhere)('supabase takes %i %s of another API for no answer of Realtime', async (status, body) => {
+  const server = createServer((request, response) => {
+    request.resume().once('end', () => response.writeHead(status).end(body))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const realtime = createRealtime({ driver: supabase({ url, anonKey: 'anon' }) })
+  const refusal = { code: 'DRIVER_NOT_THE_BACKEND', hint: expect.stringContaining('NEXT_PUBLIC_SUPABASE_URL') }
+  await expect(realtime.publish('room', 'note', { n: 1 })).rejects.toMatchObject(refusal)
+  expect(await realtime.health()).toMatchObject({ ...refusal, status: 'down' })
+  await realtime.close()
+  server.close()
+})
+
+it.each([
+  [202, '', 'ready'],
+  [202, '{"message":"ok"}', 'ready'],
+  [422, `{"errors":{"messages":["can't be blank"]}}`, 'ready'],
+  [400, '{"error":"bad"}', 'down'],
+  [422, '{"error":"x"}', 'down'],
+  [422, 'x', 'down'],
+])('supabase reads %i %s to a batch of nothing as Realtime says it: %s', async (status, body, expected) => {
+  const server = createServer((request, response) => {
+    request.resume().once('end', () => response.writeHead(status).end(body))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const realtime = createRealtime({ driver: supabase({ url, anonKey: 'anon' }) })
+  expect(await realtime.health()).toMatchObject({ status: expected })
+  await realtime.close()
+  server.close()
+})
+
 it('doubts a connection when the page wakes or its network changes, and leaves one that is dead', async () => {
   const page = new EventTarget()
   vi.stubGlobal('addEventListener', page.addEventListener.bind(page))

@@ -12,7 +12,7 @@ import {
   guardSignals,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
-import type { PresenceState, RealtimeDriver } from '../driver.ts'
+import type { OutgoingMessage, PresenceState, RealtimeDriver } from '../driver.ts'
 import { isFeedPage } from '../feed/page.ts'
 import { createPace } from './pace.ts'
 import { onPage } from '../page.ts'
@@ -40,6 +40,25 @@ const MOST_PRESENCE = 5
 const PRESENCE_WINDOW_MS = 31_000
 /** For a heartbeat to be answered when there is reason to doubt. */
 const DOUBT_MS = 5000
+
+/**
+ * Realtime's one success, since there is this endpoint: `send_resp(conn, :accepted, "")`. Kong, in front of a self-hosted
+ * one, hands it on. Its body is not looked at.
+ *
+ * Source: https://github.com/supabase/realtime, `lib/realtime_web/controllers/broadcast_controller.ex` at 06295bf.
+ */
+const TAKEN = 202
+
+/**
+ * Realtime's refusal of a batch without a message, which it reads after the key: 422 with what is wrong under `errors`, by
+ * field. Later versions may take such a batch; a server of ours does.
+ *
+ * Source: `fallback_controller.ex` at 1395650 and `ChangesetView` of the same repository.
+ */
+function isRefusalOfNothing(status: number, said: unknown): boolean {
+  const { errors } = Object(said) as Readonly<Record<string, unknown>>
+  return status === 422 && typeof errors === 'object' && errors !== null
+}
 
 const load = lazyPeer('realtime', '@supabase/supabase-js', () => import('@supabase/supabase-js'))
 
@@ -92,10 +111,10 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
 
   const key = serviceRoleKey ?? anonKey
   /** The SDK's own call keeps the status to itself, and nobody could tell a refusal from an outage by its words. */
-  const post = async (body: object, bearer: string, signal: AbortSignal): Promise<void> => {
+  const post = async (messages: readonly OutgoingMessage[], bearer: string, signal: AbortSignal): Promise<void> => {
     if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
     // Loaded before there is an answer, whose reading must not wait for it.
-    const { judgeAnswer, readBounded } = await import('@msc/core/http-answer')
+    const { judgeAnswer, notTheBackend, readBounded, saidIn } = await import('@msc/core/http-answer')
     const unreachable = (cause: unknown): never => {
       signal.throwIfAborted()
       throw new DriverError('supabase', 'The project can not be reached.', {
@@ -110,17 +129,20 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
       signal,
       redirect: 'manual',
       headers: { apikey: key, authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      body: JSON.stringify({ messages }),
     }).catch(unreachable)
     const content = await readBounded(response, undefined, signal).catch(unreachable)
-    const { status, headers } = response
-    const problem = judgeAnswer(
-      { status, headers, content },
-      {
-        credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
-        address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
-      },
-    )
+    const answer = { status: response.status, headers: response.headers, content }
+    const options = {
+      credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
+      address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
+      expects: (_said: unknown, status: number) => status === TAKEN,
+    }
+    let problem = judgeAnswer(answer, options)
+    if (messages.length === 0 && problem?.code === 'DRIVER_REFUSED') {
+      const isRealtime = isRefusalOfNothing(response.status, saidIn(content))
+      problem = isRealtime ? undefined : notTheBackend(answer, options)
+    }
     if (problem) throw new DriverError('supabase', problem.message, problem)
   }
 
@@ -220,14 +242,12 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
       }
     },
     async publish(messages, signal) {
-      await post({ messages }, token ?? key, signal)
+      await post(messages, token ?? key, signal)
     },
     async health(signal) {
       // A publication of nothing: it goes the way of messages, with the key, and is heard by nobody.
-      await post({ messages: [] }, key, signal).catch((error: unknown) => {
-        // That there is nothing in it may be refused: by then the key was accepted.
-        if ((error as DriverError).refuses !== 'content') throw error
-      })
+      // That there is nothing in it may be refused: by then the key was accepted.
+      await post([], key, signal)
     },
     async close() {
       closed = true

@@ -1,4 +1,6 @@
 import {
+  assertMethods,
+  assertNumbers,
   DriverError,
   deadline,
   duration,
@@ -70,8 +72,14 @@ const AT_ONCE = 500
 const MAX_WAITING = 50_000
 const PRUNE_EVERY_MS = 60_000
 
-/** Feeds over the outbox of a Postgres or a PGlite; the notification carries nothing but a row's id. */
+/**
+ * Feeds over the outbox of a Postgres or a PGlite; the notification carries nothing but a row's id.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a client without `query`, and for a `timeoutMs` that is no number.
+ */
 export function feedSource(options: FeedSourceOptions): FeedSource {
+  assertMethods('realtime', 'client', options.client, ['query'])
+  assertNumbers('realtime', options, { timeoutMs: 1 })
   const { client, keep = '3d', timeoutMs = 10_000, clock = systemClock } = options
   const report = (error: unknown, operation: string): void =>
     reportFailure(error, { concern: 'realtime', driver: 'feed', operation }, options.onError)

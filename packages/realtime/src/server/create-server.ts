@@ -1,6 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { ConfigError, DriverError, type Clock, type ErrorReporter, guardSignals } from '@msc/core'
+import {
+  ConfigError,
+  DriverError,
+  assertMethods,
+  assertNumbers,
+  guardSignals,
+  type Clock,
+  type ErrorReporter,
+} from '@msc/core'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { OutgoingMessage } from '../driver.ts'
 import type { FeedSource } from '../feed/source.ts'
@@ -59,11 +67,26 @@ export interface RealtimeServer {
   close(): Promise<void>
 }
 
+const FEED_METHODS: readonly (keyof FeedSource)[] = ['start', 'since', 'replay', 'close']
+const LEAST: Readonly<Record<keyof Limits, number>> = {
+  connections: 0,
+  topics: 0,
+  frameBytes: 1,
+  framesPerSecond: 0,
+  bufferedBytes: 0,
+  pingMs: 1,
+}
+
 /** What one client more adds to the time over which all come back: some 170 in a second. */
 const SPREAD_EACH_MS = 6
 const MAX_SPREAD_MS = 60_000
 
-/** A server that speaks Supabase Realtime's protocol, versions 1.0.0 and 2.0.0, in this process. */
+/**
+ * A server that speaks Supabase Realtime's protocol, versions 1.0.0 and 2.0.0, in this process.
+ *
+ * @throws ConfigError for a secret that is too short; `OPTION_INVALID` for options that lack methods and limits that are no
+ *   numbers.
+ */
 export function createRealtimeServer(options: RealtimeServerOptions): RealtimeServer {
   guardSignals()
   const { jwtSecret, path = '/realtime/v1' } = options
@@ -72,6 +95,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       hint: 'Set SUPABASE_JWT_SECRET to a longer one.',
     })
   }
+  assertMethods('realtime', 'options', options, ['authorize'])
+  if (options.feeds !== undefined) assertMethods('realtime', 'feeds', options.feeds, FEED_METHODS)
+  assertNumbers('realtime', options.limits ?? {}, LEAST)
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const runtime = createRuntime(options.clock, options.onError)
   const rooms = createRooms(runtime.clock)

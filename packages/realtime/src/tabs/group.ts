@@ -3,7 +3,7 @@ import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandle
 import type { FeedPage } from '../feed/page.ts'
 import { aborted, deferred } from '../promises.ts'
 import { createLeader, type Leader } from './leader.ts'
-import { fromPlain, type Answer, type Request, type Wire } from './messages.ts'
+import { fromPlain, toPlain, type Answer, type Request, type Wire } from './messages.ts'
 
 /** The part of Web Locks that is used. */
 export interface Locks {
@@ -30,7 +30,7 @@ export interface GroupOptions {
   readonly patienceMs: number
   /** Nobody here wants anything any more. */
   readonly onIdle: () => void
-  /** The browser gives this page no locks, so it can share nothing: a frame of an origin of its own, for one. */
+  /** The browser gives this page no lock, so it can share nothing: a frame of an origin of its own, for one. */
   readonly onRefused: () => void
   readonly clock?: Clock
 }
@@ -51,8 +51,27 @@ const CHECK_EVERY_MS = 5000
 const IDLE_MS = 5000
 
 /**
+ * What another tab is sent is cloned, which not every value can be.
+ *
+ * @throws DriverError `REALTIME_PAYLOAD_INVALID` for one that can not.
+ */
+function clonesOnly(driver: string, post: () => void): void {
+  try {
+    post()
+  } catch (cause) {
+    throw new DriverError(driver, 'This could not be cloned for another tab.', {
+      code: 'REALTIME_PAYLOAD_INVALID',
+      hint: 'Send what JSON can say: no functions, no objects of the page.',
+      cause,
+    })
+  }
+}
+
+/**
  * Whoever has the lock has the connection; the browser gives the lock to the next tab when its holder closes or crashes.
  * Each tab also holds a lock of its own, by which the leader learns that it has gone.
+ *
+ * @throws What opening the channel does, before anything was begun.
  */
 export function joinGroup(options: GroupOptions): Group {
   const { driver, name, locks, patienceMs, clock = systemClock } = options
@@ -77,11 +96,26 @@ export function joinGroup(options: GroupOptions): Group {
 
   const post = (wire: Wire): void => {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a BroadcastChannel has none
-    if (!ending.signal.aborted) channel.postMessage(wire)
+    if (!ending.signal.aborted) clonesOnly(driver.name, () => channel.postMessage(wire))
+  }
+  /** Words of our own, which can be cloned: where these are refused the channel is. */
+  const announce = (wire: Wire): void => {
+    try {
+      post(wire)
+    } catch {
+      options.onRefused()
+    }
   }
   const tell = (tab: string, answer: Answer): void => {
-    if (tab === own) queueMicrotask(() => onAnswer(answer))
-    else post({ kind: 'tell', term: mine, to: tab, tell: answer })
+    if (tab === own) return queueMicrotask(() => onAnswer(answer))
+    const wire = { kind: 'tell', term: mine, to: tab } as const
+    try {
+      post({ ...wire, tell: answer })
+    } catch (error) {
+      // Whoever waits for the answer, or would miss the message, is told that it is lost.
+      const reason = toPlain(driver.name, error)
+      post({ ...wire, tell: 're' in answer ? { re: answer.re, error: reason } : { sub: answer.sub, down: reason } })
+    }
   }
 
   /** What was another leader's is lost; the engine subscribes again, and fetches what it missed. */
@@ -105,7 +139,7 @@ export function joinGroup(options: GroupOptions): Group {
     const stop = deferred<void>()
     resign = stop.resolve
     follow(mine)
-    post({ kind: 'leader', term: mine })
+    announce({ kind: 'leader', term: mine })
     await stop.promise
   }
   let resign = (): void => {}
@@ -160,11 +194,11 @@ export function joinGroup(options: GroupOptions): Group {
     if (wire.kind === 'leader') {
       heard.resolve()
       // One that slept may not know yet that its lock was taken.
-      if (leader && wire.term < mine) return post({ kind: 'leader', term: mine })
+      if (leader && wire.term < mine) return announce({ kind: 'leader', term: mine })
       if (leader && wire.term > mine) abdicate()
       follow(wire.term)
     } else if (wire.kind === 'who') {
-      if (leader) post({ kind: 'leader', term: mine })
+      if (leader) announce({ kind: 'leader', term: mine })
     } else if (wire.kind === 'ask') {
       if (!leader || wire.term !== mine) return
       watch(wire.from)
@@ -208,7 +242,7 @@ export function joinGroup(options: GroupOptions): Group {
     if (answered || ending.signal.aborted || leader || term !== asked) return
     // It may follow one that has gone, because it slept when another was announced.
     heard = deferred<void>()
-    post({ kind: 'who' })
+    announce({ kind: 'who' })
     const found = await until(heard.promise, AbortSignal.timeout(patienceMs / 2)).then(
       () => true,
       () => false,
@@ -234,7 +268,7 @@ export function joinGroup(options: GroupOptions): Group {
     if (!ending.signal.aborted) options.onRefused()
   })
   stand(false)
-  post({ kind: 'who' })
+  announce({ kind: 'who' })
 
   return {
     async subscribe(topic, subscribeOptions, handlers, signal) {

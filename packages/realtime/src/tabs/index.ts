@@ -1,4 +1,4 @@
-import { DriverError } from '@msc/core'
+import { DriverError, assertNumbers } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { subjectOf } from '../token.ts'
 import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
@@ -19,10 +19,14 @@ export interface ShareTabsOptions {
  * BroadcastChannel, and when it closes the next takes over. Tabs of different users do not share. In presence the tabs are
  * one entry, with the state that was tracked last.
  *
- * Where the browser has no locks, or on a server, it is the driver itself; where it refuses them to this page (a frame of
- * an origin of its own), each tab has its own connection.
+ * Where the browser has no locks or no channels, or on a server, it is the driver itself; where it refuses either to this
+ * page (a frame of an origin of its own, blocked storage), each tab has its own connection. What one tab hands to another
+ * has to be cloneable: a payload that is not rejects with `REALTIME_PAYLOAD_INVALID`.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a `patienceMs` that is no number.
  */
 export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}): RealtimeDriver {
+  assertNumbers('realtime', options, { patienceMs: 1 })
   const { name = 'msc-realtime', patienceMs = 2000 } = options
   const browser = globalThis as {
     navigator?: { locks?: Locks }
@@ -38,9 +42,10 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
   let alone = false
   const groupOf = (token: string | undefined): Group => {
     const subject = (token !== undefined && subjectOf(token)) || ''
-    let group = groups.get(subject)
-    if (!group) {
-      group = joinGroup({
+    const found = groups.get(subject)
+    if (found) return found
+    try {
+      const group = joinGroup({
         driver,
         name: `${name}:${subject}`,
         locks,
@@ -48,21 +53,28 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
         patienceMs,
         onIdle() {
           groups.delete(subject)
-          group?.close(new DriverError(driver.name, 'Nothing is subscribed to.', { retryable: true }))
+          group.close(new DriverError(driver.name, 'Nothing is subscribed to.', { retryable: true }))
         },
-        onRefused() {
-          alone = true
-          closeAll(new DriverError(driver.name, 'The browser gives this page no locks.', { retryable: true }))
-        },
+        onRefused: refuse,
       })
       groups.set(subject, group)
+      // Refused while it was made, before it could be closed with the others.
+      if (alone) refuse()
+      return group
+    } catch (error) {
+      // A page without access to storage may not open a channel either: the constructor throws.
+      refuse()
+      throw error
     }
-    return group
   }
 
   const closeAll = (reason: Error): void => {
     for (const group of groups.values()) group.close(reason)
     groups.clear()
+  }
+  const refuse = (): void => {
+    alone = true
+    closeAll(new DriverError(driver.name, 'The browser lets this page share nothing.', { retryable: true }))
   }
   // A page that holds a lock is not kept for the way back, so it lets go when it is left, and returns when it is seen again.
   let shown = Promise.resolve()

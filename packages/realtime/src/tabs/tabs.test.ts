@@ -160,7 +160,22 @@ describe('two tabs', () => {
     const fake = fakes.get('1')
     if (fake) fake.override.send = () => Promise.reject(new Error('not you'))
     await expect(two.channel('room').broadcast('note', {})).rejects.toThrow('not you')
-    await expect(two.channel('room').broadcast('note', { f: () => 1 })).rejects.toThrow(/could not be cloned/)
+    await expect(two.channel('room').broadcast('note', { f: () => 1 })).rejects.toMatchObject({
+      message: expect.stringContaining('could not be cloned'),
+      code: 'REALTIME_PAYLOAD_INVALID',
+    })
+  })
+
+  it('tell the other that a message was lost which can not be handed on', async () => {
+    const [one, two] = [await open('1'), await open('2')]
+    let gaps = 0
+    one.channel('room')
+    await connected(one)
+    two.channel('room').onGap(() => (gaps += 1))
+    await connected(two)
+    fakes.get('1')?.push('room', 'note', { f: () => 1 })
+    await expect.poll(() => gaps, { timeout: 5000 }).toBe(1)
+    await connected(two)
   })
 })
 
@@ -289,4 +304,42 @@ describe('a page to which the browser gives no locks', () => {
     // Refused once for each of its two locks, and never asked again.
     expect(asked).toHaveBeenCalledTimes(2)
   })
+})
+
+describe('a page to which the browser gives no channels', () => {
+  const insecure = (): Error => new DOMException('The operation is insecure.', 'SecurityError')
+  class Closed {
+    constructor() {
+      throw insecure()
+    }
+    postMessage(): void {}
+    addEventListener(): void {}
+    close(): void {}
+  }
+  class Mute {
+    postMessage(): void {
+      throw insecure()
+    }
+    addEventListener(): void {}
+    close(): void {}
+  }
+  it.each([
+    ['can not be opened', Closed],
+    ['can not be spoken on', Mute],
+  ])('has a connection of its own, where one %s', async (_how, BroadcastChannel) => {
+    const fake = createFakeRealtime()
+    const tabs = { ...browser.tab('1'), BroadcastChannel, page: new EventTarget(), patienceMs: 100 }
+    const client = createRealtime({ driver: shareTabs(fake.driver, tabs), random: () => 0 })
+    clients.push(client)
+    client.channel('room')
+    await connected(client)
+    expect(fake.topics).toEqual(['room'])
+  })
+})
+
+it('refuses a patience that is no number', () => {
+  const { driver } = createFakeRealtime()
+  expect(() => shareTabs(driver, { patienceMs: Number.NaN })).toThrow(
+    expect.objectContaining({ code: 'OPTION_INVALID' }),
+  )
 })

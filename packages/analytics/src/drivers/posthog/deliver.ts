@@ -3,7 +3,7 @@ import { plainJson, writeEach } from '@msc/core/delivery'
 import type { AnalyticsDriver } from '../../driver.ts'
 import { ALL_KINDS } from '../kinds.ts'
 import { VARIABLES } from './address.ts'
-import { assertKey, assertQuota, request, type PostHogTransport } from './request.ts'
+import { assertKey, assertQuota, isReceipt, request, type PostHogTransport } from './request.ts'
 import { toPostHogEvent } from './wire-event.ts'
 
 /** PostHog refuses events of more than 1 MB, and takes 20 MB at once; smaller bodies get through more proxies. */
@@ -33,14 +33,17 @@ export function posthogSink(transport: PostHogTransport, leavingMaxBytes?: () =>
       const { written, rejected } = writeEach(envelopes, (envelope) => plainJson(toPostHogEvent(envelope)))
       if (written.length > 0) {
         const batch = written.map(({ as }) => as)
-        assertQuota(name, await request(transport, '/batch/', bodyOf(batch), signal), 'events')
+        assertQuota(name, await request(transport, '/batch/', bodyOf(batch), signal, isReceipt), 'events')
       }
       return { rejected }
     },
     async health(signal) {
       open()
       // Without an event PostHog answers 400, once it has read all the rest.
-      await Promise.all([request(transport, '/batch/', bodyOf([]), signal, 400), assertKey(transport, signal)])
+      await Promise.all([
+        request(transport, '/batch/', bodyOf([]), signal, isReceipt, 400),
+        assertKey(transport, signal),
+      ])
     },
     async close() {
       closed = true

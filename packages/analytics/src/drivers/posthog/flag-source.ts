@@ -3,7 +3,7 @@ import { plainJson } from '@msc/core/delivery'
 import type { FlagContext, FlagSource } from '../../driver.ts'
 import type { Evaluation, EvaluationReason, Json } from '../../messages.ts'
 import { VARIABLES } from './address.ts'
-import { assertKey, assertQuota, request, type PostHogTransport } from './request.ts'
+import { assertKey, assertQuota, isFlagsAnswer, request, type PostHogTransport } from './request.ts'
 
 /** PostHog's words for why a flag has its value. Source: `FeatureFlagMatchReason` of its flags service. */
 const REASONS: ReadonlyMap<string, EvaluationReason> = new Map<string, EvaluationReason>([
@@ -37,7 +37,7 @@ export function posthogFlagSource(transport: PostHogTransport, runtime: 'server'
         ...(keys !== 'all' && { flag_keys_to_evaluate: keys }),
         ...(runtime === 'server' && { geoip_disable: true, evaluation_runtime: 'server' }),
       }
-      const answer = await request(transport, '/flags/?v=2', plainJson(query), signal)
+      const answer = await request(transport, '/flags/?v=2', plainJson(query), signal, isFlagsAnswer)
       assertQuota(name, answer, 'feature_flags')
       return readFlags(name, answer)
     },

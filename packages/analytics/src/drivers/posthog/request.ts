@@ -16,9 +16,27 @@ const ADDRESS =
   'Check NEXT_PUBLIC_POSTHOG_HOST: it must be the address of PostHog, or of a proxy to it, without a redirect.'
 
 /**
+ * Whether an answer to events is PostHog's: `{"status":"Ok"}` of the capture service, `{"status":1}` of what was there
+ * before it, and nothing at all with the 204 to a beacon.
+ *
+ * Source: https://github.com/PostHog/posthog, `rust/capture/src/api.rs` at 0185795 and later; https://posthog.com/docs/api/capture
+ */
+export function isReceipt(said: unknown): boolean {
+  const { status } = Object(said) as { readonly status?: unknown }
+  return said === undefined || status === 1 || status === 'Ok'
+}
+
+/** Whether an answer to a question for flags is PostHog's, from the version of the protocol that is spoken here. */
+export function isFlagsAnswer(said: unknown): boolean {
+  const { flags } = Object(said) as { readonly flags?: unknown }
+  return typeof flags === 'object' && flags !== null
+}
+
+/**
  * One request to PostHog, and its answer.
  *
  * @param body JSON.
+ * @param expects Whether a success is PostHog's.
  * @param accept A status that is an answer too.
  * @throws DriverError for a refusal, a failure, and for whatever answers in PostHog's place.
  */
@@ -27,6 +45,7 @@ export async function request(
   path: string,
   body: string,
   signal: AbortSignal,
+  expects: (said: unknown) => boolean,
   accept?: number,
 ): Promise<unknown> {
   let response: Response
@@ -48,6 +67,7 @@ export async function request(
       driver,
       credentials: 'Check NEXT_PUBLIC_POSTHOG_KEY: it is no project key (phc_…) of this host, or was revoked.',
       address: ADDRESS,
+      expects,
       now,
     },
   )
@@ -70,5 +90,5 @@ export function assertQuota(driver: string, answer: unknown, resource: string): 
 export async function assertKey(transport: PostHogTransport, signal: AbortSignal): Promise<void> {
   const { key } = transport.address
   const query = { token: key, distinct_id: 'msc-health-check', disable_flags: true }
-  await request(transport, '/flags/?v=2', plainJson(query), signal)
+  await request(transport, '/flags/?v=2', plainJson(query), signal, isFlagsAnswer)
 }

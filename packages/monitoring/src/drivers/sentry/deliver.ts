@@ -113,10 +113,28 @@ function failureOf(
       driver,
       credentials: 'Check the key in NEXT_PUBLIC_SENTRY_DSN: it is unknown or was revoked.',
       address: ADDRESS,
+      expects: isReceipt,
       now,
     },
   )
 }
+
+/**
+ * Whether an answer to an envelope is Sentry's. Relay says `{"id": …}`, and `{}` of an envelope without an event; others
+ * that speak the protocol may say nothing, or `null` for the id, and our own ingest what it did not keep.
+ *
+ * Source: https://github.com/getsentry/relay, `relay-server/src/endpoints/envelope.rs` at 0422465 (`StoreResponse`).
+ */
+function isReceipt(said: unknown): boolean {
+  if (said === undefined) return true
+  if (typeof said !== 'object' || said === null || Array.isArray(said)) return false
+  const { id } = said as { readonly id?: unknown }
+  if (typeof id === 'string') return EVENT_ID.test(id)
+  return id === null || Object.keys(said).every((name) => name === 'notKept')
+}
+
+/** Hexadecimal digits of a UUID, with or without dashes. */
+const EVENT_ID = /^[\da-f]{8}-?(?:[\da-f]{4}-?){3}[\da-f]{12}$/i
 
 class RateLimited extends DriverError {
   readonly limits: readonly KindLimit[]
