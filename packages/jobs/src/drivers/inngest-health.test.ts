@@ -13,7 +13,10 @@ async function health(event: Answer, api: Answer): Promise<unknown> {
     eventKey: 'key',
     signingKey: 'signkey-test-0123456789abcdef',
     baseUrl: 'http://127.0.0.1:1',
-    sdk: { inngest: { Inngest: function Inngest() {} } as never, edge: { serve: () => async () => new Response() } as never },
+    sdk: {
+      inngest: { Inngest: function Inngest() {} } as never,
+      edge: { serve: () => async () => new Response() } as never,
+    },
     fetch: async (input) => {
       const { status, body } = String(input).includes('/e/') ? event : api
       return Response.json(body, { status })
