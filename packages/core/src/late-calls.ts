@@ -5,7 +5,7 @@ import { processSlot } from './slot.ts'
  * What becomes of a call where too many wait: of most, those that came first stay; of breadcrumbs, the newest; and what
  * says who somebody is, or what they allow, is always kept, since what follows would be said of somebody else.
  */
-export type Keep = 'first' | 'newest' | 'always'
+type Keep = 'first' | 'newest' | 'always'
 
 /** Calls of an engine whose code is loaded late; what came before is made up for in its order. */
 export interface LateCalls<Engine> {
