@@ -47,6 +47,15 @@ describe('text of the form name, separator, value', () => {
     ],
     [`alter user a with password '${S}'`, "alter user a with password '[redacted]'"],
     [`{"value":"${S}","type":"text","name":"password"}`, '{"value":"[redacted]","type":"text","name":"password"}'],
+    [
+      `{"value":"${S}","rules":[{"rule":"min","value":12}],"name":"password"}`,
+      '{"value":"[redacted]","rules":[{"rule":"min","value":12}],"name":"password"}',
+    ],
+    [
+      `{"name":"pin","tags":[{"key":"team","value":"ops"},{"name":"a"}],"value":"${S}"}`,
+      '{"name":"pin","tags":[{"key":"team","value":"ops"},{"name":"a"}],"value":"[redacted]"}',
+    ],
+    ['- name: Cookie\n  value: a=S; b=S\n- name: PORT', '- name: Cookie\n  value: [redacted]\n- name: PORT'],
     [`[{"value":"a"},{"name":"password"},{"value":"b"}]`, '[{"value":"a"},{"name":"password"},{"value":"b"}]'],
     [`{"Name":"DB_PASSWORD","Value":"${S}"}`, '{"Name":"DB_PASSWORD","Value":"[redacted]"}'],
     [`{"name":"cookie","value":"${S}"}`, '{"name":"cookie","value":"[redacted]"}'],
@@ -81,6 +90,8 @@ describe('text of the form name, separator, value', () => {
 
   it.each([
     'tokens: 1500, max_tokens=4096, "output_tokens": 12',
+    '{"name":"inputTokens","value":1500} {"value":1500,"name":"tokens"}',
+    'env: name: tokens, value: 12',
     'password = $1 and token = ? or pin = %s',
     '{"password":null,"token":true}',
     'code: ECONNREFUSED, key: 7, sessionId=abc',
@@ -162,6 +173,11 @@ describe('values that hold the signs of the text around them', () => {
   ])('leaves alone %s', (input) => {
     expect(text(input)).toBe(input)
   })
+})
+
+it('hides every value of objects inside each other, each of which a label describes at its end', () => {
+  const nested = (value: string): string => `${`{"value":"${value}","in":`.repeat(63)}{}${',"name":"pin"}'.repeat(63)}`
+  expect(text(nested('S'))).toBe(nested('[redacted]'))
 })
 
 describe('values by their form', () => {

@@ -23,7 +23,7 @@ import {
   readEscape,
 } from './chars.ts'
 import { hideEmail } from './email.ts'
-import { awaitsLabel, onBrace } from './labels.ts'
+import { mayEnd, onBrace } from './labels.ts'
 import { hideElement } from './markup.ts'
 import { hideNextItem, hidePathSegment } from './neighbours.ts'
 import { hidePart } from './parts.ts'
@@ -33,21 +33,32 @@ import { onSeparator } from './separators.ts'
 import { ENOUGH, closeName, createTextScan, type TextScan } from './state.ts'
 
 /**
- * Hides what is secret in a text, in one pass from left to right. Each rule looks a bounded way back, or as far as the
- * last rule that did, and goes on behind what it consumed; the whole is linear in the text.
+ * Hides what is secret in a text. Where a label follows the value that it makes a secret, the text is read once more,
+ * with what is known by then: never more than twice, however deep objects nest.
  *
  * @param end Where to stop: a mark of an earlier cut may stand behind it.
  * @param enough How much of the result is wanted at least. Marks are longer than some of what they replace, so that
  * little of a hostile text may do.
  */
 export function scanText(text: string, end: number, names: NameBook, phrases: NameBook, enough: number): string {
-  const scan = createTextScan(text, end, names, phrases, enough)
+  const scan = createTextScan(text, end, names, phrases, enough, undefined)
+  const out = readText(scan)
+  if (scan.found === undefined) return out
+  return readText(createTextScan(text, end, names, phrases, enough, scan.found))
+}
+
+/**
+ * One pass from left to right. Each rule looks a bounded way back, or as far as the last rule that did, and goes on behind
+ * what it consumed; the whole is linear in the text.
+ */
+function readText(scan: TextScan): string {
+  const { text, end } = scan
   let at = 0
   let before = 0
   while (at < end) {
     if (at >= scan.partFrom) {
       if (scan.partFrom !== ENOUGH) at = hidePart(scan, at)
-      else if (!awaitsLabel(scan)) return scan.out
+      else if (mayEnd(scan)) return scan.out
     }
     const code = text.charCodeAt(at)
     const kind = classOf(code)

@@ -2,7 +2,7 @@
 import { COUNTED, HARMLESS, ORDINARY, SECRET, SECRET_IN_QUERY, SECRET_LINE, type Verdict } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { isQuote } from './chars.ts'
-import { goBack, judgeLabelled } from './labels.ts'
+import { judgeLabelled } from './labels.ts'
 import { hideKey } from './markup.ts'
 import { rememberPairs } from './neighbours.ts'
 import { NO_QUOTE, readQuote } from './quotes.ts'
@@ -29,7 +29,6 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
   }
   const query = scan.before === 63 || scan.before === 38 || scan.before === 35
   const verdict = judgeName(scan, query, at, next, level)
-  if (scan.again) return goBack(scan)
   if (verdict === HARMLESS) return next
   // A parameter without a value.
   if (query && scan.text.charCodeAt(next) === 38) return next

@@ -1,6 +1,7 @@
 // Objects inside text, and the strings in them: a brace in a string opens and closes nothing.
 import { escapedCode, escapedWidth, isNewline, isQuote, isSpace, readCharacter } from './chars.ts'
 import { NO_QUOTE, closes, quoteBackslashes, quoteCode, quoteLevel, readQuote } from './quotes.ts'
+import { clearSlot } from './slots.ts'
 import type { TextScan } from './state.ts'
 
 /**
@@ -40,6 +41,7 @@ export function enterObject(scan: TextScan, at: number, next: number, level: num
   }
   if (scan.depth < DEEPEST) scan.outer[scan.depth] = scan.strings
   scan.depth++
+  clearSlot(scan)
   scan.strings = pack(0, level, -1)
   scan.stringsAt = next
 }
@@ -52,6 +54,7 @@ export function leaveObject(scan: TextScan, at: number): void {
 }
 
 function leave(scan: TextScan): void {
+  clearSlot(scan)
   scan.depth--
   // Further in, all is taken to be quoted alike.
   scan.strings = scan.outer[scan.depth] ?? pack(0, levelOf(scan.strings), ownOf(scan.strings))

@@ -65,6 +65,8 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'escaped JSON', write: (family, secret) => JSON.stringify({ body: json(family, secret) }) },
   { name: 'JSON in which a label follows its value', write: (family, secret) => JSON.stringify({ note: '{"}', value: secret, name: family.property }) },
   { name: 'JSON in which a label stands before its value', write: (family, secret) => JSON.stringify({ body: JSON.stringify({ name: family.property, note: '"}', value: secret }) }) },
+  { name: 'JSON with another value between a value and its label', write: (family, secret) => JSON.stringify({ value: secret, constraints: [{ rule: 'min', value: 12 }], name: family.property }) },
+  { name: 'JSON with another label between a label and its value', write: (family, secret) => JSON.stringify({ name: family.property, tags: [{ key: 'token-owner', value: 'ops' }, { name: 'theme' }], value: secret }) },
   { name: 'list of pairs in JSON', write: (family, secret) => JSON.stringify([['theme', 'dark'], [family.property, secret]]) },
   { name: 'variables of GraphQL in a query', write: (family, secret) => `/graphql?variables=${encodeURIComponent(JSON.stringify({ [family.property]: secret, sort: 'asc' }))}&page=2` },
   { name: 'list in variables of GraphQL', write: (family, secret) => `/graphql?variables=${encodeURIComponent(JSON.stringify({ [family.property]: ['a1', secret], page: 2 }))}` },
