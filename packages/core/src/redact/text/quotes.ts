@@ -227,3 +227,21 @@ export function endsEncoded(text: string, at: number, end: number): boolean {
   if (code === 39) return endsValue(text, at + 1, end)
   return isSpace(code) || isQuote(code) || code === 38
 }
+
+/** The quote that ends where `to` is; `NO_QUOTE` when something else stands there. */
+export function quoteBefore(text: string, to: number, level: number): Quote {
+  return readQuote(text, quoteStart(text, to, level), to, level)
+}
+
+/** Where the quote begins that ends at `to`. */
+export function quoteStart(text: string, to: number, level: number): number {
+  let from = to - (level > 0 ? escapeWidth(text, to) : 1)
+  while (from > 0 && text.charCodeAt(from - 1) === 92) from--
+  return from
+}
+
+/** The width of the escape that ends here: `%22` or `%2522`. */
+function escapeWidth(text: string, to: number): number {
+  for (let width = 3; width <= 9; width += 2) if (text.charCodeAt(to - width) === 37) return width
+  return 1
+}

@@ -5,7 +5,7 @@ import { isQuote } from './chars.ts'
 import { judgeLabelled } from './labels.ts'
 import { hideKey } from './markup.ts'
 import { rememberPairs } from './neighbours.ts'
-import { NO_QUOTE, readQuote } from './quotes.ts'
+import { NO_QUOTE, quoteStart, readQuote } from './quotes.ts'
 import { closeName, type TextScan } from './state.ts'
 import { authorityStart, hideUserinfo } from './urls.ts'
 import { hideValue } from './values.ts'
@@ -32,7 +32,7 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
   if (verdict === HARMLESS) return next
   // A parameter without a value.
   if (query && scan.text.charCodeAt(next) === 38) return next
-  const quoteFrom = isQuote(scan.before) ? quoteStart(scan, level) : -1
+  const quoteFrom = isQuote(scan.before) ? quoteStart(scan.text, scan.runFrom, level) : -1
   const quote = quoteFrom < 0 ? NO_QUOTE : readQuote(scan.text, quoteFrom, scan.runFrom, level)
   const closed = quote !== NO_QUOTE && readQuote(scan.text, scan.runTo, at, level) !== NO_QUOTE
   return hideValue(scan, next, {
@@ -99,17 +99,4 @@ function isFormStart(scan: TextScan, next: number): boolean {
   if (scan.runFrom !== 0) return false
   const ampersand = scan.text.slice(next, next + LONGEST_PARAMETER).search(/[&\s]/)
   return ampersand > 0 && scan.text[next + ampersand] === '&'
-}
-
-/** Where the quote before the name begins. */
-function quoteStart({ text, runFrom }: TextScan, level: number): number {
-  let from = runFrom - (level > 0 ? escapeWidth(text, runFrom) : 1)
-  while (from > 0 && text.charCodeAt(from - 1) === 92) from--
-  return from
-}
-
-/** The width of the escape that ends here: `%22` or `%2522`. */
-function escapeWidth(text: string, to: number): number {
-  for (let width = 3; width <= 9; width += 2) if (text.charCodeAt(to - width) === 37) return width
-  return 1
 }

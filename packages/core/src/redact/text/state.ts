@@ -37,6 +37,8 @@ export interface TextScan {
   strongFrom: number
   /** No `@` stands between where somebody looked and here; one for each of the levels of percent-encoding. */
   readonly noAtUntil: number[]
+  /** The same behind a sign that ends other URLs. */
+  noOddAtUntil: number
   /** Behind the last `@` that was looked at. */
   atEnd: number
   /** How many braces are open, and what is known of the object that each opened. */
@@ -92,6 +94,7 @@ export function createTextScan(
     strongAt: -1,
     strongFrom: 0,
     noAtUntil: [-1, -1, -1, -1, -1],
+    noOddAtUntil: -1,
     atEnd: 0,
     depth: 0,
     slots: [],
