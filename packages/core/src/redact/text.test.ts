@@ -74,6 +74,7 @@ describe('text of the form name, separator, value', () => {
     ],
     [`a:\r\n  password:\r\n    ${S}\r\n  b: 1`, 'a:\r\n  password:\r\n    [redacted]\r\n  b: 1'],
     ['secret: |\r\n  one\r\n\r\n  two\r\nnext: 1', 'secret: |\r\n  [redacted]\r\nnext: 1'],
+    [`- tokens:\n  - ${S}\n  a: 1\n- b`, '- tokens:\n  - [redacted]\n  a: 1\n- b'],
     [`{"a":"password:\\n  ${S}"}`, '{"a":"password:\\n  [redacted]"}'],
     [`- name: DB_PASSWORD\n  value: ${S}`, '- name: DB_PASSWORD\n  value: [redacted]'],
     [`a=1&api+key=${S}&b=2`, 'a=1&api+key=[redacted]&b=2'],
@@ -163,6 +164,9 @@ describe('values that hold the signs of the text around them', () => {
     ['Key (email, reset_token)=(x, kV9) already exists.', 'Key (email, reset_token)=([redacted]) already exists.'],
     ['Key (reset_token, email)=(kV9, x) already exists.', 'Key (reset_token, email)=([redacted]) already exists.'],
     ['a=1&password[]=kV9&token[0]=Lm2', 'a=1&password[]=[redacted]&token[0]=[redacted]'],
+    ['form[plainPassword][first]=kV9&form[name][first]=a', 'form[plainPassword][first]=[redacted]&form[name][first]=a'],
+    ['user%5Bpassword%5D%5Bfirst%5D=kV9&a%5Bb%5D=1', 'user%5Bpassword%5D%5Bfirst%5D=[redacted]&a%5Bb%5D=1'],
+    ['password[value]=kV9&token[a][0][]=Lm2', 'password[value]=[redacted]&token[a][0][]=[redacted]'],
     ['a=1&password%5B%5D=kV9&token%5B0%5D=Lm2', 'a=1&password%5B%5D=[redacted]&token%5B0%5D=[redacted]'],
     ['["--password","kV9\\":Lm2"]', '["--password","[redacted]"]'],
   ])('hides all of the value in %s', (input, expected) => {
@@ -178,6 +182,9 @@ describe('values that hold the signs of the text around them', () => {
     '{"log":"on http://h:PORT\\na@b","u":"http:\\/\\/h:80\\/p","m":"a@b","t":"see play://a:b","n":"a@b"}',
     '{"fields":"[{\\"name\\":\\"password\\"},{\\"value\\":\\"dark\\"}]"}',
     '[{"name":"cookie","value":null}]',
+    'Titles:\n- Secret:\n- Harbour Lights\n- Night Drive',
+    '{"log":"- Token:\\n- Harbour Lights\\n- - pin:\\n  - b"}',
+    'steps:\n- password:\n  port: 80\n- pin:\n- a: 1',
     'Key (email, title)=(x, y) already exists.',
     'tracks[0] = a, time signature: a=1,b=2',
   ])('leaves alone %s', (input) => {

@@ -62,7 +62,7 @@ export function hideBlock(scan: TextScan, newline: number, nameFrom: number): nu
     }
     const item = text.charCodeAt(start + inner) === 45 && text.charCodeAt(start + inner + 1) === 32
     if (inner === 0 && !item) break
-    if (outer < 0) outer = indentation(text, lineStart(text, nameFrom, backslashes), nameFrom)
+    if (outer < 0) outer = column(text, lineStart(text, nameFrom, backslashes), nameFrom)
     if (inner <= outer && !(item && inner === outer)) break
     if (from < 0) from = start + inner + (item ? 2 : 0)
     at = lineEnd(text, start + inner, end, backslashes)
@@ -72,6 +72,15 @@ export function hideBlock(scan: TextScan, newline: number, nameFrom: number): nu
   // Hidden before.
   if (to - from === REDACTED.length && text.startsWith(REDACTED, from)) return to
   return hide(scan, from, to, REDACTED)
+}
+
+/** How far in a name stands. Where it is an item of a list itself, the items level with its dash are its siblings. */
+function column(text: string, start: number, nameFrom: number): number {
+  let at = start + indentation(text, start, nameFrom)
+  while (at < nameFrom && text.charCodeAt(at) === 45 && text.charCodeAt(at + 1) === 32) {
+    at += 1 + indentation(text, at + 1, nameFrom)
+  }
+  return at - start
 }
 
 function indentation(text: string, from: number, limit: number): number {

@@ -17,9 +17,7 @@ import {
   escapedCode,
   escapedLevel,
   escapedWidth,
-  isDigit,
   isQuote,
-  readCharacter,
   readEscape,
 } from './chars.ts'
 import { hideEmail } from './email.ts'
@@ -28,6 +26,7 @@ import { hideElement } from './markup.ts'
 import { hideNextItem, hidePathSegment } from './neighbours.ts'
 import { hidePart } from './parts.ts'
 import { entityWidth } from './quotes.ts'
+import { indexEnd } from './indexes.ts'
 import { readRun } from './runs.ts'
 import { onSeparator } from './separators.ts'
 import { ENOUGH, closeName, createTextScan, type TextScan } from './state.ts'
@@ -154,13 +153,3 @@ function onEscape(scan: TextScan, at: number, escape: number): number {
   if (kind !== SPACE && kind !== CLOSER && code !== 91 && code !== 93 && code !== 43) scan.named = false
   return next
 }
-
-/** `tokens[]=…` and `token[0]=…` name what follows without their brackets, as PHP and Rails write lists in forms. */
-function indexEnd({ text, end }: TextScan, from: number, level: number): number {
-  let at = from
-  while (at < end && at - from < LONGEST_INDEX && isDigit(text.charCodeAt(at))) at++
-  const read = readCharacter(text, at, level)
-  return at < end && escapedCode(read) === 93 ? at + escapedWidth(read) : -1
-}
-
-const LONGEST_INDEX = 4

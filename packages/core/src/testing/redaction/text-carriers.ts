@@ -90,6 +90,7 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'part of a multipart body in JSON', write: (family, secret) => JSON.stringify({ status: 400, body: part(family, secret) }) },
   { name: 'userinfo of a URL', write: (_family, secret) => `fetch https://app:${encodeURIComponent(secret)}@msc.example/feed failed` },
   { name: 'userinfo that nobody encoded', write: (_family, secret) => (/\s/.test(secret) ? { impossible: 'a space ends a URL' } : `Invalid URL: postgres://app:${secret}@db.msc.example/feed`) },
+  { name: 'form with nested names', write: (family, secret) => `form[${family.property}][first]=${encodeURIComponent(secret)}&form[page]=2` },
   { name: 'percent-encoded text', write: (family, secret) => `next=${encodeURIComponent(labelled(family, secret))}` },
   { name: 'URL inside a URL', write: (family, secret) => `https://msc.example/login?next=${encodeURIComponent(`https://msc.example/cb?${parameter(family, secret)}`)}&page=2` },
   { name: 'log line with name=value', write: (family, secret) => `level=warn ${family.property}=${quoted(secret)} status=401` },
