@@ -150,6 +150,20 @@ describe('values that hold the signs of the text around them', () => {
     [`postgres://a:${'kV9pR'.repeat(200)}`, 'postgres://[redacted]'],
     ['[["password","kV9\\":Lm2"]]', '[["password","[redacted]"]]'],
     ['"{&quot;pin&quot;:&quot;kV9:Lm2 x&quot;}"', '"{&quot;pin&quot;:&quot;[redacted]&quot;}"'],
+    ['{&#039;pin&#039;:&#039;kV9 x&#039;}', '{&#039;pin&#039;:&#039;[redacted]&#039;}'],
+    ['{&#034;pin&#034;:&#034;kV9 x&#034;}', '{&#034;pin&#034;:&#034;[redacted]&#034;}'],
+    [
+      '<p a="{&quot;value&quot;:&quot;a}kV9&quot;,&quot;name&quot;:&quot;pin&quot;}">',
+      '<p a="{&quot;value&quot;:&quot;[redacted]&quot;,&quot;name&quot;:&quot;pin&quot;}">',
+    ],
+    [
+      '{&quot;name&quot;:&quot;pin&quot;,&quot;a&quot;:&quot;}&quot;,&quot;value&quot;:&quot;kV9&quot;}',
+      '{&quot;name&quot;:&quot;pin&quot;,&quot;a&quot;:&quot;}&quot;,&quot;value&quot;:&quot;[redacted]&quot;}',
+    ],
+    ['&lt;a:pin b&gt;kV9 Lm2&lt;/a:pin&gt; &lt;b&gt;x', '&lt;a:pin b&gt;[redacted]&lt;/a:pin&gt; &lt;b&gt;x'],
+    [`{ body: '{"pin":"kV9\\\\"!Lm2","a":1}' }`, `{ body: '{"pin":"[redacted]","a":1}' }`],
+    [`{ body: '{"pin":["kV9\\\\"!]Lm2"],"a":1}' }`, `{ body: '{"pin":"[redacted]","a":1}' }`],
+    ['{"pin":"kV9\\\\","a":"b c"}', '{"pin":"[redacted]","a":"b c"}'],
     ['&#34;pin&#34;:&#34;kV9\\&#34; Lm2&#34;,a', '&#34;pin&#34;:&#34;[redacted]&#34;,a'],
     ["a=--password%20'kV9'%5C''Lm2'&b=1", "a=--password%20'[redacted]'&b=1"],
     [

@@ -2,7 +2,7 @@
 import { REDACTED } from '../marks.ts'
 import { escapedCode, escapedLevel, escapedWidth, isDigit, readCharacter } from './chars.ts'
 import { backslashesAt, breakWidth, lineEnd, lineStart } from './lines.ts'
-import { endsEncoded } from './quotes.ts'
+import { closes, endsEncoded } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 /**
@@ -24,7 +24,8 @@ export function bracketEnd(text: string, from: number, end: number, level: numbe
     if (level > 0 && escapedLevel(read) === 0 && endsEncoded(text, i, end)) return i
     if (code === 34) {
       if (outer < 0) outer = backslashes
-      if (backslashes % (2 * (outer + 1)) === outer) quoted = !quoted
+      if (quoted ? closes(text, next, end, backslashes, outer) : backslashes % (2 * (outer + 1)) === outer)
+        quoted = !quoted
     }
     backslashes = code === 92 ? backslashes + 1 : 0
     if (quoted) continue

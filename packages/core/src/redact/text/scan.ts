@@ -22,6 +22,7 @@ import {
 } from './chars.ts'
 import { hideEmail } from './email.ts'
 import { mayEnd, onBrace } from './labels.ts'
+import { hideEscapedElement } from './escaped-markup.ts'
 import { hideElement } from './markup.ts'
 import { hideNextItem, hidePathSegment } from './neighbours.ts'
 import { hidePart } from './parts.ts'
@@ -107,7 +108,8 @@ function readText(scan: TextScan): string {
           before = 34
           continue
         }
-        at = closeName(scan, at + 1)
+        const next = hideEscapedElement(scan, at)
+        at = closeName(scan, next < 0 ? at + 1 : next)
         break
       }
       default:

@@ -1,6 +1,6 @@
 // Objects inside text, and the strings in them: a brace in a string opens and closes nothing.
 import { escapedCode, escapedWidth, isNewline, isQuote, isSpace, readCharacter } from './chars.ts'
-import { NO_QUOTE, closes, quoteBackslashes, quoteCode, quoteLevel, readQuote } from './quotes.ts'
+import { NO_QUOTE, closes, quoteBackslashes, quoteCode, quoteLevel, quoteWidth, readQuote } from './quotes.ts'
 import { clearSlot } from './slots.ts'
 import type { TextScan } from './state.ts'
 
@@ -91,7 +91,12 @@ export function readStrings(scan: TextScan, to: number): void {
     }
     if (code === 92) backslashes++
     else {
-      if (isQuote(code)) readQuoteOf(scan, at, code, backslashes)
+      const entity = code === 38 ? readQuote(text, at, scan.end, 0) : NO_QUOTE
+      if (entity !== NO_QUOTE) {
+        code = quoteCode(entity)
+        width = quoteWidth(entity)
+      }
+      if (entity !== NO_QUOTE || isQuote(code)) readQuoteOf(scan, at, at + width, code, backslashes)
       // No string of JSON goes over a line break: that was none.
       else if (code < 32 && isNewline(code)) scan.strings = pack(0, levelOf(scan.strings), ownOf(scan.strings))
       backslashes = 0
@@ -107,20 +112,21 @@ export function skipStrings(scan: TextScan, from: number, to: number): void {
   if (scan.stringsAt < to) scan.stringsAt = to
 }
 
-function readQuoteOf(scan: TextScan, at: number, code: number, backslashes: number): void {
+function readQuoteOf(scan: TextScan, at: number, next: number, code: number, backslashes: number): void {
   // A string ends in which a whole object stood.
   if (code === 34) while (scan.depth > 1 && backslashes < ownOf(scan.strings)) leave(scan)
   const open = openOf(scan.strings)
   const level = levelOf(scan.strings)
   const own = ownOf(scan.strings)
   if (open !== 0) {
-    if (open === code && closes(backslashes, Math.max(own, 0))) scan.strings = pack(0, level, own)
+    if (open === code && closes(scan.text, next, scan.end, backslashes, Math.max(own, 0)))
+      scan.strings = pack(0, level, own)
   } else if (opens(scan.text, at, code) && (own < 0 || backslashes === own)) {
     scan.strings = pack(code, level, backslashes)
   }
 }
 
-/** A double quote does, where none is open; an apostrophe only where a value may begin. */
+/** A double quote does, where none is open; another, or an entity, only where a name or a value may begin. */
 function opens(text: string, at: number, code: number): boolean {
   if (code === 34) return true
   let before = at - 1

@@ -72,6 +72,8 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'list in variables of GraphQL', write: (family, secret) => `/graphql?variables=${encodeURIComponent(JSON.stringify({ [family.property]: ['a1', secret], page: 2 }))}` },
   { name: 'object in variables of GraphQL', write: (family, secret) => `/graphql?variables=${encodeURIComponent(JSON.stringify({ credentials: { user: 'ana', value: secret }, page: 2 }))}` },
   { name: 'JSON in an attribute of HTML', write: (family, secret) => `<div data-props="${xml(JSON.stringify({ [family.property]: secret, tracks: 9 })).replaceAll('"', '&quot;')}">` },
+  { name: 'JSON in an attribute as PHP writes it', write: (family, secret) => `<div data-props="${xml(JSON.stringify({ value: secret, name: family.property })).replaceAll('"', '&#034;')}">` },
+  { name: 'XML in XML', write: (family, secret) => `<log>${xml(`<${identifier(family)}>${xml(secret)}</${identifier(family)}>`)}</log>` },
   { name: 'JSON escaped twice', write: (family, secret) => JSON.stringify({ log: JSON.stringify({ body: json(family, secret) }) }) },
   { name: 'indented JSON', write: (family, secret) => JSON.stringify({ [family.property]: secret, tracks: 9 }, undefined, 2) },
   { name: 'base64 of JSON', write: (family, secret) => `state ${base64(json(family, secret))} kept` },
