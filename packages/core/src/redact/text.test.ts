@@ -211,6 +211,48 @@ it('hides every value of objects inside each other, each of which a label descri
   expect(text(nested('S'))).toBe(nested('[redacted]'))
 })
 
+describe('values that take more than one piece', () => {
+  it.each([
+    ['pin: |2-\n    kV9\n    Lm2\na: 1', 'pin: |2-\n    [redacted]\na: 1'],
+    ['pin: | # c\n  kV9\na: 1', 'pin: | # c\n  [redacted]\na: 1'],
+    ['pin: &a |\n  kV9\na: 1', 'pin: &a |\n  [redacted]\na: 1'],
+    ['pin: !!str >-\n  kV9\na: 1', 'pin: !!str >-\n  [redacted]\na: 1'],
+    ['a:\n  - pin: kV9\n      Lm2\n      x\n    b: 1', 'a:\n  - pin: [redacted]\n      [redacted]\n    b: 1'],
+    ['seed phrase: kV9 a b\n  Lm2 c\nx: 1', 'seed phrase: [redacted]\n  [redacted]\nx: 1'],
+    ['{"a":"pin: kV9\\n  Lm2\\nb: 1"}', '{"a":"pin: [redacted]\\n  [redacted]\\nb: 1"}'],
+    ["post(u, auth=('ana', 'kV9'))", 'post(u, auth=[redacted])'],
+    [`tokens: (b'kV9', "Lm2",), a`, 'tokens: [redacted], a'],
+    ["[('a', 'b'), ('pin', 'kV9')]", "[('a', 'b'), ('pin', '[redacted]')]"],
+    ["[(b'cookie', b'kV9'), (b'pin', b'kV9')]", "[(b'cookie', b'[redacted]'), (b'pin', b'[redacted]')]"],
+    ['[{"x-api-key", "kV9"}, {"a", "b"}]', '[{"x-api-key", "[redacted]"}, {"a", "b"}]'],
+    ['~ pin = "kV9" -> "Lm2"', '~ pin = "[redacted]" -> "[redacted]"'],
+    ['pin: "kV9" => "Lm2" (new)', 'pin: "[redacted]" => "[redacted]" (new)'],
+    ['pin = <<-EOT\n  kV9\n  Lm2\n  EOT\na = 1', 'pin = <<-EOT\n  [redacted]\n  EOT\na = 1'],
+    ["pin=<<'E'\nkV9", "pin=<<'E'\n[redacted]"],
+    ['pin = \"\"\"\nk "V9" Lm2\n\"\"\"\na = 1', 'pin = \"\"\"\n[redacted]\n\"\"\"\na = 1'],
+    ['pin = \"\"\"k "V9", Lm2\"\"\"; a', 'pin = \"\"\"[redacted]\"\"\"; a'],
+    ['["pin"]=>\n  string(3) "kV9"\n  ["a"]', '["pin"]=>\n  string(3) "[redacted]"\n  ["a"]'],
+  ])('hides all of the value in %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+    expect(text(expected)).toBe(expected)
+  })
+
+  it.each([
+    "define('pin', 'b') t(\"password\", \"Password\") ['password', 'title']",
+    'Error: no pin: null\n    at read (a.js:1:2)',
+    '1 << 4, a -> "b", x = \"\"\"a\"\"\"',
+  ])('leaves alone %s', (input) => {
+    expect(text(input)).toBe(input)
+  })
+
+  it('takes frames of a stack, members and items for no part of the value above them', () => {
+    for (const rest of ['\n    at read (a.js:1:2)', '\n  user: ana', '\n  - b', '\nnext line', '\n  a = 1']) {
+      expect(text(`pin: kV9${rest}`)).toBe(`pin: [redacted]${rest}`)
+    }
+    expect(text('Error: bad pin: kV9\n  go on')).toBe('Error: bad pin: [redacted]\n  go on')
+  })
+})
+
 describe('values by their form', () => {
   it.each([
     ['ana.b+c@msc.example wrote', '[email] wrote'],

@@ -1,6 +1,6 @@
 // Values of several characters that nest: brackets inside text, and indented lines as YAML has them.
 import { REDACTED } from '../marks.ts'
-import { escapedCode, escapedLevel, escapedWidth, isDigit, readCharacter } from './chars.ts'
+import { escapedCode, escapedLevel, escapedWidth, readCharacter } from './chars.ts'
 import { backslashesAt, breakWidth, lineEnd, lineStart } from './lines.ts'
 import { closes, endsEncoded } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
@@ -88,12 +88,4 @@ function indentation(text: string, from: number, limit: number): number {
   let at = from
   while (at < limit && (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9)) at++
   return at - from
-}
-
-/** Behind the mark by which YAML begins a text of several lines, such as `|` or `>-2`; -1 when there is none. */
-export function blockMarkEnd(text: string, from: number): number {
-  let to = from + 1
-  if (text.charCodeAt(to) === 43 || text.charCodeAt(to) === 45) to++
-  if (isDigit(text.charCodeAt(to))) to++
-  return breakWidth(text, to) > 0 ? to : -1
 }

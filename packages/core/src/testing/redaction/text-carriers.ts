@@ -21,6 +21,11 @@ function xml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
+/** As `repr` prints it. */
+function python(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`
+}
+
 function sql(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
@@ -106,6 +111,12 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'YAML in JSON', write: (family, secret) => JSON.stringify({ values: `web:\n  ${family.property}:\n    ${quoted(secret)}\n  replicas: 2` }) },
   { name: 'YAML of name and value', write: (family, secret) => `env:\n  - name: ${family.property}\n    value: ${quoted(secret)}\n  - name: PORT\n    value: "80"` },
   { name: 'YAML over several lines', write: (family, secret) => `web:\n  ${family.property}: |\n    ${secret.replaceAll('\n', '\n    ')}\n  replicas: 2` },
+  { name: 'YAML over several lines with an indent', write: (family, secret) => `web:\n  ${family.property}: &a |2- # set by hand\n    ${secret.replaceAll('\n', '\n    ')}\n  replicas: 2` },
+  { name: 'tuple of Python', write: (family, secret) => `post(url, auth=('ana', ${python(secret)}))` },
+  { name: 'list of tuples of Python', write: (family, secret) => `[('page', '2'), ('${family.property}', ${python(secret)})]` },
+  { name: 'change of Terraform', write: (family, secret) => `  ~ ${identifier(family)} = ${JSON.stringify(`${secret}`)} -> ${JSON.stringify(secret)}` },
+  { name: 'here-document', write: (family, secret) => `${identifier(family)} = <<-EOT\n  ${secret}\nEOT\npage = 2` },
+  { name: 'string in three quotes', write: (family, secret) => (secret.includes('"""') ? { impossible: 'three quotes end it' } : `${identifier(family)} = """\n${secret}\n"""\npage = 2`) },
   { name: 'SQL comparison', write: (family, secret) => `select id from users where ${identifier(family)} = ${sql(secret)} limit 1` },
   { name: 'SQL insert', write: (family, secret) => `insert into users (id, ${identifier(family)}) values ('7', ${sql(secret)})` },
   { name: 'XML', write: (family, secret) => `<user><${identifier(family)} kind="a">${xml(secret)}</${identifier(family)}></user>` },
