@@ -224,6 +224,12 @@ describe('values that take more than one piece', () => {
     [`tokens: (b'kV9', "Lm2",), a`, 'tokens: [redacted], a'],
     ["[('a', 'b'), ('pin', 'kV9')]", "[('a', 'b'), ('pin', '[redacted]')]"],
     ["[(b'cookie', b'kV9'), (b'pin', b'kV9')]", "[(b'cookie', b'[redacted]'), (b'pin', b'[redacted]')]"],
+    ['PIN ?= kV9', 'PIN ?= [redacted]'],
+    ['if (pin !== "kV9") a', 'if (pin !== "[redacted]") a'],
+    ['curl --user=a:kV9 --all', 'curl --user=[redacted] --all'],
+    ['<key>pin</key>\n<string>kV9</string><key>a</key>', '<key>pin</key>\n<string>[redacted]</string><key>a</key>'],
+    ['<name>pin</name><value>kV9 x</value>', '<name>pin</name><value>[redacted]</value>'],
+    ['form-data; name=pin\r\n\r\nkV9 x\r\n--b--', 'form-data; name=pin\r\n\r\n[redacted]\r\n--b--'],
     ['[{"x-api-key", "kV9"}, {"a", "b"}]', '[{"x-api-key", "[redacted]"}, {"a", "b"}]'],
     ['~ pin = "kV9" -> "Lm2"', '~ pin = "[redacted]" -> "[redacted]"'],
     ['pin: "kV9" => "Lm2" (new)', 'pin: "[redacted]" => "[redacted]" (new)'],
@@ -240,6 +246,7 @@ describe('values that take more than one piece', () => {
   it.each([
     "define('pin', 'b') t(\"password\", \"Password\") ['password', 'title']",
     'Error: no pin: null\n    at read (a.js:1:2)',
+    'git --user=ana, a ?= b, <key>title</key><string>Night Drive</string>, {"password":""}',
     '1 << 4, a -> "b", x = \"\"\"a\"\"\"',
   ])('leaves alone %s', (input) => {
     expect(text(input)).toBe(input)

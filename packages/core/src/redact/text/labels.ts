@@ -32,7 +32,10 @@ export function judgeLabelled(scan: TextScan, at: number, next: number, level: n
   while (from < scan.end && isSpace(text.charCodeAt(from))) from++
   const quote = readQuote(text, from, scan.end, level)
   // YAML has no quotes: `name: password`.
-  if (quote === NO_QUOTE && (from === next || level > 0)) return HARMLESS
+  if (quote === NO_QUOTE && (from === next || level > 0)) {
+    if (level === 0 && length === 4) rememberBarePart(scan, from)
+    return HARMLESS
+  }
   const start = from + quoteWidth(quote)
   const to = quote === NO_QUOTE ? wordEnd(scan, start) : contentEnd(scan, start, level)
   if (to <= start) return HARMLESS
@@ -40,6 +43,14 @@ export function judgeLabelled(scan: TextScan, at: number, next: number, level: n
   if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) onSecretLabel(scan, to, verdict)
   else if (scan.depth === 0) openSlot(scan).label = HARMLESS
   return HARMLESS
+}
+
+/** `form-data; name=password`, which some clients write without quotes. */
+function rememberBarePart(scan: TextScan, from: number): void {
+  if (!isSpace(scan.text.charCodeAt(scan.runFrom - 1)) || scan.text.charCodeAt(scan.runFrom - 2) !== 59) return
+  const to = wordEnd(scan, from)
+  const verdict = to > from ? judgeSlice(scan.names, scan.text, from, to) : HARMLESS
+  if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) rememberPart(scan, scan.runFrom, to)
 }
 
 function labelOf(length: number): string {

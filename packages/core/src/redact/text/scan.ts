@@ -23,6 +23,7 @@ import {
 import { hideEmail } from './email.ts'
 import { mayEnd, onBrace } from './labels.ts'
 import { hideEscapedElement } from './escaped-markup.ts'
+import { hideLabelledElement } from './labelled-elements.ts'
 import { hideElement } from './markup.ts'
 import { hideNextItem, hidePathSegment } from './neighbours.ts'
 import { hidePart } from './parts.ts'
@@ -86,7 +87,8 @@ function readText(scan: TextScan): string {
         continue
       }
       case LESS: {
-        const next = hideElement(scan, at)
+        const labelled = hideLabelledElement(scan, at)
+        const next = labelled < 0 ? hideElement(scan, at) : labelled
         at = closeName(scan, next < 0 ? at + 1 : next)
         break
       }
@@ -113,12 +115,18 @@ function readText(scan: TextScan): string {
         break
       }
       default:
-        at = closeName(scan, at + 1)
+        // `TOKEN ?= …`, `token !== …`
+        at = scan.named && isOperator(code) && text.charCodeAt(at + 1) === 61 ? at + 1 : closeName(scan, at + 1)
     }
     before = code
   }
   if (scan.done === 0) return text
   return scan.out + text.slice(scan.done)
+}
+
+/** `?` and `!`, which a name may have before its `=`. */
+function isOperator(code: number): boolean {
+  return code === 63 || code === 33
 }
 
 /** What was hidden before, or the index of a name in brackets; else it ends a name. */

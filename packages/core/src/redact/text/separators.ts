@@ -5,6 +5,7 @@ import { isQuote } from './chars.ts'
 import { judgeLabelled } from './labels.ts'
 import { hideKey } from './markup.ts'
 import { rememberPairs } from './neighbours.ts'
+import { hideFlagValue } from './phrases.ts'
 import { NO_QUOTE, quoteStart, readQuote } from './quotes.ts'
 import { closeName, type TextScan } from './state.ts'
 import { authorityStart, hideUserinfo } from './urls.ts'
@@ -29,7 +30,10 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
   }
   const query = scan.before === 63 || scan.before === 38 || scan.before === 35
   const verdict = judgeName(scan, query, at, next, level)
-  if (verdict === HARMLESS) return next
+  if (verdict === HARMLESS) {
+    const behind = code === 61 && level === 0 ? hideFlagValue(scan, next) : -1
+    return behind < 0 ? next : behind
+  }
   // A parameter without a value.
   if (query && scan.text.charCodeAt(next) === 38) return next
   const quoteFrom = isQuote(scan.before) ? quoteStart(scan.text, scan.runFrom, level) : -1
