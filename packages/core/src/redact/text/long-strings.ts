@@ -16,12 +16,15 @@ export function hideLongString(scan: TextScan, from: number): number {
 function hideTripled(scan: TextScan, from: number): number {
   const { text, end } = scan
   const lines = breakWidth(text, from) > 0
-  const limit = lines ? end : lineEnd(text, from, end, 0)
   const code = text.charCodeAt(from - 1)
   let closing = from
-  while (closing < limit && !isTripled(text, closing, code)) closing++
-  if (closing >= limit && !lines) return -1
-  return hideContent(scan, from, Math.min(closing, limit))
+  // Found on the way, since a line may hold many.
+  while (closing < end && !isTripled(text, closing, code)) {
+    if (!lines && breakWidth(text, closing) > 0) return -1
+    closing++
+  }
+  if (closing >= end && !lines) return -1
+  return hideContent(scan, from, closing)
 }
 
 function isTripled(text: string, at: number, code: number): boolean {
