@@ -1,8 +1,8 @@
 // Values of several characters that nest: brackets inside text, and indented lines as YAML has them.
 import { REDACTED } from '../marks.ts'
-import { escapedCode, escapedLevel, escapedWidth, readCharacter } from './chars.ts'
+import { escapedCode, escapedLevel, escapedWidth, isQuote, readCharacter } from './chars.ts'
 import { backslashesAt, breakWidth, lineEnd, lineStart } from './lines.ts'
-import { closes, endsEncoded } from './quotes.ts'
+import { NO_QUOTE, closes, endsEncoded, quoteCode, quoteWidth, readQuote } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 /**
@@ -12,29 +12,55 @@ import { hide, type TextScan } from './state.ts'
  */
 export function bracketEnd(text: string, from: number, end: number, level: number): number {
   let depth = 0
-  let quoted = false
+  // The quote that is open, and the last character before this one that is no space.
+  let open = 0
+  let last = 0
   let backslashes = 0
   // JSON inside a string escapes all of its quotes alike; one that has more backslashes is content.
   let outer = -1
   let next: number
   for (let i = from; i < end; i = next) {
     const read = readCharacter(text, i, level)
-    const code = escapedCode(read)
+    let code = escapedCode(read)
     next = i + escapedWidth(read)
     if (level > 0 && escapedLevel(read) === 0 && endsEncoded(text, i, end)) return i
-    if (code === 34) {
-      if (outer < 0) outer = backslashes
-      if (quoted ? closes(text, next, end, backslashes, outer) : backslashes % (2 * (outer + 1)) === outer)
-        quoted = !quoted
+    const entity = code === 38 ? readQuote(text, i, end, 0) : NO_QUOTE
+    if (entity !== NO_QUOTE) {
+      code = quoteCode(entity)
+      next = i + quoteWidth(entity)
+    }
+    if (entity !== NO_QUOTE || code === 34 || (isQuote(code) && level === 0)) {
+      if (open === code) {
+        if (closes(text, next, end, backslashes, outer)) open = 0
+      } else if (open === 0 && (code === 34 || mayOpen(last))) {
+        if (outer < 0) outer = backslashes
+        if (backslashes % (2 * (outer + 1)) === outer) open = code
+      }
     }
     backslashes = code === 92 ? backslashes + 1 : 0
-    if (quoted) continue
+    if (code !== 32 && code !== 92) last = code
+    if (open !== 0 || entity !== NO_QUOTE) continue
     // [ {
     if (code === 91 || code === 123) depth++
     // ] }
     else if ((code === 93 || code === 125) && --depth === 0) return next
   }
   return end
+}
+
+/** May a string in apostrophes begin behind this character? `it's` is none. */
+function mayOpen(last: number): boolean {
+  // : [ , = ( { > and breaks
+  return (
+    last === 58 ||
+    last === 91 ||
+    last === 44 ||
+    last === 61 ||
+    last === 40 ||
+    last === 123 ||
+    last === 62 ||
+    last === 10
+  )
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   escapedWidth,
   isDigit,
   isLetter,
+  isPlain,
   isQuote,
   readCharacter,
   NEWLINE,
@@ -50,8 +51,11 @@ export function oddUserinfoEnd(scan: TextScan, url: Stopped): number {
   const { sign, level } = url
   if (sign >= end || url.colon < 0 || text.charCodeAt(url.from) === 91) return -1
   const limit = Math.min(end, sign + LONGEST_REST)
+  // Another may have looked through the same characters before.
+  let i = Math.max(sign, scan.noOddAtUntil)
+  if (i >= limit && limit < end) return -1
   const opening = isQuote(scan.before) ? quoteBefore(text, scan.runFrom, level) : NO_QUOTE
-  const closing = opening === NO_QUOTE ? -1 : findClosing(text, url.from, limit, opening)
+  const closing = opening === NO_QUOTE ? -1 : findClosing(text, i > sign ? i : url.from, limit, opening)
   const stop = closing < 0 ? limit : closing
   let last = -1
   let doubt = -1
@@ -59,9 +63,11 @@ export function oddUserinfoEnd(scan: TextScan, url: Stopped): number {
   let width = 1
   // What was hidden to its end is whole; the URL before it was not cut.
   let mark = -1
-  // Another may have looked through the same characters before.
-  let i = Math.max(sign, scan.noOddAtUntil)
   for (; i < stop; i += width) {
+    if (isPlain(text.charCodeAt(i))) {
+      width = 1
+      continue
+    }
     const read = readCharacter(text, i, level)
     const code = escapedCode(read)
     width = escapedWidth(read)

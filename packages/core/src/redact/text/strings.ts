@@ -1,6 +1,15 @@
 // Objects inside text, and the strings in them: a brace in a string opens and closes nothing.
 import { escapedCode, escapedWidth, isNewline, isQuote, isSpace, readCharacter } from './chars.ts'
-import { NO_QUOTE, closes, quoteBackslashes, quoteCode, quoteLevel, quoteWidth, readQuote } from './quotes.ts'
+import {
+  NO_QUOTE,
+  closes,
+  quoteBackslashes,
+  quoteCode,
+  quoteLevel,
+  quoteWidth,
+  readQuote,
+  type Quote,
+} from './quotes.ts'
 import { clearSlot } from './slots.ts'
 import type { TextScan } from './state.ts'
 
@@ -65,9 +74,30 @@ function isNested({ text, end, strings }: TextScan, from: number, level: number)
   let at = from
   while (at < end && isSpace(text.charCodeAt(at))) at++
   const quote = readQuote(text, at, end, level)
-  if (quote === NO_QUOTE) return false
+  if (quote === NO_QUOTE || !isKey(text, at + quoteWidth(quote), end, quote, level)) return false
   if (quoteCode(quote) !== openOf(strings)) return true
   return quoteBackslashes(quote) > ownOf(strings) || quoteLevel(quote) > levelOf(strings)
+}
+
+const LONGEST_KEY = 64
+
+/** Does a name stand in the quotes that were opened? A brace and a quote may be signs of a password too. */
+function isKey(text: string, from: number, end: number, quote: Quote, level: number): boolean {
+  const limit = Math.min(end, from + LONGEST_KEY)
+  let at = from
+  while (at < limit && !isKeyEnd(text, at, quote, level)) at++
+  if (at >= limit) return false
+  at += quoteWidth(quote)
+  while (at < end && isSpace(escapedCode(readCharacter(text, at, level))))
+    at += escapedWidth(readCharacter(text, at, level))
+  return at >= end || escapedCode(readCharacter(text, at, level)) === 58
+}
+
+/** Only a character that may begin the quote is asked for it. */
+function isKeyEnd(text: string, at: number, quote: Quote, level: number): boolean {
+  const code = text.charCodeAt(at)
+  if (code > 39 && code !== 92 && code !== 96) return false
+  return readQuote(text, at, at + quoteWidth(quote), level) === quote
 }
 
 /** Reads strings up to `to`, and leaves objects whose string ends. Each character is read once, however many ask. */

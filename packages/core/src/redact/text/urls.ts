@@ -5,6 +5,7 @@ import {
   escapedLevel,
   escapedWidth,
   isDigit,
+  isPlain,
   isQuote,
   isWord,
   readCharacter,
@@ -130,11 +131,6 @@ function lastAt(scan: TextScan, authority: Authority, level: number, beforeQuery
   }
   scan.noAtUntil[level] = i
   return at
-}
-
-/** Most of every URL is letters and digits, which end nothing. */
-function isPlain(code: number): boolean {
-  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
 }
 
 function endsUrl(text: string, at: number, read: number, wanted: number, end: number): boolean {
