@@ -24,7 +24,7 @@ import {
   quoteWidth,
   readQuote,
 } from './quotes.ts'
-import type { TextScan } from './state.ts'
+import { NEVER, type TextScan } from './state.ts'
 
 /** How far behind the sign an `@` is looked for. */
 const LONGEST_REST = 128
@@ -53,7 +53,7 @@ export function oddUserinfoEnd(scan: TextScan, url: Stopped): number {
   const limit = Math.min(end, sign + LONGEST_REST)
   // Another may have looked through the same characters before.
   let i = Math.max(sign, scan.noOddAtUntil)
-  if (i >= limit && limit < end) return -1
+  if (limit < end && (i >= limit || (level === 0 && nextAt(scan, sign) >= limit))) return -1
   const opening = isQuote(scan.before) ? quoteBefore(text, scan.runFrom, level) : NO_QUOTE
   const closing = opening === NO_QUOTE ? -1 : findClosing(text, i > sign ? i : url.from, limit, opening)
   const stop = closing < 0 ? limit : closing
@@ -105,6 +105,15 @@ export function oddUserinfoEnd(scan: TextScan, url: Stopped): number {
   const seen = doubtful === NO_QUOTE ? Math.min(i, stop) : doubt
   scan.noOddAtUntil = mark < 0 ? seen : Math.min(mark, seen)
   return -1
+}
+
+/** The position of the next `@`, found once for all who ask before it. */
+function nextAt(scan: TextScan, from: number): number {
+  if (from > scan.nextAt) {
+    const at = scan.text.indexOf('@', from)
+    scan.nextAt = at < 0 ? NEVER : at
+  }
+  return scan.nextAt
 }
 
 function endsHere({ text, end, depth }: TextScan, at: number, read: number, level: number): boolean {

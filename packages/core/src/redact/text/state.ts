@@ -39,6 +39,8 @@ export interface TextScan {
   readonly noAtUntil: number[]
   /** The same behind a sign that ends other URLs. */
   noOddAtUntil: number
+  /** The next `@` in plain characters, found once for all who ask before it. */
+  nextAt: number
   /** Behind the last `@` that was looked at. */
   atEnd: number
   /** How many braces are open, and what is known of the object that each opened. */
@@ -95,6 +97,7 @@ export function createTextScan(
     strongFrom: 0,
     noAtUntil: [-1, -1, -1, -1, -1],
     noOddAtUntil: -1,
+    nextAt: -1,
     atEnd: 0,
     depth: 0,
     slots: [],
