@@ -239,8 +239,8 @@ describe('values that take more than one piece', () => {
     ['pin: "kV9" => "Lm2" (new)', 'pin: "[redacted]" => "[redacted]" (new)'],
     ['pin = <<-EOT\n  kV9\n  Lm2\n  EOT\na = 1', 'pin = <<-EOT\n  [redacted]\n  EOT\na = 1'],
     ["pin=<<'E'\nkV9", "pin=<<'E'\n[redacted]"],
-    ['pin = \"\"\"\nk "V9" Lm2\n\"\"\"\na = 1', 'pin = \"\"\"\n[redacted]\n\"\"\"\na = 1'],
-    ['pin = \"\"\"k "V9", Lm2\"\"\"; a', 'pin = \"\"\"[redacted]\"\"\"; a'],
+    ['pin = """\nk "V9" Lm2\n"""\na = 1', 'pin = """\n[redacted]\n"""\na = 1'],
+    ['pin = """k "V9", Lm2"""; a', 'pin = """[redacted]"""; a'],
     ['["pin"]=>\n  string(3) "kV9"\n  ["a"]', '["pin"]=>\n  string(3) "[redacted]"\n  ["a"]'],
   ])('hides all of the value in %s', (input, expected) => {
     expect(text(input)).toBe(expected)
@@ -251,7 +251,7 @@ describe('values that take more than one piece', () => {
     "define('pin', 'b') t(\"password\", \"Password\") ['password', 'title']",
     'Error: no pin: null\n    at read (a.js:1:2)',
     'git --user=ana, a ?= b, <key>title</key><string>Night Drive</string>, {"password":""}',
-    '1 << 4, a -> "b", x = \"\"\"a\"\"\"',
+    '1 << 4, a -> "b", x = """a"""',
   ])('leaves alone %s', (input) => {
     expect(text(input)).toBe(input)
   })
