@@ -109,6 +109,7 @@ describe('the matrix of secrets and carriers', () => {
       'Headers: headers hold visible ASCII only',
       'bigint: its values are not numbers',
       'number: its values are not numbers',
+      'userinfo that nobody encoded: a space ends a URL',
     ])
   })
 })

@@ -1,7 +1,7 @@
 // Whether the value of a member has to be hidden for its name.
 import type { Members } from './kinds.ts'
 import { knownName } from './known-names.ts'
-import { CUT } from './marks.ts'
+import { CARD, CUT } from './marks.ts'
 import { COUNTED, HARMLESS, SECRET_IN_QUERY, type Verdict } from './names.ts'
 import type { Rules } from './rules.ts'
 
@@ -14,8 +14,9 @@ const COUNT = /^(?:\d{1,12}(?:\.\d{1,6})?|-?\d{1,58}n)$/
 /** Nothing, yes or no, and a moment in time tell no secret, whatever their name. */
 export function hidesValue(verdict: Verdict, value: unknown): boolean {
   if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return false
-  if (value === undefined || value === null || typeof value === 'boolean' || value === CUT) return false
-  if (verdict === COUNTED && isCount(value)) return false
+  if (value === undefined || value === null || typeof value === 'boolean' || value === '' || value === CUT) return false
+  // A number that became a mark was one that counts, by its name.
+  if (verdict === COUNTED && (value === CARD || isCount(value))) return false
   return !(typeof value === 'object' && dateOf(value))
 }
 

@@ -47,6 +47,15 @@ describe('text of the form name, separator, value', () => {
     ],
     [`alter user a with password '${S}'`, "alter user a with password '[redacted]'"],
     [`{"value":"${S}","type":"text","name":"password"}`, '{"value":"[redacted]","type":"text","name":"password"}'],
+    [
+      `{"value":"${S}","rules":[{"rule":"min","value":12}],"name":"password"}`,
+      '{"value":"[redacted]","rules":[{"rule":"min","value":12}],"name":"password"}',
+    ],
+    [
+      `{"name":"pin","tags":[{"key":"team","value":"ops"},{"name":"a"}],"value":"${S}"}`,
+      '{"name":"pin","tags":[{"key":"team","value":"ops"},{"name":"a"}],"value":"[redacted]"}',
+    ],
+    ['- name: Cookie\n  value: a=S; b=S\n- name: PORT', '- name: Cookie\n  value: [redacted]\n- name: PORT'],
     [`[{"value":"a"},{"name":"password"},{"value":"b"}]`, '[{"value":"a"},{"name":"password"},{"value":"b"}]'],
     [`{"Name":"DB_PASSWORD","Value":"${S}"}`, '{"Name":"DB_PASSWORD","Value":"[redacted]"}'],
     [`{"name":"cookie","value":"${S}"}`, '{"name":"cookie","value":"[redacted]"}'],
@@ -65,6 +74,7 @@ describe('text of the form name, separator, value', () => {
     ],
     [`a:\r\n  password:\r\n    ${S}\r\n  b: 1`, 'a:\r\n  password:\r\n    [redacted]\r\n  b: 1'],
     ['secret: |\r\n  one\r\n\r\n  two\r\nnext: 1', 'secret: |\r\n  [redacted]\r\nnext: 1'],
+    [`- tokens:\n  - ${S}\n  a: 1\n- b`, '- tokens:\n  - [redacted]\n  a: 1\n- b'],
     [`{"a":"password:\\n  ${S}"}`, '{"a":"password:\\n  [redacted]"}'],
     [`- name: DB_PASSWORD\n  value: ${S}`, '- name: DB_PASSWORD\n  value: [redacted]'],
     [`a=1&api+key=${S}&b=2`, 'a=1&api+key=[redacted]&b=2'],
@@ -81,6 +91,8 @@ describe('text of the form name, separator, value', () => {
 
   it.each([
     'tokens: 1500, max_tokens=4096, "output_tokens": 12',
+    '{"name":"inputTokens","value":1500} {"value":1500,"name":"tokens"}',
+    'env: name: tokens, value: 12',
     'password = $1 and token = ? or pin = %s',
     '{"password":null,"token":true}',
     'code: ECONNREFUSED, key: 7, sessionId=abc',
@@ -127,10 +139,35 @@ describe('values that hold the signs of the text around them', () => {
     ["curl -H 'X-Api-Key: kV9'\\''Lm2' x", "curl -H 'X-Api-Key: [redacted]' x"],
     ["curl -H 'X-Api-Key: kV9 Lm2' x", "curl -H 'X-Api-Key: [redacted]' x"],
     [`get https://a:${encodeURIComponent("kV9'Lm2")}@b.example/c`, 'get https://[redacted]@b.example/c'],
+    ['Invalid URL: postgres://a:k<V9@b/c', 'Invalid URL: postgres://[redacted]@b/c'],
+    ['{"url":"postgres://a:k\\">`V9@b/c","e":1}', '{"url":"postgres://[redacted]@b/c","e":1}'],
+    ['{"url":"postgres://a:k\\\\V9@b/c","e":1}', '{"url":"postgres://[redacted]@b/c","e":1}'],
+    ['postgres://a:k",V/9<@b/c ana', 'postgres://[redacted]@b/c ana'],
+    ['postgres://a:12<p@q<V9@b/c ana', 'postgres://[redacted]@b/c ana'],
+    [`u=${encodeURIComponent('postgres://a:k<">V9@b/c')}&e=1`, 'u=postgres%3A%2F%2F[redacted]%40b%2Fc&e=1'],
+    [`postgres://a:k<${'kV9pR'.repeat(20)}`, 'postgres://[redacted]'],
     [`postgres://a:${'kV9pR'.repeat(200)}@b/c`, 'postgres://[redacted]@b/c'],
     [`postgres://a:${'kV9pR'.repeat(200)}`, 'postgres://[redacted]'],
     ['[["password","kV9\\":Lm2"]]', '[["password","[redacted]"]]'],
     ['"{&quot;pin&quot;:&quot;kV9:Lm2 x&quot;}"', '"{&quot;pin&quot;:&quot;[redacted]&quot;}"'],
+    ['{&#039;pin&#039;:&#039;kV9 x&#039;}', '{&#039;pin&#039;:&#039;[redacted]&#039;}'],
+    ['{&#034;pin&#034;:&#034;kV9 x&#034;}', '{&#034;pin&#034;:&#034;[redacted]&#034;}'],
+    [
+      '<p a="{&quot;value&quot;:&quot;a}kV9&quot;,&quot;name&quot;:&quot;pin&quot;}">',
+      '<p a="{&quot;value&quot;:&quot;[redacted]&quot;,&quot;name&quot;:&quot;pin&quot;}">',
+    ],
+    [
+      '{&quot;name&quot;:&quot;pin&quot;,&quot;a&quot;:&quot;}&quot;,&quot;value&quot;:&quot;kV9&quot;}',
+      '{&quot;name&quot;:&quot;pin&quot;,&quot;a&quot;:&quot;}&quot;,&quot;value&quot;:&quot;[redacted]&quot;}',
+    ],
+    ['{"value":"k{`V9","name":"pin"}', '{"value":"[redacted]","name":"pin"}'],
+    [`{ value: 'k{"V9', name: 'pin' }`, `{ value: '[redacted]', name: 'pin' }`],
+    ['{&quot;tokens&quot;:[&quot;k]V9&quot;],&quot;a&quot;:1}', '{&quot;tokens&quot;:[redacted],&quot;a&quot;:1}'],
+    [`{ tokens: [ 'k]"V9', 'Lm2' ], a: 1 }`, '{ tokens: [redacted], a: 1 }'],
+    ['&lt;a:pin b&gt;kV9 Lm2&lt;/a:pin&gt; &lt;b&gt;x', '&lt;a:pin b&gt;[redacted]&lt;/a:pin&gt; &lt;b&gt;x'],
+    [`{ body: '{"pin":"kV9\\\\"!Lm2","a":1}' }`, `{ body: '{"pin":"[redacted]","a":1}' }`],
+    [`{ body: '{"pin":["kV9\\\\"!]Lm2"],"a":1}' }`, `{ body: '{"pin":"[redacted]","a":1}' }`],
+    ['{"pin":"kV9\\\\","a":"b c"}', '{"pin":"[redacted]","a":"b c"}'],
     ['&#34;pin&#34;:&#34;kV9\\&#34; Lm2&#34;,a', '&#34;pin&#34;:&#34;[redacted]&#34;,a'],
     ["a=--password%20'kV9'%5C''Lm2'&b=1", "a=--password%20'[redacted]'&b=1"],
     [
@@ -145,6 +182,9 @@ describe('values that hold the signs of the text around them', () => {
     ['Key (email, reset_token)=(x, kV9) already exists.', 'Key (email, reset_token)=([redacted]) already exists.'],
     ['Key (reset_token, email)=(kV9, x) already exists.', 'Key (reset_token, email)=([redacted]) already exists.'],
     ['a=1&password[]=kV9&token[0]=Lm2', 'a=1&password[]=[redacted]&token[0]=[redacted]'],
+    ['form[plainPassword][first]=kV9&form[name][first]=a', 'form[plainPassword][first]=[redacted]&form[name][first]=a'],
+    ['user%5Bpassword%5D%5Bfirst%5D=kV9&a%5Bb%5D=1', 'user%5Bpassword%5D%5Bfirst%5D=[redacted]&a%5Bb%5D=1'],
+    ['password[value]=kV9&token[a][0][]=Lm2', 'password[value]=[redacted]&token[a][0][]=[redacted]'],
     ['a=1&password%5B%5D=kV9&token%5B0%5D=Lm2', 'a=1&password%5B%5D=[redacted]&token%5B0%5D=[redacted]'],
     ['["--password","kV9\\":Lm2"]', '["--password","[redacted]"]'],
   ])('hides all of the value in %s', (input, expected) => {
@@ -155,12 +195,72 @@ describe('values that hold the signs of the text around them', () => {
   it.each([
     "fetch('https://a.example:80','ana')",
     '{"a":"}","fields":[{"name":"password"},{"value":"dark"}]}',
+    '<a href="https://x/">mail ana</a> "http://h:80","a@b" <http://h:80>a@b',
+    '[d](http://h:3000)<br>a@b <loc>http://h:80</loc><m>a@b</m> <li>play://track:abc</li><li>a@b</li>',
+    '{"log":"on http://h:PORT\\na@b","u":"http:\\/\\/h:80\\/p","m":"a@b","t":"see play://a:b","n":"a@b"}',
     '{"fields":"[{\\"name\\":\\"password\\"},{\\"value\\":\\"dark\\"}]"}',
     '[{"name":"cookie","value":null}]',
+    'Titles:\n- Secret:\n- Harbour Lights\n- Night Drive',
+    '{"log":"- Token:\\n- Harbour Lights\\n- - pin:\\n  - b"}',
+    'steps:\n- password:\n  port: 80\n- pin:\n- a: 1',
     'Key (email, title)=(x, y) already exists.',
     'tracks[0] = a, time signature: a=1,b=2',
   ])('leaves alone %s', (input) => {
     expect(text(input)).toBe(input)
+  })
+})
+
+it('hides every value of objects inside each other, each of which a label describes at its end', () => {
+  const nested = (value: string): string => `${`{"value":"${value}","in":`.repeat(63)}{}${',"name":"pin"}'.repeat(63)}`
+  expect(text(nested('S'))).toBe(nested('[redacted]'))
+})
+
+describe('values that take more than one piece', () => {
+  it.each([
+    ['pin: |2-\n    kV9\n    Lm2\na: 1', 'pin: |2-\n    [redacted]\na: 1'],
+    ['pin: | # c\n  kV9\na: 1', 'pin: | # c\n  [redacted]\na: 1'],
+    ['pin: &a |\n  kV9\na: 1', 'pin: &a |\n  [redacted]\na: 1'],
+    ['pin: !!str >-\n  kV9\na: 1', 'pin: !!str >-\n  [redacted]\na: 1'],
+    ['a:\n  - pin: kV9\n      Lm2\n      x\n    b: 1', 'a:\n  - pin: [redacted]\n      [redacted]\n    b: 1'],
+    ['seed phrase: kV9 a b\n  Lm2 c\nx: 1', 'seed phrase: [redacted]\n  [redacted]\nx: 1'],
+    ['{"a":"pin: kV9\\n  Lm2\\nb: 1"}', '{"a":"pin: [redacted]\\n  [redacted]\\nb: 1"}'],
+    ["post(u, auth=('ana', 'kV9'))", 'post(u, auth=[redacted])'],
+    [`tokens: (b'kV9', "Lm2",), a`, 'tokens: [redacted], a'],
+    ["[('a', 'b'), ('pin', 'kV9')]", "[('a', 'b'), ('pin', '[redacted]')]"],
+    ["[(b'cookie', b'kV9'), (b'pin', b'kV9')]", "[(b'cookie', b'[redacted]'), (b'pin', b'[redacted]')]"],
+    ['PIN ?= kV9', 'PIN ?= [redacted]'],
+    ['if (pin !== "kV9") a', 'if (pin !== "[redacted]") a'],
+    ['curl --user=a:kV9 --all', 'curl --user=[redacted] --all'],
+    ['<key>pin</key>\n<string>kV9</string><key>a</key>', '<key>pin</key>\n<string>[redacted]</string><key>a</key>'],
+    ['<name>pin</name><value>kV9 x</value>', '<name>pin</name><value>[redacted]</value>'],
+    ['form-data; name=pin\r\n\r\nkV9 x\r\n--b--', 'form-data; name=pin\r\n\r\n[redacted]\r\n--b--'],
+    ['[{"x-api-key", "kV9"}, {"a", "b"}]', '[{"x-api-key", "[redacted]"}, {"a", "b"}]'],
+    ['~ pin = "kV9" -> "Lm2"', '~ pin = "[redacted]" -> "[redacted]"'],
+    ['pin: "kV9" => "Lm2" (new)', 'pin: "[redacted]" => "[redacted]" (new)'],
+    ['pin = <<-EOT\n  kV9\n  Lm2\n  EOT\na = 1', 'pin = <<-EOT\n  [redacted]\n  EOT\na = 1'],
+    ["pin=<<'E'\nkV9", "pin=<<'E'\n[redacted]"],
+    ['pin = """\nk "V9" Lm2\n"""\na = 1', 'pin = """\n[redacted]\n"""\na = 1'],
+    ['pin = """k "V9", Lm2"""; a', 'pin = """[redacted]"""; a'],
+    ['["pin"]=>\n  string(3) "kV9"\n  ["a"]', '["pin"]=>\n  string(3) "[redacted]"\n  ["a"]'],
+  ])('hides all of the value in %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+    expect(text(expected)).toBe(expected)
+  })
+
+  it.each([
+    "define('pin', 'b') t(\"password\", \"Password\") ['password', 'title']",
+    'Error: no pin: null\n    at read (a.js:1:2)',
+    'git --user=ana, a ?= b, <key>title</key><string>Night Drive</string>, {"password":""}',
+    '1 << 4, a -> "b", x = """a"""',
+  ])('leaves alone %s', (input) => {
+    expect(text(input)).toBe(input)
+  })
+
+  it('takes frames of a stack, members and items for no part of the value above them', () => {
+    for (const rest of ['\n    at read (a.js:1:2)', '\n  user: ana', '\n  - b', '\nnext line', '\n  a = 1']) {
+      expect(text(`pin: kV9${rest}`)).toBe(`pin: [redacted]${rest}`)
+    }
+    expect(text('Error: bad pin: kV9\n  go on')).toBe('Error: bad pin: [redacted]\n  go on')
   })
 })
 

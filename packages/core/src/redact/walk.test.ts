@@ -214,3 +214,10 @@ describe('the budget', () => {
     expect(odd({ a: ['text'] })).toEqual({ a: ['text'] })
   })
 })
+
+it('keeps an empty text under any name, as text keeps it, and the mark of a card under a name that counts', () => {
+  const fields = { password: '', label: { name: 'token', value: '' } }
+  expect(redact(fields)).toEqual(fields)
+  expect(redact({ tokens: 4_242_424_242_424_242 })).toEqual({ tokens: '[card]' })
+  expect(redact({ tokens: '[card]', password: '[card]' })).toEqual({ tokens: '[card]', password: '[redacted]' })
+})

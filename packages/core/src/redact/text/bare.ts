@@ -119,7 +119,11 @@ const LONGEST_KEY = 40
 function isAssignment(text: string, from: number, end: number, level: number): boolean {
   const limit = Math.min(end, from + LONGEST_KEY)
   let at = from
-  while (at < limit && isKeyPart(text.charCodeAt(at))) at++
+  while (at < limit) {
+    if (isKeyPart(text.charCodeAt(at))) at++
+    else if (isEncodedBracket(text, at)) at += 3
+    else break
+  }
   if (at === from || at >= limit) return false
   const code = escapedCode(readCharacter(text, at, level))
   return code === 61 || code === 58
@@ -128,6 +132,13 @@ function isAssignment(text: string, from: number, end: number, level: number): b
 /** `user[name]` is one in a form. */
 function isKeyPart(code: number): boolean {
   return classOf(code) === RUN || code === 91 || code === 93
+}
+
+/** `user%5Bname%5D` too. */
+function isEncodedBracket(text: string, at: number): boolean {
+  if (text.charCodeAt(at) !== 37 || text.charCodeAt(at + 1) !== 53) return false
+  const last = text.charCodeAt(at + 2) | 32
+  return last === 98 || last === 100
 }
 
 /** `4242 4242 4242 4242` and `+46 70 123 45 67` are one value. */

@@ -1,8 +1,8 @@
 // Values of several characters that nest: brackets inside text, and indented lines as YAML has them.
 import { REDACTED } from '../marks.ts'
-import { escapedCode, escapedLevel, escapedWidth, isDigit, readCharacter } from './chars.ts'
+import { escapedCode, escapedLevel, escapedWidth, isQuote, readCharacter } from './chars.ts'
 import { backslashesAt, breakWidth, lineEnd, lineStart } from './lines.ts'
-import { endsEncoded } from './quotes.ts'
+import { NO_QUOTE, closes, endsEncoded, quoteCode, quoteWidth, readQuote } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 /**
@@ -12,28 +12,55 @@ import { hide, type TextScan } from './state.ts'
  */
 export function bracketEnd(text: string, from: number, end: number, level: number): number {
   let depth = 0
-  let quoted = false
+  // The quote that is open, and the last character before this one that is no space.
+  let open = 0
+  let last = 0
   let backslashes = 0
   // JSON inside a string escapes all of its quotes alike; one that has more backslashes is content.
   let outer = -1
   let next: number
   for (let i = from; i < end; i = next) {
     const read = readCharacter(text, i, level)
-    const code = escapedCode(read)
+    let code = escapedCode(read)
     next = i + escapedWidth(read)
     if (level > 0 && escapedLevel(read) === 0 && endsEncoded(text, i, end)) return i
-    if (code === 34) {
-      if (outer < 0) outer = backslashes
-      if (backslashes % (2 * (outer + 1)) === outer) quoted = !quoted
+    const entity = code === 38 ? readQuote(text, i, end, 0) : NO_QUOTE
+    if (entity !== NO_QUOTE) {
+      code = quoteCode(entity)
+      next = i + quoteWidth(entity)
+    }
+    if (entity !== NO_QUOTE || code === 34 || (isQuote(code) && level === 0)) {
+      if (open === code) {
+        if (closes(text, next, end, backslashes, outer)) open = 0
+      } else if (open === 0 && (code === 34 || mayOpen(last))) {
+        if (outer < 0) outer = backslashes
+        if (backslashes % (2 * (outer + 1)) === outer) open = code
+      }
     }
     backslashes = code === 92 ? backslashes + 1 : 0
-    if (quoted) continue
+    if (code !== 32 && code !== 92) last = code
+    if (open !== 0 || entity !== NO_QUOTE) continue
     // [ {
     if (code === 91 || code === 123) depth++
     // ] }
     else if ((code === 93 || code === 125) && --depth === 0) return next
   }
   return end
+}
+
+/** May a string in apostrophes begin behind this character? `it's` is none. */
+function mayOpen(last: number): boolean {
+  // : [ , = ( { > and breaks
+  return (
+    last === 58 ||
+    last === 91 ||
+    last === 44 ||
+    last === 61 ||
+    last === 40 ||
+    last === 123 ||
+    last === 62 ||
+    last === 10
+  )
 }
 
 /**
@@ -62,7 +89,7 @@ export function hideBlock(scan: TextScan, newline: number, nameFrom: number): nu
     }
     const item = text.charCodeAt(start + inner) === 45 && text.charCodeAt(start + inner + 1) === 32
     if (inner === 0 && !item) break
-    if (outer < 0) outer = indentation(text, lineStart(text, nameFrom, backslashes), nameFrom)
+    if (outer < 0) outer = column(text, lineStart(text, nameFrom, backslashes), nameFrom)
     if (inner <= outer && !(item && inner === outer)) break
     if (from < 0) from = start + inner + (item ? 2 : 0)
     at = lineEnd(text, start + inner, end, backslashes)
@@ -74,16 +101,17 @@ export function hideBlock(scan: TextScan, newline: number, nameFrom: number): nu
   return hide(scan, from, to, REDACTED)
 }
 
+/** How far in a name stands. Where it is an item of a list itself, the items level with its dash are its siblings. */
+function column(text: string, start: number, nameFrom: number): number {
+  let at = start + indentation(text, start, nameFrom)
+  while (at < nameFrom && text.charCodeAt(at) === 45 && text.charCodeAt(at + 1) === 32) {
+    at += 1 + indentation(text, at + 1, nameFrom)
+  }
+  return at - start
+}
+
 function indentation(text: string, from: number, limit: number): number {
   let at = from
   while (at < limit && (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9)) at++
   return at - from
-}
-
-/** Behind the mark by which YAML begins a text of several lines, such as `|` or `>-2`; -1 when there is none. */
-export function blockMarkEnd(text: string, from: number): number {
-  let to = from + 1
-  if (text.charCodeAt(to) === 43 || text.charCodeAt(to) === 45) to++
-  if (isDigit(text.charCodeAt(to))) to++
-  return breakWidth(text, to) > 0 ? to : -1
 }

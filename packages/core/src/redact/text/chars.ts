@@ -63,6 +63,11 @@ export function isLetter(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code >= 0xc0
 }
 
+/** A letter or a digit of ASCII, which ends nothing: most of every text. */
+export function isPlain(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
+}
+
 export function isQuote(code: number): boolean {
   return code === 34 || code === 39 || code === 96
 }

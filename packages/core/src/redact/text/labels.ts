@@ -1,10 +1,11 @@
 // Pairs of fields of which one names the other: `{"name": "password", "value": "…"}`, `<add key="password" value="…"/>`.
 import { REDACTED } from '../marks.ts'
 import { judgeSlice } from '../name-book.ts'
-import { HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
+import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
 import { classOf, isSpace, isWord, RUN } from './chars.ts'
 import { rememberPart } from './parts.ts'
 import { NO_QUOTE, quoteWidth, readQuote } from './quotes.ts'
+import { awaitLabel, forgetValue, openSlot } from './slots.ts'
 import { NEVER, type TextScan } from './state.ts'
 import { enterObject, leaveObject, readStrings } from './strings.ts'
 
@@ -14,8 +15,8 @@ const REACH = 100
 const REACH_BACK = 500
 
 /**
- * The verdict on `value` where a label before it says what it is. Remembers labels and values that it meets; where a
- * label follows its value, it asks for the text to be read again from that value on.
+ * The verdict on `value` where a label before it says what it is. Remembers labels and values that it meets; the
+ * verdict on a value whose label follows it is for the next pass.
  *
  * @param at The separator.
  * @param next Behind it.
@@ -31,14 +32,25 @@ export function judgeLabelled(scan: TextScan, at: number, next: number, level: n
   while (from < scan.end && isSpace(text.charCodeAt(from))) from++
   const quote = readQuote(text, from, scan.end, level)
   // YAML has no quotes: `name: password`.
-  if (quote === NO_QUOTE && (from === next || level > 0)) return HARMLESS
+  if (quote === NO_QUOTE && (from === next || level > 0)) {
+    if (level === 0 && length === 4) rememberBarePart(scan, from)
+    return HARMLESS
+  }
   const start = from + quoteWidth(quote)
   const to = quote === NO_QUOTE ? wordEnd(scan, start) : contentEnd(scan, start, level)
   if (to <= start) return HARMLESS
   const verdict = judgeSlice(scan.names, text, start, to)
-  if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) onSecretLabel(scan, to)
-  else if (scan.depth === 0) scan.labelUntil = -1
+  if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) onSecretLabel(scan, to, verdict)
+  else if (scan.depth === 0) openSlot(scan).label = HARMLESS
   return HARMLESS
+}
+
+/** `form-data; name=password`, which some clients write without quotes. */
+function rememberBarePart(scan: TextScan, from: number): void {
+  if (!isSpace(scan.text.charCodeAt(scan.runFrom - 1)) || scan.text.charCodeAt(scan.runFrom - 2) !== 59) return
+  const to = wordEnd(scan, from)
+  const verdict = to > from ? judgeSlice(scan.names, scan.text, from, to) : HARMLESS
+  if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) rememberPart(scan, scan.runFrom, to)
 }
 
 function labelOf(length: number): string {
@@ -72,18 +84,12 @@ function contentEnd({ text, end }: TextScan, from: number, level: number): numbe
 
 function judgeValue(scan: TextScan, at: number, next: number, level: number): Verdict {
   followStrings(scan)
-  if (scan.runFrom < scan.labelUntil && scan.depth === scan.labelDepth) return SECRET
+  const slot = openSlot(scan)
+  const found = scan.known?.get(at) ?? (scan.runFrom < slot.labelUntil ? slot.label : HARMLESS)
   // What is hidden already needs no label.
-  scan.valueAt = isHidden(scan, next, level) ? -1 : at
-  scan.valueFrom = scan.runFrom
-  scan.valueTo = scan.runTo
-  scan.valueBefore = scan.before
-  scan.valueDepth = scan.depth
-  scan.valueStrings = scan.strings
-  scan.valueStringsAt = scan.stringsAt
-  scan.valueOut = scan.out
-  scan.valueDone = scan.done
-  return HARMLESS
+  if (found !== HARMLESS || isHidden(scan, next, level)) forgetValue(scan, slot)
+  else awaitLabel(scan, slot, at)
+  return found
 }
 
 function isHidden({ text, end }: TextScan, next: number, level: number): boolean {
@@ -93,60 +99,39 @@ function isHidden({ text, end }: TextScan, next: number, level: number): boolean
   return text.startsWith(REDACTED, start) && readQuote(text, start + REDACTED.length, end, level) === quote
 }
 
-function onSecretLabel(scan: TextScan, to: number): void {
+function onSecretLabel(scan: TextScan, to: number, verdict: Verdict): void {
   followStrings(scan)
-  scan.labelUntil = scan.depth > 0 ? NEVER : to + REACH
-  scan.labelDepth = scan.depth
   rememberPart(scan, scan.runFrom, to)
-  const reached = scan.depth > 0 || scan.runFrom - scan.valueAt <= REACH_BACK
-  if (scan.valueAt >= 0 && scan.valueDepth === scan.depth && reached) scan.again = true
-}
-
-/** Could a label yet follow a value that is in the wanted part of the result? */
-export function awaitsLabel(scan: TextScan): boolean {
-  return scan.valueAt >= 0 && scan.valueOut.length + scan.valueAt - scan.valueDone < scan.enough
+  const slot = openSlot(scan)
+  if (scan.depth === 0) {
+    slot.label = verdict
+    slot.labelUntil = to + REACH
+  } else if (slot.label === HARMLESS) {
+    // Braces say where the value ends; without them it may be all of the line, as that of a cookie is.
+    slot.label = verdict === COUNTED ? COUNTED : SECRET
+    slot.labelUntil = NEVER
+  }
+  if (slot.valueAt < 0) return
+  const reached = scan.depth > 0 || scan.runFrom - slot.valueAt <= REACH_BACK
+  if (reached) (scan.found ??= new Map()).set(slot.valueAt, slot.label)
+  forgetValue(scan, slot)
 }
 
 /**
- * Goes back to the separator behind the last `value`, which is secret after all. No text is read a third time, since a
- * value is gone back to once and the next one stands behind its label.
+ * May the pass end, now that there is enough of its result? Not while a label could follow a value in the wanted part;
+ * nor where another pass comes, which has to know the labels of all that it could get to.
  */
-export function goBack(scan: TextScan): number {
-  const at = scan.valueAt
-  scan.again = false
-  scan.valueAt = -1
-  scan.out = scan.valueOut
-  scan.done = scan.valueDone
-  scan.runFrom = scan.valueFrom
-  scan.runTo = scan.valueTo
-  scan.before = scan.valueBefore
-  scan.strings = scan.valueStrings
-  scan.stringsAt = scan.valueStringsAt
-  scan.previousFrom = -1
-  scan.named = true
-  scan.labelUntil = at
-  // What was found further on need not be what comes next from here; the rest says itself where it was looked for.
-  scan.noAtUntil.fill(-1)
-  scan.atEnd = scan.done
-  scan.partFrom = NEVER
-  return at
+export function mayEnd(scan: TextScan): boolean {
+  return scan.known !== undefined || (scan.awaited === 0 && scan.found === undefined)
 }
 
-/** Follows the braces of objects: a label says nothing about another object's value. */
+/** Follows the braces of objects. */
 export function onBrace(scan: TextScan, at: number, opens: boolean, next: number, level: number): void {
   if (opens) enterObject(scan, at, next, level)
   else leaveObject(scan, at)
-  onDepth(scan)
 }
 
 /** A string may have ended since the last brace, and with it an object that was cut. */
 function followStrings(scan: TextScan): void {
-  if (scan.depth < 2) return
-  readStrings(scan, scan.runFrom)
-  onDepth(scan)
-}
-
-function onDepth(scan: TextScan): void {
-  if (scan.depth < scan.labelDepth) scan.labelUntil = -1
-  if (scan.depth < scan.valueDepth) scan.valueAt = -1
+  if (scan.depth >= 2) readStrings(scan, scan.runFrom)
 }

@@ -9,6 +9,7 @@ import { breakWidth, startsNewline } from './lines.ts'
 import { ALONE } from './place.ts'
 import { NO_QUOTE, findClosing, quoteWidth, readQuote } from './quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
+import { skipStringPrefix } from './tuples.ts'
 import { hideValue } from './values.ts'
 
 const SHORTEST_SEGMENT = 16
@@ -41,7 +42,7 @@ export function hidePathSegment(scan: TextScan, slash: number, from: number): nu
  */
 export function hideNextItem(scan: TextScan, comma: number): number {
   const { text, end } = scan
-  const from = afterGap(text, comma + 1, end)
+  const from = skipStringPrefix(text, afterGap(text, comma + 1, end))
   const code = text.charCodeAt(from)
   if (!isQuote(code) && code !== 92) return -1
   return hidesNext(scan, comma, from) && !isKey(text, from, end) ? hideValue(scan, from, ALONE) : -1
@@ -88,8 +89,9 @@ const LONGEST_GAP = 64
 function isPair(scan: TextScan, from: number): boolean {
   const { text, end, runFrom } = scan
   const name = quoteStart(text, runFrom)
-  const bracket = beforeGap(text, name)
-  if (text.charCodeAt(bracket) !== 91) return false
+  const bracket = beforeGap(text, beforePrefix(text, name))
+  const closingBracket = closingOf(text.charCodeAt(bracket))
+  if (closingBracket === 0) return false
   const outer = text.charCodeAt(beforeGap(text, bracket))
   // [ ,
   if (outer !== 91 && outer !== 44) return false
@@ -97,7 +99,26 @@ function isPair(scan: TextScan, from: number): boolean {
   const quote = readQuote(text, from, end, 0)
   if (quote === NO_QUOTE || quote !== readQuote(text, name, runFrom, 0)) return false
   const closing = findClosing(text, from + quoteWidth(quote), end, quote)
-  return closing < 0 || text.charCodeAt(afterGap(text, closing + quoteWidth(quote), end)) === 93
+  return closing < 0 || text.charCodeAt(afterGap(text, closing + quoteWidth(quote), end)) === closingBracket
+}
+
+/** A pair is a list, a tuple of Python or Rust, or a tuple of Elixir; 0 for what opens none. */
+function closingOf(bracket: number): number {
+  switch (bracket) {
+    case 91: // [
+      return 93
+    case 40: // (
+      return 41
+    default: // {
+      return bracket === 123 ? 125 : 0
+  }
+}
+
+/** `b'…'` of Python. */
+function beforePrefix(text: string, quote: number): number {
+  return quote > 0 && skipStringPrefix(text, quote - 1) === quote && closingOf(text.charCodeAt(quote - 2)) > 0
+    ? quote - 1
+    : quote
 }
 
 function quoteStart(text: string, to: number): number {

@@ -132,6 +132,17 @@ export function hideFlag(scan: TextScan, from: number, to: number): number {
   return hideValue(scan, start, level === 0 ? ALONE : { ...ALONE, level })
 }
 
+/** Hides the argument of `--user=name:password`. Returns where to go on, or -1 when the flag is another. */
+export function hideFlagValue(scan: TextScan, next: number): number {
+  const { text, runFrom, runTo } = scan
+  if (text.charCodeAt(runFrom) !== 45 || runTo - runFrom < SHORTEST_LONG_FLAG) return -1
+  const separator = pairSeparator(text, runFrom, runTo)
+  return separator > 0 ? hidePair(scan, next, separator) : -1
+}
+
+/** `--user`. */
+const SHORTEST_LONG_FLAG = 6
+
 /** `user:password` or `name=value`; a user or a branch alone is harmless. */
 function hidePair(scan: TextScan, from: number, separator: number): number {
   if (markWidth(scan.text, from) > 0) return -1

@@ -7,7 +7,9 @@ import {
   escapedLevel,
   escapedWidth,
   CLOSER,
+  NEWLINE,
   RUN,
+  SPACE,
 } from './chars.ts'
 
 /**
@@ -60,7 +62,12 @@ export function readQuote(text: string, at: number, end: number, level: number):
   return NO_QUOTE
 }
 
-const ENTITIES = ['&quot;', '&#34;', '&#39;', '&apos;', '&#x27;', '&#x22;'] as const
+const ENTITIES = ['&quot;', '&#34;', '&#39;', '&apos;', '&#x27;', '&#x22;', '&#034;', '&#039;'] as const
+
+/** Is the quote written as an entity of HTML? */
+export function isEntity(code: number): boolean {
+  return code <= ENTITIES.length
+}
 
 /** The width of a quote as HTML writes it; 0 when there is none. */
 export function entityWidth(text: string, at: number): number {
@@ -83,14 +90,17 @@ function entityAt(text: string, at: number): number {
 }
 
 function numericEntityAt(text: string, at: number): number {
-  const hex = text.charCodeAt(at + 2) === 120
-  const from = at + (hex ? 3 : 2)
+  const prefix = text.charCodeAt(at + 2)
+  const hex = prefix === 120
+  // PHP writes three digits.
+  const padded = prefix === 48
+  const from = at + (hex || padded ? 3 : 2)
   if (text.charCodeAt(from + 2) !== 59) return -1
   const first = text.charCodeAt(from)
   const second = text.charCodeAt(from + 1)
   // 34 and 39, or 22 and 27
   if (hex) return first !== 50 ? -1 : second === 55 ? 4 : second === 50 ? 5 : -1
-  return first !== 51 ? -1 : second === 52 ? 1 : second === 57 ? 2 : -1
+  return first !== 51 ? -1 : second === 52 ? (padded ? 6 : 1) : second === 57 ? (padded ? 7 : 2) : -1
 }
 
 /** The entity at `at` with the backslashes from `from` on. */
@@ -106,7 +116,7 @@ function findEntity(text: string, from: number, end: number, entity: string, own
   while (at >= 0 && at < end) {
     let start = at
     while (start > from && text.charCodeAt(start - 1) === 92) start--
-    if (closes(at - start, own)) return at - own
+    if (closes(text, at + entity.length, end, at - start, own)) return at - own
     at = text.indexOf(entity, at + entity.length)
   }
   return -1
@@ -120,7 +130,7 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
   const level = quoteLevel(quote)
   const own = quoteBackslashes(quote)
   const closing = quoteCode(quote)
-  if (closing <= ENTITIES.length) return findEntity(text, from, end, ENTITIES[closing - 1] as string, own)
+  if (isEntity(closing)) return findEntity(text, from, end, ENTITIES[closing - 1] as string, own)
   let backslashes = 0
   let start = from
   for (let i = from; i < end;) {
@@ -136,7 +146,7 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
     if (code === 92) {
       if (backslashes++ === 0) start = i
     } else {
-      if (code === closing && closes(backslashes, own)) {
+      if (code === closing && closes(text, next, end, backslashes, own)) {
         const rest = pieceStart(text, next, end, quote)
         if (rest > next) {
           backslashes = 0
@@ -144,7 +154,7 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
           continue
         }
       }
-      if (code === closing && closes(backslashes, own) && !isInside(text, next, end, quote)) {
+      if (code === closing && closes(text, next, end, backslashes, own) && !isInside(text, next, end, quote)) {
         // Backslashes before those of the quote itself belong to the value.
         if (backslashes === own) return backslashes > 0 ? start : i
         return i - (level > 0 ? 0 : own)
@@ -156,9 +166,23 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
   return -1
 }
 
-/** Each nesting of JSON doubles the backslashes of a value and adds one to those of its quotes. */
-export function closes(backslashes: number, own: number): boolean {
+/**
+ * Does a quote behind so many backslashes end the string whose own quotes have `own`? Each nesting of JSON doubles the
+ * backslashes of a value and adds one to those of its quotes. Programs that print JSON double them once more, so that a
+ * double quote behind a pair of them ends a string only where one may end.
+ */
+export function closes(text: string, next: number, end: number, backslashes: number, own: number): boolean {
+  if (own === 0 && backslashes > 1 && text.charCodeAt(next - 1) === 34 && !endsMember(text, next, end)) return false
   return own === 0 ? (backslashes & 1) === 0 : backslashes % (2 * (own + 1)) === own
+}
+
+/** Does a member or an item of JSON end here? */
+function endsMember(text: string, at: number, end: number): boolean {
+  if (at >= end) return true
+  const code = text.charCodeAt(at)
+  const kind = classOf(code)
+  // , } ] :
+  return kind === SPACE || kind === NEWLINE || code === 44 || code === 125 || code === 93 || code === 58
 }
 
 function isInside(text: string, next: number, end: number, quote: Quote): boolean {
@@ -226,4 +250,22 @@ export function endsEncoded(text: string, at: number, end: number): boolean {
   const code = text.charCodeAt(at)
   if (code === 39) return endsValue(text, at + 1, end)
   return isSpace(code) || isQuote(code) || code === 38
+}
+
+/** The quote that ends where `to` is; `NO_QUOTE` when something else stands there. */
+export function quoteBefore(text: string, to: number, level: number): Quote {
+  return readQuote(text, quoteStart(text, to, level), to, level)
+}
+
+/** Where the quote begins that ends at `to`. */
+export function quoteStart(text: string, to: number, level: number): number {
+  let from = to - (level > 0 ? escapeWidth(text, to) : 1)
+  while (from > 0 && text.charCodeAt(from - 1) === 92) from--
+  return from
+}
+
+/** The width of the escape that ends here: `%22` or `%2522`. */
+function escapeWidth(text: string, to: number): number {
+  for (let width = 3; width <= 9; width += 2) if (text.charCodeAt(to - width) === 37) return width
+  return 1
 }

@@ -17,37 +17,49 @@ import {
   escapedCode,
   escapedLevel,
   escapedWidth,
-  isDigit,
   isQuote,
-  readCharacter,
   readEscape,
 } from './chars.ts'
 import { hideEmail } from './email.ts'
-import { awaitsLabel, onBrace } from './labels.ts'
+import { mayEnd, onBrace } from './labels.ts'
+import { hideEscapedElement } from './escaped-markup.ts'
+import { hideLabelledElement } from './labelled-elements.ts'
 import { hideElement } from './markup.ts'
 import { hideNextItem, hidePathSegment } from './neighbours.ts'
 import { hidePart } from './parts.ts'
 import { entityWidth } from './quotes.ts'
+import { indexEnd } from './indexes.ts'
 import { readRun } from './runs.ts'
 import { onSeparator } from './separators.ts'
 import { ENOUGH, closeName, createTextScan, type TextScan } from './state.ts'
 
 /**
- * Hides what is secret in a text, in one pass from left to right. Each rule looks a bounded way back, or as far as the
- * last rule that did, and goes on behind what it consumed; the whole is linear in the text.
+ * Hides what is secret in a text. Where a label follows the value that it makes a secret, the text is read once more,
+ * with what is known by then: never more than twice, however deep objects nest.
  *
  * @param end Where to stop: a mark of an earlier cut may stand behind it.
  * @param enough How much of the result is wanted at least. Marks are longer than some of what they replace, so that
  * little of a hostile text may do.
  */
 export function scanText(text: string, end: number, names: NameBook, phrases: NameBook, enough: number): string {
-  const scan = createTextScan(text, end, names, phrases, enough)
+  const scan = createTextScan(text, end, names, phrases, enough, undefined)
+  const out = readText(scan)
+  if (scan.found === undefined) return out
+  return readText(createTextScan(text, end, names, phrases, enough, scan.found))
+}
+
+/**
+ * One pass from left to right. Each rule looks a bounded way back, or as far as the last rule that did, and goes on behind
+ * what it consumed; the whole is linear in the text.
+ */
+function readText(scan: TextScan): string {
+  const { text, end } = scan
   let at = 0
   let before = 0
   while (at < end) {
     if (at >= scan.partFrom) {
       if (scan.partFrom !== ENOUGH) at = hidePart(scan, at)
-      else if (!awaitsLabel(scan)) return scan.out
+      else if (mayEnd(scan)) return scan.out
     }
     const code = text.charCodeAt(at)
     const kind = classOf(code)
@@ -75,7 +87,8 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
         continue
       }
       case LESS: {
-        const next = hideElement(scan, at)
+        const labelled = hideLabelledElement(scan, at)
+        const next = labelled < 0 ? hideElement(scan, at) : labelled
         at = closeName(scan, next < 0 ? at + 1 : next)
         break
       }
@@ -97,16 +110,23 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
           before = 34
           continue
         }
-        at = closeName(scan, at + 1)
+        const next = hideEscapedElement(scan, at)
+        at = closeName(scan, next < 0 ? at + 1 : next)
         break
       }
       default:
-        at = closeName(scan, at + 1)
+        // `TOKEN ?= …`, `token !== …`
+        at = scan.named && isOperator(code) && text.charCodeAt(at + 1) === 61 ? at + 1 : closeName(scan, at + 1)
     }
     before = code
   }
   if (scan.done === 0) return text
   return scan.out + text.slice(scan.done)
+}
+
+/** `?` and `!`, which a name may have before its `=`. */
+function isOperator(code: number): boolean {
+  return code === 63 || code === 33
 }
 
 /** What was hidden before, or the index of a name in brackets; else it ends a name. */
@@ -143,13 +163,3 @@ function onEscape(scan: TextScan, at: number, escape: number): number {
   if (kind !== SPACE && kind !== CLOSER && code !== 91 && code !== 93 && code !== 43) scan.named = false
   return next
 }
-
-/** `tokens[]=…` and `token[0]=…` name what follows without their brackets, as PHP and Rails write lists in forms. */
-function indexEnd({ text, end }: TextScan, from: number, level: number): number {
-  let at = from
-  while (at < end && at - from < LONGEST_INDEX && isDigit(text.charCodeAt(at))) at++
-  const read = readCharacter(text, at, level)
-  return at < end && escapedCode(read) === 93 ? at + escapedWidth(read) : -1
-}
-
-const LONGEST_INDEX = 4

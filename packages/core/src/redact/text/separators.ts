@@ -2,10 +2,11 @@
 import { COUNTED, HARMLESS, ORDINARY, SECRET, SECRET_IN_QUERY, SECRET_LINE, type Verdict } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { isQuote } from './chars.ts'
-import { goBack, judgeLabelled } from './labels.ts'
+import { judgeLabelled } from './labels.ts'
 import { hideKey } from './markup.ts'
 import { rememberPairs } from './neighbours.ts'
-import { NO_QUOTE, readQuote } from './quotes.ts'
+import { hideFlagValue } from './phrases.ts'
+import { NO_QUOTE, quoteStart, readQuote } from './quotes.ts'
 import { closeName, type TextScan } from './state.ts'
 import { authorityStart, hideUserinfo } from './urls.ts'
 import { hideValue } from './values.ts'
@@ -29,11 +30,13 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
   }
   const query = scan.before === 63 || scan.before === 38 || scan.before === 35
   const verdict = judgeName(scan, query, at, next, level)
-  if (scan.again) return goBack(scan)
-  if (verdict === HARMLESS) return next
+  if (verdict === HARMLESS) {
+    const behind = code === 61 && level === 0 ? hideFlagValue(scan, next) : -1
+    return behind < 0 ? next : behind
+  }
   // A parameter without a value.
   if (query && scan.text.charCodeAt(next) === 38) return next
-  const quoteFrom = isQuote(scan.before) ? quoteStart(scan, level) : -1
+  const quoteFrom = isQuote(scan.before) ? quoteStart(scan.text, scan.runFrom, level) : -1
   const quote = quoteFrom < 0 ? NO_QUOTE : readQuote(scan.text, quoteFrom, scan.runFrom, level)
   const closed = quote !== NO_QUOTE && readQuote(scan.text, scan.runTo, at, level) !== NO_QUOTE
   return hideValue(scan, next, {
@@ -100,17 +103,4 @@ function isFormStart(scan: TextScan, next: number): boolean {
   if (scan.runFrom !== 0) return false
   const ampersand = scan.text.slice(next, next + LONGEST_PARAMETER).search(/[&\s]/)
   return ampersand > 0 && scan.text[next + ampersand] === '&'
-}
-
-/** Where the quote before the name begins. */
-function quoteStart({ text, runFrom }: TextScan, level: number): number {
-  let from = runFrom - (level > 0 ? escapeWidth(text, runFrom) : 1)
-  while (from > 0 && text.charCodeAt(from - 1) === 92) from--
-  return from
-}
-
-/** The width of the escape that ends here: `%22` or `%2522`. */
-function escapeWidth(text: string, to: number): number {
-  for (let width = 3; width <= 9; width += 2) if (text.charCodeAt(to - width) === 37) return width
-  return 1
 }

@@ -1,5 +1,7 @@
 import type { NameBook } from '../name-book.ts'
+import type { Verdict } from '../names.ts'
 import type { GroupChain } from './group-chain.ts'
+import type { Slot } from './slots.ts'
 import { skipStrings, type Strings } from './strings.ts'
 
 /** Behind the end of any text. A small integer like all positions, which engines keep without a box. */
@@ -7,6 +9,9 @@ export const NEVER = 0x3fff_ffff
 
 /** In place of where the next part begins: there is enough. Every position is behind it, so no loop asks twice. */
 export const ENOUGH = 0
+
+/** Verdicts on values, by the positions of their separators. */
+export type Verdicts = ReadonlyMap<number, Verdict>
 
 /** One pass over one string. Rules read it, hide spans from left to right, and say where to go on. */
 export interface TextScan {
@@ -32,28 +37,24 @@ export interface TextScan {
   strongFrom: number
   /** No `@` stands between where somebody looked and here; one for each of the levels of percent-encoding. */
   readonly noAtUntil: number[]
+  /** The same behind a sign that ends other URLs. */
+  noOddAtUntil: number
+  /** The next `@` in plain characters, found once for all who ask before it. */
+  nextAt: number
   /** Behind the last `@` that was looked at. */
   atEnd: number
-  /** How many braces are open; up to where and within how many of them `value` is the value of a secret label. */
+  /** How many braces are open, and what is known of the object that each opened. */
   depth: number
-  labelUntil: number
-  labelDepth: number
+  readonly slots: (Slot | undefined)[]
+  /** How many values in the wanted part of the result may yet be described by a label. */
+  awaited: number
+  /** The verdicts on values whose label follows them, by their separators: of the pass before, and of this one. */
+  readonly known: Verdicts | undefined
+  found: Map<number, Verdict> | undefined
   /** The strings of the object that is open, up to where they were read, and those of the objects around it. */
   strings: Strings
   stringsAt: number
   readonly outer: Strings[]
-  /** The state before the separator of the last `value`, or -1 as its position: a label may follow. */
-  valueAt: number
-  valueFrom: number
-  valueTo: number
-  valueBefore: number
-  valueDepth: number
-  valueStrings: Strings
-  valueStringsAt: number
-  valueOut: string
-  valueDone: number
-  /** Has a label followed that makes that value a secret? */
-  again: boolean
   /** The row of groups of four that could be parts of an IBAN. Most texts have none. */
   chain: GroupChain | undefined
   /** Up to here, names and values take turns in a list. */
@@ -77,6 +78,7 @@ export function createTextScan(
   names: NameBook,
   phrases: NameBook,
   enough: number,
+  known: Verdicts | undefined,
 ): TextScan {
   return {
     text,
@@ -94,23 +96,17 @@ export function createTextScan(
     strongAt: -1,
     strongFrom: 0,
     noAtUntil: [-1, -1, -1, -1, -1],
+    noOddAtUntil: -1,
+    nextAt: -1,
     atEnd: 0,
     depth: 0,
-    labelUntil: -1,
-    labelDepth: 0,
+    slots: [],
+    awaited: 0,
+    known,
+    found: undefined,
     strings: 0,
     stringsAt: 0,
     outer: [],
-    valueAt: -1,
-    valueFrom: 0,
-    valueTo: 0,
-    valueBefore: 0,
-    valueDepth: 0,
-    valueStrings: 0,
-    valueStringsAt: 0,
-    valueOut: '',
-    valueDone: 0,
-    again: false,
     chain: undefined,
     pairsUntil: -1,
     partFrom: NEVER,

@@ -1,6 +1,16 @@
 // Objects inside text, and the strings in them: a brace in a string opens and closes nothing.
 import { escapedCode, escapedWidth, isNewline, isQuote, isSpace, readCharacter } from './chars.ts'
-import { NO_QUOTE, closes, quoteBackslashes, quoteCode, quoteLevel, readQuote } from './quotes.ts'
+import {
+  NO_QUOTE,
+  closes,
+  quoteBackslashes,
+  quoteCode,
+  quoteLevel,
+  quoteWidth,
+  readQuote,
+  type Quote,
+} from './quotes.ts'
+import { clearSlot } from './slots.ts'
 import type { TextScan } from './state.ts'
 
 /**
@@ -40,6 +50,7 @@ export function enterObject(scan: TextScan, at: number, next: number, level: num
   }
   if (scan.depth < DEEPEST) scan.outer[scan.depth] = scan.strings
   scan.depth++
+  clearSlot(scan)
   scan.strings = pack(0, level, -1)
   scan.stringsAt = next
 }
@@ -52,6 +63,7 @@ export function leaveObject(scan: TextScan, at: number): void {
 }
 
 function leave(scan: TextScan): void {
+  clearSlot(scan)
   scan.depth--
   // Further in, all is taken to be quoted alike.
   scan.strings = scan.outer[scan.depth] ?? pack(0, levelOf(scan.strings), ownOf(scan.strings))
@@ -62,9 +74,30 @@ function isNested({ text, end, strings }: TextScan, from: number, level: number)
   let at = from
   while (at < end && isSpace(text.charCodeAt(at))) at++
   const quote = readQuote(text, at, end, level)
-  if (quote === NO_QUOTE) return false
+  if (quote === NO_QUOTE || !isKey(text, at + quoteWidth(quote), end, quote, level)) return false
   if (quoteCode(quote) !== openOf(strings)) return true
   return quoteBackslashes(quote) > ownOf(strings) || quoteLevel(quote) > levelOf(strings)
+}
+
+const LONGEST_KEY = 64
+
+/** Does a name stand in the quotes that were opened? A brace and a quote may be signs of a password too. */
+function isKey(text: string, from: number, end: number, quote: Quote, level: number): boolean {
+  const limit = Math.min(end, from + LONGEST_KEY)
+  let at = from
+  while (at < limit && !isKeyEnd(text, at, quote, level)) at++
+  if (at >= limit) return false
+  at += quoteWidth(quote)
+  while (at < end && isSpace(escapedCode(readCharacter(text, at, level))))
+    at += escapedWidth(readCharacter(text, at, level))
+  return at >= end || escapedCode(readCharacter(text, at, level)) === 58
+}
+
+/** Only a character that may begin the quote is asked for it. */
+function isKeyEnd(text: string, at: number, quote: Quote, level: number): boolean {
+  const code = text.charCodeAt(at)
+  if (code > 39 && code !== 92 && code !== 96) return false
+  return readQuote(text, at, at + quoteWidth(quote), level) === quote
 }
 
 /** Reads strings up to `to`, and leaves objects whose string ends. Each character is read once, however many ask. */
@@ -88,7 +121,12 @@ export function readStrings(scan: TextScan, to: number): void {
     }
     if (code === 92) backslashes++
     else {
-      if (isQuote(code)) readQuoteOf(scan, at, code, backslashes)
+      const entity = code === 38 ? readQuote(text, at, scan.end, 0) : NO_QUOTE
+      if (entity !== NO_QUOTE) {
+        code = quoteCode(entity)
+        width = quoteWidth(entity)
+      }
+      if (entity !== NO_QUOTE || isQuote(code)) readQuoteOf(scan, at, at + width, code, backslashes)
       // No string of JSON goes over a line break: that was none.
       else if (code < 32 && isNewline(code)) scan.strings = pack(0, levelOf(scan.strings), ownOf(scan.strings))
       backslashes = 0
@@ -104,20 +142,21 @@ export function skipStrings(scan: TextScan, from: number, to: number): void {
   if (scan.stringsAt < to) scan.stringsAt = to
 }
 
-function readQuoteOf(scan: TextScan, at: number, code: number, backslashes: number): void {
+function readQuoteOf(scan: TextScan, at: number, next: number, code: number, backslashes: number): void {
   // A string ends in which a whole object stood.
   if (code === 34) while (scan.depth > 1 && backslashes < ownOf(scan.strings)) leave(scan)
   const open = openOf(scan.strings)
   const level = levelOf(scan.strings)
   const own = ownOf(scan.strings)
   if (open !== 0) {
-    if (open === code && closes(backslashes, Math.max(own, 0))) scan.strings = pack(0, level, own)
+    if (open === code && closes(scan.text, next, scan.end, backslashes, Math.max(own, 0)))
+      scan.strings = pack(0, level, own)
   } else if (opens(scan.text, at, code) && (own < 0 || backslashes === own)) {
     scan.strings = pack(code, level, backslashes)
   }
 }
 
-/** A double quote does, where none is open; an apostrophe only where a value may begin. */
+/** A double quote does, where none is open; another, or an entity, only where a name or a value may begin. */
 function opens(text: string, at: number, code: number): boolean {
   if (code === 34) return true
   let before = at - 1

@@ -5,12 +5,14 @@ import {
   escapedLevel,
   escapedWidth,
   isDigit,
+  isPlain,
   isQuote,
   isWord,
   readCharacter,
   NEWLINE,
   SPACE,
 } from './chars.ts'
+import { oddUserinfoEnd } from './odd-userinfo.ts'
 import { endsValue } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
@@ -68,13 +70,21 @@ export function hideUserinfo(scan: TextScan, from: number, level: number): numbe
   if (from < (scan.noAtUntil[level] as number)) return from
   const authority = readAuthority(scan, from, level)
   scan.noAtUntil[level] = authority.to
-  if (authority.at < 0 && !authority.odd) return from
-  if (authority.at < 0 && authority.to >= scan.end && scan.end - authority.colon > LONGEST_PORT) {
-    // The text was cut before the `@`.
-    return hide(scan, from, scan.end, REDACTED)
-  }
-  const last = lastAt(scan, authority, level, authority.at >= 0 && isWeb(scan))
-  return last <= from ? from : hide(scan, from, last, REDACTED)
+  const last = plainUserinfoEnd(scan, authority, level)
+  const sign = scan.noAtUntil[level] as number
+  // Behind a host nothing of a userinfo can follow.
+  const hosted = authority.at >= 0 || last >= 0 ? sign > authority.to : false
+  const { colon, odd } = authority
+  const far = hosted ? -1 : oddUserinfoEnd(scan, { from, sign, level, colon, odd, found: authority.at >= 0 })
+  const to = Math.max(last, far)
+  return to <= from ? from : hide(scan, from, to, REDACTED)
+}
+
+function plainUserinfoEnd(scan: TextScan, authority: Authority, level: number): number {
+  if (authority.at < 0 && !authority.odd) return -1
+  // The text was cut before the `@`.
+  if (authority.at < 0 && authority.to >= scan.end && scan.end - authority.colon > LONGEST_PORT) return scan.end
+  return lastAt(scan, authority, level, authority.at >= 0 && isWeb(scan))
 }
 
 function readAuthority({ text, end }: TextScan, from: number, level: number): Authority {
@@ -121,11 +131,6 @@ function lastAt(scan: TextScan, authority: Authority, level: number, beforeQuery
   }
   scan.noAtUntil[level] = i
   return at
-}
-
-/** Most of every URL is letters and digits, which end nothing. */
-function isPlain(code: number): boolean {
-  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
 }
 
 function endsUrl(text: string, at: number, read: number, wanted: number, end: number): boolean {

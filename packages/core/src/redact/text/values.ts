@@ -1,23 +1,17 @@
 import { REDACTED, markWidth } from '../marks.ts'
 import { SECRET_LINE } from '../names.ts'
 import { bareEnd, hideBare, trimEnd } from './bare.ts'
-import { blockMarkEnd, bracketEnd, hideBlock } from './blocks.ts'
-import {
-  classOf,
-  escapedCode,
-  escapedLevel,
-  escapedWidth,
-  isNewline,
-  isQuote,
-  isSpace,
-  readCharacter,
-  RUN,
-} from './chars.ts'
+import { bracketEnd, hideBlock } from './blocks.ts'
+import { classOf, escapedCode, escapedLevel, escapedWidth, isNewline, isSpace, readCharacter, RUN } from './chars.ts'
 import { breakWidth, startsNewline } from './lines.ts'
+import { hideLongString } from './long-strings.ts'
 import { hidePrivateKey } from './pem.ts'
-import { keeps, placeholderEnd, type Place } from './place.ts'
+import { dumpedStringStart } from './php.ts'
+import { ALONE, keeps, placeholderEnd, type Place } from './place.ts'
 import { NO_QUOTE, endsEncoded, findClosing, quoteWidth, readQuote, type Quote } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
+import { skipStringPrefix, tupleEnd } from './tuples.ts'
+import { blockMarkEnd, isFolded, skipProperties } from './yaml.ts'
 
 /**
  * Hides the value that begins after a separator, whatever form it has.
@@ -29,14 +23,17 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
   const from = skipToValue(scan, at, place.level)
   if (from >= end) return from
   const width = breakWidth(text, from)
-  if (width > 0) {
+  const dumped = width > 0 ? dumpedStringStart(text, from) : -1
+  if (width > 0 && dumped < 0) {
     const block = hideBlock(scan, from, place.nameFrom)
     // More backslashes may be backslashes of the value.
     if (block > from || width < ESCAPED_TWICE) return block
   }
-  const start = skipStringPrefix(text, from)
+  const start = dumped < 0 ? skipStringPrefix(text, from) : dumped
+  const long = place.level === 0 ? hideLongString(scan, start) : -1
+  if (long >= 0) return long
   const quote = readQuote(text, start, end, place.level)
-  if (quote !== NO_QUOTE) return hideQuoted(scan, start + quoteWidth(quote), quote, place)
+  if (quote !== NO_QUOTE) return hideNext(scan, hideQuoted(scan, start + quoteWidth(quote), quote, place), quote, place)
   return hideUnquoted(scan, from, escapedCode(readCharacter(text, from, place.level)), place)
 }
 
@@ -51,27 +48,33 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   const placeholder = placeholderEnd(text, from)
   if (placeholder > 0) return placeholder
   if (place.quotedName !== NO_QUOTE && classOf(code) === RUN) return hideLiteral(scan, from, place)
-  const block = code === 124 || code === 62 ? blockMarkEnd(text, from) : -1
+  const mark = code === 38 || code === 33 ? skipProperties(text, from) : from
+  const first = text.charCodeAt(mark)
+  const block = first === 124 || first === 62 ? blockMarkEnd(text, mark, scan.end) : -1
   if (block >= 0) return hideBlock(scan, block, place.nameFrom)
   if (code === 45 && text.startsWith('-----BEGIN', from)) {
     const key = hidePrivateKey(scan, from, from + 10)
     // What is glued to it was part of the value.
     if (key >= 0) return hide(scan, key, bareEnd(scan, key, place), '')
   }
-  if (place.verdict === SECRET_LINE && !place.query) return hideLine(scan, from, place)
-  return hideBare(scan, from, place)
+  if (place.verdict === SECRET_LINE && !place.query) return hideFolded(scan, hideLine(scan, from, place), place)
+  if (code === 40 && place.level === 0) {
+    const tuple = tupleEnd(text, from, scan.end)
+    if (tuple >= 0) return hide(scan, from, tuple, place.quotedName === NO_QUOTE ? REDACTED : quotedMark(scan, place))
+  }
+  return hideFolded(scan, hideBare(scan, from, place), place)
+}
+
+/** A value of YAML without quotes may go on in the lines below. */
+function hideFolded(scan: TextScan, to: number, place: Place): number {
+  if (place === ALONE || place.level > 0 || place.query || scan.done !== to || breakWidth(scan.text, to) === 0)
+    return to
+  return isFolded(scan.text, to, place.nameFrom, scan.end) ? hideBlock(scan, to, place.nameFrom) : to
 }
 
 /** Does the value end here, so that no rule would hide more of it? */
 function isWhole(scan: TextScan, at: number, place: Place): boolean {
   return (place.verdict !== SECRET_LINE || place.query) && bareEnd(scan, at, place) === at
-}
-
-/** Python's `b'…'`, SQL's `N'…'`. */
-function skipStringPrefix(text: string, from: number): number {
-  const code = text.charCodeAt(from) | 32
-  const prefix = code === 98 || code === 110 || code === 114 || code === 117 || code === 102 || code === 101
-  return prefix && isQuote(text.charCodeAt(from + 1)) ? from + 1 : from
 }
 
 /** A number or a bare word in JSON. What replaces it is quoted, so that the JSON around it can still be read. */
@@ -113,6 +116,19 @@ function hideQuoted(scan: TextScan, from: number, quote: Quote, place: Place): n
   // Nothing, or what was hidden before.
   if (to === from || (to - from === REDACTED.length && text.startsWith(REDACTED, from))) return to
   return keeps(text, from, to, place) ? to : hide(scan, from, to, REDACTED)
+}
+
+/** `"old" -> "new"`, as Terraform prints a change: both are values of the name. */
+function hideNext(scan: TextScan, closing: number, quote: Quote, place: Place): number {
+  const { text, end } = scan
+  const arrow = closing + quoteWidth(quote)
+  if (text.charCodeAt(arrow) !== 32 || text.charCodeAt(arrow + 2) !== 62 || text.charCodeAt(arrow + 3) !== 32)
+    return closing
+  const sign = text.charCodeAt(arrow + 1)
+  const from = arrow + 4
+  // - =
+  if ((sign !== 45 && sign !== 61) || readQuote(text, from, end, place.level) !== quote) return closing
+  return hideQuoted(scan, from + quoteWidth(quote), quote, place)
 }
 
 function hideBracketed(scan: TextScan, from: number, place: Place): number {

@@ -13,4 +13,6 @@ export const hostileTokens: readonly string[] = [
   '["password","x"],', '[["password",\\"a', 'rawHeaders":["cookie","', 'token:\\n a\\n', 'api+key=', 'api%20key=', 'sk-a-', 'npm_a-',
   're_aaaaaaaa_', 'SG.aa', '{"a":"}', '{"', '%7B%22', '%7B', '}', "x://a'b:", 'x%3A%2F%2Fa:b', 'a:%2F%2F', '(token)=(', '(a)=(',
   'sig: a=1,b=', 'sig: a=1,', "pin: ''", "'\\''", '"token: \'\\\'\'', 'pin: &quot;', '-u &#39;a', 'pin[]=', 'pin: 1 (', '%22pin%22%3A%5B',
+  'x://a:b<', 'x://a:b",', '{"value":1,"a":{"name":"pin",', 'pin[a][', '(',
+  'pin="""', 'pin=<<A\n', 'pin=(\'a\' ', 'pin: a\n  b\n', '&lt;pin&gt;', '<key>pin</key><a>', '("pin","', 'pin="a" -> ',
 ] // prettier-ignore

@@ -21,6 +21,11 @@ function xml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
+/** As `repr` prints it. */
+function python(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`
+}
+
 function sql(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
@@ -65,11 +70,15 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'escaped JSON', write: (family, secret) => JSON.stringify({ body: json(family, secret) }) },
   { name: 'JSON in which a label follows its value', write: (family, secret) => JSON.stringify({ note: '{"}', value: secret, name: family.property }) },
   { name: 'JSON in which a label stands before its value', write: (family, secret) => JSON.stringify({ body: JSON.stringify({ name: family.property, note: '"}', value: secret }) }) },
+  { name: 'JSON with another value between a value and its label', write: (family, secret) => JSON.stringify({ value: secret, constraints: [{ rule: 'min', value: 12 }], name: family.property }) },
+  { name: 'JSON with another label between a label and its value', write: (family, secret) => JSON.stringify({ name: family.property, tags: [{ key: 'token-owner', value: 'ops' }, { name: 'theme' }], value: secret }) },
   { name: 'list of pairs in JSON', write: (family, secret) => JSON.stringify([['theme', 'dark'], [family.property, secret]]) },
   { name: 'variables of GraphQL in a query', write: (family, secret) => `/graphql?variables=${encodeURIComponent(JSON.stringify({ [family.property]: secret, sort: 'asc' }))}&page=2` },
   { name: 'list in variables of GraphQL', write: (family, secret) => `/graphql?variables=${encodeURIComponent(JSON.stringify({ [family.property]: ['a1', secret], page: 2 }))}` },
   { name: 'object in variables of GraphQL', write: (family, secret) => `/graphql?variables=${encodeURIComponent(JSON.stringify({ credentials: { user: 'ana', value: secret }, page: 2 }))}` },
   { name: 'JSON in an attribute of HTML', write: (family, secret) => `<div data-props="${xml(JSON.stringify({ [family.property]: secret, tracks: 9 })).replaceAll('"', '&quot;')}">` },
+  { name: 'JSON in an attribute as PHP writes it', write: (family, secret) => `<div data-props="${xml(JSON.stringify({ value: secret, name: family.property })).replaceAll('"', '&#034;')}">` },
+  { name: 'XML in XML', write: (family, secret) => `<log>${xml(`<${identifier(family)}>${xml(secret)}</${identifier(family)}>`)}</log>` },
   { name: 'JSON escaped twice', write: (family, secret) => JSON.stringify({ log: JSON.stringify({ body: json(family, secret) }) }) },
   { name: 'indented JSON', write: (family, secret) => JSON.stringify({ [family.property]: secret, tracks: 9 }, undefined, 2) },
   { name: 'base64 of JSON', write: (family, secret) => `state ${base64(json(family, secret))} kept` },
@@ -87,6 +96,8 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'part of a multipart body', write: (family, secret) => part(family, secret) },
   { name: 'part of a multipart body in JSON', write: (family, secret) => JSON.stringify({ status: 400, body: part(family, secret) }) },
   { name: 'userinfo of a URL', write: (_family, secret) => `fetch https://app:${encodeURIComponent(secret)}@msc.example/feed failed` },
+  { name: 'userinfo that nobody encoded', write: (_family, secret) => (/\s/.test(secret) ? { impossible: 'a space ends a URL' } : `Invalid URL: postgres://app:${secret}@db.msc.example/feed`) },
+  { name: 'form with nested names', write: (family, secret) => `form[${family.property}][first]=${encodeURIComponent(secret)}&form[page]=2` },
   { name: 'percent-encoded text', write: (family, secret) => `next=${encodeURIComponent(labelled(family, secret))}` },
   { name: 'URL inside a URL', write: (family, secret) => `https://msc.example/login?next=${encodeURIComponent(`https://msc.example/cb?${parameter(family, secret)}`)}&page=2` },
   { name: 'log line with name=value', write: (family, secret) => `level=warn ${family.property}=${quoted(secret)} status=401` },
@@ -100,6 +111,12 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'YAML in JSON', write: (family, secret) => JSON.stringify({ values: `web:\n  ${family.property}:\n    ${quoted(secret)}\n  replicas: 2` }) },
   { name: 'YAML of name and value', write: (family, secret) => `env:\n  - name: ${family.property}\n    value: ${quoted(secret)}\n  - name: PORT\n    value: "80"` },
   { name: 'YAML over several lines', write: (family, secret) => `web:\n  ${family.property}: |\n    ${secret.replaceAll('\n', '\n    ')}\n  replicas: 2` },
+  { name: 'YAML over several lines with an indent', write: (family, secret) => `web:\n  ${family.property}: &a |2- # set by hand\n    ${secret.replaceAll('\n', '\n    ')}\n  replicas: 2` },
+  { name: 'tuple of Python', write: (family, secret) => `post(url, auth=('ana', ${python(secret)}))` },
+  { name: 'list of tuples of Python', write: (family, secret) => `[('page', '2'), ('${family.property}', ${python(secret)})]` },
+  { name: 'change of Terraform', write: (family, secret) => `  ~ ${identifier(family)} = ${JSON.stringify(`${secret}`)} -> ${JSON.stringify(secret)}` },
+  { name: 'here-document', write: (family, secret) => `${identifier(family)} = <<-EOT\n  ${secret}\nEOT\npage = 2` },
+  { name: 'string in three quotes', write: (family, secret) => (secret.includes('"""') ? { impossible: 'three quotes end it' } : `${identifier(family)} = """\n${secret}\n"""\npage = 2`) },
   { name: 'SQL comparison', write: (family, secret) => `select id from users where ${identifier(family)} = ${sql(secret)} limit 1` },
   { name: 'SQL insert', write: (family, secret) => `insert into users (id, ${identifier(family)}) values ('7', ${sql(secret)})` },
   { name: 'XML', write: (family, secret) => `<user><${identifier(family)} kind="a">${xml(secret)}</${identifier(family)}></user>` },
