@@ -188,7 +188,7 @@ export function createParts(options: CacheOptions): Parts {
 
 function check(driver: CacheDriver, { namespace, local }: CacheOptions): void {
   if (namespace !== undefined && !/^[\w.-]{1,64}$/.test(namespace)) {
-    throw new ConfigError('[msc/cache] `namespace` must be 1 to 64 letters, digits, dots, hyphens, underscores.')
+    throw new ConfigError('[msc/cache] `namespace` must match /^[\\w.-]{1,64}$/.')
   }
   if (local && driver.capabilities.shared && !driver.coordination) {
     throw new ConfigError(
