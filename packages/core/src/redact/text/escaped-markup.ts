@@ -3,6 +3,7 @@ import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
 import { RUN, classOf } from './chars.ts'
+import { hidePrivateKey } from './pem.ts'
 import { hide, type TextScan } from './state.ts'
 
 const OPEN = '&lt;'
@@ -32,11 +33,13 @@ export function hideEscapedElement(scan: TextScan, at: number): number {
   if (tagEnd < 0 || !text.startsWith(CLOSE, to + tagEnd)) return -1
   const from = to + tagEnd + CLOSE.length
   const close = text.indexOf(OPEN, from)
-  // A log that was cut.
-  if (close < 0 || close > end) return hide(scan, from, firstWordEnd(scan, from), REDACTED)
-  return hide(scan, from, close, REDACTED)
+  if (close >= 0 && close <= end) return hide(scan, from, close, REDACTED)
+  // A log that was cut: a key in PEM is more than its first word.
+  const key = text.startsWith(PEM, from) ? hidePrivateKey(scan, from, from + PEM.length) : -1
+  return key >= 0 ? key : hide(scan, from, firstWordEnd(scan, from), REDACTED)
 }
 
+const PEM = '-----BEGIN'
 const TAG_END = /&[lg]t;/
 
 function firstWordEnd({ text, end }: TextScan, from: number): number {
