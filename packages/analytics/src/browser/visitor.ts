@@ -67,12 +67,12 @@ export function createVisitor(options: VisitorOptions): Visitor {
     if (isAnother(before, stored)) options.onSomebodyElse?.()
   }
   const touch = (at: number): void => {
-    follow()
     const idle = Math.abs(at - identity.seenAt) > SESSION_IDLE_MS
     change({ ...identity, seenAt: at, ...(idle && { sessionId: uuidv7(at) }) })
   }
   return {
     subject(at, recorded = true) {
+      follow()
       touch(at)
       const { distinctId, anonymousId, sessionId } = identity
       if (distinctId !== undefined) return { distinctId, sessionId }
