@@ -83,6 +83,24 @@ describe('a statement on a pool', () => {
     expect(log).toEqual(['on error', 'released'])
   })
 
+  it.each([
+    ['a deadlock', { severity: 'ERROR', code: '40P01' }, 'released'],
+    ['a constraint, in another language', { severity: 'FEHLER', code: '23505' }, 'released'],
+    ['a statement that took too long', { severity: 'ERROR', code: '57014' }, 'released'],
+    ['a server that goes down', { severity: 'FATAL', code: '57P01' }, 'destroyed'],
+    ['a fault of the server', { severity: 'PANIC', code: 'XX001' }, 'destroyed'],
+    ['a socket', { code: 'ECONNRESET' }, 'destroyed'],
+    ['the client', {}, 'destroyed'],
+  ])('keeps the connection where the server answered by an error: %s', async (_, fields, fate) => {
+    const { pool, log, connection, hand } = poolOf('promise')
+    const failure = Object.assign(new Error('failed'), fields)
+    connection.query = () => Promise.reject(failure)
+    const answered = queryOn(pool, 'select 1', [], new AbortController().signal)
+    hand()
+    await expect(answered).rejects.toBe(failure)
+    expect(log).toEqual(['on error', fate])
+  })
+
   it('ends the connection on which nothing is answered', async () => {
     const { pool, log, hand } = poolOf('promise')
     const controller = new AbortController()

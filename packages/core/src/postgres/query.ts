@@ -3,9 +3,10 @@ import { checkOut, type PostgresClient, type PostgresPool, type PostgresQuery } 
 
 /**
  * One statement, outside of any unit of work: what it opens outlives whoever needed it first. Where `signal` ends before the
- * answer, or the statement fails, the pool's connection is ended rather than given back, so that a network that swallows
- * everything costs each connection one statement and never the pool. The server may still carry out what it was sent.
- * PGlite has no connection to lose: its answer is waited for.
+ * answer, or the connection fails, it is ended rather than given back, so that a network that swallows everything costs each
+ * connection one statement and never the pool. The server may still carry out what it was sent. A server that answers by an
+ * error has answered: it rolled the statement back, and the connection is as good as before. PGlite has no connection to
+ * lose: its answer is waited for.
  *
  * @throws the signal's reason when that has ended, else what the database or the pool failed with.
  */
@@ -18,9 +19,26 @@ export function queryOn(
   return withoutScope(async () => {
     signal.throwIfAborted()
     const run = (sender: PostgresQuery): Promise<{ readonly rows: unknown[] }> => sender.query(text, values)
-    const { rows } = await ('listen' in client ? run(client) : onConnection(client, run, signal))
-    return rows
+    if ('listen' in client) return (await run(client)).rows
+    const answer = await onConnection(client, (connection) => run(connection).catch(asAnswer), signal)
+    if ('error' in answer) throw answer.error
+    return answer.rows
   })
+}
+
+/** Classes of errors after which a server says no more: the connection's, an operator's, and those of its own faults. */
+const LAST_WORDS = /^(?:08|57P|58|XX)/
+
+/**
+ * An error that the server answered with, which leaves the connection as it was; throws any other.
+ *
+ * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+function asAnswer(error: unknown): { readonly error: unknown } {
+  const { severity, code } = (error ?? {}) as { readonly severity?: unknown; readonly code?: unknown }
+  // Only what came over the wire has a severity; its words are the server's language.
+  if (typeof severity !== 'string' || typeof code !== 'string' || LAST_WORDS.test(code)) throw error
+  return { error }
 }
 
 /**
