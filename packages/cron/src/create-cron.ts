@@ -6,7 +6,6 @@ import {
   createRedactor,
   createService,
   driverShape,
-  guardSignal,
   currentContext,
   deadline,
   newTrace,
@@ -177,19 +176,16 @@ export function createCron(options: CronEngineOptions): Cron {
       await claims.release(claim)
       return skipped('overlap')
     }
-    const onAbort = (error: unknown): void => report(error, 'abort a run', { job: cron.name, scheduledAt })
     const from = clock.monotonic()
     let run: CronRun
     try {
-      const result: unknown = await deadline(
-        (signal) => Promise.resolve(cron.run({ scheduledAt, signal: guardSignal(signal, onAbort) })),
-        {
-          operation: `[msc/cron] ${cron.name}`,
-          timeoutMs: cron.timeoutMs,
-          signal: closing.signal,
-          clock,
-        },
-      )
+      const result: unknown = await deadline((signal) => Promise.resolve(cron.run({ scheduledAt, signal })), {
+        operation: `[msc/cron] ${cron.name}`,
+        timeoutMs: cron.timeoutMs,
+        signal: closing.signal,
+        clock,
+        report: (error) => report(error, 'abort a run', { job: cron.name, scheduledAt }),
+      })
       run = {
         ...base,
         outcome: 'ok',

@@ -1,4 +1,4 @@
-import { deadline, guardSignal, reportFailure, type Clock } from '@msc/core'
+import { deadline, reportFailure, type Clock } from '@msc/core'
 import type { JobContext, JobLog, StepContext, StepOptions, StepTools } from './context.ts'
 import type { AnyJob, EventInput, JobDefinition, JobEvent } from './define-job.ts'
 import { JobTimeoutError, StepError, type Failure } from './errors.ts'
@@ -364,13 +364,12 @@ function attempt<Output>(
   { signal, clock }: Pick<ReplayPorts, 'signal' | 'clock'>,
 ): Output | Promise<Output> {
   if (timeout === undefined) return fn({ signal, attempt: number })
-  const onFailure = (error: unknown): void =>
-    reportFailure(error, { concern: 'jobs', operation: 'abort a step', step: key })
-  return deadline((own) => fn({ signal: guardSignal(own, onFailure), attempt: number }), {
+  return deadline((own) => fn({ signal: own, attempt: number }), {
     operation: `[msc/jobs] Step ${key}`,
     timeoutMs: durationOf(timeout),
     signal,
     clock,
+    report: (error) => reportFailure(error, { concern: 'jobs', operation: 'abort a step', step: key }),
   })
 }
 

@@ -3,7 +3,6 @@ import {
   currentContext,
   deadline,
   emit,
-  guardSignal,
   startOperation,
   toError,
   withCarrier,
@@ -213,12 +212,12 @@ function facade(run: Run): StepTools {
   ): Promise<unknown> => {
     const most = Math.min(attempts, job.attempts)
     const attempt = context.attempt + 1
-    const onAbort = (error: unknown): void => host.report(error, 'abort a step', { job: job.id, step: key })
-    const work = (signal: AbortSignal): unknown => fn({ signal: guardSignal(signal, onAbort), attempt })
+    const work = (signal: AbortSignal): unknown => fn({ signal, attempt })
+    const report = (error: unknown): void => host.report(error, 'abort a step', { job: job.id, step: key })
     const once = async (): Promise<unknown> =>
       timeout === undefined
         ? work(new AbortController().signal)
-        : deadline(work, { operation: `[msc/jobs] Step ${key}`, timeoutMs: durationOf(timeout), clock })
+        : deadline(work, { operation: `[msc/jobs] Step ${key}`, timeoutMs: durationOf(timeout), clock, report })
     const done = context.step.run(key, () => {
       inTime()
       return observeStep(job, context, key, 'ok', async () => {

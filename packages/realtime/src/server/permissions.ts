@@ -1,4 +1,4 @@
-import { deadline, guardSignal } from '@msc/core'
+import { deadline } from '@msc/core'
 import type { Claims } from './claims.ts'
 import type { Membership } from './rooms.ts'
 import type { Runtime } from './runtime.ts'
@@ -23,12 +23,12 @@ export function askInTime(authorize: Authorize, { clock, report }: Runtime): Ask
   return async (question) => {
     // A token may have expired since it was checked.
     if (question.claims.exp * 1000 <= clock.now()) return false
-    const onAbort = (error: unknown): void => report(error, 'abort authorize', { action: question.action })
     try {
-      return await deadline((signal) => authorize(question, guardSignal(signal, onAbort)), {
+      return await deadline((signal) => authorize(question, signal), {
         operation: '[msc/realtime] authorize',
         timeoutMs: PATIENCE_MS,
         clock,
+        report: (error) => report(error, 'abort authorize', { action: question.action }),
       })
     } catch (error) {
       report(error, 'authorize', { action: question.action })
