@@ -550,17 +550,17 @@ it('ends a close within its budget, whatever schemas take of it: all is delivere
   expect(errors.filter(({ operation }) => operation === 'close')).toEqual([])
 })
 
-it('tells the caller what found no room, at once', () => {
+it('tells the caller of every verb what found no room, at once and once', () => {
   const { analytics } = setUp({ maxQueue: 1 })
   const lost: string[] = []
+  const told = (name: string) => ({ onLost: () => lost.push(name) })
   for (const name of ['a', 'b']) {
-    void analytics.record(
-      { distinctId: 'u' },
-      { kind: 'track', event: name, properties: {} },
-      { onLost: () => lost.push(name) },
-    )
+    void analytics.record({ distinctId: 'u' }, { kind: 'track', event: name, properties: {} }, told(name))
   }
-  expect(lost).toEqual(['b'])
+  void analytics.track('u', 'c', {}, told('track'))
+  void analytics.identify('u', {}, told('identify'))
+  analytics.expose({ distinctId: 'u' }, 'flag', { value: true, reason: 'static' }, told('expose'))
+  expect(lost).toEqual(['b', 'track', 'identify', 'expose'])
 })
 
 describe('a catalogue', () => {
@@ -594,6 +594,18 @@ describe('a catalogue', () => {
       expect(errors.map(({ code }) => code)).toEqual(['ANALYTICS_EVENT_UNKNOWN', 'ANALYTICS_PROPERTIES_INVALID'])
     },
   )
+
+  it.each([false, true])('tells the caller of what it refuses or has no room for (later: %s)', async (later) => {
+    const { analytics } = setUp({ maxQueue: 1, catalogue: { known: schema(later) } })
+    const lost: string[] = []
+    const track = (name: string, properties: object, as = name): Promise<void> =>
+      analytics.track('u', name, properties, { onLost: () => lost.push(as) })
+    await track('known', { title: 'kept' }, 'kept')
+    await track('known', { title: 'no room' }, 'no room')
+    await track('known', { title: 1 }, 'no text')
+    await track('unknown', {})
+    expect(lost).toEqual(['no room', 'no text', 'unknown'])
+  })
 
   it('knows no event by a name that every object has', async () => {
     const { analytics, errors } = setUp({ catalogue: {} })

@@ -5,7 +5,6 @@ import {
   createRedactor,
   createService,
   deadline,
-  runReported,
   systemClock,
   type Clock,
   type DriverContract,
@@ -21,7 +20,7 @@ import {
   sumOfSinks,
   worstBreaker,
 } from '@msc/core/delivery'
-import type { Analytics, AnalyticsOptions, RecordOptions } from './analytics.ts'
+import type { Analytics, AnalyticsOptions } from './analytics.ts'
 import type { AnalyticsDriver, FlagSource } from './driver.ts'
 import { asFlagValue, evaluateFlag, evaluateFlags, type EvaluatingContext } from './flags/evaluate.ts'
 import { createExposures } from './recording/exposures.ts'
@@ -123,11 +122,7 @@ function verbsOf(recording: RecordingContext, evaluating: EvaluatingContext): Ve
   const getFeatureFlag: Analytics['getFeatureFlag'] = async (flag, distinctId, options) =>
     asFlagValue(await evaluateFlag(evaluating, flag, distinctId, options))
   return {
-    record(subject, message, options) {
-      const { onLost } = Object(options) as RecordOptions
-      const told = onLost && ((): void => runReported(onLost, { concern: 'analytics', operation: 'onLost' }))
-      return record(recording, subject, message, options, told)
-    },
+    record: (subject, message, options) => record(recording, subject, message, options),
     track: (distinctId, event, properties = {}, options) =>
       record(recording, distinctId, { kind: 'track', event, properties }, options),
     identify: (distinctId, properties = {}, options) =>

@@ -230,6 +230,67 @@ describe('who looks at the page', () => {
     ])
   })
 
+  it('has the flags of whom another tab says, and meets no other', async () => {
+    const storage = fakeStorage()
+    const persist = { persist: () => true }
+    const flags: FlagSource = {
+      specificationVersion: 1,
+      name: 'flags',
+      evaluate: async (_, { subject }) =>
+        new Map([['price', { value: subject.distinctId ?? 'nobody', reason: 'targeting_match' }]]),
+      health: async () => undefined,
+      close: async () => undefined,
+    }
+    const one = setUp(persist, storage)
+    one.engine.identify('alice', {}, one.moment())
+    const two = setUp(persist, storage, { flags })
+    await two.clock.advance(0)
+    expect(two.engine.flag('price')).toBe('alice')
+    one.engine.reset()
+    one.engine.identify('bob', {}, one.moment())
+    two.engine.expose('price', two.moment())
+    expect(two.engine.flag('price')).toBeUndefined()
+    await two.clock.advance(0)
+    expect(two.engine.flag('price')).toBe('bob')
+    two.engine.expose('price', two.moment())
+    await two.clock.advance(1000)
+    const met = two.records().map(({ payload }) => [payload['properties'], payload['subject']])
+    expect(met).toMatchObject([[{ evaluation: { value: 'bob' } }, { distinctId: 'bob' }]])
+  })
+
+  it('ends a recording as soon as the browser tells of a sign-out in another tab', () => {
+    const storage = fakeStorage()
+    const persist = { persist: () => true }
+    const heard: string[] = []
+    const one = setUp(persist, storage)
+    one.engine.identify('alice', {}, one.moment())
+    const recorder = {
+      start: async () => void heard.push('start'),
+      stop: () => void heard.push('stop'),
+      identify: () => undefined,
+    }
+    const two = setUp(persist, storage, { recorder })
+    two.engine.startRecording()
+    page.stored('theme')
+    one.engine.reset()
+    page.stored('theme')
+    expect(heard).toEqual(['start'])
+    page.stored('msc:analytics:identity')
+    expect(heard).toEqual(['start', 'stop'])
+  })
+
+  it('keeps the flags of the server for whom the page identifies first, whoever was stored before', async () => {
+    const storage = fakeStorage()
+    const persist = { persist: () => true }
+    const before = setUp(persist, storage)
+    before.engine.identify('bob', {}, before.moment())
+    const { engine, moment } = setUp({ ...persist, flags: { price: 'of carol' } }, storage)
+    engine.identify('carol', {}, moment())
+    expect(engine.flag('price')).toBe('of carol')
+    engine.identify('dave', {}, moment())
+    expect(engine.flag('price')).toBeUndefined()
+  })
+
   it('is who this tab knows where storage takes nothing any more', async () => {
     const storage = fakeStorage()
     const { engine, clock, records, moment } = setUp({ persist: () => true }, storage)

@@ -50,6 +50,8 @@ interface Page {
   flags: ReadonlyMap<string, Evaluation>
   /** The server has evaluated them. */
   areGiven: boolean
+  /** Somebody was identified on this page. */
+  isIdentified: boolean
   /** Counts the people of this page, so that flags that come late are not those of somebody else. */
   person: number
 }
@@ -95,6 +97,7 @@ export function createBrowserEngine(
     parts,
     flags: given(config),
     areGiven: config.flags !== undefined,
+    isIdentified: false,
     person: 0,
   }
   if (!page.areGiven) loadFlags(page)
@@ -118,10 +121,13 @@ function engineOf(page: Page): BrowserEngine {
     },
     consentChanged: () => void page.consent?.given(),
     flag(name) {
+      // What another tab has made of the visitor is told by the browser a moment later.
+      visitor.follow()
       const found = page.flags.get(name)
       return found && asFlagValue(found)
     },
     expose(name, moment) {
+      visitor.follow()
       const found = page.flags.get(name)
       if (found) analytics.expose(visitor.subject(moment.at), name, found, moment)
     },
@@ -152,10 +158,13 @@ function identify(page: Page, input: unknown, properties: object, moment: Moment
   }
   const known = visitor.subject(moment.at, false).distinctId
   const subject = visitor.become(distinctId, moment.at)
+  // What the server has evaluated was for whom the page identifies first, whoever was here when it was opened.
+  const areTheirs = page.areGiven && !page.isIdentified
+  page.isIdentified = true
   if (subject) {
     parts.recorder?.identify(subject)
-    if (known !== undefined && known !== distinctId) changePerson(page)
-    // What the server has evaluated was for this person; what was evaluated for a visitor holds until it is told anew.
+    if (known !== undefined && known !== distinctId && !areTheirs) changePerson(page)
+    // What was evaluated for a visitor holds until it is told anew.
     else if (!page.areGiven) loadFlags(page)
   }
   if (subject || saysSomething(properties)) {

@@ -31,6 +31,8 @@ export interface VisitorOptions {
  * last is so for all of them: they are one browser of one person.
  */
 export interface Visitor {
+  /** Looks whether another tab has signed somebody in or out. */
+  follow(): void
   /** Whom an event of now is about; it gives an anonymous visitor a past, unless nothing is `recorded`. */
   subject(at: number, recorded?: boolean): Subject
   /**
@@ -70,7 +72,9 @@ export function createVisitor(options: VisitorOptions): Visitor {
     const idle = Math.abs(at - identity.seenAt) > SESSION_IDLE_MS
     change({ ...identity, seenAt: at, ...(idle && { sessionId: uuidv7(at) }) })
   }
+  onStored(follow)
   return {
+    follow,
     subject(at, recorded = true) {
       follow()
       touch(at)
@@ -99,6 +103,16 @@ export function createVisitor(options: VisitorOptions): Visitor {
 /** A visitor who was identified in another tab is the same person. */
 function isAnother(before: Identity, { distinctId, anonymousId }: Identity): boolean {
   return before.distinctId === undefined ? before.anonymousId !== anonymousId : before.distinctId !== distinctId
+}
+
+/** The browser tells of what other tabs store; a page that does nothing would find out too late. */
+function onStored(follow: () => void): void {
+  if (typeof addEventListener !== 'function') return
+  addEventListener('storage', (event) => {
+    // Without a key where all was cleared.
+    const { key } = event as { readonly key?: string | null }
+    if (key === KEY || key === null) follow()
+  })
 }
 
 function stranger(now: number): Identity {

@@ -4,6 +4,7 @@ import {
   isError,
   isValidationError,
   readField,
+  runReported,
   toError,
   ValidationError,
   type Clock,
@@ -37,30 +38,38 @@ export interface RecordingContext {
  * The way of a call to the queues. A bad one is dropped, counted and reported: a rejection that nobody awaits would end
  * the process. With `strict` it throws.
  *
- * @param onLost It was refused, or no queue had room for it.
+ * Whoever recorded it is told by `onLost` of the options where it was refused, or no queue had room for it.
  */
 export function record(
   context: RecordingContext,
   about: unknown,
   input: MessageInput,
   options: RecordOptions = {},
-  onLost?: () => void,
 ): Promise<void> {
   const { strict, checking } = context
+  const lost = (): void => tellLost(options)
   try {
     const base = baseOf(context, readSubject(about), options)
-    const later = sendChecked(context, base, input, onLost)
+    const later = sendChecked(context, base, input, lost)
     if (!later) return Promise.resolve()
-    const settled = later.catch((error: unknown) => refuse(context, error, input))
+    const settled = later.catch((error: unknown) => {
+      lost()
+      refuse(context, error, input)
+    })
     checking.add(settled)
     void settled.finally(() => checking.delete(settled))
     return strict ? later : settled
   } catch (error) {
-    onLost?.()
+    lost()
     if (strict) throw asValidation(error)
     refuse(context, error, input)
     return Promise.resolve()
   }
+}
+
+function tellLost(options: RecordOptions): void {
+  const { onLost } = Object(options) as RecordOptions
+  if (onLost) runReported(onLost, { concern: 'analytics', operation: 'onLost' })
 }
 
 /** See {@link Analytics.expose}. */
@@ -79,7 +88,11 @@ export function expose(
     refuse(context, error, input)
     return
   }
-  void record(context, subject, input, options, () => context.exposures.forget(key))
+  const onLost = (): void => {
+    context.exposures.forget(key)
+    tellLost(options ?? {})
+  }
+  void record(context, subject, input, { ...options, onLost })
 }
 
 /** While the flags' backend is away there are no evaluations, and whoever looks one up has `undefined` in hand. */
@@ -130,7 +143,7 @@ function sendChecked(
   context: RecordingContext,
   base: EnvelopeBase,
   input: MessageInput,
-  onLost?: () => void,
+  onLost: () => void,
 ): Promise<void> | undefined {
   if (input.kind !== 'track' || !context.catalogue) {
     push(context, base, input, onLost)
@@ -138,17 +151,18 @@ function sendChecked(
   }
   const { kind, event } = input
   const checked = checkAgainst(context.catalogue, readName(event, 'an event'), input.properties)
-  if (checked instanceof Promise) return checked.then((properties) => push(context, base, { kind, event, properties }))
-  push(context, base, { kind, event, properties: checked })
+  if (checked instanceof Promise)
+    return checked.then((properties) => push(context, base, { kind, event, properties }, onLost))
+  push(context, base, { kind, event, properties: checked }, onLost)
   return undefined
 }
 
-function push({ sinks, clean }: RecordingContext, base: EnvelopeBase, input: MessageInput, onLost?: () => void): void {
+function push({ sinks, clean }: RecordingContext, base: EnvelopeBase, input: MessageInput, onLost: () => void): void {
   const envelope = buildEnvelope(base, input, clean)
   const { message } = envelope
   // Not `every`, which would stop at the first that has no room.
   const kept = sinks.map((sink) => sink.push(envelope))
-  if (!kept.includes(true)) onLost?.()
+  if (!kept.includes(true)) onLost()
   emit('analytics.track', {
     event: message.kind === 'track' ? message.event : message.kind,
     outcome: kept.includes(false) ? 'dropped' : 'ok',

@@ -4,6 +4,8 @@ import { slotKey } from '@msc/core'
 export interface FakePage {
   hide(): void
   show(): void
+  /** Another tab has stored something under `key`, or cleared all (`null`). */
+  stored(key: string | null): void
   /** Everything is as before, and the next page knows nothing of this one. */
   close(): void
 }
@@ -34,6 +36,7 @@ export function openFakePage(url = 'https://app.example/releases?token=s3cr3t#to
   return {
     hide: () => see('hidden'),
     show: () => see('visible'),
+    stored: (key) => void window.dispatchEvent(Object.assign(new Event('storage'), { key })),
     close() {
       for (const [name, descriptor] of before) {
         if (descriptor) Object.defineProperty(globalThis, name, descriptor)
