@@ -26,6 +26,7 @@ import { notTried, problem } from './answers.ts'
 import { memoryClaims, type ClaimStore } from './claims.ts'
 import type { CronDefinition } from './define-cron.ts'
 import type { CronDriver, Tick } from './driver.ts'
+import { createClosing } from './closing.ts'
 import { guardClaims, type Claim } from './guarded-claims.ts'
 
 export interface CronEngineOptions {
@@ -115,7 +116,7 @@ export function createCron(options: CronEngineOptions): Cron {
   }
   const clean = createRedactor()
   const runs: CronRun[] = []
-  const closing = new AbortController()
+  const closing = createClosing()
   const running = new Set<Promise<unknown>>()
   const stats = { runs: 0, failures: 0, skipped: 0 }
   let started = false
@@ -123,7 +124,7 @@ export function createCron(options: CronEngineOptions): Cron {
     claims: options.claims ?? memoryClaims(clock),
     clock,
     timeoutMs: options.claimTimeoutMs ?? CLAIM_MS,
-    closing: closing.signal,
+    closing,
     onFailure: (error, operation) => report(error, operation),
   })
   const { service, report, inTime, assertOpen } = createService({
@@ -135,7 +136,7 @@ export function createCron(options: CronEngineOptions): Cron {
     stats: () => ({ jobs: crons.length, ...stats }),
     flush: () => Promise.allSettled(running),
     async close() {
-      closing.abort(new ConfigError('[msc/cron] The engine was closed during the run.', { code: 'CRON_CLOSED' }))
+      closing.end(new ConfigError('[msc/cron] The engine was closed during the run.', { code: 'CRON_CLOSED' }))
       await Promise.allSettled(running)
       await claims.repay()
     },
@@ -179,13 +180,15 @@ export function createCron(options: CronEngineOptions): Cron {
     const from = clock.monotonic()
     let run: CronRun
     try {
-      const result: unknown = await deadline((signal) => Promise.resolve(cron.run({ scheduledAt, signal })), {
-        operation: `[msc/cron] ${cron.name}`,
-        timeoutMs: cron.timeoutMs,
-        signal: closing.signal,
-        clock,
-        report: (error) => report(error, 'abort a run', { job: cron.name, scheduledAt }),
-      })
+      const result: unknown = await closing.during((ending) =>
+        deadline((signal) => Promise.resolve(cron.run({ scheduledAt, signal })), {
+          operation: `[msc/cron] ${cron.name}`,
+          timeoutMs: cron.timeoutMs,
+          signal: ending,
+          clock,
+          report: (error) => report(error, 'abort a run', { job: cron.name, scheduledAt }),
+        }),
+      )
       run = {
         ...base,
         outcome: 'ok',

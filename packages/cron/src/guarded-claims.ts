@@ -12,14 +12,15 @@ import {
 } from '@msc/core'
 import type { ClaimStore } from './claims.ts'
 import { createClaimDebts, type Debt } from './claim-debts.ts'
+import type { Closing } from './closing.ts'
 
 export interface GuardedClaimsOptions {
   readonly claims: ClaimStore
   readonly clock: Clock
   /** Milliseconds for each call. */
   readonly timeoutMs: number
-  /** Aborted when the engine closes: no claim is waited for any longer. */
-  readonly closing: AbortSignal
+  /** No claim is waited for any longer. */
+  readonly closing: Closing
   /** Told of a claim that could not be given back. */
   readonly onFailure: (error: unknown, operation: string) => void
   readonly random?: () => number
@@ -108,7 +109,7 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
   /** It has an end: what is owed is forgotten when its lease is over. */
   const repayLater = (): void => {
     if (debts.size === 0) return stopRepaying()
-    if (cancelRepay || isRepaying || closing.aborted) return
+    if (cancelRepay || isRepaying || closing.signal.aborted) return
     const waitMs = FIRST_REPAY_MS / 2 + backoff(repaid++, { baseMs: FIRST_REPAY_MS, maxMs: RAREST_REPAY_MS, random })
     const again = async (): Promise<void> => {
       cancelRepay = undefined
@@ -120,7 +121,7 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
     // The engine owes it, and not the run that happened to be first.
     cancelRepay = withoutScope(() => clock.setTimeout(() => void again(), waitMs))
   }
-  closing.addEventListener('abort', stopRepaying, { once: true })
+  closing.signal.addEventListener('abort', stopRepaying, { once: true })
 
   /**
    * Only claims are counted, and held back: what is held must be given back, and that it was does not show that claims are
@@ -196,12 +197,9 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
       const ask = (closed: AbortSignal): Promise<boolean> => admitted(() => (taken = follow(take(claim, closed))))
       try {
         // Each call has its own deadline; here it is the closing that must not wait for one.
-        const isOurs = await deadline(ask, {
-          operation: '[msc/cron] claim',
-          timeoutMs: 4 * timeoutMs,
-          signal: closing,
-          clock,
-        })
+        const isOurs = await closing.during((signal) =>
+          deadline(ask, { operation: '[msc/cron] claim', timeoutMs: 4 * timeoutMs, signal, clock }),
+        )
         return isOurs === true ? claim : undefined
       } catch (cause) {
         // Granted after all, to somebody who no longer waits.
@@ -209,7 +207,7 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
           (late) => (late === true ? release(claim) : undefined),
           () => undefined,
         )
-        closing.throwIfAborted()
+        closing.signal.throwIfAborted()
         throw new UnavailableError('[msc/cron] The claim store can not say whether this occurrence may run.', {
           code: 'CRON_CLAIMS_UNAVAILABLE',
           hint: 'Nothing was run. Trigger it again when the store answers.',

@@ -9,12 +9,15 @@ export interface PostgresQuery {
 export interface PostgresConnection extends PostgresQuery {
   on(event: string, listener: (...values: never[]) => void): unknown
   removeAllListeners?(): unknown
+  /** Of the server's process behind it. */
+  readonly processID?: number | null
   /** Gives it back; `true` ends it instead, and the pool opens another when it needs one. */
   release(destroy?: boolean): unknown
 }
 
 /** A pool of `pg`, as far as it is used. One that takes no callback is good too. */
 export interface PostgresPool extends PostgresQuery {
+  on?(event: string, listener: (...values: never[]) => void): unknown
   connect(callback?: (error: unknown, connection?: PostgresConnection) => void): Promise<PostgresConnection> | void
 }
 
@@ -30,19 +33,26 @@ const survivors = new WeakSet<object>()
 /**
  * Takes a connection out of a pool of `pg`. From then on it tells its own listeners alone that it was lost, besides the
  * query that waits for it; with none, the process ends. So it gets one, and at once: a database may say in one packet that
- * it is ready and that it is going, and a promise would come a turn too late for that.
+ * it is ready and that it is going, and a promise would come a turn too late for that. The pool gets one as well: where it
+ * has none, an idle connection that the server ends would end the process.
  *
  * Source: https://node-postgres.com/apis/pool#error
  */
 export function checkOut(pool: PostgresPool): Promise<PostgresConnection> {
+  survive(pool)
   return new Promise((resolve, reject) => {
     const hand = (connection: PostgresConnection): void => {
-      // One for each, as the pool hands it out again and again.
-      if (!survivors.has(connection)) connection.on('error', () => undefined)
-      survivors.add(connection)
+      survive(connection)
       resolve(connection)
     }
     const promised = pool.connect((error, connection) => (connection ? hand(connection) : reject(toError(error))))
     promised?.then(hand, reject)
   })
+}
+
+/** One listener for each, as a pool hands its connections out again and again. */
+function survive(emitter: PostgresPool | PostgresConnection): void {
+  if (survivors.has(emitter)) return
+  survivors.add(emitter)
+  emitter.on?.('error', () => undefined)
 }

@@ -87,6 +87,7 @@ describe('a statement on a pool', () => {
     ['a deadlock', { severity: 'ERROR', code: '40P01' }, 'released'],
     ['a constraint, in another language', { severity: 'FEHLER', code: '23505' }, 'released'],
     ['a statement that took too long', { severity: 'ERROR', code: '57014' }, 'released'],
+    ['a server that was the primary', { severity: 'ERROR', code: '25006' }, 'destroyed'],
     ['a server that goes down', { severity: 'FATAL', code: '57P01' }, 'destroyed'],
     ['a fault of the server', { severity: 'PANIC', code: 'XX001' }, 'destroyed'],
     ['a socket', { code: 'ECONNRESET' }, 'destroyed'],
@@ -117,6 +118,66 @@ describe('a statement on a pool', () => {
     controller.abort(new Error('late'))
     await expect(unanswered).rejects.toThrow('late')
     expect(log).toEqual(['on error', 'destroyed'])
+  })
+
+  it('has the server end the statement of a connection that is given up, several by one question', async () => {
+    const log: unknown[] = []
+    const answers: (() => void)[] = []
+    const connectionOf = (processID: number): Connection => ({
+      processID,
+      on: () => undefined,
+      query: (text, values) => {
+        if (!text.includes('pg_cancel_backend')) return new Promise(() => undefined)
+        log.push(values)
+        return new Promise((resolve) => answers.push(() => resolve({ rows: [] })))
+      },
+      release: (destroy) => void log.push(`${processID} ${destroy ? 'destroyed' : 'released'}`),
+    })
+    let pid = 0
+    const pool: PostgresPool = {
+      query: async () => ({ rows: [] }),
+      connect: async () => connectionOf(++pid),
+    }
+    const ends = [1, 2, 3].map(() => new AbortController())
+    const begun = ends.map(({ signal }, index) => queryOn(pool, `select ${index + 1}`, [], signal))
+    await expect.poll(() => pid).toBe(3)
+    const rejected = begun.map((each) => expect(each).rejects.toThrow('late'))
+    await new Promise((resolve) => setImmediate(resolve))
+    ends[0]?.abort(new Error('late'))
+    await expect.poll(() => answers.length).toBe(1)
+    ends[1]?.abort(new Error('late'))
+    ends[2]?.abort(new Error('late'))
+    await Promise.all(rejected)
+    answers[0]?.()
+    await expect.poll(() => answers.length).toBe(2)
+    answers[1]?.()
+    await expect.poll(() => log.at(-1)).toBe('4 released')
+    expect(log).toEqual([
+      '1 destroyed',
+      [[1], ['select 1']],
+      '2 destroyed',
+      '3 destroyed',
+      [
+        [2, 3],
+        ['select 2', 'select 3'],
+      ],
+      '4 released',
+    ])
+  })
+
+  it('keeps a process alive whose pool has no listener for an idle connection that ends', async () => {
+    const { pool, log, hand } = poolOf('promise')
+    const heard: string[] = []
+    const answered = queryOn(
+      { ...pool, on: (event) => heard.push(event) },
+      'select 1',
+      [],
+      new AbortController().signal,
+    )
+    hand()
+    await answered
+    expect(heard).toEqual(['error'])
+    expect(log).toEqual(['on error', 'released'])
   })
 
   it('gives back the connection that comes when nobody waits for it any more', async () => {

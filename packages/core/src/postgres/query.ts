@@ -1,4 +1,5 @@
 import { withoutScope } from '../context.ts'
+import { cancelStatement } from './cancel.ts'
 import { checkOut, type PostgresClient, type PostgresPool, type PostgresQuery } from './client.ts'
 
 /**
@@ -26,8 +27,11 @@ export function queryOn(
   })
 }
 
-/** Classes of errors after which a server says no more: the connection's, an operator's, and those of its own faults. */
-const LAST_WORDS = /^(?:08|57P|58|XX)/
+/**
+ * Errors after which a server says no more, or should not be asked: the connection's, an operator's, those of its own faults;
+ * and that it only reads, as one does that was the primary until a failover.
+ */
+const LAST_WORDS = /^(?:08|57P|58|XX|25006)/
 
 /**
  * An error that the server answered with, which leaves the connection as it was; throws any other.
@@ -44,7 +48,8 @@ function asAnswer(error: unknown): { readonly error: unknown } {
 /**
  * Runs `work` on one connection of the pool, and gives the connection back. Where `work` fails, or is not done when
  * `signal` ends, the connection is ended instead, and takes with it what was begun on it: nobody knows what state it is
- * in, and one that has gone silent would never be free again.
+ * in, and one that has gone silent would never be free again. A statement that was under way is cancelled on the server,
+ * as far as that can be reached.
  *
  * @throws the signal's reason when that has ended, else what `work` or the pool failed with.
  */
@@ -63,13 +68,27 @@ export async function onConnection<T>(
     )
     throw error
   })
+  let sent = ''
+  const query: PostgresQuery['query'] = (text, values) => {
+    sent = text
+    return connection.query(text, values)
+  }
   let isUsable = false
+  let isOver = false
+  const whole = async (): Promise<T> => {
+    try {
+      return await work({ query })
+    } finally {
+      isOver = true
+    }
+  }
   try {
-    const result = await orAborted(work(connection), signal)
+    const result = await orAborted(whole(), signal)
     isUsable = true
     return result
   } finally {
     connection.release(!isUsable)
+    if (!isOver) cancelStatement(pool, connection, sent)
   }
 }
 

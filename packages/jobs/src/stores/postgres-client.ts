@@ -8,15 +8,17 @@ export type PostgresClient = PostgresPool | (PostgresEmbedded & { exec(text: str
 
 export interface OwnPool extends PostgresPool {
   end(): Promise<void>
-  on(event: 'error', listener: (error: Error) => void): unknown
 }
 
 const loadPg = lazyPeer('jobs', 'pg', () => import('pg'))
 
-/** A pool of our own. An idle connection that breaks is the pool's to replace, and no reason to end the process. */
+/** A pool of our own. */
 export async function connectPool(url: string, max: number): Promise<OwnPool> {
   const { default: pg } = await loadPg()
-  const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5000, application_name: 'msc-jobs' })
-  pool.on('error', () => undefined)
-  return pool as unknown as OwnPool
+  return new pg.Pool({
+    connectionString: url,
+    max,
+    connectionTimeoutMillis: 5000,
+    application_name: 'msc-jobs',
+  }) as unknown as OwnPool
 }

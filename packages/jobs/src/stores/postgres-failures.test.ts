@@ -30,12 +30,12 @@ it('says what to do when the pool has no connection in time', async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const url = `postgres://msc@127.0.0.1:${port}/none`
-  const pool = new pg.Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 50 })
+  const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 50 })
   pool.on('error', () => undefined)
   const store = postgresStore({ client: pool })
   const expected = { code: 'DRIVER_UNREACHABLE', hint: expect.stringMatching(/in time/), retryable: true }
-  // The first is the one that opens it, the second the one that waits for a place.
-  const [first, second] = await Promise.allSettled([pool.query('select 1'), store.nextDue()])
+  // The first two open connections, the third waits for a place.
+  const [first, , second] = await Promise.allSettled([pool.query('select 1'), pool.query('select 1'), store.nextDue()])
   expect(translate((first as PromiseRejectedResult).reason)).toMatchObject(expected)
   expect((second as PromiseRejectedResult).reason).toMatchObject(expected)
   await store.close()

@@ -228,7 +228,7 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
     it('does not wait for ever for tables that nobody answers about', async () => {
       const network = await startChaosProxy(Number(new URL(server.url).port))
       const url = await database()
-      const pool = new pg.Pool({ connectionString: url.replace(/:\d+\//, `:${network.port}/`), max: 1 })
+      const pool = new pg.Pool({ connectionString: url.replace(/:\d+\//, `:${network.port}/`), max: 2 })
       pool.on('error', () => undefined)
       await pool.query('select 1')
       const store = postgresStore({ client: pool, timeoutMs: 1000 })
@@ -240,12 +240,79 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
       await network.close()
     })
 
+    it.each(['a pool of its own', 'a pool of the caller'])(
+      'uses no more connections when a lock is in the way than it may have, on %s',
+      async (whose) => {
+        const url = await database()
+        const named = `${url}?application_name=msc-jobs`
+        const pool = new pg.Pool({ connectionString: named, max: 3 })
+        const store = postgresStore({
+          ...(whose === 'a pool of the caller' ? { client: pool } : { url: named, maxConnections: 3 }),
+          timeoutMs: 300,
+        })
+        await store.nextDue()
+        const watch = new pg.Pool({ connectionString: url, max: 2 })
+        watch.on('error', () => undefined)
+        const lock = await watch.connect()
+        await lock.query('begin; lock table msc_jobs.runs in access exclusive mode')
+        const backends = async (): Promise<number> => {
+          const { rows } = await watch.query<{ count: string }>(
+            `select count(*) from pg_stat_activity where application_name = 'msc-jobs' and datname = current_database()`,
+          )
+          return Number(rows[0]?.count)
+        }
+        let most = 0
+        for (let round = 0; round < 10; round++) {
+          const asked = await Promise.allSettled(Array.from({ length: 3 }, () => store.nextDue()))
+          expect(asked.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+          most = Math.max(most, await backends())
+        }
+        // Those that are being cancelled, and those that take their place.
+        expect(most).toBeLessThanOrEqual(6)
+        await lock.query('rollback')
+        await expect.poll(() => store.nextDue().catch(() => 'late'), { timeout: 5000 }).toBeUndefined()
+        await expect.poll(backends).toBeLessThanOrEqual(3)
+        lock.release()
+        await store.close()
+        await Promise.all([pool.end(), watch.end()])
+      },
+    )
+
+    it('survives that the server ends an idle connection of a pool that has no listener for it', async () => {
+      const url = await database()
+      const pool = new pg.Pool({ connectionString: url, max: 2 })
+      const store = postgresStore({ client: pool })
+      await store.nextDue()
+      const ended = new Promise((resolve) => pool.on('remove', resolve))
+      // An `error` event without a listener would fail this run as an uncaught exception.
+      await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`, [
+        new URL(url).pathname.slice(1),
+      ])
+      await ended
+      expect(await store.nextDue()).toBeUndefined()
+      await store.close()
+      await pool.end()
+    })
+
     it('is refused in words when nothing listens there', async () => {
       const store = postgresStore({ url: 'postgres://msc@127.0.0.1:1/none' })
       await expect(store.nextDue()).rejects.toMatchObject({ code: 'DRIVER_UNREACHABLE', retryable: true })
       await store.close()
     })
   })
+})
+
+it.each([
+  ['a pool of one', { client: new pg.Pool({ max: 1 }) }, { code: 'JOBS_POOL_TOO_SMALL' }],
+  ['a pool of its own of one', { url: 'postgres://127.0.0.1/a', maxConnections: 1 }, { code: 'JOBS_POOL_TOO_SMALL' }],
+  ['a single connection', { client: new pg.Client() }, { code: 'OPTION_INVALID', message: /neither a pool/ }],
+  ['what is no client', { client: {} }, { code: 'OPTION_INVALID', message: /does not implement query/ }],
+  ['a number that is none', { url: 'postgres://127.0.0.1/a', timeoutMs: Number.NaN }, { code: 'OPTION_INVALID' }],
+])('refuses %s when it is made', (_, options, refused) => {
+  const { code, message = /./ } = refused as { readonly code: string; readonly message?: RegExp }
+  const make = (): unknown => postgresStore(options as unknown as Parameters<typeof postgresStore>[0])
+  expect(make).toThrow(message)
+  expect(make).toThrow(expect.objectContaining({ code }))
 })
 
 describe('with PGlite', () => {

@@ -1,5 +1,14 @@
-import { ConfigError, DriverError, deadline, sleep, systemClock, withoutScope, type Clock } from '@msc/core'
-import { listen, onConnection, queryOn } from '@msc/core/postgres'
+import {
+  ConfigError,
+  DriverError,
+  assertNumbers,
+  deadline,
+  sleep,
+  systemClock,
+  withoutScope,
+  type Clock,
+} from '@msc/core'
+import { assertClient, listen, onConnection, queryOn } from '@msc/core/postgres'
 import type { Depth } from '../driver.ts'
 import type { ClaimedRun, Enqueue, Gate, JobStore, NextClaim, RunChange, WriteResult } from '../store.ts'
 import { createCombiner } from './combine.ts'
@@ -28,6 +37,8 @@ export interface PostgresOptions {
 const MAX_CALLS = 4
 const MAX_ITEMS = 200
 const RETRIES = 5
+/** One listens. */
+const LEAST_CONNECTIONS = 2
 
 /**
  * Any number of workers over one Postgres (13 or later), or over PGlite in this process. Keeps its tables in the schema
@@ -47,7 +58,9 @@ export function postgresStore(options: PostgresOptions): JobStore {
       hint: 'Set DATABASE_URL to postgres://user:password@host:5432/database.',
     })
   }
-  if (maxConnections < 2) {
+  assertNumbers('jobs', options, { maxConnections: 1, timeoutMs: 1 })
+  if (options.client !== undefined) assertClient('jobs', options.client, LEAST_CONNECTIONS)
+  if (maxConnections < LEAST_CONNECTIONS) {
     throw new ConfigError('[msc/jobs] [postgres] `maxConnections` must be at least 2: one of them listens.', {
       code: 'JOBS_POOL_TOO_SMALL',
       hint: 'Leave it out, or use 2 or more.',

@@ -292,6 +292,7 @@ export const scenarios: readonly Scenario[] = [
       const { clock, say } = harness
       const now: Record<string, number> = {}
       const most: Record<string, number> = {}
+      const two = signal()
       const count = (key: string, by: number): void => {
         now[key] = (now[key] ?? 0) + by
         most[key] = Math.max(most[key] ?? 0, now[key] as number)
@@ -302,6 +303,9 @@ export const scenarios: readonly Scenario[] = [
             step.run('work', async () => {
               count(event.data.id, 1)
               count('both', 1)
+              // That two of them meet must not be left to the machine's speed.
+              if (now['both'] === 2) two.resolve()
+              await two.promise
               await sleep(500, { clock })
               count(event.data.id, -1)
               count('both', -1)

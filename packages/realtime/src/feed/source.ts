@@ -1,5 +1,4 @@
 import {
-  assertMethods,
   assertNumbers,
   DriverError,
   deadline,
@@ -16,7 +15,7 @@ import {
   type ErrorReporter,
   withoutScope,
 } from '@msc/core'
-import { listen, queryOn, type PostgresClient } from '@msc/core/postgres'
+import { assertClient, listen, queryOn, type PostgresClient } from '@msc/core/postgres'
 import { createSeen } from '../seen.ts'
 import { isFeedPage, type FeedPage } from './page.ts'
 
@@ -75,10 +74,11 @@ const PRUNE_EVERY_MS = 60_000
 /**
  * Feeds over the outbox of a Postgres or a PGlite; the notification carries nothing but a row's id.
  *
- * @throws ConfigError `OPTION_INVALID` for a client without `query`, and for a `timeoutMs` that is no number.
+ * @throws ConfigError `OPTION_INVALID` for a client that is neither a pool nor PGlite, and for a `timeoutMs` that is no number;
+ *   `REALTIME_POOL_TOO_SMALL` for a pool of one connection, which listens.
  */
 export function feedSource(options: FeedSourceOptions): FeedSource {
-  assertMethods('realtime', 'client', options.client, ['query'])
+  assertClient('realtime', options.client, 2)
   assertNumbers('realtime', options, { timeoutMs: 1 })
   const { client, keep = '3d', timeoutMs = 10_000, clock = systemClock } = options
   const report = (error: unknown, operation: string): void =>

@@ -1,4 +1,5 @@
-import { onConnection, type PostgresPool, type PostgresQuery } from '@msc/core/postgres'
+import { readField } from '@msc/core'
+import { assertClient, onConnection, type PostgresPool, type PostgresQuery } from '@msc/core/postgres'
 import type { Claims } from './claims.ts'
 import type { Authorize, TopicAction } from './permissions.ts'
 
@@ -25,9 +26,12 @@ const ROLES = ['anon', 'authenticated', 'service_role']
  * False is the policies' own no. It rejects when they can't be asked: with the signal's reason when that has ended, else
  * with what the database failed with.
  *
+ * @throws ConfigError `OPTION_INVALID` for a client that is neither a pool nor PGlite.
+ *
  * Source: Supabase's documentation, "Realtime Authorization".
  */
 export function databasePolicies({ client, roles = ROLES }: DatabasePoliciesOptions): Authorize {
+  if (typeof readField(client, 'transaction') !== 'function') assertClient('realtime', client, 1)
   return async ({ claims, topic, action }, signal) => {
     if (!roles.includes(claims.role)) return false
     signal.throwIfAborted()
