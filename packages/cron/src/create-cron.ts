@@ -3,6 +3,7 @@ import {
   assertDriver,
   assertMethods,
   assertNumbers,
+  createClosing,
   createRedactor,
   createService,
   driverShape,
@@ -26,7 +27,6 @@ import { notTried, problem } from './answers.ts'
 import { memoryClaims, type ClaimStore } from './claims.ts'
 import type { CronDefinition } from './define-cron.ts'
 import type { CronDriver, Tick } from './driver.ts'
-import { createClosing } from './closing.ts'
 import { guardClaims, type Claim } from './guarded-claims.ts'
 
 export interface CronEngineOptions {

@@ -9,10 +9,10 @@ import {
   type Breaker,
   type CancelTimer,
   type Clock,
+  type Closing,
 } from '@msc/core'
 import type { ClaimStore } from './claims.ts'
 import { createClaimDebts, type Debt } from './claim-debts.ts'
-import type { Closing } from './closing.ts'
 
 export interface GuardedClaimsOptions {
   readonly claims: ClaimStore

@@ -9,7 +9,7 @@ import { judge, toFailure } from './verdict.ts'
 
 export interface ExecutePorts extends Pick<
   ReplayPorts,
-  'send' | 'spawn' | 'watchStep' | 'log' | 'signal' | 'draining'
+  'send' | 'spawn' | 'watchStep' | 'log' | 'signal' | 'draining' | 'reportAbort'
 > {
   readonly store: Pick<JobStore, 'write'>
   readonly clock: Clock

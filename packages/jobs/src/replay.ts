@@ -1,4 +1,4 @@
-import { deadline, reportFailure, type Clock } from '@msc/core'
+import { deadline, type Clock } from '@msc/core'
 import type { JobContext, JobLog, StepContext, StepOptions, StepTools } from './context.ts'
 import type { AnyJob, EventInput, JobDefinition, JobEvent } from './define-job.ts'
 import { JobTimeoutError, StepError, type Failure } from './errors.ts'
@@ -40,6 +40,8 @@ export interface ReplayPorts {
   readonly signal: AbortSignal
   /** Aborts when no further step may begin here: another worker goes on. */
   readonly draining: AbortSignal
+  /** Told of what a step's listener of its signal throws, when its time is up. */
+  readonly reportAbort: (error: unknown, step: string) => void
 }
 
 export type Outcome =
@@ -361,7 +363,7 @@ function attempt<Output>(
   fn: (context: StepContext) => Output | Promise<Output>,
   number: number,
   { timeout }: StepOptions<Output>,
-  { signal, clock }: Pick<ReplayPorts, 'signal' | 'clock'>,
+  { signal, clock, reportAbort }: Pick<ReplayPorts, 'signal' | 'clock' | 'reportAbort'>,
 ): Output | Promise<Output> {
   if (timeout === undefined) return fn({ signal, attempt: number })
   return deadline((own) => fn({ signal: own, attempt: number }), {
@@ -369,7 +371,7 @@ function attempt<Output>(
     timeoutMs: durationOf(timeout),
     signal,
     clock,
-    report: (error) => reportFailure(error, { concern: 'jobs', operation: 'abort a step', step: key }),
+    report: (error) => reportAbort(error, key),
   })
 }
 

@@ -1,4 +1,4 @@
-import { guardSignal, withoutScope, type CancelTimer, type Clock } from '@msc/core'
+import { createClosing, guardSignal, withoutScope, type CancelTimer, type Clock } from '@msc/core'
 import { isAlive, ownerId } from './owner.ts'
 import type { ClaimedRun, JobStore, PrunePolicy, RunChange, WriteResult } from './store.ts'
 
@@ -44,7 +44,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const owner = ownerId()
   const running = new Map<string, AbortController>()
   const finishing = new Set<Promise<void>>()
-  const draining = new AbortController()
+  const draining = createClosing()
   let started = false
   let starting: Promise<void> | undefined
   let wanted = false
@@ -150,8 +150,11 @@ export function createWorker(options: WorkerOptions): Worker {
     running.set(id, abort)
     // Steps listen to it, and their listeners are called from our timers.
     const signal = guardSignal(abort.signal, (error) => reportFailure('abort a run', error, { job, runId: id }))
-    const hands = { signal, draining: draining.signal, write }
-    const done = (breath()?.then(() => carry(claimed, hands)) ?? carry(claimed, hands))
+    const done = draining
+      .during((ending) => {
+        const hands = { signal, draining: ending, write }
+        return breath()?.then(() => carry(claimed, hands)) ?? carry(claimed, hands)
+      })
       .catch((error: unknown) => reportFailure('carry a run', error, { job, runId: id }))
       .finally(() => {
         if (running.get(id) === abort) running.delete(id)
@@ -241,7 +244,7 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     async close() {
       if (closing()) return
-      draining.abort()
+      draining.end(new Error('The worker closes.'))
       timer?.()
       // What it could not do was told to whoever started it.
       await starting?.catch(() => undefined)

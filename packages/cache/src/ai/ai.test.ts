@@ -51,6 +51,20 @@ describe("what throws in the caller's own functions", () => {
       restore()
     }
   }
+  it('is reported where it is a listener of the abort, and ends nothing', () =>
+    withReports(async (told) => {
+      const { ai } = setUp()
+      const stream = await ai.streamAI(request, async ({ signal }) => {
+        signal.addEventListener('abort', fails)
+        return source<string>().stream
+      })
+      const reader = stream.getReader()
+      const read = reader.read().catch(() => undefined)
+      await turn()
+      await reader.cancel()
+      await read
+      await expect.poll(() => told).toEqual(['abort a stream'])
+    }))
   it('is reported, and leaves an answer as it is', () =>
     withReports(async (told) => {
       const { ai } = setUp()

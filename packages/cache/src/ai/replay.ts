@@ -1,3 +1,4 @@
+import { guarded } from '@msc/core'
 import type { Shared } from '../isolate.ts'
 import { materialise } from '../materialise.ts'
 import { prepare } from '../writer.ts'
@@ -39,6 +40,7 @@ interface Reader {
 export function createReplay<C>({ maxBytes, deliver, onAbandoned }: ReplayOptions): Replay<C> {
   const readers = new Set<Reader>()
   const abort = new AbortController()
+  const { signal } = abort
   let held: Shared[] = []
   /** Chunks before `held[0]`. */
   let dropped = 0
@@ -133,7 +135,7 @@ export function createReplay<C>({ maxBytes, deliver, onAbandoned }: ReplayOption
       )
     },
     async follow(open) {
-      const iterator = iterate(await open(abort.signal))
+      const iterator = iterate(await open(guarded(signal, { concern: 'cache', operation: 'abort a stream' })))
       try {
         for (;;) {
           if (abandoned) return undefined
@@ -141,7 +143,7 @@ export function createReplay<C>({ maxBytes, deliver, onAbandoned }: ReplayOption
             await nextChange()
             continue
           }
-          const step = await Promise.race([iterator.next(), aborted(abort.signal)])
+          const step = await Promise.race([iterator.next(), aborted(signal)])
           if (step === undefined) return undefined
           if (step.done) {
             const chunks = whole ? held.map(materialise) : undefined

@@ -106,6 +106,10 @@ export function refusal(driver: string, reason: string, credentials: string): Dr
     const hint = "The account's quota is used up: raise it, or wait for the next period."
     return new DriverError(driver, message, { code: 'DRIVER_QUOTA', hint })
   }
-  const passing = /^(?:LOADING|BUSY|TRYAGAIN|MASTERDOWN|CLUSTERDOWN|READONLY|UNBLOCKED)/.test(reason)
+  if (reason.startsWith('READONLY')) {
+    const hint = 'What answers is a replica: the address has to lead to the primary, which a failover may have moved.'
+    return new DriverError(driver, message, { code: 'DRIVER_READ_ONLY', retryable: true, hint })
+  }
+  const passing = /^(?:LOADING|BUSY|TRYAGAIN|MASTERDOWN|CLUSTERDOWN|UNBLOCKED)/.test(reason)
   return new DriverError(driver, message, { code: 'DRIVER_REFUSED', retryable: passing })
 }

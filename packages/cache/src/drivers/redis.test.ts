@@ -204,6 +204,48 @@ describeWithRedis('with a redis-server', () => {
       },
     )
 
+    it('makes its connection anew where the primary has become a replica, and says so until it is one again', async () => {
+      const server = await startRedis()
+      const driver = redis({ url: url(server) })
+      const admin = new Redis(url(server))
+      const { signal } = new AbortController()
+      const connections = async (): Promise<number> =>
+        Number(/total_connections_received:(\d+)/.exec(await admin.info('stats'))?.[1])
+      await driver.set('track', 'a', 60_000, signal)
+      const before = await connections()
+      await admin.replicaof('127.0.0.1', 1)
+      const refused = { code: 'DRIVER_READ_ONLY', retryable: true, hint: expect.stringMatching(/primary/) }
+      await expect(driver.set('track', 'b', 60_000, signal)).rejects.toMatchObject(refused)
+      await expect
+        .poll(() =>
+          driver.health(signal).then(
+            () => 'ready',
+            ({ code }) => code,
+          ),
+        )
+        .toBe('DRIVER_READ_ONLY')
+      await expect.poll(connections).toBeGreaterThan(before)
+      expect(await driver.get('track', signal)).toBe('a')
+      const { setMany } = driver
+      await expect(setMany?.([{ key: 'track', value: 'c', ttlMs: 60_000 }], signal)).rejects.toMatchObject({
+        code: expect.stringMatching(/^DRIVER_(?:READ_ONLY|UNREACHABLE)$/),
+      })
+      await admin.call('replicaof', 'no', 'one')
+      await expect
+        .poll(() =>
+          driver.health(signal).then(
+            () => 'ready',
+            ({ code }) => code,
+          ),
+        )
+        .toBe('ready')
+      expect(await driver.get('track', signal)).toBe('a')
+      await driver.set('track', 'd', 60_000, signal)
+      admin.disconnect()
+      await driver.close()
+      await server.close()
+    })
+
     it('never puts the password into an error', async () => {
       const driver = redis({ url: `redis://user:hunter2secret@127.0.0.1:${server.port}` })
       const error = await Promise.resolve(driver.get('key', signal)).then(

@@ -5,6 +5,7 @@ import {
   every,
   lazyPeer,
   processEnv,
+  readField,
   readEnv,
   toError,
   withoutScope,
@@ -24,8 +25,9 @@ export interface RedisOptions {
   readonly url?: string
   /**
    * A connected `ioredis` client of your own instead; configure it with `enableOfflineQueue: false` and
-   * `maxRetriesPerRequest: 0`, or it hides an outage from the engine, and with a `socketTimeout`, or it keeps a connection
-   * on which nothing is answered any more for as long as the system does. `close()` leaves it open.
+   * `maxRetriesPerRequest: 0`, or it hides an outage from the engine, with a `socketTimeout`, or it keeps a connection
+   * on which nothing is answered any more for as long as the system does, and with a `reconnectOnError` for READONLY, or it
+   * stays with a primary that has become a replica. `close()` leaves it open.
    */
   readonly client?: Redis
 }
@@ -59,6 +61,8 @@ export function redis(options: RedisOptions): CacheDriver {
   let closed = false
   /** Why the server, which can be reached, does not let us in. */
   let refusal: MscError | undefined
+  /** A key that the server, which only reads, did not let us write; until it lets us write again. */
+  let unwritten: string | undefined
 
   const open = async (extra: { readonly enableOfflineQueue?: boolean } = {}): Promise<Redis> => {
     const { Redis: Client } = await load().catch((error: unknown) => {
@@ -76,6 +80,8 @@ export function redis(options: RedisOptions): CacheDriver {
       // Counts only while an answer is awaited: an idle connection is not silent.
       socketTimeout: SILENCE_MS,
       retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
+      // A primary that a failover has made a replica keeps its connections; the address may lead to the new one.
+      reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
       ...extra,
     })
     // Each failed attempt is an event; the commands that fail for it say why to the engine.
@@ -123,8 +129,23 @@ export function redis(options: RedisOptions): CacheDriver {
     }
   }
 
+  const write = async <T>(
+    key: string | undefined,
+    signal: AbortSignal,
+    command: (client: Redis) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      const reply = await run(signal, command)
+      unwritten = undefined
+      return reply
+    } catch (error) {
+      if (readField(error, 'code') === 'DRIVER_READ_ONLY') unwritten = key
+      throw error
+    }
+  }
+
   const runScript = (script: Script, keys: readonly string[], args: readonly string[], signal: AbortSignal) =>
-    run(signal, async (client) => {
+    write(keys[0], signal, async (client) => {
       const digest = await digestOf(script)
       try {
         return await client.evalsha(digest, keys.length, ...keys, ...args)
@@ -192,23 +213,24 @@ export function redis(options: RedisOptions): CacheDriver {
     },
     getMany,
     async set(key, value, ttlMs, signal) {
-      read.done(await run(signal, (client) => client.set(key, value, 'PX', milliseconds(ttlMs))), 'SET')
+      read.done(await write(key, signal, (client) => client.set(key, value, 'PX', milliseconds(ttlMs))), 'SET')
     },
     async setMany(entries, signal) {
       if (entries.length === 0) return
-      const replies = await run(signal, (client) => {
+      const replies = await write(entries[0]?.key, signal, async (client) => {
         const pipeline = client.pipeline()
         for (const { key, value, ttlMs } of entries) pipeline.set(key, value, 'PX', milliseconds(ttlMs))
-        return pipeline.exec()
+        const answers = (await pipeline.exec()) ?? []
+        const failed = answers.find(([error]) => error)?.[0]
+        if (failed) throw failed
+        return answers
       })
-      const failed = replies?.find(([error]) => error)?.[0]
-      if (failed) throw translate(failed)
-      for (const [, reply] of replies ?? []) read.done(reply, 'SET')
+      for (const [, reply] of replies) read.done(reply, 'SET')
     },
     async delete(keys, signal) {
       return keys.length === 0
         ? 0
-        : read.integer(await run(signal, (client) => client.del(...keys)), 'DEL', 0, keys.length)
+        : read.integer(await write(keys[0], signal, (client) => client.del(...keys)), 'DEL', 0, keys.length)
     },
     async increment(key, by, ttlMs, signal) {
       return read.counter(await runScript(INCREMENT, [key], [String(by), String(milliseconds(ttlMs))], signal))
@@ -222,6 +244,9 @@ export function redis(options: RedisOptions): CacheDriver {
     coordination: redisCoordination({ name: 'redis', address: ADDRESS, runScript, getMany, subscribe }),
     async health(signal) {
       read.done(await run(signal, (client) => client.ping()), 'PING', 'PONG')
+      // Writes nothing, and is refused where nothing can be written.
+      const key = unwritten
+      if (key !== undefined) await write(key, signal, (client) => client.setrange(key, 0, ''))
     },
     async close() {
       if (closed) return

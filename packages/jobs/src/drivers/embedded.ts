@@ -147,6 +147,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     const ports: ExecutePorts = {
       signal,
       draining,
+      reportAbort: (error, step) => reportFailure('abort a step', error, { job: job.id, runId: run.id, step }),
       store: { write },
       clock,
       log: prefixed(bound().log, `${job.id} ${run.id}`),

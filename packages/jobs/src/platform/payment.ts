@@ -2,6 +2,7 @@ import { defineJob, type JobDefinition } from '../define-job.ts'
 import { paymentProcess, type PaymentProcess } from './events.ts'
 import { assertPorts } from './assert-ports.ts'
 import type { PlatformPorts } from './ports.ts'
+import { refund } from './refund.ts'
 
 /**
  * `payment/process`: charge, record, receipt. When it can not be recorded, the charge is given back. Triggered again
@@ -30,8 +31,7 @@ export function payment({
         ({ signal }) => billing.charge({ userId, amount, reference: paymentId }, { key: `${runId}:charge`, signal }),
         {
           timeout: '30s',
-          rollback: (made) =>
-            billing.refund(made, { key: `refund:${made.id}`, signal: AbortSignal.timeout(REFUND_TIMEOUT_MS) }),
+          rollback: (made) => refund(billing, made),
         },
       )
       await step.run('record', () => payments.markPaid(paymentId, charge))
@@ -44,5 +44,3 @@ export function payment({
     },
   )
 }
-
-export const REFUND_TIMEOUT_MS = 30_000

@@ -1,6 +1,6 @@
 import { defineJob, type JobDefinition } from '../define-job.ts'
 import { subscriptionRenew, type SubscriptionRenew } from './events.ts'
-import { REFUND_TIMEOUT_MS } from './payment.ts'
+import { refund } from './refund.ts'
 import { assertPorts } from './assert-ports.ts'
 import type { PlatformPorts } from './ports.ts'
 
@@ -34,8 +34,7 @@ export function subscriptionRenewal({
           billing.charge({ userId, amount: due.amount, reference: subscriptionId }, { key: `${runId}:charge`, signal }),
         {
           timeout: '30s',
-          rollback: (made) =>
-            billing.refund(made, { key: `refund:${made.id}`, signal: AbortSignal.timeout(REFUND_TIMEOUT_MS) }),
+          rollback: (made) => refund(billing, made),
         },
       )
       await step.run('extend', () => subscriptions.setPaidUntil(subscriptionId, due.renewsUntil), {

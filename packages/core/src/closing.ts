@@ -3,7 +3,7 @@ export interface Closing {
   readonly signal: AbortSignal
   /** Runs with a signal of its own that ends with the engine: one that all calls listen to makes Node 20 warn of a leak. */
   during<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T>
-  /** Ends all with this reason. */
+  /** Ends all with this reason; calls that come later get a signal that has ended. */
   end(reason: Error): void
 }
 
@@ -13,9 +13,9 @@ export function createClosing(): Closing {
   return {
     signal: engine.signal,
     async during(run) {
-      engine.signal.throwIfAborted()
       const call = new AbortController()
-      calls.add(call)
+      if (engine.signal.aborted) call.abort(engine.signal.reason)
+      else calls.add(call)
       try {
         return await run(call.signal)
       } finally {
