@@ -6,6 +6,7 @@ import {
   lazyPeer,
   processEnv,
   readField,
+  systemClock,
   readEnv,
   toError,
   withoutScope,
@@ -37,6 +38,8 @@ export interface RedisOptions {
  * swallows everything still acknowledges it, so no keep-alive would tell.
  */
 const SILENCE_MS = 5000
+/** Milliseconds between two connections that are given up because their server only reads. */
+const LEAVE_EVERY_MS = 1000
 const ADDRESS = 'Check the host and port in REDIS_URL.'
 const read = replyReaders('redis', ADDRESS)
 const load = lazyPeer('cache', 'ioredis', () => import('ioredis'))
@@ -61,6 +64,17 @@ export function redis(options: RedisOptions): CacheDriver {
   let closed = false
   /** Why the server, which can be reached, does not let us in. */
   let refusal: MscError | undefined
+  /**
+   * A primary that a failover has made a replica keeps its connections, while the address may lead to the new one. Not for
+   * each write that is refused: what reads on the connection fails with it.
+   */
+  let leftAt = -Infinity
+  const mayLeave = (): boolean => {
+    const now = systemClock.monotonic()
+    if (now - leftAt < LEAVE_EVERY_MS) return false
+    leftAt = now
+    return true
+  }
   /** A key that the server, which only reads, did not let us write; until it lets us write again. */
   let unwritten: string | undefined
 
@@ -80,8 +94,7 @@ export function redis(options: RedisOptions): CacheDriver {
       // Counts only while an answer is awaited: an idle connection is not silent.
       socketTimeout: SILENCE_MS,
       retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
-      // A primary that a failover has made a replica keeps its connections; the address may lead to the new one.
-      reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+      reconnectOnError: (error: Error) => error.message.startsWith('READONLY') && mayLeave(),
       ...extra,
     })
     // Each failed attempt is an event; the commands that fail for it say why to the engine.

@@ -105,8 +105,11 @@ export function crashMatrix(
         // Fewer than three get nowhere: the first frees the run of the one before, the second claims it.
         for (const every of [3, 4, 5, 6, 7]) await carry(`every-${every}`, fails, () => every)
       }
+      // How many writes a run makes, and with it how often its workers are killed, depends on the machine a little.
+      for (let more = 0; kills < leastKills; more++) {
+        expect(await carry(`more-${more}`, more % 2 === 0, () => 3 + (more % 5))).toBeGreaterThan(0)
+      }
       console.log(`${kills} kills in ${runs} runs`)
-      expect(kills).toBeGreaterThanOrEqual(leastKills)
     } finally {
       rmSync(folder, { recursive: true, force: true })
       await close()
