@@ -17,7 +17,9 @@ export interface AnalyticsDriver extends DriverBase {
   readonly capabilities: AnalyticsCapabilities
   /**
    * Delivers what it can and says what it could not, by id: what the receipt does not name was delivered. Rejects, with
-   * a `DriverError`, only when it knows nothing of any envelope. It may be given the same ids again.
+   * a `DriverError`, only when it knows nothing of any envelope. It may be given the same ids again. When
+   * `context.signal` aborts it begins nothing more, and returns within 50 ms a receipt of what was answered by then, with
+   * the rest in `rejected` as `retryable`: those are tried again at once.
    */
   send(envelopes: readonly Envelope[], context: SendContext): Promise<Receipt>
   /**
@@ -25,7 +27,10 @@ export interface AnalyticsDriver extends DriverBase {
    * way.
    */
   sendSync?(envelopes: readonly Envelope[]): void
-  /** In browsers: bytes that one delivery may have while the page is being left. */
+  /**
+   * In browsers: bytes that one delivery may have while the page is being left. `send` begins all its requests before its
+   * first `await` then, or they are lost with the page.
+   */
   leavingMaxBytes?(): number
 }
 

@@ -10,14 +10,15 @@ export interface DeadlineOptions {
   /** The caller's own signal; its abort ends the call with its reason. */
   readonly signal?: AbortSignal | undefined
   readonly clock?: Clock
-  /** Told of what a listener of the signal throws; default: reported like any failure that nobody awaits. */
+  /** Told of what a listener of the guarded signal throws; default: reported like any failure that nobody awaits. */
   readonly report?: GuardedCall['report']
 }
 
 /**
  * Runs `call` with a signal that aborts at the deadline, and settles at the deadline even if `call` ignores it: the
  * process is kept alive until then, since somebody waits.
- * A late rejection of `call` is swallowed, so it can't become an unhandled one.
+ * A late rejection of `call` is swallowed, so it can't become an unhandled one. What a listener of the signal throws is
+ * reported once `guardSignals` was called, as `createService` and `createBreaker` do; before that it ends a Node process.
  *
  * @throws DeadlineError when the time is up; the caller's abort reason when that came first.
  */

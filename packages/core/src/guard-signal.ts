@@ -54,8 +54,9 @@ const WHOSE = /^(?:\[msc\/(\w+)\] )?(?:\[[^\]]*\] )*/
 
 /**
  * Makes the signal of every call with a deadline a guarded one, from here on: drivers and ports are the application's
- * code too. Whatever has a breaker asks for it, and so do servers; in a page, where a listener that throws ends nothing, what runs there
- * alone does without its weight.
+ * code too. Whatever has a breaker or `createService` asks for it, and so do servers; in a page, where a listener that
+ * throws ends nothing, what runs there alone does without its weight. Of a bare `deadline` on a server whoever calls it
+ * calls this first.
  */
 export function guardSignals(): void {
   failureSlot().guard ??= (signal, { operation, concern, report }) =>

@@ -1,7 +1,7 @@
 import type { Breaker } from './breaker.ts'
 import type { Clock } from './clock.ts'
 import type { DriverBase } from './driver.ts'
-import type { MscError } from './errors.ts'
+import type { DriverError, MscError } from './errors.ts'
 import type { RedactText } from './failure-slot.ts'
 import { redactText } from './redact-text.ts'
 import type { Health, LastError } from './status.ts'
@@ -53,6 +53,8 @@ function judge(question: HealthQuestion, failure: Error | undefined): Verdict {
   const { breaker, redact } = question
   if (failure) {
     const verdict = explain(question, failure)
+    if (verdict.code === 'DRIVER_RATE_LIMITED')
+      return { status: 'degraded', ...askedToWait(question, failure, verdict) }
     return { status: 'down', ...(verdict.code === 'DEADLINE_EXCEEDED' ? silence(question) : verdict) }
   }
   const degraded = attempt(() => question.degraded?.(), undefined)
@@ -70,6 +72,18 @@ function attempt<T>(ask: () => T, otherwise: T): T {
   } catch {
     return otherwise
   }
+}
+
+/** A backend that wants to be asked later is there, and may have said until when. */
+function askedToWait(
+  { clock }: HealthQuestion,
+  failure: Partial<DriverError>,
+  verdict: Omit<Verdict, 'status'>,
+): Omit<Verdict, 'status'> {
+  const until = attempt(() => new Date(Math.round(clock.now() + Number(failure.retryAfterMs))).toISOString(), undefined)
+  return until === undefined
+    ? verdict
+    : { ...verdict, detail: `${verdict.detail} It is to be left alone until ${until}.` }
 }
 
 /** Names what did not answer, and the variables that chose it. */

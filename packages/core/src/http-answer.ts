@@ -20,7 +20,8 @@ export interface HttpFailureOptions {
   readonly address: string
   /**
    * Whether a success is in the backend's own shape: any JSON API answers 200 to something. Takes what the answer says,
-   * `undefined` for nothing, and its status. Accept what every known version sends. Default: anything.
+   * `undefined` for nothing, and its status. Accept what every known version sends, whatever type it is given on its way.
+   * Default: anything but nothing typed as HTML.
    */
   readonly expects?: (value: unknown, status: number) => boolean
   /** Wall time for a `Retry-After` that is a date. Default `Date.now`. */
@@ -36,7 +37,9 @@ export interface AnswerProblem extends DriverErrorOptions {
  * What is wrong with an HTTP answer, or `undefined` for success: see `httpFailure`, which makes an error of it. Apart from
  * it, so that a page can load it when there is an answer to judge. Whether a call may be repeated is decided here, from
  * the status, once for all vendors. A page of HTML comes from a proxy, a firewall or a wrong host, whatever its status says;
- * only where such a one speaks for the backend too (elsewhere, too large, too often) the status counts:
+ * only where such a one speaks for the backend too (elsewhere, too large, too often) the status counts. Its body decides
+ * what is a page: one that begins with `<` is, one in JSON is not. Its type decides where the body says neither, or was
+ * not read; but a success with nothing in it is none where `expects` takes nothing:
  *
  * | answer | code | retryable | refuses |
  * |---|---|---|---|
@@ -58,8 +61,8 @@ export function judgeAnswer(
   options: Omit<HttpFailureOptions, 'driver'>,
 ): AnswerProblem | undefined {
   const { status } = answer
-  const isSuccess = status >= 200 && status < 300
-  const isPage = isHtml(answer) && !isOfProxies(status)
+  const isSuccess = isOk(status)
+  const isPage = isHtml(answer, options) && !isOfProxies(status)
   if (isSuccess && !isPage) return isExpected(answer, options) ? undefined : notTheBackend(answer, options)
   const retryAfterMs = isSuccess ? undefined : retryAfter(answer.headers.get('retry-after'), options.now)
   const { code, retryable, refuses, hint } = isPage ? pageKind(options) : kindOf(status, options)
@@ -117,13 +120,22 @@ function kindOf(status: number, { credentials, address }: Omit<HttpFailureOption
   return { code: 'DRIVER_REFUSED', retryable: false, refuses: 'content' }
 }
 
-/** No JSON API answers with a page; a captive portal, a proxy's error page and a wrong host do, not always by its type. */
-function isHtml({ headers, content }: HttpAnswer): boolean {
-  // Also with nothing in it: no API that answers in JSON names this type, while a portal may leave its page away.
-  return (
-    /^\s*(?:text\/html|application\/xhtml)/i.test(headers.get('content-type') ?? '') ||
-    content?.text.trimStart().startsWith('<') === true
-  )
+/**
+ * No JSON API answers with a page; a captive portal, a proxy's error page and a wrong host do, not always by its type. The
+ * type alone proves nothing: a proxy written in Express (`res.send(text)`) or Django (`HttpResponse(text)`) types all that
+ * it passes on as HTML, and Bugsink its empty receipts.
+ */
+function isHtml({ status, headers, content }: HttpAnswer, { expects }: Pick<HttpFailureOptions, 'expects'>): boolean {
+  if (content?.text.trimStart().startsWith('<')) return true
+  if (!/^\s*(?:text\/html|application\/xhtml)/i.test(headers.get('content-type') ?? '')) return false
+  const said = content?.complete ? saidIn(content) : UNREADABLE
+  // A portal may leave its page away, so that an empty one is the backend's only where that is known to say nothing.
+  if (said === undefined) return !(isOk(status) && expects?.(said, status))
+  return said === UNREADABLE
+}
+
+function isOk(status: number): boolean {
+  return status >= 200 && status < 300
 }
 
 /** A success says so in JSON, or says nothing. One with an `error` in it comes from a gateway that always answers 200. */

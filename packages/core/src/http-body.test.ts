@@ -94,4 +94,51 @@ describe('a page of HTML', () => {
   ])('with %i says what the status says', (status, code) => {
     expect(httpFailure(page(status), options)).toMatchObject({ code })
   })
+
+  const said = (status: number, type: string | undefined, text: string, more = {}) =>
+    httpFailure(
+      {
+        status,
+        headers: new Headers(type === undefined ? {} : { 'content-type': type }),
+        content: { text, complete: true },
+      },
+      { ...options, ...more },
+    )?.code
+  const expects = (value: unknown): boolean => value === undefined || (value as { id?: unknown } | null)?.id === 1
+  const html = 'text/html; charset=utf-8'
+
+  it.each([
+    // As Express sends a text on, and Django a body.
+    ['{"id":1}', undefined],
+    // As Bugsink answers an envelope.
+    ['', undefined],
+    ['{"id":2}', 'DRIVER_NOT_THE_BACKEND'],
+    ['{"id":1,"error":"who are you"}', 'DRIVER_NOT_THE_BACKEND'],
+    ['OK', 'DRIVER_NOT_THE_BACKEND'],
+    ['<html>', 'DRIVER_NOT_THE_BACKEND'],
+  ])('is not what a success of that type is that says %j, if the backend says that: %s', (text, code) => {
+    expect([said(200, html, text, { expects }), said(200, 'application/xhtml+xml', text, { expects })]).toEqual([
+      code,
+      code,
+    ])
+  })
+
+  it('may have nothing in it, where the backend is not known to say nothing', () => {
+    expect(said(200, html, '')).toBe('DRIVER_NOT_THE_BACKEND')
+    expect(said(200, html, '', { expects: (value: unknown) => value !== undefined })).toBe('DRIVER_NOT_THE_BACKEND')
+    expect(said(400, html, '', { expects })).toBe('DRIVER_NOT_THE_BACKEND')
+  })
+
+  it('is known by its body without the type', () => {
+    expect(said(200, 'application/json', ' <html>', { expects: () => true })).toBe('DRIVER_NOT_THE_BACKEND')
+    expect(said(400, undefined, '<html>')).toBe('DRIVER_NOT_THE_BACKEND')
+  })
+
+  it.each([
+    [400, 'DRIVER_REFUSED'],
+    [401, 'DRIVER_UNAUTHORIZED'],
+    [503, 'DRIVER_FAILED'],
+  ])('is not what a %i of that type is that says so in JSON', (status, code) => {
+    expect(said(status, html, '{"detail":"no"}')).toBe(code)
+  })
 })

@@ -72,7 +72,7 @@ export {
 } from './redact/index.ts'
 export { validate, type InferOutput, type StandardSchema } from './schema.ts'
 export { withBudgets } from './budgets.ts'
-export { createService, type ServiceKit, type ServiceOptions } from './service.ts'
+export { createPageService, createService, type ServiceKit, type ServiceOptions } from './service.ts'
 export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
 export { worstStatus, type Health, type LastError, type Status } from './status.ts'
 // `export *`, so that a package can declare its operations on '@msc/core' itself.

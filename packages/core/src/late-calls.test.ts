@@ -41,10 +41,29 @@ describe('calls of an engine that comes late', () => {
   })
 
   it('end with who it is in the end, however often that changes', () => {
-    const { say, come } = setUp()
+    const { calls, say, come } = setUp()
     for (let i = 0; i < 5000; i++) say(`person ${i}`, 'always')
     const heard = come()
     expect([heard.length, heard.at(-1)]).toEqual([1000, 'person 4999'])
+    expect(calls.dropped).toBe(4000)
+  })
+
+  it('keep an error among any number of breadcrumbs, the oldest of which makes room', () => {
+    const { calls, say, come } = setUp()
+    for (let i = 0; i < 100; i++) say(`click ${i}`, 'newest')
+    say('error')
+    say('click 100', 'newest')
+    const heard = come()
+    expect([heard.length, heard[0], ...heard.slice(-3)]).toEqual([100, 'click 2', 'click 99', 'error', 'click 100'])
+    expect(calls.dropped).toBe(0)
+  })
+
+  it('give up a breadcrumb before who somebody is', () => {
+    const { calls, say, come } = setUp()
+    say('click', 'newest')
+    for (let i = 0; i < 1000; i++) say(`person ${i}`, 'always')
+    expect(come()).toEqual(Array.from({ length: 1000 }, (_, i) => `person ${i}`))
+    expect(calls.dropped).toBe(0)
   })
 
   it('keep the newest breadcrumbs, and what is no breadcrumb', () => {

@@ -2,8 +2,9 @@ import { runGuarded } from './failures.ts'
 import { processSlot } from './slot.ts'
 
 /**
- * What becomes of a call where too many wait: of most, those that came first stay; of breadcrumbs, the newest; and what
- * says who somebody is, or what they allow, is always kept, since what follows would be said of somebody else.
+ * What becomes of a call where too many wait: of most, those that came first stay; of breadcrumbs the newest, as far as
+ * nothing else needs their place; and what says who somebody is, or what they allow, is always kept, since what follows
+ * would be said of somebody else.
  */
 type Keep = 'first' | 'newest' | 'always'
 
@@ -19,7 +20,10 @@ export interface LateCalls<Engine> {
   resolve(engine: Engine): void
   /** The engine, once it is there. */
   readonly engine: Engine | undefined
-  /** Calls that were not made: there were too many before the engine came, or they threw. */
+  /**
+   * Calls that were not made: there were too many before the engine came, or they threw. Breadcrumbs that made room for
+   * others are not counted.
+   */
   readonly dropped: number
 }
 
@@ -39,16 +43,19 @@ const LIMIT = 100
 /** The same with those that are always kept; what comes after that takes the place of the last. */
 const MOST = 1000
 
-/** False when there is no room. */
-function add<Engine>(waiting: Waiting<Engine>[], one: Waiting<Engine>): boolean {
-  if (waiting.length >= LIMIT && one.keep !== 'always') {
-    const oldest = one.keep === 'newest' ? waiting.findIndex(({ keep }) => keep === 'newest') : -1
-    if (oldest < 0) return false
-    waiting.splice(oldest, 1)
-  }
-  if (waiting.length >= MOST) waiting.pop()
+/**
+ * Keeps a call; returns how many are lost by that: this one, or the one whose place it takes. What is full gives up its
+ * oldest breadcrumb first, which is nothing without the event that it would go with, and is not counted.
+ */
+function add<Engine>(waiting: Waiting<Engine>[], one: Waiting<Engine>): number {
+  const always = one.keep === 'always'
+  const isFull = waiting.length >= (always ? MOST : LIMIT)
+  const oldest = isFull ? waiting.findIndex(({ keep }) => keep === 'newest') : -1
+  if (oldest >= 0) waiting.splice(oldest, 1)
+  else if (isFull && !always) return 1
+  else if (isFull) waiting.pop()
   waiting.push(one)
-  return true
+  return isFull && oldest < 0 ? 1 : 0
 }
 
 /**
@@ -68,7 +75,7 @@ export function createLateCalls<Engine>(name: string): LateCalls<Engine> {
       const current = state()
       if (current.engine !== undefined) return make(current.engine, call)
       // On a server the calls of all visitors would wait together, for an engine that never comes.
-      if (typeof document === 'undefined' || !add(current.waiting, { call, keep })) current.dropped += 1
+      current.dropped += typeof document === 'undefined' ? 1 : add(current.waiting, { call, keep })
     },
     resolve(engine) {
       const current = state()

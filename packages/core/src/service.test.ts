@@ -90,6 +90,25 @@ describe('a value that can not be read', () => {
 })
 
 describe('the health of a service', () => {
+  it.each([
+    [30_000, 'It is to be left alone until 2023-11-14T22:13:50.000Z.'],
+    [0, 'It is to be left alone until 2023-11-14T22:13:20.000Z.'],
+    [undefined, undefined],
+    [Infinity, undefined],
+  ])(
+    'is degraded where the backend wants to be asked later, and says until when: %j ms',
+    async (retryAfterMs, until) => {
+      const error = new DriverError('redis', 'The server answered 429.', {
+        code: 'DRIVER_RATE_LIMITED',
+        retryable: true,
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+      })
+      const health = await serviceOf({ clock: createManualClock(), driver: failing(error) }).service.health()
+      const detail = [error.message, ...(until === undefined ? [] : [until])].join(' ')
+      expect(health).toMatchObject({ status: 'degraded', code: 'DRIVER_RATE_LIMITED', detail })
+    },
+  )
+
   it('says when it was asked, how long it took, and its numbers', async () => {
     const clock = createManualClock(1000)
     const { service } = serviceOf({ clock, stats: () => ({ hits: 3 }) })

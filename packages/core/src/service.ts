@@ -5,6 +5,7 @@ import type { BudgetOptions, DriverBase, Service } from './driver.ts'
 import { ConfigError, DeadlineError, MscError, toError } from './errors.ts'
 import { failureSlot, type ErrorReporter } from './failure-slot.ts'
 import { reportFailure } from './failures.ts'
+import { guardSignals } from './guard-signal.ts'
 
 export interface ServiceOptions<Concern extends string> {
   readonly concern: Concern
@@ -53,9 +54,18 @@ const DRIVER_CLOSE_MS = 2000
 
 /**
  * The one skeleton of a service: health as a round trip with its remedy, flush and close within their budgets, close
- * once, and one port for failures.
+ * once, and one port for failures. The signals that its driver gets are guarded: see `guardSignals`.
  */
 export function createService<Concern extends string>(options: ServiceOptions<Concern>): ServiceKit<Concern> {
+  guardSignals()
+  return createPageService(options)
+}
+
+/**
+ * As {@link createService}, for an engine that a page loads first: without the weight of the guard, since a listener that
+ * throws ends no page. What runs on a server too calls `guardSignals` there.
+ */
+export function createPageService<Concern extends string>(options: ServiceOptions<Concern>): ServiceKit<Concern> {
   const { concern, driver, clock = systemClock, budgetMs = 5000 } = options
   let last: { readonly error: Error; readonly operation: string; readonly at: number } | undefined
   let closing: Promise<void> | undefined

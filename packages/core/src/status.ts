@@ -1,6 +1,6 @@
 /**
  * - `ready`: the last round trip worked.
- * - `degraded`: answers, but slowly, or through a fallback.
+ * - `degraded`: answers, but slowly, through a fallback, or that it wants to be asked later.
  * - `down`: does not answer; the concern works as its documentation says it does without a backend.
  * - `not-configured`: no backend was chosen.
  */

@@ -1,7 +1,7 @@
 import {
   ConfigError,
   assertDriver,
-  createService,
+  createPageService,
   type BreakerState,
   type DriverContract,
   type ErrorReporter,
@@ -183,7 +183,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     report,
     inTime: callInTime,
     assertOpen,
-  } = createService({
+  } = createPageService({
     concern: 'realtime',
     driver,
     clock,

@@ -96,6 +96,15 @@ export function testAnalyticsDriver(name: string, setUp: () => Promise<Analytics
       expect(limits.maxBytes).toBeGreaterThanOrEqual(limits.maxItemBytes)
     })
 
+    it('says of a message that it was delivered only if it was, also once there is no time', async () => {
+      mark()
+      const late = { signal: AbortSignal.abort(new Error('too late')), urgency: 'background' } as const
+      const one = sample({})
+      const receipt = await setup.driver.send([one], late).catch(() => undefined)
+      const isClaimed = receipt !== undefined && !receipt.rejected?.some(({ id }) => id === one.id)
+      if (isClaimed) expect(since().some(({ id }) => id === one.id)).toBe(true)
+    })
+
     it.each(Object.keys(SAMPLES) as MessageKind[])('carries what a message of kind %s says', async (kind) => {
       if (!setup.driver.capabilities.kinds.includes(kind)) return
       mark()

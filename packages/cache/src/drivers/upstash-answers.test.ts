@@ -79,6 +79,21 @@ describe('what Upstash answers is judged by its status', () => {
     }
   })
 
+  it.each([
+    [401, { error: 'Unauthorized' }, 'DRIVER_UNAUTHORIZED'],
+    [503, { error: 'overloaded' }, 'DRIVER_FAILED'],
+    [200, '<html>Sign in</html>', 'DRIVER_NOT_THE_BACKEND'],
+    [200, '', 'DRIVER_NOT_THE_BACKEND'],
+  ] as const)('also through a proxy that types all as HTML: %d with %j', async (status, body, code) => {
+    const { driver } = setUp(() => json(body, status, { 'content-type': 'text/html' }))
+    expect(await failureOf(() => driver.get('k', signal))).toMatchObject({ code })
+  })
+
+  it('believes what is an answer, whatever its type', async () => {
+    const { driver } = setUp(() => json({ result: null }, 200, { 'content-type': 'text/html' }))
+    expect(await driver.get('k', signal)).toBeUndefined()
+  })
+
   it('says when to come again', async () => {
     const { driver } = setUp(() => json({ error: 'slow down' }, 429, { 'retry-after': '3' }))
     expect(await failureOf(() => driver.get('k', signal))).toMatchObject({ retryAfterMs: 3000 })

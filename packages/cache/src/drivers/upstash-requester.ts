@@ -69,9 +69,9 @@ export function upstashRequester({ url, token, fetch, signal: signalOf, now }: U
     const status = response.type === 'opaqueredirect' ? 302 : response.status
     throw (
       httpFailure(
-        // A success that is no answer is cut off, if it is nothing worse.
-        { status, headers: response.headers, content: { text: content.text.slice(0, 1000), complete: false } },
-        { driver: 'upstash', credentials: CREDENTIALS, address: ADDRESS, now },
+        { status, headers: response.headers, content },
+        // A success has been looked at above.
+        { driver: 'upstash', credentials: CREDENTIALS, address: ADDRESS, expects: () => false, now },
       ) ??
       new DriverError('upstash', 'The answer was empty.', {
         code: 'DRIVER_NOT_THE_BACKEND',

@@ -1,10 +1,11 @@
 import { MscError } from '../errors.ts'
 import { withoutScope } from '../context.ts'
 import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
+import type { Entry } from './entry.ts'
 import { createFlight, hasten, takeOff, type Answer, type Departure, type Flight } from './flight.ts'
 import { limit } from './limits.ts'
-import { waitAfter } from './pace.ts'
-import { planFailure, planReceipt, type Outcome } from './plan.ts'
+import { waitAfter, type Pace } from './pace.ts'
+import { planFailure, planLateReceipt, planReceipt, type Outcome, type PlanOptions } from './plan.ts'
 import {
   comeBack,
   held,
@@ -132,8 +133,10 @@ function departureOf<T>(box: Box<T>, flight: Flight<T>): Departure<T> {
 function boundsOf<T>(box: Box<T>, urgency: Urgency): BatchBounds {
   const { options, pace } = box
   const { limits, leavingMaxBytes } = options
-  const maxItems = Math.max(1, Math.min(limits.maxItems, pace.size))
-  const room = urgency === 'leaving' && leavingMaxBytes ? leavingRoom(box, leavingMaxBytes) : Infinity
+  const leaving = urgency === 'leaving' && leavingMaxBytes !== undefined
+  // A page that is left sends once: what does not go now does not go, however gently the backend is to be treated.
+  const maxItems = leaving ? limits.maxItems : Math.max(1, Math.min(limits.maxItems, pace.size))
+  const room = leaving ? leavingRoom(box, leavingMaxBytes) : Infinity
   // Without any room a plain request is tried, which may be as large as any.
   return { maxItems, maxBytes: room > 0 ? Math.min(limits.maxBytes, room) : limits.maxBytes }
 }
@@ -159,19 +162,28 @@ function settle<T>(box: Box<T>, flight: Flight<T>, answer: Answer): void {
     random: randomOf(box),
   }
   const { entries } = flight
-  const outcome =
-    'error' in answer
-      ? planFailure(entries, readFailure(answer.error), box.pace, options)
-      : planReceipt(entries, readReceipt(answer.receipt), box.pace, options)
+  const outcome = planAnswer(entries, answer, box.pace, options)
   place(box, flight, outcome)
   // From here on all is in its place, and callbacks may look at it and use it.
   if (outcome.verdict === 'outage') box.breaker.fail()
   else box.breaker.succeed()
   if (box.breaker.state === 'open') box.retryAt = Math.max(box.retryAt, retryAfterCooldown(box))
   tellLosses(box, outcome.lost)
-  if (outcome.report) report(box, 'error' in answer ? answer.error : malformed(box), 'send')
+  if (outcome.report) report(box, failureOf(box, answer), 'send')
   if (box.stored || entries.length > outcome.delivered.length + outcome.lost.length) persist(box)
   box.step()
+}
+
+function planAnswer<T>(batch: readonly Entry<T>[], answer: Answer, pace: Pace, options: PlanOptions): Outcome<T> {
+  if ('error' in answer) return planFailure(batch, readFailure(answer.error), pace, options)
+  const receipt = readReceipt(answer.receipt)
+  if (!answer.late) return planReceipt(batch, receipt, pace, options)
+  return planLateReceipt(batch, receipt, readFailure(answer.late), pace, options)
+}
+
+/** What the operator hears of. */
+function failureOf<T>(box: Box<T>, answer: Answer): unknown {
+  return 'error' in answer ? answer.error : (answer.late ?? malformed(box))
 }
 
 function retryAfterCooldown<T>(box: Box<T>): number {

@@ -5,8 +5,13 @@ import { guarded } from '../guard-signal.ts'
 import type { Entry } from './entry.ts'
 import type { Receipt, SendContext, Urgency } from './receipt.ts'
 
-/** What came back from one delivery. */
-export type Answer = { readonly receipt: unknown } | { readonly error: unknown }
+/**
+ * What came back from one delivery: a receipt, which is `late` when the time was up by then and the sink tells what it
+ * knows; or an error.
+ */
+export type Answer =
+  | { readonly receipt: unknown; readonly late?: DeadlineError | undefined }
+  | { readonly error: unknown }
 
 /** How a flight is sent off. */
 export interface Departure<T> {
@@ -29,13 +34,27 @@ export interface Flight<T> {
   /** When it is given up, by the monotonic clock. */
   deadline: number
   cancel: CancelTimer
+  /** Its signal has aborted, and the sink may say what it knows. */
+  late: DeadlineError | undefined
   /** Its answer has been used, or is not wanted any more. */
   landed: boolean
 }
 
 export function createFlight<T>(entries: readonly Entry<T>[], urgency: Urgency): Flight<T> {
-  return { entries, urgency, abort: new AbortController(), deadline: Infinity, cancel: () => {}, landed: false }
+  return {
+    entries,
+    urgency,
+    abort: new AbortController(),
+    deadline: Infinity,
+    cancel: () => {},
+    late: undefined,
+    landed: false,
+  }
 }
+
+/** Milliseconds of a flight's time that its sink has after the abort to say what it knows; of little time only a share. */
+const GRACE_MS = 50
+const GRACE_SHARE = 1 / 10
 
 /** Calls the sink, synchronously: while a page is being left there is no later. Ends at the deadline whatever it does. */
 export function takeOff<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs: number): void {
@@ -55,21 +74,29 @@ export function takeOff<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs
   )
 }
 
-/** Gives the flight up in `timeoutMs`, unless it is given up earlier anyway. */
+/**
+ * Ends the flight in `timeoutMs`, unless it ends earlier anyway. The sink's signal aborts a moment before, so that what it
+ * knows by then still counts.
+ */
 export function hasten<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs: number): void {
   const { clock, operation } = departure
   const deadline = clock.monotonic() + timeoutMs
   if (flight.landed || deadline >= flight.deadline) return
-  flight.cancel()
   flight.deadline = deadline
-  const giveUp = (): void => {
-    const error = new DeadlineError(operation, Math.round(timeoutMs))
-    // Aborted before the answer is used, so that the next delivery never begins while this one still runs.
-    if (!flight.landed) flight.abort.abort(error)
-    settle(flight, departure, { error })
+  const wakeIn = (ms: number, run: () => void): void => {
+    flight.cancel()
+    // Whoever is in a hurry has nothing to do with what becomes of the batch.
+    flight.cancel = withoutScope(() => clock.setTimeout(run, ms))
   }
-  // Whoever is in a hurry has nothing to do with what becomes of the batch.
-  flight.cancel = withoutScope(() => clock.setTimeout(giveUp, timeoutMs))
+  const giveUp = (): void => settle(flight, departure, { error: flight.late })
+  if (flight.late) return wakeIn(timeoutMs, giveUp)
+  const graceMs = Math.min(GRACE_MS, Math.floor(timeoutMs * GRACE_SHARE))
+  wakeIn(timeoutMs - graceMs, () => {
+    flight.late = new DeadlineError(operation, Math.round(timeoutMs))
+    wakeIn(graceMs, giveUp)
+    // Last, since a listener of its signal may use the outbox.
+    flight.abort.abort(flight.late)
+  })
 }
 
 /** From here on its answer changes nothing. */
@@ -83,5 +110,8 @@ function settle<T>(flight: Flight<T>, { onAnswer }: Departure<T>, answer: Answer
   if (flight.landed) return
   flight.landed = true
   flight.cancel()
-  onAnswer(answer)
+  const { late } = flight
+  // Whatever it throws once it was aborted is that it was aborted.
+  if (late) onAnswer('error' in answer ? { error: late } : { ...answer, late })
+  else onAnswer(answer)
 }

@@ -30,7 +30,8 @@ export interface OutboxOptions<T> {
   readonly label: (item: T) => ItemLabel
   /**
    * Delivers what it can and says what it could not. It throws only when it knows nothing of any item: a `DriverError`
-   * with `retryable`, `refuses` and `retryAfterMs`. It may be called again with the same ids.
+   * with `retryable`, `refuses` and `retryAfterMs`. It may be called again with the same ids. When `context.signal` aborts
+   * it begins nothing more, and returns a receipt of what was answered by then: see `SendContext`.
    */
   readonly send: (batch: readonly T[], context: SendContext) => Promise<Receipt>
   /** Writes last words, synchronously; absent where the sink can't. May get what `send` has under way. */
@@ -39,7 +40,8 @@ export interface OutboxOptions<T> {
   /**
    * Bytes that one delivery may have while a page is being left, asked each time; in browsers `keepaliveRoom`.
    * Where it is given, `flush` with the urgency `leaving` takes back what is under way and sends it again within these
-   * bytes, synchronously, because a browser drops plain requests with the page.
+   * bytes, synchronously, because a browser drops plain requests with the page. It sends all that fits, also to a backend
+   * that has failed; what part of the batch under way was answered is not known by then, and may come twice.
    */
   readonly leavingMaxBytes?: (() => number) | undefined
   /** Items held at most, on the wire included. */

@@ -689,6 +689,56 @@ describe('last words', () => {
   })
 })
 
+describe('a sink that is told to end', () => {
+  /** Answered item by item; at the abort it says which were, a moment later. */
+  const slow =
+    (answered: readonly string[], clock: () => ManualClock, afterMs = 0): Reply =>
+    (batch, { signal }) =>
+      new Promise((resolve) => {
+        const rejected = batch.filter(({ id }) => !answered.includes(id)).map(({ id }) => ({ id, retryable: true }))
+        signal.addEventListener('abort', () => clock().setTimeout(() => resolve({ rejected }), afterMs))
+      })
+
+  it.each(['flush', 'close'] as const)('counts what was answered by then, and sends only the rest: %s', async (end) => {
+    const { outbox, clock, sent, law, drops, errors } = setUp([slow(['0', '1'], () => clock), {}], { timeoutMs: 500 })
+    for (let id = 0; id < 6; id++) outbox.push(item(id))
+    const ended = outbox[end](5000)
+    await clock.advance(499)
+    expect(law()).toMatchObject({ delivered: 2 + sent.slice(1).flat().length })
+    await until(clock, ended)
+    expect(sent[0]).toEqual(['0', '1', '2', '3'])
+    expect(sent.slice(1).flat()).toEqual(['2', '3', '4', '5'])
+    expect(law()).toEqual({ accepted: 6, delivered: 6, dropped: 0, queued: 0, inFlight: 0 })
+    expect([drops, errors, outbox.breaker.state]).toEqual([[], [], 'closed'])
+  })
+
+  it('counts what was answered where the time of a close is too short for all', async () => {
+    const { outbox, clock, law } = setUp([slow(['0', '1', '2'], () => clock)])
+    for (let id = 0; id < 4; id++) outbox.push(item(id))
+    await until(clock, outbox.close(1000))
+    expect(law()).toEqual({ accepted: 4, delivered: 3, dropped: 1, queued: 0, inFlight: 0 })
+  })
+
+  it('has a moment for that, and no more', async () => {
+    const { outbox, clock, sent, law, errors } = setUp([slow(['0'], () => clock, 60), {}])
+    outbox.push(item(0))
+    await clock.advance(20 + 1000)
+    expect(law()).toMatchObject({ delivered: 0, queued: 1 })
+    expect(errors.map(([error]) => error.name)).toEqual(['DeadlineError'])
+    await clock.advance(1000)
+    expect(sent).toEqual([['0'], ['0']])
+    expect(law()).toMatchObject({ delivered: 1 })
+  })
+
+  it('has no longer than whoever closes meanwhile', async () => {
+    const { outbox, clock, law } = setUp([slow(['0'], () => clock, 40)])
+    outbox.push(item(0))
+    await clock.advance(20 + 960)
+    expect(await until(clock, outbox.close(20))).toBeLessThanOrEqual(20)
+    expect(law()).toMatchObject({ delivered: 0, dropped: 1 })
+  })
+})
+
 describe('a page that is left', () => {
   it('sends again, at once and small enough, what was under way without haste', async () => {
     let room = 25
@@ -705,6 +755,20 @@ describe('a page that is left', () => {
     await clock.advance(0)
     expect(sent[2]).toEqual(['2', '3'])
     expect(law()).toMatchObject({ delivered: 4 })
+  })
+
+  it('sends all that it has room for, however slowly a backend that was away is to be begun with', async () => {
+    const replies: Reply[] = [away()]
+    const { outbox, clock, sent } = setUp(replies, { leavingMaxBytes: () => 1000 })
+    for (let id = 0; id < 4; id++) outbox.push(item(id))
+    await clock.advance(10_000)
+    expect(sent.at(-1)).toHaveLength(1)
+    void outbox.flush(5000)
+    await clock.advance(1)
+    replies[0] = {}
+    sent.length = 0
+    void outbox.flush(1000, 'leaving')
+    expect(sent.map((batch) => batch.toSorted())).toEqual([['0', '1', '2', '3']])
   })
 })
 

@@ -134,8 +134,9 @@ function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: bool
     box.waiters = [...box.waiters, waiter]
     // Calls listeners of a signal, which must find that somebody waits.
     if (urgency === 'leaving') leave(box)
-    // A close must not spend its time on a wait that was measured for the longer budget of a flush.
-    if (first || closing) hurry(box)
+    // A close must not spend its time on a wait that was measured for the longer budget of a flush, and a page that is
+    // left has none.
+    if (first || closing || urgency === 'leaving') hurry(box)
     if (closing) forgetBeyond(box.queue.limits, longestWait(box.clock.monotonic(), budgetMs))
     hastenFlight(box)
     box.step()

@@ -23,7 +23,7 @@ const page = (): PageState =>
  * them; some is left for others. Source: Fetch standard, "HTTP-network-or-cache fetch", inflight keepalive bytes.
  */
 const MAX_BYTES = 60 * 1024
-/** Chromium refuses more than ten at once. */
+/** Chromium takes no more at once of a page's process. Source: https://github.com/whatwg/fetch/issues/679 */
 const MAX_REQUESTS = 9
 
 /**

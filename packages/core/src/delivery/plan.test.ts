@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { DriverError } from '../errors.ts'
+import { DeadlineError, DriverError } from '../errors.ts'
 import type { Entry } from './entry.ts'
 import { firstPace, type Pace } from './pace.ts'
-import { planFailure, planReceipt, type Outcome } from './plan.ts'
+import { planFailure, planLateReceipt, planReceipt, type Outcome } from './plan.ts'
 import { readFailure } from './read-failure.ts'
 import { readReceipt } from './read-receipt.ts'
 
@@ -25,6 +25,8 @@ const onReceipt = (batch: readonly Entry<number>[], receipt: unknown, from: Pace
   planReceipt(batch, readReceipt(receipt), from, options)
 const onError = (batch: readonly Entry<number>[], error: unknown, from: Pace = pace) =>
   planFailure(batch, readFailure(error), from, options)
+const onLateReceipt = (batch: readonly Entry<number>[], receipt: unknown, from: Pace = pace) =>
+  planLateReceipt(batch, readReceipt(receipt), readFailure(new DeadlineError('send', 100)), from, options)
 const refused = (more = {}) => new DriverError('x', '400', { code: 'DRIVER_REFUSED', refuses: 'content', ...more })
 const away = (more = {}) => new DriverError('x', '503', { retryable: true, ...more })
 
@@ -39,6 +41,59 @@ function places(outcome: Outcome<number>): string[] {
   const others = [...lost, ...resting].map(({ entry: { id } }) => id)
   return [...ids(delivered), ...others, ...ids(back), ...ids(last), ...ids(aside)].sort()
 }
+
+describe('what a receipt means that came when the time was up', () => {
+  const sentBack = (...those: number[]) => ({ rejected: those.map((id) => ({ id: String(id), retryable: true })) })
+
+  it('delivers what was answered, and tries the others again at once, in smaller batches and without blame', () => {
+    const outcome = onLateReceipt(batchOf(10), {
+      rejected: [{ id: '1', retryable: false }, ...sentBack(6, 7, 8, 9).rejected],
+    })
+    expect(ids(outcome.delivered)).toEqual(['0', '2', '3', '4', '5'])
+    expect(outcome.lost.map(({ entry: { id }, reason }) => [id, reason])).toEqual([['1', 'refused']])
+    expect(outcome.back.map(({ id, strikes, failedAt }) => [id, strikes, failedAt])).toEqual([
+      ['6', 0, 0],
+      ['7', 0, 0],
+      ['8', 0, 0],
+      ['9', 0, 0],
+    ])
+    expect(outcome).toMatchObject({ verdict: 'answer', waitMs: 0, report: false, pace: { size: 2, failures: 0 } })
+  })
+
+  it('has whatever holds up the others alone at last, and then to blame', () => {
+    const { back, pace: next } = onLateReceipt(batchOf(3), sentBack(1))
+    expect([ids(back), next.size]).toEqual([['1'], 1])
+    expect(onError(back, away(), next).last).toMatchObject([{ id: '1', strikes: 1 }])
+  })
+
+  it('is an outage where it says nothing of any item, or can not be read', () => {
+    for (const receipt of [sentBack(0, 1, 2), undefined, { rejected: 'none' }]) {
+      const outcome = onLateReceipt(batchOf(3), receipt)
+      expect([ids(outcome.back), ids(outcome.delivered)]).toEqual([['0', '1', '2'], []])
+      expect(outcome).toMatchObject({ verdict: 'outage', report: true, pace: { failures: 1 } })
+    }
+  })
+
+  it('keeps back what is limited, and believes a receipt of all', () => {
+    const outcome = onLateReceipt(batchOf(4), { ...sentBack(1, 3), limits: [{ kinds: ['log'], forMs: 1000 }] })
+    expect([ids(outcome.delivered), ids(outcome.back)]).toEqual([
+      ['0', '2'],
+      ['1', '3'],
+    ])
+    expect(outcome).toMatchObject({ limits: [{ kinds: ['log'] }], pace: { size: 100 } })
+    expect(ids(onLateReceipt(batchOf(4), {}).delivered)).toEqual(['0', '1', '2', '3'])
+  })
+
+  it('has a place for each item, whatever it says', () => {
+    const said = fc.record({ id: fc.integer({ min: 0, max: 12 }).map(String), retryable: fc.boolean() })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 10 }), fc.array(said), fc.boolean(), (count, rejected, isLimited) => {
+        const limits = isLimited ? [{ kinds: ['log'], forMs: 1000 }] : []
+        expect(places(onLateReceipt(batchOf(count), { rejected, limits }))).toEqual(ids(batchOf(count)).sort())
+      }),
+    )
+  })
+})
 
 describe('what a receipt means', () => {
   it('delivers what is not named, drops what is final, and rests what may be tried again', () => {

@@ -85,6 +85,33 @@ export function planReceipt<T>(
   return outcome({ ...nothing, delivered, lost, back: limited, resting, pace: after })
 }
 
+/**
+ * What a receipt means that came when the time was up: of some items it says what became of them, and sends the others
+ * back, because there was no time for them. Those are tried again at once, in smaller batches: whichever holds up the
+ * others is alone at last, and is blamed as in an outage. Where it says nothing of any item, nobody answered.
+ */
+export function planLateReceipt<T>(
+  batch: readonly Entry<T>[],
+  receipt: ReadReceipt,
+  timeout: ReadFailure,
+  before: Pace,
+  options: PlanOptions,
+): Outcome<T> {
+  const unanswered = batch.filter((entry) => isUnanswered(entry, receipt))
+  // What is no receipt counts as one in time, when it may be that of a sink that does not bother; not after an abort.
+  if (receipt.malformed || unanswered.length === batch.length) return planFailure(batch, timeout, before, options)
+  const answered = batch.filter((entry) => !isUnanswered(entry, receipt))
+  const known = planReceipt(answered, receipt, before, options)
+  const back = unanswered.map((entry) => ({ ...entry, failedAt: entry.failedAt ?? before.delivered }))
+  const size = back.length > 0 ? Math.max(1, Math.floor(back.length / 2)) : known.pace.size
+  return { ...known, back: [...known.back, ...back], pace: { ...known.pace, size } }
+}
+
+/** Sent back, and not because its kind is limited. */
+function isUnanswered<T>({ id, kind }: Entry<T>, { rejected, limits }: ReadReceipt): boolean {
+  return rejected.get(id)?.retryable === true && !isLimited(kind, limits)
+}
+
 /** How often in a row each kind was limited, with this receipt; what was delivered begins anew. */
 function limitedNow<T>(
   before: Pace['limited'],

@@ -51,7 +51,12 @@ export const DELIVERED: Receipt = Object.freeze({})
 export type Urgency = 'background' | 'leaving' | 'fatal'
 
 export interface SendContext {
-  /** Aborts at the deadline, or when the time to close is over. */
+  /**
+   * Aborts shortly before the deadline, or when the time to close is over. What asks the backend once for several items
+   * has up to 50 ms then to return a receipt of what was answered, with all the rest in `rejected` as `retryable`: that
+   * rest is tried again at once, without blame, and nothing that was answered is sent twice. What knows nothing of any
+   * item rejects.
+   */
   readonly signal: AbortSignal
   readonly urgency: Urgency
 }

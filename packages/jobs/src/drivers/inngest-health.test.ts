@@ -8,7 +8,7 @@ interface Answer {
   readonly body: unknown
 }
 
-async function health(event: Answer, api: Answer): Promise<unknown> {
+async function health(event: Answer, api: Answer, headers: Record<string, string> = {}): Promise<unknown> {
   const driver = inngest({
     eventKey: 'key',
     signingKey: 'signkey-test-0123456789abcdef',
@@ -19,7 +19,7 @@ async function health(event: Answer, api: Answer): Promise<unknown> {
     },
     fetch: async (input) => {
       const { status, body } = String(input).includes('/e/') ? event : api
-      return Response.json(body, { status })
+      return Response.json(body, { status, headers })
     },
   })
   return driver.health(new AbortController().signal).then(
@@ -35,6 +35,8 @@ it.each<[string, Answer, Answer]>([
   ['is an older one without an event', events, { status: 200, body: null }],
 ])('an Inngest that %s is ready', async (_what, event, api) => {
   expect(await health(event, api)).toBe('ready')
+  // As a proxy written in Express or Django passes it on.
+  expect(await health(event, api, { 'content-type': 'text/html' })).toBe('ready')
 })
 
 it.each<[string, Answer]>([

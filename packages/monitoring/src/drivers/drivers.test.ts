@@ -105,7 +105,8 @@ describe.each([
         })
         expect(monitoring.captureException(new Error('lost'))).toMatch(/^[\da-f]{32}$/)
         await monitoring.flush({ timeoutMs: 1000 })
-        expect((await monitoring.health({ timeoutMs: 250 })).status).toBe('down')
+        const { status } = await monitoring.health({ timeoutMs: 250 })
+        expect(status).toBe(behaviour === 'rate-limited' ? 'degraded' : 'down')
         await monitoring.close({ timeoutMs: 300 })
         const refusesUs = behaviour === 'unauthorized' || behaviour === 'redirect'
         expect(drops).toEqual([refusesUs ? '1 error unauthorized' : '1 error closed'])
@@ -322,3 +323,18 @@ it.each(['{"ok":true}', '[]', '1', 'null', '{"id":1}', '{"id":"first"}'])(
     expect(monitoring.stats()).toMatchObject({ delivered: 0, dropped: 1 })
   },
 )
+
+it.each([
+  // Bugsink says nothing, by Django's HttpResponse.
+  [''],
+  // What Relay says, through a proxy that passes the text on.
+  ['{"id":"9ec79c33ec9942ab8353589fcb2e04dc"}'],
+])('sentry counts what was answered with %j typed as HTML', async (body) => {
+  const headers = { 'content-type': 'text/html; charset=utf-8' }
+  const fetch = async (): Promise<Response> => new Response(body, { headers })
+  const monitoring = createMonitoring({ driver: sentry({ dsn: 'https://key@sentry.example/1', fetch }) })
+  monitoring.captureMessage('hello')
+  expect((await monitoring.health()).status).toBe('ready')
+  await monitoring.close()
+  expect(monitoring.stats()).toMatchObject({ delivered: 1, dropped: 0 })
+})

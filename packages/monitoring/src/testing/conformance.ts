@@ -97,6 +97,14 @@ export function testMonitoringDriver(name: string, setUp: () => Promise<Monitori
       expect((await setup.driver.send([sample()], context)).rejected ?? []).toEqual([])
     })
 
+    it('says of an event that it was delivered only if it was, also once there is no time', async () => {
+      const late = { signal: AbortSignal.abort(new Error('too late')), urgency: 'background' } as const
+      const one = sample()
+      const receipt = await setup.driver.send([one], late).catch(() => undefined)
+      const isClaimed = receipt !== undefined && !receipt.rejected?.some(({ id }) => id === one.id)
+      if (isClaimed) expect(setup.received().some(({ id }) => id === one.id)).toBe(true)
+    })
+
     it('writes last words before it returns, where it can', () => {
       const event = sample()
       if (!setup.driver.sendSync) return

@@ -109,12 +109,15 @@ it.each(elsewhere)('supabase takes %i %s of another API for no answer of Realtim
 it.each([
   [202, '', 'ready'],
   [202, '{"message":"ok"}', 'ready'],
+  [202, '<html>', 'down'],
   [422, `{"errors":{"messages":["can't be blank"]}}`, 'ready'],
   [400, '{"error":"bad"}', 'down'],
   [422, '{"error":"x"}', 'down'],
   [422, 'x', 'down'],
 ])('supabase reads %i %s to a batch of nothing as Realtime says it: %s', async (status, body, expected) => {
   const server = createServer((request, response) => {
+    // As a proxy written in Express or Django types whatever it passes on.
+    response.setHeader('content-type', 'text/html')
     request.resume().once('end', () => response.writeHead(status).end(body))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { AnalyticsDriver } from '../../driver.ts'
-import { posthog } from '../posthog.ts'
+import { createAnalytics } from '../../create-analytics.ts'
+import { posthog, posthogFlags } from '../posthog.ts'
 import { isReceipt } from './request.ts'
 
 const flags = { flags: {}, errorsWhileComputingFlags: false }
@@ -39,4 +40,45 @@ it.each([
     code: 'DRIVER_NOT_THE_BACKEND',
     hint: expect.stringContaining('NEXT_PUBLIC_POSTHOG_HOST'),
   })
+})
+
+/** As a proxy written in Express (`response.send(text)`) or Django (`HttpResponse(text)`) passes an answer on. */
+const typedAsHtml = (text: string, status = 200): Response =>
+  new Response(text, { status, headers: { 'content-type': 'text/html; charset=utf-8' } })
+
+it.each(['{"status":"Ok"}', '{"status":1}', ''])(
+  'delivers through a proxy that types all as HTML: %j',
+  async (text) => {
+    const options = {
+      key: 'phc_key',
+      host: 'https://posthog.example',
+      fetch: async (url: unknown) =>
+        String(url).includes('/flags/')
+          ? typedAsHtml('{"flags":{"beta":{"key":"beta","enabled":true}}}')
+          : typedAsHtml(text),
+    }
+    const analytics = createAnalytics({ driver: posthog(options), flags: posthogFlags(options) })
+    await analytics.track('ana', 'release submitted')
+    // Which is an event too.
+    expect(await analytics.isFeatureEnabled('beta', 'ana')).toBe(true)
+    expect((await analytics.health()).status).toBe('ready')
+    await analytics.close()
+    expect(analytics.stats()).toMatchObject({ delivered: 2, dropped: 0 })
+  },
+)
+
+it('reads a refusal through such a proxy as the refusal that it is', async () => {
+  const refusing = driver(() => typedAsHtml('{"type":"validation_error"}', 400))
+  expect(await healthOf(refusing)).toBe('ready')
+  const analytics = createAnalytics({ driver: refusing })
+  await analytics.track('ana', 'release submitted')
+  await analytics.close()
+  expect(analytics.stats()).toMatchObject({ delivered: 0, dropped: 1 })
+})
+
+it.each([
+  ['<html>', 200],
+  ['<html>', 400],
+])('takes a page for no answer, whatever it answers: %s with %i', async (text, status) => {
+  expect(await healthOf(driver(() => typedAsHtml(text, status)))).toMatchObject({ code: 'DRIVER_NOT_THE_BACKEND' })
 })

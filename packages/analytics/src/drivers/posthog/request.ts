@@ -1,5 +1,5 @@
 import { DriverError, MscError } from '@msc/core'
-import { MAX_ANSWER_BYTES, httpFailure, readBounded, requestFailure, type BoundedBody } from '@msc/core/http'
+import { MAX_ANSWER_BYTES, httpFailure, readBounded, requestFailure, saidIn, type BoundedBody } from '@msc/core/http'
 import { plainJson } from '@msc/core/delivery'
 import type { PostHogAddress } from './address.ts'
 
@@ -37,7 +37,7 @@ export function isFlagsAnswer(said: unknown): boolean {
  *
  * @param body JSON.
  * @param expects Whether a success is PostHog's.
- * @param accept A status that is an answer too.
+ * @param accept A refusal of what was sent that is an answer too.
  * @throws DriverError for a refusal, a failure, and for whatever answers in PostHog's place.
  */
 export async function request(
@@ -60,9 +60,8 @@ export async function request(
   }
   // A redirect that was not followed is opaque in browsers.
   const status = response.type === 'opaqueredirect' ? 302 : response.status
-  const isAccepted = status === accept && !answer.text.trimStart().startsWith('<')
   const failure = httpFailure(
-    { status: isAccepted ? 200 : status, headers: response.headers, ...(!isAccepted && { content: answer }) },
+    { status, headers: response.headers, content: answer },
     {
       driver,
       credentials: 'Check NEXT_PUBLIC_POSTHOG_KEY: it is no project key (phc_…) of this host, or was revoked.',
@@ -71,8 +70,10 @@ export async function request(
       now,
     },
   )
+  // Of a page it would say that something else has answered.
+  if (failure?.code === 'DRIVER_REFUSED' && status === accept) return undefined
   if (failure) throw failure
-  return isAccepted || answer.text === '' ? undefined : (JSON.parse(answer.text) as unknown)
+  return saidIn(answer)
 }
 
 /** PostHog answers 200 where the account's quota is used up, and says so in the body. */

@@ -1,6 +1,18 @@
+import { sleep, type Clock } from '../../clock.ts'
 import type { Random } from './random.ts'
 
-const MOODS = ['ok', 'silent', 'reset', 'unavailable', 'limited', 'limited errors', 'small', 'html', 'garbage'] as const
+const MOODS = [
+  'ok',
+  'slow',
+  'silent',
+  'reset',
+  'unavailable',
+  'limited',
+  'limited errors',
+  'small',
+  'html',
+  'garbage',
+] as const
 
 /** How the backend treats requests. In all of them it refuses what holds the poison, once it answers at all. */
 export type BackendMood = (typeof MOODS)[number]
@@ -12,6 +24,8 @@ export interface ChaosBackend {
   changeMood(): void
   /** Numbers of the items that it took: what `event of chaos <number>` names. */
   readonly taken: ReadonlySet<string>
+  /** Of those the ones that came again, although it had said in time that it took them. */
+  readonly repeated: ReadonlySet<string>
   readonly fetch: typeof globalThis.fetch
   /** For a backend without requests: takes a text, or throws while the mood is any but `ok`. */
   write(text: string): void
@@ -19,28 +33,39 @@ export interface ChaosBackend {
 
 export interface ChaosBackendOptions {
   readonly random: Random
+  /** Of what is `slow`. */
+  readonly clock: Clock
   readonly poison: string
   /** Characters of a body that it takes while it is `small`. Default 4 000. */
   readonly small?: number
 }
 
-export function createChaosBackend({ random, poison, small = 4000 }: ChaosBackendOptions): ChaosBackend {
+export function createChaosBackend({ random, clock, poison, small = 4000 }: ChaosBackendOptions): ChaosBackend {
   const taken = new Set<string>()
+  const answered = new Set<string>()
+  const repeated = new Set<string>()
+  const namesIn = (text: string): string[] =>
+    Array.from(text.matchAll(/event of chaos (\d+)/g), ([, name = '']) => name)
   const take = (text: string): void => {
-    for (const [, name] of text.matchAll(/event of chaos (\d+)/g)) taken.add(name as string)
+    for (const name of namesIn(text)) taken.add(name)
   }
   const answerTo = async (_url: unknown, init?: RequestInit): Promise<Response> => {
     const body = String(init?.body)
     const { mood } = backend
-    if (mood === 'silent') return silence(init?.signal ?? undefined)
+    for (const name of namesIn(body)) if (answered.has(name)) repeated.add(name)
+    const signal = init?.signal ?? undefined
+    if (mood === 'silent') return silence(signal)
+    // Long enough for a sink that asks once for each item to get only a part of its batch through in time.
+    if (mood === 'slow') await sleep(random.integer(100, 3000), { clock, ...(signal && { signal }) })
     if (mood === 'reset') throw new TypeError('fetch failed')
     if (mood === 'unavailable') return answer(503)
-    if (mood === 'html') return answer(200, { 'content-type': 'text/html' })
+    if (mood === 'html') return answer(200, { 'content-type': 'text/html' }, '<html>')
     if (mood === 'limited') return answer(429, { 'retry-after': String(random.integer(0, 3)) })
     if (body.includes(poison)) return answer(400)
     if (mood === 'small' && body.length > small) return answer(413)
     take(body)
     if (mood === 'garbage') return answer(200, {}, 'OK!')
+    for (const name of namesIn(body)) answered.add(name)
     const limits = mood === 'limited errors' && { 'x-sentry-rate-limits': '2:error:organization' }
     return answer(200, { 'content-type': 'application/json', ...limits })
   }
@@ -50,6 +75,7 @@ export function createChaosBackend({ random, poison, small = 4000 }: ChaosBacken
       backend.mood = random.chance(1 / 3) ? 'ok' : random.pick(MOODS)
     },
     taken,
+    repeated,
     fetch: answerTo as typeof globalThis.fetch,
     write(text) {
       if (backend.mood !== 'ok') throw new Error('EIO')

@@ -30,6 +30,8 @@ export type Mood =
   | 'html'
   /** Throws synchronously what is no error. */
   | 'throws at once'
+  /** Takes one after the other, slowly; told to end, it says which. */
+  | 'one by one'
   /** Sends all back. */
   | 'overloaded'
   /** Sends some back. */
@@ -54,7 +56,16 @@ export const OUTAGES: readonly Mood[] = [
   'overloaded',
   'late',
 ]
-export const MOODS: readonly Mood[] = ['well', 'well', ...OUTAGES, 'picky', 'limits a kind', 'malformed receipt', '401']
+export const MOODS: readonly Mood[] = [
+  'well',
+  'well',
+  ...OUTAGES,
+  'one by one',
+  'picky',
+  'limits a kind',
+  'malformed receipt',
+  '401',
+]
 
 export interface ChaosSinkOptions {
   readonly random: Random
@@ -140,6 +151,21 @@ export function createChaosSink(options: ChaosSinkOptions): ChaosSink {
       return reply
     },
   }
+  const oneByOne = async (batch: readonly ChaosItem[], signal: AbortSignal): Promise<Receipt> => {
+    const rejected: Rejection[] = []
+    for (const [index, item] of batch.entries()) {
+      const { id, poison } = item
+      const isAnswered = await after(random.integer(1, 300), signal, () => true).catch(() => false)
+      if (!isAnswered) {
+        rejected.push(...batch.slice(index).map((each) => ({ id: each.id, retryable: true })))
+        break
+      }
+      if (poison) rejected.push({ id, retryable: false, detail: '400 invalid timestamp' })
+      else take([item])
+    }
+    // A moment after the abort: what it has to say is not always ready.
+    return after(random.integer(0, 3), undefined, () => ({ rejected }))
+  }
   const waits = (): number => random.integer(100, Math.max(100, sink.longestWaitMs))
   const behave = (batch: readonly ChaosItem[], { signal }: SendContext): Promise<Receipt> => {
     const latency = random.integer(1, 3)
@@ -178,6 +204,8 @@ export function createChaosSink(options: ChaosSinkOptions): ChaosSink {
         })
       case 'overloaded':
         return after(latency, signal, () => ({ rejected: batch.map(({ id }) => ({ id, retryable: true })) }))
+      case 'one by one':
+        return oneByOne(batch, signal)
       case 'picky':
         return after(latency, signal, () => {
           const rejected = batch.filter(() => random.chance(0.3)).map(({ id }) => ({ id, retryable: true }))

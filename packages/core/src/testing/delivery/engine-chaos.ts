@@ -41,7 +41,8 @@ const POISON = 'poison'
 
 /**
  * Random scripts against each driver, in virtual time: the law of conservation holds at each instant, what the backend
- * refuses costs itself alone, and a backend that heals within the time to close gets all the rest.
+ * refuses costs itself alone, what it has answered is not sent again, and a backend that heals within the time to close
+ * gets all the rest.
  */
 export async function runEngineChaos(options: EngineChaosOptions): Promise<EngineChaosReport> {
   const { engines, withoutPoison = [], scripts, seed } = options
@@ -70,7 +71,7 @@ async function runScript(make: (setUp: ChaosSetUp) => ChaosEngine, seed: number,
     () => check(),
     () => new Promise((resolve) => setImmediate(resolve)),
   )
-  const backend = createChaosBackend({ random, poison: POISON })
+  const backend = createChaosBackend({ random, clock, poison: POISON })
   const drops: Drop[] = []
   const engine = make({ backend, clock, random, onDrop: (drop) => drops.push(drop) })
 
@@ -106,6 +107,7 @@ async function runScript(make: (setUp: ChaosSetUp) => ChaosEngine, seed: number,
   const refused = drops.filter(({ reason }) => reason === 'refused').reduce((sum, drop) => sum + drop.count, 0)
   const other = drops.filter(({ reason }) => reason !== 'refused' && reason !== 'queue full')
   if (missing.length > 0) violations.add(`${missing.length} events never arrived although the backend healed`)
+  if (backend.repeated.size > 0) violations.add(`${backend.repeated.size} events were sent again after their answer`)
   if (refused !== poisoned) violations.add(`${poisoned} poisoned, but ${refused} refused`)
   if (other.length > 0) violations.add(`lost as ${other.map(({ reason }) => reason).join(', ')}`)
   return [...violations]

@@ -61,6 +61,8 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
     let response: Response
     let answer: BoundedBody
     try {
+      // After the abort nothing more is sent, and all that was answered by then is told.
+      context.signal.throwIfAborted()
       response = await post(envelopeUrl, body, context)
       // Read to the end, within reason, so that the connection can be used again.
       answer = await readBounded(response, MAX_ANSWER_BYTES, context.signal)
@@ -84,7 +86,9 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
     async send(signals, context) {
       open()
       const { envelopes, rejected } = toEnvelopes(signals, platform, clock.now())
-      const outcomes = await inTurns(envelopes, async (envelope) =>
+      // No code of a page that is left runs again; what its outbox hands over then is what may be under way.
+      const atOnce = leavingMaxBytes && context.urgency === 'leaving' ? envelopes.length : AT_ONCE
+      const outcomes = await mapAtOnce(envelopes, atOnce, (envelope) =>
         outcomeOf(envelope, () => request(envelope.body, context)),
       )
       return receiptOf(outcomes, rejected)
@@ -142,7 +146,7 @@ class RateLimited extends DriverError {
     super(failure.driver, 'The server asks to be left alone for a while.', {
       code: failure.code,
       retryable: true,
-      ...(failure.retryAfterMs !== undefined && { retryAfterMs: failure.retryAfterMs }),
+      ...(limits.length > 0 && { retryAfterMs: Math.max(...limits.map(({ forMs }) => forMs)) }),
     })
     this.limits = limits
   }
@@ -185,10 +189,13 @@ function rejectionsOf({ ids, error }: Outcome): Rejection[] {
   return ids.map((id) => ({ id, retryable, reason, detail: message }))
 }
 
-async function inTurns<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+/** Results in the order of `items`, `atOnce` of which are worked on at a time: the first ones before this returns. */
+async function mapAtOnce<T, R>(items: readonly T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
-  for (let from = 0; from < items.length; from += AT_ONCE) {
-    results.push(...(await Promise.all(items.slice(from, from + AT_ONCE).map(work))))
+  const waiting = items.entries()
+  const takeTurns = async (): Promise<void> => {
+    for (const [index, item] of waiting) results[index] = await work(item)
   }
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, takeTurns))
   return results
 }
