@@ -337,3 +337,38 @@ it('hides a private key whole although the element that holds it was cut off', (
   const key = `-----BEGIN PRIVATE KEY-----\n${'rMiKFwSiQryTPMovSesqjmkZEE4UbomC\n'.repeat(4)}`
   expect(text(`<user><private_Key kind="a">${key}`)).toBe('<user><private_Key kind="a">[redacted]')
 })
+
+describe('text that goes on over several lines', () => {
+  it.each([
+    ["{ pin: 'a\\n' +\n    'b\\n' +\n    \"c'd\", e: 'f' }", "{ pin: '[redacted]', e: 'f' }"],
+    ["{ pin: '[redacted]' +\n    'b' }", "{ pin: '[redacted]' }"],
+    ["{ pin: 'a\\n' +\n    'b", "{ pin: '[redacted]'"],
+    ["{ mnemonic: 'a\\n' +\n    'b', e: 'f' }", "{ mnemonic: '[redacted]', e: 'f' }"],
+    ["{\n  cookies: {\n    a: 'S',\n    b: 'S'\n  },\n  c: 1\n}", '{\n  cookies: {[redacted]},\n  c: 1\n}'],
+    ["{ cookies: { a: 'S' }, c: { d: 1 } }", '{ cookies: {[redacted]}, c: { d: 1 } }'],
+    ["{ seedPhrase: [\n  'a',\n  'b'\n], c: 1 }", '{ seedPhrase: [[redacted]], c: 1 }'],
+    ['cookies = {\n  a = "S"\n}\nb = 1', 'cookies = {[redacted]}\nb = 1'],
+    ['{"log":"cookies: {\\n  a: S\\n}","b":1}', '{"log":"cookies: {[redacted]}","b":1}'],
+    ['{"log":"cookies: { a: S","b":1}', '{"log":"cookies: [redacted]","b":1}'],
+    ['Cookie: {a}=b; c=S\nHost: d', 'Cookie: [redacted]\nHost: d'],
+    ['cookies: {}, a: 1', 'cookies: {}, a: 1'],
+    ["{ auth: Headers { a: 'S' }, b: 1 }", '{ auth: [redacted], b: 1 }'],
+    ["{ secrets: Set(1) { 'S' }, b: 1 }", '{ secrets: [redacted], b: 1 }'],
+    ["{ secrets: Creds [Map] { 'S' }, b: 1 }", '{ secrets: [redacted], b: 1 }'],
+    ['{ secret: <Buffer 73 33>, b: 1 }', '{ secret: [redacted], b: 1 }'],
+    ['Authorization: Bearer abcdef\na', 'Authorization: Bearer [redacted]\na'],
+    ['token=Abc {"a":1}', 'token=[redacted] {"a":1}'],
+    ['a: b\npin: &pg S\nc: *pg', 'a: b\npin: [redacted]\nc: *pg'],
+    ['pin: &pg "S t"\nc: 1', 'pin: "[redacted]"\nc: 1'],
+    ["pin: !Sub 'S t'\nc: 1", "pin: '[redacted]'\nc: 1"],
+    ['pin: &pgS', 'pin: [redacted]'],
+    ['cookies: &c { a: S }\nd: 1', 'cookies: {[redacted]}\nd: 1'],
+  ])('hides all of %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+    expect(text(expected)).toBe(expected)
+  })
+
+  it.each(['tokens: { prompt: 12, completion: 4 }', '{"tokens":{"prompt":12,"cached":true}}'])('keeps what counts: %s', (input) => {
+    expect(text(input)).toBe(input)
+  }) // prettier-ignore
+})

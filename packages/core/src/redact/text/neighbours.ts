@@ -162,5 +162,5 @@ export function rememberPairs(scan: TextScan, next: number): void {
   const { text, end, runFrom, runTo } = scan
   if (next <= scan.pairsUntil || !isWord(text, runFrom, runTo, 'rawheaders')) return
   const bracket = afterGap(text, next, end)
-  if (text.charCodeAt(bracket) === 91) scan.pairsUntil = bracketEnd(text, bracket, end, 0)
+  if (text.charCodeAt(bracket) === 91) scan.pairsUntil = bracketEnd(text, bracket, end, 0, NO_QUOTE)
 }
