@@ -58,7 +58,7 @@ export function isPointer(from: number, to: number): boolean {
 
 const LONGEST_PATH = 64
 const FIELD = /(?:^|[.[])([a-z_$][\w$-]*)\]?(?:[.[]\d{1,6}\]?)*$/i
-const POINTED = /^\/(?:[^\s/]*\/)*([a-z_$][\w$-]*)(?:\/\d{1,6})*$/i
+const POINTED = /^\/(?:[^\s/]*\/)*([a-z_$][\w$.-]*)(?:\/\d{1,6})*$/i
 
 /**
  * The field that a path leads to: `password` of `users[0].password` or `/users/0/password`. `secret.wav` is a file, and its

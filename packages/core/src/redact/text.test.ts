@@ -372,3 +372,45 @@ describe('text that goes on over several lines', () => {
     expect(text(input)).toBe(input)
   }) // prettier-ignore
 })
+
+describe('text in which something else names the value', () => {
+  it.each([
+    ["{ name: 'auth', args: [ 'S' ] }", "{ name: 'auth', args: [redacted] }"],
+    ['{"command":"AUTH","args":["ana","S"],"a":1}', '{"command":"AUTH","args":"[redacted]","a":1}'],
+    ["{ args: [ '3', 'AUTH', 'ana', 'S' ], a: 1 }", "{ args: [ '3', 'AUTH', '[redacted]' ], a: 1 }"],
+    ['{"args":["SET","requirepass","S"]}', '{"args":["SET","requirepass","[redacted]"]}'],
+    ['{"b":"{\\"args\\":[\\"AUTH\\",\\"S\\"]}"}', '{"b":"{\\"args\\":[\\"AUTH\\",\\"[redacted]\\"]}"}'],
+    ['{"value":"S","path":"user.password"}', '{"value":"[redacted]","path":"user.password"}'],
+    ['{"path":["password",0],"input":"S"}', '{"path":["password",0],"input":"[redacted]"}'],
+    ['{"instancePath":"/a/password","data":"S"}', '{"instancePath":"/a/password","data":"[redacted]"}'],
+    ["{'loc': ('body', 'pin'), 'input': 'S'}", "{'loc': ('body', 'pin'), 'input': '[redacted]'}"],
+    ["{ value: 'S', originalValue: 'S', path: 'pin' }", "{ value: '[redacted]', originalValue: '[redacted]', path: 'pin' }"],
+    ['"user.pin" with value "S t" fails', '"user.pin" with value "[redacted]" fails'],
+    ['Validator failed for path `pin` with value `S`', 'Validator failed for path `pin` with value `[redacted]`'],
+    ['Path `pin` (`S`) is shorter (12).', 'Path `pin` (`[redacted]`) is shorter (12).'],
+    ['Path `pin` (1234) is less (12).', 'Path `pin` ([redacted]) is less (12).'],
+    ['Path `pin` is invalid (S).', 'Path `pin` is invalid ([redacted]).'],
+    ['<param name="pin">S</param>', '<param name="pin">[redacted]</param>'],
+    ['<entry key="pin"><![CDATA[S<]]></entry>', '<entry key="pin"><![CDATA[[redacted]]]></entry>'],
+    ['<saml:Attribute Name="pin"><saml:AttributeValue>S</a>', '<saml:Attribute Name="pin"><saml:AttributeValue>[redacted]</a>'],
+    ['<name>pin</name><value>\n<string>S</string></value>', '<name>pin</name><value>\n<string>[redacted]</string></value>'],
+    ['- --pin\n- S\n- --all', '- --pin\n- [redacted]\n- --all'],
+    ['- "--pin"\n- "S"', '- "--pin"\n- "[redacted]"'],
+  ])('hides the value in %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+    expect(text(expected)).toBe(expected)
+  }) // prettier-ignore
+
+  it.each([
+    '{"path":"/api/token","value":3} {"path":"secret.wav","data":"a"} {"path":"masters/token","value":"a"}',
+    '{"name":"Secret Song","data":"a","input":"b"} {"path":["title"],"value":"a"}',
+    "{ name: 'gh', args: [ 'auth', 'login' ] } { tags: [ 'AUTH', 'a' ] }",
+    'path=token value=3 and the path `src` (`a`) with value "b"',
+    '<Key>secret.wav</Key><Size>12</Size><name>Secret</name><duration>3:12</duration>',
+    '<input name="password"> at least 12 <a name="password">Passwords</a> <p name="pin"><b>a</b></p>',
+    '- --pin\n- --all\n- a',
+    '- --title\n- a',
+  ])('leaves alone %s', (input) => {
+    expect(text(input)).toBe(input)
+  })
+})

@@ -1,6 +1,5 @@
 // Pieces that `+` joins to one text, as Node's `util.inspect` prints those of several lines.
-import { isSpace } from './chars.ts'
-import { breakWidth } from './lines.ts'
+import { gapEnd } from './lines.ts'
 import { NO_QUOTE, findClosing, quoteWidth, readQuote } from './quotes.ts'
 
 /**
@@ -19,15 +18,4 @@ export function joinedEnd(text: string, from: number, end: number): number {
     if (closing < 0) return end
     to = closing + quoteWidth(quote)
   }
-}
-
-/** Past spaces and line breaks. */
-function gapEnd(text: string, from: number, end: number): number {
-  let at = from
-  while (at < end) {
-    const width = isSpace(text.charCodeAt(at)) ? 1 : breakWidth(text, at)
-    if (width === 0) break
-    at += width
-  }
-  return at
 }
