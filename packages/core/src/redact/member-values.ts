@@ -3,7 +3,7 @@ import type { Members } from './kinds.ts'
 import { knownName } from './known-names.ts'
 import { CARD, CUT, REDACTED, TOO_DEEP } from './marks.ts'
 import { COUNTED, HARMLESS, SECRET_IN_QUERY, type Verdict } from './names.ts'
-import { LABEL, PATH, fieldOf, isPointer, roleOf } from './roles.ts'
+import { LABEL, PATH, fieldFrom, fieldTo, isPointer, readField } from './roles.ts'
 import type { Rules } from './rules.ts'
 
 /** What reading a member yields when it throws. */
@@ -70,7 +70,7 @@ export function judgeLabel(rules: Rules, members: Members, isInput: boolean): Ve
   const count = Math.min(members.names.length, rules.limits.maxEntries)
   for (let i = 0; i < count; i++) {
     const name = members.names[i] as string
-    const role = roleOf(name, 0, name.length)
+    const { role } = knownName(rules, name)
     if (role !== PATH && (role !== LABEL || isInput)) continue
     const label = read(members, i)
     const field = role === LABEL ? textOf(label) : fieldIn(label, isPointer(0, name.length))
@@ -82,7 +82,7 @@ export function judgeLabel(rules: Rules, members: Members, isInput: boolean): Ve
 
 /** The field that a path leads to: by its last name, where it is a list. */
 function fieldIn(path: unknown, pointer: boolean): string | undefined {
-  if (!Array.isArray(path)) return fieldOf(textOf(path) ?? '', pointer)
+  if (!Array.isArray(path)) return fieldOf(textOf(path), pointer)
   for (let i = path.length - 1; i >= Math.max(0, path.length - DEEPEST_FIELD); i--) {
     const name = textOf(path[i])
     if (name !== undefined) return name
@@ -91,6 +91,11 @@ function fieldIn(path: unknown, pointer: boolean): string | undefined {
 }
 
 const DEEPEST_FIELD = 16
+
+function fieldOf(path: string | undefined, pointer: boolean): string | undefined {
+  const field = path === undefined ? 0 : readField(path, 0, path.length, pointer)
+  return path === undefined || field === 0 ? undefined : path.slice(fieldFrom(field), fieldTo(field))
+}
 
 /** Is this the command by which a client of Redis signs in? */
 export function isAuth(members: Members, max: number): boolean {

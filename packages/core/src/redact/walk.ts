@@ -6,7 +6,7 @@ import { hiddenMark, mark, scalar, text, type Walk } from './leaves.ts'
 import { FAILED, dateOf, hidesValue, isAuth, judgeLabel, textOf } from './member-values.ts'
 import { CUT, REDACTED, TOO_DEEP } from './marks.ts'
 import { HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from './names.ts'
-import { ARGUMENTS, INPUT, VALUE, roleOf, type Role } from './roles.ts'
+import { ARGUMENTS, INPUT, VALUE, type Role } from './roles.ts'
 import type { Rules } from './rules.ts'
 
 const UNREADABLE = '[unreadable]'
@@ -158,7 +158,7 @@ function readMember(state: Walk, copy: Copy, name: string, child: unknown): void
   const known = knownName(rules, name)
   const target = known.clean in out ? freeName(out, known.clean, (copy.numbers ??= new Map())) : known.clean
   state.chars -= Math.max(nameCost(name), target.length)
-  const role = roleOf(name, 0, name.length)
+  const { role } = known
   if (hidesValue(known.verdict, child) || (role >= VALUE && hidesValue(describedBy(rules, copy, role), child))) {
     put(out, target, hiddenMark(state))
     return

@@ -1,7 +1,7 @@
 // Paths to the field that a validator rejected: `"path":["users",0,"password"]`, `"instancePath":"/password"`.
 import { HARMLESS, type Verdict } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
-import { fieldOf, isPointer } from '../roles.ts'
+import { fieldFrom, fieldTo, isPointer, readField } from '../roles.ts'
 import {
   RUN,
   classOf,
@@ -30,8 +30,8 @@ export function judgePath(scan: TextScan, from: number, level: number): Verdict 
   const start = from + quoteWidth(quote)
   const to = pathEnd(text, start, Math.min(end, start + LONGEST_PATH))
   if (readQuote(text, to, end, level) === NO_QUOTE) return HARMLESS
-  const field = fieldOf(text.slice(start, to), isPointer(scan.runFrom, scan.runTo))
-  return field === undefined ? HARMLESS : scan.names.judge(field)
+  const field = readField(text, start, to, isPointer(scan.runFrom, scan.runTo))
+  return field === 0 ? HARMLESS : judgeSlice(scan.names, text, fieldFrom(field), fieldTo(field))
 }
 
 /** Past names, and what parts the names of a path. */

@@ -2,7 +2,7 @@
 import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
-import { RUN, classOf } from './chars.ts'
+import { RUN, classOf, isWord } from './chars.ts'
 import { gapEnd } from './lines.ts'
 import { SECTION, sectionEnd, tagEnd } from './markup.ts'
 import { hide, type TextScan } from './state.ts'
@@ -59,7 +59,7 @@ function valueStart(text: string, from: number, end: number): number {
 }
 
 /** Other elements hold what else is known of an object of that name: `<Key>token</Key><Size>`. */
-const VALUE_TAG = /(?:value|^string|^data|^integer|^real|^int|^text)$/i
+const VALUE_TAGS: readonly string[] = ['string', 'data', 'text', 'int', 'integer', 'real']
 
 function isValueTag(text: string, from: number, end: number): boolean {
   let start = from
@@ -68,7 +68,7 @@ function isValueTag(text: string, from: number, end: number): boolean {
     start = to + 1
     to = wordEnd(text, start, end)
   }
-  return to > start && VALUE_TAG.test(text.slice(start, to))
+  return isWord(text, Math.max(start, to - 5), to, 'value') || VALUE_TAGS.some((tag) => isWord(text, start, to, tag))
 }
 
 /** Where the text ends that begins behind a tag or in a section of CDATA; the end of a log that was cut. */
@@ -90,27 +90,32 @@ const NAMED_TAGS: ReadonlySet<string> = new Set([
  *
  * @param from The name of the attribute.
  * @param to The end of its value.
+ * @returns Does it stand in a tag?
  */
-export function rememberElement(scan: TextScan, from: number, to: number): void {
-  const { text, end } = scan
-  const start = tagStart(text, from)
-  if (start < 0) return
-  const nameEnd = elementNameEnd(text, start, end)
-  const name = text.slice(start, nameEnd)
-  if (name === '' || NAMED_TAGS.has(name.toLowerCase())) return
+export function rememberElement(scan: TextScan, from: number, to: number): boolean {
+  const start = tagStart(scan.text, from)
+  if (start < 0) return false
+  const content = namedContent(scan, start, to)
+  if (content >= 0) scan.partFrom = content
+  return true
+}
+
+function namedContent({ text, end }: TextScan, start: number, to: number): number {
   const open = tagEnd(text, to, end)
-  if (open < 0) return
-  if (text.startsWith(SECTION, open)) {
-    scan.partFrom = open + SECTION.length
-    return
-  }
-  const inner = valueStart(text, open, end)
-  if (inner >= 0) {
-    scan.partFrom = inner
-    return
-  }
-  const close = text.indexOf('<', open)
-  if (close > open && text.startsWith(`</${name}`, close)) scan.partFrom = open
+  const close = open < 0 ? -1 : text.indexOf('<', open)
+  if (close < 0) return -1
+  const content = contentFrom(text, open, close, end)
+  if (content < 0) return -1
+  const name = text.slice(start, elementNameEnd(text, start, end))
+  if (name === '' || NAMED_TAGS.has(name.toLowerCase())) return -1
+  // What ends with another element holds others.
+  return content !== open || text.startsWith(name, close + 2) ? content : -1
+}
+
+/** Behind the tag, or behind those inside it; -1 where neither text nor a value follows. */
+function contentFrom(text: string, open: number, close: number, end: number): number {
+  if (text.charCodeAt(close + 1) === 47) return close > open ? open : -1
+  return text.startsWith(SECTION, open) ? open + SECTION.length : valueStart(text, open, end)
 }
 
 /** Behind the `<` of the tag that an attribute stands in; -1 when it stands in none. */

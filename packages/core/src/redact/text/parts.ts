@@ -10,10 +10,11 @@ const LONGEST_DISPOSITION = 60
 
 /** Remembers where the value begins of the part, or of the element, whose secret name ends at `to`. */
 export function rememberPart(scan: TextScan, from: number, to: number): void {
-  // `form-data; name=`
+  // `form-data; name=`, `<param name=`
   if (!isSpace(scan.text.charCodeAt(from - 1))) return
+  if (scan.text.charCodeAt(from - 2) !== 59 && rememberElement(scan, from, to)) return
   const before = scan.text.slice(Math.max(0, from - LONGEST_DISPOSITION), from)
-  if (!/form-data/i.test(before)) return rememberElement(scan, from, to)
+  if (!/form-data/i.test(before)) return
   const body = blankLineEnd(scan, to)
   if (body - to <= LONGEST_HEADERS) scan.partFrom = body
 }
