@@ -12,7 +12,7 @@ export const VALUE = 3
 export const INPUT = 4
 /** The arguments of a command, and what may name that command besides `name`. */
 export const ARGUMENTS = 5
-export const COMMAND = 6
+const COMMAND = 6
 
 export type Role =
   | typeof NO_ROLE
