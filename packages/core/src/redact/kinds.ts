@@ -105,8 +105,17 @@ function take<T>(iterator: Iterator<T>, max: number): T[] {
 /** An error's own fields aren't enumerable, and are what one wants to read. */
 function errorNames(error: Error): string[] {
   const names = new Set(['name', 'message', 'stack'])
-  if ('cause' in error && error.cause !== undefined) names.add('cause')
+  if (hasCause(error)) names.add('cause')
   if (Object.hasOwn(error, 'errors')) names.add('errors')
   for (const name of Object.keys(error)) names.add(name)
   return [...names]
+}
+
+/** One that throws is there, and is lost alone. */
+function hasCause(error: Error): boolean {
+  try {
+    return 'cause' in error && error.cause !== undefined
+  } catch {
+    return true
+  }
 }

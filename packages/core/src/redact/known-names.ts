@@ -1,6 +1,7 @@
 import { cleanText, scannedLength } from './clean-text.ts'
 import { MARKS } from './marks.ts'
 import { COUNTED, SECRET, SECRET_LINE, type Verdict } from './names.ts'
+import { roleOf } from './roles.ts'
 import { squeeze, type KnownName, type Rules } from './rules.ts'
 
 const LONGEST_NAME = 200
@@ -16,6 +17,7 @@ export function knownName(rules: Rules, name: string): KnownName {
     // What is left of a name once it is clean has to be judged alike, the next time.
     verdict: clean === name ? verdict : stricter(verdict, rules.judge(withoutMarks(clean))),
     clean,
+    role: roleOf(name, 0, name.length),
     allowed: rules.allow !== undefined && rules.allow.has(squeeze(name.slice(0, LONGEST_NAME))),
   }
   // Names may come from outside: neither many nor long ones may fill memory.

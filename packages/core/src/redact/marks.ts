@@ -4,6 +4,8 @@
 export const REDACTED = '[redacted]'
 /** What stands in place of a value that no longer fitted the budget of its event. */
 export const CUT = '[cut]'
+/** What stands in place of an object further in than is read. */
+export const TOO_DEEP = '[too deep]'
 export const EMAIL = '[email]'
 export const CARD = '[card]'
 export const IBAN = '[iban]'

@@ -1,6 +1,7 @@
 import { createNameBook, type NameBook } from './name-book.ts'
 import { judgeName, judgePhrase, ownNames, type Verdict } from './names.ts'
 import { limitsOf, type Limits, type RedactOptions } from './options.ts'
+import type { Role } from './roles.ts'
 import { splitWords } from './words.ts'
 
 /** Options made ready: what every call of one redactor shares. */
@@ -20,6 +21,7 @@ export interface Rules {
 /** A property name that was judged and cleaned before. */
 export interface KnownName {
   readonly verdict: Verdict
+  readonly role: Role
   readonly clean: string
   readonly allowed: boolean
 }

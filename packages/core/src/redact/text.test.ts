@@ -337,3 +337,80 @@ it('hides a private key whole although the element that holds it was cut off', (
   const key = `-----BEGIN PRIVATE KEY-----\n${'rMiKFwSiQryTPMovSesqjmkZEE4UbomC\n'.repeat(4)}`
   expect(text(`<user><private_Key kind="a">${key}`)).toBe('<user><private_Key kind="a">[redacted]')
 })
+
+describe('text that goes on over several lines', () => {
+  it.each([
+    ["{ pin: 'a\\n' +\n    'b\\n' +\n    \"c'd\", e: 'f' }", "{ pin: '[redacted]', e: 'f' }"],
+    ["{ pin: '[redacted]' +\n    'b' }", "{ pin: '[redacted]' }"],
+    ["{ pin: 'a\\n' +\n    'b", "{ pin: '[redacted]'"],
+    ["{ mnemonic: 'a\\n' +\n    'b', e: 'f' }", "{ mnemonic: '[redacted]', e: 'f' }"],
+    ["{\n  cookies: {\n    a: 'S',\n    b: 'S'\n  },\n  c: 1\n}", '{\n  cookies: {[redacted]},\n  c: 1\n}'],
+    ["{ cookies: { a: 'S' }, c: { d: 1 } }", '{ cookies: {[redacted]}, c: { d: 1 } }'],
+    ["{ seedPhrase: [\n  'a',\n  'b'\n], c: 1 }", '{ seedPhrase: [[redacted]], c: 1 }'],
+    ['cookies = {\n  a = "S"\n}\nb = 1', 'cookies = {[redacted]}\nb = 1'],
+    ['{"log":"cookies: {\\n  a: S\\n}","b":1}', '{"log":"cookies: {[redacted]}","b":1}'],
+    ['{"log":"cookies: { a: S","b":1}', '{"log":"cookies: [redacted]","b":1}'],
+    ['Cookie: {a}=b; c=S\nHost: d', 'Cookie: [redacted]\nHost: d'],
+    ['cookies: {}, a: 1', 'cookies: {}, a: 1'],
+    ["{ auth: Headers { a: 'S' }, b: 1 }", '{ auth: [redacted], b: 1 }'],
+    ["{ secrets: Set(1) { 'S' }, b: 1 }", '{ secrets: [redacted], b: 1 }'],
+    ["{ secrets: Creds [Map] { 'S' }, b: 1 }", '{ secrets: [redacted], b: 1 }'],
+    ['{ secret: <Buffer 73 33>, b: 1 }', '{ secret: [redacted], b: 1 }'],
+    ['Authorization: Bearer abcdef\na', 'Authorization: Bearer [redacted]\na'],
+    ['token=Abc {"a":1}', 'token=[redacted] {"a":1}'],
+    ['a: b\npin: &pg S\nc: *pg', 'a: b\npin: [redacted]\nc: *pg'],
+    ['pin: &pg "S t"\nc: 1', 'pin: "[redacted]"\nc: 1'],
+    ["pin: !Sub 'S t'\nc: 1", "pin: '[redacted]'\nc: 1"],
+    ['pin: &pgS', 'pin: [redacted]'],
+    ['cookies: &c { a: S }\nd: 1', 'cookies: {[redacted]}\nd: 1'],
+  ])('hides all of %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+    expect(text(expected)).toBe(expected)
+  })
+
+  it.each(['tokens: { prompt: 12, completion: 4 }', '{"tokens":{"prompt":12,"cached":true}}'])('keeps what counts: %s', (input) => {
+    expect(text(input)).toBe(input)
+  }) // prettier-ignore
+})
+
+describe('text in which something else names the value', () => {
+  it.each([
+    ["{ name: 'auth', args: [ 'S' ] }", "{ name: 'auth', args: [redacted] }"],
+    ['{"command":"AUTH","args":["ana","S"],"a":1}', '{"command":"AUTH","args":"[redacted]","a":1}'],
+    ["{ args: [ '3', 'AUTH', 'ana', 'S' ], a: 1 }", "{ args: [ '3', 'AUTH', '[redacted]' ], a: 1 }"],
+    ['{"args":["SET","requirepass","S"]}', '{"args":["SET","requirepass","[redacted]"]}'],
+    ['{"b":"{\\"args\\":[\\"AUTH\\",\\"S\\"]}"}', '{"b":"{\\"args\\":[\\"AUTH\\",\\"[redacted]\\"]}"}'],
+    ['{"value":"S","path":"user.password"}', '{"value":"[redacted]","path":"user.password"}'],
+    ['{"path":["password",0],"input":"S"}', '{"path":["password",0],"input":"[redacted]"}'],
+    ['{"instancePath":"/a/password","data":"S"}', '{"instancePath":"/a/password","data":"[redacted]"}'],
+    ["{'loc': ('body', 'pin'), 'input': 'S'}", "{'loc': ('body', 'pin'), 'input': '[redacted]'}"],
+    ["{ value: 'S', originalValue: 'S', path: 'pin' }", "{ value: '[redacted]', originalValue: '[redacted]', path: 'pin' }"],
+    ['"user.pin" with value "S t" fails', '"user.pin" with value "[redacted]" fails'],
+    ['Validator failed for path `pin` with value `S`', 'Validator failed for path `pin` with value `[redacted]`'],
+    ['Path `pin` (`S`) is shorter (12).', 'Path `pin` (`[redacted]`) is shorter (12).'],
+    ['Path `pin` (1234) is less (12).', 'Path `pin` ([redacted]) is less (12).'],
+    ['Path `pin` is invalid (S).', 'Path `pin` is invalid ([redacted]).'],
+    ['<param name="pin">S</param>', '<param name="pin">[redacted]</param>'],
+    ['<entry key="pin"><![CDATA[S<]]></entry>', '<entry key="pin"><![CDATA[[redacted]]]></entry>'],
+    ['<saml:Attribute Name="pin"><saml:AttributeValue>S</a>', '<saml:Attribute Name="pin"><saml:AttributeValue>[redacted]</a>'],
+    ['<name>pin</name><value>\n<string>S</string></value>', '<name>pin</name><value>\n<string>[redacted]</string></value>'],
+    ['- --pin\n- S\n- --all', '- --pin\n- [redacted]\n- --all'],
+    ['- "--pin"\n- "S"', '- "--pin"\n- "[redacted]"'],
+  ])('hides the value in %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+    expect(text(expected)).toBe(expected)
+  }) // prettier-ignore
+
+  it.each([
+    '{"path":"/api/token","value":3} {"path":"secret.wav","data":"a"} {"path":"masters/token","value":"a"}',
+    '{"name":"Secret Song","data":"a","input":"b"} {"path":["title"],"value":"a"}',
+    "{ name: 'gh', args: [ 'auth', 'login' ] } { tags: [ 'AUTH', 'a' ] }",
+    'path=token value=3 and the path `src` (`a`) with value "b"',
+    '<Key>secret.wav</Key><Size>12</Size><name>Secret</name><duration>3:12</duration>',
+    '<input name="password"> at least 12 <a name="password">Passwords</a> <p name="pin"><b>a</b></p>',
+    '- --pin\n- --all\n- a',
+    '- --title\n- a',
+  ])('leaves alone %s', (input) => {
+    expect(text(input)).toBe(input)
+  })
+})

@@ -221,3 +221,66 @@ it('keeps an empty text under any name, as text keeps it, and the mark of a card
   expect(redact({ tokens: 4_242_424_242_424_242 })).toEqual({ tokens: '[card]' })
   expect(redact({ tokens: '[card]', password: '[card]' })).toEqual({ tokens: '[card]', password: '[redacted]' })
 })
+
+describe('members that describe others', () => {
+  it('hides what validators rejected', () => {
+    expect(
+      clean([
+        { value: 'S', type: 'field', path: 'user.password', location: 'body' },
+        { property: 'pin', value: 1234 },
+        { path: ['tokens', 0], input: 'S', originalValue: ['S'] },
+        { instancePath: '/users/0/password', data: 'S' },
+      ]),
+    ).toEqual([
+      { value: REDACTED, type: 'field', path: 'user.password', location: 'body' },
+      { property: 'pin', value: REDACTED },
+      { path: ['tokens', 0], input: REDACTED, originalValue: REDACTED },
+      { instancePath: '/users/0/password', data: REDACTED },
+    ])
+  })
+
+  it('tells a path to a field from a URL and a file', () => {
+    const harmless = [
+      { path: '/api/token', value: 3 },
+      { path: 'masters/token', value: 'a' },
+      { path: 'secret.wav', value: 'a' },
+      { name: 'Secret', data: 'a', input: 'b' },
+      { path: ['title'], value: 'a' },
+      { path: 'password', value: true },
+    ]
+    expect(clean(harmless)).toEqual(harmless)
+  })
+
+  it('hides the arguments by which a client of Redis signs in', () => {
+    expect(
+      clean([
+        { name: 'AUTH', args: ['ana', 'S'] },
+        { args: ['S'], command: 'auth' },
+        { name: 'hello', args: ['3', 'AUTH', 'ana', 'S'] },
+        { name: 'config', args: ['SET', 'requirepass', 'S'] },
+      ]),
+    ).toEqual([
+      { name: 'AUTH', args: REDACTED },
+      { args: REDACTED, command: 'auth' },
+      { name: 'hello', args: ['3', 'AUTH', REDACTED, REDACTED] },
+      { name: 'config', args: ['SET', 'requirepass', REDACTED] },
+    ])
+    const harmless = [{ name: 'gh', args: ['auth', 'login'] }, { tags: ['AUTH', 'a'] }]
+    expect(clean(harmless)).toEqual(harmless)
+  })
+
+  it('keeps an object of counts under a name that counts', () => {
+    const counts = { tokens: { prompt: 12, completion: 4, cached: true }, session: { pages: 3 } }
+    expect(clean(counts)).toEqual(counts)
+    expect(clean({ tokens: { a: 'S' } })).toEqual({ tokens: REDACTED })
+  })
+
+  it('loses the cause of an error alone when reading it throws', () => {
+    const error = Object.defineProperty(new Error('refused'), 'cause', {
+      get: () => {
+        throw new Error('gone')
+      },
+    })
+    expect(clean(error)).toMatchObject({ message: 'refused', cause: '[unreadable]' })
+  })
+})

@@ -1,10 +1,12 @@
+import { signsIn } from './commands.ts'
 import { judgeArgument } from './flags.ts'
 import { freeName, knownName, nameCost } from './known-names.ts'
 import { kindOf, type Members } from './kinds.ts'
 import { hiddenMark, mark, scalar, text, type Walk } from './leaves.ts'
-import { FAILED, dateOf, hidesValue, isLabelled, judgeLabel, textOf } from './member-values.ts'
-import { CUT, REDACTED } from './marks.ts'
-import { HARMLESS, SECRET_IN_QUERY, type Verdict } from './names.ts'
+import { FAILED, dateOf, hidesValue, isAuth, judgeLabel, textOf } from './member-values.ts'
+import { CUT, REDACTED, TOO_DEEP } from './marks.ts'
+import { HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from './names.ts'
+import { ARGUMENTS, INPUT, VALUE, type Role } from './roles.ts'
 import type { Rules } from './rules.ts'
 
 const UNREADABLE = '[unreadable]'
@@ -14,21 +16,26 @@ const MORE = '…'
 /** A cleaned copy of `value` within the budget. Never throws: a member that does becomes `[unreadable]`. */
 export function walk(rules: Rules, value: unknown): unknown {
   const { maxNodes, maxChars } = rules.limits
-  return visit({ rules, nodes: maxNodes, chars: maxChars, path: [], kept: false, hidden: false }, value, false)
+  return visit({ rules, nodes: maxNodes, chars: maxChars, path: [], kept: false, hidden: false }, value, PLAIN)
 }
 
-/** @param pairwise Is an array to be read as names and values in turn? */
-function visit(state: Walk, value: unknown, pairwise: boolean): unknown {
+/** How the items of an array describe each other: not at all, as names and values in turn, as arguments of a command. */
+const PLAIN = 0
+const PAIRS = 1
+const COMMAND_LINE = 2
+type Reading = typeof PLAIN | typeof PAIRS | typeof COMMAND_LINE
+
+function visit(state: Walk, value: unknown, reading: Reading): unknown {
   if (value === CUT || value === undefined || value === null) return value
   if (value === REDACTED) return hiddenMark(state)
   if (state.nodes <= 0) return CUT
   state.nodes--
-  if (typeof value === 'object') return visitObject(state, value, pairwise)
+  if (typeof value === 'object') return visitObject(state, value, reading)
   if (state.hidden) return mark(state, REDACTED)
   return typeof value === 'string' ? text(state, value) : scalar(state, value)
 }
 
-function visitObject(state: Walk, value: object, pairwise: boolean): unknown {
+function visitObject(state: Walk, value: object, reading: Reading): unknown {
   const { path, kept, hidden } = state
   if (path.includes(value)) return mark(state, hidden ? REDACTED : '[circular]')
   if (path.length > state.rules.limits.maxDepth) return tooDeep(state, value)
@@ -36,7 +43,7 @@ function visitObject(state: Walk, value: object, pairwise: boolean): unknown {
   path.push(value)
   try {
     return Array.isArray(value)
-      ? readItems(state, value.length, (index) => value[index] as unknown, pairwise)
+      ? readItems(state, value.length, (index) => value[index] as unknown, reading)
       : readObject(state, value)
   } catch {
     // A revoked proxy, or a trap that throws. A stack that overflows ends here as well.
@@ -51,23 +58,26 @@ function visitObject(state: Walk, value: object, pairwise: boolean): unknown {
 /** A date has no depth. */
 function tooDeep(state: Walk, value: object): unknown {
   if (state.hidden) return mark(state, REDACTED)
-  return dateOf(value) ?? mark(state, '[too deep]')
+  return dateOf(value) ?? mark(state, TOO_DEEP)
 }
 
-function readItems(state: Walk, length: number, at: (index: number) => unknown, pairwise: boolean): unknown[] {
+function readItems(state: Walk, length: number, at: (index: number) => unknown, reading: Reading): unknown[] {
   const { maxEntries } = state.rules.limits
   const count = length > maxEntries ? maxEntries - 1 : length
   const out: unknown[] = []
-  const named = pairwise || (length === 2 && isList(state.path.at(-2)))
+  const named = reading === PAIRS || (length === 2 && isList(state.path.at(-2)))
   let before: unknown
+  let signedIn = false
   for (let i = 0; i < count; i++) {
     if (state.nodes <= 0 || state.chars <= 0) {
       out.push(CUT)
       return out
     }
     const item = attempt(at, i)
-    if (hidesValue(judgeItem(state.rules, before, item, named && i % 2 === 1), item)) out.push(hiddenMark(state))
-    else out.push(item === FAILED ? mark(state, UNREADABLE) : visit(state, item, false))
+    signedIn ||= reading === COMMAND_LINE && typeof before === 'string' && signsIn(before)
+    const verdict = signedIn ? SECRET : judgeItem(state.rules, before, item, named && i % 2 === 1)
+    if (hidesValue(verdict, item)) out.push(hiddenMark(state))
+    else out.push(item === FAILED ? mark(state, UNREADABLE) : visit(state, item, PLAIN))
     before = item
   }
   if (count < length) out.push(CUT)
@@ -92,7 +102,7 @@ function readObject(state: Walk, value: object): unknown {
     case 'members':
       return readMembers(state, kind)
     case 'items':
-      return readItems(state, kind.items.length, (index) => kind.items[index], false)
+      return readItems(state, kind.items.length, (index) => kind.items[index], PLAIN)
     default:
       if (state.hidden) return mark(state, REDACTED)
   }
@@ -115,8 +125,9 @@ function readObject(state: Walk, value: object): unknown {
 interface Copy {
   readonly out: Record<string, unknown>
   readonly members: Members
-  /** What a label says about `value`; asked for once, where there is one. */
+  /** What a label says about `value`, and a path about `input`; asked for once, where there is one. */
   label: Verdict | undefined
+  path: Verdict | undefined
   /** For `freeName`; most objects need none. */
   numbers: Map<string, number> | undefined
 }
@@ -126,7 +137,7 @@ function readMembers(state: Walk, members: Members): Record<string, unknown> {
   const { maxEntries } = state.rules.limits
   const count = names.length > maxEntries ? maxEntries - 1 : names.length
   const out: Record<string, unknown> = {}
-  const copy: Copy = { out, members, label: undefined, numbers: undefined }
+  const copy: Copy = { out, members, label: undefined, path: undefined, numbers: undefined }
   for (let i = 0; i < count; i++) {
     if (state.nodes <= 0 || state.chars <= 0) {
       put(out, MORE, CUT)
@@ -147,7 +158,8 @@ function readMember(state: Walk, copy: Copy, name: string, child: unknown): void
   const known = knownName(rules, name)
   const target = known.clean in out ? freeName(out, known.clean, (copy.numbers ??= new Map())) : known.clean
   state.chars -= Math.max(nameCost(name), target.length)
-  if (hidesValue(known.verdict, child) || (isLabelled(name) && hidesValue(labelOf(rules, copy), child))) {
+  const { role } = known
+  if (hidesValue(known.verdict, child) || (role >= VALUE && hidesValue(describedBy(rules, copy, role), child))) {
     put(out, target, hiddenMark(state))
     return
   }
@@ -157,14 +169,21 @@ function readMember(state: Walk, copy: Copy, name: string, child: unknown): void
     state.hidden = !state.kept
   }
   if (child === FAILED) put(out, target, mark(state, state.hidden ? REDACTED : UNREADABLE))
-  else put(out, target, visit(state, child, name === 'rawHeaders'))
+  else put(out, target, visit(state, child, role === ARGUMENTS ? COMMAND_LINE : name === 'rawHeaders' ? PAIRS : PLAIN))
   state.kept = kept
   state.hidden = hidden
 }
 
-function labelOf(rules: Rules, copy: Copy): Verdict {
-  copy.label ??= judgeLabel(rules, copy.members)
-  return copy.label
+/** What the other members say about one of this role. */
+function describedBy(rules: Rules, copy: Copy, role: Role): Verdict {
+  switch (role) {
+    case VALUE:
+      return (copy.label ??= judgeLabel(rules, copy.members, false))
+    case INPUT:
+      return (copy.path ??= judgeLabel(rules, copy.members, true))
+    default:
+      return role === ARGUMENTS && isAuth(copy.members, rules.limits.maxEntries) ? SECRET : HARMLESS
+  }
 }
 
 function attempt(read: (index: number) => unknown, index: number): unknown {

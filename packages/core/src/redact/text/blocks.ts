@@ -2,15 +2,26 @@
 import { REDACTED } from '../marks.ts'
 import { escapedCode, escapedLevel, escapedWidth, isQuote, readCharacter } from './chars.ts'
 import { backslashesAt, breakWidth, lineEnd, lineStart } from './lines.ts'
-import { NO_QUOTE, closes, endsEncoded, quoteCode, quoteWidth, readQuote } from './quotes.ts'
+import {
+  NO_QUOTE,
+  closes,
+  closesQuote,
+  endsEncoded,
+  quoteBackslashes,
+  quoteCode,
+  quoteWidth,
+  readQuote,
+  type Quote,
+} from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
 /**
  * Where the bracket at `from` closes; the end of the text when it does not. Brackets in strings do not count.
  *
  * @param level How often it was percent-encoded: then the text ends with the parameter that it stands in.
+ * @param around The quote that all of it stands in, and ends with.
  */
-export function bracketEnd(text: string, from: number, end: number, level: number): number {
+export function bracketEnd(text: string, from: number, end: number, level: number, around: Quote): number {
   let depth = 0
   // The quote that is open, and the last character before this one that is no space.
   let open = 0
@@ -30,6 +41,8 @@ export function bracketEnd(text: string, from: number, end: number, level: numbe
       next = i + quoteWidth(entity)
     }
     if (entity !== NO_QUOTE || code === 34 || (isQuote(code) && level === 0)) {
+      if (around !== NO_QUOTE && code === quoteCode(around) && closesQuote(text, next, end, backslashes, around))
+        return level > 0 ? i : i - quoteBackslashes(around)
       if (open === code) {
         if (closes(text, next, end, backslashes, outer)) open = 0
       } else if (open === 0 && (code === 34 || mayOpen(last))) {

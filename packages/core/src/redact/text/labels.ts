@@ -2,10 +2,13 @@
 import { REDACTED } from '../marks.ts'
 import { judgeSlice } from '../name-book.ts'
 import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
+import { ARGUMENTS, INPUT, LABEL, NO_ROLE, PATH, VALUE, roleOf, type Role } from '../roles.ts'
 import { classOf, isSpace, isWord, RUN } from './chars.ts'
+import { rememberArguments } from './commands.ts'
+import { judgePath } from './field-paths.ts'
 import { rememberPart } from './parts.ts'
 import { NO_QUOTE, quoteWidth, readQuote } from './quotes.ts'
-import { awaitLabel, forgetValue, openSlot } from './slots.ts'
+import { awaitLabel, forgetValue, openSlot, type Slot, type Undecided } from './slots.ts'
 import { NEVER, type TextScan } from './state.ts'
 import { enterObject, leaveObject, readStrings } from './strings.ts'
 
@@ -24,25 +27,49 @@ const REACH_BACK = 500
  */
 export function judgeLabelled(scan: TextScan, at: number, next: number, level: number): Verdict {
   const { text, runFrom, runTo } = scan
-  const length = runTo - runFrom
-  if (length < 3 || length > 6) return HARMLESS
-  if (length === 5 && isWord(text, runFrom, runTo, 'value')) return judgeValue(scan, at, next, level)
-  if (!isWord(text, runFrom, runTo, labelOf(length))) return HARMLESS
+  const role = roleOf(text, runFrom, runTo)
+  switch (role) {
+    case NO_ROLE:
+      return HARMLESS
+    case VALUE:
+      return judgeValue(scan, at, next, level, false)
+    case INPUT:
+      return scan.depth > 0 ? judgeValue(scan, at, next, level, true) : HARMLESS
+    case ARGUMENTS:
+      return scan.depth > 0 ? judgeArguments(scan, next) : HARMLESS
+    default:
+      if (role === LABEL || scan.depth > 0) readLabel(scan, next, level, role)
+      return HARMLESS
+  }
+}
+
+function readLabel(scan: TextScan, next: number, level: number, role: Role): void {
+  const { text } = scan
   let from = next
   while (from < scan.end && isSpace(text.charCodeAt(from))) from++
+  if (role === PATH) {
+    const verdict = judgePath(scan, from, level)
+    if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) onSecretLabel(scan, from, verdict, role)
+    return
+  }
   const quote = readQuote(text, from, scan.end, level)
   // YAML has no quotes: `name: password`.
   if (quote === NO_QUOTE && (from === next || level > 0)) {
-    if (level === 0 && length === 4) rememberBarePart(scan, from)
-    return HARMLESS
+    if (level === 0 && scan.runTo - scan.runFrom === 4) rememberBarePart(scan, from)
+    return
   }
   const start = from + quoteWidth(quote)
   const to = quote === NO_QUOTE ? wordEnd(scan, start) : contentEnd(scan, start, level)
-  if (to <= start) return HARMLESS
-  const verdict = judgeSlice(scan.names, text, start, to)
-  if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) onSecretLabel(scan, to, verdict)
-  else if (scan.depth === 0) openSlot(scan).label = HARMLESS
-  return HARMLESS
+  if (to <= start) return
+  const isAuth = scan.depth > 0 && isWord(text, start, to, 'auth')
+  if (role === LABEL) {
+    const verdict = judgeSlice(scan.names, text, start, to)
+    if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) onSecretLabel(scan, to, verdict, role)
+    else if (scan.depth === 0) openSlot(scan).label = HARMLESS
+  }
+  if (!isAuth) return
+  followStrings(scan)
+  openSlot(scan).isAuth = true
 }
 
 /** `form-data; name=password`, which some clients write without quotes. */
@@ -51,19 +78,6 @@ function rememberBarePart(scan: TextScan, from: number): void {
   const to = wordEnd(scan, from)
   const verdict = to > from ? judgeSlice(scan.names, scan.text, from, to) : HARMLESS
   if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) rememberPart(scan, scan.runFrom, to)
-}
-
-function labelOf(length: number): string {
-  switch (length) {
-    case 3:
-      return 'key'
-    case 4:
-      return 'name'
-    case 5:
-      return 'field'
-    default:
-      return 'header'
-  }
 }
 
 function wordEnd({ text, end }: TextScan, from: number): number {
@@ -82,14 +96,24 @@ function contentEnd({ text, end }: TextScan, from: number, level: number): numbe
   return readQuote(text, to, end, level) === NO_QUOTE ? -1 : to
 }
 
-function judgeValue(scan: TextScan, at: number, next: number, level: number): Verdict {
+function judgeValue(scan: TextScan, at: number, next: number, level: number, isInput: boolean): Verdict {
   followStrings(scan)
   const slot = openSlot(scan)
-  const found = scan.known?.get(at) ?? (scan.runFrom < slot.labelUntil ? slot.label : HARMLESS)
+  const undecided = isInput ? slot.input : slot.value
+  const described = scan.runFrom < slot.labelUntil && (slot.isPath || !isInput)
+  const found = scan.known?.get(at) ?? (described ? slot.label : HARMLESS)
   // What is hidden already needs no label.
-  if (found !== HARMLESS || isHidden(scan, next, level)) forgetValue(scan, slot)
-  else awaitLabel(scan, slot, at)
+  if (found !== HARMLESS || isHidden(scan, next, level)) forgetValue(scan, undecided)
+  else awaitLabel(scan, undecided, at)
   return found
+}
+
+/** The arguments of `{"name":"auth","args":[…]}`; those of other commands may hold a password behind a word. */
+function judgeArguments(scan: TextScan, next: number): Verdict {
+  followStrings(scan)
+  if (openSlot(scan).isAuth) return SECRET
+  rememberArguments(scan, next)
+  return HARMLESS
 }
 
 function isHidden({ text, end }: TextScan, next: number, level: number): boolean {
@@ -99,22 +123,28 @@ function isHidden({ text, end }: TextScan, next: number, level: number): boolean
   return text.startsWith(REDACTED, start) && readQuote(text, start + REDACTED.length, end, level) === quote
 }
 
-function onSecretLabel(scan: TextScan, to: number, verdict: Verdict): void {
+function onSecretLabel(scan: TextScan, to: number, verdict: Verdict, role: Role): void {
   followStrings(scan)
-  rememberPart(scan, scan.runFrom, to)
+  if (role === LABEL) rememberPart(scan, scan.runFrom, to)
   const slot = openSlot(scan)
   if (scan.depth === 0) {
     slot.label = verdict
     slot.labelUntil = to + REACH
-  } else if (slot.label === HARMLESS) {
+  } else {
     // Braces say where the value ends; without them it may be all of the line, as that of a cookie is.
-    slot.label = verdict === COUNTED ? COUNTED : SECRET
+    if (slot.label === HARMLESS) slot.label = verdict === COUNTED ? COUNTED : SECRET
     slot.labelUntil = NEVER
+    slot.isPath ||= role === PATH
   }
-  if (slot.valueAt < 0) return
-  const reached = scan.depth > 0 || scan.runFrom - slot.valueAt <= REACH_BACK
-  if (reached) (scan.found ??= new Map()).set(slot.valueAt, slot.label)
-  forgetValue(scan, slot)
+  decide(scan, slot, slot.value)
+  if (slot.isPath) decide(scan, slot, slot.input)
+}
+
+function decide(scan: TextScan, slot: Slot, undecided: Undecided): void {
+  if (undecided.at < 0) return
+  const reached = scan.depth > 0 || scan.runFrom - undecided.at <= REACH_BACK
+  if (reached) (scan.found ??= new Map()).set(undecided.at, slot.label)
+  forgetValue(scan, undecided)
 }
 
 /**

@@ -1,5 +1,5 @@
 // Line breaks as systems write them, and as JSON escapes them, however often.
-import { isNewline } from './chars.ts'
+import { isNewline, isSpace } from './chars.ts'
 
 /** `\n` or `\r` as two characters, in text that was made for JSON. */
 export function startsNewline(text: string, at: number): boolean {
@@ -82,4 +82,15 @@ function backslashesBefore(text: string, at: number): number {
   let from = at
   while (from > 0 && at - from <= MOST_BACKSLASHES && text.charCodeAt(from - 1) === 92) from--
   return at - from
+}
+
+/** Past spaces and line breaks. */
+export function gapEnd(text: string, from: number, end: number): number {
+  let at = from
+  while (at < end) {
+    const width = isSpace(text.charCodeAt(at)) ? 1 : breakWidth(text, at)
+    if (width === 0) break
+    at += width
+  }
+  return at
 }

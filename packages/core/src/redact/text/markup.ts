@@ -9,6 +9,7 @@ import { hide, type TextScan } from './state.ts'
 
 const LONGEST_NAME = 64
 const LONGEST_TAG = 256
+export const SECTION = '<![CDATA['
 
 /**
  * Hides the content of an element whose name is secret: `<password>…</password>`, `<ns:apiKey id="1">…`.
@@ -32,8 +33,8 @@ export function hideElement(scan: TextScan, at: number): number {
   if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return -1
   const open = tagEnd(text, to, end)
   if (open < 0) return -1
-  const cdata = text.startsWith('<![CDATA[', open)
-  const from = cdata ? open + 9 : open
+  const cdata = text.startsWith(SECTION, open)
+  const from = cdata ? open + SECTION.length : open
   const close = cdata ? sectionEnd(scan, from) : text.indexOf('<', from)
   if (close >= 0 && close <= end) return hide(scan, from, close, REDACTED)
   // The words of a key in PEM belong together, however the log was cut.
@@ -42,7 +43,7 @@ export function hideElement(scan: TextScan, at: number): number {
 }
 
 /** Where the CDATA section closes, or -1. That none closes is found out once. */
-function sectionEnd(scan: TextScan, from: number): number {
+export function sectionEnd(scan: TextScan, from: number): number {
   if (from >= scan.noSectionEndFrom) return -1
   const close = scan.text.indexOf(']]>', from)
   if (close < 0) scan.noSectionEndFrom = from
@@ -59,7 +60,7 @@ function wordEnd(text: string, from: number, end: number): number {
 }
 
 /** Behind the `>`; -1 when another tag begins first. */
-function tagEnd(text: string, from: number, end: number): number {
+export function tagEnd(text: string, from: number, end: number): number {
   const limit = Math.min(end, from + LONGEST_TAG)
   for (let i = from; i < limit; i++) {
     const code = text.charCodeAt(i)

@@ -5,6 +5,7 @@ import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
 import { bracketEnd } from './blocks.ts'
 import { classOf, isNewline, isQuote, isSpace, isWord, RUN } from './chars.ts'
+import { hideArguments } from './commands.ts'
 import { breakWidth, startsNewline } from './lines.ts'
 import { ALONE } from './place.ts'
 import { NO_QUOTE, findClosing, quoteWidth, readQuote } from './quotes.ts'
@@ -42,6 +43,8 @@ export function hidePathSegment(scan: TextScan, slash: number, from: number): nu
  */
 export function hideNextItem(scan: TextScan, comma: number): number {
   const { text, end } = scan
+  const hidden = comma < scan.argumentsUntil ? hideArguments(scan, comma) : -1
+  if (hidden >= 0) return hidden
   const from = skipStringPrefix(text, afterGap(text, comma + 1, end))
   const code = text.charCodeAt(from)
   if (!isQuote(code) && code !== 92) return -1
@@ -162,5 +165,5 @@ export function rememberPairs(scan: TextScan, next: number): void {
   const { text, end, runFrom, runTo } = scan
   if (next <= scan.pairsUntil || !isWord(text, runFrom, runTo, 'rawheaders')) return
   const bracket = afterGap(text, next, end)
-  if (text.charCodeAt(bracket) === 91) scan.pairsUntil = bracketEnd(text, bracket, end, 0)
+  if (text.charCodeAt(bracket) === 91) scan.pairsUntil = bracketEnd(text, bracket, end, 0, NO_QUOTE)
 }

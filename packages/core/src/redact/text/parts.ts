@@ -1,16 +1,18 @@
 // Parts of a multipart body (RFC 7578): a header names the field, and its value follows a blank line.
 import { REDACTED } from '../marks.ts'
 import { isSpace } from './chars.ts'
+import { hideNamedElement, isContent, rememberElement } from './labelled-elements.ts'
 import { breakWidth } from './lines.ts'
 import { closeName, hide, NEVER, type TextScan } from './state.ts'
 
 const LONGEST_HEADERS = 500
 const LONGEST_DISPOSITION = 60
 
-/** Remembers where the value of the part begins whose secret name ends at `to`. */
+/** Remembers where the value begins of the part, or of the element, whose secret name ends at `to`. */
 export function rememberPart(scan: TextScan, from: number, to: number): void {
-  // `form-data; name=`
+  // `form-data; name=`, `<param name=`
   if (!isSpace(scan.text.charCodeAt(from - 1))) return
+  if (scan.text.charCodeAt(from - 2) !== 59 && rememberElement(scan, from, to)) return
   const before = scan.text.slice(Math.max(0, from - LONGEST_DISPOSITION), from)
   if (!/form-data/i.test(before)) return
   const body = blankLineEnd(scan, to)
@@ -44,10 +46,11 @@ function findBlankLine({ text }: TextScan, from: number, limit: number): number 
   return NEVER
 }
 
-/** Hides the value of the part that begins here or has begun, up to the next boundary. Returns where to go on. */
+/** Hides the value of the part or element that begins here or has begun, up to the next boundary. Returns where to go on. */
 export function hidePart(scan: TextScan, at: number): number {
   const from = scan.partFrom
   scan.partFrom = NEVER
+  if (isContent(scan.text, from)) return closeName(scan, Math.max(at, hideNamedElement(scan, from)))
   const to = partEnd(scan, from)
   return closeName(scan, to > from ? Math.max(at, hide(scan, from, to, REDACTED)) : at)
 }

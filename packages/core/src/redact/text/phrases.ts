@@ -217,13 +217,15 @@ function isMixedWord({ text, end }: TextScan, from: number): boolean {
   return to - from >= SHORTEST_WORD && digits > 0 && letters > 0
 }
 
-/** Could the word be one of those above? By its first letter and its length. */
+/** Could the word be one of those above, or of a validator? By its first letter and its length. */
 export function mayLead(first: number, length: number): boolean {
   switch (first) {
+    case 118: // value
+      return length === 5
     case 98: // by, basic, bearer
       return length === 2 || length === 5 || length === 6
-    case 112: // pwd, passwd, password, passphrase
-      return length === 3 || length === 6 || length === 8 || length === 10
+    case 112: // pwd, path, passwd, password, passphrase
+      return length === 3 || length === 4 || length === 6 || length === 8 || length === 10
     case 115: // secret
       return length === 6
     default: // token

@@ -1,6 +1,7 @@
+import { REDACTED } from '../marks.ts'
 import { COUNTED, SECRET, type Verdict } from '../names.ts'
 import { NEWLINE, RUN, SPACE, classOf, isDigit, isQuote, isWord } from './chars.ts'
-import { NO_QUOTE, type Quote } from './quotes.ts'
+import { NO_QUOTE, quoteWidth, type Quote } from './quotes.ts'
 
 /** What is known about the place of a value. */
 export interface Place {
@@ -28,6 +29,13 @@ export const ALONE: Place = {
   quotedName: NO_QUOTE,
   quoteFrom: 0,
   nameFrom: 0,
+}
+
+/** What replaces a value without quotes of its own: in those of its name, so that the JSON around it can still be read. */
+export function markFor(text: string, { quotedName, quoteFrom }: Place): string {
+  if (quotedName === NO_QUOTE) return REDACTED
+  const quote = text.slice(quoteFrom, quoteFrom + quoteWidth(quotedName))
+  return `${quote}${REDACTED}${quote}`
 }
 
 const LONGEST_KEPT = 48

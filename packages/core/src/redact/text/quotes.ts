@@ -154,7 +154,7 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
           continue
         }
       }
-      if (code === closing && closes(text, next, end, backslashes, own) && !isInside(text, next, end, quote)) {
+      if (code === closing && closesQuote(text, next, end, backslashes, quote)) {
         // Backslashes before those of the quote itself belong to the value.
         if (backslashes === own) return backslashes > 0 ? start : i
         return i - (level > 0 ? 0 : own)
@@ -174,6 +174,11 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
 export function closes(text: string, next: number, end: number, backslashes: number, own: number): boolean {
   if (own === 0 && backslashes > 1 && text.charCodeAt(next - 1) === 34 && !endsMember(text, next, end)) return false
   return own === 0 ? (backslashes & 1) === 0 : backslashes % (2 * (own + 1)) === own
+}
+
+/** The same for one quote: an apostrophe that a letter follows closes nothing. */
+export function closesQuote(text: string, next: number, end: number, backslashes: number, quote: Quote): boolean {
+  return closes(text, next, end, backslashes, quoteBackslashes(quote)) && !isInside(text, next, end, quote)
 }
 
 /** Does a member or an item of JSON end here? */

@@ -6,7 +6,9 @@ import { SHORTEST_TOKEN, hideOpaque } from './opaque.ts'
 import { hidePrivateKey } from './pem.ts'
 import { hideAfterName, hideFlag, hideScheme, mayLead, spaceFollows } from './phrases.ts'
 import type { TextScan } from './state.ts'
+import { hideRejected, mayReject } from './validators.ts'
 import { SHORTEST_HOST, hideWebhook, mayBeWebhook } from './urls.ts'
+import { hideNextArgument } from './yaml-arguments.ts'
 
 /** Reads a run of name characters and asks the rules that begin with one. Returns where to go on. */
 export function readRun(scan: TextScan, from: number, before: number): number {
@@ -85,11 +87,12 @@ function hideLongRun(scan: TextScan, from: number, to: number): number {
 function hideDashes(scan: TextScan, from: number, to: number): number {
   if (scan.text.charCodeAt(from) !== 45) return -1
   if (to - from === 10 && scan.text.endsWith('-----BEGIN', to)) return hidePrivateKey(scan, from, to)
-  return spaceFollows(scan, to) ? hideFlag(scan, from, to) : -1
+  return spaceFollows(scan, to) ? hideFlag(scan, from, to) : hideNextArgument(scan, from, to)
 }
 
 /** Secrets behind a word rather than a separator. */
 function hideAfterWord(scan: TextScan, from: number, to: number, first: number): number {
+  if (mayReject(first, to - from)) return hideRejected(scan, from, to)
   // bearer, basic
   return first === 98 && to - from > 2 ? hideScheme(scan, from, to) : hideAfterName(scan, from, to)
 }

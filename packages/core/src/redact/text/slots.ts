@@ -2,14 +2,24 @@
 import { HARMLESS, type Verdict } from '../names.ts'
 import type { TextScan } from './state.ts'
 
+/** A value that no label has described yet: its separator, or -1, and how much output there is up to it. */
+export interface Undecided {
+  at: number
+  out: number
+}
+
 /** What is known of one object; the first is for what stands outside of all braces. */
 export interface Slot {
-  /** The separator of the undecided `value`, or -1, and how much output there is up to it. */
-  valueAt: number
-  valueOut: number
+  /** The last `value`, and the last member that a path alone describes. */
+  readonly value: Undecided
+  readonly input: Undecided
   /** What the label says about a `value` that begins before `labelUntil`. */
   label: Verdict
   labelUntil: number
+  /** Is the label a path to a field? Then it says the same about `input`. */
+  isPath: boolean
+  /** Is the object a command that signs in? Then its arguments are secret. */
+  isAuth: boolean
 }
 
 /** Objects further in share a slot. */
@@ -20,28 +30,38 @@ export function openSlot({ slots, depth }: TextScan): Slot {
   const at = Math.min(depth, DEEPEST)
   const known = slots[at]
   if (known !== undefined) return known
-  const slot: Slot = { valueAt: -1, valueOut: 0, label: HARMLESS, labelUntil: 0 }
+  const slot: Slot = {
+    value: { at: -1, out: 0 },
+    input: { at: -1, out: 0 },
+    label: HARMLESS,
+    labelUntil: 0,
+    isPath: false,
+    isAuth: false,
+  }
   slots[at] = slot
   return slot
 }
 
-/** Remembers the `value` whose separator stands at `at`, in place of the one before it. */
-export function awaitLabel(scan: TextScan, slot: Slot, at: number): void {
-  forgetValue(scan, slot)
-  slot.valueAt = at
-  slot.valueOut = scan.out.length + at - scan.done
-  if (slot.valueOut < scan.enough) scan.awaited++
+/** Remembers the value whose separator stands at `at`, in place of the one before it. */
+export function awaitLabel(scan: TextScan, undecided: Undecided, at: number): void {
+  forgetValue(scan, undecided)
+  undecided.at = at
+  undecided.out = scan.out.length + at - scan.done
+  if (undecided.out < scan.enough) scan.awaited++
 }
 
-export function forgetValue(scan: TextScan, slot: Slot): void {
-  if (slot.valueAt >= 0 && slot.valueOut < scan.enough) scan.awaited--
-  slot.valueAt = -1
+export function forgetValue(scan: TextScan, undecided: Undecided): void {
+  if (undecided.at >= 0 && undecided.out < scan.enough) scan.awaited--
+  undecided.at = -1
 }
 
 /** A label says nothing about another object's value. */
 export function clearSlot(scan: TextScan): void {
   const slot = scan.slots[Math.min(scan.depth, DEEPEST)]
   if (slot === undefined) return
-  forgetValue(scan, slot)
+  forgetValue(scan, slot.value)
+  forgetValue(scan, slot.input)
   slot.label = HARMLESS
+  slot.isPath = false
+  slot.isAuth = false
 }

@@ -59,6 +59,8 @@ export interface TextScan {
   chain: GroupChain | undefined
   /** Up to here, names and values take turns in a list. */
   pairsUntil: number
+  /** Up to here, the arguments of a command stand in a list. */
+  argumentsUntil: number
   /** Where the value of a secret part of a multipart body begins; ENOUGH once the pass may end. */
   partFrom: number
   /** The blank line that somebody looked for last: from where, and its end. */
@@ -109,6 +111,7 @@ export function createTextScan(
     outer: [],
     chain: undefined,
     pairsUntil: -1,
+    argumentsUntil: -1,
     partFrom: NEVER,
     blankFrom: 0,
     blankEnd: -1,

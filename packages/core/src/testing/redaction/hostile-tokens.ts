@@ -15,4 +15,7 @@ export const hostileTokens: readonly string[] = [
   'sig: a=1,b=', 'sig: a=1,', "pin: ''", "'\\''", '"token: \'\\\'\'', 'pin: &quot;', '-u &#39;a', 'pin[]=', 'pin: 1 (', '%22pin%22%3A%5B',
   'x://a:b<', 'x://a:b",', '{"value":1,"a":{"name":"pin",', 'pin[a][', '(',
   'pin="""', 'pin=<<A\n', 'pin=(\'a\' ', 'pin: a\n  b\n', '&lt;pin&gt;', '<key>pin</key><a>', '("pin","', 'pin="a" -> ',
+  "pin='a' + ", "pin='a' +\n", 'cookie: {', '"cookie: { ', 'cookie: {} ', 'pin: Map(1) {', 'pin: [A] ', 'pin: <Buffer ', 'tokens: {a:1,', 'pin: &a ',
+  '{"args":["AUTH",', "args:['", '{"name":"auth","args":[', '{"path":["pin"],', '{"path":["', '{"path":"a/', '{"data":"a","path":"pin"},', '{"input":1,',
+  '<a name="pin" ', '<p name="pin">', '<p name="pin"><value>', '<key>pin</key><value>', '"pin" with value "', 'a" with value "', 'Path `pin` (`', '- --pin\n- ', '--pin\n',
 ] // prettier-ignore

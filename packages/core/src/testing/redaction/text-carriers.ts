@@ -64,6 +64,18 @@ function base64(text: string): string {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)))
 }
 
+/** As `util.inspect` prints a text: in the first kind of quotes that it doesn't hold. */
+function inspected(text: string): string {
+  const quote = ["'", '"', '`'].find((each) => !text.includes(each)) ?? "'"
+  const escaped = text.replaceAll('\\', String.raw`\\`).replaceAll('\n', String.raw`\n`)
+  return `${quote}${quote === "'" ? escaped.replaceAll("'", String.raw`\'`) : escaped}${quote}`
+}
+
+/** One of several lines, which it prints in pieces. */
+function inspectedLines(text: string): string {
+  return text.split(/(?<=\n)/).map(inspected).join(' +\n    ') // prettier-ignore
+}
+
 /** Carriers that are text: what bodies, logs, queries and commands look like. */
 export const textCarriers: readonly TextCarrier[] = [
   { name: 'JSON in a string', write: json },
@@ -117,9 +129,24 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'change of Terraform', write: (family, secret) => `  ~ ${identifier(family)} = ${JSON.stringify(`${secret}`)} -> ${JSON.stringify(secret)}` },
   { name: 'here-document', write: (family, secret) => `${identifier(family)} = <<-EOT\n  ${secret}\nEOT\npage = 2` },
   { name: 'string in three quotes', write: (family, secret) => (secret.includes('"""') ? { impossible: 'three quotes end it' } : `${identifier(family)} = """\n${secret}\n"""\npage = 2`) },
+  { name: 'several lines that Node inspects', write: (family, secret) => `{\n  title: 'Harbour Lights',\n  '${family.property}': ${inspectedLines(`of two lines\n${secret}`)},\n  tracks: 9\n}` },
+  { name: 'JSON of several lines that Node inspects', write: (family, secret) => JSON.stringify({ log: `{\n  '${family.property}': ${inspectedLines(`${secret}\nis one of two`)},\n  tracks: 9\n}` }) },
+  { name: 'object under the name of a line', write: (family, secret) => `{\n  cookies: {\n    theme: 'dark',\n    '${family.property}': ${inspected(secret)}\n  },\n  tracks: 9\n}` },
+  { name: 'list of objects under the name of a line', write: (_family, secret) => `{\n  setCookie: [\n    { name: 'a', value: 'b' },\n    {\n      name: 'c',\n      value: ${inspected(secret)}\n    }\n  ]\n}` },
+  { name: 'object with a class', write: (_family, secret) => `{\n  credentials: [Object: null prototype] {\n    a: 'b',\n    c: ${inspected(secret)}\n  },\n  tokens: Map(1) { 'a' => ${inspected(secret)} }\n}` },
+  { name: 'block of Terraform', write: (_family, secret) => `authorization = {\n  user = "ana"\n  value = ${JSON.stringify(secret)}\n}` },
+  { name: 'YAML with an anchor', write: (family, secret) => `service: web\n${family.property}: &shared ${quoted(secret)}\nreplicas: 2` },
   { name: 'SQL comparison', write: (family, secret) => `select id from users where ${identifier(family)} = ${sql(secret)} limit 1` },
   { name: 'SQL insert', write: (family, secret) => `insert into users (id, ${identifier(family)}) values ('7', ${sql(secret)})` },
   { name: 'XML', write: (family, secret) => `<user><${identifier(family)} kind="a">${xml(secret)}</${identifier(family)}></user>` },
+  { name: 'element that an attribute names', write: (family, secret) => `<config><param name="${family.property}">${xml(secret)}</param><param name="page">2</param></config>` },
+  { name: 'setting of .NET', write: (family, secret) => `<setting name="${family.property}" serializeAs="String">\n  <value>${xml(secret)}</value>\n</setting>` },
+  { name: 'member of XML-RPC', write: (family, secret) => `<member><name>${family.property}</name><value><string>${xml(secret)}</string></value></member>` },
+  { name: 'message of Joi', write: (family, secret) => `"${family.property}" with value "${secret}" fails to match the required pattern` },
+  { name: 'message of Mongoose', write: (family, secret) => `User validation failed: Path \`${family.property}\` (\`${secret}\`) is shorter than the minimum allowed length (12).` },
+  { name: 'arguments in YAML', write: (family, secret) => `args:\n  - --${identifier(family).replaceAll('_', '-')}\n  - ${quoted(secret)}\n  - --verbose` },
+  { name: 'command of Redis that Node inspects', write: (_family, secret) => `{ command: { name: 'hello', args: [ '3', 'AUTH', 'default', ${inspected(secret)} ] } }` },
+  { name: 'rejected input that Python prints', write: (family, secret) => `[{'type': 'string_too_short', 'loc': ('body', '${family.property}'), 'input': ${python(secret)}}]` },
   { name: 'header of curl', write: (family, secret) => `curl -H ${shell(`${family.property}: ${line(secret)}`)} https://msc.example` },
   { name: 'user of curl', write: (_family, secret) => `curl -u ${shell(`app:${secret}`)} https://msc.example` },
   { name: 'flag of a command', write: (family, secret) => `msc sync --${identifier(family).replaceAll('_', '-')} ${shell(secret)} --verbose` },
