@@ -20,6 +20,17 @@ function gate<T>() {
   return { promise, open }
 }
 
+it.each([
+  { timeoutMs: Number.NaN },
+  { timeoutMs: 0 },
+  { local: { maxEntries: Number.NaN } },
+  { local: { maxBytes: -1 } },
+  { local: { maxEntries: '10' as unknown as number } },
+])('refuses a bound that is no number when it is made: %j', (options) => {
+  const driver = memoryStore().connect()
+  expect(() => createCache({ driver, ...options })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+})
+
 describe('cache()', () => {
   it('calls the loader once for a hundred callers, and not again while fresh', async () => {
     const { cache, clock } = setUp()

@@ -81,9 +81,10 @@ const LOCAL: Bounds = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
 export function createParts(options: CacheOptions): Parts {
   const deliver = options.copies ? materialiseCopy : materialise
   const driver = assertDriver(CONTRACT, options.driver)
-  assertNumbers('cache', options, { timeoutMs: 1 })
-  check(driver, options)
   const { namespace = 'msc', timeoutMs = 500, clock = systemClock, random = Math.random, local = false } = options
+  const settings = local === true ? {} : local || undefined
+  assertNumbers('cache', { ...settings, timeoutMs }, { timeoutMs: 1, maxEntries: 0, maxBytes: 0 })
+  check(driver, options)
   const guard = createGuard(driver, { timeoutMs, clock })
   const keys = keyspace(namespace)
   const coordination = guardCoordination(driver, guard)
@@ -108,7 +109,6 @@ export function createParts(options: CacheOptions): Parts {
   })
   const failures = createFailures(clock)
   const { bounds } = driver.capabilities
-  const settings = local === true ? {} : local || undefined
   const near = bounds ? createNear(bounds) : settings && createNear({ ...LOCAL, ...settings })
 
   /** What is being loaded is not kept, and what has failed may be loaded again. */

@@ -86,6 +86,7 @@ describe("what throws in the caller's own functions", () => {
 it('is not made without a cache', () => {
   for (const none of [{}, { cache: {} }, undefined]) {
     expect(() => createAICache(none as never)).toThrow(expect.objectContaining({ code: 'CACHE_AI_NO_CACHE' }))
+    expect(() => setUp({ maxBytes: Number.NaN })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   }
 })
 

@@ -1,4 +1,4 @@
-import { ConfigError, runReported, toError, withScope, type Duration } from '@msc/core'
+import { ConfigError, assertNumbers, runReported, toError, withScope, type Duration } from '@msc/core'
 import type { Cache } from '../cache.ts'
 import { thaw } from '../isolate.ts'
 import { materialise, materialiseCopy } from '../materialise.ts'
@@ -68,7 +68,10 @@ interface Running {
   joined: number
 }
 
-/** @throws ConfigError `CACHE_AI_NO_CACHE` where there is none: each request would fail at its first use. */
+/**
+ * @throws ConfigError `CACHE_AI_NO_CACHE` where there is none: each request would fail at its first use; `OPTION_INVALID`
+ *   for a `maxBytes` that is no number.
+ */
 export function createAICache(options: AICacheOptions): AICache {
   if (typeof (options as Partial<AICacheOptions> | undefined)?.cache?.cache !== 'function') {
     throw new ConfigError('[msc/cache] [ai] There is no cache.', {
@@ -76,6 +79,7 @@ export function createAICache(options: AICacheOptions): AICache {
       hint: 'Pass `cache`: what createCache() returned, or getDefaultCache().',
     })
   }
+  assertNumbers('cache', options, { maxBytes: 0 })
   const { cache, prices = {}, ttl = '1d', maxBytes = 4 * 1024 * 1024, copies = false } = options
   const savings = createSavings(prices)
   const deliver = copies ? materialiseCopy : materialise
