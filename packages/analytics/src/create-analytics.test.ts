@@ -560,7 +560,8 @@ it('tells the caller of every verb what found no room, at once and once', () => 
   void analytics.track('u', 'c', {}, told('track'))
   void analytics.identify('u', {}, told('identify'))
   analytics.expose({ distinctId: 'u' }, 'flag', { value: true, reason: 'static' }, told('expose'))
-  expect(lost).toEqual(['b', 'track', 'identify', 'expose'])
+  analytics.expose({ distinctId: 'u' }, 'flag', undefined as never, told('nothing'))
+  expect(lost).toEqual(['b', 'track', 'identify', 'expose', 'nothing'])
 })
 
 describe('a catalogue', () => {

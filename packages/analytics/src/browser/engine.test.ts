@@ -279,6 +279,68 @@ describe('who looks at the page', () => {
     expect(heard).toEqual(['start', 'stop'])
   })
 
+  it('is one visitor in two tabs that have made up an id each before anything could be stored', () => {
+    const storage = fakeStorage()
+    let isAllowed = false
+    const config = { persist: () => isAllowed, flags: { 'new-checkout': true } }
+    const heard: string[] = []
+    const recorder = {
+      start: async () => void heard.push('start'),
+      stop: () => void heard.push('stop'),
+      identify: () => void heard.push('identify'),
+    }
+    const one = setUp(config, storage)
+    const two = setUp(config, storage, { recorder })
+    one.engine.track('looked', {}, one.moment())
+    two.engine.track('looked', {}, two.moment())
+    two.engine.startRecording()
+    isAllowed = true
+    one.engine.track('accepted', {}, one.moment())
+    page.stored('msc:analytics:identity')
+    expect(two.engine.flag('new-checkout')).toBe(true)
+    two.engine.identify('u1', {}, two.moment())
+    expect(two.engine.flag('new-checkout')).toBe(true)
+    expect(heard).toEqual(['start', 'identify'])
+    // Forgotten there, it is somebody else here, known or not.
+    one.engine.reset()
+    page.stored('msc:analytics:identity')
+    expect(two.engine.flag('new-checkout')).toBeUndefined()
+    expect(heard).toEqual(['start', 'identify', 'stop'])
+  })
+
+  it('asks for the flags of whom another tab has identified, and tells the recorder', async () => {
+    const storage = fakeStorage()
+    const persist = { persist: () => true }
+    const asked: (string | undefined)[] = []
+    const flags: FlagSource = {
+      specificationVersion: 1,
+      name: 'flags',
+      async evaluate(_, { subject }) {
+        asked.push(subject.distinctId)
+        return new Map([['price', { value: subject.distinctId ?? 'nobody', reason: 'targeting_match' }]])
+      },
+      health: async () => undefined,
+      close: async () => undefined,
+    }
+    const known: (string | undefined)[] = []
+    const recorder = {
+      start: async () => undefined,
+      stop: () => undefined,
+      identify: ({ distinctId }: Subject) => void known.push(distinctId),
+    }
+    const one = setUp(persist, storage)
+    const two = setUp(persist, storage, { flags, recorder })
+    await two.clock.advance(0)
+    expect(two.engine.flag('price')).toBe('nobody')
+    one.engine.identify('u1', {}, one.moment())
+    page.stored('msc:analytics:identity')
+    two.engine.identify('u1', {}, two.moment())
+    await two.clock.advance(0)
+    expect(two.engine.flag('price')).toBe('u1')
+    expect(asked).toEqual([undefined, 'u1'])
+    expect(known).toEqual(['u1'])
+  })
+
   it('keeps the flags of the server for whom the page identifies first, whoever was stored before', async () => {
     const storage = fakeStorage()
     const persist = { persist: () => true }

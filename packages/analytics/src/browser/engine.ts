@@ -3,7 +3,7 @@ import { createBrowserStore, onLeaving, type StoreLocks } from '@msc/core/delive
 import type { Analytics, FlagValue } from '../analytics.ts'
 import { createAnalytics } from '../create-analytics.ts'
 import { asFlagValue } from '../flags/evaluate.ts'
-import type { Evaluation } from '../messages.ts'
+import type { Evaluation, Subject } from '../messages.ts'
 import { readId } from '../recording/bad-call.ts'
 import type { BrowserAnalyticsConfig, BrowserParts, Moment } from './config.ts'
 import { createConsent, type Consent } from './consent.ts'
@@ -91,7 +91,13 @@ export function createBrowserEngine(
   }
   const page: Page = {
     analytics,
-    visitor: createVisitor({ clock, persist, storage, onSomebodyElse }),
+    visitor: createVisitor({
+      clock,
+      persist,
+      storage,
+      onSomebodyElse,
+      onIdentified: (subject) => known(page, subject),
+    }),
     consent,
     clock,
     parts,
@@ -156,17 +162,15 @@ function identify(page: Page, input: unknown, properties: object, moment: Moment
     void analytics.identify(input as string, properties, moment)
     return
   }
-  const known = visitor.subject(moment.at, false).distinctId
+  const before = visitor.subject(moment.at, false).distinctId
   const subject = visitor.become(distinctId, moment.at)
   // What the server has evaluated was for whom the page identifies first, whoever was here when it was opened.
   const areTheirs = page.areGiven && !page.isIdentified
   page.isIdentified = true
-  if (subject) {
+  if (subject && before !== undefined && before !== distinctId && !areTheirs) {
     parts.recorder?.identify(subject)
-    if (known !== undefined && known !== distinctId && !areTheirs) changePerson(page)
-    // What was evaluated for a visitor holds until it is told anew.
-    else if (!page.areGiven) loadFlags(page)
-  }
+    changePerson(page)
+  } else if (subject) known(page, subject)
   if (subject || saysSomething(properties)) {
     let isLost = false
     const options = { ...moment, onLost: () => (isLost = true) }
@@ -174,6 +178,12 @@ function identify(page: Page, input: unknown, properties: object, moment: Moment
     // One that found no room is to be made again, with the past.
     if (!isLost) visitor.merged(distinctId)
   }
+}
+
+/** The visitor of this page is this person. What was evaluated for a visitor holds until it is told anew. */
+function known(page: Page, subject: Subject): void {
+  page.parts.recorder?.identify(subject)
+  if (!page.areGiven) loadFlags(page)
 }
 
 /** What can't be read is for the engine to count. */

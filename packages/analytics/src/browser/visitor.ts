@@ -14,6 +14,8 @@ interface Identity {
   readonly seenAt: number
   /** Something was recorded under the anonymous id that no identification has told of yet. */
   readonly hasPast: boolean
+  /** It began by a reset, and not by the first visit. */
+  readonly isReset?: boolean
 }
 
 export interface VisitorOptions {
@@ -24,6 +26,8 @@ export interface VisitorOptions {
   readonly storage?: Storage | undefined
   /** Another tab has signed somebody out or in: this is another person than before. */
   readonly onSomebodyElse?: () => void
+  /** Another tab has identified the visitor of this one. */
+  readonly onIdentified?: (subject: Subject) => void
 }
 
 /**
@@ -66,7 +70,10 @@ export function createVisitor(options: VisitorOptions): Visitor {
     if (!stored) return
     const before = identity
     identity = stored
+    const { distinctId, sessionId } = stored
     if (isAnother(before, stored)) options.onSomebodyElse?.()
+    else if (before.distinctId === undefined && distinctId !== undefined)
+      options.onIdentified?.({ distinctId, sessionId })
   }
   const touch = (at: number): void => {
     const idle = Math.abs(at - identity.seenAt) > SESSION_IDLE_MS
@@ -96,13 +103,17 @@ export function createVisitor(options: VisitorOptions): Visitor {
     merged(distinctId) {
       if (identity.distinctId === distinctId && identity.hasPast) change({ ...identity, hasPast: false })
     },
-    forget: () => change(stranger(clock.now())),
+    forget: () => change({ ...stranger(clock.now()), isReset: true }),
   }
 }
 
-/** A visitor who was identified in another tab is the same person. */
-function isAnother(before: Identity, { distinctId, anonymousId }: Identity): boolean {
-  return before.distinctId === undefined ? before.anonymousId !== anonymousId : before.distinctId !== distinctId
+/**
+ * A visitor who was identified in another tab is the same person; and so is one whom another tab knows by another anonymous
+ * id, unless somebody was forgotten there: both had made one up before anything could be stored.
+ */
+function isAnother(before: Identity, stored: Identity): boolean {
+  if (before.distinctId !== undefined) return before.distinctId !== stored.distinctId
+  return before.anonymousId !== stored.anonymousId && stored.isReset === true
 }
 
 /** The browser tells of what other tabs store; a page that does nothing would find out too late. */
@@ -130,13 +141,15 @@ function read(options: VisitorOptions): Identity | undefined {
 
 function parse(text: string | null | undefined): Identity | undefined {
   if (!text) return undefined
-  const { anonymousId, distinctId, sessionId, seenAt, hasPast } = Object(JSON.parse(text)) as Record<string, unknown>
+  const read = Object(JSON.parse(text)) as Record<string, unknown>
+  const { anonymousId, distinctId, sessionId, seenAt, hasPast, isReset } = read
   if (typeof anonymousId !== 'string' || typeof sessionId !== 'string' || typeof seenAt !== 'number') return undefined
   return {
     anonymousId,
     sessionId,
     seenAt,
     hasPast: hasPast === true,
+    ...(isReset === true && { isReset }),
     ...(typeof distinctId === 'string' && distinctId !== '' && { distinctId }),
   }
 }

@@ -84,6 +84,7 @@ export function expose(
     key = exposureKey(readSubject(subject), flag, evaluation)
     if (evaluation.reason === 'error' || !context.exposures.isNew(key)) return
   } catch (error) {
+    tellLost(options ?? {})
     if (context.strict) throw asValidation(error)
     refuse(context, error, input)
     return

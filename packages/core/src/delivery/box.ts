@@ -9,6 +9,7 @@ import type { ItemLabel, OutboxOptions } from './outbox-types.ts'
 import { firstPace, type Pace } from './pace.ts'
 import { createQueue, held, waiting, type Queue } from './queue.ts'
 import type { DeliveryStats, Drop, DropReason, Urgency } from './receipt.ts'
+import type { Turn } from './turns.ts'
 
 /** Somebody who waits for a flush or a close. */
 export interface Waiter {
@@ -37,6 +38,8 @@ export interface Box<T> {
   retryAt: number
   heldUntil: number
   wake: CancelTimer | undefined
+  /** What a retry waits for before it begins: see `waitsFor`. */
+  turn: Turn | undefined
   /** Keeps the process alive. */
   hold: CancelTimer | undefined
   /** The store may hold something of this life. */
@@ -72,6 +75,7 @@ export function createBox<T>(options: OutboxOptions<T>): Box<T> {
     retryAt: 0,
     heldUntil: 0,
     wake: undefined,
+    turn: undefined,
     hold: undefined,
     stored: false,
     speaking: false,

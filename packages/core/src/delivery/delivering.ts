@@ -22,6 +22,7 @@ import { readFailure } from './read-failure.ts'
 import { readReceipt } from './read-receipt.ts'
 import type { Urgency } from './receipt.ts'
 import { fitsWithin, nextDelivery, requestTime, waitWithin } from './timing.ts'
+import { TURN_MS, begins, waitsFor } from './turns.ts'
 
 /** How long to wait for a breaker that somebody else is probing. */
 const BREAKER_POLL_MS = 500
@@ -52,6 +53,11 @@ export function advance<T>(box: Box<T>): 'under way' | 'nothing left' | 'no use'
   if (at === 'never') return 'no use'
   if (at > now) {
     sleepUntil(box, at)
+    return 'under way'
+  }
+  box.turn = budget || box.pace.failures === 0 ? undefined : waitsFor(box.clock, box.turn)
+  if (box.turn) {
+    sleepUntil(box, now + TURN_MS)
     return 'under way'
   }
   // A flush and a close probe whatever the breaker says: what they can't deliver may be lost.
@@ -113,6 +119,7 @@ function depart<T>(box: Box<T>, now: number, budget: { until: number } | undefin
   const batch = take(box.queue, bounds, now)
   const flight = createFlight(batch, urgency)
   box.flight = flight
+  begins(box.clock, flight, !budget && box.pace.failures > 0)
   const { timeoutMs } = box.options
   const allowed = budget ? requestTime(timeoutMs, budget.until - now, box.pace.failures) : timeoutMs
   // A batch holds what many units of work recorded: what becomes of it concerns none of them.
@@ -239,5 +246,6 @@ export function noteArrival<T>(box: Box<T>): void {
     // Longer than the process is held for sure, an item would be waiting for others that can't come any more.
     box.dueAt = box.clock.monotonic() + Math.min(flushIntervalMs, timeoutMs / 2)
   }
-  holdProcess(box)
+  // While the backend is known to be away, the flush of the process's end is what it gets: our own failures arrive here too.
+  if (box.pace.failures === 0) holdProcess(box)
 }

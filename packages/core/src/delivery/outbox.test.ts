@@ -585,12 +585,40 @@ describe('the process', () => {
     expect([...holds]).toEqual([1000])
     await clock.advance(501)
     expect([...holds]).toEqual([])
+    // Not while the backend is known to be away.
     outbox.push(item(3))
-    expect([...holds]).toEqual([2001])
+    expect([...holds]).toEqual([])
     replies[0] = {}
     await clock.advance(900)
     expect(outbox.stats()).toMatchObject({ delivered: 3 })
+    outbox.push(item(4))
+    expect([...holds]).toEqual([2901])
+    await clock.advance(900)
+    expect(outbox.stats()).toMatchObject({ delivered: 4 })
     expect([...holds]).toEqual([])
+  })
+
+  it('can end between the deliveries of two backends that are silent: no retry begins while the other holds it', async () => {
+    const clock = createManualClock()
+    const one = setUp(['silence'], { clock, timeoutMs: 1000 })
+    const two = setUp(['silence'], { clock, timeoutMs: 1000 })
+    const begun: number[] = []
+    const waits = (at: number): boolean => begun.push(at) > 0
+    one.outbox.push(item(1))
+    await clock.advance(600)
+    two.outbox.push(item(2))
+    // For ten seconds: the one begins when neither is under way, and has not just ended.
+    let idleFor = 0
+    for (let ms = 0; ms < 10_000; ms += 10) {
+      const before = one.sent.length + two.sent.length
+      await clock.advance(10)
+      const flying = [one, two].some(({ outbox }) => outbox.stats().inFlight > 0)
+      if (ms > 1000 && one.sent.length + two.sent.length > before && idleFor < 100) waits(ms)
+      idleFor = flying ? 0 : idleFor + 10
+    }
+    expect(one.sent.length).toBeGreaterThan(2)
+    expect(two.sent.length).toBeGreaterThan(2)
+    expect(begun).toEqual([])
   })
 
   it('is not held longer than a delivery may take, so nothing waits for others that long', async () => {
