@@ -186,6 +186,8 @@ export interface JobStore {
   owners(): Promise<string[]>
   /** Makes ready what an owner has, but for the runs `held`; returns how many. */
   release(owner: string, now: number, held?: readonly string[]): Promise<number>
+  /** Rejects where runs could not be stored now. Default: `nextDue` answers. */
+  health?(): Promise<void>
   /** When the next run is due (may be past), or `undefined` when none is. */
   nextDue(): Promise<number | undefined>
   /** False when the run has ended already or does not exist. */

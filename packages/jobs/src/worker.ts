@@ -1,4 +1,4 @@
-import { createClosing, guardSignal, withoutScope, type CancelTimer, type Clock } from '@msc/core'
+import { createClosing, guardSignal, inTurn, withoutScope, type CancelTimer, type Clock } from '@msc/core'
 import { isAlive, ownerId } from './owner.ts'
 import type { ClaimedRun, JobStore, PrunePolicy, RunChange, WriteResult } from './store.ts'
 
@@ -254,8 +254,10 @@ export function createWorker(options: WorkerOptions): Worker {
       await Promise.allSettled(finishing)
       patience()
       beat?.()
-      await unsubscribe?.()
-      if (started) await store.release(owner, clock.now())
+      await inTurn(
+        () => unsubscribe?.(),
+        () => started && store.release(owner, clock.now()),
+      )
     },
   }
 }

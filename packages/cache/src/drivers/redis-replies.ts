@@ -92,6 +92,14 @@ export function replyReaders(driver: string, address?: string): ReplyReaders {
 }
 
 /**
+ * Does a server say that it only reads? Before version 7, and in what came of it, an error in a script stands behind words of
+ * its own: `ERR Error running script (call to f_…): @user_script:1: -READONLY You can't write against a read only replica.`
+ */
+export function isReadOnly(reason: string): boolean {
+  return /(?:^|[\s-])READONLY /.test(reason)
+}
+
+/**
  * The error that a refusal by Redis means: what it says after `-`, or as `error` over HTTP.
  *
  * @param reason At most 200 characters of it are repeated. It must hold no secret.
@@ -106,10 +114,10 @@ export function refusal(driver: string, reason: string, credentials: string): Dr
     const hint = "The account's quota is used up: raise it, or wait for the next period."
     return new DriverError(driver, message, { code: 'DRIVER_QUOTA', hint })
   }
-  if (reason.startsWith('READONLY')) {
+  if (isReadOnly(reason)) {
     const hint = 'What answers is a replica: the address has to lead to the primary, which a failover may have moved.'
     return new DriverError(driver, message, { code: 'DRIVER_READ_ONLY', retryable: true, hint })
   }
-  const passing = /^(?:LOADING|BUSY|TRYAGAIN|MASTERDOWN|CLUSTERDOWN|UNBLOCKED)/.test(reason)
+  const passing = /^(?:LOADING|BUSY|TRYAGAIN|MASTERDOWN|CLUSTERDOWN|UNBLOCKED|OOM|NOREPLICAS|MISCONF)/.test(reason)
   return new DriverError(driver, message, { code: 'DRIVER_REFUSED', retryable: passing })
 }

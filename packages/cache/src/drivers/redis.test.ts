@@ -5,9 +5,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startRedis, testCacheDriver, type RunningRedis } from '../testing/index.ts'
 import { lazyDriver } from '../lazy-driver.ts'
 import { redis, redisFromEnv } from './redis.ts'
+import { refusal } from './redis-replies.ts'
 
 const describeWithRedis = process.env['MSC_SKIP_REDIS'] ? describe.skip : describe
 const url = (server: RunningRedis): string => `redis://127.0.0.1:${server.port}`
+
+it.each([
+  ["READONLY You can't write against a read only replica.", 'DRIVER_READ_ONLY', true],
+  [
+    "ERR Error running script (call to f_1a): @user_script:1: @user_script: 1: -READONLY You can't write against a read only replica.",
+    'DRIVER_READ_ONLY',
+    true,
+  ],
+  ["OOM command not allowed when used memory > 'maxmemory'.", 'DRIVER_REFUSED', true],
+  ['NOREPLICAS Not enough good replicas to write.', 'DRIVER_REFUSED', true],
+  ['ERR wrong number of arguments', 'DRIVER_REFUSED', false],
+])('reads %s', (reply, code, retryable) => {
+  expect(refusal('redis', reply, 'Check the password.')).toMatchObject({ code, retryable })
+})
 
 describeWithRedis('with a redis-server', () => {
   testCacheDriver('redis, the real ioredis over a real redis-server', async () => {

@@ -17,7 +17,7 @@ import type { CacheDriver, PromiseOr } from '../driver.ts'
 import { endpointOf } from '../endpoint.ts'
 import { toRedisGlob } from '../glob.ts'
 import { redisCoordination } from './redis-coordination.ts'
-import { refusal as toRefusal, replyReaders } from './redis-replies.ts'
+import { isReadOnly, refusal as toRefusal, replyReaders } from './redis-replies.ts'
 import { INCREMENT } from './redis-scripts/counter.ts'
 import { digestOf, milliseconds, type Script } from './redis-scripts/script.ts'
 
@@ -94,7 +94,7 @@ export function redis(options: RedisOptions): CacheDriver {
       // Counts only while an answer is awaited: an idle connection is not silent.
       socketTimeout: SILENCE_MS,
       retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
-      reconnectOnError: (error: Error) => error.message.startsWith('READONLY') && mayLeave(),
+      reconnectOnError: (error: Error) => isReadOnly(error.message) && mayLeave(),
       ...extra,
     })
     // Each failed attempt is an event; the commands that fail for it say why to the engine.
@@ -259,7 +259,14 @@ export function redis(options: RedisOptions): CacheDriver {
       read.done(await run(signal, (client) => client.ping()), 'PING', 'PONG')
       // Writes nothing, and is refused where nothing can be written.
       const key = unwritten
-      if (key !== undefined) await write(key, signal, (client) => client.setrange(key, 0, ''))
+      if (key === undefined) return
+      try {
+        await write(key, signal, (client) => client.setrange(key, 0, ''))
+      } catch (error) {
+        // A user that may not do just this is no reason.
+        if (readField(error, 'code') !== 'DRIVER_UNAUTHORIZED') throw error
+        unwritten = undefined
+      }
     },
     async close() {
       if (closed) return

@@ -1,6 +1,7 @@
 import {
   ConfigError,
   assertMethods,
+  inTurn,
   assertNumbers,
   DriverError,
   duration,
@@ -72,7 +73,7 @@ const CONTENTION = 50
  * @throws ConfigError `OPTION_INVALID` for a store that lacks methods, naming them, and for a number that is none.
  */
 export function embedded(options: EmbeddedOptions): JobsDriver {
-  assertMethods('jobs', 'store', options.store, STORE_METHODS, ['subscribe', 'enqueueIn'])
+  assertMethods('jobs', 'store', options.store, STORE_METHODS, ['health', 'subscribe', 'enqueueIn'])
   if (typeof options.store.name !== 'string' || options.store.name.trim() === '') {
     throw new ConfigError('[msc/jobs] `store` has no name.', { code: 'OPTION_INVALID', hint: 'Give it a `name`.' })
   }
@@ -266,15 +267,18 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     },
     async health() {
       refuse(closing)
-      await store.nextDue()
+      if (store.health) await store.health()
+      else await store.nextDue()
     },
     async close() {
       if (closing) return
       closing = true
-      schedule.close()
-      await worker.close()
-      closed = true
-      await store.close()
+      await inTurn(
+        () => schedule.close(),
+        () => worker.close(),
+        () => (closed = true),
+        () => store.close(),
+      )
     },
   }
 }

@@ -32,6 +32,27 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
     code: /^28/,
     remedy: { code: 'DRIVER_UNAUTHORIZED', hint: 'Check the user and password in DATABASE_URL.' },
   },
+  {
+    code: /^25006$/,
+    remedy: {
+      code: 'DRIVER_READ_ONLY',
+      hint: 'What answers only reads: DATABASE_URL has to lead to the primary, which must not be read-only by its settings or for want of disk.',
+    },
+  },
+  {
+    code: /^42501$/,
+    remedy: {
+      code: 'DRIVER_UNAUTHORIZED',
+      hint: 'The role in DATABASE_URL may not do this: give it the rights to create and use the schema msc_jobs.',
+    },
+  },
+  {
+    code: /^53300$/,
+    remedy: {
+      code: 'DRIVER_UNREACHABLE',
+      hint: 'The server has no connection left: lower `maxConnections`, end what holds the others, or use a pooler.',
+    },
+  },
   { code: /^3D000$/, remedy: { code: 'DRIVER_REFUSED', hint: 'Check the name of the database in DATABASE_URL.' } },
   {
     code: /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_(?:SSL|TLS|OSSL)|^EPROTO$/,

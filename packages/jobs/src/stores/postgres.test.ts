@@ -278,6 +278,58 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
       },
     )
 
+    it('is down where nothing can be written, with the remedy, and ready again by itself', async () => {
+      const url = await database()
+      const name = new URL(url).pathname.slice(1)
+      const job = defineJob({ id: 'job', triggers: go }, () => {})
+      const pool = new pg.Pool({ connectionString: url, max: 3 })
+      const driver = embedded({ store: postgresStore({ client: pool }), pollMs: 60_000 })
+      const jobs = createJobs({ jobs: [job], driver, onError() {} })
+      await jobs.send('test/go', {})
+      expect((await jobs.health()).status).toBe('ready')
+      const settle = async (mode: 'on' | 'off'): Promise<void> => {
+        await admin.query(`alter database ${name} set default_transaction_read_only = ${mode}`)
+        // It holds for connections that are made from now on.
+        await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`, [name])
+      }
+      await settle('on')
+      await expect
+        .poll(() => jobs.health().then(({ status, code, hint }) => [status, code, hint]))
+        .toEqual(['down', 'DRIVER_READ_ONLY', expect.stringMatching(/primary/)])
+      await expect
+        .poll(() => jobs.send('test/go', {}).catch((error: unknown) => error))
+        .toMatchObject({ code: 'DRIVER_READ_ONLY', retryable: true })
+      await settle('off')
+      await expect.poll(async () => (await jobs.health()).status, { timeout: 5000 }).toBe('ready')
+      await jobs.close()
+      await pool.end()
+    })
+
+    it('lets go of its connections whatever becomes of what it has open', async () => {
+      const store = postgresStore({ url: await database(), timeoutMs: 300 })
+      const closed: string[] = []
+      const driver = embedded({
+        store: {
+          ...store,
+          release: () => Promise.reject(new Error('the table is locked')),
+          async close() {
+            await store.close()
+            closed.push('store')
+          },
+        },
+      })
+      const errors: string[] = []
+      const jobs = createJobs({
+        jobs: [defineJob({ id: 'job', triggers: go }, () => {})],
+        driver,
+        onError: ({ message }) => void errors.push(message),
+      })
+      await jobs.start()
+      await jobs.close()
+      expect(closed).toEqual(['store'])
+      expect(errors).toEqual([expect.stringMatching(/the table is locked/)])
+    })
+
     it('survives that the server ends an idle connection of a pool that has no listener for it', async () => {
       const url = await database()
       const pool = new pg.Pool({ connectionString: url, max: 2 })

@@ -143,6 +143,11 @@ export function postgresStore(options: PostgresOptions): JobStore {
 
   return {
     name: 'postgres',
+    async health() {
+      // A replica, and a server that is read-only by its settings, answer questions all the same.
+      const { mode } = await one<{ mode: string }>(`select current_setting('transaction_read_only') as mode`, [])
+      if (mode === 'on') throw translate(Object.assign(new Error('The server only reads.'), { code: '25006' }))
+    },
     endpoint: endpointOf(url),
     variables: ['DATABASE_URL'],
     // Nobody is told of a connection that was lost: polling finds the work meanwhile, and says what fails.

@@ -1,4 +1,5 @@
 import {
+  inTurn,
   assertNumbers,
   DriverError,
   deadline,
@@ -228,8 +229,10 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       if (closed) return
       closed = true
       stopPruning?.()
-      await stop?.()
-      await draining
+      await inTurn(
+        () => stop?.(),
+        () => draining,
+      )
     },
   }
 }

@@ -31,6 +31,22 @@ it('closes though a peer that was refused, one that was not, and one that only j
   expect(server.stats()).toMatchObject({ connections: 0, rooms: 0 })
 })
 
+it('lets go of its sockets and its port whatever becomes of its feeds', async () => {
+  const feeds = {
+    start: async () => undefined,
+    since: async () => ({ cursor: '0', events: [], gap: false }),
+    replay: async () => [],
+    close: () => Promise.reject(new Error('PGlite is closed')),
+  }
+  const server = await startRealtimeServer({ jwtSecret, authorize: () => true, feeds: feeds as never })
+  const { socket, answered } = await upgrade(server.port, await signTestToken(jwtSecret, { sub: 'a' }))
+  expect(await answered).toContain('101')
+  await expect(server.close()).rejects.toThrow('PGlite is closed')
+  await expect(fetch(`${server.url}/realtime/v1/health`)).rejects.toThrow('fetch failed')
+  expect(server.stats()).toMatchObject({ connections: 0, rooms: 0 })
+  socket.destroy()
+})
+
 it.each(['//', '/\\', '*', 'http://[', '/%', '/realtime/v1/%zz?apikey=%'])(
   'outlives whoever asks for %s, as a request and as an upgrade',
   async (address) => {

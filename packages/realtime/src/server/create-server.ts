@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
+  inTurn,
   ConfigError,
   DriverError,
   assertMethods,
@@ -190,10 +191,12 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     async close() {
       if (closed) return
       closed = true
-      await options.feeds?.close()
-      if (getHub() === server) setHub(undefined)
-      await clients.close(`Going away; spread=${spreadMs()}`)
-      sockets.close()
+      await inTurn(
+        () => options.feeds?.close(),
+        () => getHub() === server && setHub(undefined),
+        () => clients.close(`Going away; spread=${spreadMs()}`),
+        () => sockets.close(),
+      )
     },
   }
 

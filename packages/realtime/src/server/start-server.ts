@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { inTurn } from '@msc/core'
 import { createRealtimeServer, type RealtimeServer, type RealtimeServerOptions } from './create-server.ts'
 import { defaultLimits } from './limits.ts'
 import { answerIncoming } from './node.ts'
@@ -38,11 +39,15 @@ export async function startRealtimeServer(
     port,
     url: `http://127.0.0.1:${port}`,
     async close() {
-      await realtime.close()
-      http.closeAllConnections()
-      // Those are no longer the HTTP server's, and yet it waits for them.
-      for (const socket of upgraded) socket.destroy()
-      await new Promise((resolve) => http.close(resolve))
+      await inTurn(
+        () => realtime.close(),
+        () => {
+          http.closeAllConnections()
+          // Those are no longer the HTTP server's, and yet it waits for them.
+          for (const socket of upgraded) socket.destroy()
+          return new Promise((resolve) => http.close(resolve))
+        },
+      )
     },
   }
 }
