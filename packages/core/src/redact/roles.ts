@@ -12,7 +12,7 @@ export const VALUE = 3
 export const INPUT = 4
 /** The arguments of a command, and what may name that command besides `name`. */
 export const ARGUMENTS = 5
-const COMMAND = 6
+export const COMMAND = 6
 
 export type Role =
   | typeof NO_ROLE
@@ -67,6 +67,23 @@ const POINTER_LENGTH = 12
 /** Are paths of this name pointers? `instancePath` of Ajv. */
 export function isPointer(from: number, to: number): boolean {
   return to - from === POINTER_LENGTH
+}
+
+/** Is this label `name`, which commands have too? */
+export function isName(role: Role, from: number, to: number): boolean {
+  return role === LABEL && to - from === 4
+}
+
+/** The index of an item in a list, in a path to it. */
+export function isIndex(text: string, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (!isDigit(text.charCodeAt(at))) return false
+  return true
+}
+
+/** Could an item of a path be this? A title has spaces. */
+export function isFieldName(name: string): boolean {
+  for (let at = 0; at < name.length; at++) if (classOf(name.charCodeAt(at)) !== RUN) return false
+  return name !== ''
 }
 
 const LONGEST_PATH = 64

@@ -1,7 +1,10 @@
 // Values that take all of their line, since they may hold spaces: headers, cookies, seed phrases.
 import { REDACTED } from '../marks.ts'
+import { judgeSlice } from '../name-book.ts'
+import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { hideBare } from './bare.ts'
-import { escapedCode, escapedLevel, escapedWidth, isNewline, isSpace, readCharacter } from './chars.ts'
+import { bracketEnd } from './blocks.ts'
+import { RUN, classOf, escapedCode, escapedLevel, escapedWidth, isNewline, isSpace, readCharacter } from './chars.ts'
 import { startsNewline } from './lines.ts'
 import type { Place } from './place.ts'
 import { NO_QUOTE, endsEncoded, findClosing } from './quotes.ts'
@@ -23,7 +26,34 @@ export function lineStop(scan: TextScan, from: number, place: Place): number {
   const closing = place.around !== NO_QUOTE ? findClosing(text, from, to, place.around) : -1
   if (closing >= 0) to = closing
   while (to > from && isSpace(text.charCodeAt(to - 1))) to--
-  return to
+  return closing < 0 && place.level === 0 ? openedEnd(scan, from, to) : to
+}
+
+const LONGEST_START = 128
+
+/**
+ * Where the object or list ends that a secret name opens at the end of the line: with the line its name is hidden, and
+ * nobody could judge by it what follows. `to` where none is opened.
+ */
+function openedEnd(scan: TextScan, from: number, to: number): number {
+  const { text, end } = scan
+  const last = text.charCodeAt(to - 1)
+  // { [
+  if ((last !== 123 && last !== 91) || to - 1 <= from) return to
+  let sign = to - 2
+  const limit = Math.max(from, to - LONGEST_START)
+  while (sign > limit && text.charCodeAt(sign) !== 58 && text.charCodeAt(sign) !== 61) sign--
+  let nameTo = sign
+  while (nameTo > limit && !isNamePart(text.charCodeAt(nameTo - 1))) nameTo--
+  let nameFrom = nameTo
+  while (nameFrom > limit && isNamePart(text.charCodeAt(nameFrom - 1))) nameFrom--
+  const verdict = judgeSlice(scan.names, text, nameFrom, nameTo)
+  if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return to
+  return bracketEnd(text, to - 1, end, 0, NO_QUOTE)
+}
+
+function isNamePart(code: number): boolean {
+  return classOf(code) === RUN
 }
 
 /** Found once for every value of a line: a line may hold many headers, each in its own quotes. */
