@@ -89,11 +89,20 @@ export function judgeLabel(rules: Rules, members: Members, isInput: boolean): Ve
     const { role } = knownName(rules, name)
     if (role !== PATH && (role !== LABEL || isInput)) continue
     const label = read(members, i)
-    const field = role === LABEL ? textOf(label) : fieldIn(label, isPointer(0, name.length))
+    const field = role === LABEL ? labelOf(label) : fieldIn(label, isPointer(0, name.length))
     const verdict = field === undefined ? HARMLESS : knownName(rules, field).verdict
     if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) return verdict
   }
   return HARMLESS
+}
+
+const LONGEST_LABEL = 200
+const MARK = /\[(?:redacted|email|card|iban|cut)\]|… \(\d{1,10} characters\)$/
+
+/** A long text is no name; and what was cleaned or cut must not be judged by what is left of it. */
+function labelOf(value: unknown): string | undefined {
+  const label = textOf(value)
+  return label === undefined || label.length > LONGEST_LABEL || MARK.test(label) ? undefined : label
 }
 
 /** The field that a path leads to: by its last name, where it is a list. */

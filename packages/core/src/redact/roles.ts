@@ -1,4 +1,5 @@
 // Members that describe others, in an object and in its text: `{ name: 'password', value: '…' }`.
+import { markWidth } from './marks.ts'
 import { RUN, classOf, isDigit, isWord } from './text/chars.ts'
 
 export const NO_ROLE = 0
@@ -116,6 +117,8 @@ export function readField(text: string, from: number, to: number, pointer: boole
     if (start === end || !isDigit(text.charCodeAt(start))) break
     end = start - 1
   }
+  // `[iban]` is no index.
+  if (markWidth(text, start - 1) > 0) return 0
   return end > start && isPathTo(text, from, start, pointer) ? (start << 7) | (end - start) : 0
 }
 

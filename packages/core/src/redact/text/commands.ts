@@ -27,6 +27,10 @@ export function rememberArguments(scan: TextScan, next: number): boolean {
 export function hideArguments(scan: TextScan, comma: number): number {
   const { signIn } = scan
   if (signIn === undefined || signIn.comma !== comma) return -1
-  const mark = `${signIn.quote}${REDACTED}${signIn.quote}`
-  return hide(scan, gapEnd(scan.text, comma + 1, scan.end), signIn.to, mark)
+  const from = gapEnd(scan.text, comma + 1, scan.end)
+  const { quote, to } = signIn
+  const mark = `${quote}${REDACTED}`
+  // What was hidden before is left as it is, also where it was cut.
+  if (scan.text.startsWith(mark, from) && to - from <= mark.length + quote.length) return to
+  return hide(scan, from, to, `${mark}${quote}`)
 }

@@ -12,7 +12,7 @@ const CLASSES: ReadonlySet<string> = new Set([
   'Request', 'Response', 'NextRequest', 'NextResponse', 'RequestCookies', 'ResponseCookies', 'IncomingMessage',
   'ServerResponse',
 ]) // prettier-ignore
-const NULL_PROTOTYPE = ': null prototype]'
+export const NULL_PROTOTYPE = ': null prototype]'
 
 /**
  * Where the bracket opens behind a class: `Headers {`, `Map(1) {`, `Uint8Array(2) [`, `Creds [Map] {`,

@@ -4,7 +4,20 @@ import { judgeSlice } from '../name-book.ts'
 import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { hideBare } from './bare.ts'
 import { bracketEnd } from './blocks.ts'
-import { RUN, classOf, escapedCode, escapedLevel, escapedWidth, isNewline, isSpace, readCharacter } from './chars.ts'
+import {
+  CLOSER,
+  RUN,
+  SEPARATOR,
+  SPACE,
+  classOf,
+  escapedCode,
+  escapedLevel,
+  escapedWidth,
+  isNewline,
+  isSpace,
+  readCharacter,
+} from './chars.ts'
+import { NULL_PROTOTYPE, classEnd } from './inspected.ts'
 import { startsNewline } from './lines.ts'
 import type { Place } from './place.ts'
 import { NO_QUOTE, endsEncoded, findClosing } from './quotes.ts'
@@ -32,28 +45,36 @@ export function lineStop(scan: TextScan, from: number, place: Place): number {
 const LONGEST_START = 128
 
 /**
- * Where the object or list ends that a secret name opens at the end of the line: with the line its name is hidden, and
+ * Where the object or list ends that a secret name opens at the end of the line: its name is hidden with the line, and
  * nobody could judge by it what follows. `to` where none is opened.
  */
 function openedEnd(scan: TextScan, from: number, to: number): number {
   const { text, end } = scan
-  const last = text.charCodeAt(to - 1)
+  const open = to - 1
+  const last = text.charCodeAt(open)
   // { [
-  if ((last !== 123 && last !== 91) || to - 1 <= from) return to
-  let sign = to - 2
+  if ((last !== 123 && last !== 91) || open <= from) return to
   const limit = Math.max(from, to - LONGEST_START)
-  while (sign > limit && text.charCodeAt(sign) !== 58 && text.charCodeAt(sign) !== 61) sign--
+  let sign = open - 1
+  while (sign > limit && !isSign(text, sign)) sign--
+  let value = sign + 1
+  while (value < open && (text.charCodeAt(value) === 62 || isSpace(text.charCodeAt(value)))) value++
+  if (value !== open && classEnd(text, value, end) !== open) return to
   let nameTo = sign
-  while (nameTo > limit && !isNamePart(text.charCodeAt(nameTo - 1))) nameTo--
+  while (nameTo > limit && isClosing(classOf(text.charCodeAt(nameTo - 1)))) nameTo--
   let nameFrom = nameTo
-  while (nameFrom > limit && isNamePart(text.charCodeAt(nameFrom - 1))) nameFrom--
+  while (nameFrom > limit && classOf(text.charCodeAt(nameFrom - 1)) === RUN) nameFrom--
   const verdict = judgeSlice(scan.names, text, nameFrom, nameTo)
-  if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return to
-  return bracketEnd(text, to - 1, end, 0, NO_QUOTE)
+  return verdict === HARMLESS || verdict === SECRET_IN_QUERY ? to : bracketEnd(text, open, end, 0, NO_QUOTE)
 }
 
-function isNamePart(code: number): boolean {
-  return classOf(code) === RUN
+/** `:` and `=`, save the colon of a class. */
+function isSign(text: string, at: number): boolean {
+  return classOf(text.charCodeAt(at)) === SEPARATOR && !text.startsWith(NULL_PROTOTYPE, at)
+}
+
+function isClosing(kind: number): boolean {
+  return kind === CLOSER || kind === SPACE
 }
 
 /** Found once for every value of a line: a line may hold many headers, each in its own quotes. */

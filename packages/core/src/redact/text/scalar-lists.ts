@@ -43,6 +43,8 @@ export function readScalars(text: string, open: number, end: number): ScalarList
     const itemTo = closes < 0 ? end : opening === NO_QUOTE ? at : joinedEnd(text, closes + quoteWidth(opening), end)
     const stop = scalarEnd(text, itemTo, end, closing)
     if (stop < 0) return undefined
+    // A text that was cut behind a quote tells nothing.
+    if (closes < 0 && content >= end) break
     count++
     if (text.charCodeAt(content) === 45) hasFlag = true
     to = trimGap(text, itemTo, stop, end)
