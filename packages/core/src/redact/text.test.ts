@@ -397,6 +397,7 @@ describe('text in which something else names the value', () => {
     ["{ name: 'auth', args: [ 'S' ] }", "{ name: 'auth', args: [redacted] }"],
     ['{"command":"AUTH","args":["ana","S"],"a":1}', '{"command":"AUTH","args":"[redacted]","a":1}'],
     ["{ args: [ '3', 'AUTH', 'ana', 'S' ], a: 1 }", "{ args: [ '3', 'AUTH', '[redacted]' ], a: 1 }"],
+    ['{"args":["{\\"args\\":[\\"AUTH\\",\\"S\\"]}"]}', '{"args":["{\\"args\\":[\\"AUTH\\",\\"[redacted]\\"]}"]}'],
     ['{"args":["SET","requirepass","S"]}', '{"args":["SET","requirepass","[redacted]"]}'],
     ['{"b":"{\\"args\\":[\\"AUTH\\",\\"S\\"]}"}', '{"b":"{\\"args\\":[\\"AUTH\\",\\"[redacted]\\"]}"}'],
     ['{"args":["ana","S"],"name":"auth","a":1}', '{"args":"[redacted]","name":"auth","a":1}'],

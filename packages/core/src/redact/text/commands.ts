@@ -13,7 +13,7 @@ import { hide, type TextScan } from './state.ts'
 export function rememberArguments(scan: TextScan, next: number): boolean {
   const { text, end } = scan
   const open = gapEnd(text, next, end)
-  const list = text.charCodeAt(open) === 91 ? readScalars(text, open, end) : undefined
+  const list = text.charCodeAt(open) === 91 ? readScalars(scan, open) : undefined
   if (list?.signIn !== undefined) scan.signIn = list.signIn
   return list !== undefined && list.count <= MOST_CREDENTIALS && !list.hasFlag
 }

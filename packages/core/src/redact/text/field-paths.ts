@@ -83,7 +83,8 @@ function mayJoin(code: number): boolean {
 }
 
 /** Is the value an object, or a list that holds one? Then it is all that was sent, and its members have names. */
-export function holdsOthers({ text, end }: TextScan, next: number, level: number): boolean {
+export function holdsOthers(scan: TextScan, next: number, level: number): boolean {
+  const { text, end } = scan
   let from = next
   while (from < end && isSpace(text.charCodeAt(from))) from++
   const read = readCharacter(text, from, level)
@@ -92,7 +93,7 @@ export function holdsOthers({ text, end }: TextScan, next: number, level: number
   if (code === 123 || printsMembers(text, from, end)) return true
   // [ (
   if (code !== 91 && code !== 40) return false
-  if (level === 0) return markWidth(text, from) === 0 && readScalars(text, from, end) === undefined
+  if (level === 0) return markWidth(text, from) === 0 && readScalars(scan, from) === undefined
   const first = escapedCode(readCharacter(text, from + escapedWidth(read), level))
   return first === 123 || first === 91
 }

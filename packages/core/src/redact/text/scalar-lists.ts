@@ -4,6 +4,7 @@ import { isQuote } from './chars.ts'
 import { joinedEnd } from './joined.ts'
 import { gapEnd } from './lines.ts'
 import { NO_QUOTE, findClosing, quoteWidth, readQuote } from './quotes.ts'
+import type { TextScan } from './state.ts'
 import { skipStringPrefix } from './tuples.ts'
 
 /** The items behind one by which a command signs in. */
@@ -20,14 +21,30 @@ export interface ScalarList {
   /** Does an item begin with a dash, as a flag does? */
   readonly hasFlag: boolean
   readonly signIn: SignIn | undefined
+  readonly isFlat: boolean
+  /** Up to where it was read. */
+  readonly until: number
 }
+
+/** Lists in strings of lists are read as well, but no character more often than this. */
+const MOST_READINGS = 3
 
 /**
  * Reads the list that opens at `open`; one that the text does not close ends with it.
  *
- * @returns `undefined` as soon as an item is an object or a list, so that lists inside each other are read once.
+ * @returns `undefined` as soon as an item is an object or a list, and where lists were read too often already.
  */
-export function readScalars(text: string, open: number, end: number): ScalarList | undefined {
+export function readScalars(scan: TextScan, open: number): ScalarList | undefined {
+  const { listsUntil } = scan
+  let reading = 0
+  while (reading < MOST_READINGS && open < (listsUntil[reading] ?? 0)) reading++
+  if (reading === MOST_READINGS) return undefined
+  const list = readItems(scan.text, open, scan.end)
+  listsUntil[reading] = list.until
+  return list.isFlat ? list : undefined
+}
+
+function readItems(text: string, open: number, end: number): ScalarList {
   const closing = text.charCodeAt(open) === 40 ? 41 : 93
   let count = 0
   let hasFlag = false
@@ -42,9 +59,12 @@ export function readScalars(text: string, open: number, end: number): ScalarList
     const closes = opening === NO_QUOTE ? at : findClosing(text, content, end, opening)
     const itemTo = closes < 0 ? end : opening === NO_QUOTE ? at : joinedEnd(text, closes + quoteWidth(opening), end)
     const stop = scalarEnd(text, itemTo, end, closing)
-    if (stop < 0) return undefined
+    if (stop < 0) return { count, hasFlag, signIn: undefined, isFlat: false, until: itemTo }
     // A text that was cut behind a quote tells nothing.
-    if (closes < 0 && content >= end) break
+    if (closes < 0 && content >= end) {
+      at = end
+      break
+    }
     count++
     if (text.charCodeAt(content) === 45) hasFlag = true
     to = trimGap(text, itemTo, stop, end)
@@ -63,7 +83,13 @@ export function readScalars(text: string, open: number, end: number): ScalarList
     }
     at = gapEnd(text, stop + 1, end)
   }
-  return { count, hasFlag, signIn: comma >= 0 && to > comma ? { comma, to, quote } : undefined }
+  return {
+    count,
+    hasFlag,
+    signIn: comma >= 0 && to > comma ? { comma, to, quote } : undefined,
+    isFlat: true,
+    until: at,
+  }
 }
 
 /** Where the comma or the bracket stands behind an item; -1 when another string or a bracket comes first. */

@@ -62,6 +62,8 @@ export interface TextScan {
   pairsUntil: number
   /** What stands behind an argument that signs in, in the list of arguments that was met last. */
   signIn: SignIn | undefined
+  /** Up to where lists were read for the first time, for the second, and so on. */
+  readonly listsUntil: number[]
   /** Where the value of a secret part of a multipart body begins; ENOUGH once the pass may end. */
   partFrom: number
   /** The blank line that somebody looked for last: from where, and its end. */
@@ -113,6 +115,7 @@ export function createTextScan(
     chain: undefined,
     pairsUntil: -1,
     signIn: undefined,
+    listsUntil: [],
     partFrom: NEVER,
     blankFrom: 0,
     blankEnd: -1,
