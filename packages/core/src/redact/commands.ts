@@ -8,3 +8,6 @@ export const LONGEST_OPTION = 16
 export function signsIn(argument: string): boolean {
   return SIGNS_IN.has(argument)
 }
+
+/** A user and a password. */
+export const MOST_CREDENTIALS = 2

@@ -4,8 +4,10 @@
 export const REDACTED = '[redacted]'
 /** What stands in place of a value that no longer fitted the budget of its event. */
 export const CUT = '[cut]'
-/** What stands in place of an object further in than is read. */
+/** What stands in place of an object further in than is read, of one around itself, and of what throws. */
 export const TOO_DEEP = '[too deep]'
+export const CIRCULAR = '[circular]'
+export const UNREADABLE = '[unreadable]'
 export const EMAIL = '[email]'
 export const CARD = '[card]'
 export const IBAN = '[iban]'

@@ -1,10 +1,25 @@
 // Whether the value of a member has to be hidden for its name.
+import { MOST_CREDENTIALS } from './commands.ts'
 import type { Members } from './kinds.ts'
 import { knownName } from './known-names.ts'
-import { CARD, CUT, REDACTED, TOO_DEEP } from './marks.ts'
-import { COUNTED, HARMLESS, SECRET_IN_QUERY, type Verdict } from './names.ts'
-import { LABEL, PATH, fieldFrom, fieldTo, isPointer, readField } from './roles.ts'
+import { CARD, CUT, REDACTED, TOO_DEEP, markWidth } from './marks.ts'
+import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from './names.ts'
+import {
+  COMMAND,
+  LABEL,
+  PATH,
+  fieldFrom,
+  fieldTo,
+  isFieldName,
+  isIndex,
+  isName,
+  isPointer,
+  readField,
+  roleOf,
+} from './roles.ts'
 import type { Rules } from './rules.ts'
+import { isFlatList } from './scalars.ts'
+import { isWord } from './text/chars.ts'
 
 /** What reading a member yields when it throws. */
 export const FAILED: unique symbol = Symbol('failed')
@@ -31,8 +46,9 @@ const MOST_COUNTS = 50
 
 /** `{ prompt: 12, completion: 4 }` counts as a number does. */
 function holdsCounts(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false
+  if (typeof value !== 'object' || value === null) return false
   try {
+    if (Object.getPrototypeOf(value) !== Object.prototype) return false
     const counts = Object.values(value)
     return counts.length > 0 && counts.length <= MOST_COUNTS && counts.every(isPlainCount)
   } catch {
@@ -73,40 +89,82 @@ export function judgeLabel(rules: Rules, members: Members, isInput: boolean): Ve
     const { role } = knownName(rules, name)
     if (role !== PATH && (role !== LABEL || isInput)) continue
     const label = read(members, i)
-    const field = role === LABEL ? textOf(label) : fieldIn(label, isPointer(0, name.length))
+    const field = role === LABEL ? labelOf(label) : fieldIn(label, isPointer(0, name.length))
     const verdict = field === undefined ? HARMLESS : knownName(rules, field).verdict
     if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) return verdict
   }
   return HARMLESS
 }
 
-/** The field that a path leads to: by its last name, where it is a list. */
-function fieldIn(path: unknown, pointer: boolean): string | undefined {
-  if (!Array.isArray(path)) return fieldOf(textOf(path), pointer)
-  for (let i = path.length - 1; i >= Math.max(0, path.length - DEEPEST_FIELD); i--) {
-    const name = textOf(path[i])
-    if (name !== undefined) return name
-  }
-  return undefined
+const LONGEST_LABEL = 200
+const MARK = /\[(?:redacted|email|card|iban|cut)\]|… \(\d{1,10} characters\)$/
+
+/** A long text is no name; and what was cleaned or cut must not be judged by what is left of it. */
+function labelOf(value: unknown): string | undefined {
+  const label = textOf(value)
+  return label === undefined || label.length > LONGEST_LABEL || MARK.test(label) ? undefined : label
 }
 
-const DEEPEST_FIELD = 16
+/** The field that a path leads to: by its last name, where it is a list. */
+function fieldIn(path: unknown, pointer: boolean): string | undefined {
+  try {
+    return Array.isArray(path) ? lastName(path) : fieldOf(textOf(path), pointer)
+  } catch {
+    // A list that cannot be read.
+    return undefined
+  }
+}
+
+const DEEPEST_FIELD = 64
+
+/** `undefined` where an item is neither a name nor an index: `['Home', 'The Secret Garden']` leads to a page. */
+function lastName(path: readonly unknown[]): string | undefined {
+  let last: string | undefined
+  if (path.length > DEEPEST_FIELD) return undefined
+  for (let i = 0; i < path.length; i++) {
+    const item = path[i]
+    if (typeof item === 'number') continue
+    const name = textOf(item)
+    if (name === undefined || !isFieldName(name)) return undefined
+    if (!isIndex(name, 0, name.length)) last = name
+  }
+  return last
+}
 
 function fieldOf(path: string | undefined, pointer: boolean): string | undefined {
   const field = path === undefined ? 0 : readField(path, 0, path.length, pointer)
   return path === undefined || field === 0 ? undefined : path.slice(fieldFrom(field), fieldTo(field))
 }
 
-/** Is this the command by which a client of Redis signs in? */
-export function isAuth(members: Members, max: number): boolean {
+/**
+ * The verdict on the arguments of a command. Those of `{ name: 'auth' }` are a user and a password, as Redis' clients
+ * report it; a `command` of that name is as often one of a command line, `{ command: 'auth', args: ['login', '--web'] }`.
+ */
+export function judgeArguments(members: Members, args: unknown, max: number): Verdict {
   const count = Math.min(members.names.length, max)
+  let isCommand = false
   for (let i = 0; i < count; i++) {
     const name = members.names[i] as string
-    if (name !== 'name' && name !== 'command') continue
+    const role = roleOf(name, 0, name.length)
+    if (role !== COMMAND && !isName(role, 0, name.length)) continue
     const command = textOf(read(members, i))
-    if (command !== undefined && command.length === 4 && command.toLowerCase() === 'auth') return true
+    if (command === undefined || !isWord(command, 0, command.length, 'auth')) continue
+    if (role === LABEL) return SECRET
+    isCommand = true
   }
-  return false
+  return isCommand && mayBeCredentials(args) ? SECRET : HARMLESS
+}
+
+function mayBeCredentials(args: unknown): boolean {
+  if (!isFlatList(args, MOST_CREDENTIALS + 1)) return false
+  const items = args as readonly unknown[]
+  return items.length <= MOST_CREDENTIALS && !items.some(isFlag)
+}
+
+/** A mark may stand in place of one. */
+function isFlag(item: unknown): boolean {
+  const text = textOf(item) ?? ''
+  return text.charCodeAt(0) === 45 || markWidth(text, 0) > 0
 }
 
 function read(members: Members, index: number): unknown {

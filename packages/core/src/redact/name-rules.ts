@@ -68,7 +68,7 @@ export const COUNTED_WORDS: ReadonlySet<string> = new Set(['tokens'])
 export const HARMLESS_TAILS: ReadonlySet<string> = new Set([
   'age', 'algorithm', 'alg', 'at', 'attempt', 'attempts', 'audience', 'bucket', 'budget', 'changed', 'consent', 'cost',
   'count', 'counts', 'created', 'days', 'disabled', 'domain', 'enabled', 'endpoint', 'error', 'errors', 'exception',
-  'exists', 'expired', 'expires', 'expiration', 'expiry', 'field', 'format', 'hours', 'id', 'ids', 'index', 'invalid',
+  'exists', 'expired', 'expires', 'expiration', 'expiry', 'field', 'format', 'hint', 'hours', 'id', 'ids', 'index', 'invalid',
   'issued', 'issuer', 'kind', 'label', 'length', 'limit', 'limits', 'manager', 'max', 'method', 'min', 'minutes',
   'missing', 'mode', 'ms', 'name', 'names', 'placeholder', 'policy', 'position', 'present', 'price', 'provider', 'rate',
   'remaining', 'required', 'rotated', 'rules', 'saved', 'scope', 'scopes', 'score', 'seconds', 'service', 'settings',

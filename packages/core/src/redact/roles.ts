@@ -1,4 +1,5 @@
 // Members that describe others, in an object and in its text: `{ name: 'password', value: '…' }`.
+import { markWidth } from './marks.ts'
 import { RUN, classOf, isDigit, isWord } from './text/chars.ts'
 
 export const NO_ROLE = 0
@@ -12,7 +13,7 @@ export const VALUE = 3
 export const INPUT = 4
 /** The arguments of a command, and what may name that command besides `name`. */
 export const ARGUMENTS = 5
-const COMMAND = 6
+export const COMMAND = 6
 
 export type Role =
   | typeof NO_ROLE
@@ -69,6 +70,23 @@ export function isPointer(from: number, to: number): boolean {
   return to - from === POINTER_LENGTH
 }
 
+/** Is this label `name`, which commands have too? */
+export function isName(role: Role, from: number, to: number): boolean {
+  return role === LABEL && to - from === 4
+}
+
+/** The index of an item in a list, in a path to it. */
+export function isIndex(text: string, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (!isDigit(text.charCodeAt(at))) return false
+  return true
+}
+
+/** Could an item of a path be this? A title has spaces. */
+export function isFieldName(name: string): boolean {
+  for (let at = 0; at < name.length; at++) if (classOf(name.charCodeAt(at)) !== RUN) return false
+  return name !== ''
+}
+
 const LONGEST_PATH = 64
 
 /** Where a field's name stands in the path to it, packed into a number, because it is read in texts too; 0 is nowhere. */
@@ -99,6 +117,8 @@ export function readField(text: string, from: number, to: number, pointer: boole
     if (start === end || !isDigit(text.charCodeAt(start))) break
     end = start - 1
   }
+  // `[iban]` is no index.
+  if (markWidth(text, start - 1) > 0) return 0
   return end > start && isPathTo(text, from, start, pointer) ? (start << 7) | (end - start) : 0
 }
 

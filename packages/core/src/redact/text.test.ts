@@ -353,6 +353,14 @@ describe('text that goes on over several lines', () => {
     ['Cookie: {a}=b; c=S\nHost: d', 'Cookie: [redacted]\nHost: d'],
     ['cookies: {}, a: 1', 'cookies: {}, a: 1'],
     ["{ auth: Headers { a: 'S' }, b: 1 }", '{ auth: [redacted], b: 1 }'],
+    ["{ auth: Creds(1) { 'S' }, b: 1 }", '{ auth: [redacted], b: 1 }'],
+    ["{ secrets: [Object: null prototype] { a: 'S' }, b: 1 }", '{ secrets: [redacted], b: 1 }'],
+    ["cookies: { a: 'b' } tokens: {\n  a: 'S',\n  b: 'S'\n}\nend", 'cookies: [redacted]\nend'],
+    ["cookies: { a: 'b' } secrets: Set(2) {\n  'S',\n  'S'\n}", 'cookies: [redacted]'],
+    ["authorization: undefined tokens: [Object: null prototype] {\n  a: 'S'\n}", 'authorization: [redacted]'],
+    ['cookies: {} {"tokens": [\n  "S",\n  "S"', 'cookies: [redacted]'],
+    ["cookies: { a: 'b' } release: {\n  title: 'c'\n}", "cookies: [redacted]\n  title: 'c'\n}"],
+    ['Cookie: {a}=[\nHost: d', 'Cookie: [redacted]\nHost: d'],
     ["{ secrets: Set(1) { 'S' }, b: 1 }", '{ secrets: [redacted], b: 1 }'],
     ["{ secrets: Creds [Map] { 'S' }, b: 1 }", '{ secrets: [redacted], b: 1 }'],
     ['{ secret: <Buffer 73 33>, b: 1 }', '{ secret: [redacted], b: 1 }'],
@@ -368,6 +376,17 @@ describe('text that goes on over several lines', () => {
     expect(text(expected)).toBe(expected)
   })
 
+  it.each([
+    ['Spotify token: Expired { a: 1 }', 'Spotify token: [redacted] { a: 1 }'],
+    ['session: Night [Remix] { a: 1 }', 'session: [redacted] [Remix] { a: 1 }'],
+    ['auth: AuthApiError [Error] { status: 400 }', 'auth: [redacted] [Error] { status: 400 }'],
+    ['token: [AuthApiError: Expired] { status: 400 }', 'token: [redacted] { status: 400 }'],
+    ["session: Session { title: 'a' }", "session: [redacted] { title: 'a' }"],
+  ])('takes a word before a brace for the value in %s', (input, expected) => {
+    expect(text(input)).toBe(expected)
+    expect(text(expected)).toBe(expected)
+  })
+
   it.each(['tokens: { prompt: 12, completion: 4 }', '{"tokens":{"prompt":12,"cached":true}}'])('keeps what counts: %s', (input) => {
     expect(text(input)).toBe(input)
   }) // prettier-ignore
@@ -378,8 +397,18 @@ describe('text in which something else names the value', () => {
     ["{ name: 'auth', args: [ 'S' ] }", "{ name: 'auth', args: [redacted] }"],
     ['{"command":"AUTH","args":["ana","S"],"a":1}', '{"command":"AUTH","args":"[redacted]","a":1}'],
     ["{ args: [ '3', 'AUTH', 'ana', 'S' ], a: 1 }", "{ args: [ '3', 'AUTH', '[redacted]' ], a: 1 }"],
+    ['{"args":["{\\"args\\":[\\"AUTH\\",\\"S\\"]}"]}', '{"args":["{\\"args\\":[\\"AUTH\\",\\"[redacted]\\"]}"]}'],
     ['{"args":["SET","requirepass","S"]}', '{"args":["SET","requirepass","[redacted]"]}'],
     ['{"b":"{\\"args\\":[\\"AUTH\\",\\"S\\"]}"}', '{"b":"{\\"args\\":[\\"AUTH\\",\\"[redacted]\\"]}"}'],
+    ['{"args":["ana","S"],"name":"auth","a":1}', '{"args":"[redacted]","name":"auth","a":1}'],
+    ["{ args: [ 'S' ], command: 'auth' }", "{ args: [redacted], command: 'auth' }"],
+    ["{ args: [ 'AUTH', 'S ] x', 'S' ], a: [ 1 ] }", "{ args: [ 'AUTH', '[redacted]' ], a: [ 1 ] }"],
+    ["{ args: [ 'AUTH', 'S\\n' +\n    'S' ], a: 1 }", "{ args: [ 'AUTH', '[redacted]' ], a: 1 }"],
+    ["{ args: [\n  3,\n  'AUTH',\n  'S'\n] }", "{ args: [\n  3,\n  'AUTH',\n  '[redacted]'\n] }"],
+    ["{ args: [ 'AUTH', 'ana', 'S", "{ args: [ 'AUTH', '[redacted]'"],
+    ['{"path":["password"],"input":["S",1],"a":{}}', '{"path":["password"],"input":"[redacted]","a":{}}'],
+    ['{"path":["users","2faToken"],"input":"S"}', '{"path":["users","2faToken"],"input":"[redacted]"}'],
+    ['{"b":"{\\"path\\":[\\n\\"pin\\"\\n],\\"data\\":\\"S\\"}"}', '{"b":"{\\"path\\":[\\n\\"pin\\"\\n],\\"data\\":\\"[redacted]\\"}"}'],
     ['{"value":"S","path":"user.password"}', '{"value":"[redacted]","path":"user.password"}'],
     ['{"path":["password",0],"input":"S"}', '{"path":["password",0],"input":"[redacted]"}'],
     ['{"instancePath":"/a/password","data":"S"}', '{"instancePath":"/a/password","data":"[redacted]"}'],
@@ -408,6 +437,17 @@ describe('text in which something else names the value', () => {
     'path=token value=3 and the path `src` (`a`) with value "b"',
     '<Key>secret.wav</Key><Size>12</Size><name>Secret</name><duration>3:12</duration>',
     '<input name="password"> at least 12 <a name="password">Passwords</a> <p name="pin"><b>a</b></p>',
+    '<label name="password">Lösenord</label> <li name="cookies">Cookies</li> <Metadata key="signature">4/4</Metadata>',
+    '<string name="password_hint">Minst tolv tecken</string>',
+    '{"args":[{"type":"AUTH","user":"u1"}],"title":"a"}\n{"b":1}',
+    '{"args":[["READ","AUTH","WRITE"]],"a":[1]} {"args":["AUTH",{"userId":"u1"}],"a":1}',
+    '{"args":["server wants SMTP AUTH","smtp.msc.example"],"a":1}',
+    "{ command: 'auth', args: [ 'login', '--web' ] } { command: 'auth', args: [ 'a', 'b', 'c' ] }",
+    "{ args: [ 'login', '--web' ], command: 'auth' } { key: 'auth', args: [ 'a' ] }",
+    '{"loc":["body","password"],"msg":"Field required","input":{"title":"a","isrc":"b"}}',
+    '{"input":{"title":"a"},"path":"auth.refreshToken"} {"path":["session"],"data":[{"title":"a"}]}',
+    "{ path: 'auth.token', input: Release { title: 'a' } } { path: 'token', data: Map(1) { 'a' => 1 } }",
+    '{"path":["Home","The Secret Garden"],"data":"a","value":3}',
     '- --pin\n- --all\n- a',
     '- --title\n- a',
   ])('leaves alone %s', (input) => {

@@ -247,8 +247,42 @@ describe('members that describe others', () => {
       { name: 'Secret', data: 'a', input: 'b' },
       { path: ['title'], value: 'a' },
       { path: 'password', value: true },
+      { path: ['Home', 'The Secret Garden'], data: 'a' },
+      { path: [{ key: 'password' }, 'password'], input: 'a' },
     ]
     expect(clean(harmless)).toEqual(harmless)
+  })
+
+  it('judges the members of a rejected object by their own names', () => {
+    const harmless = [
+      { loc: ['body', 'password'], msg: 'Field required', input: { title: 'a' } },
+      { path: 'auth.refreshToken', input: { id: 12 }, data: [{ title: 'a' }], originalValue: new Map([['a', 1]]) },
+    ]
+    expect(clean(harmless)).toEqual([harmless[0], { ...harmless[1], originalValue: { a: 1 } }])
+    expect(clean({ path: 'login', input: { password: 'S' } })).toEqual({ path: 'login', input: { password: REDACTED } })
+    expect(clean({ path: 'tokens', input: new Set(['S']) })).toEqual({ path: 'tokens', input: REDACTED })
+  })
+
+  it('judges what stands in place of an object as the object', () => {
+    const deep = { command: 'auth', path: 'token', args: ['AUTH', 'login', { a: { b: 1 } }], data: { a: { b: 1 } } }
+    for (const maxDepth of [1, 2]) {
+      const once = redact(deep, { maxDepth })
+      expect(redact(once, { maxDepth })).toEqual(once)
+    }
+  })
+
+  it('loses a path alone that cannot be read', () => {
+    const { proxy, revoke } = Proxy.revocable<string[]>([], {})
+    revoke()
+    expect(clean({ path: proxy, input: 'a', tokens: 1 })).toEqual({ path: '[unreadable]', input: 'a', tokens: 1 })
+    expect(clean({ tokens: proxy, title: 'a' })).toEqual({ tokens: REDACTED, title: 'a' })
+  })
+
+  it('judges no label by what cleaning or a cut left of it', () => {
+    for (const name of [`token ${'a'.repeat(80)} name`, 'the token of ana@msc.example: 1, name']) {
+      const once = redact({ name, value: 'a' }, { maxString: 64 })
+      expect(redact(once, { maxString: 64 })).toEqual(once)
+    }
   })
 
   it('hides the arguments by which a client of Redis signs in', () => {
@@ -265,7 +299,15 @@ describe('members that describe others', () => {
       { name: 'hello', args: ['3', 'AUTH', REDACTED, REDACTED] },
       { name: 'config', args: ['SET', 'requirepass', REDACTED] },
     ])
-    const harmless = [{ name: 'gh', args: ['auth', 'login'] }, { tags: ['AUTH', 'a'] }]
+    const harmless = [
+      { name: 'gh', args: ['auth', 'login'] },
+      { tags: ['AUTH', 'a'] },
+      { command: 'auth', args: ['login', '--provider', 'spotify'] },
+      { command: 'auth', args: ['--web'] },
+      { event: 'audit.log', args: ['AUTH', { userId: 'u1' }] },
+      { procedure: 'permissions.set', args: ['label-1', ['READ', 'AUTH', 'WRITE']] },
+      { args: ['server wants SMTP AUTH', 'smtp.msc.example'] },
+    ]
     expect(clean(harmless)).toEqual(harmless)
   })
 

@@ -3,13 +3,13 @@ import { judgeArgument } from './flags.ts'
 import { freeName, knownName, nameCost } from './known-names.ts'
 import { kindOf, type Members } from './kinds.ts'
 import { hiddenMark, mark, scalar, text, type Walk } from './leaves.ts'
-import { FAILED, dateOf, hidesValue, isAuth, judgeLabel, textOf } from './member-values.ts'
-import { CUT, REDACTED, TOO_DEEP } from './marks.ts'
+import { FAILED, dateOf, hidesValue, judgeArguments, judgeLabel, textOf } from './member-values.ts'
+import { CIRCULAR, CUT, REDACTED, TOO_DEEP, UNREADABLE } from './marks.ts'
 import { HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from './names.ts'
 import { ARGUMENTS, INPUT, VALUE, type Role } from './roles.ts'
 import type { Rules } from './rules.ts'
+import { isFlat, isScalar } from './scalars.ts'
 
-const UNREADABLE = '[unreadable]'
 /** The last name of an object that was cut. */
 const MORE = '…'
 
@@ -37,7 +37,7 @@ function visit(state: Walk, value: unknown, reading: Reading): unknown {
 
 function visitObject(state: Walk, value: object, reading: Reading): unknown {
   const { path, kept, hidden } = state
-  if (path.includes(value)) return mark(state, hidden ? REDACTED : '[circular]')
+  if (path.includes(value)) return mark(state, hidden ? REDACTED : CIRCULAR)
   if (path.length > state.rules.limits.maxDepth) return tooDeep(state, value)
   const depth = path.length
   path.push(value)
@@ -67,6 +67,7 @@ function readItems(state: Walk, length: number, at: (index: number) => unknown, 
   const out: unknown[] = []
   const named = reading === PAIRS || (length === 2 && isList(state.path.at(-2)))
   let before: unknown
+  let isCommand = reading === COMMAND_LINE
   let signedIn = false
   for (let i = 0; i < count; i++) {
     if (state.nodes <= 0 || state.chars <= 0) {
@@ -74,7 +75,9 @@ function readItems(state: Walk, length: number, at: (index: number) => unknown, 
       return out
     }
     const item = attempt(at, i)
-    signedIn ||= reading === COMMAND_LINE && typeof before === 'string' && signsIn(before)
+    if (isCommand && !signedIn && typeof before === 'string' && signsIn(before)) {
+      signedIn = isCommand = holdsScalars(count, at)
+    }
     const verdict = signedIn ? SECRET : judgeItem(state.rules, before, item, named && i % 2 === 1)
     if (hidesValue(verdict, item)) out.push(hiddenMark(state))
     else out.push(item === FAILED ? mark(state, UNREADABLE) : visit(state, item, PLAIN))
@@ -82,6 +85,12 @@ function readItems(state: Walk, length: number, at: (index: number) => unknown, 
   }
   if (count < length) out.push(CUT)
   return out
+}
+
+/** Commands take neither objects nor lists. */
+function holdsScalars(count: number, at: (index: number) => unknown): boolean {
+  for (let i = 0; i < count; i++) if (!isScalar(attempt(at, i))) return false
+  return true
 }
 
 /** The verdict on an item by the one before it: its name, or a flag of a command. */
@@ -159,7 +168,7 @@ function readMember(state: Walk, copy: Copy, name: string, child: unknown): void
   const target = known.clean in out ? freeName(out, known.clean, (copy.numbers ??= new Map())) : known.clean
   state.chars -= Math.max(nameCost(name), target.length)
   const { role } = known
-  if (hidesValue(known.verdict, child) || (role >= VALUE && hidesValue(describedBy(rules, copy, role), child))) {
+  if (hidesValue(known.verdict, child) || (role >= VALUE && hidesValue(describedBy(rules, copy, role, child), child))) {
     put(out, target, hiddenMark(state))
     return
   }
@@ -175,14 +184,15 @@ function readMember(state: Walk, copy: Copy, name: string, child: unknown): void
 }
 
 /** What the other members say about one of this role. */
-function describedBy(rules: Rules, copy: Copy, role: Role): Verdict {
+function describedBy(rules: Rules, copy: Copy, role: Role, child: unknown): Verdict {
   switch (role) {
     case VALUE:
       return (copy.label ??= judgeLabel(rules, copy.members, false))
     case INPUT:
-      return (copy.path ??= judgeLabel(rules, copy.members, true))
+      // An object there is all that was sent, and its members have names.
+      return isFlat(child, rules.limits.maxEntries) ? (copy.path ??= judgeLabel(rules, copy.members, true)) : HARMLESS
     default:
-      return role === ARGUMENTS && isAuth(copy.members, rules.limits.maxEntries) ? SECRET : HARMLESS
+      return role === ARGUMENTS ? judgeArguments(copy.members, child, rules.limits.maxEntries) : HARMLESS
   }
 }
 

@@ -6,22 +6,43 @@ const BYTES = '<Buffer'
 /** Fifty bytes and how many more there are. */
 const LONGEST_BYTES = 200
 
+/** What programs print with its members in braces; another word before a brace is a value: `token: Expired { … }`. */
+const CLASSES: ReadonlySet<string> = new Set([
+  'Map', 'Set', 'WeakMap', 'WeakSet', 'Object', 'Headers', 'HeadersList', 'AxiosHeaders', 'URLSearchParams', 'FormData',
+  'Request', 'Response', 'NextRequest', 'NextResponse', 'RequestCookies', 'ResponseCookies', 'IncomingMessage',
+  'ServerResponse',
+]) // prettier-ignore
+export const NULL_PROTOTYPE = ': null prototype]'
+
 /**
- * Where the bracket opens behind a class: `Map(1) {`, `Headers {`, `Uint8Array(2) [`, `[Object: null prototype] {`; -1 for
- * anything else.
+ * Where the bracket opens behind a class: `Headers {`, `Map(1) {`, `Uint8Array(2) [`, `Creds [Map] {`,
+ * `[Object: null prototype] {`; -1 for anything else.
  */
 export function classEnd(text: string, from: number, end: number): number {
-  const tagged = text.charCodeAt(from) === 91
-  // `token=Abc {` has no space before what is no class.
-  if (!tagged && !(isCapital(text.charCodeAt(from)) && isSpace(text.charCodeAt(from - 1)))) return -1
+  const first = text.charCodeAt(from)
+  // [
+  if (first !== 91 && !isCapital(first)) return -1
   const limit = Math.min(end, from + LONGEST_CLASS)
-  const named = tagged ? from : nameEnd(text, from, limit)
-  const sized = tagged ? tagEnd(text, from, limit) : sizeEnd(text, named, limit)
+  if (first === 91) return prototypeEnd(text, from, limit)
+  // `token=Abc {` has no space before what is no class.
+  if (!isSpace(text.charCodeAt(from - 1))) return -1
+  const named = nameEnd(text, from, limit)
+  const sized = sizeEnd(text, named, limit)
   if (sized < 0 || text.charCodeAt(sized) !== 32) return -1
-  const open = tagged ? sized + 1 : afterTag(text, sized + 1, limit)
+  const tagged = tagEnd(text, sized + 1, limit)
+  const open = tagged < 0 ? sized + 1 : tagged
   if (open >= end) return -1
+  const code = text.charCodeAt(open)
   // A list has a size: `Authorization: Bearer [x]` is none.
-  return text.charCodeAt(open) === 123 || (text.charCodeAt(open) === 91 && sized > named && !tagged) ? open : -1
+  if (sized > named) return code === 123 || code === 91 ? open : -1
+  return code === 123 && (tagged >= 0 || CLASSES.has(text.slice(from, named))) ? open : -1
+}
+
+/** Is this an object behind its class, whatever that is called? */
+export function printsMembers(text: string, from: number, end: number): boolean {
+  if (classEnd(text, from, end) >= 0) return true
+  const to = isCapital(text.charCodeAt(from)) ? nameEnd(text, from, Math.min(end, from + LONGEST_CLASS)) : from
+  return to > from && to + 1 < end && text.charCodeAt(to) === 32 && text.charCodeAt(to + 1) === 123
 }
 
 /** Where the bytes of a `Buffer` end; -1 for anything else. */
@@ -56,20 +77,18 @@ function sizeEnd(text: string, from: number, limit: number): number {
   return to > from + 1 && text.charCodeAt(to) === 41 ? to + 1 : -1
 }
 
-/** Past `[Object: null prototype]`; -1 for what is a list. */
+/** Where the brace stands behind `[Object: null prototype]`. `[AuthApiError: …] {` is an error, whose members tell why. */
+function prototypeEnd(text: string, from: number, limit: number): number {
+  const to = nameEnd(text, from + 1, limit)
+  if (to === from + 1 || !text.startsWith(NULL_PROTOTYPE, to)) return -1
+  const behind = to + NULL_PROTOTYPE.length
+  return text.charCodeAt(behind) === 32 && text.charCodeAt(behind + 1) === 123 ? behind + 1 : -1
+}
+
+/** Where the brace stands behind `[Map]`. */
 function tagEnd(text: string, from: number, limit: number): number {
-  let to = from + 1
-  while (to < limit && isTagSign(text.charCodeAt(to))) to++
-  return to > from + 1 && text.charCodeAt(to) === 93 ? to + 1 : -1
-}
-
-/** In `Foo [Map] {`, where the brace stands; of `Uint8Array(2) [ 1 ]`, the bracket itself. */
-function afterTag(text: string, from: number, limit: number): number {
-  if (text.charCodeAt(from) !== 91) return from
-  const to = tagEnd(text, from, limit)
-  return to > 0 && text.charCodeAt(to) === 32 && text.charCodeAt(to + 1) === 123 ? to + 1 : from
-}
-
-function isTagSign(code: number): boolean {
-  return isLetter(code) || isDigit(code) || code === 32 || code === 58 || code === 60 || code === 62 || code === 46
+  if (text.charCodeAt(from) !== 91) return -1
+  const to = nameEnd(text, from + 1, limit)
+  if (text.charCodeAt(to) !== 93 || !text.startsWith(' {', to + 1)) return -1
+  return CLASSES.has(text.slice(from + 1, to)) ? to + 2 : -1
 }

@@ -80,9 +80,11 @@ function contentEnd(scan: TextScan, from: number): number {
 
 /** How far a tag begins before its attribute. */
 const LONGEST_START = 64
-/** Elements of HTML that have a name for a reader of the form, and a text for a reader of the page. */
-const NAMED_TAGS: ReadonlySet<string> = new Set([
-  'a', 'button', 'fieldset', 'form', 'iframe', 'img', 'input', 'map', 'meta', 'object', 'option', 'output', 'select', 'slot',
+/** Elements that carry what something is set to; of others, a name is one for readers of the page or the document. */
+const CARRIERS: ReadonlySet<string> = new Set([
+  'add', 'arg', 'argument', 'attribute', 'constant', 'cookie', 'credential', 'data', 'entry', 'env', 'environment',
+  'field', 'header', 'item', 'param', 'parameter', 'prop', 'property', 'secret', 'setting', 'str', 'string', 'textarea',
+  'value', 'var', 'variable',
 ]) // prettier-ignore
 
 /**
@@ -107,7 +109,7 @@ function namedContent({ text, end }: TextScan, start: number, to: number): numbe
   const content = contentFrom(text, open, close, end)
   if (content < 0) return -1
   const name = text.slice(start, elementNameEnd(text, start, end))
-  if (name === '' || NAMED_TAGS.has(name.toLowerCase())) return -1
+  if (!CARRIERS.has(name.slice(name.indexOf(':') + 1).toLowerCase())) return -1
   // What ends with another element holds others.
   return content !== open || text.startsWith(name, close + 2) ? content : -1
 }

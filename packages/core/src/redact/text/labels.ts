@@ -2,13 +2,13 @@
 import { REDACTED } from '../marks.ts'
 import { judgeSlice } from '../name-book.ts'
 import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names.ts'
-import { ARGUMENTS, INPUT, LABEL, NO_ROLE, PATH, VALUE, roleOf, type Role } from '../roles.ts'
+import { ARGUMENTS, COMMAND, INPUT, LABEL, NO_ROLE, PATH, VALUE, isName, roleOf, type Role } from '../roles.ts'
 import { classOf, isSpace, isWord, RUN } from './chars.ts'
 import { rememberArguments } from './commands.ts'
-import { judgePath } from './field-paths.ts'
+import { holdsOthers, judgePath } from './field-paths.ts'
 import { rememberPart } from './parts.ts'
 import { NO_QUOTE, quoteWidth, readQuote } from './quotes.ts'
-import { awaitLabel, forgetValue, openSlot, type Slot, type Undecided } from './slots.ts'
+import { awaitLabel, forgetValue, openSlot, type Undecided } from './slots.ts'
 import { NEVER, type TextScan } from './state.ts'
 import { enterObject, leaveObject, readStrings } from './strings.ts'
 
@@ -34,9 +34,9 @@ export function judgeLabelled(scan: TextScan, at: number, next: number, level: n
     case VALUE:
       return judgeValue(scan, at, next, level, false)
     case INPUT:
-      return scan.depth > 0 ? judgeValue(scan, at, next, level, true) : HARMLESS
+      return scan.depth > 0 && !holdsOthers(scan, next, level) ? judgeValue(scan, at, next, level, true) : HARMLESS
     case ARGUMENTS:
-      return scan.depth > 0 ? judgeArguments(scan, next) : HARMLESS
+      return scan.depth > 0 ? judgeArguments(scan, at, next, level) : HARMLESS
     default:
       if (role === LABEL || scan.depth > 0) readLabel(scan, next, level, role)
       return HARMLESS
@@ -62,14 +62,18 @@ function readLabel(scan: TextScan, next: number, level: number, role: Role): voi
   const to = quote === NO_QUOTE ? wordEnd(scan, start) : contentEnd(scan, start, level)
   if (to <= start) return
   const isAuth = scan.depth > 0 && isWord(text, start, to, 'auth')
+  const byName = isName(role, scan.runFrom, scan.runTo)
   if (role === LABEL) {
     const verdict = judgeSlice(scan.names, text, start, to)
     if (verdict !== HARMLESS && verdict !== SECRET_IN_QUERY) onSecretLabel(scan, to, verdict, role)
     else if (scan.depth === 0) openSlot(scan).label = HARMLESS
   }
-  if (!isAuth) return
+  if (!isAuth || (!byName && role !== COMMAND)) return
   followStrings(scan)
-  openSlot(scan).isAuth = true
+  const slot = openSlot(scan)
+  if (byName) slot.isAuth = true
+  else slot.isAuthCommand = true
+  if (byName || slot.mayBeCredentials) decide(scan, slot.args, SECRET)
 }
 
 /** `form-data; name=password`, which some clients write without quotes. */
@@ -109,11 +113,15 @@ function judgeValue(scan: TextScan, at: number, next: number, level: number, isI
 }
 
 /** The arguments of `{"name":"auth","args":[…]}`; those of other commands may hold a password behind a word. */
-function judgeArguments(scan: TextScan, next: number): Verdict {
+function judgeArguments(scan: TextScan, at: number, next: number, level: number): Verdict {
   followStrings(scan)
-  if (openSlot(scan).isAuth) return SECRET
-  rememberArguments(scan, next)
-  return HARMLESS
+  const slot = openSlot(scan)
+  slot.mayBeCredentials = rememberArguments(scan, next)
+  if (slot.isAuth || (slot.isAuthCommand && slot.mayBeCredentials)) return SECRET
+  const found = scan.known?.get(at) ?? HARMLESS
+  if (found !== HARMLESS || isHidden(scan, next, level)) forgetValue(scan, slot.args)
+  else awaitLabel(scan, slot.args, at)
+  return found
 }
 
 function isHidden({ text, end }: TextScan, next: number, level: number): boolean {
@@ -136,14 +144,14 @@ function onSecretLabel(scan: TextScan, to: number, verdict: Verdict, role: Role)
     slot.labelUntil = NEVER
     slot.isPath ||= role === PATH
   }
-  decide(scan, slot, slot.value)
-  if (slot.isPath) decide(scan, slot, slot.input)
+  decide(scan, slot.value, slot.label)
+  if (slot.isPath) decide(scan, slot.input, slot.label)
 }
 
-function decide(scan: TextScan, slot: Slot, undecided: Undecided): void {
+function decide(scan: TextScan, undecided: Undecided, verdict: Verdict): void {
   if (undecided.at < 0) return
   const reached = scan.depth > 0 || scan.runFrom - undecided.at <= REACH_BACK
-  if (reached) (scan.found ??= new Map()).set(undecided.at, slot.label)
+  if (reached) (scan.found ??= new Map()).set(undecided.at, verdict)
   forgetValue(scan, undecided)
 }
 

@@ -1,7 +1,23 @@
 // Values that take all of their line, since they may hold spaces: headers, cookies, seed phrases.
 import { REDACTED } from '../marks.ts'
+import { judgeSlice } from '../name-book.ts'
+import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { hideBare } from './bare.ts'
-import { escapedCode, escapedLevel, escapedWidth, isNewline, isSpace, readCharacter } from './chars.ts'
+import { bracketEnd } from './blocks.ts'
+import {
+  CLOSER,
+  RUN,
+  SEPARATOR,
+  SPACE,
+  classOf,
+  escapedCode,
+  escapedLevel,
+  escapedWidth,
+  isNewline,
+  isSpace,
+  readCharacter,
+} from './chars.ts'
+import { NULL_PROTOTYPE, classEnd } from './inspected.ts'
 import { startsNewline } from './lines.ts'
 import type { Place } from './place.ts'
 import { NO_QUOTE, endsEncoded, findClosing } from './quotes.ts'
@@ -23,7 +39,42 @@ export function lineStop(scan: TextScan, from: number, place: Place): number {
   const closing = place.around !== NO_QUOTE ? findClosing(text, from, to, place.around) : -1
   if (closing >= 0) to = closing
   while (to > from && isSpace(text.charCodeAt(to - 1))) to--
-  return to
+  return closing < 0 && place.level === 0 ? openedEnd(scan, from, to) : to
+}
+
+const LONGEST_START = 128
+
+/**
+ * Where the object or list ends that a secret name opens at the end of the line: its name is hidden with the line, and
+ * nobody could judge by it what follows. `to` where none is opened.
+ */
+function openedEnd(scan: TextScan, from: number, to: number): number {
+  const { text, end } = scan
+  const open = to - 1
+  const last = text.charCodeAt(open)
+  // { [
+  if ((last !== 123 && last !== 91) || open <= from) return to
+  const limit = Math.max(from, to - LONGEST_START)
+  let sign = open - 1
+  while (sign > limit && !isSign(text, sign)) sign--
+  let value = sign + 1
+  while (value < open && (text.charCodeAt(value) === 62 || isSpace(text.charCodeAt(value)))) value++
+  if (value !== open && classEnd(text, value, end) !== open) return to
+  let nameTo = sign
+  while (nameTo > limit && isClosing(classOf(text.charCodeAt(nameTo - 1)))) nameTo--
+  let nameFrom = nameTo
+  while (nameFrom > limit && classOf(text.charCodeAt(nameFrom - 1)) === RUN) nameFrom--
+  const verdict = judgeSlice(scan.names, text, nameFrom, nameTo)
+  return verdict === HARMLESS || verdict === SECRET_IN_QUERY ? to : bracketEnd(text, open, end, 0, NO_QUOTE)
+}
+
+/** `:` and `=`, save the colon of a class. */
+function isSign(text: string, at: number): boolean {
+  return classOf(text.charCodeAt(at)) === SEPARATOR && !text.startsWith(NULL_PROTOTYPE, at)
+}
+
+function isClosing(kind: number): boolean {
+  return kind === CLOSER || kind === SPACE
 }
 
 /** Found once for every value of a line: a line may hold many headers, each in its own quotes. */

@@ -43,7 +43,7 @@ export function hidePathSegment(scan: TextScan, slash: number, from: number): nu
  */
 export function hideNextItem(scan: TextScan, comma: number): number {
   const { text, end } = scan
-  const hidden = comma < scan.argumentsUntil ? hideArguments(scan, comma) : -1
+  const hidden = hideArguments(scan, comma)
   if (hidden >= 0) return hidden
   const from = skipStringPrefix(text, afterGap(text, comma + 1, end))
   const code = text.charCodeAt(from)

@@ -10,16 +10,20 @@ export interface Undecided {
 
 /** What is known of one object; the first is for what stands outside of all braces. */
 export interface Slot {
-  /** The last `value`, and the last member that a path alone describes. */
+  /** The last `value`, the last member that a path alone describes, and the last arguments. */
   readonly value: Undecided
   readonly input: Undecided
+  readonly args: Undecided
   /** What the label says about a `value` that begins before `labelUntil`. */
   label: Verdict
   labelUntil: number
   /** Is the label a path to a field? Then it says the same about `input`. */
   isPath: boolean
-  /** Is the object a command that signs in? Then its arguments are secret. */
+  /** Is the object a command that signs in, by its name or as `command`? Then its arguments are secret. */
   isAuth: boolean
+  isAuthCommand: boolean
+  /** Could the arguments that were met last be a user and a password? */
+  mayBeCredentials: boolean
 }
 
 /** Objects further in share a slot. */
@@ -33,10 +37,13 @@ export function openSlot({ slots, depth }: TextScan): Slot {
   const slot: Slot = {
     value: { at: -1, out: 0 },
     input: { at: -1, out: 0 },
+    args: { at: -1, out: 0 },
     label: HARMLESS,
     labelUntil: 0,
     isPath: false,
     isAuth: false,
+    isAuthCommand: false,
+    mayBeCredentials: false,
   }
   slots[at] = slot
   return slot
@@ -61,7 +68,9 @@ export function clearSlot(scan: TextScan): void {
   if (slot === undefined) return
   forgetValue(scan, slot.value)
   forgetValue(scan, slot.input)
+  forgetValue(scan, slot.args)
   slot.label = HARMLESS
   slot.isPath = false
   slot.isAuth = false
+  slot.isAuthCommand = false
 }

@@ -1,6 +1,7 @@
 import type { NameBook } from '../name-book.ts'
 import type { Verdict } from '../names.ts'
 import type { GroupChain } from './group-chain.ts'
+import type { SignIn } from './scalar-lists.ts'
 import type { Slot } from './slots.ts'
 import { skipStrings, type Strings } from './strings.ts'
 
@@ -59,8 +60,10 @@ export interface TextScan {
   chain: GroupChain | undefined
   /** Up to here, names and values take turns in a list. */
   pairsUntil: number
-  /** Up to here, the arguments of a command stand in a list. */
-  argumentsUntil: number
+  /** What stands behind an argument that signs in, in the list of arguments that was met last. */
+  signIn: SignIn | undefined
+  /** Up to where lists were read for the first time, for the second, and so on. */
+  readonly listsUntil: number[]
   /** Where the value of a secret part of a multipart body begins; ENOUGH once the pass may end. */
   partFrom: number
   /** The blank line that somebody looked for last: from where, and its end. */
@@ -111,7 +114,8 @@ export function createTextScan(
     outer: [],
     chain: undefined,
     pairsUntil: -1,
-    argumentsUntil: -1,
+    signIn: undefined,
+    listsUntil: [],
     partFrom: NEVER,
     blankFrom: 0,
     blankEnd: -1,

@@ -18,4 +18,5 @@ export const hostileTokens: readonly string[] = [
   "pin='a' + ", "pin='a' +\n", 'cookie: {', '"cookie: { ', 'cookie: {} ', 'pin: Map(1) {', 'pin: [A] ', 'pin: <Buffer ', 'tokens: {a:1,', 'pin: &a ',
   '{"args":["AUTH",', "args:['", '{"name":"auth","args":[', '{"path":["pin"],', '{"path":["', '{"path":"a/', '{"data":"a","path":"pin"},', '{"input":1,',
   '<a name="pin" ', '<p name="pin">', '<p name="pin"><value>', '<key>pin</key><value>', '"pin" with value "', 'a" with value "', 'Path `pin` (`', '- --pin\n- ', '--pin\n',
+  'cookies: {} pin: {\n', 'cookies: {} pin: {}\n', '{"args":["a"],"name":"auth"},', 'args:["\\"', '{"input":["a",', "{args: ['args: ['", '{"path":["a b",',
 ] // prettier-ignore

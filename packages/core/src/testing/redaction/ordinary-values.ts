@@ -40,6 +40,7 @@ const KINDS: readonly ((random: Random) => unknown)[] = [
   slug,
   master,
   catalogue,
+  report,
 ] // prettier-ignore
 
 const NOUNS = 'release artist track label store statement payout invoice split contract artwork playlist chart genre royalty master'.split(' ') // prettier-ignore
@@ -112,6 +113,27 @@ function master(random: Random): string {
     () =>
       `Samples/Imported/re_${name} ${random.below(99)} [${1990 + random.below(35)}-0${1 + random.below(9)}-12 101500]-1.wav`,
     () => `SG.${name}.${1990 + random.below(35)}.0${1 + random.below(9)}`,
+  ])()
+}
+
+/** What programs and pages report of calls, fields and breadcrumbs, where words name no secret. */
+function report(random: Random): string {
+  const id = random.below(1e6)
+  const noun = random.pick(NOUNS)
+  const name = random.pick(['Harbour Lights', 'Night Drive', 'Copper & Glass'])
+  return random.pick([
+    () => JSON.stringify({ level: 'info', args: [{ type: 'AUTH', user: `u_${id}` }], title: name }),
+    () => JSON.stringify({ procedure: 'permissions.set', args: [noun, ['READ', 'AUTH', 'WRITE']], id }),
+    () => JSON.stringify({ args: ['server wants SMTP AUTH', 'smtp.msc.example'], id }),
+    () => JSON.stringify({ command: 'auth', args: ['login', '--provider', 'spotify'], ms: id }),
+    () => JSON.stringify({ path: 'auth.refreshToken', type: 'mutation', input: { id, title: name } }),
+    () => JSON.stringify({ type: 'missing', loc: ['body', 'password'], msg: 'Field required', input: { title: name } }),
+    () => JSON.stringify({ path: ['Home', 'Albums', 'The Secret Garden'], data: { id }, value: id }),
+    () => `{ path: 'session.list', input: { id: ${id} }, durationMs: ${random.below(900)} }`,
+    () => `<li name="cookies">Cookies</li><li name="${noun}">${name.replace('&', 'and')}</li>`,
+    () => `<label name="password">${random.pick(['Lösenord', 'Password', 'Kennwort'])}</label>`,
+    () => `<string name="password_hint">At least ${8 + random.below(9)} characters</string>`,
+    () => `<Metadata key="signature">${2 + random.below(11)}/4</Metadata>`,
   ])()
 }
 
@@ -236,7 +258,7 @@ function userAgent(random: Random): string {
 /**
  * Values that hold nothing secret, in equal shares of every kind: prose, barcodes (EAN-13, UPC-A), times in
  * milliseconds, ISRCs, 64-bit ids, UUIDs, hashes, paths, stack frames, versions, money, URLs, SQL without literals, logs,
- * titles and files and catalogue numbers of music, slugs that begin like tokens.
+ * titles and files and catalogue numbers of music, slugs that begin like tokens, reports of calls and fields.
  */
 export function ordinaryValues(seed: number, count: number): unknown[] {
   const random = createRandom(seed)
