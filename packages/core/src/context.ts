@@ -138,6 +138,11 @@ export function withoutScope<T>(fn: () => T): T {
   return storage().run({}, fn)
 }
 
+/** Is this what somebody does who was told of something? See {@link tell}. */
+export function isTold(): boolean {
+  return storage().getStore()?.told !== undefined
+}
+
 /**
  * Runs a callback of `listener`, unless this happens because of one that was run before: it would be told of its own
  * doing, and of that again, for ever; or unless it happens because of four others, each because of the next. What

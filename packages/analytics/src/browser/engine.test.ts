@@ -308,6 +308,30 @@ describe('who looks at the page', () => {
     expect(heard).toEqual(['start', 'identify', 'stop'])
   })
 
+  it('is who was identified before anything could be stored, though another tab stores its visitor first', async () => {
+    const storage = fakeStorage()
+    let isAllowed = false
+    const config = { persist: () => isAllowed, flags: { vip: true } }
+    const one = setUp(config, storage)
+    one.engine.identify('u1', {}, one.moment())
+    const two = setUp(config, storage)
+    two.engine.track('looked', {}, two.moment())
+    isAllowed = true
+    two.engine.track('accepted', {}, two.moment())
+    page.stored('msc:analytics:identity')
+    one.engine.track('bought', {}, one.moment())
+    expect(one.engine.flag('vip')).toBe(true)
+    two.engine.track('of the same person', {}, two.moment())
+    for (const { clock } of [one, two]) await clock.advance(1000)
+    const last = [one, two].map(({ records }) => (records().at(-1)?.payload['subject'] as Subject).distinctId)
+    expect(last).toEqual(['u1', 'u1'])
+    // A sign-out is one all the same.
+    two.engine.reset()
+    one.engine.track('after', {}, one.moment())
+    await one.clock.advance(1000)
+    expect((one.records().at(-1)?.payload['subject'] as Subject).distinctId).toBeUndefined()
+  })
+
   it('asks for the flags of whom another tab has identified, and tells the recorder', async () => {
     const storage = fakeStorage()
     const persist = { persist: () => true }

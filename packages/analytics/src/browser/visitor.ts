@@ -69,6 +69,11 @@ export function createVisitor(options: VisitorOptions): Visitor {
     const stored = isStored ? read(options) : undefined
     if (!stored) return
     const before = identity
+    if (before.distinctId !== undefined && isNobody(stored)) {
+      // Another tab was the first to store its visitor; who is known here has not been signed out.
+      isStored = write(options, before)
+      return
+    }
     identity = stored
     const { distinctId, sessionId } = stored
     if (isAnother(before, stored)) options.onSomebodyElse?.()
@@ -105,6 +110,11 @@ export function createVisitor(options: VisitorOptions): Visitor {
     },
     forget: () => change({ ...stranger(clock.now()), isReset: true }),
   }
+}
+
+/** Has nobody been identified, nor forgotten? */
+function isNobody({ distinctId, isReset }: Identity): boolean {
+  return distinctId === undefined && isReset !== true
 }
 
 /**

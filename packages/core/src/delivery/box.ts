@@ -38,6 +38,8 @@ export interface Box<T> {
   retryAt: number
   heldUntil: number
   wake: CancelTimer | undefined
+  /** The last delivery had no whole answer in its time. */
+  isSilent: boolean
   /** What a retry waits for before it begins: see `waitsFor`. */
   turn: Turn | undefined
   /** Keeps the process alive. */
@@ -75,6 +77,7 @@ export function createBox<T>(options: OutboxOptions<T>): Box<T> {
     retryAt: 0,
     heldUntil: 0,
     wake: undefined,
+    isSilent: false,
     turn: undefined,
     hold: undefined,
     stored: false,

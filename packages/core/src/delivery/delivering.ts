@@ -1,5 +1,5 @@
 import { MscError } from '../errors.ts'
-import { withoutScope } from '../context.ts'
+import { isTold, withoutScope } from '../context.ts'
 import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
 import type { Entry } from './entry.ts'
 import { createFlight, hasten, takeOff, type Answer, type Departure, type Flight } from './flight.ts'
@@ -55,7 +55,7 @@ export function advance<T>(box: Box<T>): 'under way' | 'nothing left' | 'no use'
     sleepUntil(box, at)
     return 'under way'
   }
-  box.turn = budget || box.pace.failures === 0 ? undefined : waitsFor(box.clock, box.turn)
+  box.turn = budget || !box.isSilent ? undefined : waitsFor(box.clock, box.turn)
   if (box.turn) {
     sleepUntil(box, now + TURN_MS)
     return 'under way'
@@ -119,7 +119,7 @@ function depart<T>(box: Box<T>, now: number, budget: { until: number } | undefin
   const batch = take(box.queue, bounds, now)
   const flight = createFlight(batch, urgency)
   box.flight = flight
-  begins(box.clock, flight, !budget && box.pace.failures > 0)
+  begins(box.clock, flight)
   const { timeoutMs } = box.options
   const allowed = budget ? requestTime(timeoutMs, budget.until - now, box.pace.failures) : timeoutMs
   // A batch holds what many units of work recorded: what becomes of it concerns none of them.
@@ -169,6 +169,7 @@ function settle<T>(box: Box<T>, flight: Flight<T>, answer: Answer): void {
     random: randomOf(box),
   }
   const { entries } = flight
+  box.isSilent = flight.late !== undefined
   const outcome = planAnswer(entries, answer, box.pace, options)
   place(box, flight, outcome)
   // From here on all is in its place, and callbacks may look at it and use it.
@@ -246,6 +247,6 @@ export function noteArrival<T>(box: Box<T>): void {
     // Longer than the process is held for sure, an item would be waiting for others that can't come any more.
     box.dueAt = box.clock.monotonic() + Math.min(flushIntervalMs, timeoutMs / 2)
   }
-  // While the backend is known to be away, the flush of the process's end is what it gets: our own failures arrive here too.
-  if (box.pace.failures === 0) holdProcess(box)
+  // Failures of our own arrive too, one for each delivery that failed.
+  if (!isTold()) holdProcess(box)
 }

@@ -3,23 +3,19 @@
 import type { Clock } from '../clock.ts'
 import type { Flight } from './flight.ts'
 
-interface UnderWay {
-  readonly flight: Pick<Flight<unknown>, 'landed'>
-  /** To a backend that has failed, and for nobody in particular. */
-  readonly isRetry: boolean
-}
+type UnderWay = Pick<Flight<unknown>, 'landed'>
 
 const flights = new WeakMap<Clock, Set<UnderWay>>()
 
 function underWay(clock: Clock): Set<UnderWay> {
   const known = flights.get(clock) ?? new Set()
   flights.set(clock, known)
-  for (const each of known) if (each.flight.landed) known.delete(each)
+  for (const flight of known) if (flight.landed) known.delete(flight)
   return known
 }
 
-export function begins(clock: Clock, flight: UnderWay['flight'], isRetry: boolean): void {
-  underWay(clock).add({ flight, isRetry })
+export function begins(clock: Clock, flight: UnderWay): void {
+  underWay(clock).add(flight)
 }
 
 /** How often a retry looks whether those that it waits for have landed, and how long it waits after that. */
@@ -29,14 +25,14 @@ export const TURN_MS = 250
 export type Turn = readonly UnderWay[]
 
 /**
- * Must a retry that nobody waits for wait itself? For what was under way when it became due, and then for retries alone, or a
- * busy outbox would keep it for ever.
+ * Must a retry to a silent backend, for which nobody waits, wait itself? Once, for what was under way when it became due: no
+ * longer than one request may take.
  *
  * @param before What it waited for the last time that it asked.
  * @returns `undefined` when it is its turn.
  */
 export function waitsFor(clock: Clock, before: Turn | undefined): Turn | undefined {
-  if (before && before.length > 0) return before.filter(({ flight }) => !flight.landed)
-  const others = [...underWay(clock)].filter(({ isRetry }) => isRetry || before === undefined)
-  return others.length > 0 ? others : undefined
+  if (before?.length === 0) return undefined
+  const left = (before ?? [...underWay(clock)]).filter(({ landed }) => !landed)
+  return before || left.length > 0 ? left : undefined
 }

@@ -301,6 +301,21 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
         .toMatchObject({ code: 'DRIVER_READ_ONLY', retryable: true })
       await settle('off')
       await expect.poll(async () => (await jobs.health()).status, { timeout: 5000 }).toBe('ready')
+      await pool.query('alter schema msc_jobs rename to elsewhere')
+      expect(await jobs.health()).toMatchObject({ status: 'down', detail: expect.stringMatching(/does not exist/) })
+      await pool.query('alter schema elsewhere rename to msc_jobs')
+      await pool.query('create role reader')
+      await pool.query(
+        'grant usage on schema msc_jobs to reader; grant select on all tables in schema msc_jobs to reader',
+      )
+      await pool.query(`alter database ${name} set role = reader`)
+      await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`, [name])
+      await expect
+        .poll(() => jobs.health().then(({ status, code }) => [status, code]))
+        .toEqual(['down', 'DRIVER_UNAUTHORIZED'])
+      await admin.query(`alter database ${name} reset role`)
+      await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`, [name])
+      await expect.poll(async () => (await jobs.health()).status, { timeout: 5000 }).toBe('ready')
       await jobs.close()
       await pool.end()
     })

@@ -145,8 +145,9 @@ export function postgresStore(options: PostgresOptions): JobStore {
     name: 'postgres',
     async health() {
       // A replica, and a server that is read-only by its settings, answer questions all the same.
-      const { mode } = await one<{ mode: string }>(`select current_setting('transaction_read_only') as mode`, [])
+      const { mode, may } = await one<{ mode: string; may: boolean }>(HEALTH, [])
       if (mode === 'on') throw translate(Object.assign(new Error('The server only reads.'), { code: '25006' }))
+      if (!may) throw translate(Object.assign(new Error('The role may not write.'), { code: '42501' }))
     },
     endpoint: endpointOf(url),
     variables: ['DATABASE_URL'],
@@ -230,6 +231,10 @@ export function postgresStore(options: PostgresOptions): JobStore {
   }
 }
 
+/** Reads the table too: one that is locked or gone can't be written either. */
+const HEALTH = `select current_setting('transaction_read_only') as mode,
+  has_table_privilege('msc_jobs.runs', 'insert') and has_table_privilege('msc_jobs.runs', 'update') as may,
+  (select count(*) from (select from msc_jobs.runs limit 1) as first) as runs`
 const LATEST = 'select max(version) as version from msc_jobs.version'
 const ENQUEUE = 'select msc_jobs.enqueue($1::json) as done'
 const CLAIM = `with expired as materialized (select msc_jobs.expire($2) as count)
