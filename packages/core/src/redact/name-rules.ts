@@ -80,7 +80,9 @@ export const HARMLESS_TAILS: ReadonlySet<string> = new Set([
 export const HARMLESS_LOCATIONS: ReadonlySet<string> = new Set(['url', 'uri'])
 
 /** Ends that would be harmless, in names whose value is used as a secret all the same. */
-export const SECRET_DESPITE_TAIL: ReadonlySet<string> = new Set(['secret id', 'access key id'])
+export const SECRET_DESPITE_TAIL: ReadonlySet<string> = new Set([
+  'secret id', 'access key id', 'password hint', 'passphrase hint', 'secret hint', 'token hint', 'pin hint',
+]) // prettier-ignore
 
 /** Secret only as a parameter of a URL or form: `?code=` signs somebody in, `code: 'ECONNRESET'` does not. */
 export const QUERY_NAMES: ReadonlySet<string> = new Set([

@@ -438,7 +438,7 @@ describe('text in which something else names the value', () => {
     '<Key>secret.wav</Key><Size>12</Size><name>Secret</name><duration>3:12</duration>',
     '<input name="password"> at least 12 <a name="password">Passwords</a> <p name="pin"><b>a</b></p>',
     '<label name="password">Lösenord</label> <li name="cookies">Cookies</li> <Metadata key="signature">4/4</Metadata>',
-    '<string name="password_hint">Minst tolv tecken</string>',
+    '<string name="token_type_hint">Minst tolv tecken</string>',
     '{"args":[{"type":"AUTH","user":"u1"}],"title":"a"}\n{"b":1}',
     '{"args":[["READ","AUTH","WRITE"]],"a":[1]} {"args":["AUTH",{"userId":"u1"}],"a":1}',
     '{"args":["server wants SMTP AUTH","smtp.msc.example"],"a":1}',

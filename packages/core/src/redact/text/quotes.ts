@@ -65,7 +65,7 @@ export function readQuote(text: string, at: number, end: number, level: number):
 const ENTITIES = ['&quot;', '&#34;', '&#39;', '&apos;', '&#x27;', '&#x22;', '&#034;', '&#039;'] as const
 
 /** Is the quote written as an entity of HTML? */
-function isEntity(code: number): boolean {
+export function isEntity(code: number): boolean {
   return code <= ENTITIES.length
 }
 

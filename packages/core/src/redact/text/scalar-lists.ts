@@ -3,7 +3,7 @@ import { LONGEST_OPTION, signsIn } from '../commands.ts'
 import { isQuote } from './chars.ts'
 import { joinedEnd } from './joined.ts'
 import { gapEnd } from './lines.ts'
-import { NO_QUOTE, findClosing, quoteWidth, readQuote } from './quotes.ts'
+import { NO_QUOTE, findClosing, quoteBackslashes, quoteWidth, readQuote } from './quotes.ts'
 import type { TextScan } from './state.ts'
 import { skipStringPrefix } from './tuples.ts'
 
@@ -49,21 +49,31 @@ function readItems(text: string, open: number, end: number): ScalarList {
   let count = 0
   let hasFlag = false
   let comma = -1
+  let depth = -1
   let quote = ''
   let to = open
   let at = gapEnd(text, open + 1, end)
   while (at < end && text.charCodeAt(at) !== closing) {
     const start = skipStringPrefix(text, at)
     const opening = readQuote(text, start, end, 0)
+    // Another depth of quotes: what stands there is text inside a text, and may be changed by itself.
+    if (opening !== NO_QUOTE && depth >= 0 && quoteBackslashes(opening) !== depth)
+      return { count, hasFlag, signIn: undefined, isFlat: false, until: start }
+    if (opening !== NO_QUOTE) depth = quoteBackslashes(opening)
     const content = start + quoteWidth(opening)
     const closes = opening === NO_QUOTE ? at : findClosing(text, content, end, opening)
-    const itemTo = closes < 0 ? end : opening === NO_QUOTE ? at : joinedEnd(text, closes + quoteWidth(opening), end)
+    const itemTo =
+      closes < 0 ? end : opening === NO_QUOTE ? at : joinedEnd(text, closes + quoteWidth(opening), end, opening)
     const stop = scalarEnd(text, itemTo, end, closing)
     if (stop < 0) return { count, hasFlag, signIn: undefined, isFlat: false, until: itemTo }
-    // A text that was cut behind a quote tells nothing.
-    if (closes < 0 && content >= end) {
-      at = end
-      break
+    if (closes < 0) {
+      // A text that was cut behind a quote tells nothing.
+      if (content >= end) {
+        at = end
+        break
+      }
+      // What stands in it may be changed by itself.
+      if (!isPlain(text, content, end)) return { count, hasFlag, signIn: undefined, isFlat: false, until: end }
     }
     count++
     if (text.charCodeAt(content) === 45) hasFlag = true
@@ -100,6 +110,13 @@ function scalarEnd(text: string, from: number, end: number, closing: number): nu
     if (isQuote(code) || isBracket(code)) return -1
   }
   return end
+}
+
+/** Neither quotes nor brackets. */
+function isPlain(text: string, from: number, end: number): boolean {
+  let at = from
+  while (at < end && !isQuote(text.charCodeAt(at)) && !isBracket(text.charCodeAt(at))) at++
+  return at === end
 }
 
 /** ( ) [ ] { } */

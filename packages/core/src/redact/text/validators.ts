@@ -3,6 +3,7 @@ import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
 import { RUN, classOf, isQuote, isWord } from './chars.ts'
+import { breakWidth } from './lines.ts'
 import { ALONE } from './place.ts'
 import { NO_QUOTE, endsValue, quoteBefore, quoteStart, readQuote } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
@@ -19,6 +20,11 @@ export function mayReject(first: number, length: number): boolean {
 /** @returns Where to go on, or -1 when no secret follows. */
 export function hideRejected(scan: TextScan, from: number, to: number): number {
   return to - from === 5 ? hideWithValue(scan, from, to) : hideInBrackets(scan, from, to)
+}
+
+/** Does a sentence of a validator begin here, which names its field itself? `pin: Path `pin` (`…`) is shorter`. */
+export function isSentence(text: string, from: number): boolean {
+  return text.charCodeAt(from) === 80 && text.startsWith('Path `', from)
 }
 
 /** Behind `"pin" with value `. */
@@ -45,16 +51,31 @@ function hideInBrackets(scan: TextScan, from: number, to: number): number {
   if (open === undefined || !isSecret(scan, name, nameTo)) return -1
   const start = nameTo + 1 + open.length
   const quoted = text.charCodeAt(start - 1) === 96
-  let close = start
-  while (close < end && !closesBracket(text, close, end, quoted)) close++
-  return close > start ? hide(scan, start, close, REDACTED) : -1
+  const stop = quoted ? closingBacktick(text, start, end) : closingBracket(text, start, end)
+  return stop > start ? hide(scan, start, stop, REDACTED) : -1
 }
 
 const OPENINGS: readonly string[] = [' (`', ' (', ' is invalid (']
 
-/** A bracket may be one of the value. */
-function closesBracket(text: string, at: number, end: number, quoted: boolean): boolean {
-  if (quoted) return text.charCodeAt(at) === 96 && text.charCodeAt(at + 1) === 41
+/** Behind the backtick a bracket closes, or a comma follows: `` (`…`, length 8) ``. The end of a text that was cut before. */
+function closingBacktick(text: string, from: number, end: number): number {
+  let at = from
+  while (
+    at < end &&
+    !(text.charCodeAt(at) === 96 && (text.charCodeAt(at + 1) === 41 || text.charCodeAt(at + 1) === 44))
+  )
+    at++
+  return at
+}
+
+/** A bracket may be one of the value, which ends with its line at the latest. */
+function closingBracket(text: string, from: number, end: number): number {
+  let at = from
+  while (at < end && !closesBracket(text, at, end) && breakWidth(text, at) === 0) at++
+  return at
+}
+
+function closesBracket(text: string, at: number, end: number): boolean {
   const behind = text.charCodeAt(at + 1)
   return text.charCodeAt(at) === 41 && (behind === 46 || isQuote(behind) || endsValue(text, at + 1, end))
 }

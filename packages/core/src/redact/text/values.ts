@@ -16,6 +16,7 @@ import { NO_QUOTE, findClosing, quoteWidth, readQuote, type Quote } from './quot
 import { hide, type TextScan } from './state.ts'
 import { skipStringPrefix, tupleEnd } from './tuples.ts'
 import { skipToValue } from './value-start.ts'
+import { isSentence } from './validators.ts'
 import { blockMarkEnd, isFolded, skipProperties } from './yaml.ts'
 
 /**
@@ -56,6 +57,8 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   const placeholder = placeholderEnd(text, from)
   if (placeholder > 0) return placeholder
   if (place.quotedName !== NO_QUOTE && classOf(code) === RUN) return hideLiteral(scan, from, place)
+  // Its value is not all of it, and stands further on.
+  if (isSentence(text, from)) return from
   const mark = code === 38 || code === 33 ? skipProperties(text, from) : from
   const first = text.charCodeAt(mark)
   const block = first === 124 || first === 62 ? blockMarkEnd(text, mark, scan.end) : -1
@@ -120,7 +123,7 @@ function hideQuoted(scan: TextScan, from: number, quote: Quote, place: Place): n
 /** Hides what goes on behind the quotes: pieces that are joined to them, or what the value changes to. */
 function hideRest(scan: TextScan, closing: number, quote: Quote, place: Place): number {
   const from = closing + quoteWidth(quote)
-  const joined = place.level === 0 ? joinedEnd(scan.text, from, scan.end) : from
+  const joined = place.level === 0 ? joinedEnd(scan.text, from, scan.end, quote) : from
   return joined > from ? hide(scan, from, joined, '') : hideNext(scan, closing, quote, place)
 }
 

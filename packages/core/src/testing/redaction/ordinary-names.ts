@@ -80,7 +80,7 @@ export const ordinaryNames: readonly OrdinaryName[] = [
     cookieConsent cookieName cookieDomain cookiePolicy tokenizer tokenType token_type tokenName hotProduct keyboard
     monkey primaryKey foreignKey sortKey cacheKey partitionKey idempotencyKey routingKey objectKey translationKey
     authorId author authored authorName passenger passage compass bypass passed pinned pinboard shipping
-    secretary secretaryName passwordPolicy passwordHint passwordChangedAt passwordExpiresAt tokenExpiresAt tokenIssuer secretName
+    secretary secretaryName passwordPolicy tokenTypeHint passwordChangedAt passwordExpiresAt tokenExpiresAt tokenIssuer secretName
     apiKeyId publicKey publishableKey keyName keyword keyframe keyId hashKey eventKey timeSignature keySignature
     signaturePad sessionId session_id sessionType sessionStatus authMethod authProvider authenticationMethod authority
     backstagePass lowPass highPass boardingPass mapPin assignee assignment consignment designer resignation

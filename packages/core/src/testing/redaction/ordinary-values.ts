@@ -132,7 +132,7 @@ function report(random: Random): string {
     () => `{ path: 'session.list', input: { id: ${id} }, durationMs: ${random.below(900)} }`,
     () => `<li name="cookies">Cookies</li><li name="${noun}">${name.replace('&', 'and')}</li>`,
     () => `<label name="password">${random.pick(['Lösenord', 'Password', 'Kennwort'])}</label>`,
-    () => `<string name="password_hint">At least ${8 + random.below(9)} characters</string>`,
+    () => `<string name="token_type_hint">At least ${8 + random.below(9)} characters</string>`,
     () => `<Metadata key="signature">${2 + random.below(11)}/4</Metadata>`,
   ])()
 }

@@ -143,7 +143,7 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'setting of .NET', write: (family, secret) => `<setting name="${family.property}" serializeAs="String">\n  <value>${xml(secret)}</value>\n</setting>` },
   { name: 'member of XML-RPC', write: (family, secret) => `<member><name>${family.property}</name><value><string>${xml(secret)}</string></value></member>` },
   { name: 'message of Joi', write: (family, secret) => `"${family.property}" with value "${secret}" fails to match the required pattern` },
-  { name: 'message of Mongoose', write: (family, secret) => `User validation failed: Path \`${family.property}\` (\`${secret}\`) is shorter than the minimum allowed length (12).` },
+  { name: 'message of Mongoose', write: (family, secret) => `User validation failed: ${family.property}: Path \`${family.property}\` (\`${secret}\`, length 9) is shorter than the minimum allowed length (12).; name: Path \`name\` is required.` },
   { name: 'arguments in YAML', write: (family, secret) => `args:\n  - --${identifier(family).replaceAll('_', '-')}\n  - ${quoted(secret)}\n  - --verbose` },
   { name: 'command of Redis that Node inspects', write: (_family, secret) => `{ command: { name: 'hello', args: [ '3', 'AUTH', 'default', ${inspected(secret)} ] } }` },
   { name: 'rejected input that Python prints', write: (family, secret) => `[{'type': 'string_too_short', 'loc': ('body', '${family.property}'), 'input': ${python(secret)}}]` },
