@@ -68,7 +68,7 @@ function report(before, after, rounds) {
   }
 }
 
-/** What the benchmark printed; it ends with 1 where a limit is missed, which says nothing about the comparison. */
+/** Resolves with what the benchmark printed. It ends with 1 when a limit is missed; that is no reason to stop comparing. */
 async function bench(cwd, name) {
   const { code, output } = await run(pinnedNode(), ['src/main.ts', name], { cwd: join(cwd, 'apps', 'bench') })
   if (code > 1 || figuresOf(output).length === 0) throw new Error(`${name} in ${cwd} ended with ${code}:\n${output}`)

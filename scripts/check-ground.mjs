@@ -13,7 +13,7 @@ const RULES = [
   {
     what: '`AbortSignal.timeout`, which no clock of a test moves and whose listeners may end the process: use `deadline`',
     pattern: /AbortSignal\.timeout\(/,
-    // What never reaches a driver or the application: requests and answers of our own, in pages and to Upstash.
+    // These signals stay inside the package: neither a driver nor the application can listen to them.
     allowed: [
       'cache/src/drivers/upstash.ts',
       'realtime/src/phoenix-socket.ts',
