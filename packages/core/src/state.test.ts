@@ -9,6 +9,7 @@ import {
   createMemoryJournal,
   defaultInstance,
   lazyPeer,
+  peerMissing,
   readEnvGroup,
   sortableId,
   toError,
@@ -132,9 +133,9 @@ it('keeps one default instance for all copies of a module', () => {
 
 it('says what to install when a peer is missing, and tries again next time', async () => {
   let attempts = 0
-  const load = lazyPeer('cache', '@upstash/redis', async () => {
+  const load = lazyPeer(async () => {
     attempts += 1
-    if (attempts === 1) throw new Error('Cannot find package')
+    if (attempts === 1) throw peerMissing('cache', '@upstash/redis', new Error('Cannot find package'))
     return 'module'
   })
   await expect(load()).rejects.toMatchObject({

@@ -4,6 +4,7 @@ import {
   MscError,
   every,
   lazyPeer,
+  peerMissing,
   processEnv,
   readField,
   systemClock,
@@ -42,7 +43,13 @@ const SILENCE_MS = 5000
 const LEAVE_EVERY_MS = 1000
 const ADDRESS = 'Check the host and port in REDIS_URL.'
 const read = replyReaders('redis', ADDRESS)
-const load = lazyPeer('cache', 'ioredis', () => import('ioredis'))
+const load = lazyPeer(async () => {
+  try {
+    return await import('ioredis')
+  } catch (cause) {
+    throw peerMissing('cache', 'ioredis', cause)
+  }
+})
 
 /**
  * Redis, Valkey or KeyDB through `ioredis` (an optional peer, loaded on the first call). The connection is made anew by

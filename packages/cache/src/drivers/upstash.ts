@@ -3,6 +3,7 @@ import {
   DriverError,
   MscError,
   lazyPeer,
+  peerMissing,
   processEnv,
   readEnvGroup,
   toError,
@@ -34,7 +35,13 @@ export interface UpstashOptions {
   readonly fetch?: typeof globalThis.fetch
 }
 
-const load = lazyPeer('cache', '@upstash/redis', () => import('@upstash/redis'))
+const load = lazyPeer(async () => {
+  try {
+    return await import('@upstash/redis')
+  } catch (cause) {
+    throw peerMissing('cache', '@upstash/redis', cause)
+  }
+})
 
 /**
  * Locks the script's own keys instead of the whole database; only Upstash knows the flag, and stock Redis refuses it.

@@ -4,6 +4,7 @@ import {
   MscError,
   assertWebAddress,
   lazyPeer,
+  peerMissing,
   processEnv,
   readEnv,
   readEnvGroup,
@@ -40,8 +41,20 @@ export interface InngestOptions {
   }
 }
 
-const loadInngest = lazyPeer('jobs', 'inngest', () => import('inngest'))
-const loadEdge = lazyPeer('jobs', 'inngest', () => import('inngest/edge'))
+const loadInngest = lazyPeer(async () => {
+  try {
+    return await import('inngest')
+  } catch (cause) {
+    throw peerMissing('jobs', 'inngest', cause)
+  }
+})
+const loadEdge = lazyPeer(async () => {
+  try {
+    return await import('inngest/edge')
+  } catch (cause) {
+    throw peerMissing('jobs', 'inngest', cause)
+  }
+})
 
 interface Loaded {
   readonly client: Inngest.Any

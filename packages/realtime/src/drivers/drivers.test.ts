@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { WebSocket } from 'ws'
-import { testRealtimeDriver } from '../testing/index.ts'
+import { testRealtimeDriver } from '../testing/conformance/index.ts'
 import { setHub } from '../hub.ts'
 import { SseSocket } from '../sse/index.ts'
 import { embedded } from './embedded.ts'

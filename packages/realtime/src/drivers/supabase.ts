@@ -3,6 +3,7 @@ import {
   DriverError,
   assertWebAddress,
   lazyPeer,
+  peerMissing,
   processEnv,
   readEnv,
   readEnvGroup,
@@ -60,7 +61,13 @@ function isRefusalOfNothing(status: number, said: unknown): boolean {
   return status === 422 && typeof errors === 'object' && errors !== null
 }
 
-const load = lazyPeer('realtime', '@supabase/supabase-js', () => import('@supabase/supabase-js'))
+const load = lazyPeer(async () => {
+  try {
+    return await import('@supabase/supabase-js')
+  } catch (cause) {
+    throw peerMissing('realtime', '@supabase/supabase-js', cause)
+  }
+})
 
 /**
  * Supabase Realtime through `@supabase/supabase-js` (an optional peer, loaded on first use). The engine rejoins: a

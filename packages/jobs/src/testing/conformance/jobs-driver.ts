@@ -1,11 +1,11 @@
 import { createMemoryJournal, currentContext, newTrace, setJournal, withContext, type Clock } from '@msc/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { JobList, Jobs } from '../create-jobs.ts'
-import { defineJob } from '../define-job.ts'
-import { NonRetriableError } from '../errors.ts'
-import { createHarness, type Harness, type JobsDriverSetup, type RunEnd } from './harness.ts'
-import { createScaledClock } from './scaled-clock.ts'
-import { scenarios } from './scenarios.ts'
+import type { JobList, Jobs } from '../../create-jobs.ts'
+import { defineJob } from '../../define-job.ts'
+import { NonRetriableError } from '../../errors.ts'
+import { createHarness, type Harness, type JobsDriverSetup, type RunEnd } from '../harness.ts'
+import { createScaledClock } from '../scaled-clock.ts'
+import { scenarios } from '../scenarios.ts'
 
 /** How much faster than time the suite's clock runs. */
 const SPEED = 10

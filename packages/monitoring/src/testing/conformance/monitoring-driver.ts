@@ -1,10 +1,10 @@
 import { withScope } from '@msc/core'
 import { keptOpen } from '@msc/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createMonitoring } from '../create-monitoring.ts'
-import type { MonitoringDriver } from '../driver.ts'
-import { parseStack } from '../frames.ts'
-import type { ErrorSignal, MessageSignal } from '../signals.ts'
+import { createMonitoring } from '../../create-monitoring.ts'
+import type { MonitoringDriver } from '../../driver.ts'
+import { parseStack } from '../../frames.ts'
+import type { ErrorSignal, MessageSignal } from '../../signals.ts'
 
 /** What a backend made of an event. */
 export interface ReceivedEvent {

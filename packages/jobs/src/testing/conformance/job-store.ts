@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { JobEvent } from '../define-job.ts'
+import type { JobEvent } from '../../define-job.ts'
 import {
   NEVER,
   type ClaimedRun,
@@ -8,7 +8,7 @@ import {
   type NewRun,
   type RunChange,
   type StepRecord,
-} from '../store.ts'
+} from '../../store.ts'
 
 /** What every store of the embedded engine promises. */
 export function testJobStore(

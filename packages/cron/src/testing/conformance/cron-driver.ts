@@ -1,8 +1,8 @@
 import { createManualClock } from '@msc/core/testing'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createCron, type Cron } from '../create-cron.ts'
-import { defineCron } from '../define-cron.ts'
-import type { CronDriver } from '../driver.ts'
+import { createCron, type Cron } from '../../create-cron.ts'
+import { defineCron } from '../../define-cron.ts'
+import type { CronDriver } from '../../driver.ts'
 
 export interface CronDriverSetup {
   readonly driver: CronDriver

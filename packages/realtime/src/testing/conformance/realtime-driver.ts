@@ -1,9 +1,9 @@
 import { currentContext, newTrace, withContext } from '@msc/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createRealtime, feedTopic, type Realtime, type RealtimeOptions } from '../create-realtime.ts'
-import type { RealtimeDriver } from '../driver.ts'
-import { startRealtimeServer, type StandaloneServer } from '../server/index.ts'
-import { signTestToken } from './tokens.ts'
+import { createRealtime, feedTopic, type Realtime, type RealtimeOptions } from '../../create-realtime.ts'
+import type { RealtimeDriver } from '../../driver.ts'
+import { startRealtimeServer, type StandaloneServer } from '../../server/index.ts'
+import { signTestToken } from '../tokens.ts'
 
 export interface RealtimeDriverSetup {
   readonly url: string

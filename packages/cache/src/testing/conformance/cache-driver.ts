@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { CacheDriver } from '../driver.ts'
-import { testEngine } from './conformance/engine.ts'
-import { testLeases } from './conformance/leases.ts'
-import { testLimits } from './conformance/limits.ts'
-import { testLog } from './conformance/log.ts'
-import { scanAll, type CacheDriverSetup } from './conformance/setup.ts'
+import type { CacheDriver } from '../../driver.ts'
+import { testEngine } from './engine.ts'
+import { testLeases } from './leases.ts'
+import { testLimits } from './limits.ts'
+import { testLog } from './log.ts'
+import { scanAll, type CacheDriverSetup } from './setup.ts'
 
-export type { CacheDriverSetup } from './conformance/setup.ts'
+export type { CacheDriverSetup } from './setup.ts'
 
 /**
  * What every driver of `@msc/cache` promises, and what the engine makes of it, with the driver's optional methods and

@@ -1,7 +1,7 @@
 import { createManualClock } from '@msc/core/testing'
 import { describe, expect, it } from 'vitest'
-import type { ClaimStore } from '../claims.ts'
-import { lossyClaims } from './lossy-claims.ts'
+import type { ClaimStore } from '../../claims.ts'
+import { lossyClaims } from '../lossy-claims.ts'
 
 type ManualClock = ReturnType<typeof createManualClock>
 

@@ -4,7 +4,7 @@ import { startPostgres } from '@msc/core/testing/postgres'
 import pg from 'pg'
 import { realtimeSchema } from '../server/schema.ts'
 import type { PolicyClient } from '../server/policies.ts'
-import { feedMigration } from './sql.ts'
+import { feedMigration } from '../feed/sql.ts'
 
 export interface TestDatabase {
   readonly name: string

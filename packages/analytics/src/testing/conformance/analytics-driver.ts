@@ -1,9 +1,9 @@
 import { keptOpen } from '@msc/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { FlagValue } from '../analytics.ts'
-import { createAnalytics } from '../create-analytics.ts'
-import type { AnalyticsDriver, FlagSource } from '../driver.ts'
-import type { Envelope, Message, MessageKind, Subject } from '../messages.ts'
+import type { FlagValue } from '../../analytics.ts'
+import { createAnalytics } from '../../create-analytics.ts'
+import type { AnalyticsDriver, FlagSource } from '../../driver.ts'
+import type { Envelope, Message, MessageKind, Subject } from '../../messages.ts'
 
 /** What a backend made of an envelope, read back from it. */
 export interface ReceivedMessage {
