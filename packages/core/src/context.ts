@@ -23,7 +23,8 @@ interface Running {
 }
 
 interface Told {
-  readonly listener: object
+  /** `undefined` where this is no callback, but what a delivery does on its own account. */
+  readonly listener: object | undefined
   readonly outer: Told | undefined
 }
 
@@ -138,9 +139,15 @@ export function withoutScope<T>(fn: () => T): T {
   return storage().run({}, fn)
 }
 
-/** Is this what somebody does who was told of something? See {@link tell}. */
-export function isTold(): boolean {
-  return storage().getStore()?.told !== undefined
+/** Runs what a delivery does on its own account: it tells of a failure, a loss, a breaker. See {@link isOfDelivery}. */
+export function ofDelivery<T>(fn: () => T): T {
+  return runWith({ told: { listener: undefined, outer: storage().getStore()?.told } }, fn)
+}
+
+/** Is this what somebody does who was told of a delivery? Nobody but the delivery itself made it happen. */
+export function isOfDelivery(): boolean {
+  for (let told = storage().getStore()?.told; told; told = told.outer) if (!told.listener) return true
+  return false
 }
 
 /**
@@ -154,7 +161,7 @@ export function tell<T>(listener: object, callback: () => T, otherwise?: () => T
   const outer = storage().getStore()?.told
   // Many who all do what others are told of would be told in every order.
   for (let told = outer, left = 4; told; told = told.outer)
-    if (told.listener === listener || !--left) return otherwise?.()
+    if (told.listener && (told.listener === listener || !--left)) return otherwise?.()
   return runWith({ told: { listener, outer } }, callback)
 }
 

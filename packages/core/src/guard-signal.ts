@@ -11,42 +11,76 @@ type Listener = EventListenerOrEventListenerObject
  * Source: https://nodejs.org/api/events.html#eventtarget-error-handling
  */
 export function guardSignal(signal: AbortSignal, onFailure: (error: unknown) => void): AbortSignal {
-  const { addEventListener: add, removeEventListener: remove } = signal
-  const guards = new WeakMap<object, (event: Event) => void>()
-  const guarded = (listener: Listener): ((event: Event) => void) => {
-    const known = guards.get(listener)
-    if (known) return known
-    const guard = (event: Event): void =>
-      runGuarded(() => {
-        // As the platform calls them: a function on the target, an object by its method.
-        if (typeof listener === 'function') return listener.call(signal, event) as unknown
-        return listener.handleEvent(event) as unknown
-      }, onFailure)
-    guards.set(listener, guard)
-    return guard
-  }
-  let onabort: AbortSignal['onabort'] = null
-  /** Its own listener: the same function may have been added as one too. */
-  const handle = (event: Event): unknown => onabort?.call(signal, event)
-  const setOnabort = (handler: AbortSignal['onabort']): void => {
-    onabort = handler
-    if (handler) signal.addEventListener('abort', handle)
-    else signal.removeEventListener('abort', handle)
-  }
-  Object.defineProperties(signal, {
-    addEventListener: {
-      configurable: true,
-      value: (type: string, listener: Listener | null, options?: AddEventListenerOptions | boolean) =>
-        add.call(signal, type, (listener && guarded(listener)) as Listener, options),
-    },
-    removeEventListener: {
-      configurable: true,
-      value: (type: string, listener: Listener | null, options?: EventListenerOptions | boolean) =>
-        remove.call(signal, type, ((listener && guards.get(listener)) ?? listener) as Listener, options),
-    },
-    onabort: { configurable: true, get: () => onabort, set: setOnabort },
-  })
+  const it = signal as Guarded
+  it[GUARD] = { add: it.addEventListener, remove: it.removeEventListener, onFailure, handler: null }
+  it.addEventListener = addGuarded
+  it.removeEventListener = removeGuarded
+  Object.defineProperty(it, 'onabort', ONABORT)
   return signal
+}
+
+/** What a guarded signal knows. One object for each: every call of a driver makes a signal, and closures would add up. */
+interface Guard {
+  readonly add: AbortSignal['addEventListener']
+  readonly remove: AbortSignal['removeEventListener']
+  readonly onFailure: (error: unknown) => void
+  handler: AbortSignal['onabort']
+  guards?: WeakMap<object, (event: Event) => void>
+  /** Calls `onabort`; a listener of its own, since the same function may have been added as one too. */
+  handle?: (event: Event) => unknown
+}
+
+const GUARD = Symbol('msc.guard')
+type Guarded = AbortSignal & { [GUARD]: Guard }
+
+const ONABORT: PropertyDescriptor & ThisType<Guarded> = {
+  configurable: true,
+  get() {
+    return this[GUARD].handler
+  },
+  set(handler: AbortSignal['onabort']) {
+    const guard = this[GUARD]
+    guard.handler = handler
+    guard.handle ??= (event) => guard.handler?.call(this, event)
+    if (handler) this.addEventListener('abort', guard.handle)
+    else this.removeEventListener('abort', guard.handle)
+  },
+}
+
+function addGuarded(
+  this: unknown,
+  type: string,
+  listener: Listener | null,
+  options?: AddEventListenerOptions | boolean,
+): void {
+  const signal = this as Guarded
+  signal[GUARD].add.call(signal, type, (listener && guardOf(signal, listener)) as Listener, options)
+}
+
+function removeGuarded(
+  this: unknown,
+  type: string,
+  listener: Listener | null,
+  options?: EventListenerOptions | boolean,
+): void {
+  const signal = this as Guarded
+  const guard = (listener && signal[GUARD].guards?.get(listener)) ?? listener
+  signal[GUARD].remove.call(signal, type, guard as Listener, options)
+}
+
+function guardOf(signal: Guarded, listener: Listener): (event: Event) => void {
+  const { onFailure } = signal[GUARD]
+  const guards = (signal[GUARD].guards ??= new WeakMap())
+  const known = guards.get(listener)
+  if (known) return known
+  const guard = (event: Event): void =>
+    runGuarded(() => {
+      // As the platform calls them: a function on the target, an object by its method.
+      if (typeof listener === 'function') return listener.call(signal, event) as unknown
+      return listener.handleEvent(event) as unknown
+    }, onFailure)
+  guards.set(listener, guard)
+  return guard
 }
 
 /** `[msc/cache] [redis] get` is the operation `get` of the concern `cache`. */

@@ -7,6 +7,8 @@ export interface Consent {
    * been told yes meanwhile.
    */
   readonly given: () => boolean
+  /** How often the answer was no. */
+  readonly denials: () => number
 }
 
 /** Of everything that this package stores: the visitor, and the queue of each driver. */
@@ -14,12 +16,17 @@ export const STORED_PREFIX = 'msc:analytics:'
 
 /** @param ask What it throws means no. */
 export function createConsent(ask: () => boolean, storage?: Storage): Consent {
+  let denials = 0
   return {
     given() {
       const answer = isYes(ask)
-      if (!answer) deleteStored(pageStorage(storage))
+      if (!answer) {
+        denials += 1
+        deleteStored(pageStorage(storage))
+      }
       return answer
     },
+    denials: () => denials,
   }
 }
 

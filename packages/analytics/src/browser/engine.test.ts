@@ -332,6 +332,56 @@ describe('who looks at the page', () => {
     expect(last(one)).not.toHaveProperty('distinctId')
   })
 
+  it.each([
+    ['a sign-out clears the storage, and the next page stores its visitor', 'cleared', 'stranger'],
+    ['a sign-out clears the storage, and nobody is stored yet', 'cleared', 'nobody'],
+    ['a sign-out takes the consent back, and the next page has it', 'denied', 'stranger'],
+  ])('is nobody any more where %s', async (_, how, next) => {
+    const storage = fakeStorage()
+    let isAllowed = true
+    const config = { persist: () => isAllowed }
+    const heard: string[] = []
+    const recorder = {
+      start: async () => undefined,
+      stop: () => void heard.push('stop'),
+      identify: ({ distinctId }: Subject) => void heard.push(String(distinctId)),
+    }
+    const frozen = setUp(config, storage, { recorder })
+    const leaving = setUp(config, storage)
+    frozen.engine.startRecording()
+    frozen.engine.identify('alice', {}, frozen.moment())
+    leaving.engine.track('looked', {}, leaving.moment())
+    if (how === 'denied') isAllowed = false
+    // What was stored goes with the first no, also for a tab that looks only then.
+    if (how === 'denied') frozen.engine.track('without consent', {}, frozen.moment())
+    leaving.engine.reset()
+    if (how === 'cleared') storage.clear()
+    isAllowed = true
+    const login = setUp(config, storage)
+    if (next === 'stranger') login.engine.track('the page to sign in', {}, login.moment())
+    page.stored('msc:analytics:identity')
+    frozen.engine.track('shown again', {}, frozen.moment())
+    login.engine.track('signs in', {}, login.moment())
+    for (const { clock } of [frozen, login]) await clock.advance(1000)
+    const last = ({ records }: typeof frozen): unknown => records().at(-1)?.payload['subject']
+    expect(last(frozen)).not.toHaveProperty('distinctId')
+    expect(last(login)).not.toHaveProperty('distinctId')
+    expect(heard).toEqual(['alice', 'stop'])
+  })
+
+  it('is the same person after a no that was taken back, where nobody else was stored meanwhile', async () => {
+    const storage = fakeStorage()
+    let isAllowed = true
+    const { engine, clock, records, moment } = setUp({ persist: () => isAllowed }, storage)
+    engine.identify('alice', {}, moment())
+    isAllowed = false
+    engine.consentChanged()
+    isAllowed = true
+    engine.track('after', {}, moment())
+    await clock.advance(1000)
+    expect(records().at(-1)?.payload['subject']).toMatchObject({ distinctId: 'alice' })
+  })
+
   it('asks for the flags of whom another tab has identified, and tells the recorder', async () => {
     const storage = fakeStorage()
     const persist = { persist: () => true }

@@ -93,7 +93,7 @@ export function createBrowserEngine(
     analytics,
     visitor: createVisitor({
       clock,
-      persist,
+      consent,
       storage,
       onSomebodyElse,
       onIdentified: (subject) => known(page, subject),

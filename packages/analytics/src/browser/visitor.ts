@@ -2,7 +2,7 @@ import type { Clock } from '@msc/core'
 import { plainJson } from '@msc/core/delivery'
 import type { Subject } from '../messages.ts'
 import { uuidv7 } from '../recording/uuid.ts'
-import { STORED_PREFIX } from './consent.ts'
+import { STORED_PREFIX, type Consent } from './consent.ts'
 import { pageStorage } from './page-storage.ts'
 
 /** Who looks at the page, as it is stored. */
@@ -20,8 +20,8 @@ interface Identity {
 
 export interface VisitorOptions {
   readonly clock: Clock
-  /** May anything be kept on this device? Asked at each use; what was stored goes with the first no. */
-  readonly persist: (() => boolean) | undefined
+  /** May anything be kept on this device? Asked at each use; what was stored goes with the first no. Absent: no. */
+  readonly consent: Consent | undefined
   /** Default: the page's `localStorage`. */
   readonly storage?: Storage | undefined
   /** Another tab has signed somebody out or in: this is another person than before. */
@@ -57,24 +57,44 @@ const KEY = `${STORED_PREFIX}identity`
 const SESSION_IDLE_MS = 30 * 60_000
 
 export function createVisitor(options: VisitorOptions): Visitor {
-  const { clock } = options
-  let identity = read(options) ?? stranger(clock.now())
+  const { clock, consent } = options
+  const denials = (): number => consent?.denials() ?? 0
+  const atFirst = read(options)
+  let identity = typeof atFirst === 'string' ? stranger(clock.now()) : atFirst
   /** What is stored may be believed: it is not older than what this page knows. */
   let isStored = true
+  /** This tab's visitor has been stored at some time, so one who is gone from there was taken away. */
+  let wasStored = identity === atFirst
+  /** How often the answer had been no when it was stored last: a no that came since has taken it away. */
+  let denialsWhenStored = denials()
   const change = (next: Identity): void => {
     identity = next
-    isStored = write(options, next)
+    const kept = write(options, next)
+    isStored = kept !== 'failed'
+    if (kept === 'kept') {
+      wasStored = true
+      denialsWhenStored = denials()
+    }
+  }
+  /** The visitor has been taken out of the storage: by a sign-out that clears all, or by the visitor. */
+  const vanish = (): void => {
+    change({ ...stranger(clock.now()), isReset: true })
+    options.onSomebodyElse?.()
   }
   const follow = (): void => {
-    const stored = isStored ? read(options) : undefined
-    if (!stored) return
+    const stored = isStored ? read(options) : 'unreadable'
     const before = identity
-    if (before.distinctId !== undefined && isNobody(stored)) {
+    const isGone = stored === 'none' && wasStored && denials() === denialsWhenStored
+    if (isGone && before.distinctId !== undefined) vanish()
+    if (typeof stored === 'string') return
+    if (before.distinctId !== undefined && isNobody(stored) && !wasStored) {
       // Another tab was the first to store its visitor; who is known here has not been signed out.
-      isStored = write(options, before)
+      change(before)
       return
     }
     identity = stored
+    wasStored = true
+    denialsWhenStored = denials()
     const { distinctId, sessionId } = stored
     if (isAnother(before, stored)) options.onSomebodyElse?.()
     else if (before.distinctId === undefined && distinctId !== undefined)
@@ -140,16 +160,18 @@ function stranger(now: number): Identity {
   return { anonymousId: uuidv7(now), sessionId: uuidv7(now), seenAt: now, hasPast: false }
 }
 
-function read(options: VisitorOptions): Identity | undefined {
-  if (!options.persist?.()) return undefined
+/** Who is stored, `none` where nobody is, `unreadable` where nobody may be or that can't be known. */
+function read({ consent, storage }: VisitorOptions): Identity | 'none' | 'unreadable' {
+  if (!consent?.given()) return 'unreadable'
   try {
-    return parse(pageStorage(options.storage)?.getItem(KEY))
+    const text = pageStorage(storage)?.getItem(KEY)
+    return text === null ? 'none' : (parse(text) ?? 'unreadable')
   } catch {
-    return undefined
+    return 'unreadable'
   }
 }
 
-function parse(text: string | null | undefined): Identity | undefined {
+function parse(text: string | undefined): Identity | undefined {
   if (!text) return undefined
   const read = Object(JSON.parse(text)) as Record<string, unknown>
   const { anonymousId, distinctId, sessionId, seenAt, hasPast, isReset } = read
@@ -164,14 +186,14 @@ function parse(text: string | null | undefined): Identity | undefined {
   }
 }
 
-/** False where what is stored is older now. */
-function write(options: VisitorOptions, identity: Identity): boolean {
+/** `failed` where what is stored is older now. */
+function write({ consent, storage }: VisitorOptions, identity: Identity): 'kept' | 'denied' | 'failed' {
   try {
-    if (!options.persist?.()) return true
-    pageStorage(options.storage)?.setItem(KEY, plainJson(identity))
-    return true
+    const target = consent?.given() ? pageStorage(storage) : undefined
+    target?.setItem(KEY, plainJson(identity))
+    return target ? 'kept' : 'denied'
   } catch {
     // Full, or switched off meanwhile: known for this page alone.
-    return false
+    return 'failed'
   }
 }

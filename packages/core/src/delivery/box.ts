@@ -1,6 +1,6 @@
 import { createBreaker, type Breaker } from '../breaker.ts'
 import { systemClock, type CancelTimer, type Clock } from '../clock.ts'
-import { tell } from '../context.ts'
+import { ofDelivery, tell } from '../context.ts'
 import { reportFailure, runReported } from '../failures.ts'
 import { emit } from '../telemetry.ts'
 import type { Loss } from './entry.ts'
@@ -64,7 +64,7 @@ export function createBox<T>(options: OutboxOptions<T>): Box<T> {
       name: `[msc/${concern}] [${driver}]`,
       cooldownMs: COOLDOWN_MS,
       clock,
-      onChange: (state) => emit('driver.breaker', { concern, driver, state }),
+      onChange: (state) => ofDelivery(() => emit('driver.breaker', { concern, driver, state })),
     }),
     queue: createQueue({ maxItems: options.maxQueue, maxBytes: options.maxQueueBytes ?? DEFAULT_MAX_BYTES }),
     counts: { accepted: 0, delivered: 0, dropped: 0 },
@@ -127,15 +127,16 @@ export function tellLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry
 
 function tellDrop<T>(box: Box<T>, drop: Drop): void {
   const { concern, driver, onDrop, onError } = box.options
-  emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count })
+  ofDelivery(() => emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count }))
   // What it records in a full queue is a drop too. That is counted, and not told.
   if (!onDrop) return
-  runReported(() => tell(box, () => onDrop(drop)), { concern, driver, operation: 'onDrop' }, onError)
+  const told = (): unknown => ofDelivery(() => tell(box, () => onDrop(drop)))
+  runReported(told, { concern, driver, operation: 'onDrop' }, onError)
 }
 
 export function report<T>({ options }: Box<T>, error: unknown, operation: string): void {
   const { concern, driver, onError } = options
-  reportFailure(error, { concern, driver, operation }, onError)
+  ofDelivery(() => reportFailure(error, { concern, driver, operation }, onError))
 }
 
 /** Lets the store keep what is held now, so that it outlives the page. */

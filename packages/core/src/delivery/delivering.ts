@@ -1,5 +1,5 @@
 import { MscError } from '../errors.ts'
-import { isTold, withoutScope } from '../context.ts'
+import { isOfDelivery, withoutScope } from '../context.ts'
 import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
 import type { Entry } from './entry.ts'
 import { createFlight, hasten, takeOff, type Answer, type Departure, type Flight } from './flight.ts'
@@ -247,6 +247,6 @@ export function noteArrival<T>(box: Box<T>): void {
     // Longer than the process is held for sure, an item would be waiting for others that can't come any more.
     box.dueAt = box.clock.monotonic() + Math.min(flushIntervalMs, timeoutMs / 2)
   }
-  // Failures of our own arrive too, one for each delivery that failed.
-  if (!isTold()) holdProcess(box)
+  // A reporter that sends what it is told adds one item for each delivery that fails, and would hold the process for ever.
+  if (!isOfDelivery()) holdProcess(box)
 }

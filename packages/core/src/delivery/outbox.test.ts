@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks'
 import { describe, expect, it, vi } from 'vitest'
-import { currentContext, tell, withUnit } from '../context.ts'
+import { currentContext, withUnit } from '../context.ts'
 import { DriverError } from '../errors.ts'
 import type { FailureContext } from '../failure-slot.ts'
+import { reportFailure, setErrorReporter } from '../failures.ts'
 import { httpFailure } from '../http-failure.ts'
 import { onTelemetry } from '../telemetry-hub.ts'
 import { createManualClock, type ManualClock } from '../testing/index.ts'
@@ -591,11 +592,40 @@ describe('the process', () => {
     await clock.advance(900)
     expect(outbox.stats()).toMatchObject({ delivered: 3 })
     expect([...holds]).toEqual([])
-    // A failure of ours that somebody was told of is no work of the application's.
-    tell({}, () => outbox.push(item(4)))
-    expect([...holds]).toEqual([])
-    await clock.advance(900)
-    expect(outbox.stats()).toMatchObject({ delivered: 4 })
+  })
+
+  it('is held by what a reporter sends of any failure, but not of a delivery that failed', async () => {
+    const clock = createManualClock()
+    let holds = 0
+    const counted: ManualClock = Object.create(clock, {
+      setTimeout: {
+        value: ((fn, ms, options) => {
+          if (options?.keepAlive) holds += 1
+          return clock.setTimeout(fn, ms)
+        }) satisfies ManualClock['setTimeout'],
+      },
+    }) as ManualClock
+    const { outbox } = setUp([{}], { clock: counted, timeoutMs: 1000 })
+    const restore = setErrorReporter(() => void outbox.push(item(1)))
+    try {
+      reportFailure(new Error('of a job'), { concern: 'jobs', operation: 'claim' })
+      expect(holds).toBe(1)
+      await clock.advance(1000)
+      holds = 0
+      const broken = setUp([away()], {
+        clock,
+        timeoutMs: 1000,
+        onError: (error, context) => reportFailure(error, context),
+      })
+      broken.outbox.push(item(2))
+      await clock.advance(600)
+      expect(outbox.stats()).toMatchObject({ accepted: 2 })
+      expect(holds).toBe(0)
+      await clock.advance(1000)
+      expect(outbox.stats()).toMatchObject({ delivered: 2 })
+    } finally {
+      restore()
+    }
   })
 
   it('can end between the deliveries of backends that are silent, again and again', async () => {

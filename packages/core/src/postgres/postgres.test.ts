@@ -87,6 +87,7 @@ describe('a statement on a pool', () => {
     ['a deadlock', { severity: 'ERROR', code: '40P01' }, 'released'],
     ['a constraint, in another language', { severity: 'FEHLER', code: '23505' }, 'released'],
     ['a statement that took too long', { severity: 'ERROR', code: '57014' }, 'released'],
+    ['a transaction that somebody left open and failed', { severity: 'ERROR', code: '25P02' }, 'destroyed'],
     ['a server that was the primary', { severity: 'ERROR', code: '25006' }, 'destroyed'],
     ['a server that goes down', { severity: 'FATAL', code: '57P01' }, 'destroyed'],
     ['a fault of the server', { severity: 'PANIC', code: 'XX001' }, 'destroyed'],

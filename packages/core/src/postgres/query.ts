@@ -29,9 +29,10 @@ export function queryOn(
 
 /**
  * Errors after which a server says no more, or should not be asked: the connection's, an operator's, those of its own faults;
- * and that it only reads, as one does that was the primary until a failover.
+ * that it only reads, as one does that was the primary until a failover; and that the connection is in a failed transaction,
+ * which whoever began it has left open: a pool hands out the connection that came back last, so it would be met again and again.
  */
-const LAST_WORDS = /^(?:08|57P|58|XX|25006)/
+const LAST_WORDS = /^(?:08|25P|57P|58|XX|25006)/
 
 /**
  * An error that the server answered with, which leaves the connection as it was; throws any other.

@@ -1,0 +1,57 @@
+import { createManualClock } from '@msc/core/testing'
+import { expect, it } from 'vitest'
+import { fakeStorage } from '../testing/fake-page.ts'
+import { createConsent } from './consent.ts'
+import { createVisitor, type Visitor } from './visitor.ts'
+
+/** Numbers below `n`, the same for each seed. */
+function numbers(seed: number): (n: number) => number {
+  let state = (seed * 2654435761) >>> 0
+  return (n) => {
+    state = (state * 1664525 + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * n)
+  }
+}
+
+/** Tabs that come, look, sign in and out, and sleep through what the others do. @returns what was wrong. */
+function play(seed: number): string | undefined {
+  const next = numbers(seed)
+  const clock = createManualClock()
+  const storage = fakeStorage()
+  const open = (): Visitor => createVisitor({ clock, consent: createConsent(() => true, storage), storage })
+  const tabs = [open()]
+  const log: string[] = []
+  let signedIn = false
+  for (let step = 0; step < 20; step++) {
+    const tab = next(tabs.length)
+    const visitor = tabs[tab] as Visitor
+    const act = next(6)
+    if (act <= 1) {
+      const known = visitor.subject(clock.now()).distinctId
+      log.push(`${tab} looks as ${known}`)
+      if (known !== undefined && !signedIn) return log.join(', ')
+    } else if (act === 2) {
+      visitor.become('alice', clock.now())
+      visitor.merged('alice')
+      signedIn = true
+      log.push(`${tab} signs in`)
+    } else if (act === 3) {
+      const clears = next(2) === 0
+      visitor.forget()
+      if (clears) storage.clear()
+      signedIn = false
+      log.push(`${tab} signs out${clears ? ' and clears' : ''}`)
+    } else if (act === 4) {
+      tabs.push(open())
+      log.push('another opens')
+    } else {
+      visitor.follow()
+      log.push(`${tab} wakes`)
+    }
+  }
+  return undefined
+}
+
+it('is nobody in every tab once one has signed out, whether the storage was cleared or not', () => {
+  for (let seed = 1; seed <= 5000; seed++) expect([seed, play(seed)]).toEqual([seed, undefined])
+})
