@@ -44,7 +44,9 @@ export default { fetch: () => Response.json(all.map((each) => Object.keys(each).
     logLevel: 'silent',
   })
   const { Miniflare } = tools.require('miniflare')
-  const runtime = new Miniflare({ modules: true, script: outputFiles[0].text, compatibilityDate: '2026-06-01' })
+  // Given as a module: a bare script may hold no import of an optional peer, not even one that never runs.
+  const modules = [{ type: 'ESModule', path: 'worker.mjs', contents: outputFiles[0].text }]
+  const runtime = new Miniflare({ modules, compatibilityDate: '2026-06-01' })
   try {
     const response = await runtime.dispatchFetch('http://localhost/')
     const counts = await response.json()

@@ -21,7 +21,7 @@ export function namedInTypes(folder, entry) {
     if (seen.has(file) || !existsSync(file)) return
     seen.add(file)
     for (const [, from] of readFileSync(file, 'utf8').matchAll(FROM)) {
-      if (from.startsWith('.')) visit(join(dirname(file), from.replace(/\.js$/, '.d.ts')))
+      if (from.startsWith('.')) visit(join(dirname(file), from.replace(/\.[jt]sx?$/, '.d.ts')))
       else
         names.add(
           from

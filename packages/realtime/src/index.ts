@@ -1,4 +1,5 @@
 import './operations.ts'
+export type { MessageHandler, Payload } from './message.ts'
 export {
   createRealtime,
   feedTopic,
@@ -9,8 +10,6 @@ export {
   type ChannelOptions,
   type ConnectionStatus,
   type FeedHandlers,
-  type MessageHandler,
-  type Payload,
   type Realtime,
   type RealtimeOptions,
 } from './create-realtime.ts'
