@@ -17,7 +17,7 @@ export function run(command, args, { cwd, env = {}, seconds = 180 }) {
     })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
-    const fail = (why) => reject(new Error(`${command} ${args.join(' ')} ${why}:\n${output.slice(-6000)}`))
+    const fail = (why) => reject(new Error(`${command} ${args.join(' ')} ${why}:\n${output.slice(-20_000)}`))
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
       fail(`took over ${seconds} s`)
