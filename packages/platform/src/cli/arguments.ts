@@ -22,7 +22,7 @@ export const USAGE = `msc <command> [options]
 Options of doctor
   --json               prints one JSON object instead of lines
   --strict             fails for warnings too
-  --timeout <seconds>  waits as long for each answer; default 2.5
+  --timeout <seconds>  waits as long for each answer; default 2.5 from the start of the command
   --config <file>      the application's msc.config; default the one in this folder
 
 Everywhere

@@ -9,8 +9,8 @@ export interface DoctorOptions {
   readonly json?: boolean
   /** Warnings fail too. */
   readonly strict?: boolean
-  /** Milliseconds for each round trip; all are made at once. Default 2 500. */
-  readonly timeoutMs?: number
+  /** Milliseconds for each round trip; all are made at once. A function is asked when they begin. Default 2 500. */
+  readonly timeoutMs?: number | (() => number)
   /** The application's configuration, relative to `folder`. Default: `msc.config.*`, where there is one. */
   readonly configFile?: string | undefined
   readonly env?: Env
@@ -29,27 +29,42 @@ export interface Diagnosis {
   close(): Promise<unknown>
 }
 
-/** Looks at everything, and writes the report: a line for each finding, or JSON. */
+/**
+ * Looks at everything, and writes the report: JSON when all is known; for people a line for each finding, what the
+ * backends answer as soon as they have.
+ */
 export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
   const { env = processEnv(), folder = process.cwd(), timeoutMs = 2500, now = Date.now, strict = false } = options
   const { write = (text: string) => process.stdout.write(text), nodeVersion = process.version } = options
+  const hider = secretHider(env)
+  const findings: Finding[] = []
+  const tell = (more: readonly Finding[]): void => {
+    const shown = more.map((finding) => withoutSecrets(finding, hider))
+    findings.push(...shown)
+    if (!options.json) write(asText(shown))
+  }
+
   const { manifest } = await manifestOf('@msc/platform')
   const node = checkNodeVersion(nodeVersion, manifest.engines?.['node'] ?? '*')
+  tell([node])
+  let close: Diagnosis['close'] = async () => undefined
   // On a Node that is too old the packages may not even load, and what they say would mislead.
-  const { findings, close } =
-    node.status === 'error'
-      ? { findings: [], close: async () => undefined }
-      : await (await import('./examine.ts')).examine({ env, folder, configFile: options.configFile, timeoutMs, now })
-  const hide = secretHider(env)
-  const all = [node, ...findings].map((finding) => hideIn(finding, hide))
-  const worst = worstOf(all)
+  if (node.status !== 'error') {
+    const { examine } = await import('./examine.ts')
+    const patience = typeof timeoutMs === 'number' ? timeoutMs : timeoutMs()
+    const examined = examine({ env, folder, configFile: options.configFile, timeoutMs: patience, now })
+    close = examined.close
+    tell(await examined.backends)
+    tell(await examined.surroundings)
+  }
+  const worst = worstOf(findings)
   const exitCode = worst === 'error' || (strict && worst === 'warning') ? 1 : 0
-  write(options.json ? asJson(all, { exitCode, checkedAt: now() }) : asText(all))
+  if (options.json) write(asJson(findings, { exitCode, checkedAt: now() }))
   return { exitCode, close }
 }
 
 /** What a backend or a library said may repeat an address with its password. */
-function hideIn(finding: Finding, hide: SecretHider): Finding {
+function withoutSecrets(finding: Finding, hide: SecretHider): Finding {
   const { detail, hint } = finding
   return {
     ...finding,

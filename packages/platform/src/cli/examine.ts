@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { isAbsolute, join, resolve } from 'node:path'
-import { deadline, readEnv, type Env, type Service } from '@msc/core'
-import { createPlatform } from '../create-platform.ts'
+import { join, resolve } from 'node:path'
+import { readEnv, type Env, type Service } from '@msc/core'
 import { CONCERNS, makeConcerns, refusalOf } from './concerns.ts'
 import { checkClock } from './checks/clock-skew.ts'
 import { checkCronManifest } from './checks/cron-manifest.ts'
@@ -22,48 +21,65 @@ export interface Examination {
   readonly folder: string
   /** Its configuration, where the caller named one. */
   readonly configFile?: string | undefined
-  /** Milliseconds for everything: all of it is asked at once. */
+  /** Milliseconds for each round trip. */
   readonly timeoutMs: number
   /** Wall time, milliseconds since the epoch. */
   readonly now: () => number
 }
 
-/** Everything that the doctor looks at, in the order in which it is told, and how to let go of the services. */
-export async function examine(
-  examination: Examination,
-): Promise<{ readonly findings: readonly Finding[]; close(): Promise<unknown> }> {
+/** Everything is asked at once; what is read from this machine may take longer than a round trip on a busy one. */
+export interface Examined {
+  /** One for each concern: known when its backend has answered, or when its time is up. */
+  readonly backends: Promise<readonly Finding[]>
+  /** Everything else. */
+  readonly surroundings: Promise<readonly Finding[]>
+  /** Lets go of the services. Never rejects. */
+  close(): Promise<unknown>
+}
+
+/** Looks at everything that the environment and the folder of an application name. The promises never reject. */
+export function examine(examination: Examination): Examined {
   const { env, folder, timeoutMs, now } = examination
   const { services, findings: made } = makeConcerns(env)
-  const platform = createPlatform({ services, timeoutMs })
   const times = noteAnswerTimes(now)
-  const inTime = (check: string, run: () => Promise<Finding[]>): Promise<Finding[]> =>
-    deadline(run, { operation: check, timeoutMs }).catch((error: unknown) => [refusalOf(check, error)])
-
-  const [health, peers, packages, ofApplication] = await Promise.all([
-    platform.health(),
-    inTime('packages', async () => checkPeers(await peerFacts(services))),
-    inTime('packages', async () => checkDuplicates(await installedCopies(folder))),
+  const backends = askAll(services, timeoutMs).then((asked) => {
+    times.stop()
+    const concerns = [...made, ...asked]
+    return Object.keys(CONCERNS).flatMap((concern) => concerns.filter(({ check }) => check === concern))
+  })
+  const surroundings = Promise.all([
+    told('packages', async () => checkPeers(await peerFacts(services))),
+    told('packages', async () => checkDuplicates(await installedCopies(folder))),
     applicationFindings(examination),
-  ])
-  times.stop()
-
-  const asked = health.services.map(findingOf)
-  const concerns = [...made, ...asked]
-  // A driver that could not load its package has said so itself.
-  const told = new Set(concerns.filter(({ code }) => code === 'PEER_MISSING').map(({ check }) => check))
-  const findings = Object.keys(CONCERNS).flatMap((concern) => [
-    ...concerns.filter(({ check }) => check === concern),
-    ...peers.filter(({ check, code }) => check === concern && !(code === 'PEER_MISSING' && told.has(concern))),
-  ])
-  return {
-    findings: [
-      ...findings,
+    backends,
+  ]).then(([peers, packages, ofApplication, concerns]) => {
+    // A driver that could not load its package has said so itself.
+    const hasSaid = ({ check, code }: Finding): boolean =>
+      concerns.some((each) => each.check === check && each.code === code && code === 'PEER_MISSING')
+    return [
+      ...peers.filter((finding) => !hasSaid(finding)),
       ...packages,
-      ...peers.filter(({ check }) => !Object.hasOwn(CONCERNS, check)),
       ...checkClock(times.answers),
       ...ofApplication,
-    ],
-    close: () => platform.close(),
+    ]
+  })
+  return {
+    backends,
+    surroundings,
+    close: () => Promise.all(Object.values(services).map((service) => service.close({ timeoutMs }))),
+  }
+}
+
+async function askAll(services: Readonly<Record<string, Service>>, timeoutMs: number): Promise<Finding[]> {
+  return (await Promise.all(Object.values(services).map((service) => service.health({ timeoutMs })))).map(findingOf)
+}
+
+/** A check that fails is a finding too. */
+async function told(check: string, run: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await run()
+  } catch (error) {
+    return [refusalOf(check, error)]
   }
 }
 
@@ -79,23 +95,27 @@ async function peerFacts(services: Readonly<Record<string, Service>>): Promise<P
   return (await Promise.all(facts)).flat()
 }
 
+/** A configuration imports much of an application, on a machine that may be busy. */
+const CONFIG_MS = 10_000
+
 /** What depends on the application: its secrets, its folders and its crons. */
-async function applicationFindings({ env, folder, configFile, timeoutMs }: Examination): Promise<Finding[]> {
+async function applicationFindings({ env, folder, configFile }: Examination): Promise<Finding[]> {
   let config: PlainConfig = {}
   const findings: Finding[] = []
   try {
-    config = (await readAppConfig({ folder, file: configFile, env, timeoutMs })) ?? {}
+    config = (await readAppConfig({ folder, file: configFile, env, timeoutMs: CONFIG_MS })) ?? {}
   } catch (error) {
     findings.push(refusalOf('config', error))
   }
   const { crons, plan, secrets = {}, folders = [] } = config
-  const facts = await Promise.all([...dataFolder(env), ...folders].map((each) => folderFact(folder, each)))
-  return [
-    ...findings,
-    ...checkSecrets(env, { ...SECRETS, ...secrets }),
-    ...checkFolders(distinct(facts)),
-    ...(crons ? checkCronManifest(await textOf(join(folder, 'vercel.json')), crons, plan ? { plan } : {}) : []),
-  ]
+  findings.push(...checkSecrets(env, { ...SECRETS, ...secrets }))
+  findings.push(...(await told('folders', async () => checkFolders(await folderFacts(folder, env, folders)))))
+  if (!crons) return findings
+  const options = plan ? { plan } : {}
+  const manifest = await told('vercel.json', async () =>
+    checkCronManifest(await textOf(join(folder, 'vercel.json')), crons, options),
+  )
+  return [...findings, ...manifest]
 }
 
 type Wanted = Pick<FolderFact, 'path' | 'keeps'> & { readonly variable?: string }
@@ -106,13 +126,11 @@ function dataFolder(env: Env): Wanted[] {
   return path === undefined ? [] : [{ path, keeps: 'the data of the embedded drivers', variable: 'MSC_DATA_DIR' }]
 }
 
-async function folderFact(base: string, { path, keeps, variable }: Wanted): Promise<FolderFact> {
-  const whole = isAbsolute(path) ? path : resolve(base, path)
-  return { path: whole, keeps, variable, state: await folderState(whole) }
-}
-
-function distinct(facts: readonly FolderFact[]): FolderFact[] {
-  return [...new Map(facts.map((fact) => [fact.path, fact])).values()]
+async function folderFacts(base: string, env: Env, folders: readonly Wanted[]): Promise<FolderFact[]> {
+  const wanted = new Map([...dataFolder(env), ...folders].map((each) => [resolve(base, each.path), each]))
+  return Promise.all(
+    [...wanted].map(async ([path, { keeps, variable }]) => ({ path, keeps, variable, state: await folderState(path) })),
+  )
 }
 
 async function textOf(path: string): Promise<string | undefined> {

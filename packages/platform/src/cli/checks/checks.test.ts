@@ -79,7 +79,9 @@ describe('copies of a package', () => {
 
   it('of the same version are fine, and nothing is said of none', () => {
     const copies = [copy('@msc/core', '1.0.0', '/a'), copy('@msc/core', '1.0.0', '/b')]
-    expect(checkDuplicates(copies)).toEqual([{ check: 'packages', status: 'ok', code: 'OK', subject: '1 of @msc' }])
+    expect(checkDuplicates(copies)).toEqual([
+      { check: 'packages', status: 'ok', code: 'OK', subject: '1 @msc packages' },
+    ])
     expect(checkDuplicates([])).toEqual([])
   })
 })

@@ -12,7 +12,7 @@ export function checkDuplicates(copies: readonly InstalledCopy[]): Finding[] {
   const byName = new Map<string, InstalledCopy[]>()
   for (const copy of copies) byName.set(copy.name, [...(byName.get(copy.name) ?? []), copy])
   const doubled = [...byName].filter(([, found]) => new Set(found.map(({ version }) => version)).size > 1)
-  if (doubled.length === 0) return byName.size > 0 ? [fine('packages', `${byName.size} of @msc`)] : []
+  if (doubled.length === 0) return byName.size > 0 ? [fine('packages', `${byName.size} @msc packages`)] : []
   return doubled.map(([name, found]) => ({
     check: 'packages',
     status: 'warning',

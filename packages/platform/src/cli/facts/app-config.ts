@@ -48,7 +48,7 @@ export async function readAppConfig({ folder, file, env, timeoutMs }: ConfigFile
     stderr: true,
   })
   try {
-    const answer = await deadline(() => answerOf(worker), { operation: path, timeoutMs })
+    const answer = await deadline(() => answerOf(worker), { operation: 'it', timeoutMs })
     if (answer.error !== undefined) throw new Error(answer.error)
     return checked(answer.json === undefined ? undefined : (JSON.parse(answer.json) as unknown))
   } catch (error) {
@@ -56,7 +56,7 @@ export async function readAppConfig({ folder, file, env, timeoutMs }: ConfigFile
     const why = error instanceof Error ? error.message : String(error)
     throw invalid(
       `${path} can not be loaded: ${why}`,
-      'Run it alone to see where it fails: `node msc.config.ts`. It and what it imports must load without the application being started.',
+      `Run \`node ${path}\` to see where it fails: it must load while the application is not running.`,
     )
   } finally {
     await worker.terminate()
