@@ -1,14 +1,17 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { createServer as createHttpServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '@msc/core/testing'
 import { startSentryServer } from '@msc/monitoring/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { installAlone, type Installation } from './__fixtures__/install.ts'
+import { CONCERNS } from './concerns.ts'
 import { doctor, type DoctorOptions } from './doctor.ts'
 import { readAppConfig } from './facts/app-config.ts'
+import { installedCopies, manifestOf } from './facts/installed.ts'
 import type { Finding } from './finding.ts'
 import { main } from './main.ts'
 import { oneLine } from './one-line.ts'
@@ -200,6 +203,30 @@ describe('msc doctor of an installation', () => {
   })
 })
 
+describe('the walk through an installation', () => {
+  it('reads as many folders as it may, and ends where packages link to each other', async () => {
+    const manifest = JSON.stringify({ name: '@msc/core', version: '1.0.0' })
+    const folder = applicationOf({ 'node_modules/@msc/core/package.json': manifest })
+    mkdirSync(join(folder, 'node_modules/@msc/core/node_modules/@msc'), { recursive: true })
+    symlinkSync(join(folder, 'node_modules/@msc/core'), join(folder, 'node_modules/@msc/core/node_modules/@msc/core'))
+    expect(await installedCopies(folder)).toEqual([
+      { name: '@msc/core', version: '1.0.0', path: join(folder, 'node_modules/@msc/core') },
+    ])
+    expect(await installedCopies(folder, 1)).toEqual([])
+  })
+})
+
+describe('the packages that drivers load', () => {
+  /** Not of a driver that a server chooses: test runners, frameworks, and what browsers load. */
+  const OTHERS = ['ai', 'posthog-js', 'react', 'vitest']
+
+  it.each(Object.entries(CONCERNS))('of %s are all looked for', async (_concern, { package: name, peers = {} }) => {
+    const { manifest } = await manifestOf(name)
+    const declared = Object.keys(manifest.peerDependencies ?? {}).filter((peer) => !OTHERS.includes(peer))
+    expect(Object.values(peers).toSorted()).toEqual(declared.toSorted())
+  })
+})
+
 describe('msc doctor of an application', () => {
   const config = (body: string): string => `export default ${body}`
   const cron = { name: 'daily', path: '/api/cron/daily', schedule: '0 0 * * *', timezone: 'UTC' }
@@ -280,6 +307,27 @@ describe('the msc command', () => {
       expect(out).toContain('msc <command>')
     }
     expect(await alone.msc(['--version'], {})).toEqual({ code: 0, out: '0.0.0\n', error: '' })
+  })
+
+  it('names a package that a driver needs later only, whether it is missing or too old', async () => {
+    const env = {
+      NODE_ENV: 'test',
+      NEXT_PUBLIC_SUPABASE_URL: `http://127.0.0.1:${await freePort()}`,
+      NEXT_PUBLIC_SUPABASE_ANON_KEY: 'a-key',
+    }
+    const args = ['doctor', '--json', '--timeout', '15']
+    const found = async () => about('realtime', JSON.parse((await alone.msc(args, env)).out) as JsonReport)
+    expect(await found()).toMatchObject([
+      { code: 'DRIVER_UNREACHABLE' },
+      { status: 'error', code: 'PEER_MISSING', hint: expect.stringMatching(/npm install @supabase\/supabase-js@\^2/) },
+    ])
+    const sdk = join(alone.folder, 'node_modules/@supabase/supabase-js')
+    mkdirSync(sdk, { recursive: true })
+    writeFileSync(join(sdk, 'package.json'), JSON.stringify({ name: '@supabase/supabase-js', version: '1.35.7' }))
+    expect(await found()).toMatchObject([
+      { code: 'DRIVER_UNREACHABLE' },
+      { status: 'warning', code: 'PEER_UNSUPPORTED', detail: expect.stringContaining('1.35.7') },
+    ])
   })
 
   it('exits with 2 and runs nothing where it is used wrongly', async () => {
