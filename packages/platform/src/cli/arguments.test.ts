@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { USAGE, readArguments } from './arguments.ts'
 import { closest } from './closest.ts'
+import { timeLeft } from './time-left.ts'
 
 const doctor = { command: 'doctor', json: false, strict: false }
 
@@ -51,6 +52,10 @@ describe('the command line', () => {
       expect(USAGE).toContain(part)
     }
   })
+})
+
+it('the time for round trips is what loading the command has left of it, but a second at least', () => {
+  expect([0, 700.4, 1500, 60_000].map(timeLeft)).toEqual([2500, 1800, 1000, 1000])
 })
 
 describe('the closest word', () => {

@@ -55,7 +55,6 @@ export function readArguments(args: readonly string[]): Command {
   })
   for (const token of tokens) {
     if (token.kind !== 'option' || Object.hasOwn(OPTIONS, token.name)) continue
-    // `--no-json` is parsed as its own name.
     const near = closest(token.name, Object.keys(OPTIONS))
     return refused(`There is no option ${token.rawName}.`, near && `--${near}`)
   }

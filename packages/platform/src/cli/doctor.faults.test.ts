@@ -103,13 +103,6 @@ const addressOf: Readonly<Record<Vendor, string>> = {
   inngest: 'INNGEST_BASE_URL',
   supabase: 'NEXT_PUBLIC_SUPABASE_URL',
 }
-const keyOf: Readonly<Record<Vendor, string>> = {
-  sentry: 'NEXT_PUBLIC_SENTRY_DSN',
-  posthog: 'NEXT_PUBLIC_POSTHOG_KEY',
-  upstash: 'UPSTASH_REDIS_REST_TOKEN',
-  inngest: 'INNGEST_EVENT_KEY',
-  supabase: 'NEXT_PUBLIC_SUPABASE_ANON_KEY',
-}
 
 /** Servers that know another key than ours, and what is no server at all. */
 interface World {
@@ -402,7 +395,7 @@ const FAULTS: readonly Fault[] = [
     options: { nodeVersion: 'v20.20.2' },
     env: () => ({}),
     code: 'NODE_UNSUPPORTED',
-    detail: /This is Node 20\.20\.2, and the @msc packages need Node >=22\.13/,
+    detail: /This is Node 20\.20\.2\. The @msc packages need Node >=22\.13/,
     hint: /Install a supported Node/,
   },
   {

@@ -176,6 +176,13 @@ describe('msc doctor', () => {
   })
 })
 
+it('holds Node to what the application says that it needs', async () => {
+  const folder = applicationOf({ 'package.json': JSON.stringify({ engines: { node: '>=99' } }) })
+  expect(about('node', await report({}, { folder }))).toMatchObject([
+    { code: 'NODE_UNSUPPORTED', detail: expect.stringContaining('The application, by the `engines`') },
+  ])
+})
+
 describe('msc doctor of an installation', () => {
   const installed = (version: string) => JSON.stringify({ name: '@msc/core', version })
 

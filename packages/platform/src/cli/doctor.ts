@@ -1,6 +1,6 @@
 import { processEnv, type Env } from '@msc/core'
 import { checkNodeVersion } from './checks/node-version.ts'
-import { manifestOf } from './facts/installed.ts'
+import { manifestOf, readManifest } from './facts/installed.ts'
 import { worstOf, type Finding } from './finding.ts'
 import { asJson, asText } from './report.ts'
 import { secretHider, type SecretHider } from './without-secrets.ts'
@@ -45,7 +45,14 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
   }
 
   const { manifest } = await manifestOf('@msc/platform')
-  const node = checkNodeVersion(nodeVersion, manifest.engines?.['node'] ?? '*')
+  const application = await readManifest(folder)
+  const node = checkNodeVersion(nodeVersion, [
+    { who: 'The @msc packages need', range: manifest.engines?.['node'] ?? '*' },
+    {
+      who: 'The application, by the `engines` of its package.json, needs',
+      range: application?.engines?.['node'] ?? '*',
+    },
+  ])
   tell([node])
   let close: Diagnosis['close'] = async () => undefined
   // On a Node that is too old the packages may not even load, and what they say would mislead.

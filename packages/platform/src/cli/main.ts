@@ -1,5 +1,6 @@
 import { USAGE, readArguments } from './arguments.ts'
 import { oneLine } from './one-line.ts'
+import { timeLeft } from './time-left.ts'
 
 export interface Output {
   readonly out: (text: string) => void
@@ -29,17 +30,12 @@ export async function main(args: readonly string[], { out, error }: Output = STR
       return 0
     case 'doctor': {
       const { doctor } = await import('./doctor.ts')
-      const diagnosis = await doctor({ timeoutMs: timeLeft, ...command, write: out })
+      const diagnosis = await doctor({ timeoutMs: () => timeLeft(performance.now()), ...command, write: out })
       // Not awaited: a backend that is silent is as silent about a goodbye.
       void diagnosis.close()
       return diagnosis.exitCode
     }
   }
-}
-
-/** Whoever is silent is named within three seconds of the command's start: loading it all counts, within reason. */
-function timeLeft(): number {
-  return Math.round(Math.max(1000, 2500 - performance.now()))
 }
 
 async function version(): Promise<string> {

@@ -10,12 +10,16 @@ import { SECRETS, checkSecrets } from './secrets.ts'
 
 describe('Node', () => {
   it('is refused below what the packages need, and named', () => {
-    expect(checkNodeVersion('v22.12.0', '>=22.13')).toMatchObject({
+    const ours = { who: 'The @msc packages need', range: '>=22.13' }
+    expect(checkNodeVersion('v22.12.0', [ours])).toMatchObject({
       status: 'error',
       code: 'NODE_UNSUPPORTED',
-      detail: 'This is Node 22.12.0, and the @msc packages need Node >=22.13.',
+      detail: 'This is Node 22.12.0. The @msc packages need Node >=22.13.',
     })
-    expect(checkNodeVersion('v22.13.0', '>=22.13')).toEqual({
+    expect(checkNodeVersion('v22.13.0', [ours, { who: 'The application needs', range: '^24' }])).toMatchObject({
+      detail: 'This is Node 22.13.0. The application needs Node ^24.',
+    })
+    expect(checkNodeVersion('v22.13.0', [ours, { who: 'The application needs', range: 'lts/*' }])).toEqual({
       check: 'node',
       status: 'ok',
       code: 'OK',

@@ -1,16 +1,23 @@
 import { fine, type Finding } from '../finding.ts'
 import { satisfies } from '../version-range.ts'
 
-/** @param engines The range of Node that the packages need: `>=22.13`. */
-export function checkNodeVersion(version: string, engines: string): Finding {
+/** Who needs which Node: the `engines` of a manifest. */
+export interface NodeNeed {
+  /** Begins a sentence: `The @msc packages need`. */
+  readonly who: string
+  readonly range: string
+}
+
+export function checkNodeVersion(version: string, needs: readonly NodeNeed[]): Finding {
   const found = version.replace(/^v/, '')
-  if (satisfies(found, engines) !== false) return fine('node', found)
+  const unmet = needs.find(({ range }) => satisfies(found, range) === false)
+  if (!unmet) return fine('node', found)
   return {
     check: 'node',
     status: 'error',
     code: 'NODE_UNSUPPORTED',
     subject: found,
-    detail: `This is Node ${found}, and the @msc packages need Node ${engines}.`,
+    detail: `This is Node ${found}. ${unmet.who} Node ${unmet.range}.`,
     hint: 'Install a supported Node, for example by `nvm install --lts`, and run the application with it.',
   }
 }

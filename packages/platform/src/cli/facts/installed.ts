@@ -91,7 +91,8 @@ function ancestorsOf(folder: string): string[] {
   return above === folder ? [folder] : [folder, ...ancestorsOf(above)]
 }
 
-async function readManifest(folder: string): Promise<Manifest | undefined> {
+/** The package.json of a folder; `undefined` where there is none that can be read. */
+export async function readManifest(folder: string): Promise<Manifest | undefined> {
   try {
     return JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Manifest
   } catch {
