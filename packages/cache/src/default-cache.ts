@@ -51,6 +51,7 @@ function sharedDriver(env: Env): CacheDriver | undefined {
   if (url === undefined) return undefined
   if (!/^rediss?:\/\/[^/]/.test(url)) {
     throw new ConfigError('[msc/cache] [redis] REDIS_URL is not an address.', {
+      code: 'REDIS_URL_INVALID',
       hint: 'Set REDIS_URL to redis://host:port, or rediss:// for TLS.',
     })
   }

@@ -7,7 +7,7 @@ import { vercel } from './drivers/vercel.ts'
  * On Vercel (`VERCEL=1`) its cron with CRON_SECRET, else timers in this process; CRON_SECRET then opens the route for
  * triggers by hand. `MSC_CRON_DRIVER` (`local`, `vercel`) decides against what the platform suggests.
  *
- * @throws ConfigError on Vercel without CRON_SECRET, and in production with timers unless `MSC_ALLOW_EMBEDDED` is set.
+ * @throws ConfigError `CRON_DRIVER_UNKNOWN` for another `MSC_CRON_DRIVER`, and on Vercel without CRON_SECRET, and in production with timers unless `MSC_ALLOW_EMBEDDED` is set.
  */
 export function createCronFromEnv(options: Omit<CronEngineOptions, 'driver'>, env: Env = processEnv()): Cron {
   const secret = readEnv(env, 'CRON_SECRET')
@@ -22,7 +22,10 @@ export function createCronFromEnv(options: Omit<CronEngineOptions, 'driver'>, en
     return createCron({ ...options, driver: vercel({ secret: env['CRON_SECRET'] as string }) })
   }
   if (choice !== 'local') {
-    throw new ConfigError(`[msc/cron] MSC_CRON_DRIVER=${choice} is not a driver.`, { hint: 'Use local or vercel.' })
+    throw new ConfigError(`[msc/cron] MSC_CRON_DRIVER=${choice} is not a driver.`, {
+      code: 'CRON_DRIVER_UNKNOWN',
+      hint: 'Set MSC_CRON_DRIVER to `local` or `vercel`, or remove it.',
+    })
   }
   acceptEmbedded(env, {
     scope: 'cron',

@@ -287,6 +287,8 @@ describe('redis configuration', () => {
     expect(redisFromEnv({})).toBeUndefined()
     expect(redisFromEnv({ REDIS_URL: 'redis://127.0.0.1:6379' })?.name).toBe('redis')
     for (const bad of ['', 'localhost:6379', 'https://example.com'])
-      expect(() => redis({ url: bad })).toThrow(/REDIS_URL|redis:\/\//)
+      expect(() => redis({ url: bad })).toThrow(
+        expect.objectContaining({ code: 'REDIS_URL_INVALID', hint: expect.stringContaining('Set REDIS_URL') }),
+      )
   })
 })

@@ -56,12 +56,13 @@ const load = lazyPeer(async () => {
  * itself after an outage, and when the server owes an answer and says nothing for five seconds; a command meanwhile fails
  * at once, for the engine to decide.
  *
- * @throws ConfigError without `client` or a `url` that is one.
+ * @throws ConfigError `REDIS_URL_INVALID` without `client` or a `url` that is one.
  */
 export function redis(options: RedisOptions): CacheDriver {
   const { url, client: injected } = options
   if (!injected && !(url && /^rediss?:$/.test(URL.parse(url)?.protocol ?? ''))) {
     throw new ConfigError('[msc/cache] [redis] Missing option `url`, or it is not a redis:// address.', {
+      code: 'REDIS_URL_INVALID',
       hint: 'Set REDIS_URL to redis://host:port, or pass url.',
     })
   }

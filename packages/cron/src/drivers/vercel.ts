@@ -13,12 +13,13 @@ export interface VercelOptions {
  *
  * Source: https://vercel.com/docs/cron-jobs/manage-cron-jobs
  *
- * @throws ConfigError when the secret is empty, or has white space around it, which fails Vercel's build.
+ * @throws ConfigError `CRON_SECRET_INVALID` when the secret is empty, or has white space around it, which fails Vercel's build.
  */
 export function vercel(options: VercelOptions): CronDriver {
   const { secret } = options
   if (!secret || secret !== secret.trim()) {
     throw new ConfigError('[msc/cron] [vercel] CRON_SECRET is empty or begins or ends in white space.', {
+      code: 'CRON_SECRET_INVALID',
       hint: 'Set CRON_SECRET to at least 16 random characters, without a line break at the end.',
     })
   }

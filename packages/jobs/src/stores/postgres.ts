@@ -53,7 +53,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
   }
   if (url && !/^postgres(?:ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
     // Never the value itself, which is likely to hold a password.
-    throw new ConfigError('[msc/jobs] [postgres] The address of the database is none.', {
+    throw new ConfigError('[msc/jobs] [postgres] The address of the database is not one of Postgres.', {
       code: 'DATABASE_URL_INVALID',
       hint: 'Set DATABASE_URL to postgres://user:password@host:5432/database.',
     })

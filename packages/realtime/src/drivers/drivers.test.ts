@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { freePort } from '@msc/core/testing'
 import { WebSocket } from 'ws'
 import { testRealtimeDriver } from '../testing/conformance/index.ts'
 import { setHub } from '../hub.ts'
@@ -42,6 +43,17 @@ it('says what to do when there is no server to publish to', async () => {
     hint: expect.stringContaining('createRealtimeServer'),
   })
   expect((await realtime.health()).status).toBe('down')
+})
+
+it('names the host of a project that is away, and the variable', async () => {
+  const host = `127.0.0.1:${await freePort()}`
+  const driver = supabase({ url: `http://${host}`, anonKey: 'a-key' })
+  await expect(driver.health(new AbortController().signal)).rejects.toMatchObject({
+    code: 'DRIVER_UNREACHABLE',
+    message: `[supabase] ${host} can not be reached.`,
+    hint: expect.stringContaining('NEXT_PUBLIC_SUPABASE_URL'),
+  })
+  await driver.close()
 })
 
 it.each([

@@ -124,7 +124,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     const { judgeAnswer, notTheBackend, readBounded, saidIn } = await import('@msc/core/http-answer')
     const unreachable = (cause: unknown): never => {
       signal.throwIfAborted()
-      throw new DriverError('supabase', 'The project can not be reached.', {
+      throw new DriverError('supabase', `${new URL(url).host} can not be reached.`, {
         code: 'DRIVER_UNREACHABLE',
         retryable: true,
         hint: 'Check NEXT_PUBLIC_SUPABASE_URL, and that it can be reached from this machine.',
