@@ -111,7 +111,12 @@ export function createCron(options: CronEngineOptions): Cron {
   if (options.claims !== undefined) assertMethods('cron', 'claims', options.claims, CLAIM_METHODS)
   const byName = new Map<string, CronDefinition>()
   for (const cron of crons) {
-    if (byName.has(cron.name)) throw new ConfigError(`[msc/cron] Two jobs are named ${cron.name}.`)
+    if (byName.has(cron.name)) {
+      throw new ConfigError(`[msc/cron] Two jobs are named ${cron.name}.`, {
+        code: 'CRON_DUPLICATE',
+        hint: 'Give each job a name of its own.',
+      })
+    }
     byName.set(cron.name, cron)
   }
   const clean = createRedactor()

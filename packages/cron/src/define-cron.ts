@@ -42,9 +42,15 @@ export function defineCron(options: CronOptions, run: (context: CronContext) => 
   const { name, schedule, timezone = 'UTC', path = `/api/cron/${name}`, timeout = '5m' } = options
   if (!/^[a-z\d]+(-[a-z\d]+)*$/.test(name)) {
     throw new ConfigError(`[msc/cron] ${JSON.stringify(name)} is not a name.`, {
+      code: 'CRON_NAME_INVALID',
       hint: "Use lower case, digits and '-', for example 'daily-analytics'.",
     })
   }
-  if (!path.startsWith('/')) throw new ConfigError(`[msc/cron] The path of ${name} must begin with '/'.`)
+  if (!path.startsWith('/')) {
+    throw new ConfigError(`[msc/cron] The path of ${name} must begin with '/'.`, {
+      code: 'CRON_PATH_INVALID',
+      hint: `Leave \`path\` out for /api/cron/${name}.`,
+    })
+  }
   return { name, schedule, timezone, path, timeoutMs: duration(timeout), times: parseSchedule(schedule, timezone), run }
 }

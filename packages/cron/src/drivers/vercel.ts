@@ -19,6 +19,7 @@ export function vercel(options: VercelOptions): CronDriver {
   const { secret } = options
   if (!secret || secret !== secret.trim()) {
     throw new ConfigError('[msc/cron] [vercel] CRON_SECRET is empty or begins or ends in white space.', {
+      code: 'CRON_SECRET_INVALID',
       hint: 'Set CRON_SECRET to at least 16 random characters, without a line break at the end.',
     })
   }

@@ -88,8 +88,12 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
   let closed = false
 
   const bound = (): JobHost => {
-    if (!host)
-      throw new ConfigError('[msc/jobs] [embedded] The driver is not bound to an engine; pass it to createJobs.')
+    if (!host) {
+      throw new ConfigError('[msc/jobs] [embedded] The driver is not bound to an engine.', {
+        code: 'JOBS_NOT_BOUND',
+        hint: 'Pass it to createJobs, and use what that returns.',
+      })
+    }
     return host
   }
   const refuse = (isClosed: boolean): void => {
@@ -155,7 +159,12 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       send: (events) => bound().send(events),
       async spawn(other, data, key): Promise<NewRun> {
         const known = jobs.get(other.id)
-        if (!known) throw new ConfigError(`[msc/jobs] ${other.id} is not among the jobs of this engine.`)
+        if (!known) {
+          throw new ConfigError(`[msc/jobs] ${other.id} is not among the jobs of this engine.`, {
+            code: 'JOB_UNKNOWN',
+            hint: 'Add it to `jobs` of createJobs.',
+          })
+        }
         const id = `${run.id}/${key}`
         const event = { id, name: INVOKED, data: await bound().payload(known, data), ts: clock.now() }
         return {

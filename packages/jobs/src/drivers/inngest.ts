@@ -72,6 +72,7 @@ export function inngest(options: InngestOptions): JobsDriver {
   const { eventKey, signingKey, appId = 'msc-platform', baseUrl, clock = systemClock } = options
   if (!eventKey || !signingKey) {
     throw new ConfigError(`[msc/jobs] [inngest] Missing option \`${eventKey ? 'signingKey' : 'eventKey'}\`.`, {
+      code: 'INNGEST_OPTION_MISSING',
       hint: 'Set INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY.',
     })
   }

@@ -48,6 +48,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
   const { url, maxConnections = 6, timeoutMs = 10_000, clock = systemClock } = options
   if (!url && !options.client) {
     throw new ConfigError('[msc/jobs] [postgres] Missing option `url`.', {
+      code: 'POSTGRES_OPTION_MISSING',
       hint: 'Set DATABASE_URL, or pass `url`, or a pool or PGlite as `client`.',
     })
   }
@@ -172,7 +173,10 @@ export function postgresStore(options: PostgresOptions): JobStore {
     enqueue: (batch) => (batch.gates || batch.amend ? enqueueOne(batch) : enqueuePlain(batch)),
     async enqueueIn(transaction, batch) {
       if (typeof (transaction as PostgresQuery | null)?.query !== 'function') {
-        throw new ConfigError('[msc/jobs] [postgres] `transaction` has no `query(text, values)`.')
+        throw new ConfigError('[msc/jobs] [postgres] `transaction` has no `query(text, values)`.', {
+          code: 'JOBS_TRANSACTION_INVALID',
+          hint: 'Pass the client of `pg` on which you began the transaction, or what PGlite hands to it.',
+        })
       }
       await connected()
       const { rows } = await (transaction as PostgresQuery).query(ENQUEUE, [encodeBatch(batch)])

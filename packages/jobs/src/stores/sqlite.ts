@@ -28,7 +28,10 @@ export interface SqliteOptions {
 export function sqliteStore(options: SqliteOptions): JobStore {
   const { path, durability = 'process' } = options
   if (!path)
-    throw new ConfigError('[msc/jobs] [sqlite] Missing option `path`.', { hint: 'Name the file that keeps the runs.' })
+    throw new ConfigError('[msc/jobs] [sqlite] Missing option `path`.', {
+      code: 'SQLITE_OPTION_MISSING',
+      hint: 'Name the file that keeps the runs.',
+    })
   const database = createDatabase(path, durability)
   const { act } = database
 

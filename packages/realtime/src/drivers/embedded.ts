@@ -40,6 +40,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     const url = URL.parse(`${options.url?.replace(/^http/, 'ws').replace(/\/$/, '')}/websocket`)
     if (!url) {
       throw new ConfigError('[msc/realtime] [embedded] Missing option `url`, or it is no address.', {
+        code: 'REALTIME_URL_INVALID',
         hint: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
       })
     }

@@ -79,6 +79,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   const { url, anonKey, serviceRoleKey, version = '2.0.0', feeds = true } = options
   if (!url || !anonKey) {
     throw new ConfigError(`[msc/realtime] [supabase] Missing option \`${url ? 'anonKey' : 'url'}\`.`, {
+      code: 'SUPABASE_OPTION_MISSING',
       hint: 'Set NEXT_PUBLIC_SUPABASE_URL and NEXT_PUBLIC_SUPABASE_ANON_KEY.',
     })
   }
