@@ -19,6 +19,7 @@ export {
   configureRealtime,
   createRealtimeFromEnv,
   getDefaultRealtime,
+  initRealtime,
   setDefaultRealtime,
   subscribeToEarnings,
   subscribeToMessages,
@@ -26,6 +27,7 @@ export {
   subscribeToPresence,
   subscribeToReleases,
   type BrowserRealtimeConfig,
+  type RealtimeFromEnvOptions,
   type Unsubscribe,
 } from './default-realtime.ts'
 export type { EventSchemas } from './typed.ts'

@@ -27,8 +27,11 @@ const CHECK_MS = 5000
 /**
  * Our own client of the embedded server: the same protocol that Supabase's speaks, in a few kilobytes. Beside the server,
  * in its process, it publishes without a socket.
+ *
+ * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address.
  */
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
+  if (options.url !== undefined) socketAddress(options.url)
   const { clock = systemClock } = options
   let socket: PhoenixSocket | undefined
   let closed = false
@@ -37,13 +40,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
 
   const connect = (token: string | undefined): PhoenixSocket => {
     if (closed) throw new DriverError('embedded', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    const url = URL.parse(`${options.url?.replace(/^http/, 'ws').replace(/\/$/, '')}/websocket`)
-    if (!url) {
-      throw new ConfigError('[msc/realtime] [embedded] Missing option `url`, or it is no address.', {
-        code: 'REALTIME_URL_INVALID',
-        hint: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
-      })
-    }
+    const url = socketAddress(options.url)
     if (socket?.open !== false && socket) return socket
     url.searchParams.set('apikey', options.apiKey ?? token ?? '')
     url.searchParams.set('vsn', '2.0.0')
@@ -122,4 +119,14 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       socket?.close()
     },
   }
+}
+
+/** @throws ConfigError `REALTIME_URL_INVALID`. */
+function socketAddress(address: string | undefined): URL {
+  const url = URL.parse(`${address?.replace(/^http/, 'ws').replace(/\/$/, '')}/websocket`)
+  if (/^wss?:$/.test(url?.protocol ?? '')) return url as URL
+  throw new ConfigError('[msc/realtime] [embedded] Missing option `url`, or it is no address.', {
+    code: 'REALTIME_URL_INVALID',
+    hint: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
+  })
 }
