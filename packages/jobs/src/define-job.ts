@@ -231,8 +231,3 @@ export function defineJob<Data = unknown, Result = unknown>(
 function isEventName(name: string): boolean {
   return typeof name === 'string' && name.length > 0 && name.length <= 256
 }
-
-/** The trigger of a definition that listens to `event`. */
-export function listensTo(job: AnyJob, event: string): EventType | undefined {
-  return job.triggers.find((trigger) => 'event' in trigger && trigger.event === event) as EventType | undefined
-}

@@ -14,6 +14,8 @@ import {
 import { text, toRun, toStep, type RunRow, type StepRow } from './rows.ts'
 import { createDatabase, type Durability, type Statements } from './sqlite-database.ts'
 
+export { sqliteFromEnv } from '../drivers/sqlite-from-env.ts'
+
 export interface SqliteOptions {
   /** The file; it is made when it does not exist. Its folder must exist. */
   readonly path: string

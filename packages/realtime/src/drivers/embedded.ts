@@ -124,7 +124,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
 /** @throws ConfigError `REALTIME_URL_INVALID`. */
 function socketAddress(address: string | undefined): URL {
   const url = URL.parse(`${address?.replace(/^http/, 'ws').replace(/\/$/, '')}/websocket`)
-  if (/^wss?:$/.test(url?.protocol ?? '')) return url as URL
+  if (url?.protocol.startsWith('ws')) return url
   throw new ConfigError('[msc/realtime] [embedded] Missing option `url`, or it is no address.', {
     code: 'REALTIME_URL_INVALID',
     hint: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
