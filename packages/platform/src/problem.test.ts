@@ -12,7 +12,11 @@ const foreign = (more: object): Error => Object.assign(new Error('x'), { [Symbol
 
 describe('the problem that an error is to a client', () => {
   it.each([
-    ['an input that is not valid', new ValidationError('x', [{ message: 'No title.', path: 'title' }], { code: 'VALIDATION_FAILED' }), 422],
+    [
+      'an input that is not valid',
+      new ValidationError('x', [{ message: 'No title.', path: 'title' }], { code: 'VALIDATION_FAILED' }),
+      422,
+    ],
     ['one that another copy of core refused', foreign({ code: 'VALIDATION_FAILED', issues: [] }), 422],
     ['a backend that is away', new UnavailableError('x'), 503],
     ['an error of ours that has no issues', new MscError('x', { code: 'X' }), 500],

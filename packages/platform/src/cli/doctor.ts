@@ -9,11 +9,11 @@ import { createPlatform } from '../create-platform.ts'
 import { oneLine } from './one-line.ts'
 
 const CONCERNS: Readonly<Record<string, (env: Env) => Service>> = {
-  monitoring: (env) => createMonitoringFromEnv(env, { telemetry: false }),
-  cache: (env) => createCacheFromEnv(env),
-  analytics: (env) => createAnalyticsFromEnv(env),
+  monitoring: (env) => createMonitoringFromEnv({ telemetry: false }, env),
+  cache: (env) => createCacheFromEnv({}, env),
+  analytics: (env) => createAnalyticsFromEnv({}, env),
   jobs: (env) => createJobsFromEnv({ jobs: [] }, env),
-  realtime: (env) => createRealtimeFromEnv(env),
+  realtime: (env) => createRealtimeFromEnv({}, env),
   cron: (env) => createCronFromEnv({ crons: [] }, env),
 }
 const MARKS = { ready: '✓', degraded: '~', down: '✗', 'not-configured': '–' } as const
