@@ -4,6 +4,7 @@ import {
   getFeatureFlag,
   identifyUser,
   initAnalytics,
+  initPostHog,
   isFeatureEnabled,
   resetUser,
   setUserProperties,
@@ -243,3 +244,7 @@ function engineIsThere(): boolean {
   const slot = (globalThis as Record<symbol, unknown>)[slotKey('analytics/browser')] as { engine?: unknown } | undefined
   return slot?.engine !== undefined
 }
+
+it('starts under the name of the original documentation as well', () => {
+  expect(initPostHog).toBe(initAnalytics)
+})
