@@ -8,7 +8,8 @@ import { build } from 'tsup'
 const javascriptOnly = process.argv.includes('--javascript')
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const entry = {}
-// `msc.files`: sources that stay files of their own, since an application's bundler decides by file what is loaded at once.
+// `msc.files`: sources that stay files of their own. What the root exports must be in none of its own files, since an
+// application's bundler decides by file what is loaded at once.
 const { bin = {}, files = [] } = manifest.msc ?? {}
 for (const target of [...Object.values(manifest.exports), ...Object.values(bin), ...files]) {
   const source = typeof target === 'string' ? target : target['@msc/source']

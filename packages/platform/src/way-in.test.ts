@@ -210,7 +210,9 @@ it('has one type for the options of each', () => {
   // A parameter with a default may also be given `undefined`.
   type Optional<Options> = [options?: Options | undefined, env?: Env | undefined]
   type Needed<Options> = [options: Options, env?: Env | undefined]
-  expectTypeOf<Parameters<typeof monitoring.createMonitoringFromEnv>>().toEqualTypeOf<Optional<MonitoringFromEnvOptions>>()
+  expectTypeOf<Parameters<typeof monitoring.createMonitoringFromEnv>>().toEqualTypeOf<
+    Optional<MonitoringFromEnvOptions>
+  >()
   expectTypeOf<Parameters<typeof cache.createCacheFromEnv>>().toEqualTypeOf<Optional<CacheFromEnvOptions>>()
   expectTypeOf<Parameters<typeof analytics.createAnalyticsFromEnv>>().toEqualTypeOf<Optional<AnalyticsFromEnvOptions>>()
   expectTypeOf<Parameters<typeof realtime.createRealtimeFromEnv>>().toEqualTypeOf<Optional<RealtimeFromEnvOptions>>()
