@@ -8,6 +8,14 @@ import { startRealtimeServer } from '@msc/realtime/server'
 import { signTestToken } from '@msc/realtime/testing'
 import { startPostHogServer } from '@msc/analytics/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+// Compiled before they are asked: what their health has of time is the backend's.
+import '@msc/analytics/posthog'
+import '@msc/cache/redis'
+import '@msc/cache/upstash'
+import '@msc/jobs/embedded'
+import '@msc/jobs/inngest'
+import '@msc/jobs/stores/postgres'
+import '@msc/monitoring/sentry'
 import { doctor } from './doctor.ts'
 
 interface Finding {
