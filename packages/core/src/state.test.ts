@@ -7,7 +7,6 @@ import {
   MscError,
   acceptEmbedded,
   createMemoryJournal,
-  defaultInstance,
   lazyPeer,
   peerMissing,
   readEnvGroup,
@@ -119,16 +118,6 @@ describe('validate', () => {
       issues: [{ path: 'tracks.0.title', message: 'is empty' }],
     })
   })
-})
-
-it('keeps one default instance for all copies of a module', () => {
-  const first = defaultInstance('@msc/test', () => ({ made: 1 }))
-  const second = defaultInstance<{ made: number }>('@msc/test', () => ({ made: 2 }))
-  expect(first.peek()).toBeUndefined()
-  expect(second.get()).toBe(first.get())
-  first.set(undefined)
-  expect(second.get()).toEqual({ made: 2 })
-  first.set(undefined)
 })
 
 it('says what to install when a peer is missing, and tries again next time', async () => {

@@ -292,7 +292,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     },
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
       assertOpen()
-      if (!name) throw new ConfigError('[msc/realtime] A channel needs a topic.')
+      if (!name) throw new ConfigError('[msc/realtime] A channel needs a topic.', { code: 'REALTIME_TOPIC_INVALID' })
       const channel = topicFor(name, channelOptions).subscribe(channelOptions.presenceKey)
       const { events } = channelOptions
       const onInvalid = (error: unknown): void => {

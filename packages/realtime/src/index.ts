@@ -18,6 +18,7 @@ export {
   configureRealtime,
   createRealtimeFromEnv,
   getDefaultRealtime,
+  initRealtime,
   setDefaultRealtime,
   subscribeToEarnings,
   subscribeToMessages,
@@ -25,6 +26,7 @@ export {
   subscribeToPresence,
   subscribeToReleases,
   type BrowserRealtimeConfig,
+  type RealtimeFromEnvOptions,
   type Unsubscribe,
 } from './default-realtime.ts'
 export type { EventSchemas } from './typed.ts'

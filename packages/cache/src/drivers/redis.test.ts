@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startRedis, type RunningRedis } from '../testing/index.ts'
 import { testCacheDriver } from '../testing/conformance/index.ts'
-import { lazyDriver } from '../lazy-driver.ts'
+import { lazyCacheDriver } from '../lazy-driver.ts'
 import { redis, redisFromEnv } from './redis.ts'
 import { refusal } from './redis-replies.ts'
 
@@ -45,7 +45,7 @@ describeWithRedis('with a redis-server', () => {
   testCacheDriver('redis, loaded when it is first called', async () => {
     const server = await startRedis()
     const open = () =>
-      lazyDriver(
+      lazyCacheDriver(
         { name: 'redis', endpoint: url(server), variables: ['REDIS_URL'] },
         { shared: true, cancels: false },
         async () => redis({ url: url(server) }),

@@ -1,26 +1,25 @@
 import {
-  ConfigError,
   DriverError,
   MscError,
   every,
   lazyPeer,
   peerMissing,
-  processEnv,
   readField,
   systemClock,
-  readEnv,
   toError,
   withoutScope,
-  type Env,
 } from '@msc/core'
 import type { Redis } from 'ioredis'
 import type { CacheDriver, PromiseOr } from '../driver.ts'
 import { endpointOf } from '../endpoint.ts'
 import { toRedisGlob } from '../glob.ts'
+import { assertRedisAddress } from './redis-address.ts'
 import { redisCoordination } from './redis-coordination.ts'
 import { isReadOnly, refusal as toRefusal, replyReaders } from './redis-replies.ts'
 import { INCREMENT } from './redis-scripts/counter.ts'
 import { digestOf, milliseconds, type Script } from './redis-scripts/script.ts'
+
+export { redisFromEnv } from './redis-from-env.ts'
 
 export interface RedisOptions {
   /** `redis://[[user]:password@]host:port[/db]`, `rediss://` for TLS. */
@@ -60,12 +59,7 @@ const load = lazyPeer(async () => {
  */
 export function redis(options: RedisOptions): CacheDriver {
   const { url, client: injected } = options
-  if (!injected && !(url && /^rediss?:$/.test(URL.parse(url)?.protocol ?? ''))) {
-    throw new ConfigError('[msc/cache] [redis] Missing option `url`, or it is not a redis:// address.', {
-      code: 'REDIS_URL_INVALID',
-      hint: 'Set REDIS_URL to redis://host:port, or pass url.',
-    })
-  }
+  if (!injected) assertRedisAddress(url)
   let connected: Promise<Redis> | undefined
   let current: Redis | undefined
   const listeners = new Set<Redis>()
@@ -284,12 +278,6 @@ export function redis(options: RedisOptions): CacheDriver {
       client?.disconnect()
     },
   }
-}
-
-/** The driver that REDIS_URL describes, or `undefined` without it. */
-export function redisFromEnv(env: Env = processEnv()): CacheDriver | undefined {
-  const url = readEnv(env, 'REDIS_URL')
-  return url === undefined ? undefined : redis({ url })
 }
 
 function toText(reply: unknown): string | undefined {

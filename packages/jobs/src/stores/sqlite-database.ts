@@ -68,6 +68,7 @@ function open(path: string, durability: Durability) {
   const sqlite = process.getBuiltinModule('node:sqlite') as typeof import('node:sqlite') | undefined
   if (!sqlite) {
     throw new ConfigError('[msc/jobs] [sqlite] This runtime has no node:sqlite.', {
+      code: 'SQLITE_UNSUPPORTED',
       hint: 'Use Node 22.13 or later, another store, or Inngest.',
     })
   }

@@ -266,9 +266,9 @@ it('holds at most 8 MiB of JSON for a backend that is away, whatever language it
 describe('configuration', () => {
   it('takes Sentry from NEXT_PUBLIC_SENTRY_DSN, else the journal', async () => {
     const dsn = 'https://key@o1.ingest.example/42'
-    expect(createMonitoringFromEnv({ NEXT_PUBLIC_SENTRY_DSN: dsn }).driverName).toBe('sentry')
-    expect(createMonitoringFromEnv({ NODE_ENV: 'test' }).driverName).toBe('local')
-    expect(() => createMonitoringFromEnv({ NODE_ENV: 'production' })).toThrow(/NEXT_PUBLIC_SENTRY_DSN|embedded/)
+    expect(createMonitoringFromEnv({}, { NEXT_PUBLIC_SENTRY_DSN: dsn }).driverName).toBe('sentry')
+    expect(createMonitoringFromEnv({}, { NODE_ENV: 'test' }).driverName).toBe('local')
+    expect(() => createMonitoringFromEnv({}, { NODE_ENV: 'production' })).toThrow(/NEXT_PUBLIC_SENTRY_DSN|embedded/)
   })
 
   it.each(['nonsense', 'https://o1.ingest.example/42', 'https://key@host/', 'ftp://key@host/1'])(

@@ -19,22 +19,22 @@ interface Concern {
 /** In the order in which they are told. */
 export const CONCERNS: Readonly<Record<string, Concern>> = {
   monitoring: {
-    create: (env) => createMonitoringFromEnv(env, { telemetry: false, processEnd: false }),
+    create: (env) => createMonitoringFromEnv({ telemetry: false, processEnd: false }, env),
     package: '@msc/monitoring',
   },
   cache: {
-    create: (env) => createCacheFromEnv(env),
+    create: (env) => createCacheFromEnv({}, env),
     package: '@msc/cache',
     peers: { redis: 'ioredis', upstash: '@upstash/redis' },
   },
-  analytics: { create: (env) => createAnalyticsFromEnv(env, { processEnd: false }), package: '@msc/analytics' },
+  analytics: { create: (env) => createAnalyticsFromEnv({ processEnd: false }, env), package: '@msc/analytics' },
   jobs: {
     create: (env) => createJobsFromEnv({ jobs: [] }, env),
     package: '@msc/jobs',
     peers: { inngest: 'inngest', postgres: 'pg' },
   },
   realtime: {
-    create: (env) => createRealtimeFromEnv(env),
+    create: (env) => createRealtimeFromEnv({}, env),
     package: '@msc/realtime',
     peers: { supabase: '@supabase/supabase-js' },
   },

@@ -31,14 +31,14 @@ beforeEach(() => setHub(undefined))
 
 it('chooses Supabase by its variables, else the embedded server', async () => {
   const env = { NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co', NEXT_PUBLIC_SUPABASE_ANON_KEY: 'k' }
-  expect(createRealtimeFromEnv(env).driverName).toBe('supabase')
-  expect(createRealtimeFromEnv({ MSC_QUIET: '1' }).driverName).toBe('embedded')
-  expect(() => createRealtimeFromEnv({ NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co' })).toThrow(/ANON_KEY/)
-  expect(() => createRealtimeFromEnv({ NODE_ENV: 'production' })).toThrow(/realtime/)
+  expect(createRealtimeFromEnv({}, env).driverName).toBe('supabase')
+  expect(createRealtimeFromEnv({}, { MSC_QUIET: '1' }).driverName).toBe('embedded')
+  expect(() => createRealtimeFromEnv({}, { NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co' })).toThrow(/ANON_KEY/)
+  expect(() => createRealtimeFromEnv({}, { NODE_ENV: 'production' })).toThrow(/realtime/)
 })
 
 it('says what to do when there is no server to publish to', async () => {
-  const realtime = createRealtimeFromEnv({ MSC_QUIET: '1' })
+  const realtime = createRealtimeFromEnv({}, { MSC_QUIET: '1' })
   await expect(realtime.publish('room', 'note', {})).rejects.toMatchObject({
     hint: expect.stringContaining('createRealtimeServer'),
   })
