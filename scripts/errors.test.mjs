@@ -48,8 +48,10 @@ describe('codes of errors', () => {
       // Nobody answers.
       code: 'SILENT',
     })
-    // The account is empty.
-    if (status === 402) return { code: 'QUOTA', retryable: false }`
+    function kindOf(status: number) {
+      // The account is empty.
+      if (status === 402) return { code: 'QUOTA', retryable: false }
+    }`
     expect(made(text).map(({ code, meanings }) => [code, meanings])).toEqual([
       ['LATE', ['The run took too long.']],
       ['SILENT', ['Nobody answers.']],
