@@ -1,5 +1,6 @@
 // The codes of the errors that sources make, read from their syntax: what each means, whether a retry can help, what to do.
 import { parseSync } from 'oxc-parser'
+import { findAll, lineOf, visit } from './ast.mjs'
 
 /** A code, or one whose beginning is an expression: `<CONCERN>_NO_DRIVER`. */
 const CODE = /^(?:<[A-Z]+>_)?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/
@@ -38,7 +39,7 @@ export function errorsMadeIn(sources) {
   return modules.flatMap((module) => {
     const made = []
     const constants = new Map(constantsOf(module.program))
-    visit(module.program, [], (node, parents) => {
+    visit(module.program, (node, parents) => {
       const found = readMade(node, parents, { module, calls, names, constants })
       made.push(...found)
     })
@@ -269,24 +270,4 @@ function named(node, known) {
 function booleanOf(node, otherwise) {
   if (!node) return otherwise
   return node.type === 'Literal' ? node.value : undefined
-}
-
-function lineOf(text, { start }) {
-  return text.slice(0, start).split('\n').length
-}
-
-function findAll(node, type) {
-  const found = []
-  visit(node, [], (each) => void (each.type === type && found.push(each)))
-  return found
-}
-
-function visit(node, parents, see) {
-  see(node, parents)
-  const inner = [...parents, node]
-  for (const value of Object.values(node)) {
-    for (const child of Array.isArray(value) ? value : [value]) {
-      if (typeof child?.type === 'string') visit(child, inner, see)
-    }
-  }
 }
