@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { errorsMadeIn } from './lib/error-codes.mjs'
 
-const made = (text) => errorsMadeIn([{ file: 'a.ts', text }]).map(({ file, line, ...rest }) => rest)
+const made = (text) => errorsMadeIn([{ file: 'a.ts', text }])
 
 describe('codes of errors', () => {
   it('are read with message, retry and hint', () => {
@@ -29,6 +29,13 @@ describe('codes of errors', () => {
       ['KEY_INVALID', ['[msc/cache] A key must be a string.']],
       ['TIME_INVALID', ['[msc/cache] {option} must be a time.']],
     ])
+  })
+  it('keep the name of what stands in a message of their own', () => {
+    const text = `function assertName(name: string) {
+      throw new ConfigError(\`[msc/jobs] \${name} is no name.\`, { code: 'NAME_INVALID' })
+    }
+    assertName('ai/process')`
+    expect(made(text).map(({ meanings }) => meanings)).toEqual([['[msc/jobs] {name} is no name.']])
   })
   it('are both of a condition, each with its own message', () => {
     const text = `throw new ConfigError(\`The driver \${lacks ? \`lacks \${lacks}\` : 'is old'}.\`, {

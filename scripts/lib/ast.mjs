@@ -74,6 +74,6 @@ export function findAll(node, type) {
 }
 
 /** The line of a node, from 1. */
-export function lineOf(text, { start }) {
+function lineOf(text, { start }) {
   return text.slice(0, start).split('\n').length
 }

@@ -1,6 +1,6 @@
 // The codes of the errors that sources make, read from their syntax: what each means, whether a retry can help, what to do.
 import { parseSync } from 'oxc-parser'
-import { findAll, lineOf, visit } from './ast.mjs'
+import { findAll, visit } from './ast.mjs'
 
 /** A code, or one whose beginning is an expression: `<CONCERN>_NO_DRIVER`. */
 const CODE = /^(?:<[A-Z]+>_)?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/
@@ -22,8 +22,6 @@ const BASES = new Set([
  * @property {string[]} meanings what its message may say, or a comment beside it or above its statement, with `{name}` for what is only known at run time
  * @property {boolean | undefined} retryable `undefined` where that depends
  * @property {string | undefined} hint
- * @property {string} file
- * @property {number} line
  */
 
 /**
@@ -68,7 +66,7 @@ function localsOf(outer, { start }) {
 }
 
 function isErrorClass({ superClass }) {
-  return superClass?.type === 'Identifier' && (BASES.has(superClass.name) || /Error$/.test(superClass.name))
+  return superClass?.type === 'Identifier' && (BASES.has(superClass.name) || superClass.name.endsWith('Error'))
 }
 
 function readMade(node, parents, world) {
@@ -101,10 +99,12 @@ function readConstruction(name, node, parents, world, owner) {
   const message = node.arguments[name === 'DriverError' ? 1 : 0]
   const retryable = RETRYABLE.has(name)
   if (fields.code) return describe(node, fields, message, retryable, parents, world, owner)
-  const passesOn = node.arguments.some(({ type }) => type === 'Identifier') || options?.properties.some(isSpread)
   const fallback = DEFAULT_CODES[name]
-  if (owner || !fallback || (passesOn && node.arguments.length > 1 && !options)) return []
-  if (options?.properties.some(isSpread)) return []
+  const given = node.arguments[name === 'ConfigError' || name === 'UnavailableError' ? 1 : 2]
+  // Options that are passed on have a code of their own, if any.
+  const isPassedOn =
+    (given && given !== options && given.type !== 'ConditionalExpression') || options?.properties.some(isSpread)
+  if (owner || !fallback || isPassedOn) return []
   return describe(node, { ...fields, code: { type: 'Literal', value: fallback } }, message, retryable, parents, world)
 }
 
@@ -131,7 +131,7 @@ function describe(node, fields, message, isRetryable, parents, { module, calls, 
   }
   const outer = parents.findLast(({ type }) => /Function/.test(type))
   const locals = outer ? localsOf(outer, node) : []
-  const read = (given, place) => {
+  const read = (given) => {
     const known = new Map([...constants, ...locals, ...given])
     const texts = textsOf(message, known)
     return textsOf(fields.code, known)
@@ -143,19 +143,25 @@ function describe(node, fields, message, isRetryable, parents, { module, calls, 
           ? RETRYABLE_STATUS.has(fields.status.value)
           : booleanOf(fields.retryable, isRetryable),
         hint: textsOf(fields.hint, known)[0],
-        ...place,
       }))
   }
   const parameters = outer?.params.map((each) => (each.type === 'AssignmentPattern' ? each.left : each).name) ?? []
-  const used = [fields.code, message, fields.hint].flatMap((each) => (each ? findAll(each, 'Identifier') : []))
-  const isGiven = used.some(({ name }) => parameters.includes(name))
+  // Where callers choose the code or all of the message; not where they give a name that stands in it.
+  const chosen = [fields.code, isWhole(message) ? message : undefined].filter(Boolean)
+  const isGiven = chosen.some((each) => findAll(each, 'Identifier').some(({ name }) => parameters.includes(name)))
   const name = isGiven ? nameOf(outer, parents) : undefined
   const through = name ? calls.filter((call) => call.node.callee.name === name && knows(call.module, name, module)) : []
-  if (through.length === 0) return read(new Map(), { file: module.file, line: lineOf(module.text, node) })
-  return through.flatMap(({ module: { file, text }, node: call }) => {
-    const given = new Map(parameters.map((each, index) => [each, call.arguments[index]]))
-    return read(given, { file, line: lineOf(text, call) })
-  })
+  if (through.length === 0) return read(new Map())
+  return through.flatMap(({ node: call }) =>
+    read(new Map(parameters.map((each, index) => [each, call.arguments[index]]))),
+  )
+}
+
+/** A message that is an expression, but for the package and the driver that it begins with. */
+function isWhole(message) {
+  if (message?.type !== 'TemplateLiteral') return message?.type === 'Identifier'
+  const text = message.quasis.map(({ value }) => value.cooked).join('')
+  return !/[a-z]/i.test(text.replaceAll(/\[[^\]]*\]/g, ''))
 }
 
 /** Statuses of HTTP that say so themselves. */
@@ -179,7 +185,7 @@ function beside(code, { text, comments }) {
 
 /** A comment right above the statement, or above the `if` that it is the outcome of, where there is no message. */
 function above(parents, { text, comments }) {
-  const around = parents.filter(({ type }) => /Statement$/.test(type) && type !== 'BlockStatement')
+  const around = parents.filter(({ type }) => type.endsWith('Statement') && type !== 'BlockStatement')
   const [outer, statement] = around.length > 1 ? around.slice(-2) : [undefined, around.at(-1)]
   const places = [statement, outer?.type === 'IfStatement' ? outer : undefined]
   return places.map((each) => each && commentBefore(each.start, text, comments)).find((each) => each !== undefined)

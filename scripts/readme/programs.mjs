@@ -8,7 +8,7 @@ import { run } from '../packages/run.mjs'
 import { fileOf, writeProgram } from './types.mjs'
 
 /** Seconds after which a block has hung. */
-const LIMIT = 30
+const LIMIT = 120
 
 const SERVICES = {
   async redis() {
