@@ -21,7 +21,7 @@ export function importsOf(text, file) {
   const found = []
   const add = (node, more) => {
     if (node.source?.type !== 'Literal') return
-    found.push({ name: node.source.value, line: text.slice(0, node.start).split('\n').length, ...more })
+    found.push({ name: node.source.value, line: lineOf(text, node), ...more })
   }
   walk(program, { tried: false, awaited: false }, (node, { tried, awaited }) => {
     if (node.type === 'ImportExpression') add(node, { lazy: true, typeOnly: false, tried: tried && awaited })
@@ -53,4 +53,27 @@ function walk(node, around, visit) {
       )
     }
   }
+}
+
+/** Visits each node with those around it, the outermost first. */
+export function visit(node, see, parents = []) {
+  see(node, parents)
+  const inner = [...parents, node]
+  for (const value of Object.values(node)) {
+    for (const child of Array.isArray(value) ? value : [value]) {
+      if (typeof child?.type === 'string') visit(child, see, inner)
+    }
+  }
+}
+
+/** Every node of a type, in the order of the text. */
+export function findAll(node, type) {
+  const found = []
+  visit(node, (each) => void (each.type === type && found.push(each)))
+  return found
+}
+
+/** The line of a node, from 1. */
+function lineOf(text, { start }) {
+  return text.slice(0, start).split('\n').length
 }

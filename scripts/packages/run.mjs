@@ -5,10 +5,11 @@ import { quietEnv } from '../lib/pnpm.mjs'
  * Runs a command; resolves with what it printed.
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd: string, env?: Record<string, string>, seconds?: number }} options
+ * @param {{ cwd: string, env?: Record<string, string>, seconds?: number, stop?: { signal: NodeJS.Signals, after: string } }} options
+ *   `stop`: for what does not end by itself, the signal that it gets once it has printed `after`.
  * @throws Error with all of its output, also after `seconds` (default 180).
  */
-export function run(command, args, { cwd, env = {}, seconds = 180 }) {
+export function run(command, args, { cwd, env = {}, seconds = 180, stop }) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
@@ -17,6 +18,7 @@ export function run(command, args, { cwd, env = {}, seconds = 180 }) {
     })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
+    if (stop) child.stdout.on('data', () => output.includes(stop.after) && child.kill(stop.signal))
     const fail = (why) => reject(new Error(`${command} ${args.join(' ')} ${why}:\n${output.slice(-20_000)}`))
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
