@@ -9,8 +9,11 @@ import { ConfigError } from '@msc/core'
 export function assertRedisAddress(url: string | undefined): void {
   const parsed = URL.parse(url ?? '')
   if (parsed && /^rediss?:$/.test(parsed.protocol) && parsed.host !== '') return
-  throw new ConfigError('[msc/cache] [redis] REDIS_URL, or the option `url`, is missing or not a redis:// address.', {
-    code: 'REDIS_URL_INVALID',
-    hint: 'Set REDIS_URL to redis://host:port, or rediss:// for TLS.',
-  })
+  throw new ConfigError(
+    '[msc/cache] [redis] REDIS_URL is not an address of Redis, or the option `url` is missing or none.',
+    {
+      code: 'REDIS_URL_INVALID',
+      hint: 'Set REDIS_URL to redis://host:port, or rediss:// for TLS.',
+    },
+  )
 }

@@ -54,7 +54,7 @@ export function vercelFromEnv(env: Env = processEnv()): CronDriver | undefined {
   if (driver !== 'vercel') {
     throw new ConfigError(`[msc/cron] MSC_CRON_DRIVER=${driver} is not a driver.`, {
       code: 'CRON_DRIVER_UNKNOWN',
-      hint: 'Set MSC_CRON_DRIVER to local or vercel, or leave it out.',
+      hint: 'Set MSC_CRON_DRIVER to `local` or `vercel`, or leave it out.',
     })
   }
   if (!readEnv(env, 'CRON_SECRET')) {

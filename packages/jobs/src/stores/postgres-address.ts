@@ -7,7 +7,7 @@ import { ConfigError } from '@msc/core'
  */
 export function assertPostgresAddress(url: string): void {
   if (/^postgres(?:ql)?:$/.test(URL.parse(url)?.protocol ?? '')) return
-  throw new ConfigError('[msc/jobs] [postgres] The address of the database is none.', {
+  throw new ConfigError('[msc/jobs] [postgres] The address of the database is not one of Postgres.', {
     code: 'DATABASE_URL_INVALID',
     hint: 'Set DATABASE_URL to postgres://user:password@host:5432/database.',
   })
