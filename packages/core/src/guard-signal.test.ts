@@ -52,6 +52,19 @@ describe('a guarded signal', () => {
     expect([calls, signal.onabort]).toEqual([['twice'], null])
   })
 
+  it('keeps its first guard where it is guarded again, and takes no handler that is none', () => {
+    const controller = new AbortController()
+    const failures: string[] = []
+    guardSignal(controller.signal, () => failures.push('first'))
+    const signal = guardSignal(controller.signal, () => failures.push('second'))
+    signal.addEventListener('abort', () => {
+      throw new Error('a listener')
+    })
+    Object.assign(signal, { onabort: 'none' })
+    controller.abort()
+    expect(failures).toEqual(['first'])
+  })
+
   it('is still a signal to the platform', async () => {
     const controller = new AbortController()
     const signal = guardSignal(controller.signal, () => {})

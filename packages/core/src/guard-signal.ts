@@ -6,12 +6,13 @@ type Listener = EventListenerOrEventListenerObject
 /**
  * Makes a signal safe to hand to the application's code: what a listener of its abort throws, or rejects with, goes to
  * `onFailure`. Node ends the process for a listener that throws, and a `try` around `abort()` does not catch it. Returns
- * the signal itself. A signal that the application derives from it (`AbortSignal.any`) is not guarded.
+ * the signal itself; one that is guarded already keeps its guard. A signal that the application derives from it (`AbortSignal.any`) is not guarded.
  *
  * Source: https://nodejs.org/api/events.html#eventtarget-error-handling
  */
 export function guardSignal(signal: AbortSignal, onFailure: (error: unknown) => void): AbortSignal {
   const it = signal as Guarded
+  if (it[GUARD]) return signal
   it[GUARD] = { add: it.addEventListener, remove: it.removeEventListener, onFailure, handler: null }
   it.addEventListener = addGuarded
   it.removeEventListener = removeGuarded
@@ -42,7 +43,7 @@ const ONABORT: PropertyDescriptor & ThisType<Guarded> = {
     const guard = this[GUARD]
     guard.handler = handler
     guard.handle ??= (event) => guard.handler?.call(this, event)
-    if (handler) this.addEventListener('abort', guard.handle)
+    if (typeof handler === 'function') this.addEventListener('abort', guard.handle)
     else this.removeEventListener('abort', guard.handle)
   },
 }

@@ -39,7 +39,7 @@ const PRUNE_AT_ONCE = 1000
 /** Runs begun in one turn of the event loop, after which everything else in the process has its turn. */
 const MOST_IN_A_TURN = 50
 /** What whoever still listens to a run's signal is told at its end. One for all runs: each would record a stack of its own. */
-const RUN_OVER = new DOMException('The run is over.', 'AbortError')
+const RUN_OVER = Object.freeze(new DOMException('The run is over.', 'AbortError'))
 
 export function createWorker(options: WorkerOptions): Worker {
   const { store, concurrency, leaseMs, pollMs, clock, retention, carry, reportFailure } = options

@@ -369,6 +369,25 @@ describe('who looks at the page', () => {
     expect(heard).toEqual(['alice', 'stop'])
   })
 
+  it('stores nobody over whom the tab signs in that cleared the storage', async () => {
+    const storage = fakeStorage()
+    const config = { persist: () => true }
+    const one = setUp(config, storage)
+    one.engine.identify('alice', {}, one.moment())
+    const two = setUp(config, storage)
+    two.engine.track('looked', {}, two.moment())
+    storage.clear()
+    // The other tab hears of it before the sign-in, which it does not see yet.
+    page.stored('msc:analytics:identity')
+    expect(storage.length).toBe(0)
+    one.engine.identify('bob', {}, one.moment())
+    two.engine.track('after', {}, two.moment())
+    one.engine.track('after', {}, one.moment())
+    for (const { clock } of [one, two]) await clock.advance(1000)
+    for (const { records } of [one, two])
+      expect(records().at(-1)?.payload['subject']).toMatchObject({ distinctId: 'bob' })
+  })
+
   it('is the same person after a no that was taken back, where nobody else was stored meanwhile', async () => {
     const storage = fakeStorage()
     let isAllowed = true

@@ -76,9 +76,13 @@ export function createVisitor(options: VisitorOptions): Visitor {
       denialsWhenStored = denials()
     }
   }
-  /** The visitor has been taken out of the storage: by a sign-out that clears all, or by the visitor. */
+  /**
+   * The visitor has been taken out of the storage: by a sign-out that clears all, or by the visitor. Nobody is stored in
+   * that place before something happens here: the tab that cleared it may be about to store who signed in.
+   */
   const vanish = (): void => {
-    change({ ...stranger(clock.now()), isReset: true })
+    identity = { ...stranger(clock.now()), isReset: true }
+    wasStored = false
     options.onSomebodyElse?.()
   }
   const follow = (): void => {
