@@ -6,8 +6,8 @@ import { pinnedNode } from '../lib/pnpm.mjs'
 import { FRAMEWORKS, TYPES } from './tools.mjs'
 import { run } from './run.mjs'
 
-/** Tests of drivers and wire-level servers are not what an application builds. */
-const forApplications = (entry) => !entry.path.startsWith('./testing')
+/** Tests of drivers, wire-level servers and commands are not what an application builds. */
+const forApplications = (entry) => !/^\.\/(?:testing|cli)\b/.test(entry.path)
 
 /** The source of a module that uses every export of the entry points. */
 export function importAll(entries) {
