@@ -1,10 +1,40 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // One inline project for each package: inline projects inherit `ssr.resolve.conditions`, folder globs don't.
 const packages = readdirSync('packages').filter((name) => existsSync(`packages/${name}/package.json`))
 // Without 'import': Node takes them too, and a CommonJS package would get the ESM half of another.
 const conditions = ['@msc/source', 'node']
+
+/** Files that take long, the longest first: one that began last would leave the other worker with nothing to do. */
+const LONG = [
+  'jobs/src/crash-postgres',
+  'jobs/src/crash-sqlite',
+  'jobs/src/stores/postgres.test',
+  'platform/src/redaction-wire',
+  'cache/src/drivers/redis.test',
+  'realtime/src/feed/chaos',
+  'core/src/delivery/endings',
+  'jobs/src/drivers/drivers',
+  'core/src/redact/cost',
+  'realtime/src/feed/resume',
+  'devtools/src/endings',
+  'cache/src/chaos',
+  'core/src/redact/matrix',
+  'cache/src/runtimes',
+  'monitoring/src/drivers/drivers',
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const found = LONG.findIndex((part) => moduleId.includes(part))
+      return found === -1 ? LONG.length : found
+    }
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
+  }
+}
 
 export default defineConfig({
   ssr: { resolve: { conditions } },
@@ -22,5 +52,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores: more workers than that only make timing worse.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
   },
 })

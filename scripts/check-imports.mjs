@@ -1,55 +1,69 @@
-// Two rules that no linter here knows: a vendor's SDK is imported only inside drivers/ and framework entry points,
-// and an entry point that promises to run anywhere imports no Node builtin, directly or through its own files.
-import { readFileSync, readdirSync, existsSync } from 'node:fs'
+// Rules that no linter here knows. A vendor's SDK is imported only inside drivers/ and framework entry points. An optional peer
+// is imported in a `try` that awaits it, or no bundler builds an application that doesn't have it. An entry point that
+// promises to run anywhere imports no Node builtin, directly or through its own files.
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
+import { importsOf } from './lib/ast.mjs'
+import { entriesOf, manifestOf, packageFolders, vendors } from './lib/entries.mjs'
 
-const VENDOR = /^(@sentry\/|@upstash\/|posthog-(js|node)|inngest|@supabase\/|ioredis|redis)(\/|$)?/
-const VENDOR_ALLOWED = /\/drivers\/|\/testing\/|\.test\.tsx?$|\/e2e\//
-const IMPORT = /(?:import|export)\s+(?:[^'"();]*?\sfrom\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g
-/** Entry points that may use Node builtins: they exist for Node alone. */
-const NODE_ONLY =
-  /\/testing\/|\/server\/|\/devtools\/|\/platform\/|\/cli|drivers\/embedded|stores\/sqlite|\/ingest\/|\/analytics\/src\/wire/
+const VENDOR_ALLOWED = /\/drivers\/|\/stores\/|\/testing\/|\/__fixtures__\/|\.test\.tsx?$|\/e2e\/|^apps\/bench\//
+/** Entry points that exist for one library: each imports it, or its types. */
+const FRAMEWORK = new Map([['packages/cache/src/ai-sdk.ts', 'ai']])
+const NOT_SHIPPED = /\.test\.tsx?$|\/testing\/|\/__fixtures__\//
 
 const problems = []
-const files = ['packages', 'apps'].flatMap((folder) =>
-  readdirSync(folder, { recursive: true })
-    .map((file) => join(folder, file))
-    .filter((file) => /\.tsx?$/.test(file) && !/node_modules|\/dist\/|\/\.next\//.test(file)),
+const sdks = new Set([...vendors(), ...['@sentry/', '@supabase/', 'posthog-', 'redis'].flatMap(installed)])
+const imports = new Map(
+  ['packages', 'apps'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true })
+      .map((file) => join(folder, file))
+      .filter((file) => /\.tsx?$/.test(file) && !/node_modules|\/dist\/|\/\.next\//.test(file))
+      .map((file) => [file, importsOf(readFileSync(file, 'utf8'), file)]),
+  ),
 )
-const importsOf = (file) =>
-  [
-    ...readFileSync(file, 'utf8')
-      .replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
-      .matchAll(IMPORT),
-  ].map((match) => ({
-    name: match[1] ?? match[2],
-    typeOnly: /^(import|export)\s+type\s/.test(match[0]),
-    lazy: match[0].startsWith('import('),
-  }))
 
-for (const file of files) {
-  for (const { name } of importsOf(file)) {
-    if (VENDOR.test(name) && !VENDOR_ALLOWED.test(file)) problems.push(`${file} imports ${name} outside drivers/`)
+/** Dependencies of any package or app whose names begin so: SDKs that some are tested against without being a peer. */
+function installed(prefix) {
+  return packageFolders().flatMap((folder) =>
+    Object.keys(manifestOf(folder).devDependencies ?? {}).filter((name) => name.startsWith(prefix)),
+  )
+}
+const packageOf = (name) =>
+  name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/')
+
+for (const [file, found] of imports) {
+  const [, folder] = /^packages\/([^/]+)\//.exec(file) ?? []
+  const peers = folder === undefined ? [] : Object.keys(manifestOf(folder).peerDependencies ?? {})
+  for (const { name, lazy, tried, typeOnly, line } of found) {
+    const package_ = packageOf(name)
+    if (sdks.has(package_) && !VENDOR_ALLOWED.test(file) && FRAMEWORK.get(file) !== package_) {
+      problems.push(`${file}:${line} imports ${name} outside drivers/`)
+    }
+    if (lazy && !tried && !typeOnly && !NOT_SHIPPED.test(file) && peers.includes(package_)) {
+      problems.push(
+        `${file}:${line} imports the optional peer ${name} outside a \`try\` that awaits it, so that bundlers demand it (see lazyPeer)`,
+      )
+    }
   }
 }
 
-for (const folder of readdirSync('packages')) {
-  const manifest = JSON.parse(readFileSync(`packages/${folder}/package.json`, 'utf8'))
-  for (const target of Object.values(manifest.exports)) {
-    const entry = target['@msc/source'] && normalize(`packages/${folder}/${target['@msc/source']}`)
-    if (!entry || NODE_ONLY.test(`/${entry}`)) continue
-    const seen = new Set()
-    const visit = (file, trail) => {
-      if (seen.has(file) || !existsSync(file)) return
-      seen.add(file)
-      for (const { name, typeOnly, lazy } of importsOf(file)) {
-        if (typeOnly || lazy) continue
-        if (name.startsWith('node:')) problems.push(`${entry} reaches ${name} through ${[...trail, file].join(' → ')}`)
-        else if (name.startsWith('.')) visit(normalize(join(dirname(file), name)), [...trail, file])
-      }
+for (const entry of packageFolders().flatMap(entriesOf)) {
+  if (entry.node) continue
+  const seen = new Set()
+  const visit = (file, trail) => {
+    if (seen.has(file) || !existsSync(file)) return
+    seen.add(file)
+    for (const { name, typeOnly, lazy } of imports.get(file) ?? []) {
+      if (typeOnly || lazy) continue
+      if (name.startsWith('node:'))
+        problems.push(`${entry.source} reaches ${name} through ${[...trail, file].join(' → ')}`)
+      else if (name.startsWith('.')) visit(normalize(join(dirname(file), name)), [...trail, file])
     }
-    visit(entry, [])
   }
+  visit(entry.source, [])
 }
 for (const problem of problems) console.error(problem)
 process.exit(problems.length > 0 ? 1 : 0)

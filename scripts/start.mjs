@@ -1,10 +1,12 @@
 // `npm start`: installs, builds, and serves the app with the embedded drivers. `npm run dev` does so with hot reload.
 // Runs on the host's Node (20 or later); the app itself runs on the pinned one.
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
-import { pinnedNode, quietEnv, root } from './lib/pnpm.mjs'
+import { pinnedNode, quietEnv, root, run } from './lib/pnpm.mjs'
 import { portIsFree, wantedPort } from './lib/ports.mjs'
 import { build, install } from './lib/setup.mjs'
+import { watchPackages } from './lib/watch-packages.mjs'
 
 const dev = process.argv.includes('--dev')
 const port = wantedPort()
@@ -18,24 +20,57 @@ if (!(await portIsFree(port))) {
 if ((await install()) !== 0) fail('Installing the dependencies failed; its output is above.')
 if ((await build()) !== 0) fail('The build failed; its output is above.')
 
-const server = spawn(pinnedNode(), ['server/main.ts'], {
-  cwd: join(root, 'apps', 'web'),
-  stdio: ['ignore', 'inherit', 'inherit'],
-  env: {
-    ...process.env,
-    ...quietEnv,
-    NODE_ENV: dev ? 'development' : 'production',
-    PORT: String(port),
-    // One machine on purpose: that is what this command is for.
-    MSC_ALLOW_EMBEDDED: process.env.MSC_ALLOW_EMBEDDED ?? '1',
-    // The banner says which drivers run.
-    MSC_QUIET: process.env.MSC_QUIET ?? '1',
-  },
-})
+let server = serve()
+let stopping = false
 // A terminal's Ctrl-C reaches the server by itself; forwarding covers a signal sent to this process alone.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => server.kill(signal))
-server.once('error', (error) => fail(`The server could not be started: ${error.message}`))
-server.once('exit', (code, signal) => process.exit(code ?? (signal ? 130 : 1)))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    stopping = true
+    server?.kill(signal)
+  })
+}
+if (dev) watchPackages(root, rebuild)
+
+function serve() {
+  const child = spawn(pinnedNode(), ['server/main.ts'], {
+    cwd: join(root, 'apps', 'web'),
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: {
+      ...process.env,
+      ...quietEnv,
+      NODE_ENV: dev ? 'development' : 'production',
+      PORT: String(port),
+      // One machine on purpose: that is what this command is for.
+      MSC_ALLOW_EMBEDDED: process.env.MSC_ALLOW_EMBEDDED ?? '1',
+      // The banner says which drivers run.
+      MSC_QUIET: process.env.MSC_QUIET ?? '1',
+    },
+  })
+  child.once('error', (error) => fail(`The server could not be started: ${error.message}`))
+  child.once('exit', (code, signal) => {
+    if (child === server) process.exit(code ?? (signal ? 130 : 1))
+  })
+  return child
+}
+
+/** Builds the packages that were edited, without their types, and starts the server anew: it has loaded the old ones. */
+async function rebuild(packages) {
+  for (const name of packages) {
+    const args = [join(root, 'scripts', 'build-package.mjs'), '--javascript']
+    const status = await run(pinnedNode(), args, { cwd: join(root, 'packages', name), quiet: true })
+    // What doesn't build is told; the server goes on with what it has.
+    if (status !== 0) return
+  }
+  if (stopping) return
+  console.log(`Rebuilt ${packages.map((name) => `@msc/${name}`).join(', ')}; starting again …`)
+  const old = server
+  server = undefined
+  const gone = once(old, 'exit')
+  old.kill('SIGTERM')
+  await gone
+  if (stopping) process.exit(130)
+  server = serve()
+}
 
 function fail(message) {
   console.error(`\n${message}`)

@@ -3,7 +3,7 @@ import type { JobStore, NewRun } from '@msc/jobs'
 import { postgresStore } from '@msc/jobs/stores/postgres'
 import { sqliteStore } from '@msc/jobs/stores/sqlite'
 import type { RunningPostgres } from '@msc/core/testing/postgres'
-import { database } from './jobs.ts'
+import { database } from './jobs-database.ts'
 import { median } from './measure.ts'
 import { target } from './targets.ts'
 

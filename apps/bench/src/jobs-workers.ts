@@ -6,7 +6,7 @@ import { embedded } from '@msc/jobs/embedded'
 import { postgresStore } from '@msc/jobs/stores/postgres'
 import type { RunningPostgres } from '@msc/core/testing/postgres'
 import { ioJob } from './jobs-io.ts'
-import { database } from './jobs.ts'
+import { database } from './jobs-database.ts'
 import { median } from './measure.ts'
 import { atLeast, exactly } from './targets.ts'
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
-import pg from 'pg'
 import { benchClaims } from './jobs-claims.ts'
+import { database } from './jobs-database.ts'
 import { benchRecovery } from './jobs-recovery.ts'
 import { benchWorkers } from './jobs-workers.ts'
 import { median } from './measure.ts'
@@ -76,15 +76,6 @@ async function benchRates(folder: string, postgres: RunningPostgres, redisUrl: s
   target('sqlite, enqueue to done, p50, WAL FULL', of('ours-sqlite-power').p50, 3, 'ms')
   atLeast('postgres beside DBOS', ratio('ours-postgres', 'dbos'), 2, '×')
   atLeast('postgres beside openworkflow', ratio('ours-postgres', 'openworkflow-postgres'), 2, '×')
-}
-
-/** A database of its own; returns its address. */
-export async function database({ url }: RunningPostgres, name: string): Promise<string> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  await client.query(`create database ${name}`)
-  await client.end()
-  return url.replace(/postgres$/, name)
 }
 
 function run(name: string, where: string): Promise<Figures> {

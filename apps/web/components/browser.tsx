@@ -1,6 +1,6 @@
 'use client'
 
-import { identifyUser, initPostHog, trackPageView } from '@msc/analytics/browser'
+import { identifyUser, initAnalytics, trackPageView } from '@msc/analytics/browser'
 import { initMonitoring, setUser } from '@msc/monitoring/browser'
 import { usePathname } from 'next/navigation'
 import { useEffect } from 'react'
@@ -13,7 +13,7 @@ export function Browser({ config, userId }: { config: PublicConfig; userId: stri
   const { key, host } = config.posthog ?? {}
   useEffect(() => {
     initMonitoring({ ingestUrl, release, ...(dsn && { dsn }) })
-    initPostHog({ ingestUrl, ...(key && { key }), ...(host && { host }) })
+    initAnalytics({ ingestUrl, ...(key && { key }), ...(host && { host }) })
     // Both do nothing when called again; the configuration does not change while the page lives.
   }, [dsn, key, host, ingestUrl, release])
   useEffect(() => {

@@ -1,7 +1,7 @@
 'use client'
 
 import { trackEvent } from '@msc/analytics/browser'
-import { configureRealtime, subscribeToReleases } from '@msc/realtime'
+import { getDefaultRealtime, initRealtime, subscribeToReleases } from '@msc/realtime'
 import { useNotifications } from '@msc/realtime/react'
 import { useRouter } from 'next/navigation'
 import { useEffect, useState, useSyncExternalStore } from 'react'
@@ -33,12 +33,12 @@ export function Live({
   const { url, anonKey } = config.supabase ?? {}
 
   useEffect(() => {
-    const realtime = configureRealtime({
+    initRealtime({
       // The app's rows are in a database of its own, of which that project keeps no history.
       ...(url && anonKey && { supabase: { url, anonKey, feeds: false } }),
       getToken,
     })
-    const stopStatus = realtime.onStatus((status) => setLive(status === 'connected'))
+    const stopStatus = getDefaultRealtime().onStatus((status) => setLive(status === 'connected'))
     // The truth is on the server: render again from there, once for a burst of changes.
     let pending: ReturnType<typeof setTimeout> | undefined
     const reload = (): void => {

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import {
   getFeatureFlag,
   identifyUser,
+  initAnalytics,
   initPostHog,
   isFeatureEnabled,
   resetUser,
@@ -45,7 +46,7 @@ function keeping() {
 describe('while a server renders', () => {
   it('keeps nothing for anybody: no flag, no call, no person', () => {
     const { driver } = keeping()
-    initPostHog({ flags: { admin: true }, load: async () => ({ driver }) })
+    initAnalytics({ flags: { admin: true }, load: async () => ({ driver }) })
     trackEvent('e', {})
     identifyUser('ana')
     setUserProperties({ role: 'artist' })
@@ -66,7 +67,7 @@ describe('in a page', () => {
     const { sent, driver } = keeping()
     const from = Date.now()
     trackEvent('before', { a: 1 })
-    initPostHog({ load: async () => ({ driver }) })
+    initAnalytics({ load: async () => ({ driver }) })
     identifyUser('ana', { role: 'artist' })
     trackPageView('/releases/1')
     await expect.poll(() => engineIsThere()).toBe(true)
@@ -84,7 +85,7 @@ describe('in a page', () => {
   it('names a view after its path, and one of a query alone after the page', async () => {
     page = openFakePage()
     const { sent, driver } = keeping()
-    initPostHog({ load: async () => ({ driver }) })
+    initAnalytics({ load: async () => ({ driver }) })
     for (const path of ['?q=1', '#top', '', '/search?q=1']) trackPageView(path)
     await expect.poll(() => engineIsThere()).toBe(true)
     page.hide()
@@ -96,7 +97,7 @@ describe('in a page', () => {
   it('has the server’s flags at once, exposes each once, and knows no other names', async () => {
     page = openFakePage()
     const { sent, driver } = keeping()
-    initPostHog({ flags: { banner: 'blue', off: false }, load: async () => ({ driver }) })
+    initAnalytics({ flags: { banner: 'blue', off: false }, load: async () => ({ driver }) })
     for (let i = 0; i < 5; i++) expect(getFeatureFlag('banner')).toBe('blue')
     for (const name of ['constructor', 'toString', '__proto__', 'unknown']) {
       expect(isFeatureEnabled(name)).toBe(false)
@@ -117,7 +118,7 @@ describe('in a page', () => {
     page = openFakePage()
     const { driver } = keeping()
     const flags = { vip: true }
-    initPostHog({ flags, load: async () => ({ driver }) })
+    initAnalytics({ flags, load: async () => ({ driver }) })
     identifyUser('alice')
     expect(isFeatureEnabled('vip')).toBe(true)
     identifyUser('alice')
@@ -131,7 +132,7 @@ describe('in a page', () => {
   it('keeps who somebody is, however many calls wait', async () => {
     page = openFakePage()
     const { sent, driver } = keeping()
-    initPostHog({ load: async () => ({ driver }) })
+    initAnalytics({ load: async () => ({ driver }) })
     identifyUser('alice')
     for (let i = 0; i < 120; i++) trackEvent('click', { i })
     resetUser()
@@ -151,7 +152,7 @@ describe('in a page', () => {
     const restore = setErrorReporter((error) => said.push((error as Error & { code: string }).code))
     page = openFakePage()
     const { driver, sent } = keeping()
-    initPostHog({ load: async () => ({ driver }) })
+    initAnalytics({ load: async () => ({ driver }) })
     const hostile = new Proxy(
       {},
       {
@@ -189,7 +190,7 @@ describe('in a page', () => {
       identify: () => undefined,
     }
     expect(startRecording()).toBe(false)
-    initPostHog({ load: async () => ({ driver, recorder }) })
+    initAnalytics({ load: async () => ({ driver, recorder }) })
     expect(startRecording()).toBe(true)
     await expect.poll(() => calls).toEqual(['start'])
     expect(stopRecording()).toBe(true)
@@ -209,11 +210,11 @@ describe('in a page', () => {
         return { driver }
       },
     }
-    initPostHog(config)
+    initAnalytics(config)
     await expect.poll(() => attempts).toBe(1)
     await expect
       .poll(() => {
-        initPostHog(config)
+        initAnalytics(config)
         return engineIsThere()
       })
       .toBe(true)
@@ -225,7 +226,7 @@ describe('in a page', () => {
     page = openFakePage()
     const { driver, sent } = keeping()
     for (let i = 0; i < 130; i++) trackEvent(`e${i}`)
-    initPostHog({ load: async () => ({ driver }) })
+    initAnalytics({ load: async () => ({ driver }) })
     await expect.poll(() => engineIsThere()).toBe(true)
     const { stats } = engine().analytics
     expect(stats()).toMatchObject({ accepted: 130, dropped: 30 })
@@ -243,3 +244,7 @@ function engineIsThere(): boolean {
   const slot = (globalThis as Record<symbol, unknown>)[slotKey('analytics/browser')] as { engine?: unknown } | undefined
   return slot?.engine !== undefined
 }
+
+it('starts under the name of the original documentation as well', () => {
+  expect(initPostHog).toBe(initAnalytics)
+})

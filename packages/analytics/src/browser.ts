@@ -26,12 +26,15 @@ const hasPage = (): boolean => typeof document !== 'undefined'
  * Chooses the backend. The engine's code loads when the page is idle; until then calls are kept, with their time.
  * Calling it again does nothing, and neither does calling it on a server, whose memory all visitors share.
  */
-export function initPostHog(config: BrowserAnalyticsConfig): void {
+export function initAnalytics(config: BrowserAnalyticsConfig): void {
   if (!hasPage()) return
   const current = state()
   current.config ??= config
   load(current)
 }
+
+/** The name that {@link initAnalytics} had before it was every backend's. */
+export { initAnalytics as initPostHog }
 
 /** Counts an event; kept until the engine is there, at most 100 calls, and dropped after that; who the person is never is. Never throws. */
 export function trackEvent(event: string, properties: object = {}): void {
@@ -146,7 +149,7 @@ function load(current: State): void {
       engine.analytics.drop('call', dropped, 'queue full', 'There were more calls than a page keeps for its engine.')
     })
     .catch((error: unknown) => {
-      // A chunk that could not be loaded, or a key that is none; a later call of `initPostHog` tries again.
+      // A chunk that could not be loaded, or a key that is none; a later call of `initAnalytics` tries again.
       delete current.loading
       reportFailure(error, { concern: 'analytics', operation: 'load' })
     })

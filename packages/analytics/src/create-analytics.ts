@@ -16,7 +16,7 @@ import {
   describeLimits,
   driversAsOne,
   sinkShape,
-  statsBySink,
+  sinksAsOne,
   sumOfSinks,
   worstBreaker,
 } from '@msc/core/delivery'
@@ -98,7 +98,12 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
     expose: (...args) => expose(recording, ...args),
     report,
   }
-  return { ...withBudgets(service), ...verbsOf(recording, evaluating), flagService: flags?.service, ...viewsOf(sinks) }
+  return {
+    ...withBudgets(service),
+    ...verbsOf(recording, evaluating),
+    flagService: flags?.service,
+    ...sinksAsOne(sinks),
+  }
 }
 
 /**
@@ -132,19 +137,6 @@ function verbsOf(recording: RecordingContext, evaluating: EvaluatingContext): Ve
     expose: evaluating.expose,
     getFeatureFlag,
     isFeatureEnabled: async (...args) => (await getFeatureFlag(...args)) !== false,
-  }
-}
-
-function viewsOf(sinks: readonly Sink[]): Pick<Analytics, 'drop' | 'leave' | 'stats' | 'sinks'> {
-  return {
-    drop(...loss) {
-      for (const sink of sinks) sink.drop(...loss)
-    },
-    leave(budgetMs) {
-      for (const sink of sinks) void sink.flush(budgetMs, 'leaving')
-    },
-    stats: () => sumOfSinks(sinks),
-    sinks: () => statsBySink(sinks),
   }
 }
 

@@ -19,12 +19,12 @@ const QUIET = { MSC_QUIET: '1' }
 
 describe('from the environment', () => {
   it('is PostHog by its key, else the journal, which production refuses', async () => {
-    const vendor = createAnalyticsFromEnv({ NEXT_PUBLIC_POSTHOG_KEY: 'phc_x' }, { processEnd: false })
+    const vendor = createAnalyticsFromEnv({ processEnd: false }, { NEXT_PUBLIC_POSTHOG_KEY: 'phc_x' })
     expect([vendor.driverName, vendor.flagService?.driverName]).toEqual(['posthog', 'posthog'])
-    const embedded = createAnalyticsFromEnv(QUIET, { processEnd: false, flags: { beta: {} } })
+    const embedded = createAnalyticsFromEnv({ processEnd: false, flags: { beta: {} } }, QUIET)
     expect(embedded.driverName).toBe('local')
     expect(await embedded.isFeatureEnabled('beta', 'u')).toBe(true)
-    expect(() => createAnalyticsFromEnv({ NODE_ENV: 'production' })).toThrow(
+    expect(() => createAnalyticsFromEnv({}, { NODE_ENV: 'production' })).toThrow(
       expect.objectContaining({ code: 'EMBEDDED_IN_PRODUCTION' }),
     )
     await Promise.all([vendor.close(), embedded.close()])
@@ -35,7 +35,7 @@ describe('the named functions', () => {
   const journal = createMemoryJournal()
   beforeEach(() => {
     setJournal(journal)
-    setDefaultAnalytics(createAnalyticsFromEnv(QUIET, { processEnd: false, flags: { beta: {} } }))
+    setDefaultAnalytics(createAnalyticsFromEnv({ processEnd: false, flags: { beta: {} } }, QUIET))
   })
   afterEach(async () => {
     await getDefaultAnalytics().close()

@@ -3,10 +3,11 @@ import type { Analytics, AnalyticsOptions, FlagOptions, FlagValue } from './anal
 import type { Properties } from './recording/build-envelope.ts'
 import { createAnalytics } from './create-analytics.ts'
 import { local, localFlags } from './drivers/local.ts'
-import { posthogFromEnv } from './drivers/posthog.ts'
+import { posthogFromEnv } from './drivers/posthog-from-env.ts'
 import type { FlagDefinitions } from './flags/definitions.ts'
 
-export interface FromEnvOptions extends Omit<AnalyticsOptions, 'driver' | 'flags'> {
+/** What {@link createAnalyticsFromEnv} takes: all of {@link AnalyticsOptions} but the driver, which the environment names. */
+export interface AnalyticsFromEnvOptions extends Omit<AnalyticsOptions, 'driver' | 'flags'> {
   /** Used by the embedded source of flags alone. */
   readonly flags?: FlagDefinitions
 }
@@ -17,7 +18,7 @@ export interface FromEnvOptions extends Omit<AnalyticsOptions, 'driver' | 'flags
  *
  * @throws ConfigError when half set or wrong, or absent in production without `MSC_ALLOW_EMBEDDED`.
  */
-export function createAnalyticsFromEnv(env: Env = processEnv(), options: FromEnvOptions = {}): Analytics {
+export function createAnalyticsFromEnv(options: AnalyticsFromEnvOptions = {}, env: Env = processEnv()): Analytics {
   const { flags, ...rest } = options
   const labelled = { release: readEnv(env, 'MSC_RELEASE'), processEnd: env['NODE_ENV'] !== 'test', ...rest }
   const vendor = posthogFromEnv(env)
@@ -42,6 +43,17 @@ const instance = defaultInstance<Analytics>('@msc/analytics', () => createAnalyt
 export const getDefaultAnalytics: () => Analytics = instance.get
 /** Replaces it; the old one is the caller's to close. */
 export const setDefaultAnalytics: (analytics: Analytics | undefined) => void = instance.set
+
+/**
+ * Makes the default instance from options and the environment, puts it in the place of the one before, and returns it. One
+ * that this function or the first call had made is closed in the background, which delivers what it holds; one that was
+ * given to {@link setDefaultAnalytics} stays its giver's to close.
+ *
+ * @throws ConfigError as {@link createAnalyticsFromEnv}; the one before stays then.
+ */
+export function configureAnalytics(options?: AnalyticsFromEnvOptions, env?: Env): Analytics {
+  return instance.replace(createAnalyticsFromEnv(options, env))
+}
 
 /**
  * The default instance, or `undefined` where the configuration is wrong: that is reported, and the call is dropped. No

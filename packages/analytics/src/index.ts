@@ -5,6 +5,7 @@ export type { MessageInput, Properties } from './recording/build-envelope.ts'
 export type { Catalogue } from './recording/catalogue.ts'
 export { createAnalytics } from './create-analytics.ts'
 export {
+  configureAnalytics,
   createAnalyticsFromEnv,
   flushEvents,
   getDefaultAnalytics,
@@ -17,7 +18,7 @@ export {
   trackDatabaseQuery,
   trackServerEvent,
   unconfiguredCalls,
-  type FromEnvOptions,
+  type AnalyticsFromEnvOptions,
 } from './default-analytics.ts'
 export type { AnalyticsCapabilities, AnalyticsDriver, FlagContext, FlagSource, SessionRecorder } from './driver.ts'
 export type { FlagDefinition, FlagDefinitions } from './flags/definitions.ts'

@@ -4,7 +4,8 @@ import type { Cache } from './cache.ts'
 import { createCache } from './create-cache.ts'
 import { memory } from './drivers/memory.ts'
 import { redis } from './drivers/redis.ts'
-import { chaos, memoryStore, startRedis, testCacheDriver, type RunningRedis } from './testing/index.ts'
+import { chaos, memoryStore, startRedis, type RunningRedis } from './testing/index.ts'
+import { testCacheDriver } from './testing/conformance/index.ts'
 
 const describeWithRedis = process.env['MSC_SKIP_REDIS'] ? describe.skip : describe
 

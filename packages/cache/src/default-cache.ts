@@ -1,32 +1,24 @@
-import {
-  acceptEmbedded,
-  assertWebAddress,
-  ConfigError,
-  defaultInstance,
-  processEnv,
-  readEnv,
-  readEnvGroup,
-  type Duration,
-  type Env,
-} from '@msc/core'
+import { acceptEmbedded, defaultInstance, processEnv, type Duration, type Env } from '@msc/core'
 import type { Loaded } from './batch.ts'
 import type { Cache, CacheOptions } from './cache.ts'
 import { createCache } from './create-cache.ts'
 import { memory } from './drivers/memory.ts'
-import type { CacheDriver } from './driver.ts'
-import { endpointOf } from './endpoint.ts'
-import { lazyDriver } from './lazy-driver.ts'
+import { redisFromEnv } from './drivers/redis-from-env.ts'
+import { upstashFromEnv } from './drivers/upstash-from-env.ts'
 import type { FillOptions, Loader, SetOptions } from './plan.ts'
 import type { RateLimitOptions, RateLimitResult } from './rate-limit.ts'
+
+/** What {@link createCacheFromEnv} takes: all of {@link CacheOptions} but the driver, which the environment names. */
+export type CacheFromEnvOptions = Omit<CacheOptions, 'driver'>
 
 /**
  * A cache on the backend that the environment names: Upstash when its two variables are set, Redis with REDIS_URL, else memory.
  *
  * @throws ConfigError when they are half set, name no address, or are absent in production without `MSC_ALLOW_EMBEDDED`.
  */
-export function createCacheFromEnv(env: Env = processEnv(), options: Omit<CacheOptions, 'driver'> = {}): Cache {
-  const vendor = sharedDriver(env)
-  if (vendor) return createCache({ ...options, driver: vendor })
+export function createCacheFromEnv(options: CacheFromEnvOptions = {}, env: Env = processEnv()): Cache {
+  const driver = upstashFromEnv(env) ?? redisFromEnv(env)
+  if (driver) return createCache({ ...options, driver })
   acceptEmbedded(env, {
     scope: 'cache',
     driver: 'memory',
@@ -36,36 +28,27 @@ export function createCacheFromEnv(env: Env = processEnv(), options: Omit<CacheO
   return createCache({ ...options, driver: memory() })
 }
 
-const UPSTASH = ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'] as const
-
-function sharedDriver(env: Env): CacheDriver | undefined {
-  const rest = readEnvGroup(env, 'cache', UPSTASH)
-  if (rest) {
-    const options = { url: rest.UPSTASH_REDIS_REST_URL, token: rest.UPSTASH_REDIS_REST_TOKEN }
-    // Now, not with the first call: a deployment that can't work must not start.
-    assertWebAddress(options.url, '[msc/cache] [upstash]', UPSTASH[0])
-    const what = { name: 'upstash', endpoint: endpointOf(options.url), variables: UPSTASH }
-    return lazyDriver(what, { shared: true }, async () => (await import('./drivers/upstash.ts')).upstash(options))
-  }
-  const url = readEnv(env, 'REDIS_URL')
-  if (url === undefined) return undefined
-  if (!/^rediss?:\/\/[^/]/.test(url)) {
-    throw new ConfigError('[msc/cache] [redis] REDIS_URL is not an address.', {
-      hint: 'Set REDIS_URL to redis://host:port, or rediss:// for TLS.',
-    })
-  }
-  const what = { name: 'redis', endpoint: endpointOf(url), variables: ['REDIS_URL'] }
-  return lazyDriver(what, { shared: true, cancels: false }, async () =>
-    (await import('./drivers/redis.ts')).redis({ url }),
-  )
-}
-
 const instance = defaultInstance<Cache>('@msc/cache', () => createCacheFromEnv())
 
-/** The cache that the functions below act on; made from the environment on first use. */
+/**
+ * The cache that the functions below act on; made from the environment on first use.
+ *
+ * @throws ConfigError as {@link createCacheFromEnv}.
+ */
 export const getDefaultCache: () => Cache = instance.get
 /** Replaces it; `undefined` has the next call make a new one. The old one is the caller's to close. */
 export const setDefaultCache: (cache: Cache | undefined) => void = instance.set
+
+/**
+ * Makes the default cache from options and the environment, puts it in the place of the one before, and returns it. One
+ * that this function or the first call had made is closed in the background; one that was given to
+ * {@link setDefaultCache} stays its giver's to close.
+ *
+ * @throws ConfigError as {@link createCacheFromEnv}; the one before stays then.
+ */
+export function configureCache(options?: CacheFromEnvOptions, env?: Env): Cache {
+  return instance.replace(createCacheFromEnv(options, env))
+}
 
 /** {@link Cache.cache} on the default cache. `ttl` in seconds, default 300. */
 export function cache<T>(key: string, load: Loader<T>, ttl?: Duration | FillOptions<T>): Promise<T> {

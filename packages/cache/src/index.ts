@@ -18,6 +18,7 @@ export {
   cacheMany,
   cacheQuery,
   cacheSession,
+  configureCache,
   createCacheFromEnv,
   get,
   getDefaultCache,
@@ -32,6 +33,7 @@ export {
   set,
   setDefaultCache,
   setMany,
+  type CacheFromEnvOptions,
 } from './default-cache.ts'
 export type { Bounds, CacheCapabilities, CacheDriver, Counter, PromiseOr, ScanPage, StoredEntry } from './driver.ts'
 export { escapeGlob } from './glob.ts'

@@ -188,12 +188,15 @@ export function createParts(options: CacheOptions): Parts {
 
 function check(driver: CacheDriver, { namespace, local }: CacheOptions): void {
   if (namespace !== undefined && !/^[\w.-]{1,64}$/.test(namespace)) {
-    throw new ConfigError('[msc/cache] `namespace` must match /^[\\w.-]{1,64}$/.')
+    throw new ConfigError('[msc/cache] `namespace` must match /^[\\w.-]{1,64}$/.', {
+      code: 'CACHE_NAMESPACE_INVALID',
+      hint: 'Use 1 to 64 letters, digits and `_`, `.` or `-`.',
+    })
   }
   if (local && driver.capabilities.shared && !driver.coordination) {
     throw new ConfigError(
       `[msc/cache] [${driver.name}] can't hold a local tier: without \`coordination\` nobody would hear of an invalidation.`,
-      { hint: 'Leave `local` out, or use a driver with `coordination`.' },
+      { code: 'CACHE_LOCAL_UNSUPPORTED', hint: 'Leave `local` out, or use a driver with `coordination`.' },
     )
   }
 }

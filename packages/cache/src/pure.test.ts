@@ -114,26 +114,27 @@ it('writes the header fields of the draft', () => {
 describe('choosing the backend', () => {
   it('takes Upstash when both variables are set, memory when none is', () => {
     expect(
-      createCacheFromEnv({ UPSTASH_REDIS_REST_URL: 'https://a.upstash.io', UPSTASH_REDIS_REST_TOKEN: 't' }).driverName,
+      createCacheFromEnv({}, { UPSTASH_REDIS_REST_URL: 'https://a.upstash.io', UPSTASH_REDIS_REST_TOKEN: 't' })
+        .driverName,
     ).toBe('upstash')
-    expect(createCacheFromEnv({ REDIS_URL: 'redis://127.0.0.1:6379' }).driverName).toBe('redis')
-    expect(createCacheFromEnv({ MSC_QUIET: '1' }).driverName).toBe('memory')
+    expect(createCacheFromEnv({}, { REDIS_URL: 'redis://127.0.0.1:6379' }).driverName).toBe('redis')
+    expect(createCacheFromEnv({}, { MSC_QUIET: '1' }).driverName).toBe('memory')
   })
   it('says what is wrong before it is used', () => {
-    expect(() => createCacheFromEnv({ UPSTASH_REDIS_REST_URL: 'https://a.upstash.io' })).toThrow(
+    expect(() => createCacheFromEnv({}, { UPSTASH_REDIS_REST_URL: 'https://a.upstash.io' })).toThrow(
       /UPSTASH_REDIS_REST_TOKEN/,
     )
-    expect(() => createCacheFromEnv({ REDIS_URL: 'localhost' })).toThrow(/REDIS_URL/)
+    expect(() => createCacheFromEnv({}, { REDIS_URL: 'localhost' })).toThrow(/REDIS_URL/)
     const swapped = { UPSTASH_REDIS_REST_URL: 'a-token', UPSTASH_REDIS_REST_TOKEN: 'https://a.upstash.io' }
-    expect(() => createCacheFromEnv(swapped)).toThrow(/^(?!.*a-token).*not one of http/)
+    expect(() => createCacheFromEnv({}, swapped)).toThrow(/^(?!.*a-token).*not one of http/)
     expect(() => createCache({ driver: memory(), namespace: 'a:b' })).toThrow(/namespace/)
     const { coordination: _coordination, ...plain } = redis({ url: 'redis://127.0.0.1:1' })
     expect(() => createCache({ driver: plain, local: true })).toThrow(/local/)
   })
   it('refuses memory in production unless it is allowed', () => {
-    expect(() => createCacheFromEnv({ NODE_ENV: 'production' })).toThrow(/MSC_ALLOW_EMBEDDED|no backend/)
-    expect(createCacheFromEnv({ NODE_ENV: 'production', MSC_ALLOW_EMBEDDED: 'cache', MSC_QUIET: '1' }).driverName).toBe(
-      'memory',
-    )
+    expect(() => createCacheFromEnv({}, { NODE_ENV: 'production' })).toThrow(/MSC_ALLOW_EMBEDDED|no backend/)
+    expect(
+      createCacheFromEnv({}, { NODE_ENV: 'production', MSC_ALLOW_EMBEDDED: 'cache', MSC_QUIET: '1' }).driverName,
+    ).toBe('memory')
   })
 })

@@ -1,4 +1,4 @@
-import { emit, runGuarded, telemetryEnabled } from '@msc/core'
+import { emit, orAborted, runGuarded, telemetryEnabled } from '@msc/core'
 import { attended, unattended } from './attendance.ts'
 import type { Flight } from './flights.ts'
 import type { Shared } from './isolate.ts'
@@ -120,20 +120,10 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
         const name = keyName(key)
         if (name !== key) running = flights.join(name)
         const value = running ?? flights.launch(name, plan.tags, (flight) => obtain(name, loader, plan, flight))
-        return (signal ? abortable(value, signal) : value) as Promise<T>
+        return (signal ? orAborted(value, signal) : value) as Promise<T>
       } catch (error) {
         return Promise.reject(error as Error)
       }
     },
   }
-}
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    // A loader that is called at once may abort it itself.
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

@@ -40,17 +40,13 @@ export class MscError extends Error {
 }
 
 /** The configuration is missing, half set or contradictory. Never retryable: a person has to change something. */
-export class ConfigError extends MscError {
-  constructor(message: string, options: Partial<MscErrorOptions> = {}) {
-    super(message, { code: 'CONFIG_INVALID', ...options })
-  }
-}
+export class ConfigError extends MscError {}
 
 /** An argument or payload does not have the required shape; nothing was stored or sent. */
 export class ValidationError extends MscError {
   declare readonly issues: readonly ValidationIssue[]
-  constructor(message: string, issues: readonly ValidationIssue[] = [], options: Partial<MscErrorOptions> = {}) {
-    super(message, { code: 'VALIDATION_FAILED', ...options })
+  constructor(message: string, issues: readonly ValidationIssue[], options: MscErrorOptions) {
+    super(message, options)
     this.issues = issues
   }
 }

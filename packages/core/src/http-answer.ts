@@ -101,22 +101,30 @@ function pageKind({ address }: Pick<HttpFailureOptions, 'address'>): FailureKind
 const ELSEWHERE = new Set([404, 405, 410, 421, 501, 505])
 
 function kindOf(status: number, { credentials, address }: Omit<HttpFailureOptions, 'driver'>): FailureKind {
+  // The server answered 3xx: the address is that of something else.
   if (status < 400) return { code: 'DRIVER_REDIRECTED', retryable: false, refuses: 'backend', hint: address }
+  // The server refused the credentials: 401, 403 or 407.
   if (status === 401 || status === 403 || status === 407) {
     return { code: 'DRIVER_UNAUTHORIZED', retryable: false, refuses: 'backend', hint: credentials }
   }
+  // The server answered 402: the account's quota is used up.
   if (status === 402) {
     const hint = "The account's quota is used up: raise it, or wait for the next period."
     return { code: 'DRIVER_QUOTA', retryable: false, refuses: 'backend', hint }
   }
+  // The server has no such address or method: 404, 405, 410, 421, 501 or 505.
   if (ELSEWHERE.has(status)) {
     return { code: 'DRIVER_NOT_THE_BACKEND', retryable: false, refuses: 'backend', hint: address }
   }
+  // The server answered 413: the body is too large.
   if (status === 413) return { code: 'DRIVER_TOO_LARGE', retryable: false, refuses: 'content' }
+  // The server answered 429: too many requests.
   if (status === 429) return { code: 'DRIVER_RATE_LIMITED', retryable: true, refuses: 'backend' }
+  // The server answered 408, 425 or 5xx.
   if (status === 408 || status === 425 || status >= 500) {
     return { code: 'DRIVER_FAILED', retryable: true, refuses: 'backend' }
   }
+  // The server answered another 4xx: this content is refused, and would be each time.
   return { code: 'DRIVER_REFUSED', retryable: false, refuses: 'content' }
 }
 

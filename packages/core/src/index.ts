@@ -61,7 +61,9 @@ export type { ErrorReporter, FailureContext, FailureSlot } from './failure-slot.
 export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './failures.ts'
 export { guardSignal, guardSignals, guarded } from './guard-signal.ts'
 export { createLateCalls, type LateCalls } from './late-calls.ts'
-export { lazyPeer } from './load-peer.ts'
+export { orAborted } from './or-aborted.ts'
+export { lazyDriver, type LazyDriver } from './lazy-driver.ts'
+export { lazyPeer, peerMissing } from './load-peer.ts'
 export {
   REDACTED,
   configureRedaction,

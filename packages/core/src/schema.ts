@@ -39,5 +39,5 @@ export async function validate<Output>(
   if (result.issues === undefined) return result.value
   // Loaded when there is something to say: a page where everything is valid does not carry it.
   const { describeIssues } = await import('./describe-issues.ts')
-  throw new ValidationError(...describeIssues(result.issues, what))
+  throw new ValidationError(...describeIssues(result.issues, what), { code: 'VALIDATION_FAILED' })
 }

@@ -314,7 +314,10 @@ describe('failures that nobody awaits', () => {
   it('are told on the console once in a while, redacted, with the remedy', async () => {
     const lines: string[] = []
     vi.spyOn(console, 'error').mockImplementation((line: string) => void lines.push(line))
-    const error = new ConfigError('No entry for redis://ana:hunter2@db.', { hint: 'Set REDIS_URL.' })
+    const error = new ConfigError('No entry for redis://ana:hunter2@db.', {
+      code: 'REDIS_URL_INVALID',
+      hint: 'Set REDIS_URL.',
+    })
     for (let n = 0; n < 5; n++)
       reportFailure(error, { concern: 'cache', driver: 'redis', operation: 'listen', topic: 'a' })
     await vi.waitFor(() => expect(lines.length).toBeGreaterThan(0))

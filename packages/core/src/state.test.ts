@@ -7,8 +7,8 @@ import {
   MscError,
   acceptEmbedded,
   createMemoryJournal,
-  defaultInstance,
   lazyPeer,
+  peerMissing,
   readEnvGroup,
   sortableId,
   toError,
@@ -120,21 +120,11 @@ describe('validate', () => {
   })
 })
 
-it('keeps one default instance for all copies of a module', () => {
-  const first = defaultInstance('@msc/test', () => ({ made: 1 }))
-  const second = defaultInstance<{ made: number }>('@msc/test', () => ({ made: 2 }))
-  expect(first.peek()).toBeUndefined()
-  expect(second.get()).toBe(first.get())
-  first.set(undefined)
-  expect(second.get()).toEqual({ made: 2 })
-  first.set(undefined)
-})
-
 it('says what to install when a peer is missing, and tries again next time', async () => {
   let attempts = 0
-  const load = lazyPeer('cache', '@upstash/redis', async () => {
+  const load = lazyPeer(async () => {
     attempts += 1
-    if (attempts === 1) throw new Error('Cannot find package')
+    if (attempts === 1) throw peerMissing('cache', '@upstash/redis', new Error('Cannot find package'))
     return 'module'
   })
   await expect(load()).rejects.toMatchObject({

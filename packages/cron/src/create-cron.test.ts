@@ -17,7 +17,8 @@ import { defineCron, type CronContext } from './define-cron.ts'
 import type { CronDriver } from './driver.ts'
 import { local } from './drivers/local.ts'
 import { parseSchedule } from './schedule.ts'
-import { lossyClaims, testClaimStore } from './testing/index.ts'
+import { lossyClaims } from './testing/index.ts'
+import { testClaimStore } from './testing/conformance/index.ts'
 
 testClaimStore('memory', (clock) => memoryClaims(clock))
 

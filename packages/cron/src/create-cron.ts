@@ -29,7 +29,7 @@ import type { CronDefinition } from './define-cron.ts'
 import type { CronDriver, Tick } from './driver.ts'
 import { guardClaims, type Claim } from './guarded-claims.ts'
 
-export interface CronEngineOptions {
+export interface CronOptions {
   readonly crons: readonly CronDefinition[]
   readonly driver: CronDriver
   /** Default: this process alone. */
@@ -104,14 +104,19 @@ const CONTRACT: DriverContract<CronDriver> = {
  * @throws ConfigError for a driver or a claim store that does not keep the contract, for a time limit that is none, and for
  *   two jobs of one name.
  */
-export function createCron(options: CronEngineOptions): Cron {
+export function createCron(options: CronOptions): Cron {
   const { crons, clock = systemClock } = options
   const driver = assertDriver(CONTRACT, options.driver)
   assertNumbers('cron', options, { claimTimeoutMs: 1 })
   if (options.claims !== undefined) assertMethods('cron', 'claims', options.claims, CLAIM_METHODS)
   const byName = new Map<string, CronDefinition>()
   for (const cron of crons) {
-    if (byName.has(cron.name)) throw new ConfigError(`[msc/cron] Two jobs are named ${cron.name}.`)
+    if (byName.has(cron.name)) {
+      throw new ConfigError(`[msc/cron] Two jobs are named ${cron.name}.`, {
+        code: 'CRON_DUPLICATE',
+        hint: 'Give each job a name of its own.',
+      })
+    }
     byName.set(cron.name, cron)
   }
   const clean = createRedactor()

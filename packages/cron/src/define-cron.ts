@@ -8,7 +8,7 @@ export interface CronContext {
   readonly signal: AbortSignal
 }
 
-export interface CronOptions {
+export interface CronDefinitionOptions {
   /** Lower case, digits and `-`: part of the route and of the run's key. */
   readonly name: string
   /** Five numeric fields. */
@@ -38,13 +38,19 @@ export interface CronDefinition {
  * @throws ConfigError for a name, path, schedule or time zone that is not valid.
  * @example defineCron({ name: 'daily-analytics', schedule: '0 0 * * *' }, async ({ scheduledAt }) => { … })
  */
-export function defineCron(options: CronOptions, run: (context: CronContext) => unknown): CronDefinition {
+export function defineCron(options: CronDefinitionOptions, run: (context: CronContext) => unknown): CronDefinition {
   const { name, schedule, timezone = 'UTC', path = `/api/cron/${name}`, timeout = '5m' } = options
   if (!/^[a-z\d]+(-[a-z\d]+)*$/.test(name)) {
     throw new ConfigError(`[msc/cron] ${JSON.stringify(name)} is not a name.`, {
+      code: 'CRON_NAME_INVALID',
       hint: "Use lower case, digits and '-', for example 'daily-analytics'.",
     })
   }
-  if (!path.startsWith('/')) throw new ConfigError(`[msc/cron] The path of ${name} must begin with '/'.`)
+  if (!path.startsWith('/')) {
+    throw new ConfigError(`[msc/cron] The path of ${name} must begin with '/'.`, {
+      code: 'CRON_PATH_INVALID',
+      hint: `Leave \`path\` out for /api/cron/${name}.`,
+    })
+  }
   return { name, schedule, timezone, path, timeoutMs: duration(timeout), times: parseSchedule(schedule, timezone), run }
 }

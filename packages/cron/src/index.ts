@@ -1,6 +1,6 @@
 import './operations.ts'
 export { memoryClaims, type ClaimStore } from './claims.ts'
-export { createCron, type Cron, type CronEngineOptions, type CronRun } from './create-cron.ts'
+export { createCron, type Cron, type CronOptions, type CronRun } from './create-cron.ts'
 export {
   configureCron,
   createCronFromEnv,
@@ -8,7 +8,8 @@ export {
   getDefaultCron,
   runCron,
   setDefaultCron,
+  type CronFromEnvOptions,
 } from './default-cron.ts'
-export { defineCron, type CronContext, type CronDefinition, type CronOptions } from './define-cron.ts'
+export { defineCron, type CronContext, type CronDefinition, type CronDefinitionOptions } from './define-cron.ts'
 export type { CronCapabilities, CronDriver, ScheduledEntry, Tick } from './driver.ts'
 export { vercelManifest, type ManifestOptions, type VercelManifest } from './manifest.ts'

@@ -21,7 +21,10 @@ export function vercelManifest(crons: readonly CronDefinition[], options: Manife
   )
   if (crons.length > 100) problems.push('a project has at most 100 cron jobs')
   if (problems.length > 0) {
-    throw new ConfigError(`[msc/cron] [vercel] ${problems.join('; ')}.`, { code: 'CRON_MANIFEST_INVALID' })
+    throw new ConfigError(`[msc/cron] [vercel] ${problems.join('; ')}.`, {
+      // Vercel would refuse these definitions at deployment; the message names each and why.
+      code: 'CRON_MANIFEST_INVALID',
+    })
   }
   return { crons: crons.map(({ path, schedule }) => ({ path, schedule })) }
 }

@@ -198,7 +198,12 @@ export function createJobs(options: JobsOptions): Jobs {
     return call(operation, timeoutMs, (signal) => look(observer, signal))
   }
   const known = (job: string): void => {
-    if (job !== '*' && !ids.has(job)) throw new ConfigError(`[msc/jobs] There is no job ${JSON.stringify(job)}.`)
+    if (job !== '*' && !ids.has(job)) {
+      throw new ConfigError(`[msc/jobs] There is no job ${JSON.stringify(job)}.`, {
+        code: 'JOB_UNKNOWN',
+        hint: 'Use the id of one of the jobs that createJobs was given, or * for all.',
+      })
+    }
   }
 
   const self: Jobs = {

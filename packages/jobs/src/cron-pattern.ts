@@ -11,6 +11,7 @@ export function parseCron({ cron, timezone = 'UTC' }: CronTrigger): Cron {
     return pattern
   } catch (error) {
     throw new ConfigError(`[msc/jobs] ${JSON.stringify(cron)} in ${timezone}: ${toError(error).message}`, {
+      code: 'JOB_CRON_INVALID',
       hint: "Five fields, such as '0 2 * * *', and a zone such as 'Europe/Berlin'.",
     })
   }

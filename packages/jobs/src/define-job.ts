@@ -137,7 +137,10 @@ export type AnyJob = JobDefinition<never>
 /** An event's name and the schema of its data. */
 export function defineEvent<Data = unknown>(event: string, schema?: StandardSchema<unknown, Data>): EventType<Data> {
   if (!isEventName(event)) {
-    throw new ConfigError(`[msc/jobs] ${JSON.stringify(event)} is not an event's name.`, { hint: 'Use area/what.' })
+    throw new ConfigError(`[msc/jobs] ${JSON.stringify(event)} is not an event's name.`, {
+      code: 'EVENT_NAME_INVALID',
+      hint: 'Use area/what.',
+    })
   }
   return { event, schema }
 }
@@ -155,7 +158,11 @@ export function defineJob<Data = unknown, Result = unknown>(
   const concurrency = options.concurrency === undefined ? [] : [options.concurrency].flat()
   const cancelOn = options.cancelOn ?? []
   const check = (ok: boolean, problem: string, hint?: string): void => {
-    if (!ok) throw new ConfigError(`[msc/jobs] ${id}: ${problem}`, hint === undefined ? {} : { hint })
+    if (!ok)
+      throw new ConfigError(`[msc/jobs] ${id}: ${problem}`, {
+        code: 'JOB_OPTION_INVALID',
+        ...(hint !== undefined && { hint }),
+      })
   }
   const key = (name: string, path: string | undefined): void => {
     check(path === undefined || isPath(path), `${name} ${JSON.stringify(path)} is no path.`, "Such as 'data.userId'.")
@@ -165,6 +172,7 @@ export function defineJob<Data = unknown, Result = unknown>(
   }
   if (!/^[a-z\d]+(-[a-z\d]+)*$/.test(id)) {
     throw new ConfigError(`[msc/jobs] ${JSON.stringify(id)} is not a job id.`, {
+      code: 'JOB_ID_INVALID',
       hint: "Use lower case, digits and '-'.",
     })
   }
@@ -222,9 +230,4 @@ export function defineJob<Data = unknown, Result = unknown>(
 
 function isEventName(name: string): boolean {
   return typeof name === 'string' && name.length > 0 && name.length <= 256
-}
-
-/** The trigger of a definition that listens to `event`. */
-export function listensTo(job: AnyJob, event: string): EventType | undefined {
-  return job.triggers.find((trigger) => 'event' in trigger && trigger.event === event) as EventType | undefined
 }

@@ -1,12 +1,20 @@
 import './operations.ts'
-export { createJobs, type JobList, type Jobs, type JobsOptions, type SendOptions } from './create-jobs.ts'
-export { MAX_EVENT_BYTES } from './payloads.ts'
+export type { JobList, Jobs, JobsOptions, SendOptions } from './create-jobs.ts'
+export type { JobsFromEnvOptions } from './default-jobs.ts'
 export {
+  JobTimeoutError,
+  MAX_EVENT_BYTES,
+  NonRetriableError,
+  RetryAfterError,
+  StepError,
   configureJobs,
+  createJobs,
   createJobsFromEnv,
   getDefaultJobs,
-  sendEvent,
   setDefaultJobs,
+} from './engine.ts'
+export {
+  sendEvent,
   triggerAIJob,
   triggerAnalyticsJob,
   triggerDistributionJob,
@@ -14,7 +22,7 @@ export {
   triggerPaymentJob,
   triggerRenewalJob,
   type Sent,
-} from './default-jobs.ts'
+} from './send-event.ts'
 export { aiTasks, emailTypes, type AITask, type EmailType } from './task-types.ts'
 export type {
   InvokeOptions,
@@ -56,7 +64,7 @@ export type {
   StepInfo,
 } from './driver.ts'
 export { runBreadcrumbs, type RunBreadcrumb } from './run-breadcrumbs.ts'
-export { JobTimeoutError, NonRetriableError, RetryAfterError, StepError, type Failure } from './errors.ts'
+export type { Failure } from './errors.ts'
 export type {
   Awaited as AwaitedEvent,
   ClaimedRun,

@@ -1,9 +1,8 @@
 import { MscError, ValidationError, carrier, sortableId, validate, type StandardSchema } from '@msc/core'
-import { listensTo, type AnyJob, type EventInput, type EventType, type JobEvent } from './define-job.ts'
+import type { AnyJob, EventInput, EventType, JobEvent } from './define-job.ts'
 import type { OutgoingEvent } from './driver.ts'
-
-/** Bytes of one event's data as JSON. */
-export const MAX_EVENT_BYTES: number = 512 * 1024
+import { MAX_EVENT_BYTES } from './limits.ts'
+import { listensTo } from './listens-to.ts'
 
 /**
  * An event as it is stored: known, valid for all that listen, and not too large.

@@ -16,7 +16,10 @@ export interface RunWorkerOptions {
 export async function runWorker(jobs: Jobs, options: RunWorkerOptions = {}): Promise<void> {
   const { signals = ['SIGTERM', 'SIGINT'] } = options
   if (!jobs.selfDriven) {
-    throw new ConfigError(`[msc/jobs] [${jobs.driverName}] has no worker: the vendor calls \`jobs.handler()\`.`)
+    throw new ConfigError(`[msc/jobs] [${jobs.driverName}] has no worker: the vendor calls \`jobs.handler()\`.`, {
+      code: 'JOBS_NO_WORKER',
+      hint: 'Serve `jobs.handler` at /api/inngest instead.',
+    })
   }
   let stop = (_signal: NodeJS.Signals): void => {}
   const told = new Promise<NodeJS.Signals>((resolve) => (stop = resolve))

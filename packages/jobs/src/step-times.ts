@@ -12,6 +12,7 @@ export function timeOf(time: Date | number): number {
   throw new ValidationError(
     `[msc/jobs] sleepUntil was given ${typeof ms === 'number' ? 'a time that is none' : `a ${typeof ms}`}.`,
     [{ path: 'time', message: 'Pass a valid Date, or milliseconds since the epoch.' }],
+    { code: 'STEP_TIME_INVALID' },
   )
 }
 
@@ -32,7 +33,7 @@ export function durationOf(time: Duration): number {
   throw new ValidationError(
     '[msc/jobs] A step was given a time to wait that is no duration.',
     [{ path: 'time', message: "Pass seconds as a number, or a string such as '250ms', '30s' or '7d'." }],
-    { cause },
+    { code: 'STEP_TIME_INVALID', cause },
   )
 }
 

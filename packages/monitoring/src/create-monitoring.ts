@@ -19,7 +19,7 @@ import {
   atProcessEnd,
   describeLimits,
   driversAsOne,
-  statsBySink,
+  sinksAsOne,
   sinkShape,
   sumOfSinks,
   worstBreaker,
@@ -262,14 +262,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       if (value === undefined) tags.delete(readText(name))
       else tags.set(readText(name), readText(value))
     },
-    drop(...loss) {
-      for (const sink of sinks) sink.drop(...loss)
-    },
-    leave(budgetMs) {
-      for (const sink of sinks) void sink.flush(budgetMs, 'leaving')
-    },
-    stats: () => sumOfSinks(sinks),
-    sinks: () => statsBySink(sinks),
+    ...sinksAsOne(sinks),
   }
 }
 

@@ -10,9 +10,12 @@ import {
 } from '@msc/core'
 import { createMonitoring, type CaptureContext, type Monitoring, type MonitoringOptions } from './create-monitoring.ts'
 import { local } from './drivers/local.ts'
-import { sentryFromEnv } from './drivers/sentry.ts'
+import { sentryFromEnv } from './drivers/sentry-from-env.ts'
 import type { Level, MonitoredUser } from './signals.ts'
 import { trackErrors } from './track.ts'
+
+/** What {@link createMonitoringFromEnv} takes: all of {@link MonitoringOptions} but the driver, which the environment names. */
+export type MonitoringFromEnvOptions = Omit<MonitoringOptions, 'driver'>
 
 /**
  * Sentry when NEXT_PUBLIC_SENTRY_DSN is set, else the local journal. MSC_RELEASE and NODE_ENV label the events. Takes
@@ -20,10 +23,7 @@ import { trackErrors } from './track.ts'
  *
  * @throws ConfigError for a DSN that is none, or without one in production unless `MSC_ALLOW_EMBEDDED` allows it.
  */
-export function createMonitoringFromEnv(
-  env: Env = processEnv(),
-  options: Omit<MonitoringOptions, 'driver'> = {},
-): Monitoring {
+export function createMonitoringFromEnv(options: MonitoringFromEnvOptions = {}, env: Env = processEnv()): Monitoring {
   const labelled = {
     release: readEnv(env, 'MSC_RELEASE'),
     environment: readEnv(env, 'NODE_ENV'),
@@ -52,6 +52,17 @@ const instance = defaultInstance<Monitoring>('@msc/monitoring', () => createMoni
 export const getDefaultMonitoring: () => Monitoring = instance.get
 /** Replaces it; the old one is the caller's to close. */
 export const setDefaultMonitoring: (monitoring: Monitoring | undefined) => void = instance.set
+
+/**
+ * Makes the default instance from options and the environment, puts it in the place of the one before, and returns it. One
+ * that this function or the first call had made is closed in the background, which delivers what it holds; one that was
+ * given to {@link setDefaultMonitoring} stays its giver's to close.
+ *
+ * @throws ConfigError as {@link createMonitoringFromEnv}; the one before stays then.
+ */
+export function configureMonitoring(options?: MonitoringFromEnvOptions, env?: Env): Monitoring {
+  return instance.replace(createMonitoringFromEnv(options, env))
+}
 
 /**
  * The default instance, or `undefined` where the configuration is wrong: that is reported, and the call is dropped.

@@ -6,6 +6,7 @@ export {
   addBreadcrumb,
   captureException,
   captureMessage,
+  configureMonitoring,
   createMonitoringFromEnv,
   getDefaultMonitoring,
   setDefaultMonitoring,
@@ -14,6 +15,7 @@ export {
   unconfiguredCalls,
   withAPIMonitoring,
   withErrorTracking,
+  type MonitoringFromEnvOptions,
 } from './default-monitoring.ts'
 export type { MonitoringCapabilities, MonitoringDriver } from './driver.ts'
 export { fingerprintOf, type Grouped } from './fingerprint.ts'

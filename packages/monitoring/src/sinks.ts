@@ -1,14 +1,5 @@
-import { runReported, type Breaker, type Clock, type ErrorReporter } from '@msc/core'
-import {
-  createOutbox,
-  jsonBytes,
-  type DeliveryStats,
-  type Drop,
-  type DropReason,
-  type Limited,
-  type Outbox,
-  type Urgency,
-} from '@msc/core/delivery'
+import { runReported, type Clock, type ErrorReporter } from '@msc/core'
+import { createOutbox, jsonBytes, type Drop, type Outbox, type SinkOf } from '@msc/core/delivery'
 import type { MonitoringDriver } from './driver.ts'
 import type { DropsSignal, Signal, SignalKind } from './signals.ts'
 
@@ -29,20 +20,7 @@ export interface SinkOptions {
   readonly onError: ErrorReporter
 }
 
-/** One driver with an outbox and a breaker of its own: what one backend does costs no other. */
-export interface Sink {
-  readonly driver: MonitoringDriver
-  readonly breaker: Breaker
-  /** False when the signal was dropped, which is counted. True for a kind that the driver has no place for. */
-  push(signal: Signal): boolean
-  /** Counts what was lost before there was a signal. */
-  drop(kind: string, count: number, reason: DropReason, detail?: string): void
-  stats(): DeliveryStats
-  limited(): Limited | undefined
-  flush(budgetMs: number, urgency?: Urgency): Promise<void>
-  close(budgetMs: number): Promise<void>
-  lastWords(): void
-}
+export type Sink = SinkOf<MonitoringDriver, Signal>
 
 /** Milliseconds between two reports of losses to a backend. */
 const REPORT_DROPS_MS = 30_000

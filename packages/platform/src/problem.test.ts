@@ -12,11 +12,15 @@ const foreign = (more: object): Error => Object.assign(new Error('x'), { [Symbol
 
 describe('the problem that an error is to a client', () => {
   it.each([
-    ['an input that is not valid', new ValidationError('x', [{ message: 'No title.', path: 'title' }]), 422],
+    [
+      'an input that is not valid',
+      new ValidationError('x', [{ message: 'No title.', path: 'title' }], { code: 'VALIDATION_FAILED' }),
+      422,
+    ],
     ['one that another copy of core refused', foreign({ code: 'VALIDATION_FAILED', issues: [] }), 422],
     ['a backend that is away', new UnavailableError('x'), 503],
     ['an error of ours that has no issues', new MscError('x', { code: 'X' }), 500],
-    ['a wrong configuration', new ConfigError('x'), 500],
+    ['a wrong configuration', new ConfigError('x', { code: 'X_INVALID' }), 500],
     ['an error of somebody else that has issues', Object.assign(new Error('x'), { issues: [] }), 500],
     ['what answers no question', revoked(), 500],
     ['nothing', undefined, 500],

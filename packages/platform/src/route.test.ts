@@ -103,7 +103,9 @@ describe('a route', () => {
 
   it('takes a value that is not valid in a handler for its own failure: the client learns nothing of it', async () => {
     const { post, handler, capture } = setUp()
-    const failure = new ValidationError('The answer of the bank', [{ message: 'IBAN DE89', path: 'account' }])
+    const failure = new ValidationError('The answer of the bank', [{ message: 'IBAN DE89', path: 'account' }], {
+      code: 'VALIDATION_FAILED',
+    })
     handler.mockImplementation(() => {
       throw failure
     })

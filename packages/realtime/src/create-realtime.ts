@@ -8,9 +8,7 @@ import {
   type MscError,
   UnavailableError,
   backoff,
-  carrier,
   emit,
-  randomHex,
   sleep,
   systemClock,
   type CancelTimer,
@@ -24,6 +22,8 @@ import { onPage } from './page.ts'
 import { createSeen } from './seen.ts'
 import { safely } from './safely.ts'
 import type { InTime } from './in-time.ts'
+import type { MessageHandler, Payload } from './message.ts'
+import { stamped } from './stamp.ts'
 import { conflict, createTopic, type Topic } from './topic.ts'
 import { traced } from './traced.ts'
 import { typed, type EventSchemas } from './typed.ts'
@@ -58,8 +58,6 @@ export interface ChannelOptions<Events extends EventSchemas = EventSchemas> {
   readonly presenceKey?: string
 }
 
-export type Payload = Readonly<Record<string, unknown>>
-export type MessageHandler<Data = Payload> = (payload: Data, event: string) => void
 /** The events of a channel for which no schemas were given. */
 export type AnyEvents = Readonly<Record<string, StandardSchema<Payload>>>
 export type NameOf<Events> = keyof Events & string
@@ -294,7 +292,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     },
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
       assertOpen()
-      if (!name) throw new ConfigError('[msc/realtime] A channel needs a topic.')
+      if (!name) throw new ConfigError('[msc/realtime] A channel needs a topic.', { code: 'REALTIME_TOPIC_INVALID' })
       const channel = topicFor(name, channelOptions).subscribe(channelOptions.presenceKey)
       const { events } = channelOptions
       const onInvalid = (error: unknown): void => {
@@ -344,9 +342,4 @@ export function createRealtime(options: RealtimeOptions): Realtime {
 
 function isOffline(): boolean {
   return (globalThis as { navigator?: { onLine?: boolean } }).navigator?.onLine === false
-}
-
-/** The trace, and an id by which a message delivered twice is known. Taken off before anybody sees the payload. */
-export function stamped(payload: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return { ...payload, _msc: { id: randomHex(12), traceparent: carrier().traceparent } }
 }

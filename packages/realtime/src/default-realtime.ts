@@ -6,15 +6,18 @@ import { supabase, supabaseFromEnv } from './drivers/supabase.ts'
 import { SseSocket } from './sse/index.ts'
 import { shareTabs } from './tabs/index.ts'
 
+// The drivers are imported at once, other than in the packages of servers: what is loaded late may use nothing of
+// @msc/core that a page loads first, or bundlers that split by file move it there, and `createRealtime` alone grows by a third.
+
+/** What {@link createRealtimeFromEnv} takes: all of {@link RealtimeOptions} but the driver, which the environment names. */
+export type RealtimeFromEnvOptions = Omit<RealtimeOptions, 'driver'>
+
 /**
  * Supabase when its variables are set, else the embedded server of this process.
  *
  * @throws ConfigError when half set, or embedded in production without `MSC_ALLOW_EMBEDDED`.
  */
-export function createRealtimeFromEnv(
-  env: Env = processEnv(),
-  options: Omit<RealtimeOptions, 'driver'> = {},
-): Realtime {
+export function createRealtimeFromEnv(options: RealtimeFromEnvOptions = {}, env: Env = processEnv()): Realtime {
   const vendor = supabaseFromEnv(env)
   if (vendor) return createRealtime({ ...options, driver: vendor })
   acceptEmbedded(env, {
@@ -28,12 +31,27 @@ export function createRealtimeFromEnv(
 
 const instance = defaultInstance<Realtime>('@msc/realtime', () => createRealtimeFromEnv())
 
-/** The instance that the functions below act on. */
+/**
+ * The instance that the functions below act on; made from the environment on first use.
+ *
+ * @throws ConfigError as {@link createRealtimeFromEnv}.
+ */
 export const getDefaultRealtime: () => Realtime = instance.get
 /** Replaces it; the old one is the caller's to close. */
 export const setDefaultRealtime: (realtime: Realtime | undefined) => void = instance.set
 
-export interface BrowserRealtimeConfig extends Omit<RealtimeOptions, 'driver'> {
+/**
+ * Makes the default instance from options and the environment, puts it in the place of the one before, and returns it. One
+ * that this function, {@link initRealtime} or the first call had made is closed in the background; one that was given to
+ * {@link setDefaultRealtime} stays its giver's to close. In a browser, which has no environment, use {@link initRealtime}.
+ *
+ * @throws ConfigError as {@link createRealtimeFromEnv}; the one before stays then.
+ */
+export function configureRealtime(options?: RealtimeFromEnvOptions, env?: Env): Realtime {
+  return instance.replace(createRealtimeFromEnv(options, env))
+}
+
+export interface BrowserRealtimeConfig extends RealtimeFromEnvOptions {
   /** Supabase's project; without one the embedded server at `url`. */
   readonly supabase?: { readonly url: string; readonly anonKey: string; readonly feeds?: boolean }
   /** Default: `/realtime/v1` of the page's own origin. */
@@ -42,17 +60,17 @@ export interface BrowserRealtimeConfig extends Omit<RealtimeOptions, 'driver'> {
   readonly shareTabs?: boolean
 }
 
-/** Makes the default instance in a browser, from what the server said at run time. Calling it again changes nothing. */
-export function configureRealtime(config: BrowserRealtimeConfig): Realtime {
-  const existing = instance.peek()
-  if (existing) return existing
-  const { supabase: project, url, shareTabs: share = true, ...options } = config
-  const driver = project
-    ? supabase(project)
-    : embedded({ url: url ?? `${location.origin}/realtime/v1`, fallback: SseSocket })
-  const realtime = createRealtime({ ...options, driver: share ? shareTabs(driver) : driver })
-  setDefaultRealtime(realtime)
-  return realtime
+/**
+ * Chooses the backend of a page, from what the server said at run time, and makes the default instance. Calling it again
+ * does nothing, and neither does calling it on a server, whose memory all visitors share.
+ *
+ * @throws ConfigError `SUPABASE_OPTION_MISSING`, `ADDRESS_INVALID` or `REALTIME_URL_INVALID` for a backend that is none.
+ */
+export function initRealtime(config: BrowserRealtimeConfig): void {
+  if (typeof document === 'undefined' || instance.peek()) return
+  const { supabase: project, url = `${location.origin}/realtime/v1`, shareTabs: share = true, ...options } = config
+  const driver = project ? supabase(project) : embedded({ url, fallback: SseSocket })
+  instance.replace(createRealtime({ ...options, driver: share ? shareTabs(driver) : driver }))
 }
 
 export type Unsubscribe = () => void

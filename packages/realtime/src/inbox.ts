@@ -1,4 +1,4 @@
-import type { Payload } from './create-realtime.ts'
+import type { Payload } from './message.ts'
 import { createSeen } from './seen.ts'
 
 /** What every message carries beside its payload. */

@@ -1,4 +1,5 @@
 import './operations.ts'
+export type { MessageHandler, Payload } from './message.ts'
 export {
   createRealtime,
   feedTopic,
@@ -9,8 +10,6 @@ export {
   type ChannelOptions,
   type ConnectionStatus,
   type FeedHandlers,
-  type MessageHandler,
-  type Payload,
   type Realtime,
   type RealtimeOptions,
 } from './create-realtime.ts'
@@ -19,6 +18,7 @@ export {
   configureRealtime,
   createRealtimeFromEnv,
   getDefaultRealtime,
+  initRealtime,
   setDefaultRealtime,
   subscribeToEarnings,
   subscribeToMessages,
@@ -26,6 +26,7 @@ export {
   subscribeToPresence,
   subscribeToReleases,
   type BrowserRealtimeConfig,
+  type RealtimeFromEnvOptions,
   type Unsubscribe,
 } from './default-realtime.ts'
 export type { EventSchemas } from './typed.ts'

@@ -1,4 +1,5 @@
-import type { Channel, MessageHandler, Payload } from './create-realtime.ts'
+import type { Channel } from './create-realtime.ts'
+import type { MessageHandler, Payload } from './message.ts'
 
 /** A channel before anything is known of its events. */
 export interface RawChannel extends Omit<Channel, 'on' | 'broadcast'> {

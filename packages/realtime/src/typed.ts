@@ -1,5 +1,5 @@
 import { ConfigError, validate, type StandardSchema } from '@msc/core'
-import type { Payload } from './create-realtime.ts'
+import type { Payload } from './message.ts'
 import { safely } from './safely.ts'
 import type { RawChannel } from './raw-channel.ts'
 import { traced } from './traced.ts'

@@ -2,13 +2,8 @@ import { createMemoryJournal, setJournal } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import { describe, expect, it } from 'vitest'
 import { createAnalytics } from '../create-analytics.ts'
-import {
-  conformanceFlags,
-  startPostHogServer,
-  testAnalyticsDriver,
-  testFlagSource,
-  type PostHogServer,
-} from '../testing/index.ts'
+import { startPostHogServer, type PostHogServer } from '../testing/index.ts'
+import { conformanceFlags, testAnalyticsDriver, testFlagSource } from '../testing/conformance/index.ts'
 import { fromPostHogWire, fromRecord } from '../testing/read-back.ts'
 import { browserLocal } from './browser-local.ts'
 import { local, localFlags } from './local.ts'

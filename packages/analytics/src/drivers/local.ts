@@ -1,8 +1,8 @@
-import { DriverError, getJournal, type Journal } from '@msc/core'
-import { writeEach, type Receipt } from '@msc/core/delivery'
+import { DriverError, type Journal } from '@msc/core'
+import { journalSink } from '@msc/core/delivery'
 import type { AnalyticsDriver, FlagSource } from '../driver.ts'
 import { evaluateDefinition, type FlagDefinitions } from '../flags/definitions.ts'
-import type { Envelope, Evaluation } from '../messages.ts'
+import type { Evaluation } from '../messages.ts'
 import { toRecord } from '../recording/to-record.ts'
 import { ALL_KINDS } from './kinds.ts'
 
@@ -18,47 +18,12 @@ const MAX_REMEMBERED = 10_000
 
 /** The embedded driver: messages go to the journal, where devtools shows them. */
 export function local(options: LocalOptions = {}): AnalyticsDriver {
-  const kept = new Set<string>()
-  let closed = false
-  const open = (): void => {
-    if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-  }
-  const write = (envelopes: readonly Envelope[]): Receipt => {
-    const journal = options.journal ?? getJournal()
-    const { written, rejected } = writeEach(envelopes, toRecord)
-    for (const { item: envelope, as: record } of written) {
-      if (kept.has(envelope.id)) continue
-      journal.append(record)
-      remember(kept, envelope.id)
-    }
-    return { rejected }
-  }
   return {
     specificationVersion: 1,
     name: 'local',
     capabilities: { kinds: ALL_KINDS, limits: LIMITS },
-    async send(envelopes) {
-      open()
-      return write(envelopes)
-    },
-    sendSync(envelopes) {
-      open()
-      write(envelopes)
-      const journal = options.journal ?? getJournal()
-      journal.flushSync?.()
-    },
-    async health() {
-      open()
-    },
-    async close() {
-      closed = true
-    },
+    ...journalSink({ journal: options.journal, toRecord, remembered: MAX_REMEMBERED }),
   }
-}
-
-function remember(kept: Set<string>, id: string): void {
-  kept.add(id)
-  if (kept.size > MAX_REMEMBERED) kept.delete(kept.values().next().value as string)
 }
 
 /** The embedded source of flags: definitions in code or JSON. People are in the same buckets as with PostHog. */

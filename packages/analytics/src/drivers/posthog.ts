@@ -1,10 +1,11 @@
-import { ConfigError, processEnv, readEnv, systemClock, type Env } from '@msc/core'
+import { systemClock } from '@msc/core'
 import type { AnalyticsDriver, FlagSource } from '../driver.ts'
 import { readAddress, type PostHogOptions } from './posthog/address.ts'
 import { posthogSink } from './posthog/deliver.ts'
 import { posthogFlagSource } from './posthog/flag-source.ts'
 import type { PostHogTransport } from './posthog/request.ts'
 
+export { posthogFromEnv } from './posthog-from-env.ts'
 export type { PostHogOptions } from './posthog/address.ts'
 
 /**
@@ -51,21 +52,4 @@ const WORTH_COMPRESSING = 1400
 function gzip(text: string): Promise<ArrayBuffer> {
   const compressed = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'))
   return new Response(compressed).arrayBuffer()
-}
-
-/** What NEXT_PUBLIC_POSTHOG_KEY (and NEXT_PUBLIC_POSTHOG_HOST) describe, or `undefined` without a key. */
-export function posthogFromEnv(
-  env: Env = processEnv(),
-): { readonly driver: AnalyticsDriver; readonly flags: FlagSource } | undefined {
-  const key = readEnv(env, 'NEXT_PUBLIC_POSTHOG_KEY')
-  const host = readEnv(env, 'NEXT_PUBLIC_POSTHOG_HOST')
-  if (!key && host) {
-    throw new ConfigError('[msc/analytics] NEXT_PUBLIC_POSTHOG_HOST is set but NEXT_PUBLIC_POSTHOG_KEY is not.', {
-      code: 'CONFIG_HALF_SET',
-      hint: 'Set NEXT_PUBLIC_POSTHOG_KEY too, or remove the host to use the embedded driver.',
-    })
-  }
-  if (!key) return undefined
-  const options = { key, ...(host && { host }) }
-  return { driver: posthog(options), flags: posthogFlags(options) }
 }

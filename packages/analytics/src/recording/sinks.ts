@@ -1,15 +1,5 @@
-import { runReported, type Breaker, type Clock, type ErrorReporter } from '@msc/core'
-import {
-  createOutbox,
-  jsonBytes,
-  type DeliveryStats,
-  type Drop,
-  type DropReason,
-  type Limited,
-  type Outbox,
-  type OutboxStore,
-  type Urgency,
-} from '@msc/core/delivery'
+import { runReported, type Clock, type ErrorReporter } from '@msc/core'
+import { createOutbox, jsonBytes, type Drop, type Outbox, type OutboxStore, type SinkOf } from '@msc/core/delivery'
 import type { AnalyticsDriver } from '../driver.ts'
 import type { Envelope, MessageKind } from '../messages.ts'
 
@@ -31,20 +21,7 @@ export interface SinkOptions {
   readonly onError: ErrorReporter
 }
 
-/** One driver with an outbox and a breaker of its own: what one backend does costs no other. */
-export interface Sink {
-  readonly driver: AnalyticsDriver
-  readonly breaker: Breaker
-  /** False when the envelope was dropped, which is counted. True for a kind that the driver has no place for. */
-  push(envelope: Envelope): boolean
-  /** Counts what was lost before there was an envelope. */
-  drop(kind: string, count: number, reason: DropReason, detail?: string): void
-  stats(): DeliveryStats
-  limited(): Limited | undefined
-  flush(budgetMs: number, urgency?: Urgency): Promise<void>
-  close(budgetMs: number): Promise<void>
-  lastWords(): void
-}
+export type Sink = SinkOf<AnalyticsDriver, Envelope>
 
 export function createSink(driver: AnalyticsDriver, options: SinkOptions): Sink {
   const { onDrop, onError, maxQueueBytes, batchSize, random, store } = options

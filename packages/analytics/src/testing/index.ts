@@ -1,12 +1,4 @@
 export {
-  conformanceFlags,
-  testAnalyticsDriver,
-  testFlagSource,
-  type AnalyticsDriverSetup,
-  type FlagSourceSetup,
-  type ReceivedMessage,
-} from './conformance.ts'
-export {
   startPostHogServer,
   type PostHogBehaviour,
   type PostHogRequest,

@@ -1,7 +1,7 @@
 import type { JournalRecord } from '@msc/core'
 import type { Json, JsonObject, Message } from '../messages.ts'
 import type { WireEvent } from '../posthog-wire.ts'
-import type { ReceivedMessage } from './conformance.ts'
+import type { ReceivedMessage } from './conformance/index.ts'
 
 /** What a line of the journal says, for the suite. */
 export function fromRecord({

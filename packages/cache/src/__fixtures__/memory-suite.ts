@@ -1,7 +1,7 @@
 // The published suite on the memory driver, and the engine on top of it, for any runtime.
 import { createCache } from '../create-cache.ts'
 import { memory } from '../drivers/memory.ts'
-import { testCacheDriver } from '../testing/conformance.ts'
+import { testCacheDriver } from '../testing/conformance/index.ts'
 import { memoryStore } from '../testing/memory-store.ts'
 import { expect, it, runAll, type Report } from './mini-vitest.ts'
 

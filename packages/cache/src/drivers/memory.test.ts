@@ -1,6 +1,7 @@
 import { createManualClock } from '@msc/core/testing'
 import { expect, it } from 'vitest'
-import { memoryStore, testCacheDriver } from '../testing/index.ts'
+import { memoryStore } from '../testing/index.ts'
+import { testCacheDriver } from '../testing/conformance/index.ts'
 import { memory } from './memory.ts'
 
 testCacheDriver('memory', async () => {

@@ -2,8 +2,9 @@ import { sleep } from '@msc/core'
 import { startChaosProxy } from '@msc/core/testing'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startRedis, testCacheDriver, type RunningRedis } from '../testing/index.ts'
-import { lazyDriver } from '../lazy-driver.ts'
+import { startRedis, type RunningRedis } from '../testing/index.ts'
+import { testCacheDriver } from '../testing/conformance/index.ts'
+import { lazyCacheDriver } from '../lazy-driver.ts'
 import { redis, redisFromEnv } from './redis.ts'
 import { refusal } from './redis-replies.ts'
 
@@ -44,7 +45,7 @@ describeWithRedis('with a redis-server', () => {
   testCacheDriver('redis, loaded when it is first called', async () => {
     const server = await startRedis()
     const open = () =>
-      lazyDriver(
+      lazyCacheDriver(
         { name: 'redis', endpoint: url(server), variables: ['REDIS_URL'] },
         { shared: true, cancels: false },
         async () => redis({ url: url(server) }),
@@ -286,6 +287,8 @@ describe('redis configuration', () => {
     expect(redisFromEnv({})).toBeUndefined()
     expect(redisFromEnv({ REDIS_URL: 'redis://127.0.0.1:6379' })?.name).toBe('redis')
     for (const bad of ['', 'localhost:6379', 'https://example.com'])
-      expect(() => redis({ url: bad })).toThrow(/REDIS_URL|redis:\/\//)
+      expect(() => redis({ url: bad })).toThrow(
+        expect.objectContaining({ code: 'REDIS_URL_INVALID', hint: expect.stringContaining('Set REDIS_URL') }),
+      )
   })
 })

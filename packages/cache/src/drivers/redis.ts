@@ -1,25 +1,25 @@
 import {
-  ConfigError,
   DriverError,
   MscError,
   every,
   lazyPeer,
-  processEnv,
+  peerMissing,
   readField,
   systemClock,
-  readEnv,
   toError,
   withoutScope,
-  type Env,
 } from '@msc/core'
 import type { Redis } from 'ioredis'
 import type { CacheDriver, PromiseOr } from '../driver.ts'
 import { endpointOf } from '../endpoint.ts'
 import { toRedisGlob } from '../glob.ts'
+import { assertRedisAddress } from './redis-address.ts'
 import { redisCoordination } from './redis-coordination.ts'
 import { isReadOnly, refusal as toRefusal, replyReaders } from './redis-replies.ts'
 import { INCREMENT } from './redis-scripts/counter.ts'
 import { digestOf, milliseconds, type Script } from './redis-scripts/script.ts'
+
+export { redisFromEnv } from './redis-from-env.ts'
 
 export interface RedisOptions {
   /** `redis://[[user]:password@]host:port[/db]`, `rediss://` for TLS. */
@@ -42,22 +42,24 @@ const SILENCE_MS = 5000
 const LEAVE_EVERY_MS = 1000
 const ADDRESS = 'Check the host and port in REDIS_URL.'
 const read = replyReaders('redis', ADDRESS)
-const load = lazyPeer('cache', 'ioredis', () => import('ioredis'))
+const load = lazyPeer(async () => {
+  try {
+    return await import('ioredis')
+  } catch (cause) {
+    throw peerMissing('cache', 'ioredis', cause)
+  }
+})
 
 /**
  * Redis, Valkey or KeyDB through `ioredis` (an optional peer, loaded on the first call). The connection is made anew by
  * itself after an outage, and when the server owes an answer and says nothing for five seconds; a command meanwhile fails
  * at once, for the engine to decide.
  *
- * @throws ConfigError without `client` or a `url` that is one.
+ * @throws ConfigError `REDIS_URL_INVALID` without `client` or a `url` that is one.
  */
 export function redis(options: RedisOptions): CacheDriver {
   const { url, client: injected } = options
-  if (!injected && !(url && /^rediss?:$/.test(URL.parse(url)?.protocol ?? ''))) {
-    throw new ConfigError('[msc/cache] [redis] Missing option `url`, or it is not a redis:// address.', {
-      hint: 'Set REDIS_URL to redis://host:port, or pass url.',
-    })
-  }
+  if (!injected) assertRedisAddress(url)
   let connected: Promise<Redis> | undefined
   let current: Redis | undefined
   const listeners = new Set<Redis>()
@@ -276,12 +278,6 @@ export function redis(options: RedisOptions): CacheDriver {
       client?.disconnect()
     },
   }
-}
-
-/** The driver that REDIS_URL describes, or `undefined` without it. */
-export function redisFromEnv(env: Env = processEnv()): CacheDriver | undefined {
-  const url = readEnv(env, 'REDIS_URL')
-  return url === undefined ? undefined : redis({ url })
 }
 
 function toText(reply: unknown): string | undefined {

@@ -10,6 +10,7 @@ export function assertUpstash(url: string, token: string): void {
   assertWebAddress(url, '[msc/cache] [upstash]', 'UPSTASH_REDIS_REST_URL')
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new ConfigError('[msc/cache] [upstash] The token holds a character that no header field can carry.', {
+      code: 'UPSTASH_TOKEN_INVALID',
       hint: 'Set UPSTASH_REDIS_REST_TOKEN again: it must be one line, without spaces and quotation marks.',
     })
   }

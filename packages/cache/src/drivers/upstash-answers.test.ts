@@ -194,8 +194,8 @@ describe('what no request can be made with', () => {
   it.each([
     [{ url: 'a-token-in-the-wrong-place', token: TOKEN }, 'ADDRESS_INVALID'],
     [{ url: 'https://user:pass-in-the-address@x.upstash.io', token: TOKEN }, 'ADDRESS_INVALID'],
-    [{ url: 'https://x.upstash.io', token: 'two\nlines-of-a-token' }, 'CONFIG_INVALID'],
-    [{ url: 'https://x.upstash.io', token: '“quoted-token”' }, 'CONFIG_INVALID'],
+    [{ url: 'https://x.upstash.io', token: 'two\nlines-of-a-token' }, 'UPSTASH_TOKEN_INVALID'],
+    [{ url: 'https://x.upstash.io', token: '“quoted-token”' }, 'UPSTASH_TOKEN_INVALID'],
   ])('is refused before one is made, without its value: %#', async (options, code) => {
     const failure = await failureOf(() => upstash(options))
     expect(failure).toMatchObject({ code })

@@ -2,13 +2,8 @@ import type { Redis } from '@upstash/redis'
 import { sleep } from '@msc/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCache } from '../create-cache.ts'
-import {
-  startRedis,
-  startUpstashServer,
-  testCacheDriver,
-  type RunningRedis,
-  type UpstashServer,
-} from '../testing/index.ts'
+import { startRedis, startUpstashServer, type RunningRedis, type UpstashServer } from '../testing/index.ts'
+import { testCacheDriver } from '../testing/conformance/index.ts'
 import { RENEW } from './redis-scripts/leases.ts'
 import { upstash, upstashFromEnv } from './upstash.ts'
 

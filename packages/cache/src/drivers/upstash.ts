@@ -1,14 +1,4 @@
-import {
-  ConfigError,
-  DriverError,
-  MscError,
-  lazyPeer,
-  processEnv,
-  readEnvGroup,
-  toError,
-  withoutScope,
-  type Env,
-} from '@msc/core'
+import { ConfigError, DriverError, MscError, lazyPeer, peerMissing, toError, withoutScope } from '@msc/core'
 import { requestFailure } from '@msc/core/http'
 import type { Redis, Requester } from '@upstash/redis'
 import { endpointOf } from '../endpoint.ts'
@@ -20,6 +10,8 @@ import { INCREMENT } from './redis-scripts/counter.ts'
 import { digestOf, milliseconds, type Script } from './redis-scripts/script.ts'
 import { assertUpstash } from './upstash-address.ts'
 import { ADDRESS, sdkFailure, upstashRequester } from './upstash-requester.ts'
+
+export { upstashFromEnv } from './upstash-from-env.ts'
 
 export interface UpstashOptions {
   /** `https://….upstash.io`. */
@@ -34,7 +26,13 @@ export interface UpstashOptions {
   readonly fetch?: typeof globalThis.fetch
 }
 
-const load = lazyPeer('cache', '@upstash/redis', () => import('@upstash/redis'))
+const load = lazyPeer(async () => {
+  try {
+    return await import('@upstash/redis')
+  } catch (cause) {
+    throw peerMissing('cache', '@upstash/redis', cause)
+  }
+})
 
 /**
  * Locks the script's own keys instead of the whole database; only Upstash knows the flag, and stock Redis refuses it.
@@ -61,6 +59,7 @@ export function upstash(options: UpstashOptions): CacheDriver {
   const { url, token, client: injected } = options
   if (!injected && !(url && token)) {
     throw new ConfigError(`[msc/cache] [upstash] Missing option \`${url ? 'token' : 'url'}\`.`, {
+      code: 'UPSTASH_OPTION_MISSING',
       hint: 'Set UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN, or pass url and token.',
     })
   }
@@ -170,12 +169,6 @@ export function upstash(options: UpstashOptions): CacheDriver {
       closed = true
     },
   }
-}
-
-/** The driver that UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN describe, or `undefined` when neither is set. */
-export function upstashFromEnv(env: Env = processEnv()): CacheDriver | undefined {
-  const found = readEnvGroup(env, 'cache', ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'])
-  return found && upstash({ url: found.UPSTASH_REDIS_REST_URL, token: found.UPSTASH_REDIS_REST_TOKEN })
 }
 
 /** @param url Of the server; empty where only a client that was handed in knows it. */

@@ -1,5 +1,4 @@
 export { chaos, type ChaosDriver, type ChaosOptions } from './chaos.ts'
-export { testCacheDriver, type CacheDriverSetup } from './conformance.ts'
 export { memoryStore, type MemoryStore } from './memory-store.ts'
 export { startRedis, type RunningRedis } from './redis-server.ts'
 export {

@@ -1,12 +1,52 @@
 import type { Breaker } from '../breaker.ts'
 import type { DriverBase } from '../driver.ts'
-import type { DeliveryStats } from './receipt.ts'
+import type { Limited } from './limited.ts'
+import type { DeliveryStats, DropReason, Urgency } from './receipt.ts'
 
 /** One driver behind an outbox, as far as it is counted with others. */
 export interface CountedSink {
   readonly driver: Pick<DriverBase, 'name'>
   readonly breaker: Pick<Breaker, 'state'>
   stats(): DeliveryStats
+}
+
+/** One driver with an outbox and a breaker of its own: what one backend does costs no other. */
+export interface SinkOf<Driver extends DriverBase, Item> {
+  readonly driver: Driver
+  readonly breaker: Breaker
+  /** False when the item was dropped, which is counted. True for a kind that the driver has no place for. */
+  push(item: Item): boolean
+  /** Counts what was lost before there was an item. */
+  drop(kind: string, count: number, reason: DropReason, detail?: string): void
+  stats(): DeliveryStats
+  limited(): Limited | undefined
+  flush(budgetMs: number, urgency?: Urgency): Promise<void>
+  close(budgetMs: number): Promise<void>
+  lastWords(): void
+}
+
+/** What an engine with several sinks offers of all of them. */
+export interface SinksAsOne {
+  /** Counts what was lost before there was an item, in each sink. */
+  drop(kind: string, count: number, reason: DropReason, detail?: string): void
+  /** The page may be gone in a moment: sends what fits, within `budgetMs` milliseconds. Waits for nothing. */
+  leave(budgetMs: number): void
+  stats(): DeliveryStats
+  /** The numbers of each sink by the name of its driver; of two with one name the later ones are numbered. */
+  sinks(): ReadonlyMap<string, DeliveryStats>
+}
+
+export function sinksAsOne<Driver extends DriverBase>(sinks: readonly SinkOf<Driver, never>[]): SinksAsOne {
+  return {
+    drop(...loss) {
+      for (const sink of sinks) sink.drop(...loss)
+    },
+    leave(budgetMs) {
+      for (const sink of sinks) void sink.flush(budgetMs, 'leaving')
+    },
+    stats: () => sumOfSinks(sinks),
+    sinks: () => statsBySink(sinks),
+  }
 }
 
 /** The sum of the numbers of several sinks; what holds for each holds for it. */
@@ -19,8 +59,7 @@ export function sumOfSinks(sinks: readonly CountedSink[]): DeliveryStats {
   return sum
 }
 
-/** The numbers of each sink by the name of its driver; of two with one name the later ones are numbered. */
-export function statsBySink(sinks: readonly CountedSink[]): ReadonlyMap<string, DeliveryStats> {
+function statsBySink(sinks: readonly CountedSink[]): ReadonlyMap<string, DeliveryStats> {
   const named = new Map<string, DeliveryStats>()
   for (const [index, sink] of sinks.entries()) {
     const { name } = sink.driver

@@ -1,4 +1,5 @@
 import { withoutScope } from '../context.ts'
+import { orAborted } from '../or-aborted.ts'
 import { cancelStatement } from './cancel.ts'
 import { checkOut, type PostgresClient, type PostgresPool, type PostgresQuery } from './client.ts'
 
@@ -91,14 +92,4 @@ export async function onConnection<T>(
     connection.release(!isUsable)
     if (!isOver) cancelStatement(pool, connection, sent)
   }
-}
-
-/** Settles as `promise` does, or rejects with the signal's reason, whichever is first. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject)
-  })
 }

@@ -1,8 +1,8 @@
 // Flags of command lines, in a text and in a list of arguments.
 import { judgeSlice, type NameBook } from './name-book.ts'
-import { textOf } from './member-values.ts'
 import { HARMLESS, SECRET, type Verdict } from './names.ts'
 import { isWord } from './text/chars.ts'
+import { textOf } from './text-of.ts'
 
 const DASH = 45
 /** `--pin`. */

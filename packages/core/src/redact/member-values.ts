@@ -20,6 +20,7 @@ import {
 import type { Rules } from './rules.ts'
 import { isFlatList } from './scalars.ts'
 import { isWord } from './text/chars.ts'
+import { textOf } from './text-of.ts'
 
 /** What reading a member yields when it throws. */
 export const FAILED: unique symbol = Symbol('failed')
@@ -170,17 +171,6 @@ function isFlag(item: unknown): boolean {
 function read(members: Members, index: number): unknown {
   try {
     return members.read(index)
-  } catch {
-    return undefined
-  }
-}
-
-/** A text, boxed or not; `undefined` for anything else. */
-export function textOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value
-  if (typeof value !== 'object' || value === null) return undefined
-  try {
-    return String.prototype.valueOf.call(value)
   } catch {
     return undefined
   }

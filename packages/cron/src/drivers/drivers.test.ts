@@ -5,7 +5,8 @@ import { createCron } from '../create-cron.ts'
 import { createCronFromEnv } from '../default-cron.ts'
 import { defineCron } from '../define-cron.ts'
 import { vercelManifest } from '../manifest.ts'
-import { createVercelCronCaller, testCronDriver } from '../testing/index.ts'
+import { createVercelCronCaller } from '../testing/index.ts'
+import { testCronDriver } from '../testing/conformance/index.ts'
 import { local } from './local.ts'
 import { vercel } from './vercel.ts'
 
@@ -79,8 +80,12 @@ describe('choosing the driver', () => {
     expect(createCronFromEnv(crons, { VERCEL: '1', CRON_SECRET: secret }).driverName).toBe('vercel')
     expect(createCronFromEnv(crons, { MSC_QUIET: '1' }).driverName).toBe('local')
     expect(() => createCronFromEnv(crons, { VERCEL: '1' })).toThrow(/CRON_SECRET/)
-    expect(() => createCronFromEnv(crons, { VERCEL: '1', CRON_SECRET: `${secret}\n` })).toThrow(/white space/)
+    expect(() => createCronFromEnv(crons, { VERCEL: '1', CRON_SECRET: `${secret}\n` })).toThrow(
+      expect.objectContaining({ code: 'CRON_SECRET_INVALID', message: expect.stringMatching(/white space/) }),
+    )
     expect(() => createCronFromEnv(crons, { NODE_ENV: 'production' })).toThrow(/production/i)
-    expect(() => createCronFromEnv(crons, { MSC_CRON_DRIVER: 'quartz' })).toThrow(/not a driver/)
+    expect(() => createCronFromEnv(crons, { MSC_CRON_DRIVER: 'quartz' })).toThrow(
+      expect.objectContaining({ code: 'CRON_DRIVER_UNKNOWN', hint: expect.stringContaining('`local` or `vercel`') }),
+    )
   })
 })

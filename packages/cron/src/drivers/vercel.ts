@@ -1,4 +1,4 @@
-import { ConfigError, DriverError } from '@msc/core'
+import { ConfigError, DriverError, processEnv, readEnv, type Env } from '@msc/core'
 import type { CronDriver } from '../driver.ts'
 import { carriesSecret } from '../secret.ts'
 
@@ -13,12 +13,13 @@ export interface VercelOptions {
  *
  * Source: https://vercel.com/docs/cron-jobs/manage-cron-jobs
  *
- * @throws ConfigError when the secret is empty, or has white space around it, which fails Vercel's build.
+ * @throws ConfigError `CRON_SECRET_INVALID` when the secret is empty, or has white space around it, which fails Vercel's build.
  */
 export function vercel(options: VercelOptions): CronDriver {
   const { secret } = options
   if (!secret || secret !== secret.trim()) {
     throw new ConfigError('[msc/cron] [vercel] CRON_SECRET is empty or begins or ends in white space.', {
+      code: 'CRON_SECRET_INVALID',
       hint: 'Set CRON_SECRET to at least 16 random characters, without a line break at the end.',
     })
   }
@@ -38,4 +39,33 @@ export function vercel(options: VercelOptions): CronDriver {
       closed = true
     },
   }
+}
+
+/**
+ * The driver on Vercel (`VERCEL=1`, or `MSC_CRON_DRIVER=vercel`) with CRON_SECRET, or `undefined` elsewhere.
+ *
+ * @throws ConfigError `CONFIG_HALF_SET` without CRON_SECRET, `CRON_SECRET_INVALID`, and `CRON_DRIVER_UNKNOWN` for another
+ *   MSC_CRON_DRIVER than `vercel` and `local`.
+ */
+export function vercelFromEnv(env: Env = processEnv()): CronDriver | undefined {
+  const chosen = readEnv(env, 'MSC_CRON_DRIVER')
+  const driver = chosen ?? (readEnv(env, 'VERCEL') ? 'vercel' : 'local')
+  if (driver === 'local') return undefined
+  if (driver !== 'vercel') {
+    throw new ConfigError(`[msc/cron] MSC_CRON_DRIVER=${driver} is not a driver.`, {
+      code: 'CRON_DRIVER_UNKNOWN',
+      hint: 'Set MSC_CRON_DRIVER to `local` or `vercel`, or leave it out.',
+    })
+  }
+  if (!readEnv(env, 'CRON_SECRET')) {
+    throw new ConfigError(
+      `[msc/cron] [vercel] ${chosen ? 'MSC_CRON_DRIVER' : 'VERCEL'} is set but CRON_SECRET is not.`,
+      {
+        code: 'CONFIG_HALF_SET',
+        hint: 'Set CRON_SECRET: without it nobody, Vercel included, may trigger a job.',
+      },
+    )
+  }
+  // As it is: white space around it is refused, since Vercel's build would fail for it.
+  return vercel({ secret: env['CRON_SECRET'] as string })
 }

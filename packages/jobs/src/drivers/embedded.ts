@@ -13,12 +13,13 @@ import {
 } from '@msc/core'
 import type { Clock, Duration } from '@msc/core'
 import { admit, gateKeys, runFor, type Arrival } from '../admission.ts'
-import { listensTo, type AnyJob } from '../define-job.ts'
+import type { AnyJob } from '../define-job.ts'
 import type { JobHost, JobsDriver, OutgoingEvent } from '../driver.ts'
 import { executeRun, type ExecutePorts } from '../execute-run.ts'
+import { listensTo } from '../listens-to.ts'
 import { INVOKED } from '../payloads.ts'
 import { replayOf } from '../replay-run.ts'
-import { createSchedule } from '../schedule.ts'
+import type { SchedulePorts } from '../schedule.ts'
 import { toRunInfo, type ClaimedRun, type Gate, type JobStore, type NewRun } from '../store.ts'
 import { createWorker, type Worker, type WorkerOptions } from '../worker.ts'
 
@@ -88,8 +89,12 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
   let closed = false
 
   const bound = (): JobHost => {
-    if (!host)
-      throw new ConfigError('[msc/jobs] [embedded] The driver is not bound to an engine; pass it to createJobs.')
+    if (!host) {
+      throw new ConfigError('[msc/jobs] [embedded] The driver is not bound to an engine.', {
+        code: 'JOBS_NOT_BOUND',
+        hint: 'Pass it to createJobs, and use what that returns.',
+      })
+    }
     return host
   }
   const refuse = (isClosed: boolean): void => {
@@ -155,7 +160,12 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       send: (events) => bound().send(events),
       async spawn(other, data, key): Promise<NewRun> {
         const known = jobs.get(other.id)
-        if (!known) throw new ConfigError(`[msc/jobs] ${other.id} is not among the jobs of this engine.`)
+        if (!known) {
+          throw new ConfigError(`[msc/jobs] ${other.id} is not among the jobs of this engine.`, {
+            code: 'JOB_UNKNOWN',
+            hint: 'Add it to `jobs` of createJobs.',
+          })
+        }
         const id = `${run.id}/${key}`
         const event = { id, name: INVOKED, data: await bound().payload(known, data), ts: clock.now() }
         return {
@@ -202,7 +212,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       keep,
     }),
   })
-  const schedule = createSchedule({
+  const schedulePorts: SchedulePorts = {
     store,
     clock,
     reportFailure,
@@ -210,7 +220,8 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       const run = runFor({ job, event, carrier }, clock.now())
       if (await store.enqueue({ runs: [run], events: [], gates, now: clock.now() })) worker.wake()
     },
-  })
+  }
+  let closeSchedule = (): void => undefined
 
   return {
     specificationVersion: 1,
@@ -237,8 +248,14 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     async start() {
       refuse(closing)
       await worker.start()
+      const scheduled = [...jobs.values()].filter(({ triggers }) => triggers.some((trigger) => 'cron' in trigger))
+      if (scheduled.length === 0) return
+      // With it comes the parser of expressions, which most processes have no use for.
+      const { createSchedule } = await import('../schedule.ts')
       if (closing) return
-      schedule.start([...jobs.values()])
+      const schedule = createSchedule(schedulePorts)
+      closeSchedule = schedule.close
+      schedule.start(scheduled)
     },
     observe: {
       runs: async (query) => (await store.list(query)).map((run) => toRunInfo(run)),
@@ -274,7 +291,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       if (closing) return
       closing = true
       await inTurn(
-        () => schedule.close(),
+        () => closeSchedule(),
         () => worker.close(),
         () => (closed = true),
         () => store.close(),

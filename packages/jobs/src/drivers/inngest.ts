@@ -1,25 +1,14 @@
-import {
-  ConfigError,
-  DriverError,
-  MscError,
-  assertWebAddress,
-  lazyPeer,
-  processEnv,
-  readEnv,
-  readEnvGroup,
-  systemClock,
-  toError,
-  withoutScope,
-  type Clock,
-  type Env,
-} from '@msc/core'
+import { DriverError, MscError, lazyPeer, peerMissing, systemClock, toError, withoutScope, type Clock } from '@msc/core'
 import { httpFailure, notTheBackend, readBounded, saidIn } from '@msc/core/http'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'
+import { EVENT_API, VARIABLES, assertInngest } from './inngest-address.ts'
 import { compile } from './inngest-function.ts'
 import { wrap } from './inngest-payload.ts'
 import { sendFailure } from './inngest-send-failure.ts'
+
+export { inngestFromEnv } from './inngest-from-env.ts'
 
 type Sdk = typeof import('inngest')
 type Edge = typeof import('inngest/edge')
@@ -40,8 +29,20 @@ export interface InngestOptions {
   }
 }
 
-const loadInngest = lazyPeer('jobs', 'inngest', () => import('inngest'))
-const loadEdge = lazyPeer('jobs', 'inngest', () => import('inngest/edge'))
+const loadInngest = lazyPeer(async () => {
+  try {
+    return await import('inngest')
+  } catch (cause) {
+    throw peerMissing('jobs', 'inngest', cause)
+  }
+})
+const loadEdge = lazyPeer(async () => {
+  try {
+    return await import('inngest/edge')
+  } catch (cause) {
+    throw peerMissing('jobs', 'inngest', cause)
+  }
+})
 
 interface Loaded {
   readonly client: Inngest.Any
@@ -53,16 +54,11 @@ interface Loaded {
  * The same definitions on Inngest, through its SDK (`inngest`, an optional peer, loaded on first use). Inngest keeps the
  * events and the runs and calls `handler`; every call is verified with the signing key.
  *
- * @throws ConfigError without both keys; `ADDRESS_INVALID` for a `baseUrl` that is none of http or https.
+ * @throws ConfigError `INNGEST_OPTION_MISSING` without both keys; `ADDRESS_INVALID` for a `baseUrl` that is none of http or https.
  */
 export function inngest(options: InngestOptions): JobsDriver {
   const { eventKey, signingKey, appId = 'msc-platform', baseUrl, clock = systemClock } = options
-  if (!eventKey || !signingKey) {
-    throw new ConfigError(`[msc/jobs] [inngest] Missing option \`${eventKey ? 'signingKey' : 'eventKey'}\`.`, {
-      hint: 'Set INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY.',
-    })
-  }
-  if (baseUrl) assertWebAddress(baseUrl, '[msc/jobs] [inngest]', 'INNGEST_BASE_URL')
+  assertInngest(options)
   let host: JobHost | undefined
   let loading: Promise<Loaded> | undefined
   let closing = false
@@ -105,7 +101,7 @@ export function inngest(options: InngestOptions): JobsDriver {
     specificationVersion: 1,
     name: 'inngest',
     endpoint: baseUrl ?? EVENT_API,
-    variables: ['INNGEST_EVENT_KEY', 'INNGEST_SIGNING_KEY', 'INNGEST_BASE_URL'],
+    variables: VARIABLES,
     capabilities: { selfDriven: false },
     bind(given) {
       host = given
@@ -244,18 +240,7 @@ async function hashedSigningKey(key: string): Promise<string> {
   return prefix + Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-const EVENT_API = 'https://inn.gs'
 const REST_API = 'https://api.inngest.com'
-
-/** The driver that INNGEST_EVENT_KEY, INNGEST_SIGNING_KEY and INNGEST_BASE_URL describe, or `undefined` without keys. */
-export function inngestFromEnv(env: Env = processEnv()): JobsDriver | undefined {
-  const found = readEnvGroup(env, 'jobs', ['INNGEST_EVENT_KEY', 'INNGEST_SIGNING_KEY'])
-  const baseUrl = readEnv(env, 'INNGEST_BASE_URL')
-  return (
-    found &&
-    inngest({ eventKey: found.INNGEST_EVENT_KEY, signingKey: found.INNGEST_SIGNING_KEY, ...(baseUrl && { baseUrl }) })
-  )
-}
 
 /** What handlers say; the errors that the SDK logs of its own accord are reported by the engine. */
 function spoken(log: JobLog): JobLog {

@@ -1,4 +1,4 @@
-import { lazyPeer } from '@msc/core'
+import { lazyPeer, peerMissing } from '@msc/core'
 import type { PostgresEmbedded, PostgresPool } from '@msc/core/postgres'
 
 export type { PostgresQuery } from '@msc/core/postgres'
@@ -10,7 +10,13 @@ export interface OwnPool extends PostgresPool {
   end(): Promise<void>
 }
 
-const loadPg = lazyPeer('jobs', 'pg', () => import('pg'))
+const loadPg = lazyPeer(async () => {
+  try {
+    return await import('pg')
+  } catch (cause) {
+    throw peerMissing('jobs', 'pg', cause)
+  }
+})
 
 /** A pool of our own. */
 export async function connectPool(url: string, max: number): Promise<OwnPool> {

@@ -12,11 +12,14 @@ import { assertClient, listen, onConnection, queryOn } from '@msc/core/postgres'
 import type { Depth } from '../driver.ts'
 import type { ClaimedRun, Enqueue, Gate, JobStore, NextClaim, RunChange, WriteResult } from '../store.ts'
 import { createCombiner } from './combine.ts'
+import { assertPostgresAddress, endpointOf } from './postgres-address.ts'
 import { connectPool, type OwnPool, type PostgresClient, type PostgresQuery } from './postgres-client.ts'
 import { isContention, translate } from './postgres-failures.ts'
 import { decodeRun, decodeStep, encode, encodeBatch, encodeChange } from './postgres-json.ts'
 import { FUNCTIONS, TABLES, VERSION } from './postgres-schema.ts'
 import { toRun, toStep, type RunRow, type StepRow } from './rows.ts'
+
+export { postgresFromEnv } from '../drivers/postgres-from-env.ts'
 
 export interface PostgresOptions {
   /** `postgres://…`; the pool is then the store's own, made with `pg`. */
@@ -48,16 +51,11 @@ export function postgresStore(options: PostgresOptions): JobStore {
   const { url, maxConnections = 6, timeoutMs = 10_000, clock = systemClock } = options
   if (!url && !options.client) {
     throw new ConfigError('[msc/jobs] [postgres] Missing option `url`.', {
+      code: 'POSTGRES_OPTION_MISSING',
       hint: 'Set DATABASE_URL, or pass `url`, or a pool or PGlite as `client`.',
     })
   }
-  if (url && !/^postgres(?:ql)?:$/.test(URL.parse(url)?.protocol ?? '')) {
-    // Never the value itself, which is likely to hold a password.
-    throw new ConfigError('[msc/jobs] [postgres] The address of the database is none.', {
-      code: 'DATABASE_URL_INVALID',
-      hint: 'Set DATABASE_URL to postgres://user:password@host:5432/database.',
-    })
-  }
+  if (url) assertPostgresAddress(url)
   assertNumbers('jobs', options, { maxConnections: 1, timeoutMs: 1 })
   if (options.client !== undefined) assertClient('jobs', options.client, LEAST_CONNECTIONS)
   if (maxConnections < LEAST_CONNECTIONS) {
@@ -172,7 +170,10 @@ export function postgresStore(options: PostgresOptions): JobStore {
     enqueue: (batch) => (batch.gates || batch.amend ? enqueueOne(batch) : enqueuePlain(batch)),
     async enqueueIn(transaction, batch) {
       if (typeof (transaction as PostgresQuery | null)?.query !== 'function') {
-        throw new ConfigError('[msc/jobs] [postgres] `transaction` has no `query(text, values)`.')
+        throw new ConfigError('[msc/jobs] [postgres] `transaction` has no `query(text, values)`.', {
+          code: 'JOBS_TRANSACTION_INVALID',
+          hint: 'Pass the client of `pg` on which you began the transaction, or what PGlite hands to it.',
+        })
       }
       await connected()
       const { rows } = await (transaction as PostgresQuery).query(ENQUEUE, [encodeBatch(batch)])
@@ -311,10 +312,4 @@ async function migrate(
   // Several statements without values are one simple query, which `pg` sends as it is and PGlite calls `exec`.
   if ('exec' in client) await client.exec(script)
   else await inTime((signal) => onConnection(client, (connection) => connection.query(script), signal))
-}
-
-/** Host and database, without the user. */
-function endpointOf(url: string | undefined): string {
-  const parsed = url === undefined ? null : URL.parse(url)
-  return parsed ? `postgres://${parsed.host}${parsed.pathname}` : 'postgres'
 }

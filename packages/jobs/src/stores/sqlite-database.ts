@@ -37,7 +37,7 @@ export function createDatabase(path: string, durability: Durability): Database {
       const results = db.transaction(() => batch.map(({ work }) => work(db)))
       for (const [index, { resolve }] of batch.entries()) resolve(results[index] as never)
     } catch (error) {
-      if (batch.length === 1) return batch[0]?.reject(translate(error))
+      if (batch.length === 1) return batch[0]?.reject(translate(error, path))
       // One of them spoils it for the others, so each gets a transaction of its own.
       for (const task of batch) {
         tasks = [task]
@@ -68,6 +68,7 @@ function open(path: string, durability: Durability) {
   const sqlite = process.getBuiltinModule('node:sqlite') as typeof import('node:sqlite') | undefined
   if (!sqlite) {
     throw new ConfigError('[msc/jobs] [sqlite] This runtime has no node:sqlite.', {
+      code: 'SQLITE_UNSUPPORTED',
       hint: 'Use Node 22.13 or later, another store, or Inngest.',
     })
   }
@@ -97,14 +98,28 @@ function open(path: string, durability: Durability) {
   }
 }
 
-function translate(error: unknown): Error {
+function translate(error: unknown, path: string): Error {
   if (MscError.isInstance(error)) return error
   const { message } = toError(error)
+  if (/unable to open|not a database/i.test(message)) return unusable(error, message, path)
   return new DriverError('sqlite', message, {
     retryable: /locked|busy/i.test(message),
     cause: error,
-    ...(/unable to open|readonly|disk|full/i.test(message) && {
-      hint: 'Check that the folder of MSC_JOBS_SQLITE exists, can be written to and has room.',
+    ...(/readonly|disk|full/i.test(message) && {
+      hint: 'Check that the folder of MSC_JOBS_SQLITE can be written to and has room.',
     }),
+  })
+}
+
+/** Nothing of the file can be read, and waiting changes nothing. */
+function unusable(cause: unknown, message: string, path: string): DriverError {
+  const folder = /^(.+)[/\\][^/\\]*$/.exec(path)?.[1] ?? '.'
+  const isDatabase = !/not a database/i.test(message)
+  return new DriverError('sqlite', `${path} can not be opened: ${message}.`, {
+    code: 'SQLITE_UNUSABLE',
+    hint: isDatabase
+      ? `Make its folder writable for this user (mkdir -p ${folder}), or set MSC_JOBS_SQLITE to a file elsewhere.`
+      : 'Set MSC_JOBS_SQLITE to a file that SQLite made, or to one that does not exist yet.',
+    cause,
   })
 }

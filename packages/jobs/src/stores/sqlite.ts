@@ -14,6 +14,8 @@ import {
 import { text, toRun, toStep, type RunRow, type StepRow } from './rows.ts'
 import { createDatabase, type Durability, type Statements } from './sqlite-database.ts'
 
+export { sqliteFromEnv } from '../drivers/sqlite-from-env.ts'
+
 export interface SqliteOptions {
   /** The file; it is made when it does not exist. Its folder must exist. */
   readonly path: string
@@ -28,7 +30,10 @@ export interface SqliteOptions {
 export function sqliteStore(options: SqliteOptions): JobStore {
   const { path, durability = 'process' } = options
   if (!path)
-    throw new ConfigError('[msc/jobs] [sqlite] Missing option `path`.', { hint: 'Name the file that keeps the runs.' })
+    throw new ConfigError('[msc/jobs] [sqlite] Missing option `path`.', {
+      code: 'SQLITE_OPTION_MISSING',
+      hint: 'Name the file that keeps the runs.',
+    })
   const database = createDatabase(path, durability)
   const { act } = database
 

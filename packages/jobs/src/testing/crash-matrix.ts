@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { build } from 'esbuild'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,17 +8,35 @@ import { expect, it } from 'vitest'
 import type { JobStore } from '../store.ts'
 import type { CrashTask } from './crash-worker.ts'
 
-const script = fileURLToPath(new URL('crash-worker.ts', import.meta.url))
+/**
+ * The worker as one file: it is started hundreds of times, and most of the time that takes would be spent on reading it. Beside
+ * the package's dependencies, which are left out of it.
+ */
+async function bundleWorker(): Promise<{ readonly script: string; remove(): void }> {
+  const folder = mkdtempSync(fileURLToPath(new URL('../../node_modules/.crash-worker-', import.meta.url)))
+  const script = join(folder, 'worker.mjs')
+  await build({
+    entryPoints: [fileURLToPath(new URL('crash-worker.ts', import.meta.url))],
+    outfile: script,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    conditions: ['@msc/source'],
+    external: ['pg', 'inngest', 'inngest/*', 'croner', 'zod'],
+    logLevel: 'silent',
+  })
+  return { script, remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
 const STEPS = ['reserve', 'left', 'right', 'charge']
 /** More writes than the job makes. */
 const MANY = 100
 
 /** `SIGKILL` when it was killed, otherwise nothing. */
-function work(task: CrashTask): Promise<string | null> {
+function work(script: string, task: CrashTask): Promise<string | null> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--conditions=@msc/source', '--no-warnings', script, JSON.stringify(task)], {
+    const child = spawn(process.execPath, ['--no-warnings', script, JSON.stringify(task)], {
       stdio: ['ignore', 'inherit', 'inherit'],
-      // Most of the time that a worker takes is spent on reading its own program.
       env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'msc-crash-compiled') },
     })
     child.once('error', reject)
@@ -40,6 +59,7 @@ export function crashMatrix(
 ): void {
   it(`ends every run as it should, over at least ${leastKills} kills`, { timeout: 300_000 }, async () => {
     const { at, store, close } = await setUp()
+    const worker = await bundleWorker()
     const folder = mkdtempSync(join(tmpdir(), 'msc-crash-'))
     let kills = 0
     let runs = 0
@@ -60,7 +80,7 @@ export function crashMatrix(
       for (let attempt = 0; ; attempt++) {
         const before = await stored(runId)
         const ranBefore = lines(log)
-        const signal = await work({ store: at, runId, log, fails, killAfter: next(attempt) })
+        const signal = await work(worker.script, { store: at, runId, log, fails, killAfter: next(attempt) })
         const ran = lines(log)
         for (const [step, status] of before) {
           // What was stored as ended is never run again.
@@ -114,6 +134,7 @@ export function crashMatrix(
       console.log(`${kills} kills in ${runs} runs`)
     } finally {
       rmSync(folder, { recursive: true, force: true })
+      worker.remove()
       await close()
     }
   })

@@ -1,5 +1,3 @@
-export { testJobsDriver } from './conformance.ts'
-export type { JobsDriverSetup } from './harness.ts'
 export {
   startInngestServer,
   type InngestBehaviour,
@@ -10,4 +8,3 @@ export type { WireEventIn, WireRun } from './inngest-wire.ts'
 export { killAfter } from './kill-after.ts'
 export { createScaledClock } from './scaled-clock.ts'
 export { createTestJobs, type TestJobs } from './test-jobs.ts'
-export { testJobStore } from './store-conformance.ts'

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMonitoring } from '../create-monitoring.ts'
 import { createMonitoringFromEnv } from '../default-monitoring.ts'
 import type { Breadcrumb, Signal } from '../signals.ts'
-import { startSentryServer, testMonitoringDriver, type SentryEvent, type SentryServer } from '../testing/index.ts'
+import { startSentryServer, type SentryEvent, type SentryServer } from '../testing/index.ts'
+import { testMonitoringDriver } from '../testing/conformance/index.ts'
 import { browserLocal } from './browser-local.ts'
 import { local } from './local.ts'
 import { sentryBrowser } from './sentry-browser.ts'
@@ -265,9 +266,9 @@ it('holds at most 8 MiB of JSON for a backend that is away, whatever language it
 describe('configuration', () => {
   it('takes Sentry from NEXT_PUBLIC_SENTRY_DSN, else the journal', async () => {
     const dsn = 'https://key@o1.ingest.example/42'
-    expect(createMonitoringFromEnv({ NEXT_PUBLIC_SENTRY_DSN: dsn }).driverName).toBe('sentry')
-    expect(createMonitoringFromEnv({ NODE_ENV: 'test' }).driverName).toBe('local')
-    expect(() => createMonitoringFromEnv({ NODE_ENV: 'production' })).toThrow(/NEXT_PUBLIC_SENTRY_DSN|embedded/)
+    expect(createMonitoringFromEnv({}, { NEXT_PUBLIC_SENTRY_DSN: dsn }).driverName).toBe('sentry')
+    expect(createMonitoringFromEnv({}, { NODE_ENV: 'test' }).driverName).toBe('local')
+    expect(() => createMonitoringFromEnv({}, { NODE_ENV: 'production' })).toThrow(/NEXT_PUBLIC_SENTRY_DSN|embedded/)
   })
 
   it.each(['nonsense', 'https://o1.ingest.example/42', 'https://key@host/', 'ftp://key@host/1'])(

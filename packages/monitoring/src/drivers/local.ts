@@ -1,5 +1,5 @@
-import { DriverError, getJournal, type Journal } from '@msc/core'
-import { writeEach, type Receipt } from '@msc/core/delivery'
+import type { Journal } from '@msc/core'
+import { journalSink } from '@msc/core/delivery'
 import type { MonitoringDriver } from '../driver.ts'
 import { toRecord } from '../record.ts'
 import type { ErrorSignal, Signal } from '../signals.ts'
@@ -19,48 +19,15 @@ const MAX_REMEMBERED = 2000
 
 /** The embedded driver: signals go to the journal, where devtools shows them. */
 export function local(options: LocalOptions = {}): MonitoringDriver {
-  const kept = new Set<string>()
-  let closed = false
-  const open = (): void => {
-    if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-  }
-  const write = (signals: readonly Signal[]): Receipt => {
-    const journal = options.journal ?? getJournal()
-    const { written, rejected } = writeEach(signals, toRecord)
-    for (const { item: signal, as: record } of written) {
-      if (kept.has(signal.id)) continue
-      journal.append(record)
-      remember(kept, signal.id)
-      if (options.print && signal.kind === 'error') console.error(lineOf(signal))
-    }
-    return { rejected }
+  const print = (signal: Signal): void => {
+    if (options.print && signal.kind === 'error') console.error(lineOf(signal))
   }
   return {
     specificationVersion: 1,
     name: 'local',
     capabilities: { kinds: ALL_KINDS, limits: LIMITS },
-    async send(signals) {
-      open()
-      return write(signals)
-    },
-    sendSync(signals) {
-      open()
-      write(signals)
-      const journal = options.journal ?? getJournal()
-      journal.flushSync?.()
-    },
-    async health() {
-      open()
-    },
-    async close() {
-      closed = true
-    },
+    ...journalSink({ journal: options.journal, toRecord, remembered: MAX_REMEMBERED, onKept: print }),
   }
-}
-
-function remember(kept: Set<string>, id: string): void {
-  kept.add(id)
-  if (kept.size > MAX_REMEMBERED) kept.delete(kept.values().next().value as string)
 }
 
 function lineOf({ id, errors, message, traceId, tags }: ErrorSignal): string {

@@ -1,7 +1,7 @@
-import { processEnv, readEnv, type Env } from '@msc/core'
 import type { MonitoringDriver } from '../driver.ts'
 import { sentryDriver, type SentryOptions } from './sentry/deliver.ts'
 
+export { sentryFromEnv } from './sentry-from-env.ts'
 export type { SentryOptions } from './sentry/deliver.ts'
 
 /**
@@ -23,10 +23,4 @@ export function sentry(options: SentryOptions): MonitoringDriver {
         redirect: 'manual',
       }),
   })
-}
-
-/** The driver that NEXT_PUBLIC_SENTRY_DSN describes, or `undefined` without one. */
-export function sentryFromEnv(env: Env = processEnv()): MonitoringDriver | undefined {
-  const dsn = readEnv(env, 'NEXT_PUBLIC_SENTRY_DSN')
-  return dsn === undefined ? undefined : sentry({ dsn })
 }

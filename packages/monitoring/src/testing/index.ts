@@ -1,4 +1,3 @@
-export { testMonitoringDriver, type MonitoringDriverSetup, type ReceivedEvent } from './conformance.ts'
 export {
   startSentryServer,
   type SentryBehaviour,

@@ -1,77 +1,82 @@
-import { createAnalyticsFromEnv } from '@msc/analytics'
-import { createCacheFromEnv } from '@msc/cache'
-import { MscError, processEnv, toError, type Env, type Health, type Service } from '@msc/core'
-import { createCronFromEnv } from '@msc/cron'
-import { createJobsFromEnv } from '@msc/jobs'
-import { createMonitoringFromEnv } from '@msc/monitoring'
-import { createRealtimeFromEnv } from '@msc/realtime'
-import { createPlatform } from '../create-platform.ts'
-import { oneLine } from './one-line.ts'
+import { processEnv, type Env } from '@msc/core'
+import { checkNodeVersion } from './checks/node-version.ts'
+import { manifestOf, readManifest } from './facts/installed.ts'
+import { worstOf, type Finding } from './finding.ts'
+import { asJson, asText } from './report.ts'
+import { secretHider, type SecretHider } from './without-secrets.ts'
 
-const CONCERNS: Readonly<Record<string, (env: Env) => Service>> = {
-  monitoring: (env) => createMonitoringFromEnv(env, { telemetry: false }),
-  cache: (env) => createCacheFromEnv(env),
-  analytics: (env) => createAnalyticsFromEnv(env),
-  jobs: (env) => createJobsFromEnv({ jobs: [] }, env),
-  realtime: (env) => createRealtimeFromEnv(env),
-  cron: (env) => createCronFromEnv({ crons: [] }, env),
+export interface DoctorOptions {
+  readonly json?: boolean
+  /** Warnings fail too. */
+  readonly strict?: boolean
+  /** Milliseconds for each round trip; all are made at once. A function is asked when they begin. Default 2 500. */
+  readonly timeoutMs?: number | (() => number)
+  /** The application's configuration, relative to `folder`. Default: `msc.config.*`, where there is one. */
+  readonly configFile?: string | undefined
+  readonly env?: Env
+  /** The application's folder. Default: the working folder. */
+  readonly folder?: string
+  readonly nodeVersion?: string
+  /** Wall time, milliseconds since the epoch. */
+  readonly now?: () => number
+  readonly write?: (text: string) => void
 }
-const MARKS = { ready: '✓', degraded: '~', down: '✗', 'not-configured': '–' } as const
+
+export interface Diagnosis {
+  /** 0: nothing is wrong. 1: something is down or wrong, or with `strict` a warning was given. */
+  readonly exitCode: 0 | 1
+  /** Lets go of what was made to ask; the report is written by then. Never rejects. */
+  close(): Promise<unknown>
+}
 
 /**
- * Makes every concern from the environment, as the application would, and asks each for a round trip.
- *
- * An embedded realtime server lives inside the application: here only its choice is checked.
+ * Looks at everything, and writes the report: JSON when all is known; for people a line for each finding, what the
+ * backends answer as soon as they have.
  */
-async function examine(env: Env, timeoutMs: number): Promise<Health[]> {
-  const services: Record<string, Service> = {}
-  const findings = new Map<string, Health>()
-  for (const [concern, create] of Object.entries(CONCERNS)) {
-    try {
-      const service = create({ ...env, MSC_QUIET: '1' })
-      if (concern === 'realtime' && service.driverName === 'embedded') {
-        findings.set(concern, { concern, driver: 'embedded', status: 'ready', detail: 'runs inside the application' })
-        await service.close()
-      } else {
-        services[concern] = service
-      }
-    } catch (error) {
-      findings.set(concern, {
-        concern,
-        driver: '–',
-        status: 'down',
-        detail: toError(error).message,
-        ...(MscError.isInstance(error) && { code: error.code, ...(error.hint !== undefined && { hint: error.hint }) }),
-      })
-    }
+export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
+  const { env = processEnv(), folder = process.cwd(), timeoutMs = 2500, now = Date.now, strict = false } = options
+  const { write = (text: string) => process.stdout.write(text), nodeVersion = process.version } = options
+  const hider = secretHider(env)
+  const findings: Finding[] = []
+  const tell = (more: readonly Finding[]): void => {
+    const shown = more.map((finding) => withoutSecrets(finding, hider))
+    findings.push(...shown)
+    if (!options.json) write(asText(shown))
   }
-  const platform = createPlatform({ services, timeoutMs })
-  const health = await platform.health()
-  await platform.close()
-  for (const each of health.services) findings.set(each.concern, each)
-  return Object.keys(CONCERNS).map((concern) => findings.get(concern) as Health)
+
+  const { manifest } = await manifestOf('@msc/platform')
+  const application = await readManifest(folder)
+  const node = checkNodeVersion(nodeVersion, [
+    { who: 'The @msc packages need', range: manifest.engines?.['node'] ?? '*' },
+    {
+      who: 'The application, by the `engines` of its package.json, needs',
+      range: application?.engines?.['node'] ?? '*',
+    },
+  ])
+  tell([node])
+  let close: Diagnosis['close'] = async () => undefined
+  // On a Node that is too old the packages may not even load, and what they say would mislead.
+  if (node.status !== 'error') {
+    const { examine } = await import('./examine.ts')
+    const patience = typeof timeoutMs === 'number' ? timeoutMs : timeoutMs()
+    const examined = examine({ env, folder, configFile: options.configFile, timeoutMs: patience, now })
+    close = examined.close
+    tell(await examined.backends)
+    tell(await examined.surroundings)
+  }
+  const worst = worstOf(findings)
+  const exitCode = worst === 'error' || (strict && worst === 'warning') ? 1 : 0
+  if (options.json) write(asJson(findings, { exitCode, checkedAt: now() }))
+  return { exitCode, close }
 }
 
-/** Prints a line for each concern; resolves with the exit code: 1 when one is down or wrongly configured. */
-export async function doctor(options: {
-  readonly json: boolean
-  readonly env?: Env
-  /** Milliseconds for one round trip. Default 5 000. */
-  readonly timeoutMs?: number
-  readonly write?: (text: string) => void
-}): Promise<number> {
-  const { json, env = processEnv(), timeoutMs = 5000, write = (text) => process.stdout.write(text) } = options
-  const findings = await examine(env, timeoutMs)
-  if (json) write(`${JSON.stringify({ services: findings }, null, 2)}\n`)
-  else for (const finding of findings) write(line(finding))
-  return findings.some(({ status }) => status === 'down') ? 1 : 0
-}
-
-function line({ concern, driver, status, latencyMs, detail, hint }: Health): string {
-  const latency = latencyMs === undefined ? '' : `  ${latencyMs.toFixed(1)} ms`
-  const head = `${concern.padEnd(11)} → ${driver} ${MARKS[status]}${status === 'down' ? '' : latency}`
-  return [head, detail && `              ${detail}`, hint && `              ${hint}`]
-    .filter((part) => part !== undefined && part !== '')
-    .map((part) => `${oneLine(part as string)}\n`)
-    .join('')
+/** What a backend or a library said may repeat an address with its password. */
+function withoutSecrets(finding: Finding, hide: SecretHider): Finding {
+  const { detail, hint } = finding
+  return {
+    ...finding,
+    ...(detail !== undefined && { detail: hide.inAddresses(hide.values(detail)) }),
+    // Our own words, in which an address with a user and a password is an example.
+    ...(hint !== undefined && { hint: hide.values(hint) }),
+  }
 }

@@ -1,14 +1,44 @@
-import { doctor } from './doctor.ts'
+import { USAGE, readArguments } from './arguments.ts'
+import { oneLine } from './one-line.ts'
+import { timeLeft } from './time-left.ts'
 
-const USAGE = `msc <command>
+export interface Output {
+  readonly out: (text: string) => void
+  readonly error: (text: string) => void
+}
 
-  doctor [--json]   asks every concern that the environment configures for its health
-`
+const STREAMS: Output = {
+  out: (text) => process.stdout.write(text),
+  error: (text) => process.stderr.write(text),
+}
 
-/** Runs the command line; resolves with the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
-  const [command, ...rest] = args
-  if (command === 'doctor') return doctor({ json: rest.includes('--json') })
-  process[command === undefined || command === 'help' ? 'stdout' : 'stderr'].write(USAGE)
-  return command === undefined || command === 'help' ? 0 : 2
+/**
+ * Runs the command line; resolves with the exit code when all is written: 0 nothing is wrong, 1 something is down or wrong,
+ * 2 wrong use. Connections may still be open then, so end the process.
+ */
+export async function main(args: readonly string[], { out, error }: Output = STREAMS): Promise<0 | 1 | 2> {
+  const command = readArguments(args)
+  switch (command.command) {
+    case 'refused':
+      error(`msc: ${oneLine(command.message)}\nmsc --help says what there is.\n`)
+      return 2
+    case 'help':
+      out(USAGE)
+      return 0
+    case 'version':
+      out(`${await version()}\n`)
+      return 0
+    case 'doctor': {
+      const { doctor } = await import('./doctor.ts')
+      const diagnosis = await doctor({ timeoutMs: () => timeLeft(performance.now()), ...command, write: out })
+      // Not awaited: a backend that is silent is as silent about a goodbye.
+      void diagnosis.close()
+      return diagnosis.exitCode
+    }
+  }
+}
+
+async function version(): Promise<string> {
+  const { manifestOf } = await import('./facts/installed.ts')
+  return (await manifestOf('@msc/platform')).manifest.version ?? 'unknown'
 }

@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { freePort } from '@msc/core/testing'
 import { WebSocket } from 'ws'
-import { testRealtimeDriver } from '../testing/index.ts'
+import { testRealtimeDriver } from '../testing/conformance/index.ts'
 import { setHub } from '../hub.ts'
 import { SseSocket } from '../sse/index.ts'
 import { embedded } from './embedded.ts'
@@ -30,18 +31,29 @@ beforeEach(() => setHub(undefined))
 
 it('chooses Supabase by its variables, else the embedded server', async () => {
   const env = { NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co', NEXT_PUBLIC_SUPABASE_ANON_KEY: 'k' }
-  expect(createRealtimeFromEnv(env).driverName).toBe('supabase')
-  expect(createRealtimeFromEnv({ MSC_QUIET: '1' }).driverName).toBe('embedded')
-  expect(() => createRealtimeFromEnv({ NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co' })).toThrow(/ANON_KEY/)
-  expect(() => createRealtimeFromEnv({ NODE_ENV: 'production' })).toThrow(/realtime/)
+  expect(createRealtimeFromEnv({}, env).driverName).toBe('supabase')
+  expect(createRealtimeFromEnv({}, { MSC_QUIET: '1' }).driverName).toBe('embedded')
+  expect(() => createRealtimeFromEnv({}, { NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co' })).toThrow(/ANON_KEY/)
+  expect(() => createRealtimeFromEnv({}, { NODE_ENV: 'production' })).toThrow(/realtime/)
 })
 
 it('says what to do when there is no server to publish to', async () => {
-  const realtime = createRealtimeFromEnv({ MSC_QUIET: '1' })
+  const realtime = createRealtimeFromEnv({}, { MSC_QUIET: '1' })
   await expect(realtime.publish('room', 'note', {})).rejects.toMatchObject({
     hint: expect.stringContaining('createRealtimeServer'),
   })
   expect((await realtime.health()).status).toBe('down')
+})
+
+it('names the host of a project that is away, and the variable', async () => {
+  const host = `127.0.0.1:${await freePort()}`
+  const driver = supabase({ url: `http://${host}`, anonKey: 'a-key' })
+  await expect(driver.health(new AbortController().signal)).rejects.toMatchObject({
+    code: 'DRIVER_UNREACHABLE',
+    message: `[supabase] ${host} can not be reached.`,
+    hint: expect.stringContaining('NEXT_PUBLIC_SUPABASE_URL'),
+  })
+  await driver.close()
 })
 
 it.each([

@@ -27,9 +27,22 @@ const CHECK_MS = 5000
 /**
  * Our own client of the embedded server: the same protocol that Supabase's speaks, in a few kilobytes. Beside the server,
  * in its process, it publishes without a socket.
+ *
+ * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address.
  */
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   const { clock = systemClock } = options
+  const base = options.url?.replace(/\/$/, '')
+  const socketAddress = (): URL => {
+    const url = URL.parse(`${base?.replace(/^http/, 'ws')}/websocket`)
+    if (url?.protocol.startsWith('ws')) return url
+    throw new ConfigError('[msc/realtime] [embedded] `url` is missing or no address.', {
+      code: 'REALTIME_URL_INVALID',
+      hint: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
+    })
+  }
+  // Without one it publishes beside the server, and says so when it is to subscribe.
+  if (base !== undefined) socketAddress()
   let socket: PhoenixSocket | undefined
   let closed = false
   let refused = 0
@@ -37,12 +50,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
 
   const connect = (token: string | undefined): PhoenixSocket => {
     if (closed) throw new DriverError('embedded', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
-    const url = URL.parse(`${options.url?.replace(/^http/, 'ws').replace(/\/$/, '')}/websocket`)
-    if (!url) {
-      throw new ConfigError('[msc/realtime] [embedded] Missing option `url`, or it is no address.', {
-        hint: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
-      })
-    }
+    const url = socketAddress()
     if (socket?.open !== false && socket) return socket
     url.searchParams.set('apikey', options.apiKey ?? token ?? '')
     url.searchParams.set('vsn', '2.0.0')
@@ -76,7 +84,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     fallbackUntil = clock.monotonic() + FALLBACK_MS
   }
   const askHealth = (signal: AbortSignal): Promise<Response> =>
-    fetch(`${options.url?.replace(/^ws/, 'http').replace(/\/$/, '')}/health`, { signal })
+    fetch(`${base?.replace(/^ws/, 'http')}/health`, { signal })
 
   return {
     specificationVersion: 1,
@@ -96,8 +104,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     async health(signal) {
       if (closed) throw new DriverError('embedded', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
       if (getHub()) return
-      if (!options.url)
-        throw new DriverError('embedded', 'No realtime server runs in this process.', { retryable: true })
+      if (!base) throw new DriverError('embedded', 'No realtime server runs in this process.', { retryable: true })
       // Loaded when it is asked for: a page that never asks does not carry it.
       const { judgeAnswer, readBounded } = await import('@msc/core/http-answer')
       const unreachable = (error: unknown): never => {

@@ -3,6 +3,7 @@ import {
   DriverError,
   assertWebAddress,
   lazyPeer,
+  peerMissing,
   processEnv,
   readEnv,
   readEnvGroup,
@@ -60,18 +61,25 @@ function isRefusalOfNothing(status: number, said: unknown): boolean {
   return status === 422 && typeof errors === 'object' && errors !== null
 }
 
-const load = lazyPeer('realtime', '@supabase/supabase-js', () => import('@supabase/supabase-js'))
+const load = lazyPeer(async () => {
+  try {
+    return await import('@supabase/supabase-js')
+  } catch (cause) {
+    throw peerMissing('realtime', '@supabase/supabase-js', cause)
+  }
+})
 
 /**
  * Supabase Realtime through `@supabase/supabase-js` (an optional peer, loaded on first use). The engine rejoins: a
  * channel that the SDK reports lost is removed, and a new one takes its place.
  *
- * @throws ConfigError without url and key; `ADDRESS_INVALID` for a `url` that is none of http or https.
+ * @throws ConfigError `SUPABASE_OPTION_MISSING` without url and key; `ADDRESS_INVALID` for a `url` that is none of http or https.
  */
 export function supabase(options: SupabaseOptions): RealtimeDriver {
   const { url, anonKey, serviceRoleKey, version = '2.0.0', feeds = true } = options
   if (!url || !anonKey) {
     throw new ConfigError(`[msc/realtime] [supabase] Missing option \`${url ? 'anonKey' : 'url'}\`.`, {
+      code: 'SUPABASE_OPTION_MISSING',
       hint: 'Set NEXT_PUBLIC_SUPABASE_URL and NEXT_PUBLIC_SUPABASE_ANON_KEY.',
     })
   }
@@ -117,7 +125,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     const { judgeAnswer, notTheBackend, readBounded, saidIn } = await import('@msc/core/http-answer')
     const unreachable = (cause: unknown): never => {
       signal.throwIfAborted()
-      throw new DriverError('supabase', 'The project can not be reached.', {
+      throw new DriverError('supabase', `${new URL(url).host} can not be reached.`, {
         code: 'DRIVER_UNREACHABLE',
         retryable: true,
         hint: 'Check NEXT_PUBLIC_SUPABASE_URL, and that it can be reached from this machine.',
@@ -259,7 +267,12 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   }
 }
 
-/** The driver that the Supabase variables describe, or `undefined` without them. */
+/**
+ * The driver that NEXT_PUBLIC_SUPABASE_URL, NEXT_PUBLIC_SUPABASE_ANON_KEY and, on servers, SUPABASE_SERVICE_ROLE_KEY
+ * describe, or `undefined` without the first two.
+ *
+ * @throws ConfigError `CONFIG_HALF_SET` naming the one that is missing, `ADDRESS_INVALID`.
+ */
 export function supabaseFromEnv(env: Env = processEnv()): RealtimeDriver | undefined {
   const found = readEnvGroup(env, 'realtime', ['NEXT_PUBLIC_SUPABASE_URL', 'NEXT_PUBLIC_SUPABASE_ANON_KEY'])
   const serviceRoleKey = readEnv(env, 'SUPABASE_SERVICE_ROLE_KEY')

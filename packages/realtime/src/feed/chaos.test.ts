@@ -6,7 +6,7 @@ import { startRealtimeServer, type StandaloneServer } from '../server/index.ts'
 import { startChaosProxy } from '@msc/core/testing'
 import { signTestToken } from '../testing/tokens.ts'
 import { feedSource } from './source.ts'
-import { databases } from './test-database.ts'
+import { databases } from '../testing/test-database.ts'
 
 const secret = 'a-secret-for-tests-that-is-long-enough-0123'
 const CLIENTS = 100

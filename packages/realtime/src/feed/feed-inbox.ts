@@ -1,4 +1,4 @@
-import type { Payload } from '../create-realtime.ts'
+import type { Payload } from '../message.ts'
 import type { Subscription } from '../driver.ts'
 import type { HandOn, Stamp } from '../inbox.ts'
 import type { InTime } from '../in-time.ts'

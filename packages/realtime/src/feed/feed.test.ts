@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import type { FeedPage } from './page.ts'
 import { feedMigration } from './sql.ts'
 import { feedSource, type FeedMessage, type FeedSource } from './source.ts'
-import { databases, itemsFeed, openPglite, type TestDatabase } from './test-database.ts'
+import { databases, itemsFeed, openPglite, type TestDatabase } from '../testing/test-database.ts'
 
 const numbers = ({ events }: FeedPage): unknown[] => events.map(({ payload }) => (payload['record'] as { n: number }).n)
 

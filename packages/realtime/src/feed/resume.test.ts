@@ -9,7 +9,7 @@ import { startChaosProxy, type ChaosProxy } from '@msc/core/testing'
 import { SseSocket } from '../sse/index.ts'
 import { signTestToken } from '../testing/tokens.ts'
 import { feedSource } from './source.ts'
-import { openPglite, type TestDatabase } from './test-database.ts'
+import { openPglite, type TestDatabase } from '../testing/test-database.ts'
 
 const secret = 'a-secret-for-tests-that-is-long-enough-0123'
 interface Item {

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { expect, it } from 'vitest'
 import { realtimeSchema } from '../server/schema.ts'
 import { feedSource, type FeedSourceOptions } from './source.ts'
-import { itemsFeed } from './test-database.ts'
+import { itemsFeed } from '../testing/test-database.ts'
 
 it.skipIf(process.env['MSC_SKIP_POSTGRES'])(
   'reads again after all connections of the pool have gone silent',

@@ -5,7 +5,7 @@ import { embedded } from '../drivers/embedded.ts'
 import { startRealtimeServer } from '../server/index.ts'
 import { signTestToken } from '../testing/tokens.ts'
 import { feedSource } from './source.ts'
-import { openPglite } from './test-database.ts'
+import { openPglite } from '../testing/test-database.ts'
 
 const secret = 'a-secret-for-tests-that-is-long-enough-0123'
 const ROWS = 4000

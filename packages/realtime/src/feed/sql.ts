@@ -195,7 +195,9 @@ end $$;
 export function feedMigration(tables: readonly FeedTable[]): string {
   const triggers = tables.map(({ table, owner, schema = 'public' }) => {
     if (table.includes(':'))
-      throw new ConfigError(`[msc/realtime] ${JSON.stringify(table)}: a feed's table has no colon.`)
+      throw new ConfigError(`[msc/realtime] ${JSON.stringify(table)}: a feed's table has no colon.`, {
+        code: 'FEED_TABLE_INVALID',
+      })
     const on = `${identifier(schema)}.${identifier(table)}`
     return `drop trigger if exists msc_feed on ${on};
 create trigger msc_feed after insert or update or delete on ${on}
@@ -206,7 +208,9 @@ create trigger msc_feed after insert or update or delete on ${on}
 
 function identifier(name: string): string {
   if (name === '' || name.length > 63 || name.includes('\0')) {
-    throw new ConfigError(`[msc/realtime] ${JSON.stringify(name)} is not the name of a table.`)
+    throw new ConfigError(`[msc/realtime] ${JSON.stringify(name)} is not the name of a table.`, {
+      code: 'FEED_TABLE_INVALID',
+    })
   }
   return /^[a-z_][a-z\d_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
 }

@@ -1,16 +1,8 @@
 'use client'
 
 import { useCallback, useEffect, useRef, useState } from 'react'
-import type {
-  AnyEvents,
-  Channel,
-  ChannelOptions,
-  MessageHandler,
-  NameOf,
-  Payload,
-  Received,
-  Sent,
-} from '../create-realtime.ts'
+import type { AnyEvents, Channel, ChannelOptions, NameOf, Received, Sent } from '../create-realtime.ts'
+import type { MessageHandler, Payload } from '../message.ts'
 import type { EventSchemas } from '../typed.ts'
 import { useRealtime } from './context.tsx'
 import { useLatest } from './use-latest.ts'

@@ -93,6 +93,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const { jwtSecret, path = '/realtime/v1' } = options
   if (jwtSecret.length < 32) {
     throw new ConfigError('[msc/realtime] The JWT secret has fewer than 32 characters.', {
+      code: 'JWT_SECRET_INVALID',
       hint: 'Set SUPABASE_JWT_SECRET to a longer one.',
     })
   }

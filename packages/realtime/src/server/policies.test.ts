@@ -2,7 +2,7 @@ import { startLeavingPostgres } from '@msc/core/testing/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { listen, type PostgresClient } from '@msc/core/postgres'
-import { databases, type TestDatabase } from '../feed/test-database.ts'
+import { databases, type TestDatabase } from '../testing/test-database.ts'
 import { databasePolicies, realtimeSchema, type Authorize, type PolicyClient, type TopicAction } from './index.ts'
 
 describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(

@@ -1,7 +1,7 @@
 import { createClient, type RealtimeChannel, type SupabaseClient } from '@supabase/supabase-js'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { feedSource } from '../feed/source.ts'
-import { databases, type TestDatabase } from '../feed/test-database.ts'
+import { databases, type TestDatabase } from '../testing/test-database.ts'
 import { signTestToken } from '../testing/tokens.ts'
 import { databasePolicies, startRealtimeServer, type StandaloneServer } from './index.ts'
 

@@ -1,4 +1,13 @@
-import { DriverError, every, randomHex, readField, systemClock, type CancelTimer, type Clock } from '@msc/core'
+import {
+  DriverError,
+  every,
+  orAborted,
+  randomHex,
+  readField,
+  systemClock,
+  type CancelTimer,
+  type Clock,
+} from '@msc/core'
 import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
 import { aborted, deferred } from '../promises.ts'
@@ -224,7 +233,7 @@ export function joinGroup(options: GroupOptions): Group {
     try {
       if (leader) leader.handle(own, id, request)
       else post({ kind: 'ask', term: term ?? '', from: own, id, ask: request })
-      return (await until(answered, signal)) as T
+      return (await orAborted(answered, signal)) as T
     } finally {
       pending.delete(id)
     }
@@ -243,7 +252,7 @@ export function joinGroup(options: GroupOptions): Group {
     // It may follow one that has gone, because it slept when another was announced.
     heard = deferred<void>()
     announce({ kind: 'who' })
-    const found = await until(heard.promise, AbortSignal.timeout(patienceMs / 2)).then(
+    const found = await orAborted(heard.promise, AbortSignal.timeout(patienceMs / 2)).then(
       () => true,
       () => false,
     )
@@ -273,7 +282,7 @@ export function joinGroup(options: GroupOptions): Group {
   return {
     async subscribe(topic, subscribeOptions, handlers, signal) {
       // Not before it holds its own lock: whoever could have that would take it for gone.
-      await until(Promise.all([known.promise, present.promise]), AbortSignal.any([signal, ending.signal]))
+      await orAborted(Promise.all([known.promise, present.promise]), AbortSignal.any([signal, ending.signal]))
       const sub = `${own}.${++lastId}`
       subs.set(sub, handlers)
       const both = (inner: AbortSignal): AbortSignal => AbortSignal.any([inner, ending.signal])
@@ -310,20 +319,5 @@ export function joinGroup(options: GroupOptions): Group {
       subs.clear()
       for (const handlers of lost) handlers.onDown(reason, 0)
     },
-  }
-}
-
-/** The promise, or the signal's reason, whichever comes first. */
-async function until<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let onAbort = (): void => {}
-  const ended = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    return await Promise.race([promise, ended])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -1,4 +1,3 @@
 export { startChaosProxy, type ChaosProxy } from '@msc/core/testing'
-export { testRealtimeDriver, type RealtimeDriverSetup } from './conformance.ts'
 export { createFakeRealtime, type FakeRealtime, type FakeRequest } from './fake-driver.ts'
 export { signTestToken } from './tokens.ts'

@@ -27,7 +27,11 @@ const KEY_HINT = 'Set NEXT_PUBLIC_POSTHOG_KEY to the project key, phc_…, from 
 export function readAddress({ key, host }: PostHogOptions, base?: string): PostHogAddress {
   const wrong = whatIsWrongWith(key)
   if (wrong !== undefined) {
-    throw new ConfigError(`[msc/analytics] [posthog] ${wrong}`, { code: 'POSTHOG_KEY_INVALID', hint: KEY_HINT })
+    throw new ConfigError(`[msc/analytics] [posthog] ${wrong}`, {
+      // The key is empty, a personal one (phx_…), or no key at all.
+      code: 'POSTHOG_KEY_INVALID',
+      hint: KEY_HINT,
+    })
   }
   const url = URL.parse(host ?? DEFAULT_HOST, base)
   // No request can be made to one with a user and a password in it.

@@ -1,13 +1,10 @@
 import { DriverError } from '@msc/core'
 import { plainJson, writeEach } from '@msc/core/delivery'
 import type { AnalyticsDriver } from '../../driver.ts'
-import { ALL_KINDS } from '../kinds.ts'
 import { VARIABLES } from './address.ts'
+import { CAPABILITIES } from './capabilities.ts'
 import { assertKey, assertQuota, isReceipt, request, type PostHogTransport } from './request.ts'
 import { toPostHogEvent } from './wire-event.ts'
-
-/** PostHog refuses events of more than 1 MB, and takes 20 MB at once; smaller bodies get through more proxies. */
-const LIMITS = { maxItems: 100, maxBytes: 1_000_000, maxItemBytes: 950_000 }
 
 /**
  * PostHog's capture endpoint, spoken directly: one request is one verdict, so that the engine's halving finds the event
@@ -27,7 +24,7 @@ export function posthogSink(transport: PostHogTransport, leavingMaxBytes?: () =>
     name,
     endpoint: address.endpoint,
     variables: VARIABLES,
-    capabilities: { kinds: ALL_KINDS, limits: LIMITS },
+    capabilities: CAPABILITIES,
     async send(envelopes, { signal }) {
       open()
       const { written, rejected } = writeEach(envelopes, (envelope) => plainJson(toPostHogEvent(envelope)))

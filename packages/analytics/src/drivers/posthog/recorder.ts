@@ -1,4 +1,4 @@
-import { ConfigError } from '@msc/core'
+import { peerMissing } from '@msc/core'
 import type { PostHog, PostHogConfig } from 'posthog-js'
 import type { SessionRecorder } from '../../driver.ts'
 import type { Subject } from '../../messages.ts'
@@ -94,7 +94,7 @@ async function loadMain(): Promise<RecordingSdk> {
   try {
     return await import('posthog-js')
   } catch (cause) {
-    throw missing(cause)
+    throw peerMissing('analytics', 'posthog-js', cause)
   }
 }
 
@@ -103,14 +103,6 @@ async function loadRecorder(): Promise<unknown> {
   try {
     return await import('posthog-js/dist/posthog-recorder.js')
   } catch (cause) {
-    throw missing(cause)
+    throw peerMissing('analytics', 'posthog-js', cause)
   }
-}
-
-function missing(cause: unknown): ConfigError {
-  return new ConfigError('[msc/analytics] The package posthog-js could not be loaded.', {
-    code: 'PEER_MISSING',
-    hint: 'Install it next to @msc/analytics to record sessions: npm install posthog-js',
-    cause,
-  })
 }

@@ -2,13 +2,12 @@
 import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
-import { RUN, classOf } from './chars.ts'
+import { elementNameEnd, localNameStart } from './element-names.ts'
 import { hidePrivateKey } from './pem.ts'
 import { hide, type TextScan } from './state.ts'
 
 const OPEN = '&lt;'
 const CLOSE = '&gt;'
-const LONGEST_NAME = 64
 const LONGEST_TAG = 256
 
 /**
@@ -20,12 +19,8 @@ const LONGEST_TAG = 256
 export function hideEscapedElement(scan: TextScan, at: number): number {
   const { text, end } = scan
   if (text.charCodeAt(at + 1) !== 108 || !text.startsWith(OPEN, at)) return -1
-  let nameFrom = at + OPEN.length
-  let to = nameFrom
-  while (to < end && to - at < LONGEST_NAME && (classOf(text.charCodeAt(to)) === RUN || text.charCodeAt(to) === 58)) {
-    if (text.charCodeAt(to) === 58) nameFrom = to + 1
-    to++
-  }
+  const to = elementNameEnd(text, at + OPEN.length, end)
+  const nameFrom = localNameStart(text, at + OPEN.length, to)
   if (to === nameFrom) return -1
   const verdict = judgeSlice(scan.names, text, nameFrom, to)
   if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return -1

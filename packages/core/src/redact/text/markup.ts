@@ -3,11 +3,11 @@ import { HARMLESS, SECRET_IN_QUERY } from '../names.ts'
 import { judgeSlice } from '../name-book.ts'
 import { REDACTED } from '../marks.ts'
 import { classOf, isNewline, isQuote, isSpace, RUN } from './chars.ts'
+import { elementNameEnd, localNameStart } from './element-names.ts'
 import { hidePrivateKey } from './pem.ts'
 import { endsValue } from './quotes.ts'
 import { hide, type TextScan } from './state.ts'
 
-const LONGEST_NAME = 64
 const LONGEST_TAG = 256
 export const SECTION = '<![CDATA['
 
@@ -21,14 +21,10 @@ export function hideElement(scan: TextScan, at: number): number {
   const { text, end } = scan
   const first = text.charCodeAt(at + 1)
   if (classOf(first) !== RUN && first !== 58) return -1
-  let nameFrom = at + 1
-  let to = nameFrom
-  while (to < end && to - at < LONGEST_NAME && (classOf(text.charCodeAt(to)) === RUN || text.charCodeAt(to) === 58)) {
-    if (text.charCodeAt(to) === 58) nameFrom = to + 1
-    to++
-  }
+  const to = elementNameEnd(text, at + 1, end)
   // A name that something else follows is none of an element.
   if (text.charCodeAt(to) !== 62 && !isSpaceOrNewline(text.charCodeAt(to))) return -1
+  const nameFrom = localNameStart(text, at + 1, to)
   const verdict = to > nameFrom ? judgeSlice(scan.names, text, nameFrom, to) : HARMLESS
   if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return -1
   const open = tagEnd(text, to, end)

@@ -22,11 +22,6 @@ export function hideRejected(scan: TextScan, from: number, to: number): number {
   return to - from === 5 ? hideWithValue(scan, from, to) : hideInBrackets(scan, from, to)
 }
 
-/** Does a sentence of a validator begin here, which names its field itself? `pin: Path `pin` (`…`) is shorter`. */
-export function isSentence(text: string, from: number): boolean {
-  return text.charCodeAt(from) === 80 && text.startsWith('Path `', from)
-}
-
 /** Behind `"pin" with value `. */
 function hideWithValue(scan: TextScan, from: number, to: number): number {
   const { text, end } = scan

@@ -16,7 +16,7 @@ import { NO_QUOTE, findClosing, quoteWidth, readQuote, type Quote } from './quot
 import { hide, type TextScan } from './state.ts'
 import { skipStringPrefix, tupleEnd } from './tuples.ts'
 import { skipToValue } from './value-start.ts'
-import { isSentence } from './validators.ts'
+import { isSentence } from './sentences.ts'
 import { blockMarkEnd, isFolded, skipProperties } from './yaml.ts'
 
 /**

@@ -2,7 +2,7 @@ import { DriverError, MscError, systemClock, type Clock } from '@msc/core'
 import { MAX_ANSWER_BYTES, httpFailure, readBounded, requestFailure, type BoundedBody } from '@msc/core/http'
 import type { KindLimit, Receipt, Rejection, SendContext } from '@msc/core/delivery'
 import type { MonitoringDriver } from '../../driver.ts'
-import type { SignalKind } from '../../signals.ts'
+import { CAPABILITIES, VARIABLES } from './declared.ts'
 import { parseDsn } from './dsn.ts'
 import { emptyEnvelope, toEnvelopes, type Envelope } from './envelope.ts'
 import { limitsOf } from './limits.ts'
@@ -22,20 +22,6 @@ export interface SentryTransport {
   readonly leavingMaxBytes?: (() => number) | undefined
 }
 
-const KINDS: readonly SignalKind[] = [
-  'error',
-  'message',
-  'log',
-  'span',
-  'metric',
-  'check-in',
-  'session',
-  'feedback',
-  'drops',
-]
-
-/** Sentry refuses an event of more than 1 MB; what is close to it is not worth the attempt. */
-const LIMITS = { maxItems: 100, maxBytes: 4_000_000, maxItemBytes: 950_000 }
 const ADDRESS = 'Check the host and the project in NEXT_PUBLIC_SENTRY_DSN.'
 
 /** Requests at a time: each event is one, so that each has an answer of its own. */
@@ -81,8 +67,8 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
     specificationVersion: 1,
     name,
     endpoint,
-    variables: ['NEXT_PUBLIC_SENTRY_DSN'],
-    capabilities: { kinds: KINDS, limits: LIMITS },
+    variables: VARIABLES,
+    capabilities: CAPABILITIES,
     async send(signals, context) {
       open()
       const { envelopes, rejected } = toEnvelopes(signals, platform, clock.now())

@@ -1,0 +1,13 @@
+import { defineConfig } from '@msc/platform'
+import { crons } from './lib/crons/definitions.ts'
+import { dataDir } from './lib/env.ts'
+
+/** What `msc doctor` compares with vercel.json and looks for on disk. */
+export default defineConfig({
+  crons,
+  folders: [
+    { path: dataDir(), keeps: 'the data of the embedded drivers', variable: 'MSC_DATA_DIR' },
+    { path: `${dataDir()}/journal`, keeps: 'the journal', variable: 'MSC_DATA_DIR' },
+    { path: `${dataDir()}/pg`, keeps: 'the database (PGlite)', variable: 'MSC_DATA_DIR' },
+  ],
+})

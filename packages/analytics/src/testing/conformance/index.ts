@@ -1,0 +1,8 @@
+export {
+  conformanceFlags,
+  testAnalyticsDriver,
+  testFlagSource,
+  type AnalyticsDriverSetup,
+  type FlagSourceSetup,
+  type ReceivedMessage,
+} from './analytics-driver.ts'

@@ -1,0 +1,1 @@
+export { testCacheDriver, type CacheDriverSetup } from './cache-driver.ts'

@@ -1,0 +1,4 @@
+/** Does a sentence of a validator begin here, which names its field itself? `pin: Path `pin` (`…`) is shorter`. */
+export function isSentence(text: string, from: number): boolean {
+  return text.charCodeAt(from) === 80 && text.startsWith('Path `', from)
+}

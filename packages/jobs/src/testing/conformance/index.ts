@@ -1,0 +1,3 @@
+export { testJobsDriver } from './jobs-driver.ts'
+export { testJobStore } from './job-store.ts'
+export type { JobsDriverSetup } from '../harness.ts'

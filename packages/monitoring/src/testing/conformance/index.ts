@@ -1,0 +1,1 @@
+export { testMonitoringDriver, type MonitoringDriverSetup, type ReceivedEvent } from './monitoring-driver.ts'

@@ -1,0 +1,83 @@
+import { createAnalyticsFromEnv } from '@msc/analytics'
+import { createCacheFromEnv } from '@msc/cache'
+import { MscError, toError, type Env, type Service } from '@msc/core'
+import { createCronFromEnv } from '@msc/cron'
+import { createJobsFromEnv } from '@msc/jobs'
+import { createMonitoringFromEnv } from '@msc/monitoring'
+import { createRealtimeFromEnv } from '@msc/realtime'
+import { fine, type Finding } from './finding.ts'
+
+interface Concern {
+  /** Makes the service as the application would. */
+  readonly create: (env: Env) => Service
+  /** The package that holds its drivers. */
+  readonly package: string
+  /** The optional peer of each driver that has one. */
+  readonly peers?: Readonly<Record<string, string>>
+}
+
+/** In the order in which they are told. */
+export const CONCERNS: Readonly<Record<string, Concern>> = {
+  monitoring: {
+    create: (env) => createMonitoringFromEnv({ telemetry: false, processEnd: false }, env),
+    package: '@msc/monitoring',
+  },
+  cache: {
+    create: (env) => createCacheFromEnv({}, env),
+    package: '@msc/cache',
+    peers: { redis: 'ioredis', upstash: '@upstash/redis' },
+  },
+  analytics: { create: (env) => createAnalyticsFromEnv({ processEnd: false }, env), package: '@msc/analytics' },
+  jobs: {
+    create: (env) => createJobsFromEnv({ jobs: [] }, env),
+    package: '@msc/jobs',
+    peers: { inngest: 'inngest', postgres: 'pg' },
+  },
+  realtime: {
+    create: (env) => createRealtimeFromEnv({}, env),
+    package: '@msc/realtime',
+    peers: { supabase: '@supabase/supabase-js' },
+  },
+  cron: { create: (env) => createCronFromEnv({ crons: [] }, env), package: '@msc/cron' },
+}
+
+export interface MadeConcerns {
+  /** To be asked, by concern. */
+  readonly services: Readonly<Record<string, Service>>
+  /** Of those that could not be made, and of the embedded realtime server, which lives inside the application. */
+  readonly findings: readonly Finding[]
+}
+
+/** Makes every concern from the environment. Does no I/O. */
+export function makeConcerns(env: Env): MadeConcerns {
+  const services: Record<string, Service> = {}
+  const findings: Finding[] = []
+  for (const [concern, { create }] of Object.entries(CONCERNS)) {
+    try {
+      const service = create({ ...env, MSC_QUIET: '1' })
+      if (concern === 'realtime' && service.driverName === 'embedded') {
+        findings.push({ ...fine(concern, 'embedded'), detail: 'runs inside the application' })
+        void service.close()
+      } else {
+        services[concern] = service
+      }
+    } catch (error) {
+      findings.push(refusalOf(concern, error))
+    }
+  }
+  return { services, findings }
+}
+
+/** What an error says of the check that it ended. */
+export function refusalOf(check: string, error: unknown): Finding {
+  const { message } = toError(error)
+  const known = MscError.isInstance(error) ? error : undefined
+  return {
+    check,
+    status: 'error',
+    code: known?.code ?? 'FAILED',
+    subject: '–',
+    detail: message,
+    ...(known?.hint !== undefined && { hint: known.hint }),
+  }
+}

@@ -1,0 +1,138 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { readEnv, type Env, type Service } from '@msc/core'
+import { CONCERNS, makeConcerns, refusalOf } from './concerns.ts'
+import { checkClock } from './checks/clock-skew.ts'
+import { checkCronManifest } from './checks/cron-manifest.ts'
+import { checkDuplicates } from './checks/duplicates.ts'
+import { checkFolders, type FolderFact } from './checks/folders.ts'
+import { checkPeers, type PeerFact } from './checks/peers.ts'
+import { SECRETS, checkSecrets } from './checks/secrets.ts'
+import { noteAnswerTimes } from './facts/answer-times.ts'
+import { readAppConfig, type PlainConfig } from './facts/app-config.ts'
+import { folderState } from './facts/folder.ts'
+import { installedCopies, installedVersion, manifestOf } from './facts/installed.ts'
+import { findingOf, type Finding } from './finding.ts'
+
+export interface Examination {
+  readonly env: Env
+  /** The application's folder. */
+  readonly folder: string
+  /** Its configuration, where the caller named one. */
+  readonly configFile?: string | undefined
+  /** Milliseconds for each round trip. */
+  readonly timeoutMs: number
+  /** Wall time, milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** Everything is asked at once; what is read from this machine may take longer than a round trip on a busy one. */
+export interface Examined {
+  /** One for each concern: known when its backend has answered, or when its time is up. */
+  readonly backends: Promise<readonly Finding[]>
+  /** Everything else. */
+  readonly surroundings: Promise<readonly Finding[]>
+  /** Lets go of the services. Never rejects. */
+  close(): Promise<unknown>
+}
+
+/** Looks at everything that the environment and the folder of an application name. The promises never reject. */
+export function examine(examination: Examination): Examined {
+  const { env, folder, timeoutMs, now } = examination
+  const { services, findings: made } = makeConcerns(env)
+  const times = noteAnswerTimes(now)
+  const backends = askAll(services, timeoutMs).then((asked) => {
+    times.stop()
+    const concerns = [...made, ...asked]
+    return Object.keys(CONCERNS).flatMap((concern) => concerns.filter(({ check }) => check === concern))
+  })
+  const surroundings = Promise.all([
+    told('packages', async () => checkPeers(await peerFacts(services))),
+    told('packages', async () => checkDuplicates(await installedCopies(folder))),
+    applicationFindings(examination),
+    backends,
+  ]).then(([peers, packages, ofApplication, concerns]) => {
+    // A driver that could not load its package has said so itself.
+    const hasSaid = ({ check, code }: Finding): boolean =>
+      concerns.some((each) => each.check === check && each.code === code && code === 'PEER_MISSING')
+    return [
+      ...peers.filter((finding) => !hasSaid(finding)),
+      ...packages,
+      ...checkClock(times.answers),
+      ...ofApplication,
+    ]
+  })
+  return {
+    backends,
+    surroundings,
+    close: () => Promise.all(Object.values(services).map((service) => service.close({ timeoutMs }))),
+  }
+}
+
+async function askAll(services: Readonly<Record<string, Service>>, timeoutMs: number): Promise<Finding[]> {
+  return (await Promise.all(Object.values(services).map((service) => service.health({ timeoutMs })))).map(findingOf)
+}
+
+/** A check that fails is a finding too. */
+async function told(check: string, run: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await run()
+  } catch (error) {
+    return [refusalOf(check, error)]
+  }
+}
+
+async function peerFacts(services: Readonly<Record<string, Service>>): Promise<PeerFact[]> {
+  const facts = Object.entries(services).map(async ([concern, { driverName }]): Promise<PeerFact[]> => {
+    const { package: name = '', peers = {} } = CONCERNS[concern] ?? {}
+    const peer = peers[driverName]
+    if (peer === undefined) return []
+    const { manifest, folder } = await manifestOf(name)
+    const range = manifest.peerDependencies?.[peer] ?? '*'
+    return [{ concern, driver: driverName, peer, range, version: await installedVersion(folder, peer) }]
+  })
+  return (await Promise.all(facts)).flat()
+}
+
+/** A configuration imports much of an application, on a machine that may be busy. */
+const CONFIG_MS = 10_000
+
+/** What depends on the application: its secrets, its folders and its crons. */
+async function applicationFindings({ env, folder, configFile }: Examination): Promise<Finding[]> {
+  let config: PlainConfig = {}
+  const findings: Finding[] = []
+  try {
+    config = (await readAppConfig({ folder, file: configFile, env, timeoutMs: CONFIG_MS })) ?? {}
+  } catch (error) {
+    findings.push(refusalOf('config', error))
+  }
+  const { crons, plan, secrets = {}, folders = [] } = config
+  findings.push(...checkSecrets(env, { ...SECRETS, ...secrets }))
+  findings.push(...(await told('folders', async () => checkFolders(await folderFacts(folder, env, folders)))))
+  if (!crons) return findings
+  const options = plan ? { plan } : {}
+  const manifest = await told('vercel.json', async () =>
+    checkCronManifest(await textOf(join(folder, 'vercel.json')), crons, options),
+  )
+  return [...findings, ...manifest]
+}
+
+type Wanted = Pick<FolderFact, 'path' | 'keeps'> & { readonly variable?: string }
+
+/** Where the embedded drivers of the packages keep their files; the SQLite file of the jobs is opened when they are asked. */
+function dataFolder(env: Env): Wanted[] {
+  const path = readEnv(env, 'MSC_DATA_DIR')
+  return path === undefined ? [] : [{ path, keeps: 'the data of the embedded drivers', variable: 'MSC_DATA_DIR' }]
+}
+
+async function folderFacts(base: string, env: Env, folders: readonly Wanted[]): Promise<FolderFact[]> {
+  const wanted = new Map([...dataFolder(env), ...folders].map((each) => [resolve(base, each.path), each]))
+  return Promise.all(
+    [...wanted].map(async ([path, { keeps, variable }]) => ({ path, keeps, variable, state: await folderState(path) })),
+  )
+}
+
+async function textOf(path: string): Promise<string | undefined> {
+  return existsSync(path) ? readFile(path, 'utf8') : undefined
+}

@@ -1,0 +1,55 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { configureRealtime, getDefaultRealtime, initRealtime, setDefaultRealtime } from './default-realtime.ts'
+
+const supabase = { url: 'https://p.supabase.co', anonKey: 'key' }
+
+function openPage(): void {
+  vi.stubGlobal('document', new EventTarget())
+  vi.stubGlobal('location', { origin: 'https://app.example' })
+}
+afterEach(async () => {
+  vi.stubEnv('NODE_ENV', 'test')
+  await getDefaultRealtime().close()
+  setDefaultRealtime(undefined)
+  vi.unstubAllEnvs()
+  vi.unstubAllGlobals()
+})
+
+describe('initRealtime', () => {
+  it('makes the default instance of a page; the first call decides', () => {
+    openPage()
+    initRealtime({ supabase, shareTabs: false })
+    const realtime = getDefaultRealtime()
+    expect(realtime.driverName).toBe('supabase')
+    initRealtime({})
+    expect(getDefaultRealtime()).toBe(realtime)
+  })
+  it('is the embedded server of the page’s own origin without a project', () => {
+    openPage()
+    initRealtime({ shareTabs: false })
+    expect(getDefaultRealtime().driverName).toBe('embedded')
+  })
+  it('refuses a backend that is none, and leaves room for one that is', () => {
+    openPage()
+    expect(() => initRealtime({ url: '/realtime/v1' })).toThrow(
+      expect.objectContaining({ code: 'REALTIME_URL_INVALID' }),
+    )
+    expect(() => initRealtime({ supabase: { ...supabase, url: 'p.supabase.co' } })).toThrow(
+      expect.objectContaining({ code: 'ADDRESS_INVALID' }),
+    )
+    initRealtime({ supabase, shareTabs: false })
+    expect(getDefaultRealtime().driverName).toBe('supabase')
+  })
+  it('does nothing on a server, whose memory all visitors share', () => {
+    vi.stubEnv('NODE_ENV', 'test')
+    initRealtime({ supabase })
+    expect(getDefaultRealtime().driverName).toBe('embedded')
+  })
+  it('leaves to configureRealtime what is closed when it is replaced', () => {
+    openPage()
+    initRealtime({ shareTabs: false })
+    const closing = vi.spyOn(getDefaultRealtime(), 'close')
+    configureRealtime({}, { NODE_ENV: 'test' })
+    expect(closing).toHaveBeenCalledTimes(1)
+  })
+})

@@ -1,0 +1,1 @@
+export { testRealtimeDriver, type RealtimeDriverSetup } from './realtime-driver.ts'

@@ -1,0 +1,197 @@
+import { currentContext, newTrace, withContext } from '@msc/core'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createRealtime, feedTopic, type Realtime, type RealtimeOptions } from '../../create-realtime.ts'
+import type { RealtimeDriver } from '../../driver.ts'
+import { startRealtimeServer, type StandaloneServer } from '../../server/index.ts'
+import { signTestToken } from '../tokens.ts'
+
+export interface RealtimeDriverSetup {
+  readonly url: string
+  readonly apiKey: string
+  readonly serviceRoleKey: string
+  /** The server itself, whichever runs now. */
+  readonly server: Pick<StandaloneServer, 'connect' | 'publish'>
+}
+
+const secret = 'a-secret-for-tests-that-is-long-enough-0123'
+
+/** What every driver of `@msc/realtime` promises, over real sockets against the embedded server. */
+export function testRealtimeDriver(name: string, create: (setup: RealtimeDriverSetup) => RealtimeDriver): void {
+  describe(`realtime driver: ${name}`, () => {
+    let server: StandaloneServer
+    let setup: RealtimeDriverSetup
+    const clients: Realtime[] = []
+    beforeEach(async () => {
+      server = await startRealtimeServer({
+        jwtSecret: secret,
+        authorize: ({ claims, topic, action }) => action !== 'write' && topic.endsWith(`:${claims.sub}`),
+      })
+      const [apiKey, serviceRoleKey] = await Promise.all([
+        signTestToken(secret, { role: 'anon' }),
+        signTestToken(secret, { role: 'service_role' }),
+      ])
+      setup = {
+        url: server.url,
+        apiKey,
+        serviceRoleKey,
+        server: { connect: (...args) => server.connect(...args), publish: (message) => server.publish(message) },
+      }
+    })
+    afterEach(async () => {
+      await Promise.all(clients.splice(0).map((client) => client.close()))
+      await server.close()
+    })
+    const connect = (user: string | undefined, options: Partial<RealtimeOptions> = {}): Realtime => {
+      const client = createRealtime({
+        driver: create(setup),
+        getToken: () => (user === undefined ? setup.apiKey : signTestToken(secret, { sub: user })),
+        // No jitter: these tests wait for the second attempt.
+        random: () => 0,
+        timeoutMs: 5000,
+        ...options,
+      })
+      clients.push(client)
+      return client
+    }
+
+    it('is ready when the server says so, and hears what another sends, but not itself', async () => {
+      const [alice, bob] = [connect('a').channel('room'), connect('b').channel('room')]
+      const heard: unknown[] = []
+      alice.on('note', (payload) => heard.push(['alice', payload]))
+      bob.on('note', (payload) => heard.push(['bob', payload]))
+      bob.on('*', (payload) => heard.push(['any', payload]))
+      await Promise.all([alice.ready, bob.ready])
+      await alice.broadcast('note', { text: 'Å 🎵', n: [1, null] })
+      await expect
+        .poll(() => heard)
+        .toEqual([
+          ['bob', { text: 'Å 🎵', n: [1, null] }],
+          ['any', { text: 'Å 🎵', n: [1, null] }],
+        ])
+    })
+
+    it('lets two subscribers share a topic, and leaves it with the last', async () => {
+      const client = connect('a')
+      const [one, two] = [client.channel('room'), client.channel('room')]
+      const heard: string[] = []
+      one.on('note', () => heard.push('one'))
+      two.on('note', () => heard.push('two'))
+      const sender = connect('b').channel('room')
+      await Promise.all([one.ready, two.ready, sender.ready])
+      await sender.broadcast('note', {})
+      await expect.poll(() => heard.toSorted()).toEqual(['one', 'two'])
+      one.leave()
+      one.leave()
+      await sender.broadcast('note', {})
+      await expect.poll(() => heard.length).toBe(3)
+      two.leave()
+      await expect.poll(() => server.stats().connections).toBe(1)
+    })
+
+    it('delivers a change to the owner alone, once, in the trace of who made it', async () => {
+      const owner: unknown[] = []
+      const stranger: unknown[] = []
+      const mine = connect('a')
+      mine.feed('releases', 'a', (change) =>
+        owner.push([change.type, change.data, change.old, currentContext()?.trace.traceId]),
+      )
+      connect('b').feed('releases', 'b', (change) => stranger.push(change))
+      await expect.poll(() => server.stats().rooms).toBe(2)
+      const publisher = connect(undefined, { driver: create({ ...setup, apiKey: setup.serviceRoleKey }) })
+      const trace = newTrace()
+      await withContext({ trace }, async () => {
+        await publisher.publishChange({ table: 'releases', ownerId: 'a', type: 'INSERT', record: { id: 1 } })
+        await publisher.publishChange({ table: 'releases', ownerId: 'a', type: 'DELETE', record: null, old: { id: 1 } })
+      })
+      await expect
+        .poll(() => owner)
+        .toEqual([
+          ['INSERT', { id: 1 }, undefined, trace.traceId],
+          ['DELETE', { id: 1 }, { id: 1 }, trace.traceId],
+        ])
+      expect(stranger).toEqual([])
+    })
+
+    it.each<[string, () => string | Promise<string>]>([
+      ["another user's token", () => signTestToken(secret, { sub: 'b' })],
+      ['a forged token', () => signTestToken('another-secret-that-is-also-long-enough-01', { sub: 'a' })],
+      ['an expired token', () => signTestToken(secret, { sub: 'a' }, -10)],
+      ["nobody's token", () => setup.apiKey],
+    ])('does not let %s into a private topic', async (_label, getToken) => {
+      const client = connect('x', { getToken, timeoutMs: 1000 })
+      const heard: unknown[] = []
+      const channel = client.channel(feedTopic('releases', 'a'), { private: true })
+      channel.on('*', (payload) => heard.push(payload))
+      await expect.poll(() => client.status, { timeout: 3000 }).toBe('reconnecting')
+      server.publish({ topic: feedTopic('releases', 'a'), event: 'INSERT', payload: { record: {} }, private: true })
+      await expect(Promise.race([channel.ready, Promise.resolve('not ready')])).resolves.toBe('not ready')
+      expect(heard).toEqual([])
+    })
+
+    it('comes back by itself after the connection is lost, with a token asked for anew, and says that it missed something', async () => {
+      const getToken = vi.fn(() => signTestToken(secret, { sub: 'a' }))
+      const client = connect('a', { getToken })
+      const gaps: string[] = []
+      const heard: unknown[] = []
+      const statuses: string[] = []
+      client.onStatus((status) => statuses.push(status))
+      client.feed(
+        'releases',
+        'a',
+        (change) => heard.push(change.data),
+        () => gaps.push('gap'),
+      )
+      await expect.poll(() => client.status).toBe('connected')
+      const asked = getToken.mock.calls.length
+      const { port } = server
+      await server.close()
+      await expect.poll(() => client.status).toBe('reconnecting')
+      server = await startRealtimeServer({
+        port,
+        jwtSecret: secret,
+        authorize: ({ claims, topic }) => topic.endsWith(`:${claims.sub}`),
+      })
+      await expect.poll(() => client.status, { timeout: 15_000 }).toBe('connected')
+      expect(gaps).toEqual(['gap'])
+      expect(getToken.mock.calls.length).toBeGreaterThan(asked)
+      server.publish({
+        topic: feedTopic('releases', 'a'),
+        event: 'INSERT',
+        payload: { record: { id: 2 } },
+        private: true,
+      })
+      await expect.poll(() => heard).toEqual([{ id: 2 }])
+      expect(statuses).toContain('reconnecting')
+    })
+
+    it('shows who is there, and who has left', async () => {
+      const [alice, bob] = [connect('a'), connect('b')]
+      const here = alice.channel('lobby', { presenceKey: 'alice' })
+      const seen: unknown[] = []
+      here.onPresence((state) => seen.push(state))
+      await here.track({ page: 'home' })
+      const there = bob.channel('lobby', { presenceKey: 'bob' })
+      await there.track({ page: 'releases' })
+      await expect.poll(() => seen.at(-1)).toEqual({ alice: [{ page: 'home' }], bob: [{ page: 'releases' }] })
+      await there.track({ page: 'wallet' })
+      await expect.poll(() => seen.at(-1)).toEqual({ alice: [{ page: 'home' }], bob: [{ page: 'wallet' }] })
+      there.leave()
+      await expect.poll(() => seen.at(-1)).toEqual({ alice: [{ page: 'home' }] })
+    })
+
+    it('closes its socket, rejects what waits, and refuses what comes after', async () => {
+      const client = connect('a')
+      const channel = client.channel('room')
+      await channel.ready
+      await client.close()
+      await expect.poll(() => server.stats().connections).toBe(0)
+      await expect(channel.broadcast('note', {})).rejects.toMatchObject({ code: 'REALTIME_CLOSED' })
+      expect(() => client.channel('room')).toThrow(/closed/)
+      expect(client.status).toBe('closed')
+    })
+
+    it('answers a health check', async () => {
+      expect(await connect('a').health()).toMatchObject({ concern: 'realtime', status: 'ready' })
+    })
+  })
+}

@@ -1,0 +1,87 @@
+// Writes docs/errors.md: the codes of all errors that the packages throw, from their sources. `--check` only compares.
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errorsMadeIn } from './lib/error-codes.mjs'
+import { manifestOf, packageFolders } from './lib/entries.mjs'
+import { root } from './lib/pnpm.mjs'
+
+const PAGE = 'docs/errors.md'
+/** Messages of one code; a code that has more is a kind of error rather than one. */
+const MOST = 3
+const INTRODUCTION = `# Error codes
+
+Every error that a package throws on purpose is an \`MscError\`: its \`code\` never changes its meaning, \`retryable\` says
+whether the same call could succeed later with nothing changed, and \`hint\` says what to do. Messages name what is known at
+run time only, here in braces. \`CONFIG_INVALID\`, \`VALIDATION_FAILED\`, \`DRIVER_FAILED\` and \`UNAVAILABLE\` are what an error of
+that class has when it has no code of its own; codes of @msc/core come from every package.
+
+Written by \`node scripts/errors.mjs\` from the sources.
+`
+const HEAD = `| code | means | does a retry help? | what to do |
+|---|---|---|---|
+`
+
+const page = pageOf()
+const path = join(root, PAGE)
+if (!process.argv.includes('--check')) writeFileSync(path, page)
+else if (readFileSync(path, 'utf8') !== page) {
+  console.error(`${PAGE} is stale; run node scripts/errors.mjs`)
+  process.exit(1)
+}
+
+function pageOf() {
+  const sections = packageFolders().map((package_) => {
+    const rows = rowsOf(errorsMadeIn(sourcesOf(package_)))
+    return rows.length === 0 ? '' : `\n## ${manifestOf(package_).name}\n\n${HEAD}${rows.join('\n')}\n`
+  })
+  return `${INTRODUCTION}${sections.join('')}`
+}
+
+/** The sources that are published, without what tests others. */
+function sourcesOf(package_) {
+  const folder = join('packages', package_, 'src')
+  return readdirSync(join(root, folder), { recursive: true })
+    .filter((name) => /\.tsx?$/.test(name) && !/\.test\.|__fixtures__|(?:^|\/)testing\//.test(name))
+    .toSorted()
+    .map((name) => join(folder, name))
+    .map((file) => ({ file, text: readFileSync(join(root, file), 'utf8') }))
+}
+
+function rowsOf(made) {
+  const codes = [...new Set(made.map(({ code }) => code))].toSorted()
+  return codes.map((code) => {
+    const errors = made.filter((each) => each.code === code)
+    const cells = [
+      `\`${code}\``,
+      several(errors.flatMap(({ meanings }) => meanings.map(sentence))),
+      retryOf(errors),
+      several(errors.map(({ hint }) => hint && escaped(hint))),
+    ]
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  })
+}
+
+/** Without what every message begins with: the package, and the driver. */
+function sentence(message) {
+  const text = message.replace(/^(?:\[[^\]]*\] ?)+/, '')
+  // The name of a function or an option stays as it is.
+  return escaped(text.replace(/^[a-z]+(?= )/, (word) => word.charAt(0).toUpperCase() + word.slice(1)))
+}
+
+/** `<key>` would be an element, but for code. */
+function escaped(text) {
+  return text.replaceAll(/`[^`]*`|</g, (found) => (found === '<' ? '&lt;' : found))
+}
+
+function several(texts) {
+  const known = [...new Set(texts.filter(Boolean))].map((text) => text.replaceAll(/\s+/g, ' '))
+  const more = known.length - MOST
+  const shown = more > 1 ? [...known.slice(0, MOST), `and ${more} more`] : known
+  return shown.join('<br>')
+}
+
+function retryOf(errors) {
+  const answers = new Set(errors.map(({ retryable }) => retryable))
+  if (answers.size > 1 || answers.has(undefined)) return 'see `retryable`'
+  return answers.has(true) ? 'yes' : 'no'
+}

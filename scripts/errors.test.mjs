@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import { errorsMadeIn } from './lib/error-codes.mjs'
+
+const made = (text) => errorsMadeIn([{ file: 'a.ts', text }])
+
+describe('codes of errors', () => {
+  it('are read with message, retry and hint', () => {
+    const text = `throw new ConfigError(\`[msc/cache] \${name} is no number.\`, { code: 'OPTION_INVALID', hint: 'Pass one.' })
+      throw new UnavailableError('Away.', { code: 'STORE_AWAY' })
+      throw new DriverError('redis', 'It refused.', { code: 'DRIVER_REFUSED', retryable: isPassing })`
+    expect(made(text)).toEqual([
+      { code: 'OPTION_INVALID', meanings: ['[msc/cache] {name} is no number.'], retryable: false, hint: 'Pass one.' },
+      { code: 'STORE_AWAY', meanings: ['Away.'], retryable: true, hint: undefined },
+      { code: 'DRIVER_REFUSED', meanings: ['It refused.'], retryable: undefined, hint: undefined },
+    ])
+  })
+  it('are the default of the class where a call names none', () => {
+    expect(made(`throw new ConfigError('Half set.', { hint: 'Set both.' })`)).toEqual([
+      { code: 'CONFIG_INVALID', meanings: ['Half set.'], retryable: false, hint: 'Set both.' },
+    ])
+  })
+  it('are followed through a function to those who call it', () => {
+    const text = `function refuse(what: string, code: string): never {
+      throw new ValidationError(\`[msc/cache] \${what}.\`, [], { code })
+    }
+    refuse('A key must be a string', 'KEY_INVALID')
+    refuse(\`\${option} must be a time\`, 'TIME_INVALID')`
+    expect(made(text).map(({ code, meanings }) => [code, meanings])).toEqual([
+      ['KEY_INVALID', ['[msc/cache] A key must be a string.']],
+      ['TIME_INVALID', ['[msc/cache] {option} must be a time.']],
+    ])
+  })
+  it('keep the name of what stands in a message of their own', () => {
+    const text = `function assertName(name: string) {
+      throw new ConfigError(\`[msc/jobs] \${name} is no name.\`, { code: 'NAME_INVALID' })
+    }
+    assertName('ai/process')`
+    expect(made(text).map(({ meanings }) => meanings)).toEqual([['[msc/jobs] {name} is no name.']])
+  })
+  it('are both of a condition, each with its own message', () => {
+    const text = `throw new ConfigError(\`The driver \${lacks ? \`lacks \${lacks}\` : 'is old'}.\`, {
+      code: lacks ? 'DRIVER_INVALID' : 'DRIVER_VERSION',
+    })`
+    expect(made(text).map(({ code, meanings }) => [code, meanings])).toEqual([
+      ['DRIVER_INVALID', ['The driver lacks {lacks}.']],
+      ['DRIVER_VERSION', ['The driver is old.']],
+    ])
+  })
+  it('are explained by a class, by a comment beside the code, or by one above the statement', () => {
+    const text = `/** The run took too long. It fails for good. */
+    export class LateError extends MscError {
+      constructor() { super(\`Late by \${n}\`, { code: 'LATE' }) }
+    }
+    throw new MscError(text, {
+      // Nobody answers.
+      code: 'SILENT',
+    })
+    function kindOf(status: number) {
+      // The account is empty.
+      if (status === 402) return { code: 'QUOTA', retryable: false }
+    }`
+    expect(made(text).map(({ code, meanings }) => [code, meanings])).toEqual([
+      ['LATE', ['The run took too long.']],
+      ['SILENT', ['Nobody answers.']],
+      ['QUOTA', ['The account is empty.']],
+    ])
+  })
+  it('are not those of somebody else', () => {
+    expect(made(`if (error.code === 'ECONNREFUSED') post({ code: 'ECONNREFUSED' })`)).toEqual([])
+  })
+})

@@ -1,0 +1,47 @@
+// What a package exports, and where each entry point promises to run. The one list for the lint, the package tests and sizes.
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join, normalize } from 'node:path'
+import { root } from './pnpm.mjs'
+
+/** Entry points that may use Node builtins: they exist for Node alone. */
+const NODE_ONLY =
+  /\/testing\/|\/server\/|\/devtools\/|\/platform\/|\/cli|drivers\/embedded|stores\/sqlite|\/ingest\/|\/analytics\/src\/wire/
+/** Peers that an entry point is written for; whoever imports it has them. */
+const FOR = [
+  { pattern: /\/react\//, needs: ['react'] },
+  { pattern: /\/testing\/conformance\//, needs: ['vitest'] },
+]
+
+/** The folders under `packages/` that hold a package. */
+export function packageFolders() {
+  return readdirSync(join(root, 'packages')).filter((name) => existsSync(join(root, 'packages', name, 'package.json')))
+}
+
+/** A package's manifest. */
+export function manifestOf(folder) {
+  return JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'))
+}
+
+/**
+ * Every entry point of a package.
+ * @param {string} folder
+ * @returns {{ name: string, path: string, source: string, node: boolean, needs: string[] }[]} `node`: runs on Node alone;
+ * `needs`: peers without which it can't be imported.
+ */
+export function entriesOf(folder) {
+  const { name, exports } = manifestOf(folder)
+  return Object.entries(exports)
+    .filter(([, target]) => typeof target === 'object')
+    .map(([path, target]) => {
+      const source = normalize(`packages/${folder}/${target['@msc/source']}`)
+      const needs = FOR.filter(({ pattern }) => pattern.test(source)).flatMap((each) => each.needs)
+      return { name: name + path.slice(1), path, source, node: NODE_ONLY.test(`/${source}`), needs }
+    })
+}
+
+/** The optional peers of all packages, except the frameworks that an application always has: vendors' SDKs and clients. */
+export function vendors() {
+  const frameworks = new Set(['react', 'vitest', 'next'])
+  const peers = packageFolders().flatMap((folder) => Object.keys(manifestOf(folder).peerDependencies ?? {}))
+  return [...new Set(peers)].filter((name) => !frameworks.has(name))
+}

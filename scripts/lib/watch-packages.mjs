@@ -1,0 +1,52 @@
+import { existsSync, readdirSync, watch } from 'node:fs'
+import { join } from 'node:path'
+
+/** Milliseconds without another change before a build begins: an editor writes a file in several steps. */
+const SETTLE_MS = 100
+
+/**
+ * Calls `onChange` with the packages whose sources changed, one call at a time: what changes during one is in the next.
+ * @param {string} root the folder that holds `packages/`
+ * @param {(packages: string[]) => Promise<void>} onChange
+ * @returns {() => void} stops it
+ */
+export function watchPackages(root, onChange) {
+  const changed = new Set()
+  let timer
+  let running = false
+  let stopped = false
+
+  const settle = () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => void flush(), SETTLE_MS)
+  }
+  const flush = async () => {
+    if (running || stopped || changed.size === 0) return
+    running = true
+    const packages = [...changed].sort()
+    changed.clear()
+    try {
+      await onChange(packages)
+    } catch (error) {
+      console.error(error instanceof Error ? error.message : error)
+    } finally {
+      running = false
+      if (changed.size > 0) settle()
+    }
+  }
+
+  const watchers = readdirSync(join(root, 'packages'))
+    .filter((name) => existsSync(join(root, 'packages', name, 'src')))
+    .map((name) =>
+      watch(join(root, 'packages', name, 'src'), { recursive: true }, (_event, file) => {
+        if (stopped || !/\.tsx?$/.test(file ?? '') || /\.test\.tsx?$/.test(file)) return
+        changed.add(name)
+        settle()
+      }),
+    )
+  return () => {
+    stopped = true
+    clearTimeout(timer)
+    for (const watcher of watchers) watcher.close()
+  }
+}

@@ -1,0 +1,103 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseSync } from 'oxc-parser'
+import { afterAll, describe, expect, it } from 'vitest'
+import { packageFolders } from './lib/entries.mjs'
+import { root } from './lib/pnpm.mjs'
+import { blocksOf, installsOf, programsOf, readReadme } from './readme/blocks.mjs'
+import { fileOf, typecheckFiles, writeProgram } from './readme/types.mjs'
+import { linkWorkspace } from './readme/workspace.mjs'
+
+const fence = '```'
+
+describe('blocks of a README', () => {
+  const markdown = [
+    '# One',
+    `${fence}sh`,
+    'npm install @msc/one left   # with left',
+    'npm install @msc/one right',
+    fence,
+    '## Two',
+    '<!-- needs: redis -->',
+    `${fence}ts`,
+    'const a = 1',
+    fence,
+    'Text.',
+    '<!-- continues -->',
+    `${fence}ts`,
+    'a + 1',
+    fence,
+    '<!-- file: app/route.ts -->',
+    `${fence}ts`,
+    'export {}',
+    fence,
+    fence,
+    'output',
+    fence,
+  ].join('\n')
+
+  it('become programs: those that continue one another are one', () => {
+    const programs = programsOf(blocksOf(markdown))
+    expect(programs).toEqual([
+      {
+        language: 'ts',
+        section: 'Two',
+        line: 8,
+        text: 'const a = 1\n\na + 1\n',
+        file: undefined,
+        needs: ['redis'],
+        page: false,
+        stop: undefined,
+      },
+      {
+        language: 'ts',
+        section: 'Two',
+        line: 17,
+        text: 'export {}\n',
+        file: 'app/route.ts',
+        needs: [],
+        page: false,
+        stop: undefined,
+      },
+    ])
+  })
+  it('say what to install', () => {
+    expect(installsOf(blocksOf(markdown))).toEqual({
+      first: ['@msc/one', 'left'],
+      all: ['@msc/one', 'left', 'right'],
+    })
+  })
+  it('are refused when a directive stands before no block, or continues nothing', () => {
+    expect(() => blocksOf('<!-- continues -->\nText.')).toThrow('Line 1: no block follows')
+    expect(() => blocksOf(`${fence}ts\nconst a = 1`)).toThrow('Line 1: the block is never closed')
+    const elsewhere = ['# One', `${fence}ts`, fence, '# Two', '<!-- continues -->', `${fence}ts`, fence].join('\n')
+    expect(() => programsOf(blocksOf(elsewhere))).toThrow('Line 6: there is no block')
+  })
+})
+
+describe('blocks of the packages', () => {
+  const readmes = packageFolders().map((package_) => ({ package_, ...readReadme(package_) }))
+  // In the repository, so that nothing but its own types is found.
+  mkdirSync(join(root, '.cache'), { recursive: true })
+  const folder = mkdtempSync(join(root, '.cache', 'readme-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it.each(readmes)('$path has blocks, and each of them parses', ({ programs }) => {
+    expect(programs.length).toBeGreaterThan(0)
+    for (const program of programs) {
+      const { errors } = parseSync(fileOf(program), program.text)
+      expect(errors.map(({ message }) => `line ${program.line}: ${message}`)).toEqual([])
+    }
+  })
+  it('type-check against the sources, with every name imported or declared', { timeout: 240_000 }, async () => {
+    linkWorkspace(folder)
+    const files = readmes.flatMap(({ package_, programs }) =>
+      programs.map((program) => {
+        writeProgram(join(folder, package_), program)
+        return join(package_, fileOf(program))
+      }),
+    )
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+    await typecheckFiles({ folder, files, tsc, conditions: ['@msc/source'] })
+  })
+})
