@@ -58,7 +58,7 @@ async function rebuild(packages) {
   for (const name of packages) {
     const args = [join(root, 'scripts', 'build-package.mjs'), '--javascript']
     const status = await run(pinnedNode(), args, { cwd: join(root, 'packages', name), quiet: true })
-    // What doesn't build is told; the server goes on with what it has.
+    // A build that failed has printed why; the server goes on with the older one.
     if (status !== 0) return
   }
   if (stopping) return

@@ -133,7 +133,7 @@ async function typesOf(package_, { name, entries, folder, beside, peerDependenci
     const full = join(work, 'peers', package_)
     const all = { ...beside, '@types/react': TYPES['@types/react'], ...peersTested(package_, peers) }
     await install({ folder: full, name, tarballs, beside: all })
-    await typecheck({ folder: full, entries: rest, tools, versions })
+    await typecheck({ folder: full, entries: rest, tools, versions, withPeers: true })
   })
 }
 

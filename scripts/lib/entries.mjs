@@ -1,4 +1,4 @@
-// What a package exports, and where each entry point promises to run. The one list for the lint, the package tests and sizes.
+// Lists the entry points of each package and where each promises to run, for the lint, the package tests and the sizes.
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join, normalize } from 'node:path'
 import { root } from './pnpm.mjs'

@@ -5,7 +5,7 @@ import { findAll, visit } from './ast.mjs'
 /** A code, or one whose beginning is an expression: `<CONCERN>_NO_DRIVER`. */
 const CODE = /^(?:<[A-Z]+>_)?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/
 
-/** What each class says where a call says nothing else. Its own `super(…)` is read for the rest. */
+/** Classes whose errors a retry can help unless the call says otherwise. */
 const RETRYABLE = new Set(['UnavailableError', 'DeadlineError'])
 const BASES = new Set([
   'MscError',
@@ -58,7 +58,7 @@ function constantsOf(program) {
     .map(({ id, init }) => [id.name, init])
 }
 
-/** What a function has named before a place in it; a later one replaces an earlier one of the same name. */
+/** The variables that a function has declared before a place in it. A later declaration replaces an earlier one. */
 function localsOf(outer, { start }) {
   return findAll(outer, 'VariableDeclarator')
     .filter(({ id, init, end }) => id.name && init && end <= start)
@@ -77,7 +77,7 @@ function readMade(node, parents, world) {
     const owner = parents.findLast(({ type }) => type === 'ClassDeclaration')
     return owner && isErrorClass(owner) ? readConstruction(owner.superClass.name, node, parents, world, owner) : []
   }
-  // What becomes an error, or the answer to a request, elsewhere.
+  // Objects that another function turns into an error or into the answer to a request.
   if (node.type === 'ObjectExpression' && !isArgumentOfError(parents, world)) {
     const fields = fieldsOf(node)
     const isKind = fields.code && (fields.retryable || fields.message || (fields.title && fields.status))

@@ -1,5 +1,5 @@
-// What an entry point costs whoever imports it: minified and compressed, with @msc/core and all that is loaded at once, without
-// what is loaded on first use. Limits are in sizes.json beside this file.
+// Measures what an application downloads for an entry point: minified and compressed, with @msc/core and all that is loaded
+// at once, without what is loaded on first use. The limits are in sizes.json beside this file.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -7,7 +7,7 @@ import { vendors } from '../lib/entries.mjs'
 
 const FILE = join(import.meta.dirname, 'sizes.json')
 
-/** What one function costs whose package is imported for it alone. */
+/** Functions that are also measured alone, as if an application used nothing else of the package. */
 const ALONE = {
   '@msc/monitoring': ['captureException', 'addBreadcrumb'],
   '@msc/cache': ['cache', 'rateLimit'],

@@ -1,7 +1,7 @@
 import type { Breaker } from '../breaker.ts'
 import type { DriverBase } from '../driver.ts'
-import type { Limited } from './limited.ts'
-import type { DeliveryStats, DropReason, Urgency } from './receipt.ts'
+import type { Outbox } from './outbox-types.ts'
+import type { DeliveryStats, DropReason } from './receipt.ts'
 
 /** One driver behind an outbox, as far as it is counted with others. */
 export interface CountedSink {
@@ -11,18 +11,10 @@ export interface CountedSink {
 }
 
 /** One driver with an outbox and a breaker of its own: what one backend does costs no other. */
-export interface SinkOf<Driver extends DriverBase, Item> {
+export interface SinkOf<Driver extends DriverBase, Item> extends Omit<Outbox<Item>, 'push'> {
   readonly driver: Driver
-  readonly breaker: Breaker
   /** False when the item was dropped, which is counted. True for a kind that the driver has no place for. */
   push(item: Item): boolean
-  /** Counts what was lost before there was an item. */
-  drop(kind: string, count: number, reason: DropReason, detail?: string): void
-  stats(): DeliveryStats
-  limited(): Limited | undefined
-  flush(budgetMs: number, urgency?: Urgency): Promise<void>
-  close(budgetMs: number): Promise<void>
-  lastWords(): void
 }
 
 /** What an engine with several sinks offers of all of them. */
