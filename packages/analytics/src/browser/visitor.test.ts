@@ -52,6 +52,38 @@ function play(seed: number): string | undefined {
   return undefined
 }
 
+function shared() {
+  const clock = createManualClock()
+  const storage = fakeStorage()
+  const open = (): Visitor => createVisitor({ clock, consent: createConsent(() => true, storage), storage })
+  return { clock, storage, open }
+}
+
+it('never brings back an anonymous id that was merged into a person, where a tab slept through both', () => {
+  const { clock, storage, open } = shared()
+  const sleeping = open()
+  const merged = sleeping.subject(clock.now()).anonymousId
+  const tab = open()
+  expect(tab.become('alice', clock.now())).toMatchObject({ anonymousId: merged })
+  tab.merged('alice')
+  storage.clear()
+  tab.follow()
+  expect(sleeping.subject(clock.now()).anonymousId).not.toBe(merged)
+  expect(open().become('bob', clock.now())).not.toMatchObject({ anonymousId: merged })
+})
+
+it('stores nobody for flags alone where the visitor was taken out of the storage', () => {
+  const { clock, storage, open } = shared()
+  const tab = open()
+  tab.become('alice', clock.now())
+  storage.clear()
+  tab.follow()
+  const { anonymousId } = tab.subject(clock.now(), false)
+  expect([typeof anonymousId, storage.length]).toEqual(['string', 0])
+  expect(tab.subject(clock.now()).anonymousId).toBe(anonymousId)
+  expect(storage.length).toBe(1)
+})
+
 it('is nobody in every tab once one has signed out, whether the storage was cleared or not', () => {
   for (let seed = 1; seed <= 5000; seed++) expect([seed, play(seed)]).toEqual([seed, undefined])
 })

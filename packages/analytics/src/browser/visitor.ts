@@ -67,7 +67,10 @@ export function createVisitor(options: VisitorOptions): Visitor {
   let wasStored = identity === atFirst
   /** How often the answer had been no when it was stored last: a no that came since has taken it away. */
   let denialsWhenStored = denials()
+  /** The visitor vanished from the storage, and has no event since. */
+  let isVacated = false
   const change = (next: Identity): void => {
+    isVacated = false
     identity = next
     const kept = write(options, next)
     isStored = kept !== 'failed'
@@ -83,13 +86,15 @@ export function createVisitor(options: VisitorOptions): Visitor {
   const vanish = (): void => {
     identity = { ...stranger(clock.now()), isReset: true }
     wasStored = false
+    isVacated = true
     options.onSomebodyElse?.()
   }
   const follow = (): void => {
     const stored = isStored ? read(options) : 'unreadable'
     const before = identity
     const isGone = stored === 'none' && wasStored && denials() === denialsWhenStored
-    if (isGone && before.distinctId !== undefined) vanish()
+    // An anonymous visitor too: that id may have been merged into a person meanwhile.
+    if (isGone) vanish()
     if (typeof stored === 'string') return
     if (before.distinctId !== undefined && isNobody(stored) && !wasStored) {
       // Another tab was the first to store its visitor; who is known here has not been signed out.
@@ -97,6 +102,7 @@ export function createVisitor(options: VisitorOptions): Visitor {
       return
     }
     identity = stored
+    isVacated = false
     wasStored = true
     denialsWhenStored = denials()
     const { distinctId, sessionId } = stored
@@ -113,7 +119,7 @@ export function createVisitor(options: VisitorOptions): Visitor {
     follow,
     subject(at, recorded = true) {
       follow()
-      touch(at)
+      if (recorded || !isVacated) touch(at)
       const { distinctId, anonymousId, sessionId } = identity
       if (distinctId !== undefined) return { distinctId, sessionId }
       if (recorded && !identity.hasPast) change({ ...identity, hasPast: true })
