@@ -15,7 +15,7 @@ const LONG = [
   'platform/src/redaction-wire',
   'cache/src/drivers/redis.test',
   'realtime/src/feed/chaos',
-  'core/src/delivery/endings',
+  'core/src/delivery/ending/endings',
   'jobs/src/drivers/drivers',
   'core/src/redact/cost',
   'realtime/src/feed/resume',

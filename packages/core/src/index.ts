@@ -1,6 +1,6 @@
-export { acceptEmbedded, processEnv, readEnv, readEnvGroup, type EmbeddedChoice, type Env } from './env.ts'
-export { backoff, type BackoffOptions } from './backoff.ts'
-export { createBreaker, type Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
+export { acceptEmbedded, processEnv, readEnv, readEnvGroup, type EmbeddedChoice, type Env } from './contract/env.ts'
+export { backoff, type BackoffOptions } from './time/backoff.ts'
+export { createBreaker, type Breaker, type BreakerOptions, type BreakerState } from './service/breaker.ts'
 export {
   carrier,
   currentContext,
@@ -14,20 +14,20 @@ export {
   type Carrier,
   type Context,
   type ScopeOptions,
-} from './context.ts'
-export { createCalls, type Calls, type CallsOptions } from './calls.ts'
-export { assertDriver, assertDrivers, type DriverContract } from './assert-driver.ts'
-export { assertMethods } from './assert-methods.ts'
-export { assertNumbers } from './assert-numbers.ts'
-export { driverShape, type DriverShape, type FieldKind } from './driver-shape.ts'
-export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './clock.ts'
-export { createClosing, type Closing } from './closing.ts'
-export { inTurn } from './in-turn.ts'
-export { deadline, type DeadlineOptions } from './deadline.ts'
-export { defaultInstance, type DefaultInstance } from './default-instance.ts'
-export type { BudgetOptions, DriverBase, Service } from './driver.ts'
-export { duration, type Duration } from './duration.ts'
-export { every, type EveryOptions } from './every.ts'
+} from './context/context.ts'
+export { createCalls, type Calls, type CallsOptions } from './service/calls.ts'
+export { assertDriver, assertDrivers, type DriverContract } from './contract/assert-driver.ts'
+export { assertMethods } from './contract/assert-methods.ts'
+export { assertNumbers } from './contract/assert-numbers.ts'
+export { driverShape, type DriverShape, type FieldKind } from './contract/driver-shape.ts'
+export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './time/clock.ts'
+export { createClosing, type Closing } from './service/closing.ts'
+export { inTurn } from './time/in-turn.ts'
+export { deadline, type DeadlineOptions } from './time/deadline.ts'
+export { defaultInstance, type DefaultInstance } from './service/default-instance.ts'
+export type { BudgetOptions, DriverBase, Service } from './contract/driver.ts'
+export { duration, type Duration } from './time/duration.ts'
+export { every, type EveryOptions } from './time/every.ts'
 export {
   ConfigError,
   DeadlineError,
@@ -42,7 +42,7 @@ export {
   type DriverErrorOptions,
   type MscErrorOptions,
   type ValidationIssue,
-} from './errors.ts'
+} from './errors/errors.ts'
 export { randomHex, sortableId } from './ids.ts'
 export {
   createMemoryJournal,
@@ -56,14 +56,14 @@ export {
   type JournalQuery,
   type JournalRecord,
   type MemoryJournalOptions,
-} from './journal.ts'
-export type { ErrorReporter, FailureContext, FailureSlot } from './failure-slot.ts'
-export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './failures.ts'
-export { guardSignal, guardSignals, guarded } from './guard-signal.ts'
+} from './telemetry/journal.ts'
+export type { ErrorReporter, FailureContext, FailureSlot } from './errors/failure-slot.ts'
+export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './errors/failures.ts'
+export { guardSignal, guardSignals, guarded } from './time/guard-signal.ts'
 export { createLateCalls, type LateCalls } from './late-calls.ts'
-export { orAborted } from './or-aborted.ts'
-export { lazyDriver, type LazyDriver } from './lazy-driver.ts'
-export { lazyPeer, peerMissing } from './load-peer.ts'
+export { orAborted } from './time/or-aborted.ts'
+export { lazyDriver, type LazyDriver } from './contract/lazy-driver.ts'
+export { lazyPeer, peerMissing } from './contract/load-peer.ts'
 export {
   REDACTED,
   configureRedaction,
@@ -73,16 +73,16 @@ export {
   type Redactor,
   type TextOptions,
 } from './redact/index.ts'
-export { validate, type InferOutput, type StandardSchema } from './schema.ts'
-export { withBudgets } from './budgets.ts'
-export { createPageService, createService, type ServiceKit, type ServiceOptions } from './service.ts'
+export { validate, type InferOutput, type StandardSchema } from './contract/schema.ts'
+export { withBudgets } from './service/budgets.ts'
+export { createPageService, createService, type ServiceKit, type ServiceOptions } from './service/service.ts'
 export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
-export { worstStatus, type Health, type LastError, type Status } from './status.ts'
+export { worstStatus, type Health, type LastError, type Status } from './service/status.ts'
 // `export *`, so that a package can declare its operations on '@msc/core' itself.
-export type * from './operations.ts'
-export { emit, startOperation, telemetryEnabled, type Operation } from './telemetry.ts'
-export { onTelemetry } from './telemetry-hub.ts'
-export type { ListenOptions, TelemetryListener } from './telemetry-slot.ts'
+export type * from './telemetry/operations.ts'
+export { emit, startOperation, telemetryEnabled, type Operation } from './telemetry/telemetry.ts'
+export { onTelemetry } from './telemetry/telemetry-hub.ts'
+export type { ListenOptions, TelemetryListener } from './telemetry/telemetry-slot.ts'
 export {
   MAX_BREADCRUMBS,
   createScope,
@@ -90,6 +90,6 @@ export {
   type Scope,
   type ScopeBreadcrumb,
   type ScopeUser,
-} from './scope.ts'
-export { formatTraceparent, newTrace, parseTraceparent, type TraceContext } from './trace.ts'
-export { assertWebAddress } from './web-address.ts'
+} from './context/scope.ts'
+export { formatTraceparent, newTrace, parseTraceparent, type TraceContext } from './context/trace.ts'
+export { assertWebAddress } from './contract/web-address.ts'

@@ -1,4 +1,4 @@
-import { runGuarded } from './failures.ts'
+import { runGuarded } from './errors/failures.ts'
 import { processSlot } from './slot.ts'
 
 /**

@@ -16,7 +16,7 @@ import {
   worstStatus,
 } from './index.ts'
 
-declare module './journal.ts' {
+declare module './telemetry/journal.ts' {
   interface JournalKinds {
     error: true
     event: true
@@ -26,7 +26,7 @@ declare module './journal.ts' {
 describe('errors', () => {
   it('are recognised by their marker, even from another copy of the package', async () => {
     vi.resetModules()
-    const copy = (await import('./errors.ts')) as typeof import('./errors.ts')
+    const copy = (await import('./errors/errors.ts')) as typeof import('./errors/errors.ts')
     expect(copy.MscError).not.toBe(MscError)
     expect(MscError.isInstance(new copy.DriverError('redis', 'gone', { retryable: true }))).toBe(true)
     expect(MscError.isInstance(new Error('plain'))).toBe(false)

@@ -1,7 +1,7 @@
 import { createLateCalls, processSlot, reportFailure } from '@msc/core'
 import type { CaptureContext, Monitoring } from './create-monitoring.ts'
 import type { MonitoringDriver } from './driver.ts'
-import { readContext } from './read-context.ts'
+import { readContext } from './event/read-context.ts'
 import type { Level, MonitoredUser } from './signals.ts'
 
 export type { CaptureContext } from './create-monitoring.ts'

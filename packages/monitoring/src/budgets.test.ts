@@ -1,8 +1,8 @@
 import { configureRedaction, createScope } from '@msc/core'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createEventCleaner } from './event-cleaner.ts'
-import { MAX_BREADCRUMBS_BYTES, keepWithin } from './keep-within.ts'
-import { readUser } from './read-user.ts'
+import { createEventCleaner } from './event/event-cleaner.ts'
+import { MAX_BREADCRUMBS_BYTES, keepWithin } from './event/keep-within.ts'
+import { readUser } from './event/read-user.ts'
 import type { Breadcrumb } from './signals.ts'
 
 afterEach(() => configureRedaction({}))

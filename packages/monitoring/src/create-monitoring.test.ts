@@ -8,7 +8,7 @@ import type { ErrorSignal } from './signals.ts'
 import type { SignalDrop } from './sinks.ts'
 import { local } from './drivers/local.ts'
 import { parseEnvelope } from './envelope.ts'
-import { fingerprintOf, withoutVariables } from './fingerprint.ts'
+import { fingerprintOf, withoutVariables } from './event/fingerprint.ts'
 import { onRequestError } from './next.ts'
 
 declare module '@msc/core' {

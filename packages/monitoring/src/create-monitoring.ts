@@ -26,15 +26,15 @@ import {
   type DeliveryStats,
   type DropReason,
 } from '@msc/core/delivery'
-import { buildEvent, type Captured } from './build-event.ts'
+import { buildEvent, type Captured } from './event/build-event.ts'
 import type { MonitoringDriver } from './driver.ts'
 import type { Breadcrumb, ErrorSignal, Level, MessageSignal, MonitoredUser } from './signals.ts'
-import { createEventCleaner } from './event-cleaner.ts'
-import { keepWithin } from './keep-within.ts'
-import { isLevel, readContext } from './read-context.ts'
-import { readUser } from './read-user.ts'
-import { isObject, property, readText } from './safe-read.ts'
-import { recordOperations } from './record-operations.ts'
+import { createEventCleaner } from './event/event-cleaner.ts'
+import { keepWithin } from './event/keep-within.ts'
+import { isLevel, readContext } from './event/read-context.ts'
+import { readUser } from './event/read-user.ts'
+import { isObject, property, readText } from './event/safe-read.ts'
+import { recordOperations } from './event/record-operations.ts'
 import { createSink, type Sink, type SignalDrop } from './sinks.ts'
 
 export interface MonitoringOptions {

@@ -18,8 +18,8 @@ export {
   type MonitoringFromEnvOptions,
 } from './default-monitoring.ts'
 export type { MonitoringCapabilities, MonitoringDriver } from './driver.ts'
-export { fingerprintOf, type Grouped } from './fingerprint.ts'
-export { parseStack } from './frames.ts'
+export { fingerprintOf, type Grouped } from './event/fingerprint.ts'
+export { parseStack } from './event/frames.ts'
 export { toRecord } from './record.ts'
 export type {
   Breadcrumb,

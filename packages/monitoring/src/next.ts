@@ -1,6 +1,6 @@
 import { withCarrier, currentContext } from '@msc/core'
 import { captureException, monitoringOrNothing } from './default-monitoring.ts'
-import { property, textProperty } from './safe-read.ts'
+import { property, textProperty } from './event/safe-read.ts'
 
 /** What Next.js hands to `onRequestError` of `instrumentation.ts`. */
 export interface NextRequestInfo {

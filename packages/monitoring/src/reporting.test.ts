@@ -12,12 +12,12 @@ import {
   withErrorTracking,
 } from './default-monitoring.ts'
 import { createMonitoring } from './create-monitoring.ts'
-import { fingerprintOf } from './fingerprint.ts'
-import { parseStack } from './frames.ts'
+import { fingerprintOf } from './event/fingerprint.ts'
+import { parseStack } from './event/frames.ts'
 import type { Signal } from './signals.ts'
-import { errorValues } from './error-values.ts'
-import { createEventCleaner } from './event-cleaner.ts'
-import { readThrown } from './thrown.ts'
+import { errorValues } from './event/error-values.ts'
+import { createEventCleaner } from './event/event-cleaner.ts'
+import { readThrown } from './event/thrown.ts'
 
 const shown = (thrown: unknown): object[] =>
   errorValues(readThrown(thrown), createEventCleaner()).map(({ name, message }) => ({ name, message }))

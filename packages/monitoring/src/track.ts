@@ -1,4 +1,4 @@
-import { isInstance, isObject, property } from './safe-read.ts'
+import { isInstance, isObject, property } from './event/safe-read.ts'
 
 type Report = (error: unknown) => void
 

@@ -1,8 +1,8 @@
-import { runReported } from '../failures.ts'
+import { runReported } from '../errors/failures.ts'
 import { countDrop, labelOf, persist, type Box } from './box.ts'
 import { noteArrival } from './delivering.ts'
 import type { ItemLabel } from './outbox-types.ts'
-import { addBefore, waiting } from './queue.ts'
+import { addBefore, waiting } from './queue/queue.ts'
 
 /** Takes from the store what an earlier life left. */
 export function restoreFromStore<T>(box: Box<T>): void {

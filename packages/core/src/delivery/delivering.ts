@@ -1,11 +1,11 @@
-import { MscError } from '../errors.ts'
-import { isOfDelivery, withoutScope } from '../context.ts'
+import { MscError } from '../errors/errors.ts'
+import { isOfDelivery, withoutScope } from '../context/context.ts'
 import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
 import type { Entry } from './entry.ts'
 import { createFlight, hasten, takeOff, type Answer, type Departure, type Flight } from './flight.ts'
-import { limit } from './limits.ts'
-import { waitAfter, type Pace } from './pace.ts'
-import { planFailure, planLateReceipt, planReceipt, type Outcome, type PlanOptions } from './plan.ts'
+import { limit } from './queue/limits.ts'
+import { waitAfter, type Pace } from './queue/pace.ts'
+import { planFailure, planLateReceipt, planReceipt, type Outcome, type PlanOptions } from './queue/plan.ts'
 import {
   comeBack,
   held,
@@ -17,12 +17,12 @@ import {
   setAside,
   take,
   type BatchBounds,
-} from './queue.ts'
-import { readFailure } from './read-failure.ts'
-import { readReceipt } from './read-receipt.ts'
-import type { Urgency } from './receipt.ts'
-import { fitsWithin, nextDelivery, requestTime, waitWithin } from './timing.ts'
-import { TURN_MS, begins, waitsFor } from './turns.ts'
+} from './queue/queue.ts'
+import { readFailure } from './sink/read-failure.ts'
+import { readReceipt } from './sink/read-receipt.ts'
+import type { Urgency } from './sink/receipt.ts'
+import { fitsWithin, nextDelivery, requestTime, waitWithin } from './queue/timing.ts'
+import { TURN_MS, begins, waitsFor } from './queue/turns.ts'
 
 /** How long to wait for a breaker that somebody else is probing. */
 const BREAKER_POLL_MS = 500

@@ -1,4 +1,4 @@
-import type { DropReason } from './receipt.ts'
+import type { DropReason } from './sink/receipt.ts'
 
 /** One item on its way, and what has become of it so far. Never changed: a new fact makes a new entry. */
 export interface Entry<T> {

@@ -1,9 +1,9 @@
-import type { CancelTimer, Clock } from '../clock.ts'
-import { withoutScope } from '../context.ts'
-import { DeadlineError } from '../errors.ts'
-import { guarded } from '../guard-signal.ts'
+import type { CancelTimer, Clock } from '../time/clock.ts'
+import { withoutScope } from '../context/context.ts'
+import { DeadlineError } from '../errors/errors.ts'
+import { guarded } from '../time/guard-signal.ts'
 import type { Entry } from './entry.ts'
-import type { Receipt, SendContext, Urgency } from './receipt.ts'
+import type { Receipt, SendContext, Urgency } from './sink/receipt.ts'
 
 /**
  * What came back from one delivery: a receipt, which is `late` when the time was up by then and the sink tells what it

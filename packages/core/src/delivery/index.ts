@@ -1,12 +1,17 @@
-export { createBrowserStore, type BrowserStore, type BrowserStoreOptions, type StoreLocks } from './browser-store.ts'
-export { atProcessEnd, type EndingOptions, type EndingParticipant, type FatalOrigin } from './endings.ts'
+export {
+  createBrowserStore,
+  type BrowserStore,
+  type BrowserStoreOptions,
+  type StoreLocks,
+} from './page/browser-store.ts'
+export { atProcessEnd, type EndingOptions, type EndingParticipant, type FatalOrigin } from './ending/endings.ts'
 export { describeLimits, type Limited } from './limited.ts'
-export { journalSink, type JournalSink, type JournalSinkOptions } from './journal-sink.ts'
+export { journalSink, type JournalSink, type JournalSinkOptions } from './sink/journal-sink.ts'
 export { createOutbox } from './outbox.ts'
-export { PAGE_POST_LIMITS, createPagePost, type PagePost, type PagePostOptions } from './page-post.ts'
-export { createPageFetch, keepaliveRoom, onLeaving, type PageFetchOptions } from './page.ts'
-export { sinkShape } from './sink-shape.ts'
-export { jsonBytes, plainJson } from './plain-json.ts'
+export { PAGE_POST_LIMITS, createPagePost, type PagePost, type PagePostOptions } from './page/page-post.ts'
+export { createPageFetch, keepaliveRoom, onLeaving, type PageFetchOptions } from './page/page.ts'
+export { sinkShape } from './sink/sink-shape.ts'
+export { jsonBytes, plainJson } from './page/plain-json.ts'
 export {
   driversAsOne,
   sinksAsOne,
@@ -15,7 +20,7 @@ export {
   type CountedSink,
   type SinkOf,
   type SinksAsOne,
-} from './several.ts'
+} from './sink/several.ts'
 export type { BatchLimits, ItemLabel, Outbox, OutboxOptions, OutboxStore } from './outbox-types.ts'
 export {
   DELIVERED,
@@ -27,5 +32,5 @@ export {
   type Rejection,
   type SendContext,
   type Urgency,
-} from './receipt.ts'
-export { writeEach, type Written } from './write-each.ts'
+} from './sink/receipt.ts'
+export { writeEach, type Written } from './sink/write-each.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../time/clock.ts'
 import type { Box } from './box.ts'
 
 /** What a backend is kept from at the moment, because it asked for that. */

@@ -1,8 +1,8 @@
-import type { Breaker } from '../breaker.ts'
-import type { Clock } from '../clock.ts'
-import type { ErrorReporter } from '../failure-slot.ts'
+import type { Breaker } from '../service/breaker.ts'
+import type { Clock } from '../time/clock.ts'
+import type { ErrorReporter } from '../errors/failure-slot.ts'
 import type { Limited } from './limited.ts'
-import type { DeliveryStats, Drop, DropReason, Receipt, SendContext, Urgency } from './receipt.ts'
+import type { DeliveryStats, Drop, DropReason, Receipt, SendContext, Urgency } from './sink/receipt.ts'
 
 /** What the outbox needs to know of an item; it never looks at anything else. */
 export interface ItemLabel {

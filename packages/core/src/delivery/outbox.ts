@@ -11,17 +11,17 @@ import {
   type Box,
   type Waiter,
 } from './box.ts'
-import { withoutScope } from '../context.ts'
+import { withoutScope } from '../context/context.ts'
 import { advance, hastenFlight, noteArrival, slowDown } from './delivering.ts'
 import type { Loss } from './entry.ts'
 import { abandon } from './flight.ts'
-import { lastWords } from './last-words.ts'
+import { lastWords } from './ending/last-words.ts'
 import { limitedNow } from './limited.ts'
-import { forgetBeyond } from './limits.ts'
+import { forgetBeyond } from './queue/limits.ts'
 import type { Outbox, OutboxOptions } from './outbox-types.ts'
-import { add, comeBack, empty, held, land, putBack, wakeEarly } from './queue.ts'
-import type { DropReason, Urgency } from './receipt.ts'
-import { longestWait } from './timing.ts'
+import { add, comeBack, empty, held, land, putBack, wakeEarly } from './queue/queue.ts'
+import type { DropReason, Urgency } from './sink/receipt.ts'
+import { longestWait } from './queue/timing.ts'
 
 /**
  * Makes an outbox: the background delivery of one sink.

@@ -1,5 +1,5 @@
-import { assertMethods } from '../assert-methods.ts'
-import { ConfigError, readField } from '../errors.ts'
+import { assertMethods } from '../contract/assert-methods.ts'
+import { ConfigError, readField } from '../errors/errors.ts'
 
 /**
  * Reads a client that the application has made, when whatever takes it is made. Does no I/O.

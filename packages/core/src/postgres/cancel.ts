@@ -1,5 +1,5 @@
-import { systemClock } from '../clock.ts'
-import { withoutScope } from '../context.ts'
+import { systemClock } from '../time/clock.ts'
+import { withoutScope } from '../context/context.ts'
 import { checkOut, type PostgresConnection, type PostgresPool } from './client.ts'
 
 /** A statement that nobody waits for any more, and the server process that carries it out. */

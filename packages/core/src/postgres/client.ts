@@ -1,4 +1,4 @@
-import { toError } from '../errors.ts'
+import { toError } from '../errors/errors.ts'
 
 /** What a statement is sent by: a pool or a client of `pg`, PGlite, or a transaction of either. */
 export interface PostgresQuery {

@@ -1,7 +1,7 @@
-import { systemClock, type CancelTimer, type Clock } from '../clock.ts'
-import { deadline } from '../deadline.ts'
-import { toError } from '../errors.ts'
-import { every } from '../every.ts'
+import { systemClock, type CancelTimer, type Clock } from '../time/clock.ts'
+import { deadline } from '../time/deadline.ts'
+import { toError } from '../errors/errors.ts'
+import { every } from '../time/every.ts'
 import { checkOut, type PostgresClient, type PostgresConnection } from './client.ts'
 
 export interface Listening {

@@ -1,5 +1,5 @@
-import { withoutScope } from '../context.ts'
-import { orAborted } from '../or-aborted.ts'
+import { withoutScope } from '../context/context.ts'
+import { orAborted } from '../time/or-aborted.ts'
 import { cancelStatement } from './cancel.ts'
 import { checkOut, type PostgresClient, type PostgresPool, type PostgresQuery } from './client.ts'
 

@@ -3,7 +3,7 @@ import { processOptions } from './configure.ts'
 import { CUT } from './marks.ts'
 import type { RedactOptions, Redactor, TextOptions } from './options.ts'
 import { createRules, type Rules } from './rules.ts'
-import { provideRedactText } from '../failures.ts'
+import { provideRedactText } from '../errors/failures.ts'
 import { walk } from './walk.ts'
 
 /**

@@ -1,8 +1,8 @@
-import { createNameBook, type NameBook } from './name-book.ts'
-import { judgeName, judgePhrase, ownNames, type Verdict } from './names.ts'
+import { createNameBook, type NameBook } from './names/name-book.ts'
+import { judgeName, judgePhrase, ownNames, type Verdict } from './names/names.ts'
 import { limitsOf, type Limits, type RedactOptions } from './options.ts'
 import type { Role } from './roles.ts'
-import { splitWords } from './words.ts'
+import { splitWords } from './names/words.ts'
 
 /** Options made ready: what every call of one redactor shares. */
 export interface Rules {

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../time/clock.ts'
 
 export interface ManualClock extends Clock {
   /** Moves both clocks on by `ms`, firing due timers in order, and lets promises settle between them. */

@@ -6,7 +6,7 @@ import { createKeeper, type Kept, type Sender } from './keep.ts'
 import { fromPostHog } from './posthog.ts'
 import { TooManyError, type Received } from './received.ts'
 import { protocolAt, type Protocol } from './routes.ts'
-import { fromSentry } from './sentry.ts'
+import { fromSentry } from './sentry/sentry.ts'
 
 export interface IngestOptions {
   /** A function where the journal is set after the ingest is made. */

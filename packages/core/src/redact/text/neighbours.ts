@@ -1,17 +1,17 @@
 // Secrets whose name stands beside them in a list or a path.
-import { judgeFlag, pairSeparator } from '../flags.ts'
-import { HARMLESS, SECRET_IN_QUERY, SECRET_LINE } from '../names.ts'
-import { judgeSlice } from '../name-book.ts'
+import { judgeFlag, pairSeparator } from '../names/flags.ts'
+import { HARMLESS, SECRET_IN_QUERY, SECRET_LINE } from '../names/names.ts'
+import { judgeSlice } from '../names/name-book.ts'
 import { REDACTED } from '../marks.ts'
-import { bracketEnd } from './blocks.ts'
+import { bracketEnd } from './values/blocks.ts'
 import { classOf, isNewline, isQuote, isSpace, isWord, RUN } from './chars.ts'
-import { hideArguments } from './commands.ts'
+import { hideArguments } from './formats/commands.ts'
 import { breakWidth, startsNewline } from './lines.ts'
-import { ALONE } from './place.ts'
+import { ALONE } from './values/place.ts'
 import { NO_QUOTE, findClosing, quoteWidth, readQuote } from './quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from './state.ts'
-import { skipStringPrefix } from './tuples.ts'
-import { hideValue } from './values.ts'
+import { skipStringPrefix } from './values/tuples.ts'
+import { hideValue } from './values/values.ts'
 
 const SHORTEST_SEGMENT = 16
 

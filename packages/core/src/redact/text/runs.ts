@@ -1,14 +1,14 @@
 // Words, numbers and tokens: what is asked for every run of name characters.
 import { RUN, classOf, isDigit, isWord } from './chars.ts'
-import { hideRow } from './markup.ts'
-import { hideCard, hideIban, mayBeIban } from './numbers.ts'
-import { SHORTEST_TOKEN, hideOpaque } from './opaque.ts'
-import { hidePrivateKey } from './pem.ts'
-import { hideAfterName, hideFlag, hideScheme, mayLead, spaceFollows } from './phrases.ts'
+import { hideRow } from './markup/markup.ts'
+import { hideCard, hideIban, mayBeIban } from './tokens/numbers.ts'
+import { SHORTEST_TOKEN, hideOpaque } from './tokens/opaque.ts'
+import { hidePrivateKey } from './tokens/pem.ts'
+import { hideAfterName, hideFlag, hideScheme, mayLead, spaceFollows } from './formats/phrases.ts'
 import type { TextScan } from './state.ts'
-import { hideRejected, mayReject } from './validators.ts'
-import { SHORTEST_HOST, hideWebhook, mayBeWebhook } from './urls.ts'
-import { hideNextArgument } from './yaml-arguments.ts'
+import { hideRejected, mayReject } from './formats/validators.ts'
+import { SHORTEST_HOST, hideWebhook, mayBeWebhook } from './tokens/urls.ts'
+import { hideNextArgument } from './formats/yaml-arguments.ts'
 
 /** Reads a run of name characters and asks the rules that begin with one. Returns where to go on. */
 export function readRun(scan: TextScan, from: number, before: number): number {

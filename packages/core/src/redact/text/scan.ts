@@ -1,5 +1,5 @@
 import { markWidth } from '../marks.ts'
-import type { NameBook } from '../name-book.ts'
+import type { NameBook } from '../names/name-book.ts'
 import {
   AMPERSAND,
   AT,
@@ -20,15 +20,15 @@ import {
   isQuote,
   readEscape,
 } from './chars.ts'
-import { hideEmail } from './email.ts'
+import { hideEmail } from './tokens/email.ts'
 import { mayEnd, onBrace } from './labels.ts'
-import { hideEscapedElement } from './escaped-markup.ts'
-import { hideLabelledElement } from './labelled-elements.ts'
-import { hideElement } from './markup.ts'
+import { hideEscapedElement } from './markup/escaped-markup.ts'
+import { hideLabelledElement } from './markup/labelled-elements.ts'
+import { hideElement } from './markup/markup.ts'
 import { hideNextItem, hidePathSegment } from './neighbours.ts'
-import { hidePart } from './parts.ts'
+import { hidePart } from './formats/parts.ts'
 import { entityWidth } from './quotes.ts'
-import { indexEnd } from './indexes.ts'
+import { indexEnd } from './formats/indexes.ts'
 import { readRun } from './runs.ts'
 import { onSeparator } from './separators.ts'
 import { ENOUGH, closeName, createTextScan, type TextScan } from './state.ts'

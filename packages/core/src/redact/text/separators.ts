@@ -1,15 +1,15 @@
 // Names and the values behind their separators.
-import { COUNTED, HARMLESS, ORDINARY, SECRET, SECRET_IN_QUERY, SECRET_LINE, type Verdict } from '../names.ts'
-import { judgeSlice } from '../name-book.ts'
+import { COUNTED, HARMLESS, ORDINARY, SECRET, SECRET_IN_QUERY, SECRET_LINE, type Verdict } from '../names/names.ts'
+import { judgeSlice } from '../names/name-book.ts'
 import { isQuote } from './chars.ts'
 import { judgeLabelled } from './labels.ts'
-import { hideKey } from './markup.ts'
+import { hideKey } from './markup/markup.ts'
 import { rememberPairs } from './neighbours.ts'
-import { hideFlagValue } from './phrases.ts'
+import { hideFlagValue } from './formats/phrases.ts'
 import { NO_QUOTE, quoteStart, readQuote } from './quotes.ts'
 import { closeName, type TextScan } from './state.ts'
-import { authorityStart, hideUserinfo } from './urls.ts'
-import { hideValue } from './values.ts'
+import { authorityStart, hideUserinfo } from './tokens/urls.ts'
+import { hideValue } from './values/values.ts'
 
 /**
  * Hides the value behind a separator when the run before it is a secret name, or the user of a URL behind `://`.

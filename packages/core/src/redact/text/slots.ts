@@ -1,5 +1,5 @@
 // What is known of each object that is open in a text: the last `value` that no label has described yet, and the label.
-import { HARMLESS, type Verdict } from '../names.ts'
+import { HARMLESS, type Verdict } from '../names/names.ts'
 import type { TextScan } from './state.ts'
 
 /** A value that no label has described yet: its separator, or -1, and how much output there is up to it. */

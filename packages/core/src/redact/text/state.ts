@@ -1,7 +1,7 @@
-import type { NameBook } from '../name-book.ts'
-import type { Verdict } from '../names.ts'
-import type { GroupChain } from './group-chain.ts'
-import type { SignIn } from './scalar-lists.ts'
+import type { NameBook } from '../names/name-book.ts'
+import type { Verdict } from '../names/names.ts'
+import type { GroupChain } from './tokens/group-chain.ts'
+import type { SignIn } from './values/scalar-lists.ts'
 import type { Slot } from './slots.ts'
 import { skipStrings, type Strings } from './strings.ts'
 

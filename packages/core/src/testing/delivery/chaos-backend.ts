@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '../../clock.ts'
+import { sleep, type Clock } from '../../time/clock.ts'
 import type { Random } from './random.ts'
 
 const MOODS = [

@@ -1,6 +1,6 @@
 import { createOutbox } from '../../delivery/outbox.ts'
 import type { Outbox, OutboxOptions } from '../../delivery/outbox-types.ts'
-import type { Drop, DropReason } from '../../delivery/receipt.ts'
+import type { Drop, DropReason } from '../../delivery/sink/receipt.ts'
 import { createChaosSink, MOODS, OUTAGES, type ChaosItem, type ChaosSink } from './chaos-sink.ts'
 import { createRandom, type Random } from './random.ts'
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts'

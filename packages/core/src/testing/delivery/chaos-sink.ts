@@ -1,6 +1,6 @@
-import type { Clock } from '../../clock.ts'
-import { DELIVERED, type Receipt, type Rejection, type SendContext } from '../../delivery/receipt.ts'
-import { DriverError } from '../../errors.ts'
+import type { Clock } from '../../time/clock.ts'
+import { DELIVERED, type Receipt, type Rejection, type SendContext } from '../../delivery/sink/receipt.ts'
+import { DriverError } from '../../errors/errors.ts'
 import type { Random } from './random.ts'
 
 export interface ChaosItem {

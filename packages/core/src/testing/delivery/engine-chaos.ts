@@ -1,4 +1,4 @@
-import type { DeliveryStats, Drop } from '../../delivery/receipt.ts'
+import type { DeliveryStats, Drop } from '../../delivery/sink/receipt.ts'
 import { createChaosBackend, type ChaosBackend } from './chaos-backend.ts'
 import { createRandom, type Random } from './random.ts'
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts'

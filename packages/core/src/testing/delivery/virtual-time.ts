@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../time/clock.ts'
 
 /** A clock that stands still until told, quick enough for thousands of runs. */
 export interface VirtualTime extends Clock {

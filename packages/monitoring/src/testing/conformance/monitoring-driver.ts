@@ -3,7 +3,7 @@ import { keptOpen } from '@msc/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMonitoring } from '../../create-monitoring.ts'
 import type { MonitoringDriver } from '../../driver.ts'
-import { parseStack } from '../../frames.ts'
+import { parseStack } from '../../event/frames.ts'
 import type { ErrorSignal, MessageSignal } from '../../signals.ts'
 
 /** What a backend made of an event. */

@@ -1,0 +1,59 @@
+import { DriverError } from '../../errors/errors.ts'
+import { getJournal, type Journal, type JournalEntry } from '../../telemetry/journal.ts'
+import type { DriverBase } from '../../contract/driver.ts'
+import type { Receipt } from './receipt.ts'
+import { writeEach } from './write-each.ts'
+
+export interface JournalSinkOptions<T> {
+  /** Default: the process's journal at each call. */
+  readonly journal: Journal | undefined
+  readonly toRecord: (item: T) => JournalEntry
+  /** Ids that are remembered, so that what is sent again, after last words or by a webhook, is kept once. */
+  readonly remembered: number
+  /** Told of each item that was kept. */
+  readonly onKept?: (item: T) => void
+}
+
+export interface JournalSink<T> extends Pick<DriverBase, 'health' | 'close'> {
+  send(items: readonly T[]): Promise<Receipt>
+  /** Also flushes the journal before it returns. */
+  sendSync(items: readonly T[]): void
+}
+
+/** What an embedded driver of signals or messages does: each item becomes a record of the journal, once. */
+export function journalSink<T extends { readonly id: string }>(options: JournalSinkOptions<T>): JournalSink<T> {
+  const { toRecord, remembered, onKept } = options
+  const kept = new Set<string>()
+  let closed = false
+  const open = (): Journal => {
+    if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    return options.journal ?? getJournal()
+  }
+  const write = (items: readonly T[], journal: Journal): Receipt => {
+    const { written, rejected } = writeEach(items, toRecord)
+    for (const { item, as: record } of written) {
+      if (kept.has(item.id)) continue
+      journal.append(record)
+      kept.add(item.id)
+      if (kept.size > remembered) kept.delete(kept.values().next().value as string)
+      onKept?.(item)
+    }
+    return { rejected }
+  }
+  return {
+    async send(items) {
+      return write(items, open())
+    },
+    sendSync(items) {
+      const journal = open()
+      write(items, journal)
+      journal.flushSync?.()
+    },
+    async health() {
+      open()
+    },
+    async close() {
+      closed = true
+    },
+  }
+}

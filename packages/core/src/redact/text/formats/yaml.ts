@@ -1,0 +1,78 @@
+// Values of YAML behind an anchor or a tag, and those that go on in the next lines.
+import { classOf, isDigit, isSpace, RUN } from '../chars.ts'
+import { backslashesAt, breakWidth, lineEnd, lineStart } from '../lines.ts'
+
+const LONGEST_PROPERTY = 40
+
+/** Past `&anchor`, `!tag` and the spaces behind them; `from` itself when there are none. */
+export function skipProperties(text: string, from: number): number {
+  let at = from
+  for (let code = text.charCodeAt(at); code === 38 || code === 33; code = text.charCodeAt(at)) {
+    let to = at + 1
+    while (to - at < LONGEST_PROPERTY && (classOf(text.charCodeAt(to)) === RUN || text.charCodeAt(to) === 33)) to++
+    if (!isSpace(text.charCodeAt(to))) return from
+    while (isSpace(text.charCodeAt(to))) to++
+    at = to
+  }
+  return at
+}
+
+/**
+ * Behind the mark by which YAML begins a text of several lines, such as `|`, `>-2` or `|2-`, and a comment; -1 when there
+ * is none.
+ */
+export function blockMarkEnd(text: string, from: number, end: number): number {
+  let to = from + 1
+  for (let i = 0; i < 2 && isIndicator(text.charCodeAt(to)); i++) to++
+  if (isSpace(text.charCodeAt(to))) {
+    while (to < end && isSpace(text.charCodeAt(to))) to++
+    if (text.charCodeAt(to) === 35) to = commentEnd(text, to, end)
+  }
+  return breakWidth(text, to) > 0 ? to : -1
+}
+
+function isIndicator(code: number): boolean {
+  return code === 43 || code === 45 || isDigit(code)
+}
+
+const LONGEST_COMMENT = 200
+
+function commentEnd(text: string, from: number, end: number): number {
+  let to = from
+  while (to < end && to - from < LONGEST_COMMENT && breakWidth(text, to) === 0) to++
+  return to
+}
+
+/**
+ * Does the value that ends at the break `newline` go on in the next line? It does behind a name at the beginning of its
+ * line, where the next one stands further in and is no member, no item and no frame of a stack.
+ */
+export function isFolded(text: string, newline: number, nameFrom: number, end: number): boolean {
+  const backslashes = backslashesAt(text, newline)
+  const start = lineStart(text, nameFrom, backslashes)
+  let name = start
+  while (name < nameFrom && isLead(text.charCodeAt(name))) name++
+  // Two words may be the name.
+  if (name !== nameFrom && nameFrom - name > LONGEST_PROPERTY) return false
+  for (let at = name; at < nameFrom; at++)
+    if (classOf(text.charCodeAt(at)) !== RUN && text.charCodeAt(at) !== 32) return false
+  const next = newline + breakWidth(text, newline)
+  let from = next
+  while (from < end && isSpace(text.charCodeAt(from))) from++
+  if (from - next <= name - start || text.startsWith('at ', from) || text.startsWith('- ', from)) return false
+  const to = lineEnd(text, from, end, backslashes)
+  if (to === from) return false
+  for (let at = from; at < to; at++) {
+    const code = text.charCodeAt(at)
+    // : = { }
+    if (code === 58 && (at + 1 >= to || isSpace(text.charCodeAt(at + 1)))) return false
+    if (code === 61 && isSpace(text.charCodeAt(at + 1))) return false
+    if (code === 123 || code === 125) return false
+  }
+  return true
+}
+
+/** What stands before a name in YAML: spaces and the dash of an item. */
+function isLead(code: number): boolean {
+  return isSpace(code) || code === 45
+}

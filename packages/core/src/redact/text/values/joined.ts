@@ -1,0 +1,40 @@
+// Pieces that `+` joins to one text, as Node's `util.inspect` prints those of several lines.
+import { gapEnd } from '../lines.ts'
+import {
+  NO_QUOTE,
+  findClosing,
+  isEntity,
+  quoteBackslashes,
+  quoteCode,
+  quoteWidth,
+  readQuote,
+  type Quote,
+} from '../quotes.ts'
+
+/**
+ * Where the last piece ends of a text whose first one ends at `from`: `'a\n' +⏎  'b\n' +⏎  'c'`. `from` itself when
+ * nothing is joined to it, the end of the text when a piece does not close.
+ *
+ * @param first The quote of the first piece.
+ */
+export function joinedEnd(text: string, from: number, end: number, first: Quote): number {
+  let to = from
+  for (;;) {
+    const sign = gapEnd(text, to, end)
+    if (sign >= end || text.charCodeAt(sign) !== 43) return to
+    const start = gapEnd(text, sign + 1, end)
+    const quote = readQuote(text, start, end, 0)
+    if (quote === NO_QUOTE || !mayFollow(quote, first)) return to
+    const closing = findClosing(text, start + quoteWidth(quote), end, quote)
+    if (closing < 0) return end
+    to = closing + quoteWidth(quote)
+  }
+}
+
+/** Each piece has the quotes that its text allows, and all are escaped alike. */
+function mayFollow(quote: Quote, first: Quote): boolean {
+  if (quote === first) return true
+  return (
+    quoteBackslashes(quote) === quoteBackslashes(first) && !isEntity(quoteCode(quote)) && !isEntity(quoteCode(first))
+  )
+}

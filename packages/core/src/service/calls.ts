@@ -1,0 +1,69 @@
+import { createBreaker, type Breaker } from './breaker.ts'
+import { systemClock, type Clock } from '../time/clock.ts'
+import { deadline } from '../time/deadline.ts'
+import { UnavailableError, readField } from '../errors/errors.ts'
+import { emit } from '../telemetry/telemetry.ts'
+
+export interface CallsOptions {
+  readonly concern: string
+  /** The driver's name. */
+  readonly driver: string
+  readonly clock?: Clock
+  /** Failures in a row that open the breaker. Default 5. */
+  readonly threshold?: number
+  /** Milliseconds it stays open before one call may probe. Default 5 000. */
+  readonly cooldownMs?: number
+}
+
+/** Calls of one driver, each within its time, and none while the backend is known to be away. */
+export interface Calls {
+  readonly breaker: Breaker
+  /**
+   * Makes a call under a deadline.
+   *
+   * @throws UnavailableError `BREAKER_OPEN`, without calling, while the backend keeps failing; DeadlineError when the time
+   *   is up; what the call rejects with.
+   */
+  call<T>(operation: string, timeoutMs: number, run: (signal: AbortSignal) => PromiseLike<T> | T): Promise<T>
+}
+
+/** Codes of errors that say nothing about whether the backend is there. */
+const ANSWERS = new Set(['CONTENDED'])
+
+export function createCalls(options: CallsOptions): Calls {
+  const { concern, driver, clock = systemClock, threshold = 5, cooldownMs = 5000 } = options
+  const name = `[msc/${concern}] [${driver}]`
+  const breaker = createBreaker({
+    name,
+    clock,
+    threshold,
+    cooldownMs,
+    onChange: (state) => emit('driver.breaker', { concern, driver, state }),
+  })
+  return {
+    breaker,
+    async call(operation, timeoutMs, run) {
+      if (!breaker.tryAcquire()) {
+        throw new UnavailableError(`${name} ${operation} was not tried: the backend keeps failing.`, {
+          code: 'BREAKER_OPEN',
+          hint: `It is probed again at most ${cooldownMs} ms after the last failure.`,
+        })
+      }
+      try {
+        const value = await deadline(run, { operation: `${name} ${operation}`, timeoutMs, clock })
+        breaker.succeed()
+        return value
+      } catch (error) {
+        if (isAnswer(error)) breaker.succeed()
+        else breaker.fail()
+        throw error
+      }
+    },
+  }
+}
+
+/** A refusal that a retry can't mend is at least an answer, and so is a conflict with others. */
+function isAnswer(error: unknown): boolean {
+  const code = readField(error, 'code')
+  return readField(error, 'retryable') === false || (typeof code === 'string' && ANSWERS.has(code))
+}
