@@ -22,15 +22,25 @@ export const all = [${entries.map((_, index) => `m${index}`).join(', ')}]
  *   tools: any }} options
  */
 export async function bundle({ folder, entries, tools }) {
-  const server = entries.filter((entry) => forApplications(entry) && entry.needs.length === 0)
-  const page = server.filter((entry) => !entry.node)
-  writeFileSync(join(folder, 'server.mjs'), importAll(server))
-  writeFileSync(join(folder, 'page.mjs'), importAll(page))
-  for (const target of page.length > 0 ? ['server', 'page'] : ['server']) {
+  for (const target of writeTargets(folder, entries)) {
     await withEsbuild(folder, target, tools)
     await withWebpack(folder, target, tools)
     await withVite(folder, target, tools)
   }
+}
+
+/** The same with esbuild alone, for the slice that is part of `npm test`. */
+export async function bundleWithEsbuild({ folder, entries, tools }) {
+  for (const target of writeTargets(folder, entries)) await withEsbuild(folder, target, tools)
+}
+
+/** Writes what is bundled; a package that runs on Node alone has no page. */
+function writeTargets(folder, entries) {
+  const server = entries.filter((entry) => forApplications(entry) && entry.needs.length === 0)
+  const page = server.filter((entry) => !entry.node)
+  writeFileSync(join(folder, 'server.mjs'), importAll(server))
+  writeFileSync(join(folder, 'page.mjs'), importAll(page))
+  return page.length > 0 ? ['server', 'page'] : ['server']
 }
 
 async function withEsbuild(folder, target, tools) {

@@ -69,16 +69,14 @@ async function bytesOf(contents, node, folder, tools) {
   return [...seen].reduce((sum, path) => sum + gzipSync(text.get(join(folder, path))).length, 0)
 }
 
-/** Prints the table; returns what is over its limit, or has none. */
-export function compare(sizes) {
+/** Prints the table, by `print`; returns what is over its limit, or has none. */
+export function compare(sizes, print = console.log) {
   const limits = JSON.parse(readFileSync(FILE, 'utf8'))
   const problems = []
   for (const [name, bytes] of Object.entries(sizes)) {
     const limit = limits[name]
     const over = limit === undefined || bytes > limit
-    console.log(
-      `  ${over ? '✗' : '✓'} ${name.padEnd(52)} ${kib(bytes)} of ${limit === undefined ? 'no limit' : kib(limit)}`,
-    )
+    print(`  ${over ? '✗' : '✓'} ${name.padEnd(52)} ${kib(bytes)} of ${limit === undefined ? 'no limit' : kib(limit)}`)
     if (over)
       problems.push(`${name} takes ${bytes} bytes; its limit in scripts/packages/sizes.json is ${limit ?? 'missing'}`)
   }
