@@ -10,7 +10,7 @@ export interface LocalOptions {
 
 /** The longest single timer: the machine may sleep or its clock may be set, so the wall clock is read again after it. */
 const RECHECK_MS = 30_000
-/** A clock that goes back by less than this is being corrected; the next occurrence is not computed anew for it. */
+/** A clock that goes back by less than this is being corrected; the next occurrence is not computed again for it. */
 const SET_BACK_MS = 1000
 
 /**

@@ -22,14 +22,14 @@ const ADDRESS =
  * Source: https://github.com/PostHog/posthog, `rust/capture/src/api.rs` at 0185795 and later;
  * https://posthog.com/docs/api/capture
  */
-export function isReceipt(said: unknown): boolean {
-  const { status } = Object(said) as { readonly status?: unknown }
-  return said === undefined || status === 1 || status === 'Ok'
+export function isReceipt(answer: unknown): boolean {
+  const { status } = Object(answer) as { readonly status?: unknown }
+  return answer === undefined || status === 1 || status === 'Ok'
 }
 
 /** Says whether a response to a flags request is PostHog's, in the protocol version that this driver uses. */
-export function isFlagsAnswer(said: unknown): boolean {
-  const { flags } = Object(said) as { readonly flags?: unknown }
+export function isFlagsAnswer(answer: unknown): boolean {
+  const { flags } = Object(answer) as { readonly flags?: unknown }
   return typeof flags === 'object' && flags !== null
 }
 

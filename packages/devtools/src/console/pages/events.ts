@@ -48,7 +48,7 @@ export function eventsPage(journal: Journal, base: string, kind: string | null):
 }
 
 /** Members of a payload that are shown in another column, or are of no interest here. */
-const SAID: ReadonlySet<string> = new Set([
+const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
   'eventId',
   'fingerprint',
   'fingerprintChosen',
@@ -60,7 +60,7 @@ const SAID: ReadonlySet<string> = new Set([
 function more({ payload }: JournalRecord): string {
   const { properties } = payload
   if (properties !== undefined) return compact(properties)
-  const telling = Object.entries(payload).filter(([name, value]) => !SAID.has(name) && !isEmpty(value))
+  const telling = Object.entries(payload).filter(([name, value]) => !SHOWN_ELSEWHERE.has(name) && !isEmpty(value))
   return telling.length === 0 ? '' : compact(Object.fromEntries(telling))
 }
 
