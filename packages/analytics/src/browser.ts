@@ -55,8 +55,8 @@ export function identifyUser(userId: string, properties: object = {}): void {
   current.person = userId
 }
 /**
- * Records a view of the current page, without its query, which may hold secrets. Does nothing on a server. Never
- * throws.
+ * Records a view of `path`, by default of the current page, without the query, which may hold secrets. Does nothing on
+ * a server. Never throws.
  */
 export function trackPageView(path?: string): void {
   if (!hasPage()) return
