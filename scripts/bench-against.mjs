@@ -1,6 +1,6 @@
-// `npm run bench:against -- <commit> <names…> [--rounds 3]`: the benchmarks of this checkout beside those of an older
-// commit, in turn on the same machine, so that what makes the one slow makes the other slow too. The commit is checked out,
-// installed and built in a temporary folder; each side runs bench programs of its own.
+// `npm run bench:against -- <commit> <names…> [--rounds 3]` runs the benchmarks of this checkout and of an older commit
+// in turn on the same machine, so that whatever slows one down slows the other down too. The commit is checked out,
+// installed and built in a temporary folder; each side runs its own bench programs.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -34,7 +34,7 @@ async function main() {
     const before = new Map()
     const after = new Map()
     for (let round = 0; round < rounds; round++) {
-      // Whoever comes second finds the machine warmer, so the sides take turns at it.
+      // The side that runs second finds the machine warmer, so the sides take turns.
       const sides = [
         [folder, before],
         [root, after],
@@ -68,7 +68,10 @@ function report(before, after, rounds) {
   }
 }
 
-/** Resolves with what the benchmark printed. It ends with 1 when a limit is missed; that is no reason to stop comparing. */
+/**
+ * Resolves with what the benchmark printed. It exits with 1 when a limit is missed, which is no reason to stop
+ * comparing.
+ */
 async function bench(cwd, name) {
   const { code, output } = await run(pinnedNode(), ['src/main.ts', name], { cwd: join(cwd, 'apps', 'bench') })
   if (code > 1 || figuresOf(output).length === 0) throw new Error(`${name} in ${cwd} ended with ${code}:\n${output}`)

@@ -1,6 +1,6 @@
-// Builds the package in the current folder: JavaScript by tsup, declarations by tsc. `--javascript` leaves the declarations
-// as they are, and what an older build wrote, which a running application may be about to load.
-// The entry points are those that package.json exports under "@msc/source", so the list exists once.
+// Builds the package in the current folder: JavaScript with tsup, declarations with tsc. `--javascript` keeps the
+// declarations and the files of an older build, which a running application may be about to load. The entry points are
+// those that package.json exports under "@msc/source", so that the list exists once.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { build } from 'tsup'
@@ -8,7 +8,7 @@ import { build } from 'tsup'
 const javascriptOnly = process.argv.includes('--javascript')
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const entry = {}
-// `msc.files`: sources that stay files of their own. What the root exports must be in none of its own files, since an
+// `msc.files` lists sources that stay separate files. The root's exports must not be in any of them, since an
 // application's bundler decides by file what is loaded at once.
 const { bin = {}, files = [] } = manifest.msc ?? {}
 for (const target of [...Object.values(manifest.exports), ...Object.values(bin), ...files]) {
@@ -18,12 +18,12 @@ for (const target of [...Object.values(manifest.exports), ...Object.values(bin),
 }
 
 /**
- * esbuild has a file import, for their side effects, all chunks that its sources lead to. Ours have none, and whoever bundles
- * the package would load them at once although nothing of them is used.
+ * esbuild makes a file import all chunks that its sources lead to, for their side effects. Ours have none, and an
+ * application's bundler would load them at once although it uses nothing of them.
  */
 const withoutBareImports = {
   name: 'without-bare-imports',
-  // The lines stay, so that the source map does.
+  // The empty lines stay, so that the source map still fits.
   renderChunk: (code) => ({ code: code.replace(/^import "\.[^"]*\/chunk-[^"]+";$/gm, '') }),
 }
 

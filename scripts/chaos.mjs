@@ -1,12 +1,12 @@
-// `npm run chaos -- delivery --scripts 1000 --seed 7`: random scripts against one concern, in virtual time.
-// A concern takes part by a module that exports `run<Concern>Chaos`; add it below.
+// `npm run chaos -- delivery --scripts 1000 --seed 7` runs random scripts against one concern, in virtual time. To add
+// a concern, write a module that exports `run<Concern>Chaos` and list it below.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { pinnedNode, root } from './lib/pnpm.mjs'
 
-/** Each resolves with `{ scripts, seed, broken: [{ seed, violations }] }` and whatever sums are worth printing. */
+/** Each function resolves with `{ scripts, seed, broken: [{ seed, violations }] }` and any sums worth printing. */
 const CONCERNS = {
   delivery: { module: 'packages/core/src/testing/delivery/chaos.ts', run: 'runDeliveryChaos' },
   monitoring: { module: 'packages/monitoring/src/testing/delivery-chaos.ts', run: 'runMonitoringChaos' },
@@ -28,7 +28,7 @@ if (!Object.hasOwn(CONCERNS, name ?? '') || !(scripts > 0) || !Number.isInteger(
 if (process.env.MSC_CHAOS_CHILD) {
   await runHere(CONCERNS[name])
 } else {
-  // The sources are TypeScript, which needs the pinned Node.
+  // The sources are TypeScript, which the host's Node may not run; the pinned one does.
   const args = ['--conditions=@msc/source', '--no-warnings', fileURLToPath(import.meta.url), ...process.argv.slice(2)]
   const env = { ...process.env, MSC_CHAOS_CHILD: '1' }
   const child = spawn(pinnedNode(), args, { cwd: root, stdio: 'inherit', env })

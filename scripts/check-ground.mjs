@@ -1,13 +1,14 @@
-// Fails where a package uses its own timer, the console or `instanceof` an error instead of what @msc/core offers. Each of
-// these has ended a process, lost an error or put one person's name on another's error.
+// Fails when a package uses its own timer, the console or `instanceof` with an error instead of what @msc/core offers.
+// Each of these has ended a process, lost an error or put one person's name on another's error.
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 const RULES = [
   {
-    what: 'a timer that is not the clock\u2019s: take `Clock`, or `systemClock` of @msc/core',
+    what: 'a timer that is not the clock\u2019s: use `Clock`, or `systemClock` of @msc/core',
     pattern: /(?<![.\w])set(?:Timeout|Interval)\(/,
-    // The clock itself; what holds a process open on purpose; pages that wait for an idle moment before they load core.
+    // The clock itself; code that keeps a process alive on purpose; pages that wait for an idle moment before they load
+    // core.
     allowed: [
       'core/src/time/clock.ts',
       'jobs/src/run-worker.ts',
@@ -16,7 +17,7 @@ const RULES = [
     ],
   },
   {
-    what: '`AbortSignal.timeout`, which no clock of a test moves and whose listeners may end the process: use `deadline`',
+    what: '`AbortSignal.timeout`, which a test\u2019s clock can not move and whose listeners may end the process: use `deadline`',
     pattern: /AbortSignal\.timeout\(/,
     // These signals stay inside the package: neither a driver nor the application can listen to them.
     allowed: [
@@ -33,9 +34,9 @@ const RULES = [
     allowed: [],
   },
   {
-    what: 'the console: use `reportFailure` or the `report` of the service, which redact, and say a thing once',
+    what: 'the console: use `reportFailure` or the `report` of the service, which redact, and report a failure once',
     pattern: /\bconsole\.(?:log|info|warn|error|debug)\(/,
-    // The console's own voice, notices at the start, a fatal error as Node prints it, and prints that were asked for.
+    // The default reporter, notices at the start, a fatal error as Node prints it, and output that the user asked for.
     allowed: [
       'core/src/errors/say-failure.ts',
       'core/src/contract/env.ts',
@@ -44,9 +45,9 @@ const RULES = [
     ],
   },
   {
-    what: '`instanceof Error`, which a revoked proxy answers by throwing: use `isError` or `toError` of @msc/core',
+    what: '`instanceof Error`, which throws for a revoked proxy: use `isError` or `toError` of @msc/core',
     pattern: /instanceof Error\b/,
-    // Where it is guarded, or the value is of our own making.
+    // The check is guarded here, or we made the value ourselves.
     allowed: [
       'core/src/errors/errors.ts',
       'core/src/redact/values/kinds.ts',
@@ -56,15 +57,15 @@ const RULES = [
     ],
   },
   {
-    what: '`instanceof` one of our errors, which another copy of @msc/core is not: use its `isInstance`',
+    what: '`instanceof` one of our errors, which fails for one of another copy of @msc/core: use its `isInstance`',
     pattern: /instanceof (?:Msc|Config|Validation|Deadline|Unavailable|Driver)Error\b/,
-    // Its own, of a deadline that it has made itself.
+    // Checks the error of a deadline that the same module has set.
     allowed: ['core/src/service/service.ts'],
   },
   {
-    what: 'members of what was thrown, whose getters throw: use `readField` or `toError` of @msc/core',
+    what: 'members of a thrown value, whose getters may throw: use `readField` or `toError` of @msc/core',
     pattern: /(?<!\w)Object\((?:error|cause|thrown|failure)\)/,
-    // Inside of a `try` that answers for all of it.
+    // Inside a `try` that handles all of it.
     allowed: ['core/src/delivery/sink/read-failure.ts', 'core/src/http/request-failure.ts'],
   },
 ]

@@ -1,13 +1,13 @@
-// Rules that no linter here knows. A vendor's SDK is imported only inside drivers/ and framework entry points. An optional peer
-// is imported in a `try` that awaits it, or no bundler builds an application that doesn't have it. An entry point that
-// promises to run anywhere imports no Node builtin, directly or through its own files.
+// Checks rules that the linter does not have. A vendor's SDK is imported only inside drivers/ and framework entry
+// points. An optional peer is imported in a `try` that awaits it, or bundlers refuse to build an application without
+// it. An entry point that promises to run anywhere imports no Node builtin, directly or through its own files.
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { importsOf } from './lib/ast.mjs'
 import { entriesOf, manifestOf, packageFolders, vendors } from './lib/entries.mjs'
 
 const VENDOR_ALLOWED = /\/drivers\/|\/stores\/|\/testing\/|\/__fixtures__\/|\.test\.tsx?$|\/e2e\/|^apps\/bench\//
-/** Entry points that exist for one library: each imports it, or its types. */
+/** Entry points that exist for one library, which they or their types import. */
 const FRAMEWORK = new Map([['packages/cache/src/ai-sdk.ts', 'ai']])
 const NOT_SHIPPED = /\.test\.tsx?$|\/testing\/|\/__fixtures__\//
 
@@ -22,7 +22,9 @@ const imports = new Map(
   ),
 )
 
-/** Dependencies of any package or app whose names begin so: SDKs that some are tested against without being a peer. */
+/**
+ * Returns dependencies of any package or app that begin with `prefix`: SDKs that tests use without their being a peer.
+ */
 function installed(prefix) {
   return packageFolders().flatMap((folder) =>
     Object.keys(manifestOf(folder).devDependencies ?? {}).filter((name) => name.startsWith(prefix)),
@@ -44,7 +46,7 @@ for (const [file, found] of imports) {
     }
     if (lazy && !tried && !typeOnly && !NOT_SHIPPED.test(file) && peers.includes(package_)) {
       problems.push(
-        `${file}:${line} imports the optional peer ${name} outside a \`try\` that awaits it, so that bundlers demand it (see lazyPeer)`,
+        `${file}:${line} imports the optional peer ${name} outside a \`try\` that awaits it, so that bundlers require it (see lazyPeer)`,
       )
     }
   }

@@ -1,4 +1,4 @@
-// Holds each package's manifest to what publishing needs. `--write` derives publishConfig.exports from exports.
+// Checks that each package's manifest has what publishing needs. `--write` derives publishConfig.exports from exports.
 import { readFileSync, readdirSync, writeFileSync, existsSync } from 'node:fs'
 
 const write = process.argv.includes('--write')

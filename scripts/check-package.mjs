@@ -1,4 +1,5 @@
-// Checks the package in the current folder as a consumer would see it: publint, and attw on the packed tarball.
+// Checks the package in the current folder as a consumer would see it, with publint, and with attw on the packed
+// tarball.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

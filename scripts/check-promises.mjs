@@ -1,5 +1,5 @@
-// Holds READMEs to their promises: each `<!-- test: file > title -->` beside one names a test that exists and runs. The title
-// may be a part of it.
+// Checks the promises of READMEs: each `<!-- test: file > title -->` must name a test that exists and runs. Part of the
+// title is enough.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageFolders } from './lib/entries.mjs'

@@ -1,4 +1,4 @@
-// Writes docs/errors.md: the codes of all errors that the packages throw, from their sources. `--check` only compares.
+// Writes docs/errors.md, the codes of all errors that the packages throw, from the sources. `--check` only compares.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorsMadeIn } from './lib/error-codes.mjs'
@@ -6,11 +6,11 @@ import { manifestOf, packageFolders } from './lib/entries.mjs'
 import { root } from './lib/pnpm.mjs'
 
 const PAGE = 'docs/errors.md'
-/** Messages of one code; a code that has more is a kind of error rather than one. */
+/** How many messages of one code are listed; a code with more describes a kind of error. */
 const MOST = 3
 const INTRODUCTION = `# Error codes
 
-Every error that a package throws on purpose is an \`MscError\`: its \`code\` never changes its meaning, \`retryable\` says
+Every error that a package throws on purpose is an \`MscError\`. Its \`code\` never changes its meaning, \`retryable\` says
 whether the same call could succeed later with nothing changed, and \`hint\` says what to do. Messages name what is known at
 run time only, here in braces. \`CONFIG_INVALID\`, \`VALIDATION_FAILED\`, \`DRIVER_FAILED\` and \`UNAVAILABLE\` are what an error of
 that class has when it has no code of its own; codes of @msc/core come from every package.
@@ -37,7 +37,7 @@ function pageOf() {
   return `${INTRODUCTION}${sections.join('')}`
 }
 
-/** The sources that are published, without what tests others. */
+/** Returns the published sources, without those that only tests use. */
 function sourcesOf(package_) {
   const folder = join('packages', package_, 'src')
   return readdirSync(join(root, folder), { recursive: true })
@@ -61,14 +61,14 @@ function rowsOf(made) {
   })
 }
 
-/** Without what every message begins with: the package, and the driver. */
+/** Removes the beginning that all messages have: the package, and the driver. */
 function sentence(message) {
   const text = message.replace(/^(?:\[[^\]]*\] ?)+/, '')
-  // The name of a function or an option stays as it is.
+  // A function's or an option's name keeps its case.
   return escaped(text.replace(/^[a-z]+(?= )/, (word) => word.charAt(0).toUpperCase() + word.slice(1)))
 }
 
-/** `<key>` would be an element, but for code. */
+/** Escapes `<key>`, which would be an HTML element, except in code. */
 function escaped(text) {
   return text.replaceAll(/`[^`]*`|</g, (found) => (found === '<' ? '&lt;' : found))
 }

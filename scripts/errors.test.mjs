@@ -14,12 +14,12 @@ describe('codes of errors', () => {
       { code: 'DRIVER_REFUSED', meanings: ['It refused.'], retryable: undefined, hint: undefined },
     ])
   })
-  it('are the default of the class where a call names none', () => {
+  it('are the default of the class when a call names none', () => {
     expect(made(`throw new ConfigError('Half set.', { hint: 'Set both.' })`)).toEqual([
       { code: 'CONFIG_INVALID', meanings: ['Half set.'], retryable: false, hint: 'Set both.' },
     ])
   })
-  it('are followed through a function to those who call it', () => {
+  it('are followed through a function to its callers', () => {
     const text = `function refuse(what: string, code: string): never {
       throw new ValidationError(\`[msc/cache] \${what}.\`, [], { code })
     }
@@ -30,7 +30,7 @@ describe('codes of errors', () => {
       ['TIME_INVALID', ['[msc/cache] {option} must be a time.']],
     ])
   })
-  it('keep the name of what stands in a message of their own', () => {
+  it('are read without the callers’ names when the function has its own message', () => {
     const text = `function assertName(name: string) {
       throw new ConfigError(\`[msc/jobs] \${name} is no name.\`, { code: 'NAME_INVALID' })
     }
@@ -65,7 +65,7 @@ describe('codes of errors', () => {
       ['QUOTA', ['The account is empty.']],
     ])
   })
-  it('are not those of somebody else', () => {
+  it('do not include those of foreign errors', () => {
     expect(made(`if (error.code === 'ECONNREFUSED') post({ code: 'ECONNREFUSED' })`)).toEqual([])
   })
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { figuresOf, median } from './lib/figures.mjs'
 
 describe('figures of a benchmark', () => {
-  it('are its targets, met or missed, and times beside the first contender', () => {
+  it('are its targets, met or missed, and its times relative to the first contender', () => {
     const output = [
       '',
       'A hit in memory',
@@ -21,7 +21,7 @@ describe('figures of a benchmark', () => {
       { name: 'loads in a stampede, at most, load', figure: 1 },
     ])
   })
-  it('have the one in the middle, or what is between the two', () => {
+  it('have a median: the middle one, or the mean of the middle two', () => {
     expect(median([3, 1, 2])).toBe(2)
     expect(median([4, 1, 3, 2])).toBe(2.5)
   })

@@ -13,7 +13,7 @@ const pages = [
     .map((name) => join('docs', name)),
 ]
 
-/** Headings as the addresses that GitHub gives them. */
+/** Returns the anchors that GitHub gives to headings. */
 function anchorsOf(markdown) {
   return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
     heading
@@ -23,7 +23,7 @@ function anchorsOf(markdown) {
   )
 }
 
-it.each(pages)('every link of %s leads to a file, and to a heading of it', (page) => {
+it.each(pages)('every link in %s leads to a file, and to a heading in it', (page) => {
   const text = readFileSync(join(root, page), 'utf8')
   const missing = [...text.matchAll(/\]\(((?!https?:|mailto:)[^)\s]*)\)/g)]
     .map(([, link]) => link)

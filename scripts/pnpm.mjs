@@ -1,5 +1,5 @@
-// Runs the pinned pnpm with the arguments given: `node scripts/pnpm.mjs --filter web run build`.
-// Root scripts go through here because the host may have no pnpm, and an older Node than the packages need.
+// Runs the pinned pnpm with the given arguments: `node scripts/pnpm.mjs --filter web run build`. Root scripts use it
+// because the host may have no pnpm, and an older Node than the packages need.
 import { fileURLToPath } from 'node:url'
 import { pnpm } from './lib/pnpm.mjs'
 

@@ -1,7 +1,8 @@
-// `npm run test:readme [-- <package>…] [--linked]`: every block of every package's README, as a reader pastes it. Packs the
-// packages, installs each in an empty folder as its README says, type-checks the blocks and runs them; those that are files of
-// a Next.js app are built instead. Then it times the way from nothing to the first block's end, on a warm npm cache.
-// `--linked` runs against the workspace's builds and installs nothing: for whoever is writing a README.
+// `npm run test:readme [-- <package>…] [--linked]` tests every block of every package's README, as a reader pastes it.
+// It packs the packages, installs each in an empty folder as its README says, type-checks the blocks and runs them;
+// blocks that are files of a Next.js app are built instead. Then it measures the time from an empty folder to the first
+// block's end, on a warm npm cache. `--linked` runs against the workspace's builds and installs nothing, for use while
+// you write a README.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -75,7 +76,7 @@ async function tryReadme(package_, tarballs) {
   for (const program of scripts) {
     await step(`${path}:${program.line} (${program.section}) runs`, () => runProgram(folder, program))
   }
-  // A linked folder has no programs.
+  // A linked folder has no installed commands.
   for (const { line, section, text } of values.linked ? [] : blocks.filter(isShell)) {
     await step(`${path}:${line} (${section}) runs`, () => runShell(folder, text))
   }
@@ -90,11 +91,16 @@ async function tryReadme(package_, tarballs) {
     if (best['first result'] <= FIRST_RESULT) return
     const [load] = loadavg()
     if (load <= availableParallelism()) throw new Error(`Took ${row['first result, s']} s`)
-    console.log(`  It took ${row['first result, s']} s; not judged, as the machine is busy (load ${load.toFixed(1)}).`)
+    console.log(
+      `  It took ${row['first result, s']} s; not checked, since the machine is busy (load ${load.toFixed(1)}).`,
+    )
   })
 }
 
-/** From an empty folder to the end of the first block, in seconds; the best of a few, since the machine may be busy. */
+/**
+ * Returns the seconds from an empty folder to the end of the first block; the best of a few, since the machine may be
+ * busy.
+ */
 async function timeFirst(package_, program, names, tarballs) {
   let best
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -116,7 +122,7 @@ async function timeFirst(package_, program, names, tarballs) {
   return best
 }
 
-/** Those that do more than install. */
+/** True for a shell block that does more than install. */
 function isShell({ language, text }) {
   return language === 'sh' && text.split('\n').some((line) => line.trim() !== '' && !/^(npm install|#)/.test(line))
 }
@@ -130,7 +136,10 @@ async function tryFiles(package_, files, installs, tarballs) {
   await buildApp(folder, files)
 }
 
-/** Installs what `npm install <names>` would: ours from the tarballs, others at the versions that the workspace is tested with. */
+/**
+ * Installs what `npm install <names>` would: ours from the tarballs, others at the versions that the workspace is
+ * tested with.
+ */
 async function installNames(package_, folder, names, tarballs, beside = { ...TYPES }) {
   const { name } = manifestOf(package_)
   if (!names.includes(name)) throw new Error(`The README never says: npm install ${name}`)
@@ -146,7 +155,7 @@ function testedVersion(package_, name) {
       const path = join(root, 'packages', home, 'node_modules', name, 'package.json')
       return JSON.parse(readFileSync(path, 'utf8')).version
     } catch {
-      // Another package may be the one that is tested with it.
+      // Continue: another package may be tested with it.
     }
   }
   throw new Error(`No package is tested with ${name}.`)

@@ -36,7 +36,7 @@ describe('blocks of a README', () => {
     fence,
   ].join('\n')
 
-  it('become programs: those that continue one another are one', () => {
+  it('become programs, where blocks that continue one another are one program', () => {
     const programs = programsOf(blocksOf(markdown))
     expect(programs).toEqual([
       {
@@ -61,13 +61,13 @@ describe('blocks of a README', () => {
       },
     ])
   })
-  it('say what to install', () => {
+  it('name the packages to install', () => {
     expect(installsOf(blocksOf(markdown))).toEqual({
       first: ['@msc/one', 'left'],
       all: ['@msc/one', 'left', 'right'],
     })
   })
-  it('are refused when a directive stands before no block, or continues nothing', () => {
+  it('are rejected when no block follows a directive, or a block continues nothing', () => {
     expect(() => blocksOf('<!-- continues -->\nText.')).toThrow('Line 1: no block follows')
     expect(() => blocksOf(`${fence}ts\nconst a = 1`)).toThrow('Line 1: the block is never closed')
     const elsewhere = ['# One', `${fence}ts`, fence, '# Two', '<!-- continues -->', `${fence}ts`, fence].join('\n')
@@ -77,7 +77,7 @@ describe('blocks of a README', () => {
 
 describe('blocks of the packages', () => {
   const readmes = packageFolders().map((package_) => ({ package_, ...readReadme(package_) }))
-  // In the repository, so that nothing but its own types is found.
+  // In the repository, so that TypeScript finds only the repository's own types.
   mkdirSync(join(root, '.cache'), { recursive: true })
   const folder = mkdtempSync(join(root, '.cache', 'readme-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

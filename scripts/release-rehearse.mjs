@@ -1,6 +1,7 @@
-// `npm run release:rehearse`: the whole release on this machine. Versions a copy of the repository with changesets,
-// publishes every package to a registry on loopback, installs them in an empty folder, and imports every entry point
-// from ESM, from CommonJS and from TypeScript. Changes nothing here and reaches no other registry for @msc/*.
+// `npm run release:rehearse` does the whole release on this machine. It versions a copy of the repository with
+// changesets, publishes every package to a registry on loopback, installs them in an empty folder, and imports every
+// entry point from ESM, from CommonJS and from TypeScript. It changes nothing here, and uses no other registry for
+// @msc/*.
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -30,7 +31,7 @@ try {
   rmSync(work, { recursive: true, force: true })
 }
 
-/** What git would commit, and what has been built. */
+/** Copies what git would commit and what has been built. */
 function copyRepository() {
   const listed = run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root })
   for (const file of listed.split('\0').filter((each) => each && existsSync(join(root, each)))) {
@@ -45,7 +46,7 @@ function copyRepository() {
   run('git', ['init', '--quiet', '--initial-branch', 'main'])
   run('git', ['add', '--all'])
   run('git', ['-c', 'user.name=rehearsal', '-c', 'user.email=rehearsal@localhost', 'commit', '--quiet', '-m', 'copy'])
-  // Publishing replaces workspace:^ by the version that is installed.
+  // Publishing replaces workspace:^ with the installed version.
   pnpm(['install', '--frozen-lockfile', '--prefer-offline', '--ignore-scripts', '--silent'])
 }
 
@@ -64,7 +65,7 @@ async function startRegistry() {
     ].join('\n'),
   )
   const url = `http://127.0.0.1:${port}/`
-  // npm publishes to nobody without a token; this registry takes any.
+  // npm does not publish without a token; this registry accepts any.
   const npmrc = `@msc:registry=${url}\n//127.0.0.1:${port}/:_authToken=rehearsal\n`
   mkdirSync(consumer, { recursive: true })
   for (const folder of [copy, consumer]) writeFileSync(join(folder, '.npmrc'), npmrc)
@@ -101,7 +102,7 @@ function install() {
   for (const name of packageFolders()) {
     const { name: full, version, peerDependencies = {}, devDependencies = {} } = manifest(copy, name)
     dependencies[full] = version
-    // Every optional peer, so that every entry point can be imported; at the version that was tested.
+    // All optional peers, at the tested versions, so that every entry point can be imported.
     for (const peer of Object.keys(peerDependencies)) dependencies[peer] = installedVersion(name, peer, devDependencies)
   }
   writeFileSync(join(consumer, 'package.json'), JSON.stringify({ name: 'consumer', private: true, dependencies }))
@@ -120,7 +121,7 @@ function importEverything() {
       .map(([path]) => name + path.slice(1))
   })
   const list = JSON.stringify(entries)
-  // Conformance suites import vitest, which works inside a test run only.
+  // Conformance suites import vitest, which only works inside a test run.
   const check = `if (Object.keys(module).length === 0) throw new Error(entry + ' exports nothing')`
   writeFileSync(
     join(consumer, 'esm.mjs'),

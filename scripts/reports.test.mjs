@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { playwrightCounts, readReport, sum, vitestCounts } from './lib/reports.mjs'
 
 describe('test counts', () => {
-  it('come from a vitest report, a file that did not load counting as a failure', () => {
+  it('are read from a vitest report, in which a file that did not load is a failure', () => {
     const report = {
       numPassedTests: 5,
       numFailedTests: 1,
@@ -15,7 +15,7 @@ describe('test counts', () => {
     }
     expect(vitestCounts(report)).toEqual({ passed: 5, failed: 2, skipped: 2 })
   })
-  it('come from a Playwright report, an error outside tests counting as a failure', () => {
+  it('are read from a Playwright report, in which an error outside tests is a failure', () => {
     const report = { stats: { expected: 3, unexpected: 0, flaky: 1, skipped: 1 }, errors: [{ message: 'no browser' }] }
     expect(playwrightCounts(report)).toEqual({ passed: 4, failed: 1, skipped: 1 })
   })

@@ -1,5 +1,5 @@
-// `npm start`: installs, builds, and serves the app with the embedded drivers. `npm run dev` does so with hot reload.
-// Runs on the host's Node (20 or later); the app itself runs on the pinned one.
+// `npm start` installs, builds, and serves the app with the embedded drivers. `npm run dev` does so with hot reload. It
+// runs on the host's Node (20 or later); the app itself runs on the pinned one.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ if ((await build()) !== 0) fail('The build failed; its output is above.')
 
 let server = serve()
 let stopping = false
-// A terminal's Ctrl-C reaches the server by itself; forwarding covers a signal sent to this process alone.
+// A terminal's Ctrl-C reaches the server by itself; this forwards a signal that only this process gets.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     stopping = true
@@ -40,9 +40,9 @@ function serve() {
       ...quietEnv,
       NODE_ENV: dev ? 'development' : 'production',
       PORT: String(port),
-      // One machine on purpose: that is what this command is for.
+      // This command runs the app on one machine, where embedded drivers are right.
       MSC_ALLOW_EMBEDDED: process.env.MSC_ALLOW_EMBEDDED ?? '1',
-      // The banner says which drivers run.
+      // The banner already names the drivers.
       MSC_QUIET: process.env.MSC_QUIET ?? '1',
     },
   })
@@ -53,12 +53,12 @@ function serve() {
   return child
 }
 
-/** Builds the packages that were edited, without their types, and starts the server anew: it has loaded the old ones. */
+/** Builds the edited packages, without their types, and restarts the server, which has loaded the old ones. */
 async function rebuild(packages) {
   for (const name of packages) {
     const args = [join(root, 'scripts', 'build-package.mjs'), '--javascript']
     const status = await run(pinnedNode(), args, { cwd: join(root, 'packages', name), quiet: true })
-    // A build that failed has printed why; the server goes on with the older one.
+    // The failed build has printed why; the server continues with the older one.
     if (status !== 0) return
   }
   if (stopping) return

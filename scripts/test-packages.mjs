@@ -1,7 +1,8 @@
-// `npm run test:packages [-- <package>…] [--only bundles,next,runtimes,types,managers,sizes] [--write-sizes]`: each package as
-// a team adds it. Packs all of them, installs each one alone from its tarball in an empty folder without optional peers, and
-// there: builds it with esbuild, webpack, Vite and Next.js; imports it on Node 22, 24, 26, Bun, Deno and workerd; type-checks
-// it with TypeScript 5.9, 6 and 7, strictly and its libraries too; does so with npm, pnpm and yarn; and weighs it.
+// `npm run test:packages [-- <package>…] [--only bundles,next,runtimes,types,managers,sizes] [--write-sizes]` tests
+// each package as a team would add it. It packs all of them and installs each alone from its tarball in an empty folder
+// without optional peers. There it builds the package with esbuild, webpack, Vite and Next.js; imports it on Node 22,
+// 24, 26, Bun, Deno and workerd; type-checks it with TypeScript 5.9, 6 and 7, strictly and libraries included; repeats
+// this with npm, pnpm and yarn; and measures its sizes.
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,7 +40,7 @@ const work = mkdtempSync(join(tmpdir(), 'msc-packages-'))
 const problems = []
 const sizes = {}
 
-/** Runs a step; what it throws is told, and the next one runs all the same. */
+/** Runs a step. A failure is printed, and the next step runs all the same. */
 async function step(name, run) {
   const from = Date.now()
   try {
@@ -113,7 +114,10 @@ async function tryPackage(package_, tools, tarballs) {
   }
 }
 
-/** Without peers all that names none; then, with the peers, the rest. A root or a page's entry point may name none. */
+/**
+ * Checks without peers the entry points that name none, and then the rest with the peers. A root or a page's entry
+ * point may name none.
+ */
 async function typesOf(package_, { name, entries, folder, beside, peerDependencies }, tools, tarballs) {
   const versions = Object.keys(TYPESCRIPTS)
   const peers = Object.keys(peerDependencies)
@@ -137,7 +141,7 @@ async function typesOf(package_, { name, entries, folder, beside, peerDependenci
   })
 }
 
-/** The peers, at the versions that the package is tested with. */
+/** Returns the peers, at the versions that the package is tested with. */
 function peersTested(package_, peers) {
   return Object.fromEntries(
     peers.map((peer) => [

@@ -1,5 +1,5 @@
-// `npm test`: everything, from an empty folder if need be. Ends with one line of counts taken from the runners' reports.
-// MSC_REQUIRE_SERVICES=1 makes a missing Redis or browser a failure instead of skipped tests.
+// `npm test` tests everything, from an empty folder if need be. Its last line has the counts of the runners' reports.
+// MSC_REQUIRE_SERVICES=1 makes a missing Redis or browser a failure instead of skipping tests.
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pnpm, root } from './lib/pnpm.mjs'

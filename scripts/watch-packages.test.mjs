@@ -17,7 +17,7 @@ function repository() {
   return { root, write }
 }
 
-it('tells of the packages whose sources changed, and of no test', async () => {
+it('reports the packages whose sources changed, and ignores tests', async () => {
   const { root, write } = repository()
   const told = Promise.withResolvers()
   cleanups.push(watchPackages(root, async (packages) => told.resolve(packages)))
@@ -27,7 +27,7 @@ it('tells of the packages whose sources changed, and of no test', async () => {
   expect(await told.promise).toEqual(['core'])
 })
 
-it('keeps what changes during a build for the next one, also after a build that failed', async () => {
+it('keeps changes during a build for the next one, also after a build that failed', async () => {
   const { root, write } = repository()
   const builds = []
   const second = Promise.withResolvers()

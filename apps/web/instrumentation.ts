@@ -3,7 +3,7 @@ export async function register(): Promise<void> {
   if (process.env['NEXT_RUNTIME'] === 'nodejs') await (await import('./lib/boot.ts')).boot()
 }
 
-/** Next.js tells of every error that escapes a page, a route or an action. */
+/** Next.js calls this with every error that escapes a page, a route or an action. */
 export async function onRequestError(...args: unknown[]): Promise<void> {
   if (process.env['NEXT_RUNTIME'] !== 'nodejs') return
   const { onRequestError: report } = await import('@msc/monitoring/next')

@@ -2,7 +2,7 @@ import { defineConfig } from '@msc/platform'
 import { crons } from './lib/crons/definitions.ts'
 import { dataDir } from './lib/env.ts'
 
-/** What `msc doctor` compares with vercel.json and looks for on disk. */
+/** Lets `msc doctor` compare the crons with vercel.json and check the folders. */
 export default defineConfig({
   crons,
   folders: [

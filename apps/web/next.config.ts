@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { NextConfig } from 'next'
 
-/** Next.js compiles this file, and its `import.meta.resolve` may answer with a path rather than an address. */
+/** Next.js compiles this file, and its `import.meta.resolve` may return a path instead of a URL. */
 function pathOf(module: string): string {
   const resolved = import.meta.resolve(module)
   return resolved.startsWith('file:') ? fileURLToPath(resolved) : resolved
@@ -10,7 +10,7 @@ function pathOf(module: string): string {
 const config: NextConfig = {
   poweredByHeader: false,
   experimental: { useCache: true },
-  // What Next.js itself caches goes where the app's own cache is, so that all instances share it.
+  // Next.js stores its cache in the app's own cache, so that all instances share it.
   cacheHandlers: {
     default: pathOf('@msc/cache/next/use-cache'),
     remote: pathOf('@msc/cache/next/use-cache'),
@@ -29,7 +29,7 @@ const config: NextConfig = {
     'ws',
   ],
   async rewrites() {
-    // Asked for by a browser that has not seen the page's own icon yet.
+    // Browsers request this path until they have read the page's own icon.
     return [{ source: '/favicon.ico', destination: '/icon.svg' }]
   },
   async headers() {

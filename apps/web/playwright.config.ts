@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path'
 import { defineConfig } from '@playwright/test'
 import type { AppOptions } from './e2e/support/fixtures.ts'
 
-/** The system's Chromium: nothing is downloaded. */
+/** The system's Chromium, so that nothing has to be downloaded. */
 const executablePath = (process.env['PATH'] ?? '')
   .split(delimiter)
   .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
@@ -25,8 +25,8 @@ export default defineConfig<object, AppOptions>({
     trace: 'retain-on-failure',
     launchOptions: {
       ...(executablePath && { executablePath }),
-      // Chromium's sandbox does not start as root, which containers run as.
-      // The second hides automation, as the user agent below does: PostHog drops the events of what looks like a bot.
+      // Chromium's sandbox does not start as root, which containers run as. The second flag hides automation, like the
+      // user agent below: PostHog drops events of clients that look like bots.
       args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-blink-features=AutomationControlled'],
     },
   },
@@ -34,7 +34,7 @@ export default defineConfig<object, AppOptions>({
     { name: 'embedded', testIgnore: 'packages/**', use: { backend: 'embedded' } },
     // The same tests against the vendors' drivers; only environment variables differ.
     { name: 'vendor', testIgnore: 'packages/**', use: { backend: 'vendor' } },
-    // Packages in a browser, without the app.
+    // Tests of packages in a browser, without the app.
     { name: 'packages', testMatch: 'packages/**/*.spec.ts' },
   ],
 })

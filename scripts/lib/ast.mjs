@@ -2,17 +2,17 @@ import { parseSync } from 'oxc-parser'
 
 /**
  * @typedef {object} Import
- * @property {string} name what is imported, as written
- * @property {boolean} lazy by `import()`
- * @property {boolean} typeOnly of types alone
- * @property {boolean} tried in the block of a `try` of the same function, and awaited there
+ * @property {string} name the specifier, as written
+ * @property {boolean} lazy imported with `import()`
+ * @property {boolean} typeOnly imports only types
+ * @property {boolean} tried is in the block of a `try` of the same function, and awaited there
  * @property {number} line
  */
 
 /**
- * Every import, export from and `import()` with a literal specifier of a module.
+ * Returns every import, export from and `import()` with a literal specifier of a module.
  * @param {string} text
- * @param {string} file its name, for the language
+ * @param {string} file its name, which tells the language
  * @returns {Import[]}
  */
 export function importsOf(text, file) {
@@ -34,8 +34,8 @@ export function importsOf(text, file) {
 }
 
 /**
- * Visits each node with what surrounds it: `tried`, in the block of a `try` of its own function; `awaited`, the operand of an
- * `await`.
+ * Visits each node with its surroundings: `tried` inside the block of a `try` of the same function, `awaited` as the
+ * operand of an `await`.
  */
 function walk(node, around, visit) {
   visit(node, around)
@@ -55,7 +55,7 @@ function walk(node, around, visit) {
   }
 }
 
-/** Visits each node with those around it, the outermost first. */
+/** Visits each node with its ancestors, the outermost first. */
 export function visit(node, see, parents = []) {
   see(node, parents)
   const inner = [...parents, node]
@@ -66,14 +66,14 @@ export function visit(node, see, parents = []) {
   }
 }
 
-/** Every node of a type, in the order of the text. */
+/** Returns every node of a type, in the order of the text. */
 export function findAll(node, type) {
   const found = []
   visit(node, (each) => void (each.type === type && found.push(each)))
   return found
 }
 
-/** The line of a node, from 1. */
+/** Returns the line of a node, from 1. */
 function lineOf(text, { start }) {
   return text.slice(0, start).split('\n').length
 }

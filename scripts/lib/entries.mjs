@@ -3,30 +3,30 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join, normalize } from 'node:path'
 import { root } from './pnpm.mjs'
 
-/** Entry points that may use Node builtins: they exist for Node alone. */
+/** Entry points that may use Node builtins, because they run only on Node. */
 const NODE_ONLY =
   /\/testing\/|\/server\/|\/devtools\/|\/platform\/|\/cli|drivers\/embedded|stores\/sqlite|\/ingest\/|\/analytics\/src\/wire/
-/** Peers that an entry point is written for; whoever imports it has them. */
+/** Peers that an entry point is written for; an application that imports it has them. */
 const FOR = [
   { pattern: /\/react\//, needs: ['react'] },
   { pattern: /\/testing\/conformance\//, needs: ['vitest'] },
 ]
 
-/** The folders under `packages/` that hold a package. */
+/** Returns the folders under `packages/` that contain a package. */
 export function packageFolders() {
   return readdirSync(join(root, 'packages')).filter((name) => existsSync(join(root, 'packages', name, 'package.json')))
 }
 
-/** A package's manifest. */
+/** Returns a package's manifest. */
 export function manifestOf(folder) {
   return JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'))
 }
 
 /**
- * Every entry point of a package.
+ * Returns every entry point of a package.
  * @param {string} folder
- * @returns {{ name: string, path: string, source: string, node: boolean, needs: string[] }[]} `node`: runs on Node alone;
- * `needs`: peers without which it can't be imported.
+ * @returns {{ name: string, path: string, source: string, node: boolean, needs: string[] }[]} `node`: runs only on
+ *   Node; `needs`: peers without which it can't be imported.
  */
 export function entriesOf(folder) {
   const { name, exports } = manifestOf(folder)
@@ -39,7 +39,10 @@ export function entriesOf(folder) {
     })
 }
 
-/** The optional peers of all packages, except the frameworks that an application always has: vendors' SDKs and clients. */
+/**
+ * Returns the optional peers of all packages, except frameworks that an application always has: vendors' SDKs and
+ * clients.
+ */
 export function vendors() {
   const frameworks = new Set(['react', 'vitest', 'next'])
   const peers = packageFolders().flatMap((folder) => Object.keys(manifestOf(folder).peerDependencies ?? {}))

@@ -1,11 +1,12 @@
-// The codes of the errors that sources make, read from their syntax: what each means, whether a retry can help, what to do.
+// Reads from the syntax of sources the codes of the errors that they throw: what each means, whether a retry can help,
+// and what to do.
 import { parseSync } from 'oxc-parser'
 import { findAll, visit } from './ast.mjs'
 
-/** A code, or one whose beginning is an expression: `<CONCERN>_NO_DRIVER`. */
+/** Matches a code, also one that begins with an expression: `<CONCERN>_NO_DRIVER`. */
 const CODE = /^(?:<[A-Z]+>_)?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/
 
-/** Classes whose errors a retry can help unless the call says otherwise. */
+/** Classes whose errors are retryable unless the call says otherwise. */
 const RETRYABLE = new Set(['UnavailableError', 'DeadlineError'])
 const BASES = new Set([
   'MscError',
@@ -19,13 +20,14 @@ const BASES = new Set([
 /**
  * @typedef {object} Made
  * @property {string} code
- * @property {string[]} meanings what its message may say, or a comment beside it or above its statement, with `{name}` for what is only known at run time
- * @property {boolean | undefined} retryable `undefined` where that depends
+ * @property {string[]} meanings its possible messages, or a comment beside the code or above its statement, with
+ *   `{name}` for a value that is only known at run time
+ * @property {boolean | undefined} retryable `undefined` when that depends on the call
  * @property {string | undefined} hint
  */
 
 /**
- * Every error that the sources make, once for each code that it may have.
+ * Returns every error that the sources make, once for each code that it may have.
  * @param {readonly { file: string, text: string }[]} sources of one package
  * @returns {Made[]} in the order of the sources
  */
@@ -51,14 +53,17 @@ function parse({ file, text }) {
   return { program, comments }
 }
 
-/** Constants of a module that hold a text or a number. */
+/** Returns the constants of a module that are text or a number. */
 function constantsOf(program) {
   return findAll(program, 'VariableDeclarator')
     .filter(({ id, init }) => /^[A-Z_]+$/.test(id.name ?? '') && init)
     .map(({ id, init }) => [id.name, init])
 }
 
-/** The variables that a function has declared before a place in it. A later declaration replaces an earlier one. */
+/**
+ * Returns the variables that a function has declared before a given position. A later declaration replaces an earlier
+ * one.
+ */
 function localsOf(outer, { start }) {
   return findAll(outer, 'VariableDeclarator')
     .filter(({ id, init, end }) => id.name && init && end <= start)
@@ -77,7 +82,7 @@ function readMade(node, parents, world) {
     const owner = parents.findLast(({ type }) => type === 'ClassDeclaration')
     return owner && isErrorClass(owner) ? readConstruction(owner.superClass.name, node, parents, world, owner) : []
   }
-  // Objects that another function turns into an error or into the answer to a request.
+  // Objects that another function turns into an error or a response.
   if (node.type === 'ObjectExpression' && !isArgumentOfError(parents, world)) {
     const fields = fieldsOf(node)
     const isKind = fields.code && (fields.retryable || fields.message || (fields.title && fields.status))
@@ -95,13 +100,13 @@ function isArgumentOfError(parents, { names }) {
 function readConstruction(name, node, parents, world, owner) {
   const options = node.arguments.findLast(({ type }) => type === 'ObjectExpression')
   const fields = options ? fieldsOf(options) : {}
-  // A driver's error begins with the driver's name.
+  // The first argument of a driver's error is the driver's name.
   const message = node.arguments[name === 'DriverError' ? 1 : 0]
   const retryable = RETRYABLE.has(name)
   if (fields.code) return describe(node, fields, message, retryable, parents, world, owner)
   const fallback = DEFAULT_CODES[name]
   const given = node.arguments[name === 'ConfigError' || name === 'UnavailableError' ? 1 : 2]
-  // Options that are passed on have a code of their own, if any.
+  // Options that are passed on already have their own code, if any.
   const isPassedOn =
     (given && given !== options && given.type !== 'ConditionalExpression') || options?.properties.some(isSpread)
   if (owner || !fallback || isPassedOn) return []
@@ -146,44 +151,47 @@ function describe(node, fields, message, isRetryable, parents, { module, calls, 
       }))
   }
   const parameters = outer?.params.map((each) => (each.type === 'AssignmentPattern' ? each.left : each).name) ?? []
-  // Where callers choose the code or all of the message; not where they give a name that stands in it.
+  // The callers matter when they choose the code or the whole message, but not when they only pass a name that is part
+  // of it.
   const chosen = [fields.code, isWhole(message) ? message : undefined].filter(Boolean)
   const isGiven = chosen.some((each) => findAll(each, 'Identifier').some(({ name }) => parameters.includes(name)))
   const name = isGiven ? nameOf(outer, parents) : undefined
-  const through = name ? calls.filter((call) => call.node.callee.name === name && knows(call.module, name, module)) : []
+  const through = name
+    ? calls.filter((call) => call.node.callee.name === name && canMean(call.module, name, module))
+    : []
   if (through.length === 0) return read(new Map())
   return through.flatMap(({ node: call }) =>
     read(new Map(parameters.map((each, index) => [each, call.arguments[index]]))),
   )
 }
 
-/** A message that is an expression, but for the package and the driver that it begins with. */
+/** True when the message is an expression, except for the package and the driver at its beginning. */
 function isWhole(message) {
   if (message?.type !== 'TemplateLiteral') return message?.type === 'Identifier'
   const text = message.quasis.map(({ value }) => value.cooked).join('')
   return !/[a-z]/i.test(text.replaceAll(/\[[^\]]*\]/g, ''))
 }
 
-/** Statuses of HTTP that say so themselves. */
+/** HTTP statuses that mean that a retry can help. */
 const RETRYABLE_STATUS = new Set([429, 503])
 
-/** A problem document rather than an error. */
+/** True for a problem document, which is not an error. */
 function isAnswer({ title, status }) {
   return title && status?.type === 'Literal'
 }
 
-/** Is it that module's function of this name? */
-function knows(module, name, owner) {
+/** True when code in `module` can mean that function of `owner`: it is in the same module, or imports the name. */
+function canMean(module, name, owner) {
   return module === owner || new RegExp(`import[^;]*?\\b${name}\\b`).test(module.text)
 }
 
-/** A comment right above the code, for what its message does not say. */
+/** Returns the comment right above the code, which says what its message does not. */
 function beside(code, { text, comments }) {
   const start = text.lastIndexOf('code', code.start ?? 0)
   return commentBefore(start, text, comments)
 }
 
-/** A comment right above the statement, or above the `if` that it is the outcome of, where there is no message. */
+/** Returns the comment right above the statement, or above the `if` around it, when there is no message. */
 function above(parents, { text, comments }) {
   const around = parents.filter(({ type }) => type.endsWith('Statement') && type !== 'BlockStatement')
   const [outer, statement] = around.length > 1 ? around.slice(-2) : [undefined, around.at(-1)]
@@ -198,7 +206,7 @@ function commentBefore(start, text, comments) {
   return comment?.value.trim()
 }
 
-/** The first sentence of a class's documentation. */
+/** Returns the first sentence of a class's documentation. */
 function docOf(owner, { text, comments }) {
   const comment = comments?.findLast(({ end, type }) => {
     return type === 'Block' && end <= owner.start && /^\s*(?:export\s*)?$/.test(text.slice(end, owner.start))
@@ -217,7 +225,7 @@ function nameOf(node, parents) {
 }
 
 /**
- * The texts that an expression may be: several for a condition, none for what is not known before it runs.
+ * Returns the texts that an expression may have: several for a condition, none when it is only known at run time.
  * @param {any} node
  * @param {Map<string, any>} known expressions by name: parameters of the function, constants
  */
@@ -235,7 +243,7 @@ function textsOf(node, known) {
     case 'BinaryExpression':
       return textsOf(node.left, known).flatMap((left) => textsOf(node.right, known).map((right) => left + right))
     case 'Identifier': {
-      // Once: a parameter may be passed on under its own name.
+      // Once only: a parameter may be passed on under its own name.
       const rest = new Map([...known].filter(([name]) => name !== node.name))
       return textsOf(known.get(node.name), rest)
     }
@@ -249,7 +257,7 @@ function textsOf(node, known) {
 function joined({ quasis, expressions }, known) {
   let texts = [quasis[0].value.cooked]
   for (const [index, expression] of expressions.entries()) {
-    // `names || 'none'` is mostly names.
+    // `names || 'none'` has a fixed text only as its fallback, so the placeholder says more.
     const found = expression.type === 'LogicalExpression' ? [] : textsOf(expression, known)
     const middles = found.length > 0 ? found : [named(expression, known)]
     const after = quasis[index + 1].value.cooked
@@ -258,7 +266,7 @@ function joined({ quasis, expressions }, known) {
   return texts
 }
 
-/** How an expression stands in a text: by its last name. */
+/** Returns the placeholder of an expression in a text: its last name. */
 function named(node, known) {
   if (node.type === 'CallExpression') {
     const { callee } = node

@@ -1,11 +1,11 @@
 const NUMBER = String.raw`(-?\d+(?:\.\d+)?)`
-/** `  ✓ a hit: 2.52 ×, limit 3 ×`, as apps/bench/src/targets.ts prints it. */
+/** Matches `  ✓ a hit: 2.52 ×, limit 3 ×`, as apps/bench/src/targets.ts prints it. */
 const TARGET = new RegExp(`^ +[✓✗] (.+): ${NUMBER} (\\S+?), (?:limit|at least|expected) `)
-/** `  @msc/cache                             151 ns    2.52 ×`, as apps/bench/src/measure.ts does. */
+/** Matches `  @msc/cache                             151 ns    2.52 ×`, as apps/bench/src/measure.ts prints it. */
 const RATIO = new RegExp(`^ +(.+?) +${NUMBER} ns +${NUMBER} ×$`)
 
 /**
- * The figures that a benchmark printed, in their order: targets, and times beside the first contender's.
+ * Returns the figures that a benchmark printed, in their order: targets, and times relative to the first contender's.
  * @param {string} output
  * @returns {{ name: string, figure: number }[]}
  */

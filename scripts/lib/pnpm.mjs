@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
-/** `12.21.0`, from the packageManager field. */
+/** Such as `12.21.0`, from the packageManager field. */
 const pnpmVersion = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager.split('@')[1]
 
-/** Nothing here may call home. */
+/** Turns off the telemetry of the tools. */
 export const quietEnv = {
   NEXT_TELEMETRY_DISABLED: '1',
   TURBO_TELEMETRY_DISABLED: '1',
@@ -17,13 +17,13 @@ export const quietEnv = {
   npm_config_update_notifier: 'false',
 }
 
-/** The Node that packages run on: the pinned one where its download succeeded, else this one. */
+/** Returns the Node to run packages on: the pinned one if it could be downloaded, else this one. */
 export function pinnedNode() {
   const pinned = join(root, 'node_modules', 'node', 'bin', 'node')
   return existsSync(pinned) ? pinned : process.execPath
 }
 
-/** Runs the pinned pnpm from the repository's root; resolves with its exit code. */
+/** Runs the pinned pnpm in the repository's root; resolves with its exit code. */
 export function pnpm(args, options = {}) {
   return run('npx', ['-y', `pnpm@${pnpmVersion}`, ...args], options)
 }

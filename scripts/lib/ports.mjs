@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 
-/** Can a server listen on 127.0.0.1:port now? */
+/** Says whether a server can listen on 127.0.0.1:port now. */
 export function portIsFree(port) {
   return new Promise((resolve) => {
     const probe = createServer()
@@ -9,13 +9,13 @@ export function portIsFree(port) {
   })
 }
 
-/** The port that PORT asks for (default 3000), or `undefined` when it is no port. */
+/** Returns the port in PORT (default 3000), or `undefined` when it is not a port. */
 export function wantedPort(text = process.env.PORT ?? '3000') {
   const port = Number(text)
   return Number.isInteger(port) && port >= 1 && port <= 65_535 ? port : undefined
 }
 
-/** A port that nobody listens on now. */
+/** Returns a port on which nothing listens now. */
 export function freePort() {
   return new Promise((resolve, reject) => {
     const probe = createServer()

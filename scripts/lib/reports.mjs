@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
-/** Counts of a vitest JSON report. A test file that could not be loaded counts as one failure. */
+/** Reads the counts of a vitest JSON report. A test file that could not be loaded counts as one failure. */
 export function vitestCounts(report) {
   const broken = (report.testResults ?? []).filter(
     (file) => file.status === 'failed' && (file.assertionResults ?? []).length === 0,
@@ -14,13 +14,16 @@ export function vitestCounts(report) {
   }
 }
 
-/** Counts of a Playwright JSON report; a test that passed on a retry is passed, an error outside tests a failure. */
+/**
+ * Reads the counts of a Playwright JSON report. A test that passed on a retry counts as passed, an error outside tests
+ * as a failure.
+ */
 export function playwrightCounts(report) {
   const { expected, unexpected, flaky, skipped } = report.stats
   return { passed: expected + flaky, failed: unexpected + (report.errors?.length ?? 0), skipped }
 }
 
-/** Reads a report; a runner that wrote none failed as a whole. */
+/** Reads a report. A runner that wrote none counts as one failure. */
 export function readReport(path, count) {
   if (!existsSync(path)) return { passed: 0, failed: 1, skipped: 0 }
   try {

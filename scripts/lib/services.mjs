@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Programs that the tests run for real, and the Debian package each is in. */
+/** Programs that tests really run, with the Debian package that contains each. */
 const programs = [
   {
     command: 'redis-server',
@@ -19,7 +19,7 @@ const programs = [
   { command: 'chromium', debian: 'chromium', skip: 'MSC_SKIP_BROWSER', uses: 'the browser tests' },
 ]
 
-/** The PATH, and where Debian keeps the programs of Postgres. */
+/** Returns the PATH and the folders in which Debian keeps Postgres's programs. */
 function folders() {
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian) : []
@@ -29,7 +29,7 @@ function folders() {
 const onPath = (command) => folders().some((folder) => existsSync(join(folder, command)))
 
 /**
- * Installs missing programs where that is possible (Debian, root), else says how to.
+ * Installs missing programs if possible (as root on Debian), or else prints how to.
  * @param {{ required: boolean }} options
  * @returns {{ ok: boolean, env: Record<string, string> }} `env` tells the tests what to skip.
  */

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path'
 import { pnpm, root } from './pnpm.mjs'
 
-/** Installs what the lockfile says, unless exactly that is installed already. */
+/** Installs the dependencies of the lockfile, unless exactly those are installed already. */
 export async function install() {
   const stamp = join(root, '.cache', 'installed')
   const wanted = fingerprint()
@@ -17,7 +17,7 @@ export async function install() {
   return status
 }
 
-/** Builds every package and the app; what has not changed comes from turbo's cache. */
+/** Builds every package and the app; unchanged ones come from turbo's cache. */
 export async function build() {
   console.log('Building …')
   return pnpm(['turbo', 'run', 'build', '--output-logs=errors-only'], { quiet: true })

@@ -2,9 +2,9 @@ import { parseSync } from 'oxc-parser'
 import { findAll } from './ast.mjs'
 
 /**
- * The titles of a module's tests and suites that run, with `{name}` in place of what is only known at run time.
+ * Returns the titles of a module's tests and suites that run, with `{name}` for values that are only known at run time.
  * @param {string} text
- * @param {string} file its name, for the language
+ * @param {string} file its name, which tells the language
  */
 export function titlesOf(text, file) {
   const { program, errors } = parseSync(file, text)
@@ -15,7 +15,7 @@ export function titlesOf(text, file) {
     .filter((title) => title !== undefined)
 }
 
-/** `it(…)`, `it.each(…)(…)`, `describe.skipIf(…)(…)`; not `it.skip(…)` and `it.todo(…)`. */
+/** True for `it(…)`, `it.each(…)(…)` and `describe.skipIf(…)(…)`, but not for `it.skip(…)` and `it.todo(…)`. */
 function isTest(callee) {
   if (callee.type === 'Identifier') return ['it', 'test', 'describe'].includes(callee.name)
   if (callee.type === 'CallExpression') return isTest(callee.callee)

@@ -1,14 +1,17 @@
 import { existsSync, readdirSync, watch } from 'node:fs'
 import { join } from 'node:path'
 
-/** Milliseconds without another change before a build begins: an editor writes a file in several steps. */
+/**
+ * How long to wait for another change before a build begins, in milliseconds: an editor writes a file in several steps.
+ */
 const SETTLE_MS = 100
 
 /**
- * Calls `onChange` with the packages whose sources changed, one call at a time: what changes during one is in the next.
- * @param {string} root the folder that holds `packages/`
+ * Calls `onChange` with the packages whose sources changed, one call at a time: a change during one call is in the
+ * next.
+ * @param {string} root the folder that contains `packages/`
  * @param {(packages: string[]) => Promise<void>} onChange
- * @returns {() => void} stops it
+ * @returns {() => void} stops watching
  */
 export function watchPackages(root, onChange) {
   const changed = new Set()

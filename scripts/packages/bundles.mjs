@@ -1,4 +1,5 @@
-// Builds a file that imports a package's entry points with each bundler, in a folder where no optional peer is installed.
+// Builds a file that imports a package's entry points with each bundler, in a folder where no optional peer is
+// installed.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -6,10 +7,10 @@ import { pinnedNode } from '../lib/pnpm.mjs'
 import { FRAMEWORKS, TYPES } from './tools.mjs'
 import { run } from './run.mjs'
 
-/** Tests of drivers, wire-level servers and commands are not what an application builds. */
+/** Applications do not bundle tests of drivers, wire-level servers and commands. */
 const forApplications = (entry) => !/^\.\/(?:testing|cli)\b/.test(entry.path)
 
-/** The source of a module that uses every export of the entry points. */
+/** Returns the source of a module that uses every export of the entry points. */
 export function importAll(entries) {
   return `${entries.map((entry, index) => `import * as m${index} from '${entry.name}'`).join('\n')}
 export const all = [${entries.map((_, index) => `m${index}`).join(', ')}]
@@ -17,9 +18,9 @@ export const all = [${entries.map((_, index) => `m${index}`).join(', ')}]
 }
 
 /**
- * esbuild, webpack and Vite, for servers and for pages.
- * @param {{ folder: string, entries: import('../lib/entries.mjs').entriesOf extends (folder: string) => infer R ? R : never,
- *   tools: any }} options
+ * Bundles with esbuild, webpack and Vite, for servers and for pages.
+ * @param {{ folder: string, entries: import('../lib/entries.mjs').entriesOf extends (folder: string) => infer R ? R :
+ *   never, tools: any }} options
  */
 export async function bundle({ folder, entries, tools }) {
   for (const target of writeTargets(folder, entries)) {
@@ -101,14 +102,15 @@ async function withVite(folder, target, tools) {
     },
     ...(target === 'server' && { ssr: { noExternal: true } }),
   })
-  // Vite puts an empty module in the place of a builtin, which a page meets as an error at run time.
+  // Vite replaces a builtin with an empty module, which only fails in a page at run time.
   const builtin = said.filter((message) => /externalized for browser compatibility/.test(message))
   if (target === 'page' && builtin.length > 0) throw new Error(builtin.join('\n'))
 }
 
 /**
- * `next build` of a route handler, a page and a client component that import the package.
- * @param {{ folder: string, entries: any[] }} options `folder` has the package in its `node_modules`, its parent Next.js.
+ * Runs `next build` with a route handler, a page and a client component that import the package.
+ * @param {{ folder: string, entries: any[] }} options `folder` has the package in its `node_modules`, its parent has
+ *   Next.js.
  */
 export async function buildWithNext({ folder, entries }) {
   const server = entries.filter((entry) => forApplications(entry))
@@ -137,7 +139,7 @@ export function GET() { return Response.json(all.map((each) => Object.keys(each)
   await run(pinnedNode(), [next, 'build'], { cwd: folder, seconds: 240 })
 }
 
-/** Next.js and React, for the projects beneath `folder`. */
+/** Installs Next.js and React for the projects below `folder`. */
 export async function installNext(folder) {
   mkdirSync(folder, { recursive: true })
   const dependencies = { ...FRAMEWORKS, '@types/react': TYPES['@types/react'] }

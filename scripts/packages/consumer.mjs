@@ -1,4 +1,4 @@
-// Packs the packages, and makes the empty folders that they are installed in.
+// Packs the packages, and makes the empty folders in which they are installed.
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { manifestOf, packageFolders } from '../lib/entries.mjs'
@@ -10,7 +10,7 @@ const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), '
 /**
  * Packs every package as publishing would.
  * @param {string} folder
- * @returns {Promise<Record<string, string>>} names and the paths of their tarballs
+ * @returns {Promise<Record<string, string>>} package name → path of its tarball
  */
 export async function packAll(folder) {
   mkdirSync(folder, { recursive: true })
@@ -37,9 +37,10 @@ export async function packAll(folder) {
 }
 
 /**
- * Installs packages in an empty folder: a tarball for each of ours, whoever asks for it, and the registry for the rest.
- * @param {{ folder: string, manager?: 'npm' | 'pnpm' | 'yarn', name: string, tarballs: Record<string, string>,
- *   beside?: Record<string, string>, yarn?: string }} options `name`: the package; `beside`: what else is installed.
+ * Installs packages in an empty folder: ours from their tarballs, also as dependencies, and all others from the
+ * registry.
+ * @param {{ folder: string, manager?: 'npm' | 'pnpm' | 'yarn', name: string, tarballs: Record<string, string>, beside?:
+ *   Record<string, string>, yarn?: string }} options `name`: the package; `beside`: other packages to install.
  */
 export async function install({ folder, manager = 'npm', name, tarballs, beside = {}, yarn }) {
   mkdirSync(folder, { recursive: true })
@@ -59,7 +60,7 @@ export async function install({ folder, manager = 'npm', name, tarballs, beside 
   if (manager === 'npm') {
     await run('npm', ['install', '--no-fund', '--no-audit', '--ignore-scripts', '--prefer-offline'], { cwd: folder })
   } else if (manager === 'yarn') {
-    // Its cache knows a tarball by name and version, and would hand out what an older build was.
+    // Yarn's cache identifies a tarball by name and version, and would return that of an older build.
     const cache = join(folder, '.yarn-cache')
     await run(
       process.execPath,

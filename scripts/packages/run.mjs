@@ -5,9 +5,9 @@ import { quietEnv } from '../lib/pnpm.mjs'
  * Runs a command; resolves with what it printed.
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd: string, env?: Record<string, string>, seconds?: number, stop?: { signal: NodeJS.Signals, after: string } }} options
- *   `stop`: for what does not end by itself, the signal that it gets once it has printed `after`.
- * @throws Error with all of its output, also after `seconds` (default 180).
+ * @param {{ cwd: string, env?: Record<string, string>, seconds?: number, stop?: { signal: NodeJS.Signals, after: string
+ *   } }} options `stop`: the signal for a command that does not end by itself, sent once it has printed `after`.
+ * @throws Error with all of its output when it fails or runs longer than `seconds` (default 180).
  */
 export function run(command, args, { cwd, env = {}, seconds = 180, stop }) {
   return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { importAll } from './bundles.mjs'
 import { run } from './run.mjs'
 
-/** Node 22, 24 and 26, Bun and Deno. */
+/** Imports on Node 22, 24 and 26, Bun and Deno. */
 export async function importOnRuntimes({ folder, entries, tools }) {
   const names = entries.filter((entry) => entry.needs.length === 0).map((entry) => entry.name)
   writeFileSync(
@@ -24,7 +24,7 @@ export async function importOnRuntimes({ folder, entries, tools }) {
   }
 }
 
-/** workerd, of what promises to run anywhere: no builtin of Node is there. */
+/** Imports the entry points that promise to run anywhere on workerd, which has no Node builtins. */
 export async function importOnWorkerd({ folder, entries, tools }) {
   const anywhere = entries.filter((entry) => !entry.node && entry.needs.length === 0)
   if (anywhere.length === 0) return
@@ -44,7 +44,7 @@ export default { fetch: () => Response.json(all.map((each) => Object.keys(each).
     logLevel: 'silent',
   })
   const { Miniflare } = tools.require('miniflare')
-  // Given as a module: a bare script may hold no import of an optional peer, not even one that never runs.
+  // Passed as a module: workerd refuses a script with an import of an optional peer, even one that never runs.
   const modules = [{ type: 'ESModule', path: 'worker.mjs', contents: outputFiles[0].text }]
   const runtime = new Miniflare({ modules, compatibilityDate: '2026-06-01' })
   try {

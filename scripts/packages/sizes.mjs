@@ -1,5 +1,5 @@
-// Measures what an application downloads for an entry point: minified and compressed, with @msc/core and all that is loaded
-// at once, without what is loaded on first use. The limits are in sizes.json beside this file.
+// Measures what an application downloads for an entry point: minified and compressed, with @msc/core and everything
+// else that is loaded at once, but without what is loaded on first use. The limits are in sizes.json beside this file.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -69,7 +69,7 @@ async function bytesOf(contents, node, folder, tools) {
   return [...seen].reduce((sum, path) => sum + gzipSync(text.get(join(folder, path))).length, 0)
 }
 
-/** Prints the table, by `print`; returns what is over its limit, or has none. */
+/** Prints the table with `print`; returns the entry points that exceed their limit or have none. */
 export function compare(sizes, print = console.log) {
   const limits = JSON.parse(readFileSync(FILE, 'utf8'))
   const problems = []
@@ -83,7 +83,10 @@ export function compare(sizes, print = console.log) {
   return problems
 }
 
-/** Limits anew: what is there, and a twentieth more. Those that are met stay. */
+/**
+ * Writes new limits, 5 % above the measured sizes, for entry points that exceed theirs or have none; others keep
+ * theirs.
+ */
 export function writeLimits(sizes) {
   const limits = JSON.parse(readFileSync(FILE, 'utf8'))
   const next = Object.fromEntries(

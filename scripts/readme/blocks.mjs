@@ -1,9 +1,9 @@
-// The code blocks of a README, and the programs that they make.
+// Reads the code blocks of a README, and joins them into programs.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../lib/pnpm.mjs'
 
-/** Languages of blocks that have to work. What other fences hold is output. */
+/** Languages whose blocks must work; blocks of other languages show output. */
 const LANGUAGES = new Set(['ts', 'tsx', 'js', 'sh'])
 const DIRECTIVE = /^<!--\s*(continues|file|needs|page|stop)(?::\s*(.+?))?\s*-->$/
 
@@ -101,7 +101,7 @@ export function programsOf(blocks) {
 }
 
 /**
- * The packages that the `npm install` lines of a README name: those of its first line, and all of them.
+ * Returns the packages that the `npm install` lines of a README name: those of the first line, and all of them.
  * @param {Block[]} blocks
  */
 export function installsOf(blocks) {

@@ -7,7 +7,7 @@ import { pinnedNode, root } from '../lib/pnpm.mjs'
 import { run } from '../packages/run.mjs'
 import { fileOf, writeProgram } from './types.mjs'
 
-/** Seconds after which a block has hung. */
+/** Seconds after which a program counts as hung. */
 const LIMIT = 120
 
 const SERVICES = {
@@ -30,7 +30,7 @@ const SERVICES = {
  * Runs a program; resolves with what it printed.
  * @param {string} folder where its packages are installed
  * @param {import('./blocks.mjs').Program} program
- * @throws Error when it fails, or has not ended by itself within its limit.
+ * @throws Error when it fails, or does not end within its limit.
  */
 export async function runProgram(folder, program) {
   const unknown = program.needs.filter((name) => !SERVICES[name])
@@ -47,7 +47,7 @@ export async function runProgram(folder, program) {
   }
 }
 
-/** For programs in JSX, which Node does not compile, and with `bundlePackages` for those of a page. */
+/** Bundles a program in JSX, which Node does not compile, and with `bundlePackages` one for a page. */
 async function bundled(folder, path, { bundlePackages = false } = {}) {
   const esbuild = createRequire(join(root, 'packages/realtime/package.json'))('esbuild')
   const outfile = path.replace(/\.tsx?$/, '.mjs')
@@ -65,13 +65,13 @@ async function bundled(folder, path, { bundlePackages = false } = {}) {
   return outfile
 }
 
-/** Runs the lines of a block for the shell, with the installed programs in reach. */
+/** Runs the lines of a shell block, with the installed commands on the PATH. */
 export async function runShell(folder, text) {
   const path = [join(folder, 'node_modules', '.bin'), dirname(pinnedNode()), process.env.PATH].join(delimiter)
   return await run('bash', ['-euo', 'pipefail', '-c', text], { cwd: folder, env: { PATH: path }, seconds: LIMIT })
 }
 
-/** Builds the files of a README that belong to a Next.js app, with a page and a layout when it has none. */
+/** Builds the files of a README that belong to a Next.js app, with a page and a layout if it has none. */
 export async function buildApp(folder, programs) {
   for (const program of programs) writeProgram(folder, program)
   const defaults = {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { pinnedNode } from '../lib/pnpm.mjs'
 import { run } from '../packages/run.mjs'
 
-/** Where a program is written. */
+/** Returns the path to which a program is written. */
 export function fileOf(program) {
   return program.file ?? `line-${program.line}.${program.language}`
 }

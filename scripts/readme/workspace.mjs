@@ -1,12 +1,12 @@
-// A folder in which a package of the workspace, or what one of them depends on, is found as if it were installed.
+// Makes a folder in which the workspace's packages and their dependencies are found as if they were installed.
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { manifestOf, packageFolders } from '../lib/entries.mjs'
 import { root } from '../lib/pnpm.mjs'
 
 /**
- * Links the packages and all that their folders have in `node_modules`.
- * @param {string} folder is made anew
+ * Links the packages and everything in the `node_modules` of their folders.
+ * @param {string} folder is created, or emptied first
  */
 export function linkWorkspace(folder) {
   rmSync(folder, { recursive: true, force: true })

@@ -5,7 +5,7 @@ import { useEffect } from 'react'
 
 export default function ErrorPage({ error, reset }: { error: Error & { digest?: string }; reset: () => void }) {
   useEffect(() => {
-    // With a digest the error happened on the server, which has reported it already.
+    // An error with a digest happened on the server, which has already reported it.
     if (!error.digest) captureException(error)
   }, [error])
   return (

@@ -4,7 +4,7 @@ import { captureException } from '@msc/monitoring/browser'
 import { useEffect } from 'react'
 import './globals.css'
 
-/** Shown when the layout itself fails, so it brings its own document. */
+/** Shown when the layout itself fails, so it renders its own document. */
 export default function GlobalError({ error, reset }: { error: Error & { digest?: string }; reset: () => void }) {
   useEffect(() => {
     if (!error.digest) captureException(error)

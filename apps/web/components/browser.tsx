@@ -6,7 +6,7 @@ import { usePathname } from 'next/navigation'
 import { useEffect } from 'react'
 import type { PublicConfig } from '@/lib/public-config'
 
-/** Starts error reporting and analytics in the browser; renders nothing. */
+/** Starts error reporting and analytics in the browser. Renders nothing. */
 export function Browser({ config, userId }: { config: PublicConfig; userId: string | undefined }) {
   const path = usePathname()
   const { sentryDsn: dsn, ingestUrl, release } = config
@@ -14,7 +14,7 @@ export function Browser({ config, userId }: { config: PublicConfig; userId: stri
   useEffect(() => {
     initMonitoring({ ingestUrl, release, ...(dsn && { dsn }) })
     initAnalytics({ ingestUrl, ...(key && { key }), ...(host && { host }) })
-    // Both do nothing when called again; the configuration does not change while the page lives.
+    // A second call of either does nothing; the configuration does not change while the page lives.
   }, [dsn, key, host, ingestUrl, release])
   useEffect(() => {
     setUser(userId === undefined ? null : { id: userId })

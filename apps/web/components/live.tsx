@@ -10,7 +10,7 @@ import { api } from '@/lib/api-client'
 import type { NotificationRow } from '@/lib/notifications'
 import type { PublicConfig } from '@/lib/public-config'
 
-/** Keeps the page up to date with what happens elsewhere, and says so. */
+/** Keeps the page up to date with changes made elsewhere, and announces notifications. */
 export function Live({
   config,
   userId,
@@ -22,24 +22,24 @@ export function Live({
 }) {
   const router = useRouter()
   const [live, setLive] = useState(false)
-  // False on the server and while hydrating: there is no body to put the announcement into.
+  // False on the server and during hydration, when there is no body to put the announcement into.
   const mounted = useSyncExternalStore(
     never,
     () => true,
     () => false,
   )
   const [toast, setToast] = useState<NotificationRow>()
-  // By value: each render from the server brings a new object, and must not cost the subscriptions.
+  // Compared by value: each render on the server makes a new object, which must not restart the subscriptions.
   const { url, anonKey } = config.supabase ?? {}
 
   useEffect(() => {
     initRealtime({
-      // The app's rows are in a database of its own, of which that project keeps no history.
+      // The app's rows are in its own database, so the Supabase project keeps no history of them.
       ...(url && anonKey && { supabase: { url, anonKey, feeds: false } }),
       getToken,
     })
     const stopStatus = getDefaultRealtime().onStatus((status) => setLive(status === 'connected'))
-    // The truth is on the server: render again from there, once for a burst of changes.
+    // The server has the current data: it renders again, once for a burst of changes.
     let pending: ReturnType<typeof setTimeout> | undefined
     const reload = (): void => {
       pending ??= setTimeout(() => {
@@ -55,7 +55,7 @@ export function Live({
     }
   }, [url, anonKey, userId, router])
 
-  // After the effect above, which makes the client that it uses.
+  // Must follow the effect above, which makes the client that this hook uses.
   const notifications = useNotifications<NotificationRow>({
     userId,
     load: loadNotifications,
@@ -63,7 +63,7 @@ export function Live({
     onNew(row) {
       setToast(row)
       router.refresh()
-      // In the trace of whoever caused it, which is the running one here.
+      // Recorded in the trace of the change that caused the notification, which is the current one here.
       trackEvent('notification_shown', { notification_id: row.id })
     },
     show: ({ title, body, link }) => ({ title, body, icon: '/icon.svg', ...(link && { url: link }) }),
@@ -101,7 +101,7 @@ export function Live({
           </span>
         )}
       </button>
-      {/* Outside the header, whose blur would make it the frame of reference for `fixed`. */}
+      {/* Outside the header, whose blur would make the header the containing block of `fixed` elements. */}
       {mounted &&
         createPortal(
           <Announcement
@@ -129,7 +129,7 @@ function Announcement({
   onAsk,
 }: {
   toast: NotificationRow | undefined
-  /** Absent when the person has decided already. */
+  /** Absent when the person has already decided. */
   onAsk: (() => Promise<unknown>) | undefined
 }) {
   return (
@@ -159,7 +159,7 @@ function Announcement({
   )
 }
 
-/** `undefined` when signed out meanwhile; the client then asks again later. */
+/** Returns `undefined` after a sign-out; the client then asks again later. */
 async function getToken(signal: AbortSignal): Promise<string | undefined> {
   const result = await api<{ token: string }>('/api/realtime/token', undefined, signal)
   return result.ok ? result.data.token : undefined

@@ -20,7 +20,7 @@ export function Nav({ admin }: { admin: boolean }) {
       {[...links, ...(admin ? adminLinks : artistLinks)].map(({ href, label }) => {
         const current = href === '/' ? path === '/' : path.startsWith(href)
         const className = `rounded-md px-3 py-1.5 transition-colors ${current ? 'bg-stone-100 font-medium dark:bg-stone-800' : 'quiet hover:bg-stone-100 dark:hover:bg-stone-800'}`
-        // The console is a page of its own, not part of the app's tree.
+        // The console is not part of the app's React tree.
         return href === '/devtools' ? (
           <a key={href} href={href} className={className}>
             {label}

@@ -36,7 +36,7 @@ export function StatusBadge({ status }: { status: Release['status'] }) {
   return <span className={`rounded-full px-2.5 py-0.5 text-xs font-medium capitalize ${tones[status]}`}>{status}</span>
 }
 
-/** A cover drawn from the title, so that every release has a face before its artwork is there. */
+/** Draws a cover from the title for a release without artwork. */
 export function Cover({ title, large = false }: { title: string; large?: boolean }) {
   let hash = 0
   for (const char of title) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) % 360

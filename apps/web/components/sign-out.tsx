@@ -10,7 +10,7 @@ export function SignOut() {
       onClick={async () => {
         await fetch('/api/auth/sign-out', { method: 'POST' })
         resetUser()
-        // A full load: nothing of the last user may stay in memory.
+        // A full page load, so that nothing of the last user stays in memory.
         location.assign('/sign-in')
       }}
     >

@@ -43,7 +43,7 @@ test('bad input gets a 4xx problem document and changes nothing', async ({ page,
   expect(await count()).toBe(before)
 })
 
-test('a body that never says its size is cut off at the limit', async ({ started }) => {
+test('a body without a declared size is cut off at the limit', async ({ started }) => {
   const { app } = started
   const stream = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -60,7 +60,7 @@ test('a body that never says its size is cut off at the limit', async ({ started
   expect(response.status).toBe(413)
 })
 
-test('a missing, expired, forged or misused cookie is nobody', async ({ request, started }) => {
+test('a missing, expired, forged or misused cookie signs nobody in', async ({ request, started }) => {
   const { app } = started
   const now = Math.floor(Date.now() / 1000)
   const sign = (secret: string, changes: Record<string, unknown> = {}, issuedAt = now): Promise<string> =>
@@ -104,11 +104,11 @@ test('a missing, expired, forged or misused cookie is nobody', async ({ request,
     expect(response.status(), what).toBe(401)
     expect(await response.json(), what).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' })
   }
-  // The same request with a valid cookie goes through, so the ones above failed for their cookies.
+  // The same request succeeds with a valid cookie, so the ones above failed because of their cookies.
   expect((await post(good)).status()).toBe(201)
 })
 
-test('an unknown address is a 404, an unknown release too, and so is another artist’s', async ({ page, started }) => {
+test('an unknown path is a 404, and so are an unknown release and another artist’s', async ({ page, started }) => {
   const { app } = started
   await signIn(page, app, 'artist')
   for (const path of [
@@ -120,7 +120,7 @@ test('an unknown address is a 404, an unknown release too, and so is another art
   }
 })
 
-test('an address that is none ends no process', async ({ started }) => {
+test('an invalid URL does not end the process', async ({ started }) => {
   const { app } = started
   const { port, hostname } = new URL(app.url)
   for (const address of ['//', '/\\', '*', '/%', '//realtime/v1/websocket']) {

@@ -8,7 +8,7 @@ const release = {
   lyrics: '',
 }
 
-test('what Next.js caches is in the app’s cache, and follows a new release at once', async ({
+test('the data that Next.js caches is in the app’s cache, and updates at once with a new release', async ({
   page,
   browser,
   started,

@@ -25,7 +25,7 @@ test('the app runs on the drivers that the environment names', async ({ page, st
   }
 })
 
-test('a wrong password is refused, in words', async ({ page, started }) => {
+test('a wrong password is refused with a message', async ({ page, started }) => {
   await page.goto(`${started.app.url}/sign-in`)
   await page.getByLabel('Email').fill(artist.email)
   await page.getByLabel('Password').fill('not the password')
@@ -34,7 +34,7 @@ test('a wrong password is refused, in words', async ({ page, started }) => {
   await expect(page).toHaveURL(/sign-in/)
 })
 
-test('a release goes all the way: created, listed, analysed, announced in another tab, in one trace', async ({
+test('a release is created, listed, analysed and announced in another tab, in one trace', async ({
   context,
   page,
   browser,
@@ -67,13 +67,13 @@ test('a release goes all the way: created, listed, analysed, announced in anothe
   const traceId = response.headers()['x-trace-id'] as string
   await expect(page.getByRole('heading', { name: 'Night Drive' })).toBeVisible()
 
-  await test.step('the second tab hears of it without a reload', async () => {
+  await test.step('the second tab shows it without a reload', async () => {
     await expect(secondTab.getByTestId('toast')).toContainText('Lyrics of “Night Drive” analysed')
     await expect(secondTab.getByTestId('unread')).toHaveText('1')
     await expect(secondTab.getByRole('listitem')).toHaveCount(listed + 1)
   })
 
-  await test.step('the first tab shows the analysis, by itself', async () => {
+  await test.step('the first tab shows the analysis by itself', async () => {
     await expect(page.getByText('English')).toBeVisible()
   })
 
@@ -113,14 +113,14 @@ test('a release goes all the way: created, listed, analysed, announced in anothe
       )
   })
 
-  await test.step('and so does what the browser did with the message', async () => {
+  await test.step('the browser’s events continue that trace', async () => {
     await expect.poll(() => backend.findEvent(admin, 'notification_shown')).toMatchObject({ traceId })
   })
   await admin.close()
   expect(errors).toEqual([])
 })
 
-test('a page that fails says so, and is captured with what came before', async ({ page, browser, started }) => {
+test('a page that fails shows it, and is captured with its breadcrumbs', async ({ page, browser, started }) => {
   const { app, backend } = started
   await signIn(page, app, 'artist')
   await page.goto(`${app.url}/boom`)
@@ -191,7 +191,7 @@ test('a subscription that is due is renewed, and charged once', async ({ page, s
   await expect(page.getByTestId('payments')).toContainText('€9.90')
 })
 
-test('the console is for admins; to everybody else there is nothing there', async ({ page, request, started }) => {
+test('the console is for admins; everybody else gets 404', async ({ page, request, started }) => {
   const { app } = started
   expect((await request.get(`${app.url}/devtools`)).status()).toBe(404)
   await signIn(page, app, 'artist')

@@ -11,7 +11,7 @@ export type ApiResult<T> =
   | { readonly ok: true; readonly data: T; readonly traceId: string }
   | { readonly ok: false; readonly problem: ApiProblem }
 
-/** A click begins a trace here; the server, its jobs and the answering message go on in it. */
+/** Begins a trace for a click; the server, its jobs and the resulting message continue it. */
 export async function api<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<ApiResult<T>> {
   const trace = newTrace()
   try {

@@ -6,15 +6,15 @@ import { database } from './db/database.ts'
 import { verifyPassword } from './password.ts'
 import { SESSION_COOKIE, verifySession, type User } from './session.ts'
 
-/** Who is signed in, in a server component. */
+/** Returns the signed-in user, in a server component. */
 export const currentUser = perRequest(async (): Promise<User | undefined> => {
   const user = await verifySession((await cookies()).get(SESSION_COOKIE)?.value)
-  // An error on this page, if there is one, says whom it hit.
+  // An error on this page is then reported with its user.
   if (user) setUser({ id: user.id })
   return user
 })
 
-/** The signed-in user; sends everybody else to the sign-in page. */
+/** Returns the signed-in user, and redirects everybody else to the sign-in page. */
 export async function requireUser(): Promise<User> {
   return (await currentUser()) ?? redirect('/sign-in')
 }

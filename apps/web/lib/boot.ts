@@ -17,11 +17,11 @@ import { platform } from './platform.ts'
 import { forwardFeeds } from './feeds.ts'
 import { jwtSecret } from './secrets.ts'
 
-/** What the server in front of Next.js needs of the application. */
+/** The functions that the server in front of Next.js calls. */
 export interface Running {
-  /** Takes a WebSocket that is for the embedded realtime server; false when it is for somebody else. */
+  /** Handles a WebSocket upgrade for the embedded realtime server; returns false for any other. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
-  /** Takes a request that is for it; false when it is somebody else's. */
+  /** Handles a request for the embedded realtime server; returns false for any other. */
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean
   health(): Promise<PlatformHealth>
   close(): Promise<void>
@@ -29,7 +29,7 @@ export interface Running {
 
 const KEY = Symbol.for('msc.web')
 
-/** Composes the six concerns, once in a process: hot reload runs this again. */
+/** Composes the six concerns, once per process: hot reload runs this again. */
 export async function boot(): Promise<Running> {
   const globals = globalThis as { [KEY]?: Promise<Running> }
   return (globals[KEY] ??= start())
@@ -41,7 +41,7 @@ async function start(): Promise<Running> {
   const journal = createFileJournal({ dir: join(dataDir(), 'journal') })
   setJournal(journal)
   const stopRecording = recordTelemetry(journal)
-  // The first to be made: whatever fails from here on, in whichever package, is reported.
+  // Made first, so that failures of all other packages are reported.
   getDefaultMonitoring()
   captureFailures({ breadcrumbs: ({ run }) => runBreadcrumbs(run) })
 
@@ -74,7 +74,7 @@ async function start(): Promise<Running> {
     health: () => services.health(),
     async close() {
       await feeds.close()
-      // Before the services: a job that is still running may want to publish.
+      // Closed before realtime, since a job that is still running may want to publish.
       await services.close()
       await realtime?.close()
       stopRecording()

@@ -9,7 +9,7 @@ export interface CatalogueFigures {
   readonly genres: number
 }
 
-/** How much music there is, for who is not signed in; cached for minutes, for all instances. */
+/** Returns the catalogue's figures for visitors who are not signed in; cached for minutes, across all instances. */
 export async function catalogueFigures(): Promise<CatalogueFigures> {
   'use cache: remote'
   cacheLife('minutes')

@@ -4,9 +4,9 @@ import { getDefaultRealtime } from '@msc/realtime'
 import type { FeedMessage, FeedSource } from '@msc/realtime/server'
 
 /**
- * Hands what the embedded database says of its rows to a realtime service elsewhere, in order: where the database is
- * Supabase's own, it does so itself. A message that is not taken is reported and not tried again: that service keeps no
- * history of it, and clients reload when they were away.
+ * Forwards row changes of the embedded database to a realtime service elsewhere, in order. (A Supabase database does so
+ * itself.) A message that is refused is reported and not retried: the service keeps no history, and clients reload
+ * after they were away.
  */
 export async function forwardFeeds(feeds: FeedSource): Promise<void> {
   let queue: Promise<void> = Promise.resolve()

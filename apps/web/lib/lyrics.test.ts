@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { analyseLyrics } from './lyrics.ts'
 
 describe('analyseLyrics', () => {
-  it('counts a chorus as repetition and names what the song is about', () => {
+  it('counts a chorus as repetition and finds the song’s keywords', () => {
     const song =
       'Midnight city, hold me now\nMidnight city, hold me now\nI was lost and you were gone\nThe rain is on the window'
     expect(analyseLyrics(song)).toMatchObject({
@@ -22,10 +22,10 @@ describe('analyseLyrics', () => {
     ['Je ne suis pas le vent dans les voiles', 'fr'],
     ['Jag är på väg till dig och det är så', 'sv'],
     ['', 'unknown'],
-  ])('knows the language of %j', (lyrics, language) => {
+  ])('recognises the language of %j', (lyrics, language) => {
     expect(analyseLyrics(lyrics).language).toBe(language)
   })
-  it('answers sensibly for any text', () => {
+  it('returns a sensible result for any text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 2000 }), (lyrics) => {
         const found = analyseLyrics(lyrics)

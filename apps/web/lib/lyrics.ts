@@ -1,18 +1,18 @@
-/** What can be said of lyrics by counting; no model, no network. */
+/** Figures that counting words gives, without a model or a network. */
 export interface LyricsAnalysis {
   readonly lines: number
   readonly words: number
   readonly uniqueWords: number
-  /** Unique words / words, 0 to 1. */
+  /** Unique words / words, from 0 to 1. */
   readonly vocabulary: number
-  /** Share of lines that occur more than once, 0 to 1: high for a song with a chorus. */
+  /** Share of lines that occur more than once, from 0 to 1; high for a song with a chorus. */
   readonly repetition: number
-  /** Seconds at 2.2 sung words a second. */
+  /** Estimated at 2.2 sung words per second. */
   readonly estimatedSeconds: number
   readonly language: 'en' | 'es' | 'de' | 'fr' | 'sv' | 'unknown'
   readonly mood: 'bright' | 'dark' | 'mixed' | 'neutral'
   readonly explicit: boolean
-  /** The words that carry the song, most frequent first, at most 6. */
+  /** The most frequent words that are not function words, at most 6. */
   readonly keywords: readonly string[]
 }
 

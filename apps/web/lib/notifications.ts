@@ -23,7 +23,7 @@ export function listNotifications(user: User, limit = 50): Promise<Notification[
   )
 }
 
-/** As the database tells of them, too: what a browser keeps up to date by its feed. */
+/** A notification as the database's feed sends it, which a browser keeps up to date. */
 export interface NotificationRow {
   readonly id: string
   readonly title: string
@@ -56,8 +56,8 @@ export async function markAllRead(user: User): Promise<number> {
 }
 
 /**
- * Writes the row; the database's trigger does the rest. `key` makes it happen once however often a job retries: the
- * row's id is derived from it.
+ * Writes the row; the database's trigger does the rest. The row's id is derived from `key`, so that a retried job
+ * notifies once.
  */
 export async function notify(
   userId: string,

@@ -6,7 +6,10 @@ import { getDefaultMonitoring } from '@msc/monitoring'
 import { createPlatform, type Platform } from '@msc/platform'
 import { getDefaultRealtime } from '@msc/realtime'
 
-/** The six concerns as one. Closed in reverse, so monitoring, which hears of what fails in the others, goes last. */
+/**
+ * Composes the six concerns. They close in reverse order, so that monitoring, which reports the others' failures,
+ * closes last.
+ */
 export function platform(): Platform<Record<string, ReturnType<typeof services>[keyof ReturnType<typeof services>]>> {
   return createPlatform({ services: services() })
 }

@@ -1,15 +1,15 @@
 import { processEnv, readEnv } from '@msc/core'
 
 /**
- * What the browser needs to reach the services, read from the environment when the page is rendered. It travels in the
- * page, not in the bundle: one build runs with every set of drivers.
+ * The browser's configuration, read from the environment when a page is rendered. It is part of the page and not of the
+ * bundle, so that one build runs with every set of drivers.
  */
 export interface PublicConfig {
   readonly release: string
   readonly sentryDsn?: string
   readonly posthog?: { readonly key: string; readonly host?: string }
   readonly supabase?: { readonly url: string; readonly anonKey: string }
-  /** Where the embedded browser drivers post to. */
+  /** The URL that the embedded browser drivers post to. */
   readonly ingestUrl: string
 }
 

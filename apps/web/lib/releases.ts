@@ -31,7 +31,7 @@ export interface Release {
   readonly title: string
   readonly artistName: string
   readonly genre: string
-  /** `2026-09-18`. */
+  /** For example `2026-09-18`. */
   readonly releaseDate: string
   readonly lyrics: string
   readonly status: 'draft' | 'submitted' | 'live'
@@ -46,10 +46,12 @@ export function claimsOf(user: User): Claims {
   return { sub: user.id, role: 'authenticated', email: user.email, app_metadata: { role: user.role } }
 }
 
-// One query name for each user, so that a change to one artist's list leaves all others cached.
+// One query name per user, so that a change to one artist's list keeps all others cached.
 const listName = (userId: string): string => `releases-of-${userId}`
 
-/** The releases a user may see, newest first; cached for a minute, dropped whenever one of theirs changes. */
+/**
+ * Returns the releases that a user may see, newest first; cached for a minute, and dropped when one of them changes.
+ */
 export function listReleases(user: User): Promise<Release[]> {
   return cacheQuery(
     listName(user.id),
@@ -83,7 +85,7 @@ export async function createRelease(user: User, release: NewRelease): Promise<Re
   return rows[0] as Release
 }
 
-/** The part of a release that analysis needs. For jobs, which act for the platform. */
+/** Returns the part of a release that analysis needs. For jobs, which act for the platform. */
 export async function releaseForAnalysis(
   id: string,
 ): Promise<Pick<Release, 'id' | 'userId' | 'title' | 'lyrics'> | undefined> {

@@ -6,14 +6,14 @@ import { sessionToken, verifySession } from './session.ts'
 
 const machinery = new Set(['/api/msc/[...path]', '/api/realtime/token', '/api/health'])
 
-/** Every API route of the app is made by this. */
+/** Makes every API route of the app. */
 export const route = createRoutes({
   authenticate: (request) => verifySession(sessionToken(request)),
   rateLimit,
-  // The request's unit of work knows the user.
+  // The request's unit of work has the user.
   capture: (error, { route, method }) => captureException(error, { tags: { route, method } }),
   observe({ route, method, status, durationMs, userId }) {
-    // Product analytics is about what people do: not about nobody, nor about the page's own machinery.
+    // Product analytics describes what people do, so calls without a user and calls of the page itself are left out.
     if (userId && !machinery.has(route)) void trackAPIRequest(userId, route, method, status, durationMs)
   },
 })

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { dataDir } from './env.ts'
 
 /**
- * The key that signs sessions and realtime tokens: SUPABASE_JWT_SECRET, else one made on first use and kept in the data
- * folder, readable by its owner alone.
+ * Returns the key that signs sessions and realtime tokens: SUPABASE_JWT_SECRET, or else a key that is generated on
+ * first use and kept in the data folder, readable only by its owner.
  */
 export function jwtSecret(): string {
   const configured = process.env['SUPABASE_JWT_SECRET']?.trim()
@@ -19,7 +19,8 @@ function keptSecret(path: string): string {
   const existing = read(path)
   if (existing) return existing
   mkdirSync(dataDir(), { recursive: true })
-  // Written aside and linked into place: never half written, and the first of two processes wins for both.
+  // Written to a draft and then linked into place: the key is never half written, and when two processes start at once,
+  // both use the first one's.
   const draft = `${path}.${process.pid}`
   writeFileSync(draft, randomBytes(48).toString('base64url'), { mode: 0o600 })
   try {

@@ -10,10 +10,10 @@ beforeAll(() => {
 })
 
 describe('a session token', () => {
-  it('gives the user back', async () => {
+  it('contains the user', async () => {
     expect(await verifySession(await signToken(user, 'session'))).toEqual(user)
   })
-  it('is refused when expired, altered, signed by another, unsigned, or made for realtime', async () => {
+  it('is refused when it is expired, altered, signed with another key, unsigned, or made for realtime', async () => {
     const token = await signToken(user, 'session')
     expect(await verifySession(token, Date.now() + (SESSION_TTL + 1) * 1000)).toBeUndefined()
     const [head, body] = token.split('.')
@@ -45,7 +45,7 @@ describe('a session token', () => {
 })
 
 describe('a password', () => {
-  it('is verified against its hash alone', async () => {
+  it('is verified only against its own hash', async () => {
     const hash = await hashPassword('night-drive')
     expect(hash).not.toContain('night-drive')
     expect(await verifyPassword('night-drive', hash)).toBe(true)

@@ -2,9 +2,9 @@ import { SignJWT, errors, jwtVerify } from 'jose'
 import { jwtSecret } from './secrets.ts'
 
 export const SESSION_COOKIE = 'msc-session'
-/** Seconds. */
+/** In seconds. */
 export const SESSION_TTL = 12 * 3600
-/** Seconds a browser's realtime token lives; the client asks for a new one before each join. */
+/** How long a browser's realtime token lives, in seconds. The client asks for a new one before each join. */
 export const REALTIME_TTL = 600
 
 export interface User {
@@ -17,7 +17,7 @@ export interface User {
 const ISSUER = 'msc-web'
 const key = (): Uint8Array => new TextEncoder().encode(jwtSecret())
 
-/** An access token shaped as Supabase's, so that the same policies read it everywhere. */
+/** Returns an access token in Supabase's form, so that the same policies read it everywhere. */
 export function signToken(user: User, use: 'session' | 'realtime', now: number = Date.now()): Promise<string> {
   const issuedAt = Math.floor(now / 1000)
   return new SignJWT({
@@ -36,7 +36,9 @@ export function signToken(user: User, use: 'session' | 'realtime', now: number =
     .sign(key())
 }
 
-/** The user of a session token; `undefined` for one that is missing, forged, expired or made for another use. */
+/**
+ * Returns the user of a session token; `undefined` for one that is missing, forged, expired or made for another use.
+ */
 export async function verifySession(token: string | undefined, now: number = Date.now()): Promise<User | undefined> {
   if (!token) return undefined
   try {
@@ -63,7 +65,7 @@ export function sessionCookie(token: string, secure: boolean): string {
 
 export const clearedCookie = `${SESSION_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0`
 
-/** The session cookie's value in a request. */
+/** Returns the session cookie's value of a request. */
 export function sessionToken(request: Request): string | undefined {
   const header = request.headers.get('cookie') ?? ''
   for (const part of header.split(';')) {

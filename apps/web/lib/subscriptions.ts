@@ -5,7 +5,7 @@ import type { User } from './session.ts'
 
 export interface Subscription {
   readonly plan: 'solo' | 'label'
-  /** Cents for a month. */
+  /** Price per month, in cents. */
   readonly amount: number
   readonly paidUntil: Date
   readonly cancelledAt: Date | null
@@ -14,7 +14,7 @@ export interface Subscription {
 
 export interface Payment {
   readonly id: string
-  /** Cents. */
+  /** In cents. */
   readonly amount: number
   readonly createdAt: Date
   readonly refundedAt: Date | null
@@ -41,7 +41,7 @@ export function paymentsOf(user: User, limit = 24): Promise<Payment[]> {
   )
 }
 
-/** Those whose time is up within a day. */
+/** Returns subscriptions that end within a day. */
 export function dueSubscriptions(limit = 500): Promise<{ id: string; userId: string }[]> {
   return asService((tx) =>
     tx.query<{ id: string; userId: string }>(
@@ -81,7 +81,7 @@ export const subscriptions: SubscriptionsPort = {
   },
 }
 
-/** The platform's ledger: what is charged here is settled with the artist's earnings. */
+/** The platform's ledger: charges are settled with the artist's earnings. */
 export const billing: BillingPort = {
   async charge({ userId, amount, reference }, { key }) {
     const rows = await asService(async (tx) => {
@@ -112,7 +112,7 @@ export const users: UsersPort = {
   },
 }
 
-/** Mails wait in the database for whoever delivers them. */
+/** Writes mails to the database, where a delivery service picks them up. */
 export const mailer: MailerPort = {
   async send({ to, type, data }, { key }) {
     const rows = await asService((tx) =>

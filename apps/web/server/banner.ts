@@ -3,7 +3,7 @@ import { seededUsers } from '../lib/db/seed.ts'
 
 const marks = { ready: '✓', degraded: '~', down: '✗', 'not-configured': '–' } as const
 
-/** What a person sees when the server is up. */
+/** The text that is printed when the server is up. */
 export function banner(url: string, health: PlatformHealth | undefined): string {
   const lines = (health?.services ?? []).map(
     ({ concern, driver, status, detail }) =>

@@ -1,5 +1,6 @@
-// Serves the app on one port: Next.js for requests, the embedded realtime server for WebSocket upgrades
-// and its streams. A custom server because Next's own does not hand upgrades to route handlers; a deployment with Supabase needs none of it.
+// Serves the app on one port: Next.js for requests, the embedded realtime server for WebSocket upgrades and its
+// streams. A custom server, because Next's own does not pass upgrades to route handlers; a deployment with Supabase
+// does not need it.
 import { createServer } from 'node:http'
 import { emit, formatTraceparent, newTrace, parseTraceparent, withContext, withUnit } from '@msc/core'
 import '@msc/platform'
@@ -11,7 +12,8 @@ const dev = process.env['NODE_ENV'] !== 'production'
 const hostname = '127.0.0.1'
 const port = Number(process.env['PORT'] ?? 3000)
 
-// Before Next.js, so that nothing is served half composed. What it sets is on globalThis, where the bundles find it.
+// Before Next.js, so that no request meets half of the services. Their instances are on globalThis, where Next's
+// bundles find them.
 const running = await boot()
 
 const server = createServer()
@@ -22,16 +24,16 @@ const handleUpgrade = app.getUpgradeHandler()
 
 server.on('request', (request, response) => {
   if (running.handleRequest(request, response)) return
-  // The client's address as this server sees it; what a client claims is believed only behind a proxy.
+  // The client's address as this server sees it; the client's own header is trusted only behind a proxy.
   if (process.env['MSC_TRUST_PROXY'] !== '1') request.headers['x-forwarded-for'] = request.socket.remoteAddress ?? ''
-  // One trace for all that a request causes, pages included. Next hands the header on to route handlers.
+  // One trace for everything that a request causes, pages included. Next passes the header on to route handlers.
   const { traceparent } = request.headers
   const trace = newTrace(parseTraceparent(Array.isArray(traceparent) ? traceparent[0] : traceparent))
   request.headers['traceparent'] = formatTraceparent(trace)
-  // Whatever a client sends: `//` is no URL, and must not end the process.
+  // Clients send any text: `//` is not a valid URL, and must not end the process.
   const [path = '/'] = (request.url ?? '/').split('?', 1)
   const from = performance.now()
-  // API routes report themselves, by their pattern. A prefetch is nobody's visit.
+  // API routes report themselves, with their pattern. A prefetch is not a visit.
   const prefetch = request.headers['next-router-prefetch'] !== undefined
   if (!prefetch && !path.startsWith('/_next/') && !path.startsWith('/api/')) {
     response.once('finish', () =>
@@ -40,12 +42,12 @@ server.on('request', (request, response) => {
       ),
     )
   }
-  // A unit of work of its own: what a page learns, such as who is signed in, is no other request's.
+  // A unit of work of its own: what one page sets in its scope, such as the user, must not reach another request.
   void withUnit({ trace }, () => handle(request, response))
 })
 server.on('upgrade', (request, socket, head) => {
   if (running.handleUpgrade(request, socket, head)) return
-  // Hot reload in development; anything else is closed rather than left hanging.
+  // Serves hot reload in development; any other upgrade is closed rather than left hanging.
   if (dev && request.url?.startsWith('/_next/')) void handleUpgrade(request, socket, head)
   else socket.destroy()
 })
@@ -66,7 +68,7 @@ server.listen(port, hostname, () => {
 
 let stopping = false
 function stop(): void {
-  // A second Ctrl-C does not wait.
+  // A second Ctrl-C ends the process at once.
   if (stopping) process.exit(130)
   stopping = true
   const late = setTimeout(() => process.exit(1), 10_000)

@@ -7,119 +7,127 @@ import type { AnalyticsDriver, FlagSource } from './driver.ts'
 import type { Envelope, Evaluation, Json, PageContext, Subject } from './messages.ts'
 import type { AnalyticsDrop } from './recording/sinks.ts'
 
-/** What the older functions of flags return: `true`/`false`, or the name of a variant. */
+/** The values that `getFeatureFlag` returns: `true`, `false`, or the name of a variant. */
 export type FlagValue = boolean | string
 
 export interface AnalyticsOptions {
-  /** One backend, or several: each has an outbox and a breaker of its own. */
+  /** One backend, or several; each has an outbox and a breaker of its own. */
   readonly driver: AnalyticsDriver | readonly AnalyticsDriver[]
-  /** Where flags are evaluated; without one each flag has its fallback. */
+  /** Evaluates flags. Without one, every flag has its fallback. */
   readonly flags?: FlagSource | undefined
-  /** With one, an event that it does not name or whose properties do not fit is refused. */
+  /** When set, an event that the catalogue does not name, or whose properties do not match its schema, is dropped. */
   readonly catalogue?: Catalogue
   /**
-   * A bad call throws a `ValidationError` where it is made, instead of becoming a counted, reported drop; it rejects
-   * where a schema of the catalogue answers later. For tests and development. Default false.
+   * Makes a bad call throw a `ValidationError` at the call, instead of becoming a counted, reported drop; it rejects
+   * when a schema of the catalogue is asynchronous. For tests and development. Default false.
    */
   readonly strict?: boolean
-  /** In addition to what `configureRedaction` of @msc/core says for the whole process. */
+  /** Rules in addition to those of `configureRedaction` of @msc/core, which apply to the whole process. */
   readonly redact?: RedactOptions
   readonly release?: string | undefined
   /** Default `server`. */
   readonly source?: Envelope['source']
-  /** Milliseconds an event waits for others at most. Default 500. */
+  /** How long an event waits for others to share its batch, in milliseconds at most. Default 500. */
   readonly flushIntervalMs?: number
-  /** Events in one delivery, at most as many as the driver takes, which is the default. */
+  /** Events in one delivery. Default, and at most: the driver's own limit. */
   readonly batchSize?: number
-  /** Events held for one driver while its backend is away. Default 10 000. */
+  /** Events that are queued for one driver while its backend is away. Default 10 000. */
   readonly maxQueue?: number
-  /** Bytes held for one driver, what is on the wire included. Default 8 MiB. */
+  /** Bytes that are queued for one driver, including those being sent. Default 8 MiB. */
   readonly maxQueueBytes?: number
-  /** Milliseconds for one delivery. Default 5 000. */
+  /** Deadline of one delivery, in milliseconds. Default 5 000. */
   readonly timeoutMs?: number
-  /** Milliseconds for an evaluation of flags. Default 1 000. */
+  /** Deadline of one flag evaluation, in milliseconds. Default 1 000. */
   readonly flagTimeoutMs?: number
   /**
-   * Deliver before the process ends, however it ends. Default false here, true for the default instance. Where the
-   * application has listeners of its own for an error or a signal, ending is left to them.
+   * Delivers queued events before the process ends, however it ends. Default false here, true for the default instance.
+   * If the application listens for errors or signals itself, it also has to end the process.
    */
   readonly processEnd?: boolean
-  /** Where envelopes outlive a page, for each driver. Default nowhere. */
+  /** The storage in which each driver's envelopes outlive a page. Default none. */
   readonly store?: (driver: AnalyticsDriver) => OutboxStore<Envelope> | undefined
   readonly clock?: Clock
   readonly random?: () => number
-  /** Told what was lost, of which kind and why. */
+  /** Called with each loss: how many messages of which kind were dropped, and why. */
   readonly onDrop?: (drop: AnalyticsDrop) => unknown
-  /** Told of what fails where nobody waits, bad calls too. Default: the reporter of the process, else the console. */
+  /**
+   * Called for each failure that has no caller to throw to, including bad calls. Default: the reporter of the process,
+   * else the console.
+   */
   readonly onError?: ErrorReporter
 }
 
-/** What a caller may know better than the engine. */
+/** Fields that a caller can set instead of the engine. */
 export interface RecordOptions {
-  /** A UUID, so that what is told twice, by a webhook or a retried job, is kept once. Default: a new one. */
+  /**
+   * A UUID. An event that is recorded twice under one id, for example by a webhook or a retried job, is kept once.
+   * Default: a new id.
+   */
   readonly id?: string
   /**
-   * Milliseconds since the epoch, when it happened. Default now. A time before 1980 or more than a day ahead is no such:
-   * it is reported, and the event counts as of now; with `strict` the call throws.
+   * When the event happened, in milliseconds since the epoch. Default now. A time before 1980 or more than a day ahead
+   * is invalid: it is reported and the event is recorded as of now; with `strict` the call throws.
    */
   readonly at?: number
   readonly page?: PageContext | undefined
-  /** Called when it was refused, or no queue had room for it: at once, unless a schema has to answer first. */
+  /** Called when the event was refused or no queue had room for it: synchronously, unless a schema is asynchronous. */
   readonly onLost?: (() => unknown) | undefined
 }
 
 export interface FlagOptions {
-  /** What is known of the person, for targeting. Goes to the flag source as it is. */
+  /** Properties of the person, for targeting. They go to the flag source unredacted. */
   readonly properties?: Properties
   readonly groups?: Readonly<Record<string, string>>
-  /** The value while the source is away or does not know the flag. Default `false`. */
+  /** The value while the source is away, and for a flag that it does not know. Default `false`. */
   readonly fallback?: FlagValue
 }
 
 export interface Analytics extends Service {
   readonly concern: 'analytics'
   /**
-   * Accepts an event; resolves as soon as it is queued, which takes microseconds. It is delivered within
-   * `flushIntervalMs`. Never rejects, unless `strict`: while a backend is away up to `maxQueue` events wait, and a bad
-   * call is dropped, counted and reported.
+   * Queues an event, which takes microseconds, and resolves. The event is delivered within `flushIntervalMs`. Never
+   * rejects, unless `strict`: while a backend is away up to `maxQueue` events wait, and a bad call is dropped, counted
+   * and reported.
    */
   track(distinctId: string, event: string, properties?: Properties, options?: RecordOptions): Promise<void>
-  /** Sets properties of the person. As {@link track}. */
+  /** Sets properties of the person. Resolves and fails like {@link track}. */
   identify(distinctId: string, properties?: Properties, options?: RecordOptions): Promise<void>
   /**
-   * Accepts a message of any kind: an alias, a group, a page, a model's generation. As {@link track}.
+   * Records a message of any kind, such as an alias, a group, a page view or a model call. Resolves and fails like
+   * {@link track}.
    *
    * @example analytics.record('user-1', { kind: 'group', type: 'company', groupKey: 'msc', set: { plan: 'pro' } })
    */
   record(subject: SubjectInput, message: MessageInput, options?: RecordOptions): Promise<void>
   /**
-   * The flag's value, or `fallback` while the source is away or does not know it. Records the exposure, once for a
-   * person and a value. A value that is no boolean and no text is `true`, or its variant: see {@link evaluateFlag}.
+   * Returns the flag's value, or `fallback` while the source is away or when it does not know the flag. Records the
+   * exposure, once per person and value. A value that is neither a boolean nor text becomes `true` or the name of its
+   * variant; see {@link evaluateFlag} for the value itself.
    */
   getFeatureFlag(flag: string, distinctId: string, options?: FlagOptions): Promise<FlagValue>
-  /** Is the flag on, or in any variant? */
+  /** True when the flag is on, or has any variant. */
   isFeatureEnabled(flag: string, distinctId: string, options?: FlagOptions): Promise<boolean>
-  /** The flag's value of any type, with its payload and why it has it. Never rejects, unless `strict`. */
+  /** Returns the flag's value, of any type, with its payload and the reason for it. Never rejects, unless `strict`. */
   evaluateFlag(
     flag: string,
     subject: SubjectInput,
     options?: Omit<FlagOptions, 'fallback'> & { readonly fallback?: Json },
   ): Promise<Evaluation>
-  /** All flags of somebody, to hand to a page, without an exposure; empty while the source is away. */
+  /** Returns all flags of a person, for a page to start with; empty while the source is away. Records no exposure. */
   evaluateFlags(
     subject: SubjectInput,
     options?: Omit<FlagOptions, 'fallback'>,
   ): Promise<ReadonlyMap<string, Evaluation>>
-  /** Records that somebody met a value that was evaluated before; once for a person, a flag and a value. */
+  /** Records that a person was shown a value that was evaluated before, once per person, flag and value. */
   expose(subject: Subject, flag: string, evaluation: Evaluation, options?: RecordOptions): void
-  /** Health of the flag source, which is apart from that of the sinks. `undefined` where there is none. */
+  /** Health of the flag source, which is separate from that of the sinks. `undefined` without a source. */
   readonly flagService: Service | undefined
-  /** Counts, as dropped, what was lost before it came here: calls that a page could not keep. */
+  /** Counts, as dropped, messages that were lost before they reached the engine: calls that a page could not keep. */
   drop(kind: string, count: number, reason: DropReason, detail?: string): void
-  /** Sends what is queued at once, because the page is being left: synchronously, as far as the browser lets it. */
+  /** Sends what is queued as the page is being left: synchronously, as far as the browser allows. */
   leave(budgetMs: number): void
-  /** The sum over the drivers. At every instant `accepted = delivered + dropped + queued + inFlight`. */
+  /** Sums over all drivers. At every instant `accepted = delivered + dropped + queued + inFlight`. */
   stats(): DeliveryStats
-  /** The same for each driver, by its name; a second one of that name has its place behind it: `posthog (2)`. */
+  /** The same for each driver, by name. A second driver with the same name gets a number: `posthog (2)`. */
   sinks(): ReadonlyMap<string, DeliveryStats>
 }

@@ -1,7 +1,7 @@
 import type { BrowserAnalyticsConfig, BrowserParts } from './browser/config.ts'
 import { createBrowserEngine, type BrowserEngine } from './browser/engine.ts'
 
-/** Chooses the backend of a page, and loads no other. */
+/** Loads the backend that the page has chosen, and no other. */
 export async function startEngine(config: BrowserAnalyticsConfig): Promise<BrowserEngine> {
   return createBrowserEngine(await partsFor(config), config)
 }

@@ -37,14 +37,14 @@ function keeping() {
     },
     health: async () => undefined,
     close: async () => undefined,
-    // As a browser's driver has it: what is pending goes at once when the page is left.
+    // Like a browser's driver: pending envelopes are sent at once when the page is left.
     leavingMaxBytes: () => 60_000,
   }
   return { sent, driver }
 }
 
 describe('while a server renders', () => {
-  it('keeps nothing for anybody: no flag, no call, no person', () => {
+  it('keeps nothing of any visitor: no flag, no call, no person', () => {
     const { driver } = keeping()
     initAnalytics({ flags: { admin: true }, load: async () => ({ driver }) })
     trackEvent('e', {})
@@ -62,7 +62,7 @@ describe('while a server renders', () => {
 })
 
 describe('in a page', () => {
-  it('keeps calls with their time and address until the engine is there, and makes them in order', async () => {
+  it('keeps calls with their time and address until the engine has loaded, and makes them in order', async () => {
     page = openFakePage()
     const { sent, driver } = keeping()
     const from = Date.now()
@@ -82,7 +82,7 @@ describe('in a page', () => {
     })
   })
 
-  it('names a view after its path, and one of a query alone after the page', async () => {
+  it('names a page view after its path, and one with only a query after the current page', async () => {
     page = openFakePage()
     const { sent, driver } = keeping()
     initAnalytics({ load: async () => ({ driver }) })
@@ -94,7 +94,7 @@ describe('in a page', () => {
     expect(sent.map(pathOf)).toEqual(['/releases', '/releases', '/releases', '/search'])
   })
 
-  it('has the server’s flags at once, exposes each once, and knows no other names', async () => {
+  it('has the server’s flags at once, exposes each once, and ignores names that every object inherits', async () => {
     page = openFakePage()
     const { sent, driver } = keeping()
     initAnalytics({ flags: { banner: 'blue', off: false }, load: async () => ({ driver }) })
@@ -114,7 +114,7 @@ describe('in a page', () => {
     })
   })
 
-  it('shows nobody the flags of another, before the engine is there as after it', async () => {
+  it('shows nobody another person’s flags, before the engine has loaded or after', async () => {
     page = openFakePage()
     const { driver } = keeping()
     const flags = { vip: true }
@@ -129,7 +129,7 @@ describe('in a page', () => {
     expect(isFeatureEnabled('vip')).toBe(false)
   })
 
-  it('keeps who somebody is, however many calls wait', async () => {
+  it('keeps an identification however many calls are waiting', async () => {
     page = openFakePage()
     const { sent, driver } = keeping()
     initAnalytics({ load: async () => ({ driver }) })
@@ -147,7 +147,7 @@ describe('in a page', () => {
     expect([people.get('click'), people.get('paid')]).toEqual(['alice', 'bob'])
   })
 
-  it('never throws, whatever it is given', async () => {
+  it('never throws, whatever the arguments are', async () => {
     const said: string[] = []
     const restore = setErrorReporter((error) => said.push((error as Error & { code: string }).code))
     page = openFakePage()
@@ -180,7 +180,7 @@ describe('in a page', () => {
     expect(new Set(said)).toEqual(new Set(['ANALYTICS_NAME_INVALID', 'ANALYTICS_SUBJECT_INVALID']))
   })
 
-  it('keeps a recording that is asked for before there is anybody to record', async () => {
+  it('keeps a request to record until the recorder has loaded', async () => {
     page = openFakePage()
     const { driver } = keeping()
     const calls: string[] = []
@@ -197,7 +197,7 @@ describe('in a page', () => {
     expect(calls).toEqual(['start', 'stop'])
   })
 
-  it('tries again when its code could not be loaded, and says so', async () => {
+  it('retries when its code could not be loaded, and reports it', async () => {
     page = openFakePage()
     const said: string[] = []
     const restore = setErrorReporter((error, { operation }) => said.push(`${operation}: ${error.message}`))
@@ -222,7 +222,7 @@ describe('in a page', () => {
     expect(said).toEqual(['load: Failed to fetch'])
   })
 
-  it('counts the calls that it could not keep', async () => {
+  it('counts the calls that it had no room for', async () => {
     page = openFakePage()
     const { driver, sent } = keeping()
     for (let i = 0; i < 130; i++) trackEvent(`e${i}`)
@@ -245,6 +245,6 @@ function engineIsThere(): boolean {
   return slot?.engine !== undefined
 }
 
-it('starts under the name of the original documentation as well', () => {
+it('also starts under the name initPostHog', () => {
   expect(initPostHog).toBe(initAnalytics)
 })

@@ -10,12 +10,12 @@ export type { AnalyticsDriver, FlagSource, SessionRecorder } from './driver.ts'
 interface State {
   config?: BrowserAnalyticsConfig
   loading?: Promise<void>
-  /** Flags that were met before the engine was there; each is told once. */
+  /** Flags that were read before the engine had loaded; each is exposed once. */
   readonly met: Set<string>
-  /** Who was identified before the engine was there. */
+  /** The person who was identified before the engine had loaded. */
   person?: string
-  /** Nothing that was evaluated for the person of before holds any more. */
-  isSomebodyElse?: boolean
+  /** True once the person has changed: the flags that the server gave are for somebody else. */
+  hasChangedPerson?: boolean
 }
 
 const state = (): State => processSlot('analytics/browser-state', () => ({ met: new Set<string>() }))
@@ -23,8 +23,8 @@ const calls = createLateCalls<BrowserEngine>('analytics/browser')
 const hasPage = (): boolean => typeof document !== 'undefined'
 
 /**
- * Chooses the backend. The engine's code loads when the page is idle; until then calls are kept, with their time.
- * Calling it again does nothing, and neither does calling it on a server, whose memory all visitors share.
+ * Chooses the backend. The engine's code loads when the page is idle; until then calls are kept with their time. A
+ * second call does nothing, and neither does a call on a server, where all visitors share one memory.
  */
 export function initAnalytics(config: BrowserAnalyticsConfig): void {
   if (!hasPage()) return
@@ -33,29 +33,35 @@ export function initAnalytics(config: BrowserAnalyticsConfig): void {
   load(current)
 }
 
-/** The name that {@link initAnalytics} had before it was every backend's. */
+/** The name of {@link initAnalytics} when PostHog was the only backend. */
 export { initAnalytics as initPostHog }
 
-/** Counts an event; kept until the engine is there, at most 100 calls, and dropped after that; who the person is never is. Never throws. */
+/**
+ * Records an event. Until the engine has loaded, at most 100 calls are kept and later ones are dropped; identifications
+ * are always kept. Never throws.
+ */
 export function trackEvent(event: string, properties: object = {}): void {
   const moment = now()
   calls.perform((engine) => engine.track(event, properties, moment))
 }
-/** Who uses the page. Never throws. */
+/** Identifies the person who uses the page. Never throws. */
 export function identifyUser(userId: string, properties: object = {}): void {
   const moment = now()
   calls.perform((engine) => engine.identify(userId, properties, moment), 'always')
   if (!hasPage()) return
   const current = state()
-  // What the server has evaluated was for this person.
-  if (current.person !== undefined && current.person !== userId) somebodyElse(current)
+  // The server evaluated its flags for the person before this one.
+  if (current.person !== undefined && current.person !== userId) personChanged(current)
   current.person = userId
 }
-/** A page is looked at: the current one, without its query, which is where secrets travel. Nothing on a server. */
+/**
+ * Records a view of `path`, by default of the current page, without the query, which may hold secrets. Does nothing on
+ * a server. Never throws.
+ */
 export function trackPageView(path?: string): void {
   if (!hasPage()) return
   const moment = now()
-  // A query alone is the current page's.
+  // A query without a path belongs to the current page.
   const viewed = typeof path === 'string' && /^[^?#]/.test(path) ? path : location.pathname
   const page = moment.page && { ...moment.page, url: location.origin + viewed }
   calls.perform((engine) => engine.page(viewed, { ...moment, ...(page && { page }) }))
@@ -64,21 +70,22 @@ export function setUserProperties(properties: object): void {
   const moment = now()
   calls.perform((engine) => engine.setProperties(properties, moment))
 }
-/** Forgets the person, as on sign-out. */
+/** Forgets the person, on sign-out for example. */
 export function resetUser(): void {
   calls.perform((engine) => engine.reset(), 'always')
-  if (hasPage()) somebodyElse(state())
+  if (hasPage()) personChanged(state())
 }
 /**
- * Asks `config.persist` again, because the visitor's answer has changed. Where it says no now, what was stored on this
- * device is deleted at once; else with the next call. Never throws.
+ * Asks `config.persist` again, because the visitor's answer has changed. When it returns false, everything stored on
+ * this device is deleted at once; otherwise storing resumes with the next call. Never throws.
  */
 export function consentChanged(): void {
   calls.perform((engine) => engine.consentChanged(), 'always')
 }
 /**
- * The flag's value: what the server evaluated, else the backend's as soon as it is there, else `false`. Always `false`
- * while a server renders: take what the server itself has evaluated, as `config.flags`, there. Records the exposure.
+ * Returns the flag's value: the server's, else the backend's once the engine has loaded, else `false`. While a server
+ * renders it is always `false`; use the values that the server itself evaluated, as `config.flags`, there. Records the
+ * exposure.
  */
 export function getFeatureFlag(flag: string): FlagValue {
   if (!hasPage()) return false
@@ -95,14 +102,17 @@ export function getFeatureFlag(flag: string): FlagValue {
 export function isFeatureEnabled(flag: string): boolean {
   return getFeatureFlag(flag) !== false
 }
-/** Asks for a recording, with text and inputs masked. False where nothing can record: on a server, or without PostHog. */
+/**
+ * Starts a recording with text and inputs masked. Returns false when nothing can record: on a server, or without
+ * PostHog.
+ */
 export function startRecording(): boolean {
   if (calls.engine) return calls.engine.startRecording()
   if (!mayRecord()) return false
   calls.perform((engine) => engine.startRecording(), 'always')
   return true
 }
-/** Ends it. False where nothing can record. */
+/** Ends the recording. Returns false when nothing can record. */
 export function stopRecording(): boolean {
   if (calls.engine) return calls.engine.stopRecording()
   if (!mayRecord()) return false
@@ -110,9 +120,9 @@ export function stopRecording(): boolean {
   return true
 }
 
-/** Nothing that was said of one person holds for another. */
-function somebodyElse(current: State): void {
-  current.isSomebodyElse = true
+/** Drops all that was evaluated or kept for the person before. */
+function personChanged(current: State): void {
+  current.hasChangedPerson = true
   current.met.clear()
   delete current.person
 }
@@ -122,10 +132,10 @@ function mayRecord(): boolean {
   return config !== undefined && (config.key !== undefined || config.load !== undefined)
 }
 
-/** Names of flags are text from anywhere: `constructor` is no flag. */
+/** Own properties only: flag names are arbitrary text, and `constructor` is not a flag. */
 function givenFlag(flag: string): FlagValue | undefined {
-  const { config, isSomebodyElse } = state()
-  const flags = isSomebodyElse ? undefined : config?.flags
+  const { config, hasChangedPerson } = state()
+  const flags = hasChangedPerson ? undefined : config?.flags
   return flags && Object.hasOwn(flags, flag) ? flags[flag] : undefined
 }
 
@@ -146,10 +156,15 @@ function load(current: State): void {
     .then((engine) => {
       const { dropped } = calls
       calls.resolve(engine)
-      engine.analytics.drop('call', dropped, 'queue full', 'There were more calls than a page keeps for its engine.')
+      engine.analytics.drop(
+        'call',
+        dropped,
+        'queue full',
+        'The page made more calls than it keeps before its engine has loaded.',
+      )
     })
     .catch((error: unknown) => {
-      // A chunk that could not be loaded, or a key that is none; a later call of `initAnalytics` tries again.
+      // A chunk could not be loaded, or the key is invalid; a later call of `initAnalytics` tries again.
       delete current.loading
       reportFailure(error, { concern: 'analytics', operation: 'load' })
     })

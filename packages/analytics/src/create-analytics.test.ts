@@ -45,7 +45,7 @@ const propertiesOf = (envelope: Envelope | undefined): unknown =>
 const away = new DriverError('kept', 'away', { retryable: true })
 
 describe('delivery', () => {
-  it('waits a moment for company, then sends one batch', async () => {
+  it('waits a moment for more events, then sends one batch', async () => {
     const { analytics, clock, batches, names } = setUp()
     await analytics.track('u', 'a')
     await analytics.track('u', 'b')
@@ -76,7 +76,7 @@ describe('delivery', () => {
     expect(analytics.stats()).toEqual({ accepted: 8, delivered: 8, dropped: 0, queued: 0, inFlight: 0 })
   })
 
-  it('holds no more than its bound, keeps what came first, and says what it dropped', async () => {
+  it('holds no more than its limit, keeps the earliest events, and reports what it dropped', async () => {
     const { analytics, drops, fail, names, clock } = setUp({ maxQueue: 5 })
     fail(away)
     for (let i = 0; i < 9; i++) await analytics.track('u', `e${i}`)
@@ -89,7 +89,7 @@ describe('delivery', () => {
     expect(names()).toEqual(['e0', 'e1', 'e2', 'e3', 'e4'])
   })
 
-  it('counts what is lost when it closes against silence', async () => {
+  it('counts what is lost when it closes while the backend is silent', async () => {
     const clock = createManualClock()
     const drops: AnalyticsDrop[] = []
     const { driver } = setUp()
@@ -107,7 +107,7 @@ describe('delivery', () => {
     expect(drops).toMatchObject([{ count: 50, reason: 'closed' }])
   })
 
-  it('goes on trying within the budget of a close when the backend fails first', async () => {
+  it('keeps retrying within the budget of a close when the backend fails at first', async () => {
     const { analytics, clock, names, fail, drops } = setUp()
     fail(away)
     for (let i = 0; i < 10; i++) await analytics.track('u', 'e')
@@ -120,7 +120,7 @@ describe('delivery', () => {
     expect(drops).toEqual([])
   })
 
-  it('delivers to each of two drivers what it takes, though the other one is away', async () => {
+  it('delivers to each of two drivers the kinds it takes, even while the other one is away', async () => {
     const { driver, fail, names } = setUp()
     const other: Envelope[] = []
     const analytics = createAnalytics({
@@ -146,11 +146,11 @@ describe('delivery', () => {
     expect(analytics.sinks().get('kept')).toMatchObject({ delivered: 0, queued: 2 })
     fail(undefined)
     await analytics.close()
-    // What fails alone steps aside, so the order may have changed.
+    // An event that fails alone is sent apart from the rest, so the order may have changed.
     expect(names().toSorted()).toEqual(['e', 'identify'])
   })
 
-  it('tells two drivers of one name apart', async () => {
+  it('keeps two drivers with the same name apart', async () => {
     const { driver } = setUp()
     const analytics = createAnalytics({ driver: [driver, driver] })
     await analytics.track('u', 'e')
@@ -161,7 +161,7 @@ describe('delivery', () => {
     ])
   })
 
-  it('counts what comes after close', async () => {
+  it('counts calls after close as dropped', async () => {
     const { analytics, drops } = setUp()
     await analytics.close()
     await analytics.close()
@@ -169,7 +169,7 @@ describe('delivery', () => {
     expect(drops).toMatchObject([{ count: 1, reason: 'closed' }])
   })
 
-  it('writes last words synchronously where the sink can', () => {
+  it('delivers synchronously at the end of the process if the sink can', () => {
     const journal = createMemoryJournal()
     const sink = createSink(local({ journal }), {
       maxQueue: 10,
@@ -191,7 +191,7 @@ describe('delivery', () => {
     expect(sink.stats()).toMatchObject({ accepted: 1, delivered: 1, queued: 0 })
   })
 
-  it('refuses a driver of another version, and one without its methods', () => {
+  it('rejects a driver of another version, and one without its methods', () => {
     const { driver } = setUp()
     expect(() => createAnalytics({ driver: { ...driver, specificationVersion: 2 as 1 } })).toThrow(
       expect.objectContaining({ code: 'DRIVER_VERSION' }),
@@ -203,7 +203,7 @@ describe('delivery', () => {
 })
 
 describe('an envelope', () => {
-  it('carries the trace, the release and the time, and no vendor’s words', async () => {
+  it('carries the trace, the release and the time, and no vendor’s terms', async () => {
     const { analytics, batches, clock } = setUp({ release: 'abc' })
     const trace = newTrace()
     await withContext({ trace }, () => analytics.track('u', 'e', { a: 1 }))
@@ -221,7 +221,7 @@ describe('an envelope', () => {
     expect(JSON.stringify(envelope)).not.toContain('$')
   })
 
-  it('has the id and the time that the caller gives it', async () => {
+  it('has the id and the time that the caller passes', async () => {
     const { analytics, batches, clock } = setUp()
     const id = '0190b1a0-0000-7000-8000-000000000001'
     await analytics.track('u', 'paid', {}, { id, at: 1_699_000_000_000 })
@@ -229,7 +229,7 @@ describe('an envelope', () => {
     expect(batches.flat()).toMatchObject([{ id, at: 1_699_000_000_000 }])
   })
 
-  it('is redacted by words: secrets go, counts of tokens and names that only look like secrets stay', async () => {
+  it('is redacted by word: secrets go, counts of tokens and names that only look like secrets stay', async () => {
     const { analytics, batches, clock } = setUp()
     const harmless = {
       tokens: 1500,
@@ -261,7 +261,7 @@ describe('an envelope', () => {
     expect(second?.message).toMatchObject({ usage: { total: 1500, cacheRead: 2, reasoning: 1 } })
   })
 
-  it('never redacts or cuts who it is about: two people stay two', async () => {
+  it('never redacts or cuts the id of its subject, so that two people stay two', async () => {
     const { analytics, batches, clock } = setUp()
     const ids = ['ana@msc.example', 'ben@msc.example', '4111111111111111']
     for (const id of ids) await analytics.track(id, 'e')
@@ -269,7 +269,7 @@ describe('an envelope', () => {
     expect(batches.flat().map(({ subject }) => subject.distinctId)).toEqual(ids)
   })
 
-  it('is plain JSON, whatever the caller gave', async () => {
+  it('is plain JSON, whatever the caller passed', async () => {
     const { analytics, batches, clock, errors } = setUp()
     const cycle: Record<string, unknown> = { big: 10n, at: new Date(0), nothing: undefined, not: Number.NaN }
     cycle['self'] = cycle
@@ -284,7 +284,7 @@ describe('an envelope', () => {
     expect(errors).toEqual([])
   })
 
-  it('is bounded, and quickly made, for trees that share their branches', async () => {
+  it('is bounded, and built quickly, for trees with shared branches', async () => {
     const { analytics, batches, clock } = setUp()
     let tree: unknown = 'leaf'
     for (let depth = 0; depth < 8; depth++) tree = Array.from({ length: 6 }, () => tree)
@@ -293,7 +293,7 @@ describe('an envelope', () => {
     expect(JSON.stringify(batches.flat()).length).toBeLessThan(400_000)
   })
 
-  it('has only what its kind says, redacted, in a generation and an exposure too', async () => {
+  it('has only the fields of its kind, redacted, for a generation and an exposure too', async () => {
     const { analytics, batches, clock } = setUp()
     const generation = {
       kind: 'ai',
@@ -348,7 +348,7 @@ describe('an envelope', () => {
   })
 })
 
-describe('an exposure of what is no evaluation', () => {
+describe('an exposure of an invalid evaluation', () => {
   const evaluation = { value: 'b', reason: 'match' } as unknown as Evaluation
   const cyclic: Record<string, unknown> = {}
   cyclic['self'] = cyclic
@@ -357,7 +357,7 @@ describe('an exposure of what is no evaluation', () => {
     ['an empty object', { distinctId: 'u1' }, {}],
     ['a list', { distinctId: 'u1' }, []],
     ['no subject', undefined, evaluation],
-    ['a value that can not be written', { distinctId: 'u1' }, { ...evaluation, value: cyclic }],
+    ['a value that is not JSON', { distinctId: 'u1' }, { ...evaluation, value: cyclic }],
     ['a BigInt', { distinctId: 'u1' }, { ...evaluation, value: 1n }],
   ])('is dropped, counted and reported: %s', (_what, subject, given) => {
     const { analytics } = setUp()
@@ -370,7 +370,7 @@ describe('an exposure of what is no evaluation', () => {
     )
   })
 
-  it('is no exposure that was met, where its options were refused', async () => {
+  it('does not count as shown when its options are refused', async () => {
     const { analytics, batches } = setUp()
     analytics.expose('u1' as never, 'layout', evaluation, { id: 'evt_1' })
     analytics.expose('u1' as never, 'layout', evaluation)
@@ -379,7 +379,7 @@ describe('an exposure of what is no evaluation', () => {
     await analytics.close()
   })
 
-  it('is of the person that a plain id names, as everywhere else', async () => {
+  it('accepts a plain id as its subject, like every other call', async () => {
     const { analytics } = setUp()
     for (const id of ['u1', 'u2', 'u1']) analytics.expose(id as never, 'layout', evaluation)
     expect(analytics.stats().accepted).toBe(2)
@@ -406,7 +406,7 @@ describe('a bad call', () => {
       'ANALYTICS_SUBJECT_INVALID',
     ],
     ['no name', (track) => track(...(['u', ''] as never[])), 'ANALYTICS_NAME_INVALID'],
-    ['an id that is no UUID', (track) => track(...(['u', 'e', {}, { id: 'x' }] as never[])), 'ANALYTICS_ID_INVALID'],
+    ['an id that is not a UUID', (track) => track(...(['u', 'e', {}, { id: 'x' }] as never[])), 'ANALYTICS_ID_INVALID'],
   ]
 
   it.each(bad)('(%s) resolves, is counted once, and is reported with what to do', async (_name, call, code) => {
@@ -417,7 +417,7 @@ describe('a bad call', () => {
     expect(errors).toMatchObject([{ code, operation: 'track' }])
   })
 
-  it.each(bad)('(%s) throws where it is made, when strict', (_name, call, code) => {
+  it.each(bad)('(%s) throws at the call, when strict', (_name, call, code) => {
     const { analytics } = setUp({ strict: true })
     expect(() => call(analytics.track as never)).toThrow(expect.objectContaining({ code, name: 'ValidationError' }))
   })
@@ -428,7 +428,7 @@ describe('a bad call', () => {
     ['nanoseconds', 1.7e18],
     ['seconds', 1.7e9],
     ['a text', '2026-01-01'],
-  ])('about its time (%s) keeps the event, as of now, and is reported', async (_what, at) => {
+  ])('with an invalid time (%s) keeps the event, as of now, and is reported', async (_what, at) => {
     const { analytics, batches, errors, clock } = setUp()
     await analytics.track('u', 'timed', {}, { at: at as number })
     await analytics.track('u', 'other', {}, { at: clock.now() - 1000 })
@@ -442,7 +442,7 @@ describe('a bad call', () => {
     )
   })
 
-  it('is none when the id is a number', async () => {
+  it('is not reported for a number as the id, which becomes text', async () => {
     const { analytics, batches, errors, clock } = setUp()
     await analytics.track(42 as never, 'e')
     await analytics.track(9007199254740993n as never, 'e')
@@ -451,7 +451,7 @@ describe('a bad call', () => {
     expect(errors).toEqual([])
   })
 
-  it('never rejects for properties that can not be read', async () => {
+  it('never rejects because of unreadable properties', async () => {
     const { analytics, clock, batches } = setUp()
     for (const properties of [hostile, null, 42, 'text', [1], Object.create(null), new URL('https://a.example')]) {
       await analytics.track('u', 'e', properties as object)
@@ -464,13 +464,13 @@ describe('a bad call', () => {
     expect(batches.flat().length).toBeGreaterThan(0)
   })
 
-  it('is one where a schema throws what can not be asked, or an error of another copy of core', async () => {
+  it('is reported when a schema throws an unreadable value, or an error of another copy of core', async () => {
     const lies = new Proxy(new Error('x'), {
       getPrototypeOf() {
         throw new Error('no prototype')
       },
     })
-    // What another copy throws has the marker, and a class of its own.
+    // An error of another copy of core has the marker, but another class.
     const foreign = Object.assign(new Error('[app] The plan is unknown.'), {
       [Symbol.for('@msc/error')]: true,
       code: 'PLAN_UNKNOWN',
@@ -496,10 +496,10 @@ describe('a bad call', () => {
     }
   })
 
-  it('is not what a page with a toJSON on lists and objects makes of a good one', async () => {
+  it('is not reported for a good call on a page that adds a toJSON to lists and objects', async () => {
     const { analytics, batches, clock } = setUp()
     const prototype = Object.prototype as { toJSON?: () => unknown }
-    // oxlint-disable-next-line no-extend-native -- what scripts on pages do
+    // oxlint-disable-next-line no-extend-native -- pages' scripts do this
     prototype.toJSON = () => 'text'
     try {
       await analytics.track('u', 'e', { list: [1, { two: 2 }] })
@@ -510,7 +510,7 @@ describe('a bad call', () => {
     expect(batches.flat().map(({ message }) => message)).toMatchObject([{ properties: { list: [1, { two: 2 }] } }])
   })
 
-  it('never rejects or throws, whatever it is given, and the counts agree', async () => {
+  it('never rejects or throws, whatever the arguments are, and the counts agree', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.anything(), fc.anything(), fc.anything()), { maxLength: 5 }),
@@ -529,7 +529,7 @@ describe('a bad call', () => {
   })
 })
 
-it('ends a close within its budget, whatever schemas take of it: all is delivered or dropped, and told', async () => {
+it('does not hold up a close beyond its budget, however long schemas take: all is delivered or dropped, and reported', async () => {
   const clock = createManualClock()
   const slow = {
     '~standard': {
@@ -550,7 +550,7 @@ it('ends a close within its budget, whatever schemas take of it: all is delivere
   expect(errors.filter(({ operation }) => operation === 'close')).toEqual([])
 })
 
-it('tells the caller of every verb what found no room, at once and once', () => {
+it('calls `onLost` once and at once, for every method, when no queue has room', () => {
   const { analytics } = setUp({ maxQueue: 1 })
   const lost: string[] = []
   const told = (name: string) => ({ onLost: () => lost.push(name) })
@@ -580,7 +580,7 @@ describe('a catalogue', () => {
   })
 
   it.each([false, true])(
-    'drops what it does not know and what does not fit, and says why (later: %s)',
+    'drops unknown events and invalid properties, and says why (asynchronous: %s)',
     async (later) => {
       const { analytics, drops, errors, names, clock } = setUp({ catalogue: { release_created: schema(later) } })
       await analytics.track('u', 'release_created', { title: 'a' })
@@ -596,32 +596,35 @@ describe('a catalogue', () => {
     },
   )
 
-  it.each([false, true])('tells the caller of what it refuses or has no room for (later: %s)', async (later) => {
-    const { analytics } = setUp({ maxQueue: 1, catalogue: { known: schema(later) } })
-    const lost: string[] = []
-    const track = (name: string, properties: object, as = name): Promise<void> =>
-      analytics.track('u', name, properties, { onLost: () => lost.push(as) })
-    await track('known', { title: 'kept' }, 'kept')
-    await track('known', { title: 'no room' }, 'no room')
-    await track('known', { title: 1 }, 'no text')
-    await track('unknown', {})
-    expect(lost).toEqual(['no room', 'no text', 'unknown'])
-  })
+  it.each([false, true])(
+    'calls `onLost` for what it refuses or no queue has room for (asynchronous: %s)',
+    async (later) => {
+      const { analytics } = setUp({ maxQueue: 1, catalogue: { known: schema(later) } })
+      const lost: string[] = []
+      const track = (name: string, properties: object, as = name): Promise<void> =>
+        analytics.track('u', name, properties, { onLost: () => lost.push(as) })
+      await track('known', { title: 'kept' }, 'kept')
+      await track('known', { title: 'no room' }, 'no room')
+      await track('known', { title: 1 }, 'no text')
+      await track('unknown', {})
+      expect(lost).toEqual(['no room', 'no text', 'unknown'])
+    },
+  )
 
-  it('knows no event by a name that every object has', async () => {
+  it('has no event with a name that every object inherits', async () => {
     const { analytics, errors } = setUp({ catalogue: {} })
     for (const name of ['constructor', 'toString', '__proto__']) await analytics.track('u', name)
     expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 3 }, () => 'ANALYTICS_EVENT_UNKNOWN'))
   })
 
-  it('throws at once when strict; a schema that answers later rejects', async () => {
+  it('throws at once when strict; an asynchronous schema rejects', async () => {
     const now = setUp({ strict: true, catalogue: { release_created: schema(false) } }).analytics
     expect(() => now.track('u', 'release_created', {})).toThrow(/must be text/)
     const later = setUp({ strict: true, catalogue: { release_created: schema(true) } }).analytics
     await expect(later.track('u', 'release_created', {})).rejects.toThrow(/must be text/)
   })
 
-  it('is in the queue when track returns, and a flush waits for a schema that answers later', async () => {
+  it('has queued the event when track returns, and a flush waits for an asynchronous schema', async () => {
     const { analytics } = setUp({ catalogue: { e: schema(false) } })
     void analytics.track('u', 'e', { title: 'a' })
     expect(analytics.stats().queued).toBe(1)
@@ -636,7 +639,7 @@ describe('flags', () => {
   const source = (evaluate: FlagSource['evaluate']): FlagSource => ({ ...localFlags({}), name: 'flags', evaluate })
   const always = (evaluation: Evaluation): FlagSource => source(async ([key]) => new Map([[key as string, evaluation]]))
 
-  it('have their fallback without a source, for a flag that nobody knows, and while the source fails', async () => {
+  it('have their fallback without a source, when unknown, and while the source fails', async () => {
     expect(await setUp().analytics.getFeatureFlag('f', 'u', { fallback: 'blue' })).toBe('blue')
     const unknown = setUp({ flags: localFlags({}) })
     expect(await unknown.analytics.evaluateFlag('f', 'u', { fallback: 7 })).toEqual({
@@ -658,7 +661,7 @@ describe('flags', () => {
     expect(await value).toBe(true)
   })
 
-  it('stop asking a source that keeps failing, and the health says so while events go on', async () => {
+  it('stop calling a source that keeps failing, and health reports it while events go on', async () => {
     let asked = 0
     const { analytics, names } = setUp({
       flags: source(async () => {
@@ -674,7 +677,7 @@ describe('flags', () => {
     expect(names()).toEqual(['e'])
   })
 
-  it('record one exposure for a person and a value, however often they are read', async () => {
+  it('record one exposure per person and value, however often they are read', async () => {
     const { analytics, batches, clock } = setUp({ flags: always({ value: 'blue', reason: 'split' }) })
     for (let i = 0; i < 10; i++) {
       await analytics.getFeatureFlag('f', 'ana')
@@ -692,7 +695,7 @@ describe('flags', () => {
     ])
   })
 
-  it('record an exposure for which there was no room the next time', async () => {
+  it('record an exposure again next time when no queue had room for it', async () => {
     const { analytics, names, fail, drops } = setUp({
       flags: always({ value: 'blue', reason: 'split' }),
       maxQueue: 5,
@@ -709,7 +712,7 @@ describe('flags', () => {
     expect(names().filter((name) => name === 'exposure')).toHaveLength(1)
   })
 
-  it('give booleans and texts as they are, and the variant of anything else', async () => {
+  it('return booleans and text unchanged, and the variant of any other value', async () => {
     const value = async (evaluation: Evaluation): Promise<unknown> =>
       setUp({ flags: always(evaluation) }).analytics.getFeatureFlag('f', 'u')
     expect(await value({ value: 3, reason: 'static' })).toBe(true)
@@ -719,7 +722,7 @@ describe('flags', () => {
     expect(await analytics.evaluateFlag('f', 'u')).toEqual({ value: { a: 1 }, payload: [1], reason: 'static' })
   })
 
-  it('are told nobody’s answer for names that every object has', async () => {
+  it('have no values for names that every object inherits', async () => {
     const { analytics, batches, clock } = setUp({ flags: localFlags({ off: { active: false, overrides: {} } }) })
     for (const name of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
       expect(await analytics.isFeatureEnabled(name, 'u')).toBe(false)
@@ -730,7 +733,7 @@ describe('flags', () => {
   })
 })
 
-it('remembers exposures within a bound', async () => {
+it('remember a bounded number of exposures', async () => {
   const { createExposures, exposureKey } = await import('./recording/exposures.ts')
   const exposures = createExposures(100)
   const isNew = (distinctId: string): boolean =>

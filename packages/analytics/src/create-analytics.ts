@@ -37,7 +37,7 @@ const SINK_CONTRACT: DriverContract<AnalyticsDriver> = {
 }
 const FLAGS_CONTRACT: DriverContract<FlagSource> = { concern: 'analytics', version: 1, methods: ['evaluate'] }
 
-/** The least that each option may be. */
+/** The smallest valid value of each option. */
 const NUMBERS = {
   maxQueue: 1,
   maxQueueBytes: 1,
@@ -47,7 +47,7 @@ const NUMBERS = {
   flagTimeoutMs: 1,
 } as const
 
-/** @throws ConfigError for a driver or a flag source that does not keep its contract, and for a number that is none. */
+/** @throws ConfigError for a driver or a flag source that does not keep its contract, and for an invalid number. */
 export function createAnalytics(options: AnalyticsOptions): Analytics {
   const { clock = systemClock, strict = false, onError } = options
   const drivers = assertDrivers(SINK_CONTRACT, options.driver)
@@ -107,8 +107,8 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
 }
 
 /**
- * Resolves when the schemas have answered, or when half of the budget is over: the rest, which it resolves with, belongs
- * to the queues.
+ * Resolves when all schemas have answered, or when half of the budget is over. It resolves with the rest of the budget,
+ * which the queues may use.
  */
 async function checked(checking: ReadonlySet<Promise<void>>, budgetMs: number, clock: Clock): Promise<number> {
   if (checking.size === 0) return budgetMs

@@ -18,7 +18,7 @@ import {
 const QUIET = { MSC_QUIET: '1' }
 
 describe('from the environment', () => {
-  it('is PostHog by its key, else the journal, which production refuses', async () => {
+  it('uses PostHog with its key, else the journal, which production refuses', async () => {
     const vendor = createAnalyticsFromEnv({ processEnd: false }, { NEXT_PUBLIC_POSTHOG_KEY: 'phc_x' })
     expect([vendor.driverName, vendor.flagService?.driverName]).toEqual(['posthog', 'posthog'])
     const embedded = createAnalyticsFromEnv({ processEnd: false, flags: { beta: {} } }, QUIET)
@@ -43,7 +43,7 @@ describe('the named functions', () => {
     setJournal(undefined)
   })
 
-  it('record what the original documentation says they do', async () => {
+  it('record the events that the original documentation promises', async () => {
     await trackServerEvent('u', 'release_created', { release_id: '1' })
     await identifyServerUser('u', { role: 'artist' })
     await trackAPIRequest('u', '/api/releases', 'POST', 201, 12)
@@ -71,7 +71,7 @@ describe('the named functions', () => {
   })
 })
 
-describe('with a configuration that is wrong', () => {
+describe('with a wrong configuration', () => {
   const { NODE_ENV, NEXT_PUBLIC_POSTHOG_KEY } = process.env
   const reported: string[] = []
   let restore = (): void => {}
@@ -86,7 +86,7 @@ describe('with a configuration that is wrong', () => {
     setDefaultAnalytics(undefined)
   })
 
-  it('refuses to be made, and never fails a caller: each call is dropped and counted, the fault told once', async () => {
+  it('throws when it is made, and never from a call: each is dropped and counted, and the fault is reported once', async () => {
     expect(() => getDefaultAnalytics()).toThrow(expect.objectContaining({ code: 'POSTHOG_KEY_INVALID' }))
     const before = unconfiguredCalls()
     await trackServerEvent('u', 'e')

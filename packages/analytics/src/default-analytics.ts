@@ -6,17 +6,21 @@ import { local, localFlags } from './drivers/local.ts'
 import { posthogFromEnv } from './drivers/posthog-from-env.ts'
 import type { FlagDefinitions } from './flags/definitions.ts'
 
-/** What {@link createAnalyticsFromEnv} takes: all of {@link AnalyticsOptions} but the driver, which the environment names. */
+/**
+ * The options of {@link createAnalyticsFromEnv}: {@link AnalyticsOptions} without the driver, which the environment
+ * names.
+ */
 export interface AnalyticsFromEnvOptions extends Omit<AnalyticsOptions, 'driver' | 'flags'> {
-  /** Used by the embedded source of flags alone. */
+  /** Used only by the embedded flag source. */
   readonly flags?: FlagDefinitions
 }
 
 /**
- * PostHog when NEXT_PUBLIC_POSTHOG_KEY is set, else the local journal. MSC_RELEASE labels the events. Takes part in the
- * end of the process unless `processEnd` is false.
+ * Makes an engine for PostHog when NEXT_PUBLIC_POSTHOG_KEY is set, else for the local journal. MSC_RELEASE labels the
+ * events. Queued events are delivered before the process ends, unless `processEnd` is false.
  *
- * @throws ConfigError when half set or wrong, or absent in production without `MSC_ALLOW_EMBEDDED`.
+ * @throws ConfigError when the configuration is incomplete or wrong, or missing in production without
+ *   `MSC_ALLOW_EMBEDDED`.
  */
 export function createAnalyticsFromEnv(options: AnalyticsFromEnvOptions = {}, env: Env = processEnv()): Analytics {
   const { flags, ...rest } = options
@@ -35,29 +39,29 @@ export function createAnalyticsFromEnv(options: AnalyticsFromEnvOptions = {}, en
 const instance = defaultInstance<Analytics>('@msc/analytics', () => createAnalyticsFromEnv())
 
 /**
- * The instance that the functions below act on; made from the environment on first use. Call it when the application
- * starts: that is where a wrong configuration should be refused.
+ * The instance that the functions below act on, made from the environment on first use. Call it when the application
+ * starts, so that a wrong configuration is refused there.
  *
  * @throws ConfigError as {@link createAnalyticsFromEnv}.
  */
 export const getDefaultAnalytics: () => Analytics = instance.get
-/** Replaces it; the old one is the caller's to close. */
+/** Replaces the default instance. The caller closes the old one. */
 export const setDefaultAnalytics: (analytics: Analytics | undefined) => void = instance.set
 
 /**
- * Makes the default instance from options and the environment, puts it in the place of the one before, and returns it. One
- * that this function or the first call had made is closed in the background, which delivers what it holds; one that was
- * given to {@link setDefaultAnalytics} stays its giver's to close.
+ * Makes an instance from options and the environment, replaces the default one with it, and returns it. A previous
+ * instance that this function or the first call made is closed in the background, which delivers its queue; one that
+ * was passed to {@link setDefaultAnalytics} is left for the caller to close.
  *
- * @throws ConfigError as {@link createAnalyticsFromEnv}; the one before stays then.
+ * @throws ConfigError as {@link createAnalyticsFromEnv}; the previous instance stays in place then.
  */
 export function configureAnalytics(options?: AnalyticsFromEnvOptions, env?: Env): Analytics {
   return instance.replace(createAnalyticsFromEnv(options, env))
 }
 
 /**
- * The default instance, or `undefined` where the configuration is wrong: that is reported, and the call is dropped. No
- * request fails because it could not be counted.
+ * The default instance, or `undefined` when the configuration is wrong: that is reported and the call is dropped, so
+ * that no request fails for the sake of analytics.
  */
 function analyticsOrNothing(): Analytics | undefined {
   try {
@@ -70,7 +74,7 @@ function analyticsOrNothing(): Analytics | undefined {
   }
 }
 
-/** Calls of the functions below that were dropped because the configuration is wrong. */
+/** Counts the calls of the functions below that were dropped because the configuration is wrong. */
 export function unconfiguredCalls(): number {
   return processSlot('analytics/unconfigured', () => ({ calls: 0 })).calls
 }
@@ -79,11 +83,11 @@ export function unconfiguredCalls(): number {
 export function trackServerEvent(userId: string, event: string, properties: Properties = {}): Promise<void> {
   return analyticsOrNothing()?.track(userId, event, properties) ?? Promise.resolve()
 }
-/** {@link Analytics.identify} on the default instance. As {@link trackServerEvent}. */
+/** {@link Analytics.identify} on the default instance. Resolves and fails like {@link trackServerEvent}. */
 export function identifyServerUser(userId: string, properties: Properties = {}): Promise<void> {
   return analyticsOrNothing()?.identify(userId, properties) ?? Promise.resolve()
 }
-/** An `api_request` event. `durationMs` in milliseconds. As {@link trackServerEvent}. */
+/** Records an `api_request` event. `durationMs` in milliseconds. Resolves and fails like {@link trackServerEvent}. */
 export function trackAPIRequest(
   userId: string,
   endpoint: string,
@@ -93,11 +97,14 @@ export function trackAPIRequest(
 ): Promise<void> {
   return trackServerEvent(userId, 'api_request', { endpoint, method, status_code: statusCode, duration_ms: durationMs })
 }
-/** A `database_query` event. `durationMs` in milliseconds. As {@link trackServerEvent}. */
+/** Records a `database_query` event. `durationMs` in milliseconds. Resolves and fails like {@link trackServerEvent}. */
 export function trackDatabaseQuery(userId: string, type: string, table: string, durationMs: number): Promise<void> {
   return trackServerEvent(userId, 'database_query', { query_type: type, table, duration_ms: durationMs })
 }
-/** A call of a model. `tokens` in all, `durationMs` in milliseconds. As {@link trackServerEvent}. */
+/**
+ * Records a model call. `tokens` is the total, `durationMs` in milliseconds. Resolves and fails like {@link
+ * trackServerEvent}.
+ */
 export function trackAIRequest(
   userId: string,
   model: string,
@@ -115,13 +122,13 @@ export function trackAIRequest(
   } as const
   return analyticsOrNothing()?.record(userId, message) ?? Promise.resolve()
 }
-/** Delivers what is queued, within 5 seconds; never rejects. */
+/** Delivers the queue, within 5 seconds. Never rejects. */
 export const flushEvents = (): Promise<void> => analyticsOrNothing()?.flush() ?? Promise.resolve()
-/** {@link Analytics.getFeatureFlag} on the default instance; the fallback where the configuration is wrong. */
+/** {@link Analytics.getFeatureFlag} on the default instance; the fallback when the configuration is wrong. */
 export async function getFeatureFlag(flag: string, userId: string, options?: FlagOptions): Promise<FlagValue> {
   return analyticsOrNothing()?.getFeatureFlag(flag, userId, options) ?? options?.fallback ?? false
 }
-/** {@link Analytics.isFeatureEnabled} on the default instance. As {@link getFeatureFlag}. */
+/** {@link Analytics.isFeatureEnabled} on the default instance; the fallback when the configuration is wrong. */
 export async function isFeatureEnabled(flag: string, userId: string, options?: FlagOptions): Promise<boolean> {
   return (await getFeatureFlag(flag, userId, options)) !== false
 }

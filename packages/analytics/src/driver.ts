@@ -3,48 +3,48 @@ import type { BatchLimits, Receipt, SendContext } from '@msc/core/delivery'
 import type { Envelope, Evaluation, JsonObject, MessageKind, Subject } from './messages.ts'
 
 export interface AnalyticsCapabilities {
-  /** What it has a place for; the engine keeps the rest away from it. */
+  /** The kinds of message that the backend has a place for; the engine sends no others. */
   readonly kinds: readonly MessageKind[]
-  /** What one call of `send` may hold. */
+  /** Limits of one call of `send`. */
   readonly limits: BatchLimits
 }
 
 /**
- * One backend of `@msc/analytics`, of a server or of a page: a sink of envelopes. The engine redacts, batches, bounds,
+ * One backend of `@msc/analytics`, of a server or of a page: a sink for envelopes. The engine redacts, batches, bounds,
  * retries and counts; each driver has an outbox and a breaker of its own.
  */
 export interface AnalyticsDriver extends DriverBase {
   readonly capabilities: AnalyticsCapabilities
   /**
-   * Delivers what it can and says what it could not, by id: what the receipt does not name was delivered. Rejects, with
-   * a `DriverError`, only when it knows nothing of any envelope. It may be given the same ids again. When
-   * `context.signal` aborts it begins nothing more, and returns within 50 ms a receipt of what was answered by then, with
-   * the rest in `rejected` as `retryable`: those are tried again at once.
+   * Delivers what it can, and returns a receipt that names the rest by id: an envelope that it does not name was
+   * delivered. Rejects with a `DriverError` only when it knows the outcome of none. The engine may pass the same ids
+   * again. When `context.signal` aborts, it begins no new request and returns within 50 ms a receipt of the answers so
+   * far, with the rest in `rejected` as `retryable`: those are retried at once.
    */
   send(envelopes: readonly Envelope[], context: SendContext): Promise<Receipt>
   /**
-   * Writes last words synchronously, as the process ends. Absent where the backend can't; may get what `send` has under
-   * way.
+   * Delivers synchronously, as the process ends. Absent when the backend can't. May get envelopes that a call of `send`
+   * is still delivering.
    */
   sendSync?(envelopes: readonly Envelope[]): void
   /**
-   * In browsers: bytes that one delivery may have while the page is being left. `send` begins all its requests before its
-   * first `await` then, or they are lost with the page.
+   * In browsers: the number of bytes that one delivery may have while the page is being left. `send` must then begin
+   * all requests before its first `await`, or they are lost with the page.
    */
   leavingMaxBytes?(): number
 }
 
 export interface FlagContext {
   readonly subject: Subject
-  /** What is known of the person, for targeting. Not redacted: rules compare it. */
+  /** Properties of the person, for targeting. Not redacted, since rules compare them. */
   readonly properties: JsonObject
 }
 
-/** Where flags are evaluated. Apart from the sinks, with a breaker and a deadline of its own. */
+/** Evaluates flags. It is separate from the sinks, with a breaker and a deadline of its own. */
 export interface FlagSource extends DriverBase {
   /**
-   * The flags of `keys`, or all; one that does not exist is absent. Rejects with a `DriverError` when nothing could be
-   * evaluated.
+   * Evaluates the flags of `keys`, or all of them; a flag that does not exist is absent. Rejects with a `DriverError`
+   * when nothing could be evaluated.
    */
   evaluate(
     keys: readonly string[] | 'all',
@@ -53,11 +53,11 @@ export interface FlagSource extends DriverBase {
   ): Promise<ReadonlyMap<string, Evaluation>>
 }
 
-/** Records what a visitor sees, in a browser. Its code is loaded with the first `start`. */
+/** Records what a visitor sees, in a browser. Its code loads with the first `start`. */
 export interface SessionRecorder {
-  /** Starts, for this person and session. Rejects when it can't. */
+  /** Starts a recording for this person and session. Rejects when it can't. */
   start(subject: Subject): Promise<void>
   stop(): void
-  /** The person has changed. */
+  /** The person has changed; later recordings belong to `subject`. */
   identify(subject: Subject): void
 }

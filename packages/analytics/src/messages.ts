@@ -3,11 +3,14 @@ export interface JsonObject {
   readonly [name: string]: Json
 }
 
-/** Whom a message is about: at least one of the first two ids is there, both for a visitor who has become known. */
+/**
+ * The person or visitor whom a message is about. At least one of the first two ids is present, and both for a visitor
+ * who has just been identified.
+ */
 export interface Subject {
-  /** A person the application knows. Never redacted or cut: two people must not become one. */
+  /** A person whom the application knows. Never redacted or cut, so that two people never become one. */
   readonly distinctId?: string
-  /** A visitor before that; beside a `distinctId` it is the same person's. */
+  /** An anonymous visitor; beside a `distinctId` it is an id of the same person. */
   readonly anonymousId?: string
   readonly sessionId?: string
   readonly deviceId?: string
@@ -15,29 +18,29 @@ export interface Subject {
   readonly groups?: Readonly<Record<string, string>>
 }
 
-/** Something happened. */
+/** An event happened. */
 export interface TrackMessage {
   readonly kind: 'track'
   readonly event: string
   readonly properties: JsonObject
 }
 
-/** What is known of the person. Where the subject has both ids, they are one person from now on. */
+/** Sets properties of the person. If the subject has both ids, they belong to one person from now on. */
 export interface IdentifyMessage {
   readonly kind: 'identify'
   readonly set?: JsonObject
-  /** Only where there is no value yet. */
+  /** Set only if the property has no value yet. */
   readonly setOnce?: JsonObject
   readonly unset?: readonly string[]
 }
 
-/** `alias` is another id of the subject. */
+/** Makes `alias` another id of the subject. */
 export interface AliasMessage {
   readonly kind: 'alias'
   readonly alias: string
 }
 
-/** What is known of a group, whoever said it. */
+/** Sets properties of a group, whoever the subject is. */
 export interface GroupMessage {
   readonly kind: 'group'
   readonly type: string
@@ -45,7 +48,7 @@ export interface GroupMessage {
   readonly set?: JsonObject
 }
 
-/** A page was looked at. */
+/** A page was viewed. */
 export interface PageMessage {
   readonly kind: 'page'
   readonly path: string
@@ -53,14 +56,14 @@ export interface PageMessage {
   readonly properties?: JsonObject
 }
 
-/** A person met a flag. */
+/** A person was shown a flag's value. */
 export interface ExposureMessage {
   readonly kind: 'exposure'
   readonly flag: string
   readonly evaluation: Evaluation
 }
 
-/** A call of a model. */
+/** A model was called. */
 export interface AiMessage {
   readonly kind: 'ai'
   readonly operation: 'generation'
@@ -72,11 +75,11 @@ export interface AiMessage {
   readonly error?: string
 }
 
-/** Tokens. */
+/** Counts of tokens. */
 export interface AiUsage {
   readonly input?: number
   readonly output?: number
-  /** Where nobody knows its parts. */
+  /** For providers that report only the total. */
   readonly total?: number
   readonly cacheRead?: number
   readonly cacheWrite?: number
@@ -93,7 +96,7 @@ export type Message =
   | AiMessage
 export type MessageKind = Message['kind']
 
-/** Where in a browser it happened. Addresses have no query and no fragment. */
+/** The page on which it happened. Addresses have no query and no fragment. */
 export interface PageContext {
   readonly url?: string
   readonly referrer?: string
@@ -101,11 +104,11 @@ export interface PageContext {
   readonly userAgent?: string
 }
 
-/** A message on its way to a backend: redacted, plain JSON. */
+/** A message on its way to a backend: redacted plain JSON. */
 export interface Envelope {
-  /** A UUID; a backend that sees it twice keeps it once. */
+  /** A UUID. A backend that receives it twice keeps it once. */
   readonly id: string
-  /** Milliseconds since the epoch, when it happened. */
+  /** When it happened, in milliseconds since the epoch. */
   readonly at: number
   readonly subject: Subject
   readonly message: Message
@@ -116,9 +119,9 @@ export interface Envelope {
 }
 
 /**
- * Why a flag has its value, in OpenFeature's words: `targeting_match`, a rule named this person; `split`, a share of
- * people; `static`, the same for everybody; `override`, set for this person by hand; `disabled`, the flag is off;
- * `default`, nothing applied, or nobody knows the flag; `stale`, an earlier answer; `error`, see `errorCode`.
+ * The reason for a flag's value, in OpenFeature's terms: `targeting_match`, a rule matched this person; `split`, a
+ * share of people; `static`, the same for everybody; `override`, set for this person by hand; `disabled`, the flag is
+ * off; `default`, no rule applied or the flag is unknown; `stale`, an earlier answer; `error`, see `errorCode`.
  */
 export type EvaluationReason =
   | 'static'
@@ -130,16 +133,16 @@ export type EvaluationReason =
   | 'stale'
   | 'error'
 
-/** A flag's value for somebody. */
+/** A flag's value for one person. */
 export interface Evaluation {
-  /** `false` is off. A backend of variants gives the variant's name, or `true` for a flag without any. */
+  /** `false` means off. A backend with variants gives the variant's name, or `true` for a flag without variants. */
   readonly value: Json
   readonly variant?: string
   readonly payload?: Json
   readonly reason: EvaluationReason
-  /** The definition's. */
+  /** The version of the flag's definition. */
   readonly version?: string
-  /** Names the evaluation at the backend. */
+  /** Identifies the evaluation at the backend. */
   readonly evaluationId?: string
   readonly errorCode?: string
 }

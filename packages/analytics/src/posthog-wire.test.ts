@@ -14,7 +14,7 @@ describe('the wire decoder', () => {
       }),
     )
   })
-  it('reads the beacon form', () => {
+  it('reads the beacon format', () => {
     const data = Buffer.from(JSON.stringify({ event: 'e', properties: { token: 't', distinct_id: 'd' } })).toString(
       'base64',
     )

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 
-/** An event as PostHog's SDKs put it on the wire. */
+/** An event as PostHog's SDKs send it. */
 export interface WireEvent {
   readonly event: string
   readonly distinctId: string
@@ -14,11 +14,11 @@ export interface WireBatch {
   readonly events: readonly WireEvent[]
 }
 
-/** Bytes of a decompressed body that are read at most; a small gzip can be a very large text. */
+/** The most bytes of a decompressed body that are read: a small gzip can hold a very long text. */
 const MAX_BYTES = 20 * 1024 * 1024
 
 /**
- * What any body of PostHog's SDKs says: JSON, gzip without any announcement, or base64, also in a form field.
+ * Decodes any body of PostHog's SDKs: JSON, gzip without a content encoding, or base64, which may be in a form field.
  *
  * @throws Error when it is none of these.
  */
@@ -33,7 +33,7 @@ export function decodePostHogJson(body: Uint8Array, query: URLSearchParams = new
 }
 
 /**
- * The events in a body of `/batch/`, `/e/`, `/i/v0/e/` or `/s/`.
+ * Returns the events in a body of `/batch/`, `/e/`, `/i/v0/e/` or `/s/`.
  *
  * @throws Error when it can't be read.
  */

@@ -5,7 +5,7 @@ import { startPostHogServer } from './testing/index.ts'
 
 const key = 'phc_loopback0123456789'
 
-/** Runs `code` in a process of its own, with the named functions imported. */
+/** Runs `code` in a separate process, with the named functions imported. */
 function run(code: string, env: Record<string, string>): Promise<{ status: number | null; stderr: string }> {
   const index = fileURLToPath(new URL('./index.ts', import.meta.url))
   const script = `import { trackServerEvent, isFeatureEnabled } from ${JSON.stringify(index)}; ${code}`
@@ -33,11 +33,11 @@ describe('a process', () => {
     expect(server.events.map(({ event, distinctId }) => `${distinctId} ${event}`)).toEqual(
       expect.arrayContaining(['42 number', 'u last']),
     )
-    expect(stderr).toMatch(/distinctId must be a text/)
+    expect(stderr).toMatch(/distinctId must be non-empty text/)
     await server.close()
   })
 
-  it('delivers what it has tracked when an error ends it', async () => {
+  it('delivers the events it has tracked when an error ends it', async () => {
     const server = await startPostHogServer({ key })
     const { status, stderr } = await run(`trackServerEvent('u', 'last'); throw new Error('the application’s own')`, {
       NEXT_PUBLIC_POSTHOG_KEY: key,
@@ -49,7 +49,7 @@ describe('a process', () => {
     await server.close()
   })
 
-  it('in production without a configuration goes on without analytics, and says so once', async () => {
+  it('continues without analytics in production without a configuration, and reports it once', async () => {
     const { status, stderr } = await run(
       `for (let i = 0; i < 3; i++) await trackServerEvent('u', 'e'); console.error(await isFeatureEnabled('f', 'u'))`,
       { NODE_ENV: 'production' },

@@ -1,24 +1,25 @@
 import { systemClock, type Clock } from '@msc/core'
 
 /**
- * Who runs an occurrence. One claim gives de-duplication of a doubled delivery, one server among several, and the guard
- * against overlap; a store shared by several servers makes it hold for all of them.
+ * Decides who runs an occurrence. Claims make a second delivery a duplicate, choose one server among several, and keep a
+ * job's runs from overlapping. With a store that several servers share, they do so across all of them.
  *
- * The claimant chooses the token, so that a claim whose answer is lost can be released all the same.
+ * The caller chooses the token, so that it can release a claim whose answer was lost.
  */
 export interface ClaimStore {
   /**
-   * Takes `key` for `leaseMs` under `token`, unless another token has it. Atomic. True when `token` owns it now, also when
-   * it did before: a call that is sent twice is answered alike. False when another one owns it.
+   * Takes `key` for `leaseMs` milliseconds under `token`, unless another token owns it. Atomic. Returns true when `token`
+   * owns the key now, also when it did before, so that a call that is sent twice gets the same answer twice. Returns false
+   * when another token owns it.
    */
   claim(key: string, token: string, leaseMs: number, signal: AbortSignal): Promise<boolean>
-  /** Gives it back, if `token` still owns it; does nothing otherwise. */
+  /** Releases `key` if `token` still owns it; does nothing otherwise. */
   release(key: string, token: string, signal: AbortSignal): Promise<void>
-  /** Keeps it taken for `ttlMs` more, if `token` still owns it: the occurrence is done. */
+  /** Keeps `key` claimed for another `ttlMs` milliseconds if `token` still owns it: the occurrence is done. */
   settle(key: string, token: string, ttlMs: number, signal: AbortSignal): Promise<void>
 }
 
-/** Claims of this process alone. */
+/** A claim store in memory, which only this process sees. */
 export function memoryClaims(clock: Clock = systemClock): ClaimStore {
   const claims = new Map<string, { token: string; until: number }>()
   const owned = (key: string, token: string): { token: string; until: number } | undefined => {

@@ -24,14 +24,14 @@ testClaimStore('memory', (clock) => memoryClaims(clock))
 
 describe('a schedule', () => {
   const at = (text: string) => Date.parse(text)
-  it('floors to the occurrence that is due, the very second included', () => {
+  it('floors to the occurrence that is due, including at its very second', () => {
     const { floor, next } = parseSchedule('*/15 * * * *', 'UTC')
     expect(floor(at('2026-11-01T00:15:00Z'))).toBe(at('2026-11-01T00:15:00Z'))
     expect(floor(at('2026-11-01T00:15:00.999Z'))).toBe(at('2026-11-01T00:15:00Z'))
     expect(floor(at('2026-11-01T00:14:59.999Z'))).toBe(at('2026-11-01T00:00:00Z'))
     expect(next(at('2026-11-01T00:15:00Z'))).toBe(at('2026-11-01T00:30:00Z'))
   })
-  it('happens once in the hour that a clock repeats, and after the gap in the hour it skips', () => {
+  it('is due once in an hour that daylight saving time repeats, and after the gap in an hour that it skips', () => {
     const { next } = parseSchedule('30 2 * * *', 'Europe/Stockholm')
     expect(next(at('2026-03-28T12:00:00Z'))).toBe(at('2026-03-29T01:00:00Z'))
     const first = next(at('2026-10-24T12:00:00Z')) as number
@@ -42,18 +42,18 @@ describe('a schedule', () => {
     ['* * * * * *', 'UTC'],
     ['61 * * * *', 'UTC'],
     ['* * * * *', 'Mars/Base'],
-  ])('refuses %j in %s', (expression, timezone) => {
+  ])('rejects %j in %s', (expression, timezone) => {
     expect(() => parseSchedule(expression, timezone)).toThrow(
       expect.objectContaining({ code: 'CRON_SCHEDULE_INVALID' }),
     )
   })
-  it('may never happen', () => {
+  it('has no next occurrence for a date that never comes', () => {
     expect(parseSchedule('0 0 30 2 *', 'UTC').next(0)).toBeUndefined()
   })
 })
 
 describe('the engine', () => {
-  it('does not start a run while the last one goes on, and runs again after it', async () => {
+  it('does not start a run while the previous one is under way, and runs again after it', async () => {
     const clock = createManualClock(Date.UTC(2026, 10, 1))
     let finish = () => {}
     let runs = 0
@@ -74,9 +74,9 @@ describe('the engine', () => {
   })
 
   it('reports a failure once, redacted, keeps the schedule, and records it', async () => {
-    const told: string[] = []
+    const operations: string[] = []
     const stop = onTelemetry(({ name, attributes }) =>
-      told.push(`${name} ${(attributes as { outcome?: string }).outcome}`),
+      operations.push(`${name} ${(attributes as { outcome?: string }).outcome}`),
     )
     const clock = createManualClock(Date.UTC(2026, 10, 1))
     const onError = vi.fn()
@@ -89,7 +89,7 @@ describe('the engine', () => {
     expect(onError).toHaveBeenCalledTimes(2)
     expect(cron.history()[0]).toMatchObject({ outcome: 'error', error: expect.not.stringContaining('hunter2') })
     stop()
-    expect(told).toEqual(['cron.run error', 'cron.run error'])
+    expect(operations).toEqual(['cron.run error', 'cron.run error'])
     await cron.close()
   })
 
@@ -108,7 +108,7 @@ describe('the engine', () => {
     await cron.close()
   })
 
-  it('waits longer than a timer can', async () => {
+  it('waits for an occurrence that is further away than a timer can be set', async () => {
     const clock = createManualClock(Date.UTC(2026, 0, 2))
     const ran: number[] = []
     const yearly = defineCron(
@@ -122,10 +122,10 @@ describe('the engine', () => {
     await cron.close()
   })
 
-  it.each(['Daily', 'a b', '-a', ''])('refuses the name %j', (name) => {
-    expect(() => defineCron({ name, schedule: '* * * * *' }, () => {})).toThrow(/not a name/)
+  it.each(['Daily', 'a b', '-a', ''])('rejects the name %j', (name) => {
+    expect(() => defineCron({ name, schedule: '* * * * *' }, () => {})).toThrow(/not a valid job name/)
   })
-  it('refuses two jobs of one name, and an unknown one', async () => {
+  it('rejects two jobs with the same name, and a run of an unknown job', async () => {
     const job = defineCron({ name: 'a', schedule: '* * * * *' }, () => {})
     expect(() => createCron({ crons: [job, job], driver: local() })).toThrow(/Two jobs/)
     await expect(createCron({ crons: [job], driver: local() }).run('b')).rejects.toMatchObject({ code: 'CRON_UNKNOWN' })
@@ -146,7 +146,7 @@ const get = (): Request => new Request('http://app.example/api/cron/job')
 const isProblem = (answer: Response): boolean => answer.headers.get('content-type') === 'application/problem+json'
 const never = (): Promise<never> => new Promise(() => {})
 
-/** An engine with one job, `job`, each minute. */
+/** An engine with one job, `job`, that is due each minute. */
 function makeCron({
   job = () => undefined,
   driver,
@@ -178,7 +178,7 @@ describe('a driver that misbehaves', () => {
         throw new Error('no connection')
       },
     ],
-  ])('is reported when its start %s, and may be started again', async (_, start) => {
+  ])('is reported when its start %s, and can be started again', async (_, start) => {
     const { clock, cron, failures } = makeCron({ driver: { start } })
     cron.start()
     await clock.advance(0)
@@ -191,7 +191,7 @@ describe('a driver that misbehaves', () => {
   it.each([
     ['rejects', () => Promise.reject(new Error('still busy'))],
     ['never ends', never],
-  ])('does not keep runs from being aborted when its close %s', async (_, close) => {
+  ])('does not prevent runs from being aborted when its close %s', async (_, close) => {
     const job = ({ signal }: CronContext) =>
       new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
     const { clock, cron } = makeCron({ job, driver: { close } })
@@ -212,7 +212,7 @@ describe('a driver that misbehaves', () => {
     ],
     ['rejects', () => Promise.reject(new Error('no secret'))],
     ['never answers', never],
-  ])('is a 500 when its authorize %s', async (_, authorize) => {
+  ])('makes the route answer 500 when its authorize %s', async (_, authorize) => {
     const { clock, cron, failures } = makeCron({ driver: { authorize } })
     const answer = cron.handler(get(), 'job')
     await clock.advance(5000)
@@ -222,7 +222,7 @@ describe('a driver that misbehaves', () => {
     await cron.close()
   })
 
-  it('lets nobody in by an answer that is not `true`', async () => {
+  it('authorises nobody with an answer other than `true`', async () => {
     const { cron } = makeCron({ driver: { authorize: async () => 'no' as unknown as boolean } })
     expect((await cron.handler(get(), 'job')).status).toBe(401)
     await cron.close()
@@ -246,8 +246,8 @@ describe('a claim store that is away', () => {
 
   it.each([
     ['fails', refuse],
-    ['is silent', never],
-  ])('is a 503 when it %s, and nothing is run or recorded', async (_, claim) => {
+    ['does not answer', never],
+  ])('makes the route answer 503 when it %s, and nothing is run or recorded', async (_, claim) => {
     const job = vi.fn()
     const { clock, cron } = makeCron({ job, claims: () => ({ claim }) })
     const answer = cron.handler(get(), 'job')
@@ -259,7 +259,7 @@ describe('a claim store that is away', () => {
     await cron.close()
   })
 
-  it('is left alone after five failures, so that nobody waits for it, and the health says that it is away', async () => {
+  it('is not called after five failures, so that nobody waits for it, and health reports it', async () => {
     const claim = vi.fn(never)
     const { clock, cron } = makeCron({ claims: () => ({ claim }) })
     const unavailable = { code: 'CRON_CLAIMS_UNAVAILABLE', retryable: true }
@@ -268,7 +268,7 @@ describe('a claim store that is away', () => {
       await clock.advance(5000)
       await run
     }
-    // At once: the clock stands still.
+    // These reject at once: the clock does not move.
     for (let i = 0; i < 3; i++) await expect(cron.run('job')).rejects.toMatchObject(unavailable)
     expect(claim).toHaveBeenCalledTimes(5)
     expect((await cron.health()).status).not.toBe('ready')
@@ -276,7 +276,7 @@ describe('a claim store that is away', () => {
     await cron.close()
   })
 
-  it('that is back loses none of the jobs that are due while one of them probes', async () => {
+  it('runs all jobs that are due when it is back, while one of them probes it', async () => {
     let away = true
     const clock = createManualClock(START)
     const working = memoryClaims(clock)
@@ -295,7 +295,7 @@ describe('a claim store that is away', () => {
     await cron.close()
   })
 
-  it('is told what a listener of the signal throws that its claim store was given, and goes on', async () => {
+  it('has an error reported that its abort listener throws, and the engine goes on', async () => {
     const listens = (name: string, signal: AbortSignal | undefined): Promise<never> => {
       signal?.addEventListener('abort', () => {
         throw new Error(name)
@@ -317,13 +317,13 @@ describe('a claim store that is away', () => {
     expect(failures).toEqual(expect.arrayContaining(['claim: of the claim', 'release: of the release']))
   })
 
-  it('does not keep a run waiting after close', async () => {
+  it('does not keep a run waiting once the engine closes', async () => {
     const { clock, cron } = makeCron({ claims: () => ({ claim: never }) })
     const run = expect(cron.run('job')).rejects.toMatchObject({ code: 'CRON_CLOSED' })
     await clock.advance(0)
     const closing = cron.close()
     await run
-    // The claim may be granted yet, until its time is up.
+    // The claim may still be granted until its deadline.
     await clock.advance(5000)
     await closing
   })
@@ -343,7 +343,7 @@ describe('a claim store that is away', () => {
     await cron.close()
   })
 
-  it('gives back what it is granted too late', async () => {
+  it('gets back a claim that it grants after the deadline', async () => {
     let grant: ((isOurs: boolean) => void) | undefined
     let token = ''
     const release = vi.fn(async () => {})
@@ -363,7 +363,7 @@ describe('a claim store that is away', () => {
   })
 
   it.each(['fails', 'stays silent'])(
-    'and %s after it took a claim has that given back, and loses no occurrence',
+    'gets a claim back that it granted before it %s, and no occurrence is lost',
     async (how) => {
       for (const lost of [`cron:job:${START}`, 'cron:job:running']) {
         const job = vi.fn()
@@ -381,7 +381,7 @@ describe('a claim store that is away', () => {
         const run = expect(cron.run('job', START)).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
         await clock.advance(5000)
         await run
-        // Another server may be the one that is asked next.
+        // The next delivery may reach another server.
         expect(await neighbour.run('job', START)).toMatchObject({ outcome: 'ok' })
         expect(await cron.run('job', START)).toMatchObject({ outcome: 'skipped', reason: 'duplicate' })
         expect(job).toHaveBeenCalledTimes(1)
@@ -390,7 +390,7 @@ describe('a claim store that is away', () => {
     },
   )
 
-  it('and takes a claim after its release was sent loses no occurrence either', async () => {
+  it('loses no occurrence when a claim arrives after its release', async () => {
     const job = vi.fn()
     let late: (() => unknown) | undefined
     const { clock, cron } = makeCron({
@@ -411,7 +411,7 @@ describe('a claim store that is away', () => {
     await cron.close()
   })
 
-  it('and is slow runs an occurrence once that is delivered twice at the same time', async () => {
+  it('lets an occurrence that is delivered twice at the same time run once, although it is slow', async () => {
     const job = vi.fn()
     const { clock, cron } = makeCron({
       job,
@@ -429,17 +429,20 @@ describe('a claim store that is away', () => {
     await cron.close()
   })
 
-  it.each(['settle', 'release'] as const)('does not change the outcome of what ran when %s fails', async (method) => {
-    const { cron, failures } = makeCron({ job: () => 7, claims: () => ({ [method]: refuse }) })
-    expect(await cron.run('job')).toMatchObject({ outcome: 'ok', result: 7 })
-    expect(cron.history()).toHaveLength(1)
-    expect(failures).toEqual([`${method}: database is down`])
-    await cron.close()
-  })
+  it.each(['settle', 'release'] as const)(
+    'does not change the outcome of a run when %s fails after it',
+    async (method) => {
+      const { cron, failures } = makeCron({ job: () => 7, claims: () => ({ [method]: refuse }) })
+      expect(await cron.run('job')).toMatchObject({ outcome: 'ok', result: 7 })
+      expect(cron.history()).toHaveLength(1)
+      expect(failures).toEqual([`${method}: database is down`])
+      await cron.close()
+    },
+  )
 })
 
 describe('a lock whose release failed', () => {
-  it.each([0, 1])('is given back before the next occurrence, which runs (%i failed claims before)', async (lost) => {
+  it.each([0, 1])('is released before the next occurrence, which runs (%i failed claims before)', async (lost) => {
     const clock = createManualClock(START)
     const store = memoryClaims(clock)
     let refusals = 1
@@ -465,12 +468,12 @@ describe('a lock whose release failed', () => {
   })
 })
 
-describe('what may still be held', () => {
+describe('a claim that may still be owned', () => {
   const job = (ran: number[] = []) =>
     defineCron({ name: 'job', schedule: '* * * * *', timeout: '5m' }, ({ scheduledAt }) => void ran.push(scheduledAt))
   const refuse = (): Promise<never> => Promise.reject(new Error('database is down'))
 
-  it('is given back in time for another engine, which has the next occurrence', async () => {
+  it('is released in time for another engine to run the next occurrence', async () => {
     const clock = createManualClock(START)
     const store = memoryClaims(clock)
     let refusals = 3
@@ -478,21 +481,21 @@ describe('what may still be held', () => {
       ...store,
       release: (key, ...all) => (key === 'cron:job:running' && refusals-- > 0 ? refuse() : store.release(key, ...all)),
     }
-    const told: string[] = []
-    const onError = (error: Error): void => void told.push(error.message)
+    const reported: string[] = []
+    const onError = (error: Error): void => void reported.push(error.message)
     const one = createCron({ crons: [job()], driver: outside, claims: lossy, clock, onError })
     const two = createCron({ crons: [job()], driver: outside, claims: store, clock })
     expect(await one.run('job', START)).toMatchObject({ outcome: 'ok' })
     await clock.advance(60_000)
     expect(await two.run('job', START + 60_000)).toMatchObject({ outcome: 'ok' })
     expect(await one.run('job', START + 60_000)).toMatchObject({ reason: 'duplicate' })
-    expect(told).toEqual(['database is down'])
-    // Nothing is owed, and nothing waits.
+    expect(reported).toEqual(['database is down'])
+    // No release is pending, so no timer is.
     expect(clock.pending).toBe(0)
     await Promise.all([one.close(), two.close()])
   })
 
-  it('is given back again until the lease is over, where the claim itself may come late', async () => {
+  it('is released again until its lease is over, since the claim itself may arrive late', async () => {
     const clock = createManualClock(START)
     const store = memoryClaims(clock)
     let late: (() => Promise<boolean>) | undefined
@@ -508,7 +511,7 @@ describe('what may still be held', () => {
     const two = createCron({ crons: [job()], driver: outside, claims: store, clock })
     await expect(one.run('job', START)).rejects.toMatchObject({ code: 'CRON_CLAIMS_UNAVAILABLE' })
     await clock.advance(20_000)
-    // What was sent first arrives behind all the releases so far.
+    // The claim, which was sent first, arrives after all the releases so far.
     expect(await late?.()).toBe(true)
     await clock.advance(40_000)
     expect(await two.run('job', START + 60_000)).toMatchObject({ outcome: 'ok' })
@@ -517,7 +520,7 @@ describe('what may still be held', () => {
     await Promise.all([one.close(), two.close()])
   })
 
-  it('is given back again where the claim comes late, between its release and the next claim', async () => {
+  it('is released again when the claim arrives between its release and the next claim', async () => {
     const clock = createManualClock(START)
     const store = memoryClaims(clock)
     let late: (() => Promise<boolean>) | undefined
@@ -542,7 +545,7 @@ describe('what may still be held', () => {
     await Promise.all([one.close(), two.close()])
   })
 
-  it('leaves no timer once the next claim has settled it', async () => {
+  it('leaves no timer once the next claim of the key is granted', async () => {
     const clock = createManualClock(START)
     const store = memoryClaims(clock)
     const refusals = ['claim', 'release']
@@ -560,11 +563,11 @@ describe('what may still be held', () => {
     await cron.close()
   })
 
-  it('is given back at the end although the claim was still on its way', async () => {
+  it('is released by close although the claim was still on its way', async () => {
     const clock = createManualClock(START)
     const store = memoryClaims(clock)
     const soon = (): Promise<void> => new Promise((resolve) => void clock.setTimeout(resolve, 75))
-    // It can't recall what it was sent, and takes its time.
+    // This store is slow, and ignores the abort signal.
     const slow: ClaimStore = {
       ...store,
       claim: (key, token, leaseMs) => soon().then(() => store.claim(key, token, leaseMs, AbortSignal.timeout(1000))),
@@ -581,7 +584,7 @@ describe('what may still be held', () => {
     await two.close()
   })
 
-  it('is given back at the end, and no timer is left', async () => {
+  it('is released by close, and no timer is left', async () => {
     const clock = createManualClock(START)
     const store = memoryClaims(clock)
     let away = true
@@ -605,7 +608,7 @@ describe('a wall clock that is set back', () => {
   it.each([
     ['an hour', 3_600_000],
     ['a year', 365 * 86_400_000],
-  ])('by %s: what comes next by the new time runs, and nothing twice', async (_, backMs) => {
+  ])('by %s: the next occurrences by the new time run, and none runs twice', async (_, backMs) => {
     const manual = createManualClock(Date.UTC(2027, 0, 1, 0, 0, 30))
     let setBackMs = 0
     const clock = { ...manual, now: () => manual.now() - setBackMs, monotonic: () => manual.monotonic() }
@@ -618,7 +621,7 @@ describe('a wall clock that is set back', () => {
     setBackMs = backMs
     for (let minute = 0; minute < 50; minute++) await manual.advance(60_000)
     expect(ran.length).toBeGreaterThanOrEqual(51)
-    // Past the time at which the clock was set.
+    // By now the clock is past the time at which it was set back.
     for (let minute = 0; minute < 20; minute++) await manual.advance(60_000)
     expect(new Set(ran).size).toBe(ran.length)
     await cron.close()
@@ -626,7 +629,7 @@ describe('a wall clock that is set back', () => {
 })
 
 describe('the unit of work of a run', () => {
-  it('is nobody’s when the driver’s own tick starts it, whoever started the engine', async () => {
+  it('has no user when the driver’s own tick starts the run, whoever started the engine', async () => {
     let seen: unknown
     const clock = createManualClock(START)
     const job = defineCron({ name: 'job', schedule: '* * * * *' }, () => {
@@ -648,10 +651,10 @@ describe('the unit of work of a run', () => {
     await cron.close()
   })
 
-  it('is nobody’s in the report of a tick that could not be tried, whoever started the engine', async () => {
+  it('has no user in the report of a tick that could not run, whoever started the engine', async () => {
     const users: unknown[] = []
     const manual = createManualClock(START)
-    // As a real timer, which runs in the unit of work of whoever set it.
+    // Like a real timer, this one runs in the unit of work that set it.
     const setTimer: Clock['setTimeout'] = (fn, ms) => manual.setTimeout(AsyncResource.bind(fn), ms)
     const clock = { ...manual, setTimeout: setTimer }
     const away: ClaimStore = { ...memoryClaims(clock), claim: () => Promise.reject(new Error('database is down')) }
@@ -671,7 +674,7 @@ describe('the unit of work of a run', () => {
     await cron.close()
   })
 
-  it('is in the trace of the route that calls it', async () => {
+  it('continues the trace of the route that triggers the run', async () => {
     let traceId: string | undefined
     const { cron } = makeCron({ job: () => void (traceId = currentContext()?.trace.traceId) })
     const trace = newTrace()
@@ -681,13 +684,13 @@ describe('the unit of work of a run', () => {
   })
 })
 
-describe('what is handed in', () => {
+describe('the options', () => {
   const job = defineCron({ name: 'a', schedule: '* * * * *' }, () => 1)
   it.each([
     [{}, 'claim, release, settle'],
     [{ claim: async () => true, release: async () => undefined }, 'settle'],
     [{ ...memoryClaims(), claim: 1 }, 'claim'],
-  ])('has to be a claim store, and is named for what it lacks: %j', (claims, missing) => {
+  ])('reject a claim store that lacks methods, and name them: %j', (claims, missing) => {
     expect(() => createCron({ crons: [job], driver: local(), claims: claims as never })).toThrow(
       expect.objectContaining({
         code: 'OPTION_INVALID',
@@ -695,7 +698,7 @@ describe('what is handed in', () => {
       }),
     )
   })
-  it.each([Number.NaN, 0, -1, 'x'])('has to be a time limit: %s', (claimTimeoutMs) => {
+  it.each([Number.NaN, 0, -1, 'x'])('reject the time limit %s', (claimTimeoutMs) => {
     expect(() => createCron({ crons: [job], driver: local(), claimTimeoutMs: claimTimeoutMs as never })).toThrow(
       expect.objectContaining({ code: 'OPTION_INVALID' }),
     )

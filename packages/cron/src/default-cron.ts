@@ -1,16 +1,17 @@
 import { acceptEmbedded, defaultInstance, processEnv, readEnv, type Env } from '@msc/core'
-import { createCron, type Cron, type CronOptions, type CronRun } from './create-cron.ts'
+import { createCron, type Cron, type CronOptions } from './create-cron.ts'
+import type { CronRun } from './cron-run.ts'
 import { local } from './drivers/local.ts'
 import { vercelFromEnv } from './drivers/vercel.ts'
 
-// Both drivers are imported at once: either is smaller than what would load it late.
+// Both drivers are imported statically: each is smaller than the code that would load it lazily.
 
-/** What {@link createCronFromEnv} takes: all of {@link CronOptions} but the driver, which the environment names. */
+/** The options of {@link createCronFromEnv}: {@link CronOptions} without the driver, which the environment names. */
 export type CronFromEnvOptions = Omit<CronOptions, 'driver'>
 
 /**
- * On Vercel (`VERCEL=1`) its cron with CRON_SECRET, else timers in this process; CRON_SECRET then opens the route for
- * triggers by hand. `MSC_CRON_DRIVER` (`local`, `vercel`) decides against what the platform suggests.
+ * Makes an engine on Vercel Cron (with `VERCEL=1` and CRON_SECRET), or else on timers in this process, where CRON_SECRET
+ * opens the route for triggers by hand. `MSC_CRON_DRIVER` (`local`, `vercel`) overrides what the platform suggests.
  *
  * @throws ConfigError on Vercel without CRON_SECRET, for an unknown MSC_CRON_DRIVER, and in production with timers unless
  *   `MSC_ALLOW_EMBEDDED` is set.
@@ -31,20 +32,21 @@ export function createCronFromEnv(options: CronFromEnvOptions, env: Env = proces
 const instance = defaultInstance<Cron>('@msc/cron', () => createCronFromEnv({ crons: [] }))
 
 /**
- * The engine that the functions below act on; until `configureCron`, one without jobs, made from the environment.
+ * The engine that the functions below act on. Until `configureCron` is called, it is made from the environment and has no
+ * jobs.
  *
  * @throws ConfigError as {@link createCronFromEnv}.
  */
 export const getDefaultCron: () => Cron = instance.get
-/** Replaces it; the old one is the caller's to close. */
+/** Replaces the default engine. The caller closes the old one. */
 export const setDefaultCron: (cron: Cron | undefined) => void = instance.set
 
 /**
- * Makes the default engine from definitions and the environment, puts it in the place of the one before, and returns it. It
- * is not started yet. One that this function or the first call had made is closed in the background, which aborts what it
- * runs; one that was given to {@link setDefaultCron} stays its giver's to close.
+ * Makes an engine from definitions and the environment, replaces the default engine with it, and returns it. It is not
+ * started yet. A previous engine that this function or the first call made is closed in the background, which aborts its
+ * runs; one that was passed to {@link setDefaultCron} is left for the caller to close.
  *
- * @throws ConfigError as {@link createCronFromEnv}; the one before stays then.
+ * @throws ConfigError as {@link createCronFromEnv}; the previous engine stays in place then.
  */
 export function configureCron(options: CronFromEnvOptions, env?: Env): Cron {
   return instance.replace(createCronFromEnv(options, env))

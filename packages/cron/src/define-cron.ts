@@ -2,18 +2,18 @@ import { ConfigError, duration, type Duration } from '@msc/core'
 import { parseSchedule, type Schedule } from './schedule.ts'
 
 export interface CronContext {
-  /** The occurrence that this run is for, milliseconds since the epoch. */
+  /** The time for which this run was scheduled, in milliseconds since the epoch. */
   readonly scheduledAt: number
   /** Aborts at the timeout and when the engine closes. */
   readonly signal: AbortSignal
 }
 
 export interface CronDefinitionOptions {
-  /** Lower case, digits and `-`: part of the route and of the run's key. */
+  /** Lower-case letters, digits and `-`. The name is part of the route and of the run's key. */
   readonly name: string
   /** Five numeric fields. */
   readonly schedule: string
-  /** Default `UTC`, which is all that Vercel knows. */
+  /** Default `UTC`, the only time zone of Vercel Cron. */
   readonly timezone?: string
   /** Default `/api/cron/<name>`. */
   readonly path?: string
@@ -28,22 +28,22 @@ export interface CronDefinition {
   readonly path: string
   readonly timeoutMs: number
   readonly times: Schedule
-  /** What it returns is kept in the history; keep it small. */
+  /** Its return value is kept in the history, so keep it small. */
   readonly run: (context: CronContext) => unknown
 }
 
 /**
- * A job with a schedule.
+ * Defines a job with a schedule.
  *
- * @throws ConfigError for a name, path, schedule or time zone that is not valid.
+ * @throws ConfigError for an invalid name, path, schedule or time zone.
  * @example defineCron({ name: 'daily-analytics', schedule: '0 0 * * *' }, async ({ scheduledAt }) => { … })
  */
 export function defineCron(options: CronDefinitionOptions, run: (context: CronContext) => unknown): CronDefinition {
   const { name, schedule, timezone = 'UTC', path = `/api/cron/${name}`, timeout = '5m' } = options
   if (!/^[a-z\d]+(-[a-z\d]+)*$/.test(name)) {
-    throw new ConfigError(`[msc/cron] ${JSON.stringify(name)} is not a name.`, {
+    throw new ConfigError(`[msc/cron] ${JSON.stringify(name)} is not a valid job name.`, {
       code: 'CRON_NAME_INVALID',
-      hint: "Use lower case, digits and '-', for example 'daily-analytics'.",
+      hint: "Use lower-case letters, digits and '-', for example 'daily-analytics'.",
     })
   }
   if (!path.startsWith('/')) {

@@ -13,32 +13,32 @@ export interface ScheduledEntry {
   next(afterMs: number): number | undefined
 }
 
-/** Something said it is time. */
+/** A signal from a driver that a job is due. */
 export interface Tick {
   readonly name: string
-  /** Milliseconds since the epoch: the occurrence meant, or the time of the call where the caller does not say. */
+  /** Milliseconds since the epoch: the occurrence that is due, or the time of the call if the caller does not name one. */
   readonly at: number
 }
 
 export interface CronCapabilities {
-  /** Does the driver call us by itself once started (true), or does somebody else call our route (false)? */
+  /** True when the driver calls `onTick` by itself once started; false when somebody else calls our route. */
   readonly selfDriven: boolean
 }
 
 /**
- * What decides that it is time. The engine decides everything else: which occurrence a tick means, whether it ran
- * already, the deadline, the record.
+ * Decides when a job is due. The engine decides everything else: which occurrence a tick is for, whether that has already
+ * run, its deadline and its record.
  */
 export interface CronDriver extends DriverBase {
   readonly capabilities: CronCapabilities
   /**
-   * Begins to call `onTick`, which never rejects. A driver that is called from outside only remembers it. What it throws
-   * or rejects with is reported, and it may be called again.
+   * Begins to call `onTick`, which never rejects. A driver that is called from outside only remembers `onTick`. The engine
+   * reports an error or a rejection of `start`, and may call it again.
    */
   start(entries: readonly ScheduledEntry[], onTick: (tick: Tick) => Promise<void>): void | Promise<void>
   /**
-   * May this request trigger a run? Compared in constant time; closed when there is no secret to compare with.
-   * The answer never says which part was wrong.
+   * Says whether this request may trigger a run. Compare secrets in constant time, and return false when no secret is
+   * configured. The answer must not reveal which part was wrong.
    */
   authorize(request: Request): Promise<boolean>
 }

@@ -11,7 +11,7 @@ export interface ManifestOptions {
 }
 
 /**
- * The `crons` of vercel.json, made from the definitions so that the two can't differ.
+ * Makes the `crons` of vercel.json from the definitions, so that the two can't differ.
  *
  * @throws ConfigError naming every definition that Vercel would refuse at deployment.
  */
@@ -22,7 +22,7 @@ export function vercelManifest(crons: readonly CronDefinition[], options: Manife
   if (crons.length > 100) problems.push('a project has at most 100 cron jobs')
   if (problems.length > 0) {
     throw new ConfigError(`[msc/cron] [vercel] ${problems.join('; ')}.`, {
-      // Vercel would refuse these definitions at deployment; the message names each and why.
+      // Vercel would refuse these definitions at deployment; the message names each of them and the reason.
       code: 'CRON_MANIFEST_INVALID',
     })
   }

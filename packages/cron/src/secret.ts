@@ -1,6 +1,6 @@
 /**
- * Does the request carry `Authorization: Bearer <secret>`? Both sides are hashed first, so that neither the time nor
- * the length of the comparison tells anything about the secret.
+ * True when the request carries `Authorization: Bearer <secret>`. Both sides are hashed first, so that the time of the
+ * comparison reveals neither the secret nor its length.
  */
 export async function carriesSecret(request: Request, secret: string | undefined): Promise<boolean> {
   const header = request.headers.get('authorization') ?? ''

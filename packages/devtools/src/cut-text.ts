@@ -3,8 +3,9 @@ import { createRedactor, type Redactor } from '@msc/core'
 let redactor: Redactor | undefined
 
 /**
- * At most `max` characters of a text, with a mark after what is cut. A text that is too long is redacted before it is
- * cut: what redacts it later would not recognise a secret by its first half. What fits is left as it is.
+ * Returns at most `max` characters of a text, with a mark where it was cut. A text that is too long is redacted before
+ * it is cut, because a later redaction would not recognise a secret by its first half. A text that fits is returned
+ * unchanged.
  */
 export function cutText(text: string, max: number): string {
   if (text.length <= max) return text
@@ -12,5 +13,5 @@ export function cutText(text: string, max: number): string {
   return redactor.text(text, { max })
 }
 
-/** Stacks are the longest texts that are read; their bound is `max`. */
+/** The length of the longest texts that are read, which are stacks. */
 const LONGEST = 16_000

@@ -2,17 +2,18 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, vi } from 'vitest'
 
-// Others also have a say in the end of a process, and some of them act only if they are alone: signal-exit re-sends a
-// signal, @sentry/node and posthog-node exit after an exception. With us the process must end as it does with them.
+// Other libraries also handle the end of a process, and some act only if they are the only one: signal-exit re-sends a
+// signal, @sentry/node and posthog-node exit after an exception. With our handlers the process must end as it does
+// without them.
 
 const script = fileURLToPath(new URL('./testing/crowded-process.ts', import.meta.url))
 
-// Processes start slowly where many start at once.
+// Processes start slowly when many start at once.
 vi.setConfig({ testTimeout: 60_000 })
 
 async function run(ours: 'without' | 'first' | 'last', company: string, how: string) {
   const args = ['--conditions=@msc/source', '--no-warnings', script, ours, company, how]
-  // One that nobody ends is killed, which is not how any of these ends.
+  // A process that does not end is killed, which is not one of the expected endings.
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 20_000,
@@ -36,7 +37,7 @@ describe.each([
   ['signal-exit that is refused', 'SIGTERM', { code: 6, signal: null }],
   ['signal-exit and a handler', 'SIGTERM', { code: 5, signal: null }],
 ])('a process with %s that gets %s', (company, how, status) => {
-  it('ends in the same way with us, after the delivery', async () => {
+  it('ends as it does without us, after the delivery', async () => {
     const [without, first, last] = await Promise.all([
       run('without', company, how),
       run('first', company, how),
@@ -57,7 +58,7 @@ describe.each([
   ['PostHog', 'throw'],
   ['PostHog', 'reject'],
 ])('a process with %s that fails by a %s', (company, how) => {
-  it('ends in the same way with us, and says why', async () => {
+  it('ends as it does without us, and prints the reason', async () => {
     const ended = await Promise.all([
       run('without', company, how),
       run('first', company, how),

@@ -8,7 +8,7 @@ import { startSentryServer, type SentryServer } from '@msc/monitoring/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createFileJournal } from './journal/file-journal.ts'
 
-// The last error and the last event of a process, however it ends, where they were to go.
+// These tests look for the last error and the last event of a process at their destination, however the process ends.
 
 let sentry: SentryServer
 let posthog: PostHogServer
@@ -62,20 +62,20 @@ async function inJournal(folder: string): Promise<(string | undefined)[]> {
 }
 
 describe('a process that ends', () => {
-  it.each(ENDINGS)('by %s: what it said last is in the local store', async (how, status) => {
+  it.each(ENDINGS)('by %s has its last error and event in the local store', async (how, status) => {
     const { folder, ...ended } = await run(how, {})
     expect(ended).toMatchObject(status)
     const names = await inJournal(folder)
     expect(names).toContain('Error: captured last')
     expect(names).toContain('tracked last')
-    // What nothing caught is an error of its own.
+    // An error that nothing caught is recorded too.
     if (how === 'uncaught' || how === 'unhandled') {
       expect(names).toContain('RangeError: nobody caught this')
       expect(ended.stderr).toContain('nobody caught this')
     }
   })
 
-  it.each(ENDINGS)('by %s: what it said last is at Sentry and at PostHog', async (how, status) => {
+  it.each(ENDINGS)('by %s has its last error and event at Sentry and at PostHog', async (how, status) => {
     const [errors, events] = [sentry.events.length, posthog.events.length]
     const ended = await run(how, {
       NEXT_PUBLIC_SENTRY_DSN: sentry.dsn,
@@ -89,7 +89,7 @@ describe('a process that ends', () => {
     expect(posthog.events.slice(events).map(({ event }) => event)).toContain('tracked last')
   })
 
-  it('by process.exit(): what it said last is in the local store', async () => {
+  it('by process.exit() has its last error and event in the local store', async () => {
     const { folder, code } = await run('exit', {})
     expect(code).toBe(4)
     expect(await inJournal(folder)).toEqual(expect.arrayContaining(['Error: captured last', 'tracked last']))

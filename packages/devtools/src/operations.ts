@@ -1,7 +1,7 @@
 import '@msc/core'
 
 declare module '@msc/core' {
-  /** The records that this package writes: operations of this process, and what its ingest takes from browsers. */
+  /** The records that this package writes: operations of this process, and what browsers send to its ingest. */
   interface JournalKinds {
     span: true
     run: true

@@ -3,20 +3,20 @@ import { cutText } from './cut-text.ts'
 
 const ID = /^[\w-]{1,64}$/
 const SORTABLE_ID = /^[\da-f]{32}$/
-/** The last moment that a `Date` knows, in milliseconds since the epoch. */
+/** The latest time of a `Date`, in milliseconds since the epoch. */
 const LAST_MOMENT = 8.64e15
 const MAX_NAME = 12_000
 const MAX_LABEL = 200
 
 /**
- * `value` as a record whose fields are what their types say, or `undefined`. What is in a journal or on a disk may have
- * been written by another version, by hand or by a stranger. Only the members of `payload` stay unknown.
+ * Returns `value` as a record with fields of the right types, or `undefined`. Another version, other code or a stranger
+ * may have written what is in a journal or on disk. Only the members of `payload` stay unchecked.
  */
 export function readRecord(value: unknown): JournalRecord | undefined {
   try {
     return shaped(value)
   } catch {
-    // A getter or a proxy.
+    // A getter or a proxy has thrown.
     return undefined
   }
 }
@@ -44,7 +44,10 @@ function shaped(value: unknown): JournalRecord | undefined {
   }
 }
 
-/** When a record was written, in milliseconds since the epoch: its id says so. `undefined` for an id of another form. */
+/**
+ * Returns the time at which a record was written, which its id contains, in milliseconds since the epoch. `undefined`
+ * for an id of another form.
+ */
 export function timeOfId(id: string): number | undefined {
   return SORTABLE_ID.test(id) ? Number.parseInt(id.slice(0, 12), 16) : undefined
 }

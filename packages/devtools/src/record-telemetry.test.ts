@@ -11,7 +11,7 @@ declare module '@msc/core' {
 }
 
 describe('recordTelemetry', () => {
-  it('writes operations as spans, runs and steps with their trace, redacted, until stopped', () => {
+  it('writes operations as spans, runs and steps with their trace, redacted, until it is stopped', () => {
     const journal = createMemoryJournal()
     const stop = recordTelemetry(journal)
     const trace = newTrace()
@@ -30,7 +30,7 @@ describe('recordTelemetry', () => {
     expect(journal.query()).toHaveLength(2)
   })
 
-  it('says which operation happened inside of which', () => {
+  it('records which operation contains which', () => {
     const journal = createMemoryJournal()
     const stop = recordTelemetry(journal)
     const outer = startOperation('jobs.step')
@@ -42,7 +42,7 @@ describe('recordTelemetry', () => {
     expect(read?.payload['spanId']).not.toBe(step?.payload['spanId'])
   })
 
-  it('writes only the operations that are asked for', () => {
+  it('writes only the operations that are chosen', () => {
     const journal = createMemoryJournal()
     const stop = recordTelemetry(journal, { names: ['jobs.*'] })
     emit('test.read', { key: 'k', outcome: 'hit' })
@@ -51,7 +51,7 @@ describe('recordTelemetry', () => {
     expect(journal.query().map(({ name }) => name)).toEqual(['jobs.step'])
   })
 
-  it('writes so many spans of a second, counts the others, and never leaves out a step', () => {
+  it('writes a limited number of spans per second, counts the others, and never omits a step', () => {
     const journal = createMemoryJournal({ capacity: 100_000 })
     const clock = createManualClock()
     const stop = recordTelemetry(journal, { maxSpansPerSecond: 100, clock })

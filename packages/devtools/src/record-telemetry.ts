@@ -11,8 +11,8 @@ import {
 
 export interface RecordTelemetryOptions extends ListenOptions {
   /**
-   * Operations of a second that are written, runs and steps aside, which are always. The others are counted in a record
-   * of the kind `drop`. Default 1 000.
+   * The most operations per second that are written, except runs and steps, which always are. The others are counted in
+   * a record of the kind `drop`. Default 1 000.
    */
   readonly maxSpansPerSecond?: number
   readonly clock?: Clock
@@ -25,12 +25,12 @@ const KINDS: ReadonlyMap<string, JournalKind> = new Map([
   ['driver.drop', 'drop'],
 ])
 
-/** Attributes are few and short by their types; the budget is for a caller that puts anything there. */
+/** Attributes are few and short by their types; the budget is for callers that pass anything. */
 const BUDGET = { maxNodes: 200, maxChars: 8000, maxString: 2000, maxDepth: 4 }
 
 /**
- * Writes the operations of this process into the journal as they end, until the returned function is called. Each says
- * in which other it happened, which makes a trace a tree.
+ * Writes the operations of this process into the journal as they end, until the returned function is called. Each
+ * record names the operation that contains it, which makes a trace a tree.
  */
 export function recordTelemetry(journal: Journal, options: RecordTelemetryOptions = {}): () => void {
   const { maxSpansPerSecond = 1000, clock = systemClock, names } = options

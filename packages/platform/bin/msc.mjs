@@ -3,6 +3,7 @@
 import { main } from '@msc/platform/cli'
 
 const code = await main(process.argv.slice(2))
-// What a pipe has not taken yet would be lost with the process; connections to a silent backend would keep it.
+// Wait for the output: a pipe may not have taken all of it yet. Then exit, because connections to a silent backend
+// would keep the process alive.
 for (const stream of [process.stdout, process.stderr]) await new Promise((written) => stream.write('', written))
 process.exit(code)

@@ -1,28 +1,28 @@
 import type { CronDefinition } from '@msc/cron'
 
-/** What an application tells the `msc` command of itself, as the default export of `msc.config.ts` in its folder. */
+/** The application's description for the `msc` command: the default export of `msc.config.ts` in its folder. */
 export interface MscConfig {
   /** Compared with the `crons` of vercel.json. */
   readonly crons?: readonly CronDefinition[]
   /** The plan that `crons` are deployed on. Default `pro`. */
   readonly plan?: 'hobby' | 'pro'
-  /** Variables that hold secrets of the application's own, and the bytes that each needs at least. */
+  /** The application's own secrets: variable → the fewest bytes that it needs. */
   readonly secrets?: Readonly<Record<string, { readonly minBytes: number; readonly purpose: string }>>
-  /** Folders that the application writes to. One that is missing must be one that it can make. */
+  /** Folders that the application writes to. A missing one must be one that it can create. */
   readonly folders?: readonly AppFolder[]
 }
 
 export interface AppFolder {
   /** Relative to the folder of the configuration. */
   readonly path: string
-  /** What is kept there: `the journal`. */
+  /** What is kept there, such as `the journal`. */
   readonly keeps: string
-  /** The variable that moves it. */
+  /** The variable that sets the path. */
   readonly variable?: string
 }
 
 /**
- * Returns its argument, and has an editor check it.
+ * Returns its argument, with its type checked in an editor.
  *
  * @example
  * // msc.config.ts

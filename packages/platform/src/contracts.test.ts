@@ -22,7 +22,7 @@ import { describe, expect, it } from 'vitest'
 
 type Make = (driver: never) => Service
 
-/** Each engine, a driver that it takes, a method that it can't do without, and an optional member. */
+/** Each engine with a valid driver, a required method and an optional member. */
 const engines: Readonly<Record<string, { make: Make; driver: () => object; needs: string; optional?: string }>> = {
   monitoring: {
     make: (driver) => createMonitoring({ driver, telemetry: false }),
@@ -55,10 +55,10 @@ const engines: Readonly<Record<string, { make: Make; driver: () => object; needs
 describe.each(Object.entries(engines))('the engine of %s', (concern, { make, driver, needs, optional }) => {
   const like = (rest: object): never => ({ ...driver(), ...rest }) as never
 
-  it('takes a driver that keeps its contract', () => {
+  it('accepts a driver that keeps its contract', () => {
     expect(() => make(like({}))).not.toThrow()
   })
-  it('refuses a driver of a version that it does not know, naming both', () => {
+  it('rejects a driver of an unknown version, and names both versions', () => {
     for (const specificationVersion of [2, 0, '1', undefined]) {
       expect(() => make(like({ specificationVersion }))).toThrow(
         expect.objectContaining({
@@ -70,22 +70,22 @@ describe.each(Object.entries(engines))('the engine of %s', (concern, { make, dri
       )
     }
   })
-  it(`refuses a driver without ${needs}, in words`, () => {
+  it(`rejects a driver without ${needs}, and says so`, () => {
     expect(() => make(like({ [needs]: undefined }))).toThrow(
       expect.objectContaining({ code: 'DRIVER_INVALID', message: expect.stringContaining(`implement ${needs}`) }),
     )
   })
-  it('refuses a driver without a name, health or close', () => {
+  it('rejects a driver without a name, health or close', () => {
     for (const member of ['name', 'health', 'close']) {
       expect(() => make(like({ [member]: undefined }))).toThrow(expect.objectContaining({ code: 'DRIVER_INVALID' }))
     }
   })
   if (optional !== undefined) {
-    it('refuses an optional member that can not be used', () => {
+    it('rejects an optional member of the wrong type', () => {
       expect(() => make(like({ [optional]: 'yes' }))).toThrow(expect.objectContaining({ code: 'DRIVER_INVALID' }))
     })
   }
-  it('flushes, closes and says how it is also when it is given no options that are some', async () => {
+  it('flushes, closes and reports health with invalid options too', async () => {
     for (const nothing of [null, { timeoutMs: null }, { timeoutMs: Number.NaN }] as never[]) {
       const engine = make(like({ health: async () => undefined, close: async () => undefined }))
       await engine.flush(nothing)
@@ -93,14 +93,14 @@ describe.each(Object.entries(engines))('the engine of %s', (concern, { make, dri
       await engine.close(nothing)
     }
   })
-  it('refuses what is no driver at all', () => {
+  it('rejects a value that is not a driver', () => {
     for (const nothing of [undefined, null, 'redis', {}]) {
       expect(() => make(nothing as never)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^DRIVER_/) }))
     }
   })
 })
 
-/** Each vendor's driver, with an address. */
+/** Each vendor's driver, made with an address. */
 const addressed: Readonly<Record<string, (address: string) => unknown>> = {
   posthog: (host) => posthog({ key: 'phc_key', host }),
   redis: (url) => redis({ url }),
@@ -112,7 +112,7 @@ const addressed: Readonly<Record<string, (address: string) => unknown>> = {
 
 describe.each(Object.entries(addressed))('the driver of %s', (_name, make) => {
   it.each(['hunter2-no-address', 'ftp://hunter2.example/1', 'http://', '"https://hunter2.example"'])(
-    'refuses %s for an address when it is made, and does not repeat it',
+    'rejects the address %s when it is made, and does not repeat it',
     (address) => {
       let refusal: unknown
       try {

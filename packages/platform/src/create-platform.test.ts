@@ -13,7 +13,7 @@ function service(concern: string, overrides: Partial<Service> = {}): Service {
   }
 }
 
-it('asks all services and takes the worst; one that is silent or throws is down and holds up nobody', async () => {
+it('checks all services and takes the worst; one that is silent or throws is down and delays none', async () => {
   const platform = createPlatform({
     timeoutMs: 30,
     services: {
@@ -32,7 +32,7 @@ it('asks all services and takes the worst; one that is silent or throws is down 
   expect(health.services[2]?.detail).toBe('refused')
 })
 
-it('takes no service for ready whose verdict is none, and shows no secret of one that fails', async () => {
+it('does not report an invalid answer as ready, and shows no secret of a service that fails', async () => {
   const platform = createPlatform({
     services: {
       cache: service('cache', { health: async () => undefined as never }),
@@ -45,7 +45,7 @@ it('takes no service for ready whose verdict is none, and shows no secret of one
   expect(services[2]?.detail).toBe('refused password=[redacted]')
 })
 
-it('survives a service of which nothing can be read', async () => {
+it('survives a service whose fields all throw', async () => {
   const hostile = service('realtime', {
     health: () => Promise.reject(Object.defineProperty(new Error('x'), 'message', { get: throwing })),
   })
@@ -61,7 +61,7 @@ function throwing(): never {
   throw new Error('unreadable')
 }
 
-it('closes once, in reverse order, and names those that did not manage', async () => {
+it('closes once, in reverse order, and names the services that did not finish', async () => {
   const closed: string[] = []
   const platform = createPlatform({
     timeoutMs: 30,
@@ -82,7 +82,7 @@ it.each([
   [null, '`services.own` is null'],
   [{}, '`services.own` does not implement health, flush, close'],
   [{ ...service('own'), flush: 1 }, '`services.own` does not implement flush'],
-])('is not made of a service that is none: %j', (own, words) => {
+])('rejects an invalid service: %j', (own, words) => {
   expect(() => createPlatform({ services: { own: own as never, cache: service('cache') } })).toThrow(
     expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(words) }),
   )

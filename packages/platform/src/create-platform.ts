@@ -13,12 +13,12 @@ import {
 
 export interface PlatformOptions<Services extends Record<string, Service>> {
   readonly services: Services
-  /** Milliseconds each service has to answer a health check, to flush, to close. Default 3 000. */
+  /** Milliseconds that each service has for a health check, a flush or a close. Default 3 000. */
   readonly timeoutMs?: number
 }
 
 export interface PlatformHealth {
-  /** The worst of all. */
+  /** The worst of all services. */
   readonly status: Status
   readonly checkedAt: string
   readonly services: readonly Health[]
@@ -26,24 +26,27 @@ export interface PlatformHealth {
 
 export interface Platform<Services extends Record<string, Service>> {
   readonly services: Services
-  /** Asks every service at once, with a real round trip each. Never rejects: a service that fails is `down`. */
+  /** Checks every service at once, with a real round trip each. Never rejects: a service that fails is `down`. */
   health(): Promise<PlatformHealth>
-  /** Hands over what is buffered. Returns the names of services that did not manage in time. */
+  /** Flushes every service. Returns the names of those that did not finish in time. */
   flush(): Promise<string[]>
-  /** Closes in reverse order of composition, each within the time limit. Idempotent. */
+  /**
+   * Closes in reverse order of composition, each service within the time limit. Idempotent. Returns the names of those
+   * that did not finish.
+   */
   close(): Promise<string[]>
 }
 
-/** What keeps its time limit by itself is given a little more before it is given up. */
+/** Extra time for a service that keeps the time limit by itself, before it is given up. */
 const GRACE_MS = 500
 
 const SERVICE_METHODS: readonly (keyof Service)[] = ['health', 'flush', 'close']
 
 const STATUSES: readonly unknown[] = ['ready', 'degraded', 'down', 'not-configured'] satisfies readonly Status[]
 
-/** A service may be the application's own; one whose status nobody knows is not taken for ready. */
-function isVerdict(verdict: Health | undefined): verdict is Health {
-  return STATUSES.includes(verdict?.status)
+/** A service may be the application's own: an unknown status must not count as ready. */
+function isHealth(health: Health | undefined): health is Health {
+  return STATUSES.includes(health?.status)
 }
 
 function textOf(value: unknown, otherwise: string): string {
@@ -51,9 +54,9 @@ function textOf(value: unknown, otherwise: string): string {
 }
 
 /**
- * Several services as one: health, flush and close.
+ * Composes several services into one with health, flush and close.
  *
- * @throws ConfigError `OPTION_INVALID` for a service that lacks one of the three, and for a `timeoutMs` that is no number.
+ * @throws ConfigError `OPTION_INVALID` for a service that lacks one of the three, and for an invalid `timeoutMs`.
  */
 export function createPlatform<Services extends Record<string, Service>>(
   options: PlatformOptions<Services>,
@@ -80,15 +83,15 @@ export function createPlatform<Services extends Record<string, Service>>(
       const all = await Promise.all(
         entries.map(async ([name, service]): Promise<Health> => {
           try {
-            // Its own verdict names what is silent, so it comes first.
-            const verdict = await deadline(() => service.health({ timeoutMs }), {
+            // The service's own time limit ends first, because its answer names the backend that is silent.
+            const health = await deadline(() => service.health({ timeoutMs }), {
               operation: `${name}.health`,
               timeoutMs: timeoutMs + GRACE_MS,
             })
-            if (isVerdict(verdict)) return verdict
-            throw new Error(`${name}.health answered with something that is no verdict.`)
+            if (isHealth(health)) return health
+            throw new Error(`${name}.health returned an invalid value.`)
           } catch (error) {
-            // Of a service of the application's own, each of these may throw.
+            // A service may be the application's own, and reading any of these fields may throw.
             return {
               concern: textOf(readField(service, 'concern'), name),
               driver: textOf(readField(service, 'driverName'), 'unknown'),

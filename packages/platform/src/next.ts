@@ -1,4 +1,5 @@
-// Route handlers of Next.js are web-standard functions; what is particular to Next is only the promised `params`.
+// Route handlers of Next.js are web-standard functions. The only difference is that Next.js passes `params` as a
+// promise.
 export {
   createRoutes,
   type DefineRoute,

@@ -1,7 +1,7 @@
 import '@msc/core'
 
 declare module '@msc/core' {
-  /** The operations that this package reports: see `emit`. */
+  /** The operations that this package reports; see `emit`. */
   interface Operations {
     'http.request': { method: string; route: string; status: number }
   }

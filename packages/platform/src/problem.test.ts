@@ -10,21 +10,21 @@ function revoked(): object {
 
 const foreign = (more: object): Error => Object.assign(new Error('x'), { [Symbol.for('@msc/error')]: true, ...more })
 
-describe('the problem that an error is to a client', () => {
+describe('the problem document of an error', () => {
   it.each([
     [
-      'an input that is not valid',
+      'invalid input',
       new ValidationError('x', [{ message: 'No title.', path: 'title' }], { code: 'VALIDATION_FAILED' }),
       422,
     ],
-    ['one that another copy of core refused', foreign({ code: 'VALIDATION_FAILED', issues: [] }), 422],
+    ['input that another copy of core rejected', foreign({ code: 'VALIDATION_FAILED', issues: [] }), 422],
     ['a backend that is away', new UnavailableError('x'), 503],
-    ['an error of ours that has no issues', new MscError('x', { code: 'X' }), 500],
+    ['an error of ours without issues', new MscError('x', { code: 'X' }), 500],
     ['a wrong configuration', new ConfigError('x', { code: 'X_INVALID' }), 500],
-    ['an error of somebody else that has issues', Object.assign(new Error('x'), { issues: [] }), 500],
-    ['what answers no question', revoked(), 500],
+    ['a foreign error with issues', Object.assign(new Error('x'), { issues: [] }), 500],
+    ['an unreadable error', revoked(), 500],
     ['nothing', undefined, 500],
-  ])('is for %s: %#', (_what, error, status) => {
+  ])('has the right status for %s: %#', (_what, error, status) => {
     expect(problemFrom(error, 'trace').status).toBe(status)
     expect(problemFrom(error, 'trace').traceId).toBe('trace')
   })

@@ -5,9 +5,9 @@ export interface Problem {
   readonly type?: string
   readonly title: string
   readonly status: number
-  /** What went wrong this time, for a person; never holds a secret or a stack. */
+  /** What went wrong this time, for a person. Never contains a secret or a stack. */
   readonly detail?: string
-  /** Stable, machine-readable. */
+  /** Stable and machine-readable. */
   readonly code?: string
   readonly issues?: readonly ValidationIssue[]
   readonly traceId?: string
@@ -22,9 +22,9 @@ export function problem(body: Problem, headers: Record<string, string> = {}): Re
 }
 
 /**
- * The problem that `error` is to a client: 422 for input that is not valid, 503 for a backend that is away, and for
- * everything else a 500 that says nothing but the trace id to quote. A `ValidationError` names what was wrong with a value:
- * pass one only where that value is the client's.
+ * Returns the problem document that a client gets for `error`: 422 for invalid input, 503 for a backend that is away,
+ * and for everything else a 500 that says nothing but the trace id to quote. A `ValidationError` names what is wrong
+ * with a value, so pass one only when the value is the client's.
  */
 export function problemFrom(error: unknown, traceId?: string): Problem {
   const trace = traceId === undefined ? {} : { traceId }

@@ -4,10 +4,10 @@ import { problemFrom, type Problem } from './problem.ts'
 export type BodyResult<T> = { readonly value: T } | { readonly problem: Problem }
 
 /**
- * The request's JSON body, checked step by step: its type (415), its size while it arrives (413), whether all of it came
- * (400), its syntax (400), its shape (422). Reads no more than `maxBytes`, whatever Content-Length says.
+ * Reads the request's JSON body, checking in order its type (415), its size as it arrives (413), whether it is complete
+ * (400), its syntax (400) and its shape (422). Reads no more than `maxBytes`, whatever Content-Length says.
  *
- * @throws TypeError when somebody has read it already.
+ * @throws TypeError when the body has been read already.
  */
 export async function readBody<T>(
   request: Request,
@@ -31,14 +31,14 @@ export async function readBody<T>(
   try {
     for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
       size += chunk.byteLength
-      // Leaving the loop cancels the rest, which may fail.
+      // Returning cancels the rest of the body. That may fail, and the catch below gives the same answer.
       if (size > maxBytes) return tooLarge
       chunks.push(chunk)
     }
   } catch {
     if (size > maxBytes) return tooLarge
-    // The client has gone, or its proxy: no failure of ours.
-    return { problem: { title: 'The body ended before all of it had come', status: 400, code: 'BODY_INCOMPLETE' } }
+    // The client or its proxy has closed the connection: this is no failure of ours.
+    return { problem: { title: 'The body is incomplete', status: 400, code: 'BODY_INCOMPLETE' } }
   }
   let parsed: unknown
   try {
@@ -49,7 +49,7 @@ export async function readBody<T>(
   try {
     return { value: await validate(schema, parsed, 'The body') }
   } catch (error) {
-    // Only here is what is not valid the client's.
+    // Only here is an invalid value the client's own.
     if (isValidationError(error)) return { problem: problemFrom(error) }
     throw error
   }

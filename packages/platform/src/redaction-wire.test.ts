@@ -11,12 +11,12 @@ import { sentryBrowser } from '@msc/monitoring/drivers/sentry-browser'
 import { sentry } from '@msc/monitoring/sentry'
 import { describe, expect, it } from 'vitest'
 
-// What leaves the process, byte for byte, for every family of secrets in every carrier.
+// These tests read every byte that leaves the process, for every family of secrets in every carrier.
 
-/** Reports a value in every place that an application can put one. Resolves with all that was sent. */
+/** Reports a value in every place where an application can put one. Resolves with everything that was sent. */
 type Sink = (value: unknown) => Promise<string>
 
-/** A backend that takes everything, and says so as Sentry and PostHog do. */
+/** A backend that accepts everything, and answers like Sentry and PostHog. */
 function wire(): { fetch: typeof globalThis.fetch; bodies: string[] } {
   const bodies: string[] = []
   const take = async (url: unknown, init?: RequestInit): Promise<Response> => {
@@ -72,7 +72,9 @@ const throughJournal: Sink = async (value) => {
     .join('\n')
 }
 
-/** Three digits are found in any time and in most ids: UUIDs, long hexadecimal, ISO 8601, milliseconds, places in files. */
+/**
+ * Three digits occur in any time and in most ids: UUIDs, long hexadecimal, ISO 8601, milliseconds, positions in files.
+ */
 const IDS_AND_TIMES =
   /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\b[\da-f]{16,}\b|\d{4}-\d\d-\d\dT[\d:.]+Z?|\b\d{10,}(?:\.\d+)?|:\d+:\d+|"(?:lineno|colno|line|column)":\d+/g
 const withoutIds = (text: string): string => text.replace(IDS_AND_TIMES, '')
@@ -99,7 +101,7 @@ const sinks: Readonly<Record<string, Sink>> = {
 
 describe.each(Object.entries(sinks))('on the wire to %s', (_name, send) => {
   it.each(secretFamilies.map((family) => [family.name, family] as const))(
-    'no %s is to be read',
+    'contains no %s',
     async (_family, family: SecretFamily) => {
       const secret = family.generate(17)
       const leaks: string[] = []

@@ -46,7 +46,7 @@ const request = (body?: BodyInit, headers: Record<string, string> = json) =>
   })
 
 describe('a route', () => {
-  it('runs the handler with user, parsed body and the trace of the caller', async () => {
+  it('runs the handler with the user, the parsed body and the caller’s trace', async () => {
     const { post, handler, observe } = setUp()
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
     let seen: unknown
@@ -89,7 +89,7 @@ describe('a route', () => {
     ['another site', '{"title":"a"}', { ...json, 'sec-fetch-site': 'cross-site' }, 403, 'CROSS_SITE'],
     ['another origin', '{"title":"a"}', { ...json, origin: 'https://evil.example' }, 403, 'CROSS_SITE'],
     ['an opaque origin', '{"title":"a"}', { ...json, origin: 'null' }, 403, 'CROSS_SITE'],
-  ])('answers %s with a problem and does not run', async (_label, body, headers, status, code) => {
+  ])('answers %s with a problem document and does not run the handler', async (_label, body, headers, status, code) => {
     const { post, handler, capture } = setUp()
     const response = await post(request(body, headers), params)
     expect(response.status).toBe(status)
@@ -101,7 +101,7 @@ describe('a route', () => {
     expect(capture).not.toHaveBeenCalled()
   })
 
-  it('takes a value that is not valid in a handler for its own failure: the client learns nothing of it', async () => {
+  it('treats an invalid value in a handler as its own failure, of which the client learns nothing', async () => {
     const { post, handler, capture } = setUp()
     const failure = new ValidationError('The answer of the bank', [{ message: 'IBAN DE89', path: 'account' }], {
       code: 'VALIDATION_FAILED',
@@ -115,7 +115,7 @@ describe('a route', () => {
     expect(capture).toHaveBeenCalledExactlyOnceWith(failure, expect.anything())
   })
 
-  it('answers 400 for a body of which the rest does not come, and captures nothing', async () => {
+  it('answers 400 to an incomplete body, and captures no error', async () => {
     const { post, handler, capture } = setUp()
     const body = new ReadableStream({
       pull(controller) {
@@ -140,7 +140,7 @@ describe('a route', () => {
     [1, '2001:db8::1', '2001:db8::1'],
     [1, ':80', 'unknown'],
     [0, 'made up', 'unknown'],
-  ])('counts nobody’s calls by what our proxies (%s) saw of %j: %s', async (proxies, forwarded, expected) => {
+  ])('counts callers by the address that our proxies (%s) saw in %j: %s', async (proxies, forwarded, expected) => {
     const rateLimit = vi.fn(async () => Promise.reject(new Error('away')))
     const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
     const { route } = setUp({ rateLimit, ...(proxies !== undefined && { proxies }) })
@@ -150,12 +150,12 @@ describe('a route', () => {
     quiet.mockRestore()
   })
 
-  it.each([Number.NaN, -1, 1.5])('is not made for %s proxies', (proxies) => {
+  it.each([Number.NaN, -1, 1.5])('rejects %s as the number of proxies', (proxies) => {
     expect(() => setUp({ proxies })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   })
 
   it.each([{}, { authenticate: async () => undefined, rateLimit: 1, capture: () => undefined }])(
-    'is not made of ports that are none: %j',
+    'rejects invalid ports: %j',
     (bad) => {
       expect(() => createRoutes(bad as never)).toThrow(
         expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('rateLimit') }),
@@ -163,7 +163,7 @@ describe('a route', () => {
     },
   )
 
-  it('says 413 of a body that is too large, also when the rest can not be cancelled', async () => {
+  it('answers 413 to a body that is too large, also when the rest can not be cancelled', async () => {
     const body = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.enqueue(new Uint8Array(200)),
       cancel: () => Promise.reject(new Error('no')),
@@ -172,7 +172,7 @@ describe('a route', () => {
     expect((await post(request(body), params)).status).toBe(413)
   })
 
-  it('does not take a body that was read before for one that the client left away', async () => {
+  it('tells a body that was already read from one that the client did not finish', async () => {
     const { post, capture } = setUp({
       authenticate: async (given) => {
         await given.text()
@@ -183,7 +183,7 @@ describe('a route', () => {
     expect(capture).toHaveBeenCalledOnce()
   })
 
-  it('denies with 429 and says when to come back', async () => {
+  it('answers 429 with the time to retry after', async () => {
     const { post, handler } = setUp({
       rateLimit: async (_id, limit) => ({
         allowed: false,
@@ -200,13 +200,13 @@ describe('a route', () => {
     expect(handler).not.toHaveBeenCalled()
   })
 
-  it('refuses another role', async () => {
+  it('refuses a user with another role', async () => {
     const { route } = setUp()
     const admin = route({ route: '/api/admin', role: 'admin', handler: () => new Response('secret') })
     expect((await admin(new Request('http://app.example/', { headers: json }), params)).status).toBe(403)
   })
 
-  it('reports an unexpected error once, and shows the client nothing of it but the trace', async () => {
+  it('reports an unexpected error once, and shows the client only the trace', async () => {
     const { post, handler, capture } = setUp()
     const failure = new Error('connection string postgres://u:p@h/db refused')
     handler.mockImplementation(() => {
@@ -220,7 +220,7 @@ describe('a route', () => {
     expect(capture).toHaveBeenCalledExactlyOnceWith(failure, { route: '/api/things', method: 'POST', userId: 'u1' })
   })
 
-  it('answers 503 for a backend that is away, and survives ports that fail', async () => {
+  it('answers 503 for a backend that is away, and survives failing ports', async () => {
     const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
     const { post, handler } = setUp({
       capture: () => {
@@ -237,31 +237,28 @@ describe('a route', () => {
     quiet.mockRestore()
   })
 
-  it.each([undefined, false] as const)(
-    'hands on a response whose headers can not be changed (limit: %s)',
-    async (limit) => {
-      const { route } = setUp()
-      const target = 'http://app.example/releases'
-      const moved = route({
-        route: '/api/old',
-        ...(limit === false && { limit }),
-        handler: () => Response.redirect(target, 303),
-      })
-      const response = await moved(new Request('http://app.example/api/old', { headers: json }), params)
-      expect([response.status, response.headers.get('location')]).toEqual([303, target])
-      expect(response.headers.get('x-trace-id')).toMatch(/^[\da-f]{32}$/)
-      expect(response.headers.has('ratelimit')).toBe(limit === undefined)
-    },
-  )
+  it.each([undefined, false] as const)('returns a response with immutable headers (limit: %s)', async (limit) => {
+    const { route } = setUp()
+    const target = 'http://app.example/releases'
+    const moved = route({
+      route: '/api/old',
+      ...(limit === false && { limit }),
+      handler: () => Response.redirect(target, 303),
+    })
+    const response = await moved(new Request('http://app.example/api/old', { headers: json }), params)
+    expect([response.status, response.headers.get('location')]).toEqual([303, target])
+    expect(response.headers.get('x-trace-id')).toMatch(/^[\da-f]{32}$/)
+    expect(response.headers.has('ratelimit')).toBe(limit === undefined)
+  })
 
-  it('hands on an error response, which can not even be copied', async () => {
+  it('returns an error response, which can not be copied', async () => {
     const { route } = setUp()
     const broken = route({ route: '/api/broken', limit: false, handler: () => Response.error() })
     const response = await broken(new Request('http://app.example/api/broken', { headers: json }), params)
     expect([response.type, response.status]).toEqual(['error', 0])
   })
 
-  it('lets through whom it can not count, and reports it', async () => {
+  it('lets requests through while the rate limit fails, and reports it', async () => {
     const reported: string[] = []
     onTestFinished(setErrorReporter((error, { operation }) => reported.push(`${operation}: ${error.message}`)))
     const { post } = setUp({ rateLimit: async () => Promise.reject(new Error('redis is away')) })

@@ -23,22 +23,20 @@ export interface RouteUser {
   readonly role?: string
 }
 
-/** What the wrapper needs of the application. Each failure in a port but `authenticate` is survived. */
+/** The application's part of every route. A failure in any port except `authenticate` does not fail the request. */
 export interface RoutePorts<User extends RouteUser> {
-  /** The user who sent the request, or `undefined` for nobody. */
+  /** Returns the user who sent the request, or `undefined` if nobody is signed in. */
   authenticate(request: Request): Promise<User | undefined>
   rateLimit(id: string, limit: number, windowSeconds: number): Promise<RateLimitResult>
-  /**
-   * Told of every error that no one expected. It runs in the request's unit of work, whose scope knows the user.
-   */
+  /** Called with every unexpected error. It runs in the request's unit of work, whose scope has the user. */
   capture(error: unknown, context: { readonly route: string; readonly method: string; readonly userId?: string }): void
   /**
-   * How many proxies of ours a request passes, each of which appends to `X-Forwarded-For`; callers without an account are
-   * told apart by what the outermost of them saw. Default 1, also for a platform that replaces the header; with 0 nobody
-   * can be told apart, and they share one limit.
+   * How many of your own proxies a request passes, each of which appends to `X-Forwarded-For`. Callers without an
+   * account are told apart by the address that the outermost of them saw. Default 1, also for a platform that replaces
+   * the header; with 0, all of them share one limit.
    */
   readonly proxies?: number
-  /** Told of every request that has been answered. */
+  /** Called after every request. */
   observe?(request: {
     readonly route: string
     readonly method: string
@@ -56,17 +54,17 @@ interface RouteContext<User, Body, Params> {
 }
 
 export interface RouteOptions<User, Auth extends 'required' | 'optional' | 'none', Body, Params> {
-  /** The route's pattern, for example `/api/releases/[id]`: names it in telemetry and rate limits. */
+  /** The route's pattern, such as `/api/releases/[id]`. It names the route in telemetry and rate limits. */
   readonly route: string
-  /** Default `required`: 401 for nobody. */
+  /** Default `required`: 401 when nobody is signed in. */
   readonly auth?: Auth
-  /** 403 for users of another role. */
+  /** Users with another role get 403. */
   readonly role?: string
-  /** Without one the body is not read and `body` is `undefined`. */
+  /** Without a schema the body is not read and `body` is `undefined`. */
   readonly body?: StandardSchema<unknown, Body>
-  /** Bytes. Default 64 KiB. */
+  /** In bytes. Default 64 KiB. */
   readonly maxBytes?: number
-  /** Per user, else per address. Default 100 per 60 seconds; `false` for none. */
+  /** Per user, or per address without one. Default 100 calls per 60 seconds; `false` for no limit. */
   readonly limit?: { readonly calls: number; readonly windowSeconds: number } | false
   readonly handler: (
     context: RouteContext<Auth extends 'required' | undefined ? User : User | undefined, Body, Params>,
@@ -84,27 +82,30 @@ export type DefineRoute<User extends RouteUser> = <
 ) => RouteHandler
 
 /**
- * A `route()` that wraps a handler with all that every API endpoint needs: trace, authentication, same-origin check,
+ * Makes a `route()` that adds to a handler what every API endpoint needs: trace, authentication, same-origin check,
  * rate limit, body limits and validation, problem documents, error capture and request telemetry.
  *
- * @throws ConfigError `OPTION_INVALID` for a number of `proxies` that is none, and for ports that are no functions; the
- *   function that it returns, for bounds that are no numbers.
+ * @throws ConfigError `OPTION_INVALID` for an invalid number of `proxies`, and for ports that are not functions. The
+ *   returned function throws it for invalid limits.
  */
 export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): DefineRoute<User> {
   assertMethods('platform', 'ports', ports, ['authenticate', 'rateLimit', 'capture'], ['observe'])
   const { proxies = 1 } = ports
   if (!Number.isInteger(proxies) || proxies < 0) {
-    throw new ConfigError(`[msc/platform] \`proxies\` is ${String(proxies)}.`, {
-      code: 'OPTION_INVALID',
-      hint: 'Pass how many of your own proxies a request passes: 0, 1, or more.',
-    })
+    throw new ConfigError(
+      `[msc/platform] \`proxies\` must be a whole number of at least 0; it is ${String(proxies)}.`,
+      {
+        code: 'OPTION_INVALID',
+        hint: 'Pass how many of your own proxies a request passes.',
+      },
+    )
   }
   return (options) => {
     assertNumbers('platform', options, { maxBytes: 0 })
     if (options.limit) assertNumbers('platform', options.limit, { calls: 0, windowSeconds: 1 })
     return (request, context) => {
       const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
-      // A unit of work of its own: a trace id is a label, and two clients may send the same one.
+      // A separate unit of work: clients choose their trace ids, and two may send the same one.
       return withUnit({ trace }, () => answer(ports, options, request, context))
     }
   }
@@ -132,13 +133,15 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
   } catch (error) {
     const body = unexpected(error, traceId)
     if (body.status >= 500) {
-      survive('capture', () => ports.capture(error, { route, method, ...(user && { userId: user.id }) }))
+      reportErrors('capture', () => ports.capture(error, { route, method, ...(user && { userId: user.id }) }))
     }
     response = problem(body)
   }
   const durationMs = performance.now() - started
   operation.end({ method, route, status: response.status })
-  survive('observe', () => ports.observe?.({ route, method, status: response.status, durationMs, userId: user?.id }))
+  reportErrors('observe', () =>
+    ports.observe?.({ route, method, status: response.status, durationMs, userId: user?.id }),
+  )
   return traceId ? withHeaders(response, { 'x-trace-id': traceId }) : response
 }
 
@@ -193,7 +196,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   return withHeaders(response, headers)
 }
 
-/** A response of `fetch` or `Response.redirect` has headers that can't be changed, and goes on as a copy of itself. */
+/** Adds headers to a response. Those of `fetch` and `Response.redirect` are immutable, so such a response is copied. */
 function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
   const all = new Headers(response.headers)
   for (const [name, value] of Object.entries(headers)) all.set(name, value)
@@ -208,7 +211,9 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
   }
 }
 
-/** Who may not be counted is let through, and it is reported: a store that is away is no reason to refuse everybody. */
+/**
+ * When the store is away, the request is let through and the failure is reported: refusing everybody would be worse.
+ */
 async function countCall(
   { rateLimit }: Pick<RoutePorts<RouteUser>, 'rateLimit'>,
   id: string,
@@ -222,49 +227,53 @@ async function countCall(
   }
 }
 
-/** A browser says where a request comes from; anything that writes must come from our own pages. */
+/** True for a request that writes and that another site's page has sent, by what its browser says. */
 function crossSite(request: Request): boolean {
   if (request.method === 'GET' || request.method === 'HEAD') return false
   const site = request.headers.get('sec-fetch-site')
   if (site) return site !== 'same-origin' && site !== 'none'
   const origin = request.headers.get('origin')
-  // Without either header it is no browser, and carries no cookie that a page could abuse.
+  // Without either header the client is not a browser, and carries no cookie that a page could abuse.
   return origin !== null && URL.parse(origin)?.host !== request.headers.get('host')
 }
 
 /**
- * The client as the outermost of our own proxies saw it. Each appends whom it was called by; what stands before that is
- * what the client says of itself.
+ * Returns the client's address as the outermost of our own proxies saw it. Each proxy appends the address that called
+ * it; anything before those entries is the client's own claim.
  */
 function address(request: Request, proxies: number): string {
   const hops = request.headers.get('x-forwarded-for')?.split(',') ?? []
-  // Without a proxy, the header is the client's own invention.
+  // Without a proxy, the client itself has set the header.
   const seen = proxies > 0 ? hops.at(-Math.min(proxies, hops.length))?.trim() : undefined
   return (seen && withoutPort(seen)) || 'unknown'
 }
 
 /**
- * Some proxies (Azure's, for one) append the port too, which is another for each connection: `1.2.3.4:5678`, `[::1]:99`. A
- * bare IPv6 address has more than one colon, and no port.
+ * Removes the port that some proxies append (Azure's, for one), which differs for each connection: `1.2.3.4:5678`,
+ * `[::1]:99`. A bare IPv6 address has several colons and no port.
  *
- * Source: https://learn.microsoft.com/azure/application-gateway/how-application-gateway-works, `ip:port`; RFC 7239, section 6.
+ * Source: https://learn.microsoft.com/azure/application-gateway/how-application-gateway-works, `ip:port`; RFC 7239,
+ * section 6.
  */
 function withoutPort(hop: string): string {
   const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/.exec(hop) ?? []
   return bracketed ?? plain ?? hop
 }
 
-/** In a handler a value that is not valid is ours, whoever sent us what it was made of: the client learns nothing of it. */
+/**
+ * An invalid value in a handler is our own failure, whoever sent the data that it came from: the client learns nothing
+ * of it.
+ */
 function unexpected(error: unknown, traceId: string | undefined): Problem {
   return problemFrom(isValidationError(error) ? undefined : error, traceId)
 }
 
-/** What a port throws or rejects with costs the request nothing. */
-function survive(operation: string, run: () => unknown): void {
+/** Runs a port whose failure must not fail the request. */
+function reportErrors(operation: string, run: () => unknown): void {
   runReported(run, { concern: 'platform', operation })
 }
 
-/** In the same span, for `user`. */
+/** Runs in the same span, as `user`. */
 function as<T>(user: RouteUser | undefined, run: () => T): T {
   const context = currentContext()
   return user && context ? withContext({ ...context, userId: user.id }, run) : run()

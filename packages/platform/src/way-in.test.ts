@@ -23,7 +23,7 @@ import type { Realtime, RealtimeFromEnvOptions } from '@msc/realtime'
 import { supabaseFromEnv } from '@msc/realtime/supabase'
 import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
 
-/** The one shape that all six packages have, by the concern's name. */
+/** The exports that all six packages have, under the concern's name. */
 interface WayIn {
   create(options: object, env: Env): Service
   configure(options: object, env: Env): Service
@@ -56,9 +56,9 @@ interface Row {
   readonly package: object
   readonly name: string
   readonly options: object
-  /** Each backend that the environment can choose, by the driver's name. */
+  /** The variables that choose each backend, by the driver's name. */
   readonly chosen: Readonly<Record<string, Env>>
-  /** What is refused when the engine is made, by the error's code. */
+  /** Configurations that are refused when the engine is made, with the error's code. */
   readonly refused: readonly (readonly [code: string, env: Env])[]
 }
 
@@ -146,7 +146,7 @@ describe.each(rows)('the way into @msc, for $name', ({ package: package_, name, 
     await Promise.all(made.splice(0).map((service) => service.close()))
   })
 
-  it.each(Object.entries(chosen))('takes the options first, and %s from the environment after them', (driver, env) => {
+  it.each(Object.entries(chosen))('takes options first, then an environment that chooses %s', (driver, env) => {
     for (const way of [create, configure]) {
       const service = kept(way(options, { ...quiet, ...env }))
       expect([service.concern, service.driverName]).toEqual([concern, driver])
@@ -154,7 +154,7 @@ describe.each(rows)('the way into @msc, for $name', ({ package: package_, name, 
   })
 
   it.each([...refused, ['EMBEDDED_IN_PRODUCTION', { NODE_ENV: 'production' }] as const])(
-    'refuses %s when the engine is made, with a hint, without the value',
+    'rejects %s when the engine is made, with a hint and without the value',
     (code, env) => {
       const before = kept(configure(options, quiet))
       for (const way of [create, configure]) {
@@ -168,12 +168,12 @@ describe.each(rows)('the way into @msc, for $name', ({ package: package_, name, 
         expect(refusal).toMatchObject({ code, retryable: false, hint: expect.stringMatching(/\w/) })
         expect(`${refusal} ${(refusal as ConfigError).hint}`).not.toContain('hunter2')
       }
-      // What worked before goes on.
+      // The previous engine stays in place.
       expect(getDefault()).toBe(before)
     },
   )
 
-  it('puts what it configures in the place of the default, each time', () => {
+  it('replaces the default with each configured engine', () => {
     const first = kept(configure(options, quiet))
     expect(getDefault()).toBe(first)
     const second = kept(configure(options, quiet))
@@ -181,7 +181,7 @@ describe.each(rows)('the way into @msc, for $name', ({ package: package_, name, 
     expect(getDefault()).toBe(second)
   })
 
-  it('closes the one before where the package had made it, and leaves the one that was given', () => {
+  it('closes a replaced engine that the package made, and leaves one that was passed in', () => {
     const configured = kept(configure(options, quiet))
     const closing = vi.spyOn(configured, 'close')
     configure(options, quiet)
@@ -196,7 +196,7 @@ describe.each(rows)('the way into @msc, for $name', ({ package: package_, name, 
     expect(closingGiven).not.toHaveBeenCalled()
   })
 
-  it('closes the one that the first call had made', () => {
+  it('closes a replaced engine that the first call made', () => {
     vi.stubEnv('NODE_ENV', 'test')
     const byFirstCall = kept(getDefault())
     const closing = vi.spyOn(byFirstCall, 'close')
@@ -206,8 +206,8 @@ describe.each(rows)('the way into @msc, for $name', ({ package: package_, name, 
   })
 })
 
-it('has one type for the options of each', () => {
-  // A parameter with a default may also be given `undefined`.
+it('has one type for the options of each function', () => {
+  // A parameter with a default also accepts `undefined`.
   type Optional<Options> = [options?: Options | undefined, env?: Env | undefined]
   type Needed<Options> = [options: Options, env?: Env | undefined]
   expectTypeOf<Parameters<typeof monitoring.createMonitoringFromEnv>>().toEqualTypeOf<
@@ -248,11 +248,11 @@ it.each([
   ['sqlite', sqliteFromEnv],
   ['supabase', supabaseFromEnv],
   ['vercel', vercelFromEnv],
-])('%s is nothing where none of its variables is set', (_name, fromEnv) => {
+])('%s returns nothing when none of its variables is set', (_name, fromEnv) => {
   expect(fromEnv({ PATH: '/bin' })).toBeUndefined()
 })
 
-/** What an engine reads of a driver before it calls it: its data, and which methods there are. */
+/** The parts of a driver that an engine reads before it calls it: its data, and which methods it has. */
 function declaration(driver: object): unknown {
   return Object.fromEntries(
     Object.entries(driver)
@@ -261,7 +261,7 @@ function declaration(driver: object): unknown {
         const isPart = name === 'coordination' || name === 'observe'
         return [name, isPart ? declaration(value as object) : value]
       })
-      // A driver that has no ear may have one that hears nothing.
+      // A lazy driver may declare a `listen` that does nothing, where the real one has none.
       .filter(([name]) => name !== 'listen'),
   )
 }
@@ -289,7 +289,7 @@ it.each([
     () => sqliteFromEnv({ MSC_JOBS_SQLITE: '/nowhere/jobs.sqlite' }),
     () => embedded({ store: sqliteStore({ path: '/nowhere/jobs.sqlite' }) }),
   ],
-])('%s declares before it is loaded what it has once it is', async (_name, late, real) => {
+])('declares for %s before its code is loaded what it has afterwards', async (_name, late, real) => {
   const driver = real()
   expect(declaration(late() as object)).toEqual(declaration(driver))
   await driver.close()

@@ -1,7 +1,7 @@
 import { addBreadcrumb } from '@msc/monitoring'
 import { requireUser } from '@/lib/auth'
 
-/** Fails on purpose, so that error reporting can be watched from end to end. */
+/** Fails on purpose, so that error reporting can be followed from end to end. */
 export default async function BoomPage() {
   const user = await requireUser()
   addBreadcrumb('Opened the failing page', 'navigation', { role: user.role })

@@ -1,4 +1,5 @@
-// A page that shows what it hears, for the tests beside it. React's development build, so that StrictMode does its worst.
+// A page that shows the messages that it receives, for the tests beside it. It uses React's development build, whose
+// StrictMode mounts every effect twice.
 import { createRealtime } from '@msc/realtime'
 import { embedded } from '@msc/realtime/embedded'
 import { RealtimeProvider, useChannel, useConnection, useFeed, useNotifications } from '@msc/realtime/react'
@@ -16,7 +17,7 @@ interface Item {
 const { apiKey, user, seconds } = Object.fromEntries(new URLSearchParams(location.search)) as Record<string, string>
 
 async function getToken(signal: AbortSignal): Promise<string> {
-  // A line that is dead for the socket is dead for this, too.
+  // A connection that is dead for the socket is dead for this request too.
   const within = AbortSignal.any([signal, AbortSignal.timeout(1000)])
   const response = await fetch(`/token?user=${user}&seconds=${seconds}`, { signal: within })
   return response.text()

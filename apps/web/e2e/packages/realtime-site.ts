@@ -14,11 +14,11 @@ import { signTestToken, startChaosProxy, type ChaosProxy } from '@msc/realtime/t
 import { build } from 'esbuild'
 
 export interface RealtimeSite {
-  /** Behind a network that can be cut. */
+  /** Goes through a network that tests can cut. */
   readonly url: string
   readonly realtime: RealtimeServer
   readonly network: ChaosProxy
-  /** Tokens that were asked for. */
+  /** How many tokens were requested. */
   readonly tokens: number
   insert(user: string, ...numbers: number[]): Promise<void>
   markRead(n: number): Promise<void>
@@ -27,7 +27,7 @@ export interface RealtimeSite {
 
 const secret = 'a-secret-for-tests-that-is-long-enough-0123'
 
-/** The page, its realtime server and its database, on 127.0.0.1. */
+/** Starts the page, its realtime server and its database, on 127.0.0.1. */
 export async function startRealtimeSite(): Promise<RealtimeSite> {
   const db = await PGlite.create('memory://')
   await db.exec(realtimeSchema())

@@ -3,7 +3,7 @@ import { startRealtimeSite, type RealtimeSite } from './realtime-site.ts'
 
 const test = base.extend<object, { site: RealtimeSite }>({
   site: [
-    // oxlint-disable-next-line no-empty-pattern -- Playwright reads what is wanted from the pattern
+    // oxlint-disable-next-line no-empty-pattern -- Playwright reads the fixtures to make from the pattern
     async ({}, use) => {
       const site = await startRealtimeSite()
       await use(site)
@@ -19,10 +19,10 @@ const newUser = (): string => `u${++users}`
 interface Tab {
   readonly page: Page
   readonly sockets: () => number
-  /** When it opened the last one. */
+  /** The time at which the page opened its last socket. */
   readonly openedAt: () => number
 }
-/** Opens the page, and counts the sockets it opens. */
+/** Opens the page, and counts the sockets that it opens. */
 async function open(context: BrowserContext, site: RealtimeSite, user: string, seconds = 3600): Promise<Tab> {
   const page = await context.newPage()
   let sockets = 0
@@ -41,7 +41,7 @@ async function open(context: BrowserContext, site: RealtimeSite, user: string, s
 }
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
-test('two tabs share a socket; when the one that has it closes, the other takes over, and nothing is lost', async ({
+test('two tabs share a socket; when the tab that has it closes, the other takes over, and nothing is lost', async ({
   context,
   site,
 }) => {
@@ -54,7 +54,7 @@ test('two tabs share a socket; when the one that has it closes, the other takes 
   await site.insert(user, 1, 2)
   for (const { page } of [first, second, third]) await expect(page.getByTestId('rows')).toHaveText('1 2')
 
-  // Tabs hear each other, and themselves not.
+  // Each tab receives the other's messages, but not its own.
   await second.page.getByRole('button', { name: 'Say' }).click()
   await expect(first.page.getByTestId('notes')).toHaveText('Page')
   await expect(third.page.getByTestId('notes')).toHaveText('Page')
@@ -77,19 +77,19 @@ test('two tabs share a socket; when the one that has it closes, the other takes 
   }
 })
 
-test('a tab that crashes takes nothing with it', async ({ context, site }) => {
+test('a tab that crashes loses nothing for the others', async ({ context, site }) => {
   const user = newUser()
   const first = await open(context, site, user)
   const second = await open(context, site, user)
   expect(first.sockets()).toBe(1)
   const session = await context.newCDPSession(first.page)
-  // It never answers: its process has gone.
+  // This call never returns, since its process has gone.
   void session.send('Page.crash').catch(() => undefined)
   await site.insert(user, ...range(1, 10))
   await expect(second.page.getByTestId('rows')).toHaveText(range(1, 10).join(' '))
 })
 
-test('without a network it says so, and with one again it has everything', async ({ context, site }) => {
+test('a page reports a lost network, and catches up when it is back', async ({ context, site }) => {
   const user = newUser()
   const { page } = await open(context, site, user)
   await site.insert(user, 1)
@@ -106,12 +106,15 @@ test('without a network it says so, and with one again it has everything', async
   await context.setOffline(false)
   await expect(page.getByTestId('status')).toHaveText('connected')
   await expect(page.getByTestId('rows')).toHaveText('1 2 3')
-  // At once, not after the rest of a backoff.
+  // Reconnects at once, not after the rest of a backoff.
   expect(Date.now() - from).toBeLessThan(3000)
   await expect(page.getByTestId('gaps')).toHaveText('0')
 })
 
-test('StrictMode costs nothing: one membership, each message once, nothing left behind', async ({ context, site }) => {
+test('StrictMode causes one membership, one copy of each message, and leaves nothing behind', async ({
+  context,
+  site,
+}) => {
   const user = newUser()
   const problems: string[] = []
   context.on('console', (message) => {
@@ -122,23 +125,23 @@ test('StrictMode costs nothing: one membership, each message once, nothing left 
   await expect(page.getByTestId('rows')).toHaveText('1 2 3 4 5')
   await expect(page.getByTestId('unread')).toHaveText('5 of 5')
   expect(sockets()).toBe(1)
-  // Its feed, and the room.
+  // The two rooms are its feed and its channel.
   expect(site.realtime.stats()).toMatchObject({ connections: 1, rooms: 2 })
   expect(problems).toEqual([])
   await page.close()
   await expect.poll(() => site.realtime.stats()).toMatchObject({ connections: 0, rooms: 0 })
 })
 
-test('a tab that sleeps past the end of its token comes back with a new one', async ({ context, site }) => {
+test('a tab that sleeps past the expiry of its token comes back with a new one', async ({ context, site }) => {
   const user = newUser()
   const { page } = await open(context, site, user, 3)
   const before = site.tokens
   const session = await context.newCDPSession(page)
-  // Nothing of the page runs any more, as in a laptop that is closed.
+  // Stops all of the page's code, as on a laptop that is closed.
   await session.send('Debugger.enable')
   await session.send('Debugger.pause')
   await site.insert(user, 1)
-  // The server has closed the feed; only the room is left.
+  // The server has closed the feed; only the channel's room is left.
   await expect.poll(() => site.realtime.stats().rooms, { timeout: 10_000 }).toBeLessThan(2)
   await site.insert(user, 2, 3)
   await session.send('Debugger.resume')
@@ -147,7 +150,7 @@ test('a tab that sleeps past the end of its token comes back with a new one', as
   expect(site.tokens).toBeGreaterThan(before)
 })
 
-test('a dead line is noticed, and left', async ({ context, site }) => {
+test('a dead connection is noticed and replaced', async ({ context, site }) => {
   const user = newUser()
   const { page, sockets } = await open(context, site, user)
   site.network.freeze()
@@ -156,7 +159,10 @@ test('a dead line is noticed, and left', async ({ context, site }) => {
   expect(sockets()).toBeGreaterThan(1)
 })
 
-test('notifications are counted in every tab, and the browser is asked on a click', async ({ context, site }) => {
+test('notifications are counted in every tab, and a click asks for the browser’s permission', async ({
+  context,
+  site,
+}) => {
   const user = newUser()
   await context.grantPermissions([])
   const first = await open(context, site, user)

@@ -6,17 +6,17 @@ import { fileURLToPath } from 'node:url'
 
 const folder = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The built app as `npm start` runs it, in a process and a data folder of its own. */
+/** The built app as `npm start` runs it, in a separate process with its own data folder. */
 export interface RunningApp {
   readonly url: string
-  /** All that the server has printed. */
+  /** Everything that the server has printed. */
   readonly output: () => string
   /** The key that signs its sessions. */
   readonly jwtSecret: () => string
   stop(): Promise<void>
 }
 
-/** @param env Added to the environment; nothing of it may be left over from the person who runs the tests. */
+/** @param env Added to a clean environment: the variables of the person who runs the tests must not reach the app. */
 export async function startApp(port: number, env: Readonly<Record<string, string>>): Promise<RunningApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'msc-e2e-'))
   const { PATH = '', HOME = '' } = process.env

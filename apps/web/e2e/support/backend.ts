@@ -5,14 +5,14 @@ import type { BrowserContext } from '@playwright/test'
 import type { RunningApp } from './app.ts'
 import type { Vendors } from './vendors.ts'
 
-/** Where the drivers of a project have put what happened. */
+/** Reads the errors and events of a project where its drivers have sent them. */
 export interface Backend {
-  /** The drivers that the app must name, in the order of its banner. */
+  /** The drivers that the app must use, in the order of its banner. */
   readonly drivers: readonly string[]
   readonly cronSecret: string
-  /** The error's tags and breadcrumbs, once it has arrived. */
+  /** Returns the error's tags and breadcrumbs, once it has arrived. */
   findError(admin: BrowserContext, message: string): Promise<FoundError | undefined>
-  /** The newest event of that name: its properties, and the trace that it belongs to. */
+  /** Returns the newest event of that name, with its properties and its trace. */
   findEvent(admin: BrowserContext, name: string): Promise<FoundEvent | undefined>
   /** Calls a cron route as its scheduler does. */
   triggerCron(path: string): Promise<Response>

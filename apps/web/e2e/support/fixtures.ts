@@ -49,7 +49,7 @@ export async function signIn(page: Page, app: RunningApp, role: Role): Promise<v
   await expect(page.getByRole('heading', { name: `Hello, ${name.split(' ')[0]}` })).toBeVisible()
 }
 
-/** The console's data, as an admin sees it. */
+/** Returns the console's data as an admin sees it. */
 export async function devtools<T>(admin: BrowserContext, app: RunningApp, path: string): Promise<T> {
   const response = await admin.request.get(`${app.url}/devtools/${path}?format=json`)
   expect(response.status()).toBe(200)

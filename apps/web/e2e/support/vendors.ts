@@ -6,7 +6,7 @@ import { startSentryServer, type SentryServer } from '@msc/monitoring/testing'
 import { startRealtimeServer, type StandaloneServer } from '@msc/realtime/server'
 import { signTestToken } from '@msc/realtime/testing'
 
-/** Servers on loopback that speak what the vendors' SDKs speak, and the variables that point the app at them. */
+/** Servers on loopback that speak the vendors' protocols, and the variables that point the app at them. */
 export interface Vendors {
   readonly env: Readonly<Record<string, string>>
   readonly cronSecret: string
@@ -33,7 +33,7 @@ export async function startVendors(): Promise<Vendors> {
   const inngest = await startInngestServer({ eventKey, signingKey })
   const realtime = await startRealtimeServer({
     jwtSecret: secret,
-    // What the policies on realtime.messages say: a feed is its owner's.
+    // Like the policies on realtime.messages: only the owner may join a feed.
     authorize: ({ claims, topic, action }) =>
       claims.role === 'service_role' || (action === 'read' && topic.split(':')[2] === claims.sub),
   })

@@ -4,7 +4,7 @@ import { triggerRenewalJob } from '@msc/jobs'
 import { asService } from '../db/database.ts'
 import { dueSubscriptions } from '../subscriptions.ts'
 
-/** Midnight: what every artist has, as one event each for the dashboards. */
+/** At midnight: records each artist's totals as one event, for the dashboards. */
 const dailyAnalytics = defineCron({ name: 'daily-analytics', schedule: '0 0 * * *' }, async () => {
   const artists = await asService((tx) =>
     tx.query<{ userId: string; releases: number; analysed: number }>(
@@ -18,14 +18,14 @@ const dailyAnalytics = defineCron({ name: 'daily-analytics', schedule: '0 0 * * 
   return { artists: artists.length }
 })
 
-/** Every six hours: those whose time is up within a day. The job renews each once. */
+/** Every six hours: renews subscriptions that end within a day. The job renews each once. */
 const subscriptionRenewals = defineCron({ name: 'subscription-renewals', schedule: '0 */6 * * *' }, async () => {
   const due = await dueSubscriptions()
   for (const { id, userId } of due) await triggerRenewalJob(userId, id)
   return { due: due.length }
 })
 
-/** Sunday 02:00: notifications that were read, and are older than 90 days. */
+/** Sunday 02:00: deletes notifications that were read and are older than 90 days. */
 const cleanupOldData = defineCron({ name: 'cleanup-old-data', schedule: '0 2 * * 0' }, async () => {
   const notifications = await asService((tx) =>
     tx.query(`delete from notifications where read_at < now() - interval '90 days' returning id`),
@@ -33,7 +33,7 @@ const cleanupOldData = defineCron({ name: 'cleanup-old-data', schedule: '0 2 * *
   return { notifications: notifications.length }
 })
 
-/** Monday 01:00: how many releases the week brought, for the team. */
+/** Monday 01:00: reports to the team how many releases the week brought. */
 const generateReports = defineCron({ name: 'generate-reports', schedule: '0 1 * * 1' }, async () => {
   const rows = await asService((tx) =>
     tx.query<{ releases: number; artists: number }>(

@@ -1,6 +1,6 @@
 import { vercelManifest, type CronDefinition } from '@msc/cron'
 
-/** The text of `vercel.json`. */
+/** Returns the text of `vercel.json`. */
 export function manifest(crons: readonly CronDefinition[]): string {
   return `${JSON.stringify({ $schema: 'https://openapi.vercel.sh/vercel.json', ...vercelManifest(crons) }, null, 2)}\n`
 }

@@ -43,7 +43,7 @@ describe('migrations', () => {
   })
 })
 
-it('the latest migration of the feeds is what the generator makes now', async () => {
+it('include the feeds as the generator makes them now', async () => {
   const file = new URL('../../supabase/migrations/20261124000000_feeds.sql', import.meta.url)
   const made = feedMigration([
     { table: 'notifications', owner: 'user_id' },
@@ -53,7 +53,7 @@ it('the latest migration of the feeds is what the generator makes now', async ()
 })
 
 describe('row level security', () => {
-  it('shows an artist their own releases, an admin all, a stranger none', async () => {
+  it('shows artists their own releases, admins all of them, and strangers none', async () => {
     const titles = (claims: Claims) =>
       asUser(claims, (tx) => tx.query<{ title: string }>('select title from releases'), db)
     expect((await titles(as(artist.id))).map((row) => row.title)).toContain('Harbour Lights')
@@ -80,7 +80,7 @@ describe('row level security', () => {
     ).rejects.toThrow(/permission denied/)
   })
 
-  it('refuses a release in the name of somebody else, and a role claimed by the row', async () => {
+  it('refuses a release in somebody else’s name, and a role that the user sets', async () => {
     await expect(insertRelease(as(other), artist.id)).rejects.toThrow(/row-level security/)
     await expect(
       asUser(as(artist.id), (tx) => tx.query(`update profiles set role = 'admin' where id = $1`, [artist.id]), db),
@@ -102,7 +102,7 @@ describe('row level security', () => {
 })
 
 describe('feeds', () => {
-  it('broadcasts a notification to its owner alone, after the commit', async () => {
+  it('broadcasts a notification only to its owner, after the commit', async () => {
     const heard: string[] = []
     const stop = await db.listen('msc_feed', (id) => heard.push(id))
     await asService(
@@ -142,7 +142,7 @@ describe('feeds', () => {
     ).resolves.toEqual([])
   })
 
-  it('lets the owner join, and nobody send', async () => {
+  it('lets only the owner join, and nobody send', async () => {
     const authorize = databasePolicies({ client: db })
     const may = async (claims: Claims, topic: string, action: TopicAction): Promise<boolean> =>
       authorize({ claims: { ...claims, exp: 4e9 }, topic, action }, AbortSignal.timeout(5000))

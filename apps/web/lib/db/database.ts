@@ -19,7 +19,10 @@ export interface Tx {
 
 const KEY = Symbol.for('msc.web.database')
 
-/** The embedded database, opened, migrated and seeded on first use. One for the process: PGlite allows no second. */
+/**
+ * Returns the embedded database, opened, migrated and seeded on first use. There is one per process, since PGlite
+ * allows only one.
+ */
 export function database(): Promise<PGlite> {
   const globals = globalThis as { [KEY]?: Promise<PGlite> | undefined }
   return (globals[KEY] ??= open(join(dataDir(), 'pg')).catch((error: unknown) => {
@@ -35,7 +38,7 @@ export async function closeDatabase(): Promise<void> {
   await (await opened)?.close()
 }
 
-/** A migrated and seeded database in `folder`, or in memory without one. */
+/** Opens a migrated and seeded database in `folder`, or in memory without one. */
 export async function open(folder?: string): Promise<PGlite> {
   const { PGlite } = await import('@electric-sql/pglite')
   if (folder) await mkdir(folder, { recursive: true })
@@ -45,7 +48,7 @@ export async function open(folder?: string): Promise<PGlite> {
   return db
 }
 
-/** Runs `work` in a transaction as the user of `claims`: row level security decides what it sees and changes. */
+/** Runs `work` in a transaction as the user of `claims`: row level security decides what it can read and change. */
 export async function asUser<T>(claims: Claims, work: (tx: Tx) => Promise<T>, on?: PGlite): Promise<T> {
   const db = on ?? (await database())
   return db.transaction(async (tx) => {
@@ -54,12 +57,14 @@ export async function asUser<T>(claims: Claims, work: (tx: Tx) => Promise<T>, on
   })
 }
 
-/** Runs `work` in a transaction past row level security: for jobs and other code that acts for the platform. */
+/**
+ * Runs `work` in a transaction that bypasses row level security: for jobs and other code that acts for the platform.
+ */
 export async function asService<T>(work: (tx: Tx) => Promise<T>, on?: PGlite): Promise<T> {
   return asUser({ sub: '00000000-0000-0000-0000-000000000000', role: 'service_role' }, work, on)
 }
 
-/** Local to the transaction: a bare SET ROLE would leak to every later query of the one connection. */
+/** Sets the role for this transaction only: a bare SET ROLE would leak to every later query of the one connection. */
 async function become(tx: Transaction, claims: Claims): Promise<void> {
   await tx.query(`select set_config('request.jwt.claims', $1, true), set_config('role', $2, true)`, [
     JSON.stringify(claims),

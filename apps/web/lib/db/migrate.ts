@@ -3,15 +3,17 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
 
-/** `supabase/`, whether the process runs in the app's folder or, as tests do, in the repository's. */
+/**
+ * Returns the path of `supabase/`, whether the process runs in the app's folder or, like tests, in the repository's.
+ */
 function folder(): string {
   const here = join(/* turbopackIgnore: true */ process.cwd(), 'supabase')
   return existsSync(here) ? here : join(/* turbopackIgnore: true */ process.cwd(), 'apps', 'web', 'supabase')
 }
 
 /**
- * Applies what is missing, each file in its own transaction together with the note that it was applied, so that a kill
- * at any line leaves a file either done or not begun.
+ * Applies the missing migrations. Each file runs in one transaction with the record that it was applied, so that a kill
+ * at any point leaves a file either done or not begun.
  */
 export async function migrate(db: PGlite): Promise<string[]> {
   await db.exec(`

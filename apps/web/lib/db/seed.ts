@@ -1,7 +1,7 @@
 import type { PGlite } from '@electric-sql/pglite'
 import { hashPassword } from '../password.ts'
 
-/** The accounts of a fresh installation. Only the embedded database has them. */
+/** The accounts of a fresh installation; only the embedded database has them. */
 export const seededUsers = [
   {
     id: '11111111-1111-4111-8111-111111111111',
@@ -19,7 +19,7 @@ export const seededUsers = [
   },
 ] as const
 
-/** Puts the accounts, a subscription and one release in, once; what a person changed since stays. */
+/** Adds the accounts, a subscription and a release once, and keeps what a person has changed since. */
 export async function seed(db: PGlite): Promise<void> {
   const { rows } = await db.query<{ count: number }>('select count(*)::int as count from auth.users')
   if ((rows[0]?.count ?? 0) > 0) return

@@ -5,7 +5,7 @@ import { releaseForAnalysis, storeAnalysis, type Release } from '../releases.ts'
 
 const payload = z.object({ releaseId: z.uuid() })
 
-/** Analyses a release's lyrics, stores the result, and tells the artist. */
+/** Analyses a release's lyrics, stores the result, and notifies the artist. */
 export const analyzeLyrics: AITaskHandler<Pick<Release, 'id' | 'userId' | 'title' | 'lyrics'>, LyricsAnalysis> = {
   payload,
   load: async (task) => (await releaseForAnalysis(payload.parse(task.payload).releaseId)) ?? null,

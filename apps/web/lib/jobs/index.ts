@@ -4,7 +4,7 @@ import { notify } from '../notifications.ts'
 import { billing, mailer, subscriptions, users } from '../subscriptions.ts'
 import { analyzeLyrics } from './analyze-lyrics.ts'
 
-/** Every job of the app: the platform's, over the app's data. */
+/** All jobs of the app: the platform's jobs, working on the app's data. */
 export const jobs: JobList = [
   aiProcessing({
     ai: { 'analyze-lyrics': analyzeLyrics },

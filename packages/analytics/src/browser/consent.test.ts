@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { fakeStorage } from '../testing/fake-page.ts'
 import { createConsent, STORED_PREFIX } from './consent.ts'
 
-it('deletes at each no, as another tab may have stored since it was told yes', () => {
+it('deletes at each refusal, since another tab may have stored something while consent was given', () => {
   const storage = fakeStorage()
   const consent = createConsent(() => false, storage)
   expect(consent.given()).toBe(false)

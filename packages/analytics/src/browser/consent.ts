@@ -1,20 +1,20 @@
 import { pageStorage } from './page-storage.ts'
 
-/** Whether anything may be kept on this device. */
+/** The visitor's answer to whether anything may be stored on this device. */
 export interface Consent {
   /**
-   * Asks the page. Each no deletes all that this package has stored, of any tab and any earlier life: another tab may have
-   * been told yes meanwhile.
+   * Asks the page. Each refusal deletes everything that this package has stored, by any tab and any earlier page:
+   * another tab may have been given consent meanwhile.
    */
   readonly given: () => boolean
-  /** How often the answer was no. */
+  /** How often consent was refused so far. */
   readonly denials: () => number
 }
 
-/** Of everything that this package stores: the visitor, and the queue of each driver. */
+/** Prefix of every key that this package stores: the visitor, and the queue of each driver. */
 export const STORED_PREFIX = 'msc:analytics:'
 
-/** @param ask What it throws means no. */
+/** @param ask Counts as a refusal when it throws. */
 export function createConsent(ask: () => boolean, storage?: Storage): Consent {
   let denials = 0
   return {
@@ -43,6 +43,6 @@ function deleteStored(storage: Storage | undefined): void {
     const all = Array.from({ length: storage?.length ?? 0 }, (_, index) => storage?.key(index))
     for (const key of all) if (key?.startsWith(STORED_PREFIX)) storage?.removeItem(key)
   } catch {
-    // Switched off meanwhile: nothing is kept there any more.
+    // Storage was switched off meanwhile, so nothing is kept there.
   }
 }

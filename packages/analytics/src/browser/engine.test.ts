@@ -35,7 +35,7 @@ function setUp(
     clock,
     fetch: async (url, init) => {
       const body = String(init?.body)
-      // As a browser does.
+      // Like a browser, which limits keepalive requests to 64 KiB.
       if (init?.keepalive === true && body.length > 64 * 1024) throw new TypeError('Failed to fetch')
       if (status === 'offline') throw new TypeError('Failed to fetch')
       if (status === 204) {
@@ -52,7 +52,7 @@ function setUp(
 }
 
 describe('a page', () => {
-  it('delivers what is tracked, redacted, with its page and without the query of any address', async () => {
+  it('delivers events redacted, with their page, and without the query of any address', async () => {
     const { engine, clock, posted, records } = setUp()
     const where = {
       url: 'https://app.example/releases?token=s3cr3t#top',
@@ -79,7 +79,7 @@ describe('a page', () => {
     for (const secret of ['s3cr3t', 'night-drive', 'ana@']) expect(posted[0]?.body).not.toContain(secret)
   })
 
-  it('loses nothing to a value that is no JSON', async () => {
+  it('loses no event to a value that JSON can not represent', async () => {
     const { engine, clock, records, moment } = setUp()
     const cycle: Record<string, unknown> = {}
     cycle['self'] = cycle
@@ -103,7 +103,7 @@ describe('a page', () => {
     expect(records().at(-1)?.userId).not.toBe('ana')
   })
 
-  it('delivers 300 events of one second, and batches of far more than 64 KiB', async () => {
+  it('delivers 300 events of one second, and batches much larger than 64 KiB', async () => {
     const { engine, clock, records, moment } = setUp()
     for (let i = 0; i < 300; i++) engine.track(`e${i}`, { text: 'x y '.repeat(250) }, moment())
     for (let second = 0; second < 5; second++) await clock.advance(1000)
@@ -129,17 +129,17 @@ describe('a page', () => {
     },
   )
 
-  it('sends as it is left, so that the requests outlive it and fit in what the browser allows', async () => {
+  it('sends when it is left, in requests that outlive it and fit the browser’s limit', async () => {
     const { engine, posted, moment } = setUp()
     for (let i = 0; i < 100; i++) engine.track(`e${i}`, { text: 'x y '.repeat(250) }, moment())
     page.hide()
-    // Synchronously: no code of the page runs after it.
+    // The requests must have been sent synchronously: no code of the page runs after this.
     expect(posted.length).toBeGreaterThan(0)
     expect(posted.at(-1)?.keepalive).toBe(true)
     expect(posted.at(-1)?.body.length).toBeLessThan(60 * 1024)
   })
 
-  it('counts what does not fit into its bounds', async () => {
+  it('counts the events that do not fit its limits', async () => {
     const { engine, moment, answer } = setUp()
     answer('offline')
     for (let i = 0; i < 2100; i++) engine.track('e', {}, moment())
@@ -150,14 +150,14 @@ describe('a page', () => {
   })
 })
 
-describe('who looks at the page', () => {
+describe('the visitor of a page', () => {
   const subjects = (records: readonly { name: string; payload: Record<string, unknown> }[]) =>
     records.map(({ name, payload }) => {
       const { sessionId: _, ...subject } = payload['subject'] as Subject
       return [name, subject]
     })
 
-  it('keeps a visitor’s past when it becomes known, and never merges two people', async () => {
+  it('keeps a visitor’s past when the visitor is identified, and never merges two people', async () => {
     const { engine, clock, records, moment } = setUp()
     engine.track('looked', {}, moment())
     engine.identify('ana', { role: 'artist' }, moment())
@@ -173,7 +173,7 @@ describe('who looks at the page', () => {
     ])
   })
 
-  it('merges nobody when there is no past, and is told once who it is', async () => {
+  it('merges nobody when there is no past, and identifies once', async () => {
     const { engine, clock, records, moment } = setUp()
     engine.identify('ana', {}, moment())
     engine.identify('ana', {}, moment())
@@ -185,7 +185,7 @@ describe('who looks at the page', () => {
     ])
   })
 
-  it('makes an identification again that found no room, with the past', async () => {
+  it('repeats an identification that found no room, with the past', async () => {
     const { engine, clock, records, moment, answer } = setUp()
     answer('offline')
     for (let i = 0; i < 2000; i++) engine.track('looked', {}, moment())
@@ -202,7 +202,7 @@ describe('who looks at the page', () => {
     ])
   })
 
-  it('is who another tab says since: a sign-out there is one here, and is not undone', async () => {
+  it('follows the last tab: a sign-out there is a sign-out here, and is not undone', async () => {
     const storage = fakeStorage()
     const persist = { persist: () => true }
     const one = setUp(persist, storage)
@@ -230,7 +230,7 @@ describe('who looks at the page', () => {
     ])
   })
 
-  it('has the flags of whom another tab says, and meets no other', async () => {
+  it('uses the flags of the person in the other tab, and exposes no others', async () => {
     const storage = fakeStorage()
     const persist = { persist: () => true }
     const flags: FlagSource = {
@@ -258,7 +258,7 @@ describe('who looks at the page', () => {
     expect(met).toMatchObject([[{ evaluation: { value: 'bob' } }, { distinctId: 'bob' }]])
   })
 
-  it('ends a recording as soon as the browser tells of a sign-out in another tab', () => {
+  it('ends a recording as soon as the browser reports a sign-out in another tab', () => {
     const storage = fakeStorage()
     const persist = { persist: () => true }
     const heard: string[] = []
@@ -279,7 +279,7 @@ describe('who looks at the page', () => {
     expect(heard).toEqual(['start', 'stop'])
   })
 
-  it('is one visitor in two tabs that have made up an id each before anything could be stored', () => {
+  it('is one visitor in two tabs that each made up an id before anything could be stored', () => {
     const storage = fakeStorage()
     let isAllowed = false
     const config = { persist: () => isAllowed, flags: { 'new-checkout': true } }
@@ -301,14 +301,14 @@ describe('who looks at the page', () => {
     two.engine.identify('u1', {}, two.moment())
     expect(two.engine.flag('new-checkout')).toBe(true)
     expect(heard).toEqual(['start', 'identify'])
-    // Forgotten there, it is somebody else here, known or not.
+    // After a reset in the other tab it is another visitor here, identified or not.
     one.engine.reset()
     page.stored('msc:analytics:identity')
     expect(two.engine.flag('new-checkout')).toBeUndefined()
     expect(heard).toEqual(['start', 'identify', 'stop'])
   })
 
-  it('is who was identified before anything could be stored, though another tab stores its visitor first', async () => {
+  it('keeps a person who was identified before anything could be stored, when another tab stores its visitor first', async () => {
     const storage = fakeStorage()
     let isAllowed = false
     const config = { persist: () => isAllowed, flags: { vip: true } }
@@ -325,7 +325,7 @@ describe('who looks at the page', () => {
     for (const { clock } of [one, two]) await clock.advance(1000)
     const last = ({ records }: typeof one): unknown => records().at(-1)?.payload['subject']
     expect([last(one), last(two)]).toMatchObject([{ distinctId: 'u1' }, { distinctId: 'u1' }])
-    // A sign-out is one all the same.
+    // A sign-out still counts.
     two.engine.reset()
     one.engine.track('after', {}, one.moment())
     await one.clock.advance(1000)
@@ -333,10 +333,10 @@ describe('who looks at the page', () => {
   })
 
   it.each([
-    ['a sign-out clears the storage, and the next page stores its visitor', 'cleared', 'stranger'],
-    ['a sign-out clears the storage, and nobody is stored yet', 'cleared', 'nobody'],
-    ['a sign-out takes the consent back, and the next page has it', 'denied', 'stranger'],
-  ])('is nobody any more where %s', async (_, how, next) => {
+    ['a sign-out that clears storage, after which the next page stores its visitor', 'cleared', 'stranger'],
+    ['a sign-out that clears storage, before anybody is stored', 'cleared', 'nobody'],
+    ['a sign-out that withdraws consent, which the next page has again', 'denied', 'stranger'],
+  ])('is anonymous again after %s', async (_, how, next) => {
     const storage = fakeStorage()
     let isAllowed = true
     const config = { persist: () => isAllowed }
@@ -352,7 +352,7 @@ describe('who looks at the page', () => {
     frozen.engine.identify('alice', {}, frozen.moment())
     leaving.engine.track('looked', {}, leaving.moment())
     if (how === 'denied') isAllowed = false
-    // What was stored goes with the first no, also for a tab that looks only then.
+    // The first refusal deletes what was stored, also for a tab that looks only later.
     if (how === 'denied') frozen.engine.track('without consent', {}, frozen.moment())
     leaving.engine.reset()
     if (how === 'cleared') storage.clear()
@@ -369,7 +369,7 @@ describe('who looks at the page', () => {
     expect(heard).toEqual(['alice', 'stop'])
   })
 
-  it('stores nobody over whom the tab signs in that cleared the storage', async () => {
+  it('does not store a visitor over the person who signs in from the tab that cleared storage', async () => {
     const storage = fakeStorage()
     const config = { persist: () => true }
     const one = setUp(config, storage)
@@ -377,7 +377,7 @@ describe('who looks at the page', () => {
     const two = setUp(config, storage)
     two.engine.track('looked', {}, two.moment())
     storage.clear()
-    // The other tab hears of it before the sign-in, which it does not see yet.
+    // The other tab learns of the cleared storage before the sign-in, which it does not see yet.
     page.stored('msc:analytics:identity')
     expect(storage.length).toBe(0)
     one.engine.identify('bob', {}, one.moment())
@@ -388,7 +388,7 @@ describe('who looks at the page', () => {
       expect(records().at(-1)?.payload['subject']).toMatchObject({ distinctId: 'bob' })
   })
 
-  it('is the same person after a no that was taken back, where nobody else was stored meanwhile', async () => {
+  it('is the same person when consent is refused and given again, and nobody else was stored meanwhile', async () => {
     const storage = fakeStorage()
     let isAllowed = true
     const { engine, clock, records, moment } = setUp({ persist: () => isAllowed }, storage)
@@ -401,7 +401,7 @@ describe('who looks at the page', () => {
     expect(records().at(-1)?.payload['subject']).toMatchObject({ distinctId: 'alice' })
   })
 
-  it('asks for the flags of whom another tab has identified, and tells the recorder', async () => {
+  it('requests the flags of the person whom another tab identified, and informs the recorder', async () => {
     const storage = fakeStorage()
     const persist = { persist: () => true }
     const asked: (string | undefined)[] = []
@@ -434,7 +434,7 @@ describe('who looks at the page', () => {
     expect(known).toEqual(['u1'])
   })
 
-  it('keeps the flags of the server for whom the page identifies first, whoever was stored before', async () => {
+  it('keeps the server’s flags for the person whom the page identifies first, whoever was stored before', async () => {
     const storage = fakeStorage()
     const persist = { persist: () => true }
     const before = setUp(persist, storage)
@@ -446,7 +446,7 @@ describe('who looks at the page', () => {
     expect(engine.flag('price')).toBeUndefined()
   })
 
-  it('is who this tab knows where storage takes nothing any more', async () => {
+  it('keeps the person it knows when storage accepts nothing any more', async () => {
     const storage = fakeStorage()
     const { engine, clock, records, moment } = setUp({ persist: () => true }, storage)
     engine.identify('alice', {}, moment())
@@ -472,7 +472,7 @@ describe('who looks at the page', () => {
     expect(last?.sessionId).not.toBe(first?.sessionId)
   })
 
-  it('is known over reloads where that is allowed, and nothing is stored where it is not', async () => {
+  it('is remembered over reloads with consent, and nothing is stored without it', async () => {
     const storage = fakeStorage()
     const before = setUp({ persist: () => true }, storage)
     before.engine.identify('ana', {}, before.moment())
@@ -499,26 +499,26 @@ describe('who looks at the page', () => {
     expect(never.length).toBe(0)
   })
 
-  it('delivers after a reload what could not be delivered before it, where that is allowed', async () => {
+  it('delivers undelivered events after a reload, with consent', async () => {
     const storage = fakeStorage()
     const before = setUp({ persist: () => true }, storage)
     before.answer('offline')
     before.engine.track('kept', {}, before.moment())
     await before.clock.advance(2000)
-    // What a page that is closed now leaves.
+    // The storage that a closed page leaves behind.
     const left = fakeStorage()
     for (let index = 0; index < storage.length; index++) {
       const key = storage.key(index) as string
       left.setItem(key, storage.getItem(key) as string)
     }
-    // Without Web Locks, a life that has written nothing for a minute counts as closed.
+    // Without Web Locks, a page that has written nothing for a minute counts as closed.
     const after = setUp({ persist: () => true }, left, {}, before.clock.now() + 61_000)
     await after.clock.advance(2000)
     expect(after.records().map(({ name }) => name)).toEqual(['kept'])
     expect(after.engine.analytics.stats()).toMatchObject({ accepted: 1, delivered: 1 })
   })
 
-  /** What an earlier life of the page left. */
+  /** A storage with what an earlier page left in it. */
   const leftBehind = (...items: object[]): Storage => {
     const storage = fakeStorage()
     storage.setItem('msc:analytics:local:0123456789abcdef', JSON.stringify({ at: 1, items }))
@@ -538,13 +538,13 @@ describe('who looks at the page', () => {
   const keysOf = (storage: Storage): (string | null)[] =>
     Array.from({ length: storage.length }, (_, index) => storage.key(index))
 
-  it('is forgotten as the page loads where nothing may be kept, before any event', () => {
+  it('is forgotten before any event when the page loads without consent', () => {
     const storage = leftBehind(stored({ kind: 'track', event: 'paid', properties: {} }))
     setUp({ persist: () => false }, storage)
     expect(keysOf(storage)).toEqual(['theme'])
   })
 
-  it('is forgotten as soon as the consent is withdrawn, and a page that throws when it is asked means no', async () => {
+  it('is forgotten as soon as consent is withdrawn, and a `persist` that throws counts as a refusal', async () => {
     const storage = leftBehind()
     let answer = (): boolean => true
     const { engine, clock, moment, answer: respond } = setUp({ persist: () => answer() }, storage)
@@ -561,12 +561,12 @@ describe('who looks at the page', () => {
     engine.track('again', {}, moment())
     expect(keysOf(storage).length).toBeGreaterThan(1)
     answer = () => false
-    // Whoever does not tell us is noticed at the latest as the page is left.
+    // A change that nobody reports is noticed when the page is left, at the latest.
     page.hide()
     expect(keysOf(storage)).toEqual(['theme'])
   })
 
-  it('reads what was stored as strictly as what is new', async () => {
+  it('validates what was stored as strictly as new events', async () => {
     const track = { kind: 'track', event: 'fine', properties: { password: 'night-drive' } }
     const storage = leftBehind(
       stored(track),
@@ -600,7 +600,7 @@ describe('who looks at the page', () => {
   })
 })
 
-describe('flags of a page', () => {
+describe('flags in a page', () => {
   const source = (values: () => Record<string, Evaluation['value']>): FlagSource & { asked: Subject[] } => {
     const asked: Subject[] = []
     return {
@@ -616,7 +616,7 @@ describe('flags of a page', () => {
     }
   }
 
-  it('are the server’s where it gave them, for as long as the person stays the same', async () => {
+  it('are the server’s as long as the person stays the same', async () => {
     const flags = source(() => ({ banner: 'red' }))
     const { engine, clock, moment } = setUp({ flags: { banner: 'blue' } }, undefined, { flags })
     await clock.advance(1000)
@@ -629,7 +629,7 @@ describe('flags of a page', () => {
     expect(engine.flag('banner')).toBe('red')
   })
 
-  it('are asked for once, and again for another person; an anonymous visitor gets no past by that', async () => {
+  it('are requested once per person, and the request gives an anonymous visitor no past', async () => {
     const flags = source(() => ({ banner: 'red' }))
     const { engine, clock, moment, records } = setUp({}, undefined, { flags })
     await clock.advance(1000)
@@ -640,7 +640,7 @@ describe('flags of a page', () => {
     expect(records()[0]?.payload['subject']).not.toHaveProperty('anonymousId')
   })
 
-  it('are exposed once for a person and a value', async () => {
+  it('are exposed once per person and value', async () => {
     const { engine, clock, moment, records } = setUp({ flags: { banner: 'blue' } })
     for (let i = 0; i < 10; i++) engine.expose('banner', moment())
     engine.expose('constructor', moment())
@@ -648,13 +648,13 @@ describe('flags of a page', () => {
     expect(records().map(({ name }) => name)).toEqual(['banner'])
   })
 
-  it('know none by the name of what every object has', () => {
+  it('have no values for names that every object inherits', () => {
     const { engine } = setUp({ flags: {} })
     for (const name of ['constructor', 'toString', '__proto__']) expect(engine.flag(name)).toBeUndefined()
   })
 })
 
-it('says the same to PostHog: redacted, and no query of an address', async () => {
+it('go to PostHog redacted, and without the query of any address', async () => {
   const clock = createManualClock()
   const bodies: string[] = []
   const driver = posthogBrowser({
@@ -662,7 +662,7 @@ it('says the same to PostHog: redacted, and no query of an address', async () =>
     host: '/ingest',
     fetch: async (url, init) => {
       expect(String(url)).toBe('https://app.example/ingest/batch/')
-      // A content type of its own would make the browser ask for permission first.
+      // A custom content type would make the browser send a preflight request.
       expect(init?.headers).toBeUndefined()
       bodies.push(String(init?.body))
       return Response.json({ status: 1 })
@@ -698,7 +698,7 @@ it('says the same to PostHog: redacted, and no query of an address', async () =>
   for (const secret of ['s3cr3t', 'night-drive', 'ana@']) expect(bodies[0]).not.toContain(secret)
 })
 
-it('asks only a recorder that is there to record, with the session of the events', () => {
+it('asks a recorder to record only if there is one, with the session of the events', () => {
   const calls: unknown[] = []
   const recorder = {
     start: async (subject: Subject) => void calls.push(['start', Object.keys(subject)]),

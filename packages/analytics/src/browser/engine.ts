@@ -10,7 +10,7 @@ import { createConsent, type Consent } from './consent.ts'
 import { createEnvelopeReader } from './read-envelope.ts'
 import { createVisitor, type Visitor } from './visitor.ts'
 
-/** The part of the browser entry point that loads late: the same engine as on a server, and who looks at the page. */
+/** The part of the browser entry point that loads late: the same engine as on a server, and the visitor's identity. */
 export interface BrowserEngine {
   readonly analytics: Analytics
   track(event: string, properties: object, moment: Moment): void
@@ -18,13 +18,13 @@ export interface BrowserEngine {
   identify(distinctId: string, properties: object, moment: Moment): void
   setProperties(properties: object, moment: Moment): void
   reset(): void
-  /** The visitor was asked again whether anything may be kept. */
+  /** The visitor's answer on consent may have changed; asks again. */
   consentChanged(): void
-  /** `undefined` for a flag that nobody has told us of. */
+  /** `undefined` for a flag that neither the server nor the backend has evaluated. */
   flag(name: string): FlagValue | undefined
-  /** The visitor has met the value of a flag. */
+  /** Records that the visitor was shown the flag's value. */
   expose(name: string, moment: Moment): void
-  /** False where nothing can record. */
+  /** False when nothing can record. */
   startRecording(): boolean
   stopRecording(): boolean
 }
@@ -36,7 +36,7 @@ export interface BrowserEngineOptions {
   readonly locks?: StoreLocks | null | undefined
 }
 
-/** Milliseconds that a page which is left waits for its last delivery: no code runs after it. */
+/** How long the last delivery may take when the page is left, in milliseconds. The page runs no code after it. */
 const LEAVING_MS = 1000
 
 /** The state of one page. */
@@ -46,13 +46,13 @@ interface Page {
   readonly consent: Consent | undefined
   readonly clock: Clock
   readonly parts: BrowserParts
-  /** By name; those of the server, or those that were evaluated for this visitor. */
+  /** By name: the server's values, or those that were evaluated for this visitor. */
   flags: ReadonlyMap<string, Evaluation>
-  /** The server has evaluated them. */
-  areGiven: boolean
-  /** Somebody was identified on this page. */
+  /** True when the server evaluated them. */
+  areFromServer: boolean
+  /** True once a person was identified on this page. */
   isIdentified: boolean
-  /** Counts the people of this page, so that flags that come late are not those of somebody else. */
+  /** Counts the people of this page, so that a late answer with flags is not taken for those of the next person. */
   person: number
 }
 
@@ -71,7 +71,7 @@ export function createBrowserEngine(
     release: config.release,
     source: 'browser',
     flushIntervalMs: 1000,
-    // Nobody waits for them, and phones are slow.
+    // Longer than on a server: no call waits for this, and phones are slow.
     flagTimeoutMs: 5000,
     maxQueue: 2000,
     maxQueueBytes: 2 * 1024 * 1024,
@@ -102,11 +102,11 @@ export function createBrowserEngine(
     clock,
     parts,
     flags: given(config),
-    areGiven: config.flags !== undefined,
+    areFromServer: config.flags !== undefined,
     isIdentified: false,
     person: 0,
   }
-  if (!page.areGiven) loadFlags(page)
+  if (!page.areFromServer) loadFlags(page)
   return engineOf(page)
 }
 
@@ -127,7 +127,7 @@ function engineOf(page: Page): BrowserEngine {
     },
     consentChanged: () => void page.consent?.given(),
     flag(name) {
-      // What another tab has made of the visitor is told by the browser a moment later.
+      // The browser's event for a change by another tab comes a moment later than the change.
       visitor.follow()
       const found = page.flags.get(name)
       return found && asFlagValue(found)
@@ -139,7 +139,7 @@ function engineOf(page: Page): BrowserEngine {
     },
     startRecording() {
       if (!parts.recorder) return false
-      // With the session of the events, so that a recording is found by them.
+      // The recording gets the session of the events, so that it can be found from them.
       parts.recorder.start(visitor.subject(clock.now())).catch((error: unknown) => {
         reportFailure(error, { concern: 'analytics', operation: 'startRecording' })
       })
@@ -158,36 +158,39 @@ function identify(page: Page, input: unknown, properties: object, moment: Moment
   try {
     distinctId = readId(input, 'distinctId')
   } catch {
-    // The engine counts and reports it, and the visitor stays who it is.
+    // The input is invalid: the engine counts and reports it, and the visitor stays the same.
     void analytics.identify(input as string, properties, moment)
     return
   }
   const before = visitor.subject(moment.at, false).distinctId
   const subject = visitor.become(distinctId, moment.at)
-  // What the server has evaluated was for whom the page identifies first, whoever was here when it was opened.
-  const areTheirs = page.areGiven && !page.isIdentified
+  // The server evaluated its flags for the person whom the page identifies first, whoever was stored before.
+  const areTheirs = page.areFromServer && !page.isIdentified
   page.isIdentified = true
   if (subject && before !== undefined && before !== distinctId && !areTheirs) {
     parts.recorder?.identify(subject)
     changePerson(page)
   } else if (subject) known(page, subject)
-  if (subject || saysSomething(properties)) {
+  if (subject || hasProperties(properties)) {
     let isLost = false
     const options = { ...moment, onLost: () => (isLost = true) }
     void analytics.record(subject ?? visitor.subject(moment.at), { kind: 'identify', set: properties }, options)
-    // One that found no room is to be made again, with the past.
+    // An identification that found no room has to be repeated, with the past.
     if (!isLost) visitor.merged(distinctId)
   }
 }
 
-/** The visitor of this page is this person. What was evaluated for a visitor holds until it is told anew. */
+/**
+ * The visitor is now known as this person. Flags that were evaluated for the visitor stay valid until the new ones
+ * come.
+ */
 function known(page: Page, subject: Subject): void {
   page.parts.recorder?.identify(subject)
-  if (!page.areGiven) loadFlags(page)
+  if (!page.areFromServer) loadFlags(page)
 }
 
-/** What can't be read is for the engine to count. */
-function saysSomething(properties: object): boolean {
+/** True when there is a property. Properties that can't be read are left to the engine, which counts them. */
+function hasProperties(properties: object): boolean {
   try {
     return Object.keys(Object(properties) as object).length > 0
   } catch {
@@ -195,14 +198,14 @@ function saysSomething(properties: object): boolean {
   }
 }
 
-/** Nothing that was said of one person holds for another. */
+/** Drops everything that was evaluated for the person before. */
 function changePerson(page: Page): void {
   page.flags = new Map()
-  page.areGiven = false
+  page.areFromServer = false
   loadFlags(page)
 }
 
-/** A moment later, so that a visitor who is identified as the page loads is asked for once. */
+/** Deferred for a moment, so that a visitor who is identified as the page loads causes one request. */
 function loadFlags(page: Page): void {
   page.person += 1
   const { analytics, visitor, clock, parts, person } = page

@@ -1,12 +1,12 @@
-/** The page's `localStorage`, or the one that was given; `undefined` where there is none, or where it is switched off. */
+/** Returns `given` or the page's `localStorage`; `undefined` when there is none or it is switched off. */
 export function pageStorage(given: Storage | undefined): Storage | undefined {
   if (given) return given
-  // Node has a `localStorage` too, which would be shared by all visitors.
+  // Node has a `localStorage` too, which all visitors of a server would share.
   if (typeof document === 'undefined') return undefined
   try {
     return localStorage
   } catch {
-    // Switched off: the visitor's choice.
+    // Reading the property throws when the visitor has switched storage off.
     return undefined
   }
 }

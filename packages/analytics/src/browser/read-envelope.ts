@@ -12,10 +12,10 @@ export interface EnvelopeReaderOptions {
 }
 
 /**
- * Reads an envelope that an earlier life of the page has stored, which may have had another version of this code, or
- * another hand: it is built again, by the same rules as one of now. A time that no event can have becomes now.
+ * Reads an envelope that an earlier page stored. Another version of this code or another script may have written it, so
+ * it is rebuilt by the same rules as a new one. An impossible time becomes now.
  *
- * @throws ValidationError or TypeError for what is none.
+ * @throws ValidationError or TypeError for a value that is not an envelope.
  */
 export function createEnvelopeReader({ clean, now }: EnvelopeReaderOptions): (stored: unknown) => Envelope | undefined {
   return (stored) => {

@@ -4,7 +4,7 @@ import { fakeStorage } from '../testing/fake-page.ts'
 import { createConsent } from './consent.ts'
 import { createVisitor, type Visitor } from './visitor.ts'
 
-/** Numbers below `n`, the same for each seed. */
+/** Returns pseudo-random numbers below `n`, the same for each seed. */
 function numbers(seed: number): (n: number) => number {
   let state = (seed * 2654435761) >>> 0
   return (n) => {
@@ -13,7 +13,11 @@ function numbers(seed: number): (n: number) => number {
   }
 }
 
-/** Tabs that come, look, sign in and out, and sleep through what the others do. @returns what was wrong. */
+/**
+ * Plays tabs that open, view, sign in and out, and sleep while others act.
+ *
+ * @returns the violation, if there was one.
+ */
 function play(seed: number): string | undefined {
   const next = numbers(seed)
   const clock = createManualClock()
@@ -59,7 +63,7 @@ function shared() {
   return { clock, storage, open }
 }
 
-it('never brings back an anonymous id that was merged into a person, where a tab slept through both', () => {
+it('never brings back an anonymous id that was merged into a person while a tab slept', () => {
   const { clock, storage, open } = shared()
   const sleeping = open()
   const merged = sleeping.subject(clock.now()).anonymousId
@@ -72,7 +76,7 @@ it('never brings back an anonymous id that was merged into a person, where a tab
   expect(open().become('bob', clock.now())).not.toMatchObject({ anonymousId: merged })
 })
 
-it('stores nobody for flags alone where the visitor was taken out of the storage', () => {
+it('stores nobody for flags alone after the visitor was removed from storage', () => {
   const { clock, storage, open } = shared()
   const tab = open()
   tab.become('alice', clock.now())
@@ -84,6 +88,6 @@ it('stores nobody for flags alone where the visitor was taken out of the storage
   expect(storage.length).toBe(1)
 })
 
-it('is nobody in every tab once one has signed out, whether the storage was cleared or not', () => {
+it('is anonymous in every tab once one has signed out, whether storage was cleared or not', () => {
   for (let seed = 1; seed <= 5000; seed++) expect([seed, play(seed)]).toEqual([seed, undefined])
 })

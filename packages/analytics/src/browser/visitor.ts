@@ -5,55 +5,60 @@ import { uuidv7 } from '../recording/uuid.ts'
 import { STORED_PREFIX, type Consent } from './consent.ts'
 import { pageStorage } from './page-storage.ts'
 
-/** Who looks at the page, as it is stored. */
+/** The identity of the visitor, as it is stored. */
 interface Identity {
   readonly anonymousId: string
   readonly distinctId?: string
   readonly sessionId: string
-  /** Milliseconds since the epoch, of the last event. */
+  /** Time of the last event, in milliseconds since the epoch. */
   readonly seenAt: number
-  /** Something was recorded under the anonymous id that no identification has told of yet. */
+  /** True when something was recorded under the anonymous id and no identification has merged it yet. */
   readonly hasPast: boolean
-  /** It began by a reset, and not by the first visit. */
+  /** True when the identity began with a reset, and not with the first visit. */
   readonly isReset?: boolean
 }
 
 export interface VisitorOptions {
   readonly clock: Clock
-  /** May anything be kept on this device? Asked at each use; what was stored goes with the first no. Absent: no. */
+  /**
+   * Says at each use whether anything may be stored; the first refusal deletes what was. Without one, nothing is
+   * stored.
+   */
   readonly consent: Consent | undefined
   /** Default: the page's `localStorage`. */
   readonly storage?: Storage | undefined
-  /** Another tab has signed somebody out or in: this is another person than before. */
+  /** Called when another tab has signed somebody in or out: the visitor is another person now. */
   readonly onSomebodyElse?: () => void
-  /** Another tab has identified the visitor of this one. */
+  /** Called when another tab has identified this tab's visitor. */
   readonly onIdentified?: (subject: Subject) => void
 }
 
 /**
- * Who looks at the page: within this page, and over tabs and reloads where that is allowed. What another tab has stored
- * last is so for all of them: they are one browser of one person.
+ * The identity of the page's visitor: within this page, and with consent over tabs and reloads. All tabs use the
+ * identity that was stored last, since one person uses the browser.
  */
 export interface Visitor {
-  /** Looks whether another tab has signed somebody in or out. */
+  /** Checks whether another tab has signed somebody in or out. */
   follow(): void
-  /** Whom an event of now is about; it gives an anonymous visitor a past, unless nothing is `recorded`. */
+  /**
+   * Returns the subject of an event that happens now. It gives an anonymous visitor a past, unless `recorded` is false.
+   */
   subject(at: number, recorded?: boolean): Subject
   /**
-   * The visitor is this person. Whom the identification is about: with the anonymous id where the visitor has a past
-   * under it, and never with that of another person.
+   * Makes the visitor this person. The subject that it returns includes the anonymous id if the visitor has a past
+   * under it, and never another person's id.
    *
-   * @returns `undefined` when that was known.
+   * @returns `undefined` when the visitor is already this person.
    */
   become(distinctId: string, at: number): Subject | undefined
-  /** The identification was recorded. Until then, the same one is about the past too. */
+  /** The identification was recorded. Until this is called, another identification includes the past too. */
   merged(distinctId: string): void
-  /** Somebody else from now on. */
+  /** Begins with a new anonymous visitor. */
   forget(): void
 }
 
 const KEY = `${STORED_PREFIX}identity`
-/** As PostHog and Google Analytics count sessions. */
+/** The same session timeout as PostHog's and Google Analytics'. */
 const SESSION_IDLE_MS = 30 * 60_000
 
 export function createVisitor(options: VisitorOptions): Visitor {
@@ -61,13 +66,13 @@ export function createVisitor(options: VisitorOptions): Visitor {
   const denials = (): number => consent?.denials() ?? 0
   const atFirst = read(options)
   let identity = typeof atFirst === 'string' ? stranger(clock.now()) : atFirst
-  /** What is stored may be believed: it is not older than what this page knows. */
+  /** False while the stored identity is older than this page's, because a write has failed. */
   let isStored = true
-  /** This tab's visitor has been stored at some time, so one who is gone from there was taken away. */
+  /** True once this tab's visitor was stored: if it is missing later, somebody removed it. */
   let wasStored = identity === atFirst
-  /** How often the answer had been no when it was stored last: a no that came since has taken it away. */
+  /** How often consent had been refused at the last write. A later refusal has deleted that identity. */
   let denialsWhenStored = denials()
-  /** The visitor vanished from the storage, and has no event since. */
+  /** True when the visitor vanished from storage and has had no event since. */
   let isVacated = false
   const change = (next: Identity): void => {
     isVacated = false
@@ -80,8 +85,8 @@ export function createVisitor(options: VisitorOptions): Visitor {
     }
   }
   /**
-   * The visitor has been taken out of the storage: by a sign-out that clears all, or by the visitor. Nobody is stored in
-   * that place before something happens here: the tab that cleared it may be about to store who signed in.
+   * The visitor was removed from storage, by a sign-out that clears everything or by the visitor. Nobody is stored
+   * again until something happens in this tab: the tab that cleared storage may be about to store the next person.
    */
   const vanish = (): void => {
     identity = { ...stranger(clock.now()), isReset: true }
@@ -93,11 +98,11 @@ export function createVisitor(options: VisitorOptions): Visitor {
     const stored = isStored ? read(options) : 'unreadable'
     const before = identity
     const isGone = stored === 'none' && wasStored && denials() === denialsWhenStored
-    // An anonymous visitor too: that id may have been merged into a person meanwhile.
+    // This includes an anonymous visitor: the id may have been merged into a person meanwhile.
     if (isGone) vanish()
     if (typeof stored === 'string') return
     if (before.distinctId !== undefined && isNobody(stored) && !wasStored) {
-      // Another tab was the first to store its visitor; who is known here has not been signed out.
+      // Another tab stored its visitor first; the person who is known here has not signed out.
       change(before)
       return
     }
@@ -142,25 +147,25 @@ export function createVisitor(options: VisitorOptions): Visitor {
   }
 }
 
-/** Has nobody been identified, nor forgotten? */
+/** True when nobody was identified or reset. */
 function isNobody({ distinctId, isReset }: Identity): boolean {
   return distinctId === undefined && isReset !== true
 }
 
 /**
- * A visitor who was identified in another tab is the same person; and so is one whom another tab knows by another anonymous
- * id, unless somebody was forgotten there: both had made one up before anything could be stored.
+ * True when the stored identity is another person. A visitor whom another tab identified is the same person. So is one
+ * with another anonymous id, unless that tab was reset: both tabs made up an id before anything could be stored.
  */
 function isAnother(before: Identity, stored: Identity): boolean {
   if (before.distinctId !== undefined) return before.distinctId !== stored.distinctId
   return before.anonymousId !== stored.anonymousId && stored.isReset === true
 }
 
-/** The browser tells of what other tabs store; a page that does nothing would find out too late. */
+/** Listens for changes by other tabs: a page that is idle would otherwise learn of them too late. */
 function onStored(follow: () => void): void {
   if (typeof addEventListener !== 'function') return
   addEventListener('storage', (event) => {
-    // Without a key where all was cleared.
+    // The key is null when all of the storage was cleared.
     const { key } = event as { readonly key?: string | null }
     if (key === KEY || key === null) follow()
   })
@@ -170,7 +175,9 @@ function stranger(now: number): Identity {
   return { anonymousId: uuidv7(now), sessionId: uuidv7(now), seenAt: now, hasPast: false }
 }
 
-/** Who is stored, `none` where nobody is, `unreadable` where nobody may be or that can't be known. */
+/**
+ * Returns the stored identity, `none` when there is none, or `unreadable` when storage is not allowed or not readable.
+ */
 function read({ consent, storage }: VisitorOptions): Identity | 'none' | 'unreadable' {
   if (!consent?.given()) return 'unreadable'
   try {
@@ -196,14 +203,14 @@ function parse(text: string | undefined): Identity | undefined {
   }
 }
 
-/** `failed` where what is stored is older now. */
+/** Returns `failed` when storage still holds an older identity. */
 function write({ consent, storage }: VisitorOptions, identity: Identity): 'kept' | 'denied' | 'failed' {
   try {
     const target = consent?.given() ? pageStorage(storage) : undefined
     target?.setItem(KEY, plainJson(identity))
     return target ? 'kept' : 'denied'
   } catch {
-    // Full, or switched off meanwhile: known for this page alone.
+    // Storage is full or was switched off: the identity is kept for this page only.
     return 'failed'
   }
 }

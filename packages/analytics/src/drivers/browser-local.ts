@@ -5,13 +5,13 @@ import { toRecord } from '../recording/to-record.ts'
 import { ALL_KINDS } from './kinds.ts'
 
 export interface BrowserLocalOptions {
-  /** Same-origin address of the ingest that devtools mounts. */
+  /** Same-origin URL of the ingest route of devtools. */
   readonly ingestUrl: string
   readonly fetch?: typeof fetch
   readonly clock?: Clock
 }
 
-/** Posts messages to the application's own server, which puts them into its journal. */
+/** Posts messages to the application's own server, which writes them to its journal. */
 export function browserLocal(options: BrowserLocalOptions): AnalyticsDriver {
   const { post, check, close } = createPagePost(options)
   return {

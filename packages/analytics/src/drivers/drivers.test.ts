@@ -22,7 +22,7 @@ testAnalyticsDriver('local', async () => {
   }
 })
 
-testAnalyticsDriver('browser-local, over a fetch that keeps what it is given', async () => {
+testAnalyticsDriver('browser-local, over a fetch that records its requests', async () => {
   const records: Parameters<typeof fromRecord>[0][] = []
   let broken = false
   let refused: string | undefined
@@ -124,7 +124,7 @@ describe('posthog when things go wrong', () => {
     ['garbage', 'DRIVER_NOT_THE_BACKEND', /HTML/, /NEXT_PUBLIC_POSTHOG_HOST/],
     ['redirect', 'DRIVER_REDIRECTED', /308/, /NEXT_PUBLIC_POSTHOG_HOST/],
     ['rate-limited', 'DRIVER_RATE_LIMITED', /429\. It is to be left alone until 2\d{3}-/, undefined],
-  ] as const)('%s: nobody waits or fails, and health says what to do', async (behaviour, code, detail, hint) => {
+  ] as const)('%s: no caller waits or fails, and health says what to do', async (behaviour, code, detail, hint) => {
     await withServer(async (server) => {
       server.behaviour = behaviour
       const { analytics } = engine(server, { timeoutMs: 100, flagTimeoutMs: 100 })
@@ -139,7 +139,7 @@ describe('posthog when things go wrong', () => {
     })
   })
 
-  it('a health check proves the key and bills no evaluation', async () => {
+  it('proves the key in a health check, which bills no evaluation', async () => {
     await withServer(async (server) => {
       const wrong = createAnalytics({ driver: posthog({ key: 'phc_other', host: server.url }) })
       expect(await wrong.health()).toMatchObject({
@@ -170,7 +170,7 @@ describe('posthog when things go wrong', () => {
     })
   })
 
-  it('loses one event of a hundred when that one is too large for the endpoint', async () => {
+  it('loses only the one event of a hundred that is too large for the endpoint', async () => {
     await withServer(async (server) => {
       server.refuse = ({ body }) => (body.length > 40_000 ? 413 : undefined)
       const { analytics, drops } = engine(server)
@@ -199,7 +199,7 @@ describe('posthog when things go wrong', () => {
     const analytics = createAnalytics({ driver: posthog({ key, fetch }), clock, flushIntervalMs: 1 })
     await analytics.track('u', 'e')
     await clock.advance(1)
-    // The answer is read outside of the clock's time.
+    // The response body is read in real time, which the manual clock does not control.
     await expect.poll(() => analytics.stats().inFlight).toBe(0)
     await clock.advance(29_990)
     expect(requests).toBe(1)
@@ -209,7 +209,7 @@ describe('posthog when things go wrong', () => {
     await analytics.close()
   })
 
-  it('loses nothing to a restart of the server while it closes', async () => {
+  it('loses nothing when the server restarts while the engine closes', async () => {
     const first = await startPostHogServer({ key })
     const port = Number(new URL(first.url).port)
     const { analytics } = engine(first)
@@ -223,7 +223,7 @@ describe('posthog when things go wrong', () => {
     await second.close()
   })
 
-  it('says that the quota is used up, for events and for flags, each by itself', async () => {
+  it('reports a used-up quota, for events and for flags separately', async () => {
     await withServer(async (server) => {
       server.behaviour = 'quota'
       const { analytics, drops, errors } = engine(server)
@@ -259,7 +259,7 @@ describe('posthog when things go wrong', () => {
 })
 
 describe('configuration', () => {
-  it('chooses PostHog by its key, and names what is missing', () => {
+  it('chooses PostHog by its key, and names a missing variable', () => {
     expect(posthogFromEnv({})).toBeUndefined()
     expect(posthogFromEnv({ NEXT_PUBLIC_POSTHOG_KEY: key })?.driver).toMatchObject({
       name: 'posthog',
@@ -274,10 +274,10 @@ describe('configuration', () => {
     'ftp://x',
     'file:///x',
     'https://user:word@ph.example',
-  ])('refuses the host %s', (host) => {
+  ])('rejects the host %s', (host) => {
     expect(() => posthog({ key, host })).toThrow(expect.objectContaining({ code: 'POSTHOG_HOST_INVALID' }))
   })
-  it.each(['', 'phx_0123', 'undefined', '"phc_x"', 'phc x'])('refuses the key %j, without repeating it', (wrong) => {
+  it.each(['', 'phx_0123', 'undefined', '"phc_x"', 'phc x'])('rejects the key %j, without repeating it', (wrong) => {
     expect(() => posthog({ key: wrong })).toThrow(expect.objectContaining({ code: 'POSTHOG_KEY_INVALID' }))
     if (wrong) expect(() => posthog({ key: wrong })).not.toThrow(new RegExp(wrong.slice(0, 4)))
   })
@@ -286,7 +286,7 @@ describe('configuration', () => {
   })
 })
 
-it('the local driver flushes a journal that outlives the process, with its last words', () => {
+it('flushes the local driver’s journal synchronously at the end of the process', () => {
   const calls: string[] = []
   const journal = createMemoryJournal()
   setJournal({

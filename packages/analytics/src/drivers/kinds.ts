@@ -1,6 +1,6 @@
 import type { MessageKind } from '../messages.ts'
 
-/** Every kind of message there is; the compiler misses none. */
+/** All kinds of message; the type makes the compiler reject a missing one. */
 const KINDS: Readonly<Record<MessageKind, true>> = {
   track: true,
   identify: true,

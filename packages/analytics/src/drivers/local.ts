@@ -7,16 +7,18 @@ import { toRecord } from '../recording/to-record.ts'
 import { ALL_KINDS } from './kinds.ts'
 
 export interface LocalOptions {
-  /** Default: the process's journal. */
+  /** Default: the journal of the process. */
   readonly journal?: Journal
 }
 
-/** Envelopes are cut by the redaction already; a journal takes any number. */
+/** Redaction already bounds each envelope, and a journal takes any number of them. */
 const LIMITS = { maxItems: 500, maxBytes: 4_000_000, maxItemBytes: 1_000_000 }
-/** Ids that are remembered, so that what is sent again, after last words or by a webhook, is kept once. */
+/**
+ * How many ids are remembered, so that an envelope that is sent again, by a webhook or after `sendSync`, is kept once.
+ */
 const MAX_REMEMBERED = 10_000
 
-/** The embedded driver: messages go to the journal, where devtools shows them. */
+/** The embedded driver: it writes messages to the journal, where devtools shows them. */
 export function local(options: LocalOptions = {}): AnalyticsDriver {
   return {
     specificationVersion: 1,
@@ -26,7 +28,7 @@ export function local(options: LocalOptions = {}): AnalyticsDriver {
   }
 }
 
-/** The embedded source of flags: definitions in code or JSON. People are in the same buckets as with PostHog. */
+/** The embedded flag source: definitions in code or JSON. It puts people into the same buckets as PostHog does. */
 export function localFlags(definitions: FlagDefinitions): FlagSource {
   let closed = false
   const open = (): void => {

@@ -10,19 +10,19 @@ export type { PostHogOptions as PostHogBrowserOptions } from './posthog/address.
 export { posthogRecorder, type PostHogRecorderOptions } from './posthog/recorder.ts'
 
 /**
- * PostHog from a page, over its `fetch`; what is left when the page goes is sent so that it outlives it. Nothing is
- * captured that was not asked for.
+ * PostHog from a page, over its `fetch`. Requests that are sent as the page is left outlive it. Nothing is captured
+ * automatically.
  *
- * @throws ConfigError for a key or a host that is none.
+ * @throws ConfigError for an invalid key or host.
  */
 export function posthogBrowser(options: PostHogOptions): AnalyticsDriver {
   return posthogSink(pageTransport(options), keepaliveRoom)
 }
 
 /**
- * Flags as PostHog evaluates them for the visitor.
+ * Flags that PostHog evaluates for the visitor.
  *
- * @throws ConfigError for a key or a host that is none.
+ * @throws ConfigError for an invalid key or host.
  */
 export function posthogBrowserFlags(options: PostHogOptions): FlagSource {
   return posthogFlagSource(pageTransport(options), 'client')
@@ -35,7 +35,7 @@ function pageTransport(options: PostHogOptions): PostHogTransport {
     driver: 'posthog-browser',
     address: readAddress(options, here),
     now: systemClock.now,
-    // Without a content type of its own, or a browser would ask for permission first.
+    // Without a content type of its own: the browser would send a preflight request for one.
     post: (url, body, signal) =>
       request(url, { method: 'POST', body, signal, credentials: 'omit', redirect: 'manual' }),
   }

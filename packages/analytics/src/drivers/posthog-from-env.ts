@@ -4,8 +4,8 @@ import { readAddress, VARIABLES } from './posthog/address.ts'
 import { CAPABILITIES } from './posthog/capabilities.ts'
 
 /**
- * What NEXT_PUBLIC_POSTHOG_KEY (and NEXT_PUBLIC_POSTHOG_HOST) describe, or `undefined` without a key. Its code is loaded
- * with the first event or flag.
+ * Makes the driver and flag source that NEXT_PUBLIC_POSTHOG_KEY (and NEXT_PUBLIC_POSTHOG_HOST) describe; `undefined`
+ * without a key. Their code loads with the first event or flag.
  *
  * @throws ConfigError `CONFIG_HALF_SET` for a host without a key, `POSTHOG_KEY_INVALID`, `POSTHOG_HOST_INVALID`.
  */

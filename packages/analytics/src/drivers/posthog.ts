@@ -9,18 +9,18 @@ export { posthogFromEnv } from './posthog-from-env.ts'
 export type { PostHogOptions } from './posthog/address.ts'
 
 /**
- * PostHog on servers and edge runtimes, over `fetch`.
+ * PostHog from servers and edge runtimes, over `fetch`.
  *
- * @throws ConfigError for a key or a host that is none.
+ * @throws ConfigError for an invalid key or host.
  */
 export function posthog(options: PostHogOptions): AnalyticsDriver {
   return posthogSink(serverTransport(options))
 }
 
 /**
- * Flags as PostHog evaluates them. Each evaluation is a request.
+ * Flags that PostHog evaluates. Each evaluation is a request.
  *
- * @throws ConfigError for a key or a host that is none.
+ * @throws ConfigError for an invalid key or host.
  */
 export function posthogFlags(options: PostHogOptions): FlagSource {
   return posthogFlagSource(serverTransport(options), 'server')
@@ -39,14 +39,14 @@ function serverTransport(options: PostHogOptions): PostHogTransport {
         headers: { 'content-type': 'application/json', ...(!small && { 'content-encoding': 'gzip' }) },
         body: small ? body : await gzip(body),
         signal,
-        // An event is delivered where it was sent, or not.
+        // A redirect is not followed: an event must reach the configured host or fail.
         redirect: 'manual',
       })
     },
   }
 }
 
-/** Characters below which compression saves no packet. */
+/** Shorter bodies fit into one packet anyway, so compression saves nothing. */
 const WORTH_COMPRESSING = 1400
 
 function gzip(text: string): Promise<ArrayBuffer> {

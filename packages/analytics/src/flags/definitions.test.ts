@@ -7,8 +7,8 @@ const evaluate = (flag: FlagDefinition, distinctId: string, properties: JsonObje
   evaluateDefinition('f', flag, { subject: { distinctId }, properties })
 
 describe('flags', () => {
-  it('put people in the buckets that PostHog does', async () => {
-    // SHA-1("beta.distinct-7") and SHA-1("beta.distinct-7variant"), computed apart from this code.
+  it('put people into the same buckets as PostHog does', async () => {
+    // SHA-1("beta.distinct-7") and SHA-1("beta.distinct-7variant"), computed independently of this code.
     for (const salt of ['', 'variant']) {
       const hex = createHash('sha1').update(`beta.distinct-7${salt}`).digest('hex').slice(0, 15)
       expect(await bucket('beta', 'distinct-7', salt)).toBe(Number(BigInt(`0x${hex}`)) / 2 ** 60)
@@ -24,7 +24,7 @@ describe('flags', () => {
     expect(await evaluate(flag, 'u7')).toEqual(values[7])
   })
 
-  it('obey overrides, then activity, then targeting', async () => {
+  it('apply overrides first, then activity, then targeting', async () => {
     const flag: FlagDefinition = { active: false, overrides: { me: 'blue' }, match: { plan: 'pro' } }
     expect(await evaluate(flag, 'me')).toEqual({ value: 'blue', reason: 'override' })
     expect(await evaluate(flag, 'you', { plan: 'pro' })).toEqual({ value: false, reason: 'disabled' })
@@ -36,7 +36,7 @@ describe('flags', () => {
     })
   })
 
-  it.each(['constructor', 'toString', '__proto__'])('has no override for a person called %s', async (name) => {
+  it.each(['constructor', 'toString', '__proto__'])('have no override for a person called %s', async (name) => {
     expect(await evaluate({ active: false, overrides: { me: true } }, name)).toEqual({
       value: false,
       reason: 'disabled',
@@ -44,7 +44,7 @@ describe('flags', () => {
     expect((await evaluate({ match: { [name]: 'x' } }, 'u')).value).toBe(false)
   })
 
-  it('give values of any type, and the payload of a variant', async () => {
+  it('return values of any type, and the payload of a variant', async () => {
     expect(await evaluate({ value: { rows: 20 } }, 'u')).toEqual({ value: { rows: 20 }, reason: 'static' })
     const variants = [{ key: 'wide', rollout: 100, payload: { rows: 40 } }]
     expect(await evaluate({ variants }, 'u')).toEqual({

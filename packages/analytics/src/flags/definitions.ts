@@ -1,27 +1,31 @@
 import type { FlagContext } from '../driver.ts'
 import type { Evaluation, EvaluationReason, Json } from '../messages.ts'
 
-/** A flag as the embedded source reads it. */
+/** The definition of a flag for the embedded source. */
 export interface FlagDefinition {
-  /** Off for everybody when false. Default true. */
+  /** When false, the flag is off for everybody. Default true. */
   readonly active?: boolean
-  /** Percent of people, 0 to 100. Default 100. */
+  /** The share of people who get the flag, in percent from 0 to 100. Default 100. */
   readonly rollout?: number
   /** Shares of a multivariate flag, in percent, adding up to 100. */
   readonly variants?: readonly { readonly key: string; readonly rollout: number; readonly payload?: Json }[]
-  /** Only people whose properties have all of these values; compared as PostHog does, as text without case. */
+  /**
+   * Limits the flag to people whose properties have all of these values. Compared as PostHog does: as text, ignoring
+   * case.
+   */
   readonly match?: Readonly<Record<string, string | number | boolean>>
-  /** Distinct id → value, ahead of everything else. */
+  /** Values by distinct id, which take precedence over everything else. */
   readonly overrides?: Readonly<Record<string, Json>>
-  /** The value of a flag that is on and has no variants; default true. */
+  /** The value of a flag that is on and has no variants. Default true. */
   readonly value?: Json
 }
 
 export type FlagDefinitions = Readonly<Record<string, FlagDefinition>>
 
 /**
- * In which bucket of [0, 1) a person is: the first 15 hex digits of SHA-1("key.id" + salt) over the largest such
- * number. The same as PostHog's (`getFeatureFlagHash` in @posthog/core), so that moving there moves nobody.
+ * Returns a person's bucket in [0, 1): the first 15 hex digits of SHA-1("key.id" + salt), divided by the largest such
+ * number. PostHog computes the same (`getFeatureFlagHash` in @posthog/core), so that people keep their variants when an
+ * application moves to it.
  */
 export async function bucket(key: string, distinctId: string, salt = ''): Promise<number> {
   const bytes = new TextEncoder().encode(`${key}.${distinctId}${salt}`)
@@ -31,14 +35,14 @@ export async function bucket(key: string, distinctId: string, salt = ''): Promis
   return Number.parseInt(hex.slice(0, 15), 16) / 2 ** 60
 }
 
-/** A flag's value for somebody: overrides, then activity, then targeting, then shares. */
+/** Evaluates a flag for a person: overrides, then activity, then targeting, then shares. */
 export async function evaluateDefinition(
   key: string,
   flag: FlagDefinition,
   { subject, properties }: FlagContext,
 ): Promise<Evaluation> {
   const id = subject.distinctId ?? subject.anonymousId ?? ''
-  // An id is text from anywhere: a person called `constructor` has no override.
+  // Own properties only: ids are arbitrary text, and a person called `constructor` has no override.
   if (flag.overrides && Object.hasOwn(flag.overrides, id)) {
     return { value: flag.overrides[id] as Json, reason: 'override' }
   }
@@ -70,7 +74,7 @@ async function pickVariant(
   return undefined
 }
 
-/** As PostHog's operator `exact` compares. */
+/** Compares like PostHog's operator `exact`. */
 function isSame(value: Json | undefined, wanted: string | number | boolean): boolean {
   return value !== undefined && String(value).toLowerCase() === String(wanted).toLowerCase()
 }

@@ -19,7 +19,7 @@ export async function evaluateFlag(
   context: EvaluatingContext,
   ...[flag, about, options]: Parameters<Analytics['evaluateFlag']>
 ): Promise<Evaluation> {
-  // `null` comes from JavaScript, and must not be a reason to throw.
+  // JavaScript callers may pass `null`, which must not make this throw.
   const { fallback = false, properties, groups } = options ?? {}
   try {
     const question = questionOf(readSubject(about), properties, groups)
@@ -51,7 +51,7 @@ export async function evaluateFlags(
   }
 }
 
-/** OpenFeature's words for why there is no answer. */
+/** The reason for a missing answer, in OpenFeature's terms. */
 function unanswered({ flags }: EvaluatingContext, found: unknown, fallback: Json): Evaluation {
   return flags && !found
     ? { value: fallback, reason: 'error', errorCode: 'PROVIDER_NOT_READY' }
@@ -59,7 +59,7 @@ function unanswered({ flags }: EvaluatingContext, found: unknown, fallback: Json
 }
 
 function questionOf(subject: Subject, properties: object = {}, groups?: Subject['groups']): FlagContext {
-  // A copy of its own, without what JSON has no place for; not redacted, since rules compare it.
+  // A copy as plain JSON. It is not redacted, since rules compare the values.
   const copy: unknown = JSON.parse(plainJson(properties))
   if (typeof copy !== 'object' || copy === null || Array.isArray(copy)) {
     throw badCall('`properties` of a flag must be an object.', 'ANALYTICS_CONTEXT_INVALID')
@@ -67,7 +67,7 @@ function questionOf(subject: Subject, properties: object = {}, groups?: Subject[
   return { subject: groups ? readSubject({ ...subject, groups }) : subject, properties: copy as JsonObject }
 }
 
-/** The value as the functions for booleans and variants have it. */
+/** The value as `getFeatureFlag` returns it: a boolean, text or the name of a variant. */
 export function asFlagValue({ value, variant }: Evaluation): FlagValue {
   if (typeof value === 'boolean' || typeof value === 'string') return value
   return value === null ? false : (variant ?? true)

@@ -8,13 +8,13 @@ export interface FlagReaderOptions {
   readonly onError: ErrorReporter | undefined
 }
 
-/** A flag source behind a deadline and a breaker of its own: what becomes of flags costs no event, and the reverse. */
+/** A flag source behind a deadline and a breaker of its own: failing flags cost no event, and the other way round. */
 export interface FlagReader {
-  /** Health and close of the source, as a service of its own. */
+  /** Health and close of the source, as a separate service. */
   readonly service: Service
-  /** Why flags have their fallbacks at the moment; `undefined` when they don't. */
+  /** Why flags currently have their fallbacks; `undefined` when they don't. */
   readonly outage: () => string | undefined
-  /** Never rejects: `undefined` when the source is away. */
+  /** Never rejects. Returns `undefined` when the source is away. */
   evaluate(keys: readonly string[] | 'all', context: FlagContext): Promise<ReadonlyMap<string, Evaluation> | undefined>
 }
 
@@ -44,11 +44,11 @@ export function createFlagReader(source: FlagSource, { timeoutMs, clock, onError
         failing = false
         return found
       } catch (error) {
-        // A refusal of the credentials or the quota answers as quickly as it ever will; but it costs each caller a
-        // round trip, so it opens the breaker too.
+        // A refusal of the credentials or of the quota comes quickly, but it costs each caller a round trip, so it
+        // opens the breaker too.
         if ((error as { refuses?: unknown } | null)?.refuses === 'content') breaker.succeed()
         else breaker.fail()
-        // Told when it begins, not for each of a thousand checks.
+        // Reported when the outage begins, and not for each of a thousand evaluations.
         if (!failing) report(error, 'flags')
         failing = true
         return undefined

@@ -4,24 +4,24 @@ import { badCall, readId, readName } from './bad-call.ts'
 import type { AiMessage, Envelope, Evaluation, JsonObject, Message, PageContext } from '../messages.ts'
 import { withoutQuery } from './without-query.ts'
 
-/** Values as a caller gives them: any object, of a class or an interface too. */
+/** Properties as a caller passes them: any object, including instances of a class. */
 export type Properties = object
 
-/** A message before it is redacted: the values of people are not JSON yet. */
+/** A message before it is redacted: the values of its properties are not JSON yet. */
 export type MessageInput = { [Kind in Message['kind']]: InputOf<Extract<Message, { kind: Kind }>> }[Message['kind']]
 
 type InputOf<M> = {
   readonly [Name in keyof M]: JsonObject extends M[Name] ? Properties | Exclude<M[Name], JsonObject> : M[Name]
 }
 
-/** What the engine knows of a call besides its message. */
+/** The fields of an envelope besides its message. */
 export type EnvelopeBase = Omit<Envelope, 'message' | 'page'> & { readonly page?: PageContext | undefined }
 
 /**
- * Redacts a message, once, within one budget, and makes it plain JSON. Ids and names of flags and groups stay as they
- * are: they were read by {@link readId} and tell one person from another.
+ * Redacts a message, once and within one budget, and makes it plain JSON. Ids, and the names of flags and groups, stay
+ * unchanged: {@link readId} has validated them, and they tell one person from another.
  *
- * @throws ValidationError for a name that is none.
+ * @throws ValidationError for an invalid name.
  */
 export function buildEnvelope(base: EnvelopeBase, input: MessageInput, clean: Redactor): Envelope {
   const { page, ...rest } = base
@@ -41,7 +41,7 @@ function buildMessage(input: MessageInput, clean: Redactor): Message {
         properties: plain(clean(input.properties)),
       }
     case 'identify': {
-      // One call, so that one budget holds for both.
+      // One call of the redactor, so that one budget holds for both.
       const { set, setOnce } = clean({ set: input.set, setOnce: input.setOnce })
       return {
         kind: 'identify',
@@ -75,13 +75,13 @@ function buildMessage(input: MessageInput, clean: Redactor): Message {
     case 'ai':
       return cleanGeneration(input, clean)
     default:
-      throw badCall('There is no such kind of message.', 'ANALYTICS_KIND_UNKNOWN')
+      throw badCall('The kind of the message is unknown.', 'ANALYTICS_KIND_UNKNOWN')
   }
 }
 
 function cleanEvaluation(evaluation: Evaluation, clean: Redactor): Evaluation {
   const { value, variant, payload, reason, version, evaluationId, errorCode } = evaluation
-  // In one call, so that one budget holds for both.
+  // One call of the redactor, so that one budget holds for both.
   const cleaned = clean({ value: value ?? null, payload })
   return defined({ ...cleaned, variant, reason, version, evaluationId, errorCode })
 }
@@ -108,13 +108,13 @@ type Defined<T> = { [Name in keyof T as undefined extends T[Name] ? never : Name
   [Name in keyof T as undefined extends T[Name] ? Name : never]?: Exclude<T[Name], undefined>
 }
 
-/** Without the members that are undefined, or that are not what they should be. */
+/** Drops the members that are undefined or invalid. */
 function defined<T extends object>(values: T, isGood: (value: unknown) => boolean = () => true): Defined<T> {
   const kept = Object.entries(values).filter(([, value]) => value !== undefined && isGood(value))
   return Object.fromEntries(kept) as Defined<T>
 }
 
-/** Dates become text, and what JSON has no place for goes. Never fails for what the redaction has cleaned. */
+/** Turns dates into text and drops what JSON can't represent. Never throws for redacted values. */
 function plain(value: object): JsonObject {
   const parsed: unknown = JSON.parse(plainJson(value))
   return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
@@ -133,7 +133,7 @@ function cleanPage({ url, referrer, title, userAgent }: PageContext, clean: Reda
 
 const MAX_ADDRESS = 2000
 
-/** Cut once it is redacted: a secret across the cut would not be recognised by its first half. */
+/** Redacted first and then cut: a secret that the cut divides would not be recognised by its first half. */
 function cleanAddress(address: string, clean: Redactor): string {
   return clean.text(withoutQuery(address)).slice(0, MAX_ADDRESS)
 }

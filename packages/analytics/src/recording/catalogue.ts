@@ -7,13 +7,13 @@ export type Catalogue = Readonly<Record<string, StandardSchema<unknown, Record<s
 type SchemaResult = Awaited<ReturnType<Catalogue[string]['~standard']['validate']>>
 
 /**
- * The properties as the catalogue has them, or a promise where a schema answers later. Synchronous where it can be, so
- * that a `flush` right after `track` finds the event in the queue.
+ * Returns the properties as the catalogue's schema outputs them, or a promise when the schema is asynchronous.
+ * Synchronous when possible, so that a `flush` right after `track` finds the event in the queue.
  *
- * Throws, or rejects with, a {@link ValidationError} for an event that it does not name or that does not fit.
+ * @throws ValidationError (or rejects with it) for an event that the catalogue does not name, or invalid properties.
  */
 export function checkAgainst(catalogue: Catalogue, event: string, properties: object): object | Promise<object> {
-  // Event names are text from anywhere: `constructor` is no event.
+  // Own properties only: event names are arbitrary text, and `constructor` is not an event.
   const schema = Object.hasOwn(catalogue, event) ? catalogue[event] : undefined
   if (!schema) {
     throw badCall(
@@ -34,9 +34,9 @@ function judge(event: string, result: SchemaResult): object {
   }))
   const first = issues[0]
   throw new ValidationError(
-    `[msc/analytics] Properties of ${event} are not valid: ${first?.path ? `${first.path}: ` : ''}${first?.message}`,
+    `[msc/analytics] The properties of ${event} are not valid: ${first?.path ? `${first.path}: ` : ''}${first?.message}`,
     issues,
-    { code: 'ANALYTICS_PROPERTIES_INVALID', hint: `Send what the catalogue's schema of ${event} asks for.` },
+    { code: 'ANALYTICS_PROPERTIES_INVALID', hint: `Pass properties that match the catalogue's schema of ${event}.` },
   )
 }
 

@@ -1,14 +1,14 @@
 import { plainJson } from '@msc/core/delivery'
 import type { Evaluation, Subject } from '../messages.ts'
 
-/** Exposures that are remembered, about 2 MiB; the one that was not met for longest goes first. */
+/** How many exposures are remembered, in about 2 MiB; the least recently used one is dropped first. */
 const MAX_REMEMBERED = 20_000
 
-/** Tells the first time that a person meets a value of a flag from all others, in bounded memory. */
+/** Tells the first exposure of a person to a value from later ones, in bounded memory. */
 export interface Exposures {
-  /** True once for each {@link exposureKey}. */
+  /** Returns true the first time for each {@link exposureKey}. */
   isNew(key: string): boolean
-  /** Nobody has taken it, so the next time is the first again. */
+  /** The exposure was not recorded, so that the next one counts as the first. */
   forget(key: string): void
 }
 
@@ -25,7 +25,7 @@ export function createExposures(max: number = MAX_REMEMBERED): Exposures {
   }
 }
 
-/** The person, the flag, the value and the groups. */
+/** Joins the person, the flag, the value and the groups. */
 export function exposureKey(
   { distinctId, anonymousId, groups }: Subject,
   flag: string,

@@ -1,14 +1,14 @@
-/** Nobody recorded a product event before; what is smaller counts seconds, or nothing. */
+/** No product event is older; a smaller number is in seconds, or not a time. */
 const EARLIEST = Date.UTC(1980, 0, 1)
-/** How far the clock of another machine may be ahead. */
+/** How far another machine's clock may be ahead. */
 const AHEAD_MS = 24 * 60 * 60_000
 
 /**
- * Can an event have happened then? Seconds and nanoseconds taken for milliseconds can't be told from a time by their
- * type, and a date that there is not breaks whatever writes it.
+ * Says whether an event can have happened at that time. Seconds or nanoseconds that are passed as milliseconds have the
+ * same type as a valid time, and a date out of range breaks the code that formats it.
  *
  * @param at Milliseconds since the epoch.
- * @param now The same, of this machine, whose own clock may be at its beginning.
+ * @param now The time of this machine, in milliseconds since the epoch. Its clock may be reset to the epoch.
  */
 export function isPlausibleTime(at: unknown, now: number): at is number {
   return typeof at === 'number' && at >= Math.min(EARLIEST, now) && at <= now + AHEAD_MS

@@ -30,15 +30,15 @@ export interface RecordingContext {
   readonly release: string | undefined
   readonly source: Envelope['source']
   readonly report: (error: unknown, operation: string, details?: Readonly<Record<string, unknown>>) => void
-  /** Calls whose schema has not answered yet: a flush waits for them. */
+  /** Calls whose schema has not answered yet; a flush waits for them. */
   readonly checking: Set<Promise<void>>
 }
 
 /**
- * The way of a call to the queues. A bad one is dropped, counted and reported: a rejection that nobody awaits would end
- * the process. With `strict` it throws.
+ * Takes a call to the queues. A bad call is dropped, counted and reported, because a rejection that nobody awaits would
+ * end the process; with `strict` it throws.
  *
- * Whoever recorded it is told by `onLost` of the options where it was refused, or no queue had room for it.
+ * Calls `onLost` of the options when the call was refused or no queue had room for it.
  */
 export function record(
   context: RecordingContext,
@@ -96,13 +96,13 @@ export function expose(
   void record(context, subject, input, { ...options, onLost })
 }
 
-/** While the flags' backend is away there are no evaluations, and whoever looks one up has `undefined` in hand. */
+/** While the flag source is away there are no evaluations, so a caller may pass the `undefined` that it found. */
 function assertEvaluation(flag: unknown, evaluation: unknown): void {
   if (typeof flag === 'string' && typeof readField(evaluation, 'reason') === 'string') return
   throw badCall(
-    '`expose` needs the key of a flag and its evaluation.',
+    '`expose` needs a flag key and its evaluation.',
     'ANALYTICS_EXPOSURE_INVALID',
-    'Pass what `evaluateFlags` returned for this flag; where it returned nothing, nothing was shown.',
+    'Pass what `evaluateFlags` returned for this flag. If it returned nothing, there was no exposure.',
   )
 }
 
@@ -111,7 +111,11 @@ function baseOf(context: RecordingContext, subject: Subject, options: RecordOpti
   const { id, page } = options
   const at = timeOf(context, options)
   if (id !== undefined && !isUuid(id)) {
-    throw badCall('`id` must be a UUID.', 'ANALYTICS_ID_INVALID', 'Backends recognise by it what comes twice.')
+    throw badCall(
+      '`id` must be a UUID.',
+      'ANALYTICS_ID_INVALID',
+      'Backends recognise duplicates by it: pass a UUID, or leave it out.',
+    )
   }
   const traceId = currentContext()?.trace.traceId
   return {
@@ -125,21 +129,21 @@ function baseOf(context: RecordingContext, subject: Subject, options: RecordOpti
   }
 }
 
-/** A time that no event can have is reported, and the event happened now: it is worth more than its time. */
+/** An impossible time is reported, and the event is recorded as of now: the event is worth more than its time. */
 function timeOf({ clock, strict, report }: RecordingContext, { at }: RecordOptions): number {
   const now = clock.now()
   if (at === undefined || isPlausibleTime(at, now)) return at ?? now
   const error = badCall(
-    '`at` is no time at which something can have happened.',
+    '`at` is not a time at which an event can have happened.',
     'ANALYTICS_TIME_INVALID',
-    'Pass milliseconds since the epoch: not seconds, not nanoseconds.',
+    'Pass milliseconds since the epoch, not seconds or nanoseconds.',
   )
   if (strict) throw error
   report(error, 'at', { code: error.code })
   return now
 }
 
-/** A promise only where a schema answers later. */
+/** Returns a promise only when a schema is asynchronous. */
 function sendChecked(
   context: RecordingContext,
   base: EnvelopeBase,
@@ -161,7 +165,7 @@ function sendChecked(
 function push({ sinks, clean }: RecordingContext, base: EnvelopeBase, input: MessageInput, onLost: () => void): void {
   const envelope = buildEnvelope(base, input, clean)
   const { message } = envelope
-  // Not `every`, which would stop at the first that has no room.
+  // `every` would stop at the first sink without room.
   const kept = sinks.map((sink) => sink.push(envelope))
   if (!kept.includes(true)) onLost()
   emit('analytics.track', {
@@ -188,9 +192,10 @@ function kindOf(input: MessageInput): string {
   }
 }
 
-/** A proxy or a getter of a caller's own may throw anything. */
+/** A caller's proxy or getter may throw any value. */
 export function asValidation(error: unknown): ValidationError {
-  // By its marker: a bundler may have included core twice. Read once here, so that nothing after this meets its getters.
+  // Recognised by its marker, since a bundler may include core twice. Read once, so that no later code triggers its
+  // getters.
   const message = readField(error, 'message')
   if (isError(error) && isValidationError(error) && typeof message === 'string') return error
   const said = isError(error) ? message : toError(error).message

@@ -3,7 +3,7 @@ import { createOutbox, jsonBytes, type Drop, type Outbox, type OutboxStore, type
 import type { AnalyticsDriver } from '../driver.ts'
 import type { Envelope, MessageKind } from '../messages.ts'
 
-/** A loss, and of which driver. */
+/** A loss, and the driver that lost it. */
 export interface AnalyticsDrop extends Drop {
   readonly driver: string
 }
@@ -64,7 +64,7 @@ export function createSink(driver: AnalyticsDriver, options: SinkOptions): Sink 
   }
 }
 
-/** What the fields around the content weigh on the wire, about: names, library, address of the page. */
+/** Approximate bytes of the fields around the content on the wire: names, library, address of the page. */
 const AROUND_BYTES = 300
 
 function labelOf(envelope: Envelope): { id: string; kind: string; bytes: number } {

@@ -1,7 +1,10 @@
 import type { JournalEntry } from '@msc/core'
 import type { Envelope, Message } from '../messages.ts'
 
-/** An envelope as a line of the journal: what devtools reads, written by a server and posted by a browser alike. */
+/**
+ * Turns an envelope into a journal record. Servers write it and browsers post it in the same form, and devtools reads
+ * it.
+ */
 export function toRecord(envelope: Envelope): JournalEntry {
   const { id, at, subject, message, source, traceId, release, page } = envelope
   const userId = subject.distinctId ?? subject.anonymousId

@@ -1,8 +1,8 @@
 import { randomHex } from '@msc/core'
 
 /**
- * A UUID that sorts by its time, version 7. Made by `getRandomValues`, since browsers offer `randomUUID` only to pages
- * with TLS.
+ * Returns a version 7 UUID, which sorts by its time. Uses `getRandomValues`, since browsers offer `randomUUID` only to
+ * pages with TLS.
  *
  * Source: RFC 9562, section 5.7.
  *

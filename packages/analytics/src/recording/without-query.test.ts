@@ -9,12 +9,12 @@ describe('an address', () => {
     ['?a', ''],
     ['https://ana:secret@app.example/a', 'https://app.example/a'],
     ['about:blank', 'about:blank'],
-  ])('%s has no query, fragment and credentials', (address, expected) => {
+  ])('%s loses its query, fragment and credentials', (address, expected) => {
     expect(withoutQuery(address)).toBe(expected)
   })
 })
 
-it('cuts every address in what an SDK has collected, however deep, and leaves the rest alone', () => {
+it('is cut wherever an SDK has collected it, however deep, and all else is left alone', () => {
   let deep: object = { attributes: { href: '/x?token=1', src: '/y?token=1', class: 'what?' } }
   for (let i = 0; i < 100; i++) deep = { childNodes: [deep] }
   const timestamp = new Date(0)

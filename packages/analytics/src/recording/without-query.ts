@@ -1,21 +1,24 @@
-/** An address without its query, fragment and credentials, which is where secrets and searches travel. */
+/** Returns an address without its query, fragment and credentials, which may hold secrets and searches. */
 export function withoutQuery(address: string): string {
   const end = address.search(/[?#]/)
   const bare = end === -1 ? address : address.slice(0, end)
   return bare.replace(/^([a-z][a-z\d+.-]{0,20}:\/\/)[^/@]{0,500}@/i, '$1')
 }
 
-/** Names of what holds addresses: `$current_url`, `$session_entry_url`, `$referrer`, and attributes of elements. */
+/**
+ * Names of properties that hold addresses: `$current_url`, `$session_entry_url`, `$referrer`, and attributes of
+ * elements.
+ */
 const ADDRESS_NAME = /(?:url|referrer|href|src|srcset|action)$/i
-/** No page that anybody looks at is as deep; what is deeper is left out rather than handed on unseen. */
+/** No real page is as deep; anything deeper is dropped, since it would be sent unchecked. */
 const DEEPEST = 1000
 
-/** A copy of what a vendor's SDK has collected by itself, with {@link withoutQuery} for every address in it. */
+/** Copies data that a vendor's SDK has collected, with {@link withoutQuery} applied to every address in it. */
 export function withoutQueries<T>(value: T, depth = 0): T {
   if (typeof value !== 'object' || value === null) return value
   if (depth > DEEPEST) return undefined as T
   if (Array.isArray(value)) return value.map((item: unknown) => withoutQueries(item, depth + 1)) as T
-  // What is no plain object, such as a date, is the SDK's own and holds no address.
+  // Other objects, such as dates, are the SDK's own and hold no address.
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return value
   const entries = Object.entries(value).map(([name, member]): [string, unknown] => [

@@ -17,7 +17,7 @@ import { posthog } from '../drivers/posthog.ts'
 const options = { key: 'phc_chaos', host: 'https://posthog.example' }
 
 const ENGINES: Readonly<Record<string, (setUp: ChaosSetUp) => ChaosEngine>> = {
-  // Larger bodies are compressed by the runtime, in turns of the event loop that virtual time does not wait for.
+  // The runtime compresses larger bodies in turns of the event loop that virtual time does not wait for.
   posthog: behind(({ backend: { fetch } }) => posthog({ ...options, fetch }), { batchSize: 3 }),
   'posthog-browser': behind(({ backend: { fetch } }) => posthogBrowser({ ...options, fetch })),
   'browser-local': behind(({ backend: { fetch }, clock }) =>
@@ -57,7 +57,7 @@ function behind(
   }
 }
 
-/** `scripts` random scripts for each driver: see `runEngineChaos`. */
+/** Runs `scripts` random scripts for each driver; see `runEngineChaos`. */
 export function runAnalyticsChaos(run: {
   readonly scripts: number
   readonly seed: number

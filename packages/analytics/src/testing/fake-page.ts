@@ -1,12 +1,12 @@
 import { slotKey } from '@msc/core'
 
-/** As much of a page as this package uses, as globals: for tests of what runs in a browser. */
+/** The parts of a page that this package uses, as globals: for tests of browser code. */
 export interface FakePage {
   hide(): void
   show(): void
-  /** Another tab has stored something under `key`, or cleared all (`null`). */
+  /** Plays another tab that has stored something under `key`, or cleared everything (`null`). */
   stored(key: string | null): void
-  /** Everything is as before, and the next page knows nothing of this one. */
+  /** Restores the globals, so that the next page starts fresh. */
   close(): void
 }
 

@@ -3,34 +3,34 @@ import type { AddressInfo } from 'node:net'
 import type { FlagValue } from '../analytics.ts'
 import { decodePostHogBody, decodePostHogJson, type WireEvent } from '../posthog-wire.ts'
 
-/** How the server treats the next requests. */
+/** How the server treats the following requests. */
 export type PostHogBehaviour =
   | 'ok'
   | 'silent'
   | 'error'
   | 'unauthorized'
   | 'garbage'
-  /** A page of HTML, with 200: a portal of the network, a proxy's own page. */
+  /** 200 with an HTML page, like a captive portal or a proxy's own page. */
   | 'html'
   | 'redirect'
   | 'reset'
-  /** 429, with a `Retry-After` of one second. */
+  /** 429 with a `Retry-After` of one second. */
   | 'rate-limited'
-  /** 200, and the quota of everything is used up. */
+  /** 200, with the quota of every resource used up. */
   | 'quota'
 
 export interface PostHogServerOptions {
   readonly key: string
   readonly port?: number
-  /** Given to everybody. */
+  /** The flags that everybody gets. */
   readonly flags?: Readonly<Record<string, FlagValue>>
-  /** Is session replay on in the project's settings? Default false. */
+  /** Whether session replay is on in the project's settings. Default false. */
   readonly recording?: boolean
 }
 
-/** A request as it came. */
+/** A request as it arrived. */
 export interface PostHogRequest {
-  /** Without a slash at its end: `/batch`, `/flags`. */
+  /** Without a trailing slash: `/batch`, `/flags`. */
   readonly path: string
   /** Decompressed JSON. */
   readonly body: string
@@ -39,15 +39,15 @@ export interface PostHogRequest {
 export interface PostHogServer {
   readonly url: string
   behaviour: PostHogBehaviour
-  /** Decides about one request before it is taken; a status refuses it, `undefined` lets it pass. */
+  /** Decides about one request before it is processed: a status refuses it, `undefined` lets it pass. */
   refuse: ((request: PostHogRequest) => number | undefined) | undefined
-  /** Requests so far, whatever became of them. */
+  /** How many requests arrived so far, whatever their outcome. */
   readonly requests: number
-  /** Bodies of evaluations of flags, at most 10 000; a health check evaluates nothing. */
+  /** Bodies of flag evaluations, at most 10 000; a health check evaluates nothing. */
   readonly evaluations: readonly Readonly<Record<string, unknown>>[]
   /** Events in the order of arrival, each id once, at most 10 000. */
   readonly events: readonly WireEvent[]
-  /** Resolves with the first event, past or future, that `matches`. */
+  /** Resolves with the first event, past or future, that `matches` accepts. */
   waitFor(matches: (event: WireEvent) => boolean): Promise<WireEvent>
   close(): Promise<void>
 }
@@ -140,7 +140,7 @@ async function handle(state: State, request: IncomingMessage, response: ServerRe
   answer(state, path, body, url.searchParams, response)
 }
 
-/** True when the behaviour has answered. */
+/** Returns true when the configured behaviour has answered the request. */
 function misbehave(behaviour: PostHogBehaviour, response: ServerResponse): boolean {
   if (behaviour === 'ok' || behaviour === 'quota') return false
   if (behaviour === 'garbage') response.end('<html>')
@@ -166,7 +166,7 @@ function answer(state: State, path: string, body: Buffer, search: URLSearchParam
   if (!['/batch', '/e', '/i/v0/e', '/capture', '/s'].includes(path)) return send(response, 404, { detail: 'not found' })
   const batch = decodePostHogBody(body, search)
   if (batch.apiKey !== key) return send(response, 401, { detail: 'invalid key' })
-  // As PostHog's capture service does.
+  // PostHog's capture service answers like this.
   if (batch.events.length === 0) return send(response, 400, { detail: 'request holds no event' })
   if (state.behaviour === 'quota') return send(response, 200, { status: 1, quota_limited: ['events'] })
   for (const event of batch.events) keep(state, event)
@@ -174,7 +174,7 @@ function answer(state: State, path: string, body: Buffer, search: URLSearchParam
 }
 
 function keep({ events, ids, waiting }: State, event: WireEvent): void {
-  // PostHog merges events of one id as it stores them.
+  // PostHog merges events with the same id when it stores them.
   if (event.uuid !== undefined) {
     if (ids.has(event.uuid)) return
     ids.add(event.uuid)
@@ -216,7 +216,7 @@ function flagsAnswer(values: Readonly<Record<string, FlagValue>>): object {
   }
 }
 
-/** Remote configuration with everything off that the SDK could load, recordings aside. */
+/** The remote configuration, with everything off that the SDK could load, except recordings. */
 function config(recording: boolean): unknown {
   return {
     supportedCompression: ['gzip', 'gzip-js'],

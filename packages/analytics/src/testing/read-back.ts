@@ -3,7 +3,7 @@ import type { Json, JsonObject, Message } from '../messages.ts'
 import type { WireEvent } from '../posthog-wire.ts'
 import type { ReceivedMessage } from './conformance/index.ts'
 
-/** What a line of the journal says, for the suite. */
+/** Turns a journal record back into a message, for the suite. */
 export function fromRecord({
   name,
   ts,
@@ -15,7 +15,7 @@ export function fromRecord({
   return { id: eventId, who: userId, at: ts, message: message as Message }
 }
 
-/** What an event on PostHog's wire says, for the suite. */
+/** Turns an event on PostHog's wire back into a message, for the suite. */
 export function fromPostHogWire({
   event,
   uuid = '',
@@ -33,7 +33,7 @@ export function fromPostHogWire({
 
 type Loose = Record<string, unknown>
 
-/** Added to every event. */
+/** Properties that the driver adds to every event. */
 const COMMON = new Set(['$lib', '$is_server', '$geoip_disable', '$trace_id', '$process_person_profile', '$groups'])
 
 function messageOf(event: string, wire: Loose): Loose {

@@ -16,7 +16,7 @@ const authorized = (url: string) => new Request(url, { headers: { authorization:
 testCronDriver('local', (clock) => ({ driver: local({ clock, secret }), authorized }))
 testCronDriver('vercel', () => ({ driver: vercel({ secret }), authorized }))
 
-it('a local route without a secret is closed to everybody', async () => {
+it('refuses every request to a local route that has no secret', async () => {
   const cron = createCron({ crons: [], driver: local() })
   expect((await cron.handler(new Request('http://x/', { headers: { authorization: 'Bearer ' } }), 'a')).status).toBe(
     401,
@@ -48,7 +48,7 @@ describe('vercel over HTTP', () => {
     server.close()
   })
 
-  it('runs what the manifest names, once for a doubled delivery, and not with another secret', async () => {
+  it('runs a job of the manifest once when Vercel calls twice, and never for a wrong secret', async () => {
     const manifest = vercelManifest([job])
     const call = (with_: string) =>
       createVercelCronCaller({ manifest, baseUrl, secret: with_ }).trigger('/api/cron/daily-analytics')
@@ -58,8 +58,8 @@ describe('vercel over HTTP', () => {
   })
 })
 
-describe('the manifest', () => {
-  it('is what vercel.json takes', () => {
+describe('vercelManifest', () => {
+  it('returns the crons of vercel.json', () => {
     const crons = [defineCron({ name: 'a', schedule: '0 */6 * * *' }, () => {})]
     expect(vercelManifest(crons)).toEqual({ crons: [{ path: '/api/cron/a', schedule: '0 */6 * * *' }] })
   })
@@ -76,7 +76,7 @@ describe('the manifest', () => {
 
 describe('choosing the driver', () => {
   const crons = { crons: [] }
-  it('follows the platform, and refuses half a configuration', () => {
+  it('follows the platform, and rejects an incomplete configuration', () => {
     expect(createCronFromEnv(crons, { VERCEL: '1', CRON_SECRET: secret }).driverName).toBe('vercel')
     expect(createCronFromEnv(crons, { MSC_QUIET: '1' }).driverName).toBe('local')
     expect(() => createCronFromEnv(crons, { VERCEL: '1' })).toThrow(/CRON_SECRET/)

@@ -3,19 +3,20 @@ import type { CronDriver, ScheduledEntry, Tick } from '../driver.ts'
 import { carriesSecret } from '../secret.ts'
 
 export interface LocalOptions {
-  /** Lets the HTTP route trigger runs by hand; without it the route is closed. */
+  /** Opens the HTTP route for triggers by hand; without it the route refuses every request. */
   readonly secret?: string
   readonly clock?: Clock
 }
 
-/** No single timer is trusted for longer: the machine may sleep, and its clock may be set. */
-const LOOK_AGAIN_MS = 30_000
-/** A clock that is set back by less is being corrected; an occurrence is not looked for again within it. */
+/** The longest single timer: the machine may sleep or its clock may be set, so the wall clock is read again after it. */
+const RECHECK_MS = 30_000
+/** A clock that goes back by less than this is being corrected; the next occurrence is not computed again for it. */
 const SET_BACK_MS = 1000
 
 /**
- * The embedded driver: timers in this process. A tick missed while the process was down is not made up for. When the wall
- * clock is set back, what comes next by the new time comes again within 30 seconds; the engine knows what has run.
+ * The embedded driver: timers in this process. Ticks that are missed while the process is down are lost. After the wall
+ * clock is set back, the driver continues by the new time within 30 seconds; it may deliver an occurrence again, which the
+ * engine skips as a duplicate.
  */
 export function local(options: LocalOptions = {}): CronDriver {
   const { secret, clock = systemClock } = options
@@ -34,12 +35,12 @@ export function local(options: LocalOptions = {}): CronDriver {
       }
       last = now
       if (at === undefined || at > now) {
-        // Looked at again even where there is no next occurrence: by an earlier clock there may be.
-        const left = at === undefined ? LOOK_AGAIN_MS : at - now
-        timers.set(entry.name, clock.setTimeout(wait, Math.min(left, LOOK_AGAIN_MS)))
+        // The clock is read again even when there is no next occurrence: there may be one once it is set back.
+        const left = at === undefined ? RECHECK_MS : at - now
+        timers.set(entry.name, clock.setTimeout(wait, Math.min(left, RECHECK_MS)))
         return
       }
-      // Armed for the next one first: a slow run must not delay or lose it.
+      // The next occurrence is armed before this one runs: a slow run must not delay or lose it.
       arm(entry, Math.max(at, now - 1000), onTick)
       void onTick({ name: entry.name, at })
     }

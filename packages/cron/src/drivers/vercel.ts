@@ -3,22 +3,23 @@ import type { CronDriver } from '../driver.ts'
 import { carriesSecret } from '../secret.ts'
 
 export interface VercelOptions {
-  /** CRON_SECRET: Vercel sends it as a bearer token. */
+  /** The value of CRON_SECRET, which Vercel sends as a bearer token. */
   readonly secret: string
 }
 
 /**
- * Vercel Cron Jobs: Vercel calls the route by GET, at the times that vercel.json names, in UTC, with no retry and now
- * and then twice. Nothing runs here by itself.
+ * The driver for Vercel Cron Jobs. Vercel calls the route by GET at the times in vercel.json, in UTC. It does not retry, and
+ * it sometimes calls twice. Nothing runs in this process by itself.
  *
  * Source: https://vercel.com/docs/cron-jobs/manage-cron-jobs
  *
- * @throws ConfigError `CRON_SECRET_INVALID` when the secret is empty, or has white space around it, which fails Vercel's build.
+ * @throws ConfigError `CRON_SECRET_INVALID` when the secret is empty, or has white space around it, which fails Vercel's
+ *   build.
  */
 export function vercel(options: VercelOptions): CronDriver {
   const { secret } = options
   if (!secret || secret !== secret.trim()) {
-    throw new ConfigError('[msc/cron] [vercel] CRON_SECRET is empty or begins or ends in white space.', {
+    throw new ConfigError('[msc/cron] [vercel] CRON_SECRET is empty, or begins or ends with white space.', {
       code: 'CRON_SECRET_INVALID',
       hint: 'Set CRON_SECRET to at least 16 random characters, without a line break at the end.',
     })
@@ -42,10 +43,10 @@ export function vercel(options: VercelOptions): CronDriver {
 }
 
 /**
- * The driver on Vercel (`VERCEL=1`, or `MSC_CRON_DRIVER=vercel`) with CRON_SECRET, or `undefined` elsewhere.
+ * Makes the driver from CRON_SECRET on Vercel (`VERCEL=1`, or `MSC_CRON_DRIVER=vercel`); returns `undefined` elsewhere.
  *
- * @throws ConfigError `CONFIG_HALF_SET` without CRON_SECRET, `CRON_SECRET_INVALID`, and `CRON_DRIVER_UNKNOWN` for another
- *   MSC_CRON_DRIVER than `vercel` and `local`.
+ * @throws ConfigError `CONFIG_HALF_SET` without CRON_SECRET, `CRON_SECRET_INVALID`, and `CRON_DRIVER_UNKNOWN` when
+ *   MSC_CRON_DRIVER is neither `vercel` nor `local`.
  */
 export function vercelFromEnv(env: Env = processEnv()): CronDriver | undefined {
   const chosen = readEnv(env, 'MSC_CRON_DRIVER')
@@ -62,10 +63,10 @@ export function vercelFromEnv(env: Env = processEnv()): CronDriver | undefined {
       `[msc/cron] [vercel] ${chosen ? 'MSC_CRON_DRIVER' : 'VERCEL'} is set but CRON_SECRET is not.`,
       {
         code: 'CONFIG_HALF_SET',
-        hint: 'Set CRON_SECRET: without it nobody, Vercel included, may trigger a job.',
+        hint: 'Set CRON_SECRET: without it nobody, not even Vercel, may trigger a job.',
       },
     )
   }
-  // As it is: white space around it is refused, since Vercel's build would fail for it.
+  // Not trimmed: `vercel` refuses white space around the secret, because Vercel's build would fail.
   return vercel({ secret: env['CRON_SECRET'] as string })
 }

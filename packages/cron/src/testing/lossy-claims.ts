@@ -1,7 +1,7 @@
 import type { ClaimStore } from '../claims.ts'
 
 export interface LossyClaims extends ClaimStore {
-  /** The next call of `method` for `key` is carried out, and its answer is lost. */
+  /** Makes the store carry out the next call of `method` for `key`, and loses its answer. */
   loseNext(method: keyof ClaimStore, key: string): void
 }
 

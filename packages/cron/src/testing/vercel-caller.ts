@@ -2,13 +2,13 @@ import type { VercelManifest } from '../manifest.ts'
 
 export interface VercelCallerOptions {
   readonly manifest: VercelManifest
-  /** Origin of the deployment. */
+  /** The origin of the deployment. */
   readonly baseUrl: string
   readonly secret: string
   readonly fetch?: typeof fetch
 }
 
-/** Plays Vercel: calls the manifest's routes as its cron does. */
+/** Stands in for Vercel: calls the manifest's routes as its cron does. */
 export interface VercelCaller {
   /** Calls the route of one entry; its path must be in the manifest, since Vercel calls no other. */
   trigger(path: string): Promise<Response>

@@ -83,7 +83,7 @@ const record = fc.record(
   { requiredKeys: [] },
 )
 
-/** A journal that hands out whatever it was given. */
+/** A journal that returns exactly these records. */
 function holding(records: readonly unknown[]): Journal {
   return { ...createMemoryJournal(), query: () => [...records] as JournalRecord[], dropped: 3 }
 }
@@ -103,7 +103,7 @@ async function visitAll(journal: Journal): Promise<number> {
     const data = await get(`${path}${path.includes('?') ? '&' : '?'}format=json`)
     expect(data.status, path).toBe(200)
     JSON.parse(await data.text())
-    // Every link of a page leads to one.
+    // Every link of a page must lead to a page.
     for (const [, href = ''] of body.matchAll(/href="(\/devtools[^"]*)"/g)) {
       if (seen.size < 60) seen.add(href.replaceAll('&amp;', '&'))
     }
@@ -112,7 +112,7 @@ async function visitAll(journal: Journal): Promise<number> {
 }
 
 describe('every page of the console', () => {
-  it('answers 200 whatever a journal holds', async () => {
+  it('answers 200 whatever a journal returns', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(record, { maxLength: 12 }), async (records) => {
         await visitAll(holding(records.map(withId)))
@@ -160,7 +160,7 @@ describe('every page of the console', () => {
     )
   })
 
-  it('answers random addresses with a page or with 404', async () => {
+  it('answers random paths with a page or with 404', async () => {
     const handler = createConsole({ journal: holding([]), authorize: () => true })
     await fc.assert(
       fc.asyncProperty(fc.array(text, { maxLength: 4 }), fc.string(), async (parts, query) => {
@@ -173,7 +173,7 @@ describe('every page of the console', () => {
     )
   })
 
-  it('has a page for an issue and a run whose ids mean something else in an address', async () => {
+  it('has a page for an issue and a run whose ids have a meaning in a URL', async () => {
     const journal = createMemoryJournal()
     for (const id of ['..', 'a/b', '?x=1', '\ud800', '']) {
       journal.append({ kind: 'error', name: `error ${id}`, fingerprint: id, payload: {} })

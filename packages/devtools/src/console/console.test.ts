@@ -97,7 +97,7 @@ describe('the console', () => {
     expect(await (await get(open(), '/systems')).text()).toContain('memory')
   })
 
-  it('sets in what happened inside of another operation, whoever reported it', async () => {
+  it('indents an operation below the one that contains it, whoever reported it', async () => {
     const journal = createMemoryJournal()
     const add = (kind: 'span' | 'step' | 'error', name: string, ts: number, payload: object): unknown =>
       journal.append({ kind, name, ts, traceId, payload: { ...payload } })
@@ -124,7 +124,7 @@ describe('the console', () => {
     expect(await (await get(handler, `/traces/${traceId}`)).text()).toContain('from sentry')
   })
 
-  it('says what was lost: by the ingest, by a sender, by a driver and by the telemetry', async () => {
+  it('lists what the ingest, a sender, a driver and the telemetry lost', async () => {
     const journal = createMemoryJournal()
     const counts = [{ kind: 'attachment', reason: 'not kept', count: 2 }]
     for (let i = 0; i < 2; i++) {
@@ -141,13 +141,13 @@ describe('the console', () => {
     })
   })
 
-  it('shows the page of the services when they can not be asked', async () => {
+  it('shows the page of the services when their health can not be read', async () => {
     const health = () => Promise.reject(new Error('no'))
     const handler = createConsole({ journal: createMemoryJournal(), authorize: () => true, health })
     expect((await get(handler, '/systems')).status).toBe(200)
   })
 
-  it('lets no markup and no script through, and allows none', async () => {
+  it('escapes markup, and its policy allows no script', async () => {
     for (const path of ['', '/errors', '/errors/f1', '/events', `/traces/${traceId}`]) {
       const response = await get(open(), path)
       const page = await response.text()
@@ -157,7 +157,7 @@ describe('the console', () => {
     }
   })
 
-  it('is not there for whoever is not let in, nor where the check fails', async () => {
+  it('answers 404 to unauthorised callers, and when the check fails', async () => {
     expect(
       (
         await get(
@@ -170,7 +170,7 @@ describe('the console', () => {
     expect((await get(failing, '/errors')).status).toBe(404)
   })
 
-  it('answers what it does not have with 404, and other methods with 405', async () => {
+  it('answers 404 to unknown paths and 405 to other methods', async () => {
     for (const path of [
       '/nothing',
       '/errors/unknown',

@@ -10,13 +10,13 @@ import { json, type Page } from './parts.ts'
 import { style } from './style.ts'
 
 export interface ConsoleOptions {
-  /** A function where the journal is set after the console is made. */
+  /** Pass a function if the journal is set after the console is made. */
   readonly journal: Journal | (() => Journal)
-  /** Who may look. The journal holds what the application did for everybody: let administrators in, nobody else. */
+  /** Says who may see the console. The journal contains data of all users, so admit administrators only. */
   readonly authorize: (request: Request) => boolean | Promise<boolean>
-  /** Where the console is mounted. Default `/devtools`. */
+  /** The path where the console is mounted. Default `/devtools`. */
   readonly basePath?: string
-  /** Where the link back leads. Default `/`. */
+  /** The target of the link back to the application. Default `/`. */
   readonly homeUrl?: string
   /** Adds a page with the health of every service. */
   readonly health?: () => Promise<readonly Health[]>
@@ -25,11 +25,11 @@ export interface ConsoleOptions {
 const SECTIONS = ['errors', 'events', 'runs', 'traces', 'losses'] as const
 
 /**
- * Pages over the journal: errors, events, runs, traces and what was lost, each also as JSON by `?format=json`. Plain HTML
- * without a script, under a policy that allows none. Nothing in the journal is trusted, neither to be harmless nor to be
- * of its shape.
+ * Serves pages over the journal: errors, events, runs, traces and losses, each also as JSON with `?format=json`. The
+ * pages are plain HTML without a script, under a policy that allows none. Records of the journal are never trusted,
+ * neither to be harmless nor to have the right shape.
  *
- * Never rejects. Answers 404 to whoever is not authorised: what is not for you is not there.
+ * Never rejects. Answers 404 to callers who are not authorised, so that they can't tell whether a page exists.
  */
 export function createConsole(options: ConsoleOptions): (request: Request) => Promise<Response> {
   const { authorize, health } = options
@@ -65,7 +65,7 @@ export function createConsole(options: ConsoleOptions): (request: Request) => Pr
       return document(page, section, { base, home: options.homeUrl ?? '/', withSystems: health !== undefined }, headers)
     } catch (error) {
       reportFailure(error, { concern: 'devtools', operation: 'console' })
-      return plain(500, 'This page could not be made. The error has been reported.')
+      return plain(500, 'This page could not be rendered. The error has been reported.')
     }
   }
 }
@@ -119,7 +119,7 @@ async function allowed(authorize: ConsoleOptions['authorize'], request: Request)
   try {
     return (await authorize(request)) === true
   } catch {
-    // Who can't be checked is not let in.
+    // A caller whose authorisation could not be checked is not admitted.
     return false
   }
 }

@@ -1,13 +1,15 @@
 const MARKUP: unique symbol = Symbol('markup')
 
-/** Text that is HTML already. Only {@link html} and {@link trusted} make one, so nothing unescaped can reach a page. */
+/**
+ * Text that is HTML already. Only {@link html} and {@link trusted} make it, so that nothing unescaped can reach a page.
+ */
 export interface Markup {
   readonly [MARKUP]: string
 }
 
 type Part = string | number | Markup | undefined | false | readonly Part[]
 
-/** A template whose values are escaped. */
+/** A template that escapes its values. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Markup {
   let out = strings[0] as string
   parts.forEach((part, index) => {
@@ -16,7 +18,7 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
   return { [MARKUP]: out }
 }
 
-/** For constants of this package alone: nothing that came from elsewhere may be trusted. */
+/** Marks a constant of this package as HTML. Never pass text from elsewhere. */
 export function trusted(text: string): Markup {
   return { [MARKUP]: text }
 }

@@ -1,14 +1,14 @@
 import { redact } from '@msc/core'
 import { html, type Markup } from './html.ts'
 
-/** What a page shows, and the same as data. */
+/** The content of a page, and the same as data. */
 export interface Page {
   readonly title: string
   readonly body: Markup
   readonly data: unknown
 }
 
-/** Rows of one table. */
+/** The most rows of one table. */
 const MAX_ROWS = 500
 
 const NUMERIC = new Set(['Events', 'Users', 'Steps', 'Took', 'Records', 'Attempt', 'At', 'Latency', 'Count'])
@@ -31,7 +31,7 @@ export function table(heads: readonly string[], rows: readonly Markup[], empty: 
     ${rows.length > shown.length && html`<p class="quiet">${rows.length - shown.length} more are not shown.</p>`}`
 }
 
-/** Attributes of an SVG, not a style: the page's policy forbids inline styles. */
+/** Drawn with SVG attributes, because the page's policy forbids inline styles. */
 export function bar(startMs: number, durationMs: number, totalMs: number, bad: boolean): Markup {
   const total = Math.max(totalMs, 0.001)
   const x = Math.min(99, Math.max(0, (100 * startMs) / total))
@@ -47,7 +47,7 @@ export function badge(value: string): Markup | undefined {
   return value === '' ? undefined : html`<span class="badge ${BAD.has(value) ? 'bad' : ''}">${short(value, 60)}</span>`
 }
 
-/** `11-25 19:04:05.123`, in UTC; `–` for what is no time. */
+/** Formats a time as `11-25 19:04:05.123`, in UTC; `–` for an invalid one. */
 export function time(ms: unknown): string {
   if (typeof ms !== 'number' || !(Math.abs(ms) <= 8.64e15)) return '–'
   return new Date(ms).toISOString().slice(-19, -1).replace('T', ' ')
@@ -62,7 +62,10 @@ export function short(text: string, max: number): string {
   return text.length > max ? `${text.slice(0, max)}…` : text
 }
 
-/** JSON of any value; of one that has none, such as a cycle, what the rules of redaction make of it. */
+/**
+ * Returns JSON of any value. A value that JSON can't represent, such as a cycle, is redacted first, which makes it
+ * plain.
+ */
 export function json(value: unknown, indent?: number): string {
   try {
     return JSON.stringify(value, undefined, indent) ?? 'null'

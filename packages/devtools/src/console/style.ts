@@ -1,4 +1,4 @@
-/** The console's whole style: no script, no font and no image from anywhere. */
+/** The console's style sheet. It loads no script, font or image. */
 export const style = `
 :root{color-scheme:light dark;--bg:#f8f7f5;--card:#fff;--well:#f1efec;--ink:#1c1a18;--quiet:#55504a;--line:#e4e0da;--brand:#b83d0b;--link:#9c3306;--bar:#2871a7;--bad:#b3261e;--badwell:#fdecea;--focus:#1d559e}
 @media (prefers-color-scheme:dark){:root{--bg:#0f0e0d;--card:#181716;--well:#121110;--ink:#f4f2ef;--quiet:#bdb7af;--line:#2c2926;--brand:#ff8a4c;--link:#ffa873;--bar:#0eb9f9;--bad:#ff9a90;--badwell:#341a17;--focus:#8fbcff}}

@@ -1,6 +1,6 @@
 /**
- * What a page of another origin needs in order to post here and to read what became of it, errors included. Without
- * credentials: such a page speaks for nobody.
+ * Lets a page of another origin post here and read the response, errors included. Without credentials, so that such a
+ * page can't act as the signed-in user.
  */
 const CORS: Readonly<Record<string, string>> = { 'access-control-allow-origin': '*' }
 
@@ -12,7 +12,7 @@ export function noContent(): Response {
   return new Response(null, { status: 204, headers: CORS })
 }
 
-/** The answer to a browser that asks for permission first. */
+/** Answers a browser's preflight request. */
 export function permission(): Response {
   return new Response(null, {
     status: 204,
@@ -26,7 +26,7 @@ export function permission(): Response {
   })
 }
 
-/** A problem document (RFC 9457). */
+/** Returns a problem document (RFC 9457). */
 export function refuse(status: number, title: string, headers: Readonly<Record<string, string>> = {}): Response {
   return new Response(JSON.stringify({ type: 'about:blank', title, status }), {
     status,

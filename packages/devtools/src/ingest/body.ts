@@ -11,10 +11,10 @@ const gunzip = promisify(zlib.gunzip) as Decompress
 const inflate = promisify(zlib.inflate) as Decompress
 const inflateRaw = promisify(zlib.inflateRaw) as Decompress
 const brotli = promisify(zlib.brotliDecompress) as Decompress
-// Node has had it since 22.15; the engines of this package begin a little earlier.
+// Node has zstd since 22.15, and this package supports slightly older versions.
 const zstd = zlib.zstdDecompress && (promisify(zlib.zstdDecompress) as Decompress)
 
-/** The bytes of a request, decompressed; refused when there are more than `maxBytes`, before or after. */
+/** Reads the bytes of a request, decompressed. Refuses more than `maxBytes`, before or after decompression. */
 export async function readBody(request: Request, maxBytes: number): Promise<ReadBody> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return { refused: 'too large' }
   let body: Buffer
@@ -28,7 +28,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Read
     }
     body = Buffer.concat(chunks)
   } catch {
-    // The sender went away in the middle of it.
+    // The sender closed the connection before the end of the body.
     return { refused: 'unreadable' }
   }
   return decompress(body, request.headers.get('content-encoding'), maxBytes)
@@ -39,7 +39,7 @@ async function decompress(body: Buffer, encoding: string | null, maxBytes: numbe
   if (decoder === undefined) return { refused: 'unknown encoding' }
   if (decoder === 'none') return { bytes: body }
   try {
-    // In a thread, and stopped at the bound: a small body can be a very large text.
+    // Runs on a thread and stops at the limit: a small body can hold a very long text.
     return { bytes: await decoder(body, { maxOutputLength: maxBytes }) }
   } catch (error) {
     return { refused: (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'too large' : 'unreadable' }
@@ -47,7 +47,7 @@ async function decompress(body: Buffer, encoding: string | null, maxBytes: numbe
 }
 
 function decoderFor(body: Buffer, encoding: string): Decompress | 'none' | undefined {
-  // SDKs compress without saying so, and proxies decompress without saying so.
+  // Some SDKs compress without the header, and some proxies decompress without removing it.
   if (body[0] === 0x1f && body[1] === 0x8b) return gunzip
   switch (encoding) {
     case '':
@@ -66,7 +66,7 @@ function decoderFor(body: Buffer, encoding: string): Decompress | 'none' | undef
   }
 }
 
-/** Some senders take "deflate" for the bare format. Source: RFC 1950, section 2.2. */
+/** Some senders use "deflate" for data without the zlib header. Source: RFC 1950, section 2.2. */
 function hasZlibHeader(body: Buffer): boolean {
   const [first = 0, second = 0] = body
   return (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0

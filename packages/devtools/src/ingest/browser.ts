@@ -4,7 +4,7 @@ import { eventIdOf, finite, record, spanIdOf, tagsOf, text, traceIdOf, type Loos
 import { MAX_RECORDS, TooManyError, type Accepted, type Received } from './received.ts'
 import { occurredAt } from './times.ts'
 
-/** The kinds that a browser may write: none that tells what the server did. */
+/** The kinds that a browser may write: none that describes the server's operations. */
 const KINDS: ReadonlySet<string> = new Set<JournalKind>([
   'error',
   'message',
@@ -14,13 +14,13 @@ const KINDS: ReadonlySet<string> = new Set<JournalKind>([
   'log',
   'feedback',
 ])
-/** What a record says of an operation of the server. */
+/** Fields in which a record describes an operation of the server. */
 const OF_OPERATIONS = ['durationMs', 'endTimestamp', 'attributes', 'parentSpanId', 'receivedFrom']
 
 /**
- * What the browser drivers of `@msc/monitoring` and `@msc/analytics` post: `{records: [{kind, name, ts, …}]}`.
+ * Reads what the browser drivers of `@msc/monitoring` and `@msc/analytics` post: `{records: [{kind, name, ts, …}]}`.
  *
- * @throws Error when it is anything else, TooManyError for more records than are taken at once.
+ * @throws Error for anything else, TooManyError for more records than one body may have.
  */
 export function fromBrowser(body: Uint8Array, now: number): Received {
   const { records, sentAt } = record(JSON.parse(new TextDecoder().decode(body)))
@@ -31,9 +31,9 @@ export function fromBrowser(body: Uint8Array, now: number): Received {
 
 function fromRecord(given: Loose, sentAt: number | undefined, now: number): Accepted {
   const { kind, ts, userId, traceId, release, fingerprint } = given
-  if (typeof kind !== 'string' || !KINDS.has(kind)) throw new Error('a kind that browsers may not write')
+  if (typeof kind !== 'string' || !KINDS.has(kind)) throw new Error('A record has a kind that browsers may not write.')
   const name = text(given['name'], MAX_MESSAGE)
-  if (name === undefined) throw new Error('a record without a name')
+  if (name === undefined) throw new Error('A record has no name.')
   const payload = record(given['payload'])
   const trace = traceIdOf(traceId)
   const version = text(release, 100)
@@ -52,7 +52,7 @@ function fromRecord(given: Loose, sentAt: number | undefined, now: number): Acce
   return { entry, once: id && `${kind} ${id}`, chosenFingerprint: chosen === undefined ? undefined : [chosen] }
 }
 
-/** Field by field, so that nothing else of a signal can be claimed. */
+/** Copies single fields, so that a sender can't set any other field of a signal. */
 function eventPayload(kind: string, name: string, given: Loose, sentAt: number | undefined, now: number): Loose {
   const errors = kind === 'error' ? errorValues(given['errors']) : []
   return {

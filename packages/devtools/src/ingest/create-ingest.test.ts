@@ -21,7 +21,7 @@ beforeEach(() => {
 })
 afterEach(() => restore())
 
-it.each([Number.NaN, null, -1, '1mb'])('refuses a bound that is none: %j', (maxBytes) => {
+it.each([Number.NaN, null, -1, '1mb'])('rejects the limit %j', (maxBytes) => {
   expect(() => setup({ maxBytes: maxBytes as number })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
 })
 
@@ -34,14 +34,14 @@ describe('the ingest when something around it fails', () => {
         throw new Error('session store away')
       },
     ],
-  ])('keeps what was sent as nobody’s when userOf %s', async (_, userOf) => {
+  ])('keeps records without a user when userOf %s', async (_, userOf) => {
     const { journal, post } = setup({ userOf })
     expect((await post()).status).toBe(204)
     expect(journal.query()).toMatchObject([{ name: 'clicked', userId: 'anonymous:claimed' }])
     expect(reported).toEqual(['userOf: session store away'])
   })
 
-  it('answers 503 when the journal takes nothing, and is told the same again', async () => {
+  it('answers 503 when the journal accepts nothing, and accepts the same body again', async () => {
     const broken: Journal = {
       ...createMemoryJournal(),
       append: () => {
@@ -61,7 +61,7 @@ describe('the ingest when something around it fails', () => {
     expect(reported).toEqual(['ingest: no journal', 'ingest: no journal'])
   })
 
-  it('answers 200 when some of it was kept, and takes what was not when it comes again', async () => {
+  it('answers 200 when some of a body was kept, and keeps the rest when it is sent again', async () => {
     const journal = createMemoryJournal()
     let calls = 0
     const flaky: Journal = {
@@ -96,21 +96,21 @@ describe('the ingest when something around it fails', () => {
   })
 })
 
-describe('where the ingest is', () => {
+describe('the path of the ingest', () => {
   it.each(['/api/xyz/browser', '/api/mscbrowser', '/api/msc', '/api/msc/', '/browser', '/api/msc/browser/x'])(
-    'is not at %s',
+    'is not %s',
     async (path) => {
       expect((await setup().post({ path })).status).toBe(404)
     },
   )
 
-  it('may be at the root', async () => {
+  it('may be the root', async () => {
     expect((await setup({ basePath: '/' }).post({ path: '/browser' })).status).toBe(204)
   })
 })
 
 describe('a page of another origin', () => {
-  it('may ask for permission and read every answer, without credentials', async () => {
+  it('can send a preflight request and read every response, without credentials', async () => {
     const { post, ingest } = setup({ maxBytes: 1000 })
     const asked = await ingest(new Request('http://127.0.0.1/api/msc/api/1/envelope/', { method: 'OPTIONS' }))
     expect(asked.status).toBe(204)
@@ -133,7 +133,7 @@ describe('a page of another origin', () => {
     }
   })
 
-  it('does not speak for who is signed in, though the browser sends their cookie', async () => {
+  it('does not act as the signed-in user, although the browser sends their cookie', async () => {
     const { post, journal } = setup({ userOf: async () => 'me' })
     await post({ headers: { 'sec-fetch-site': 'cross-site' } })
     await post({ headers: { 'sec-fetch-site': 'same-origin' } })
@@ -144,7 +144,7 @@ describe('a page of another origin', () => {
 describe('a compressed body', () => {
   const encodings: [string, string | undefined, (text: string) => Uint8Array][] = [
     ['gzip', 'gzip', gzipSync],
-    ['gzip that is not announced', undefined, gzipSync],
+    ['gzip without a content encoding', undefined, gzipSync],
     ['deflate', 'deflate', deflateSync],
     ['bare deflate', 'deflate', deflateRawSync],
     ['br', 'br', brotliCompressSync],
@@ -164,23 +164,23 @@ describe('a compressed body', () => {
     expect(journal.query()).toMatchObject([{ name: 'clicked' }])
   })
 
-  it.each(encodings)('is refused where it grows too large: %s', async (_, encoding, compress) => {
+  it.each(encodings)('is refused when it grows too large: %s', async (_, encoding, compress) => {
     const bomb = new Uint8Array(compress('a'.repeat(5_000_000)))
     expect((await setup().post({ body: bomb, headers: headers(encoding) })).status).toBe(413)
   })
 
-  it.each(encodings)('is refused where it is cut off: %s', async (_, encoding, compress) => {
+  it.each(encodings)('is refused when it is cut off: %s', async (_, encoding, compress) => {
     const cut = new Uint8Array(compress(body).subarray(0, 20))
     expect((await setup().post({ body: cut, headers: headers(encoding) })).status).toBe(400)
   })
 
-  it('is read as it is where a proxy has decompressed it already', async () => {
+  it('is read as it is when a proxy has already decompressed it', async () => {
     expect((await setup().post({ headers: { 'content-encoding': 'gzip' } })).status).toBe(204)
   })
 })
 
-describe('what a browser may set', () => {
-  it('is its own trace, and neither the group of an error nor how long the server took', async () => {
+describe('a browser’s record', () => {
+  it('may set its trace, but neither the group of an error nor the duration of a server’s operation', async () => {
     const { post, journal } = setup()
     const traceId = '0af7651916cd43dd8448eb211c80319c'
     const payload = { durationMs: 1e9, attributes: { outcome: 'failed' }, receivedFrom: 'the server' }
@@ -201,7 +201,7 @@ describe('what a browser may set', () => {
     }
   })
 
-  it('gives an error the group that the same error has elsewhere', async () => {
+  it('has its error in the same group as the same error from elsewhere', async () => {
     const { post, journal } = setup()
     const report = (n: number, line: number) => ({
       kind: 'error',

@@ -9,38 +9,38 @@ import { protocolAt, type Protocol } from './routes.ts'
 import { fromSentry } from './sentry/sentry.ts'
 
 export interface IngestOptions {
-  /** A function where the journal is set after the ingest is made. */
+  /** Pass a function if the journal is set after the ingest is made. */
   readonly journal: Journal | (() => Journal)
-  /** Where it is mounted, for example `/api/msc`. */
+  /** The path where the ingest is mounted, such as `/api/msc`. */
   readonly basePath: string
   /**
-   * The user of the request, who then counts as the author of its records whatever they claim. While it fails, and for
-   * requests that a page of another site makes, everybody is anonymous.
+   * Returns the user of the request, who becomes the author of its records whatever they claim. While it fails, and for
+   * requests from pages of another site, the author is anonymous.
    */
   readonly userOf?: (request: Request) => Promise<string | undefined>
   /**
-   * Keys the hash that takes the place of a person's id in which there is personal data, such as an e-mail address.
-   * Without it the key is random, and such a person is another one after a restart.
+   * The key of the hash that replaces a person's id that contains personal data, such as an e-mail address. Without it
+   * the key is random, and such a person gets another id after a restart.
    */
   readonly personSecret?: string
-  /** Bytes of a body, before and after decompression. Default 1 MiB. */
+  /** The most bytes of a body, before and after decompression. Default 1 MiB. */
   readonly maxBytes?: number
   readonly clock?: Clock
 }
 
 /**
- * Takes what browsers report into the journal: the posts of our own embedded browser drivers on `/browser`, and the
- * wire protocols of Sentry and PostHog, so that their unmodified SDKs can point here (`https://key@host/api/msc/1` as
- * the DSN, `https://host/api/msc` as PostHog's host). Redacted before it is written; what has no place in the journal is
- * counted in a record of the kind `drop`.
+ * Writes what browsers report into the journal. It takes the posts of our own embedded browser drivers on `/browser`,
+ * and the wire protocols of Sentry and PostHog, so that their unmodified SDKs can point here
+ * (`https://key@host/api/msc/1` as the DSN, `https://host/api/msc` as PostHog's host). Records are redacted before they
+ * are written; items that the journal has no place for are counted in a record of the kind `drop`.
  *
- * A sender chooses neither the fingerprint nor the user of a record, and no record of what the server did. Whatever is
- * sent costs time in proportion to its length.
+ * A sender can set neither the fingerprint nor the user of a record, and can't write records of the server's
+ * operations. The work for a body is proportional to its length.
  *
- * Never rejects. Answers 200 or 204 when anything was kept, 503 when the journal took nothing, or 400, 404, 405, 413, 415
- * with a problem document; of those nothing is kept. Route `POST` and `OPTIONS` here.
+ * Never rejects. Answers 200 or 204 when anything was kept, 503 when the journal accepted nothing, or 400, 404, 405,
+ * 413, 415 with a problem document, in which case nothing was kept. Route `POST` and `OPTIONS` here.
  *
- * @throws ConfigError `OPTION_INVALID` for a bound that is no number.
+ * @throws ConfigError `OPTION_INVALID` for an invalid limit.
  */
 export function createIngest(options: IngestOptions): (request: Request) => Promise<Response> {
   assertNumbers('devtools', options, { maxBytes: 1 })
@@ -50,7 +50,7 @@ export function createIngest(options: IngestOptions): (request: Request) => Prom
 
   const senderOf = async (request: Request, protocol: string): Promise<Sender> => {
     const known = userOf !== undefined
-    // Another site's page may make a browser send its cookie, but does not speak for who it belongs to.
+    // A page of another site can make a browser send its cookie, but must not act as the signed-in user.
     if (!known || request.headers.get('sec-fetch-site') === 'cross-site') return { protocol, userId: undefined, known }
     try {
       return { protocol, userId: await userOf(request), known }
@@ -69,8 +69,8 @@ export function createIngest(options: IngestOptions): (request: Request) => Prom
   }
   const take = async (request: Request, url: URL, protocol: Exclude<Protocol, 'flags'>): Promise<Response> => {
     const body = await readBody(request, maxBytes)
-    if (body.refused === 'too large') return refuse(413, `At most ${maxBytes} bytes are taken`)
-    if (body.refused === 'unknown encoding') return refuse(415, 'The encoding of the body is none that is read here')
+    if (body.refused === 'too large') return refuse(413, `The body has more than ${maxBytes} bytes`)
+    if (body.refused === 'unknown encoding') return refuse(415, 'The content encoding of the body is not supported')
     if (body.refused !== undefined) return refuse(400, 'The body can not be read')
     const received = read(body.bytes, url, protocol, clock.now())
     if (received instanceof Response) return received
@@ -84,9 +84,9 @@ export function createIngest(options: IngestOptions): (request: Request) => Prom
     try {
       const url = new URL(request.url)
       const protocol = protocolAt(url.pathname, base)
-      if (protocol === undefined) return refuse(404, 'There is nothing here')
+      if (protocol === undefined) return refuse(404, 'There is no ingest at this path')
       if (request.method === 'OPTIONS') return permission()
-      if (request.method !== 'POST') return refuse(405, 'Only POST is answered here', { allow: 'POST, OPTIONS' })
+      if (request.method !== 'POST') return refuse(405, 'The ingest only accepts POST', { allow: 'POST, OPTIONS' })
       return protocol === 'flags' ? noFlags() : await take(request, url, protocol)
     } catch (error) {
       report(error, 'ingest')

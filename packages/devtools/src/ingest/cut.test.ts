@@ -4,7 +4,7 @@ import { readRecord } from '../record-shape.ts'
 import { createIngest } from './create-ingest.ts'
 
 const SECRET = 'hunter2-s3cret'
-/** Around a limit, a secret that begins before it and ends behind it. */
+/** Returns text with a secret that begins before the limit and ends after it. */
 const straddling = (limit: number, from: number): string =>
   `${'x '.repeat(limit)}`.slice(0, limit - from) + ` postgres://svc:${SECRET}@db/x and more`
 
@@ -40,13 +40,13 @@ it.each<[string, string, (from: number) => string]>([
         records: [{ kind: 'message', name: 'm', payload: { breadcrumbs: [{ message: straddling(1000, from) }] } }],
       }),
   ],
-])('no half of a secret is kept where %s is cut', async (_what, path, bodyOf) => {
+])('keeps no half of a secret where %s is cut', async (_what, path, bodyOf) => {
   const kept = await journalled(path, bodyOf)
   expect(kept).toContain('x x')
   expect(kept).not.toMatch(/hunte/)
 })
 
-it('no half of a secret is shown of a line that another hand wrote', () => {
+it('shows no half of a secret in a line that other code has written', () => {
   for (let from = 16; from < 32; from++) {
     const line = {
       id: 'a',

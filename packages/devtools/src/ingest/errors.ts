@@ -15,7 +15,7 @@ export function levelOf(value: unknown, otherwise: Level): Level {
   return typeof value === 'string' && LEVELS.has(value) ? (value as Level) : otherwise
 }
 
-/** Errors as the signals of `@msc/monitoring` have them. */
+/** Reads errors into the form of `@msc/monitoring`'s signals. */
 export function errorValues(value: unknown): ErrorValue[] {
   return list(value, MAX_ERRORS).map((each, position) => {
     const { name, message, stack, frames, id, parentId, source, isGroup, properties } = record(each)
@@ -40,7 +40,7 @@ function frameOf(value: unknown): Frame {
   return frame({ name, file, line, column, inApp: inApp === true })
 }
 
-/** A frame within its bounds. An address is kept without its query, where secrets travel. */
+/** Makes a frame within its limits. Addresses lose their query, which may hold secrets. */
 export function frame(given: {
   readonly name: unknown
   readonly file: unknown
@@ -62,9 +62,9 @@ export function frame(given: {
 }
 
 /**
- * The newest breadcrumbs.
+ * Returns the newest breadcrumbs.
  *
- * @param timeOf Reads one's time in milliseconds since the epoch.
+ * @param timeOf Reads a breadcrumb's time, in milliseconds since the epoch.
  */
 export function breadcrumbsOf(
   value: unknown,

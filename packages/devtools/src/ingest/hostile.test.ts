@@ -6,7 +6,7 @@ import { createIngest } from './create-ingest.ts'
 
 const SIZE = 256 * 1024
 
-/** `unit` again and again until the text around it fills a body. */
+/** Repeats `unit` until the text, with what is around it, fills a body. */
 const filled = (before: string, unit: string, after: string): string =>
   before + unit.repeat(Math.floor((SIZE - before.length - after.length) / unit.length)) + after
 const browserRecord = (payload: object): string =>
@@ -81,7 +81,7 @@ async function timeOf(path: string, body: string): Promise<number> {
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
 
 describe('the body of a hostile client', () => {
-  it.each(BODIES)('costs not much more than an ordinary one of its size: %s', async (_, path, body) => {
+  it.each(BODIES)('costs little more than an ordinary one of its size: %s', async (_, path, body) => {
     expect(body.length).toBeGreaterThan(SIZE * 0.9)
     expect(body.length).toBeLessThan(SIZE * 1.1)
     const times = { hostile: [] as number[], ordinary: [] as number[] }
@@ -92,7 +92,7 @@ describe('the body of a hostile client', () => {
     expect(median(times.hostile) / median(times.ordinary)).toBeLessThan(3)
   })
 
-  it('costs no more in tens: ten clients at once, beside ten ordinary ones', async () => {
+  it('costs no more in numbers: ten such clients at once, beside ten ordinary ones', async () => {
     const rounds = { hostile: [] as number[], ordinary: [] as number[] }
     const ten = async (bodies: readonly (readonly [string, string])[]): Promise<number> => {
       const started = performance.now()
@@ -107,9 +107,9 @@ describe('the body of a hostile client', () => {
     expect(median(rounds.hostile) / median(rounds.ordinary)).toBeLessThan(3)
   })
 
-  it('does not keep the process to itself: others have their turn while a body of many records is written', async () => {
+  it('does not block the process: other work gets its turn while a body of many records is written', async () => {
     const journal = createMemoryJournal({ capacity: 5000 })
-    // Each look at the clock finds that a turn is over, however fast the machine is.
+    // Each reading of the clock ends a turn, however fast the machine is.
     let now = 0
     const clock = { ...systemClock, monotonic: () => (now += 1000) }
     const ingest = createIngest({ journal, basePath: '/api/msc', maxBytes: 2 * SIZE, clock })
@@ -129,7 +129,7 @@ describe('the body of a hostile client', () => {
     expect(turns).toBeGreaterThanOrEqual(records)
   })
 
-  it('is refused when it is small and grows without end', async () => {
+  it('is refused when it is small and decompresses without end', async () => {
     const ingest = createIngest({ journal: createMemoryJournal(), basePath: '/api/msc', maxBytes: SIZE })
     const bomb = gzipSync(Buffer.alloc(50_000_000, 'a'))
     expect(bomb.length).toBeLessThan(SIZE)

@@ -16,8 +16,8 @@ const post = (path: string, body: BodyInit, init: RequestInit = {}) =>
   ingest(new Request(`http://127.0.0.1/api/msc${path}`, { method: 'POST', body, ...init }))
 const record = (rest: Record<string, unknown> = {}) => ({ kind: 'event', name: 'clicked', payload: {}, ...rest })
 
-describe('what our own browser drivers post', () => {
-  it('is written, redacted, with the time it happened', async () => {
+describe('a post of our own browser drivers', () => {
+  it('is written, redacted, with the time at which it happened', async () => {
     const ts = Date.now() - 5000
     const body = JSON.stringify({ records: [record({ ts, userId: 'u', payload: { properties: { password: 'x' } } })] })
     expect((await post('/browser', body)).status).toBe(204)
@@ -26,7 +26,7 @@ describe('what our own browser drivers post', () => {
     ])
   })
 
-  it('belongs to the signed-in user, whatever it claims; else it is anonymous', async () => {
+  it('belongs to the signed-in user, whatever it claims, and is anonymous without one', async () => {
     const own = createMemoryJournal()
     const guarded = createIngest({
       journal: own,
@@ -46,7 +46,7 @@ describe('what our own browser drivers post', () => {
     expect(own.query().map(({ userId }) => userId)).toEqual(['anonymous:somebody-else', 'me'])
   })
 
-  it('writes nothing of a request that is refused', async () => {
+  it('leaves nothing behind when it is refused', async () => {
     const before = journal.query({ limit: 5000 }).length
     const bad: [string, BodyInit, number][] = [
       ['/browser', 'not json', 400],
@@ -69,7 +69,7 @@ describe('what our own browser drivers post', () => {
     expect(journal.query({ limit: 5000 })).toHaveLength(before)
   })
 
-  it('answers any bytes with a status, never with an error', async () => {
+  it('is answered with a status, never with an error, whatever bytes it has', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom('/browser', '/api/1/envelope/', '/batch/', '/e/'),
@@ -110,7 +110,7 @@ describe('the vendors’ unmodified SDKs, pointed here', () => {
     server.close()
   })
 
-  it('Sentry: errors arrive with stack, breadcrumbs and fingerprint', async () => {
+  it('Sentry’s errors arrive with stack, breadcrumbs and fingerprint', async () => {
     const monitoring = createMonitoring({ driver: sentry({ dsn: `${origin.replace('//', '//key@')}/api/msc/1` }) })
     monitoring.addBreadcrumb('before')
     const id = monitoring.captureException(new RangeError('too far', { cause: new Error('root') }), {
@@ -128,7 +128,7 @@ describe('the vendors’ unmodified SDKs, pointed here', () => {
     expect(errors[0]?.stack).toContain('ingest.test.ts')
   })
 
-  it('PostHog: events arrive with their properties', async () => {
+  it('PostHog’s events arrive with their properties', async () => {
     const analytics = createAnalytics({ driver: posthog({ key: 'phc_x', host: `${origin}/api/msc` }) })
     await analytics.track('u9', 'release_created', { title: 'Night Drive' })
     await analytics.close()

@@ -5,23 +5,25 @@ import { PERSON_PROPERTIES, personIds } from './people.ts'
 import type { Accepted, Received } from './received.ts'
 import { record, text } from './loose.ts'
 
-/** Of one record: what is not looked at is not kept. */
+/** The redaction budget of one record; whatever is beyond it is dropped. */
 const BUDGET = { maxNodes: 6000, maxChars: 120_000, maxString: 10_000, maxDepth: 8 }
-/** Ids of records that are remembered. */
+/** How many ids of records are remembered, to recognise duplicates. */
 const MAX_REMEMBERED = 10_000
 
-/** Who sent something, as far as the server knows. */
+/** The sender of a body, as far as the server knows. */
 export interface Sender {
   readonly protocol: string
-  /** Signed in. */
+  /** The signed-in user. */
   readonly userId: string | undefined
-  /** Could somebody be signed in? Then who is not is nobody, whoever they say they are. */
+  /**
+   * True when the ingest has a `userOf`: a sender who is not signed in is then anonymous, whatever the records claim.
+   */
   readonly known: boolean
 }
 
 export interface Kept {
   readonly written: number
-  /** What the journal threw, if it did. */
+  /** The errors that the journal threw. */
   readonly failures: readonly unknown[]
 }
 
@@ -32,12 +34,12 @@ export interface KeeperOptions {
 
 export type Keeper = (received: Received, sender: Sender, to: Journal) => Promise<Kept>
 
-/** Milliseconds of work on one body until everybody else has a turn. */
+/** How long one body is worked on before other work gets its turn, in milliseconds. */
 const TURN_MS = 5
 
 const yieldToEventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** Writes what was received: redacted, with the fingerprint and the user that the server gives it, and each once. */
+/** Writes received records, each once: redacted, and with the fingerprint and the user that the server determines. */
 export function createKeeper({ secret, clock }: KeeperOptions): Keeper {
   const clean = createRedactor(BUDGET)
   const personId = personIds(clean, secret)
@@ -49,7 +51,7 @@ export function createKeeper({ secret, clock }: KeeperOptions): Keeper {
     const safe = clean({ name: entry.name, release: entry.release, payload: entry.payload })
     const payload = {
       ...record(safe.payload),
-      // Ids are hexadecimal, and no rule may take one for something else.
+      // Event ids are hexadecimal, and a redaction rule could take one for something else.
       eventId: text(entry.payload['eventId'], 40),
       ...withPersons(entry.payload, safe.payload, personId),
       receivedFrom: sender.protocol,
@@ -114,7 +116,7 @@ function remember(seen: Set<string>, key: string): void {
   if (seen.size > MAX_REMEMBERED) seen.delete(seen.values().next().value as string)
 }
 
-/** The ids of persons in what was cleaned, where cleaning would have made one of several. */
+/** Restores the ids of persons: redaction would give several persons the same id. */
 function withPersons(
   raw: Readonly<Record<string, unknown>>,
   safe: Readonly<Record<string, unknown>>,
@@ -134,8 +136,8 @@ function withPersons(
 }
 
 /**
- * What groups errors is computed here, from what is kept of them. A grouping that the sender chose is hashed, so that a
- * stranger can name a group of its own, but none of the server's.
+ * Computes the group of an error from what redaction has left of it. A grouping that the sender chose is hashed, so
+ * that a stranger can choose a group, but none of the server's.
  */
 function fingerprintFor(
   kind: string,
@@ -146,7 +148,7 @@ function fingerprintFor(
   if (kind !== 'error' && kind !== 'message') return undefined
   const errors = Array.isArray(payload['errors']) ? (payload['errors'] as unknown[]) : []
   const computed = fingerprintOf(errors.length > 0 ? groupedBy(record(errors[0])) : messageOf(payload))
-  // Sentry's word for the grouping that it would have made itself.
+  // Sentry's placeholder for the grouping that it would have computed itself.
   const parts = chosen?.map((part) => (/^\{\{\s{0,5}default\s{0,5}\}\}$/.test(part) ? computed : cleanText(part)))
   if (!parts || (parts.length === 1 && parts[0] === computed)) return computed
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)

@@ -1,4 +1,4 @@
-// What a stranger sent, read without trust: each of these answers for any value, and bounds what it returns.
+// Readers for a stranger's data. Each of them accepts any value and limits what it returns.
 
 import { cutText } from '../cut-text.ts'
 
@@ -8,17 +8,17 @@ export function record(value: unknown): Loose {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {}
 }
 
-/** The first `max` items. */
+/** Returns the first `max` items. */
 export function list(value: unknown, max: number): readonly unknown[] {
   return Array.isArray(value) ? value.slice(0, max) : []
 }
 
-/** The last `max` items. */
+/** Returns the last `max` items. */
 export function tail(value: unknown, max: number): readonly unknown[] {
   return Array.isArray(value) ? value.slice(-max) : []
 }
 
-/** The first `max` characters of a text that is not empty, as {@link cutText} cuts. */
+/** Returns the first `max` characters of non-empty text, cut with {@link cutText}. */
 export function text(value: unknown, max: number): string | undefined {
   return typeof value === 'string' && value !== '' ? cutText(value, max) : undefined
 }
@@ -27,7 +27,7 @@ export function finite(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined
 }
 
-/** A whole number from 0 to `max`. */
+/** Returns a whole number from 0 to `max`. */
 export function index(value: unknown, max: number): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max ? value : undefined
 }
@@ -44,17 +44,17 @@ export function spanIdOf(value: unknown): string | undefined {
   return typeof value === 'string' && SPAN_ID.test(value) ? value : undefined
 }
 
-/** A UUID, with or without its hyphens. */
+/** Returns a UUID, which may come without hyphens. */
 export function eventIdOf(value: unknown): string | undefined {
   return typeof value === 'string' && EVENT_ID.test(value) ? value : undefined
 }
 
 const MAX_TAGS = 50
 
-/** Names and values as text; what has no plain text is left out. */
+/** Returns names and values as text, without the values that are not plain text. */
 export function tagsOf(value: unknown): Record<string, string> {
   const pairs: [string, string][] = []
-  // Sentry also takes a list of pairs.
+  // Sentry also accepts a list of pairs.
   const given = Array.isArray(value) ? value.slice(0, MAX_TAGS).filter(Array.isArray) : entriesOf(value, MAX_TAGS)
   for (const [name, member] of given as [unknown, unknown][]) {
     if (typeof name !== 'string' || !['string', 'number', 'boolean'].includes(typeof member)) continue
@@ -63,7 +63,7 @@ export function tagsOf(value: unknown): Record<string, string> {
   return Object.fromEntries(pairs)
 }
 
-/** The first `max` properties. */
+/** Returns the first `max` properties. */
 export function entriesOf(value: unknown, max: number): [string, unknown][] {
   const from = record(value)
   const entries: [string, unknown][] = []

@@ -1,10 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Redactor } from '@msc/core'
 
-/** Longer ids are replaced: cutting them would make one person of several. */
+/** Longer ids are replaced, since cutting them could make one person of several. */
 const MAX_ID = 128
 
-/** Properties in which PostHog's SDKs repeat who they speak of. */
+/** Properties in which PostHog's SDKs repeat the person's ids. */
 export const PERSON_PROPERTIES: readonly string[] = [
   'distinct_id',
   '$distinct_id',
@@ -15,10 +15,10 @@ export const PERSON_PROPERTIES: readonly string[] = [
 ]
 
 /**
- * Ids of persons that are safe to keep: an id in which the rules of redaction find personal data, an e-mail address or
- * what looks like the number of a card, becomes `person_…`, always the same for the same id and never the same for two.
+ * Makes ids of persons safe to keep. An id in which redaction finds personal data, such as an e-mail address or a card
+ * number, becomes `person_…`: always the same for one id, and never the same for two.
  *
- * @param secret Without it nobody can tell from a record whose it is by trying out addresses.
+ * @param secret The key of the hash. Since it is secret, nobody can find out whose a record is by trying addresses.
  */
 export function personIds(clean: Redactor, secret: string | undefined): (id: unknown) => string | undefined {
   const key = secret ?? randomBytes(32)

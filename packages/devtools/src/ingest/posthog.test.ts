@@ -16,7 +16,7 @@ const event = (distinct_id: unknown, rest: object = {}) => ({ event: 'clicked', 
 const uuid = (n: number): string => `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`
 
 describe('the events of PostHog', () => {
-  it('keep two persons apart whose ids are addresses, numbers of cards or very long', async () => {
+  it('keep two persons apart whose ids are addresses, card numbers or very long', async () => {
     const { post, all } = setup()
     const ids = [
       'ana@msc.example',
@@ -37,7 +37,7 @@ describe('the events of PostHog', () => {
     expect(all()[0]?.payload['properties']).toMatchObject({ distinct_id: users[0], $anon_distinct_id: users[0] })
   })
 
-  it('name a person alike after a restart with the same secret, and otherwise without it', async () => {
+  it('name a person the same after a restart with the same secret, and differently without it', async () => {
     const named = async (secret?: string): Promise<string | undefined> => {
       const { post, all } = setup(secret)
       await post({ batch: [event('ana@msc.example')] })
@@ -47,13 +47,13 @@ describe('the events of PostHog', () => {
     expect(await named('one')).not.toBe(await named('two'))
   })
 
-  it('are kept once, however often they come, and apart without an id', async () => {
+  it('are kept once, however often they are sent, and all kept without an id', async () => {
     const { post, all } = setup()
     for (let i = 0; i < 3; i++) await post({ batch: [event('u', { uuid: uuid(1) }), event('u')] })
     expect(all()).toHaveLength(4)
   })
 
-  it('say when they happened by the clock of the server', async () => {
+  it('have their times by the server’s clock', async () => {
     const { post, all, clock } = setup()
     const iso = (ms: number): string => new Date(ms).toISOString()
     const slow = clock.now() - 7_200_000

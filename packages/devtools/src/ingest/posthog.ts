@@ -3,16 +3,17 @@ import { eventIdOf, finite, record, text, traceIdOf, type Loose } from './loose.
 import { MAX_RECORDS, TooManyError, countNotKept, type Accepted, type Received } from './received.ts'
 import { occurredAt, parseDate } from './times.ts'
 
-/** Parts of recordings: large, many, and of no use without a player. */
+/** Events of recordings: large, frequent, and useless without a player. */
 const RECORDINGS: ReadonlySet<string> = new Set(['$snapshot', '$snapshot_items', '$performance_event'])
 
 /**
- * The events of any body that PostHog's SDKs send.
+ * Reads the events of any body that PostHog's SDKs send.
  *
- * Their times are corrected as PostHog does it: by `sent_at` of the body or `_` of the address, or by `offset`, the
- * milliseconds that the event waited. Source: `plugin-server/src/worker/ingestion/timestamps.ts` in https://github.com/PostHog/posthog
+ * Their times are corrected as PostHog does: by `sent_at` of the body, `_` of the query, or `offset`, the milliseconds
+ * that the event waited. Source: `plugin-server/src/worker/ingestion/timestamps.ts` in
+ * https://github.com/PostHog/posthog
  *
- * @throws Error when it can't be read, TooManyError for more events than are taken at once.
+ * @throws Error when it can't be read, TooManyError for more events than one body may have.
  */
 export function fromPostHog(body: Uint8Array, query: URLSearchParams, now: number): Received {
   const { events } = decodePostHogBody(body, query)
@@ -54,7 +55,10 @@ function fromEvent({ event, distinctId, uuid, timestamp, properties }: WireEvent
   }
 }
 
-/** What the decoded events no longer say. Of the events of the body in their order, those alone that have a name. */
+/**
+ * Reads the times that the decoded events no longer have. In the order of the body's events, only for those that have a
+ * name.
+ */
 function timesOf(
   body: Uint8Array,
   query: URLSearchParams,

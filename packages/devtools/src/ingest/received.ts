@@ -1,25 +1,25 @@
 import type { JournalEntry } from '@msc/core'
 import { cutText } from '../cut-text.ts'
 
-/** A record that was asked for. Its user and its texts are as they came. */
+/** A record to be kept, with its user and its texts as they arrived. */
 export interface Accepted {
   readonly entry: JournalEntry
-  /** What comes again under the same key is kept once. */
+  /** Records with the same key are kept once. */
   readonly once?: string | undefined
-  /** A grouping that its sender chose. */
+  /** A grouping that the sender chose. */
   readonly chosenFingerprint?: readonly string[] | undefined
 }
 
-/** What a body held. */
+/** The content of a body. */
 export interface Received {
   readonly accepted: readonly Accepted[]
-  /** How many of what there is no place for, by its type. */
+  /** Items that the journal has no place for: type → count. */
   readonly notKept: ReadonlyMap<string, number>
 }
 
-/** Records of one body at most. */
+/** The most records of one body. */
 export const MAX_RECORDS = 1000
-/** Types that are counted apart. */
+/** How many types are counted separately. */
 const MAX_TYPES = 30
 
 export function countNotKept(counts: Map<string, number>, type: string, count = 1): void {
@@ -28,5 +28,5 @@ export function countNotKept(counts: Map<string, number>, type: string, count = 
   counts.set(key, (counts.get(key) ?? 0) + count)
 }
 
-/** More records than one body may hold: an SDK sends a batch that is too large again in halves. */
+/** A body has too many records. SDKs send a batch that is too large again in halves. */
 export class TooManyError extends Error {}

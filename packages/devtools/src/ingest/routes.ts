@@ -8,9 +8,9 @@ const PATHS: readonly [RegExp, Protocol][] = [
 ]
 
 /**
- * Which protocol is spoken at `pathname`; `undefined` where there is nothing.
+ * Returns the protocol that is served at `pathname`, or `undefined` when there is none.
  *
- * @param base Where the ingest is mounted, without a slash at its end.
+ * @param base The path where the ingest is mounted, without a trailing slash.
  */
 export function protocolAt(pathname: string, base: string): Protocol | undefined {
   if (!pathname.startsWith(`${base}/`)) return undefined

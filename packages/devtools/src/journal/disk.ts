@@ -2,26 +2,29 @@ import { appendFileSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** What the journal's writer asks of a file system; passed in, so that tests can fill a disk. */
+/** The file system as the journal's writer uses it. It is passed in, so that tests can simulate a full disk. */
 export interface Disk {
-  /** Opens for appending; makes the file and its folder where they are missing. */
+  /** Opens a file for appending; creates it and its folder if they are missing. */
   open(path: string): Promise<OpenFile>
   appendSync(path: string, bytes: Uint8Array): void
-  /** What stands in the file from `position` on. */
+  /** Returns the content of the file from `position` on. */
   readSync(path: string, position: number): Buffer
-  /** Bytes; 0 for a file that is not there. */
+  /** Returns the size in bytes; 0 for a missing file. */
   sizeSync(path: string): number
   remove(path: string): Promise<void>
 }
 
 export interface OpenFile {
   size(): Promise<number>
-  /** One call of the system, so that what other processes append does not come between. Returns the bytes written. */
+  /**
+   * Writes with one system call, so that other processes' lines do not get in between. Returns the number of bytes
+   * written.
+   */
   write(bytes: Uint8Array): Promise<number>
   close(): Promise<void>
 }
 
-/** Only who runs the process may read it: a journal holds what people did. */
+/** Only the process's own user may read the journal: it contains data about people. */
 const MODE = 0o600
 
 export const nodeDisk: Disk = {

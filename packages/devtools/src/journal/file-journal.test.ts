@@ -34,7 +34,7 @@ const onDisk = (): string =>
     .join('')
 
 describe('the file journal', () => {
-  it('is read again by the next process, in order', async () => {
+  it('is read by the next process, in order', async () => {
     const first = createFileJournal({ dir })
     for (let i = 0; i < 50; i++) first.append(entry(`e${i}`, i % 2 ? 'span' : 'event'))
     await first.close()
@@ -48,7 +48,7 @@ describe('the file journal', () => {
     expect(readdirSync(dir)).toHaveLength(2)
   })
 
-  it('skips a torn last line and does not write behind it', async () => {
+  it('skips a torn last line and does not append to it', async () => {
     const first = createFileJournal({ dir })
     first.append(entry('whole'))
     await first.close()
@@ -62,7 +62,7 @@ describe('the file journal', () => {
     await third.close()
   })
 
-  it('starts beside files that are no journal, folders, links into nothing and copies that were not finished', async () => {
+  it('starts beside files that are not a journal’s, folders, broken links and unfinished copies', async () => {
     writeFileSync(join(dir, 'journal-event-1.jsonl'), '\u0000\u0001garbage\n[]\n{"id":1}\nnull\n')
     mkdirSync(join(dir, 'journal-event-2.jsonl'))
     symlinkSync(join(dir, 'nowhere'), join(dir, 'journal-error-3.jsonl'))
@@ -76,7 +76,7 @@ describe('the file journal', () => {
     expect(readdirSync(dir)).not.toContain('journal-error-4.jsonl.tmp')
   })
 
-  it('starts where its folder can not be made, says so, and works in memory', async () => {
+  it('starts when its folder can not be created, reports it, and works in memory', async () => {
     writeFileSync(join(dir, 'file'), '')
     const errors: Error[] = []
     const journal = createFileJournal({ dir: join(dir, 'file', 'inner'), onError: (error) => errors.push(error) })
@@ -87,7 +87,7 @@ describe('the file journal', () => {
     expect(journal.dropped).toBe(1)
   })
 
-  it('reads a record whose time is none by the time of its id, and leaves out what has neither', async () => {
+  it('reads a record with an invalid time by the time of its id, and skips one that has neither', async () => {
     const at = Date.now() - 1000
     const line = (rest: object): string => JSON.stringify({ kind: 'event', name: 'n', payload: {}, ...rest })
     writeFileSync(
@@ -100,7 +100,7 @@ describe('the file journal', () => {
     await journal.close()
   })
 
-  it('bounds the number and the size of its files', async () => {
+  it('limits the number and the size of its files', async () => {
     const clock = createManualClock()
     const journal = createFileJournal({ dir, maxBytes: 500, maxFiles: 3, clock })
     for (let i = 0; i < 40; i++) {
@@ -114,7 +114,7 @@ describe('the file journal', () => {
     expect(onDisk()).not.toContain('"e1"')
   })
 
-  it('bounds the number of files when it is made, whatever it finds', async () => {
+  it('limits the number of files when it is made, whatever it finds', async () => {
     const line = JSON.stringify({ id: sortableId(), ts: Date.now(), kind: 'event', name: 'n', payload: {} })
     for (let i = 1; i <= 50; i++) writeFileSync(join(dir, `journal-event-${i}.jsonl`), `${line}\n`)
     const journal = createFileJournal({ dir, maxFiles: 5, maxAgeDays: 100_000 })
@@ -123,7 +123,7 @@ describe('the file journal', () => {
     await journal.close()
   })
 
-  it('shows and keeps nothing that is too old after a start, also in a file that never grew full', async () => {
+  it('neither shows nor keeps old records after a start, even in a file that never grew full', async () => {
     const clock = createManualClock()
     const first = createFileJournal({ dir, clock })
     for (let day = 0; day < 30; day++) {
@@ -141,7 +141,7 @@ describe('the file journal', () => {
     expect(onDisk()).toContain('"day 24"')
   })
 
-  it('forgets what grows too old while nothing is written, within an hour', async () => {
+  it('drops records within an hour of their expiry, while nothing is written', async () => {
     const clock = createManualClock()
     const journal = createFileJournal({ dir, clock, maxAgeDays: 1 })
     journal.append(entry('an error', 'error'))
@@ -157,8 +157,8 @@ describe('the file journal', () => {
     await journal.close()
   })
 
-  it('does not keep a record for longer because a clock was wrong when it was written', async () => {
-    // Ids never go back in one process, so this clock has to be ahead of it.
+  it('does not keep a record longer because the clock was wrong when it was written', async () => {
+    // Ids never go back within a process, so this clock has to be ahead.
     const clock = createManualClock(Date.now() + DAY_MS)
     const journal = createFileJournal({ dir, clock, maxAgeDays: 1 })
     journal.append({ ...entry('from the future'), ts: clock.now() + 400 * DAY_MS })
@@ -175,26 +175,23 @@ describe('the file journal', () => {
     [10_000, 'span'],
     [10_000, 'run'],
     [10_000, 'step'],
-  ] as const)(
-    'keeps errors in memory and on disk when %i records of the kind %s come after them',
-    async (count, kind) => {
-      const journal = createFileJournal({ dir, maxBytes: 200_000, maxFiles: 6 })
-      journal.append(entry('the error', 'error'))
-      for (let i = 0; i < count; i++) {
-        journal.append(entry(`s${i}`, kind))
-        if (i % 5000 === 0) await journal.flush()
-      }
-      expect(journal.query({ kinds: ['error'] })).toHaveLength(1)
-      await journal.close()
-      expect(readdirSync(dir).length).toBeLessThanOrEqual(6)
-      const next = createFileJournal({ dir })
-      expect(next.query({ kinds: ['error'] }).map(({ name }) => name)).toEqual(['the error'])
-      expect(next.query({ kinds: [kind], limit: 1 })).toMatchObject([{ name: `s${count - 1}` }])
-      await next.close()
-    },
-  )
+  ] as const)('keeps errors in memory and on disk when %i records of the kind %s follow them', async (count, kind) => {
+    const journal = createFileJournal({ dir, maxBytes: 200_000, maxFiles: 6 })
+    journal.append(entry('the error', 'error'))
+    for (let i = 0; i < count; i++) {
+      journal.append(entry(`s${i}`, kind))
+      if (i % 5000 === 0) await journal.flush()
+    }
+    expect(journal.query({ kinds: ['error'] })).toHaveLength(1)
+    await journal.close()
+    expect(readdirSync(dir).length).toBeLessThanOrEqual(6)
+    const next = createFileJournal({ dir })
+    expect(next.query({ kinds: ['error'] }).map(({ name }) => name)).toEqual(['the error'])
+    expect(next.query({ kinds: [kind], limit: 1 })).toMatchObject([{ name: `s${count - 1}` }])
+    await next.close()
+  })
 
-  it('never fails the caller: an unwritable disk is reported once, counted, and memory goes on', async () => {
+  it('never fails the caller: an unwritable disk is reported once and counted, and memory still works', async () => {
     const errors: Error[] = []
     const journal = createFileJournal({ dir: join(dir, 'inner'), onError: (error) => errors.push(error) })
     await journal.flush()
@@ -214,7 +211,7 @@ describe('the file journal', () => {
     await journal.close()
   })
 
-  it('goes on when whoever is told of a failure fails', async () => {
+  it('survives a callback for failures that throws', async () => {
     writeFileSync(join(dir, 'file'), '')
     const said = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     const onError = (): void => {
@@ -228,7 +225,7 @@ describe('the file journal', () => {
     said.mockRestore()
   })
 
-  it('goes on after its folder was removed', async () => {
+  it('continues after its folder was removed', async () => {
     const journal = createFileJournal({ dir })
     journal.append(entry('before'))
     await journal.flush()
@@ -239,7 +236,7 @@ describe('the file journal', () => {
     expect(journal.dropped).toBe(0)
   })
 
-  it('tells its listeners until they leave, also after it forgot old records', async () => {
+  it('calls its listeners until they unsubscribe, also after it dropped old records', async () => {
     const clock = createManualClock()
     const journal = createFileJournal({ dir, clock, maxAgeDays: 1 })
     const heard: string[] = []
@@ -256,14 +253,14 @@ describe('the file journal', () => {
     journal.append(entry('three'))
     restore()
     expect(heard).toEqual(['one', 'two'])
-    // Once for each memory: what fails at every record would flood whoever is told of failures.
+    // Once for each memory, since a listener that fails at every record would flood the reports.
     expect(failures).toEqual(['a page that fails to draw', 'a page that fails to draw'])
     await journal.close()
   })
 })
 
 it.each([{ capacity: Number.NaN }, { capacity: null }, { maxAgeDays: 0 }, { maxBytes: -1 }, { maxFiles: null }])(
-  'a journal with room for nothing is refused: %j',
+  'rejects a limit that leaves room for nothing: %j',
   (options) => {
     expect(() => createFileJournal({ dir, ...(options as object) })).toThrow(
       expect.objectContaining({ code: 'OPTION_INVALID' }),
@@ -271,12 +268,12 @@ it.each([{ capacity: Number.NaN }, { capacity: null }, { maxAgeDays: 0 }, { maxB
   },
 )
 
-describe('last words', () => {
-  it('are on disk when flushSync returns, each once, also while a write is under way', async () => {
+describe('flushSync', () => {
+  it('has everything on disk when it returns, each record once, even while a write is under way', async () => {
     const journal = createFileJournal({ dir })
     for (let round = 0; round < 12; round++) {
       for (let i = 0; i < 200; i++) journal.append({ ...entry(`${round}.${i}`), payload: { text: 'x'.repeat(2000) } })
-      // Stops at a different place of the asynchronous write in each round.
+      // Stops at another point of the asynchronous write in each round.
       for (let turn = 0; turn < round % 6; turn++) await new Promise((resolve) => setImmediate(resolve))
       journal.append(entry(`last of ${round}`, 'error'))
       journal.flushSync()
@@ -292,7 +289,7 @@ describe('last words', () => {
     expect(ids).toHaveLength(12 * 201)
   })
 
-  it('survive a process that exits at once', () => {
+  it('saves the records of a process that exits at once', () => {
     const script = `
       import { createFileJournal } from ${JSON.stringify(join(import.meta.dirname, 'file-journal.ts'))}
       const journal = createFileJournal({ dir: ${JSON.stringify(dir)} })

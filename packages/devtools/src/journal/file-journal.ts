@@ -17,28 +17,30 @@ import { fileKind } from './segments.ts'
 import { createWriter } from './writer.ts'
 
 export interface FileJournalOptions {
-  /** Made when missing. Meant for one process; the lines of several do not tear each other. */
+  /**
+   * Created if missing. Use one folder per process, although the lines of several processes would not tear each other.
+   */
   readonly dir: string
-  /** Bytes of one file. Default 2 MiB. */
+  /** The size of one file, in bytes. Default 2 MiB. */
   readonly maxBytes?: number
-  /** Files of all kinds together, though each kind keeps its newest two whatever this says. Default 32. */
+  /** The number of files of all kinds together; each kind always keeps its newest two. Default 32. */
   readonly maxFiles?: number
-  /** Days that a record is kept: looked at when the journal is made, and then once an hour. Default 7. */
+  /** Days that a record is kept. Checked when the journal is made, and then once an hour. Default 7. */
   readonly maxAgeDays?: number
-  /** Records of each kind in memory, which is what can be queried. Default 5 000. */
+  /** Records of each kind in memory, which are those that can be queried. Default 5 000. */
   readonly capacity?: number
   readonly clock?: Clock
   /**
-   * Told of the first failure to write, and of the first after each success. Default: the process's reporter, see
+   * Called for the first failed write, and for the first after each success. Default: the process's reporter, see
    * `setErrorReporter`.
    */
   readonly onError?: (error: Error) => void
 }
 
 export interface FileJournal extends Journal {
-  /** Resolves when everything appended so far is on disk, or counted as dropped. */
+  /** Resolves when everything appended so far is on disk or counted as dropped. */
   flush(): Promise<void>
-  /** Writes everything appended so far before it returns: for the last words of a process. Never throws. */
+  /** Writes everything appended so far before it returns: for use at the end of a process. Never throws. */
   flushSync(): void
 }
 
@@ -51,11 +53,11 @@ interface Subscription {
 }
 
 /**
- * A journal that outlives the process: the newest records of each kind in memory for queries, and on disk as JSON lines,
- * in files for each kind. Reads what an earlier process wrote when it is made. `append` never waits: a disk that is full
- * or slow costs records on disk, counted in `dropped`, never the caller's time.
+ * Makes a journal that outlives the process. The newest records of each kind are in memory for queries; on disk they
+ * are JSON lines, in separate files for each kind. It reads the records of earlier processes when it is made. `append`
+ * never waits: a full or slow disk costs records on disk, counted in `dropped`, but never the caller's time.
  *
- * @throws ConfigError `OPTION_INVALID` for a bound that is no number, or leaves room for nothing.
+ * @throws ConfigError `OPTION_INVALID` for an invalid limit, or one that leaves room for nothing.
  */
 export function createFileJournal(options: FileJournalOptions): FileJournal {
   assertNumbers('devtools', options, { maxBytes: 1, maxFiles: 1, maxAgeDays: 0.01, capacity: 1 })
@@ -66,7 +68,7 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
   const onError = (error: Error): void =>
     reportFailure(error, { concern: 'devtools', operation: 'journal', dir }, options.onError)
   const loaded = loadOrReport(dir, capacity, now() - maxAgeMs, onError)
-  /** Who listens, and what ends it: each follows the memory that is there now. */
+  /** The listeners, which are moved when the memory is replaced. */
   const subscriptions = new Set<Subscription>()
   let memory = memoryOf(loaded.records)
   let unreadable = 0
@@ -83,13 +85,13 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
     disk: nodeDisk,
     now,
     maxBytes,
-    // A file that is written to must never be old enough to be trimmed.
+    // The file that is being written to must never be old enough to be trimmed.
     maxSegmentMs: Math.min(DAY_MS, maxAgeMs / 2),
     initial: loaded.segments,
     onError,
     onRotate: () => tidy(),
   })
-  /** One after the other, because two would remove each other's files. */
+  /** Runs one at a time, since two would remove each other's files. */
   const tidy = (): Promise<void> => {
     const limits = { maxFiles, olderThan: now() - maxAgeMs }
     tidying = tidying
@@ -153,7 +155,7 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
   }
 }
 
-/** A folder that can't be made or read costs what was in it, not the start of the application. */
+/** A folder that can't be created or read costs its old records, but must not keep the application from starting. */
 function loadOrReport(dir: string, capacity: number, olderThan: number, onError: (error: Error) => void): Loaded {
   try {
     mkdirSync(dir, { recursive: true })
@@ -164,7 +166,7 @@ function loadOrReport(dir: string, capacity: number, olderThan: number, onError:
   }
 }
 
-/** `undefined` for a cycle or a bigint that nobody redacted; it stays readable in memory. */
+/** Returns `undefined` for a cycle or a bigint that nobody redacted; the record stays readable in memory. */
 function lineOf(record: JournalRecord): string | undefined {
   try {
     return JSON.stringify(record)

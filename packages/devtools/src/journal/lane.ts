@@ -1,14 +1,14 @@
-/** Lines and bytes of one kind that wait for a slow disk at most. */
+/** The most lines and bytes of one kind that wait for a slow disk. */
 const MAX_WAITING = 20_000
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
-/** What waits for the files of one kind, and the file that is written to. */
+/** The lines that wait to be written to the files of one kind, and the current file. */
 export interface Lane {
   readonly kind: string
   waiting: Buffer[]
   waitingBytes: number
   segment: { readonly path: string; readonly startedAt: number; bytes: number } | undefined
-  /** When its last file began, which may be one that is written to no more. */
+  /** When its last file began, even if that is no longer written to. */
   startedAt: number
 }
 
@@ -21,7 +21,7 @@ export function createLane(kind: string): Lane {
   return { kind, waiting: [], waitingBytes: 0, segment: undefined, startedAt: -1 }
 }
 
-/** False when too many wait already. */
+/** Returns false when too many lines are waiting. */
 export function addLine(lane: Lane, line: string): boolean {
   if (lane.waiting.length >= MAX_WAITING || lane.waitingBytes >= MAX_WAITING_BYTES) return false
   const bytes = Buffer.from(`${line}\n`)
@@ -30,7 +30,7 @@ export function addLine(lane: Lane, line: string): boolean {
   return true
 }
 
-/** Takes whole lines of `maxBytes` at most, but one at least where there is one. */
+/** Takes whole lines of at most `maxBytes` together, but at least one if there is any. */
 export function takeChunk(lane: Lane, maxBytes: number): Chunk {
   let lines = 0
   let size = 0

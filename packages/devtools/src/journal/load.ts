@@ -3,13 +3,13 @@ import { isFresh } from './retention.ts'
 import { byKind, listSegments, readSegment, type Segment } from './segments.ts'
 
 export interface Loaded {
-  /** Oldest first, each once. */
+  /** Oldest first, each record once. */
   readonly records: JournalRecord[]
-  /** Of each kind the file to go on with: its newest, unless that ends in the middle of a line. */
+  /** The file of each kind to continue: its newest, unless that ends within a line. */
   readonly segments: Segment[]
 }
 
-/** The newest `capacity` records of each kind that are not too old, of what earlier processes wrote. */
+/** Loads the newest `capacity` records of each kind that earlier processes wrote and that are not too old. */
 export function loadRecords(dir: string, capacity: number, olderThan: number): Loaded {
   const found = new Map<string, JournalRecord>()
   const segments: Segment[] = []

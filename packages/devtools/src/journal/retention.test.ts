@@ -16,8 +16,8 @@ const segments = fc
   )
 const limits = fc.record({ maxFiles: fc.integer({ min: 1, max: 20 }), olderThan: fc.integer({ min: 0, max: 1000 }) })
 
-describe('which files of the journal go', () => {
-  it('leaves so many files, and of each kind the newest two that are young enough', () => {
+describe('retention of the journal’s files', () => {
+  it('keeps a limited number of files, and the newest two of each kind that are young enough', () => {
     fc.assert(
       fc.property(segments, limits, (all, { maxFiles, olderThan }) => {
         const { remove, trim } = planRetention(all, { maxFiles, olderThan })
@@ -36,7 +36,7 @@ describe('which files of the journal go', () => {
     )
   })
 
-  it('costs the kind that has the most, its oldest first', () => {
+  it('removes files of the kind that has the most, its oldest first', () => {
     const file = (kind: string, startedAt: number): Segment => ({
       kind,
       startedAt,

@@ -5,26 +5,28 @@ import { timeOfId } from '../record-shape.ts'
 import { byKind, listSegments, parseLine, type Segment } from './segments.ts'
 
 export interface RetentionLimits {
-  /** Files of all kinds together; each kind keeps two at least. */
+  /** The most files of all kinds together; each kind keeps at least two. */
   readonly maxFiles: number
-  /** Milliseconds since the epoch: what is older goes. */
+  /** Older records are removed. In milliseconds since the epoch. */
   readonly olderThan: number
 }
 
 interface RetentionPlan {
   readonly remove: readonly Segment[]
-  /** Hold some records that are too old, and may hold some that are not. */
+  /** Files with some records that are too old, and perhaps some that are not. */
   readonly trim: readonly Segment[]
 }
 
-/** A record is as old as it says or as its id says, whichever is older: a time from a wrong clock must not keep it. */
+/**
+ * A record's age is that of its own time or of its id, whichever is older: a time from a wrong clock must not keep it.
+ */
 export function isFresh(record: JournalRecord, olderThan: number): boolean {
   return Math.min(record.ts, timeOfId(record.id) ?? record.ts) >= olderThan
 }
 
 /**
- * Which files go. Too many files cost the kind that has the most of them its oldest, so that events, which come by the
- * thousand, never cost errors their files.
+ * Chooses the files to remove. When there are too many, the kind that has the most loses its oldest, so that events,
+ * which come by the thousand, never push out files with errors.
  *
  * @param segments Oldest first.
  */
@@ -35,7 +37,7 @@ export function planRetention(segments: readonly Segment[], { maxFiles, olderTha
   for (const [kind, files] of byKind(segments)) {
     const fresh: Segment[] = []
     files.forEach((file, index) => {
-      // A file ends where the next one of its kind begins.
+      // The records of a file are older than the next file of its kind.
       if ((files[index + 1]?.startedAt ?? Infinity) < olderThan) remove.push(file)
       else fresh.push(file)
     })
@@ -51,14 +53,17 @@ export function planRetention(segments: readonly Segment[], { maxFiles, olderTha
   return { remove, trim: trim.filter((segment) => !remove.includes(segment)) }
 }
 
-/** Removes what is too old and what is too many. Nobody may be writing to a file that began before `olderThan`. */
+/**
+ * Removes records that are too old and files that are too many. Nothing may be writing to a file that began before
+ * `olderThan`.
+ */
 export async function applyRetention(dir: string, limits: RetentionLimits): Promise<void> {
   const { remove, trim } = planRetention(listSegments(dir), limits)
   for (const { path } of remove) await rm(path, { force: true })
   for (const { path } of trim) await trimSegment(path, limits.olderThan)
 }
 
-/** A copy takes the place of the file, so that a process that dies in between leaves one of them whole. */
+/** Replaces the file with a copy, so that one of them is complete if the process ends in between. */
 async function trimSegment(path: string, olderThan: number): Promise<void> {
   const lines = (await readFile(path, 'utf8')).split('\n')
   const fresh = lines.filter((line) => {
@@ -66,7 +71,7 @@ async function trimSegment(path: string, olderThan: number): Promise<void> {
     return record !== undefined && isFresh(record, olderThan)
   })
   if (fresh.length === 0) return rm(path, { force: true })
-  // The last line ends with a newline, after which there is an empty one.
+  // The last line ends with a newline, which makes the last item empty.
   if (fresh.length === lines.length - 1) return
   await writeFile(path + COPY, `${fresh.join('\n')}\n`, { mode: 0o600 })
   await rename(path + COPY, path)
@@ -74,7 +79,7 @@ async function trimSegment(path: string, olderThan: number): Promise<void> {
 
 const COPY = '.tmp'
 
-/** Removes copies that an earlier process did not finish. */
+/** Removes copies that an earlier process left unfinished. */
 export async function removeCopies(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {
     if (name.startsWith('journal-') && name.endsWith(`.jsonl${COPY}`)) await rm(join(dir, name), { force: true })

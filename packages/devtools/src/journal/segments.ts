@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { JournalRecord } from '@msc/core'
 import { readRecord } from '../record-shape.ts'
 
-/** A file of the journal. Each holds records of one kind; those without a kind in their name may hold any. */
+/** A file of the journal. It holds records of the kind in its name, or of any kind if its name has none. */
 export interface Segment {
   readonly path: string
   readonly kind: string
@@ -15,7 +15,7 @@ export interface Segment {
 const NAME = /^journal-(?:([a-z][a-z\d-]*)-)?(\d{1,16})\.jsonl$/
 const FILE_KIND = /^[a-z][a-z\d-]{0,39}$/
 
-/** Files of the journal in `dir`, oldest first. What is no plain file, or can't be looked at, is left out. */
+/** Lists the journal's files in `dir`, oldest first. Skips anything that is not a plain file or can't be read. */
 export function listSegments(dir: string): Segment[] {
   return readdirSync(dir)
     .flatMap((name) => {
@@ -36,7 +36,7 @@ function sizeOfFile(path: string): number | undefined {
   }
 }
 
-/** The files of each kind, in the order they are given. */
+/** Groups files by kind, in the given order. */
 export function byKind(segments: readonly Segment[]): Map<string, Segment[]> {
   const groups = new Map<string, Segment[]>()
   for (const segment of segments) {
@@ -47,7 +47,7 @@ export function byKind(segments: readonly Segment[]): Map<string, Segment[]> {
   return groups
 }
 
-/** The kind as files are named by it. */
+/** Returns the kind as file names contain it. */
 export function fileKind(kind: string): string {
   return FILE_KIND.test(kind) ? kind : 'other'
 }
@@ -57,8 +57,8 @@ export function segmentPath(dir: string, kind: string, startedAt: number): strin
 }
 
 /**
- * The records of one file. A line that is no record is skipped: the last one of a process that was killed while it
- * wrote, or one that a full disk cut off. A file that can't be read is one without records.
+ * Returns the records of one file. Invalid lines are skipped, such as the last one of a process that was killed while
+ * writing, or one that a full disk cut off. A file that can't be read has no records.
  */
 export function readSegment(path: string): { readonly records: JournalRecord[]; readonly whole: boolean } {
   let text: string

@@ -1,21 +1,21 @@
 import type { Disk } from './disk.ts'
 
-/** Milliseconds that `flushSync` waits for a write which the system has begun. */
+/** How long `flushSync` waits for a write that the system has begun, in milliseconds. */
 const UNDER_WAY_MS = 250
 
 /** A write that the system was asked for. */
 export interface UnderWay {
   readonly path: string
-  /** The file's size before. */
+  /** The file's size before the write. */
   readonly from: number
   readonly bytes: Buffer
-  /** `flushSync` has seen to it. */
+  /** True once `flushSync` has handled it. */
   settled: boolean
 }
 
 /**
- * Sees to it that a write under way is in its file. It goes on in a thread of its own, so it is waited for; one that does
- * not come is written here, and a reader keeps a record that is there twice once.
+ * Makes sure that a write under way reaches its file. The write continues on another thread, so this waits for it; if
+ * it does not finish, the bytes are written here, and readers drop the duplicates.
  */
 export function settle(underWay: UnderWay, disk: Disk): void {
   if (underWay.settled) return
@@ -30,7 +30,7 @@ export function settle(underWay: UnderWay, disk: Disk): void {
     const torn = disk.sizeSync(path) > from
     disk.appendSync(path, torn ? Buffer.concat([Buffer.from('\n'), bytes]) : bytes)
   } catch {
-    // The asynchronous write will say what is wrong with the disk, if it comes to that.
+    // The asynchronous write will report what is wrong with the disk, if it fails.
     underWay.settled = false
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Disk, OpenFile } from './disk.ts'
 import { createWriter, type Writer } from './writer.ts'
 
-/** A disk in memory: `room` bytes, and writes that wait until `go()`. */
+/** A disk in memory with `room` bytes, whose writes wait until `go()`. */
 function fakeDisk(room = Infinity) {
   const files = new Map<string, Buffer>()
   const held: (() => void)[] = []
@@ -54,7 +54,7 @@ function open(disk: Disk, errors: Error[] = []): Writer {
 }
 
 describe('the writer of the journal', () => {
-  it('leaves no empty file for each attempt on a full disk, reports once, and goes on when there is room', async () => {
+  it('leaves no empty files on a full disk, reports once, and continues when there is room', async () => {
     const { disk, files, set } = fakeDisk(0)
     const errors: Error[] = []
     const writer = open(disk, errors)
@@ -71,7 +71,7 @@ describe('the writer of the journal', () => {
     expect([...files.values()].map(String)).toEqual(['{"n":60}\n'])
   })
 
-  it('goes on in a new file after a write that the disk cut off', async () => {
+  it('continues in a new file after a write that the disk cut off', async () => {
     const { disk, files, set } = fakeDisk(5)
     const writer = open(disk)
     writer.push('event', '{"n":1}')
@@ -83,7 +83,7 @@ describe('the writer of the journal', () => {
     expect(writer.lost).toBe(1)
   })
 
-  it('writes what an asynchronous write never finished, when the last words are asked for', async () => {
+  it('writes in flushSync what an asynchronous write never finished', async () => {
     const { disk, files, set, go } = fakeDisk()
     const writer = open(disk)
     set({ hold: true })
@@ -99,7 +99,7 @@ describe('the writer of the journal', () => {
     expect(writer.lost).toBe(0)
   })
 
-  it('counts what a slow disk makes wait too long, and what one kind waits for costs no other kind', async () => {
+  it('counts lines that a slow disk makes wait too long, without loss for other kinds', async () => {
     const { disk, set, go, files } = fakeDisk()
     const writer = open(disk)
     set({ hold: true })

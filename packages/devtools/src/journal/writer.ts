@@ -9,33 +9,33 @@ export interface WriterOptions {
   readonly disk: Disk
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** Bytes of one file. */
+  /** The size of one file, in bytes. */
   readonly maxBytes: number
-  /** Milliseconds for which one file is written to. */
+  /** How long one file is written to, in milliseconds. */
   readonly maxSegmentMs: number
-  /** The files to go on with. */
+  /** The files to continue. */
   readonly initial: readonly Segment[]
-  /** Told of the first failure, and of the first after each success. */
+  /** Called for the first failure, and for the first after each success. */
   readonly onError: (error: Error) => void
-  /** Told when a new file has begun. */
+  /** Called when a new file has begun. */
   readonly onRotate: () => void
 }
 
-/** Appends lines to the files of their kinds. Nothing here throws or waits, except what is said to. */
+/** Appends lines to the files of their kinds. Nothing here throws, and only `flush` and `flushSync` wait. */
 export interface Writer {
-  /** False when the line was not taken, because too many wait already. */
+  /** Returns false when the line was not taken, because too many are waiting. */
   push(kind: string, line: string): boolean
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no line is waiting. */
   flush(): Promise<void>
-  /** Writes what waits before it returns, also what an asynchronous write has under way and may never finish. */
+  /** Writes the waiting lines before it returns, including those of an asynchronous write that may never finish. */
   flushSync(): void
   /** Lines that could not be written. */
   readonly lost: number
 }
 
-/** Kinds come from code; what makes them up shares files. */
+/** The kinds come from code. If there are more all the same, the further ones share their files. */
 const MAX_LANES = 50
-/** Bytes of one write, unless a line alone is longer. */
+/** The most bytes of one write, unless a single line is longer. */
 const CHUNK_BYTES = 256 * 1024
 
 interface State extends WriterOptions {
@@ -74,7 +74,7 @@ export function createWriter(options: WriterOptions): Writer {
       return true
     },
     async flush() {
-      // More may be pushed while the last of it is written.
+      // More lines may be pushed while the last ones are written.
       while (state.draining) await state.draining
     },
     flushSync() {
@@ -95,7 +95,7 @@ function laneOf({ lanes }: State, kind: string): Lane {
 }
 
 async function drain(state: State): Promise<void> {
-  // Lets a burst become one write.
+  // Waits for one turn, so that a burst becomes one write.
   await new Promise((resolve) => setImmediate(resolve))
   for (let lane = nextLane(state); lane; lane = nextLane(state)) await writeChunk(state, lane)
   state.draining = undefined
@@ -114,7 +114,7 @@ async function writeChunk(state: State, lane: Lane): Promise<void> {
   try {
     file = await state.disk.open(path)
     const from = await file.size()
-    // Only now: what `flushSync` wrote in the meantime waits no more.
+    // Taken only now: `flushSync` may have written the waiting lines while the file was being opened.
     const chunk = takeChunk(lane, CHUNK_BYTES)
     if (chunk.lines === 0) return
     lines = chunk.lines
@@ -122,7 +122,7 @@ async function writeChunk(state: State, lane: Lane): Promise<void> {
     for (let written = 0; written < chunk.bytes.length;) written += await file.write(chunk.bytes.subarray(written))
     succeeded(state, lane, path, chunk.bytes.length)
   } catch (error) {
-    // Before the file was open nothing had been taken: what waits for it is lost with it.
+    // If the file could not be opened, no line was taken: those that wait for it are lost.
     failed(state, lane, error, underWay ? (underWay.settled ? 0 : lines) : takeChunk(lane, CHUNK_BYTES).lines)
     await discardEmpty(state, path)
   } finally {
@@ -143,7 +143,7 @@ function writeSync(state: State, lane: Lane): void {
   }
 }
 
-/** The file to append to: a new one where there is none, or where the last one is too large or too old. */
+/** Returns the file to append to: a new one if there is none, or if the last one is too large or too old. */
 function segmentFor(state: State, lane: Lane): NonNullable<Lane['segment']> {
   const { dir, now, maxBytes, maxSegmentMs } = state
   const before = lane.segment
@@ -164,17 +164,17 @@ function succeeded(state: State, lane: Lane, path: string, bytes: number): void 
 
 function failed(state: State, lane: Lane, error: unknown, lines: number): void {
   state.lost += lines
-  // A torn line would swallow the next one: go on in a new file.
+  // A torn line would swallow the next one, so the next write goes to a new file.
   lane.segment = undefined
   if (!state.failing) state.onError(toError(error))
   state.failing = true
 }
 
-/** A disk that is full still makes files: without this, one for each attempt. */
+/** A full disk still creates files; without this, each attempt would leave an empty one. */
 async function discardEmpty({ disk }: State, path: string): Promise<void> {
   try {
     if (disk.sizeSync(path) === 0) await disk.remove(path)
   } catch {
-    // What can't be looked at can't be removed either.
+    // A file that can't be read can't be removed either.
   }
 }

@@ -1,4 +1,4 @@
-// A process whose end is also the business of others, and perhaps (first argument) ours, before or after them.
+// A process with other libraries that handle its end, and with ours before or after them if the first argument says so.
 import { writeSync } from 'node:fs'
 import { atProcessEnd } from '@msc/core/delivery'
 
@@ -10,13 +10,13 @@ const takePart = (): void => {
 }
 
 type OnExit = typeof import('signal-exit').onExit
-// @ts-expect-error It comes without types.
+// @ts-expect-error This version has no types.
 const signalExit3 = async (): Promise<OnExit> => (await import('signal-exit-3')).default as OnExit
 const signalExit4 = async (): Promise<OnExit> => (await import('signal-exit')).onExit
-/** Nobody is there. */
+/** Nothing listens on this port. */
 const away = 'http://127.0.0.1:9'
 
-// Each loads what it needs only: some are large.
+// Each entry loads only what it needs, since some libraries are large.
 const companies: Readonly<Record<string, () => Promise<unknown>>> = {
   'signal-exit 3': async () => (await signalExit3())((_, signal) => say(`heard ${signal}`)),
   'signal-exit 4': async () => (await signalExit4())((_, signal) => say(`heard ${signal}`)),
@@ -50,7 +50,7 @@ if (ours === 'first') takePart()
 await companies[company]?.()
 if (ours === 'last') takePart()
 
-// Alive until something ends it.
+// Keeps the process alive until something ends it.
 setInterval(() => undefined, 60_000)
 const fail = (): never => {
   throw new RangeError('nobody caught this')

@@ -1,4 +1,4 @@
-// A small program of the platform, which ends in the way that its first argument names.
+// A small program that uses the platform and ends in the way that its first argument names.
 import { trackServerEvent } from '@msc/analytics'
 import { setJournal } from '@msc/core'
 import { captureException } from '@msc/monitoring'
@@ -15,7 +15,7 @@ if (how === 'exit') process.exit(4)
 if (how === 'uncaught') throw new RangeError('nobody caught this')
 if (how === 'unhandled') void Promise.reject(new RangeError('nobody caught this'))
 if (how === 'SIGTERM') {
-  // Alive until it is told to stop.
+  // Keeps the process alive until it is stopped.
   setInterval(() => undefined, 60_000)
   process.stdout.write('ready\n')
 }

@@ -1,16 +1,16 @@
 import type { JournalRecord } from '@msc/core'
 import { objectOf, textOf } from './read.ts'
 
-/** Kinds of records that are operations, with a span id of their own. */
+/** The kinds of records that are operations, with a span id of their own. */
 const OPERATIONS: ReadonlySet<string> = new Set(['span', 'run', 'step'])
-/** Nothing takes longer; a number beyond it is wrong. */
+/** A longer duration is taken for an error. */
 const LONGEST_MS = 366 * 86_400_000
 
 export function attributesOf(record: JournalRecord): Readonly<Record<string, unknown>> {
   return objectOf(record.payload['attributes'])
 }
 
-/** A record in a few words: its operation and what it was about. */
+/** Describes a record in a few words: its operation and its object. */
 export function titleOf(record: JournalRecord): string {
   const at = attributesOf(record)
   if (record.name === 'http.request') return `${textOf(at['method'])} ${textOf(at['route'])}`
@@ -34,14 +34,14 @@ export function isFailure(record: JournalRecord): boolean {
   )
 }
 
-/** Milliseconds; 0 for what did not take time, and for what is no duration. */
+/** Returns the duration in milliseconds; 0 for a record without one, and for an invalid one. */
 export function durationOf({ kind, ts, payload }: JournalRecord): number {
   const { durationMs, endTimestamp } = payload
   const taken = kind === 'span' && typeof endTimestamp === 'number' ? endTimestamp - ts : durationMs
   return typeof taken === 'number' && taken > 0 && taken <= LONGEST_MS ? taken : 0
 }
 
-/** The span of a record, for what is one, and the span that it happened in. */
+/** Returns the span of a record, if it is one, and the span that contains it. */
 export function placeOf(record: JournalRecord): { readonly own?: string; readonly parent?: string } {
   const { spanId, parentSpanId } = record.payload
   if (!OPERATIONS.has(record.kind)) return typeof spanId === 'string' ? { parent: spanId } : {}

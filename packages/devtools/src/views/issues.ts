@@ -1,9 +1,9 @@
 import type { Journal, JournalRecord } from '@msc/core'
 import { addressOf, least, most, read } from './read.ts'
 
-/** Errors that are one issue. */
+/** A group of errors with the same fingerprint. */
 export interface Issue {
-  /** Fit to be part of an address. */
+  /** Safe to use in a URL. */
   readonly fingerprint: string
   readonly name: string
   readonly count: number
@@ -14,7 +14,7 @@ export interface Issue {
   readonly latest: JournalRecord
 }
 
-/** Seen last first. */
+/** Returns all issues, the last seen first. */
 export function issues(journal: Journal): Issue[] {
   const groups = new Map<string, JournalRecord[]>()
   for (const record of read(journal, { kinds: ['error'] })) {

@@ -2,7 +2,7 @@ import type { Journal, JournalRecord } from '@msc/core'
 import { attributesOf } from './describe.ts'
 import { objectOf, objectsOf, read, textOf } from './read.ts'
 
-/** How many of something were lost, and why. */
+/** A number of lost items, and the reason. */
 export interface Loss {
   readonly where: string
   readonly what: string
@@ -12,14 +12,14 @@ export interface Loss {
   readonly lastSeen: number
 }
 
-/** Summed up by where, what and why; the newest first. */
+/** Sums losses by where, what and why, the newest first. */
 export function losses(journal: Journal): Loss[] {
   const found = new Map<string, Loss>()
   for (const record of read(journal, { kinds: ['drop', 'drops'] })) {
     for (const loss of lossesOf(record)) {
       const key = JSON.stringify([loss.where, loss.what, loss.reason])
       const known = found.get(key)
-      // Newest first: what is known already was seen later.
+      // Records come newest first, so the loss that is already there was seen later.
       found.set(key, known ? { ...known, count: known.count + loss.count } : loss)
     }
   }

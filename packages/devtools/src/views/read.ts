@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto'
 import type { Journal, JournalQuery, JournalRecord } from '@msc/core'
 import { readRecord } from '../record-shape.ts'
 
-/** Records that one page looks at. */
+/** How many records one page reads. */
 const SCAN = 10_000
 
-/** What the journal finds, each record in its shape; what is none is left out. Newest first. */
+/** Returns the records that the journal finds, without invalid ones. Newest first. */
 export function read(journal: Journal, query: JournalQuery): JournalRecord[] {
   return journal.query({ limit: SCAN, ...query }).flatMap((record) => readRecord(record) ?? [])
 }
 
 const ADDRESS = /^(?!\.+$)[\w:.-]{1,128}$/
 
-/** `id` as a part of a path: itself, or a hash of an id that would mean something else there, such as `..`. */
+/** Returns `id` for use in a path: itself, or a hash of an id that would have a meaning there, such as `..`. */
 export function addressOf(id: string): string {
   return ADDRESS.test(id) ? id : `~${createHash('sha256').update(id).digest('base64url').slice(0, 22)}`
 }
@@ -23,12 +23,12 @@ export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
     : {}
 }
 
-/** A text or a number as text; nothing of anything else. */
+/** Returns text or a number as text; an empty text for anything else. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 10_000) : ''
 }
 
-/** The first objects of a list. */
+/** Returns the first objects of a list. */
 export function objectsOf(value: unknown, max = 200): Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.slice(0, max).map(objectOf) : []
 }

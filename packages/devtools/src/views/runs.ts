@@ -2,9 +2,9 @@ import type { Journal, JournalRecord } from '@msc/core'
 import { attributesOf, durationOf } from './describe.ts'
 import { addressOf, least, most, read, textOf } from './read.ts'
 
-/** One run of a job, as its telemetry tells it. */
+/** One run of a job, assembled from its telemetry. */
 export interface Run {
-  /** Fit to be part of an address. */
+  /** Safe to use in a URL. */
   readonly runId: string
   readonly job: string
   readonly outcome: string
@@ -20,11 +20,11 @@ export interface Run {
   }[]
 }
 
-/** Begun last first. */
+/** Returns all runs, the last begun first. */
 export function runs(journal: Journal): Run[] {
   const found = new Map<string, { latest: JournalRecord | undefined; steps: JournalRecord[] }>()
   for (const record of read(journal, { kinds: ['run', 'step'] })) {
-    // A scheduled run has no id of its own: its record is all there is of it.
+    // A run of @msc/cron has no id and only this one record.
     const id = textOf(attributesOf(record)['runId']) || (record.kind === 'run' ? record.id : '')
     if (id === '') continue
     const runId = addressOf(id)

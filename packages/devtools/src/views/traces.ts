@@ -2,7 +2,7 @@ import type { Journal, JournalRecord } from '@msc/core'
 import { durationOf, isFailure, placeOf, titleOf } from './describe.ts'
 import { least, most, read } from './read.ts'
 
-/** Everything of one trace, summed up. */
+/** A summary of one trace. */
 export interface Trace {
   readonly traceId: string
   readonly name: string
@@ -12,13 +12,13 @@ export interface Trace {
   readonly records: number
 }
 
-/** A record of a trace, and how deep it lies in what it happened in. */
+/** A record of a trace, with its depth in the tree. */
 export interface TraceRow {
   readonly record: JournalRecord
   readonly depth: number
 }
 
-/** Those with the newest record first. */
+/** Returns all traces, those with the newest record first. */
 export function traces(journal: Journal, limit = 200): Trace[] {
   const found = new Map<string, JournalRecord[]>()
   for (const record of read(journal, {})) {
@@ -43,10 +43,12 @@ function summaryOf(traceId: string, records: readonly JournalRecord[]): Trace {
   }
 }
 
-/** Rows of one page. */
+/** The most rows of one page. */
 const MAX_ROWS = 1000
 
-/** The records of a trace, each after what it happened in, and else in the order they began. */
+/**
+ * Returns the records of a trace, each after the one that contains it, and otherwise in the order in which they began.
+ */
 export function traceRows(journal: Journal, traceId: string): TraceRow[] {
   const records = read(journal, { traceId, limit: MAX_ROWS }).toSorted((a, b) => a.ts - b.ts || (a.id < b.id ? -1 : 1))
   const owners = new Map<string, JournalRecord>()
@@ -65,7 +67,7 @@ export function traceRows(journal: Journal, traceId: string): TraceRow[] {
   return flatten(roots, children, records)
 }
 
-/** Not by recursion, and each record once: what says where it happened may form a circle. */
+/** Iterative, and each record once: the parents in a journal may form a circle. */
 function flatten(
   roots: readonly JournalRecord[],
   children: ReadonlyMap<JournalRecord, readonly JournalRecord[]>,
@@ -84,7 +86,7 @@ function flatten(
     }
   }
   for (const root of roots) place(root)
-  // What is left hangs on itself.
+  // The remaining records are part of a circle.
   for (const record of all) place(record)
   return rows
 }

@@ -20,7 +20,7 @@ describe('the command line', () => {
     [['version'], { command: 'version' }],
     [['--version'], { command: 'version' }],
     [['-v'], { command: 'version' }],
-  ])('%j is read', (args, expected) => {
+  ])('reads %j', (args, expected) => {
     expect(readArguments(args)).toEqual(expected)
   })
 
@@ -43,23 +43,23 @@ describe('the command line', () => {
     [['doctor', '--timeout', '3600'], expect.stringContaining('at most 600')],
     [['doctor', '--timeout'], expect.stringContaining('--timeout')],
     [['doctor', '--json=yes'], expect.stringContaining('--json')],
-  ])('%j is refused', (args, message) => {
+  ])('refuses %j', (args, message) => {
     expect(readArguments(args)).toEqual({ command: 'refused', message })
   })
 
-  it('is explained: every option and every exit code', () => {
+  it('has every option and every exit code explained', () => {
     for (const part of ['--json', '--strict', '--timeout', '--config', '--help', '--version', '0 ', '1 ', '2 ']) {
       expect(USAGE).toContain(part)
     }
   })
 })
 
-it('the time for round trips is what loading the command has left of it, but a second at least', () => {
+it('leaves round trips the time that loading the command has not used, and at least a second', () => {
   expect([0, 700.4, 1500, 60_000].map(timeLeft)).toEqual([2500, 1800, 1000, 1000])
 })
 
 describe('the closest word', () => {
-  it('is one that two letters make, or none', () => {
+  it('is at most two edits away', () => {
     expect(closest('jsno', ['json', 'strict'])).toBe('json')
     expect(closest('strct', ['json', 'strict'])).toBe('strict')
     expect(closest('something', ['json', 'strict'])).toBeUndefined()

@@ -10,7 +10,7 @@ export type Command =
       readonly timeoutMs?: number
       readonly configFile?: string
     }
-  /** Wrong use: nothing is run. */
+  /** The command line is wrong: nothing is run. */
   | { readonly command: 'refused'; readonly message: string }
 
 export const USAGE = `msc <command> [options]
@@ -41,10 +41,10 @@ const OF_DOCTOR = {
   config: { type: 'string' },
 } as const
 const OPTIONS = { ...EVERYWHERE, ...OF_DOCTOR }
-/** Seconds. */
+/** In seconds. */
 const MOST_TIMEOUT = 600
 
-/** Reads a command line. Pure. */
+/** Reads a command line. A pure function. */
 export function readArguments(args: readonly string[]): Command {
   const { tokens } = parseArgs({
     args: [...args],

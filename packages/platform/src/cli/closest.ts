@@ -1,4 +1,4 @@
-/** The word of `words` that was probably meant, or `undefined` where none is near. */
+/** Returns the word of `words` that was probably meant, or `undefined` when none is similar. */
 export function closest(given: string, words: readonly string[]): string | undefined {
   const ranked = words
     .map((word) => ({ word, distance: distanceBetween(given, word) }))
@@ -7,7 +7,7 @@ export function closest(given: string, words: readonly string[]): string | undef
   return best && best.distance <= Math.max(2, Math.floor(best.word.length / 3)) ? best.word : undefined
 }
 
-/** Letters to insert, leave out, change or swap with the next (optimal string alignment). */
+/** Returns how many letters to insert, remove, change or swap with the next one (optimal string alignment distance). */
 function distanceBetween(a: string, b: string): number {
   const rows = Array.from({ length: a.length + 1 }, (_, i) =>
     Array.from({ length: b.length + 1 }, (__, j) => (i === 0 ? j : j === 0 ? i : 0)),

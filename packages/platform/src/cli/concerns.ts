@@ -10,13 +10,13 @@ import { fine, type Finding } from './finding.ts'
 interface Concern {
   /** Makes the service as the application would. */
   readonly create: (env: Env) => Service
-  /** The package that holds its drivers. */
+  /** The package that contains its drivers. */
   readonly package: string
-  /** The optional peer of each driver that has one. */
+  /** Driver → its optional peer, for those that have one. */
   readonly peers?: Readonly<Record<string, string>>
 }
 
-/** In the order in which they are told. */
+/** In the order of the report. */
 export const CONCERNS: Readonly<Record<string, Concern>> = {
   monitoring: {
     create: (env) => createMonitoringFromEnv({ telemetry: false, processEnd: false }, env),
@@ -42,9 +42,12 @@ export const CONCERNS: Readonly<Record<string, Concern>> = {
 }
 
 export interface MadeConcerns {
-  /** To be asked, by concern. */
+  /** The services to check, by concern. */
   readonly services: Readonly<Record<string, Service>>
-  /** Of those that could not be made, and of the embedded realtime server, which lives inside the application. */
+  /**
+   * Findings for concerns that could not be made, and for the embedded realtime server, which runs inside the
+   * application.
+   */
   readonly findings: readonly Finding[]
 }
 
@@ -62,14 +65,14 @@ export function makeConcerns(env: Env): MadeConcerns {
         services[concern] = service
       }
     } catch (error) {
-      findings.push(refusalOf(concern, error))
+      findings.push(failureOf(concern, error))
     }
   }
   return { services, findings }
 }
 
-/** What an error says of the check that it ended. */
-export function refusalOf(check: string, error: unknown): Finding {
+/** Turns the error of a failed check into a finding. */
+export function failureOf(check: string, error: unknown): Finding {
   const { message } = toError(error)
   const known = MscError.isInstance(error) ? error : undefined
   return {

@@ -18,7 +18,7 @@ import type { Finding } from './finding.ts'
 
 type Env = Readonly<Record<string, string>>
 
-// Upstash is Redis behind HTTP.
+// The Upstash tests need Redis too: the local Upstash server is Redis behind HTTP.
 const noRedis = Boolean(process.env['MSC_SKIP_REDIS'])
 const noPostgres = Boolean(process.env['MSC_SKIP_POSTGRES'])
 
@@ -31,11 +31,11 @@ afterAll(async () => {
   for (const close of closing.toReversed()) await close()
 })
 
-/** An application's folder with nothing in it. */
+/** An empty application folder. */
 const folder = mkdtempSync(join(tmpdir(), 'msc-doctor-'))
 closing.push(() => rmSync(folder, { recursive: true }))
 
-/** Milliseconds that a silent server gets. All others get as long as a busy machine needs. */
+/** Timeout for a silent server, in milliseconds. All others get as long as a busy machine needs. */
 const SILENT_MS = 1000
 
 async function examined(
@@ -61,7 +61,7 @@ async function findingOf(check: string, env: Env, timeoutMs?: number): Promise<F
   ) as Finding
 }
 
-/** Something that takes every request and answers it alike: with a page, of this status, or not at all. */
+/** Starts a server that answers every request alike: with a page and this status, or not at all. */
 async function startImpostor(answer: number | 'silent'): Promise<{ readonly url: string; close(): void }> {
   const server = createServer((_request, response) => {
     if (answer === 'silent') return
@@ -75,7 +75,7 @@ async function startImpostor(answer: number | 'silent'): Promise<{ readonly url:
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
 }
 
-/** What chooses each vendor, with a key that it does not know. */
+/** The variables that choose each vendor, with a key that its server does not know. */
 const vendors = {
   sentry: (url: string): Env => ({ NEXT_PUBLIC_SENTRY_DSN: `${url.replace('//', `//${SECRET}@`)}/1` }),
   posthog: (url: string): Env => ({ NEXT_PUBLIC_POSTHOG_KEY: SECRET, NEXT_PUBLIC_POSTHOG_HOST: url }),
@@ -104,13 +104,13 @@ const addressOf: Readonly<Record<Vendor, string>> = {
   supabase: 'NEXT_PUBLIC_SUPABASE_URL',
 }
 
-/** Servers that know another key than ours, and what is no server at all. */
+/** Servers that expect another key than ours, and endpoints that are not the vendor's. */
 interface World {
   readonly urls: Readonly<Record<Exclude<Vendor, 'upstash'>, string>>
   readonly page: string
   readonly wall: string
   readonly mute: string
-  /** A port where nobody listens. */
+  /** A port on which nothing listens. */
   readonly nobody: string
 }
 
@@ -142,20 +142,20 @@ beforeAll(async () => {
 
 interface Fault {
   readonly name: string
-  /** What the finding is about. */
+  /** The check of the finding. */
   readonly check: string
   readonly env: () => Env | Promise<Env>
   readonly code: string
-  /** What is wrong, in words that whoever installed it yesterday understands. */
+  /** What is wrong, in words that somebody who installed it yesterday understands. */
   readonly detail: RegExp
-  /** The variable or the command to change. */
+  /** The variable to set or the command to run. */
   readonly hint: RegExp
   readonly status?: Finding['status']
   readonly skip?: boolean
   readonly options?: Parameters<typeof examined>[1]
-  /** Where no package is installed that a driver loads. */
+  /** True when no package is installed that a driver loads. */
   readonly isAlone?: true
-  /** Every concern is wrong, each with a finding of its own. */
+  /** True when every concern is wrong, each with its own finding. */
   readonly everywhere?: true
 }
 
@@ -181,7 +181,7 @@ const FAULTS: readonly Fault[] = [
   halfSet('Inngest', 'jobs', 'INNGEST_EVENT_KEY', 'INNGEST_SIGNING_KEY'),
   halfSet('Supabase', 'realtime', 'NEXT_PUBLIC_SUPABASE_URL', 'NEXT_PUBLIC_SUPABASE_ANON_KEY'),
   {
-    name: 'Vercel without a secret',
+    name: 'Vercel without CRON_SECRET',
     check: 'cron',
     env: () => ({ VERCEL: '1' }),
     code: 'CONFIG_HALF_SET',
@@ -193,11 +193,11 @@ const FAULTS: readonly Fault[] = [
     check: 'cron',
     env: () => ({ VERCEL: '1', CRON_SECRET: `${SECRET}\n` }),
     code: 'CRON_SECRET_INVALID',
-    detail: /CRON_SECRET is empty or begins or ends in white space/,
+    detail: /CRON_SECRET is empty, or begins or ends with white space/,
     hint: /Set CRON_SECRET .*without a line break/,
   },
   {
-    name: 'a driver that is misspelt',
+    name: 'a misspelt driver',
     check: 'cron',
     env: () => ({ MSC_CRON_DRIVER: 'vercl' }),
     code: 'CRON_DRIVER_UNKNOWN',
@@ -205,7 +205,7 @@ const FAULTS: readonly Fault[] = [
     hint: /MSC_CRON_DRIVER to `local` or `vercel`/,
   },
   {
-    name: 'a REDIS_URL that is no address',
+    name: 'a REDIS_URL that is not a URL',
     check: 'cache',
     env: () => ({ REDIS_URL: SECRET }),
     code: 'REDIS_URL_INVALID',
@@ -213,7 +213,7 @@ const FAULTS: readonly Fault[] = [
     hint: /Set REDIS_URL to redis:\/\/host:port/,
   },
   {
-    name: 'a DSN that is none',
+    name: 'an invalid DSN',
     check: 'monitoring',
     env: () => ({ NEXT_PUBLIC_SENTRY_DSN: SECRET }),
     code: 'SENTRY_DSN_INVALID',
@@ -409,7 +409,7 @@ const FAULTS: readonly Fault[] = [
   },
 ]
 
-describe('the doctor names fault and remedy', () => {
+describe('msc doctor names the fault and the remedy', () => {
   const named = new Set<string>()
   afterAll(() => console.info(`doctor.faults: ${named.size} of ${FAULTS.length}`))
 
@@ -431,7 +431,7 @@ describe('the doctor names fault and remedy', () => {
             hint: expect.stringMatching(fault.hint),
           }),
         ])
-        // One fault, one finding.
+        // Each fault has exactly one finding.
         expect(wrong).toHaveLength(fault.everywhere ? 6 : 1)
         named.add(fault.name)
       },
@@ -439,13 +439,13 @@ describe('the doctor names fault and remedy', () => {
     )
   }
 
-  it('are 32', () => {
+  it('covers 32 faults', () => {
     expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(32)
   })
 })
 
-describe('a vendor that is something else', () => {
-  it.each(names)('%s: a firewall that answers 403 with a page is not taken for a wrong key', async (vendor) => {
+describe('msc doctor, with something else in a vendor’s place', () => {
+  it.each(names)('%s: does not take a firewall’s 403 page for a wrong key', async (vendor) => {
     expect(await findingOf(concernOf[vendor], vendors[vendor](world.wall))).toMatchObject({
       status: 'error',
       code: 'DRIVER_NOT_THE_BACKEND',
@@ -453,7 +453,7 @@ describe('a vendor that is something else', () => {
     })
   })
 
-  it.each(names)('%s: a port where nobody listens is named', async (vendor) => {
+  it.each(names)('%s: names a port on which nothing listens', async (vendor) => {
     const found = await findingOf(concernOf[vendor], vendors[vendor](`http://${world.nobody}`))
     expect(found).toMatchObject({
       status: 'error',
@@ -462,14 +462,14 @@ describe('a vendor that is something else', () => {
     })
   })
 
-  it.each(names)('%s: silence is named, with where and which variable', async (vendor) => {
+  it.each(names)('%s: names a silent backend, with its address and variable', async (vendor) => {
     const found = await findingOf(concernOf[vendor], vendors[vendor](world.mute), SILENT_MS)
     expect(found).toMatchObject({ status: 'error', code: 'DEADLINE_EXCEEDED' })
     expect(found.detail).toContain(new URL(world.mute).host)
     expect(found.hint).toContain(addressOf[vendor].replace('_HOST', ''))
   })
 
-  it('Redis and Postgres: a web server is not taken for them, and the address is named', async () => {
+  it('Redis and Postgres: recognises a web server, and names the address', async () => {
     const { host } = new URL(world.page)
     expect(await findingOf('cache', { REDIS_URL: `redis://${host}` })).toMatchObject({
       status: 'error',
@@ -483,14 +483,14 @@ describe('a vendor that is something else', () => {
   })
 })
 
-describe('what is right is not complained of', () => {
-  it('Supabase with a key that it knows', async () => {
+describe('msc doctor reports no fault', () => {
+  it('for Supabase with the right key', async () => {
     const anonKey = await signTestToken(JWT_SECRET, { role: 'anon' }, 3600)
     const right = { NEXT_PUBLIC_SUPABASE_URL: world.urls.supabase, NEXT_PUBLIC_SUPABASE_ANON_KEY: anonKey }
     expect(await findingOf('realtime', right)).toMatchObject({ subject: 'supabase', status: 'ok' })
   })
 
-  it.skipIf(noRedis)('Redis with the right password; without one it is named', async () => {
+  it.skipIf(noRedis)('for Redis with the right password, but names a missing one', async () => {
     const redis = await startRedis({ password: 'right' })
     closing.push(redis.close)
     const address = `127.0.0.1:${redis.port}`
@@ -502,7 +502,7 @@ describe('what is right is not complained of', () => {
   })
 
   it.skipIf(noPostgres)(
-    'Postgres with the right password; a wrong one and a missing database are told apart',
+    'for Postgres with the right password, and tells a wrong one from a missing database',
     async () => {
       const postgres = await startPostgres({ password: 'right' })
       closing.push(postgres.close)

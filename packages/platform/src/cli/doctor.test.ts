@@ -21,7 +21,7 @@ const root = realpathSync(mkdtempSync(join(tmpdir(), 'msc-doctor-')))
 afterAll(() => rmSync(root, { recursive: true }))
 
 let folders = 0
-/** An application's folder with these files. */
+/** Makes an application's folder with these files. */
 function applicationOf(files: Readonly<Record<string, string>> = {}): string {
   const folder = join(root, `app-${(folders += 1)}`)
   mkdirSync(folder)
@@ -52,7 +52,7 @@ const about = (check: string, { findings }: JsonReport): readonly Finding[] =>
   findings.filter((finding) => finding.check === check)
 
 describe('msc doctor', () => {
-  it('says which driver each concern has, and that it answers', async () => {
+  it('names the driver of each concern, and that it answers', async () => {
     const { exitCode, text } = await run({})
     expect(exitCode).toBe(0)
     for (const line of [
@@ -67,7 +67,7 @@ describe('msc doctor', () => {
     expect(text.match(/✓/g)).toHaveLength(7)
   })
 
-  it('names the variable that is missing where a pair is half set, and what to do', async () => {
+  it('names the missing variable of a pair that is half set, and what to do', async () => {
     const { exitCode, text } = await run({ UPSTASH_REDIS_REST_URL: 'https://x.example' })
     expect(exitCode).toBe(1)
     expect(text).toMatch(/cache +→ – ✗/)
@@ -81,7 +81,7 @@ describe('msc doctor', () => {
     expect((await run({ NODE_ENV: 'production', MSC_ALLOW_EMBEDDED: '1' })).exitCode).toBe(0)
   })
 
-  it('fails for a warning only when it is asked to', async () => {
+  it('fails for a warning only with --strict', async () => {
     const env = { CRON_SECRET: 'short' }
     expect((await run(env)).exitCode).toBe(0)
     expect((await run(env, { strict: true })).exitCode).toBe(1)
@@ -103,7 +103,7 @@ describe('msc doctor', () => {
     }
   })
 
-  it('prints one object of a stable shape for programs', async () => {
+  it('prints one object of a stable shape with --json', async () => {
     const now = () => Date.UTC(2026, 0, 2)
     const { findings, ...rest } = await report({ CRON_SECRET: 'short' }, { now })
     expect(rest).toEqual({ version: 1, exitCode: 0, status: 'warning', checkedAt: '2026-01-02T00:00:00.000Z' })
@@ -121,13 +121,13 @@ describe('msc doctor', () => {
     expect(about('secrets', { ...rest, findings })).toMatchObject([{ code: 'SECRET_TOO_SHORT' }])
   })
 
-  it('prints what a backend says on one line, and nothing that steers a terminal', () => {
+  it('prints a backend’s message on one line, without terminal escape sequences', () => {
     expect(oneLine('FATAL: no\r\ncache       → memory ✓\u001b[2J\u2028\u0085ü')).toBe(
       'FATAL: no cache       → memory ✓ [2J ü',
     )
   })
 
-  it('asks every backend before any of them has answered', async () => {
+  it('calls every backend before any of them has answered', async () => {
     const waiting = new Set<number>()
     let all = (): void => {}
     const allAreAsked = new Promise<void>((resolve) => (all = resolve))
@@ -137,7 +137,7 @@ describe('msc doctor', () => {
           socket.on('error', () => undefined)
           waiting.add(index)
           if (waiting.size === 3) all()
-          // Nobody is answered before all were asked; then the connection ends.
+          // No connection is answered before all backends were called; then it is closed.
           void allAreAsked.then(() => socket.destroy())
         })
         await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -160,7 +160,7 @@ describe('msc doctor', () => {
     for (const server of servers) server.close()
   })
 
-  it("compares the machine's clock with what servers answer anyway", async () => {
+  it('compares the machine’s clock with the Date of responses that it gets anyway', async () => {
     const server = createHttpServer((_request, response) => {
       response
         .setHeader('date', new Date(Date.now() + 95_000).toUTCString())
@@ -176,7 +176,7 @@ describe('msc doctor', () => {
   })
 })
 
-it('holds Node to what the application says that it needs', async () => {
+it('checks Node against the engines of the application’s package.json', async () => {
   const folder = applicationOf({ 'package.json': JSON.stringify({ engines: { node: '>=99' } }) })
   expect(about('node', await report({}, { folder }))).toMatchObject([
     { code: 'NODE_UNSUPPORTED', detail: expect.stringContaining('The application, by the `engines`') },
@@ -186,7 +186,7 @@ it('holds Node to what the application says that it needs', async () => {
 describe('msc doctor of an installation', () => {
   const installed = (version: string) => JSON.stringify({ name: '@msc/core', version })
 
-  it('names a package of ours that is there in two versions, one below the other', async () => {
+  it('names an @msc package that is installed in two versions, one below the other', async () => {
     const files = {
       'node_modules/@msc/core/package.json': installed('1.0.0'),
       'node_modules/left/node_modules/@msc/core/package.json': installed('1.1.0'),
@@ -199,7 +199,7 @@ describe('msc doctor of an installation', () => {
     for (const path of Object.keys(files)) expect(found?.detail).toContain(join(folder, path, '..'))
   })
 
-  it('names one that pnpm keeps twice, and one that lies above the working folder', async () => {
+  it('names a package that pnpm keeps twice, and one above the working folder', async () => {
     const folder = applicationOf({
       'node_modules/.pnpm/@msc+core@1.0.0/node_modules/@msc/core/package.json': installed('1.0.0'),
       'node_modules/.pnpm/@msc+core@2.0.0/node_modules/@msc/core/package.json': installed('2.0.0'),
@@ -210,8 +210,8 @@ describe('msc doctor of an installation', () => {
   })
 })
 
-describe('the walk through an installation', () => {
-  it('reads as many folders as it may, and ends where packages link to each other', async () => {
+describe('the search through an installation', () => {
+  it('reads a limited number of folders, and ends when packages link to each other', async () => {
     const manifest = JSON.stringify({ name: '@msc/core', version: '1.0.0' })
     const folder = applicationOf({ 'node_modules/@msc/core/package.json': manifest })
     mkdirSync(join(folder, 'node_modules/@msc/core/node_modules/@msc'), { recursive: true })
@@ -224,10 +224,10 @@ describe('the walk through an installation', () => {
 })
 
 describe('the packages that drivers load', () => {
-  /** Not of a driver that a server chooses: test runners, frameworks, and what browsers load. */
+  /** Peers that no server driver loads: test runners, frameworks, and what browsers load. */
   const OTHERS = ['ai', 'posthog-js', 'react', 'vitest']
 
-  it.each(Object.entries(CONCERNS))('of %s are all looked for', async (_concern, { package: name, peers = {} }) => {
+  it.each(Object.entries(CONCERNS))('are all checked for %s', async (_concern, { package: name, peers = {} }) => {
     const { manifest } = await manifestOf(name)
     const declared = Object.keys(manifest.peerDependencies ?? {}).filter((peer) => !OTHERS.includes(peer))
     expect(Object.values(peers).toSorted()).toEqual(declared.toSorted())
@@ -239,7 +239,7 @@ describe('msc doctor of an application', () => {
   const cron = { name: 'daily', path: '/api/cron/daily', schedule: '0 0 * * *', timezone: 'UTC' }
   const manifest = (...crons: object[]): string => JSON.stringify({ crons })
 
-  it('compares vercel.json with the crons that its configuration exports, functions and all', async () => {
+  it('compares vercel.json with the crons of msc.config, which may contain functions', async () => {
     const text = config(`{ crons: [{ ...${JSON.stringify(cron)}, run: () => {} }] }`)
     const same = applicationOf({ 'msc.config.ts': text, 'vercel.json': manifest(cron) })
     expect(about('vercel.json', await report({}, { folder: same }))).toMatchObject([{ status: 'ok' }])
@@ -252,7 +252,7 @@ describe('msc doctor of an application', () => {
     expect(about('vercel.json', { exitCode, ...rest })).toMatchObject([{ code: 'CRON_MANIFEST_DRIFTED' }])
   })
 
-  it('looks at the secrets and the folders that it names', async () => {
+  it('checks the secrets and the folders of msc.config', async () => {
     const folder = applicationOf({
       'msc.config.mjs': config(
         `{ secrets: { SESSION_SECRET: { minBytes: 32, purpose: 'signs cookies' } }, folders: [{ path: 'data/journal', keeps: 'the journal' }, { path: 'new', keeps: 'files' }] }`,
@@ -267,7 +267,7 @@ describe('msc doctor of an application', () => {
     ])
   })
 
-  it('names MSC_DATA_DIR where that is no folder', async () => {
+  it('names MSC_DATA_DIR when it is not a folder', async () => {
     const folder = applicationOf({ data: 'a file' })
     expect(about('folders', await report({ MSC_DATA_DIR: 'data' }, { folder }))).toMatchObject([
       { code: 'FOLDER_UNUSABLE', hint: expect.stringContaining('MSC_DATA_DIR') },
@@ -279,7 +279,7 @@ describe('msc doctor of an application', () => {
     ['without a default export', 'export const crons = []', 'the default export'],
     ['of another shape', config('{ crons: [{ name: "a" }] }'), '`crons`'],
     ['that ends the process', 'process.exit(3)', 'it ended before it was loaded'],
-  ])('names a configuration %s, and looks at the rest', async (_name, text, said) => {
+  ])('names a configuration %s, and checks the rest', async (_name, text, said) => {
     const found = await report({ CRON_SECRET: 'short' }, { folder: applicationOf({ 'msc.config.mjs': text }) })
     expect(about('config', found)).toMatchObject([
       { status: 'error', code: 'MSC_CONFIG_INVALID', detail: expect.stringContaining(said) },
@@ -288,7 +288,7 @@ describe('msc doctor of an application', () => {
     expect(about('cache', found)).toMatchObject([{ status: 'ok' }])
   })
 
-  it('names one that never loads, and one that is named and is not there', async () => {
+  it('names a configuration that never loads, and one that is missing', async () => {
     const folder = applicationOf({ 'msc.config.mjs': 'await new Promise(() => setInterval(() => {}, 1000))' })
     await expect(readAppConfig({ folder, env: {}, timeoutMs: 300 })).rejects.toMatchObject({
       code: 'MSC_CONFIG_INVALID',
@@ -307,7 +307,7 @@ describe('the msc command', () => {
   })
   afterAll(() => alone.remove())
 
-  it('exits with 0 and prints where it is asked for help or its version', async () => {
+  it('exits with 0 and prints when asked for help or its version', async () => {
     for (const args of [['--help'], ['help'], ['doctor', '-h']]) {
       const { code, out, error } = await alone.msc(args, {})
       expect([code, error]).toEqual([0, ''])
@@ -316,7 +316,7 @@ describe('the msc command', () => {
     expect(await alone.msc(['--version'], {})).toEqual({ code: 0, out: '0.0.0\n', error: '' })
   })
 
-  it('names a package that a driver needs later only, whether it is missing or too old', async () => {
+  it('names a package that a driver needs later, whether it is missing or too old', async () => {
     const env = {
       NODE_ENV: 'test',
       NEXT_PUBLIC_SUPABASE_URL: `http://127.0.0.1:${await freePort()}`,
@@ -337,16 +337,16 @@ describe('the msc command', () => {
     ])
   })
 
-  it('exits with 2 and runs nothing where it is used wrongly', async () => {
+  it('exits with 2 and runs nothing when its arguments are wrong', async () => {
     expect(await alone.msc(['doctor', '--jsno'], {})).toEqual({
       code: 2,
       out: '',
-      error: 'msc: There is no option --jsno. Did you mean --json?\nmsc --help says what there is.\n',
+      error: 'msc: There is no option --jsno. Did you mean --json?\nRun msc --help for the commands and options.\n',
     })
     expect((await alone.msc([], {})).code).toBe(2)
   })
 
-  it('ends when it has reported, whoever is still silent, and writes the whole report to a pipe', async () => {
+  it('exits once it has reported, even when a backend is silent, and writes the whole report to a pipe', async () => {
     const server = createServer((socket) => void socket.on('error', () => undefined))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -362,7 +362,7 @@ describe('the msc command', () => {
     expect(out).not.toContain('0123456789abcdef')
   })
 
-  it('is told what to print to, for whoever calls it from a program', async () => {
+  it('writes to the streams that its caller passes', async () => {
     const said: string[] = []
     const output = { out: (text: string) => said.push(text), error: (text: string) => said.push(text) }
     expect(await main(['nonsense'], output)).toBe(2)

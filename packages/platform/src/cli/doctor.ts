@@ -7,31 +7,31 @@ import { secretHider, type SecretHider } from './without-secrets.ts'
 
 export interface DoctorOptions {
   readonly json?: boolean
-  /** Warnings fail too. */
+  /** Makes warnings fail too. */
   readonly strict?: boolean
-  /** Milliseconds for each round trip; all are made at once. A function is asked when they begin. Default 2 500. */
+  /** Milliseconds for each round trip; all run at once. A function is called when they begin. Default 2 500. */
   readonly timeoutMs?: number | (() => number)
-  /** The application's configuration, relative to `folder`. Default: `msc.config.*`, where there is one. */
+  /** The application's configuration, relative to `folder`. Default: `msc.config.*`, if there is one. */
   readonly configFile?: string | undefined
   readonly env?: Env
   /** The application's folder. Default: the working folder. */
   readonly folder?: string
   readonly nodeVersion?: string
-  /** Wall time, milliseconds since the epoch. */
+  /** Wall time, in milliseconds since the epoch. */
   readonly now?: () => number
   readonly write?: (text: string) => void
 }
 
 export interface Diagnosis {
-  /** 0: nothing is wrong. 1: something is down or wrong, or with `strict` a warning was given. */
+  /** 0: nothing is wrong. 1: something is down or wrong, or with `strict` there is a warning. */
   readonly exitCode: 0 | 1
-  /** Lets go of what was made to ask; the report is written by then. Never rejects. */
+  /** Closes the services that were made for the checks. The report is written by then. Never rejects. */
   close(): Promise<unknown>
 }
 
 /**
- * Looks at everything, and writes the report: JSON when all is known; for people a line for each finding, what the
- * backends answer as soon as they have.
+ * Runs all checks and writes the report: as JSON when everything is known; as text one line for each finding, with
+ * those of the backends as soon as they have answered.
  */
 export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
   const { env = processEnv(), folder = process.cwd(), timeoutMs = 2500, now = Date.now, strict = false } = options
@@ -55,7 +55,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
   ])
   tell([node])
   let close: Diagnosis['close'] = async () => undefined
-  // On a Node that is too old the packages may not even load, and what they say would mislead.
+  // On a Node that is too old the packages may not load at all, and their errors would mislead.
   if (node.status !== 'error') {
     const { examine } = await import('./examine.ts')
     const patience = typeof timeoutMs === 'number' ? timeoutMs : timeoutMs()
@@ -70,13 +70,13 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
   return { exitCode, close }
 }
 
-/** What a backend or a library said may repeat an address with its password. */
+/** The message of a backend or a library may repeat an address with its password. */
 function withoutSecrets(finding: Finding, hide: SecretHider): Finding {
   const { detail, hint } = finding
   return {
     ...finding,
     ...(detail !== undefined && { detail: hide.inAddresses(hide.values(detail)) }),
-    // Our own words, in which an address with a user and a password is an example.
+    // Hints are our own text, in which an address with a user and a password is an example.
     ...(hint !== undefined && { hint: hide.values(hint) }),
   }
 }

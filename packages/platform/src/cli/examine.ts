@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { readEnv, type Env, type Service } from '@msc/core'
-import { CONCERNS, makeConcerns, refusalOf } from './concerns.ts'
+import { CONCERNS, makeConcerns, failureOf } from './concerns.ts'
 import { checkClock } from './checks/clock-skew.ts'
 import { checkCronManifest } from './checks/cron-manifest.ts'
 import { checkDuplicates } from './checks/duplicates.ts'
@@ -19,25 +19,28 @@ export interface Examination {
   readonly env: Env
   /** The application's folder. */
   readonly folder: string
-  /** Its configuration, where the caller named one. */
+  /** The application's configuration, if the caller named one. */
   readonly configFile?: string | undefined
   /** Milliseconds for each round trip. */
   readonly timeoutMs: number
-  /** Wall time, milliseconds since the epoch. */
+  /** Wall time, in milliseconds since the epoch. */
   readonly now: () => number
 }
 
-/** Everything is asked at once; what is read from this machine may take longer than a round trip on a busy one. */
+/**
+ * All checks start at once. The local ones have their own promise, because on a busy machine they may take longer than
+ * a round trip.
+ */
 export interface Examined {
-  /** One for each concern: known when its backend has answered, or when its time is up. */
+  /** One for each concern, when every backend has answered or timed out. */
   readonly backends: Promise<readonly Finding[]>
   /** Everything else. */
   readonly surroundings: Promise<readonly Finding[]>
-  /** Lets go of the services. Never rejects. */
+  /** Closes the services. Never rejects. */
   close(): Promise<unknown>
 }
 
-/** Looks at everything that the environment and the folder of an application name. The promises never reject. */
+/** Checks everything that the environment and the folder of an application name. The promises never reject. */
 export function examine(examination: Examination): Examined {
   const { env, folder, timeoutMs, now } = examination
   const { services, findings: made } = makeConcerns(env)
@@ -48,16 +51,16 @@ export function examine(examination: Examination): Examined {
     return Object.keys(CONCERNS).flatMap((concern) => concerns.filter(({ check }) => check === concern))
   })
   const surroundings = Promise.all([
-    told('packages', async () => checkPeers(await peerFacts(services))),
-    told('packages', async () => checkDuplicates(await installedCopies(folder))),
+    findingsOf('packages', async () => checkPeers(await peerFacts(services))),
+    findingsOf('packages', async () => checkDuplicates(await installedCopies(folder))),
     applicationFindings(examination),
     backends,
   ]).then(([peers, packages, ofApplication, concerns]) => {
-    // A driver that could not load its package has said so itself.
-    const hasSaid = ({ check, code }: Finding): boolean =>
+    // The driver's own finding already says that its package could not be loaded.
+    const isReported = ({ check, code }: Finding): boolean =>
       concerns.some((each) => each.check === check && each.code === code && code === 'PEER_MISSING')
     return [
-      ...peers.filter((finding) => !hasSaid(finding)),
+      ...peers.filter((finding) => !isReported(finding)),
       ...packages,
       ...checkClock(times.answers),
       ...ofApplication,
@@ -74,12 +77,12 @@ async function askAll(services: Readonly<Record<string, Service>>, timeoutMs: nu
   return (await Promise.all(Object.values(services).map((service) => service.health({ timeoutMs })))).map(findingOf)
 }
 
-/** A check that fails is a finding too. */
-async function told(check: string, run: () => Promise<Finding[]>): Promise<Finding[]> {
+/** Turns a check that fails into a finding. */
+async function findingsOf(check: string, run: () => Promise<Finding[]>): Promise<Finding[]> {
   try {
     return await run()
   } catch (error) {
-    return [refusalOf(check, error)]
+    return [failureOf(check, error)]
   }
 }
 
@@ -95,24 +98,24 @@ async function peerFacts(services: Readonly<Record<string, Service>>): Promise<P
   return (await Promise.all(facts)).flat()
 }
 
-/** A configuration imports much of an application, on a machine that may be busy. */
+/** A configuration may import much of an application, on a busy machine. */
 const CONFIG_MS = 10_000
 
-/** What depends on the application: its secrets, its folders and its crons. */
+/** The findings that depend on the application: its secrets, its folders and its crons. */
 async function applicationFindings({ env, folder, configFile }: Examination): Promise<Finding[]> {
   let config: PlainConfig = {}
   const findings: Finding[] = []
   try {
     config = (await readAppConfig({ folder, file: configFile, env, timeoutMs: CONFIG_MS })) ?? {}
   } catch (error) {
-    findings.push(refusalOf('config', error))
+    findings.push(failureOf('config', error))
   }
   const { crons, plan, secrets = {}, folders = [] } = config
   findings.push(...checkSecrets(env, { ...SECRETS, ...secrets }))
-  findings.push(...(await told('folders', async () => checkFolders(await folderFacts(folder, env, folders)))))
+  findings.push(...(await findingsOf('folders', async () => checkFolders(await folderFacts(folder, env, folders)))))
   if (!crons) return findings
   const options = plan ? { plan } : {}
-  const manifest = await told('vercel.json', async () =>
+  const manifest = await findingsOf('vercel.json', async () =>
     checkCronManifest(await textOf(join(folder, 'vercel.json')), crons, options),
   )
   return [...findings, ...manifest]
@@ -120,7 +123,7 @@ async function applicationFindings({ env, folder, configFile }: Examination): Pr
 
 type Wanted = Pick<FolderFact, 'path' | 'keeps'> & { readonly variable?: string }
 
-/** Where the embedded drivers of the packages keep their files; the SQLite file of the jobs is opened when they are asked. */
+/** The folder in which the embedded drivers keep their files. The SQLite file of jobs is opened by its health check. */
 function dataFolder(env: Env): Wanted[] {
   const path = readEnv(env, 'MSC_DATA_DIR')
   return path === undefined ? [] : [{ path, keeps: 'the data of the embedded drivers', variable: 'MSC_DATA_DIR' }]

@@ -3,20 +3,22 @@ import type { Health } from '@msc/core'
 /** `error`: something is down or wrong. `warning`: it works, and something should be done. */
 export type FindingStatus = 'ok' | 'warning' | 'error'
 
-/** One answer of the doctor: what is wrong and what to do about it, in one place. A line of the JSON output. */
+/** One result of the doctor: what is wrong and what to do about it. A line of the text, an item of the JSON. */
 export interface Finding {
-  /** A concern (`cache`), or what else was looked at: `node`, `packages`, `clock`, `vercel.json`, `secrets`, `folders`, `config`. */
+  /**
+   * A concern (`cache`), or another check: `node`, `packages`, `clock`, `vercel.json`, `secrets`, `folders`, `config`.
+   */
   readonly check: string
   readonly status: FindingStatus
-  /** Stable: of the error where there was one, else `OK`, `DEGRADED` or `FAILED`. */
+  /** Stable: the code of the error, or else `OK`, `DEGRADED` or `FAILED`. */
   readonly code: string
-  /** The driver of a concern; of the other checks what was looked at, such as a version or a variable. */
+  /** The driver of a concern; for other checks the thing that was checked, such as a version or a variable. */
   readonly subject: string
   /** What is wrong. */
   readonly detail?: string
-  /** What to do about it: the variable or the command. */
+  /** What to do: the variable to set or the command to run. */
   readonly hint?: string
-  /** Milliseconds of the round trip. */
+  /** Duration of the round trip, in milliseconds. */
   readonly latencyMs?: number
 }
 
@@ -28,7 +30,7 @@ const STATUSES: Readonly<Record<Health['status'], FindingStatus>> = {
 }
 const CODES: Readonly<Record<FindingStatus, string>> = { ok: 'OK', warning: 'DEGRADED', error: 'FAILED' }
 
-/** What a service said of its backend, as a finding. */
+/** Turns a service's health into a finding. */
 export function findingOf({ concern, driver, status, code, detail, hint, latencyMs }: Health): Finding {
   const verdict = STATUSES[status]
   return {
@@ -42,12 +44,12 @@ export function findingOf({ concern, driver, status, code, detail, hint, latency
   }
 }
 
-/** A check that found nothing wrong. */
+/** Makes the finding of a check that found no fault. */
 export function fine(check: string, subject: string): Finding {
   return { check, status: 'ok', code: 'OK', subject }
 }
 
-/** The worst of all. */
+/** Returns the worst status of all findings. */
 export function worstOf(findings: readonly Finding[]): FindingStatus {
   const has = (status: FindingStatus): boolean => findings.some((each) => each.status === status)
   return has('error') ? 'error' : has('warning') ? 'warning' : 'ok'

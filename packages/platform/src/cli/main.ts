@@ -13,14 +13,14 @@ const STREAMS: Output = {
 }
 
 /**
- * Runs the command line; resolves with the exit code when all is written: 0 nothing is wrong, 1 something is down or wrong,
- * 2 wrong use. Connections may still be open then, so end the process.
+ * Runs the command line and resolves with the exit code when everything is written: 0 nothing is wrong, 1 something is
+ * down or wrong, 2 the arguments are wrong. Connections may still be open then, so the caller has to end the process.
  */
 export async function main(args: readonly string[], { out, error }: Output = STREAMS): Promise<0 | 1 | 2> {
   const command = readArguments(args)
   switch (command.command) {
     case 'refused':
-      error(`msc: ${oneLine(command.message)}\nmsc --help says what there is.\n`)
+      error(`msc: ${oneLine(command.message)}\nRun msc --help for the commands and options.\n`)
       return 2
     case 'help':
       out(USAGE)
@@ -31,7 +31,7 @@ export async function main(args: readonly string[], { out, error }: Output = STR
     case 'doctor': {
       const { doctor } = await import('./doctor.ts')
       const diagnosis = await doctor({ timeoutMs: () => timeLeft(performance.now()), ...command, write: out })
-      // Not awaited: a backend that is silent is as silent about a goodbye.
+      // Not awaited: a silent backend would not answer to the end of its connection either.
       void diagnosis.close()
       return diagnosis.exitCode
     }

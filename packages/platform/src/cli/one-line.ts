@@ -1,4 +1,6 @@
-/** A text of which a part may come from a backend: it can neither forge a line nor steer the terminal. */
+/**
+ * Makes a text safe to print that may contain a backend's message: it can neither add a line nor control the terminal.
+ */
 export function oneLine(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
 }

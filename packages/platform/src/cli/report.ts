@@ -3,7 +3,7 @@ import { oneLine } from './one-line.ts'
 
 const MARKS = { ok: '✓', warning: '~', error: '✗' } as const
 
-/** For people: a line for each finding, and below it what is wrong and what to do. */
+/** Formats findings as text: a line for each, followed by what is wrong and what to do. */
 export function asText(findings: readonly Finding[]): string {
   return findings.map(paragraph).join('')
 }
@@ -18,17 +18,17 @@ function paragraph({ check, subject, status, latencyMs, detail, hint }: Finding)
 }
 
 export interface JsonReport {
-  /** Of this shape. Fields may be added to it; a change to one raises it. */
+  /** The version of this shape. New fields keep it; a change to an existing field raises it. */
   readonly version: 1
   readonly exitCode: 0 | 1
-  /** The worst of the findings. */
+  /** The worst status of the findings. */
   readonly status: Finding['status']
   /** ISO 8601. */
   readonly checkedAt: string
   readonly findings: readonly Finding[]
 }
 
-/** For programs. */
+/** Formats findings as JSON. */
 export function asJson(
   findings: readonly Finding[],
   options: { readonly exitCode: 0 | 1; readonly checkedAt: number },

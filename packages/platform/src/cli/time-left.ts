@@ -1,11 +1,11 @@
-/** Milliseconds from the start of the command until whoever has not answered is named. */
+/** How long after the start of the command a silent backend is reported, in milliseconds. */
 const DEFAULT_MS = 2500
-/** What a backend gets at least, on a machine that takes long to load the command. */
+/** The least time that a backend gets, on a machine on which the command loads slowly. */
 const LEAST_MS = 1000
 
 /**
- * Milliseconds for the round trips where nobody said how long: a silent backend is named within three seconds of the
- * command's start, and loading it is a part of them.
+ * Returns the default time for round trips, in milliseconds. A silent backend is reported within three seconds of the
+ * command's start, and loading the command is part of them.
  */
 export function timeLeft(sinceStartMs: number): number {
   return Math.round(Math.max(LEAST_MS, DEFAULT_MS - sinceStartMs))

@@ -1,10 +1,10 @@
 type Version = readonly [major: number, minor: number, patch: number]
 
 /**
- * Whether a version is in a range as package.json writes it: `^1.2.0`, `~1.2`, `>=5.4.2`, `>=20 <25`, `1.x`, `*` and several
- * of them with `||`. A prerelease counts as the release that it precedes.
+ * Says whether a version is in a range of a package.json: `^1.2.0`, `~1.2`, `>=5.4.2`, `>=20 <25`, `1.x`, `*`, or
+ * several of them joined with `||`. A prerelease counts as the release that it precedes.
  *
- * @returns `undefined` for a version or a range that is none of these, such as a tag or an address: nobody can tell.
+ * @returns `undefined` when the version or the range has another form, such as a tag or a URL.
  */
 export function satisfies(version: string, range: string): boolean | undefined {
   const given = parse(version)
@@ -27,7 +27,7 @@ function compare(version: Version, comparator: string): boolean | undefined {
   const order = orderOf(version, bound)
   if (operator === '>=') return order >= 0
   if (operator === '<') return order < 0
-  // What is left out of `>1` and `<=1` stands for every value.
+  // The parts that `>1` and `<=1` omit stand for every value.
   if (operator === '>') return order > 0 && orderOf(version, nextAfter(bound, given(text))) >= 0
   if (operator === '<=') return orderOf(version, nextAfter(bound, given(text))) < 0
   return order >= 0 && orderOf(version, upperBound(bound, operator, given(text))) < 0
@@ -37,12 +37,12 @@ function upperBound(bound: Version, operator: string, parts: number): Version {
   const [major, minor] = bound
   if (operator === '~') return nextAfter(bound, Math.min(parts, 2))
   if (operator !== '^') return nextAfter(bound, parts)
-  // A caret keeps the first part that is not zero.
+  // A caret fixes the first part that is not zero.
   if (major > 0 || parts === 1) return nextAfter(bound, 1)
   return nextAfter(bound, minor > 0 || parts === 2 ? 2 : 3)
 }
 
-/** The first version that differs in the first `parts` parts. */
+/** Returns the lowest version that differs in the first `parts` parts. */
 function nextAfter([major, minor, patch]: Version, parts: number): Version {
   if (parts <= 1) return [major + 1, 0, 0]
   return parts === 2 ? [major, minor + 1, 0] : [major, minor, patch + 1]
@@ -52,7 +52,7 @@ function orderOf(a: Version, b: Version): number {
   return a[0] - b[0] || a[1] - b[1] || a[2] - b[2]
 }
 
-/** How many parts a version names: 1 for `22` and `22.x`. */
+/** Returns how many parts a version has: 1 for `22` and `22.x`. */
 function given(text: string): number {
   return text
     .split(/[-+]/)[0]!

@@ -6,14 +6,14 @@ const hide = (env: Record<string, string>, text: string): string => {
   return hider.inAddresses(hider.values(text))
 }
 
-it('hides the values of secrets, also as an address writes them', () => {
+it('hides the values of secrets, also when they are URL-encoded', () => {
   const env = { CRON_SECRET: ' s3cret/of 16 \n', UPSTASH_REDIS_REST_TOKEN: 'token-0123' }
   expect(hide(env, 'got s3cret/of 16 and s3cret%2Fof%2016 and token-0123.')).toBe(
     'got [hidden] and [hidden] and [hidden].',
   )
 })
 
-it('hides the password of an address, which holds the longer secret too', () => {
+it('hides the password of an address, which contains the longer secret', () => {
   const env = { DATABASE_URL: 'postgres://app:p%40ssword@db:5432/app?sslmode=require', A_TOKEN: 'p@ssword-and-more' }
   expect(hide(env, 'p@ssword, p%40ssword, p@ssword-and-more')).toBe('[hidden], [hidden], [hidden]')
   expect(hide(env, 'role app requires sslmode=require')).toBe('role app requires sslmode=require')
@@ -25,7 +25,7 @@ it('hides the key of a DSN', () => {
   )
 })
 
-it('shows of an address the host and the path', () => {
+it('shows only host and path of an address', () => {
   expect(hide({}, 'redis://user:pass@10.0.0.5:6379/0?token=abc is silent, https://x.example/a#b too')).toBe(
     'redis://10.0.0.5:6379/0 is silent, https://x.example/a too',
   )

@@ -33,7 +33,7 @@ const looks = {
   'not-configured': { dot: 'bg-stone-400', text: 'Not configured' },
 } as const
 
-/** `hitRate` as `hit rate`, `loadMs` as `load`: the unit is said with the figure. */
+/** Turns `hitRate` into `hit rate` and `loadMs` into `load`, since the unit is printed with the figure. */
 function words(name: string): string {
   return name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }

@@ -1,7 +1,9 @@
 import { platform } from '@/lib/platform'
 import { route } from '@/lib/route'
 
-/** For a load balancer: 200 while every service answers or has a fallback, else 503. Details only for admins. */
+/**
+ * For a load balancer: answers 200 while every service answers or has a fallback, else 503. Only admins get details.
+ */
 export const GET = route({
   route: '/api/health',
   auth: 'optional',

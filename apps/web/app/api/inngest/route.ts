@@ -1,7 +1,7 @@
 import { getDefaultJobs } from '@msc/jobs'
 import { route } from '@/lib/route'
 
-/** Inngest calls this, signed with the signing key; without Inngest there is nothing here. */
+/** Inngest calls this route and signs with the signing key. Without Inngest it answers 404. */
 const handler = route({
   route: '/api/inngest',
   auth: 'none',

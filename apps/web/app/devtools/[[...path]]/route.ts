@@ -3,7 +3,7 @@ import { createConsole } from '@msc/devtools'
 import { platform } from '@/lib/platform'
 import { sessionToken, verifySession } from '@/lib/session'
 
-/** For admins; to everybody else there is nothing here. */
+/** For admins; everybody else gets 404. */
 export const GET = createConsole({
   journal: getJournal,
   basePath: '/devtools',

@@ -7,8 +7,8 @@ import { assertKey, assertQuota, isReceipt, request, type PostHogTransport } fro
 import { toPostHogEvent } from './wire-event.ts'
 
 /**
- * PostHog's capture endpoint, spoken directly: one request is one verdict, so that the engine's halving finds the event
- * that is refused, and nothing is retried or kept behind its back.
+ * Speaks PostHog's capture protocol directly, instead of through its SDK. Each request has one outcome, so that the
+ * engine can find a refused event by halving the batch, and nothing is retried or kept without the engine knowing.
  */
 export function posthogSink(transport: PostHogTransport, leavingMaxBytes?: () => number): AnalyticsDriver {
   const { driver: name, address, now } = transport
@@ -16,7 +16,7 @@ export function posthogSink(transport: PostHogTransport, leavingMaxBytes?: () =>
   const open = (): void => {
     if (closed) throw new DriverError(name, 'The driver is closed.', { code: 'DRIVER_CLOSED' })
   }
-  // The clock of the machine may be wrong: PostHog corrects the events' times by this one.
+  // The machine's clock may be wrong: PostHog corrects the events' times by this one.
   const bodyOf = (batch: readonly string[]): string =>
     `{"api_key":${JSON.stringify(address.key)},"batch":[${batch.join(',')}],"sent_at":"${new Date(now()).toISOString()}"}`
   return {
@@ -36,7 +36,7 @@ export function posthogSink(transport: PostHogTransport, leavingMaxBytes?: () =>
     },
     async health(signal) {
       open()
-      // Without an event PostHog answers 400, once it has read all the rest.
+      // PostHog answers 400 to a batch without events, once it has read and accepted the rest of the body.
       await Promise.all([
         request(transport, '/batch/', bodyOf([]), signal, isReceipt, 400),
         assertKey(transport, signal),

@@ -20,7 +20,7 @@ const evaluate = async (flag: unknown): Promise<Evaluation | undefined> => {
 }
 
 describe('PostHog’s answer', () => {
-  it('is read whole: value, variant, payload, version, and why', async () => {
+  it('is read completely: value, variant, payload, version and reason', async () => {
     expect(
       await evaluate({
         enabled: true,
@@ -43,23 +43,23 @@ describe('PostHog’s answer', () => {
     ['no_condition_match', false, 'default'],
     ['flag_disabled', false, 'disabled'],
     ['something new', true, 'targeting_match'],
-  ] as const)('says why in words of ours: %s', async (code, enabled, reason) => {
+  ] as const)('has its reason translated to ours: %s', async (code, enabled, reason) => {
     expect(await evaluate({ enabled, reason: { code } })).toMatchObject({ value: enabled, reason })
   })
 
   it.each([
     ['failed to evaluate', { enabled: false, failed: true }],
-    ['is no flag', 'nonsense'],
+    ['is not a flag', 'nonsense'],
     ['is nothing', null],
-  ])('leaves out what %s, so that whoever asks has the fallback', async (_name, flag) => {
+  ])('leaves out a flag that %s, so that the caller gets the fallback', async (_name, flag) => {
     expect(await evaluate(flag)).toBeUndefined()
   })
 
-  it('keeps a payload that is no JSON as it is', async () => {
+  it('keeps a payload that is not JSON as text', async () => {
     expect(await evaluate({ enabled: true, metadata: { payload: 'hello' } })).toMatchObject({ payload: 'hello' })
   })
 
-  it.each([{}, { flags: null }, [], 'text', null])('rejects when it is none: %j', async (answer) => {
+  it.each([{}, { flags: null }, [], 'text', null])('is rejected when it is invalid: %j', async (answer) => {
     const { source } = answering(answer)
     await expect(source.evaluate('all', ANA, new AbortController().signal)).rejects.toMatchObject({
       code: 'DRIVER_NOT_THE_BACKEND',
@@ -68,7 +68,7 @@ describe('PostHog’s answer', () => {
   })
 })
 
-it('asks for whom it is, with both ids of one who has just become known, and with groups', async () => {
+it('is requested with both ids of a visitor who has just been identified, and with groups', async () => {
   const { source, asked } = answering({ flags: {} })
   const subject = { distinctId: 'ana', anonymousId: 'v', groups: { company: 'msc' } }
   await source.evaluate(['f'], { subject, properties: { plan: 'pro' } }, new AbortController().signal)

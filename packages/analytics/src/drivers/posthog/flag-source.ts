@@ -5,7 +5,7 @@ import type { Evaluation, EvaluationReason, Json } from '../../messages.ts'
 import { VARIABLES } from './address.ts'
 import { assertKey, assertQuota, isFlagsAnswer, request, type PostHogTransport } from './request.ts'
 
-/** PostHog's words for why a flag has its value. Source: `FeatureFlagMatchReason` of its flags service. */
+/** PostHog's reasons for a flag's value. Source: `FeatureFlagMatchReason` of its flags service. */
 const REASONS: ReadonlyMap<string, EvaluationReason> = new Map<string, EvaluationReason>([
   ['condition_match', 'targeting_match'],
   ['super_condition_value', 'targeting_match'],
@@ -17,7 +17,7 @@ const REASONS: ReadonlyMap<string, EvaluationReason> = new Map<string, Evaluatio
   ['missing_dependency', 'error'],
 ])
 
-/** Flags as PostHog evaluates them: one request, which PostHog bills, for any number of keys. */
+/** Flags that PostHog evaluates: one request, which PostHog bills, for any number of keys. */
 export function posthogFlagSource(transport: PostHogTransport, runtime: 'server' | 'client'): FlagSource {
   const { driver: name, address } = transport
   let closed = false
@@ -67,7 +67,7 @@ function queryOf({ subject, properties }: FlagContext): object {
 function readFlags(driver: string, answer: unknown): ReadonlyMap<string, Evaluation> {
   const { flags, requestId } = Object(answer) as Record<string, unknown>
   if (typeof flags !== 'object' || flags === null) {
-    throw new DriverError(driver, 'The answer has no flags.', { code: 'DRIVER_NOT_THE_BACKEND', retryable: true })
+    throw new DriverError(driver, 'The response has no flags.', { code: 'DRIVER_NOT_THE_BACKEND', retryable: true })
   }
   const found = new Map<string, Evaluation>()
   for (const [key, flag] of Object.entries(flags)) {
@@ -77,7 +77,7 @@ function readFlags(driver: string, answer: unknown): ReadonlyMap<string, Evaluat
   return found
 }
 
-/** `undefined` for a flag that could not be evaluated: whoever asks has a fallback. */
+/** Returns `undefined` for a flag that could not be evaluated: the caller has a fallback. */
 function readFlag(value: unknown, requestId: unknown): Evaluation | undefined {
   const { enabled, variant, reason, metadata, failed } = Object(value) as Record<string, unknown>
   if (typeof enabled !== 'boolean' || failed === true) return undefined
@@ -95,7 +95,7 @@ function readFlag(value: unknown, requestId: unknown): Evaluation | undefined {
   }
 }
 
-/** Payloads are JSON in a string. */
+/** PostHog sends payloads as JSON in a string. */
 function readPayload(payload: unknown): Json | undefined {
   if (payload === null || payload === undefined) return undefined
   if (typeof payload !== 'string') return payload as Json

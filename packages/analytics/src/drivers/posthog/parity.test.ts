@@ -9,7 +9,7 @@ const key = 'phc_loopback0123456789'
 const AT = 1_750_000_000_000
 const timestamp = new Date(AT)
 
-/** What names the library, and what each chooses for itself. */
+/** Properties that name the library, or that each library chooses for itself. */
 const OWN = new Set([
   '$lib',
   '$lib_version',
@@ -23,7 +23,7 @@ function comparable({ event, distinctId, timestamp: at, properties }: WireEvent)
   return { event, distinctId, at, properties: Object.fromEntries(kept) }
 }
 
-describe('what arrives equals what posthog-node sends', () => {
+describe('events arrive as posthog-node sends them', () => {
   let server: PostHogServer
   let sdk: PostHog
   beforeAll(async () => {
@@ -41,7 +41,7 @@ describe('what arrives equals what posthog-node sends', () => {
       strict: true,
     })
 
-  /** The events that each of the two sent. */
+  /** Returns the events that each of the two sent. */
   async function both(bySdk: () => unknown, byUs: (analytics: ReturnType<typeof ours>) => unknown) {
     const from = server.events.length
     await bySdk()
@@ -79,7 +79,7 @@ describe('what arrives equals what posthog-node sends', () => {
     expect(own).toEqual(theirs)
   })
 
-  it('for a person, an alias and a group, their times aside', async () => {
+  it('for a person, an alias and a group, except their times', async () => {
     const [theirs, own] = await both(
       () => {
         sdk.identify({ distinctId: 'u', properties: { $set: { role: 'artist' }, $set_once: { since: 2026 } } })
@@ -97,8 +97,8 @@ describe('what arrives equals what posthog-node sends', () => {
     expect(timeless(own)).toEqual(timeless(theirs))
   })
 
-  it('for an exposure, the words of the reason aside', async () => {
-    // The SDK calls this method deprecated, on the console.
+  it('for an exposure, except the wording of the reason', async () => {
+    // The SDK prints to the console that this method is deprecated.
     vi.spyOn(console, 'warn').mockImplementation(() => {})
     const from = server.evaluations.length
     const [theirs, own] = await both(

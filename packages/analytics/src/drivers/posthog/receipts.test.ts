@@ -18,15 +18,16 @@ const healthOf = (made: AnalyticsDriver): Promise<unknown> =>
   )
 
 it.each([{ status: 1 }, { status: 'Ok' }, { status: 1, quota_limited: ['events'] }, undefined])(
-  'PostHog’s receipt may be %j',
+  'accepts %j as PostHog’s receipt',
   (said) => expect(isReceipt(said)).toBe(true),
 )
 
-it.each([{ ok: true }, {}, [], null, 1, { status: 200 }, { status: 'error' }])('PostHog’s receipt is not %j', (said) =>
-  expect(isReceipt(said)).toBe(false),
+it.each([{ ok: true }, {}, [], null, 1, { status: 200 }, { status: 'error' }])(
+  'does not accept %j as PostHog’s receipt',
+  (said) => expect(isReceipt(said)).toBe(false),
 )
 
-it('is ready where the batch of nothing is refused in words, and the flags are answered', async () => {
+it('is ready when the empty batch is refused in PostHog’s words and the flags are answered', async () => {
   expect(await healthOf(driver(() => new Response('request holds no event', { status: 400 })))).toBe('ready')
 })
 
@@ -35,19 +36,21 @@ it.each([
   ['events', [], flags],
   ['flags', { status: 1 }, { ok: true }],
   ['flags', { status: 1 }, []],
-])('is down where another API answers to %s: %j, %j', async (_what, said, answered) => {
+])('is down when another API answers %s: %j, %j', async (_what, said, answered) => {
   expect(await healthOf(driver(() => Response.json(said), answered))).toMatchObject({
     code: 'DRIVER_NOT_THE_BACKEND',
     hint: expect.stringContaining('NEXT_PUBLIC_POSTHOG_HOST'),
   })
 })
 
-/** As a proxy written in Express (`response.send(text)`) or Django (`HttpResponse(text)`) passes an answer on. */
+/**
+ * Like a proxy in Express (`response.send(text)`) or Django (`HttpResponse(text)`), which labels every answer as HTML.
+ */
 const typedAsHtml = (text: string, status = 200): Response =>
   new Response(text, { status, headers: { 'content-type': 'text/html; charset=utf-8' } })
 
 it.each(['{"status":"Ok"}', '{"status":1}', ''])(
-  'delivers through a proxy that types all as HTML: %j',
+  'delivers through a proxy that labels every answer as HTML: %j',
   async (text) => {
     const options = {
       key: 'phc_key',
@@ -59,7 +62,7 @@ it.each(['{"status":"Ok"}', '{"status":1}', ''])(
     }
     const analytics = createAnalytics({ driver: posthog(options), flags: posthogFlags(options) })
     await analytics.track('ana', 'release submitted')
-    // Which is an event too.
+    // Reading a flag records its exposure, which is an event too.
     expect(await analytics.isFeatureEnabled('beta', 'ana')).toBe(true)
     expect((await analytics.health()).status).toBe('ready')
     await analytics.close()
@@ -67,7 +70,7 @@ it.each(['{"status":"Ok"}', '{"status":1}', ''])(
   },
 )
 
-it('reads a refusal through such a proxy as the refusal that it is', async () => {
+it('reads a refusal through such a proxy as a refusal', async () => {
   const refusing = driver(() => typedAsHtml('{"type":"validation_error"}', 400))
   expect(await healthOf(refusing)).toBe('ready')
   const analytics = createAnalytics({ driver: refusing })
@@ -79,6 +82,6 @@ it('reads a refusal through such a proxy as the refusal that it is', async () =>
 it.each([
   ['<html>', 200],
   ['<html>', 400],
-])('takes a page for no answer, whatever it answers: %s with %i', async (text, status) => {
+])('does not take a page for an answer: %s with %i', async (text, status) => {
   expect(await healthOf(driver(() => typedAsHtml(text, status)))).toMatchObject({ code: 'DRIVER_NOT_THE_BACKEND' })
 })

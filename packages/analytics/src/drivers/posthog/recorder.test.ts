@@ -20,7 +20,7 @@ function fakeSdk() {
 }
 
 describe('the recorder', () => {
-  it('makes one client, for the person and session of the events, which stores and asks for nothing', async () => {
+  it('makes one client, with the person and session of the events, which stores and requests nothing else', async () => {
     const { calls, configs, sdk } = fakeSdk()
     const recorder = posthogRecorder({ key: 'phc_x', host: 'https://app.example/ingest/', sdk })
     await recorder.start({ anonymousId: 'v', sessionId: 's' })
@@ -49,7 +49,7 @@ describe('the recorder', () => {
     expect(calls).toEqual([])
   })
 
-  it('lets out nothing but recordings, and no query of an address in them', async () => {
+  it('sends only recordings, and no query of an address in them', async () => {
     const { configs, sdk } = fakeSdk()
     await posthogRecorder({ key: 'phc_x', sdk }).start({ distinctId: 'ana' })
     const { before_send: filter, session_recording: recording } = configs[0] as {
@@ -68,7 +68,7 @@ describe('the recorder', () => {
     })
   })
 
-  it('rejects when it can not be loaded', async () => {
+  it('rejects when its code can not be loaded', async () => {
     const sdk = () => Promise.reject(new Error('no'))
     await expect(posthogRecorder({ key: 'phc_x', sdk }).start({ distinctId: 'ana' })).rejects.toThrow('no')
   })

@@ -6,7 +6,7 @@ import { withoutQueries, withoutQuery } from '../../recording/without-query.ts'
 import { readAddress, type PostHogOptions } from './address.ts'
 
 export interface PostHogRecorderOptions extends PostHogOptions {
-  /** The SDK, where you load it yourself, with its recorder. */
+  /** Returns the SDK with its recorder, if you load it yourself. */
   readonly sdk?: () => Promise<RecordingSdk>
 }
 
@@ -15,17 +15,17 @@ interface RecordingSdk {
 }
 
 /**
- * Recordings of what a visitor sees, by `posthog-js` (an optional peer, 200 KiB, loaded with the first recording). It
- * records and does nothing else: no events, no flags, nothing stored on the device. Text and inputs are masked, addresses
- * have no query. Session replay has to be on in the project's settings.
+ * Records what a visitor sees with `posthog-js` (an optional peer, 200 KiB, loaded with the first recording). The SDK
+ * does nothing else: no events, no flags, nothing stored on the device. Text and inputs are masked, and addresses have
+ * no query. Session replay must be on in the project's settings.
  */
 export function posthogRecorder(options: PostHogRecorderOptions): SessionRecorder {
   let client: PostHog | undefined
   const identify = ({ distinctId, anonymousId }: Subject): void => {
-    // Says whose snapshots come from now on, and captures nothing: events are ours.
+    // Names the person of the following snapshots. It captures nothing, since we send events ourselves.
     client?.register({ distinct_id: distinctId ?? anonymousId })
   }
-  /** What was asked for last; loading takes a while. */
+  /** The last request: a `stop` may come while the code is still loading. */
   let wanted = false
   return {
     async start(subject) {
@@ -44,7 +44,7 @@ export function posthogRecorder(options: PostHogRecorderOptions): SessionRecorde
   }
 }
 
-/** Only what a recording is made of leaves posthog-js. */
+/** The only events that may leave posthog-js: those that a recording is made of. */
 const RECORDED = new Set(['$snapshot', '$snapshot_items'])
 
 function configOf(options: PostHogRecorderOptions, subject: Subject): Partial<PostHogConfig> {
@@ -63,7 +63,7 @@ function configOf(options: PostHogRecorderOptions, subject: Subject): Partial<Po
     disable_surveys: true,
     disable_external_dependency_loading: true,
     advanced_disable_feature_flags: true,
-    // Whoever asks for a recording gets one, in a browser that is driven by a test too.
+    // Record also in browsers that a test drives, which posthog-js takes for bots.
     opt_out_useragent_filter: true,
     persistence: 'memory',
     person_profiles: 'identified_only',
@@ -76,7 +76,7 @@ function configOf(options: PostHogRecorderOptions, subject: Subject): Partial<Po
     session_recording: {
       maskAllInputs: true,
       maskTextSelector: '*',
-      // A compressed event could not be looked into below; the request is compressed all the same.
+      // The filter below can't read a compressed event; the request is compressed in any case.
       compress_events: false,
       maskCapturedNetworkRequestFn: (request) => ({ ...request, name: withoutQuery(request.name ?? '') }),
     },
@@ -89,7 +89,7 @@ async function loadSdk(): Promise<RecordingSdk> {
   return sdk
 }
 
-// An import that is tried is one that bundlers let be missing, and only where it is awaited in the same function.
+// Bundlers tolerate a missing module only if the import is inside `try` and awaited in the same function.
 async function loadMain(): Promise<RecordingSdk> {
   try {
     return await import('posthog-js')
@@ -98,7 +98,7 @@ async function loadMain(): Promise<RecordingSdk> {
   }
 }
 
-/** Registers the recorder with the page, which posthog-js would fetch from PostHog otherwise. */
+/** Registers the recorder with the page; posthog-js would otherwise fetch it from PostHog. */
 async function loadRecorder(): Promise<unknown> {
   try {
     return await import('posthog-js/dist/posthog-recorder.js')

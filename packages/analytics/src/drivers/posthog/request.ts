@@ -7,7 +7,7 @@ export interface PostHogTransport {
   /** The driver's name. */
   readonly driver: string
   readonly address: PostHogAddress
-  /** Sends one body as it is; must call `fetch` before its first `await` where a page is being left. */
+  /** Sends one body unchanged. It must call `fetch` before its first `await`, because the page may be being left. */
   readonly post: (url: string, body: string, signal: AbortSignal) => Promise<Response>
   readonly now: () => number
 }
@@ -16,29 +16,30 @@ const ADDRESS =
   'Check NEXT_PUBLIC_POSTHOG_HOST: it must be the address of PostHog, or of a proxy to it, without a redirect.'
 
 /**
- * Whether an answer to events is PostHog's: `{"status":"Ok"}` of the capture service, `{"status":1}` of what was there
- * before it, and nothing at all with the 204 to a beacon.
+ * Says whether a response to events is PostHog's: `{"status":"Ok"}` of the capture service, `{"status":1}` of its
+ * predecessor, or the empty 204 that answers a beacon.
  *
- * Source: https://github.com/PostHog/posthog, `rust/capture/src/api.rs` at 0185795 and later; https://posthog.com/docs/api/capture
+ * Source: https://github.com/PostHog/posthog, `rust/capture/src/api.rs` at 0185795 and later;
+ * https://posthog.com/docs/api/capture
  */
-export function isReceipt(said: unknown): boolean {
-  const { status } = Object(said) as { readonly status?: unknown }
-  return said === undefined || status === 1 || status === 'Ok'
+export function isReceipt(answer: unknown): boolean {
+  const { status } = Object(answer) as { readonly status?: unknown }
+  return answer === undefined || status === 1 || status === 'Ok'
 }
 
-/** Whether an answer to a question for flags is PostHog's, from the version of the protocol that is spoken here. */
-export function isFlagsAnswer(said: unknown): boolean {
-  const { flags } = Object(said) as { readonly flags?: unknown }
+/** Says whether a response to a flags request is PostHog's, in the protocol version that this driver uses. */
+export function isFlagsAnswer(answer: unknown): boolean {
+  const { flags } = Object(answer) as { readonly flags?: unknown }
   return typeof flags === 'object' && flags !== null
 }
 
 /**
- * One request to PostHog, and its answer.
+ * Sends one request to PostHog and reads its response.
  *
  * @param body JSON.
- * @param expects Whether a success is PostHog's.
- * @param accept A refusal of what was sent that is an answer too.
- * @throws DriverError for a refusal, a failure, and for whatever answers in PostHog's place.
+ * @param expects Says whether a successful response is PostHog's.
+ * @param accept A status that refuses the request's content, and is an answer all the same.
+ * @throws DriverError for a refusal, a failure, and a response that is not PostHog's.
  */
 export async function request(
   { driver, address, post, now }: PostHogTransport,
@@ -58,25 +59,25 @@ export async function request(
     if (MscError.isInstance(error)) throw error
     throw requestFailure(error, { driver, url, address: ADDRESS })
   }
-  // A redirect that was not followed is opaque in browsers.
+  // Browsers make a redirect that is not followed opaque, with status 0.
   const status = response.type === 'opaqueredirect' ? 302 : response.status
   const failure = httpFailure(
     { status, headers: response.headers, content: answer },
     {
       driver,
-      credentials: 'Check NEXT_PUBLIC_POSTHOG_KEY: it is no project key (phc_…) of this host, or was revoked.',
+      credentials: 'Check NEXT_PUBLIC_POSTHOG_KEY: it is not a project key (phc_…) of this host, or was revoked.',
       address: ADDRESS,
       expects,
       now,
     },
   )
-  // Of a page it would say that something else has answered.
+  // A web page with this status would fail differently: it shows that something other than PostHog answered.
   if (failure?.code === 'DRIVER_REFUSED' && status === accept) return undefined
   if (failure) throw failure
   return saidIn(answer)
 }
 
-/** PostHog answers 200 where the account's quota is used up, and says so in the body. */
+/** PostHog answers 200 when the account's quota is used up, and says so in the body. */
 export function assertQuota(driver: string, answer: unknown, resource: string): void {
   const { quota_limited: a, quotaLimited: b } = Object(answer) as Record<string, unknown>
   const limited = [a, b].some((list) => Array.isArray(list) && list.includes(resource))
@@ -87,7 +88,10 @@ export function assertQuota(driver: string, answer: unknown, resource: string): 
   })
 }
 
-/** Asks, evaluating nothing, whether the key is known: PostHog's capture endpoint takes any that looks like one. */
+/**
+ * Checks, without evaluating any flag, that the key is known: PostHog's capture endpoint accepts every key that looks
+ * valid.
+ */
 export async function assertKey(transport: PostHogTransport, signal: AbortSignal): Promise<void> {
   const { key } = transport.address
   const query = { token: key, distinct_id: 'msc-health-check', disable_flags: true }

@@ -9,7 +9,7 @@ import type {
   Subject,
 } from '../../messages.ts'
 
-/** An event as PostHog's capture endpoint takes it. */
+/** An event in the format of PostHog's capture endpoint. */
 export interface PostHogEvent {
   readonly event: string
   readonly uuid: string
@@ -20,10 +20,10 @@ export interface PostHogEvent {
 }
 
 /**
- * An envelope in PostHog's words.
+ * Translates an envelope to PostHog's event format.
  *
- * Source: https://posthog.com/docs/api/capture, https://posthog.com/docs/llm-analytics/manual-capture, and what its SDKs
- * send, which a test compares.
+ * Source: https://posthog.com/docs/api/capture, https://posthog.com/docs/llm-analytics/manual-capture, and the events
+ * of its SDKs, which a test compares.
  */
 export function toPostHogEvent(envelope: Envelope): PostHogEvent {
   const { id, at, subject, message, page } = envelope
@@ -32,7 +32,7 @@ export function toPostHogEvent(envelope: Envelope): PostHogEvent {
     uuid: id,
     distinct_id: distinctIdOf(subject, message),
     timestamp: new Date(at).toISOString(),
-    // What the message says of its page wins over the page that was there.
+    // The message's own page properties override those of the page where it was recorded.
     properties: { ...(page && pageProperties(page)), ...propertiesOf(message, envelope), ...commonOf(envelope) },
   }
 }
@@ -42,7 +42,7 @@ function eventName(message: Message, { distinctId }: Subject): string {
     case 'track':
       return message.event
     case 'identify':
-      // An anonymous visitor's properties don't make a known person.
+      // Properties of an anonymous visitor must not create a person profile.
       return distinctId === undefined ? '$set' : '$identify'
     case 'alias':
       return '$create_alias'
@@ -123,14 +123,14 @@ function aiProperties(message: AiMessage, traceId: string | undefined): JsonObje
     $ai_cache_read_input_tokens: cacheRead,
     $ai_cache_creation_input_tokens: cacheWrite,
     $ai_reasoning_tokens: reasoning,
-    // PostHog counts latency in seconds.
+    // PostHog expects latency in seconds.
     $ai_latency: latencyMs === undefined ? undefined : latencyMs / 1000,
     $ai_is_error: failed ?? error !== undefined,
     $ai_error: error,
   })
 }
 
-/** What every event says. An anonymous one makes no profile, which PostHog bills apart. */
+/** The properties of every event. An anonymous event creates no person profile, which PostHog bills separately. */
 function commonOf({ subject, source, traceId, release }: Envelope): JsonObject {
   const { distinctId, sessionId, deviceId, groups } = subject
   return defined({

@@ -1,8 +1,2 @@
-export {
-  conformanceFlags,
-  testAnalyticsDriver,
-  testFlagSource,
-  type AnalyticsDriverSetup,
-  type FlagSourceSetup,
-  type ReceivedMessage,
-} from './analytics-driver.ts'
+export { testAnalyticsDriver, type AnalyticsDriverSetup, type ReceivedMessage } from './analytics-driver.ts'
+export { conformanceFlags, testFlagSource, type FlagSourceSetup } from './flag-source.ts'

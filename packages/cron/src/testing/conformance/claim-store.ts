@@ -6,8 +6,8 @@ import { lossyClaims } from '../lossy-claims.ts'
 type ManualClock = ReturnType<typeof createManualClock>
 
 /**
- * What every claim store promises. `setUp` gets the clock that `advance` moves; a store with a clock of its own returns
- * an `advance` that waits for that.
+ * The tests that every claim store must pass. `setUp` gets the clock that `advance` moves; a store with its own clock
+ * returns an `advance` that waits on that clock.
  */
 export function testClaimStore(
   name: string,
@@ -21,7 +21,7 @@ export function testClaimStore(
       return 'store' in made ? made : { store: made, advance: (ms) => clock.advance(ms) }
     }
 
-    it('gives a key to one token, whoever asks at the same time', async () => {
+    it('grants a key to exactly one of several concurrent claims', async () => {
       const { store } = open()
       const tokens = ['a', 'b', 'c', 'd']
       const answers = await Promise.all(tokens.map((token) => store.claim('key', token, 1000, signal)))
@@ -30,7 +30,7 @@ export function testClaimStore(
       expect(await store.claim('other', 'b', 1000, signal)).toBe(true)
     })
 
-    it('knows its owner when that asks again, and counts the lease from then', async () => {
+    it('grants the key to its owner again, and renews the lease', async () => {
       const { store, advance } = open()
       expect(await store.claim('key', 'a', 1000, signal)).toBe(true)
       await advance(600)
@@ -41,7 +41,7 @@ export function testClaimStore(
       expect(await store.claim('key', 'b', 1000, signal)).toBe(true)
     })
 
-    it('is released and settled by its owner alone', async () => {
+    it('lets only the owner release or settle a key', async () => {
       const { store, advance } = open()
       await store.claim('key', 'a', 1000, signal)
       await store.release('key', 'b', signal)
@@ -56,11 +56,11 @@ export function testClaimStore(
       expect(await store.claim('key', 'a', 1000, signal)).toBe(true)
     })
 
-    it('releases a key that nobody has, which is no failure', async () => {
+    it('ignores the release of a key that nobody owns', async () => {
       await expect(open().store.release('key', 'a', signal)).resolves.toBeUndefined()
     })
 
-    it('can be released, or claimed again under the same token, when the answer was lost', async () => {
+    it('releases, or grants again to the same token, a claim whose answer was lost', async () => {
       const { store } = open()
       const lossy = lossyClaims(store, 'rejects')
       for (const key of ['released', 'again']) {

@@ -10,7 +10,7 @@ export interface CronDriverSetup {
   readonly authorized: (url: string) => Request
 }
 
-/** What every driver of `@msc/cron` promises. `setUp` gets the clock that the driver must use. */
+/** The tests that every driver of `@msc/cron` must pass. `setUp` gets the clock that the driver must use. */
 export function testCronDriver(
   name: string,
   setUp: (clock: ReturnType<typeof createManualClock>) => CronDriverSetup,
@@ -30,7 +30,7 @@ export function testCronDriver(
     }
     const url = 'http://app.example/api/cron/job'
 
-    it('declares version 1 of the contract and answers a health check until it is closed', async () => {
+    it('declares version 1 of the contract and is healthy until it is closed', async () => {
       const { driver, cron: engine } = start()
       expect(driver.specificationVersion).toBe(1)
       expect((await engine.health()).status).toBe('ready')
@@ -38,7 +38,7 @@ export function testCronDriver(
       expect((await engine.health()).status).toBe('down')
     })
 
-    it('runs each occurrence once, by itself or when called', async () => {
+    it('runs each occurrence once, whether the driver ticks or the route is called', async () => {
       const { clock, driver, authorized, ran, cron: engine } = start()
       for (let i = 0; i < 3; i++) {
         await clock.advance(600_000)
@@ -59,9 +59,9 @@ export function testCronDriver(
 
     it.each([
       ['no secret', new Request(url)],
-      ['an empty one', new Request(url, { headers: { authorization: 'Bearer ' } })],
-      ['a wrong one', new Request(url, { headers: { authorization: 'Bearer wrong' } })],
-      ['the word undefined', new Request(url, { headers: { authorization: 'Bearer undefined' } })],
+      ['an empty secret', new Request(url, { headers: { authorization: 'Bearer ' } })],
+      ['a wrong secret', new Request(url, { headers: { authorization: 'Bearer wrong' } })],
+      ['the word "undefined"', new Request(url, { headers: { authorization: 'Bearer undefined' } })],
     ])('answers 401 to %s, for any name, and runs nothing', async (_label, request) => {
       const { ran, cron: engine } = start()
       for (const each of ['job', 'unknown']) {

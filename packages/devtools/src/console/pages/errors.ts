@@ -4,7 +4,7 @@ import { objectOf, objectsOf, textOf } from '../../views/read.ts'
 import { html, type Markup } from '../html.ts'
 import { badge, json, short, table, time, type Page } from '../parts.ts'
 
-/** @param base The console's own path, without a slash at its end. */
+/** @param base The console's own path, without a trailing slash. */
 export function errorsPage(journal: Journal, base: string): Page {
   const all = issues(journal)
   return {
@@ -61,7 +61,7 @@ export function errorPage(journal: Journal, base: string, fingerprint: string): 
               <td class="w">${short(textOf(each['message']), 1000)}</td>
             </tr>`,
         ),
-        'Nothing was noted before it.',
+        'There are no breadcrumbs.',
       )}
       ${more('Extra', payload['extra'])} ${more('Contexts', payload['contexts'])} ${more('Request', payload['request'])}
       ${more('User', payload['user'])}`,

@@ -4,10 +4,10 @@ import { read } from '../../views/read.ts'
 import { html } from '../html.ts'
 import { badge, compact, milliseconds, short, table, time, type Page } from '../parts.ts'
 
-/** What is shown here; errors, runs and spans have pages of their own. */
+/** The kinds on this page; errors, runs and spans have pages of their own. */
 const KINDS = ['event', 'exposure', 'message', 'log', 'feedback', 'check-in', 'session', 'metric', 'breadcrumb']
 
-/** @param kind One of the kinds alone; all of them for anything else. */
+/** @param kind Shows only this kind; any unknown value shows all kinds. */
 export function eventsPage(journal: Journal, base: string, kind: string | null): Page {
   const chosen = KINDS.find((each) => each === kind)
   const all = read(journal, { kinds: chosen === undefined ? KINDS : [chosen], limit: 200 })
@@ -47,8 +47,8 @@ export function eventsPage(journal: Journal, base: string, kind: string | null):
   }
 }
 
-/** Members of a payload that say nothing here, or that another column says. */
-const SAID: ReadonlySet<string> = new Set([
+/** Members of a payload that are shown in another column, or are of no interest here. */
+const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([
   'eventId',
   'fingerprint',
   'fingerprintChosen',
@@ -60,7 +60,7 @@ const SAID: ReadonlySet<string> = new Set([
 function more({ payload }: JournalRecord): string {
   const { properties } = payload
   if (properties !== undefined) return compact(properties)
-  const telling = Object.entries(payload).filter(([name, value]) => !SAID.has(name) && !isEmpty(value))
+  const telling = Object.entries(payload).filter(([name, value]) => !SHOWN_ELSEWHERE.has(name) && !isEmpty(value))
   return telling.length === 0 ? '' : compact(Object.fromEntries(telling))
 }
 

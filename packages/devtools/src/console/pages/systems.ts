@@ -9,7 +9,7 @@ export async function systemsPage(ask: () => Promise<readonly Health[]>): Promis
       title: 'Systems',
       data: { services: [] },
       body: html`<h1>Systems</h1>
-        <div class="card empty">The services could not be asked.</div>`,
+        <div class="card empty">The health of the services could not be read.</div>`,
     }
   }
   return {
@@ -29,7 +29,7 @@ export async function systemsPage(ask: () => Promise<readonly Health[]>): Promis
               <td class="w"><code>${compact(each.stats ?? {})}</code> ${each.detail}</td>
             </tr>`,
         ),
-        'No service is composed.',
+        'There are no services.',
       )}`,
   }
 }

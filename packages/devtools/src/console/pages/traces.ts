@@ -31,7 +31,7 @@ export function tracesPage(journal: Journal, base: string): Page {
   }
 }
 
-/** Levels that are drawn; deeper ones stand below the last. */
+/** The deepest level that is indented; deeper ones are drawn like it. */
 const DEEPEST = 8
 
 export function tracePage(journal: Journal, base: string, traceId: string): Page | undefined {
@@ -63,7 +63,7 @@ export function tracePage(journal: Journal, base: string, traceId: string): Page
   }
 }
 
-/** The end of the last operation: a report that came in long after it must not squeeze the picture. */
+/** Returns the end of the last operation: a record that arrived long after it must not shrink the bars. */
 function endOf(records: readonly JournalRecord[]): number {
   const operations = records.filter((record) => durationOf(record) > 0)
   return most((operations.length > 0 ? operations : records).map((record) => record.ts + durationOf(record)))

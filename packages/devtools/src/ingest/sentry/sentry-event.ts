@@ -7,11 +7,11 @@ import { momentOf, type Reading, type Times } from './sentry-times.ts'
 import { parseSeconds } from '../times.ts'
 
 const MAX_ERRORS = 20
-/** Contexts that are read into fields of their own. */
+/** Contexts that are read into separate fields. */
 const READ_CONTEXTS: ReadonlySet<string> = new Set(['trace', 'msc', 'feedback'])
 
 /**
- * An error, or a message where nothing was thrown.
+ * Reads an error, or a message if nothing was thrown.
  *
  * Source: https://develop.sentry.dev/sdk/data-model/event-payloads/
  */
@@ -23,14 +23,14 @@ export function fromEvent(payload: unknown, times: Times): Reading {
     text(logentry['formatted'], MAX_MESSAGE) ??
     text(logentry['message'], MAX_MESSAGE) ??
     text(event['message'], MAX_MESSAGE)
-  // A message may carry where it was captured, as an exception without a type.
+  // A message may include the stack of its capture, as an exception without a type.
   const thrown = said === undefined || hasType(event) ? errors[0] : undefined
   const { trail, ...common } = commonOf(event, times)
   const { breadcrumbs } = event
   const signal = {
     ...common,
     extra: record(event['extra']),
-    // Computed when it is kept, from what is left after redaction.
+    // Computed when the record is kept, from what redaction leaves.
     fingerprint: '',
     fingerprintChosen: false,
     breadcrumbs: breadcrumbsOf(
@@ -60,7 +60,7 @@ export function fromEvent(payload: unknown, times: Times): Reading {
   ]
 }
 
-/** What a person wrote about what they saw. */
+/** Reads feedback that a person wrote. */
 export function fromFeedback(payload: unknown, times: Times): Reading {
   const event = record(payload)
   const feedback = record(record(event['contexts'])['feedback'])
@@ -100,7 +100,7 @@ function commonOf(event: Loose, times: Times) {
     ...(user && { user }),
     ...(release !== undefined && { release }),
     ...(environment !== undefined && { environment }),
-    /** What signals have no place for. */
+    /** Data that signals have no field for. */
     trail: {
       serverName: text(event['server_name'], 200),
       platform: text(event['platform'], 50),
@@ -119,7 +119,10 @@ function userOf(value: unknown): { id: string; [property: string]: unknown } | u
   return id === undefined ? undefined : { ...user, id: String(id) }
 }
 
-/** Sentry has what was thrown last. `exception_id` and `parent_id` make a tree; without them it is a chain of causes. */
+/**
+ * Sentry's list ends with the error that was thrown last. `exception_id` and `parent_id` make a tree; without them the
+ * list is a chain of causes.
+ */
 function errorsOf(event: Loose): ErrorValue[] {
   const { exception } = event
   const values = Array.isArray(exception) ? exception : record(exception)['values']

@@ -36,7 +36,7 @@ export function fromCheckIn(payload: unknown, times: Times): Reading {
 export function fromSession(payload: unknown, times: Times): Reading {
   const { sid, init, status, errors, started, timestamp, did, attrs } = record(payload)
   const { release, environment } = record(attrs)
-  // Whole: an id of a person is told apart, and hidden, by all of it.
+  // Not cut: the whole id tells persons apart, and all of it has to be hidden.
   const user = typeof did === 'string' && did !== '' ? did : undefined
   const signal: SessionSignal = {
     kind: 'session',
@@ -54,7 +54,7 @@ export function fromSession(payload: unknown, times: Times): Reading {
   return [{ entry: toRecord(signal) }]
 }
 
-/** Sessions of a server, counted by the minute. */
+/** Reads a server's sessions, which are counted by the minute. */
 export function fromSessions(payload: unknown, times: Times): Reading {
   const { aggregates, attrs } = record(payload)
   const { release, environment } = record(attrs)
@@ -74,7 +74,7 @@ export function fromSessions(payload: unknown, times: Times): Reading {
   })
 }
 
-/** What an SDK lost on its way here. */
+/** Reads what an SDK lost before it could send it. */
 export function fromClientReport(payload: unknown, times: Times): Reading {
   const { discarded_events, timestamp } = record(payload)
   const counts = list(discarded_events, 50).map((each) => {
@@ -144,7 +144,7 @@ function labels(release: unknown, environment: unknown) {
   return { ...(version !== undefined && { release: version }), ...(place !== undefined && { environment: place }) }
 }
 
-/** Sentry says the type of each: `{ value, type }`. */
+/** Sentry wraps each attribute with its type: `{ value, type }`. */
 export function attributesOf(value: unknown): Record<string, unknown> {
   return Object.fromEntries(
     entriesOf(value, MAX_ATTRIBUTES).map(([name, member]) => [

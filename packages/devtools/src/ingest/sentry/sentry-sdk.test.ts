@@ -38,7 +38,7 @@ afterAll(async () => {
   server.close()
 })
 
-it('keeps everything that the unmodified SDK of Sentry reports with everything switched on', async () => {
+it('keeps everything that Sentry’s unmodified SDK reports with all features on', async () => {
   Sentry.init({ dsn, tracesSampleRate: 1, release: 'r1', environment: 'test' })
   Sentry.setUser({ id: 'u1', email: 'ana@msc.example' })
   Sentry.setTag('store', 'northwind')

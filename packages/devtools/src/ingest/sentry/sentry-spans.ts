@@ -7,7 +7,7 @@ import { momentOf, type Reading, type Times } from './sentry-times.ts'
 const MAX_SPANS = 500
 const LONGEST_MS = 3_600_000
 
-/** A span by itself. Source: https://develop.sentry.dev/sdk/telemetry/spans/span-protocol/ */
+/** Reads a single span. Source: https://develop.sentry.dev/sdk/telemetry/spans/span-protocol/ */
 export function fromSpan(payload: unknown, times: Times): Accepted {
   const span = record(payload)
   const attributes = attributesOf(span['attributes'] ?? span['data'])
@@ -20,7 +20,7 @@ export function fromSpan(payload: unknown, times: Times): Accepted {
   })
 }
 
-/** A transaction: a span, with those that happened inside of it. */
+/** Reads a transaction: a span with the spans inside it. */
 export function fromTransaction(payload: unknown, times: Times): Reading {
   const event = record(payload)
   const trace = record(record(event['contexts'])['trace'])
@@ -50,11 +50,11 @@ interface SpanParts {
   readonly times: Times
 }
 
-/** @throws Error for a span that belongs to no trace. */
+/** @throws Error for a span without a trace. */
 function spanEntry(span: Loose, { name, operation, end, attributes, times }: SpanParts): Accepted {
   const traceId = traceIdOf(span['trace_id'])
   const spanId = spanIdOf(span['span_id'])
-  if (traceId === undefined || spanId === undefined) throw new Error('a span without a trace')
+  if (traceId === undefined || spanId === undefined) throw new Error('The span has no trace.')
   const parentSpanId = spanIdOf(span['parent_span_id'])
   const { status } = span
   const timestamp = momentOf(span['start_timestamp'], times)

@@ -1,16 +1,16 @@
 import type { Accepted } from '../received.ts'
 import { occurredAt, parseSeconds } from '../times.ts'
 
-/** When an envelope came, and when its sender says that it was sent. */
+/** The time at which an envelope arrived, and the time at which its sender claims to have sent it. */
 export interface Times {
   readonly now: number
   readonly sentAt: number | undefined
 }
 
-/** What became of one item; nothing when there is no place for it. */
+/** The records of one item; none if the journal has no place for it. */
 export type Reading = readonly Accepted[]
 
-/** One of Sentry's times by the clock of the server. */
+/** Converts one of Sentry's times to the server's clock. */
 export function momentOf(value: unknown, { sentAt, now }: Times): number {
   return occurredAt(parseSeconds(value), sentAt, now)
 }

@@ -99,13 +99,13 @@ describe('an event of Sentry', () => {
     ])
   })
 
-  it('is a message where nothing was thrown', async () => {
+  it('is a message if nothing was thrown', async () => {
     const { post, all } = setup()
     await post([{ type: 'event', payload: { event_id: eventId(1), message: 'hello', level: 'warning' } }])
     expect(all()).toMatchObject([{ kind: 'message', name: 'hello', payload: { level: 'warning' } }])
   })
 
-  it('is grouped as our own driver groups it, or as its sender chose, but never into a group of the server', async () => {
+  it('is grouped like our own driver’s, or as its sender chose, but never into a group of the server', async () => {
     const { send, post, all } = setup()
     const bodies: string[] = []
     const capture: typeof fetch = async (_, init) => {
@@ -131,13 +131,13 @@ describe('an event of Sentry', () => {
     expect(all().at(-1)?.fingerprint).toBe(standard)
   })
 
-  it('is kept once, however often it comes', async () => {
+  it('is kept once, however often it is sent', async () => {
     const { post, all } = setup()
     for (let i = 0; i < 3; i++) await post([{ type: 'event', payload: { event_id: eventId(7), message: 'once' } }])
     expect(all()).toHaveLength(1)
   })
 
-  it('keeps so many errors, frames, breadcrumbs and tags, the nearest of each', async () => {
+  it('keeps a limited number of errors, frames, breadcrumbs and tags, the nearest of each', async () => {
     const { post, all } = setup()
     const frames = Array.from({ length: 100 }, (_, i) => ({ function: `f${i}`, filename: 'a.ts' }))
     await post([
@@ -165,7 +165,7 @@ describe('an event of Sentry', () => {
 })
 
 describe('the other items of Sentry', () => {
-  it('are records of their kinds', async () => {
+  it('become records of their kinds', async () => {
     const { post, all, clock } = setup()
     const at = clock.now() / 1000
     const span = { trace_id: traceId, span_id: spanId, start_timestamp: at - 2, end_timestamp: at - 1, status: 'ok' }
@@ -257,7 +257,7 @@ describe('the other items of Sentry', () => {
     ])
   })
 
-  it('are counted by their type where there is no place for them', async () => {
+  it('are counted by type when the journal has no place for them', async () => {
     const { post, all } = setup()
     const answer = await post([
       { type: 'replay_event', payload: {} },
@@ -284,7 +284,7 @@ describe('the other items of Sentry', () => {
     ])
   })
 
-  it('are kept when an item after them is cut off', async () => {
+  it('are kept when a later item is cut off', async () => {
     const { send, envelope, all } = setup()
     const whole = envelope([{ type: 'event', payload: { message: 'whole' } }])
     const answer = await send(`${whole}\n{"type":"attachment","length":5000}\nbytes`)
@@ -295,7 +295,7 @@ describe('the other items of Sentry', () => {
     ])
   })
 
-  it('say when they happened by the clock of the server', async () => {
+  it('have their times by the server’s clock', async () => {
     const { post, all, clock } = setup()
     const slow = clock.now() - 7_200_000
     const items = [{ type: 'event', payload: { message: 'slow', timestamp: slow / 1000 - 60 } }]

@@ -20,7 +20,7 @@ const READERS: ReadonlyMap<string, (payload: unknown, times: Times) => Reading> 
   ['span', each(fromSpan)],
 ])
 
-/** Sentry sends many of these in one item. */
+/** Reads an item with many records of one type. */
 function each(read: (payload: unknown, times: Times) => Accepted) {
   return (payload: unknown, times: Times): Reading => {
     const { items } = record(payload)
@@ -29,8 +29,8 @@ function each(read: (payload: unknown, times: Times) => Accepted) {
 }
 
 /**
- * The items of a Sentry envelope that the journal has a place for; the others are counted by their type, and so is what
- * follows an item that is cut off.
+ * Reads the items of a Sentry envelope that the journal has a place for. Other items are counted by type, and so is the
+ * rest after an item that is cut off.
  *
  * Source: https://develop.sentry.dev/sdk/data-model/envelope-items/
  *
@@ -53,7 +53,7 @@ export function fromSentry(body: Uint8Array, now: number): Received {
   return { accepted, notKept }
 }
 
-/** Nothing of an item without a place, or of one that can't be read. */
+/** Returns no records for an item of another type, or one that can't be read. */
 function readItem({ type, payload }: EnvelopeItem, times: Times): Reading {
   const read = READERS.get(type)
   if (!read) return []

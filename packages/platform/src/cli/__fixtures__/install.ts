@@ -8,7 +8,7 @@ const PACKAGES = fileURLToPath(new URL('../../../../', import.meta.url))
 
 export interface Installation {
   readonly folder: string
-  /** Runs `msc` in it, as a process of its own. */
+  /** Runs `msc` in the installation, as a separate process. */
   msc(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
@@ -16,13 +16,13 @@ export interface Installation {
   remove(): void
 }
 
-/** The packages as somebody installs them who installs nothing else: with what they depend on, and without any peer. */
+/** Installs the packages as a user does who installs nothing else: with their dependencies, and without any peer. */
 export function installAlone(): Installation {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'msc-alone-')))
   mkdirSync(join(folder, 'node_modules', '@msc'), { recursive: true })
   for (const name of readdirSync(PACKAGES)) {
     const from = join(PACKAGES, name)
-    // Beside `node_modules`, since Node strips no types below it.
+    // Beside `node_modules`, since Node strips no types from files below it.
     const to = join(folder, 'packages', name)
     cpSync(from, to, {
       recursive: true,

@@ -9,7 +9,7 @@ import { checkPeers } from './peers.ts'
 import { SECRETS, checkSecrets } from './secrets.ts'
 
 describe('Node', () => {
-  it('is refused below what the packages need, and named', () => {
+  it('is named when it is older than the packages need', () => {
     const ours = { who: 'The @msc packages need', range: '>=22.13' }
     expect(checkNodeVersion('v22.12.0', [ours])).toMatchObject({
       status: 'error',
@@ -31,7 +31,7 @@ describe('Node', () => {
 describe('peers', () => {
   const fact = { concern: 'cache', driver: 'redis', peer: 'ioredis', range: '>=5.4.2' }
 
-  it('are named when they are missing, with the command', () => {
+  it('are named with the command that installs them, when they are missing', () => {
     expect(checkPeers([{ ...fact, version: undefined }])).toEqual([
       {
         check: 'cache',
@@ -44,18 +44,18 @@ describe('peers', () => {
     ])
   })
 
-  it('are named when another version is installed than the driver is made for', () => {
+  it('are named when the installed version is not one that the driver supports', () => {
     expect(checkPeers([{ ...fact, peer: '@upstash/redis', range: '^1.37.0', version: '2.0.1' }])).toEqual([
       expect.objectContaining({
         status: 'warning',
         code: 'PEER_UNSUPPORTED',
-        detail: '@upstash/redis 2.0.1 is installed, and the driver redis is made for ^1.37.0.',
+        detail: '@upstash/redis 2.0.1 is installed, but the driver redis supports ^1.37.0.',
         hint: 'Install a version that fits: npm install @upstash/redis@^1.37.0',
       }),
     ])
   })
 
-  it('are left alone when they fit, or when nobody can tell', () => {
+  it('are not mentioned when they fit, or when their version is unknown', () => {
     expect(checkPeers([{ ...fact, version: '6.0.0' }])).toEqual([])
     expect(checkPeers([{ ...fact, version: 'unknown' }])).toEqual([])
   })
@@ -81,7 +81,7 @@ describe('copies of a package', () => {
     ])
   })
 
-  it('of the same version are fine, and nothing is said of none', () => {
+  it('are fine when the version is the same, and not mentioned when there are none', () => {
     const copies = [copy('@msc/core', '1.0.0', '/a'), copy('@msc/core', '1.0.0', '/b')]
     expect(checkDuplicates(copies)).toEqual([
       { check: 'packages', status: 'ok', code: 'OK', subject: '1 @msc packages' },
@@ -94,7 +94,7 @@ describe('the clock', () => {
   const at = Date.UTC(2026, 0, 1, 12)
   const answer = (host: string, aheadMs: number, took = 100) => ({
     host,
-    // A header names the second that has begun.
+    // The header is in whole seconds, rounded down.
     date: Math.floor((at + aheadMs) / 1000) * 1000,
     sentAt: at,
     receivedAt: at + took,
@@ -116,18 +116,18 @@ describe('the clock', () => {
     expect(found?.hint).toContain('timedatectl set-ntp true')
   })
 
-  it('is not doubted for one server that differs, nor for an answer that took long', () => {
+  it('is not blamed for one server that differs, nor for a slow answer', () => {
     expect(checkClock([answer('wrong.example', 600_000), answer('right.example', 0)])).toMatchObject([{ status: 'ok' }])
     expect(checkClock([answer('slow.example', 40_000, 60_000)])).toMatchObject([{ status: 'ok' }])
   })
 
-  it('is not judged when no server was asked', () => {
+  it('is not checked when no server was called', () => {
     expect(checkClock([])).toEqual([])
   })
 })
 
 describe('secrets', () => {
-  it('that are short are named with what they protect, and never shown', () => {
+  it('are named with their purpose when they are short, and never printed', () => {
     const found = checkSecrets({ CRON_SECRET: 'hunter2' }, SECRETS)
     expect(found).toEqual([
       expect.objectContaining({
@@ -141,14 +141,14 @@ describe('secrets', () => {
     expect(JSON.stringify(found)).not.toContain('hunter2')
   })
 
-  it('are counted in bytes, without the white space around them', () => {
+  it('are measured in bytes, without the white space around them', () => {
     expect(checkSecrets({ SUPABASE_JWT_SECRET: 'ü'.repeat(16) }, SECRETS)).toMatchObject([{ status: 'ok' }])
     expect(checkSecrets({ SUPABASE_JWT_SECRET: `${'x'.repeat(31)}   ` }, SECRETS)).toMatchObject([
       { status: 'warning' },
     ])
   })
 
-  it('that are not set are not asked for; those of the application are looked at too', () => {
+  it('are not required, and include the application’s own', () => {
     expect(checkSecrets({}, SECRETS)).toEqual([])
     const own = { SESSION_SECRET: { minBytes: 64, purpose: 'signs cookies' } }
     expect(checkSecrets({ SESSION_SECRET: 'x'.repeat(63) }, { ...SECRETS, ...own })).toMatchObject([
@@ -160,12 +160,12 @@ describe('secrets', () => {
 describe('folders', () => {
   const fact = { path: '/data', keeps: 'the journal', variable: 'MSC_DATA_DIR' }
 
-  it('that can neither be written to nor made are named, with the variable and the command', () => {
+  it('are named with the variable and the command when they can neither be written to nor created', () => {
     expect(checkFolders([{ ...fact, state: 'not-writable' }])).toEqual([
       expect.objectContaining({
         status: 'error',
         code: 'FOLDER_UNUSABLE',
-        detail: '/data, which keeps the journal, can not be written to by this user.',
+        detail: '/data, which keeps the journal, is not writable for this user.',
         hint: 'Give it to the user that runs the application (`chown`), or set MSC_DATA_DIR to another folder.',
       }),
     ])
@@ -174,7 +174,7 @@ describe('folders', () => {
     ])
   })
 
-  it('that are there, or will be made, are fine', () => {
+  it('are fine when they exist, or can be created', () => {
     expect(checkFolders([{ ...fact, state: 'writable' }])).toMatchObject([{ status: 'ok', subject: '/data' }])
     expect(checkFolders([{ ...fact, state: 'missing' }])).toMatchObject([{ status: 'ok' }])
   })
@@ -186,14 +186,14 @@ describe('the crons of vercel.json', () => {
   const text = (...crons: readonly { path: string; schedule: string }[]): string =>
     JSON.stringify({ crons: crons.map(({ path, schedule }) => ({ path, schedule })) })
 
-  it('are fine when they are those of the application, in whatever order', () => {
+  it('are fine when they match the application’s, in any order', () => {
     expect(checkCronManifest(text(weekly, daily), [daily, weekly])).toEqual([
       { check: 'vercel.json', status: 'ok', code: 'OK', subject: '2 crons' },
     ])
     expect(checkCronManifest('{}', [])).toMatchObject([{ status: 'ok' }])
   })
 
-  it('are named when one is missing, one is left over or one has another schedule', () => {
+  it('are named when one is missing, left over or on another schedule', () => {
     const drifted = checkCronManifest(
       text({ ...daily, schedule: '0 1 * * *' }, { path: '/old', schedule: '0 3 * * *' }),
       [daily],
@@ -211,7 +211,7 @@ describe('the crons of vercel.json', () => {
     expect(checkCronManifest('{}', [daily])).toMatchObject([{ code: 'CRON_MANIFEST_DRIFTED' }])
   })
 
-  it('are named when the file is none, or the definitions are none that Vercel takes', () => {
+  it('are named when the file is invalid, or when Vercel would refuse the definitions', () => {
     expect(checkCronManifest('{', [daily])).toMatchObject([{ code: 'VERCEL_JSON_INVALID' }])
     expect(checkCronManifest('{"crons": 3}', [daily])).toMatchObject([{ code: 'VERCEL_JSON_INVALID' }])
     expect(checkCronManifest('{"crons": [null]}', [daily])).toMatchObject([{ code: 'VERCEL_JSON_INVALID' }])
@@ -221,7 +221,7 @@ describe('the crons of vercel.json', () => {
     ])
   })
 
-  it('are not looked for where there is no such file', () => {
+  it('are not checked when there is no such file', () => {
     expect(checkCronManifest(undefined, [daily])).toEqual([])
   })
 })

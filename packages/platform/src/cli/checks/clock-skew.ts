@@ -1,9 +1,9 @@
 import { fine, type Finding } from '../finding.ts'
 
-/** When a server answered, by its clock and by ours. Wall time, milliseconds since the epoch. */
+/** The time at which a server answered, by its clock and by ours. Wall time, in milliseconds since the epoch. */
 export interface AnswerTime {
   readonly host: string
-  /** Its `Date` header, which names whole seconds. */
+  /** The response's `Date` header, which is in whole seconds. */
   readonly date: number
   readonly sentAt: number
   readonly receivedAt: number
@@ -12,7 +12,7 @@ export interface AnswerTime {
 const TOLERANCE_MS = 30_000
 
 /**
- * Compares this machine's clock with those of the servers that were asked. The one that agrees best decides: a single
+ * Compares this machine's clock with those of the servers that were called. The smallest difference decides: a single
  * server with a wrong clock proves nothing about ours.
  */
 export function checkClock(answers: readonly AnswerTime[]): Finding[] {
@@ -34,7 +34,7 @@ export function checkClock(answers: readonly AnswerTime[]): Finding[] {
   ]
 }
 
-/** How far the server's clock is ahead of ours at the most favourable reading: 0 where the two may agree. */
+/** Returns the smallest offset of the server's clock from ours that the answer allows; 0 when the two may agree. */
 function offsetOf({ date, sentAt, receivedAt }: AnswerTime): number {
   if (date > receivedAt) return date - receivedAt
   return Math.min(0, date + 999 - sentAt)

@@ -6,10 +6,10 @@ import { fine, type Finding } from '../finding.ts'
 export type PlannedCron = Pick<CronDefinition, 'name' | 'path' | 'schedule' | 'timezone'>
 
 /**
- * Whether vercel.json has the crons that the application defines. Vercel reads that file alone: what is missing there never
- * runs, and nothing else says so.
+ * Checks that vercel.json has the crons that the application defines. Vercel reads only that file: a cron that is
+ * missing there never runs, without any error.
  *
- * @param text Of vercel.json; `undefined` where there is none.
+ * @param text The content of vercel.json; `undefined` when there is none.
  */
 export function checkCronManifest(
   text: string | undefined,
@@ -22,7 +22,7 @@ export function checkCronManifest(
   ]
   const deployed = cronsIn(text)
   if (!deployed) {
-    const hint = 'Correct it, or write it anew from the definitions by `vercelManifest` of @msc/cron.'
+    const hint = 'Correct it, or generate it from the definitions with `vercelManifest` of @msc/cron.'
     return wrong('VERCEL_JSON_INVALID', 'vercel.json can not be read as JSON with a list of crons.', hint)
   }
   let expected: readonly { readonly path: string; readonly schedule: string }[]
@@ -43,7 +43,7 @@ export function checkCronManifest(
   return wrong(
     'CRON_MANIFEST_DRIFTED',
     `vercel.json differs from the application's crons: ${parts.join('; ')}.`,
-    'Write it anew from the definitions by `vercelManifest` of @msc/cron, and commit it.',
+    'Generate it from the definitions with `vercelManifest` of @msc/cron, and commit it.',
   )
 }
 

@@ -7,7 +7,7 @@ export interface InstalledCopy {
   readonly path: string
 }
 
-/** A process that loads two versions of one package has two of its default instances, and no error says so. */
+/** A process that loads two versions of a package has two default instances of it, without any error. */
 export function checkDuplicates(copies: readonly InstalledCopy[]): Finding[] {
   const byName = new Map<string, InstalledCopy[]>()
   for (const copy of copies) byName.set(copy.name, [...(byName.get(copy.name) ?? []), copy])
@@ -18,7 +18,7 @@ export function checkDuplicates(copies: readonly InstalledCopy[]): Finding[] {
     status: 'warning',
     code: 'PACKAGE_DUPLICATED',
     subject: name,
-    detail: `${name} is installed in several versions: ${found.map(({ version, path }) => `${version} in ${path}`).join(', ')}. What one of them is told, the other does not know.`,
-    hint: `Ask for the same version everywhere: \`npm ls ${name}\` says who wants which, and \`npm dedupe\` (or \`pnpm dedupe\`) joins them.`,
+    detail: `${name} is installed in several versions: ${found.map(({ version, path }) => `${version} in ${path}`).join(', ')}. State that is set in one copy is missing in the other.`,
+    hint: `Use one version everywhere: \`npm ls ${name}\` shows which package requires which version, and \`npm dedupe\` (or \`pnpm dedupe\`) merges them.`,
   }))
 }

@@ -1,27 +1,27 @@
 import { fine, type Finding } from '../finding.ts'
 
-/** A folder that is written to, as it is on disk. */
+/** The state on disk of a folder that is written to. */
 export interface FolderFact {
   readonly path: string
   readonly keeps: string
   readonly variable: string | undefined
   /**
-   * What is there. `missing`: nothing, and it can be made. `not-writable`: this user may not write to it, or may not make
-   * it. `not-a-folder`: it, or what should be above it, is a file.
+   * `missing`: it does not exist, and can be created. `not-writable`: this user may not write to it, or may not create
+   * it. `not-a-folder`: it, or a folder above it, is a file.
    */
   readonly state: 'writable' | 'missing' | 'not-writable' | 'not-a-folder'
 }
 
 const WRONG: Readonly<Record<'not-writable' | 'not-a-folder', string>> = {
-  'not-writable': 'can not be written to by this user',
-  'not-a-folder': 'is no folder, or lies below something that is none',
+  'not-writable': 'is not writable for this user',
+  'not-a-folder': 'is not a folder, or is below a file',
 }
 
-/** Folders that can neither be written to nor made. */
+/** Finds folders that can neither be written to nor created. */
 export function checkFolders(facts: readonly FolderFact[]): Finding[] {
   return facts.map(({ path, keeps, variable, state }): Finding => {
     if (state === 'writable' || state === 'missing') {
-      return fine('folders', state === 'missing' ? `${path} (made on first use)` : path)
+      return fine('folders', state === 'missing' ? `${path} (created on first use)` : path)
     }
     const elsewhere = variable === undefined ? '' : `, or set ${variable} to another folder`
     return {

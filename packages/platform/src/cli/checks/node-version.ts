@@ -1,9 +1,9 @@
 import { fine, type Finding } from '../finding.ts'
 import { satisfies } from '../version-range.ts'
 
-/** Who needs which Node: the `engines` of a manifest. */
+/** A Node version range that a manifest requires with `engines`. */
 export interface NodeNeed {
-  /** Begins a sentence: `The @msc packages need`. */
+  /** The beginning of a sentence, such as `The @msc packages need`. */
   readonly who: string
   readonly range: string
 }

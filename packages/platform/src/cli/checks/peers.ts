@@ -1,19 +1,19 @@
 import type { Finding } from '../finding.ts'
 import { satisfies } from '../version-range.ts'
 
-/** A package that a chosen driver loads and that the application installs. */
+/** An optional peer that a chosen driver loads and that the application has to install. */
 export interface PeerFact {
   readonly concern: string
   readonly driver: string
-  /** Its name: `ioredis`. */
+  /** The name of the package, such as `ioredis`. */
   readonly peer: string
-  /** The versions that the concern's package works with. */
+  /** The versions that the concern's package supports. */
   readonly range: string
-  /** The installed one; `undefined` where there is none, `unknown` where nothing says which. */
+  /** The installed version: `undefined` when the package is missing, `unknown` when its manifest can't be read. */
   readonly version: string | undefined
 }
 
-/** What the chosen drivers lack: nothing else needs to be installed. */
+/** Finds packages that the chosen drivers need and that are missing or of another version. */
 export function checkPeers(facts: readonly PeerFact[]): Finding[] {
   return facts.flatMap(({ concern, driver, peer, range, version }): Finding[] => {
     const install = `npm install ${peer}@${quoted(range)}`
@@ -36,14 +36,14 @@ export function checkPeers(facts: readonly PeerFact[]): Finding[] {
         status: 'warning',
         code: 'PEER_UNSUPPORTED',
         subject: driver,
-        detail: `${peer} ${version} is installed, and the driver ${driver} is made for ${range}.`,
+        detail: `${peer} ${version} is installed, but the driver ${driver} supports ${range}.`,
         hint: `Install a version that fits: ${install}`,
       },
     ]
   })
 }
 
-/** A shell reads `>` and spaces itself. */
+/** Quotes what a shell would interpret: `>` and spaces. */
 function quoted(range: string): string {
   return /^[\w.^~-]+$/.test(range) ? range : `'${range}'`
 }

@@ -3,20 +3,20 @@ import { fine, type Finding } from '../finding.ts'
 
 export interface SecretRule {
   readonly minBytes: number
-  /** What it protects, to say what its being guessed would mean. */
+  /** What the secret protects; the finding says so. */
   readonly purpose: string
 }
 
 /**
- * Those that the packages read. HS256 needs a key as long as its hash (RFC 7518, section 3.2); Vercel asks for 16 characters
- * (https://vercel.com/docs/cron-jobs/manage-cron-jobs).
+ * The secrets that the packages read. HS256 needs a key as long as its hash (RFC 7518, section 3.2); Vercel asks for 16
+ * characters (https://vercel.com/docs/cron-jobs/manage-cron-jobs).
  */
 export const SECRETS: Readonly<Record<string, SecretRule>> = {
   CRON_SECRET: { minBytes: 16, purpose: 'opens the routes of scheduled jobs' },
   SUPABASE_JWT_SECRET: { minBytes: 32, purpose: 'signs sessions and realtime tokens' },
 }
 
-/** Secrets that are set and short enough to be guessed. */
+/** Finds secrets that are set and short enough to be guessed. */
 export function checkSecrets(env: Env, rules: Readonly<Record<string, SecretRule>>): Finding[] {
   const set = Object.entries(rules).flatMap(([name, rule]) => {
     const value = readEnv(env, name)

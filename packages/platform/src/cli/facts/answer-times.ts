@@ -7,11 +7,11 @@ interface Message {
 }
 
 /**
- * Notes when servers say that they answered, of the requests that this process makes anyway.
+ * Records the `Date` of the responses to requests that this process makes anyway.
  *
  * Node's `fetch` publishes them: https://github.com/nodejs/undici/blob/main/docs/docs/api/DiagnosticsChannel.md
  *
- * @returns What was noted, and how to stop.
+ * @returns the recorded times, and a function that stops recording.
  */
 export function noteAnswerTimes(now: () => number): { readonly answers: AnswerTime[]; stop(): void } {
   const answers: AnswerTime[] = []
@@ -22,7 +22,7 @@ export function noteAnswerTimes(now: () => number): { readonly answers: AnswerTi
     const sentAt = sent.get(request)
     const headers = new Headers(pairs((response?.headers ?? []).map((part) => Buffer.from(part).toString('latin1'))))
     const date = Date.parse(headers.get('date') ?? '')
-    // What a cache kept says when it was made.
+    // A response from a cache carries the time at which it was stored.
     if (sentAt === undefined || Number.isNaN(date) || headers.has('age')) return
     const { host } = URL.parse(String(request.origin)) ?? {}
     if (host) answers.push({ host, date, sentAt, receivedAt: now() })

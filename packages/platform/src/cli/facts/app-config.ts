@@ -6,12 +6,12 @@ import { ConfigError, deadline, type Env } from '@msc/core'
 import type { MscConfig } from '../../config.ts'
 import type { PlannedCron } from '../checks/cron-manifest.ts'
 
-/** What is left of a configuration without its functions. */
+/** A configuration without its functions, which can't be sent between threads. */
 export type PlainConfig = Omit<MscConfig, 'crons'> & { readonly crons?: readonly PlannedCron[] }
 
 const NAMES = ['ts', 'mts', 'js', 'mjs'].map((extension) => `msc.config.${extension}`)
 
-/** A file's text rather than a file: a bundled package has none of that name beside it. */
+/** Kept as text, since a bundled package has no file of that name beside it. */
 const READER = `
 const { parentPort, workerData } = require('node:worker_threads')
 import(workerData).then(
@@ -21,17 +21,18 @@ import(workerData).then(
 
 export interface ConfigFile {
   readonly folder: string
-  /** Named by whoever called: it must exist then. */
+  /** The path that the caller named; the file must exist then. */
   readonly file?: string | undefined
   readonly env: Env
   readonly timeoutMs: number
 }
 
 /**
- * The application's `msc.config`, or `undefined` without one. It is loaded on a thread of its own: it imports much of the
- * application, which must neither hold up the round trips, nor print into the report, nor keep the process alive.
+ * Returns the application's `msc.config`, or `undefined` when there is none. It is loaded on a separate thread, because
+ * it may import much of the application: that must not delay the round trips, print into the report or keep the process
+ * alive.
  *
- * @throws ConfigError `MSC_CONFIG_INVALID` for one that can not be loaded in `timeoutMs` or does not fit.
+ * @throws ConfigError `MSC_CONFIG_INVALID` when it can't be loaded within `timeoutMs` or has another shape.
  */
 export async function readAppConfig({ folder, file, env, timeoutMs }: ConfigFile): Promise<PlainConfig | undefined> {
   const names = file === undefined ? NAMES : [file]
@@ -76,7 +77,7 @@ function answerOf(worker: Worker): Promise<Answer> {
   })
 }
 
-/** What was read, when it has the shape that the checks count on. */
+/** Returns the value when it has the shape that the checks expect. */
 function checked(value: unknown): PlainConfig {
   const config = Object(value) as Record<keyof MscConfig, unknown>
   const isListOf = (given: unknown, ...fields: readonly string[]): boolean =>
@@ -86,13 +87,14 @@ function checked(value: unknown): PlainConfig {
         fields.every((field) => typeof (Object(each) as Record<string, unknown>)[field] === 'string'),
       ))
   const wrong = [
-    !(typeof value === 'object' && value) && 'the default export, which must be an object',
-    !isListOf(config.crons, 'name', 'path', 'schedule', 'timezone') && '`crons`, a list of what `defineCron` returns',
-    !isListOf(config.folders, 'path', 'keeps') && '`folders`, a list of { path, keeps, variable }',
+    !(typeof value === 'object' && value) && 'the default export must be an object',
+    !isListOf(config.crons, 'name', 'path', 'schedule', 'timezone') &&
+      '`crons` must be a list of what `defineCron` returns',
+    !isListOf(config.folders, 'path', 'keeps') && '`folders` must be a list of { path, keeps, variable }',
     !isListOf(Object.values(config.secrets ?? {}), 'purpose') &&
-      '`secrets`, an object of { minBytes, purpose } by variable',
+      '`secrets` must be an object of { minBytes, purpose } by variable',
   ].find((part) => part !== false)
-  if (wrong !== undefined) throw invalid(`msc.config does not fit: ${wrong}.`, 'See `MscConfig` of @msc/platform.')
+  if (wrong !== undefined) throw invalid(`msc.config is invalid: ${wrong}.`, 'See `MscConfig` of @msc/platform.')
   return value as PlainConfig
 }
 

@@ -2,7 +2,7 @@ import { access, constants, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { FolderFact } from '../checks/folders.ts'
 
-/** What is on disk where a folder should be. Makes nothing. */
+/** Returns the state of a folder on disk. Creates nothing. */
 export async function folderState(path: string): Promise<FolderFact['state']> {
   try {
     if (!(await stat(path)).isDirectory()) return 'not-a-folder'

@@ -12,16 +12,16 @@ interface Manifest {
 
 const require: NodeJS.Require = createRequire(import.meta.url)
 
-/** The manifest of a package that this one depends on, and its folder. */
+/** Returns the manifest of a package that this one depends on, and its folder. */
 export async function manifestOf(name: string): Promise<{ readonly manifest: Manifest; readonly folder: string }> {
   const path = await realpath(require.resolve(`${name}/package.json`))
   return { manifest: JSON.parse(await readFile(path, 'utf8')) as Manifest, folder: dirname(path) }
 }
 
 /**
- * The version of a package as code in `folder` would load it.
+ * Returns the version of a package that code in `folder` would load.
  *
- * @returns `undefined` where there is none, `unknown` where it can be loaded and has no manifest to be read.
+ * @returns `undefined` when the package is missing, `unknown` when it can be loaded but its manifest can't be read.
  */
 export async function installedVersion(folder: string, name: string): Promise<string | undefined> {
   for (const above of ancestorsOf(folder)) {
@@ -29,7 +29,7 @@ export async function installedVersion(folder: string, name: string): Promise<st
     if (manifest) return manifest.version ?? 'unknown'
   }
   try {
-    // An installation without folders, such as Yarn's Plug'n'Play.
+    // The installation has no folders, such as Yarn's Plug'n'Play.
     createRequire(join(folder, 'package.json')).resolve(name)
     return 'unknown'
   } catch (error) {
@@ -37,10 +37,10 @@ export async function installedVersion(folder: string, name: string): Promise<st
   }
 }
 
-/** Folders that are read at most: an installation of ten thousand packages is looked at as far as that goes. */
+/** The most folders that are read: a larger installation is searched only in part. */
 const MOST_FOLDERS = 20_000
 
-/** Every copy of an `@msc` package in the installations that code in `folder` loads from. */
+/** Returns every copy of an `@msc` package in the installations that code in `folder` loads from. */
 export async function installedCopies(folder: string, mostFolders: number = MOST_FOLDERS): Promise<InstalledCopy[]> {
   const copies = new Map<string, InstalledCopy>()
   const seen = new Set<string>()
@@ -68,7 +68,7 @@ export async function installedCopies(folder: string, mostFolders: number = MOST
       }),
     )
   }
-  /** pnpm keeps each package in a folder that is named for it, and links the rest. */
+  /** pnpm keeps each package in a folder of its own, and links to it from the others. */
   const visitStore = async (store: string): Promise<void> => {
     const names = (await list(store)).filter((name) => name.startsWith('@msc+'))
     await Promise.all(names.map((name) => visitModules(join(store, name, 'node_modules'))))
@@ -91,7 +91,7 @@ function ancestorsOf(folder: string): string[] {
   return above === folder ? [folder] : [folder, ...ancestorsOf(above)]
 }
 
-/** The package.json of a folder; `undefined` where there is none that can be read. */
+/** Returns the package.json of a folder; `undefined` when it is missing or unreadable. */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
   try {
     return JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Manifest

@@ -1,7 +1,7 @@
 import { cronHandler } from '@msc/cron'
 import { route } from '@/lib/route'
 
-/** Vercel Cron calls this with CRON_SECRET; so may a person, to run one by hand. */
+/** Vercel Cron calls this route with CRON_SECRET. A person may do so too, to run a job by hand. */
 export const GET = route<'none', undefined, { name: string }>({
   route: '/api/cron/[name]',
   auth: 'none',

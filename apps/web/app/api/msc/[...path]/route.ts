@@ -5,7 +5,7 @@ import { route } from '@/lib/route'
 import { jwtSecret } from '@/lib/secrets'
 import { sessionToken, verifySession } from '@/lib/session'
 
-// Made with the first request: a build evaluates this file too, and must not make a secret.
+// Made with the first request: a build evaluates this file too, and must not create a secret.
 let made: ReturnType<typeof createIngest> | undefined
 
 function ingest(request: Request): Promise<Response> {
@@ -14,13 +14,13 @@ function ingest(request: Request): Promise<Response> {
     basePath: '/api/msc',
     maxBytes: 256 * 1024,
     userOf: async (sent) => (await verifySession(sessionToken(sent)))?.id,
-    // A key of its own, made of the one that there is.
+    // A separate key, derived from the one that exists.
     personSecret: createHash('sha256').update(`persons of the journal ${jwtSecret()}`).digest('hex'),
   })
   return made(request)
 }
 
-/** What the browser reports while no vendor is configured. */
+/** Receives what the browser reports while no vendor is configured. */
 export const POST = route({
   route: '/api/msc/[...path]',
   auth: 'optional',
@@ -28,5 +28,5 @@ export const POST = route({
   handler: ({ request }) => ingest(request),
 })
 
-/** An SDK on another origin asks first. */
+/** Answers the preflight requests of an SDK on another origin. */
 export const OPTIONS = ingest

@@ -1,7 +1,7 @@
 import { route } from '@/lib/route'
 import { REALTIME_TTL, signToken } from '@/lib/session'
 
-/** The session cookie is out of a script's reach, so a socket gets a short-lived token of its own. */
+/** Issues a short-lived token for a socket, since scripts can't read the session cookie. */
 export const POST = route({
   route: '/api/realtime/token',
   handler: async ({ user }) =>
