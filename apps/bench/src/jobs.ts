@@ -22,7 +22,7 @@ const script = fileURLToPath(new URL('jobs-worker.ts', import.meta.url))
 
 export async function benchJobs(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'msc-bench-jobs-'))
-  const postgres = await startPostgres()
+  const postgres = await startPostgres({ durable: true })
   const redis = await startRedisServer()
   try {
     await benchRates(folder, postgres, redis.url)
