@@ -1,11 +1,11 @@
 // `npm run bench` runs all benchmarks, `npm run bench -- cache` one.
-import { benchCache } from './cache.ts'
-import { benchOutage } from './cache-outage.ts'
+import { benchCache } from './cache/cache.ts'
+import { benchOutage } from './cache/outage.ts'
 import { benchCore } from './core.ts'
-import { benchMemory } from './jobs-memory.ts'
-import { benchJobs } from './jobs.ts'
-import { benchRealtimeApp } from './realtime-app.ts'
-import { benchRealtime } from './realtime.ts'
+import { benchMemory } from './jobs/memory.ts'
+import { benchJobs } from './jobs/jobs.ts'
+import { benchRealtimeApp } from './realtime/app.ts'
+import { benchRealtime } from './realtime/realtime.ts'
 import { benchRedaction } from './redaction.ts'
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {

@@ -5,14 +5,14 @@ import { createJobs } from '@msc/jobs'
 import { embedded } from '@msc/jobs/embedded'
 import { postgresStore } from '@msc/jobs/stores/postgres'
 import type { RunningPostgres } from '@msc/core/testing/postgres'
-import { ioJob } from './jobs-io.ts'
-import { database } from './jobs-database.ts'
-import { median } from './measure.ts'
-import { atLeast, exactly } from './targets.ts'
+import { ioJob } from './io.ts'
+import { database } from './database.ts'
+import { median } from '../measure.ts'
+import { atLeast, exactly } from '../targets.ts'
 
 const JOBS = 3000
 const ROUNDS = 3
-const script = fileURLToPath(new URL('jobs-io-worker.ts', import.meta.url))
+const script = fileURLToPath(new URL('io-worker.ts', import.meta.url))
 
 /** What 1 worker does and what 4 do, of jobs that wait for 20 ms in a step; each worker has 5 at a time. */
 export async function benchWorkers(postgres: RunningPostgres): Promise<void> {

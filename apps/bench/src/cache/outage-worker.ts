@@ -8,7 +8,7 @@ import { memoryDriver } from 'bentocache/drivers/memory'
 import { redisDriver } from 'bentocache/drivers/redis'
 import { createCache as createManager } from 'cache-manager'
 import { Cacheable } from 'cacheable'
-import { Redis } from './drivers/ioredis.ts'
+import { Redis } from '../drivers/ioredis.ts'
 
 const [contender, port, deadline] = process.argv.slice(2) as [string, string, string]
 const url = `redis://127.0.0.1:${port}`

@@ -1,9 +1,9 @@
 import { createCache } from '@msc/cache'
 import { memory } from '@msc/cache/memory'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
-import { measure, print, type Contender, type Measured } from './measure.ts'
-import { peers, type Track } from './peers.ts'
-import { exactly, target } from './targets.ts'
+import { measure, print, type Contender, type Measured } from '../measure.ts'
+import { peers, type Track } from '../peers.ts'
+import { exactly, target } from '../targets.ts'
 
 const TRACK: Track = { id: 1, title: 'Night Drive' }
 const CALLERS = 100

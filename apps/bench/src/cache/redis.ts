@@ -1,11 +1,11 @@
 import { createCache, type CacheOptions } from '@msc/cache'
 import { redis } from '@msc/cache/redis'
-import { Redis } from './drivers/ioredis.ts'
-import { ratioOf } from './cache-memory.ts'
-import { compare, median, print } from './measure.ts'
-import { startRedisServer, type RedisServer } from './redis-server.ts'
-import { exactly, target } from './targets.ts'
-import { startWorker } from './worker.ts'
+import { Redis } from '../drivers/ioredis.ts'
+import { ratioOf } from './memory.ts'
+import { compare, median, print } from '../measure.ts'
+import { startRedisServer, type RedisServer } from '../redis-server.ts'
+import { exactly, target } from '../targets.ts'
+import { startWorker } from '../worker.ts'
 
 const PROCESSES = 5
 const CALLERS = 20
@@ -38,7 +38,7 @@ async function stampede(
   contender: string,
   server: RedisServer,
 ): Promise<{ readonly loads: number[]; readonly milliseconds: number }> {
-  const file = new URL('./cache-processes-worker.ts', import.meta.url)
+  const file = new URL('./processes-worker.ts', import.meta.url)
   const args = [contender, String(server.port), String(CALLERS)]
   const workers = Array.from({ length: PROCESSES }, () => startWorker(file, args))
   const client = new Redis(server.url)

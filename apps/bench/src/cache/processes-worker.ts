@@ -4,7 +4,7 @@ import { redis } from '@msc/cache/redis'
 import { BentoCache, bentostore } from 'bentocache'
 import { memoryDriver } from 'bentocache/drivers/memory'
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis'
-import { Redis } from './drivers/ioredis.ts'
+import { Redis } from '../drivers/ioredis.ts'
 
 const [contender, port, callers] = process.argv.slice(2) as [string, string, string]
 const connection = { host: '127.0.0.1', port: Number(port) }

@@ -3,8 +3,8 @@
 // it. An entry point that promises to run anywhere imports no Node builtin, directly or through its own files.
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
-import { importsOf } from './lib/ast.mjs'
-import { entriesOf, manifestOf, packageFolders, vendors } from './lib/entries.mjs'
+import { importsOf } from '../lib/ast.mjs'
+import { entriesOf, manifestOf, packageFolders, vendors } from '../lib/entries.mjs'
 
 const VENDOR_ALLOWED = /\/drivers\/|\/stores\/|\/testing\/|\/__fixtures__\/|\.test\.tsx?$|\/e2e\/|^apps\/bench\//
 /** Entry points that exist for one library, which they or their types import. */

@@ -7,7 +7,7 @@ import { createJobs, defineJob, type JobStore } from '@msc/jobs'
 import { embedded } from '@msc/jobs/embedded'
 import { memoryStore } from '@msc/jobs/stores/memory'
 import { sqliteStore } from '@msc/jobs/stores/sqlite'
-import { target } from './targets.ts'
+import { target } from '../targets.ts'
 
 const RUNS = 200_000
 const WARM_UP = 20_000

@@ -1,6 +1,6 @@
 import { createCache } from '@msc/cache'
 import { memory } from '@msc/cache/memory'
-import { exactly } from './targets.ts'
+import { exactly } from '../targets.ts'
 
 const KEYS = 10_000
 const REQUESTS = 200_000

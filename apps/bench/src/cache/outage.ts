@@ -1,6 +1,6 @@
-import { closedPort, startRedisServer } from './redis-server.ts'
-import { target } from './targets.ts'
-import { startWorker, type Worker } from './worker.ts'
+import { closedPort, startRedisServer } from '../redis-server.ts'
+import { target } from '../targets.ts'
+import { startWorker, type Worker } from '../worker.ts'
 
 const DEADLINE_MS = 500
 /** Longer than anybody waits for a page. */
@@ -39,11 +39,7 @@ export async function benchOutage(): Promise<void> {
 }
 
 async function start(name: string, port: number): Promise<Worker> {
-  const worker = startWorker(new URL('./cache-outage-worker.ts', import.meta.url), [
-    name,
-    String(port),
-    String(DEADLINE_MS),
-  ])
+  const worker = startWorker(new URL('./outage-worker.ts', import.meta.url), [name, String(port), String(DEADLINE_MS)])
   if ((await worker.next(PATIENCE_MS)) !== 'ready') throw new Error(`${name} does not start.`)
   return worker
 }

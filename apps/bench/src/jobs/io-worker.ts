@@ -2,7 +2,7 @@
 import { createJobs } from '@msc/jobs'
 import { embedded } from '@msc/jobs/embedded'
 import { postgresStore } from '@msc/jobs/stores/postgres'
-import { ioJob } from './jobs-io.ts'
+import { ioJob } from './io.ts'
 
 const [url = ''] = process.argv.slice(2)
 const store = postgresStore({ url, maxConnections: 4 })

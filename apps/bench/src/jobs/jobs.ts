@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
-import { benchClaims } from './jobs-claims.ts'
-import { database } from './jobs-database.ts'
-import { benchRecovery } from './jobs-recovery.ts'
-import { benchWorkers } from './jobs-workers.ts'
-import { median } from './measure.ts'
-import { startRedisServer } from './redis-server.ts'
-import { atLeast, target } from './targets.ts'
+import { benchClaims } from './claims.ts'
+import { database } from './database.ts'
+import { benchRecovery } from './recovery.ts'
+import { benchWorkers } from './workers.ts'
+import { median } from '../measure.ts'
+import { startRedisServer } from '../redis-server.ts'
+import { atLeast, target } from '../targets.ts'
 
 interface Figures {
   readonly rate: number
@@ -18,7 +18,7 @@ interface Figures {
 }
 
 const ROUNDS = 3
-const script = fileURLToPath(new URL('jobs-worker.ts', import.meta.url))
+const script = fileURLToPath(new URL('worker.ts', import.meta.url))
 
 export async function benchJobs(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'msc-bench-jobs-'))

@@ -2,9 +2,9 @@
 // title is enough.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageFolders } from './lib/entries.mjs'
-import { root } from './lib/pnpm.mjs'
-import { titlesOf } from './lib/tests.mjs'
+import { packageFolders } from '../lib/entries.mjs'
+import { root } from '../lib/pnpm.mjs'
+import { titlesOf } from '../lib/tests.mjs'
 
 const REFERENCE = /<!--\s*test:\s*(\S+)\s+>\s+(.+?)\s*-->/g
 

@@ -3,7 +3,7 @@ import { embedded } from '@msc/realtime/embedded'
 import { startRealtimeServer } from '@msc/realtime/server'
 import { signTestToken } from '@msc/realtime/testing'
 import { WebSocket } from 'ws'
-import { atLeast } from './targets.ts'
+import { atLeast } from '../targets.ts'
 
 const CLIENTS = 1000
 

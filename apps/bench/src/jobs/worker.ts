@@ -1,6 +1,6 @@
 // Measures one contender in a process of its own: `jobs-worker.ts name where`.
-import { contenders } from './jobs-contenders.ts'
-import { median } from './measure.ts'
+import { contenders } from './contenders.ts'
+import { median } from '../measure.ts'
 
 const JOBS = 1000
 const SINGLES = 100

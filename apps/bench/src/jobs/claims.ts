@@ -3,9 +3,9 @@ import type { JobStore, NewRun } from '@msc/jobs'
 import { postgresStore } from '@msc/jobs/stores/postgres'
 import { sqliteStore } from '@msc/jobs/stores/sqlite'
 import type { RunningPostgres } from '@msc/core/testing/postgres'
-import { database } from './jobs-database.ts'
-import { median } from './measure.ts'
-import { target } from './targets.ts'
+import { database } from './database.ts'
+import { median } from '../measure.ts'
+import { target } from '../targets.ts'
 
 const FEW = 1000
 const MANY = 100_000

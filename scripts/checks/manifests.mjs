@@ -23,7 +23,7 @@ for (const name of readdirSync('packages')) {
     manifest.publishConfig.exports = published
     writeFileSync(path, `${JSON.stringify(manifest, null, 2)}\n`)
   } else if (stale) {
-    problems.push(`${path}: publishConfig.exports is stale; run node scripts/check-manifests.mjs --write`)
+    problems.push(`${path}: publishConfig.exports is stale; run node scripts/checks/manifests.mjs --write`)
   }
   for (const peer of Object.keys(manifest.peerDependencies ?? {})) {
     if (!manifest.peerDependenciesMeta?.[peer]?.optional) problems.push(`${path}: peer ${peer} is not optional`)

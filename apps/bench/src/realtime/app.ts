@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '@msc/core/testing'
-import { target } from './targets.ts'
+import { target } from '../targets.ts'
 
 /** As many as the app takes from one user in a minute, and some to spare. */
 const RELEASES = 90
@@ -120,7 +120,7 @@ async function startApp(): Promise<{ url: string; email: string; password: strin
   const dataDir = mkdtempSync(join(tmpdir(), 'msc-bench-'))
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, ['server/main.ts'], {
-    cwd: fileURLToPath(new URL('../../web', import.meta.url)),
+    cwd: fileURLToPath(new URL('../../../web', import.meta.url)),
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH,

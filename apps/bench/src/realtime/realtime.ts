@@ -2,10 +2,10 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { signTestToken } from '@msc/realtime/testing'
-import { median } from './measure.ts'
-import type { Latencies, ServerCommand, ServerFigures } from './realtime-figures.ts'
-import { benchReconnect } from './realtime-reconnect.ts'
-import { target } from './targets.ts'
+import { median } from '../measure.ts'
+import type { Latencies, ServerCommand, ServerFigures } from './figures.ts'
+import { benchReconnect } from './reconnect.ts'
+import { target } from '../targets.ts'
 
 const CLIENTS = 10_000
 const ROOM = 1000
@@ -14,8 +14,8 @@ const ROOM_MESSAGES = 30
 const ALL_MESSAGES = 10
 const ROUNDS = 3
 const SECRET = 'a-secret-for-benchmarks-that-is-long-enough-01'
-const serverScript = fileURLToPath(new URL('realtime-server.ts', import.meta.url))
-const clientsScript = fileURLToPath(new URL('realtime-clients.ts', import.meta.url))
+const serverScript = fileURLToPath(new URL('server.ts', import.meta.url))
+const clientsScript = fileURLToPath(new URL('clients.ts', import.meta.url))
 
 interface Figures {
   readonly kib: number

@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm'
 import { createRealtimeServer } from '@msc/realtime/server'
 import { Server as SocketIo } from 'socket.io'
 import { WebSocketServer, type WebSocket } from 'ws'
-import type { ServerCommand, ServerFigures } from './realtime-figures.ts'
+import type { ServerCommand, ServerFigures } from './figures.ts'
 
 const [kind = '', secret = ''] = process.argv.slice(2)
 setFlagsFromString('--expose-gc')

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { createJobs, defineJob } from '@msc/jobs'
 import { embedded } from '@msc/jobs/embedded'
 import { sqliteStore } from '@msc/jobs/stores/sqlite'
-import { median } from './measure.ts'
-import { target } from './targets.ts'
+import { median } from '../measure.ts'
+import { target } from '../targets.ts'
 
 const ROUNDS = 5
-const script = fileURLToPath(new URL('jobs-recovery-worker.ts', import.meta.url))
+const script = fileURLToPath(new URL('recovery-worker.ts', import.meta.url))
 
 /** From the kill of a worker in a step until another, with default settings, has run that step. */
 export async function benchRecovery(folder: string): Promise<void> {
