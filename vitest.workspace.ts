@@ -42,7 +42,7 @@ export default defineConfig({
     projects: [
       ...packages.map((name) => ({
         extends: true as const,
-        test: { name, root: `packages/${name}`, include: ['src/**/*.test.{ts,tsx}'] },
+        test: { name, root: `packages/${name}`, include: ['src/**/*.test.{ts,tsx}'], pool: 'threads' as const },
       })),
       { extends: true as const, test: { name: 'web', root: 'apps/web', include: ['{lib,server,db}/**/*.test.ts'] } },
       { extends: true as const, test: { name: 'scripts', root: 'scripts', include: ['**/*.test.mjs'] } },
