@@ -1,6 +1,6 @@
 import { createBreaker, type Breaker } from '../service/breaker.ts'
 import { systemClock, type CancelTimer, type Clock } from '../time/clock.ts'
-import { ofDelivery, tell } from '../context/context.ts'
+import { inDeliveryReport, notify } from '../context/context.ts'
 import { reportFailure, runReported } from '../errors/failures.ts'
 import { emit } from '../telemetry/telemetry.ts'
 import type { Loss } from './entry.ts'
@@ -46,7 +46,7 @@ export interface Box<T> {
   hold: CancelTimer | undefined
   /** The store may hold something of this life. */
   stored: boolean
-  speaking: boolean
+  isWritingLastWords: boolean
   /** Goes on with whatever is due. */
   step: () => void
 }
@@ -64,7 +64,7 @@ export function createBox<T>(options: OutboxOptions<T>): Box<T> {
       name: `[msc/${concern}] [${driver}]`,
       cooldownMs: COOLDOWN_MS,
       clock,
-      onChange: (state) => ofDelivery(() => emit('driver.breaker', { concern, driver, state })),
+      onChange: (state) => inDeliveryReport(() => emit('driver.breaker', { concern, driver, state })),
     }),
     queue: createQueue({ maxItems: options.maxQueue, maxBytes: options.maxQueueBytes ?? DEFAULT_MAX_BYTES }),
     counts: { accepted: 0, delivered: 0, dropped: 0 },
@@ -81,7 +81,7 @@ export function createBox<T>(options: OutboxOptions<T>): Box<T> {
     turn: undefined,
     hold: undefined,
     stored: false,
-    speaking: false,
+    isWritingLastWords: false,
     step: () => {},
   }
 }
@@ -110,11 +110,11 @@ export function countDrop<T>(box: Box<T>, kind: string, count: number, reason: D
   if (!(count > 0)) return
   box.counts.accepted += count
   box.counts.dropped += count
-  tellDrop(box, { reason, kind, count, ...(detail !== undefined && { detail }) })
+  reportDrop(box, { reason, kind, count, ...(detail !== undefined && { detail }) })
 }
 
 /** Tells what was lost. The losses must have been counted: a listener may look at the counts. */
-export function tellLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry' | 'reason' | 'detail'>[]): void {
+export function reportLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry' | 'reason' | 'detail'>[]): void {
   const drops = new Map<string, { reason: DropReason; kind: string; detail?: string | undefined; count: number }>()
   for (const { entry, reason, detail } of losses) {
     const key = `${reason} ${entry.kind}`
@@ -122,21 +122,21 @@ export function tellLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry
     if (known) known.count += 1
     else drops.set(key, { reason, kind: entry.kind, detail, count: 1 })
   }
-  for (const { detail, ...drop } of drops.values()) tellDrop(box, detail === undefined ? drop : { ...drop, detail })
+  for (const { detail, ...drop } of drops.values()) reportDrop(box, detail === undefined ? drop : { ...drop, detail })
 }
 
-function tellDrop<T>(box: Box<T>, drop: Drop): void {
+function reportDrop<T>(box: Box<T>, drop: Drop): void {
   const { concern, driver, onDrop, onError } = box.options
-  ofDelivery(() => emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count }))
+  inDeliveryReport(() => emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count }))
   // What it records in a full queue is a drop too. That is counted, and not told.
   if (!onDrop) return
-  const told = (): unknown => ofDelivery(() => tell(box, () => onDrop(drop)))
-  runReported(told, { concern, driver, operation: 'onDrop' }, onError)
+  const run = (): unknown => inDeliveryReport(() => notify(box, () => onDrop(drop)))
+  runReported(run, { concern, driver, operation: 'onDrop' }, onError)
 }
 
 export function report<T>({ options }: Box<T>, error: unknown, operation: string): void {
   const { concern, driver, onError } = options
-  ofDelivery(() => reportFailure(error, { concern, driver, operation }, onError))
+  inDeliveryReport(() => reportFailure(error, { concern, driver, operation }, onError))
 }
 
 /** Lets the store keep what is held now, so that it outlives the page. */

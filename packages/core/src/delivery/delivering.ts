@@ -1,6 +1,6 @@
 import { MscError } from '../errors/errors.ts'
-import { isOfDelivery, withoutScope } from '../context/context.ts'
-import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
+import { isInDeliveryReport, withoutScope } from '../context/context.ts'
+import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, reportLosses, type Box } from './box.ts'
 import type { Entry } from './entry.ts'
 import { createFlight, hasten, takeOff, type Answer, type Departure, type Flight } from './flight.ts'
 import { limit } from './queue/limits.ts'
@@ -176,7 +176,7 @@ function settle<T>(box: Box<T>, flight: Flight<T>, answer: Answer): void {
   if (outcome.verdict === 'outage') box.breaker.fail()
   else box.breaker.succeed()
   if (box.breaker.state === 'open') box.retryAt = Math.max(box.retryAt, retryAfterCooldown(box))
-  tellLosses(box, outcome.lost)
+  reportLosses(box, outcome.lost)
   if (outcome.report) report(box, failureOf(box, answer), 'send')
   if (box.stored || entries.length > outcome.delivered.length + outcome.lost.length) persist(box)
   box.step()
@@ -248,5 +248,5 @@ export function noteArrival<T>(box: Box<T>): void {
     box.dueAt = box.clock.monotonic() + Math.min(flushIntervalMs, timeoutMs / 2)
   }
   // A reporter that sends what it is told adds one item for each delivery that fails, and would hold the process for ever.
-  if (!isOfDelivery()) holdProcess(box)
+  if (!isInDeliveryReport()) holdProcess(box)
 }

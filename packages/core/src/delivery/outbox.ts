@@ -7,7 +7,7 @@ import {
   persist,
   releaseProcess,
   statsOf,
-  tellLosses,
+  reportLosses,
   type Box,
   type Waiter,
 } from './box.ts'
@@ -183,7 +183,7 @@ function finishClose<T>(box: Box<T>): void {
   counts.dropped += entries.length
   if (flight) abandon(flight, new Error('The outbox is closed.'))
   const losses = entries.map((entry): Loss<T> => ({ entry, reason: 'closed' }))
-  withoutScope(() => tellLosses(box, losses))
+  withoutScope(() => reportLosses(box, losses))
   if (box.stored) persist(box)
   for (const waiter of waiters) waiter.done()
 }

@@ -5,8 +5,8 @@ import { empty, held, land, putBack, waiting } from '../queue/queue.ts'
 /** Hands all that is queued or on the wire to `sendSync`. What it throws leaves the rest where it was. */
 export function lastWords<T>(box: Box<T>): void {
   const { sendSync } = box.options
-  if (!sendSync || isClosed(box) || box.speaking || held(box.queue) === 0) return
-  box.speaking = true
+  if (!sendSync || isClosed(box) || box.isWritingLastWords || held(box.queue) === 0) return
+  box.isWritingLastWords = true
   const failures: unknown[] = []
   for (const entries of inBatches(box, [...(box.flight?.entries ?? []), ...waiting(box.queue)])) {
     try {
@@ -19,7 +19,7 @@ export function lastWords<T>(box: Box<T>): void {
     if (isClosed(box)) break
     handedOver(box, new Set(entries.map(({ order }) => order)))
   }
-  box.speaking = false
+  box.isWritingLastWords = false
   if (box.stored && !isClosed(box)) persist(box)
   // Told when all is in its place: whoever hears of it may use the outbox.
   for (const error of failures) report(box, error, 'last words')
