@@ -11,9 +11,9 @@ import { createQueue, held, waiting, type Queue } from './queue/queue.ts'
 import type { DeliveryStats, Drop, DropReason, Urgency } from './sink/receipt.ts'
 import type { Turn } from './queue/turns.ts'
 
-/** Somebody who waits for a flush or a close. */
+/** A caller that waits for a flush or a close. */
 export interface Waiter {
-  /** By the monotonic clock. */
+  /** The end of its budget, by the monotonic clock. */
   readonly until: number
   readonly urgency: Urgency
   readonly closing: boolean
@@ -33,26 +33,29 @@ export interface Box<T> {
   pace: Pace
   flight: Flight<T> | undefined
   waiters: readonly Waiter[]
-  /** When what is queued has waited for others long enough; `Infinity` while nothing is queued. */
+  /** When the queued items have waited for others long enough; `Infinity` while nothing is queued. */
   dueAt: number
+  /** The end of the outbox's own backoff. */
   retryAt: number
+  /** The end of the pause that the backend asked for. */
   heldUntil: number
   wake: CancelTimer | undefined
-  /** The last delivery had no whole answer in its time. */
+  /** True if the last delivery timed out without a complete answer. */
   isSilent: boolean
-  /** What a retry waits for before it begins: see `waitsFor`. */
+  /** The flights that a retry waits for before it begins: see `waitsFor`. */
   turn: Turn | undefined
-  /** Keeps the process alive. */
+  /** The timer that keeps the process alive. */
   hold: CancelTimer | undefined
-  /** The store may hold something of this life. */
+  /** True if the store may hold items of this outbox. */
   stored: boolean
+  /** True while `lastWords` runs, which must not be entered twice. */
   isWritingLastWords: boolean
-  /** Goes on with whatever is due. */
+  /** Does what is due now. */
   step: () => void
 }
 
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
-/** How long the breaker of an outbox stays open before the backend is probed again. */
+/** Milliseconds that an outbox's breaker stays open before the backend is probed. */
 export const COOLDOWN_MS = 5000
 
 export function createBox<T>(options: OutboxOptions<T>): Box<T> {
@@ -90,7 +93,7 @@ export function statsOf<T>({ counts, queue }: Box<T>): DeliveryStats {
   return { ...counts, queued: queue.queued.items, inFlight: queue.inFlight.items }
 }
 
-/** What an item says of itself; `undefined` when it can't. */
+/** Returns the item's label, or `undefined` when the label function fails. */
 export function labelOf<T>(box: Box<T>, item: T): ItemLabel | undefined {
   try {
     const { id, kind, bytes } = box.options.label(item)
@@ -100,12 +103,12 @@ export function labelOf<T>(box: Box<T>, item: T): ItemLabel | undefined {
   }
 }
 
-/** Is there enough for a whole batch? */
+/** Says whether the queue holds enough for a whole batch. */
 export function isFull<T>({ queue: { queued }, options: { limits } }: Box<T>): boolean {
   return queued.items >= limits.maxItems || queued.bytes >= limits.maxBytes
 }
 
-/** Counts and tells what never came into the queue. */
+/** Counts and reports items that never entered the queue. */
 export function countDrop<T>(box: Box<T>, kind: string, count: number, reason: DropReason, detail?: string): void {
   if (!(count > 0)) return
   box.counts.accepted += count
@@ -113,7 +116,7 @@ export function countDrop<T>(box: Box<T>, kind: string, count: number, reason: D
   reportDrop(box, { reason, kind, count, ...(detail !== undefined && { detail }) })
 }
 
-/** Tells what was lost. The losses must have been counted: a listener may look at the counts. */
+/** Reports losses. They must have been counted before, because a listener may read the counts. */
 export function reportLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry' | 'reason' | 'detail'>[]): void {
   const drops = new Map<string, { reason: DropReason; kind: string; detail?: string | undefined; count: number }>()
   for (const { entry, reason, detail } of losses) {
@@ -128,8 +131,8 @@ export function reportLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'ent
 function reportDrop<T>(box: Box<T>, drop: Drop): void {
   const { concern, driver, onDrop, onError } = box.options
   inDeliveryReport(() => emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count }))
-  // What it records in a full queue is a drop too. That is counted, and not told.
   if (!onDrop) return
+  // `notify`, because `onDrop` may push into a full queue: that drop is counted but does not call `onDrop` again.
   const run = (): unknown => inDeliveryReport(() => notify(box, () => onDrop(drop)))
   runReported(run, { concern, driver, operation: 'onDrop' }, onError)
 }
@@ -139,7 +142,7 @@ export function report<T>({ options }: Box<T>, error: unknown, operation: string
   inDeliveryReport(() => reportFailure(error, { concern, driver, operation }, onError))
 }
 
-/** Lets the store keep what is held now, so that it outlives the page. */
+/** Stores all items that the outbox holds, so that they outlive the page. */
 export function persist<T>(box: Box<T>): void {
   const { store, concern, driver, onError } = box.options
   if (!store) return
@@ -149,7 +152,7 @@ export function persist<T>(box: Box<T>): void {
   runReported(() => store.keep(items), { concern, driver, operation: 'store' }, onError)
 }
 
-/** Keeps the process alive for a while, so that a script that ends by itself delivers first. */
+/** Keeps the process alive for the time of one delivery, so that a script that ends by itself delivers first. */
 export function holdProcess<T>(box: Box<T>): void {
   box.hold ??= box.clock.setTimeout(
     () => {
