@@ -152,7 +152,7 @@ export function isInDeliveryReport(): boolean {
 }
 
 /**
- * Runs a callback of `listener`, unless an earlier callback of the same listener caused it, which could go on for ever,
+ * Runs a callback of `listener`, unless an earlier callback of the same listener caused it, which could go on forever,
  * or four callbacks of others did, each caused by the one before. Everything that a callback starts counts as caused by
  * it; without AsyncLocalStorage, only until it returns.
  *

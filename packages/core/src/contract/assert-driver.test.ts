@@ -56,9 +56,9 @@ describe('assertDriver', () => {
   })
 
   it.each([
-    [2, 'The driver implements version 2 of the contract; this package needs version 1.'],
-    [undefined, 'The driver implements version undefined of the contract; this package needs version 1.'],
-    ['one', 'The driver implements version one of the contract; this package needs version 1.'],
+    [2, 'The driver implements version 2 of the contract, not version 1.'],
+    [undefined, 'The driver implements version undefined of the contract, not version 1.'],
+    ['one', 'The driver implements version one of the contract, not version 1.'],
   ])('refuses version %s and names both versions', (specificationVersion, message) => {
     expect(() => assertDriver(contract, driver({ specificationVersion }))).toThrow(
       expect.objectContaining({ code: 'DRIVER_VERSION', message: `[msc/cache] [shelf] ${message}` }),

@@ -46,7 +46,7 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
     `[msc/${concern}] [${isName(name) ? name : 'unnamed driver'}] The driver ${
       lacks
         ? `does not implement ${lacks.join(', ')}`
-        : `implements version ${found} of the contract; this package needs version ${version}`
+        : `implements version ${found} of the contract, not version ${version}`
     }.`,
     {
       code: lacks ? 'DRIVER_INVALID' : 'DRIVER_VERSION',

@@ -1,14 +1,15 @@
-/** Random choices that a seed repeats. */
+/** Random choices that a seed makes repeatable. */
 export interface Random {
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   (): number
+  /** Returns an integer from `min` to `max`, both included. */
   integer(min: number, max: number): number
   pick<T>(values: readonly T[]): T
   /** True with this probability. */
   chance(probability: number): boolean
 }
 
-/** Mulberry32: 32 bits of state, good enough to choose what happens next. Public domain, by Tommy Ettinger. */
+/** Mulberry32: 32 bits of state, good enough to choose the steps of a script. Public domain, by Tommy Ettinger. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0
   const next = (): number => {
