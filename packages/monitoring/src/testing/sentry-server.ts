@@ -10,7 +10,7 @@ export type SentryBehaviour =
   | 'error'
   | 'unauthorized'
   | 'garbage'
-  /** A page of HTML, with 200: a portal of the network, a proxy's own page. */
+  /** An HTML page with 200, as from a captive portal or a proxy. */
   | 'html'
   | 'redirect'
   | 'reset'
@@ -36,7 +36,7 @@ export interface SentryItem {
   readonly payload: unknown
 }
 
-/** An event's payload as it came over the wire: the parts that Sentry's documentation names. */
+/** An event's payload as received: the parts that Sentry's documentation names. */
 export interface SentryEvent {
   readonly event_id: string
   readonly timestamp: number
@@ -72,15 +72,15 @@ export interface SentryServer {
   readonly url: string
   readonly dsn: string
   behaviour: SentryBehaviour
-  /** Decides about one request before the behaviour does; a status refuses it, `undefined` lets it pass. */
+  /** Decides about each request before the behaviour does: a returned status refuses it, `undefined` lets it pass. */
   refuse: ((body: string) => number | undefined) | undefined
-  /** Requests so far, whatever became of them. */
+  /** The number of requests so far, whatever their outcome. */
   readonly requests: number
-  /** Every item that was taken, events too, at most 10 000. */
+  /** All accepted items, including events, at most 10 000. */
   readonly items: readonly SentryItem[]
-  /** Events in the order of arrival, each id once, at most 10 000. */
+  /** The events in the order of arrival, each id once, at most 10 000. */
   readonly events: readonly SentryEvent[]
-  /** Resolves with the first event, past or future, that `matches`. */
+  /** Resolves with the first event, past or future, for which `matches` returns true. */
   waitFor(matches: (event: SentryEvent) => boolean): Promise<SentryEvent>
   close(): Promise<void>
 }
@@ -88,7 +88,7 @@ export interface SentryServer {
 const MAX_BYTES = 20 * 1024 * 1024
 
 /**
- * Sentry's envelope endpoint on loopback, as its SDKs use it: chunked bodies, no content type, sometimes gzip.
+ * Starts Sentry's envelope endpoint on loopback, as its SDKs use it: chunked bodies, no content type, sometimes gzip.
  *
  * Source: https://develop.sentry.dev/sdk/data-model/envelopes/ and the SDKs' own transports.
  */
