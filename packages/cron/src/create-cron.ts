@@ -23,7 +23,8 @@ import {
   type ErrorReporter,
   type Service,
 } from '@msc/core'
-import { notTried, problem } from './answers.ts'
+import { problem } from '@msc/core/http'
+import { notTried } from './answers.ts'
 import { memoryClaims, type ClaimStore } from './claims.ts'
 import type { CronDefinition } from './define-cron.ts'
 import type { CronDriver, Tick } from './driver.ts'
@@ -246,13 +247,19 @@ export function createCron(options: CronOptions): Cron {
     // Before all else: who may not call learns neither names nor methods.
     const allowed = await inTime('authorize', AUTHORIZE_MS, () => driver.authorize(request))
     if (allowed !== true) {
-      return problem(401, 'A valid cron secret is required', { 'www-authenticate': 'Bearer' })
+      const headers = { 'www-authenticate': 'Bearer' }
+      return problem({ status: 401, title: 'A valid cron secret is required', code: 'UNAUTHENTICATED', headers })
     }
-    if (!byName.has(name)) return problem(404, 'There is no such scheduled job')
-    if (request.method !== 'GET') return problem(405, 'Scheduled jobs are triggered by GET', { allow: 'GET' })
+    if (!byName.has(name)) return problem({ status: 404, title: 'There is no such scheduled job', code: 'NOT_FOUND' })
+    if (request.method !== 'GET') {
+      const title = 'Scheduled jobs are triggered by GET'
+      return problem({ status: 405, title, code: 'METHOD_NOT_ALLOWED', headers: { allow: 'GET' } })
+    }
     try {
       const run = await self.run(name)
-      if (run.outcome === 'error') return problem(500, `${name} failed: ${run.error}`)
+      if (run.outcome === 'error') {
+        return problem({ status: 500, title: 'The scheduled job failed', code: 'CRON_FAILED', detail: run.error })
+      }
       return Response.json(run, { headers: { 'cache-control': 'no-store' } })
     } catch (error) {
       report(error, 'handler', { job: name })
@@ -290,7 +297,7 @@ export function createCron(options: CronOptions): Cron {
     handler: (request, name) =>
       answer(request, name).catch((error: unknown) => {
         report(error, 'authorize', { job: name })
-        return problem(500, 'The caller could not be authorised')
+        return problem({ status: 500, title: 'The caller could not be authorised', code: 'INTERNAL' })
       }),
     history: () => runs,
   }

@@ -26,6 +26,6 @@ describe('the problem that an error is to a client', () => {
     ['nothing', undefined, 500],
   ])('is for %s: %#', (_what, error, status) => {
     expect(problemFrom(error, 'trace').status).toBe(status)
-    expect(problemFrom(error, 'trace').traceId).toBe('trace')
+    expect(problemFrom(error, 'trace').extensions).toMatchObject({ traceId: 'trace' })
   })
 })

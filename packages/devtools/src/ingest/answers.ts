@@ -1,3 +1,5 @@
+import { problem, type ProblemOptions } from '@msc/core/http'
+
 /**
  * What a page of another origin needs in order to post here and to read what became of it, errors included. Without
  * credentials: such a page speaks for nobody.
@@ -26,10 +28,7 @@ export function permission(): Response {
   })
 }
 
-/** A problem document (RFC 9457). */
-export function refuse(status: number, title: string, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify({ type: 'about:blank', title, status }), {
-    status,
-    headers: { ...CORS, ...headers, 'content-type': 'application/problem+json' },
-  })
+/** A problem that a page of another origin can read too. */
+export function refuse(options: ProblemOptions): Response {
+  return problem({ ...options, headers: { ...CORS, ...options.headers } })
 }
