@@ -7,12 +7,13 @@ export {
   type BodyRefusal,
   type BodySource,
   type BodyText,
+  type NodeBody,
   type NodeMessage,
   type ReadBodyOptions,
   type ReadTextOptions,
   type WebMessage,
 } from './body/read-body.ts'
-export type { NodeBody, WebBody } from './body/read-bytes.ts'
+export type { WebBody } from './body/read-bytes.ts'
 export {
   UNREADABLE,
   notTheBackend,

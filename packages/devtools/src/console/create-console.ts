@@ -118,8 +118,9 @@ function document(
 async function allowed(authorize: ConsoleOptions['authorize'], request: Request): Promise<boolean> {
   try {
     return (await authorize(request)) === true
-  } catch {
+  } catch (error) {
     // Who can't be checked is not let in.
+    reportFailure(error, { concern: 'devtools', operation: 'authorize' })
     return false
   }
 }

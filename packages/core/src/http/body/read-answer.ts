@@ -1,4 +1,4 @@
-import { readBytes } from './read-bytes.ts'
+import { readBytes, webSource } from './read-bytes.ts'
 
 /** The beginning of an answer's body. */
 export interface BoundedBody {
@@ -26,7 +26,7 @@ export async function readBounded(
   if (body === null) return { text: '', complete: true }
   // A runtime without streams, such as React Native.
   if (body === undefined) return { text: (await response.text()).slice(0, maxBytes), complete: true }
-  const { bytes, complete } = await readBytes(body, maxBytes, signal)
+  const { bytes, complete } = await readBytes(webSource(body), maxBytes, signal)
   return { text: new TextDecoder().decode(bytes), complete }
 }
 

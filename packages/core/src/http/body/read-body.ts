@@ -1,6 +1,12 @@
 import { ConfigError } from '../../errors/errors.ts'
 import { systemClock, type Clock } from '../../time/clock.ts'
-import { readBytes, type NodeBody, type WebBody } from './read-bytes.ts'
+import { orAborted } from '../../time/or-aborted.ts'
+import { readBytes, webSource, type ByteSource, type WebBody } from './read-bytes.ts'
+
+/** The part of Node's `Readable`, an `IncomingMessage` for one, that is read here. */
+export interface NodeBody {
+  iterator(options?: { destroyOnReturn?: boolean }): AsyncIterator<unknown>
+}
 
 /** Milliseconds that a request's body may take to come, where nothing else is said. */
 export const BODY_TIMEOUT_MS = 30_000
@@ -79,7 +85,7 @@ export async function readBody(source: BodySource, options: ReadBodyOptions): Pr
   const stop = timeoutMs !== undefined && clock.setTimeout(() => late.abort(), timeoutMs, { keepAlive: true })
   const signal = outer ? AbortSignal.any([outer, late.signal]) : late.signal
   try {
-    const { bytes, complete } = await readBytes(stream, maxBytes, signal)
+    const { bytes, complete } = await orAborted(readBytes(sourceOf(stream), maxBytes, signal), signal)
     return complete ? { bytes } : { refused: 'too-large' }
   } catch (error) {
     if (!signal.aborted) return { refused: 'incomplete', error }
@@ -125,4 +131,11 @@ function partsOf(source: BodySource): Parts {
 
 function isLocked(stream: object | null): boolean {
   return (stream as { readonly locked?: boolean } | null)?.locked === true
+}
+
+function sourceOf(stream: WebBody | NodeBody): ByteSource {
+  if ('getReader' in stream) return webSource(stream)
+  // To destroy a request would destroy the socket that its answer goes through.
+  const iterator = stream.iterator({ destroyOnReturn: false })
+  return { read: () => iterator.next(), leave: () => iterator.return?.() }
 }

@@ -1,13 +1,16 @@
-import { orAborted } from '../../time/or-aborted.ts'
-
-/** The part of Node's `Readable`, an `IncomingMessage` for one, that is read here. */
-export interface NodeBody {
-  iterator(options?: { destroyOnReturn?: boolean }): AsyncIterator<unknown>
-}
+// Imports nothing: a page loads this file late, and what it shared with what the page loads first would become a file of
+// its own there.
 
 /** The part of a `ReadableStream` that is read here. */
 export interface WebBody {
   getReader(): { read(): Promise<{ done: boolean; value?: unknown }>; cancel(reason?: unknown): PromiseLike<void> }
+}
+
+/** Where bytes come from. */
+export interface ByteSource {
+  read(): Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>
+  /** Called when nothing more is read. It may throw or never settle: it is not waited for. */
+  leave(reason: unknown): PromiseLike<unknown> | undefined
 }
 
 export interface BytesRead {
@@ -16,51 +19,43 @@ export interface BytesRead {
   readonly complete: boolean
 }
 
+/** @throws TypeError for a stream that is locked. */
+export function webSource(body: WebBody): ByteSource {
+  const reader = body.getReader()
+  return { read: () => reader.read(), leave: (reason) => reader.cancel(reason) }
+}
+
 /**
- * Reads at most `maxBytes` of a stream. A web stream that goes on is then cancelled, without waiting for it: `cancel` of a
- * foreign source may fail or never settle. A Node stream is left as it is, since destroying a request destroys the socket
- * that its answer has to go through.
+ * Reads at most `maxBytes` of a source and leaves the rest.
  *
- * @param signal Ends the reading at once, also where the source ignores that it was cancelled; rejects with its reason.
- * @throws What the stream fails with; TypeError for a stream of something else than bytes, and for one that is locked.
+ * @param signal Has the source left, which ends a read of a web stream; rejects with its reason. A source that ignores
+ *   that it was left is not given up here: see `readBody`.
+ * @throws What the source fails with; TypeError for one of something else than bytes.
  */
-export async function readBytes(body: WebBody | NodeBody, maxBytes: number, signal?: AbortSignal): Promise<BytesRead> {
-  const { read, leave } = sourceOf(body)
+export async function readBytes(source: ByteSource, maxBytes: number, signal?: AbortSignal): Promise<BytesRead> {
   const kept = new Kept(maxBytes)
+  const leave = (): void => {
+    try {
+      source.leave(signal?.reason)?.then(undefined, () => undefined)
+    } catch {
+      // Whoever reads has what was wanted, or knows what went wrong.
+    }
+  }
+  signal?.addEventListener('abort', leave, { once: true })
   try {
     for (;;) {
       signal?.throwIfAborted()
-      const { done, value } = await (signal ? orAborted(read(), signal) : read())
+      const { done, value } = await source.read()
+      // A stream that was cancelled ends as one that is complete.
+      signal?.throwIfAborted()
       if (done) return { bytes: kept.bytes(), complete: true }
       // What has no length would pass any bound.
       if (!(value instanceof Uint8Array)) throw new TypeError('The body is a stream of something else than bytes.')
       if (!kept.add(value)) return { bytes: kept.bytes(), complete: false }
     }
   } finally {
-    leave(signal?.reason)
-  }
-}
-
-interface Source {
-  read(): Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>
-  /** Nothing more is read. Never throws. */
-  leave(reason: unknown): void
-}
-
-function sourceOf(body: WebBody | NodeBody): Source {
-  if ('getReader' in body) {
-    const reader = body.getReader()
-    return { read: () => reader.read(), leave: (reason) => unheard(() => reader.cancel(reason)) }
-  }
-  const iterator = body.iterator({ destroyOnReturn: false })
-  return { read: () => iterator.next(), leave: () => unheard(() => iterator.return?.()) }
-}
-
-function unheard(call: () => PromiseLike<unknown> | undefined): void {
-  try {
-    call()?.then(undefined, () => undefined)
-  } catch {
-    // Whoever reads has what was wanted, or knows what went wrong.
+    signal?.removeEventListener('abort', leave)
+    leave()
   }
 }
 
