@@ -1,4 +1,4 @@
-import { problem } from '@msc/core/http'
+import { problem } from '@msc/core/http-request'
 import type { RateLimitResult, RuleResult } from './rate-limit.ts'
 
 export interface RateLimitPolicy {

@@ -1,5 +1,5 @@
 import { toError } from '@msc/core'
-import { problem } from '@msc/core/http'
+import { problem } from '@msc/core/http-request'
 
 /** What a caller is told when a run could not be tried; nothing that only the operator should know. */
 export function notTried(error: unknown): Response {

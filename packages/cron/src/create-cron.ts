@@ -23,7 +23,7 @@ import {
   type ErrorReporter,
   type Service,
 } from '@msc/core'
-import { problem } from '@msc/core/http'
+import { problem } from '@msc/core/http-request'
 import { notTried } from './answers.ts'
 import { memoryClaims, type ClaimStore } from './claims.ts'
 import type { CronDefinition } from './define-cron.ts'

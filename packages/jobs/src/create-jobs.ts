@@ -18,7 +18,7 @@ import {
   type ErrorReporter,
   type Service,
 } from '@msc/core'
-import { problem } from '@msc/core/http'
+import { problem } from '@msc/core/http-request'
 import type { JobLog } from './context.ts'
 import type { AnyJob, EventInput, EventType } from './define-job.ts'
 import type { Depth, JobsDriver, JobsObserver, OutgoingEvent, RunInfo, RunQuery } from './driver.ts'

@@ -1,7 +1,7 @@
 import { MscError, isValidationError } from '@msc/core'
-import type { ProblemOptions } from '@msc/core/http'
+import type { ProblemOptions } from '@msc/core/http-request'
 
-export { problem, type ProblemOptions } from '@msc/core/http'
+export { problem, type ProblemOptions } from '@msc/core/http-request'
 
 /**
  * The problem that `error` is to a client: 422 for input that is not valid, 503 for a backend that is away, and for

@@ -1,5 +1,5 @@
 import { isValidationError, validate, type StandardSchema } from '@msc/core'
-import { BODY_TIMEOUT_MS, bodyProblem, readText, type ProblemOptions } from '@msc/core/http'
+import { BODY_TIMEOUT_MS, bodyProblem, readText, type ProblemOptions } from '@msc/core/http-request'
 import { problemFrom } from './problem.ts'
 
 export type BodyResult<T> = { readonly value: T } | { readonly problem: ProblemOptions }

@@ -15,7 +15,7 @@ import {
   type StandardSchema,
 } from '@msc/core'
 import { rateLimitHeaders, rateLimitResponse, type RateLimitResult } from '@msc/cache'
-import { problem, type ProblemOptions } from '@msc/core/http'
+import { problem, type ProblemOptions } from '@msc/core/http-request'
 import { problemFrom } from './problem.ts'
 import { readJson } from './read-body.ts'
 

@@ -1,5 +1,5 @@
 import { reportFailure } from '@msc/core'
-import { readBody } from '@msc/core/http'
+import { readBody } from '@msc/core/http-request'
 import { createTagRecords, KEPT_SECONDS } from './tag-records.ts'
 import type { Cache } from '../cache.ts'
 

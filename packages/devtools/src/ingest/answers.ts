@@ -1,4 +1,4 @@
-import { problem, type ProblemOptions } from '@msc/core/http'
+import { problem, type ProblemOptions } from '@msc/core/http-request'
 
 /**
  * What a page of another origin needs in order to post here and to read what became of it, errors included. Without

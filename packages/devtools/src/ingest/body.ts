@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
-import { BODY_TIMEOUT_MS, bodyProblem, readBody, type ProblemOptions } from '@msc/core/http'
+import { BODY_TIMEOUT_MS, bodyProblem, readBody, type ProblemOptions } from '@msc/core/http-request'
 
 export type DecompressedBody =
   | { readonly bytes: Uint8Array; readonly refused?: never }

@@ -1,5 +1,5 @@
 import { assertNumbers, reportFailure, systemClock, type Clock, type Journal } from '@msc/core'
-import type { ProblemOptions } from '@msc/core/http'
+import type { ProblemOptions } from '@msc/core/http-request'
 import { noContent, ok, permission, refuse } from './answers.ts'
 import { UNREADABLE_BODY, readDecompressed } from './body.ts'
 import { fromBrowser } from './browser.ts'

@@ -1,4 +1,4 @@
-import { BODY_TIMEOUT_MS, bodyProblem, readText } from '@msc/core/http'
+import { BODY_TIMEOUT_MS, bodyProblem, readText } from '@msc/core/http-request'
 
 export type RequestText =
   | { readonly text: string; readonly refusal?: never }

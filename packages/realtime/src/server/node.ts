@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
-import { BODY_TIMEOUT_MS, bodyProblem, readBody } from '@msc/core/http'
+import { BODY_TIMEOUT_MS, bodyProblem, readBody } from '@msc/core/http-request'
 
 interface Answers {
   handleRequest(request: Request): Promise<Response | undefined>
