@@ -1,4 +1,5 @@
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { listen } from './listen.ts'
 
 /** A message of Postgres's protocol: its letter, its length, what it says. */
 function message(letter: string, body: Buffer): Buffer {
@@ -26,9 +27,6 @@ export async function startLeavingPostgres(): Promise<{ readonly url: string; cl
     socket.on('error', () => undefined)
     socket.once('data', () => socket.end(Buffer.concat([AUTHENTICATED, READY, GOING])))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `postgres://user@127.0.0.1:${(server.address() as AddressInfo).port}/database`,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  }
+  const { port, close } = await listen(server)
+  return { url: `postgres://user@127.0.0.1:${port}/database`, close }
 }

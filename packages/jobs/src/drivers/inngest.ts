@@ -1,5 +1,5 @@
 import { DriverError, MscError, lazyPeer, peerMissing, systemClock, toError, withoutScope, type Clock } from '@msc/core'
-import { httpFailure, notTheBackend, readBounded, saidIn } from '@msc/core/http'
+import { httpFailure, notTheBackend, readAnswer, saidIn } from '@msc/core/http'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'
@@ -179,8 +179,7 @@ async function ask(
     })
   }
   const response = await send(url, { ...init, redirect: 'manual' }).catch(unreachable)
-  const content = await readBounded(response, undefined, init.signal ?? undefined).catch(unreachable)
-  const answer = { status: response.status, headers: response.headers, content }
+  const answer = await readAnswer(response, init.signal ?? undefined).catch(unreachable)
   const options = {
     driver: 'inngest',
     credentials: `Check ${variable}: Inngest does not know it.`,
@@ -191,7 +190,7 @@ async function ask(
   if (failure === undefined) return
   if (failure.code !== 'DRIVER_REFUSED') throw failure
   // That there is nothing in it may be refused: by then the key was accepted. But only by Inngest.
-  if (refusals(saidIn(content), response.status)) return
+  if (refusals(saidIn(answer.content), answer.status)) return
   const problem = notTheBackend(answer, options)
   throw new DriverError('inngest', problem.message, problem)
 }

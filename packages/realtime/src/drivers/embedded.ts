@@ -106,21 +106,17 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       if (getHub()) return
       if (!base) throw new DriverError('embedded', 'No realtime server runs in this process.', { retryable: true })
       // Loaded when it is asked for: a page that never asks does not carry it.
-      const { judgeAnswer, readBounded } = await import('@msc/core/http-answer')
+      const { judgeAnswer, readAnswer } = await import('@msc/core/http-answer')
       const unreachable = (error: unknown): never => {
         throw new DriverError('embedded', 'The server can not be reached.', { retryable: true, cause: toError(error) })
       }
       const response = await askHealth(signal).catch(unreachable)
-      const content = await readBounded(response, undefined, signal).catch(unreachable)
-      const { status, headers } = response
-      const problem = judgeAnswer(
-        { status, headers, content },
-        {
-          credentials: 'Check the api key.',
-          address: 'Check the address of the realtime server.',
-          now: clock.now,
-        },
-      )
+      const answer = await readAnswer(response, signal).catch(unreachable)
+      const problem = judgeAnswer(answer, {
+        credentials: 'Check the api key.',
+        address: 'Check the address of the realtime server.',
+        now: clock.now,
+      })
       if (problem) throw new DriverError('embedded', problem.message, problem)
     },
     async close() {

@@ -122,7 +122,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   const post = async (messages: readonly OutgoingMessage[], bearer: string, signal: AbortSignal): Promise<void> => {
     if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
     // Loaded before there is an answer, whose reading must not wait for it.
-    const { judgeAnswer, notTheBackend, readBounded, saidIn } = await import('@msc/core/http-answer')
+    const { judgeAnswer, notTheBackend, readAnswer, saidIn } = await import('@msc/core/http-answer')
     const unreachable = (cause: unknown): never => {
       signal.throwIfAborted()
       throw new DriverError('supabase', `${new URL(url).host} can not be reached.`, {
@@ -139,8 +139,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
       headers: { apikey: key, authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
       body: JSON.stringify({ messages }),
     }).catch(unreachable)
-    const content = await readBounded(response, undefined, signal).catch(unreachable)
-    const answer = { status: response.status, headers: response.headers, content }
+    const answer = await readAnswer(response, signal).catch(unreachable)
     const options = {
       credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
       address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
@@ -148,7 +147,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     }
     let problem = judgeAnswer(answer, options)
     if (messages.length === 0 && problem?.code === 'DRIVER_REFUSED') {
-      const isRealtime = isRefusalOfNothing(response.status, saidIn(content))
+      const isRealtime = isRefusalOfNothing(answer.status, saidIn(answer.content))
       problem = isRealtime ? undefined : notTheBackend(answer, options)
     }
     if (problem) throw new DriverError('supabase', problem.message, problem)

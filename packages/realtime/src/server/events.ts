@@ -1,7 +1,7 @@
 import { every, randomHex, type CancelTimer } from '@msc/core'
 import { isCursor } from '../feed/cursor.ts'
 import type { FeedSource } from '../feed/source.ts'
-import { bodyOf } from './body.ts'
+import { textOf } from './body.ts'
 import type { Claims } from './claims.ts'
 import type { Client, Clients } from './clients.ts'
 import type { Connection, Format, Transport } from './connection.ts'
@@ -68,8 +68,8 @@ export function createEvents(context: EventsContext): Events {
   }
 
   const receive = async (id: string, request: Request): Promise<Response> => {
-    const text = await bodyOf(request, context.maxBytes)
-    if (text === undefined) return Response.json({ error: 'The body is too large' }, { status: 413 })
+    const { text, refusal } = await textOf(request, context.maxBytes)
+    if (refusal) return refusal
     const client = sessions.get(id)
     if (!client) return Response.json({ error: 'The session has ended' }, { status: 410 })
     for (const line of text.split('\n')) if (line !== '') client.receive(line)

@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from '../../time/clock.ts'
 import { DriverError, MscError } from '../../errors/errors.ts'
-import { httpFailure, requestFailure } from '../../http/http-failure.ts'
+import { httpFailure } from '../../http/http-failure.ts'
+import { requestFailure } from '../../http/request-failure.ts'
 import { createPageFetch } from './page.ts'
 import { plainJson } from './plain-json.ts'
 import type { Receipt } from '../sink/receipt.ts'
