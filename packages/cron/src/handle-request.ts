@@ -1,6 +1,6 @@
 import { toError, type ServiceKit } from '@msc/core'
 import { problem } from '@msc/core/http-request'
-import type { CronRun } from './cron-run.ts'
+import type { CronRun } from './run/cron-run.ts'
 import type { CronDriver } from './driver.ts'
 
 export interface RouteContext extends Pick<ServiceKit<'cron'>, 'inTime' | 'report'> {
