@@ -44,7 +44,8 @@ export interface Hearing {
  * Another connection of the pool says it, since that is how real notifications come: through the queue of the server, to a
  * session that has asked nothing. The session's own NOTIFY would prove nothing. Postgres tells a session of it together with
  * the answer to the statement, and a pooler hands that on. It would only prove that the connection answers, which a
- * question of its own does without the queue.
+ * question of its own does without the queue. For the same reason the two are not asked at once: as long as a statement of the
+ * session is under way, a pooler hands on whatever that server process says.
  *
  * Where no other connection is free in time, or the statement fails, nothing is proved either way and the question alone
  * counts: a busy pool must not cost it the connection that listens.
@@ -57,7 +58,7 @@ export function createHearing({ pool, connection, channel, name, clock }: Hearin
   let pid: unknown
   let count = 0
   let expected: { readonly payload: string; readonly hear: () => void } | undefined
-  let proving: Promise<unknown> | undefined
+  let proving: Promise<void> | undefined
   const inTime = <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
     deadline(call, { operation: `${name} listen`, timeoutMs: PATIENCE_MS, clock, signal: over.signal })
 
@@ -89,7 +90,7 @@ export function createHearing({ pool, connection, channel, name, clock }: Hearin
       return true
     },
     async prove() {
-      await (proving ??= Promise.all([ask(), hear()]).finally(() => (proving = undefined)))
+      await (proving ??= ask().then(hear).finally(() => (proving = undefined)))
     },
     end: () => over.abort(new Error('It listens no more.')),
   }

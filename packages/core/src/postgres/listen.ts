@@ -41,6 +41,7 @@ export async function listen(
     onListening()
     return stop
   }
+  let started = false
   let stopped = false
   let current: PostgresConnection | undefined
   let hearing: Hearing | undefined
@@ -61,7 +62,8 @@ export async function listen(
   const lost = (connection: PostgresConnection | undefined, error?: unknown): void => {
     if (stopped || current !== connection) return
     letGo()
-    if (error) onError?.(toError(error))
+    // What ends the start is thrown there.
+    if (error && (started || !isDeaf(error))) onError?.(toError(error))
     cancelRetry?.()
     cancelRetry = clock.setTimeout(() => void connect(), RECONNECT_MS)
   }
@@ -97,13 +99,17 @@ export async function listen(
     connection.on('error', ((error: unknown) => lost(connection, error)) as never)
     connection.on('end', (() => lost(connection)) as never)
     await mine.begin()
+    // It may be lost or stopped at any time.
+    const isCurrent = (): boolean => current === connection
+    // Whoever listened before is missing something, and an idle connection of the pool that has gone silent delays the proof.
+    if (started && isCurrent()) onListening()
     await mine.prove()
-    // It may have been lost or stopped meanwhile.
-    if (current !== connection) return
+    if (!isCurrent()) return
     stopChecking = every(CHECK_MS, mine.prove, { clock, onError: (error) => lost(connection, error) })
-    onListening()
+    if (!started) onListening()
   }
   const failure = await connect()
+  started = true
   const stop = (): void => {
     stopped = true
     cancelRetry?.()

@@ -7,6 +7,7 @@ import { checkClock } from './checks/clock-skew.ts'
 import { checkCronManifest } from './checks/cron-manifest.ts'
 import { checkDuplicates } from './checks/duplicates.ts'
 import { checkFolders, type FolderFact } from './checks/folders.ts'
+import { checkListening } from './checks/listening.ts'
 import { checkPeers, type PeerFact } from './checks/peers.ts'
 import { SECRETS, checkSecrets } from './checks/secrets.ts'
 import { noteAnswerTimes } from './facts/answer-times.ts'
@@ -52,11 +53,13 @@ export function examine(examination: Examination): Examined {
     told('packages', async () => checkDuplicates(await installedCopies(folder))),
     applicationFindings(examination),
     backends,
-  ]).then(([peers, packages, ofApplication, concerns]) => {
+    backends.then(async (concerns) => (isOnPostgres(concerns) ? told('jobs', () => checkListening(env)) : [])),
+  ]).then(([peers, packages, ofApplication, concerns, listening]) => {
     // A driver that could not load its package has said so itself.
     const hasSaid = ({ check, code }: Finding): boolean =>
       concerns.some((each) => each.check === check && each.code === code && code === 'PEER_MISSING')
     return [
+      ...listening,
       ...peers.filter((finding) => !hasSaid(finding)),
       ...packages,
       ...checkClock(times.answers),
@@ -68,6 +71,10 @@ export function examine(examination: Examination): Examined {
     surroundings,
     close: () => Promise.all(Object.values(services).map((service) => service.close({ timeoutMs }))),
   }
+}
+
+function isOnPostgres(concerns: readonly Finding[]): boolean {
+  return concerns.some(({ check, subject, status }) => check === 'jobs' && subject === 'postgres' && status === 'ok')
 }
 
 async function askAll(services: Readonly<Record<string, Service>>, timeoutMs: number): Promise<Finding[]> {

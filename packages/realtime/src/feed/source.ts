@@ -32,7 +32,12 @@ export interface FeedMessage {
 
 /** Where a realtime server has feeds from. */
 export interface FeedSource {
-  /** Hands on what is committed from now on, in the order of the commits. Returns when it listens. */
+  /**
+   * Hands on what is committed from now on, in the order of the commits. Returns when it listens.
+   *
+   * @throws DriverError `POSTGRES_POOLED` or `POSTGRES_UNHEARD` where notifications can't be heard, as behind a transaction
+   *   pooler; `DRIVER_CLOSED`.
+   */
   start(publish: (message: FeedMessage) => void): Promise<void>
   /** `after`: a cursor of an earlier page or message; `undefined` asks where the feed is now. */
   since(topic: string, after: string | undefined, max: number): Promise<FeedPage>
@@ -79,7 +84,7 @@ const PRUNE_EVERY_MS = 60_000
  *   `REALTIME_POOL_TOO_SMALL` for a pool of one connection, which listens.
  */
 export function feedSource(options: FeedSourceOptions): FeedSource {
-  assertClient('realtime', options.client, 2)
+  assertClient('realtime', options.client)
   assertNumbers('realtime', options, { timeoutMs: 1 })
   const { client, keep = '3d', timeoutMs = 10_000, clock = systemClock } = options
   const report = (error: unknown, operation: string): void =>
