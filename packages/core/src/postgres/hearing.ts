@@ -90,7 +90,9 @@ export function createHearing({ pool, connection, channel, name, clock }: Hearin
       return true
     },
     async prove() {
-      await (proving ??= ask().then(hear).finally(() => (proving = undefined)))
+      await (proving ??= ask()
+        .then(hear)
+        .finally(() => (proving = undefined)))
     },
     end: () => over.abort(new Error('It listens no more.')),
   }

@@ -10,6 +10,7 @@ import {
   startOperation,
   systemClock,
   withCarrier,
+  closedError,
 } from '@msc/core'
 import type { Clock, Duration } from '@msc/core'
 import { admit, gateKeys, runFor, type Arrival } from '../admission.ts'
@@ -98,7 +99,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     return host
   }
   const refuse = (isClosed: boolean): void => {
-    if (isClosed) throw new DriverError('embedded', 'The worker is closed.', { code: 'DRIVER_CLOSED' })
+    if (isClosed) throw closedError('embedded', 'worker')
   }
 
   const enqueue = async (

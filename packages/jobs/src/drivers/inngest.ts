@@ -1,4 +1,14 @@
-import { DriverError, MscError, lazyPeer, peerMissing, systemClock, toError, withoutScope, type Clock } from '@msc/core'
+import {
+  DriverError,
+  MscError,
+  lazyPeer,
+  peerMissing,
+  systemClock,
+  toError,
+  withoutScope,
+  type Clock,
+  closedError,
+} from '@msc/core'
 import { httpFailure, notTheBackend, readBounded, saidIn } from '@msc/core/http'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
@@ -89,7 +99,7 @@ export function inngest(options: InngestOptions): JobsDriver {
     return { client, inngest: sdk, serve }
   }
   const loaded = (): Promise<Loaded> => {
-    if (closed) throw new DriverError('inngest', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('inngest')
     // What the SDK starts outlives the request that needed it first.
     return (loading ??= withoutScope(load).catch((error: unknown) => {
       loading = undefined
@@ -122,7 +132,7 @@ export function inngest(options: InngestOptions): JobsDriver {
       await loaded()
     },
     async handler(request) {
-      if (closing) throw new DriverError('inngest', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+      if (closing) throw closedError('inngest')
       const serve = async (): Promise<Response> => (await loaded()).serve(request)
       const answer = host ? host.during(serve) : serve()
       serving.add(answer)

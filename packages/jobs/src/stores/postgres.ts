@@ -1,12 +1,12 @@
 import {
   ConfigError,
-  DriverError,
   assertNumbers,
   deadline,
   sleep,
   systemClock,
   withoutScope,
   type Clock,
+  closedError,
 } from '@msc/core'
 import { LEAST_CONNECTIONS, assertClient, listen, onConnection, queryOn } from '@msc/core/postgres'
 import type { Depth } from '../driver.ts'
@@ -73,7 +73,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
     return client
   }
   const connected = (): Promise<PostgresClient> => {
-    if (closed) throw new DriverError('postgres', 'The store is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('postgres', 'store')
     return (preparing ??= withoutScope(prepare).catch((error: unknown) => {
       preparing = undefined
       throw error

@@ -24,7 +24,6 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('a feed whose connection takes
     await admin.end()
     await server.close()
   })
-  
 
   it.each(['latest', 'oldest'] as const)(
     'does not start behind a transaction pooler that hands out the %s connection',

@@ -15,6 +15,7 @@ import {
   type Duration,
   type ErrorReporter,
   withoutScope,
+  closedError,
 } from '@msc/core'
 import { assertClient, listen, queryOn, type PostgresClient } from '@msc/core/postgres'
 import { createSeen } from '../seen.ts'
@@ -182,13 +183,12 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
         await sleep(Math.min(5000, 100 * 2 ** attempt), { clock })
       }
     }
-    throw closedError()
+    throw closedError('feed', 'feed')
   }
-  const closedError = (): DriverError => new DriverError('feed', 'The feed is closed.', { code: 'DRIVER_CLOSED' })
 
   return {
     async start(onMessage) {
-      if (closed) throw closedError()
+      if (closed) throw closedError('feed', 'feed')
       publish = onMessage
       await (starting = findHorizon())
       // It listens for longer than the request that may have started it.
