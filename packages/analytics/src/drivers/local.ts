@@ -30,7 +30,7 @@ export function local(options: LocalOptions = {}): AnalyticsDriver {
 export function localFlags(definitions: FlagDefinitions): FlagSource {
   let closed = false
   const open = (): void => {
-    if (closed) throw closedError('local', 'flag source')
+    if (closed) throw closedError('local')
   }
   return {
     specificationVersion: 1,

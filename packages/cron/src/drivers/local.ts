@@ -55,7 +55,7 @@ export function local(options: LocalOptions = {}): CronDriver {
     },
     authorize: (request) => carriesSecret(request, secret),
     async health() {
-      if (closed) throw closedError('local', 'scheduler')
+      if (closed) throw closedError('local')
     },
     async close() {
       closed = true

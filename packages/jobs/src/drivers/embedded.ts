@@ -99,7 +99,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     return host
   }
   const refuse = (isClosed: boolean): void => {
-    if (isClosed) throw closedError('embedded', 'worker')
+    if (isClosed) throw closedError('embedded')
   }
 
   const enqueue = async (

@@ -3,7 +3,7 @@ import type { JobEvent } from '../define-job.ts'
 import { INVOKED, SCHEDULED } from '../payloads.ts'
 
 /** The property of an event's data that carries the trace; taken off before a handler sees the data. */
-const CARRIER = '_msc'
+const CARRIER = '_mscCarrier'
 
 interface Mark extends Partial<Carrier> {
   /** The data was not an object and is in `value`: Inngest knows only objects. */

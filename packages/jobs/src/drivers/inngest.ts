@@ -1,3 +1,4 @@
+import { hexOf } from '@msc/core/hash'
 import {
   DriverError,
   MscError,
@@ -247,7 +248,7 @@ async function hashedSigningKey(key: string): Promise<string> {
   const digits = key.slice(prefix.length)
   const bytes = Uint8Array.from(digits.match(/[\da-f]{2}/gi) ?? [], (pair) => Number.parseInt(pair, 16))
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return prefix + Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return prefix + hexOf(digest)
 }
 
 const REST_API = 'https://api.inngest.com'

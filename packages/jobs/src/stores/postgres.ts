@@ -73,7 +73,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
     return client
   }
   const connected = (): Promise<PostgresClient> => {
-    if (closed) throw closedError('postgres', 'store')
+    if (closed) throw closedError('postgres')
     return (preparing ??= withoutScope(prepare).catch((error: unknown) => {
       preparing = undefined
       throw error

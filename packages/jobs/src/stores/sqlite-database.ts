@@ -48,7 +48,7 @@ export function createDatabase(path: string, durability: Durability): Database {
 
   return {
     act<T>(work: (db: Statements) => T) {
-      if (closed) return Promise.reject(closedError('sqlite', 'store'))
+      if (closed) return Promise.reject(closedError('sqlite'))
       return new Promise<T>((resolve, reject) => {
         tasks.push({ work, resolve: resolve as Task['resolve'], reject })
         if (tasks.length === 1) setImmediate(flush)

@@ -90,7 +90,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     specificationVersion: 1,
     name: 'embedded',
     subscribe: (topic, subscribeOptions, handlers, signal) =>
-      connect(subscribeOptions.token).join(`realtime:${topic}`, subscribeOptions, handlers, signal),
+      connect(subscribeOptions.token).join(topic, subscribeOptions, handlers, signal),
     async publish(messages) {
       const hub = getHub()
       if (!hub) {

@@ -39,8 +39,7 @@ export function memory({ server, apiKey, clock }: MemoryOptions): RealtimeDriver
   return {
     specificationVersion: 1,
     name: 'memory',
-    subscribe: (topic, options, handlers, signal) =>
-      connect(options.token).join(`realtime:${topic}`, options, handlers, signal),
+    subscribe: (topic, options, handlers, signal) => connect(options.token).join(topic, options, handlers, signal),
     async publish(messages) {
       for (const message of messages) server.publish(message)
     },

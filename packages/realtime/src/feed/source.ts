@@ -19,6 +19,7 @@ import {
 } from '@msc/core'
 import { assertClient, listen, queryOn, type PostgresClient } from '@msc/core/postgres'
 import { createSeen } from '../seen.ts'
+import { stamped } from '../stamp.ts'
 import { isFeedPage, type FeedPage } from './page.ts'
 
 /** A change as it goes to those who are in its topic. */
@@ -117,7 +118,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     // The trace of the work that wrote the row goes on in whoever hears of it.
     withCarrier(typeof traceparent === 'string' ? { traceparent } : {}, () => {
       const from = clock.monotonic()
-      publish({ id, at, topic, event, payload: { ...payload, _msc: stamp } })
+      publish({ id, at, topic, event, payload: stamped(payload, stamp) })
       emit('realtime.publish', { topic, event, outcome: 'ok' }, from)
     })
   }
@@ -183,12 +184,12 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
         await sleep(Math.min(5000, 100 * 2 ** attempt), { clock })
       }
     }
-    throw closedError('feed', 'feed')
+    throw closedError('feed')
   }
 
   return {
     async start(onMessage) {
-      if (closed) throw closedError('feed', 'feed')
+      if (closed) throw closedError('feed')
       publish = onMessage
       await (starting = findHorizon())
       // It listens for longer than the request that may have started it.

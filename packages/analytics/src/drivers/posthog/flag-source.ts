@@ -22,7 +22,7 @@ export function posthogFlagSource(transport: PostHogTransport, runtime: 'server'
   const { driver: name, address } = transport
   let closed = false
   const open = (): void => {
-    if (closed) throw closedError(name, 'flag source')
+    if (closed) throw closedError(name)
   }
   return {
     specificationVersion: 1,
