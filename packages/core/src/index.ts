@@ -20,6 +20,7 @@ export { assertDriver, assertDrivers, type DriverContract } from './contract/ass
 export { assertMethods } from './contract/assert-methods.ts'
 export { assertNumbers } from './contract/assert-numbers.ts'
 export { driverShape, type DriverShape, type FieldKind } from './contract/driver-shape.ts'
+export { isRecord } from './contract/is-record.ts'
 export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './time/clock.ts'
 export { closedError } from './service/closed.ts'
 export { createClosing, type Closing } from './service/closing.ts'

@@ -1,11 +1,12 @@
 // What a stranger sent, read without trust: each of these answers for any value, and bounds what it returns.
 
+import { isRecord } from '@msc/core'
 import { cutText } from '../cut-text.ts'
 
 export type Loose = Readonly<Record<string, unknown>>
 
 export function record(value: unknown): Loose {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {}
+  return isRecord(value) ? value : {}
 }
 
 /** The first `max` items. */

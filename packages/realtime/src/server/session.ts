@@ -1,4 +1,4 @@
-import { randomHex, toError } from '@msc/core'
+import { randomHex, toError, isRecord } from '@msc/core'
 import { isCursor } from '../feed/cursor.ts'
 import type { FeedSource } from '../feed/source.ts'
 import type { Frame } from '../frames.ts'
@@ -249,7 +249,3 @@ function reply(
 }
 
 const record = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {})
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
