@@ -1,4 +1,4 @@
-import { DriverError, MscError } from '@msc/core'
+import { DriverError, MscError, isRecord } from '@msc/core'
 import { MAX_ANSWER_BYTES, httpFailure, readAnswer, requestFailure, type ReadAnswer } from '@msc/core/http'
 import type { Requester } from '@upstash/redis'
 import { refusal } from './redis-replies.ts'
@@ -122,11 +122,7 @@ function parse(text: string): unknown {
 function isAnswer(value: unknown, batch: number | undefined): boolean {
   if (batch !== undefined) {
     const answers = Array.isArray(value) && value.length === batch ? (value as unknown[]) : undefined
-    return answers?.every((each) => isObject(each) && ('result' in each || 'error' in each)) === true
+    return answers?.every((each) => isRecord(each) && ('result' in each || 'error' in each)) === true
   }
-  return isObject(value) && 'result' in value && !('error' in value && value['error'])
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isRecord(value) && 'result' in value && !('error' in value && value['error'])
 }

@@ -11,6 +11,7 @@ import {
   withoutScope,
   type Env,
   guardSignals,
+  closedError,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
 import type { OutgoingMessage, PresenceState, RealtimeDriver } from '../driver.ts'
@@ -103,7 +104,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     if (pending && realtime.pendingHeartbeatRef === pending) await realtime.sendHeartbeat()
   }
   const connect = (): Promise<SupabaseClient> => {
-    if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('supabase')
     // Its timers and its socket outlive the request that needed them first.
     return (connected ??= withoutScope(async () => {
       const { createClient } = options.sdk ?? (await load())
@@ -120,7 +121,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   const key = serviceRoleKey ?? anonKey
   /** The SDK's own call keeps the status to itself, and nobody could tell a refusal from an outage by its words. */
   const post = async (messages: readonly OutgoingMessage[], bearer: string, signal: AbortSignal): Promise<void> => {
-    if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('supabase')
     // Loaded before there is an answer, whose reading must not wait for it.
     const { judgeAnswer, notTheBackend, readAnswer, saidIn } = await import('@msc/core/http-answer')
     const unreachable = (cause: unknown): never => {

@@ -5,7 +5,8 @@ import { textOf } from './body.ts'
 import type { Claims } from './claims.ts'
 import type { Client, Clients } from './clients.ts'
 import type { Connection, Format, Transport } from './connection.ts'
-import { PREFIX } from './membership.ts'
+import { CHANNEL } from '../channel-prefix.ts'
+import { unstamped } from '../stamp.ts'
 import type { Membership } from './rooms.ts'
 import type { Runtime } from './runtime.ts'
 import { isFeedTopic, type SessionContext } from './session.ts'
@@ -95,7 +96,7 @@ export function createEvents(context: EventsContext): Events {
     const hold = holdBack(connection, transport)
     for (const topic of topics) {
       const membership = membershipOf(connection, topic, isPrivate(topic), claims)
-      connection.memberships.set(`${PREFIX}${topic}`, membership)
+      connection.memberships.set(`${CHANNEL}${topic}`, membership)
       rooms.add(membership)
     }
     const kept = topics.filter(isFeedTopic)
@@ -192,8 +193,8 @@ async function catchUp(
         await drained()
         if (page.gap) hold.write(`event: gap\ndata: ${JSON.stringify({ topic })}\n\n`)
         for (const { event, payload } of page.events) {
-          const { _msc: stamp, ...data } = payload as { _msc?: { readonly id?: string } }
-          if (stamp?.id !== undefined) written.add(stamp.id)
+          const { stamp, payload: data } = unstamped(payload)
+          if (stamp.id !== undefined) written.add(stamp.id)
           hold.write(`data: ${JSON.stringify({ topic, event, payload: data })}\n\n`)
         }
         cursor = page.cursor

@@ -1,3 +1,5 @@
+import { mulberry32 } from '../mulberry32.ts'
+
 /** Numbers from a seed: the same seed gives the same numbers, so that a failure can be run again. */
 export interface Random {
   /** At least 0, below `limit`. */
@@ -14,15 +16,8 @@ export const HEX = '0123456789abcdef'
 export const ALPHANUMERIC: string = UPPER + LOWER + DIGITS
 export const BASE64URL: string = `${ALPHANUMERIC}-_`
 
-/** Mulberry32, by Tommy Ettinger (public domain): 32 bits of state, plenty for test data. */
 export function createRandom(seed: number): Random {
-  let state = seed >>> 0
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  const next = mulberry32(seed)
   const below = (limit: number): number => Math.floor(next() * limit)
   return {
     below,

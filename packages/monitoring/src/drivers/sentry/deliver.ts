@@ -1,4 +1,4 @@
-import { DriverError, MscError, systemClock, type Clock } from '@msc/core'
+import { DriverError, MscError, closedError, systemClock, type Clock } from '@msc/core'
 import { httpFailure, readAnswer, requestFailure, type ReadAnswer } from '@msc/core/http'
 import type { KindLimit, Receipt, Rejection, SendContext } from '@msc/core/delivery'
 import type { MonitoringDriver } from '../../driver.ts'
@@ -40,7 +40,7 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
   let closed = false
 
   const open = (): void => {
-    if (closed) throw new DriverError(name, 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError(name)
   }
   const request = async (body: string, context: SendContext): Promise<KindLimit[]> => {
     open()
