@@ -107,7 +107,7 @@ export const VENDOR_SECRETS: ReadonlySet<string> = new Set([
   'refresh token', 'auth token', 'id token', 'private key',
 ]) // prettier-ignore
 
-/** Rules out most names before they are split into words. Must match every word above. */
+/** Rules out most names before they are split into words, so it must match every word above. */
 export const SUSPECT: RegExp =
   /pass|pwd|kennw|contrase|secret|token|cred|jwt|cv[vc]|iban|ssn|otp|[cx]srf|bearer|sig|psk|sess|personn|msisdn|phone|authori|mnemon|pin|cookie|auth|sid|key|card|number|account.?no|code|social|tax|str|national|bank|link|saml|assert|security|phrase|ticket|invit|hmac/i
 

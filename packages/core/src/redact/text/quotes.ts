@@ -222,7 +222,7 @@ export function pieceStart(text: string, next: number, end: number, quote: Quote
   return quoteCode(third) === 34 && reopens(text, last, end) ? last + 1 : next
 }
 
-/** Apostrophes are never percent-encoded. */
+/** True when another piece opens here, by an apostrophe, which is never percent-encoded. */
 function reopens(text: string, at: number, end: number): boolean {
   return at < end && text.charCodeAt(at) === 39
 }

@@ -3,7 +3,7 @@
  */
 const SIGNS_IN: ReadonlySet<string> = new Set(['AUTH', 'AUTH2', 'requirepass', 'masterauth'])
 
-/** No option is longer than this, in characters. */
+/** The longest option that is looked up, in characters. */
 export const LONGEST_OPTION = 16
 
 /** True when a user and a password follow this argument. `auth` in lower case is an ordinary word. */

@@ -64,7 +64,7 @@ export function oddUserinfoEnd(scan: TextScan, url: Stopped): number {
   let doubt = -1
   let doubtful = NO_QUOTE
   let width = 1
-  // The position of the first mark. What was hidden up to its end was whole, so the URL before it was not cut.
+  // The position of the first mark, or -1. When a mark follows, the text was not cut inside this URL.
   let mark = -1
   for (; i < stop; i += width) {
     if (isPlain(text.charCodeAt(i))) {
