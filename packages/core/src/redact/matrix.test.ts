@@ -98,7 +98,7 @@ describe('the matrix of secrets and carriers', () => {
     expect(unseen).toEqual([])
   })
 
-  it('lists the families that a carrier can not hold, with the reason', () => {
+  it('lists the families that a carrier cannot hold, with the reason', () => {
     const impossible = secretFamilies.flatMap((family) =>
       secretCarriers.flatMap((carrier) => {
         const carried = carrier.carry(family, family.generate(1))

@@ -271,7 +271,7 @@ describe('members that describe others', () => {
     }
   })
 
-  it('loses only the path when it can not be read', () => {
+  it('loses only the path when it cannot be read', () => {
     const { proxy, revoke } = Proxy.revocable<string[]>([], {})
     revoke()
     expect(clean({ path: proxy, input: 'a', tokens: 1 })).toEqual({ path: '[unreadable]', input: 'a', tokens: 1 })

@@ -130,7 +130,7 @@ export function readStrings(scan: TextScan, to: number): void {
         width = quoteWidth(entity)
       }
       if (entity !== NO_QUOTE || isQuote(code)) readQuoteOf(scan, at, at + width, code, backslashes)
-      // A JSON string can not contain a line break, so the quote opened none.
+      // A JSON string can't contain a line break, so the quote opened none.
       else if (code < 32 && isNewline(code)) scan.strings = pack(0, levelOf(scan.strings), ownOf(scan.strings))
       backslashes = 0
     }

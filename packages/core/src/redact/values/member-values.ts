@@ -114,7 +114,7 @@ function fieldIn(path: unknown, pointer: boolean): string | undefined {
   try {
     return Array.isArray(path) ? lastName(path) : fieldOf(textOf(path), pointer)
   } catch {
-    // The list can not be read.
+    // The list can't be read.
     return undefined
   }
 }

@@ -5,7 +5,7 @@ import { CIRCULAR, CUT, REDACTED, TOO_DEEP, UNREADABLE } from '../marks.ts'
 /** Marks that may have replaced an object, so that a cleaned value is judged as it was before. */
 const IN_PLACE: ReadonlySet<unknown> = new Set([REDACTED, CUT, TOO_DEEP, CIRCULAR, UNREADABLE])
 
-/** True for a value that holds no others: a text, a number, bytes, a URL. False for an object that can not be read. */
+/** True for a value that holds no others: a text, a number, bytes, a URL. False for an object that can't be read. */
 export function isScalar(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return !IN_PLACE.has(value)
   try {

@@ -154,7 +154,7 @@ function pieceKind(code: number): number {
   return code === 46 || code === 45 || code === 95 || code === 36 ? 0 : 2
 }
 
-/** A shorter rest of a token can not be told from a word with a number. */
+/** A shorter rest of a token can't be told from a word with a number. */
 const SHORTEST_REST = 8
 
 /** True when letters and digits alternate: `9f86d081`, not `remaster2011`. */
