@@ -1,10 +1,10 @@
 import { mulberry32 } from '../mulberry32.ts'
 
-/** Numbers from a seed: the same seed gives the same numbers, so that a failure can be run again. */
+/** Random numbers from a seed: the same seed gives the same numbers, so that a failure can be reproduced. */
 export interface Random {
-  /** At least 0, below `limit`. */
+  /** Returns a whole number that is at least 0 and below `limit`. */
   below(limit: number): number
-  /** Characters drawn from an alphabet. */
+  /** Returns characters drawn from an alphabet. */
   text(alphabet: string, length: number): string
   pick<T>(items: readonly T[]): T
 }
@@ -26,7 +26,7 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** The digits with a check digit by ISO/IEC 7812-1 behind them. */
+/** Appends the check digit of ISO/IEC 7812-1. */
 export function withLuhn(digits: string): string {
   let sum = 0
   for (let i = 0; i < digits.length; i++) {
@@ -36,14 +36,14 @@ export function withLuhn(digits: string): string {
   return `${digits}${(10 - (sum % 10)) % 10}`
 }
 
-/** The digits with a check digit of GS1 behind them: barcodes of 12, 13 and 14 digits. */
+/** Appends the check digit of GS1, as in barcodes of 12, 13 and 14 digits. */
 export function withGs1(digits: string): string {
   let sum = 0
   for (let i = 0; i < digits.length; i++) sum += Number(digits[digits.length - 1 - i]) * (i % 2 === 0 ? 3 : 1)
   return `${digits}${(10 - (sum % 10)) % 10}`
 }
 
-/** An IBAN of the country with the two check digits of ISO 7064 MOD 97-10. */
+/** Returns an IBAN of the country with the two check digits of ISO 7064 MOD 97-10. */
 export function withMod97(country: string, account: string): string {
   let rest = 0
   for (const character of `${account}${country}00`) {
