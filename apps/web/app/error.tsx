@@ -1,21 +1,11 @@
 'use client'
 
-import { captureException } from '@msc/monitoring/browser'
-import { useEffect } from 'react'
+import { WentWrong, type WentWrongProps } from '../components/went-wrong.tsx'
 
-export default function ErrorPage({ error, reset }: { error: Error & { digest?: string }; reset: () => void }) {
-  useEffect(() => {
-    // An error with a digest happened on the server, which has already reported it.
-    if (!error.digest) captureException(error)
-  }, [error])
+export default function ErrorPage(props: WentWrongProps) {
   return (
     <div className="py-16 text-center">
-      <h1 className="text-2xl font-semibold tracking-tight">Something went wrong</h1>
-      <p className="quiet mt-2">The error has been recorded. You can try again.</p>
-      {error.digest && <p className="quiet mt-1 font-mono text-xs">Reference {error.digest}</p>}
-      <button type="button" onClick={reset} className="button mt-6">
-        Try again
-      </button>
+      <WentWrong {...props} />
     </div>
   )
 }

@@ -1,10 +1,10 @@
 import Link from 'next/link'
 import { ReleaseList } from '@/components/release-card'
-import { currentUser } from '@/lib/auth'
+import { currentUser } from '@/lib/session/auth'
 import { catalogueFigures } from '@/lib/catalogue'
 import { listNotifications } from '@/lib/notifications'
 import { listReleases } from '@/lib/releases'
-import type { User } from '@/lib/session'
+import type { User } from '@/lib/session/session'
 
 export default async function Home() {
   const user = await currentUser()

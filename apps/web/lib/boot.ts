@@ -15,7 +15,7 @@ import { dataDir } from './env.ts'
 import { jobs } from './jobs/index.ts'
 import { platform } from './platform.ts'
 import { forwardFeeds } from './feeds.ts'
-import { jwtSecret } from './secrets.ts'
+import { jwtSecret } from './session/secrets.ts'
 
 /** The functions that the server in front of Next.js calls. */
 export interface Running {

@@ -1,7 +1,7 @@
 import { toError, withCarrier } from '@msc/core'
 import { captureException } from '@msc/monitoring'
 import { getDefaultRealtime } from '@msc/realtime'
-import type { FeedMessage, FeedSource } from '@msc/realtime/server'
+import { unstamped, type FeedMessage, type FeedSource } from '@msc/realtime/server'
 
 /**
  * Forwards row changes of the embedded database to a realtime service elsewhere, in order. (A Supabase database does so
@@ -11,10 +11,10 @@ import type { FeedMessage, FeedSource } from '@msc/realtime/server'
 export async function forwardFeeds(feeds: FeedSource): Promise<void> {
   let queue: Promise<void> = Promise.resolve()
   const forward = async ({ topic, event, payload }: FeedMessage): Promise<void> => {
-    const { _msc: stamp, ...rest } = payload as { _msc?: { traceparent?: string } }
-    const traceparent = stamp?.traceparent
+    const { stamp, payload: change } = unstamped(payload)
+    const { traceparent } = stamp
     await withCarrier(traceparent === undefined ? {} : { traceparent }, () =>
-      getDefaultRealtime().publish(topic, event, rest, { private: true }),
+      getDefaultRealtime().publish(topic, event, change, { private: true }),
     )
   }
   await feeds.start((message) => {

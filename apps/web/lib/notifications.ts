@@ -1,7 +1,7 @@
 import { carrier } from '@msc/core'
 import { asService, asUser } from './db/database.ts'
 import { claimsOf } from './releases.ts'
-import type { User } from './session.ts'
+import type { User } from './session/session.ts'
 
 export interface Notification {
   readonly id: string

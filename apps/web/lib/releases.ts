@@ -2,7 +2,7 @@ import { cacheQuery, invalidateQuery } from '@msc/cache'
 import { z } from 'zod'
 import { asService, asUser, type Claims } from './db/database.ts'
 import type { LyricsAnalysis } from './lyrics.ts'
-import type { User } from './session.ts'
+import type { User } from './session/session.ts'
 
 export const genres = [
   'Indie pop',

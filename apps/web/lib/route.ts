@@ -2,7 +2,7 @@ import { trackAPIRequest } from '@msc/analytics'
 import { rateLimit } from '@msc/cache'
 import { captureException } from '@msc/monitoring'
 import { createRoutes } from '@msc/platform/next'
-import { sessionToken, verifySession } from './session.ts'
+import { sessionToken, verifySession } from './session/session.ts'
 
 const machinery = new Set(['/api/msc/[...path]', '/api/realtime/token', '/api/health'])
 

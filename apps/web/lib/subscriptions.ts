@@ -1,7 +1,7 @@
 import type { BillingPort, MailerPort, SubscriptionsPort, UsersPort } from '@msc/jobs/platform'
 import { asService, asUser } from './db/database.ts'
 import { claimsOf } from './releases.ts'
-import type { User } from './session.ts'
+import type { User } from './session/session.ts'
 
 export interface Subscription {
   readonly plan: 'solo' | 'label'

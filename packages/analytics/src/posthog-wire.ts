@@ -1,3 +1,4 @@
+import { isRecord } from '@msc/core'
 import { gunzipSync } from 'node:zlib'
 
 /** An event as PostHog's SDKs send it. */
@@ -64,8 +65,4 @@ function toEvent(each: Record<string, unknown>): WireEvent {
 function tokenOf(event: WireEvent | undefined): string | undefined {
   const token = event?.properties['token']
   return typeof token === 'string' ? token : undefined
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

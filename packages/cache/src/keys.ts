@@ -1,3 +1,4 @@
+import { hash128 } from '@msc/core/hash'
 import { stringify } from 'devalue'
 import { refuse } from './refuse.ts'
 
@@ -45,25 +46,4 @@ export function sorted(value: unknown): unknown {
   // A property that is undefined is the same question as one that is absent.
   const entries = Object.entries(value).filter(([, each]) => each !== undefined)
   return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, each]) => [key, sorted(each)]))
-}
-
-/**
- * 128 bits as hex: four FNV-1a lanes with different offsets, finished by MurmurHash3's fmix32. Not cryptographic; it
- * tells apart keys of one application, synchronously and without a builtin.
- */
-function hash128(text: string): string {
-  const lanes = [0x811c9dc5, 0x9e3779b9, 0x85ebca6b, 0xc2b2ae35]
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    for (let lane = 0; lane < 4; lane++)
-      lanes[lane] = Math.imul((lanes[lane] as number) ^ (code + lane * i), 0x01000193)
-  }
-  return lanes.map((lane) => (fmix32(lane) >>> 0).toString(16).padStart(8, '0')).join('')
-}
-
-function fmix32(input: number): number {
-  let h = input
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return h ^ (h >>> 16)
 }

@@ -1,3 +1,4 @@
+import { problem } from '@msc/core/http-request'
 import type { RateLimitResult, RuleResult } from './rate-limit.ts'
 
 export interface RateLimitPolicy {
@@ -36,7 +37,10 @@ export function rateLimitHeaders(
   }
 }
 
-/** A 429 with the header fields above and a problem document that names the policies that were violated (RFC 9457). */
+/**
+ * A 429 with the header fields above and a problem document that names the policies that were violated (RFC 9457), and has
+ * the code `RATE_LIMITED`. The routes of @msc/platform answer with it too.
+ */
 export function rateLimitResponse(
   result: RateLimitResult,
   policy: RateLimitPolicy & { readonly instance?: string } = {},
@@ -44,21 +48,15 @@ export function rateLimitResponse(
 ): Response {
   const violated = (result.rules ?? [result]).filter((rule) => !rule.allowed).map((rule) => nameOf(rule, policy))
   const { retryAfter } = result
-  const problem = {
+  return problem({
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     title: 'Too many requests',
     status: 429,
     detail: `Try again in ${retryAfter} ${retryAfter === 1 ? 'second' : 'seconds'}.`,
-    ...(policy.instance !== undefined && { instance: policy.instance }),
-    'violated-policies': violated,
-  }
-  return new Response(JSON.stringify(problem), {
-    status: 429,
-    headers: {
-      'Content-Type': 'application/problem+json',
-      'Cache-Control': 'no-store',
-      ...rateLimitHeaders(result, policy, now),
-    },
+    instance: policy.instance,
+    code: 'RATE_LIMITED',
+    headers: rateLimitHeaders(result, policy, now),
+    extensions: { 'violated-policies': violated },
   })
 }
 

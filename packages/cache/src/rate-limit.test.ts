@@ -208,6 +208,7 @@ describe('the answer', () => {
       status: 429,
       detail: expect.stringMatching(/^Try again in \d+ seconds\.$/),
       instance: '/api/releases',
+      code: 'RATE_LIMITED',
       'violated-policies': ['daily'],
     })
     expect(response.headers.get('ratelimit-policy')).toBe('"burst \\"1\\"";q=5;w=60, "daily";q=0;w=3600')

@@ -22,12 +22,12 @@ import {
   type Service,
 } from '@msc/core'
 import { memoryClaims, type ClaimStore } from './claims.ts'
-import { createRunHistory, type CronRun } from './cron-run.ts'
+import { createRunHistory, type CronRun } from './run/cron-run.ts'
 import type { CronDefinition } from './define-cron.ts'
 import type { CronDriver, ScheduledEntry, Tick } from './driver.ts'
-import { guardClaims } from './guarded-claims.ts'
+import { guardClaims } from './run/guarded-claims.ts'
 import { handleRequest } from './handle-request.ts'
-import { runOccurrence } from './run-occurrence.ts'
+import { runOccurrence } from './run/run-occurrence.ts'
 
 export interface CronOptions {
   readonly crons: readonly CronDefinition[]

@@ -1,6 +1,6 @@
 import { acceptEmbedded, defaultInstance, processEnv, readEnv, type Env } from '@msc/core'
 import { createCron, type Cron, type CronOptions } from './create-cron.ts'
-import type { CronRun } from './cron-run.ts'
+import type { CronRun } from './run/cron-run.ts'
 import { local } from './drivers/local.ts'
 import { vercelFromEnv } from './drivers/vercel.ts'
 

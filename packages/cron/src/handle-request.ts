@@ -1,5 +1,6 @@
 import { toError, type ServiceKit } from '@msc/core'
-import type { CronRun } from './cron-run.ts'
+import { problem } from '@msc/core/http-request'
+import type { CronRun } from './run/cron-run.ts'
 import type { CronDriver } from './driver.ts'
 
 export interface RouteContext extends Pick<ServiceKit<'cron'>, 'inTime' | 'report'> {
@@ -14,7 +15,7 @@ const AUTHORIZE_MS = 5000
 export function handleRequest(context: RouteContext, request: Request, name: string): Promise<Response> {
   return answer(context, request, name).catch((error: unknown) => {
     context.report(error, 'authorize', { job: name })
-    return problem(500, 'The caller could not be authorised')
+    return problem({ status: 500, title: 'The caller could not be authorised', code: 'INTERNAL' })
   })
 }
 
@@ -23,13 +24,21 @@ async function answer(context: RouteContext, request: Request, name: string): Pr
   // Authorisation comes first, so that an unauthorised caller can't find out which names and methods there are.
   const allowed = await inTime('authorize', AUTHORIZE_MS, () => driver.authorize(request))
   if (allowed !== true) {
-    return problem(401, 'A valid cron secret is required', { 'www-authenticate': 'Bearer' })
+    const headers = { 'www-authenticate': 'Bearer' }
+    return problem({ status: 401, title: 'A valid cron secret is required', code: 'UNAUTHENTICATED', headers })
   }
-  if (!context.hasJob(name)) return problem(404, 'There is no such scheduled job')
-  if (request.method !== 'GET') return problem(405, 'Scheduled jobs are triggered by GET', { allow: 'GET' })
+  if (!context.hasJob(name)) {
+    return problem({ status: 404, title: 'There is no such scheduled job', code: 'NOT_FOUND' })
+  }
+  if (request.method !== 'GET') {
+    const title = 'Scheduled jobs are triggered by GET'
+    return problem({ status: 405, title, code: 'METHOD_NOT_ALLOWED', headers: { allow: 'GET' } })
+  }
   try {
     const run = await context.run(name)
-    if (run.outcome === 'error') return problem(500, `${name} failed: ${run.error}`)
+    if (run.outcome === 'error') {
+      return problem({ status: 500, title: 'The scheduled job failed', code: 'CRON_FAILED', detail: run.error })
+    }
     return Response.json(run, { headers: { 'cache-control': 'no-store' } })
   } catch (error) {
     report(error, 'handler', { job: name })
@@ -37,18 +46,15 @@ async function answer(context: RouteContext, request: Request, name: string): Pr
   }
 }
 
-/** The answer when a run could not be started. */
+/** The answer when a run could not be started. The caller is not the operator, so it must not carry internal details. */
 function notStarted(error: unknown): Response {
   const { code, retryable } = toError(error) as { readonly code?: unknown; readonly retryable?: unknown }
-  if (code === 'CRON_CLOSED') return problem(503, 'This server is shutting down', { 'retry-after': '5' })
-  if (retryable === true) return problem(503, 'The job could not be started; try again', { 'retry-after': '5' })
-  return problem(500, 'The job could not be started')
-}
-
-/** A problem document (RFC 9457). The caller is not the operator, so its title must not carry internal details. */
-function problem(status: number, title: string, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify({ type: 'about:blank', title, status }), {
-    status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
-  })
+  if (code === 'CRON_CLOSED') {
+    return problem({ status: 503, title: 'This server is shutting down', code: 'CLOSING', retryAfterMs: 5000 })
+  }
+  if (retryable === true) {
+    const title = 'The job could not be started; try again'
+    return problem({ status: 503, title, code: 'NOT_STARTED', retryAfterMs: 5000 })
+  }
+  return problem({ status: 500, title: 'The job could not be started', code: 'INTERNAL' })
 }

@@ -1,7 +1,7 @@
 import './operations.ts'
 export { memoryClaims, type ClaimStore } from './claims.ts'
 export { createCron, type Cron, type CronOptions } from './create-cron.ts'
-export type { CronRun } from './cron-run.ts'
+export type { CronRun } from './run/cron-run.ts'
 export {
   configureCron,
   createCronFromEnv,

@@ -1,4 +1,4 @@
-import type { JournalRecord } from '@msc/core'
+import { type JournalRecord, isRecord } from '@msc/core'
 import { cutText } from './cut-text.ts'
 
 const ID = /^[\w-]{1,64}$/
@@ -22,7 +22,7 @@ export function readRecord(value: unknown): JournalRecord | undefined {
 }
 
 function shaped(value: unknown): JournalRecord | undefined {
-  if (!isObject(value)) return undefined
+  if (!isRecord(value)) return undefined
   const { id, kind, name, payload } = value
   if (typeof id !== 'string' || !ID.test(id) || typeof kind !== 'string' || typeof name !== 'string') return undefined
   const ts = isMoment(value['ts']) ? value['ts'] : timeOfId(id)
@@ -40,7 +40,7 @@ function shaped(value: unknown): JournalRecord | undefined {
     ...(userId !== undefined && { userId }),
     ...(fingerprint !== undefined && { fingerprint }),
     ...(release !== undefined && { release }),
-    payload: isObject(payload) ? payload : {},
+    payload: isRecord(payload) ? payload : {},
   }
 }
 
@@ -58,8 +58,4 @@ function isMoment(value: unknown): value is number {
 
 function label(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? cutText(value, MAX_LABEL) : undefined
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

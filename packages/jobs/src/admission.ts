@@ -1,3 +1,4 @@
+import { fnv1a } from '@msc/core/hash'
 import { duration, type Carrier } from '@msc/core'
 import type { AnyJob, Batch, Debounce, JobEvent, KeyPath, Throttle } from './define-job.ts'
 import { comparable, valueAt } from './paths.ts'
@@ -198,12 +199,7 @@ function gateKey(kind: string, job: AnyJob, event: JobEvent, path: KeyPath | und
 /** A value as part of a key: short whatever it is. */
 function keyText(value: unknown): string {
   const text = JSON.stringify(value) ?? 'null'
-  return text.length <= 200 ? text : `${text.slice(0, 160)}~${text.length}~${fnv(text, 0)}${fnv(text, 1)}`
-}
-
-/** FNV-1a, 32 bits. */
-function fnv(text: string, seed: number): string {
-  let hash = 0x811c9dc5 ^ seed
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return (hash >>> 0).toString(36)
+  return text.length <= 200
+    ? text
+    : `${text.slice(0, 160)}~${text.length}~${fnv1a(text).toString(36)}${fnv1a(text, 1).toString(36)}`
 }

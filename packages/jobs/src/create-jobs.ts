@@ -18,6 +18,7 @@ import {
   type ErrorReporter,
   type Service,
 } from '@msc/core'
+import { problem } from '@msc/core/http-request'
 import type { JobLog } from './context.ts'
 import type { AnyJob, EventInput, EventType } from './define-job.ts'
 import type { Depth, JobsDriver, JobsObserver, OutgoingEvent, RunInfo, RunQuery } from './driver.ts'
@@ -229,11 +230,13 @@ export function createJobs(options: JobsOptions): Jobs {
       await withoutScope(() => driver.start())
     },
     async handler(request) {
-      if (!driver.handler) return problem('Jobs run inside this process; nobody calls them', 404)
+      if (!driver.handler) {
+        return problem({ status: 404, title: 'Jobs run inside this process; nobody calls them', code: 'NOT_FOUND' })
+      }
       return driver.handler(request).catch((error: unknown) => {
         // Whoever calls asks again, and another process answers.
-        if (readField(error, 'code') === 'DRIVER_CLOSED') return problem('This process is ending', 503)
-        throw error
+        if (readField(error, 'code') !== 'DRIVER_CLOSED') throw error
+        return problem({ status: 503, title: 'This process is ending', code: 'CLOSING' })
       })
     },
     runs: (query = {}) => observe('runs', (observer, signal) => observer.runs(query, signal)),
@@ -261,10 +264,3 @@ const say =
     data === undefined ? console[level](redact(message)) : console[level](redact(message), redact(data))
 
 const consoleLog: JobLog = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
-
-function problem(title: string, status: number): Response {
-  return new Response(JSON.stringify({ type: 'about:blank', title, status }), {
-    status,
-    headers: { 'content-type': 'application/problem+json' },
-  })
-}

@@ -1,7 +1,7 @@
 import './operations.ts'
 export { defineConfig, type AppFolder, type MscConfig } from './config.ts'
 export { createPlatform, type Platform, type PlatformHealth, type PlatformOptions } from './create-platform.ts'
-export { problem, problemFrom, type Problem } from './problem.ts'
+export { problem, problemFrom, type ProblemOptions } from './problem.ts'
 export {
   createRoutes,
   type DefineRoute,

@@ -8,4 +8,4 @@ export {
   type RoutePorts,
   type RouteUser,
 } from './route.ts'
-export { problem, problemFrom, type Problem } from './problem.ts'
+export { problem, problemFrom, type ProblemOptions } from './problem.ts'

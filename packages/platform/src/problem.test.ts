@@ -26,6 +26,6 @@ describe('the problem document of an error', () => {
     ['nothing', undefined, 500],
   ])('has the right status for %s: %#', (_what, error, status) => {
     expect(problemFrom(error, 'trace').status).toBe(status)
-    expect(problemFrom(error, 'trace').traceId).toBe('trace')
+    expect(problemFrom(error, 'trace').extensions).toMatchObject({ traceId: 'trace' })
   })
 })

@@ -172,6 +172,15 @@ describe('a route', () => {
     expect((await post(request(body), params)).status).toBe(413)
   })
 
+  it('answers 408 to a body that does not arrive in time, and captures nothing', async () => {
+    const silent = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) })
+    const { post, capture } = setUp()
+    const late = new Request(request(silent), { signal: AbortSignal.abort(new DOMException('late', 'TimeoutError')) })
+    const response = await post(late, params)
+    expect([response.status, await response.json()]).toMatchObject([408, { code: 'BODY_TIMED_OUT' }])
+    expect(capture).not.toHaveBeenCalled()
+  })
+
   it('tells a body that was already read from one that the client did not finish', async () => {
     const { post, capture } = setUp({
       authenticate: async (given) => {
@@ -197,6 +206,8 @@ describe('a route', () => {
     const response = await post(request('{"title":"a"}'), params)
     expect(response.status).toBe(429)
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThanOrEqual(29)
+    expect(response.headers.get('ratelimit')).toMatch(/^"api";r=0;t=30$/)
+    expect(await response.json()).toMatchObject({ status: 429, code: 'RATE_LIMITED', 'violated-policies': ['api'] })
     expect(handler).not.toHaveBeenCalled()
   })
 

@@ -14,9 +14,10 @@ import {
   withUnit,
   type StandardSchema,
 } from '@msc/core'
-import { rateLimitHeaders, type RateLimitResult } from '@msc/cache'
-import { problem, problemFrom, type Problem } from './problem.ts'
-import { readBody } from './read-body.ts'
+import { rateLimitHeaders, rateLimitResponse, type RateLimitResult } from '@msc/cache'
+import { problem, type ProblemOptions } from '@msc/core/http-request'
+import { problemFrom } from './problem.ts'
+import { readJson } from './read-body.ts'
 
 export interface RouteUser {
   readonly id: string
@@ -106,17 +107,23 @@ export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): D
     return (request, context) => {
       const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
       // A separate unit of work: clients choose their trace ids, and two may send the same one.
-      return withUnit({ trace }, () => answer(ports, options, request, context))
+      return withUnit({ trace }, () => answer({ ports, options, request, context }))
     }
   }
 }
 
+/** What one request is answered by. */
+interface Call<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params> {
+  readonly ports: RoutePorts<User>
+  readonly options: RouteOptions<User, Auth, Body, Params>
+  readonly request: Request
+  readonly context: { readonly params: Promise<unknown> }
+}
+
 async function answer<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params>(
-  ports: RoutePorts<User>,
-  options: RouteOptions<User, Auth, Body, Params>,
-  request: Request,
-  context: { readonly params: Promise<unknown> },
+  call: Call<User, Auth, Body, Params>,
 ): Promise<Response> {
+  const { ports, options, request } = call
   const { route } = options
   const { method } = request
   const started = performance.now()
@@ -126,7 +133,7 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
   let response: Response
   try {
     user = options.auth === 'none' ? undefined : await ports.authenticate(request)
-    const run = (): Promise<Response> => admit(ports, options, request, context, user)
+    const run = (): Promise<Response> => admit(call, user)
     const scope = currentScope()
     if (user && scope) scope.user = { id: user.id }
     response = await operation.run(() => as(user, run))
@@ -145,11 +152,11 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
   return traceId ? withHeaders(response, { 'x-trace-id': traceId }) : response
 }
 
+/** How the limit of a route is called in its header fields. */
+const LIMIT = { name: 'api' }
+
 async function admit<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params>(
-  ports: RoutePorts<User>,
-  options: RouteOptions<User, Auth, Body, Params>,
-  request: Request,
-  context: { readonly params: Promise<unknown> },
+  { ports, options, request, context }: Call<User, Auth, Body, Params>,
   user: User | undefined,
 ): Promise<Response> {
   const { route, auth = 'required', role, body: schema, maxBytes = 64 * 1024 } = options
@@ -162,32 +169,21 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   if (limit) {
     const who = user ? `user:${user.id}` : `ip:${address(request, ports.proxies ?? 1)}`
     const result = await countCall(ports, `${request.method} ${route} ${who}`, limit)
-    if (result) headers = rateLimitHeaders(result, { name: 'api' })
-    if (result && !result.allowed) {
-      return problem(
-        {
-          type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
-          title: 'Too many requests',
-          status: 429,
-          code: 'RATE_LIMITED',
-          detail: `Try again in ${result.retryAfter} s.`,
-        },
-        headers,
-      )
-    }
+    if (result && !result.allowed) return rateLimitResponse(result, LIMIT)
+    if (result) headers = rateLimitHeaders(result, LIMIT)
   }
   if (auth === 'required' && !user) {
-    return problem({ title: 'Sign in first', status: 401, code: 'UNAUTHENTICATED' }, headers)
+    return problem({ title: 'Sign in first', status: 401, code: 'UNAUTHENTICATED', headers })
   }
   if (role !== undefined && user?.role !== role) {
-    return problem({ title: 'Your account may not do this', status: 403, code: 'FORBIDDEN' }, headers)
+    return problem({ title: 'Your account may not do this', status: 403, code: 'FORBIDDEN', headers })
   }
   let body: unknown
   if (schema) {
-    const read = await readBody(request, schema, maxBytes)
+    const read = await readJson(request, schema, maxBytes)
     if ('problem' in read) {
-      const traceId = currentContext()?.trace.traceId
-      return problem({ ...read.problem, ...(traceId !== undefined && { traceId }) }, headers)
+      const extensions = { ...read.problem.extensions, traceId: currentContext()?.trace.traceId }
+      return problem({ ...read.problem, headers, extensions })
     }
     body = read.value
   }
@@ -264,7 +260,7 @@ function withoutPort(hop: string): string {
  * An invalid value in a handler is our own failure, whoever sent the data that it came from: the client learns nothing
  * of it.
  */
-function unexpected(error: unknown, traceId: string | undefined): Problem {
+function unexpected(error: unknown, traceId: string | undefined): ProblemOptions {
   return problemFrom(isValidationError(error) ? undefined : error, traceId)
 }
 

@@ -23,6 +23,7 @@ import { createSeen } from './seen.ts'
 import { safely } from './safely.ts'
 import type { InTime } from './in-time.ts'
 import type { MessageHandler, Payload } from './message.ts'
+import { FEED, feedTopic } from './feed-topic.ts'
 import { stamped } from './stamp.ts'
 import { conflict, createTopic, type Topic } from './topic.ts'
 import { traced } from './traced.ts'
@@ -150,8 +151,6 @@ export interface Realtime extends Service {
   }): Promise<void>
 }
 
-export const feedTopic = (table: string, ownerId: string): string => `feed:${table}:${ownerId}`
-
 const CONTRACT: DriverContract<RealtimeDriver> = {
   concern: 'realtime',
   version: 1,
@@ -258,7 +257,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       name,
       driver,
       private: isPrivate,
-      feed: isPrivate && name.startsWith('feed:'),
+      feed: isPrivate && name.startsWith(FEED),
       getToken: askToken,
       inTime,
       onDrop,

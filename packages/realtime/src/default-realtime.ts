@@ -88,29 +88,19 @@ export function subscribeToNotifications<Row = Record<string, unknown>>(
     onGap,
   )
 }
+type ChangesOf<Row> = [userId: string, onChange: (change: Change<Row>) => void, onGap?: () => void]
+
 /** Changes of a user's releases. */
-export function subscribeToReleases<Row = Record<string, unknown>>(
-  userId: string,
-  onChange: (change: Change<Row>) => void,
-  onGap?: () => void,
-): Unsubscribe {
-  return getDefaultRealtime().feed<Row>('releases', userId, onChange, onGap)
+export function subscribeToReleases<Row = Record<string, unknown>>(...given: ChangesOf<Row>): Unsubscribe {
+  return getDefaultRealtime().feed<Row>('releases', ...given)
 }
 /** Changes of a user's earnings. */
-export function subscribeToEarnings<Row = Record<string, unknown>>(
-  userId: string,
-  onChange: (change: Change<Row>) => void,
-  onGap?: () => void,
-): Unsubscribe {
-  return getDefaultRealtime().feed<Row>('earnings', userId, onChange, onGap)
+export function subscribeToEarnings<Row = Record<string, unknown>>(...given: ChangesOf<Row>): Unsubscribe {
+  return getDefaultRealtime().feed<Row>('earnings', ...given)
 }
 /** Changes of a user's messages. */
-export function subscribeToMessages<Row = Record<string, unknown>>(
-  userId: string,
-  onChange: (change: Change<Row>) => void,
-  onGap?: () => void,
-): Unsubscribe {
-  return getDefaultRealtime().feed<Row>('messages', userId, onChange, onGap)
+export function subscribeToMessages<Row = Record<string, unknown>>(...given: ChangesOf<Row>): Unsubscribe {
+  return getDefaultRealtime().feed<Row>('messages', ...given)
 }
 /** Joins `channel` as `userId` and hears who is there, each time that changes. */
 export function subscribeToPresence(

@@ -1,14 +1,6 @@
 import type { Payload } from './message.ts'
 import { createSeen } from './seen.ts'
-
-/** What every message carries beside its payload. */
-export interface Stamp {
-  readonly id?: string
-  readonly traceparent?: string
-  readonly cursor?: unknown
-  /** It was too large to be sent, and says only that there is one. */
-  readonly more?: boolean
-}
+import type { Stamp, Stamped } from './stamp.ts'
 
 /** Takes the stamp off a message, delivers it and returns the stamp; `undefined` for one that was here before. */
 export type HandOn = (event: string, raw: Payload) => Stamp | undefined
@@ -20,7 +12,7 @@ export function createInbox(
 ): HandOn {
   const seen = createSeen(remembered)
   return (event, raw) => {
-    const { _msc: stamp = {}, ...payload } = raw as { _msc?: Stamp }
+    const { _msc: stamp = {}, ...payload } = raw as Stamped
     if (stamp.id !== undefined && !seen.add(stamp.id)) return undefined
     deliver(event, payload, stamp.traceparent)
     return stamp

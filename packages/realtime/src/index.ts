@@ -1,8 +1,8 @@
 import './operations.ts'
 export type { MessageHandler, Payload } from './message.ts'
+export { feedTopic } from './feed-topic.ts'
 export {
   createRealtime,
-  feedTopic,
   type Change,
   type ChangeType,
   type AnyEvents,

@@ -1,4 +1,5 @@
 import { DriverError, systemClock, type CancelTimer, type Clock } from '@msc/core'
+import { CHANNEL } from './channel-prefix.ts'
 import type { SubscribeOptions, Subscription, SubscriptionHandlers } from './driver.ts'
 import { isFeedPage } from './feed/page.ts'
 import { formatFrame, parseFrame, type Frame } from './frames.ts'
@@ -174,7 +175,8 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     get open() {
       return open
     },
-    async join(topic, options, handlers, signal) {
+    async join(name, options, handlers, signal) {
+      const topic = CHANNEL + name
       const joinRef = String(ref + 1)
       const entry: Joined = { joinRef, handlers, presence: new Map() }
       // A connection has one membership of a topic: this one takes the other's place.

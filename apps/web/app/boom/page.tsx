@@ -1,5 +1,5 @@
 import { addBreadcrumb } from '@msc/monitoring'
-import { requireUser } from '@/lib/auth'
+import { requireUser } from '@/lib/session/auth'
 
 /** Fails on purpose, so that error reporting can be followed from end to end. */
 export default async function BoomPage() {

@@ -1,7 +1,7 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { ReleaseList } from '@/components/release-card'
-import { requireUser } from '@/lib/auth'
+import { requireUser } from '@/lib/session/auth'
 import { listReleases } from '@/lib/releases'
 
 export const metadata: Metadata = { title: 'Releases' }

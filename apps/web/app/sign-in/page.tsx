@@ -1,7 +1,7 @@
 import type { Metadata } from 'next'
 import { redirect } from 'next/navigation'
 import { SignInForm } from '@/components/sign-in-form'
-import { currentUser } from '@/lib/auth'
+import { currentUser } from '@/lib/session/auth'
 
 export const metadata: Metadata = { title: 'Sign in' }
 

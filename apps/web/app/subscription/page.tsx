@@ -1,5 +1,5 @@
 import type { Metadata } from 'next'
-import { requireUser } from '@/lib/auth'
+import { requireUser } from '@/lib/session/auth'
 import { paymentsOf, subscriptionOf, type Subscription } from '@/lib/subscriptions'
 
 export const metadata: Metadata = { title: 'Subscription' }

@@ -1,5 +1,5 @@
 import type { PGlite } from '@electric-sql/pglite'
-import { hashPassword } from '../password.ts'
+import { hashPassword } from '../session/password.ts'
 
 /** The accounts of a fresh installation; only the embedded database has them. */
 export const seededUsers = [

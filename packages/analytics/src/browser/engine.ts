@@ -1,4 +1,4 @@
-import { createRedactor, reportFailure, systemClock, type Clock } from '@msc/core'
+import { createRedactor, runReported, systemClock, type Clock } from '@msc/core'
 import { createBrowserStore, onLeaving, type StoreLocks } from '@msc/core/delivery'
 import type { Analytics, FlagValue } from '../analytics.ts'
 import { createAnalytics } from '../create-analytics.ts'
@@ -138,11 +138,11 @@ function engineOf(page: Page): BrowserEngine {
       if (found) analytics.expose(visitor.subject(moment.at), name, found, moment)
     },
     startRecording() {
-      if (!parts.recorder) return false
+      const { recorder } = parts
+      if (!recorder) return false
       // The recording gets the session of the events, so that it can be found from them.
-      parts.recorder.start(visitor.subject(clock.now())).catch((error: unknown) => {
-        reportFailure(error, { concern: 'analytics', operation: 'startRecording' })
-      })
+      const start = (): unknown => recorder.start(visitor.subject(clock.now()))
+      runReported(start, { concern: 'analytics', operation: 'startRecording' })
       return true
     },
     stopRecording() {

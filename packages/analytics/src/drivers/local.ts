@@ -1,4 +1,4 @@
-import { DriverError, type Journal } from '@msc/core'
+import { type Journal, closedError } from '@msc/core'
 import { journalSink } from '@msc/core/delivery'
 import type { AnalyticsDriver, FlagSource } from '../driver.ts'
 import { evaluateDefinition, type FlagDefinitions } from '../flags/definitions.ts'
@@ -32,7 +32,7 @@ export function local(options: LocalOptions = {}): AnalyticsDriver {
 export function localFlags(definitions: FlagDefinitions): FlagSource {
   let closed = false
   const open = (): void => {
-    if (closed) throw new DriverError('local', 'The flag source is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('local')
   }
   return {
     specificationVersion: 1,

@@ -1,3 +1,4 @@
+import { hexOf } from '@msc/core/hash'
 import type { FlagContext } from '../driver.ts'
 import type { Evaluation, EvaluationReason, Json } from '../messages.ts'
 
@@ -30,9 +31,7 @@ export type FlagDefinitions = Readonly<Record<string, FlagDefinition>>
 export async function bucket(key: string, distinctId: string, salt = ''): Promise<number> {
   const bytes = new TextEncoder().encode(`${key}.${distinctId}${salt}`)
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-1', bytes))
-  let hex = ''
-  for (const byte of digest.subarray(0, 8)) hex += byte.toString(16).padStart(2, '0')
-  return Number.parseInt(hex.slice(0, 15), 16) / 2 ** 60
+  return Number.parseInt(hexOf(digest.subarray(0, 8)).slice(0, 15), 16) / 2 ** 60
 }
 
 /** Evaluates a flag for a person: overrides, then activity, then targeting, then shares. */

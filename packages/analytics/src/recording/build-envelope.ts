@@ -1,4 +1,4 @@
-import type { Redactor } from '@msc/core'
+import { type Redactor, isRecord } from '@msc/core'
 import { plainJson } from '@msc/core/delivery'
 import { badCall, readId, readName } from './bad-call.ts'
 import type { AiMessage, Envelope, Evaluation, JsonObject, Message, PageContext } from '../messages.ts'
@@ -117,9 +117,7 @@ function defined<T extends object>(values: T, isGood: (value: unknown) => boolea
 /** Turns dates into text and drops what JSON can't represent. Never throws for redacted values. */
 function plain(value: object): JsonObject {
   const parsed: unknown = JSON.parse(plainJson(value))
-  return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-    ? (parsed as JsonObject)
-    : { value: parsed as JsonObject }
+  return isRecord(parsed) ? (parsed as JsonObject) : { value: parsed as JsonObject }
 }
 
 function cleanPage({ url, referrer, title, userAgent }: PageContext, clean: Redactor): PageContext {

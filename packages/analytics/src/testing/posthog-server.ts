@@ -1,19 +1,22 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import {
+  createRecording,
+  startWireServer,
+  type Recording,
+  type WireAnswer,
+  type WireBehaviour,
+  type WireRequest,
+  type WireServer,
+} from '@msc/core/testing'
 import type { FlagValue } from '../analytics.ts'
 import { decodePostHogBody, decodePostHogJson, type WireEvent } from '../posthog-wire.ts'
 
 /** How the server treats the following requests. */
 export type PostHogBehaviour =
-  | 'ok'
-  | 'silent'
+  | WireBehaviour
+  /** 503. */
   | 'error'
+  /** 401, whatever the key. */
   | 'unauthorized'
-  | 'garbage'
-  /** 200 with an HTML page, like a captive portal or a proxy's own page. */
-  | 'html'
-  | 'redirect'
-  | 'reset'
   /** 429 with a `Retry-After` of one second. */
   | 'rate-limited'
   /** 200, with the quota of every resource used up. */
@@ -36,34 +39,28 @@ export interface PostHogRequest {
   readonly body: string
 }
 
-export interface PostHogServer {
-  readonly url: string
-  behaviour: PostHogBehaviour
+export interface PostHogServer extends WireServer<PostHogBehaviour> {
   /** Decides about one request before it is processed: a status refuses it, `undefined` lets it pass. */
   refuse: ((request: PostHogRequest) => number | undefined) | undefined
-  /** How many requests arrived so far, whatever their outcome. */
-  readonly requests: number
   /** Bodies of flag evaluations, at most 10 000; a health check evaluates nothing. */
   readonly evaluations: readonly Readonly<Record<string, unknown>>[]
   /** Events in the order of arrival, each id once, at most 10 000. */
   readonly events: readonly WireEvent[]
-  /** Resolves with the first event, past or future, that `matches` accepts. */
-  waitFor(matches: (event: WireEvent) => boolean): Promise<WireEvent>
-  close(): Promise<void>
+  /**
+   * Resolves with the first event, past or future, that `matches` accepts.
+   *
+   * @param timeoutMs Default 30 000.
+   * @throws Error when no such event has arrived by then.
+   */
+  waitFor(matches: (event: WireEvent) => boolean, timeoutMs?: number): Promise<WireEvent>
 }
 
 interface State {
   readonly options: PostHogServerOptions
-  readonly events: WireEvent[]
+  readonly events: Recording<WireEvent>
+  readonly evaluations: Recording<Record<string, unknown>>
   readonly ids: Set<string>
-  readonly evaluations: Record<string, unknown>[]
-  readonly waiting: Set<(event: WireEvent) => void>
-  behaviour: PostHogBehaviour
-  refuse: PostHogServer['refuse']
-  requests: number
 }
-
-const MAX_KEPT = 10_000
 
 /**
  * PostHog's capture, flags and configuration endpoints on loopback, as its SDKs use them.
@@ -71,130 +68,79 @@ const MAX_KEPT = 10_000
  * Source: https://posthog.com/docs/api/capture, https://posthog.com/docs/api/flags and the SDKs' own sources.
  */
 export async function startPostHogServer(options: PostHogServerOptions): Promise<PostHogServer> {
-  const state: State = {
-    options,
-    events: [],
-    ids: new Set(),
-    evaluations: [],
-    waiting: new Set(),
-    behaviour: 'ok',
+  const events = createRecording<WireEvent>('events')
+  const evaluations = createRecording<Record<string, unknown>>('evaluations')
+  const state: State = { options, events, evaluations, ids: new Set() }
+  const wire = await startWireServer<PostHogBehaviour>({
+    port: options.port,
+    cors: 'credentials',
+    refusal: (status) =>
+      status === 400 ? { type: 'validation_error', detail: 'malformed request' } : { detail: 'refused' },
+    behaviours: {
+      error: answer(503, { detail: 'unavailable' }),
+      unauthorized: answer(401, { type: 'authentication_error', detail: 'invalid key' }),
+      'rate-limited': { ...answer(429, { detail: 'rate limited' }), headers: { 'retry-after': '1' } },
+    },
+    answer(request, behaviour) {
+      const { body, url, method } = request
+      const path = url.pathname.replace(/\/+$/, '')
+      if (method === 'POST') {
+        const refused = server.refuse?.({ path, body: JSON.stringify(decodePostHogJson(body, url.searchParams)) })
+        if (refused !== undefined) return answer(refused, { detail: 'refused' })
+      }
+      return answerTo(state, path, request, behaviour === 'quota')
+    },
+  })
+  const server: PostHogServer = Object.assign(wire, {
     refuse: undefined,
-    requests: 0,
-  }
-  const server = createServer((request, response) => {
-    handle(state, request, response).catch(() =>
-      send(response, 400, { type: 'validation_error', detail: 'malformed request' }),
-    )
+    evaluations: evaluations.list,
+    events: events.list,
+    waitFor: events.waitFor,
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port ?? 0, '127.0.0.1', resolve)
-  })
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    events: state.events,
-    evaluations: state.evaluations,
-    get requests() {
-      return state.requests
-    },
-    get behaviour() {
-      return state.behaviour
-    },
-    set behaviour(next) {
-      state.behaviour = next
-    },
-    get refuse() {
-      return state.refuse
-    },
-    set refuse(next) {
-      state.refuse = next
-    },
-    waitFor: (matches) => waitFor(state, matches),
-    async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
+  return server
 }
 
-async function handle(state: State, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  state.requests += 1
-  const { behaviour } = state
-  if (behaviour === 'silent') return
-  if (behaviour === 'reset') return void request.socket.destroy()
-  response.setHeader('access-control-allow-origin', request.headers.origin ?? '*')
-  response.setHeader('access-control-allow-credentials', 'true')
-  if (request.method === 'OPTIONS') {
-    response.setHeader('access-control-allow-headers', request.headers['access-control-request-headers'] ?? '*')
-    response.setHeader('access-control-allow-methods', 'GET, POST, OPTIONS')
-    return send(response, 204, undefined)
-  }
-  const body = await bytes(request)
-  if (misbehave(behaviour, response)) return
-  const url = new URL(request.url ?? '/', 'http://127.0.0.1')
-  const path = url.pathname.replace(/\/+$/, '')
-  if (request.method === 'POST') {
-    const refused = state.refuse?.({ path, body: JSON.stringify(decodePostHogJson(body, url.searchParams)) })
-    if (refused !== undefined) return send(response, refused, { detail: 'refused' })
-  }
-  answer(state, path, body, url.searchParams, response)
+function answer(status: number, json: unknown): WireAnswer {
+  return { status, json }
 }
 
-/** Returns true when the configured behaviour has answered the request. */
-function misbehave(behaviour: PostHogBehaviour, response: ServerResponse): boolean {
-  if (behaviour === 'ok' || behaviour === 'quota') return false
-  if (behaviour === 'garbage') response.end('<html>')
-  else if (behaviour === 'html')
-    response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><p>Sign in')
-  else if (behaviour === 'redirect') response.writeHead(308, { location: '/elsewhere/' }).end()
-  else if (behaviour === 'error') send(response, 503, { detail: 'unavailable' })
-  else if (behaviour === 'rate-limited') {
-    response.setHeader('retry-after', '1')
-    send(response, 429, { detail: 'rate limited' })
-  } else send(response, 401, { type: 'authentication_error', detail: 'invalid key' })
-  return true
-}
+const INVALID_KEY = answer(401, { detail: 'invalid key' })
 
-function answer(state: State, path: string, body: Buffer, search: URLSearchParams, response: ServerResponse): void {
-  const { key } = state.options
-  if (path === `/array/${key}/config`) return send(response, 200, config(state.options.recording === true))
-  if (path === `/array/${key}/config.js`) {
-    response.setHeader('content-type', 'application/javascript')
-    return void response.end('')
-  }
-  if (path === '/flags' || path === '/decide') return answerFlags(state, body, search, response)
-  if (!['/batch', '/e', '/i/v0/e', '/capture', '/s'].includes(path)) return send(response, 404, { detail: 'not found' })
-  const batch = decodePostHogBody(body, search)
-  if (batch.apiKey !== key) return send(response, 401, { detail: 'invalid key' })
+/** @param overQuota Whether the quota of every resource is used up. */
+function answerTo(state: State, path: string, request: WireRequest, overQuota: boolean): WireAnswer {
+  const { key, recording } = state.options
+  if (path === `/array/${key}/config`) return answer(200, config(recording === true))
+  if (path === `/array/${key}/config.js`) return { headers: { 'content-type': 'application/javascript' }, text: '' }
+  if (path === '/flags' || path === '/decide') return evaluate(state, request, overQuota)
+  if (!['/batch', '/e', '/i/v0/e', '/capture', '/s'].includes(path)) return answer(404, { detail: 'not found' })
+  const batch = decodePostHogBody(request.body, request.url.searchParams)
+  if (batch.apiKey !== key) return INVALID_KEY
   // PostHog's capture service answers like this.
-  if (batch.events.length === 0) return send(response, 400, { detail: 'request holds no event' })
-  if (state.behaviour === 'quota') return send(response, 200, { status: 1, quota_limited: ['events'] })
+  if (batch.events.length === 0) return answer(400, { detail: 'request holds no event' })
+  if (overQuota) return answer(200, { status: 1, quota_limited: ['events'] })
   for (const event of batch.events) keep(state, event)
-  return send(response, 200, { status: 1 })
+  return answer(200, { status: 1 })
 }
 
-function keep({ events, ids, waiting }: State, event: WireEvent): void {
+function keep({ events, ids }: State, event: WireEvent): void {
   // PostHog merges events with the same id when it stores them.
   if (event.uuid !== undefined) {
     if (ids.has(event.uuid)) return
     ids.add(event.uuid)
   }
-  events.push(event)
-  if (events.length > MAX_KEPT) events.shift()
-  for (const listener of waiting) listener(event)
+  events.add(event)
 }
 
-function answerFlags(state: State, body: Buffer, search: URLSearchParams, response: ServerResponse): void {
-  const query = decodePostHogJson(body, search) as Record<string, unknown>
-  if ((query['token'] ?? query['api_key']) !== state.options.key) return send(response, 401, { detail: 'invalid key' })
-  if (query['disable_flags'] === true) return send(response, 200, flagsAnswer({}))
-  state.evaluations.push(query)
-  if (state.evaluations.length > MAX_KEPT) state.evaluations.shift()
-  if (state.behaviour === 'quota') return send(response, 200, { ...flagsAnswer({}), quotaLimited: ['feature_flags'] })
+function evaluate({ options, evaluations }: State, { body, url }: WireRequest, overQuota: boolean): WireAnswer {
+  const query = decodePostHogJson(body, url.searchParams) as Record<string, unknown>
+  if ((query['token'] ?? query['api_key']) !== options.key) return INVALID_KEY
+  if (query['disable_flags'] === true) return answer(200, flagsAnswer({}))
+  evaluations.add(query)
+  if (overQuota) return answer(200, { ...flagsAnswer({}), quotaLimited: ['feature_flags'] })
   const wanted = query['flag_keys_to_evaluate']
-  const known = Object.entries(state.options.flags ?? {})
+  const known = Object.entries(options.flags ?? {})
   const asked = Array.isArray(wanted) ? known.filter(([key]) => wanted.includes(key)) : known
-  return send(response, 200, flagsAnswer(Object.fromEntries(asked)))
+  return answer(200, flagsAnswer(Object.fromEntries(asked)))
 }
 
 function flagsAnswer(values: Readonly<Record<string, FlagValue>>): object {
@@ -226,29 +172,4 @@ function config(recording: boolean): unknown {
     heatmaps: false,
     siteApps: [],
   }
-}
-
-function waitFor({ events, waiting }: State, matches: (event: WireEvent) => boolean): Promise<WireEvent> {
-  const past = events.find(matches)
-  if (past) return Promise.resolve(past)
-  return new Promise((resolve) => {
-    const listener = (event: WireEvent): void => {
-      if (!matches(event)) return
-      waiting.delete(listener)
-      resolve(event)
-    }
-    waiting.add(listener)
-  })
-}
-
-async function bytes(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
-}
-
-function send(response: ServerResponse, status: number, body: unknown): void {
-  if (response.headersSent) return
-  response.writeHead(status, body === undefined ? {} : { 'content-type': 'application/json' })
-  response.end(body === undefined ? undefined : JSON.stringify(body))
 }

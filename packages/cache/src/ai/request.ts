@@ -1,3 +1,4 @@
+import { hexOf } from '@msc/core/hash'
 import { ValidationError } from '@msc/core'
 import { stringify } from 'devalue'
 import { sorted } from '../keys.ts'
@@ -28,7 +29,7 @@ export async function aiKey(request: AIRequest): Promise<string> {
   }
   const text = stringify(sorted({ model, messages, prompt, params, tenant: tenant ?? null }))
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  const hash = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const hash = hexOf(digest)
   return `ai:${encodeURIComponent(tenant ?? '')}:${encodeURIComponent(model)}:${hash}`
 }
 

@@ -8,6 +8,7 @@ import {
   systemClock,
   toError,
   withoutScope,
+  closedError,
 } from '@msc/core'
 import type { Redis } from 'ioredis'
 import type { CacheDriver, PromiseOr } from '../driver.ts'
@@ -131,7 +132,7 @@ export function redis(options: RedisOptions): CacheDriver {
     }))
 
   const run = async <T>(signal: AbortSignal, command: (client: Redis) => Promise<T>): Promise<T> => {
-    if (closed) throw new DriverError('redis', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('redis')
     try {
       const client = injected ?? (current = await (connected ??= withoutScope(open)))
       // Only where it must wait: a hit costs one round trip and nothing else.

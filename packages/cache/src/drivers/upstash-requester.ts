@@ -1,5 +1,5 @@
-import { DriverError, MscError } from '@msc/core'
-import { MAX_ANSWER_BYTES, httpFailure, readBounded, requestFailure, type BoundedBody } from '@msc/core/http'
+import { DriverError, MscError, isRecord } from '@msc/core'
+import { MAX_ANSWER_BYTES, httpFailure, readAnswer, requestFailure, type ReadAnswer } from '@msc/core/http'
 import type { Requester } from '@upstash/redis'
 import { refusal } from './redis-replies.ts'
 
@@ -31,11 +31,10 @@ export function upstashRequester({ url, token, fetch, signal: signalOf, now }: U
   let syncToken = ''
 
   const ask = async (path: readonly string[], body: unknown, signal: AbortSignal): Promise<unknown> => {
-    let response: Response
-    let content: BoundedBody
+    let answer: ReadAnswer
     const address = [base, ...path].join('/')
     try {
-      response = await fetch(address, {
+      const response = await fetch(address, {
         method: 'POST',
         headers: {
           authorization: `Bearer ${token}`,
@@ -47,32 +46,34 @@ export function upstashRequester({ url, token, fetch, signal: signalOf, now }: U
         redirect: 'manual',
         signal,
       })
-      content = await readBounded(response, response.ok ? MAX_STORED_BYTES : MAX_ANSWER_BYTES, signal)
+      answer = await readAnswer(response, signal, response.ok ? MAX_STORED_BYTES : MAX_ANSWER_BYTES)
     } catch (error) {
       signal.throwIfAborted()
       throw requestFailure(error, { driver: 'upstash', url: base, address: ADDRESS })
     }
-    syncToken = response.headers.get('upstash-sync-token') ?? ''
-    return resultOf(response, content, path.length > 0 ? (body as readonly unknown[]).length : undefined)
+    syncToken = answer.headers.get('upstash-sync-token') ?? ''
+    return resultOf(answer, path.length > 0 ? (body as readonly unknown[]).length : undefined)
   }
 
   /** @param batch How many commands a pipeline had. */
-  const resultOf = (response: Response, content: BoundedBody, batch: number | undefined): unknown => {
-    const answer = parse(content.text)
-    if (response.ok && isAnswer(answer, batch)) return answer
-    const reason = (answer as { readonly error?: unknown } | null | undefined)?.error
+  const resultOf = (answer: ReadAnswer, batch: number | undefined): unknown => {
+    const { status, content } = answer
+    const said = parse(content.text)
+    if (status >= 200 && status < 300 && isAnswer(said, batch)) return said
+    const reason = (said as { readonly error?: unknown } | null | undefined)?.error
     // What Redis says of a command: one that it does not know, one that it has no room for.
-    if (typeof reason === 'string' && (response.status === 400 || reason.startsWith('NOSCRIPT'))) {
+    if (typeof reason === 'string' && (status === 400 || reason.startsWith('NOSCRIPT'))) {
       throw refusal('upstash', reason.replaceAll(token, '[token]'), CREDENTIALS)
     }
-    // A redirect that was not followed is opaque in browsers.
-    const status = response.type === 'opaqueredirect' ? 302 : response.status
     throw (
-      httpFailure(
-        { status, headers: response.headers, content },
-        // A success has been looked at above.
-        { driver: 'upstash', credentials: CREDENTIALS, address: ADDRESS, expects: () => false, now },
-      ) ??
+      // A success has been looked at above.
+      httpFailure(answer, {
+        driver: 'upstash',
+        credentials: CREDENTIALS,
+        address: ADDRESS,
+        expects: () => false,
+        now,
+      }) ??
       new DriverError('upstash', 'The answer was empty.', {
         code: 'DRIVER_NOT_THE_BACKEND',
         retryable: true,
@@ -121,11 +122,7 @@ function parse(text: string): unknown {
 function isAnswer(value: unknown, batch: number | undefined): boolean {
   if (batch !== undefined) {
     const answers = Array.isArray(value) && value.length === batch ? (value as unknown[]) : undefined
-    return answers?.every((each) => isObject(each) && ('result' in each || 'error' in each)) === true
+    return answers?.every((each) => isRecord(each) && ('result' in each || 'error' in each)) === true
   }
-  return isObject(value) && 'result' in value && !('error' in value && value['error'])
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isRecord(value) && 'result' in value && !('error' in value && value['error'])
 }

@@ -1,4 +1,4 @@
-import { ConfigError, DriverError, MscError, lazyPeer, peerMissing, toError, withoutScope } from '@msc/core'
+import { ConfigError, MscError, lazyPeer, peerMissing, toError, withoutScope, closedError } from '@msc/core'
 import { requestFailure } from '@msc/core/http'
 import type { Redis, Requester } from '@upstash/redis'
 import { endpointOf } from '../endpoint.ts'
@@ -94,7 +94,7 @@ export function upstash(options: UpstashOptions): CacheDriver {
   }
   let closed = false
   const run = async <T>(signal: AbortSignal, command: (redis: Redis) => Promise<T>): Promise<T> => {
-    if (closed) throw new DriverError('upstash', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('upstash')
     try {
       const redis = await (connected ??= withoutScope(connect))
       signal.throwIfAborted()

@@ -1,4 +1,5 @@
 import { reportFailure } from '@msc/core'
+import { readBody } from '@msc/core/http-request'
 import { createTagRecords, KEPT_SECONDS } from './tag-records.ts'
 import type { Cache } from '../cache.ts'
 
@@ -44,7 +45,8 @@ export function createUseCacheHandler(options: UseCacheHandlerOptions): NextCach
 
   const store = async (cacheKey: string, pendingEntry: Promise<NextCacheEntry>): Promise<void> => {
     const { value, ...entry } = await pendingEntry
-    const bytes = await read(value, maxBytes)
+    // Part of an entry is none: one that fails or is too large is not kept.
+    const { bytes } = await readBody(value, { maxBytes })
     // Next.js makes an entry that expires at once anew on every read.
     if (!bytes || entry.expire <= 0) return
     await cacheOf().set(keyOf(cacheKey), { ...entry, bytes } satisfies Stored, {
@@ -86,32 +88,6 @@ export function createUseCacheHandler(options: UseCacheHandlerOptions): NextCach
     getExpiration: async () => Infinity,
     updateTags: async (tags, durations) => createTagRecords(cacheOf(), now).update(tags, durations),
   }
-}
-
-/** All of the stream; `undefined` if it fails or is longer than `maxBytes`: part of an entry is none. */
-async function read(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array | undefined> {
-  const reader = stream.getReader()
-  const chunks: Uint8Array[] = []
-  let size = 0
-  try {
-    for (let step = await reader.read(); !step.done; step = await reader.read()) {
-      chunks.push(step.value)
-      size += step.value.byteLength
-      if (size > maxBytes) {
-        await reader.cancel()
-        return undefined
-      }
-    }
-  } catch {
-    return undefined
-  }
-  const bytes = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return bytes
 }
 
 function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {

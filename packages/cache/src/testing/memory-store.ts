@@ -1,4 +1,4 @@
-import { DriverError, systemClock, type Clock } from '@msc/core'
+import { closedError, systemClock, type Clock } from '@msc/core'
 import type { CacheDriver } from '../driver.ts'
 import { createMemoryEntries } from '../drivers/memory-entries.ts'
 import { memoryCoordination, type MemoryState } from './memory-coordination.ts'
@@ -25,7 +25,7 @@ export function memoryStore({ clock = systemClock }: { readonly clock?: Clock } 
     connect() {
       let closed = false
       const ready = (signal: AbortSignal): void => {
-        if (closed) throw new DriverError('memory-store', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+        if (closed) throw closedError('memory-store')
         signal.throwIfAborted()
       }
       return {

@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import {
+  createRecording,
+  startWireServer,
+  type WireAnswer,
+  type WireBehaviour,
+  type WireServer,
+} from '@msc/core/testing'
 import type { Redis } from 'ioredis'
 
-/** How the server treats the next requests. `silent` accepts and never answers. */
-export type UpstashBehaviour = 'ok' | 'silent' | 'garbage' | 'error' | 'reset'
+/** How the server treats the next requests. `error`: 500. */
+export type UpstashBehaviour = WireBehaviour | 'error'
 
 export interface UpstashServerOptions {
   /** The Redis behind it. */
@@ -14,14 +19,14 @@ export interface UpstashServerOptions {
   readonly port?: number
 }
 
-export interface UpstashServer {
-  readonly url: string
+export interface UpstashServer extends WireServer<UpstashBehaviour> {
   readonly token: string
-  behaviour: UpstashBehaviour
   /** Commands received, upper case, newest last; at most 1 000. */
   readonly commands: readonly string[]
-  close(): Promise<void>
 }
+
+/** Upstash takes no request of more than 100 MB. */
+const MAX_BYTES = 100 * 1024 * 1024
 
 type Command = readonly (string | number)[]
 type Answer = { readonly result: unknown } | { readonly error: string }
@@ -36,68 +41,38 @@ export async function startUpstashServer(options: UpstashServerOptions): Promise
   const { Redis } = await import('ioredis')
   const redis = new Redis({ port: options.redis.port, host: '127.0.0.1', maxRetriesPerRequest: 1 })
   redis.on('error', () => undefined)
-  const commands: string[] = []
-  let behaviour: UpstashBehaviour = 'ok'
+  const commands = createRecording<string>('commands', 1000)
+  const note = (command: Command): void => commands.add(String(command[0]).toUpperCase())
 
-  const server = createServer((request, response) => {
-    handle(request, response).catch(() => response.destroy())
-  })
-
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (behaviour === 'silent') return
-    if (behaviour === 'reset') return void request.socket.destroy()
-    if (behaviour === 'garbage') return void response.end('<html>Bad gateway</html>')
-    if (behaviour === 'error') return send(response, 500, { error: 'ERR internal error' })
-
-    const url = new URL(request.url ?? '/', 'http://127.0.0.1')
-    const token = request.headers.authorization?.replace(/^Bearer /, '') ?? url.searchParams.get('_token')
-    if (token !== options.token) return send(response, 401, { error: 'WRONGPASS invalid or missing auth token' })
-
-    const body = await text(request)
-    const base64 = request.headers['upstash-encoding'] === 'base64'
-    response.setHeader('upstash-sync-token', 'loopback')
-    const note = (command: Command): void => {
-      commands.push(String(command[0]).toUpperCase())
-      if (commands.length > 1000) commands.shift()
-    }
-
+  const run = async (url: URL, body: string, base64: boolean): Promise<WireAnswer> => {
     if (url.pathname === '/pipeline' || url.pathname === '/multi-exec') {
       const batch = json(body)
-      if (!isBatch(batch)) return send(response, 400, { error: 'ERR failed to parse pipeline request' })
+      if (!isBatch(batch)) return answer(400, { error: 'ERR failed to parse pipeline request' })
       batch.forEach(note)
-      if (url.pathname === '/pipeline') return send(response, 200, await pipeline(redis, batch, base64))
+      if (url.pathname === '/pipeline') return answer(200, await pipeline(redis, batch, base64))
       const answers = await transaction(redis, batch, base64)
-      return send(response, Array.isArray(answers) ? 200 : 400, answers)
+      return answer(Array.isArray(answers) ? 200 : 400, answers)
     }
-
     const command = url.pathname === '/' ? json(body) : pathCommand(url, body)
-    if (!isCommand(command)) return send(response, 400, { error: 'ERR failed to parse command' })
+    if (!isCommand(command)) return answer(400, { error: 'ERR failed to parse command' })
     note(command)
-    const answer = await execute(redis, command, base64)
-    return send(response, 'error' in answer ? 400 : 200, answer)
+    const executed = await execute(redis, command, base64)
+    return answer('error' in executed ? 400 : 200, executed)
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port ?? 0, '127.0.0.1', resolve)
+  const wire = await startWireServer<UpstashBehaviour>({
+    port: options.port,
+    maxBytes: MAX_BYTES,
+    behaviours: { error: answer(500, { error: 'ERR internal error' }) },
+    async answer({ url, headers, body }) {
+      const token = headers.authorization?.replace(/^Bearer /, '') ?? url.searchParams.get('_token')
+      if (token !== options.token) return answer(401, { error: 'WRONGPASS invalid or missing auth token' })
+      const answered = await run(url, body.toString('utf8'), headers['upstash-encoding'] === 'base64')
+      return { ...answered, headers: { 'upstash-sync-token': 'loopback' } }
+    },
+    closing: () => redis.disconnect(),
   })
-  const { port } = server.address() as AddressInfo
-  return {
-    url: `http://127.0.0.1:${port}`,
-    token: options.token,
-    commands,
-    get behaviour() {
-      return behaviour
-    },
-    set behaviour(next) {
-      behaviour = next
-    },
-    async close() {
-      redis.disconnect()
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
+  return Object.assign(wire, { token: options.token, commands: commands.list })
 }
 
 async function execute(redis: Redis, command: Command, base64: boolean): Promise<Answer> {
@@ -190,13 +165,6 @@ function isBatch(value: unknown): value is Command[] {
   return Array.isArray(value) && value.every(isCommand)
 }
 
-async function text(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function send(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' })
-  response.end(JSON.stringify(body))
+function answer(status: number, json: unknown): WireAnswer {
+  return { status, json }
 }

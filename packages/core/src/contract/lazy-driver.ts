@@ -1,3 +1,4 @@
+import { closedError } from '../service/closed.ts'
 import { withoutScope } from '../context/context.ts'
 import type { DriverBase } from './driver.ts'
 import { DriverError, MscError, toError } from '../errors/errors.ts'
@@ -35,7 +36,7 @@ export function lazyDriver<Driver extends DriverBase>(name: string, load: () => 
   let loading: Promise<Driver> | undefined
   let closed = false
   const ready = async (): Promise<Driver> => {
-    if (closed && !loading) throw new DriverError(name, 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed && !loading) throw closedError(name)
     return (loading ??= withoutScope(load).then(
       (driver) => (loaded = driver),
       (error: unknown) => {

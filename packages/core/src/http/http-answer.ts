@@ -1,7 +1,7 @@
 import type { DriverErrorOptions } from '../errors/errors.ts'
-import type { BoundedBody } from './read-bounded.ts'
+import type { BoundedBody } from './body/read-answer.ts'
 
-export { readBounded } from './read-bounded.ts'
+export { readAnswer, readBounded } from './body/read-answer.ts'
 
 /** The parts of a `Response` that say what became of a request. */
 export interface HttpAnswer {

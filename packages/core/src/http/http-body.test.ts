@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { httpFailure, readBounded, requestFailure } from './http-failure.ts'
+import { httpFailure, readBounded, requestFailure } from './index.ts'
 import { freePort } from '../testing/free-port.ts'
 
 describe('the body of an answer', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { httpFailure, retryAfter } from './http-failure.ts'
+import { retryAfter } from './http-answer.ts'
+import { httpFailure } from './http-failure.ts'
 
 const options = { driver: 'posthog', credentials: 'Check the key.', address: 'Check the host.', now: () => 1_000_000 }
 const answer = (status: number, headers: Record<string, string> = {}): Response =>

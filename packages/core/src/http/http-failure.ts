@@ -1,17 +1,6 @@
 import { DriverError } from '../errors/errors.ts'
 import { judgeAnswer, type HttpAnswer, type HttpFailureOptions } from './http-answer.ts'
 
-export { MAX_ANSWER_BYTES, readBounded, type BoundedBody } from './read-bounded.ts'
-export { requestFailure, type RequestFailureOptions } from './request-failure.ts'
-export {
-  UNREADABLE,
-  notTheBackend,
-  retryAfter,
-  saidIn,
-  type HttpAnswer,
-  type HttpFailureOptions,
-} from './http-answer.ts'
-
 /**
  * The error that an HTTP answer means, or `undefined` for success. Whether a call may be repeated is decided from the
  * status, once for all vendors: see `judgeAnswer`.

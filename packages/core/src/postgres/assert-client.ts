@@ -1,14 +1,17 @@
 import { assertMethods } from '../contract/assert-methods.ts'
 import { ConfigError, readField } from '../errors/errors.ts'
 
+/** Of a pool: one connection listens, and all that is asked would wait for it. */
+export const LEAST_CONNECTIONS = 2
+
 /**
  * Reads a client that the application has made, when whatever takes it is made. Does no I/O.
  *
- * @param connections How many connections have to be had at a time: whoever listens keeps one.
  * @throws ConfigError `OPTION_INVALID` for what is neither a pool nor PGlite, and `JOBS_POOL_TOO_SMALL`, by the name of the
- *   concern, for a pool that says that it has fewer connections: all calls would wait for one that is never free.
+ *   concern, for a pool that says that it has one connection: all calls would wait for the one that listens, in this part or in another
+ *   that the pool is shared with, or for one that has gone silent.
  */
-export function assertClient(concern: string, client: unknown, connections: number): void {
+export function assertClient(concern: string, client: unknown): void {
   assertMethods(concern, 'client', client, ['query'])
   const isEmbedded = typeof readField(client, 'listen') === 'function'
   const isPool = typeof readField(client, 'connect') === 'function' && readField(client, 'processID') === undefined
@@ -19,12 +22,12 @@ export function assertClient(concern: string, client: unknown, connections: numb
     })
   }
   const max = readField(readField(client, 'options'), 'max')
-  if (isEmbedded || typeof max !== 'number' || max >= connections) return
+  if (isEmbedded || typeof max !== 'number' || max >= LEAST_CONNECTIONS) return
   throw new ConfigError(
-    `[msc/${concern}] The pool has ${max} connection${max === 1 ? '' : 's'}, of ${connections} that it needs.`,
+    `[msc/${concern}] The pool has ${max} connection${max === 1 ? '' : 's'}, of ${LEAST_CONNECTIONS} that it needs.`,
     {
       code: `${concern.toUpperCase()}_POOL_TOO_SMALL`,
-      hint: `One of them listens. Make the pool with max: ${connections} or more.`,
+      hint: `Make the pool with max: ${LEAST_CONNECTIONS} or more: one connection listens, the others are asked.`,
     },
   )
 }

@@ -3,28 +3,31 @@ import type { Rules } from './rules.ts'
 import { scanText } from './text/scan.ts'
 import { NEVER } from './text/state.ts'
 
-/** A secret that begins before the cut is seen as far as this behind it. */
+/** The number of characters after the cut that are still scanned, so that a secret across the cut is recognised. */
 const SLACK = 500
 const CUT_MARK = /… \(\d{1,10} characters\)$/
 const LONGEST_CUT_MARK = 32
-/** Hiding one thing can make a secret of its neighbours; two passes are the rule, the bound is for hostile text. */
-const MOST_PASSES = 5
+/**
+ * Hiding one span can turn its neighbours into a secret, so passes repeat. Most text needs two; the bound is for
+ * hostile text.
+ */
+const MAX_PASSES = 5
 
-/** How many characters the text rules will look at. */
+/** Returns how many characters of a text the rules scan. */
 export function scannedLength(input: string, max: number): number {
   return Math.min(input.length, max + SLACK)
 }
 
 /**
- * Hides what is secret in a text and cuts it to `max` characters. What is cut off is never looked at, except for a
- * little, so that a secret across the cut is hidden whole. A cut text ends with a mark that names its original length;
+ * Hides the secrets in a text and cuts it to `max` characters. Text after the cut is not scanned, except for a short
+ * stretch, so that a secret across the cut is hidden whole. A cut text ends with a mark that gives its original length;
  * cleaning it again changes nothing.
  */
 export function cleanText(rules: Rules, input: string, max: number): string {
   const earlier = earlierMark(input)
   const length = input.length - earlier.length
   if (length <= max) {
-    const body = settle(rules, input.slice(0, length), earlier)
+    const body = cleanUntilStable(rules, input.slice(0, length), earlier)
     return body.length > max ? cut(rules, body, max, earlier || markOf(input)) : body + earlier
   }
   return cut(rules, clean(rules, input.slice(0, Math.min(length, max + SLACK)), '', max + SLACK), max, markOf(input))
@@ -39,10 +42,10 @@ function markOf(input: string): string {
   return `… (${input.length} characters)`
 }
 
-/** Cuts, and hides what only looks like a secret since the rest of it is gone. */
+/** Cuts the text, then cleans it again: without its rest, the end may look like a secret that it was not before. */
 function cut(rules: Rules, text: string, max: number, mark: string): string {
   let body = text.slice(0, cutAt(text, max))
-  for (let pass = 0; pass < MOST_PASSES; pass++) {
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
     const again = clean(rules, body, mark)
     if (again === body) break
     body = again.slice(0, cutAt(again, max))
@@ -50,7 +53,7 @@ function cut(rules: Rules, text: string, max: number, mark: string): string {
   return body + mark
 }
 
-/** Not through a mark, nor through a character of two units. */
+/** Returns where to cut: never inside a mark, nor between the two halves of a surrogate pair. */
 function cutAt(text: string, max: number): number {
   if (text.length <= max) return text.length
   const open = text.lastIndexOf('[', max)
@@ -59,10 +62,10 @@ function cutAt(text: string, max: number): number {
   return code >= 0xd800 && code <= 0xdbff ? max - 1 : max
 }
 
-/** Cleans until nothing changes. */
-function settle(rules: Rules, text: string, mark: string): string {
+/** Cleans until a pass changes nothing, within {@link MAX_PASSES}. */
+function cleanUntilStable(rules: Rules, text: string, mark: string): string {
   let body = text
-  for (let pass = 0; pass < MOST_PASSES; pass++) {
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
     const again = clean(rules, body, mark)
     if (again === body) break
     body = again
@@ -70,9 +73,9 @@ function settle(rules: Rules, text: string, mark: string): string {
   return body
 }
 
-/** One pass over a text behind which a mark stands; ends early when there is `enough` of its result. */
+/** Runs one pass over a text that `mark` follows. Ends early once there are `enough` characters of output. */
 function clean(rules: Rules, body: string, mark: string, enough: number = NEVER): string {
-  const scanned = scanText(inOnePiece(body, mark), body.length, rules.names, rules.phrases, enough)
+  const scanned = scanText(flatten(body, mark), body.length, rules.names, rules.phrases, enough)
   const out = mark === '' ? scanned : scanned.slice(0, scanned.length - mark.length)
   return rules.patterns.reduce(applyPattern, out)
 }
@@ -80,10 +83,10 @@ function clean(rules: Rules, body: string, mark: string, enough: number = NEVER)
 const LONG = 1000
 
 /**
- * The text with the mark behind it. Engines keep what was cut or joined as a view of its parts, which costs at every
- * character that is read; what `join` returns has been copied.
+ * Returns the text followed by the mark, as a flat string. Engines keep slices and concatenations as views of their
+ * parts, which makes reading each character slower; `join` returns a copy.
  */
-function inOnePiece(body: string, mark: string): string {
+function flatten(body: string, mark: string): string {
   return body.length < LONG ? body + mark : [body.slice(0, LONG), body.slice(LONG), mark].join('')
 }
 

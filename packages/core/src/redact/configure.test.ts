@@ -4,7 +4,7 @@ import { configureRedaction, createRedactor, redact, REDACTED } from './index.ts
 afterEach(() => configureRedaction({}))
 
 describe('configureRedaction', () => {
-  it('adds to every redactor, also to those made before, and goes away again', () => {
+  it('applies to every redactor, including those made before, until it is removed', () => {
     const before = createRedactor({ keys: ['promoCode'] })
     const value = { promoCode: 'a', upc: 'b', note: 'artist 77' }
     expect(before(value)).toEqual({ promoCode: REDACTED, upc: 'b', note: 'artist 77' })
@@ -18,7 +18,7 @@ describe('configureRedaction', () => {
     expect(redact(value)).toEqual(value)
   })
 
-  it('is seen by another copy of the package, and a later change of the argument is not', () => {
+  it('is shared with other copies of the package, and ignores later changes of its argument', () => {
     const options = { keys: ['upc'] }
     configureRedaction(options)
     const stored = (globalThis as Record<symbol, unknown>)[Symbol.for('@msc/core/redaction@1')]
@@ -26,13 +26,13 @@ describe('configureRedaction', () => {
     expect(stored).not.toBe(options)
   })
 
-  it('gives way to the limits of a redactor', () => {
+  it('yields to the limits of a redactor', () => {
     configureRedaction({ maxEntries: 2 })
     expect(redact([1, 2, 3])).toEqual([1, '[cut]'])
     expect(redact([1, 2, 3], { maxEntries: 3 })).toEqual([1, 2, 3])
   })
 
-  it('joins allow lists, and allow mode wins', () => {
+  it('joins lists of allowed names, and applies allow mode when either side sets it', () => {
     configureRedaction({ mode: 'allow', allow: ['releaseId'] })
     expect(redact({ releaseId: 1, upc: 2, title: 3 }, { allow: ['upc'] })).toEqual({
       releaseId: 1,
@@ -45,32 +45,32 @@ describe('configureRedaction', () => {
 describe('allow mode', () => {
   const clean = createRedactor({ mode: 'allow', allow: ['releaseId', 'meta'] })
 
-  it('keeps named properties alone, whatever the case, and what is below them', () => {
+  it('keeps only the listed properties, however they are written, with what is below them', () => {
     expect(
       clean({ release_id: 5, title: 'x', count: 3, ok: true, none: null, meta: { note: 'ana@msc.example', password: 'x' } }),
     ).toEqual({ release_id: 5, title: REDACTED, count: REDACTED, ok: REDACTED, none: null, meta: { note: '[email]', password: REDACTED } }) // prettier-ignore
   })
 
-  it('looks for allowed names at every depth, and hides the rest with its structure kept', () => {
+  it('finds listed names at every depth, and keeps the structure of what it hides', () => {
     expect(clean({ a: [{ releaseId: 1, b: 2, at: new Date() }], set: new Set([1]) })).toEqual({
       a: [{ releaseId: 1, b: REDACTED, at: REDACTED }],
       set: [REDACTED],
     })
   })
 
-  it('keeps what has no name, cleaned by the other rules', () => {
+  it('keeps values without a name, cleaned by the other rules', () => {
     expect(clean('mail ana@msc.example')).toBe('mail [email]')
     expect(clean(['a', { b: 1 }])).toEqual(['a', { b: REDACTED }])
     expect(clean.text('token=abc')).toBe('token=[redacted]')
   })
 
-  it('allows the whole name alone', () => {
+  it('compares names as a whole', () => {
     expect(clean({ oldReleaseId: 1 })).toEqual({ oldReleaseId: REDACTED })
   })
 })
 
 describe('patterns', () => {
-  it('run on text that is cut, leave marks alone, and may be sticky or match nothing', () => {
+  it('apply to text that has been cut, leave marks alone, and may be sticky or match an empty string', () => {
     const clean = createRedactor({ maxString: 50, patterns: [/x{3}/y, /y*/, /redacted/] })
     expect(clean('a xxx yy token=abc')).toBe('a [redacted] [redacted] token=[redacted]')
     expect(clean(clean('a xxx yy token=abc'))).toBe(clean('a xxx yy token=abc'))

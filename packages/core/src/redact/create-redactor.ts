@@ -7,12 +7,13 @@ import { provideRedactText } from '../errors/failures.ts'
 import { walk } from './walk.ts'
 
 /**
- * A copy of `value` that is safe to store, print or send: secrets hidden by the names of properties and inside text,
- * personal data by its form, cycles cut, all within a budget. The one rule set for every sink and signal.
+ * Returns a copy of `value` that is safe to store, print or send: secrets are hidden by the names of properties and
+ * inside text, personal data by its form, cycles are cut, and all of it stays within a budget. Every sink and signal uses
+ * this one rule set.
  *
- * Never throws: a member that can't be read becomes `[unreadable]`, and what exceeds the budget `[cut]`. Never changes
- * its argument. Plain data comes back as plain data; an `Error` becomes `{ name, message, stack, … }`, a `Map` or
- * `Headers` an object, a `Set` an array, a `URL` text. Cleaning what is clean changes nothing.
+ * Never throws: a member that can't be read becomes `[unreadable]`, and what exceeds the budget becomes `[cut]`. Never
+ * changes its argument. Plain data comes back as plain data; an `Error` becomes `{ name, message, stack, … }`, a `Map` or
+ * `Headers` an object, a `Set` an array, a `URL` text. Redacting the result again changes nothing.
  *
  * @example
  * ```ts
@@ -24,7 +25,7 @@ export function redact<T>(value: T, options?: RedactOptions): T {
   return options === undefined ? shared(value) : createRedactor(options)(value)
 }
 
-/** {@link redact} with its rules prepared once; for a hot path. */
+/** Like {@link redact}, with its rules prepared once, for hot paths. */
 export function createRedactor(options: RedactOptions = {}): Redactor {
   let source: RedactOptions | undefined
   let rules: Rules
@@ -40,23 +41,23 @@ export function createRedactor(options: RedactOptions = {}): Redactor {
     text(input: string, options?: TextOptions): string {
       if (typeof input !== 'string') return CUT
       const { limits } = current()
-      return cleanText(current(), input, Math.min(limits.maxString, limits.maxChars, mostOf(options)))
+      return cleanText(current(), input, Math.min(limits.maxString, limits.maxChars, requestedMax(options)))
     },
   })
-  // Now that the rules are here, what services say on the console can have them too.
+  // The rules are loaded now, so what services print to the console can be redacted too.
   provideRedactText(redactor.text)
   return redactor
 }
 
-/** Anything but a number of at least 1 is no bound. */
-function mostOf(options: TextOptions | undefined): number {
+/** Anything other than a number of at least 1 sets no bound. */
+function requestedMax(options: TextOptions | undefined): number {
   const max = options?.max
   return typeof max === 'number' && max >= 1 ? Math.floor(max) : Infinity
 }
 
 let lazy: Redactor | undefined
 
-/** One redactor for all calls without options: its memory of names is worth more than what it takes. */
+/** One redactor serves all calls without options, because its cache of judged names saves more than it costs. */
 function shared<T>(value: T): T {
   lazy ??= createRedactor()
   return lazy(value)

@@ -1,10 +1,11 @@
-// What rules leave in place of what they hid. No rule looks inside, so that cleaning twice changes nothing.
+// Marks are the placeholders that rules leave for what they hid. No rule reads inside a mark, so cleaning twice changes
+// nothing.
 
-/** What stands in place of a hidden value. */
+/** Replaces a hidden value. */
 export const REDACTED = '[redacted]'
-/** What stands in place of a value that no longer fitted the budget of its event. */
+/** Replaces a value that exceeded the budget of its call. */
 export const CUT = '[cut]'
-/** What stands in place of an object further in than is read, of one around itself, and of what throws. */
+/** These replace an object below the maximum depth, an object inside itself, and a member that throws. */
 export const TOO_DEEP = '[too deep]'
 export const CIRCULAR = '[circular]'
 export const UNREADABLE = '[unreadable]'
@@ -12,10 +13,10 @@ export const EMAIL = '[email]'
 export const CARD = '[card]'
 export const IBAN = '[iban]'
 
-/** Splits a text at its marks, which stand at the odd places. */
+/** Splits a text at its marks; the odd items of the result are the marks. */
 export const MARKS: RegExp = /(\[(?:redacted|email|card|iban|cut)\])/
 
-/** The length of the mark at `at`, or 0. */
+/** Returns the length of the mark at `at`, or 0. */
 export function markWidth(text: string, at: number): number {
   if (text.charCodeAt(at) !== 91) return 0
   switch (text.charCodeAt(at + 1)) {
@@ -35,7 +36,7 @@ export function markWidth(text: string, at: number): number {
 
 const SHORTEST = CUT.length
 
-/** Does a mark end at `to`? */
+/** True when a mark ends at `to`. */
 export function endsWithMark(text: string, to: number): boolean {
   if (text.charCodeAt(to - 1) !== 93) return false
   for (let at = to - SHORTEST; at >= to - REDACTED.length; at--) if (markWidth(text, at) === to - at) return true

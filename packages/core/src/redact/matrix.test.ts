@@ -25,7 +25,7 @@ describe('the matrix of secrets and carriers', () => {
   })
 
   it.each(secretFamilies.map((family) => [family.name, family] as const))(
-    'hides every %s in the JSON of an object as in the object itself',
+    'hides every %s in the JSON of an object as well as in the object',
     (_name, family) => {
       const leaks: string[] = []
       for (const carrier of secretCarriers) {
@@ -43,14 +43,14 @@ describe('the matrix of secrets and carriers', () => {
     },
   )
 
-  it('hides what is left of a token that a cut made shorter', () => {
+  it('hides the rest of a token that a cut shortened', () => {
     const leaks: string[] = []
     for (const family of secretFamilies.filter(
       ({ shaped, url, property }) => shaped && !url && TOKENS.test(property),
     )) {
       for (let seed = 1; seed <= 20; seed++) {
         const secret = family.generate(seed)
-        // As long a rest as two of the pieces that nobody may see.
+        // Long enough for a prefix and two pieces of the length that counts as a leak.
         for (let length = 24; length < secret.length; length++) {
           const text = `refused ${secret.slice(0, length)}`
           if (clean.text(text) === text) leaks.push(text)
@@ -60,15 +60,15 @@ describe('the matrix of secrets and carriers', () => {
     expect(leaks).toEqual([])
   })
 
-  // Random pieces in which capitals, small letters and digits hardly take turns.
+  // Random pieces in which capitals, small letters and digits hardly alternate.
   it.each([
     're_ISYdtwPL_HLQGOKHyfjM', 're_ABCDwxyz_ABCDEfghijklmnop', 're_abcdWXYZ_qrstUVWXyz', 'SG.OOQGusuztMPXLRYCqAb',
     'SG.ZsqFTESOPWGHJqwertyui',
-  ])('hides what a cut left of %s', (token) => {
+  ])('hides %s, the rest of a token that was cut', (token) => {
     expect(clean(`refused ${token}`)).toBe('refused [redacted]')
   }) // prettier-ignore
 
-  it('leaves alone what ends a text like a token that was cut', () => {
+  it('leaves alone the end of a text that only looks like a token that was cut', () => {
     for (const name of [
       're_version2_mix2',
       're_recorded_instrumental',
@@ -79,7 +79,7 @@ describe('the matrix of secrets and carriers', () => {
     }
   })
 
-  it('covers at least 30 families in 37 carriers, and notices a leak', () => {
+  it('covers at least 30 families in 37 carriers, and detects a leak', () => {
     expect(secretFamilies.length).toBeGreaterThanOrEqual(30)
     expect(secretCarriers.length).toBeGreaterThanOrEqual(37)
     expect(new Set(secretFamilies.map(({ name }) => name)).size).toBe(secretFamilies.length)
@@ -98,7 +98,7 @@ describe('the matrix of secrets and carriers', () => {
     expect(unseen).toEqual([])
   })
 
-  it('lists what cannot be carried, and says why', () => {
+  it('lists the families that a carrier cannot hold, with the reason', () => {
     const impossible = secretFamilies.flatMap((family) =>
       secretCarriers.flatMap((carrier) => {
         const carried = carrier.carry(family, family.generate(1))
@@ -109,7 +109,7 @@ describe('the matrix of secrets and carriers', () => {
       'Headers: headers hold visible ASCII only',
       'bigint: its values are not numbers',
       'number: its values are not numbers',
-      'userinfo that nobody encoded: a space ends a URL',
+      'unencoded userinfo: a space ends a URL',
     ])
   })
 })
@@ -144,13 +144,16 @@ describe('ordinary telemetry', () => {
   })
 })
 
-/** What a program prints of an object; what `JSON.stringify` leaves out (maps, causes of errors) is not in it. */
+/**
+ * Returns the forms in which programs print an object, without what `JSON.stringify` leaves out: maps, and causes of
+ * errors.
+ */
 function jsonForms(value: unknown): [form: string, text: string][] {
   const plain = (_key: string, each: unknown): unknown => (typeof each === 'bigint' ? Number(each) : each)
   const text = JSON.stringify(value, plain)
   return [
     ['plain', text],
     ['indented', JSON.stringify(value, plain, 2)],
-    ['in a string of JSON', JSON.stringify({ body: text })],
+    ['in a JSON string', JSON.stringify({ body: text })],
   ]
 }

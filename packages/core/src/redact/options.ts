@@ -1,22 +1,22 @@
 /** Options of `redact`, `createRedactor` and `configureRedaction`. */
 export interface RedactOptions {
   /**
-   * Property names hidden in addition to the built-in ones. Compared by words: `promoCode` also hides `promo_code`,
-   * `X-Promo-Code` and `lastPromoCode`, and leaves `promoCodes` alone.
+   * Property names that are hidden in addition to the built-in ones. They are compared by words: `promoCode` also hides
+   * `promo_code`, `X-Promo-Code` and `lastPromoCode`, but not `promoCodes`.
    */
   readonly keys?: readonly string[]
   /**
-   * Replaced by `[redacted]` wherever they match inside a string, after the built-in rules. They only ever see text
-   * that has been cut to `maxString`, but their own cost is theirs: a pattern that backtracks without bound still does.
+   * Matches inside a string are replaced by `[redacted]`, after the built-in rules. Patterns only see text that has
+   * been cut to `maxString`, but their cost is the caller's: a pattern that backtracks without bound still does.
    */
   readonly patterns?: readonly RegExp[]
   /**
-   * `deny` (the default) hides what is known to be secret. `allow` hides every named value, numbers and booleans
-   * included, unless its name or that of an object around it is in `allow`; the rules of `deny` still apply to what is
-   * kept. A value without a name (the root, or an item of a root array) is kept.
+   * `deny` (the default) hides what is known to be secret. `allow` hides every named value, including numbers and
+   * booleans, unless its own name or that of an enclosing object is in `allow`; the rules of `deny` still apply to what
+   * is kept. A value without a name (the root, or an item of a root array) is kept.
    */
   readonly mode?: 'deny' | 'allow'
-  /** Property names kept in `allow` mode, compared whole, without case and separators. */
+  /** Property names that are kept in `allow` mode, compared as a whole, ignoring case and separators. */
   readonly allow?: readonly string[]
   /** Levels below the root that are kept, at most 100. Default 8. */
   readonly maxDepth?: number
@@ -24,9 +24,9 @@ export interface RedactOptions {
   readonly maxEntries?: number
   /** Characters of one string that are kept, at least 64. Default 10 000. */
   readonly maxString?: number
-  /** Values of one call that are looked at; the rest becomes `[cut]`. Default 10 000. */
+  /** Values that one call reads; the rest becomes `[cut]`. Default 10 000. */
   readonly maxNodes?: number
-  /** Characters of one call that are looked at, names included; the rest becomes `[cut]`. Default 200 000. */
+  /** Characters that one call reads, including names; the rest becomes `[cut]`. Default 200 000. */
   readonly maxChars?: number
 }
 
@@ -34,19 +34,20 @@ export interface RedactOptions {
 export interface Redactor {
   <T>(value: T): T
   /**
-   * The text rules alone, for messages, topics and names. Never throws. Hand the whole text over and say in `max` how
-   * much of it you keep: what is cut beforehand may end in the middle of a secret, where no rule knows it any more.
+   * Applies only the text rules, for messages, topics and names. Never throws. Pass the whole text and give the length
+   * that you keep in `max`: a text that was cut beforehand may end in the middle of a secret, which no rule recognises
+   * any more.
    */
   text(input: string, options?: TextOptions): string
 }
 
 /** Options of `Redactor.text`. */
 export interface TextOptions {
-  /** Characters that are kept, less than `maxString`; a mark with the original length follows them. */
+  /** Characters to keep, less than `maxString`; a mark with the original length follows them. */
   readonly max?: number
 }
 
-/** The bounds of one call, all set. */
+/** The limits of one call, with the defaults filled in. */
 export interface Limits {
   readonly maxDepth: number
   readonly maxEntries: number
@@ -58,12 +59,15 @@ export interface Limits {
 const DEFAULTS: Limits = { maxDepth: 8, maxEntries: 200, maxString: 10_000, maxNodes: 10_000, maxChars: 200_000 }
 const DEEPEST = 100
 
-/** The limits of the first source that names them, or the defaults. Anything but a number of at least 1 is ignored. */
+/**
+ * Returns each limit from the first source that sets it, or the default. Values that are too small or not numbers are
+ * ignored.
+ */
 export function limitsOf(...sources: readonly RedactOptions[]): Limits {
-  const pick = (name: keyof Limits, least: number): number => {
+  const pick = (name: keyof Limits, min: number): number => {
     for (const source of sources) {
       const value = source[name]
-      if (typeof value === 'number' && value >= least) return Math.floor(value)
+      if (typeof value === 'number' && value >= min) return Math.floor(value)
     }
     return DEFAULTS[name]
   }

@@ -5,7 +5,7 @@ import { createRedactor, redact } from './index.ts'
 
 const clean = createRedactor()
 
-/** What the scanner reacts to, in any order. */
+/** Pieces of text that the scanner reacts to, in any order. */
 const PIECES = [
   'a', 'B', '0', '1234', 'password', 'token', 'tokens', 'Cookie', 'authorization', 'api key', 'name', 'value', 'é', '=', ':',
   ': ', '"', "'", '`', '\\', '\\"', '\\n', '@', '.', '-', '_', '/', '?', '&', '#', '%', '%3D', '%22', '%26', '%40', '%2540',
@@ -33,7 +33,9 @@ const anything = fc.anything({
 
 const traps = ['get', 'has', 'ownKeys', 'getPrototypeOf', 'getOwnPropertyDescriptor'] as const
 
-/** Makes a proxy some of whose traps throw, or that is revoked. Made late: fast-check itself looks at its values. */
+/**
+ * Makes a proxy with traps that throw, or a revoked one. It is made late, because fast-check itself reads its values.
+ */
 const hostileProxy = fc
   .tuple(fc.object(), fc.subarray([...traps]), fc.boolean())
   .map(([target, throwing, revoked]) => () => {
@@ -45,8 +47,8 @@ const hostileProxy = fc
     return proxy
   })
 
-describe('redaction of anything', () => {
-  it('changes nothing that is clean: text', () => {
+describe('redaction of arbitrary values', () => {
+  it('changes no text that is clean', () => {
     fc.assert(
       fc.property(fc.oneof(hostileText, fc.string({ unit: 'binary' })), (input) => {
         const once = clean.text(input)
@@ -56,7 +58,7 @@ describe('redaction of anything', () => {
     )
   })
 
-  it('changes nothing that is clean: long texts that repeat a few pieces', () => {
+  it('changes no clean text that is long and repeats a few pieces', () => {
     const repeated = fc
       .tuple(
         fc.array(fc.constantFrom(...hostileTokens), { minLength: 1, maxLength: 4 }),
@@ -72,7 +74,7 @@ describe('redaction of anything', () => {
     )
   })
 
-  it('changes nothing that is clean: values, whatever the limits', () => {
+  it('changes no value that is clean, whatever the limits', () => {
     const limits = fc.record({
       maxDepth: fc.nat(6),
       maxEntries: fc.integer({ min: 1, max: 6 }),
@@ -89,7 +91,7 @@ describe('redaction of anything', () => {
     )
   })
 
-  it('changes nothing that is clean: values of which listed names are kept', () => {
+  it('changes no value that is clean in allow mode', () => {
     const allowing = createRedactor({ mode: 'allow', allow: ['a', 'name', 'password', 'tokens', 'value'] })
     fc.assert(
       fc.property(anything, (value) => {
@@ -100,7 +102,7 @@ describe('redaction of anything', () => {
     )
   })
 
-  it('never throws, and comes back as plain data', () => {
+  it('never throws, and returns plain data', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 3 }), fc.array(hostileProxy, { maxLength: 3 }), (values, proxies) => {
         const made = proxies.map((make) => make())

@@ -59,7 +59,7 @@ describe('redact', () => {
     })
   })
 
-  it('survives cycles, depth, size, getters that throw and odd values', () => {
+  it('survives cycles, depth, size, throwing getters and odd values', () => {
     const cyclic: Record<string, unknown> = { name: 'a' }
     cyclic['self'] = cyclic
     expect(redact(cyclic)).toEqual({ name: 'a', self: '[circular]' })
@@ -112,7 +112,7 @@ describe('redact', () => {
     )
   })
 
-  it('takes more names and patterns', () => {
+  it('hides additional names and patterns', () => {
     expect(
       redact(
         { upc: '123', note: 'ISRC SE-ABC-26-00001' },
@@ -124,13 +124,13 @@ describe('redact', () => {
     })
   })
 
-  it('gets through hostile text, within the bound', () => {
+  it('cuts hostile text to the limit', () => {
     for (const text of ['a@', '1 ', 'eyJ', '-----BEGIN PRIVATE KEY-----', 'x.', '?token=']) {
       expect(redact(text.repeat(20_000)).length).toBeLessThan(12_000)
     }
   })
 
-  it('leaves ids alone that hold as many digits as a card', () => {
+  it('leaves ids alone that have as many digits as a card', () => {
     for (const id of [
       '11111111-1111-4111-8111-111111111111',
       '4242424242424242a',

@@ -1,18 +1,19 @@
-// Members that describe others, in an object and in its text: `{ name: 'password', value: '…' }`.
+// Roles of members that describe other members, in an object and in its text: `{ name: 'password', value: '…' }`.
 import { markWidth } from './marks.ts'
 import { RUN, classOf, isDigit, isWord } from './text/chars.ts'
 
 export const NO_ROLE = 0
-/** Names what `value` holds: `name`, `key`, `header`, `field`. */
+/** Names the content of the member `value`: `name`, `key`, `header`, `field`. */
 export const LABEL = 1
-/** Leads to the field that was rejected, as validators report it: `path`, `loc`, `property`. */
+/** Gives the path to a rejected field, as validators report it: `path`, `loc`, `property`. */
 export const PATH = 2
-/** Described by either. */
+/** Is described by a label or a path: `value`. */
 export const VALUE = 3
-/** Described by a path alone: `input`, `data`, `originalValue`. */
+/** Is described only by a path: `input`, `data`, `originalValue`. */
 export const INPUT = 4
-/** The arguments of a command, and what may name that command besides `name`. */
+/** Holds the arguments of a command: `args`. */
 export const ARGUMENTS = 5
+/** Names a command, as `name` may too. */
 export const COMMAND = 6
 
 export type Role =
@@ -24,7 +25,10 @@ export type Role =
   | typeof ARGUMENTS
   | typeof COMMAND
 
-/** The role of the member whose name is `text.slice(from, to)`, in either case. By its length first: most have none. */
+/**
+ * Returns the role of the member named `text.slice(from, to)`, ignoring case. Switches on the length first, because
+ * most names have no role.
+ */
 export function roleOf(text: string, from: number, to: number): Role {
   switch (to - from) {
     case 3:
@@ -62,26 +66,29 @@ function roleOfFive(text: string, from: number, to: number): Role {
   return isWord(text, from, to, 'input') ? INPUT : NO_ROLE
 }
 
-/** A pointer is the only path with slashes that leads to a field (RFC 6901); others are URLs and files. */
+/**
+ * The length of `instancePath`. A JSON pointer (RFC 6901) is the only path with slashes that leads to a field; others
+ * are URLs and files.
+ */
 const POINTER_LENGTH = 12
 
-/** Are paths of this name pointers? `instancePath` of Ajv. */
+/** True when paths of this name are JSON pointers: Ajv's `instancePath`. */
 export function isPointer(from: number, to: number): boolean {
   return to - from === POINTER_LENGTH
 }
 
-/** Is this label `name`, which commands have too? */
+/** True when this label is `name`, which may also name a command. */
 export function isName(role: Role, from: number, to: number): boolean {
   return role === LABEL && to - from === 4
 }
 
-/** The index of an item in a list, in a path to it. */
+/** True when this segment of a path is the index of a list item. */
 export function isIndex(text: string, from: number, to: number): boolean {
   for (let at = from; at < to; at++) if (!isDigit(text.charCodeAt(at))) return false
   return true
 }
 
-/** Could an item of a path be this? A title has spaces. */
+/** True when the text may be an item of a path; a title, unlike a field name, has spaces. */
 export function isFieldName(name: string): boolean {
   for (let at = 0; at < name.length; at++) if (classOf(name.charCodeAt(at)) !== RUN) return false
   return name !== ''
@@ -89,7 +96,10 @@ export function isFieldName(name: string): boolean {
 
 const LONGEST_PATH = 64
 
-/** Where a field's name stands in the path to it, packed into a number, because it is read in texts too; 0 is nowhere. */
+/**
+ * The position and length of a field's name within a path, packed into a number so that scanning a text allocates
+ * nothing. 0 means none.
+ */
 export type Field = number
 
 export function fieldFrom(field: Field): number {
@@ -101,8 +111,8 @@ export function fieldTo(field: Field): number {
 }
 
 /**
- * The field that a path leads to: `password` of `users[0].password` or `/users/0/password`. `secret.wav` is a file, and its
- * last segment no secret.
+ * Returns the field that a path leads to: `password` in `users[0].password` or `/users/0/password`. Only the last name
+ * counts, so the file `secret.wav` leads to `wav`.
  */
 export function readField(text: string, from: number, to: number, pointer: boolean): Field {
   if (to - from > LONGEST_PATH || (pointer && text.charCodeAt(from) !== 47)) return 0
@@ -113,16 +123,16 @@ export function readField(text: string, from: number, to: number, pointer: boole
     if (text.charCodeAt(end - 1) === 93) end--
     start = end
     while (start > from && isSegment(text.charCodeAt(start - 1), pointer)) start--
-    // The index of an item leads to what stands before it.
+    // A trailing index is skipped: the field is the name before it.
     if (start === end || !isDigit(text.charCodeAt(start))) break
     end = start - 1
   }
-  // `[iban]` is no index.
+  // `[iban]` is a mark, not an index.
   if (markWidth(text, start - 1) > 0) return 0
   return end > start && isPathTo(text, from, start, pointer) ? (start << 7) | (end - start) : 0
 }
 
-/** A dot parts the segments of a path, and belongs to those of a pointer. */
+/** A dot separates the segments of a path, but belongs to a segment of a JSON pointer. */
 function isSegment(code: number, pointer: boolean): boolean {
   return classOf(code) === RUN && (pointer || code !== 46)
 }

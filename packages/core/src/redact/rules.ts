@@ -4,21 +4,22 @@ import { limitsOf, type Limits, type RedactOptions } from './options.ts'
 import type { Role } from './roles.ts'
 import { splitWords } from './names/words.ts'
 
-/** Options made ready: what every call of one redactor shares. */
+/** Prepared options, shared by every call of one redactor. */
 export interface Rules {
   readonly limits: Limits
   readonly patterns: readonly RegExp[]
-  /** Names kept in allow mode, squeezed; `undefined` in deny mode. */
+  /** Names that are kept in allow mode, normalised by {@link squeeze}; `undefined` in deny mode. */
   readonly allow: ReadonlySet<string> | undefined
-  /** For names inside text. */
+  /** Judges names inside text. */
   readonly names: NameBook
+  /** Judges two words of running text as one name. */
   readonly phrases: NameBook
-  /** For property names. */
+  /** Judges property names. */
   readonly judge: (name: string) => Verdict
   readonly known: Map<string, KnownName>
 }
 
-/** A property name that was judged and cleaned before. */
+/** The cached verdict on a property name, with its cleaned form. */
 export interface KnownName {
   readonly verdict: Verdict
   readonly role: Role
@@ -26,10 +27,10 @@ export interface KnownName {
   readonly allowed: boolean
 }
 
-/** No built-in rule hides by a name of two letters. */
+/** No built-in rule matches a name of two letters. */
 const SHORTEST_NAME = 3
 
-/** Joins the process's options and a redactor's own, in this order. */
+/** Joins the options of the process with a redactor's own, in that order. */
 export function createRules(shared: RedactOptions, own: RedactOptions): Rules {
   const keys = ownNames([...(shared.keys ?? []), ...(own.keys ?? [])])
   const judge = (name: string): Verdict => judgeName(name, keys)
@@ -45,12 +46,12 @@ export function createRules(shared: RedactOptions, own: RedactOptions): Rules {
   }
 }
 
-/** `releaseId`, `release_id` and `Release-Id` are one name. */
+/** Normalises a name: `releaseId`, `release_id` and `Release-Id` are the same. */
 export function squeeze(name: string): string {
   return splitWords(name).join('')
 }
 
 function globalPattern(pattern: RegExp): RegExp {
-  // A sticky pattern would only match at the start.
+  // The sticky flag is dropped: such a pattern would only match at the start.
   return new RegExp(pattern.source, `${pattern.flags.replace(/[gy]/g, '')}g`)
 }

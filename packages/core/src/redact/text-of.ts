@@ -1,4 +1,4 @@
-/** A text, boxed or not; `undefined` for anything else. */
+/** Returns a string, boxed or not, as a primitive; `undefined` for anything else. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value
   if (typeof value !== 'object' || value === null) return undefined

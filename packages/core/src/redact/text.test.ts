@@ -107,7 +107,7 @@ describe('text of the form name, separator, value', () => {
   })
 })
 
-describe('values that hold the signs of the text around them', () => {
+describe('values that contain delimiters of the text around them', () => {
   const encoded = (value: unknown): string => `/graphql?variables=${encodeURIComponent(JSON.stringify(value))}&a=1`
   const hidden = (value: unknown): string => encoded(value).replace('HIDDEN', '[redacted]')
 
@@ -210,12 +210,12 @@ describe('values that hold the signs of the text around them', () => {
   })
 })
 
-it('hides every value of objects inside each other, each of which a label describes at its end', () => {
+it('hides every value of nested objects whose labels come last', () => {
   const nested = (value: string): string => `${`{"value":"${value}","in":`.repeat(63)}{}${',"name":"pin"}'.repeat(63)}`
   expect(text(nested('S'))).toBe(nested('[redacted]'))
 })
 
-describe('values that take more than one piece', () => {
+describe('values that consist of several pieces', () => {
   it.each([
     ['pin: |2-\n    kV9\n    Lm2\na: 1', 'pin: |2-\n    [redacted]\na: 1'],
     ['pin: | # c\n  kV9\na: 1', 'pin: | # c\n  [redacted]\na: 1'],
@@ -256,7 +256,7 @@ describe('values that take more than one piece', () => {
     expect(text(input)).toBe(input)
   })
 
-  it('takes frames of a stack, members and items for no part of the value above them', () => {
+  it('does not treat stack frames, members and items as part of the value above them', () => {
     for (const rest of ['\n    at read (a.js:1:2)', '\n  user: ana', '\n  - b', '\nnext line', '\n  a = 1']) {
       expect(text(`pin: kV9${rest}`)).toBe(`pin: [redacted]${rest}`)
     }
@@ -264,7 +264,7 @@ describe('values that take more than one piece', () => {
   })
 })
 
-describe('values by their form', () => {
+describe('values that are recognised by their form', () => {
   it.each([
     ['ana.b+c@msc.example wrote', '[email] wrote'],
     ['åsa@öppet.example wrote', '[email] wrote'],
@@ -296,7 +296,7 @@ describe('values by their form', () => {
     expect(text(input)).toBe(input)
   })
 
-  it('hides a private key with its line breaks, escaped breaks, or without its end', () => {
+  it('hides a private key with raw or escaped line breaks, and without its end', () => {
     const key = '-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----'
     expect(text(`a\n${key}\nb`)).toBe('a\n[redacted]\nb')
     expect(text(JSON.stringify({ key }))).toBe('{"key":"[redacted]"}')
@@ -308,13 +308,13 @@ describe('values by their form', () => {
 describe('a text that is cut', () => {
   const short = createRedactor({ maxString: 100 })
 
-  it('says how long it was, and stays as it is when cleaned again', () => {
+  it('gives its original length, and does not change when it is cleaned again', () => {
     const cut = short.text('word '.repeat(300))
     expect(cut).toMatch(/^(word ){20}… \(1500 characters\)$/)
     expect(short.text(cut)).toBe(cut)
   })
 
-  it('is cut as short as its reader asks, and never longer than the redactor does', () => {
+  it('is cut to the length that the caller asks for, but never beyond the limit of the redactor', () => {
     expect(short.text('word '.repeat(300), { max: 10 })).toBe('word word … (1500 characters)')
     expect(short.text('word '.repeat(300), { max: 1e6 })).toHaveLength(100 + '… (1500 characters)'.length)
     expect(short.text('a', { max: Number.NaN })).toBe('a')
@@ -333,12 +333,12 @@ describe('a text that is cut', () => {
   })
 })
 
-it('hides a private key whole although the element that holds it was cut off', () => {
+it('hides a whole private key although the element around it was cut off', () => {
   const key = `-----BEGIN PRIVATE KEY-----\n${'rMiKFwSiQryTPMovSesqjmkZEE4UbomC\n'.repeat(4)}`
   expect(text(`<user><private_Key kind="a">${key}`)).toBe('<user><private_Key kind="a">[redacted]')
 })
 
-describe('text that goes on over several lines', () => {
+describe('text that continues over several lines', () => {
   it.each([
     ["{ pin: 'a\\n' +\n    'b\\n' +\n    \"c'd\", e: 'f' }", "{ pin: '[redacted]', e: 'f' }"],
     ["{ pin: '[redacted]' +\n    'b' }", "{ pin: '[redacted]' }"],
@@ -382,17 +382,17 @@ describe('text that goes on over several lines', () => {
     ['auth: AuthApiError [Error] { status: 400 }', 'auth: [redacted] [Error] { status: 400 }'],
     ['token: [AuthApiError: Expired] { status: 400 }', 'token: [redacted] { status: 400 }'],
     ["session: Session { title: 'a' }", "session: [redacted] { title: 'a' }"],
-  ])('takes a word before a brace for the value in %s', (input, expected) => {
+  ])('treats a word before a brace as the value in %s', (input, expected) => {
     expect(text(input)).toBe(expected)
     expect(text(expected)).toBe(expected)
   })
 
-  it.each(['tokens: { prompt: 12, completion: 4 }', '{"tokens":{"prompt":12,"cached":true}}'])('keeps what counts: %s', (input) => {
+  it.each(['tokens: { prompt: 12, completion: 4 }', '{"tokens":{"prompt":12,"cached":true}}'])('keeps counts: %s', (input) => {
     expect(text(input)).toBe(input)
   }) // prettier-ignore
 })
 
-describe('text in which something else names the value', () => {
+describe('text in which something other than a separator names the value', () => {
   it.each([
     ["{ name: 'auth', args: [ 'S' ] }", "{ name: 'auth', args: [redacted] }"],
     ['{"command":"AUTH","args":["ana","S"],"a":1}', '{"command":"AUTH","args":"[redacted]","a":1}'],

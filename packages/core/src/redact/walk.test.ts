@@ -4,7 +4,7 @@ import { createRedactor, redact, REDACTED } from './index.ts'
 const clean = (value: unknown): unknown => redact(value)
 
 describe('values of every kind', () => {
-  it('hides by name, save what tells nothing', () => {
+  it('hides values by name, except those that reveal nothing', () => {
     const at = new Date(0)
     expect(
       clean({ password: 'a', pin: 1234, otp: 12n, secret: { deep: 1 }, tokens: ['a'], token: null, cookie: undefined }),
@@ -21,7 +21,7 @@ describe('values of every kind', () => {
     expect(clean(harmless)).toEqual(harmless)
   })
 
-  it('cleans names too, and lets none overwrite another', () => {
+  it('cleans names too, and lets no cleaned name overwrite another', () => {
     expect(clean({ 'ana@msc.example': 1, 'bo@msc.example': 2, '[email] (2)': 3, 'token=abc': 4 })).toEqual({
       '[email]': 1,
       '[email] (2)': 2,
@@ -31,7 +31,7 @@ describe('values of every kind', () => {
     expect(clean(new Map<unknown, unknown>([['ana@msc.example', 1], [1, 'a'], ['1', 'b'], [{}, 'c']]))).toEqual({ '[email]': 1, '1': 'a', '1 (2)': 'b', '[object]': 'c' }) // prettier-ignore
   })
 
-  it('cleans numbers that are cards', () => {
+  it('hides numbers that are card numbers', () => {
     expect(clean([4242424242424242, 4242424242424242n, 1760000000000, 4006381333931])).toEqual([
       '[card]',
       '[card]',
@@ -69,12 +69,12 @@ describe('values of every kind', () => {
     })
   })
 
-  it('reads pairs of names and values', () => {
+  it('hides the value in a pair of a name and a value', () => {
     expect(clean({ fields: [{ name: 'password', value: 'x' }, { name: 'title', value: 'y' }] })).toEqual({ fields: [{ name: 'password', value: REDACTED }, { name: 'title', value: 'y' }] }) // prettier-ignore
     expect(clean({ rawHeaders: ['Host', 'a', 'Cookie', 'b'], entries: [['cookie', 'c'], ['host', 'd']] })).toEqual({ rawHeaders: ['Host', 'a', 'Cookie', REDACTED], entries: [['cookie', REDACTED], ['host', 'd']] }) // prettier-ignore
   })
 
-  it('reads labels in any case and order', () => {
+  it('recognises labels in any case and order', () => {
     expect(
       clean([
         { Name: 'DB_PASSWORD', Value: 'x' },
@@ -86,14 +86,14 @@ describe('values of every kind', () => {
     ])
   })
 
-  it('reads lists of arguments', () => {
+  it('hides the arguments of secret flags in a list', () => {
     expect(clean(['sync', '--password', 'x', '--api-key', '-y1', '--token', '--all', '-u', 'ana:x', '-u', 'ana'])).toEqual([
       'sync', '--password', REDACTED, '--api-key', REDACTED, '--token', '--all', '-u', REDACTED, '-u', 'ana',
     ]) // prettier-ignore
     expect(clean(['--genre', 'x', '--verbose', 'password'])).toEqual(['--genre', 'x', '--verbose', 'password'])
   })
 
-  it('numbers as many equal names as there may be', () => {
+  it('numbers 20 000 equal names', () => {
     const people = new Map(Array.from({ length: 20_000 }, (_, i) => [`u${i}@msc.example`, i]))
     const out = redact(people, { maxEntries: 30_000, maxNodes: 30_000, maxChars: 1e7 }) as unknown as Record<
       string,
@@ -161,7 +161,7 @@ describe('hostile values', () => {
     })
   })
 
-  it('runs no toJSON and hands none on', () => {
+  it('neither calls toJSON nor passes it on', () => {
     const out = clean({ toJSON: () => 'password=abc', a: 1 })
     expect(JSON.stringify(out)).toBe('{"toJSON":"[function]","a":1}')
   })
@@ -173,7 +173,7 @@ describe('hostile values', () => {
     expect(({} as { polluted?: number }).polluted).toBeUndefined()
   })
 
-  it('cuts cycles and depth', () => {
+  it('cuts cycles and deep nesting', () => {
     const cyclic: Record<string, unknown> = {}
     cyclic['self'] = [cyclic]
     expect(clean(cyclic)).toEqual({ self: ['[circular]'] })
@@ -209,13 +209,13 @@ describe('the budget', () => {
     expect(redact({ a: 1, b: 2, c: 3, d: 4 } as object, { maxEntries: 3 })).toEqual({ a: 1, b: 2, '…': '[cut]' })
   })
 
-  it('ignores limits that are none', () => {
+  it('ignores invalid limits', () => {
     const odd = createRedactor({ maxDepth: Number.NaN, maxEntries: -1, maxString: 0, maxNodes: Number.NaN })
     expect(odd({ a: ['text'] })).toEqual({ a: ['text'] })
   })
 })
 
-it('keeps an empty text under any name, as text keeps it, and the mark of a card under a name that counts', () => {
+it('keeps an empty string under any name, and the mark of a card under a name that counts', () => {
   const fields = { password: '', label: { name: 'token', value: '' } }
   expect(redact(fields)).toEqual(fields)
   expect(redact({ tokens: 4_242_424_242_424_242 })).toEqual({ tokens: '[card]' })
@@ -223,7 +223,7 @@ it('keeps an empty text under any name, as text keeps it, and the mark of a card
 })
 
 describe('members that describe others', () => {
-  it('hides what validators rejected', () => {
+  it('hides values that validators rejected', () => {
     expect(
       clean([
         { value: 'S', type: 'field', path: 'user.password', location: 'body' },
@@ -239,7 +239,7 @@ describe('members that describe others', () => {
     ])
   })
 
-  it('tells a path to a field from a URL and a file', () => {
+  it('distinguishes a path to a field from a URL and a file', () => {
     const harmless = [
       { path: '/api/token', value: 3 },
       { path: 'masters/token', value: 'a' },
@@ -263,7 +263,7 @@ describe('members that describe others', () => {
     expect(clean({ path: 'tokens', input: new Set(['S']) })).toEqual({ path: 'tokens', input: REDACTED })
   })
 
-  it('judges what stands in place of an object as the object', () => {
+  it('judges the mark of an object like the object itself', () => {
     const deep = { command: 'auth', path: 'token', args: ['AUTH', 'login', { a: { b: 1 } }], data: { a: { b: 1 } } }
     for (const maxDepth of [1, 2]) {
       const once = redact(deep, { maxDepth })
@@ -271,21 +271,21 @@ describe('members that describe others', () => {
     }
   })
 
-  it('loses a path alone that cannot be read', () => {
+  it('loses only the path when it cannot be read', () => {
     const { proxy, revoke } = Proxy.revocable<string[]>([], {})
     revoke()
     expect(clean({ path: proxy, input: 'a', tokens: 1 })).toEqual({ path: '[unreadable]', input: 'a', tokens: 1 })
     expect(clean({ tokens: proxy, title: 'a' })).toEqual({ tokens: REDACTED, title: 'a' })
   })
 
-  it('judges no label by what cleaning or a cut left of it', () => {
+  it('does not judge a label that was cleaned or cut', () => {
     for (const name of [`token ${'a'.repeat(80)} name`, 'the token of ana@msc.example: 1, name']) {
       const once = redact({ name, value: 'a' }, { maxString: 64 })
       expect(redact(once, { maxString: 64 })).toEqual(once)
     }
   })
 
-  it('hides the arguments by which a client of Redis signs in', () => {
+  it('hides the arguments with which a Redis client signs in', () => {
     expect(
       clean([
         { name: 'AUTH', args: ['ana', 'S'] },
@@ -317,7 +317,7 @@ describe('members that describe others', () => {
     expect(clean({ tokens: { a: 'S' } })).toEqual({ tokens: REDACTED })
   })
 
-  it('loses the cause of an error alone when reading it throws', () => {
+  it('loses only the cause of an error when reading it throws', () => {
     const error = Object.defineProperty(new Error('refused'), 'cause', {
       get: () => {
         throw new Error('gone')

@@ -11,16 +11,19 @@ import { ARGUMENTS, INPUT, VALUE, type Role } from './roles.ts'
 import type { Rules } from './rules.ts'
 import { isFlat, isScalar } from './values/scalars.ts'
 
-/** The last name of an object that was cut. */
+/** The name of the member that ends a cut object. */
 const MORE = '…'
 
-/** A cleaned copy of `value` within the budget. Never throws: a member that does becomes `[unreadable]`. */
+/**
+ * Returns a cleaned copy of `value` within the budget. Never throws: a member that can't be read becomes
+ * `[unreadable]`.
+ */
 export function walk(rules: Rules, value: unknown): unknown {
   const { maxNodes, maxChars } = rules.limits
   return visit({ rules, nodes: maxNodes, chars: maxChars, path: [], kept: false, hidden: false }, value, PLAIN)
 }
 
-/** How the items of an array describe each other: not at all, as names and values in turn, as arguments of a command. */
+/** How the items of an array relate: not at all, as alternating names and values, or as arguments of a command. */
 const PLAIN = 0
 const PAIRS = 1
 const COMMAND_LINE = 2
@@ -47,7 +50,7 @@ function visitObject(state: Walk, value: object, reading: Reading): unknown {
       ? readItems(state, value.length, (index) => value[index] as unknown, reading)
       : readObject(state, value)
   } catch {
-    // A revoked proxy, or a trap that throws. A stack that overflows ends here as well.
+    // Reached for a revoked proxy, for a trap that throws, and when the stack overflows.
     return mark(state, hidden ? REDACTED : UNREADABLE)
   } finally {
     path.length = depth
@@ -56,7 +59,7 @@ function visitObject(state: Walk, value: object, reading: Reading): unknown {
   }
 }
 
-/** A date has no depth. */
+/** A date is kept at any depth, because it holds no members. */
 function tooDeep(state: Walk, value: object): unknown {
   if (state.hidden) return mark(state, REDACTED)
   return dateOf(value) ?? mark(state, TOO_DEEP)
@@ -88,13 +91,13 @@ function readItems(state: Walk, length: number, at: (index: number) => unknown, 
   return out
 }
 
-/** Commands take neither objects nor lists. */
+/** True when every item is a scalar: commands take neither objects nor lists. */
 function holdsScalars(count: number, at: (index: number) => unknown): boolean {
   for (let i = 0; i < count; i++) if (!isScalar(attempt(at, i))) return false
   return true
 }
 
-/** The verdict on an item by the one before it: its name, or a flag of a command. */
+/** Judges an item by the one before it, which may be its name or a flag of a command. */
 function judgeItem(rules: Rules, before: unknown, item: unknown, named: boolean): Verdict {
   const name = named ? textOf(before) : undefined
   const verdict = name === undefined ? HARMLESS : knownName(rules, name).verdict
@@ -120,7 +123,7 @@ function readObject(state: Walk, value: object): unknown {
     case 'text':
       return text(state, kind.text)
     case 'query':
-      // The rules of a query look at what stands before a name.
+      // The query rules only apply to a name after `?` or `&`.
       return text(state, `?${kind.text}`).slice(1)
     case 'bytes':
       return mark(state, `[${kind.bytes} bytes]`)
@@ -131,14 +134,14 @@ function readObject(state: Walk, value: object): unknown {
   }
 }
 
-/** The copy of one object, as far as it is made. */
+/** The copy of one object while it is being built. */
 interface Copy {
   readonly out: Record<string, unknown>
   readonly members: Members
-  /** What a label says about `value`, and a path about `input`; asked for once, where there is one. */
+  /** The verdicts of a label on `value` and of a path on `input`, computed on first use. */
   label: Verdict | undefined
   path: Verdict | undefined
-  /** For `freeName`; most objects need none. */
+  /** Counters for `freeName`, created on first use: most objects need none. */
   numbers: Map<string, number> | undefined
 }
 
@@ -174,7 +177,7 @@ function readMember(state: Walk, copy: Copy, name: string, child: unknown): void
     return
   }
   if (rules.allow !== undefined) {
-    // What was renamed has to be allowed under its new name too, or cleaning twice would hide more.
+    // A renamed member must be allowed under its new name too, or a second cleaning would hide more.
     state.kept = kept || (known.allowed && (target === name || knownName(rules, target).allowed))
     state.hidden = !state.kept
   }
@@ -184,13 +187,13 @@ function readMember(state: Walk, copy: Copy, name: string, child: unknown): void
   state.hidden = hidden
 }
 
-/** What the other members say about one of this role. */
+/** Returns the verdict of the other members on a member with this role. */
 function describedBy(rules: Rules, copy: Copy, role: Role, child: unknown): Verdict {
   switch (role) {
     case VALUE:
       return (copy.label ??= judgeLabel(rules, copy.members, false))
     case INPUT:
-      // An object there is all that was sent, and its members have names.
+      // An object here is the whole input, and its members are judged by their own names.
       return isFlat(child, rules.limits.maxEntries) ? (copy.path ??= judgeLabel(rules, copy.members, true)) : HARMLESS
     default:
       return role === ARGUMENTS ? judgeArguments(copy.members, child, rules.limits.maxEntries) : HARMLESS
@@ -205,7 +208,10 @@ function attempt(read: (index: number) => unknown, index: number): unknown {
   }
 }
 
-/** Defines what assigning would not: `__proto__`, and names that a frozen prototype forbids to shadow. */
+/**
+ * Sets a member. Assignment would fail for `__proto__` and for names that a frozen prototype forbids to shadow, so
+ * these are defined.
+ */
 function put(out: Record<string, unknown>, name: string, value: unknown): void {
   if (name in out) Object.defineProperty(out, name, { value, enumerable: true, configurable: true, writable: true })
   else out[name] = value

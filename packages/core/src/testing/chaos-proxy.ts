@@ -1,4 +1,5 @@
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { listen } from './listen.ts'
 
 export interface ChaosProxy {
   readonly port: number
@@ -49,7 +50,7 @@ export async function startChaosProxy(
     pipe(client, upstream)
     pipe(upstream, client)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port, close } = await listen(server)
   const some = (share: number): Pair[] => [...pairs].filter(() => random() < share)
   const drop = (pair: Pair): void => {
     pairs.delete(pair)
@@ -57,7 +58,7 @@ export async function startChaosProxy(
     pair.upstream.destroy()
   }
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     get connections() {
       return pairs.size
     },
@@ -73,7 +74,7 @@ export async function startChaosProxy(
     },
     async close() {
       for (const pair of pairs) drop(pair)
-      await new Promise((resolve) => server.close(resolve))
+      await close()
     },
   }
 }

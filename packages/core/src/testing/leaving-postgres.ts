@@ -1,16 +1,10 @@
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { listen } from './listen.ts'
+import { postgresMessage } from './postgres-messages.ts'
 
-/** A message of Postgres's protocol: its letter, its length, what it says. */
-function message(letter: string, body: Buffer): Buffer {
-  const head = Buffer.alloc(5)
-  head.write(letter, 0)
-  head.writeInt32BE(body.length + 4, 1)
-  return Buffer.concat([head, body])
-}
-
-const AUTHENTICATED = message('R', Buffer.from([0, 0, 0, 0]))
-const READY = message('Z', Buffer.from('I'))
-const GOING = message(
+const AUTHENTICATED = postgresMessage('R', Buffer.from([0, 0, 0, 0]))
+const READY = postgresMessage('Z', Buffer.from('I'))
+const GOING = postgresMessage(
   'E',
   Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0'),
 )
@@ -26,9 +20,6 @@ export async function startLeavingPostgres(): Promise<{ readonly url: string; cl
     socket.on('error', () => undefined)
     socket.once('data', () => socket.end(Buffer.concat([AUTHENTICATED, READY, GOING])))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `postgres://user@127.0.0.1:${(server.address() as AddressInfo).port}/database`,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  }
+  const { port, close } = await listen(server)
+  return { url: `postgres://user@127.0.0.1:${port}/database`, close }
 }

@@ -135,3 +135,4 @@ function userOf(name: string): { uid: number; gid: number } {
 }
 
 export { startLeavingPostgres } from './leaving-postgres.ts'
+export { startTransactionPooler, type TransactionPooler, type TransactionPoolerOptions } from './transaction-pooler.ts'

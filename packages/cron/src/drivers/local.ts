@@ -1,4 +1,4 @@
-import { DriverError, systemClock, type CancelTimer, type Clock } from '@msc/core'
+import { systemClock, type CancelTimer, type Clock, closedError } from '@msc/core'
 import type { CronDriver, ScheduledEntry, Tick } from '../driver.ts'
 import { carriesSecret } from '../secret.ts'
 
@@ -56,7 +56,7 @@ export function local(options: LocalOptions = {}): CronDriver {
     },
     authorize: (request) => carriesSecret(request, secret),
     async health() {
-      if (closed) throw new DriverError('local', 'The scheduler is closed.', { code: 'DRIVER_CLOSED' })
+      if (closed) throw closedError('local')
     },
     async close() {
       closed = true

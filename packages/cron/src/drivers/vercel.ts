@@ -1,4 +1,4 @@
-import { ConfigError, DriverError, processEnv, readEnv, type Env } from '@msc/core'
+import { ConfigError, processEnv, readEnv, type Env, closedError } from '@msc/core'
 import type { CronDriver } from '../driver.ts'
 import { carriesSecret } from '../secret.ts'
 
@@ -34,7 +34,7 @@ export function vercel(options: VercelOptions): CronDriver {
     },
     authorize: (request) => carriesSecret(request, secret),
     async health() {
-      if (closed) throw new DriverError('vercel', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+      if (closed) throw closedError('vercel')
     },
     async close() {
       closed = true

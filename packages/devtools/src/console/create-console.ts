@@ -118,8 +118,9 @@ function document(
 async function allowed(authorize: ConsoleOptions['authorize'], request: Request): Promise<boolean> {
   try {
     return (await authorize(request)) === true
-  } catch {
+  } catch (error) {
     // A caller whose authorisation could not be checked is not admitted.
+    reportFailure(error, { concern: 'devtools', operation: 'authorize' })
     return false
   }
 }

@@ -1,3 +1,5 @@
+import { problem, type ProblemOptions } from '@msc/core/http-request'
+
 /**
  * Lets a page of another origin post here and read the response, errors included. Without credentials, so that such a
  * page can't act as the signed-in user.
@@ -26,10 +28,7 @@ export function permission(): Response {
   })
 }
 
-/** Returns a problem document (RFC 9457). */
-export function refuse(status: number, title: string, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify({ type: 'about:blank', title, status }), {
-    status,
-    headers: { ...CORS, ...headers, 'content-type': 'application/problem+json' },
-  })
+/** Returns a problem document that a page of another origin can read too. */
+export function refuse(options: ProblemOptions): Response {
+  return problem({ ...options, headers: { ...CORS, ...options.headers } })
 }

@@ -1,9 +1,22 @@
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
+import { BODY_TIMEOUT_MS, bodyProblem, readBody, type ProblemOptions } from '@msc/core/http-request'
 
-export type ReadBody =
+export type DecompressedBody =
   | { readonly bytes: Uint8Array; readonly refused?: never }
-  | { readonly bytes?: never; readonly refused: 'too large' | 'unreadable' | 'unknown encoding' }
+  | { readonly bytes?: never; readonly refused: ProblemOptions }
+
+/** What is answered to a body that is not what its sender says it is. */
+export const UNREADABLE_BODY: ProblemOptions = {
+  status: 400,
+  title: 'The body can not be read',
+  code: 'BODY_MALFORMED',
+}
+const UNKNOWN_ENCODING: ProblemOptions = {
+  status: 415,
+  title: 'The encoding of the body is none that is read here',
+  code: 'CONTENT_ENCODING_UNSUPPORTED',
+}
 
 type Decompress = (body: Uint8Array, options: { readonly maxOutputLength: number }) => Promise<Uint8Array>
 
@@ -14,35 +27,29 @@ const brotli = promisify(zlib.brotliDecompress) as Decompress
 // Node has zstd since 22.15, and this package supports slightly older versions.
 const zstd = zlib.zstdDecompress && (promisify(zlib.zstdDecompress) as Decompress)
 
-/** Reads the bytes of a request, decompressed. Refuses more than `maxBytes`, before or after decompression. */
-export async function readBody(request: Request, maxBytes: number): Promise<ReadBody> {
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return { refused: 'too large' }
-  let body: Buffer
-  try {
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for await (const chunk of request.body ?? []) {
-      size += chunk.byteLength
-      if (size > maxBytes) return { refused: 'too large' }
-      chunks.push(chunk)
-    }
-    body = Buffer.concat(chunks)
-  } catch {
-    // The sender closed the connection before the end of the body.
-    return { refused: 'unreadable' }
-  }
-  return decompress(body, request.headers.get('content-encoding'), maxBytes)
+/**
+ * Reads the bytes of a request, decompressed. Refuses more than `maxBytes`, before or after decompression.
+ *
+ * @throws ConfigError `BODY_CONSUMED` when the body has been read already.
+ */
+export async function readDecompressed(request: Request, maxBytes: number): Promise<DecompressedBody> {
+  const { signal } = request
+  const { bytes, refused } = await readBody(request, { maxBytes, timeoutMs: BODY_TIMEOUT_MS, signal })
+  if (refused !== undefined) return { refused: bodyProblem(refused, maxBytes) }
+  return decompress(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), request, maxBytes)
 }
 
-async function decompress(body: Buffer, encoding: string | null, maxBytes: number): Promise<ReadBody> {
+async function decompress(body: Buffer, { headers }: Request, maxBytes: number): Promise<DecompressedBody> {
+  const encoding = headers.get('content-encoding')
   const decoder = decoderFor(body, encoding?.trim().toLowerCase() ?? '')
-  if (decoder === undefined) return { refused: 'unknown encoding' }
+  if (decoder === undefined) return { refused: UNKNOWN_ENCODING }
   if (decoder === 'none') return { bytes: body }
   try {
     // Runs on a thread and stops at the limit: a small body can hold a very long text.
     return { bytes: await decoder(body, { maxOutputLength: maxBytes }) }
   } catch (error) {
-    return { refused: (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'too large' : 'unreadable' }
+    const isTooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
+    return { refused: isTooLarge ? bodyProblem('too-large', maxBytes) : UNREADABLE_BODY }
   }
 }
 

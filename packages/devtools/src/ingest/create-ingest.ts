@@ -1,6 +1,7 @@
 import { assertNumbers, reportFailure, systemClock, type Clock, type Journal } from '@msc/core'
+import type { ProblemOptions } from '@msc/core/http-request'
 import { noContent, ok, permission, refuse } from './answers.ts'
-import { readBody } from './body.ts'
+import { UNREADABLE_BODY, readDecompressed } from './body.ts'
 import { fromBrowser } from './browser.ts'
 import { createKeeper, type Kept, type Sender } from './keep.ts'
 import { fromPostHog } from './posthog.ts'
@@ -38,7 +39,7 @@ export interface IngestOptions {
  * operations. The work for a body is proportional to its length.
  *
  * Never rejects. Answers 200 or 204 when anything was kept, 503 when the journal accepted nothing, or 400, 404, 405,
- * 413, 415 with a problem document, in which case nothing was kept. Route `POST` and `OPTIONS` here.
+ * 408, 413, 415 with a problem document, in which case nothing was kept. Route `POST` and `OPTIONS` here.
  *
  * @throws ConfigError `OPTION_INVALID` for an invalid limit.
  */
@@ -68,15 +69,13 @@ export function createIngest(options: IngestOptions): (request: Request) => Prom
     }
   }
   const take = async (request: Request, url: URL, protocol: Exclude<Protocol, 'flags'>): Promise<Response> => {
-    const body = await readBody(request, maxBytes)
-    if (body.refused === 'too large') return refuse(413, `The body has more than ${maxBytes} bytes`)
-    if (body.refused === 'unknown encoding') return refuse(415, 'The content encoding of the body is not supported')
-    if (body.refused !== undefined) return refuse(400, 'The body can not be read')
+    const body = await readDecompressed(request, maxBytes)
+    if (body.refused !== undefined) return refuse(body.refused)
     const received = read(body.bytes, url, protocol, clock.now())
     if (received instanceof Response) return received
     const { written, failures } = await store(received, await senderOf(request, protocol))
     for (const failure of failures.slice(0, 1)) report(failure, 'ingest')
-    if (failures.length > 0 && written === 0) return refuse(503, 'Nothing could be kept', { 'retry-after': '10' })
+    if (failures.length > 0 && written === 0) return refuse(NOTHING_KEPT)
     return answer(protocol, received)
   }
 
@@ -84,15 +83,29 @@ export function createIngest(options: IngestOptions): (request: Request) => Prom
     try {
       const url = new URL(request.url)
       const protocol = protocolAt(url.pathname, base)
-      if (protocol === undefined) return refuse(404, 'There is no ingest at this path')
+      if (protocol === undefined)
+        return refuse({ status: 404, title: 'There is no ingest at this path', code: 'NOT_FOUND' })
       if (request.method === 'OPTIONS') return permission()
-      if (request.method !== 'POST') return refuse(405, 'The ingest only accepts POST', { allow: 'POST, OPTIONS' })
+      if (request.method !== 'POST') return refuse(NOT_ALLOWED)
       return protocol === 'flags' ? noFlags() : await take(request, url, protocol)
     } catch (error) {
       report(error, 'ingest')
-      return refuse(503, 'Nothing could be kept', { 'retry-after': '10' })
+      return refuse(NOTHING_KEPT)
     }
   }
+}
+
+const NOTHING_KEPT: ProblemOptions = {
+  status: 503,
+  title: 'Nothing could be kept',
+  code: 'NOT_KEPT',
+  retryAfterMs: 10_000,
+}
+const NOT_ALLOWED: ProblemOptions = {
+  status: 405,
+  title: 'Only POST is answered here',
+  code: 'METHOD_NOT_ALLOWED',
+  headers: { allow: 'POST, OPTIONS' },
 }
 
 function read(bytes: Uint8Array, url: URL, protocol: Exclude<Protocol, 'flags'>, now: number): Received | Response {
@@ -100,8 +113,10 @@ function read(bytes: Uint8Array, url: URL, protocol: Exclude<Protocol, 'flags'>,
     if (protocol === 'browser') return fromBrowser(bytes, now)
     return protocol === 'sentry' ? fromSentry(bytes, now) : fromPostHog(bytes, url.searchParams, now)
   } catch (error) {
-    if (error instanceof TooManyError) return refuse(413, 'There are too many records in the body')
-    return refuse(400, 'The body can not be read')
+    if (error instanceof TooManyError) {
+      return refuse({ status: 413, title: 'There are too many records in the body', code: 'BODY_TOO_LARGE' })
+    }
+    return refuse(UNREADABLE_BODY)
   }
 }
 

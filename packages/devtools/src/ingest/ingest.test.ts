@@ -64,6 +64,10 @@ describe('a post of our own browser drivers', () => {
       const response = await post(path, body)
       expect(response.status, path).toBe(status)
       expect(response.headers.get('content-type')).toBe('application/problem+json')
+      expect(response.headers.get('cache-control')).toBe('no-store')
+      expect(response.headers.get('access-control-allow-origin')).toBe('*')
+      const code = { 400: 'BODY_MALFORMED', 404: 'NOT_FOUND', 413: 'BODY_TOO_LARGE' }[status]
+      expect(await response.json(), path).toMatchObject({ status, code })
     }
     expect((await ingest(new Request('http://127.0.0.1/api/msc/browser'))).status).toBe(405)
     expect(journal.query({ limit: 5000 })).toHaveLength(before)

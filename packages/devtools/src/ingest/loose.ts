@@ -1,11 +1,12 @@
 // Readers for a stranger's data. Each of them accepts any value and limits what it returns.
 
+import { isRecord } from '@msc/core'
 import { cutText } from '../cut-text.ts'
 
 export type Loose = Readonly<Record<string, unknown>>
 
 export function record(value: unknown): Loose {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {}
+  return isRecord(value) ? value : {}
 }
 
 /** Returns the first `max` items. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Journal, JournalQuery, JournalRecord } from '@msc/core'
+import { type Journal, type JournalQuery, type JournalRecord, isRecord } from '@msc/core'
 import { readRecord } from '../record-shape.ts'
 
 /** How many records one page reads. */
@@ -18,9 +18,7 @@ export function addressOf(id: string): string {
 }
 
 export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : {}
+  return isRecord(value) ? value : {}
 }
 
 /** Returns text or a number as text; an empty text for anything else. */

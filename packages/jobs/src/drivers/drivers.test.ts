@@ -158,5 +158,7 @@ describe('inngest when things go wrong', () => {
     const answer = await jobs.handler(new Request('https://app.example/api/inngest', { method: 'POST', body: '{}' }))
     expect(answer.status).toBe(503)
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(await answer.json()).toMatchObject({ status: 503, code: 'CLOSING' })
   })
 })

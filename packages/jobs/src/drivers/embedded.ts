@@ -5,16 +5,17 @@ import {
   assertNumbers,
   DriverError,
   duration,
-  runReported,
   sortableId,
   startOperation,
   systemClock,
   withCarrier,
+  closedError,
 } from '@msc/core'
 import type { Clock, Duration } from '@msc/core'
 import { admit, gateKeys, runFor, type Arrival } from '../admission.ts'
 import type { AnyJob } from '../define-job.ts'
 import type { JobHost, JobsDriver, OutgoingEvent } from '../driver.ts'
+import { prefixed } from '../prefixed-log.ts'
 import { executeRun, type ExecutePorts } from '../execute-run.ts'
 import { listensTo } from '../listens-to.ts'
 import { INVOKED } from '../payloads.ts'
@@ -98,7 +99,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     return host
   }
   const refuse = (isClosed: boolean): void => {
-    if (isClosed) throw new DriverError('embedded', 'The worker is closed.', { code: 'DRIVER_CLOSED' })
+    if (isClosed) throw closedError('embedded')
   }
 
   const enqueue = async (
@@ -298,13 +299,4 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       )
     },
   }
-}
-
-/** With the job and the run before each line. A log that fails is reported, and fails no step. */
-function prefixed(log: JobHost['log'], prefix: string): JobHost['log'] {
-  const say =
-    (level: keyof JobHost['log']): JobHost['log'][typeof level] =>
-    (message, data) =>
-      runReported(() => log[level](`[${prefix}] ${message}`, data), { concern: 'jobs', operation: 'log' })
-  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
 }

@@ -17,6 +17,7 @@ import type { AnyJob, EventInput, JobEvent } from '../define-job.ts'
 import type { JobHost, StepInfo } from '../driver.ts'
 import { JobTimeoutError, StepError } from '../errors.ts'
 import { mapSteps } from '../map-steps.ts'
+import { prefixed } from '../prefixed-log.ts'
 import { comparable, valueAt } from '../paths.ts'
 import { durationOf, timeOf } from '../step-times.ts'
 import { createStepKeys } from '../step-keys.ts'
@@ -361,13 +362,4 @@ function fromSdk(error: unknown, key?: string): unknown {
   if (isStepError(error) || !isError(error) || MscError.isInstance(error)) return error
   if (error.constructor.name === 'StepError') return new StepError(key ?? 'step', toFailure(error))
   return key === undefined ? error : new StepError(key, toFailure(error))
-}
-
-function prefixed(log: JobLog, prefix: string): JobLog {
-  return {
-    debug: (message, data) => log.debug(`[${prefix}] ${message}`, data),
-    info: (message, data) => log.info(`[${prefix}] ${message}`, data),
-    warn: (message, data) => log.warn(`[${prefix}] ${message}`, data),
-    error: (message, data) => log.error(`[${prefix}] ${message}`, data),
-  }
 }

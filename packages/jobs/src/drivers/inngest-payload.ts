@@ -1,9 +1,9 @@
-import type { Carrier } from '@msc/core'
+import { type Carrier, isRecord } from '@msc/core'
 import type { JobEvent } from '../define-job.ts'
 import { INVOKED, SCHEDULED } from '../payloads.ts'
 
 /** The property of an event's data that carries the trace; taken off before a handler sees the data. */
-const CARRIER = '_msc'
+const CARRIER = '_mscCarrier'
 
 interface Mark extends Partial<Carrier> {
   /** The data was not an object and is in `value`: Inngest knows only objects. */
@@ -20,7 +20,7 @@ export interface SdkEvent {
 
 /** Data with its trace. Properties stay where expressions such as `event.data.userId` look for them. */
 export function wrap(data: unknown, carrier: Carrier): Record<string, unknown> {
-  if (typeof data === 'object' && data !== null && !Array.isArray(data)) return { ...data, [CARRIER]: carrier }
+  if (isRecord(data)) return { ...data, [CARRIER]: carrier }
   return { value: data, [CARRIER]: { ...carrier, bare: true } satisfies Mark }
 }
 

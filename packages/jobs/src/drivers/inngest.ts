@@ -1,5 +1,16 @@
-import { DriverError, MscError, lazyPeer, peerMissing, systemClock, toError, withoutScope, type Clock } from '@msc/core'
-import { httpFailure, notTheBackend, readBounded, saidIn } from '@msc/core/http'
+import {
+  DriverError,
+  MscError,
+  closedError,
+  lazyPeer,
+  peerMissing,
+  systemClock,
+  toError,
+  withoutScope,
+  type Clock,
+} from '@msc/core'
+import { hexOf } from '@msc/core/hash'
+import { httpFailure, notTheBackend, readAnswer, saidIn } from '@msc/core/http'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'
@@ -89,7 +100,7 @@ export function inngest(options: InngestOptions): JobsDriver {
     return { client, inngest: sdk, serve }
   }
   const loaded = (): Promise<Loaded> => {
-    if (closed) throw new DriverError('inngest', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('inngest')
     // What the SDK starts outlives the request that needed it first.
     return (loading ??= withoutScope(load).catch((error: unknown) => {
       loading = undefined
@@ -122,7 +133,7 @@ export function inngest(options: InngestOptions): JobsDriver {
       await loaded()
     },
     async handler(request) {
-      if (closing) throw new DriverError('inngest', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+      if (closing) throw closedError('inngest')
       const serve = async (): Promise<Response> => (await loaded()).serve(request)
       const answer = host ? host.during(serve) : serve()
       serving.add(answer)
@@ -179,8 +190,7 @@ async function ask(
     })
   }
   const response = await send(url, { ...init, redirect: 'manual' }).catch(unreachable)
-  const content = await readBounded(response, undefined, init.signal ?? undefined).catch(unreachable)
-  const answer = { status: response.status, headers: response.headers, content }
+  const answer = await readAnswer(response, init.signal ?? undefined).catch(unreachable)
   const options = {
     driver: 'inngest',
     credentials: `Check ${variable}: Inngest does not know it.`,
@@ -191,7 +201,7 @@ async function ask(
   if (failure === undefined) return
   if (failure.code !== 'DRIVER_REFUSED') throw failure
   // That there is nothing in it may be refused: by then the key was accepted. But only by Inngest.
-  if (refusals(saidIn(content), response.status)) return
+  if (refusals(saidIn(answer.content), answer.status)) return
   const problem = notTheBackend(answer, options)
   throw new DriverError('inngest', problem.message, problem)
 }
@@ -237,7 +247,7 @@ async function hashedSigningKey(key: string): Promise<string> {
   const digits = key.slice(prefix.length)
   const bytes = Uint8Array.from(digits.match(/[\da-f]{2}/gi) ?? [], (pair) => Number.parseInt(pair, 16))
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return prefix + Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return prefix + hexOf(digest)
 }
 
 const REST_API = 'https://api.inngest.com'

@@ -8,6 +8,7 @@ const failure = (code: string | undefined, message = 'it failed'): Error => Obje
 
 it.each([
   ['28P01', 'DRIVER_UNAUTHORIZED', /password/, false],
+  ['26000', 'POSTGRES_POOLED', /session mode/, true],
   ['3D000', 'DRIVER_REFUSED', /name of the database/, false],
   ['ECONNREFUSED', 'DRIVER_UNREACHABLE', /host and port/, true],
   ['ECONNRESET', 'DRIVER_UNREACHABLE', /ended the connection/, true],

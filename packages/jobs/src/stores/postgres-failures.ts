@@ -1,4 +1,5 @@
 import { DriverError, MscError, toError } from '@msc/core'
+import { POOLER_HINT } from '@msc/core/postgres'
 
 /** 40P01 deadlock detected, 40001 serialization failure. */
 export function isContention(error: unknown): boolean {
@@ -52,6 +53,11 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
       code: 'DRIVER_UNREACHABLE',
       hint: 'The server has no connection left: lower `maxConnections`, end what holds the others, or use a pooler.',
     },
+  },
+  {
+    // A named statement that its session does not know, or knows already: it is another session's by now.
+    code: /^(?:26000|42P05)$/,
+    remedy: { code: 'POSTGRES_POOLED', hint: POOLER_HINT },
   },
   { code: /^3D000$/, remedy: { code: 'DRIVER_REFUSED', hint: 'Check the name of the database in DATABASE_URL.' } },
   {

@@ -5,7 +5,12 @@ import { createManualClock, startChaosProxy } from '@msc/core/testing'
 import { createJobs } from '../create-jobs.ts'
 import { defineJob } from '../define-job.ts'
 import { embedded } from '../drivers/embedded.ts'
-import { startLeavingPostgres, startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
+import {
+  startLeavingPostgres,
+  startPostgres,
+  startTransactionPooler,
+  type RunningPostgres,
+} from '@msc/core/testing/postgres'
 import { testJobStore, testJobsDriver } from '../testing/conformance/index.ts'
 import { listen } from '@msc/core/postgres'
 import type { PostgresClient } from './postgres-client.ts'
@@ -212,11 +217,12 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
       const stop = await store.subscribe?.(() => (heard += 1))
       expect(heard).toBe(1)
       network.freeze()
-      await clock.advance(5000)
-      await clock.advance(5000)
-      await clock.advance(500)
-      // It listens again, and may have missed something.
-      await expect.poll(() => heard, { timeout: 5000 }).toBe(2)
+      // It listens again, and may have missed something. The pool has another silent connection to offer first.
+      const later = async (): Promise<number> => {
+        await clock.advance(500)
+        return heard
+      }
+      await expect.poll(later, { timeout: 15_000 }).toBe(2)
       await sender.send('test/go', {})
       await expect.poll(() => heard, { timeout: 5000 }).toBe(3)
       await stop?.()
@@ -360,6 +366,27 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
       await store.close()
       await pool.end()
     })
+
+    it.each(['latest', 'oldest'] as const)(
+      'is refused at start behind a transaction pooler that hands out the %s connection',
+      async (next) => {
+        const pooler = await startTransactionPooler(await database(), { next })
+        const jobs = createJobs({
+          jobs: [defineJob({ id: 'job', triggers: go }, () => {})],
+          driver: embedded({ store: postgresStore({ url: pooler.url }) }),
+        })
+        await expect(jobs.start()).rejects.toMatchObject({
+          code: 'POSTGRES_POOLED',
+          hint: expect.stringMatching(/Supabase: port 5432 instead of 6543/),
+          retryable: false,
+        })
+        // What sends and nothing else has no need of a session.
+        await jobs.send('test/go', {})
+        expect(await jobs.depth()).toEqual([expect.objectContaining({ job: 'job', queued: 1 })])
+        await jobs.close()
+        await pooler.close()
+      },
+    )
 
     it('is refused in words when nothing listens there', async () => {
       const store = postgresStore({ url: 'postgres://msc@127.0.0.1:1/none' })

@@ -1,14 +1,14 @@
 import {
   ConfigError,
-  DriverError,
   assertNumbers,
   deadline,
   sleep,
   systemClock,
   withoutScope,
   type Clock,
+  closedError,
 } from '@msc/core'
-import { assertClient, listen, onConnection, queryOn } from '@msc/core/postgres'
+import { LEAST_CONNECTIONS, assertClient, listen, onConnection, queryOn } from '@msc/core/postgres'
 import type { Depth } from '../driver.ts'
 import type { ClaimedRun, Enqueue, Gate, JobStore, NextClaim, RunChange, WriteResult } from '../store.ts'
 import { createCombiner } from './combine.ts'
@@ -40,8 +40,6 @@ export interface PostgresOptions {
 const MAX_CALLS = 4
 const MAX_ITEMS = 200
 const RETRIES = 5
-/** One listens. */
-const LEAST_CONNECTIONS = 2
 
 /**
  * Any number of workers over one Postgres (13 or later), or over PGlite in this process. Keeps its tables in the schema
@@ -57,7 +55,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
   }
   if (url) assertPostgresAddress(url)
   assertNumbers('jobs', options, { maxConnections: 1, timeoutMs: 1 })
-  if (options.client !== undefined) assertClient('jobs', options.client, LEAST_CONNECTIONS)
+  if (options.client !== undefined) assertClient('jobs', options.client)
   if (maxConnections < LEAST_CONNECTIONS) {
     throw new ConfigError('[msc/jobs] [postgres] `maxConnections` must be at least 2: one of them listens.', {
       code: 'JOBS_POOL_TOO_SMALL',
@@ -75,7 +73,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
     return client
   }
   const connected = (): Promise<PostgresClient> => {
-    if (closed) throw new DriverError('postgres', 'The store is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('postgres')
     return (preparing ??= withoutScope(prepare).catch((error: unknown) => {
       preparing = undefined
       throw error

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { ConfigError, DriverError, MscError, toError } from '@msc/core'
+import { ConfigError, DriverError, MscError, toError, closedError } from '@msc/core'
 import { SCHEMA, SQL, type StatementName } from './sqlite-schema.ts'
 
 /** `process`: what was acknowledged survives a kill of the process. `power`: and a loss of power. */
@@ -48,7 +48,7 @@ export function createDatabase(path: string, durability: Durability): Database {
 
   return {
     act<T>(work: (db: Statements) => T) {
-      if (closed) return Promise.reject(new DriverError('sqlite', 'The store is closed.', { code: 'DRIVER_CLOSED' }))
+      if (closed) return Promise.reject(closedError('sqlite'))
       return new Promise<T>((resolve, reject) => {
         tasks.push({ work, resolve: resolve as Task['resolve'], reject })
         if (tasks.length === 1) setImmediate(flush)

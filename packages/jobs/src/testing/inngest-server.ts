@@ -1,12 +1,12 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { sortableId, systemClock, type Clock } from '@msc/core'
+import { startWireServer, type WireAnswer, type WireBehaviour, type WireServer } from '@msc/core/testing'
 import { executeFunction } from './inngest-executor.ts'
 import { createFlow, createSlots } from './inngest-flow.ts'
 import { evaluate, isMatch, wireMs, type RegisteredFunction, type WireEventIn, type WireRun } from './inngest-wire.ts'
 import { isApiToken, sign } from './inngest-signature.ts'
 
-export type InngestBehaviour = 'ok' | 'silent' | 'error' | 'reset'
+/** How the server treats the next requests. `error`: 503. */
+export type InngestBehaviour = WireBehaviour | 'error'
 
 export interface InngestServerOptions {
   readonly eventKey: string
@@ -18,9 +18,7 @@ export interface InngestServerOptions {
   readonly clock?: Clock
 }
 
-export interface InngestServer {
-  readonly url: string
-  behaviour: InngestBehaviour
+export interface InngestServer extends WireServer<InngestBehaviour> {
   readonly events: readonly WireEventIn[]
   readonly runs: readonly WireRun[]
   /** Asks an application's endpoint to register its functions here, as Inngest does after a deployment. */
@@ -29,7 +27,6 @@ export interface InngestServer {
   cancel(runId: string): boolean
   /** Resolves when no run is going on. */
   idle(): Promise<void>
-  close(): Promise<void>
 }
 
 /**
@@ -49,7 +46,6 @@ export async function startInngestServer(options: InngestServerOptions): Promise
   const waiters = new Set<(event: WireEventIn) => void>()
   const slot = createSlots()
   const stopping = new AbortController()
-  let behaviour: InngestBehaviour = 'ok'
 
   const start = (fn: RegisteredFunction, batch: readonly WireEventIn[]): Promise<WireRun> => {
     const event = batch[0] as WireEventIn
@@ -127,63 +123,49 @@ export async function startInngestServer(options: InngestServerOptions): Promise
     }
   }
 
-  const server = createServer((request, response) => {
-    handle(request, response).catch(() => answer(response, 400, { error: 'malformed request' }))
-  })
-
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (behaviour === 'silent') return
-    if (behaviour === 'reset') return void request.socket.destroy()
-    if (behaviour === 'error') return answer(response, 503, { error: 'unavailable' })
-    const url = new URL(request.url ?? '/', 'http://127.0.0.1')
-    if (url.pathname === '/health') return answer(response, 200, { status: 200, message: 'OK' })
-    const body = await text(request)
-    if (request.method === 'POST' && url.pathname.startsWith('/e/')) {
-      if (url.pathname.slice(3) !== eventKey)
-        return answer(response, 401, { error: 'Event key not found', status: 401 })
-      const parsed = JSON.parse(body) as WireEventIn | WireEventIn[]
-      const list = Array.isArray(parsed) ? parsed : [parsed]
-      const received = list.map((event) => ({ ...event, id: event.id ?? sortableId(), ts: event.ts ?? clock.now() }))
-      answer(response, 200, { ids: received.map((event) => event.id), status: 200 })
-      received.forEach(trigger)
-      return
-    }
-    if (request.method === 'GET' && url.pathname === '/v1/events') {
-      return isApiToken(request.headers.authorization, signingKey)
-        ? answer(response, 200, { data: events.slice(-1) })
-        : answer(response, 401, { error: 'Unauthorized' })
-    }
-    if (request.method === 'POST' && url.pathname === '/fn/register') {
-      if (!isApiToken(request.headers.authorization, signingKey))
-        return answer(response, 401, { error: 'Unauthorized' })
-      for (const fn of (JSON.parse(body) as { functions: RegisteredFunction[] }).functions) functions.set(fn.id, fn)
-      return answer(response, 200, { ok: true, modified: true })
-    }
-    return answer(response, 404, { error: 'not found' })
+  const take = (body: Buffer): WireAnswer => {
+    const parsed = JSON.parse(body.toString('utf8')) as WireEventIn | WireEventIn[]
+    const list = Array.isArray(parsed) ? parsed : [parsed]
+    const received = list.map((event) => ({ ...event, id: event.id ?? sortableId(), ts: event.ts ?? clock.now() }))
+    const ids = received.map((event) => event.id)
+    return { json: { ids, status: 200 }, sent: () => received.forEach(trigger) }
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port ?? 0, '127.0.0.1', resolve)
+  const wire = await startWireServer<InngestBehaviour>({
+    port: options.port,
+    refusal: (status) => ({ error: status === 400 ? 'malformed request' : 'refused' }),
+    behaviours: { error: { status: 503, json: { error: 'unavailable' } } },
+    answer({ method, url: { pathname }, headers, body }) {
+      if (pathname === '/health') return { json: { status: 200, message: 'OK' } }
+      if (method === 'POST' && pathname.startsWith('/e/')) {
+        if (pathname.slice(3) === eventKey) return take(body)
+        return { status: 401, json: { error: 'Event key not found', status: 401 } }
+      }
+      const isEvents = method === 'GET' && pathname === '/v1/events'
+      const isRegistration = method === 'POST' && pathname === '/fn/register'
+      if (!isEvents && !isRegistration) return { status: 404, json: { error: 'not found' } }
+      if (!isApiToken(headers.authorization, signingKey)) return { status: 401, json: { error: 'Unauthorized' } }
+      if (isEvents) return { json: { data: events.slice(-1) } }
+      const registered = JSON.parse(body.toString('utf8')) as { functions: RegisteredFunction[] }
+      for (const fn of registered.functions) functions.set(fn.id, fn)
+      return { json: { ok: true, modified: true } }
+    },
+    async closing() {
+      stopping.abort(new Error('The server was closed'))
+      await Promise.allSettled([...working.values()].map(({ done }) => done))
+    },
   })
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  return Object.assign(wire, {
     events,
     runs,
-    get behaviour() {
-      return behaviour
-    },
-    set behaviour(next) {
-      behaviour = next
-    },
-    async sync(endpoint) {
+    async sync(endpoint: string) {
       const response = await fetch(endpoint, {
         method: 'PUT',
         headers: { 'x-inngest-signature': sign('', signingKey) },
       })
       if (!response.ok) throw new Error(`Registration answered ${response.status}: ${await response.text()}`)
     },
-    cancel(runId) {
+    cancel(runId: string) {
       const run = [...working.keys()].find(({ id }) => id === runId)
       if (run) working.get(run)?.abort.abort(new Error('cancelled'))
       return run !== undefined
@@ -191,23 +173,5 @@ export async function startInngestServer(options: InngestServerOptions): Promise
     async idle() {
       while (working.size > 0) await Promise.allSettled([...working.values()].map(({ done }) => done))
     },
-    async close() {
-      stopping.abort(new Error('The server was closed'))
-      await Promise.allSettled([...working.values()].map(({ done }) => done))
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
-}
-
-async function text(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  if (response.headersSent) return
-  response.writeHead(status, { 'content-type': 'application/json' })
-  response.end(JSON.stringify(body))
+  })
 }

@@ -1,3 +1,4 @@
+import { hash64 } from '@msc/core/hash'
 import { parseStack } from './frames.ts'
 import type { Frame } from '../signals.ts'
 
@@ -19,7 +20,7 @@ export interface Grouped {
  */
 export function fingerprintOf(error: Grouped): string {
   const frames = error.frames ?? parseStack(error.stack)
-  return hash(`${error.name}\n${withoutVariables(error.message)}\n${thrower(frames)}`)
+  return hash64(`${error.name}\n${withoutVariables(error.message)}\n${thrower(frames)}`)
 }
 
 /** Replaces ids, numbers, quoted parts, addresses and paths by placeholders. Reads the first 500 characters. */
@@ -59,18 +60,4 @@ function nameOfFile(file: string): string {
 /** Recognises the hashes in bundlers' chunk names: eight characters or more with a digit. */
 function looksHashed(part: string): boolean {
   return part.length >= 8 && /\d/.test(part) && /^[\w~]+$/.test(part)
-}
-
-/** cyrb53 (public domain, https://github.com/bryc/code): synchronous, good spread, not for secrets. */
-function hash(text: string): string {
-  let a = 0xdeadbeef
-  let b = 0x41c6ce57
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    a = Math.imul(a ^ code, 2654435761)
-    b = Math.imul(b ^ code, 1597334677)
-  }
-  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909)
-  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909)
-  return (b >>> 0).toString(16).padStart(8, '0') + (a >>> 0).toString(16).padStart(8, '0')
 }

@@ -1,19 +1,21 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
+import {
+  createRecording,
+  startWireServer,
+  type WireAnswer,
+  type WireBehaviour,
+  type WireServer,
+} from '@msc/core/testing'
 import { parseEnvelope } from '../envelope.ts'
 
 /** How the server treats the next requests. */
 export type SentryBehaviour =
-  | 'ok'
-  | 'silent'
+  | WireBehaviour
+  /** 503. */
   | 'error'
+  /** 403, whatever the key. */
   | 'unauthorized'
-  | 'garbage'
-  /** An HTML page with 200, as from a captive portal or a proxy. */
-  | 'html'
-  | 'redirect'
-  | 'reset'
+  /** 429, which limits errors for a minute. */
   | 'rate-limited'
 
 export interface SentryServerOptions {
@@ -68,21 +70,21 @@ export interface SentryEvent {
   readonly breadcrumbs?: readonly { readonly category?: string; readonly message?: string; readonly data?: unknown }[]
 }
 
-export interface SentryServer {
-  readonly url: string
+export interface SentryServer extends WireServer<SentryBehaviour> {
   readonly dsn: string
-  behaviour: SentryBehaviour
-  /** Decides about each request before the behaviour does: a returned status refuses it, `undefined` lets it pass. */
+  /** Decides about each request before it is accepted: a returned status refuses it, `undefined` lets it pass. */
   refuse: ((body: string) => number | undefined) | undefined
-  /** The number of requests so far, whatever their outcome. */
-  readonly requests: number
   /** All accepted items, including events, at most 10 000. */
   readonly items: readonly SentryItem[]
   /** The events in the order of arrival, each id once, at most 10 000. */
   readonly events: readonly SentryEvent[]
-  /** Resolves with the first event, past or future, for which `matches` returns true. */
-  waitFor(matches: (event: SentryEvent) => boolean): Promise<SentryEvent>
-  close(): Promise<void>
+  /**
+   * Resolves with the first event, past or future, for which `matches` returns true.
+   *
+   * @param timeoutMs Milliseconds to wait. Default 30 000.
+   * @throws Error when none has arrived by then.
+   */
+  waitFor(matches: (event: SentryEvent) => boolean, timeoutMs?: number): Promise<SentryEvent>
 }
 
 const MAX_BYTES = 20 * 1024 * 1024
@@ -94,119 +96,63 @@ const MAX_BYTES = 20 * 1024 * 1024
  */
 export async function startSentryServer(options: SentryServerOptions = {}): Promise<SentryServer> {
   const key = options.key ?? '0123456789abcdef0123456789abcdef'
-  const events: SentryEvent[] = []
+  const events = createRecording<SentryEvent>('events')
+  const items = createRecording<SentryItem>('items')
   const ids = new Set<string>()
-  const waiting = new Set<(event: SentryEvent) => void>()
-  const items: SentryItem[] = []
-  let behaviour: SentryBehaviour = 'ok'
-  let refuse: SentryServer['refuse']
-  let requests = 0
 
-  const server = createServer((request, response) => {
-    handle(request, response).catch(() => answer(response, 400, { detail: 'invalid envelope' }))
-  })
-
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    requests += 1
-    if (behaviour === 'silent') return
-    if (behaviour === 'reset') return void request.socket.destroy()
-    response.setHeader('access-control-allow-origin', '*')
-    if (request.method === 'OPTIONS') {
-      response.setHeader('access-control-allow-headers', request.headers['access-control-request-headers'] ?? '*')
-      return answer(response, 204, undefined)
-    }
-    const body = await bytes(request)
-    if (behaviour === 'garbage') return void response.writeHead(502).end('<html>')
-    if (behaviour === 'html') return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')
-    if (behaviour === 'redirect') return void response.writeHead(302, { location: '/elsewhere' }).end()
-    if (behaviour === 'error') return answer(response, 503, { detail: 'unavailable' })
-    if (behaviour === 'rate-limited') {
-      response.setHeader('x-sentry-rate-limits', '60:error:organization')
-      return answer(response, 429, { detail: 'rate limited' })
-    }
-    const url = new URL(request.url ?? '/', 'http://127.0.0.1')
-    if (!/^\/api\/\d+\/envelope\/?$/.test(url.pathname)) return answer(response, 404, { detail: 'not found' })
-    const header = /sentry_key=([^,\s]+)/.exec(String(request.headers['x-sentry-auth'] ?? ''))?.[1]
-    if (behaviour === 'unauthorized' || (url.searchParams.get('sentry_key') ?? header) !== key) {
-      return answer(response, 403, { detail: 'bad sentry authentication' })
-    }
-    const gzipped = body[0] === 0x1f && body[1] === 0x8b
-    const plain = gzipped ? gunzipSync(body, { maxOutputLength: MAX_BYTES }) : body
-    const refused = refuse?.(plain.toString('utf8'))
-    if (refused !== undefined) return answer(response, refused, { detail: 'refused' })
+  /** @returns The id of the last event, which the answer names. */
+  const take = (envelope: Buffer): string | undefined => {
     let id: string | undefined
-    for (const { type, payload: bytes } of parseEnvelope(plain).items) {
+    for (const { type, payload: bytes } of parseEnvelope(envelope).items) {
       const payload: unknown = JSON.parse(new TextDecoder().decode(bytes))
-      items.push({ type, payload })
-      if (items.length > 10_000) items.shift()
+      items.add({ type, payload })
       if (type !== 'event') continue
       const event = payload as SentryEvent
       id = event.event_id
       if (ids.has(id)) continue
       ids.add(id)
-      events.push(event)
-      if (events.length > 10_000) events.shift()
-      for (const listener of waiting) listener(event)
+      events.add(event)
     }
-    return answer(response, 200, { id })
+    return id
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port ?? 0, '127.0.0.1', resolve)
+  const wire = await startWireServer<SentryBehaviour>({
+    port: options.port,
+    maxBytes: MAX_BYTES,
+    cors: 'plain',
+    refusal: (status) => ({ detail: status === 400 ? 'invalid envelope' : 'refused' }),
+    behaviours: {
+      error: answer(503, { detail: 'unavailable' }),
+      // A proxy's answer when no server is behind it.
+      garbage: { status: 502, text: '<html>' },
+      unauthorized: UNAUTHORIZED,
+      'rate-limited': {
+        ...answer(429, { detail: 'rate limited' }),
+        headers: { 'x-sentry-rate-limits': '60:error:organization' },
+      },
+    },
+    answer({ url, headers, body }) {
+      if (!/^\/api\/\d+\/envelope\/?$/.test(url.pathname)) return answer(404, { detail: 'not found' })
+      const header = /sentry_key=([^,\s]+)/.exec(String(headers['x-sentry-auth'] ?? ''))?.[1]
+      if ((url.searchParams.get('sentry_key') ?? header) !== key) return UNAUTHORIZED
+      const isGzip = body[0] === 0x1f && body[1] === 0x8b
+      const plain = isGzip ? gunzipSync(body, { maxOutputLength: MAX_BYTES }) : body
+      const refused = server.refuse?.(plain.toString('utf8'))
+      return refused === undefined ? answer(200, { id: take(plain) }) : answer(refused, { detail: 'refused' })
+    },
   })
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
-  return {
-    url: `http://${host}`,
-    dsn: `http://${key}@${host}/1`,
-    events,
-    items,
-    get requests() {
-      return requests
-    },
-    get refuse() {
-      return refuse
-    },
-    set refuse(next) {
-      refuse = next
-    },
-    get behaviour() {
-      return behaviour
-    },
-    set behaviour(next) {
-      behaviour = next
-    },
-    waitFor(matches) {
-      const past = events.find(matches)
-      if (past) return Promise.resolve(past)
-      return new Promise((resolve) => {
-        const listener = (event: SentryEvent): void => {
-          if (!matches(event)) return
-          waiting.delete(listener)
-          resolve(event)
-        }
-        waiting.add(listener)
-      })
-    },
-    async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
+  const server: SentryServer = Object.assign(wire, {
+    dsn: `http://${key}@127.0.0.1:${wire.port}/1`,
+    refuse: undefined,
+    items: items.list,
+    events: events.list,
+    waitFor: events.waitFor,
+  })
+  return server
 }
 
-async function bytes(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_BYTES) throw new Error('too large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
+const UNAUTHORIZED: WireAnswer = answer(403, { detail: 'bad sentry authentication' })
 
-function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' })
-  response.end(body === undefined ? undefined : JSON.stringify(body))
+function answer(status: number, json: unknown): WireAnswer {
+  return { status, json }
 }

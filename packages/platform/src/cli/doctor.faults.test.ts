@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startRedis, startUpstashServer } from '@msc/cache/testing'
 import { freePort } from '@msc/core/testing'
-import { startPostgres } from '@msc/core/testing/postgres'
+import { startPostgres, startTransactionPooler } from '@msc/core/testing/postgres'
 import { startInngestServer } from '@msc/jobs/testing'
 import { startSentryServer } from '@msc/monitoring/testing'
 import { startRealtimeServer } from '@msc/realtime/server'
@@ -279,6 +279,21 @@ const FAULTS: readonly Fault[] = [
     hint: /Check the host and port in DATABASE_URL, and that the server runs/,
   },
   {
+    name: 'a transaction pooler',
+    check: 'jobs',
+    skip: noPostgres,
+    env: async () => {
+      const postgres = await startPostgres()
+      const pooler = await startTransactionPooler(postgres.url)
+      closing.push(postgres.close, pooler.close)
+      return { DATABASE_URL: pooler.url }
+    },
+    status: 'warning',
+    code: 'POSTGRES_POOLED',
+    detail: /A transaction pooler is in place of Postgres.*a worker does not start/,
+    hint: /Supabase: port 5432 instead of 6543/,
+  },
+  {
     name: 'PostHog that answers 401',
     check: 'analytics',
     env: () => vendors.posthog(world.urls.posthog),
@@ -439,8 +454,8 @@ describe('msc doctor names the fault and the remedy', () => {
     )
   }
 
-  it('covers 32 faults', () => {
-    expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(32)
+  it('covers 33 faults', () => {
+    expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(33)
   })
 })
 

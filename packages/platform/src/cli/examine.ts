@@ -7,6 +7,7 @@ import { checkClock } from './checks/clock-skew.ts'
 import { checkCronManifest } from './checks/cron-manifest.ts'
 import { checkDuplicates } from './checks/duplicates.ts'
 import { checkFolders, type FolderFact } from './checks/folders.ts'
+import { checkListening } from './checks/listening.ts'
 import { checkPeers, type PeerFact } from './checks/peers.ts'
 import { SECRETS, checkSecrets } from './checks/secrets.ts'
 import { noteAnswerTimes } from './facts/answer-times.ts'
@@ -55,11 +56,13 @@ export function examine(examination: Examination): Examined {
     findingsOf('packages', async () => checkDuplicates(await installedCopies(folder))),
     applicationFindings(examination),
     backends,
-  ]).then(([peers, packages, ofApplication, concerns]) => {
+    backends.then(async (concerns) => (isOnPostgres(concerns) ? findingsOf('jobs', () => checkListening(env)) : [])),
+  ]).then(([peers, packages, ofApplication, concerns, listening]) => {
     // The driver's own finding already says that its package could not be loaded.
     const isReported = ({ check, code }: Finding): boolean =>
       concerns.some((each) => each.check === check && each.code === code && code === 'PEER_MISSING')
     return [
+      ...listening,
       ...peers.filter((finding) => !isReported(finding)),
       ...packages,
       ...checkClock(times.answers),
@@ -71,6 +74,10 @@ export function examine(examination: Examination): Examined {
     surroundings,
     close: () => Promise.all(Object.values(services).map((service) => service.close({ timeoutMs }))),
   }
+}
+
+function isOnPostgres(concerns: readonly Finding[]): boolean {
+  return concerns.some(({ check, subject, status }) => check === 'jobs' && subject === 'postgres' && status === 'ok')
 }
 
 async function askAll(services: Readonly<Record<string, Service>>, timeoutMs: number): Promise<Finding[]> {

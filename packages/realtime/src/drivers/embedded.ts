@@ -1,4 +1,4 @@
-import { ConfigError, DriverError, deadline, systemClock, toError, type Clock } from '@msc/core'
+import { ConfigError, DriverError, deadline, systemClock, toError, type Clock, closedError } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { getHub } from '../hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix-socket.ts'
@@ -49,7 +49,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   let fallbackUntil = 0
 
   const connect = (token: string | undefined): PhoenixSocket => {
-    if (closed) throw new DriverError('embedded', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('embedded')
     const url = socketAddress()
     if (socket?.open !== false && socket) return socket
     url.searchParams.set('apikey', options.apiKey ?? token ?? '')
@@ -90,7 +90,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     specificationVersion: 1,
     name: 'embedded',
     subscribe: (topic, subscribeOptions, handlers, signal) =>
-      connect(subscribeOptions.token).join(`realtime:${topic}`, subscribeOptions, handlers, signal),
+      connect(subscribeOptions.token).join(topic, subscribeOptions, handlers, signal),
     async publish(messages) {
       const hub = getHub()
       if (!hub) {
@@ -102,25 +102,21 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       for (const message of messages) hub.publish(message)
     },
     async health(signal) {
-      if (closed) throw new DriverError('embedded', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+      if (closed) throw closedError('embedded')
       if (getHub()) return
       if (!base) throw new DriverError('embedded', 'No realtime server runs in this process.', { retryable: true })
       // Loaded when it is asked for: a page that never asks does not carry it.
-      const { judgeAnswer, readBounded } = await import('@msc/core/http-answer')
+      const { judgeAnswer, readAnswer } = await import('@msc/core/http-answer')
       const unreachable = (error: unknown): never => {
         throw new DriverError('embedded', 'The server can not be reached.', { retryable: true, cause: toError(error) })
       }
       const response = await askHealth(signal).catch(unreachable)
-      const content = await readBounded(response, undefined, signal).catch(unreachable)
-      const { status, headers } = response
-      const problem = judgeAnswer(
-        { status, headers, content },
-        {
-          credentials: 'Check the api key.',
-          address: 'Check the address of the realtime server.',
-          now: clock.now,
-        },
-      )
+      const answer = await readAnswer(response, signal).catch(unreachable)
+      const problem = judgeAnswer(answer, {
+        credentials: 'Check the api key.',
+        address: 'Check the address of the realtime server.',
+        now: clock.now,
+      })
       if (problem) throw new DriverError('embedded', problem.message, problem)
     },
     async close() {

@@ -1,4 +1,4 @@
-import { DriverError, type Clock } from '@msc/core'
+import { type Clock, closedError } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { createSocket, type PhoenixSocket, type SocketConstructor } from '../phoenix-socket.ts'
 
@@ -25,7 +25,7 @@ export function memory({ server, apiKey, clock }: MemoryOptions): RealtimeDriver
   let socket: PhoenixSocket | undefined
   let closed = false
   const connect = (token: string | undefined): PhoenixSocket => {
-    if (closed) throw new DriverError('memory', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('memory')
     if (!socket?.open) {
       const url = new URL('memory://server')
       socket = createSocket(url, {
@@ -39,13 +39,12 @@ export function memory({ server, apiKey, clock }: MemoryOptions): RealtimeDriver
   return {
     specificationVersion: 1,
     name: 'memory',
-    subscribe: (topic, options, handlers, signal) =>
-      connect(options.token).join(`realtime:${topic}`, options, handlers, signal),
+    subscribe: (topic, options, handlers, signal) => connect(options.token).join(topic, options, handlers, signal),
     async publish(messages) {
       for (const message of messages) server.publish(message)
     },
     async health() {
-      if (closed) throw new DriverError('memory', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+      if (closed) throw closedError('memory')
     },
     async close() {
       closed = true

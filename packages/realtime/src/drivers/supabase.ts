@@ -11,6 +11,7 @@ import {
   withoutScope,
   type Env,
   guardSignals,
+  closedError,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
 import type { OutgoingMessage, PresenceState, RealtimeDriver } from '../driver.ts'
@@ -103,7 +104,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     if (pending && realtime.pendingHeartbeatRef === pending) await realtime.sendHeartbeat()
   }
   const connect = (): Promise<SupabaseClient> => {
-    if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('supabase')
     // Its timers and its socket outlive the request that needed them first.
     return (connected ??= withoutScope(async () => {
       const { createClient } = options.sdk ?? (await load())
@@ -120,9 +121,9 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   const key = serviceRoleKey ?? anonKey
   /** The SDK's own call keeps the status to itself, and nobody could tell a refusal from an outage by its words. */
   const post = async (messages: readonly OutgoingMessage[], bearer: string, signal: AbortSignal): Promise<void> => {
-    if (closed) throw new DriverError('supabase', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('supabase')
     // Loaded before there is an answer, whose reading must not wait for it.
-    const { judgeAnswer, notTheBackend, readBounded, saidIn } = await import('@msc/core/http-answer')
+    const { judgeAnswer, notTheBackend, readAnswer, saidIn } = await import('@msc/core/http-answer')
     const unreachable = (cause: unknown): never => {
       signal.throwIfAborted()
       throw new DriverError('supabase', `${new URL(url).host} can not be reached.`, {
@@ -139,8 +140,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
       headers: { apikey: key, authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
       body: JSON.stringify({ messages }),
     }).catch(unreachable)
-    const content = await readBounded(response, undefined, signal).catch(unreachable)
-    const answer = { status: response.status, headers: response.headers, content }
+    const answer = await readAnswer(response, signal).catch(unreachable)
     const options = {
       credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
       address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
@@ -148,7 +148,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     }
     let problem = judgeAnswer(answer, options)
     if (messages.length === 0 && problem?.code === 'DRIVER_REFUSED') {
-      const isRealtime = isRefusalOfNothing(response.status, saidIn(content))
+      const isRealtime = isRefusalOfNothing(answer.status, saidIn(answer.content))
       problem = isRealtime ? undefined : notTheBackend(answer, options)
     }
     if (problem) throw new DriverError('supabase', problem.message, problem)

@@ -10,7 +10,8 @@ import { databases } from '../testing/test-database.ts'
 
 const secret = 'a-secret-for-tests-that-is-long-enough-0123'
 const CLIENTS = 100
-const ROWS_EACH = 200
+/** MSC_ROWS_EACH=1000 makes a longer proof of it. */
+const ROWS_EACH = Number(process.env['MSC_ROWS_EACH'] ?? 100)
 const AT_ONCE = 20
 const seed = Number(process.env['MSC_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 

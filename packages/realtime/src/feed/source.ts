@@ -15,9 +15,11 @@ import {
   type Duration,
   type ErrorReporter,
   withoutScope,
+  closedError,
 } from '@msc/core'
 import { assertClient, listen, queryOn, type PostgresClient } from '@msc/core/postgres'
 import { createSeen } from '../seen.ts'
+import { stamped } from '../stamp.ts'
 import { isFeedPage, type FeedPage } from './page.ts'
 
 /** A change as it goes to those who are in its topic. */
@@ -32,7 +34,12 @@ export interface FeedMessage {
 
 /** Where a realtime server has feeds from. */
 export interface FeedSource {
-  /** Hands on what is committed from now on, in the order of the commits. Returns when it listens. */
+  /**
+   * Hands on what is committed from now on, in the order of the commits. Returns when it listens.
+   *
+   * @throws DriverError `POSTGRES_POOLED` or `POSTGRES_UNHEARD` where notifications can't be heard, as behind a transaction
+   *   pooler; `DRIVER_CLOSED`.
+   */
   start(publish: (message: FeedMessage) => void): Promise<void>
   /** `after`: a cursor of an earlier page or message; `undefined` asks where the feed is now. */
   since(topic: string, after: string | undefined, max: number): Promise<FeedPage>
@@ -79,7 +86,7 @@ const PRUNE_EVERY_MS = 60_000
  *   `REALTIME_POOL_TOO_SMALL` for a pool of one connection, which listens.
  */
 export function feedSource(options: FeedSourceOptions): FeedSource {
-  assertClient('realtime', options.client, 2)
+  assertClient('realtime', options.client)
   assertNumbers('realtime', options, { timeoutMs: 1 })
   const { client, keep = '3d', timeoutMs = 10_000, clock = systemClock } = options
   const report = (error: unknown, operation: string): void =>
@@ -111,7 +118,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     // The trace of the work that wrote the row goes on in whoever hears of it.
     withCarrier(typeof traceparent === 'string' ? { traceparent } : {}, () => {
       const from = clock.monotonic()
-      publish({ id, at, topic, event, payload: { ...payload, _msc: stamp } })
+      publish({ id, at, topic, event, payload: stamped(payload, stamp) })
       emit('realtime.publish', { topic, event, outcome: 'ok' }, from)
     })
   }
@@ -177,13 +184,12 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
         await sleep(Math.min(5000, 100 * 2 ** attempt), { clock })
       }
     }
-    throw closedError()
+    throw closedError('feed')
   }
-  const closedError = (): DriverError => new DriverError('feed', 'The feed is closed.', { code: 'DRIVER_CLOSED' })
 
   return {
     async start(onMessage) {
-      if (closed) throw closedError()
+      if (closed) throw closedError('feed')
       publish = onMessage
       await (starting = findHorizon())
       // It listens for longer than the request that may have started it.

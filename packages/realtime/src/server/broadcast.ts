@@ -3,7 +3,8 @@ import type { OutgoingMessage } from '../driver.ts'
 import { formatBinaryBroadcast, type Frame } from '../frames.ts'
 import { format, type Connection } from './connection.ts'
 import { sendToRoom } from './fan-out.ts'
-import { PREFIX, closeMembership } from './membership.ts'
+import { CHANNEL } from '../channel-prefix.ts'
+import { closeMembership } from './membership.ts'
 import type { Rooms } from './rooms.ts'
 
 /** Messages that wait for the ones before them in one room. */
@@ -25,7 +26,7 @@ export function broadcast(rooms: Rooms, message: Broadcast, from?: Connection): 
   const frame: Frame = {
     joinRef: null,
     ref: null,
-    topic: `${PREFIX}${topic}`,
+    topic: `${CHANNEL}${topic}`,
     event: 'broadcast',
     payload: { type: 'broadcast', event, payload, ...(id !== undefined && { meta: { id } }) },
   }

@@ -1,4 +1,5 @@
 import type { FeedMessage } from '../feed/source.ts'
+import { feedTopic } from '../feed-topic.ts'
 import { parseFilter, type RowFilter } from './filters.ts'
 import { push } from './membership.ts'
 import type { Membership } from './rooms.ts'
@@ -51,7 +52,7 @@ export function parseWishes(entries: readonly unknown[]): ChangeWish[] {
 
 /** The feed in which the rows are that a token may see. `undefined`: it has none. */
 export function feedOf({ table }: ChangeWish, sub: string | undefined): string | undefined {
-  return sub === undefined || sub === '' ? undefined : `feed:${table}:${sub}`
+  return sub === undefined || sub === '' ? undefined : feedTopic(table, sub)
 }
 
 /** What may see every row, and is in no user's hands. */

@@ -1,4 +1,7 @@
 import { formatFrame, type Frame, type ProtocolVersion } from '../frames.ts'
+import type { Payload } from '../message.ts'
+import { CHANNEL } from '../channel-prefix.ts'
+import { unstamped } from '../stamp.ts'
 import type { Claims } from './claims.ts'
 import type { Membership } from './rooms.ts'
 
@@ -65,13 +68,13 @@ export function format(frame: Frame, as: Format): string {
 
 /** A message as a server-sent event: the cursor is its id, from which a client that comes back goes on. */
 function formatEvent({ topic, event, payload }: Frame): string {
-  const name = topic.slice('realtime:'.length)
+  const name = topic.slice(CHANNEL.length)
   if (event === 'broadcast') {
-    const { event: said, payload: raw } = payload as { readonly event: string; readonly payload: unknown }
-    const { _msc: stamp, ...data } = (raw ?? {}) as { _msc?: { readonly id?: unknown; readonly cursor?: unknown } }
+    const { event: said, payload: raw } = payload as { readonly event: string; readonly payload?: Payload | null }
+    const { stamp, payload: data } = unstamped(raw ?? {})
     // A comment, by which one that was in the history already is known.
-    const known = typeof stamp?.id === 'string' ? `: ${stamp.id}\n` : ''
-    const id = typeof stamp?.cursor === 'string' ? `id: ${stamp.cursor}\n` : ''
+    const known = typeof stamp.id === 'string' ? `: ${stamp.id}\n` : ''
+    const id = typeof stamp.cursor === 'string' ? `id: ${stamp.cursor}\n` : ''
     return `${known}${id}data: ${JSON.stringify({ topic: name, event: said, payload: data })}\n\n`
   }
   // The rest is of the protocol's, but for the end, which everybody wants to know of.

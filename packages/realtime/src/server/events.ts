@@ -1,11 +1,12 @@
 import { every, randomHex, type CancelTimer } from '@msc/core'
 import { isCursor } from '../feed/cursor.ts'
 import type { FeedSource } from '../feed/source.ts'
-import { bodyOf } from './body.ts'
+import { textOf } from './body.ts'
 import type { Claims } from './claims.ts'
 import type { Client, Clients } from './clients.ts'
 import type { Connection, Format, Transport } from './connection.ts'
-import { PREFIX } from './membership.ts'
+import { CHANNEL } from '../channel-prefix.ts'
+import { unstamped } from '../stamp.ts'
 import type { Membership } from './rooms.ts'
 import type { Runtime } from './runtime.ts'
 import { isFeedTopic, type SessionContext } from './session.ts'
@@ -68,8 +69,8 @@ export function createEvents(context: EventsContext): Events {
   }
 
   const receive = async (id: string, request: Request): Promise<Response> => {
-    const text = await bodyOf(request, context.maxBytes)
-    if (text === undefined) return Response.json({ error: 'The body is too large' }, { status: 413 })
+    const { text, refusal } = await textOf(request, context.maxBytes)
+    if (refusal) return refusal
     const client = sessions.get(id)
     if (!client) return Response.json({ error: 'The session has ended' }, { status: 410 })
     for (const line of text.split('\n')) if (line !== '') client.receive(line)
@@ -95,7 +96,7 @@ export function createEvents(context: EventsContext): Events {
     const hold = holdBack(connection, transport)
     for (const topic of topics) {
       const membership = membershipOf(connection, topic, isPrivate(topic), claims)
-      connection.memberships.set(`${PREFIX}${topic}`, membership)
+      connection.memberships.set(`${CHANNEL}${topic}`, membership)
       rooms.add(membership)
     }
     const kept = topics.filter(isFeedTopic)
@@ -192,8 +193,8 @@ async function catchUp(
         await drained()
         if (page.gap) hold.write(`event: gap\ndata: ${JSON.stringify({ topic })}\n\n`)
         for (const { event, payload } of page.events) {
-          const { _msc: stamp, ...data } = payload as { _msc?: { readonly id?: string } }
-          if (stamp?.id !== undefined) written.add(stamp.id)
+          const { stamp, payload: data } = unstamped(payload)
+          if (stamp.id !== undefined) written.add(stamp.id)
           hold.write(`data: ${JSON.stringify({ topic, event, payload: data })}\n\n`)
         }
         cursor = page.cursor

@@ -1,11 +1,9 @@
+import { CHANNEL } from '../channel-prefix.ts'
 import { untrack } from './presence.ts'
 import type { Membership, Rooms } from './rooms.ts'
 
-/** What stands before every topic on the wire. */
-export const PREFIX = 'realtime:'
-
 export function push({ connection, joinRef, topic }: Membership, event: string, payload: unknown): void {
-  connection.send({ joinRef, ref: null, topic: `${PREFIX}${topic}`, event, payload })
+  connection.send({ joinRef, ref: null, topic: `${CHANNEL}${topic}`, event, payload })
 }
 
 export function closeMembership(membership: Membership, message: string, rooms: Rooms): void {
@@ -15,7 +13,7 @@ export function closeMembership(membership: Membership, message: string, rooms: 
 }
 
 export function leave(membership: Membership, rooms: Rooms): void {
-  membership.connection.memberships.delete(`${PREFIX}${membership.topic}`)
+  membership.connection.memberships.delete(`${CHANNEL}${membership.topic}`)
   rooms.remove(membership)
   untrack(membership, rooms)
 }

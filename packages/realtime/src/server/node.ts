@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
+import { BODY_TIMEOUT_MS, bodyProblem, readBody } from '@msc/core/http-request'
 
 interface Answers {
   handleRequest(request: Request): Promise<Response | undefined>
@@ -16,12 +17,13 @@ export async function answerIncoming(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   try {
-    const request = await toRequest(incoming, maxBytes)
-    if (!request) {
+    const { bytes, refused } = await readBody(incoming, { maxBytes, timeoutMs: BODY_TIMEOUT_MS })
+    if (refused !== undefined) {
       // What is left of the body is not waited for.
-      outgoing.writeHead(413, { ...headers, connection: 'close' }).end()
+      outgoing.writeHead(bodyProblem(refused, maxBytes).status, { ...headers, connection: 'close' }).end()
       return
     }
+    const request = toRequest(incoming, bytes)
     const response = (await server.handleRequest(request)) ?? new Response(null, { status: 404 })
     outgoing.writeHead(response.status, { ...headers, ...Object.fromEntries(response.headers) })
     outgoing.flushHeaders()
@@ -34,18 +36,11 @@ export async function answerIncoming(
   }
 }
 
-async function toRequest(incoming: IncomingMessage, maxBytes: number): Promise<Request | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxBytes) return undefined
-    chunks.push(chunk)
-  }
+function toRequest(incoming: IncomingMessage, body: Uint8Array): Request {
   const method = incoming.method ?? 'GET'
   return new Request(`http://127.0.0.1${incoming.url}`, {
     method,
     headers: Object.entries(incoming.headers).map(([name, value]): [string, string] => [name, String(value)]),
-    ...(method !== 'GET' && method !== 'HEAD' && { body: Buffer.concat(chunks) }),
+    ...(method !== 'GET' && method !== 'HEAD' && { body: body as Uint8Array<ArrayBuffer> }),
   })
 }

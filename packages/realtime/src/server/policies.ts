@@ -26,12 +26,13 @@ const ROLES = ['anon', 'authenticated', 'service_role']
  * False is the policies' own no. It rejects when they can't be asked: with the signal's reason when that has ended, else
  * with what the database failed with.
  *
- * @throws ConfigError `OPTION_INVALID` for a client that is neither a pool nor PGlite.
+ * @throws ConfigError `OPTION_INVALID` for a client that is neither a pool nor PGlite, `REALTIME_POOL_TOO_SMALL` for a pool of
+ *   one connection.
  *
  * Source: Supabase's documentation, "Realtime Authorization".
  */
 export function databasePolicies({ client, roles = ROLES }: DatabasePoliciesOptions): Authorize {
-  if (typeof readField(client, 'transaction') !== 'function') assertClient('realtime', client, 1)
+  if (typeof readField(client, 'transaction') !== 'function') assertClient('realtime', client)
   return async ({ claims, topic, action }, signal) => {
     if (!roles.includes(claims.role)) return false
     signal.throwIfAborted()

@@ -1,4 +1,5 @@
 import { randomHex } from '@msc/core'
+import { CHANNEL } from '../channel-prefix.ts'
 import type { PresenceMeta, WireState } from '../presence.ts'
 import { format } from './connection.ts'
 import { sendToRoom } from './fan-out.ts'
@@ -69,7 +70,7 @@ function tellSoon({ topic, private: isPrivate }: Membership, rooms: Rooms): void
     rooms.presence.delete(key)
     if (!changes || changes.joins.size + changes.leaves.size === 0) return
     const payload = { joins: toWire(changes.joins.values()), leaves: toWire(changes.leaves.values()) }
-    const frame = { joinRef: null, ref: null, topic: `realtime:${topic}`, event: 'presence_diff', payload }
+    const frame = { joinRef: null, ref: null, topic: `${CHANNEL}${topic}`, event: 'presence_diff', payload }
     sendToRoom(rooms, {
       topic,
       private: isPrivate,

@@ -1,7 +1,7 @@
 import type { OutgoingMessage } from '../driver.ts'
 import { isCursor } from '../feed/cursor.ts'
 import type { FeedSource } from '../feed/source.ts'
-import { bodyOf } from './body.ts'
+import { textOf } from './body.ts'
 import { verifyToken, type Claims } from './claims.ts'
 import type { Ask } from './permissions.ts'
 import type { Runtime } from './runtime.ts'
@@ -39,8 +39,8 @@ export async function handleRest(request: Request, context: RestContext): Promis
   const verified = await verifyToken(token, context.jwtSecret)
   if ('error' in verified) return fail(401, verified.error)
 
-  const text = await bodyOf(request, context.maxBytes)
-  if (text === undefined) return fail(413, 'The body is too large')
+  const { text, refusal } = await textOf(request, context.maxBytes)
+  if (refusal) return refusal
   if (isSince) return since(text, verified.claims, context)
   const messages = parse(url, base, text)
   if (!messages) return fail(422, 'Each message needs a topic, an event and a payload')

@@ -1,4 +1,4 @@
-import { randomHex, toError } from '@msc/core'
+import { randomHex, toError, isRecord } from '@msc/core'
 import { isCursor } from '../feed/cursor.ts'
 import type { FeedSource } from '../feed/source.ts'
 import type { Frame } from '../frames.ts'
@@ -6,7 +6,9 @@ import { broadcast } from './broadcast.ts'
 import { feedOf, parseWishes, type ChangeWish } from './changes.ts'
 import { verifyToken, type Claims } from './claims.ts'
 import type { Connection } from './connection.ts'
-import { PREFIX, closeMembership, leave, push } from './membership.ts'
+import { CHANNEL } from '../channel-prefix.ts'
+import { FEED } from '../feed-topic.ts'
+import { closeMembership, leave, push } from './membership.ts'
 import { memberMay, type Ask } from './permissions.ts'
 import { presenceState, track, untrack } from './presence.ts'
 import { parseReplay, replay, type ReplayWish } from './replay.ts'
@@ -26,7 +28,7 @@ export interface SessionContext {
 
 /** Events in one answer. */
 const PAGE = 500
-export const isFeedTopic = (topic: string): boolean => topic.startsWith('feed:')
+export const isFeedTopic = (topic: string): boolean => topic.startsWith(FEED)
 
 /** Answers one frame. Never throws for what a client sends. */
 export async function handleFrame(connection: Connection, frame: Frame, context: SessionContext): Promise<void> {
@@ -35,7 +37,7 @@ export async function handleFrame(connection: Connection, frame: Frame, context:
   if (topic === 'phoenix' && event === 'heartbeat') {
     return reply(connection, frame, 'ok', { msc: { spread_ms: context.spreadMs() } })
   }
-  if (!topic.startsWith(PREFIX) || topic.length === PREFIX.length || topic.length > 255) {
+  if (!topic.startsWith(CHANNEL) || topic.length === CHANNEL.length || topic.length > 255) {
     return reply(connection, frame, 'error', { reason: 'unmatched topic' })
   }
   if (event === 'phx_join') return join(connection, frame, payload, context)
@@ -62,7 +64,7 @@ async function join(
   context: SessionContext,
 ): Promise<void> {
   const refuse = (reason: string): void => reply(connection, frame, 'error', { reason })
-  const topic = frame.topic.slice(PREFIX.length)
+  const topic = frame.topic.slice(CHANNEL.length)
   const config = isRecord(payload['config']) ? payload['config'] : {}
   const options = { broadcast: record(config['broadcast']), presence: record(config['presence']) }
   const isPrivate = config['private'] === true
@@ -215,7 +217,7 @@ async function onToken(membership: Membership, token: unknown, context: SessionC
     !(await mayHear(claims, changes, context))
   const { connection } = membership
   // It may have left, or been sent away, meanwhile.
-  if (connection.memberships.get(`${PREFIX}${topic}`) !== membership) return
+  if (connection.memberships.get(`${CHANNEL}${topic}`) !== membership) return
   if (refused) {
     return closeMembership(
       membership,
@@ -247,7 +249,3 @@ function reply(
 }
 
 const record = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {})
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}

@@ -1,4 +1,4 @@
-import { DriverError, assertNumbers } from '@msc/core'
+import { DriverError, assertNumbers, closedError } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { subjectOf } from '../token.ts'
 import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
@@ -107,7 +107,7 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
     async close() {
       page?.removeEventListener('pagehide', onHide)
       page?.removeEventListener('pageshow', show)
-      closeAll(new DriverError(driver.name, 'The driver is closed.', { code: 'DRIVER_CLOSED' }))
+      closeAll(closedError(driver.name))
       onShow()
       await driver.close()
     },

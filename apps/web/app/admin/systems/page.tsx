@@ -1,7 +1,7 @@
 import type { Health } from '@msc/core'
 import type { Metadata } from 'next'
 import { notFound } from 'next/navigation'
-import { requireUser } from '@/lib/auth'
+import { requireUser } from '@/lib/session/auth'
 import { platform } from '@/lib/platform'
 
 export const metadata: Metadata = { title: 'Systems' }

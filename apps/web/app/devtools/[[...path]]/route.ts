@@ -1,7 +1,7 @@
 import { getJournal } from '@msc/core'
 import { createConsole } from '@msc/devtools'
 import { platform } from '@/lib/platform'
-import { sessionToken, verifySession } from '@/lib/session'
+import { sessionToken, verifySession } from '@/lib/session/session'
 
 /** For admins; everybody else gets 404. */
 export const GET = createConsole({

@@ -2,7 +2,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { notFound } from 'next/navigation'
 import { Cover, StatusBadge } from '@/components/release-card'
-import { requireUser } from '@/lib/auth'
+import { requireUser } from '@/lib/session/auth'
 import type { LyricsAnalysis } from '@/lib/lyrics'
 import { getRelease } from '@/lib/releases'
 

@@ -1,6 +1,6 @@
 import type { Metadata } from 'next'
 import { ReleaseForm } from '@/components/release-form'
-import { requireUser } from '@/lib/auth'
+import { requireUser } from '@/lib/session/auth'
 import { genres } from '@/lib/releases'
 
 export const metadata: Metadata = { title: 'New release' }

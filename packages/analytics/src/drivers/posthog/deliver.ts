@@ -1,4 +1,4 @@
-import { DriverError } from '@msc/core'
+import { closedError } from '@msc/core'
 import { plainJson, writeEach } from '@msc/core/delivery'
 import type { AnalyticsDriver } from '../../driver.ts'
 import { VARIABLES } from './address.ts'
@@ -14,7 +14,7 @@ export function posthogSink(transport: PostHogTransport, leavingMaxBytes?: () =>
   const { driver: name, address, now } = transport
   let closed = false
   const open = (): void => {
-    if (closed) throw new DriverError(name, 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError(name)
   }
   // The machine's clock may be wrong: PostHog corrects the events' times by this one.
   const bodyOf = (batch: readonly string[]): string =>

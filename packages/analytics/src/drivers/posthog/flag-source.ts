@@ -1,4 +1,4 @@
-import { DriverError } from '@msc/core'
+import { DriverError, closedError } from '@msc/core'
 import { plainJson } from '@msc/core/delivery'
 import type { FlagContext, FlagSource } from '../../driver.ts'
 import type { Evaluation, EvaluationReason, Json } from '../../messages.ts'
@@ -22,7 +22,7 @@ export function posthogFlagSource(transport: PostHogTransport, runtime: 'server'
   const { driver: name, address } = transport
   let closed = false
   const open = (): void => {
-    if (closed) throw new DriverError(name, 'The flag source is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError(name)
   }
   return {
     specificationVersion: 1,

@@ -1,5 +1,5 @@
 import { DriverError, MscError } from '@msc/core'
-import { MAX_ANSWER_BYTES, httpFailure, readBounded, requestFailure, saidIn, type BoundedBody } from '@msc/core/http'
+import { httpFailure, readAnswer, requestFailure, saidIn, type ReadAnswer } from '@msc/core/http'
 import { plainJson } from '@msc/core/delivery'
 import type { PostHogAddress } from './address.ts'
 
@@ -49,32 +49,25 @@ export async function request(
   expects: (said: unknown) => boolean,
   accept?: number,
 ): Promise<unknown> {
-  let response: Response
-  let answer: BoundedBody
+  let answer: ReadAnswer
   const url = `${address.endpoint}${path}`
   try {
-    response = await post(url, body, signal)
-    answer = await readBounded(response, MAX_ANSWER_BYTES, signal)
+    answer = await readAnswer(await post(url, body, signal), signal)
   } catch (error) {
     if (MscError.isInstance(error)) throw error
     throw requestFailure(error, { driver, url, address: ADDRESS })
   }
-  // Browsers make a redirect that is not followed opaque, with status 0.
-  const status = response.type === 'opaqueredirect' ? 302 : response.status
-  const failure = httpFailure(
-    { status, headers: response.headers, content: answer },
-    {
-      driver,
-      credentials: 'Check NEXT_PUBLIC_POSTHOG_KEY: it is not a project key (phc_…) of this host, or was revoked.',
-      address: ADDRESS,
-      expects,
-      now,
-    },
-  )
+  const failure = httpFailure(answer, {
+    driver,
+    credentials: 'Check NEXT_PUBLIC_POSTHOG_KEY: it is not a project key (phc_…) of this host, or was revoked.',
+    address: ADDRESS,
+    expects,
+    now,
+  })
   // A web page with this status would fail differently: it shows that something other than PostHog answered.
-  if (failure?.code === 'DRIVER_REFUSED' && status === accept) return undefined
+  if (failure?.code === 'DRIVER_REFUSED' && answer.status === accept) return undefined
   if (failure) throw failure
-  return saidIn(answer)
+  return saidIn(answer.content)
 }
 
 /** PostHog answers 200 when the account's quota is used up, and says so in the body. */

@@ -1,3 +1,5 @@
+import { hexOf } from '@msc/core/hash'
+
 /** A Lua script for a server that speaks Redis; the same object each time, so that its digest is computed once. */
 export interface Script {
   /** For errors. */
@@ -11,9 +13,7 @@ const digests = new WeakMap<Script, Promise<string>>()
 export function digestOf(script: Script): Promise<string> {
   const known = digests.get(script)
   if (known) return known
-  const digest = crypto.subtle
-    .digest('SHA-1', new TextEncoder().encode(script.lua))
-    .then((bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join(''))
+  const digest = crypto.subtle.digest('SHA-1', new TextEncoder().encode(script.lua)).then(hexOf)
   digests.set(script, digest)
   return digest
 }

@@ -1,6 +1,8 @@
+import { closedError } from '../../service/closed.ts'
 import { systemClock, type Clock } from '../../time/clock.ts'
-import { DriverError, MscError } from '../../errors/errors.ts'
-import { httpFailure, requestFailure } from '../../http/http-failure.ts'
+import { MscError } from '../../errors/errors.ts'
+import { httpFailure } from '../../http/http-failure.ts'
+import { requestFailure } from '../../http/request-failure.ts'
 import { createPageFetch } from './page.ts'
 import { plainJson } from './plain-json.ts'
 import type { Receipt } from '../sink/receipt.ts'
@@ -38,7 +40,7 @@ export function createPagePost({ ingestUrl, fetch: given, clock = systemClock }:
   const request = createPageFetch({ fetch: given })
   let closed = false
   const open = (): void => {
-    if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('local')
   }
   const send = async (records: readonly string[], signal: AbortSignal): Promise<void> => {
     const address = `Mount the ingest of devtools at ${ingestUrl}.`

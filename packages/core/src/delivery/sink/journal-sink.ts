@@ -1,4 +1,4 @@
-import { DriverError } from '../../errors/errors.ts'
+import { closedError } from '../../service/closed.ts'
 import { getJournal, type Journal, type JournalEntry } from '../../telemetry/journal.ts'
 import type { DriverBase } from '../../contract/driver.ts'
 import type { Receipt } from './receipt.ts'
@@ -26,7 +26,7 @@ export function journalSink<T extends { readonly id: string }>(options: JournalS
   const kept = new Set<string>()
   let closed = false
   const open = (): Journal => {
-    if (closed) throw new DriverError('local', 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError('local')
     return options.journal ?? getJournal()
   }
   const write = (items: readonly T[], journal: Journal): Receipt => {

@@ -5,24 +5,24 @@ import { roleOf } from '../roles.ts'
 import { squeeze, type KnownName, type Rules } from '../rules.ts'
 
 const LONGEST_NAME = 200
-const MOST_NAMES = 2000
+const MAX_NAMES = 2000
 
-/** A property name judged and cleaned, from memory where it was met before. */
+/** Judges and cleans a property name; the result is cached. */
 export function knownName(rules: Rules, name: string): KnownName {
   const known = rules.known.get(name)
   if (known !== undefined) return known
   const clean = cleanText(rules, name, LONGEST_NAME)
   const verdict = rules.judge(withoutMarks(name))
   const fresh: KnownName = {
-    // What is left of a name once it is clean has to be judged alike, the next time.
+    // A cleaned name must get the same verdict when it is read again.
     verdict: clean === name ? verdict : stricter(verdict, rules.judge(withoutMarks(clean))),
     clean,
     role: roleOf(name, 0, name.length),
     allowed: rules.allow !== undefined && rules.allow.has(squeeze(name.slice(0, LONGEST_NAME))),
   }
-  // Names may come from outside: neither many nor long ones may fill memory.
+  // Names may come from outside, so neither their number nor their length may fill memory.
   if (name.length <= LONGEST_NAME) {
-    if (rules.known.size >= MOST_NAMES) rules.known.clear()
+    if (rules.known.size >= MAX_NAMES) rules.known.clear()
     rules.known.set(name, fresh)
   }
   return fresh
@@ -33,20 +33,20 @@ function stricter(a: Verdict, b: Verdict): Verdict {
   return a
 }
 
-/** `[card]` is no name of a card. */
+/** Removes marks before a name is judged: `[card]` does not name a card. */
 function withoutMarks(name: string): string {
   return name.includes('[') ? name.split(MARKS).filter((_, index) => index % 2 === 0).join(' ') : name // prettier-ignore
 }
 
-/** What a name costs of the budget. */
+/** Returns what a name costs of the budget, in characters. */
 export function nameCost(name: string): number {
   return scannedLength(name, LONGEST_NAME)
 }
 
 /**
- * `name`, or `name (2)` and so on where it is taken: two people's addresses must not overwrite each other.
+ * Returns `name`, or `name (2)` and so on when it is taken: two people's addresses must not overwrite each other.
  *
- * @param numbers The number that each name was given last in this object, so that none is tried twice.
+ * @param numbers The last number that each name got in this object, so that none is tried twice.
  */
 export function freeName(out: object, name: string, numbers: Map<string, number>): string {
   if (!Object.hasOwn(out, name)) return name

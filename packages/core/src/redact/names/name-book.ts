@@ -1,6 +1,6 @@
 import { HARMLESS, type Verdict } from './names.ts'
 
-/** Judges names that stand inside text, and remembers what it was asked lately. */
+/** Judges names inside text, with a cache of recent verdicts. */
 export interface NameBook {
   readonly judge: (name: string) => Verdict
   /** Names shorter than this are harmless. */
@@ -9,7 +9,7 @@ export interface NameBook {
   readonly verdicts: Verdict[]
 }
 
-/** Two names have room where one would do: two that take turns in a text are not judged each time. */
+/** Each slot has room for two names, so that two that collide and alternate in a text are not judged each time. */
 const SLOTS = 512
 const WAYS = 2
 const LONGEST = 64
@@ -24,8 +24,8 @@ export function createNameBook(judge: (name: string) => Verdict, shortest: numbe
 }
 
 /**
- * The verdict on `text.slice(from, to)`. Each name has one slot and the last two asked keep it, so names from outside
- * can neither fill memory nor make the book search; a name that is known costs no copy of the text.
+ * Returns the verdict on `text.slice(from, to)`. Each name has one slot, which keeps its last two names, so names from
+ * outside can neither fill memory nor slow a lookup down; a hit copies no text.
  */
 export function judgeSlice(book: NameBook, text: string, from: number, to: number): Verdict {
   const start = to - from > LONGEST ? to - LONGEST : from
@@ -49,7 +49,7 @@ export function judgeSlice(book: NameBook, text: string, from: number, to: numbe
   return verdict
 }
 
-/** By hand, which for names is faster than `startsWith`. */
+/** Compares by hand, which is faster than `startsWith` for short names. */
 function isSame(text: string, from: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) if (text.charCodeAt(from + i) !== name.charCodeAt(i)) return false
   return true

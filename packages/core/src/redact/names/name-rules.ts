@@ -1,16 +1,19 @@
-// Which words make a name secret. Everything is matched against whole words of the name, see `splitWords`.
+// The words that make a name secret. All are matched against whole words of the name, see `splitWords`.
 
-/** Secret wherever they stand in a name. */
+/** Secret anywhere in a name. */
 export const SECRET_WORDS: ReadonlySet<string> = new Set([
   'password', 'passwords', 'passwd', 'pwd', 'passcode', 'passwort', 'kennwort', 'contraseña', 'contrasena', 'secret',
   'secrets', 'token', 'credential', 'credentials', 'creds', 'jwt', 'cvv', 'cvc', 'iban', 'ssn', 'otp', 'totp', 'csrf',
   'xsrf', 'bearer', 'psk', 'jsessionid', 'phpsessid', 'sessid', 'personnummer', 'msisdn', 'telephone',
 ]) // prettier-ignore
 
-/** Secret in the same way; inside text their value runs to the end of the line, since it may hold spaces. */
+/** Also secret anywhere; inside text, the value runs to the end of the line, since it may hold spaces. */
 export const LINE_WORDS: ReadonlySet<string> = new Set(['authorization', 'authorisation', 'passphrase', 'mnemonic'])
 
-/** Secret as the last word: `smtp_pass`, `cardPin`, `set-cookie`; not `passCount`, `pinCode` (a pair), `cookieConsent`. */
+/**
+ * Secret as the last word: `smtp_pass`, `cardPin`, `set-cookie`, but not `passCount`, `pinCode` (a pair) or
+ * `cookieConsent`.
+ */
 export const LAST_WORDS: ReadonlySet<string> = new Set([
   'pass',
   'pin',
@@ -22,18 +25,21 @@ export const LAST_WORDS: ReadonlySet<string> = new Set([
 ])
 export const LAST_LINE_WORDS: ReadonlySet<string> = new Set(['cookie', 'cookies'])
 
-/** What makes the last word above something else: a low-pass filter, a backstage pass, a pin on a map. */
+/** Pairs whose last word is not a secret: a low-pass filter, a backstage pass, a pin on a map. */
 export const NOT_SECRET_BEFORE_LAST: ReadonlySet<string> = new Set([
   'low pass', 'high pass', 'band pass', 'all pass', 'boarding pass', 'backstage pass', 'season pass', 'festival pass',
   'weekend pass', 'day pass', 'vip pass', 'first pass', 'second pass', 'render pass', 'single pass', 'map pin',
   'drop pin', 'push pin', 'enamel pin', 'lapel pin', 'bowling pin', 'i phone', 'time signature', 'key signature',
 ]) // prettier-ignore
 
-/** Secret when they are the whole name, or all of it after the last dot. A number under `session` counts sessions. */
+/** Secret as the whole name, or as all of it after the last dot. A number under `session` is a count of sessions. */
 export const EXACT_NAMES: ReadonlySet<string> = new Set(['auth', 'sid', 'connect sid', 'session sid', 'koa sess'])
 export const EXACT_COUNTED_NAMES: ReadonlySet<string> = new Set(['session'])
 
-/** Secret wherever the two words follow each other, or stand as one (`apikey`). A plural of the second counts too. */
+/**
+ * Secret wherever the two words follow each other or are written as one (`apikey`). The plural of the second matches
+ * too.
+ */
 export const SECRET_PAIRS: ReadonlySet<string> = new Set([
   'api key', 'access key', 'private key', 'signing key', 'encryption key', 'decryption key', 'master key', 'secret key',
   'account key', 'role key', 'license key', 'licence key', 'shared key', 'ssh key', 'deploy key', 'recovery key',
@@ -47,23 +53,26 @@ export const SECRET_PAIRS: ReadonlySet<string> = new Set([
 ]) // prettier-ignore
 export const SECRET_LINE_PAIRS: ReadonlySet<string> = new Set(['seed phrase', 'recovery phrase', 'set cookie'])
 
-/** Words that run together in lower case: `dbpassword`, `mytoken`. No English word ends like these by accident. */
+/**
+ * Secret as the end of a word that runs together in lower case: `dbpassword`, `mytoken`. No English word ends like
+ * these by accident.
+ */
 export const SECRET_ENDINGS: readonly string[] = [
   'password', 'passwd', 'pwd', 'passphrase', 'secret', 'token', 'credentials',
 ] // prettier-ignore
 
-/** The same at the end of a name: `smtppass`, `authcookie`. */
+/** Secret as the end of the last word: `smtppass`, `authcookie`. */
 export const SECRET_LAST_ENDINGS: readonly string[] = ['pass', 'cookie', 'signature']
 export const NO_SECRET_ENDINGS: ReadonlySet<string> = new Set([
   'bypass', 'compass', 'encompass', 'surpass', 'trespass', 'overpass', 'underpass', 'lowpass', 'highpass', 'bandpass', 'allpass',
 ]) // prettier-ignore
 
-/** Counts in telemetry, lists of secrets elsewhere: harmless while the value is a number. */
+/** Counts in telemetry, but lists of secrets elsewhere: harmless while the value is a number. */
 export const COUNTED_WORDS: ReadonlySet<string> = new Set(['tokens'])
 
 /**
- * A name that ends with one of these says something about a secret and does not hold it: `passwordChangedAt`,
- * `tokenType`, `cookieName`. The text rules still apply to its value.
+ * A name that ends with one of these describes a secret and does not hold it: `passwordChangedAt`, `tokenType`,
+ * `cookieName`. The text rules still apply to its value.
  */
 export const HARMLESS_TAILS: ReadonlySet<string> = new Set([
   'age', 'algorithm', 'alg', 'at', 'attempt', 'attempts', 'audience', 'bucket', 'budget', 'changed', 'consent', 'cost',
@@ -76,10 +85,13 @@ export const HARMLESS_TAILS: ReadonlySet<string> = new Set([
   'valid', 'verified', 'version',
 ]) // prettier-ignore
 
-/** A location that the text rules clean: `tokenUrl`. Longer ones, such as `passwordResetUrl`, carry the secret itself. */
+/**
+ * Locations that are harmless right after the secret word, since the text rules clean them: `tokenUrl`. With more words
+ * between, as in `passwordResetUrl`, the location itself is the secret.
+ */
 export const HARMLESS_LOCATIONS: ReadonlySet<string> = new Set(['url', 'uri'])
 
-/** Ends that would be harmless, in names whose value is used as a secret all the same. */
+/** Names whose ending would be harmless, but whose value is used as a secret all the same. */
 export const SECRET_DESPITE_TAIL: ReadonlySet<string> = new Set([
   'secret id', 'access key id', 'password hint', 'passphrase hint', 'secret hint', 'token hint', 'pin hint',
 ]) // prettier-ignore
@@ -89,16 +101,16 @@ export const QUERY_NAMES: ReadonlySet<string> = new Set([
   'code', 'key', 'ticket', 'session id', 'sessionid', 'invite', 'invitation', 'assertion', 'oob code', 'hmac',
 ]) // prettier-ignore
 
-/** Names with a `$` in front belong to a vendor; only these words hide them. */
+/** Names that begin with `$` belong to a vendor; only these words make them secret. */
 export const VENDOR_SECRETS: ReadonlySet<string> = new Set([
   'password', 'passwd', 'secret', 'authorization', 'credentials', 'credential', 'apikey', 'api key', 'access token',
   'refresh token', 'auth token', 'id token', 'private key',
 ]) // prettier-ignore
 
-/** Rules out most names before they are split into words. Must match every word above. */
+/** Rules out most names before they are split into words, so it must match every word above. */
 export const SUSPECT: RegExp =
   /pass|pwd|kennw|contrase|secret|token|cred|jwt|cv[vc]|iban|ssn|otp|[cx]srf|bearer|sig|psk|sess|personn|msisdn|phone|authori|mnemon|pin|cookie|auth|sid|key|card|number|account.?no|code|social|tax|str|national|bank|link|saml|assert|security|phrase|ticket|invit|hmac/i
 
-/** `token.ts:12:7` is a place in a file. */
+/** Matches file names: `token.ts:12:7` is a position in a file. */
 export const FILE_NAME: RegExp =
   /\.(?:[cm]?[jt]sx?|vue|svelte|json|html?|css|py|go|rb|rs|java|kt|php|sql|md|map|wasm|ya?ml|toml)$/i

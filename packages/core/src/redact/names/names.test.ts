@@ -50,7 +50,7 @@ describe('judgeName', () => {
       'SUPABASE_SERVICE_ROLE_KEY AWS_SECRET_ACCESS_KEY passwordResetUrl jsessionid passPhrase pass_phrase passWord PASS_WORD apikeys privKey authorisation ' +
       'hmacKey accountNo smsCode pass-code $password $auth_token'
     ).split(' '),
-  )('takes %s as secret', (name) => {
+  )('treats %s as secret', (name) => {
     expect([SECRET, SECRET_LINE, COUNTED]).toContain(judge(name))
   })
 
@@ -63,22 +63,22 @@ describe('judgeName', () => {
       '$cookieless_mode $session_entry_url $lib_rate_limit_remaining_tokens $configured_session_timeout_ms tokenUrl ' +
       'tokenType apiKeyId timeSignature keySignature lowPass backstagePass iPhone token.ts password.test.js'
     ).split(' '),
-  )('takes %s as harmless', (name) => {
+  )('treats %s as harmless', (name) => {
     expect(judge(name)).toBe(HARMLESS)
   })
 
   it.each(['tokens', 'inputTokens', 'max_tokens', 'apiKeys', 'session', 'gen_ai.usage.output_tokens'])(
-    'takes %s as a count while it is a number',
+    'treats %s as a count while its value is a number',
     (name) => {
       expect(judge(name)).toBe(COUNTED)
     },
   )
 
-  it.each(['code', 'key', 'sessionid', 'sessionId', 'session_id'])('takes %s as secret in a query alone', (name) => {
+  it.each(['code', 'key', 'sessionid', 'sessionId', 'session_id'])('treats %s as secret only in a query', (name) => {
     expect(judge(name)).toBe(SECRET_IN_QUERY)
   })
 
-  it('takes the names of a caller by their words', () => {
+  it('matches the names of the caller by their words', () => {
     const own = ownNames(['promoCode', 'UPC'])
     for (const name of ['promoCode', 'promo_code', 'X-Promo-Code', 'promocode', 'upc', 'release.upc']) {
       expect(judgeName(name, own), name).toBe(SECRET)
@@ -86,7 +86,7 @@ describe('judgeName', () => {
     for (const name of ['promoCodes', 'code_promo', 'upcoming']) expect(judgeName(name, own), name).toBe(HARMLESS)
   })
 
-  it('takes two words of a text as one name only where they are a pair', () => {
+  it('treats two words of a text as one name only when they are a known pair', () => {
     expect(judgePhrase('api key')).toBe(SECRET)
     expect(judgePhrase('seed phrase')).toBe(SECRET_LINE)
     expect(judgePhrase('secret sauce')).toBe(HARMLESS)
@@ -100,7 +100,7 @@ describe('judgeName', () => {
 })
 
 describe('SUSPECT', () => {
-  it('lets every word of the rules through to be judged', () => {
+  it('matches every word of the rules', () => {
     const words = [
       rules.SECRET_WORDS, rules.LINE_WORDS, rules.LAST_WORDS, rules.LAST_LINE_WORDS, rules.EXACT_NAMES,
       rules.EXACT_COUNTED_NAMES, rules.SECRET_PAIRS, rules.SECRET_LINE_PAIRS, rules.SECRET_ENDINGS,

@@ -22,18 +22,18 @@ import {
 } from './name-rules.ts'
 import { splitWords } from './words.ts'
 
-/** What a name says about its value. */
+/** The first of the verdicts on a value by its name: keep it. The text rules still apply. */
 export const HARMLESS = 0
-/** Hide it, whatever it is. */
+/** Hide the value, whatever it is. */
 export const SECRET = 1
-/** Hide it unless it is a number: `tokens: 1500` counts, `tokens: ['…']` tells. */
+/** Hide the value unless it is a number: `tokens: 1500` is a count, `tokens: ['…']` holds secrets. */
 export const COUNTED = 2
-/** Hide it; inside text it runs to the end of the line. */
+/** Hide the value, which inside text runs to the end of the line. */
 export const SECRET_LINE = 3
-/** Hide it where it is a parameter of a URL or a form. */
+/** Hide the value only when it is a parameter of a URL or a form. */
 export const SECRET_IN_QUERY = 4
 
-/** Keep it: two words of a text of which the last one alone would be a secret, `low pass`. */
+/** Keep the value of two words in text whose last one alone would be secret: `low pass`. */
 export const ORDINARY = 5
 
 export type Verdict =
@@ -44,14 +44,14 @@ export type Verdict =
   | typeof SECRET_LINE
   | typeof SECRET_IN_QUERY
 
-/** The secret names that a caller added, each as its words with a space around every one. */
+/** Secret names that the caller added, each as its words with a space around every word. */
 export type OwnNames = readonly string[]
 
 export function ownNames(keys: readonly string[]): OwnNames {
   return keys.map((key) => ` ${splitWords(key).join(' ')} `).filter((words) => words.trim() !== '')
 }
 
-/** Judges a name by its words. Linear in its length; a longer name than anybody writes is judged by its end. */
+/** Judges a name by its words, in time linear in its length. A name that is too long is judged by its end. */
 export function judgeName(name: string, own: OwnNames): Verdict {
   const short = name.length > LONGEST_NAME ? name.slice(-LONGEST_NAME) : name
   const suspect = SUSPECT.test(short)
@@ -70,8 +70,8 @@ export function judgeName(name: string, own: OwnNames): Verdict {
 const LONGEST_NAME = 128
 
 /**
- * Judges two words of running text as one name: `api key`, also with an encoded space. Only a pair counts, since a word
- * alone is judged alone.
+ * Judges two words of running text as one name: `api key`, also with an encoded space. Only pairs count here, since
+ * each word is also judged alone.
  */
 export function judgePhrase(phrase: string): Verdict {
   const words = splitWords(phrase.replace(ENCODED_SPACE, ' '))
@@ -89,7 +89,7 @@ function judgeWords(words: readonly string[], leaf: string): Verdict {
   return found.end < words.length && endsHarmless(words, found.end) ? HARMLESS : found.verdict
 }
 
-/** The last secret word or pair of a name, and the index after it. */
+/** Returns the verdict of the last secret word or pair of a name, and the index after it. */
 function findSecret(words: readonly string[]): { verdict: Verdict; end: number } {
   for (let i = words.length - 1; i >= 0; i--) {
     const word = words[i] as string
@@ -113,7 +113,7 @@ function judgeWord(word: string, last: boolean): Verdict {
   if (last && SECRET_LAST_ENDINGS.some((ending) => word.endsWith(ending))) return SECRET
   if (word.endsWith('tokens')) return COUNTED
   if (RUN_TOGETHER.some((ending) => word.endsWith(ending))) return SECRET
-  // `apikeys: 3` counts them.
+  // `apikeys: 3` is a count.
   return word.endsWith('s') && RUN_TOGETHER.some((ending) => word.slice(0, -1).endsWith(ending)) ? COUNTED : HARMLESS
 }
 
@@ -121,9 +121,9 @@ function judgePair(pair: string, word: string): Verdict {
   if (pair === '') return HARMLESS
   if (SECRET_PAIRS.has(pair)) return SECRET
   if (SECRET_LINE_PAIRS.has(pair)) return SECRET_LINE
-  // `apiKeys: 3` counts them.
+  // `apiKeys: 3` is a count.
   if (word.endsWith('s') && SECRET_PAIRS.has(pair.slice(0, -1))) return COUNTED
-  // `passPhrase` and `pass_word` are written apart and are one word all the same.
+  // `passPhrase` and `pass_word` are single words that are written as two.
   const squeezed = pair.replace(' ', '')
   return SECRET_WORDS.has(squeezed) ? SECRET : LINE_WORDS.has(squeezed) ? SECRET_LINE : HARMLESS
 }

@@ -1,6 +1,6 @@
 /**
- * The words of a name, in lower case: `userAPIKey`, `user-api-key` and `USER_API_KEY` are all `user api key`. Digits are
- * words of their own, so that `token2` holds `token`.
+ * Returns the words of a name in lower case: `userAPIKey`, `user-api-key` and `USER_API_KEY` all become `user api key`.
+ * Digits are words of their own, so `token2` contains `token`.
  */
 export function splitWords(name: string): string[] {
   const words: string[] = []
@@ -29,18 +29,18 @@ function kindOf(code: number): Kind {
   if (code >= 97 && code <= 122) return 'lower'
   if (code >= 65 && code <= 90) return 'upper'
   if (code >= 48 && code <= 57) return 'digit'
-  // Letters of other scripts have no case that we split at.
+  // Letters beyond ASCII count as lower case: names are split only at ASCII capitals.
   return code >= 0xc0 ? 'lower' : 'other'
 }
 
 function startsWord(name: string, at: number, before: Kind, kind: Kind): boolean {
-  // `Token`: a capital is followed by its own word.
+  // In `Token`, the capital belongs to the letters after it.
   if (before === 'upper' && kind === 'lower') return false
   // `sha256sum` is three words, `APIKEYs` is one.
   return kind !== before && at < name.length
 }
 
-/** In `APIKey`, the `K` belongs to the next word. `APIKEYs` has a plural, not a word of one letter. */
+/** True at the `K` of `APIKey`, which begins the next word. The `s` of `APIKEYs` is a plural, not a word. */
 function endsAcronym(name: string, at: number): boolean {
   if (at + 1 >= name.length || kindOf(name.charCodeAt(at + 1)) !== 'lower') return false
   return !(name.charCodeAt(at + 1) === 115 && (at + 2 >= name.length || kindOf(name.charCodeAt(at + 2)) !== 'lower'))

@@ -1,18 +1,19 @@
-// What a character is to the scanner. A table, because this is asked for every character of every string.
+// Classes of characters for the scanner. They are in a table, because one is looked up for every character of every
+// string.
 
 const OTHER = 0
-/** Letters, digits and what joins them in names and tokens: `.`, `-`, `_`, `$`. */
+/** Letters and digits, and the characters that join them in names and tokens: `.`, `-`, `_`, `$`. */
 export const RUN = 1
 export const SPACE = 2
 export const NEWLINE = 3
-/** May stand between a name and its separator: `"name":`, `name]=`. */
+/** May come between a name and its separator: `"name":`, `name]=`. */
 export const CLOSER = 4
 /** `=` and `:`. */
 export const SEPARATOR = 5
 export const AT = 6
 export const PERCENT = 7
 export const LESS = 8
-/** What only the scanner of a text tells from other punctuation. */
+/** Only the main scan tells this one, and the next three, from other punctuation. */
 export const OPENING_BRACKET = 9
 export const BRACE = 10
 export const AMPERSAND = 11
@@ -42,7 +43,8 @@ for (const [kind, characters] of [
 export function classOf(code: number): number {
   if (code < 128) return CLASSES[code] as number
   if (code < 0xc0) return code === 0xa0 ? SPACE : OTHER
-  // General punctuation and the spaces and punctuation of East Asian scripts end a word; all else is letters to us.
+  // General punctuation, and the spaces and punctuation of East Asian scripts, end a word; everything else counts as a
+  // letter.
   if (code >= 0x2000 && code <= 0x206f) return code === 0x2028 || code === 0x2029 ? NEWLINE : OTHER
   return code >= 0x3000 && code <= 0x303f ? OTHER : RUN
 }
@@ -63,7 +65,7 @@ export function isLetter(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code >= 0xc0
 }
 
-/** A letter or a digit of ASCII, which ends nothing: most of every text. */
+/** True for an ASCII letter or digit. Most of every text is these, and none of them ends anything. */
 export function isPlain(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
 }
@@ -72,7 +74,7 @@ export function isQuote(code: number): boolean {
   return code === 34 || code === 39 || code === 96
 }
 
-/** Is this the word, in either case? Without a copy of it; `word` has lower-case Latin letters only. */
+/** Compares a span with `word`, ignoring case and without copying it. `word` may hold lower-case ASCII letters only. */
 export function isWord(text: string, from: number, to: number, word: string): boolean {
   if (to - from !== word.length) return false
   for (let i = 0; i < word.length; i++) {
@@ -95,10 +97,11 @@ function hexValue(code: number): number {
 const DEEPEST_ESCAPE = 4
 
 /**
- * Reads a percent-encoded ASCII character at `at`, however often it was encoded: `%3D`, `%253D`.
+ * Reads the percent-encoded ASCII character at `at`, however many times it was encoded: `%3D`, `%253D`.
  *
- * @returns 0 when there is none, else its code, its width and how often it was encoded, packed: see {@link escapedCode},
- * {@link escapedWidth} and {@link escapedLevel}. A number, because it is read in hot loops.
+ * @returns 0 when there is none; else its code, its width and the number of times it was encoded: see {@link
+ * escapedCode}, {@link escapedWidth} and {@link escapedLevel}. They are packed into a number, because this runs in hot
+ * loops.
  */
 export function readEscape(text: string, at: number): number {
   let next = at + 1
@@ -115,7 +118,7 @@ export function readEscape(text: string, at: number): number {
   return ((next + 2 - at) << 16) | (level << 8) | (high * 16 + low)
 }
 
-/** The width of an encoded byte of a character beyond ASCII, such as `%C3` or `%25C3`; 0 when there is none. */
+/** Returns the width of an encoded byte of a character beyond ASCII, such as `%C3` or `%25C3`; 0 when there is none. */
 export function highEscapeWidth(text: string, at: number): number {
   let next = at + 1
   while (next - at < 2 * DEEPEST_ESCAPE && text.charCodeAt(next) === 50 && text.charCodeAt(next + 1) === 53) next += 2
@@ -135,8 +138,8 @@ export function escapedWidth(packed: number): number {
 }
 
 /**
- * The character at `at` as a reader of `level` decodings sees it, packed like an escape. A raw character has the level
- * 0 and the width 1; one that is still encoded after `level` decodings is content and reads as `%`.
+ * Returns the character at `at` as it reads after `level` decodings, packed like an escape. A raw character has level 0
+ * and width 1; one that is still encoded after `level` decodings is content and reads as `%`.
  */
 export function readCharacter(text: string, at: number, level: number): number {
   const code = text.charCodeAt(at)

@@ -1,4 +1,5 @@
-// Pairs of fields of which one names the other: `{"name": "password", "value": "…"}`, `<add key="password" value="…"/>`.
+// Pairs of fields, one of which names the other: `{"name": "password", "value": "…"}`,
+// `<add key="password" value="…"/>`.
 import { REDACTED } from '../marks.ts'
 import { judgeSlice } from '../names/name-book.ts'
 import { COUNTED, HARMLESS, SECRET, SECRET_IN_QUERY, type Verdict } from '../names/names.ts'
@@ -12,18 +13,18 @@ import { awaitLabel, forgetValue, openSlot, type Undecided } from './slots.ts'
 import { NEVER, type TextScan } from './state.ts'
 import { enterObject, leaveObject, readStrings } from './strings.ts'
 
-/** How far apart the two may stand where no braces hold them together. */
+/** The largest distance from a label to its value, in characters, where no braces enclose them. */
 const REACH = 100
-/** The same behind a value, with the value. */
+/** The largest distance from a value to the label after it, including the value. */
 const REACH_BACK = 500
 
 /**
- * The verdict on `value` where a label before it says what it is. Remembers labels and values that it meets; the
- * verdict on a value whose label follows it is for the next pass.
+ * Judges `value` when a label before it names it. Remembers the labels and values that it meets; a value whose label
+ * follows is judged in the next pass.
  *
- * @param at The separator.
- * @param next Behind it.
- * @param level How often it was percent-encoded.
+ * @param at The position of the separator.
+ * @param next The position after it.
+ * @param level The number of times it was percent-encoded.
  */
 export function judgeLabelled(scan: TextScan, at: number, next: number, level: number): Verdict {
   const { text, runFrom, runTo } = scan
@@ -53,7 +54,7 @@ function readLabel(scan: TextScan, next: number, level: number, role: Role): voi
     return
   }
   const quote = readQuote(text, from, scan.end, level)
-  // YAML has no quotes: `name: password`.
+  // In YAML the label has no quotes: `name: password`.
   if (quote === NO_QUOTE && (from === next || level > 0)) {
     if (level === 0 && scan.runTo - scan.runFrom === 4) rememberBarePart(scan, from)
     return
@@ -76,7 +77,7 @@ function readLabel(scan: TextScan, next: number, level: number, role: Role): voi
   if (byName || slot.mayBeCredentials) decide(scan, slot.args, SECRET)
 }
 
-/** `form-data; name=password`, which some clients write without quotes. */
+/** Handles `form-data; name=password`, which some clients write without quotes. */
 function rememberBarePart(scan: TextScan, from: number): void {
   if (!isSpace(scan.text.charCodeAt(scan.runFrom - 1)) || scan.text.charCodeAt(scan.runFrom - 2) !== 59) return
   const to = wordEnd(scan, from)
@@ -92,7 +93,7 @@ function wordEnd({ text, end }: TextScan, from: number): number {
 
 const LONGEST_LABEL = 64
 
-/** Words up to a quote; -1 for anything else, which is no name. */
+/** Returns the end of the words before a closing quote; -1 for anything else, which is not a name. */
 function contentEnd({ text, end }: TextScan, from: number, level: number): number {
   const limit = Math.min(end, from + LONGEST_LABEL)
   let to = from
@@ -106,13 +107,15 @@ function judgeValue(scan: TextScan, at: number, next: number, level: number, isI
   const undecided = isInput ? slot.input : slot.value
   const described = scan.runFrom < slot.labelUntil && (slot.isPath || !isInput)
   const found = scan.known?.get(at) ?? (described ? slot.label : HARMLESS)
-  // What is hidden already needs no label.
+  // A value that is hidden already needs no label.
   if (found !== HARMLESS || isHidden(scan, next, level)) forgetValue(scan, undecided)
   else awaitLabel(scan, undecided, at)
   return found
 }
 
-/** The arguments of `{"name":"auth","args":[…]}`; those of other commands may hold a password behind a word. */
+/**
+ * Judges the arguments of `{"name":"auth","args":[…]}`. In those of other commands, a password may follow an option.
+ */
 function judgeArguments(scan: TextScan, at: number, next: number, level: number): Verdict {
   followStrings(scan)
   const slot = openSlot(scan)
@@ -139,7 +142,7 @@ function onSecretLabel(scan: TextScan, to: number, verdict: Verdict, role: Role)
     slot.label = verdict
     slot.labelUntil = to + REACH
   } else {
-    // Braces say where the value ends; without them it may be all of the line, as that of a cookie is.
+    // Braces show where the value ends. Without them it may be the rest of the line, like that of a cookie.
     if (slot.label === HARMLESS) slot.label = verdict === COUNTED ? COUNTED : SECRET
     slot.labelUntil = NEVER
     slot.isPath ||= role === PATH
@@ -156,20 +159,20 @@ function decide(scan: TextScan, undecided: Undecided, verdict: Verdict): void {
 }
 
 /**
- * May the pass end, now that there is enough of its result? Not while a label could follow a value in the wanted part;
- * nor where another pass comes, which has to know the labels of all that it could get to.
+ * True when the pass may end, now that it has enough output. It may not while a label could still follow a value in the
+ * wanted part, nor when a second pass is due, which needs the labels of everything that it may reach.
  */
 export function mayEnd(scan: TextScan): boolean {
   return scan.known !== undefined || (scan.awaited === 0 && scan.found === undefined)
 }
 
-/** Follows the braces of objects. */
+/** Tracks the braces of objects. */
 export function onBrace(scan: TextScan, at: number, opens: boolean, next: number, level: number): void {
   if (opens) enterObject(scan, at, next, level)
   else leaveObject(scan, at)
 }
 
-/** A string may have ended since the last brace, and with it an object that was cut. */
+/** Catches up with the strings: one may have ended since the last brace, and with it an object that was cut. */
 function followStrings(scan: TextScan): void {
   if (scan.depth >= 2) readStrings(scan, scan.runFrom)
 }

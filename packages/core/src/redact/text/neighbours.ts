@@ -1,4 +1,4 @@
-// Secrets whose name stands beside them in a list or a path.
+// Secrets whose name is beside them in a list or a path.
 import { judgeFlag, pairSeparator } from '../names/flags.ts'
 import { HARMLESS, SECRET_IN_QUERY, SECRET_LINE } from '../names/names.ts'
 import { judgeSlice } from '../names/name-book.ts'
@@ -16,11 +16,11 @@ import { hideValue } from './values/values.ts'
 const SHORTEST_SEGMENT = 16
 
 /**
- * Hides a long segment of a path behind one with a secret name: `/reset-password/9f86d081884c7d65`.
+ * Hides a long segment of a path after one with a secret name: `/reset-password/9f86d081884c7d65`.
  *
- * @param slash The slash after the name; it may be percent-encoded.
- * @param from Behind it.
- * @returns Where to go on, or -1 when there is none.
+ * @param slash The position of the slash after the name; it may be percent-encoded.
+ * @param from The position after the slash.
+ * @returns The position to continue at, or -1 when there is no such segment.
  */
 export function hidePathSegment(scan: TextScan, slash: number, from: number): number {
   const { text, end } = scan
@@ -35,11 +35,11 @@ export function hidePathSegment(scan: TextScan, slash: number, from: number): nu
 }
 
 /**
- * Hides what follows a name in a list: `"Cookie", "sid=…"` as Node's `rawHeaders` are printed, `["password", "…"]` in a
- * list of pairs, `"--password", "…"` in a list of arguments. Other names are as often a list of names alone.
+ * Hides the item after a name in a list: `"Cookie", "sid=…"` as Node's `rawHeaders` are printed, `["password", "…"]` in
+ * a list of pairs, `"--password", "…"` in a list of arguments. Any other name is as often in a list of names.
  *
- * @param comma The comma after the quoted name.
- * @returns Where to go on, or -1 when there is none.
+ * @param comma The position of the comma after the quoted name.
+ * @returns The position to continue at, or -1 when nothing is hidden.
  */
 export function hideNextItem(scan: TextScan, comma: number): number {
   const { text, end } = scan
@@ -59,20 +59,23 @@ function hidesNext(scan: TextScan, comma: number, from: number): boolean {
   return verdict === SECRET_LINE || comma < scan.pairsUntil || isPair(scan, from)
 }
 
-/** Is the text in quotes at `from` the name of a member? Then what stood before was a value: `"name":"cookie","value":…` */
+/**
+ * True when the quoted text at `from` is the name of a member; the text before it was then a value:
+ * `"name":"cookie","value":…`
+ */
 function isKey(text: string, from: number, end: number): boolean {
   const quote = readQuote(text, from, end, 0)
   if (quote === NO_QUOTE) return false
   const start = from + quoteWidth(quote)
   let to = start
   while (to < end && to - start < LONGEST_KEY && classOf(text.charCodeAt(to)) === RUN) to++
-  // One with other backslashes is content: `"--password","a\\":b"`.
+  // A quote with a different number of backslashes is content: `"--password","a\\":b"`.
   return readQuote(text, to, end, 0) === quote && text.charCodeAt(afterGap(text, to + quoteWidth(quote), end)) === 58
 }
 
 const LONGEST_KEY = 40
 
-/** Past spaces and line breaks, as indented JSON has them. */
+/** Returns the position after spaces and line breaks, as in indented JSON. */
 function afterGap(text: string, from: number, end: number): number {
   let at = from
   while (at < end && at - from < LONGEST_GAP) {
@@ -88,7 +91,7 @@ function afterGap(text: string, from: number, end: number): number {
 
 const LONGEST_GAP = 64
 
-/** Are the name and the item at `from` all of a list that is an item of a list itself? */
+/** True when the name and the item at `from` are a whole list that is itself an item of a list. */
 function isPair(scan: TextScan, from: number): boolean {
   const { text, end, runFrom } = scan
   const name = quoteStart(text, runFrom)
@@ -98,14 +101,17 @@ function isPair(scan: TextScan, from: number): boolean {
   const outer = text.charCodeAt(beforeGap(text, bracket))
   // [ ,
   if (outer !== 91 && outer !== 44) return false
-  // Quoted alike, so that what closes here closes what others before it looked for.
+  // Both have to be quoted alike, so that the quote that closes here also ended the searches before this one.
   const quote = readQuote(text, from, end, 0)
   if (quote === NO_QUOTE || quote !== readQuote(text, name, runFrom, 0)) return false
   const closing = findClosing(text, from + quoteWidth(quote), end, quote)
   return closing < 0 || text.charCodeAt(afterGap(text, closing + quoteWidth(quote), end)) === closingBracket
 }
 
-/** A pair is a list, a tuple of Python or Rust, or a tuple of Elixir; 0 for what opens none. */
+/**
+ * Returns the closing bracket of a pair, which is a list, a tuple of Python or Rust, or a tuple of Elixir; 0 for any
+ * other character.
+ */
 function closingOf(bracket: number): number {
   switch (bracket) {
     case 91: // [
@@ -117,7 +123,7 @@ function closingOf(bracket: number): number {
   }
 }
 
-/** `b'…'` of Python. */
+/** Returns the start of a quoted text with its prefix: `b'…'` of Python. */
 function beforePrefix(text: string, quote: number): number {
   return quote > 0 && skipStringPrefix(text, quote - 1) === quote && closingOf(text.charCodeAt(quote - 2)) > 0
     ? quote - 1
@@ -130,7 +136,7 @@ function quoteStart(text: string, to: number): number {
   return from
 }
 
-/** The last character before `to` that is no space and no line break. */
+/** Returns the position of the last character before `to` that is neither a space nor part of a line break. */
 function beforeGap(text: string, to: number): number {
   let at = to - 1
   while (at >= 0 && to - at < LONGEST_GAP) {
@@ -142,7 +148,7 @@ function beforeGap(text: string, to: number): number {
   return at
 }
 
-/** Is the name a flag whose argument is secret, and the item at `from` an argument? */
+/** True when the name is a flag whose argument is secret, and the item at `from` is an argument. */
 function isArgument(scan: TextScan, from: number): boolean {
   const { text, end, runFrom, runTo } = scan
   const quote = readQuote(text, from, end, 0)
@@ -160,7 +166,7 @@ function isArgument(scan: TextScan, from: number): boolean {
   return false
 }
 
-/** Remembers the list behind `rawHeaders`, where names and values take turns. */
+/** Remembers the list after `rawHeaders`, in which names and values alternate. */
 export function rememberPairs(scan: TextScan, next: number): void {
   const { text, end, runFrom, runTo } = scan
   if (next <= scan.pairsUntil || !isWord(text, runFrom, runTo, 'rawheaders')) return

@@ -13,14 +13,15 @@ import {
 } from './chars.ts'
 
 /**
- * A quote as JSON nests it: the character (for one that HTML writes as an entity, its number below), how many backslashes each nesting put before it, how often it is
- * percent-encoded, and its width with all of that. Packed into a number, because it is read for every value; 0 is none.
+ * A quote, possibly nested in JSON: its character (for an HTML entity, its number below), the number of backslashes
+ * that nesting put before it, the number of times it was percent-encoded, and its width with all of that. Packed into a
+ * number, because one is read for every value; 0 is none.
  */
 export type Quote = number
 
 export const NO_QUOTE: Quote = 0
-/** More than any program nests, and what has room in a number. */
-const MOST_BACKSLASHES = 255
+/** More than any program nests, and the most that fits into the number. */
+const MAX_BACKSLASHES = 255
 
 export function quoteWidth(quote: Quote): number {
   return quote >> 18
@@ -38,20 +39,20 @@ export function quoteBackslashes(quote: Quote): number {
   return (quote >> 10) & 255
 }
 
-/** The quote that opens at `at`. */
+/** Reads the quote that opens at `at`. */
 export function readQuote(text: string, at: number, end: number, level: number): Quote {
   const first = text.charCodeAt(at)
-  // Asked for every value, most of which have none.
+  // This runs for every value, most of which have no quote.
   if (isQuote(first)) {
     if (at >= end) return NO_QUOTE
-    // An apostrophe is never encoded; what it holds is, as often as the text around it.
+    // An apostrophe is never percent-encoded, but its content is, as many times as the text around it.
     return first | (first === 39 ? level << 7 : 0) | (1 << 18)
   }
   if (first === 38) return at < end ? readEntity(text, at, at) : NO_QUOTE
   if (first !== 92 && (first !== 37 || level === 0)) return NO_QUOTE
   let next = at
   let backslashes = 0
-  while (next < end && backslashes <= MOST_BACKSLASHES) {
+  while (next < end && backslashes <= MAX_BACKSLASHES) {
     const read = readCharacter(text, next, level)
     const code = escapedCode(read)
     next += escapedWidth(read)
@@ -64,18 +65,18 @@ export function readQuote(text: string, at: number, end: number, level: number):
 
 const ENTITIES = ['&quot;', '&#34;', '&#39;', '&apos;', '&#x27;', '&#x22;', '&#034;', '&#039;'] as const
 
-/** Is the quote written as an entity of HTML? */
+/** True when the quote is written as an HTML entity. */
 export function isEntity(code: number): boolean {
   return code <= ENTITIES.length
 }
 
-/** The width of a quote as HTML writes it; 0 when there is none. */
+/** Returns the width of a quote that is written as an HTML entity; 0 when there is none. */
 export function entityWidth(text: string, at: number): number {
   const index = entityAt(text, at)
   return index < 0 ? 0 : (ENTITIES[index] as string).length
 }
 
-/** By their characters, because six comparisons of texts cost more than all the rest of a scan. */
+/** Decides by single characters, because six comparisons of strings would cost more than the rest of a scan. */
 function entityAt(text: string, at: number): number {
   switch (text.charCodeAt(at + 1)) {
     case 113: // q
@@ -98,19 +99,19 @@ function numericEntityAt(text: string, at: number): number {
   if (text.charCodeAt(from + 2) !== 59) return -1
   const first = text.charCodeAt(from)
   const second = text.charCodeAt(from + 1)
-  // 34 and 39, or 22 and 27
+  // The codes are 34 and 39, in hexadecimal 22 and 27.
   if (hex) return first !== 50 ? -1 : second === 55 ? 4 : second === 50 ? 5 : -1
   return first !== 51 ? -1 : second === 52 ? (padded ? 6 : 1) : second === 57 ? (padded ? 7 : 2) : -1
 }
 
-/** The entity at `at` with the backslashes from `from` on. */
+/** Reads the entity at `at` with its backslashes, which begin at `from`. */
 function readEntity(text: string, at: number, from: number): Quote {
   const index = entityAt(text, at)
   if (index < 0) return NO_QUOTE
   return (index + 1) | ((at - from) << 10) | ((at + (ENTITIES[index] as string).length - from) << 18)
 }
 
-/** Where a quote written as an entity closes, like {@link findClosing}. */
+/** Like {@link findClosing}, for a quote that is written as an entity. */
 function findEntity(text: string, from: number, end: number, entity: string, own: number): number {
   let at = text.indexOf(entity, from)
   while (at >= 0 && at < end) {
@@ -123,8 +124,8 @@ function findEntity(text: string, from: number, end: number, entity: string, own
 }
 
 /**
- * Where the quote closes: the position of its first backslash or of the quote itself, or -1. A quote inside the value
- * has more backslashes than the quote around it, and an apostrophe is followed by a letter.
+ * Returns where the quote closes: the position of its first backslash or of the quote itself, or -1. A quote inside the
+ * value has more backslashes than the quote around it, and an apostrophe inside a word is followed by a letter.
  */
 export function findClosing(text: string, from: number, end: number, quote: Quote): number {
   const level = quoteLevel(quote)
@@ -167,21 +168,21 @@ export function findClosing(text: string, from: number, end: number, quote: Quot
 }
 
 /**
- * Does a quote behind so many backslashes end the string whose own quotes have `own`? Each nesting of JSON doubles the
- * backslashes of a value and adds one to those of its quotes. Programs that print JSON double them once more, so that a
- * double quote behind a pair of them ends a string only where one may end.
+ * True when a quote after this many backslashes ends the string whose own quotes have `own`. Each nesting of JSON
+ * doubles the backslashes of a value and adds one to those of its quotes. Programs that print JSON double them once
+ * more, so a double quote after a pair of them ends a string only where one may end.
  */
 export function closes(text: string, next: number, end: number, backslashes: number, own: number): boolean {
   if (own === 0 && backslashes > 1 && text.charCodeAt(next - 1) === 34 && !endsMember(text, next, end)) return false
   return own === 0 ? (backslashes & 1) === 0 : backslashes % (2 * (own + 1)) === own
 }
 
-/** The same for one quote: an apostrophe that a letter follows closes nothing. */
+/** Like {@link closes}, for one quote; an apostrophe before a letter closes nothing. */
 export function closesQuote(text: string, next: number, end: number, backslashes: number, quote: Quote): boolean {
   return closes(text, next, end, backslashes, quoteBackslashes(quote)) && !isInside(text, next, end, quote)
 }
 
-/** Does a member or an item of JSON end here? */
+/** True where a member or an item of JSON may end. */
 function endsMember(text: string, at: number, end: number): boolean {
   if (at >= end) return true
   const code = text.charCodeAt(at)
@@ -193,15 +194,15 @@ function endsMember(text: string, at: number, end: number): boolean {
 function isInside(text: string, next: number, end: number, quote: Quote): boolean {
   if (next >= end) return false
   const code = text.charCodeAt(next)
-  // It's.
+  // This is the apostrophe of a word such as `it's`.
   return (quoteLevel(quote) === 0 || quoteWidth(quote) === 1) && classOf(code) === RUN && code !== 46 && code !== 45
 }
 
 /**
- * Where a value goes on behind a quote of its own, as languages write that quote inside: doubled (`'it''s'` of SQL and
- * YAML, `"a""b"` of CSV), or escaped between two pieces (`'it'\\''s'` and `'it'"'"'s'` of a shell).
+ * Returns where a value continues after a quote of its own, as languages write that quote inside: doubled (`'it''s'` of
+ * SQL and YAML, `"a""b"` of CSV), or escaped between two pieces (`'it'\\''s'` and `'it'"'"'s'` of a shell).
  *
- * @returns `next` itself where it does not.
+ * @returns `next` itself when the value does not continue.
  */
 export function pieceStart(text: string, next: number, end: number, quote: Quote): number {
   const code = text.charCodeAt(next)
@@ -213,7 +214,7 @@ export function pieceStart(text: string, next: number, end: number, quote: Quote
   const behind = next + quoteWidth(second)
   if (second === quote) return behind
   if (own !== 39 || quoteBackslashes(quote) > 0) return next
-  // The backslash is doubled where the whole command is a string of JSON.
+  // The backslash is doubled when the whole command is a JSON string.
   if (quoteCode(second) === 39) return reopens(text, behind, end) ? behind + 1 : next
   if (quoteCode(second) !== 34 || text.charCodeAt(behind) !== 39) return next
   const third = readQuote(text, behind + 1, end, level)
@@ -221,12 +222,12 @@ export function pieceStart(text: string, next: number, end: number, quote: Quote
   return quoteCode(third) === 34 && reopens(text, last, end) ? last + 1 : next
 }
 
-/** Apostrophes are never percent-encoded. */
+/** True when another piece opens here, by an apostrophe, which is never percent-encoded. */
 function reopens(text: string, at: number, end: number): boolean {
   return at < end && text.charCodeAt(at) === 39
 }
 
-/** Does this quote end a value that it did not begin? Then nothing of the value can follow it. */
+/** True when this quote ends a value that it did not begin: nothing of the value can follow it. */
 export function endsValue(text: string, next: number, end: number): boolean {
   if (next >= end) return true
   const code = text.charCodeAt(next)
@@ -248,8 +249,8 @@ export function endsValue(text: string, next: number, end: number): boolean {
 }
 
 /**
- * Does percent-encoded text end at this character that is not encoded? It does with the parameter that it stands in; an
- * apostrophe is never encoded, so that it may be one of the value.
+ * True when percent-encoded text ends at this unencoded character. It ends with its parameter; an apostrophe is never
+ * encoded, so it may belong to the value.
  */
 export function endsEncoded(text: string, at: number, end: number): boolean {
   const code = text.charCodeAt(at)
@@ -257,19 +258,19 @@ export function endsEncoded(text: string, at: number, end: number): boolean {
   return isSpace(code) || isQuote(code) || code === 38
 }
 
-/** The quote that ends where `to` is; `NO_QUOTE` when something else stands there. */
+/** Returns the quote that ends at `to`; `NO_QUOTE` when there is none. */
 export function quoteBefore(text: string, to: number, level: number): Quote {
   return readQuote(text, quoteStart(text, to, level), to, level)
 }
 
-/** Where the quote begins that ends at `to`. */
+/** Returns where the quote that ends at `to` begins. */
 export function quoteStart(text: string, to: number, level: number): number {
   let from = to - (level > 0 ? escapeWidth(text, to) : 1)
   while (from > 0 && text.charCodeAt(from - 1) === 92) from--
   return from
 }
 
-/** The width of the escape that ends here: `%22` or `%2522`. */
+/** Returns the width of the escape that ends here: `%22` or `%2522`. */
 function escapeWidth(text: string, to: number): number {
   for (let width = 3; width <= 9; width += 2) if (text.charCodeAt(to - width) === 37) return width
   return 1

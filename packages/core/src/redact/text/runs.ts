@@ -1,4 +1,4 @@
-// Words, numbers and tokens: what is asked for every run of name characters.
+// Words, numbers and tokens: the rules that are tried at every run of name characters.
 import { RUN, classOf, isDigit, isWord } from './chars.ts'
 import { hideRow } from './markup/markup.ts'
 import { hideCard, hideIban, mayBeIban } from './tokens/numbers.ts'
@@ -10,13 +10,13 @@ import { hideRejected, mayReject } from './formats/validators.ts'
 import { SHORTEST_HOST, hideWebhook, mayBeWebhook } from './tokens/urls.ts'
 import { hideNextArgument } from './formats/yaml-arguments.ts'
 
-/** Reads a run of name characters and asks the rules that begin with one. Returns where to go on. */
+/** Reads a run of name characters and tries the rules that begin with one. Returns the position to continue at. */
 export function readRun(scan: TextScan, from: number, before: number): number {
   const { text, end } = scan
   const to = runEnd(text, from + 1, end)
-  // `\u0022`, as some write quotes inside JSON.
+  // Some programs write a quote inside JSON as `\u0022`.
   if (before === 92 && to - from >= 5 && text.startsWith('u0022', from)) return to - from === 5 ? to : from + 5
-  // One space between them: the two words may be one name.
+  // Two words with one space between them may be one name.
   scan.previousFrom = (before === 32 || before === 43) && scan.named && isOneGap(scan, from) ? scan.runFrom : -1
   scan.runFrom = from
   scan.runTo = to
@@ -38,7 +38,7 @@ function runEnd(text: string, from: number, end: number): number {
   return to
 }
 
-/** A single space or `+`, as it is or encoded. */
+/** True for a single space or `+`, raw or encoded. */
 function isOneGap({ text, runTo }: TextScan, from: number): boolean {
   return (
     from - runTo === 1 || (text.charCodeAt(runTo) === 37 && from - runTo <= LONGEST_ESCAPE && (from - runTo) % 2 === 1)
@@ -47,7 +47,7 @@ function isOneGap({ text, runTo }: TextScan, from: number): boolean {
 
 const LONGEST_ESCAPE = 9
 
-/** `\n`, `\r` and `\t` of JSON are glued to what follows them. */
+/** True for the letters of `\n`, `\r` and `\t`, which JSON puts right before the next word. */
 function isEscapeLetter(code: number): boolean {
   return code === 110 || code === 114 || code === 116
 }
@@ -90,7 +90,7 @@ function hideDashes(scan: TextScan, from: number, to: number): number {
   return spaceFollows(scan, to) ? hideFlag(scan, from, to) : hideNextArgument(scan, from, to)
 }
 
-/** Secrets behind a word rather than a separator. */
+/** Hides secrets that follow a word rather than a separator. */
 function hideAfterWord(scan: TextScan, from: number, to: number, first: number): number {
   if (mayReject(first, to - from)) return hideRejected(scan, from, to)
   // bearer, basic

@@ -34,12 +34,12 @@ import { onSeparator } from './separators.ts'
 import { ENOUGH, closeName, createTextScan, type TextScan } from './state.ts'
 
 /**
- * Hides what is secret in a text. Where a label follows the value that it makes a secret, the text is read once more,
- * with what is known by then: never more than twice, however deep objects nest.
+ * Hides the secrets in a text. When a label follows the value that it makes secret, the text is read once more with the
+ * verdicts of the first pass: never more than twice, however deep objects nest.
  *
- * @param end Where to stop: a mark of an earlier cut may stand behind it.
- * @param enough How much of the result is wanted at least. Marks are longer than some of what they replace, so that
- * little of a hostile text may do.
+ * @param end Where to stop; a mark of an earlier cut may follow.
+ * @param enough The least number of characters of output that is wanted. Marks are longer than some of what they
+ * replace, so a small part of a hostile text may yield enough.
  */
 export function scanText(text: string, end: number, names: NameBook, phrases: NameBook, enough: number): string {
   const scan = createTextScan(text, end, names, phrases, enough, undefined)
@@ -49,8 +49,8 @@ export function scanText(text: string, end: number, names: NameBook, phrases: Na
 }
 
 /**
- * One pass from left to right. Each rule looks a bounded way back, or as far as the last rule that did, and goes on behind
- * what it consumed; the whole is linear in the text.
+ * Makes one pass from left to right. Each rule looks back a bounded way, or as far as the last rule that did, and
+ * continues after what it consumed, so the whole pass is linear in the text.
  */
 function readText(scan: TextScan): string {
   const { text, end } = scan
@@ -71,7 +71,7 @@ function readText(scan: TextScan): string {
     switch (kind) {
       case SPACE:
       case CLOSER:
-      case PLUS: // `api+key`, as forms write a space.
+      case PLUS: // Forms write a space as `+`: `api+key`.
         at++
         break
       case SEPARATOR:
@@ -105,7 +105,7 @@ function readText(scan: TextScan): string {
       case AMPERSAND: {
         const entity = entityWidth(text, at)
         if (entity > 0) {
-          // A quote as HTML writes it.
+          // HTML writes a quote as an entity.
           at += entity
           before = 34
           continue
@@ -115,7 +115,7 @@ function readText(scan: TextScan): string {
         break
       }
       default:
-        // `TOKEN ?= …`, `token !== …`
+        // An operator may end in the separator: `TOKEN ?= …`, `token !== …`.
         at = scan.named && isOperator(code) && text.charCodeAt(at + 1) === 61 ? at + 1 : closeName(scan, at + 1)
     }
     before = code
@@ -124,12 +124,12 @@ function readText(scan: TextScan): string {
   return scan.out + text.slice(scan.done)
 }
 
-/** `?` and `!`, which a name may have before its `=`. */
+/** True for `?` and `!`, which may come between a name and its `=`. */
 function isOperator(code: number): boolean {
   return code === 63 || code === 33
 }
 
-/** What was hidden before, or the index of a name in brackets; else it ends a name. */
+/** Skips a mark, or the index of a name in brackets; any other bracket ends a name. */
 function onBracket(scan: TextScan, at: number): number {
   const mark = markWidth(scan.text, at)
   if (mark > 0) return closeName(scan, at + mark)
@@ -137,7 +137,7 @@ function onBracket(scan: TextScan, at: number): number {
   return index >= 0 ? index : closeName(scan, at + 1)
 }
 
-/** Ends a name, unless it joins the name to its value in a path or a list. */
+/** Ends a name, unless this character joins the name to its value in a path or a list. */
 function onJoiner(scan: TextScan, at: number, code: number, before: number): number {
   let next = -1
   if (code === 47) next = hidePathSegment(scan, at, at + 1)

@@ -1,4 +1,4 @@
-// Names and the values behind their separators.
+// Names, and the values after their separators.
 import { COUNTED, HARMLESS, ORDINARY, SECRET, SECRET_IN_QUERY, SECRET_LINE, type Verdict } from '../names/names.ts'
 import { judgeSlice } from '../names/name-book.ts'
 import { isQuote } from './chars.ts'
@@ -12,10 +12,10 @@ import { authorityStart, hideUserinfo } from './tokens/urls.ts'
 import { hideValue } from './values/values.ts'
 
 /**
- * Hides the value behind a separator when the run before it is a secret name, or the user of a URL behind `://`.
+ * Hides the value after a separator when the run before it is a secret name, or the user of a URL after `://`.
  *
- * @param level How often the separator was percent-encoded.
- * @returns Where to go on.
+ * @param level The number of times the separator was percent-encoded.
+ * @returns The position to continue at.
  */
 export function onSeparator(scan: TextScan, at: number, code: number, next: number, level: number): number {
   if (code === 58 && maySlash(scan.text, next)) {
@@ -34,7 +34,7 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
     const behind = code === 61 && level === 0 ? hideFlagValue(scan, next) : -1
     return behind < 0 ? next : behind
   }
-  // A parameter without a value.
+  // This parameter has no value.
   if (query && scan.text.charCodeAt(next) === 38) return next
   const quoteFrom = isQuote(scan.before) ? quoteStart(scan.text, scan.runFrom, level) : -1
   const quote = quoteFrom < 0 ? NO_QUOTE : readQuote(scan.text, quoteFrom, scan.runFrom, level)
@@ -50,14 +50,14 @@ export function onSeparator(scan: TextScan, at: number, code: number, next: numb
   })
 }
 
-/** A header that is an argument in quotes is all of the quotes: `-H 'X-Api-Key: a b'`. */
+/** A header in a quoted argument extends to the closing quote: `-H 'X-Api-Key: a b'`. */
 function verdictIn({ text }: TextScan, verdict: Verdict, quoteFrom: number): Verdict {
   if (verdict !== SECRET && verdict !== SECRET_IN_QUERY) return verdict
   if (quoteFrom < 3) return SECRET
   return text.startsWith('-H ', quoteFrom - 3) || text.startsWith('--header ', quoteFrom - 9) ? SECRET_LINE : SECRET
 }
 
-/** May a slash begin here: `/`, `\/`, `%2F`, `%252F`? */
+/** True when a slash may begin here: `/`, `\/`, `%2F`, `%252F`. */
 function maySlash(text: string, at: number): boolean {
   const code = text.charCodeAt(at)
   if (code !== 37) return code === 47 || code === 92
@@ -65,14 +65,14 @@ function maySlash(text: string, at: number): boolean {
   return text.charCodeAt(at + 1) === 50 && (last === 53 || (last | 32) === 102)
 }
 
-/** The verdict on the name before a separator, alone or with the word before it: `api key: …`. */
+/** Judges the name before a separator, alone and together with the word before it: `api key: …`. */
 function judgeName(scan: TextScan, query: boolean, at: number, next: number, level: number): Verdict {
   const { text } = scan
   const from = nameStart(scan)
   const verdict = judgeSlice(scan.names, text, from, scan.runTo)
   if (verdict === SECRET_IN_QUERY && (query || isFormStart(scan, next))) return verdict
   const alone = verdict === SECRET_IN_QUERY ? HARMLESS : verdict
-  // A glued escape may have been no escape.
+  // The letter that looked like an escape may be part of the name.
   if (from !== scan.runFrom) return alone === HARMLESS ? judgeWhole(scan) : alone
   if (scan.previousFrom >= 0) {
     const phrase = judgeSlice(scan.phrases, text, scan.previousFrom, scan.runTo)
@@ -89,7 +89,7 @@ function judgeWhole(scan: TextScan): Verdict {
   return whole === SECRET_IN_QUERY ? HARMLESS : whole
 }
 
-/** Without the escape (`\nname`) or the sigil (`$name`) that is glued to it. */
+/** Returns where the name begins, without an escape (`\nname`) or a sigil (`$name`) that is glued to it. */
 function nameStart(scan: TextScan): number {
   const first = scan.text.charCodeAt(scan.runFrom)
   if (scan.before === 92 && (first === 110 || first === 114 || first === 116)) return scan.runFrom + 1
@@ -98,7 +98,7 @@ function nameStart(scan: TextScan): number {
 
 const LONGEST_PARAMETER = 512
 
-/** A form's first parameter has nothing before it: `code=…&state=…`. */
+/** True for the first parameter of a form, which nothing precedes: `code=…&state=…`. */
 function isFormStart(scan: TextScan, next: number): boolean {
   if (scan.runFrom !== 0) return false
   const ampersand = scan.text.slice(next, next + LONGEST_PARAMETER).search(/[&\s]/)

@@ -1,35 +1,42 @@
-// What is known of each object that is open in a text: the last `value` that no label has described yet, and the label.
+// What is known of each open object in a text: the last `value` that no label has described yet, and the label.
 import { HARMLESS, type Verdict } from '../names/names.ts'
 import type { TextScan } from './state.ts'
 
-/** A value that no label has described yet: its separator, or -1, and how much output there is up to it. */
+/**
+ * A value that no label has described yet: the position of its separator, or -1, and the length of the output before
+ * it.
+ */
 export interface Undecided {
   at: number
   out: number
 }
 
-/** What is known of one object; the first is for what stands outside of all braces. */
+/** What is known of one object. The first slot is for text outside of all braces. */
 export interface Slot {
-  /** The last `value`, the last member that a path alone describes, and the last arguments. */
+  /** The last `value`, the last member that only a path describes, and the last arguments. */
   readonly value: Undecided
   readonly input: Undecided
   readonly args: Undecided
-  /** What the label says about a `value` that begins before `labelUntil`. */
+  /** The label's verdict on a `value` that begins before `labelUntil`. */
   label: Verdict
   labelUntil: number
-  /** Is the label a path to a field? Then it says the same about `input`. */
+  /** True when the label is a path to a field; its verdict then applies to `input` too. */
   isPath: boolean
-  /** Is the object a command that signs in, by its name or as `command`? Then its arguments are secret. */
+  /**
+   * True when the object is a command that signs in, by its `name` or by its `command`. Its arguments are then secret.
+   */
   isAuth: boolean
   isAuthCommand: boolean
-  /** Could the arguments that were met last be a user and a password? */
+  /** True when the last arguments may be a user and a password. */
   mayBeCredentials: boolean
 }
 
-/** Objects further in share a slot. */
+/** Objects nested deeper than this share a slot. */
 const DEEPEST = 64
 
-/** The slot of the object that is open; most objects have neither a label nor a value, and need none. */
+/**
+ * Returns the slot of the current object, which is created on first use: most objects have neither a label nor a value.
+ */
 export function openSlot({ slots, depth }: TextScan): Slot {
   const at = Math.min(depth, DEEPEST)
   const known = slots[at]
@@ -49,7 +56,7 @@ export function openSlot({ slots, depth }: TextScan): Slot {
   return slot
 }
 
-/** Remembers the value whose separator stands at `at`, in place of the one before it. */
+/** Remembers the value whose separator is at `at`, in place of the previous one. */
 export function awaitLabel(scan: TextScan, undecided: Undecided, at: number): void {
   forgetValue(scan, undecided)
   undecided.at = at
@@ -62,7 +69,7 @@ export function forgetValue(scan: TextScan, undecided: Undecided): void {
   undecided.at = -1
 }
 
-/** A label says nothing about another object's value. */
+/** Clears the slot of the current object: a label does not describe the value of another object. */
 export function clearSlot(scan: TextScan): void {
   const slot = scan.slots[Math.min(scan.depth, DEEPEST)]
   if (slot === undefined) return

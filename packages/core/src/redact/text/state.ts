@@ -5,75 +5,89 @@ import type { SignIn } from './values/scalar-lists.ts'
 import type { Slot } from './slots.ts'
 import { skipStrings, type Strings } from './strings.ts'
 
-/** Behind the end of any text. A small integer like all positions, which engines keep without a box. */
+/** A position after the end of any text. A small integer like all positions, which engines store without boxing it. */
 export const NEVER = 0x3fff_ffff
 
-/** In place of where the next part begins: there is enough. Every position is behind it, so no loop asks twice. */
+/**
+ * The value of `partFrom` once there is enough output. Every position is past it, so the main loop makes only one
+ * comparison.
+ */
 export const ENOUGH = 0
 
-/** Verdicts on values, by the positions of their separators. */
+/** Verdicts on values, by the position of their separator. */
 export type Verdicts = ReadonlyMap<number, Verdict>
 
-/** One pass over one string. Rules read it, hide spans from left to right, and say where to go on. */
+/**
+ * The state of one pass over one string. Rules read it, hide spans from left to right, and return the position to
+ * continue at.
+ */
 export interface TextScan {
   readonly text: string
-  /** Where the text ends; a mark of an earlier cut stands behind it. */
+  /** Where the text ends; a mark of an earlier cut may follow. */
   readonly end: number
   readonly names: NameBook
   readonly phrases: NameBook
-  /** What is finished, up to `done`. */
+  /** The output for the text up to `done`. */
   out: string
   done: number
-  /** How much output is enough: what comes behind it will be cut off. */
+  /** The length of output that is enough: anything after it will be cut off. */
   readonly enough: number
-  /** The last run of name characters, the character before it, and where a run ends that one space parts from it. */
+  /**
+   * The last run of name characters, the character before it, and the start of the run before that when one space
+   * separates the two (-1 otherwise).
+   */
   runFrom: number
   runTo: number
   before: number
   previousFrom: number
-  /** Does nothing but quotes, brackets and spaces follow the last run so far? Then it names what a separator brings. */
+  /**
+   * True while only quotes, brackets and spaces have followed the last run: it then names the value after a separator.
+   */
   named: boolean
-  /** Position of the next digit or capital, found once for all who ask. */
+  /** The position of the next digit or capital, and where the search for it began; cached for all callers. */
   strongAt: number
   strongFrom: number
-  /** No `@` stands between where somebody looked and here; one for each of the levels of percent-encoding. */
+  /** The position up to which URLs have been searched for an `@`, for each level of percent-encoding. */
   readonly noAtUntil: number[]
-  /** The same behind a sign that ends other URLs. */
+  /** The same for the part of a URL after a character that ends most URLs. */
   noOddAtUntil: number
-  /** The next `@` in plain characters, found once for all who ask before it. */
+  /** The position of the next unencoded `@`, cached for all callers before it. */
   nextAt: number
-  /** Behind the last `@` that was looked at. */
+  /** The position after the last `@` that was examined. */
   atEnd: number
-  /** How many braces are open, and what is known of the object that each opened. */
+  /** The number of open braces, and what is known of the object that each opened. */
   depth: number
   readonly slots: (Slot | undefined)[]
-  /** How many values in the wanted part of the result may yet be described by a label. */
+  /** The number of values in the wanted part of the output that a label may still describe. */
   awaited: number
-  /** The verdicts on values whose label follows them, by their separators: of the pass before, and of this one. */
+  /** Verdicts on values whose label follows them: those of the pass before (`known`) and of this one (`found`). */
   readonly known: Verdicts | undefined
   found: Map<number, Verdict> | undefined
-  /** The strings of the object that is open, up to where they were read, and those of the objects around it. */
+  /**
+   * The string state of the current object, the position up to which it was read, and the states of the objects around
+   * it.
+   */
   strings: Strings
   stringsAt: number
   readonly outer: Strings[]
-  /** The row of groups of four that could be parts of an IBAN. Most texts have none. */
+  /** The sequence of groups of four that may be parts of an IBAN. Most texts have none. */
   chain: GroupChain | undefined
-  /** Up to here, names and values take turns in a list. */
+  /** The position up to which names and values alternate in a list. */
   pairsUntil: number
-  /** What stands behind an argument that signs in, in the list of arguments that was met last. */
+  /** The credentials after an option such as `AUTH` in the list of arguments that was read last. */
   signIn: SignIn | undefined
-  /** Up to where lists were read for the first time, for the second, and so on. */
+  /** The positions up to which lists were read once, twice, and so on. */
   readonly listsUntil: number[]
-  /** Where the value of a secret part of a multipart body begins; ENOUGH once the pass may end. */
+  /** Where the value of a secret part of a multipart body begins; {@link ENOUGH} once the pass may end. */
   partFrom: number
-  /** The blank line that somebody looked for last: from where, and its end. */
+  /** The last search for a blank line: where it began, and the end of the line that it found. */
   blankFrom: number
   blankEnd: number
-  /** The end of the line that somebody looked for last, from where, and how often its characters were encoded. */
+  /** The last search for the end of a line: where it began, what it found, and the level of percent-encoding. */
   lineFrom: number
   lineEnd: number
   lineLevel: number
-  /** From here on, no CDATA section ends. */
+  /** After this position, no CDATA section ends. */
   noSectionEndFrom: number
 }
 
@@ -126,7 +140,7 @@ export function createTextScan(
   }
 }
 
-/** Replaces a span by a mark, less what is hidden already. Returns the end of the span. */
+/** Replaces a span by a mark, except for what is hidden already. Returns the end of the span. */
 export function hide(scan: TextScan, from: number, to: number, mark: string): number {
   const start = Math.max(from, scan.done)
   if (to <= start) return Math.max(to, scan.done)
@@ -138,8 +152,8 @@ export function hide(scan: TextScan, from: number, to: number, mark: string): nu
 }
 
 /**
- * Does the span hold a digit or a capital? Amortised over the text, since the position found is kept, with where the
- * search for it began.
+ * True when the span holds a digit or a capital. The cost is amortised over the text, because the position found is
+ * kept, together with where the search for it began.
  */
 export function holdsDigitOrCapital(scan: TextScan, from: number, to: number): boolean {
   if (from < scan.strongFrom) {
@@ -163,7 +177,7 @@ function isStrong(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90)
 }
 
-/** What stood before is no name of what follows. */
+/** Ends the current name, which does not name what follows, and returns `at`. */
 export function closeName(scan: TextScan, at: number): number {
   scan.named = false
   return at

@@ -1,4 +1,4 @@
-// Objects inside text, and the strings in them: a brace in a string opens and closes nothing.
+// Objects inside text, and their strings: a brace inside a string neither opens nor closes an object.
 import { escapedCode, escapedWidth, isNewline, isQuote, isSpace, readCharacter } from './chars.ts'
 import {
   NO_QUOTE,
@@ -14,9 +14,9 @@ import { clearSlot } from './slots.ts'
 import type { TextScan } from './state.ts'
 
 /**
- * What is known where the text was read up to: the character that opened the string there (0 outside of strings), how
- * often the object was percent-encoded, and, plus one, how many backslashes its quotes have (0 before the first quote).
- * Packed into a number, because there is one for every brace.
+ * The state at the position that was read up to: the character that opened the current string (0 outside of strings),
+ * the number of times the object was percent-encoded, and one more than the number of backslashes of its quotes (0
+ * before the first quote). Packed into a number, because there is one for every brace.
  */
 export type Strings = number
 
@@ -36,12 +36,12 @@ function ownOf(strings: Strings): number {
   return (strings >> 10) - 1
 }
 
-/** How many objects inside each other are remembered. */
+/** The number of nested objects that are remembered. */
 const DEEPEST = 64
 
 /**
- * Enters the object whose brace stands at `at`, unless that is in a string; there, an object is what quotes its strings
- * in another way.
+ * Enters the object whose brace is at `at`. Inside a string, a brace opens an object only if that object quotes its
+ * strings in another way.
  */
 export function enterObject(scan: TextScan, at: number, next: number, level: number): void {
   if (scan.depth > 0) {
@@ -55,7 +55,7 @@ export function enterObject(scan: TextScan, at: number, next: number, level: num
   scan.stringsAt = next
 }
 
-/** Leaves the object that is open, unless the brace at `at` stands in a string. */
+/** Leaves the current object, unless the brace at `at` is inside a string. */
 export function leaveObject(scan: TextScan, at: number): void {
   if (scan.depth === 0) return
   readStrings(scan, at)
@@ -65,11 +65,11 @@ export function leaveObject(scan: TextScan, at: number): void {
 function leave(scan: TextScan): void {
   clearSlot(scan)
   scan.depth--
-  // Further in, all is taken to be quoted alike.
+  // Objects nested deeper than that are all assumed to be quoted alike.
   scan.strings = scan.outer[scan.depth] ?? pack(0, levelOf(scan.strings), ownOf(scan.strings))
 }
 
-/** Is this `{\"…`, JSON in a string of JSON, or `'{"…'`? */
+/** True at `{\"…`, which is JSON in a JSON string, and at `'{"…'`. */
 function isNested({ text, end, strings }: TextScan, from: number, level: number): boolean {
   let at = from
   while (at < end && isSpace(text.charCodeAt(at))) at++
@@ -81,7 +81,7 @@ function isNested({ text, end, strings }: TextScan, from: number, level: number)
 
 const LONGEST_KEY = 64
 
-/** Does a name stand in the quotes that were opened? A brace and a quote may be signs of a password too. */
+/** True when a name follows the opened quote, since a brace and a quote may also be characters of a password. */
 function isKey(text: string, from: number, end: number, quote: Quote, level: number): boolean {
   const limit = Math.min(end, from + LONGEST_KEY)
   let at = from
@@ -93,21 +93,24 @@ function isKey(text: string, from: number, end: number, quote: Quote, level: num
   return at >= end || escapedCode(readCharacter(text, at, level)) === 58
 }
 
-/** Only a character that may begin the quote is asked for it. */
+/** Reads a quote only at a character that may begin one. */
 function isKeyEnd(text: string, at: number, quote: Quote, level: number): boolean {
   const code = text.charCodeAt(at)
   if (code > 39 && code !== 92 && code !== 96) return false
   return readQuote(text, at, at + quoteWidth(quote), level) === quote
 }
 
-/** Reads strings up to `to`, and leaves objects whose string ends. Each character is read once, however many ask. */
+/**
+ * Reads strings up to `to`, and leaves objects whose string ends. Each character is read once, however often this is
+ * called.
+ */
 export function readStrings(scan: TextScan, to: number): void {
   const { text } = scan
   let at = scan.stringsAt
   let backslashes = 0
   while (at < to) {
     let code = text.charCodeAt(at)
-    // Most characters are neither quotes nor what may stand before one.
+    // Most characters are neither quotes nor able to precede one.
     if (code > 39 && code !== 92 && code !== 96) {
       backslashes = 0
       at++
@@ -127,7 +130,7 @@ export function readStrings(scan: TextScan, to: number): void {
         width = quoteWidth(entity)
       }
       if (entity !== NO_QUOTE || isQuote(code)) readQuoteOf(scan, at, at + width, code, backslashes)
-      // No string of JSON goes over a line break: that was none.
+      // A JSON string can't contain a line break, so the quote opened none.
       else if (code < 32 && isNewline(code)) scan.strings = pack(0, levelOf(scan.strings), ownOf(scan.strings))
       backslashes = 0
     }
@@ -136,14 +139,14 @@ export function readStrings(scan: TextScan, to: number): void {
   scan.stringsAt = Math.max(at, scan.stringsAt)
 }
 
-/** A span that is hidden opens and closes no string: whoever reads the result finds a mark there. */
+/** Skips a hidden span, which opens and closes no string: readers of the result find a mark there. */
 export function skipStrings(scan: TextScan, from: number, to: number): void {
   readStrings(scan, from)
   if (scan.stringsAt < to) scan.stringsAt = to
 }
 
 function readQuoteOf(scan: TextScan, at: number, next: number, code: number, backslashes: number): void {
-  // A string ends in which a whole object stood.
+  // This quote ends a string that held a whole object.
   if (code === 34) while (scan.depth > 1 && backslashes < ownOf(scan.strings)) leave(scan)
   const open = openOf(scan.strings)
   const level = levelOf(scan.strings)
@@ -156,7 +159,10 @@ function readQuoteOf(scan: TextScan, at: number, next: number, code: number, bac
   }
 }
 
-/** A double quote does, where none is open; another, or an entity, only where a name or a value may begin. */
+/**
+ * True when this quote opens a string. A double quote does; another quote, or an entity, only where a name or a value
+ * may begin.
+ */
 function opens(text: string, at: number, code: number): boolean {
   if (code === 34) return true
   let before = at - 1

@@ -1,6 +1,6 @@
 /**
- * Does a card of some issuer begin with these four digits and have so many? ISO/IEC 7812 and the issuers' own ranges,
- * so that barcodes, times in milliseconds and 64-bit ids are left alone.
+ * True when cards of some issuer begin with these four digits and have this length. Follows ISO/IEC 7812 and the
+ * issuers' own ranges, so that barcodes, times in milliseconds and 64-bit ids are left alone.
  */
 export function hasIssuer(four: number, length: number): boolean {
   const two = Math.floor(four / 100)
@@ -27,7 +27,7 @@ export function hasIssuer(four: number, length: number): boolean {
   }
 }
 
-/** The check digit of ISO/IEC 7812-1, annex B. Whatever stands between the digits is skipped. */
+/** Verifies the check digit of ISO/IEC 7812-1, annex B. Characters between the digits are skipped. */
 export function passesLuhn(text: string, from: number, to: number): boolean {
   let sum = 0
   let double = false
@@ -40,17 +40,17 @@ export function passesLuhn(text: string, from: number, to: number): boolean {
   return sum % 10 === 0
 }
 
-/** Twice a digit, and the digits of that added up. */
+/** Returns the sum of the digits of twice a digit. */
 export function luhnDoubled(digit: number): number {
   return digit > 4 ? digit * 2 - 9 : digit * 2
 }
 
-/** Is this the number of a payment card, by its issuer, its length and its check digit? */
+/** True for the number of a payment card, by its issuer, its length and its check digit. */
 export function isCardNumber(digits: string): boolean {
   return hasIssuer(Number(digits.slice(0, 4)), digits.length) && passesLuhn(digits, 0, digits.length)
 }
 
-/** Lengths of the IBAN registry (SWIFT, release 99), by country. */
+/** IBAN lengths by country, from the IBAN registry (SWIFT, release 99). */
 const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
   Object.entries({
     15: 'NO', 16: 'BE', 18: 'DK FI FO GL NL SD FK', 19: 'MK SI', 20: 'AT BA EE KZ LT LU MN XK', 21: 'CH HR LI LV',
@@ -60,11 +60,14 @@ const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
   }).flatMap(([length, countries]) => countries.split(' ').map((country) => [country, Number(length)] as const)),
 ) // prettier-ignore
 
-/** By the positions of the two letters in the alphabet. */
+/** IBAN lengths, indexed by the positions of the two letters in the alphabet. */
 const IBAN_LENGTH = new Uint8Array(32 * 32)
 for (const [country, length] of IBAN_LENGTHS) IBAN_LENGTH[countryIndex(country, 0)] = length
 
-/** Countries whose account numbers begin with at least two digits, or with four letters (the code of the bank). */
+/**
+ * Countries whose account numbers begin with at least two digits; the list after it has those that begin with four
+ * letters, the code of the bank.
+ */
 const BEGINS_WITH_DIGITS =
   'AD AE AL AT BA BE BR CH CR CY CZ DE DK EE ES FI FO FR GL GR HR HU IL IS KZ LI LT LU MC ME MK MR NO PL PT RS SA SE SI ' +
   'SK TN TR UA XK'
@@ -77,18 +80,23 @@ function countryIndex(text: string, at: number): number {
   return (text.charCodeAt(at) & 31) * 32 + (text.charCodeAt(at + 1) & 31)
 }
 
-/** Could an account number of the country at `country` begin at `at`? Rules most words out by a look at the next two. */
+/**
+ * True when an account number of the country at `country` may begin at `at`. Rules out most words by the next two to
+ * four characters.
+ */
 export function mayBeginAccount(text: string, country: number, at: number): boolean {
   const start = IBAN_START[countryIndex(text, country)]
   if (start === 0) return true
   for (let i = at; i < at + 2 * (start as number); i++) {
     const value = value97(text.charCodeAt(i))
-    if (value > MOST_97 || value < 10 !== (start === 1)) return false
+    if (value > MAX_97 || value < 10 !== (start === 1)) return false
   }
   return true
 }
 
-/** How long an IBAN is that begins with the two letters at `at`, in either case; 0 when no country has them. */
+/**
+ * Returns the length of an IBAN that begins with the two letters at `at`, in either case; 0 when no country has them.
+ */
 export function ibanLength(text: string, at: number): number {
   const first = text.charCodeAt(at)
   const second = text.charCodeAt(at + 1)
@@ -100,22 +108,25 @@ function isLatin(code: number): boolean {
   return code < 128 && lower >= 97 && lower <= 122
 }
 
-/** The greatest value of a character of an IBAN. */
-export const MOST_97 = 35
+/** The greatest value of a character of an IBAN, that of `Z`. */
+export const MAX_97 = 35
 const VALUES_97 = Uint8Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code)
   return /[0-9a-z]/i.test(character) ? Number.parseInt(character, 36) : 255
 })
 
-/** What a digit or a letter counts as where MOD 97-10 is checked; more than {@link MOST_97} for what is neither. */
+/**
+ * Returns the value of a digit or a letter in the check by MOD 97-10; more than {@link MAX_97} for any other
+ * character.
+ */
 export function value97(code: number): number {
   return code < 128 ? (VALUES_97[code] as number) : 255
 }
 
 /**
- * One character more of the number that ISO 7064 MOD 97-10 checks. An IBAN is valid when its characters from the fifth
- * on, and then the first four, leave 1 (ISO 13616). What it returns is congruent to the rest and smaller than 10⁹:
- * dividing is what costs, and few characters need it.
+ * Extends the number that ISO 7064 MOD 97-10 checks by one character. An IBAN is valid when its characters from the
+ * fifth on, and then the first four, leave 1 (ISO 13616). The result is congruent to the remainder and smaller than
+ * 10⁹: division is the expensive part, and few characters need one.
  */
 export function extend97(rest: number, value: number): number {
   const small = rest < 10_000_000 ? rest : rest % 97

@@ -1,13 +1,15 @@
-/** Redis' options before a password: of HELLO and MIGRATE in capitals, of CONFIG SET and of its command line. */
+/**
+ * Options of Redis that precede a password: in HELLO and MIGRATE (in capitals), in CONFIG SET and on its command line.
+ */
 const SIGNS_IN: ReadonlySet<string> = new Set(['AUTH', 'AUTH2', 'requirepass', 'masterauth'])
 
-/** Longer than each of them. */
+/** The longest option that is looked up, in characters. */
 export const LONGEST_OPTION = 16
 
-/** Are the arguments behind this one a user and a password? `auth` in small letters is a word like others. */
+/** True when a user and a password follow this argument. `auth` in lower case is an ordinary word. */
 export function signsIn(argument: string): boolean {
   return SIGNS_IN.has(argument)
 }
 
-/** A user and a password. */
-export const MOST_CREDENTIALS = 2
+/** Credentials are at most a user and a password. */
+export const MAX_CREDENTIALS = 2

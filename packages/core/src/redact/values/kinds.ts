@@ -1,13 +1,13 @@
-// What an object is, and how to look into it without running more of its code than needed.
+// Tells what an object is, and reads it while running as little of its own code as possible.
 
-/** Named values: the properties of an object, the entries of a map. Reading one may throw. */
+/** Named values: the properties of an object or the entries of a map. Reading one may throw. */
 export interface Members {
   readonly is: 'members'
   readonly names: readonly string[]
   read(index: number): unknown
 }
 
-/** An object as the walk sees it. */
+/** How the walk treats an object. */
 export type Kind =
   | Members
   | { readonly is: 'items'; readonly items: readonly unknown[] }
@@ -20,8 +20,8 @@ export type Kind =
 const tagOf = Object.prototype.toString
 
 /**
- * Recognises an object by its internal slots and its tag, never by `instanceof` alone: errors and maps of another realm
- * are errors and maps. Reads one item more than `max` at most.
+ * Recognises an object by its internal slots and its tag, never by `instanceof` alone, so that errors and maps of
+ * another realm are recognised too. Reads at most one item more than `max`.
  *
  * @throws Whatever a proxy or a getter of the object throws.
  */
@@ -39,7 +39,7 @@ function propertiesOf(value: object, names: readonly string[]): Members {
   return { is: 'members', names, read: (index) => record[names[index] as string] }
 }
 
-/** In the order that an object would have them, where whole numbers come first. */
+/** Returns entries in the order of an object's properties, where whole numbers come first. */
 function entriesOf(pairs: readonly (readonly [name: unknown, value: unknown])[]): Members {
   const entries = pairs.map(([name, value]) => ({ name: nameText(name), value }))
   const indexes = entries.filter(({ name }) => INDEX.test(name)).sort((a, b) => Number(a.name) - Number(b.name))
@@ -64,7 +64,7 @@ function builtIn(value: object, tag: string, max: number): Kind | undefined {
   try {
     return read(value, max)
   } catch {
-    // It only calls itself so; its own members can still be read.
+    // The object only claims this tag; its own members can still be read.
     return undefined
   }
 }
@@ -102,7 +102,7 @@ function take<T>(iterator: Iterator<T>, max: number): T[] {
   return items
 }
 
-/** An error's own fields aren't enumerable, and are what one wants to read. */
+/** Lists the members of an error, including its standard ones, which aren't enumerable. */
 function errorNames(error: Error): string[] {
   const names = new Set(['name', 'message', 'stack'])
   if (hasCause(error)) names.add('cause')
@@ -111,7 +111,7 @@ function errorNames(error: Error): string[] {
   return [...names]
 }
 
-/** One that throws is there, and is lost alone. */
+/** A cause whose getter throws counts as present, so that nothing but the cause is lost. */
 function hasCause(error: Error): boolean {
   try {
     return 'cause' in error && error.cause !== undefined

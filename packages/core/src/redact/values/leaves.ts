@@ -1,27 +1,27 @@
-// What a value becomes that holds no others, and what that costs.
+// Cleans values that hold no others, and charges them to the budget.
 import { isCardNumber } from './checks.ts'
 import { cleanText, scannedLength } from '../clean-text.ts'
 import { CARD, CUT, REDACTED } from '../marks.ts'
 import { isPrintable } from './member-values.ts'
 import type { Rules } from '../rules.ts'
 
-/** The state of one call. */
+/** State of one call of a redactor. */
 export interface Walk {
   readonly rules: Rules
-  /** What is left of the budget. */
+  /** The rest of the budget, in values and in characters. */
   nodes: number
   chars: number
-  /** The objects around the current value: cuts cycles. */
+  /** The objects that enclose the current value, for finding cycles. */
   readonly path: object[]
-  /** In allow mode: below an allowed name, and below a name but no allowed one. */
+  /** In allow mode: `kept` below an allowed name, `hidden` below names of which none is allowed. */
   kept: boolean
   hidden: boolean
 }
 
-/** More than any mark takes. */
+/** Longer than any mark. */
 const SHORTEST_TEXT = 64
 
-/** A value that is neither text nor an object. */
+/** Cleans a value that is neither text nor an object. */
 export function scalar(state: Walk, value: unknown): unknown {
   switch (typeof value) {
     case 'number':
@@ -42,24 +42,24 @@ function bigintText(value: bigint): string {
   return isCardNumber(digits) ? CARD : `${digits}n`
 }
 
-/** Something of ours in place of a value: costs what it takes, or it would cost more the next time. */
+/** Puts a mark in place of a value. It costs its own length, or cleaning the result again would cost more. */
 export function mark(state: Walk, what: string): string {
   if (state.chars <= 0) return CUT
   state.chars -= what.length
   return what
 }
 
-/** The same for what is hidden by its name, which is hidden whatever is left. */
+/** Hides a value for its name, even when the budget is used up. */
 export function hiddenMark(state: Walk): string {
   state.chars -= REDACTED.length
   return REDACTED
 }
 
-/** A text, as far as the budget goes. */
+/** Cleans a text, as far as the budget allows. */
 export function text(state: Walk, input: string): string {
   if (input === '') return input
   if (state.chars <= 0) return CUT
-  // A short text is whole even where it ends the budget, so that a mark of ours never becomes a mark of a cut.
+  // A short text is kept whole even when it exceeds the budget, so that one of our own marks is never cut.
   const max = Math.max(SHORTEST_TEXT, Math.min(state.rules.limits.maxString, state.chars))
   const out = cleanText(state.rules, input, max)
   state.chars -= Math.max(scannedLength(input, max), out.length)

@@ -1,5 +1,5 @@
-// Whether the value of a member has to be hidden for its name.
-import { MOST_CREDENTIALS } from './commands.ts'
+// Decides whether the value of a member is hidden for its name.
+import { MAX_CREDENTIALS } from './commands.ts'
 import type { Members } from './kinds.ts'
 import { knownName } from '../names/known-names.ts'
 import { CARD, CUT, REDACTED, TOO_DEEP, markWidth } from '../marks.ts'
@@ -22,17 +22,17 @@ import { isFlatList } from './scalars.ts'
 import { isWord } from '../text/chars.ts'
 import { textOf } from '../text-of.ts'
 
-/** What reading a member yields when it throws. */
+/** Stands for a member that threw when it was read. */
 export const FAILED: unique symbol = Symbol('failed')
 
-/** A number in text form, as tags have it; or a big integer as it is printed. */
+/** A number as text, as in tags, or a printed bigint. */
 const COUNT = /^(?:\d{1,12}(?:\.\d{1,6})?|-?\d{1,58}n)$/
 
-/** Nothing, yes or no, and a moment in time tell no secret, whatever their name. */
+/** Decides whether to hide a value. Empty values, booleans and dates reveal no secret, whatever their name. */
 export function hidesValue(verdict: Verdict, value: unknown): boolean {
   if (verdict === HARMLESS || verdict === SECRET_IN_QUERY) return false
   if (value === undefined || value === null || typeof value === 'boolean' || value === '' || value === CUT) return false
-  // A number that became a mark was one that counts, by its name.
+  // Under a name that counts, these marks replaced a count in an earlier cleaning.
   if (verdict === COUNTED && (value === CARD || value === TOO_DEEP || isCount(value) || holdsCounts(value)))
     return false
   return !(typeof value === 'object' && dateOf(value))
@@ -43,32 +43,32 @@ function isCount(value: unknown): boolean {
   return typeof value === 'number' || (typeof value === 'string' && COUNT.test(value))
 }
 
-const MOST_COUNTS = 50
+const MAX_COUNTS = 50
 
-/** `{ prompt: 12, completion: 4 }` counts as a number does. */
+/** True for an object of counts: `{ prompt: 12, completion: 4 }` is treated like a number. */
 function holdsCounts(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   try {
     if (Object.getPrototypeOf(value) !== Object.prototype) return false
     const counts = Object.values(value)
-    return counts.length > 0 && counts.length <= MOST_COUNTS && counts.every(isPlainCount)
+    return counts.length > 0 && counts.length <= MAX_COUNTS && counts.every(isPlainCount)
   } catch {
     return false
   }
 }
 
 function isPlainCount(value: unknown): boolean {
-  // What became a mark was one, or is hidden already.
+  // A mark replaced a count, or hides its value already.
   if (typeof value === 'string') return value === CARD || value === REDACTED || value === CUT
   return value === null || typeof value === 'boolean' || typeof value === 'number'
 }
 
-/** Printing an integer costs the square of its length, so one that no program counts with is not printed. */
+/** False for an integer that is too large to be a count: printing one costs the square of its length. */
 export function isPrintable(value: bigint): boolean {
   return BigInt.asIntN(192, value) === value
 }
 
-/** A copy of the date that `value` is, or `undefined`. */
+/** Returns a copy of `value` when it is a date, else `undefined`. */
 export function dateOf(value: object): Date | undefined {
   try {
     return new Date(Date.prototype.getTime.call(value as Date))
@@ -78,10 +78,10 @@ export function dateOf(value: object): Date | undefined {
 }
 
 /**
- * The verdict on `{ name: 'authorization', value: '…' }`, as HAR files, forms and task definitions have it, and on
+ * Judges the value in `{ name: 'authorization', value: '…' }`, as in HAR files, forms and task definitions, and in
  * `{ path: ['password'], input: '…' }`, as validators report what they rejected.
  *
- * @param isInput Is it a member that a path alone describes?
+ * @param isInput True for a member that only a path describes.
  */
 export function judgeLabel(rules: Rules, members: Members, isInput: boolean): Verdict {
   const count = Math.min(members.names.length, rules.limits.maxEntries)
@@ -100,25 +100,28 @@ export function judgeLabel(rules: Rules, members: Members, isInput: boolean): Ve
 const LONGEST_LABEL = 200
 const MARK = /\[(?:redacted|email|card|iban|cut)\]|… \(\d{1,10} characters\)$/
 
-/** A long text is no name; and what was cleaned or cut must not be judged by what is left of it. */
+/**
+ * Returns a label that may be judged. A long text is not a name, and a text that was cleaned or cut must not be judged
+ * by its rest.
+ */
 function labelOf(value: unknown): string | undefined {
   const label = textOf(value)
   return label === undefined || label.length > LONGEST_LABEL || MARK.test(label) ? undefined : label
 }
 
-/** The field that a path leads to: by its last name, where it is a list. */
+/** Returns the field that a path leads to; for a list, its last name. */
 function fieldIn(path: unknown, pointer: boolean): string | undefined {
   try {
     return Array.isArray(path) ? lastName(path) : fieldOf(textOf(path), pointer)
   } catch {
-    // A list that cannot be read.
+    // The list can't be read.
     return undefined
   }
 }
 
 const DEEPEST_FIELD = 64
 
-/** `undefined` where an item is neither a name nor an index: `['Home', 'The Secret Garden']` leads to a page. */
+/** Returns `undefined` when an item is neither a name nor an index: `['Home', 'The Secret Garden']` leads to a page. */
 function lastName(path: readonly unknown[]): string | undefined {
   let last: string | undefined
   if (path.length > DEEPEST_FIELD) return undefined
@@ -138,8 +141,8 @@ function fieldOf(path: string | undefined, pointer: boolean): string | undefined
 }
 
 /**
- * The verdict on the arguments of a command. Those of `{ name: 'auth' }` are a user and a password, as Redis' clients
- * report it; a `command` of that name is as often one of a command line, `{ command: 'auth', args: ['login', '--web'] }`.
+ * Judges the arguments of a command. Those of `{ name: 'auth' }` are a user and a password, as clients of Redis report
+ * them; a `command` of that name is as often one of a command line, `{ command: 'auth', args: ['login', '--web'] }`.
  */
 export function judgeArguments(members: Members, args: unknown, max: number): Verdict {
   const count = Math.min(members.names.length, max)
@@ -157,12 +160,12 @@ export function judgeArguments(members: Members, args: unknown, max: number): Ve
 }
 
 function mayBeCredentials(args: unknown): boolean {
-  if (!isFlatList(args, MOST_CREDENTIALS + 1)) return false
+  if (!isFlatList(args, MAX_CREDENTIALS + 1)) return false
   const items = args as readonly unknown[]
-  return items.length <= MOST_CREDENTIALS && !items.some(isFlag)
+  return items.length <= MAX_CREDENTIALS && !items.some(isFlag)
 }
 
-/** A mark may stand in place of one. */
+/** True for a flag, and for a mark that may have replaced one. */
 function isFlag(item: unknown): boolean {
   const text = textOf(item) ?? ''
   return text.charCodeAt(0) === 45 || markWidth(text, 0) > 0

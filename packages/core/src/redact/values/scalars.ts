@@ -1,11 +1,11 @@
-// Values that hold no others, and lists of such values.
+// Recognises values that hold no others, and lists of such values.
 import { kindOf } from './kinds.ts'
 import { CIRCULAR, CUT, REDACTED, TOO_DEEP, UNREADABLE } from '../marks.ts'
 
-/** What may stand in place of an object, so that what is clean is judged as it was before. */
+/** Marks that may have replaced an object, so that a cleaned value is judged as it was before. */
 const IN_PLACE: ReadonlySet<unknown> = new Set([REDACTED, CUT, TOO_DEEP, CIRCULAR, UNREADABLE])
 
-/** Is this a value by itself: a text, a number, bytes, a URL? An object that cannot be read is none. */
+/** True for a value that holds no others: a text, a number, bytes, a URL. False for an object that can't be read. */
 export function isScalar(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return !IN_PLACE.has(value)
   try {
@@ -16,7 +16,7 @@ export function isScalar(value: unknown): boolean {
   }
 }
 
-/** Is this a scalar, or a list of them? Looks at `max` items at most. */
+/** True for a scalar or a list of scalars. Reads at most `max` items. */
 export function isFlat(value: unknown, max: number): boolean {
   return isScalar(value) || isFlatList(value, max)
 }

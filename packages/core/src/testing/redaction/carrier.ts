@@ -1,9 +1,9 @@
 import type { SecretFamily } from './family.ts'
 
-/** A way in which a value holds a secret. */
+/** One way for a value to hold a secret. */
 export interface SecretCarrier {
   readonly name: string
-  /** The value with the secret in it, or why this carrier can't carry a family. */
+  /** Returns a value that holds the secret, or the reason why this carrier can't hold the family. */
   carry(family: SecretFamily, secret: string): Carried
 }
 

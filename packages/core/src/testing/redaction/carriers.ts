@@ -3,7 +3,7 @@ import type { SecretFamily } from './family.ts'
 import { objectCarriers } from './object-carriers.ts'
 import { textCarriers } from './text-carriers.ts'
 
-/** Every way in which values of the platform carry text: objects, text of many formats, errors, URLs. */
+/** All ways in which values of the platform carry a secret: objects, text of many formats, errors, URLs. */
 export const secretCarriers: readonly SecretCarrier[] = [
   ...objectCarriers,
   ...textCarriers.map(({ name, write }) => ({

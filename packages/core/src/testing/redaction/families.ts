@@ -8,7 +8,7 @@ const WORDS = (
 ).split(' ')
 
 function password(random: Random): string {
-  // No password manager's, but with a capital, a digit and a sign, as sites demand it.
+  // Weaker than what a password manager makes, but with a capital, a digit and a special character, as sites demand.
   return `${random.text(LOWER, 4)}${random.text(UPPER, 2)}${random.text(DIGITS, 2)}${random.pick([...PUNCTUATION])}${random.text(
     ALPHANUMERIC + PUNCTUATION,
     7,
@@ -51,10 +51,10 @@ function iban(random: Random): string {
 
 /**
  * The kinds of secrets and personal data that redaction promises to hide. A family whose secrets have a form of their
- * own is recognised without a name; the others travel with theirs in every carrier.
+ * own is recognised without a name; with the others, every carrier writes the name too.
  */
 export const secretFamilies: readonly SecretFamily[] = [
-  // Known by name.
+  // Recognised by their name.
   named('password', 'password', password),
   named('password of a database', 'db_pwd', password),
   named('password of an SMTP account', 'smtpPass', password),
@@ -81,7 +81,7 @@ export const secretFamilies: readonly SecretFamily[] = [
   named('list of cookies', 'cookie', (random) => `theme=dark; sid=${random.text(HEX, 40)}`),
   named('credentials of Bearer', 'authorization', (random) => `Bearer ${random.text(BASE64URL, 40)}`),
   named('credentials of Token', 'authorization', (random) => `Token ${random.text(HEX, 40)}`),
-  // Known by their form.
+  // Recognised by their form.
   shaped('credentials of Basic', 'authorization', (random) => `Basic ${btoa(`${random.text(LOWER, 6)}:${random.text(ALPHANUMERIC, 12)}`)}`),
   shaped('JSON Web Token', 'accessToken', jwt),
   shaped('private key in PEM', 'privateKey', privateKey),

@@ -3,15 +3,15 @@ import { createRandom, type Random } from './random.ts'
 /** One kind of secret. */
 export interface SecretFamily {
   readonly name: string
-  /** The property, header or parameter that it travels under. */
+  /** The property, header or parameter that it is sent as. */
   readonly property: string
-  /** Is a value recognised without its name? Otherwise every carrier has to write the name beside it. */
+  /** True when a value is recognised without its name. Otherwise every carrier has to write the name beside it. */
   readonly shaped: boolean
-  /** Are its values digits, so that they also travel as numbers? */
+  /** True when its values are digits, so that they are also sent as numbers. */
   readonly numeric: boolean
-  /** Are its values whole URLs, of which the secret is a part? */
+  /** True when its values are whole URLs, of which the secret is a part. */
   readonly url: boolean
-  /** A realistic value; the same for the same seed. */
+  /** Returns a realistic value, the same for the same seed. */
   generate(seed: number): string
 }
 
@@ -43,11 +43,11 @@ function family(
 }
 
 const SCHEME = /^(?:Bearer|Token|Basic) /
-const LEAST_PIECE = 8
+const SHORTEST_PIECE = 8
 
 /**
- * The parts of a value that nobody may see: without the scheme of a header, the host of a URL, the label of a PEM and
- * the harmless cookies beside the secret one.
+ * Returns the parts of a value that must not be readable: without the scheme of a header, the host of a URL, the label
+ * of a PEM and the harmless cookies beside the secret one.
  */
 export function secretParts(family: SecretFamily, value: string): string[] {
   if (family.property === 'DATABASE_URL') return [value.slice('postgres://app:'.length, value.lastIndexOf('@'))]
@@ -59,15 +59,15 @@ export function secretParts(family: SecretFamily, value: string): string[] {
 }
 
 /**
- * What of a secret can still be read in a rendering of the result: the whole, or a piece of eight characters, as it is
- * or as JSON, URLs and XML write it.
+ * Finds what can still be read of a secret in a rendering of the result: the whole of it, or a piece of eight
+ * characters, raw or as JSON, URLs and XML encode it.
  *
  * @returns The first piece found, or `undefined`.
  */
 export function findLeak(rendering: string, family: SecretFamily, value: string): string | undefined {
   for (const part of secretParts(family, value)) {
     for (const form of formsOf(part)) {
-      const length = Math.min(LEAST_PIECE, form.length)
+      const length = Math.min(SHORTEST_PIECE, form.length)
       for (let i = 0; i + length <= form.length; i++) {
         const piece = form.slice(i, i + length)
         if (rendering.includes(piece)) return piece
@@ -77,7 +77,7 @@ export function findLeak(rendering: string, family: SecretFamily, value: string)
   return undefined
 }
 
-/** A text as the carriers write it. */
+/** Returns a text in every encoding that the carriers use. */
 function formsOf(text: string): Set<string> {
   const once = encodeURIComponent(text)
   return new Set([

@@ -1,6 +1,6 @@
 /**
- * Pieces of text that, repeated, are the worst that a rule of redaction can meet: the beginning of each form, and what
- * may stand between its parts. Repeat one to any length and compare with prose of the same length.
+ * Pieces of text that are, when repeated, the worst input for a rule of redaction: the beginning of each form, and what
+ * may come between its parts. Repeat one to any length and compare the time with that of prose of the same length.
  */
 export const hostileTokens: readonly string[] = [
   'a', 'a@', '@', 'a@b.', 'a@b.co ', 'eyJ', 'eyJ.', 'token', 'token ', 'token=', 'token: "', 'key=', '&key=', '&key', '?a=',

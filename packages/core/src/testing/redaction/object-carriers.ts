@@ -3,7 +3,7 @@ import type { SecretFamily } from './family.ts'
 
 const STACK = '\n    at submit (/srv/app/release.js:1:2)'
 
-/** A secret as a text of its own: bare when its form is known, else behind its name. */
+/** Returns a secret as a text of its own: bare when it is recognised by its form, else after its name. */
 export function labelled(family: SecretFamily, secret: string): string {
   if (family.shaped) return secret
   return `${family.property}=${/[\s,;&"'`]/.test(secret) ? JSON.stringify(secret) : secret}`
@@ -27,7 +27,7 @@ function numeric(family: SecretFamily, secret: string, convert: (digits: string)
   return { value: { [family.property]: convert(secret.replaceAll(/[ -]/g, '')) } }
 }
 
-/** As headers and flags are written. */
+/** Returns a name as headers and flags write it. */
 function kebab(property: string): string {
   return property.replaceAll(/([a-z\d])([A-Z])/g, '$1-$2').toLowerCase()
 }

@@ -1,4 +1,4 @@
-/** A property that telemetry needs, with a value as it usually has. */
+/** A property that telemetry needs, with a typical value. */
 export interface OrdinaryName {
   readonly name: string
   readonly value: string | number | boolean
@@ -9,8 +9,8 @@ function names(value: string | number | boolean, list: string): OrdinaryName[] {
 }
 
 /**
- * Property names of PostHog, Segment and GA4, of OpenTelemetry, and of a music distributor, that hold no secret although
- * some contain a word that does.
+ * Property names of PostHog, Segment and GA4, of OpenTelemetry, and of a music distributor. They hold no secret,
+ * although some contain a word that names one.
  */
 export const ordinaryNames: readonly OrdinaryName[] = [
   // PostHog
@@ -74,7 +74,7 @@ export const ordinaryNames: readonly OrdinaryName[] = [
     http.response.status_code server.port client.port http.request.body.size gen_ai.usage.input_tokens
     gen_ai.usage.output_tokens gen_ai.request.max_tokens code.line.number process.pid thread.id
     messaging.batch.message_count db.response.returned_rows`),
-  // Words that contain a secret one.
+  // Words that contain a secret word.
   ...names('text', `
     className businessName processName addressNumber rootPath slotPosition footprint botProtection spotPrice
     cookieConsent cookieName cookieDomain cookiePolicy tokenizer tokenType token_type tokenName hotProduct keyboard

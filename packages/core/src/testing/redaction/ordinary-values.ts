@@ -1,6 +1,6 @@
 import { ALPHANUMERIC, DIGITS, HEX, UPPER, createRandom, withGs1, type Random } from './random.ts'
 
-/** Kinds of values that telemetry is made of and that redaction has to leave alone. */
+/** The kinds of values that telemetry consists of and that redaction has to leave alone. */
 const KINDS: readonly ((random: Random) => unknown)[] = [
   prose,
   sentenceWithNumbers,
@@ -59,7 +59,7 @@ function title(random: Random): string {
   ])
 }
 
-/** What people write about music, in words that elsewhere name secrets. */
+/** Texts about music, in words that elsewhere name secrets. */
 function music(random: Random): string {
   const bars = `${2 + random.below(11)}/${random.pick(['4', '8', '16'])}`
   return random.pick([
@@ -87,7 +87,7 @@ const SLUG_WORDS = (
   'acoustic edit club harbour lights copper winter radio lifecycle script transfer upload release track'
 ).split(' ')
 
-/** Words and years behind what could begin a token, as the addresses of releases have them. */
+/** Words and years after what could begin a token, as in the addresses of releases. */
 function slug(random: Random): string {
   const joint = random.pick(['-', '_', '.'])
   const words = Array.from({ length: 2 + random.below(19) }, () => random.pick(SLUG_WORDS)).join(joint)
@@ -100,7 +100,7 @@ function slug(random: Random): string {
   return `${random.pick(['/releases/', 'https://msc.example/', 'the-', ''])}${random.pick(PREFIXES)}${words}${tail}`
 }
 
-/** Files of a studio. */
+/** Names of files in a studio. */
 function master(random: Random): string {
   const name = random.pick(SLUG_WORDS)
   return random.pick([
@@ -116,7 +116,7 @@ function master(random: Random): string {
   ])()
 }
 
-/** What programs and pages report of calls, fields and breadcrumbs, where words name no secret. */
+/** Reports of calls, fields and breadcrumbs, in which words such as `auth` name no secret. */
 function report(random: Random): string {
   const id = random.below(1e6)
   const noun = random.pick(NOUNS)
@@ -137,7 +137,7 @@ function report(random: Random): string {
   ])()
 }
 
-/** Numbers by which labels and stores know a release. */
+/** Numbers by which labels and stores identify a release. */
 function catalogue(random: Random): string {
   return random.pick([
     () => `${random.text(UPPER, 3)} ${random.text(DIGITS, 4)}`,
@@ -256,9 +256,9 @@ function userAgent(random: Random): string {
 }
 
 /**
- * Values that hold nothing secret, in equal shares of every kind: prose, barcodes (EAN-13, UPC-A), times in
- * milliseconds, ISRCs, 64-bit ids, UUIDs, hashes, paths, stack frames, versions, money, URLs, SQL without literals, logs,
- * titles and files and catalogue numbers of music, slugs that begin like tokens, reports of calls and fields.
+ * Returns values that hold nothing secret, in equal shares of every kind: prose, barcodes (EAN-13, UPC-A), times in
+ * milliseconds, ISRCs, 64-bit ids, UUIDs, hashes, paths, stack frames, versions, money, URLs, SQL without literals,
+ * logs, titles, files and catalogue numbers of music, slugs that begin like tokens, reports of calls and fields.
  */
 export function ordinaryValues(seed: number, count: number): unknown[] {
   const random = createRandom(seed)

@@ -1,8 +1,10 @@
-/** Numbers from a seed: the same seed gives the same numbers, so that a failure can be run again. */
+import { mulberry32 } from '../mulberry32.ts'
+
+/** Random numbers from a seed: the same seed gives the same numbers, so that a failure can be reproduced. */
 export interface Random {
-  /** At least 0, below `limit`. */
+  /** Returns a whole number that is at least 0 and below `limit`. */
   below(limit: number): number
-  /** Characters drawn from an alphabet. */
+  /** Returns characters drawn from an alphabet. */
   text(alphabet: string, length: number): string
   pick<T>(items: readonly T[]): T
 }
@@ -14,15 +16,8 @@ export const HEX = '0123456789abcdef'
 export const ALPHANUMERIC: string = UPPER + LOWER + DIGITS
 export const BASE64URL: string = `${ALPHANUMERIC}-_`
 
-/** Mulberry32, by Tommy Ettinger (public domain): 32 bits of state, plenty for test data. */
 export function createRandom(seed: number): Random {
-  let state = seed >>> 0
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  const next = mulberry32(seed)
   const below = (limit: number): number => Math.floor(next() * limit)
   return {
     below,
@@ -31,7 +26,7 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** The digits with a check digit by ISO/IEC 7812-1 behind them. */
+/** Appends the check digit of ISO/IEC 7812-1. */
 export function withLuhn(digits: string): string {
   let sum = 0
   for (let i = 0; i < digits.length; i++) {
@@ -41,14 +36,14 @@ export function withLuhn(digits: string): string {
   return `${digits}${(10 - (sum % 10)) % 10}`
 }
 
-/** The digits with a check digit of GS1 behind them: barcodes of 12, 13 and 14 digits. */
+/** Appends the check digit of GS1, as in barcodes of 12, 13 and 14 digits. */
 export function withGs1(digits: string): string {
   let sum = 0
   for (let i = 0; i < digits.length; i++) sum += Number(digits[digits.length - 1 - i]) * (i % 2 === 0 ? 3 : 1)
   return `${digits}${(10 - (sum % 10)) % 10}`
 }
 
-/** An IBAN of the country with the two check digits of ISO 7064 MOD 97-10. */
+/** Returns an IBAN of the country with the two check digits of ISO 7064 MOD 97-10. */
 export function withMod97(country: string, account: string): string {
   let rest = 0
   for (const character of `${account}${country}00`) {

@@ -2,13 +2,13 @@ import type { Carried } from './carrier.ts'
 import type { SecretFamily } from './family.ts'
 import { labelled } from './object-carriers.ts'
 
-/** A format of text with a secret in it. */
+/** A format of text that holds a secret. */
 export interface TextCarrier {
   readonly name: string
   write(family: SecretFamily, secret: string): string | Exclude<Carried, { value: unknown }>
 }
 
-/** Bare where the format allows it. */
+/** Puts a secret in quotes, unless the format allows it bare. */
 function quoted(secret: string): string {
   return /^[\w+/=.:~-]+$/.test(secret) ? secret : JSON.stringify(secret)
 }
@@ -21,7 +21,7 @@ function xml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
-/** As `repr` prints it. */
+/** Writes a text as Python's `repr` prints it. */
 function python(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`
 }
@@ -30,17 +30,17 @@ function sql(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
-/** A header is one line. */
+/** Escapes line breaks, because a header is one line. */
 function line(text: string): string {
   return text.replaceAll('\n', String.raw`\n`)
 }
 
-/** Letters, digits and underscores, as variables, elements and columns want it. */
+/** Returns a name in letters, digits and underscores, as variables, elements and columns require. */
 function identifier(family: SecretFamily): string {
   return family.property.replaceAll(/([a-z\d])([A-Z])/g, '$1_$2').replaceAll(/[^A-Za-z\d]/g, '_')
 }
 
-/** As people name what they ask for in a form. */
+/** Returns the words of a name, as people label a field of a form. */
 function words(family: SecretFamily): string[] {
   return identifier(family).split('_')
 }
@@ -64,19 +64,19 @@ function base64(text: string): string {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)))
 }
 
-/** As `util.inspect` prints a text: in the first kind of quotes that it doesn't hold. */
+/** Writes a text as `util.inspect` prints it: in the first kind of quotes that it doesn't contain. */
 function inspected(text: string): string {
   const quote = ["'", '"', '`'].find((each) => !text.includes(each)) ?? "'"
   const escaped = text.replaceAll('\\', String.raw`\\`).replaceAll('\n', String.raw`\n`)
   return `${quote}${quote === "'" ? escaped.replaceAll("'", String.raw`\'`) : escaped}${quote}`
 }
 
-/** One of several lines, which it prints in pieces. */
+/** Writes a text of several lines, which `util.inspect` prints in pieces. */
 function inspectedLines(text: string): string {
   return text.split(/(?<=\n)/).map(inspected).join(' +\n    ') // prettier-ignore
 }
 
-/** Carriers that are text: what bodies, logs, queries and commands look like. */
+/** Carriers that are text: the forms of bodies, logs, queries and commands. */
 export const textCarriers: readonly TextCarrier[] = [
   { name: 'JSON in a string', write: json },
   { name: 'escaped JSON', write: (family, secret) => JSON.stringify({ body: json(family, secret) }) },
@@ -108,7 +108,7 @@ export const textCarriers: readonly TextCarrier[] = [
   { name: 'part of a multipart body', write: (family, secret) => part(family, secret) },
   { name: 'part of a multipart body in JSON', write: (family, secret) => JSON.stringify({ status: 400, body: part(family, secret) }) },
   { name: 'userinfo of a URL', write: (_family, secret) => `fetch https://app:${encodeURIComponent(secret)}@msc.example/feed failed` },
-  { name: 'userinfo that nobody encoded', write: (_family, secret) => (/\s/.test(secret) ? { impossible: 'a space ends a URL' } : `Invalid URL: postgres://app:${secret}@db.msc.example/feed`) },
+  { name: 'unencoded userinfo', write: (_family, secret) => (/\s/.test(secret) ? { impossible: 'a space ends a URL' } : `Invalid URL: postgres://app:${secret}@db.msc.example/feed`) },
   { name: 'form with nested names', write: (family, secret) => `form[${family.property}][first]=${encodeURIComponent(secret)}&form[page]=2` },
   { name: 'percent-encoded text', write: (family, secret) => `next=${encodeURIComponent(labelled(family, secret))}` },
   { name: 'URL inside a URL', write: (family, secret) => `https://msc.example/login?next=${encodeURIComponent(`https://msc.example/cb?${parameter(family, secret)}`)}&page=2` },

@@ -68,6 +68,7 @@ export function testCronDriver(
         const response = await engine.handler(request, each)
         expect(response.status).toBe(401)
         expect(response.headers.get('content-type')).toBe('application/problem+json')
+        expect(await response.json()).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' })
       }
       expect(ran).toEqual([])
     })

@@ -1,5 +1,5 @@
-import { DriverError, MscError, systemClock, type Clock } from '@msc/core'
-import { MAX_ANSWER_BYTES, httpFailure, readBounded, requestFailure, type BoundedBody } from '@msc/core/http'
+import { DriverError, MscError, closedError, systemClock, type Clock } from '@msc/core'
+import { httpFailure, readAnswer, requestFailure, type ReadAnswer } from '@msc/core/http'
 import type { KindLimit, Receipt, Rejection, SendContext } from '@msc/core/delivery'
 import type { MonitoringDriver } from '../../driver.ts'
 import { CAPABILITIES, VARIABLES } from './declared.ts'
@@ -40,25 +40,23 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
   let closed = false
 
   const open = (): void => {
-    if (closed) throw new DriverError(name, 'The driver is closed.', { code: 'DRIVER_CLOSED' })
+    if (closed) throw closedError(name)
   }
   const request = async (body: string, context: SendContext): Promise<KindLimit[]> => {
     open()
-    let response: Response
-    let answer: BoundedBody
+    let answer: ReadAnswer
     try {
       // After the abort nothing more is sent; the receipt contains the answers so far.
       context.signal.throwIfAborted()
-      response = await post(envelopeUrl, body, context)
       // Read to the end, within a limit, so that the connection can be reused.
-      answer = await readBounded(response, MAX_ANSWER_BYTES, context.signal)
+      answer = await readAnswer(await post(envelopeUrl, body, context), context.signal)
     } catch (error) {
       if (MscError.isInstance(error)) throw error
       throw requestFailure(error, { driver: name, url: envelopeUrl, address: ADDRESS })
     }
-    const failure = failureOf(name, response, answer, clock.now)
+    const failure = failureOf(name, answer, clock.now)
     if (failure && failure.code !== 'DRIVER_RATE_LIMITED') throw failure
-    const limits = limitsOf(response, clock.now)
+    const limits = limitsOf(answer, clock.now)
     if (failure) throw new RateLimited(failure, limits)
     return limits
   }
@@ -89,24 +87,15 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
   }
 }
 
-/** Returns the failure that an answer stands for. In browsers, a redirect that was not followed is opaque. */
-function failureOf(
-  driver: string,
-  response: Response,
-  content: BoundedBody,
-  now: () => number,
-): DriverError | undefined {
-  const status = response.type === 'opaqueredirect' ? 302 : response.status
-  return httpFailure(
-    { status, headers: response.headers, content },
-    {
-      driver,
-      credentials: 'Check the key in NEXT_PUBLIC_SENTRY_DSN: it is unknown or was revoked.',
-      address: ADDRESS,
-      expects: isReceipt,
-      now,
-    },
-  )
+/** Returns the failure that an answer stands for, if any. */
+function failureOf(driver: string, answer: ReadAnswer, now: () => number): DriverError | undefined {
+  return httpFailure(answer, {
+    driver,
+    credentials: 'Check the key in NEXT_PUBLIC_SENTRY_DSN: it is unknown or was revoked.',
+    address: ADDRESS,
+    expects: isReceipt,
+    now,
+  })
 }
 
 /**

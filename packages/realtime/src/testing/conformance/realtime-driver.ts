@@ -1,6 +1,7 @@
 import { currentContext, newTrace, withContext } from '@msc/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createRealtime, feedTopic, type Realtime, type RealtimeOptions } from '../../create-realtime.ts'
+import { feedTopic } from '../../feed-topic.ts'
+import { createRealtime, type Realtime, type RealtimeOptions } from '../../create-realtime.ts'
 import type { RealtimeDriver } from '../../driver.ts'
 import { startRealtimeServer, type StandaloneServer } from '../../server/index.ts'
 import { signTestToken } from '../tokens.ts'

@@ -1,8 +1,8 @@
 import { problem } from '@msc/platform/next'
 import { z } from 'zod'
-import { signIn } from '@/lib/auth'
+import { signIn } from '@/lib/session/auth'
 import { route } from '@/lib/route'
-import { sessionCookie, signToken } from '@/lib/session'
+import { sessionCookie, signToken } from '@/lib/session/session'
 
 const credentials = z.strictObject({ email: z.email().max(254), password: z.string().min(1).max(200) })
 

@@ -1,5 +1,5 @@
 import { route } from '@/lib/route'
-import { clearedCookie } from '@/lib/session'
+import { clearedCookie } from '@/lib/session/session'
 
 export const POST = route({
   route: '/api/auth/sign-out',

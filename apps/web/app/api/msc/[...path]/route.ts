@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { getJournal } from '@msc/core'
 import { createIngest } from '@msc/devtools/ingest'
 import { route } from '@/lib/route'
-import { jwtSecret } from '@/lib/secrets'
-import { sessionToken, verifySession } from '@/lib/session'
+import { jwtSecret } from '@/lib/session/secrets'
+import { sessionToken, verifySession } from '@/lib/session/session'
 
 // Made with the first request: a build evaluates this file too, and must not create a secret.
 let made: ReturnType<typeof createIngest> | undefined

@@ -1,5 +1,5 @@
 import { route } from '@/lib/route'
-import { REALTIME_TTL, signToken } from '@/lib/session'
+import { REALTIME_TTL, signToken } from '@/lib/session/session'
 
 /** Issues a short-lived token for a socket, since scripts can't read the session cookie. */
 export const POST = route({

@@ -1,4 +1,4 @@
-// Paths to the field that a validator rejected: `"path":["users",0,"password"]`, `"instancePath":"/password"`.
+// Paths to a field that a validator rejected: `"path":["users",0,"password"]`, `"instancePath":"/password"`.
 import { markWidth } from '../../marks.ts'
 import { HARMLESS, type Verdict } from '../../names/names.ts'
 import { judgeSlice } from '../../names/name-book.ts'
@@ -12,7 +12,7 @@ import type { TextScan } from '../state.ts'
 
 const LONGEST_PATH = 64
 
-/** The verdict on the field that the path at `from` leads to; the run before is the name of the path. */
+/** Judges the field that the path at `from` leads to. The last run is the name of the path. */
 export function judgePath(scan: TextScan, from: number, level: number): Verdict {
   const { text, end } = scan
   const read = readCharacter(text, from, level)
@@ -28,7 +28,7 @@ export function judgePath(scan: TextScan, from: number, level: number): Verdict 
   return field === 0 ? HARMLESS : judgeSlice(scan.names, text, fieldFrom(field), fieldTo(field))
 }
 
-/** Past names, and what parts the names of a path. */
+/** Returns the end of the names of a path and the characters that separate them. */
 function pathEnd(text: string, from: number, limit: number): number {
   let to = from
   for (; to < limit; to++) {
@@ -40,8 +40,8 @@ function pathEnd(text: string, from: number, limit: number): number {
 }
 
 /**
- * By its last item that is a name; none where an item holds a space. No separator may stand in it, so that no two paths
- * read the same text.
+ * Judges a list by its last item that is a name; the list is harmless when an item holds a space. A separator ends it,
+ * so that no two paths read the same text.
  */
 function judgeList(scan: TextScan, from: number, level: number): Verdict {
   const { text, end } = scan
@@ -77,12 +77,15 @@ function judgeList(scan: TextScan, from: number, level: number): Verdict {
   return last > first ? judgeSlice(scan.names, text, first, last) : HARMLESS
 }
 
-/** What stands between the names of a list: quotes, backslashes, commas, spaces and breaks. */
+/** True for the characters between the names of a list: quotes, backslashes, commas, spaces and breaks. */
 function mayJoin(code: number): boolean {
   return isQuote(code) || code === 92 || code === 44 || code === 43 || isSpace(code) || isNewline(code)
 }
 
-/** Is the value an object, or a list that holds one? Then it is all that was sent, and its members have names. */
+/**
+ * True when the value is an object, or a list that holds one. It is then the whole input, and its members are judged by
+ * their own names.
+ */
 export function holdsOthers(scan: TextScan, next: number, level: number): boolean {
   const { text, end } = scan
   let from = next

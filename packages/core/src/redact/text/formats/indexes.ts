@@ -1,4 +1,4 @@
-// Names in brackets behind a name, as forms nest them: `tokens[]`, `token[0]`, `user[password][first]`.
+// Names in brackets after a name, as forms nest them: `tokens[]`, `token[0]`, `user[password][first]`.
 import { HARMLESS, SECRET_IN_QUERY } from '../../names/names.ts'
 import { judgeSlice } from '../../names/name-book.ts'
 import { RUN, classOf, escapedCode, escapedWidth, isDigit, readCharacter } from '../chars.ts'
@@ -8,11 +8,12 @@ const LONGEST_NUMBER = 4
 const LONGEST_WORD = 40
 
 /**
- * Where an index ends that leaves the name before it as the name of the value: a number or nothing, as PHP and Rails write
- * lists; or a word, where the name before it is secret, since all that is in such an object is. -1 for any other.
+ * Returns the end of an index after which the name before it still names the value: a number or nothing, as PHP and
+ * Rails write lists, or a word after a secret name, since everything in such an object is secret. Returns -1 for any
+ * other index.
  *
- * @param from Behind the opening bracket.
- * @param level How often it was percent-encoded.
+ * @param from The position after the opening bracket.
+ * @param level The number of times it was percent-encoded.
  */
 export function indexEnd(scan: TextScan, from: number, level: number): number {
   const { text, end } = scan

@@ -8,9 +8,9 @@ import { closeName, hide, NEVER, type TextScan } from '../state.ts'
 const LONGEST_HEADERS = 500
 const LONGEST_DISPOSITION = 60
 
-/** Remembers where the value begins of the part, or of the element, whose secret name ends at `to`. */
+/** Remembers where the value begins in the part, or the element, whose secret name ends at `to`. */
 export function rememberPart(scan: TextScan, from: number, to: number): void {
-  // `form-data; name=`, `<param name=`
+  // The name follows a space: `form-data; name=`, `<param name=`.
   if (!isSpace(scan.text.charCodeAt(from - 1))) return
   if (scan.text.charCodeAt(from - 2) !== 59 && rememberElement(scan, from, to)) return
   const before = scan.text.slice(Math.max(0, from - LONGEST_DISPOSITION), from)
@@ -19,7 +19,7 @@ export function rememberPart(scan: TextScan, from: number, to: number): void {
   if (body - to <= LONGEST_HEADERS) scan.partFrom = body
 }
 
-/** Behind the next blank line; found once for all who ask before it. */
+/** Returns the position after the next blank line; cached for all callers before it. */
 function blankLineEnd(scan: TextScan, from: number): number {
   if (from >= scan.blankFrom && from <= scan.blankEnd) return scan.blankEnd
   const known = from < scan.blankFrom
@@ -33,7 +33,7 @@ function findBlankLine({ text }: TextScan, from: number, limit: number): number 
   let at = from
   while (at < limit) {
     const code = text.charCodeAt(at)
-    // Most characters can't begin a break: this reads all of the text up to the next blank line.
+    // Most characters can't begin a break. The shortcut pays, since all of the text up to the next blank line is read.
     if (code > 13 && code < 128 && code !== 92) {
       at++
       continue
@@ -46,7 +46,10 @@ function findBlankLine({ text }: TextScan, from: number, limit: number): number 
   return NEVER
 }
 
-/** Hides the value of the part or element that begins here or has begun, up to the next boundary. Returns where to go on. */
+/**
+ * Hides the value of the part or element that begins at or before `at`, up to the next boundary. Returns the position
+ * to continue at.
+ */
 export function hidePart(scan: TextScan, at: number): number {
   const from = scan.partFrom
   scan.partFrom = NEVER
@@ -64,14 +67,14 @@ function partEnd({ text, end }: TextScan, from: number): number {
   return text.startsWith(carriage, boundary - carriage.length) ? boundary - carriage.length : boundary
 }
 
-/** How often the break is escaped that ends at `to`. */
+/** Returns the number of backslashes that escape the break before `to`. */
 function escapedBefore(text: string, to: number): number {
   let from = to - 1
   while (from > 0 && text.charCodeAt(from - 1) === 92) from--
   return to - 1 - from
 }
 
-/** Where the string ends that holds the body: at a quote with fewer backslashes than one inside has. */
+/** Returns where the string that holds the body ends: at a quote with fewer backslashes than the quotes inside have. */
 function stringEnd(text: string, from: number, end: number, backslashes: number): number {
   let count = 0
   for (let at = from; at < end; at++) {

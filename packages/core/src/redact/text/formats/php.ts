@@ -1,11 +1,11 @@
-// Strings as PHP's `var_dump` prints them: below their names, behind a type and a length.
+// Strings as PHP's `var_dump` prints them: on the line below their name, after a type and a length.
 import { isDigit, isSpace } from '../chars.ts'
 import { breakWidth } from '../lines.ts'
 
 const TYPE = 'string('
 const LONGEST_LENGTH = 8
 
-/** Where the quote of `\n  string(12) "…"` stands; -1 when something else follows the break at `newline`. */
+/** Returns the position of the quote in `\n  string(12) "…"`; -1 when something else follows the break at `newline`. */
 export function dumpedStringStart(text: string, newline: number): number {
   let at = newline + breakWidth(text, newline)
   while (isSpace(text.charCodeAt(at))) at++

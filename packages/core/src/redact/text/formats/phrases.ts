@@ -25,9 +25,9 @@ import { tokenEnd } from '../tokens/opaque.ts'
 import { NO_QUOTE, quoteCode, quoteWidth, readQuote } from '../quotes.ts'
 import { hide, holdsDigitOrCapital, type TextScan } from '../state.ts'
 
-/** After a word: past one or more spaces, which may be encoded. */
+/** Returns the position after the spaces that follow a word, which may be encoded. */
 function afterSpaces(scan: TextScan, from: number): number {
-  // Most often one space and a word.
+  // Most often, one space and a word follow.
   if (scan.text.charCodeAt(from) === 32 && isLetter(scan.text.charCodeAt(from + 1)) && from + 1 < scan.end)
     return from + 1
   let at = from
@@ -46,7 +46,7 @@ function afterSpaces(scan: TextScan, from: number): number {
   return at
 }
 
-/** Words that stand behind “bearer” in prose and in the header WWW-Authenticate. */
+/** Words that follow “bearer” in prose and in the header WWW-Authenticate. */
 const NO_TOKEN = /^(?:tokens?|auth\w*|scheme|header|realm|error|credentials?|format|prefix|error_description)$/i
 const LONGEST_NO_TOKEN = 32
 const LONGEST_WORD = 12
@@ -54,7 +54,7 @@ const LONGEST_WORD = 12
 /**
  * Hides the token of `Bearer …` and the credentials of `Basic …` (RFC 6750, RFC 7617) anywhere in text.
  *
- * @returns Where to go on, or -1 when none follows.
+ * @returns The position to continue at, or -1 when none follows.
  */
 export function hideScheme(scan: TextScan, from: number, to: number): number {
   const { text } = scan
@@ -67,12 +67,12 @@ export function hideScheme(scan: TextScan, from: number, to: number): number {
     return isBearer(scan, start, end) ? hide(scan, start, end, REDACTED) : -1
   }
   if (!isGroup(text, start)) return -1
-  // In a form, `+` is a space too, and is judged up to the next one, so that no text is read twice.
+  // In a form, `+` is a space too. The text is judged up to the next one, so that none is read twice.
   const end = text.charCodeAt(to) === 43 ? wordEnd(scan, start) : tokenEnd(scan, start)
   return isBasic(text, start, end) ? hide(scan, start, tokenEnd(scan, end), REDACTED) : -1
 }
 
-/** Base64 has groups of four; most words behind “basic” are told by less. */
+/** Base64 comes in groups of four; most words after “basic” fail this cheap check. */
 function isGroup(text: string, from: number): boolean {
   for (let i = from; i < from + 4; i++) if (base64Value(text.charCodeAt(i)) < 0) return false
   return true
@@ -90,7 +90,10 @@ function isBearer(scan: TextScan, from: number, to: number): boolean {
   return length >= LONGEST_WORD || holdsDigitOrCapital(scan, from + 1, to)
 }
 
-/** Base64 of `user:password`. “Basic training” is none. Read by hand, because `atob` throws, which costs more. */
+/**
+ * True for base64 of `user:password`, not for “Basic training”. Decodes by hand, because `atob` throws, which costs
+ * more.
+ */
 function isBasic(text: string, from: number, to: number): boolean {
   let stop = to
   while (stop > from && to - stop < 2 && text.charCodeAt(stop - 1) === 61) stop--
@@ -102,7 +105,7 @@ function isBasic(text: string, from: number, to: number): boolean {
     const value = base64Value(text.charCodeAt(from + i))
     if (value < 0) return false
     bits = ((bits << 6) | value) & 0xffff
-    // Three characters of four end a byte.
+    // Each of the last three characters of a group completes a byte.
     if (i % 4 > 0 && ((bits >> (6 - (i % 4) * 2)) & 255) === 58) pair = true
   }
   return pair
@@ -118,7 +121,7 @@ function base64Value(code: number): number {
 /**
  * Hides what follows a flag of a command line: `--password x`, `curl -u user:password`, `curl -b 'sid=…'`.
  *
- * @returns Where to go on, or -1 when the flag is harmless.
+ * @returns The position to continue at, or -1 when the flag is harmless.
  */
 export function hideFlag(scan: TextScan, from: number, to: number): number {
   const { text } = scan
@@ -127,12 +130,12 @@ export function hideFlag(scan: TextScan, from: number, to: number): number {
   const separator = pairSeparator(text, from, to)
   if (separator > 0) return hidePair(scan, start, separator)
   if (judgeFlag(scan.names, text, from, to) === HARMLESS) return -1
-  // An encoded command is encoded in its argument too.
+  // In an encoded command, the argument is encoded too.
   const level = text.charCodeAt(to) === 37 ? escapedLevel(readEscape(text, to)) : 0
   return hideValue(scan, start, level === 0 ? ALONE : { ...ALONE, level })
 }
 
-/** Hides the argument of `--user=name:password`. Returns where to go on, or -1 when the flag is another. */
+/** Hides the argument of `--user=name:password`. Returns the position to continue at, or -1 for any other flag. */
 export function hideFlagValue(scan: TextScan, next: number): number {
   const { text, runFrom, runTo } = scan
   if (text.charCodeAt(runFrom) !== 45 || runTo - runFrom < SHORTEST_LONG_FLAG) return -1
@@ -140,10 +143,10 @@ export function hideFlagValue(scan: TextScan, next: number): number {
   return separator > 0 ? hidePair(scan, next, separator) : -1
 }
 
-/** `--user`. */
+/** The length of `--user`. */
 const SHORTEST_LONG_FLAG = 6
 
-/** `user:password` or `name=value`; a user or a branch alone is harmless. */
+/** Hides `user:password` or `name=value`; a user or a branch alone is harmless. */
 function hidePair(scan: TextScan, from: number, separator: number): number {
   if (markWidth(scan.text, from) > 0) return -1
   const { text, end } = scan
@@ -158,7 +161,9 @@ function hidePair(scan: TextScan, from: number, separator: number): number {
   return -1
 }
 
-/** Words whose value follows without a separator: `IDENTIFIED BY '…'`, `PASSWORD '…'`, `your password is …`. */
+/**
+ * True for words whose value follows without a separator: `IDENTIFIED BY '…'`, `PASSWORD '…'`, `your password is …`.
+ */
 function namesNext(text: string, from: number, to: number): boolean {
   switch (to - from) {
     case 3:
@@ -174,7 +179,11 @@ function namesNext(text: string, from: number, to: number): boolean {
 
 const SHORTEST_WORD = 8
 
-/** @returns Where to go on, or -1 when no secret follows. */
+/**
+ * Hides the value after a word that names it.
+ *
+ * @returns The position to continue at, or -1 when no secret follows.
+ */
 export function hideAfterName(scan: TextScan, from: number, to: number): number {
   const { text } = scan
   const start = afterSpaces(scan, to)
@@ -188,7 +197,7 @@ export function hideAfterName(scan: TextScan, from: number, to: number): number 
   return isMixedWord(scan, value) ? hideValue(scan, value, ALONE) : -1
 }
 
-/** Past `is` or `was` and a few spaces. */
+/** Returns the position after `is` or `was` and a few spaces; `from` when there is no such verb. */
 function afterVerb({ text }: TextScan, from: number): number {
   const verb = isWord(text, from, from + 2, 'is') ? 2 : isWord(text, from, from + 3, 'was') ? 3 : 0
   if (verb === 0) return from
@@ -201,7 +210,7 @@ function followsIdentified(text: string, from: number): boolean {
   return /identified\s+$/i.test(text.slice(Math.max(0, from - 16), from))
 }
 
-/** Letters and digits in one long word, which is no name of a file: prose has no such words. */
+/** True for a long word that mixes letters and digits and is not the name of a file: prose has no such words. */
 function isMixedWord({ text, end }: TextScan, from: number): boolean {
   let digits = 0
   let letters = 0
@@ -211,13 +220,13 @@ function isMixedWord({ text, end }: TextScan, from: number): boolean {
     if (isDigit(code)) digits++
     else if (isLetter(code)) letters++
     else if (classOf(code) !== RUN) break
-    // A dot with something behind it.
+    // A dot inside the word makes it the name of a file.
     else if (code === 46 && classOf(text.charCodeAt(to + 1)) === RUN) return false
   }
   return to - from >= SHORTEST_WORD && digits > 0 && letters > 0
 }
 
-/** Could the word be one of those above, or of a validator? By its first letter and its length. */
+/** True when the word may be one of those above, or of a validator, by its first letter and its length. */
 export function mayLead(first: number, length: number): boolean {
   switch (first) {
     case 118: // value
@@ -233,7 +242,7 @@ export function mayLead(first: number, length: number): boolean {
   }
 }
 
-/** Does a space or an encoded one follow? Asked for every word. */
+/** True when a space follows, raw or encoded. This runs for every word. */
 export function spaceFollows(scan: TextScan, to: number): boolean {
   const code = to < scan.end ? scan.text.charCodeAt(to) : 0
   if (code !== 37) return classOf(code) === SPACE || code === 43

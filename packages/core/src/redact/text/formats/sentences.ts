@@ -1,4 +1,6 @@
-/** Does a sentence of a validator begin here, which names its field itself? `pin: Path `pin` (`…`) is shorter`. */
+/**
+ * True when a sentence of a validator begins here, which names its field itself: `pin: Path `pin` (`…`) is shorter`.
+ */
 export function isSentence(text: string, from: number): boolean {
   return text.charCodeAt(from) === 80 && text.startsWith('Path `', from)
 }

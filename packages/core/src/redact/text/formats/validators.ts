@@ -1,4 +1,5 @@
-// What validators say of a value that they rejected: Joi's `"pin" with value "…" fails`, Mongoose's `Path `pin` (`…`) is`.
+// Messages of validators about a value that they rejected: Joi's `"pin" with value "…" fails`, Mongoose's
+// `Path `pin` (`…`) is`.
 import { HARMLESS, SECRET_IN_QUERY } from '../../names/names.ts'
 import { judgeSlice } from '../../names/name-book.ts'
 import { REDACTED } from '../../marks.ts'
@@ -12,17 +13,21 @@ import { hideValue } from '../values/values.ts'
 const LONGEST_NAME = 64
 const WITH = ' with '
 
-/** May the word be one of the two, `value` or `path`? By its first letter and its length. */
+/** True when the word may be `value` or `path`, by its first letter and its length. */
 export function mayReject(first: number, length: number): boolean {
   return first === 118 ? length === 5 : length === 4
 }
 
-/** @returns Where to go on, or -1 when no secret follows. */
+/**
+ * Hides a rejected value in the message of a validator.
+ *
+ * @returns The position to continue at, or -1 when no secret follows.
+ */
 export function hideRejected(scan: TextScan, from: number, to: number): number {
   return to - from === 5 ? hideWithValue(scan, from, to) : hideInBrackets(scan, from, to)
 }
 
-/** Behind `"pin" with value `. */
+/** Hides the value after `"pin" with value `. */
 function hideWithValue(scan: TextScan, from: number, to: number): number {
   const { text, end } = scan
   const name = from - WITH.length
@@ -34,7 +39,7 @@ function hideWithValue(scan: TextScan, from: number, to: number): number {
   return isSecret(scan, nameFrom, nameTo) ? hideValue(scan, to + 1, ALONE) : -1
 }
 
-/** Behind `Path `pin` ` and `Path `pin` is invalid `. */
+/** Hides the value after `Path `pin` ` and `Path `pin` is invalid `. */
 function hideInBrackets(scan: TextScan, from: number, to: number): number {
   const { text, end } = scan
   if (text.charCodeAt(to + 1) !== 96 || !isWord(text, from, to, 'path')) return -1
@@ -52,7 +57,10 @@ function hideInBrackets(scan: TextScan, from: number, to: number): number {
 
 const OPENINGS: readonly string[] = [' (`', ' (', ' is invalid (']
 
-/** Behind the backtick a bracket closes, or a comma follows: `` (`…`, length 8) ``. The end of a text that was cut before. */
+/**
+ * Returns the position of the backtick that closes the value, before a bracket or a comma: `` (`…`, length 8) ``; the
+ * end of a text that was cut before it.
+ */
 function closingBacktick(text: string, from: number, end: number): number {
   let at = from
   while (
@@ -63,7 +71,10 @@ function closingBacktick(text: string, from: number, end: number): number {
   return at
 }
 
-/** A bracket may be one of the value, which ends with its line at the latest. */
+/**
+ * Returns the position of the bracket that closes the value. The value may hold brackets itself, and ends with its line
+ * at the latest.
+ */
 function closingBracket(text: string, from: number, end: number): number {
   let at = from
   while (at < end && !closesBracket(text, at, end) && breakWidth(text, at) === 0) at++

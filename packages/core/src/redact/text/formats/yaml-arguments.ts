@@ -1,4 +1,4 @@
-// Arguments of a command as a list of YAML: `- --password⏎  - …`.
+// Arguments of a command as a YAML list: `- --password⏎  - …`.
 import { judgeFlag } from '../../names/flags.ts'
 import { HARMLESS } from '../../names/names.ts'
 import { isQuote } from '../chars.ts'
@@ -8,15 +8,15 @@ import type { TextScan } from '../state.ts'
 import { hideValue } from '../values/values.ts'
 
 /**
- * Hides the item of the line below a flag.
+ * Hides the list item on the line below a flag.
  *
- * @returns Where to go on, or -1 when no secret follows.
+ * @returns The position to continue at, or -1 when no secret follows.
  */
 export function hideNextArgument(scan: TextScan, from: number, to: number): number {
   const { text, end } = scan
   if (text.charCodeAt(from + 1) !== 45) return -1
   const quoted = isQuote(text.charCodeAt(to)) ? 1 : 0
-  // Most flags end with neither.
+  // Most flags are followed by neither a break nor a quote and a break.
   if (breakWidth(text, to + quoted) === 0 || !text.startsWith('- ', from - quoted - 2)) return -1
   const item = gapEnd(text, to + quoted, end)
   if (item + 2 >= end || !text.startsWith('- ', item)) return -1

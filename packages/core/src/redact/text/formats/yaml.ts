@@ -1,10 +1,10 @@
-// Values of YAML behind an anchor or a tag, and those that go on in the next lines.
+// YAML values after an anchor or a tag, and those that continue on the next lines.
 import { classOf, isDigit, isSpace, RUN } from '../chars.ts'
 import { backslashesAt, breakWidth, lineEnd, lineStart } from '../lines.ts'
 
 const LONGEST_PROPERTY = 40
 
-/** Past `&anchor`, `!tag` and the spaces behind them; `from` itself when there are none. */
+/** Returns the position after `&anchor`, `!tag` and the spaces that follow them; `from` itself when there are none. */
 export function skipProperties(text: string, from: number): number {
   let at = from
   for (let code = text.charCodeAt(at); code === 38 || code === 33; code = text.charCodeAt(at)) {
@@ -18,10 +18,10 @@ export function skipProperties(text: string, from: number): number {
 }
 
 /**
- * Behind the mark by which YAML begins a text of several lines, such as `|`, `>-2` or `|2-`, and a comment; -1 when there
- * is none.
+ * Returns the position after the indicator by which YAML begins a text of several lines, such as `|`, `>-2` or `|2-`,
+ * and a comment after it; -1 when there is none.
  */
-export function blockMarkEnd(text: string, from: number, end: number): number {
+export function blockIndicatorEnd(text: string, from: number, end: number): number {
   let to = from + 1
   for (let i = 0; i < 2 && isIndicator(text.charCodeAt(to)); i++) to++
   if (isSpace(text.charCodeAt(to))) {
@@ -44,15 +44,15 @@ function commentEnd(text: string, from: number, end: number): number {
 }
 
 /**
- * Does the value that ends at the break `newline` go on in the next line? It does behind a name at the beginning of its
- * line, where the next one stands further in and is no member, no item and no frame of a stack.
+ * True when the value that ends at the break `newline` continues on the next line: the name begins its line, and the
+ * next line is indented deeper and is not a member, an item or a stack frame.
  */
 export function isFolded(text: string, newline: number, nameFrom: number, end: number): boolean {
   const backslashes = backslashesAt(text, newline)
   const start = lineStart(text, nameFrom, backslashes)
   let name = start
   while (name < nameFrom && isLead(text.charCodeAt(name))) name++
-  // Two words may be the name.
+  // The name may be two words.
   if (name !== nameFrom && nameFrom - name > LONGEST_PROPERTY) return false
   for (let at = name; at < nameFrom; at++)
     if (classOf(text.charCodeAt(at)) !== RUN && text.charCodeAt(at) !== 32) return false
@@ -72,7 +72,7 @@ export function isFolded(text: string, newline: number, nameFrom: number, end: n
   return true
 }
 
-/** What stands before a name in YAML: spaces and the dash of an item. */
+/** True for the characters before a name in YAML: spaces and the dash of an item. */
 function isLead(code: number): boolean {
   return isSpace(code) || code === 45
 }

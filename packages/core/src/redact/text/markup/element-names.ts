@@ -1,10 +1,10 @@
 import { RUN, classOf } from '../chars.ts'
 
 const COLON = 58
-/** Characters of a name with its prefix, from its bracket. */
+/** The longest name that is read, in characters and with its prefix. */
 const LONGEST_NAME = 64
 
-/** Where the name of an element ends whose bracket ends at `from`: `ns:apiKey`. */
+/** Returns the end of the element name that begins at `from`, right after its bracket: `ns:apiKey`. */
 export function elementNameEnd(text: string, from: number, end: number): number {
   let to = from
   while (
@@ -16,7 +16,7 @@ export function elementNameEnd(text: string, from: number, end: number): number 
   return to
 }
 
-/** Where the name begins without its prefix. */
+/** Returns where the name begins without its prefix. */
 export function localNameStart(text: string, from: number, to: number): number {
   let at = to
   while (at > from && text.charCodeAt(at - 1) !== COLON) at--

@@ -1,4 +1,4 @@
-// Elements of XML inside of XML or HTML: `&lt;password&gt;…&lt;/password&gt;`.
+// XML elements inside XML or HTML: `&lt;password&gt;…&lt;/password&gt;`.
 import { HARMLESS, SECRET_IN_QUERY } from '../../names/names.ts'
 import { judgeSlice } from '../../names/name-book.ts'
 import { REDACTED } from '../../marks.ts'
@@ -11,10 +11,10 @@ const CLOSE = '&gt;'
 const LONGEST_TAG = 256
 
 /**
- * Hides the content of an element whose name is secret, where its brackets are written as entities.
+ * Hides the content of an element whose name is secret and whose brackets are written as entities.
  *
- * @param at The `&`.
- * @returns Where to go on, or -1 when there is none, or it does not end.
+ * @param at The position of the `&`.
+ * @returns The position to continue at, or -1 when there is no such element, or its tag does not end.
  */
 export function hideEscapedElement(scan: TextScan, at: number): number {
   const { text, end } = scan
@@ -29,7 +29,7 @@ export function hideEscapedElement(scan: TextScan, at: number): number {
   const from = to + tagEnd + CLOSE.length
   const close = text.indexOf(OPEN, from)
   if (close >= 0 && close <= end) return hide(scan, from, close, REDACTED)
-  // A log that was cut: a key in PEM is more than its first word.
+  // The log was cut. A PEM key is more than its first word.
   const key = text.startsWith(PEM, from) ? hidePrivateKey(scan, from, from + PEM.length) : -1
   return key >= 0 ? key : hide(scan, from, firstWordEnd(scan, from), REDACTED)
 }

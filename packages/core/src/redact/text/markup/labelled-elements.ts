@@ -1,4 +1,4 @@
-// Elements of XML of which one names the next: `<key>password</key><string>…</string>` of a property list.
+// XML elements, one of which names the next: `<key>password</key><string>…</string>` of a property list.
 import { HARMLESS, SECRET_IN_QUERY } from '../../names/names.ts'
 import { judgeSlice } from '../../names/name-book.ts'
 import { REDACTED } from '../../marks.ts'
@@ -12,10 +12,10 @@ const LONGEST_NAME = 64
 const LONGEST_GAP = 64
 
 /**
- * Hides the content of the element behind one that holds a secret name.
+ * Hides the content of the element after one that holds a secret name.
  *
- * @param at The `<`.
- * @returns Where to go on, or -1 when there is none.
+ * @param at The position of the `<`.
+ * @returns The position to continue at, or -1 when there is none.
  */
 export function hideLabelledElement(scan: TextScan, at: number): number {
   const { text, end } = scan
@@ -41,13 +41,16 @@ function wordEnd(text: string, from: number, end: number): number {
   return to
 }
 
-/** Tags inside each other: `<value><string>` of XML-RPC, and a section of CDATA. */
-const MOST_TAGS = 4
+/** The most tags between a label and its text: `<value><string>` of XML-RPC, and a CDATA section. */
+const MAX_TAGS = 4
 
-/** Where the text begins in the elements that follow, each of which holds a value; -1 when something else does. */
+/**
+ * Returns where the text begins in the elements that follow, each of which has to hold a value; -1 when something else
+ * follows.
+ */
 function valueStart(text: string, from: number, end: number): number {
   let at = from
-  for (let i = 0; i < MOST_TAGS; i++) {
+  for (let i = 0; i < MAX_TAGS; i++) {
     const tag = gapEnd(text, at, Math.min(end, at + LONGEST_GAP))
     if (text.charCodeAt(tag) !== 60) return i === 0 ? -1 : at
     if (text.startsWith(SECTION, tag)) return i === 0 ? -1 : tag + SECTION.length
@@ -58,7 +61,7 @@ function valueStart(text: string, from: number, end: number): number {
   return -1
 }
 
-/** Other elements hold what else is known of an object of that name: `<Key>token</Key><Size>`. */
+/** Elements that hold a value. Others hold further facts about the object with that name: `<Key>token</Key><Size>`. */
 const VALUE_TAGS: readonly string[] = ['string', 'data', 'text', 'int', 'integer', 'real']
 
 function isValueTag(text: string, from: number, end: number): boolean {
@@ -71,16 +74,16 @@ function isValueTag(text: string, from: number, end: number): boolean {
   return isWord(text, Math.max(start, to - 5), to, 'value') || VALUE_TAGS.some((tag) => isWord(text, start, to, tag))
 }
 
-/** Where the text ends that begins behind a tag or in a section of CDATA; the end of a log that was cut. */
+/** Returns the end of the text that begins after a tag or in a CDATA section; the end of a log that was cut. */
 function contentEnd(scan: TextScan, from: number): number {
   const { text, end } = scan
   const close = text.charCodeAt(from - 1) === 91 ? sectionEnd(scan, from) : text.indexOf('<', from)
   return close < 0 || close > end ? end : close
 }
 
-/** How far a tag begins before its attribute. */
+/** The largest distance from the start of a tag to its attribute, in characters. */
 const LONGEST_START = 64
-/** Elements that carry what something is set to; of others, a name is one for readers of the page or the document. */
+/** Elements that carry settings. On any other, a name is meant for readers of the page or the document. */
 const CARRIERS: ReadonlySet<string> = new Set([
   'add', 'arg', 'argument', 'attribute', 'constant', 'cookie', 'credential', 'data', 'entry', 'env', 'environment',
   'field', 'header', 'item', 'param', 'parameter', 'prop', 'property', 'secret', 'setting', 'str', 'string', 'textarea',
@@ -88,11 +91,11 @@ const CARRIERS: ReadonlySet<string> = new Set([
 ]) // prettier-ignore
 
 /**
- * Remembers where the content begins of an element that an attribute names: `<param name="password">…</param>`.
+ * Remembers where the content begins in an element that an attribute names: `<param name="password">…</param>`.
  *
- * @param from The name of the attribute.
+ * @param from The start of the attribute's name.
  * @param to The end of its value.
- * @returns Does it stand in a tag?
+ * @returns True when the attribute is in a tag.
  */
 export function rememberElement(scan: TextScan, from: number, to: number): boolean {
   const start = tagStart(scan.text, from)
@@ -110,17 +113,17 @@ function namedContent({ text, end }: TextScan, start: number, to: number): numbe
   if (content < 0) return -1
   const name = text.slice(start, elementNameEnd(text, start, end))
   if (!CARRIERS.has(name.slice(name.indexOf(':') + 1).toLowerCase())) return -1
-  // What ends with another element holds others.
+  // An element that another tag follows, instead of its own closing tag, holds other elements.
   return content !== open || text.startsWith(name, close + 2) ? content : -1
 }
 
-/** Behind the tag, or behind those inside it; -1 where neither text nor a value follows. */
+/** Returns the position after the tag, or after the tags inside it; -1 when neither text nor a value follows. */
 function contentFrom(text: string, open: number, close: number, end: number): number {
   if (text.charCodeAt(close + 1) === 47) return close > open ? open : -1
   return text.startsWith(SECTION, open) ? open + SECTION.length : valueStart(text, open, end)
 }
 
-/** Behind the `<` of the tag that an attribute stands in; -1 when it stands in none. */
+/** Returns the position after the `<` of the tag around an attribute; -1 when it is in none. */
 function tagStart(text: string, from: number): number {
   for (let at = from - 1; at >= 0 && from - at < LONGEST_START; at--) {
     const code = text.charCodeAt(at)
@@ -135,12 +138,12 @@ function elementNameEnd(text: string, from: number, end: number): number {
   return text.charCodeAt(to) === 58 ? wordEnd(text, to + 1, end) : to
 }
 
-/** Hides the content that begins at `from`. Returns where to go on. */
+/** Hides the content that begins at `from`. Returns the position to continue at. */
 export function hideNamedElement(scan: TextScan, from: number): number {
   return hide(scan, from, contentEnd(scan, from), REDACTED)
 }
 
-/** Does the content of an element begin here, rather than a part of a body? */
+/** True when the content of an element begins here, as opposed to a part of a multipart body. */
 export function isContent(text: string, from: number): boolean {
   const before = text.charCodeAt(from - 1)
   return before === 62 || before === 91

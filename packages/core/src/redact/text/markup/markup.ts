@@ -1,4 +1,4 @@
-// Secrets inside larger forms: elements of XML, rows of SQL.
+// Secrets inside larger forms: XML elements and SQL rows.
 import { HARMLESS, SECRET_IN_QUERY } from '../../names/names.ts'
 import { judgeSlice } from '../../names/name-book.ts'
 import { REDACTED } from '../../marks.ts'
@@ -14,15 +14,15 @@ export const SECTION = '<![CDATA['
 /**
  * Hides the content of an element whose name is secret: `<password>…</password>`, `<ns:apiKey id="1">…`.
  *
- * @param at The `<`.
- * @returns Where to go on, or -1 when the element is harmless.
+ * @param at The position of the `<`.
+ * @returns The position to continue at, or -1 when the element is harmless.
  */
 export function hideElement(scan: TextScan, at: number): number {
   const { text, end } = scan
   const first = text.charCodeAt(at + 1)
   if (classOf(first) !== RUN && first !== 58) return -1
   const to = elementNameEnd(text, at + 1, end)
-  // A name that something else follows is none of an element.
+  // With anything else after its name, this is not an element.
   if (text.charCodeAt(to) !== 62 && !isSpaceOrNewline(text.charCodeAt(to))) return -1
   const nameFrom = localNameStart(text, at + 1, to)
   const verdict = to > nameFrom ? judgeSlice(scan.names, text, nameFrom, to) : HARMLESS
@@ -33,12 +33,12 @@ export function hideElement(scan: TextScan, at: number): number {
   const from = cdata ? open + SECTION.length : open
   const close = cdata ? sectionEnd(scan, from) : text.indexOf('<', from)
   if (close >= 0 && close <= end) return hide(scan, from, close, REDACTED)
-  // The words of a key in PEM belong together, however the log was cut.
+  // All words of a PEM key are hidden, however the log was cut.
   const key = text.startsWith(PEM, from) ? hidePrivateKey(scan, from, from + PEM.length) : -1
   return key >= 0 ? key : hide(scan, from, wordEnd(text, from, end), REDACTED)
 }
 
-/** Where the CDATA section closes, or -1. That none closes is found out once. */
+/** Returns where the CDATA section closes, or -1. A failed search is not repeated. */
 export function sectionEnd(scan: TextScan, from: number): number {
   if (from >= scan.noSectionEndFrom) return -1
   const close = scan.text.indexOf(']]>', from)
@@ -48,14 +48,17 @@ export function sectionEnd(scan: TextScan, from: number): number {
 
 const PEM = '-----BEGIN'
 
-/** What never closes may be a placeholder (`/users/<token>/keys`) or a log that was cut: its first word is hidden. */
+/**
+ * Returns the end of the first word, which is all that is hidden of an element that never closes: it may be a
+ * placeholder (`/users/<token>/keys`) or in a log that was cut.
+ */
 function wordEnd(text: string, from: number, end: number): number {
   let to = from
   while (to < end && !isSpaceOrNewline(text.charCodeAt(to))) to++
   return to
 }
 
-/** Behind the `>`; -1 when another tag begins first. */
+/** Returns the position after the `>`; -1 when the tag closes itself, or another one begins first. */
 export function tagEnd(text: string, from: number, end: number): number {
   const limit = Math.min(end, from + LONGEST_TAG)
   for (let i = from; i < limit; i++) {
@@ -67,14 +70,14 @@ export function tagEnd(text: string, from: number, end: number): number {
 }
 
 const LONGEST_COLUMNS = 1000
-/** As indented queries have it between the columns and `VALUES`. */
+/** The longest gap between the columns and `VALUES`, as in indented queries. */
 const LONGEST_GAP = 64
 
 /**
- * Hides the literals of `INSERT INTO users (email, password) VALUES ('…', '…')` when a column's name is secret.
+ * Hides the literals of `INSERT INTO users (email, password) VALUES ('…', '…')` when the name of a column is secret.
  *
  * @param from Where the word `VALUES` begins.
- * @returns Where to go on, or -1 when no column is secret.
+ * @returns The position to continue at, or -1 when no column is secret.
  */
 export function hideRow(scan: TextScan, from: number, to: number): number {
   const { text, end } = scan
@@ -95,18 +98,18 @@ export function hideRow(scan: TextScan, from: number, to: number): number {
 }
 
 /**
- * Hides the values of `Key (email, reset_token)=(…, …) already exists.`, as Postgres tells of a conflict, when a column's
- * name is secret.
+ * Hides the values of `Key (email, reset_token)=(…, …) already exists.`, as Postgres reports a conflict, when the name
+ * of a column is secret.
  *
- * @param sign The `=`.
- * @param open The bracket behind it.
- * @returns Where to go on, or -1 when no column is secret.
+ * @param sign The position of the `=`.
+ * @param open The position of the bracket after it.
+ * @returns The position to continue at, or -1 when no column is secret.
  */
 export function hideKey(scan: TextScan, sign: number, open: number): number {
   if (!hasSecretColumn(scan, sign - 1)) return -1
   const { text, end } = scan
   let to = open + 1
-  // A bracket may be one of a value, and a break too.
+  // A bracket may be part of a value, and so may a break.
   while (to < end && !endsKey(text, to, end)) to++
   return hide(scan, open + 1, to, REDACTED)
 }
@@ -115,7 +118,7 @@ function endsKey(text: string, at: number, end: number): boolean {
   return text.charCodeAt(at) === 41 && (text.charCodeAt(at + 1) === 92 || endsValue(text, at + 1, end))
 }
 
-/** The last character before `from` that is no space, within a gap. */
+/** Returns the position of the last character before `from` that is not a space, within {@link LONGEST_GAP}. */
 function beforeSpaces(text: string, from: number): number {
   let at = from - 1
   while (at > 0 && from - at < LONGEST_GAP && isSpaceOrNewline(text.charCodeAt(at))) at--
@@ -127,16 +130,16 @@ function isSpaceOrNewline(code: number): boolean {
 }
 
 /**
- * Does the list that closes at `close` name a secret? Reads backwards, a name at a time, and gives up at another
+ * True when the list that closes at `close` names a secret. Reads backwards, a name at a time, and gives up at another
  * bracket: two lists never share a character, so all of them together are read once.
  */
 function hasSecretColumn(scan: TextScan, close: number): boolean {
   const { text } = scan
   if (text.charCodeAt(close) !== 41) return false
-  const least = Math.max(scan.done, close - LONGEST_COLUMNS)
+  const earliest = Math.max(scan.done, close - LONGEST_COLUMNS)
   let secret = false
   let to = close
-  for (let at = close - 1; at >= least; at--) {
+  for (let at = close - 1; at >= earliest; at--) {
     const code = text.charCodeAt(at)
     if (code === 41) return false
     if (code !== 40 && code !== 44) continue
@@ -156,7 +159,7 @@ function isSecretColumn({ names, text }: TextScan, from: number, to: number): bo
   return verdict !== HARMLESS && verdict !== SECRET_IN_QUERY
 }
 
-/** The closing quote; two of them are one inside the literal. */
+/** Returns the position of the closing quote; two quotes in a row are one inside the literal. */
 function literalEnd(text: string, from: number, end: number, quote: number): number {
   for (let i = from; i < end; i++) {
     if (text.charCodeAt(i) === 92) i++

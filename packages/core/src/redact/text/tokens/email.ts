@@ -12,14 +12,14 @@ const FILE_ENDINGS: ReadonlySet<string> = new Set([
 ]) // prettier-ignore
 
 /**
- * Hides the e-mail address around an `@`. Looks back as far as the `@` before it, and forward as far as a domain goes,
- * where no further `@` can stand: linear in the text.
+ * Hides the e-mail address around an `@`. Looks back to the previous `@` at most, and forward to the end of the domain,
+ * which can hold no further `@`: linear in the text.
  *
- * @param width Characters that the `@` takes: 1, or more when it is percent-encoded.
- * @returns Where to go on.
+ * @param width The number of characters that the `@` takes: 1, or more when it is percent-encoded.
+ * @returns The position to continue at.
  */
 export function hideEmail(scan: TextScan, at: number, width: number): number {
-  // Most of what has an `@` and is no address has no domain.
+  // The domain comes first, because most text around an `@` that is not an address has none.
   const to = domainEnd(scan, at + width)
   const from = to < 0 ? at : localStart(scan, at)
   scan.atEnd = at + width
@@ -28,22 +28,22 @@ export function hideEmail(scan: TextScan, at: number, width: number): number {
 
 function localStart(scan: TextScan, at: number): number {
   const { text } = scan
-  const least = Math.max(scan.done, scan.atEnd, at - LONGEST_LOCAL)
-  if (at > least && text.charCodeAt(at - 1) === 34) {
-    const quoted = text.slice(least, at - 1)
+  const earliest = Math.max(scan.done, scan.atEnd, at - LONGEST_LOCAL)
+  if (at > earliest && text.charCodeAt(at - 1) === 34) {
+    const quoted = text.slice(earliest, at - 1)
     const quote = quoted.lastIndexOf('"')
-    return quote >= 0 && quote < quoted.length - 1 && !quoted.includes('\n', quote) ? least + quote : at
+    return quote >= 0 && quote < quoted.length - 1 && !quoted.includes('\n', quote) ? earliest + quote : at
   }
   let from = at
   let escaped = false
-  while (from > least && (isLocal(text.charCodeAt(from - 1)) || text.charCodeAt(from - 1) === 37)) {
+  while (from > earliest && (isLocal(text.charCodeAt(from - 1)) || text.charCodeAt(from - 1) === 37)) {
     from--
     if (text.charCodeAt(from) === 37) escaped = true
   }
   return escaped ? afterDelimiters(text, from, at) : skipDots(text, from, at)
 }
 
-/** In encoded text, `%2B` belongs to the address and `%3D` ends what stands before it. */
+/** Returns where the address begins in encoded text: `%2B` belongs to it, `%3D` ends what precedes it. */
 function afterDelimiters(text: string, first: number, at: number): number {
   let from = first
   for (let i = first; i < at; i++) {
@@ -56,7 +56,7 @@ function afterDelimiters(text: string, first: number, at: number): number {
   return skipDots(text, Math.min(from, at), at)
 }
 
-/** Without dots, and without the letter of an escaped line break (`\nana@…`). */
+/** Returns the position after leading dots, and after the letter of an escaped line break (`\nana@…`). */
 function skipDots(text: string, first: number, at: number): number {
   let from = first
   if (text.charCodeAt(first - 1) === 92 && isBreakLetter(text.charCodeAt(first))) from++

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { NO_GAP, createGroupChain, gapWidth, positionOf, readGroups97, restBetween } from './group-chain.ts'
 
-/** What characters leave when they are written as digits, `A` as 10, and divided by 97; by arithmetic without tricks. */
+/** Returns the remainder by 97 of characters that are written as digits, `A` as 10, by plain arithmetic. */
 function restOf(characters: string): number {
   const digits = [...characters].map((character) => Number.parseInt(character, 36)).join('')
   return Number(BigInt(digits) % 97n)
 }
 
-describe('a row of groups of four', () => {
+describe('a sequence of groups of four', () => {
   const text = 'DE89 3704 0044 0532 0130 ABCD'
 
-  it('leaves the same by 97 as the characters of any few of its groups', () => {
+  it('gives the remainder by 97 of any few of its groups', () => {
     const groups = Array.from({ length: 40 }, (_, i) =>
       ((i * 7919) % 36 ** 4).toString(36).padStart(4, '0').toUpperCase(),
     )
@@ -25,7 +25,7 @@ describe('a row of groups of four', () => {
     }
   })
 
-  it('ends where a group is missing, cut off, or not of letters and digits', () => {
+  it('ends where a group is missing, is cut off, or holds anything other than letters and digits', () => {
     const read = (row: string, end = row.length): number => readGroups97(createGroupChain(), row, end, 4, 2)
     expect(read('DE89 3704 0044')).toBe(2)
     expect(read('DE89 3704')).toBe(NO_GAP)
@@ -36,7 +36,7 @@ describe('a row of groups of four', () => {
     expect(read('DE89 3704 0044', 13)).toBeLessThan(0)
   })
 
-  it('begins anew where another row is asked for, before or behind the last one', () => {
+  it('starts again for another sequence, before or after the last one', () => {
     const chain = createGroupChain()
     const ask = (from: number): number => {
       const last = readGroups97(chain, text, text.length, from, 1)
@@ -48,7 +48,7 @@ describe('a row of groups of four', () => {
     expect(ask(9)).toBe(restOf('0044'))
   })
 
-  it('asks again at its end for what was missing before, with fewer groups', () => {
+  it('reads fewer groups after a request for too many', () => {
     const chain = createGroupChain()
     const row = 'DE89 3704 0044'
     expect(readGroups97(chain, row, row.length, 4, 3)).toBe(NO_GAP)
@@ -69,6 +69,6 @@ it.each([
   ['.', 0],
   ['4', 0],
   ['', 0],
-])('takes %j for a gap of %i characters', (gap, width) => {
+])('treats %j as a gap of %i characters', (gap, width) => {
   expect(gapWidth(`a${gap}b`.slice(0, gap === '' ? 1 : undefined), 1)).toBe(width)
 })

@@ -1,29 +1,35 @@
-// Groups of four characters in a row, as IBANs are printed, and the rest by 97 of any few of them (ISO 7064).
-import { MOST_97, extend97, value97 } from '../../values/checks.ts'
+// Sequences of groups of four characters, as IBANs are printed, and the remainder by 97 of any few of them (ISO 7064).
+import { MAX_97, extend97, value97 } from '../../values/checks.ts'
 import { escapedCode, escapedLevel, escapedWidth, readEscape } from '../chars.ts'
 
 /**
- * Sums over a row of groups. In hostile text an IBAN could begin at every group; with sums from the start of the row,
- * checking one costs the same however long it is, and each group is read once.
+ * Sums over a sequence of groups. In hostile text an IBAN could begin at every group; with sums from the start of the
+ * sequence, checking one costs the same however long it is, and each group is read once.
  */
 export interface GroupChain {
-  /** The group whose end was asked for last, and the last one that was read, counted from the start of the row. */
+  /**
+   * The group at whose end the last request began, and the last group that was read, counted from the start of the
+   * sequence.
+   */
   first: number
   last: number
-  /** Why the row ends behind `last`: {@link NO_GAP}, {@link NO_GROUP}, or 0 when that is not known yet. */
+  /** Why the sequence ends after `last`: {@link NO_GAP}, {@link NO_GROUP}, or 0 while that is unknown. */
   stop: number
-  /** By group, in a ring: where it ends, the rest of all digits up to there, and how many those are modulo 96. */
+  /**
+   * Ring buffers with an entry for each group: where it ends, the remainder of all digits up to there, and the number
+   * of those digits modulo 96.
+   */
   readonly ends: Int32Array
   readonly rests: Int32Array
   readonly digits: Int32Array
 }
 
-/** More than the groups of the longest IBAN, and a power of two. */
+/** The size of the ring: more than the groups of the longest IBAN, and a power of two. */
 const RING = 16
 const NO_GROUP = -2
 export const NO_GAP = -3
 
-/** 10 to the power of each number below 96, modulo 97; from there on they repeat (Fermat). */
+/** Powers of 10 modulo 97, for exponents below 96; higher exponents repeat them (Fermat). */
 const POWERS = new Uint8Array(96)
 for (let exponent = 0, power = 1; exponent < 96; exponent++, power = (power * 10) % 97) POWERS[exponent] = power
 
@@ -33,9 +39,9 @@ export function createGroupChain(): GroupChain {
 }
 
 /**
- * Reads `count` groups, each behind a gap, from `from` on.
+ * Reads `count` groups from `from` on, each after a gap.
  *
- * @returns The number of the last one; {@link NO_GAP} or {@link NO_GROUP} when there are not as many.
+ * @returns The number of the last one; {@link NO_GAP} or {@link NO_GROUP} when there are fewer.
  */
 export function readGroups97(chain: GroupChain, text: string, end: number, from: number, count: number): number {
   while (chain.first <= chain.last && positionOf(chain, chain.first) < from) chain.first++
@@ -45,12 +51,12 @@ export function readGroups97(chain: GroupChain, text: string, end: number, from:
   return chain.last < wanted ? chain.stop : wanted
 }
 
-/** Where a group ends. */
+/** Returns where a group ends. */
 export function positionOf(chain: GroupChain, group: number): number {
   return chain.ends[group & (RING - 1)] as number
 }
 
-/** What the groups behind `first` up to `last` leave when they are divided by 97. */
+/** Returns the remainder by 97 of the groups after `first` up to `last`. */
 export function restBetween(chain: GroupChain, first: number, last: number): number {
   const from = first & (RING - 1)
   const to = last & (RING - 1)
@@ -80,7 +86,7 @@ function readNext(chain: GroupChain, text: string, end: number): void {
   let digits = chain.digits[before] as number
   for (let i = from; i < from + 4; i++) {
     const value = value97(text.charCodeAt(i))
-    if (value > MOST_97) {
+    if (value > MAX_97) {
       chain.stop = NO_GROUP
       return
     }
@@ -93,7 +99,10 @@ function readNext(chain: GroupChain, text: string, end: number): void {
   chain.digits[next] = digits % 96
 }
 
-/** The width of what parts two groups: a space (also without break, as `+` or encoded) or a hyphen; 0 for none. */
+/**
+ * Returns the width of the gap between two groups: a space (also a no-break one, as `+`, or encoded) or a hyphen; 0 for
+ * none.
+ */
 export function gapWidth(text: string, at: number): number {
   const code = text.charCodeAt(at)
   if (code >= 48 && code <= 122) return 0

@@ -7,7 +7,7 @@ import {
   mayBeginAccount,
   passesLuhn,
   value97,
-  MOST_97,
+  MAX_97,
 } from '../../values/checks.ts'
 import { classOf, isDigit, RUN } from '../chars.ts'
 import { NO_GAP, createGroupChain, gapWidth, positionOf, readGroups97, restBetween } from './group-chain.ts'
@@ -18,7 +18,7 @@ interface Grouping {
   readonly groups: readonly number[]
 }
 
-/** How the digits of a card are grouped when they are. */
+/** The ways to group the digits of a card. */
 const GROUPINGS: readonly Grouping[] = [
   { total: 16, groups: [4, 4, 4, 4] },
   { total: 15, groups: [4, 6, 5] },
@@ -26,15 +26,15 @@ const GROUPINGS: readonly Grouping[] = [
 ]
 
 /**
- * Hides a card number that begins with this run: digits in one piece, or grouped as on a card by single spaces,
- * hyphens or their encodings.
+ * Hides a card number that begins with this run: digits in one piece, or grouped as on a card by single spaces, hyphens
+ * or their encodings.
  *
- * @returns Where to go on, or -1 when it is none.
+ * @returns The position to continue at, or -1 when it is not one.
  */
 export function hideCard(scan: TextScan, from: number, runTo: number): number {
   const { text } = scan
   let to = runTo
-  // The end of a sentence.
+  // A trailing dot or hyphen belongs to the sentence.
   while (to > from && (text.charCodeAt(to - 1) === 46 || text.charCodeAt(to - 1) === 45)) to--
   const length = to - from
   const four = leadingFour(text, from)
@@ -44,12 +44,12 @@ export function hideCard(scan: TextScan, from: number, runTo: number): number {
   }
   if (length !== 4 ? length < 16 || length > 19 : gapWidth(text, to) === 0) return -1
   const end = groupedEnd(scan, from, four)
-  // A hyphen, a letter or another digit behind it: part of something longer.
+  // A hyphen, a letter or another digit after it makes it a part of something longer.
   if (end < 0 || (end < to && length !== 4)) return -1
   return end > to && end < scan.end && isGlued(text, end) ? -1 : hide(scan, from, end, CARD)
 }
 
-/** NaN or nonsense where they are no digits, which no issuer has. */
+/** Returns the first four digits as a number. For other characters it is NaN, or a number that no issuer has. */
 function leadingFour(text: string, from: number): number {
   let value = 0
   for (let i = from; i < from + 4; i++) value = value * 10 + text.charCodeAt(i) - 48
@@ -70,7 +70,7 @@ function groupedEnd(scan: TextScan, from: number, four: number): number {
   return -1
 }
 
-/** Where the groups end, when they are all there and the check digit is right; else -1. */
+/** Returns where the groups end when all are there and the check digit is right; else -1. */
 function readGroups({ text, end }: TextScan, from: number, { total, groups }: Grouping): number {
   let at = from
   let left = total
@@ -92,10 +92,10 @@ function readGroups({ text, end }: TextScan, from: number, { total, groups }: Gr
   return sum % 10 !== 0 || (at < end && isDigit(text.charCodeAt(at))) ? -1 : at
 }
 
-/** Doubled digits as they count for the check digit. */
+/** What each doubled digit adds to the sum of the check digit. */
 const LUHN_DOUBLED = Uint8Array.from({ length: 10 }, (_, digit) => luhnDoubled(digit))
 
-/** What a group adds to the sum of the check digit; -1 when it is not all digits. */
+/** Returns what a group adds to the sum of the check digit; -1 when it is not all digits. */
 function luhnOf(text: string, from: number, to: number, doubleFirst: boolean): number {
   if (to - from === 4 && doubleFirst) return luhnOfFour(text, from)
   let sum = 0
@@ -109,7 +109,7 @@ function luhnOf(text: string, from: number, to: number, doubleFirst: boolean): n
   return sum
 }
 
-/** The same for the four that most cards are grouped by. */
+/** Like {@link luhnOf}, for the groups of four that most cards have. */
 function luhnOfFour(text: string, from: number): number {
   const first = text.charCodeAt(from) - 48
   const second = text.charCodeAt(from + 1) - 48
@@ -126,10 +126,10 @@ function isDigits(text: string, from: number, to: number): boolean {
 }
 
 /**
- * Hides an IBAN that begins with this run: a country's two letters and length, and the check by 97. In one piece, or in
- * groups of four.
+ * Hides an IBAN that begins with this run, by the two letters and the length of its country and the check by 97. It may
+ * be in one piece or in groups of four.
  *
- * @returns Where to go on, or -1 when it is none.
+ * @returns The position to continue at, or -1 when it is not one.
  */
 export function hideIban(scan: TextScan, from: number, to: number): number {
   const { text } = scan
@@ -140,14 +140,14 @@ export function hideIban(scan: TextScan, from: number, to: number): number {
   return end < 0 || (end < scan.end && isWordCode(text.charCodeAt(end))) ? -1 : hide(scan, from, end, IBAN)
 }
 
-/** Where the IBAN ends when its check digits are right; else -1. */
+/** Returns where the IBAN ends when its check digits are right; else -1. */
 function readIban({ text, end }: TextScan, from: number, length: number): number {
   let rest = 0
   let at = from + 4
   for (let count = 4; count < length; at++) {
     if (at >= end) return -1
     const value = value97(text.charCodeAt(at))
-    if (value <= MOST_97) {
+    if (value <= MAX_97) {
       rest = extend97(rest, value)
       count++
       continue
@@ -160,13 +160,13 @@ function readIban({ text, end }: TextScan, from: number, length: number): number
   return rest % 97 === 1 ? at : -1
 }
 
-/** The same for groups of four, of which the whole ones are read once for all the IBANs that they could be a part of. */
+/** Like {@link readIban}, for groups of four. Whole groups are read once for all the IBANs that they may be part of. */
 function readIbanGroups(scan: TextScan, from: number, length: number): number {
   const count = (length - 4) >> 2
   const left = (length - 4) & 3
   const chain = (scan.chain ??= createGroupChain())
   const last = readGroups97(chain, scan.text, scan.end, from + 4, count)
-  // Somebody grouped only a part of it.
+  // Only a part of this number is grouped.
   if (last === NO_GAP) return readIban(scan, from, length)
   if (last < 0) return -1
   const at = positionOf(chain, last)
@@ -176,7 +176,10 @@ function readIbanGroups(scan: TextScan, from: number, length: number): number {
     : endOfIban(scan, from, at + width, left, restBetween(chain, last - count, last))
 }
 
-/** Adds the last few characters and the first four. */
+/**
+ * Adds the last few characters and the first four. Returns where the IBAN ends when its check digits are right; else
+ * -1.
+ */
 function endOfIban(scan: TextScan, from: number, start: number, left: number, before: number): number {
   const { text, end } = scan
   const to = start + left
@@ -184,7 +187,7 @@ function endOfIban(scan: TextScan, from: number, start: number, left: number, be
   let rest = before
   for (let i = start; i < to; i++) {
     const value = value97(text.charCodeAt(i))
-    if (value > MOST_97) return -1
+    if (value > MAX_97) return -1
     rest = extend97(rest, value)
   }
   for (let i = from; i < from + 4; i++) rest = extend97(rest, value97(text.charCodeAt(i)))
@@ -195,7 +198,7 @@ function isWordCode(code: number): boolean {
   return code !== 46 && code !== 45 && classOf(code) === RUN
 }
 
-/** Could an IBAN begin here? Asked for every word, so it only looks at the third character. */
+/** True when an IBAN may begin here. This runs for every word, so it looks at the length and two characters only. */
 export function mayBeIban(text: string, from: number, to: number): boolean {
   const length = to - from
   return (length === 4 || length >= 15) && isDigit(text.charCodeAt(from + 2)) && isLetterCode(text.charCodeAt(from))

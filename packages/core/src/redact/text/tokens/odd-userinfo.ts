@@ -1,4 +1,4 @@
-// Userinfo that holds the signs by which other URLs end: `<`, `>`, quotes and backslashes, as password managers draw them.
+// Userinfo with characters that end other URLs: `<`, `>`, quotes and backslashes, as password managers generate them.
 import { markWidth } from '../../marks.ts'
 import {
   classOf,
@@ -26,32 +26,35 @@ import {
 } from '../quotes.ts'
 import { NEVER, type TextScan } from '../state.ts'
 
-/** How far behind the sign an `@` is looked for. */
+/** How many characters after such a character are searched for an `@`. */
 const LONGEST_REST = 128
-/** One of that length without its `@` was cut. */
+/** A userinfo longer than this without its `@` was cut. */
 const LONGEST_CUT = 64
 
-/** A URL that stopped at a sign before its host was known. */
+/** A URL that stopped at such a character, its sign, before its host was known. */
 export interface Stopped {
-  /** Where its authority begins, and the sign stands. */
+  /** The start of its authority, and the position of the sign. */
   readonly from: number
   readonly sign: number
   readonly level: number
-  /** The last colon before the sign. */
+  /** The position of the last colon before the sign. */
   readonly colon: number
-  /** Does a password stand behind the colon, and no port? */
+  /** True when a password, not a port, follows the colon. */
   readonly odd: boolean
-  /** Did an `@` stand before the sign? */
+  /** True when an `@` precedes the sign. */
   readonly found: boolean
 }
 
-/** Where the userinfo ends behind the sign: at its last `@`, or where the text was cut; -1 when the URL ended there. */
+/**
+ * Returns where the userinfo ends after the sign: at its last `@`, or where the text was cut; -1 when the URL ended at
+ * the sign.
+ */
 export function oddUserinfoEnd(scan: TextScan, url: Stopped): number {
   const { text, end } = scan
   const { sign, level } = url
   if (sign >= end || url.colon < 0 || text.charCodeAt(url.from) === 91) return -1
   const limit = Math.min(end, sign + LONGEST_REST)
-  // Another may have looked through the same characters before.
+  // An earlier search may have covered the same characters.
   let i = Math.max(sign, scan.noOddAtUntil)
   if (limit < end && (i >= limit || (level === 0 && nextAt(scan, sign) >= limit))) return -1
   const opening = isQuote(scan.before) ? quoteBefore(text, scan.runFrom, level) : NO_QUOTE
@@ -61,7 +64,7 @@ export function oddUserinfoEnd(scan: TextScan, url: Stopped): number {
   let doubt = -1
   let doubtful = NO_QUOTE
   let width = 1
-  // What was hidden to its end is whole; the URL before it was not cut.
+  // The position of the first mark, or -1. When a mark follows, the text was not cut inside this URL.
   let mark = -1
   for (; i < stop; i += width) {
     if (isPlain(text.charCodeAt(i))) {
@@ -71,7 +74,7 @@ export function oddUserinfoEnd(scan: TextScan, url: Stopped): number {
     const read = readCharacter(text, i, level)
     const code = escapedCode(read)
     width = escapedWidth(read)
-    // Where a password is expected, more of what follows may be one.
+    // While a password is expected, more characters may be part of it.
     const open = url.odd && !url.found && last < 0
     if (endsHere(scan, i, read, level)) break
     if (code === 64) {
@@ -93,7 +96,8 @@ export function oddUserinfoEnd(scan: TextScan, url: Stopped): number {
       }
       width = quoteWidth(quote)
       if (opening !== NO_QUOTE || !endsValue(text, i + width, end)) continue
-      // Another one of its kind shows that it opened or closed a string; alone it is a sign like others.
+      // A second quote of this kind shows that the first opened or closed a string; alone it may be part of the
+      // password.
       if (!open || quoteCode(doubtful) === quoteCode(quote)) break
       doubtful = quote
       doubt = i
@@ -107,7 +111,7 @@ export function oddUserinfoEnd(scan: TextScan, url: Stopped): number {
   return -1
 }
 
-/** The position of the next `@`, found once for all who ask before it. */
+/** Returns the position of the next `@`, cached for all callers before it. */
 function nextAt(scan: TextScan, from: number): number {
   if (from > scan.nextAt) {
     const at = scan.text.indexOf('@', from)
@@ -120,16 +124,16 @@ function endsHere({ text, end, depth }: TextScan, at: number, read: number, leve
   const kind = classOf(escapedCode(read))
   if (kind === SPACE || kind === NEWLINE) return true
   if (level > 0 && escapedLevel(read) === 0 && endsEncoded(text, at, end)) return true
-  // In JSON a backslash of the password is doubled.
+  // In JSON a backslash of the password is doubled, so this is a line break.
   return depth > 0 && startsNewline(text, at)
 }
 
 const LONGEST_TAG = 10
 
 /**
- * Does a tag of HTML follow the `<`?
+ * True when an HTML tag follows the `<`.
  *
- * @param any Also an opening one with capitals in its name, as a password may look too.
+ * @param any Whether an opening tag may have capitals in its name, as a password may look like one.
  */
 function isTag(text: string, from: number, end: number, level: number, any: boolean): boolean {
   const closes = escapedCode(readCharacter(text, from, level)) === 47

@@ -4,12 +4,12 @@ import { hide, type TextScan } from '../state.ts'
 const LONGEST_LABEL = 64
 
 /**
- * Hides a private key in PEM (RFC 7468), also with its line breaks escaped or encoded. One whose end was cut off is
- * hidden to the end of the text.
+ * Hides a private key in PEM (RFC 7468), even when its line breaks are escaped or encoded. A key whose end was cut off
+ * is hidden to the end of the text.
  *
  * @param from Where hiding begins.
  * @param to The end of `-----BEGIN`.
- * @returns Where to go on, or -1 when no private key begins here.
+ * @returns The position to continue at, or -1 when no private key begins here.
  */
 export function hidePrivateKey(scan: TextScan, from: number, to: number): number {
   const { text } = scan

@@ -1,28 +1,28 @@
-// Tokens as their issuers publish them: a prefix, an alphabet, a length.
+// Tokens as their issuers define them: a prefix, an alphabet and a length.
 
 /**
- * How the characters behind a prefix are told from words, which may follow some prefixes too: `key-change-demo`.
+ * How the characters after a prefix are told from words, which may follow some prefixes too: `key-change-demo`.
  * - `any`: words never follow the prefix.
- * - `piece`: one of the pieces between `-`, `_` and `.` is as long as `least` and holds a digit or a capital.
- * - `head`: the first piece is, and holds one.
- * - `solid`: the first piece is, whatever it is made of.
- * - `first`: the first piece is, and goes back and forth between letters and digits.
+ * - `piece`: a piece between `-`, `_` and `.` has at least `minLength` characters and holds a digit or a capital.
+ * - `head`: the first piece does.
+ * - `solid`: the first piece has at least `minLength` characters, whatever they are.
+ * - `first`: the first piece is as long, and alternates between letters and digits.
  * - `hash`: the first piece is as long, in lower case, with a digit.
- * - `resend`: a piece of 8 and one of 24. `sendgrid`: 22 characters, a dot, more.
+ * - `resend`: a piece of 8 characters and one of 24. `sendgrid`: 22 characters, a dot, more.
  */
 type Body = 'any' | 'piece' | 'head' | 'solid' | 'first' | 'hash' | 'resend' | 'sendgrid'
 
 export interface Shape {
   readonly prefix: string
   readonly body: Body
-  readonly least: number
+  readonly minLength: number
 }
 
-function shapes(body: Body, least: number, prefixes: string): Shape[] {
-  return prefixes.split(' ').map((prefix) => ({ prefix, body, least }))
+function shapes(body: Body, minLength: number, prefixes: string): Shape[] {
+  return prefixes.split(' ').map((prefix) => ({ prefix, body, minLength }))
 }
 
-/** Published by the issuers, most of them in their notes for secret scanning. */
+/** Shapes that the issuers have published, most of them in their notes on secret scanning. */
 export const SHAPES: readonly Shape[] = [
   // Mailgun, Resend, SendGrid
   ...shapes('hash', 32, 'key-'),
@@ -53,6 +53,6 @@ export const SHAPES: readonly Shape[] = [
   ...shapes('any', 9, 'dop_v1_ doo_v1_ dor_v1_ shpat_ shpss_ shpca_ shppa_ hvs. hvb. sq0atp- sq0csp-'),
   // Doppler, PlanetScale, Linear, Notion, Figma, New Relic, age
   ...shapes('any', 5, 'dp.pt. dp.st. pscale_tkn_ pscale_pw_ lin_api_ ntn_ figd_ NRAK- AGE-SECRET-KEY-'),
-  // Base64 of `{"`, `{ `, `{\n` and `[{"`: tokens and encoded JSON, whatever is in it
+  // Base64 of `{"`, `{ `, `{\n` and `[{"`: tokens and encoded JSON, whatever they hold
   ...shapes('any', 11, 'eyJ eyA ewo W3si'),
 ]

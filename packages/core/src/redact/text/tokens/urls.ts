@@ -16,14 +16,14 @@ import { oddUserinfoEnd } from './odd-userinfo.ts'
 import { endsValue } from '../quotes.ts'
 import { hide, type TextScan } from '../state.ts'
 
-/** A port is shorter, and so is anything else behind the colon of a host. */
+/** A port, or anything else after the colon of a host, is shorter than this. */
 const LONGEST_PORT = 64
 const DEEPEST = 4
 
 /**
- * What follows the colon of `scheme://`, however the slashes are written: `:\/\/`, `%3A%2F%2F`.
+ * Reads the slashes after the colon of `scheme://`, however they are written: `:\/\/`, `%3A%2F%2F`.
  *
- * @returns The position of the authority, or -1 when this is no URL.
+ * @returns The position of the authority, or -1 when this is not a URL.
  */
 export function authorityStart(scan: TextScan, afterColon: number): number {
   const second = afterSlash(scan, afterColon)
@@ -40,39 +40,42 @@ function afterSlash({ text, end }: TextScan, at: number): number {
   return escapedCode(read) === 47 ? at + escapedWidth(read) : -1
 }
 
-/** Only the web has queries with e-mail addresses; in a connection string, what stands before the last `@` is secret. */
+/**
+ * True for a URL of the web. Only these have queries with e-mail addresses; in a connection string, everything before
+ * the last `@` is secret.
+ */
 function isWeb({ text, runFrom, runTo }: TextScan): boolean {
-  // A letter may be glued to it, as that of an escaped line break; the `s` of `https` and `wss` is optional.
+  // The letter of an escaped line break may be glued to the scheme; the `s` of `https` and `wss` is optional.
   const from = Math.max(runFrom, runTo - 5)
   const to = (text.charCodeAt(runTo - 1) | 32) === 115 && runTo - from !== 2 ? runTo - 1 : runTo
   return isWord(text, from, to, 'http') || isWord(text, from, to, 'ws')
 }
 
 interface Authority {
-  /** The last `@` before the first slash, or -1. */
+  /** The position of the last `@` before the first slash, or -1. */
   readonly at: number
-  /** Does something other than a port follow a colon? Then the slash stands in a password. */
+  /** True when something other than a port follows a colon: the slash is then part of a password. */
   readonly odd: boolean
-  /** Where it ends: at the first `/`, `?` or `#`, or at the end of the URL. */
+  /** Where the authority ends: at the first `/`, `?` or `#`, or at the end of the URL. */
   readonly to: number
-  /** The last colon, or -1. */
+  /** The position of the last colon, or -1. */
   readonly colon: number
 }
 
 /**
- * Hides `user:password@` of a URL, also where the password holds an `@`, a `/` or a `#` that should have been encoded.
+ * Hides `user:password@` of a URL, even when the password holds an `@`, a `/` or a `#` that should have been encoded.
  *
- * @param level How often the URL was percent-encoded.
- * @returns Where to go on.
+ * @param level The number of times the URL was percent-encoded.
+ * @returns The position to continue at.
  */
 export function hideUserinfo(scan: TextScan, from: number, level: number): number {
-  // Read once at each level: a text may hold nothing but beginnings of URLs.
+  // Text is read once for each level, because it may consist of beginnings of URLs only.
   if (from < (scan.noAtUntil[level] as number)) return from
   const authority = readAuthority(scan, from, level)
   scan.noAtUntil[level] = authority.to
   const last = plainUserinfoEnd(scan, authority, level)
   const sign = scan.noAtUntil[level] as number
-  // Behind a host nothing of a userinfo can follow.
+  // No part of a userinfo can follow a host.
   const hosted = authority.at >= 0 || last >= 0 ? sign > authority.to : false
   const { colon, odd } = authority
   const far = hosted ? -1 : oddUserinfoEnd(scan, { from, sign, level, colon, odd, found: authority.at >= 0 })
@@ -112,7 +115,7 @@ function isPort(text: string, from: number, to: number): boolean {
   return true
 }
 
-/** The last `@` of the URL, or of what stands before its query; goes on where the authority ends. */
+/** Returns the last `@` of the URL, or of the part before its query. Continues where the authority ends. */
 function lastAt(scan: TextScan, authority: Authority, level: number, beforeQuery: boolean): number {
   const { text, end } = scan
   let { at, to: i } = authority
@@ -146,7 +149,7 @@ function endsPath(code: number): boolean {
   return kind === SPACE || kind === NEWLINE || isQuote(code) || code === 60 || code === 62 || code === 92
 }
 
-/** Whoever has the address of an incoming webhook may post to it; the path is the secret. */
+/** Incoming webhooks. Anyone who has the address may post to it, so the path is the secret. */
 const WEBHOOKS: readonly { readonly host: string; readonly path: string }[] = [
   { host: 'hooks.slack.com', path: '' },
   { host: 'discord.com', path: 'webhooks' },
@@ -161,8 +164,8 @@ export const SHORTEST_HOST = 11
 /**
  * Hides the path of a webhook's address.
  *
- * @param from Where the run begins that may be the host.
- * @returns Where to go on, or -1 when this is none.
+ * @param from The start of the run that may be the host.
+ * @returns The position to continue at, or -1 when this is not one.
  */
 export function hideWebhook(scan: TextScan, from: number, to: number): number {
   const { text } = scan
@@ -173,7 +176,7 @@ export function hideWebhook(scan: TextScan, from: number, to: number): number {
     if (path !== '' && !text.slice(slash, slash + LONGEST_PATH_START).includes(path)) return -1
     let end = slash
     while (end < scan.end && !endsWebhook(text.charCodeAt(end))) end++
-    // Slashes may be written `\/`, which ends other URLs.
+    // Slashes may be written as `\/`, whose backslash ends other URLs.
     while (text.charCodeAt(end) === 92 && text.charCodeAt(end + 1) === 47) {
       end += 2
       while (end < scan.end && !endsWebhook(text.charCodeAt(end))) end++
@@ -187,7 +190,7 @@ function endsWebhook(code: number): boolean {
   return endsPath(code) || code === 38
 }
 
-/** Hosts of webhooks end in `.com` or `.org`; asked for every long run. */
+/** True when the run may be the host of a webhook, which ends in `.com` or `.org`. This runs for every long run. */
 export function mayBeWebhook(text: string, to: number): boolean {
   const code = text.charCodeAt(to - 1)
   return (code === 109 || code === 103) && text.charCodeAt(to - 4) === 46

@@ -1,4 +1,4 @@
-// Values without quotes: where they end, in prose, logs, forms and URLs.
+// Values without quotes: where they end in prose, logs, forms and URLs.
 import { REDACTED, endsWithMark } from '../../marks.ts'
 import {
   classOf,
@@ -17,7 +17,7 @@ import { keeps, type Place } from './place.ts'
 import { NO_QUOTE, endsValue, pieceStart } from '../quotes.ts'
 import { hide, type TextScan } from '../state.ts'
 
-/** Hides a value up to where it ends by itself. Returns where to go on. */
+/** Hides an unquoted value. Returns the position to continue at. */
 export function hideBare(scan: TextScan, from: number, place: Place): number {
   const { text } = scan
   let to = bareEnd(scan, from, place)
@@ -32,7 +32,7 @@ export function hideBare(scan: TextScan, from: number, place: Place): number {
   return keeps(text, from, to, place) ? to : hide(scan, from, to, REDACTED)
 }
 
-/** `-H 'X-Api-Key: a'\\''b'`: the quote around the name is written inside its value. */
+/** Returns the end of the last piece of a value that contains the quote around its name: `-H 'X-Api-Key: a'\\''b'`. */
 function lastPieceEnd(scan: TextScan, first: number, place: Place): number {
   let to = first
   while (isQuote(scan.text.charCodeAt(to))) {
@@ -43,15 +43,15 @@ function lastPieceEnd(scan: TextScan, first: number, place: Place): number {
   return to
 }
 
-/** `Stripe-Signature: t=1,v1=…`: what begins as a list of assignments is one to its end. */
+/** Returns the end of a list of assignments, which is one value: `Stripe-Signature: t=1,v1=…`. */
 function listEnd(scan: TextScan, from: number, first: number, place: Place): number {
   const { text, end } = scan
   let to = first
   let sign = assignmentSign(text, from, first)
-  // A padding of base64 assigns nothing.
+  // The padding of base64 assigns nothing.
   if (sign < 0 || sign + 1 >= first) return to
   for (;;) {
-    // In quotes of its own.
+    // An assigned value may have quotes of its own.
     const at = isQuote(text.charCodeAt(sign + 1)) && text.charCodeAt(to) === text.charCodeAt(sign + 1) ? to + 1 : to
     if (at >= end || text.charCodeAt(at) !== 44) return at
     const name = text.charCodeAt(at + 1) === 32 ? at + 2 : at + 1
@@ -61,14 +61,14 @@ function listEnd(scan: TextScan, from: number, first: number, place: Place): num
   }
 }
 
-/** Where the `=` stands behind a name; -1 when there is none. */
+/** Returns the position of the `=` after a name; -1 when there is none. */
 function assignmentSign(text: string, from: number, end: number): number {
   let at = from
   while (at < end && classOf(text.charCodeAt(at)) === RUN) at++
   return at > from && at < end && text.charCodeAt(at) === 61 ? at : -1
 }
 
-/** Where a value without quotes ends: at a space, a delimiter of its place, or a quote around all of it. */
+/** Returns where an unquoted value ends: at a space, at a delimiter of its place, or at a quote around it. */
 export function bareEnd(scan: TextScan, from: number, place: Place): number {
   const { text, end } = scan
   let at = from
@@ -82,7 +82,7 @@ export function bareEnd(scan: TextScan, from: number, place: Place): number {
     const next = at + escapedWidth(read)
     const kind = classOf(code)
     if (kind === RUN) at = next
-    // Encoded text ends with the parameter that it stands in.
+    // Encoded text ends with its parameter.
     else if (code === 38 && place.level > 0 && escapedLevel(read) === 0) break
     else if (kind === SPACE || kind === NEWLINE) break
     else if (endsBare(text, code, at, next, end, place)) break
@@ -115,7 +115,7 @@ function endsBare(text: string, code: number, at: number, next: number, end: num
 
 const LONGEST_KEY = 40
 
-/** Does another `name=` or `name:` follow? */
+/** True when another `name=` or `name:` follows. */
 function isAssignment(text: string, from: number, end: number, level: number): boolean {
   const limit = Math.min(end, from + LONGEST_KEY)
   let at = from
@@ -129,19 +129,19 @@ function isAssignment(text: string, from: number, end: number, level: number): b
   return code === 61 || code === 58
 }
 
-/** `user[name]` is one in a form. */
+/** True for the characters of a key, which in a form include brackets: `user[name]`. */
 function isKeyPart(code: number): boolean {
   return classOf(code) === RUN || code === 91 || code === 93
 }
 
-/** `user%5Bname%5D` too. */
+/** True for an encoded bracket of a key: `user%5Bname%5D`. */
 function isEncodedBracket(text: string, at: number): boolean {
   if (text.charCodeAt(at) !== 37 || text.charCodeAt(at + 1) !== 53) return false
   const last = text.charCodeAt(at + 2) | 32
   return last === 98 || last === 100
 }
 
-/** `4242 4242 4242 4242` and `+46 70 123 45 67` are one value. */
+/** Returns the end of a grouped number, which is one value: `4242 4242 4242 4242`, `+46 70 123 45 67`. */
 function groupsEnd(scan: TextScan, from: number, first: number): number {
   const { text, end } = scan
   let to = first
@@ -162,13 +162,13 @@ function isGroup(text: string, at: number): boolean {
   return isDigit(code) || isUpper(code) || (code === 46 && isDigit(text.charCodeAt(at + 1)))
 }
 
-/** A digit, a capital and a digit, or the area code in `+1 (415) 555-2671`. */
+/** True for a digit, a capital and a digit, or the area code in `+1 (415) 555-2671`. */
 function isGroupStart(text: string, at: number): boolean {
   if (text.charCodeAt(at) === 40) return isDigit(text.charCodeAt(at + 1))
   return isDigit(text.charCodeAt(at)) || (isUpper(text.charCodeAt(at)) && isDigit(text.charCodeAt(at + 1)))
 }
 
-/** Digits and what groups them; or the country of an IBAN and digits. */
+/** True for digits with the characters that group them, and for the country of an IBAN with digits. */
 function isNumeric(text: string, from: number, to: number): boolean {
   if (to - from > 24) return false
   const start = isUpper(text.charCodeAt(from)) && isUpper(text.charCodeAt(from + 1)) ? from + 2 : from
@@ -184,11 +184,11 @@ function isUpper(code: number): boolean {
   return code >= 65 && code <= 90
 }
 
-/** Punctuation at the end belongs to the sentence or to the brackets around it. */
+/** Returns the end without trailing punctuation, which belongs to the sentence or to the brackets around the value. */
 export function trimEnd(text: string, from: number, end: number): number {
   let to = end
   while (to > from && isTrailing(text.charCodeAt(to - 1))) {
-    // The bracket of a mark is no bracket around it.
+    // This bracket closes a mark.
     if (endsWithMark(text, to)) break
     to--
   }

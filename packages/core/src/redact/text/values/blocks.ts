@@ -1,4 +1,4 @@
-// Values of several characters that nest: brackets inside text, and indented lines as YAML has them.
+// Values that nest or span lines: brackets inside text, and indented lines as in YAML.
 import { REDACTED } from '../../marks.ts'
 import { escapedCode, escapedLevel, escapedWidth, isQuote, readCharacter } from '../chars.ts'
 import { backslashesAt, breakWidth, lineEnd, lineStart } from '../lines.ts'
@@ -16,18 +16,19 @@ import {
 import { hide, type TextScan } from '../state.ts'
 
 /**
- * Where the bracket at `from` closes; the end of the text when it does not. Brackets in strings do not count.
+ * Returns where the bracket at `from` closes, or the end of the text when it does not. Brackets in strings do not
+ * count.
  *
- * @param level How often it was percent-encoded: then the text ends with the parameter that it stands in.
- * @param around The quote that all of it stands in, and ends with.
+ * @param level The number of times the text was percent-encoded; encoded text ends with its parameter.
+ * @param around The quote around all of it, which ends it.
  */
 export function bracketEnd(text: string, from: number, end: number, level: number, around: Quote): number {
   let depth = 0
-  // The quote that is open, and the last character before this one that is no space.
+  // The quote that is open, and the last character that is not a space.
   let open = 0
   let last = 0
   let backslashes = 0
-  // JSON inside a string escapes all of its quotes alike; one that has more backslashes is content.
+  // JSON inside a string escapes all of its quotes alike; a quote with more backslashes is content.
   let outer = -1
   let next: number
   for (let i = from; i < end; i = next) {
@@ -61,7 +62,7 @@ export function bracketEnd(text: string, from: number, end: number, level: numbe
   return end
 }
 
-/** May a string in apostrophes begin behind this character? `it's` is none. */
+/** True when a string in apostrophes may begin after this character; the apostrophe of `it's` begins none. */
 function mayOpen(last: number): boolean {
   // : [ , = ( { > and breaks
   return (
@@ -77,15 +78,15 @@ function mayOpen(last: number): boolean {
 }
 
 /**
- * Hides the lines after `newline` that are indented further than the line of the name, or are items of its list, as YAML
- * has them.
+ * Hides the lines after `newline` that are indented deeper than the line of the name, or are items of its list, as in
+ * YAML.
  *
- * @returns Where to go on: `newline` itself when there are none.
+ * @returns The position to continue at; `newline` itself when there are no such lines.
  */
 export function hideBlock(scan: TextScan, newline: number, nameFrom: number): number {
   const { text, end } = scan
   const backslashes = backslashesAt(text, newline)
-  // Most lines are not indented at all, and then it doesn't matter how far the line of the name is.
+  // Computed on demand: most lines are not indented at all, and then the indentation of the name does not matter.
   let outer = -1
   let from = -1
   let to = newline
@@ -109,12 +110,15 @@ export function hideBlock(scan: TextScan, newline: number, nameFrom: number): nu
     to = at
   }
   if (from < 0 || from >= to) return newline
-  // Hidden before.
+  // The block was hidden before.
   if (to - from === REDACTED.length && text.startsWith(REDACTED, from)) return to
   return hide(scan, from, to, REDACTED)
 }
 
-/** How far in a name stands. Where it is an item of a list itself, the items level with its dash are its siblings. */
+/**
+ * Returns the indentation of a name. When the name is in an item of a list, the items level with its dash are siblings
+ * of that item.
+ */
 function column(text: string, start: number, nameFrom: number): number {
   let at = start + indentation(text, start, nameFrom)
   while (at < nameFrom && text.charCodeAt(at) === 45 && text.charCodeAt(at + 1) === 32) {

@@ -1,4 +1,4 @@
-// Objects and lists behind a secret name.
+// Objects and lists after a secret name.
 import { REDACTED } from '../../marks.ts'
 import { COUNTED, SECRET_LINE } from '../../names/names.ts'
 import { bareEnd, trimEnd } from './bare.ts'
@@ -11,11 +11,11 @@ import { NO_QUOTE, readQuote } from '../quotes.ts'
 import { hide, type TextScan } from '../state.ts'
 
 /**
- * Hides what stands in brackets.
+ * Hides a value in brackets.
  *
  * @param from Where the value begins: at its class, or at the bracket.
- * @param open The bracket.
- * @returns Where to go on.
+ * @param open The position of the bracket.
+ * @returns The position to continue at.
  */
 export function hideBracketed(scan: TextScan, from: number, open: number, place: Place): number {
   const { text } = scan
@@ -23,13 +23,14 @@ export function hideBracketed(scan: TextScan, from: number, open: number, place:
   if (place.verdict === COUNTED && from === open && holdsCounts(text, open, closed)) return from
   if (place.quotedName !== NO_QUOTE) return hide(scan, from, closed, markFor(text, place))
   if (place.verdict === SECRET_LINE) return hideInLine(scan, from, open, closed, place)
-  // `password=[x]abc` is no list.
+  // In `password=[x]abc`, the bracket opens no list.
   return hide(scan, from, Math.max(closed, trimEnd(text, from, bareEnd(scan, closed, place))), REDACTED)
 }
 
 /**
- * Behind the name of a line, brackets may be an object or list that ends with them, and then keep them so that the next
- * reader knows it too; or the beginning of a header, which ends with its line.
+ * Hides brackets after a name whose value takes the rest of the line. They may be an object or a list that ends with
+ * them, and are then kept, so that the next pass reads the same; or the beginning of a header, which ends with its
+ * line.
  */
 function hideInLine(scan: TextScan, from: number, open: number, closed: number, place: Place): number {
   const { text, end } = scan
@@ -41,7 +42,7 @@ function hideInLine(scan: TextScan, from: number, open: number, closed: number, 
   return hide(scan, from, closed, `${text[open]}${REDACTED}${text[closed - 1]}`)
 }
 
-/** Does the next member, the end of the object around it, of its string or of the line follow? */
+/** True when the next member follows, or the end of the enclosing object, of its string or of the line. */
 function endsMember(text: string, from: number, end: number): boolean {
   if (from >= end || readQuote(text, from, end, 0) !== NO_QUOTE) return true
   let at = from
@@ -66,7 +67,7 @@ const LONGEST_COUNTS = 400
 const COUNTS =
   /^\{\s*(?:\\{0,8}["']?[\w$.-]{1,40}\\{0,8}["']?\s*[:=]>?\s*(?:-?\d{1,12}(?:\.\d{1,6})?|true|false|null)\s*(?:,\s*|(?=\})))+\}$/
 
-/** `tokens: { prompt: 12, completion: 4 }` counts as `tokens: 16` does. */
+/** True for an object of counts: `tokens: { prompt: 12, completion: 4 }` is treated like `tokens: 16`. */
 function holdsCounts(text: string, open: number, closed: number): boolean {
   return closed - open <= LONGEST_COUNTS && COUNTS.test(text.slice(open, closed))
 }

@@ -1,4 +1,4 @@
-// Pieces that `+` joins to one text, as Node's `util.inspect` prints those of several lines.
+// Pieces of one string that are joined by `+`, as Node's `util.inspect` prints a string of several lines.
 import { gapEnd } from '../lines.ts'
 import {
   NO_QUOTE,
@@ -12,8 +12,8 @@ import {
 } from '../quotes.ts'
 
 /**
- * Where the last piece ends of a text whose first one ends at `from`: `'a\n' +⏎  'b\n' +⏎  'c'`. `from` itself when
- * nothing is joined to it, the end of the text when a piece does not close.
+ * Returns the end of the last piece of a string whose first piece ends at `from`: `'a\n' +⏎  'b\n' +⏎  'c'`. Returns
+ * `from` when nothing is joined to it, and the end of the text when a piece does not close.
  *
  * @param first The quote of the first piece.
  */
@@ -31,7 +31,9 @@ export function joinedEnd(text: string, from: number, end: number, first: Quote)
   }
 }
 
-/** Each piece has the quotes that its text allows, and all are escaped alike. */
+/**
+ * True when this piece may follow the first: each has the quotes that its content allows, and all are escaped alike.
+ */
 function mayFollow(quote: Quote, first: Quote): boolean {
   if (quote === first) return true
   return (

@@ -1,4 +1,4 @@
-// Values that take all of their line, since they may hold spaces: headers, cookies, seed phrases.
+// Values that take the rest of their line, since they may hold spaces: headers, cookies, seed phrases.
 import { REDACTED } from '../../marks.ts'
 import { judgeSlice } from '../../names/name-book.ts'
 import { HARMLESS, SECRET_IN_QUERY } from '../../names/names.ts'
@@ -24,7 +24,7 @@ import { NO_QUOTE, endsEncoded, findClosing } from '../quotes.ts'
 import { hide, type TextScan } from '../state.ts'
 import { skipToValue } from './value-start.ts'
 
-/** Hides the rest of the line, or the one token behind a scheme. Returns where to go on. */
+/** Hides the rest of the line, or only the token after a scheme. Returns the position to continue at. */
 export function hideLine(scan: TextScan, from: number, place: Place): number {
   const { text } = scan
   const scheme = isSchemeStart(text.charCodeAt(from) | 32) ? SCHEME.exec(text.slice(from, from + 24)) : null
@@ -32,7 +32,7 @@ export function hideLine(scan: TextScan, from: number, place: Place): number {
   return hide(scan, from, lineStop(scan, from, place), REDACTED)
 }
 
-/** Where the line ends, or the quotes that all of it stands in. */
+/** Returns where the line ends, or where the quotes around all of it close. */
 export function lineStop(scan: TextScan, from: number, place: Place): number {
   const { text } = scan
   let to = lineEnd(scan, from, place.level)
@@ -45,8 +45,8 @@ export function lineStop(scan: TextScan, from: number, place: Place): number {
 const LONGEST_START = 128
 
 /**
- * Where the object or list ends that a secret name opens at the end of the line: its name is hidden with the line, and
- * nobody could judge by it what follows. `to` where none is opened.
+ * Returns the end of an object or a list that a secret name opens at the end of the line. Its name is hidden with the
+ * line, so a later pass could not judge the content by it. Returns `to` when none is opened.
  */
 function openedEnd(scan: TextScan, from: number, to: number): number {
   const { text, end } = scan
@@ -68,7 +68,7 @@ function openedEnd(scan: TextScan, from: number, to: number): number {
   return verdict === HARMLESS || verdict === SECRET_IN_QUERY ? to : bracketEnd(text, open, end, 0, NO_QUOTE)
 }
 
-/** `:` and `=`, save the colon of a class. */
+/** True at `:` and `=`, except for the colon in `[Object: null prototype]`. */
 function isSign(text: string, at: number): boolean {
   return classOf(text.charCodeAt(at)) === SEPARATOR && !text.startsWith(NULL_PROTOTYPE, at)
 }
@@ -77,7 +77,7 @@ function isClosing(kind: number): boolean {
   return kind === CLOSER || kind === SPACE
 }
 
-/** Found once for every value of a line: a line may hold many headers, each in its own quotes. */
+/** Cached for all values of a line, which may hold many headers, each in its own quotes. */
 function lineEnd(scan: TextScan, from: number, level: number): number {
   const { text, end } = scan
   if (scan.lineLevel === level && from >= scan.lineFrom && from <= scan.lineEnd) return scan.lineEnd
@@ -85,7 +85,7 @@ function lineEnd(scan: TextScan, from: number, level: number): number {
   while (to < end) {
     const read = readCharacter(text, to, level)
     if (isNewline(escapedCode(read)) || startsNewline(text, to)) break
-    // Encoded text ends with the parameter that it stands in.
+    // Encoded text ends with its parameter.
     if (level > 0 && escapedLevel(read) === 0 && endsEncoded(text, to, end)) break
     to += escapedWidth(read)
   }
@@ -95,10 +95,10 @@ function lineEnd(scan: TextScan, from: number, level: number): number {
   return to
 }
 
-/** Schemes of the Authorization header with a single token behind them. */
+/** Schemes of the Authorization header that are followed by a single token. */
 const SCHEME = /^(?:bearer|basic|token|apikey|api-key|negotiate|bot|key)(?: +|\+|%20)(?=\S)/i
 
-/** b, t, a, n and k. */
+/** True for the first letter of a scheme: b, t, a, n or k. */
 function isSchemeStart(code: number): boolean {
   return code === 98 || code === 116 || code === 97 || code === 110 || code === 107
 }

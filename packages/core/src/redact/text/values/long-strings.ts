@@ -4,7 +4,11 @@ import { classOf, isQuote, isSpace, RUN } from '../chars.ts'
 import { backslashesAt, breakWidth, lineEnd } from '../lines.ts'
 import { hide, type TextScan } from '../state.ts'
 
-/** @returns Where to go on, or -1 when none begins at `from`. */
+/**
+ * Hides a string of several lines.
+ *
+ * @returns The position to continue at, or -1 when none begins at `from`.
+ */
 export function hideLongString(scan: TextScan, from: number): number {
   const code = scan.text.charCodeAt(from)
   if (code === 60) return scan.text.charCodeAt(from + 1) === 60 ? hideHereDocument(scan, from + 2) : -1
@@ -12,13 +16,16 @@ export function hideLongString(scan: TextScan, from: number): number {
   return isQuote(code) ? hideTripled(scan, from + 3) : -1
 }
 
-/** In CSV, three quotes are one that a value begins with; there, no three close it on its line. */
+/**
+ * Hides a string in three quotes. In CSV, three quotes may begin a value that itself begins with a quote; then no three
+ * close it on the same line.
+ */
 function hideTripled(scan: TextScan, from: number): number {
   const { text, end } = scan
   const lines = breakWidth(text, from) > 0
   const code = text.charCodeAt(from - 1)
   let closing = from
-  // Found on the way, since a line may hold many.
+  // The break is looked for on the way, since a line may hold many such strings.
   while (closing < end && !isTripled(text, closing, code)) {
     if (!lines && breakWidth(text, closing) > 0) return -1
     closing++
@@ -31,7 +38,7 @@ function isTripled(text: string, at: number, code: number): boolean {
   return text.charCodeAt(at) === code && text.charCodeAt(at + 1) === code && text.charCodeAt(at + 2) === code
 }
 
-/** `<<EOT`, `<<-EOT`, `<<~EOT`, `<<'EOT'`, up to a line that holds nothing else. */
+/** Hides a here-document: `<<EOT`, `<<-EOT`, `<<~EOT` or `<<'EOT'`, up to a line that holds only the word. */
 function hideHereDocument(scan: TextScan, from: number): number {
   const { text, end } = scan
   let start = from
@@ -60,7 +67,7 @@ function hideHereDocument(scan: TextScan, from: number): number {
 
 const LONGEST_WORD = 40
 
-/** Without the breaks and spaces around it; what was hidden before is left as it is. */
+/** Hides the content without the breaks and spaces around it, unless it was hidden before. */
 function hideContent(scan: TextScan, from: number, to: number): number {
   const { text } = scan
   let start = from

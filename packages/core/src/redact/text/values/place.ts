@@ -3,24 +3,24 @@ import { COUNTED, SECRET, type Verdict } from '../../names/names.ts'
 import { NEWLINE, RUN, SPACE, classOf, isDigit, isQuote, isWord } from '../chars.ts'
 import { NO_QUOTE, quoteWidth, type Quote } from '../quotes.ts'
 
-/** What is known about the place of a value. */
+/** The surroundings of a value. */
 export interface Place {
-  /** How often the separator was percent-encoded; the value's own delimiters are too. */
+  /** The number of times the separator was percent-encoded; the value's own delimiters are encoded alike. */
   readonly level: number
   readonly verdict: Verdict
-  /** A parameter of a URL or form: ends at `&` and `#`. */
+  /** True for a parameter of a URL or a form, which ends at `&` and `#`. */
   readonly query: boolean
-  /** The quote that the name stood behind: `-H "Cookie: …"`. */
+  /** The quote before the name that also surrounds the value: `-H "Cookie: …"`. */
   readonly around: Quote
-  /** Written in quotes itself, as in JSON: what replaces an object has to be quoted too. */
+  /** The quote of a quoted name, as in JSON: the mark that replaces an object has to be quoted too. */
   readonly quotedName: Quote
-  /** Where the quote of either begins. */
+  /** Where either of these quotes begins. */
   readonly quoteFrom: number
-  /** Where the line of the name begins, for values on the lines below. */
+  /** Where the name begins, for values on the lines below it. */
   readonly nameFrom: number
 }
 
-/** A value without a name before a separator: an item of a list, what follows a flag. */
+/** The place of a value without a name and a separator: an item of a list, or the argument of a flag. */
 export const ALONE: Place = {
   level: 0,
   verdict: SECRET,
@@ -31,7 +31,10 @@ export const ALONE: Place = {
   nameFrom: 0,
 }
 
-/** What replaces a value without quotes of its own: in those of its name, so that the JSON around it can still be read. */
+/**
+ * Returns the mark for a value without quotes of its own, in the quotes of its name, so that the JSON around it can
+ * still be parsed.
+ */
 export function markFor(text: string, { quotedName, quoteFrom }: Place): string {
   if (quotedName === NO_QUOTE) return REDACTED
   const quote = text.slice(quoteFrom, quoteFrom + quoteWidth(quotedName))
@@ -41,13 +44,13 @@ export function markFor(text: string, { quotedName, quoteFrom }: Place): string 
 const LONGEST_KEPT = 48
 const COUNT = /^[+-]?\d[\d.,_]*n?$/
 
-/** Values that tell nothing: a literal, a number of what is counted, a parameter in place of a value. */
+/** True for values that reveal nothing: a literal, a count, or a placeholder of a query. */
 export function keeps(text: string, from: number, to: number, { verdict }: Place): boolean {
   if (to - from > LONGEST_KEPT) return false
   if (isLiteral(text, from, to)) return true
   const first = text.charCodeAt(from)
   if (verdict === COUNTED && (isDigit(first) || first === 43 || first === 45)) return COUNT.test(text.slice(from, to))
-  // `':name'` in quotes is no parameter.
+  // In quotes, `':name'` is not a placeholder.
   return first !== 58 && placeholderEnd(text, from) === to
 }
 
@@ -64,7 +67,10 @@ function isLiteral(text: string, from: number, to: number): boolean {
   }
 }
 
-/** `$1`, `?`, `%s`, `:name`, `@p1`, `${…}`: a parameter of a query or template, and no value. */
+/**
+ * Returns the end of a placeholder in a query or template (`$1`, `?`, `%s`, `:name`, `@p1`, `${…}`); 0 when there is
+ * none.
+ */
 export function placeholderEnd(text: string, from: number): number {
   const to = parameterEnd(text, from)
   return to > 0 && endsParameter(text, to) ? to : 0
@@ -88,7 +94,7 @@ function parameterEnd(text: string, from: number): number {
   }
 }
 
-/** One digit or two. */
+/** Returns the end of one or two digits; 0 when there are none. */
 function digitsEnd(text: string, from: number): number {
   if (!isDigit(text.charCodeAt(from))) return 0
   return isDigit(text.charCodeAt(from + 1)) ? from + 2 : from + 1

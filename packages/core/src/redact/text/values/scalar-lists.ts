@@ -1,4 +1,4 @@
-// Lists of texts and numbers inside text: `[ '3', 'AUTH', 'ana', '…' ]`, `("a", 1)`.
+// Lists of strings and numbers inside text: `[ '3', 'AUTH', 'ana', '…' ]`, `("a", 1)`.
 import { LONGEST_OPTION, signsIn } from '../../values/commands.ts'
 import { isQuote } from '../chars.ts'
 import { joinedEnd } from './joined.ts'
@@ -7,38 +7,38 @@ import { NO_QUOTE, findClosing, quoteBackslashes, quoteWidth, readQuote } from '
 import type { TextScan } from '../state.ts'
 import { skipStringPrefix } from './tuples.ts'
 
-/** The items behind one by which a command signs in. */
+/** The items after an option by which a command signs in. */
 export interface SignIn {
-  /** The comma behind that one, and where the last item ends. */
+  /** The position of the comma after the option, and the end of the last item. */
   readonly comma: number
   readonly to: number
-  /** The quote of that one. */
+  /** The quote of the option. */
   readonly quote: string
 }
 
 export interface ScalarList {
   readonly count: number
-  /** Does an item begin with a dash, as a flag does? */
+  /** True when an item begins with a dash, as a flag does. */
   readonly hasFlag: boolean
   readonly signIn: SignIn | undefined
   readonly isFlat: boolean
-  /** Up to where it was read. */
+  /** The position up to which the list was read. */
   readonly until: number
 }
 
-/** Lists in strings of lists are read as well, but no character more often than this. */
-const MOST_READINGS = 3
+/** Lists in strings of lists are read too, but no character is read more often than this. */
+const MAX_READINGS = 3
 
 /**
- * Reads the list that opens at `open`; one that the text does not close ends with it.
+ * Reads the list that opens at `open`; a list that does not close ends with the text.
  *
- * @returns `undefined` as soon as an item is an object or a list, and where lists were read too often already.
+ * @returns `undefined` as soon as an item is an object or a list, and when lists were read too often here.
  */
 export function readScalars(scan: TextScan, open: number): ScalarList | undefined {
   const { listsUntil } = scan
   let reading = 0
-  while (reading < MOST_READINGS && open < (listsUntil[reading] ?? 0)) reading++
-  if (reading === MOST_READINGS) return undefined
+  while (reading < MAX_READINGS && open < (listsUntil[reading] ?? 0)) reading++
+  if (reading === MAX_READINGS) return undefined
   const list = readItems(scan.text, open, scan.end)
   listsUntil[reading] = list.until
   return list.isFlat ? list : undefined
@@ -56,7 +56,7 @@ function readItems(text: string, open: number, end: number): ScalarList {
   while (at < end && text.charCodeAt(at) !== closing) {
     const start = skipStringPrefix(text, at)
     const opening = readQuote(text, start, end, 0)
-    // Another depth of quotes: what stands there is text inside a text, and may be changed by itself.
+    // Quotes of another depth are text inside a text, which other rules may change.
     if (opening !== NO_QUOTE && depth >= 0 && quoteBackslashes(opening) !== depth)
       return { count, hasFlag, signIn: undefined, isFlat: false, until: start }
     if (opening !== NO_QUOTE) depth = quoteBackslashes(opening)
@@ -67,12 +67,12 @@ function readItems(text: string, open: number, end: number): ScalarList {
     const stop = scalarEnd(text, itemTo, end, closing)
     if (stop < 0) return { count, hasFlag, signIn: undefined, isFlat: false, until: itemTo }
     if (closes < 0) {
-      // A text that was cut behind a quote tells nothing.
+      // The text was cut right after a quote, so nothing is known of this item.
       if (content >= end) {
         at = end
         break
       }
-      // What stands in it may be changed by itself.
+      // Other rules may change the content of a string that does not close.
       if (!isPlain(text, content, end)) return { count, hasFlag, signIn: undefined, isFlat: false, until: end }
     }
     count++
@@ -102,7 +102,7 @@ function readItems(text: string, open: number, end: number): ScalarList {
   }
 }
 
-/** Where the comma or the bracket stands behind an item; -1 when another string or a bracket comes first. */
+/** Returns the position of the comma or the bracket after an item; -1 when another string or bracket comes first. */
 function scalarEnd(text: string, from: number, end: number, closing: number): number {
   for (let at = from; at < end; at++) {
     const code = text.charCodeAt(at)
@@ -112,7 +112,7 @@ function scalarEnd(text: string, from: number, end: number, closing: number): nu
   return end
 }
 
-/** Neither quotes nor brackets. */
+/** True when the span holds neither quotes nor brackets. */
 function isPlain(text: string, from: number, end: number): boolean {
   let at = from
   while (at < end && !isQuote(text.charCodeAt(at)) && !isBracket(text.charCodeAt(at))) at++
@@ -124,7 +124,7 @@ function isBracket(code: number): boolean {
   return code === 40 || code === 41 || code === 91 || code === 93 || code === 123 || code === 125
 }
 
-/** Where an item ends, without the spaces and breaks before `to`. */
+/** Returns where an item ends, without the spaces and breaks before `to`. */
 function trimGap(text: string, from: number, to: number, end: number): number {
   let last = from
   for (let at = from; at < to;) {

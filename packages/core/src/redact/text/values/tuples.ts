@@ -1,8 +1,11 @@
-// Tuples behind a secret name, as Python prints them: `auth=('ana', '…')`.
+// Tuples after a secret name, as Python prints them: `auth=('ana', '…')`.
 import { isQuote, isSpace } from '../chars.ts'
 import { NO_QUOTE, findClosing, quoteWidth, readQuote } from '../quotes.ts'
 
-/** Past the prefix of a string: Python's `b'…'` and `u'…'`, SQL's `N'…'`. `from` itself when there is none. */
+/**
+ * Returns the position after the prefix of a string: Python's `b'…'` and `u'…'`, SQL's `N'…'`. Returns `from` when
+ * there is none.
+ */
 export function skipStringPrefix(text: string, from: number): number {
   const code = text.charCodeAt(from) | 32
   const prefix = code === 98 || code === 110 || code === 114 || code === 117 || code === 102 || code === 101
@@ -10,7 +13,8 @@ export function skipStringPrefix(text: string, from: number): number {
 }
 
 /**
- * Where the tuple of strings ends that opens at `from`; the end of the text where a string of it does not end.
+ * Returns the end of the tuple of strings that opens at `from`, or the end of the text when one of its strings does not
+ * close.
  *
  * @returns -1 when no string follows the bracket.
  */
@@ -19,7 +23,7 @@ export function tupleEnd(text: string, from: number, end: number): number {
   for (;;) {
     const start = skipStringPrefix(text, at)
     const quote = readQuote(text, start, end, 0)
-    // What was read is hidden, also where the brackets hold more than strings.
+    // The strings read so far are hidden, even if the brackets hold more than strings.
     if (quote === NO_QUOTE) return at > from + 1 ? at : -1
     const closing = findClosing(text, start + quoteWidth(quote), end, quote)
     if (closing < 0) return end

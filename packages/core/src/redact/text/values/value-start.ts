@@ -1,7 +1,7 @@
 import { RUN, classOf, escapedCode, escapedWidth, isSpace, readCharacter } from '../chars.ts'
 import type { TextScan } from '../state.ts'
 
-/** Where a value begins: past `=>`, `:=`, `==` and spaces. */
+/** Returns where a value begins: after `=>`, `:=`, `==` and spaces. */
 export function skipToValue(scan: TextScan, at: number, level: number): number {
   let from = at
   // Most values follow right away.

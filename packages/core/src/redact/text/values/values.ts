@@ -17,12 +17,12 @@ import { hide, type TextScan } from '../state.ts'
 import { skipStringPrefix, tupleEnd } from './tuples.ts'
 import { skipToValue } from './value-start.ts'
 import { isSentence } from '../formats/sentences.ts'
-import { blockMarkEnd, isFolded, skipProperties } from '../formats/yaml.ts'
+import { blockIndicatorEnd, isFolded, skipProperties } from '../formats/yaml.ts'
 
 /**
  * Hides the value that begins after a separator, whatever form it has.
  *
- * @returns Where to go on.
+ * @returns The position to continue at.
  */
 export function hideValue(scan: TextScan, at: number, place: Place): number {
   const { text, end } = scan
@@ -32,7 +32,7 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
   const dumped = width > 0 ? dumpedStringStart(text, from) : -1
   if (width > 0 && dumped < 0) {
     const block = hideBlock(scan, from, place.nameFrom)
-    // More backslashes may be backslashes of the value.
+    // A break with more backslashes may be part of the value.
     if (block > from || width < ESCAPED_TWICE) return block
   }
   const start = dumped < 0 ? skipStringPrefix(text, from) : dumped
@@ -46,7 +46,7 @@ export function hideValue(scan: TextScan, at: number, place: Place): number {
 function hideUnquoted(scan: TextScan, from: number, code: number, place: Place): number {
   const { text } = scan
   const marked = code === 91 ? markWidth(text, from) : 0
-  // What was hidden before is left as it is.
+  // A value that was hidden before is left as it is.
   if (marked === REDACTED.length && isWhole(scan, from + marked, place)) return from + marked
   if (marked === 0 && !(place.query && place.verdict === SECRET_LINE)) {
     const open = openingBracket(scan, from, code, place)
@@ -57,11 +57,11 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   const placeholder = placeholderEnd(text, from)
   if (placeholder > 0) return placeholder
   if (place.quotedName !== NO_QUOTE && classOf(code) === RUN) return hideLiteral(scan, from, place)
-  // Its value is not all of it, and stands further on.
+  // The rejected value is only a part of the sentence, and comes later in it.
   if (isSentence(text, from)) return from
   const mark = code === 38 || code === 33 ? skipProperties(text, from) : from
   const first = text.charCodeAt(mark)
-  const block = first === 124 || first === 62 ? blockMarkEnd(text, mark, scan.end) : -1
+  const block = first === 124 || first === 62 ? blockIndicatorEnd(text, mark, scan.end) : -1
   if (block >= 0) return hideBlock(scan, block, place.nameFrom)
   if (mark > from && isAnchored(scan, from, mark, place)) {
     hide(scan, from, mark, '')
@@ -69,7 +69,7 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   }
   if (code === 45 && text.startsWith('-----BEGIN', from)) {
     const key = hidePrivateKey(scan, from, from + 10)
-    // What is glued to it was part of the value.
+    // Characters glued to the key are part of the value.
     if (key >= 0) return hide(scan, key, bareEnd(scan, key, place), '')
   }
   if (place.verdict === SECRET_LINE && !place.query) return hideFolded(scan, hideLine(scan, from, place), place)
@@ -80,31 +80,34 @@ function hideUnquoted(scan: TextScan, from: number, code: number, place: Place):
   return hideFolded(scan, hideBare(scan, from, place), place)
 }
 
-/** Where the bracket of an object or a list opens, at the value or behind the class that it is printed with; or -1. */
+/**
+ * Returns where the bracket of an object or a list opens: at the value, or after the class that it is printed with; -1
+ * when none does.
+ */
 function openingBracket({ text, end }: TextScan, from: number, code: number, place: Place): number {
   const open = place.level === 0 && !place.query ? classEnd(text, from, end) : -1
   return open < 0 && (code === 123 || code === 91) ? from : open
 }
 
-/** An anchor or a tag of YAML, rather than a password that begins with its sign? */
+/** True for an anchor or a tag of YAML, as opposed to a password that begins with `&` or `!`. */
 function isAnchored({ text, end }: TextScan, from: number, mark: number, place: Place): boolean {
   if (place === ALONE || place.level > 0 || place.query || !isSpace(text.charCodeAt(from - 1))) return false
   return mark < end && breakWidth(text, mark) === 0
 }
 
-/** A value of YAML without quotes may go on in the lines below. */
+/** Hides the lines below as well, since an unquoted YAML value may continue there. */
 function hideFolded(scan: TextScan, to: number, place: Place): number {
   if (place === ALONE || place.level > 0 || place.query || scan.done !== to || breakWidth(scan.text, to) === 0)
     return to
   return isFolded(scan.text, to, place.nameFrom, scan.end) ? hideBlock(scan, to, place.nameFrom) : to
 }
 
-/** Does the value end here, so that no rule would hide more of it? */
+/** True when the value ends here, so that no rule would hide more of it. */
 function isWhole(scan: TextScan, at: number, place: Place): boolean {
   return (place.verdict !== SECRET_LINE || place.query) && bareEnd(scan, at, place) === at
 }
 
-/** A number or a bare word in JSON. */
+/** Hides a number or a bare word in JSON. */
 function hideLiteral(scan: TextScan, from: number, place: Place): number {
   let to = from
   while (to < scan.end && classOf(scan.text.charCodeAt(to)) === RUN) to++
@@ -115,19 +118,19 @@ function hideQuoted(scan: TextScan, from: number, quote: Quote, place: Place): n
   const { text, end } = scan
   const closing = findClosing(text, from, end, quote)
   const to = closing < 0 ? end : closing
-  // Nothing, or what was hidden before.
+  // The value is empty, or was hidden before.
   if (to === from || (to - from === REDACTED.length && text.startsWith(REDACTED, from))) return to
   return keeps(text, from, to, place) ? to : hide(scan, from, to, REDACTED)
 }
 
-/** Hides what goes on behind the quotes: pieces that are joined to them, or what the value changes to. */
+/** Hides what follows the quotes: pieces that are joined to them, or the value that this one changes to. */
 function hideRest(scan: TextScan, closing: number, quote: Quote, place: Place): number {
   const from = closing + quoteWidth(quote)
   const joined = place.level === 0 ? joinedEnd(scan.text, from, scan.end, quote) : from
   return joined > from ? hide(scan, from, joined, '') : hideNext(scan, closing, quote, place)
 }
 
-/** `"old" -> "new"`, as Terraform prints a change: both are values of the name. */
+/** Hides the second value of `"old" -> "new"`, as Terraform prints a change: both belong to the name. */
 function hideNext(scan: TextScan, closing: number, quote: Quote, place: Place): number {
   const { text, end } = scan
   const arrow = closing + quoteWidth(quote)
@@ -140,5 +143,5 @@ function hideNext(scan: TextScan, closing: number, quote: Quote, place: Place): 
   return hideQuoted(scan, from + quoteWidth(quote), quote, place)
 }
 
-/** The width of `\\\\n`. */
+/** The width of `\\n`, a break that was escaped twice. */
 const ESCAPED_TWICE = 3

@@ -9,7 +9,7 @@ import {
   type Closing,
 } from '@msc/core'
 import { createAdmission } from './claim-admission.ts'
-import type { ClaimStore } from './claims.ts'
+import type { ClaimStore } from '../claims.ts'
 import { createPendingReleases } from './pending-releases.ts'
 import { createReleaseRetry } from './release-retry.ts'
 

@@ -2,7 +2,7 @@ import { setUser } from '@msc/monitoring'
 import { cookies } from 'next/headers'
 import { redirect } from 'next/navigation'
 import { cache as perRequest } from 'react'
-import { database } from './db/database.ts'
+import { database } from '../db/database.ts'
 import { verifyPassword } from './password.ts'
 import { SESSION_COOKIE, verifySession, type User } from './session.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { dataDir } from './env.ts'
+import { dataDir } from '../env.ts'
 
 /**
  * Returns the key that signs sessions and realtime tokens: SUPABASE_JWT_SECRET, or else a key that is generated on

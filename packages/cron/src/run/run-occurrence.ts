@@ -1,6 +1,6 @@
 import { deadline, toError, type Clock, type Closing, type Redactor } from '@msc/core'
 import type { CronRun } from './cron-run.ts'
-import type { CronDefinition } from './define-cron.ts'
+import type { CronDefinition } from '../define-cron.ts'
 import type { Claim, GuardedClaims } from './guarded-claims.ts'
 
 export interface OccurrenceContext {
