@@ -38,7 +38,7 @@ const RULES = [
     pattern: /\bconsole\.(?:log|info|warn|error|debug)\(/,
     // The default reporter, notices at the start, a fatal error as Node prints it, and output that the user asked for.
     allowed: [
-      'core/src/errors/say-failure.ts',
+      'core/src/errors/print-failure.ts',
       'core/src/contract/env.ts',
       'core/src/delivery/ending/host-process.ts',
       'monitoring/src/drivers/local.ts',

@@ -1,13 +1,13 @@
-// None of these is for secrets. What they return is in stores and in issues, so it never changes.
+// None of these is for secrets. Stores and issues contain their results, so these must never change.
 
-/** FNV-1a, 32 bits, unsigned. Another `seed` makes another hash of the same text. */
+/** Returns the FNV-1a hash, 32 bits, unsigned. Another `seed` gives another hash of the same text. */
 export function fnv1a(text: string, seed = 0): number {
   let hash = 0x811c9dc5 ^ seed
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return hash >>> 0
 }
 
-/** cyrb53 with all of its 64 bits, as 16 hex digits: synchronous, good spread. Source: https://github.com/bryc/code */
+/** Returns all 64 bits of cyrb53 as 16 hex digits. Synchronous, with a good spread. Source: https://github.com/bryc/code */
 export function hash64(text: string): string {
   let a = 0xdeadbeef
   let b = 0x41c6ce57
@@ -22,8 +22,8 @@ export function hash64(text: string): string {
 }
 
 /**
- * 128 bits as 32 hex digits: four lanes of FNV-1a with different offsets, finished by MurmurHash3's fmix32. Tells apart keys
- * of one application, synchronously and without a builtin.
+ * Returns 128 bits as 32 hex digits: four lanes of FNV-1a with different offsets, finished by MurmurHash3's fmix32.
+ * Distinguishes the keys of one application, synchronously and without a builtin.
  */
 export function hash128(text: string): string {
   const lanes = [0x811c9dc5, 0x9e3779b9, 0x85ebca6b, 0xc2b2ae35]
@@ -35,7 +35,7 @@ export function hash128(text: string): string {
   return lanes.map((lane) => hex32(fmix32(lane))).join('')
 }
 
-/** Bytes in lower-case hexadecimal, such as a digest. */
+/** Writes bytes, such as a digest, as lower-case hex digits. */
 export function hexOf(bytes: ArrayBuffer | Uint8Array): string {
   return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,9 +1,9 @@
-/** Random bytes asked for at once: a call of the platform's generator costs more than what it returns. */
+/** The number of random bytes to fetch at once, since each call of the platform's generator is expensive. */
 const POOL_BYTES = 4096
 let pool = new Uint8Array()
 let used = 0
 
-/** `bytes` random bytes in lower-case hexadecimal, from the platform's CSPRNG. No byte is handed out twice. */
+/** Returns `bytes` random bytes from the platform's CSPRNG as lower-case hex digits. No byte is used twice. */
 export function randomHex(bytes: number): string {
   if (used + bytes > pool.length) {
     pool = crypto.getRandomValues(new Uint8Array(Math.max(bytes, POOL_BYTES)))
@@ -20,15 +20,15 @@ let lastMs = 0
 let sequence = 0
 
 /**
- * An id that sorts by the time it was made: 48 bits of `nowMs`, a 16-bit sequence, 64 random bits, as 32 hex digits.
- * Ids of one process made in one millisecond keep their order.
+ * Returns an id that sorts by time: 48 bits of `nowMs`, a 16-bit sequence and 64 random bits, as 32 hex digits. Ids that
+ * one process makes in the same millisecond keep their order.
  */
 export function sortableId(nowMs: number = Date.now()): string {
   if (nowMs > lastMs) {
     lastMs = nowMs
     sequence = 0
   } else if (++sequence > 0xffff) {
-    // 65 536 ids in a millisecond: borrow the next one rather than repeat.
+    // All 65 536 ids of this millisecond are used: continue with the next millisecond rather than repeat one.
     lastMs += 1
     sequence = 0
   }

@@ -80,7 +80,7 @@ export { withBudgets } from './service/budgets.ts'
 export { createPageService, createService, type ServiceKit, type ServiceOptions } from './service/service.ts'
 export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
 export { worstStatus, type Health, type LastError, type Status } from './service/status.ts'
-// `export *`, so that a package can declare its operations on '@msc/core' itself.
+// `export *` lets other packages declare their operations on '@msc/core' itself.
 export type * from './telemetry/operations.ts'
 export { emit, startOperation, telemetryEnabled, type Operation } from './telemetry/telemetry.ts'
 export { onTelemetry } from './telemetry/telemetry-hub.ts'

@@ -2,26 +2,26 @@ import { runGuarded } from './errors/failures.ts'
 import { processSlot } from './slot.ts'
 
 /**
- * What becomes of a call where too many wait: of most, those that came first stay; of breadcrumbs the newest, as far as
- * nothing else needs their place; and what says who somebody is, or what they allow, is always kept, since what follows
- * would be said of somebody else.
+ * Which calls to keep when too many are waiting. `first`: the earliest. `newest`: the latest, as long as no other call
+ * needs the place; for breadcrumbs. `always`: every call that sets the user or the consent, because later calls would
+ * otherwise be attributed to the wrong user.
  */
 type Keep = 'first' | 'newest' | 'always'
 
-/** Calls of an engine whose code is loaded late; what came before is made up for in its order. */
+/** Calls to an engine whose code is loaded late. Earlier calls are queued and made in order. */
 export interface LateCalls<Engine> {
   /**
-   * Calls now, or as soon as the engine is there. Nothing is kept where there is no page. Never throws.
+   * Makes a call now, or queues it until the engine has loaded. Queues nothing outside a page. Never throws.
    *
    * @param keep Default `first`.
    */
   perform(call: (engine: Engine) => unknown, keep?: Keep): void
-  /** The engine is there: makes the calls that wait. */
+  /** Sets the loaded engine and makes the queued calls. */
   resolve(engine: Engine): void
-  /** The engine, once it is there. */
+  /** The engine, once it has loaded. */
   readonly engine: Engine | undefined
   /**
-   * Calls that were not made: there were too many before the engine came, or they threw. Breadcrumbs that made room for
+   * The number of calls that were not made, because too many were queued, or that threw. Breadcrumbs that made room for
    * others are not counted.
    */
   readonly dropped: number
@@ -38,14 +38,14 @@ interface Waiting<Engine> {
   readonly keep: Keep
 }
 
-/** Calls that are kept until the engine is there. */
+/** The number of calls to queue until the engine has loaded. */
 const LIMIT = 100
-/** The same with those that are always kept; what comes after that takes the place of the last. */
+/** The same including the `always` calls. Beyond it, each of those replaces the last one. */
 const MOST = 1000
 
 /**
- * Keeps a call; returns how many are lost by that: this one, or the one whose place it takes. What is full gives up its
- * oldest breadcrumb first, which is nothing without the event that it would go with, and is not counted.
+ * Queues a call and returns how many calls are lost by that: none, this one, or the one that it replaces. A full queue
+ * first drops its oldest breadcrumb, which is not counted, since it matters only together with an event.
  */
 function add<Engine>(waiting: Waiting<Engine>[], one: Waiting<Engine>): number {
   const always = one.keep === 'always'
@@ -59,9 +59,10 @@ function add<Engine>(waiting: Waiting<Engine>[], one: Waiting<Engine>): number {
 }
 
 /**
- * The small part of a browser entry point, which loads with the page: it keeps calls until the engine's code is there.
+ * Makes the small part of a browser entry point that loads with the page and queues calls until the engine's code has
+ * loaded.
  *
- * @param name Of the process-wide slot: `monitoring/browser`.
+ * @param name The name of the process-wide slot, such as `monitoring/browser`.
  */
 export function createLateCalls<Engine>(name: string): LateCalls<Engine> {
   const state = (): State<Engine> => processSlot(name, () => ({ waiting: [], dropped: 0 }))
@@ -74,7 +75,7 @@ export function createLateCalls<Engine>(name: string): LateCalls<Engine> {
     perform(call, keep = 'first') {
       const current = state()
       if (current.engine !== undefined) return make(current.engine, call)
-      // On a server the calls of all visitors would wait together, for an engine that never comes.
+      // On a server, the calls of all visitors would queue up together for an engine that never loads.
       current.dropped += typeof document === 'undefined' ? 1 : add(current.waiting, { call, keep })
     },
     resolve(engine) {

@@ -24,14 +24,14 @@ declare module './telemetry/journal.ts' {
 }
 
 describe('errors', () => {
-  it('are recognised by their marker, even from another copy of the package', async () => {
+  it('are recognised by their marker even if another copy of the package made them', async () => {
     vi.resetModules()
     const copy = (await import('./errors/errors.ts')) as typeof import('./errors/errors.ts')
     expect(copy.MscError).not.toBe(MscError)
     expect(MscError.isInstance(new copy.DriverError('redis', 'gone', { retryable: true }))).toBe(true)
     expect(MscError.isInstance(new Error('plain'))).toBe(false)
   })
-  it('say their name, code and whether to retry', () => {
+  it('have a name, a code and whether to retry', () => {
     expect(new DriverError('redis', 'gone', { retryable: true })).toMatchObject({
       name: 'DriverError',
       message: '[redis] gone',
@@ -39,14 +39,14 @@ describe('errors', () => {
       retryable: true,
     })
   })
-  it('can be made of anything thrown', () => {
+  it('can be made from any thrown value', () => {
     expect(toError('text').message).toBe('text')
     expect(toError({ a: 1 }).cause).toEqual({ a: 1 })
   })
 })
 
 describe('the environment', () => {
-  it('is whole, absent, or an error that names what is missing and shows no value', () => {
+  it('is complete, absent, or an error that names the missing variables and shows no value', () => {
     const names = ['A_URL', 'A_TOKEN'] as const
     expect(readEnvGroup({}, 'cache', names)).toBeUndefined()
     expect(readEnvGroup({ A_URL: ' u ', A_TOKEN: 't' }, 'cache', names)).toEqual({ A_URL: 'u', A_TOKEN: 't' })
@@ -54,7 +54,7 @@ describe('the environment', () => {
     expect(half).toThrow(/A_TOKEN is set but A_URL is not/)
     expect(half).not.toThrow(/very-secret/)
   })
-  it('must allow an embedded driver in production', () => {
+  it('must explicitly allow an embedded driver in production', () => {
     const choice = { scope: 'jobs', driver: 'sqlite', risk: 'loses data', variables: ['INNGEST_EVENT_KEY'] }
     expect(() => acceptEmbedded({ NODE_ENV: 'production' }, choice)).toThrow(ConfigError)
     expect(() => acceptEmbedded({ NODE_ENV: 'production', MSC_ALLOW_EMBEDDED: 'cache' }, choice)).toThrow(ConfigError)
@@ -67,7 +67,7 @@ describe('the environment', () => {
 })
 
 describe('the memory journal', () => {
-  it('keeps the newest of each kind, counts what it dropped, and answers newest first', () => {
+  it('keeps the newest records of each kind, counts the dropped ones, and returns the newest first', () => {
     const journal = createMemoryJournal({ capacity: 3 })
     journal.append({ kind: 'error', name: 'kept', payload: {} })
     for (let i = 0; i < 5; i++) journal.append({ kind: 'event', name: `n${i}`, payload: {} })
@@ -76,7 +76,7 @@ describe('the memory journal', () => {
     expect(journal.query({ limit: 1 }).map((record) => record.name)).toEqual(['n4'])
     expect(journal.dropped).toBe(2)
   })
-  it('goes on with the records of an earlier life', () => {
+  it('continues with the records of an earlier process', () => {
     const first = createMemoryJournal()
     for (let i = 0; i < 5; i++) first.append({ kind: 'event', name: `n${i}`, payload: {} })
     const second = createMemoryJournal({ capacity: 3, initial: first.query().toReversed() })
@@ -84,21 +84,21 @@ describe('the memory journal', () => {
     expect(second.query().map((record) => record.name)).toEqual(['n5', 'n4', 'n3'])
     expect(second.dropped).toBe(1)
   })
-  it('tells subscribers, and survives one that throws', () => {
+  it('calls its subscribers, and survives one that throws', () => {
     const journal = createMemoryJournal()
-    const heard: string[] = []
+    const names: string[] = []
     journal.subscribe(() => {
       throw new Error('no')
     })
-    const stop = journal.subscribe((record) => heard.push(record.name))
+    const stop = journal.subscribe((record) => names.push(record.name))
     journal.append({ kind: 'event', name: 'a', payload: {} })
     stop()
     journal.append({ kind: 'event', name: 'b', payload: {} })
-    expect(heard).toEqual(['a'])
+    expect(names).toEqual(['a'])
   })
 })
 
-it('makes ids that sort by time and do not repeat, even when the clock goes back', () => {
+it('makes ids that sort by time and never repeat, even when the clock goes back', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1_700_000_000_000, max: 1_700_000_100_000 }), { minLength: 2 }), (times) => {
       const ids = times.map((time) => sortableId(time))
@@ -110,7 +110,7 @@ it('makes ids that sort by time and do not repeat, even when the clock goes back
 
 describe('validate', () => {
   const schema = z.object({ tracks: z.array(z.object({ title: z.string().min(1, 'is empty') })) })
-  it('returns the parsed value, or says where it is wrong without showing it', async () => {
+  it('returns the parsed value, or an error with the path of the problem and without the value', async () => {
     expect(await validate(schema, { tracks: [{ title: 'a' }] }, 'The payload')).toEqual({ tracks: [{ title: 'a' }] })
     await expect(validate(schema, { tracks: [{ title: '' }] }, 'The payload')).rejects.toMatchObject({
       code: 'VALIDATION_FAILED',
@@ -120,7 +120,7 @@ describe('validate', () => {
   })
 })
 
-it('says what to install when a peer is missing, and tries again next time', async () => {
+it('says what to install when a peer is missing, and retries with the next call', async () => {
   let attempts = 0
   const load = lazyPeer(async () => {
     attempts += 1
@@ -136,7 +136,7 @@ it('says what to install when a peer is missing, and tries again next time', asy
   expect(attempts).toBe(2)
 })
 
-it('takes the worst of several statuses', () => {
+it('returns the worst of several statuses', () => {
   expect(worstStatus(['ready', 'not-configured'])).toBe('ready')
   expect(worstStatus(['ready', 'degraded', 'ready'])).toBe('degraded')
   expect(worstStatus(['degraded', 'down'])).toBe('down')

@@ -3,10 +3,10 @@ import { createMonitoring, type Monitoring } from './create-monitoring.ts'
 import type { MonitoringDriver } from './driver.ts'
 import type { BrowserMonitoringConfig } from './browser.ts'
 
-/** Milliseconds that a page which is left waits for its last delivery: no code runs after it. */
+/** Milliseconds for the last delivery of a page that is being left. */
 const LEAVING_MS = 1000
 
-/** The part of the browser entry point that loads late: the same engine as on the server, with a browser's driver. */
+/** Starts the part of the browser entry point that loads late: the same engine as on a server, with a browser's driver. */
 export async function startEngine(config: BrowserMonitoringConfig): Promise<Monitoring> {
   const monitoring = createMonitoring({
     driver: await driverFor(config),

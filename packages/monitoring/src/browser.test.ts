@@ -6,12 +6,12 @@ import type { ErrorSignal, Signal } from './signals.ts'
 
 const GLOBALS = ['document', 'addEventListener', 'requestIdleCallback']
 const SLOTS = ['core/page', 'core/scope', 'monitoring/browser', 'monitoring/browser-state']
-const said: string[] = []
+const reported: string[] = []
 let restore = (): void => {}
 let clicked: ((event: unknown) => void) | undefined
 
 beforeEach(() => {
-  said.length = 0
+  reported.length = 0
   const document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
   const listen = document.addEventListener.bind(document)
   document.addEventListener = (type: string, listener: never, options: never) => {
@@ -23,7 +23,7 @@ beforeEach(() => {
     addEventListener: () => undefined,
     requestIdleCallback: (callback: () => void) => setTimeout(callback, 0),
   })
-  restore = setErrorReporter((error, { operation }) => said.push(`${operation}: ${error.message}`))
+  restore = setErrorReporter((error, { operation }) => reported.push(`${operation}: ${error.message}`))
 })
 afterEach(() => {
   restore()
@@ -52,17 +52,17 @@ function keeping() {
   return { sent, load }
 }
 
-it('reports a DSN that is none, once, however many errors try it', async () => {
+it('reports an invalid DSN once, however many errors try it', async () => {
   initMonitoring({ dsn: 'not-a-dsn' })
   captureException(new Error('first'))
-  await expect.poll(() => said.length).toBe(1)
-  expect(said[0]).toMatch(/^load: .*DSN is not one/)
+  await expect.poll(() => reported.length).toBe(1)
+  expect(reported[0]).toMatch(/^load: .*DSN is not valid/)
   for (let i = 0; i < 3; i++) captureException(new Error(`e${i}`))
   await new Promise((resolve) => setImmediate(resolve))
-  expect(said).toHaveLength(1)
+  expect(reported).toHaveLength(1)
 })
 
-it('keeps an error though its context can not be read, before the engine is there and after', async () => {
+it('keeps an error whose context cannot be read, before the engine has loaded and after', async () => {
   const { sent, load } = keeping()
   const unreadable = {
     get user(): never {
@@ -83,7 +83,7 @@ it('keeps an error though its context can not be read, before the engine is ther
   ])
 })
 
-it('counts the calls that it could not keep until the engine was there', async () => {
+it('counts the calls that it had no room for before the engine loaded', async () => {
   const { sent, load } = keeping()
   for (let i = 0; i < 150; i++) captureException(new Error(`e${i}`))
   initMonitoring({ load })
@@ -93,7 +93,7 @@ it('counts the calls that it could not keep until the engine was there', async (
   expect(engine()?.stats()).toMatchObject({ accepted: 150, delivered: 100, dropped: 50 })
 })
 
-it('tells of a click what is on the control, redacted before it is cut', async () => {
+it('records the label of a clicked control, redacted before it is cut', async () => {
   const { sent, load } = keeping()
   class Element {
     readonly tagName = 'BUTTON'

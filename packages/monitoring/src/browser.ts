@@ -9,19 +9,19 @@ export type { MonitoringDriver } from './driver.ts'
 export type { Level, MonitoredUser } from './signals.ts'
 
 export interface BrowserMonitoringConfig {
-  /** Sentry's DSN; without one events go to `ingestUrl`. */
+  /** Sentry's DSN. Without one, events go to `ingestUrl`. */
   readonly dsn?: string
   readonly ingestUrl?: string
   readonly release?: string
   readonly environment?: string
-  /** A driver of your own. */
+  /** Loads a driver of your own. */
   readonly load?: () => Promise<MonitoringDriver>
 }
 
 interface State {
   config?: BrowserMonitoringConfig
   loading?: Promise<void>
-  /** Why the engine could not be started, as it was reported. */
+  /** The last reported reason why the engine could not start. */
   failure?: string
 }
 
@@ -30,16 +30,16 @@ const calls = createLateCalls<Monitoring>('monitoring/browser')
 
 /**
  * Watches the page for errors, rejections, clicks and navigation. The engine's code loads when the page is idle or with
- * the first error; until then calls are kept, with their time. What keeps the engine from starting, such as a DSN that is
- * none, is reported to the process's reporter, else to the console. Calling it again does nothing. Harmless during server
- * rendering.
+ * the first error; until then calls are kept with their time. If the engine can't start, because of an invalid DSN for
+ * example, that is reported to the process-wide reporter, else to the console. A second call does nothing, and neither
+ * does a call during server rendering.
  */
 export function initMonitoring(config: BrowserMonitoringConfig): void {
   const current = state()
   if (typeof document === 'undefined' || current.config) return
   current.config = config
   addEventListener('error', (event) => {
-    // An element that fails to load has no error.
+    // The event of an element that fails to load has no error.
     if (event.error) captureException(event.error, { handled: false })
   })
   addEventListener('unhandledrejection', (event) => captureException(event.reason, { handled: false }))
@@ -50,40 +50,40 @@ export function initMonitoring(config: BrowserMonitoringConfig): void {
 }
 
 /**
- * Reports an error; kept until the engine is there, at most 100 calls. Those after that are dropped, and counted as `call`
- * once the engine comes. Never throws.
+ * Reports an error. Until the engine has loaded, at most 100 calls are kept. Later ones are dropped, and counted as `call`
+ * once it has loaded. Never throws.
  */
 export function captureException(error: unknown, context?: CaptureContext): void {
   const known = { timestamp: Date.now(), ...readContext(context) }
   calls.perform((monitoring) => monitoring.captureException(error, known))
   load()
 }
-/** As {@link captureException}, for a message. */
+/** Reports a message, like {@link captureException}. */
 export function captureMessage(message: string, level: Level = 'info', context?: CaptureContext): void {
   const known = { timestamp: Date.now(), ...readContext(context) }
   calls.perform((monitoring) => monitoring.captureMessage(message, level, known))
 }
-/** Kept with the page, the newest 100, and sent with its next event. Never throws. */
+/** Adds a breadcrumb. The page keeps the newest 100 and sends them with its next event. Never throws. */
 export function addBreadcrumb(message: string, category = 'default', data?: Record<string, unknown>): void {
   const timestamp = Date.now()
   calls.perform((monitoring) => monitoring.addBreadcrumb(message, category, data, { timestamp }), 'newest')
 }
-/** Who uses the page; `null` for nobody. Never throws. */
+/** Sets the user of the page; `null` for none. Never throws. */
 export function setUser(user: MonitoredUser | null): void {
   calls.perform((monitoring) => monitoring.setUser(user), 'always')
 }
 
-/** Characters of what is told of a click. */
+/** The number of characters to keep of a clicked control's label. */
 const MAX_LABEL = 70
 
-/** What was clicked, never what was typed: a control's name comes from its label, and inputs are left alone. */
+/** Records the control that was clicked, by its label. Ignores inputs, so that it never records typed text. */
 function onClick(event: Event): void {
   const control = event.target instanceof Element ? event.target.closest('a, button, [role=button]') : null
   if (!control) return
   const name = control.getAttribute('aria-label') ?? control.textContent ?? ''
   const label = `${control.tagName.toLowerCase()} ${name.trim()}`
   const options = { timestamp: Date.now(), maxLength: MAX_LABEL }
-  // Cut by the engine, once it is redacted.
+  // The engine redacts the label before it cuts it.
   calls.perform((monitoring) => monitoring.addBreadcrumb(label, 'ui.click', undefined, options), 'newest')
 }
 
@@ -96,12 +96,17 @@ function load(): void {
     .then((monitoring) => {
       const { dropped } = calls
       calls.resolve(monitoring)
-      monitoring.drop('call', dropped, 'queue full', 'There were more calls than a page keeps for its engine.')
+      monitoring.drop(
+        'call',
+        dropped,
+        'queue full',
+        'The page made more calls than it keeps before its engine has loaded.',
+      )
     })
     .catch((error: unknown) => {
-      // A chunk that could not be loaded, or a DSN that is none; the next error tries again.
+      // A chunk could not be loaded, or the DSN is invalid. The next error tries again.
       delete current.loading
-      // Told once for each reason, not for each error that tries.
+      // Each reason is reported once, not for each error that tries.
       const failure = String((error as Error | undefined)?.message)
       if (current.failure === failure) return
       current.failure = failure

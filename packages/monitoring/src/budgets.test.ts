@@ -7,8 +7,8 @@ import type { Breadcrumb } from './signals.ts'
 
 afterEach(() => configureRedaction({}))
 
-describe('the budget of who an event is about', () => {
-  it('is no larger than what the process allows for one call, and never larger than its own', () => {
+describe('the budget for the user and tags', () => {
+  it('is never larger than its own limit or the limit of the process for one call', () => {
     const { identity } = createEventCleaner()
     const user = { id: '7', name: 'long name '.repeat(300), bio: 'long text '.repeat(900) }
     expect(JSON.stringify(readUser(user, identity)).length).toBeGreaterThan(10_000)
@@ -29,25 +29,25 @@ describe('the breadcrumbs of a unit of work', () => {
     ...(characters > 0 && { data: { body: 'x'.repeat(characters) } }),
   })
 
-  it('have a budget together: the oldest go, and small ones stay', () => {
+  it('share a budget: the oldest are dropped, and small ones stay', () => {
     const scope = createScope()
     for (let n = 0; n < 60; n++) keepWithin(scope, crumb(`${n}`, 9000), 100)
     expect(JSON.stringify(scope.breadcrumbs).length).toBeLessThanOrEqual(MAX_BREADCRUMBS_BYTES + 100)
     expect(scope.breadcrumbs.length).toBeGreaterThan(15)
     expect(scope.breadcrumbs.at(-1)?.message).toBe('59')
-    // A unit within it starts with these, and has no budget of its own beside them.
+    // A nested unit starts with these, and its budget includes them.
     const inner = { ...scope, breadcrumbs: [...scope.breadcrumbs] }
     for (let n = 60; n < 80; n++) keepWithin(inner, crumb(`${n}`, 9000), 100)
     expect(JSON.stringify(inner.breadcrumbs).length).toBeLessThanOrEqual(MAX_BREADCRUMBS_BYTES + 100)
   })
 
-  it('are as many as may be where they are small', () => {
+  it('reach the maximum number if they are small', () => {
     const scope = createScope()
     for (let n = 0; n < 500; n++) keepWithin(scope, crumb(`${n}`), 100)
     expect(scope.breadcrumbs.map(({ message }) => message)).toEqual(Array.from({ length: 100 }, (_, n) => `${n + 400}`))
   })
 
-  it('say of one that is too large by itself that its data was cut', () => {
+  it('lose their data if a single one is too large, and say that it was cut', () => {
     const scope = createScope()
     keepWithin(scope, crumb('before'), 100)
     keepWithin(scope, crumb('large', MAX_BREADCRUMBS_BYTES), 100)

@@ -3,16 +3,16 @@ import { captureException } from './default-monitoring.ts'
 import type { Breadcrumb } from './signals.ts'
 
 export interface CaptureFailuresOptions {
-  /** What came before a failure, where its context knows: the steps of a job's run. */
+  /** Returns the breadcrumbs of a failure, if its context has any, such as the steps of a job's run. */
   readonly breadcrumbs?: (context: FailureContext) => readonly Breadcrumb[] | undefined
 }
 
 /**
- * Captures every failure that nobody awaits, of every package in this process: the one place to wire it. Tags say whose
- * failure it is (`concern`, `operation`, `driver`, `job`); the rest of what is known goes to `extra`. Failures of
- * monitoring itself go to the console, since reporting them would fail as well.
+ * Captures every failure that nobody awaits, of every package in this process. Tags say where it happened (`concern`,
+ * `operation`, `driver`, `job`); other details go to `extra`. Failures of monitoring itself go to the console, since to
+ * report them would fail too.
  *
- * @returns A function that puts back what was there before.
+ * @returns A function that restores the previous reporter.
  */
 export function captureFailures(options: CaptureFailuresOptions = {}): () => void {
   return setErrorReporter((error, context) => {
@@ -27,7 +27,7 @@ export function captureFailures(options: CaptureFailuresOptions = {}): () => voi
   })
 }
 
-/** As if there were no reporter. */
+/** Reports a failure as if no reporter were set. */
 function reportToConsole(error: Error, context: FailureContext): void {
   const restore = setErrorReporter(undefined)
   reportFailure(error, context)

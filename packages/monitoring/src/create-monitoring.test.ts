@@ -43,14 +43,14 @@ function setUp(options: Partial<MonitoringOptions> = {}) {
 const inTrace = <T>(run: () => T, userId?: string): T =>
   withUnit({ trace: newTrace(), ...(userId !== undefined && { userId }) }, run)
 
-it('is not made without a driver: what it is told would be lost without a word', () => {
+it('refuses to be made without a driver, because all events would be lost silently', () => {
   expect(() => createMonitoring({ driver: [], telemetry: false })).toThrow(
     expect.objectContaining({ code: 'MONITORING_NO_DRIVER', hint: expect.stringContaining('@msc/monitoring/local') }),
   )
 })
 
 describe('capturing', () => {
-  it('reports an error after all that found no room when it was caught first', async () => {
+  it('reports an error later if there was no room when it was first caught', async () => {
     const { monitoring, sent, clock } = setUp({ maxQueue: 1 })
     const error = new Error('refused')
     monitoring.captureException(new Error('fills the queue'))
@@ -62,7 +62,7 @@ describe('capturing', () => {
     expect(sent.map(({ message }) => message)).toEqual(['fills the queue', 'refused'])
   })
 
-  it('reports the same error object once, however often it is caught', async () => {
+  it('reports the same error object once however often it is caught', async () => {
     const { monitoring, sent } = setUp()
     const error = new Error('once')
     const first = monitoring.captureException(error)
@@ -72,7 +72,7 @@ describe('capturing', () => {
     expect(sent).toHaveLength(2)
   })
 
-  it('is delivered within 20 ms of the clock', async () => {
+  it('delivers an event within 20 ms', async () => {
     const { monitoring, sent, clock } = setUp()
     monitoring.captureException(new Error('soon'))
     await clock.advance(19)
@@ -81,7 +81,7 @@ describe('capturing', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('keeps two requests at once apart: user and breadcrumbs', async () => {
+  it('keeps users and breadcrumbs of concurrent requests apart', async () => {
     const { monitoring, sent } = setUp()
     await Promise.all(
       ['ana', 'ben'].map((name) =>
@@ -100,14 +100,14 @@ describe('capturing', () => {
     ])
   })
 
-  it('takes the user of the running context where nobody set one', async () => {
+  it('uses the user of the running context if none was set', async () => {
     const { monitoring, sent } = setUp()
     inTrace(() => monitoring.captureException(new Error('x')), 'user-7')
     await monitoring.flush()
     expect(sent[0]?.user).toEqual({ id: 'user-7' })
   })
 
-  it('turns what the other concerns did in this trace into breadcrumbs', async () => {
+  it('turns operations of the other concerns in this trace into breadcrumbs', async () => {
     const { monitoring, sent } = setUp()
     inTrace(() => {
       emit('cache.get', { key: 'releases', outcome: 'miss' })
@@ -123,7 +123,7 @@ describe('capturing', () => {
     await monitoring.close()
   })
 
-  it('takes the word of who knows more of what came before, in the order of time', async () => {
+  it('prefers the breadcrumbs that the caller passes, ordered by time', async () => {
     const { monitoring, sent } = setUp()
     monitoring.addBreadcrumb('opened', 'navigation', undefined, { timestamp: 10 })
     monitoring.addBreadcrumb('a', 'jobs.step', undefined, { timestamp: 20 })
@@ -156,7 +156,7 @@ describe('capturing', () => {
   })
 
   it.each(['in one trace', 'without any trace'])(
-    'keeps a thousand units at once apart, %s: nobody has the user or the breadcrumbs of another',
+    'keeps users and breadcrumbs of a thousand concurrent units apart, %s',
     async (where) => {
       const { monitoring, sent } = setUp({ maxQueue: 2000 })
       const unit = (n: number): Promise<void> =>
@@ -185,7 +185,7 @@ describe('capturing', () => {
     },
   )
 
-  it('takes nobody for an answer, whatever the trace says', async () => {
+  it('reports no user after setUser(null), whatever the trace says', async () => {
     const { monitoring, sent } = setUp()
     inTrace(() => {
       monitoring.setUser(null)
@@ -211,7 +211,7 @@ describe('capturing', () => {
     }
   })
 
-  it('keeps the error though its context is null, hostile or of another shape', async () => {
+  it('keeps the error even if its context is null, hostile or malformed', async () => {
     const { monitoring, sent } = setUp()
     const refuse = (): never => {
       throw new Error('no')
@@ -238,7 +238,7 @@ describe('capturing', () => {
     expect(sent.every(({ level }) => level === 'error' || level === 'info')).toBe(true)
   })
 
-  it('never throws, whatever it is given', async () => {
+  it('never throws, whatever the arguments are', async () => {
     const { monitoring } = setUp()
     const hostile = new Proxy(
       {},
@@ -265,7 +265,7 @@ describe('capturing', () => {
     await monitoring.close()
   })
 
-  it('holds 500 events while the backend is away, counts what it drops, and delivers the rest when it is back', async () => {
+  it('holds 500 events during an outage, counts what it drops, and delivers the rest afterwards', async () => {
     const { monitoring, sent, drops, fail, clock } = setUp()
     fail(Object.assign(new Error('away'), { retryable: true }))
     for (let i = 0; i < 510; i++) monitoring.captureException(new Error(`e${i}`))
@@ -280,7 +280,7 @@ describe('capturing', () => {
 })
 
 describe('fingerprints', () => {
-  it('are the same for one problem with other numbers, ids and texts, and for a new deployment', () => {
+  it('stay the same for other numbers, ids and quoted texts, and for a new deployment', () => {
     const at = (line: number, hash: string) => `Error: x\n    at load (/srv/app/chunk-${hash}.js:${line}:9)`
     const one = fingerprintOf({ name: 'Error', message: 'Release 42 of "Ines" missing', stack: at(3, 'a1b2c3d4') })
     const two = fingerprintOf({ name: 'Error', message: 'Release 7 of "Ben" missing', stack: at(90, 'ffffffff') })
@@ -288,7 +288,7 @@ describe('fingerprints', () => {
     expect(one).toMatch(/^[\da-f]{16}$/)
   })
 
-  it('differ by type, message and thrower', () => {
+  it('differ by type, message and throwing function', () => {
     const base = { name: 'Error', message: 'a', stack: 'Error\n    at load (x.js:1:1)' }
     const all = [
       base,
@@ -299,7 +299,7 @@ describe('fingerprints', () => {
     expect(new Set(all).size).toBe(4)
   })
 
-  it('replace what varies', () => {
+  it('replace the variable parts', () => {
     expect(withoutVariables('GET https://x.example/a?b=1 took 12 ms for 8c0f7c2e-1d5a-4b6e-9f00-0123456789ab')).toBe(
       'GET <url> took <n> ms for <id>',
     )
@@ -309,7 +309,7 @@ describe('fingerprints', () => {
 describe('wrappers', () => {
   afterEach(() => setDefaultMonitoring(undefined))
 
-  it('report what a sync or async function throws, and throw it on', async () => {
+  it('report an error of a sync or async function and throw it again', async () => {
     const { monitoring, sent } = setUp()
     setDefaultMonitoring(monitoring)
     const sync = withErrorTracking((n: number) => {
@@ -331,7 +331,7 @@ describe('wrappers', () => {
     ])
   })
 
-  it('onRequestError reports in the trace of the request, and leaves control flow alone', async () => {
+  it('onRequestError reports in the trace of the request, and ignores control flow', async () => {
     const { monitoring, sent } = setUp()
     setDefaultMonitoring(monitoring)
     const traceId = '0af7651916cd43dd8448eb211c80319c'
@@ -350,7 +350,7 @@ describe('wrappers', () => {
 })
 
 describe('the local driver', () => {
-  it('writes to the journal of the process', async () => {
+  it("writes to the process's journal", async () => {
     const journal = createMemoryJournal()
     setJournal(journal)
     const monitoring = createMonitoring({ driver: local() })
@@ -364,7 +364,7 @@ describe('the local driver', () => {
 describe('parseEnvelope', () => {
   const encode = (text: string) => new TextEncoder().encode(text)
 
-  it('reads items with and without a length, and payloads that hold newlines', () => {
+  it('reads items with and without a length, and payloads that contain newlines', () => {
     const { headers, items } = parseEnvelope(
       encode('{"event_id":"1"}\n{"type":"event"}\n{"a":1}\n{"type":"attachment","length":3}\na\nb\n'),
     )
@@ -376,17 +376,17 @@ describe('parseEnvelope', () => {
   })
 
   it.each([
-    ['{"type":"attachment","length":99}\nx', 'an item that is cut off'],
-    ['{"type":"attachment","length":-4}\nx', 'an item that is cut off'],
+    ['{"type":"attachment","length":99}\nx', 'a truncated item'],
+    ['{"type":"attachment","length":-4}\nx', 'a truncated item'],
     ['{}\nx', 'an item without a type'],
     ['not json', expect.stringContaining('JSON')],
-  ])('keeps the whole items before %j', (rest, problem) => {
+  ])('keeps the complete items before %j', (rest, problem) => {
     const { items, ...envelope } = parseEnvelope(encode(`{}\n{"type":"event"}\n{"a":1}\n${rest}`))
     expect(items.map(({ type }) => type)).toEqual(['event'])
     expect(envelope.problem).toEqual(problem)
   })
 
-  it('refuses what is no envelope, and never loops', () => {
+  it('refuses a body that is not an envelope, and never loops', () => {
     for (const text of ['', 'x', '[]\n']) expect(() => parseEnvelope(encode(text)), text).toThrow()
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {

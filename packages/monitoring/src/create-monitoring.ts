@@ -38,34 +38,34 @@ import { recordOperations } from './event/record-operations.ts'
 import { createSink, type Sink, type SignalDrop } from './sinks.ts'
 
 export interface MonitoringOptions {
-  /** One backend, or several: each has an outbox and a breaker of its own. */
+  /** One backend or several. Each has an outbox and a breaker of its own. */
   readonly driver: MonitoringDriver | readonly MonitoringDriver[]
   readonly release?: string | undefined
   readonly environment?: string | undefined
-  /** In addition to what `configureRedaction` of @msc/core says for the whole process. */
+  /** Redaction rules in addition to those of `configureRedaction` of @msc/core for the whole process. */
   readonly redact?: RedactOptions
-  /** Breadcrumbs kept for one unit of work, and sent with an event. Default and maximum 100. */
+  /** The number of breadcrumbs to keep for one unit of work and send with an event. Default and maximum 100. */
   readonly maxBreadcrumbs?: number
-  /** Signals held for one driver while its backend is away. Default 500. */
+  /** The number of signals to hold for one driver while its backend is unavailable. Default 500. */
   readonly maxQueue?: number
-  /** Bytes held for one driver, what is on the wire included. Default 8 MiB. */
+  /** The number of bytes to hold for one driver, including those on the wire. Default 8 MiB. */
   readonly maxQueueBytes?: number
-  /** Milliseconds a signal waits for others at most. Default 20: an error is worth a request of its own. */
+  /** Milliseconds that a signal waits for others at most. Default 20, since an error is worth a request of its own. */
   readonly flushIntervalMs?: number
   /** Milliseconds for one delivery. Default 5 000. */
   readonly timeoutMs?: number
-  /** Operations of the other concerns as breadcrumbs. Default true. */
+  /** Records operations of the other concerns as breadcrumbs. Default true. */
   readonly telemetry?: boolean
   /**
-   * Report what nothing caught, and deliver before the process ends, however it ends. Default false here, true for the
-   * default instance. Where the application has listeners of its own for an error or a signal, ending is left to them.
+   * Reports uncaught errors and delivers before the process ends, however it ends. Default false here, true for the default
+   * instance. If the application has its own listeners for an error or a signal, they decide whether the process ends.
    */
   readonly processEnd?: boolean
   readonly clock?: Clock
   readonly random?: () => number
-  /** Told what was lost, of which kind and why. */
+  /** Called with each loss, its kind and its reason. */
   readonly onDrop?: (drop: SignalDrop) => unknown
-  /** Told of what fails where nobody waits. Default: the reporter of the process, else the console. */
+  /** Called with failures that nobody awaits. Default: the process-wide reporter, else the console. */
   readonly onError?: ErrorReporter
 }
 
@@ -74,15 +74,18 @@ export interface CaptureContext {
   readonly extra?: Readonly<Record<string, unknown>>
   readonly user?: MonitoredUser
   readonly level?: Level
-  /** Groups this event with others of the same; default: type, message without its variables, and thrower. */
+  /**
+   * Groups this event with others that have the same fingerprint. Default: one of the error's type, its message without
+   * variable parts, and the function that threw.
+   */
   readonly fingerprint?: string
-  /** Did something catch it? Default true. */
+  /** False if nothing caught the error. Default true. */
   readonly handled?: boolean
-  /** Milliseconds since the epoch, when it happened; default now. */
+  /** The time at which it happened, in milliseconds since the epoch. Default: now. */
   readonly timestamp?: number
   /**
-   * What came before, where somebody else knows better than this process, such as the steps of a job: they take the place
-   * of those of the same category, and stand among the others by their time.
+   * Breadcrumbs from a source that knows more than this process, such as the steps of a job. They replace recorded ones of
+   * the same categories, and are merged with the others by time.
    */
   readonly breadcrumbs?: readonly Breadcrumb[]
 }
@@ -90,17 +93,17 @@ export interface CaptureContext {
 export interface Monitoring extends Service {
   readonly concern: 'monitoring'
   /**
-   * Reports an error; delivered in the background. The same error object is reported once, however often it is caught.
-   * Never throws, whatever it is given.
+   * Reports an error, which is delivered in the background. The same error object is reported once however often it is
+   * caught. Never throws, whatever the arguments are.
    *
-   * @returns The event's id, to show to a person; the first one for an error that was reported before.
+   * @returns The event's id, which may be shown to a user. For an error that was reported before, the id of that event.
    */
   captureException(error: unknown, context?: CaptureContext): string
-  /** As {@link captureException}, for a message. Default level `info`. */
+  /** Reports a message, like {@link captureException}. Default level `info`. */
   captureMessage(message: string, level?: Level, context?: CaptureContext): string
   /**
-   * Kept with the running unit of work, and sent with its next event: the newest 100, and of these the newest that have
-   * 200 000 bytes of JSON together. Never throws.
+   * Adds a breadcrumb to the running unit of work, to be sent with its next event. A unit keeps the newest 100, and of those
+   * the newest with 200 000 bytes of JSON in total. Never throws.
    */
   addBreadcrumb(
     message: string,
@@ -109,24 +112,24 @@ export interface Monitoring extends Service {
     options?: {
       readonly level?: Level
       readonly timestamp?: number
-      /** Characters of the message that are kept, once it was redacted. Default and maximum 10 000. */
+      /** The number of characters to keep of the redacted message. Default and maximum 10 000. */
       readonly maxLength?: number
     },
   ): void
   /**
-   * Who the running unit of work acts for; `null` for nobody, whatever the trace says. A unit is opened by a route, a job
-   * and a cron job of these packages, and by `withScope`; outside of any it holds for the whole process.
+   * Sets the user of the running unit of work; `null` for none, whatever the trace says. Routes, jobs and cron jobs of these
+   * packages and `withScope` open a unit. Outside any unit the user applies to the whole process.
    */
   setUser(user: MonitoredUser | null): void
-  /** A tag of the running unit of work's events; `undefined` takes it back. */
+  /** Sets a tag for events of the running unit of work; `undefined` removes it. */
   setTag(name: string, value: string | number | boolean | undefined): void
-  /** Counts, as dropped, what was lost before it came here: calls that a page could not keep. */
+  /** Counts losses that happened earlier as drops, such as calls that a page had no room for. */
   drop(kind: string, count: number, reason: DropReason, detail?: string): void
-  /** Sends what is queued at once, because the page is being left: synchronously, as far as the browser lets it. */
+  /** Sends queued events because the page is being left: synchronously, as far as the browser's limits allow. */
   leave(budgetMs: number): void
-  /** The sum over the drivers. At every instant `accepted = delivered + dropped + queued + inFlight`. */
+  /** Returns the sum over all drivers. At every instant `accepted = delivered + dropped + queued + inFlight`. */
   stats(): DeliveryStats
-  /** The same for each driver, by its name. */
+  /** Returns the same for each driver, by its name. */
   sinks(): ReadonlyMap<string, DeliveryStats>
 }
 
@@ -141,10 +144,14 @@ const CONTRACT: DriverContract<MonitoringDriver> = {
 const MAX_MESSAGE = 10_000
 const MAX_CATEGORY = 200
 
-/** The least that each option may be. */
+/** The smallest allowed value of each option. */
 const NUMBERS = { maxBreadcrumbs: 0, maxQueue: 1, maxQueueBytes: 1, flushIntervalMs: 0, timeoutMs: 1 } as const
 
-/** @throws ConfigError for a driver that does not keep the contract or is missing, and for a number that is none. */
+/**
+ * Makes the engine over one driver or several.
+ *
+ * @throws ConfigError for a missing driver, one that violates the contract, or an option that is not a valid number.
+ */
 export function createMonitoring(options: MonitoringOptions): Monitoring {
   const { clock = systemClock, release, environment } = options
   const maxBreadcrumbs = Math.min(options.maxBreadcrumbs ?? MAX_BREADCRUMBS, MAX_BREADCRUMBS)
@@ -189,10 +196,10 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     if (known !== undefined) return known
     const id = randomHex(16)
     if (isKept) reported.set(what, id)
-    const event = buildOrApologise({ ...captured, id, now: clock.now() })
-    // Not `every`, which would stop at the first that has no room.
+    const event = buildSafely({ ...captured, id, now: clock.now() })
+    // `map` reaches every sink; `every` would stop at the first one without room.
     const kept = sinks.map((sink) => sink.push(event))
-    // What nobody had room for is to be captured again by whoever meets it next.
+    // If no sink had room, the next caller that catches the error must be able to report it.
     if (isKept && !kept.includes(true)) reported.delete(what)
     emit('monitoring.capture', {
       fingerprint: event.fingerprint,
@@ -200,7 +207,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     })
     return id
   }
-  const buildOrApologise = (captured: Captured): ErrorSignal | MessageSignal => {
+  const buildSafely = (captured: Captured): ErrorSignal | MessageSignal => {
     try {
       return buildEvent(captured, { clean, maxBreadcrumbs, release, environment })
     } catch (error) {
@@ -239,7 +246,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     addBreadcrumb(message, category = 'default', data, options) {
       const { level = 'info', timestamp = clock.now() } = readContext(options)
       const maxLength = property(options, 'maxLength')
-      // Redacted once, here: what the caller changes later must not change what happened.
+      // Redacted here, which makes a copy: later changes by the caller must not change the breadcrumb.
       const plain = clean.details(isObject(data) ? data : undefined)
       keepWithin(
         scopeNow(),
@@ -254,7 +261,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
       )
     },
     setUser(user) {
-      // Plain before it is kept: what can't be read would be met again at each event of this unit.
+      // Made plain data before it is kept, so that an unreadable user does not cause errors at each event of this unit.
       scopeNow().user = user === null ? null : readUser(user, clean.identity)
     },
     setTag(name, value) {
@@ -266,7 +273,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   }
 }
 
-/** The event without anything of what it was given, none of which could be read. */
+/** Makes an event without any of the captured data, which could not be read. */
 function unreadable(
   { id, now, level }: Captured,
   release: string | undefined,

@@ -14,14 +14,15 @@ import { sentryFromEnv } from './drivers/sentry-from-env.ts'
 import type { Level, MonitoredUser } from './signals.ts'
 import { trackErrors } from './track.ts'
 
-/** What {@link createMonitoringFromEnv} takes: all of {@link MonitoringOptions} but the driver, which the environment names. */
+/** The options of {@link createMonitoringFromEnv}: {@link MonitoringOptions} without the driver, which the environment selects. */
 export type MonitoringFromEnvOptions = Omit<MonitoringOptions, 'driver'>
 
 /**
- * Sentry when NEXT_PUBLIC_SENTRY_DSN is set, else the local journal. MSC_RELEASE and NODE_ENV label the events. Takes
- * part in the end of the process unless `processEnd` is false.
+ * Makes an instance from the environment: with Sentry if NEXT_PUBLIC_SENTRY_DSN is set, else with the local journal.
+ * MSC_RELEASE and NODE_ENV become the release and environment of its events. It delivers before the process ends unless
+ * `processEnd` is false.
  *
- * @throws ConfigError for a DSN that is none, or without one in production unless `MSC_ALLOW_EMBEDDED` allows it.
+ * @throws ConfigError for an invalid DSN, or without one in production unless `MSC_ALLOW_EMBEDDED` allows it.
  */
 export function createMonitoringFromEnv(options: MonitoringFromEnvOptions = {}, env: Env = processEnv()): Monitoring {
   const labelled = {
@@ -44,29 +45,29 @@ export function createMonitoringFromEnv(options: MonitoringFromEnvOptions = {}, 
 const instance = defaultInstance<Monitoring>('@msc/monitoring', () => createMonitoringFromEnv())
 
 /**
- * The instance that the functions below act on; made from the environment on first use. Call it when the application
- * starts: that is where a wrong configuration should be refused.
+ * Returns the instance that the functions below use, made from the environment on first use. Call it when the application
+ * starts, so that a wrong configuration is refused there.
  *
- * @throws ConfigError as {@link createMonitoringFromEnv}.
+ * @throws ConfigError like {@link createMonitoringFromEnv}.
  */
 export const getDefaultMonitoring: () => Monitoring = instance.get
-/** Replaces it; the old one is the caller's to close. */
+/** Replaces the default instance. The caller closes the old one. */
 export const setDefaultMonitoring: (monitoring: Monitoring | undefined) => void = instance.set
 
 /**
- * Makes the default instance from options and the environment, puts it in the place of the one before, and returns it. One
- * that this function or the first call had made is closed in the background, which delivers what it holds; one that was
- * given to {@link setDefaultMonitoring} stays its giver's to close.
+ * Makes the default instance from options and the environment, replaces the previous one, and returns it. A previous
+ * instance that this function or the first call made is closed in the background, which delivers what it holds. One that
+ * was passed to {@link setDefaultMonitoring} is its owner's to close.
  *
- * @throws ConfigError as {@link createMonitoringFromEnv}; the one before stays then.
+ * @throws ConfigError like {@link createMonitoringFromEnv}. The previous instance then stays.
  */
 export function configureMonitoring(options?: MonitoringFromEnvOptions, env?: Env): Monitoring {
   return instance.replace(createMonitoringFromEnv(options, env))
 }
 
 /**
- * The default instance, or `undefined` where the configuration is wrong: that is reported, and the call is dropped.
- * Whoever reports an error must not get another one in its place.
+ * Returns the default instance, or `undefined` if the configuration is wrong, which is reported once. The caller then drops
+ * its call, because reporting an error must not throw a different one.
  */
 export function monitoringOrNothing(): Monitoring | undefined {
   try {
@@ -79,7 +80,7 @@ export function monitoringOrNothing(): Monitoring | undefined {
   }
 }
 
-/** Calls of the functions below that were dropped because the configuration is wrong. */
+/** Returns the number of calls of the functions below that were dropped because the configuration is wrong. */
 export function unconfiguredCalls(): number {
   return processSlot('monitoring/unconfigured', () => ({ calls: 0 })).calls
 }
@@ -104,14 +105,14 @@ export function setUser(user: MonitoredUser | null): void {
 export function setTag(name: string, value: string | number | boolean | undefined): void {
   monitoringOrNothing()?.setTag(name, value)
 }
-/** `fn`, reporting what it throws with the tag `operation: name`, then throwing on exactly that. */
+/** Wraps `fn` so that its errors are reported with the tag `operation: name` and thrown again unchanged. */
 export function withErrorTracking<Args extends unknown[], Result>(
   fn: (...args: Args) => Result,
   name: string,
 ): (...args: Args) => Result {
   return trackErrors((error) => void captureException(error, { tags: { operation: name } }), fn)
 }
-/** `handler`, reporting what it throws with the tags `route` and `method`, then throwing on exactly that. */
+/** Wraps `handler` so that its errors are reported with the tags `route` and `method` and thrown again unchanged. */
 export function withAPIMonitoring<Args extends unknown[], Result>(
   route: string,
   method: string,

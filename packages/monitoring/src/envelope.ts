@@ -7,7 +7,7 @@ export interface EnvelopeItem {
 export interface Envelope {
   readonly headers: Readonly<Record<string, unknown>>
   readonly items: readonly EnvelopeItem[]
-  /** Why reading ended before the body did; the items before are whole. */
+  /** The reason why reading stopped before the end of the body. The items before it are complete. */
   readonly problem?: string
 }
 
@@ -15,12 +15,13 @@ const NEWLINE = 0x0a
 const MAX_ITEMS = 1000
 
 /**
- * A Sentry envelope: a header line, then items of a header line and a payload, whose length the header gives or the
- * next newline ends. An item that is cut off or is none costs itself and what follows, not what came before.
+ * Parses a Sentry envelope: a header line, then items, each with a header line and a payload. The header gives the length
+ * of the payload, or else a newline ends it. A truncated or malformed item loses itself and what follows, but nothing
+ * before it.
  *
  * Source: https://develop.sentry.dev/sdk/data-model/envelopes/
  *
- * @throws Error when its first line is none of an envelope's.
+ * @throws Error when the first line is not an envelope's header.
  */
 export function parseEnvelope(body: Uint8Array): Envelope {
   const decoder = new TextDecoder()
@@ -42,7 +43,7 @@ export function parseEnvelope(body: Uint8Array): Envelope {
     const { type, length } = itemHeaders
     if (typeof type !== 'string') throw new Error('an item without a type')
     const end = typeof length === 'number' ? position + length : lineEnd()
-    if (!Number.isInteger(end) || end < position || end > body.length) throw new Error('an item that is cut off')
+    if (!Number.isInteger(end) || end < position || end > body.length) throw new Error('a truncated item')
     const payload = body.subarray(position, end)
     position = end + 1
     return { type, headers: itemHeaders, payload }

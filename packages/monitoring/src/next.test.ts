@@ -21,7 +21,7 @@ const context = { routerKind: 'App', routePath: '/x', routeType: 'render' }
 it.each([
   ['the configuration is wrong', new Error('app'), info, context],
   [
-    'the digest can not be read',
+    'the digest cannot be read',
     {
       get digest(): never {
         throw new Error('digest')
@@ -32,6 +32,6 @@ it.each([
   ],
   ['there are no headers', new Error('app'), { path: '/x', method: 'GET' }, context],
   ['there is nothing at all', undefined, undefined, undefined],
-])('resolves though %s', async (_what, error, request, where) => {
+])('resolves even if %s', async (_what, error, request, where) => {
   await expect(onRequestError(error, request as never, where as never)).resolves.toBeUndefined()
 })

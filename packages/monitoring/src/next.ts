@@ -2,7 +2,7 @@ import { withCarrier, currentContext } from '@msc/core'
 import { captureException, monitoringOrNothing } from './default-monitoring.ts'
 import { property, textProperty } from './event/safe-read.ts'
 
-/** What Next.js hands to `onRequestError` of `instrumentation.ts`. */
+/** The request that Next.js passes to `onRequestError` of `instrumentation.ts`. */
 export interface NextRequestInfo {
   readonly path: string
   readonly method: string
@@ -15,17 +15,17 @@ export interface NextErrorContext {
   readonly renderSource?: string | undefined
 }
 
-// Next.js throws these to redirect, to answer 404 or to leave prerendering; none is a failure.
+// Next.js throws these to redirect, to answer 404 or to leave prerendering. None of them is a failure.
 const CONTROL_FLOW =
   /^(?:NEXT_REDIRECT|NEXT_NOT_FOUND|NEXT_HTTP_ERROR_FALLBACK|DYNAMIC_SERVER_USAGE|BAILOUT_TO_CLIENT|HANGING_PROMISE|NEXT_STATIC_GEN_BAILOUT)/
 
-/** Milliseconds for handing an error over before the function may be frozen. */
+/** Milliseconds to deliver an error before the serverless function may be frozen. */
 const FLUSH_MS = 2000
 
 /**
- * Reports an error that escaped a page, a route or an action, in the trace of its request, and hands it over before a
- * serverless function may be frozen, within two seconds. Re-export it from `instrumentation.ts`. Never rejects, whatever
- * it is given and however monitoring is configured.
+ * Reports an error that escaped a page, a route or an action, in the trace of its request. Resolves when it is delivered or
+ * after two seconds, so that a serverless function is not frozen before. Re-export it from `instrumentation.ts`. Never
+ * rejects, whatever the arguments and the configuration are.
  */
 export async function onRequestError(
   error: unknown,
@@ -42,10 +42,10 @@ export async function onRequestError(
         method: textProperty(request, 'method'),
         'next.router': textProperty(context, 'routerKind'),
         'next.type': textProperty(context, 'routeType'),
-        // Shown to the visitor on the error page: how a report finds its event.
+        // The error page shows it to the visitor, whose report can then be matched with the event.
         digest,
       },
-      // The query stays out: that is where secrets travel.
+      // Without the query, which may contain secrets.
       extra: {
         path: textProperty(request, 'path')?.split('?')[0],
         renderSource: textProperty(context, 'renderSource'),

@@ -1,7 +1,7 @@
 import type { JournalEntry } from '@msc/core'
 import type { Signal } from './signals.ts'
 
-/** A signal as a line of the journal: what devtools reads, written by a server and posted by a browser alike. */
+/** Turns a signal into a journal record for devtools. Servers write it; browsers post it. */
 export function toRecord(signal: Signal): JournalEntry {
   const { id, kind, timestamp, traceId, user, release, ...rest } = signal
   return {

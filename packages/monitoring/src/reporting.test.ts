@@ -22,7 +22,7 @@ import { readThrown } from './event/thrown.ts'
 const shown = (thrown: unknown): object[] =>
   errorValues(readThrown(thrown), createEventCleaner()).map(({ name, message }) => ({ name, message }))
 
-describe('with a configuration that is wrong', () => {
+describe('with a wrong configuration', () => {
   const reported: string[] = []
   const restore: (() => void)[] = []
   const { NODE_ENV, NEXT_PUBLIC_SENTRY_DSN } = process.env
@@ -38,8 +38,8 @@ describe('with a configuration that is wrong', () => {
     setDefaultMonitoring(undefined)
   })
 
-  it('refuses to be made, and never puts its own error in the place of the application’s', async () => {
-    expect(() => getDefaultMonitoring()).toThrow(/DSN is not one/)
+  it('refuses to be made, and never replaces an error of the application with its own', async () => {
+    expect(() => getDefaultMonitoring()).toThrow(/DSN is not valid/)
     const before = unconfiguredCalls()
     expect(captureException(new Error('the application’s'))).toMatch(/^[\da-f]{32}$/)
     expect(captureMessage('hello')).toMatch(/^[\da-f]{32}$/)
@@ -54,12 +54,12 @@ describe('with a configuration that is wrong', () => {
     }, 'work')
     await expect(rejecting()).rejects.toThrow('rejected with its own')
     expect(unconfiguredCalls() - before).toBe(6)
-    // Once, however often it is asked for.
+    // Reported once, however many calls fail.
     expect(reported.length).toBeLessThanOrEqual(1)
   })
 })
 
-describe('what is tracked', () => {
+describe('a tracked function', () => {
   const sent: string[] = []
   beforeEach(() => {
     sent.length = 0
@@ -89,7 +89,7 @@ describe('what is tracked', () => {
     return sent
   }
 
-  it('does not start a query that runs when it is awaited, and keeps its methods', async () => {
+  it('does not start a returned query that runs when it is awaited, and keeps its methods', async () => {
     let started = 0
     const query = {
       filters: [] as string[],
@@ -111,7 +111,7 @@ describe('what is tracked', () => {
     expect(await arrived()).toEqual(['no such table'])
   })
 
-  it('reports what an async generator throws, and hands on what it yields', async () => {
+  it('reports an error of an async generator, and passes its values on', async () => {
     const pages = withErrorTracking(async function* () {
       yield 1
       throw new Error('second page is gone')
@@ -126,7 +126,7 @@ describe('what is tracked', () => {
     expect(await arrived()).toEqual(['second page is gone'])
   })
 
-  it('hands back the very promise that the function returned', async () => {
+  it('returns the same promise as the original function', async () => {
     const promise = Promise.resolve(1)
     expect(withErrorTracking(() => promise, 'same')()).toBe(promise)
     expect(
@@ -138,8 +138,8 @@ describe('what is tracked', () => {
   })
 })
 
-describe('what was thrown', () => {
-  it('is read whole when it is an aggregate: members, causes, their own properties', () => {
+describe('a thrown value', () => {
+  it('is read completely when it is an aggregate: members, causes and their own properties', () => {
     const failed = Object.assign(new Error('second'), { status: 503 })
     const error = new AggregateError([new TypeError('first'), failed], 'all failed', { cause: new Error('why') })
     expect(
@@ -166,7 +166,7 @@ describe('what was thrown', () => {
     ])
   })
 
-  it('counts as an error when it comes from another realm, or only looks like one', () => {
+  it('counts as an error when it comes from another realm or only looks like one', () => {
     const foreign: unknown = runInNewContext('new RangeError("elsewhere")')
     expect(readThrown(foreign)[0]).toMatchObject({ name: 'RangeError', message: 'elsewhere' })
     const answer = { message: 'duplicate key', code: '23505', details: 'releases_pkey' }
@@ -204,7 +204,7 @@ describe('stacks', () => {
     expect(parseStack(`Error: x\n${line}`)).toMatchObject([expected])
   })
 
-  it('do not take an address in a message for a frame', () => {
+  it('do not mistake an address in a message for a frame', () => {
     expect(parseStack('Error: no account for ana@msc.example\n    at load (/srv/a.ts:1:2)')).toHaveLength(1)
   })
 })
@@ -217,7 +217,7 @@ describe('an issue', () => {
       stack: `TypeError: x\n    at t (https://app.example/_next/static/chunks/${chunk}.js:1:${line})`,
     })
 
-  it('stays one over deployments that name chunks by their hash, in every browser', () => {
+  it('stays the same across deployments that name chunks by hash, in every browser', () => {
     expect(inBrowser('05b4eoic1jfh1', 200)).toBe(inBrowser('9k2ld0wq8zzz7', 9000))
     const firefox = fingerprintOf({
       name: 'TypeError',
@@ -227,7 +227,7 @@ describe('an issue', () => {
     expect(firefox).toBe(inBrowser('05b4eoic1jfh1', 200))
   })
 
-  it('is one for all people, ids, paths and addresses that a message names', () => {
+  it('is the same for all people, ids, paths and addresses in a message', () => {
     const of = (message: string): string => fingerprintOf({ name: 'Error', message, stack: '' })
     expect(of('no account for ana@msc.example')).toBe(of('no account for ben@msc.example'))
     expect(of('ENOENT: open /srv/data/a/b.json')).toBe(of('ENOENT: open /srv/data/c/d/e.json'))
@@ -235,7 +235,7 @@ describe('an issue', () => {
     expect(of('release not found')).not.toBe(of('artist not found'))
   })
 
-  it('is another one for each caller of a library', () => {
+  it('differs for each caller of a library', () => {
     const of = (caller: string): string =>
       fingerprintOf({
         name: 'Error',
@@ -246,7 +246,7 @@ describe('an issue', () => {
   })
 })
 
-it('cuts what it is given before it reads it: a line of a megabyte costs no more than its bound', async () => {
+it('cuts a stack before it is parsed, so that a line of a megabyte costs no more than the limit', async () => {
   const sent: Signal[] = []
   const monitoring = createMonitoring({
     telemetry: false,

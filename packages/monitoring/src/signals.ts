@@ -3,47 +3,47 @@ import type { DropReason } from '@msc/core/delivery'
 
 export type Level = 'fatal' | 'error' | 'warning' | 'info' | 'debug'
 
-/** Something that happened before, kept to understand what went wrong after it. */
+/** An earlier event that helps to explain a later error. */
 export type Breadcrumb = ScopeBreadcrumb
 export type MonitoredUser = ScopeUser
 
-/** One place in a stack of calls. */
+/** One call in a stack. */
 export interface Frame {
   readonly function?: string
-  /** A path or an address, without its query. */
+  /** A path or a URL without its query. */
   readonly file?: string
-  /** From 1, as is `column`. */
+  /** Counted from 1, like `column`. */
   readonly line?: number
   readonly column?: number
-  /** The application's own code: neither a package's nor the runtime's. */
+  /** True for the application's own code, false for that of packages and the runtime. */
   readonly inApp: boolean
 }
 
-/** One error of what was thrown: itself, a cause, or a member of an aggregate. */
+/** One error of a thrown value: the value itself, a cause, or a member of an aggregate. */
 export interface ErrorValue {
   readonly name: string
   readonly message: string
-  /** As the runtime wrote it, cut to a bound. */
+  /** The stack as the runtime wrote it, cut to a limit. */
   readonly stack?: string
-  /** The same, read: the call that threw first. Empty where the runtime's form is unknown. */
+  /** The parsed stack, with the call that threw first. Empty if the runtime's format is unknown. */
   readonly frames: readonly Frame[]
-  /** From 0, what was thrown. */
+  /** The index in the list of errors; 0 for the thrown value. */
   readonly id: number
-  /** Whose cause or member it is; absent for what was thrown. */
+  /** The id of the error whose cause or member this is; absent for the thrown value. */
   readonly parentId?: number
-  /** How it hangs on its parent: `cause`, `errors[0]`. */
+  /** The parent's property that holds it: `cause`, `errors[0]`. */
   readonly source?: string
-  /** It stands for several: an AggregateError. */
+  /** Set for an error that stands for several, such as an AggregateError. */
   readonly isGroup?: true
-  /** Its own properties, such as `status` or `code`. */
+  /** The error's own properties, such as `status` or `code`. */
   readonly properties?: Readonly<Record<string, unknown>>
 }
 
-/** What every signal says of itself; redacted, plain data. */
+/** The fields of every signal, as redacted plain data. */
 interface SignalBase {
-  /** 32 hex digits; a backend that sees it twice keeps it once. */
+  /** 32 hex digits. A backend that gets the same id twice keeps one signal. */
   readonly id: string
-  /** Milliseconds since the epoch, when it happened. */
+  /** The time at which it happened, in milliseconds since the epoch. */
   readonly timestamp: number
   readonly traceId?: string
   readonly spanId?: string
@@ -53,24 +53,24 @@ interface SignalBase {
   readonly environment?: string
 }
 
-/** What errors and messages have in common: both become issues. */
+/** The fields that errors and messages share, since both become issues. */
 interface EventBase extends SignalBase {
   readonly level: Level
   readonly message: string
   readonly extra: Readonly<Record<string, unknown>>
-  /** Groups events that are one issue. */
+  /** The same for all events of one issue. */
   readonly fingerprint: string
-  /** Did the caller choose the fingerprint? A backend with a grouping of its own uses that one if not. */
+  /** True if the caller chose the fingerprint. If not, a backend with its own grouping uses that. */
   readonly fingerprintChosen: boolean
-  /** Oldest first. */
+  /** The oldest first. */
   readonly breadcrumbs: readonly Breadcrumb[]
 }
 
 export interface ErrorSignal extends EventBase {
   readonly kind: 'error'
-  /** What was thrown first, then its causes and members, each after its parent. Never empty. */
+  /** The thrown value, then its causes and members, each after its parent. Never empty. */
   readonly errors: readonly ErrorValue[]
-  /** False when nothing caught it. */
+  /** False when nothing caught the error. */
   readonly handled: boolean
 }
 
@@ -78,7 +78,7 @@ export interface MessageSignal extends EventBase {
   readonly kind: 'message'
 }
 
-/** A line of a log: searched, not grouped. */
+/** A log line, which is searchable but not grouped. */
 export interface LogSignal extends SignalBase {
   readonly kind: 'log'
   readonly level: Level
@@ -93,9 +93,9 @@ export interface SpanSignal extends SignalBase {
   readonly spanId: string
   readonly parentSpanId?: string
   readonly name: string
-  /** What sort of work it was: `cache.get`, `http.request`. */
+  /** The type of work: `cache.get`, `http.request`. */
   readonly operation: string
-  /** Milliseconds since the epoch; `timestamp` is the start. */
+  /** The end, in milliseconds since the epoch; `timestamp` is the start. */
   readonly endTimestamp: number
   readonly status: 'ok' | 'error' | 'unset'
   readonly attributes: Readonly<Record<string, unknown>>
@@ -109,26 +109,26 @@ export interface MetricSignal extends SignalBase {
   readonly unit?: string
 }
 
-/** A scheduled job that has begun or ended. */
+/** The start or the end of a scheduled job. */
 export interface CheckInSignal extends SignalBase {
   readonly kind: 'check-in'
-  /** The job's name: lower case letters, digits, `-` and `_`. */
+  /** The job's name: lower-case letters, digits, `-` and `_`. */
   readonly monitor: string
-  /** The same for the beginning and the end of one run; 32 hex digits. */
+  /** 32 hex digits, the same for the start and the end of one run. */
   readonly checkInId: string
   readonly status: 'in_progress' | 'ok' | 'error'
   readonly durationMs?: number
-  /** Creates or changes the monitor where the backend allows it. */
+  /** Creates or updates the monitor, if the backend supports that. */
   readonly schedule?: { readonly crontab: string; readonly timezone: string }
 }
 
-/** How well a release does for its users. */
+/** A user's session, from which a backend computes the health of a release. */
 export interface SessionSignal extends SignalBase {
   readonly kind: 'session'
   readonly sessionId: string
   readonly status: 'ok' | 'exited' | 'crashed' | 'abnormal'
   readonly errors: number
-  /** True for the first of its session. */
+  /** True for the first signal of its session. */
   readonly init: boolean
   readonly startedAt: number
 }
@@ -136,11 +136,11 @@ export interface SessionSignal extends SignalBase {
 export interface FeedbackSignal extends SignalBase {
   readonly kind: 'feedback'
   readonly message: string
-  /** The event that it is about. */
+  /** The id of the event that the feedback is about. */
   readonly eventId?: string
 }
 
-/** What was lost on the way to the sink that is told of it. */
+/** Counts of signals that were lost on the way to the sink that gets this one. */
 export interface DropsSignal extends SignalBase {
   readonly kind: 'drops'
   readonly counts: readonly { readonly kind: string; readonly reason: DropReason; readonly count: number }[]

@@ -3,7 +3,7 @@ import { createOutbox, jsonBytes, type Drop, type Outbox, type SinkOf } from '@m
 import type { MonitoringDriver } from './driver.ts'
 import type { DropsSignal, Signal, SignalKind } from './signals.ts'
 
-/** A loss, and of which driver. */
+/** A loss with the driver that it concerns. */
 export interface SignalDrop extends Drop {
   readonly driver: string
 }
@@ -33,7 +33,7 @@ export function createSink(driver: MonitoringDriver, options: SinkOptions): Sink
   let reportedAt = clock.monotonic()
 
   const noteDrop = (drop: Drop): void => {
-    // That a report of losses was lost is not worth another one.
+    // The loss of a report of losses is not reported.
     if (drop.kind === 'drops') return
     const key = `${drop.kind} ${drop.reason}`
     const known = lost.get(key)
@@ -62,7 +62,7 @@ export function createSink(driver: MonitoringDriver, options: SinkOptions): Sink
     onDrop: noteDrop,
     onError,
   })
-  /** Backends show what their clients lost, where they have a place for it. */
+  /** Reports losses to the backend if it supports that. */
   const reportDrops = (): void => {
     reportedAt = clock.monotonic()
     if (lost.size === 0 || !taken.has('drops')) return

@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { trackErrors } from './track.ts'
 
 function tracking<T>(make: () => T) {
-  const heard: string[] = []
-  const run = trackErrors((error) => heard.push((error as Error).message), make)
-  return { run, heard }
+  const reported: string[] = []
+  const run = trackErrors((error) => reported.push((error as Error).message), make)
+  return { run, reported }
 }
 
 /* oxlint-disable unicorn/no-thenable -- what builders of queries are */
 
-describe('what a tracked function returns', () => {
+describe('the result of a tracked function', () => {
   it.each([
     ['a frozen thenable', () => Object.freeze({ then: (ok: (value: string) => void) => ok('rows') }), 'rows'],
     [
@@ -18,7 +18,7 @@ describe('what a tracked function returns', () => {
       () => Object.freeze({ then: (_ok: unknown, no: (error: Error) => void) => no(new Error('the application’s')) }),
       'the application’s',
     ],
-  ])('is %s, which settles as without us', async (_what, make, expected) => {
+  ])('may be %s, which settles as it would without tracking', async (_what, make, expected) => {
     const result = make()
     const { run } = tracking(() => result)
     expect(run()).toBe(result)
@@ -43,7 +43,7 @@ describe('what a tracked function returns', () => {
     expect(seen).toEqual([])
   })
 
-  it('keeps its identity and its private members, and is heard all the same', async () => {
+  it('keeps its identity and its private members, and its failure is reported', async () => {
     class Query {
       #sql = 'select 1'
       static textOf(query: Query): string {
@@ -54,13 +54,13 @@ describe('what a tracked function returns', () => {
       }
     }
     const query = new Query()
-    const { run, heard } = tracking(() => query)
+    const { run, reported } = tracking(() => query)
     expect(run()).toBe(query)
     expect(Query.textOf(run())).toBe('select 1')
     expect(Object.keys(query)).toEqual([])
     await expect(Promise.resolve(query as unknown as Promise<never>)).rejects.toThrow('select 1 failed')
-    // Returned twice, heard once.
-    expect(heard).toEqual(['select 1 failed'])
+    // Returned twice, reported once.
+    expect(reported).toEqual(['select 1 failed'])
   })
 
   it('may be hostile: a revoked proxy, a `then` that throws, a promise with a `then` of its own', () => {
@@ -81,7 +81,7 @@ describe('what a tracked function returns', () => {
 })
 
 describe('whether a rejection is handled', () => {
-  /** Runs the lines in a process of their own, with `run`, a tracked function that rejects, and `same`, that returns one promise. */
+  /** Runs the lines in a separate process, with a tracked function `run` that rejects, and `same` that returns one promise. */
   function inProcess(lines: string): { readonly code: number | null; readonly out: string; readonly fatal: string } {
     const script = `
       import { trackErrors } from ${JSON.stringify(new URL('track.ts', import.meta.url).href)}
@@ -99,16 +99,16 @@ describe('whether a rejection is handled', () => {
     ['an async function', 'run()', 'reported charge failed'],
     ['a step of an async generator', 'const it = steps(); await it.next(); it.next()', 'reported charge failed'],
     ['a tracked function in another', 'trackErrors(report, run)()', 'reported charge failed'],
-    // Nobody listens to it, so we do not either.
+    // No caller listens to it, so the tracker does not either.
     ['a function that returns a promise', 'trackErrors(report, () => fail())()', ''],
-  ])('is no business of ours: nobody awaits %s, and the process ends', (_what, lines, reported) => {
+  ])('is not affected: if no caller awaits %s, the process ends', (_what, lines, reported) => {
     const { code, out, fatal } = inProcess(`${lines}\nsetTimeout(() => console.log('went on'), 60_000)`)
     expect(fatal).toContain('Error: charge failed')
     expect(code).toBe(1)
     expect(out).toBe(reported)
   })
 
-  it('goes on where somebody else has handled the promise that is thrown away', () => {
+  it('continues if another caller has handled the discarded promise', () => {
     const lines = `
       const handled = () => { const p = fail(); p.catch(() => {}); return p }
       trackErrors(report, handled)()
@@ -135,7 +135,7 @@ describe('whether a rejection is handled', () => {
 })
 
 describe('a promise that is returned', () => {
-  it('is itself, with all that hangs on it, and is heard however it is awaited', async () => {
+  it('is the same object with its own properties, and its failure is reported however it is awaited', async () => {
     const controllers = new WeakMap<object, string>()
     const fail = (): Promise<string> => {
       const promise = Object.assign(Promise.reject(new Error('charge failed')), {
@@ -160,29 +160,29 @@ describe('a promise that is returned', () => {
     ]
     for (const way of ways) {
       const given = fail()
-      const { run, heard } = tracking(() => given)
+      const { run, reported } = tracking(() => given)
       const got = run() as Promise<string> & { cancel(): string }
       expect(got).toBe(given)
       expect(got.cancel()).toBe('canceled')
       await expect(way(got)).rejects.toThrow('charge failed')
-      // Awaited again, heard once.
+      // Awaited again, reported once.
       await expect(got).rejects.toThrow('charge failed')
-      expect(heard).toEqual(['charge failed'])
+      expect(reported).toEqual(['charge failed'])
       expect(got).toBeInstanceOf(Promise)
       expect(got.then(undefined, () => {})).toBeInstanceOf(Promise)
       expect(Object.keys(got)).toEqual(['cancel'])
     }
   })
 
-  it('tells each of the functions that hand it on, and remembers no more than ten of them', async () => {
+  it('is reported by each function that returns it, up to ten of them', async () => {
     const shared = Promise.reject(new Error('charge failed'))
     const trackers = Array.from({ length: 1000 }, () => tracking(() => shared))
     for (const { run } of trackers) run()
     await expect(shared).rejects.toThrow('charge failed')
-    expect(trackers.filter(({ heard }) => heard.length === 1)).toHaveLength(10)
+    expect(trackers.filter(({ reported }) => reported.length === 1)).toHaveLength(10)
   })
 
-  it('settles for a frozen one and for one that somebody handled before', async () => {
+  it('settles even if it is frozen or was handled before', async () => {
     const frozen = Object.freeze(Promise.resolve(1))
     expect(await tracking(() => frozen).run()).toBe(1)
     const handled = Promise.reject(new Error('charge failed'))
@@ -190,7 +190,7 @@ describe('a promise that is returned', () => {
     expect(tracking(() => handled).run()).toBe(handled)
   })
 
-  it('is itself where it is of a class of its own, and is heard', async () => {
+  it('is the same object if it is of a subclass, and its failure is reported', async () => {
     class Job extends Promise<string> {
       readonly #id = 'job 1'
       get id(): string {
@@ -198,10 +198,10 @@ describe('a promise that is returned', () => {
       }
     }
     const job = new Job((_resolve, reject) => reject(new Error('charge failed')))
-    const { run, heard } = tracking(() => job)
+    const { run, reported } = tracking(() => job)
     expect(run()).toBe(job)
     expect(run().id).toBe('job 1')
     await expect((async () => run())()).rejects.toThrow('charge failed')
-    expect(heard).toEqual(['charge failed'])
+    expect(reported).toEqual(['charge failed'])
   })
 })

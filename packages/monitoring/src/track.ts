@@ -3,15 +3,15 @@ import { isInstance, isObject, property } from './event/safe-read.ts'
 type Report = (error: unknown) => void
 
 /**
- * `fn`, reporting what it throws or rejects with, then throwing on exactly that. Works for sync and async functions and
- * async generators and keeps `this`. Whether a rejection is handled stays the business of whoever has the promise, so
- * that one which nobody handles ends the process as without us:
+ * Wraps `fn` so that an error that it throws or rejects with is reported and thrown again unchanged. Works for sync and
+ * async functions and async generators, and keeps `this`. The owner of a promise still decides whether its rejection is
+ * handled; an unhandled one ends the process as it would without this wrapper:
  *
- * - For the promise that an `async` function has just made, another one comes back, which settles as it does: nobody else
- *   can have it. Its failure is reported whether or not anybody awaits.
- * - Everything else comes back as the very same object, and is heard where somebody awaits it or calls its `then`; a
- *   thenable that is no promise, such as a query that runs when it is awaited, is not started here. An object that can't
- *   be listened to, because it is frozen or hostile, comes back untouched and unheard.
+ * - The promise that an `async` function has just made is replaced by another one that settles in the same way, since
+ *   nothing else can have a reference to it. Its failure is reported even if nothing awaits it.
+ * - Every other result is returned as the same object, and its failure is reported when a caller awaits it or calls its
+ *   `then`. A thenable that is not a promise, such as a query that runs when it is awaited, is not started here. A frozen or
+ *   hostile object is returned unchanged, and its failure is not reported.
  */
 export function trackErrors<Args extends unknown[], Result>(
   report: Report,
@@ -26,18 +26,18 @@ export function trackErrors<Args extends unknown[], Result>(
       report(error)
       throw error
     }
-    return heard(result, isAsync, report)
+    return observed(result, isAsync, report)
   }
 }
 
-/** Each call of one makes a promise that nobody else has. */
+/** The constructor of async functions, each call of which returns a promise that nothing else has a reference to. */
 const AsyncFunction = (async () => {}).constructor as FunctionConstructor
 const { next, throw: raise, return: end } = Object.getPrototypeOf(async function* () {}).prototype as AsyncGenerator
-/** So does each call of these. */
+/** The methods of async generators, whose promises are new in the same way. */
 const GENERATOR_STEPS: ReadonlySet<unknown> = new Set([next, raise, end])
 
-/** What stands for `result` where it was returned: it tells of its failure first. Never throws. */
-function heard<T>(result: T, isFresh: boolean, report: Report): T {
+/** Returns the result, or its replacement, set up to report its failure. Never throws. */
+function observed<T>(result: T, isFresh: boolean, report: Report): T {
   try {
     if (!isObject(result)) return result
     const isPromise = isNativePromise(result)
@@ -48,7 +48,7 @@ function heard<T>(result: T, isFresh: boolean, report: Report): T {
       for (const name of ['next', 'throw', 'return']) listen(result, name, watchedStep, report)
     }
   } catch {
-    // A proxy that refuses to be looked at.
+    // A proxy throws when it is inspected.
   }
   return result
 }
@@ -62,7 +62,7 @@ function isNativePromise(value: object): value is Promise<unknown> {
   )
 }
 
-/** To listen on the first and hand it back would count as handling it, and a rejection that nobody awaits would go unseen. */
+/** Derives a promise: a listener on the first would mark it as handled, and an unawaited rejection would go unnoticed. */
 function derived(first: Promise<unknown>, report: Report): Promise<unknown> {
   return first.then(undefined, (error: unknown) => {
     report(error)
@@ -71,8 +71,8 @@ function derived(first: Promise<unknown>, report: Report): Promise<unknown> {
 }
 
 /**
- * `await` looks into a promise whose `constructor` is `Promise`, and calls the `then` of everything else: so it calls ours.
- * What `then` makes stays a promise of the language, as no species is named.
+ * Makes `await` call the patched `then` of a promise: it bypasses `then` only for promises whose `constructor` is `Promise`.
+ * `then` still returns native promises, because the new constructor has no species.
  *
  * Source: ECMA-262, PromiseResolve and SpeciesConstructor.
  */
@@ -88,7 +88,7 @@ function isAsyncIterator(value: object): boolean {
 
 type Method = (this: unknown, ...args: unknown[]) => unknown
 
-/** A method that hears a failure before whoever called it does. `report` is read at each call. */
+/** Wraps a method so that a failure is reported before its caller gets it. */
 type Watched = (method: Method, report: Report) => Method
 
 const watchedThen: Watched = (method, report) =>
@@ -103,21 +103,21 @@ const watchedThen: Watched = (method, report) =>
 
 const watchedStep: Watched = (method, report) =>
   function step(this: unknown, ...args) {
-    return heard(Reflect.apply(method, this, args), GENERATOR_STEPS.has(method), report)
+    return observed(Reflect.apply(method, this, args), GENERATOR_STEPS.has(method), report)
   }
 
-/** Who listens, with what each was told last: a promise that is awaited twice fails once. */
+/** The reports to call, each with the last error: a promise that is awaited twice is reported once. */
 type Reports = Map<Report, unknown>
 
-/** One that is returned again and again, by functions that were wrapped each time, must not remember them all. */
+/** The number of reports to keep for one object, which may be returned repeatedly by functions that are wrapped anew. */
 const MAX_REPORTS = 10
 
-/** By its object: what is returned again and again is given one method, not one more each time. */
+/** The reports by object, so that an object that is returned repeatedly gets one wrapped method. */
 const listeners = new WeakMap<object, Map<string, Reports>>()
 
 /**
- * Puts a method of its own on the object, which stays itself: a proxy would break private members, identity and what is
- * frozen. Does nothing where a method can't be put.
+ * Replaces a method on the object itself, because a proxy would break private members, identity and frozen properties.
+ * Does nothing if the method can't be replaced.
  */
 function listen(target: object, name: string, watched: Watched, report: Report): void {
   const known = listeners.get(target)?.get(name)
@@ -127,9 +127,9 @@ function listen(target: object, name: string, watched: Watched, report: Report):
   }
   const method = property(target, name)
   const own = Object.getOwnPropertyDescriptor(target, name)
-  // An accessor may answer differently each time; nothing stands for it.
+  // An accessor may return a different function each time, so it is not replaced.
   if (typeof method !== 'function' || (own && !('value' in own))) return
-  // What was told last is something that nobody throws.
+  // `listeners` stands for "no last error", because no one throws it.
   const reports: Reports = new Map([[report, listeners]])
   const value = watched(method as Method, (error) => {
     for (const [each, last] of reports) {

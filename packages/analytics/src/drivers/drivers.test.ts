@@ -123,7 +123,7 @@ describe('posthog when things go wrong', () => {
     ['html', 'DRIVER_NOT_THE_BACKEND', /HTML/, /NEXT_PUBLIC_POSTHOG_HOST/],
     ['garbage', 'DRIVER_NOT_THE_BACKEND', /HTML/, /NEXT_PUBLIC_POSTHOG_HOST/],
     ['redirect', 'DRIVER_REDIRECTED', /308/, /NEXT_PUBLIC_POSTHOG_HOST/],
-    ['rate-limited', 'DRIVER_RATE_LIMITED', /429\. It is to be left alone until 2\d{3}-/, undefined],
+    ['rate-limited', 'DRIVER_RATE_LIMITED', /429\. Calls are accepted again from 2\d{3}-/, undefined],
   ] as const)('%s: no caller waits or fails, and health says what to do', async (behaviour, code, detail, hint) => {
     await withServer(async (server) => {
       server.behaviour = behaviour

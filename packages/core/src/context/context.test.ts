@@ -20,7 +20,7 @@ import { formatTraceparent, newTrace, parseTraceparent } from './trace.ts'
 const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 
 describe('traceparent', () => {
-  it('is read and written', () => {
+  it('can be read and written', () => {
     const trace = parseTraceparent(TRACEPARENT)
     expect(trace).toEqual({ traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7', sampled: true })
     expect(trace && formatTraceparent(trace)).toBe(TRACEPARENT)
@@ -53,7 +53,7 @@ describe('the context', () => {
     })
     expect(currentContext()).toBeUndefined()
   })
-  it('travels in a carrier: same trace and user, a new span', () => {
+  it('travels in a carrier, with the same trace and user and a new span', () => {
     const sent = withContext({ trace: newTrace(), userId: 'u1' }, () => ({
       trace: currentContext()?.trace,
       carrier: carrier(),
@@ -65,13 +65,13 @@ describe('the context', () => {
       expect(here?.userId).toBe('u1')
     })
   })
-  it.each([undefined, null, {}, { traceparent: 'nonsense' }])('starts anew from the carrier %j', (broken) => {
+  it.each([undefined, null, {}, { traceparent: 'nonsense' }])('starts a new trace for the carrier %j', (broken) => {
     withCarrier(broken, () => expect(currentContext()?.trace.traceId).toMatch(/^[\da-f]{32}$/))
   })
 })
 
 describe('a scope', () => {
-  it('belongs to a unit of work: a thousand at once in one trace never see each other', async () => {
+  it('belongs to one unit of work: a thousand concurrent units of one trace never see each other', async () => {
     const trace = newTrace()
     const unit = (n: number): Promise<unknown> =>
       withScope(async (scope) => {
@@ -85,7 +85,7 @@ describe('a scope', () => {
     expect(seen).toEqual(Array.from({ length: 1000 }, (_, n) => [`user-${n}`, String(n)]))
     expect(currentScope()).toBeUndefined()
   })
-  it('starts with what the surrounding unit knows, and keeps what it learns to itself', () => {
+  it('starts with a copy of the surrounding scope, and keeps its changes to itself', () => {
     withScope((outer) => {
       outer.user = { id: 'ana' }
       keepBreadcrumb(outer, { timestamp: 1, category: 'a', message: 'before', level: 'info' })
@@ -99,7 +99,7 @@ describe('a scope', () => {
       expect(outer.breadcrumbs.map(({ message }) => message)).toEqual(['before'])
     })
   })
-  it('of a request, a run or a message starts with nothing', () => {
+  it('of a request, a run or a message starts empty', () => {
     withScope((outer) => {
       outer.user = { id: 'ana' }
       withCarrier({}, () => expect(currentScope()?.user).toBeUndefined())
@@ -107,7 +107,7 @@ describe('a scope', () => {
       withScope((isolated) => expect(isolated.user).toBeUndefined(), { isolated: true })
     })
   })
-  it('outside of any unit starts with the user of the process, and none of its breadcrumbs', () => {
+  it('outside any unit starts with the user of the process, but without its breadcrumbs', () => {
     const root = processScope()
     root.user = { id: 'worker' }
     keepBreadcrumb(root, { timestamp: 1, category: 'a', message: 'somebody else', level: 'info' })
@@ -124,13 +124,13 @@ describe('a scope', () => {
     expect(scope.breadcrumbs).toHaveLength(100)
     expect(scope.breadcrumbs[0]?.timestamp).toBe(150)
   })
-  it('stays the same one inside a span of the unit', () => {
+  it('stays the same inside a span of the unit', () => {
     withScope((scope) => {
       withContext({ trace: newTrace() }, () => expect(currentScope()).toBe(scope))
     })
   })
 
-  it('is left by what is repeated, which outlives the unit that began it', async () => {
+  it('does not apply to an interval, which outlives the unit that started it', async () => {
     const seen = await withUnit({ trace: newTrace(), userId: 'ana' }, () => {
       return new Promise<unknown[]>((resolve) => {
         const stop = every(1, () => (stop(), resolve([currentContext(), currentScope()])), { onError: () => undefined })
@@ -139,7 +139,7 @@ describe('a scope', () => {
     expect(seen).toEqual([undefined, undefined])
   })
 
-  it('is kept by what a deadline aborts, which is still the work of the unit', async () => {
+  it('applies to abort listeners of a deadline, which still belong to the unit', async () => {
     const unit = withUnit({ trace: newTrace(), userId: 'ana' }, () => {
       return new Promise<string | undefined>((resolve) => {
         const work = (signal: AbortSignal): Promise<never> => {
@@ -152,14 +152,14 @@ describe('a scope', () => {
     expect(await unit).toBe('ana')
   })
 
-  it('is kept by whoever waits for a timer', async () => {
+  it('applies after a sleep', async () => {
     await withUnit({ trace: newTrace(), userId: 'ana' }, async () => {
       await sleep(1)
       expect(currentContext()?.userId).toBe('ana')
     })
   })
 
-  it('is left on purpose by what lives longer: a connection, a loop', async () => {
+  it('can be left on purpose for a connection or a loop that outlives the unit', async () => {
     await withUnit({ trace: newTrace(), userId: 'ana' }, async () => {
       const later = withoutScope(async () => {
         await new Promise((resolve) => setImmediate(resolve))

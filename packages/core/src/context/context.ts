@@ -2,30 +2,30 @@ import { createScope, forkScope, type Scope } from './scope.ts'
 import { processSlot } from '../slot.ts'
 import { formatTraceparent, newTrace, parseTraceparent, type TraceContext } from './trace.ts'
 
-/** What travels with a unit of work: browser click → request → cache → job → step → realtime message → browser. */
+/** The context that travels with a unit of work: browser click → request → cache → job → step → realtime message → browser. */
 export interface Context {
   readonly trace: TraceContext
   readonly userId?: string
 }
 
-/** A {@link Context} as plain strings, to put into an event, a message or a row. */
+/** A {@link Context} as plain strings, for an event, a message or a row. */
 export interface Carrier {
   readonly traceparent: string
   readonly userId?: string
 }
 
-/** What runs now: both are there, either, or neither. */
+/** The state of the code that is running. Any of the fields may be missing. */
 interface Running {
   readonly context?: Context | undefined
   readonly scope?: Scope | undefined
-  /** Whose callbacks this runs inside of: the innermost, and those around it. */
-  readonly told?: Told | undefined
+  /** The callback that this runs in, with those around it. */
+  readonly within?: Callback | undefined
 }
 
-interface Told {
-  /** `undefined` where this is no callback, but what a delivery does on its own account. */
+interface Callback {
+  /** `undefined` when this is not a callback but a delivery's own report. */
   readonly listener: object | undefined
-  readonly outer: Told | undefined
+  readonly outer: Callback | undefined
 }
 
 interface RunningStorage {
@@ -39,8 +39,8 @@ interface Globals {
 }
 
 /**
- * Where there is no AsyncLocalStorage (browsers), the context covers the synchronous part of `fn` only;
- * code that goes on after an `await` takes a `carrier()` with it.
+ * A fallback for browsers, which lack AsyncLocalStorage: the context covers only the synchronous part of `fn`. Code after
+ * an `await` needs a `carrier()`.
  */
 function createSyncStorage(): RunningStorage {
   let current: Running | undefined
@@ -58,7 +58,7 @@ function createSyncStorage(): RunningStorage {
   }
 }
 
-// The slot is filled once and never again, so each copy of this module may remember it: every cache read asks.
+// The slot never changes once it is filled, so each copy of this module keeps it: every cache read needs it.
 let shared: RunningStorage | undefined
 
 function storage(): RunningStorage {
@@ -67,50 +67,51 @@ function storage(): RunningStorage {
 
 function createStorage(): RunningStorage {
   const globals = globalThis as Globals
-  // The edge runtime and workers expose it globally; Node hands it out without an import that would break browsers.
+  // Edge runtimes and workers expose it globally. `getBuiltinModule` gets it from Node without an import that would break
+  // browsers.
   const Als = globals.AsyncLocalStorage ?? globals.process?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
   return Als ? new Als() : createSyncStorage()
 }
 
-// Written out: an object that others are spread into costs ten times as much, and telemetry pays it for each call.
-function runWith<T>({ context, scope, told }: Running, fn: () => T): T {
+// Written out because object spread costs ten times as much, and telemetry runs this on each call.
+function runWith<T>({ context, scope, within }: Running, fn: () => T): T {
   const all = storage()
   const now = all.getStore()
-  return all.run({ context: context ?? now?.context, scope: scope ?? now?.scope, told: told ?? now?.told }, fn)
+  return all.run({ context: context ?? now?.context, scope: scope ?? now?.scope, within: within ?? now?.within }, fn)
 }
 
-/** The context of the running unit of work, if any. */
+/** Returns the context of the running unit of work, if any. */
 export function currentContext(): Context | undefined {
   return storage().getStore()?.context
 }
 
-/** Runs `fn` in `context`. The scope stays the one that was running: a span of a unit is still that unit. */
+/** Runs `fn` in `context`. The scope stays the same, since a span belongs to the unit of work around it. */
 export function withContext<T>(context: Context, fn: () => T): T {
   return runWith({ context }, fn)
 }
 
-/** The scope of the running unit of work, if one was opened. */
+/** Returns the scope of the running unit of work, if any. */
 export function currentScope(): Scope | undefined {
   return storage().getStore()?.scope
 }
 
-/** The scope of what runs in no unit of work: a script, a worker's own code, a page. */
+/** Returns the scope of code that runs outside any unit of work: a script, a worker's own code, a page. */
 export function processScope(): Scope {
   return processSlot('core/scope', createScope)
 }
 
 export interface ScopeOptions {
   /**
-   * Start with nothing, as a request or a run of a job does, instead of with what the surrounding unit knows. Default
+   * Starts with an empty scope, as a request or a job's run does, instead of a copy of the surrounding scope. Default
    * false.
    */
   readonly isolated?: boolean
 }
 
 /**
- * Runs `fn` as a unit of work with a scope of its own: what it learns (`setUser`, tags, breadcrumbs) stays in it, and
- * two that run at once never see each other's. It starts with what the surrounding unit knows; outside of any, with the
- * process's user and tags, but not with its breadcrumbs, which belong to nobody in particular.
+ * Runs `fn` as a unit of work with a scope of its own: its user, tags and breadcrumbs stay in it, and units that run at
+ * the same time never see each other's. It starts with a copy of the surrounding scope. Outside any unit it starts with
+ * the process's user and tags, but without its breadcrumbs, which belong to no unit in particular.
  *
  * @example
  * await Promise.all(payouts.map((payout) => withScope(async () => { setUser(payout.artist); await pay(payout) })))
@@ -126,46 +127,46 @@ function forked(parent: Scope | undefined): Scope {
   return forkScope({ user, tags, breadcrumbs: [] })
 }
 
-/** `fn` as a unit of work of its own, in `context`: what a request, a run or a message is. See {@link withScope}. */
+/** Runs `fn` in `context` as a unit of work of its own, such as a request, a run or a message. See {@link withScope}. */
 export function withUnit<T>(context: Context, fn: () => T): T {
   return runWith({ context, scope: createScope() }, fn)
 }
 
 /**
- * Runs `fn` outside of any unit of work, and with it everything that it begins: a connection, a timer, a loop. What
- * lives longer than the request that needed it first must not carry that request's user, nor keep its scope in memory.
+ * Runs `fn`, and everything that it starts (a connection, a timer, a loop), outside any unit of work. A resource that
+ * outlives the request that first needed it must not carry that request's user or keep its scope in memory.
  */
 export function withoutScope<T>(fn: () => T): T {
   return storage().run({}, fn)
 }
 
-/** Runs what a delivery does on its own account: it tells of a failure, a loss, a breaker. See {@link isOfDelivery}. */
-export function ofDelivery<T>(fn: () => T): T {
-  return runWith({ told: { listener: undefined, outer: storage().getStore()?.told } }, fn)
+/** Runs a delivery's own report of a failure, a loss or its breaker. See {@link isInDeliveryReport}. */
+export function inDeliveryReport<T>(fn: () => T): T {
+  return runWith({ within: { listener: undefined, outer: storage().getStore()?.within } }, fn)
 }
 
-/** Is this what somebody does who was told of a delivery? Nobody but the delivery itself made it happen. */
-export function isOfDelivery(): boolean {
-  for (let told = storage().getStore()?.told; told; told = told.outer) if (!told.listener) return true
+/** Says whether the running code was started by a delivery's report: nothing but the delivery itself caused it. */
+export function isInDeliveryReport(): boolean {
+  for (let each = storage().getStore()?.within; each; each = each.outer) if (!each.listener) return true
   return false
 }
 
 /**
- * Runs a callback of `listener`, unless this happens because of one that was run before: it would be told of its own
- * doing, and of that again, for ever; or unless it happens because of four others, each because of the next. What
- * a callback sets going is its doing too; where there is no AsyncLocalStorage, only until it returns.
+ * Runs a callback of `listener`, unless an earlier callback of the same listener caused it, which could go on forever,
+ * or four callbacks of others did, each caused by the one before. Everything that a callback starts counts as caused by
+ * it; without AsyncLocalStorage, only until it returns.
  *
- * @returns What the callback returned, else what `otherwise` did.
+ * @returns The result of the callback, or that of `otherwise` if the callback was not run.
  */
-export function tell<T>(listener: object, callback: () => T, otherwise?: () => T): T | undefined {
-  const outer = storage().getStore()?.told
-  // Many who all do what others are told of would be told in every order.
-  for (let told = outer, left = 4; told; told = told.outer)
-    if (told.listener && (told.listener === listener || !--left)) return otherwise?.()
-  return runWith({ told: { listener, outer } }, callback)
+export function notify<T>(listener: object, callback: () => T, otherwise?: () => T): T | undefined {
+  const outer = storage().getStore()?.within
+  // Without the limit of four, many listeners that trigger each other would run in every possible order.
+  for (let each = outer, left = 4; each; each = each.outer)
+    if (each.listener && (each.listener === listener || !--left)) return otherwise?.()
+  return runWith({ within: { listener, outer } }, callback)
 }
 
-/** The running context for another process or a later time; a new trace where there is none. */
+/** Returns the running context for use in another process or at a later time. Without one, starts a new trace. */
 export function carrier(): Carrier {
   const context = currentContext()
   const traceparent = formatTraceparent(context?.trace ?? newTrace())
@@ -173,8 +174,8 @@ export function carrier(): Carrier {
 }
 
 /**
- * Runs `fn` as a child of what `carrier()` returned elsewhere, and as a unit of work of its own. A missing or malformed
- * carrier starts a new trace: it came over a wire, so it is never a reason to fail.
+ * Runs `fn` as a unit of work of its own, in a child span of the context that `carrier()` returned elsewhere. A missing or
+ * malformed carrier starts a new trace and is never an error, because it came over the wire.
  */
 export function withCarrier<T>(from: Partial<Carrier> | null | undefined, fn: () => T): T {
   const trace = newTrace(parseTraceparent(from?.traceparent))

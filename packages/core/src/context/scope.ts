@@ -1,10 +1,10 @@
-/** Who a unit of work acts for. */
+/** The user that a unit of work acts for. */
 export interface ScopeUser {
   readonly id: string
   readonly [property: string]: unknown
 }
 
-/** Something that happened before, kept to understand what went wrong after it. */
+/** An earlier event that helps to explain a later error. */
 export interface ScopeBreadcrumb {
   /** Milliseconds since the epoch. */
   readonly timestamp: number
@@ -16,32 +16,32 @@ export interface ScopeBreadcrumb {
 }
 
 /**
- * What is known while one unit of work runs: a request, a job's run, a cron's run, or what `withScope` runs. Two units
- * at once never share one, whatever their traces are: a trace id is a label, and any client may send one. It is
- * collected with the unit; nobody keeps a list.
+ * The user, tags and breadcrumbs of one unit of work: a request, a job's run, a cron's run, or a call of `withScope`.
+ * Concurrent units never share a scope, even with the same trace: a trace id is only a label that any client may send. The
+ * scope is garbage-collected with its unit; no list of scopes exists.
  */
 export interface Scope {
-  /** `null`: nobody, said on purpose. `undefined`: nothing was said. */
+  /** `null` after the user was cleared on purpose; `undefined` if none was ever set. */
   user: ScopeUser | null | undefined
   readonly tags: Map<string, string>
-  /** Oldest first, at most {@link MAX_BREADCRUMBS}. */
+  /** The oldest first, at most {@link MAX_BREADCRUMBS}. */
   breadcrumbs: ScopeBreadcrumb[]
 }
 
-/** Breadcrumbs that a scope keeps; the oldest go first. */
+/** The number of breadcrumbs that a scope keeps; the oldest are dropped first. */
 export const MAX_BREADCRUMBS = 100
 
-/** An empty scope. */
+/** Makes an empty scope. */
 export function createScope(): Scope {
   return { user: undefined, tags: new Map(), breadcrumbs: [] }
 }
 
-/** A scope that starts with what `parent` knows; what either learns later stays its own. */
+/** Copies a scope. Later changes to either do not affect the other. */
 export function forkScope({ user, tags, breadcrumbs }: Scope): Scope {
   return { user, tags: new Map(tags), breadcrumbs: [...breadcrumbs] }
 }
 
-/** Adds a breadcrumb; beyond `max` the oldest goes. */
+/** Adds a breadcrumb. Beyond `max` the oldest is dropped. */
 export function keepBreadcrumb(scope: Scope, breadcrumb: ScopeBreadcrumb, max: number = MAX_BREADCRUMBS): void {
   const { breadcrumbs } = scope
   breadcrumbs.push(breadcrumb)

@@ -1,6 +1,6 @@
 import { randomHex } from '../ids.ts'
 
-/** W3C Trace Context (https://www.w3.org/TR/trace-context/): who caused this. */
+/** A W3C Trace Context (https://www.w3.org/TR/trace-context/), which says what caused an operation. */
 export interface TraceContext {
   /** 32 lower-case hex digits, not all zero. */
   readonly traceId: string
@@ -9,21 +9,22 @@ export interface TraceContext {
   readonly sampled: boolean
 }
 
-/** Version `ff` is none, version `00` ends with the flags, and an id of zeros is invalid; a later version may go on. */
+/** Version `ff` and ids of all zeros are invalid. Version `00` ends with the flags; later versions may have more fields. */
 const TRACEPARENT = /^(?!ff|00.{54})[\da-f]{2}-(?!0+-)([\da-f]{32})-(?!0+-)([\da-f]{16})-([\da-f]{2})(?:-|$)/
 
-/** Reads a `traceparent` header; anything malformed is `undefined`, as the specification asks. */
+/** Reads a `traceparent` header. Returns `undefined` for a malformed one, as the specification requires. */
 export function parseTraceparent(header: string | null | undefined): TraceContext | undefined {
   const [, traceId, spanId, flags] = TRACEPARENT.exec(typeof header === 'string' ? header.trim() : '') ?? []
   if (!traceId || !spanId || !flags) return undefined
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
 }
 
+/** Writes a `traceparent` header of version `00`. */
 export function formatTraceparent(trace: TraceContext): string {
   return `00-${trace.traceId}-${trace.spanId}-${trace.sampled ? '01' : '00'}`
 }
 
-/** A new root, or a child of `parent`: the same trace, a new span id. */
+/** Starts a new trace, or a new span in the trace of `parent`. */
 export function newTrace(parent?: TraceContext): TraceContext {
   return { traceId: parent?.traceId ?? randomHex(16), spanId: randomHex(8), sampled: parent?.sampled ?? true }
 }

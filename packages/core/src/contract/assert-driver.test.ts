@@ -35,14 +35,14 @@ const driver = (rest: object = {}): unknown => ({
 const locks = { acquire: async () => 'token', release: async () => undefined }
 
 describe('assertDriver', () => {
-  it('takes a driver that keeps the contract, with and without what is optional', () => {
+  it('accepts a driver that implements the contract, with and without the optional methods', () => {
     const plain = driver()
     expect(assertDriver(contract, plain)).toBe(plain)
     const rich = driver({ watch: () => () => undefined, locks })
     expect(assertDriver(contract, rich)).toBe(rich)
   })
 
-  it('takes a group that is an object of a class, with its connection and its owner in it', () => {
+  it('accepts a group of methods that is a class instance with other fields', () => {
     class Locks {
       readonly pool = { max: 10 }
       readonly self: Locks = this
@@ -56,16 +56,16 @@ describe('assertDriver', () => {
   })
 
   it.each([
-    [2, 'The driver speaks version 2 of the contract, this package version 1.'],
-    [undefined, 'The driver speaks version undefined of the contract, this package version 1.'],
-    ['one', 'The driver speaks version one of the contract, this package version 1.'],
-  ])('refuses version %s, naming both', (specificationVersion, message) => {
+    [2, 'The driver implements version 2 of the contract, not version 1.'],
+    [undefined, 'The driver implements version undefined of the contract, not version 1.'],
+    ['one', 'The driver implements version one of the contract, not version 1.'],
+  ])('refuses version %s and names both versions', (specificationVersion, message) => {
     expect(() => assertDriver(contract, driver({ specificationVersion }))).toThrow(
       expect.objectContaining({ code: 'DRIVER_VERSION', message: `[msc/cache] [shelf] ${message}` }),
     )
   })
 
-  it('says which way to go: update the package for a newer driver, the driver for an older one', () => {
+  it('says what to update: the package for a newer driver, the driver for an older one', () => {
     const hintOf = (specificationVersion: number, version: number): string => {
       try {
         assertDriver({ ...contract, version }, driver({ specificationVersion }))
@@ -78,7 +78,7 @@ describe('assertDriver', () => {
     expect(hintOf(1, 2)).toContain('Update the driver')
   })
 
-  it('takes a driver of an older version through the adapter of that version', async () => {
+  it('adapts a driver of an older version', async () => {
     interface OldStore {
       readonly name: string
       read(key: string): Promise<string | null>
@@ -113,20 +113,24 @@ describe('assertDriver', () => {
     ['get', { get: undefined }, 'does not implement get.'],
     ['health and close', { health: undefined, close: 'yes' }, 'does not implement health, close.'],
     ['a name', { name: '' }, '[unnamed driver] The driver does not implement name.'],
-    ['an optional method that is none', { watch: true }, 'does not implement watch.'],
+    ['a function for an optional method', { watch: true }, 'does not implement watch.'],
     ['a name of more than spaces', { name: '  ' }, '[unnamed driver] The driver does not implement name.'],
     ['a name that is text', { name: 5 }, '[unnamed driver] The driver does not implement name.'],
-    ['a group with a member that is no method', { locks: { ...locks, acquire: 1 } }, 'implement locks.acquire.'],
+    ['a function for a method of a group', { locks: { ...locks, acquire: 1 } }, 'implement locks.acquire.'],
     ['the other half of a group', { locks: { acquire: locks.acquire } }, 'implement locks.release.'],
-    ['a group in the place of one', { locks: () => locks }, 'does not implement locks.'],
+    ['an object for a group', { locks: () => locks }, 'does not implement locks.'],
     ['capabilities', { capabilities: undefined }, 'does not implement capabilities.shared.'],
-    ['a capability that is one', { capabilities: { shared: 'yes' } }, 'does not implement capabilities.shared.'],
+    [
+      'a boolean for a boolean capability',
+      { capabilities: { shared: 'yes' } },
+      'does not implement capabilities.shared.',
+    ],
     [
       'a limit that is a number',
       { capabilities: { shared: true, limits: { maxItems: Number.NaN } } },
       'does not implement capabilities.limits.maxItems.',
     ],
-  ])('refuses a driver without %s, in words', (_what, rest, words) => {
+  ])('refuses a driver without %s and names what is missing', (_what, rest, words) => {
     expect(() => assertDriver(contract, driver(rest))).toThrow(
       expect.objectContaining({ code: 'DRIVER_INVALID', message: expect.stringContaining(words) }),
     )
@@ -140,7 +144,7 @@ describe('assertDriver', () => {
 describe('assertNumbers', () => {
   const least = { batchSize: 1, maxQueue: 0 }
 
-  it('takes what is left out, and any number that is large enough', () => {
+  it('accepts a missing option and any number that is large enough', () => {
     expect(() => assertNumbers('analytics', {}, least)).not.toThrow()
     expect(() => assertNumbers('analytics', { batchSize: Infinity, maxQueue: 0 }, least)).not.toThrow()
   })
@@ -150,7 +154,7 @@ describe('assertNumbers', () => {
     [0, 'is 0.'],
     ['50', 'is of type string.'],
     [[], 'is of type object.'],
-  ])('refuses %s, naming the option', (batchSize, words) => {
+  ])('refuses %s and names the option', (batchSize, words) => {
     expect(() => assertNumbers('analytics', { batchSize }, least)).toThrow(
       expect.objectContaining({ code: 'OPTION_INVALID', message: `[msc/analytics] \`batchSize\` ${words}` }),
     )
@@ -159,7 +163,7 @@ describe('assertNumbers', () => {
 
 describe('assertMethods', () => {
   const claims = { claim: () => true, release: () => undefined }
-  it('takes what has the methods, of a class or a function too', () => {
+  it('accepts an object, a class instance or a function that has the methods', () => {
     class Claims {
       claim(): void {}
       release(): void {}
@@ -176,14 +180,14 @@ describe('assertMethods', () => {
     },
   }
   it.each<[string, unknown, string]>([
-    ['nothing of it', {}, 'does not implement claim, release'],
-    ['a method that is none', { ...claims, claim: 1 }, 'does not implement claim.'],
-    ['an optional one that is none', { ...claims, watch: 1 }, 'does not implement watch'],
+    ['an empty object', {}, 'does not implement claim, release'],
+    ['a method that is not a function', { ...claims, claim: 1 }, 'does not implement claim.'],
+    ['an optional method that is not a function', { ...claims, watch: 1 }, 'does not implement watch'],
     ['a getter that throws', unreadable, 'implement claim.'],
     ['undefined', undefined, 'is of type undefined'],
     ['null', null, 'is null'],
-    ['a text', 'a store', 'is of type string'],
-  ])('refuses %s, saying what is missing', (_what, bad, words) => {
+    ['a string', 'a store', 'is of type string'],
+  ])('refuses %s and says what is missing', (_what, bad, words) => {
     expect(() => assertMethods('cron', 'claims', bad, ['claim', 'release'], ['watch'])).toThrow(
       expect.objectContaining({ name: 'ConfigError', code: 'OPTION_INVALID', message: expect.stringContaining(words) }),
     )

@@ -1,28 +1,28 @@
 import type { DriverBase } from './driver.ts'
 import { ConfigError } from '../errors/errors.ts'
 
-/** What an engine needs of a driver. */
+/** The requirements of an engine on its drivers. */
 export interface DriverContract<Driver> {
   /** `cache`, `jobs`, … */
   readonly concern: string
-  /** The version that the engine speaks. */
+  /** The version of the contract that the engine needs. */
   readonly version: number
   /** Methods without which the engine can't work, besides `health` and `close`. */
   readonly methods: readonly string[]
-  /** Methods which may be missing. */
+  /** Methods that may be missing, but must be functions when they are present. */
   readonly optional?: readonly string[]
-  /** What else is to be read of a driver: names what does not fit. See `driverShape`. */
+  /** Returns the names of other members that do not fit. See `driverShape`. */
   readonly shape?: (driver: Readonly<Record<string, unknown>>) => readonly string[]
-  /** How a driver of an older version is made to fit, by that version. */
+  /** Adapters for drivers of older versions, by version. */
   readonly adapters?: ReadonlyMap<number, (older: never) => Driver>
 }
 
 /**
- * Reads a driver's contract when an engine is made: its version, its name, its methods and what it says of itself. A driver of an older version
- * goes through that version's adapter. Does no I/O.
+ * Checks a driver when an engine is made: its contract version, name, methods and declared capabilities. A driver of an
+ * older version goes through the adapter for that version. Does no I/O.
  *
- * @returns The driver, or what the adapter made of it.
- * @throws ConfigError `DRIVER_VERSION` naming both versions, `DRIVER_INVALID` naming what is missing.
+ * @returns The driver, or the adapter's result.
+ * @throws ConfigError `DRIVER_VERSION`, which names both versions, or `DRIVER_INVALID`, which names what is missing.
  */
 export function assertDriver<Driver extends DriverBase>(contract: DriverContract<Driver>, driver: unknown): Driver {
   const { concern, version, adapters } = contract
@@ -46,7 +46,7 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
     `[msc/${concern}] [${isName(name) ? name : 'unnamed driver'}] The driver ${
       lacks
         ? `does not implement ${lacks.join(', ')}`
-        : `speaks version ${found} of the contract, this package version ${version}`
+        : `implements version ${found} of the contract, not version ${version}`
     }.`,
     {
       code: lacks ? 'DRIVER_INVALID' : 'DRIVER_VERSION',
@@ -56,9 +56,9 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
 }
 
 /**
- * The same for an engine that sends to several at once: takes one or a list.
+ * Does the same for an engine that can send to several drivers at once: takes one driver or a list.
  *
- * @throws ConfigError `<CONCERN>_NO_DRIVER` for an empty list too: what is handed in would be lost without a word.
+ * @throws ConfigError Also `<CONCERN>_NO_DRIVER` for an empty list, because everything sent would be lost silently.
  */
 export function assertDrivers<Driver extends DriverBase>(
   contract: DriverContract<Driver>,
@@ -71,7 +71,7 @@ export function assertDrivers<Driver extends DriverBase>(
   const { concern } = contract
   throw new ConfigError(`[msc/${concern}] There is no driver.`, {
     code: `${concern.toUpperCase()}_NO_DRIVER`,
-    hint: `Pass \`driver\`: local() from @msc/${concern}/local, for one.`,
+    hint: `Pass \`driver\`, for example local() from @msc/${concern}/local.`,
   })
 }
 

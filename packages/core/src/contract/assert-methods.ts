@@ -1,12 +1,12 @@
 import { ConfigError, readField } from '../errors/errors.ts'
 
 /**
- * Reads an option that has methods when whatever takes it is made, so that one that lacks some does not fail in the middle
- * of a call: a store, a set of ports, a service. Does no I/O, and survives getters that throw.
+ * Checks an option that must have methods (a store, a set of ports, a service) at construction, so that a missing method
+ * does not surface in the middle of a call. Does no I/O and tolerates getters that throw.
  *
- * @param option How the option is called.
- * @param optional Methods that may be missing, but are functions where they are there.
- * @throws ConfigError `OPTION_INVALID` naming the option and the methods that are missing.
+ * @param option The option's name.
+ * @param optional Methods that may be missing, but must be functions when they are present.
+ * @throws ConfigError `OPTION_INVALID`, which names the option and the missing methods.
  */
 export function assertMethods(
   concern: string,

@@ -1,11 +1,11 @@
 import { ConfigError } from '../errors/errors.ts'
 
 /**
- * Refuses options that should be numbers and are none, before they decide anything: `Number(process.env.X)` of a
- * variable that is not set is `NaN`, and no comparison with that is ever true.
+ * Refuses options that should be numbers and are not, before they are used: `Number(process.env.X)` of an unset variable
+ * is `NaN`, and every comparison with `NaN` is false.
  *
- * @param least The smallest value of each option that is read; one that is `undefined` is left alone.
- * @throws ConfigError `OPTION_INVALID` naming the option, what it is and what it may be.
+ * @param least The smallest allowed value of each option to check. An option that is `undefined` passes.
+ * @throws ConfigError `OPTION_INVALID`, which names the option, its value and the allowed values.
  */
 export function assertNumbers(concern: string, options: object, least: Readonly<Record<string, number>>): void {
   for (const [name, minimum] of Object.entries(least)) {

@@ -1,7 +1,7 @@
 import type { ValidationIssue } from '../errors/errors.ts'
 import type { SchemaIssue } from './schema.ts'
 
-/** What a schema found, in words about `what`, and as a list with each path as text. */
+/** Turns a schema's issues into a message about `what` and a list with each path as text. */
 export function describeIssues(
   found: readonly SchemaIssue[],
   what: string,

@@ -1,18 +1,18 @@
-/** What a field of a driver has to be. `positive`: a number above zero, `Infinity` too. */
+/** The required type of a driver's field. `list` is a non-empty array, `positive` a number above zero or `Infinity`. */
 export type FieldKind = 'boolean' | 'list' | 'positive'
 
 export interface DriverShape {
-  /** Groups of methods which may be missing, with the methods that one which is there must have. */
+  /** Groups of methods. A group may be missing; one that is present must have all the methods listed. */
   readonly groups?: Readonly<Record<string, readonly string[]>>
-  /** Fields by their paths, as `capabilities.limits.maxItems`; a `?` at the end: it may be missing. */
+  /** Fields by path, such as `capabilities.limits.maxItems`. A `?` at the end marks a field that may be missing. */
   readonly fields?: Readonly<Record<string, FieldKind>>
 }
 
 /**
- * Reads groups of methods and fields, for `DriverContract.shape`: half a group would fail in the middle of a call, and a
- * limit that is no number would be obeyed.
+ * Checks groups of methods and fields, for `DriverContract.shape`. Otherwise an incomplete group would fail in the middle
+ * of a call, and a limit that is not a number would be used.
  *
- * @returns A function that lists what a driver lacks, as `coordination.append` or `capabilities.kinds`.
+ * @returns A function that lists what a driver lacks, for example `coordination.append` or `capabilities.kinds`.
  */
 export function driverShape({ groups = {}, fields = {} }: DriverShape): (driver: object) => readonly string[] {
   return (driver) => [

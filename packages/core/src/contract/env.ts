@@ -4,23 +4,23 @@ import { processSlot } from '../slot.ts'
 export type Env = Readonly<Record<string, string | undefined>>
 
 /**
- * The process's environment, read at run time. Looked up through `globalThis` so that a bundler can't inline
- * `NEXT_PUBLIC_*` values at build time, and so that it is empty (not a ReferenceError) in a browser.
+ * Returns the process's environment, read at run time. It is looked up through `globalThis`, so that a bundler can't
+ * inline `NEXT_PUBLIC_*` values at build time, and so that a browser gets an empty object rather than a ReferenceError.
  */
 export function processEnv(): Env {
   return (globalThis as { process?: { env?: Env } }).process?.env ?? {}
 }
 
-/** One variable, trimmed; empty counts as unset. */
+/** Returns one variable, trimmed. An empty value counts as unset. */
 export function readEnv(env: Env, name: string): string | undefined {
   const value = env[name]?.trim()
   return value === '' ? undefined : value
 }
 
 /**
- * The variables that only make sense together: all of them, or `undefined` when none is set.
+ * Reads variables that only make sense together. Returns all of them, or `undefined` when none is set.
  *
- * @throws ConfigError naming the missing ones when only some are set.
+ * @throws ConfigError `CONFIG_HALF_SET`, which names the missing variables, when only some are set.
  */
 export function readEnvGroup<const Name extends string>(
   env: Env,
@@ -43,22 +43,22 @@ export interface EmbeddedChoice {
   /** `cache`, `jobs`, … */
   readonly scope: string
   readonly driver: string
-  /** What an embedded driver loses in production: said in the error. */
+  /** What goes wrong with the embedded driver in production; part of the error's message. */
   readonly risk: string
   /** Variables that would choose a vendor instead. */
   readonly variables: readonly string[]
 }
 
 /**
- * Called when no variable chose a backend. Says so once, and refuses in production, where an embedded driver would
- * lose data or see only its own process, unless `MSC_ALLOW_EMBEDDED` is `1` or lists the scope (`cache,jobs`).
+ * To be called when no variable selects a backend. Prints a notice once. Refuses in production, where an embedded driver
+ * would lose data or see only its own process, unless `MSC_ALLOW_EMBEDDED` is `1` or lists the scope (`cache,jobs`).
  *
- * @throws ConfigError in production without that permission.
+ * @throws ConfigError `EMBEDDED_IN_PRODUCTION`, in production without that permission.
  */
 export function acceptEmbedded(env: Env, choice: EmbeddedChoice): void {
   const allowed = (readEnv(env, 'MSC_ALLOW_EMBEDDED') ?? '').split(',').map((part) => part.trim())
   const permitted = allowed.includes('1') || allowed.includes(choice.scope)
-  // During `next build` modules are evaluated with NODE_ENV=production, and nothing is served yet.
+  // `next build` evaluates modules with NODE_ENV=production although nothing is served yet.
   const building = env['NEXT_PHASE'] === 'phase-production-build'
   if (env['NODE_ENV'] === 'production' && !permitted && !building) {
     throw new ConfigError(
@@ -76,13 +76,13 @@ export function acceptEmbedded(env: Env, choice: EmbeddedChoice): void {
 }
 
 function notice(message: string, env: Env): void {
-  if (permittedSilence(env)) return
-  const said = processSlot('core/notices', () => new Set<string>())
-  if (said.has(message)) return
-  said.add(message)
+  if (isQuiet(env)) return
+  const printed = processSlot('core/notices', () => new Set<string>())
+  if (printed.has(message)) return
+  printed.add(message)
   console.info(message)
 }
 
-function permittedSilence(env: Env): boolean {
+function isQuiet(env: Env): boolean {
   return env['MSC_QUIET'] === '1' || env['NODE_ENV'] === 'test'
 }

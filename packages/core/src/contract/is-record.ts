@@ -1,4 +1,4 @@
-/** Is it an object with properties to look at, and no list? Of a class or not. */
+/** Says whether a value is an object, a class instance included, but not an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

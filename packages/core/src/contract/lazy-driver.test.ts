@@ -22,8 +22,8 @@ const driver = (): Driver => ({
 })
 const { signal } = new AbortController()
 
-describe('a driver that is loaded late', () => {
-  it('is loaded by the first call, once for all that wait', async () => {
+describe('a lazily loaded driver', () => {
+  it('is loaded once, by the first call', async () => {
     const load = vi.fn(async () => driver())
     const lazy = lazyDriver('test', load)
     const read = lazy.method('read')
@@ -32,12 +32,12 @@ describe('a driver that is loaded late', () => {
     expect(await Promise.all([read('k'), count(1), lazy.health(signal)])).toEqual(['a:k', 2, undefined])
     expect(load).toHaveBeenCalledTimes(1)
   })
-  it('is called at once when it is there, with itself as `this`', async () => {
+  it('is called synchronously once it is loaded, with itself as `this`', async () => {
     const lazy = lazyDriver('test', async () => driver())
     await lazy.ready()
     expect(lazy.method('read')('k')).toBe('a:k')
   })
-  it('says that its code is missing, and is loaded when it is there again', async () => {
+  it('reports that its code is missing, and loads it with the next call', async () => {
     const cause = new TypeError('Failed to fetch dynamically imported module')
     const load = vi.fn(async () => driver()).mockRejectedValueOnce(cause)
     const lazy = lazyDriver('test', load)
@@ -49,11 +49,11 @@ describe('a driver that is loaded late', () => {
     })
     expect(await lazy.method('read')('k')).toBe('a:k')
   })
-  it('hands on what our own errors say', async () => {
+  it('passes an MscError on unchanged', async () => {
     const error = new ConfigError('No.', { code: 'PEER_MISSING' })
     await expect(lazyDriver('test', () => Promise.reject(error)).health(signal)).rejects.toBe(error)
   })
-  it('is closed without being loaded, and not loaded after that', async () => {
+  it('can be closed without being loaded, and is not loaded afterwards', async () => {
     const load = vi.fn(async () => driver())
     const lazy = lazyDriver('test', load)
     await lazy.close()
@@ -61,7 +61,7 @@ describe('a driver that is loaded late', () => {
     await expect(lazy.health(signal)).rejects.toMatchObject({ code: 'DRIVER_CLOSED' })
     expect(load).not.toHaveBeenCalled()
   })
-  it('is closed when it comes, where it was closed while it was loaded', async () => {
+  it('closes the driver if close is called while it is loading', async () => {
     const made = driver()
     const lazy = lazyDriver('test', async () => made)
     const reading = lazy.method('read')('k')

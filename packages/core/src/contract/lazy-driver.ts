@@ -5,27 +5,28 @@ import { DriverError, MscError, toError } from '../errors/errors.ts'
 
 type Method = (...args: never[]) => unknown
 
-/** The methods of a driver that is loaded when the first of them is called. */
+/** The methods of a driver whose code is loaded by the first call of any of them. */
 export interface LazyDriver<Driver extends DriverBase> extends Pick<DriverBase, 'health' | 'close'> {
-  /** The driver, loaded once. A load that fails is forgotten, and the next call tries again. */
+  /** Loads the driver once and returns it. After a failed load the next call tries again. */
   ready(): Promise<Driver>
   /**
-   * A method of the driver that waits for it if it must. Only for one that may answer with a promise. Once the driver is
-   * there, it is called without a turn of the event loop in between.
+   * Returns a method that waits for the driver if necessary; use it only for methods that may return a promise. Once the
+   * driver is loaded, its method is called synchronously.
    */
   method<Name extends keyof Driver>(name: Name): NonNullable<Driver[Name]>
-  /** The same for the methods of a part, such as a driver's `observe`. */
+  /** Does the same for the methods of a part of the driver, such as `observe`. */
   part<Part>(partOf: (driver: Driver) => Part): <Name extends keyof Part>(name: Name) => NonNullable<Part[Name]>
 }
 
 /**
- * Keeps a driver's code out of the entry point of who needs another. Declare beside it what an engine reads before the first
- * call: version, name, address, capabilities, and each method, whose presence is a capability.
+ * Keeps a driver's code out of an entry point whose users may have chosen another driver. Declare next to it what an
+ * engine reads before the first call: version, name, address, capabilities, and each method, since its presence is a
+ * capability.
  *
- * @param name The driver's, for its errors.
- * @param load Makes the driver. It must not be refused here: check its options before, when the engine is made.
- * @returns Methods that reject with `DRIVER_NOT_LOADED`, retryable, where the code can't be had, and with `DRIVER_CLOSED`
- *   once it is closed.
+ * @param name The driver's name, for its errors.
+ * @param load Makes the driver. Check the driver's options earlier, when the engine is made, so that this can't refuse them.
+ * @returns Methods that reject with `DRIVER_NOT_LOADED` (retryable) when the code can't be loaded, and with
+ *   `DRIVER_CLOSED` after `close`.
  * @example
  * const lazy = lazyDriver('sentry', async () => (await import('./sentry.ts')).sentry({ dsn }))
  * return { specificationVersion: 1, name: 'sentry', capabilities, send: lazy.method('send'), health: lazy.health, close: lazy.close }
@@ -39,13 +40,13 @@ export function lazyDriver<Driver extends DriverBase>(name: string, load: () => 
     return (loading ??= withoutScope(load).then(
       (driver) => (loaded = driver),
       (error: unknown) => {
-        // A chunk that could not be fetched may be there next time.
+        // The next fetch of a missing chunk may succeed.
         loading = undefined
         if (MscError.isInstance(error)) throw error
-        throw new DriverError(name, 'The code of the driver could not be loaded.', {
+        throw new DriverError(name, "The driver's code could not be loaded.", {
           code: 'DRIVER_NOT_LOADED',
           retryable: true,
-          hint: 'Try again. If it stays away, install or deploy the application anew: a file of it is missing.',
+          hint: 'Try again. If that fails too, reinstall or redeploy the application: one of its files is missing.',
           cause: toError(error),
         })
       },
@@ -67,7 +68,7 @@ export function lazyDriver<Driver extends DriverBase>(name: string, load: () => 
     health: async (signal) => (await ready()).health(signal),
     async close() {
       closed = true
-      // One that was never called has nothing to close.
+      // A driver that was never loaded has nothing to close.
       await (await loading?.catch(() => undefined))?.close()
     },
   }

@@ -2,11 +2,11 @@ import { ConfigError } from '../errors/errors.ts'
 import { withoutScope } from '../context/context.ts'
 
 /**
- * Loads an optional peer dependency on first use, outside any unit of work, and keeps it. A failed load is forgotten, since
- * in development the package may be installed while the process runs.
+ * Loads an optional peer dependency on first use, outside any unit of work, and keeps it. A failed load is retried by the
+ * next call, since the package may be installed while a development process runs.
  *
- * Write the import in a `try` that awaits it, as the example does: webpack, Turbopack and esbuild refuse to build a file
- * whose `import()` of a missing package is not in one, and every application would need every vendor.
+ * Await the import inside a `try`, as the example does: outside of one, webpack, Turbopack and esbuild fail the build on an
+ * `import()` of a missing package, and every application would need the packages of every vendor.
  *
  * @example
  * const load = lazyPeer(async () => {
@@ -26,7 +26,7 @@ export function lazyPeer<T>(load: () => Promise<T>): () => Promise<T> {
     }))
 }
 
-/** The error of an optional peer that could not be loaded, with the command that installs it. Code `PEER_MISSING`. */
+/** Makes the error for an optional peer that could not be loaded, with the install command. Its code is `PEER_MISSING`. */
 export function peerMissing(scope: string, name: string, cause: unknown): ConfigError {
   return new ConfigError(`[msc/${scope}] The package ${name} could not be loaded.`, {
     code: 'PEER_MISSING',

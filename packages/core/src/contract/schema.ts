@@ -1,8 +1,8 @@
 import { ValidationError } from '../errors/errors.ts'
 
 /**
- * The part of Standard Schema 1 (https://standardschema.dev) that validation needs, so that zod, valibot, arktype and
- * others can be passed without a dependency on any.
+ * The part of Standard Schema 1 (https://standardschema.dev) that validation needs. It accepts zod, valibot, arktype and
+ * others without a dependency on any of them.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -25,10 +25,10 @@ export interface SchemaIssue {
 export type InferOutput<Schema> = Schema extends StandardSchema<unknown, infer Output> ? Output : never
 
 /**
- * The parsed value.
+ * Validates a value and returns the parsed one.
  *
- * @param what Names the value in the error: `Payload of release/distribute`.
- * @throws ValidationError with a path and message for each problem; the value itself is never in it.
+ * @param what Names the value in the error, for example `Payload of release/distribute`.
+ * @throws ValidationError with a path and a message for each problem, never with the value itself.
  */
 export async function validate<Output>(
   schema: StandardSchema<unknown, Output>,
@@ -37,7 +37,7 @@ export async function validate<Output>(
 ): Promise<Output> {
   const result = await schema['~standard'].validate(value)
   if (result.issues === undefined) return result.value
-  // Loaded when there is something to say: a page where everything is valid does not carry it.
+  // Loaded only when there is a problem, so that a page does not download it up front.
   const { describeIssues } = await import('./describe-issues.ts')
   throw new ValidationError(...describeIssues(result.issues, what), { code: 'VALIDATION_FAILED' })
 }

@@ -4,19 +4,19 @@ import { noteArrival } from './delivering.ts'
 import type { ItemLabel } from './outbox-types.ts'
 import { addBefore, waiting } from './queue/queue.ts'
 
-/** Takes from the store what an earlier life left. */
+/** Takes the items that an earlier life of the page or process left in the store. */
 export function restoreFromStore<T>(box: Box<T>): void {
   const { store, concern, driver, onError } = box.options
   runReported(async () => adopt(box, (await store?.take()) ?? []), { concern, driver, operation: 'store' }, onError)
 }
 
-/** Accepts it before everything that came since. */
+/** Queues the restored items before everything that was pushed since. */
 function adopt<T>(box: Box<T>, taken: readonly (T | undefined)[]): void {
   if (taken.length === 0) return
   const items = taken.filter((item) => item !== undefined)
-  countDrop(box, 'unknown', taken.length - items.length, 'unreadable', 'It was stored, and could not be read.')
+  countDrop(box, 'unknown', taken.length - items.length, 'unreadable', 'A stored item could not be read.')
   if (box.phase === 'closed') {
-    // They were taken, but nobody will send them any more in this life: the next one shall find them.
+    // The items have left the store, but a closed outbox sends nothing: put them back for the next life.
     if (items.length > 0) box.options.store?.keep(items)
     return
   }
@@ -37,7 +37,7 @@ interface Sifted<T> {
   unreadable: number
 }
 
-/** Leaves out what is here already, under the same id. */
+/** Leaves out items whose id is already in the outbox. */
 function sift<T>(box: Box<T>, items: readonly T[]): Sifted<T> {
   const known = new Set([...(box.flight?.entries ?? []), ...waiting(box.queue)].map(({ id }) => id))
   const sifted: Sifted<T> = { fresh: [], tooLarge: [], unreadable: 0 }

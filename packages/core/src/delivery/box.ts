@@ -1,6 +1,6 @@
 import { createBreaker, type Breaker } from '../service/breaker.ts'
 import { systemClock, type CancelTimer, type Clock } from '../time/clock.ts'
-import { ofDelivery, tell } from '../context/context.ts'
+import { inDeliveryReport, notify } from '../context/context.ts'
 import { reportFailure, runReported } from '../errors/failures.ts'
 import { emit } from '../telemetry/telemetry.ts'
 import type { Loss } from './entry.ts'
@@ -11,9 +11,9 @@ import { createQueue, held, waiting, type Queue } from './queue/queue.ts'
 import type { DeliveryStats, Drop, DropReason, Urgency } from './sink/receipt.ts'
 import type { Turn } from './queue/turns.ts'
 
-/** Somebody who waits for a flush or a close. */
+/** A caller that waits for a flush or a close. */
 export interface Waiter {
-  /** By the monotonic clock. */
+  /** The end of its budget, by the monotonic clock. */
   readonly until: number
   readonly urgency: Urgency
   readonly closing: boolean
@@ -33,26 +33,29 @@ export interface Box<T> {
   pace: Pace
   flight: Flight<T> | undefined
   waiters: readonly Waiter[]
-  /** When what is queued has waited for others long enough; `Infinity` while nothing is queued. */
+  /** When the queued items have waited for others long enough; `Infinity` while nothing is queued. */
   dueAt: number
+  /** The end of the outbox's own backoff. */
   retryAt: number
+  /** The end of the pause that the backend asked for. */
   heldUntil: number
   wake: CancelTimer | undefined
-  /** The last delivery had no whole answer in its time. */
+  /** True if the last delivery timed out without a complete answer. */
   isSilent: boolean
-  /** What a retry waits for before it begins: see `waitsFor`. */
+  /** The flights that a retry waits for before it begins: see `waitsFor`. */
   turn: Turn | undefined
-  /** Keeps the process alive. */
+  /** The timer that keeps the process alive. */
   hold: CancelTimer | undefined
-  /** The store may hold something of this life. */
+  /** True if the store may hold items of this outbox. */
   stored: boolean
-  speaking: boolean
-  /** Goes on with whatever is due. */
+  /** True while `lastWords` runs, which must not be entered twice. */
+  isWritingLastWords: boolean
+  /** Does what is due now. */
   step: () => void
 }
 
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
-/** How long the breaker of an outbox stays open before the backend is probed again. */
+/** Milliseconds that an outbox's breaker stays open before the backend is probed. */
 export const COOLDOWN_MS = 5000
 
 export function createBox<T>(options: OutboxOptions<T>): Box<T> {
@@ -64,7 +67,7 @@ export function createBox<T>(options: OutboxOptions<T>): Box<T> {
       name: `[msc/${concern}] [${driver}]`,
       cooldownMs: COOLDOWN_MS,
       clock,
-      onChange: (state) => ofDelivery(() => emit('driver.breaker', { concern, driver, state })),
+      onChange: (state) => inDeliveryReport(() => emit('driver.breaker', { concern, driver, state })),
     }),
     queue: createQueue({ maxItems: options.maxQueue, maxBytes: options.maxQueueBytes ?? DEFAULT_MAX_BYTES }),
     counts: { accepted: 0, delivered: 0, dropped: 0 },
@@ -81,7 +84,7 @@ export function createBox<T>(options: OutboxOptions<T>): Box<T> {
     turn: undefined,
     hold: undefined,
     stored: false,
-    speaking: false,
+    isWritingLastWords: false,
     step: () => {},
   }
 }
@@ -90,7 +93,7 @@ export function statsOf<T>({ counts, queue }: Box<T>): DeliveryStats {
   return { ...counts, queued: queue.queued.items, inFlight: queue.inFlight.items }
 }
 
-/** What an item says of itself; `undefined` when it can't. */
+/** Returns the item's label, or `undefined` when the label function fails. */
 export function labelOf<T>(box: Box<T>, item: T): ItemLabel | undefined {
   try {
     const { id, kind, bytes } = box.options.label(item)
@@ -100,21 +103,21 @@ export function labelOf<T>(box: Box<T>, item: T): ItemLabel | undefined {
   }
 }
 
-/** Is there enough for a whole batch? */
+/** Says whether the queue holds enough for a whole batch. */
 export function isFull<T>({ queue: { queued }, options: { limits } }: Box<T>): boolean {
   return queued.items >= limits.maxItems || queued.bytes >= limits.maxBytes
 }
 
-/** Counts and tells what never came into the queue. */
+/** Counts and reports items that never entered the queue. */
 export function countDrop<T>(box: Box<T>, kind: string, count: number, reason: DropReason, detail?: string): void {
   if (!(count > 0)) return
   box.counts.accepted += count
   box.counts.dropped += count
-  tellDrop(box, { reason, kind, count, ...(detail !== undefined && { detail }) })
+  reportDrop(box, { reason, kind, count, ...(detail !== undefined && { detail }) })
 }
 
-/** Tells what was lost. The losses must have been counted: a listener may look at the counts. */
-export function tellLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry' | 'reason' | 'detail'>[]): void {
+/** Reports losses. They must have been counted before, because a listener may read the counts. */
+export function reportLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry' | 'reason' | 'detail'>[]): void {
   const drops = new Map<string, { reason: DropReason; kind: string; detail?: string | undefined; count: number }>()
   for (const { entry, reason, detail } of losses) {
     const key = `${reason} ${entry.kind}`
@@ -122,24 +125,24 @@ export function tellLosses<T>(box: Box<T>, losses: readonly Pick<Loss<T>, 'entry
     if (known) known.count += 1
     else drops.set(key, { reason, kind: entry.kind, detail, count: 1 })
   }
-  for (const { detail, ...drop } of drops.values()) tellDrop(box, detail === undefined ? drop : { ...drop, detail })
+  for (const { detail, ...drop } of drops.values()) reportDrop(box, detail === undefined ? drop : { ...drop, detail })
 }
 
-function tellDrop<T>(box: Box<T>, drop: Drop): void {
+function reportDrop<T>(box: Box<T>, drop: Drop): void {
   const { concern, driver, onDrop, onError } = box.options
-  ofDelivery(() => emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count }))
-  // What it records in a full queue is a drop too. That is counted, and not told.
+  inDeliveryReport(() => emit('driver.drop', { concern, driver, reason: drop.reason, count: drop.count }))
   if (!onDrop) return
-  const told = (): unknown => ofDelivery(() => tell(box, () => onDrop(drop)))
-  runReported(told, { concern, driver, operation: 'onDrop' }, onError)
+  // `notify`, because `onDrop` may push into a full queue: that drop is counted but does not call `onDrop` again.
+  const run = (): unknown => inDeliveryReport(() => notify(box, () => onDrop(drop)))
+  runReported(run, { concern, driver, operation: 'onDrop' }, onError)
 }
 
 export function report<T>({ options }: Box<T>, error: unknown, operation: string): void {
   const { concern, driver, onError } = options
-  ofDelivery(() => reportFailure(error, { concern, driver, operation }, onError))
+  inDeliveryReport(() => reportFailure(error, { concern, driver, operation }, onError))
 }
 
-/** Lets the store keep what is held now, so that it outlives the page. */
+/** Stores all items that the outbox holds, so that they outlive the page. */
 export function persist<T>(box: Box<T>): void {
   const { store, concern, driver, onError } = box.options
   if (!store) return
@@ -149,7 +152,7 @@ export function persist<T>(box: Box<T>): void {
   runReported(() => store.keep(items), { concern, driver, operation: 'store' }, onError)
 }
 
-/** Keeps the process alive for a while, so that a script that ends by itself delivers first. */
+/** Keeps the process alive for the time of one delivery, so that a script that ends by itself delivers first. */
 export function holdProcess<T>(box: Box<T>): void {
   box.hold ??= box.clock.setTimeout(
     () => {

@@ -1,6 +1,6 @@
 import { MscError } from '../errors/errors.ts'
-import { isOfDelivery, withoutScope } from '../context/context.ts'
-import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, tellLosses, type Box } from './box.ts'
+import { isInDeliveryReport, withoutScope } from '../context/context.ts'
+import { COOLDOWN_MS, holdProcess, isFull, persist, releaseProcess, report, reportLosses, type Box } from './box.ts'
 import type { Entry } from './entry.ts'
 import { createFlight, hasten, takeOff, type Answer, type Departure, type Flight } from './flight.ts'
 import { limit } from './queue/limits.ts'
@@ -24,11 +24,12 @@ import type { Urgency } from './sink/receipt.ts'
 import { fitsWithin, nextDelivery, requestTime, waitWithin } from './queue/timing.ts'
 import { TURN_MS, begins, waitsFor } from './queue/turns.ts'
 
-/** How long to wait for a breaker that somebody else is probing. */
+/** Milliseconds to wait while the breaker lets no call through. */
 const BREAKER_POLL_MS = 500
 
 /**
- * Sends, or sets the timer for when to send. `nothing left` and `no use` say that whoever waits need not wait longer.
+ * Sends now, or sets the timer for the next delivery. `nothing left` and `no use` mean that waiting callers need not wait
+ * any longer.
  */
 export function advance<T>(box: Box<T>): 'under way' | 'nothing left' | 'no use' {
   if (box.phase === 'closed') return 'nothing left'
@@ -60,14 +61,14 @@ export function advance<T>(box: Box<T>): 'under way' | 'nothing left' | 'no use'
     sleepUntil(box, now + TURN_MS)
     return 'under way'
   }
-  // A flush and a close probe whatever the breaker says: what they can't deliver may be lost.
+  // A flush and a close ignore an open breaker, because items that they can't deliver may be lost.
   if (!box.breaker.tryAcquire() && !budget) sleepUntil(box, now + BREAKER_POLL_MS)
-  // A listener of the breaker may have pushed, and so have begun the next delivery.
+  // A listener of the breaker may have pushed an item, which may have started the next delivery.
   else if (!box.flight) depart(box, now, budget)
   return 'under way'
 }
 
-/** Until when whoever waits can wait; the close decides where there is one. */
+/** Returns the latest time that a waiting caller allows; during a close, only the closing callers count. */
 function budgetOf<T>({ waiters, phase }: Box<T>): { until: number; closing: boolean } | undefined {
   if (waiters.length === 0) return undefined
   const closing = phase === 'closing'
@@ -75,7 +76,7 @@ function budgetOf<T>({ waiters, phase }: Box<T>): { until: number; closing: bool
   return { until: Math.max(...wanted.map(({ until }) => until)), closing }
 }
 
-/** A delivery that began without haste must not use up the time of whoever waits now. */
+/** Shortens a background delivery that is in flight, so that it does not use up the budget of a waiting caller. */
 export function hastenFlight<T>(box: Box<T>): void {
   const budget = budgetOf(box)
   if (!box.flight || !budget) return
@@ -83,12 +84,12 @@ export function hastenFlight<T>(box: Box<T>): void {
   hasten(box.flight, departureOf(box, box.flight), requestTime(box.options.timeoutMs, left, box.pace.failures))
 }
 
-/** Goes back to delivering without haste. */
+/** Goes back to background delivery after a flush. */
 export function slowDown<T>(box: Box<T>): void {
   const { failures } = box.pace
   const now = box.clock.monotonic()
   if (held(box.queue) > 0) box.dueAt = Math.min(box.dueAt, now)
-  // Within a budget the waits are shorter than a backend that is away should have to bear.
+  // Retries within a budget are more frequent than an unavailable backend should get.
   if (failures > 0) box.retryAt = Math.max(box.retryAt, now + waitAfter(failures, randomOf(box)))
 }
 
@@ -112,7 +113,7 @@ function urgencyOf<T>({ waiters }: Box<T>): Urgency {
 
 function depart<T>(box: Box<T>, now: number, budget: { until: number } | undefined): void {
   const urgency = urgencyOf(box)
-  // Asks the sink, which may do anything, also send.
+  // This calls the sink's `leavingMaxBytes`, which may do anything, including a push that starts a delivery.
   const bounds = boundsOf(box, urgency)
   if (box.flight || box.phase === 'closed' || held(box.queue) === 0) return
   sleepUntil(box, Infinity)
@@ -122,7 +123,7 @@ function depart<T>(box: Box<T>, now: number, budget: { until: number } | undefin
   begins(box.clock, flight)
   const { timeoutMs } = box.options
   const allowed = budget ? requestTime(timeoutMs, budget.until - now, box.pace.failures) : timeoutMs
-  // A batch holds what many units of work recorded: what becomes of it concerns none of them.
+  // A batch holds items of many units of work, so its delivery must run in the scope of none.
   withoutScope(() => takeOff(flight, departureOf(box, flight), allowed))
 }
 
@@ -141,14 +142,14 @@ function boundsOf<T>(box: Box<T>, urgency: Urgency): BatchBounds {
   const { options, pace } = box
   const { limits, leavingMaxBytes } = options
   const leaving = urgency === 'leaving' && leavingMaxBytes !== undefined
-  // A page that is left sends once: what does not go now does not go, however gently the backend is to be treated.
+  // A page that is being left has one chance to send, so it ignores the reduced batch size for a recovering backend.
   const maxItems = leaving ? limits.maxItems : Math.max(1, Math.min(limits.maxItems, pace.size))
   const room = leaving ? leavingRoom(box, leavingMaxBytes) : Infinity
-  // Without any room a plain request is tried, which may be as large as any.
+  // Without room for a keepalive request, a plain one of any allowed size is tried.
   return { maxItems, maxBytes: room > 0 ? Math.min(limits.maxBytes, room) : limits.maxBytes }
 }
 
-/** A sink that can not say how much room there is gets what any request may have. */
+/** Returns 0 when the callback fails, so that a plain request is tried. */
 function leavingRoom<T>(box: Box<T>, ask: () => number): number {
   try {
     return ask()
@@ -172,11 +173,11 @@ function settle<T>(box: Box<T>, flight: Flight<T>, answer: Answer): void {
   box.isSilent = flight.late !== undefined
   const outcome = planAnswer(entries, answer, box.pace, options)
   place(box, flight, outcome)
-  // From here on all is in its place, and callbacks may look at it and use it.
+  // From here on the state is consistent, so callbacks may use the outbox.
   if (outcome.verdict === 'outage') box.breaker.fail()
   else box.breaker.succeed()
   if (box.breaker.state === 'open') box.retryAt = Math.max(box.retryAt, retryAfterCooldown(box))
-  tellLosses(box, outcome.lost)
+  reportLosses(box, outcome.lost)
   if (outcome.report) report(box, failureOf(box, answer), 'send')
   if (box.stored || entries.length > outcome.delivered.length + outcome.lost.length) persist(box)
   box.step()
@@ -189,7 +190,7 @@ function planAnswer<T>(batch: readonly Entry<T>[], answer: Answer, pace: Pace, o
   return planLateReceipt(batch, receipt, readFailure(answer.late), pace, options)
 }
 
-/** What the operator hears of. */
+/** Returns the error to report to the operator. */
 function failureOf<T>(box: Box<T>, answer: Answer): unknown {
   return 'error' in answer ? answer.error : (answer.late ?? malformed(box))
 }
@@ -199,13 +200,13 @@ function retryAfterCooldown<T>(box: Box<T>): number {
 }
 
 function malformed<T>({ options }: Box<T>): MscError {
-  return new MscError(`[${options.driver}] The sink returned something that is no receipt.`, {
+  return new MscError(`[${options.driver}] The sink returned a value that is not a receipt.`, {
     code: 'RECEIPT_MALFORMED',
-    hint: 'Return DELIVERED, or { rejected, limits }, from `send`.',
+    hint: 'Return DELIVERED or { rejected, limits } from `send`.',
   })
 }
 
-/** Does what was planned, as one step that nobody can look into. */
+/** Applies the planned outcome in one synchronous step, so that no callback sees an intermediate state. */
 function place<T>(box: Box<T>, flight: Flight<T>, outcome: Outcome<T>): void {
   const { queue, counts } = box
   const now = box.clock.monotonic()
@@ -224,7 +225,7 @@ function place<T>(box: Box<T>, flight: Flight<T>, outcome: Outcome<T>): void {
   for (const entry of outcome.last) putLast(queue, entry)
   for (const entry of outcome.aside) setAside(queue, entry)
   if (outcome.delivered.length > 0) comeBack(queue)
-  // What can't be waited for before the end is asked for too early: for a close there is no later.
+  // A close ignores limits that outlast its budget: an early request is better than none, since nothing comes after it.
   limit(
     queue.limits,
     budget?.closing ? outcome.limits.filter(({ forMs }) => fitsWithin(forMs, left)) : outcome.limits,
@@ -235,18 +236,18 @@ function place<T>(box: Box<T>, flight: Flight<T>, outcome: Outcome<T>): void {
   box.retryAt = outcome.waitMs > 0 ? now + waitWithin(outcome.waitMs, left) : 0
   if (outcome.holdMs > 0) box.heldUntil = Math.max(box.heldUntil, now + outcome.holdMs)
   else if (outcome.delivered.length > 0) box.heldUntil = 0
-  // What has been tried once has waited for others long enough.
+  // Items that were tried once have waited for others long enough.
   if (queue.queued.items > 0) box.dueAt = Math.min(box.dueAt, now)
   else box.dueAt = Infinity
 }
 
-/** To be called for each item that was accepted. */
+/** Must be called for each accepted item: sets the due time and keeps the process alive. */
 export function noteArrival<T>(box: Box<T>): void {
   if (box.dueAt === Infinity) {
     const { flushIntervalMs, timeoutMs } = box.options
-    // Longer than the process is held for sure, an item would be waiting for others that can't come any more.
+    // An item must not wait longer than the process is certain to stay alive.
     box.dueAt = box.clock.monotonic() + Math.min(flushIntervalMs, timeoutMs / 2)
   }
-  // A reporter that sends what it is told adds one item for each delivery that fails, and would hold the process for ever.
-  if (!isOfDelivery()) holdProcess(box)
+  // A reporter that sends failures adds an item for each failed delivery, and would keep the process alive forever.
+  if (!isInDeliveryReport()) holdProcess(box)
 }

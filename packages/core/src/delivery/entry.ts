@@ -1,24 +1,24 @@
 import type { DropReason } from './sink/receipt.ts'
 
-/** One item on its way, and what has become of it so far. Never changed: a new fact makes a new entry. */
+/** One item on its way, with its history. Immutable: a change makes a new entry. */
 export interface Entry<T> {
   readonly item: T
   readonly id: string
   readonly kind: string
   readonly bytes: number
-  /** Its place: entries leave in this order. */
+  /** Its position: entries are sent in this order. */
   readonly order: number
-  /** Times it failed although the backend took others. */
+  /** The number of times that it failed although the backend accepted others. */
   readonly strikes: number
-  /** How many items had been delivered when it first failed, then when it last failed alone. */
+  /** The number of items that had been delivered when it first failed; later, when it last failed alone. */
   readonly failedAt?: number | undefined
-  /** Entries of a batch whose content was refused are sent in parts, and a part is sent alone; 0 for none. */
+  /** The part of a refused batch that it belongs to; 0 for none. Each part is sent on its own. */
   readonly part: number
-  /** It was not given the time to rest that it should have had: failing again says nothing of it. */
+  /** True if it was retried before its wait was over, so that another failure is not a strike. */
   readonly hurried?: boolean
 }
 
-/** An entry that is lost. */
+/** A lost entry and the reason. */
 export interface Loss<T> {
   readonly entry: Entry<T>
   readonly reason: DropReason

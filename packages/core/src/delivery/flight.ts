@@ -6,37 +6,36 @@ import type { Entry } from './entry.ts'
 import type { Receipt, SendContext, Urgency } from './sink/receipt.ts'
 
 /**
- * What came back from one delivery: a receipt, which is `late` when the time was up by then and the sink tells what it
- * knows; or an error.
+ * The answer to one delivery: a receipt or an error. A receipt that came after the deadline's abort has `late` set.
  */
 export type Answer =
   | { readonly receipt: unknown; readonly late?: DeadlineError | undefined }
   | { readonly error: unknown }
 
-/** How a flight is sent off. */
+/** The parameters of a flight. */
 export interface Departure<T> {
   readonly clock: Clock
   readonly send: (batch: readonly T[], context: SendContext) => Promise<Receipt>
-  /** Named in the error when there is no answer. */
+  /** Names the delivery in the error when there is no answer. */
   readonly operation: string
-  /** Told of what a listener of the flight's signal throws. */
+  /** Called with errors that listeners of the flight's signal throw. */
   readonly report: (error: unknown) => void
   /** Called once, unless the flight is abandoned; never while `takeOff` runs. */
   readonly onAnswer: (answer: Answer) => void
 }
 
-/** One delivery that is under way. */
+/** One delivery in flight. */
 export interface Flight<T> {
-  /** Those that nobody knows of yet. */
+  /** The entries whose outcome is not known yet. */
   entries: readonly Entry<T>[]
   readonly urgency: Urgency
   readonly abort: AbortController
-  /** When it is given up, by the monotonic clock. */
+  /** The time at which it is given up, by the monotonic clock. */
   deadline: number
   cancel: CancelTimer
-  /** Its signal has aborted, and the sink may say what it knows. */
+  /** Set when the signal has aborted; the sink may still return a receipt. */
   late: DeadlineError | undefined
-  /** Its answer has been used, or is not wanted any more. */
+  /** True once its answer has been used or the flight was abandoned. */
   landed: boolean
 }
 
@@ -52,11 +51,14 @@ export function createFlight<T>(entries: readonly Entry<T>[], urgency: Urgency):
   }
 }
 
-/** Milliseconds of a flight's time that its sink has after the abort to say what it knows; of little time only a share. */
+/** Milliseconds that a sink has after the abort to return a receipt, part of the flight's time; at most this share of it. */
 const GRACE_MS = 50
 const GRACE_SHARE = 1 / 10
 
-/** Calls the sink, synchronously: while a page is being left there is no later. Ends at the deadline whatever it does. */
+/**
+ * Calls the sink synchronously, because no later code may run while a page is being left. Ends at the deadline whatever
+ * the sink does.
+ */
 export function takeOff<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs: number): void {
   hasten(flight, departure, timeoutMs)
   const items = flight.entries.map(({ item }) => item)
@@ -75,8 +77,8 @@ export function takeOff<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs
 }
 
 /**
- * Ends the flight in `timeoutMs`, unless it ends earlier anyway. The sink's signal aborts a moment before, so that what it
- * knows by then still counts.
+ * Ends the flight in `timeoutMs` milliseconds, unless it ends earlier anyway. The sink's signal aborts a moment before, so
+ * that a receipt of what was answered by then still counts.
  */
 export function hasten<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs: number): void {
   const { clock, operation } = departure
@@ -85,7 +87,7 @@ export function hasten<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs:
   flight.deadline = deadline
   const wakeIn = (ms: number, run: () => void): void => {
     flight.cancel()
-    // Whoever is in a hurry has nothing to do with what becomes of the batch.
+    // The caller that is in a hurry must not lend its scope to the rest of the delivery.
     flight.cancel = withoutScope(() => clock.setTimeout(run, ms))
   }
   const giveUp = (): void => settle(flight, departure, { error: flight.late })
@@ -94,12 +96,12 @@ export function hasten<T>(flight: Flight<T>, departure: Departure<T>, timeoutMs:
   wakeIn(timeoutMs - graceMs, () => {
     flight.late = new DeadlineError(operation, Math.round(timeoutMs))
     wakeIn(graceMs, giveUp)
-    // Last, since a listener of its signal may use the outbox.
+    // Abort last, because a listener of the signal may use the outbox.
     flight.abort.abort(flight.late)
   })
 }
 
-/** From here on its answer changes nothing. */
+/** Aborts the flight; its answer is ignored from then on. */
 export function abandon<T>(flight: Flight<T>, reason: Error): void {
   flight.landed = true
   flight.cancel()
@@ -111,7 +113,7 @@ function settle<T>(flight: Flight<T>, { onAnswer }: Departure<T>, answer: Answer
   flight.landed = true
   flight.cancel()
   const { late } = flight
-  // Whatever it throws once it was aborted is that it was aborted.
+  // Any error after the abort counts as the timeout.
   if (late) onAnswer('error' in answer ? { error: late } : { ...answer, late })
   else onAnswer(answer)
 }

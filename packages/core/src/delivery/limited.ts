@@ -1,14 +1,14 @@
 import type { Clock } from '../time/clock.ts'
 import type { Box } from './box.ts'
 
-/** What a backend is kept from at the moment, because it asked for that. */
+/** The kinds that a backend currently asked not to be sent. */
 export interface Limited {
   readonly kinds: readonly string[] | 'all'
-  /** Milliseconds from now until the last of it ends. */
+  /** Milliseconds from now until the last of the limits ends. */
   readonly forMs: number
 }
 
-/** `undefined` while the backend takes everything. */
+/** Returns the current limits, or `undefined` while the backend accepts everything. */
 export function limitedNow<T>({ queue: { limits }, heldUntil, clock }: Box<T>): Limited | undefined {
   const now = clock.monotonic()
   const all = Math.max(limits.all, heldUntil) - now
@@ -22,8 +22,8 @@ export function limitedNow<T>({ queue: { limits }, heldUntil, clock }: Box<T>): 
 }
 
 /**
- * Which of several sinks are asked to wait, and until when, for the health of whoever sends to them; `undefined` while all
- * of them take everything.
+ * Says for an engine's health which of its sinks are limited, and until when. Returns `undefined` while all of them accept
+ * everything.
  */
 export function describeLimits(
   sinks: readonly { readonly driver: { readonly name: string }; limited(): Limited | undefined }[],

@@ -4,99 +4,99 @@ import type { ErrorReporter } from '../errors/failure-slot.ts'
 import type { Limited } from './limited.ts'
 import type { DeliveryStats, Drop, DropReason, Receipt, SendContext, Urgency } from './sink/receipt.ts'
 
-/** What the outbox needs to know of an item; it never looks at anything else. */
+/** The properties of an item that the outbox needs. It never reads anything else. */
 export interface ItemLabel {
-  /** Unique in this outbox; receipts name it. */
+  /** Unique in this outbox. Receipts refer to it. */
   readonly id: string
-  /** `error`, `log`, `track`, … Limits and drops are told by kind. */
+  /** `error`, `log`, `track`, … Limits and drops are by kind. */
   readonly kind: string
-  /** What it weighs in memory and on the wire, about. */
+  /** Its approximate size in memory and on the wire. */
   readonly bytes: number
 }
 
-/** What a sink takes in one call. */
+/** The limits of one call of a sink. */
 export interface BatchLimits {
   readonly maxItems: number
   readonly maxBytes: number
-  /** A larger item is dropped at the door as `too large`. */
+  /** A larger item is dropped at `push` as `too large`. */
   readonly maxItemBytes: number
 }
 
 export interface OutboxOptions<T> {
-  /** `analytics`, `monitoring`: named in errors and telemetry. */
+  /** `analytics` or `monitoring`, for errors and telemetry. */
   readonly concern: string
   /** The sink's name. */
   readonly driver: string
   readonly label: (item: T) => ItemLabel
   /**
-   * Delivers what it can and says what it could not. It throws only when it knows nothing of any item: a `DriverError`
-   * with `retryable`, `refuses` and `retryAfterMs`. It may be called again with the same ids. When `context.signal` aborts
-   * it begins nothing more, and returns a receipt of what was answered by then: see `SendContext`.
+   * Delivers what it can and returns what it could not deliver. It throws only when it knows the outcome of no item: a
+   * `DriverError` with `retryable`, `refuses` and `retryAfterMs`. It may be called again with the same ids. When
+   * `context.signal` aborts, it starts nothing more and returns a receipt of the answers by then: see `SendContext`.
    */
   readonly send: (batch: readonly T[], context: SendContext) => Promise<Receipt>
-  /** Writes last words, synchronously; absent where the sink can't. May get what `send` has under way. */
+  /** Writes last words synchronously; absent if the sink can't. May receive items that `send` has in flight. */
   readonly sendSync?: ((batch: readonly T[]) => void) | undefined
   readonly limits: BatchLimits
   /**
-   * Bytes that one delivery may have while a page is being left, asked each time; in browsers `keepaliveRoom`.
-   * Where it is given, `flush` with the urgency `leaving` takes back what is under way and sends it again within these
-   * bytes, synchronously, because a browser drops plain requests with the page. It sends all that fits, also to a backend
-   * that has failed; what part of the batch under way was answered is not known by then, and may come twice.
+   * Returns the bytes that one delivery may have while a page is being left; called each time. In browsers, pass
+   * `keepaliveRoom`. With it, `flush` with the urgency `leaving` takes back the batch in flight and sends it again within
+   * these bytes, synchronously, because a browser drops plain requests together with the page. It sends all that fits,
+   * even to a backend that has failed. The backend may get items of that batch twice, because it is not known which of
+   * them were answered.
    */
   readonly leavingMaxBytes?: (() => number) | undefined
-  /** Items held at most, on the wire included. */
+  /** The number of items to hold at most, including those in flight. */
   readonly maxQueue: number
-  /** Bytes held at most, on the wire included. Default 8 MiB. */
+  /** The number of bytes to hold at most, including those in flight. Default 8 MiB. */
   readonly maxQueueBytes?: number
-  /** Milliseconds an item waits for others at most; never more than half of `timeoutMs`. */
+  /** Milliseconds that an item waits for others at most; never more than half of `timeoutMs`. */
   readonly flushIntervalMs: number
   /**
-   * Milliseconds for one delivery. As long as this after a push into an idle outbox, what is pending keeps a process
-   * alive.
+   * Milliseconds for one delivery. For this long after a push into an idle outbox, pending items keep the process alive.
    */
   readonly timeoutMs: number
-  /** Times that one item may fail while others are taken; then it is dropped. Default 5. */
+  /** The number of times that an item may fail while others are accepted, before it is dropped. Default 5. */
   readonly maxAttempts?: number
-  /** Where items outlive the page or the process; absent: nowhere. */
+  /** A store in which items outlive the page or the process. Default: none. */
   readonly store?: OutboxStore<T> | undefined
   readonly clock?: Clock
   readonly random?: () => number
-  /** Told what was lost, and why. */
+  /** Called with each loss and its reason. */
   readonly onDrop?: ((drop: Drop) => unknown) | undefined
   readonly onError?: ErrorReporter | undefined
 }
 
-/** A small persistent copy of what is queued, for browsers. Bounded by itself; what it can't keep it leaves out. */
+/** A small persistent copy of the queue, for browsers. It enforces its own bound and leaves out what does not fit. */
 export interface OutboxStore<T> {
   /**
-   * What an earlier life left, oldest first; it is taken, so that no other tab sends it too. `undefined` stands for each
-   * that was there and could not be read: it is counted as dropped, `unreadable`.
+   * Removes and returns the items that an earlier life left, the oldest first, so that no other tab sends them too.
+   * `undefined` stands for an item that could not be read; it is counted as dropped, `unreadable`.
    */
   take(): Promise<readonly (T | undefined)[]>
-  /** Replaces what is kept for this life by what is queued now. Synchronous: it runs while a page is left. */
+  /** Replaces the stored items of this life. Synchronous, because it runs while a page is being left. */
   keep(items: readonly T[]): void
 }
 
 /**
- * Hands items to one backend in the background: bounded in bytes, batched, retried, and with every loss counted.
- * Nothing here throws or rejects.
+ * Delivers items to one backend in the background, bounded in bytes, in batches, with retries, and counts every loss. Its
+ * methods never throw or reject.
  */
 export interface Outbox<T> {
   readonly breaker: Breaker
-  /** Queues an item; false, and a counted drop, when there is no room, when it is too large, or after `close`. */
+  /** Queues an item. Returns false and counts a drop when there is no room, when it is too large, or after `close`. */
   push(item: T): boolean
-  /** Counts items of `kind` that were lost before the queue. */
+  /** Counts items of `kind` that were lost before they could be queued. */
   drop(kind: string, count: number, reason: DropReason, detail?: string): void
   stats(): DeliveryStats
-  /** What the backend asked to be kept from for a while; `undefined` while it takes everything. */
+  /** Returns the limits that the backend currently imposes, or `undefined` while it accepts everything. */
   limited(): Limited | undefined
   /**
-   * Delivers what is queued, with retries, until nothing is left or `timeoutMs` is over, or until the backend has asked
-   * to be left alone for longer than that. What is left stays queued. Calls at once share one delivery.
+   * Delivers the queued items, with retries, until nothing is left, `timeoutMs` milliseconds have passed, or the backend
+   * has asked for a longer pause than that. The rest stays queued. Concurrent calls share one delivery.
    */
   flush(timeoutMs: number, urgency?: Urgency): Promise<void>
-  /** As `flush`, then what is left is dropped as `closed`. The first call decides. */
+  /** Does the same as `flush`, then drops the rest as `closed`. The first call sets the budget. */
   close(timeoutMs: number, urgency?: Urgency): Promise<void>
-  /** Last words: hands all that is queued or under way to `sendSync`, where there is one. Synchronous, never throws. */
+  /** Passes all queued and in-flight items to `sendSync`, if there is one. Synchronous; never throws. */
   lastWords(): void
 }

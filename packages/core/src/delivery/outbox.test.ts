@@ -28,7 +28,7 @@ const item = (id: number | string, kind = 'track', bytes = 10): Item => ({ id: S
 const away = (more = {}) => new DriverError('sink', 'The server answered 503.', { retryable: true, ...more })
 const refused = (more = {}) => new DriverError('sink', 'The server answered 400.', { refuses: 'content', ...more })
 
-/** An outbox over a sink that replies as told; the last reply is repeated. */
+/** Makes an outbox over a sink with the given replies; the last one is repeated. */
 function setUp(replies: Reply[] = [{}], more: Partial<OutboxOptions<Item>> = {}) {
   const clock = createManualClock()
   const sent: string[][] = []
@@ -77,7 +77,7 @@ function setUp(replies: Reply[] = [{}], more: Partial<OutboxOptions<Item>> = {})
   return { outbox, clock, sent, contexts, times, drops, errors, law }
 }
 
-/** Moves on until `promise` has settled. */
+/** Advances the clock until `promise` has settled. */
 async function until(clock: ManualClock, promise: Promise<void>): Promise<number> {
   const from = clock.monotonic()
   const state = { over: false }
@@ -85,14 +85,14 @@ async function until(clock: ManualClock, promise: Promise<void>): Promise<number
   for (;;) {
     await clock.advance(0)
     if (state.over) break
-    if (clock.nextAt === undefined) throw new Error('It waits for nothing.')
+    if (clock.nextAt === undefined) throw new Error('No timer is pending.')
     await clock.advance(clock.nextAt - clock.now())
   }
   return clock.monotonic() - from
 }
 
 describe('delivery in the background', () => {
-  it('collects for a moment, then sends batches one after the other', async () => {
+  it('collects items for a moment, then sends batches one after the other', async () => {
     const { outbox, clock, sent, law } = setUp()
     for (let id = 0; id < 3; id++) expect(outbox.push(item(id))).toBe(true)
     await clock.advance(19)
@@ -110,14 +110,14 @@ describe('delivery in the background', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('counts what is on the wire', async () => {
+  it('counts items in flight', async () => {
     const { outbox, clock, law } = setUp(['silence'])
     outbox.push(item(1))
     await clock.advance(20)
     expect(law()).toMatchObject({ queued: 0, inFlight: 1 })
   })
 
-  it('keeps what was accepted first when there is no room, in items and in bytes', async () => {
+  it('keeps the items that were accepted first when there is no room, in items and in bytes', async () => {
     const { outbox, drops, law } = setUp([{}], { maxQueue: 3, maxQueueBytes: 600 })
     expect([1, 2, 3, 4].map((id) => outbox.push(item(id, 'track', 250)))).toEqual([true, true, false, false])
     expect(outbox.push(item(5, 'log', 501))).toBe(false)
@@ -132,7 +132,7 @@ describe('delivery in the background', () => {
     expect(law()).toMatchObject({ accepted: 7, dropped: 4, queued: 3 })
   })
 
-  it('counts what its label can not be read of, and what was lost before the queue', () => {
+  it('counts items whose label cannot be read, and items that were lost before the queue', () => {
     const { outbox, drops, law } = setUp([{}], {
       label: () => {
         throw new Error('no')
@@ -148,7 +148,7 @@ describe('delivery in the background', () => {
     expect(law()).toMatchObject({ accepted: 4, dropped: 4 })
   })
 
-  it('goes on after a backend that was away, in order and without a loss', async () => {
+  it('continues in order and without a loss after an outage', async () => {
     const { outbox, clock, sent, law } = setUp([away(), away(), {}])
     for (let id = 0; id < 8; id++) outbox.push(item(id))
     await clock.advance(60_000)
@@ -157,7 +157,7 @@ describe('delivery in the background', () => {
     expect(sent.map((batch) => batch.length)).toEqual([4, 2, 1, 2, 4, 1])
   })
 
-  it('holds what is queued through an outage of any length, asking every few seconds at most', async () => {
+  it('holds queued items through an outage of any length, and retries at most every few seconds', async () => {
     const { outbox, clock, sent, drops, law } = setUp([away()])
     for (let id = 0; id < 6; id++) outbox.push(item(id))
     await clock.advance(3_600_000)
@@ -168,7 +168,7 @@ describe('delivery in the background', () => {
     expect(outbox.breaker.state).not.toBe('closed')
   })
 
-  it('obeys Retry-After, and takes a rate limit for no outage', async () => {
+  it('obeys Retry-After, and does not treat a rate limit as an outage', async () => {
     const limited = away({ code: 'DRIVER_RATE_LIMITED', retryAfterMs: 40_000 })
     const { outbox, clock, times, law } = setUp([limited, limited, limited, limited, limited, limited, {}])
     outbox.push(item(1))
@@ -180,7 +180,7 @@ describe('delivery in the background', () => {
     expect(law()).toMatchObject({ delivered: 1 })
   })
 
-  it('lets other kinds go on while one is limited', async () => {
+  it('delivers other kinds while one is limited', async () => {
     const { outbox, clock, sent, law } = setUp([
       { rejected: [{ id: 'b', retryable: true }], limits: [{ kinds: ['log'], forMs: 30_000 }] },
       {},
@@ -202,7 +202,7 @@ describe('one bad item', () => {
   it.each([
     ['that is refused', refused(), 'refused'],
     ['that is too large', refused({ code: 'DRIVER_TOO_LARGE' }), 'too large'],
-  ])('%s among 10 000 costs exactly itself', async (_, error, reason) => {
+  ])('%s among 10 000 is the only one lost', async (_, error, reason) => {
     const { outbox, clock, sent, drops, law } = setUp(
       [(batch) => (batch.some(({ id }) => id === '7777') ? Promise.reject(error) : {})],
       { limits: { maxItems: 500, maxBytes: 1e6, maxItemBytes: 1000 }, maxQueue: 10_000 },
@@ -214,14 +214,14 @@ describe('one bad item', () => {
     expect(sent.length).toBeLessThan(20 + 2 * 10)
   })
 
-  it('whose request is always reset loses nobody else, and is given up at last', async () => {
+  it('whose request is always reset costs no other item, and is dropped in the end', async () => {
     const { outbox, clock, drops, law } = setUp([
       (batch) => (batch.some(({ id }) => id === '2') ? Promise.reject(new Error('ECONNRESET')) : {}),
     ])
     for (let id = 0; id < 20; id++) outbox.push(item(id))
     await clock.advance(120_000)
     expect(law()).toMatchObject({ delivered: 19, queued: 1 })
-    // As long as nothing else is delivered nobody knows whose fault it is.
+    // Until others are delivered it is not known whether the item or the backend is at fault.
     expect(drops).toEqual([])
     for (let id = 20; id < 40; id++) {
       outbox.push(item(id))
@@ -231,7 +231,7 @@ describe('one bad item', () => {
     expect(law()).toMatchObject({ delivered: 39, queued: 0, dropped: 1 })
   })
 
-  it('does not make a backend that refuses everything be asked twice as often as there are items', async () => {
+  it('does not flood a backend that refuses everything', async () => {
     const { outbox, clock, sent } = setUp([refused()], { limits: { maxItems: 64, maxBytes: 1e6, maxItemBytes: 1000 } })
     for (let id = 0; id < 100; id++) outbox.push(item(id))
     await clock.advance(5000)
@@ -239,8 +239,8 @@ describe('one bad item', () => {
   })
 })
 
-describe('a backend that refuses us', () => {
-  it('is reported once with what to do, and does not open the breaker', async () => {
+describe('a backend that refuses every call', () => {
+  it('is reported once, with what to do, and does not open the breaker', async () => {
     const error = new DriverError('sink', 'The server answered 401.', {
       code: 'DRIVER_UNAUTHORIZED',
       hint: 'Check KEY.',
@@ -281,22 +281,22 @@ describe('flush and close', () => {
     ['everything', 'all'],
     ['the kind', ['track']],
   ]
-  it.each(limits)('ask a backend that has limited %s for no time, again and again', async (_, kinds) => {
+  it.each(limits)('keep retrying a backend that limits %s for 0 ms', async (_, kinds) => {
     const limited = { rejected: [{ id: '1', retryable: true }], limits: [{ kinds, forMs: 0 }] }
     const replies: Reply[] = [limited]
     const { outbox, clock, sent, law } = setUp(replies, { random: () => 0.999 })
     outbox.push(item(1))
     await clock.advance(60_000)
-    // Our own backoff has grown to many seconds.
+    // The outbox's own backoff has grown to many seconds.
     expect(sent.length).toBeLessThan(12)
     replies[0] = {}
     await until(clock, outbox.close(2000))
     expect(law()).toMatchObject({ delivered: 1, dropped: 0 })
   })
 
-  it.each(limits)('that are the last ask for %s too early, where the limit ends after them', async (_, kinds) => {
+  it.each(limits)('try %s early when a limit outlasts a close', async (_, kinds) => {
     const limited = { rejected: [{ id: '1', retryable: true }], limits: [{ kinds, forMs: 60_000 }] }
-    // Before the close, and again while it is under way.
+    // The limit is sent before the close and again during it.
     const { outbox, clock, sent, law } = setUp([limited, limited, {}])
     outbox.push(item(1))
     await clock.advance(1000)
@@ -319,7 +319,7 @@ describe('flush and close', () => {
     expect(outbox.breaker.state).toBe('closed')
   })
 
-  it('end within their budget against silence, and account for all', async () => {
+  it('end within their budget when there is no answer, and account for everything', async () => {
     const { outbox, clock, sent, drops, law } = setUp(['silence'], { timeoutMs: 5000 })
     for (let id = 0; id < 10; id++) outbox.push(item(id))
     await clock.advance(20)
@@ -334,14 +334,14 @@ describe('flush and close', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('give a backend three quarters of their time, and half of the rest once it has failed', async () => {
+  it('give a request three quarters of their time, and half of the rest after a failure', async () => {
     const { outbox, clock, times } = setUp(['silence'], { timeoutMs: 5000, random: () => 0 })
     outbox.push(item(1))
     await until(clock, outbox.close(4000))
     expect(times.slice(0, 3)).toEqual([0, 3020, 3530])
   })
 
-  it.each(['flush', 'close'] as const)('use the answer of a backend that is slow: %s', async (end) => {
+  it.each(['flush', 'close'] as const)('use the answer of a slow backend: %s', async (end) => {
     let answer = (): void => {}
     const slow = new Promise<object>((resolve) => (answer = () => resolve({})))
     let requests = 0
@@ -361,7 +361,7 @@ describe('flush and close', () => {
     expect(requests).toBe(1)
   })
 
-  it('do not wait as long as a flush that has more time', async () => {
+  it('do not wait out the backoff of a flush that has more time', async () => {
     const { outbox, clock, law } = setUp([away(), away(), away(), away(), away(), away(), {}], { random: () => 0.999 })
     outbox.push(item(1))
     void outbox.flush(600_000)
@@ -371,7 +371,7 @@ describe('flush and close', () => {
     expect(law()).toMatchObject({ delivered: 1 })
   })
 
-  it('do not wait for a delivery that began without haste and gets no answer', async () => {
+  it('do not wait for a background delivery that gets no answer', async () => {
     const { outbox, clock, law } = setUp(['silence', {}], { timeoutMs: 60_000 })
     outbox.push(item(1))
     await clock.advance(20)
@@ -379,7 +379,7 @@ describe('flush and close', () => {
     expect(law()).toMatchObject({ delivered: 1 })
   })
 
-  it('try an item that is sent back until the time is over, however often that is', async () => {
+  it('retry an item that is sent back, however often, until the time is over', async () => {
     let tries = 0
     const { outbox, clock, law } = setUp([() => (++tries < 10 ? { rejected: [{ id: '1', retryable: true }] } : {})])
     for (let id = 0; id < 3; id++) outbox.push(item(id))
@@ -398,7 +398,7 @@ describe('flush and close', () => {
     expect(law()).toMatchObject({ delivered: 1 })
   })
 
-  it('let a flush end when a close ends', async () => {
+  it('end a flush when a close ends', async () => {
     const { outbox, clock, law } = setUp(['silence'], { timeoutMs: 60_000 })
     outbox.push(item(1))
     const flush = outbox.flush(60_000)
@@ -407,7 +407,7 @@ describe('flush and close', () => {
     expect(law()).toMatchObject({ dropped: 1 })
   })
 
-  it('drop what is pushed once they close, and let the first call decide', async () => {
+  it('drop items that are pushed after close, whose first call sets the budget', async () => {
     const { outbox, clock, drops, law } = setUp(['silence'])
     outbox.push(item(1))
     const closing = outbox.close(300)
@@ -419,7 +419,7 @@ describe('flush and close', () => {
     expect(law()).toEqual({ accepted: 3, delivered: 0, dropped: 3, queued: 0, inFlight: 0 })
   })
 
-  it('do not use an answer that comes after the end', async () => {
+  it('ignore an answer that comes after the end', async () => {
     let answer: (receipt: Receipt) => void = () => {}
     const { outbox, clock, law, contexts } = setUp([() => new Promise((resolve) => (answer = resolve))])
     outbox.push(item(1))
@@ -431,7 +431,7 @@ describe('flush and close', () => {
     expect(law()).toEqual(before)
   })
 
-  it('leave to later what a flush has no time for', async () => {
+  it('leave queued what a flush has no time for', async () => {
     const { outbox, clock, sent, law } = setUp([away({ retryAfterMs: 30_000 }), {}])
     outbox.push(item(1))
     expect(await until(clock, outbox.flush(2000))).toBe(0)
@@ -442,7 +442,7 @@ describe('flush and close', () => {
     expect(law()).toMatchObject({ delivered: 1 })
   })
 
-  it('end at once without a budget, or without anything to do', async () => {
+  it('end at once without a budget or without anything to do', async () => {
     const { outbox, clock, law } = setUp([{}])
     await outbox.flush(1000)
     outbox.push(item(1))
@@ -457,7 +457,7 @@ describe('flush and close', () => {
 })
 
 describe('callbacks', () => {
-  it('may fail in any way, and may use the outbox', async () => {
+  it('may fail in any way and may use the outbox', async () => {
     const calls: Drop[] = []
     const { outbox, clock, errors, law } = setUp([refused()], {
       onDrop: (drop) => {
@@ -482,7 +482,7 @@ describe('callbacks', () => {
     ])
   })
 
-  it('are not told of what they lose themselves, or there would be no end to it', async () => {
+  it('are not called for losses that they cause themselves', async () => {
     const { outbox, errors, drops, law } = setUp(['silence'], {
       maxQueue: 1,
       onDrop: (drop) => {
@@ -500,14 +500,14 @@ describe('callbacks', () => {
     await outbox.close(0)
   })
 
-  it('are not told of what they lose later either, in what they began when they were told', async () => {
+  it('are not called for losses that they cause later either', async () => {
     let turns = 0
     const { outbox, drops, law } = setUp(['silence'], {
       maxQueue: 1,
       onDrop: async (drop) => {
         drops.push(drop)
         await Promise.resolve()
-        // Without an end to it, microtasks would keep everything else from ever running.
+        // The bound keeps a failing test from running microtasks forever.
         if (++turns < 1000) outbox.push(item(`instead of ${drops.length}`))
       },
     })
@@ -521,7 +521,7 @@ describe('callbacks', () => {
     await outbox.close(0)
   })
 
-  it('that can not say how much room a leaving page has are reported, and the batch goes all the same', async () => {
+  it('that fail to return the room of a leaving page are reported, and the batch is sent anyway', async () => {
     const { outbox, clock, errors, sent, law } = setUp([DELIVERED], {
       leavingMaxBytes: () => {
         throw new Error('no room')
@@ -535,7 +535,7 @@ describe('callbacks', () => {
     expect(law()).toMatchObject({ delivered: 1 })
   })
 
-  it('hear of a batch outside of the units of work that recorded it', async () => {
+  it('run outside the units of work that recorded the batch', async () => {
     const seen: unknown[] = []
     const { outbox, clock } = setUp([refused()], {
       onDrop: () => seen.push(currentContext()),
@@ -551,7 +551,7 @@ describe('callbacks', () => {
     expect(seen).toEqual([undefined, undefined])
   })
 
-  it('hear of drops and of the breaker by telemetry too', async () => {
+  it('have equivalents in telemetry for drops and the breaker', async () => {
     const heard: string[] = []
     const stop = onTelemetry(({ name, attributes }) => heard.push(`${name} ${JSON.stringify(attributes)}`))
     const { outbox, clock } = setUp([away()])
@@ -565,7 +565,7 @@ describe('callbacks', () => {
 })
 
 describe('the process', () => {
-  it('is held for the time of one delivery after a push into an idle outbox', async () => {
+  it('is kept alive for the time of one delivery after a push into an idle outbox', async () => {
     const clock = createManualClock()
     const holds = new Set<number>()
     const counted: ManualClock = Object.create(clock, {
@@ -594,7 +594,7 @@ describe('the process', () => {
     expect([...holds]).toEqual([])
   })
 
-  it('is held by what a reporter sends of any failure, but not of a delivery that failed', async () => {
+  it('is kept alive by reports of other failures, but not by reports of failed deliveries', async () => {
     const clock = createManualClock()
     let holds = 0
     const counted: ManualClock = Object.create(clock, {
@@ -628,14 +628,14 @@ describe('the process', () => {
     }
   })
 
-  it('can end between the deliveries of backends that are silent, again and again', async () => {
+  it('can end between deliveries while several backends do not answer', async () => {
     const clock = createManualClock()
     const silent = [0, 1, 2].map(() => setUp(['silence'], { clock, timeoutMs: 1000 }))
     for (const { outbox } of silent) {
       outbox.push(item(1))
       await clock.advance(400)
     }
-    // Milliseconds for which nothing is under way, which would hold the process.
+    // The periods in milliseconds in which no delivery keeps the process alive.
     const gaps: number[] = []
     let firstAt = Infinity
     let idleFor = 0
@@ -646,14 +646,14 @@ describe('the process', () => {
       idleFor = flying ? 0 : idleFor + 10
       if (!flying) firstAt = Math.min(firstAt, clock.monotonic())
     }
-    // As soon as the first deliveries of all are over: the last of them began 800 ms after the first.
+    // The first gap comes as soon as the first deliveries of all are over; the last of them began after 800 ms.
     expect(firstAt).toBeLessThan(2000)
     expect(gaps.length).toBeGreaterThan(5)
     expect(Math.min(...gaps.slice(0, 3))).toBeGreaterThanOrEqual(20)
     for (const { sent } of silent) expect(sent.length).toBeGreaterThan(3)
   })
 
-  it('lets a backend that answers be tried again at once, however many others are silent', async () => {
+  it('does not delay retries to a backend that answers while others do not', async () => {
     const clock = createManualClock()
     const silent = [0, 1, 2, 3].map(() => setUp(['silence'], { clock, timeoutMs: 5000 }))
     for (const { outbox } of silent) outbox.push(item(1))
@@ -663,7 +663,7 @@ describe('the process', () => {
     expect(flaky.outbox.stats()).toMatchObject({ delivered: 1 })
   })
 
-  it('is not held longer than a delivery may take, so nothing waits for others that long', async () => {
+  it('is kept alive no longer than a delivery may take, so no item waits for others that long', async () => {
     const { outbox, clock, sent } = setUp([{}], { flushIntervalMs: 60_000, timeoutMs: 1000 })
     outbox.push(item(1))
     await clock.advance(500)
@@ -672,7 +672,7 @@ describe('the process', () => {
 })
 
 describe('last words', () => {
-  it('hand over all that is queued or on the wire, and want no answer any more', async () => {
+  it('write all queued and in-flight items, and ignore later answers', async () => {
     let answer: (receipt: Receipt) => void = () => {}
     const written: string[][] = []
     const { outbox, clock, law } = setUp([() => new Promise((resolve) => (answer = resolve))], {
@@ -695,7 +695,7 @@ describe('last words', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('keep what could not be written, and never throw', async () => {
+  it('keep items that could not be written, and never throw', async () => {
     const { outbox, clock, errors, law } = setUp([{}], {
       sendSync: (batch) => {
         if (batch.some(({ id }) => id === '0')) throw new Error('EIO')
@@ -712,7 +712,7 @@ describe('last words', () => {
     expect(law()).toMatchObject({ delivered: 6 })
   })
 
-  it('end when whoever hears of a failure closes the outbox', async () => {
+  it('end when a failure callback closes the outbox', async () => {
     const { outbox, clock, law } = setUp([{}], {
       sendSync: () => {
         throw new Error('EIO')
@@ -726,7 +726,7 @@ describe('last words', () => {
     expect(law()).toMatchObject({ accepted: 10, queued: 0, inFlight: 0 })
   })
 
-  it('deliver once, whoever hears of a failure and uses the outbox', async () => {
+  it('deliver once even if a failure callback uses the outbox', async () => {
     const written: string[] = []
     const rests: Reply = { rejected: [{ id: 'rests', retryable: true }] }
     const { outbox, clock, law } = setUp([rests, 'silence'], {
@@ -750,7 +750,7 @@ describe('last words', () => {
     expect(law().delivered).toBeGreaterThanOrEqual(delivered)
   })
 
-  it('are left out where a sink has none', async () => {
+  it('do nothing if the sink has no sendSync', async () => {
     const { outbox, clock, law } = setUp()
     outbox.push(item(1))
     outbox.lastWords()
@@ -759,8 +759,8 @@ describe('last words', () => {
   })
 })
 
-describe('a sink that is told to end', () => {
-  /** Answered item by item; at the abort it says which were, a moment later. */
+describe('a sink whose signal aborts', () => {
+  /** Delivers item by item. After the abort it returns, a moment later, a receipt of those that were answered. */
   const slow =
     (answered: readonly string[], clock: () => ManualClock, afterMs = 0): Reply =>
     (batch, { signal }) =>
@@ -769,27 +769,30 @@ describe('a sink that is told to end', () => {
         signal.addEventListener('abort', () => clock().setTimeout(() => resolve({ rejected }), afterMs))
       })
 
-  it.each(['flush', 'close'] as const)('counts what was answered by then, and sends only the rest: %s', async (end) => {
-    const { outbox, clock, sent, law, drops, errors } = setUp([slow(['0', '1'], () => clock), {}], { timeoutMs: 500 })
-    for (let id = 0; id < 6; id++) outbox.push(item(id))
-    const ended = outbox[end](5000)
-    await clock.advance(499)
-    expect(law()).toMatchObject({ delivered: 2 + sent.slice(1).flat().length })
-    await until(clock, ended)
-    expect(sent[0]).toEqual(['0', '1', '2', '3'])
-    expect(sent.slice(1).flat()).toEqual(['2', '3', '4', '5'])
-    expect(law()).toEqual({ accepted: 6, delivered: 6, dropped: 0, queued: 0, inFlight: 0 })
-    expect([drops, errors, outbox.breaker.state]).toEqual([[], [], 'closed'])
-  })
+  it.each(['flush', 'close'] as const)(
+    'counts the items answered by then, and sends only the rest again: %s',
+    async (end) => {
+      const { outbox, clock, sent, law, drops, errors } = setUp([slow(['0', '1'], () => clock), {}], { timeoutMs: 500 })
+      for (let id = 0; id < 6; id++) outbox.push(item(id))
+      const ended = outbox[end](5000)
+      await clock.advance(499)
+      expect(law()).toMatchObject({ delivered: 2 + sent.slice(1).flat().length })
+      await until(clock, ended)
+      expect(sent[0]).toEqual(['0', '1', '2', '3'])
+      expect(sent.slice(1).flat()).toEqual(['2', '3', '4', '5'])
+      expect(law()).toEqual({ accepted: 6, delivered: 6, dropped: 0, queued: 0, inFlight: 0 })
+      expect([drops, errors, outbox.breaker.state]).toEqual([[], [], 'closed'])
+    },
+  )
 
-  it('counts what was answered where the time of a close is too short for all', async () => {
+  it('counts the answered items when a close is too short for all', async () => {
     const { outbox, clock, law } = setUp([slow(['0', '1', '2'], () => clock)])
     for (let id = 0; id < 4; id++) outbox.push(item(id))
     await until(clock, outbox.close(1000))
     expect(law()).toEqual({ accepted: 4, delivered: 3, dropped: 1, queued: 0, inFlight: 0 })
   })
 
-  it('has a moment for that, and no more', async () => {
+  it('has a moment to return a receipt, and no more', async () => {
     const { outbox, clock, sent, law, errors } = setUp([slow(['0'], () => clock, 60), {}])
     outbox.push(item(0))
     await clock.advance(20 + 1000)
@@ -800,7 +803,7 @@ describe('a sink that is told to end', () => {
     expect(law()).toMatchObject({ delivered: 1 })
   })
 
-  it('has no longer than whoever closes meanwhile', async () => {
+  it('has no longer than the budget of a concurrent close', async () => {
     const { outbox, clock, law } = setUp([slow(['0'], () => clock, 40)])
     outbox.push(item(0))
     await clock.advance(20 + 960)
@@ -810,14 +813,14 @@ describe('a sink that is told to end', () => {
 })
 
 describe('a page that is left', () => {
-  it('sends again, at once and small enough, what was under way without haste', async () => {
+  it('sends a background delivery again, at once and small enough', async () => {
     let room = 25
     const { outbox, clock, sent, contexts, law } = setUp(['silence', {}], { leavingMaxBytes: () => room })
     for (let id = 0; id < 4; id++) outbox.push(item(id))
     await clock.advance(20)
     expect(sent).toEqual([['0', '1', '2', '3']])
     void outbox.flush(1000, 'leaving')
-    // Synchronously: after the event of leaving no code of the page may run.
+    // Sent synchronously, because no code of the page may run after the event.
     expect(sent[1]).toEqual(['0', '1'])
     expect(contexts[0]?.signal.aborted).toBe(true)
     expect(contexts[1]?.urgency).toBe('leaving')
@@ -827,7 +830,7 @@ describe('a page that is left', () => {
     expect(law()).toMatchObject({ delivered: 4 })
   })
 
-  it('sends all that it has room for, however slowly a backend that was away is to be begun with', async () => {
+  it('sends all that it has room for, even if the batch size is reduced after an outage', async () => {
     const replies: Reply[] = [away()]
     const { outbox, clock, sent } = setUp(replies, { leavingMaxBytes: () => 1000 })
     for (let id = 0; id < 4; id++) outbox.push(item(id))
@@ -852,7 +855,7 @@ describe('a store', () => {
     return { kept, store }
   }
 
-  it('gives what an earlier life left, first and once', async () => {
+  it('returns the items of an earlier life, first and once', async () => {
     const { store } = storeOf([item('a'), item('b'), item('a'), item('big', 'track', 900)])
     const { outbox, clock, sent, drops, law } = setUp([{}], { store })
     outbox.push(item('b'))
@@ -865,7 +868,7 @@ describe('a store', () => {
   it.each([
     ['open', false],
     ['closed meanwhile', true],
-  ])('may hold what can not be read, which is a counted drop of an outbox that is %s', async (_what, isClosed) => {
+  ])('may contain unreadable items, which count as drops of an outbox that is %s', async (_what, isClosed) => {
     const { store, kept } = storeOf([undefined, item('a'), undefined])
     const { outbox, clock, drops, law } = setUp([{}], { store })
     if (isClosed) await outbox.close(0)
@@ -875,7 +878,7 @@ describe('a store', () => {
     if (isClosed) expect(kept).toEqual([['a']])
   })
 
-  it('keeps what a failure has put back, and forgets it as it is delivered', async () => {
+  it('keeps items after a failure, and removes them when they are delivered', async () => {
     const { store, kept } = storeOf()
     const { outbox, clock } = setUp([away(), {}], { store })
     for (let id = 0; id < 3; id++) outbox.push(item(id))
@@ -888,7 +891,7 @@ describe('a store', () => {
     expect(kept).toHaveLength(3)
   })
 
-  it('keeps what is queued when the page is left, on the wire included', async () => {
+  it('keeps queued and in-flight items when the page is left', async () => {
     const { store, kept } = storeOf()
     const { outbox, clock } = setUp(['silence'], { store, leavingMaxBytes: () => 1000 })
     outbox.push(item(1))
@@ -898,7 +901,7 @@ describe('a store', () => {
     expect(kept).toEqual([['1', '2']])
   })
 
-  it('gets back what it gave to an outbox that was closed meanwhile', async () => {
+  it('gets its items back if the outbox was closed meanwhile', async () => {
     const { store, kept } = storeOf([item('a')])
     const { outbox, clock, law } = setUp([{}], { store })
     await outbox.close(0)
@@ -953,7 +956,7 @@ it('works as its documentation shows', async () => {
 })
 
 describe('callbacks that use the outbox', () => {
-  it('begin no second delivery from where a sink is asked for its room', async () => {
+  it('start no second delivery from leavingMaxBytes', async () => {
     const { outbox, clock, law } = setUp(['silence'], {
       leavingMaxBytes: () => {
         throw new Error('of the sink')
@@ -969,7 +972,7 @@ describe('callbacks that use the outbox', () => {
     expect(law()).toMatchObject({ queued: 0, inFlight: 0 })
   })
 
-  it('find that somebody waits for the close, from a listener of the signal that it aborts', async () => {
+  it('find the close already pending, from a listener of the signal that it aborts', async () => {
     const clock = createManualClock()
     const sent: string[] = []
     const outbox = createOutbox<string>({
@@ -1001,9 +1004,9 @@ describe('callbacks that use the outbox', () => {
     expect([sent, outbox.stats().delivered]).toEqual([['a', 'a'], 1])
   })
 
-  it('hear of a delivery outside of the scope of whoever was in a hurry', async () => {
+  it('run outside the scope of a caller that flushes or closes', async () => {
     const manual = createManualClock()
-    // As the platform's timers do, which run where they were set.
+    // The platform's timers run in the context in which they were set; this clock does the same.
     const clock: ManualClock = Object.create(manual, {
       setTimeout: { value: (fn: () => void, ms: number) => manual.setTimeout(AsyncResource.bind(fn), ms) },
     }) as ManualClock

@@ -7,7 +7,7 @@ import {
   persist,
   releaseProcess,
   statsOf,
-  tellLosses,
+  reportLosses,
   type Box,
   type Waiter,
 } from './box.ts'
@@ -60,7 +60,7 @@ export function createOutbox<T>(options: OutboxOptions<T>): Outbox<T> {
   }
 }
 
-/** Goes on, and ends the waits that have no use any more. */
+/** Does what is due, and ends waits that can't achieve anything more. */
 function step<T>(box: Box<T>): void {
   const state = advance(box)
   if (state === 'under way') return
@@ -73,7 +73,7 @@ function step<T>(box: Box<T>): void {
   box.waiters = []
   slowDown(box)
   for (const waiter of waiters) waiter.done()
-  // Sets the timer of the background delivery.
+  // Sets the timer for the background delivery.
   if (state === 'no use') advance(box)
 }
 
@@ -88,7 +88,7 @@ function push<T>(box: Box<T>, item: T): boolean {
   if (!add(queue, item, label)) return refuse(box, label.kind, 'queue full')
   counts.accepted += 1
   noteArrival(box)
-  // Otherwise the timer is set already, for a time that this item does not change.
+  // Otherwise the timer is already set, and this item does not change its time.
   if (!box.flight && (!box.wake || firstOfKind || wasFull !== isFull(box))) box.step()
   return true
 }
@@ -106,7 +106,7 @@ function flush<T>(box: Box<T>, timeoutMs: number, urgency: Urgency): Promise<voi
 function close<T>(box: Box<T>, timeoutMs: number, urgency: Urgency): Promise<void> {
   if (box.closing) return box.closing
   let finish = (): void => {}
-  // Made first: what is dropped at once is told at once, and whoever hears of it may call `close` again.
+  // Set first, because an immediate drop calls `onDrop`, which may call `close` again.
   const closing = new Promise<void>((resolve) => (finish = resolve))
   box.closing = closing
   box.phase = 'closing'
@@ -114,7 +114,7 @@ function close<T>(box: Box<T>, timeoutMs: number, urgency: Urgency): Promise<voi
   return closing
 }
 
-/** Joins those who wait; the budget ends the wait, and with a close everything else. */
+/** Adds a waiting caller. The end of its budget ends the wait and, for a close, the outbox. */
 function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: boolean): Promise<void> {
   const budgetMs = timeoutMs > 0 ? timeoutMs : 0
   return new Promise((resolve) => {
@@ -122,7 +122,8 @@ function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: bool
       if (closing) finishClose(box)
       else giveUp(box, waiter)
     }
-    // Whoever waits for us wants the process to live until we answer; what is sent or lost then concerns all who recorded.
+    // The timer keeps the process alive for the waiting caller. It runs outside the caller's scope, because the items that
+    // are then sent or lost belong to others too.
     const cancel = withoutScope(() => box.clock.setTimeout(end, budgetMs, { keepAlive: true }))
     const until = box.clock.monotonic() + budgetMs
     const done = (): void => {
@@ -132,10 +133,10 @@ function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: bool
     const waiter: Waiter = { until, urgency, closing, done }
     const first = box.waiters.length === 0
     box.waiters = [...box.waiters, waiter]
-    // Calls listeners of a signal, which must find that somebody waits.
+    // `leave` aborts a signal, whose listeners must find the waiter already registered.
     if (urgency === 'leaving') leave(box)
-    // A close must not spend its time on a wait that was measured for the longer budget of a flush, and a page that is
-    // left has none.
+    // A close must not spend its budget on a backoff that was chosen for a flush's longer one, and a page that is being
+    // left has no time at all.
     if (first || closing || urgency === 'leaving') hurry(box)
     if (closing) forgetBeyond(box.queue.limits, longestWait(box.clock.monotonic(), budgetMs))
     hastenFlight(box)
@@ -143,7 +144,7 @@ function wait<T>(box: Box<T>, timeoutMs: number, urgency: Urgency, closing: bool
   })
 }
 
-/** The backoff was for nobody in particular; whoever waits now wants to know whether the backend is back. */
+/** Ends the outbox's own backoff: a waiting caller needs to know whether the backend is available again. */
 function hurry<T>(box: Box<T>): void {
   box.retryAt = 0
   comeBack(box.queue)
@@ -157,14 +158,14 @@ function giveUp<T>(box: Box<T>, waiter: Waiter): void {
   box.step()
 }
 
-/** The page goes: what is under way without haste goes with it, so it has to be sent again in the way that survives. */
+/** Takes back a background delivery, which the browser would drop with the page, so that it is sent again in time. */
 function leave<T>(box: Box<T>): void {
   const { flight, queue, options } = box
   if (options.leavingMaxBytes && flight && flight.urgency === 'background') {
     box.flight = undefined
     land(queue, flight.entries)
     putBack(queue, flight.entries)
-    // Last, since a listener of its signal may use the outbox.
+    // Abort last, because a listener of the signal may use the outbox.
     abandon(flight, new Error('The page is being left.'))
   }
   if (options.store) persist(box)
@@ -183,7 +184,7 @@ function finishClose<T>(box: Box<T>): void {
   counts.dropped += entries.length
   if (flight) abandon(flight, new Error('The outbox is closed.'))
   const losses = entries.map((entry): Loss<T> => ({ entry, reason: 'closed' }))
-  withoutScope(() => tellLosses(box, losses))
+  withoutScope(() => reportLosses(box, losses))
   if (box.stored) persist(box)
   for (const waiter of waiters) waiter.done()
 }

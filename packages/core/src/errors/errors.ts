@@ -1,31 +1,31 @@
-// Without a version: what it promises (code, retryable, hint) is what every version reads.
+// The key has no version, because every version reads the same fields: code, retryable, hint.
 const MARKER = Symbol.for('@msc/error')
 
 /** Options of every {@link MscError}. */
 export interface MscErrorOptions {
-  /** Stable, machine-readable, SCREAMING_SNAKE_CASE. Part of the public interface: changing one is a breaking change. */
+  /** Stable and machine-readable, in SCREAMING_SNAKE_CASE. Part of the public interface: changing it is a breaking change. */
   readonly code: string
-  /** Would the same call possibly succeed later, with nothing changed by the caller? Default false. */
+  /** True if the same call may succeed later without a change by the caller. Default false. */
   readonly retryable?: boolean
-  /** What the reader should do next, in one sentence. */
+  /** Says in a sentence or two what the reader should do next. */
   readonly hint?: string
   readonly cause?: unknown
 }
 
 /**
- * The base of every error that a `@msc/*` package throws on purpose.
+ * The base class of every error that the `@msc/*` packages throw on purpose.
  *
- * A marker, not `instanceof`, identifies it, because a bundler may include a package twice.
+ * It is identified by a marker, not by `instanceof`, because a bundler may include a package twice.
  */
 export class MscError extends Error {
-  // Declared: the constructor sets them, and as fields every page would carry them twice.
+  // Declared only: the constructor sets them, and class fields would add code to every page.
   declare readonly code: string
   declare readonly retryable: boolean
   declare readonly hint: string | undefined
 
   constructor(message: string, options: MscErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    // Defined, not assigned: an assignment fails where Error.prototype is frozen, as under SES.
+    // An assignment would fail where Error.prototype is frozen, as under SES.
     Object.defineProperty(this, 'name', { value: new.target.name, configurable: true, writable: true })
     this.code = options.code
     this.retryable = options.retryable ?? false
@@ -33,13 +33,16 @@ export class MscError extends Error {
     Object.defineProperty(this, MARKER, { value: true })
   }
 
-  /** Is it an error of these packages, of whichever copy? Never throws. On a subclass it asks no more than here. */
+  /**
+   * Says whether a value is an error of these packages, from any copy of them. Never throws. Subclasses inherit it and
+   * check no more than this.
+   */
   static isInstance(value: unknown): value is MscError {
     return typeof value === 'object' && readField(value, MARKER) === true
   }
 }
 
-/** The configuration is missing, half set or contradictory. Never retryable: a person has to change something. */
+/** The configuration is missing, half set or contradictory. Never retryable: someone has to change it. */
 export class ConfigError extends MscError {}
 
 /** An argument or payload does not have the required shape; nothing was stored or sent. */
@@ -52,8 +55,9 @@ export class ValidationError extends MscError {
 }
 
 /**
- * Is it a {@link ValidationError}, of whichever copy of this package? By its marker and its issues; never throws. A
- * function of its own, since a page that never asks must not carry it; the inherited `isInstance` says yes to every one of our errors.
+ * Says whether a value is a {@link ValidationError}, from any copy of this package, by its marker and its issues. Never
+ * throws. It is a separate function so that pages without it don't load it; the inherited `isInstance` accepts every
+ * `MscError`.
  */
 export function isValidationError(value: unknown): value is ValidationError {
   return MscError.isInstance(value) && Array.isArray(readField(value, 'issues'))
@@ -74,7 +78,7 @@ export class DeadlineError extends MscError {
   }
 }
 
-/** The backend is known to be away (breaker open, or not connected), so the call was not attempted. Retryable. */
+/** The backend is known to be unavailable (breaker open or not connected), so the call was not attempted. Retryable. */
 export class UnavailableError extends MscError {
   constructor(message: string, options: Partial<MscErrorOptions> = {}) {
     super(message, { code: 'UNAVAILABLE', retryable: true, ...options })
@@ -82,16 +86,16 @@ export class UnavailableError extends MscError {
 }
 
 export interface DriverErrorOptions extends Partial<MscErrorOptions> {
-  /** Milliseconds after which the backend said that it may be asked again. */
+  /** Milliseconds after which the backend accepts calls again, as it said itself. */
   readonly retryAfterMs?: number
   /**
-   * What a refusal is about. `content`: this call's, and a smaller or another one may be taken. `backend` (the default):
-   * the address, the credentials or the account, and every call would be told the same.
+   * The cause of a refusal. `content`: the content of this call; a smaller or a different one may be accepted. `backend`
+   * (the default): the address, the credentials or the account; every call would be refused.
    */
   readonly refuses?: 'content' | 'backend'
 }
 
-/** The only error a driver throws: a backend refused, failed or answered nonsense. */
+/** The only error that a driver throws: the backend refused, failed or sent an invalid response. */
 export class DriverError extends MscError {
   readonly driver: string
   readonly retryAfterMs: number | undefined
@@ -104,7 +108,7 @@ export class DriverError extends MscError {
   }
 }
 
-/** A property of a foreign value; `undefined` where it can not be read. Never throws. */
+/** Reads a property of any value; returns `undefined` when it can't be read. Never throws. */
 export function readField(value: unknown, name: string | symbol): unknown {
   try {
     return (value as Readonly<Record<string | symbol, unknown>> | null | undefined)?.[name]
@@ -113,17 +117,17 @@ export function readField(value: unknown, name: string | symbol): unknown {
   }
 }
 
-/** Any thrown value as an `Error`, keeping the original as `cause` where it was none. Never throws. */
+/** Turns any thrown value into an `Error`. A value that is neither an error nor a string becomes its `cause`. Never throws. */
 export function toError(value: unknown): Error {
   try {
     if (value instanceof Error) return value
   } catch {
-    // A revoked proxy answers no question.
+    // `instanceof` throws for a revoked proxy.
   }
   return typeof value === 'string' ? new Error(value) : new Error('A non-Error was thrown.', { cause: value })
 }
 
-/** Is it an `Error` of this realm? `instanceof` that never throws. */
+/** Says whether a value is an `Error` of this realm: an `instanceof` that never throws. */
 export function isError(value: unknown): value is Error {
   return toError(value) === value
 }

@@ -1,12 +1,12 @@
 import type { RedactText } from './failure-slot.ts'
 
 const MAX_KEPT = 2000
-/** More than a secret is long that begins before the cut. */
+/** Longer than `MAX_KEPT`, so that a secret that begins before the cut is read to its end. */
 const MAX_READ = 3000
 
 /**
- * `text` without secrets: by the full rules where somebody in this process provided them, else without the credentials
- * of an address and without what follows a name of a secret.
+ * Removes secrets from `text`: by the full rules if this process has them; otherwise it removes the credentials of a URL
+ * and the value after the name of a secret.
  */
 export function redactText(text: string, full: RedactText | undefined): string {
   return full
@@ -15,6 +15,6 @@ export function redactText(text: string, full: RedactText | undefined): string {
         .slice(0, MAX_READ)
         .replace(/:\/\/[^\s/@]{1,200}@/g, '://[redacted]@')
         .replace(/\b(Bearer |(?:password|token|secret|key)["']?[=:] ?)[^\s,;&]{1,500}/gi, '$1[redacted]')
-        // After the rest, or the first half of a secret would be left.
+        // Cut last, or the first half of a secret would remain.
         .slice(0, MAX_KEPT)
 }

@@ -3,19 +3,19 @@ export type BreakerState = 'closed' | 'open' | 'half-open'
 export interface BreakerStateOptions {
   /** Failures in a row that open it. */
   readonly threshold: number
-  /** Milliseconds it stays open before one call may probe. */
+  /** Milliseconds that it stays open before one call may probe the backend. */
   readonly cooldownMs: number
   readonly clock: { monotonic(): number }
-  /** Told of each change. */
+  /** Called on each change of state. */
   readonly onChange: (state: BreakerState) => void
 }
 
-/** What a breaker decides, without what it throws: it imports nothing, so that a page can load it late and alone. */
+/** A breaker's decisions without its errors. This file imports nothing, so that a page can load it late and on its own. */
 export interface BreakerDecisions {
   readonly state: BreakerState
   /** Failures in a row. */
   readonly failures: number
-  /** May a call be made now? A true in `half-open` reserves the probe: settle it with `succeed` or `fail`. */
+  /** Says whether a call may be made now. In `half-open`, `true` reserves the probe: settle it with `succeed` or `fail`. */
   tryAcquire(): boolean
   succeed(): void
   fail(): void

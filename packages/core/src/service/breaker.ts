@@ -7,29 +7,29 @@ import { guardSignals } from '../time/guard-signal.ts'
 export type { BreakerState }
 
 export interface BreakerOptions {
-  /** Named in the error while open. */
+  /** Named in the error that callers get while the breaker is open. */
   readonly name: string
   /** Failures in a row that open it. Default 5. */
   readonly threshold?: number
-  /** Milliseconds it stays open before one call may probe. Default 5 000. */
+  /** Milliseconds that it stays open before one call may probe the backend. Default 5 000. */
   readonly cooldownMs?: number
   readonly clock?: Clock
-  /** Told of each change; what it throws is reported, and decides nothing. */
+  /** Called on each change of state. An error that it throws is reported and does not affect the breaker. */
   readonly onChange?: (state: BreakerState) => void
 }
 
 /**
- * Stops calling a backend that keeps failing, and lets one call at a time probe it after a cool-down.
- * Use `tryAcquire`/`succeed`/`fail` on a hot path, `run` elsewhere.
+ * Stops calls to a backend that keeps failing. After a cool-down it lets one call at a time probe the backend.
+ * Use `tryAcquire`, `succeed` and `fail` on a hot path, `run` elsewhere.
  */
 export interface Breaker extends Omit<BreakerDecisions, 'failures'> {
-  /** @throws UnavailableError without calling when open. */
+  /** @throws UnavailableError `BREAKER_OPEN`, without making the call, while the breaker is open. */
   run<T>(call: () => Promise<T>): Promise<T>
 }
 
 export function createBreaker(options: BreakerOptions): Breaker {
   const { name, threshold = 5, cooldownMs = 5000, clock = systemClock, onChange } = options
-  // What a breaker judges are calls of drivers and ports, which are the application's code too.
+  // A breaker's calls go to drivers and ports, which may be the application's code.
   guardSignals()
   const decisions = createBreakerState({
     threshold,
@@ -49,9 +49,9 @@ export function createBreaker(options: BreakerOptions): Breaker {
     fail,
     async run(call) {
       if (!tryAcquire()) {
-        throw new UnavailableError(`${name} is not called: it failed ${decisions.failures} times in a row.`, {
+        throw new UnavailableError(`${name} was not called: it failed ${decisions.failures} times in a row.`, {
           code: 'BREAKER_OPEN',
-          hint: `It is probed again at most ${cooldownMs} ms after the last failure.`,
+          hint: `Try again later: the backend is probed at most ${cooldownMs} ms after the last failure.`,
         })
       }
       try {
@@ -59,7 +59,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
         succeed()
         return value
       } catch (error) {
-        // A refusal that a retry can't mend is at least an answer.
+        // A non-retryable refusal is still an answer: the backend is up.
         if (readField(error, 'retryable') === false) succeed()
         else fail()
         throw error

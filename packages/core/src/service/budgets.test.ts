@@ -24,7 +24,7 @@ describe('flush, close and health', () => {
     { timeoutMs: Number.NaN },
     { timeoutMs: -1 },
     { timeoutMs: '9' },
-  ])('have their default budgets where %j is given', async (given) => {
+  ])('keep their default budgets when given %j', async (given) => {
     const { service, budgets } = setUp()
     expect(await service.health(given as never)).toMatchObject({ status: 'ready' })
     await service.flush(given as never)
@@ -32,7 +32,7 @@ describe('flush, close and health', () => {
     expect(budgets).toEqual([300, 300])
   })
 
-  it('may be given any time, and none at all', async () => {
+  it('accept any budget, including zero', async () => {
     const { service, budgets } = setUp()
     await service.flush({ timeoutMs: 70 })
     await service.close({ timeoutMs: 0 })

@@ -2,8 +2,9 @@ import type { BudgetOptions, Service } from '../contract/driver.ts'
 import { readField } from '../errors/errors.ts'
 
 /**
- * The service, which has its default budget where `timeoutMs` is no number of at least 0: whoever flushes while a process
- * ends must not be ended by `null` or `NaN`. Not in `createService`, which the first bytes of a page with realtime carry.
+ * Returns the service with its default budget in place of a `timeoutMs` that is not a number of at least 0: `null` or
+ * `NaN` must not break a flush while the process ends. This is not part of `createService`, because a page with realtime
+ * loads that first.
  */
 export function withBudgets<S extends Pick<Service, 'health' | 'flush' | 'close'>>(service: S): S {
   return {

@@ -5,7 +5,7 @@ import { createManualClock } from '../testing/manual-clock.ts'
 
 const away = (): Promise<never> => Promise.reject(new DriverError('x', 'gone', { retryable: true }))
 
-it('stops calling a backend that keeps failing, and probes it after a while', async () => {
+it('stops calling a backend that keeps failing, and probes it after the cool-down', async () => {
   const clock = createManualClock()
   const { call, breaker } = createCalls({ concern: 'jobs', driver: 'x', clock })
   for (let n = 0; n < 5; n++) await expect(call('send', 100, away)).rejects.toThrow('gone')
@@ -18,7 +18,7 @@ it('stops calling a backend that keeps failing, and probes it after a while', as
   expect(breaker.state).toBe('closed')
 })
 
-it('counts silence as a failure, and a refusal or a conflict as an answer', async () => {
+it('counts a timeout as a failure, and a refusal or a conflict as an answer', async () => {
   const clock = createManualClock()
   const { call, breaker } = createCalls({ concern: 'jobs', driver: 'x', clock, threshold: 1 })
   for (const options of [{ retryable: false }, { retryable: true, code: 'CONTENDED' }]) {

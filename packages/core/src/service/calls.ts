@@ -11,23 +11,23 @@ export interface CallsOptions {
   readonly clock?: Clock
   /** Failures in a row that open the breaker. Default 5. */
   readonly threshold?: number
-  /** Milliseconds it stays open before one call may probe. Default 5 000. */
+  /** Milliseconds that it stays open before one call may probe the backend. Default 5 000. */
   readonly cooldownMs?: number
 }
 
-/** Calls of one driver, each within its time, and none while the backend is known to be away. */
+/** Makes calls to one driver, each under a deadline, and none while the breaker is open. */
 export interface Calls {
   readonly breaker: Breaker
   /**
-   * Makes a call under a deadline.
+   * Makes a call that must settle within `timeoutMs` milliseconds.
    *
-   * @throws UnavailableError `BREAKER_OPEN`, without calling, while the backend keeps failing; DeadlineError when the time
-   *   is up; what the call rejects with.
+   * @throws UnavailableError `BREAKER_OPEN`, without making the call, while the backend keeps failing; DeadlineError when
+   *   the time is up; otherwise the error that the call rejects with.
    */
   call<T>(operation: string, timeoutMs: number, run: (signal: AbortSignal) => PromiseLike<T> | T): Promise<T>
 }
 
-/** Codes of errors that say nothing about whether the backend is there. */
+/** Codes of retryable errors that prove that the backend answered. */
 const ANSWERS = new Set(['CONTENDED'])
 
 export function createCalls(options: CallsOptions): Calls {
@@ -46,7 +46,7 @@ export function createCalls(options: CallsOptions): Calls {
       if (!breaker.tryAcquire()) {
         throw new UnavailableError(`${name} ${operation} was not tried: the backend keeps failing.`, {
           code: 'BREAKER_OPEN',
-          hint: `It is probed again at most ${cooldownMs} ms after the last failure.`,
+          hint: `Try again later: the backend is probed at most ${cooldownMs} ms after the last failure.`,
         })
       }
       try {
@@ -62,7 +62,7 @@ export function createCalls(options: CallsOptions): Calls {
   }
 }
 
-/** A refusal that a retry can't mend is at least an answer, and so is a conflict with others. */
+/** A non-retryable refusal or a conflict with another client is still an answer: the backend is up. */
 function isAnswer(error: unknown): boolean {
   const code = readField(error, 'code')
   return readField(error, 'retryable') === false || (typeof code === 'string' && ANSWERS.has(code))

@@ -7,7 +7,7 @@ describe('closing', () => {
   const untilEnded = (signal: AbortSignal): Promise<unknown> =>
     new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason)))
 
-  it('ends all that is under way, each by a signal of its own', async () => {
+  it('aborts all pending calls, each by a signal of its own', async () => {
     const closing = createClosing()
     const seen = new Set<AbortSignal>()
     const calls = Array.from({ length: 50 }, () =>
@@ -22,7 +22,7 @@ describe('closing', () => {
     expect(await Promise.all(calls)).toEqual(Array.from({ length: 50 }, () => reason))
   })
 
-  it('ends nothing that is over, and lets nothing begin later that listens', async () => {
+  it('leaves finished calls alone, and gives later calls an aborted signal', async () => {
     const closing = createClosing()
     let over: AbortSignal | undefined
     await closing.during(async (signal) => {

@@ -1,9 +1,12 @@
-/** The end of an engine, which ends what is under way. */
+/** Ends pending calls when an engine closes. */
 export interface Closing {
   readonly signal: AbortSignal
-  /** Runs with a signal of its own that ends with the engine: one that all calls listen to makes Node 20 warn of a leak. */
+  /**
+   * Runs a call with a signal that aborts when the engine closes. Each call has its own, because Node 20 warns of a leak
+   * when many listen to one.
+   */
   during<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T>
-  /** Ends all with this reason; calls that come later get a signal that has ended. */
+  /** Aborts all signals with this reason. Later calls get a signal that has already aborted. */
   end(reason: Error): void
 }
 

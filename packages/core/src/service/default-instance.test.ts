@@ -12,13 +12,13 @@ const second = defaultInstance(NAME, create)
 afterEach(() => first.set(undefined))
 
 describe('the default instance', () => {
-  it('is made by the first call, once for all copies of the package', () => {
+  it('is created once, by the first call, for all copies of the package', () => {
     expect(first.peek()).toBeUndefined()
     const instance = first.get()
     expect(second.get()).toBe(instance)
     expect(second.peek()).toBe(instance)
   })
-  it('is made anew after it was taken away', () => {
+  it('is created anew after it has been cleared', () => {
     const instance = first.get()
     first.set(undefined)
     expect(second.get()).not.toBe(instance)
@@ -26,9 +26,9 @@ describe('the default instance', () => {
   })
 
   it.each([
-    ['the first call made', () => first.get()],
-    ['the one before was configured', () => first.replace(create())],
-  ])('that %s is closed, once, when another copy replaces it', (_who, make) => {
+    ['was created by the first call', () => first.get()],
+    ['was configured', () => first.replace(create())],
+  ])('that %s is closed once when another copy replaces it', (_who, make) => {
     const before = make()
     const next = second.replace(create())
     expect(first.get()).toBe(next)
@@ -36,13 +36,13 @@ describe('the default instance', () => {
     expect(before.close).toHaveBeenCalledTimes(1)
     expect(next.close).toHaveBeenCalledTimes(1)
   })
-  it('that somebody gave stays open when it is replaced', () => {
+  it('that a caller passed in stays open when it is replaced', () => {
     const given = create()
     first.set(given)
     second.replace(create())
     expect(given.close).not.toHaveBeenCalled()
   })
-  it("that the package made is the giver's once it was given", () => {
+  it('that the package created stays open once a caller has passed it in', () => {
     const instance = first.get()
     first.set(create())
     first.set(instance)
@@ -54,14 +54,14 @@ describe('the default instance', () => {
     expect(first.replace(instance)).toBe(instance)
     expect(instance.close).not.toHaveBeenCalled()
   })
-  it('is replaced whatever its closing does, and the failure is reported', async () => {
-    const heard = vi.fn()
-    const restore = setErrorReporter(heard)
+  it('is replaced even if its close fails, and the failure is reported', async () => {
+    const reporter = vi.fn()
+    const restore = setErrorReporter(reporter)
     const failure = new Error('The socket is stuck.')
     first.replace(create(() => Promise.reject(failure)))
     const next = second.replace(create())
     expect(first.get()).toBe(next)
-    await expect.poll(() => heard.mock.calls).toEqual([[failure, { concern: 'test-defaults', operation: 'close' }]])
+    await expect.poll(() => reporter.mock.calls).toEqual([[failure, { concern: 'test-defaults', operation: 'close' }]])
     restore()
   })
 })

@@ -2,33 +2,32 @@ import { runReported } from '../errors/failures.ts'
 import { CONTRACT_VERSION, processSlot } from '../slot.ts'
 
 export interface DefaultInstance<T> {
-  /** The instance that is there, else one made by `create`, kept, and the package's own. */
+  /** Returns the current instance. When there is none, creates and keeps one, which the package then owns. */
   get(): T
   /**
-   * Puts an instance of the caller's in its place; `undefined` makes the next `get` create a new one. Closes nothing: what
-   * is given here is the giver's to close, and so is what it takes the place of.
+   * Sets an instance that the caller owns; `undefined` makes the next `get` create a new one. Closes nothing: the caller
+   * closes both the new instance and the one that it replaces.
    */
   set(instance: T | undefined): void
   /**
-   * Puts an instance that the package made in its place, and returns it. If the one before was the package's own too (made
-   * by `get`, or put here by `replace`), nobody else would ever close it: that happens in the background, and a failure
-   * is reported.
+   * Sets an instance that the package owns, and returns it. A previous instance that the package owned too (made by `get`
+   * or set by `replace`) is closed in the background, since nothing else would close it; a failure is reported.
    */
   replace(instance: T): T
-  /** The instance if there is one already. */
+  /** Returns the current instance, if any, without creating one. */
   peek(): T | undefined
 }
 
 /**
- * The default instance behind a package's named functions. Kept on `globalThis` because Next.js bundles a module
- * several times, and every copy must act on one instance.
+ * Holds the default instance behind a package's named functions. It lives on `globalThis`, because Next.js bundles a
+ * module several times and all copies must act on one instance.
  *
- * @param name The package, for example `@msc/cache`; its slot is `Symbol.for('@msc/cache@1')`.
+ * @param name The package's name, for example `@msc/cache`, whose slot is `Symbol.for('@msc/cache@1')`.
  */
 export function defaultInstance<T extends object>(name: string, create: () => T): DefaultInstance<T> {
   const key = Symbol.for(`${name}@${CONTRACT_VERSION}`)
   const globals = globalThis as unknown as Record<symbol, T | undefined>
-  // Shared by the copies of a package as the instance is: whoever replaces it has to know who made it.
+  // Shared by all copies of a package, as the instance is: the copy that replaces it must know who owns it.
   const own = (): WeakSet<T> => processSlot('core/own-defaults', () => new WeakSet<T>())
   const keep = (instance: T): T => {
     own().add(instance)

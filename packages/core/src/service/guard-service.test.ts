@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 
-/** A process of its own: what a listener throws in this one is the test runner's. */
+/** Runs the script in a separate process, because the test runner catches errors that listeners throw in this one. */
 const runAlone = async (script: string): Promise<string> => {
   const args = ['--conditions=@msc/source', '--no-warnings', '--input-type=module', '--eval', script]
   const { stdout } = await promisify(execFile)(process.execPath, args, {
@@ -17,18 +17,18 @@ const listens = `(signal) => {
   return new Promise(() => {})
 }`
 
-it('a service without an engine outlives what a listener of its driver throws', async () => {
-  const said = await runAlone(`
+it('a service without an engine survives an abort listener of its driver that throws', async () => {
+  const output = await runAlone(`
     import { createService, setErrorReporter } from '@msc/core'
     setErrorReporter((error, { concern }) => console.log(concern + ': ' + error.message))
     const driver = { name: 'smtp', health: ${listens}, close: async () => {} }
     const { status } = await createService({ concern: 'mail', driver }).service.health({ timeoutMs: 1 })
     setImmediate(() => console.log('alive, ' + status))
   `)
-  expect(said.trim().split('\n')).toEqual(['mail: of the listener', 'alive, down'])
+  expect(output.trim().split('\n')).toEqual(['mail: of the listener', 'alive, down'])
 })
 
-it('so does a bare deadline, once the guard was asked for', async () => {
+it('a bare deadline survives one too after guardSignals()', async () => {
   const script = (guard: string): string => `
     import { deadline, guardSignals, setErrorReporter } from '@msc/core'
     ${guard}
@@ -36,7 +36,7 @@ it('so does a bare deadline, once the guard was asked for', async () => {
     const { code } = await deadline(${listens}, { operation: 'GET profile', timeoutMs: 1 }).catch((error) => error)
     setImmediate(() => console.log('alive, ' + code))
   `
-  const said = await runAlone(script('guardSignals()'))
-  expect(said.trim().split('\n')).toEqual(['of the listener', 'alive, DEADLINE_EXCEEDED'])
+  const output = await runAlone(script('guardSignals()'))
+  expect(output.trim().split('\n')).toEqual(['of the listener', 'alive, DEADLINE_EXCEEDED'])
   await expect(runAlone(script(''))).rejects.toThrow('of the listener')
 })

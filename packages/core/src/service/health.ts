@@ -7,14 +7,14 @@ import { redactText } from '../errors/redact-text.ts'
 import type { Health, LastError } from './status.ts'
 
 /**
- * What the verdict is made of. What the engine has loaded anyway is passed in: a bundler that splits code must not move
- * it out of the page's first file for this one.
+ * The inputs of the verdict. Functions that the engine has loaded anyway are passed in rather than imported, so that a
+ * bundler does not move them out of the page's first file into a chunk that both share.
  */
 export interface HealthQuestion {
   readonly concern: string
   readonly driver: Pick<DriverBase, 'name' | 'health' | 'endpoint' | 'variables'>
   readonly inTime: <T>(operation: string, timeoutMs: number, run: (signal: AbortSignal) => Promise<T>) => Promise<T>
-  /** Throws once the service has begun to close. */
+  /** Throws from the first call of `close` on. */
   readonly assertOpen: () => void
   readonly toError: (value: unknown) => Error
   readonly isKnown: (error: unknown) => error is MscError
@@ -28,7 +28,7 @@ export interface HealthQuestion {
   readonly last: { readonly error: Error; readonly operation: string; readonly at: number } | undefined
 }
 
-/** A round trip within its time, and the verdict on it, with what an operator should do. Never rejects. */
+/** Makes a round trip within the time limit. Returns the verdict and what an operator should do. Never rejects. */
 export async function askHealth(question: HealthQuestion): Promise<Health> {
   const { concern, driver, clock, timeoutMs, stats, last, inTime, toError } = question
   const from = clock.monotonic()
@@ -60,12 +60,15 @@ function judge(question: HealthQuestion, failure: Error | undefined): Verdict {
   const degraded = attempt(() => question.degraded?.(), undefined)
   if (degraded !== undefined) return { status: 'degraded', detail: redactText(degraded, redact) }
   if (breaker && breaker.state !== 'closed') {
-    return { status: 'degraded', detail: 'It answers again after failures; calls are being let through one at a time.' }
+    return {
+      status: 'degraded',
+      detail: 'The backend answers again after failures; one call at a time is let through.',
+    }
   }
   return { status: 'ready' }
 }
 
-/** What an engine says of itself must not take the verdict away. */
+/** Returns `otherwise` when an engine's callback throws, so that it can't prevent the verdict. */
 function attempt<T>(ask: () => T, otherwise: T): T {
   try {
     return ask()
@@ -74,7 +77,7 @@ function attempt<T>(ask: () => T, otherwise: T): T {
   }
 }
 
-/** A backend that wants to be asked later is there, and may have said until when. */
+/** A rate-limited backend is up, and may have sent a retry time. */
 function askedToWait(
   { clock }: HealthQuestion,
   failure: Partial<DriverError>,
@@ -83,10 +86,10 @@ function askedToWait(
   const until = attempt(() => new Date(Math.round(clock.now() + Number(failure.retryAfterMs))).toISOString(), undefined)
   return until === undefined
     ? verdict
-    : { ...verdict, detail: `${verdict.detail} It is to be left alone until ${until}.` }
+    : { ...verdict, detail: `${verdict.detail} Calls are accepted again from ${until}.` }
 }
 
-/** Names what did not answer, and the variables that chose it. */
+/** Names the backend that did not answer, and the variables that chose it. */
 function silence({ driver, timeoutMs, redact }: HealthQuestion): Omit<Verdict, 'status'> {
   const { name, endpoint, variables = [] } = driver
   const where = endpoint === undefined ? name : `${name} at ${endpoint}`
@@ -98,12 +101,12 @@ function silence({ driver, timeoutMs, redact }: HealthQuestion): Omit<Verdict, '
   }
 }
 
-/** What an operator needs of an error: what is wrong and what to do, without a secret. */
+/** Returns what an operator needs from an error: what is wrong and what to do, without secrets. */
 function explain({ isKnown, redact }: HealthQuestion, error: Error): Omit<Verdict, 'status'> {
   const known = isKnown(error) ? error : undefined
   return {
-    // An error that can not be read is still one.
-    detail: attempt(() => redactText(String(error.message), redact), 'An error that can not be read.'),
+    // The getter of a hostile error's message may throw.
+    detail: attempt(() => redactText(String(error.message), redact), 'The error could not be read.'),
     ...(known?.hint !== undefined && { hint: known.hint }),
     ...(known && { code: known.code }),
   }

@@ -35,7 +35,7 @@ function isOpen({ assertOpen }: ReturnType<typeof serviceOf>): boolean {
   }
 }
 
-/** It answers no question, not even whether it is an Error. */
+/** A revoked proxy: any look at it throws, even `instanceof Error`. */
 function unreadable(): unknown {
   const { proxy, revoke } = Proxy.revocable({}, {})
   revoke()
@@ -46,33 +46,33 @@ const throws = (): never => {
   throw unreadable()
 }
 
-describe('a value that can not be read', () => {
-  it('is a failure like others where it is thrown, and never one of ours', async () => {
-    const told: string[] = []
+describe('a thrown value that cannot be read', () => {
+  it('is reported like any other failure, and never taken for an MscError', async () => {
+    const reported: string[] = []
     const { service, report, inTime } = serviceOf({
       driver: { ...failing(unreadable()), close: throws },
       stats: throws,
       degraded: throws,
       flush: throws,
       close: throws,
-      onError: (error, { operation }) => told.push(`${operation}: ${error.message}`),
+      onError: (error, { operation }) => reported.push(`${operation}: ${error.message}`),
     })
     report(unreadable(), 'listen')
     expect(await service.health()).toMatchObject({ status: 'down', stats: {} })
     await service.flush()
     await service.close()
-    expect(told).toEqual(['listen', 'flush', 'close', 'close'].map((each) => `${each}: A non-Error was thrown.`))
+    expect(reported).toEqual(['listen', 'flush', 'close', 'close'].map((each) => `${each}: A non-Error was thrown.`))
     await expect(inTime('get', 100, throws)).rejects.toSatisfy((error) => !isError(error))
   })
 
-  it('does not take the place of what the backend failed with', async () => {
+  it("does not replace the backend's own error", async () => {
     const breaker = createBreaker({ name: 'redis', threshold: 1, onChange: throws })
     const failure = new Error('refused')
     await expect(breaker.run(() => Promise.reject(failure))).rejects.toBe(failure)
     expect(breaker.state).toBe('open')
   })
 
-  it('ends neither a turn nor what is told of it', async () => {
+  it('stops neither an interval nor its error callback', async () => {
     const clock = createManualClock()
     let turns = 0
     const cancel = every(
@@ -91,25 +91,22 @@ describe('a value that can not be read', () => {
 
 describe('the health of a service', () => {
   it.each([
-    [30_000, 'It is to be left alone until 2023-11-14T22:13:50.000Z.'],
-    [0, 'It is to be left alone until 2023-11-14T22:13:20.000Z.'],
+    [30_000, 'Calls are accepted again from 2023-11-14T22:13:50.000Z.'],
+    [0, 'Calls are accepted again from 2023-11-14T22:13:20.000Z.'],
     [undefined, undefined],
     [Infinity, undefined],
-  ])(
-    'is degraded where the backend wants to be asked later, and says until when: %j ms',
-    async (retryAfterMs, until) => {
-      const error = new DriverError('redis', 'The server answered 429.', {
-        code: 'DRIVER_RATE_LIMITED',
-        retryable: true,
-        ...(retryAfterMs !== undefined && { retryAfterMs }),
-      })
-      const health = await serviceOf({ clock: createManualClock(), driver: failing(error) }).service.health()
-      const detail = [error.message, ...(until === undefined ? [] : [until])].join(' ')
-      expect(health).toMatchObject({ status: 'degraded', code: 'DRIVER_RATE_LIMITED', detail })
-    },
-  )
+  ])('is degraded while the backend limits the rate, and says until when: %j ms', async (retryAfterMs, until) => {
+    const error = new DriverError('redis', 'The server answered 429.', {
+      code: 'DRIVER_RATE_LIMITED',
+      retryable: true,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    })
+    const health = await serviceOf({ clock: createManualClock(), driver: failing(error) }).service.health()
+    const detail = [error.message, ...(until === undefined ? [] : [until])].join(' ')
+    expect(health).toMatchObject({ status: 'degraded', code: 'DRIVER_RATE_LIMITED', detail })
+  })
 
-  it('says when it was asked, how long it took, and its numbers', async () => {
+  it('gives the time of the check, its latency and the statistics', async () => {
     const clock = createManualClock(1000)
     const { service } = serviceOf({ clock, stats: () => ({ hits: 3 }) })
     expect(await service.health()).toEqual({
@@ -122,7 +119,7 @@ describe('the health of a service', () => {
     })
   })
 
-  it('carries the remedy and the code of what went wrong, and no secret', async () => {
+  it('contains the code and the hint of the error, and no secret', async () => {
     const error = new DriverError('redis', 'WRONGPASS for redis://ana:hunter2@db', {
       code: 'DRIVER_UNAUTHORIZED',
       hint: 'Check the user and password in REDIS_URL.',
@@ -136,11 +133,11 @@ describe('the health of a service', () => {
     expect(JSON.stringify(health)).not.toContain('hunter2')
   })
 
-  it('names what is silent, and the variable that chose it', async () => {
+  it('names the backend that does not answer, and the variable that chose it', async () => {
     const clock = createManualClock()
     const { service } = serviceOf({ clock, driver: { ...failing(undefined), health: never } })
     const asked = service.health({ timeoutMs: 700 })
-    // The words are loaded first; the time runs from when the driver is asked.
+    // health.ts is loaded first; the time limit starts with the call of the driver.
     await vi.waitFor(() => expect(clock.pending).toBe(1))
     await clock.advance(700)
     expect(await asked).toMatchObject({
@@ -150,7 +147,7 @@ describe('the health of a service', () => {
     })
   })
 
-  it('is degraded while the breaker is not closed, or the engine says so', async () => {
+  it('is degraded while the breaker is not closed or the engine says so', async () => {
     const breaker = createBreaker({ name: 'x', threshold: 1 })
     breaker.fail()
     expect(await serviceOf({ breaker }).service.health()).toMatchObject({ status: 'degraded' })
@@ -158,7 +155,7 @@ describe('the health of a service', () => {
     expect(await service.health()).toMatchObject({ status: 'degraded', detail: 'The local tier is cold.' })
   })
 
-  it('remembers the last failure that nobody awaited', async () => {
+  it('shows the last failure that nobody awaited', async () => {
     const { service, report } = serviceOf()
     report(new DriverError('redis', 'gone', { code: 'DRIVER_FAILED' }), 'listen')
     expect(await service.health()).toMatchObject({
@@ -169,7 +166,7 @@ describe('the health of a service', () => {
 })
 
 describe('flush and close of a service', () => {
-  it('keep their budgets, whatever hangs', async () => {
+  it('keep their budgets whatever hangs', async () => {
     const clock = createManualClock()
     const failed: string[] = []
     const { service } = serviceOf({
@@ -185,11 +182,11 @@ describe('flush and close of a service', () => {
     const closed = service.close({ timeoutMs: 300 })
     await clock.advance(400 + 2000)
     await closed
-    // A flush whose time is up is no failure; a close that left something behind is.
+    // A flush that runs out of time is not a failure; a close that does is.
     expect(failed).toEqual(['close', 'close'])
   })
 
-  it('happen once, however often close is called', async () => {
+  it('run once however often close is called', async () => {
     const close = vi.fn(async () => undefined)
     const driverClose = vi.fn(async () => undefined)
     const kit = serviceOf({ close, driver: { name: 'redis', health: async () => undefined, close: driverClose } })
@@ -201,7 +198,7 @@ describe('flush and close of a service', () => {
     expect(() => kit.assertOpen()).toThrow(expect.objectContaining({ code: 'CACHE_CLOSED' }))
   })
 
-  it('close the driver once, though what is told of the end calls close again', async () => {
+  it('close the driver once even if the close callback calls close again', async () => {
     const driverClose = vi.fn(async () => undefined)
     const open: boolean[] = []
     const kit = serviceOf({
@@ -216,13 +213,13 @@ describe('flush and close of a service', () => {
     expect(open).toEqual([false])
   })
 
-  it('leave nothing that could be asked: a closed service is down, and says so', async () => {
+  it('make health say that the service is down because it is closed', async () => {
     const { service } = serviceOf()
     await service.close()
     expect(await service.health()).toMatchObject({ status: 'down', code: 'CACHE_CLOSED' })
   })
 
-  it('never reject: what fails is reported', async () => {
+  it('never reject, and report failures', async () => {
     const failed: unknown[] = []
     const broken = async (): Promise<never> => {
       throw new Error('broken')
@@ -241,18 +238,18 @@ describe('failures that nobody awaits', () => {
     vi.restoreAllMocks()
   })
 
-  it('reach the reporter of the process, unless the engine has one of its own', () => {
-    const heard: string[] = []
-    restore.push(setErrorReporter((error, { concern }) => heard.push(`process ${concern} ${error.message}`)))
+  it('reach the process-wide reporter unless the engine has its own', () => {
+    const reported: string[] = []
+    restore.push(setErrorReporter((error, { concern }) => reported.push(`process ${concern} ${error.message}`)))
     reportFailure(new Error('a'), { concern: 'jobs', operation: 'claim' })
-    reportFailure(new Error('b'), { concern: 'jobs', operation: 'claim' }, (error) => heard.push(error.message))
-    expect(heard).toEqual(['process jobs a', 'b'])
+    reportFailure(new Error('b'), { concern: 'jobs', operation: 'claim' }, (error) => reported.push(error.message))
+    expect(reported).toEqual(['process jobs a', 'b'])
   })
 
-  it('of a callback that throws or rejects are reported, and go nowhere else', async () => {
-    const heard: string[] = []
+  it('of a callback that throws or rejects are reported and go nowhere else', async () => {
+    const reported: string[] = []
     const context = { concern: 'cache', operation: 'onDrop' }
-    const onError = (error: Error): number => heard.push(error.message)
+    const onError = (error: Error): number => reported.push(error.message)
     runReported(
       () => {
         throw new Error('thrown')
@@ -268,10 +265,10 @@ describe('failures that nobody awaits', () => {
       onError,
     )
     await new Promise((resolve) => setImmediate(resolve))
-    expect(heard).toEqual(['thrown', 'rejected'])
+    expect(reported).toEqual(['thrown', 'rejected'])
   })
 
-  it('of a reporter that fails itself end on the console, with the failure it was told of', async () => {
+  it('of a reporter that fails go to the console, with the failure that it was to report', async () => {
     const lines: string[] = []
     vi.spyOn(console, 'error').mockImplementation((line: string) => void lines.push(line))
     reportFailure(new Error('first'), { concern: 'cron', operation: 'run' }, async () => {
@@ -281,7 +278,7 @@ describe('failures that nobody awaits', () => {
     expect(lines).toEqual(['[msc/cron] run failed: first', '[msc/cron] onError failed: reporter is broken'])
   })
 
-  it('of what a reporter does for one failure go to the console, and not to it again', async () => {
+  it('that a reporter causes go to the console and not to the reporter again', async () => {
     const lines: string[] = []
     vi.spyOn(console, 'error').mockImplementation((line: string) => void lines.push(line))
     const reporter = vi.fn(() => reportFailure(new Error('second'), { concern: 'cron', operation: 'run' }))
@@ -293,25 +290,25 @@ describe('failures that nobody awaits', () => {
     expect(reporter).toHaveBeenCalledTimes(2)
   })
 
-  it('of what a reporter sets going for one failure go to the console as well, and those of others meanwhile to it', async () => {
+  it('that a reporter causes later also go to the console, and those of others meanwhile to the reporter', async () => {
     const lines: string[] = []
     vi.spyOn(console, 'error').mockImplementation((line: string) => void lines.push(line))
-    const heard: string[] = []
+    const reported: string[] = []
     const nextTurn = (): Promise<void> => Promise.resolve()
     const reporter = async (error: Error): Promise<void> => {
-      heard.push(error.message)
+      reported.push(error.message)
       await nextTurn()
-      if (heard.length < 1000) reportFailure(new Error('own'), { concern: 'cron', operation: 'report' })
+      if (reported.length < 1000) reportFailure(new Error('own'), { concern: 'cron', operation: 'report' })
     }
     restore.push(setErrorReporter(reporter))
     reportFailure(new Error('first'), { concern: 'cron', operation: 'run' })
     await Promise.resolve()
     reportFailure(new Error('second'), { concern: 'cron', operation: 'run' })
     await vi.waitFor(() => expect(lines).toEqual(['[msc/cron] report failed: own']))
-    expect(heard).toEqual(['first', 'second'])
+    expect(reported).toEqual(['first', 'second'])
   })
 
-  it('are told on the console once in a while, redacted, with the remedy', async () => {
+  it('are printed at most once in a while, redacted and with their hint', async () => {
     const lines: string[] = []
     vi.spyOn(console, 'error').mockImplementation((line: string) => void lines.push(line))
     const error = new ConfigError('No entry for redis://ana:hunter2@db.', {

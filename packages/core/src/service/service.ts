@@ -11,30 +11,30 @@ export interface ServiceOptions<Concern extends string> {
   readonly concern: Concern
   readonly driver: Pick<DriverBase, 'name' | 'health' | 'close' | 'endpoint' | 'variables'>
   readonly clock?: Clock
-  /** Told of every failure that nobody awaits; default: the process's reporter. */
+  /** Called with every failure that nobody awaits. Default: the process-wide reporter. */
   readonly onError?: ErrorReporter | undefined
-  /** While it is not closed, a service whose round trip works is `degraded`. */
+  /** While this breaker is not closed, a service whose round trip works is `degraded`. */
   readonly breaker?: Pick<Breaker, 'state'>
-  /** Why the service is `degraded` although its round trip works; `undefined` when it is not. */
+  /** Returns why the service is `degraded` although its round trip works, or `undefined` when it is not. */
   readonly degraded?: () => string | undefined
   readonly stats?: () => Readonly<Record<string, number>>
-  /** Hands over what is buffered, within `budgetMs`. */
+  /** Delivers what is buffered, within `budgetMs` milliseconds. */
   readonly flush?: (budgetMs: number) => Promise<unknown>
-  /** Finishes what is under way, within `budgetMs`. The driver is closed after it. */
+  /** Finishes pending work within `budgetMs` milliseconds. The driver is closed afterwards. */
   readonly close?: (budgetMs: number) => Promise<unknown> | unknown
-  /** Milliseconds for `flush` and `close` where their caller does not say. Default 5 000. */
+  /** Milliseconds for `flush` and `close` when their caller gives no time. Default 5 000. */
   readonly budgetMs?: number
 }
 
 export interface ServiceKit<Concern extends string> {
-  /** What all six engines have in common; spread into the engine. */
+  /** The methods that all six engines have in common, to be spread into the engine. */
   readonly service: Service & { readonly concern: Concern }
-  /** Reports a failure that nobody awaits, and remembers it for `health`. Never throws. */
+  /** Reports a failure that nobody awaits, and keeps it for `health`. Never throws. */
   report(error: unknown, operation: string, details?: Readonly<Record<string, unknown>>): void
   /**
    * Runs a call within `timeoutMs` milliseconds.
    *
-   * @throws DeadlineError that names the service, its driver and `operation`; the signal's reason when that ended first.
+   * @throws DeadlineError that names the service, its driver and `operation`, or the signal's reason if it aborts first.
    */
   inTime<T>(
     operation: string,
@@ -47,14 +47,15 @@ export interface ServiceKit<Concern extends string> {
 }
 
 const HEALTH_MS = 2000
-/** What keeps its budget by itself must be able to end, and count its losses, before it is given up. */
+/** A `close` that keeps to its budget needs this extra time to end and count its losses before it is abandoned. */
 const GRACE_MS = 100
-/** A driver whose `close` hangs must not hang the process that is leaving. */
+/** A driver whose `close` hangs must not keep the process from exiting. */
 const DRIVER_CLOSE_MS = 2000
 
 /**
- * The one skeleton of a service: health as a round trip with its remedy, flush and close within their budgets, close
- * once, and one port for failures. The signals that its driver gets are guarded: see `guardSignals`.
+ * Makes the parts that all services share: health as a round trip with a hint, flush and close within their budgets, a
+ * close that runs once, and one place to report failures. The signals that its driver gets are guarded: see
+ * `guardSignals`.
  */
 export function createService<Concern extends string>(options: ServiceOptions<Concern>): ServiceKit<Concern> {
   guardSignals()
@@ -62,8 +63,8 @@ export function createService<Concern extends string>(options: ServiceOptions<Co
 }
 
 /**
- * As {@link createService}, for an engine that a page loads first: without the weight of the guard, since a listener that
- * throws ends no page. What runs on a server too calls `guardSignals` there.
+ * Does the same as {@link createService} for an engine that a page loads first, without the guard's code: a listener that
+ * throws does not end a page. An engine that also runs on servers calls `guardSignals` there.
  */
 export function createPageService<Concern extends string>(options: ServiceOptions<Concern>): ServiceKit<Concern> {
   const { concern, driver, clock = systemClock, budgetMs = 5000 } = options
@@ -81,7 +82,7 @@ export function createPageService<Concern extends string>(options: ServiceOption
     if (!closing) return
     throw new ConfigError(`[msc/${concern}] The service is closed.`, { code: `${concern.toUpperCase()}_CLOSED` })
   }
-  /** The time being up is no failure of a flush: whoever flushes said how long to wait. */
+  /** A flush that runs out of time is not a failure: its caller chose how long to wait. */
   const attempt = (operation: 'flush' | 'close', timeoutMs: number, run: () => unknown): Promise<void> =>
     inTime(operation, timeoutMs, run).then(
       () => undefined,
@@ -99,7 +100,7 @@ export function createPageService<Concern extends string>(options: ServiceOption
       concern,
       driverName: driver.name,
       async health(given?: BudgetOptions) {
-        // Loaded when it is asked for: a page that never asks does not carry it.
+        // Loaded on demand, so that a page that never calls `health` does not download it.
         const { askHealth } = await import('./health.ts')
         return askHealth({
           ...options,
@@ -117,7 +118,7 @@ export function createPageService<Concern extends string>(options: ServiceOption
         const timeoutMs = given?.timeoutMs ?? budgetMs
         return attempt('flush', timeoutMs, () => options.flush?.(timeoutMs))
       },
-      // Set before anything runs: what is told of the end may call `close` itself.
+      // `closing` is set before anything runs, because the close callback may call `close` itself.
       close: (given?: BudgetOptions) => (closing ??= Promise.resolve(given?.timeoutMs ?? budgetMs).then(closeOnce)),
     },
     report,

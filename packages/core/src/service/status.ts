@@ -1,29 +1,29 @@
 /**
  * - `ready`: the last round trip worked.
- * - `degraded`: answers, but slowly, through a fallback, or that it wants to be asked later.
- * - `down`: does not answer; the concern works as its documentation says it does without a backend.
+ * - `degraded`: the backend answers, but slowly, through a fallback, or with a rate limit.
+ * - `down`: the backend does not answer. The concern works as documented for that case.
  * - `not-configured`: no backend was chosen.
  */
 export type Status = 'ready' | 'degraded' | 'down' | 'not-configured'
 
-/** What one concern says about its backend. */
+/** The health of one concern's backend. */
 export interface Health {
   readonly concern: string
   readonly driver: string
   readonly status: Status
-  /** Milliseconds of the round trip that found this out; absent where none was made. */
+  /** Milliseconds that the round trip took; absent if none was made. */
   readonly latencyMs?: number
-  /** When that was: wall time, milliseconds since the epoch. */
+  /** The time of the check: wall time, milliseconds since the epoch. */
   readonly checkedAt?: number
-  /** One sentence for an operator; never holds a secret. */
+  /** A sentence or two for an operator, without secrets. */
   readonly detail?: string
-  /** What to do about it, in one sentence. */
+  /** Says in one sentence what to do about it. */
   readonly hint?: string
-  /** The stable code of the error behind `detail`, where it has one: `DRIVER_UNAUTHORIZED`, `PEER_MISSING`. */
+  /** The stable code of the error behind `detail`, if it has one: `DRIVER_UNAUTHORIZED`, `PEER_MISSING`. */
   readonly code?: string
-  /** The last failure that nobody awaited, whatever the round trip says now. */
+  /** The last failure that nobody awaited, regardless of this round trip's result. */
   readonly lastError?: LastError
-  /** Numbers worth showing beside the status: hit rate, queue depth, drops. */
+  /** Numbers worth showing with the status: hit rate, queue depth, drops. */
   readonly stats?: Readonly<Record<string, number>>
 }
 
@@ -31,12 +31,12 @@ export interface LastError {
   /** Wall time, milliseconds since the epoch. */
   readonly at: number
   readonly operation: string
-  /** Redacted. */
+  /** The error's message, redacted. */
   readonly message: string
   readonly code?: string
 }
 
-/** The worst of several statuses; `not-configured` counts as ready, since the concern chose it. */
+/** Returns the worst of several statuses. `not-configured` counts as ready, because it was chosen. */
 export function worstStatus(statuses: Iterable<Status>): Status {
   let worst: Status = 'ready'
   for (const status of statuses) {

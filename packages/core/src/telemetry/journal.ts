@@ -1,34 +1,34 @@
-import { tell } from '../context/context.ts'
+import { notify } from '../context/context.ts'
 import { reportFailure, runGuarded } from '../errors/failures.ts'
 import { sortableId } from '../ids.ts'
 import { processSlot } from '../slot.ts'
 
 /**
- * The kinds of records. The package that writes a kind declares it, beside its operations, by
+ * The kinds of records. The package that writes a kind declares it next to its operations, with
  * `declare module '@msc/core' { interface JournalKinds { … } }`.
  */
 export interface JournalKinds {
-  /** Something was lost on its way. */
+  /** An item was lost before it could be delivered. */
   drop: true
 }
 
 export type JournalKind = keyof JournalKinds & string
 
 /**
- * One line of the record that the embedded drivers write and the console reads. Redacted before it gets here. Its kind is
- * any text to a reader: a file may hold what another version wrote.
+ * One record that an embedded driver writes and the console reads. It is redacted before it gets here. Readers must accept
+ * any text as its kind, because another version may have written the file.
  */
 export interface JournalRecord {
-  /** Sorts by time: see `sortableId`. */
+  /** An id that sorts by time: see `sortableId`. */
   readonly id: string
   /** Milliseconds since the epoch. */
   readonly ts: number
   readonly kind: string
-  /** What happened, in a few words: an error's message, an event's name. */
+  /** A few words that say what happened: an error's message, an event's name. */
   readonly name: string
   readonly traceId?: string
   readonly userId?: string
-  /** Groups records that are one issue. */
+  /** The same for all records of one issue. */
   readonly fingerprint?: string
   readonly release?: string
   readonly payload: Readonly<Record<string, unknown>>
@@ -46,39 +46,39 @@ export interface JournalQuery {
   readonly userId?: string
   /** Only records whose id sorts after this one. */
   readonly after?: string
-  /** At most this many, the newest. Default 100. */
+  /** The number of records to return at most, the newest first. Default 100. */
   readonly limit?: number
 }
 
-/** Append-only. `append` is synchronous and never throws: a caller is often already handling an error. */
+/** An append-only log. `append` is synchronous and never throws, since its caller is often already handling an error. */
 export interface Journal {
   append(entry: JournalEntry): JournalRecord
-  /** Newest first. */
+  /** Returns matching records, the newest first. */
   query(query?: JournalQuery): JournalRecord[]
   /**
-   * Tells of what is appended, except of what the listener appends itself. What it throws, or rejects with, is reported
-   * once. Returns a function that ends it.
+   * Calls `listener` with each new record, except with those that it appends itself. The first error that it throws or
+   * rejects with is reported. Returns a function that ends the subscription.
    */
   subscribe(listener: (record: JournalRecord) => void): () => void
-  /** Writes what was appended to where it outlives the process, now; absent where there is no such place. Never throws. */
+  /** Writes buffered records to storage at once. Absent if the journal has no storage. Never throws. */
   flushSync?(): void
-  /** Records that the bound pushed out, or that could not be written. */
+  /** The number of records that were dropped at capacity or could not be written. */
   readonly dropped: number
   close(): Promise<void>
 }
 
 export interface MemoryJournalOptions {
-  /** Records of each kind that are kept; the oldest goes first. Default 2 000. */
+  /** The number of records to keep of each kind; the oldest are dropped first. Default 2 000. */
   readonly capacity?: number
   readonly now?: () => number
-  /** Records of an earlier life, oldest first. */
+  /** Records of an earlier process, the oldest first. */
   readonly initial?: readonly JournalRecord[]
 }
 
 /** The newest records of one kind. */
 interface Ring {
   readonly records: JournalRecord[]
-  /** Where the next one goes. */
+  /** The index for the next record. */
   next: number
 }
 
@@ -87,12 +87,12 @@ interface Subscription {
   failed: boolean
 }
 
-/** Kinds come from code; what makes them up shares a ring. */
+/** The bound on rings. Kinds come from code, so there are few; a caller that invents more gets a shared ring. */
 const MAX_KINDS = 50
 
 /**
- * Bounded rings, one for each kind, so that spans and events, which come by the thousand, never push an error out. What
- * there is until devtools supplies a journal that outlives the process.
+ * Makes a journal in memory, for use until devtools supplies one that outlives the process. Each kind has a bounded ring
+ * of its own, so that thousands of spans and events never push an error out.
  */
 export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal {
   const { capacity = 2000, now = Date.now } = options
@@ -123,7 +123,7 @@ export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal
       const ts = entry.ts ?? now()
       const record: JournalRecord = { ...entry, id: sortableId(now()), ts }
       keep(record)
-      notify(subscriptions, record)
+      notifyAll(subscriptions, record)
       return record
     },
     query(query = {}) {
@@ -143,7 +143,7 @@ export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal
   }
 }
 
-/** Up to `limit` of a ring that match, newest first. */
+/** Returns up to `limit` matching records of a ring, the newest first. */
 function newest({ records, next }: Ring, query: JournalQuery, limit: number): JournalRecord[] {
   const found: JournalRecord[] = []
   const { length } = records
@@ -154,7 +154,7 @@ function newest({ records, next }: Ring, query: JournalQuery, limit: number): Jo
   return found
 }
 
-/** Does `record` satisfy `query` (its `limit` aside)? */
+/** Says whether `record` satisfies `query`, apart from its `limit`. */
 export function matches(record: JournalRecord, query: JournalQuery): boolean {
   return (
     (query.kinds === undefined || query.kinds.includes(record.kind)) &&
@@ -165,13 +165,13 @@ export function matches(record: JournalRecord, query: JournalQuery): boolean {
   )
 }
 
-function notify(subscriptions: Iterable<Subscription>, record: JournalRecord): void {
+function notifyAll(subscriptions: Iterable<Subscription>, record: JournalRecord): void {
   for (const subscription of subscriptions) {
-    // A console that fails to draw must not fail whoever writes.
+    // A listener that fails must not fail the caller of `append`.
     runGuarded(
-      () => tell(subscription, () => subscription.listener(record)),
+      () => notify(subscription, () => subscription.listener(record)),
       (error) => {
-        // Its failure may be written to the journal as well, and it would fail again.
+        // Reported once, because the report may be written to the journal, and the listener would fail again.
         if (!subscription.failed) reportFailure(error, { concern: 'core', operation: 'journal listener' })
         subscription.failed = true
       },
@@ -181,11 +181,12 @@ function notify(subscriptions: Iterable<Subscription>, record: JournalRecord): v
 
 const slot = (): { journal?: Journal | undefined } => processSlot('core/journal', () => ({}))
 
-/** This process's journal; a memory ring until `setJournal` was called. */
+/** Returns this process's journal, which is in memory until `setJournal` is called. */
 export function getJournal(): Journal {
   return (slot().journal ??= createMemoryJournal())
 }
 
+/** Sets this process's journal; `undefined` makes the next `getJournal` create a new one in memory. */
 export function setJournal(journal: Journal | undefined): void {
   slot().journal = journal
 }

@@ -1,9 +1,9 @@
 export type AttributeValue = string | number | boolean | undefined
 
 /**
- * The operations that packages report, and their attributes. The package that makes an operation declares it, in its
- * `operations.ts`, by `declare module '@msc/core' { interface Operations { … } }`; so does an application for its own.
- * Here are only core's.
+ * The operations that packages report, with their attributes. The package that emits an operation declares it in its
+ * `operations.ts` with `declare module '@msc/core' { interface Operations { … } }`; applications do the same for theirs.
+ * Those below are core's own.
  */
 export interface Operations {
   'driver.drop': { concern: string; driver: string; reason: string; count: number; kind?: string }
@@ -16,15 +16,15 @@ export type OperationName = keyof Operations & string
 export type TelemetryEvent = {
   [Name in OperationName]: {
     readonly name: Name
-    /** Wall time of the start, milliseconds since the epoch. */
+    /** The start: wall time, milliseconds since the epoch. */
     readonly startedAt: number
-    /** Milliseconds; 0 for something that happened rather than took time. */
+    /** Milliseconds; 0 for a point in time. */
     readonly durationMs: number
-    /** Absent outside of any trace, as are the span ids. */
+    /** Absent outside any trace, as are the span ids. */
     readonly traceId?: string
-    /** This operation's own, 16 hex digits. */
+    /** The id of this operation's own span, 16 hex digits. */
     readonly spanId?: string
-    /** The span this one happened in. */
+    /** The id of the span around it. */
     readonly parentSpanId?: string
     readonly userId?: string
     readonly attributes: Readonly<Operations[Name]>

@@ -1,5 +1,5 @@
 import { systemClock } from '../time/clock.ts'
-import { currentContext, tell as tellOne } from '../context/context.ts'
+import { currentContext, notify } from '../context/context.ts'
 import { reportFailure, runGuarded } from '../errors/failures.ts'
 import type { OperationName, Operations, TelemetryEvent } from './operations.ts'
 import {
@@ -12,8 +12,11 @@ import {
 import { newTrace } from '../context/trace.ts'
 
 /**
- * Hears operations of this process as they end, except those that happen because it was told of another (in browsers:
- * before it has returned). A listener must be quick and synchronous; what it throws, or rejects with, is reported once.
+ * Calls `listener` with each operation of this process as it ends, except those that the listener itself caused while it
+ * handled another (in browsers: only until it returns). A listener must be quick and synchronous. The first error that it
+ * throws or rejects with is reported.
+ *
+ * @returns A function that removes the listener.
  */
 export function onTelemetry(listener: TelemetryListener, options: ListenOptions = {}): () => void {
   return (telemetrySlot().hub ??= createHub()).listen(listener, options)
@@ -24,21 +27,21 @@ interface Subscription {
   readonly names: ReadonlySet<string> | undefined
   readonly prefixes: readonly string[]
   readonly inert: boolean
-  /** An inert one is being told; what it does meanwhile is its own doing. */
-  telling: boolean
-  /** A listener that threw; told once, or one that fails on every cache hit would flood the console. */
+  /** True while an inert listener runs: operations that end meanwhile are its own. */
+  running: boolean
+  /** True once an error was reported: a listener that fails on every cache hit would flood the console. */
   failed: boolean
 }
 
-/** Names come from code, so there are few; the bound is for a caller that makes them up. */
+/** The bound on remembered names. Names come from code, so there are few, but a caller may invent more. */
 const MAX_NAMES = 1000
 
 function createHub(): TelemetryHub {
   const all = new Set<Subscription>()
-  /** Who hears an operation, by its name; forgotten when somebody comes or goes. */
+  /** The subscriptions to an operation, by its name; cleared when a listener is added or removed. */
   const byName = new Map<string, readonly Subscription[]>()
 
-  const hearers = (name: string): readonly Subscription[] => {
+  const subscriptionsTo = (name: string): readonly Subscription[] => {
     const known = byName.get(name)
     if (known) return known
     const found = [...all].filter(
@@ -58,11 +61,12 @@ function createHub(): TelemetryHub {
         byName.clear()
       }
     },
-    isHeard: (name) => all.size > 0 && (name === undefined || hearers(name).length > 0),
-    tell(name, attributes, startedMonotonic, place) {
+    isHeard: (name) => all.size > 0 && (name === undefined || subscriptionsTo(name).length > 0),
+    emit(name, attributes, startedMonotonic, place) {
       if (all.size === 0) return
-      const heard = hearers(name)
-      if (heard.length > 0) tell(heard, eventOf(name, attributes, startedMonotonic, place ?? here()))
+      const subscriptions = subscriptionsTo(name)
+      if (subscriptions.length > 0)
+        notifyAll(subscriptions, eventOf(name, attributes, startedMonotonic, place ?? here()))
     },
   }
 }
@@ -70,7 +74,7 @@ function createHub(): TelemetryHub {
 function subscriptionOf(listener: TelemetryListener, { names, inert = false }: ListenOptions): Subscription {
   const exact = names?.filter((name) => !name.endsWith('*'))
   const prefixes = names?.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1)) ?? []
-  return { listener, names: exact && new Set<string>(exact), prefixes, inert, telling: false, failed: false }
+  return { listener, names: exact && new Set<string>(exact), prefixes, inert, running: false, failed: false }
 }
 
 function here(): Place | undefined {
@@ -99,10 +103,10 @@ function eventOf<Name extends OperationName>(
   return event as TelemetryEvent
 }
 
-function tell(heard: readonly Subscription[], event: TelemetryEvent): void {
-  for (const subscription of heard) {
+function notifyAll(subscriptions: readonly Subscription[], event: TelemetryEvent): void {
+  for (const subscription of subscriptions) {
     runGuarded(
-      () => (subscription.inert ? tellInert(subscription, event) : tellMarked(subscription, event)),
+      () => (subscription.inert ? notifyInert(subscription, event) : notifyTracked(subscription, event)),
       (error) => {
         if (!subscription.failed) {
           reportFailure(error, { concern: 'core', operation: 'telemetry listener', event: event.name })
@@ -113,18 +117,18 @@ function tell(heard: readonly Subscription[], event: TelemetryEvent): void {
   }
 }
 
-/** What a listener does may be an operation too, also later. */
-function tellMarked(subscription: Subscription, event: TelemetryEvent): unknown {
-  return tellOne(subscription, () => subscription.listener(event))
+/** Runs a listener in a context by which the operations that it causes, now or later, are recognised. */
+function notifyTracked(subscription: Subscription, event: TelemetryEvent): unknown {
+  return notify(subscription, () => subscription.listener(event))
 }
 
-function tellInert(subscription: Subscription, event: TelemetryEvent): unknown {
-  if (subscription.telling) return undefined
-  subscription.telling = true
+function notifyInert(subscription: Subscription, event: TelemetryEvent): unknown {
+  if (subscription.running) return undefined
+  subscription.running = true
   try {
-    // It may be asynchronous although it says that it is not.
+    // Returned because it may be a promise although its listener claims to be inert; a rejection is reported.
     return subscription.listener(event)
   } finally {
-    subscription.telling = false
+    subscription.running = false
   }
 }

@@ -5,30 +5,30 @@ import type { TraceContext } from '../context/trace.ts'
 export type TelemetryListener = (event: TelemetryEvent) => void
 
 export interface ListenOptions {
-  /** Only these operations; a name that ends in `*` stands for all that begin so (`cache.*`). Default: all. */
+  /** The operations to listen to. A name that ends in `*` matches all with that prefix (`cache.*`). Default: all. */
   readonly names?: readonly (OperationName | `${string}*`)[]
   /**
-   * It sets nothing going: no promise, timer or queue that could lead to an operation again. Then it is called without the
-   * context by which that would be known, which costs 200 ns on Node 24. Default false.
+   * Declares that the listener starts no promise, timer or queue that could cause another operation. It is then called
+   * without the context that tracks such operations, which would cost 200 ns on Node 24. Default false.
    */
   readonly inert?: boolean
 }
 
-/** The span of an operation, and what it belongs to. */
+/** The span of an operation, with its parent and user. */
 export interface Place {
   readonly span: TraceContext
   readonly parent: TraceContext | undefined
   readonly userId: string | undefined
 }
 
-/** The side that listens; its code comes with the first listener, so that a page where nobody listens has none of it. */
+/** The listening side. Its code comes with the first listener, so that a page without listeners has none of it. */
 export interface TelemetryHub {
-  /** Returns a function that ends it. */
+  /** Returns a function that removes the listener. */
   listen(listener: TelemetryListener, options: ListenOptions): () => void
-  /** Does anybody listen, to `name` if it is given? */
+  /** Says whether there is a listener, for `name` if it is given. */
   isHeard(name?: OperationName): boolean
-  /** Tells whoever listens. Without a place the operation is a span of its own in the running one. */
-  tell<Name extends OperationName>(
+  /** Calls the listeners. Without a place the operation gets a span of its own inside the running one. */
+  emit<Name extends OperationName>(
     name: Name,
     attributes: Operations[Name],
     startedMonotonic: number | undefined,
@@ -36,10 +36,10 @@ export interface TelemetryHub {
   ): void
 }
 
-// The slot is filled once and never again, so each copy of this module may remember it: hot paths ask on every call.
+// The slot never changes once it is filled, so each copy of this module keeps it: hot paths need it on every call.
 let remembered: { hub?: TelemetryHub } | undefined
 
-/** Where the hub of this process is, once somebody has listened. */
+/** Returns the slot for this process's hub, which is empty until the first listener is added. */
 export function telemetrySlot(): { hub?: TelemetryHub } {
   return (remembered ??= processSlot('core/telemetry', () => ({})))
 }

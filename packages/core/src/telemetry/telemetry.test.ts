@@ -14,32 +14,32 @@ declare module './operations.ts' {
 }
 
 describe('telemetry', () => {
-  let heard: TelemetryEvent[]
+  let events: TelemetryEvent[]
   let stop: (() => void)[]
   beforeEach(() => {
-    heard = []
-    stop = [onTelemetry((event) => heard.push(event))]
+    events = []
+    stop = [onTelemetry((event) => events.push(event))]
   })
   afterEach(() => {
     for (const each of stop) each()
   })
 
-  it('gives each operation a span of its own in the running one', () => {
+  it('gives each operation a span of its own inside the running one', () => {
     const trace = newTrace()
     withContext({ trace, userId: 'ana' }, () => {
       emit('test.inner', { n: 1 })
       emit('test.inner', { n: 2 })
     })
-    expect(heard).toMatchObject([
+    expect(events).toMatchObject([
       { traceId: trace.traceId, parentSpanId: trace.spanId, userId: 'ana', attributes: { n: 1 } },
       { traceId: trace.traceId, parentSpanId: trace.spanId, userId: 'ana', attributes: { n: 2 } },
     ])
-    const spans = heard.map(({ spanId }) => spanId)
+    const spans = events.map(({ spanId }) => spanId)
     expect(new Set([...spans, trace.spanId]).size).toBe(3)
     for (const span of spans) expect(span).toMatch(/^[\da-f]{16}$/)
   })
 
-  it('makes what happens inside an operation its child, across awaits', async () => {
+  it('makes operations inside another its children, across awaits', async () => {
     const trace = newTrace()
     await withContext({ trace }, async () => {
       const outer = startOperation('test.outer')
@@ -50,19 +50,19 @@ describe('telemetry', () => {
       outer.end({ n: 0 })
       outer.end({ n: 9 })
     })
-    const [inner, outer] = heard
-    expect(heard).toHaveLength(2)
+    const [inner, outer] = events
+    expect(events).toHaveLength(2)
     expect(inner?.parentSpanId).toBe(outer?.spanId)
     expect(outer).toMatchObject({ name: 'test.outer', parentSpanId: trace.spanId, attributes: { n: 0 } })
   })
 
-  it('begins a trace for an operation that belongs to none, and none where nobody listens', () => {
+  it('starts a trace for an operation outside any, but only if there is a listener', () => {
     startOperation('test.outer').run(() => expect(currentContext()?.trace.traceId).toMatch(/^[\da-f]{32}$/))
     for (const each of stop) each()
     startOperation('test.outer').run(() => expect(currentContext()).toBeUndefined())
   })
 
-  it('tells a listener only what it asked for, by name or by beginning', () => {
+  it('calls a listener only for the names or prefixes that it selected', () => {
     const names: string[] = []
     stop.push(onTelemetry(({ name }) => names.push(name), { names: ['test.out*', 'driver.drop'] }))
     emit('test.outer', { n: 1 })
@@ -71,7 +71,7 @@ describe('telemetry', () => {
     expect(names).toEqual(['test.outer', 'driver.drop'])
   })
 
-  it('costs nothing for a name that nobody asked for', () => {
+  it('is disabled for a name without a listener', () => {
     for (const each of stop) each()
     stop = [onTelemetry(() => undefined, { names: ['test.outer'] })]
     expect(telemetryEnabled('test.outer')).toBe(true)
@@ -80,7 +80,7 @@ describe('telemetry', () => {
     expect(telemetryEnabled()).toBe(false)
   })
 
-  it('that are inert are called as they are, and are not told of what they do themselves', () => {
+  it('calls inert listeners without a tracking context, and not for their own operations', () => {
     let calls = 0
     const stop = onTelemetry(
       () => {
@@ -99,7 +99,7 @@ describe('telemetry', () => {
     expect(failures).toEqual(['once'])
   })
 
-  it('that say they are inert and are not end nothing by a promise that rejects', async () => {
+  it('catches the rejections of listeners that wrongly claim to be inert', async () => {
     const failures: string[] = []
     const restore = setErrorReporter((error) => void failures.push(error.message))
     const stop = onTelemetry(() => Promise.reject(new Error('later')) as never, { inert: true })
@@ -109,7 +109,7 @@ describe('telemetry', () => {
     restore()
   })
 
-  it('are told of each other’s doing four deep, and no deeper', () => {
+  it('calls listeners for each other’s operations up to four deep', () => {
     let calls = 0
     const stops = Array.from({ length: 8 }, () =>
       onTelemetry(() => {
@@ -119,13 +119,13 @@ describe('telemetry', () => {
     )
     emit('test.inner', { n: 1 })
     for (const stop of stops) stop()
-    // Of eight, in every order: one, two, three and four of them.
+    // The ordered selections of one, two, three and four of eight listeners.
     expect(calls).toBe(8 + 8 * 7 + 8 * 7 * 6 + 8 * 7 * 6 * 5)
   })
 
   it('survives a listener that throws, and reports it once', () => {
-    const said: string[] = []
-    stop.push(setErrorReporter((error) => said.push(error.message)))
+    const reported: string[] = []
+    stop.push(setErrorReporter((error) => reported.push(error.message)))
     stop.push(
       onTelemetry(() => {
         throw new Error('bad listener')
@@ -133,13 +133,13 @@ describe('telemetry', () => {
     )
     emit('test.inner', { n: 1 })
     emit('test.inner', { n: 2 })
-    expect(heard).toHaveLength(2)
-    expect(said).toEqual(['bad listener'])
+    expect(events).toHaveLength(2)
+    expect(reported).toEqual(['bad listener'])
   })
 
   it('survives a listener whose promise rejects, and reports it once', async () => {
-    const said: string[] = []
-    stop.push(setErrorReporter((error) => said.push(error.message)))
+    const reported: string[] = []
+    stop.push(setErrorReporter((error) => reported.push(error.message)))
     stop.push(
       onTelemetry(async () => {
         throw new Error('bad listener')
@@ -149,36 +149,36 @@ describe('telemetry', () => {
     await new Promise((resolve) => setImmediate(resolve))
     emit('test.inner', { n: 2 })
     await new Promise((resolve) => setImmediate(resolve))
-    expect(said).toEqual(['bad listener'])
+    expect(reported).toEqual(['bad listener'])
   })
 
-  it('does not tell a listener of what it does itself', () => {
-    let told = 0
+  it('does not call a listener for its own operations', () => {
+    let calls = 0
     stop.push(
       onTelemetry(() => {
-        told += 1
+        calls += 1
         emit('test.inner', { n: 2 })
       }),
     )
     emit('test.outer', { n: 1 })
-    expect(told).toBe(1)
-    expect(heard.map(({ name }) => name)).toEqual(['test.outer', 'test.inner'])
+    expect(calls).toBe(1)
+    expect(events.map(({ name }) => name)).toEqual(['test.outer', 'test.inner'])
   })
 
-  it('does not tell a listener of what it sets going, and of everything else that happens meanwhile', async () => {
-    const told: unknown[] = []
+  it('does not call a listener for operations that it causes later, but for all others meanwhile', async () => {
+    const calls: unknown[] = []
     stop.push(
       onTelemetry(async ({ attributes }) => {
-        told.push(attributes)
+        calls.push(attributes)
         await Promise.resolve()
-        if (told.length < 1000) emit('test.inner', { n: 100 })
+        if (calls.length < 1000) emit('test.inner', { n: 100 })
       }),
     )
     emit('test.outer', { n: 1 })
     await Promise.resolve()
     emit('test.outer', { n: 2 })
     await new Promise((resolve) => setImmediate(resolve))
-    expect(told).toEqual([{ n: 1 }, { n: 2 }])
-    expect(heard).toHaveLength(4)
+    expect(calls).toEqual([{ n: 1 }, { n: 2 }])
+    expect(events).toHaveLength(4)
   })
 })

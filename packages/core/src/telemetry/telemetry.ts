@@ -4,14 +4,14 @@ import type { OperationName, Operations } from './operations.ts'
 import { telemetrySlot } from './telemetry-slot.ts'
 import { newTrace } from '../context/trace.ts'
 
-/** Is anybody listening, to `name` if it is given? Lets a hot path skip building attributes. */
+/** Says whether there is a listener, for `name` if it is given, so that a hot path can skip building attributes. */
 export function telemetryEnabled(name?: OperationName): boolean {
   return telemetrySlot().hub?.isHeard(name) ?? false
 }
 
 /**
- * Reports an operation that has ended, as a span of its own in the running one. Costs a look-up when nobody listens, and
- * never throws.
+ * Reports an operation that has ended, as a span of its own inside the running one. Without a listener it costs one
+ * look-up. Never throws.
  *
  * @param startedMonotonic `systemClock.monotonic()` at the start; leave it out for a point in time.
  */
@@ -20,20 +20,20 @@ export function emit<Name extends OperationName>(
   attributes: Operations[Name],
   startedMonotonic?: number,
 ): void {
-  telemetrySlot().hub?.tell(name, attributes, startedMonotonic)
+  telemetrySlot().hub?.emit(name, attributes, startedMonotonic)
 }
 
-/** An operation under way: see {@link startOperation}. */
+/** A running operation: see {@link startOperation}. */
 export interface Operation<Name extends OperationName> {
-  /** Runs a part of it: operations that happen meanwhile become its children. */
+  /** Runs a part of the operation: other operations inside `fn` become its children. */
   run<T>(fn: () => T): T
-  /** Reports it; the first call decides. */
+  /** Reports the operation. Only the first call counts. */
   end(attributes: Operations[Name]): void
 }
 
 /**
- * Begins an operation that others happen inside of. It gets its span id now, so that they can name it as their parent.
- * Outside of any trace it begins one where somebody listens.
+ * Begins an operation that may contain others. It gets its span id at once, so that they can name it as their parent.
+ * Outside any trace it starts one, if there is a listener.
  */
 export function startOperation<Name extends OperationName>(name: Name): Operation<Name> {
   if (!telemetryEnabled(name)) return { run: (fn) => fn(), end: () => undefined }
@@ -47,7 +47,7 @@ export function startOperation<Name extends OperationName>(name: Name): Operatio
       if (ended) return
       ended = true
       const place = { span, parent: outer?.trace, userId: outer?.userId }
-      telemetrySlot().hub?.tell(name, attributes, started, place)
+      telemetrySlot().hub?.emit(name, attributes, started, place)
     },
   }
 }

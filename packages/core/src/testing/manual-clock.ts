@@ -1,11 +1,11 @@
 import type { Clock } from '../time/clock.ts'
 
 export interface ManualClock extends Clock {
-  /** Moves both clocks on by `ms`, firing due timers in order, and lets promises settle between them. */
+  /** Advances wall and monotonic time by `ms`, fires due timers in order, and lets promises settle between them. */
   advance(ms: number): Promise<void>
-  /** Timers that are waiting. */
+  /** The number of pending timers. */
   readonly pending: number
-  /** When the first of them is due, as `now()` counts; `undefined` when there is none. */
+  /** The time, in terms of `now()`, at which the first timer is due; `undefined` when there is none. */
   readonly nextAt: number | undefined
 }
 
@@ -15,7 +15,10 @@ interface Timer {
   readonly fn: () => void
 }
 
-/** A clock that stands still until told. `now()` starts at `startMs` (default 1 700 000 000 000), `monotonic()` at 0. */
+/**
+ * Makes a clock that stands still until it is advanced. `now()` starts at `startMs` (default 1 700 000 000 000),
+ * `monotonic()` at 0.
+ */
 export function createManualClock(startMs = 1_700_000_000_000): ManualClock {
   let elapsed = 0
   let order = 0
@@ -58,7 +61,7 @@ export function createManualClock(startMs = 1_700_000_000_000): ManualClock {
   }
 }
 
-/** Lets promise chains of a realistic length run to their next timer; a macrotask drains all microtasks. */
+/** Lets promise chains run to their next timer: all pending microtasks run before a macrotask. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,4 +1,4 @@
-/** Numbers in [0, 1) that a seed repeats. 32 bits of state, plenty for tests. Public domain, by Tommy Ettinger. */
+/** Makes a generator of numbers in [0, 1), repeatable by seed. 32 bits of state, enough for tests. Public domain, by Tommy Ettinger. */
 export function mulberry32(seed: number): () => number {
   let state = seed >>> 0
   return () => {

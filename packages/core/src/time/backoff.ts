@@ -1,14 +1,14 @@
 export interface BackoffOptions {
-  /** Milliseconds of the first ceiling. Default 100. */
+  /** The first ceiling, in milliseconds. Default 100. */
   readonly baseMs?: number
-  /** Milliseconds no ceiling exceeds. Default 30 000. */
+  /** The largest ceiling, in milliseconds. Default 30 000. */
   readonly maxMs?: number
-  /** In [0, 1). Default `Math.random`. */
+  /** Returns a number in [0, 1). Default `Math.random`. */
   readonly random?: () => number
 }
 
 /**
- * Milliseconds to wait before attempt `attempt` (0 is the first retry), exponential with full jitter:
+ * Returns the milliseconds to wait before attempt `attempt` (0 is the first retry): exponential backoff with full jitter,
  * uniform in [0, min(max, base · 2^attempt)].
  *
  * Source: "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.

@@ -1,15 +1,15 @@
-/** Cancels a timer; harmless when it has fired. */
+/** Cancels a timer. Does nothing if it has fired. */
 export type CancelTimer = () => void
 
 export interface TimerOptions {
-  /** Keeps the process alive until the timer fires or is cancelled, where there is a process. Default false. */
+  /** Keeps a Node process alive until the timer fires or is cancelled. Default false. */
   readonly keepAlive?: boolean
 }
 
 /**
- * Time, passed in so that tests need no waiting.
+ * A source of time, which is passed in so that tests need not wait.
  *
- * `now` is wall time (milliseconds since the epoch) and may jump; `monotonic` never goes back and is for durations.
+ * `now` is wall time in milliseconds since the epoch and may jump. `monotonic` never goes back; use it for durations.
  */
 export interface Clock {
   now(): number
@@ -18,7 +18,7 @@ export interface Clock {
   setTimeout(fn: () => void, ms: number, options?: TimerOptions): CancelTimer
 }
 
-/** The longest that a platform's timer can wait, 24.8 days: a longer one fires at once. */
+/** The longest delay of a platform's timer, 24.8 days: a timer with a longer one fires at once. */
 const LONGEST_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
@@ -27,21 +27,21 @@ export const systemClock: Clock = {
   setTimeout(fn, ms, options) {
     let timer: ReturnType<typeof setTimeout>
     const due = performance.now() + ms
-    // What is longer than the longest is several timers; measured from the start, so that their delays don't add up.
+    // A longer delay takes several timers. Each is measured from the start, so that their lateness does not add up.
     const arm = (left: number): void => {
       timer = setTimeout(left > LONGEST_MS ? () => arm(due - performance.now()) : fn, Math.min(left, LONGEST_MS))
       // Node's timers hold the process open; browsers and workers return a number.
       if (!options?.keepAlive) (timer as { unref?: () => void }).unref?.()
     }
-    // What is no number has no time to wait for.
+    // NaN and negative numbers fire at once.
     arm(ms > 0 ? ms : 0)
     return () => clearTimeout(timer)
   },
 }
 
 /**
- * Resolves after `ms`, or rejects with the signal's reason; leaves no timer or listener behind. A process with nothing else
- * to do ends meanwhile, unless `keepAlive`.
+ * Resolves after `ms` milliseconds, or rejects with the signal's reason. Leaves no timer or listener behind. A process
+ * with nothing else to do may exit meanwhile, unless `keepAlive` is set.
  */
 export function sleep(
   ms: number,
@@ -49,7 +49,7 @@ export function sleep(
 ): Promise<void> {
   const { clock = systemClock, signal } = options
   return new Promise((resolve, reject) => {
-    // Thrown here it rejects.
+    // Inside the executor, a throw rejects the promise.
     signal?.throwIfAborted()
     const onAbort = (): void => {
       cancel()

@@ -7,20 +7,23 @@ export interface DeadlineOptions {
   readonly operation: string
   /** Milliseconds. */
   readonly timeoutMs: number
-  /** The caller's own signal; its abort ends the call with its reason. */
+  /** The caller's own signal. When it aborts, the call rejects with its reason. */
   readonly signal?: AbortSignal | undefined
   readonly clock?: Clock
-  /** Told of what a listener of the guarded signal throws; default: reported like any failure that nobody awaits. */
+  /**
+   * Called with errors that listeners of the guarded signal throw. Default: they are reported like any failure that nobody
+   * awaits.
+   */
   readonly report?: GuardedCall['report']
 }
 
 /**
- * Runs `call` with a signal that aborts at the deadline, and settles at the deadline even if `call` ignores it: the
- * process is kept alive until then, since somebody waits.
- * A late rejection of `call` is swallowed, so it can't become an unhandled one. What a listener of the signal throws is
- * reported once `guardSignals` was called, as `createService` and `createBreaker` do; before that it ends a Node process.
+ * Runs `call` with a signal that aborts at the deadline, and settles at the deadline even if `call` ignores the signal.
+ * It keeps the process alive until then, since a caller is waiting. A later rejection of `call` is ignored, so that it
+ * can't become an unhandled one. An error that a listener of the signal throws is reported if `guardSignals` was called
+ * before, as `createService` and `createBreaker` do; otherwise it ends a Node process.
  *
- * @throws DeadlineError when the time is up; the caller's abort reason when that came first.
+ * @throws DeadlineError when the time is up, or the reason of the caller's signal if that aborts first.
  */
 export function deadline<T>(call: (signal: AbortSignal) => PromiseLike<T> | T, options: DeadlineOptions): Promise<T> {
   const { operation, timeoutMs, signal: outer, clock = systemClock } = options
@@ -41,7 +44,7 @@ export function deadline<T>(call: (signal: AbortSignal) => PromiseLike<T> | T, o
       keepAlive: true,
     })
     outer?.addEventListener('abort', onOuterAbort, { once: true })
-    // What `call` throws rejects like what it returns; once given up, either is ignored.
+    // A synchronous throw of `call` rejects too. After `giveUp` the outcome is ignored.
     new Promise<T>((settle) => settle(call(failureSlot().guard?.(inner.signal, options) ?? inner.signal)))
       .finally(stop)
       .then(resolve, reject)

@@ -13,9 +13,9 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 }
 
 /**
- * A {@link Duration} in milliseconds.
+ * Converts a {@link Duration} to milliseconds.
  *
- * @throws ConfigError when it is negative, not finite or not of the form above.
+ * @throws ConfigError `DURATION_INVALID` when it is negative, not finite or not in the format above.
  * @example duration('1h30m') // 5_400_000
  */
 export function duration(value: Duration): number {

@@ -4,13 +4,13 @@ import { withoutScope } from '../context/context.ts'
 
 export interface EveryOptions {
   readonly clock?: Clock
-  /** Told of what `fn` throws or rejects with; the next turn comes all the same, whatever `onError` does. */
+  /** Called with the errors of `fn`, thrown or rejected. The interval goes on, even if `onError` throws. */
   readonly onError: (error: unknown) => void
 }
 
 /**
- * Calls `fn` each `ms` on the given clock until it is cancelled. The timer keeps no process alive. A turn begins `ms`
- * after the last one began, and never before that one's synchronous part has ended.
+ * Calls `fn` every `ms` milliseconds until it is cancelled. The timer does not keep the process alive. Each call begins
+ * `ms` after the previous one began, but never before that one's synchronous part has ended.
  */
 export function every(ms: number, fn: () => unknown, options: EveryOptions): CancelTimer {
   const { clock = systemClock, onError } = options
@@ -19,10 +19,10 @@ export function every(ms: number, fn: () => unknown, options: EveryOptions): Can
   const turn = (): void => {
     cancel = clock.setTimeout(turn, ms)
     runGuarded(fn, (error) => runReported(() => onError(error), { concern: 'core', operation: 'onError' }))
-    // It may have been cancelled from within.
+    // `fn` may have cancelled the interval.
     if (cancelled) cancel()
   }
-  // It goes on for longer than the request that may have begun it.
+  // The interval may outlive the request that started it.
   cancel = withoutScope(() => clock.setTimeout(turn, ms))
   return () => {
     cancelled = true

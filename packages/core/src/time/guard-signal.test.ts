@@ -7,11 +7,11 @@ import { createService } from '../service/service.ts'
 import { createManualClock } from '../testing/index.ts'
 
 describe('a guarded signal', () => {
-  it('hands what listeners throw or reject with to one place, and calls the others', async () => {
+  it('passes errors and rejections of listeners to its handler, and calls the other listeners', async () => {
     const failures: unknown[] = []
     const controller = new AbortController()
     const signal = guardSignal(controller.signal, (error) => failures.push((error as Error).message))
-    const heard: string[] = []
+    const called: string[] = []
     signal.addEventListener('abort', () => {
       throw new Error('a function')
     })
@@ -28,15 +28,15 @@ describe('a guarded signal', () => {
         throw new Error('a property')
       },
     })
-    signal.addEventListener('abort', () => void heard.push('the last'))
+    signal.addEventListener('abort', () => void called.push('the last'))
     controller.abort()
-    // An uncaught exception would come in a later tick, and fail this test.
+    // An uncaught exception would come in a later tick and fail this test.
     await new Promise((resolve) => setImmediate(resolve))
     expect(failures.toSorted()).toEqual(['a function', 'a promise', 'a property', 'an object'])
-    expect(heard).toEqual(['the last'])
+    expect(called).toEqual(['the last'])
   })
 
-  it('forgets a listener that is removed, and calls one that was added twice once', () => {
+  it('does not call a removed listener, and calls one that was added twice only once', () => {
     const controller = new AbortController()
     const signal = guardSignal(controller.signal, () => {})
     const calls: string[] = []
@@ -52,7 +52,7 @@ describe('a guarded signal', () => {
     expect([calls, signal.onabort]).toEqual([['twice'], null])
   })
 
-  it('keeps its first guard where it is guarded again, and takes no handler that is none', () => {
+  it('keeps its first guard when it is guarded again, and ignores a handler that is not a function', () => {
     const controller = new AbortController()
     const failures: string[] = []
     guardSignal(controller.signal, () => failures.push('first'))
@@ -65,7 +65,7 @@ describe('a guarded signal', () => {
     expect(failures).toEqual(['first'])
   })
 
-  it('is still a signal to the platform', async () => {
+  it('still works as a signal of the platform', async () => {
     const controller = new AbortController()
     const signal = guardSignal(controller.signal, () => {})
     const derived = AbortSignal.any([signal])
@@ -74,7 +74,7 @@ describe('a guarded signal', () => {
     expect([signal instanceof AbortSignal, derived.aborted, await fetched]).toEqual([true, true, 'AbortError'])
   })
 
-  it('keeps a listener that was set as the property too, when that is cleared', () => {
+  it('keeps a listener that was also set as onabort when onabort is cleared', () => {
     const controller = new AbortController()
     const signal = guardSignal(controller.signal, () => {})
     let calls = 0
@@ -96,9 +96,11 @@ describe('the signal of a call with a deadline', () => {
     return new Promise(() => {})
   }
 
-  it('is guarded: what a listener of it throws is told where failures are', async () => {
-    const told: unknown[] = []
-    const restore = setErrorReporter((error, { concern, operation }) => told.push([error.message, concern, operation]))
+  it('is guarded: an error of its listener is reported', async () => {
+    const reported: unknown[] = []
+    const restore = setErrorReporter((error, { concern, operation }) =>
+      reported.push([error.message, concern, operation]),
+    )
     const clock = createManualClock()
     const calls = ['[msc/cache] [redis] get', 'GET k'].map((operation) =>
       deadline(listens, { operation, timeoutMs: 10, clock }).catch((error: Error) => error.name),
@@ -106,29 +108,29 @@ describe('the signal of a call with a deadline', () => {
     await clock.advance(10)
     expect(await Promise.all(calls)).toEqual(['DeadlineError', 'DeadlineError'])
     restore()
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ['of the listener', 'cache', 'get'],
       ['of the listener', 'core', 'GET k'],
     ])
   })
 
-  it("is told to the engine's own onError, with the driver", async () => {
-    const told: unknown[] = []
+  it("reports to the engine's own onError, with the driver", async () => {
+    const reported: unknown[] = []
     const clock = createManualClock()
     const { inTime } = createService({
       concern: 'cache',
       driver: { name: 'shelf', health: async () => undefined, close: async () => undefined },
       clock,
-      onError: (error, context) => told.push([error.message, context]),
+      onError: (error, context) => reported.push([error.message, context]),
     })
     const call = inTime('get', 10, listens).catch((error: Error) => error.name)
     await clock.advance(10)
     expect(await call).toBe('DeadlineError')
-    expect(told).toEqual([['of the listener', { concern: 'cache', driver: 'shelf', operation: 'get' }]])
+    expect(reported).toEqual([['of the listener', { concern: 'cache', driver: 'shelf', operation: 'get' }]])
   })
 
   it('is guarded for sinks too', async () => {
-    const told: unknown[] = []
+    const reported: unknown[] = []
     const clock = createManualClock()
     const outbox = createOutbox<string>({
       concern: 'analytics',
@@ -140,13 +142,13 @@ describe('the signal of a call with a deadline', () => {
       flushIntervalMs: 0,
       timeoutMs: 100,
       clock,
-      onError: (error, { operation }) => told.push([error.message, operation]),
+      onError: (error, { operation }) => reported.push([error.message, operation]),
     })
     outbox.push('a')
     const closed = outbox.close(50)
     await clock.advance(50)
     await closed
-    expect(told).toContainEqual(['of the listener', 'send'])
+    expect(reported).toContainEqual(['of the listener', 'send'])
     expect(outbox.stats()).toMatchObject({ dropped: 1, queued: 0, inFlight: 0 })
   })
 })

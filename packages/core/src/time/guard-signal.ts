@@ -4,9 +4,10 @@ import { reportFailure, runGuarded } from '../errors/failures.ts'
 type Listener = EventListenerOrEventListenerObject
 
 /**
- * Makes a signal safe to hand to the application's code: what a listener of its abort throws, or rejects with, goes to
- * `onFailure`. Node ends the process for a listener that throws, and a `try` around `abort()` does not catch it. Returns
- * the signal itself; one that is guarded already keeps its guard. A signal that the application derives from it (`AbortSignal.any`) is not guarded.
+ * Makes a signal safe to pass to the application's code: an error that an abort listener throws or rejects with goes to
+ * `onFailure`. Otherwise Node ends the process when a listener throws, and a `try` around `abort()` does not catch it.
+ * Returns the same signal; one that is already guarded keeps its first guard. Signals derived from it
+ * (`AbortSignal.any`) are not guarded.
  *
  * Source: https://nodejs.org/api/events.html#eventtarget-error-handling
  */
@@ -20,14 +21,14 @@ export function guardSignal(signal: AbortSignal, onFailure: (error: unknown) => 
   return signal
 }
 
-/** What a guarded signal knows. One object for each: every call of a driver makes a signal, and closures would add up. */
+/** The state of a guarded signal. One object per signal instead of closures, because every driver call makes a signal. */
 interface Guard {
   readonly add: AbortSignal['addEventListener']
   readonly remove: AbortSignal['removeEventListener']
   readonly onFailure: (error: unknown) => void
   handler: AbortSignal['onabort']
   guards?: WeakMap<object, (event: Event) => void>
-  /** Calls `onabort`; a listener of its own, since the same function may have been added as one too. */
+  /** Calls `onabort`. A separate listener, since the same function may have been added with `addEventListener` too. */
   handle?: (event: Event) => unknown
 }
 
@@ -76,7 +77,7 @@ function guardOf(signal: Guarded, listener: Listener): (event: Event) => void {
   if (known) return known
   const guard = (event: Event): void =>
     runGuarded(() => {
-      // As the platform calls them: a function on the target, an object by its method.
+      // The platform calls a function with the target as `this`, and an object through `handleEvent`.
       if (typeof listener === 'function') return listener.call(signal, event) as unknown
       return listener.handleEvent(event) as unknown
     }, onFailure)
@@ -84,26 +85,25 @@ function guardOf(signal: Guarded, listener: Listener): (event: Event) => void {
   return guard
 }
 
-/** `[msc/cache] [redis] get` is the operation `get` of the concern `cache`. */
-const WHOSE = /^(?:\[msc\/(\w+)\] )?(?:\[[^\]]*\] )*/
+/** Splits `[msc/cache] [redis] get` into the concern `cache` and the operation `get`. */
+const PREFIX = /^(?:\[msc\/(\w+)\] )?(?:\[[^\]]*\] )*/
 
 /**
- * Makes the signal of every call with a deadline a guarded one, from here on: drivers and ports are the application's
- * code too. Whatever has a breaker or `createService` asks for it, and so do servers; in a page, where a listener that
- * throws ends nothing, what runs there alone does without its weight. Of a bare `deadline` on a server whoever calls it
- * calls this first.
+ * From now on, guards the signal of every call with a deadline, since drivers and ports may be the application's code.
+ * `createBreaker`, `createService` and servers call this. Page-only code does without it to save bytes, since a listener
+ * that throws does not end a page. Call it yourself before using a bare `deadline` on a server.
  */
 export function guardSignals(): void {
   failureSlot().guard ??= (signal, { operation, concern, report }) =>
     guardSignal(signal, (error) => {
-      const [prefix = '', named = 'core'] = WHOSE.exec(operation) ?? []
+      const [prefix = '', named = 'core'] = PREFIX.exec(operation) ?? []
       const what = operation.slice(prefix.length)
       if (report) report(error, what)
       else reportFailure(error, { concern: concern ?? named, operation: what })
     })
 }
 
-/** The signal that a call hands to a driver or a port, guarded where that is asked for: see {@link guardSignals}. */
+/** Guards the signal that a call passes to a driver or a port, if {@link guardSignals} was called. */
 export function guarded(signal: AbortSignal, call: GuardedCall): AbortSignal {
   return failureSlot().guard?.(signal, call) ?? signal
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { inTurn } from './in-turn.ts'
 
-it('runs all steps in their order, and fails with what failed first', async () => {
+it('runs all steps in order, and throws the first failure', async () => {
   const ran: string[] = []
   const closing = inTurn(
     async () => void ran.push('server'),

@@ -1,8 +1,8 @@
 /**
- * Runs the steps of a close one after the other, each whatever became of those before: what one can't let go of must not keep
- * what the others hold.
+ * Runs the steps of a close one after the other. A failed step does not stop the next, so that one resource that can't be
+ * released does not keep the others.
  *
- * @throws what failed first, when all have run.
+ * @throws the first failure, after all steps have run.
  */
 export async function inTurn(...steps: readonly (() => unknown)[]): Promise<void> {
   const failures: unknown[] = []

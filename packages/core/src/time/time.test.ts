@@ -28,7 +28,7 @@ describe('duration', () => {
 describe('deadline', () => {
   const options = (clock = createManualClock()) => ({ operation: 'GET k', timeoutMs: 100, clock })
 
-  it('keeps the process alive while somebody waits', async () => {
+  it('keeps the process alive while a caller waits', async () => {
     const clock = createManualClock()
     const setTimeout = vi.spyOn(clock, 'setTimeout')
     await deadline(async () => 7, options(clock))
@@ -39,7 +39,7 @@ describe('deadline', () => {
     }
   })
 
-  it('passes a value and an error through, and leaves no timer', async () => {
+  it('passes a value or an error through and leaves no timer', async () => {
     const clock = createManualClock()
     expect(await deadline(async () => 7, options(clock))).toBe(7)
     await expect(deadline(() => Promise.reject(new Error('no')), options(clock))).rejects.toThrow('no')
@@ -51,7 +51,7 @@ describe('deadline', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('ends a call that ignores its signal, and swallows its late rejection', async () => {
+  it('rejects for a call that ignores its signal, and ignores its late rejection', async () => {
     const clock = createManualClock()
     let fail: (error: Error) => void = () => {}
     let aborted = false
@@ -67,7 +67,7 @@ describe('deadline', () => {
     await clock.advance(1)
   })
 
-  it("rejects with the caller's reason when the caller gives up", async () => {
+  it("rejects with the caller's reason when the caller aborts", async () => {
     const abort = new AbortController()
     const call = deadline(() => new Promise(() => {}), { ...options(), signal: abort.signal })
     abort.abort(new Error('gone'))
@@ -77,7 +77,7 @@ describe('deadline', () => {
 })
 
 describe('sleep', () => {
-  it('ends on time, or at once when aborted, without a timer left', async () => {
+  it('ends on time, or at once when aborted, and leaves no timer', async () => {
     const clock = createManualClock()
     let woke = false
     const asleep = sleep(50, { clock }).then(() => (woke = true))
@@ -97,7 +97,7 @@ describe('the system clock', () => {
   afterEach(() => {
     vi.useRealTimers()
   })
-  it('waits longer than a timer of the platform can', async () => {
+  it("waits longer than the platform's timers can", async () => {
     vi.useFakeTimers()
     const fired: string[] = []
     const days = 24 * 3600 * 1000

@@ -4,13 +4,13 @@ import type { MonitoringDriver } from '../driver.ts'
 import { toRecord } from '../record.ts'
 
 export interface BrowserLocalOptions {
-  /** Same-origin address of the ingest that devtools mounts. */
+  /** The same-origin URL of the ingest that devtools mounts. */
   readonly ingestUrl: string
   readonly fetch?: typeof fetch
   readonly clock?: Clock
 }
 
-/** Posts signals to the application's own server, which puts them into its journal. */
+/** Makes a driver that posts signals to the application's own server, which writes them to its journal. */
 export function browserLocal(options: BrowserLocalOptions): MonitoringDriver {
   const { post, check, close } = createPagePost(options)
   return {

@@ -34,7 +34,7 @@ testMonitoringDriver('local', async () => {
   }
 })
 
-testMonitoringDriver('browser-local, over a fetch that keeps what it is given', async () => {
+testMonitoringDriver('browser-local, over a fetch that records the requests', async () => {
   const records: { kind: string; name: string; traceId?: string; userId?: string; payload: Record<string, unknown> }[] =
     []
   let broken = false
@@ -94,7 +94,7 @@ describe.each([
     afterAll(() => server.close())
 
     it.each(['silent', 'error', 'garbage', 'html', 'redirect', 'reset', 'unauthorized', 'rate-limited'] as const)(
-      'never holds up or fails the caller while the server is %s',
+      'never delays or fails the caller while the server is %s',
       async (behaviour) => {
         server.behaviour = behaviour
         const drops: string[] = []
@@ -116,7 +116,7 @@ describe.each([
       },
     )
 
-    it('sends frames, the chain of causes, and nothing that nobody gave it', async () => {
+    it('sends frames, the chain of causes, and no data that the caller did not pass', async () => {
       const monitoring = createMonitoring({ driver: make({ dsn: server.dsn }), release: 'web@1', environment: 'test' })
       const id = monitoring.captureException(new Error('outer', { cause: new RangeError('inner') }), {
         fingerprint: 'chosen',
@@ -154,9 +154,9 @@ describe('sentry’s limits', () => {
     ['a Retry-After of a year', { 'retry-after': '31536000' }, 429, 900_000],
     ['a date in a year', { 'retry-after': 'Thu, 14 Nov 2024 22:13:20 GMT' }, 429, 900_000],
     ['a limit of a year', { 'x-sentry-rate-limits': '31536000:error' }, 200, 900_000],
-    ['a limit that is no number', { 'x-sentry-rate-limits': '1e400' }, 200, 60_000],
+    ['a limit that is not a finite number', { 'x-sentry-rate-limits': '1e400' }, 200, 60_000],
     ['a limit of a minute', { 'x-sentry-rate-limits': '60:error:organization' }, 200, 60_000],
-  ])('keep errors back for as long as is to be believed: %s', async (_what, headers, status, waitMs) => {
+  ])('delay errors for a credible time: %s', async (_what, headers, status, waitMs) => {
     const { monitoring, clock, requests } = answering(headers, status)
     monitoring.captureException(new Error('first'))
     await clock.advance(20)
@@ -177,7 +177,7 @@ describe('sentry’s limits', () => {
   it.each([
     [{ 'retry-after': '0' }, 429],
     [{ 'x-sentry-rate-limits': '0:error' }, 200],
-  ])('may be none: %j', async (headers, status) => {
+  ])('may be 0 seconds: %j', async (headers, status) => {
     const { monitoring, clock } = answering(headers, status)
     monitoring.captureException(new Error('first'))
     await clock.advance(20)
@@ -188,7 +188,7 @@ describe('sentry’s limits', () => {
   })
 })
 
-it('sentry reads no more of an answer than it needs, and cancels the rest', async () => {
+it('sentry reads only as much of an answer as it needs, and cancels the rest', async () => {
   let read = 0
   const fetch = async (): Promise<Response> =>
     new Response(
@@ -205,11 +205,11 @@ it('sentry reads no more of an answer than it needs, and cancels the rest', asyn
   expect(code).toBe('DRIVER_NOT_THE_BACKEND')
   expect(read).toBeLessThan(2_000_000)
   await monitoring.close({ timeoutMs: 200 })
-  // Sentry answers with an id; what never ends is no answer of it.
+  // Sentry answers with an id, so an endless body comes from something else.
   expect(monitoring.stats()).toMatchObject({ delivered: 0, dropped: 1 })
 })
 
-it('a signal that can not be written is refused alone', async () => {
+it('only the signal that cannot be written is rejected', async () => {
   const server = await startSentryServer()
   const { signal } = new AbortController()
   const sample = (id: string, startedAt: number): Signal => ({
@@ -230,7 +230,7 @@ it('a signal that can not be written is refused alone', async () => {
   await server.close()
 })
 
-it('holds at most 8 MiB of JSON for a backend that is away, whatever language it is written in', async () => {
+it('holds at most 8 MiB of JSON during an outage, in any language', async () => {
   const offered: string[] = []
   let back = false
   const clock = createManualClock()
@@ -264,7 +264,7 @@ it('holds at most 8 MiB of JSON for a backend that is away, whatever language it
 })
 
 describe('configuration', () => {
-  it('takes Sentry from NEXT_PUBLIC_SENTRY_DSN, else the journal', async () => {
+  it('selects Sentry with NEXT_PUBLIC_SENTRY_DSN, else the journal', async () => {
     const dsn = 'https://key@o1.ingest.example/42'
     expect(createMonitoringFromEnv({}, { NEXT_PUBLIC_SENTRY_DSN: dsn }).driverName).toBe('sentry')
     expect(createMonitoringFromEnv({}, { NODE_ENV: 'test' }).driverName).toBe('local')
@@ -274,7 +274,7 @@ describe('configuration', () => {
   it.each(['nonsense', 'https://o1.ingest.example/42', 'https://key@host/', 'ftp://key@host/1'])(
     'refuses the DSN %s without repeating it',
     (dsn) => {
-      expect(() => sentry({ dsn })).toThrow(/Client Keys|not one/)
+      expect(() => sentry({ dsn })).toThrow(/Client Keys|not valid/)
       expect(() => sentry({ dsn })).not.toThrow(dsn)
     },
   )
@@ -302,7 +302,7 @@ function received(event: SentryEvent) {
 }
 
 it.each(['', '{}', '{"id":null}', '{"id":"9ec79c33ec9942ab8353589fcb2e04dc"}', '{"notKept":[{"type":"x","count":1}]}'])(
-  'sentry takes %j for Sentry’s answer to an envelope',
+  'sentry accepts %j as an answer to an envelope',
   async (body) => {
     const driver = sentry({ dsn: 'https://key@sentry.example/1', fetch: async () => new Response(body) })
     await expect(driver.health(new AbortController().signal)).resolves.toBeUndefined()
@@ -310,7 +310,7 @@ it.each(['', '{}', '{"id":null}', '{"id":"9ec79c33ec9942ab8353589fcb2e04dc"}', '
 )
 
 it.each(['{"ok":true}', '[]', '1', 'null', '{"id":1}', '{"id":"first"}'])(
-  'sentry takes %j for another API’s answer, in its health and in a delivery',
+  'sentry refuses %j as the answer of another API, in health checks and deliveries',
   async (body) => {
     const fetch = async (): Promise<Response> => Response.json(JSON.parse(body))
     const monitoring = createMonitoring({ driver: sentry({ dsn: 'https://key@sentry.example/1', fetch }) })
@@ -326,11 +326,11 @@ it.each(['{"ok":true}', '[]', '1', 'null', '{"id":1}', '{"id":"first"}'])(
 )
 
 it.each([
-  // Bugsink says nothing, by Django's HttpResponse.
+  // Bugsink sends an empty body, which Django's HttpResponse types as HTML.
   [''],
-  // What Relay says, through a proxy that passes the text on.
+  // Relay's answer through a proxy that changes the content type.
   ['{"id":"9ec79c33ec9942ab8353589fcb2e04dc"}'],
-])('sentry counts what was answered with %j typed as HTML', async (body) => {
+])('sentry accepts the answer %j typed as HTML', async (body) => {
   const headers = { 'content-type': 'text/html; charset=utf-8' }
   const fetch = async (): Promise<Response> => new Response(body, { headers })
   const monitoring = createMonitoring({ driver: sentry({ dsn: 'https://key@sentry.example/1', fetch }) })

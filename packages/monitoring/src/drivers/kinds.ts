@@ -1,6 +1,6 @@
 import type { SignalKind } from '../signals.ts'
 
-/** Every kind of signal there is; the compiler misses none. */
+/** Every kind of signal; the compiler checks that none is missing. */
 const KINDS: Readonly<Record<SignalKind, true>> = {
   error: true,
   message: true,

@@ -8,16 +8,16 @@ import { ALL_KINDS } from './kinds.ts'
 export interface LocalOptions {
   /** Default: the process's journal. */
   readonly journal?: Journal
-  /** One line per error on the console as well. Default false. */
+  /** Also prints one line per error to the console. Default false. */
   readonly print?: boolean
 }
 
-/** Records are cut by the redaction already; a journal takes any number. */
+/** The redaction has already cut the records, and a journal accepts any number. */
 const LIMITS = { maxItems: 500, maxBytes: 4_000_000, maxItemBytes: 1_000_000 }
-/** Ids that are remembered, so that what is sent again after last words is kept once. */
+/** The number of ids to remember, so that a signal that is sent again after last words is written once. */
 const MAX_REMEMBERED = 2000
 
-/** The embedded driver: signals go to the journal, where devtools shows them. */
+/** Makes the embedded driver, which writes signals to the journal, where devtools shows them. */
 export function local(options: LocalOptions = {}): MonitoringDriver {
   const print = (signal: Signal): void => {
     if (options.print && signal.kind === 'error') console.error(lineOf(signal))

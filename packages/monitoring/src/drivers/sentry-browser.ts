@@ -5,16 +5,17 @@ import { sentryDriver, type SentryOptions } from './sentry/deliver.ts'
 export type { SentryOptions as SentryBrowserOptions } from './sentry/deliver.ts'
 
 /**
- * Sentry from a page, over its `fetch`; what is left when the page goes is sent so that it outlives it.
+ * Makes a Sentry driver for pages, over `fetch`. When the page is left, the remaining signals are sent in requests that
+ * outlive it.
  *
- * @throws ConfigError for a DSN that is none.
+ * @throws ConfigError `SENTRY_DSN_INVALID`.
  */
 export function sentryBrowser(options: SentryOptions): MonitoringDriver {
   const request = createPageFetch({ fetch: options.fetch })
   return sentryDriver(options, {
     name: 'sentry-browser',
     platform: 'javascript',
-    // Without a content type of its own, or a browser would ask for permission first.
+    // No content type of its own, because that would cause a CORS preflight request.
     post: (url, body, { signal }) =>
       request(url, { method: 'POST', body, signal, credentials: 'omit', redirect: 'manual' }),
     leavingMaxBytes: keepaliveRoom,

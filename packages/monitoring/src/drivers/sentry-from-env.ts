@@ -4,7 +4,7 @@ import { CAPABILITIES, VARIABLES } from './sentry/declared.ts'
 import { parseDsn } from './sentry/dsn.ts'
 
 /**
- * The driver that NEXT_PUBLIC_SENTRY_DSN describes, or `undefined` without one. Its code is loaded with the first signal.
+ * Returns the driver for NEXT_PUBLIC_SENTRY_DSN, or `undefined` without one. Its code is loaded with the first signal.
  *
  * @throws ConfigError `SENTRY_DSN_INVALID`.
  */

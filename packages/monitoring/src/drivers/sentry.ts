@@ -5,9 +5,9 @@ export { sentryFromEnv } from './sentry-from-env.ts'
 export type { SentryOptions } from './sentry/deliver.ts'
 
 /**
- * Sentry on servers and edge runtimes, over `fetch`.
+ * Makes a Sentry driver for servers and edge runtimes, over `fetch`.
  *
- * @throws ConfigError for a DSN that is none.
+ * @throws ConfigError `SENTRY_DSN_INVALID`.
  */
 export function sentry(options: SentryOptions): MonitoringDriver {
   const request: typeof fetch = options.fetch ?? ((...args) => fetch(...args))

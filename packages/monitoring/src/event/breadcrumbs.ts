@@ -3,10 +3,10 @@ import { isLevel, isTime } from './read-context.ts'
 import { isObject, itemsOf, property, textProperty } from './safe-read.ts'
 import type { Breadcrumb } from '../signals.ts'
 
-/** Given breadcrumbs that are read: a backend keeps no more of them. */
+/** The number of passed breadcrumbs to read; a backend keeps no more. */
 const MAX_GIVEN = 1000
 
-/** Those of a list that are breadcrumbs, each with what is missing; what is none is left out. */
+/** Reads the breadcrumbs of a list and fills in missing fields. Leaves out values that are not breadcrumbs. */
 export function readBreadcrumbs(list: unknown, now: number): Breadcrumb[] {
   return (itemsOf(list, MAX_GIVEN) ?? []).flatMap((given) => (isObject(given) ? [readBreadcrumb(given, now)] : []))
 }
@@ -24,7 +24,7 @@ function readBreadcrumb(given: object, now: number): Breadcrumb {
   }
 }
 
-/** Those that were `given` instead of those of the same category; the newest `max`, oldest first. */
+/** Replaces known breadcrumbs by the `given` ones of the same categories. Returns the newest `max`, the oldest first. */
 export function mergeBreadcrumbs(
   known: readonly Breadcrumb[],
   given: readonly Breadcrumb[],
@@ -38,12 +38,12 @@ export function mergeBreadcrumbs(
   )
 }
 
-/** The last `max`; none for 0, where `slice(-0)` would be all. */
+/** Returns the last `max` items. For 0 it returns none, where `slice(-0)` would return all. */
 export function newest<T>(items: readonly T[], max: number): T[] {
   return items.slice(Math.max(0, items.length - max))
 }
 
-/** An operation of another concern as something that happened before. */
+/** Makes a breadcrumb from an operation of another concern. */
 export function telemetryBreadcrumb(event: TelemetryEvent): Breadcrumb {
   const { name, startedAt, durationMs } = event
   const attributes: Readonly<Record<string, unknown>> = event.attributes

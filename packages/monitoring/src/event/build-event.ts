@@ -19,10 +19,10 @@ export interface BuildOptions {
 export interface Captured {
   readonly id: string
   readonly kind: 'error' | 'message'
-  /** What was thrown, or the message. */
+  /** The thrown value or the message. */
   readonly what: unknown
   readonly level: Level
-  /** Milliseconds since the epoch, where the context does not say. */
+  /** The time, in milliseconds since the epoch, unless the context gives one. */
   readonly now: number
   readonly context: CaptureContext
 }
@@ -32,9 +32,9 @@ const MAX_FINGERPRINT = 500
 const CUT = '[cut]'
 
 /**
- * What is known of an error or a message, redacted, as a signal. A part that can't be read becomes `[unreadable]`: the
- * event itself always arrives. What identifies it (fingerprint, tags, user, names, messages and frames of the errors) is
- * read before, and apart from, what describes it.
+ * Builds a redacted signal from an error or a message. A part that can't be read becomes `[unreadable]`, so that the event
+ * itself always arrives. The parts that identify it (fingerprint, tags, user, and the names, messages and frames of the
+ * errors) are read before the parts that describe it, and have a separate budget.
  */
 export function buildEvent(captured: Captured, options: BuildOptions): ErrorSignal | MessageSignal {
   const { id, kind, what, context } = captured
@@ -73,11 +73,11 @@ export function buildEvent(captured: Captured, options: BuildOptions): ErrorSign
 interface Details {
   readonly extra: unknown
   readonly breadcrumbs: readonly Breadcrumb[] | undefined
-  /** Of each error, in their order. */
+  /** The properties of each error, in order. */
   readonly properties: unknown
 }
 
-/** What describes an event, within one budget; the properties of errors come last, since nobody chose to send them. */
+/** Cleans the descriptive parts within one budget. Properties of errors come last, since no one chose to send them. */
 function describe(
   { context, now }: Captured,
   thrown: readonly ThrownError[] | undefined,
@@ -91,13 +91,13 @@ function describe(
   })
   return {
     extra: property(cleaned, 'extra'),
-    // Once more, for those that the budget has cut.
+    // Read again, because the budget may have cut some of them.
     breadcrumbs: breadcrumbs && readBreadcrumbs(property(cleaned, 'breadcrumbs'), now),
     properties: property(cleaned, 'properties'),
   }
 }
 
-/** A budget that ended leaves a text in the place of properties, and nothing is read out of that. */
+/** Adds the cleaned properties to the errors. When the budget is used up there is a text in their place, which is kept. */
 function withProperties(
   [first, ...rest]: readonly [ErrorValue, ...ErrorValue[]],
   thrown: readonly ThrownError[],
@@ -116,7 +116,7 @@ function breadcrumbsOf(scope: Scope, given: readonly Breadcrumb[] | undefined, m
   return given ? mergeBreadcrumbs(known, given, max) : known
 }
 
-/** Said of this event, else by the unit of work, where nobody is an answer too, else by the trace. */
+/** Returns the user of this event, else of the unit of work (which may be `null` for none), else of the trace. */
 function userOf(
   scope: Scope,
   given: MonitoredUser | undefined,
@@ -132,7 +132,7 @@ function tagsOf(what: unknown, scope: Scope, given: CaptureContext['tags']): Rec
   const tags = new Map<string, string>()
   for (const [name, value] of scope.tags) tags.set(readText(name), readText(value))
   for (const name of attempt(() => Object.keys(given ?? {})) ?? []) {
-    // A getter that throws is a value that can't be read, not one that is not there.
+    // The value of a getter that throws is unreadable, not absent.
     const value = attempt(() => ({ is: given?.[name] })) ?? { is: '[unreadable]' }
     if (value.is !== undefined) tags.set(name, readText(value.is))
   }
@@ -141,7 +141,7 @@ function tagsOf(what: unknown, scope: Scope, given: CaptureContext['tags']): Rec
   return Object.fromEntries(tags)
 }
 
-/** An object with names; nothing for a text that stands where one was. */
+/** Returns the object, or an empty one if a text such as `[cut]` has taken its place. */
 function recordOf<T = unknown>(value: unknown): Readonly<Record<string, T>> {
   return isObject(value) && !Array.isArray(value) ? (value as Readonly<Record<string, T>>) : {}
 }

@@ -7,11 +7,14 @@ import type { ThrownError } from './thrown.ts'
 
 const MAX_NAME = 200
 const MAX_SHOWN = 500
-/** Characters of all messages of one tree, of all its stacks, and the least that one error has of each. */
+/** The limits in characters for messages and stacks: for all errors of a tree, for each, and the least for each. */
 const MESSAGES = { all: 40_000, each: 10_000, least: 500 }
 const STACKS = { all: 64_000, each: 16_000, least: 2000 }
 
-/** What identifies each error of a tree, redacted: name, message, stack and frames. Properties are added by whoever has the budget for them. */
+/**
+ * Returns the redacted parts that identify each error of a tree: name, message, stack and frames. The caller adds the
+ * properties, which have another budget.
+ */
 export function errorValues(
   errors: readonly [ThrownError, ...ThrownError[]],
   clean: EventCleaner,
@@ -21,7 +24,7 @@ export function errorValues(
   return values as [ErrorValue, ...ErrorValue[]]
 }
 
-/** A tree of many errors is told of each a little rather than of the first ones all. */
+/** Shares the characters between all errors of a tree, so that the first ones do not use them up. */
 function shareOf({ all, each, least }: typeof MESSAGES, count: number): number {
   return Math.max(least, Math.min(each, Math.floor(all / count)))
 }
@@ -36,7 +39,7 @@ function valueOf(
     name: clean.text(name, MAX_NAME),
     message: clean.text(message ?? shown(value, clean), message === undefined ? MAX_SHOWN : lengths.message),
     ...(stack !== undefined && { stack }),
-    // Of the cleaned stack, so that no secret of a path or an address comes back by way of a frame.
+    // Parsed from the cleaned stack, so that no frame contains a secret from a path or a URL.
     frames: parseStack(stack),
     id,
     ...(parent && { parentId: parent.id, source: parent.source }),
@@ -44,10 +47,10 @@ function valueOf(
   }
 }
 
-/** `[object Object]` tells nobody anything. */
+/** Shows a thrown object as JSON, because `[object Object]` says nothing. */
 function shown(thrown: unknown, clean: EventCleaner): string {
   if (!isObject(thrown)) return readText(thrown)
   const plain: unknown = clean.identity(thrown)
   if (typeof plain === 'string') return plain
-  return attempt(() => plainJson(plain)) ?? 'A value that can not be shown'
+  return attempt(() => plainJson(plain)) ?? 'A value that cannot be shown'
 }

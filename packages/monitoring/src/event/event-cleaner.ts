@@ -1,15 +1,15 @@
 import { createRedactor, type RedactOptions, type Redactor } from '@msc/core'
 
 /**
- * The redaction of one event, with two budgets: what says who and what it is about never pays for what describes it. A
- * response of a megabyte that hangs on an error costs itself.
+ * Redacts one event with two budgets, so that the parts that describe it never use up the budget of the parts that identify
+ * it. A response of a megabyte on an error loses only its own data.
  */
 export interface EventCleaner {
-  /** Tags, and the user: small, and of a budget of their own. */
+  /** Cleans tags and the user, which are small and have a budget of their own. */
   readonly identity: <T>(value: T) => T
-  /** Extra, breadcrumbs and the properties of errors, within what `redact` of the options allows. */
+  /** Cleans extra, breadcrumbs and the properties of errors, within the limits of the option `redact`. */
   readonly details: Redactor
-  /** A text that is cleaned first and cut after: a secret across the cut would not be recognised by its first half. */
+  /** Cleans a text before it cuts it: the first half of a secret at the cut would not be recognised. */
   text(input: string, maxLength: number): string
 }
 
@@ -24,7 +24,7 @@ export function createEventCleaner(options: RedactOptions = {}): EventCleaner {
   })
   return {
     details,
-    // Once more, because a redactor's own limits win over those of the process, which may be smaller.
+    // Cleaned twice: a redactor's own limits override those of the process, which may be smaller.
     identity: (value) => details(bounded(value)),
     text: (input, maxLength) => details.text(input).slice(0, maxLength),
   }

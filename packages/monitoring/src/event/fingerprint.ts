@@ -2,18 +2,19 @@ import { hash64 } from '@msc/core/hash'
 import { parseStack } from './frames.ts'
 import type { Frame } from '../signals.ts'
 
-/** What of an error says which issue it is. */
+/** The parts of an error that decide which issue it belongs to. */
 export interface Grouped {
   readonly name: string
   readonly message: string
   readonly frames?: readonly Frame[]
-  /** Read where there are no frames. */
+  /** Parsed if there are no frames. */
   readonly stack?: string
 }
 
 /**
- * What an issue is: the error's type, its message without what varies, and the function of the application that threw.
- * Lines, columns, hashes of files and minified names stay out of it, so that a deployment does not make every issue new.
+ * Returns the fingerprint that identifies an issue: the error's type, its message without variable parts, and the function
+ * of the application that threw. It excludes lines, columns, hashes in file names and minified names, so that a deployment
+ * does not turn every issue into a new one.
  *
  * @returns 16 hex digits.
  */
@@ -22,7 +23,7 @@ export function fingerprintOf(error: Grouped): string {
   return hash64(`${error.name}\n${withoutVariables(error.message)}\n${thrower(frames)}`)
 }
 
-/** Ids, numbers, quoted parts, addresses and paths as placeholders. Reads the first 500 characters. */
+/** Replaces ids, numbers, quoted parts, addresses and paths by placeholders. Reads the first 500 characters. */
 export function withoutVariables(message: string): string {
   return message
     .slice(0, 500)
@@ -36,10 +37,10 @@ export function withoutVariables(message: string): string {
     .replace(/\d+/g, '<n>')
 }
 
-/** Shorter names than this are a minifier's. */
+/** Names shorter than this come from a minifier. */
 const SHORTEST_NAME = 3
 
-/** The first call of the application's own code, since every caller of a library would share the library's. */
+/** Returns the first call of the application's own code, because all callers of a library share the library's frames. */
 function thrower(frames: readonly Frame[]): string {
   const frame = frames.find(({ inApp }) => inApp) ?? frames[0]
   if (!frame) return ''
@@ -48,7 +49,7 @@ function thrower(frames: readonly Frame[]): string {
   return nameOfFile(frame.file ?? '')
 }
 
-/** The file without its folders, extension and hash; nothing for one that is named by its hash alone. */
+/** Returns the file name without folders, extension and hash. It is empty for a name that is only a hash. */
 function nameOfFile(file: string): string {
   const base = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1)
   const [first = '', ...rest] = base.split(/[-.]/)
@@ -56,7 +57,7 @@ function nameOfFile(file: string): string {
   return kept.join('.')
 }
 
-/** Eight characters and more that mix letters and digits, as bundlers name chunks. */
+/** Recognises the hashes in bundlers' chunk names: eight characters or more with a digit. */
 function looksHashed(part: string): boolean {
   return part.length >= 8 && /\d/.test(part) && /^[\w~]+$/.test(part)
 }

@@ -1,12 +1,12 @@
 import type { Frame } from '../signals.ts'
 
-/** Lines of a stack that are read, and characters of each: a stack is text from outside. */
+/** The number of lines of a stack to read, and of characters of each: a stack is untrusted text. */
 const MAX_LINES = 60
 const MAX_LINE = 1024
 
 /**
- * The calls of a stack as the runtime wrote it, the one that threw first. Reads the forms of V8 (`at fn (file:1:2)`) and
- * of Firefox and Safari (`fn@file:1:2`); other lines are left out. Linear in what it reads, and bounded.
+ * Parses a stack into calls, beginning with the one that threw. Reads the formats of V8 (`at fn (file:1:2)`) and of Firefox
+ * and Safari (`fn@file:1:2`), and skips other lines. Takes linear time and reads a bounded length.
  *
  * Source: https://v8.dev/docs/stack-trace-api
  */
@@ -28,7 +28,7 @@ export function parseStack(stack: string | undefined): Frame[] {
 function parseLine(line: string): Frame | undefined {
   if (line.startsWith('at ')) return parseV8(line.slice(3))
   const at = line.lastIndexOf('@')
-  // A message may hold an address of somebody: a frame has a position at its end.
+  // The `@` may belong to an e-mail address in a message; a frame ends with a position.
   if (at === -1 || !hasPosition(line)) return undefined
   return frameOf(line.slice(0, at), line.slice(at + 1))
 }
@@ -73,7 +73,7 @@ function positionOf(place: string): { file: string; line?: number; column?: numb
   return { file, ...(line !== undefined && { line }), ...(column !== undefined && { column }) }
 }
 
-/** A query is where secrets travel. */
+/** Removes the query and the fragment, which may contain secrets. */
 function withoutQuery(file: string): string {
   const end = file.search(/[?#]/)
   return end === -1 ? file : file.slice(0, end)

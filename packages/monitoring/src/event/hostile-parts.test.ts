@@ -4,7 +4,7 @@ import { createMonitoring } from '../create-monitoring.ts'
 import { local } from '../drivers/local.ts'
 import type { ErrorSignal } from '../signals.ts'
 
-// A part of an event that is too large, too long or can't be read costs itself alone.
+// A part of an event that is too large, too long or unreadable must affect no other part.
 
 function setUp() {
   const sent: ErrorSignal[] = []
@@ -28,13 +28,13 @@ const revoked = (): object => {
   return proxy
 }
 
-/** 12 000 fields: more than the budget of one event. */
+/** A response with 12 000 fields, more than the budget of one event. */
 const response = Array.from({ length: 150 }, (_, row) =>
   Object.fromEntries(Array.from({ length: 80 }, (_each, column) => [`field${column}`, row * column])),
 )
 
 describe('an error with a response that fills the budget', () => {
-  it('keeps who and what it is about, the whole chain of causes and the fingerprint that was chosen', async () => {
+  it('keeps its user, tags, whole chain of causes and chosen fingerprint', async () => {
     const { monitoring, sent } = setUp()
     const error = (message: string): Error =>
       Object.assign(new Error(message, { cause: new RangeError('upstream said no') }), { status: 500, response })
@@ -82,7 +82,7 @@ describe('an error with a response that fills the budget', () => {
 })
 
 describe('a text that is cut', () => {
-  it.each([9950, 9975, 9985, 9995])('holds no half of a secret that began %i characters in', async (before) => {
+  it.each([9950, 9975, 9985, 9995])('contains no half of a secret that begins after %i characters', async (before) => {
     const { monitoring, sent } = setUp()
     const secret = 'postgres://user:S3cretPassw0rd@db.msc.example/app'
     const text = `${'x '.repeat(before / 2)}${secret} ${'y '.repeat(200)}`
@@ -97,8 +97,8 @@ describe('a text that is cut', () => {
 
   it.each([
     ['a name', 195, (text: string) => Object.assign(new Error('x'), { name: text })],
-    ['what is no error', 495, (text: string) => ({ text })],
-  ])('holds none in %s', async (_what, before, make) => {
+    ['a value that is not an error', 495, (text: string) => ({ text })],
+  ])('contains none in %s', async (_what, before, make) => {
     const { monitoring, sent } = setUp()
     for (let at = before - 60; at < before; at += 3)
       monitoring.captureException(make(`${'x'.repeat(at)} postgres://user:S3cretPassw0rd@db.msc.example/app`))
@@ -108,7 +108,7 @@ describe('a text that is cut', () => {
     await monitoring.close()
   })
 
-  it('cuts a breadcrumb to the length that was asked for once it is redacted', async () => {
+  it('cuts a breadcrumb to the requested length after it is redacted', async () => {
     const { monitoring, sent } = setUp()
     withScope(() => {
       monitoring.addBreadcrumb('open postgres://user:S3cretPassw0rd@db/app', 'ui', undefined, { maxLength: 27 })
@@ -121,12 +121,12 @@ describe('a text that is cut', () => {
   })
 })
 
-describe('a part that can not be read', () => {
+describe('an unreadable part', () => {
   it.each<[string, () => Error, number]>([
-    ['a cause that is a revoked proxy', () => new Error('kept', { cause: revoked() }), 2],
-    ['a member that is one', () => new AggregateError([new Error('a'), revoked()], 'kept'), 3],
+    ['such as a cause that is a revoked proxy', () => new Error('kept', { cause: revoked() }), 2],
+    ['such as a member that is a revoked proxy', () => new AggregateError([new Error('a'), revoked()], 'kept'), 3],
     [
-      'an error whose prototype refuses to be asked for',
+      'such as an error whose prototype cannot be read',
       () =>
         new Proxy(new Error('kept'), {
           getPrototypeOf() {
@@ -135,7 +135,7 @@ describe('a part that can not be read', () => {
         }),
       1,
     ],
-  ])('%s costs itself alone', async (_what, make, count) => {
+  ])('%s does not affect the rest', async (_what, make, count) => {
     const { monitoring, sent } = setUp()
     monitoring.captureException(make(), { tags: { operation: 'upload' } })
     await monitoring.flush()
@@ -144,7 +144,7 @@ describe('a part that can not be read', () => {
     await monitoring.close()
   })
 
-  it('of breadcrumbs costs itself alone', async () => {
+  it('of breadcrumbs does not affect the others', async () => {
     const { monitoring, sent } = setUp()
     const good = { timestamp: 5, category: 'jobs.step', message: 'kept', level: 'info' }
     const breadcrumbs = [null, undefined, 'text', good, revoked()] as never
@@ -155,7 +155,7 @@ describe('a part that can not be read', () => {
     await monitoring.close()
   })
 
-  it('of tags costs itself alone, and none of the unit', async () => {
+  it("of tags does not affect the others or the unit's", async () => {
     const { monitoring, sent } = setUp()
     withScope(() => {
       monitoring.setTag('route', '/x')
@@ -175,7 +175,7 @@ describe('a part that can not be read', () => {
   })
 
   it.each([
-    ['an id that can not be text', { id: { toString: 1 }, plan: 'pro' }, { id: '[unreadable]', plan: 'pro' }],
+    ['an id that has no text', { id: { toString: 1 }, plan: 'pro' }, { id: '[unreadable]', plan: 'pro' }],
     [
       'an id that throws',
       {
@@ -188,7 +188,7 @@ describe('a part that can not be read', () => {
     ['an id of a row', { id: 42 }, { id: '42' }],
     ['a revoked proxy', revoked(), { id: '[unreadable]' }],
     ['the id alone', 'ana', { id: 'ana' }],
-  ])('of a user, %s, costs itself alone and never reaches a driver as it is', async (_what, user, expected) => {
+  ])('of a user (%s) does not affect the rest and never reaches a driver unchanged', async (_what, user, expected) => {
     const journal = createMemoryJournal()
     const monitoring = createMonitoring({ driver: local({ journal }), telemetry: false })
     withScope(() => {
@@ -202,7 +202,7 @@ describe('a part that can not be read', () => {
     await monitoring.close()
   })
 
-  it('of a context costs its field: a time that no date can have, a level that is none', async () => {
+  it('of a context, such as an impossible time or an unknown level, is left out', async () => {
     const { monitoring, sent } = setUp()
     monitoring.captureException(new Error('kept'), { timestamp: 1e300, level: 'loud' as never })
     monitoring.captureMessage('said', 'loud' as never)
@@ -216,7 +216,7 @@ describe('a part that can not be read', () => {
   })
 })
 
-it('sends no breadcrumbs where none are wanted, given ones neither', async () => {
+it('sends no breadcrumbs if maxBreadcrumbs is 0, not even passed ones', async () => {
   const sent: ErrorSignal[] = []
   const monitoring = createMonitoring({
     maxBreadcrumbs: 0,

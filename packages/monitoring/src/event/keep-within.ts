@@ -2,16 +2,16 @@ import { keepBreadcrumb, type Scope } from '@msc/core'
 import { jsonBytes } from '@msc/core/delivery'
 import type { Breadcrumb } from '../signals.ts'
 
-/** Bytes of JSON that the breadcrumbs of one unit of work have together: an event with more of them is taken nowhere. */
+/** The bytes of JSON that the breadcrumbs of one unit of work may have in total: backends refuse larger events. */
 export const MAX_BREADCRUMBS_BYTES = 200_000
 
 const sizes = new WeakMap<Breadcrumb, number>()
-/** At least what the breadcrumbs of a scope weigh: those that left because they were too many are still in it. */
+/** An upper bound on the bytes of a scope's breadcrumbs: it still includes those that were dropped for their number. */
 const totals = new WeakMap<Scope, number>()
 
 /**
- * Adds a breadcrumb; beyond `max` of them, or {@link MAX_BREADCRUMBS_BYTES} together, the oldest go. One that is larger
- * by itself is kept without its data, in whose place `[cut]` stands.
+ * Adds a breadcrumb. Beyond `max` of them, or {@link MAX_BREADCRUMBS_BYTES} in total, the oldest are dropped. The data of a
+ * single breadcrumb that is larger than that is replaced by `[cut]`.
  */
 export function keepWithin(scope: Scope, given: Breadcrumb, max: number): void {
   const breadcrumb = bytesOf(given) <= MAX_BREADCRUMBS_BYTES ? given : { ...given, data: { '…': '[cut]' } }
@@ -21,7 +21,7 @@ export function keepWithin(scope: Scope, given: Breadcrumb, max: number): void {
   totals.set(scope, total > MAX_BREADCRUMBS_BYTES ? trim(scope) : total)
 }
 
-/** Lets the oldest go until the rest fits. Returns what that weighs. */
+/** Drops the oldest breadcrumbs until the rest fits. Returns the size of the rest. */
 function trim({ breadcrumbs }: Scope): number {
   let bytes = 0
   for (const [index, breadcrumb] of [...breadcrumbs.entries()].toReversed()) {

@@ -4,7 +4,7 @@ import type { Level } from '../signals.ts'
 const FIELDS = ['tags', 'extra', 'user', 'level', 'fingerprint', 'handled', 'timestamp', 'breadcrumbs'] as const
 const LEVELS: ReadonlySet<unknown> = new Set(['fatal', 'error', 'warning', 'info', 'debug'])
 
-/** Whether a field has the shape that the rest relies on; JavaScript callers and `any` pass everything. */
+/** Checks that a field has the expected shape, because JavaScript callers may pass anything. */
 const USABLE: Readonly<Record<(typeof FIELDS)[number], (value: unknown) => boolean>> = {
   tags: isObject,
   extra: isObject,
@@ -17,8 +17,8 @@ const USABLE: Readonly<Record<(typeof FIELDS)[number], (value: unknown) => boole
 }
 
 /**
- * What can be read of a context, field by field: `null`, a getter that throws or a value of another shape costs itself,
- * never the event that it was to describe.
+ * Reads a context field by field. `null`, a getter that throws or a value of another shape loses only that field, never the
+ * event.
  */
 export function readContext(given: unknown): CaptureContext {
   const context: Record<string, unknown> = {}
@@ -33,10 +33,10 @@ export function readContext(given: unknown): CaptureContext {
   return context
 }
 
-/** Milliseconds that a date can have. Source: ECMA-262, section 21.4.1.1. */
+/** The largest time of a `Date` in milliseconds. Source: ECMA-262, section 21.4.1.1. */
 const MAX_TIME = 8.64e15
 
-/** Anything beyond would throw wherever a backend wants a date. */
+/** Says whether a value is a valid time: any other would throw when a driver formats a date. */
 export function isTime(value: unknown): value is number {
   return typeof value === 'number' && Math.abs(value) <= MAX_TIME
 }

@@ -2,15 +2,15 @@ import { isObject, property, readText } from './safe-read.ts'
 import type { MonitoredUser } from '../signals.ts'
 
 /**
- * A user as plain, redacted data whose id is text, so that no driver meets one that it can't print. `undefined` when
- * nothing was said.
+ * Reads a user as plain, redacted data with a text as its id, so that every driver can print it. Returns `undefined` when
+ * there is none.
  *
- * @param clean Makes plain, redacted data of any value.
+ * @param clean Turns any value into plain, redacted data.
  */
 export function readUser(user: unknown, clean: (value: unknown) => unknown): MonitoredUser | undefined {
   if (user === undefined || user === null) return undefined
   const plain = isObject(user) ? clean(user) : { id: clean(user) }
-  // A proxy that was revoked, or nothing left of the budget: somebody it was all the same.
+  // A revoked proxy, or no budget left: there was a user, but it could not be read.
   if (!isObject(plain)) return { id: UNREADABLE }
   const id = property(plain, 'id')
   return { ...plain, ...(id !== undefined && { id: idOf(id) }) } as MonitoredUser

@@ -3,7 +3,7 @@ import { telemetryBreadcrumb } from './breadcrumbs.ts'
 import { keepWithin } from './keep-within.ts'
 import type { Breadcrumb } from '../signals.ts'
 
-/** How an engine wants breadcrumbs of operations. */
+/** An engine's settings for breadcrumbs of operations. */
 export interface OperationRecorder {
   readonly clean: (breadcrumb: Breadcrumb) => Breadcrumb
   readonly maxBreadcrumbs: number
@@ -15,10 +15,10 @@ interface Slot {
 }
 
 /**
- * Makes breadcrumbs of the operations of other concerns, once for the process: scopes are shared by all engines, and
- * each would add its own otherwise. The engine that came first does it; when it is closed, the next one goes on.
+ * Turns operations of other concerns into breadcrumbs, once for the process: all engines share the scopes, and each would
+ * add its own otherwise. The first engine does it; when it is closed, the next one continues.
  *
- * @returns Ends it.
+ * @returns A function that ends it for this engine.
  */
 export function recordOperations(recorder: OperationRecorder): () => void {
   const slot = processSlot<Slot>('monitoring/operations', () => ({ recorders: new Set(), stop: undefined }))
@@ -27,7 +27,7 @@ export function recordOperations(recorder: OperationRecorder): () => void {
     (event) => {
       const scope = currentScope()
       const [first] = slot.recorders
-      // What happens in no unit of work would be told of whoever fails next.
+      // An operation outside any unit of work would end up on an unrelated error.
       if (scope && first) keepWithin(scope, first.clean(telemetryBreadcrumb(event)), first.maxBreadcrumbs)
     },
     { inert: true },

@@ -1,4 +1,4 @@
-/** Reading what somebody else made: a getter, a proxy or a `toString` that throws costs the one value that it is about. */
+/** Functions that read foreign values: a getter, a proxy or a `toString` that throws loses only the value concerned. */
 
 export function attempt<T>(read: () => T): T | undefined {
   try {
@@ -12,7 +12,7 @@ export function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
-/** `instanceof` asks the value for its prototype, which a revoked proxy or a trap refuses by throwing. */
+/** An `instanceof` that never throws, where a revoked proxy or a trap of one would. */
 export function isInstance<T>(value: unknown, of: abstract new (...args: never[]) => T): value is T {
   return attempt(() => value instanceof of) === true
 }
@@ -26,7 +26,7 @@ export function textProperty(from: unknown, name: PropertyKey): string | undefin
   return typeof value === 'string' ? value : undefined
 }
 
-/** The items of a list, each read for itself; `undefined` for what is no list. Reads at most `max`, from the start. */
+/** Reads the first `max` items of a list, each on its own. Returns `undefined` for a value that is not a list. */
 export function itemsOf(list: unknown, max: number): readonly unknown[] | undefined {
   return attempt(() => {
     if (!Array.isArray(list)) return undefined
@@ -35,7 +35,7 @@ export function itemsOf(list: unknown, max: number): readonly unknown[] | undefi
   })
 }
 
-/** The text of a value; `[unreadable]` for one that has none. */
+/** Returns the text of a value, or `[unreadable]` if it has none. */
 export function readText(value: unknown): string {
   return attempt(() => String(value)) ?? '[unreadable]'
 }

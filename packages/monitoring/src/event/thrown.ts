@@ -1,20 +1,20 @@
 import { isInstance, isObject, itemsOf, attempt, property, textProperty } from './safe-read.ts'
 
-/** Errors of one tree that are read, and levels of it. */
+/** The number of errors to read of one tree, of its levels, and of the properties of each error. */
 const MAX_ERRORS = 20
 const MAX_DEPTH = 6
 const MAX_PROPERTIES = 20
 
-/** One error of what was thrown, as it was found: nothing is cut or redacted yet. */
+/** One error of a thrown value, not yet cut or redacted. */
 export interface ThrownError {
   readonly id: number
   readonly parent: { readonly id: number; readonly source: string } | undefined
   readonly isGroup: boolean
   readonly name: string
-  /** `undefined` for what is no error: `value` is all there is to tell. */
+  /** `undefined` for a value that is not an error, of which only `value` is known. */
   readonly message: string | undefined
   readonly stack: string | undefined
-  /** Its own, besides those above. */
+  /** The error's own properties, apart from those above. */
   readonly properties: Readonly<Record<string, unknown>> | undefined
   readonly value: unknown
 }
@@ -22,9 +22,9 @@ export interface ThrownError {
 type Parent = NonNullable<ThrownError['parent']>
 
 /**
- * A thrown value, then its causes and the members of aggregates, each after its parent. An error of another realm, and
- * what only looks like one (`{ message, code }`), counts as one. Survives getters that throw, revoked proxies and causes
- * that form a circle; never throws, and never returns nothing.
+ * Returns the thrown value, its causes and the members of aggregates, each after its parent. An error of another realm, or
+ * an object that only looks like one (`{ message, code }`), counts as an error. Tolerates getters that throw, revoked
+ * proxies and cycles of causes. Never throws, and never returns an empty list.
  */
 export function readThrown(thrown: unknown): [ThrownError, ...ThrownError[]] {
   const errors: ThrownError[] = []
@@ -34,7 +34,7 @@ export function readThrown(thrown: unknown): [ThrownError, ...ThrownError[]] {
     if (isObject(value)) seen.add(value)
     const id = errors.length
     if (!isErrorLike(value)) {
-      errors.push(noError(value, id, parent))
+      errors.push(nonError(value, id, parent))
       return
     }
     const members = membersOf(value)
@@ -48,7 +48,7 @@ export function readThrown(thrown: unknown): [ThrownError, ...ThrownError[]] {
   return errors as [ThrownError, ...ThrownError[]]
 }
 
-function noError(value: unknown, id: number, parent: Parent | undefined): ThrownError {
+function nonError(value: unknown, id: number, parent: Parent | undefined): ThrownError {
   const nothing = { message: undefined, stack: undefined, properties: undefined }
   return { id, parent, isGroup: false, name: 'Thrown', ...nothing, value }
 }
@@ -66,7 +66,7 @@ function readError(error: object, id: number, parent: Parent | undefined, isGrou
   }
 }
 
-/** An Error of any realm, or an object with a message of text, as many libraries throw. */
+/** Recognises an Error of any realm, and an object with a text as its message, which many libraries throw. */
 function isErrorLike(value: unknown): value is object {
   return isObject(value) && (isInstance(value, Error) || textProperty(value, 'message') !== undefined)
 }

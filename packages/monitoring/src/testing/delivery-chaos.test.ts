@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { runMonitoringChaos } from './delivery-chaos.ts'
 
-it('keeps the law of conservation through random outages of each driver, and loses nothing but poison', async () => {
+it('counts every event through random outages of each driver, and loses only events that are refused', async () => {
   const seed = Number(process.env['MSC_SEED'] ?? Date.now() % 1_000_000)
   console.log(`MSC_SEED=${seed}`)
   const { broken, scripts } = await runMonitoringChaos({ scripts: 25, seed })

@@ -32,7 +32,7 @@ function behind(driverFor: (setUp: ChaosSetUp) => MonitoringDriver): (setUp: Cha
   }
 }
 
-/** `scripts` random scripts for each driver with a backend: see `runEngineChaos`. */
+/** Runs `scripts` random scripts for each driver with a backend: see `runEngineChaos`. */
 export function runMonitoringChaos(options: {
   readonly scripts: number
   readonly seed: number

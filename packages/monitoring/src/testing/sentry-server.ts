@@ -38,7 +38,7 @@ export interface SentryItem {
   readonly payload: unknown
 }
 
-/** An event's payload as it came over the wire: the parts that Sentry's documentation names. */
+/** An event's payload as received: the parts that Sentry's documentation names. */
 export interface SentryEvent {
   readonly event_id: string
   readonly timestamp: number
@@ -72,17 +72,17 @@ export interface SentryEvent {
 
 export interface SentryServer extends WireServer<SentryBehaviour> {
   readonly dsn: string
-  /** Decides about one request before it is taken; a status refuses it, `undefined` lets it pass. */
+  /** Decides about each request before it is accepted: a returned status refuses it, `undefined` lets it pass. */
   refuse: ((body: string) => number | undefined) | undefined
-  /** Every item that was taken, events too, at most 10 000. */
+  /** All accepted items, including events, at most 10 000. */
   readonly items: readonly SentryItem[]
-  /** Events in the order of arrival, each id once, at most 10 000. */
+  /** The events in the order of arrival, each id once, at most 10 000. */
   readonly events: readonly SentryEvent[]
   /**
-   * Resolves with the first event, past or future, that `matches`.
+   * Resolves with the first event, past or future, for which `matches` returns true.
    *
-   * @param timeoutMs Default 30 000.
-   * @throws Error when none has come by then.
+   * @param timeoutMs Milliseconds to wait. Default 30 000.
+   * @throws Error when none has arrived by then.
    */
   waitFor(matches: (event: SentryEvent) => boolean, timeoutMs?: number): Promise<SentryEvent>
 }
@@ -90,7 +90,7 @@ export interface SentryServer extends WireServer<SentryBehaviour> {
 const MAX_BYTES = 20 * 1024 * 1024
 
 /**
- * Sentry's envelope endpoint on loopback, as its SDKs use it: chunked bodies, no content type, sometimes gzip.
+ * Starts Sentry's envelope endpoint on loopback, as its SDKs use it: chunked bodies, no content type, sometimes gzip.
  *
  * Source: https://develop.sentry.dev/sdk/data-model/envelopes/ and the SDKs' own transports.
  */
@@ -123,7 +123,7 @@ export async function startSentryServer(options: SentryServerOptions = {}): Prom
     refusal: (status) => ({ detail: status === 400 ? 'invalid envelope' : 'refused' }),
     behaviours: {
       error: answer(503, { detail: 'unavailable' }),
-      // As a proxy says that nobody is behind it.
+      // A proxy's answer when no server is behind it.
       garbage: { status: 502, text: '<html>' },
       unauthorized: UNAUTHORIZED,
       'rate-limited': {

@@ -217,7 +217,7 @@ const FAULTS: readonly Fault[] = [
     check: 'monitoring',
     env: () => ({ NEXT_PUBLIC_SENTRY_DSN: SECRET }),
     code: 'SENTRY_DSN_INVALID',
-    detail: /The DSN is not one/,
+    detail: /The DSN is not valid/,
     hint: /Set NEXT_PUBLIC_SENTRY_DSN to https:\/\/<key>@<host>\/<project>/,
   },
   {

@@ -15,7 +15,7 @@ let server: Server
 let files = 0
 
 beforeAll(async () => {
-  // Each script posts to a path of its own; those below /silent get no answer.
+  // Each script posts to a path of its own. Paths below /silent get no answer.
   server = createServer((request, response) => {
     let body = ''
     request.on('data', (chunk) => (body += String(chunk)))
@@ -33,7 +33,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-// Processes start slowly where many start at once.
+// Processes start slowly when many start at once.
 vi.setConfig({ testTimeout: 60_000 })
 
 const received = new Map<string, string[]>()
@@ -71,7 +71,7 @@ async function run(
   const [code, endedBy] = await new Promise<[number | null, string | null]>((resolve) => {
     child.on('close', (...status) => resolve(status))
   })
-  // Last words may repeat what was under way; a backend knows items by their ids.
+  // Last words may repeat items in flight; a backend deduplicates by id.
   const items = [...new Set(itemsOf(file, path))]
   return { code, signal: endedBy, output, errors, items, ms: performance.now() - from }
 }
@@ -88,23 +88,23 @@ function itemsOf(file: string, path: string): readonly string[] {
 
 const ITEMS = ['a', 'b', 'c']
 
-describe.concurrent.each(['file', 'http'] as const)('a process that ends, with a sink of %s,', (sink) => {
+describe.concurrent.each(['file', 'http'] as const)('a process with a %s sink that ends', (sink) => {
   it('by itself has delivered everything', async () => {
     expect(await run('natural', sink)).toMatchObject({ code: 0, items: ITEMS, errors: '' })
   })
 
-  it('by itself with an exit code keeps it', async () => {
+  it('by itself keeps its exit code', async () => {
     expect(await run('exit code', sink)).toMatchObject({ code: 3, items: ITEMS })
   })
 
-  it('by an error has delivered that too, and ends as Node would', async () => {
+  it('by an uncaught error has delivered that too, and ends as Node would', async () => {
     const ending = await run('uncaught', sink)
     expect(ending).toMatchObject({ code: 1, signal: null })
     expect([...ending.items].sort()).toEqual([...ITEMS, 'uncaughtException nobody caught this'])
     expect(ending.errors).toMatch(/^Error: nobody caught this\n +at .*ending-script\.ts:\d+[^]*Node\.js v/)
   })
 
-  it('by a rejection has delivered that too, and ends as Node would', async () => {
+  it('by an unhandled rejection has delivered that too, and ends as Node would', async () => {
     const ending = await run('unhandled', sink)
     expect(ending).toMatchObject({ code: 1, signal: null })
     expect([...ending.items].sort()).toEqual([...ITEMS, 'unhandledRejection nobody caught this'])
@@ -117,20 +117,20 @@ describe.concurrent.each(['file', 'http'] as const)('a process that ends, with a
 })
 
 describe.concurrent('the end of a process', () => {
-  it('at process.exit() leaves time for last words only', async () => {
+  it('by process.exit() leaves time only for last words', async () => {
     expect(await run('exit', 'file')).toMatchObject({ code: 4, items: ITEMS })
     expect(await run('exit', 'http')).toMatchObject({ code: 4, items: [] })
   })
 
-  it('shows what was thrown even if it is no error', async () => {
+  it('prints a thrown value even if it is not an error', async () => {
     expect(await run('uncaught value', 'file')).toMatchObject({ code: 1, errors: expect.stringContaining("'a text'") })
     const rejected = await run('unhandled value', 'file')
     expect(rejected).toMatchObject({ code: 1, errors: expect.stringContaining('ERR_UNHANDLED_REJECTION') })
-    // All that Node lets whoever does not listen know of the value.
+    // Without a listener, this is all that Node reveals of the value.
     expect(rejected.errors).toContain('#<Object>')
   })
 
-  it('is left to the application that listens for errors itself', async () => {
+  it('is left to an application that listens for errors itself', async () => {
     const thrown = await run('own uncaught listener', 'http')
     expect(thrown).toMatchObject({ code: 9, errors: '' })
     expect([...thrown.items].sort()).toEqual([...ITEMS, 'uncaughtException nobody caught this'])
@@ -138,21 +138,21 @@ describe.concurrent('the end of a process', () => {
     expect(rejected).toMatchObject({ code: 9, errors: '', output: 'unhandledRejection\n' })
   })
 
-  it('is left to the application that listens once for a signal', async () => {
+  it('is left to an application that listens once for a signal', async () => {
     expect(await run('own SIGTERM listener', 'http')).toMatchObject({ code: 5, signal: null, items: ITEMS })
   })
 
-  it.each(['SIGHUP', 'SIGINT', 'SIGQUIT'] as const)('by %s is delivered too', async (signal) => {
+  it.each(['SIGHUP', 'SIGINT', 'SIGQUIT'] as const)('by %s delivers too', async (signal) => {
     const ending = await run('SIGTERM', 'http', [], signal)
     expect(ending).toMatchObject({ code: null, signal, items: ITEMS })
   })
 
-  it('does not end an application that begins to listen for the signal meanwhile', async () => {
+  it('does not come to an application that starts to listen for the signal meanwhile', async () => {
     expect(await run('SIGTERM listener comes late', 'http')).toMatchObject({ code: 6, signal: null, items: ITEMS })
   })
 
   it.each(['hostile inspect', 'hostile stack', 'revoked proxy'])(
-    'delivers an error that can not be shown: %s',
+    'delivers an error that cannot be printed: %s',
     async (way) => {
       const ending = await run(way, 'http')
       expect(ending).toMatchObject({ code: 1, items: expect.arrayContaining(ITEMS) })
@@ -160,36 +160,36 @@ describe.concurrent('the end of a process', () => {
     },
   )
 
-  it('shows the error of a rejection to monitors once, and leaves it to a capture callback', async () => {
+  it('passes the error of a rejection to monitors once, and leaves it to a capture callback', async () => {
     expect(await run('monitored rejection', 'http')).toMatchObject({ code: 1, output: 'unhandledRejection\n' })
     const captured = await run('captured rejection', 'http')
     expect(captured).toMatchObject({ code: 0, output: 'nobody caught this\nalive\n', errors: '' })
     expect(captured.items).toContain('unhandledRejection nobody caught this')
   })
 
-  it('has the status of the error although the application exits while it is delivered', async () => {
+  it('has the exit status of the error even if the application exits during its delivery', async () => {
     expect(await run('exit while it is delivered', 'silent')).toMatchObject({ code: 1 })
   })
 
-  it('is unchanged when the last listener for rejections has gone again', async () => {
+  it('is unchanged after the last listener for rejections was removed', async () => {
     expect(await run('listener that went', 'http')).toMatchObject({ code: 1, output: '0\n' })
   })
 
-  it.each(['uncaught', 'unhandled'])('of a worker (%s) reaches its parent as the error', async (way) => {
+  it.each(['uncaught', 'unhandled'])('of a worker (%s) gives its parent the error', async (way) => {
     const ending = await run(`worker ${way}`, 'http')
     expect(ending).toMatchObject({ code: 0, output: 'error: nobody caught this\nexit: 1\n', errors: '' })
     expect(ending.items.filter((item) => item.endsWith('nobody caught this'))).toHaveLength(1)
     expect(ending.items).toEqual(expect.arrayContaining(ITEMS))
   })
 
-  it('does not come from a rejection that is handled in time, or that the application listens for', async () => {
+  it('is not caused by a rejection that is handled in time or that the application listens for', async () => {
     expect(await run('handled in time', 'http')).toMatchObject({ code: 0, items: ITEMS, errors: '' })
     const later = await run('handled later, own listener', 'http')
     expect(later).toMatchObject({ code: 0, output: 'mine\nhandled\n', errors: '' })
     expect(later.items).toContain('unhandledRejection nobody caught this')
   })
 
-  it('comes from a rejection that is handled too late, as in Node', async () => {
+  it('is caused by a rejection that is handled too late, as in Node', async () => {
     expect(await run('handled too late', 'http')).toMatchObject({ code: 1 })
   })
 
@@ -203,12 +203,12 @@ describe.concurrent('the end of a process', () => {
     const ending = await run('handled too late', 'http', [`--unhandled-rejections=${mode}`])
     expect(ending).toMatchObject({ code })
     const fatal = mode === 'strict' || mode === 'throw'
-    // A process that dies may still come so far while it delivers.
+    // A failing process may also get this far during its delivery.
     if (!fatal) expect(ending.output).toBe('caught at last\n')
     expect(ending.items.filter((item) => item.startsWith('unhandledRejection'))).toHaveLength(1)
   })
 
-  it('comes although a participant fails in every way', async () => {
+  it('comes even if a participant fails in every way', async () => {
     const ending = await run('participant fails', 'http')
     expect(ending.code).toBe(1)
     expect(ending.items).toEqual(expect.arrayContaining(ITEMS))
@@ -219,13 +219,13 @@ describe.concurrent('the end of a process', () => {
     ['natural', 0, null],
     ['uncaught', 1, null],
     ['SIGTERM', null, 'SIGTERM'],
-  ])('is not kept waiting by a silent receiver: %s', async (way, code, signal) => {
+  ])('does not wait long for a backend that does not answer: %s', async (way, code, signal) => {
     const ending = await run(way, 'silent')
     expect(ending).toMatchObject({ code, signal })
     expect(ending.ms).toBeLessThan(15_000)
   })
 
-  it('has no listener left when nobody takes part', async () => {
+  it('has no listener left without a participant', async () => {
     expect(await run('no participant', 'http')).toMatchObject({ code: 0, output: 'as before\n' })
   })
 })
@@ -243,7 +243,7 @@ describe('outside of Node', () => {
         },
       },
     ],
-  ])('taking part does no harm with %s', (_, process) => {
+  ])('participation is harmless with %s', (_, process) => {
     vi.stubGlobal('process', process)
     try {
       atProcessEnd({ flush: async () => {}, lastWords: () => {} })()

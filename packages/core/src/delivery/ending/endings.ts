@@ -7,13 +7,13 @@ import { signalListener } from './signals.ts'
 
 export type FatalOrigin = 'uncaughtException' | 'unhandledRejection'
 
-/** Somebody who has something to do before the process ends. What it throws or rejects with is reported. */
+/** Takes part in the end of the process. Errors that its methods throw or reject with are reported. */
 export interface EndingParticipant {
-  /** Delivers what is pending within `budgetMs`. Called while the process can still wait. */
+  /** Delivers pending items within `budgetMs` milliseconds. Called while the process can still wait. */
   flush(budgetMs: number): Promise<void>
-  /** Writes what is pending, synchronously. It may be called more than once. */
+  /** Writes pending items synchronously. May be called more than once. */
   lastWords(): void
-  /** Told of an error that nothing caught, before the last words. */
+  /** Called with an uncaught error, before `lastWords`. */
   onFatal?(error: unknown, origin: FatalOrigin): void
 }
 
@@ -23,13 +23,13 @@ export interface EndingOptions {
 }
 
 interface Endings {
-  /** With their budgets. */
+  /** The participants with their budgets in milliseconds. */
   readonly participants: Map<EndingParticipant, number>
   /** Removes the hooks; `undefined` while there are none. */
   unhook: (() => void) | undefined
-  /** A fatal error is ending the process. */
+  /** True while a fatal error is ending the process. */
   ending: boolean
-  /** Times that the process has run out of work and was kept for a flush. */
+  /** The number of times that the process had no work left and was kept alive for a flush. */
   naturalEnds: number
 }
 
@@ -37,16 +37,16 @@ const slot = (): Endings =>
   processSlot('core/endings', () => ({ participants: new Map(), unhook: undefined, ending: false, naturalEnds: 0 }))
 
 const BUDGET_MS = 2000
-/** A flush that brings new work each time must not keep a process for ever. */
+/** The bound on natural ends: a flush that creates new work each time must not keep the process alive forever. */
 const MAX_NATURAL_ENDS = 3
 
 /**
- * Takes part in the end of the process, where there is one (Node): by itself, by an error that nothing caught, by SIGHUP,
- * SIGINT, SIGQUIT or SIGTERM, by `process.exit()`. The process ends as it would have ended without us, with the same exit
- * status, and a worker with the same `error` event at its parent; where the application, or another SDK, has a listener
- * of its own for an error or a signal, ending is left to it.
+ * Takes part in the end of a Node process: when it runs out of work, by an uncaught error, by SIGHUP, SIGINT, SIGQUIT or
+ * SIGTERM, or by `process.exit()`. The process ends as it would without this, with the same exit status, and a worker's
+ * parent gets the same `error` event. If the application or another SDK has its own listener for an error or a signal, it
+ * decides whether the process ends. Does nothing outside Node.
  *
- * @returns Ends the participation. With the last participant the process's listeners go too.
+ * @returns A function that ends the participation. The last one also removes the process's listeners.
  */
 export function atProcessEnd(participant: EndingParticipant, options: EndingOptions = {}): () => void {
   const endings = slot()
@@ -61,8 +61,8 @@ export function atProcessEnd(participant: EndingParticipant, options: EndingOpti
 }
 
 /**
- * Those that ask a process to end. What ends it otherwise (SIGUSR2, SIGALRM, …) is left alone: a native addon may handle
- * it, whom a listener would displace.
+ * The signals that ask a process to end. Others that end it too (SIGUSR2, SIGALRM, …) get no listener, because it would
+ * displace the handler of a native addon.
  */
 const SIGNALS: readonly (readonly [name: string, number: number])[] = [
   ['SIGHUP', 1],
@@ -74,7 +74,7 @@ const SIGNALS: readonly (readonly [name: string, number: number])[] = [
 function hook(endings: Endings): (() => void) | undefined {
   const host = hostProcess()
   if (!host) return undefined
-  const delivery = { sayLastWords: () => sayLastWords(endings), flush: () => flushAll(endings) }
+  const delivery = { writeLastWords: () => writeLastWords(endings), flush: () => flushAll(endings) }
   const listeners: readonly (readonly [event: string, listener: Listener])[] = [
     ['beforeExit', () => onNaturalEnd(endings)],
     ['exit', () => onExit(endings, host)],
@@ -84,7 +84,7 @@ function hook(endings: Endings): (() => void) | undefined {
   try {
     for (const [event, listener] of listeners) listenFirst(host, event, listener)
     const unfollow = followRejections(host, (reason) => {
-      if (!endings.ending) tellFatal(endings, reason, 'unhandledRejection')
+      if (!endings.ending) reportFatal(endings, reason, 'unhandledRejection')
     })
     return () => {
       unfollow()
@@ -96,49 +96,49 @@ function hook(endings: Endings): (() => void) | undefined {
 }
 
 function onNaturalEnd(endings: Endings): void {
-  // Node asks again each time that a flush has given it work to wait for.
+  // Node emits `beforeExit` again each time that a flush has added work to wait for.
   if (endings.naturalEnds >= MAX_NATURAL_ENDS) return
   endings.naturalEnds += 1
   const from = systemClock.monotonic()
   void flushAll(endings).then(() => {
-    // It has used up its time: the backend is away, and another flush would only take as long.
+    // The flush used up its budget, so the backend is unavailable, and another flush would only take as long.
     if (systemClock.monotonic() - from >= longestBudget(endings) * 0.9) endings.naturalEnds = MAX_NATURAL_ENDS
   })
 }
 
 function onExit(endings: Endings, host: HostProcess): void {
-  // Somebody has called `process.exit()` while the error that ends the process was being delivered.
+  // `process.exit()` was called while the fatal error was being delivered.
   if (endings.ending) host.exitCode = 1
-  sayLastWords(endings)
+  writeLastWords(endings)
 }
 
 /**
- * Called before Node looks for somebody who handles the error. A listener of `uncaughtException` would be one, and
- * others, who end the process only if they are alone, would leave that to us while we leave it to them. So it is there
- * only if nobody else is, and only from now on.
+ * Called before Node looks for a handler of the error. A permanent `uncaughtException` listener would count as one: other
+ * listeners, which end the process only if they are alone, would leave that to this one and this one to them. So the
+ * listener is added only if there is no other, and only now.
  */
 function onUncaught(endings: Endings, host: HostProcess, error: unknown, origin: FatalOrigin): void {
   if (endings.ending) return
-  const tell = (): void => {
-    tellFatal(endings, error, origin)
-    sayLastWords(endings)
+  const deliver = (): void => {
+    reportFatal(endings, error, origin)
+    writeLastWords(endings)
   }
   if (host.listenerCount('uncaughtException') > 0 || host.hasUncaughtExceptionCaptureCallback?.()) {
-    tell()
+    deliver()
     void flushAll(endings)
     return
   }
   const hold: Listener = (thrown: unknown): void => {
     if (endings.ending) {
-      // Perhaps one that a participant has caused: telling it again could go on for ever.
+      // A participant may have caused this error, so reporting it too could go on forever.
       printFatal(host, thrown)
       return
     }
     endings.ending = true
     const worker = inWorker(host)
-    // Written first: whatever happens while we wait, the operator sees why the process ended.
+    // Printed first, so that the operator sees why the process ended whatever happens during the flush.
     if (!worker) printFatal(host, thrown)
-    tell()
+    deliver()
     void flushAll(endings).then(() => {
       if (worker) raiseAgain(host, hold, thrown)
       else host.exit(1)
@@ -147,34 +147,34 @@ function onUncaught(endings: Endings, host: HostProcess, error: unknown, origin:
   host.on('uncaughtException', hold)
   queueMicrotask(() => {
     if (endings.ending) return
-    // Somebody has handled it whom Node asks before the listeners.
+    // A handler that Node calls before the listeners has handled the error.
     host.removeListener('uncaughtException', hold)
-    tell()
+    deliver()
     void flushAll(endings)
   })
 }
 
-/** Lets Node end a worker: only so does its parent get the `error` event, with the error. */
+/** Throws the error again so that Node ends the worker: only then does its parent get the `error` event with the error. */
 function raiseAgain(host: HostProcess, hold: Listener, error: unknown): void {
   host.removeListener('uncaughtException', hold)
-  // They have been told of this error when it was thrown.
+  // The monitors already got this error when it was first thrown.
   if (host.listenerCount('uncaughtException') === 0) host.removeAllListeners?.('uncaughtExceptionMonitor')
   const raise = (): never => {
     throw error
   }
-  // Thrown from a timer it is an exception; from a promise it would be a rejection.
+  // A throw from a timer is an exception; from a promise it would be a rejection.
   systemClock.setTimeout(raise, 0, { keepAlive: true })
 }
 
-function tellFatal({ participants }: Endings, error: unknown, origin: FatalOrigin): void {
+function reportFatal({ participants }: Endings, error: unknown, origin: FatalOrigin): void {
   for (const participant of participants.keys()) guarded('onFatal', () => participant.onFatal?.(error, origin))
 }
 
-function sayLastWords({ participants }: Endings): void {
+function writeLastWords({ participants }: Endings): void {
   for (const participant of participants.keys()) guarded('last words', () => participant.lastWords())
 }
 
-/** Resolves when all have flushed, or when the time is over; holds the process until then. */
+/** Resolves when all participants have flushed or the longest budget is over. Keeps the process alive until then. */
 function flushAll(endings: Endings): Promise<void> {
   return new Promise((resolve) => {
     const cancel = systemClock.setTimeout(resolve, longestBudget(endings), { keepAlive: true })
@@ -202,5 +202,5 @@ function longestBudget({ participants }: Endings): number {
 }
 
 function guarded(operation: string, run: () => unknown): void {
-  runReported(run, { concern: 'core', operation: `end of the process: ${operation}` })
+  runReported(run, { concern: 'core', operation: `process end: ${operation}` })
 }

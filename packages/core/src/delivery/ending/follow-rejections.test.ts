@@ -17,8 +17,8 @@ function setUp(copies = 1): { host: EventEmitter; seen: unknown[]; unfollow: () 
 const mine = (): void => {}
 const other = (): void => {}
 
-describe.each([1, 2, 3])('whoever follows rejections, in %i copies,', (copies) => {
-  it('is there while somebody else listens, and sees what they see', async () => {
+describe.each([1, 2, 3])('the listener for rejections, in %i copies,', (copies) => {
+  it('exists while there is another listener, and sees the same rejections', async () => {
     const { host, seen } = setUp(copies)
     expect(host.listenerCount(EVENT)).toBe(0)
     host.on(EVENT, mine)
@@ -33,7 +33,7 @@ describe.each([1, 2, 3])('whoever follows rejections, in %i copies,', (copies) =
     expect(host.listenerCount(EVENT)).toBe(0)
   })
 
-  it('goes before the next rejection is looked at, when the last listener was for once', async () => {
+  it('is removed before the next rejection when the last other listener was a once listener', async () => {
     const { host } = setUp(copies)
     host.once(EVENT, mine)
     expect(host.emit(EVENT, 'first')).toBe(true)
@@ -44,18 +44,21 @@ describe.each([1, 2, 3])('whoever follows rejections, in %i copies,', (copies) =
   it.each([
     ['first', true],
     ['last', false],
-  ])('lets all be removed at once, where it is %s of the list, and comes back with the next', async (_, isFirst) => {
-    const { host } = setUp(copies)
-    if (isFirst) host.on(EVENT, mine).on(EVENT, other)
-    else host.on(EVENT, mine).prependListener(EVENT, other)
-    host.removeAllListeners(EVENT)
-    await Promise.resolve()
-    expect(host.listenerCount(EVENT)).toBe(0)
-    host.on(EVENT, mine)
-    expect(host.listenerCount(EVENT)).toBe(copies + 1)
-    host.removeAllListeners()
-    expect(host.eventNames()).toEqual([])
-  })
+  ])(
+    'survives removeAllListeners when it is %s in the list, and returns with the next listener',
+    async (_, isFirst) => {
+      const { host } = setUp(copies)
+      if (isFirst) host.on(EVENT, mine).on(EVENT, other)
+      else host.on(EVENT, mine).prependListener(EVENT, other)
+      host.removeAllListeners(EVENT)
+      await Promise.resolve()
+      expect(host.listenerCount(EVENT)).toBe(0)
+      host.on(EVENT, mine)
+      expect(host.listenerCount(EVENT)).toBe(copies + 1)
+      host.removeAllListeners()
+      expect(host.eventNames()).toEqual([])
+    },
+  )
 
   it('leaves nothing behind', () => {
     const { host, unfollow } = setUp(copies)

@@ -2,17 +2,17 @@ import { isError, listenFirst, rejectionMode, type HostProcess, type Listener } 
 
 const EVENT = 'unhandledRejection'
 
-/** On a listener that is there only because of others. Copies of this module know each other's by it. */
+/** Marks a listener that exists only because others do, so that copies of this module recognise each other's. */
 const FOLLOWS = Symbol.for('@msc/core/follows')
 
 /**
- * Observes rejections that nothing handles, without a say in what happens to them.
+ * Observes unhandled rejections without affecting what happens to them.
  *
- * By default Node raises such a rejection as an exception if nobody listens for it, so there is a listener only while
- * somebody else has one: what nobody listens for reaches whoever observes exceptions. In the modes where a listener
- * changes nothing it is always there; in `strict` Node raises each as an exception.
+ * By default Node raises an unhandled rejection as an exception if there is no listener, so this one exists only while
+ * another does; without one, the rejection reaches the observers of exceptions. In modes in which a listener changes
+ * nothing it always exists. In `strict` mode there is none, because Node raises each rejection as an exception.
  *
- * @returns Ends it.
+ * @returns A function that ends the observation.
  */
 export function followRejections(host: HostProcess, observe: (reason: unknown) => void): () => void {
   const mode = rejectionMode(host)
@@ -47,7 +47,7 @@ export function followRejections(host: HostProcess, observe: (reason: unknown) =
   const onRemoved: Listener = (event: unknown, removed: unknown): void => {
     if (event !== EVENT) return
     if (removed === listener) following = false
-    // `removeAllListeners` walks the list, where only the very last may go by another hand.
+    // `removeAllListeners` iterates over the list, from which only the very last listener may be removed meanwhile.
     else if (host.listenerCount(EVENT) === 1) leaveIfAlone()
     else queueMicrotask(leaveIfAlone)
   }
@@ -65,7 +65,7 @@ function follows(listener: unknown): boolean {
   return (listener as { readonly [FOLLOWS]?: boolean })[FOLLOWS] === true
 }
 
-/** What Node does in that mode when nobody listens, since by listening we have taken that away. */
+/** Does what Node does in that mode without a listener, since this listener prevents it. */
 function warnAsNode(host: HostProcess, reason: unknown): void {
   host.emitWarning?.(
     `A promise was rejected and nothing handled it: ${textOf(reason)}`,
@@ -76,8 +76,8 @@ function warnAsNode(host: HostProcess, reason: unknown): void {
 
 function textOf(reason: unknown): string {
   try {
-    return isError(reason) ? String(reason) : `a reason that is no error: "${String(reason)}"`
+    return isError(reason) ? String(reason) : `a reason that is not an error: "${String(reason)}"`
   } catch {
-    return 'a value that can not be shown'
+    return 'a value that cannot be shown'
   }
 }

@@ -1,4 +1,4 @@
-/** What is used of Node's `process`; looked up at run time, since this package imports no Node builtin. */
+/** The part of Node's `process` that is used. It is looked up at run time, because this package imports no Node builtin. */
 export interface HostProcess {
   readonly pid: number
   readonly version: string
@@ -21,7 +21,7 @@ export interface HostProcess {
 
 export type Listener = (...values: never[]) => void
 
-/** The process, where it is Node's or behaves as one; `undefined` in browsers and edge runtimes. */
+/** Returns the process if it is Node's or behaves like it; `undefined` in browsers and edge runtimes. */
 export function hostProcess(): HostProcess | undefined {
   try {
     const { process } = globalThis as unknown as { readonly process?: HostProcess }
@@ -30,12 +30,12 @@ export function hostProcess(): HostProcess | undefined {
       ? process
       : undefined
   } catch {
-    // Some edge runtimes have a `process` that throws when it is looked at.
+    // Some edge runtimes have a `process` whose properties throw.
     return undefined
   }
 }
 
-/** First in the list: a listener of the application's that is for once would be gone when it is counted. */
+/** Adds a listener before all others: otherwise a `once` listener of the application would be gone before it is counted. */
 export function listenFirst(host: HostProcess, event: string, listener: Listener): void {
   if (host.prependListener) host.prependListener(event, listener)
   else host.on(event, listener)
@@ -46,7 +46,7 @@ type RejectionMode = 'throw' | 'strict' | 'warn' | 'none' | 'warn-with-error-cod
 const MODES: ReadonlySet<string> = new Set<RejectionMode>(['throw', 'strict', 'warn', 'none', 'warn-with-error-code'])
 
 /**
- * What `--unhandled-rejections` says; the command line wins over `NODE_OPTIONS`, the last flag over those before it.
+ * Reads `--unhandled-rejections`. The command line takes precedence over `NODE_OPTIONS`, the last flag over earlier ones.
  * Default `throw`, as in Node since version 15.
  */
 export function rejectionMode({ execArgv = [], env = {} }: Pick<HostProcess, 'execArgv' | 'env'>): RejectionMode {
@@ -54,31 +54,31 @@ export function rejectionMode({ execArgv = [], env = {} }: Pick<HostProcess, 'ex
   let mode: RejectionMode = 'throw'
   for (const [index, word] of words.entries()) {
     const [flag = '', value = words[index + 1] ?? ''] = word.split('=', 2)
-    // Node takes underscores for dashes.
+    // Node accepts underscores in place of dashes.
     if (flag.replaceAll('_', '-') !== '--unhandled-rejections') continue
     if (MODES.has(value)) mode = value as RejectionMode
   }
   return mode
 }
 
-/** Is this a worker thread, whose errors go to its parent? */
+/** Says whether this is a worker thread, whose errors go to its parent. */
 export function inWorker(host: HostProcess): boolean {
   const threads = host.getBuiltinModule?.('node:worker_threads') as { readonly isMainThread?: boolean } | undefined
   return threads?.isMainThread === false
 }
 
 /**
- * Writes an error that ends the process as Node would: to stderr, at once, with its stack. Never throws, whatever was
- * thrown: a revoked Proxy, an error whose own `inspect` or `stack` fails.
+ * Prints a fatal error as Node would: to stderr, synchronously, with its stack. Never throws, even for a revoked Proxy or an
+ * error whose own `inspect` or `stack` fails.
  */
 export function printFatal(host: HostProcess, error: unknown): void {
   const text = `${describeFatal(host, error)}\n\nNode.js ${host.version}\n`
   try {
     const fs = host.getBuiltinModule?.('node:fs') as { writeSync(fd: number, text: string): void }
-    // Synchronous, since what is buffered is lost at the exit.
+    // Written synchronously, because buffered output is lost at exit.
     fs.writeSync(2, text)
   } catch {
-    // There is no such file system, or nobody reads stderr.
+    // There is no `node:fs`, or stderr is closed.
     tryOr(() => console.error(text), undefined)
   }
 }
@@ -89,7 +89,7 @@ function describeFatal(host: HostProcess, error: unknown): string {
     const util = host.getBuiltinModule?.('node:util') as { inspect(value: unknown): string }
     return util.inspect(error)
   }, undefined)
-  return prefix + (inspected ?? tryOr(() => stackOf(error), 'a value that can not be shown'))
+  return prefix + (inspected ?? tryOr(() => stackOf(error), 'a value that cannot be shown'))
 }
 
 function stackOf(error: unknown): string {
@@ -97,7 +97,7 @@ function stackOf(error: unknown): string {
   return String(stack ?? error)
 }
 
-/** `instanceof` asks the value for its prototype, which a Proxy may refuse. */
+/** Says whether a value is an `Error`. `instanceof` alone throws for some Proxies. */
 export function isError(value: unknown): value is Error {
   return tryOr(() => value instanceof Error, false)
 }

@@ -2,11 +2,11 @@ import { persist, report, type Box } from '../box.ts'
 import type { Entry } from '../entry.ts'
 import { empty, held, land, putBack, waiting } from '../queue/queue.ts'
 
-/** Hands all that is queued or on the wire to `sendSync`. What it throws leaves the rest where it was. */
+/** Passes all queued and in-flight items to `sendSync`. A batch for which it throws stays in the outbox. */
 export function lastWords<T>(box: Box<T>): void {
   const { sendSync } = box.options
-  if (!sendSync || isClosed(box) || box.speaking || held(box.queue) === 0) return
-  box.speaking = true
+  if (!sendSync || isClosed(box) || box.isWritingLastWords || held(box.queue) === 0) return
+  box.isWritingLastWords = true
   const failures: unknown[] = []
   for (const entries of inBatches(box, [...(box.flight?.entries ?? []), ...waiting(box.queue)])) {
     try {
@@ -15,13 +15,13 @@ export function lastWords<T>(box: Box<T>): void {
       failures.push(error)
       continue
     }
-    // The sink may have closed the outbox, and then all of it has been dropped.
+    // The sink may have closed the outbox, which drops all items.
     if (isClosed(box)) break
     handedOver(box, new Set(entries.map(({ order }) => order)))
   }
-  box.speaking = false
+  box.isWritingLastWords = false
   if (box.stored && !isClosed(box)) persist(box)
-  // Told when all is in its place: whoever hears of it may use the outbox.
+  // Reported once the state is consistent, because the reporter may use the outbox.
   for (const error of failures) report(box, error, 'last words')
   box.step()
 }
@@ -31,8 +31,8 @@ function isClosed<T>({ phase }: Box<T>): boolean {
 }
 
 /**
- * What was handed over is delivered; an answer that comes for it later finds nobody. Known by its place, since an entry
- * may have been made anew meanwhile.
+ * Counts written entries as delivered, and removes them from the flight, so that a later answer does not count them again.
+ * They are identified by their order, because an entry may have been replaced by a new one meanwhile.
  */
 function handedOver<T>(box: Box<T>, orders: ReadonlySet<number>): void {
   const { flight, queue, counts } = box

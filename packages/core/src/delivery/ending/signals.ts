@@ -2,28 +2,28 @@ import { systemClock } from '../../time/clock.ts'
 import type { HostProcess, Listener } from './host-process.ts'
 
 export interface SignalDelivery {
-  sayLastWords(): void
+  writeLastWords(): void
   flush(): Promise<void>
 }
 
 /**
- * Delivers when `signal` comes and then lets it do what it would have done without us: end the process, unless the
- * application had a listener for it when it came.
+ * Delivers when `signal` arrives and then lets it have its usual effect: it ends the process, unless the application had a
+ * listener for it when it arrived.
  *
- * @param number The signal's number, for the exit status where the signal itself has no effect.
+ * @param number The signal's number, for the exit status if the signal itself has no effect.
  */
 export function signalListener(host: HostProcess, signal: string, number: number, delivery: SignalDelivery): Listener {
   let delivering = false
   const listener = (): void => {
     const leftToApplication = listenersThatDecide(host, signal) > 1
-    delivery.sayLastWords()
-    // Whoever sends it again does not want to wait.
+    delivery.writeLastWords()
+    // A second signal means that the sender does not want to wait.
     const delivered = delivering ? Promise.resolve() : delivery.flush()
     delivering = true
     void delivered.then(() => {
       delivering = false
       if (leftToApplication) return
-      // Without our listener the signal has its usual effect, and the parent sees the usual status.
+      // Without this listener the signal has its usual effect, and the parent sees the usual status.
       host.removeListener(signal, listener)
       raise(host, signal, number)
     })
@@ -40,18 +40,18 @@ function raise(host: HostProcess, signal: string, number: number): void {
     host.exit(128 + number)
     return
   }
-  // Whoever still listens gets it now, and decides.
+  // The remaining listeners get the signal now and decide.
   if (others > 0) return
-  // The first process of a container is spared by its own signals.
+  // A signal that the first process of a container (PID 1) sends itself has no effect.
   systemClock.setTimeout(() => host.exit(128 + number), 100, { keepAlive: true })
 }
 
 const SIGNAL_EXIT_4 = Symbol.for('signal-exit emitter')
 
 /**
- * The listeners of a signal, ours included, without those of `signal-exit` (which execa, tsx, ora and others bring
- * along). They set nothing up: they end the process once they find nobody else, so as long as we wait for them they wait
- * for us. When it is raised again without us they do so. How many there are is what `signal-exit` says itself, for other
+ * Counts the listeners of a signal, including this one, without those of `signal-exit` (a dependency of execa, tsx, ora and
+ * others). Those end the process only if they find no other listener, so they and this one would wait for each other. They
+ * do so when the signal is raised again without this listener. `signal-exit` publishes its number of listeners for other
  * versions of itself.
  *
  * Source: https://github.com/tapjs/signal-exit/blob/v4.1.0/src/index.ts (`count`);

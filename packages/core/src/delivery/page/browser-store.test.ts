@@ -6,7 +6,7 @@ interface Item {
   readonly id: string
 }
 
-/** A storage that holds so many characters, as browsers count. */
+/** A storage with room for a number of characters, which is how browsers count. */
 function memoryStorage(quota = Infinity): Storage & { readonly data: Map<string, string> } {
   const data = new Map<string, string>()
   const used = (): number => [...data].reduce((sum, [key, value]) => sum + key.length + value.length, 0)
@@ -30,7 +30,7 @@ function memoryStorage(quota = Infinity): Storage & { readonly data: Map<string,
   }
 }
 
-/** The locks of a browser; each tab asks through a view of its own, which lets go when the tab is closed. */
+/** The locks of a browser. Each tab has a view of its own, whose locks are released when the tab is closed. */
 function browserLocks() {
   const holders = new Map<string, object>()
   return () => {
@@ -61,8 +61,8 @@ const items = (...ids: string[]): Item[] => ids.map((id) => ({ id }))
 const storeOn = (storage: Storage, more: Partial<BrowserStoreOptions<Item>> = {}) =>
   createBrowserStore<Item>({ name: 'analytics', consent: () => true, read, storage, locks: null, ...more })
 
-describe('what an outbox keeps in the browser', () => {
-  it('is taken by the next life of the page, once and in order', async () => {
+describe("an outbox's store in the browser", () => {
+  it('returns the items to the next life of the page, once and in order', async () => {
     const storage = memoryStorage()
     const openTab = browserLocks()
     const first = openTab()
@@ -79,7 +79,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(storage.data.size).toBe(0)
   })
 
-  it('is stored at every moment, whenever the page is left while it takes', async () => {
+  it('holds all items at every moment, even if the page is left during take()', async () => {
     const storage = memoryStorage()
     const clock = createManualClock()
     for (const id of ['a', 'b', 'c']) {
@@ -95,7 +95,7 @@ describe('what an outbox keeps in the browser', () => {
     const taking = store.take()
     for (let i = 0; i < 8; i++) {
       expect(stored().toSorted()).toEqual(i < 2 ? ['a', 'b', 'c'] : expect.arrayContaining(['a', 'b', 'c']))
-      // The outbox says what it holds, which is not what is being taken yet.
+      // The outbox stores what it holds, which does not include the items being taken yet.
       if (i === 2) store.keep(items('own'))
       await clock.advance(50)
     }
@@ -104,7 +104,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(stored()).toEqual(['own'])
   })
 
-  it('is not taken from a tab that is still open, even one that kept it before it took', async () => {
+  it('takes nothing from a tab that is still open, even if that tab stored before it took', async () => {
     const storage = memoryStorage()
     const openTab = browserLocks()
     const [one, two] = [openTab(), openTab()]
@@ -114,7 +114,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(await storeOn(storage, { locks: two.locks }).take()).toEqual(items('a'))
   })
 
-  it('is claimed by one of two tabs where there are no locks, when its tab has been quiet for a while', async () => {
+  it('without locks, gives the items of a tab that has been quiet for a while to one of two others', async () => {
     const storage = memoryStorage()
     const clock = createManualClock()
     storeOn(storage, { clock }).keep(items('a'))
@@ -128,7 +128,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(storage.data.size).toBe(0)
   })
 
-  it('stands as undefined for each that can not be read, and as one for a text that holds no list', async () => {
+  it('returns undefined for each unreadable item, and once for a text without a list', async () => {
     const storage = memoryStorage()
     const openTab = browserLocks()
     storage.setItem('msc:analytics:0000000000000001', '{"at":1,"items":[{"id":"a"},{"no":"id"},null,{"id":"b"}]}')
@@ -138,7 +138,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(taken).toHaveLength(5)
   })
 
-  it('is the same where a page has given lists and objects a toJSON of their own', async () => {
+  it('is not affected by a toJSON that the page adds to arrays and objects', async () => {
     const storage = memoryStorage()
     const openTab = browserLocks()
     const first = openTab()
@@ -156,7 +156,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(await storeOn(storage, { locks: openTab().locks, read: withList }).take()).toEqual([left])
   })
 
-  it('goes when there is nothing left to keep', () => {
+  it('deletes its key when there is nothing left to keep', () => {
     const storage = memoryStorage()
     const store = storeOn(storage)
     store.keep(items('a'))
@@ -164,7 +164,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(storage.data.size).toBe(0)
   })
 
-  it('is bounded in bytes, the oldest first', async () => {
+  it('is bounded in bytes and keeps the oldest items', async () => {
     const storage = memoryStorage()
     const clock = createManualClock()
     storeOn(storage, { clock, maxBytes: 45 }).keep(items('é'.repeat(8), 'second', 'third'))
@@ -174,7 +174,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(await next).toEqual(items('é'.repeat(8), 'second'))
   })
 
-  it('is as much as fits when others have filled the storage', async () => {
+  it('keeps as much as fits when others have filled the storage', async () => {
     const storage = memoryStorage(160)
     const store = storeOn(storage)
     store.keep(Array.from({ length: 16 }, (_, index) => ({ id: `item ${index}` })))
@@ -185,7 +185,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(full.data.size).toBe(0)
   })
 
-  it('needs consent, at each write and read', async () => {
+  it('needs consent for each write and read', async () => {
     const storage = memoryStorage()
     const consent = { given: false }
     const openTab = browserLocks()
@@ -203,7 +203,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(storage.data.size).toBe(0)
   })
 
-  it('is not read where consent was withdrawn while its lock was waited for, and goes', async () => {
+  it('deletes items unread if consent is withdrawn during the wait for their lock', async () => {
     const storage = memoryStorage()
     let consent = true
     const openTab = browserLocks()
@@ -221,7 +221,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(storage.data.size).toBe(0)
   })
 
-  it('is less where the browser throws for a lock, and nothing of it gets away', async () => {
+  it('catches errors of the browser for a lock, and keeps less', async () => {
     const storage = memoryStorage()
     storeOn(storage).keep(items('a'))
     const locks: StoreLocks = {
@@ -234,7 +234,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(() => store.keep(items('b'))).not.toThrow()
   })
 
-  it('can be deleted for all tabs at once, and nothing else with it', () => {
+  it('can be cleared for all tabs at once, without affecting other keys', () => {
     const storage = memoryStorage()
     storage.setItem('msc:analytics:theme', 'dark')
     storeOn(storage, { name: 'analytics:eu' }).keep(items('other'))
@@ -250,8 +250,8 @@ describe('what an outbox keeps in the browser', () => {
     ['no JSON', '{"items":[', 1],
     ['no record', '7', 1],
     ['no items', '{"at":1,"items":"x"}', 1],
-    ['strange items', '{"at":"x","items":[null,7,{"id":3}]}', 3],
-  ])('goes when it is damaged, and is told to be counted: %s', async (_, text, lost) => {
+    ['unreadable items', '{"at":"x","items":[null,7,{"id":3}]}', 3],
+  ])('deletes damaged data and returns undefined so that it is counted: %s', async (_, text, lost) => {
     const storage = memoryStorage()
     storage.setItem('msc:analytics:0123456789abcdef', text)
     expect(await storeOn(storage, { locks: browserLocks()().locks }).take()).toEqual(
@@ -260,7 +260,7 @@ describe('what an outbox keeps in the browser', () => {
     expect(storage.data.size).toBe(0)
   })
 
-  it('leaves out what can not be written', () => {
+  it('leaves out items that cannot be written', () => {
     const storage = memoryStorage()
     const cycle: { id: string; self?: unknown } = { id: 'cycle' }
     cycle.self = cycle
@@ -268,7 +268,7 @@ describe('what an outbox keeps in the browser', () => {
     expect([...storage.data.values()][0]).toContain('[{"id":"b"}]')
   })
 
-  it('is nothing where storage is switched off, or where there is no page', async () => {
+  it('keeps nothing if storage is disabled or there is no page', async () => {
     const off = new Proxy({} as Storage, {
       get() {
         throw new DOMException('Access is denied.', 'SecurityError')

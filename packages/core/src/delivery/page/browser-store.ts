@@ -3,7 +3,7 @@ import { randomHex } from '../../ids.ts'
 import type { OutboxStore } from '../outbox-types.ts'
 import { plainJson } from './plain-json.ts'
 
-/** The part of Web Locks that is used. */
+/** The part of the Web Locks API that the store uses. */
 export interface StoreLocks {
   request(name: string, options: { ifAvailable?: boolean }, callback: (lock: unknown) => unknown): Promise<unknown>
 }
@@ -12,53 +12,53 @@ export interface BrowserStoreOptions<T> {
   /** Names the outbox; its keys begin with `msc:<name>:`. */
   readonly name: string
   /**
-   * May anything be kept on this device? Asked at each use. Without consent nothing is written or read, and what earlier
-   * lives left is deleted.
+   * Says whether anything may be stored on this device; called at each use. Without consent nothing is written or read, and
+   * the items of earlier lives are deleted.
    */
   readonly consent: () => boolean
-  /** Makes an item of what was stored; `undefined` when it is none. Other tabs may have other versions of the code. */
+  /** Reads a stored item; returns `undefined` if it is not one. Other tabs may run other versions of the code. */
   readonly read: (value: unknown) => T | undefined
-  /** Bytes kept at most; what is oldest is kept first. Default 512 KiB. */
+  /** The number of bytes to store at most; the oldest items have priority. Default 512 KiB. */
   readonly maxBytes?: number
   /** Default: the page's `localStorage`. */
   readonly storage?: Storage | undefined
-  /** Default: the page's Web Locks; `null` for none. */
+  /** Default: the page's Web Locks; `null` to use none. */
   readonly locks?: StoreLocks | null | undefined
   readonly clock?: Clock
 }
 
 export interface BrowserStore<T> extends OutboxStore<T> {
-  /** Deletes everything of this name, of all tabs: for when consent is withdrawn. */
+  /** Deletes everything under this name, of all tabs. Call it when consent is withdrawn. */
   clear(): void
 }
 
 interface Life<T> {
   readonly options: BrowserStoreOptions<T>
   readonly prefix: string
-  /** Of this life of this tab. */
+  /** The storage key of this life of this tab. */
   readonly key: string
   readonly clock: Clock
-  /** The lock that tells other tabs that this one lives has been asked for. */
+  /** True once this tab has requested the lock that shows other tabs that it is open. */
   locked: boolean
-  /** What the outbox holds, as it said last. */
+  /** The items that the outbox held at its last `keep`. */
   held: readonly T[]
-  /** Taken from other lives, and not handed to the outbox yet: stored with the rest, since the page may go meanwhile. */
+  /** Items taken from other lives but not yet passed to the outbox. They are stored too, since the page may end meanwhile. */
   taken: readonly Taken<T>[]
 }
 
 const MAX_BYTES = 512 * 1024
 const CLAIM = ':claim'
-/** Where there are no locks, a tab that has written nothing for as long as this is taken for closed. */
+/** Milliseconds without a write after which a tab counts as closed, if there are no locks. */
 const ABANDONED_AFTER_MS = 60_000
-/** Two tabs that claim at once have both written by then, and both see who was last. */
+/** Milliseconds after which two tabs that claim at the same time have both written, and both see which came last. */
 const CLAIM_SETTLES_MS = 100
 
 /**
- * Keeps what an outbox could not deliver in the browser's storage, for the next life of the page. Each life of a tab
- * has a key of its own. What a closed tab left is taken by exactly one other: by the Web Lock that each tab holds while
- * it lives, or by a claim with its time where there are no locks, as on pages without TLS.
+ * Stores undelivered items of an outbox in the browser, for the next life of the page. Each life of a tab has a key of its
+ * own. Exactly one other tab takes the items of a closed one: each open tab holds a Web Lock, and without locks, as on
+ * pages without TLS, a tab writes a claim with a time.
  *
- * Nothing here throws: storage that is full, switched off or damaged keeps less, or nothing.
+ * Never throws: storage that is full, disabled or damaged keeps fewer items or none.
  */
 export function createBrowserStore<T>(options: BrowserStoreOptions<T>): BrowserStore<T> {
   const prefix = `msc:${options.name}:`
@@ -83,12 +83,12 @@ export function createBrowserStore<T>(options: BrowserStoreOptions<T>): BrowserS
 
 function storageOf<T>({ options }: Life<T>): Storage | undefined {
   if (options.storage) return options.storage
-  // Node has a `localStorage` too, which would be shared by all visitors.
+  // Node has a `localStorage` too, which all visitors would share.
   if (typeof document === 'undefined') return undefined
   try {
     return localStorage
   } catch {
-    // Switched off: the visitor's choice.
+    // The visitor has disabled storage.
     return undefined
   }
 }
@@ -115,14 +115,14 @@ function keep<T>(life: Life<T>): void {
       storage.setItem(key, `{"at":${clock.now()},"items":[${texts.join(',')}]}`)
       return
     } catch {
-      // Full: others use this storage too. The older half is better than nothing.
+      // The storage is full, also with other data of the page. Try again with the older half.
       texts = texts.slice(0, Math.floor(texts.length / 2))
     }
   }
   remove(storage, key)
 }
 
-/** As many items as fit, the first ones first. */
+/** Returns the JSON of the first items, as many as fit. */
 function textsWithin(items: readonly unknown[], maxBytes: number): string[] {
   const encoder = new TextEncoder()
   const texts: string[] = []
@@ -141,7 +141,7 @@ function textOf(item: unknown): string | undefined {
   try {
     return plainJson(item)
   } catch {
-    // A cycle or a BigInt: this item stays in memory only.
+    // An item with a cycle or a BigInt stays in memory only.
     return undefined
   }
 }
@@ -169,12 +169,12 @@ async function takeAll<T>(life: Life<T>): Promise<readonly (T | undefined)[]> {
   return items
 }
 
-/** The oldest first. */
+/** Returns the items of the oldest life first. */
 function itemsOf<T>(taken: readonly Taken<T>[]): (T | undefined)[] {
   return taken.toSorted((a, b) => a.at - b.at).flatMap(({ items }) => items)
 }
 
-/** Tells other tabs that this one lives, until it is closed: by a promise that never settles. */
+/** Holds a lock until the tab is closed, by a promise that never settles, so that other tabs know that it is open. */
 function lock<T>(life: Life<T>): void {
   if (life.locked) return
   life.locked = true
@@ -182,16 +182,16 @@ function lock<T>(life: Life<T>): void {
   if (locks) void ask(locks, life.key, {}, () => new Promise(() => {}))
 }
 
-/** A browser that refuses a lock, or throws, keeps less. */
+/** Requests a lock. A refusal or an error only means that fewer items are kept. */
 async function ask(locks: StoreLocks, ...request: Parameters<StoreLocks['request']>): Promise<void> {
   try {
     await locks.request(...request)
   } catch {
-    // A frame of an origin of its own, for one.
+    // Browsers throw in a frame with an opaque origin, for example.
   }
 }
 
-/** The keys of all lives; another store's name may begin with ours. */
+/** Returns the keys of all lives. The pattern excludes stores whose name begins with this one's. */
 function keysOf<T>({ prefix }: Life<T>, storage: Storage): string[] {
   const keys: string[] = []
   try {
@@ -200,7 +200,7 @@ function keysOf<T>({ prefix }: Life<T>, storage: Storage): string[] {
       if (key?.startsWith(prefix) && /^[\da-f]{16}(?::claim)?$/.test(key.slice(prefix.length))) keys.push(key)
     }
   } catch {
-    // Switched off while we looked.
+    // Storage was disabled meanwhile.
   }
   return keys
 }
@@ -224,13 +224,13 @@ async function claim<T>({ clock, key: own }: Life<T>, storage: Storage, key: str
 
 interface Taken<T> {
   readonly at: number
-  /** `undefined` for each that can't be read. */
+  /** `undefined` stands for an item that could not be read. */
   readonly items: readonly (T | undefined)[]
 }
 
-/** Takes what one key holds; the key goes, whatever was in it. What is no list at all counts as one that can't be read. */
+/** Takes the items under a key and deletes it in any case. A value that is not a list counts as one unreadable item. */
 function takeOne<T>({ options }: Life<T>, storage: Storage, key: string): Taken<T> {
-  // It may have been withdrawn while the lock was waited for.
+  // Consent may have been withdrawn during the wait for the lock.
   const text = options.consent() ? getItem(storage, key) : null
   remove(storage, key)
   if (text === null) return { at: 0, items: [] }
@@ -266,7 +266,7 @@ function remove(storage: Storage, key: string): void {
   try {
     storage.removeItem(key)
   } catch {
-    // Switched off: nothing is kept there any more.
+    // Storage is disabled, so there is nothing to remove.
   }
 }
 
@@ -279,7 +279,7 @@ function parse(text: string | null): object | undefined {
   }
 }
 
-/** 0 for what has no time, which is long ago. */
+/** Returns 0, which counts as long ago, for a value without a time. */
 function timeOf(value: object | undefined): number {
   const at = (value as { at?: unknown } | undefined)?.at
   return typeof at === 'number' ? at : 0

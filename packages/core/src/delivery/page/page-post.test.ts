@@ -18,7 +18,7 @@ async function answeredBy(listener: RequestListener): Promise<unknown> {
   }
 }
 
-it('takes the 204 of the ingest alone for a success', async () => {
+it('accepts only the 204 of the ingest as a success', async () => {
   expect(await answeredBy((_, response) => response.writeHead(204).end())).toBeUndefined()
   const isElsewhere = { code: 'DRIVER_NOT_THE_BACKEND', refuses: 'backend' }
   const page = '<!doctype html><p>Sign in'
@@ -26,7 +26,7 @@ it('takes the 204 of the ingest alone for a success', async () => {
   expect(await answeredBy((_, response) => response.writeHead(200).end('{}'))).toMatchObject(isElsewhere)
 })
 
-it('does not follow a redirect, which would make a get of the post', async () => {
+it('does not follow a redirect, which would turn the POST into a GET', async () => {
   const asked: unknown[] = []
   const failure = await answeredBy(({ url, method }, response) => {
     asked.push(`${method} ${url}`)

@@ -9,7 +9,7 @@ import type { Receipt } from '../sink/receipt.ts'
 import { writeEach } from '../sink/write-each.ts'
 
 export interface PagePostOptions {
-  /** Same-origin address of the ingest that devtools mounts. */
+  /** The same-origin URL of the ingest that devtools mounts. */
   readonly ingestUrl: string
   readonly fetch?: typeof fetch | undefined
   readonly clock?: Clock | undefined
@@ -18,24 +18,24 @@ export interface PagePostOptions {
 /** Posts records to the application's own server. */
 export interface PagePost {
   /**
-   * Posts each item as the record that `write` makes of it. One that can't be written is refused alone.
+   * Posts each item as the record that `write` returns for it. An item that can't be written is rejected alone.
    *
-   * @throws DriverError when the server did not take them, or after `close`.
+   * @throws DriverError when the server did not accept the records, or after `close`.
    */
   post<T extends { readonly id: string }>(
     items: readonly T[],
     write: (item: T) => unknown,
     signal: AbortSignal,
   ): Promise<Receipt>
-  /** Asks whether the server would take records. As `post`. */
+  /** Checks whether the server accepts records. Throws like `post`. */
   check(signal: AbortSignal): Promise<void>
   close(): void
 }
 
-/** What one body may hold: the ingest takes 256 KiB. */
+/** The limits of one body. The ingest accepts 256 KiB. */
 export const PAGE_POST_LIMITS = { maxItems: 100, maxBytes: 200_000, maxItemBytes: 200_000 } as const
 
-/** The embedded drivers of a page have one backend, the ingest of devtools, and one way to it. */
+/** Makes the connection of a page's embedded drivers to their backend, the ingest of devtools. */
 export function createPagePost({ ingestUrl, fetch: given, clock = systemClock }: PagePostOptions): PagePost {
   const request = createPageFetch({ fetch: given })
   let closed = false
@@ -49,13 +49,13 @@ export function createPagePost({ ingestUrl, fetch: given, clock = systemClock }:
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: `{"records":[${records.join(',')}]}`,
-        // Followed, the post would become a get, and a sign-in page an answer.
+        // A followed redirect would turn the POST into a GET and accept a sign-in page as an answer.
         redirect: 'manual',
         signal,
       })
-      // Nothing in it is of use, and one that never ends would hold the connection.
+      // The body is of no use, and one that never ends would keep the connection open.
       response.body?.cancel().catch(() => undefined)
-      const credentials = 'Is the ingest of devtools open to this page?'
+      const credentials = 'Check that the ingest of devtools is open to this page.'
       const failure = httpFailure(
         { status: statusOf(response), headers: response.headers },
         { driver: 'local', credentials, address, now: clock.now },
@@ -84,7 +84,10 @@ export function createPagePost({ ingestUrl, fetch: given, clock = systemClock }:
   }
 }
 
-/** The ingest says 204. Any other success is that of something else; a redirect that was not followed is opaque in pages. */
+/**
+ * Returns the status to judge. The ingest answers 204, so any other success comes from something else. In pages, a redirect
+ * that was not followed is opaque.
+ */
 function statusOf({ ok, status, type }: Response): number {
   if (type === 'opaqueredirect') return 302
   return ok && status !== 204 ? 404 : status

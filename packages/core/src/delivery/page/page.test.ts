@@ -4,7 +4,7 @@ import { createManualClock } from '../../testing/index.ts'
 import { createOutbox } from '../outbox.ts'
 import { createPageFetch, keepaliveRoom, onLeaving } from './page.ts'
 
-/** As much of a page as is used: its events and whether it can be seen. */
+/** A fake page with the parts that are used: events and visibility. */
 function openPage() {
   const window = new EventTarget()
   const document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
@@ -21,7 +21,7 @@ function openPage() {
   }
 }
 
-/** A fetch that answers when told. */
+/** A fetch whose answers the test controls. */
 function recordingFetch() {
   const requests: { keepalive: boolean; body: unknown; answer: () => void; fail: () => void }[] = []
   const fetch = vi.fn(
@@ -43,7 +43,7 @@ beforeEach(reset)
 afterEach(reset)
 
 describe('leaving a page', () => {
-  it('is told once for each time, whichever event comes first', () => {
+  it('calls back once each time, whichever event comes first', () => {
     const page = openPage()
     let left = 0
     const stop = onLeaving(() => (left += 1))
@@ -62,7 +62,7 @@ describe('leaving a page', () => {
     expect(left).toBe(3)
   })
 
-  it('is told to all, whatever one of them does', () => {
+  it('calls all callbacks even if one fails', () => {
     const page = openPage()
     const said = vi.spyOn(console, 'error').mockImplementation(() => {})
     let left = 0
@@ -93,14 +93,14 @@ describe("a page's fetch", () => {
       () => 'failed',
     )
 
-  it('is a plain one until the page is left', () => {
+  it('is plain until the page is left', () => {
     openPage()
     const { requests, fetch } = recordingFetch()
     for (let i = 0; i < 50; i++) void post(fetch, 'x'.repeat(15_000))
     expect(requests.map(({ keepalive }) => keepalive)).toEqual(Array(50).fill(false))
   })
 
-  it('outlives the page within the bounds of the browser, in bytes of UTF-8, for all senders together', async () => {
+  it("outlives the page within the browser's limit in UTF-8 bytes for all senders together", async () => {
     const page = openPage()
     const { requests, fetch } = recordingFetch()
     void post(fetch, 'early')
@@ -118,7 +118,7 @@ describe("a page's fetch", () => {
     expect(requests[4]).toMatchObject({ keepalive: true })
   })
 
-  it('outlives the page nine times at once', () => {
+  it('outlives the page for nine concurrent requests', () => {
     const page = openPage()
     const { requests, fetch } = recordingFetch()
     onLeaving(() => {
@@ -130,7 +130,7 @@ describe("a page's fetch", () => {
     expect(keepaliveRoom()).toBe(0)
   })
 
-  it('is a plain one for a body of unknown size', () => {
+  it('is plain for a body of unknown size', () => {
     const page = openPage()
     const { requests, fetch } = recordingFetch()
     onLeaving(() => void post(fetch, new FormData()))
@@ -139,7 +139,7 @@ describe("a page's fetch", () => {
   })
 })
 
-it('gets the first of what is queued off a page that is left, in one request that survives it', async () => {
+it('sends the first queued items of a page that is left in one request that survives it', async () => {
   const page = openPage()
   const { requests, fetch } = recordingFetch()
   const send = createPageFetch({ fetch })
@@ -162,7 +162,7 @@ it('gets the first of what is queued off a page that is left, in one request tha
   onLeaving(() => outbox.flush(2000, 'leaving'))
   for (let id = 0; id < 40; id++) outbox.push(`${id}`)
   page.fire('pagehide')
-  // At once: no code of this page need run any more.
+  // The request is already sent: no more code of this page need run.
   expect(requests.map(({ keepalive, body }) => [keepalive, (body as string).length])).toEqual([[true, 50_000]])
   requests[0]?.answer()
   await clock.advance(0)

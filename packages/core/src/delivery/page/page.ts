@@ -1,11 +1,11 @@
 import { runReported } from '../../errors/failures.ts'
 import { processSlot } from '../../slot.ts'
 
-/** What all copies of this package on one page share, since the browser's bounds are for the whole page. */
+/** State that all copies of this package on a page share, because the browser's limits apply to the whole page. */
 interface PageState {
   leaving: boolean
   readonly callbacks: Set<() => unknown>
-  /** With `keepalive` and without an answer yet. */
+  /** Unanswered requests with `keepalive`. */
   readonly inFlight: { bytes: number; requests: number }
   listening: boolean
 }
@@ -19,19 +19,19 @@ const page = (): PageState =>
   }))
 
 /**
- * Browsers refuse a request with `keepalive` when the bodies of all that are under way exceed 64 KiB, whoever sent
- * them; some is left for others. Source: Fetch standard, "HTTP-network-or-cache fetch", inflight keepalive bytes.
+ * Browsers refuse a request with `keepalive` when the bodies of all pending ones exceed 64 KiB, whoever sent them. Some of
+ * that is left for others. Source: Fetch standard, "HTTP-network-or-cache fetch", inflight keepalive bytes.
  */
 const MAX_BYTES = 60 * 1024
-/** Chromium takes no more at once of a page's process. Source: https://github.com/whatwg/fetch/issues/679 */
+/** The number that Chromium accepts at once per page process. Source: https://github.com/whatwg/fetch/issues/679 */
 const MAX_REQUESTS = 9
 
 /**
- * Calls back when the page is being left: when it is hidden, which is the last that a phone tells, or unloaded, once
- * for each time that it is left. After it no code of the page may run, so that whatever is sent has to be sent in the
- * callback itself. Does nothing where there is no page.
+ * Calls `callback` each time that the page is being left, once each time: when it is hidden, which is the last event on
+ * phones, or unloaded. No code of the page may run afterwards, so the callback must send synchronously. Does nothing
+ * outside a page.
  *
- * @returns Ends it.
+ * @returns A function that removes the callback.
  */
 export function onLeaving(callback: () => unknown): () => void {
   if (!hasPage()) return () => {}
@@ -56,16 +56,16 @@ function listen(state: PageState): void {
   const back = (): void => {
     state.leaving = false
   }
-  // In the capture phase: nothing on the page can keep these events from us.
+  // Capture-phase listeners run even if the page's own listeners stop the propagation.
   document.addEventListener('visibilitychange', () => (document.visibilityState === 'hidden' ? leave() : back()), true)
   addEventListener('pagehide', leave, true)
-  // A page that comes back from the cache may be left again.
+  // A page that is restored from the back/forward cache may be left again.
   addEventListener('pageshow', () => (document.visibilityState === 'hidden' ? undefined : back()), true)
 }
 
 /**
- * Bytes of items that the next request may carry to outlive the page; 0 when it can't. To be given to an outbox as
- * `leavingMaxBytes`. An eighth of what the browser allows is left for what a sink writes around the items.
+ * Returns the bytes of items with which the next request can still outlive the page; 0 when it can't. Pass it to an outbox
+ * as `leavingMaxBytes`. An eighth of the browser's limit is left for what a sink writes around the items.
  */
 export function keepaliveRoom(): number {
   if (!hasPage()) return 0
@@ -75,17 +75,17 @@ export function keepaliveRoom(): number {
 }
 
 export interface PageFetchOptions {
-  /** Default: the page's own, looked up at each call, so that what patches it is used. */
+  /** Default: the page's own, looked up at each call, so that patches of it take effect. */
   readonly fetch?: typeof fetch | undefined
 }
 
 /**
- * A `fetch` whose requests outlive the page where that is needed and possible: with `keepalive` while the page is being
- * left and the sum of all bodies stays within the browser's bounds, and as a plain request otherwise, because a browser
- * refuses what exceeds them. Elsewhere than on a page it is a plain `fetch`.
+ * Makes a `fetch` whose requests outlive the page when necessary and possible. It sets `keepalive` while the page is being
+ * left and the sum of all bodies stays within the browser's limits, and makes plain requests otherwise, because a browser
+ * refuses requests beyond its limits. Outside a page it is a plain `fetch`.
  */
 export function createPageFetch(options: PageFetchOptions = {}): typeof fetch {
-  // Called as a bare function: a browser's fetch refuses any other `this`.
+  // Called as a bare function, because a browser's fetch throws for any other `this`.
   const request: typeof fetch = options.fetch ?? ((...args) => fetch(...args))
   return (input, init) => {
     if (!hasPage()) return request(input, init)
@@ -111,7 +111,7 @@ async function alive(inFlight: PageState['inFlight'], bytes: number, send: () =>
   }
 }
 
-/** What a body weighs on the wire; `undefined` when that is not known before it is sent. */
+/** Returns the size of a body on the wire, or `undefined` when it is not known in advance. */
 function bodyBytes(body: BodyInit | null | undefined): number | undefined {
   if (body === null || body === undefined) return 0
   if (typeof body === 'string') return new TextEncoder().encode(body).byteLength

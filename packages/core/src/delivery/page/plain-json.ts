@@ -1,31 +1,31 @@
 /**
- * Plain data as JSON, whatever the page has put on the prototypes of the language: old versions of Prototype.js give
- * `Array.prototype` a `toJSON` that makes text of every list.
+ * Writes plain data as JSON regardless of what a page has added to built-in prototypes: old versions of Prototype.js give
+ * `Array.prototype` a `toJSON` that turns every list into a string.
  *
- * @throws TypeError for a circle or a BigInt, as `JSON.stringify`.
+ * @throws TypeError for a cycle or a BigInt, like `JSON.stringify`.
  */
 export function plainJson(value: unknown): string {
   return isPatched() ? write(value) : JSON.stringify(value)
 }
 
-/** Bytes of plain JSON in UTF-8. */
+/** Returns the number of UTF-8 bytes of a value's plain JSON. */
 export function jsonBytes(value: unknown): number {
   const text = plainJson(value)
-  // Most of it is ASCII, where there is nothing to encode.
+  // Most texts are ASCII and need no encoding.
   return ASCII.test(text) ? text.length : new TextEncoder().encode(text).byteLength
 }
 
 const ASCII = /^[\x20-\x7e]*$/
 
 function isPatched(): boolean {
-  // Lists inherit from both.
+  // Arrays inherit from `Array.prototype` and `Object.prototype`; `in` checks both.
   return 'toJSON' in Array.prototype
 }
 
 function write(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item: unknown) => written(item) ?? 'null').join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  // What is no plain data, such as a date, has a form of its own.
+  // A value with a JSON form of its own, such as a date.
   if (Object.hasOwn(Object.getPrototypeOf(value) ?? {}, 'toJSON') && !isPlain(value)) return JSON.stringify(value)
   const members = Object.entries(value).flatMap(([name, member]) => {
     const text = written(member)
@@ -34,7 +34,7 @@ function write(value: unknown): string {
   return `{${members.join(',')}}`
 }
 
-/** `undefined` for what JSON has no place for. */
+/** Returns `undefined` for a value that JSON omits. */
 function written(value: unknown): string | undefined {
   return value === undefined || typeof value === 'function' || typeof value === 'symbol' ? undefined : write(value)
 }

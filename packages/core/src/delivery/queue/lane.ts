@@ -1,14 +1,14 @@
 import type { Entry } from '../entry.ts'
 
 /**
- * The waiting entries of one kind, in order. Taking and putting back cost the same whatever is waiting: what was put
- * back lies on a stack in front of the array that entries are appended to.
+ * The waiting entries of one kind, in order. Taking and putting back take constant time however many are waiting: entries
+ * that were put back are on a stack in front of the array that new entries are appended to.
  */
 export interface Lane<T> {
-  /** The next one is the last of these. */
+  /** A stack: its last entry is the next to leave. */
   readonly front: Entry<T>[]
   back: (Entry<T> | undefined)[]
-  /** Where `back` begins; what was before it has left. */
+  /** The index of the first entry in `back` that has not left. */
   head: number
 }
 
@@ -33,10 +33,10 @@ export function shift<T>(lane: Lane<T>): Entry<T> | undefined {
   if (returned) return returned
   const entry = lane.back[lane.head]
   if (!entry) return undefined
-  // What has left must not be held by an array that is shortened later.
+  // Cleared because the array, which is only shortened later, would keep the entry in memory.
   lane.back[lane.head] = undefined
   lane.head += 1
-  // Each entry is moved at most once for every time that as many have left, which is constant for each.
+  // An entry is copied only after at least as many have left, so the amortised cost per entry is constant.
   if (lane.head > 64 && lane.head * 2 > lane.back.length) {
     lane.back = lane.back.slice(lane.head)
     lane.head = 0
@@ -44,7 +44,7 @@ export function shift<T>(lane: Lane<T>): Entry<T> | undefined {
   return entry
 }
 
-/** Puts entries back where their order says. They were taken from the front, so hardly anything is before them. */
+/** Puts entries back by their order. They were taken from the front, so hardly any entries precede them. */
 export function restore<T>(lane: Lane<T>, entries: readonly Entry<T>[]): void {
   const sorted = [...entries].sort((a, b) => a.order - b.order)
   const last = sorted.at(-1)

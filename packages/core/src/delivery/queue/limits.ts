@@ -1,6 +1,6 @@
 import type { KindLimit } from '../sink/receipt.ts'
 
-/** What a backend takes no more of for a while, as data. Times are of the monotonic clock. */
+/** The times until which a backend accepts no more of a kind, by the monotonic clock. */
 export interface Limits {
   readonly byKind: Map<string, number>
   all: number
@@ -10,10 +10,10 @@ export function createLimits(): Limits {
   return { byKind: new Map(), all: 0 }
 }
 
-/** The kinds that a backend names are its own invention, and a broken one must not fill the memory. */
+/** The number of kinds to remember: the backend chooses their names, and a broken one must not fill the memory. */
 const MAX_KINDS = 256
 
-/** Remembers limits. One that is there already is only made longer. */
+/** Adds limits. An existing limit is only ever extended. */
 export function limit(limits: Limits, news: readonly KindLimit[], now: number): void {
   const { byKind } = limits
   for (const [kind, until] of byKind) if (until <= now) byKind.delete(kind)
@@ -29,13 +29,13 @@ export function limit(limits: Limits, news: readonly KindLimit[], now: number): 
   }
 }
 
-/** Forgets the limits that last longer than `until`. */
+/** Removes limits that last longer than `until`. */
 export function forgetBeyond(limits: Limits, until: number): void {
   for (const [kind, each] of limits.byKind) if (each > until) limits.byKind.delete(kind)
   if (limits.all > until) limits.all = 0
 }
 
-/** Until when a kind is limited; 0 when it is not. */
+/** Returns the time until which a kind is limited, or 0 when it is not. */
 export function limitedUntil({ byKind, all }: Limits, kind: string, now: number): number {
   const until = Math.max(all, byKind.get(kind) ?? 0)
   return until > now ? until : 0

@@ -1,30 +1,30 @@
 import { backoff } from '../../time/backoff.ts'
 
-/** How the outbox goes on with this backend, as data. */
+/** The state from which the outbox decides its next delivery to this backend. */
 export interface Pace {
   /** Failures in a row; the exponent of the backoff. */
   readonly failures: number
   /** Refusals in a row since anything was delivered. */
   readonly refusals: number
-  /** How often in a row each kind was limited. */
+  /** The number of times in a row that each kind was limited. */
   readonly limited: Readonly<Record<string, number>>
-  /** Items that the next batch may have. */
+  /** The number of items that the next batch may have. */
   readonly size: number
-  /** Items delivered so far. */
+  /** The number of items delivered so far. */
   readonly delivered: number
-  /** The number of the last part that a refused batch was cut into. */
+  /** The number of the last part that a refused batch was split into. */
   readonly parts: number
-  /** The refusal of the backend has been reported, and nothing was delivered since. */
+  /** True if the backend's refusal has been reported and nothing was delivered since. */
   readonly refusalReported: boolean
-  /** What failed last was reported, and nothing was delivered since; `undefined` when nothing was. */
+  /** The type of the last outage that was reported, if nothing was delivered since. */
   readonly outageReported: string | undefined
-  /** A receipt that could not be read has been reported. */
+  /** True if a malformed receipt has been reported. */
   readonly malformedReported: boolean
 }
 
 const BASE_MS = 500
 const MAX_MS = 30_000
-/** Full jitter may choose nothing, which is no wait at all. */
+/** The shortest wait in milliseconds, because full jitter may choose 0. */
 const SHORTEST_MS = 20
 
 export function firstPace(maxItems: number): Pace {
@@ -41,7 +41,7 @@ export function firstPace(maxItems: number): Pace {
   }
 }
 
-/** Milliseconds to wait after `failures` failures in a row, with full jitter. */
+/** Returns the milliseconds to wait after `failures` failures in a row, with full jitter. */
 export function waitAfter(failures: number, random: () => number): number {
   return Math.max(SHORTEST_MS, backoff(failures - 1, { baseMs: BASE_MS, maxMs: MAX_MS, random }))
 }

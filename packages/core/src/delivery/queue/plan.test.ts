@@ -42,10 +42,10 @@ function places(outcome: Outcome<number>): string[] {
   return [...ids(delivered), ...others, ...ids(back), ...ids(last), ...ids(aside)].sort()
 }
 
-describe('what a receipt means that came when the time was up', () => {
+describe('the plan for a late receipt', () => {
   const sentBack = (...those: number[]) => ({ rejected: those.map((id) => ({ id: String(id), retryable: true })) })
 
-  it('delivers what was answered, and tries the others again at once, in smaller batches and without blame', () => {
+  it('delivers the answered items, and retries the others at once in smaller batches without a strike', () => {
     const outcome = onLateReceipt(batchOf(10), {
       rejected: [{ id: '1', retryable: false }, ...sentBack(6, 7, 8, 9).rejected],
     })
@@ -60,13 +60,13 @@ describe('what a receipt means that came when the time was up', () => {
     expect(outcome).toMatchObject({ verdict: 'answer', waitMs: 0, report: false, pace: { size: 2, failures: 0 } })
   })
 
-  it('has whatever holds up the others alone at last, and then to blame', () => {
+  it('isolates the item that holds up the others, and then gives it strikes', () => {
     const { back, pace: next } = onLateReceipt(batchOf(3), sentBack(1))
     expect([ids(back), next.size]).toEqual([['1'], 1])
     expect(onError(back, away(), next).last).toMatchObject([{ id: '1', strikes: 1 }])
   })
 
-  it('is an outage where it says nothing of any item, or can not be read', () => {
+  it('counts a receipt without any outcome, or a malformed one, as an outage', () => {
     for (const receipt of [sentBack(0, 1, 2), undefined, { rejected: 'none' }]) {
       const outcome = onLateReceipt(batchOf(3), receipt)
       expect([ids(outcome.back), ids(outcome.delivered)]).toEqual([['0', '1', '2'], []])
@@ -74,7 +74,7 @@ describe('what a receipt means that came when the time was up', () => {
     }
   })
 
-  it('keeps back what is limited, and believes a receipt of all', () => {
+  it('puts limited items back, and accepts a complete receipt', () => {
     const outcome = onLateReceipt(batchOf(4), { ...sentBack(1, 3), limits: [{ kinds: ['log'], forMs: 1000 }] })
     expect([ids(outcome.delivered), ids(outcome.back)]).toEqual([
       ['0', '2'],
@@ -84,7 +84,7 @@ describe('what a receipt means that came when the time was up', () => {
     expect(ids(onLateReceipt(batchOf(4), {}).delivered)).toEqual(['0', '1', '2', '3'])
   })
 
-  it('has a place for each item, whatever it says', () => {
+  it('accounts for each item whatever the receipt says', () => {
     const said = fc.record({ id: fc.integer({ min: 0, max: 12 }).map(String), retryable: fc.boolean() })
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 10 }), fc.array(said), fc.boolean(), (count, rejected, isLimited) => {
@@ -95,8 +95,8 @@ describe('what a receipt means that came when the time was up', () => {
   })
 })
 
-describe('what a receipt means', () => {
-  it('delivers what is not named, drops what is final, and rests what may be tried again', () => {
+describe('the plan for a receipt', () => {
+  it('delivers items that are not named, drops final rejections, and delays retryable ones', () => {
     const rejected = [
       { id: '1', retryable: false, detail: '400 invalid timestamp' },
       { id: '2', retryable: true },
@@ -112,19 +112,19 @@ describe('what a receipt means', () => {
     expect(outcome).toMatchObject({ verdict: 'answer', waitMs: 0 })
   })
 
-  it('makes a limit that comes again longer, until one of its kind is delivered', () => {
+  it('extends a repeated limit until an item of its kind is delivered', () => {
     const receipt = { rejected: [{ id: '0', retryable: true }], limits: [{ kinds: ['error'], forMs: 0 }] }
     let from = pace
     const waits: (number | undefined)[] = []
     for (let n = 0; n < 5; n++) {
       const limited = onReceipt(batchOf(1), receipt, from)
       waits.push(limited.patience[0]?.forMs)
-      // What the backend asked for stays what it was: our own patience ends with a flush or a close.
+      // The backend's limits stay the same: only the outbox's own extra limit grows.
       expect(limited.limits).toEqual([{ kinds: ['error'], forMs: 100 }])
       from = limited.pace
     }
     expect(waits).toEqual([250, 500, 1000, 2000, 4000])
-    // Others of the batch say nothing about this kind.
+    // Deliveries of other kinds do not reset this kind's count.
     expect(onReceipt(batchOf(2), receipt, from).patience).toEqual([{ kinds: ['error'], forMs: 8000 }])
     const everything = { ...receipt, limits: [{ kinds: 'all', forMs: 60_000 }] }
     expect(onReceipt(batchOf(1), everything, from).limits).toEqual([{ kinds: 'all', forMs: 60_000 }])
@@ -132,27 +132,27 @@ describe('what a receipt means', () => {
     expect(again.patience).toEqual([{ kinds: ['error'], forMs: 250 }])
   })
 
-  it('gives an item up after its strikes', () => {
+  it('drops an item after its last strike', () => {
     const tired = [entry(0, { strikes: 2 }), entry(1)]
     const outcome = onReceipt(tired, { rejected: [{ id: '0', retryable: true, detail: 'busy' }] })
     expect(outcome.lost).toMatchObject([{ reason: 'retries exhausted', detail: 'busy' }])
   })
 
-  it('does not blame an item that was tried again before its time', () => {
+  it('gives no strike to an item that was retried before its time', () => {
     const outcome = onReceipt([entry(0, { strikes: 2, hurried: true }), entry(1)], {
       rejected: [{ id: '0', retryable: true }],
     })
     expect(outcome.resting).toMatchObject([{ entry: { strikes: 2, hurried: false }, forMs: 500 }])
   })
 
-  it('blames nobody when all of several are sent back: that is an outage', () => {
+  it('gives no strikes when a batch of several is sent back whole, and counts a failure', () => {
     const batch = batchOf(3)
     const outcome = onReceipt(batch, { rejected: batch.map(({ id }) => ({ id, retryable: true })) })
     expect(outcome.back).toEqual(batch)
     expect(outcome).toMatchObject({ waitMs: 250, pace: { failures: 1 }, verdict: 'answer' })
   })
 
-  it('gives no strike for what only waits for a limit of its kind', () => {
+  it('gives no strike to an item whose kind is limited', () => {
     const outcome = onReceipt(batchOf(2), {
       rejected: [{ id: '1', retryable: true }],
       limits: [{ kinds: ['log'], forMs: 1000 }],
@@ -178,7 +178,7 @@ describe('what a receipt means', () => {
       },
     ],
     [
-      'strange limits',
+      'malformed limits',
       {
         limits: [
           { kinds: 7, forMs: 3 },
@@ -194,15 +194,15 @@ describe('what a receipt means', () => {
     expect(outcome.limits).toEqual([])
   })
 
-  it('reports a receipt that is none, once', () => {
+  it('reports a malformed receipt once', () => {
     const first = onReceipt(batchOf(1), 'OK')
     expect(first.report).toBe(true)
     expect(onReceipt(batchOf(1), 'OK', first.pace).report).toBe(false)
   })
 })
 
-describe('what a failure means', () => {
-  it('halves a batch whose content is refused, and loses the culprit alone', () => {
+describe('the plan for a failure', () => {
+  it('halves a batch whose content is refused, and loses only the culprit', () => {
     const outcome = onError(batchOf(5), refused())
     expect(outcome.back.map(({ id, part }) => [id, part])).toEqual([
       ['0', 1],
@@ -216,7 +216,7 @@ describe('what a failure means', () => {
     expect(onError([entry(4)], refused({ code: 'DRIVER_TOO_LARGE' })).lost).toMatchObject([{ reason: 'too large' }])
   })
 
-  it('waits longer and longer when nothing but refusals comes back', () => {
+  it('waits longer and longer while everything is refused', () => {
     const waits: number[] = []
     let from = pace
     for (let turn = 0; turn < 14; turn++) {
@@ -228,7 +228,7 @@ describe('what a failure means', () => {
     expect(onReceipt([entry(99)], {}, from).pace.refusals).toBe(0)
   })
 
-  it('drops a batch when the backend refuses us, and reports it once until something is delivered', () => {
+  it('drops a batch when the backend refuses every call, and reports it once until something is delivered', () => {
     const error = new DriverError('x', '401', { code: 'DRIVER_UNAUTHORIZED', hint: 'Check KEY.' })
     const first = onError(batchOf(2), error)
     expect(first.lost.map(({ reason }) => reason)).toEqual(['unauthorized', 'unauthorized'])
@@ -239,7 +239,7 @@ describe('what a failure means', () => {
     expect(onError(batchOf(2), error, after.pace).report).toBe(true)
   })
 
-  it('puts everything back in an outage, waits longer each time, and tries with half as many', () => {
+  it('puts everything back in an outage, waits longer each time, and halves the batch size', () => {
     const outcome = onError(batchOf(7), away())
     expect(ids(outcome.back)).toHaveLength(7)
     expect(outcome.back.every(({ strikes }) => strikes === 0)).toBe(true)
@@ -248,7 +248,7 @@ describe('what a failure means', () => {
     expect(onReceipt(batchOf(1), {}, { ...pace, size: 60 }).pace.size).toBe(100)
   })
 
-  it('blames an item only when it fails alone although others were taken since', () => {
+  it('gives an item a strike only when it fails alone and others were accepted since', () => {
     const first = onError([entry(0)], away(), { ...pace, delivered: 4 })
     expect(first.aside).toMatchObject([{ id: '0', strikes: 0, failedAt: 4 }])
     const again = onError(first.aside, away(), { ...pace, delivered: 4 })
@@ -259,7 +259,7 @@ describe('what a failure means', () => {
     expect(end.lost).toMatchObject([{ reason: 'retries exhausted' }])
   })
 
-  it('reports the first failure of a series, and one of another kind', () => {
+  it('reports the first failure of a series, and the first of another type', () => {
     const bug = new TypeError('undefined is no function')
     const first = onError([entry(0)], bug)
     expect(first.report).toBe(true)
@@ -271,13 +271,13 @@ describe('what a failure means', () => {
     expect(onError([entry(0)], away(), well.pace).report).toBe(true)
   })
 
-  it('obeys Retry-After up to a quarter of an hour', () => {
+  it('obeys Retry-After up to 15 minutes', () => {
     expect(onError(batchOf(1), away({ retryAfterMs: 900_000 })).holdMs).toBe(900_000)
     expect(onError(batchOf(1), away({ retryAfterMs: 3_600_000 })).holdMs).toBe(900_000)
     expect(onError(batchOf(1), away({ retryAfterMs: Number.NaN })).holdMs).toBe(0)
   })
 
-  it('takes a rate limit for an answer: no outage, no strike, no halving', () => {
+  it('treats a rate limit as an answer: no outage, no strike, no halving', () => {
     const limited = away({ code: 'DRIVER_RATE_LIMITED', retryAfterMs: 3000 })
     expect(onError(batchOf(4), limited)).toMatchObject({ verdict: 'answer', holdMs: 3000, pace: { size: 100 } })
     expect(onError([entry(0, { failedAt: 0 })], limited, { ...pace, delivered: 9 }).back).toHaveLength(1)
@@ -293,7 +293,7 @@ describe('what a failure means', () => {
     expect(onError(batchOf(2), error)).toMatchObject({ verdict: 'outage', holdMs: 0 })
   })
 
-  it('accounts for each item once, whatever fails', () => {
+  it('accounts for each item once whatever fails', () => {
     const error = fc.record({
       retryable: fc.constantFrom(true, false, undefined),
       refuses: fc.constantFrom('content', 'backend', undefined),

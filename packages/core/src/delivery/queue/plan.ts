@@ -5,41 +5,41 @@ import type { ReadReceipt } from '../sink/read-receipt.ts'
 import type { KindLimit } from '../sink/receipt.ts'
 
 export interface PlanOptions {
-  /** Items that a batch may have at most. */
+  /** The number of items that a batch may have at most. */
   readonly maxItems: number
-  /** Strikes after which an item is given up. */
+  /** The number of strikes after which an item is dropped. */
   readonly maxAttempts: number
   readonly random: () => number
 }
 
-/** What becomes of a batch, and what comes after it. Each entry of the batch is in exactly one of the lists. */
+/** The outcome of a batch and what follows from it. Each entry of the batch is in exactly one of the lists. */
 export interface Outcome<T> {
   readonly delivered: readonly Entry<T>[]
   readonly lost: readonly Loss<T>[]
-  /** Back to their places. */
+  /** Entries that return to their places. */
   readonly back: readonly Entry<T>[]
-  /** Back to their places, each after a wait of its own. */
+  /** Entries that return to their places, each after a wait of its own. */
   readonly resting: readonly { readonly entry: Entry<T>; readonly forMs: number }[]
-  /** Behind all others. */
+  /** Entries that go behind all others. */
   readonly last: readonly Entry<T>[]
-  /** Out of the way until something else has been tried. */
+  /** Entries that are set aside until another has been tried. */
   readonly aside: readonly Entry<T>[]
-  /** What the backend asked for. */
+  /** The limits that the backend asked for. */
   readonly limits: readonly KindLimit[]
-  /** What we add to that of our own accord; nobody who waits within a budget has to bear it. */
+  /** The outbox's own extra limits, which a flush or a close within a budget cancels. */
   readonly patience: readonly KindLimit[]
   readonly pace: Pace
-  /** What it was to the breaker: an answer, whatever it said, or an outage. */
+  /** For the breaker: any answer, whatever it says, or an outage. */
   readonly verdict: 'answer' | 'outage'
-  /** Milliseconds until the next delivery of our own accord; 0 for none. */
+  /** Milliseconds of the outbox's own backoff; 0 for none. */
   readonly waitMs: number
-  /** Milliseconds for which the backend wants to be left alone; 0 for none. */
+  /** Milliseconds of the pause that the backend asked for; 0 for none. */
   readonly holdMs: number
-  /** The operator has to hear of this failure. */
+  /** True if this failure must be reported to the operator. */
   readonly report: boolean
 }
 
-/** What a receipt means for the batch that it is about. */
+/** Plans what follows from a receipt for its batch. */
 export function planReceipt<T>(
   batch: readonly Entry<T>[],
   receipt: ReadReceipt,
@@ -64,7 +64,7 @@ export function planReceipt<T>(
   const { limits } = receipt
   const nothing = { last: [], aside: [], limits, patience, holdMs: 0, report } as const
   if (sentBack.length > 1 && sentBack.length === batch.length) {
-    // All of several: the backend is overloaded, and it is nobody's fault. An outage, told politely.
+    // A batch of several that is sent back whole means an overloaded backend, and no item is at fault.
     const failures = pace.failures + 1
     const waitMs = waitAfter(failures, options.random)
     return outcome({ ...nothing, back: batch, pace: { ...pace, failures }, waitMs })
@@ -80,15 +80,15 @@ export function planReceipt<T>(
         forMs: waitAfter(Math.max(1, strikes), options.random),
       })
   }
-  // What is limited waits by its kind, and no strike is due: the limit is not the item's fault.
+  // Limited entries wait with their kind and get no strike, because the limit is not their fault.
   const after = afterAnswer({ ...pace, limited: hits }, delivered, options)
   return outcome({ ...nothing, delivered, lost, back: limited, resting, pace: after })
 }
 
 /**
- * What a receipt means that came when the time was up: of some items it says what became of them, and sends the others
- * back, because there was no time for them. Those are tried again at once, in smaller batches: whichever holds up the
- * others is alone at last, and is blamed as in an outage. Where it says nothing of any item, nobody answered.
+ * Plans what follows from a receipt that came when the time was up. It gives the outcome of some items and sends the
+ * others back, because there was no time for them. Those are retried at once in smaller batches, so that an item that holds
+ * up the others ends up alone and gets strikes as in an outage. A receipt without any outcome counts as no answer.
  */
 export function planLateReceipt<T>(
   batch: readonly Entry<T>[],
@@ -98,7 +98,8 @@ export function planLateReceipt<T>(
   options: PlanOptions,
 ): Outcome<T> {
   const unanswered = batch.filter((entry) => isUnanswered(entry, receipt))
-  // What is no receipt counts as one in time, when it may be that of a sink that does not bother; not after an abort.
+  // A malformed receipt counts as a delivery when it comes in time, since the sink may just return nothing. It does not
+  // after an abort.
   if (receipt.malformed || unanswered.length === batch.length) return planFailure(batch, timeout, before, options)
   const answered = batch.filter((entry) => !isUnanswered(entry, receipt))
   const known = planReceipt(answered, receipt, before, options)
@@ -107,12 +108,12 @@ export function planLateReceipt<T>(
   return { ...known, back: [...known.back, ...back], pace: { ...known.pace, size } }
 }
 
-/** Sent back, and not because its kind is limited. */
+/** Says whether an entry was sent back for another reason than a limit of its kind. */
 function isUnanswered<T>({ id, kind }: Entry<T>, { rejected, limits }: ReadReceipt): boolean {
   return rejected.get(id)?.retryable === true && !isLimited(kind, limits)
 }
 
-/** How often in a row each kind was limited, with this receipt; what was delivered begins anew. */
+/** Counts how often in a row each kind was limited, including this receipt. A delivery of a kind resets its count. */
 function limitedNow<T>(
   before: Pace['limited'],
   limited: readonly Entry<T>[],
@@ -125,8 +126,8 @@ function limitedNow<T>(
 }
 
 /**
- * Our own backoff for what is limited: `Retry-After: 0`, or a date of a clock that is not ours, must not have the backend
- * asked without pause by every item that waits.
+ * Returns the outbox's own backoff for limited kinds: `Retry-After: 0`, or a date from a wrong clock, must not make the
+ * outbox call the backend in a tight loop.
  */
 function patienceFor(limited: KindLimit['kinds'], hits: Pace['limited'], random: () => number): number {
   const kinds = limited === 'all' ? Object.keys(hits) : limited
@@ -151,7 +152,7 @@ function afterAnswer<T>(pace: Pace, delivered: readonly Entry<T>[], { maxItems }
   }
 }
 
-/** What a thrown failure means for the batch that it is about: nothing is known of any item. */
+/** Plans what follows from a thrown failure for its batch: the outcome of no item is known. */
 export function planFailure<T>(
   batch: readonly Entry<T>[],
   failure: ReadFailure,
@@ -174,8 +175,8 @@ const rateLimited: Plan = (batch, { retryAfterMs }, before, { random }) => {
 }
 
 /**
- * Everything goes back. A batch of several comes again in halves, so that one item that brings the backend down can't
- * hold the others for ever; whoever fails alone steps aside, and is blamed only when others were taken meanwhile.
+ * Puts everything back. A batch of several is retried in halves, so that one item that crashes the backend can't block the
+ * others forever. An item that fails alone is set aside, and gets a strike only if others were accepted meanwhile.
  */
 const outage: Plan = (batch, { retryAfterMs, detail, what }, before, options) => {
   const failures = before.failures + 1
@@ -186,7 +187,7 @@ const outage: Plan = (batch, { retryAfterMs, detail, what }, before, options) =>
     verdict: 'outage',
     waitMs: waitAfter(failures, options.random),
     holdMs: retryAfterMs,
-    // When it begins, and when it turns into another one; a try each second tells nobody anything new.
+    // Reported when it begins and when its type changes, since a report for each retry would add nothing.
     report: before.outageReported !== what,
   } as const
   const [entry] = batch
@@ -201,10 +202,10 @@ const outage: Plan = (batch, { retryAfterMs, detail, what }, before, options) =>
   return outcome({ ...common, last: [{ ...entry, strikes, failedAt: pace.delivered }] })
 }
 
-/** Halves the batch until the culprit is alone. */
+/** Splits the batch in halves until the refused item is alone. */
 const contentRefused: Plan = (batch, { tooLarge, detail }, before, options) => {
   const refusals = before.refusals + 1
-  // Finding one culprit among good items takes this many refusals in a row, and they must not be slow.
+  // To find one bad item among good ones takes this many refusals in a row, for which there is no backoff.
   const free = Math.ceil(Math.log2(options.maxItems)) + 2
   const waitMs = refusals > free ? waitAfter(refusals - free, options.random) : 0
   const pace = { ...before, failures: 0, refusals }
@@ -218,7 +219,7 @@ const contentRefused: Plan = (batch, { tooLarge, detail }, before, options) => {
   return outcome({ lost: [{ entry, reason: tooLarge ? 'too large' : 'refused', detail }], pace, waitMs })
 }
 
-/** Every batch would be told the same, so this one is not kept; those to come are offered more and more slowly. */
+/** Drops the batch, because every batch would be refused. Later batches are tried more and more slowly. */
 const backendRefused: Plan = (batch, { detail }, before, { random }) => {
   const refusals = before.refusals + 1
   return outcome({

@@ -30,7 +30,7 @@ const items = (entries: readonly Entry<number>[]) => entries.map(({ item }) => i
 const all = { maxItems: Infinity, maxBytes: Infinity }
 
 describe('the queue of an outbox', () => {
-  it('gives its items in order, bounded in count and bytes, but always one at least', () => {
+  it('returns its items in order, bounded in count and bytes, but always at least one', () => {
     const queue = filled(10)
     expect(items(take(queue, { maxItems: 3, maxBytes: 1000 }, 0))).toEqual([0, 1, 2])
     expect(items(take(queue, { maxItems: 100, maxBytes: 25 }, 0))).toEqual([3, 4])
@@ -39,7 +39,7 @@ describe('the queue of an outbox', () => {
     expect(queue.inFlight).toEqual({ items: 6, bytes: 60 })
   })
 
-  it('counts what is in flight in its bounds, so that putting back always fits', () => {
+  it('includes items in flight in its bounds, so that they always fit when put back', () => {
     const queue = createQueue<number>({ maxItems: 3, maxBytes: 25 })
     expect([0, 1, 2].map((id) => add(queue, id, label(id)))).toEqual([true, true, false])
     const batch = take(queue, all, 0)
@@ -51,7 +51,7 @@ describe('the queue of an outbox', () => {
     expect(queue.queued).toEqual({ items: 3, bytes: 25 })
   })
 
-  it('puts back in place, and behind all others what is to be last', () => {
+  it('puts entries back in place, or behind all others', () => {
     const queue = filled(6, ['a', 'b'])
     const batch = take(queue, { maxItems: 4, maxBytes: 1000 }, 0)
     land(queue, batch)
@@ -60,7 +60,7 @@ describe('the queue of an outbox', () => {
     expect(items(take(queue, all, 0))).toEqual([0, 2, 3, 4, 5, 1])
   })
 
-  it('passes by a kind that is limited, and keeps the order when the limit ends', () => {
+  it('skips a limited kind, and keeps the order when the limit ends', () => {
     const queue = filled(6, ['error', 'log'])
     limit(queue.limits, [{ kinds: ['log'], forMs: 500 }], 100)
     const batch = take(queue, { maxItems: 2, maxBytes: 1000 }, 200)
@@ -74,7 +74,7 @@ describe('the queue of an outbox', () => {
     expect(items(take(queue, all, 600))).toEqual([1, 3, 5])
   })
 
-  it('takes nothing while everything is limited, and never shortens a limit', () => {
+  it('returns nothing while everything is limited, and never shortens a limit', () => {
     const queue = filled(2)
     limit(queue.limits, [{ kinds: 'all', forMs: 900 }], 0)
     limit(queue.limits, [{ kinds: 'all', forMs: 100 }], 0)
@@ -82,7 +82,7 @@ describe('the queue of an outbox', () => {
     expect(items(take(queue, all, 900))).toEqual([0, 1])
   })
 
-  it('forgets limits that are over, and does not remember them without bound', () => {
+  it('removes expired limits, and keeps a bounded number of them', () => {
     const queue = filled(1)
     for (let i = 0; i < 5000; i++) limit(queue.limits, [{ kinds: [`kind ${i}`], forMs: 1000 }], 0)
     expect(queue.limits.byKind.size).toBeLessThanOrEqual(256)
@@ -90,7 +90,7 @@ describe('the queue of an outbox', () => {
     expect([...queue.limits.byKind.keys()]).toEqual(['one'])
   })
 
-  it('lets a resting item come back to its place when its time is over', () => {
+  it('puts a resting entry back in its place when its time is over', () => {
     const queue = filled(3)
     const [first, second] = take(queue, { maxItems: 2, maxBytes: 1000 }, 0) as [Entry<number>, Entry<number>]
     land(queue, [first, second])
@@ -100,7 +100,7 @@ describe('the queue of an outbox', () => {
     expect(items(take(queue, all, 300))).toEqual([0, 2])
   })
 
-  it('tries what was set aside only when nothing else is left, or when it is called back', () => {
+  it('returns an entry that was set aside only when nothing else is left or it is called back', () => {
     const queue = filled(3)
     const [first] = take(queue, { maxItems: 1, maxBytes: 1000 }, 0) as [Entry<number>]
     land(queue, [first])
@@ -115,7 +115,7 @@ describe('the queue of an outbox', () => {
     expect(items(take(again, all, 0))).toEqual([0, 1])
   })
 
-  it('sends the parts of a refused batch apart', () => {
+  it('returns the parts of a refused batch separately', () => {
     const queue = filled(5)
     const batch = take(queue, { maxItems: 4, maxBytes: 1000 }, 0)
     land(queue, batch)
@@ -128,7 +128,7 @@ describe('the queue of an outbox', () => {
     expect(items(take(queue, all, 0))).toEqual([4])
   })
 
-  it('puts what an earlier life left before everything, as far as there is room', () => {
+  it('puts restored items before everything else, as far as there is room', () => {
     const queue = createQueue<number>({ maxItems: 3, maxBytes: 1000 })
     add(queue, 10, label(10))
     const older = [0, 1, 2].map((item) => ({ item, label: label(item) }))
@@ -136,8 +136,8 @@ describe('the queue of an outbox', () => {
     expect(items(waiting(queue))).toEqual([0, 1, 10])
   })
 
-  it('looks at each item a constant number of times, however many wait', () => {
-    // Counted rather than measured: every look at an entry's order goes through here.
+  it('reads each entry a constant number of times however many are waiting', () => {
+    // Counts instead of measuring time: every read of an entry's order goes through this getter.
     const looks = (count: number): number => {
       const queue = createQueue<number>({ maxItems: Infinity, maxBytes: Infinity })
       let looked = 0
@@ -157,7 +157,7 @@ describe('the queue of an outbox', () => {
     expect(looks(20_000)).toBeLessThan(looks(200) * 1.5)
   })
 
-  it('neither loses, repeats nor reorders anything, whatever is done with it', () => {
+  it('never loses, repeats or reorders anything, whatever the sequence of operations', () => {
     const step = fc.record({
       what: fc.constantFrom('push', 'take', 'back', 'last', 'rest', 'aside', 'limit', 'gone'),
       size: fc.integer({ min: 1, max: 7 }),

@@ -4,9 +4,9 @@ import { createLimits, limitedUntil, type Limits } from './limits.ts'
 import type { ItemLabel } from '../outbox-types.ts'
 
 export interface QueueBounds {
-  /** Items held at most, those on the wire included. */
+  /** The number of items to hold at most, including those on the wire. */
   readonly maxItems: number
-  /** Bytes held at most, those on the wire included. */
+  /** The number of bytes to hold at most, including those on the wire. */
   readonly maxBytes: number
 }
 
@@ -17,31 +17,31 @@ export interface BatchBounds {
 
 interface Resting<T> {
   readonly entry: Entry<T>
-  /** When it may be taken again, by the monotonic clock. */
+  /** The time from which it may be taken again, by the monotonic clock. */
   readonly until: number
 }
 
 /**
- * What one outbox holds, as data. The bounds count what is on the wire too, so that putting a batch back always fits and
- * what was accepted first is kept.
+ * The items that one outbox holds. The bounds include items on the wire, so that a batch always fits when it is put back,
+ * and the items that were accepted first are kept.
  */
 export interface Queue<T> {
   readonly bounds: QueueBounds
-  /** One for each kind, so that a kind that must wait is passed by without being looked through. */
+  /** One lane per kind, so that a limited kind is skipped without a look at its entries. */
   readonly lanes: Map<string, Lane<T>>
-  /** Sent back by the backend one by one; each waits for a while of its own. */
+  /** Entries that the backend sent back individually. Each waits for a time of its own. */
   resting: Resting<T>[]
-  /** Failed alone. They wait until another entry has been tried, so that one can't stand in the way of all. */
+  /** Entries that failed alone. They wait until another entry has been tried, so that one can't block all others. */
   aside: Entry<T>[]
-  /** What the backend asked for. */
+  /** The limits that the backend asked for. */
   readonly limits: Limits
-  /** What we add to that of our own accord. */
+  /** The outbox's own extra limits. */
   patience: Limits
-  /** Waiting, wherever. */
+  /** Totals of all waiting entries: in lanes, resting or set aside. */
   queued: { items: number; bytes: number }
   inFlight: { items: number; bytes: number }
   nextOrder: number
-  /** What an earlier life left goes before everything else. */
+  /** The lowest order in use. Restored entries get lower ones, to go before everything else. */
   firstOrder: number
 }
 
@@ -60,7 +60,7 @@ export function createQueue<T>(bounds: QueueBounds): Queue<T> {
   }
 }
 
-/** Items held: waiting and on the wire. */
+/** Returns the number of items held: waiting and on the wire. */
 export function held<T>({ queued, inFlight }: Queue<T>): number {
   return queued.items + inFlight.items
 }
@@ -70,7 +70,7 @@ function fits<T>({ bounds, queued, inFlight }: Queue<T>, bytes: number): boolean
   return queued.bytes + inFlight.bytes + bytes <= bounds.maxBytes
 }
 
-/** Appends an item; false when there is no room. */
+/** Appends an item. Returns false when there is no room. */
 export function add<T>(queue: Queue<T>, item: T, { id, kind, bytes }: ItemLabel): boolean {
   if (!fits(queue, bytes)) return false
   append(laneOf(queue, kind), { item, id, kind, bytes, order: queue.nextOrder++, strikes: 0, part: 0 })
@@ -78,7 +78,7 @@ export function add<T>(queue: Queue<T>, item: T, { id, kind, bytes }: ItemLabel)
   return true
 }
 
-/** Puts older items before all others, oldest first; returns those that there is no room for. */
+/** Puts older items, the oldest first, before all others. Returns those that there is no room for. */
 export function addBefore<T>(
   queue: Queue<T>,
   items: readonly { readonly item: T; readonly label: ItemLabel }[],
@@ -100,8 +100,8 @@ export function addBefore<T>(
 }
 
 /**
- * Takes the next batch, in order, and counts it as in flight. Passes by the kinds that are limited; ends before the
- * entry that would exceed the bounds, and where a part of a refused batch ends. Empty when nothing may be taken now.
+ * Takes the next batch in order and counts it as in flight. Skips limited kinds. The batch ends before an entry that would
+ * exceed the bounds, and at the end of a part of a refused batch. It is empty when nothing may be taken now.
  */
 export function take<T>(queue: Queue<T>, bounds: BatchBounds, now: number): Entry<T>[] {
   wakeResting(queue, now)
@@ -124,7 +124,7 @@ export function take<T>(queue: Queue<T>, bounds: BatchBounds, now: number): Entr
   return batch
 }
 
-/** Ends the flight of entries: where they go is told by the other functions. */
+/** Removes entries from the in-flight totals. Other functions decide where they go. */
 export function land<T>(queue: Queue<T>, entries: readonly Entry<T>[]): void {
   for (const { bytes } of entries) count(queue.inFlight, -bytes, -1)
 }
@@ -147,25 +147,25 @@ export function putToRest<T>(queue: Queue<T>, entry: Entry<T>, until: number): v
   queue.resting.push({ entry, until })
 }
 
-/** Sets a landed entry aside until {@link comeBack}, or until nothing else is left. */
+/** Sets a landed entry aside until {@link comeBack} or until nothing else is left. */
 export function setAside<T>(queue: Queue<T>, entry: Entry<T>): void {
   count(queue.queued, entry.bytes, 1)
   queue.aside.push(entry)
 }
 
-/** Puts those that were set aside back in their places. */
+/** Puts entries that were set aside back in their places. */
 export function comeBack<T>(queue: Queue<T>): void {
   const { aside } = queue
   queue.aside = []
   place(queue, aside)
 }
 
-/** Until when a kind may not be taken; 0 when it may. */
+/** Returns the time until which a kind may not be taken, or 0 when it may. */
 function waitsUntil<T>({ limits, patience }: Queue<T>, kind: string, now: number): number {
   return Math.max(limitedUntil(limits, kind, now), limitedUntil(patience, kind, now))
 }
 
-/** Puts all that rest back in their places, although their time is not over, and gives up our own patience. */
+/** Puts all resting entries back in their places before their time, and cancels the outbox's own limits. */
 export function wakeEarly<T>(queue: Queue<T>): void {
   queue.patience = createLimits()
   const entries = queue.resting.map(({ entry }) => ({ ...entry, hurried: true }))
@@ -173,7 +173,7 @@ export function wakeEarly<T>(queue: Queue<T>): void {
   place(queue, entries)
 }
 
-/** Puts those that rest until `now` back in their places. */
+/** Puts resting entries whose time is over back in their places. */
 function wakeResting<T>(queue: Queue<T>, now: number): void {
   if (queue.resting.length === 0) return
   const due = queue.resting.filter(({ until }) => until <= now)
@@ -185,7 +185,7 @@ function wakeResting<T>(queue: Queue<T>, now: number): void {
   )
 }
 
-/** When something may be taken, by the monotonic clock: 0 for at once, `undefined` when nothing is waiting. */
+/** Returns the monotonic time from which an entry may be taken: 0 for now, `undefined` when nothing is waiting. */
 export function readyAt<T>(queue: Queue<T>, now: number): number | undefined {
   let earliest: number | undefined
   const consider = (at: number): void => {
@@ -197,7 +197,7 @@ export function readyAt<T>(queue: Queue<T>, now: number): number | undefined {
   return earliest
 }
 
-/** All that is waiting, in order. */
+/** Returns all waiting entries in order. */
 export function waiting<T>(queue: Queue<T>): Entry<T>[] {
   const entries = [...queue.lanes.values()].flatMap((lane) => laneEntries(lane))
   for (const entry of queue.aside) entries.push(entry)
@@ -205,7 +205,7 @@ export function waiting<T>(queue: Queue<T>): Entry<T>[] {
   return entries.sort((a, b) => a.order - b.order)
 }
 
-/** Takes out all that is waiting, in order. */
+/** Removes and returns all waiting entries in order. */
 export function empty<T>(queue: Queue<T>): Entry<T>[] {
   const entries = waiting(queue)
   queue.lanes.clear()
@@ -238,7 +238,7 @@ function place<T>(queue: Queue<T>, entries: readonly Entry<T>[]): void {
   for (const [kind, some] of byKind) restore(laneOf(queue, kind), some)
 }
 
-/** The lane whose first entry is the oldest of those that may be taken. */
+/** Returns the lane whose first entry is the oldest that may be taken. */
 function nextLane<T>(queue: Queue<T>, now: number): Lane<T> | undefined {
   let next: Lane<T> | undefined
   let order = Infinity

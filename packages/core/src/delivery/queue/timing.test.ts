@@ -11,30 +11,26 @@ describe('when to deliver', () => {
     ...more,
   })
   it.each([
-    ['waits for others', {}, 1200],
+    ['waits for other items', {}, 1200],
     ['waits out the backoff', { retryAt: 5000 }, 5000],
-    ['obeys the backend', { heldUntil: 9000, retryAt: 5000 }, 9000],
+    ['obeys the pause that the backend asked for', { heldUntil: 9000, retryAt: 5000 }, 9000],
     ['waits for a limit', { readyAt: 7000 }, 7000],
     ['has nothing to do', { readyAt: undefined }, 'never'],
-    ['does not wait for others within a budget', { budget: { until: 2000, closing: false } }, 0],
+    ['does not wait for other items within a budget', { budget: { until: 2000, closing: false } }, 0],
     ['waits within a budget', { retryAt: 1100, budget: { until: 2000, closing: false } }, 1100],
-    ['obeys what fits the budget', { heldUntil: 1900, budget: { until: 2000, closing: false } }, 1900],
+    ['obeys a pause that fits the budget', { heldUntil: 1900, budget: { until: 2000, closing: false } }, 1900],
     [
-      'gives up a flush that the backend does not want',
+      'ends a flush that the requested pause outlasts',
       { heldUntil: 1901, budget: { until: 2000, closing: false } },
       'never',
     ],
-    [
-      'tries all the same when it closes',
-      { heldUntil: 9000, retryAt: 1100, budget: { until: 2000, closing: true } },
-      1100,
-    ],
-    ['gives up what is limited for longer', { readyAt: 2000, budget: { until: 2000, closing: true } }, 'never'],
-    ['gives up when the time is over', { budget: { until: 1001, closing: true } }, 'never'],
+    ['tries anyway during a close', { heldUntil: 9000, retryAt: 1100, budget: { until: 2000, closing: true } }, 1100],
+    ['gives up when a limit outlasts the budget', { readyAt: 2000, budget: { until: 2000, closing: true } }, 'never'],
+    ['gives up when the budget is over', { budget: { until: 1001, closing: true } }, 'never'],
   ] as const)('%s', (_, more, at) => {
     expect(nextDelivery(moment(more as Partial<Moment>))).toBe(at)
   })
-  it('leaves room for another try', () => {
+  it('leaves time for another try', () => {
     expect(requestTime(5000, 4000, 0)).toBe(3000)
     expect(requestTime(5000, 4000, 1)).toBe(2000)
     expect(requestTime(100, 4000, 0)).toBe(100)

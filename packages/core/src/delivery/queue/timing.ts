@@ -1,26 +1,26 @@
-/** What decides when the next delivery begins. All times are of the monotonic clock. */
+/** The times that decide when the next delivery begins, by the monotonic clock. */
 export interface Moment {
   readonly now: number
-  /** When the queue has something that may be taken; `undefined` when it is empty. */
+  /** When an entry may be taken from the queue; `undefined` when it is empty. */
   readonly readyAt: number | undefined
-  /** When what is waiting has waited for others long enough. */
+  /** When the waiting entries have waited for others long enough. */
   readonly dueAt: number
-  /** Until when our own backoff lasts. */
+  /** The end of the outbox's own backoff. */
   readonly retryAt: number
-  /** Until when the backend wants to be left alone. */
+  /** The end of the pause that the backend asked for. */
   readonly heldUntil: number
-  /** Of a flush or a close that is under way. */
+  /** The budget of a running flush or close. */
   readonly budget?: { readonly until: number; readonly closing: boolean } | undefined
 }
 
-/** Less time than this is not worth a request, nor can it be divided. */
+/** With fewer milliseconds than this left, a request is not worth a try. */
 const LEAST_MS = 4
-/** A wait that leaves less of the budget than this leaves no room for the request. */
+/** The largest share of a budget that a wait may take and still leave time for a request. */
 const LONGEST_SHARE = 0.9
 
 /**
- * When to send. `never` means that the budget ends before anything may be sent; without a budget there is always a time,
- * or nothing is waiting.
+ * Returns when to send. `never` means that the budget ends before anything may be sent; without a budget it means that
+ * nothing is waiting.
  */
 export function nextDelivery({ now, readyAt, dueAt, retryAt, heldUntil, budget }: Moment): number | 'never' {
   if (readyAt === undefined) return 'never'
@@ -28,34 +28,34 @@ export function nextDelivery({ now, readyAt, dueAt, retryAt, heldUntil, budget }
   const left = budget.until - now
   if (left < LEAST_MS) return 'never'
   const fits = fitsWithin(heldUntil - now, left)
-  // What is left after `flush` can be delivered later. After `close` it can't: asking too early is all that is left.
+  // The rest after a flush can be delivered later. After a close it can't, so an early request is the only chance left.
   if (!fits && !budget.closing) return 'never'
   const at = Math.max(readyAt, retryAt, fits ? heldUntil : 0)
   return at < budget.until ? at : 'never'
 }
 
-/** Until when may be waited within a budget. */
+/** Returns the time until which to wait at most within a budget. */
 export function longestWait(now: number, budgetMs: number): number {
   return now + budgetMs * LONGEST_SHARE
 }
 
-/** Does a wait leave time for a request? What does not fit before a close ends is not waited for. */
+/** Says whether a wait leaves time for a request. A close skips waits that do not. */
 export function fitsWithin(waitMs: number, left: number): boolean {
   return waitMs <= left * LONGEST_SHARE
 }
 
 /**
- * Milliseconds that one request may take, so that another can follow it within the budget. A backend that has not failed
- * may be slow rather than away, and gets most of it.
+ * Returns the milliseconds that one request may take so that another can follow within the budget. A backend that has not
+ * failed may just be slow, so it gets most of the budget.
  *
- * @param failures Of the backend, in a row.
+ * @param failures The number of the backend's failures in a row.
  */
 export function requestTime(timeoutMs: number, left: number, failures: number): number {
   const share = failures === 0 ? 3 / 4 : 1 / 2
   return Math.min(timeoutMs, Math.floor(Math.max(0, left) * share))
 }
 
-/** Milliseconds to wait between two tries within a budget. */
+/** Returns the milliseconds to wait between two tries within a budget. */
 export function waitWithin(waitMs: number, left: number): number {
   return Math.min(waitMs, Math.floor(Math.max(0, left) / 4))
 }

@@ -1,38 +1,40 @@
-// A request holds the process until it is answered. Two backends that are silent would hold one that has come to its end in
-// turn: while the one is waited for, the other's retry is due, whose timer alone would hold nothing.
+// A request keeps the process alive until it is answered. Retries to two backends that do not answer could alternate and
+// keep a finished process alive forever: each retry would start while the other request is pending. A retry's timer alone
+// does not keep the process alive, so a retry waits until the others have landed.
 import type { Clock } from '../../time/clock.ts'
 import type { Flight } from '../flight.ts'
 
-type UnderWay = Pick<Flight<unknown>, 'landed'>
+type Landing = Pick<Flight<unknown>, 'landed'>
 
-const flights = new WeakMap<Clock, Set<UnderWay>>()
+const flights = new WeakMap<Clock, Set<Landing>>()
 
-function underWay(clock: Clock): Set<UnderWay> {
+function flightsOf(clock: Clock): Set<Landing> {
   const known = flights.get(clock) ?? new Set()
   flights.set(clock, known)
   for (const flight of known) if (flight.landed) known.delete(flight)
   return known
 }
 
-export function begins(clock: Clock, flight: UnderWay): void {
-  underWay(clock).add(flight)
+export function begins(clock: Clock, flight: Landing): void {
+  flightsOf(clock).add(flight)
 }
 
-/** How often a retry looks whether those that it waits for have landed, and how long it waits after that. */
+/** Milliseconds between a retry's checks whether the flights that it waits for have landed, and its wait after that. */
 export const TURN_MS = 250
 
-/** What a retry waits for; nothing, once all have landed, so that the process can end before it begins. */
-export type Turn = readonly UnderWay[]
+/** The flights that a retry waits for. Empty once all have landed: the retry then waits once more, so the process can end. */
+export type Turn = readonly Landing[]
 
 /**
- * Must a retry to a silent backend, for which nobody waits, wait itself? Once, for what was under way when it became due: no
- * longer than one request may take.
+ * Returns the flights that a retry must wait for before it starts. It applies to a backend that did not answer, outside a
+ * flush or close. A retry waits only for flights that were pending when it became due, so no longer than one request may
+ * take.
  *
- * @param before What it waited for the last time that it asked.
- * @returns `undefined` when it is its turn.
+ * @param before The result of the previous call for the same retry.
+ * @returns `undefined` when the retry may start.
  */
 export function waitsFor(clock: Clock, before: Turn | undefined): Turn | undefined {
   if (before?.length === 0) return undefined
-  const left = (before ?? [...underWay(clock)]).filter(({ landed }) => !landed)
+  const left = (before ?? [...flightsOf(clock)]).filter(({ landed }) => !landed)
   return before || left.length > 0 ? left : undefined
 }

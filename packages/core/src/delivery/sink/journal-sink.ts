@@ -5,12 +5,12 @@ import type { Receipt } from './receipt.ts'
 import { writeEach } from './write-each.ts'
 
 export interface JournalSinkOptions<T> {
-  /** Default: the process's journal at each call. */
+  /** Default: the process's journal, looked up at each call. */
   readonly journal: Journal | undefined
   readonly toRecord: (item: T) => JournalEntry
-  /** Ids that are remembered, so that what is sent again, after last words or by a webhook, is kept once. */
+  /** The number of ids to remember, so that an item that is sent again (last words, a webhook) is written once. */
   readonly remembered: number
-  /** Told of each item that was kept. */
+  /** Called with each item that was written. */
   readonly onKept?: (item: T) => void
 }
 
@@ -20,7 +20,7 @@ export interface JournalSink<T> extends Pick<DriverBase, 'health' | 'close'> {
   sendSync(items: readonly T[]): void
 }
 
-/** What an embedded driver of signals or messages does: each item becomes a record of the journal, once. */
+/** Makes the sink of the embedded drivers, which writes each item to the journal once. */
 export function journalSink<T extends { readonly id: string }>(options: JournalSinkOptions<T>): JournalSink<T> {
   const { toRecord, remembered, onKept } = options
   const kept = new Set<string>()

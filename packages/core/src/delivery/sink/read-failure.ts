@@ -1,19 +1,19 @@
 import { LONGEST_LIMIT_MS, shorten } from './read-receipt.ts'
 
-/** What a thrown value says about a batch. */
+/** What a thrown value means for a batch. */
 export interface ReadFailure {
   readonly retryable: boolean
   readonly refuses: 'content' | 'backend'
   readonly rateLimited: boolean
   readonly tooLarge: boolean
-  /** Milliseconds that the backend wants to be left alone; 0 when it said nothing that can be used. */
+  /** Milliseconds for which the backend asked for a pause; 0 when it gave no usable time. */
   readonly retryAfterMs: number
-  /** What sort of failure it is: its code, else its name. */
+  /** The type of failure: the error's code, else its name. */
   readonly what: string
   readonly detail?: string | undefined
 }
 
-/** Reads any thrown value. What does not say that it is final may be tried again. */
+/** Reads any thrown value. A failure is retryable unless it says that it is not. */
 export function readFailure(error: unknown): ReadFailure {
   try {
     const { retryable, refuses, retryAfterMs, code, name, message } = Object(error) as Record<string, unknown>
@@ -27,7 +27,7 @@ export function readFailure(error: unknown): ReadFailure {
       ...(typeof message === 'string' && message !== '' && { detail: shorten(message) }),
     }
   } catch {
-    // A proxy or a getter that throws.
+    // A proxy or a getter threw.
     return { retryable: true, refuses: 'backend', rateLimited: false, tooLarge: false, retryAfterMs: 0, what: UNKNOWN }
   }
 }
@@ -39,7 +39,7 @@ function whatOf(code: unknown, name: unknown): string {
   return typeof name === 'string' ? name : UNKNOWN
 }
 
-/** No longer wait than the longest of a limit; 0 for what is none. */
+/** Caps the wait at the longest limit. Returns 0 for a value that is not a time. */
 function believed(ms: unknown): number {
   return typeof ms === 'number' && ms >= 0 ? Math.min(ms, LONGEST_LIMIT_MS) : 0
 }

@@ -1,12 +1,12 @@
 import { createRedactor, type Redactor } from '../../redact/index.ts'
 import type { DropReason, KindLimit } from './receipt.ts'
 
-/** A receipt as far as it could be understood. */
+/** The readable part of a receipt. */
 export interface ReadReceipt {
-  /** By id. Ids that were never sent do no harm: nobody looks them up. */
+  /** Rejections by id. Ids that were never sent are harmless, because nothing looks them up. */
   readonly rejected: ReadonlyMap<string, ReadRejection>
   readonly limits: readonly KindLimit[]
-  /** It was not what the contract says; what could be read of it counts. */
+  /** True if the receipt violates the contract. Its readable part still counts. */
   readonly malformed: boolean
 }
 
@@ -27,17 +27,17 @@ const REASONS: ReadonlySet<unknown> = new Set<DropReason>([
   'filtered',
 ])
 
-/** A limit of no time is one all the same; a backend must not be asked again at once, and again. */
+/** The shortest limit in milliseconds: after a limit of 0 the backend must still not be called in a tight loop. */
 const SHORTEST_LIMIT_MS = 100
 /**
- * No backend is left alone for longer without being asked: one with a wrong clock, or a proxy in its place, must not
- * stop delivery for days.
+ * The longest limit in milliseconds: a backend with a wrong clock, or a proxy in front of it, must not stop delivery for
+ * days.
  */
 export const LONGEST_LIMIT_MS: number = 15 * 60_000
 
 /**
- * Reads what a sink returned, whatever it is. A sink that returns no receipt at all has still not thrown, so its batch
- * counts as delivered: repeating it for ever would be worse.
+ * Reads a sink's result, whatever it is. A sink that returns no receipt has not thrown either, so its batch counts as
+ * delivered: to repeat it forever would be worse.
  */
 export function readReceipt(value: unknown): ReadReceipt {
   const rejected = new Map<string, ReadRejection>()
@@ -56,7 +56,7 @@ export function readReceipt(value: unknown): ReadReceipt {
       else malformed = true
     }
   } catch {
-    // A getter or a proxy that throws; or a list that is none.
+    // A getter or a proxy threw, or a list is not an array.
     malformed = true
   }
   return { rejected, limits, malformed }
@@ -87,7 +87,7 @@ function readLimit(value: unknown): KindLimit | undefined {
 
 function listOf(value: unknown): readonly unknown[] {
   if (value === undefined) return []
-  if (!Array.isArray(value)) throw new TypeError('This is no list.')
+  if (!Array.isArray(value)) throw new TypeError('This is not a list.')
   return value as unknown[]
 }
 
@@ -100,8 +100,8 @@ const DETAIL_LENGTH = 300
 let redactor: Redactor | undefined
 
 /**
- * What a backend said, short enough to be told for each drop, and without secrets. The redactor cuts by itself, so that a
- * secret across the cut is hidden whole.
+ * Shortens and redacts a backend's message for use in each drop. The redactor makes the cut, so that a secret across the
+ * cut is removed completely.
  */
 export function shorten(text: string): string {
   redactor ??= createRedactor({ maxString: DETAIL_LENGTH })

@@ -1,83 +1,83 @@
-/** Why an item was not delivered; the same words for every sink, in drops, telemetry and reports. */
+/** The reason why an item was not delivered, the same for every sink in drops, telemetry and reports. */
 export type DropReason =
   /** The queue was full, in items or in bytes. */
   | 'queue full'
-  /** Larger than the sink takes, alone. */
+  /** The item alone is larger than the sink accepts. */
   | 'too large'
   /** The backend refused the item's content. */
   | 'refused'
-  /** The backend refuses us: credentials, address, quota. */
+  /** The backend refuses every call: credentials, address, quota. */
   | 'unauthorized'
-  /** The backend failed on this item again and again while it took others. */
+  /** The backend kept failing on this item while it accepted others. */
   | 'retries exhausted'
-  /** The service was closed before it could be delivered. */
+  /** The service was closed before the item could be delivered. */
   | 'closed'
-  /** It could not be read or built. */
+  /** The item could not be read or built. */
   | 'unreadable'
-  /** A rule of the application's: a filter, sampling, consent. */
+  /** A rule of the application excluded it: a filter, sampling, consent. */
   | 'filtered'
 
-/** An item that was not taken. */
+/** An item that the backend did not accept. */
 export interface Rejection {
   readonly id: string
-  /** May the same item be taken later? */
+  /** True if the same item may be accepted later. */
   readonly retryable: boolean
-  /** Default `refused`. Ignored where `retryable`. */
+  /** Default `refused`. Ignored if `retryable`. */
   readonly reason?: DropReason
-  /** For the operator: `400 invalid timestamp`. Never the item's content. */
+  /** A detail for the operator, such as `400 invalid timestamp`. Never the item's content. */
   readonly detail?: string
 }
 
-/** A sink that takes no more of some kinds for a while. */
+/** Says that a sink accepts no more of some kinds for a while. */
 export interface KindLimit {
   readonly kinds: readonly string[] | 'all'
   /** Milliseconds from now. */
   readonly forMs: number
 }
 
-/** What became of one `send`. What is not named in `rejected` was delivered. */
+/** The outcome of one `send`. Items that `rejected` does not name were delivered. */
 export interface Receipt {
   readonly rejected?: readonly Rejection[]
   readonly limits?: readonly KindLimit[]
 }
 
-/** All of it was delivered. */
+/** The receipt that says that the whole batch was delivered. */
 export const DELIVERED: Receipt = Object.freeze({})
 
 /**
- * How much haste there is. `background`: none. `leaving`: the page or the process is about to go, within a second or
- * two. `fatal`: the process has failed and goes as soon as this is over.
+ * How urgent a delivery is. `background`: not urgent. `leaving`: the page or the process is about to end, within a second
+ * or two. `fatal`: the process has failed and ends as soon as this is done.
  */
 export type Urgency = 'background' | 'leaving' | 'fatal'
 
 export interface SendContext {
   /**
-   * Aborts shortly before the deadline, or when the time to close is over. What asks the backend once for several items
-   * has up to 50 ms then to return a receipt of what was answered, with all the rest in `rejected` as `retryable`: that
-   * rest is tried again at once, without blame, and nothing that was answered is sent twice. What knows nothing of any
+   * Aborts shortly before the deadline, or when the time to close is over. A sink that makes several requests for a batch
+   * then has up to 50 ms to return a receipt of the answers so far, with the rest in `rejected` as `retryable`: the rest is
+   * retried at once, without a strike, and nothing that was answered is sent twice. A sink that knows the outcome of no
    * item rejects.
    */
   readonly signal: AbortSignal
   readonly urgency: Urgency
 }
 
-/** What was lost. */
+/** Items that were lost. */
 export interface Drop {
   readonly reason: DropReason
   readonly count: number
-  /** Of the items: `error`, `track`. One call for each kind. */
+  /** The kind of the items, such as `error` or `track`. There is one call for each kind. */
   readonly kind: string
-  /** What the backend said, where it did. */
+  /** The backend's message, if there was one. */
   readonly detail?: string
 }
 
-/** At every instant `accepted = delivered + dropped + queued + inFlight`. */
+/** The counts of an outbox. At every instant `accepted = delivered + dropped + queued + inFlight`. */
 export interface DeliveryStats {
-  /** Handed in, whatever became of them. */
+  /** All items that were pushed, whatever their outcome. */
   readonly accepted: number
   readonly delivered: number
   readonly dropped: number
   readonly queued: number
-  /** On the wire: nobody knows yet. */
+  /** Items on the wire, whose outcome is not known yet. */
   readonly inFlight: number
 }

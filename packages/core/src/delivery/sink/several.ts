@@ -3,28 +3,28 @@ import type { DriverBase } from '../../contract/driver.ts'
 import type { Outbox } from '../outbox-types.ts'
 import type { DeliveryStats, DropReason } from './receipt.ts'
 
-/** One driver behind an outbox, as far as it is counted with others. */
+/** One driver behind an outbox, reduced to what the totals of several need. */
 export interface CountedSink {
   readonly driver: Pick<DriverBase, 'name'>
   readonly breaker: Pick<Breaker, 'state'>
   stats(): DeliveryStats
 }
 
-/** One driver with an outbox and a breaker of its own: what one backend does costs no other. */
+/** One driver with an outbox and a breaker of its own, so that one backend's failure does not affect another. */
 export interface SinkOf<Driver extends DriverBase, Item> extends Omit<Outbox<Item>, 'push'> {
   readonly driver: Driver
-  /** False when the item was dropped, which is counted. True for a kind that the driver has no place for. */
+  /** Returns false when the item was dropped and counted. Returns true for a kind that the driver does not support. */
   push(item: Item): boolean
 }
 
-/** What an engine with several sinks offers of all of them. */
+/** The operations of an engine on all of its sinks. */
 export interface SinksAsOne {
-  /** Counts what was lost before there was an item, in each sink. */
+  /** Counts, in each sink, losses that happened before there was an item. */
   drop(kind: string, count: number, reason: DropReason, detail?: string): void
-  /** The page may be gone in a moment: sends what fits, within `budgetMs` milliseconds. Waits for nothing. */
+  /** Sends what fits within `budgetMs` milliseconds, because the page may end at any moment. Does not wait. */
   leave(budgetMs: number): void
   stats(): DeliveryStats
-  /** The numbers of each sink by the name of its driver; of two with one name the later ones are numbered. */
+  /** Returns each sink's counts by the name of its driver. Repeated names are numbered. */
   sinks(): ReadonlyMap<string, DeliveryStats>
 }
 
@@ -41,7 +41,7 @@ export function sinksAsOne<Driver extends DriverBase>(sinks: readonly SinkOf<Dri
   }
 }
 
-/** The sum of the numbers of several sinks; what holds for each holds for it. */
+/** Returns the sum of several sinks' counts, for which the same equation holds. */
 export function sumOfSinks(sinks: readonly CountedSink[]): DeliveryStats {
   const sum = { accepted: 0, delivered: 0, dropped: 0, queued: 0, inFlight: 0 }
   for (const sink of sinks) {
@@ -60,7 +60,7 @@ function statsBySink(sinks: readonly CountedSink[]): ReadonlyMap<string, Deliver
   return named
 }
 
-/** The state of whichever sink is worst off. */
+/** Returns the breaker state of the sink that is in the worst state. */
 export function worstBreaker(sinks: readonly CountedSink[]): Pick<Breaker, 'state'> {
   return {
     get state() {
@@ -69,7 +69,7 @@ export function worstBreaker(sinks: readonly CountedSink[]): Pick<Breaker, 'stat
   }
 }
 
-/** Several drivers as a service sees one: all must answer, and all are closed. */
+/** Presents several drivers to a service as one: all must answer, and all are closed. */
 export function driversAsOne(
   drivers: readonly DriverBase[],
 ): Pick<DriverBase, 'name' | 'health' | 'close' | 'endpoint' | 'variables'> {

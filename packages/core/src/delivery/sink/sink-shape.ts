@@ -1,6 +1,6 @@
 import { driverShape } from '../../contract/driver-shape.ts'
 
-/** What a sink says of itself: the kinds it has a place for, and what one call may hold. For `DriverContract.shape`. */
+/** Checks a sink's declared kinds and the limits of one call, for `DriverContract.shape`. */
 export const sinkShape: (driver: object) => readonly string[] = /* @__PURE__ */ driverShape({
   fields: {
     'capabilities.kinds': 'list',

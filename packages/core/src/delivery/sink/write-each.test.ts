@@ -3,35 +3,37 @@ import { jsonBytes, plainJson } from '../page/plain-json.ts'
 import { readReceipt, shorten } from './read-receipt.ts'
 import { writeEach } from './write-each.ts'
 
-describe('a batch in the words of a backend', () => {
-  it('refuses what can not be written alone, with why', () => {
+describe('a batch in the format of a backend', () => {
+  it('rejects only the item that cannot be written, with the reason', () => {
     const items = [1, Infinity, 2].map((at, index) => ({ id: `${index}`, at }))
     const { written, rejected } = writeEach(items, ({ at }) => new Date(at).toISOString())
     expect(written.map(({ item }) => item.id)).toEqual(['0', '2'])
     expect(rejected).toEqual([
-      { id: '1', retryable: false, reason: 'unreadable', detail: 'It could not be written: Invalid time value' },
+      { id: '1', retryable: false, reason: 'unreadable', detail: 'The item could not be written: Invalid time value' },
     ])
   })
 })
 
 it.each([
   [
-    'has a message that throws',
+    'an error whose message throws',
     {
       get message(): string {
         throw new Error('no')
       },
     },
   ],
-  ['answers no question', revoked()],
-  ['is nothing', undefined],
-])('a batch goes on when what its writer throws %s', (_what, thrown) => {
+  ['a revoked proxy', revoked()],
+  ['undefined', undefined],
+])('a batch continues when its writer throws %s', (_what, thrown) => {
   const { written, rejected } = writeEach([{ id: '0' }, { id: '1' }], ({ id }) => {
     if (id === '0') throw thrown
     return id
   })
   expect(written.map(({ as }) => as)).toEqual(['1'])
-  expect(rejected).toEqual([{ id: '0', retryable: false, reason: 'unreadable', detail: 'It could not be written.' }])
+  expect(rejected).toEqual([
+    { id: '0', retryable: false, reason: 'unreadable', detail: 'The item could not be written.' },
+  ])
 })
 
 function revoked(): object {
@@ -52,7 +54,7 @@ describe('plain JSON', () => {
     ['text'],
     [null],
     [Object.assign(Object.create(null) as object, { a: 1 })],
-  ])('is the same where a page has given lists a toJSON of their own: %j', (value) => {
+  ])('is not affected by an Array.prototype.toJSON of the page: %j', (value) => {
     const expected = JSON.stringify(value)
     // oxlint-disable-next-line no-extend-native -- what Prototype.js 1.6 does
     prototype.toJSON = () => 'text'
@@ -61,7 +63,7 @@ describe('plain JSON', () => {
   })
 })
 
-it('what a backend said holds no half of a secret that is cut', () => {
+it("a backend's message never contains half a secret at the cut", () => {
   for (let before = 240; before < 300; before += 4) {
     const text = `${'x '.repeat(before / 2)}cannot reach postgres://svc:S3cretPassw0rd@db/x`
     expect(shorten(text)).not.toContain('S3c')
@@ -74,7 +76,7 @@ it.each([
   [31_536_000_000, 900_000],
   [30_000, 30_000],
   [0, 100],
-])('a limit of %d ms is believed for %d ms', (forMs, believed) => {
+])('a limit of %d ms applies for %d ms', (forMs, believed) => {
   expect(readReceipt({ limits: [{ kinds: 'all', forMs }] })).toMatchObject({
     limits: [{ kinds: 'all', forMs: believed }],
     malformed: false,

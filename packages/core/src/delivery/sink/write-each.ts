@@ -2,16 +2,16 @@ import { readField } from '../../errors/errors.ts'
 import { shorten } from './read-receipt.ts'
 import type { Rejection } from './receipt.ts'
 
-/** A batch in a backend's words, as far as it could be written. */
+/** A batch in a backend's format, without the items that could not be written. */
 export interface Written<T, W> {
   readonly written: readonly { readonly item: T; readonly as: W }[]
-  /** What could not be written; a later try would fail as well. */
+  /** The items that could not be written. A retry would fail too. */
   readonly rejected: readonly Rejection[]
 }
 
 /**
- * Writes each item of a batch for itself: one that can't be written, a time that is no date or a value without JSON, is
- * refused alone, and never holds up the others. For drivers.
+ * Writes each item of a batch on its own, for drivers. An item that can't be written, because of an invalid date or a
+ * value that has no JSON, is rejected alone and does not affect the others.
  *
  * @example
  * const { written, rejected } = writeEach(batch, (signal) => plainJson(toWire(signal)))
@@ -29,7 +29,7 @@ export function writeEach<T extends { readonly id: string }, W>(
       written.push({ item, as: write(item) })
     } catch (error) {
       const message = readField(error, 'message')
-      const detail = `It could not be written${typeof message === 'string' ? `: ${shorten(message)}` : '.'}`
+      const detail = `The item could not be written${typeof message === 'string' ? `: ${shorten(message)}` : '.'}`
       rejected.push({ id: item.id, retryable: false, reason: 'unreadable', detail })
     }
   }

@@ -14,29 +14,29 @@ const MOODS = [
   'garbage',
 ] as const
 
-/** How the backend treats requests. In all of them it refuses what holds the poison, once it answers at all. */
+/** How the backend treats requests. In every mood in which it answers, it refuses bodies that contain the poison. */
 export type BackendMood = (typeof MOODS)[number]
 
-/** A backend behind `fetch`, of which it is known what it took. */
+/** A backend behind `fetch` that records what it accepted. */
 export interface ChaosBackend {
   mood: BackendMood
-  /** Another mood, often a good one. */
+  /** Chooses another mood, often `ok`. */
   changeMood(): void
-  /** Numbers of the items that it took: what `event of chaos <number>` names. */
+  /** The numbers of the items that it accepted, from the text `event of chaos <number>`. */
   readonly taken: ReadonlySet<string>
-  /** Of those the ones that came again, although it had said in time that it took them. */
+  /** The numbers of items that were sent again although it had confirmed them. */
   readonly repeated: ReadonlySet<string>
   readonly fetch: typeof globalThis.fetch
-  /** For a backend without requests: takes a text, or throws while the mood is any but `ok`. */
+  /** Accepts a text directly, for drivers without requests. Throws while the mood is not `ok`. */
   write(text: string): void
 }
 
 export interface ChaosBackendOptions {
   readonly random: Random
-  /** Of what is `slow`. */
+  /** The clock for `slow` answers. */
   readonly clock: Clock
   readonly poison: string
-  /** Characters of a body that it takes while it is `small`. Default 4 000. */
+  /** The longest body in characters that it accepts while it is `small`. Default 4 000. */
   readonly small?: number
 }
 
@@ -55,7 +55,7 @@ export function createChaosBackend({ random, clock, poison, small = 4000 }: Chao
     for (const name of namesIn(body)) if (answered.has(name)) repeated.add(name)
     const signal = init?.signal ?? undefined
     if (mood === 'silent') return silence(signal)
-    // Long enough for a sink that asks once for each item to get only a part of its batch through in time.
+    // Long enough that a sink with one request per item delivers only a part of its batch in time.
     if (mood === 'slow') await sleep(random.integer(100, 3000), { clock, ...(signal && { signal }) })
     if (mood === 'reset') throw new TypeError('fetch failed')
     if (mood === 'unavailable') return answer(503)
@@ -85,7 +85,7 @@ export function createChaosBackend({ random, clock, poison, small = 4000 }: Chao
   return backend
 }
 
-/** A real `Response` is read by turns of the event loop, which virtual time does not wait for. */
+/** Makes a plain object: reading a real `Response` takes turns of the event loop, for which virtual time does not wait. */
 function answer(status: number, headers: Readonly<Record<string, string>> = {}, text = ''): Response {
   const plain = { type: 'basic', status, headers: new Headers(headers), text: async () => text }
   return plain as unknown as Response

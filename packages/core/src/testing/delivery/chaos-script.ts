@@ -1,22 +1,24 @@
 import { createOutbox } from '../../delivery/outbox.ts'
 import type { Outbox, OutboxOptions } from '../../delivery/outbox-types.ts'
 import type { Drop, DropReason } from '../../delivery/sink/receipt.ts'
-import { createChaosSink, MOODS, OUTAGES, type ChaosItem, type ChaosSink } from './chaos-sink.ts'
+import type { ChaosItem } from './chaos-item.ts'
+import { createChaosSink, type ChaosSink } from './chaos-sink.ts'
+import { MOODS, OUTAGES } from './moods.ts'
 import { createRandom, type Random } from './random.ts'
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 
 export interface ScriptResult {
   readonly seed: number
-  /** What was broken, and after which step; empty when all promises held. */
+  /** The promises that were broken, and after which steps. */
   readonly violations: readonly string[]
   readonly pushed: number
   readonly delivered: number
   readonly dropped: number
-  /** The law was looked at this many times. */
+  /** The number of times that the counts were checked. */
   readonly checks: number
 }
 
-/** One run, as data. */
+/** The state of one run. */
 interface Run {
   readonly random: Random
   readonly time: VirtualTime
@@ -27,25 +29,25 @@ interface Run {
   readonly pushed: ChaosItem[]
   readonly drops: Map<DropReason, number>
   readonly violations: string[]
-  /** Flushes and closes that were begun: they must end in time. */
+  /** Flushes and closes that were started, which must end in time. */
   readonly waits: { readonly what: string; readonly until: number; over: boolean }[]
   last: { delivered: number; dropped: number; accepted: number }
   checks: number
-  /** A callback uses the outbox right now. */
+  /** True while a callback uses the outbox. */
   reacting: boolean
   log: string
 }
 
 /**
- * Runs one random script: pushes, flushes, changes of the backend's mood, last words, and a close somewhere. After every
- * timer and every turn of the microtask queue it checks that each item is delivered, dropped or still there.
+ * Runs one random script: pushes, flushes, changes of the backend's mood, last words, and a close at some point. After
+ * every timer and every turn of the microtask queue it checks that each item is delivered, dropped or still held.
  */
 export async function runScript(seed: number): Promise<ScriptResult> {
   const run = createRun(seed)
   const { random } = run
   const steps = random.integer(5, 40)
   try {
-    // A closed outbox has little left to do wrong.
+    // A closed outbox needs fewer steps, because little can go wrong with it.
     for (let step = 0; step < steps; step += isClosing(run) ? 5 : 1) await act(run)
     await (random.chance(0.5) ? closeWhileItHeals(run) : healAndDrain(run))
     await closeAndListen(run)
@@ -69,7 +71,7 @@ function createRun(seed: number): Run {
   const onDrop = ({ reason, count }: Drop): unknown => {
     drops.set(reason, (drops.get(reason) ?? 0) + count)
     check(run)
-    // What is recorded here and dropped too is counted, and not told.
+    // Without pushes: a drop that `onDrop` causes is counted, but does not call it again.
     react(run, false)
     if (random.chance(0.02)) throw new Error('onDrop threw')
     return random.chance(0.02) ? Promise.reject(new Error('onDrop rejected')) : undefined
@@ -81,7 +83,7 @@ function createRun(seed: number): Run {
     send: (batch, context) => {
       check(run)
       const reply = sink.send(batch, context)
-      // Behind the sink's own listener, which ends the delivery.
+      // Added after the sink's own listener, which ends the delivery.
       context.signal.addEventListener('abort', () => react(run))
       return reply
     },
@@ -122,7 +124,7 @@ function createRun(seed: number): Run {
   return run
 }
 
-/** Callbacks use the outbox that calls them. */
+/** Uses the outbox from within one of its callbacks. */
 function react(run: Run, mayPush = true): void {
   const { random, outbox } = run
   check(run)
@@ -168,7 +170,7 @@ function push({ random, outbox, pushed, itemBytes }: Run, count: number, poisono
 function wait(run: Run, what: 'flush' | 'close', budgetMs: number): void {
   note(run, `${what} ${budgetMs}`)
   const entry = { what, until: run.time.monotonic() + budgetMs, over: false }
-  // Only the first close has a say in when it ends.
+  // Only the first close decides when it ends.
   const repeated = what === 'close' && isClosing(run)
   if (!repeated) run.waits.push(entry)
   const urgency = run.random.pick(['background', 'leaving', 'fatal'] as const)
@@ -178,7 +180,7 @@ function wait(run: Run, what: 'flush' | 'close', budgetMs: number): void {
   )
 }
 
-/** The backend comes back while there is still time: nothing may be lost for want of it. */
+/** Closes while the backend is down and heals it in time, so that nothing may be lost for lack of time. */
 async function closeWhileItHeals(run: Run): Promise<void> {
   const { random, time, sink, outbox, drops } = run
   sink.mood = random.pick(OUTAGES)
@@ -187,7 +189,7 @@ async function closeWhileItHeals(run: Run): Promise<void> {
   const before = outbox.stats()
   const closedBefore = drops.get('closed') ?? 0
   const alreadyClosed = isClosing(run)
-  // One request for each item, some twice, must fit into what is left when it is well again.
+  // The time that is left after the backend heals must be enough for one request per item, some of them twice.
   const budgetMs = random.integer(2000, 10_000) + 60 * (before.queued + before.inFlight)
   const healthyAt = Math.floor(budgetMs * random() * 0.8)
   sink.longestWaitMs = 60_000
@@ -198,17 +200,17 @@ async function closeWhileItHeals(run: Run): Promise<void> {
   await time.advance(budgetMs - healthyAt)
   await time.settle()
   const lost = (drops.get('closed') ?? 0) - closedBefore
-  // Limits of an earlier mood may outlast the budget, and are obeyed.
+  // Limits from an earlier mood may outlast the budget.
   if (!alreadyClosed && lost > 0 && !run.log.includes('limits a kind')) violate(run, `lost ${lost} although it healed`)
 }
 
-/** With a backend that is well everything ends, and only what it refuses is lost. */
+/** Heals the backend: everything must be delivered, apart from items that it refuses. */
 async function healAndDrain(run: Run): Promise<void> {
   const { time, sink, outbox, random } = run
   if (isClosing(run)) return
   sink.mood = 'well'
   note(run, 'heals')
-  // Brings those out that are blamed only when others are taken.
+  // Items that failed alone are dropped only after others are accepted.
   for (let turn = 0; turn < 12; turn++) {
     push(run, random.integer(1, 3), 0)
     await time.advance(300_000)
@@ -224,7 +226,7 @@ async function closeAndListen(run: Run): Promise<void> {
   const { accepted, delivered, dropped, queued, inFlight } = outbox.stats()
   const { calls } = sink
   if (queued + inFlight > 0) violate(run, 'something is left after the close')
-  // Answers that come after the end change nothing.
+  // Answers that come after the end must change nothing.
   await time.advance(120_000)
   const after = outbox.stats()
   if (after.delivered !== delivered || after.dropped !== dropped || after.accepted !== accepted) {
@@ -234,36 +236,36 @@ async function closeAndListen(run: Run): Promise<void> {
   checkTruth(run)
 }
 
-/** What the outbox says must be what the backend knows. */
+/** Checks the outbox's counts against what the backend accepted. */
 function checkTruth(run: Run): void {
   const { sink, outbox, drops, pushed } = run
   const { delivered, dropped } = outbox.stats()
-  const told = [...drops.values()].reduce((sum, count) => sum + count, 0)
-  if (told !== dropped) violate(run, `told of ${told} drops, counted ${dropped}`)
+  const reported = [...drops.values()].reduce((sum, count) => sum + count, 0)
+  if (reported !== dropped) violate(run, `${reported} drops were reported, ${dropped} counted`)
   if (delivered > sink.taken.size) violate(run, `counted ${delivered} as delivered, the backend has ${sink.taken.size}`)
   const missing = pushed.filter(({ id }) => !sink.taken.has(id)).length
   if (missing > dropped) violate(run, `${missing} never arrived, and only ${dropped} were dropped`)
-  // Poison costs itself and nobody else.
+  // Only the poisoned item itself may be lost.
   const poisons = pushed.filter(({ id, poison }) => poison && !sink.taken.has(id)).length
   const refused = drops.get('refused') ?? 0
   if (refused > poisons) violate(run, `${refused} were refused, ${poisons} were poison`)
   const good = pushed.filter(({ id, poison }) => !poison && !sink.taken.has(id)).length
   const lostOtherwise = dropped - refused
-  if (good > lostOtherwise) violate(run, `${good} good items never arrived, ${lostOtherwise} were told of`)
+  if (good > lostOtherwise) violate(run, `${good} good items never arrived, ${lostOtherwise} were reported`)
   const tooLarge = pushed.filter(({ bytes }) => bytes > 1000).length
   if ((drops.get('too large') ?? 0) > tooLarge) violate(run, `${drops.get('too large')} too large, not ${tooLarge}`)
   for (const violation of sink.violations) violate(run, violation)
 }
 
-/** What holds at every instant. */
+/** Checks the invariants that hold at every instant. */
 function check(run: Run): void {
   run.checks += 1
   const { accepted, delivered, dropped, queued, inFlight } = run.outbox.stats()
   const { last, options, itemBytes, time } = run
-  if (accepted !== delivered + dropped + queued + inFlight) violate(run, 'the law of conservation')
+  if (accepted !== delivered + dropped + queued + inFlight) violate(run, 'the counts do not add up')
   if (delivered < last.delivered || dropped < last.dropped || accepted < last.accepted)
-    violate(run, 'a count went back')
-  if (Math.min(queued, inFlight) < 0) violate(run, 'a count below nothing')
+    violate(run, 'a count decreased')
+  if (Math.min(queued, inFlight) < 0) violate(run, 'a negative count')
   if (queued + inFlight > options.maxQueue) violate(run, 'more items than the bound')
   if ((queued + inFlight) * itemBytes > options.maxQueueBytes) violate(run, 'more bytes than the bound')
   for (const { what, until, over } of run.waits) {
@@ -276,7 +278,7 @@ function note(run: Run, text: string): void {
   run.log += `${run.time.monotonic()}: ${text}; `
 }
 
-/** The first few say enough; one broken law is broken at each check. */
+/** Records the first few violations only, because a broken invariant fails at each check. */
 function violate(run: Run, what: string): void {
   if (run.violations.length < 5) run.violations.push(`${what} (after ${run.log})`)
 }

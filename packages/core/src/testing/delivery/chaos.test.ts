@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { createManualClock } from '../manual-clock.ts'
 import { runDeliveryChaos } from './chaos.ts'
-import { createChaosSink, type ChaosItem } from './chaos-sink.ts'
+import type { ChaosItem } from './chaos-item.ts'
+import { createChaosSink } from './chaos-sink.ts'
 import { createRandom } from './random.ts'
 import { createVirtualTime } from './virtual-time.ts'
 
 describe('an outbox under chaos', () => {
-  it('accounts for each item at every instant, and loses nothing that could be delivered', async () => {
+  it('accounts for each item at every instant, and loses no item that could be delivered', async () => {
     const seed = Number(process.env['MSC_CHAOS_SEED'] ?? Date.now() % 1_000_000_000)
     console.info(`npm run chaos -- delivery --scripts 150 --seed ${seed}`)
     const { broken, pushed, delivered } = await runDeliveryChaos({ scripts: 150, seed })
     expect(broken).toEqual([])
-    // It would prove nothing if hardly anything had been delivered.
+    // The scripts would prove nothing if hardly any items were delivered.
     expect(delivered).toBeGreaterThan(pushed / 10)
   })
 
@@ -24,7 +25,7 @@ describe('an outbox under chaos', () => {
   })
 })
 
-describe('the sink of the chaos', () => {
+describe('the chaos sink', () => {
   const item = (id: string, more: Partial<ChaosItem> = {}): ChaosItem => ({ id, kind: 'log', bytes: 10, ...more })
   const setUp = (maxBatchBytes = 25) => {
     const clock = createManualClock()
@@ -38,7 +39,7 @@ describe('the sink of the chaos', () => {
     return { sink, send }
   }
 
-  it('takes what it can, and remembers it', async () => {
+  it('accepts what it can and records it', async () => {
     const { sink, send } = setUp()
     expect(await send(item('a'), item('b', { poison: 'receipt' }))).toMatchObject({ rejected: [{ id: 'b' }] })
     expect(await send(item('c', { poison: 'batch' }))).toMatchObject({ code: 'DRIVER_REFUSED', refuses: 'content' })
@@ -46,7 +47,7 @@ describe('the sink of the chaos', () => {
     expect(Object.fromEntries(sink.taken)).toEqual({ a: 1 })
   })
 
-  it('notices two deliveries at once, and an item twice', () => {
+  it('notices two deliveries at once and an item twice', () => {
     const { sink } = setUp()
     const context = { signal: new AbortController().signal, urgency: 'background' } as const
     void sink.send([item('a'), item('a')], context)
@@ -55,15 +56,15 @@ describe('the sink of the chaos', () => {
   })
 })
 
-it('fires virtual timers in order, and ends when they never come to rest', async () => {
-  const heard: string[] = []
+it('fires virtual timers in order, and throws when they never come to rest', async () => {
+  const fired: string[] = []
   const time = createVirtualTime()
-  time.setTimeout(() => heard.push('late'), 20)
-  time.setTimeout(() => heard.push('early'), 10)
-  time.setTimeout(() => heard.push('cancelled'), 15)()
+  time.setTimeout(() => fired.push('late'), 20)
+  time.setTimeout(() => fired.push('early'), 10)
+  time.setTimeout(() => fired.push('cancelled'), 15)()
   expect(time.nextIn).toBe(10)
   await time.advance(20)
-  expect(heard).toEqual(['early', 'late'])
+  expect(fired).toEqual(['early', 'late'])
   const again = (): void => void time.setTimeout(again, 0)
   again()
   await expect(time.advance(1)).rejects.toThrow('never come to rest')

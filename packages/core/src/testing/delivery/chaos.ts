@@ -1,7 +1,7 @@
 import { runScript, type ScriptResult } from './chaos-script.ts'
 
 export interface ChaosOptions {
-  /** Default 1000. */
+  /** The number of scripts. Default 1000. */
   readonly scripts?: number
   /** Script `n` has the seed `seed + n`, so that one of them can be run alone. */
   readonly seed: number
@@ -10,7 +10,7 @@ export interface ChaosOptions {
 export interface ChaosReport {
   readonly seed: number
   readonly scripts: number
-  /** Scripts in which a promise was broken. */
+  /** The scripts in which a promise was broken. */
   readonly broken: readonly ScriptResult[]
   readonly pushed: number
   readonly delivered: number

@@ -3,9 +3,9 @@ import { createChaosBackend, type ChaosBackend } from './chaos-backend.ts'
 import { createRandom, type Random } from './random.ts'
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 
-/** An engine with one driver in front of a backend, as far as a script of chaos needs it. */
+/** The part of an engine with one driver that a chaos script needs. */
 export interface ChaosEngine {
-  /** Hands in one item, whose text the backend must see. */
+  /** Records one item, whose text must reach the backend. */
   record(text: string): void
   stats(): DeliveryStats
   flush(budget: { readonly timeoutMs: number }): Promise<void>
@@ -20,9 +20,9 @@ export interface ChaosSetUp {
 }
 
 export interface EngineChaosOptions {
-  /** Makes an engine of each driver, by the driver's name. */
+  /** Functions that make an engine for each driver, by the driver's name. */
   readonly engines: Readonly<Record<string, (setUp: ChaosSetUp) => ChaosEngine>>
-  /** Drivers whose backend refuses nothing by its content. */
+  /** Drivers whose backend never refuses an item because of its content. */
   readonly withoutPoison?: readonly string[]
   readonly scripts: number
   /** Script `n` has the seed `seed + n`, so that one of them can be run alone. */
@@ -35,14 +35,14 @@ export interface EngineChaosReport {
   readonly broken: readonly { readonly seed: number; readonly violations: readonly string[] }[]
 }
 
-/** Milliseconds in which a backend that has healed must get everything. */
+/** Milliseconds within which everything must be delivered once the backend has healed. */
 const BUDGET_MS = 60_000
 const POISON = 'poison'
 
 /**
- * Random scripts against each driver, in virtual time: the law of conservation holds at each instant, what the backend
- * refuses costs itself alone, what it has answered is not sent again, and a backend that heals within the time to close
- * gets all the rest.
+ * Runs random scripts against each driver, in virtual time. They check that the counts add up at every instant, that only
+ * the items that the backend refuses are lost to a refusal, that no confirmed item is sent again, and that a backend that
+ * heals before the close's deadline gets all the rest.
  */
 export async function runEngineChaos(options: EngineChaosOptions): Promise<EngineChaosReport> {
   const { engines, withoutPoison = [], scripts, seed } = options
@@ -57,7 +57,7 @@ export async function runEngineChaos(options: EngineChaosOptions): Promise<Engin
   return { scripts: scripts * drivers.length, seed, broken }
 }
 
-/** One script: items, waits, changes of mood and flushes in random order, then a close that the backend heals in. */
+/** Runs one script: items, waits, changes of mood and flushes in random order, then a close during which the backend heals. */
 async function runScript(make: (setUp: ChaosSetUp) => ChaosEngine, seed: number, poisons: boolean): Promise<string[]> {
   const random = createRandom(seed)
   const violations = new Set<string>()
@@ -84,7 +84,7 @@ async function runScript(make: (setUp: ChaosSetUp) => ChaosEngine, seed: number,
     const name = String(count++)
     engine.record(isPoison ? POISON : `event of chaos ${name}`)
     check()
-    // What found no room was told of at once.
+    // An item for which there was no room is reported as a drop at once.
     if (drops.length > before) return
     if (isPoison) poisoned += 1
     else expected.add(name)

@@ -1,14 +1,8 @@
 export { runDeliveryChaos, type ChaosOptions, type ChaosReport } from './chaos.ts'
 export { runScript, type ScriptResult } from './chaos-script.ts'
-export {
-  MOODS,
-  OUTAGES,
-  createChaosSink,
-  type ChaosItem,
-  type ChaosSink,
-  type ChaosSinkOptions,
-  type Mood,
-} from './chaos-sink.ts'
+export type { ChaosItem } from './chaos-item.ts'
+export { createChaosSink, type ChaosSink, type ChaosSinkOptions } from './chaos-sink.ts'
+export { MOODS, OUTAGES, type Mood } from './moods.ts'
 export { createRandom, type Random } from './random.ts'
 export { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 export { createChaosBackend, type BackendMood, type ChaosBackend, type ChaosBackendOptions } from './chaos-backend.ts'

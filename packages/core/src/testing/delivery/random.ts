@@ -1,9 +1,10 @@
 import { mulberry32 } from '../mulberry32.ts'
 
-/** Random choices that a seed repeats. */
+/** Random choices that a seed makes repeatable. */
 export interface Random {
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   (): number
+  /** Returns an integer from `min` to `max`, both included. */
   integer(min: number, max: number): number
   pick<T>(values: readonly T[]): T
   /** True with this probability. */

@@ -1,8 +1,8 @@
 import type { Clock } from '../../time/clock.ts'
 
-/** A clock that stands still until told, quick enough for thousands of runs. */
+/** A clock that stands still until it is advanced, and is quick enough for thousands of runs. */
 export interface VirtualTime extends Clock {
-  /** Moves on by `ms`, firing due timers in order; promises settle after each, and `onTick` is called after each turn. */
+  /** Advances by `ms` and fires due timers in order. Promises settle after each; `onTick` is called after each turn. */
   advance(ms: number): Promise<void>
   /** Lets promises settle. */
   settle(): Promise<void>
@@ -17,14 +17,14 @@ interface Timer {
   readonly fn: () => void
 }
 
-/** Turns of the microtask queue after which all that a delivery starts has settled. */
+/** The number of turns of the microtask queue after which everything that a delivery starts has settled. */
 const TURNS = 16
-/** More timers than this within one step are a loop. */
+/** The number of timers within one step beyond which they count as an endless loop. */
 const MAX_TIMERS = 100_000
 
 /**
- * @param rest Resolves when no promise has anything left to do; default: after a number of turns that is enough for an
- *   outbox. An engine with a driver behind it takes more: `setImmediate` waits for all of them.
+ * @param rest Resolves when all promises have settled. Default: a number of turns that is enough for an outbox. An engine
+ *   with a driver needs more: pass a function that waits for `setImmediate`.
  */
 export function createVirtualTime(onTick: () => void = () => {}, rest?: () => Promise<void>): VirtualTime {
   const timers = new Set<Timer>()
@@ -60,7 +60,8 @@ export function createVirtualTime(onTick: () => void = () => {}, rest?: () => Pr
       await settle()
       let fired = 0
       for (let timer = first(); timer && timer.at <= end; timer = first()) {
-        if (++fired > MAX_TIMERS) throw new Error('The timers never come to rest.')
+        if (++fired > MAX_TIMERS)
+          throw new Error('The timers never come to rest. Look for one that sets itself again without a delay.')
         timers.delete(timer)
         elapsed = Math.max(elapsed, timer.at)
         timer.fn()

@@ -13,7 +13,7 @@ const drivers: readonly [string, (options: SentryOptions) => MonitoringDriver][]
   ['sentry-browser', sentryBrowser],
 ]
 
-/** Answers each event `latencyMs` after it came, unless nobody waits any more; knows how often it has answered each. */
+/** Answers each event after `latencyMs`, unless the request was aborted, and counts the answers to each. */
 function slowSentry(clock: ManualClock, latencyMs: number, hangs = (_message?: string): boolean => false) {
   const answered = new Map<string | undefined, number>()
   const fetch = (_url: unknown, init?: RequestInit): Promise<Response> =>
@@ -50,24 +50,27 @@ function setUp(
   return { clock, answered, monitoring }
 }
 
-describe.each(drivers)('%s, when an answer takes long', (_name, make) => {
+describe.each(drivers)('%s with slow answers', (_name, make) => {
   it.each([
     [100, 400, 8000],
     [60, 200, 2000],
     [100, 900, 600_000],
-  ])('counts each of %i events once that was answered, %i ms each, in %i ms', async (count, latencyMs, budgetMs) => {
-    const { clock, answered, monitoring } = setUp(make, latencyMs)
-    for (let n = 0; n < count; n++) monitoring.captureMessage(`slow ${n}`)
-    const closed = monitoring.close({ timeoutMs: budgetMs })
-    await clock.advance(budgetMs)
-    await closed
-    expect([...answered.values()].every((times) => times === 1)).toBe(true)
-    expect(monitoring.stats()).toMatchObject({ delivered: answered.size, dropped: count - answered.size })
-    // Six at a time, while there was time for it; a part of a second of each try is lost to it.
-    expect(answered.size).toBeGreaterThanOrEqual(Math.min(count, 6 * Math.floor((budgetMs * 0.75) / latencyMs)))
-  })
+  ])(
+    'counts each of %i events that was answered once, at %i ms each within %i ms',
+    async (count, latencyMs, budgetMs) => {
+      const { clock, answered, monitoring } = setUp(make, latencyMs)
+      for (let n = 0; n < count; n++) monitoring.captureMessage(`slow ${n}`)
+      const closed = monitoring.close({ timeoutMs: budgetMs })
+      await clock.advance(budgetMs)
+      await closed
+      expect([...answered.values()].every((times) => times === 1)).toBe(true)
+      expect(monitoring.stats()).toMatchObject({ delivered: answered.size, dropped: count - answered.size })
+      // Six at a time in the time available; the end of each try is lost to requests that did not finish.
+      expect(answered.size).toBeGreaterThanOrEqual(Math.min(count, 6 * Math.floor((budgetMs * 0.75) / latencyMs)))
+    },
+  )
 
-  it('blames the one event that is never answered, and delivers all others meanwhile', async () => {
+  it('drops only the event that is never answered, and delivers all others meanwhile', async () => {
     const { clock, answered, monitoring } = setUp(make, 50, (message) => message === 'slow 3')
     for (let n = 0; n < 40; n++) monitoring.captureMessage(`slow ${n}`)
     await clock.advance(7000)
@@ -86,7 +89,7 @@ describe.each(drivers)('%s, when an answer takes long', (_name, make) => {
 describe('sentry-browser, when the page is left', () => {
   afterEach(() => vi.unstubAllGlobals())
 
-  it('sends all events that there is room for before the page is gone, as many as it may so that they outlive it', () => {
+  it('sends all events for which there is room in requests that outlive the page, before it is gone', () => {
     const page = new EventTarget()
     vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'visible' }))
     vi.stubGlobal('addEventListener', page.addEventListener.bind(page))

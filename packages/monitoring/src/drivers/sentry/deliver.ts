@@ -24,14 +24,14 @@ export interface SentryTransport {
 
 const ADDRESS = 'Check the host and the project in NEXT_PUBLIC_SENTRY_DSN.'
 
-/** Requests at a time: each event is one, so that each has an answer of its own. */
+/** The number of concurrent requests. Each event is a request of its own, so that each has its own answer. */
 const AT_ONCE = 6
 
 /**
- * Sentry's envelope endpoint, spoken directly: nothing is patched, nothing collected, no scope of another client joined,
- * nothing retried behind the engine's back.
+ * Makes a driver that calls Sentry's envelope endpoint directly: it patches nothing, collects nothing by itself, joins no
+ * scope of another client, and leaves retries to the engine.
  *
- * @throws ConfigError for a DSN that is none.
+ * @throws ConfigError `SENTRY_DSN_INVALID`.
  */
 export function sentryDriver(options: SentryOptions, transport: SentryTransport): MonitoringDriver {
   const { clock = systemClock } = options
@@ -46,9 +46,9 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
     open()
     let answer: ReadAnswer
     try {
-      // After the abort nothing more is sent, and all that was answered by then is told.
+      // After the abort nothing more is sent; the receipt contains the answers so far.
       context.signal.throwIfAborted()
-      // Read to the end, within reason, so that the connection can be used again.
+      // Read to the end, within a limit, so that the connection can be reused.
       answer = await readAnswer(await post(envelopeUrl, body, context), context.signal)
     } catch (error) {
       if (MscError.isInstance(error)) throw error
@@ -70,7 +70,7 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
     async send(signals, context) {
       open()
       const { envelopes, rejected } = toEnvelopes(signals, platform, clock.now())
-      // No code of a page that is left runs again; what its outbox hands over then is what may be under way.
+      // A page that is being left must start all requests at once. Its outbox has already limited the batch.
       const atOnce = leavingMaxBytes && context.urgency === 'leaving' ? envelopes.length : AT_ONCE
       const outcomes = await mapAtOnce(envelopes, atOnce, (envelope) =>
         outcomeOf(envelope, () => request(envelope.body, context)),
@@ -87,6 +87,7 @@ export function sentryDriver(options: SentryOptions, transport: SentryTransport)
   }
 }
 
+/** Returns the failure that an answer stands for, if any. */
 function failureOf(driver: string, answer: ReadAnswer, now: () => number): DriverError | undefined {
   return httpFailure(answer, {
     driver,
@@ -98,26 +99,27 @@ function failureOf(driver: string, answer: ReadAnswer, now: () => number): Drive
 }
 
 /**
- * Whether an answer to an envelope is Sentry's. Relay says `{"id": …}`, and `{}` of an envelope without an event; others
- * that speak the protocol may say nothing, or `null` for the id, and our own ingest what it did not keep.
+ * Says whether an answer to an envelope comes from Sentry. Relay answers `{"id": …}`, or `{}` for an envelope without an
+ * event. Other servers of the protocol may send an empty body or a `null` id, and our own ingest lists what it did not
+ * keep.
  *
  * Source: https://github.com/getsentry/relay, `relay-server/src/endpoints/envelope.rs` at 0422465 (`StoreResponse`).
  */
-function isReceipt(said: unknown): boolean {
-  if (said === undefined) return true
-  if (typeof said !== 'object' || said === null || Array.isArray(said)) return false
-  const { id } = said as { readonly id?: unknown }
+function isReceipt(body: unknown): boolean {
+  if (body === undefined) return true
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return false
+  const { id } = body as { readonly id?: unknown }
   if (typeof id === 'string') return EVENT_ID.test(id)
-  return id === null || Object.keys(said).every((name) => name === 'notKept')
+  return id === null || Object.keys(body).every((name) => name === 'notKept')
 }
 
-/** Hexadecimal digits of a UUID, with or without dashes. */
+/** The hexadecimal digits of a UUID, with or without dashes. */
 const EVENT_ID = /^[\da-f]{8}-?(?:[\da-f]{4}-?){3}[\da-f]{12}$/i
 
 class RateLimited extends DriverError {
   readonly limits: readonly KindLimit[]
   constructor(failure: DriverError, limits: readonly KindLimit[]) {
-    super(failure.driver, 'The server asks to be left alone for a while.', {
+    super(failure.driver, 'The server limits the rate.', {
       code: failure.code,
       retryable: true,
       ...(limits.length > 0 && { retryAfterMs: Math.max(...limits.map(({ forMs }) => forMs)) }),
@@ -141,13 +143,13 @@ async function outcomeOf({ ids }: Envelope, send: () => Promise<KindLimit[]>): P
   }
 }
 
-/** Each item's own answer; the common error where no item had another one. */
+/** Builds a receipt from the items' answers. Throws the error instead if all items failed with the same one. */
 function receiptOf(outcomes: readonly Outcome[], unwritten: readonly Rejection[]): Receipt {
   const limits = outcomes.flatMap((outcome) => outcome.limits)
   const failed = outcomes.filter(({ error }) => error !== undefined)
   const first = failed[0]?.error
   const common = first && failed.every(({ error }) => error?.code === first.code)
-  // One error for all says more than as many rejections: what it refuses, and for how long to wait.
+  // One error for all carries more than single rejections: what the backend refuses, and how long to wait.
   if (first && common && failed.length === outcomes.length && limits.length + unwritten.length === 0) throw first
   return { rejected: [...unwritten, ...failed.flatMap(rejectionsOf)], limits }
 }
@@ -163,7 +165,7 @@ function rejectionsOf({ ids, error }: Outcome): Rejection[] {
   return ids.map((id) => ({ id, retryable, reason, detail: message }))
 }
 
-/** Results in the order of `items`, `atOnce` of which are worked on at a time: the first ones before this returns. */
+/** Maps `items` with `atOnce` concurrent calls, the first of which start synchronously. Keeps the order of `items`. */
 async function mapAtOnce<T, R>(items: readonly T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
   const waiting = items.entries()

@@ -1,9 +1,9 @@
 import { ConfigError } from '@msc/core'
 
 export interface Dsn {
-  /** Where envelopes go, with the key. */
+  /** The URL for envelopes, with the key. */
   readonly envelopeUrl: string
-  /** Without the key, to show. */
+  /** The URL without the key, for display. */
   readonly endpoint: string
 }
 
@@ -12,14 +12,14 @@ export interface Dsn {
  *
  * Source: https://develop.sentry.dev/sdk/foundations/transport/authentication/
  *
- * @throws ConfigError `SENTRY_DSN_INVALID`, without the value: a DSN pasted into the wrong variable is often a secret
- *   pasted into this one.
+ * @throws ConfigError `SENTRY_DSN_INVALID`, without the value, because a value pasted into the wrong variable is often a
+ *   secret.
  */
 export function parseDsn(dsn: string): Dsn {
   const url = URL.parse(dsn)
   const project = url?.pathname.split('/').at(-1)
   if (!url || !/^https?:$/.test(url.protocol) || !url.username || !project) {
-    throw new ConfigError('[msc/monitoring] [sentry] The DSN is not one.', {
+    throw new ConfigError('[msc/monitoring] [sentry] The DSN is not valid.', {
       code: 'SENTRY_DSN_INVALID',
       hint: 'Set NEXT_PUBLIC_SENTRY_DSN to https://<key>@<host>/<project>, from Settings → Client Keys.',
     })

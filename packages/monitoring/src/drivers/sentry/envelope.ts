@@ -11,7 +11,7 @@ import type {
 } from '../../signals.ts'
 import { toEvent, traceContext } from './event.ts'
 
-/** What one request carries, and which signals it is for. */
+/** The body of one request, with the ids of its signals. */
 export interface Envelope {
   readonly ids: readonly string[]
   readonly body: string
@@ -19,18 +19,18 @@ export interface Envelope {
 
 const SDK = { name: 'msc.monitoring', version: '1.0.0' }
 
-/** Kinds that Sentry takes many of in one item. */
+/** The kinds of which Sentry accepts many in one item, with the item's type. */
 const CONTAINERS = { log: 'log', metric: 'trace_metric', span: 'span' } as const
 
-/** Signals in Sentry's words, and those that could not be written, each for itself. */
+/** Signals in Sentry's format, and those that could not be written. */
 export interface Envelopes {
   readonly envelopes: readonly Envelope[]
   readonly rejected: readonly Rejection[]
 }
 
 /**
- * Signals as Sentry's envelopes: logs, metrics and spans together in one for each kind, everything else in one of its
- * own, so that each has an answer of its own.
+ * Writes signals as Sentry envelopes: one for all logs, one for all metrics, one for all spans, and one for each other
+ * signal, so that each has its own answer.
  *
  * Source: https://develop.sentry.dev/sdk/data-model/envelopes/
  */
@@ -67,7 +67,7 @@ function isMember(signal: Signal): signal is Member {
   return Object.hasOwn(CONTAINERS, signal.kind)
 }
 
-/** An envelope without items: checked for its key, counted nowhere. */
+/** Makes an envelope without items, for which Sentry checks the key but counts nothing. */
 export const emptyEnvelope = (now: number): string => `${plainJson(sentAt(now))}\n`
 
 function sentAt(now: number): object {
@@ -79,7 +79,7 @@ function headerOf(signal: Signal, now: number): object {
   return { ...(isEvent && { event_id: signal.id }), ...sentAt(now) }
 }
 
-/** The payload has no newline: JSON escapes those of its texts. */
+/** Joins the lines of an envelope. The payload contains no newline, since JSON escapes those in texts. */
 function lines(header: object, itemHeader: object, payload: string): string {
   return `${plainJson(header)}\n${plainJson(itemHeader)}\n${payload}\n`
 }
@@ -150,7 +150,7 @@ function toFeedback(signal: FeedbackSignal, platform: string): object {
   }
 }
 
-/** What Sentry calls the reasons for which a client loses something. */
+/** Sentry's names for the reasons of losses. */
 const REASONS: Readonly<Record<DropsSignal['counts'][number]['reason'], string>> = {
   'queue full': 'queue_overflow',
   'too large': 'too_big',
@@ -162,7 +162,7 @@ const REASONS: Readonly<Record<DropsSignal['counts'][number]['reason'], string>>
   filtered: 'before_send',
 }
 
-/** Sentry's word for a kind of signal: in its limits and in its reports of losses. */
+/** Sentry's names for the kinds of signals, in its limits and in client reports. */
 export const CATEGORIES: Readonly<Record<string, string>> = {
   error: 'error',
   message: 'error',
@@ -225,7 +225,7 @@ function memberOf(signal: Member): object {
   }
 }
 
-/** Sentry wants each attribute with its type. */
+/** Returns the attributes with their types, which Sentry requires. */
 function attributesOf(
   { tags, release, environment, user }: Signal,
   attributes: Readonly<Record<string, unknown>>,

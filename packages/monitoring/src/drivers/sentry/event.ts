@@ -1,7 +1,7 @@
 import type { Breadcrumb, ErrorSignal, ErrorValue, Frame, MessageSignal } from '../../signals.ts'
 
 /**
- * An error or a message as Sentry's event payload.
+ * Writes an error or a message as Sentry's event payload.
  *
  * Source: https://develop.sentry.dev/sdk/data-model/event-payloads/
  */
@@ -31,7 +31,7 @@ export function traceContext(signal: { readonly traceId?: string; readonly spanI
   return traceId === undefined || spanId === undefined ? {} : { trace: { trace_id: traceId, span_id: spanId } }
 }
 
-/** Sentry wants what was thrown last. `exception_id` and `parent_id` make the tree (RFC 0079). */
+/** Sentry expects the thrown error last. `exception_id` and `parent_id` define the tree (RFC 0079). */
 function toExceptions({ errors, handled }: ErrorSignal): object[] {
   return errors.map((error) => toException(error, handled, errors.length > 1)).toReversed()
 }
@@ -41,7 +41,7 @@ function toException(error: ErrorValue, handled: boolean, inTree: boolean): obje
   return {
     type: error.name,
     value: error.message,
-    // Sentry wants the call that threw last.
+    // Sentry expects the call that threw last.
     ...(error.frames.length > 0 && { stacktrace: { frames: error.frames.map(toFrame).toReversed() } }),
     mechanism: {
       type: parentId === undefined ? 'generic' : 'chained',

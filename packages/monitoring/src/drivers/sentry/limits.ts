@@ -2,14 +2,13 @@ import { retryAfter, type HttpAnswer } from '@msc/core/http'
 import type { KindLimit } from '@msc/core/delivery'
 import { CATEGORIES } from './envelope.ts'
 
-/** Milliseconds without a word from the server, after a 429 that says nothing else. */
+/** The wait in milliseconds after a 429 that gives no time. */
 const DEFAULT_MS = 60_000
-/** No longer wait is believed: a server with a wrong clock, or a proxy, must not stop delivery for days. */
+/** The longest wait in milliseconds: a server with a wrong clock, or a proxy, must not stop delivery for days. */
 const LONGEST_MS = 15 * 60_000
 
 /**
- * What an answer says of how long which kinds are to be kept back: `X-Sentry-Rate-Limits` on any answer, else
- * `Retry-After` of a 429.
+ * Reads the rate limits from an answer: `X-Sentry-Rate-Limits` on any answer, else `Retry-After` of a 429.
  *
  * Source: https://develop.sentry.dev/sdk/expected-features/rate-limiting/
  */
@@ -20,12 +19,12 @@ export function limitsOf(answer: HttpAnswer, now: () => number): KindLimit[] {
   return [{ kinds: 'all', forMs: believed(retryAfter(answer.headers.get('retry-after'), now)) }]
 }
 
-/** What can't be read counts as a minute, as Sentry's SDKs have it. */
+/** Caps a wait. An unreadable one counts as a minute, as in Sentry's SDKs. */
 function believed(forMs: number = DEFAULT_MS): number {
   return Math.min(forMs, LONGEST_MS)
 }
 
-/** `60:error;transaction:organization:reason`; without categories it is about all. */
+/** Parses `60:error;transaction:organization:reason`. Without categories the limit applies to all kinds. */
 function parseLimit(text: string): KindLimit[] {
   const [seconds = '', categories = ''] = text.trim().split(':')
   const forMs = believed(/^\d+(?:\.\d+)?$/.test(seconds) ? Number(seconds) * 1000 : undefined)

@@ -4,7 +4,7 @@ import { createMonitoring } from '../../create-monitoring.ts'
 import { startSentryServer, type SentryEvent, type SentryServer } from '../../testing/index.ts'
 import { sentry } from '../sentry.ts'
 
-// What the vendor's own SDK sends for the same errors is what its backend is built for.
+// Compares the driver's events with those of Sentry's own SDK, for which its backend is built.
 
 let server: SentryServer
 beforeAll(async () => {
@@ -42,7 +42,7 @@ const tree = (event: SentryEvent): unknown =>
     id: mechanism?.exception_id,
     parent: mechanism?.parent_id,
     group: mechanism?.is_exception_group,
-    // The call that threw; the SDK tells paths of the file system as we do.
+    // The call that threw. The SDK sends file paths in the same form as the driver.
     thrower: (({ function: name, lineno, in_app: inApp }) => ({ name, lineno, inApp }))(
       stacktrace?.frames.at(-1) ?? {},
     ),
@@ -52,14 +52,14 @@ function chain(): Error {
   return new RangeError('outer', { cause: new TypeError('inner', { cause: new Error('innermost') }) })
 }
 
-it('sends a chain of causes as the SDK does: order, ids, parents, the call that threw', async () => {
+it('sends a chain of causes like the SDK: order, ids, parents, the call that threw', async () => {
   const error = chain()
   const expected = tree(await theirs(error)) as { type: string }[]
   expect(expected).toHaveLength(3)
   expect(tree(await ours(error))).toEqual(expected)
 })
 
-it('sends one error without a tree, as the SDK does', async () => {
+it('sends one error without a tree, like the SDK', async () => {
   const error = new Error('alone')
   expect(tree(await ours(error))).toEqual(tree(await theirs(error)))
 })
@@ -79,7 +79,7 @@ it('sends an aggregate as a group with its members', async () => {
   expect(found).toEqual(expected)
 })
 
-it('names the same platform, level, environment and trace field as the SDK', async () => {
+it('sends the same platform, level, environment and trace fields as the SDK', async () => {
   const [expected, found] = [await theirs(new Error('a')), await ours(new Error('a'))]
   for (const name of ['platform', 'level', 'environment'] as const) expect(found[name]).toBe(expected[name])
   expect(typeof found.timestamp).toBe(typeof expected.timestamp)

@@ -1,4 +1,4 @@
-// A process that ends in the way named by its first argument, with three items on their way.
+// Ends a process in the way that its first argument names, with three items pending.
 import { appendFileSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ import { DELIVERED } from '../../sink/receipt.ts'
 
 const [way = '', target = ''] = process.argv.slice(2)
 const toFile = !target.startsWith('http')
-/** Who gets no answer has the usual time; who gets one has enough for a machine that is busy. */
+/** The usual budget if there is no answer; otherwise enough for a busy machine. */
 const patienceMs = target.includes('/silent/') ? 2000 : 15_000
 const lines = (batch: readonly string[]): string => batch.map((item) => `${item}\n`).join('')
 
@@ -30,7 +30,7 @@ const outbox = createOutbox<string>({
 })
 const events = ['beforeExit', 'exit', 'uncaughtExceptionMonitor', 'uncaughtException', 'unhandledRejection']
 events.push('newListener', 'removeListener', 'SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP')
-/** Node has some of its own. */
+/** The listeners per event. Node has some of its own. */
 const listeners = (): readonly number[] => events.map((event) => process.listenerCount(event))
 const listenersBefore = listeners()
 
@@ -44,7 +44,7 @@ const stop = atProcessEnd(
 )
 for (const item of ['a', 'b', 'c']) outbox.push(item)
 
-/** An application's own way to end, which lets what is under way finish. */
+/** Ends like an application that lets pending deliveries finish first. */
 const endMyself = (code: number): void => void outbox.flush(patienceMs).then(() => process.exit(code))
 const serveForEver = (): void => void setInterval(() => {}, 1000)
 const fail = (): never => {
@@ -53,7 +53,7 @@ const fail = (): never => {
 
 const inWorker = (how: string): void => {
   stop()
-  // What is on its way here is the worker's to deliver.
+  // The worker delivers the items, so this thread must not.
   void outbox.close(0)
   new Worker(fileURLToPath(import.meta.url), { argv: [how, target] })
     .on('error', ({ message }: Error) => console.log(`error: ${message}`))
@@ -110,7 +110,7 @@ const ways: Readonly<Record<string, () => void>> = {
   },
   'SIGTERM listener comes late': () => {
     serveForEver()
-    // The participant that is asked to deliver is told of the signal before it ends the process.
+    // This participant's flush runs before the signal ends the process.
     atProcessEnd({
       flush: async () => void process.on('SIGTERM', () => endMyself(6)),
       lastWords: () => {},

@@ -1,25 +1,27 @@
 import type { FailureContext, FailureSlot } from './failure-slot.ts'
 import { redactText } from './redact-text.ts'
 
-/** Milliseconds for which the same line is not said again, and lines that are remembered for it. */
+/** Milliseconds for which the same line is not printed again. */
 const QUIET_MS = 10_000
-const MAX_SAID = 200
+/** Lines that are remembered for that. */
+const MAX_PRINTED = 200
 
 /**
- * Writes a failure to the console: redacted, on one line, and the same one at most once in 10 seconds. What the process
- * shares is passed in: a bundler that splits code must not move it out of the page's first file for this one.
+ * Prints a failure to the console, redacted and on one line; the same line at most once in 10 seconds. The process-wide
+ * state is passed in rather than imported, so that a bundler does not move it out of the page's first file into a chunk
+ * that both share.
  */
-export function sayFailure(
+export function printFailure(
   error: unknown,
   context: FailureContext,
-  { said, redact }: Pick<FailureSlot, 'said' | 'redact'>,
+  { printed, redact }: Pick<FailureSlot, 'printed' | 'redact'>,
 ): void {
   const line = redactText(lineOf(error, context), redact)
   const now = performance.now()
-  if (now - (said.get(line) ?? -Infinity) < QUIET_MS) return
-  said.delete(line)
-  said.set(line, now)
-  if (said.size > MAX_SAID) said.delete(said.keys().next().value as string)
+  if (now - (printed.get(line) ?? -Infinity) < QUIET_MS) return
+  printed.delete(line)
+  printed.set(line, now)
+  if (printed.size > MAX_PRINTED) printed.delete(printed.keys().next().value as string)
   console.error(line)
 }
 
@@ -33,12 +35,12 @@ function lineOf(error: unknown, { concern, operation, driver, ...details }: Fail
   ].join(' ')
 }
 
-/** What is thrown need not be an error, nor let itself be read. */
+/** A thrown value need not be an error, and reading it may throw. */
 function readable(error: unknown): { readonly message: string; readonly hint?: string } {
   try {
     const { message = error, hint } = (error ?? {}) as { readonly message?: unknown; readonly hint?: unknown }
     return typeof hint === 'string' ? { message: String(message), hint } : { message: String(message) }
   } catch {
-    return { message: 'Something that can not be read was thrown.' }
+    return { message: 'A value that cannot be read was thrown.' }
   }
 }
