@@ -9,7 +9,7 @@ const MOST = 15
 const KNOWN = {
   'packages/cache/src': 47,
   'packages/jobs/src': 34,
-  'packages/realtime/src': 25,
+  'packages/realtime/src': 23,
   'packages/realtime/src/server': 26,
 }
 

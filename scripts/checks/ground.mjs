@@ -22,7 +22,7 @@ const RULES = [
     // These signals stay inside the package: neither a driver nor the application can listen to them.
     allowed: [
       'cache/src/drivers/upstash.ts',
-      'realtime/src/phoenix-socket.ts',
+      'realtime/src/phoenix/phoenix-socket.ts',
       'realtime/src/sse/index.ts',
       'realtime/src/tabs/group.ts',
       'realtime/src/tabs/leader.ts',
@@ -53,7 +53,7 @@ const RULES = [
       'core/src/redact/values/kinds.ts',
       'core/src/delivery/ending/host-process.ts',
       'realtime/src/sse/index.ts',
-      'realtime/src/phoenix-socket.ts',
+      'realtime/src/phoenix/phoenix-socket.ts',
     ],
   },
   {

@@ -1,6 +1,6 @@
 import './operations.ts'
 export type { MessageHandler, Payload } from './message.ts'
-export { feedTopic } from './feed-topic.ts'
+export { feedTopic } from './feed/feed-topic.ts'
 export {
   createRealtime,
   type Change,

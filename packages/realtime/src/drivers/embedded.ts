@@ -1,7 +1,7 @@
 import { ConfigError, DriverError, deadline, systemClock, toError, type Clock, closedError } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { getHub } from '../hub.ts'
-import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix-socket.ts'
+import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
 
 export interface EmbeddedOptions {
   /** Origin and path of the server: `https://app.example/realtime/v1`. Not needed to publish beside the server. */

@@ -1,6 +1,6 @@
 import { type Clock, closedError } from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
-import { createSocket, type PhoenixSocket, type SocketConstructor } from '../phoenix-socket.ts'
+import { createSocket, type PhoenixSocket, type SocketConstructor } from '../phoenix/phoenix-socket.ts'
 
 /** The part of `createRealtimeServer` that is used. */
 interface Server {

@@ -1,9 +1,9 @@
 import { emit } from '@msc/core'
 import type { OutgoingMessage } from '../driver.ts'
-import { formatBinaryBroadcast, type Frame } from '../frames.ts'
+import { formatBinaryBroadcast, type Frame } from '../phoenix/frames.ts'
 import { format, type Connection } from './connection.ts'
 import { sendToRoom } from './fan-out.ts'
-import { CHANNEL } from '../channel-prefix.ts'
+import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import { closeMembership } from './membership.ts'
 import type { Rooms } from './rooms.ts'
 

@@ -1,5 +1,5 @@
 import type { FeedMessage } from '../feed/source.ts'
-import { feedTopic } from '../feed-topic.ts'
+import { feedTopic } from '../feed/feed-topic.ts'
 import { parseFilter, type RowFilter } from './filters.ts'
 import { push } from './membership.ts'
 import type { Membership } from './rooms.ts'

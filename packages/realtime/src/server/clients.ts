@@ -1,5 +1,5 @@
 import { every } from '@msc/core'
-import { parseFrame } from '../frames.ts'
+import { parseFrame } from '../phoenix/frames.ts'
 import type { Claims } from './claims.ts'
 import { createConnection, type Connection, type Transport } from './connection.ts'
 import { createRate, type Limits } from './limits.ts'

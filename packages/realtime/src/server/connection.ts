@@ -1,6 +1,6 @@
-import { formatFrame, type Frame, type ProtocolVersion } from '../frames.ts'
+import { formatFrame, type Frame, type ProtocolVersion } from '../phoenix/frames.ts'
 import type { Payload } from '../message.ts'
-import { CHANNEL } from '../channel-prefix.ts'
+import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import { unstamped } from '../stamp.ts'
 import type { Claims } from './claims.ts'
 import type { Membership } from './rooms.ts'

@@ -13,7 +13,7 @@ import {
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { OutgoingMessage } from '../driver.ts'
 import type { FeedSource } from '../feed/source.ts'
-import type { ProtocolVersion } from '../frames.ts'
+import type { ProtocolVersion } from '../phoenix/frames.ts'
 import { getHub, setHub } from '../hub.ts'
 import { broadcast } from './broadcast.ts'
 import { verifyToken, type Claims } from './claims.ts'

@@ -1,4 +1,4 @@
-import { CHANNEL } from '../channel-prefix.ts'
+import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import { untrack } from './presence.ts'
 import type { Membership, Rooms } from './rooms.ts'
 

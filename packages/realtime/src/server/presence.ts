@@ -1,5 +1,5 @@
 import { randomHex } from '@msc/core'
-import { CHANNEL } from '../channel-prefix.ts'
+import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import type { PresenceMeta, WireState } from '../presence.ts'
 import { format } from './connection.ts'
 import { sendToRoom } from './fan-out.ts'

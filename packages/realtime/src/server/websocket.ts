@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws'
-import type { ProtocolVersion } from '../frames.ts'
+import type { ProtocolVersion } from '../phoenix/frames.ts'
 import type { Transport } from './connection.ts'
 
 /** A class, because there are ten thousand of them. */

@@ -1,4 +1,4 @@
-import type { SocketConstructor } from '../phoenix-socket.ts'
+import type { SocketConstructor } from '../phoenix/phoenix-socket.ts'
 
 type Listener = (event: { readonly data?: unknown; readonly reason?: unknown }) => void
 

@@ -1,6 +1,6 @@
 import { currentContext, newTrace, withContext } from '@msc/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { feedTopic } from '../../feed-topic.ts'
+import { feedTopic } from '../../feed/feed-topic.ts'
 import { createRealtime, type Realtime, type RealtimeOptions } from '../../create-realtime.ts'
 import type { RealtimeDriver } from '../../driver.ts'
 import { startRealtimeServer, type StandaloneServer } from '../../server/index.ts'

@@ -1,10 +1,10 @@
 import { DriverError, systemClock, type CancelTimer, type Clock } from '@msc/core'
 import { CHANNEL } from './channel-prefix.ts'
-import type { SubscribeOptions, Subscription, SubscriptionHandlers } from './driver.ts'
-import { isFeedPage } from './feed/page.ts'
+import type { SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
+import { isFeedPage } from '../feed/page.ts'
 import { formatFrame, parseFrame, type Frame } from './frames.ts'
-import { onPage } from './page.ts'
-import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from './presence.ts'
+import { onPage } from '../page.ts'
+import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from '../presence.ts'
 
 /** The part of the browser's WebSocket that is used; `ws` has it too. */
 interface Socket {

@@ -1,5 +1,5 @@
 import { runReported } from '@msc/core'
-import type { JobLog } from './context.ts'
+import type { JobLog } from '../context.ts'
 
 /** With the job and the run before each line. A log that fails is reported, and fails no step. */
 export function prefixed(log: JobLog, prefix: string): JobLog {
