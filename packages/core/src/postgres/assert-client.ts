@@ -21,8 +21,9 @@ export function assertClient(concern: string, client: unknown): void {
       hint: 'Pass new pg.Pool({ … }): a single connection can not be replaced when it is lost.',
     })
   }
-  const max = readField(readField(client, 'options'), 'max')
-  if (isEmbedded || typeof max !== 'number' || max >= LEAST_CONNECTIONS) return
+  // `pg` takes a text too, as the environment has it.
+  const max = Number(readField(readField(client, 'options'), 'max') ?? LEAST_CONNECTIONS)
+  if (isEmbedded || !(max < LEAST_CONNECTIONS)) return
   throw new ConfigError(
     `[msc/${concern}] The pool has ${max} connection${max === 1 ? '' : 's'}, of ${LEAST_CONNECTIONS} that it needs.`,
     {

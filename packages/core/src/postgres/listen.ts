@@ -1,6 +1,7 @@
 import { systemClock, type CancelTimer, type Clock } from '../time/clock.ts'
 import { deadline } from '../time/deadline.ts'
 import { toError } from '../errors/errors.ts'
+import { runReported } from '../errors/failures.ts'
 import { every } from '../time/every.ts'
 import { checkOut, type PostgresClient, type PostgresConnection } from './client.ts'
 import { PATIENCE_MS, createHearing, type Hearing } from './hearing.ts'
@@ -36,9 +37,14 @@ export async function listen(
   channel: string,
   { name, onNotice, onListening, onError, clock = systemClock }: Listening,
 ): Promise<() => Promise<void>> {
+  // Called from the driver's own events: an error that got there would end the process.
+  const call = (operation: string, callback: () => unknown): void =>
+    runReported(callback, { concern: 'core', driver: 'postgres', operation })
+  const notify = (payload: string): void => call('onNotice', () => onNotice(payload))
+  const announce = (): void => call('onListening', onListening)
   if ('listen' in client) {
-    const stop = await client.listen(channel, onNotice)
-    onListening()
+    const stop = await client.listen(channel, notify)
+    announce()
     return stop
   }
   let started = false
@@ -63,7 +69,7 @@ export async function listen(
     if (stopped || current !== connection) return
     letGo()
     // What ends the start is thrown there.
-    if (error && (started || !isDeaf(error))) onError?.(toError(error))
+    if (error && (started || !isDeaf(error))) call('onError', () => onError?.(toError(error)))
     cancelRetry?.()
     cancelRetry = clock.setTimeout(() => void connect(), RECONNECT_MS)
   }
@@ -93,7 +99,7 @@ export async function listen(
     const mine = createHearing({ pool: client, connection, channel, name, clock })
     hearing = mine
     const notice = ({ channel: from, payload }: { channel?: string; payload?: string }): void => {
-      if (!mine.takes(from, payload)) onNotice(payload ?? '')
+      if (!mine.takes(from, payload)) notify(payload ?? '')
     }
     connection.on('notification', notice as never)
     connection.on('error', ((error: unknown) => lost(connection, error)) as never)
@@ -102,11 +108,11 @@ export async function listen(
     // It may be lost or stopped at any time.
     const isCurrent = (): boolean => current === connection
     // Whoever listened before is missing something, and an idle connection of the pool that has gone silent delays the proof.
-    if (started && isCurrent()) onListening()
+    if (started && isCurrent()) announce()
     await mine.prove()
     if (!isCurrent()) return
     stopChecking = every(CHECK_MS, mine.prove, { clock, onError: (error) => lost(connection, error) })
-    if (!started) onListening()
+    if (!started) announce()
   }
   const failure = await connect()
   started = true

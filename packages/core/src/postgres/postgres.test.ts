@@ -1,5 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
+import { setErrorReporter } from '../errors/failures.ts'
 import { createManualClock } from '../testing/manual-clock.ts'
+import { assertClient } from './assert-client.ts'
 import { checkOut, type PostgresPool } from './client.ts'
 import { listen } from './listen.ts'
 import { onConnection, queryOn } from './query.ts'
@@ -190,4 +192,43 @@ describe('a statement on a pool', () => {
     hand()
     await expect.poll(() => log).toEqual(['on error', 'released'])
   })
+})
+
+describe('a listener', () => {
+  it('that throws is reported, and hears the next notification', async () => {
+    const reported: unknown[] = []
+    setErrorReporter((error, { operation }) => reported.push([operation, error.name]))
+    let emit: (payload: string) => void = () => {}
+    const heard: unknown[] = []
+    const client = {
+      query: async () => ({ rows: [] }),
+      listen: async (_channel: string, callback: (payload: string) => void) => {
+        emit = callback
+        return async () => {}
+      },
+    }
+    const stop = await listen(client, 'releases', {
+      name: 'test',
+      onNotice: (payload) => heard.push(JSON.parse(payload)),
+      onListening: () => {
+        throw new RangeError('listening')
+      },
+    })
+    emit('not json')
+    emit('1')
+    await stop()
+    setErrorReporter(undefined)
+    expect(heard).toEqual([1])
+    expect(reported).toEqual([
+      ['onListening', 'RangeError'],
+      ['onNotice', 'SyntaxError'],
+    ])
+  })
+})
+
+it.each([1, '1'])('a pool of %j connection is refused, as one listens', (max) => {
+  const pool = (size: unknown): object => ({ query() {}, connect() {}, options: { max: size } })
+  expect(() => assertClient('jobs', pool(max))).toThrow(expect.objectContaining({ code: 'JOBS_POOL_TOO_SMALL' }))
+  expect(() => assertClient('jobs', pool('2'))).not.toThrow()
+  expect(() => assertClient('jobs', pool(undefined))).not.toThrow()
 })

@@ -135,6 +135,15 @@ describe('a body within a bound', () => {
     })
   })
 
+  it('of empty chunks without end is incomplete, instead of blocking the process past every deadline', async () => {
+    const empty = new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(new Uint8Array(0)) })
+    expect(await readBody(empty, { maxBytes: 10 })).toMatchObject({ refused: 'incomplete' })
+    const some = Array.from({ length: 1000 }, () => new Uint8Array(0))
+    expect(await readBody(streamOf([...some, Uint8Array.of(7), ...some]), { maxBytes: 10 })).toEqual({
+      bytes: Uint8Array.of(7),
+    })
+  })
+
   it('that has been read is a mistake of the reader, and says so', async () => {
     const used = post('text')
     await used.text()

@@ -19,6 +19,9 @@ export interface BytesRead {
   readonly complete: boolean
 }
 
+/** Chunks without a byte that are taken in a row: reading them lets no timer run, so a deadline could not end it. */
+const MAX_EMPTY_CHUNKS = 1000
+
 /** @throws TypeError for a stream that is locked. */
 export function webSource(body: WebBody): ByteSource {
   const reader = body.getReader()
@@ -30,7 +33,7 @@ export function webSource(body: WebBody): ByteSource {
  *
  * @param signal Has the source left, which ends a read of a web stream; rejects with its reason. A source that ignores
  *   that it was left is not given up here: see `readBody`.
- * @throws What the source fails with; TypeError for one of something else than bytes.
+ * @throws What the source fails with; TypeError for one of something else than bytes, or of empty chunks without end.
  */
 export async function readBytes(source: ByteSource, maxBytes: number, signal?: AbortSignal): Promise<BytesRead> {
   const kept = new Kept(maxBytes)
@@ -43,7 +46,7 @@ export async function readBytes(source: ByteSource, maxBytes: number, signal?: A
   }
   signal?.addEventListener('abort', leave, { once: true })
   try {
-    for (;;) {
+    for (let empty = 0; ;) {
       signal?.throwIfAborted()
       const { done, value } = await source.read()
       // A stream that was cancelled ends as one that is complete.
@@ -51,6 +54,8 @@ export async function readBytes(source: ByteSource, maxBytes: number, signal?: A
       if (done) return { bytes: kept.bytes(), complete: true }
       // What has no length would pass any bound.
       if (!(value instanceof Uint8Array)) throw new TypeError('The body is a stream of something else than bytes.')
+      empty = value.byteLength === 0 ? empty + 1 : 0
+      if (empty > MAX_EMPTY_CHUNKS) throw new TypeError('The body is a stream of empty chunks.')
       if (!kept.add(value)) return { bytes: kept.bytes(), complete: false }
     }
   } finally {
