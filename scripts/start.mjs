@@ -58,8 +58,8 @@ async function rebuild(packages) {
   for (const name of packages) {
     const args = [join(root, 'scripts', 'build-package.mjs'), '--javascript']
     const status = await run(pinnedNode(), args, { cwd: join(root, 'packages', name), quiet: true })
-    // The failed build has printed why; the server continues with the older one.
-    if (status !== 0) return
+    // The failed build has printed why.
+    if (status !== 0) throw new Error(`@msc/${name} was not built; the server continues with the older packages.`)
   }
   if (stopping) return
   console.log(`Rebuilt ${packages.map((name) => `@msc/${name}`).join(', ')}; starting again …`)

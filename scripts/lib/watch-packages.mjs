@@ -8,7 +8,7 @@ const SETTLE_MS = 100
 
 /**
  * Calls `onChange` with the packages whose sources changed, one call at a time: a change during one call is in the
- * next.
+ * next. Packages of a call that rejects are in the next one too, so that a mended build brings all that was edited.
  * @param {string} root the folder that contains `packages/`
  * @param {(packages: string[]) => Promise<void>} onChange
  * @returns {() => void} stops watching
@@ -27,15 +27,19 @@ export function watchPackages(root, onChange) {
     if (running || stopped || changed.size === 0) return
     running = true
     const packages = [...changed].sort()
+    const failed = []
     changed.clear()
     try {
       await onChange(packages)
     } catch (error) {
       console.error(error instanceof Error ? error.message : error)
-    } finally {
-      running = false
-      if (changed.size > 0) settle()
+      failed.push(...packages)
     }
+    running = false
+    const more = changed.size > 0
+    for (const name of failed) changed.add(name)
+    // A failed build is tried again with the next edit, not by itself.
+    if (more) settle()
   }
 
   const watchers = readdirSync(join(root, 'packages'))
