@@ -256,7 +256,15 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
           ...(whose === 'a pool of the caller' ? { client: pool } : { url: named, maxConnections: 3 }),
           timeoutMs: 300,
         })
-        await store.nextDue()
+        // The first call makes the tables too, which may take longer than one statement may.
+        await expect
+          .poll(() =>
+            store.nextDue().then(
+              () => 'ready',
+              () => 'late',
+            ),
+          )
+          .toBe('ready')
         const watch = new pg.Pool({ connectionString: url, max: 2 })
         watch.on('error', () => undefined)
         const lock = await watch.connect()
