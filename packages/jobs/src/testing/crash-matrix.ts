@@ -51,13 +51,18 @@ function work(script: string, task: CrashTask): Promise<string | null> {
  * Kills workers after each write that a run takes, and again and again after every few writes, and
  * checks that the run ends as it would have, that no step runs again whose end was stored, and that all is undone.
  *
- * @param at Where the workers keep their runs, and the same store for this process.
+ * @param setUp Where the workers keep their runs, and the same store for this process.
+ * @param stride A worker is killed after each `stride`-th write only, from a random one on. MSC_CRASH_STRIDE=1 makes the whole
+ *   matrix of it, and MSC_SEED the same slice again. Default 1.
  */
 export function crashMatrix(
   leastKills: number,
   setUp: () => Promise<{ readonly at: CrashTask['store']; readonly store: JobStore; close(): Promise<void> }>,
+  stride = 1,
 ): void {
   it(`ends every run as it should, over at least ${leastKills} kills`, { timeout: 300_000 }, async () => {
+    const every = Number(process.env['MSC_CRASH_STRIDE'] ?? stride)
+    const seed = Number(process.env['MSC_SEED'] ?? Math.floor(Math.random() * 1000))
     const { at, store, close } = await setUp()
     const worker = await bundleWorker()
     const folder = mkdtempSync(join(tmpdir(), 'msc-crash-'))
@@ -114,7 +119,7 @@ export function crashMatrix(
 
     try {
       for (const fails of [true, false]) {
-        for (let write = 1; ; write++) {
+        for (let write = 1 + (seed % every); ; write += every) {
           const killed = await carry(`once-${write}`, fails, (attempt) =>
             // And its successor a little later.
             attempt === 0 ? write : attempt === 1 ? 3 + (write % 3) : 0,
@@ -123,7 +128,7 @@ export function crashMatrix(
           if (killed === 0) break
         }
         // Fewer than three get nowhere: the first frees the run of the one before, the second claims it.
-        for (const every of [3, 4, 5, 6, 7]) await carry(`every-${every}`, fails, () => every)
+        for (const writes of [3, 4, 5, 6, 7]) await carry(`every-${writes}`, fails, () => writes)
       }
       // How many writes a run makes, and with it how often its workers are killed, depends on the machine a little.
       for (let missing = leastKills - kills; missing > 0;) {
@@ -131,7 +136,7 @@ export function crashMatrix(
         expect(killed).toBeGreaterThan(0)
         missing -= killed
       }
-      console.log(`${kills} kills in ${runs} runs`)
+      console.log(`${kills} kills in ${runs} runs, MSC_SEED=${seed}`)
     } finally {
       rmSync(folder, { recursive: true, force: true })
       worker.remove()
