@@ -5,15 +5,15 @@ import { createFlow, createSlots } from './inngest-flow.ts'
 import { evaluate, isMatch, wireMs, type RegisteredFunction, type WireEventIn, type WireRun } from './inngest-wire.ts'
 import { isApiToken, sign } from './inngest-signature.ts'
 
-/** How the server treats the next requests. `error`: 503. */
+/** How the server answers the following requests. `error`: with 503. */
 export type InngestBehaviour = WireBehaviour | 'error'
 
 export interface InngestServerOptions {
   readonly eventKey: string
-  /** `signkey-<env>-<hex>`. */
+  /** A key of the form `signkey-<env>-<hex>`. */
   readonly signingKey: string
   readonly port?: number
-  /** Milliseconds between attempts for which the SDK names none. Default 50. */
+  /** Milliseconds between attempts if the SDK does not name a delay. Default 50. */
   readonly retryMs?: number
   readonly clock?: Clock
 }
@@ -23,15 +23,15 @@ export interface InngestServer extends WireServer<InngestBehaviour> {
   readonly runs: readonly WireRun[]
   /** Asks an application's endpoint to register its functions here, as Inngest does after a deployment. */
   sync(endpoint: string): Promise<void>
-  /** Cancels a run, as its REST API does. False when it has ended or does not exist. */
+  /** Cancels a run, as Inngest's REST API does. Returns false if it has ended or does not exist. */
   cancel(runId: string): boolean
-  /** Resolves when no run is going on. */
+  /** Resolves when no run is in progress. */
   idle(): Promise<void>
 }
 
 /**
- * Inngest's event API, registration, flow control and executor on loopback, as its SDK uses them; calls are signed and
- * verified. Of expressions it knows paths, and matches as the SDK writes them.
+ * Starts Inngest's event API, registration, flow control and executor on loopback, as its SDK uses them. Calls are signed and
+ * verified. Expressions may be paths, or matches in the form that the SDK writes.
  */
 export async function startInngestServer(options: InngestServerOptions): Promise<InngestServer> {
   const { eventKey, signingKey, retryMs = 50, clock = systemClock } = options
