@@ -106,7 +106,7 @@ function pageKind({ address }: Pick<HttpFailureOptions, 'address'>): FailureKind
 const ELSEWHERE = new Set([404, 405, 410, 421, 501, 505])
 
 function kindOf(status: number, { credentials, address }: Omit<HttpFailureOptions, 'driver'>): FailureKind {
-  // The server answered 3xx: it redirects elsewhere.
+  // The server answered 3xx: the backend has another address.
   if (status < 400) return { code: 'DRIVER_REDIRECTED', retryable: false, refuses: 'backend', hint: address }
   // The server refused the credentials: 401, 403 or 407.
   if (status === 401 || status === 403 || status === 407) {
