@@ -8,10 +8,10 @@ export interface WentWrongProps {
   readonly reset: () => void
 }
 
-/** What a page shows in place of what has failed. */
+/** Replaces the part of a page that failed to render, and reports errors that happened in the browser. */
 export function WentWrong({ error, reset }: WentWrongProps) {
   useEffect(() => {
-    // With a digest the error happened on the server, which has reported it already.
+    // An error with a digest happened on the server, which has already reported it.
     if (!error.digest) captureException(error)
   }, [error])
   return (

@@ -1,4 +1,4 @@
-// None of these is for secrets. Stores and issues contain their results, so these must never change.
+// These hashes are not cryptographic: don't use them for secrets. Stores and issues contain them, so they must never change.
 
 /** Returns the FNV-1a hash, 32 bits, unsigned. Another `seed` gives another hash of the same text. */
 export function fnv1a(text: string, seed = 0): number {

@@ -10,22 +10,22 @@ import {
 import type { FlagValue } from '../analytics.ts'
 import { decodePostHogBody, decodePostHogJson, type WireEvent } from '../posthog-wire.ts'
 
-/** How the server treats the following requests. */
+/** How the server answers the following requests. */
 export type PostHogBehaviour =
   | WireBehaviour
-  /** 503. */
+  /** Answers 503. */
   | 'error'
-  /** 401, whatever the key. */
+  /** Answers 401, even for the right key. */
   | 'unauthorized'
-  /** 429 with a `Retry-After` of one second. */
+  /** Answers 429 with a `Retry-After` of one second. */
   | 'rate-limited'
-  /** 200, with the quota of every resource used up. */
+  /** Answers 200 and reports that the quota of every resource is used up. */
   | 'quota'
 
 export interface PostHogServerOptions {
   readonly key: string
   readonly port?: number
-  /** The flags that everybody gets. */
+  /** The flags of every person. */
   readonly flags?: Readonly<Record<string, FlagValue>>
   /** Whether session replay is on in the project's settings. Default false. */
   readonly recording?: boolean
@@ -33,23 +33,23 @@ export interface PostHogServerOptions {
 
 /** A request as it arrived. */
 export interface PostHogRequest {
-  /** Without a trailing slash: `/batch`, `/flags`. */
+  /** The path without a trailing slash, for example `/batch` or `/flags`. */
   readonly path: string
-  /** Decompressed JSON. */
+  /** The decompressed JSON. */
   readonly body: string
 }
 
 export interface PostHogServer extends WireServer<PostHogBehaviour> {
   /** Decides about one request before it is processed: a status refuses it, `undefined` lets it pass. */
   refuse: ((request: PostHogRequest) => number | undefined) | undefined
-  /** Bodies of flag evaluations, at most 10 000; a health check evaluates nothing. */
+  /** The bodies of flag evaluations, at most 10 000. A health check is not one, because it disables flags. */
   readonly evaluations: readonly Readonly<Record<string, unknown>>[]
   /** Events in the order of arrival, each id once, at most 10 000. */
   readonly events: readonly WireEvent[]
   /**
    * Resolves with the first event, past or future, that `matches` accepts.
    *
-   * @param timeoutMs Default 30 000.
+   * @param timeoutMs Milliseconds to wait. Default 30 000.
    * @throws Error when no such event has arrived by then.
    */
   waitFor(matches: (event: WireEvent) => boolean, timeoutMs?: number): Promise<WireEvent>
@@ -63,7 +63,7 @@ interface State {
 }
 
 /**
- * PostHog's capture, flags and configuration endpoints on loopback, as its SDKs use them.
+ * Starts PostHog's capture, flags and configuration endpoints on loopback, as its SDKs use them.
  *
  * Source: https://posthog.com/docs/api/capture, https://posthog.com/docs/api/flags and the SDKs' own sources.
  */
@@ -115,7 +115,7 @@ function answerTo(state: State, path: string, request: WireRequest, overQuota: b
   if (!['/batch', '/e', '/i/v0/e', '/capture', '/s'].includes(path)) return answer(404, { detail: 'not found' })
   const batch = decodePostHogBody(request.body, request.url.searchParams)
   if (batch.apiKey !== key) return INVALID_KEY
-  // PostHog's capture service answers like this.
+  // PostHog's capture service refuses an empty batch with this answer.
   if (batch.events.length === 0) return answer(400, { detail: 'request holds no event' })
   if (overQuota) return answer(200, { status: 1, quota_limited: ['events'] })
   for (const event of batch.events) keep(state, event)
@@ -162,7 +162,7 @@ function flagsAnswer(values: Readonly<Record<string, FlagValue>>): object {
   }
 }
 
-/** The remote configuration, with everything off that the SDK could load, except recordings. */
+/** Returns the remote configuration, in which everything that the SDK could load is off, except recordings on request. */
 function config(recording: boolean): unknown {
   return {
     supportedCompression: ['gzip', 'gzip-js'],

@@ -4,18 +4,18 @@ import { freePort } from '@msc/core/testing'
 export interface RunningRedis {
   readonly port: number
   readonly pid: number
-  /** SIGSTOP: it keeps its sockets and answers nothing. */
+  /** Sends SIGSTOP: the server keeps its sockets open and does not answer. */
   pause(): void
   resume(): void
   close(): Promise<void>
 }
 
 /**
- * A `redis-server` of its own on a free loopback port, without persistence.
+ * Starts a separate `redis-server` on a free loopback port, without persistence.
  *
- * @param options.port The port of one that was closed, to start it again there.
- * @param options.password Asked of every client. Default: none.
- * @throws an Error saying what to install when there is no `redis-server` on the PATH.
+ * @param options.port A fixed port, for example that of a closed server, to restart it there. Default: a free one.
+ * @param options.password Required of every client. Default: no password.
+ * @throws Error that says what to install if there is no `redis-server` on the PATH.
  */
 export async function startRedis(
   options: { readonly port?: number; readonly password?: string } = {},
@@ -27,7 +27,7 @@ export async function startRedis(
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
   await new Promise<void>((resolve, reject) => {
     child.once('error', () => reject(new Error('redis-server is not installed. Debian: apt-get install redis-server')))
-    child.once('exit', (code) => reject(new Error(`redis-server ended at start with code ${code}`)))
+    child.once('exit', (code) => reject(new Error(`redis-server exited at startup with code ${code}`)))
     child.stdout.setEncoding('utf8')
     child.stdout.on('data', (text: string) => {
       if (text.includes('Ready to accept connections')) resolve()

@@ -8,32 +8,32 @@ import {
 } from '@msc/core/testing'
 import type { Redis } from 'ioredis'
 
-/** How the server treats the next requests. `error`: 500. */
+/** How the server answers the following requests. `error`: with 500. */
 export type UpstashBehaviour = WireBehaviour | 'error'
 
 export interface UpstashServerOptions {
-  /** The Redis behind it. */
+  /** The Redis that runs the commands. */
   readonly redis: { readonly port: number }
   readonly token: string
-  /** Default: a free one. */
+  /** The port to listen on. Default: a free one. */
   readonly port?: number
 }
 
 export interface UpstashServer extends WireServer<UpstashBehaviour> {
   readonly token: string
-  /** Commands received, upper case, newest last; at most 1 000. */
+  /** The names of the received commands in upper case, the newest last; at most 1 000. */
   readonly commands: readonly string[]
 }
 
-/** Upstash takes no request of more than 100 MB. */
+/** Upstash refuses requests of more than 100 MB. */
 const MAX_BYTES = 100 * 1024 * 1024
 
 type Command = readonly (string | number)[]
 type Answer = { readonly result: unknown } | { readonly error: string }
 
 /**
- * Upstash's REST interface over a real Redis, on loopback: `POST /` with a command, `/pipeline`, `/multi-exec`, path
- * commands, bearer or `_token`, base64 encoding, sync token.
+ * Starts Upstash's REST API on loopback over a real Redis. It supports `POST /` with a command, `/pipeline`, `/multi-exec`,
+ * commands in the path, a bearer token or `_token`, base64 encoding and the sync token.
  *
  * Source: https://upstash.com/docs/redis/features/restapi and the client's own `pkg/http.ts`.
  */
@@ -88,7 +88,7 @@ async function pipeline(redis: Redis, batch: readonly Command[], base64: boolean
   return Promise.all(batch.map((command) => execute(redis, command, base64)))
 }
 
-/** One write for MULTI … EXEC, so that nothing of another client can come between. */
+/** Sends MULTI … EXEC in one write, so that no command of another client can come in between. */
 async function transaction(
   redis: Redis,
   batch: readonly Command[],
@@ -108,10 +108,10 @@ async function transaction(
 }
 
 const KEY_LOCKING = /^#!lua flags=allow-key-locking\n/
-/** Digest of a script with the flag → digest of what Redis was given instead. */
+/** Maps the digest of a script with the flag to the digest of the script that Redis got instead. */
 const strippedDigests = new Map<string, string>()
 
-/** Stock Redis refuses the flag that Upstash knows; without it a script has another digest. */
+/** Removes the flag that Upstash supports and stock Redis refuses. Without it the script has another digest. */
 function stripKeyLocking(name: string, args: string[]): string[] {
   if (/^evalsha$/i.test(name)) return args.map((arg, index) => (index === 0 ? (strippedDigests.get(arg) ?? arg) : arg))
   if (!/^(eval|script)$/i.test(name)) return args
@@ -127,7 +127,7 @@ function sha1(text: string): string {
   return createHash('sha1').update(text).digest('hex')
 }
 
-/** Every string but `OK` is base64 when the client asked for it; numbers and nulls are plain. */
+/** Encodes every string but `OK` as base64 if the client asked for it. Numbers and nulls stay as they are. */
 function encode(value: unknown, base64: boolean): unknown {
   if (Buffer.isBuffer(value)) {
     const plain = value.toString('utf8')

@@ -3,48 +3,53 @@ import type { BoundedBody } from './body/read-answer.ts'
 
 export { readAnswer, readBounded } from './body/read-answer.ts'
 
-/** The parts of a `Response` that say what became of a request. */
+/** The parts of a `Response` that decide whether a request succeeded. */
 export interface HttpAnswer {
   readonly status: number
   readonly headers: { get(name: string): string | null }
-  /** Its beginning, where it was read and should be JSON or empty: what is neither comes from something else. */
+  /**
+   * The body up to a limit, if it was read and the backend sends only JSON or nothing. A body that is neither did not come
+   * from the backend.
+   */
   readonly content?: BoundedBody
 }
 
 export interface HttpFailureOptions {
   /** The driver's name. */
   readonly driver: string
-  /** What to do about a refusal of the credentials, naming the variables: `Check NEXT_PUBLIC_POSTHOG_KEY.` */
+  /** The hint for refused credentials, which names the variables: `Check NEXT_PUBLIC_POSTHOG_KEY.` */
   readonly credentials: string
-  /** What to do about an answer that comes from something else: `Check NEXT_PUBLIC_POSTHOG_HOST.` */
+  /** The hint for an answer that did not come from the backend: `Check NEXT_PUBLIC_POSTHOG_HOST.` */
   readonly address: string
   /**
-   * Whether a success is in the backend's own shape: any JSON API answers 200 to something. Takes what the answer says,
-   * `undefined` for nothing, and its status. Accept what every known version sends, whatever type it is given on its way.
-   * Default: anything but nothing typed as HTML.
+   * Returns whether a successful answer has the backend's own shape, since another JSON API at the address may answer 200 as
+   * well. Gets the parsed body (`undefined` for an empty one) and the status. Accept the answers of every known version; a
+   * proxy may have changed the content type. Default: accepts everything except an empty body with an HTML content type.
    */
   readonly expects?: (value: unknown, status: number) => boolean
-  /** Wall time for a `Retry-After` that is a date. Default `Date.now`. */
+  /** Returns the wall time in milliseconds, against which a date in `Retry-After` is measured. Default `Date.now`. */
   readonly now?: () => number
 }
 
-/** What a `DriverError` says of an answer. */
+/** The message and options of the `DriverError` for an answer. */
 export interface AnswerProblem extends DriverErrorOptions {
   readonly message: string
 }
 
 /**
- * What is wrong with an HTTP answer, or `undefined` for success: see `httpFailure`, which makes an error of it. Apart from
- * it, so that a page can load it when there is an answer to judge. Whether a call may be repeated is decided here, from
- * the status, once for all vendors. A page of HTML comes from a proxy, a firewall or a wrong host, whatever its status says;
- * only where such a one speaks for the backend too (elsewhere, too large, too often) the status counts. Its body decides
- * what is a page: one that begins with `<` is, one in JSON is not. Its type decides where the body says neither, or was
- * not read; but a success with nothing in it is none where `expects` takes nothing:
+ * Returns what is wrong with an HTTP answer, or `undefined` for success. `httpFailure` makes an error of it; this function
+ * is in a file of its own, so that a page can load it only when there is an answer to judge. It decides from the status, once
+ * for all vendors, whether a call may be retried.
+ *
+ * An HTML page comes from a proxy, a firewall or a wrong host, whatever its status. Only for 3xx, 413 and 429 the status
+ * counts, because there a proxy answers on behalf of the backend. A body that begins with `<` is a page, and a body that is
+ * JSON is not. The content type decides if the body is neither or was not read. An empty success typed as HTML is not a page
+ * if `expects` accepts `undefined`.
  *
  * | answer | code | retryable | refuses |
  * |---|---|---|---|
- * | a page of HTML, but for 3xx, 413 and 429 | `DRIVER_NOT_THE_BACKEND` | yes | backend |
- * | 2xx with a body that is no JSON, never ends, has an `error` or is not what `expects` takes | `DRIVER_NOT_THE_BACKEND` | yes | backend |
+ * | an HTML page, except with 3xx, 413 or 429 | `DRIVER_NOT_THE_BACKEND` | yes | backend |
+ * | 2xx with a body that is not JSON, exceeds the limit, has an `error` or is not accepted by `expects` | `DRIVER_NOT_THE_BACKEND` | yes | backend |
  * | 3xx | `DRIVER_REDIRECTED` | no | backend |
  * | 401, 403, 407 | `DRIVER_UNAUTHORIZED` | no | backend |
  * | 402 | `DRIVER_QUOTA` | no | backend |
@@ -68,7 +73,7 @@ export function judgeAnswer(
   const { code, retryable, refuses, hint } = isPage ? pageKind(options) : kindOf(status, options)
   return {
     message: isPage
-      ? `A page of HTML answered in place of the backend, with ${status}.`
+      ? `An HTML page with status ${status} came in place of the backend's answer.`
       : `The server answered ${status}.`,
     code,
     retryable,
@@ -101,7 +106,7 @@ function pageKind({ address }: Pick<HttpFailureOptions, 'address'>): FailureKind
 const ELSEWHERE = new Set([404, 405, 410, 421, 501, 505])
 
 function kindOf(status: number, { credentials, address }: Omit<HttpFailureOptions, 'driver'>): FailureKind {
-  // The server answered 3xx: the address is that of something else.
+  // The server answered 3xx: the backend has another address.
   if (status < 400) return { code: 'DRIVER_REDIRECTED', retryable: false, refuses: 'backend', hint: address }
   // The server refused the credentials: 401, 403 or 407.
   if (status === 401 || status === 403 || status === 407) {
@@ -124,40 +129,40 @@ function kindOf(status: number, { credentials, address }: Omit<HttpFailureOption
   if (status === 408 || status === 425 || status >= 500) {
     return { code: 'DRIVER_FAILED', retryable: true, refuses: 'backend' }
   }
-  // The server answered another 4xx: this content is refused, and would be each time.
+  // The server answered another 4xx: it refuses this content and would refuse it again.
   return { code: 'DRIVER_REFUSED', retryable: false, refuses: 'content' }
 }
 
 /**
- * No JSON API answers with a page; a captive portal, a proxy's error page and a wrong host do, not always by its type. The
- * type alone proves nothing: a proxy written in Express (`res.send(text)`) or Django (`HttpResponse(text)`) types all that
- * it passes on as HTML, and Bugsink its empty receipts.
+ * Says whether an answer is an HTML page. A JSON API never sends one, but captive portals, proxies and wrong hosts do, not
+ * always with the HTML content type. The content type alone proves nothing: a proxy in Express (`res.send(text)`) or Django
+ * (`HttpResponse(text)`) labels everything that it forwards as HTML, and Bugsink labels its empty receipts so.
  */
 function isHtml({ status, headers, content }: HttpAnswer, { expects }: Pick<HttpFailureOptions, 'expects'>): boolean {
   if (content?.text.trimStart().startsWith('<')) return true
   if (!/^\s*(?:text\/html|application\/xhtml)/i.test(headers.get('content-type') ?? '')) return false
-  const said = content?.complete ? saidIn(content) : UNREADABLE
-  // A portal may leave its page away, so that an empty one is the backend's only where that is known to say nothing.
-  if (said === undefined) return !(isOk(status) && expects?.(said, status))
-  return said === UNREADABLE
+  const value = content?.complete ? parseContent(content) : UNREADABLE
+  // A captive portal may send an empty page too, so an empty body counts only if the backend is known to send one.
+  if (value === undefined) return !(isOk(status) && expects?.(value, status))
+  return value === UNREADABLE
 }
 
 function isOk(status: number): boolean {
   return status >= 200 && status < 300
 }
 
-/** A success says so in JSON, or says nothing. One with an `error` in it comes from a gateway that always answers 200. */
+/** Says whether a success is JSON or empty. A body with an `error` comes from a gateway that always answers 200. */
 function isExpected({ status, content }: HttpAnswer, { expects }: Pick<HttpFailureOptions, 'expects'>): boolean {
   if (!content) return true
-  const value = saidIn(content)
+  const value = parseContent(content)
   if (value === UNREADABLE || !content.complete) return false
-  // `"error": null` says that there was none.
+  // `"error": null` means that there was no error.
   if ((value as { readonly error?: unknown } | null | undefined)?.error) return false
   return expects?.(value, status) ?? true
 }
 
-/** What an answer says in JSON: `undefined` for nothing. */
-export function saidIn(content: Pick<BoundedBody, 'text'>): unknown {
+/** Parses a body as JSON. Returns `undefined` for an empty body and `UNREADABLE` for one that is not JSON. */
+export function parseContent(content: Pick<BoundedBody, 'text'>): unknown {
   if (content.text.trim() === '') return undefined
   try {
     return JSON.parse(content.text) as unknown
@@ -166,40 +171,41 @@ export function saidIn(content: Pick<BoundedBody, 'text'>): unknown {
   }
 }
 
-/** What `saidIn` returns for a body that is no JSON: equal to nothing that JSON can say. */
-export const UNREADABLE: unique symbol = Symbol('no JSON')
+/** Returned by `parseContent` for a body that is not JSON. It is a symbol, since no JSON value can equal one. */
+export const UNREADABLE: unique symbol = Symbol('not JSON')
 
-/** That the answer is none of the backend's. Says what kind of answer it was, and never repeats it. */
+/** Describes an answer that did not come from the backend by its status and kind of body, without repeating the body. */
 export function notTheBackend(
   { status, content }: Pick<HttpAnswer, 'status' | 'content'>,
   { address }: Pick<HttpFailureOptions, 'address'>,
 ): AnswerProblem {
   return {
-    message: `Something else answered in place of the backend, with ${status} and ${kindOfBody(content)}.`,
+    message: `The answer did not come from the backend: it has status ${status} and ${kindOfBody(content)}.`,
     code: 'DRIVER_NOT_THE_BACKEND',
     retryable: true,
     refuses: 'backend',
-    hint: `${address} A proxy, a gateway or another API may be in its place.`,
+    hint: `${address} A proxy, a gateway or another API may answer at this address.`,
   }
 }
 
 function kindOfBody(content: BoundedBody | undefined): string {
-  const value = content && saidIn(content)
+  const value = content && parseContent(content)
   if (value === undefined) return 'no body'
-  if (value === UNREADABLE) return 'a body that is no JSON'
-  return `${Array.isArray(value) ? 'a list' : typeof value === 'object' && value ? 'an object' : 'a value'} in JSON`
+  if (value === UNREADABLE) return 'a body that is not JSON'
+  return `a JSON ${Array.isArray(value) ? 'array' : typeof value === 'object' && value ? 'object' : 'value'}`
 }
 
 /**
- * `Retry-After` in milliseconds: seconds or an HTTP date. `undefined` for anything else.
+ * Parses a `Retry-After` header, which is a number of seconds or an HTTP date, and returns milliseconds from now. Returns
+ * `undefined` for anything else.
  *
- * @param now Wall time in milliseconds since the epoch, which a date is compared with.
+ * @param now Returns the wall time in milliseconds since the epoch, against which a date is measured.
  */
 export function retryAfter(header: string | null | undefined, now: () => number = Date.now): number | undefined {
   const text = header?.trim()
   if (!text) return undefined
   if (/^\d{1,9}(?:\.\d{1,3})?$/.test(text)) return Math.ceil(Number(text) * 1000)
-  // Without a month's name `Date.parse` makes a year of almost any number.
+  // `Date.parse` takes almost any number for a year, so require the name of a month.
   const at = /[a-z]{3}/i.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? undefined : Math.max(0, at - now())
 }

@@ -7,7 +7,7 @@ const answer = (status: number, headers: Record<string, string> = {}): Response 
   new Response(null, { status, headers })
 
 describe('httpFailure', () => {
-  it.each([200, 201, 204])('takes %i for success', (status) => {
+  it.each([200, 201, 204])('treats %i as success', (status) => {
     expect(httpFailure(answer(status, { 'content-type': 'application/json' }), options)).toBeUndefined()
   })
 
@@ -26,11 +26,11 @@ describe('httpFailure', () => {
     [501, 'DRIVER_NOT_THE_BACKEND', false, 'backend', 'Check the host.'],
     [503, 'DRIVER_FAILED', true, 'backend', undefined],
     [505, 'DRIVER_NOT_THE_BACKEND', false, 'backend', 'Check the host.'],
-  ])('takes %i for %s', (status, code, retryable, refuses, hint) => {
+  ])('maps %i to %s', (status, code, retryable, refuses, hint) => {
     expect(httpFailure(answer(status), options)).toMatchObject({ code, retryable, refuses, hint })
   })
 
-  it('does not take a page of HTML for the backend, though it says 200', () => {
+  it('reports an HTML page with status 200 as not the backend', () => {
     expect(httpFailure(answer(200, { 'content-type': 'text/html; charset=utf-8' }), options)).toMatchObject({
       code: 'DRIVER_NOT_THE_BACKEND',
       retryable: true,
@@ -49,18 +49,18 @@ describe('httpFailure', () => {
     ['{"status":1,"error":null}', false],
     ['null', false],
     ['', false],
-  ])('takes a success that says %j for something else in the place of the backend: %s', (text, isForeign) => {
+  ])('says of a 200 with the body %j whether it did not come from the backend: %s', (text, isForeign) => {
     const failure = httpFailure({ status: 200, headers: new Headers(), content: { text, complete: true } }, options)
     expect(failure?.code).toBe(isForeign ? 'DRIVER_NOT_THE_BACKEND' : undefined)
     if (isForeign) expect(failure).toMatchObject({ retryable: true, hint: expect.stringContaining('Check the host.') })
   })
 
-  it('takes an answer that never ends for something else', () => {
+  it('reports a 200 whose body exceeds the limit as not the backend', () => {
     const content = { text: '{}', complete: false }
     expect(httpFailure({ status: 200, headers: new Headers(), content }, options)).toMatchObject({ retryable: true })
   })
 
-  it('says how long the server wants to be left alone', () => {
+  it('returns the time that Retry-After asks for', () => {
     expect(httpFailure(answer(429, { 'retry-after': '3' }), options)?.retryAfterMs).toBe(3000)
     expect(httpFailure(answer(503), options)?.retryAfterMs).toBeUndefined()
   })
@@ -83,18 +83,18 @@ describe('retryAfter', () => {
   })
 })
 
-describe('an answer in the shape of another API', () => {
+describe('expects', () => {
   const content = (text: string) => ({ text, complete: true })
-  const judged = (text: string, expects?: (said: unknown, status: number) => boolean) =>
+  const judged = (text: string, expects?: (value: unknown, status: number) => boolean) =>
     httpFailure(
       { status: 200, headers: new Headers(), content: content(text) },
       { driver: 'd', credentials: 'Check KEY.', address: 'Check HOST.', ...(expects && { expects }) },
     )
   it.each([
-    ['{"ok":true}', 'with 200 and an object in JSON'],
-    ['[]', 'with 200 and a list in JSON'],
-    ['', 'with 200 and no body'],
-  ])('%j is none of the backend, and is described without being repeated', (text, words) => {
+    ['{"ok":true}', 'status 200 and a JSON object'],
+    ['[]', 'status 200 and a JSON array'],
+    ['', 'status 200 and no body'],
+  ])('rejects %j, which the error describes without repeating it', (text, words) => {
     expect(judged(text, () => false)).toMatchObject({
       code: 'DRIVER_NOT_THE_BACKEND',
       refuses: 'backend',
@@ -103,9 +103,9 @@ describe('an answer in the shape of another API', () => {
       hint: expect.stringContaining('Check HOST.'),
     })
   })
-  it('is asked for what it says, nothing being undefined', () => {
+  it('gets the parsed body, undefined for an empty one, and the status', () => {
     const asked: unknown[] = []
-    const expects = (said: unknown, status: number) => asked.push([said, status]) > 0
+    const expects = (value: unknown, status: number) => asked.push([value, status]) > 0
     expect([judged('{"status":1}', expects), judged('', expects), judged('[]')]).toEqual([
       undefined,
       undefined,

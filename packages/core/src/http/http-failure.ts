@@ -2,8 +2,8 @@ import { DriverError } from '../errors/errors.ts'
 import { judgeAnswer, type HttpAnswer, type HttpFailureOptions } from './http-answer.ts'
 
 /**
- * The error that an HTTP answer means, or `undefined` for success. Whether a call may be repeated is decided from the
- * status, once for all vendors: see `judgeAnswer`.
+ * Returns the error for an HTTP answer, or `undefined` for success. `judgeAnswer` decides from the status, once for all
+ * vendors, whether the call may be retried.
  */
 export function httpFailure(answer: HttpAnswer, options: HttpFailureOptions): DriverError | undefined {
   const problem = judgeAnswer(answer, options)

@@ -1,4 +1,5 @@
-// Apart from what judges answers, which servers load late, with a driver: their roots would carry it from the start.
+// This entry is separate from `@msc/core/http`, which servers load late, with a driver. If the two were one entry, the roots
+// of those packages would load all of it at the start.
 export {
   BODY_TIMEOUT_MS,
   readBody,

@@ -3,7 +3,7 @@ export {
   UNREADABLE,
   notTheBackend,
   retryAfter,
-  saidIn,
+  parseContent,
   type HttpAnswer,
   type HttpFailureOptions,
 } from './http-answer.ts'

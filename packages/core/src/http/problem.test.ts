@@ -8,7 +8,7 @@ describe('a problem document', () => {
     failureSlot().redact = redact
   })
 
-  it('has the members of RFC 9457, and no cache keeps it', async () => {
+  it('has the members of RFC 9457 and is not cached', async () => {
     const answer = problem({
       status: 403,
       title: 'Not yours',
@@ -37,7 +37,7 @@ describe('a problem document', () => {
     [503, 'Service Unavailable'],
     [418, 'Bad Request'],
     [599, 'Internal Server Error'],
-  ])('with %i alone is titled %s', async (status, title) => {
+  ])('with only the status %i has the title %s', async (status, title) => {
     expect(await problem({ status }).json()).toEqual({ type: 'about:blank', title, status })
   })
 
@@ -49,7 +49,7 @@ describe('a problem document', () => {
     [-5, '0'],
     [Number.NaN, null],
     [Infinity, null],
-  ])('asks to be retried %d ms later in whole seconds, rounded up', (retryAfterMs, header) => {
+  ])('sends retryAfterMs %d in whole seconds, rounded up: %s', (retryAfterMs, header) => {
     expect(problem({ status: 503, retryAfterMs }).headers.get('retry-after')).toBe(header)
   })
 
@@ -68,14 +68,14 @@ describe('a problem document', () => {
     })
   })
 
-  it('says nothing secret of an error, by the full rules where there are some', async () => {
+  it('redacts secrets in the detail, by the full rules if they are loaded', async () => {
     const detail = 'connect to postgres://user:hunter2@db.example failed'
     expect(await problem({ status: 500, detail }).text()).not.toContain('hunter2')
     failureSlot().redact = () => 'by the full rules'
     expect(await problem({ status: 500, detail }).json()).toMatchObject({ detail: 'by the full rules' })
   })
 
-  it.each([200, 204, 302, 399, 600, 404.5, Number.NaN])('can not have the status %d', (status) => {
+  it.each([200, 204, 302, 399, 600, 404.5, Number.NaN])('rejects the status %d', (status) => {
     expect(() => problem({ status })).toThrow(expect.objectContaining({ code: 'PROBLEM_STATUS_INVALID' }))
   })
 
@@ -85,7 +85,7 @@ describe('a problem document', () => {
     ['aborted', 400],
     ['incomplete', 400],
     ['malformed', 400],
-  ] as const)('of a body that is %s has the status %i', (refused, status) => {
+  ] as const)('for a body that is %s has the status %i', (refused, status) => {
     expect(problem(bodyProblem(refused, 10)).status).toBe(status)
   })
 })

@@ -3,48 +3,48 @@ import { failureSlot } from '../errors/failure-slot.ts'
 import { redactText } from '../errors/redact-text.ts'
 import type { BodyRefusal } from './body/read-body.ts'
 
-/** The members that have an option of their own. */
+/** The members of a problem document that `ProblemOptions` sets directly. */
 type OwnMember = 'type' | 'title' | 'status' | 'detail' | 'instance' | 'code'
 
 export interface ProblemOptions {
-  /** From 400 to 599. */
+  /** An HTTP status from 400 to 599. */
   readonly status: number
-  /** What kind of problem it is, the same each time. Default: the status in words. */
+  /** A summary of the kind of problem, the same at each occurrence. Default: the status's reason phrase. */
   readonly title?: string | undefined
   /** A URI that identifies the kind of problem. Default `about:blank`. */
   readonly type?: string | undefined
-  /** What went wrong this time, for a person. It may hold an error's message: it is redacted. */
+  /** Describes this occurrence to a person. It may contain an error's message, because it is redacted. */
   readonly detail?: string | undefined
   /** A URI that identifies this occurrence. */
   readonly instance?: string | undefined
-  /** What a program tells problems apart by; it never changes its meaning. */
+  /** A stable code by which programs distinguish problems. */
   readonly code?: string | undefined
-  /** Milliseconds after which the same request may succeed; sent as `Retry-After`, in whole seconds, rounded up. */
+  /** Milliseconds after which the same request may succeed; sent as `Retry-After` in whole seconds, rounded up. */
   readonly retryAfterMs?: number | undefined
-  /** More header fields. `Content-Type` and `Cache-Control` stay those of a problem. */
+  /** Additional header fields. They can't replace `Content-Type` and `Cache-Control`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** More members: `issues`, `traceId`. */
+  /** Additional members, such as `issues` or `traceId`. */
   readonly extensions?: (Readonly<Record<string, unknown>> & { readonly [Own in OwnMember]?: never }) | undefined
 }
 
 /**
- * A problem document (RFC 9457): `application/problem+json` that no cache keeps. Its own members can't be replaced by an
- * extension, nor its header fields by another of that name.
+ * Makes a problem document (RFC 9457): `application/problem+json` with `Cache-Control: no-store`. Extensions can't replace
+ * its own members, and `headers` can't replace these two fields.
  *
- * @throws ConfigError `PROBLEM_STATUS_INVALID` for a status that is no error's.
+ * @throws ConfigError `PROBLEM_STATUS_INVALID` for a status that is not an integer from 400 to 599.
  * @example
  * problem({ status: 404, title: 'There is no such release', code: 'NOT_FOUND' })
  */
 export function problem(options: ProblemOptions): Response {
   const { status, type = 'about:blank', title = phraseOf(status), detail, instance, code, extensions } = options
   if (!Number.isInteger(status) || status < 400 || status > 599) {
-    throw new ConfigError(`[msc/core] A problem can not have the status ${String(status)}.`, {
+    throw new ConfigError(`[msc/core] A problem document can't have the status ${String(status)}.`, {
       code: 'PROBLEM_STATUS_INVALID',
       hint: 'Pass a status from 400 to 599.',
     })
   }
   const safeDetail = detail === undefined ? undefined : redactText(detail, failureSlot().redact)
-  // JSON leaves out what is undefined, an extension's value too.
+  // JSON.stringify omits members that are undefined.
   const own: Record<OwnMember, unknown> = { type, title, status, detail: safeDetail, instance, code }
   return new Response(JSON.stringify({ ...own, ...extensions, ...own }), { status, headers: headersOf(options) })
 }
@@ -53,14 +53,14 @@ function headersOf({ headers, retryAfterMs }: ProblemOptions): Headers {
   const all = new Headers(headers)
   all.set('content-type', 'application/problem+json')
   all.set('cache-control', 'no-store')
-  // A date's own rounding must not send a client back too early.
+  // Rounds up, so that no client comes back too early.
   if (retryAfterMs !== undefined && Number.isFinite(retryAfterMs)) {
     all.set('retry-after', String(Math.ceil(Math.max(0, retryAfterMs) / 1000)))
   }
   return all
 }
 
-/** What a request whose body could not be read is answered: 413, 408 or 400. */
+/** Returns the problem for a request whose body was refused, with status 413, 408 or 400. */
 export function bodyProblem(refused: BodyRefusal, maxBytes: number): ProblemOptions {
   switch (refused) {
     case 'too-large':
@@ -70,12 +70,12 @@ export function bodyProblem(refused: BodyRefusal, maxBytes: number): ProblemOpti
     case 'malformed':
       return { title: 'The body is not UTF-8', status: 400, code: 'BODY_MALFORMED' }
     default:
-      // The client has gone, or its proxy: no failure of ours.
-      return { title: 'The body ended before all of it had arrived', status: 400, code: 'BODY_INCOMPLETE' }
+      // The client or its proxy disconnected, so this is not the server's failure.
+      return { title: 'The body ended early', status: 400, code: 'BODY_INCOMPLETE' }
   }
 }
 
-/** Source: RFC 9110, section 15; RFC 6585. */
+/** Reason phrases. Source: RFC 9110, section 15, and RFC 6585. */
 const PHRASES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
@@ -103,7 +103,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 }
 
-/** A status that is not known means what the first of its class does: RFC 9110, section 15. */
+/** An unknown status is treated as the x00 status of its class. Source: RFC 9110, section 15. */
 function phraseOf(status: number): string {
   return PHRASES[status] ?? (status < 500 ? 'Bad Request' : 'Internal Server Error')
 }

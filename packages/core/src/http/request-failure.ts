@@ -3,9 +3,9 @@ import { DriverError, toError } from '../errors/errors.ts'
 export interface RequestFailureOptions {
   /** The driver's name. */
   readonly driver: string
-  /** Where the request went; its host is named, and nothing else of it. */
+  /** The request's URL. Only its host appears in the message. */
   readonly url: string
-  /** What to check, naming the variables: `Check NEXT_PUBLIC_POSTHOG_HOST.` */
+  /** The hint, which names the variables to check: `Check NEXT_PUBLIC_POSTHOG_HOST.` */
   readonly address: string
 }
 
@@ -15,7 +15,7 @@ interface Reason {
   readonly hint: string
 }
 
-/** By the codes of Node, undici, Bun and OpenSSL. */
+/** Matches the error codes of Node, undici, Bun and OpenSSL. */
 const REASONS: readonly Reason[] = [
   {
     test: /^(?:ECONNREFUSED|ConnectionRefused)$/,
@@ -29,29 +29,29 @@ const REASONS: readonly Reason[] = [
   },
   {
     test: /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_(?:SSL|TLS)|^EPROTO$/,
-    message: (host) => `${host} could not prove who it is (TLS).`,
-    hint: 'Is its certificate valid for this name, and trusted by this machine? Does the port speak TLS?',
+    message: (host) => `The TLS handshake with ${host} failed.`,
+    hint: 'Is its certificate valid for this name and trusted by this machine? Does the port speak TLS?',
   },
   {
     test: /^(?:ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT|ConnectionTimeout)$/,
     message: (host) => `${host} did not accept a connection in time.`,
-    hint: 'A firewall may be in between.',
+    hint: 'A firewall may block it.',
   },
   {
     test: /^(?:EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/,
-    message: (host) => `There is no way to ${host} from this machine's network.`,
-    hint: 'Is this machine connected?',
+    message: (host) => `${host} is unreachable from this machine's network.`,
+    hint: 'Is this machine online?',
   },
   {
     test: /^(?:ECONNRESET|EPIPE|UND_ERR_SOCKET|ConnectionClosed)$/,
-    message: (host) => `${host} closed the connection before it answered. The request failed.`,
+    message: (host) => `${host} closed the connection before it answered.`,
     hint: 'It may be restarting, or a proxy may be in between.',
   },
 ]
 
 /**
- * The error that a request without an answer means: which host, why as far as the runtime says it, and what to check.
- * Retryable; code `DRIVER_FAILED`. A browser never says why.
+ * Returns the error for a request that got no answer. It names the host, the reason if the runtime gives one (browsers never
+ * do), and what to check. It is retryable and has the code `DRIVER_FAILED`.
  */
 export function requestFailure(thrown: unknown, { driver, url, address }: RequestFailureOptions): DriverError {
   const host = hostOf(url)
@@ -65,11 +65,11 @@ export function requestFailure(thrown: unknown, { driver, url, address }: Reques
 }
 
 function hostOf(url: string): string {
-  // Never the rest: the key of a DSN is a part of it.
+  // Only the host: the rest of a DSN contains its key.
   return URL.parse(url)?.host || 'this server'
 }
 
-/** `fetch` hides the reason in a cause, and that of several addresses in a list. */
+/** `fetch` puts the reason into `cause`, and into `errors` there if it tried several addresses. */
 function codeOf(thrown: unknown, depth: number): string | undefined {
   try {
     const { code, cause, errors } = Object(thrown) as Readonly<Record<string, unknown>>
@@ -77,7 +77,7 @@ function codeOf(thrown: unknown, depth: number): string | undefined {
     if (depth > 3) return undefined
     return codeOf(cause ?? (Array.isArray(errors) ? errors[0] : undefined), depth + 1)
   } catch {
-    // A getter of something that only looks like an error.
+    // A property of a foreign object may be a getter that throws.
     return undefined
   }
 }

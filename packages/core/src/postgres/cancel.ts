@@ -2,30 +2,31 @@ import { systemClock } from '../time/clock.ts'
 import { withoutScope } from '../context/context.ts'
 import { checkOut, type PostgresConnection, type PostgresPool } from './client.ts'
 
-/** A statement that nobody waits for any more, and the server process that carries it out. */
+/** An abandoned statement and the id of the server process that runs it. */
 interface Abandoned {
   readonly pid: number
   readonly text: string
 }
 
 /**
- * Only of a process that still is at this statement: the number may be another's by now, and a pooler invents its own. The
- * server shows the beginning of a long statement.
+ * Cancels only if the process still runs this statement: its id may have been reused, and a pooler makes up ids of its own.
+ * `starts_with`, because `pg_stat_activity` truncates long statements.
  */
 const CANCEL = `select pg_cancel_backend(activity.pid)
   from pg_stat_activity activity
   join unnest($1::int[], $2::text[]) as given (pid, query) on given.pid = activity.pid
   where activity.state = 'active' and activity.query <> '' and starts_with(given.query, activity.query)`
-const PATIENCE_MS = 5000
-/** Statements that wait to be cancelled, while the pool has no connection for it. */
+const CANCEL_TIMEOUT_MS = 5000
+/** The most statements that wait for a connection on which they can be cancelled. Further ones are left to the server. */
 const MOST_WAITING = 1000
 
 const underWay = new WeakMap<PostgresPool, Abandoned[]>()
 
 /**
- * Asks the server to end a statement whose connection is given up. It doesn't notice by itself while it waits for a lock,
- * and with a new connection for every one that was given up, a pool of ten would use up all that the server has. One
- * question at a time for each pool; what can't be asked is left to the server. Never rejects.
+ * Asks the server to cancel a statement whose connection was destroyed. A server process that waits for a lock does not
+ * notice that its client is gone, and the pool opens a connection for each destroyed one, so a pool of ten could use up all
+ * connections of the server. Each pool sends one cancel request at a time. A statement that can't be cancelled is left to the
+ * server. Never rejects.
  *
  * Source: https://www.postgresql.org/docs/current/functions-admin.html
  */
@@ -45,7 +46,7 @@ export function cancelStatement(pool: PostgresPool, connection: PostgresConnecti
   })
 }
 
-/** Those too that come while there is no connection for it. */
+/** Also cancels the statements that are added while it waits for a connection or an answer. */
 async function cancelAll(pool: PostgresPool, list: Abandoned[]): Promise<void> {
   const connection = await checkOut(pool)
   let isAnswered = true
@@ -53,11 +54,11 @@ async function cancelAll(pool: PostgresPool, list: Abandoned[]): Promise<void> {
   connection.release(!isAnswered)
 }
 
-/** False where there was no answer. */
+/** Resolves with false if the request failed or got no answer in time. */
 function cancelBatch(connection: PostgresConnection, batch: readonly Abandoned[]): Promise<boolean> {
   return new Promise((resolve) => {
-    // A network that swallows everything swallows this too.
-    const cancelTimer = systemClock.setTimeout(() => resolve(false), PATIENCE_MS)
+    // A network that drops all packets drops this request too.
+    const cancelTimer = systemClock.setTimeout(() => resolve(false), CANCEL_TIMEOUT_MS)
     connection
       .query(CANCEL, [batch.map(({ pid }) => pid), batch.map(({ text }) => text)])
       .then(

@@ -1,27 +1,27 @@
 import { toError } from '../errors/errors.ts'
 
-/** What a statement is sent by: a pool or a client of `pg`, PGlite, or a transaction of either. */
+/** Sends statements: a pool or client of `pg`, PGlite, or a transaction of either. */
 export interface PostgresQuery {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
 }
 
-/** A connection that was taken out of a pool of `pg`, as far as it is used. */
+/** The parts of a checked-out connection of a `pg` pool that core uses. */
 export interface PostgresConnection extends PostgresQuery {
   on(event: string, listener: (...values: never[]) => void): unknown
   removeAllListeners?(): unknown
-  /** Of the server's process behind it. */
+  /** The id of the server process. */
   readonly processID?: number | null
-  /** Gives it back; `true` ends it instead, and the pool opens another when it needs one. */
+  /** Returns the connection to the pool; with `true` destroys it, and the pool opens another when it needs one. */
   release(destroy?: boolean): unknown
 }
 
-/** A pool of `pg`, as far as it is used. One that takes no callback is good too. */
+/** The parts of a `pg` pool that core uses. A pool whose `connect` ignores the callback works too. */
 export interface PostgresPool extends PostgresQuery {
   on?(event: string, listener: (...values: never[]) => void): unknown
   connect(callback?: (error: unknown, connection?: PostgresConnection) => void): Promise<PostgresConnection> | void
 }
 
-/** PGlite, as far as it is used. */
+/** The parts of PGlite that core uses. */
 export interface PostgresEmbedded extends PostgresQuery {
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
 }
@@ -31,10 +31,11 @@ export type PostgresClient = PostgresPool | PostgresEmbedded
 const survivors = new WeakSet<object>()
 
 /**
- * Takes a connection out of a pool of `pg`. From then on it tells its own listeners alone that it was lost, besides the
- * query that waits for it; with none, the process ends. So it gets one, and at once: a database may say in one packet that
- * it is ready and that it is going, and a promise would come a turn too late for that. The pool gets one as well: where it
- * has none, an idle connection that the server ends would end the process.
+ * Checks a connection out of a `pg` pool, and adds `error` listeners to it and to the pool.
+ *
+ * A checked-out connection emits `error` when it is lost, and an `error` event without a listener ends the process. The
+ * listener is added in the callback, because a server may send in one packet that it is ready and that it shuts down: a
+ * promise would settle too late for that. The pool needs one because it emits `error` when the server ends an idle connection.
  *
  * Source: https://node-postgres.com/apis/pool#error
  */
@@ -50,7 +51,7 @@ export function checkOut(pool: PostgresPool): Promise<PostgresConnection> {
   })
 }
 
-/** One listener for each, as a pool hands its connections out again and again. */
+/** Adds one listener per emitter, because a pool hands out the same connection many times. */
 function survive(emitter: PostgresPool | PostgresConnection): void {
   if (survivors.has(emitter)) return
   survivors.add(emitter)

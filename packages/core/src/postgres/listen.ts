@@ -4,40 +4,41 @@ import { toError } from '../errors/errors.ts'
 import { runReported } from '../errors/failures.ts'
 import { every } from '../time/every.ts'
 import { checkOut, type PostgresClient, type PostgresConnection } from './client.ts'
-import { PATIENCE_MS, createHearing, type Hearing } from './hearing.ts'
-import { isDeaf } from './pooled.ts'
+import { PATIENCE_MS, createListenProbe, type ListenProbe } from './listen-probe.ts'
+import { isPooled } from './pooled.ts'
 
 export interface Listening {
-  /** Names the call in the error of its deadline: `[msc/jobs] [postgres]`. */
+  /** Names the call in a deadline error: `[msc/jobs] [postgres]`. */
   readonly name: string
+  /** Called with the payload of each notification. */
   onNotice(payload: string): void
-  /** It listens now; what was said before is unknown. */
+  /** Called when a connection begins to listen. Notifications that were sent before may have been missed. */
   onListening(): void
-  /** Told each time that the connection is lost or can't be made. Default: nobody is, and it is tried again all the same. */
+  /** Called each time that the connection is lost or can't be made; `listen` reconnects in any case. Default: does nothing. */
   onError?(error: Error): void
   readonly clock?: Clock
 }
 
 const RECONNECT_MS = 500
-/** A connection that swallows everything looks alive, and so does one that is told nothing; what has to come back tells. */
+/** Milliseconds between checks. A dead connection, or one that gets no notifications, can only be noticed by a check. */
 const CHECK_MS = 5000
 
 /**
- * Hears the notifications of one channel, and comes back when the connection is lost, has not answered a question of ours
- * within five seconds, or was not told of a notification that we sent to it. It looks for that when it begins, and then
- * every five seconds, for which it needs another connection of the pool for a moment. Returns how to stop.
+ * Listens to one channel. Reconnects when the connection is lost, does not answer a query within five seconds, or does not
+ * receive a notification that the probe sends to it. It checks this at the start and then every five seconds, for which it
+ * briefly needs another connection of the pool. Returns a function that stops it.
  *
- * A database that is away does not make it reject: it is tried again until there is one.
+ * It does not reject when the database is away, but retries until it is back.
  *
- * @throws DriverError `POSTGRES_POOLED` or `POSTGRES_UNHEARD` when the first connection takes LISTEN and hears nothing, as
- *   behind a transaction pooler: it would never hear anything.
+ * @throws DriverError `POSTGRES_POOLED` or `POSTGRES_UNHEARD` when the first connection accepts LISTEN and receives no
+ *   notification, as behind a transaction pooler: reconnecting would not help.
  */
 export async function listen(
   client: PostgresClient,
   channel: string,
   { name, onNotice, onListening, onError, clock = systemClock }: Listening,
 ): Promise<() => Promise<void>> {
-  // Called from the driver's own events: an error that got there would end the process.
+  // The driver calls back from its own events, where an error would end the process.
   const call = (operation: string, callback: () => unknown): void =>
     runReported(callback, { concern: 'core', driver: 'postgres', operation })
   const notify = (payload: string): void => call('onNotice', () => onNotice(payload))
@@ -50,36 +51,36 @@ export async function listen(
   let started = false
   let stopped = false
   let current: PostgresConnection | undefined
-  let hearing: Hearing | undefined
+  let probe: ListenProbe | undefined
   let cancelRetry: CancelTimer | undefined
   let stopChecking: CancelTimer | undefined
 
   const letGo = (): void => {
     stopChecking?.()
-    hearing?.end()
+    probe?.end()
     if (!current) return
     current.removeAllListeners?.()
-    // What is broken may still emit; nobody else listens any more.
+    // A broken connection may still emit `error`, which ends the process if there is no listener.
     current.on('error', () => undefined)
     current.release(true)
     current = undefined
   }
-  /** `connection`: what was lost, or `undefined` when there was none to lose. What another one says later is old news. */
+  /** Handles the loss of `connection`, or a failed attempt if it is `undefined`. Events of an earlier connection are ignored. */
   const lost = (connection: PostgresConnection | undefined, error?: unknown): void => {
     if (stopped || current !== connection) return
     letGo()
-    // What ends the start is thrown there.
-    if (error && (started || !isDeaf(error))) call('onError', () => onError?.(toError(error)))
+    // `listen` throws an error that ends the start, so it must not be reported as well.
+    if (error && (started || !isPooled(error))) call('onError', () => onError?.(toError(error)))
     cancelRetry?.()
     cancelRetry = clock.setTimeout(() => void connect(), RECONNECT_MS)
   }
-  /** Returns what it failed with. */
+  /** Resolves with the error if the attempt failed. */
   const connect = async (): Promise<unknown> => {
     let late = false
     let connection: PostgresConnection | undefined
     try {
       const connecting = checkOut(client)
-      // One that comes when nobody waits for it any more must not stay out of the pool.
+      // A connection that arrives after the deadline must not stay checked out.
       connecting.then(
         (each) => late && each.release(true),
         () => undefined,
@@ -96,8 +97,8 @@ export async function listen(
     return undefined
   }
   const attend = async (connection: PostgresConnection): Promise<void> => {
-    const mine = createHearing({ pool: client, connection, channel, name, clock })
-    hearing = mine
+    const mine = createListenProbe({ pool: client, connection, channel, name, clock })
+    probe = mine
     const notice = ({ channel: from, payload }: { channel?: string; payload?: string }): void => {
       if (!mine.takes(from, payload)) notify(payload ?? '')
     }
@@ -105,9 +106,10 @@ export async function listen(
     connection.on('error', ((error: unknown) => lost(connection, error)) as never)
     connection.on('end', (() => lost(connection)) as never)
     await mine.begin()
-    // It may be lost or stopped at any time.
+    // The connection may be lost, or listening stopped, during each `await`.
     const isCurrent = (): boolean => current === connection
-    // Whoever listened before is missing something, and an idle connection of the pool that has gone silent delays the proof.
+    // After a reconnect, report at once that notifications may have been missed: a silent idle connection of the pool can
+    // delay the probe.
     if (started && isCurrent()) announce()
     await mine.prove()
     if (!isCurrent()) return
@@ -121,7 +123,7 @@ export async function listen(
     cancelRetry?.()
     letGo()
   }
-  if (isDeaf(failure)) {
+  if (isPooled(failure)) {
     stop()
     throw failure
   }

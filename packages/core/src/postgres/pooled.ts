@@ -1,8 +1,8 @@
 import { DriverError } from '../errors/errors.ts'
 
 /**
- * Which address to use in place of a transaction pooler's, which gives each transaction to whichever server process is free:
- * what a session keeps (LISTEN, prepared statements, settings) is left behind with another one.
+ * The hint that names the address to use in place of a transaction pooler's. Such a pooler gives each transaction to any free
+ * server process, so the state of a session (LISTEN, prepared statements, settings) does not follow the client.
  *
  * Sources: https://www.pgbouncer.org/features.html, https://supabase.com/docs/guides/database/connecting-to-postgres and
  * https://neon.com/docs/connect/connection-pooling
@@ -10,25 +10,25 @@ import { DriverError } from '../errors/errors.ts'
 export const POOLER_HINT: string =
   'Use the direct address of the database, or a pooler in session mode. Supabase: port 5432 instead of 6543. Neon: the host without `-pooler`. PgBouncer: `pool_mode = session`.'
 
-/** What shows that a transaction pooler answers: `seen` is the end of the sentence. */
+/** Makes the error for an address at which a transaction pooler answers. `seen` is the evidence, the end of its sentence. */
 export function pooled(seen: string): DriverError {
-  return new DriverError('postgres', `A transaction pooler is in place of Postgres: ${seen}.`, {
+  return new DriverError('postgres', `The address leads to a transaction pooler, not to Postgres: ${seen}.`, {
     code: 'POSTGRES_POOLED',
     hint: POOLER_HINT,
   })
 }
 
-/** LISTEN was taken, and what is said does not come. */
-export function unheard(timeoutMs: number): DriverError {
+/** Makes the error for a connection that accepted LISTEN and did not receive a notification. */
+export function notDelivered(timeoutMs: number): DriverError {
   return new DriverError(
     'postgres',
-    `The connection that listens was not told of a notification within ${timeoutMs} ms, as behind a transaction pooler.`,
+    `A notification did not reach the listening connection within ${timeoutMs} ms, as happens behind a transaction pooler.`,
     { code: 'POSTGRES_UNHEARD', hint: POOLER_HINT },
   )
 }
 
-/** Can nothing be heard on this address? Another attempt would end alike. */
-export function isDeaf(error: unknown): boolean {
+/** Says whether the error means that this address delivers no notifications, so that another attempt would fail too. */
+export function isPooled(error: unknown): boolean {
   const { code } = (error ?? {}) as { readonly code?: unknown }
   return code === 'POSTGRES_POOLED' || code === 'POSTGRES_UNHEARD'
 }

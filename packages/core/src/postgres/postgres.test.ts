@@ -9,7 +9,7 @@ import { onConnection, queryOn } from './query.ts'
 type Connection = Awaited<ReturnType<typeof checkOut>>
 type Callback = (error: unknown, connection?: Connection) => void
 
-/** A pool that hands out one connection, or fails, when it is told to. */
+/** A pool that hands out one connection, or fails, when the test calls `hand` or `fail`. */
 function poolOf(form: string) {
   const log: string[] = []
   const connection: Connection = {
@@ -18,7 +18,7 @@ function poolOf(form: string) {
     release: (destroy) => void log.push(destroy ? 'destroyed' : 'released'),
   }
   const callbacks: Callback[] = []
-  /** Those who wait by a promise. */
+  /** Callers that wait for a promise. */
   const waiting: Callback[] = []
   const pool: PostgresPool = {
     query: connection.query,
@@ -43,25 +43,25 @@ function poolOf(form: string) {
   }
 }
 
-describe.each(['callback', 'promise', 'callback and promise'])('a pool that answers by %s', (form) => {
-  it('hands out a connection that has one listener for its loss', async () => {
+describe.each(['callback', 'promise', 'callback and promise'])('a pool that connects by %s', (form) => {
+  it('hands out a connection with one error listener', async () => {
     const { pool, log, connection, hand } = poolOf(form)
     const taken = checkOut(pool)
     hand()
-    // A callback is there in time for what the same packet says next.
+    // A callback runs before the connection handles the next message of the same packet.
     if (form !== 'promise') expect(log).toEqual(['on error'])
     expect(await taken).toBe(connection)
     expect(log).toEqual(['on error'])
   })
 
-  it('rejects with what the pool failed with', async () => {
+  it('rejects with the error of the pool', async () => {
     const { pool, fail } = poolOf(form)
     const taken = expect(checkOut(pool)).rejects.toThrow('too many clients')
     fail(new Error('too many clients'))
     await taken
   })
 
-  it('has a connection destroyed that comes when nobody waits for it any more', async () => {
+  it('destroys a connection that arrives too late', async () => {
     const clock = createManualClock()
     const { pool, log, hand } = poolOf(form)
     const onError = vi.fn()
@@ -77,7 +77,7 @@ describe.each(['callback', 'promise', 'callback and promise'])('a pool that answ
 })
 
 describe('a statement on a pool', () => {
-  it('gives the connection back when it is answered', async () => {
+  it('returns the connection after the answer', async () => {
     const { pool, log, hand } = poolOf('promise')
     const answered = queryOn(pool, 'select 1', [], new AbortController().signal)
     hand()
@@ -89,13 +89,13 @@ describe('a statement on a pool', () => {
     ['a deadlock', { severity: 'ERROR', code: '40P01' }, 'released'],
     ['a constraint, in another language', { severity: 'FEHLER', code: '23505' }, 'released'],
     ['a statement that took too long', { severity: 'ERROR', code: '57014' }, 'released'],
-    ['a transaction that somebody left open and failed', { severity: 'ERROR', code: '25P02' }, 'destroyed'],
-    ['a server that was the primary', { severity: 'ERROR', code: '25006' }, 'destroyed'],
-    ['a server that goes down', { severity: 'FATAL', code: '57P01' }, 'destroyed'],
-    ['a fault of the server', { severity: 'PANIC', code: 'XX001' }, 'destroyed'],
-    ['a socket', { code: 'ECONNRESET' }, 'destroyed'],
-    ['the client', {}, 'destroyed'],
-  ])('keeps the connection where the server answered by an error: %s', async (_, fields, fate) => {
+    ['a failed transaction that was left open', { severity: 'ERROR', code: '25P02' }, 'destroyed'],
+    ['a server that is no longer the primary', { severity: 'ERROR', code: '25006' }, 'destroyed'],
+    ['a server that shuts down', { severity: 'FATAL', code: '57P01' }, 'destroyed'],
+    ['an internal error of the server', { severity: 'PANIC', code: 'XX001' }, 'destroyed'],
+    ['an error of the socket', { code: 'ECONNRESET' }, 'destroyed'],
+    ['an error without a code', {}, 'destroyed'],
+  ])('keeps the connection only after an error that leaves it usable: %s', async (_, fields, fate) => {
     const { pool, log, connection, hand } = poolOf('promise')
     const failure = Object.assign(new Error('failed'), fields)
     connection.query = () => Promise.reject(failure)
@@ -105,7 +105,7 @@ describe('a statement on a pool', () => {
     expect(log).toEqual(['on error', fate])
   })
 
-  it('ends the connection on which nothing is answered', async () => {
+  it('ends a connection that does not answer in time', async () => {
     const { pool, log, hand } = poolOf('promise')
     const controller = new AbortController()
     const silence = new Promise<never>(() => undefined)
@@ -123,7 +123,7 @@ describe('a statement on a pool', () => {
     expect(log).toEqual(['on error', 'destroyed'])
   })
 
-  it('has the server end the statement of a connection that is given up, several by one question', async () => {
+  it('cancels the statements of destroyed connections on the server, several by one request', async () => {
     const log: unknown[] = []
     const answers: (() => void)[] = []
     const connectionOf = (processID: number): Connection => ({
@@ -168,22 +168,22 @@ describe('a statement on a pool', () => {
     ])
   })
 
-  it('keeps a process alive whose pool has no listener for an idle connection that ends', async () => {
+  it('adds an error listener to the pool, so that a lost idle connection does not end the process', async () => {
     const { pool, log, hand } = poolOf('promise')
-    const heard: string[] = []
+    const events: string[] = []
     const answered = queryOn(
-      { ...pool, on: (event) => heard.push(event) },
+      { ...pool, on: (event) => events.push(event) },
       'select 1',
       [],
       new AbortController().signal,
     )
     hand()
     await answered
-    expect(heard).toEqual(['error'])
+    expect(events).toEqual(['error'])
     expect(log).toEqual(['on error', 'released'])
   })
 
-  it('gives back the connection that comes when nobody waits for it any more', async () => {
+  it('returns a connection that arrives after the abort', async () => {
     const { pool, log, hand } = poolOf('promise')
     const controller = new AbortController()
     const waiting = queryOn(pool, 'select 1', [], controller.signal)

@@ -4,13 +4,14 @@ import { cancelStatement } from './cancel.ts'
 import { checkOut, type PostgresClient, type PostgresPool, type PostgresQuery } from './client.ts'
 
 /**
- * One statement, outside of any unit of work: what it opens outlives whoever needed it first. Where `signal` ends before the
- * answer, or the connection fails, it is ended rather than given back, so that a network that swallows everything costs each
- * connection one statement and never the pool. The server may still carry out what it was sent. A server that answers by an
- * error has answered: it rolled the statement back, and the connection is as good as before. PGlite has no connection to
- * lose: its answer is waited for.
+ * Runs one statement outside any unit of work, because a connection that the pool opens for it outlives its caller.
  *
- * @throws the signal's reason when that has ended, else what the database or the pool failed with.
+ * If `signal` aborts before the answer, or the connection fails, the connection is destroyed instead of returned: a network
+ * that drops all packets then costs each connection one statement, but never the pool. The server may still run the
+ * statement. After an error that the server answers with, the connection is returned, since the server has rolled the
+ * statement back. PGlite has no connection to lose, so its answer is awaited.
+ *
+ * @throws The signal's reason if it has aborted, otherwise the error of the database or the pool.
  */
 export function queryOn(
   client: PostgresClient,
@@ -29,41 +30,41 @@ export function queryOn(
 }
 
 /**
- * Errors after which a server says no more, or should not be asked: the connection's, an operator's, those of its own faults;
- * that it only reads, as one does that was the primary until a failover; and that the connection is in a failed transaction,
- * which whoever began it has left open: a pool hands out the connection that came back last, so it would be met again and again.
+ * SQLSTATEs after which a connection must not be used again: connection errors (08), operator intervention (57P), system and
+ * internal errors (58, XX), a read-only server, such as the old primary after a failover (25006), and a failed transaction that
+ * another user of the connection left open (25P). A pool hands out the connection that was returned last, so the next
+ * statements would get the same connection and fail too.
  */
-const LAST_WORDS = /^(?:08|25P|57P|58|XX|25006)/
+const UNUSABLE = /^(?:08|25P|57P|58|XX|25006)/
 
 /**
- * An error that the server answered with, which leaves the connection as it was; throws any other.
+ * Returns an error that the server answered with and after which the connection is usable; throws any other.
  *
  * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 function asAnswer(error: unknown): { readonly error: unknown } {
   const { severity, code } = (error ?? {}) as { readonly severity?: unknown; readonly code?: unknown }
-  // Only what came over the wire has a severity; its words are the server's language.
-  if (typeof severity !== 'string' || typeof code !== 'string' || LAST_WORDS.test(code)) throw error
+  // Only errors that came over the wire have a severity. Its text is in the server's language, so it is not compared.
+  if (typeof severity !== 'string' || typeof code !== 'string' || UNUSABLE.test(code)) throw error
   return { error }
 }
 
 /**
- * Runs `work` on one connection of the pool, and gives the connection back. Where `work` fails, or is not done when
- * `signal` ends, the connection is ended instead, and takes with it what was begun on it: nobody knows what state it is
- * in, and one that has gone silent would never be free again. A statement that was under way is cancelled on the server,
- * as far as that can be reached.
+ * Runs `work` on one connection of the pool and returns the connection. If `work` fails, or is still pending when `signal`
+ * aborts, the connection is destroyed instead, with any open transaction: its state is unknown, and a silent connection would
+ * never be free again. A pending statement is cancelled on the server if the server can be reached.
  *
- * @throws the signal's reason when that has ended, else what `work` or the pool failed with.
+ * @throws The signal's reason if it has aborted, otherwise the error of `work` or the pool.
  */
 export async function onConnection<T>(
   pool: PostgresPool,
   work: (connection: PostgresQuery) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
-  // A connection that the pool opens for it outlives whoever needed it first.
+  // A connection that the pool opens here outlives the caller's unit of work.
   const connecting = withoutScope(() => checkOut(pool))
   const connection = await orAborted(connecting, signal).catch((error: unknown) => {
-    // One that comes when nobody waits for it any more must not stay out of the pool.
+    // A connection that arrives after the abort must not stay checked out.
     connecting.then(
       (late) => late.release(),
       () => undefined,

@@ -3,20 +3,28 @@ import { listen } from './listen.ts'
 
 export interface ChaosProxy {
   readonly port: number
-  /** Connections that are open, frozen ones included. */
+  /** The number of open connections, including frozen ones. */
   readonly connections: number
-  /** Ends every connection at once, as a restart of a router does. `share`: of each, from 0 to 1. */
+  /**
+   * Ends connections at once, as the restart of a router does.
+   *
+   * @param share The probability for each connection, from 0 to 1. Default 1.
+   */
   kill(share?: number): void
-  /** Connections that stay open and carry nothing any more, in neither direction: what a dead network looks like. */
+  /**
+   * Stops the traffic of connections in both directions and keeps them open, as a dead network does.
+   *
+   * @param share The probability for each connection, from 0 to 1. Default 1.
+   */
   freeze(share?: number): void
-  /** Refuses new connections until it is called with false. */
+  /** Refuses new connections until it is called with `false`. */
   refuse(refusing: boolean): void
-  /** Milliseconds that everything takes longer, in either direction. */
+  /** Delays everything by `ms` milliseconds in each direction. */
   delay(ms: number): void
   close(): Promise<void>
 }
 
-/** Stands between clients and a server on 127.0.0.1, and does what networks do. */
+/** Starts a proxy in front of a server on 127.0.0.1 that can fail as networks do. Node only. */
 export async function startChaosProxy(
   targetPort: number,
   options: { readonly random?: () => number } = {},
@@ -32,7 +40,7 @@ export async function startChaosProxy(
     const pair: Pair = { client, upstream, frozen: false }
     pairs.add(pair)
     const end = (): void => {
-      // What is frozen is not told that the other side has gone.
+      // A dead network does not tell one side that the other has disconnected.
       if (pair.frozen) return
       pairs.delete(pair)
       client.destroy()

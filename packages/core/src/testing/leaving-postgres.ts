@@ -4,21 +4,21 @@ import { postgresMessage } from './postgres-messages.ts'
 
 const AUTHENTICATED = postgresMessage('R', Buffer.from([0, 0, 0, 0]))
 const READY = postgresMessage('Z', Buffer.from('I'))
-const GOING = postgresMessage(
+const SHUTDOWN = postgresMessage(
   'E',
   Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0'),
 )
 
 /**
- * A Postgres that is shut down just then: each connection is told in one packet that it is ready and that it is over, as a
- * real one may be.
+ * Starts a server that acts like a Postgres at the moment of its shutdown: it sends each client in one packet that it is ready
+ * and that it terminates the connection, as a real server may.
  *
  * Source: https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 export async function startLeavingPostgres(): Promise<{ readonly url: string; close(): Promise<void> }> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined)
-    socket.once('data', () => socket.end(Buffer.concat([AUTHENTICATED, READY, GOING])))
+    socket.once('data', () => socket.end(Buffer.concat([AUTHENTICATED, READY, SHUTDOWN])))
   })
   const { port, close } = await listen(server)
   return { url: `postgres://user@127.0.0.1:${port}/database`, close }

@@ -2,18 +2,18 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 
 export interface Listening {
   readonly port: number
-  /** Ends every connection, also one that was upgraded or hangs, and then the server. */
+  /** Destroys all connections, including upgraded and hanging ones, and closes the server. */
   close(): Promise<void>
 }
 
-/** A test may open a thousand connections at once, and the kernel resets what the queue has no room for. */
+/** A test may open a thousand connections at once, and the kernel resets those for which the queue has no room. */
 const BACKLOG = 4096
 
 /**
- * Has a server listen on 127.0.0.1. Node only.
+ * Starts a server on 127.0.0.1. Node only.
  *
- * @param port Default: a free one.
- * @throws What listening fails with, such as `EADDRINUSE`.
+ * @param port The port to listen on. Default: a free one.
+ * @throws The error of `server.listen`, such as `EADDRINUSE`.
  */
 export async function listen(server: Server, port = 0): Promise<Listening> {
   const sockets = new Set<Socket>()

@@ -5,7 +5,7 @@ export interface ManualClock extends Clock {
   advance(ms: number): Promise<void>
   /** The number of pending timers. */
   readonly pending: number
-  /** The time, in terms of `now()`, at which the first timer is due; `undefined` when there is none. */
+  /** The time by `now()` at which the first timer is due; `undefined` if there is none. */
   readonly nextAt: number | undefined
 }
 
@@ -16,7 +16,7 @@ interface Timer {
 }
 
 /**
- * Makes a clock that stands still until it is advanced. `now()` starts at `startMs` (default 1 700 000 000 000),
+ * Creates a clock that stands still until it is advanced. `now()` starts at `startMs` (default 1 700 000 000 000),
  * `monotonic()` at 0.
  */
 export function createManualClock(startMs = 1_700_000_000_000): ManualClock {
@@ -61,7 +61,7 @@ export function createManualClock(startMs = 1_700_000_000_000): ManualClock {
   }
 }
 
-/** Lets promise chains run to their next timer: all pending microtasks run before a macrotask. */
+/** Lets promise chains run up to their next timer, since all pending microtasks run before a macrotask. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

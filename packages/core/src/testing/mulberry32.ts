@@ -1,4 +1,7 @@
-/** Makes a generator of numbers in [0, 1), repeatable by seed. 32 bits of state, enough for tests. Public domain, by Tommy Ettinger. */
+/**
+ * Creates a random number generator for [0, 1) that repeats for the same seed. Its 32 bits of state are enough for tests.
+ * Public domain, by Tommy Ettinger.
+ */
 export function mulberry32(seed: number): () => number {
   let state = seed >>> 0
   return () => {

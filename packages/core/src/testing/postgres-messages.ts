@@ -1,4 +1,4 @@
-/** A message of Postgres's protocol: its letter, its length, what it says. */
+/** Builds a message of the Postgres protocol: its type letter, its length and its body. */
 export function postgresMessage(letter: string, body: Buffer): Buffer {
   const head = Buffer.alloc(5)
   head.write(letter, 0)
@@ -7,8 +7,8 @@ export function postgresMessage(letter: string, body: Buffer): Buffer {
 }
 
 /**
- * Cuts what a socket receives into messages. Those of a client begin with some that have no letter, up to and with the one
- * that says who it is; their letter is empty.
+ * Splits the bytes that a socket receives into messages. A client's first messages, up to and including the startup message,
+ * have no type letter; `letter` is empty for them.
  *
  * Source: https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
@@ -28,7 +28,7 @@ export function messageReader(
       const message = rest.subarray(0, length)
       rest = rest.subarray(length)
       const letter = isStarting ? '' : message.toString('latin1', 0, 1)
-      // A version of the protocol; requests for encryption have larger numbers.
+      // A startup message has the major version 3 here; requests for encryption have larger numbers.
       if (isStarting && message.readInt32BE(4) >>> 16 === 3) isStarting = false
       onMessage(letter, message)
     }

@@ -7,19 +7,19 @@ import { freePort } from './free-port.ts'
 export interface RunningPostgres {
   readonly url: string
   readonly pid: number
-  /** SIGSTOP: it keeps its sockets and answers nothing. */
+  /** Sends SIGSTOP: the server keeps its sockets open and does not answer. */
   pause(): void
   resume(): void
   close(): Promise<void>
 }
 
 /**
- * A Postgres of its own on a free loopback port, with an empty database in a temporary folder.
+ * Starts a separate Postgres on a free loopback port, with an empty database in a temporary folder. Node only.
  *
- * @param options.password Asked of every client, and part of `url`. Default: none is asked.
- * @param options.durable Waits for the disk at every commit, as a server in production does. Default `false`: a commit then
- * survives anything but a crash of the machine, and takes a fifth of the time.
- * @throws an Error saying what to install when there is no Postgres here.
+ * @param options.password Required of every client, and part of `url`. Default: no password.
+ * @param options.durable Waits for the disk at every commit, as a production server does. Default `false`: a commit then
+ * survives everything but a crash of the machine, and takes a fifth of the time.
+ * @throws Error that says what to install if Postgres is not installed.
  */
 export async function startPostgres(
   options: { readonly password?: string; readonly durable?: boolean } = {},
@@ -28,7 +28,7 @@ export async function startPostgres(
   const bin = findBinaries()
   if (!bin) throw new Error('Postgres is not installed. Debian: apt-get install postgresql')
   const folder = mkdtempSync(join(tmpdir(), 'msc-postgres-'))
-  // Postgres refuses to run as root; the package brings a user of its own.
+  // Postgres refuses to run as root. Debian's package creates a user for it.
   const as = process.getuid?.() === 0 ? userOf('postgres') : undefined
   if (as) chownSync(folder, as.uid, as.gid)
   const data = join(folder, 'data')
@@ -57,13 +57,13 @@ export async function startPostgres(
     ...as,
   })
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  // Immediate shutdown: nobody needs what is in it.
+  // SIGQUIT is an immediate shutdown, which may lose data that no test needs any more.
   const kill = (): void => void child.kill('SIGQUIT')
   process.once('exit', kill)
   await new Promise<void>((resolve, reject) => {
     let output = ''
     child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`Postgres ended at start with code ${code}: ${output}`)))
+    child.once('exit', (code) => reject(new Error(`Postgres exited at startup with code ${code}: ${output}`)))
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-4000)
       if (text.includes('ready to accept connections')) resolve()
@@ -97,14 +97,14 @@ function authentication(
   return ['-A', 'scram-sha-256', `--pwfile=${file}`]
 }
 
-/** Each connection has a process of its own, which a signal to the first does not reach. */
+/** Signals the server and its children. Each connection has its own process, which a signal to the parent does not reach. */
 function signalAll(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
   const children = readdirSync('/proc').filter((each) => /^\d+$/.test(each) && parentOf(each) === pid)
   for (const each of [pid, ...children.map(Number)]) {
     try {
       process.kill(each, signal)
     } catch {
-      // It has ended meanwhile.
+      // The process has exited in the meantime.
     }
   }
 }
@@ -118,7 +118,7 @@ function parentOf(pid: string): number | undefined {
   }
 }
 
-/** On the PATH, or where Debian has them. */
+/** Finds the folder of the binaries: Debian's, else one on the PATH. */
 function findBinaries(): string | undefined {
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian).toSorted((a, b) => Number(b) - Number(a)) : []

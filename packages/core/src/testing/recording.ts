@@ -1,23 +1,23 @@
 import { systemClock, type Clock } from '../time/clock.ts'
 
 export interface Recording<T> {
-  /** In the order of arrival, the newest last. */
+  /** The items in the order of arrival, the newest last. */
   readonly list: readonly T[]
   add(item: T): void
   /**
    * Resolves with the first item, past or future, that `matches`.
    *
-   * @param timeoutMs Default 30 000.
-   * @throws Error when none has come by then.
+   * @param timeoutMs Milliseconds to wait. Default 30 000.
+   * @throws Error if none has arrived by then.
    */
   waitFor(matches: (item: T) => boolean, timeoutMs?: number): Promise<T>
 }
 
 /**
- * Keeps what arrives, and lets a test wait for it by the event instead of by polling.
+ * Records items as they arrive, so that a test can wait for one instead of polling.
  *
- * @param what Names the items in the error: `events`.
- * @param max Items that are kept at most; the oldest leave. Default 10 000.
+ * @param what The items' name in the error, for example `events`.
+ * @param max The most items that are kept; the oldest are dropped first. Default 10 000.
  */
 export function createRecording<T>(what: string, max = 10_000, clock: Clock = systemClock): Recording<T> {
   const list: T[] = []
@@ -44,14 +44,14 @@ export function createRecording<T>(what: string, max = 10_000, clock: Clock = sy
             if (!matches(item)) return
             resolve(item)
           } catch (error) {
-            // It is the test's own, and must not become a failure of whoever sent the item.
+            // The error belongs to the test that waits. Thrown from here, it would fail the code that sent the item.
             reject(error as Error)
           }
           settle()
         }
         const cancel = clock.setTimeout(() => {
           settle()
-          reject(new Error(`None of the ${what} matched within ${timeoutMs} ms; ${total} came.`))
+          reject(new Error(`None of the ${what} matched within ${timeoutMs} ms; ${total} arrived.`))
         }, timeoutMs)
         listeners.add(listener)
       })

@@ -2,15 +2,18 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { postgresMessage, messageReader } from './postgres-messages.ts'
 
 export interface TransactionPooler {
-  /** That of the server, with the pooler's port. */
+  /** The server's URL with the pooler's port. */
   readonly url: string
   close(): Promise<void>
 }
 
 export interface TransactionPoolerOptions {
-  /** Connections to the server. Default 2. */
+  /** The number of connections to the server. Default 2. */
   readonly servers?: number
-  /** Which of the free ones gets the next transaction. Default `latest`, as PgBouncer does unless it is told to go round. */
+  /**
+   * Which free connection gets the next transaction: the one that was released last or first. Default `latest`, like
+   * PgBouncer without `server_round_robin`.
+   */
   readonly next?: 'latest' | 'oldest'
 }
 
@@ -21,11 +24,11 @@ interface Backend {
 interface Client {
   readonly socket: Socket
   backend?: Backend | undefined
-  /** Messages that wait for a server. */
+  /** Messages that wait for a free backend. */
   waiting: Buffer[]
 }
 
-/** To the client, whom nobody asks for a password. The number of the process is the pooler's own, as PgBouncer's is. */
+/** The answer to a client's startup message, without a password. The process id is made up, as PgBouncer's is. */
 const WELCOME = Buffer.concat([
   postgresMessage('R', Buffer.from([0, 0, 0, 0])),
   postgresMessage('S', Buffer.from('server_version\x0015.0\0')),
@@ -36,8 +39,8 @@ const WELCOME = Buffer.concat([
 const SSL_REQUEST = 80877103
 
 /**
- * A pooler that gives each transaction to one of a few connections to the server at `url`, which must not ask for a
- * password. What a server says outside of a transaction goes to nobody. It takes no COPY and cancels nothing.
+ * Starts a pooler that gives each transaction to one of a few connections to the server at `url`, which must not require a
+ * password. Messages that the server sends outside a transaction are dropped. It supports neither COPY nor cancel requests.
  *
  * Sources: https://www.postgresql.org/docs/current/protocol-flow.html and https://www.pgbouncer.org/features.html
  */
@@ -91,7 +94,7 @@ export async function startTransactionPooler(
         release(backend)
         resolve()
       })
-      socket.on('data', read).on('close', () => reject(new Error('The server ended the connection.')))
+      socket.on('data', read).on('close', () => reject(new Error('The server closed the connection.')))
       socket.write(startup(target.username, target.pathname.slice(1)))
     })
 
@@ -104,7 +107,7 @@ export async function startTransactionPooler(
       if (letter !== 'X') send(client, bytes)
     })
     socket.on('data', read).on('close', () => {
-      // A transaction that was left open would be the next client's.
+      // Without a rollback, the next client would get the open transaction.
       if (client.backend) client.backend.socket.write(postgresMessage('Q', Buffer.from('rollback\0')))
       const index = queue.indexOf(client)
       if (index !== -1) queue.splice(index, 1)
@@ -123,7 +126,7 @@ export async function startTransactionPooler(
   }
 }
 
-/** The first message of a client, which has no letter. */
+/** Builds the startup message, which has no type letter. */
 function startup(user: string, database: string): Buffer {
   const parameters = Buffer.from(`user\0${user}\0database\0${database}\0\0`)
   const head = Buffer.alloc(8)

@@ -25,8 +25,8 @@ async function setUp(more: Partial<WireProtocol<Behaviour>> = {}): Promise<WireS
 
 const post = (url: string, body = 'text'): Promise<Response> => fetch(url, { method: 'POST', body, redirect: 'manual' })
 
-describe('a server on loopback', () => {
-  it('answers as its protocol says, and keeps what it received', async () => {
+describe('a wire server', () => {
+  it('answers by its protocol and records the requests', async () => {
     const server = await setUp()
     const coming = server.received.waitFor(({ url }) => url.pathname === '/b')
     expect(await (await post(`${server.url}/a`)).json()).toEqual({ path: '/a', body: 'text', behaviour: 'ok' })
@@ -43,14 +43,14 @@ describe('a server on loopback', () => {
     ['tired', 503, 'application/json', '{"why":"tired"}'],
     [418, 418, 'application/json', '{"refused":418}'],
     ['quota', 200, 'application/json', '{"path":"/","body":"text","behaviour":"quota"}'],
-  ] as const)('answers while it is to be %s', async (behaviour, status, type, text) => {
+  ] as const)('answers by the behaviour %s', async (behaviour, status, type, text) => {
     const server = await setUp()
     Object.assign(server, { behaviour })
     const answer = await post(server.url)
     expect([answer.status, answer.headers.get('content-type'), await answer.text()]).toEqual([status, type, text])
   })
 
-  it('cuts the connection before or within an answer', async () => {
+  it('closes the connection before or during an answer', async () => {
     const server = await setUp()
     Object.assign(server, { behaviour: 'reset' })
     await expect(post(server.url)).rejects.toThrow()
@@ -60,7 +60,7 @@ describe('a server on loopback', () => {
     await expect(answer.text()).rejects.toThrow()
   })
 
-  it('ends what hangs when it is closed', async () => {
+  it('ends hanging and idle connections on close', async () => {
     const server = await setUp()
     Object.assign(server, { behaviour: 'silent' })
     const hanging = post(server.url).then(
@@ -76,7 +76,7 @@ describe('a server on loopback', () => {
     await expect(post(server.url)).rejects.toThrow()
   })
 
-  it('refuses what is too large, and what its protocol can not read', async () => {
+  it('refuses a body that is too large or that its protocol can not parse', async () => {
     const server = await setUp({
       maxBytes: 10,
       answer: ({ body }) => ({ json: JSON.parse(body.toString()) as unknown }),
@@ -88,7 +88,7 @@ describe('a server on loopback', () => {
   it.each([
     ['plain', '*', null],
     ['credentials', 'http://a.example', 'true'],
-  ] as const)('lets pages of other origins call, %s', async (cors, origin, credentials) => {
+  ] as const)('allows calls from pages of other origins: %s', async (cors, origin, credentials) => {
     const server = await setUp({ cors })
     const headers = { origin: 'http://a.example', 'access-control-request-headers': 'x-own' }
     const answer = await fetch(server.url, { method: 'OPTIONS', headers })
@@ -99,20 +99,20 @@ describe('a server on loopback', () => {
     expect(server.received.list).toEqual([])
   })
 
-  it('fails to start on a port that is taken', async () => {
+  it('rejects if the port is in use', async () => {
     const { port } = await setUp()
     await expect(setUp({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
   })
 })
 
 describe('a recording', () => {
-  it('keeps the newest', () => {
+  it('keeps the newest items', () => {
     const recording = createRecording<number>('numbers', 3)
     for (const each of [1, 2, 3, 4, 5]) recording.add(each)
     expect(recording.list).toEqual([3, 4, 5])
   })
 
-  it('has what is waited for in the past or in the future', async () => {
+  it('resolves with a matching item, past or future', async () => {
     const recording = createRecording<number>('numbers')
     recording.add(1)
     expect(await recording.waitFor((each) => each === 1)).toBe(1)
@@ -122,11 +122,11 @@ describe('a recording', () => {
     expect(await later).toBe(2)
   })
 
-  it('says after the deadline how many came instead', async () => {
+  it('rejects after the timeout with the number of items that arrived', async () => {
     const clock = createManualClock()
     const recording = createRecording<number>('numbers', 10, clock)
     const waiting = expect(recording.waitFor((each) => each > 1, 5000)).rejects.toThrow(
-      'None of the numbers matched within 5000 ms; 1 came.',
+      'None of the numbers matched within 5000 ms; 1 arrived.',
     )
     recording.add(1)
     await clock.advance(5000)
@@ -137,7 +137,7 @@ describe('a recording', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it("fails with what the test's own question throws", async () => {
+  it('rejects with the error that the predicate throws, and does not throw it at the sender', async () => {
     const recording = createRecording<number>('numbers')
     const waiting = recording.waitFor(() => {
       throw new Error('mine')

@@ -4,16 +4,16 @@ import { listen } from './listen.ts'
 import { createRecording, type Recording } from './recording.ts'
 
 /**
- * How a server treats the next requests, whatever its protocol:
+ * How a server answers the following requests, whatever its protocol:
  *
- * - `ok`: as the protocol says;
+ * - `ok`: follows the protocol;
  * - `silent`: accepts the request and never answers;
- * - `reset`: cuts the connection;
- * - `html`: a page of HTML with 200, as a portal of the network or a proxy sends it;
- * - `garbage`: the beginning of a page with 200, of no type;
- * - `redirect`: 308 to another path;
- * - `cut-short`: declares more bytes than it sends, and cuts the connection;
- * - a number: that status, in the protocol's own words.
+ * - `reset`: resets the connection without an answer;
+ * - `html`: answers 200 with an HTML page, as a captive portal or a proxy does;
+ * - `garbage`: answers 200 with the beginning of an HTML page and without a content type;
+ * - `redirect`: answers 308 with another path;
+ * - `cut-short`: sends fewer bytes than it declared, and closes the connection;
+ * - a number: answers with that status and the body that the protocol gives a refusal.
  */
 export type WireBehaviour = 'ok' | 'silent' | 'reset' | 'html' | 'garbage' | 'redirect' | 'cut-short' | number
 
@@ -25,32 +25,32 @@ export interface WireRequest {
 }
 
 export interface WireAnswer {
-  /** Default 200. */
+  /** The HTTP status. Default 200. */
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON. Default: no body. */
+  /** A value to send as JSON. Default: no body. */
   readonly json?: unknown
-  /** Sent as it is, in place of JSON. */
+  /** A text to send as it is, instead of `json`. */
   readonly text?: string
-  /** Called once the answer has been handed to the socket. */
+  /** Called after the answer has been written to the socket. */
   readonly sent?: () => void
 }
 
-/** What one server adds: its protocol, and behaviours of its own. */
+/** The protocol of one server, with the behaviours that only it has. */
 export interface WireProtocol<Behaviour extends string | number> {
-  /** Default: a free one. */
+  /** The port to listen on. Default: a free one. */
   readonly port?: number | undefined
-  /** Bytes of a body; 413 for more. Default 20 MiB. */
+  /** The largest body in bytes; a larger one is answered with 413. Default 20 MiB. */
   readonly maxBytes?: number
-  /** Lets pages of every origin call, and answers their preflights. `credentials`: cookies too. */
+  /** Allows pages of all origins to call, and answers their preflights. `credentials` allows cookies too. */
   readonly cors?: 'plain' | 'credentials'
-  /** What is answered in a behaviour, in place of the protocol. What is listed nowhere is for `answer` to look at. */
+  /** Fixed answers by behaviour, which replace the protocol. `answer` handles a behaviour that has none. */
   readonly behaviours?: { readonly [Name in Behaviour]?: WireAnswer }
-  /** What a refusal with this status says. Default: `{ error }`. */
+  /** Returns the JSON body of a refusal with this status. Default: `{ error }`. */
   readonly refusal?: (status: number) => unknown
-  /** The protocol. What it throws is answered with 400. */
+  /** Answers a request as the protocol does. If it throws, the answer is 400. */
   answer(request: WireRequest, behaviour: Behaviour): WireAnswer | Promise<WireAnswer>
-  /** Runs before the connections end. */
+  /** Runs on `close`, before the connections end. */
   readonly closing?: () => unknown
 }
 
@@ -59,16 +59,20 @@ export interface WireServer<Behaviour extends string | number = WireBehaviour> {
   readonly url: string
   readonly port: number
   behaviour: Behaviour
-  /** Requests so far, preflights too, whatever became of them. */
+  /** The number of requests so far, including preflights and requests without an answer. */
   readonly requests: number
-  /** The requests whose body arrived, at most 1 000. */
+  /** The requests whose body arrived completely; the newest 1 000. */
   readonly received: Recording<WireRequest>
   close(): Promise<void>
 }
 
 const MAX_BYTES = 20 * 1024 * 1024
 
-/** A vendor's HTTP API on 127.0.0.1, which can do what networks do. Only its protocol is to be written. Node only. */
+/**
+ * Starts a vendor's HTTP API on 127.0.0.1 that can also fail as networks do. The caller writes only the protocol. Node only.
+ *
+ * @throws The error of `server.listen`, such as `EADDRINUSE`.
+ */
 export async function startWireServer<Behaviour extends string | number = WireBehaviour>(
   protocol: WireProtocol<Behaviour | WireBehaviour>,
 ): Promise<WireServer<Behaviour | WireBehaviour>> {

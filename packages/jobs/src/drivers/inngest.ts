@@ -10,7 +10,7 @@ import {
   type Clock,
 } from '@msc/core'
 import { hexOf } from '@msc/core/hash'
-import { httpFailure, notTheBackend, readAnswer, saidIn } from '@msc/core/http'
+import { httpFailure, notTheBackend, readAnswer, parseContent } from '@msc/core/http'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'
@@ -201,7 +201,7 @@ async function ask(
   if (failure === undefined) return
   if (failure.code !== 'DRIVER_REFUSED') throw failure
   // That there is nothing in it may be refused: by then the key was accepted. But only by Inngest.
-  if (refusals(saidIn(answer.content), answer.status)) return
+  if (refusals(parseContent(answer.content), answer.status)) return
   const problem = notTheBackend(answer, options)
   throw new DriverError('inngest', problem.message, problem)
 }

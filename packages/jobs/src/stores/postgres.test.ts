@@ -407,7 +407,7 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
 it.each([
   ['a pool of one', { client: new pg.Pool({ max: 1 }) }, { code: 'JOBS_POOL_TOO_SMALL' }],
   ['a pool of its own of one', { url: 'postgres://127.0.0.1/a', maxConnections: 1 }, { code: 'JOBS_POOL_TOO_SMALL' }],
-  ['a single connection', { client: new pg.Client() }, { code: 'OPTION_INVALID', message: /neither a pool/ }],
+  ['a single connection', { client: new pg.Client() }, { code: 'OPTION_INVALID', message: /neither a `pg` pool/ }],
   ['what is no client', { client: {} }, { code: 'OPTION_INVALID', message: /does not implement query/ }],
   ['a number that is none', { url: 'postgres://127.0.0.1/a', timeoutMs: Number.NaN }, { code: 'OPTION_INVALID' }],
 ])('refuses %s when it is made', (_, options, refused) => {

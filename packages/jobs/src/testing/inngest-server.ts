@@ -1,19 +1,25 @@
 import { sortableId, systemClock, type Clock } from '@msc/core'
-import { startWireServer, type WireAnswer, type WireBehaviour, type WireServer } from '@msc/core/testing'
+import {
+  startWireServer,
+  type WireAnswer,
+  type WireBehaviour,
+  type WireRequest,
+  type WireServer,
+} from '@msc/core/testing'
 import { executeFunction } from './inngest-executor.ts'
 import { createFlow, createSlots } from './inngest-flow.ts'
 import { evaluate, isMatch, wireMs, type RegisteredFunction, type WireEventIn, type WireRun } from './inngest-wire.ts'
 import { isApiToken, sign } from './inngest-signature.ts'
 
-/** How the server treats the next requests. `error`: 503. */
+/** How the server answers the following requests. `error`: with 503. */
 export type InngestBehaviour = WireBehaviour | 'error'
 
 export interface InngestServerOptions {
   readonly eventKey: string
-  /** `signkey-<env>-<hex>`. */
+  /** A key of the form `signkey-<env>-<hex>`. */
   readonly signingKey: string
   readonly port?: number
-  /** Milliseconds between attempts for which the SDK names none. Default 50. */
+  /** Milliseconds between attempts if the SDK does not name a delay. Default 50. */
   readonly retryMs?: number
   readonly clock?: Clock
 }
@@ -23,15 +29,15 @@ export interface InngestServer extends WireServer<InngestBehaviour> {
   readonly runs: readonly WireRun[]
   /** Asks an application's endpoint to register its functions here, as Inngest does after a deployment. */
   sync(endpoint: string): Promise<void>
-  /** Cancels a run, as its REST API does. False when it has ended or does not exist. */
+  /** Cancels a run, as Inngest's REST API does. Returns false if it has ended or does not exist. */
   cancel(runId: string): boolean
-  /** Resolves when no run is going on. */
+  /** Resolves when no run is in progress. */
   idle(): Promise<void>
 }
 
 /**
- * Inngest's event API, registration, flow control and executor on loopback, as its SDK uses them; calls are signed and
- * verified. Of expressions it knows paths, and matches as the SDK writes them.
+ * Starts Inngest's event API, registration, flow control and executor on loopback, as its SDK uses them. Calls are signed and
+ * verified. Expressions may be paths, or matches in the form that the SDK writes.
  */
 export async function startInngestServer(options: InngestServerOptions): Promise<InngestServer> {
   const { eventKey, signingKey, retryMs = 50, clock = systemClock } = options
@@ -43,7 +49,7 @@ export async function startInngestServer(options: InngestServerOptions): Promise
     WireRun,
     { readonly done: Promise<void>; readonly abort: AbortController; readonly event: WireEventIn }
   >()
-  const waiters = new Set<(event: WireEventIn) => void>()
+  const waiters = createEventWaiters(clock)
   const slot = createSlots()
   const stopping = new AbortController()
 
@@ -64,7 +70,7 @@ export async function startInngestServer(options: InngestServerOptions): Promise
       signal: AbortSignal.any([abort.signal, stopping.signal]),
       fetch,
       slot: (work) => slot(keys, rank, work),
-      nextEvent: (name, expression, ms) => nextEvent(event, name, expression, ms),
+      nextEvent: (name, expression, ms) => waiters.next(event, name, expression, ms),
       invoke: (id, data) => invoke(id, data),
     })
       .catch((error: unknown) => {
@@ -76,25 +82,6 @@ export async function startInngestServer(options: InngestServerOptions): Promise
     return done.then(() => run)
   }
   const flow = createFlow(clock, (fn, batch) => void start(fn, batch))
-
-  const nextEvent = (
-    own: WireEventIn,
-    name: string,
-    expression: string | undefined,
-    ms: number,
-  ): Promise<WireEventIn | undefined> =>
-    new Promise((resolve) => {
-      const settle = (event?: WireEventIn): void => {
-        cancel()
-        waiters.delete(onEvent)
-        resolve(event)
-      }
-      const onEvent = (event: WireEventIn): void => {
-        if (event.name === name && isMatch(expression, own, event)) settle(event)
-      }
-      const cancel = clock.setTimeout(settle, ms)
-      waiters.add(onEvent)
-    })
 
   const invoke = async (id: string, data: unknown): Promise<WireRun> => {
     const fn = functions.get(id)
@@ -116,7 +103,7 @@ export async function startInngestServer(options: InngestServerOptions): Promise
     if (seen.has(event.id)) return
     seen.add(event.id)
     events.push(event)
-    for (const waiter of waiters) waiter(event)
+    waiters.notify(event)
     cancelBy(event)
     for (const fn of functions.values()) {
       if (fn.triggers.some((each) => each.event === event.name)) flow.admit(fn, event)
@@ -135,21 +122,7 @@ export async function startInngestServer(options: InngestServerOptions): Promise
     port: options.port,
     refusal: (status) => ({ error: status === 400 ? 'malformed request' : 'refused' }),
     behaviours: { error: { status: 503, json: { error: 'unavailable' } } },
-    answer({ method, url: { pathname }, headers, body }) {
-      if (pathname === '/health') return { json: { status: 200, message: 'OK' } }
-      if (method === 'POST' && pathname.startsWith('/e/')) {
-        if (pathname.slice(3) === eventKey) return take(body)
-        return { status: 401, json: { error: 'Event key not found', status: 401 } }
-      }
-      const isEvents = method === 'GET' && pathname === '/v1/events'
-      const isRegistration = method === 'POST' && pathname === '/fn/register'
-      if (!isEvents && !isRegistration) return { status: 404, json: { error: 'not found' } }
-      if (!isApiToken(headers.authorization, signingKey)) return { status: 401, json: { error: 'Unauthorized' } }
-      if (isEvents) return { json: { data: events.slice(-1) } }
-      const registered = JSON.parse(body.toString('utf8')) as { functions: RegisteredFunction[] }
-      for (const fn of registered.functions) functions.set(fn.id, fn)
-      return { json: { ok: true, modified: true } }
-    },
+    answer: (request) => answerTo(request, { eventKey, signingKey, events, functions, take }),
     async closing() {
       stopping.abort(new Error('The server was closed'))
       await Promise.allSettled([...working.values()].map(({ done }) => done))
@@ -174,4 +147,60 @@ export async function startInngestServer(options: InngestServerOptions): Promise
       while (working.size > 0) await Promise.allSettled([...working.values()].map(({ done }) => done))
     },
   })
+}
+
+interface Api {
+  readonly eventKey: string
+  readonly signingKey: string
+  readonly events: readonly WireEventIn[]
+  readonly functions: Map<string, RegisteredFunction>
+  /** Accepts the events of a request body. */
+  take(body: Buffer): WireAnswer
+}
+
+/** Answers the health check, the event API and the registration of functions. */
+function answerTo({ method, url: { pathname }, headers, body }: WireRequest, api: Api): WireAnswer {
+  if (pathname === '/health') return { json: { status: 200, message: 'OK' } }
+  if (method === 'POST' && pathname.startsWith('/e/')) {
+    if (pathname.slice(3) === api.eventKey) return api.take(body)
+    return { status: 401, json: { error: 'Event key not found', status: 401 } }
+  }
+  const isEvents = method === 'GET' && pathname === '/v1/events'
+  const isRegistration = method === 'POST' && pathname === '/fn/register'
+  if (!isEvents && !isRegistration) return { status: 404, json: { error: 'not found' } }
+  if (!isApiToken(headers.authorization, api.signingKey)) return { status: 401, json: { error: 'Unauthorized' } }
+  if (isEvents) return { json: { data: api.events.slice(-1) } }
+  const registered = JSON.parse(body.toString('utf8')) as { functions: RegisteredFunction[] }
+  for (const fn of registered.functions) api.functions.set(fn.id, fn)
+  return { json: { ok: true, modified: true } }
+}
+
+interface EventWaiters {
+  /** Resolves with the next event that matches, or with `undefined` after `ms` milliseconds. */
+  next(own: WireEventIn, name: string, expression: string | undefined, ms: number): Promise<WireEventIn | undefined>
+  /** Passes an event to all that wait. */
+  notify(event: WireEventIn): void
+}
+
+/** Keeps the steps that wait for an event (`step.waitForEvent`). */
+function createEventWaiters(clock: Clock): EventWaiters {
+  const waiters = new Set<(event: WireEventIn) => void>()
+  return {
+    next: (own, name, expression, ms) =>
+      new Promise((resolve) => {
+        const settle = (event?: WireEventIn): void => {
+          cancel()
+          waiters.delete(onEvent)
+          resolve(event)
+        }
+        const onEvent = (event: WireEventIn): void => {
+          if (event.name === name && isMatch(expression, own, event)) settle(event)
+        }
+        const cancel = clock.setTimeout(settle, ms)
+        waiters.add(onEvent)
+      }),
+    notify(event) {
+      for (const waiter of waiters) waiter(event)
+    },
+  }
 }

@@ -8,14 +8,14 @@ import {
 } from '@msc/core/testing'
 import { parseEnvelope } from '../envelope.ts'
 
-/** How the server treats the next requests. */
+/** How the server answers the following requests. */
 export type SentryBehaviour =
   | WireBehaviour
-  /** 503. */
+  /** Answers 503. */
   | 'error'
-  /** 403, whatever the key. */
+  /** Answers 403, even for the right key. */
   | 'unauthorized'
-  /** 429, which limits errors for a minute. */
+  /** Answers 429 with a limit of one minute on errors. */
   | 'rate-limited'
 
 export interface SentryServerOptions {
@@ -38,7 +38,7 @@ export interface SentryItem {
   readonly payload: unknown
 }
 
-/** An event's payload as received: the parts that Sentry's documentation names. */
+/** The payload of an event as received, with the parts that Sentry documents. */
 export interface SentryEvent {
   readonly event_id: string
   readonly timestamp: number
@@ -123,7 +123,7 @@ export async function startSentryServer(options: SentryServerOptions = {}): Prom
     refusal: (status) => ({ detail: status === 400 ? 'invalid envelope' : 'refused' }),
     behaviours: {
       error: answer(503, { detail: 'unavailable' }),
-      // A proxy's answer when no server is behind it.
+      // A proxy answers so when it can't reach its server.
       garbage: { status: 502, text: '<html>' },
       unauthorized: UNAUTHORIZED,
       'rate-limited': {

@@ -104,13 +104,13 @@ const addressOf: Readonly<Record<Vendor, string>> = {
   supabase: 'NEXT_PUBLIC_SUPABASE_URL',
 }
 
-/** Servers that expect another key than ours, and endpoints that are not the vendor's. */
+/** Servers that expect a different key, and endpoints that are not the vendor's. */
 interface World {
   readonly urls: Readonly<Record<Exclude<Vendor, 'upstash'>, string>>
   readonly page: string
   readonly wall: string
   readonly mute: string
-  /** A port on which nothing listens. */
+  /** The host and a port on which nothing listens. */
   readonly nobody: string
 }
 
@@ -172,7 +172,7 @@ const page = (vendor: Vendor): Fault => ({
   check: concernOf[vendor],
   env: () => vendors[vendor](world.page),
   code: 'DRIVER_NOT_THE_BACKEND',
-  detail: /A page of HTML answered in place of the backend/,
+  detail: /An HTML page with status \d+ came in place of the backend/,
   hint: new RegExp(`Check .*${addressOf[vendor]}.*sign-in page`),
 })
 
@@ -290,7 +290,7 @@ const FAULTS: readonly Fault[] = [
     },
     status: 'warning',
     code: 'POSTGRES_POOLED',
-    detail: /A transaction pooler is in place of Postgres.*a worker does not start/,
+    detail: /leads to a transaction pooler.*workers do not start/,
     hint: /Supabase: port 5432 instead of 6543/,
   },
   {

@@ -123,7 +123,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   const post = async (messages: readonly OutgoingMessage[], bearer: string, signal: AbortSignal): Promise<void> => {
     if (closed) throw closedError('supabase')
     // Loaded before there is an answer, whose reading must not wait for it.
-    const { judgeAnswer, notTheBackend, readAnswer, saidIn } = await import('@msc/core/http-answer')
+    const { judgeAnswer, notTheBackend, readAnswer, parseContent } = await import('@msc/core/http-answer')
     const unreachable = (cause: unknown): never => {
       signal.throwIfAborted()
       throw new DriverError('supabase', `${new URL(url).host} can not be reached.`, {
@@ -148,7 +148,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     }
     let problem = judgeAnswer(answer, options)
     if (messages.length === 0 && problem?.code === 'DRIVER_REFUSED') {
-      const isRealtime = isRefusalOfNothing(answer.status, saidIn(answer.content))
+      const isRealtime = isRefusalOfNothing(answer.status, parseContent(answer.content))
       problem = isRealtime ? undefined : notTheBackend(answer, options)
     }
     if (problem) throw new DriverError('supabase', problem.message, problem)

@@ -1,5 +1,5 @@
 import { DriverError, MscError } from '@msc/core'
-import { httpFailure, readAnswer, requestFailure, saidIn, type ReadAnswer } from '@msc/core/http'
+import { httpFailure, readAnswer, requestFailure, parseContent, type ReadAnswer } from '@msc/core/http'
 import { plainJson } from '@msc/core/delivery'
 import type { PostHogAddress } from './address.ts'
 
@@ -67,7 +67,7 @@ export async function request(
   // A web page with this status would fail differently: it shows that something other than PostHog answered.
   if (failure?.code === 'DRIVER_REFUSED' && answer.status === accept) return undefined
   if (failure) throw failure
-  return saidIn(answer.content)
+  return parseContent(answer.content)
 }
 
 /** PostHog answers 200 when the account's quota is used up, and says so in the body. */

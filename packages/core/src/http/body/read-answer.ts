@@ -1,21 +1,21 @@
 import { readBytes, webSource } from './read-bytes.ts'
 
-/** The beginning of an answer's body. */
+/** The text of a response body, up to a limit. */
 export interface BoundedBody {
   readonly text: string
-  /** False when there was more, which was not read. */
+  /** False if the body was longer; the rest was not read. */
   readonly complete: boolean
 }
 
-/** What a foreign answer may have where nothing else is said: a receipt, a problem, a few hundred flags. */
+/** The default limit for a response body, in bytes. It has room for a receipt, a problem document or a few hundred flags. */
 export const MAX_ANSWER_BYTES: number = 1024 * 1024
 
 /**
- * Reads the body of an answer as text, at most `maxBytes` of it, and cancels the rest, so that a backend that never stops
- * sending costs neither memory nor a connection. What is no UTF-8 becomes U+FFFD.
+ * Reads at most `maxBytes` of a response body as text and cancels the rest, so that a backend that never stops sending
+ * costs neither memory nor a connection. Bytes that are not valid UTF-8 become U+FFFD.
  *
- * @param signal Ends the reading; rejects with its reason.
- * @throws What the body fails with.
+ * @param signal Stops the read, which then rejects with the signal's reason.
+ * @throws The error that the body's stream fails with.
  */
 export async function readBounded(
   response: Pick<Response, 'body' | 'text'>,
@@ -24,21 +24,21 @@ export async function readBounded(
 ): Promise<BoundedBody> {
   const { body } = response
   if (body === null) return { text: '', complete: true }
-  // A runtime without streams, such as React Native.
+  // Some runtimes, such as React Native, have no response streams.
   if (body === undefined) return { text: (await response.text()).slice(0, maxBytes), complete: true }
   const { bytes, complete } = await readBytes(webSource(body), maxBytes, signal)
   return { text: new TextDecoder().decode(bytes), complete }
 }
 
-/** An answer with the beginning of its body, as `judgeAnswer` takes it. */
+/** A response whose body was read up to a limit, in the form that `judgeAnswer` takes. */
 export interface ReadAnswer {
-  /** 302 for a redirect that was not followed, which is opaque in browsers. */
+  /** 302 for a redirect that was not followed, because browsers hide its status. */
   readonly status: number
   readonly headers: Headers
   readonly content: BoundedBody
 }
 
-/** {@link readBounded}, with the status and the headers beside it. */
+/** Reads a response like {@link readBounded}, and returns its status and headers too. */
 export async function readAnswer(response: Response, signal?: AbortSignal, maxBytes?: number): Promise<ReadAnswer> {
   const content = await readBounded(response, maxBytes, signal)
   const { type, status, headers } = response

@@ -23,8 +23,8 @@ const post = (body: BodyInit, headers: Record<string, string> = {}): Request =>
 const silent = (cancel?: () => Promise<void>): ReadableStream<Uint8Array> =>
   new ReadableStream({ pull: () => new Promise(() => {}), ...(cancel && { cancel }) })
 
-describe('a body within a bound', () => {
-  it('is whole where it fits and refused where it does not, however it is cut', async () => {
+describe('readBody with a limit', () => {
+  it('returns a body that fits whole and refuses one that does not, however it is cut into chunks', async () => {
     const chunks = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 12 })
     await fc.assert(
       fc.asyncProperty(chunks, fc.nat(200), async (parts, maxBytes) => {
@@ -35,38 +35,38 @@ describe('a body within a bound', () => {
     )
   })
 
-  it('is the same text however its characters are cut', async () => {
+  it('decodes the same text even if chunks split its characters', async () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 40 }).filter((each) => !each.startsWith('\ufeff'))
     await fc.assert(
-      fc.asyncProperty(text, fc.integer({ min: 1, max: 5 }), async (said, step) => {
-        const bytes = new TextEncoder().encode(said)
+      fc.asyncProperty(text, fc.integer({ min: 1, max: 5 }), async (original, step) => {
+        const bytes = new TextEncoder().encode(original)
         const parts = Array.from({ length: Math.ceil(bytes.length / step) }, (_, at) =>
           bytes.subarray(at * step, (at + 1) * step),
         )
         for (const utf8 of ['strict', 'lenient'] as const) {
-          expect(await readText(streamOf(parts), { maxBytes: 1000, utf8 })).toEqual({ text: said })
+          expect(await readText(streamOf(parts), { maxBytes: 1000, utf8 })).toEqual({ text: original })
         }
       }),
     )
   })
 
-  it('has a buffer exactly as long as what was read', async () => {
+  it('returns a buffer exactly as long as the body', async () => {
     const parts = Array.from({ length: 100 }, () => new Uint8Array(7))
     const { bytes } = await readBody(streamOf(parts), { maxBytes: 10_000 })
     expect([bytes?.byteLength, bytes?.buffer.byteLength]).toEqual([700, 700])
   })
 
-  it('is empty where a message has none', async () => {
+  it('returns no bytes for a message without a body', async () => {
     expect(await readBody(new Request('http://a.example/'), { maxBytes: 0 })).toEqual({ bytes: new Uint8Array(0) })
   })
 
-  it('is no UTF-8: malformed where that is strict, and with U+FFFD where it is not', async () => {
+  it('refuses invalid UTF-8 as malformed when strict, and replaces it by U+FFFD when lenient', async () => {
     const body = Uint8Array.of(0x61, 0xff)
     expect(await readText(post(body), { maxBytes: 9, utf8: 'strict' })).toMatchObject({ refused: 'malformed' })
     expect(await readText(post(body), { maxBytes: 9, utf8: 'lenient' })).toEqual({ text: 'a\ufffd' })
   })
 
-  it('that never ends is refused at the bound, and cancelled once', async () => {
+  it('refuses an endless body at the limit, and cancels it once', async () => {
     let pulled = 0
     let cancelled = 0
     const endless = new ReadableStream<Uint8Array>({
@@ -97,7 +97,7 @@ describe('a body within a bound', () => {
     expect(await readBody(silent(cancel), { maxBytes: 3, signal })).toEqual({ refused: 'aborted', error: 'gone' })
   })
 
-  it('does not wait for a foreign reader that ignores its cancel', async () => {
+  it('does not wait for a foreign reader that ignores its cancellation', async () => {
     const gone = new AbortController()
     const foreign = {
       getReader: () => ({
@@ -112,19 +112,19 @@ describe('a body within a bound', () => {
     expect(await reading).toEqual({ refused: 'aborted', error: 'gone' })
   })
 
-  it('is refused untouched where its declared length is larger', async () => {
+  it('refuses a body unread if its declared length exceeds the limit', async () => {
     const request = post(streamOf([new Uint8Array(1)]), { 'content-length': '11' })
     expect(await readBody(request, { maxBytes: 10 })).toEqual({ refused: 'too-large' })
     expect(request.bodyUsed).toBe(false)
   })
 
-  it.each(['1', '-1', 'many', ''])('is not believed to be %j bytes long', async (length) => {
+  it.each(['1', '-1', 'many', ''])('does not trust a Content-Length of %j', async (length) => {
     const request = (): Request => post(streamOf([new Uint8Array(11)]), { 'content-length': length })
     expect(await readBody(request(), { maxBytes: 10 })).toEqual({ refused: 'too-large' })
     expect((await readBody(request(), { maxBytes: 11 })).bytes).toHaveLength(11)
   })
 
-  it('that fails is incomplete, and so is one of something else than bytes', async () => {
+  it('reports a body as incomplete if its stream fails or yields values that are not bytes', async () => {
     const error = new Error('reset')
     const failing = streamOf([], { pull: (controller) => controller.error(error) })
     expect(await readBody(failing, { maxBytes: 10 })).toEqual({ refused: 'incomplete', error })
@@ -135,7 +135,7 @@ describe('a body within a bound', () => {
     })
   })
 
-  it('of empty chunks without end is incomplete, instead of blocking the process past every deadline', async () => {
+  it('refuses a body of empty chunks without end as incomplete, instead of blocking the process', async () => {
     const empty = new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(new Uint8Array(0)) })
     expect(await readBody(empty, { maxBytes: 10 })).toMatchObject({ refused: 'incomplete' })
     const some = Array.from({ length: 1000 }, () => new Uint8Array(0))
@@ -144,7 +144,7 @@ describe('a body within a bound', () => {
     })
   })
 
-  it('that has been read is a mistake of the reader, and says so', async () => {
+  it('throws BODY_CONSUMED for a body that has been read or is locked', async () => {
     const used = post('text')
     await used.text()
     const locked = post('text')
@@ -156,7 +156,7 @@ describe('a body within a bound', () => {
     }
   })
 
-  it('has until the deadline to arrive', async () => {
+  it('refuses a body that has not arrived by the deadline', async () => {
     const clock = createManualClock()
     const reading = readBody(silent(), { maxBytes: 10, timeoutMs: 1000, clock })
     await clock.advance(999)
@@ -167,7 +167,7 @@ describe('a body within a bound', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('tells the signal of a timeout from that of a client that goes away', async () => {
+  it('distinguishes a timeout signal from a client that disconnects', async () => {
     const late = AbortSignal.abort(new DOMException('late', 'TimeoutError'))
     expect(await readBody(silent(), { maxBytes: 10, signal: late })).toMatchObject({ refused: 'timed-out' })
     const gone = new AbortController()
@@ -177,20 +177,20 @@ describe('a body within a bound', () => {
   })
 })
 
-describe('the body of a Node request', () => {
+describe('readBody of a Node request', () => {
   const closing: (() => Promise<unknown>)[] = []
   afterEach(async () => {
     for (const close of closing.splice(0)) await close()
   })
 
-  /** A server whose one request is handed to `read`, and what that came to. */
+  /** Starts a server that passes its only request to `read`, and returns the outcome. */
   const serve = async (read: (incoming: IncomingMessage) => Promise<BodyBytes>) => {
     const requested: ((incoming: IncomingMessage) => void)[] = []
     const outcome = new Promise<BodyBytes>((resolve, reject) => {
       requested.push((incoming) => read(incoming).then(resolve, reject))
     })
     const server = createServer((incoming, outgoing) => {
-      for (const tell of requested) tell(incoming)
+      for (const callback of requested) callback(incoming)
       outcome.then(
         ({ refused }) => outgoing.writeHead(refused ? 413 : 200, { connection: 'close' }).end(),
         () => outgoing.writeHead(500).end(),
@@ -203,13 +203,13 @@ describe('the body of a Node request', () => {
     return { client, outcome }
   }
 
-  it('is read whole', async () => {
+  it('reads a whole body', async () => {
     const { client, outcome } = await serve((incoming) => readBody(incoming, { maxBytes: 10 }))
     client().end('0123456789')
     expect(Buffer.from((await outcome).bytes ?? []).toString()).toBe('0123456789')
   })
 
-  it('is refused with the bound, and the client still hears of it', async () => {
+  it('refuses a body above the limit, and the client still gets the response', async () => {
     const { client, outcome } = await serve((incoming) => readBody(incoming, { maxBytes: 10 }))
     const sending = client()
     sending.write('x'.repeat(11))
@@ -219,7 +219,7 @@ describe('the body of a Node request', () => {
     sending.destroy()
   })
 
-  it('is refused by its declared length before any of it is read', async () => {
+  it('refuses a body by its declared length before reading any of it', async () => {
     const { client, outcome } = await serve((incoming) => readBody(incoming, { maxBytes: 10 }))
     const sending = client({ 'content-length': '1000' })
     sending.flushHeaders()
@@ -227,7 +227,7 @@ describe('the body of a Node request', () => {
     sending.destroy()
   })
 
-  it('is incomplete when the client goes away', async () => {
+  it('reports a body as incomplete when the client disconnects', async () => {
     const { client, outcome } = await serve((incoming) => {
       incoming.once('readable', () => sending.destroy())
       return readBody(incoming, { maxBytes: 10 })
@@ -237,7 +237,7 @@ describe('the body of a Node request', () => {
     expect(await outcome).toMatchObject({ refused: 'incomplete', error: { code: 'ECONNRESET' } })
   })
 
-  it('that somebody has read is a mistake of the reader', async () => {
+  it('throws BODY_CONSUMED for a body that has been read', async () => {
     const { client, outcome } = await serve(async (incoming) => {
       await readBody(incoming, { maxBytes: 10 })
       return readBody(incoming, { maxBytes: 10 })

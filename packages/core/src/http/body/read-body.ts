@@ -3,38 +3,38 @@ import { systemClock, type Clock } from '../../time/clock.ts'
 import { orAborted } from '../../time/or-aborted.ts'
 import { readBytes, webSource, type ByteSource, type WebBody } from './read-bytes.ts'
 
-/** The part of Node's `Readable`, an `IncomingMessage` for one, that is read here. */
+/** The part of a Node `Readable`, such as an `IncomingMessage`, that `readBody` uses. */
 export interface NodeBody {
   iterator(options?: { destroyOnReturn?: boolean }): AsyncIterator<unknown>
 }
 
-/** Milliseconds that a request's body may take to come, where nothing else is said. */
+/** Milliseconds that a request's body may take to arrive, unless a route sets another limit. */
 export const BODY_TIMEOUT_MS = 30_000
 
 export interface ReadBodyOptions {
-  /** Bytes. */
+  /** Largest body in bytes. */
   readonly maxBytes: number
-  /** Milliseconds for all of it. Default: as long as the other side keeps the connection open. */
+  /** Milliseconds for the whole body. Default: no limit while the other side keeps the connection open. */
   readonly timeoutMs?: number
-  /** Ends the reading: that of a request aborts when the client goes away. */
+  /** Stops the read. A request's own signal aborts when the client disconnects. */
   readonly signal?: AbortSignal | undefined
   readonly clock?: Clock
 }
 
 /**
- * Why there is no body:
+ * Why a body was refused:
  *
- * - `too-large`: it was declared to be, or it was;
- * - `timed-out`: not all of it came in time, or the signal is that of a timeout;
- * - `aborted`: the signal ended the reading for another reason;
- * - `incomplete`: the stream failed, because the sender went away or for a reason of its own;
- * - `malformed`: it is no UTF-8, where that is strict.
+ * - `too-large`: its declared or actual length exceeds `maxBytes`;
+ * - `timed-out`: it did not arrive completely within `timeoutMs`, or the signal aborted with a `TimeoutError`;
+ * - `aborted`: the signal aborted for another reason;
+ * - `incomplete`: the stream failed, usually because the sender disconnected;
+ * - `malformed`: it is not valid UTF-8, and `utf8` is `strict`.
  */
 export type BodyRefusal = 'too-large' | 'timed-out' | 'aborted' | 'incomplete' | 'malformed'
 
 interface Refused {
   readonly refused: BodyRefusal
-  /** What the stream failed with, or the signal's reason. */
+  /** The error of the stream or of the decoder, or the signal's reason. */
   readonly error?: unknown
   readonly bytes?: never
   readonly text?: never
@@ -43,45 +43,45 @@ interface Refused {
 export type BodyBytes = Refused | { readonly bytes: Uint8Array; readonly refused?: never }
 export type BodyText = Refused | { readonly text: string; readonly refused?: never }
 
-/** A `Request` or a `Response`, by the parts that are read here. */
+/** The parts of a `Request` or `Response` that `readBody` uses. */
 export interface WebMessage {
   readonly headers: { get(name: string): string | null }
   readonly body: WebBody | null
   readonly bodyUsed: boolean
 }
 
-/** Node's `IncomingMessage`, by the parts that are read here. */
+/** The parts of Node's `IncomingMessage` that `readBody` uses. */
 export interface NodeMessage extends NodeBody {
   readonly headers: { readonly 'content-length'?: string | undefined }
   readonly readableDidRead: boolean
 }
 
-/** What a body is read from: a message, whose declared length is looked at first, or a bare stream. */
+/** The source of a body: a message, whose declared length is checked first, or a bare stream. */
 export type BodySource = WebMessage | NodeMessage | WebBody
 
 /**
- * Reads all bytes of a body, or says why there are none. It never reads more than `maxBytes` and the chunk in which they
- * end.
+ * Reads all bytes of a body, or returns why it was refused. It stops at the chunk that exceeds `maxBytes`.
  *
- * A declared `Content-Length` that is larger than the bound refuses the body untouched; a smaller one is not believed. What
- * is left of a web stream is cancelled without waiting for it. What is left of a Node request is not, since the answer needs
- * its socket: send the answer with `connection: close`.
+ * A body whose `Content-Length` exceeds `maxBytes` is refused unread. A smaller `Content-Length` is not trusted: the bytes are
+ * counted all the same. The rest of a web stream is cancelled, without waiting for the cancellation. The rest of a Node
+ * request is left unread, since the response needs its socket: send the response with `connection: close`.
  *
- * @throws ConfigError `BODY_CONSUMED` for a body that somebody else has read or is reading. Nothing else is thrown.
+ * @throws ConfigError `BODY_CONSUMED` for a body that has been read, or that another reader has locked. Nothing else is
+ *   thrown.
  */
 export async function readBody(source: BodySource, options: ReadBodyOptions): Promise<BodyBytes> {
   const { maxBytes, timeoutMs, signal: outer, clock = systemClock } = options
   const { stream, declared, consumed } = partsOf(source)
   if (consumed) {
-    throw new ConfigError('[msc/core] The body has been read already.', {
+    throw new ConfigError('[msc/core] The body has already been read.', {
       code: 'BODY_CONSUMED',
-      hint: 'Whoever reads it first must read a clone: `request.clone()`.',
+      hint: 'Pass a clone to the first reader: `request.clone()`.',
     })
   }
   if (declared > maxBytes) return { refused: 'too-large' }
   if (stream === null) return { bytes: new Uint8Array(0) }
   const late = new AbortController()
-  // The process must not end before whoever waits has an answer.
+  // Keeps the process alive, because it must not end before the caller has a result.
   const stop = timeoutMs !== undefined && clock.setTimeout(() => late.abort(), timeoutMs, { keepAlive: true })
   const signal = outer ? AbortSignal.any([outer, late.signal]) : late.signal
   try {
@@ -97,11 +97,11 @@ export async function readBody(source: BodySource, options: ReadBodyOptions): Pr
 }
 
 export interface ReadTextOptions extends ReadBodyOptions {
-  /** `strict` refuses what is no UTF-8 as `malformed`; `lenient` puts U+FFFD in its place. */
+  /** `strict` refuses invalid UTF-8 as `malformed`; `lenient` replaces it by U+FFFD. */
   readonly utf8: 'strict' | 'lenient'
 }
 
-/** {@link readBody}, as text. A byte order mark at its beginning is left out. */
+/** Reads a body like {@link readBody} and decodes it as text, without a leading byte order mark. */
 export async function readText(source: BodySource, options: ReadTextOptions): Promise<BodyText> {
   const read = await readBody(source, options)
   if (read.refused !== undefined) return read
@@ -114,7 +114,7 @@ export async function readText(source: BodySource, options: ReadTextOptions): Pr
 
 interface Parts {
   readonly stream: WebBody | NodeBody | null
-  /** Bytes; NaN or 0 where nothing is declared. */
+  /** The declared length in bytes; 0 if there is none, NaN if it is not a number. */
   readonly declared: number
   readonly consumed: boolean
 }
@@ -135,7 +135,7 @@ function isLocked(stream: object | null): boolean {
 
 function sourceOf(stream: WebBody | NodeBody): ByteSource {
   if ('getReader' in stream) return webSource(stream)
-  // To destroy a request would destroy the socket that its answer goes through.
+  // Destroying a request would destroy the socket that its response needs.
   const iterator = stream.iterator({ destroyOnReturn: false })
   return { read: () => iterator.next(), leave: () => iterator.return?.() }
 }

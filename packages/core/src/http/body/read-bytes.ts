@@ -1,28 +1,28 @@
-// Imports nothing: a page loads this file late, and what it shared with what the page loads first would become a file of
-// its own there.
+// This file must not import anything. A page loads it late, and the bundler would put each module that it shares with the
+// code that a page loads first into a chunk of its own.
 
-/** The part of a `ReadableStream` that is read here. */
+/** The part of a `ReadableStream` that `webSource` uses. */
 export interface WebBody {
   getReader(): { read(): Promise<{ done: boolean; value?: unknown }>; cancel(reason?: unknown): PromiseLike<void> }
 }
 
-/** Where bytes come from. */
+/** A source of bytes: a web stream or a Node request. */
 export interface ByteSource {
   read(): Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>
-  /** Called when nothing more is read. It may throw or never settle: it is not waited for. */
+  /** Called once the reader needs no more bytes. It may throw or never settle, because nothing waits for it. */
   leave(reason: unknown): PromiseLike<unknown> | undefined
 }
 
 export interface BytesRead {
   readonly bytes: Uint8Array
-  /** False when there was more, which was not read. */
+  /** False if the source had more bytes; they were not read. */
   readonly complete: boolean
 }
 
-/** Chunks without a byte that are taken in a row: reading them lets no timer run, so a deadline could not end it. */
+/** The most empty chunks in a row. Reading them starves every timer, so a deadline could not end it. */
 const MAX_EMPTY_CHUNKS = 1000
 
-/** @throws TypeError for a stream that is locked. */
+/** Locks a web stream and makes it a source. Throws a TypeError if the stream is already locked. */
 export function webSource(body: WebBody): ByteSource {
   const reader = body.getReader()
   return { read: () => reader.read(), leave: (reason) => reader.cancel(reason) }
@@ -31,17 +31,18 @@ export function webSource(body: WebBody): ByteSource {
 /**
  * Reads at most `maxBytes` of a source and leaves the rest.
  *
- * @param signal Has the source left, which ends a read of a web stream; rejects with its reason. A source that ignores
- *   that it was left is not given up here: see `readBody`.
- * @throws What the source fails with; TypeError for one of something else than bytes, or of empty chunks without end.
+ * @param signal Leaves the source when it aborts, which ends a pending read of a web stream; rejects with its reason. A
+ *   source that ignores `leave` can keep this call pending, so `readBody` does not rely on it.
+ * @throws The error that the source fails with; TypeError for a chunk that is not a `Uint8Array`, and for empty chunks
+ *   without end.
  */
 export async function readBytes(source: ByteSource, maxBytes: number, signal?: AbortSignal): Promise<BytesRead> {
-  const kept = new Kept(maxBytes)
+  const kept = new GrowingBuffer(maxBytes)
   const leave = (): void => {
     try {
       source.leave(signal?.reason)?.then(undefined, () => undefined)
     } catch {
-      // Whoever reads has what was wanted, or knows what went wrong.
+      // The caller already has the bytes or an error, so a failed cancellation changes nothing.
     }
   }
   signal?.addEventListener('abort', leave, { once: true })
@@ -49,11 +50,11 @@ export async function readBytes(source: ByteSource, maxBytes: number, signal?: A
     for (let empty = 0; ;) {
       signal?.throwIfAborted()
       const { done, value } = await source.read()
-      // A stream that was cancelled ends as one that is complete.
+      // A cancelled stream reports `done`, just like a complete one.
       signal?.throwIfAborted()
       if (done) return { bytes: kept.bytes(), complete: true }
-      // What has no length would pass any bound.
-      if (!(value instanceof Uint8Array)) throw new TypeError('The body is a stream of something else than bytes.')
+      // A chunk without a byte length would get past the limit.
+      if (!(value instanceof Uint8Array)) throw new TypeError('The body is a stream of values that are not bytes.')
       empty = value.byteLength === 0 ? empty + 1 : 0
       if (empty > MAX_EMPTY_CHUNKS) throw new TypeError('The body is a stream of empty chunks.')
       if (!kept.add(value)) return { bytes: kept.bytes(), complete: false }
@@ -64,8 +65,11 @@ export async function readBytes(source: ByteSource, maxBytes: number, signal?: A
   }
 }
 
-/** The chunks in one piece as they come: a list of a million chunks of one byte takes a hundred times their bytes. */
-class Kept {
+/**
+ * Appends chunks to one growing buffer. A list of chunks would take a hundred times the memory of its bytes if each chunk is
+ * one byte.
+ */
+class GrowingBuffer {
   readonly #maxBytes: number
   #buffer = new Uint8Array(0)
   #size = 0
@@ -74,13 +78,13 @@ class Kept {
     this.#maxBytes = maxBytes
   }
 
-  /** False when there is no room for all of it: then it keeps the beginning. */
+  /** Appends a chunk. Returns false if there is room only for its beginning, which is kept. */
   add(chunk: Uint8Array): boolean {
     const room = this.#maxBytes - this.#size
     const part = chunk.byteLength > room ? chunk.subarray(0, room) : chunk
     const size = this.#size + part.byteLength
     if (size > this.#buffer.byteLength) {
-      // A body of one chunk, as most are, is copied once and fits.
+      // Most bodies are one chunk, so the first buffer has exactly its size and `bytes` needs no second copy.
       const grown = new Uint8Array(Math.min(this.#maxBytes, Math.max(size, this.#size * 2)))
       grown.set(this.#buffer)
       this.#buffer = grown
@@ -90,7 +94,7 @@ class Kept {
     return part === chunk
   }
 
-  /** Exactly as long as what was read, so that nothing that copies the buffer takes more. */
+  /** Returns an array whose buffer has exactly its length, so that code that copies `.buffer` copies no padding. */
   bytes(): Uint8Array {
     return this.#size === this.#buffer.byteLength ? this.#buffer : this.#buffer.slice(0, this.#size)
   }

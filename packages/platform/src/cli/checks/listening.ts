@@ -1,12 +1,13 @@
 import { MscError, deadline, readEnv, type Env } from '@msc/core'
 import type { Finding } from '../finding.ts'
 
-/** The store finds out within five seconds that a notification stays away, after it has connected. */
+/** Milliseconds to connect, plus the five seconds after which the store gives up on a notification. */
 const PROOF_MS = 15_000
 
 /**
- * Whether a worker would hear of work on the Postgres that DATABASE_URL names, found out as the worker does when it starts:
- * behind a transaction pooler everything else works. A database that can't be asked has said so already.
+ * Checks that a worker would receive notifications from the Postgres in DATABASE_URL. It subscribes as a worker does at its
+ * start, because behind a transaction pooler everything else works. It ignores other errors, such as an unreachable database,
+ * which the check of the backend reports.
  */
 export async function checkListening(env: Env): Promise<Finding[]> {
   const { postgresStore } = await import('@msc/jobs/stores/postgres')
@@ -20,7 +21,7 @@ export async function checkListening(env: Env): Promise<Finding[]> {
   } catch (error) {
     if (!MscError.isInstance(error) || !/^POSTGRES_(?:POOLED|UNHEARD)$/.test(error.code)) return []
     const { code, message, hint } = error
-    const detail = `${message} Sending works there; a worker does not start.`
+    const detail = `${message} Jobs can be sent through it, but workers do not start.`
     return [
       { check: 'jobs', status: 'warning', code, subject: 'postgres', detail, ...(hint !== undefined && { hint }) },
     ]
