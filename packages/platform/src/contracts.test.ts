@@ -55,12 +55,6 @@ const engines: Readonly<Record<string, { make: Make; driver: () => object; needs
 describe.each(Object.entries(engines))('the engine of %s', (concern, { make, driver, needs, optional }) => {
   const like = (rest: object): never => ({ ...driver(), ...rest }) as never
 
-  it.each([undefined, null])('says that there is no driver instead of a wrong version, for %s', (missing) => {
-    expect(() => make(missing as never)).toThrow(
-      expect.objectContaining({ code: `${concern.toUpperCase()}_NO_DRIVER`, hint: expect.stringContaining('`driver`') }),
-    )
-  })
-
   it('accepts a driver that keeps its contract', () => {
     expect(() => make(like({}))).not.toThrow()
   })

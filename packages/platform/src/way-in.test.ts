@@ -119,8 +119,6 @@ const rows: readonly Row[] = [
     refused: [
       ['CONFIG_HALF_SET', { NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co' }],
       ['CONFIG_HALF_SET', { SUPABASE_SERVICE_ROLE_KEY: 'key' }],
-      ['SUPABASE_KEY_INVALID', { ...supabaseEnv, NEXT_PUBLIC_SUPABASE_ANON_KEY: 'hun\nter2' }],
-      ['SUPABASE_KEY_INVALID', { ...supabaseEnv, SUPABASE_SERVICE_ROLE_KEY: 'hunter☃2' }],
       ['ADDRESS_INVALID', { ...supabaseEnv, NEXT_PUBLIC_SUPABASE_URL: 'hunter2' }],
     ],
   },

@@ -22,13 +22,11 @@ export interface DriverContract<Driver> {
  * older version goes through the adapter for that version. Does no I/O.
  *
  * @returns The driver, or the adapter's result.
- * @throws ConfigError `<CONCERN>_NO_DRIVER` without a driver; `DRIVER_VERSION`, which names both versions; `DRIVER_INVALID`,
- *   which names what is missing.
+ * @throws ConfigError `DRIVER_VERSION`, which names both versions, or `DRIVER_INVALID`, which names what is missing.
  */
 export function assertDriver<Driver extends DriverBase>(contract: DriverContract<Driver>, driver: unknown): Driver {
   const { concern, version, adapters } = contract
-  if (driver === undefined || driver === null) throw noDriver(concern)
-  const found = (driver as Partial<DriverBase>).specificationVersion as number
+  const found = (driver as Partial<DriverBase> | null | undefined)?.specificationVersion as number
   const fitting = (found === version ? driver : adapters?.get(found)?.(driver as never)) as
     | Readonly<Record<string, unknown>>
     | undefined
@@ -43,7 +41,7 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
     ...(contract.shape?.(fitting) ?? []),
   ]
   if (lacks?.length === 0) return fitting as unknown as Driver
-  const { name } = driver as { readonly name?: unknown }
+  const name = (driver as { readonly name?: unknown } | null | undefined)?.name
   throw new ConfigError(
     `[msc/${concern}] [${isName(name) ? name : 'unnamed driver'}] The driver ${
       lacks
@@ -70,13 +68,10 @@ export function assertDrivers<Driver extends DriverBase>(
     assertDriver(contract, one),
   )
   if (drivers.length > 0) return drivers
-  throw noDriver(contract.concern)
-}
-
-function noDriver(concern: string): ConfigError {
-  return new ConfigError(`[msc/${concern}] There is no driver.`, {
+  const { concern } = contract
+  throw new ConfigError(`[msc/${concern}] There is no driver.`, {
     code: `${concern.toUpperCase()}_NO_DRIVER`,
-    hint: `Pass \`driver\`, such as one of @msc/${concern}.`,
+    hint: `Pass \`driver\`, for example local() from @msc/${concern}/local.`,
   })
 }
 

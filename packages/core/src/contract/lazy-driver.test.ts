@@ -73,7 +73,12 @@ describe('a lazily loaded driver', () => {
     const lazy = lazyDriver('test', async () => driver())
     const before = when === 'loaded' ? await lazy.ready() : lazy.ready()
     const closing = lazy.close()
-    const calls = [lazy.method('read')('k'), lazy.health(signal), lazy.ready(), lazy.part(({ part }) => part)('count')(1)]
+    const calls = [
+      lazy.method('read')('k'),
+      lazy.health(signal),
+      lazy.ready(),
+      lazy.part(({ part }) => part)('count')(1),
+    ]
     for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'DRIVER_CLOSED' })
     await Promise.all([before, closing])
   })

@@ -46,7 +46,10 @@ export function problem(options: ProblemOptions): Response {
   const safeDetail = detail === undefined ? undefined : redactText(detail, failureSlot().redact)
   // JSON.stringify omits members that are undefined or functions, but calls one that is named `toJSON`.
   const own: Record<OwnMember, unknown> = { type, title, status, detail: safeDetail, instance, code }
-  return new Response(JSON.stringify({ ...own, ...extensions, ...own, toJSON: undefined }), { status, headers: headersOf(options) })
+  return new Response(JSON.stringify({ ...own, ...extensions, ...own, toJSON: undefined }), {
+    status,
+    headers: headersOf(options),
+  })
 }
 
 /** The largest `Retry-After`: larger numbers would be written with an exponent, which clients don't parse. */

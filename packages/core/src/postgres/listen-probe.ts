@@ -81,7 +81,9 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
   return {
     async begin() {
       // One query string is one transaction, so the id comes from the process that listens.
-      const answers = await inTime(() => connection.query(`listen ${quoted(channel)}; listen ${ownChannel}; ${SELECT_PID}`))
+      const answers = await inTime(() =>
+        connection.query(`listen ${quoted(channel)}; listen ${ownChannel}; ${SELECT_PID}`),
+      )
       pid = pidOf([answers].flat().at(-1))
     },
     takes(from, payload) {

@@ -20,10 +20,13 @@ export function vercel(options: VercelOptions): CronDriver {
   const { secret } = options
   // Spaces may stand inside of the value of a header field, other than in a token.
   if (!secret || secret !== secret.trim() || !isHeaderValue(secret.replaceAll(' ', ''))) {
-    throw new ConfigError('[msc/cron] [vercel] CRON_SECRET is empty, begins or ends with white space, or has a character that no header can carry.', {
-      code: 'CRON_SECRET_INVALID',
-      hint: 'Set CRON_SECRET to at least 16 random letters and digits, without white space or a line break at the end.',
-    })
+    throw new ConfigError(
+      '[msc/cron] [vercel] CRON_SECRET is empty, begins or ends with white space, or has a character that no header can carry.',
+      {
+        code: 'CRON_SECRET_INVALID',
+        hint: 'Set CRON_SECRET to at least 16 random letters and digits, without white space or a line break at the end.',
+      },
+    )
   }
   let closed = false
   return {

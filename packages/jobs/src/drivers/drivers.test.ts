@@ -155,7 +155,12 @@ describe('inngest when things go wrong', () => {
   it.each([
     ['a body that is not JSON', { method: 'POST', body: '{' }, 400, 'BODY_MALFORMED'],
     ['a malformed Host', { headers: { host: 'a b' } }, 400, 'HOST_INVALID'],
-    ['a malformed Host, signed by nobody', { headers: { host: 'a b', 'x-inngest-signature': 't=1&s=a' } }, 400, 'HOST_INVALID'],
+    [
+      'a malformed Host, signed by nobody',
+      { headers: { host: 'a b', 'x-inngest-signature': 't=1&s=a' } },
+      400,
+      'HOST_INVALID',
+    ],
     ['a malformed X-Forwarded-Host', { headers: { 'x-forwarded-host': '[' } }, 400, 'HOST_INVALID'],
   ])('answers %s with a problem that shows nothing of the code', async (_what, init, status, code) => {
     const jobs = createJobs({ jobs: [job], driver: inngest({ eventKey, signingKey, baseUrl: server.url }) })

@@ -135,7 +135,8 @@ export function inngest(options: InngestOptions): JobsDriver {
     },
     async handler(request) {
       if (closing) throw closedError('inngest')
-      if (!hasValidHost(request)) return problem({ status: 400, title: 'The Host header is not valid', code: 'HOST_INVALID' })
+      if (!hasValidHost(request))
+        return problem({ status: 400, title: 'The Host header is not valid', code: 'HOST_INVALID' })
       const serve = async (): Promise<Response> => withoutStack(request, await (await loaded()).serve(request))
       const answer = host ? host.during(serve) : serve()
       serving.add(answer)
