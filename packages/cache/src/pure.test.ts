@@ -126,7 +126,7 @@ describe('choosing the backend', () => {
     )
     expect(() => createCacheFromEnv({}, { REDIS_URL: 'localhost' })).toThrow(/REDIS_URL/)
     const swapped = { UPSTASH_REDIS_REST_URL: 'a-token', UPSTASH_REDIS_REST_TOKEN: 'https://a.upstash.io' }
-    expect(() => createCacheFromEnv({}, swapped)).toThrow(/^(?!.*a-token).*not one of http/)
+    expect(() => createCacheFromEnv({}, swapped)).toThrow(/^(?!.*a-token).*not an http or https URL/)
     expect(() => createCache({ driver: memory(), namespace: 'a:b' })).toThrow(/namespace/)
     const { coordination: _coordination, ...plain } = redis({ url: 'redis://127.0.0.1:1' })
     expect(() => createCache({ driver: plain, local: true })).toThrow(/local/)

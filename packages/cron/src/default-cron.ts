@@ -1,4 +1,5 @@
-import { acceptEmbedded, defaultInstance, processEnv, readEnv, type Env } from '@msc/core'
+import { acceptEmbedded, defaultInstance, processEnv, readEnv, reportFailure, type Env } from '@msc/core'
+import { problem } from '@msc/core/http-request'
 import { createCron, type Cron, type CronOptions } from './create-cron.ts'
 import type { CronRun } from './run/cron-run.ts'
 import { local } from './drivers/local.ts'
@@ -52,8 +53,19 @@ export function configureCron(options: CronFromEnvOptions, env?: Env): Cron {
   return instance.replace(createCronFromEnv(options, env))
 }
 
-/** {@link Cron.handler} of the default engine. */
-export const cronHandler = (request: Request, name: string): Promise<Response> =>
-  getDefaultCron().handler(request, name)
+/**
+ * {@link Cron.handler} of the default engine. Never rejects either: a configuration that is refused is reported, and
+ * answered with 500.
+ */
+export async function cronHandler(request: Request, name: string): Promise<Response> {
+  let cron: Cron
+  try {
+    cron = getDefaultCron()
+  } catch (error) {
+    reportFailure(error, { concern: 'cron', operation: 'configure', job: name })
+    return problem({ status: 500, title: 'The scheduled jobs are not configured', code: 'NOT_CONFIGURED' })
+  }
+  return cron.handler(request, name)
+}
 /** {@link Cron.run} of the default engine. */
 export const runCron = (name: string, at?: number): Promise<CronRun> => getDefaultCron().run(name, at)

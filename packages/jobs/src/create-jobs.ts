@@ -233,11 +233,20 @@ export function createJobs(options: JobsOptions): Jobs {
       if (!driver.handler) {
         return problem({ status: 404, title: 'Jobs run inside this process; nobody calls them', code: 'NOT_FOUND' })
       }
-      return driver.handler(request).catch((error: unknown) => {
-        // Whoever calls asks again, and another process answers.
-        if (readField(error, 'code') !== 'DRIVER_CLOSED') throw error
-        return problem({ status: 503, title: 'This process is ending', code: 'CLOSING' })
-      })
+      try {
+        return await driver.handler(request)
+      } catch (error) {
+        // The caller tries again, and another process answers.
+        if (readField(error, 'code') === 'DRIVER_CLOSED') {
+          return problem({ status: 503, title: 'This process is ending', code: 'CLOSING' })
+        }
+        // The SDK reads the body before it checks the signature, so anybody can send this.
+        if (readField(error, 'name') === 'SyntaxError') {
+          return problem({ status: 400, title: 'The body is not JSON', code: 'BODY_MALFORMED' })
+        }
+        report(error, 'handler')
+        return problem({ status: 500, title: 'The request could not be answered', code: 'INTERNAL' })
+      }
     },
     runs: (query = {}) => observe('runs', (observer, signal) => observer.runs(query, signal)),
     run: (id) => observe('run', (observer, signal) => observer.run(id, signal)),

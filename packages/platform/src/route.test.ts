@@ -1,4 +1,4 @@
-import { DriverError, ValidationError, currentContext, onTelemetry, setErrorReporter } from '@msc/core'
+import { ConfigError, DriverError, ValidationError, currentContext, onTelemetry, setErrorReporter } from '@msc/core'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import { createRoutes, type RoutePorts } from './route.ts'
@@ -267,6 +267,13 @@ describe('a route', () => {
     const broken = route({ route: '/api/broken', limit: false, handler: () => Response.error() })
     const response = await broken(new Request('http://app.example/api/broken', { headers: json }), params)
     expect([response.type, response.status]).toEqual(['error', 0])
+  })
+
+  it('answers 500 when the limiter is not configured, since there would never be a limit', async () => {
+    const error = new ConfigError('No backend.', { code: 'EMBEDDED_IN_PRODUCTION' })
+    const { post, capture } = setUp({ rateLimit: async () => Promise.reject(error) })
+    expect((await post(request(), params)).status).toBe(500)
+    expect(capture).toHaveBeenCalledTimes(1)
   })
 
   it('lets requests through while the rate limit fails, and reports it', async () => {

@@ -5,6 +5,7 @@ import {
   isValidationError,
   currentContext,
   currentScope,
+  deadline,
   newTrace,
   parseTraceparent,
   reportFailure,
@@ -24,10 +25,14 @@ export interface RouteUser {
   readonly role?: string
 }
 
-/** The application's part of every route. A failure in any port except `authenticate` does not fail the request. */
+/**
+ * The application's part of every route. A failure in any port except `authenticate` does not fail the request, but for a
+ * `ConfigError` of `rateLimit`: without a configuration there would never be a limit.
+ */
 export interface RoutePorts<User extends RouteUser> {
   /** Returns the user who sent the request, or `undefined` if nobody is signed in. */
   authenticate(request: Request): Promise<User | undefined>
+  /** Counts the request. An answer that takes over two seconds is not awaited. */
   rateLimit(id: string, limit: number, windowSeconds: number): Promise<RateLimitResult>
   /** Called with every unexpected error. It runs in the request's unit of work, whose scope has the user. */
   capture(error: unknown, context: { readonly route: string; readonly method: string; readonly userId?: string }): void
@@ -207,6 +212,9 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
   }
 }
 
+/** Milliseconds that a request waits for the limiter. */
+const RATE_LIMIT_MS = 2000
+
 /**
  * When the store is away, the request is let through and the failure is reported: refusing everybody would be worse.
  */
@@ -216,8 +224,10 @@ async function countCall(
   { calls, windowSeconds }: { readonly calls: number; readonly windowSeconds: number },
 ): Promise<RateLimitResult | undefined> {
   try {
-    return await rateLimit(id, calls, windowSeconds)
+    const count = (): Promise<RateLimitResult> => rateLimit(id, calls, windowSeconds)
+    return await deadline(count, { operation: '[msc/platform] rateLimit', timeoutMs: RATE_LIMIT_MS })
   } catch (error) {
+    if (ConfigError.isInstance(error)) throw error
     reportFailure(error, { concern: 'platform', operation: 'rateLimit' })
     return undefined
   }

@@ -106,6 +106,7 @@ const rows: readonly Row[] = [
     },
     refused: [
       ['CONFIG_HALF_SET', { INNGEST_EVENT_KEY: 'key' }],
+      ['CONFIG_HALF_SET', { INNGEST_BASE_URL: 'http://127.0.0.1:8288' }],
       ['ADDRESS_INVALID', { ...inngestEnv, INNGEST_BASE_URL: 'hunter2' }],
       ['DATABASE_URL_INVALID', { DATABASE_URL: 'hunter2' }],
     ],
@@ -117,6 +118,7 @@ const rows: readonly Row[] = [
     chosen: { embedded: {}, supabase: supabaseEnv },
     refused: [
       ['CONFIG_HALF_SET', { NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co' }],
+      ['CONFIG_HALF_SET', { SUPABASE_SERVICE_ROLE_KEY: 'key' }],
       ['ADDRESS_INVALID', { ...supabaseEnv, NEXT_PUBLIC_SUPABASE_URL: 'hunter2' }],
     ],
   },
@@ -128,6 +130,7 @@ const rows: readonly Row[] = [
     refused: [
       ['CONFIG_HALF_SET', { VERCEL: '1' }],
       ['CRON_SECRET_INVALID', { VERCEL: '1', CRON_SECRET: 'hunter2\n' }],
+      ['CRON_SECRET_INVALID', { VERCEL: '1', CRON_SECRET: 'hunter2-hunter2-☃' }],
       ['CRON_DRIVER_UNKNOWN', { MSC_CRON_DRIVER: 'quartz' }],
     ],
   },

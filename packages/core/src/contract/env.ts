@@ -20,14 +20,16 @@ export function readEnv(env: Env, name: string): string | undefined {
 /**
  * Reads variables that only make sense together. Returns all of them, or `undefined` when none is set.
  *
+ * @param companions Optional variables that mean nothing without the others. They are not returned.
  * @throws ConfigError `CONFIG_HALF_SET`, which names the missing variables, when only some are set.
  */
 export function readEnvGroup<const Name extends string>(
   env: Env,
   scope: string,
   names: readonly Name[],
+  companions: readonly string[] = [],
 ): Record<Name, string> | undefined {
-  const found = names.filter((name) => readEnv(env, name) !== undefined)
+  const found = [...names, ...companions].filter((name) => readEnv(env, name) !== undefined)
   if (found.length === 0) return undefined
   const missing = names.filter((name) => !found.includes(name))
   if (missing.length > 0) {

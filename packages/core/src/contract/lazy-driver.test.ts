@@ -69,4 +69,29 @@ describe('a lazily loaded driver', () => {
     expect(made.close).toHaveBeenCalledTimes(1)
     expect(await reading).toBe('a:k')
   })
+  it.each(['loaded', 'loading'])('rejects every call after close with DRIVER_CLOSED, %s or not', async (when) => {
+    const lazy = lazyDriver('test', async () => driver())
+    const before = when === 'loaded' ? await lazy.ready() : lazy.ready()
+    const closing = lazy.close()
+    const calls = [
+      lazy.method('read')('k'),
+      lazy.health(signal),
+      lazy.ready(),
+      lazy.part(({ part }) => part)('count')(1),
+    ]
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'DRIVER_CLOSED' })
+    await Promise.all([before, closing])
+  })
+  it('stops waiting for its code when the signal of a health check aborts', async () => {
+    const ending = new AbortController()
+    const checking = lazyDriver('test', () => new Promise<Driver>(() => {})).health(ending.signal)
+    ending.abort(new Error('late'))
+    await expect(checking).rejects.toThrow('late')
+  })
+  it('reports a load that throws at once like one that rejects', async () => {
+    const load = (): never => {
+      throw new TypeError('no module')
+    }
+    await expect(lazyDriver('test', load).ready()).rejects.toMatchObject({ code: 'DRIVER_NOT_LOADED' })
+  })
 })

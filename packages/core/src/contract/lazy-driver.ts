@@ -1,5 +1,6 @@
 import { closedError } from '../service/closed.ts'
 import { withoutScope } from '../context/context.ts'
+import { orAborted } from '../time/or-aborted.ts'
 import type { DriverBase } from './driver.ts'
 import { DriverError, MscError, toError } from '../errors/errors.ts'
 
@@ -35,9 +36,12 @@ export function lazyDriver<Driver extends DriverBase>(name: string, load: () => 
   let loaded: Driver | undefined
   let loading: Promise<Driver> | undefined
   let closed = false
+  const assertOpen = (): void => {
+    if (closed) throw closedError(name)
+  }
   const ready = async (): Promise<Driver> => {
-    if (closed && !loading) throw closedError(name)
-    return (loading ??= withoutScope(load).then(
+    assertOpen()
+    return (loading ??= withoutScope(async () => load()).then(
       (driver) => (loaded = driver),
       (error: unknown) => {
         // The next fetch of a missing chunk may succeed.
@@ -58,14 +62,14 @@ export function lazyDriver<Driver extends DriverBase>(name: string, load: () => 
       return (owner[method] as Method).call(owner, ...args)
     }
     const later = (...args: never[]): unknown =>
-      loaded ? run(loaded, args) : ready().then((driver) => run(driver, args))
+      loaded && !closed ? run(loaded, args) : ready().then((driver) => run(driver, args))
     return later as never
   }
   return {
     ready,
     part,
     method: part((driver) => driver),
-    health: async (signal) => (await ready()).health(signal),
+    health: async (signal) => (await orAborted(ready(), signal)).health(signal),
     async close() {
       closed = true
       // A driver that was never loaded has nothing to close.

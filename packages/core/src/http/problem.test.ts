@@ -49,6 +49,7 @@ describe('a problem document', () => {
     [-5, '0'],
     [Number.NaN, null],
     [Infinity, null],
+    [1e300, '2147483647'],
   ])('sends retryAfterMs %d in whole seconds, rounded up: %s', (retryAfterMs, header) => {
     expect(problem({ status: 503, retryAfterMs }).headers.get('retry-after')).toBe(header)
   })
@@ -57,7 +58,7 @@ describe('a problem document', () => {
     const options = {
       status: 400,
       headers: { 'Content-Type': 'text/html', 'Cache-Control': 'public', Allow: 'GET' },
-      extensions: { status: 200, title: 'Fine', detail: 'token=abc', code: 'OK', more: 1 },
+      extensions: { status: 200, title: 'Fine', detail: 'token=abc', code: 'OK', more: 1, toJSON: () => 'gone' },
     } as unknown as ProblemOptions
     const answer = problem(options)
     expect(await answer.json()).toEqual({ type: 'about:blank', title: 'Bad Request', status: 400, more: 1 })

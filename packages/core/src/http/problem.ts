@@ -44,10 +44,16 @@ export function problem(options: ProblemOptions): Response {
     })
   }
   const safeDetail = detail === undefined ? undefined : redactText(detail, failureSlot().redact)
-  // JSON.stringify omits members that are undefined.
+  // JSON.stringify omits members that are undefined or functions, but calls one that is named `toJSON`.
   const own: Record<OwnMember, unknown> = { type, title, status, detail: safeDetail, instance, code }
-  return new Response(JSON.stringify({ ...own, ...extensions, ...own }), { status, headers: headersOf(options) })
+  return new Response(JSON.stringify({ ...own, ...extensions, ...own, toJSON: undefined }), {
+    status,
+    headers: headersOf(options),
+  })
 }
+
+/** The largest `Retry-After`: larger numbers would be written with an exponent, which clients don't parse. */
+const MAX_SECONDS = 2 ** 31 - 1
 
 function headersOf({ headers, retryAfterMs }: ProblemOptions): Headers {
   const all = new Headers(headers)
@@ -55,7 +61,7 @@ function headersOf({ headers, retryAfterMs }: ProblemOptions): Headers {
   all.set('cache-control', 'no-store')
   // Rounds up, so that no client comes back too early.
   if (retryAfterMs !== undefined && Number.isFinite(retryAfterMs)) {
-    all.set('retry-after', String(Math.ceil(Math.max(0, retryAfterMs) / 1000)))
+    all.set('retry-after', String(Math.min(MAX_SECONDS, Math.ceil(Math.max(0, retryAfterMs) / 1000))))
   }
   return all
 }

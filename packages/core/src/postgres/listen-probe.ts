@@ -81,7 +81,9 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
   return {
     async begin() {
       // One query string is one transaction, so the id comes from the process that listens.
-      const answers = await inTime(() => connection.query(`listen ${channel}; listen ${ownChannel}; ${SELECT_PID}`))
+      const answers = await inTime(() =>
+        connection.query(`listen ${quoted(channel)}; listen ${ownChannel}; ${SELECT_PID}`),
+      )
       pid = pidOf([answers].flat().at(-1))
     },
     takes(from, payload) {
@@ -96,6 +98,11 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
     },
     end: () => ending.abort(new Error('The connection stopped listening.')),
   }
+}
+
+/** Quoted, a name keeps its case, as `pg_notify` does, and nothing in it is a statement. */
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
 }
 
 function pidOf(answer: { readonly rows: readonly unknown[] } | undefined): unknown {

@@ -1,4 +1,4 @@
-import { ConfigError, processEnv, readEnv, type Env, closedError } from '@msc/core'
+import { ConfigError, closedError, isHeaderValue, processEnv, readEnv, type Env } from '@msc/core'
 import type { CronDriver } from '../driver.ts'
 import { carriesSecret } from '../secret.ts'
 
@@ -13,16 +13,20 @@ export interface VercelOptions {
  *
  * Source: https://vercel.com/docs/cron-jobs/manage-cron-jobs
  *
- * @throws ConfigError `CRON_SECRET_INVALID` when the secret is empty, or has white space around it, which fails Vercel's
- *   build.
+ * @throws ConfigError `CRON_SECRET_INVALID` when the secret is empty, has white space around it, which fails Vercel's build,
+ *   or has a character that no request can carry.
  */
 export function vercel(options: VercelOptions): CronDriver {
   const { secret } = options
-  if (!secret || secret !== secret.trim()) {
-    throw new ConfigError('[msc/cron] [vercel] CRON_SECRET is empty, or begins or ends with white space.', {
-      code: 'CRON_SECRET_INVALID',
-      hint: 'Set CRON_SECRET to at least 16 random characters, without a line break at the end.',
-    })
+  // Spaces may stand inside of the value of a header field, other than in a token.
+  if (!secret || secret !== secret.trim() || !isHeaderValue(secret.replaceAll(' ', ''))) {
+    throw new ConfigError(
+      '[msc/cron] [vercel] CRON_SECRET is empty, begins or ends with white space, or has a character that no header can carry.',
+      {
+        code: 'CRON_SECRET_INVALID',
+        hint: 'Set CRON_SECRET to at least 16 random letters and digits, without white space or a line break at the end.',
+      },
+    )
   }
   let closed = false
   return {

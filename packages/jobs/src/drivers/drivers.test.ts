@@ -152,6 +152,25 @@ describe('inngest when things go wrong', () => {
     await jobs.close()
   })
 
+  it.each([
+    ['a body that is not JSON', { method: 'POST', body: '{' }, 400, 'BODY_MALFORMED'],
+    ['a malformed Host', { headers: { host: 'a b' } }, 400, 'HOST_INVALID'],
+    [
+      'a malformed Host, signed by nobody',
+      { headers: { host: 'a b', 'x-inngest-signature': 't=1&s=a' } },
+      400,
+      'HOST_INVALID',
+    ],
+    ['a malformed X-Forwarded-Host', { headers: { 'x-forwarded-host': '[' } }, 400, 'HOST_INVALID'],
+  ])('answers %s with a problem that shows nothing of the code', async (_what, init, status, code) => {
+    const jobs = createJobs({ jobs: [job], driver: inngest({ eventKey, signingKey, baseUrl: server.url }) })
+    const answer = await jobs.handler(new Request('https://app.example/api/inngest', init))
+    const text = await answer.text()
+    expect([answer.status, text]).toEqual([status, expect.stringContaining(code)])
+    expect(text).not.toMatch(/stack|file:/)
+    await jobs.close()
+  })
+
   it('answers 503 once it is closed, so that it is called again elsewhere', async () => {
     const jobs = createJobs({ jobs: [job], driver: inngest({ eventKey, signingKey, baseUrl: server.url }) })
     await jobs.close()

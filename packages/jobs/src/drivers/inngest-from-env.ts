@@ -10,7 +10,7 @@ import { lazyJobsDriver } from './lazy.ts'
  * @throws ConfigError `CONFIG_HALF_SET` naming the key that is missing, `ADDRESS_INVALID`.
  */
 export function inngestFromEnv(env: Env = processEnv()): JobsDriver | undefined {
-  const found = readEnvGroup(env, 'jobs', ['INNGEST_EVENT_KEY', 'INNGEST_SIGNING_KEY'])
+  const found = readEnvGroup(env, 'jobs', ['INNGEST_EVENT_KEY', 'INNGEST_SIGNING_KEY'], ['INNGEST_BASE_URL'])
   if (!found) return undefined
   const baseUrl = readEnv(env, 'INNGEST_BASE_URL')
   const { INNGEST_EVENT_KEY: eventKey, INNGEST_SIGNING_KEY: signingKey } = found

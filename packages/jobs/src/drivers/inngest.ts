@@ -10,7 +10,8 @@ import {
   type Clock,
 } from '@msc/core'
 import { hexOf } from '@msc/core/hash'
-import { httpFailure, notTheBackend, readAnswer, parseContent } from '@msc/core/http'
+import { httpFailure, notTheBackend, parseContent, readAnswer } from '@msc/core/http'
+import { problem } from '@msc/core/http-request'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'
@@ -134,7 +135,9 @@ export function inngest(options: InngestOptions): JobsDriver {
     },
     async handler(request) {
       if (closing) throw closedError('inngest')
-      const serve = async (): Promise<Response> => (await loaded()).serve(request)
+      if (!hasValidHost(request))
+        return problem({ status: 400, title: 'The Host header is not valid', code: 'HOST_INVALID' })
+      const serve = async (): Promise<Response> => withoutStack(request, await (await loaded()).serve(request))
       const answer = host ? host.during(serve) : serve()
       serving.add(answer)
       return answer.finally(() => serving.delete(answer))
@@ -168,6 +171,20 @@ export function inngest(options: InngestOptions): JobsDriver {
       closed = true
     },
   }
+}
+
+/** The SDK makes a URL of these headers before it verifies anything, and answers a failure with its stack. */
+function hasValidHost({ headers }: Request): boolean {
+  return ['host', 'x-forwarded-host'].every((name) => {
+    const value = headers.get(name)
+    return value === null || URL.canParse(`https://${value}`)
+  })
+}
+
+/** An error that Inngest is to see comes with a signed request; any other caller must not learn of the code. */
+function withoutStack({ headers }: Request, answer: Response): Response {
+  if (answer.status < 500 || headers.has('x-inngest-signature')) return answer
+  return problem({ status: 500, title: 'The request could not be answered', code: 'INTERNAL' })
 }
 
 /**

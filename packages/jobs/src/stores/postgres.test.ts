@@ -64,6 +64,24 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
     close: async () => {},
   }))
 
+  it.each(['releasesChanged', 'team-42', 'a "quoted" name'])(
+    'listens to a channel of any name: %s',
+    async (channel) => {
+      const pool = new pg.Pool({ connectionString: await database(), max: 2 })
+      pool.on('error', () => undefined)
+      const received = withResolvers<string>()
+      const stop = await listen(pool as unknown as PostgresClient, channel, {
+        name: 'test',
+        onNotice: received.resolve,
+        onListening() {},
+      })
+      await pool.query('select pg_notify($1, $2)', [channel, 'new'])
+      expect(await received.promise).toBe('new')
+      await stop()
+      await pool.end()
+    },
+  )
+
   describe('several workers', () => {
     it('run each of a thousand jobs once, and no more of a key at a time than its limit', async () => {
       const url = await database()
@@ -335,7 +353,7 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
     })
 
     it('lets go of its connections whatever becomes of what it has open', async () => {
-      const store = postgresStore({ url: await database(), timeoutMs: 300 })
+      const store = postgresStore({ url: await database() })
       const closed: string[] = []
       const driver = embedded({
         store: {

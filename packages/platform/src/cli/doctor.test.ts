@@ -183,6 +183,11 @@ it('checks Node against the engines of the application’s package.json', async 
   ])
 })
 
+it('reads a Node version that is a number in package.json as a range', async () => {
+  const folder = applicationOf({ 'package.json': JSON.stringify({ engines: { node: 99 } }) })
+  expect(about('node', await report({}, { folder }))).toMatchObject([{ code: 'NODE_UNSUPPORTED' }])
+})
+
 describe('msc doctor of an installation', () => {
   const installed = (version: string) => JSON.stringify({ name: '@msc/core', version })
 
@@ -278,6 +283,7 @@ describe('msc doctor of an application', () => {
     ['that throws', 'throw new Error("no database here")', 'no database here'],
     ['without a default export', 'export const crons = []', 'the default export'],
     ['of another shape', config('{ crons: [{ name: "a" }] }'), '`crons`'],
+    ['with a secret of no length', config(`{ secrets: { SESSION_SECRET: { purpose: 'signs' } } }`), '`secrets`'],
     ['that ends the process', 'process.exit(3)', 'it ended before it was loaded'],
   ])('names a configuration %s, and checks the rest', async (_name, text, said) => {
     const found = await report({ CRON_SECRET: 'short' }, { folder: applicationOf({ 'msc.config.mjs': text }) })

@@ -47,10 +47,11 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
   const { manifest } = await manifestOf('@msc/platform')
   const application = await readManifest(folder)
   const node = checkNodeVersion(nodeVersion, [
-    { who: 'The @msc packages need', range: manifest.engines?.['node'] ?? '*' },
+    { who: 'The @msc packages need', range: String(manifest.engines?.['node'] ?? '*') },
     {
       who: 'The application, by the `engines` of its package.json, needs',
-      range: application?.engines?.['node'] ?? '*',
+      // A number is a mistake that package managers overlook, and so does the doctor.
+      range: String(application?.engines?.['node'] ?? '*'),
     },
   ])
   tell([node])

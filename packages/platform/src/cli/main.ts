@@ -29,12 +29,25 @@ export async function main(args: readonly string[], { out, error }: Output = STR
       out(`${await version()}\n`)
       return 0
     case 'doctor': {
+      if (!hasFolder()) {
+        error('msc: The working folder no longer exists.\nRun msc doctor in the folder of the application.\n')
+        return 2
+      }
       const { doctor } = await import('./doctor.ts')
       const diagnosis = await doctor({ timeoutMs: () => timeLeft(performance.now()), ...command, write: out })
       // Not awaited: a silent backend would not answer to the end of its connection either.
       void diagnosis.close()
       return diagnosis.exitCode
     }
+  }
+}
+
+/** A shell can stay in a folder that has been removed. */
+function hasFolder(): boolean {
+  try {
+    return process.cwd() !== ''
+  } catch {
+    return false
   }
 }
 

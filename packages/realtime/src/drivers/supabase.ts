@@ -274,7 +274,12 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
  * @throws ConfigError `CONFIG_HALF_SET` naming the one that is missing, `ADDRESS_INVALID`.
  */
 export function supabaseFromEnv(env: Env = processEnv()): RealtimeDriver | undefined {
-  const found = readEnvGroup(env, 'realtime', ['NEXT_PUBLIC_SUPABASE_URL', 'NEXT_PUBLIC_SUPABASE_ANON_KEY'])
+  const found = readEnvGroup(
+    env,
+    'realtime',
+    ['NEXT_PUBLIC_SUPABASE_URL', 'NEXT_PUBLIC_SUPABASE_ANON_KEY'],
+    ['SUPABASE_SERVICE_ROLE_KEY'],
+  )
   const serviceRoleKey = readEnv(env, 'SUPABASE_SERVICE_ROLE_KEY')
   return (
     found &&

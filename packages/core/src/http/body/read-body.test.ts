@@ -144,6 +144,11 @@ describe('readBody with a limit', () => {
     })
   })
 
+  it.each([Number.NaN, undefined, '10', -1])('throws OPTION_INVALID for a limit of %s', async (maxBytes) => {
+    const options = { maxBytes: maxBytes as number }
+    await expect(readBody(streamOf([]), options)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+  })
+
   it('throws BODY_CONSUMED for a body that has been read or is locked', async () => {
     const used = post('text')
     await used.text()
@@ -244,5 +249,17 @@ describe('readBody of a Node request', () => {
     })
     client().end('x')
     await expect(outcome).rejects.toMatchObject({ code: 'BODY_CONSUMED' })
+  })
+
+  it('throws BODY_CONSUMED for a body that another reader is reading', async () => {
+    const seconds: Promise<unknown>[] = []
+    const { client, outcome } = await serve((incoming) => {
+      const first = readBody(incoming, { maxBytes: 20 })
+      seconds.push(readBody(incoming, { maxBytes: 20 }).catch((error: unknown) => error))
+      return first
+    })
+    client().end('hello')
+    expect(Buffer.from((await outcome).bytes ?? []).toString()).toBe('hello')
+    expect(await seconds[0]).toMatchObject({ code: 'BODY_CONSUMED' })
   })
 })

@@ -1,3 +1,4 @@
+import { assertNumbers } from '../../contract/assert-numbers.ts'
 import { ConfigError } from '../../errors/errors.ts'
 import { systemClock, type Clock } from '../../time/clock.ts'
 import { orAborted } from '../../time/or-aborted.ts'
@@ -66,11 +67,12 @@ export type BodySource = WebMessage | NodeMessage | WebBody
  * counted all the same. The rest of a web stream is cancelled, without waiting for the cancellation. The rest of a Node
  * request is left unread, since the response needs its socket: send the response with `connection: close`.
  *
- * @throws ConfigError `BODY_CONSUMED` for a body that has been read, or that another reader has locked. Nothing else is
- *   thrown.
+ * @throws ConfigError `BODY_CONSUMED` for a body that has been read, or that another reader is reading; `OPTION_INVALID` for
+ *   a limit that is not a number. Nothing else is thrown.
  */
 export async function readBody(source: BodySource, options: ReadBodyOptions): Promise<BodyBytes> {
   const { maxBytes, timeoutMs, signal: outer, clock = systemClock } = options
+  assertNumbers('core', { timeoutMs, maxBytes: maxBytes ?? Number.NaN }, { maxBytes: 0, timeoutMs: 0 })
   const { stream, declared, consumed } = partsOf(source)
   if (consumed) {
     throw new ConfigError('[msc/core] The body has already been read.', {
@@ -119,11 +121,15 @@ interface Parts {
   readonly consumed: boolean
 }
 
+/** Node bodies that are being read. They have no lock, and `readableDidRead` stays false until data arrives. */
+const underWay = new WeakSet<object>()
+
 function partsOf(source: BodySource): Parts {
   if ('getReader' in source) return { stream: source, declared: 0, consumed: isLocked(source) }
   if ('iterator' in source) {
     const { headers, readableDidRead } = source
-    return { stream: source, declared: Number(headers['content-length'] ?? 0), consumed: readableDidRead }
+    const declared = Number(headers['content-length'] ?? 0)
+    return { stream: source, declared, consumed: readableDidRead || underWay.has(source) }
   }
   const { headers, body, bodyUsed } = source
   return { stream: body, declared: Number(headers.get('content-length') ?? 0), consumed: bodyUsed || isLocked(body) }
@@ -135,6 +141,7 @@ function isLocked(stream: object | null): boolean {
 
 function sourceOf(stream: WebBody | NodeBody): ByteSource {
   if ('getReader' in stream) return webSource(stream)
+  underWay.add(stream)
   // Destroying a request would destroy the socket that its response needs.
   const iterator = stream.iterator({ destroyOnReturn: false })
   return { read: () => iterator.next(), leave: () => iterator.return?.() }

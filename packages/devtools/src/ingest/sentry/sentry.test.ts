@@ -291,7 +291,7 @@ describe('the other items of Sentry', () => {
     expect(answer.status).toBe(200)
     expect(all().map(({ kind, name }) => [kind, name])).toEqual([
       ['message', 'whole'],
-      ['drop', '1 an item that is cut off: not kept'],
+      ['drop', '1 a truncated item: not kept'],
     ])
   })
 

@@ -91,11 +91,18 @@ function checked(value: unknown): PlainConfig {
     !isListOf(config.crons, 'name', 'path', 'schedule', 'timezone') &&
       '`crons` must be a list of what `defineCron` returns',
     !isListOf(config.folders, 'path', 'keeps') && '`folders` must be a list of { path, keeps, variable }',
-    !isListOf(Object.values(config.secrets ?? {}), 'purpose') &&
+    !(isListOf(Object.values(config.secrets ?? {}), 'purpose') && haveLengths(config.secrets)) &&
       '`secrets` must be an object of { minBytes, purpose } by variable',
   ].find((part) => part !== false)
   if (wrong !== undefined) throw invalid(`msc.config is invalid: ${wrong}.`, 'See `MscConfig` of @msc/platform.')
   return value as PlainConfig
+}
+
+function haveLengths(secrets: unknown): boolean {
+  return Object.values(Object(secrets) as object).every((each) => {
+    const { minBytes } = Object(each) as { readonly minBytes?: unknown }
+    return typeof minBytes === 'number' && minBytes >= 0
+  })
 }
 
 function invalid(message: string, hint: string): ConfigError {
