@@ -194,7 +194,7 @@ const FAULTS: readonly Fault[] = [
     env: () => ({ VERCEL: '1', CRON_SECRET: `${SECRET}\n` }),
     code: 'CRON_SECRET_INVALID',
     detail: /CRON_SECRET is empty, begins or ends with white space/,
-    hint: /Set CRON_SECRET .*without a line break/,
+    hint: /Set CRON_SECRET .*without white space or a line break/,
   },
   {
     name: 'a misspelt driver',
