@@ -1,3 +1,4 @@
+import { channelName } from './channel-name.ts'
 import { randomHex } from '../ids.ts'
 import type { Clock } from '../time/clock.ts'
 import { deadline } from '../time/deadline.ts'
@@ -82,7 +83,7 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
     async begin() {
       // One query string is one transaction, so the id comes from the process that listens.
       const answers = await inTime(() =>
-        connection.query(`listen ${quoted(channel)}; listen ${ownChannel}; ${SELECT_PID}`),
+        connection.query(`listen ${channelName(channel)}; listen ${ownChannel}; ${SELECT_PID}`),
       )
       pid = pidOf([answers].flat().at(-1))
     },
@@ -98,11 +99,6 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
     },
     end: () => ending.abort(new Error('The connection stopped listening.')),
   }
-}
-
-/** Quoted, a name keeps its case, as `pg_notify` does, and nothing in it is a statement. */
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 function pidOf(answer: { readonly rows: readonly unknown[] } | undefined): unknown {

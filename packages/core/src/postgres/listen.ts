@@ -3,6 +3,7 @@ import { deadline } from '../time/deadline.ts'
 import { toError } from '../errors/errors.ts'
 import { runReported } from '../errors/failures.ts'
 import { every } from '../time/every.ts'
+import { channelName } from './channel-name.ts'
 import { checkOut, type PostgresClient, type PostgresConnection } from './client.ts'
 import { PATIENCE_MS, createListenProbe, type ListenProbe } from './listen-probe.ts'
 import { isPooled } from './pooled.ts'
@@ -30,6 +31,7 @@ const CHECK_MS = 5000
  *
  * It does not reject when the database is away, but retries until it is back.
  *
+ * @throws ConfigError `CHANNEL_INVALID` for a channel whose name is not a plain identifier.
  * @throws DriverError `POSTGRES_POOLED` or `POSTGRES_UNHEARD` when the first connection accepts LISTEN and receives no
  *   notification, as behind a transaction pooler: reconnecting would not help.
  */
@@ -38,13 +40,14 @@ export async function listen(
   channel: string,
   { name, onNotice, onListening, onError, clock = systemClock }: Listening,
 ): Promise<() => Promise<void>> {
+  const quoted = channelName(channel)
   // The driver calls back from its own events, where an error would end the process.
   const call = (operation: string, callback: () => unknown): void =>
     runReported(callback, { concern: 'core', driver: 'postgres', operation })
   const notify = (payload: string): void => call('onNotice', () => onNotice(payload))
   const announce = (): void => call('onListening', onListening)
   if ('listen' in client) {
-    const stop = await client.listen(channel, notify)
+    const stop = await client.listen(quoted, notify)
     announce()
     return stop
   }

@@ -64,23 +64,20 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
     close: async () => {},
   }))
 
-  it.each(['releasesChanged', 'team-42', 'a "quoted" name'])(
-    'listens to a channel of any name: %s',
-    async (channel) => {
-      const pool = new pg.Pool({ connectionString: await database(), max: 2 })
-      pool.on('error', () => undefined)
-      const received = withResolvers<string>()
-      const stop = await listen(pool as unknown as PostgresClient, channel, {
-        name: 'test',
-        onNotice: received.resolve,
-        onListening() {},
-      })
-      await pool.query('select pg_notify($1, $2)', [channel, 'new'])
-      expect(await received.promise).toBe('new')
-      await stop()
-      await pool.end()
-    },
-  )
+  it.each(['releases', 'releasesChanged'])('listens to a channel in the case of its name: %s', async (channel) => {
+    const pool = new pg.Pool({ connectionString: await database(), max: 2 })
+    pool.on('error', () => undefined)
+    const received = withResolvers<string>()
+    const stop = await listen(pool as unknown as PostgresClient, channel, {
+      name: 'test',
+      onNotice: received.resolve,
+      onListening() {},
+    })
+    await pool.query('select pg_notify($1, $2)', [channel, 'new'])
+    expect(await received.promise).toBe('new')
+    await stop()
+    await pool.end()
+  })
 
   describe('several workers', () => {
     it('run each of a thousand jobs once, and no more of a key at a time than its limit', async () => {
@@ -435,6 +432,19 @@ it.each([
   expect(make).toThrow(expect.objectContaining({ code }))
 })
 
+it.each(['team-42', 'a "quoted" name', 'a; drop table runs', '', 'x'.repeat(64)])(
+  'refuses to listen to %j, which is not an identifier',
+  async (channel) => {
+    const pool = new pg.Pool({ max: 2 })
+    const listening = { name: 'test', onNotice() {}, onListening() {} }
+    const embeddedClient = { query: async () => ({ rows: [] }), listen: async () => async () => {} }
+    for (const client of [pool as unknown as PostgresClient, embeddedClient]) {
+      await expect(listen(client, channel, listening)).rejects.toMatchObject({ code: 'CHANNEL_INVALID' })
+    }
+    await pool.end()
+  },
+)
+
 describe('with PGlite', () => {
   let db: PGlite
   beforeAll(async () => {
@@ -442,6 +452,15 @@ describe('with PGlite', () => {
   })
   afterAll(() => db.close())
   beforeEach(() => db.exec('drop schema if exists msc_jobs cascade'))
+
+  it('listens to a channel in the case of its name', async () => {
+    const received = withResolvers<string>()
+    const listening = { name: 'test', onNotice: received.resolve, onListening() {} }
+    const stop = await listen(db, 'releasesChanged', listening)
+    await db.query('select pg_notify($1, $2)', ['releasesChanged', 'new'])
+    expect(await received.promise).toBe('new')
+    await stop()
+  })
 
   testJobStore('postgres over PGlite', async () => {
     const store = postgresStore({ client: db })
