@@ -8,8 +8,8 @@ import { ConfigError } from '../errors/errors.ts'
  */
 export function channelName(channel: string): string {
   if (/^[a-z_]\w{0,62}$/i.test(channel)) return `"${channel}"`
-  throw new ConfigError('[msc/core] [postgres] The name of the channel is not a plain identifier.', {
+  throw new ConfigError('[msc/core] [postgres] The channel is not an identifier.', {
     code: 'CHANNEL_INVALID',
-    hint: 'Use 1 to 63 letters, digits and underscores, and begin with a letter or an underscore.',
+    hint: 'Use up to 63 letters, digits and underscores.',
   })
 }
