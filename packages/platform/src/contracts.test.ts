@@ -58,6 +58,17 @@ describe.each(Object.entries(engines))('the engine of %s', (concern, { make, dri
   it('accepts a driver that keeps its contract', () => {
     expect(() => make(like({}))).not.toThrow()
   })
+  it('says that there is no driver where there is none', () => {
+    for (const none of [undefined, null]) {
+      expect(() => make(none as never)).toThrow(
+        expect.objectContaining({
+          code: `${concern.toUpperCase()}_NO_DRIVER`,
+          message: `[msc/${concern}] The driver is missing.`,
+          hint: 'Pass `driver`.',
+        }),
+      )
+    }
+  })
   it('rejects a driver of an unknown version, and names both versions', () => {
     for (const specificationVersion of [2, 0, '1', undefined]) {
       expect(() => make(like({ specificationVersion }))).toThrow(
@@ -94,7 +105,7 @@ describe.each(Object.entries(engines))('the engine of %s', (concern, { make, dri
     }
   })
   it('rejects a value that is not a driver', () => {
-    for (const nothing of [undefined, null, 'redis', {}]) {
+    for (const nothing of ['redis', {}]) {
       expect(() => make(nothing as never)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^DRIVER_/) }))
     }
   })

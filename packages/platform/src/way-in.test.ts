@@ -117,6 +117,8 @@ const rows: readonly Row[] = [
     options: {},
     chosen: { embedded: {}, supabase: supabaseEnv },
     refused: [
+      ['SUPABASE_KEY_INVALID', { ...supabaseEnv, NEXT_PUBLIC_SUPABASE_ANON_KEY: 'a b' }],
+      ['SUPABASE_KEY_INVALID', { ...supabaseEnv, SUPABASE_SERVICE_ROLE_KEY: 'a\nb' }],
       ['CONFIG_HALF_SET', { NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co' }],
       ['CONFIG_HALF_SET', { SUPABASE_SERVICE_ROLE_KEY: 'key' }],
       ['ADDRESS_INVALID', { ...supabaseEnv, NEXT_PUBLIC_SUPABASE_URL: 'hunter2' }],

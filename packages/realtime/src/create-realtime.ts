@@ -25,7 +25,7 @@ import type { InTime } from './in-time.ts'
 import type { MessageHandler, Payload } from './message.ts'
 import { FEED, feedTopic } from './feed/feed-topic.ts'
 import { stamped } from './stamp.ts'
-import { conflict, createTopic, type Topic } from './topic.ts'
+import { addTo, conflict, createTopic, type Topic } from './topic.ts'
 import { traced } from './traced.ts'
 import { typed, type EventSchemas } from './typed.ts'
 
@@ -189,8 +189,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     stats: () => ({ topics: topics.size, ...stats }),
     degraded: () => (status === 'reconnecting' ? (trouble ?? 'The connection was lost.') : undefined),
     // A message is taken by the server before its promise resolves, so there is nothing to flush.
-    async close() {
-      const reason = new UnavailableError('[msc/realtime] The client is closed.', { code: 'REALTIME_CLOSED' })
+    async close(_budgetMs, reason) {
       closing.abort(reason)
       await Promise.all([...topics.values()].map((topic) => topic.close(reason)))
       topics.clear()
@@ -201,16 +200,16 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const retryMs = (attempt: number): number => 200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random })
 
   const settleStatus = (): void => {
-    const some = (state: Topic['state']): boolean => [...topics.values()].some((topic) => topic.state === state)
+    const states = [...topics.values()].map(({ state }) => state)
     const next: ConnectionStatus = closing.signal.aborted
       ? 'closed'
       : topics.size === 0
         ? 'idle'
-        : some('retrying')
-          ? isOffline()
+        : states.includes('retrying')
+          ? (globalThis as { navigator?: { onLine?: boolean } }).navigator?.onLine === false
             ? 'offline'
             : 'reconnecting'
-          : some('joining')
+          : states.includes('joining')
             ? 'connecting'
             : 'connected'
     if (next === status) return
@@ -285,13 +284,10 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     get status() {
       return status
     },
-    onStatus(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    onStatus: (listener) => addTo(listeners, listener),
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
       assertOpen()
-      if (!name) throw new ConfigError('[msc/realtime] A channel needs a topic.', { code: 'REALTIME_TOPIC_INVALID' })
+      if (!name) throw new ConfigError('[msc/realtime] The topic is missing.', { code: 'REALTIME_TOPIC_INVALID' })
       const channel = topicFor(name, channelOptions).subscribe(channelOptions.presenceKey)
       const { events } = channelOptions
       const onInvalid = (error: unknown): void => {
@@ -337,8 +333,4 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     },
   }
   return self
-}
-
-function isOffline(): boolean {
-  return (globalThis as { navigator?: { onLine?: boolean } }).navigator?.onLine === false
 }

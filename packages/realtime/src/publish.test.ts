@@ -2,6 +2,7 @@ import { createManualClock } from '@msc/core/testing'
 import { describe, expect, it } from 'vitest'
 import { createRealtime } from './create-realtime.ts'
 import type { RealtimeDriver } from './driver.ts'
+import { createFakeRealtime } from './testing/fake-driver.ts'
 
 /** An engine over a driver that publishes as `publish` says. */
 function start(publish: NonNullable<RealtimeDriver['publish']>) {
@@ -83,6 +84,23 @@ describe('publish while the backend is away', () => {
     }
     await realtime.publish('room', 'said', { n: 1 })
     expect(calls()).toBe(1)
+    await realtime.close()
+  })
+
+  it('refuses to broadcast or track what is no JSON, and shows what is tracked afterwards', async () => {
+    const fake = createFakeRealtime()
+    const realtime = createRealtime({ driver: fake.driver })
+    const channel = realtime.channel('room', { presenceKey: 'a' })
+    await channel.ready
+    const loop: Record<string, unknown> = {}
+    loop['self'] = loop
+    const refusal = { code: 'REALTIME_PAYLOAD_INVALID', retryable: false, message: expect.stringContaining('to room ') }
+    for (const payload of [{ n: 1n }, loop]) {
+      await expect(channel.broadcast('said', payload)).rejects.toMatchObject(refusal)
+      await expect(channel.track(payload)).rejects.toMatchObject(refusal)
+    }
+    await channel.track({ name: 'A' })
+    expect(fake.received.map(({ what }) => what)).toEqual(['subscribe', 'track'])
     await realtime.close()
   })
 

@@ -47,11 +47,10 @@ export async function publishNow(
     })
   }
   // Of what can't be written the backend never hears, so it must not count as its failure.
-  const unwritable = problemOf(payload)
-  if (unwritable !== undefined) {
-    throw new ConfigError(`[msc/realtime] The payload of ${event} is no JSON: ${unwritable}`, {
-      code: 'REALTIME_PAYLOAD_INVALID',
-    })
+  try {
+    JSON.stringify(payload)
+  } catch (error) {
+    throw unwritable(ConfigError, topic, error)
   }
   const message: OutgoingMessage = { topic, event, payload, private: given?.private ?? false }
   const breaker = breakerOf(tools)
@@ -85,14 +84,13 @@ function isAnswer(error: unknown): boolean {
   }
 }
 
-function problemOf(payload: unknown): string | undefined {
-  try {
-    JSON.stringify(payload)
-    return undefined
-  } catch (error) {
-    // A cycle, a BigInt, or what a `toJSON` of the application throws.
-    return error instanceof TypeError ? error.message : 'it can not be written.'
-  }
+/** The error for what JSON can't carry: a cycle, a BigInt, or what a `toJSON` of the application throws. */
+export function unwritable(Config: typeof Core.ConfigError, topic: string, cause: unknown): Core.ConfigError {
+  return new Config(`[msc/realtime] What is sent to ${topic} can not be written as JSON.`, {
+    code: 'REALTIME_PAYLOAD_INVALID',
+    hint: 'Pass text in place of a BigInt, and ids in place of objects that refer to each other.',
+    cause,
+  })
 }
 
 /** What `publish` is given for a row's change: see `publishChange`. */

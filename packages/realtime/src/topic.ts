@@ -53,6 +53,9 @@ interface Member {
   readonly presence: Set<(state: PresenceState) => void>
 }
 
+/** The handlers of a member that take a `T`. */
+type KindFor<T> = T extends Error ? 'errors' : T extends undefined ? 'gaps' : 'presence'
+
 /** Sends that may wait for a connection. */
 const MAX_WAITING = 100
 
@@ -99,8 +102,9 @@ export function createTopic(options: TopicOptions): Topic {
     feedInbox?.hold()
   }
 
-  const callAll = <T>(handlersOf: (member: Member) => Iterable<(value: T) => void>, value: T): void => {
-    for (const member of members) for (const handler of handlersOf(member)) safely(() => handler(value))
+  const callAll = <T>(kind: KindFor<T>, value: T): void => {
+    for (const member of members)
+      for (const handler of member[kind] as Iterable<(value: T) => void>) safely(() => handler(value))
   }
 
   const inTime = <T>(what: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
@@ -110,7 +114,7 @@ export function createTopic(options: TopicOptions): Topic {
   const run = async (): Promise<void> => {
     let attempt = 0
     let joinedBefore = false
-    while (!closing.signal.aborted) {
+    for (;;) {
       let spreadMs: number | undefined
       let liveAt = Infinity
       let isAsked = false
@@ -136,7 +140,7 @@ export function createTopic(options: TopicOptions): Topic {
       try {
         const [token] = await Promise.all([getToken(), openFeedInbox()])
         isAsked = true
-        const joined = await inTime('join', (signal) =>
+        subscription = await inTime('join', (signal) =>
           driver.subscribe(
             name,
             { private: options.private, token, self: false, presenceKey },
@@ -148,7 +152,7 @@ export function createTopic(options: TopicOptions): Topic {
               },
               onPresence(next) {
                 presence = next
-                callAll(({ presence: handlers }) => handlers, next)
+                callAll('presence', next)
               },
               onDown(_reason, spread) {
                 spreadMs = spread
@@ -158,7 +162,7 @@ export function createTopic(options: TopicOptions): Topic {
             signal,
           ),
         )
-        subscription = joined
+        const joined = subscription
         // Who may not be seen may still hear.
         await tell(joined).catch(report)
         // A topic that is no feed has no history.
@@ -168,7 +172,7 @@ export function createTopic(options: TopicOptions): Topic {
         live.resolve(joined)
         if (joinedBefore && missing) {
           options.onGap()
-          callAll(({ gaps }) => gaps, undefined)
+          callAll('gaps', undefined)
         }
         joinedBefore = true
         if (token !== undefined) renew(token, joined, lost.signal).catch(() => undefined)
@@ -208,7 +212,7 @@ export function createTopic(options: TopicOptions): Topic {
     if (closing.signal.aborted) return
     const error = toError(reason)
     options.onError(error)
-    callAll(({ errors }) => errors, error)
+    callAll('errors', error)
   }
 
   /** A page that wakes or comes online does not wait out the rest of its backoff. */
@@ -226,11 +230,7 @@ export function createTopic(options: TopicOptions): Topic {
       })
     }
     waiting += 1
-    try {
-      return await inTime(operation, async (signal) => use(await live.promise, signal))
-    } finally {
-      waiting -= 1
-    }
+    return inTime(operation, async (signal) => use(await live.promise, signal)).finally(() => (waiting -= 1))
   }
 
   const close = async (reason: Error): Promise<void> => {
@@ -285,9 +285,12 @@ export function createTopic(options: TopicOptions): Topic {
           return stop
         },
         broadcast: (event, payload) =>
+          refused(name, payload) ??
           withLive('broadcast', (subscription, signal) => subscription.send(event, stamped(payload), signal)),
         // A join tells it by itself; then there is nothing to tell any more.
         track(next) {
+          const refusal = refused(name, next)
+          if (refusal) return refusal
           tracking.say(member, next)
           return withLive('track', tracking.tell)
         },
@@ -310,15 +313,25 @@ export function createTopic(options: TopicOptions): Topic {
   }
 }
 
+/** Returns a promise that rejects for what can't be written, so that no driver meets it. */
+function refused(topic: string, payload: unknown): Promise<never> | undefined {
+  try {
+    JSON.stringify(payload)
+    return undefined
+  } catch (error) {
+    return import('./publish.ts').then(({ unwritable }) => Promise.reject(unwritable(ConfigError, topic, error)))
+  }
+}
+
 /** Of two subscribers of one topic: there is one membership for both. */
 export function conflict(name: string, what: string): ConfigError {
-  return new ConfigError(`[msc/realtime] ${name} is joined already, with another ${what}.`, {
+  return new ConfigError(`[msc/realtime] The subscribers of ${name} share one ${what}.`, {
     code: 'REALTIME_TOPIC_CONFLICT',
-    hint: 'Its subscribers share one.',
   })
 }
 
-function addTo<T>(set: Set<T>, item: T): () => void {
+/** Returns a function that takes it out again. */
+export function addTo<T>(set: Set<T>, item: T): () => void {
   set.add(item)
   return () => set.delete(item)
 }

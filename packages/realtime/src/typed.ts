@@ -13,8 +13,7 @@ export type EventSchemas = Readonly<Record<string, StandardSchema>>
  */
 export function typed(channel: RawChannel, events: EventSchemas, onInvalid: (error: unknown) => void): RawChannel {
   const schemaFor = (event: string): StandardSchema => {
-    const schema = Object.hasOwn(events, event) ? events[event] : undefined
-    if (schema) return schema
+    if (Object.hasOwn(events, event)) return events[event] as StandardSchema
     throw new ConfigError(`[msc/realtime] ${channel.topic} has no event ${JSON.stringify(event)}.`, {
       code: 'REALTIME_EVENT_UNKNOWN',
       hint: `It has: ${Object.keys(events).join(', ')}.`,

@@ -136,8 +136,14 @@ describe('assertDriver', () => {
     )
   })
 
-  it.each([undefined, null, 'redis', 7, () => undefined])('refuses %s', (nothing) => {
-    expect(() => assertDriver(contract, nothing)).toThrow(expect.objectContaining({ code: 'DRIVER_VERSION' }))
+  it.each([
+    [undefined, 'CACHE_NO_DRIVER'],
+    [null, 'CACHE_NO_DRIVER'],
+    ['redis', 'DRIVER_VERSION'],
+    [7, 'DRIVER_VERSION'],
+    [() => undefined, 'DRIVER_VERSION'],
+  ])('refuses %s', (nothing, code) => {
+    expect(() => assertDriver(contract, nothing)).toThrow(expect.objectContaining({ code }))
   })
 })
 

@@ -22,7 +22,8 @@ export interface DriverContract<Driver> {
  * older version goes through the adapter for that version. Does no I/O.
  *
  * @returns The driver, or the adapter's result.
- * @throws ConfigError `DRIVER_VERSION`, which names both versions, or `DRIVER_INVALID`, which names what is missing.
+ * @throws ConfigError `<CONCERN>_NO_DRIVER` when there is none, `DRIVER_VERSION`, which names both versions, or
+ *   `DRIVER_INVALID`, which names what is missing.
  */
 export function assertDriver<Driver extends DriverBase>(contract: DriverContract<Driver>, driver: unknown): Driver {
   const { concern, version, adapters } = contract
@@ -30,18 +31,25 @@ export function assertDriver<Driver extends DriverBase>(contract: DriverContract
   const fitting = (found === version ? driver : adapters?.get(found)?.(driver as never)) as
     | Readonly<Record<string, unknown>>
     | undefined
-  const lacks = fitting && [
-    ...(isName(fitting['name']) ? [] : ['name']),
-    ...[
+  const lacks =
+    fitting &&
+    [
+      'name',
       'health',
       'close',
       ...contract.methods,
       ...(contract.optional ?? []).filter((method) => fitting[method] !== undefined),
-    ].filter((method) => typeof fitting[method] !== 'function'),
-    ...(contract.shape?.(fitting) ?? []),
-  ]
+    ]
+      .filter((member) => (member === 'name' ? !isName(fitting[member]) : typeof fitting[member] !== 'function'))
+      .concat(contract.shape?.(fitting) ?? [])
   if (lacks?.length === 0) return fitting as unknown as Driver
-  const name = (driver as { readonly name?: unknown } | null | undefined)?.name
+  if (driver === undefined || driver === null) {
+    throw new ConfigError(`[msc/${concern}] The driver is missing.`, {
+      code: `${concern.toUpperCase()}_NO_DRIVER`,
+      hint: 'Pass `driver`.',
+    })
+  }
+  const { name } = driver as { readonly name?: unknown }
   throw new ConfigError(
     `[msc/${concern}] [${isName(name) ? name : 'unnamed driver'}] The driver ${
       lacks
@@ -64,15 +72,8 @@ export function assertDrivers<Driver extends DriverBase>(
   contract: DriverContract<Driver>,
   given: Driver | readonly Driver[],
 ): readonly Driver[] {
-  const drivers = (Array.isArray(given) ? (given as readonly Driver[]) : [given]).map((one) =>
-    assertDriver(contract, one),
-  )
-  if (drivers.length > 0) return drivers
-  const { concern } = contract
-  throw new ConfigError(`[msc/${concern}] There is no driver.`, {
-    code: `${concern.toUpperCase()}_NO_DRIVER`,
-    hint: `Pass \`driver\`, for example local() from @msc/${concern}/local.`,
-  })
+  const drivers = Array.isArray(given) ? (given as readonly Driver[]) : [given]
+  return (drivers.length > 0 ? drivers : [undefined]).map((one) => assertDriver(contract, one))
 }
 
 function isName(name: unknown): name is string {

@@ -24,7 +24,8 @@ export class MscError extends Error {
   declare readonly hint: string | undefined
 
   constructor(message: string, options: MscErrorOptions) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    // A cause that is undefined would be printed as one.
+    super(message, options.cause === undefined ? undefined : options)
     // An assignment would fail where Error.prototype is frozen, as under SES.
     Object.defineProperty(this, 'name', { value: new.target.name, configurable: true, writable: true })
     this.code = options.code
@@ -38,7 +39,7 @@ export class MscError extends Error {
    * check no more than this.
    */
   static isInstance(value: unknown): value is MscError {
-    return typeof value === 'object' && readField(value, MARKER) === true
+    return readField(value, MARKER) === true
   }
 }
 

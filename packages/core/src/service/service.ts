@@ -20,8 +20,11 @@ export interface ServiceOptions<Concern extends string> {
   readonly stats?: () => Readonly<Record<string, number>>
   /** Delivers what is buffered, within `budgetMs` milliseconds. */
   readonly flush?: (budgetMs: number) => Promise<unknown>
-  /** Finishes pending work within `budgetMs` milliseconds. The driver is closed afterwards. */
-  readonly close?: (budgetMs: number) => Promise<unknown> | unknown
+  /**
+   * Finishes pending work within `budgetMs` milliseconds. The driver is closed afterwards. `closed` is what `assertOpen`
+   * throws from now on, for calls that are under way and end here.
+   */
+  readonly close?: (budgetMs: number, closed: ConfigError) => Promise<unknown> | unknown
   /** Milliseconds for `flush` and `close` when their caller gives no time. Default 5 000. */
   readonly budgetMs?: number
 }
@@ -78,9 +81,10 @@ export function createPageService<Concern extends string>(options: ServiceOption
   }
   const inTime: ServiceKit<Concern>['inTime'] = (operation, timeoutMs, run, signal) =>
     deadline(run, { operation: `[msc/${concern}] [${driver.name}] ${operation}`, timeoutMs, clock, signal, report })
+  const closed = (): ConfigError =>
+    new ConfigError(`[msc/${concern}] The service is closed.`, { code: `${concern.toUpperCase()}_CLOSED` })
   const assertOpen = (): void => {
-    if (!closing) return
-    throw new ConfigError(`[msc/${concern}] The service is closed.`, { code: `${concern.toUpperCase()}_CLOSED` })
+    if (closing) throw closed()
   }
   /** A flush that runs out of time is not a failure: its caller chose how long to wait. */
   const attempt = (operation: 'flush' | 'close', timeoutMs: number, run: () => unknown): Promise<void> =>
@@ -91,7 +95,7 @@ export function createPageService<Concern extends string>(options: ServiceOption
       },
     )
   const closeOnce = async (timeoutMs: number): Promise<void> => {
-    if (options.close) await attempt('close', timeoutMs + GRACE_MS, () => options.close?.(timeoutMs))
+    if (options.close) await attempt('close', timeoutMs + GRACE_MS, () => options.close?.(timeoutMs, closed()))
     await attempt('close', DRIVER_CLOSE_MS, () => driver.close())
   }
 

@@ -12,6 +12,7 @@ import {
   type Env,
   guardSignals,
   closedError,
+  isHeaderValue,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
 import type { OutgoingMessage, PresenceState, RealtimeDriver } from '../driver.ts'
@@ -74,7 +75,8 @@ const load = lazyPeer(async () => {
  * Supabase Realtime through `@supabase/supabase-js` (an optional peer, loaded on first use). The engine rejoins: a
  * channel that the SDK reports lost is removed, and a new one takes its place.
  *
- * @throws ConfigError `SUPABASE_OPTION_MISSING` without url and key; `ADDRESS_INVALID` for a `url` that is none of http or https.
+ * @throws ConfigError `SUPABASE_OPTION_MISSING` without url and key; `SUPABASE_KEY_INVALID` for a key that no header
+ *   can carry; `ADDRESS_INVALID` for a `url` that is none of http or https.
  */
 export function supabase(options: SupabaseOptions): RealtimeDriver {
   const { url, anonKey, serviceRoleKey, version = '2.0.0', feeds = true } = options
@@ -82,6 +84,13 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     throw new ConfigError(`[msc/realtime] [supabase] Missing option \`${url ? 'anonKey' : 'url'}\`.`, {
       code: 'SUPABASE_OPTION_MISSING',
       hint: 'Set NEXT_PUBLIC_SUPABASE_URL and NEXT_PUBLIC_SUPABASE_ANON_KEY.',
+    })
+  }
+  for (const [name, key] of Object.entries({ anonKey, serviceRoleKey })) {
+    if (key === undefined || isHeaderValue(key)) continue
+    throw new ConfigError(`[msc/realtime] [supabase] No header can carry \`${name}\`.`, {
+      code: 'SUPABASE_KEY_INVALID',
+      hint: 'Copy the key anew: it has no spaces and no line breaks.',
     })
   }
   guardSignals()
