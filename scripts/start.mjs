@@ -20,13 +20,18 @@ if (!(await portIsFree(port))) {
 if ((await install()) !== 0) fail('Installing the dependencies failed; its output is above.')
 if ((await build()) !== 0) fail('The build failed; its output is above.')
 
-let server = serve()
 let stopping = false
+/** Whether the server runs, or ended, with packages that were edited since this command began. */
+let edited = false
+let restarting = false
+let server = serve()
 // A terminal's Ctrl-C reaches the server by itself; this forwards a signal that only this process gets.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     stopping = true
-    server?.kill(signal)
+    if (server) server.kill(signal)
+    // Nothing runs after a failed start, and during a restart `rebuild` ends this process.
+    else if (!restarting) process.exit(130)
   })
 }
 if (dev) watchPackages(root, rebuild)
@@ -48,7 +53,11 @@ function serve() {
   })
   child.once('error', (error) => fail(`The server could not be started: ${error.message}`))
   child.once('exit', (code, signal) => {
-    if (child === server) process.exit(code ?? (signal ? 130 : 1))
+    if (child !== server) return
+    if (stopping || !edited) process.exit(code ?? (signal ? 130 : 1))
+    // An edit can break the start, and the next one mends it.
+    server = undefined
+    console.error('The server ended; it starts again after the next edit of a package. Ctrl-C ends this command.')
   })
   return child
 }
@@ -63,12 +72,17 @@ async function rebuild(packages) {
   }
   if (stopping) return
   console.log(`Rebuilt ${packages.map((name) => `@msc/${name}`).join(', ')}; starting again …`)
+  edited = true
   const old = server
   server = undefined
-  const gone = once(old, 'exit')
-  old.kill('SIGTERM')
-  await gone
-  if (stopping) process.exit(130)
+  if (old) {
+    restarting = true
+    const gone = once(old, 'exit')
+    old.kill('SIGTERM')
+    await gone
+    restarting = false
+    if (stopping) process.exit(130)
+  }
   server = serve()
 }
 

@@ -61,6 +61,17 @@ describe('the ingest when something around it fails', () => {
     expect(reported).toEqual(['ingest: no journal', 'ingest: no journal'])
   })
 
+  it('answers 500 to a body that the application has read, which sending again would not change', async () => {
+    const { journal, ingest } = setup()
+    const used = new Request('http://127.0.0.1/api/msc/browser', { method: 'POST', body })
+    await used.text()
+    const answer = await ingest(used)
+    expect(answer.status).toBe(500)
+    expect(await answer.json()).toMatchObject({ code: 'INTERNAL' })
+    expect(reported).toEqual([expect.stringMatching(/^ingest: .*already been read/)])
+    expect(journal.query()).toEqual([])
+  })
+
   it('answers 200 when some of a body was kept, and keeps the rest when it is sent again', async () => {
     const journal = createMemoryJournal()
     let calls = 0

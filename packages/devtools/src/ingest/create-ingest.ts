@@ -38,8 +38,9 @@ export interface IngestOptions {
  * A sender can set neither the fingerprint nor the user of a record, and can't write records of the server's
  * operations. The work for a body is proportional to its length.
  *
- * Never rejects. Answers 200 or 204 when anything was kept, 503 when the journal accepted nothing, or 400, 404, 405,
- * 408, 413, 415 with a problem document, in which case nothing was kept. Route `POST` and `OPTIONS` here.
+ * Never rejects. Answers 200 or 204 when anything was kept, 503 when the journal accepted nothing, 500 when the
+ * application had read the body before, or 400, 404, 405, 408, 413, 415. When nothing was kept the answer is a problem
+ * document. Route `POST` and `OPTIONS` here.
  *
  * @throws ConfigError `OPTION_INVALID` for an invalid limit.
  */
@@ -89,8 +90,9 @@ export function createIngest(options: IngestOptions): (request: Request) => Prom
       if (request.method !== 'POST') return refuse(NOT_ALLOWED)
       return protocol === 'flags' ? noFlags() : await take(request, url, protocol)
     } catch (error) {
+      // Such as a body that the application has read: sending it again would change nothing.
       report(error, 'ingest')
-      return refuse(NOTHING_KEPT)
+      return refuse(FAILED)
     }
   }
 }
@@ -101,6 +103,7 @@ const NOTHING_KEPT: ProblemOptions = {
   code: 'NOT_KEPT',
   retryAfterMs: 10_000,
 }
+const FAILED: ProblemOptions = { status: 500, title: 'The request could not be answered', code: 'INTERNAL' }
 const NOT_ALLOWED: ProblemOptions = {
   status: 405,
   title: 'Only POST is answered here',
