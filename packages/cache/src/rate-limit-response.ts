@@ -25,10 +25,10 @@ export function rateLimitHeaders(
   for (const rule of result.rules ?? [result]) {
     const name = JSON.stringify(nameOf(rule, policy).replace(/[^\x20-\x7e]/g, '?'))
     // Until there is more of the quota: for who is denied the time to try again.
-    const t = rule.allowed ? Math.max(0, Math.ceil((rule.resetAt - now) / 1000)) : rule.retryAfter
-    policies.push(`${name};q=${rule.limit};w=${policy.windowSeconds ?? rule.windowSeconds}`)
-    limits.push(`${name};r=${rule.remaining};t=${t}`)
-    longest = Math.max(longest, rule.retryAfter)
+    const t = rule.allowed ? (rule.resetAt - now) / 1000 : rule.retryAfter
+    policies.push(`${name};q=${whole(rule.limit)};w=${whole(policy.windowSeconds ?? rule.windowSeconds)}`)
+    limits.push(`${name};r=${whole(rule.remaining)};t=${whole(t)}`)
+    longest = Math.max(longest, whole(rule.retryAfter))
   }
   return {
     'RateLimit-Policy': policies.join(', '),
@@ -47,7 +47,7 @@ export function rateLimitResponse(
   now: number = Date.now(),
 ): Response {
   const violated = (result.rules ?? [result]).filter((rule) => !rule.allowed).map((rule) => nameOf(rule, policy))
-  const { retryAfter } = result
+  const retryAfter = Math.max(1, whole(result.retryAfter))
   return problem({
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     title: 'Too many requests',
@@ -58,6 +58,14 @@ export function rateLimitResponse(
     headers: rateLimitHeaders(result, policy, now),
     extensions: { 'violated-policies': violated },
   })
+}
+
+/** The largest number that clients of these fields have to understand: larger ones have an exponent at some point. */
+const MAX = 2 ** 31 - 1
+
+/** Returns a number that a header field can carry: what a limiter of the application says may be `NaN` or infinite. */
+function whole(value: number): number {
+  return Math.min(MAX, Math.max(0, Math.ceil(value) || 0))
 }
 
 function nameOf(rule: RuleResult, policy: RateLimitPolicy): string {

@@ -11,6 +11,7 @@ import { memory } from './drivers/memory.ts'
 import { redis } from './drivers/redis.ts'
 import { upstash } from './drivers/upstash.ts'
 import { createLocalLimiter } from './rate-limit-local.ts'
+import type { RateLimitResult } from './rate-limit.ts'
 import { rateLimitHeaders, rateLimitResponse } from './rate-limit-response.ts'
 import { judgeCall, type RateLimitRule, type RuleState } from './rate-limit-rules.ts'
 import { RATE_LIMIT } from './drivers/redis-scripts/rate-limit.ts'
@@ -215,6 +216,20 @@ describe('the answer', () => {
     const t = response.headers.get('ratelimit')?.match(/^"burst \\"1\\"";r=5;t=(\d+), "daily";r=0;t=(\d+)$/)
     expect(Number(t?.[2])).toBeLessThanOrEqual(Number(response.headers.get('retry-after')))
     expect(Number(response.headers.get('retry-after'))).toBe(result.retryAfter)
+  })
+
+  it.each([
+    [Number.NaN, '1', '0'],
+    [Infinity, '2147483647', '2147483647'],
+    [1e300, '2147483647', '2147483647'],
+    [-5, '1', '0'],
+    [2.5, '3', '3'],
+  ])('tells a wait of %s seconds, which a limiter of the application may say, as a number', async (wait, retry, t) => {
+    const result = { allowed: false, limit: 5, remaining: 0, windowSeconds: 60, resetAt: Number.NaN, retryAfter: wait }
+    const response = rateLimitResponse(result as RateLimitResult)
+    expect(response.headers.get('retry-after')).toBe(retry)
+    expect(response.headers.get('ratelimit')).toBe(`"5/60s";r=0;t=${t}`)
+    expect(((await response.json()) as { detail: string }).detail).toContain(`Try again in ${retry} second`)
   })
 
   it('says nothing of waiting to who is allowed', async () => {

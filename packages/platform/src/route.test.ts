@@ -285,6 +285,21 @@ describe('a route', () => {
     expect(reported).toEqual(['rateLimit: redis is away'])
   })
 
+  it('lets a request through when the answer of the limiter can not be read', async () => {
+    const unreadable = {
+      get allowed(): boolean {
+        throw new Error('no answer')
+      },
+    }
+    const reported: string[] = []
+    onTestFinished(setErrorReporter((_error, { operation }) => reported.push(operation)))
+    for (const result of [unreadable, undefined, null]) {
+      const { post } = setUp({ rateLimit: async () => result as never })
+      expect((await post(request('{"title":"a"}'), params)).status).toBe(200)
+    }
+    expect(reported).toEqual(['rateLimit', 'rateLimit', 'rateLimit'])
+  })
+
   it('emits one http.request', async () => {
     const { post } = setUp()
     const seen: unknown[] = []

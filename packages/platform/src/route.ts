@@ -173,9 +173,9 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   let headers: Record<string, string> = {}
   if (limit) {
     const who = user ? `user:${user.id}` : `ip:${address(request, ports.proxies ?? 1)}`
-    const result = await countCall(ports, `${request.method} ${route} ${who}`, limit)
-    if (result && !result.allowed) return rateLimitResponse(result, LIMIT)
-    if (result) headers = rateLimitHeaders(result, LIMIT)
+    const counted = await countCall(ports, `${request.method} ${route} ${who}`, limit)
+    if (counted instanceof Response) return counted
+    headers = counted
   }
   if (auth === 'required' && !user) {
     return problem({ title: 'Sign in first', status: 401, code: 'UNAUTHENTICATED', headers })
@@ -216,20 +216,23 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
 const RATE_LIMIT_MS = 2000
 
 /**
- * When the store is away, the request is let through and the failure is reported: refusing everybody would be worse.
+ * Returns the refusal of a call beyond the limit, or the header fields for the response. When the store is away, or the
+ * limiter's answer can't be read, the request is let through and the failure is reported: refusing everybody would be
+ * worse.
  */
 async function countCall(
   { rateLimit }: Pick<RoutePorts<RouteUser>, 'rateLimit'>,
   id: string,
   { calls, windowSeconds }: { readonly calls: number; readonly windowSeconds: number },
-): Promise<RateLimitResult | undefined> {
+): Promise<Response | Record<string, string>> {
   try {
     const count = (): Promise<RateLimitResult> => rateLimit(id, calls, windowSeconds)
-    return await deadline(count, { operation: '[msc/platform] rateLimit', timeoutMs: RATE_LIMIT_MS })
+    const result = await deadline(count, { operation: '[msc/platform] rateLimit', timeoutMs: RATE_LIMIT_MS })
+    return result.allowed ? rateLimitHeaders(result, LIMIT) : rateLimitResponse(result, LIMIT)
   } catch (error) {
     if (ConfigError.isInstance(error)) throw error
     reportFailure(error, { concern: 'platform', operation: 'rateLimit' })
-    return undefined
+    return {}
   }
 }
 

@@ -17,7 +17,7 @@ export function posthogFromEnv(
   if (!key && host) {
     throw new ConfigError('[msc/analytics] NEXT_PUBLIC_POSTHOG_HOST is set but NEXT_PUBLIC_POSTHOG_KEY is not.', {
       code: 'CONFIG_HALF_SET',
-      hint: 'Set NEXT_PUBLIC_POSTHOG_KEY too, or remove the host to use the embedded driver.',
+      hint: 'Set NEXT_PUBLIC_POSTHOG_KEY too, or remove the host.',
     })
   }
   if (!key) return undefined

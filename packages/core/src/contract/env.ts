@@ -35,7 +35,7 @@ export function readEnvGroup<const Name extends string>(
   if (missing.length > 0) {
     throw new ConfigError(`[msc/${scope}] ${found.join(', ')} is set but ${missing.join(', ')} is not.`, {
       code: 'CONFIG_HALF_SET',
-      hint: `Set ${missing.join(' and ')} too, or remove ${found.join(' and ')} to use the embedded driver.`,
+      hint: `Set ${missing.join(' and ')} too, or remove ${found.join(' and ')}.`,
     })
   }
   return Object.fromEntries(names.map((name) => [name, readEnv(env, name)])) as Record<Name, string>

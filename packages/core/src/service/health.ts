@@ -55,7 +55,9 @@ function judge(question: HealthQuestion, failure: Error | undefined): Verdict {
     const verdict = explain(question, failure)
     if (verdict.code === 'DRIVER_RATE_LIMITED')
       return { status: 'degraded', ...askedToWait(question, failure, verdict) }
-    return { status: 'down', ...(verdict.code === 'DEADLINE_EXCEEDED' ? silence(question) : verdict) }
+    if (verdict.code === 'DEADLINE_EXCEEDED') return { status: 'down', ...silence(question) }
+    const { hint = isRetryable(failure) ? reachHint(question) : undefined } = verdict
+    return { status: 'down', ...verdict, ...(hint !== undefined && { hint }) }
   }
   const degraded = attempt(() => question.degraded?.(), undefined)
   if (degraded !== undefined) return { status: 'degraded', detail: redactText(degraded, redact) }
@@ -91,14 +93,23 @@ function askedToWait(
 
 /** Names the backend that did not answer, and the variables that chose it. */
 function silence({ driver, timeoutMs, redact }: HealthQuestion): Omit<Verdict, 'status'> {
-  const { name, endpoint, variables = [] } = driver
+  const { name, endpoint } = driver
   const where = endpoint === undefined ? name : `${name} at ${endpoint}`
-  const check = variables.length > 0 ? `Check ${variables.join(', ')}, and that` : 'Check that'
   return {
     detail: redactText(`${where} did not answer within ${timeoutMs} ms.`, redact),
-    hint: `${check} the backend can be reached from this machine.`,
+    hint: reachHint({ driver }),
     code: 'DEADLINE_EXCEEDED',
   }
+}
+
+function reachHint({ driver: { variables = [] } }: Pick<HealthQuestion, 'driver'>): string {
+  const check = variables.length > 0 ? `Check ${variables.join(', ')}, and that` : 'Check that'
+  return `${check} the backend can be reached from this machine.`
+}
+
+/** Whether a failure could pass by itself, as an outage does. A refusal or a mistake could not. */
+function isRetryable(failure: Error): boolean {
+  return attempt(() => (failure as Partial<DriverError>).retryable === true, false)
 }
 
 /** Returns what an operator needs from an error: what is wrong and what to do, without secrets. */

@@ -147,6 +147,16 @@ describe('the health of a service', () => {
     })
   })
 
+  it('says what to check when an outage has no hint of its own, and adds none to a refusal', async () => {
+    const asked = (retryable: boolean) =>
+      serviceOf({ driver: failing(new DriverError('redis', 'gone', { retryable })) }).service.health()
+    expect(await asked(true)).toMatchObject({
+      status: 'down',
+      hint: 'Check REDIS_URL, and that the backend can be reached from this machine.',
+    })
+    expect(await asked(false)).not.toHaveProperty('hint')
+  })
+
   it('is degraded while the breaker is not closed or the engine says so', async () => {
     const breaker = createBreaker({ name: 'x', threshold: 1 })
     breaker.fail()
