@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseSync } from 'oxc-parser'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -75,6 +75,18 @@ describe('blocks of a README', () => {
   })
 })
 
+/** The other pages, whose blocks may stand in a list. */
+function otherPages() {
+  const docs = readdirSync(join(root, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md'))
+  return ['README.md', 'CONTRIBUTING.md', ...docs.map((name) => join('docs', name))].map((path) => {
+    const text = readFileSync(join(root, path), 'utf8').replaceAll(
+      /^( +)```[^]*?^\1```$/gm,
+      (block, indent) => block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+    )
+    return { package_: path.replace(/\.md$/, ''), programs: programsOf(blocksOf(text)) }
+  })
+}
+
 describe('blocks of the packages', () => {
   const readmes = packageFolders().map((package_) => ({ package_, ...readReadme(package_) }))
   // In the repository, so that TypeScript finds only the repository's own types.
@@ -91,12 +103,13 @@ describe('blocks of the packages', () => {
   })
   it('type-check against the sources, with every name imported or declared', { timeout: 240_000 }, async () => {
     linkWorkspace(folder)
-    const files = readmes.flatMap(({ package_, programs }) =>
+    const files = [...readmes, ...otherPages()].flatMap(({ package_, programs }) =>
       programs.map((program) => {
         writeProgram(join(folder, package_), program)
         return join(package_, fileOf(program))
       }),
     )
+    expect(files.some((file) => file.startsWith('CONTRIBUTING'))).toBe(true)
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     await typecheckFiles({ folder, files, tsc, conditions: ['@msc/source'] })
   })
