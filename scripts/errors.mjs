@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { errorsMadeIn } from './lib/error-codes.mjs'
 import { manifestOf, packageFolders } from './lib/entries.mjs'
 import { root } from './lib/pnpm.mjs'
+import { REMEDIES } from './lib/remedies.mjs'
 
 const PAGE = 'docs/errors.md'
 /** How many messages of one code are listed; a code with more describes a kind of error. */
@@ -21,17 +22,24 @@ const HEAD = `| code | means | does a retry help? | what to do |
 |---|---|---|---|
 `
 
+const missing = []
+const unused = new Set(Object.keys(REMEDIES))
 const page = pageOf()
 const path = join(root, PAGE)
+if (missing.length > 0) fail(`say what to do, in a hint or in scripts/lib/remedies.mjs: ${missing.join(', ')}`)
+if (unused.size > 0)
+  fail(`scripts/lib/remedies.mjs has remedies for no error without a hint: ${[...unused].join(', ')}`)
 if (!process.argv.includes('--check')) writeFileSync(path, page)
-else if (readFileSync(path, 'utf8') !== page) {
-  console.error(`${PAGE} is stale; run node scripts/errors.mjs`)
+else if (readFileSync(path, 'utf8') !== page) fail(`${PAGE} is stale; run node scripts/errors.mjs`)
+
+function fail(message) {
+  console.error(message)
   process.exit(1)
 }
 
 function pageOf() {
   const sections = packageFolders().map((package_) => {
-    const rows = rowsOf(errorsMadeIn(sourcesOf(package_)))
+    const rows = rowsOf(package_, errorsMadeIn(sourcesOf(package_)))
     return rows.length === 0 ? '' : `\n## ${manifestOf(package_).name}\n\n${HEAD}${rows.join('\n')}\n`
   })
   return `${INTRODUCTION}${sections.join('')}`
@@ -47,7 +55,7 @@ function sourcesOf(package_) {
     .map((file) => ({ file, text: readFileSync(join(root, file), 'utf8') }))
 }
 
-function rowsOf(made) {
+function rowsOf(package_, made) {
   const codes = [...new Set(made.map(({ code }) => code))].toSorted()
   return codes.map((code) => {
     const errors = made.filter((each) => each.code === code)
@@ -55,10 +63,21 @@ function rowsOf(made) {
       `\`${code}\``,
       several(errors.flatMap(({ meanings }) => meanings.map(sentence))),
       retryOf(errors),
-      several(errors.map(({ hint }) => hint && escaped(hint))),
+      several(errors.map(({ hint }) => hint && escaped(hint))) || escaped(remedyOf(package_, code)),
     ]
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   })
+}
+
+/** Returns what to do where no error of this code has a hint. */
+function remedyOf(package_, code) {
+  const key = [`${package_} ${code}`, code].find((each) => Object.hasOwn(REMEDIES, each))
+  if (key === undefined) {
+    missing.push(`${code} of @msc/${package_}`)
+    return ''
+  }
+  unused.delete(key)
+  return REMEDIES[key]
 }
 
 /** Removes the beginning that all messages have: the package, and the driver. */

@@ -79,9 +79,8 @@ describe('blocks of a README', () => {
 function otherPages() {
   const docs = readdirSync(join(root, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md'))
   return ['README.md', 'CONTRIBUTING.md', ...docs.map((name) => join('docs', name))].map((path) => {
-    const text = readFileSync(join(root, path), 'utf8').replaceAll(
-      /^( +)```[^]*?^\1```$/gm,
-      (block, indent) => block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+    const text = readFileSync(join(root, path), 'utf8').replaceAll(/^( +)```[^]*?^\1```$/gm, (block, indent) =>
+      block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
     )
     return { package_: path.replace(/\.md$/, ''), programs: programsOf(blocksOf(text)) }
   })
