@@ -11,7 +11,7 @@ import {
 } from '@msc/core'
 import { hexOf } from '@msc/core/hash'
 import { httpFailure, notTheBackend, parseContent, readAnswer } from '@msc/core/http'
-import type { ProblemOptions } from '@msc/core/http-request'
+import { problem } from '@msc/core/http-request'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'
@@ -136,7 +136,7 @@ export function inngest(options: InngestOptions): JobsDriver {
     async handler(request) {
       if (closing) throw closedError('inngest')
       if (!hasValidHost(request))
-        return refuse({ status: 400, title: 'The Host header is not valid', code: 'HOST_INVALID' })
+        return problem({ status: 400, title: 'The Host header is not valid', code: 'HOST_INVALID' })
       const serve = async (): Promise<Response> => withoutStack(request, await (await loaded()).serve(request))
       const answer = host ? host.during(serve) : serve()
       serving.add(answer)
@@ -181,16 +181,10 @@ function hasValidHost({ headers }: Request): boolean {
   })
 }
 
-/** Loaded with the first refusal, which most processes never need. */
-async function refuse(options: ProblemOptions): Promise<Response> {
-  const { problem } = await import('@msc/core/http-request')
-  return problem(options)
-}
-
 /** An error that Inngest is to see comes with a signed request; any other caller must not learn of the code. */
-async function withoutStack({ headers }: Request, answer: Response): Promise<Response> {
+function withoutStack({ headers }: Request, answer: Response): Response {
   if (answer.status < 500 || headers.has('x-inngest-signature')) return answer
-  return refuse({ status: 500, title: 'The request could not be answered', code: 'INTERNAL' })
+  return problem({ status: 500, title: 'The request could not be answered', code: 'INTERNAL' })
 }
 
 /**
