@@ -1,4 +1,12 @@
-import { acceptEmbedded, defaultInstance, processEnv, processSlot, readEnv, reportFailure, type Env } from '@msc/core'
+import {
+  acceptEmbedded,
+  defaultInstance,
+  droppedCalls,
+  instanceOrNothing,
+  processEnv,
+  readEnv,
+  type Env,
+} from '@msc/core'
 import type { Analytics, AnalyticsOptions, FlagOptions, FlagValue } from './analytics.ts'
 import type { Properties } from './recording/build-envelope.ts'
 import { createAnalytics } from './create-analytics.ts'
@@ -64,19 +72,12 @@ export function configureAnalytics(options?: AnalyticsFromEnvOptions, env?: Env)
  * that no request fails for the sake of analytics.
  */
 function analyticsOrNothing(): Analytics | undefined {
-  try {
-    return getDefaultAnalytics()
-  } catch (error) {
-    const lost = processSlot('analytics/unconfigured', () => ({ calls: 0 }))
-    lost.calls += 1
-    if (lost.calls === 1) reportFailure(error, { concern: 'analytics', operation: 'configure' })
-    return undefined
-  }
+  return instanceOrNothing('analytics', getDefaultAnalytics)
 }
 
 /** Counts the calls of the functions below that were dropped because the configuration is wrong. */
 export function unconfiguredCalls(): number {
-  return processSlot('analytics/unconfigured', () => ({ calls: 0 })).calls
+  return droppedCalls('analytics')
 }
 
 /** {@link Analytics.track} on the default instance. Never throws or rejects, unless that instance is `strict`. */

@@ -24,6 +24,7 @@ export { driverShape, type DriverShape, type FieldKind } from './contract/driver
 export { isRecord } from './contract/is-record.ts'
 export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './time/clock.ts'
 export { closedError } from './service/closed.ts'
+export { droppedCalls, instanceOrNothing } from './service/unconfigured.ts'
 export { createClosing, type Closing } from './service/closing.ts'
 export { inTurn } from './time/in-turn.ts'
 export { deadline, type DeadlineOptions } from './time/deadline.ts'

@@ -2,10 +2,10 @@ import {
   acceptEmbedded,
   defaultInstance,
   processEnv,
-  processSlot,
+  droppedCalls,
   randomHex,
   readEnv,
-  reportFailure,
+  instanceOrNothing,
   type Env,
 } from '@msc/core'
 import { createMonitoring, type CaptureContext, type Monitoring, type MonitoringOptions } from './create-monitoring.ts'
@@ -70,19 +70,12 @@ export function configureMonitoring(options?: MonitoringFromEnvOptions, env?: En
  * its call, because reporting an error must not throw a different one.
  */
 export function monitoringOrNothing(): Monitoring | undefined {
-  try {
-    return getDefaultMonitoring()
-  } catch (error) {
-    const lost = processSlot('monitoring/unconfigured', () => ({ calls: 0 }))
-    lost.calls += 1
-    if (lost.calls === 1) reportFailure(error, { concern: 'monitoring', operation: 'configure' })
-    return undefined
-  }
+  return instanceOrNothing('monitoring', getDefaultMonitoring)
 }
 
 /** Returns the number of calls of the functions below that were dropped because the configuration is wrong. */
 export function unconfiguredCalls(): number {
-  return processSlot('monitoring/unconfigured', () => ({ calls: 0 })).calls
+  return droppedCalls('monitoring')
 }
 
 /** {@link Monitoring.captureException} on the default instance. Never throws. */
