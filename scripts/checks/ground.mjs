@@ -29,6 +29,12 @@ const RULES = [
     ],
   },
   {
+    what: 'a variable that is not trimmed, as Windows shells and CRLF files leave a space or a line break behind it: use `readEnv`',
+    pattern: /\b(?:env|processEnv\(\))\[/,
+    // The first is `readEnv` itself, the second splits at white space, the third refuses it.
+    allowed: ['core/src/contract/env.ts', 'core/src/delivery/ending/host-process.ts', 'cron/src/drivers/vercel.ts'],
+  },
+  {
     what: 'an interval measured by the wall clock: use `clock.monotonic()`',
     pattern: /Date\.now\(\)\s*-|-\s*Date\.now\(\)/,
     allowed: [],

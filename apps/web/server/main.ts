@@ -8,7 +8,7 @@ import next from 'next'
 import { boot } from '../lib/boot.ts'
 import { banner } from './banner.ts'
 
-const dev = process.env['NODE_ENV'] !== 'production'
+const dev = process.env['NODE_ENV']?.trim() !== 'production'
 const hostname = '127.0.0.1'
 const port = Number(process.env['PORT'] ?? 3000)
 

@@ -32,7 +32,7 @@ export interface AnalyticsFromEnvOptions extends Omit<AnalyticsOptions, 'driver'
  */
 export function createAnalyticsFromEnv(options: AnalyticsFromEnvOptions = {}, env: Env = processEnv()): Analytics {
   const { flags, ...rest } = options
-  const labelled = { release: readEnv(env, 'MSC_RELEASE'), processEnd: env['NODE_ENV'] !== 'test', ...rest }
+  const labelled = { release: readEnv(env, 'MSC_RELEASE'), processEnd: readEnv(env, 'NODE_ENV') !== 'test', ...rest }
   const vendor = posthogFromEnv(env)
   if (vendor) return createAnalytics({ ...labelled, ...vendor })
   acceptEmbedded(env, {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { createJobs } from './create-jobs.ts'
+import { createJobsFromEnv } from './default-jobs.ts'
 import { defineJob } from './define-job.ts'
 import { embedded } from './drivers/embedded.ts'
 import { payment, type PlatformPorts } from './platform/index.ts'
@@ -68,4 +70,27 @@ describe('a step', () => {
     expect(await finish()).toMatchObject([{ status: 'failed', error: { name: 'ValidationError' } }])
     await close()
   })
+})
+
+describe('what a caller without types passes', () => {
+  const bare = (options: unknown) => () => defineJob(options as never, () => undefined)
+
+  it.each([
+    ['a name as a trigger', { id: 'job', triggers: ['release/submitted'] }, 'JOB_OPTION_INVALID'],
+    ['`event` in place of triggers', { id: 'job', event: 'release/submitted' }, 'JOB_OPTION_INVALID'],
+    ['null as a trigger', { id: 'job', triggers: [null] }, 'JOB_OPTION_INVALID'],
+    ['no id', { triggers: [{ event: 'release/submitted' }] }, 'JOB_ID_INVALID'],
+  ])('is refused with what to pass: %s', (_what, options, code) => {
+    expect(bare(options)).toThrow(expect.objectContaining({ code, hint: expect.any(String) }))
+  })
+
+  it.each([{ jobs: undefined }, { jobs: {} }, { jobs: [{}] }, { jobs: [null] }, { jobs: 'renewal' }])(
+    'is refused where jobs are expected: %j',
+    ({ jobs }) => {
+      const driver = embedded({ store: memoryStore() })
+      const refusal = expect.objectContaining({ code: 'OPTION_INVALID', hint: expect.stringContaining('defineJob') })
+      expect(() => createJobs({ driver, jobs: jobs as never })).toThrow(refusal)
+      expect(() => createJobsFromEnv({ jobs: jobs as never }, {})).toThrow(refusal)
+    },
+  )
 })

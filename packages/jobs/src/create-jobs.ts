@@ -108,11 +108,20 @@ const CONTRACT: DriverContract<JobsDriver> = {
   }),
 }
 
+function assertJobs(jobs: unknown): void {
+  if (Array.isArray(jobs) && jobs.every((job) => typeof readField(job, 'id') === 'string')) return
+  throw new ConfigError('[msc/jobs] `jobs` is not a list of jobs.', {
+    code: 'OPTION_INVALID',
+    hint: 'Pass what `defineJob` returns: { jobs: [renewal] }.',
+  })
+}
+
 /** @throws ConfigError for a driver that does not keep the contract, and for two jobs of one id. */
 export function createJobs(options: JobsOptions): Jobs {
   const { timeoutMs = 5000, clock = systemClock, log = consoleLog } = options
   const driver = assertDriver(CONTRACT, options.driver)
   assertNumbers('jobs', options, { timeoutMs: 1 })
+  assertJobs(options.jobs)
   const jobs = options.jobs as readonly AnyJob[]
   const awaited = new Set((options.events ?? []).map((event) => (typeof event === 'string' ? event : event.event)))
   const ids = new Set<string>()

@@ -170,15 +170,17 @@ export function defineJob<Data = unknown, Result = unknown>(
   const count = (name: string, value: number, max: number): void => {
     check(Number.isInteger(value) && value >= 1 && value <= max, `${name} must be an integer from 1 to ${max}.`)
   }
-  if (!/^[a-z\d]+(-[a-z\d]+)*$/.test(id)) {
+  if (typeof id !== 'string' || !/^[a-z\d]+(-[a-z\d]+)*$/.test(id)) {
     throw new ConfigError(`[msc/jobs] ${JSON.stringify(id)} is not a job id.`, {
       code: 'JOB_ID_INVALID',
       hint: "Use lower case, digits and '-'.",
     })
   }
   count('attempts', attempts, 20)
-  check(triggers.length > 0, 'it has no trigger and would never run.')
+  const triggersHint = "Pass a list: triggers: [{ event: 'release/submitted' }], or [{ cron: '0 0 * * *' }]."
+  check(Array.isArray(triggers) && triggers.length > 0, 'it has no trigger and would never run.', triggersHint)
   for (const trigger of triggers) {
+    check(typeof trigger === 'object' && trigger !== null, 'a trigger is not an object.', triggersHint)
     if ('event' in trigger)
       check(isEventName(trigger.event), `${JSON.stringify(trigger.event)} is not an event's name.`)
     else parseCron(trigger)

@@ -166,8 +166,11 @@ export interface JobStore {
   /** Where it is, without credentials, and the variables that choose it: shown when it does not answer. */
   readonly endpoint?: string
   readonly variables?: readonly string[]
-  /** Calls back when another process may have queued something, where the store can tell. */
-  subscribe?(onWork: () => void): Promise<() => Promise<void>>
+  /**
+   * Calls `onWork` when another process may have queued something, where the store can tell; `onDeaf` once when it has not
+   * been able to for a while, until when polling finds the work.
+   */
+  subscribe?(onWork: () => void, onDeaf?: (error: Error) => void): Promise<() => Promise<void>>
   gates(keys: readonly string[]): Promise<Gate[]>
   /** False when a gate or a collecting run has changed since it was read: nothing is written then. */
   enqueue(batch: Enqueue): Promise<boolean>

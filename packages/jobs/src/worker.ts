@@ -220,7 +220,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const begins = async (): Promise<void> => {
     await freeTheDead()
     if (closing()) return
-    const stop = await store.subscribe?.(wake)
+    const stop = await store.subscribe?.(wake, (error) => reportFailure('listen', error))
     if (closing()) return stop?.()
     unsubscribe = stop
     // Not before: whoever claims without a heartbeat loses its leases.

@@ -28,7 +28,7 @@ export function createMonitoringFromEnv(options: MonitoringFromEnvOptions = {}, 
   const labelled = {
     release: readEnv(env, 'MSC_RELEASE'),
     environment: readEnv(env, 'NODE_ENV'),
-    processEnd: env['NODE_ENV'] !== 'test',
+    processEnd: readEnv(env, 'NODE_ENV') !== 'test',
     ...options,
   }
   const vendor = sentryFromEnv(env)
@@ -39,7 +39,7 @@ export function createMonitoringFromEnv(options: MonitoringFromEnvOptions = {}, 
     risk: 'keeps errors on this machine only',
     variables: ['NEXT_PUBLIC_SENTRY_DSN'],
   })
-  return createMonitoring({ ...labelled, driver: local({ print: env['NODE_ENV'] !== 'test' }) })
+  return createMonitoring({ ...labelled, driver: local({ print: readEnv(env, 'NODE_ENV') !== 'test' }) })
 }
 
 const instance = defaultInstance<Monitoring>('@msc/monitoring', () => createMonitoringFromEnv())

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { ConfigError, DriverError, ValidationError, currentContext, onTelemetry, setErrorReporter } from '@msc/core'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
@@ -78,6 +79,13 @@ describe('a route', () => {
   it.each<[string, BodyInit | undefined, Record<string, string>, number, string]>([
     ['nobody', '{"title":"a"}', { 'content-type': 'application/json' }, 401, 'UNAUTHENTICATED'],
     ['another content type', 'title=a', { ...json, 'content-type': 'text/plain' }, 415, 'CONTENT_TYPE_UNSUPPORTED'],
+    [
+      'a compressed body',
+      gzipSync('{"title":"a"}'),
+      { ...json, 'content-encoding': 'gzip' },
+      415,
+      'CONTENT_ENCODING_UNSUPPORTED',
+    ],
     ['no content type', new Uint8Array([123]), { cookie: 'artist' }, 415, 'CONTENT_TYPE_UNSUPPORTED'],
     ['a body that is too large', `{"title":"${'x'.repeat(500)}"}`, json, 413, 'BODY_TOO_LARGE'],
     ['a body that is too large and hides its length', chunked(), json, 413, 'BODY_TOO_LARGE'],

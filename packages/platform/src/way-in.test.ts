@@ -80,6 +80,9 @@ const rows: readonly Row[] = [
       ['ADDRESS_INVALID', { ...upstashEnv, UPSTASH_REDIS_REST_URL: 'hunter2' }],
       ['UPSTASH_TOKEN_INVALID', { ...upstashEnv, UPSTASH_REDIS_REST_TOKEN: 'hunter2 hunter2' }],
       ['REDIS_URL_INVALID', { REDIS_URL: 'hunter2' }],
+      ['REDIS_URL_INVALID', { REDIS_URL: 'redis://app:47/hunter2@db:6379' }],
+      ['REDIS_URL_INVALID', { REDIS_URL: "'redis://:hunter2@db:6379'" }],
+      ['UPSTASH_TOKEN_INVALID', { ...upstashEnv, UPSTASH_REDIS_REST_TOKEN: '"hunter2"' }],
       ['REDIS_URL_INVALID', { REDIS_URL: 'redis://' }],
     ],
   },
@@ -109,6 +112,12 @@ const rows: readonly Row[] = [
       ['CONFIG_HALF_SET', { INNGEST_BASE_URL: 'http://127.0.0.1:8288' }],
       ['ADDRESS_INVALID', { ...inngestEnv, INNGEST_BASE_URL: 'hunter2' }],
       ['DATABASE_URL_INVALID', { DATABASE_URL: 'hunter2' }],
+      ['DATABASE_URL_INVALID', { DATABASE_URL: 'postgres://app:47/hunter2@db:5432/m' }],
+      ['DATABASE_URL_INVALID', { DATABASE_URL: 'postgres://app:47?hunter2@db:5432/m' }],
+      ['DATABASE_URL_INVALID', { DATABASE_URL: 'postgres://app:47#hunter2@db:5432/m' }],
+      ['DATABASE_URL_INVALID', { DATABASE_URL: '"postgres://app:hunter2@db:5432/m"' }],
+      ['INNGEST_KEY_INVALID', { ...inngestEnv, INNGEST_EVENT_KEY: '"hunter2"' }],
+      ['INNGEST_KEY_INVALID', { ...inngestEnv, INNGEST_SIGNING_KEY: 'hunter2 2' }],
     ],
   },
   {
@@ -118,6 +127,7 @@ const rows: readonly Row[] = [
     chosen: { embedded: {}, supabase: supabaseEnv },
     refused: [
       ['SUPABASE_KEY_INVALID', { ...supabaseEnv, NEXT_PUBLIC_SUPABASE_ANON_KEY: 'a b' }],
+      ['SUPABASE_KEY_INVALID', { ...supabaseEnv, NEXT_PUBLIC_SUPABASE_ANON_KEY: '"key"' }],
       ['SUPABASE_KEY_INVALID', { ...supabaseEnv, SUPABASE_SERVICE_ROLE_KEY: 'a\nb' }],
       ['CONFIG_HALF_SET', { NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co' }],
       ['CONFIG_HALF_SET', { SUPABASE_SERVICE_ROLE_KEY: 'key' }],
@@ -158,25 +168,28 @@ describe.each(rows)('the way into @msc, for $name', ({ package: package_, name, 
     }
   })
 
-  it.each([...refused, ['EMBEDDED_IN_PRODUCTION', { NODE_ENV: 'production' }] as const])(
-    'rejects %s when the engine is made, with a hint and without the value',
-    (code, env) => {
-      const before = kept(configure(options, quiet))
-      for (const way of [create, configure]) {
-        let refusal: unknown
-        try {
-          way(options, { MSC_QUIET: '1', ...env })
-        } catch (error) {
-          refusal = error
-        }
-        expect(refusal).toBeInstanceOf(ConfigError)
-        expect(refusal).toMatchObject({ code, retryable: false, hint: expect.stringMatching(/\w/) })
-        expect(`${refusal} ${(refusal as ConfigError).hint}`).not.toContain('hunter2')
+  it.each([
+    ...refused,
+    ['EMBEDDED_IN_PRODUCTION', { NODE_ENV: 'production' }] as const,
+    // As `set NODE_ENV=production && node …` and files with CRLF leave it.
+    ['EMBEDDED_IN_PRODUCTION', { NODE_ENV: 'production ' }] as const,
+    ['EMBEDDED_IN_PRODUCTION', { NODE_ENV: 'production\r' }] as const,
+  ])('rejects %s when the engine is made, with a hint and without the value', (code, env) => {
+    const before = kept(configure(options, quiet))
+    for (const way of [create, configure]) {
+      let refusal: unknown
+      try {
+        way(options, { MSC_QUIET: '1', ...env })
+      } catch (error) {
+        refusal = error
       }
-      // The previous engine stays in place.
-      expect(getDefault()).toBe(before)
-    },
-  )
+      expect(refusal).toBeInstanceOf(ConfigError)
+      expect(refusal).toMatchObject({ code, retryable: false, hint: expect.stringMatching(/\w/) })
+      expect(`${refusal} ${(refusal as ConfigError).hint}`).not.toContain('hunter2')
+    }
+    // The previous engine stays in place.
+    expect(getDefault()).toBe(before)
+  })
 
   it('replaces the default with each configured engine', () => {
     const first = kept(configure(options, quiet))

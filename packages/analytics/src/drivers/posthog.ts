@@ -50,6 +50,6 @@ function serverTransport(options: PostHogOptions): PostHogTransport {
 const WORTH_COMPRESSING = 1400
 
 function gzip(text: string): Promise<ArrayBuffer> {
-  const compressed = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'))
+  const compressed = new Blob([text]).stream().pipeThrough(new globalThis.CompressionStream('gzip'))
   return new Response(compressed).arrayBuffer()
 }

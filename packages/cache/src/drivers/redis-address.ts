@@ -1,4 +1,4 @@
-import { ConfigError } from '@msc/core'
+import { ADDRESS_HINT, ConfigError, parseServerAddress } from '@msc/core'
 
 /**
  * Refuses what is no address of Redis before a connection is made. The value is not in the error: it is likely to hold a
@@ -7,13 +7,12 @@ import { ConfigError } from '@msc/core'
  * @throws ConfigError `REDIS_URL_INVALID`.
  */
 export function assertRedisAddress(url: string | undefined): void {
-  const parsed = URL.parse(url ?? '')
-  if (parsed && /^rediss?:$/.test(parsed.protocol) && parsed.host !== '') return
+  if (parseServerAddress(url, /^rediss?:$/)?.host) return
   throw new ConfigError(
     '[msc/cache] [redis] REDIS_URL is not an address of Redis, or the option `url` is missing or none.',
     {
       code: 'REDIS_URL_INVALID',
-      hint: 'Set REDIS_URL to redis://host:port, or rediss:// for TLS.',
+      hint: `Set REDIS_URL to redis://host:port, or rediss:// for TLS. ${ADDRESS_HINT}`,
     },
   )
 }

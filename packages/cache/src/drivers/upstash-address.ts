@@ -1,4 +1,4 @@
-import { ConfigError, assertWebAddress, isHeaderValue } from '@msc/core'
+import { ConfigError, assertWebAddress, isCredential } from '@msc/core'
 
 /**
  * Refuses an address and a token that no request can be made with, before one is. Neither is in the error: what was
@@ -8,10 +8,13 @@ import { ConfigError, assertWebAddress, isHeaderValue } from '@msc/core'
  */
 export function assertUpstash(url: string, token: string): void {
   assertWebAddress(url, '[msc/cache] [upstash]', 'UPSTASH_REDIS_REST_URL')
-  if (!isHeaderValue(token)) {
-    throw new ConfigError('[msc/cache] [upstash] The token holds a character that no header field can carry.', {
-      code: 'UPSTASH_TOKEN_INVALID',
-      hint: 'Set UPSTASH_REDIS_REST_TOKEN again: it must be one line, without spaces and quotation marks.',
-    })
+  if (!isCredential(token)) {
+    throw new ConfigError(
+      '[msc/cache] [upstash] The token is in quotes, or has a character that no header field can carry.',
+      {
+        code: 'UPSTASH_TOKEN_INVALID',
+        hint: 'Set UPSTASH_REDIS_REST_TOKEN again: it must be one line, without spaces and quotation marks.',
+      },
+    )
   }
 }

@@ -1,4 +1,4 @@
-import { processEnv } from '@msc/core'
+import { processEnv, readEnv } from '@msc/core'
 import type { Cache } from '../cache.ts'
 import { createCache } from '../create-cache.ts'
 import { getDefaultCache } from '../default-cache.ts'
@@ -8,6 +8,6 @@ let whileBuilding: Cache | undefined
 
 /** The default cache; while `next build` runs, which has no business with the store of production, one in memory. */
 export function cacheOfNext(): Cache {
-  if (processEnv()['NEXT_PHASE'] !== 'phase-production-build') return getDefaultCache()
+  if (readEnv(processEnv(), 'NEXT_PHASE') !== 'phase-production-build') return getDefaultCache()
   return (whileBuilding ??= createCache({ driver: memory() }))
 }

@@ -37,8 +37,8 @@ export interface Service {
   /** Delivers what is buffered. Resolves when that is done or after `timeoutMs` (default 5 000). Never rejects. */
   flush(options?: BudgetOptions): Promise<void>
   /**
-   * Finishes pending work within `timeoutMs` (default 5 000), then releases everything. The first call sets the budget;
-   * later calls resolve with it. Never rejects: failures are reported.
+   * Finishes pending work within `timeoutMs` (default 5 000; 15 000 for jobs, whose steps may finish), then releases
+   * everything. The first call sets the budget; later calls resolve with it. Never rejects: failures are reported.
    */
   close(options?: BudgetOptions): Promise<void>
 }

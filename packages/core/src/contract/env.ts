@@ -61,8 +61,9 @@ export function acceptEmbedded(env: Env, choice: EmbeddedChoice): void {
   const allowed = (readEnv(env, 'MSC_ALLOW_EMBEDDED') ?? '').split(',').map((part) => part.trim())
   const permitted = allowed.includes('1') || allowed.includes(choice.scope)
   // `next build` evaluates modules with NODE_ENV=production although nothing is served yet.
-  const building = env['NEXT_PHASE'] === 'phase-production-build'
-  if (env['NODE_ENV'] === 'production' && !permitted && !building) {
+  const building = readEnv(env, 'NEXT_PHASE') === 'phase-production-build'
+  // Trimmed, because `set NODE_ENV=production && node …` on Windows keeps the space, and CRLF files the line break.
+  if (readEnv(env, 'NODE_ENV') === 'production' && !permitted && !building) {
     throw new ConfigError(
       `[msc/${choice.scope}] Production has no backend configured, and the embedded ${choice.driver} driver ${choice.risk}.`,
       {
@@ -86,5 +87,5 @@ function notice(message: string, env: Env): void {
 }
 
 function isQuiet(env: Env): boolean {
-  return env['MSC_QUIET'] === '1' || env['NODE_ENV'] === 'test'
+  return readEnv(env, 'MSC_QUIET') === '1' || readEnv(env, 'NODE_ENV') === 'test'
 }

@@ -7,3 +7,11 @@
 export function isHeaderValue(text: string): boolean {
   return /^[\x21-\x7e]+$/.test(text)
 }
+
+/**
+ * True for a text that can be a key or token of a vendor: what a header field can carry, and not in quotes, which some
+ * tools (`docker --env-file` for one) keep as part of a variable's value.
+ */
+export function isCredential(text: string): boolean {
+  return isHeaderValue(text) && !/^(["']).*\1$/.test(text)
+}

@@ -66,13 +66,21 @@ function headersOf({ headers, retryAfterMs }: ProblemOptions): Headers {
   return all
 }
 
-/** Returns the problem for a request whose body was refused, with status 413, 408 or 400. */
+/** Returns the problem for a request whose body was refused, with status 413, 408, 415 or 400. */
 export function bodyProblem(refused: BodyRefusal, maxBytes: number): ProblemOptions {
   switch (refused) {
     case 'too-large':
       return { title: `The body is larger than ${maxBytes} bytes`, status: 413, code: 'BODY_TOO_LARGE' }
     case 'timed-out':
       return { title: 'The body did not arrive in time', status: 408, code: 'BODY_TIMED_OUT' }
+    case 'encoded':
+      return {
+        title: 'The body has a Content-Encoding that is not read here',
+        status: 415,
+        code: 'CONTENT_ENCODING_UNSUPPORTED',
+        // Source: RFC 9110, section 15.5.16.
+        headers: { 'accept-encoding': 'identity' },
+      }
     case 'malformed':
       return { title: 'The body is not UTF-8', status: 400, code: 'BODY_MALFORMED' }
     default:

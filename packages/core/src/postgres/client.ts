@@ -17,6 +17,8 @@ export interface PostgresConnection extends PostgresQuery {
 
 /** The parts of a `pg` pool that core uses. A pool whose `connect` ignores the callback works too. */
 export interface PostgresPool extends PostgresQuery {
+  /** True from the call of `end` on, which waits for the connections that are checked out. */
+  readonly ending?: boolean
   on?(event: string, listener: (...values: never[]) => void): unknown
   connect(callback?: (error: unknown, connection?: PostgresConnection) => void): Promise<PostgresConnection> | void
 }

@@ -21,6 +21,8 @@ export interface Listening {
 }
 
 const RECONNECT_MS = 500
+/** Milliseconds between looks at whether the pool was ended. It emits no event for that. */
+const ENDING_MS = 500
 /** Milliseconds between checks. A dead connection, or one that gets no notifications, can only be noticed by a check. */
 const CHECK_MS = 5000
 
@@ -29,7 +31,8 @@ const CHECK_MS = 5000
  * receive a notification that the probe sends to it. It checks this at the start and then every five seconds, for which it
  * briefly needs another connection of the pool. Returns a function that stops it.
  *
- * It does not reject when the database is away, but retries until it is back.
+ * It does not reject when the database is away, but retries until it is back. When the pool is ended it stops and returns
+ * its connection, for which `pool.end()` waits.
  *
  * @throws ConfigError `CHANNEL_INVALID` for a channel whose name is not a plain identifier.
  * @throws DriverError `POSTGRES_POOLED` or `POSTGRES_UNHEARD` when the first connection accepts LISTEN and receives no
@@ -72,6 +75,7 @@ export async function listen(
   const lost = (connection: PostgresConnection | undefined, error?: unknown): void => {
     if (stopped || current !== connection) return
     letGo()
+    if (client.ending) return
     // `listen` throws an error that ends the start, so it must not be reported as well.
     if (error && (started || !isPooled(error))) call('onError', () => onError?.(toError(error)))
     cancelRetry?.()
@@ -119,13 +123,15 @@ export async function listen(
     stopChecking = every(CHECK_MS, mine.prove, { clock, onError: (error) => lost(connection, error) })
     if (!started) announce()
   }
-  const failure = await connect()
-  started = true
   const stop = (): void => {
     stopped = true
+    stopLooking()
     cancelRetry?.()
     letGo()
   }
+  const stopLooking = every(ENDING_MS, () => client.ending && stop(), { clock, onError: () => undefined })
+  const failure = await connect()
+  started = true
   if (isPooled(failure)) {
     stop()
     throw failure

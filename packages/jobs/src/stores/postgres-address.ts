@@ -1,4 +1,6 @@
-import { ConfigError } from '@msc/core'
+import { ADDRESS_HINT, ConfigError, parseServerAddress } from '@msc/core'
+
+const PROTOCOL = /^postgres(?:ql)?:$/
 
 /**
  * Refuses what is no address of Postgres. The value is not in the error: it is likely to hold a password.
@@ -6,15 +8,16 @@ import { ConfigError } from '@msc/core'
  * @throws ConfigError `DATABASE_URL_INVALID`.
  */
 export function assertPostgresAddress(url: string): void {
-  if (/^postgres(?:ql)?:$/.test(URL.parse(url)?.protocol ?? '')) return
+  if (parseServerAddress(url, PROTOCOL)) return
   throw new ConfigError('[msc/jobs] [postgres] The address of the database is not one of Postgres.', {
     code: 'DATABASE_URL_INVALID',
-    hint: 'Set DATABASE_URL to postgres://user:password@host:5432/database.',
+    hint: `Set DATABASE_URL to postgres://user:password@host:5432/database. ${ADDRESS_HINT}`,
   })
 }
 
-/** Host and database, without the user. */
+/** Returns host and database, without the user; a path that is no plain name is left out. */
 export function endpointOf(url: string | undefined): string {
-  const parsed = url === undefined ? null : URL.parse(url)
-  return parsed ? `postgres://${parsed.host}${parsed.pathname}` : 'postgres'
+  const parsed = parseServerAddress(url, PROTOCOL)
+  if (!parsed) return 'postgres'
+  return `postgres://${parsed.host}${/^\/[\w.-]*$/.test(parsed.pathname) ? parsed.pathname : ''}`
 }

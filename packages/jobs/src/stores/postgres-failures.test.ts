@@ -21,6 +21,50 @@ it.each([
   expect(translate(failure(code))).toMatchObject({ code: expected, hint: expect.stringMatching(hint), retryable })
 })
 
+it.each([
+  [
+    '28000',
+    'no pg_hba.conf entry for host "10.0.0.7", user "msc", database "jobs", no encryption',
+    'DRIVER_UNAUTHORIZED',
+    /requires TLS: add \?sslmode=require/,
+    false,
+  ],
+  [
+    '28000',
+    'no pg_hba.conf entry for host "10.0.0.7", user "msc", database "jobs", SSL off',
+    'DRIVER_UNAUTHORIZED',
+    /requires TLS/,
+    false,
+  ],
+  [
+    '28000',
+    'no pg_hba.conf entry for host "10.0.0.7", user "msc", database "jobs", SSL encryption',
+    'DRIVER_UNAUTHORIZED',
+    /pg_hba\.conf does not let/,
+    false,
+  ],
+  [undefined, 'The server does not support SSL connections', 'DRIVER_UNREACHABLE', /has no TLS: remove sslmode/, false],
+  [
+    undefined,
+    'Cannot use a pool after calling end on the pool',
+    'DRIVER_CLOSED',
+    /close the jobs, then the pool/,
+    false,
+  ],
+  ['XX000', 'Tenant or user not found', 'DRIVER_UNAUTHORIZED', /postgres\.<project>/, false],
+  ['XX000', 'MaxClientsInSessionMode: max clients reached', 'DRIVER_UNREACHABLE', /no connection left/, true],
+  ['08P01', 'no more connections allowed (max_client_conn)', 'DRIVER_UNREACHABLE', /no connection left/, true],
+  ['08P01', 'no such database: jobs', 'DRIVER_REFUSED', /name of the database/, false],
+  ['08P01', 'unsupported startup parameter: options', 'DRIVER_REFUSED', /ignore_startup_parameters/, false],
+  ['57P03', 'the database system is starting up', 'DRIVER_UNREACHABLE', /starting or stopping/, true],
+])('says what to do about %s, %s', (code, message, expected, hint, retryable) => {
+  expect(translate(failure(code, message))).toMatchObject({
+    code: expected,
+    hint: expect.stringMatching(hint),
+    retryable,
+  })
+})
+
 it('leaves what a statement fails with to whoever sent it', () => {
   expect(translate(failure('42P01'))).toMatchObject({ code: 'DRIVER_FAILED', retryable: false, hint: undefined })
 })

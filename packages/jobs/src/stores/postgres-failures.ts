@@ -20,15 +20,75 @@ export function translate(error: unknown): Error {
 interface Remedy {
   readonly code?: string
   readonly hint?: string
+  /** Where the error's class does not say it. */
+  readonly retryable?: boolean
 }
 
 const REACH = 'Check the host and port in DATABASE_URL, and that the server runs and can be reached from this machine.'
 
 /**
  * What to do about a connection that is not made, or was lost. Source: PostgreSQL's error codes, appendix A, those of Node's
- * sockets and of OpenSSL, and the words of `pg` where it has no code.
+ * sockets and of OpenSSL, and the words of `pg` and of poolers where they have no code of their own.
  */
 const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; readonly remedy: Remedy }[] = [
+  {
+    // Also the first that many servers on the internet say, which require TLS by `hostssl` or `rds.force_ssl`.
+    message: /^no pg_hba\.conf entry .*(?:no encryption|SSL off)$/,
+    remedy: {
+      code: 'DRIVER_UNAUTHORIZED',
+      hint: 'The server requires TLS: add ?sslmode=require to DATABASE_URL (for a certificate that this machine does not trust, sslrootcert too).',
+    },
+  },
+  {
+    message: /^no pg_hba\.conf entry /,
+    remedy: {
+      code: 'DRIVER_UNAUTHORIZED',
+      hint: "The server's pg_hba.conf does not let this host, user and database in: check them in DATABASE_URL, or add an entry there.",
+    },
+  },
+  {
+    message: /^The server does not support SSL/,
+    remedy: {
+      code: 'DRIVER_UNREACHABLE',
+      hint: 'The server has no TLS: remove sslmode and ssl from DATABASE_URL, or set sslmode=disable.',
+      retryable: false,
+    },
+  },
+  {
+    // Source: https://node-postgres.com/apis/pool#poolend
+    message: /after calling end on the pool$/,
+    remedy: {
+      code: 'DRIVER_CLOSED',
+      hint: 'The pool was ended first: close the jobs, then the pool.',
+      retryable: false,
+    },
+  },
+  {
+    // Of Supabase's pooler, which gives all its errors the code XX000.
+    message: /^Tenant or user not found/,
+    remedy: {
+      code: 'DRIVER_UNAUTHORIZED',
+      hint: "Check the user and the host in DATABASE_URL: Supabase's pooler expects postgres.<project> and the host of the project's region.",
+      retryable: false,
+    },
+  },
+  {
+    // Of PgBouncer, which gives its errors the code 08P01.
+    message: /^no such database/,
+    remedy: { code: 'DRIVER_REFUSED', hint: 'Check the name of the database in DATABASE_URL.', retryable: false },
+  },
+  {
+    message: /^unsupported startup parameter/,
+    remedy: {
+      code: 'DRIVER_REFUSED',
+      hint: 'The pooler refuses a parameter of the connection: remove it from DATABASE_URL, or name it in ignore_startup_parameters of PgBouncer.',
+      retryable: false,
+    },
+  },
+  {
+    code: /^57P03$/,
+    remedy: { code: 'DRIVER_UNREACHABLE', hint: 'The server is starting or stopping; try again in a moment.' },
+  },
   {
     code: /^28/,
     remedy: { code: 'DRIVER_UNAUTHORIZED', hint: 'Check the user and password in DATABASE_URL.' },
@@ -49,6 +109,7 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
   },
   {
     code: /^53300$/,
+    message: /^no more connections allowed|MaxClientsInSessionMode|max clients reached/i,
     remedy: {
       code: 'DRIVER_UNREACHABLE',
       hint: 'The server has no connection left: lower `maxConnections`, end what holds the others, or use a pooler.',
@@ -82,8 +143,7 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
   {
     // How pg says that the other side hung up, or answered in a language of its own.
     code: /^(?:ECONNRESET|EPIPE)$/,
-    message:
-      /^(?:Connection terminated|The server does not support SSL|There was an error establishing|received invalid response)/i,
+    message: /^(?:Connection terminated|There was an error establishing|received invalid response)/i,
     remedy: {
       code: 'DRIVER_UNREACHABLE',
       hint: 'Check the host and port in DATABASE_URL: the server ended the connection, or something else than Postgres listens there.',

@@ -79,6 +79,18 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
     await pool.end()
   })
 
+  it('lets the application end its pool first, and says that the order is wrong', async () => {
+    const pool = new pg.Pool({ connectionString: await database(), max: 3 })
+    pool.on('error', () => undefined)
+    const job = defineJob({ id: 'job', triggers: go }, () => undefined)
+    const jobs = createJobs({ jobs: [job], driver: embedded({ store: postgresStore({ client: pool }) }), onError() {} })
+    await jobs.start()
+    // It waits for the connection that listens.
+    await pool.end()
+    await expect(jobs.send('test/go', {})).rejects.toMatchObject({ code: 'DRIVER_CLOSED', retryable: false })
+    await jobs.close()
+  })
+
   describe('several workers', () => {
     it('run each of a thousand jobs once, and no more of a key at a time than its limit', async () => {
       const url = await database()

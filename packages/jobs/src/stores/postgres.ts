@@ -16,6 +16,7 @@ import { assertPostgresAddress, endpointOf } from './postgres-address.ts'
 import { connectPool, type OwnPool, type PostgresClient, type PostgresQuery } from './postgres-client.ts'
 import { isContention, translate } from './postgres-failures.ts'
 import { decodeRun, decodeStep, encode, encodeBatch, encodeChange } from './postgres-json.ts'
+import { tellOfLongOutages } from './long-outages.ts'
 import { FUNCTIONS, TABLES, VERSION } from './postgres-schema.ts'
 import { toRun, toStep, type RunRow, type StepRow } from './rows.ts'
 
@@ -147,13 +148,13 @@ export function postgresStore(options: PostgresOptions): JobStore {
     },
     endpoint: endpointOf(url),
     variables: ['DATABASE_URL'],
-    // Nobody is told of a connection that was lost: polling finds the work meanwhile, and says what fails.
-    subscribe: (onWork) =>
+    subscribe: (onWork, onDeaf) =>
       withoutScope(async () =>
         listen(await connected(), 'msc_jobs', {
           name: '[msc/jobs] [postgres]',
           onNotice: onWork,
           onListening: onWork,
+          onError: tellOfLongOutages(clock, (error) => onDeaf?.(translate(error))),
           clock,
         }),
       ),

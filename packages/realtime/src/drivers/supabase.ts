@@ -12,7 +12,7 @@ import {
   type Env,
   guardSignals,
   closedError,
-  isHeaderValue,
+  isCredential,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
 import type { OutgoingMessage, PresenceState, RealtimeDriver } from '../driver.ts'
@@ -87,11 +87,14 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     })
   }
   for (const [name, key] of Object.entries({ anonKey, serviceRoleKey })) {
-    if (key === undefined || isHeaderValue(key)) continue
-    throw new ConfigError(`[msc/realtime] [supabase] No header can carry \`${name}\`.`, {
-      code: 'SUPABASE_KEY_INVALID',
-      hint: 'Copy the key anew: it has no spaces and no line breaks.',
-    })
+    if (key === undefined || isCredential(key)) continue
+    throw new ConfigError(
+      `[msc/realtime] [supabase] \`${name}\` is no key: no header can carry it, or it is in quotes.`,
+      {
+        code: 'SUPABASE_KEY_INVALID',
+        hint: 'Copy the key anew: it has no spaces, line breaks or quotes.',
+      },
+    )
   }
   guardSignals()
   assertWebAddress(url, '[msc/realtime] [supabase]', 'NEXT_PUBLIC_SUPABASE_URL')

@@ -2,7 +2,7 @@ import { BODY_TIMEOUT_MS, bodyProblem, readText } from '@msc/core/http-request'
 
 export type RequestText =
   | { readonly text: string; readonly refusal?: never }
-  /** 413, 408 or 400, in the words of the server's other errors. */
+  /** 413, 408, 415 or 400, in the words of the server's other errors. */
   | { readonly text?: never; readonly refusal: Response }
 
 /** A request's body, or what is answered in its place; what is too large or too slow is not read to its end. */

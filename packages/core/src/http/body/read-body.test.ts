@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { createServer, request as send, type IncomingMessage } from 'node:http'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
+import { bodyProblem } from '../problem.ts'
 import { readBody, readText, type BodyBytes } from './read-body.ts'
 import { listen } from '../../testing/listen.ts'
 import { createManualClock } from '../../testing/manual-clock.ts'
@@ -64,6 +66,20 @@ describe('readBody with a limit', () => {
     const body = Uint8Array.of(0x61, 0xff)
     expect(await readText(post(body), { maxBytes: 9, utf8: 'strict' })).toMatchObject({ refused: 'malformed' })
     expect(await readText(post(body), { maxBytes: 9, utf8: 'lenient' })).toEqual({ text: 'a\ufffd' })
+  })
+
+  it('refuses a compressed body as encoded, and reads one that a proxy has decompressed', async () => {
+    const compressed = gzipSync('{"n":1}')
+    for (const utf8 of ['strict', 'lenient'] as const) {
+      const options = { maxBytes: 99, utf8 }
+      expect(await readText(post(compressed, { 'content-encoding': 'gzip' }), options)).toMatchObject({
+        refused: 'encoded',
+      })
+      expect(await readText(post('{"n":1}', { 'content-encoding': 'gzip' }), options)).toEqual({ text: '{"n":1}' })
+      expect(await readText(post('{"n":1}', { 'content-encoding': 'identity' }), options)).toEqual({ text: '{"n":1}' })
+    }
+    const refusal = bodyProblem('encoded', 99)
+    expect(refusal).toMatchObject({ status: 415, headers: { 'accept-encoding': 'identity' } })
   })
 
   it('refuses an endless body at the limit, and cancels it once', async () => {

@@ -29,9 +29,10 @@ export interface ReadBodyOptions {
  * - `timed-out`: it did not arrive completely within `timeoutMs`, or the signal aborted with a `TimeoutError`;
  * - `aborted`: the signal aborted for another reason;
  * - `incomplete`: the stream failed, usually because the sender disconnected;
+ * - `encoded`: it is compressed or encoded otherwise, as its `Content-Encoding` says;
  * - `malformed`: it is not valid UTF-8, and `utf8` is `strict`.
  */
-export type BodyRefusal = 'too-large' | 'timed-out' | 'aborted' | 'incomplete' | 'malformed'
+export type BodyRefusal = 'too-large' | 'timed-out' | 'aborted' | 'incomplete' | 'encoded' | 'malformed'
 
 interface Refused {
   readonly refused: BodyRefusal
@@ -53,7 +54,10 @@ export interface WebMessage {
 
 /** The parts of Node's `IncomingMessage` that `readBody` uses. */
 export interface NodeMessage extends NodeBody {
-  readonly headers: { readonly 'content-length'?: string | undefined }
+  readonly headers: {
+    readonly 'content-length'?: string | undefined
+    readonly 'content-encoding'?: string | undefined
+  }
   readonly readableDidRead: boolean
 }
 
@@ -107,11 +111,19 @@ export interface ReadTextOptions extends ReadBodyOptions {
 export async function readText(source: BodySource, options: ReadTextOptions): Promise<BodyText> {
   const read = await readBody(source, options)
   if (read.refused !== undefined) return read
+  // Some proxies decompress a body and leave the header, so the header alone refuses nothing.
+  const encoded = isEncoded(source)
   try {
-    return { text: new TextDecoder('utf-8', { fatal: options.utf8 === 'strict' }).decode(read.bytes) }
+    return { text: new TextDecoder('utf-8', { fatal: encoded || options.utf8 === 'strict' }).decode(read.bytes) }
   } catch (error) {
-    return { refused: 'malformed', error }
+    return { refused: encoded ? 'encoded' : 'malformed', error }
   }
+}
+
+function isEncoded(source: BodySource): boolean {
+  const { headers } = source as Partial<WebMessage & NodeMessage>
+  const encoding = headers?.get?.('content-encoding') ?? headers?.['content-encoding'] ?? 'identity'
+  return !/^\s*(?:identity)?\s*$/i.test(encoding)
 }
 
 interface Parts {

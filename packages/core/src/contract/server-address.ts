@@ -1,0 +1,18 @@
+/** What an address needs that often arrives without it; the end of a hint. */
+export const ADDRESS_HINT: string =
+  'Leave quotes away, and percent-encode signs such as @ / ? and # in the password (%40 %2F %3F %23).'
+
+/**
+ * Parses the address of a server that may hold a user and a password, such as Postgres's or that of Redis.
+ *
+ * A password with an unescaped `/`, `?` or `#` ends the host too early: `postgres://app:47/x@db:5432/m` would lead to the
+ * host `app`, and the rest of the password would be taken for the name of the database and be printed. Such an address has
+ * an `@` behind the host, where it is not allowed here.
+ *
+ * @returns `undefined` for a text that is no such address or has no host.
+ */
+export function parseServerAddress(text: string | undefined, protocol: RegExp): URL | undefined {
+  const url = URL.parse(text ?? '')
+  if (!url || !protocol.test(url.protocol)) return undefined
+  return `${url.pathname}${url.search}${url.hash}`.includes('@') ? undefined : url
+}
