@@ -9,7 +9,6 @@ import {
   type Clock,
   type DriverContract,
   type ErrorReporter,
-  withBudgets,
 } from '@msc/core'
 import {
   atProcessEnd,
@@ -99,7 +98,7 @@ export function createAnalytics(options: AnalyticsOptions): Analytics {
     report,
   }
   return {
-    ...withBudgets(service),
+    ...service,
     ...verbsOf(recording, evaluating),
     flagService: flags?.service,
     ...sinksAsOne(sinks),

@@ -1,4 +1,3 @@
-import { withBudgets } from '@msc/core'
 import { createBatch } from './batch.ts'
 import type { Cache, CacheOptions } from './cache.ts'
 import { escapeGlob } from './glob.ts'
@@ -25,7 +24,7 @@ export function createCache(options: CacheOptions): Cache {
   const stats = (): CacheStats => snapshot(parts.stats, flights.joined)
 
   const self: Cache = {
-    ...withBudgets(parts.service),
+    ...parts.service,
     cache,
     ...createBatch(parts, lookUp, writer),
     cacheQuery: (name, params, load, ttl) => cache(queryKey(name, params), load, ttl),

@@ -1,6 +1,6 @@
 import {
   DeadlineError,
-  DriverError,
+  MscError,
   UnavailableError,
   createBreaker,
   emit,
@@ -82,8 +82,8 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
         }
         const fail = (error: unknown): void => {
           if (!end()) return
-          // A refusal that a retry can't mend is at least an answer.
-          if (DriverError.isInstance(error) && !error.retryable) breaker.succeed()
+          // A refusal that a retry can't mend is at least an answer; a mistake, such as a missing peer, is no outage either.
+          if (MscError.isInstance(error) && !error.retryable) breaker.succeed()
           else breaker.fail()
           reject(error as Error)
         }

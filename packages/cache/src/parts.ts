@@ -83,7 +83,8 @@ export function createParts(options: CacheOptions): Parts {
   const driver = assertDriver(CONTRACT, options.driver)
   const { namespace = 'msc', timeoutMs = 500, clock = systemClock, random = Math.random, local = false } = options
   const settings = local === true ? {} : local || undefined
-  assertNumbers('cache', { ...settings, timeoutMs }, { timeoutMs: 1, maxEntries: 0, maxBytes: 0 })
+  assertNumbers('cache', options, { timeoutMs: 1, pollMs: 1, leaseMs: 1, lockWaitMs: 0, compressAbove: 0 })
+  assertNumbers('cache', settings ?? {}, { maxEntries: 0, maxBytes: 0, ttlMs: 0 })
   check(driver, options)
   const guard = createGuard(driver, { timeoutMs, clock })
   const keys = keyspace(namespace)

@@ -23,7 +23,7 @@ export function rateLimitHeaders(
   const limits: string[] = []
   let longest = 0
   for (const rule of result.rules ?? [result]) {
-    const name = JSON.stringify(nameOf(rule, policy).replace(/[^\x20-\x7e]/g, '?'))
+    const name = JSON.stringify(nameOf(rule, policy))
     // Until there is more of the quota: for who is denied the time to try again.
     const t = rule.allowed ? (rule.resetAt - now) / 1000 : rule.retryAfter
     policies.push(`${name};q=${whole(rule.limit)};w=${whole(policy.windowSeconds ?? rule.windowSeconds)}`)
@@ -69,5 +69,6 @@ function whole(value: number): number {
 }
 
 function nameOf(rule: RuleResult, policy: RateLimitPolicy): string {
-  return rule.name ?? policy.name ?? `${rule.limit}/${rule.windowSeconds}s`
+  // In the header fields only ASCII can stand, and clients look the names of the problem up there.
+  return (rule.name ?? policy.name ?? `${rule.limit}/${rule.windowSeconds}s`).replace(/[^\x20-\x7e]/g, '?')
 }

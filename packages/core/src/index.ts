@@ -24,6 +24,7 @@ export { driverShape, type DriverShape, type FieldKind } from './contract/driver
 export { isRecord } from './contract/is-record.ts'
 export { sleep, systemClock, type CancelTimer, type Clock, type TimerOptions } from './time/clock.ts'
 export { ADDRESS_HINT, parseServerAddress } from './contract/server-address.ts'
+export { assertText } from './contract/assert-text.ts'
 export { closedError } from './service/closed.ts'
 export { droppedCalls, instanceOrNothing } from './service/unconfigured.ts'
 export { createClosing, type Closing } from './service/closing.ts'
@@ -41,6 +42,7 @@ export {
   UnavailableError,
   ValidationError,
   isError,
+  isDriverError,
   isValidationError,
   readField,
   toError,
@@ -79,7 +81,6 @@ export {
   type TextOptions,
 } from './redact/index.ts'
 export { validate, type InferOutput, type StandardSchema } from './contract/schema.ts'
-export { withBudgets } from './service/budgets.ts'
 export { createPageService, createService, type ServiceKit, type ServiceOptions } from './service/service.ts'
 export { CONTRACT_VERSION, processSlot, slotKey } from './slot.ts'
 export { worstStatus, type Health, type LastError, type Status } from './service/status.ts'

@@ -14,7 +14,6 @@ import {
   systemClock,
   withUnit,
   withoutScope,
-  withBudgets,
   type Clock,
   type Context,
   type DriverContract,
@@ -95,6 +94,12 @@ export function createCron(options: CronOptions): Cron {
   const driver = assertDriver(CONTRACT, options.driver)
   assertNumbers('cron', options, { claimTimeoutMs: 1 })
   if (options.claims !== undefined) assertMethods('cron', 'claims', options.claims, CLAIM_METHODS)
+  if (!Array.isArray(crons)) {
+    throw new ConfigError('[msc/cron] `crons` is not a list of definitions.', {
+      code: 'OPTION_INVALID',
+      hint: 'Pass what `defineCron` returns: { crons: [daily] }.',
+    })
+  }
   const byName = indexByName(crons)
   const history = createRunHistory(HISTORY_LIMIT)
   const closing = createClosing()
@@ -162,7 +167,7 @@ export function createCron(options: CronOptions): Cron {
   const route = { driver, inTime, report, run, hasJob: (name: string) => byName.has(name) }
 
   return {
-    ...withBudgets(service),
+    ...service,
     crons,
     start() {
       assertOpen()

@@ -1,3 +1,5 @@
+import { ConfigError, isHeaderValue } from '@msc/core'
+
 /**
  * True when the request carries `Authorization: Bearer <secret>`. Both sides are hashed first, so that the time of the
  * comparison reveals neither the secret nor its length.
@@ -13,4 +15,22 @@ export async function carriesSecret(request: Request, secret: string | undefined
 
 async function digest(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
+}
+
+/**
+ * Refuses a secret that no request can carry.
+ *
+ * @throws ConfigError `CRON_SECRET_INVALID`.
+ */
+export function assertSecret(driver: string, secret: string): void {
+  // Spaces may stand inside of the value of a header field, other than in a token.
+  if (typeof secret === 'string' && secret && secret === secret.trim() && isHeaderValue(secret.replaceAll(' ', '')))
+    return
+  throw new ConfigError(
+    `[msc/cron] [${driver}] CRON_SECRET is no text, is empty, begins or ends with white space, or has a character that no header can carry.`,
+    {
+      code: 'CRON_SECRET_INVALID',
+      hint: 'Set CRON_SECRET to at least 16 random letters and digits, without white space or a line break at the end.',
+    },
+  )
 }

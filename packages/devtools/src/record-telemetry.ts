@@ -1,4 +1,5 @@
 import {
+  assertNumbers,
   createRedactor,
   onTelemetry,
   systemClock,
@@ -33,6 +34,7 @@ const BUDGET = { maxNodes: 200, maxChars: 8000, maxString: 2000, maxDepth: 4 }
  * record names the operation that contains it, which makes a trace a tree.
  */
 export function recordTelemetry(journal: Journal, options: RecordTelemetryOptions = {}): () => void {
+  assertNumbers('devtools', options, { maxSpansPerSecond: 0 })
   const { maxSpansPerSecond = 1000, clock = systemClock, names } = options
   const clean = createRedactor(BUDGET)
   let second = 0

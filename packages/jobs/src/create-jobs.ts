@@ -12,7 +12,6 @@ import {
   runReported,
   systemClock,
   withoutScope,
-  withBudgets,
   type Clock,
   type DriverContract,
   type ErrorReporter,
@@ -217,7 +216,7 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   const self: Jobs = {
-    ...withBudgets(service),
+    ...service,
     selfDriven: driver.capabilities.selfDriven,
     send: async (event, data, { id, ts, transaction } = {}) => {
       assertUsable()

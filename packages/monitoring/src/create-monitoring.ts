@@ -13,7 +13,6 @@ import {
   type ErrorReporter,
   type RedactOptions,
   type Service,
-  withBudgets,
 } from '@msc/core'
 import {
   atProcessEnd,
@@ -233,7 +232,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   }
 
   return {
-    ...withBudgets(service),
+    ...service,
     captureException: (error, context) =>
       capture({ kind: 'error', what: error, level: 'error', context: readContext(context) }),
     captureMessage: (message, level, context) =>

@@ -17,7 +17,8 @@ import { sentry } from '@msc/monitoring/sentry'
 import { createRealtime } from '@msc/realtime'
 import { embedded as embeddedRealtime } from '@msc/realtime/embedded'
 import { supabase } from '@msc/realtime/supabase'
-import { ConfigError, type Service } from '@msc/core'
+import { createUseCacheHandler } from '@msc/cache/next'
+import { ConfigError, createBreaker, createMemoryJournal, type Service } from '@msc/core'
 import { describe, expect, it } from 'vitest'
 
 type Make = (driver: never) => Service
@@ -63,8 +64,7 @@ describe.each(Object.entries(engines))('the engine of %s', (concern, { make, dri
       expect(() => make(none as never)).toThrow(
         expect.objectContaining({
           code: `${concern.toUpperCase()}_NO_DRIVER`,
-          message: `[msc/${concern}] The driver is missing.`,
-          hint: 'Pass `driver`.',
+          message: `[msc/${concern}] The driver is missing: pass \`driver\`.`,
         }),
       )
     }
@@ -75,7 +75,7 @@ describe.each(Object.entries(engines))('the engine of %s', (concern, { make, dri
         expect.objectContaining({
           code: 'DRIVER_VERSION',
           message: expect.stringMatching(
-            new RegExp(`^\\[msc/${concern}\\] .*version ${String(specificationVersion)} .*version 1`),
+            new RegExp(`^\\[msc/${concern}\\] .*version 1 .*version ${String(specificationVersion)}\\.`),
           ),
         }),
       )
@@ -109,6 +109,59 @@ describe.each(Object.entries(engines))('the engine of %s', (concern, { make, dri
       expect(() => make(nothing as never)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^DRIVER_/) }))
     }
   })
+})
+
+/** Every number that an application passes, with what is made of it. */
+const numbers: readonly (readonly [string, readonly string[], (options: object) => unknown])[] = [
+  [
+    'monitoring',
+    ['maxBreadcrumbs', 'maxQueue', 'maxQueueBytes', 'flushIntervalMs', 'timeoutMs'],
+    (options) => createMonitoring({ driver: localMonitoring(), telemetry: false, ...options }),
+  ],
+  [
+    'cache',
+    ['timeoutMs', 'pollMs', 'leaseMs', 'lockWaitMs', 'compressAbove'],
+    (options) => createCache({ driver: memory(), ...options }),
+  ],
+  [
+    'the local tier',
+    ['maxEntries', 'maxBytes', 'ttlMs'],
+    (options) => createCache({ driver: memory(), local: options as never }),
+  ],
+  ['memory', ['maxEntries', 'maxBytes'], memory],
+  ['the handler of use cache', ['maxBytes'], (options) => createUseCacheHandler({ cache: {} as never, ...options })],
+  [
+    'analytics',
+    ['flushIntervalMs', 'batchSize', 'maxQueue', 'maxQueueBytes', 'timeoutMs', 'flagTimeoutMs'],
+    (options) => createAnalytics({ driver: localAnalytics(), ...options }),
+  ],
+  [
+    'jobs',
+    ['timeoutMs'],
+    (options) => createJobs({ jobs: [], driver: embeddedJobs({ store: memoryStore() }), ...options }),
+  ],
+  [
+    'the embedded jobs',
+    ['concurrency', 'leaseMs', 'pollMs'],
+    (options) => embeddedJobs({ store: memoryStore(), ...options }),
+  ],
+  ['their memory', ['keep'], memoryStore],
+  ['realtime', ['timeoutMs'], (options) => createRealtime({ driver: embeddedRealtime(), ...options })],
+  ['its embedded driver', ['heartbeatMs'], embeddedRealtime],
+  ['cron', ['claimTimeoutMs'], (options) => createCron({ crons: [], driver: localCron(), ...options })],
+  ['the journal', ['capacity'], createMemoryJournal],
+  ['a breaker', ['threshold', 'cooldownMs'], (options) => createBreaker({ name: 'x', ...options })],
+]
+
+describe.each(numbers)('the numbers of %s', (_what, names, make) => {
+  it.each(names.flatMap((name) => [Number.NaN, null, '5000', -1].map((value) => [name, value] as const)))(
+    'refuse %s: %j when it is made',
+    (name, value) => {
+      expect(() => make({ [name]: value })).toThrow(
+        expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(`\`${name}\``) }),
+      )
+    },
+  )
 })
 
 /** Each vendor's driver, made with an address. */

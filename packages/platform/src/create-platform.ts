@@ -1,7 +1,9 @@
 import {
+  ConfigError,
   assertMethods,
   assertNumbers,
   deadline,
+  isRecord,
   readField,
   redact,
   toError,
@@ -63,6 +65,12 @@ export function createPlatform<Services extends Record<string, Service>>(
 ): Platform<Services> {
   const { services, timeoutMs = 3000 } = options
   assertNumbers('platform', options, { timeoutMs: 1 })
+  if (!isRecord(services)) {
+    throw new ConfigError('[msc/platform] `services` is not an object.', {
+      code: 'OPTION_INVALID',
+      hint: 'Pass the services by name: { services: { cache: configureCache() } }.',
+    })
+  }
   const entries = Object.entries(services)
   for (const [name, service] of entries) assertMethods('platform', `services.${name}`, service, SERVICE_METHODS)
   let closing: Promise<string[]> | undefined

@@ -1,5 +1,13 @@
 import { gzipSync } from 'node:zlib'
-import { ConfigError, DriverError, ValidationError, currentContext, onTelemetry, setErrorReporter } from '@msc/core'
+import {
+  ConfigError,
+  DriverError,
+  UnavailableError,
+  ValidationError,
+  currentContext,
+  onTelemetry,
+  setErrorReporter,
+} from '@msc/core'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import { createRoutes, type RoutePorts } from './route.ts'
@@ -301,11 +309,23 @@ describe('a route', () => {
     }
     const reported: string[] = []
     onTestFinished(setErrorReporter((_error, { operation }) => reported.push(operation)))
-    for (const result of [unreadable, undefined, null]) {
+    const wrong = [unreadable, undefined, null, {}, true, 'ok', { success: true, remaining: 4 }, { allowed: 'no' }]
+    for (const result of wrong) {
       const { post } = setUp({ rateLimit: async () => result as never })
       expect((await post(request('{"title":"a"}'), params)).status).toBe(200)
     }
-    expect(reported).toEqual(['rateLimit', 'rateLimit', 'rateLimit'])
+    expect(reported).toEqual(wrong.map(() => 'rateLimit'))
+  })
+
+  it.each([
+    ['is away', () => Promise.reject(new UnavailableError('away'))],
+    ['refuses', () => Promise.reject(new DriverError('redis', 'WRONGPASS', { code: 'DRIVER_UNAUTHORIZED' }))],
+    ['fails for now', () => Promise.reject(new DriverError('redis', 'gone', { retryable: true }))],
+    ['does not answer', () => new Promise<never>(() => {})],
+  ])('lets requests through while the store of the limit %s', async (_what, rateLimit) => {
+    onTestFinished(setErrorReporter(() => undefined))
+    const { post } = setUp({ rateLimit })
+    expect((await post(request('{"title":"a"}'), params)).status).toBe(200)
   })
 
   it('emits one http.request', async () => {

@@ -1,7 +1,9 @@
 import {
   ConfigError,
+  MscError,
   assertMethods,
   assertNumbers,
+  isDriverError,
   isValidationError,
   currentContext,
   currentScope,
@@ -27,7 +29,8 @@ export interface RouteUser {
 
 /**
  * The application's part of every route. A failure in any port except `authenticate` does not fail the request, but for a
- * `ConfigError` of `rateLimit`: without a configuration there would never be a limit.
+ * `ConfigError` of `rateLimit`: without a configuration there would never be a limit. While its backend is away or silent,
+ * requests are let through.
  */
 export interface RoutePorts<User extends RouteUser> {
   /** Returns the user who sent the request, or `undefined` if nobody is signed in. */
@@ -108,13 +111,23 @@ export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): D
   }
   return (options) => {
     assertNumbers('platform', options, { maxBytes: 0 })
-    if (options.limit) assertNumbers('platform', options.limit, { calls: 0, windowSeconds: 1 })
+    if (options.limit) assertLimit(options.limit)
     return (request, context) => {
       const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
       // A separate unit of work: clients choose their trace ids, and two may send the same one.
       return withUnit({ trace }, () => answer({ ports, options, request, context }))
     }
   }
+}
+
+/** The limiter of `@msc/cache` takes whole numbers only, and would refuse every request otherwise. */
+function assertLimit(limit: { readonly calls: number; readonly windowSeconds: number }): void {
+  assertNumbers('platform', limit, { calls: 0, windowSeconds: 1 })
+  if (Number.isSafeInteger(limit.calls) && Number.isSafeInteger(limit.windowSeconds)) return
+  throw new ConfigError('[msc/platform] `limit` has numbers that are not whole.', {
+    code: 'OPTION_INVALID',
+    hint: 'Pass whole numbers of calls and seconds, or `limit: false` for no limit.',
+  })
 }
 
 /** What one request is answered by. */
@@ -194,6 +207,9 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   }
   const params = await context.params
   const response = await options.handler({ request, user, body, params } as Parameters<typeof options.handler>[0])
+  if (typeof (response as Partial<Response> | undefined)?.headers?.get !== 'function') {
+    throw new TypeError(`[msc/platform] The handler of ${route} returned no Response.`)
+  }
   return withHeaders(response, headers)
 }
 
@@ -228,9 +244,11 @@ async function countCall(
   try {
     const count = (): Promise<RateLimitResult> => rateLimit(id, calls, windowSeconds)
     const result = await deadline(count, { operation: '[msc/platform] rateLimit', timeoutMs: RATE_LIMIT_MS })
+    if (typeof result.allowed !== 'boolean') throw new TypeError('The limiter returned no `allowed`.')
     return result.allowed ? rateLimitHeaders(result, LIMIT) : rateLimitResponse(result, LIMIT)
   } catch (error) {
-    if (ConfigError.isInstance(error)) throw error
+    // A mistake, such as a wrong configuration: no outage ends it, so there would never be a limit.
+    if (MscError.isInstance(error) && !error.retryable && !isDriverError(error)) throw error
     reportFailure(error, { concern: 'platform', operation: 'rateLimit' })
     return {}
   }

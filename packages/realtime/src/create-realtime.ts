@@ -20,9 +20,11 @@ import {
 import type { PresenceState, RealtimeDriver } from './driver.ts'
 import { onPage } from './page.ts'
 import { createSeen } from './seen.ts'
+import { refusal } from './refusal.ts'
 import { safely } from './safely.ts'
 import type { InTime } from './in-time.ts'
 import type { MessageHandler, Payload } from './message.ts'
+import type { PublishTools } from './publish.ts'
 import { FEED, feedTopic } from './feed/feed-topic.ts'
 import { stamped } from './stamp.ts'
 import { addTo, conflict, createTopic, type Topic } from './topic.ts'
@@ -162,6 +164,9 @@ const CONTRACT: DriverContract<RealtimeDriver> = {
 export function createRealtime(options: RealtimeOptions): Realtime {
   const driver = assertDriver(CONTRACT, options.driver)
   const { timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
+  // `assertNumbers` would cost every page twice as much.
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1))
+    throw refusal('`timeoutMs` must be at least 1.', 'OPTION_INVALID')
   const topics = new Map<string, Topic>()
   const listeners = new Set<(status: ConnectionStatus) => void>()
   const stats = { published: 0, gaps: 0 }
@@ -187,7 +192,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     onError: options.onError,
     breaker,
     stats: () => ({ topics: topics.size, ...stats }),
-    degraded: () => (status === 'reconnecting' ? (trouble ?? 'The connection was lost.') : undefined),
+    degraded: () => (status === 'reconnecting' ? (trouble ?? 'Reconnecting.') : undefined),
     // A message is taken by the server before its promise resolves, so there is nothing to flush.
     async close(_budgetMs, reason) {
       closing.abort(reason)
@@ -197,7 +202,9 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     },
   })
 
-  const retryMs = (attempt: number): number => 200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random })
+  /** At least this client's share of the time over which a server that lost all its clients wants them back. */
+  const retryMs = (attempt: number, spreadMs = 0): number =>
+    Math.max(200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random }), share * spreadMs)
 
   const settleStatus = (): void => {
     const states = [...topics.values()].map(({ state }) => state)
@@ -250,7 +257,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const topicFor = (name: string, channel: ChannelOptions): Topic => {
     const isPrivate = channel.private ?? false
     let topic = topics.get(name)
-    if (topic && topic.private !== isPrivate) throw conflict(name, '`private`')
+    if (topic && topic.private !== isPrivate) throw conflict(name)
     if (topic) return topic
     topic = createTopic({
       name,
@@ -262,7 +269,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       onDrop,
       clock,
       retryMs,
-      share,
       onState: settleStatus,
       onGap: () => {
         stats.gaps += 1
@@ -279,7 +285,26 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     return topic
   }
 
-  const self: Realtime = {
+  /** Loaded by the first publication: a page has its channels, and most need nothing else. */
+  const publishing = async (
+    call: (code: typeof import('./publish.ts'), tools: PublishTools) => Promise<void>,
+  ): Promise<void> => {
+    assertOpen()
+    await call(await import('./publish.ts'), {
+      driver,
+      clock,
+      inTime,
+      ConfigError,
+      UnavailableError,
+      emit,
+      stamped,
+      feedTopic,
+      breaker,
+    })
+    stats.published += 1
+  }
+
+  return {
     ...service,
     get status() {
       return status
@@ -287,7 +312,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     onStatus: (listener) => addTo(listeners, listener),
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
       assertOpen()
-      if (!name) throw new ConfigError('[msc/realtime] The topic is missing.', { code: 'REALTIME_TOPIC_INVALID' })
+      if (!name) throw refusal('The topic is missing.', 'REALTIME_TOPIC_INVALID')
       const channel = topicFor(name, channelOptions).subscribe(channelOptions.presenceKey)
       const { events } = channelOptions
       const onInvalid = (error: unknown): void => {
@@ -307,30 +332,13 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       const channel = topic.subscribe(undefined)
       const ending = new AbortController()
       const tools = { clock, retryMs, sleep, safely, traced, signal: ending.signal }
-      void topic.feedCode.then(({ openFeed }) => openFeed(channel, onChange, onGap, tools))
+      safely(() => topic.feedCode.then(({ openFeed }) => openFeed(channel, onChange, onGap, tools)))
       return () => {
         ending.abort()
         channel.leave()
       }
     },
-    async publish(topic, event, payload, given) {
-      assertOpen()
-      const { publishNow } = await import('./publish.ts')
-      await publishNow([topic, event, stamped(payload), given], {
-        driver,
-        clock,
-        inTime,
-        ConfigError,
-        UnavailableError,
-        emit,
-        breaker,
-      })
-      stats.published += 1
-    },
-    async publishChange(change) {
-      const { messageOf } = await import('./publish.ts')
-      await self.publish(feedTopic(change.table, change.ownerId), ...messageOf(change))
-    },
+    publish: (...message) => publishing((code, tools) => code.publishNow(message, tools)),
+    publishChange: (change) => publishing((code, tools) => code.publishChange(change, tools)),
   }
-  return self
 }

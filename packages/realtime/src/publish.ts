@@ -2,6 +2,8 @@ import { createBreakerState, type BreakerDecisions, type BreakerState } from '@m
 import type * as Core from '@msc/core'
 import type { Realtime } from './create-realtime.ts'
 import type { InTime } from './in-time.ts'
+import type { feedTopic } from './feed/feed-topic.ts'
+import type { stamped } from './stamp.ts'
 import type { OutgoingMessage, RealtimeDriver } from './driver.ts'
 
 /** What the client has loaded already. */
@@ -9,6 +11,8 @@ export interface PublishTools extends Pick<typeof Core, 'ConfigError' | 'Unavail
   readonly driver: RealtimeDriver
   readonly clock: Core.Clock
   readonly inTime: InTime
+  readonly stamped: typeof stamped
+  readonly feedTopic: typeof feedTopic
   /** One for each engine, by which its health knows. */
   readonly breaker: { state: BreakerState }
 }
@@ -35,7 +39,7 @@ function breakerOf({ breaker: seen, driver, clock, emit }: PublishTools): Breake
 
 /** Publishes without a channel. Servers do; a page has its channels, and so does not load this first. */
 export async function publishNow(
-  [topic, event, payload, given]: Parameters<Realtime['publish']>,
+  [topic, event, given, options]: Parameters<Realtime['publish']>,
   tools: PublishTools,
 ): Promise<void> {
   const { driver, clock, inTime, ConfigError, UnavailableError, emit } = tools
@@ -46,13 +50,18 @@ export async function publishNow(
       hint: 'Use its broadcast().',
     })
   }
-  // Of what can't be written the backend never hears, so it must not count as its failure.
-  try {
-    JSON.stringify(payload)
-  } catch (error) {
-    throw unwritable(ConfigError, topic, error)
+  if (typeof topic !== 'string' || topic === '') {
+    throw new ConfigError('[msc/realtime] The topic is missing.', { code: 'REALTIME_TOPIC_INVALID' })
   }
-  const message: OutgoingMessage = { topic, event, payload, private: given?.private ?? false }
+  // Of what can't be written the backend never hears, so it must not count as its failure.
+  let payload
+  try {
+    if (JSON.stringify(given)[0] === '{') payload = tools.stamped(given)
+  } catch {
+    // See below.
+  }
+  if (!payload) throw unwritable(ConfigError, topic, given)
+  const message: OutgoingMessage = { topic, event, payload, private: options?.private ?? false }
   const breaker = breakerOf(tools)
   const from = clock.monotonic()
   let outcome: 'ok' | 'error' = 'error'
@@ -84,20 +93,28 @@ function isAnswer(error: unknown): boolean {
   }
 }
 
-/** The error for what JSON can't carry: a cycle, a BigInt, or what a `toJSON` of the application throws. */
-export function unwritable(Config: typeof Core.ConfigError, topic: string, cause: unknown): Core.ConfigError {
-  return new Config(`[msc/realtime] What is sent to ${topic} can not be written as JSON.`, {
+/**
+ * The error for what is no object or JSON can't carry: a cycle, a BigInt, or what a `toJSON` of the application throws.
+ */
+export function unwritable(Config: typeof Core.ConfigError, topic: string, payload: unknown): Core.ConfigError {
+  let cause: unknown
+  try {
+    JSON.stringify(payload)
+  } catch (error) {
+    cause = error
+  }
+  return new Config(`[msc/realtime] What is sent to ${topic} is no object that JSON can carry.`, {
     code: 'REALTIME_PAYLOAD_INVALID',
-    hint: 'Pass text in place of a BigInt, and ids in place of objects that refer to each other.',
+    hint: 'Pass an object, with text in place of a BigInt, and ids in place of objects that refer to each other.',
     cause,
   })
 }
 
-/** What `publish` is given for a row's change: see `publishChange`. */
-export function messageOf(
-  change: Parameters<Realtime['publishChange']>[0],
-): [event: string, payload: Record<string, unknown>, options: { private: true }] {
-  const { table, type, record, old } = change
+/** A row's change as Supabase's `realtime.broadcast_changes` sends it. */
+export function publishChange(
+  { table, ownerId, type, record, old }: Parameters<Realtime['publishChange']>[0],
+  tools: PublishTools,
+): Promise<void> {
   const payload = { operation: type, schema: 'public', table, record: record ?? null, old_record: old ?? null }
-  return [type, payload, { private: true }]
+  return publishNow([tools.feedTopic(table, ownerId), type, payload, { private: true }], tools)
 }

@@ -10,6 +10,7 @@ import type { InTime } from './in-time.ts'
 import { onPage } from './page.ts'
 import { deferred } from './promises.ts'
 import type { RawChannel } from './raw-channel.ts'
+import { refusal } from './refusal.ts'
 import { createTracking } from './tracking.ts'
 
 export interface TopicOptions {
@@ -23,9 +24,8 @@ export interface TopicOptions {
   /** A message was not taken. */
   readonly onDrop: (reason: string) => void
   readonly clock: Clock
-  readonly retryMs: (attempt: number) => number
-  /** From 0 to 1: where this client stands among all that come back. */
-  readonly share: number
+  /** `spreadMs`: the time over which the server wants its clients back, when it said so. */
+  readonly retryMs: (attempt: number, spreadMs: number | undefined) => number
   readonly onState: () => void
   readonly onGap: () => void
   /** It could not be joined, and is tried again. */
@@ -55,9 +55,6 @@ interface Member {
 
 /** The handlers of a member that take a `T`. */
 type KindFor<T> = T extends Error ? 'errors' : T extends undefined ? 'gaps' : 'presence'
-
-/** Sends that may wait for a connection. */
-const MAX_WAITING = 100
 
 export function createTopic(options: TopicOptions): Topic {
   const { name, driver, clock } = options
@@ -191,7 +188,7 @@ export function createTopic(options: TopicOptions): Topic {
       const wasStable = clock.monotonic() - liveAt > 1000
       if (wasStable) attempt = 0
       const atOnce = again || (spreadMs === 0 && wasStable)
-      const waitMs = atOnce ? 0 : Math.max(options.retryMs(attempt++), options.share * (spreadMs ?? 0))
+      const waitMs = atOnce ? 0 : options.retryMs(attempt++, spreadMs)
       await sleep(waitMs, { clock, signal: wake.signal }).catch(() => undefined)
     }
   }
@@ -223,9 +220,10 @@ export function createTopic(options: TopicOptions): Topic {
     operation: string,
     use: (subscription: Subscription, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
-    if (waiting >= MAX_WAITING) {
+    // As many may wait for a connection. Written out, because a constant would be downloaded too.
+    if (waiting >= 100) {
       options.onDrop('queue full')
-      throw new UnavailableError(`[msc/realtime] ${MAX_WAITING} messages wait for ${name} already.`, {
+      throw new UnavailableError(`[msc/realtime] 100 sends wait for ${name}.`, {
         code: 'REALTIME_QUEUE_FULL',
       })
     }
@@ -252,9 +250,7 @@ export function createTopic(options: TopicOptions): Topic {
     close,
     subscribe(key) {
       if (key !== undefined && key !== presenceKey) {
-        if ([...members].some((other) => other.presenceKey !== undefined)) {
-          throw conflict(name, `presence key, ${JSON.stringify(presenceKey)}`)
-        }
+        if ([...members].some((other) => other.presenceKey !== undefined)) throw conflict(name)
         presenceKey = key
         redo?.()
       }
@@ -306,7 +302,7 @@ export function createTopic(options: TopicOptions): Topic {
             return
           }
           options.onEmpty()
-          void close(new UnavailableError(`[msc/realtime] ${name} was left.`, { code: 'REALTIME_LEFT' }))
+          void close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
         },
       }
     },
@@ -316,18 +312,17 @@ export function createTopic(options: TopicOptions): Topic {
 /** Returns a promise that rejects for what can't be written, so that no driver meets it. */
 function refused(topic: string, payload: unknown): Promise<never> | undefined {
   try {
-    JSON.stringify(payload)
-    return undefined
-  } catch (error) {
-    return import('./publish.ts').then(({ unwritable }) => Promise.reject(unwritable(ConfigError, topic, error)))
+    // Lists and texts would travel as objects.
+    if (JSON.stringify(payload)[0] === '{') return undefined
+  } catch {
+    // What is wrong is found again where it is said.
   }
+  return import('./publish.ts').then(({ unwritable }) => Promise.reject(unwritable(ConfigError, topic, payload)))
 }
 
 /** Of two subscribers of one topic: there is one membership for both. */
-export function conflict(name: string, what: string): ConfigError {
-  return new ConfigError(`[msc/realtime] The subscribers of ${name} share one ${what}.`, {
-    code: 'REALTIME_TOPIC_CONFLICT',
-  })
+export function conflict(name: string): ConfigError {
+  return refusal(`${name} is joined with another \`private\` or \`presenceKey\`.`, 'REALTIME_TOPIC_CONFLICT')
 }
 
 /** Returns a function that takes it out again. */

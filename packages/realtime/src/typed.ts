@@ -1,7 +1,8 @@
-import { ConfigError, validate, type StandardSchema } from '@msc/core'
+import { validate, type StandardSchema } from '@msc/core'
 import type { Payload } from './message.ts'
 import { safely } from './safely.ts'
 import type { RawChannel } from './raw-channel.ts'
+import { refusal } from './refusal.ts'
 import { traced } from './traced.ts'
 
 /** Schemas of a channel's events. */
@@ -13,11 +14,12 @@ export type EventSchemas = Readonly<Record<string, StandardSchema>>
  */
 export function typed(channel: RawChannel, events: EventSchemas, onInvalid: (error: unknown) => void): RawChannel {
   const schemaFor = (event: string): StandardSchema => {
-    if (Object.hasOwn(events, event)) return events[event] as StandardSchema
-    throw new ConfigError(`[msc/realtime] ${channel.topic} has no event ${JSON.stringify(event)}.`, {
-      code: 'REALTIME_EVENT_UNKNOWN',
-      hint: `It has: ${Object.keys(events).join(', ')}.`,
-    })
+    const schema = Object.hasOwn(events, event) && events[event]
+    if (schema) return schema
+    throw refusal(
+      `${channel.topic} has no event ${event}, only ${Object.keys(events).join(', ')}.`,
+      'REALTIME_EVENT_UNKNOWN',
+    )
   }
   let queue: Promise<void> = Promise.resolve()
   return {

@@ -118,7 +118,7 @@ describe('posthog when things go wrong', () => {
       /NEXT_PUBLIC_POSTHOG_KEY, NEXT_PUBLIC_POSTHOG_HOST/,
     ],
     ['error', 'DRIVER_FAILED', /503/, undefined],
-    ['reset', 'DRIVER_FAILED', /closed the connection/, undefined],
+    ['reset', 'DRIVER_UNREACHABLE', /closed the connection/, undefined],
     ['unauthorized', 'DRIVER_UNAUTHORIZED', /401/, /NEXT_PUBLIC_POSTHOG_KEY/],
     ['html', 'DRIVER_NOT_THE_BACKEND', /HTML/, /NEXT_PUBLIC_POSTHOG_HOST/],
     ['garbage', 'DRIVER_NOT_THE_BACKEND', /HTML/, /NEXT_PUBLIC_POSTHOG_HOST/],

@@ -1,4 +1,4 @@
-import { reportFailure } from '@msc/core'
+import { assertNumbers, reportFailure } from '@msc/core'
 import { readBody } from '@msc/core/http-request'
 import { createTagRecords, KEPT_SECONDS } from './tag-records.ts'
 import type { Cache } from '../cache.ts'
@@ -38,6 +38,7 @@ type Stored = Omit<NextCacheEntry, 'value'> & { readonly bytes: Uint8Array }
  * that reach every instance. While the store is away every read is a miss.
  */
 export function createUseCacheHandler(options: UseCacheHandlerOptions): NextCacheHandler {
+  assertNumbers('cache', options, { maxBytes: 0 })
   const { maxBytes = 8 * 1024 * 1024, now = Date.now } = options
   const cacheOf = typeof options.cache === 'function' ? options.cache : () => options.cache as Cache
   const keyOf = (cacheKey: string): string => `next:use:${cacheKey}`

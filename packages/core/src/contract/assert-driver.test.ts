@@ -56,9 +56,9 @@ describe('assertDriver', () => {
   })
 
   it.each([
-    [2, 'The driver implements version 2 of the contract, not version 1.'],
-    [undefined, 'The driver implements version undefined of the contract, not version 1.'],
-    ['one', 'The driver implements version one of the contract, not version 1.'],
+    [2, 'The driver does not implement version 1 of the contract, but version 2.'],
+    [undefined, 'The driver does not implement version 1 of the contract, but version undefined.'],
+    ['one', 'The driver does not implement version 1 of the contract, but version one.'],
   ])('refuses version %s and names both versions', (specificationVersion, message) => {
     expect(() => assertDriver(contract, driver({ specificationVersion }))).toThrow(
       expect.objectContaining({ code: 'DRIVER_VERSION', message: `[msc/cache] [shelf] ${message}` }),
@@ -112,10 +112,10 @@ describe('assertDriver', () => {
   it.each([
     ['get', { get: undefined }, 'does not implement get.'],
     ['health and close', { health: undefined, close: 'yes' }, 'does not implement health, close.'],
-    ['a name', { name: '' }, '[unnamed driver] The driver does not implement name.'],
+    ['a name', { name: '' }, '[] The driver does not implement name.'],
     ['a function for an optional method', { watch: true }, 'does not implement watch.'],
-    ['a name of more than spaces', { name: '  ' }, '[unnamed driver] The driver does not implement name.'],
-    ['a name that is text', { name: 5 }, '[unnamed driver] The driver does not implement name.'],
+    ['a name of more than spaces', { name: '  ' }, '[  ] The driver does not implement name.'],
+    ['a name that is text', { name: 5 }, '[5] The driver does not implement name.'],
     ['a function for a method of a group', { locks: { ...locks, acquire: 1 } }, 'implement locks.acquire.'],
     ['the other half of a group', { locks: { acquire: locks.acquire } }, 'implement locks.release.'],
     ['an object for a group', { locks: () => locks }, 'does not implement locks.'],

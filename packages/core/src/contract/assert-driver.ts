@@ -27,40 +27,30 @@ export interface DriverContract<Driver> {
  */
 export function assertDriver<Driver extends DriverBase>(contract: DriverContract<Driver>, driver: unknown): Driver {
   const { concern, version, adapters } = contract
-  const found = (driver as Partial<DriverBase> | null | undefined)?.specificationVersion as number
-  const fitting = (found === version ? driver : adapters?.get(found)?.(driver as never)) as
-    | Readonly<Record<string, unknown>>
-    | undefined
-  const lacks =
-    fitting &&
-    [
-      'name',
-      'health',
-      'close',
-      ...contract.methods,
-      ...(contract.optional ?? []).filter((method) => fitting[method] !== undefined),
-    ]
-      .filter((member) => (member === 'name' ? !isName(fitting[member]) : typeof fitting[member] !== 'function'))
-      .concat(contract.shape?.(fitting) ?? [])
-  if (lacks?.length === 0) return fitting as unknown as Driver
   if (driver === undefined || driver === null) {
-    throw new ConfigError(`[msc/${concern}] The driver is missing.`, {
+    throw new ConfigError(`[msc/${concern}] The driver is missing: pass \`driver\`.`, {
       code: `${concern.toUpperCase()}_NO_DRIVER`,
-      hint: 'Pass `driver`.',
     })
   }
-  const { name } = driver as { readonly name?: unknown }
-  throw new ConfigError(
-    `[msc/${concern}] [${isName(name) ? name : 'unnamed driver'}] The driver ${
-      lacks
-        ? `does not implement ${lacks.join(', ')}`
-        : `implements version ${found} of the contract, not version ${version}`
-    }.`,
-    {
-      code: lacks ? 'DRIVER_INVALID' : 'DRIVER_VERSION',
-      hint: `Update ${found > version ? `@msc/${concern}` : 'the driver'}.`,
-    },
-  )
+  const { name, specificationVersion: found } = driver as Partial<DriverBase>
+  const fitting = (found === version ? driver : adapters?.get(found as number)?.(driver as never)) as
+    | Readonly<Record<string, unknown>>
+    | undefined
+  const lacks = fitting
+    ? [
+        'health',
+        'close',
+        ...contract.methods,
+        ...(contract.optional ?? []).filter((each) => fitting[each] !== undefined),
+      ]
+        .filter((each) => typeof fitting[each] !== 'function')
+        .concat(isName(fitting['name']) ? [] : 'name', contract.shape?.(fitting) ?? [])
+    : [`version ${version} of the contract, but version ${found}`]
+  if (lacks.length === 0) return fitting as unknown as Driver
+  throw new ConfigError(`[msc/${concern}] [${name}] The driver does not implement ${lacks.join(', ')}.`, {
+    code: fitting ? 'DRIVER_INVALID' : 'DRIVER_VERSION',
+    hint: `Update ${(found as number) > version ? `@msc/${concern}` : 'the driver'}.`,
+  })
 }
 
 /**

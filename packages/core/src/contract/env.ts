@@ -58,6 +58,7 @@ export interface EmbeddedChoice {
  * @throws ConfigError `EMBEDDED_IN_PRODUCTION`, in production without that permission.
  */
 export function acceptEmbedded(env: Env, choice: EmbeddedChoice): void {
+  const embedded = choice.driver === 'embedded' ? 'embedded driver' : `embedded ${choice.driver} driver`
   const allowed = (readEnv(env, 'MSC_ALLOW_EMBEDDED') ?? '').split(',').map((part) => part.trim())
   const permitted = allowed.includes('1') || allowed.includes(choice.scope)
   // `next build` evaluates modules with NODE_ENV=production although nothing is served yet.
@@ -65,7 +66,7 @@ export function acceptEmbedded(env: Env, choice: EmbeddedChoice): void {
   // Trimmed, because `set NODE_ENV=production && node …` on Windows keeps the space, and CRLF files the line break.
   if (readEnv(env, 'NODE_ENV') === 'production' && !permitted && !building) {
     throw new ConfigError(
-      `[msc/${choice.scope}] Production has no backend configured, and the embedded ${choice.driver} driver ${choice.risk}.`,
+      `[msc/${choice.scope}] Production has no backend configured, and the ${embedded} ${choice.risk}.`,
       {
         code: 'EMBEDDED_IN_PRODUCTION',
         hint: `Set ${choice.variables.join(', ')}, or MSC_ALLOW_EMBEDDED=${choice.scope} to run on one machine on purpose.`,

@@ -39,5 +39,8 @@ export async function validate<Output>(
   if (result.issues === undefined) return result.value
   // Loaded only when there is a problem, so that a page does not download it up front.
   const { describeIssues } = await import('./describe-issues.ts')
-  throw new ValidationError(...describeIssues(result.issues, what), { code: 'VALIDATION_FAILED' })
+  throw new ValidationError(...describeIssues(result.issues, what), {
+    // The value does not have the shape that its schema describes.
+    code: 'VALIDATION_FAILED',
+  })
 }

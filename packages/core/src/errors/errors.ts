@@ -35,8 +35,8 @@ export class MscError extends Error {
   }
 
   /**
-   * Says whether a value is an error of these packages, from any copy of them. Never throws. Subclasses inherit it and
-   * check no more than this.
+   * Says whether a value is an error of these packages, from any copy of them. Never throws. It can't tell the classes
+   * apart, so the subclasses don't have it: see {@link isDriverError} and {@link isValidationError}, or read `code`.
    */
   static isInstance(value: unknown): value is MscError {
     return readField(value, MARKER) === true
@@ -44,10 +44,13 @@ export class MscError extends Error {
 }
 
 /** The configuration is missing, half set or contradictory. Never retryable: someone has to change it. */
-export class ConfigError extends MscError {}
+export class ConfigError extends MscError {
+  declare static readonly isInstance: never
+}
 
 /** An argument or payload does not have the required shape; nothing was stored or sent. */
 export class ValidationError extends MscError {
+  declare static readonly isInstance: never
   declare readonly issues: readonly ValidationIssue[]
   constructor(message: string, issues: readonly ValidationIssue[], options: MscErrorOptions) {
     super(message, options)
@@ -57,8 +60,7 @@ export class ValidationError extends MscError {
 
 /**
  * Says whether a value is a {@link ValidationError}, from any copy of this package, by its marker and its issues. Never
- * throws. It is a separate function so that pages without it don't load it; the inherited `isInstance` accepts every
- * `MscError`.
+ * throws. It is a separate function so that pages without it don't load it.
  */
 export function isValidationError(value: unknown): value is ValidationError {
   return MscError.isInstance(value) && Array.isArray(readField(value, 'issues'))
@@ -72,6 +74,7 @@ export interface ValidationIssue {
 
 /** A call did not finish within its deadline. Retryable. */
 export class DeadlineError extends MscError {
+  declare static readonly isInstance: never
   declare readonly timeoutMs: number
   constructor(operation: string, timeoutMs: number) {
     super(`${operation} did not answer within ${timeoutMs} ms.`, { code: 'DEADLINE_EXCEEDED', retryable: true })
@@ -81,6 +84,7 @@ export class DeadlineError extends MscError {
 
 /** The backend is known to be unavailable (breaker open or not connected), so the call was not attempted. Retryable. */
 export class UnavailableError extends MscError {
+  declare static readonly isInstance: never
   constructor(message: string, options: Partial<MscErrorOptions> = {}) {
     super(message, { code: 'UNAVAILABLE', retryable: true, ...options })
   }
@@ -98,6 +102,7 @@ export interface DriverErrorOptions extends Partial<MscErrorOptions> {
 
 /** The only error that a driver throws: the backend refused, failed or sent an invalid response. */
 export class DriverError extends MscError {
+  declare static readonly isInstance: never
   readonly driver: string
   readonly retryAfterMs: number | undefined
   readonly refuses: 'content' | 'backend'
@@ -107,6 +112,11 @@ export class DriverError extends MscError {
     this.retryAfterMs = options.retryAfterMs
     this.refuses = options.refuses ?? 'backend'
   }
+}
+
+/** Says whether a value is a {@link DriverError}, from any copy of this package, by its marker and its driver. Never throws. */
+export function isDriverError(value: unknown): value is DriverError {
+  return MscError.isInstance(value) && typeof readField(value, 'driver') === 'string'
 }
 
 /** Reads a property of any value; returns `undefined` when it can't be read. Never throws. */

@@ -49,7 +49,7 @@ describe('requestFailure', () => {
       message: `[x] 127.0.0.1:${port} refused the connection.`,
       hint: 'Is the server running, and is the port right? Check X_URL.',
       retryable: true,
-      code: 'DRIVER_FAILED',
+      code: 'DRIVER_UNREACHABLE',
     })
   })
 

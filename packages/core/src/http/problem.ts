@@ -29,7 +29,7 @@ export interface ProblemOptions {
 
 /**
  * Makes a problem document (RFC 9457): `application/problem+json` with `Cache-Control: no-store`. Extensions can't replace
- * its own members, and `headers` can't replace these two fields.
+ * its own members, and `headers` can't replace these two fields. Extensions that JSON can't carry are left out.
  *
  * @throws ConfigError `PROBLEM_STATUS_INVALID` for a status that is not an integer from 400 to 599.
  * @example
@@ -43,13 +43,19 @@ export function problem(options: ProblemOptions): Response {
       hint: 'Pass a status from 400 to 599.',
     })
   }
-  const safeDetail = detail === undefined ? undefined : redactText(detail, failureSlot().redact)
-  // JSON.stringify omits members that are undefined or functions, but calls one that is named `toJSON`.
+  const safeDetail = typeof detail === 'string' ? redactText(detail, failureSlot().redact) : undefined
   const own: Record<OwnMember, unknown> = { type, title, status, detail: safeDetail, instance, code }
-  return new Response(JSON.stringify({ ...own, ...extensions, ...own, toJSON: undefined }), {
-    status,
-    headers: headersOf(options),
-  })
+  return new Response(bodyOf(own, extensions), { status, headers: headersOf(options) })
+}
+
+/** Leaves extensions out that JSON can't carry: the answer to a failure must not fail. */
+function bodyOf(own: Record<OwnMember, unknown>, extensions: ProblemOptions['extensions']): string {
+  try {
+    // JSON.stringify omits members that are undefined or functions, but calls one that is named `toJSON`.
+    return JSON.stringify({ ...own, ...extensions, ...own, toJSON: undefined })
+  } catch {
+    return JSON.stringify(own)
+  }
 }
 
 /** The largest `Retry-After`: larger numbers would be written with an exponent, which clients don't parse. */

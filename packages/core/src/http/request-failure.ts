@@ -51,13 +51,14 @@ const REASONS: readonly Reason[] = [
 
 /**
  * Returns the error for a request that got no answer. It names the host, the reason if the runtime gives one (browsers never
- * do), and what to check. It is retryable and has the code `DRIVER_FAILED`.
+ * do), and what to check. It is retryable and has the code `DRIVER_UNREACHABLE`.
  */
 export function requestFailure(thrown: unknown, { driver, url, address }: RequestFailureOptions): DriverError {
   const host = hostOf(url)
   const code = codeOf(thrown, 0)
   const reason = code === undefined ? undefined : REASONS.find(({ test }) => test.test(code))
   return new DriverError(driver, reason ? reason.message(host) : `The request to ${host} failed.`, {
+    code: 'DRIVER_UNREACHABLE',
     retryable: true,
     hint: reason ? `${reason.hint} ${address}` : address,
     cause: toError(thrown),

@@ -21,14 +21,20 @@ export function assertClient(concern: string, client: unknown): void {
       hint: 'Pass new pg.Pool({ … }): a single client can not reconnect after its connection is lost.',
     })
   }
+  if (!isEmbedded) assertPoolSize(concern, client, LEAST_CONNECTIONS)
+}
+
+/**
+ * Checks that a pool can have `needed` connections at once.
+ *
+ * @throws ConfigError `<CONCERN>_POOL_TOO_SMALL`.
+ */
+export function assertPoolSize(concern: string, pool: unknown, needed: number): void {
   // `pg` takes a text too, as the environment has it.
-  const max = Number(readField(readField(client, 'options'), 'max') ?? LEAST_CONNECTIONS)
-  if (isEmbedded || !(max < LEAST_CONNECTIONS)) return
-  throw new ConfigError(
-    `[msc/${concern}] The pool has ${max} connection${max === 1 ? '' : 's'} and needs ${LEAST_CONNECTIONS}.`,
-    {
-      code: `${concern.toUpperCase()}_POOL_TOO_SMALL`,
-      hint: `Create the pool with max: ${LEAST_CONNECTIONS} or more: one connection listens, the others run statements.`,
-    },
-  )
+  const max = Number(readField(readField(pool, 'options'), 'max') ?? needed)
+  if (!(max < needed)) return
+  throw new ConfigError(`[msc/${concern}] The pool has ${max} connection${max === 1 ? '' : 's'} and needs ${needed}.`, {
+    code: `${concern.toUpperCase()}_POOL_TOO_SMALL`,
+    hint: `Create the pool with max: ${needed} or more: each part that listens keeps a connection, and statements need another.`,
+  })
 }

@@ -26,6 +26,7 @@ export interface PostgresPool extends PostgresQuery {
 /** The parts of PGlite that core uses. */
 export interface PostgresEmbedded extends PostgresQuery {
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
+  unlisten?(channel: string, callback: (payload: string) => void): Promise<void>
 }
 
 export type PostgresClient = PostgresPool | PostgresEmbedded

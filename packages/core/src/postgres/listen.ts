@@ -3,6 +3,7 @@ import { deadline } from '../time/deadline.ts'
 import { toError } from '../errors/errors.ts'
 import { runReported } from '../errors/failures.ts'
 import { every } from '../time/every.ts'
+import { LEAST_CONNECTIONS, assertPoolSize } from './assert-client.ts'
 import { channelName } from './channel-name.ts'
 import { checkOut, type PostgresClient, type PostgresConnection } from './client.ts'
 import { PATIENCE_MS, createListenProbe, type ListenProbe } from './listen-probe.ts'
@@ -26,6 +27,9 @@ const ENDING_MS = 500
 /** Milliseconds between checks. A dead connection, or one that gets no notifications, can only be noticed by a check. */
 const CHECK_MS = 5000
 
+/** How many parts listen on a pool, each with a connection of its own. */
+const listeners = new WeakMap<object, number>()
+
 /**
  * Listens to one channel. Reconnects when the connection is lost, does not answer a query within five seconds, or does not
  * receive a notification that the probe sends to it. It checks this at the start and then every five seconds, for which it
@@ -34,7 +38,8 @@ const CHECK_MS = 5000
  * It does not reject when the database is away, but retries until it is back. When the pool is ended it stops and returns
  * its connection, for which `pool.end()` waits.
  *
- * @throws ConfigError `CHANNEL_INVALID` for a channel whose name is not a plain identifier.
+ * @throws ConfigError `CHANNEL_INVALID` for a channel whose name is not a plain identifier; `<CONCERN>_POOL_TOO_SMALL` for a
+ *   pool in which those that listen would leave no connection for statements.
  * @throws DriverError `POSTGRES_POOLED` or `POSTGRES_UNHEARD` when the first connection accepts LISTEN and receives no
  *   notification, as behind a transaction pooler: reconnecting would not help.
  */
@@ -52,8 +57,13 @@ export async function listen(
   if ('listen' in client) {
     const stop = await client.listen(quoted, notify)
     announce()
-    return stop
+    // What `listen` returns folds the case of a name that it had been given in quotes, and so never finds it.
+    return async () => (client.unlisten ? client.unlisten(quoted, notify) : stop())
   }
+  const concern = /^\[msc\/(\w+)\]/.exec(name)?.[1] ?? 'core'
+  const others = listeners.get(client) ?? 0
+  assertPoolSize(concern, client, others + LEAST_CONNECTIONS)
+  listeners.set(client, others + 1)
   let started = false
   let stopped = false
   let current: PostgresConnection | undefined
@@ -124,7 +134,9 @@ export async function listen(
     if (!started) announce()
   }
   const stop = (): void => {
+    if (stopped) return
     stopped = true
+    listeners.set(client, (listeners.get(client) ?? 1) - 1)
     stopLooking()
     cancelRetry?.()
     letGo()

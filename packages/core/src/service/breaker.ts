@@ -1,3 +1,4 @@
+import { assertNumbers } from '../contract/assert-numbers.ts'
 import { createBreakerState, type BreakerDecisions, type BreakerState } from './breaker-state.ts'
 import { systemClock, type Clock } from '../time/clock.ts'
 import { UnavailableError, readField } from '../errors/errors.ts'
@@ -28,6 +29,7 @@ export interface Breaker extends Omit<BreakerDecisions, 'failures'> {
 }
 
 export function createBreaker(options: BreakerOptions): Breaker {
+  assertNumbers('core', options, { threshold: 1, cooldownMs: 0 })
   const { name, threshold = 5, cooldownMs = 5000, clock = systemClock, onChange } = options
   // A breaker's calls go to drivers and ports, which may be the application's code.
   guardSignals()

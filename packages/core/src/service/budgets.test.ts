@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { createService } from './service.ts'
-import { withBudgets } from './budgets.ts'
 
 function setUp() {
   const budgets: unknown[] = []
@@ -11,7 +10,7 @@ function setUp() {
     flush: async (budgetMs) => budgets.push(budgetMs),
     close: async (budgetMs) => budgets.push(budgetMs),
   })
-  return { service: withBudgets(service), budgets }
+  return { service, budgets }
 }
 
 describe('flush, close and health', () => {

@@ -17,7 +17,6 @@ export interface HealthQuestion {
   /** Throws from the first call of `close` on. */
   readonly assertOpen: () => void
   readonly toError: (value: unknown) => Error
-  readonly isKnown: (error: unknown) => error is MscError
   readonly redact: RedactText | undefined
   readonly clock: Clock
   readonly timeoutMs: number
@@ -112,9 +111,17 @@ function isRetryable(failure: Error): boolean {
   return attempt(() => (failure as Partial<DriverError>).retryable === true, false)
 }
 
+/** `MscError.isInstance`, which would move its class out of the page's first file if it were imported here. */
+function asKnown(error: Error): MscError | undefined {
+  const marker = Symbol.for('@msc/error')
+  return attempt(() => (error as { readonly [marker]?: unknown })[marker] === true, false)
+    ? (error as MscError)
+    : undefined
+}
+
 /** Returns what an operator needs from an error: what is wrong and what to do, without secrets. */
-function explain({ isKnown, redact }: HealthQuestion, error: Error): Omit<Verdict, 'status'> {
-  const known = isKnown(error) ? error : undefined
+function explain({ redact }: HealthQuestion, error: Error): Omit<Verdict, 'status'> {
+  const known = asKnown(error)
   return {
     // The getter of a hostile error's message may throw.
     detail: attempt(() => redactText(String(error.message), redact), 'The error could not be read.'),

@@ -2,7 +2,7 @@ import type { Breaker } from './breaker.ts'
 import { systemClock, type Clock } from '../time/clock.ts'
 import { deadline } from '../time/deadline.ts'
 import type { BudgetOptions, DriverBase, Service } from '../contract/driver.ts'
-import { ConfigError, DeadlineError, MscError, toError } from '../errors/errors.ts'
+import { ConfigError, DeadlineError, readField, toError } from '../errors/errors.ts'
 import { failureSlot, type ErrorReporter } from '../errors/failure-slot.ts'
 import { reportFailure } from '../errors/failures.ts'
 import { guardSignals } from '../time/guard-signal.ts'
@@ -49,12 +49,6 @@ export interface ServiceKit<Concern extends string> {
   assertOpen(): void
 }
 
-const HEALTH_MS = 2000
-/** A `close` that keeps to its budget needs this extra time to end and count its losses before it is abandoned. */
-const GRACE_MS = 100
-/** A driver whose `close` hangs must not keep the process from exiting. */
-const DRIVER_CLOSE_MS = 2000
-
 /**
  * Makes the parts that all services share: health as a round trip with a hint, flush and close within their budgets, a
  * close that runs once, and one place to report failures. The signals that its driver gets are guarded: see
@@ -95,8 +89,10 @@ export function createPageService<Concern extends string>(options: ServiceOption
       },
     )
   const closeOnce = async (timeoutMs: number): Promise<void> => {
-    if (options.close) await attempt('close', timeoutMs + GRACE_MS, () => options.close?.(timeoutMs, closed()))
-    await attempt('close', DRIVER_CLOSE_MS, () => driver.close())
+    // A `close` that keeps to its budget needs the extra 100 ms to end and count its losses before it is abandoned.
+    if (options.close) await attempt('close', timeoutMs + 100, () => options.close?.(timeoutMs, closed()))
+    // A driver whose `close` hangs must not keep the process from exiting.
+    await attempt('close', 2000, () => driver.close())
   }
 
   return {
@@ -109,24 +105,29 @@ export function createPageService<Concern extends string>(options: ServiceOption
         return askHealth({
           ...options,
           clock,
-          timeoutMs: given?.timeoutMs ?? HEALTH_MS,
+          timeoutMs: budgetOf(given, 2000),
           last,
           inTime,
           assertOpen,
           toError,
-          isKnown: MscError.isInstance,
           redact: failureSlot().redact,
         })
       },
       flush(given?: BudgetOptions) {
-        const timeoutMs = given?.timeoutMs ?? budgetMs
+        const timeoutMs = budgetOf(given, budgetMs)
         return attempt('flush', timeoutMs, () => options.flush?.(timeoutMs))
       },
       // `closing` is set before anything runs, because the close callback may call `close` itself.
-      close: (given?: BudgetOptions) => (closing ??= Promise.resolve(given?.timeoutMs ?? budgetMs).then(closeOnce)),
+      close: (given?: BudgetOptions) => (closing ??= Promise.resolve(budgetOf(given, budgetMs)).then(closeOnce)),
     },
     report,
     inTime,
     assertOpen,
   }
+}
+
+/** Returns the caller's milliseconds, or `otherwise` for what is no number of at least 0: nothing may throw at the end. */
+function budgetOf(given: unknown, otherwise: number): number {
+  const timeoutMs = readField(given, 'timeoutMs')
+  return typeof timeoutMs === 'number' && timeoutMs >= 0 ? timeoutMs : otherwise
 }

@@ -1,3 +1,4 @@
+import { assertNumbers } from '../contract/assert-numbers.ts'
 import { notify } from '../context/context.ts'
 import { reportFailure, runGuarded } from '../errors/failures.ts'
 import { sortableId } from '../ids.ts'
@@ -95,6 +96,7 @@ const MAX_KINDS = 50
  * of its own, so that thousands of spans and events never push an error out.
  */
 export function createMemoryJournal(options: MemoryJournalOptions = {}): Journal {
+  assertNumbers('core', options, { capacity: 1 })
   const { capacity = 2000, now = Date.now } = options
   const rings = new Map<string, Ring>()
   const subscriptions = new Set<Subscription>()

@@ -1,6 +1,6 @@
 import { systemClock, type CancelTimer, type Clock, closedError } from '@msc/core'
 import type { CronDriver, ScheduledEntry, Tick } from '../driver.ts'
-import { carriesSecret } from '../secret.ts'
+import { assertSecret, carriesSecret } from '../secret.ts'
 
 export interface LocalOptions {
   /** Opens the HTTP route for triggers by hand; without it the route refuses every request. */
@@ -17,9 +17,12 @@ const SET_BACK_MS = 1000
  * The embedded driver: timers in this process. Ticks that are missed while the process is down are lost. After the wall
  * clock is set back, the driver continues by the new time within 30 seconds; it may deliver an occurrence again, which the
  * engine skips as a duplicate.
+ *
+ * @throws ConfigError `CRON_SECRET_INVALID` for a secret that no request can carry.
  */
 export function local(options: LocalOptions = {}): CronDriver {
   const { secret, clock = systemClock } = options
+  if (secret !== undefined) assertSecret('local', secret)
   const timers = new Map<string, CancelTimer>()
   let closed = false
 

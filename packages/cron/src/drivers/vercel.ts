@@ -1,6 +1,6 @@
-import { ConfigError, closedError, isHeaderValue, processEnv, readEnv, type Env } from '@msc/core'
+import { ConfigError, closedError, processEnv, readEnv, type Env } from '@msc/core'
 import type { CronDriver } from '../driver.ts'
-import { carriesSecret } from '../secret.ts'
+import { assertSecret, carriesSecret } from '../secret.ts'
 
 export interface VercelOptions {
   /** The value of CRON_SECRET, which Vercel sends as a bearer token. */
@@ -18,16 +18,7 @@ export interface VercelOptions {
  */
 export function vercel(options: VercelOptions): CronDriver {
   const { secret } = options
-  // Spaces may stand inside of the value of a header field, other than in a token.
-  if (!secret || secret !== secret.trim() || !isHeaderValue(secret.replaceAll(' ', ''))) {
-    throw new ConfigError(
-      '[msc/cron] [vercel] CRON_SECRET is empty, begins or ends with white space, or has a character that no header can carry.',
-      {
-        code: 'CRON_SECRET_INVALID',
-        hint: 'Set CRON_SECRET to at least 16 random letters and digits, without white space or a line break at the end.',
-      },
-    )
-  }
+  assertSecret('vercel', secret)
   let closed = false
   return {
     specificationVersion: 1,

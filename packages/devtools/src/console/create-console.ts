@@ -1,4 +1,4 @@
-import { randomHex, reportFailure, type Health, type Journal } from '@msc/core'
+import { assertMethods, randomHex, reportFailure, type Health, type Journal } from '@msc/core'
 import { html, toText, trusted } from './html.ts'
 import { errorPage, errorsPage } from './pages/errors.ts'
 import { eventsPage } from './pages/events.ts'
@@ -30,8 +30,12 @@ const SECTIONS = ['errors', 'events', 'runs', 'traces', 'losses'] as const
  * neither to be harmless nor to have the right shape.
  *
  * Never rejects. Answers 404 to callers who are not authorised, so that they can't tell whether a page exists.
+ *
+ * @throws ConfigError `OPTION_INVALID` without `authorize` or a journal.
  */
 export function createConsole(options: ConsoleOptions): (request: Request) => Promise<Response> {
+  assertMethods('devtools', 'options', options, ['authorize'], ['health'])
+  if (typeof options.journal !== 'function') assertMethods('devtools', 'journal', options.journal, ['append', 'query'])
   const { authorize, health } = options
   const base = (options.basePath ?? '/devtools').replace(/\/+$/, '')
   const journal = (): Journal => (typeof options.journal === 'function' ? options.journal() : options.journal)

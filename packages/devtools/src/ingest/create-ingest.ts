@@ -1,4 +1,12 @@
-import { assertNumbers, reportFailure, systemClock, type Clock, type Journal } from '@msc/core'
+import {
+  assertMethods,
+  assertNumbers,
+  assertText,
+  reportFailure,
+  systemClock,
+  type Clock,
+  type Journal,
+} from '@msc/core'
 import type { ProblemOptions } from '@msc/core/http-request'
 import { noContent, ok, permission, refuse } from './answers.ts'
 import { UNREADABLE_BODY, readDecompressed } from './body.ts'
@@ -42,10 +50,12 @@ export interface IngestOptions {
  * application had read the body before, or 400, 404, 405, 408, 413, 415. When nothing was kept the answer is a problem
  * document. Route `POST` and `OPTIONS` here.
  *
- * @throws ConfigError `OPTION_INVALID` for an invalid limit.
+ * @throws ConfigError `OPTION_INVALID` for a missing journal or path, and for an invalid limit.
  */
 export function createIngest(options: IngestOptions): (request: Request) => Promise<Response> {
   assertNumbers('devtools', options, { maxBytes: 1 })
+  if (typeof options.journal !== 'function') assertMethods('devtools', 'journal', options.journal, ['append'])
+  assertText('devtools', 'basePath', options.basePath)
   const { userOf, maxBytes = 1024 * 1024, clock = systemClock } = options
   const base = options.basePath.replace(/\/+$/, '')
   const keep = createKeeper({ secret: options.personSecret, clock })

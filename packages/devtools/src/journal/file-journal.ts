@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import {
   assertNumbers,
+  assertText,
   createMemoryJournal,
   every,
   reportFailure,
@@ -57,9 +58,10 @@ interface Subscription {
  * are JSON lines, in separate files for each kind. It reads the records of earlier processes when it is made. `append`
  * never waits: a full or slow disk costs records on disk, counted in `dropped`, but never the caller's time.
  *
- * @throws ConfigError `OPTION_INVALID` for an invalid limit, or one that leaves room for nothing.
+ * @throws ConfigError `OPTION_INVALID` without a `dir`, for an invalid limit, or one that leaves room for nothing.
  */
 export function createFileJournal(options: FileJournalOptions): FileJournal {
+  assertText('devtools', 'dir', options.dir)
   assertNumbers('devtools', options, { maxBytes: 1, maxFiles: 1, maxAgeDays: 0.01, capacity: 1 })
   const { dir, maxBytes = 2 * 1024 * 1024, maxFiles = 32, maxAgeDays = 7, capacity = 5000 } = options
   const { clock = systemClock } = options

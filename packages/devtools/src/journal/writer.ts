@@ -107,11 +107,12 @@ function nextLane({ lanes }: State): Lane | undefined {
 }
 
 async function writeChunk(state: State, lane: Lane): Promise<void> {
-  const { path } = segmentFor(state, lane)
+  let path: string | undefined
   let file: OpenFile | undefined
   let lines = 0
   let underWay: UnderWay | undefined
   try {
+    path = segmentFor(state, lane).path
     file = await state.disk.open(path)
     const from = await file.size()
     // Taken only now: `flushSync` may have written the waiting lines while the file was being opened.
@@ -124,7 +125,7 @@ async function writeChunk(state: State, lane: Lane): Promise<void> {
   } catch (error) {
     // If the file could not be opened, no line was taken: those that wait for it are lost.
     failed(state, lane, error, underWay ? (underWay.settled ? 0 : lines) : takeChunk(lane, CHUNK_BYTES).lines)
-    await discardEmpty(state, path)
+    if (path !== undefined) await discardEmpty(state, path)
   } finally {
     state.underWay = undefined
     await file?.close().catch(() => undefined)

@@ -137,7 +137,13 @@ export function inngest(options: InngestOptions): JobsDriver {
       if (closing) throw closedError('inngest')
       if (!hasValidHost(request))
         return problem({ status: 400, title: 'The Host header is not valid', code: 'HOST_INVALID' })
-      const serve = async (): Promise<Response> => withoutStack(request, await (await loaded()).serve(request))
+      const serve = async (): Promise<Response> => {
+        const served = await (await loaded()).serve(request)
+        if (served.status < 500 || isForInngest(request)) return served
+        const said = await served.text()
+        host?.report(new DriverError('inngest', `The SDK answered ${served.status}: ${said}`), 'handler')
+        return problem({ status: 500, title: 'The request could not be answered', code: 'INTERNAL' })
+      }
       const answer = host ? host.during(serve) : serve()
       serving.add(answer)
       return answer.finally(() => serving.delete(answer))
@@ -181,10 +187,12 @@ function hasValidHost({ headers }: Request): boolean {
   })
 }
 
-/** An error that Inngest is to see comes with a signed request; any other caller must not learn of the code. */
-function withoutStack({ headers }: Request, answer: Response): Response {
-  if (answer.status < 500 || headers.has('x-inngest-signature')) return answer
-  return problem({ status: 500, title: 'The request could not be answered', code: 'INTERNAL' })
+/**
+ * True for a call of a function, whose error Inngest is to see: the SDK verifies its signature before it runs anything. A
+ * registration comes from anybody, whatever its header claims, and must not learn of the code.
+ */
+function isForInngest({ method, url, headers }: Request): boolean {
+  return method === 'POST' && new URL(url).searchParams.has('fnId') && headers.has('x-inngest-signature')
 }
 
 /**

@@ -1,3 +1,4 @@
+import { assertNumbers } from '@msc/core'
 import type { Depth, RunStatus } from '../driver.ts'
 import { comparable, valueAt } from '../paths.ts'
 import {
@@ -45,6 +46,7 @@ interface Row {
 
 /** Runs in this process alone, gone when it ends: for tests, and for work that may be lost. */
 export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
+  assertNumbers('jobs', options, { keep: 0 })
   const { keep = 10_000 } = options
   const rows = new Map<string, Row>()
   const ready = createSorted<Row>()

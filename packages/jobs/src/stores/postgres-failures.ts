@@ -86,6 +86,15 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
     },
   },
   {
+    code: /^(?:ENOENT|EACCES)$/,
+    message: /^(?:ENOENT|EACCES): .*, open /,
+    remedy: {
+      code: 'DRIVER_REFUSED',
+      hint: 'DATABASE_URL names a file that can not be read: check sslrootcert, sslcert and sslkey.',
+      retryable: false,
+    },
+  },
+  {
     code: /^57P03$/,
     remedy: { code: 'DRIVER_UNREACHABLE', hint: 'The server is starting or stopping; try again in a moment.' },
   },

@@ -1,4 +1,13 @@
-import { ConfigError, DriverError, deadline, systemClock, toError, type Clock, closedError } from '@msc/core'
+import {
+  ConfigError,
+  DriverError,
+  assertNumbers,
+  deadline,
+  systemClock,
+  toError,
+  type Clock,
+  closedError,
+} from '@msc/core'
 import type { RealtimeDriver } from '../driver.ts'
 import { getHub } from '../hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
@@ -31,6 +40,7 @@ const CHECK_MS = 5000
  * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address.
  */
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
+  assertNumbers('realtime', options, { heartbeatMs: 1 })
   const { clock = systemClock } = options
   const base = options.url?.replace(/\/$/, '')
   const socketAddress = (): URL => {
@@ -94,22 +104,21 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       connect(subscribeOptions.token).join(topic, subscribeOptions, handlers, signal),
     async publish(messages) {
       const hub = getHub()
-      if (!hub) {
-        throw new DriverError('embedded', 'No realtime server runs in this process.', {
-          hint: 'Start one with createRealtimeServer, or publish through a channel.',
-          retryable: true,
-        })
-      }
+      if (!hub) throw notStarted()
       for (const message of messages) hub.publish(message)
     },
     async health(signal) {
       if (closed) throw closedError('embedded')
       if (getHub()) return
-      if (!base) throw new DriverError('embedded', 'No realtime server runs in this process.', { retryable: true })
+      if (!base) throw notStarted()
       // Loaded when it is asked for: a page that never asks does not carry it.
       const { judgeAnswer, readAnswer } = await import('@msc/core/http-answer')
       const unreachable = (error: unknown): never => {
-        throw new DriverError('embedded', 'The server can not be reached.', { retryable: true, cause: toError(error) })
+        throw new DriverError('embedded', 'The server can not be reached.', {
+          code: 'DRIVER_UNREACHABLE',
+          retryable: true,
+          cause: toError(error),
+        })
       }
       const response = await askHealth(signal).catch(unreachable)
       const answer = await readAnswer(response, signal).catch(unreachable)
@@ -125,4 +134,11 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       socket?.close()
     },
   }
+}
+
+function notStarted(): DriverError {
+  return new DriverError('embedded', 'No realtime server runs in this process.', {
+    hint: 'Start one with createRealtimeServer, or pass `url` and publish through a channel.',
+    retryable: true,
+  })
 }

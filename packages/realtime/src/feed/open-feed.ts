@@ -24,7 +24,11 @@ export function openFeed<Row>(
   { clock, retryMs, sleep, safely, traced, signal }: FeedTools,
 ): void {
   const given = typeof handlers === 'function' ? { onChange: handlers, onGap: onGapAlone } : handlers
-  const { onChange, snapshot, onSnapshot, onGap } = given as FeedHandlers<Row>
+  const { onChange, snapshot, onSnapshot, onGap } = (given ?? {}) as FeedHandlers<Row>
+  if (typeof onChange !== 'function') {
+    // It is reported, since nobody waits.
+    throw new TypeError(`[msc/realtime] ${channel.topic} was opened without \`onChange\`.`)
+  }
   let held: (() => void)[] | undefined = snapshot && []
   let loads = 0
   const guardedSignal = guarded(signal)

@@ -91,8 +91,9 @@ const MAX_SPREAD_MS = 60_000
 export function createRealtimeServer(options: RealtimeServerOptions): RealtimeServer {
   guardSignals()
   const { jwtSecret, path = '/realtime/v1' } = options
-  if (jwtSecret.length < 32) {
-    throw new ConfigError('[msc/realtime] The JWT secret has fewer than 32 characters.', {
+  // A promise that was not awaited has a text form that anybody can guess.
+  if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
+    throw new ConfigError('[msc/realtime] The JWT secret is no text of at least 32 characters.', {
       code: 'JWT_SECRET_INVALID',
       hint: 'Set SUPABASE_JWT_SECRET to a longer one.',
     })

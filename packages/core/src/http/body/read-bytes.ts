@@ -19,8 +19,10 @@ export interface BytesRead {
   readonly complete: boolean
 }
 
-/** The most empty chunks in a row. Reading them starves every timer, so a deadline could not end it. */
+/** The most empty chunks in a row. */
 const MAX_EMPTY_CHUNKS = 1000
+/** Chunks after which timers get a turn: a stream that always has another one ready would starve the deadline. */
+const CHUNKS_IN_A_TURN = 500
 
 /** Locks a web stream and makes it a source. Throws a TypeError if the stream is already locked. */
 export function webSource(body: WebBody): ByteSource {
@@ -33,10 +35,16 @@ export function webSource(body: WebBody): ByteSource {
  *
  * @param signal Leaves the source when it aborts, which ends a pending read of a web stream; rejects with its reason. A
  *   source that ignores `leave` can keep this call pending, so `readBody` does not rely on it.
+ * @param turn Resolves when timers have had a turn. Default: the source's own waits are enough, as those of a network are.
  * @throws The error that the source fails with; TypeError for a chunk that is not a `Uint8Array`, and for empty chunks
  *   without end.
  */
-export async function readBytes(source: ByteSource, maxBytes: number, signal?: AbortSignal): Promise<BytesRead> {
+export async function readBytes(
+  source: ByteSource,
+  maxBytes: number,
+  signal?: AbortSignal,
+  turn?: () => Promise<void>,
+): Promise<BytesRead> {
   const kept = new GrowingBuffer(maxBytes)
   const leave = (): void => {
     try {
@@ -47,7 +55,8 @@ export async function readBytes(source: ByteSource, maxBytes: number, signal?: A
   }
   signal?.addEventListener('abort', leave, { once: true })
   try {
-    for (let empty = 0; ;) {
+    for (let empty = 0, chunks = 1; ; chunks++) {
+      if (chunks % CHUNKS_IN_A_TURN === 0) await turn?.()
       signal?.throwIfAborted()
       const { done, value } = await source.read()
       // A cancelled stream reports `done`, just like a complete one.
