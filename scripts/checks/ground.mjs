@@ -29,6 +29,12 @@ const RULES = [
     ],
   },
   {
+    what: '`AbortSignal.any`, which the edge runtime of Next.js lacks: use `anySignal`',
+    pattern: /AbortSignal\.any\(/,
+    // For pages only, whose bytes count.
+    allowed: ['realtime/src/sse/index.ts', 'realtime/src/tabs/group.ts', 'realtime/src/tabs/leader.ts'],
+  },
+  {
     what: 'a variable that is not trimmed, as Windows shells and CRLF files leave a space or a line break behind it: use `readEnv`',
     pattern: /\b(?:env|processEnv\(\))\[/,
     // The first is `readEnv` itself, the second splits at white space, the third refuses it.

@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path'
 import { pnpm, root } from './pnpm.mjs'
 
-/** Installs the dependencies of the lockfile, unless exactly those are installed already. */
-export async function install() {
+/** Installs the dependencies of the lockfile, unless exactly those are installed already. `say` tells that it takes a while. */
+export async function install(say = console.log) {
   const stamp = join(root, '.cache', 'installed')
   const wanted = fingerprint()
   if (existsSync(join(root, 'node_modules')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return 0
-  console.log('Installing dependencies …')
+  say('Installing dependencies …')
   const status = await pnpm(['install', '--frozen-lockfile', '--reporter=append-only'], { quiet: true })
   if (status === 0) {
     mkdirSync(join(root, '.cache'), { recursive: true })

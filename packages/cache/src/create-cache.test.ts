@@ -321,6 +321,19 @@ describe('a closed cache', () => {
     expect(await read).toBeUndefined()
   })
 
+  it('keeps nothing in memory either, and says so as a store would that is away', async () => {
+    const cache = createCache({ driver: memory(), onError: () => {} })
+    await cache.set('before', 1)
+    await cache.close()
+    expect(await cache.set('after', 2)).toBe(false)
+    expect(await cache.setMany([['after', 2]])).toBe(false)
+    expect(await cache.cacheSession('ana', { role: 'artist' })).toBe(false)
+    expect(await cache.cache('loaded', async () => 3)).toBe(3)
+    expect(await cache.getMany(['before', 'after', 'loaded'])).toEqual([undefined, undefined, undefined])
+    await expect(cache.invalidate('before')).rejects.toMatchObject({ code: 'CACHE_CLOSED' })
+    await expect(cache.invalidateTag('artist:7')).rejects.toMatchObject({ code: 'CACHE_CLOSED' })
+  })
+
   it('asks its store for nothing, and says that it is closed', async () => {
     const get = vi.fn(async () => undefined)
     const { cache } = setUp({ capabilities: shared, get })

@@ -23,7 +23,7 @@ export function createCacheFromEnv(options: CacheFromEnvOptions = {}, env: Env =
     scope: 'cache',
     driver: 'memory',
     risk: 'is seen by one process only, so invalidations and rate limits would not reach the others',
-    variables: ['UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN', 'REDIS_URL'],
+    variables: ['UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN', 'or REDIS_URL'],
   })
   return createCache({ ...options, driver: memory() })
 }

@@ -24,6 +24,8 @@ export interface Guard {
   call<T>(operation: string, run: (signal: AbortSignal) => PromiseOr<T>, signal?: AbortSignal): PromiseOr<T>
   /** Calls under way, and all that come later, reject with `CACHE_CLOSED`: what an outage would do, at once. */
   close(): void
+  /** For what is done without a call, as on a driver that holds its values in this process. @throws UnavailableError */
+  assertOpen(operation: string): void
 }
 
 export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
@@ -46,6 +48,9 @@ export function createGuard(driver: CacheDriver, options: GuardOptions): Guard {
 
   return {
     breaker,
+    assertOpen(operation) {
+      if (closed) throw isClosed(operation)
+    },
     call<T>(operation: string, run: (signal: AbortSignal) => PromiseOr<T>, signal?: AbortSignal): PromiseOr<T> {
       // Neither who answers synchronously nor who can't cancel has a use for a signal of its own.
       if (closed) return Promise.reject(isClosed(operation))

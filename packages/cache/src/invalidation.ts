@@ -65,7 +65,10 @@ export function createInvalidation(parts: Parts): Invalidations {
     run: () => Promise<T>,
   ): Promise<{ near: number; far?: T | undefined }> => {
     const near = forget(what)
-    if (!remote) return { near }
+    if (!remote) {
+      guard.assertOpen('delete')
+      return { near }
+    }
     try {
       return { near, far: await run() }
     } finally {

@@ -24,12 +24,15 @@ export interface NearStore {
   deleteMatching(expression: RegExp): number
   deleteTag(tag: string): number
   clear(): void
+  /** Drops all and holds nothing any more. */
+  close(): void
   readonly size: number
 }
 
 /** Drops what was used longest ago when there are too many entries or bytes. */
 export function createNear({ maxEntries, maxBytes }: Bounds): NearStore {
   const tagged = new Map<string, Set<string>>()
+  let closed = false
   const entries = new LRUCache<string, NearEntry>({
     max: maxEntries,
     maxSize: maxBytes,
@@ -45,6 +48,7 @@ export function createNear({ maxEntries, maxBytes }: Bounds): NearStore {
   return {
     get: (key) => entries.get(key),
     set(key, entry) {
+      if (closed) return
       entries.set(key, entry)
       // A value larger than the whole store is not kept, and must leave no trace in the index.
       if (entry.tags.length === 0 || !entries.has(key)) return
@@ -66,6 +70,10 @@ export function createNear({ maxEntries, maxBytes }: Bounds): NearStore {
       return count
     },
     clear: () => entries.clear(),
+    close() {
+      closed = true
+      entries.clear()
+    },
     get size() {
       return entries.size
     },

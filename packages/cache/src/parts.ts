@@ -105,7 +105,7 @@ export function createParts(options: CacheOptions): Parts {
       // First, as the log waits for what it has asked a store that may be silent.
       guard.close()
       await log?.close()
-      near?.clear()
+      near?.close()
     },
   })
   const failures = createFailures(clock)

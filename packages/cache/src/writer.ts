@@ -92,6 +92,7 @@ export function createWriter(parts: Parts, lookUp: LookUp): Writer {
         let outcome: 'ok' | 'error' = 'ok'
         try {
           if (remote) await store(values, plan)
+          else guard.assertOpen('set')
         } catch (error) {
           outcome = 'error'
           parts.failed('set', error)

@@ -54,6 +54,22 @@ describe('the environment', () => {
     expect(half).toThrow(/A_TOKEN is set but A_URL is not/)
     expect(half).not.toThrow(/very-secret/)
   })
+  it('says how to allow one more embedded driver, and that a name is unknown', () => {
+    const choice = { scope: 'jobs', driver: 'sqlite', risk: 'loses data', variables: ['A and B', 'or C'] }
+    const hintFor = (allowed: string): unknown => {
+      try {
+        return acceptEmbedded({ NODE_ENV: 'production', MSC_ALLOW_EMBEDDED: allowed }, choice)
+      } catch (error) {
+        return (error as ConfigError).hint
+      }
+    }
+    expect(hintFor('')).toBe(
+      'Set A and B or C. To run on one machine on purpose, set MSC_ALLOW_EMBEDDED=jobs, or 1 for all concerns.',
+    )
+    expect(hintFor('cache, monitoring')).toContain('set MSC_ALLOW_EMBEDDED=cache,monitoring,jobs, or 1')
+    expect(hintFor('true')).toContain('names that are none of them')
+    expect(hintFor('cahce,cron')).toMatch(/=cron,jobs, or 1 .*names that are none of them/)
+  })
   it('must explicitly allow an embedded driver in production', () => {
     const choice = { scope: 'jobs', driver: 'sqlite', risk: 'loses data', variables: ['INNGEST_EVENT_KEY'] }
     expect(() => acceptEmbedded({ NODE_ENV: 'production' }, choice)).toThrow(ConfigError)

@@ -63,3 +63,9 @@ describe('recordTelemetry', () => {
     expect(journal.query({ kinds: ['drop'] })).toMatchObject([{ payload: { counts: [{ kind: 'span', count: 4900 }] } }])
   })
 })
+
+it.each([Number.NaN, null, '5', -1])('refuses %s spans in a second', (maxSpansPerSecond) => {
+  expect(() => recordTelemetry(createMemoryJournal(), { maxSpansPerSecond: maxSpansPerSecond as number })).toThrow(
+    expect.objectContaining({ code: 'OPTION_INVALID' }),
+  )
+})

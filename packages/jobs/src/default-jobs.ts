@@ -16,7 +16,7 @@ export function createJobsFromEnv(options: JobsFromEnvOptions, env: Env = proces
     scope: 'jobs',
     driver: sqlite ? 'sqlite' : 'memory',
     risk: sqlite ? 'runs jobs on this machine only' : 'loses every queued job when the process ends',
-    variables: ['INNGEST_EVENT_KEY', 'INNGEST_SIGNING_KEY', 'or DATABASE_URL'],
+    variables: ['INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY', 'or DATABASE_URL'],
   })
   return createJobs({ ...options, driver: sqlite ?? memory() })
 }

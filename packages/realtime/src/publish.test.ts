@@ -1,5 +1,6 @@
 import { createManualClock } from '@msc/core/testing'
-import { describe, expect, it } from 'vitest'
+import { setErrorReporter } from '@msc/core'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createRealtime } from './create-realtime.ts'
 import type { RealtimeDriver } from './driver.ts'
 import { createFakeRealtime } from './testing/fake-driver.ts'
@@ -76,14 +77,28 @@ describe('publish while the backend is away', () => {
         throw { code: 7 }
       },
     }
-    for (const payload of [{ n: 1n }, loop, { hostile }, { n: 1n }, loop]) {
+    const nothing = [5n, 5, 'text', [1], null, undefined, new Date(0)] as never[]
+    for (const payload of [{ n: 1n }, loop, { hostile }, ...nothing]) {
       await expect(realtime.publish('room', 'said', payload)).rejects.toMatchObject({
         code: 'REALTIME_PAYLOAD_INVALID',
         retryable: false,
       })
     }
+    for (const topic of ['', undefined, null] as never[]) {
+      await expect(realtime.publish(topic, 'said', {})).rejects.toMatchObject({ code: 'REALTIME_TOPIC_INVALID' })
+    }
     await realtime.publish('room', 'said', { n: 1 })
     expect(calls()).toBe(1)
+    await realtime.close()
+  })
+
+  it('reports a feed that was opened without a callback, and goes on', async () => {
+    const reported: string[] = []
+    onTestFinished(setErrorReporter(({ message }) => reported.push(message)))
+    const realtime = createRealtime({ driver: createFakeRealtime().driver })
+    for (const nothing of [undefined, null, {}] as never[]) realtime.feed('releases', 'ana', nothing)
+    await vi.waitFor(() => expect(reported).toHaveLength(3))
+    expect(reported[0]).toContain('without `onChange`')
     await realtime.close()
   })
 
@@ -95,7 +110,7 @@ describe('publish while the backend is away', () => {
     const loop: Record<string, unknown> = {}
     loop['self'] = loop
     const refusal = { code: 'REALTIME_PAYLOAD_INVALID', retryable: false, message: expect.stringContaining('to room ') }
-    for (const payload of [{ n: 1n }, loop]) {
+    for (const payload of [{ n: 1n }, loop, [1], 'text'] as never[]) {
       await expect(channel.broadcast('said', payload)).rejects.toMatchObject(refusal)
       await expect(channel.track(payload)).rejects.toMatchObject(refusal)
     }

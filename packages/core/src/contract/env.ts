@@ -41,6 +41,9 @@ export function readEnvGroup<const Name extends string>(
   return Object.fromEntries(names.map((name) => [name, readEnv(env, name)])) as Record<Name, string>
 }
 
+/** What `MSC_ALLOW_EMBEDDED` can list. */
+const SCOPES: ReadonlySet<string> = new Set(['monitoring', 'cache', 'analytics', 'jobs', 'realtime', 'cron'])
+
 export interface EmbeddedChoice {
   /** `cache`, `jobs`, … */
   readonly scope: string
@@ -61,22 +64,22 @@ export function acceptEmbedded(env: Env, choice: EmbeddedChoice): void {
   const embedded = choice.driver === 'embedded' ? 'embedded driver' : `embedded ${choice.driver} driver`
   const allowed = (readEnv(env, 'MSC_ALLOW_EMBEDDED') ?? '').split(',').map((part) => part.trim())
   const permitted = allowed.includes('1') || allowed.includes(choice.scope)
+  const variables = choice.variables.join(', ').replace(/, or /g, ' or ')
   // `next build` evaluates modules with NODE_ENV=production although nothing is served yet.
   const building = readEnv(env, 'NEXT_PHASE') === 'phase-production-build'
   // Trimmed, because `set NODE_ENV=production && node …` on Windows keeps the space, and CRLF files the line break.
   if (readEnv(env, 'NODE_ENV') === 'production' && !permitted && !building) {
+    const scopes = allowed.filter((part) => SCOPES.has(part))
+    const unknown = allowed.filter((part) => part !== '' && !SCOPES.has(part))
     throw new ConfigError(
-      `[msc/${choice.scope}] Production has no backend configured, and the ${embedded} ${choice.risk}.`,
+      `[msc/${choice.scope}] Production (NODE_ENV=production) has no backend configured, and the ${embedded} ${choice.risk}.`,
       {
         code: 'EMBEDDED_IN_PRODUCTION',
-        hint: `Set ${choice.variables.join(', ')}, or MSC_ALLOW_EMBEDDED=${choice.scope} to run on one machine on purpose.`,
+        hint: `Set ${variables}. To run on one machine on purpose, set MSC_ALLOW_EMBEDDED=${[...scopes, choice.scope].join(',')}, or 1 for all concerns.${unknown.length > 0 ? ' What it is set to now has names that are none of them.' : ''}`,
       },
     )
   }
-  notice(
-    `[msc/${choice.scope}] Using the embedded driver (${choice.driver}). Set ${choice.variables.join(', ')} to change that.`,
-    env,
-  )
+  notice(`[msc/${choice.scope}] Using the embedded driver (${choice.driver}). Set ${variables} to change that.`, env)
 }
 
 function notice(message: string, env: Env): void {

@@ -13,6 +13,6 @@ export function assertWebAddress(address: string, who: string, variable: string)
   if (url && /^https?:$/.test(url.protocol) && url.host !== '' && url.username + url.password === '') return
   throw new ConfigError(`${who} The address is not an http or https URL, or has a password in it.`, {
     code: 'ADDRESS_INVALID',
-    hint: `Set ${variable} to a URL that begins with https://, without quotes.`,
+    hint: `Set ${variable} to a URL that begins with https:// (or http://), without quotes.`,
   })
 }

@@ -89,3 +89,12 @@ describe('choosing the driver', () => {
     )
   })
 })
+
+it.each(['', ' a b ', 'a\nb', 'a\u200bb', 5, true, {}, Promise.resolve(secret)])(
+  'refuses a secret that no request can carry or that is no text: %j',
+  (wrong) => {
+    for (const make of [local, vercel]) {
+      expect(() => make({ secret: wrong as string })).toThrow(expect.objectContaining({ code: 'CRON_SECRET_INVALID' }))
+    }
+  },
+)

@@ -1,4 +1,5 @@
 import {
+  anySignal,
   createBreaker,
   deadline,
   guardSignal,
@@ -71,9 +72,9 @@ export function guardClaims(options: GuardedClaimsOptions): GuardedClaims {
 
   const call = <T>(name: string, run: (signal: AbortSignal) => PromiseLike<T> | T): Promise<T> =>
     deadline(run, { operation: `[msc/cron] [claims] ${name}`, timeoutMs, clock, report: onFailure })
-  /** `AbortSignal.any` makes a new signal, which does not inherit the guards of its sources. */
+  /** A new signal, which does not inherit the guards of its sources. */
   const either = (...signals: AbortSignal[]): AbortSignal =>
-    guardSignal(AbortSignal.any(signals), (error) => onFailure(error, 'claim'))
+    guardSignal(anySignal(...signals), (error) => onFailure(error, 'claim'))
   const track = <T>(work: Promise<T>): Promise<T> => {
     const over = (): void => void underWay.delete(work)
     underWay.add(work)

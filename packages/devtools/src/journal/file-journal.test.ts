@@ -211,6 +211,12 @@ describe('the file journal', () => {
     await journal.close()
   })
 
+  it.each([undefined, '', 5])('is refused without a folder: %s', (none) => {
+    expect(() => createFileJournal({ dir: none as never })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('`dir`') }),
+    )
+  })
+
   it('survives a callback for failures that throws', async () => {
     writeFileSync(join(dir, 'file'), '')
     const said = vi.spyOn(console, 'error').mockImplementation(() => undefined)

@@ -152,6 +152,21 @@ describe('inngest when things go wrong', () => {
     await jobs.close()
   })
 
+  it.each([{}, { 'x-inngest-signature': '' }, { 'x-inngest-signature': 't=1&s=ff' }])(
+    'answers a registration that fails with no word of why, whatever it claims to be, and reports it: %j',
+    async (headers) => {
+      const reported: string[] = []
+      const driver = inngest({ eventKey, signingKey, baseUrl: 'http://127.0.0.1:1' })
+      const onError = (error: Error): void => void reported.push(error.message)
+      const jobs = createJobs({ jobs: [job], driver, onError })
+      const init = { method: 'PUT', body: '{}', headers: { host: 'app.example', ...headers } }
+      const answer = await jobs.handler(new Request('https://app.example/api/inngest', init))
+      expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining('"INTERNAL"')])
+      expect(reported).toEqual([expect.stringContaining('fetch failed')])
+      await jobs.close()
+    },
+  )
+
   it.each([
     ['a body that is not JSON', { method: 'POST', body: '{' }, 400, 'BODY_MALFORMED'],
     ['a malformed Host', { headers: { host: 'a b' } }, 400, 'HOST_INVALID'],

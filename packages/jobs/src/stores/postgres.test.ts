@@ -79,6 +79,23 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
     await pool.end()
   })
 
+  it('refuses a pool in which those that listen would leave no connection for statements', async () => {
+    const pool = new pg.Pool({ connectionString: await database(), max: 2 })
+    pool.on('error', () => undefined)
+    const client = pool as unknown as PostgresClient
+    const more = { name: '[msc/realtime] [feed]', onNotice() {}, onListening() {} }
+    const stop = await listen(client, 'one', more)
+    await expect(listen(client, 'two', more)).rejects.toMatchObject({
+      code: 'REALTIME_POOL_TOO_SMALL',
+      message: '[msc/realtime] The pool has 2 connections and needs 3.',
+    })
+    await stop()
+    await (
+      await listen(client, 'two', more)
+    )()
+    await pool.end()
+  })
+
   it('lets the application end its pool first, and says that the order is wrong', async () => {
     const pool = new pg.Pool({ connectionString: await database(), max: 3 })
     pool.on('error', () => undefined)
@@ -472,6 +489,19 @@ describe('with PGlite', () => {
     await db.query('select pg_notify($1, $2)', ['releasesChanged', 'new'])
     expect(await received.promise).toBe('new')
     await stop()
+  })
+
+  it.each(['lower_case', 'Mixed_Case', 'UPPER', 'select'])('stops listening to %s', async (channel) => {
+    const heard: string[] = []
+    const listening = { name: 'test', onNotice: (payload: string) => heard.push(payload), onListening() {} }
+    const [stop, other] = [await listen(db, channel, listening), await listen(db, channel, listening)]
+    await db.query('select pg_notify($1, $2)', [channel, 'both'])
+    await stop()
+    await db.query('select pg_notify($1, $2)', [channel, 'the other'])
+    await other()
+    await db.query('select pg_notify($1, $2)', [channel, 'nobody'])
+    expect(heard).toEqual(['both', 'both', 'the other'])
+    expect((await db.query('select pg_listening_channels()')).rows).toEqual([])
   })
 
   testJobStore('postgres over PGlite', async () => {

@@ -118,7 +118,7 @@ function unusable(cause: unknown, message: string, path: string): DriverError {
   return new DriverError('sqlite', `${path} can not be opened: ${message}.`, {
     code: 'SQLITE_UNUSABLE',
     hint: isDatabase
-      ? `Make its folder writable for this user (mkdir -p ${folder}), or set MSC_JOBS_SQLITE to a file elsewhere.`
+      ? `It has to be a file, not a folder. Make its folder writable for this user (mkdir -p ${folder}), or set MSC_JOBS_SQLITE to a file elsewhere.`
       : 'Set MSC_JOBS_SQLITE to a file that SQLite made, or to one that does not exist yet.',
     cause,
   })

@@ -225,8 +225,8 @@ const FAULTS: readonly Fault[] = [
     check: 'jobs',
     env: () => ({ NODE_ENV: 'production' }),
     code: 'EMBEDDED_IN_PRODUCTION',
-    detail: /Production has no backend configured/,
-    hint: /Set INNGEST_EVENT_KEY, INNGEST_SIGNING_KEY, or DATABASE_URL, or MSC_ALLOW_EMBEDDED=jobs/,
+    detail: /Production \(NODE_ENV=production\) has no backend configured/,
+    hint: /Set INNGEST_EVENT_KEY and INNGEST_SIGNING_KEY or DATABASE_URL\..* MSC_ALLOW_EMBEDDED=jobs, or 1/,
     everywhere: true,
   },
   {

@@ -257,6 +257,17 @@ describe('msc doctor of an application', () => {
     expect(about('vercel.json', { exitCode, ...rest })).toMatchObject([{ code: 'CRON_MANIFEST_DRIFTED' }])
   })
 
+  it('finds that there is no vercel.json where Vercel is to run the crons', async () => {
+    const folder = applicationOf({ 'msc.config.ts': config(`{ crons: [${JSON.stringify(cron)}] }`) })
+    expect(about('vercel.json', await report({}, { folder }))).toEqual([])
+    const env = { MSC_CRON_DRIVER: 'vercel', CRON_SECRET: 'a-secret-of-twenty-characters' }
+    const { exitCode, ...rest } = await report(env, { folder })
+    expect(exitCode).toBe(1)
+    expect(about('vercel.json', { exitCode, ...rest })).toMatchObject([
+      { code: 'CRON_MANIFEST_MISSING', hint: expect.stringContaining('vercelManifest') },
+    ])
+  })
+
   it('checks the secrets and the folders of msc.config', async () => {
     const folder = applicationOf({
       'msc.config.mjs': config(

@@ -123,9 +123,13 @@ async function applicationFindings({ env, folder, configFile }: Examination): Pr
   if (!crons) return findings
   const options = plan ? { plan } : {}
   const manifest = await findingsOf('vercel.json', async () =>
-    checkCronManifest(await textOf(join(folder, 'vercel.json')), crons, options),
+    checkCronManifest(await textOf(join(folder, 'vercel.json')), crons, options, isOnVercel(env)),
   )
   return [...findings, ...manifest]
+}
+
+function isOnVercel(env: Env): boolean {
+  return (readEnv(env, 'MSC_CRON_DRIVER') ?? (readEnv(env, 'VERCEL') ? 'vercel' : 'local')) === 'vercel'
 }
 
 type Wanted = Pick<FolderFact, 'path' | 'keeps'> & { readonly variable?: string }

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws'
 import { createRealtime, type Realtime } from '../create-realtime.ts'
 import { embedded } from '../drivers/embedded.ts'
 import { startRealtimeServer, type StandaloneServer } from '../server/index.ts'
-import { startChaosProxy } from '@msc/core/testing'
+import { freePort, startChaosProxy } from '@msc/core/testing'
 import { signTestToken } from '../testing/tokens.ts'
 import { feedSource } from './source.ts'
 import { databases } from '../testing/test-database.ts'
@@ -38,7 +38,7 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
         const db = await open()
         const start = async (port?: number): Promise<StandaloneServer> => {
           const started = await startRealtimeServer({
-            ...(port !== undefined && { port }),
+            port: port ?? (await freePort()),
             jwtSecret: secret,
             authorize: ({ claims, topic, action }) => action === 'read' && topic === `feed:items:${claims.sub}`,
             feeds: feedSource({ client: db.client }),

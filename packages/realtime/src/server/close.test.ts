@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import { signTestToken } from '../testing/tokens.ts'
-import { startRealtimeServer } from './index.ts'
+import { createRealtimeServer, startRealtimeServer } from './index.ts'
 
 const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
 
@@ -68,3 +68,9 @@ it.each(['//', '/\\', '*', 'http://[', '/%', '/realtime/v1/%zz?apikey=%'])(
     await server.close()
   },
 )
+
+it.each([undefined, 'short', 5, true, {}, Promise.resolve(jwtSecret)])('refuses the secret %j', (wrong) => {
+  expect(() => createRealtimeServer({ jwtSecret: wrong as string, authorize: () => true })).toThrow(
+    expect.objectContaining({ code: 'JWT_SECRET_INVALID', hint: expect.stringContaining('SUPABASE_JWT_SECRET') }),
+  )
+})

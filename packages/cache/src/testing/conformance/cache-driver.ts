@@ -137,7 +137,8 @@ export function testCacheDriver(name: string, setUp: () => Promise<CacheDriverSe
     })
 
     it('is seen by a second connection if it says it is shared', async () => {
-      expect(driver.capabilities.shared).toBe(setup.second !== undefined)
+      const says = '`capabilities.shared` and a `second` connection, which setUp returns, belong together'
+      expect(setup.second !== undefined, says).toBe(driver.capabilities.shared)
       if (!setup.second) return
       await driver.set(key('shared'), 'yes', 60_000, signal)
       expect(await setup.second.get(key('shared'), signal)).toBe('yes')

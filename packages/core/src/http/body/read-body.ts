@@ -1,6 +1,7 @@
 import { assertNumbers } from '../../contract/assert-numbers.ts'
 import { ConfigError } from '../../errors/errors.ts'
 import { systemClock, type Clock } from '../../time/clock.ts'
+import { anySignal } from '../../time/any-signal.ts'
 import { orAborted } from '../../time/or-aborted.ts'
 import { readBytes, webSource, type ByteSource, type WebBody } from './read-bytes.ts'
 
@@ -89,7 +90,7 @@ export async function readBody(source: BodySource, options: ReadBodyOptions): Pr
   const late = new AbortController()
   // Keeps the process alive, because it must not end before the caller has a result.
   const stop = timeoutMs !== undefined && clock.setTimeout(() => late.abort(), timeoutMs, { keepAlive: true })
-  const signal = outer ? AbortSignal.any([outer, late.signal]) : late.signal
+  const signal = outer ? anySignal(outer, late.signal) : late.signal
   try {
     const { bytes, complete } = await orAborted(readBytes(sourceOf(stream), maxBytes, signal, aTurn), signal)
     return complete ? { bytes } : { refused: 'too-large' }

@@ -9,17 +9,26 @@ export type PlannedCron = Pick<CronDefinition, 'name' | 'path' | 'schedule' | 't
  * Checks that vercel.json has the crons that the application defines. Vercel reads only that file: a cron that is
  * missing there never runs, without any error.
  *
- * @param text The content of vercel.json; `undefined` when there is none.
+ * @param text The content of vercel.json; `undefined` when there is none, which matters where Vercel triggers the crons.
+ * @param onVercel Whether the driver `vercel` is chosen.
  */
 export function checkCronManifest(
   text: string | undefined,
   defined: readonly PlannedCron[],
   options: ManifestOptions = {},
+  onVercel = false,
 ): Finding[] {
-  if (text === undefined) return []
   const wrong = (code: string, detail: string, hint: string): Finding[] => [
     { check: 'vercel.json', status: 'error', code, subject: 'crons', detail, hint },
   ]
+  if (text === undefined) {
+    if (!onVercel || defined.length === 0) return []
+    return wrong(
+      'CRON_MANIFEST_MISSING',
+      `The application defines ${defined.length} crons, and there is no vercel.json: Vercel would run none of them.`,
+      'Generate it from the definitions with `vercelManifest` of @msc/cron, and commit it.',
+    )
+  }
   const deployed = cronsIn(text)
   if (!deployed) {
     const hint = 'Correct it, or generate it from the definitions with `vercelManifest` of @msc/cron.'

@@ -1,4 +1,5 @@
 import { currentContext, newTrace, withContext } from '@msc/core'
+import { freePort } from '@msc/core/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { feedTopic } from '../../feed/feed-topic.ts'
 import { createRealtime, type Realtime, type RealtimeOptions } from '../../create-realtime.ts'
@@ -24,6 +25,7 @@ export function testRealtimeDriver(name: string, create: (setup: RealtimeDriverS
     const clients: Realtime[] = []
     beforeEach(async () => {
       server = await startRealtimeServer({
+        port: await freePort(),
         jwtSecret: secret,
         authorize: ({ claims, topic, action }) => action !== 'write' && topic.endsWith(`:${claims.sub}`),
       })
