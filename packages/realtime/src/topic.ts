@@ -10,7 +10,6 @@ import type { InTime } from './in-time.ts'
 import { onPage } from './page.ts'
 import { deferred } from './promises.ts'
 import type { RawChannel } from './raw-channel.ts'
-import { refusal } from './refusal.ts'
 import { createTracking } from './tracking.ts'
 
 export interface TopicOptions {
@@ -318,6 +317,11 @@ function refused(topic: string, payload: unknown): Promise<never> | undefined {
     // What is wrong is found again where it is said.
   }
   return import('./publish.ts').then(({ unwritable }) => Promise.reject(unwritable(ConfigError, topic, payload)))
+}
+
+/** The error for a mistake of the application's. In one place, because a page loads it first. */
+export function refusal(message: string, code: string): ConfigError {
+  return new ConfigError(`[msc/realtime] ${message}`, { code })
 }
 
 /** Of two subscribers of one topic: there is one membership for both. */

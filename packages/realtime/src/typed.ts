@@ -2,7 +2,7 @@ import { validate, type StandardSchema } from '@msc/core'
 import type { Payload } from './message.ts'
 import { safely } from './safely.ts'
 import type { RawChannel } from './raw-channel.ts'
-import { refusal } from './refusal.ts'
+import { refusal } from './topic.ts'
 import { traced } from './traced.ts'
 
 /** Schemas of a channel's events. */
