@@ -326,7 +326,7 @@ export function refusal(message: string, code: string): ConfigError {
 
 /** Of two subscribers of one topic: there is one membership for both. */
 export function conflict(name: string): ConfigError {
-  return refusal(`${name} is joined with another \`private\` or \`presenceKey\`.`, 'REALTIME_TOPIC_CONFLICT')
+  return refusal(`${name} has another \`private\` or \`presenceKey\`.`, 'REALTIME_TOPIC_CONFLICT')
 }
 
 /** Returns a function that takes it out again. */
