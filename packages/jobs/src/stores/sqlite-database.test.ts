@@ -26,7 +26,7 @@ describe('a file that can not be opened', () => {
       code: 'SQLITE_UNUSABLE',
       retryable: false,
       message: `[sqlite] ${path} can not be opened: unable to open database file.`,
-      hint: `Make its folder writable for this user (mkdir -p ${join(folder, 'missing')}), or set MSC_JOBS_SQLITE to a file elsewhere.`,
+      hint: `Make its folder writable for this user (mkdir -p ${join(folder, 'missing')}), or set MSC_JOBS_SQLITE to a file elsewhere, not to a folder.`,
     })
   })
 

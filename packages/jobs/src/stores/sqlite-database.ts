@@ -113,12 +113,12 @@ function translate(error: unknown, path: string): Error {
 
 /** Nothing of the file can be read, and waiting changes nothing. */
 function unusable(cause: unknown, message: string, path: string): DriverError {
-  const folder = /^(.+)[/\\][^/\\]*$/.exec(path)?.[1] ?? '.'
+  const folder = /^(.+)[/\\][^/\\]*$/.exec(path)?.[1] ?? (path.startsWith('/') ? '/' : '.')
   const isDatabase = !/not a database/i.test(message)
   return new DriverError('sqlite', `${path} can not be opened: ${message}.`, {
     code: 'SQLITE_UNUSABLE',
     hint: isDatabase
-      ? `It has to be a file, not a folder. Make its folder writable for this user (mkdir -p ${folder}), or set MSC_JOBS_SQLITE to a file elsewhere.`
+      ? `Make its folder writable for this user (mkdir -p ${folder}), or set MSC_JOBS_SQLITE to a file elsewhere, not to a folder.`
       : 'Set MSC_JOBS_SQLITE to a file that SQLite made, or to one that does not exist yet.',
     cause,
   })
