@@ -36,10 +36,13 @@ if (!ok) failed.push('services')
 const ready = (await stage('install', install)) && (await stage('build', build))
 if (!ready) finish({ passed: 0, failed: 1, skipped: 0 })
 
-await stage('lint', () => pnpm(['run', 'lint:all'], { quiet: true }))
-await stage('types and packages', () =>
-  pnpm(['turbo', 'run', 'typecheck', 'check:package', '--output-logs=errors-only'], { quiet: true }),
-)
+// Both wait for single threads most of the time.
+await Promise.all([
+  stage('lint', () => pnpm(['run', 'lint:all'], { quiet: true })),
+  stage('types and packages', () =>
+    pnpm(['turbo', 'run', 'typecheck', 'check:package', '--output-logs=errors-only'], { quiet: true }),
+  ),
+])
 
 const unitReport = join(reports, 'vitest.json')
 await stage('unit, conformance, integration', () =>
