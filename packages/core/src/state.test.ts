@@ -6,6 +6,7 @@ import {
   DriverError,
   MscError,
   acceptEmbedded,
+  parseServerAddress,
   createMemoryJournal,
   lazyPeer,
   peerMissing,
@@ -156,4 +157,29 @@ it('returns the worst of several statuses', () => {
   expect(worstStatus(['ready', 'not-configured'])).toBe('ready')
   expect(worstStatus(['ready', 'degraded', 'ready'])).toBe('degraded')
   expect(worstStatus(['degraded', 'down'])).toBe('down')
+})
+
+describe('the address of a server', () => {
+  const protocol = /^postgres:$/
+  it.each([
+    'postgres://app:secret@db:5432/m',
+    'postgres://app:sec%40ret@db/m',
+    'postgres://app@db/m?application_name=a@b',
+    'postgres://db/m',
+    'postgres:///m?host=/var/run/postgresql',
+    'postgres://user%40tenant:secret@db/m?options=project%3Da',
+  ])('may be %s', (address) => {
+    expect(parseServerAddress(address, protocol)?.href).toContain('postgres:')
+  })
+  it.each([
+    'postgres://app:47/secret@db:5432/m',
+    'postgres://app:47?secret@db:5432/m',
+    'postgres://app:47#secret@db:5432/m',
+    'postgres://app:a@47/secret@db/m',
+    '"postgres://app:secret@db/m"',
+    'redis://db',
+    '',
+  ])('may not be %s', (address) => {
+    expect(parseServerAddress(address, protocol)).toBeUndefined()
+  })
 })

@@ -7,12 +7,13 @@ export const ADDRESS_HINT: string =
  *
  * A password with an unescaped `/`, `?` or `#` ends the host too early: `postgres://app:47/x@db:5432/m` would lead to the
  * host `app`, and the rest of the password would be taken for the name of the database and be printed. Such an address has
- * an `@` behind the host, where it is not allowed here.
+ * an `@` behind the host: in the path, where it is not allowed here, or in the query while there is no user before the host.
  *
  * @returns `undefined` for a text that is no such address or has no host.
  */
 export function parseServerAddress(text: string | undefined, protocol: RegExp): URL | undefined {
   const url = URL.parse(text ?? '')
   if (!url || !protocol.test(url.protocol)) return undefined
-  return `${url.pathname}${url.search}${url.hash}`.includes('@') ? undefined : url
+  const behind = url.username === '' ? `${url.pathname}${url.search}${url.hash}` : url.pathname
+  return behind.includes('@') ? undefined : url
 }

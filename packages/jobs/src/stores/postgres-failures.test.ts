@@ -56,6 +56,8 @@ it.each([
   ['08P01', 'no more connections allowed (max_client_conn)', 'DRIVER_UNREACHABLE', /no connection left/, true],
   ['08P01', 'no such database: jobs', 'DRIVER_REFUSED', /name of the database/, false],
   ['08P01', 'unsupported startup parameter: options', 'DRIVER_REFUSED', /ignore_startup_parameters/, false],
+  ['ENOENT', "ENOENT: no such file or directory, open '/nope.crt'", 'DRIVER_REFUSED', /sslrootcert/, false],
+  ['ENOENT', 'connect ENOENT /var/run/postgresql/.s.PGSQL.5432', 'DRIVER_UNREACHABLE', /host and port/, true],
   ['57P03', 'the database system is starting up', 'DRIVER_UNREACHABLE', /starting or stopping/, true],
 ])('says what to do about %s, %s', (code, message, expected, hint, retryable) => {
   expect(translate(failure(code, message))).toMatchObject({

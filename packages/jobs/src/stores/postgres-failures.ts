@@ -86,7 +86,7 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
     },
   },
   {
-    code: /^(?:ENOENT|EACCES)$/,
+    // A socket's file that is missing has the same code, and comes with its server.
     message: /^(?:ENOENT|EACCES): .*, open /,
     remedy: {
       code: 'DRIVER_REFUSED',
@@ -138,7 +138,7 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
     },
   },
   {
-    code: /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/,
+    code: /^(?:ECONNREFUSED|ENOENT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/,
     remedy: { code: 'DRIVER_UNREACHABLE', hint: REACH },
   },
   {

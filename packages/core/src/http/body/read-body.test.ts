@@ -78,6 +78,9 @@ describe('readBody with a limit', () => {
       expect(await readText(post('{"n":1}', { 'content-encoding': 'gzip' }), options)).toEqual({ text: '{"n":1}' })
       expect(await readText(post('{"n":1}', { 'content-encoding': 'identity' }), options)).toEqual({ text: '{"n":1}' })
     }
+    const node = { iterator: () => [compressed][Symbol.iterator]() as never, readableDidRead: false }
+    const headers = { 'content-encoding': 'gzip', get: 'sent by the client' }
+    expect(await readText({ ...node, headers }, { maxBytes: 99, utf8: 'strict' })).toMatchObject({ refused: 'encoded' })
     const refusal = bodyProblem('encoded', 99)
     expect(refusal).toMatchObject({ status: 415, headers: { 'accept-encoding': 'identity' } })
   })

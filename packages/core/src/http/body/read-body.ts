@@ -127,9 +127,10 @@ export async function readText(source: BodySource, options: ReadTextOptions): Pr
 }
 
 function isEncoded(source: BodySource): boolean {
-  const { headers } = source as Partial<WebMessage & NodeMessage>
-  const encoding = headers?.get?.('content-encoding') ?? headers?.['content-encoding'] ?? 'identity'
-  return !/^\s*(?:identity)?\s*$/i.test(encoding)
+  if ('getReader' in source) return false
+  // By what the message is, not by what its headers have: a client may send one that is named `get`.
+  const encoding = 'iterator' in source ? source.headers['content-encoding'] : source.headers.get('content-encoding')
+  return !/^\s*(?:identity)?\s*$/i.test(encoding ?? '')
 }
 
 interface Parts {
