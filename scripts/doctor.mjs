@@ -15,7 +15,7 @@ if (!existsSync(join(root, 'node_modules')) || !built()) {
     (await pnpm(['turbo', 'run', 'build', '--filter=./packages/*', '--output-logs=errors-only'], { quiet: true })) === 0
   if (!ready) process.exit(2)
 }
-const cli = join(root, 'packages', 'platform', 'dist', 'cli', 'main.js')
+const cli = join(root, 'packages', 'platform', 'bin', 'msc.mjs')
 process.exitCode = await run(pinnedNode(), [cli, 'doctor', ...process.argv.slice(2)], {
   cwd: join(root, 'apps', 'web'),
 })

@@ -12,7 +12,8 @@ const MOST = 3
 const INTRODUCTION = `# Error codes
 
 Every error that a package throws on purpose is an \`MscError\`. Its \`code\` never changes its meaning, \`retryable\` says
-whether the same call could succeed later with nothing changed, and \`hint\` says what to do. Messages name what is known at
+whether the same call could succeed later with nothing changed. Where an error has a \`hint\`, it says what to do; the last
+column says it for all. Messages name what is known at
 run time only, here in braces. \`CONFIG_INVALID\`, \`VALIDATION_FAILED\`, \`DRIVER_FAILED\` and \`UNAVAILABLE\` are what an error of
 that class has when it has no code of its own; codes of @msc/core come from every package.
 

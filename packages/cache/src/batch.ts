@@ -132,6 +132,7 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
   return {
     async getMany<T>(keys: readonly string[], { strict = false }: { readonly strict?: boolean } = {}) {
       const names = keys.map(keyName)
+      if (strict) guard.assertOpen('getMany')
       const { held, away } = await flights.track(names, [], (flight) => seeMany(names, [], flight))
       if (strict && away) throw new UnavailableError(`[msc/cache] [${driver.name}] The store is away.`)
       return held.map((each) => deliver(each?.shared) as T | undefined)

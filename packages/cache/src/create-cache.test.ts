@@ -330,6 +330,7 @@ describe('a closed cache', () => {
     expect(await cache.cacheSession('ana', { role: 'artist' })).toBe(false)
     expect(await cache.cache('loaded', async () => 3)).toBe(3)
     expect(await cache.getMany(['before', 'after', 'loaded'])).toEqual([undefined, undefined, undefined])
+    await expect(cache.getMany(['before'], { strict: true })).rejects.toMatchObject({ code: 'CACHE_CLOSED' })
     await expect(cache.invalidate('before')).rejects.toMatchObject({ code: 'CACHE_CLOSED' })
     await expect(cache.invalidateTag('artist:7')).rejects.toMatchObject({ code: 'CACHE_CLOSED' })
   })

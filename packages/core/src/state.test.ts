@@ -68,8 +68,8 @@ describe('the environment', () => {
       'Set A and B or C. To run on one machine on purpose, set MSC_ALLOW_EMBEDDED=jobs, or 1 for all concerns.',
     )
     expect(hintFor('cache, monitoring')).toContain('set MSC_ALLOW_EMBEDDED=cache,monitoring,jobs, or 1')
-    expect(hintFor('true')).toContain('names that are none of them')
-    expect(hintFor('cahce,cron')).toMatch(/=cron,jobs, or 1 .*names that are none of them/)
+    expect(hintFor('true')).toContain('a name that is none of these')
+    expect(hintFor('cahce,cron')).toMatch(/=cron,jobs, or 1 .*a name that is none of these/)
   })
   it('must explicitly allow an embedded driver in production', () => {
     const choice = { scope: 'jobs', driver: 'sqlite', risk: 'loses data', variables: ['INNGEST_EVENT_KEY'] }

@@ -24,7 +24,7 @@ export function createCronFromEnv(options: CronFromEnvOptions, env: Env = proces
     scope: 'cron',
     driver: 'local',
     risk: 'runs every job on every server, and none while the process is down',
-    variables: ['MSC_CRON_DRIVER=vercel', 'CRON_SECRET'],
+    variables: ['MSC_CRON_DRIVER=vercel and CRON_SECRET'],
   })
   const secret = readEnv(env, 'CRON_SECRET')
   return createCron({ ...options, driver: local(secret === undefined ? {} : { secret }) })

@@ -27,7 +27,7 @@ export function assertSecret(driver: string, secret: string): void {
   if (typeof secret === 'string' && secret && secret === secret.trim() && isHeaderValue(secret.replaceAll(' ', '')))
     return
   throw new ConfigError(
-    `[msc/cron] [${driver}] CRON_SECRET is no text, is empty, begins or ends with white space, or has a character that no header can carry.`,
+    `[msc/cron] [${driver}] CRON_SECRET is not a text, is empty, begins or ends with white space, or has a character that no header can carry.`,
     {
       code: 'CRON_SECRET_INVALID',
       hint: 'Set CRON_SECRET to at least 16 random letters and digits, without white space or a line break at the end.',

@@ -5,8 +5,8 @@ import { problemFrom } from './problem.ts'
 export type BodyResult<T> = { readonly value: T } | { readonly problem: ProblemOptions }
 
 /**
- * Reads the request's JSON body, checking in order its type (415), its encoding (415), its size as it arrives (413), whether it arrives
- * whole (400) and in time (408), its syntax (400) and its shape (422). Reads no more than `maxBytes`, whatever
+ * Reads the request's JSON body, checking in order its type (415), its size as it arrives (413), whether it arrives
+ * whole (400) and in time (408), its encoding (415), its syntax (400) and its shape (422). Reads no more than `maxBytes`, whatever
  * Content-Length says.
  *
  * @throws ConfigError `BODY_CONSUMED` when the body has been read already.

@@ -80,7 +80,8 @@ export interface RouteOptions<User, Auth extends 'required' | 'optional' | 'none
   ) => Promise<Response> | Response
 }
 
-export type RouteHandler = (request: Request, context: { readonly params: Promise<unknown> }) => Promise<Response>
+/** A handler as Next.js calls it. Other servers pass the request alone, or `{ params }` as an object or a promise of one. */
+export type RouteHandler = (request: Request, context?: { readonly params?: unknown }) => Promise<Response>
 
 export type DefineRoute<User extends RouteUser> = <
   Auth extends 'required' | 'optional' | 'none' = 'required',
@@ -124,9 +125,9 @@ export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): D
 function assertLimit(limit: { readonly calls: number; readonly windowSeconds: number }): void {
   assertNumbers('platform', limit, { calls: 0, windowSeconds: 1 })
   if (Number.isSafeInteger(limit.calls) && Number.isSafeInteger(limit.windowSeconds)) return
-  throw new ConfigError('[msc/platform] `limit` has numbers that are not whole.', {
+  throw new ConfigError('[msc/platform] `limit` has no `calls` or no `windowSeconds` that is a whole number.', {
     code: 'OPTION_INVALID',
-    hint: 'Pass whole numbers of calls and seconds, or `limit: false` for no limit.',
+    hint: 'Pass both, for example { calls: 100, windowSeconds: 60 }, or `limit: false` for no limit.',
   })
 }
 
@@ -135,7 +136,7 @@ interface Call<User extends RouteUser, Auth extends 'required' | 'optional' | 'n
   readonly ports: RoutePorts<User>
   readonly options: RouteOptions<User, Auth, Body, Params>
   readonly request: Request
-  readonly context: { readonly params: Promise<unknown> }
+  readonly context: { readonly params?: unknown } | undefined
 }
 
 async function answer<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params>(
@@ -201,11 +202,11 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
     const read = await readJson(request, schema, maxBytes)
     if ('problem' in read) {
       const extensions = { ...read.problem.extensions, traceId: currentContext()?.trace.traceId }
-      return problem({ ...read.problem, headers, extensions })
+      return problem({ ...read.problem, headers: { ...read.problem.headers, ...headers }, extensions })
     }
     body = read.value
   }
-  const params = await context.params
+  const params = (await context?.params) ?? {}
   const response = await options.handler({ request, user, body, params } as Parameters<typeof options.handler>[0])
   if (typeof (response as Partial<Response> | undefined)?.headers?.get !== 'function') {
     throw new TypeError(`[msc/platform] The handler of ${route} returned no Response.`)

@@ -24,7 +24,7 @@ export function createRealtimeFromEnv(options: RealtimeFromEnvOptions = {}, env:
     scope: 'realtime',
     driver: 'embedded',
     risk: 'reaches the clients of one process only',
-    variables: ['NEXT_PUBLIC_SUPABASE_URL', 'NEXT_PUBLIC_SUPABASE_ANON_KEY'],
+    variables: ['NEXT_PUBLIC_SUPABASE_URL and NEXT_PUBLIC_SUPABASE_ANON_KEY'],
   })
   return createRealtime({ ...options, driver: embedded() })
 }

@@ -56,11 +56,11 @@ export async function publishNow(
   // Of what can't be written the backend never hears, so it must not count as its failure.
   let payload
   try {
-    if (JSON.stringify(given)[0] === '{') payload = tools.stamped(given)
+    JSON.stringify(given)
+    payload = tools.stamped(given)
   } catch {
-    // See below.
+    throw unwritable(ConfigError, topic, given)
   }
-  if (!payload) throw unwritable(ConfigError, topic, given)
   const message: OutgoingMessage = { topic, event, payload, private: options?.private ?? false }
   const breaker = breakerOf(tools)
   const from = clock.monotonic()
@@ -94,7 +94,7 @@ function isAnswer(error: unknown): boolean {
 }
 
 /**
- * The error for what is no object or JSON can't carry: a cycle, a BigInt, or what a `toJSON` of the application throws.
+ * The error for what JSON can't carry: a cycle, a BigInt, or what a `toJSON` of the application throws.
  */
 export function unwritable(Config: typeof Core.ConfigError, topic: string, payload: unknown): Core.ConfigError {
   let cause: unknown
@@ -103,9 +103,9 @@ export function unwritable(Config: typeof Core.ConfigError, topic: string, paylo
   } catch (error) {
     cause = error
   }
-  return new Config(`[msc/realtime] What is sent to ${topic} is no object that JSON can carry.`, {
+  return new Config(`[msc/realtime] What is sent to ${topic} can not be written as JSON.`, {
     code: 'REALTIME_PAYLOAD_INVALID',
-    hint: 'Pass an object, with text in place of a BigInt, and ids in place of objects that refer to each other.',
+    hint: 'Pass text in place of a BigInt, and ids in place of objects that refer to each other.',
     cause,
   })
 }

@@ -279,9 +279,11 @@ export function createTopic(options: TopicOptions): Topic {
           })
           return stop
         },
+        // Asked only when it has failed: writing it twice would cost every broadcast.
         broadcast: (event, payload) =>
-          refused(name, payload) ??
-          withLive('broadcast', (subscription, signal) => subscription.send(event, stamped(payload), signal)),
+          withLive('broadcast', (subscription, signal) => subscription.send(event, stamped(payload), signal)).catch(
+            (error: unknown) => refused(name, payload) ?? Promise.reject(error as Error),
+          ),
         // A join tells it by itself; then there is nothing to tell any more.
         track(next) {
           const refusal = refused(name, next)
@@ -311,12 +313,12 @@ export function createTopic(options: TopicOptions): Topic {
 /** Returns a promise that rejects for what can't be written, so that no driver meets it. */
 function refused(topic: string, payload: unknown): Promise<never> | undefined {
   try {
-    // Lists and texts would travel as objects.
-    if (JSON.stringify(payload)[0] === '{') return undefined
+    JSON.stringify(payload)
+    return undefined
   } catch {
     // What is wrong is found again where it is said.
+    return import('./publish.ts').then(({ unwritable }) => Promise.reject(unwritable(ConfigError, topic, payload)))
   }
-  return import('./publish.ts').then(({ unwritable }) => Promise.reject(unwritable(ConfigError, topic, payload)))
 }
 
 /** The error for a mistake of the application's. In one place, because a page loads it first. */

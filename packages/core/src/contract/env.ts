@@ -75,7 +75,7 @@ export function acceptEmbedded(env: Env, choice: EmbeddedChoice): void {
       `[msc/${choice.scope}] Production (NODE_ENV=production) has no backend configured, and the ${embedded} ${choice.risk}.`,
       {
         code: 'EMBEDDED_IN_PRODUCTION',
-        hint: `Set ${variables}. To run on one machine on purpose, set MSC_ALLOW_EMBEDDED=${[...scopes, choice.scope].join(',')}, or 1 for all concerns.${unknown.length > 0 ? ' What it is set to now has names that are none of them.' : ''}`,
+        hint: `Set ${variables}. To run on one machine on purpose, set MSC_ALLOW_EMBEDDED=${[...scopes, choice.scope].join(',')}, or 1 for all concerns.${unknown.length > 0 ? ' Its value has a name that is none of these: monitoring, cache, analytics, jobs, realtime, cron.' : ''}`,
       },
     )
   }

@@ -1,5 +1,5 @@
 export { LEAST_CONNECTIONS, assertClient } from './assert-client.ts'
 export type { PostgresClient, PostgresConnection, PostgresEmbedded, PostgresPool, PostgresQuery } from './client.ts'
 export { listen, type Listening } from './listen.ts'
-export { POOLER_HINT } from './pooled.ts'
+export { POOLER_HINT, isPooled } from './pooled.ts'
 export { onConnection, queryOn } from './query.ts'

@@ -55,7 +55,9 @@ export interface IngestOptions {
 export function createIngest(options: IngestOptions): (request: Request) => Promise<Response> {
   assertNumbers('devtools', options, { maxBytes: 1 })
   if (typeof options.journal !== 'function') assertMethods('devtools', 'journal', options.journal, ['append'])
-  assertText('devtools', 'basePath', options.basePath)
+  // The root of a host is the empty path.
+  if (options.basePath !== '') assertText('devtools', 'basePath', options.basePath)
+  if (options.personSecret !== undefined) assertText('devtools', 'personSecret', options.personSecret)
   const { userOf, maxBytes = 1024 * 1024, clock = systemClock } = options
   const base = options.basePath.replace(/\/+$/, '')
   const keep = createKeeper({ secret: options.personSecret, clock })

@@ -77,6 +77,7 @@ export function inngest(options: InngestOptions): JobsDriver {
   /** Later: the steps that `close` waits for may still send. */
   let closed = false
   const serving = new Set<Promise<Response>>()
+  let refusalTold = -Infinity
 
   const load = async (): Promise<Loaded> => {
     const sdk = options.sdk?.inngest ?? (await loadInngest())
@@ -141,7 +142,12 @@ export function inngest(options: InngestOptions): JobsDriver {
         const served = await (await loaded()).serve(request)
         if (served.status < 500 || isForInngest(request)) return served
         const said = await served.text()
-        host?.report(new DriverError('inngest', `The SDK answered ${served.status}: ${said}`), 'handler')
+        const now = clock.monotonic()
+        // Anybody can ask for a registration, so one report has to do for a minute of them.
+        if (now - refusalTold >= 60_000) {
+          refusalTold = now
+          host?.report(new DriverError('inngest', `The SDK answered ${served.status}: ${said}`), 'handler')
+        }
         return problem({ status: 500, title: 'The request could not be answered', code: 'INTERNAL' })
       }
       const answer = host ? host.during(serve) : serve()

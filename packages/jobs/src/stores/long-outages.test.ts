@@ -1,23 +1,51 @@
 import { createManualClock } from '@msc/core/testing'
 import { expect, it } from 'vitest'
-import { tellOfLongOutages } from './long-outages.ts'
+import { createOutages } from './long-outages.ts'
 
-it('tells of an outage that lasts five seconds, once, and of the next one again', async () => {
+function setUp() {
   const clock = createManualClock()
   const told: string[] = []
-  const fail = tellOfLongOutages(clock, ({ message }) => told.push(message))
+  const outages = createOutages(
+    clock,
+    ({ message }) => message === 'a pooler',
+    ({ message }) => told.push(message),
+  )
   const failFor = async (ms: number, message: string): Promise<void> => {
     for (let passed = 0; passed <= ms; passed += 500) {
-      fail(new Error(message))
+      outages.failed(new Error(message))
       await clock.advance(500)
     }
   }
-  await failFor(4000, 'a failover')
-  await clock.advance(60_000)
-  expect(told).toEqual([])
+  return { clock, told, outages, failFor }
+}
+
+it('tells of an outage that lasts five seconds, once, and of the next one again', async () => {
+  const { clock, told, outages, failFor } = setUp()
   await failFor(20_000, 'first')
   expect(told).toEqual(['first'])
-  await clock.advance(60_000)
-  await failFor(20_000, 'second')
+  outages.heard()
+  await clock.advance(20_000)
+  await failFor(60_000, 'second')
   expect(told).toEqual(['first', 'second'])
+})
+
+it('says nothing of short losses, however many', async () => {
+  const { clock, told, outages, failFor } = setUp()
+  for (let n = 0; n < 20; n++) {
+    await failFor(1000, 'a failover')
+    outages.heard()
+    await clock.advance(5000)
+  }
+  expect(told).toEqual([])
+})
+
+it('tells at once, and once a minute, of what does not pass by itself, although it seems to hear in between', async () => {
+  const { clock, told, outages } = setUp()
+  for (let n = 0; n < 20; n++) {
+    outages.failed(new Error('a pooler'))
+    await clock.advance(500)
+    outages.heard()
+    await clock.advance(5500)
+  }
+  expect(told).toEqual(['a pooler', 'a pooler'])
 })

@@ -2,23 +2,30 @@ import type { Clock } from '@msc/core'
 
 /** Milliseconds after which an outage is told. Shorter ones, such as a failover, are no news: polling finds the work. */
 const LONG_MS = 5000
-/** Milliseconds without a failure after which the next one begins a new outage. */
-const QUIET_MS = 30_000
+/** Milliseconds between two reports, for a connection that comes and goes. */
+const BETWEEN_MS = 60_000
 
-/** Returns a function that takes every failure of a connection, and passes one on for each outage that lasts. */
-export function tellOfLongOutages(clock: Clock, tell: (error: Error) => void): (error: Error) => void {
-  let began = -Infinity
-  let last = -Infinity
-  let told = false
-  return (error) => {
-    const now = clock.monotonic()
-    if (now - last > QUIET_MS) {
-      began = now
-      told = false
-    }
-    last = now
-    if (told || now - began < LONG_MS) return
-    told = true
-    tell(error)
+export interface Outages {
+  /** Takes every failure, and passes one on for each outage that lasts. */
+  failed(error: Error): void
+  /** Ends an outage. */
+  heard(): void
+}
+
+/** @param lasts Says of an error that it will not pass by itself, so that nobody has to wait for what follows. */
+export function createOutages(clock: Clock, lasts: (error: Error) => boolean, tell: (error: Error) => void): Outages {
+  let began: number | undefined
+  let told = -Infinity
+  return {
+    failed(error) {
+      const now = clock.monotonic()
+      began ??= now
+      if (now - told < BETWEEN_MS || (now - began < LONG_MS && !lasts(error))) return
+      told = now
+      tell(error)
+    },
+    heard() {
+      began = undefined
+    },
   }
 }

@@ -33,14 +33,15 @@ const REACH = 'Check the host and port in DATABASE_URL, and that the server runs
 const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; readonly remedy: Remedy }[] = [
   {
     // Also the first that many servers on the internet say, which require TLS by `hostssl` or `rds.force_ssl`.
-    message: /^no pg_hba\.conf entry .*(?:no encryption|SSL off)$/,
+    message:
+      /^(?:no pg_hba\.conf entry|pg_hba\.conf rejects connection) .*(?:no encryption|SSL off)$|^SSL connection is required|^connection is insecure/,
     remedy: {
       code: 'DRIVER_UNAUTHORIZED',
       hint: 'The server requires TLS: add ?sslmode=require to DATABASE_URL (for a certificate that this machine does not trust, sslrootcert too).',
     },
   },
   {
-    message: /^no pg_hba\.conf entry /,
+    message: /^(?:no pg_hba\.conf entry|pg_hba\.conf rejects connection) /,
     remedy: {
       code: 'DRIVER_UNAUTHORIZED',
       hint: "The server's pg_hba.conf does not let this host, user and database in: check them in DATABASE_URL, or add an entry there.",
@@ -65,7 +66,7 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
   },
   {
     // Of Supabase's pooler, which gives all its errors the code XX000.
-    message: /^Tenant or user not found/,
+    message: /^Tenant or user not found|tenant\/user .*not found/i,
     remedy: {
       code: 'DRIVER_UNAUTHORIZED',
       hint: "Check the user and the host in DATABASE_URL: Supabase's pooler expects postgres.<project> and the host of the project's region.",
@@ -118,7 +119,8 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
   },
   {
     code: /^53300$/,
-    message: /^no more connections allowed|MaxClientsInSessionMode|max clients reached/i,
+    message:
+      /^no more connections allowed|MaxClientsInSessionMode|max client(?:s| connections) reached|^query_wait_timeout/i,
     remedy: {
       code: 'DRIVER_UNREACHABLE',
       hint: 'The server has no connection left: lower `maxConnections`, end what holds the others, or use a pooler.',

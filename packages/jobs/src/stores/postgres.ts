@@ -8,7 +8,7 @@ import {
   type Clock,
   closedError,
 } from '@msc/core'
-import { LEAST_CONNECTIONS, assertClient, listen, onConnection, queryOn } from '@msc/core/postgres'
+import { LEAST_CONNECTIONS, assertClient, isPooled, listen, onConnection, queryOn } from '@msc/core/postgres'
 import type { Depth } from '../driver.ts'
 import type { ClaimedRun, Enqueue, Gate, JobStore, NextClaim, RunChange, WriteResult } from '../store.ts'
 import { createCombiner } from './combine.ts'
@@ -16,7 +16,7 @@ import { assertPostgresAddress, endpointOf } from './postgres-address.ts'
 import { connectPool, type OwnPool, type PostgresClient, type PostgresQuery } from './postgres-client.ts'
 import { isContention, translate } from './postgres-failures.ts'
 import { decodeRun, decodeStep, encode, encodeBatch, encodeChange } from './postgres-json.ts'
-import { tellOfLongOutages } from './long-outages.ts'
+import { createOutages } from './long-outages.ts'
 import { FUNCTIONS, TABLES, VERSION } from './postgres-schema.ts'
 import { toRun, toStep, type RunRow, type StepRow } from './rows.ts'
 
@@ -148,16 +148,22 @@ export function postgresStore(options: PostgresOptions): JobStore {
     },
     endpoint: endpointOf(url),
     variables: ['DATABASE_URL'],
-    subscribe: (onWork, onDeaf) =>
-      withoutScope(async () =>
+    subscribe: (onWork, onDeaf) => {
+      const outages = createOutages(clock, isPooled, (error) => onDeaf?.(translate(error)))
+      const onListening = (): void => {
+        outages.heard()
+        onWork()
+      }
+      return withoutScope(async () =>
         listen(await connected(), 'msc_jobs', {
           name: '[msc/jobs] [postgres]',
           onNotice: onWork,
-          onListening: onWork,
-          onError: tellOfLongOutages(clock, (error) => onDeaf?.(translate(error))),
+          onListening,
+          onError: outages.failed,
           clock,
         }),
-      ),
+      )
+    },
     async gates(keys) {
       const rows = await query<{ key: string; value: string; version: string | number }>(
         'select key, value, version from msc_jobs.gates where key = any ($1::text[])',

@@ -123,9 +123,19 @@ async function applicationFindings({ env, folder, configFile }: Examination): Pr
   if (!crons) return findings
   const options = plan ? { plan } : {}
   const manifest = await findingsOf('vercel.json', async () =>
-    checkCronManifest(await textOf(join(folder, 'vercel.json')), crons, options, isOnVercel(env)),
+    checkCronManifest(
+      await textOf(join(folder, 'vercel.json')),
+      crons,
+      options,
+      isOnVercel(env) && !hasOtherConfig(folder),
+    ),
   )
   return [...findings, ...manifest]
+}
+
+/** Vercel reads one of these in place of vercel.json. Source: https://vercel.com/docs/project-configuration/vercel-ts */
+function hasOtherConfig(folder: string): boolean {
+  return ['ts', 'mts', 'js', 'mjs', 'cjs', 'toml'].some((ending) => existsSync(join(folder, `vercel.${ending}`)))
 }
 
 function isOnVercel(env: Env): boolean {

@@ -10,6 +10,6 @@ export async function textOf(request: Request, maxBytes: number): Promise<Reques
   const { signal } = request
   const { text, refused } = await readText(request, { maxBytes, timeoutMs: BODY_TIMEOUT_MS, signal, utf8: 'lenient' })
   if (refused === undefined) return { text }
-  const { status, title } = bodyProblem(refused, maxBytes)
-  return { refusal: Response.json({ error: title }, { status }) }
+  const { status, title, headers = {} } = bodyProblem(refused, maxBytes)
+  return { refusal: Response.json({ error: title }, { status, headers }) }
 }

@@ -93,9 +93,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const { jwtSecret, path = '/realtime/v1' } = options
   // A promise that was not awaited has a text form that anybody can guess.
   if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
-    throw new ConfigError('[msc/realtime] The JWT secret is no text of at least 32 characters.', {
+    throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
       code: 'JWT_SECRET_INVALID',
-      hint: 'Set SUPABASE_JWT_SECRET to a longer one.',
+      hint: 'Set SUPABASE_JWT_SECRET to at least 32 random characters, and pass it as `jwtSecret`.',
     })
   }
   assertMethods('realtime', 'options', options, ['authorize'])

@@ -100,6 +100,8 @@ export async function readBody(source: BodySource, options: ReadBodyOptions): Pr
     return { refused: isLate ? 'timed-out' : 'aborted', error }
   } finally {
     if (stop) stop()
+    // Ends what `anySignal` listens to, on a signal that may live as long as the process.
+    late.abort()
   }
 }
 

@@ -25,7 +25,7 @@ export function checkCronManifest(
     if (!onVercel || defined.length === 0) return []
     return wrong(
       'CRON_MANIFEST_MISSING',
-      `The application defines ${defined.length} crons, and there is no vercel.json: Vercel would run none of them.`,
+      `There is no vercel.json, so Vercel would run none of the application's crons: ${defined.map(({ name }) => name).join(', ')}.`,
       'Generate it from the definitions with `vercelManifest` of @msc/cron, and commit it.',
     )
   }
