@@ -61,10 +61,20 @@ export function advance<T>(box: Box<T>): 'under way' | 'nothing left' | 'no use'
     sleepUntil(box, now + TURN_MS)
     return 'under way'
   }
+  const urgency = urgencyOf(box)
+  // This calls the sink's `leavingMaxBytes`, which may do anything: push an item that starts a delivery, or answer an earlier
+  // one late, with a limit for what was about to be sent.
+  const bounds = boundsOf(box, urgency)
+  if (box.flight || isClosed(box) || held(box.queue) === 0) return 'under way'
+  const ready = readyAt(box.queue, now) ?? Infinity
+  if (ready > now) {
+    sleepUntil(box, ready)
+    return 'under way'
+  }
   // A flush and a close ignore an open breaker, because items that they can't deliver may be lost.
   if (!box.breaker.tryAcquire() && !budget) sleepUntil(box, now + BREAKER_POLL_MS)
   // A listener of the breaker may have pushed an item, which may have started the next delivery.
-  else if (!box.flight) depart(box, now, budget)
+  else if (!box.flight && !isClosed(box)) depart(box, now, budget, urgency, bounds)
   return 'under way'
 }
 
@@ -111,11 +121,18 @@ function urgencyOf<T>({ waiters }: Box<T>): Urgency {
   return URGENCIES[Math.max(0, ...ranks)] ?? 'background'
 }
 
-function depart<T>(box: Box<T>, now: number, budget: { until: number } | undefined): void {
-  const urgency = urgencyOf(box)
-  // This calls the sink's `leavingMaxBytes`, which may do anything, including a push that starts a delivery.
-  const bounds = boundsOf(box, urgency)
-  if (box.flight || box.phase === 'closed' || held(box.queue) === 0) return
+/** A callback may have closed it since the last look. */
+function isClosed<T>({ phase }: Box<T>): boolean {
+  return phase === 'closed'
+}
+
+function depart<T>(
+  box: Box<T>,
+  now: number,
+  budget: { until: number } | undefined,
+  urgency: Urgency,
+  bounds: BatchBounds,
+): void {
   sleepUntil(box, Infinity)
   const batch = take(box.queue, bounds, now)
   const flight = createFlight(batch, urgency)

@@ -16,6 +16,10 @@ describe('an outbox under chaos', () => {
     expect(delivered).toBeGreaterThan(pushed / 10)
   })
 
+  it('sends no empty batch when a late answer limits what was about to be sent', async () => {
+    expect((await runDeliveryChaos({ scripts: 1, seed: 727_389_286 })).broken).toEqual([])
+  })
+
   it('is the same for the same seed', async () => {
     const [first, second] = [
       await runDeliveryChaos({ scripts: 5, seed: 7 }),
