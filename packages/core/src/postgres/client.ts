@@ -27,6 +27,8 @@ export interface PostgresPool extends PostgresQuery {
 export interface PostgresEmbedded extends PostgresQuery {
   listen(channel: string, callback: (payload: string) => void): Promise<() => Promise<void>>
   unlisten?(channel: string, callback: (payload: string) => void): Promise<void>
+  /** True after `close`, which ends all listening. */
+  readonly closed?: boolean
 }
 
 export type PostgresClient = PostgresPool | PostgresEmbedded

@@ -58,7 +58,9 @@ export async function listen(
     const stop = await client.listen(quoted, notify)
     announce()
     // What `listen` returns folds the case of a name that it had been given in quotes, and so never finds it.
-    return async () => (client.unlisten ? client.unlisten(quoted, notify) : stop())
+    return async () => {
+      if (!client.closed) await (client.unlisten ? client.unlisten(quoted, notify) : stop())
+    }
   }
   const concern = /^\[msc\/(\w+)\]/.exec(name)?.[1] ?? 'core'
   const others = listeners.get(client) ?? 0

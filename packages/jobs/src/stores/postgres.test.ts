@@ -491,6 +491,13 @@ describe('with PGlite', () => {
     await stop()
   })
 
+  it('may be closed before those that listen stop', async () => {
+    const own = await PGlite.create()
+    const stop = await listen(own, 'releases', { name: 'test', onNotice() {}, onListening() {} })
+    await own.close()
+    await expect(stop()).resolves.toBeUndefined()
+  })
+
   it.each(['lower_case', 'Mixed_Case', 'UPPER', 'select'])('stops listening to %s', async (channel) => {
     const heard: string[] = []
     const listening = { name: 'test', onNotice: (payload: string) => heard.push(payload), onListening() {} }
