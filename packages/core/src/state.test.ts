@@ -166,6 +166,9 @@ describe('the address of a server', () => {
     'postgres://app:sec%40ret@db/m',
     'postgres://app@db/m?application_name=a@b',
     'postgres://db/m',
+    'postgres://:secret@db/m?application_name=a@b',
+    'postgres://db/m?user=me@server&password=secret',
+    'postgres://db?user=me@server',
     'postgres:///m?host=/var/run/postgresql',
     'postgres://user%40tenant:secret@db/m?options=project%3Da',
   ])('may be %s', (address) => {
@@ -175,6 +178,8 @@ describe('the address of a server', () => {
     'postgres://app:47/secret@db:5432/m',
     'postgres://app:47?secret@db:5432/m',
     'postgres://app:47#secret@db:5432/m',
+    'postgres://me@app:47?secret@db:5432/m',
+    'postgres://app:47/a?secret@db/m',
     'postgres://app:a@47/secret@db/m',
     '"postgres://app:secret@db/m"',
     'redis://db',

@@ -279,8 +279,9 @@ export function createTopic(options: TopicOptions): Topic {
           })
           return stop
         },
-        // Asked only when it has failed: writing it twice would cost every broadcast.
+        // While it is live, asked only of what has failed: writing it twice would cost every broadcast.
         broadcast: (event, payload) =>
+          (state !== 'live' && refused(name, payload)) ||
           withLive('broadcast', (subscription, signal) => subscription.send(event, stamped(payload), signal)).catch(
             (error: unknown) => refused(name, payload) ?? Promise.reject(error as Error),
           ),

@@ -7,13 +7,14 @@ export const ADDRESS_HINT: string =
  *
  * A password with an unescaped `/`, `?` or `#` ends the host too early: `postgres://app:47/x@db:5432/m` would lead to the
  * host `app`, and the rest of the password would be taken for the name of the database and be printed. Such an address has
- * an `@` behind the host: in the path, where it is not allowed here, or in the query while there is no user before the host.
+ * an `@` behind the host: in the path, in the fragment, or in a part of the query that is no `name=value`.
  *
- * @returns `undefined` for a text that is no such address or has no host.
+ * @returns `undefined` for a text that is no such address.
  */
 export function parseServerAddress(text: string | undefined, protocol: RegExp): URL | undefined {
   const url = URL.parse(text ?? '')
   if (!url || !protocol.test(url.protocol)) return undefined
-  const behind = url.username === '' ? `${url.pathname}${url.search}${url.hash}` : url.pathname
-  return behind.includes('@') ? undefined : url
+  const parts = url.search.slice(1).split('&')
+  const isCut = (part: string): boolean => part.includes('@') && !/^[\w.-]+=/.test(part)
+  return `${url.pathname}${url.hash}`.includes('@') || parts.some(isCut) ? undefined : url
 }

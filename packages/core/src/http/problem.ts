@@ -44,7 +44,15 @@ export function problem(options: ProblemOptions): Response {
     })
   }
   const safeDetail = typeof detail === 'string' ? redactText(detail, failureSlot().redact) : undefined
-  const own: Record<OwnMember, unknown> = { type, title, status, detail: safeDetail, instance, code }
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+  const own: Record<OwnMember, unknown> = {
+    type: text(type) ?? 'about:blank',
+    title: text(title) ?? phraseOf(status),
+    status,
+    detail: safeDetail,
+    instance: text(instance),
+    code: text(code),
+  }
   return new Response(bodyOf(own, extensions), { status, headers: headersOf(options) })
 }
 

@@ -16,6 +16,8 @@ export interface Listening {
   onNotice(payload: string): void
   /** Called when a connection begins to listen. Notifications that were sent before may have been missed. */
   onListening(): void
+  /** Called when a connection has received a notification that was sent to prove that it does. */
+  onProven?(): void
   /** Called each time that the connection is lost or can't be made; `listen` reconnects in any case. Default: does nothing. */
   onError?(error: Error): void
   readonly clock?: Clock
@@ -46,7 +48,7 @@ const listeners = new WeakMap<object, number>()
 export async function listen(
   client: PostgresClient,
   channel: string,
-  { name, onNotice, onListening, onError, clock = systemClock }: Listening,
+  { name, onNotice, onListening, onProven, onError, clock = systemClock }: Listening,
 ): Promise<() => Promise<void>> {
   const quoted = channelName(channel)
   // The driver calls back from its own events, where an error would end the process.
@@ -134,6 +136,7 @@ export async function listen(
     if (!isCurrent()) return
     stopChecking = every(CHECK_MS, mine.prove, { clock, onError: (error) => lost(connection, error) })
     if (!started) announce()
+    call('onProven', () => onProven?.())
   }
   const stop = (): void => {
     if (stopped) return

@@ -35,7 +35,7 @@ const SECTIONS = ['errors', 'events', 'runs', 'traces', 'losses'] as const
  */
 export function createConsole(options: ConsoleOptions): (request: Request) => Promise<Response> {
   assertMethods('devtools', 'options', options, ['authorize'], ['health'])
-  if (typeof options.journal !== 'function') assertMethods('devtools', 'journal', options.journal, ['append', 'query'])
+  if (typeof options.journal !== 'function') assertMethods('devtools', 'journal', options.journal, ['query'])
   const { authorize, health } = options
   const base = (options.basePath ?? '/devtools').replace(/\/+$/, '')
   const journal = (): Journal => (typeof options.journal === 'function' ? options.journal() : options.journal)

@@ -39,6 +39,17 @@ it('says nothing of short losses, however many', async () => {
   expect(told).toEqual([])
 })
 
+it('tells of a connection that is lost again and again, although it hears for moments', async () => {
+  const { clock, told, outages } = setUp()
+  for (let n = 0; n < 50; n++) {
+    outages.failed(new Error('ended'))
+    await clock.advance(300)
+    outages.heard()
+    await clock.advance(300)
+  }
+  expect(told).toEqual(['ended'])
+})
+
 it('tells at once, and once a minute, of what does not pass by itself, although it seems to hear in between', async () => {
   const { clock, told, outages } = setUp()
   for (let n = 0; n < 20; n++) {

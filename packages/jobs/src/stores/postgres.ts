@@ -150,15 +150,12 @@ export function postgresStore(options: PostgresOptions): JobStore {
     variables: ['DATABASE_URL'],
     subscribe: (onWork, onDeaf) => {
       const outages = createOutages(clock, isPooled, (error) => onDeaf?.(translate(error)))
-      const onListening = (): void => {
-        outages.heard()
-        onWork()
-      }
       return withoutScope(async () =>
         listen(await connected(), 'msc_jobs', {
           name: '[msc/jobs] [postgres]',
           onNotice: onWork,
-          onListening,
+          onListening: onWork,
+          onProven: outages.heard,
           onError: outages.failed,
           clock,
         }),

@@ -99,7 +99,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   return {
     specificationVersion: 1,
     name: 'embedded',
-    ...(base !== undefined && { endpoint: socketAddress().origin }),
+    ...(base !== undefined && { endpoint: URL.parse(base)?.origin ?? '' }),
     subscribe: (topic, subscribeOptions, handlers, signal) =>
       connect(subscribeOptions.token).join(topic, subscribeOptions, handlers, signal),
     async publish(messages) {

@@ -1,4 +1,4 @@
-import { DriverError, systemClock, type CancelTimer, type Clock } from '@msc/core'
+import { DriverError, systemClock, toError, type CancelTimer, type Clock } from '@msc/core'
 import { CHANNEL } from './channel-prefix.ts'
 import type { SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import { isFeedPage } from '../feed/page.ts'
@@ -97,7 +97,12 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       if (signal.aborted) return onAbort()
       signal.addEventListener('abort', onAbort, { once: true })
       replies.set(own, settle)
-      transmit({ joinRef: joinRef ?? (event === 'phx_join' ? own : null), ref: own, topic, event, payload })
+      try {
+        transmit({ joinRef: joinRef ?? (event === 'phx_join' ? own : null), ref: own, topic, event, payload })
+      } catch (error) {
+        // Of what can't be written no answer comes.
+        settle(toError(error))
+      }
     })
   }
 

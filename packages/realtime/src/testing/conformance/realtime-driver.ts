@@ -57,6 +57,21 @@ export function testRealtimeDriver(name: string, create: (setup: RealtimeDriverS
       return client
     }
 
+    it('refuses what JSON can not carry, keeps nothing of it, and goes on', async () => {
+      const [channel, other] = [connect('a').channel('room'), connect('b').channel('room')]
+      const heard: unknown[] = []
+      other.on('note', (payload) => heard.push(payload))
+      await Promise.all([channel.ready, other.ready])
+      const loop: Record<string, unknown> = {}
+      loop['self'] = loop
+      for (const payload of [{ n: 1n }, loop]) {
+        await expect(channel.broadcast('note', payload)).rejects.toMatchObject({ code: 'REALTIME_PAYLOAD_INVALID' })
+        await expect(channel.track(payload)).rejects.toMatchObject({ code: 'REALTIME_PAYLOAD_INVALID' })
+      }
+      await channel.broadcast('note', { n: 1 })
+      await expect.poll(() => heard).toEqual([{ n: 1 }])
+    })
+
     it('is ready when the server says so, and hears what another sends, but not itself', async () => {
       const [alice, bob] = [connect('a').channel('room'), connect('b').channel('room')]
       const heard: unknown[] = []
