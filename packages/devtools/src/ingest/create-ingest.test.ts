@@ -25,6 +25,19 @@ it.each([Number.NaN, null, -1, '1mb'])('rejects the limit %j', (maxBytes) => {
   expect(() => setup({ maxBytes: maxBytes as number })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
 })
 
+it.each(['', '  ', 5, {}, Promise.resolve('secret')])(
+  'rejects the personSecret %j, which anybody could guess',
+  (secret) => {
+    expect(() => setup({ personSecret: secret as string })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('`personSecret`') }),
+    )
+  },
+)
+
+it('makes a secret of its own where none is set', () => {
+  expect(() => setup({ personSecret: undefined })).not.toThrow()
+})
+
 describe('the ingest when something around it fails', () => {
   it.each([
     ['rejects', () => Promise.reject(new Error('session store away'))],

@@ -31,7 +31,7 @@ export interface IngestOptions {
    * The key of the hash that replaces a person's id that contains personal data, such as an e-mail address. Without it
    * the key is random, and such a person gets another id after a restart.
    */
-  readonly personSecret?: string
+  readonly personSecret?: string | undefined
   /** The most bytes of a body, before and after decompression. Default 1 MiB. */
   readonly maxBytes?: number
   readonly clock?: Clock
