@@ -21,7 +21,7 @@ if ((await install()) !== 0) fail('Installing the dependencies failed; its outpu
 if ((await build()) !== 0) fail('The build failed; its output is above.')
 
 let stopping = false
-/** Whether the server runs, or ended, with packages that were edited since this command began. */
+/** True once an edited package has been rebuilt. From then on the end of the server does not end this command. */
 let edited = false
 let restarting = false
 let server = serve()

@@ -1,5 +1,5 @@
-// What to do about the errors that carry no hint: their messages say it already, or they are answers to a request, whose
-// sender reads no hint, or the hint would be loaded by every page.
+// Remedies for the errors that carry no hint. Either the message already contains the remedy, or the error becomes an HTTP
+// answer whose sender reads no hint, or every page would have to download the hint.
 
 /** By code; `package CODE` goes before the code alone. */
 export const REMEDIES = {
