@@ -1,7 +1,7 @@
 import { sleep } from '@msc/core'
 import { startChaosProxy } from '@msc/core/testing'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startRedis, type RunningRedis } from '../testing/index.ts'
 import { testCacheDriver } from '../testing/conformance/index.ts'
 import { lazyCacheDriver } from '../lazy-driver.ts'
@@ -101,6 +101,8 @@ describeWithRedis('with a redis-server', () => {
       await driver.set('a', '1', 60_000, signal)
       await driver.set('b', '2', 60_000, signal)
       server.pause()
+      // A test that fails while the server is paused must not fail those after it.
+      onTestFinished(() => server.resume())
       const gaveUp = Promise.resolve(driver.get('a', AbortSignal.abort()))
       const late = Promise.resolve(driver.get('a', signal))
       const later = Promise.resolve(driver.get('b', signal))

@@ -1,6 +1,6 @@
 import type { Redis } from '@upstash/redis'
 import { sleep } from '@msc/core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createCache } from '../create-cache.ts'
 import { startRedis, startUpstashServer, type RunningRedis, type UpstashServer } from '../testing/index.ts'
 import { testCacheDriver } from '../testing/conformance/index.ts'
@@ -111,6 +111,8 @@ describeWithRedis('with a redis-server', () => {
       })
       await cache.set('survivor', [1, 2, 3])
       redis.pause()
+      // A test that fails while the server is paused must not fail those after it.
+      onTestFinished(() => redis.resume())
       expect(await cache.get('survivor')).toBeUndefined()
       redis.resume()
       await expect.poll(() => cache.get('survivor'), { timeout: 10_000 }).toEqual([1, 2, 3])

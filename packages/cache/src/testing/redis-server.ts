@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { freePort } from '@msc/core/testing'
+import { freePort, stopProcess } from '@msc/core/testing'
 
 export interface RunningRedis {
   readonly port: number
@@ -38,7 +38,7 @@ export async function startRedis(
   return {
     port,
     pid: child.pid as number,
-    pause: () => void child.kill('SIGSTOP'),
+    pause: () => stopProcess(child.pid as number),
     resume: () => void child.kill('SIGCONT'),
     async close() {
       process.removeListener('exit', kill)

@@ -3,6 +3,7 @@ export { createManualClock, type ManualClock } from './manual-clock.ts'
 export { freePort } from './free-port.ts'
 export { keptOpen, withMethods } from './with-methods.ts'
 export { listen, type Listening } from './listen.ts'
+export { stopProcess } from './stop-process.ts'
 export { createRecording, type Recording } from './recording.ts'
 export {
   startWireServer,

@@ -1,13 +1,14 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { freePort } from './free-port.ts'
+import { statOf, stopProcess } from './stop-process.ts'
 
 export interface RunningPostgres {
   readonly url: string
   readonly pid: number
-  /** Sends SIGSTOP: the server keeps its sockets open and does not answer. */
+  /** Sends SIGSTOP: the server keeps its sockets open and does not answer. Returns when each of its processes has stopped. */
   pause(): void
   resume(): void
   close(): Promise<void>
@@ -69,11 +70,11 @@ export async function startPostgres(
       if (text.includes('ready to accept connections')) resolve()
     })
   })
-  const resume = (): void => signalAll(child.pid as number, 'SIGCONT')
+  const resume = (): void => resumeAll(child.pid as number)
   return {
     url: `postgres://msc${password === undefined ? '' : `:${encodeURIComponent(password)}`}@127.0.0.1:${port}/postgres`,
     pid: child.pid as number,
-    pause: () => signalAll(child.pid as number, 'SIGSTOP'),
+    pause: () => stopAll(child.pid as number),
     resume,
     async close() {
       process.removeListener('exit', kill)
@@ -97,25 +98,31 @@ function authentication(
   return ['-A', 'scram-sha-256', `--pwfile=${file}`]
 }
 
-/** Signals the server and its children. Each connection has its own process, which a signal to the parent does not reach. */
-function signalAll(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
-  const children = readdirSync('/proc').filter((each) => /^\d+$/.test(each) && parentOf(each) === pid)
-  for (const each of [pid, ...children.map(Number)]) {
-    try {
-      process.kill(each, signal)
-    } catch {
-      // The process has exited in the meantime.
-    }
+/**
+ * Stops the server and its children. Each connection has its own process, which a signal to the parent does not reach,
+ * and the parent forks until it has stopped: only then are its children counted.
+ */
+function stopAll(pid: number): void {
+  stopProcess(pid)
+  for (const child of childrenOf(pid)) stopProcess(child)
+}
+
+function resumeAll(pid: number): void {
+  for (const each of [pid, ...childrenOf(pid)]) signal(each, 'SIGCONT')
+}
+
+function signal(pid: number, name: 'SIGSTOP' | 'SIGCONT'): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // The process has exited in the meantime.
   }
 }
 
-function parentOf(pid: string): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-  } catch {
-    return undefined
-  }
+function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((each) => /^\d+$/.test(each) && Number(statOf(Number(each))[1]) === pid)
+    .map(Number)
 }
 
 /** Finds the folder of the binaries: Debian's, else one on the PATH. */

@@ -42,6 +42,8 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
     server = await startPostgres()
     admin = new pg.Pool({ connectionString: server.url, max: 1 })
   })
+  // A test that fails while the server is paused must not fail those after it.
+  afterEach(() => server.resume())
   afterAll(async () => {
     await admin.end()
     await server.close()
@@ -186,6 +188,24 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
       await jobs.close()
       await pool.end()
     })
+  })
+
+  it('is silent on every connection while it is paused, on those that are being made too', async () => {
+    for (let round = 0; round < 12; round++) {
+      const clients = Array.from({ length: 6 }, () => new pg.Client({ connectionString: server.url }))
+      for (const client of clients) client.on('error', () => undefined)
+      const connected = clients.map((client) => client.connect())
+      // The server is somewhere between the first and the last of its forks.
+      if (round % 2) await Promise.race(connected)
+      server.pause()
+      let answers = 0
+      const asked = clients.map((client) => client.query('select 1').then(() => (answers += 1)))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      expect(answers).toBe(0)
+      server.resume()
+      await Promise.all([...connected, ...asked])
+      await Promise.all(clients.map((client) => client.end()))
+    }
   })
 
   describe('when it is away', () => {
