@@ -31,9 +31,11 @@ describe('initRealtime', () => {
   })
   it('refuses a backend that is none, and leaves room for one that is', () => {
     openPage()
-    expect(() => initRealtime({ url: '/realtime/v1' })).toThrow(
-      expect.objectContaining({ code: 'REALTIME_URL_INVALID' }),
-    )
+    for (const url of ['/realtime/v1', 'https://me:hunter2@app.example/realtime/v1', 'wsx://app.example', 'ftp://a']) {
+      expect(() => initRealtime({ url })).toThrow(
+        expect.objectContaining({ code: 'REALTIME_URL_INVALID', message: expect.not.stringContaining('hunter2') }),
+      )
+    }
     expect(() => initRealtime({ supabase: { ...supabase, url: 'p.supabase.co' } })).toThrow(
       expect.objectContaining({ code: 'ADDRESS_INVALID' }),
     )

@@ -91,6 +91,31 @@ describe('publish while the backend is away', () => {
     await realtime.close()
   })
 
+  it('sends what a `toJSON` makes of the payload, with the stamp, and nothing that it leaves out', async () => {
+    class Money {
+      readonly amount = 5n
+      readonly note = 'not for the wire'
+      toJSON(): object {
+        return { amount: String(this.amount) }
+      }
+    }
+    const own = { hidden: true, toJSON: () => ({ amount: '5' }) }
+    const fake = createFakeRealtime()
+    const realtime = createRealtime({ driver: fake.driver })
+    const channel = realtime.channel('room')
+    for (const payload of [new Money(), own] as never[]) {
+      await realtime.publish('room', 'paid', payload)
+      await channel.broadcast('paid', payload)
+    }
+    const sent = fake.received.filter(({ what }) => what === 'send').map(({ detail }) => detail)
+    const stamped = {
+      event: 'paid',
+      payload: { amount: '5', _msc: expect.objectContaining({ id: expect.any(String) }) },
+    }
+    expect(JSON.parse(JSON.stringify(sent))).toEqual(Array.from({ length: 4 }, () => stamped))
+    await realtime.close()
+  })
+
   it('reports a feed that was opened without a callback, and goes on', async () => {
     const reported: string[] = []
     onTestFinished(setErrorReporter(({ message }) => reported.push(message)))

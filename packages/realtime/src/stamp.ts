@@ -1,4 +1,4 @@
-import { carrier, randomHex } from '@msc/core'
+import { carrier, jsonForm, randomHex } from '@msc/core'
 import type { Payload } from './message.ts'
 
 /** What every message carries beside its payload, as the property `_msc`. */
@@ -20,7 +20,7 @@ export function stamped(
   payload: Payload,
   stamp: Stamp = { id: randomHex(12), traceparent: carrier().traceparent },
 ): Stamped {
-  return { ...payload, _msc: stamp }
+  return { ...jsonForm(payload), _msc: stamp }
 }
 
 /** Takes the stamp off, before anybody sees the payload. Both came over a network, so that neither may be what it should be. */

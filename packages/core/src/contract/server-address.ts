@@ -7,7 +7,7 @@ export const ADDRESS_HINT: string =
  *
  * A password with an unescaped `/`, `?` or `#` ends the host too early: `postgres://app:47/x@db:5432/m` would lead to the
  * host `app`, and the rest of the password would be taken for the name of the database and be printed. Such an address has
- * an `@` behind the host: in the path, in the fragment, or in a part of the query that is no `name=value`.
+ * an `@` behind the host: in the path, in the fragment, or in the query outside of a parameter that may hold one.
  *
  * @returns `undefined` for a text that is no such address.
  */
@@ -15,6 +15,10 @@ export function parseServerAddress(text: string | undefined, protocol: RegExp): 
   const url = URL.parse(text ?? '')
   if (!url || !protocol.test(url.protocol)) return undefined
   const parts = url.search.slice(1).split('&')
-  const isCut = (part: string): boolean => part.includes('@') && !/^[\w.-]+=/.test(part)
+  const isCut = (part: string): boolean => part.includes('@') && !MAY_HOLD_AN_AT.test(part)
   return `${url.pathname}${url.hash}`.includes('@') || parts.some(isCut) ? undefined : url
 }
+
+/** By name, as the rest of a password may hold a `=` too. Source: the parameter key words of PostgreSQL's libpq. */
+const MAY_HOLD_AN_AT =
+  /^(?:user|password|passfile|(?:fallback_)?application_name|options|host|service|ssl(?:cert|key|rootcert|password|crl|crldir))=/

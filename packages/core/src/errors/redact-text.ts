@@ -13,8 +13,12 @@ export function redactText(text: string, full: RedactText | undefined): string {
     ? full(text)
     : text
         .slice(0, MAX_READ)
-        .replace(/:\/\/[^\s/@]{1,200}@/g, '://[redacted]@')
-        .replace(/\b(Bearer |(?:password|token|secret|key)["']?[=:] ?)[^\s,;&]{1,500}/gi, '$1[redacted]')
+        // Up to the last `@`: a password may hold one, and the signs that would end the host.
+        .replace(/:\/\/\S*@/g, '://[redacted]@')
+        .replace(
+          /\b(Bearer |(?:password|token|secret|key)["']?[=:] ?)(?:"[^"]*"?|'[^']*'?|[^\s,;&]+)/gi,
+          '$1[redacted]',
+        )
         // Cut last, or the first half of a secret would remain.
         .slice(0, MAX_KEPT)
 }

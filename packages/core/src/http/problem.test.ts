@@ -96,5 +96,5 @@ it('is answered whatever its members are', async () => {
   loop['self'] = loop
   const wrong = { title: 5n, instance: loop, code: Symbol('x'), type: 7, detail: {} } as never
   const made = problem({ status: 404, ...(wrong as object), extensions: { n: 5n, fine: 1 } as never })
-  expect(await made.json()).toEqual({ type: 'about:blank', title: 'Not Found', status: 404 })
+  expect(await made.json()).toEqual({ type: 'about:blank', title: 'Not Found', status: 404, fine: 1 })
 })

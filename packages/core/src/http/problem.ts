@@ -32,6 +32,7 @@ export interface ProblemOptions {
  * its own members, and `headers` can't replace these two fields. Extensions that JSON can't carry are left out.
  *
  * @throws ConfigError `PROBLEM_STATUS_INVALID` for a status that is not an integer from 400 to 599.
+ * @throws TypeError for `headers` that are no header fields.
  * @example
  * problem({ status: 404, title: 'There is no such release', code: 'NOT_FOUND' })
  */
@@ -56,14 +57,30 @@ export function problem(options: ProblemOptions): Response {
   return new Response(bodyOf(own, extensions), { status, headers: headersOf(options) })
 }
 
-/** Leaves extensions out that JSON can't carry: the answer to a failure must not fail. */
+/** Leaves each extension out that JSON can't carry: the answer to a failure must not fail. */
 function bodyOf(own: Record<OwnMember, unknown>, extensions: ProblemOptions['extensions']): string {
-  try {
+  const write = (more: object | undefined): string =>
     // JSON.stringify omits members that are undefined or functions, but calls one that is named `toJSON`.
-    return JSON.stringify({ ...own, ...extensions, ...own, toJSON: undefined })
+    JSON.stringify({ ...own, ...more, ...own, toJSON: undefined })
+  try {
+    return write(extensions)
   } catch {
-    return JSON.stringify(own)
+    return write(writable(extensions))
   }
+}
+
+function writable(extensions: object | undefined): object {
+  const isWritable = (name: string): boolean => {
+    try {
+      // A getter may throw too.
+      JSON.stringify((extensions as Readonly<Record<string, unknown>>)[name])
+      return true
+    } catch {
+      return false
+    }
+  }
+  const names = Object.keys(extensions ?? {}).filter(isWritable)
+  return Object.fromEntries(names.map((name) => [name, (extensions as Readonly<Record<string, unknown>>)[name]]))
 }
 
 /** The largest `Retry-After`: larger numbers would be written with an exponent, which clients don't parse. */

@@ -31,9 +31,10 @@ export interface ListenProbe {
   takes(channel: string | undefined, payload: string | undefined): boolean
   /**
    * Checks the connection once. Rejects with a DeadlineError if it does not answer, `POSTGRES_POOLED` if the server process
-   * ids show a transaction pooler, and `POSTGRES_UNHEARD` if a notification does not arrive.
+   * ids show a transaction pooler, and `POSTGRES_UNHEARD` if a notification does not arrive. Resolves with false if none could
+   * be sent.
    */
-  prove(): Promise<void>
+  prove(): Promise<boolean>
   /** Aborts a pending check, so that it does not keep the process alive. */
   end(): void
 }
@@ -59,7 +60,7 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
   let pid: unknown
   let count = 0
   let expected: { readonly payload: string; readonly arrived: () => void } | undefined
-  let proving: Promise<void> | undefined
+  let proving: Promise<boolean> | undefined
   const inTime = <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
     deadline(call, { operation: `${name} listen`, timeoutMs: PATIENCE_MS, clock, signal: ending.signal })
 
@@ -67,16 +68,17 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
     const now = pidOf(await inTime(() => connection.query(SELECT_PID)))
     if (now !== pid) throw pooled('the server process of one connection changed between two statements')
   }
-  const checkNotification = async (): Promise<void> => {
+  const checkNotification = async (): Promise<boolean> => {
     const payload = String((count += 1))
     const arrival = new Promise<void>((resolve) => (expected = { payload, arrived: resolve }))
     const sent = await inTime((signal) => queryOn(pool, NOTIFY, [ownChannel, payload], signal)).catch(() => undefined)
-    if (!sent) return
+    if (!sent) return false
     const sender = pidOf({ rows: sent })
     if (sender !== undefined && sender === pid) throw pooled('two open connections have the same server process')
     await inTime(() => arrival).catch(() => {
       throw notDelivered(PATIENCE_MS)
     })
+    return true
   }
 
   return {
@@ -92,8 +94,8 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
       if (payload === expected?.payload) expected?.arrived()
       return true
     },
-    async prove() {
-      await (proving ??= checkSession()
+    prove() {
+      return (proving ??= checkSession()
         .then(checkNotification)
         .finally(() => (proving = undefined)))
     },

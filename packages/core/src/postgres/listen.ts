@@ -16,7 +16,7 @@ export interface Listening {
   onNotice(payload: string): void
   /** Called when a connection begins to listen. Notifications that were sent before may have been missed. */
   onListening(): void
-  /** Called when a connection has received a notification that was sent to prove that it does. */
+  /** Called each time a connection has received a notification that was sent to prove that it does: every five seconds. */
   onProven?(): void
   /** Called each time that the connection is lost or can't be made; `listen` reconnects in any case. Default: does nothing. */
   onError?(error: Error): void
@@ -132,11 +132,13 @@ export async function listen(
     // After a reconnect, report at once that notifications may have been missed: a silent idle connection of the pool can
     // delay the probe.
     if (started && isCurrent()) announce()
-    await mine.prove()
+    const prove = async (): Promise<void> => {
+      if ((await mine.prove()) && isCurrent()) call('onProven', () => onProven?.())
+    }
+    await prove()
     if (!isCurrent()) return
-    stopChecking = every(CHECK_MS, mine.prove, { clock, onError: (error) => lost(connection, error) })
+    stopChecking = every(CHECK_MS, prove, { clock, onError: (error) => lost(connection, error) })
     if (!started) announce()
-    call('onProven', () => onProven?.())
   }
   const stop = (): void => {
     if (stopped) return

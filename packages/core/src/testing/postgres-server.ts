@@ -58,8 +58,13 @@ export async function startPostgres(
     ...as,
   })
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const resume = (): void => resumeAll(child.pid as number)
   // SIGQUIT is an immediate shutdown, which may lose data that no test needs any more.
-  const kill = (): void => void child.kill('SIGQUIT')
+  const kill = (): void => {
+    child.kill('SIGQUIT')
+    // What is paused ends when it is resumed.
+    resume()
+  }
   process.once('exit', kill)
   await new Promise<void>((resolve, reject) => {
     let output = ''
@@ -70,7 +75,6 @@ export async function startPostgres(
       if (text.includes('ready to accept connections')) resolve()
     })
   })
-  const resume = (): void => resumeAll(child.pid as number)
   return {
     url: `postgres://msc${password === undefined ? '' : `:${encodeURIComponent(password)}`}@127.0.0.1:${port}/postgres`,
     pid: child.pid as number,
@@ -78,7 +82,6 @@ export async function startPostgres(
     resume,
     async close() {
       process.removeListener('exit', kill)
-      resume()
       kill()
       await exited
       rmSync(folder, { recursive: true, force: true })

@@ -1,4 +1,4 @@
-import { type Carrier, isRecord } from '@msc/core'
+import { type Carrier, isRecord, jsonForm } from '@msc/core'
 import type { JobEvent } from '../define-job.ts'
 import { INVOKED, SCHEDULED } from '../payloads.ts'
 
@@ -19,7 +19,8 @@ export interface SdkEvent {
 }
 
 /** Data with its trace. Properties stay where expressions such as `event.data.userId` look for them. */
-export function wrap(data: unknown, carrier: Carrier): Record<string, unknown> {
+export function wrap(given: unknown, carrier: Carrier): Record<string, unknown> {
+  const data = jsonForm(given)
   if (isRecord(data)) return { ...data, [CARRIER]: carrier }
   return { value: data, [CARRIER]: { ...carrier, bare: true } satisfies Mark }
 }

@@ -16,25 +16,30 @@ function setUp() {
       await clock.advance(500)
     }
   }
-  return { clock, told, outages, failFor }
+  /** It proves every five seconds that it hears. */
+  const hearFor = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed <= ms; passed += 5000) {
+      outages.heard()
+      await clock.advance(5000)
+    }
+  }
+  return { clock, told, outages, failFor, hearFor }
 }
 
 it('tells of an outage that lasts five seconds, once, and of the next one again', async () => {
-  const { clock, told, outages, failFor } = setUp()
+  const { told, failFor, hearFor } = setUp()
   await failFor(20_000, 'first')
   expect(told).toEqual(['first'])
-  outages.heard()
-  await clock.advance(20_000)
+  await hearFor(20_000)
   await failFor(60_000, 'second')
   expect(told).toEqual(['first', 'second'])
 })
 
 it('says nothing of short losses, however many', async () => {
-  const { clock, told, outages, failFor } = setUp()
+  const { told, failFor, hearFor } = setUp()
   for (let n = 0; n < 20; n++) {
     await failFor(1000, 'a failover')
-    outages.heard()
-    await clock.advance(5000)
+    await hearFor(5000)
   }
   expect(told).toEqual([])
 })
@@ -48,6 +53,17 @@ it('tells of a connection that is lost again and again, although it hears for mo
     await clock.advance(300)
   }
   expect(told).toEqual(['ended'])
+})
+
+it('tells of a connection that hears for a moment and hangs, again and again, although each loss is noticed late', async () => {
+  const { clock, told, outages } = setUp()
+  for (let n = 0; n < 8; n++) {
+    outages.heard()
+    await clock.advance(10_000)
+    outages.failed(new Error('no answer'))
+    await clock.advance(500)
+  }
+  expect(told).toEqual(['no answer', 'no answer'])
 })
 
 it('tells at once, and once a minute, of what does not pass by itself, although it seems to hear in between', async () => {

@@ -88,7 +88,8 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
   },
   {
     // A socket's file that is missing has the same code, and comes with its server.
-    message: /^(?:ENOENT|EACCES): .*, open |^EISDIR: /,
+    code: /^ERR_INVALID_ARG_VALUE$/,
+    message: /^(?:ENOENT|EACCES|ENOTDIR|ELOOP|ENAMETOOLONG): .*, open |^EISDIR: /,
     remedy: {
       code: 'DRIVER_REFUSED',
       hint: 'DATABASE_URL names a file that can not be read: check sslrootcert, sslcert and sslkey.',
@@ -140,7 +141,7 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
     },
   },
   {
-    code: /^(?:ECONNREFUSED|EACCES|ENOENT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/,
+    code: /^(?:ECONNREFUSED|EACCES|ENOENT|ENOTDIR|ELOOP|ENAMETOOLONG|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/,
     remedy: { code: 'DRIVER_UNREACHABLE', hint: REACH },
   },
   {

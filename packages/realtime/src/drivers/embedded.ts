@@ -37,7 +37,7 @@ const CHECK_MS = 5000
  * Our own client of the embedded server: the same protocol that Supabase's speaks, in a few kilobytes. Beside the server,
  * in its process, it publishes without a socket.
  *
- * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address.
+ * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address, or has a user or a password in it.
  */
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   assertNumbers('realtime', options, { heartbeatMs: 1 })
@@ -45,8 +45,9 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   const base = options.url?.replace(/\/$/, '')
   const socketAddress = (): URL => {
     const url = URL.parse(`${base?.replace(/^http/, 'ws')}/websocket`)
-    if (url?.protocol.startsWith('ws')) return url
-    throw new ConfigError('[msc/realtime] [embedded] `url` is missing or no address.', {
+    // `fetch` refuses URLs that contain a user or a password.
+    if (url && /^wss?:$/.test(url.protocol) && url.username + url.password === '') return url
+    throw new ConfigError('[msc/realtime] [embedded] `url` is missing, no address, or has a password in it.', {
       code: 'REALTIME_URL_INVALID',
       hint: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
     })

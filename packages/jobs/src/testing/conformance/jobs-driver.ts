@@ -237,6 +237,17 @@ export function testJobsDriver(name: string, setUp: (clock: Clock) => Promise<Jo
       expect(log.toSorted()).toEqual(['after', 'heard sends'])
     })
 
+    it('gives the handler what JSON makes of the data', async () => {
+      const seen: unknown[] = []
+      const engine = await start(
+        defineJob({ id: 'sees', triggers }, ({ event, step }) => step.run('see', () => void seen.push(event.data))),
+      )
+      await runToEnd(engine, new Amount())
+      await runToEnd(engine, new Date(0), 2)
+      await runToEnd(engine, { paid: new Amount() }, 3)
+      expect(seen).toEqual([{ amount: '5' }, '1970-01-01T00:00:00.000Z', { paid: { amount: '5' } }])
+    })
+
     it('runs once for an event id, however often it is sent', async () => {
       const engine = await start(
         defineJob({ id: 'once', triggers }, ({ event, step }) => step.run('note', () => void log.push(event.id))),
@@ -265,4 +276,13 @@ export function testJobsDriver(name: string, setUp: (clock: Clock) => Promise<Jo
       expect(await engine.health({ timeoutMs: 60_000 })).toMatchObject({ concern: 'jobs', status: 'ready' })
     })
   })
+}
+
+class Amount {
+  readonly amount = 5n
+  readonly note = 'not for a job'
+
+  toJSON(): object {
+    return { amount: String(this.amount) }
+  }
 }

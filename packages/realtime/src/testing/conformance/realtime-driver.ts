@@ -72,6 +72,15 @@ export function testRealtimeDriver(name: string, create: (setup: RealtimeDriverS
       await expect.poll(() => heard).toEqual([{ n: 1 }])
     })
 
+    it('sends what a `toJSON` makes of a payload, and nothing that it leaves out', async () => {
+      const [channel, other] = [connect('a').channel('room'), connect('b').channel('room')]
+      const heard: unknown[] = []
+      other.on('paid', (payload) => heard.push(payload))
+      await Promise.all([channel.ready, other.ready])
+      await channel.broadcast('paid', new Amount() as never)
+      await expect.poll(() => heard).toEqual([{ amount: '5' }])
+    })
+
     it('is ready when the server says so, and hears what another sends, but not itself', async () => {
       const [alice, bob] = [connect('a').channel('room'), connect('b').channel('room')]
       const heard: unknown[] = []
@@ -212,4 +221,13 @@ export function testRealtimeDriver(name: string, create: (setup: RealtimeDriverS
       expect(await connect('a').health()).toMatchObject({ concern: 'realtime', status: 'ready' })
     })
   })
+}
+
+class Amount {
+  readonly amount = 5n
+  readonly note = 'not for the wire'
+
+  toJSON(): object {
+    return { amount: String(this.amount) }
+  }
 }
