@@ -6,6 +6,6 @@
  * @throws what `toJSON` throws.
  */
 export function jsonForm<T>(value: T): T {
-  const { toJSON } = Object(value) as { readonly toJSON?: unknown }
-  return typeof toJSON === 'function' ? (toJSON.call(value, '') as T) : value
+  const own = value as { readonly toJSON?: (key: string) => T } | null | undefined
+  return typeof own?.toJSON === 'function' ? own.toJSON('') : value
 }

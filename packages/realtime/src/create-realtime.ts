@@ -190,7 +190,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     onError: options.onError,
     breaker,
     stats: () => ({ topics: topics.size, ...stats }),
-    degraded: () => (status === 'reconnecting' ? (trouble ?? 'Reconnecting.') : undefined),
+    degraded: () => (status === 'reconnecting' ? (trouble ?? status) : undefined),
     // A message is taken by the server before its promise resolves, so there is nothing to flush.
     async close(_budgetMs, reason) {
       closing.abort(reason)

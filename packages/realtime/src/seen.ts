@@ -5,8 +5,8 @@ export function createSeen(capacity: number): { /** False when it was there alre
     add(id) {
       if (ids.has(id)) return false
       ids.add(id)
-      if (ids.size > capacity) ids.delete(ids.values().next().value as string)
-      return true
+      const [oldest] = ids
+      return ids.size <= capacity || ids.delete(oldest as string)
     },
   }
 }

@@ -273,10 +273,9 @@ export function createTopic(options: TopicOptions): Topic {
         onPresence(handler) {
           const stop = addTo(member.presence, handler)
           // Who is there already; later, as with everything else.
-          queueMicrotask(() => {
-            const now = presence
-            if (now && member.presence.has(handler)) safely(() => handler(now))
-          })
+          queueMicrotask(
+            () => member.presence.has(handler) && presence && safely(() => handler(presence as PresenceState)),
+          )
           return stop
         },
         // While it is live, asked only of what has failed: writing it twice would cost every broadcast.
@@ -315,7 +314,6 @@ export function createTopic(options: TopicOptions): Topic {
 function refused(topic: string, payload: unknown): Promise<never> | undefined {
   try {
     JSON.stringify(payload)
-    return undefined
   } catch {
     // What is wrong is found again where it is said.
     return import('./publish.ts').then(({ unwritable }) => Promise.reject(unwritable(ConfigError, topic, payload)))

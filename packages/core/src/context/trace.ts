@@ -14,9 +14,8 @@ const TRACEPARENT = /^(?!ff|00.{54})[\da-f]{2}-(?!0+-)([\da-f]{32})-(?!0+-)([\da
 
 /** Reads a `traceparent` header. Returns `undefined` for a malformed one, as the specification requires. */
 export function parseTraceparent(header: string | null | undefined): TraceContext | undefined {
-  const [, traceId, spanId, flags] = TRACEPARENT.exec(typeof header === 'string' ? header.trim() : '') ?? []
-  if (!traceId || !spanId || !flags) return undefined
-  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
+  const [, traceId = '', spanId = '', flags] = TRACEPARENT.exec(typeof header === 'string' ? header.trim() : '') ?? []
+  return flags === undefined ? undefined : { traceId, spanId, sampled: Number(`0x${flags}`) % 2 === 1 }
 }
 
 /** Writes a `traceparent` header of version `00`. */

@@ -12,9 +12,7 @@ export interface FeedPage {
 export function isFeedPage(value: unknown): value is FeedPage {
   const page = value as Partial<FeedPage> | null
   return (
-    typeof page === 'object' &&
-    page !== null &&
-    Array.isArray(page.events) &&
+    Array.isArray(page?.events) &&
     typeof page.cursor === 'string' &&
     typeof page.gap === 'boolean' &&
     typeof page.more === 'boolean'

@@ -197,6 +197,9 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       const push = async (event: string, payload: unknown, pushSignal: AbortSignal): Promise<void> => {
         await request(topic, event, payload, joinRef, pushSignal)
       }
+      /** What nobody waits to be answered. */
+      const tell = (event: string, payload: object): void =>
+        transmit({ joinRef, ref: String(++ref), topic, event, payload })
       return {
         send: (event, payload, sendSignal) => push('broadcast', { type: 'broadcast', event, payload }, sendSignal),
         track: (state, trackSignal) =>
@@ -208,12 +211,11 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
           if (!isFeedPage(page)) throw new DriverError('embedded', 'The server answered with something else.')
           return page
         },
-        setToken: (token) =>
-          transmit({ joinRef, ref: String(++ref), topic, event: 'access_token', payload: { access_token: token } }),
+        setToken: (token) => tell('access_token', { access_token: token }),
         async leave() {
           if (joined.get(topic) !== entry) return
           joined.delete(topic)
-          if (open) transmit({ joinRef, ref: String(++ref), topic, event: 'phx_leave', payload: {} })
+          if (open) tell('phx_leave', {})
           // The last one out closes the door.
           if (joined.size === 0 && open) clock.setTimeout(() => joined.size === 0 && end(lost, true), 50)
         },
