@@ -45,13 +45,23 @@ await Promise.all([
 ])
 
 const unitReport = join(reports, 'vitest.json')
-const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${unitReport}`]
-const vitest = () => pnpm(['vitest', 'run', '--config', 'vitest.workspace.ts', ...reporters], { env })
+const failedTests = join(reports, 'failed-tests.txt')
+const reporters = [
+  '--reporter=dot',
+  '--reporter=json',
+  `--outputFile.json=${unitReport}`,
+  `--reporter=${join(root, 'scripts', 'lib', 'failed-tests-reporter.mjs')}`,
+]
+const vitest = () =>
+  pnpm(['vitest', 'run', '--config', 'vitest.workspace.ts', ...reporters], {
+    env: { ...env, MSC_FAILED_TESTS: failedTests },
+  })
 await stage('unit, conformance, integration', async () => {
   const status = await vitest()
-  if (status === 0 || existsSync(unitReport)) return status
   // V8 aborts now and then when it frees the WebAssembly of a PGlite: https://github.com/nodejs/node/issues/64500.
-  console.error('The runner died before it could report anything, which is no failed test. It runs once more.')
+  const died = status !== 0 && !existsSync(unitReport)
+  if (!died || existsSync(failedTests)) return status
+  console.error('The runner died, and until then no test had failed. It runs once more.')
   return vitest()
 })
 const counts = [readReport(unitReport, vitestCounts)]

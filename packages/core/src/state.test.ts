@@ -169,6 +169,7 @@ describe('the address of a server', () => {
     'postgres://:secret@db/m?application_name=a@b',
     'postgres://db/m?user=me@server&password=secret',
     'postgres://db?user=me@server',
+    'postgres://db?connectionName=me@server',
     'postgres:///m?host=/var/run/postgresql',
     'postgres://user%40tenant:secret@db/m?options=project%3Da',
   ])('may be %s', (address) => {

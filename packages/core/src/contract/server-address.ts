@@ -19,6 +19,9 @@ export function parseServerAddress(text: string | undefined, protocol: RegExp): 
   return `${url.pathname}${url.hash}`.includes('@') || parts.some(isCut) ? undefined : url
 }
 
-/** By name, as the rest of a password may hold a `=` too. Source: the parameter key words of PostgreSQL's libpq. */
+/**
+ * By name, as the rest of a password may hold a `=` too. Sources: the parameter key words of PostgreSQL's libpq; the options
+ * of ioredis, which it takes from the query.
+ */
 const MAY_HOLD_AN_AT =
-  /^(?:user|password|passfile|(?:fallback_)?application_name|options|host|service|ssl(?:cert|key|rootcert|password|crl|crldir))=/
+  /^(?:user|username|password|passfile|(?:fallback_)?application_name|options|host|service|ssl(?:cert|key|rootcert|password|crl|crldir)|connectionName|keyPrefix)=/

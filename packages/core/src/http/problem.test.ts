@@ -97,4 +97,23 @@ it('is answered whatever its members are', async () => {
   const wrong = { title: 5n, instance: loop, code: Symbol('x'), type: 7, detail: {} } as never
   const made = problem({ status: 404, ...(wrong as object), extensions: { n: 5n, fine: 1 } as never })
   expect(await made.json()).toEqual({ type: 'about:blank', title: 'Not Found', status: 404, fine: 1 })
+  let reads = 0
+  const odd = {
+    toJSON() {
+      if ((reads += 1) % 2) throw new Error('odd')
+      return 'even'
+    },
+  }
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  for (const [extensions, kept] of [
+    [
+      { odd, fine: 1 },
+      { odd: 'even', fine: 1 },
+    ],
+    [proxy, {}],
+  ] as const) {
+    const answer = problem({ status: 404, extensions: extensions as never })
+    expect(await answer.json()).toEqual({ type: 'about:blank', title: 'Not Found', status: 404, ...kept })
+  }
 })

@@ -64,23 +64,24 @@ function bodyOf(own: Record<OwnMember, unknown>, extensions: ProblemOptions['ext
     JSON.stringify({ ...own, ...more, ...own, toJSON: undefined })
   try {
     return write(extensions)
-  } catch {
+  } catch {}
+  try {
     return write(writable(extensions))
+  } catch {
+    return JSON.stringify(own)
   }
 }
 
 function writable(extensions: object | undefined): object {
-  const isWritable = (name: string): boolean => {
+  const kept: [string, unknown][] = []
+  for (const name of Object.keys(extensions ?? {})) {
     try {
-      // A getter may throw too.
-      JSON.stringify((extensions as Readonly<Record<string, unknown>>)[name])
-      return true
-    } catch {
-      return false
-    }
+      // Written here and never again: a getter or a `toJSON` may throw the next time.
+      const text = JSON.stringify((extensions as Readonly<Record<string, unknown>>)[name]) as string | undefined
+      if (text !== undefined) kept.push([name, JSON.parse(text)])
+    } catch {}
   }
-  const names = Object.keys(extensions ?? {}).filter(isWritable)
-  return Object.fromEntries(names.map((name) => [name, (extensions as Readonly<Record<string, unknown>>)[name]]))
+  return Object.fromEntries(kept)
 }
 
 /** The largest `Retry-After`: larger numbers would be written with an exponent, which clients don't parse. */

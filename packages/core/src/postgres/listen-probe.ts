@@ -31,10 +31,9 @@ export interface ListenProbe {
   takes(channel: string | undefined, payload: string | undefined): boolean
   /**
    * Checks the connection once. Rejects with a DeadlineError if it does not answer, `POSTGRES_POOLED` if the server process
-   * ids show a transaction pooler, and `POSTGRES_UNHEARD` if a notification does not arrive. Resolves with false if none could
-   * be sent.
+   * ids show a transaction pooler, and `POSTGRES_UNHEARD` if a notification does not arrive.
    */
-  prove(): Promise<boolean>
+  prove(): Promise<void>
   /** Aborts a pending check, so that it does not keep the process alive. */
   end(): void
 }
@@ -60,7 +59,7 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
   let pid: unknown
   let count = 0
   let expected: { readonly payload: string; readonly arrived: () => void } | undefined
-  let proving: Promise<boolean> | undefined
+  let proving: Promise<void> | undefined
   const inTime = <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> =>
     deadline(call, { operation: `${name} listen`, timeoutMs: PATIENCE_MS, clock, signal: ending.signal })
 
@@ -68,17 +67,17 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
     const now = pidOf(await inTime(() => connection.query(SELECT_PID)))
     if (now !== pid) throw pooled('the server process of one connection changed between two statements')
   }
-  const checkNotification = async (): Promise<boolean> => {
+  const checkNotification = async (): Promise<void> => {
     const payload = String((count += 1))
     const arrival = new Promise<void>((resolve) => (expected = { payload, arrived: resolve }))
     const sent = await inTime((signal) => queryOn(pool, NOTIFY, [ownChannel, payload], signal)).catch(() => undefined)
-    if (!sent) return false
+    if (!sent) return
     const sender = pidOf({ rows: sent })
     if (sender !== undefined && sender === pid) throw pooled('two open connections have the same server process')
-    await inTime(() => arrival).catch(() => {
-      throw notDelivered(PATIENCE_MS)
+    await inTime(() => arrival).catch((error: unknown) => {
+      // What ends meanwhile is a connection that was lost, and no pooler.
+      throw ending.signal.aborted ? error : notDelivered(PATIENCE_MS)
     })
-    return true
   }
 
   return {

@@ -16,8 +16,6 @@ export interface Listening {
   onNotice(payload: string): void
   /** Called when a connection begins to listen. Notifications that were sent before may have been missed. */
   onListening(): void
-  /** Called each time a connection has received a notification that was sent to prove that it does: every five seconds. */
-  onProven?(): void
   /** Called each time that the connection is lost or can't be made; `listen` reconnects in any case. Default: does nothing. */
   onError?(error: Error): void
   readonly clock?: Clock
@@ -48,7 +46,7 @@ const listeners = new WeakMap<object, number>()
 export async function listen(
   client: PostgresClient,
   channel: string,
-  { name, onNotice, onListening, onProven, onError, clock = systemClock }: Listening,
+  { name, onNotice, onListening, onError, clock = systemClock }: Listening,
 ): Promise<() => Promise<void>> {
   const quoted = channelName(channel)
   // The driver calls back from its own events, where an error would end the process.
@@ -132,12 +130,9 @@ export async function listen(
     // After a reconnect, report at once that notifications may have been missed: a silent idle connection of the pool can
     // delay the probe.
     if (started && isCurrent()) announce()
-    const prove = async (): Promise<void> => {
-      if ((await mine.prove()) && isCurrent()) call('onProven', () => onProven?.())
-    }
-    await prove()
+    await mine.prove()
     if (!isCurrent()) return
-    stopChecking = every(CHECK_MS, prove, { clock, onError: (error) => lost(connection, error) })
+    stopChecking = every(CHECK_MS, mine.prove, { clock, onError: (error) => lost(connection, error) })
     if (!started) announce()
   }
   const stop = (): void => {

@@ -88,8 +88,7 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
   },
   {
     // A socket's file that is missing has the same code, and comes with its server.
-    code: /^ERR_INVALID_ARG_VALUE$/,
-    message: /^(?:ENOENT|EACCES|ENOTDIR|ELOOP|ENAMETOOLONG): .*, open |^EISDIR: /,
+    message: /^(?:ENOENT|EACCES|ENOTDIR|ELOOP|ENAMETOOLONG): .*, open |^EISDIR: |^The argument 'path' must/,
     remedy: {
       code: 'DRIVER_REFUSED',
       hint: 'DATABASE_URL names a file that can not be read: check sslrootcert, sslcert and sslkey.',

@@ -98,37 +98,6 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
     await pool.end()
   })
 
-  it('takes nothing for proof that it hears while no connection is free to send one', async () => {
-    const pool = new pg.Pool({ connectionString: await database(), max: 2 })
-    pool.on('error', () => undefined)
-    const clock = createManualClock()
-    const held = await pool.connect()
-    const listening = withResolvers<void>()
-    let proven = 0
-    const starting = listen(pool as unknown as PostgresClient, 'busy', {
-      name: 'test',
-      onNotice() {},
-      onListening: () => listening.resolve(undefined),
-      onProven: () => (proven += 1),
-      clock,
-    })
-    // The probe waits for a connection, and its patience ends.
-    await expect.poll(() => pool.waitingCount).toBe(1)
-    await clock.advance(10_000)
-    await listening.promise
-    const stop = await starting
-    expect(proven).toBe(0)
-    held.release()
-    // In steps shorter than the probe's patience, for the answers come at the machine's speed.
-    const later = async (): Promise<number> => {
-      await clock.advance(500)
-      return proven
-    }
-    await expect.poll(later).toBeGreaterThan(0)
-    await stop()
-    await pool.end()
-  })
-
   it('lets the application end its pool first, and says that the order is wrong', async () => {
     const pool = new pg.Pool({ connectionString: await database(), max: 3 })
     pool.on('error', () => undefined)

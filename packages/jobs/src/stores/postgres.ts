@@ -149,14 +149,13 @@ export function postgresStore(options: PostgresOptions): JobStore {
     endpoint: endpointOf(url),
     variables: ['DATABASE_URL'],
     subscribe: (onWork, onDeaf) => {
-      const outages = createOutages(clock, isPooled, (error) => onDeaf?.(translate(error)))
+      const reportLong = createOutages(clock, isPooled, (error) => onDeaf?.(translate(error)))
       return withoutScope(async () =>
         listen(await connected(), 'msc_jobs', {
           name: '[msc/jobs] [postgres]',
           onNotice: onWork,
           onListening: onWork,
-          onProven: outages.heard,
-          onError: outages.failed,
+          onError: reportLong,
           clock,
         }),
       )
