@@ -45,7 +45,7 @@ const inTrace = <T>(run: () => T, userId?: string): T =>
 
 it('refuses to be made without a driver, because all events would be lost silently', () => {
   expect(() => createMonitoring({ driver: [], telemetry: false })).toThrow(
-    expect.objectContaining({ code: 'MONITORING_NO_DRIVER', message: expect.stringContaining('Pass a `driver`') }),
+    expect.objectContaining({ code: 'MONITORING_NO_DRIVER', message: expect.stringContaining('Pass `driver`') }),
   )
 })
 

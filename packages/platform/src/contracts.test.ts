@@ -64,7 +64,7 @@ describe.each(Object.entries(engines))('the engine of %s', (concern, { make, dri
       expect(() => make(none as never)).toThrow(
         expect.objectContaining({
           code: `${concern.toUpperCase()}_NO_DRIVER`,
-          message: `[msc/${concern}] Pass a \`driver\`.`,
+          message: `[msc/${concern}] Pass \`driver\`.`,
         }),
       )
     }

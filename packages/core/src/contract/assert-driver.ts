@@ -28,7 +28,7 @@ export interface DriverContract<Driver> {
 export function assertDriver<Driver extends DriverBase>(contract: DriverContract<Driver>, driver: unknown): Driver {
   const { concern, version, adapters } = contract
   if (driver === undefined || driver === null) {
-    throw new ConfigError(`[msc/${concern}] Pass a \`driver\`.`, {
+    throw new ConfigError(`[msc/${concern}] Pass \`driver\`.`, {
       code: `${concern.toUpperCase()}_NO_DRIVER`,
     })
   }

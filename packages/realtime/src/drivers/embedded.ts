@@ -46,8 +46,8 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   const socketAddress = (): URL => {
     const url = URL.parse(`${base?.replace(/^http/, 'ws')}/websocket`)
     // `fetch` refuses URLs that contain a user or a password.
-    if (url && /^wss?:\/\/[^@/]+\//.test(url.href)) return url
-    throw new ConfigError('[msc/realtime] [embedded] `url` is no address, or has a password.', {
+    if (url && /^wss?:..[^@/]+\//.test(url.href)) return url
+    throw new ConfigError('[msc/realtime] [embedded] `url` is no address or has a password.', {
       code: 'REALTIME_URL_INVALID',
       hint: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
     })

@@ -248,6 +248,7 @@ function joinPayload(options: SubscribeOptions): Record<string, unknown> {
       postgres_changes: [],
       private: options.private,
     },
-    ...(options.token !== undefined && { access_token: options.token }),
+    // JSON leaves it out where there is none.
+    access_token: options.token,
   }
 }
