@@ -26,6 +26,6 @@ it('reads no more of a text than it keeps, and no secret by half', () => {
   const text = `${'a'.repeat(1990)} password=${'s'.repeat(5000)}`
   expect(redactText(text, undefined)).toBe(`${'a'.repeat(1990)} password=`)
   const address = `${'a'.repeat(1000)} redis://:${'s'.repeat(3000)}@db`
-  expect(redactText(address, undefined)).toBe(`${'a'.repeat(1000)} redis://[redacted]`)
+  expect(redactText(address, undefined)).toBe(`${'a'.repeat(1000)} redis://[redacted]@`)
   expect(redactText('a://'.repeat(100_000), undefined).length).toBeLessThanOrEqual(2000)
 })

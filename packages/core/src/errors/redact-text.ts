@@ -10,20 +10,18 @@ const MAX_READ = 3000
  */
 export function redactText(text: string, full: RedactText | undefined): string {
   if (full) return full(text)
+  // The `@` ends an address that is not read to its end.
+  const read = text.length > MAX_READ ? `${text.slice(0, MAX_READ)}@` : text
   return (
-    text
-      .slice(0, MAX_READ)
+    read
       // After `:`, up to the last `@`: a password may hold one, and the signs that would end the host.
       .replace(/:\/\/[^\s/?#@:"',]*(?::\S*)?@/g, '://[redacted]@')
-      // One whose `@` was not read.
-      .replace(text.length > MAX_READ ? /:\/\/[^\s/?#@:"',]*:\S*$/ : NEVER, '://[redacted]')
       .replace(SECRET, '$1[redacted]')
       // Cut last, or the first half of a secret would remain.
       .slice(0, MAX_KEPT)
   )
 }
 
-const NEVER = /(?!)/
 /** The value after the name of a secret: what is in quotes, escaped and doubled ones included, and then up to a separator. */
 const SECRET =
   /\b(Bearer |(?:password|token|secret|key)\\?["']?[=:] ?)(?:"(?:\\.|""|[^"\\])*"?|'(?:\\.|''|[^'\\])*'?)?[^\s,;&]*/gi

@@ -76,9 +76,8 @@ function writable(extensions: object | undefined): object {
   const kept: [string, unknown][] = []
   for (const name of Object.keys(extensions ?? {})) {
     try {
-      // Written here and never again: a getter or a `toJSON` may throw the next time.
-      const text = JSON.stringify((extensions as Readonly<Record<string, unknown>>)[name]) as string | undefined
-      if (text !== undefined) kept.push([name, JSON.parse(text)])
+      // Written here and never again: a getter or a `toJSON` may throw the next time. What JSON omits does not parse.
+      kept.push([name, JSON.parse(JSON.stringify((extensions as Readonly<Record<string, unknown>>)[name]))])
     } catch {}
   }
   return Object.fromEntries(kept)
