@@ -6,6 +6,10 @@ export default class FailedTestsReporter {
     if (test.result().state === 'failed') note(test.fullName)
   }
 
+  onTestSuiteResult(suite) {
+    if (suite.state() === 'failed') note(suite.fullName)
+  }
+
   /** A file fails without a test when it can't be loaded or a hook fails. */
   onTestModuleEnd(file) {
     if (file.state() === 'failed') note(file.moduleId)

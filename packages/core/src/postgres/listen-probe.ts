@@ -74,9 +74,11 @@ export function createListenProbe({ pool, connection, channel, name, clock }: Li
     if (!sent) return
     const sender = pidOf({ rows: sent })
     if (sender !== undefined && sender === pid) throw pooled('two open connections have the same server process')
-    await inTime(() => arrival).catch((error: unknown) => {
-      // What ends meanwhile is a connection that was lost, and no pooler.
-      throw ending.signal.aborted ? error : notDelivered(PATIENCE_MS)
+    await inTime(() => arrival).catch(async (error: unknown) => {
+      // What ends meanwhile, or answers no more, is a connection that was lost, and no pooler.
+      if (ending.signal.aborted) throw error
+      await checkSession()
+      throw notDelivered(PATIENCE_MS)
     })
   }
 
