@@ -5,8 +5,11 @@ export function createSeen(capacity: number): { /** False when it was there alre
     add(id) {
       if (ids.has(id)) return false
       ids.add(id)
-      const [oldest] = ids
-      return ids.size <= capacity || ids.delete(oldest as string)
+      if (ids.size > capacity) {
+        const [oldest] = ids
+        ids.delete(oldest as string)
+      }
+      return true
     },
   }
 }

@@ -226,6 +226,83 @@ describe('a listener', () => {
   })
 })
 
+/** A server whose first connection listens; what becomes of the probe's notification is the test's to say. */
+function serverThat(onProbe: (server: { deliver(): void; lose(): void; silence(): void }) => void) {
+  let connections = 0
+  let probes = 0
+  const pool: PostgresPool = {
+    query: async () => ({ rows: [] }),
+    async connect() {
+      const pid = (connections += 1)
+      return { ...connectionOf(pid), release: () => undefined }
+    },
+  }
+  let listening: { readonly handlers: Map<string, (value: unknown) => void>; silent: boolean } | undefined
+  const connectionOf = (pid: number): Omit<Connection, 'release'> => {
+    const own = { handlers: new Map<string, (value: unknown) => void>(), silent: false }
+    return {
+      on: (event, handler) => void own.handlers.set(event, handler as (value: unknown) => void),
+      query(text, values) {
+        if (text.startsWith('listen')) listening = own
+        if (own.silent) return new Promise(() => undefined)
+        const heard = listening
+        if (text.includes('pg_notify') && heard) {
+          const [channel, payload] = values ?? []
+          const deliver = (): void => heard.handlers.get('notification')?.({ channel, payload })
+          const answer = {
+            deliver,
+            lose: () => heard.handlers.get('error')?.(new Error('57P01')),
+            silence: () => void (heard.silent = true),
+          }
+          // Only the first probe meets with something, and once its sender has the answer.
+          if ((probes += 1) === 1) setImmediate(() => onProbe(answer))
+          else deliver()
+        }
+        return Promise.resolve({ rows: [{ pid }] })
+      },
+    }
+  }
+  return pool
+}
+
+describe('the first proof that a connection hears', () => {
+  it.each([
+    ['is lost', 'lose', /57P01/],
+    ['goes silent', 'silence', /did not answer within/],
+  ] as const)('is made again with another connection when that one %s meanwhile', async (_, fate, told) => {
+    const clock = createManualClock()
+    const errors: string[] = []
+    const onListening = vi.fn()
+    const onError = ({ message }: Error): void => void errors.push(message)
+    let met = (): void => {}
+    const meeting = new Promise<void>((resolve) => (met = resolve))
+    const pool = serverThat((server) => {
+      server[fate]()
+      met()
+    })
+    const starting = listen(pool, 'feeds', { name: 'test', onNotice() {}, onListening, onError, clock })
+    await meeting
+    // The patience of the proof, that of the session that is asked once more, and the pause before the next connection.
+    await clock.advance(11_000)
+    const stop = await starting
+    expect(onListening).toHaveBeenCalledTimes(1)
+    expect(errors).toEqual([expect.stringMatching(told)])
+    await stop()
+  })
+
+  it('refuses a pooler, on which the connection answers and no notification arrives', async () => {
+    const clock = createManualClock()
+    const starting = listen(
+      serverThat(() => undefined),
+      'feeds',
+      { name: 'test', onNotice() {}, onListening() {}, clock },
+    )
+    const refused = expect(starting).rejects.toMatchObject({ code: 'POSTGRES_UNHEARD', retryable: false })
+    await clock.advance(5000)
+    await refused
+  })
+})
+
 it.each([1, '1'])('a pool of %j connection is refused, as one listens', (max) => {
   const pool = (size: unknown): object => ({ query() {}, connect() {}, options: { max: size } })
   expect(() => assertClient('jobs', pool(max))).toThrow(expect.objectContaining({ code: 'JOBS_POOL_TOO_SMALL' }))
