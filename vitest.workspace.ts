@@ -39,10 +39,13 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
+    // Processes, not threads, for each file: what one starts holds, from its fork until it has executed, the sockets of every other
+    // thread too, and a server that restarts on its port finds it taken.
+    pool: 'forks',
     projects: [
       ...packages.map((name) => ({
         extends: true as const,
-        test: { name, root: `packages/${name}`, include: ['src/**/*.test.{ts,tsx}'], pool: 'threads' as const },
+        test: { name, root: `packages/${name}`, include: ['src/**/*.test.{ts,tsx}'] },
       })),
       { extends: true as const, test: { name: 'web', root: 'apps/web', include: ['{lib,server,db}/**/*.test.ts'] } },
       { extends: true as const, test: { name: 'scripts', root: 'scripts', include: ['**/*.test.mjs'] } },

@@ -48,6 +48,7 @@ await Promise.all([
 const SIGTRAP = 128 + 5
 const unitReport = join(reports, 'vitest.json')
 const failedTests = join(reports, 'failed-tests.txt')
+const abortedTests = join(reports, 'aborted-tests.txt')
 const reporters = [
   '--reporter=dot',
   '--reporter=json',
@@ -56,14 +57,14 @@ const reporters = [
 ]
 const vitest = () =>
   pnpm(['vitest', 'run', '--config', 'vitest.workspace.ts', ...reporters], {
-    env: { ...env, MSC_FAILED_TESTS: failedTests },
+    env: { ...env, MSC_FAILED_TESTS: failedTests, MSC_ABORTED_TESTS: abortedTests },
   })
 await stage('unit, conformance, integration', async () => {
   const status = await vitest()
   // V8 aborts now and then when it frees the WebAssembly of a PGlite: https://github.com/nodejs/node/issues/64500.
-  const died = status === SIGTRAP && !existsSync(unitReport)
+  const died = existsSync(abortedTests) || (status === SIGTRAP && !existsSync(unitReport))
   if (!died || existsSync(failedTests)) return status
-  console.error('The runner died, and until then no test had failed. It runs once more.')
+  console.error('V8 aborted a process of the tests, and no test has failed. They run once more.')
   return vitest()
 })
 const counts = [readReport(unitReport, vitestCounts)]
