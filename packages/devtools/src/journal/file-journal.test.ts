@@ -48,16 +48,22 @@ describe('the file journal', () => {
     expect(readdirSync(dir)).toHaveLength(2)
   })
 
-  it('skips a torn last line and does not append to it', async () => {
-    const first = createFileJournal({ dir })
+  it.each([
+    ['later', 60_000],
+    ['in the same millisecond', 0],
+    ['after the clock was put back', -60_000],
+  ])('skips a torn last line and does not append to it, %s', async (_, step) => {
+    const now = 1_700_000_000_000
+    const first = createFileJournal({ dir, clock: createManualClock(now) })
     first.append(entry('whole'))
     await first.close()
     appendFileSync(join(dir, readdirSync(dir)[0] as string), '{"id":"torn","ts":1,"ki')
-    const second = createFileJournal({ dir })
+    const clock = createManualClock(now + step)
+    const second = createFileJournal({ dir, clock })
     expect(names(second)).toEqual(['whole'])
     second.append(entry('after'))
     await second.close()
-    const third = createFileJournal({ dir })
+    const third = createFileJournal({ dir, clock })
     expect(names(third)).toEqual(['after', 'whole'])
     await third.close()
   })

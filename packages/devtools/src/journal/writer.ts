@@ -1,7 +1,8 @@
 import { toError } from '@msc/core'
 import type { Disk, OpenFile } from './disk.ts'
 import { addLine, createLane, takeChunk, type Lane } from './lane.ts'
-import { segmentPath, type Segment } from './segments.ts'
+import type { NewestSegment } from './load.ts'
+import { segmentPath } from './segments.ts'
 import { settle, type UnderWay } from './under-way.ts'
 
 export interface WriterOptions {
@@ -13,8 +14,11 @@ export interface WriterOptions {
   readonly maxBytes: number
   /** How long one file is written to, in milliseconds. */
   readonly maxSegmentMs: number
-  /** The files to continue. */
-  readonly initial: readonly Segment[]
+  /**
+   * The newest file of each kind. One that is whole is continued; of the others only the time is used, so that no new
+   * file gets the name of a torn one, be it in the same millisecond or after the clock was put back.
+   */
+  readonly initial: readonly NewestSegment[]
   /** Called for the first failure, and for the first after each success. */
   readonly onError: (error: Error) => void
   /** Called when a new file has begun. */
@@ -57,7 +61,7 @@ export function createWriter(options: WriterOptions): Writer {
   }
   for (const segment of options.initial) {
     const lane = laneOf(state, segment.kind)
-    lane.segment = { ...segment }
+    if (segment.whole) lane.segment = { path: segment.path, startedAt: segment.startedAt, bytes: segment.bytes }
     lane.startedAt = segment.startedAt
   }
   return {
