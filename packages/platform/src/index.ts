@@ -10,3 +10,7 @@ export {
   type RoutePorts,
   type RouteUser,
 } from './route.ts'
+export type { Claims } from './database/claims.ts'
+export { createDatabase, type DatabaseOptions } from './database/create-database.ts'
+export type { Database, Migration, Transaction, TransactionOptions } from './database/database.ts'
+export type { DatabaseCapabilities, DatabaseDriver, DriverTransaction } from './database/driver.ts'

@@ -1,0 +1,1 @@
+export { ownFolder, type OwnFolderOptions, type OwnedFolder } from './own-folder.ts'
