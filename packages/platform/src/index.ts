@@ -14,3 +14,12 @@ export type { Claims } from './database/claims.ts'
 export { createDatabase, type DatabaseOptions } from './database/create-database.ts'
 export type { Database, Migration, Transaction, TransactionOptions } from './database/database.ts'
 export type { DatabaseCapabilities, DatabaseDriver, DriverTransaction } from './database/driver.ts'
+export {
+  UNKNOWN_ADDRESS,
+  clientAddress,
+  stampClientAddress,
+  type AddressedRequest,
+  type ClientAddressOptions,
+} from './profile/client-address.ts'
+export { profileFromEnv, type Profile, type ProfileName } from './profile/profile.ts'
+export { assertSecrets, type SecretRule } from './profile/secrets.ts'

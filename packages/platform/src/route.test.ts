@@ -144,31 +144,25 @@ describe('a route', () => {
   })
 
   it.each([
-    [undefined, '203.0.113.7', '203.0.113.7'],
-    [undefined, 'made up, 198.51.100.1, 203.0.113.7', '203.0.113.7'],
-    [2, 'made up, 203.0.113.7, 10.0.0.1', '203.0.113.7'],
-    [2, '203.0.113.7', '203.0.113.7'],
-    [1, '', 'unknown'],
-    [1, '1.2.3.4:5678', '1.2.3.4'],
-    [2, '1.2.3.4:5678, 10.0.0.1:80', '1.2.3.4'],
-    [1, '[2001:db8::1]:99', '2001:db8::1'],
-    [1, '[::1]', '::1'],
-    [1, '2001:db8::1', '2001:db8::1'],
-    [1, ':80', 'unknown'],
-    [0, 'made up', 'unknown'],
-  ])('counts callers by the address that our proxies (%s) saw in %j: %s', async (proxies, forwarded, expected) => {
+    [undefined, 'unknown'],
+    [{ trustedHops: 1 }, '203.0.113.7'],
+  ])('counts callers without an account by their address (%j: %s)', async (options, expected) => {
     const rateLimit = vi.fn(async () => Promise.reject(new Error('away')))
     const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
-    const { route } = setUp({ rateLimit, ...(proxies !== undefined && { proxies }) })
+    const { route } = setUp({ rateLimit, ...(options && { clientAddress: options }) })
     const open = route({ route: '/api/open', auth: 'none', handler: () => new Response('ok') })
-    await open(new Request('http://app.example/api/open', { headers: { 'x-forwarded-for': forwarded } }), params)
+    const headers = { 'x-forwarded-for': 'made up, 203.0.113.7' }
+    await open(new Request('http://app.example/api/open', { headers }), params)
     expect(rateLimit).toHaveBeenCalledWith(`GET /api/open ip:${expected}`, 100, 60)
     quiet.mockRestore()
   })
 
-  it.each([Number.NaN, -1, 1.5])('rejects %s as the number of proxies', (proxies) => {
-    expect(() => setUp({ proxies })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
-  })
+  it.each([{ trustedHops: Number.NaN }, { trustedHops: -1 }, { trustedHops: 1.5 }, { header: 'a b' }])(
+    'rejects %j as the way to find an address',
+    (clientAddress) => {
+      expect(() => setUp({ clientAddress })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    },
+  )
 
   it.each([{}, { authenticate: async () => undefined, rateLimit: 1, capture: () => undefined }])(
     'rejects invalid ports: %j',

@@ -19,6 +19,7 @@ import {
 } from '@msc/core'
 import { rateLimitHeaders, rateLimitResponse, type RateLimitResult } from '@msc/cache'
 import { problem, type ProblemOptions } from '@msc/core/http-request'
+import { assertClientAddress, clientAddress, type ClientAddressOptions } from './profile/client-address.ts'
 import { problemFrom } from './problem.ts'
 import { readJson } from './read-body.ts'
 
@@ -40,11 +41,11 @@ export interface RoutePorts<User extends RouteUser> {
   /** Called with every unexpected error. It runs in the request's unit of work, whose scope has the user. */
   capture(error: unknown, context: { readonly route: string; readonly method: string; readonly userId?: string }): void
   /**
-   * How many of your own proxies a request passes, each of which appends to `X-Forwarded-For`. Callers without an
-   * account are told apart by the address that the outermost of them saw. Default 1, also for a platform that replaces
-   * the header; with 0, all of them share one limit.
+   * How the address of a caller is found, by which callers without an account are told apart. Default: as a server of your
+   * own has stamped it ({@link stampClientAddress}); behind none they all share one limit until `trustedHops` or `header` is
+   * set, for which `profileFromEnv` reads the environment.
    */
-  readonly proxies?: number
+  readonly clientAddress?: ClientAddressOptions
   /** Called after every request. */
   observe?(request: {
     readonly route: string
@@ -95,21 +96,12 @@ export type DefineRoute<User extends RouteUser> = <
  * Makes a `route()` that adds to a handler what every API endpoint needs: trace, authentication, same-origin check,
  * rate limit, body limits and validation, problem documents, error capture and request telemetry.
  *
- * @throws ConfigError `OPTION_INVALID` for an invalid number of `proxies`, and for ports that are not functions. The
+ * @throws ConfigError `OPTION_INVALID` for an invalid `clientAddress`, and for ports that are not functions. The
  *   returned function throws it for invalid limits.
  */
 export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): DefineRoute<User> {
   assertMethods('platform', 'ports', ports, ['authenticate', 'rateLimit', 'capture'], ['observe'])
-  const { proxies = 1 } = ports
-  if (!Number.isInteger(proxies) || proxies < 0) {
-    throw new ConfigError(
-      `[msc/platform] \`proxies\` must be a whole number of at least 0; it is ${String(proxies)}.`,
-      {
-        code: 'OPTION_INVALID',
-        hint: 'Pass how many of your own proxies a request passes.',
-      },
-    )
-  }
+  assertClientAddress(ports.clientAddress ?? {})
   return (options) => {
     assertNumbers('platform', options, { maxBytes: 0 })
     if (options.limit) assertLimit(options.limit)
@@ -186,7 +178,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   }
   let headers: Record<string, string> = {}
   if (limit) {
-    const who = user ? `user:${user.id}` : `ip:${address(request, ports.proxies ?? 1)}`
+    const who = user ? `user:${user.id}` : `ip:${clientAddress(request, ports.clientAddress)}`
     const counted = await countCall(ports, `${request.method} ${route} ${who}`, limit)
     if (counted instanceof Response) return counted
     headers = counted
@@ -263,29 +255,6 @@ function crossSite(request: Request): boolean {
   const origin = request.headers.get('origin')
   // Without either header the client is not a browser, and carries no cookie that a page could abuse.
   return origin !== null && URL.parse(origin)?.host !== request.headers.get('host')
-}
-
-/**
- * Returns the client's address as the outermost of our own proxies saw it. Each proxy appends the address that called
- * it; anything before those entries is the client's own claim.
- */
-function address(request: Request, proxies: number): string {
-  const hops = request.headers.get('x-forwarded-for')?.split(',') ?? []
-  // Without a proxy, the client itself has set the header.
-  const seen = proxies > 0 ? hops.at(-Math.min(proxies, hops.length))?.trim() : undefined
-  return (seen && withoutPort(seen)) || 'unknown'
-}
-
-/**
- * Removes the port that some proxies append (Azure's, for one), which differs for each connection: `1.2.3.4:5678`,
- * `[::1]:99`. A bare IPv6 address has several colons and no port.
- *
- * Source: https://learn.microsoft.com/azure/application-gateway/how-application-gateway-works, `ip:port`; RFC 7239,
- * section 6.
- */
-function withoutPort(hop: string): string {
-  const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/.exec(hop) ?? []
-  return bracketed ?? plain ?? hop
 }
 
 /**

@@ -1,0 +1,58 @@
+import { ConfigError, processEnv, readEnv, type Env } from '@msc/core'
+
+export interface SecretRule {
+  readonly minBytes: number
+  /** What the secret protects; errors and findings say so. */
+  readonly purpose: string
+}
+
+/**
+ * The secrets that the packages read. HS256 needs a key as long as its hash (RFC 7518, section 3.2); Vercel asks for 16
+ * characters (https://vercel.com/docs/cron-jobs/manage-cron-jobs).
+ */
+export const SECRETS: Readonly<Record<string, SecretRule>> = {
+  CRON_SECRET: { minBytes: 16, purpose: 'opens the routes of scheduled jobs' },
+  SUPABASE_JWT_SECRET: { minBytes: 32, purpose: 'signs realtime tokens' },
+}
+
+export interface ShortSecret extends SecretRule {
+  readonly name: string
+  readonly bytes: number
+}
+
+/** Returns the secrets that are set and short enough to be guessed. */
+export function shortSecrets(env: Env, rules: Readonly<Record<string, SecretRule>>): ShortSecret[] {
+  return Object.entries(rules).flatMap(([name, rule]) => {
+    const bytes = bytesOf(readEnv(env, name))
+    return bytes === undefined || bytes >= rule.minBytes ? [] : [{ name, ...rule, bytes }]
+  })
+}
+
+/** Says what is wrong with a secret and what to do, without the secret. */
+export function describeShortSecret({ name, purpose, bytes, minBytes }: ShortSecret): {
+  readonly detail: string
+  readonly hint: string
+} {
+  return {
+    detail: `${name}, which ${purpose}, has ${bytes} bytes and can be guessed; it needs at least ${minBytes}.`,
+    hint: `Set ${name} to a long random value, for example what \`openssl rand -base64 48\` prints.`,
+  }
+}
+
+/**
+ * Refuses to start with a secret that can be guessed. Call it once, where the server starts: a secret is used in several
+ * places, and a check in one of them says nothing of the others.
+ *
+ * @param rules Secrets of the application's own, beside those that the packages read.
+ * @throws ConfigError `SECRET_TOO_SHORT`.
+ */
+export function assertSecrets(env: Env = processEnv(), rules: Readonly<Record<string, SecretRule>> = {}): void {
+  const [short] = shortSecrets(env, { ...SECRETS, ...rules })
+  if (!short) return
+  const { detail, hint } = describeShortSecret(short)
+  throw new ConfigError(`[msc/platform] ${detail}`, { code: 'SECRET_TOO_SHORT', hint })
+}
+
+function bytesOf(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : new TextEncoder().encode(value).length
+}
