@@ -39,11 +39,11 @@ export function rateLimitHeaders(
 
 /**
  * A 429 with the header fields above and a problem document that names the policies that were violated (RFC 9457), and has
- * the code `RATE_LIMITED`. The routes of @msc/platform answer with it too.
+ * the code `RATE_LIMITED`; `traceId` is a member of it too. The routes of @msc/platform answer with it.
  */
 export function rateLimitResponse(
   result: RateLimitResult,
-  policy: RateLimitPolicy & { readonly instance?: string } = {},
+  policy: RateLimitPolicy & { readonly instance?: string; readonly traceId?: string | undefined } = {},
   now: number = Date.now(),
 ): Response {
   const violated = (result.rules ?? [result]).filter((rule) => !rule.allowed).map((rule) => nameOf(rule, policy))
@@ -56,7 +56,7 @@ export function rateLimitResponse(
     instance: policy.instance,
     code: 'RATE_LIMITED',
     headers: rateLimitHeaders(result, policy, now),
-    extensions: { 'violated-policies': violated },
+    extensions: { 'violated-policies': violated, traceId: policy.traceId },
   })
 }
 

@@ -23,3 +23,10 @@ export {
 } from './profile/client-address.ts'
 export { profileFromEnv, type Profile, type ProfileName } from './profile/profile.ts'
 export { assertSecrets, type SecretRule } from './profile/secrets.ts'
+export {
+  newNonce,
+  pagePolicy,
+  securityHeaders,
+  type PagePolicyOptions,
+  type SecurityHeaderOptions,
+} from './profile/security-headers.ts'

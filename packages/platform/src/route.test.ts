@@ -77,6 +77,15 @@ describe('a route', () => {
     expect(observe).toHaveBeenCalledWith(expect.objectContaining({ route: '/api/things', status: 200, userId: 'u1' }))
   })
 
+  it('lets no cache store an answer unless the handler says so', async () => {
+    const { post, handler } = setUp()
+    const kept = async (): Promise<string | null> =>
+      (await post(request('{"title":"a"}'), params)).headers.get('cache-control')
+    expect(await kept()).toBe('private, no-store')
+    handler.mockImplementation(() => new Response('', { headers: { 'cache-control': 'max-age=60' } }))
+    expect(await kept()).toBe('max-age=60')
+  })
+
   const chunked = () =>
     new ReadableStream({
       start(controller) {
@@ -112,7 +121,8 @@ describe('a route', () => {
     expect(response.headers.get('content-type')).toBe('application/problem+json')
     const told = (await response.json()) as Record<string, unknown>
     expect(told).toMatchObject({ status, code })
-    if (status === 400 || status >= 413) expect(told['traceId']).toBe(response.headers.get('x-trace-id'))
+    expect(told['traceId']).toBe(response.headers.get('x-trace-id'))
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     expect(handler).not.toHaveBeenCalled()
     expect(capture).not.toHaveBeenCalled()
   })

@@ -94,7 +94,8 @@ export type DefineRoute<User extends RouteUser> = <
 
 /**
  * Makes a `route()` that adds to a handler what every API endpoint needs: trace, authentication, same-origin check,
- * rate limit, body limits and validation, problem documents, error capture and request telemetry.
+ * rate limit, body limits and validation, problem documents, error capture and request telemetry. No answer is stored by a
+ * cache unless the handler says so in `cache-control`.
  *
  * @throws ConfigError `OPTION_INVALID` for an invalid `clientAddress`, and for ports that are not functions. The
  *   returned function throws it for invalid limits.
@@ -160,7 +161,12 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
   reportErrors('observe', () =>
     ports.observe?.({ route, method, status: response.status, durationMs, userId: user?.id }),
   )
-  return traceId ? withHeaders(response, { 'x-trace-id': traceId }) : response
+  return withHeaders(response, {
+    ...(traceId && { 'x-trace-id': traceId }),
+    'x-content-type-options': 'nosniff',
+    // What one person gets must not be kept for the next one.
+    ...(!response.headers.has('cache-control') && { 'cache-control': 'private, no-store' }),
+  })
 }
 
 /** How the limit of a route is called in its header fields. */
@@ -173,8 +179,9 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   const { route, auth = 'required', role, body: schema, maxBytes = 64 * 1024 } = options
   const limit = options.limit ?? { calls: 100, windowSeconds: 60 }
 
+  const extensions = { traceId: currentContext()?.trace.traceId }
   if (crossSite(request)) {
-    return problem({ title: 'Requests from other sites are refused', status: 403, code: 'CROSS_SITE' })
+    return problem({ title: 'Requests from other sites are refused', status: 403, code: 'CROSS_SITE', extensions })
   }
   let headers: Record<string, string> = {}
   if (limit) {
@@ -184,17 +191,17 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
     headers = counted
   }
   if (auth === 'required' && !user) {
-    return problem({ title: 'Sign in first', status: 401, code: 'UNAUTHENTICATED', headers })
+    return problem({ title: 'Sign in first', status: 401, code: 'UNAUTHENTICATED', headers, extensions })
   }
   if (role !== undefined && user?.role !== role) {
-    return problem({ title: 'Your account may not do this', status: 403, code: 'FORBIDDEN', headers })
+    return problem({ title: 'Your account may not do this', status: 403, code: 'FORBIDDEN', headers, extensions })
   }
   let body: unknown
   if (schema) {
     const read = await readJson(request, schema, maxBytes)
     if ('problem' in read) {
-      const extensions = { ...read.problem.extensions, traceId: currentContext()?.trace.traceId }
-      return problem({ ...read.problem, headers: { ...read.problem.headers, ...headers }, extensions })
+      const all = { ...read.problem.extensions, ...extensions }
+      return problem({ ...read.problem, headers: { ...read.problem.headers, ...headers }, extensions: all })
     }
     body = read.value
   }
@@ -238,7 +245,8 @@ async function countCall(
     const count = (): Promise<RateLimitResult> => rateLimit(id, calls, windowSeconds)
     const result = await deadline(count, { operation: '[msc/platform] rateLimit', timeoutMs: RATE_LIMIT_MS })
     if (typeof result.allowed !== 'boolean') throw new TypeError('The limiter returned no `allowed`.')
-    return result.allowed ? rateLimitHeaders(result, LIMIT) : rateLimitResponse(result, LIMIT)
+    if (result.allowed) return rateLimitHeaders(result, LIMIT)
+    return rateLimitResponse(result, { ...LIMIT, traceId: currentContext()?.trace.traceId })
   } catch (error) {
     // A mistake, such as a wrong configuration: no outage ends it, so there would never be a limit.
     if (MscError.isInstance(error) && !error.retryable && !isDriverError(error)) throw error

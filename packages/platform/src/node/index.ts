@@ -1,1 +1,3 @@
 export { ownFolder, type OwnFolderOptions, type OwnedFolder } from './own-folder.ts'
+export { type Allowance } from './allowances.ts'
+export { createGate, type Gate, type GateOptions, type GateRule } from './gate.ts'

@@ -1,0 +1,152 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createManualClock } from '@msc/core/testing'
+import fc from 'fast-check'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createAllowances } from './allowances.ts'
+import { createGate, type GateOptions } from './gate.ts'
+
+const servers: Server[] = []
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+})
+
+const plenty = { calls: 1000, bytes: 1e9, windowSeconds: 60 }
+
+async function start(options: Partial<GateOptions> & Pick<GateOptions, 'rules'>): Promise<string> {
+  const addressOf = (request: IncomingMessage): string => String(request.headers['x-address'] ?? 'a')
+  const gate = createGate({ addressOf, ...options })
+  const server = createServer((request, response) => {
+    void gate.admit(request, response).then((admitted) => {
+      if (admitted) request.resume().once('end', () => response.end(`${'x'.repeat(1000)}`))
+    })
+  })
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+describe('the gate', () => {
+  it('refuses an address beyond its calls, and nobody else', async () => {
+    const clock = createManualClock()
+    const url = await start({ clock, rules: [{ name: 'pages', paths: ['/'], perAddress: { ...plenty, calls: 3 } }] })
+    const from = async (address: string): Promise<number> =>
+      (await fetch(url, { headers: { 'x-address': address } })).status
+    expect([await from('a'), await from('a'), await from('a'), await from('a')]).toEqual([200, 200, 200, 429])
+    expect(await from('b')).toBe(200)
+    await clock.advance(20_000)
+    expect([await from('a'), await from('a')]).toEqual([200, 429])
+  })
+
+  it('says when to come again, to programs and to people', async () => {
+    const url = await start({ rules: [{ name: 'pages', paths: ['/'], perAddress: { ...plenty, calls: 1 } }] })
+    await fetch(url)
+    const problem = await fetch(url)
+    expect(problem.headers.get('retry-after')).toBe('60')
+    expect(problem.headers.get('x-content-type-options')).toBe('nosniff')
+    expect(await problem.json()).toMatchObject({ status: 429, code: 'RATE_LIMITED' })
+    const page = await fetch(url, { headers: { accept: 'text/html,*/*' } })
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(await page.text()).toContain('Wait 60 seconds')
+  })
+
+  it('counts the bytes of requests and answers', async () => {
+    const perAddress = { calls: 1000, bytes: 20_000, windowSeconds: 60 }
+    const url = await start({ rules: [{ name: 'ingest', paths: ['/'], perAddress }] })
+    const send = async (): Promise<number> => (await fetch(url, { method: 'POST', body: 'y'.repeat(12_000) })).status
+    expect([await send(), await send()]).toEqual([200, 200])
+    await vi.waitFor(async () => expect(await send()).toBe(429))
+  })
+
+  it('counts an account wherever it sends from, and goes on by address when nobody can say which it is', async () => {
+    const accountOf = vi.fn(async (request: IncomingMessage) => {
+      const { account } = request.headers
+      if (account === 'broken') throw new Error('away')
+      return account as string | undefined
+    })
+    const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const rules = [{ name: 'pages', paths: ['/'], perAddress: plenty, perAccount: { ...plenty, calls: 2 } }]
+    const refusals: unknown[] = []
+    const url = await start({ accountOf, rules, onRefused: (refusal) => refusals.push(refusal) })
+    const as = async (account: string, address: string): Promise<number> =>
+      (await fetch(url, { headers: { account, 'x-address': address } })).status
+    expect([await as('ann', 'a'), await as('ann', 'b'), await as('ann', 'c')]).toEqual([200, 200, 429])
+    expect([await as('bob', 'a'), await as('broken', 'a')]).toEqual([200, 200])
+    expect(refusals).toEqual([{ rule: 'pages', by: 'account' }])
+    quiet.mockRestore()
+  })
+
+  it('takes the first rule that fits, by whole parts of the path', async () => {
+    const one = { ...plenty, calls: 1 }
+    const url = await start({
+      rules: [
+        { name: 'console', paths: ['/devtools'], perAddress: one },
+        { name: 'pages', paths: ['/'], perAddress: plenty },
+      ],
+    })
+    const get = async (path: string): Promise<number> => (await fetch(url + path)).status
+    expect([await get('/devtools/errors?x=/'), await get('/devtools'), await get('/%64evtools')]).toEqual([
+      200, 429, 429,
+    ])
+    expect([await get('/devtoolsx'), await get('/')]).toEqual([200, 200])
+  })
+
+  it.each([{ paths: [] }, { paths: ['devtools'] }, { paths: ['/devtools/'] }, { perAddress: { ...plenty, calls: 0 } }])(
+    'refuses the rule %j',
+    (wrong) => {
+      const rule = { name: 'x', paths: ['/'], perAddress: plenty, ...wrong }
+      expect(() => createGate({ rules: [rule], addressOf: () => 'a' })).toThrow(
+        expect.objectContaining({ code: 'OPTION_INVALID' }),
+      )
+    },
+  )
+})
+
+describe('allowances', () => {
+  it('never let more through in any window than a window and what it refills', async () => {
+    const step = fc.record({ wait: fc.integer({ min: 0, max: 3000 }), calls: fc.integer({ min: 0, max: 30 }) })
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 20 }), fc.integer({ min: 1, max: 20 }), async (steps, calls) => {
+        const clock = createManualClock()
+        const allowances = createAllowances({ calls, bytes: 1, windowSeconds: 10 }, { clock, maxClients: 10 })
+        const taken: number[] = []
+        for (const { wait, calls: tries } of steps) {
+          await clock.advance(wait)
+          for (let i = 0; i < tries; i++) if (allowances.take('a') === 0) taken.push(clock.monotonic())
+        }
+        for (const from of taken) {
+          const within = taken.filter((at) => at >= from && at < from + 10_000).length
+          expect(within).toBeLessThanOrEqual(2 * calls)
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('are free when their time has come, as they said', async () => {
+    const clock = createManualClock()
+    const allowances = createAllowances({ calls: 7, bytes: 100, windowSeconds: 60 }, { clock, maxClients: 10 })
+    while (allowances.take('a') === 0);
+    const wait = allowances.take('a')
+    await clock.advance(wait)
+    expect(allowances.take('a')).toBe(0)
+    allowances.charge('a', 250)
+    const forBytes = allowances.take('a')
+    expect(forBytes).toBeGreaterThan(80_000)
+    await clock.advance(forBytes)
+    expect(allowances.take('a')).toBe(0)
+  })
+
+  it('forget the client that was idle longest, and remember no more than they may', () => {
+    const clock = createManualClock()
+    const allowances = createAllowances({ calls: 1, bytes: 1, windowSeconds: 60 }, { clock, maxClients: 2 })
+    expect([allowances.take('a'), allowances.take('b')]).toEqual([0, 0])
+    expect(allowances.take('a')).toBeGreaterThan(0)
+    expect(allowances.take('c')).toBe(0)
+    expect(allowances.take('a')).toBeGreaterThan(0)
+    expect(allowances.take('b')).toBe(0)
+  })
+})

@@ -1,0 +1,142 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { ConfigError, assertNumbers, deadline, reportFailure, systemClock, type Clock } from '@msc/core'
+import { createAllowances, type Allowance, type Allowances } from './allowances.ts'
+import { refuse } from './refuse.ts'
+
+/** What may come to one group of paths. */
+export interface GateRule {
+  /** Names the group in `onRefused`. */
+  readonly name: string
+  /** Path prefixes, such as `/devtools`: the path itself and everything below it. `/` is everything. */
+  readonly paths: readonly string[]
+  /** For all requests from one address. */
+  readonly perAddress: Allowance
+  /** For all requests of one account, wherever it sends them from. */
+  readonly perAccount?: Allowance
+}
+
+export interface GateOptions {
+  /** The first rule whose path fits decides. A request that fits none is admitted. */
+  readonly rules: readonly GateRule[]
+  /** Returns the address that a request is counted by; see `stampClientAddress`. */
+  readonly addressOf: (request: IncomingMessage) => string
+  /**
+   * Returns the account that a request is sent with. It is asked only for rules with `perAccount`. One that fails or takes over
+   * a second is reported, and the request then counts for its address alone.
+   */
+  readonly accountOf?: (request: IncomingMessage) => Promise<string | undefined>
+  /** Called with each refusal. */
+  readonly onRefused?: (refusal: { readonly rule: string; readonly by: 'address' | 'account' }) => void
+  /** The most addresses and accounts that are remembered, each. The one that was idle longest is forgotten. Default 20 000. */
+  readonly maxClients?: number
+  readonly clock?: Clock
+}
+
+export interface Gate {
+  /**
+   * Counts a request and its bytes, and resolves to whether it may go on. If not, it has been answered with 429,
+   * `Retry-After` and a problem document, or a page for a browser that asks for one. The bytes of a request and of its
+   * answer are counted when the answer has been sent, so that they refuse the next one. Never rejects.
+   */
+  admit(request: IncomingMessage, response: ServerResponse): Promise<boolean>
+}
+
+interface Counted {
+  readonly rule: GateRule
+  readonly addresses: Allowances
+  readonly accounts: Allowances | undefined
+}
+
+/** Milliseconds that a request waits for its account. */
+const ACCOUNT_MS = 1000
+
+/**
+ * Makes the gate in front of everything that a server answers: pages, consoles, ingests, callbacks. It counts in the memory of
+ * this process, at the cost of some microseconds, so that a flood is refused before it reaches any store; limits that all
+ * servers share are those of `createRoutes`.
+ *
+ * @throws ConfigError `OPTION_INVALID` for rules without a path or with an invalid number.
+ */
+export function createGate(options: GateOptions): Gate {
+  const { clock = systemClock, maxClients = 20_000, addressOf, accountOf, onRefused } = options
+  assertNumbers('platform', options, { maxClients: 1 })
+  const counted = options.rules.map((rule): Counted => {
+    assertRule(rule)
+    const allowances = (allowance: Allowance): Allowances => createAllowances(allowance, { clock, maxClients })
+    const { perAddress, perAccount } = rule
+    return { rule, addresses: allowances(perAddress), accounts: perAccount && allowances(perAccount) }
+  })
+  const marks = new WeakMap<Socket, number>()
+
+  const account = async (request: IncomingMessage): Promise<string | undefined> => {
+    try {
+      const asked = accountOf?.(request)
+      return asked && (await deadline(() => asked, { operation: '[msc/platform] accountOf', timeoutMs: ACCOUNT_MS }))
+    } catch (error) {
+      reportFailure(error, { concern: 'platform', operation: 'accountOf' })
+      return undefined
+    }
+  }
+
+  return {
+    async admit(request, response) {
+      const path = pathOf(request.url)
+      const found = counted.find(({ rule }) => rule.paths.some((prefix) => isBelow(path, prefix)))
+      if (!found) return true
+      const { rule, addresses, accounts } = found
+      const refused = (by: 'address' | 'account', retryAfterMs: number): false => {
+        onRefused?.({ rule: rule.name, by })
+        refuse(request, response, retryAfterMs)
+        return false
+      }
+      const address = addressOf(request)
+      const waitForAddress = addresses.take(address)
+      if (waitForAddress > 0) return refused('address', waitForAddress)
+      const user = accounts && (await account(request))
+      const waitForAccount = user === undefined ? 0 : (accounts?.take(user) ?? 0)
+      if (waitForAccount > 0) return refused('account', waitForAccount)
+      response.once('close', () => {
+        const bytes = bytesSince(marks, request.socket)
+        addresses.charge(address, bytes)
+        if (user !== undefined) accounts?.charge(user, bytes)
+      })
+      return true
+    },
+  }
+}
+
+/** Returns the bytes, in and out, that the connection has carried since the last call. */
+function bytesSince(marks: WeakMap<Socket, number>, socket: Socket): number {
+  const total = socket.bytesRead + socket.bytesWritten
+  const bytes = Math.max(0, total - (marks.get(socket) ?? 0))
+  marks.set(socket, total)
+  return bytes
+}
+
+/** Clients send any text: what has no path counts as the root. */
+function pathOf(url: string | undefined): string {
+  const [path = '/'] = (url ?? '/').split(/[?#]/, 1)
+  if (!path.startsWith('/')) return '/'
+  try {
+    // As the router behind the gate reads it: `/%64evtools` is a way to `/devtools`.
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
+
+function isBelow(path: string, prefix: string): boolean {
+  return prefix === '/' || path === prefix || path.startsWith(`${prefix}/`)
+}
+
+function assertRule({ name, paths, perAddress, perAccount }: GateRule): void {
+  for (const allowance of perAccount ? [perAddress, perAccount] : [perAddress]) {
+    assertNumbers('platform', allowance, { calls: 1, bytes: 1, windowSeconds: 1 })
+  }
+  if (Array.isArray(paths) && paths.length > 0 && paths.every((path) => /^\/(?:.*[^/])?$/.test(path))) return
+  throw new ConfigError(`[msc/platform] The rule ${JSON.stringify(name)} has no paths, or one that is not a path.`, {
+    code: 'OPTION_INVALID',
+    hint: 'Pass path prefixes that begin with a slash and do not end with one, such as /devtools; / is everything.',
+  })
+}
