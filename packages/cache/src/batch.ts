@@ -16,11 +16,15 @@ export type Loaded<T> = readonly (T | undefined)[] | ReadonlyMap<string, T>
 /** Several keys at the price of one. */
 export interface CacheBatch {
   /**
-   * The values, in the order of the keys; `undefined` as for `get`. One round trip.
+   * The values, in the order of the keys; `undefined` as for `get`. One round trip. With `counted: false` the reads are left out of
+   * `stats` and of telemetry: for bookkeeping, whose keys are commonly absent and would bury the hit rate of what is cached.
    *
    * @throws UnavailableError while the store is away, with `strict`: for who must tell that from what is absent.
    */
-  getMany<T>(keys: readonly string[], options?: { readonly strict?: boolean }): Promise<(T | undefined)[]>
+  getMany<T>(
+    keys: readonly string[],
+    options?: { readonly strict?: boolean; readonly counted?: boolean },
+  ): Promise<(T | undefined)[]>
   /** False when the store is away. One round trip. @throws ValidationError, before anything is written. */
   setMany(entries: readonly (readonly [key: string, value: unknown])[], ttl?: Duration | SetOptions): Promise<boolean>
   /**
@@ -54,7 +58,12 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
     return held?.verdict === 'fresh' ? held : undefined
   }
 
-  const seeMany = async (names: readonly string[], tags: readonly string[], flight: Flight): Promise<Seen> => {
+  const seeMany = async (
+    names: readonly string[],
+    tags: readonly string[],
+    flight: Flight,
+    counted = true,
+  ): Promise<Seen> => {
     const started = clock.monotonic()
     const trusted = parts.nearCurrent()
     const held = await Promise.all(names.map((name) => seeNear(name, trusted)))
@@ -81,7 +90,7 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
         failed('getMany', error)
       }
     }
-    for (const [index, name] of names.entries()) {
+    for (const [index, name] of counted ? names.entries() : []) {
       lookUp.count(name, { held: held[index], stamps: NO_STAMPS, away, trusted }, started)
     }
     return { held, found, away, trusted }
@@ -130,10 +139,13 @@ export function createBatch(parts: Parts, lookUp: LookUp, writer: Writer): Cache
   }
 
   return {
-    async getMany<T>(keys: readonly string[], { strict = false }: { readonly strict?: boolean } = {}) {
+    async getMany<T>(
+      keys: readonly string[],
+      { strict = false, counted = true }: { readonly strict?: boolean; readonly counted?: boolean } = {},
+    ) {
       const names = keys.map(keyName)
       if (strict) guard.assertOpen('getMany')
-      const { held, away } = await flights.track(names, [], (flight) => seeMany(names, [], flight))
+      const { held, away } = await flights.track(names, [], (flight) => seeMany(names, [], flight, counted))
       if (strict && away) throw new UnavailableError(`[msc/cache] [${driver.name}] The store is away.`)
       return held.map((each) => deliver(each?.shared) as T | undefined)
     },

@@ -4,7 +4,10 @@ export { createPlatform, type Platform, type PlatformHealth, type PlatformOption
 export { problem, problemFrom, type ProblemOptions } from './problem.ts'
 export {
   createRoutes,
+  localPath,
+  seeOther,
   type DefineRoute,
+  type FormSent,
   type RouteHandler,
   type RouteOptions,
   type RoutePorts,
@@ -30,3 +33,5 @@ export {
   type PagePolicyOptions,
   type SecurityHeaderOptions,
 } from './profile/security-headers.ts'
+export { createFormMemory, type FormMemory, type KeptForm } from './form-memory.ts'
+export { isStorable, isVisible } from './text.ts'

@@ -2,7 +2,10 @@
 // promise.
 export {
   createRoutes,
+  localPath,
+  seeOther,
   type DefineRoute,
+  type FormSent,
   type RouteHandler,
   type RouteOptions,
   type RoutePorts,

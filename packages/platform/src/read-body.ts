@@ -16,8 +16,7 @@ export async function readJson<T>(
   schema: StandardSchema<unknown, T>,
   maxBytes: number,
 ): Promise<BodyResult<T>> {
-  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/json') {
+  if (mediaType(request) !== 'application/json') {
     return { problem: { title: 'Send application/json', status: 415, code: 'CONTENT_TYPE_UNSUPPORTED' } }
   }
   const { signal } = request
@@ -29,11 +28,54 @@ export async function readJson<T>(
   } catch {
     return { problem: { title: 'The body is not JSON', status: 400, code: 'BODY_MALFORMED' } }
   }
+  return checked(schema, parsed)
+}
+
+/** Says whether the request was sent by an HTML form. Forms with files, `multipart/form-data`, are not read. */
+export function isForm(request: Request): boolean {
+  return mediaType(request) === 'application/x-www-form-urlencoded'
+}
+
+/** More fields than any form has. */
+const MAX_FIELDS = 200
+
+/**
+ * Reads the fields of an HTML form, whose values are all text. Like {@link readJson}, and 422 for a field that is sent twice:
+ * whoever reads the first and whoever reads the last would not mean the same.
+ *
+ * @param keep Called with the fields before they are validated, so that the form can be shown again as it was.
+ * @throws ConfigError `BODY_CONSUMED` when the body has been read already.
+ */
+export async function readForm<T>(
+  request: Request,
+  schema: StandardSchema<unknown, T>,
+  maxBytes: number,
+  keep: (values: Readonly<Record<string, string>>) => void,
+): Promise<BodyResult<T>> {
+  const { signal } = request
+  const { text, refused } = await readText(request, { maxBytes, timeoutMs: BODY_TIMEOUT_MS, signal, utf8: 'strict' })
+  if (refused !== undefined) return { problem: bodyProblem(refused, maxBytes) }
+  const fields = [...new URLSearchParams(text)]
+  // Without a prototype: the names are the client's.
+  const values = Object.create(null) as Record<string, string>
+  for (const [name, value] of fields) values[name] = value
+  if (fields.length > MAX_FIELDS || Object.keys(values).length < fields.length) {
+    return { problem: { title: 'The form has a field twice, or too many', status: 422, code: 'FORM_INVALID' } }
+  }
+  keep(values)
+  return checked(schema, { ...values })
+}
+
+async function checked<T>(schema: StandardSchema<unknown, T>, given: unknown): Promise<BodyResult<T>> {
   try {
-    return { value: await validate(schema, parsed, 'The body') }
+    return { value: await validate(schema, given, 'The body') }
   } catch (error) {
     // Only here is an invalid value the client's own.
     if (isValidationError(error)) return { problem: problemFrom(error) }
     throw error
   }
+}
+
+function mediaType(request: Request): string | undefined {
+  return request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
 }

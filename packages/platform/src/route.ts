@@ -21,7 +21,7 @@ import { rateLimitHeaders, rateLimitResponse, type RateLimitResult } from '@msc/
 import { problem, type ProblemOptions } from '@msc/core/http-request'
 import { assertClientAddress, clientAddress, type ClientAddressOptions } from './profile/client-address.ts'
 import { problemFrom } from './problem.ts'
-import { readJson } from './read-body.ts'
+import { isForm, readForm, readJson } from './read-body.ts'
 
 export interface RouteUser {
   readonly id: string
@@ -76,9 +76,25 @@ export interface RouteOptions<User, Auth extends 'required' | 'optional' | 'none
   readonly maxBytes?: number
   /** Per user, or per address without one. Default 100 calls per 60 seconds; `false` for no limit. */
   readonly limit?: { readonly calls: number; readonly windowSeconds: number } | false
+  /**
+   * Lets an HTML form send the body too, so that the page works without scripts (`application/x-www-form-urlencoded`; every value
+   * is text, an empty one `''`). It turns the answer that a program would have got into one for a person, usually a redirect to a
+   * page: see {@link seeOther}. Default: forms get 415.
+   */
+  readonly form?: (sent: FormSent<User>) => Promise<Response> | Response
   readonly handler: (
     context: RouteContext<Auth extends 'required' | undefined ? User : User | undefined, Body, Params>,
   ) => Promise<Response> | Response
+}
+
+/** A form that was sent, and what came of it. */
+export interface FormSent<User> {
+  readonly request: Request
+  /** The handler's response, or the problem document of a refusal. */
+  readonly response: Response
+  /** The fields as they were sent; empty when they were not read. They may hold a password. */
+  readonly values: Readonly<Record<string, string>>
+  readonly user: User | undefined
 }
 
 /** A handler as Next.js calls it. Other servers pass the request alone, or `{ params }` as an object or a promise of one. */
@@ -130,6 +146,8 @@ interface Call<User extends RouteUser, Auth extends 'required' | 'optional' | 'n
   readonly options: RouteOptions<User, Auth, Body, Params>
   readonly request: Request
   readonly context: { readonly params?: unknown } | undefined
+  /** Set when the fields of a form have been read. */
+  values?: Readonly<Record<string, string>>
 }
 
 async function answer<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params>(
@@ -156,6 +174,7 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
     }
     response = problem(body)
   }
+  if (options.form && isForm(request)) response = await answerForm(call, options.form, response, user)
   const durationMs = performance.now() - started
   operation.end({ method, route, status: response.status })
   reportErrors('observe', () =>
@@ -169,13 +188,55 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
   })
 }
 
+/** A person can read no problem document, but a failure of `form` must not end in none. */
+async function answerForm<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params>(
+  { ports, request, values = {} }: Call<User, Auth, Body, Params>,
+  form: (sent: FormSent<User>) => Promise<Response> | Response,
+  response: Response,
+  user: User | undefined,
+): Promise<Response> {
+  try {
+    return await form({ request, response, values, user })
+  } catch (error) {
+    reportErrors('capture', () => ports.capture(error, { route: 'form', method: request.method }))
+    return response
+  }
+}
+
+/**
+ * Redirects a browser to a page with GET, so that loading the page again sends nothing again. Takes over the cookies and the
+ * header fields of limits that `response` has.
+ *
+ * @param path A path of this site, such as `/releases/42`; anything else becomes `/`. See {@link localPath}.
+ */
+export function seeOther(path: string, response?: Response): Response {
+  const headers = new Headers({ location: localPath(path), 'cache-control': 'no-store' })
+  for (const [name, value] of response?.headers ?? []) {
+    if (name === 'set-cookie' || name.startsWith('ratelimit') || name === 'retry-after') headers.append(name, value)
+  }
+  return new Response(null, { status: 303, headers })
+}
+
+/**
+ * Returns a path of this site from text that somebody else may have written, such as the `next` of a sign-in page: what leads to
+ * another site, or is no path, becomes `/`. The fragment is left out.
+ */
+export function localPath(text: unknown): string {
+  if (typeof text !== 'string' || text.length > 2000 || !text.startsWith('/')) return '/'
+  // As a browser would read it: it takes a backslash for a slash, and leaves out tabs and line breaks.
+  const base = 'http://local.invalid'
+  const url = URL.parse(text, base)
+  return url?.origin === base ? url.pathname.replace(/^\/{2,}/, '/') + url.search : '/'
+}
+
 /** How the limit of a route is called in its header fields. */
 const LIMIT = { name: 'api' }
 
 async function admit<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params>(
-  { ports, options, request, context }: Call<User, Auth, Body, Params>,
+  call: Call<User, Auth, Body, Params>,
   user: User | undefined,
 ): Promise<Response> {
+  const { ports, options, request, context } = call
   const { route, auth = 'required', role, body: schema, maxBytes = 64 * 1024 } = options
   const limit = options.limit ?? { calls: 100, windowSeconds: 60 }
 
@@ -198,7 +259,10 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   }
   let body: unknown
   if (schema) {
-    const read = await readJson(request, schema, maxBytes)
+    const read =
+      options.form && isForm(request)
+        ? await readForm(request, schema, maxBytes, (values) => (call.values = values))
+        : await readJson(request, schema, maxBytes)
     if ('problem' in read) {
       const all = { ...read.problem.extensions, ...extensions }
       return problem({ ...read.problem, headers: { ...read.problem.headers, ...headers }, extensions: all })

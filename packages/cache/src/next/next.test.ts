@@ -38,6 +38,14 @@ describe('use cache', () => {
     expect(await handler.get('other', [])).toBeUndefined()
   })
 
+  it('counts the reads of entries, and none of the tags that it looks up for them', async () => {
+    const { cache, handler } = setUp()
+    await handler.set('k', Promise.resolve(entry('text', { tags: ['a', 'b', 'c'] })))
+    for (let i = 0; i < 20; i++) await handler.get('k', ['route', 'layout'])
+    await handler.updateTags(['a'], {})
+    expect(cache.stats()).toMatchObject({ hits: 20, misses: 0, hitRate: 1 })
+  })
+
   it('waits for an entry that is still being written', async () => {
     const { handler } = setUp()
     let write!: (chunk: Uint8Array | undefined) => void

@@ -26,12 +26,15 @@ export interface TagRecords {
 /** As long as an entry is kept at most. */
 export const KEPT_SECONDS: number = 30 * 86_400
 
+/** Most tags were never revalidated, and have no record: those reads say nothing of what is cached. */
+const READ = { strict: true, counted: false }
+
 export function createTagRecords(cache: Cache, now: () => number): TagRecords {
   const keyOf = (tag: string): string => `next:tag:${tag}`
   return {
     async judge(tags, timestamp) {
       if (tags.length === 0) return 'current'
-      const records = await cache.getMany<TagRecord>(tags.map(keyOf), { strict: true })
+      const records = await cache.getMany<TagRecord>(tags.map(keyOf), READ)
       const at = now()
       if (records.some((it) => it?.expired !== undefined && it.expired <= at && it.expired > timestamp))
         return 'expired'
@@ -40,7 +43,7 @@ export function createTagRecords(cache: Cache, now: () => number): TagRecords {
     async update(tags, durations) {
       if (tags.length === 0) return
       const at = now()
-      const records = await cache.getMany<TagRecord>(tags.map(keyOf), { strict: true })
+      const records = await cache.getMany<TagRecord>(tags.map(keyOf), READ)
       const written = await cache.setMany(
         tags.map((tag, index) => {
           const known = records[index] ?? {}

@@ -31,7 +31,6 @@ export interface PagePolicyOptions {
   readonly connect?: readonly (string | undefined)[]
   /** True where pages are reloaded while they are edited, which evaluates text as code. Default false. */
   readonly development?: boolean
-  readonly secure: boolean
 }
 
 /**
@@ -40,7 +39,7 @@ export interface PagePolicyOptions {
  *
  * Source: https://www.w3.org/TR/CSP3/, and for `strict-dynamic` https://web.dev/articles/strict-csp
  */
-export function pagePolicy({ nonce, connect = [], development = false, secure }: PagePolicyOptions): string {
+export function pagePolicy({ nonce, connect = [], development = false }: PagePolicyOptions): string {
   const origins = [...new Set(connect.flatMap((address) => originsOf(address)))]
   return [
     "default-src 'self'",
@@ -55,7 +54,6 @@ export function pagePolicy({ nonce, connect = [], development = false, secure }:
     "base-uri 'none'",
     "form-action 'self'",
     "frame-ancestors 'none'",
-    ...(secure ? ['upgrade-insecure-requests'] : []),
   ].join('; ')
 }
 
