@@ -1,4 +1,4 @@
-import type { Service } from '@msc/core'
+import type { Health, Service } from '@msc/core'
 import { expect, it } from 'vitest'
 import { createPlatform } from './create-platform.ts'
 
@@ -45,6 +45,27 @@ it('does not report an invalid answer as ready, and shows no secret of a service
   expect(services[2]?.detail).toBe('refused password=[redacted]')
 })
 
+it('says since when a service is not ready, and forgets it when it is', async () => {
+  let status: Health['status'] = 'ready'
+  const lastError = { at: Date.parse('2026-01-02T03:04:05Z'), operation: 'get', message: 'no' }
+  const platform = createPlatform({
+    services: {
+      cache: service('cache', { health: async () => ({ concern: 'cache', driver: 'own', status, lastError }) }),
+      jobs: service('jobs', { health: async () => ({ concern: 'jobs', driver: 'own', status }) }),
+    },
+  })
+  const since = async (): Promise<(string | undefined)[]> =>
+    (await platform.health()).services.map((each) => each.since)
+  expect(await since()).toEqual([undefined, undefined])
+  status = 'degraded'
+  const first = await since()
+  expect(first).toEqual(['2026-01-02T03:04:05.000Z', expect.stringMatching(/^20/)])
+  status = 'down'
+  expect(await since()).toEqual(first)
+  status = 'ready'
+  expect(await since()).toEqual([undefined, undefined])
+})
+
 it('survives a service whose fields all throw', async () => {
   const hostile = service('realtime', {
     health: () => Promise.reject(Object.defineProperty(new Error('x'), 'message', { get: throwing })),
@@ -52,7 +73,13 @@ it('survives a service whose fields all throw', async () => {
   for (const name of ['concern', 'driverName']) Object.defineProperty(hostile, name, { get: throwing })
   const platform = createPlatform({ services: { own: hostile, cache: service('cache') } })
   expect((await platform.health()).services).toEqual([
-    { concern: 'own', driver: 'unknown', status: 'down', detail: 'It failed without a message.' },
+    {
+      concern: 'own',
+      driver: 'unknown',
+      status: 'down',
+      detail: 'It failed without a message.',
+      since: expect.any(String),
+    },
     { concern: 'cache', driver: 'memory', status: 'ready' },
   ])
 })

@@ -23,7 +23,15 @@ export interface PlatformHealth {
   /** The worst of all services. */
   readonly status: Status
   readonly checkedAt: string
-  readonly services: readonly Health[]
+  readonly services: readonly ServiceHealth[]
+}
+
+export interface ServiceHealth extends Health {
+  /**
+   * Since when it is not ready: when a check found it so for the first time, or the earlier failure that the service reports. ISO 8601;
+   * absent while it is ready. As exact as the checks are frequent.
+   */
+  readonly since?: string
 }
 
 export interface Platform<Services extends Record<string, Service>> {
@@ -74,6 +82,7 @@ export function createPlatform<Services extends Record<string, Service>>(
   const entries = Object.entries(services)
   for (const [name, service] of entries) assertMethods('platform', `services.${name}`, service, SERVICE_METHODS)
   let closing: Promise<string[]> | undefined
+  const troubles = createTroubles()
 
   const bounded = async (name: string, operation: string, run: () => Promise<void>): Promise<string | undefined> => {
     try {
@@ -112,7 +121,7 @@ export function createPlatform<Services extends Record<string, Service>>(
       return {
         status: worstStatus(all.map(({ status }) => status)),
         checkedAt: new Date().toISOString(),
-        services: all,
+        services: all.map((health, index) => troubles.dated((entries[index] as (typeof entries)[number])[0], health)),
       }
     },
     async flush() {
@@ -128,6 +137,23 @@ export function createPlatform<Services extends Record<string, Service>>(
         return failures(late)
       })()
       return closing
+    },
+  }
+}
+
+/** Remembers since when each service is not ready. */
+function createTroubles(): { dated(name: string, health: Health): ServiceHealth } {
+  const since = new Map<string, number>()
+  return {
+    dated(name, health) {
+      if (health.status === 'ready' || health.status === 'not-configured') {
+        since.delete(name)
+        return health
+      }
+      const now = Date.now()
+      const began = since.get(name) ?? Math.min(now, health.lastError?.at ?? now)
+      since.set(name, began)
+      return { ...health, since: new Date(began).toISOString() }
     },
   }
 }

@@ -1,6 +1,12 @@
 import './operations.ts'
 export { defineConfig, type AppFolder, type MscConfig } from './config.ts'
-export { createPlatform, type Platform, type PlatformHealth, type PlatformOptions } from './create-platform.ts'
+export {
+  createPlatform,
+  type Platform,
+  type PlatformHealth,
+  type PlatformOptions,
+  type ServiceHealth,
+} from './create-platform.ts'
 export { problem, problemFrom, type ProblemOptions } from './problem.ts'
 export {
   createRoutes,
