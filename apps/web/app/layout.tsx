@@ -28,7 +28,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
   const unread = user ? await unreadCount(user) : 0
   return (
     <html lang="en">
-      <body className="min-h-dvh">
+      <body className="min-h-dvh" data-admin={user?.role === 'admin' ? '' : undefined}>
         <a href="#main" className="sr-only focus:not-sr-only focus:absolute focus:p-3">
           Skip to content
         </a>
@@ -44,7 +44,9 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
                 <Nav admin={user.role === 'admin'} />
                 <div className="ml-auto flex items-center gap-3 text-sm">
                   <Live config={config} userId={user.id} initialUnread={unread} />
-                  <span className="quiet hidden sm:inline">{user.name}</span>
+                  <Link href="/account" className="quiet hover:underline">
+                    {user.name}
+                  </Link>
                   <SignOut />
                 </div>
               </>

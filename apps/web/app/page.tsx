@@ -3,7 +3,7 @@ import { ReleaseList } from '@/components/release-card'
 import { currentUser } from '@/lib/session/auth'
 import { catalogueFigures } from '@/lib/catalogue'
 import { listNotifications } from '@/lib/notifications'
-import { listReleases } from '@/lib/releases'
+import { listReleases, releaseFigures } from '@/lib/releases'
 import type { User } from '@/lib/session/session'
 
 export default async function Home() {
@@ -12,11 +12,17 @@ export default async function Home() {
 }
 
 async function Overview({ user }: { user: User }) {
-  const [releases, notifications] = await Promise.all([listReleases(user), listNotifications(user, 5)])
+  const [figures, { releases }, notifications] = await Promise.all([
+    releaseFigures(user),
+    listReleases(user),
+    listNotifications(user, 5),
+  ])
   const tiles = [
-    { label: user.role === 'admin' ? 'Releases of all artists' : 'Releases', value: releases.length },
-    { label: 'Live', value: releases.filter(({ status }) => status === 'live').length },
-    { label: 'Lyrics analysed', value: releases.filter(({ analysis }) => analysis).length },
+    { label: user.role === 'admin' ? 'Releases of all artists' : 'Releases', value: figures.all },
+    { label: 'Live', value: figures.live },
+    user.role === 'admin'
+      ? { label: 'Waiting for review', value: figures.submitted }
+      : { label: 'Lyrics analysed', value: figures.analysed },
   ]
   return (
     <>
@@ -83,7 +89,7 @@ async function Overview({ user }: { user: User }) {
 const promises = [
   {
     title: 'Release',
-    text: 'Titles, dates and lyrics in one form, checked while you type and kept as a draft until you are ready.',
+    text: 'Titles, dates and lyrics in one form, kept as a draft until you submit it for review.',
   },
   {
     title: 'Understand',
@@ -105,7 +111,7 @@ async function Welcome() {
         Your music, everywhere it should be.
       </h1>
       <p className="quiet mt-4 max-w-xl text-lg">
-        MSC &amp; Co distributes independent artists: releases, earnings and messages in one calm place.
+        MSC &amp; Co distributes independent artists: releases and their analysis in one calm place.
       </p>
       <Link href="/sign-in" className="button mt-8 px-5 py-2.5">
         Sign in to your catalogue

@@ -78,7 +78,7 @@ export function Live({
 
   const open = async (): Promise<void> => {
     router.push('/')
-    if (unread > 0) await api('/api/notifications/read')
+    if (unread > 0) await api('/api/notifications/read', {})
     router.refresh()
   }
 
@@ -161,7 +161,7 @@ function Announcement({
 
 /** Returns `undefined` after a sign-out; the client then asks again later. */
 async function getToken(signal: AbortSignal): Promise<string | undefined> {
-  const result = await api<{ token: string }>('/api/realtime/token', undefined, signal)
+  const result = await api<{ token: string }>('/api/realtime/token', undefined, { signal, background: true })
   return result.ok ? result.data.token : undefined
 }
 

@@ -9,6 +9,8 @@ const links = [
 ]
 const artistLinks = [{ href: '/subscription', label: 'Subscription' }]
 const adminLinks = [
+  { href: '/admin/accounts', label: 'Accounts' },
+  { href: '/admin/sign-ins', label: 'Sign-ins' },
   { href: '/admin/systems', label: 'Systems' },
   { href: '/devtools', label: 'Devtools' },
 ]

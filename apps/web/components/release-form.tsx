@@ -2,63 +2,123 @@
 
 import { trackEvent } from '@msc/analytics/browser'
 import { useRouter } from 'next/navigation'
-import { useState, type FormEvent } from 'react'
+import { useEffect, useRef, useState, type FormEvent } from 'react'
 import { api, type ApiProblem } from '@/lib/api-client'
+import { Field, FormProblem } from './field.tsx'
 
-export function ReleaseForm({ artistName, genres }: { artistName: string; genres: readonly string[] }) {
+/** Where the browser keeps what was typed until it has been sent: a page that is left by mistake loses nothing. */
+const DRAFT = 'msc-new-release'
+
+export interface ReleaseFormProps {
+  readonly artistName: string
+  readonly genres: readonly string[]
+  /** Names this release in all attempts to send it, so that two of them make one. */
+  readonly formKey: string
+  /** A form that was sent without scripts and refused. */
+  readonly refused?: { readonly values: Readonly<Record<string, string>> } & ApiProblem
+}
+
+export function ReleaseForm({ artistName, genres, formKey, refused }: ReleaseFormProps) {
   const router = useRouter()
-  const [problem, setProblem] = useState<ApiProblem>()
+  const [problem, setProblem] = useState<ApiProblem | undefined>(refused)
   const [busy, setBusy] = useState(false)
+  const sending = useRef(false)
+  const form = useRef<HTMLFormElement>(null)
+
+  useEffect(() => {
+    if (form.current && !refused) restore(form.current)
+  }, [refused])
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
+    if (sending.current) return
+    sending.current = true
     setBusy(true)
-    const values = Object.fromEntries(new FormData(event.currentTarget))
-    const result = await api<{ release: { id: string; genre: string } }>('/api/releases', values)
+    const { _key: key, ...values } = valuesOf(event.currentTarget)
+    const result = await api<{ release: { id: string; genre: string } }>('/api/releases', values, { key })
     if (!result.ok) {
+      sending.current = false
       setBusy(false)
-      return setProblem(result.problem)
+      setProblem(result.problem)
+      return focusOn(event.currentTarget ?? form.current, result.problem)
     }
+    sessionStorage.removeItem(DRAFT)
     trackEvent('release_form_completed', { genre: result.data.release.genre })
     router.push(`/releases/${result.data.release.id}`)
   }
 
   const issue = (path: string) => problem?.issues?.find((each) => each.path === path)?.message
+  const value = (name: string) => refused?.values[name]
   return (
-    <form onSubmit={submit} className="card mt-6 space-y-5 p-6">
-      <Field name="title" label="Title" issue={issue('title')} required maxLength={200} placeholder="Night Drive" />
+    <form
+      ref={form}
+      method="post"
+      action="/api/releases"
+      onSubmit={submit}
+      onInput={(event) => keep(event.currentTarget)}
+      className="card mt-6 space-y-5 p-6"
+    >
+      <input type="hidden" name="_key" value={formKey} />
+      <Field
+        name="title"
+        label="Title"
+        issue={issue('title')}
+        required
+        maxLength={200}
+        placeholder="Night Drive"
+        defaultValue={value('title')}
+      />
       <Field
         name="artistName"
         label="Artist"
         issue={issue('artistName')}
         required
         maxLength={200}
-        defaultValue={artistName}
+        defaultValue={value('artistName') ?? artistName}
       />
       <div className="grid gap-5 sm:grid-cols-2">
         <div>
           <label className="label" htmlFor="genre">
             Genre
           </label>
-          <select id="genre" name="genre" required className="field">
+          <select id="genre" name="genre" required className="field" defaultValue={value('genre')}>
             {genres.map((genre) => (
               <option key={genre}>{genre}</option>
             ))}
           </select>
         </div>
-        <Field name="releaseDate" label="Release date" type="date" issue={issue('releaseDate')} required />
+        <Field
+          name="releaseDate"
+          label="Release date"
+          type="date"
+          min="1900-01-01"
+          max="2199-12-31"
+          issue={issue('releaseDate')}
+          required
+          defaultValue={value('releaseDate')}
+        />
       </div>
       <div>
         <label className="label" htmlFor="lyrics">
           Lyrics <span className="quiet font-normal">(optional)</span>
         </label>
-        <textarea id="lyrics" name="lyrics" rows={8} maxLength={20_000} className="field font-mono" />
+        <textarea
+          id="lyrics"
+          name="lyrics"
+          rows={8}
+          maxLength={20_000}
+          className="field font-mono"
+          aria-invalid={issue('lyrics') !== undefined}
+          aria-describedby={issue('lyrics') && 'lyrics-issue'}
+          defaultValue={value('lyrics')}
+        />
+        {issue('lyrics') && (
+          <p id="lyrics-issue" role="alert" className="mt-1 text-sm text-red-700 dark:text-red-400">
+            {issue('lyrics')}
+          </p>
+        )}
       </div>
-      {problem && !problem.issues && (
-        <p role="alert" className="text-sm text-red-700 dark:text-red-400">
-          {problem.title}. {problem.detail}
-        </p>
-      )}
+      {problem && !problem.issues?.length && <FormProblem title={problem.title} detail={problem.detail} />}
       <button type="submit" disabled={busy} className="button">
         {busy ? 'Saving…' : 'Create release'}
       </button>
@@ -66,32 +126,32 @@ export function ReleaseForm({ artistName, genres }: { artistName: string; genres
   )
 }
 
-function Field({
-  name,
-  label,
-  issue,
-  ...input
-}: { name: string; label: string; issue: string | undefined } & React.InputHTMLAttributes<HTMLInputElement>) {
-  return (
-    <div>
-      <label className="label" htmlFor={name}>
-        {label}
-      </label>
-      <input
-        id={name}
-        name={name}
-        className="field"
-        aria-invalid={issue !== undefined}
-        aria-describedby={`${name}-issue`}
-        {...input}
-      />
-      <p
-        id={`${name}-issue`}
-        role={issue ? 'alert' : undefined}
-        className="mt-1 text-sm text-red-700 empty:hidden dark:text-red-400"
-      >
-        {issue}
-      </p>
-    </div>
-  )
+function valuesOf(form: HTMLFormElement): Record<string, string> {
+  return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)]))
+}
+
+function keep(form: HTMLFormElement): void {
+  const { _key, ...values } = valuesOf(form)
+  try {
+    sessionStorage.setItem(DRAFT, JSON.stringify(values))
+  } catch {
+    // A full or forbidden store costs the draft only.
+  }
+}
+
+function restore(form: HTMLFormElement): void {
+  try {
+    const values: unknown = JSON.parse(sessionStorage.getItem(DRAFT) ?? 'null')
+    for (const [name, value] of Object.entries(Object(values) as object)) {
+      const field = form.elements.namedItem(name)
+      if (field && 'value' in field && typeof value === 'string') field.value = value
+    }
+  } catch {
+    // Without a store there is no draft.
+  }
+}
+
+function focusOn(form: HTMLFormElement | null, { issues }: ApiProblem): void {
+  const field = issues?.[0] && form?.elements.namedItem(issues[0].path)
+  if (field instanceof HTMLElement) field.focus()
 }

@@ -2,19 +2,13 @@
 
 import { resetUser } from '@msc/analytics/browser'
 
+/** A form, so that signing out works without scripts. It loads a page, so nothing of the last user stays in memory. */
 export function SignOut() {
   return (
-    <button
-      type="button"
-      className="button-quiet"
-      onClick={async () => {
-        await fetch('/api/auth/sign-out', { method: 'POST' })
-        resetUser()
-        // A full page load, so that nothing of the last user stays in memory.
-        location.assign('/sign-in')
-      }}
-    >
-      Sign out
-    </button>
+    <form method="post" action="/api/auth/sign-out" onSubmit={() => resetUser()}>
+      <button type="submit" className="button-quiet">
+        Sign out
+      </button>
+    </form>
   )
 }

@@ -1,21 +1,32 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { processEnv, setJournal } from '@msc/core'
+import { every, processEnv, processSlot, readEnv, setJournal, createMemoryJournal } from '@msc/core'
 import { configureCron } from '@msc/cron'
 import { createFileJournal, recordTelemetry } from '@msc/devtools'
 import { configureJobs, runBreadcrumbs } from '@msc/jobs'
 import { captureFailures, getDefaultMonitoring } from '@msc/monitoring'
-import type { PlatformHealth } from '@msc/platform'
-import { createRealtimeServer, databasePolicies, feedSource, type RealtimeServer } from '@msc/realtime/server'
+import { assertSecrets, clientAddress, type Database, type PlatformHealth, type Profile } from '@msc/platform'
+import { ownFolder } from '@msc/platform/node'
+import {
+  createRealtimeServer,
+  databasePolicies,
+  feedSource,
+  type FeedMessage,
+  type RealtimeServer,
+} from '@msc/realtime/server'
 import { crons } from './crons/definitions.ts'
-import { closeDatabase, database } from './db/database.ts'
+import { openDatabase } from './db/database.ts'
 import { dataDir } from './env.ts'
-import { jobs } from './jobs/index.ts'
-import { platform } from './platform.ts'
 import { forwardFeeds } from './feeds.ts'
+import { jobs } from './jobs/index.ts'
+import { outbox } from './outbox.ts'
+import { platform } from './platform.ts'
+import { profile } from './profile.ts'
+import { dropReleases } from './releases.ts'
 import { jwtSecret } from './session/secrets.ts'
+import { sessions } from './session/session.ts'
+import { signInGuard } from './session/sign-in.ts'
 
 /** The functions that the server in front of Next.js calls. */
 export interface Running {
@@ -27,59 +38,87 @@ export interface Running {
   close(): Promise<void>
 }
 
-const KEY = Symbol.for('msc.web')
-
-/** Composes the six concerns, once per process: hot reload runs this again. */
+/** Composes the services, once per process: hot reload runs this again. */
 export async function boot(): Promise<Running> {
-  const globals = globalThis as { [KEY]?: Promise<Running> }
-  return (globals[KEY] ??= start())
+  const slot = processSlot<{ running?: Promise<Running> }>('web/running', () => ({}))
+  return (slot.running ??= start())
 }
+
+/** Milliseconds between two looks at all services, by which the systems page knows since when one is down. */
+const HEALTH_MS = 30_000
 
 async function start(): Promise<Running> {
   const env = processEnv()
-  mkdirSync(dataDir(), { recursive: true })
-  const journal = createFileJournal({ dir: join(dataDir(), 'journal') })
+  assertSecrets(env)
+  const chosen = profile()
+  // Before anything in it is opened: two processes that write there destroy each other's data.
+  const owned = keepsFiles(chosen) ? ownFolder(dataDir()) : undefined
+  const journal = owned ? createFileJournal({ dir: join(owned.path, 'journal') }) : createMemoryJournal()
   setJournal(journal)
   const stopRecording = recordTelemetry(journal)
   // Made first, so that failures of all other packages are reported.
   getDefaultMonitoring()
   captureFailures({ breadcrumbs: ({ run }) => runBreadcrumbs(run) })
 
-  const feeds = feedSource({ client: await database() })
+  const database = await openDatabase(chosen)
+  const feeds = feedSource({ client: await database.client(), before: dropWhatChanged })
   const jobsEngine = configureJobs(
-    {
-      jobs,
-    },
-    { ...env, MSC_JOBS_SQLITE: env['MSC_JOBS_SQLITE'] ?? join(dataDir(), 'jobs.sqlite') },
+    { jobs },
+    { ...env, MSC_JOBS_SQLITE: readEnv(env, 'MSC_JOBS_SQLITE') ?? join(dataDir(), 'jobs.sqlite') },
   )
-  const cronEngine = configureCron({
-    crons,
-  })
-  const realtime: RealtimeServer | undefined = env['NEXT_PUBLIC_SUPABASE_URL']
-    ? undefined
-    : createRealtimeServer({
-        jwtSecret: jwtSecret(),
-        feeds,
-        authorize: databasePolicies({ client: await database() }),
-      })
+  const cronEngine = configureCron({ crons })
+  const realtime = readEnv(env, 'NEXT_PUBLIC_SUPABASE_URL') ? undefined : await realtimeServer(database, feeds)
   const services = platform()
+  await sessions().open()
+  const stopEnding = sessions().onEnded(({ sessionId }) => void realtime?.disconnect({ sessionId }, 'signed out'))
   if (realtime) await realtime.ready
   else await forwardFeeds(feeds)
   await jobsEngine.start()
+  await outbox().start()
   cronEngine.start()
+  const stopLooking = every(HEALTH_MS, async () => void (await services.health()))
 
   return {
     handleUpgrade: (request, socket, head) => realtime?.handleUpgrade(request, socket, head) ?? false,
     handleRequest: (request, response) => realtime?.handleIncoming(request, response) ?? false,
     health: () => services.health(),
     async close() {
+      stopLooking()
+      stopEnding()
       await feeds.close()
+      await signInGuard().close()
       // Closed before realtime, since a job that is still running may want to publish.
       await services.close()
       await realtime?.close()
       stopRecording()
-      await closeDatabase()
       await journal.close()
+      owned?.release()
     },
   }
+}
+
+/** Vendors keep everything elsewhere, and a platform such as Vercel lets nobody write files. */
+function keepsFiles({ name }: Profile): boolean {
+  return name !== 'vendor' || readEnv(processEnv(), 'MSC_DATA_DIR') !== undefined
+}
+
+/** Nobody is told of a change while the cache still has what was before. */
+async function dropWhatChanged({ topic }: FeedMessage): Promise<void> {
+  const [, table, owner] = topic.split(':')
+  if (table === 'releases' && owner) await dropReleases(owner)
+}
+
+async function realtimeServer(database: Database, feeds: ReturnType<typeof feedSource>): Promise<RealtimeServer> {
+  return createRealtimeServer({
+    jwtSecret: jwtSecret(),
+    feeds,
+    authorize: databasePolicies({ client: await database.client() }),
+    // A token outlives its session by minutes.
+    isLive: async ({ session_id: id }) =>
+      typeof id === 'string' &&
+      (await database.asService((tx) => tx.query('select 1 where msc_sessions.is_live($1::uuid)', [id]))).length > 0,
+    // As the server in front has stamped it.
+    clientAddress: (request) =>
+      clientAddress({ headers: { get: (name) => request.headers[name]?.toString() ?? null } }),
+  })
 }

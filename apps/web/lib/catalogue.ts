@@ -9,7 +9,9 @@ export interface CatalogueFigures {
   readonly genres: number
 }
 
-/** Returns the catalogue's figures for visitors who are not signed in; cached for minutes, across all instances. */
+/**
+ * Returns the figures of what is published, for visitors who are not signed in; cached for minutes, across all instances.
+ */
 export async function catalogueFigures(): Promise<CatalogueFigures> {
   'use cache: remote'
   cacheLife('minutes')
@@ -17,7 +19,7 @@ export async function catalogueFigures(): Promise<CatalogueFigures> {
   const [figures] = await asService((tx) =>
     tx.query<CatalogueFigures>(
       `select count(*)::int as releases, count(distinct user_id)::int as artists, count(distinct genre)::int as genres
-       from releases`,
+       from releases where status = 'live'`,
     ),
   )
   return figures as CatalogueFigures

@@ -1,7 +1,6 @@
 import { carrier } from '@msc/core'
 import { asService, asUser } from './db/database.ts'
-import { claimsOf } from './releases.ts'
-import type { User } from './session/session.ts'
+import { claimsOf, type User } from './session/session.ts'
 
 export interface Notification {
   readonly id: string

@@ -1,8 +1,9 @@
-import { cacheQuery, invalidateQuery } from '@msc/cache'
+import { cacheQuery, invalidateTag } from '@msc/cache'
+import { isStorable, isVisible, type Transaction } from '@msc/platform'
 import { z } from 'zod'
-import { asService, asUser, type Claims } from './db/database.ts'
+import { asService, asUser } from './db/database.ts'
 import type { LyricsAnalysis } from './lyrics.ts'
-import type { User } from './session/session.ts'
+import { claimsOf, type User } from './session/session.ts'
 
 export const genres = [
   'Indie pop',
@@ -16,14 +17,22 @@ export const genres = [
   'Other',
 ] as const
 
+/** Text that every store can hold. */
+const text = z.string().refine(isStorable, 'Remove the characters that can not be stored')
+const shown = text.trim()
+
 export const newRelease = z.strictObject({
-  title: z.string().trim().min(1, 'Give the release a title').max(200),
-  artistName: z.string().trim().min(1, 'Say who the artist is').max(200),
-  genre: z.enum(genres),
-  releaseDate: z.iso.date(),
-  lyrics: z.string().trim().max(20_000).default(''),
+  title: shown.max(200, 'A title has at most 200 characters').refine(isVisible, 'Give the release a title'),
+  artistName: shown.max(200, 'A name has at most 200 characters').refine(isVisible, 'Say who the artist is'),
+  genre: z.enum(genres, 'Choose one of the genres'),
+  releaseDate: z.iso
+    .date('Choose a date')
+    .refine((date) => date >= '1900-01-01' && date <= '2199-12-31', 'Choose a date between 1900 and 2199'),
+  lyrics: shown.max(20_000, 'Lyrics have at most 20,000 characters').default(''),
 })
 export type NewRelease = z.infer<typeof newRelease>
+
+export type Status = 'draft' | 'submitted' | 'live'
 
 export interface Release {
   readonly id: string
@@ -34,34 +43,95 @@ export interface Release {
   /** For example `2026-09-18`. */
   readonly releaseDate: string
   readonly lyrics: string
-  readonly status: 'draft' | 'submitted' | 'live'
+  readonly status: Status
+  /** Why an admin has sent it back. */
+  readonly reviewNote: string | null
   readonly analysis: LyricsAnalysis | null
+  /** How often an analysis was asked for. */
+  readonly analysisRequests: number
   readonly createdAt: Date
 }
 
-const COLUMNS = `id, user_id as "userId", title, artist_name as "artistName", genre, release_date::text as "releaseDate",
-  lyrics, status, analysis, created_at as "createdAt"`
-
-export function claimsOf(user: User): Claims {
-  return { sub: user.id, role: 'authenticated', email: user.email, app_metadata: { role: user.role } }
+/** A release in a list, without what only its page shows. */
+export type ListedRelease = Omit<Release, 'lyrics' | 'analysis' | 'analysisRequests' | 'reviewNote'> & {
+  readonly analysed: boolean
 }
 
-// One query name per user, so that a change to one artist's list keeps all others cached.
-const listName = (userId: string): string => `releases-of-${userId}`
+const LISTED = `id, user_id as "userId", title, artist_name as "artistName", genre, release_date::text as "releaseDate",
+  status, created_at as "createdAt"`
+const COLUMNS = `${LISTED}, lyrics, review_note as "reviewNote", analysis, analysis_requests as "analysisRequests"`
 
-/**
- * Returns the releases that a user may see, newest first; cached for a minute, and dropped when one of them changes.
- */
-export function listReleases(user: User): Promise<Release[]> {
-  return cacheQuery(
-    listName(user.id),
-    { role: user.role },
-    () =>
-      asUser(claimsOf(user), (tx) =>
-        tx.query<Release>(`select ${COLUMNS} from releases order by created_at desc, id limit 200`),
+/** What is searched for, and where a page begins. */
+export const listQuery = z.object({
+  q: text.trim().max(100).catch('').default(''),
+  /** As a page before has returned it in `next`. */
+  after: z
+    .string()
+    .regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?\+00\/[\da-f-]{36}$/)
+    .optional()
+    .catch(undefined),
+})
+export type ListQuery = z.infer<typeof listQuery>
+
+export interface ReleasePage {
+  readonly releases: readonly ListedRelease[]
+  /** Where the next page begins; absent on the last. */
+  readonly next?: string
+}
+
+/** What is dropped when a release of the owner changes. */
+const ownTag = (ownerId: string): string => `releases:${ownerId}`
+const ALL_TAG = 'releases:all'
+
+/** Who reads the rows of all owners is told of the changes of all. */
+function cachedFor({ id, role }: User): { readonly ttl: number; readonly tags: readonly string[] } {
+  return { ttl: 60, tags: [role === 'admin' ? ALL_TAG : ownTag(id)] }
+}
+
+export const PAGE = 25
+
+/** Returns a page of the releases that a user may see, newest first; cached for a minute, and dropped when one changes. */
+export function listReleases(user: User, { q = '', after }: Partial<ListQuery> = {}): Promise<ReleasePage> {
+  const load = async (): Promise<ReleasePage> => {
+    const [at = null, id = null] = after?.split('/') ?? []
+    const rows = await asUser(claimsOf(user), (tx) =>
+      tx.query<ListedRelease & { readonly place: string }>(
+        `select ${LISTED}, analysis is not null as analysed, (created_at at time zone 'utc')::text || '+00/' || id as place
+         from releases
+         where ($1::timestamptz is null or (created_at, id) < ($1::timestamptz, $2::uuid))
+           and ($3 = '' or title ilike $4 or artist_name ilike $4)
+         order by created_at desc, id desc limit $5`,
+        [at, id, q, `%${q.replace(/[\\%_]/g, (sign) => `\\${sign}`)}%`, PAGE + 1],
       ),
-    60,
-  )
+    )
+    const releases = rows.slice(0, PAGE).map(({ place: _, ...release }) => release)
+    const last = rows[PAGE - 1]
+    return { releases, ...(rows.length > PAGE && last && { next: last.place }) }
+  }
+  return cacheQuery('releases', { user: user.id, role: user.role, q, after }, load, cachedFor(user))
+}
+
+export interface ReleaseFigures {
+  readonly all: number
+  readonly live: number
+  readonly analysed: number
+  /** That wait for a review. */
+  readonly submitted: number
+}
+
+/** Counts the releases that a user may see, however many there are. */
+export function releaseFigures(user: User): Promise<ReleaseFigures> {
+  const load = async (): Promise<ReleaseFigures> => {
+    const [figures] = await asUser(claimsOf(user), (tx) =>
+      tx.query<ReleaseFigures>(
+        `select count(*)::int as all, count(*) filter (where status = 'live')::int as live,
+           count(analysis)::int as analysed, count(*) filter (where status = 'submitted')::int as submitted
+         from releases`,
+      ),
+    )
+    return figures as ReleaseFigures
+  }
+  return cacheQuery('release-figures', { user: user.id, role: user.role }, load, cachedFor(user))
 }
 
 export async function getRelease(user: User, id: string): Promise<Release | undefined> {
@@ -72,17 +142,58 @@ export async function getRelease(user: User, id: string): Promise<Release | unde
   return rows[0]
 }
 
-export async function createRelease(user: User, release: NewRelease): Promise<Release> {
+/**
+ * Writes a release. The job that analyses it and the event that it was created are rows of the same transaction.
+ *
+ * @param key Names this release in all attempts of a person to create it; the same key is the same release.
+ * @param alsoIn Runs in the same transaction, once.
+ */
+export async function createRelease(
+  user: User,
+  release: NewRelease,
+  key: string | undefined,
+  alsoIn: (tx: Transaction, id: string) => Promise<unknown>,
+): Promise<Release> {
   const { title, artistName, genre, releaseDate, lyrics } = release
-  const rows = await asUser(claimsOf(user), (tx) =>
-    tx.query<Release>(
-      `insert into releases (user_id, title, artist_name, genre, release_date, lyrics)
-       values ($1, $2, $3, $4, $5, $6) returning ${COLUMNS}`,
-      [user.id, title, artistName, genre, releaseDate, lyrics],
-    ),
+  const created = await asUser(claimsOf(user), async (tx) => {
+    const rows = await tx.query<Release>(
+      `insert into releases (id, user_id, title, artist_name, genre, release_date, lyrics)
+       values (coalesce(md5($1)::uuid, gen_random_uuid()), $2, $3, $4, $5, $6, $7)
+       on conflict (id) do nothing returning ${COLUMNS}`,
+      [key ?? null, user.id, title, artistName, genre, releaseDate, lyrics],
+    )
+    const [made] = rows
+    if (made) await alsoIn(tx, made.id)
+    return made ?? (await tx.query<Release>(`select ${COLUMNS} from releases where id = md5($1)::uuid`, [key]))[0]
+  })
+  await dropReleases(user.id)
+  return created as Release
+}
+
+/**
+ * Moves a release to another status, as its transitions allow: the database checks the step and who asks for it.
+ *
+ * @throws The database's error; see `sqlState`: `P0002` there is no such release, `42501` somebody else may, `MT409` not from
+ *   this status, `23514` a reason is missing.
+ */
+export async function moveRelease(user: User, id: string, to: Status, note: string | undefined): Promise<Release> {
+  const [moved] = await asUser(claimsOf(user), (tx) =>
+    tx.query<Release>(`select ${COLUMNS} from public.move_release($1, $2, $3)`, [id, to, note ?? null]),
   )
-  await dropList(user.id)
-  return rows[0] as Release
+  await dropReleases((moved as Release).userId)
+  return moved as Release
+}
+
+/** Deletes a draft of the user's own. Returns false when there is none with that id. */
+export async function deleteDraft(user: User, id: string): Promise<boolean> {
+  const rows = await asUser(claimsOf(user), (tx) => tx.query('delete from releases where id = $1 returning id', [id]))
+  await dropReleases(user.id)
+  return rows.length > 0
+}
+
+/** Asks for another analysis. */
+export async function analyseAgain(user: User, id: string): Promise<void> {
+  await asUser(claimsOf(user), (tx) => tx.query('select public.analyse_again($1)', [id]))
 }
 
 /** Returns the part of a release that analysis needs. For jobs, which act for the platform. */
@@ -105,12 +216,16 @@ export async function storeAnalysis(id: string, userId: string, analysis: Lyrics
       analysis,
     ]),
   )
-  await dropList(userId)
+  await dropReleases(userId)
 }
 
-/** Best effort: while the cache is away the list expires by itself within a minute. */
-async function dropList(userId: string): Promise<void> {
-  await invalidateQuery(listName(userId)).catch((error: unknown) =>
-    console.warn('The release list stays cached.', error),
+/**
+ * Drops what is cached of an owner's releases, for the owner and for those who see all. It runs again when the change comes out
+ * of the database, before anybody is told of it (`boot.ts`), so a failure here is only reported: at the latest the lists expire
+ * within a minute.
+ */
+export async function dropReleases(ownerId: string): Promise<void> {
+  await Promise.all([invalidateTag(ownTag(ownerId)), invalidateTag(ALL_TAG)]).catch((error: unknown) =>
+    console.warn('The release lists stay cached.', error),
   )
 }

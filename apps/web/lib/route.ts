@@ -1,15 +1,24 @@
 import { trackAPIRequest } from '@msc/analytics'
-import { rateLimit } from '@msc/cache'
+import { getDefaultCache, rateLimit } from '@msc/cache'
+import { processSlot } from '@msc/core'
 import { captureException } from '@msc/monitoring'
-import { createRoutes } from '@msc/platform/next'
-import { sessionToken, verifySession } from './session/session.ts'
+import { createFormMemory, createIdempotency, getDefaultDatabase, type FormMemory, type Idempotency } from '@msc/platform'
+import { createRoutes, seeOther, type FormSent } from '@msc/platform/next'
+import { profile } from './profile.ts'
+import { userOf, type User } from './session/session.ts'
 
 const machinery = new Set(['/api/msc/[...path]', '/api/realtime/token', '/api/health'])
 
+function idempotency(): Idempotency {
+  return processSlot('web/idempotency', () => createIdempotency({ database: getDefaultDatabase() }))
+}
+
 /** Makes every API route of the app. */
 export const route = createRoutes({
-  authenticate: (request) => verifySession(sessionToken(request)),
+  authenticate: (request) => userOf(request.headers.get('cookie')),
   rateLimit,
+  clientAddress: profile().clientAddress,
+  idempotency,
   // The request's unit of work has the user.
   capture: (error, { route, method }) => captureException(error, { tags: { route, method } }),
   observe({ route, method, status, durationMs, userId }) {
@@ -17,3 +26,31 @@ export const route = createRoutes({
     if (userId && !machinery.has(route)) void trackAPIRequest(userId, route, method, status, durationMs)
   },
 })
+
+/** What was typed into forms that were refused. */
+export function forms(): FormMemory {
+  return createFormMemory(getDefaultCache())
+}
+
+/**
+ * Answers a form: leads to `done` when it was accepted, and otherwise back to `page` with what was typed and why it was refused.
+ * Whoever has to sign in first comes back from there.
+ */
+export async function afterForm(
+  sent: FormSent<User>,
+  { page, done }: { readonly page: string; readonly done: string | ((accepted: unknown) => string) },
+): Promise<Response> {
+  const { response } = sent
+  if (response.ok) {
+    const accepted: unknown = typeof done === 'string' ? undefined : await response.clone().json()
+    return seeOther(typeof done === 'string' ? done : done(accepted), response)
+  }
+  if (response.status === 401 && !sent.user && page !== '/sign-in') {
+    return seeOther(`/sign-in?next=${encodeURIComponent(page)}`, response)
+  }
+  const id = await forms().keep(sent)
+  const [path = '/', query = ''] = page.split('?')
+  const search = new URLSearchParams(query)
+  search.set('form', id ?? 'lost')
+  return seeOther(`${path}?${search.toString()}`, response)
+}

@@ -1,7 +1,6 @@
 import type { BillingPort, MailerPort, SubscriptionsPort, UsersPort } from '@msc/jobs/platform'
 import { asService, asUser } from './db/database.ts'
-import { claimsOf } from './releases.ts'
-import type { User } from './session/session.ts'
+import { claimsOf, type User } from './session/session.ts'
 
 export interface Subscription {
   readonly plan: 'solo' | 'label'
@@ -67,37 +66,28 @@ export const subscriptions: SubscriptionsPort = {
     return row ? { ...row, paidUntil: row.paidUntil.getTime(), renewsUntil: row.renewsUntil.getTime() } : null
   },
   async setPaidUntil(subscriptionId, paidUntil) {
-    await asService((tx) =>
-      tx.query('update subscriptions set paid_until = $2, renewal_problem = null where id = $1', [
-        subscriptionId,
-        new Date(paidUntil),
-      ]),
-    )
+    await asService((tx) => tx.query('select public.set_paid_until($1, $2)', [subscriptionId, new Date(paidUntil)]))
   },
   async renewalFailed(subscriptionId, reason) {
-    await asService((tx) =>
-      tx.query('update subscriptions set renewal_problem = $2 where id = $1', [subscriptionId, reason.slice(0, 500)]),
-    )
+    await asService((tx) => tx.query('select public.renewal_failed($1, $2)', [subscriptionId, reason]))
   },
 }
 
-/** The platform's ledger: charges are settled with the artist's earnings. */
+/** The platform's ledger: charges are settled with the artist's earnings. Only the database's functions write to it. */
 export const billing: BillingPort = {
   async charge({ userId, amount, reference }, { key }) {
-    const rows = await asService(async (tx) => {
-      await tx.query(
-        `insert into charges (id, user_id, reference, amount) values (md5($1)::uuid, $2, $3, $4)
-         on conflict (id) do nothing`,
-        [key, userId, reference, amount],
-      )
-      return tx.query<{ id: string; amount: number }>('select id, amount from charges where id = md5($1)::uuid', [key])
-    })
+    const rows = await asService((tx) =>
+      tx.query<{ id: string; amount: number }>('select id, amount from public.charge($1, $2, $3, $4)', [
+        key,
+        userId,
+        reference,
+        amount,
+      ]),
+    )
     return rows[0] as { id: string; amount: number }
   },
   async refund({ id }) {
-    await asService((tx) =>
-      tx.query('update charges set refunded_at = now() where id = $1 and refunded_at is null', [id]),
-    )
+    await asService((tx) => tx.query('select public.refund($1)', [id]))
   },
 }
 

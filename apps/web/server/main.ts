@@ -1,20 +1,27 @@
 // Serves the app on one port: Next.js for requests, the embedded realtime server for WebSocket upgrades and its
 // streams. A custom server, because Next's own does not pass upgrades to route handlers; a deployment with Supabase
 // does not need it.
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { emit, formatTraceparent, newTrace, parseTraceparent, withContext, withUnit } from '@msc/core'
-import '@msc/platform'
+import { profileFromEnv, securityHeaders, stampClientAddress } from '@msc/platform'
 import next from 'next'
 import { boot } from '../lib/boot.ts'
 import { banner } from './banner.ts'
+import { refuseToStart } from './refuse-to-start.ts'
+import { frontGate } from './gate.ts'
 
 const dev = process.env['NODE_ENV']?.trim() !== 'production'
-const hostname = '127.0.0.1'
+const hostname = process.env['HOST']?.trim() || '127.0.0.1'
 const port = Number(process.env['PORT'] ?? 3000)
 
 // Before Next.js, so that no request meets half of the services. Their instances are on globalThis, where Next's
 // bundles find them.
-const running = await boot()
+const profile = await Promise.resolve()
+  .then(() => profileFromEnv())
+  .catch(refuseToStart)
+const running = await boot().catch(refuseToStart)
+const headers = Object.entries(securityHeaders(profile))
+const gate = frontGate()
 
 const server = createServer()
 const app = next({ dev, hostname, port, httpServer: server })
@@ -22,10 +29,14 @@ await app.prepare()
 const handle = app.getRequestHandler()
 const handleUpgrade = app.getUpgradeHandler()
 
-server.on('request', (request, response) => {
+server.on('request', (request, response) => void answer(request, response))
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  for (const [name, value] of headers) response.setHeader(name, value)
+  // What a client says of its address is overwritten, here and for all handlers behind.
+  stampClientAddress(request, profile.clientAddress)
+  if (!(await gate.admit(request, response))) return
   if (running.handleRequest(request, response)) return
-  // The client's address as this server sees it; the client's own header is trusted only behind a proxy.
-  if (process.env['MSC_TRUST_PROXY'] !== '1') request.headers['x-forwarded-for'] = request.socket.remoteAddress ?? ''
   // One trace for everything that a request causes, pages included. Next passes the header on to route handlers.
   const { traceparent } = request.headers
   const trace = newTrace(parseTraceparent(Array.isArray(traceparent) ? traceparent[0] : traceparent))
@@ -43,9 +54,11 @@ server.on('request', (request, response) => {
     )
   }
   // A unit of work of its own: what one page sets in its scope, such as the user, must not reach another request.
-  void withUnit({ trace }, () => handle(request, response))
-})
+  await withUnit({ trace }, () => handle(request, response))
+}
+
 server.on('upgrade', (request, socket, head) => {
+  stampClientAddress(request, profile.clientAddress)
   if (running.handleUpgrade(request, socket, head)) return
   // Serves hot reload in development; any other upgrade is closed rather than left hanging.
   if (dev && request.url?.startsWith('/_next/')) void handleUpgrade(request, socket, head)
@@ -53,16 +66,19 @@ server.on('upgrade', (request, socket, head) => {
 })
 
 server.once('error', (error: NodeJS.ErrnoException) => {
-  console.error(
-    error.code === 'EADDRINUSE' ? `Port ${port} is in use. Choose another: PORT=${port + 1} npm start` : error,
-  )
+  console.error(error.code === 'EADDRINUSE' ? portInUse() : error)
   process.exit(1)
 })
+
+/** Another port alone would not do: a second server needs a data folder of its own too. */
+function portInUse(): string {
+  return `Port ${port} is in use. Stop what listens there, or run a second app beside it: PORT=${port + 1} MSC_DATA_DIR=.data-${port + 1} npm start`
+}
 
 server.listen(port, hostname, () => {
   void (async () => {
     const url = `http://${hostname}:${port}`
-    console.log(banner(url, await running.health()))
+    console.log(banner(url, profile, await running.health()))
   })()
 })
 

@@ -3,7 +3,7 @@
  * surrogate pair, which would be stored as another character.
  */
 export function isStorable(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed()
+  return !/[\0\p{Surrogate}]/u.test(text)
 }
 
 /**

@@ -1,14 +1,16 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { ReleaseList } from '@/components/release-card'
+import type { Search } from '@/lib/recalled'
+import { listQuery, listReleases } from '@/lib/releases'
 import { requireUser } from '@/lib/session/auth'
-import { listReleases } from '@/lib/releases'
 
 export const metadata: Metadata = { title: 'Releases' }
 
-export default async function ReleasesPage() {
+export default async function ReleasesPage({ searchParams }: { searchParams: Search }) {
   const user = await requireUser()
-  const releases = await listReleases(user)
+  const { q, after } = listQuery.parse(await searchParams)
+  const { releases, next } = await listReleases(user, { q, after })
   return (
     <>
       <div className="mb-6 flex flex-wrap items-center justify-between gap-4">
@@ -19,13 +21,62 @@ export default async function ReleasesPage() {
           </Link>
         )}
       </div>
-      {releases.length > 0 ? (
-        <ReleaseList releases={releases} />
-      ) : (
-        <p className="card quiet p-10 text-center text-sm">
-          No releases yet. Create the first one; it stays a draft until you submit it.
-        </p>
-      )}
+      <form role="search" action="/releases" className="mb-4 flex gap-2">
+        <label htmlFor="q" className="sr-only">
+          Search by title or artist
+        </label>
+        <input
+          id="q"
+          name="q"
+          type="search"
+          defaultValue={q}
+          maxLength={100}
+          placeholder="Search by title or artist"
+          className="field mt-0 max-w-sm"
+        />
+        <button type="submit" className="button-quiet">
+          Search
+        </button>
+      </form>
+      {releases.length > 0 ? <ReleaseList releases={releases} /> : <Nothing q={q} after={after} />}
+      <nav aria-label="Pages" className="mt-4 flex justify-between text-sm">
+        {after ? (
+          <Link href={addressOf(q)} className="button-quiet">
+            To the newest
+          </Link>
+        ) : (
+          <span />
+        )}
+        {next && (
+          <Link href={addressOf(q, next)} className="button-quiet">
+            Older releases
+          </Link>
+        )}
+      </nav>
     </>
   )
+}
+
+function Nothing({ q, after }: { q: string; after: string | undefined }) {
+  return (
+    <p className="card quiet p-10 text-center text-sm">
+      {q ? (
+        <>
+          No release has “{q}” in its title or artist.{' '}
+          <Link href="/releases" className="underline">
+            Show all
+          </Link>
+        </>
+      ) : after ? (
+        'There are no older releases.'
+      ) : (
+        'No releases yet. The first one stays a draft until you submit it for review.'
+      )}
+    </p>
+  )
+}
+
+function addressOf(q: string, after?: string): string {
+  const search = new URLSearchParams({ ...(q && { q }), ...(after && { after }) })
+  return search.size > 0 ? `/releases?${search.toString()}` : '/releases'
 }

@@ -1,81 +1,42 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { PGlite, Transaction } from '@electric-sql/pglite'
+import { readField } from '@msc/core'
+import {
+  configureDatabase,
+  getDefaultDatabase,
+  type Claims,
+  type Database,
+  type Profile,
+  type Transaction,
+} from '@msc/platform'
 import { dataDir } from '../env.ts'
-import { migrate } from './migrate.ts'
+import { migrations } from './migrations.ts'
 import { seed } from './seed.ts'
 
-/** The claims that row level security reads, shaped as in a Supabase access token. */
-export interface Claims {
-  readonly sub: string
-  readonly role: 'authenticated' | 'service_role' | 'anon'
-  readonly email?: string
-  readonly app_metadata?: { readonly role?: string }
-}
-
-export interface Tx {
-  query<Row>(sql: string, params?: readonly unknown[]): Promise<Row[]>
-}
-
-const KEY = Symbol.for('msc.web.database')
-
 /**
- * Returns the embedded database, opened, migrated and seeded on first use. There is one per process, since PGlite
- * allows only one.
+ * Opens the database that the environment names: Supabase's, a Postgres, or the embedded one in the data folder, which this
+ * process must own. Migrates it, and in the profile `local` seeds an embedded one.
  */
-export function database(): Promise<PGlite> {
-  const globals = globalThis as { [KEY]?: Promise<PGlite> | undefined }
-  return (globals[KEY] ??= open(join(dataDir(), 'pg')).catch((error: unknown) => {
-    globals[KEY] = undefined
-    throw error
-  }))
-}
-
-export async function closeDatabase(): Promise<void> {
-  const globals = globalThis as { [KEY]?: Promise<PGlite> | undefined }
-  const opened = globals[KEY]
-  globals[KEY] = undefined
-  await (await opened)?.close()
-}
-
-/** Opens a migrated and seeded database in `folder`, or in memory without one. */
-export async function open(folder?: string): Promise<PGlite> {
-  const { PGlite } = await import('@electric-sql/pglite')
-  if (folder) await mkdir(folder, { recursive: true })
-  const db = await PGlite.create(folder ?? 'memory://')
-  await migrate(db)
-  await seed(db)
-  return db
+export async function openDatabase(profile: Profile): Promise<Database> {
+  const database = configureDatabase({ folder: join(dataDir(), 'pg') })
+  await database.migrate(await migrations())
+  // Accounts with known passwords have no place in a database that others reach.
+  if (profile.seeds && database.driverName === 'pglite') await seed(database)
+  return database
 }
 
 /** Runs `work` in a transaction as the user of `claims`: row level security decides what it can read and change. */
-export async function asUser<T>(claims: Claims, work: (tx: Tx) => Promise<T>, on?: PGlite): Promise<T> {
-  const db = on ?? (await database())
-  return db.transaction(async (tx) => {
-    await become(tx, claims)
-    return work(wrap(tx))
-  })
+export function asUser<T>(claims: Claims, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  return getDefaultDatabase().transaction(claims, work)
 }
 
-/**
- * Runs `work` in a transaction that bypasses row level security: for jobs and other code that acts for the platform.
- */
-export async function asService<T>(work: (tx: Tx) => Promise<T>, on?: PGlite): Promise<T> {
-  return asUser({ sub: '00000000-0000-0000-0000-000000000000', role: 'service_role' }, work, on)
+/** Runs `work` past row level security: for jobs and other code that acts for the platform. */
+export function asService<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  return getDefaultDatabase().asService(work)
 }
 
-/** Sets the role for this transaction only: a bare SET ROLE would leak to every later query of the one connection. */
-async function become(tx: Transaction, claims: Claims): Promise<void> {
-  await tx.query(`select set_config('request.jwt.claims', $1, true), set_config('role', $2, true)`, [
-    JSON.stringify(claims),
-    claims.role,
-  ])
-}
-
-function wrap(tx: Transaction): Tx {
-  return {
-    async query<Row>(sql: string, params: readonly unknown[] = []) {
-      return (await tx.query<Row>(sql, [...params])).rows
-    },
-  }
+/** Returns the SQLSTATE that a statement failed with, such as those that the app's own functions raise. */
+export function sqlState(error: unknown): string | undefined {
+  const own = readField(error, 'code')
+  const cause = readField(readField(error, 'cause'), 'code')
+  return [own, cause].find((code): code is string => typeof code === 'string' && /^[\dA-Z]{5}$/.test(code))
 }

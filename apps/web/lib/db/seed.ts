@@ -1,7 +1,7 @@
-import type { PGlite } from '@electric-sql/pglite'
-import { hashPassword } from '../session/password.ts'
+import type { Database } from '@msc/platform'
+import { passwords } from '../session/passwords.ts'
 
-/** The accounts of a fresh installation; only the embedded database has them. */
+/** The accounts of a fresh installation on one's own machine. */
 export const seededUsers = [
   {
     id: '11111111-1111-4111-8111-111111111111',
@@ -20,34 +20,30 @@ export const seededUsers = [
 ] as const
 
 /** Adds the accounts, a subscription and a release once, and keeps what a person has changed since. */
-export async function seed(db: PGlite): Promise<void> {
-  const { rows } = await db.query<{ count: number }>('select count(*)::int as count from auth.users')
-  if ((rows[0]?.count ?? 0) > 0) return
-  const users = await Promise.all(
-    seededUsers.map(async (user) => ({ ...user, hash: await hashPassword(user.password) })),
-  )
-  await db.transaction(async (tx) => {
-    for (const user of users) {
-      await tx.query(
-        'insert into auth.users (id, email, encrypted_password, raw_app_meta_data) values ($1, $2, $3, $4)',
-        [user.id, user.email, user.hash, { role: user.role }],
-      )
-      await tx.query('insert into public.profiles (id, email, display_name, role) values ($1, $2, $3, $4)', [
-        user.id,
-        user.email,
-        user.name,
-        user.role,
-      ])
-    }
-    await tx.query(
-      `insert into public.subscriptions (user_id, plan, amount, paid_until)
-       values ($1, 'solo', 990, now() + interval '12 hours')`,
-      [seededUsers[0].id],
-    )
-    await tx.query(
-      `insert into public.releases (user_id, title, artist_name, genre, release_date, lyrics, status)
-       values ($1, 'Harbour Lights', 'Ines Valder', 'Indie pop', '2026-09-18', $2, 'live')`,
-      [seededUsers[0].id, 'Harbour lights are calling me home\nSalt on the window, a voice on the phone'],
-    )
-  })
+export async function seed(database: Database): Promise<void> {
+  const client = await database.client()
+  // As the login role: a fresh installation has rows that no function would make, such as a release that is live.
+  const { rows } = await client.query('select 1 from auth.users limit 1')
+  if (rows.length > 0) return
+  const hashed = []
+  for (const user of seededUsers) hashed.push({ ...user, hash: await passwords().hash(user.password) })
+  await client.query(SEED, [JSON.stringify(hashed)])
 }
+
+/** One statement, so that all of it is there or nothing. */
+const SEED = `
+with given as (
+  select * from jsonb_to_recordset($1::jsonb) as u (id uuid, email text, name text, role text, hash text)
+), users as (
+  insert into auth.users (id, email, encrypted_password, raw_app_meta_data)
+    select id, email, hash, jsonb_build_object('role', role) from given on conflict do nothing returning id
+), people as (
+  insert into public.profiles (id, email, display_name, role) select given.id, email, name, role from given
+    join users using (id) returning id, role
+), subscriptions as (
+  insert into public.subscriptions (user_id, plan, amount, paid_until)
+    select id, 'solo', 990, now() + interval '12 hours' from people where role = 'artist' returning user_id
+)
+insert into public.releases (user_id, title, artist_name, genre, release_date, lyrics, status)
+  select user_id, 'Harbour Lights', 'Ines Valder', 'Indie pop', '2026-09-18',
+    E'Harbour lights are calling me home\\nSalt on the window, a voice on the phone', 'live' from subscriptions`

@@ -1,32 +1,53 @@
 import { setUser } from '@msc/monitoring'
-import { cookies } from 'next/headers'
-import { redirect } from 'next/navigation'
+import { localPath } from '@msc/platform'
+import { headers } from 'next/headers'
+import { notFound, redirect } from 'next/navigation'
 import { cache as perRequest } from 'react'
-import { database } from '../db/database.ts'
-import { verifyPassword } from './password.ts'
-import { SESSION_COOKIE, verifySession, type User } from './session.ts'
+import { asService } from '../db/database.ts'
+import { passwords } from './passwords.ts'
+import { userOf, type User } from './session.ts'
 
 /** Returns the signed-in user, in a server component. */
 export const currentUser = perRequest(async (): Promise<User | undefined> => {
-  const user = await verifySession((await cookies()).get(SESSION_COOKIE)?.value)
+  const user = await userOf((await headers()).get('cookie'))
   // An error on this page is then reported with its user.
   if (user) setUser({ id: user.id })
   return user
 })
 
-/** Returns the signed-in user, and redirects everybody else to the sign-in page. */
+/** Returns the signed-in user, and sends everybody else to the sign-in page, from which they come back to this one. */
 export async function requireUser(): Promise<User> {
-  return (await currentUser()) ?? redirect('/sign-in')
+  const user = await currentUser()
+  if (user) return user
+  // Set by the proxy.
+  const path = localPath((await headers()).get('x-msc-path'))
+  redirect(path === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(path)}`)
 }
 
-export async function signIn(email: string, password: string): Promise<User | undefined> {
-  const db = await database()
-  const { rows } = await db.query<{ id: string; email: string; hash: string; role: 'artist' | 'admin'; name: string }>(
-    `select u.id, u.email, u.encrypted_password as hash, p.role, p.display_name as name
-     from auth.users u join public.profiles p on p.id = u.id where lower(u.email) = lower($1)`,
-    [email],
+/** Returns the signed-in admin. To everybody else the page does not exist. */
+export async function requireAdmin(): Promise<User> {
+  const user = await requireUser()
+  if (user.role !== 'admin') notFound()
+  return user
+}
+
+/**
+ * Returns the id of the account that has this password. A hash with older parameters is replaced by a new one.
+ *
+ * @throws MscError `PASSWORDS_BUSY` while too many passwords are being compared.
+ */
+export async function checkPassword(email: string, password: string, signal: AbortSignal): Promise<string | undefined> {
+  const [found] = await asService((tx) =>
+    tx.query<{ id: string; password_hash: string }>('select id, password_hash from public.credentials($1)', [email]),
   )
-  const found = rows[0]
-  if (!(await verifyPassword(password, found?.hash)) || !found) return undefined
-  return { id: found.id, email: found.email, role: found.role, name: found.name }
+  const { matches, outdated } = await passwords().verify(password, found?.password_hash, { signal })
+  if (!matches || !found) return undefined
+  if (outdated) await setPassword(found.id, password, found.password_hash)
+  return found.id
+}
+
+/** @param before Replaces only this hash: two changes at once must not undo each other. */
+export async function setPassword(userId: string, password: string, before?: string): Promise<void> {
+  const hash = await passwords().hash(password)
+  await asService((tx) => tx.query('select public.set_password($1, $2, $3)', [userId, hash, before ?? null]))
 }

@@ -1,76 +1,66 @@
-import { SignJWT, errors, jwtVerify } from 'jose'
+import { createSessions, type Claims, type Sessions, getDefaultDatabase } from '@msc/platform'
+import { processSlot } from '@msc/core'
+import { SignJWT } from 'jose'
+import { profile } from '../profile.ts'
 import { jwtSecret } from './secrets.ts'
 
-export const SESSION_COOKIE = 'msc-session'
-/** In seconds. */
-export const SESSION_TTL = 12 * 3600
-/** How long a browser's realtime token lives, in seconds. The client asks for a new one before each join. */
-export const REALTIME_TTL = 600
-
-export interface User {
+/** An account, as it is now. */
+export interface Account {
   readonly id: string
   readonly email: string
   readonly role: 'artist' | 'admin'
   readonly name: string
 }
 
-const ISSUER = 'msc-web'
-const key = (): Uint8Array => new TextEncoder().encode(jwtSecret())
-
-/** Returns an access token in Supabase's form, so that the same policies read it everywhere. */
-export function signToken(user: User, use: 'session' | 'realtime', now: number = Date.now()): Promise<string> {
-  const issuedAt = Math.floor(now / 1000)
-  return new SignJWT({
-    role: 'authenticated',
-    email: user.email,
-    app_metadata: { role: user.role },
-    user_metadata: { name: user.name },
-    use,
-  })
-    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-    .setIssuer(ISSUER)
-    .setAudience('authenticated')
-    .setSubject(user.id)
-    .setIssuedAt(issuedAt)
-    .setExpirationTime(issuedAt + (use === 'session' ? SESSION_TTL : REALTIME_TTL))
-    .sign(key())
+/** An account, and the session in which it acts. */
+export interface User extends Account {
+  readonly sessionId: string
 }
+
+/** One for all bundles of Next.js and the server in front of it. */
+export function sessions(): Sessions<Account> {
+  return processSlot('web/sessions', () =>
+    createSessions<Account>({
+      database: getDefaultDatabase(),
+      secure: profile().secure,
+      async loadUser(tx, userId) {
+        const [account] = await tx.query<Account>(
+          'select id, email, role, display_name as name from profiles where id = $1',
+          [userId],
+        )
+        return account
+      },
+    }),
+  )
+}
+
+/** Returns who sent a request, by its `Cookie` header. Pages, routes and the gate in front of them use this one rule. */
+export async function userOf(cookieHeader: string | null | undefined): Promise<User | undefined> {
+  const headers = { get: (name: string) => (name.toLowerCase() === 'cookie' ? (cookieHeader ?? null) : null) }
+  const verified = await sessions().verify({ headers })
+  return verified && { ...verified.user, sessionId: verified.sessionId }
+}
+
+/** Whom the database acts for: their rows, and only while their session lives. */
+export function claimsOf({ id, email, sessionId }: User): Claims {
+  return { sub: id, role: 'authenticated', email, session_id: sessionId }
+}
+
+/** How long a browser's realtime token lives, in seconds. The client asks for a new one before each join. */
+export const REALTIME_TTL = 600
 
 /**
- * Returns the user of a session token; `undefined` for one that is missing, forged, expired or made for another use.
+ * Returns a token for realtime alone, in Supabase's form, so that the same policies read it everywhere. It ends with the session:
+ * the server and the policies ask for that. A session is no JWT, so that neither is taken for the other.
  */
-export async function verifySession(token: string | undefined, now: number = Date.now()): Promise<User | undefined> {
-  if (!token) return undefined
-  try {
-    const { payload } = await jwtVerify(token, key(), {
-      algorithms: ['HS256'],
-      issuer: ISSUER,
-      audience: 'authenticated',
-      currentDate: new Date(now),
-      requiredClaims: ['sub', 'exp'],
-    })
-    const role = (payload['app_metadata'] as { role?: unknown } | undefined)?.role
-    const name = (payload['user_metadata'] as { name?: unknown } | undefined)?.name
-    if (payload['use'] !== 'session' || (role !== 'artist' && role !== 'admin')) return undefined
-    return { id: String(payload.sub), email: String(payload['email']), role, name: String(name) }
-  } catch (error) {
-    if (error instanceof errors.JOSEError) return undefined
-    throw error
-  }
-}
-
-export function sessionCookie(token: string, secure: boolean): string {
-  return `${SESSION_COOKIE}=${token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${SESSION_TTL}${secure ? '; Secure' : ''}`
-}
-
-export const clearedCookie = `${SESSION_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0`
-
-/** Returns the session cookie's value of a request. */
-export function sessionToken(request: Request): string | undefined {
-  const header = request.headers.get('cookie') ?? ''
-  for (const part of header.split(';')) {
-    const [name, ...value] = part.trim().split('=')
-    if (name === SESSION_COOKIE) return value.join('=')
-  }
-  return undefined
+export function signRealtimeToken({ id, email, sessionId }: User, now: number = Date.now()): Promise<string> {
+  const issuedAt = Math.floor(now / 1000)
+  return new SignJWT({ role: 'authenticated', email, session_id: sessionId })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer('msc-web')
+    .setAudience('authenticated')
+    .setSubject(id)
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(issuedAt + REALTIME_TTL)
+    .sign(new TextEncoder().encode(jwtSecret()))
 }

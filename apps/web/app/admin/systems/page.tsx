@@ -1,29 +1,45 @@
-import type { Health } from '@msc/core'
+import type { ServiceHealth } from '@msc/platform'
 import type { Metadata } from 'next'
-import { notFound } from 'next/navigation'
-import { requireUser } from '@/lib/session/auth'
 import { platform } from '@/lib/platform'
+import { requireAdmin } from '@/lib/session/auth'
 
 export const metadata: Metadata = { title: 'Systems' }
 
 export default async function SystemsPage() {
-  const user = await requireUser()
-  if (user.role !== 'admin') notFound()
+  await requireAdmin()
   const health = await platform().health()
+  const troubled = health.services.filter(({ status }) => status === 'down' || status === 'degraded')
   return (
     <>
-      <h1 className="text-2xl font-semibold tracking-tight">Systems</h1>
+      <h1 className="text-2xl font-semibold tracking-tight">{headline(troubled, health.services.length)}</h1>
       <p className="quiet mt-1 text-sm">
-        Every service answered a round trip for this page, at {new Date(health.checkedAt).toISOString().slice(11, 19)}{' '}
-        UTC.
+        Checked by a round trip to each, at {new Date(health.checkedAt).toISOString().slice(11, 19)} UTC.
       </p>
       <ul className="mt-6 grid gap-4 sm:grid-cols-2">
-        {health.services.map((service) => (
-          <Card key={service.concern} service={service} />
-        ))}
+        {health.services
+          .toSorted((a, b) => Number(troubled.includes(b)) - Number(troubled.includes(a)))
+          .map((service) => (
+            <Card key={service.concern} service={service} />
+          ))}
       </ul>
+      <p className="quiet mt-8 text-sm">
+        To follow an error from a page to the console, open{' '}
+        <a href="/boom" className="underline">
+          a page that fails on purpose
+        </a>
+        .
+      </p>
     </>
   )
+}
+
+/** The answer first: what does not work. */
+function headline(troubled: readonly ServiceHealth[], all: number): string {
+  if (troubled.length === 0) return `All ${all} services work`
+  const names = troubled.map(({ concern }) => concern)
+  const list = new Intl.ListFormat('en', { type: 'conjunction' }).format(names)
+  const worst = troubled.some(({ status }) => status === 'down') ? 'down' : 'degraded'
+  return `${list[0]?.toUpperCase()}${list.slice(1)} ${names.length === 1 ? 'is' : 'are'} ${worst}`
 }
 
 const looks = {
@@ -44,7 +60,9 @@ function figure(name: string, value: number): string {
   return Number.isInteger(value) ? value.toLocaleString('en') : value.toFixed(2)
 }
 
-function Card({ service }: { service: Health }) {
+const time = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
+
+function Card({ service }: { service: ServiceHealth }) {
   const look = looks[service.status]
   const stats = Object.entries(service.stats ?? {})
   return (
@@ -60,7 +78,13 @@ function Card({ service }: { service: Health }) {
           <span className="ml-2 tabular-nums">{service.latencyMs.toFixed(1)} ms</span>
         )}
       </p>
-      {service.detail && <p className="mt-2 text-sm">{service.detail}</p>}
+      {service.since && (
+        <p className="mt-2 text-sm">
+          Since <time dateTime={service.since}>{time.format(new Date(service.since))} UTC</time>
+        </p>
+      )}
+      {service.detail && <p className="mt-2 text-sm break-words">{service.detail}</p>}
+      {service.hint && <p className="mt-2 text-sm break-words">{service.hint}</p>}
       {stats.length > 0 && (
         <dl className="mt-3 flex flex-wrap gap-x-5 gap-y-1 text-sm">
           {stats.map(([name, value]) => (

@@ -3,6 +3,5 @@ import { route } from '@/lib/route'
 
 export const GET = route({
   route: '/api/notifications',
-  handler: async ({ user }) =>
-    Response.json({ notifications: await notificationRows(user) }, { headers: { 'cache-control': 'no-store' } }),
+  handler: async ({ user }) => Response.json({ notifications: await notificationRows(user) }),
 })

@@ -4,10 +4,15 @@ import { notFound } from 'next/navigation'
 import { Cover, StatusBadge } from '@/components/release-card'
 import { requireUser } from '@/lib/session/auth'
 import type { LyricsAnalysis } from '@/lib/lyrics'
-import { getRelease } from '@/lib/releases'
+import { analysisState, type AnalysisState } from '@/lib/analysis-state'
+import { getRelease, type Release } from '@/lib/releases'
+import type { User } from '@/lib/session/session'
+import { recalled, type Search } from '@/lib/recalled'
+import { FormProblem } from '@/components/field'
 
 interface Props {
   params: Promise<{ id: string }>
+  searchParams: Search
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
@@ -15,9 +20,11 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
   return { title: release?.title ?? 'Release' }
 }
 
-export default async function ReleasePage({ params }: Props) {
-  const release = await getRelease(await requireUser(), (await params).id)
+export default async function ReleasePage({ params, searchParams }: Props) {
+  const user = await requireUser()
+  const release = await getRelease(user, (await params).id)
   if (!release) notFound()
+  const [state, refused] = await Promise.all([analysisState(release), recalled(await searchParams, user)])
   return (
     <>
       <Link href="/releases" className="quiet text-sm hover:underline">
@@ -35,12 +42,23 @@ export default async function ReleasePage({ params }: Props) {
           </div>
         </div>
       </div>
+      {release.reviewNote && (
+        <p className="card mt-6 p-5 text-sm">
+          <strong className="font-medium">Sent back:</strong> {release.reviewNote}
+        </p>
+      )}
+      {refused && (
+        <div className="mt-6">
+          <FormProblem title={refused.issues[0]?.message ?? refused.title} detail={refused.detail} />
+        </div>
+      )}
+      <Steps release={release} user={user} />
       <div className="mt-8 grid gap-8 lg:grid-cols-2">
         <section aria-labelledby="analysis">
           <h2 id="analysis" className="mb-3 font-medium">
             Lyrics analysis
           </h2>
-          {release.analysis ? <Analysis analysis={release.analysis} /> : <Waiting hasLyrics={release.lyrics !== ''} />}
+          {release.analysis ? <Analysis analysis={release.analysis} /> : <Waiting id={release.id} analysis={state} />}
         </section>
         <section aria-labelledby="lyrics">
           <h2 id="lyrics" className="mb-3 font-medium">
@@ -59,12 +77,86 @@ export default async function ReleasePage({ params }: Props) {
   )
 }
 
-function Waiting({ hasLyrics }: { hasLyrics: boolean }) {
+/** The steps that this person may take from here. Each is a form, which works without scripts. */
+function Steps({ release: { id, status, userId }, user }: { release: Release; user: User }) {
+  const mine = userId === user.id
+  const admin = user.role === 'admin'
   return (
-    <p className="card quiet p-6 text-sm" data-testid="analysis-waiting">
-      {hasLyrics ? 'Being analysed. This page updates by itself.' : 'Add lyrics to have them analysed.'}
-    </p>
+    <div className="mt-6 flex flex-wrap items-end gap-3">
+      {mine && status === 'draft' && (
+        <>
+          <Step id={id} to="submitted" label="Submit for review" main />
+          <form method="post" action={`/api/releases/${id}/delete`}>
+            <button type="submit" className="button-quiet">
+              Delete draft
+            </button>
+          </form>
+        </>
+      )}
+      {mine && status === 'submitted' && <Step id={id} to="draft" label="Take back to change it" />}
+      {admin && status === 'submitted' && <Step id={id} to="live" label="Publish" main />}
+      {admin && !mine && status === 'submitted' && <Step id={id} to="draft" label="Send back" reason />}
+      {admin && status === 'live' && <Step id={id} to="draft" label="Take down" reason={!mine} />}
+    </div>
   )
+}
+
+function Step({
+  id,
+  to,
+  label,
+  main = false,
+  reason = false,
+}: {
+  id: string
+  to: Release['status']
+  label: string
+  main?: boolean
+  reason?: boolean
+}) {
+  return (
+    <form method="post" action={`/api/releases/${id}/status`} className="flex flex-wrap items-end gap-2">
+      <input type="hidden" name="to" value={to} />
+      {reason && (
+        <div>
+          <label htmlFor={`note-${to}`} className="label">
+            Reason, for the artist to read
+          </label>
+          <input id={`note-${to}`} name="note" required maxLength={2000} className="field" />
+        </div>
+      )}
+      <button type="submit" className={main ? 'button' : 'button-quiet'}>
+        {label}
+      </button>
+    </form>
+  )
+}
+
+/** Says what the job engine says of the analysis, and never that it goes on when nothing does. */
+function Waiting({ id, analysis: { state, error } }: { id: string; analysis: AnalysisState }) {
+  return (
+    <div className="card quiet p-6 text-sm" data-testid="analysis-waiting" data-state={state}>
+      <p>{words[state]}</p>
+      {error && <p className="mt-1">{error}</p>}
+      {(state === 'failed' || state === 'lost') && (
+        <form method="post" action={`/api/releases/${id}/analysis`} className="mt-4">
+          <button type="submit" className="button-quiet">
+            Analyse again
+          </button>
+        </form>
+      )}
+    </div>
+  )
+}
+
+const words: Readonly<Record<AnalysisState['state'], string>> = {
+  none: 'Add lyrics to have them analysed.',
+  queued: 'Waiting to be analysed. This page updates by itself.',
+  running: 'Being analysed. This page updates by itself.',
+  done: 'Analysed. The result is on its way to this page.',
+  failed: 'The analysis failed.',
+  lost: 'Not analysed.',
+  unknown: 'Whether the analysis is under way can not be asked at the moment. Load the page again in a minute.',
 }
 
 const languages = {

@@ -1,24 +1,29 @@
-import { problem } from '@msc/platform/next'
+import { localPath, problem } from '@msc/platform/next'
 import { z } from 'zod'
-import { signIn } from '@/lib/session/auth'
-import { route } from '@/lib/route'
-import { sessionCookie, signToken } from '@/lib/session/session'
+import { afterForm, route } from '@/lib/route'
+import { signIn } from '@/lib/session/sign-in'
 
-const credentials = z.strictObject({ email: z.email().max(254), password: z.string().min(1).max(200) })
+const credentials = z.strictObject({
+  email: z.email('Enter an email address').max(254),
+  password: z.string().min(1, 'Enter the password').max(200),
+  /** Where a form leads to afterwards. */
+  next: z.string().max(2000).optional(),
+})
 
 export const POST = route({
   route: '/api/auth/sign-in',
   auth: 'none',
   body: credentials,
   maxBytes: 4096,
-  limit: { calls: 20, windowSeconds: 60 },
+  limit: { calls: 60, windowSeconds: 60 },
+  idempotency: 'none',
+  form: (sent) => {
+    const next = localPath(sent.values['next'])
+    return afterForm(sent, { page: `/sign-in?next=${encodeURIComponent(next)}`, done: next })
+  },
   async handler({ request, body }) {
-    const user = await signIn(body.email, body.password)
-    if (!user) return problem({ title: 'Email or password is wrong', status: 401, code: 'CREDENTIALS_WRONG' })
-    const secure = new URL(request.url).protocol === 'https:'
-    return Response.json(
-      { user },
-      { headers: { 'set-cookie': sessionCookie(await signToken(user, 'session'), secure) } },
-    )
+    const outcome = await signIn(request, body.email, body.password)
+    if ('cookie' in outcome) return Response.json({ signedIn: true }, { headers: { 'set-cookie': outcome.cookie } })
+    return problem(outcome.problem)
   },
 })
