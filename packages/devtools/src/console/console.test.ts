@@ -57,7 +57,7 @@ function filled(): Journal {
           { name: 'RangeError', message: 'inner', stack: 's' },
         ],
         breadcrumbs: [{ timestamp: 1, category: 'ui', message: '"quoted" & <i>', level: 'info' }],
-        tags: { route: '/boom' },
+        tags: { route: '/boom', digest: '123@E1' },
         extra: {},
       },
     })
@@ -82,6 +82,19 @@ describe('the console', () => {
     for (const part of ['Caused by RangeError: inner', '/boom', `/devtools/traces/${traceId}`, '&quot;quoted&quot;']) {
       expect(page).toContain(part)
     }
+  })
+
+  it('finds the issue of the reference that an error page has shown', async () => {
+    const named = async (reference: string): Promise<string[]> => {
+      const path = `/errors?format=json&reference=${encodeURIComponent(reference)}`
+      const { issues } = (await (await get(open(), path)).json()) as { issues: { fingerprint: string }[] }
+      return issues.map(({ fingerprint }) => fingerprint)
+    }
+    expect(await named('123@E1')).toEqual(['f1'])
+    expect(await named('123')).toEqual([])
+    const page = await (await get(open(), '/errors?reference=<b>')).text()
+    expect(page).toContain('No error that is kept has this reference.')
+    expect(page).toContain('With the reference &lt;b&gt;.')
   })
 
   it('lists events, runs with their steps, and traces with everything they caused', async () => {

@@ -41,7 +41,9 @@ export function createConsole(options: ConsoleOptions): (request: Request) => Pr
   const journal = (): Journal => (typeof options.journal === 'function' ? options.journal() : options.journal)
 
   const find = async (section: string, id: string | undefined, query: URLSearchParams): Promise<Page | undefined> => {
-    if (section === 'errors') return id === undefined ? errorsPage(journal(), base) : errorPage(journal(), base, id)
+    if (section === 'errors') {
+      return id === undefined ? errorsPage(journal(), base, query.get('reference')) : errorPage(journal(), base, id)
+    }
     if (section === 'runs') return id === undefined ? runsPage(journal(), base) : runPage(journal(), base, id)
     if (section === 'traces') return id === undefined ? tracesPage(journal(), base) : tracePage(journal(), base, id)
     if (id !== undefined) return undefined

@@ -16,11 +16,17 @@ const NUMERIC = new Set(['Events', 'Users', 'Steps', 'Took', 'Records', 'Attempt
 export function table(heads: readonly string[], rows: readonly Markup[], empty: string): Markup {
   if (rows.length === 0) return html`<div class="card empty">${empty}</div>`
   const shown = rows.slice(0, MAX_ROWS)
-  return html`<div class="card scroll">
+  const label = heads.filter(Boolean).join(', ')
+  // Without a mouse, only what has the focus can be scrolled.
+  return html`<div class="card scroll" tabindex="0" role="region" aria-label="${label}">
       <table>
         <thead>
           <tr>
-            ${heads.map((head) => html`<th class="${NUMERIC.has(head) ? 'n' : head === '' ? 'wide' : ''}">${head}</th>`)}
+            ${heads.map((head) =>
+              head === ''
+                ? html`<td class="wide"></td>`
+                : html`<th scope="col" class="${NUMERIC.has(head) ? 'n' : ''}">${head}</th>`,
+            )}
           </tr>
         </thead>
         <tbody>

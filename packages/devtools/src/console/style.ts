@@ -18,11 +18,12 @@ h1{font-size:18px;line-height:24px;font-weight:600;margin:0 0 .5rem;overflow-wra
 h2{font-size:14px;font-weight:600;margin:1.5rem 0 .5rem;overflow-wrap:anywhere}
 p{margin:.25rem 0 1rem}
 a{color:var(--link)}
-a:focus-visible{outline:2px solid var(--focus);outline-offset:2px;border-radius:4px}
+a:focus-visible,.scroll:focus-visible{outline:2px solid var(--focus);outline-offset:2px;border-radius:4px}
 .quiet{color:var(--quiet)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
 .empty{padding:2rem;text-align:center;color:var(--quiet)}
 .scroll{overflow-x:auto}
+thead td{background:var(--well)}
 table{width:100%;border-collapse:collapse;font-size:13px;line-height:18px;font-variant-numeric:tabular-nums}
 th{font-weight:500;color:var(--quiet);font-size:12px;text-align:left;background:var(--well)}
 th,td{padding:.45rem .75rem;border-bottom:1px solid var(--line);vertical-align:top}

@@ -1,4 +1,4 @@
-import type { Journal, JournalRecord } from '@msc/core'
+import { isRecord, type Journal, type JournalRecord } from '@msc/core'
 import { addressOf, least, most, read } from './read.ts'
 
 /** A group of errors with the same fingerprint. */
@@ -14,8 +14,12 @@ export interface Issue {
   readonly latest: JournalRecord
 }
 
-/** Returns all issues, the last seen first. */
-export function issues(journal: Journal): Issue[] {
+/**
+ * Returns all issues, the last seen first.
+ *
+ * @param reference What an error page has shown (the tag `digest`): only issues with a record of it are returned.
+ */
+export function issues(journal: Journal, reference?: string | null): Issue[] {
   const groups = new Map<string, JournalRecord[]>()
   for (const record of read(journal, { kinds: ['error'] })) {
     const key = addressOf(record.fingerprint ?? record.name)
@@ -23,7 +27,15 @@ export function issues(journal: Journal): Issue[] {
     if (group) group.push(record)
     else groups.set(key, [record])
   }
-  return [...groups].map(([key, records]) => issueOf(key, records)).toSorted((a, b) => b.lastSeen - a.lastSeen)
+  return [...groups]
+    .filter(([, records]) => typeof reference !== 'string' || records.some((record) => digestOf(record) === reference))
+    .map(([key, records]) => issueOf(key, records))
+    .toSorted((a, b) => b.lastSeen - a.lastSeen)
+}
+
+function digestOf({ payload }: JournalRecord): unknown {
+  const tags = payload['tags']
+  return isRecord(tags) ? tags['digest'] : undefined
 }
 
 function issueOf(fingerprint: string, records: readonly JournalRecord[]): Issue {

@@ -4,14 +4,23 @@ import { objectOf, objectsOf, textOf } from '../../views/read.ts'
 import { html, type Markup } from '../html.ts'
 import { badge, json, short, table, time, type Page } from '../parts.ts'
 
-/** @param base The console's own path, without a trailing slash. */
-export function errorsPage(journal: Journal, base: string): Page {
-  const all = issues(journal)
+/**
+ * @param base The console's own path, without a trailing slash.
+ * @param reference What a person was shown on an error page: only issues with it are listed.
+ */
+export function errorsPage(journal: Journal, base: string, reference: string | null): Page {
+  const all = issues(journal, reference)
   return {
     title: 'Errors',
     data: { issues: all },
     body: html`<h1>Errors</h1>
-      <p class="quiet">Grouped by what failed. The newest are at the top.</p>
+      <p class="quiet">
+        ${
+          reference === null
+            ? 'Grouped by what failed. The newest are at the top.'
+            : html`With the reference ${short(reference, 100)}. <a href="${base}/errors">Show all</a>`
+        }
+      </p>
       ${table(
         ['Issue', 'Events', 'Users', 'Last seen'],
         all.map(
@@ -26,7 +35,7 @@ export function errorsPage(journal: Journal, base: string): Page {
               <td class="t">${time(issue.lastSeen)}</td>
             </tr>`,
         ),
-        'No error has been captured.',
+        reference === null ? 'No error has been captured.' : 'No error that is kept has this reference.',
       )}`,
   }
 }
