@@ -12,8 +12,10 @@ const dev = process.argv.includes('--dev')
 const port = wantedPort()
 if (port === undefined) fail(`PORT=${process.env.PORT} is not a port. Use a number from 1 to 65535.`)
 if (!(await portIsFree(port))) {
+  // Another port alone would not do: two apps must not write to one data folder.
+  const other = port === 65_535 ? 3000 : port + 1
   fail(
-    `Port ${port} is in use. Stop what listens there, or choose another: PORT=${port === 65_535 ? 3000 : port + 1} npm ${dev ? 'run dev' : 'start'}`,
+    `Port ${port} is in use. Stop what listens there, or run a second app beside it: PORT=${other} MSC_DATA_DIR=.data-${other} npm ${dev ? 'run dev' : 'start'}`,
   )
 }
 
@@ -45,7 +47,8 @@ function serve() {
       ...quietEnv,
       NODE_ENV: dev ? 'development' : 'production',
       PORT: String(port),
-      // This command runs the app on one machine, where embedded drivers are right.
+      // This command runs the app on one's own machine, where embedded drivers and known accounts are right.
+      MSC_PROFILE: process.env.MSC_PROFILE ?? 'local',
       MSC_ALLOW_EMBEDDED: process.env.MSC_ALLOW_EMBEDDED ?? '1',
       // The banner already names the drivers.
       MSC_QUIET: process.env.MSC_QUIET ?? '1',

@@ -1,3 +1,4 @@
+import type { APIRequestContext } from '@playwright/test'
 import { expect, signIn, test } from './support/fixtures.ts'
 
 const release = {
@@ -8,7 +9,7 @@ const release = {
   lyrics: '',
 }
 
-test('the data that Next.js caches is in the app’s cache, and updates at once with a new release', async ({
+test('the data that Next.js caches is in the app’s cache, and updates at once when one is published', async ({
   page,
   browser,
   started,
@@ -24,13 +25,22 @@ test('the data that Next.js caches is in the app’s cache, and updates at once 
   expect(await releases()).toBe(before)
 
   await signIn(page, app, 'artist')
-  expect((await page.request.post(`${app.url}/api/releases`, { data: release })).status()).toBe(201)
-  expect(await releases()).toBe(before + 1)
-  await visitor.context().close()
+  const created = await page.request.post(`${app.url}/api/releases`, { data: release })
+  expect(created.status()).toBe(201)
+  const { id } = ((await created.json()) as { release: { id: string } }).release
+  const move = (by: APIRequestContext, to: string) => by.post(`${app.url}/api/releases/${id}/status`, { data: { to } })
+  expect((await move(page.request, 'live')).status()).toBe(409)
+  expect((await move(page.request, 'submitted')).status()).toBe(200)
+  expect((await move(page.request, 'live')).status()).toBe(403)
+  // What is not published is not counted in public.
+  expect(await releases()).toBe(before)
 
   const admin = await browser.newContext()
   const adminPage = await admin.newPage()
   await signIn(adminPage, app, 'admin')
+  expect((await move(adminPage.request, 'live')).status()).toBe(200)
+  expect(await releases()).toBe(before + 1)
+  await visitor.context().close()
   await adminPage.goto(`${app.url}/admin/systems`)
   const card = adminPage.getByTestId('system-cache')
   await expect(card).toContainText(/hit rate\s*[1-9][\d.]* %/)

@@ -17,7 +17,11 @@ export interface RunningApp {
 }
 
 /** @param env Added to a clean environment: the variables of the person who runs the tests must not reach the app. */
-export async function startApp(port: number, env: Readonly<Record<string, string>>): Promise<RunningApp> {
+export async function startApp(
+  port: number,
+  env: Readonly<Record<string, string>>,
+  host = '127.0.0.1',
+): Promise<RunningApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'msc-e2e-'))
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, ['server/main.ts'], {
@@ -45,7 +49,7 @@ export async function startApp(port: number, env: Readonly<Record<string, string
     child.once('exit', (code) => reject(new Error(`The app ended at start with code ${code}:\n${output}`)))
   })
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${host}:${port}`,
     output: () => output,
     jwtSecret: () => env['SUPABASE_JWT_SECRET'] ?? readFileSync(join(dataDir, 'jwt-secret'), 'utf8').trim(),
     async stop() {

@@ -36,7 +36,7 @@ export function embeddedBackend(app: RunningApp, cronSecret: string): Backend {
   const read = async <T>(admin: BrowserContext, path: string): Promise<T> =>
     (await (await admin.request.get(`${app.url}/devtools/${path}?format=json`)).json()) as T
   return {
-    drivers: ['local', 'memory', 'local', 'sqlite', 'embedded', 'local'],
+    drivers: ['local', 'pglite', 'memory', 'local', 'sqlite', 'embedded', 'local', 'pglite', 'pglite'],
     cronSecret,
     async findError(admin, message) {
       const { issues } = await read<{ issues: { name: string; latest: JournalError }[] }>(admin, 'errors')
@@ -78,7 +78,7 @@ export function vendorBackend(app: RunningApp, vendors: Vendors): Backend {
   const { cronSecret, sentry, posthog } = vendors
   const caller = createVercelCronCaller({ manifest, baseUrl: app.url, secret: cronSecret })
   return {
-    drivers: ['sentry', 'upstash', 'posthog', 'inngest', 'supabase', 'vercel'],
+    drivers: ['sentry', 'postgres', 'upstash', 'posthog', 'inngest', 'supabase', 'vercel', 'postgres', 'postgres'],
     cronSecret,
     async findError(_admin, message) {
       const found = sentry.events.findLast((event) => event.exception?.values.at(-1)?.value.includes(message))

@@ -1,6 +1,9 @@
 import { freePort } from '@msc/core/testing'
+import { startPostgres } from '@msc/core/testing/postgres'
+import { createDatabase } from '@msc/platform'
+import { postgres } from '@msc/platform/database/postgres'
 import { test as base, expect, type BrowserContext, type Page } from '@playwright/test'
-import { seededUsers } from '../../lib/db/seed.ts'
+import { seed, seededUsers } from '../../lib/db/seed.ts'
 import { startApp, type RunningApp } from './app.ts'
 import { embeddedBackend, vendorBackend, type Backend } from './backend.ts'
 import { startVendors } from './vendors.ts'
@@ -15,25 +18,44 @@ interface Started {
 }
 
 /** One app for all tests of a project, with the drivers that the project names. */
-export const test = base.extend<object, { backend: AppOptions['backend']; started: Started }>({
+export const test = base.extend<{ policy: void }, { backend: AppOptions['backend']; started: Started }>({
   backend: ['embedded', { option: true, scope: 'worker' }],
   started: [
     async ({ backend }, use) => {
       const port = await freePort()
       if (backend === 'embedded') {
         const cronSecret = 'e2e-cron-secret-of-some-length'
-        const app = await startApp(port, { MSC_ALLOW_EMBEDDED: '1', CRON_SECRET: cronSecret })
+        const env = { MSC_PROFILE: 'local', MSC_ALLOW_EMBEDDED: '1', CRON_SECRET: cronSecret }
+        const app = await startApp(port, env)
         await use({ app, backend: embeddedBackend(app, cronSecret) })
         return app.stop()
       }
       const vendors = await startVendors()
-      const app = await startApp(port, vendors.env)
+      const server = await startPostgres()
+      // By its name, since a browser sends secure cookies over HTTP to localhost alone.
+      const app = await startApp(port, { ...vendors.env, DATABASE_URL: server.url }, 'localhost')
+      const database = createDatabase({ driver: postgres({ url: server.url }) })
+      await seed(database)
+      await database.close()
       await vendors.inngest.sync(`${app.url}/api/inngest`)
       await use({ app, backend: vendorBackend(app, vendors) })
       await app.stop()
       await vendors.close()
+      await server.close()
     },
     { scope: 'worker', timeout: 90_000 },
+  ],
+  // In every test: nothing that a page does is against its own policy.
+  policy: [
+    async ({ context }, use) => {
+      const violations: string[] = []
+      context.on('console', (message) => {
+        if (/content security policy/i.test(message.text())) violations.push(message.text())
+      })
+      await use()
+      expect(violations).toEqual([])
+    },
+    { auto: true },
   ],
 })
 

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { dataDir } from '../env.ts'
 
 /**
- * Returns the key that signs sessions and realtime tokens: SUPABASE_JWT_SECRET, or else a key that is generated on
- * first use and kept in the data folder, readable only by its owner.
+ * Returns the key that signs realtime tokens: SUPABASE_JWT_SECRET, which the start has checked, or else a key that is
+ * generated on first use and kept in the data folder, readable only by its owner.
  */
 export function jwtSecret(): string {
   const configured = process.env['SUPABASE_JWT_SECRET']?.trim()

@@ -1,0 +1,63 @@
+import { problem, type ProblemOptions } from '@msc/platform/next'
+import { isStorable } from '@msc/platform'
+import { z } from 'zod'
+import { catalogueHasChanged } from '@/lib/catalogue'
+import { sqlState } from '@/lib/db/database'
+import { moveRelease, type Release } from '@/lib/releases'
+import { afterForm, route } from '@/lib/route'
+
+const move = z.strictObject({
+  to: z.enum(['draft', 'submitted', 'live']),
+  note: z
+    .string()
+    .trim()
+    .max(2000)
+    .refine(isStorable, 'Remove the characters that can not be stored')
+    .optional()
+    .transform((note) => note || undefined),
+})
+
+const refusals: Readonly<Record<string, ProblemOptions>> = {
+  P0002: { title: 'There is no such release', status: 404, code: 'NOT_FOUND' },
+  '42501': { title: 'Your account may not do this', status: 403, code: 'FORBIDDEN' },
+  MT409: {
+    title: 'The release is in another state by now',
+    detail: 'Load the page again to see it.',
+    status: 409,
+    code: 'RELEASE_MOVED',
+  },
+  '23514': {
+    title: 'Say why you send it back',
+    status: 422,
+    code: 'NOTE_MISSING',
+    extensions: { issues: [{ path: 'note', message: 'Say why, for the artist to read' }] },
+  },
+}
+
+/** Submits, withdraws, publishes, sends back or takes down a release. */
+export const POST = route<'required', z.output<typeof move>, { id: string }>({
+  route: '/api/releases/[id]/status',
+  body: move,
+  form: (sent) => {
+    const page = pageOf(sent.request)
+    return afterForm(sent, { page, done: page })
+  },
+  async handler({ user, params, body }) {
+    if (!z.uuid().safeParse(params.id).success) return problem(refusals['P0002'] as ProblemOptions)
+    let release: Release
+    try {
+      release = await moveRelease(user, params.id, body.to, body.note)
+    } catch (error) {
+      const refusal = refusals[sqlState(error) ?? '']
+      if (refusal) return problem(refusal)
+      throw error
+    }
+    catalogueHasChanged()
+    return Response.json({ release })
+  },
+})
+
+/** The page of the release that the address of the request names. */
+function pageOf(request: Request): string {
+  return new URL(request.url).pathname.replace(/^\/api(.*)\/status$/, '$1')
+}

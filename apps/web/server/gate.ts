@@ -1,0 +1,33 @@
+import type { IncomingMessage } from 'node:http'
+import { clientAddress } from '@msc/platform'
+import { createGate, type Allowance, type Gate } from '@msc/platform/node'
+import { userOf } from '../lib/session/session.ts'
+
+const MiB = 1024 * 1024
+const perMinute = (calls: number, mebibytes: number): Allowance => ({
+  calls,
+  bytes: mebibytes * MiB,
+  windowSeconds: 60,
+})
+
+/** What a person with several tabs needs several times over, and what an office behind one address needs. */
+export function frontGate(): Gate {
+  return createGate({
+    rules: [
+      { name: 'files', paths: ['/_next', '/icon.svg', '/favicon.ico'], perAddress: perMinute(6000, 1000) },
+      { name: 'sign-in', paths: ['/api/auth'], perAddress: perMinute(120, 4) },
+      { name: 'ingest', paths: ['/api/msc'], perAddress: perMinute(600, 40), perAccount: perMinute(300, 20) },
+      { name: 'jobs', paths: ['/api/inngest'], perAddress: perMinute(3000, 400) },
+      { name: 'console', paths: ['/devtools'], perAddress: perMinute(300, 400), perAccount: perMinute(300, 400) },
+      { name: 'realtime', paths: ['/realtime', '/rest'], perAddress: perMinute(1200, 100) },
+      { name: 'pages', paths: ['/'], perAddress: perMinute(1200, 400), perAccount: perMinute(600, 200) },
+    ],
+    addressOf: (request) => clientAddress({ headers: { get: (name) => headerOf(request, name) } }),
+    accountOf: async (request) => (await userOf(request.headers.cookie))?.id,
+  })
+}
+
+function headerOf({ headers }: IncomingMessage, name: string): string | null {
+  const value = headers[name]
+  return (Array.isArray(value) ? value.join(',') : value) ?? null
+}
