@@ -21,6 +21,11 @@ import { createUseCacheHandler } from '@msc/cache/next'
 import { ConfigError, createBreaker, createMemoryJournal, type Service } from '@msc/core'
 import { describe, expect, it } from 'vitest'
 
+import { createDatabase } from './database/create-database.ts'
+import { pglite } from './database/drivers/pglite.ts'
+import { postgres as postgresDatabase } from './database/drivers/postgres.ts'
+import { supabase as supabaseDatabase } from './database/drivers/supabase.ts'
+
 type Make = (driver: never) => Service
 
 /** Each engine with a valid driver, a required method and an optional member. */
@@ -51,6 +56,7 @@ const engines: Readonly<Record<string, { make: Make; driver: () => object; needs
     optional: 'publish',
   },
   cron: { make: (driver) => createCron({ crons: [], driver }), driver: localCron, needs: 'authorize' },
+  database: { make: (driver) => createDatabase({ driver }), driver: pglite, needs: 'transaction' },
 }
 
 describe.each(Object.entries(engines))('the engine of %s', (concern, { make, driver, needs, optional }) => {
@@ -149,6 +155,8 @@ const numbers: readonly (readonly [string, readonly string[], (options: object) 
   ['realtime', ['timeoutMs'], (options) => createRealtime({ driver: embeddedRealtime(), ...options })],
   ['its embedded driver', ['heartbeatMs'], embeddedRealtime],
   ['cron', ['claimTimeoutMs'], (options) => createCron({ crons: [], driver: localCron(), ...options })],
+  ['the database', ['timeoutMs'], (options) => createDatabase({ driver: pglite(), ...options })],
+  ['its server', ['maxConnections'], (options) => postgresDatabase({ url: 'postgres://127.0.0.1:1/app', ...options })],
   ['the journal', ['capacity'], createMemoryJournal],
   ['a breaker', ['threshold', 'cooldownMs'], (options) => createBreaker({ name: 'x', ...options })],
 ]
@@ -172,6 +180,8 @@ const addressed: Readonly<Record<string, (address: string) => unknown>> = {
   inngest: (baseUrl) => inngest({ eventKey: 'key', signingKey: 'signkey-test-00', baseUrl }),
   sentry: (dsn) => sentry({ dsn }),
   supabase: (url) => supabase({ url, anonKey: 'key' }),
+  'the database on postgres': (url) => postgresDatabase({ url }),
+  'the database on supabase': (url) => supabaseDatabase({ url }),
 }
 
 describe.each(Object.entries(addressed))('the driver of %s', (_name, make) => {

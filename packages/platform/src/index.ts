@@ -21,6 +21,14 @@ export {
 } from './route.ts'
 export type { Claims } from './database/claims.ts'
 export { createDatabase, type DatabaseOptions } from './database/create-database.ts'
+export {
+  configureDatabase,
+  createDatabaseFromEnv,
+  getDefaultDatabase,
+  setDefaultDatabase,
+  type DatabaseFromEnvOptions,
+} from './database/default-database.ts'
+export { supabaseShape } from './database/supabase-shape.ts'
 export type { Database, Migration, Transaction, TransactionOptions } from './database/database.ts'
 export type { DatabaseCapabilities, DatabaseDriver, DriverTransaction } from './database/driver.ts'
 export {

@@ -22,8 +22,20 @@ import * as realtime from '@msc/realtime'
 import type { Realtime, RealtimeFromEnvOptions } from '@msc/realtime'
 import { supabaseFromEnv } from '@msc/realtime/supabase'
 import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
+import type { DatabaseOptions } from './database/create-database.ts'
+import type { Database } from './database/database.ts'
+import type { DatabaseFromEnvOptions } from './database/default-database.ts'
+import {
+  pgliteFromEnv,
+  postgresFromEnv as postgresDatabaseFromEnv,
+  supabaseFromEnv as supabaseDatabaseFromEnv,
+} from './database/drivers/from-env.ts'
+import { pglite } from './database/drivers/pglite.ts'
+import { postgres as postgresDatabase } from './database/drivers/postgres.ts'
+import { supabase as supabaseDatabase } from './database/drivers/supabase.ts'
+import * as platform from './index.ts'
 
-/** The exports that all six packages have, under the concern's name. */
+/** The exports that all services have, under the concern's name. */
 interface WayIn {
   create(options: object, env: Env): Service
   configure(options: object, env: Env): Service
@@ -51,6 +63,7 @@ const upstashEnv = { UPSTASH_REDIS_REST_URL: 'https://a.upstash.io', UPSTASH_RED
 const inngestEnv = { INNGEST_EVENT_KEY: 'key', INNGEST_SIGNING_KEY: 'signkey-test-00' }
 const supabaseEnv = { NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co', NEXT_PUBLIC_SUPABASE_ANON_KEY: 'key' }
 const dsn = 'https://key@sentry.example/1'
+const databaseUrl = 'postgres://u:p@127.0.0.1:1/app'
 
 interface Row {
   readonly package: object
@@ -146,6 +159,22 @@ const rows: readonly Row[] = [
       ['CRON_DRIVER_UNKNOWN', { MSC_CRON_DRIVER: 'quartz' }],
     ],
   },
+  {
+    package: platform,
+    name: 'Database',
+    options: {},
+    chosen: {
+      pglite: {},
+      postgres: { DATABASE_URL: databaseUrl },
+      supabase: { SUPABASE_DB_URL: databaseUrl, DATABASE_URL: 'postgres://127.0.0.1:1/other' },
+    },
+    refused: [
+      ['DATABASE_URL_INVALID', { DATABASE_URL: 'hunter2' }],
+      ['DATABASE_URL_INVALID', { SUPABASE_DB_URL: 'https://hunter2.supabase.co' }],
+      ['DATABASE_URL_INVALID', { SUPABASE_DB_URL: 'postgres://app:47/hunter2@db:5432/m' }],
+      ['CONFIG_HALF_SET', { SUPABASE_DB_URL: 'postgres://postgres.hunter2:[YOUR-PASSWORD]@pooler:5432/postgres' }],
+    ],
+  },
 ]
 
 describe.each(rows)('the way into @msc, for $name', ({ package: package_, name, options, chosen, refused }) => {
@@ -237,6 +266,10 @@ it('has one type for the options of each function', () => {
   expectTypeOf<Parameters<typeof jobs.createJobsFromEnv>>().toEqualTypeOf<Needed<JobsFromEnvOptions>>()
   expectTypeOf<Parameters<typeof cron.createCronFromEnv>>().toEqualTypeOf<Needed<CronFromEnvOptions>>()
 
+  expectTypeOf<Parameters<typeof platform.createDatabaseFromEnv>>().toEqualTypeOf<Optional<DatabaseFromEnvOptions>>()
+  expectTypeOf(platform.configureDatabase).toEqualTypeOf<(...args: Optional<DatabaseFromEnvOptions>) => Database>()
+  expectTypeOf<Parameters<typeof platform.createDatabase>>().toEqualTypeOf<[options: DatabaseOptions]>()
+
   expectTypeOf(monitoring.configureMonitoring).toEqualTypeOf<
     (...args: Optional<MonitoringFromEnvOptions>) => Monitoring
   >()
@@ -266,6 +299,8 @@ it.each([
   ['sqlite', sqliteFromEnv],
   ['supabase', supabaseFromEnv],
   ['vercel', vercelFromEnv],
+  ['the database on postgres', postgresDatabaseFromEnv],
+  ['the database on supabase', supabaseDatabaseFromEnv],
 ])('%s returns nothing when none of its variables is set', (_name, fromEnv) => {
   expect(fromEnv({ PATH: '/bin' })).toBeUndefined()
 })
@@ -307,6 +342,17 @@ it.each([
     () => sqliteFromEnv({ MSC_JOBS_SQLITE: '/nowhere/jobs.sqlite' }),
     () => embedded({ store: sqliteStore({ path: '/nowhere/jobs.sqlite' }) }),
   ],
+  [
+    'the database on postgres',
+    () => postgresDatabaseFromEnv({ DATABASE_URL: databaseUrl }),
+    () => postgresDatabase({ url: databaseUrl }),
+  ],
+  [
+    'the database on supabase',
+    () => supabaseDatabaseFromEnv({ SUPABASE_DB_URL: databaseUrl }),
+    () => supabaseDatabase({ url: databaseUrl }),
+  ],
+  ['the database on pglite', () => pgliteFromEnv(quiet, undefined), () => pglite()],
 ])('declares for %s before its code is loaded what it has afterwards', async (_name, late, real) => {
   const driver = real()
   expect(declaration(late() as object)).toEqual(declaration(driver))

@@ -42,7 +42,15 @@ export function readEnvGroup<const Name extends string>(
 }
 
 /** What `MSC_ALLOW_EMBEDDED` can list. */
-const SCOPES: ReadonlySet<string> = new Set(['monitoring', 'cache', 'analytics', 'jobs', 'realtime', 'cron'])
+const SCOPES: ReadonlySet<string> = new Set([
+  'monitoring',
+  'cache',
+  'analytics',
+  'jobs',
+  'realtime',
+  'cron',
+  'database',
+])
 
 export interface EmbeddedChoice {
   /** `cache`, `jobs`, … */
@@ -75,7 +83,7 @@ export function acceptEmbedded(env: Env, choice: EmbeddedChoice): void {
       `[msc/${choice.scope}] Production (NODE_ENV=production) has no backend configured, and the ${embedded} ${choice.risk}.`,
       {
         code: 'EMBEDDED_IN_PRODUCTION',
-        hint: `Set ${variables}. To run on one machine on purpose, set MSC_ALLOW_EMBEDDED=${[...scopes, choice.scope].join(',')}, or 1 for all concerns.${unknown.length > 0 ? ' Its value has a name that is none of these: monitoring, cache, analytics, jobs, realtime, cron.' : ''}`,
+        hint: `Set ${variables}. To run on one machine on purpose, set MSC_ALLOW_EMBEDDED=${[...scopes, choice.scope].join(',')}, or 1 for all concerns.${unknown.length > 0 ? ' Its value has a name that is none of these: monitoring, cache, analytics, jobs, realtime, cron, database.' : ''}`,
       },
     )
   }

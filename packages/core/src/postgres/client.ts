@@ -5,6 +5,23 @@ export interface PostgresQuery {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
 }
 
+/** A statement as `pg` takes it. */
+export interface PostgresStatement {
+  readonly text: string
+  readonly values: unknown[]
+  /**
+   * Sends exactly one statement, also without values: otherwise `pg` sends a text without values as it is, and a text that
+   * somebody could append to would be several statements. `pg` before 8.12 ignores it.
+   */
+  readonly queryMode: 'extended'
+}
+
+/** A connection that work runs on: see `onConnection`. */
+export interface PostgresSender extends PostgresQuery {
+  query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
+  query(statement: PostgresStatement): Promise<{ readonly rows: unknown[] }>
+}
+
 /** The parts of a checked-out connection of a `pg` pool that core uses. */
 export interface PostgresConnection extends PostgresQuery {
   on(event: string, listener: (...values: never[]) => void): unknown

@@ -1,7 +1,15 @@
 import { withoutScope } from '../context/context.ts'
+import { readField } from '../errors/errors.ts'
 import { orAborted } from '../time/or-aborted.ts'
 import { cancelStatement } from './cancel.ts'
-import { checkOut, type PostgresClient, type PostgresPool, type PostgresQuery } from './client.ts'
+import {
+  checkOut,
+  type PostgresClient,
+  type PostgresPool,
+  type PostgresQuery,
+  type PostgresSender,
+  type PostgresStatement,
+} from './client.ts'
 
 /**
  * Runs one statement outside any unit of work, because a connection that the pool opens for it outlives its caller.
@@ -43,10 +51,16 @@ const UNUSABLE = /^(?:08|25P|57P|58|XX|25006)/
  * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 function asAnswer(error: unknown): { readonly error: unknown } {
-  const { severity, code } = (error ?? {}) as { readonly severity?: unknown; readonly code?: unknown }
-  // Only errors that came over the wire have a severity. Its text is in the server's language, so it is not compared.
-  if (typeof severity !== 'string' || typeof code !== 'string' || UNUSABLE.test(code)) throw error
+  if (!isAnswer(error)) throw error
   return { error }
+}
+
+/** Says whether the server answered with this error to a statement, and its connection is usable afterwards. */
+export function isAnswer(error: unknown): boolean {
+  const severity = readField(error, 'severity')
+  const code = readField(error, 'code')
+  // Only errors that came over the wire have a severity. Its text is in the server's language, so it is not compared.
+  return typeof severity === 'string' && typeof code === 'string' && !UNUSABLE.test(code)
 }
 
 /**
@@ -58,7 +72,7 @@ function asAnswer(error: unknown): { readonly error: unknown } {
  */
 export async function onConnection<T>(
   pool: PostgresPool,
-  work: (connection: PostgresQuery) => Promise<T>,
+  work: (connection: PostgresSender) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
   // A connection that the pool opens here outlives the caller's unit of work.
@@ -72,9 +86,9 @@ export async function onConnection<T>(
     throw error
   })
   let sent = ''
-  const query: PostgresQuery['query'] = (text, values) => {
-    sent = text
-    return connection.query(text, values)
+  const query: PostgresSender['query'] = (statement: string | PostgresStatement, values?: unknown[]) => {
+    sent = typeof statement === 'string' ? statement : statement.text
+    return connection.query(statement as string, values)
   }
   let isUsable = false
   let isOver = false

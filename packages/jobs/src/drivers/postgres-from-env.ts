@@ -1,6 +1,6 @@
 import { processEnv, readEnv, type Env } from '@msc/core'
+import { assertPostgresAddress, postgresEndpoint } from '@msc/core/postgres-address'
 import type { JobsDriver } from '../driver.ts'
-import { assertPostgresAddress, endpointOf } from '../stores/postgres-address.ts'
 import { lazyEmbedded } from './lazy.ts'
 
 /**
@@ -12,8 +12,8 @@ import { lazyEmbedded } from './lazy.ts'
 export function postgresFromEnv(env: Env = processEnv()): JobsDriver | undefined {
   const url = readEnv(env, 'DATABASE_URL')
   if (url === undefined) return undefined
-  assertPostgresAddress(url)
-  const declared = { name: 'postgres', endpoint: endpointOf(url), variables: ['DATABASE_URL'] }
+  assertPostgresAddress(url, { concern: 'jobs' })
+  const declared = { name: 'postgres', endpoint: postgresEndpoint(url), variables: ['DATABASE_URL'] }
   return lazyEmbedded(declared, ['sendIn', 'observe'], async () =>
     (await import('../stores/postgres.ts')).postgresStore({ url }),
   )

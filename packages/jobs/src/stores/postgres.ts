@@ -8,13 +8,21 @@ import {
   type Clock,
   closedError,
 } from '@msc/core'
-import { LEAST_CONNECTIONS, assertClient, isPooled, listen, onConnection, queryOn } from '@msc/core/postgres'
+import {
+  LEAST_CONNECTIONS,
+  assertClient,
+  isContention,
+  isPooled,
+  listen,
+  onConnection,
+  postgresFailure,
+  queryOn,
+} from '@msc/core/postgres'
+import { assertPostgresAddress, postgresEndpoint } from '@msc/core/postgres-address'
 import type { Depth } from '../driver.ts'
 import type { ClaimedRun, Enqueue, Gate, JobStore, NextClaim, RunChange, WriteResult } from '../store.ts'
 import { createCombiner } from './combine.ts'
-import { assertPostgresAddress, endpointOf } from './postgres-address.ts'
 import { connectPool, type OwnPool, type PostgresClient, type PostgresQuery } from './postgres-client.ts'
-import { isContention, translate } from './postgres-failures.ts'
 import { decodeRun, decodeStep, encode, encodeBatch, encodeChange } from './postgres-json.ts'
 import { createOutages } from './long-outages.ts'
 import { FUNCTIONS, TABLES, VERSION } from './postgres-schema.ts'
@@ -37,6 +45,9 @@ export interface PostgresOptions {
   readonly clock?: Clock
 }
 
+/** The error of the contract for what a statement or the connection failed with. */
+const translate = (error: unknown): Error => postgresFailure(error, { needs: 'the schema msc_jobs' })
+
 /** Calls that write at a time: more of them would make the batches smaller. */
 const MAX_CALLS = 4
 const MAX_ITEMS = 200
@@ -54,7 +65,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
       hint: 'Set DATABASE_URL, or pass `url`, or a pool or PGlite as `client`.',
     })
   }
-  if (url) assertPostgresAddress(url)
+  if (url) assertPostgresAddress(url, { concern: 'jobs' })
   assertNumbers('jobs', options, { maxConnections: 1, timeoutMs: 1 })
   if (options.client !== undefined) assertClient('jobs', options.client)
   if (maxConnections < LEAST_CONNECTIONS) {
@@ -146,7 +157,7 @@ export function postgresStore(options: PostgresOptions): JobStore {
       if (mode === 'on') throw translate(Object.assign(new Error('The server only reads.'), { code: '25006' }))
       if (!may) throw translate(Object.assign(new Error('The role may not write.'), { code: '42501' }))
     },
-    endpoint: endpointOf(url),
+    endpoint: postgresEndpoint(url),
     variables: ['DATABASE_URL'],
     subscribe: (onWork, onDeaf) => {
       const reportLong = createOutages(clock, isPooled, (error) => onDeaf?.(translate(error)))

@@ -5,6 +5,7 @@ import { createCronFromEnv } from '@msc/cron'
 import { createJobsFromEnv } from '@msc/jobs'
 import { createMonitoringFromEnv } from '@msc/monitoring'
 import { createRealtimeFromEnv } from '@msc/realtime'
+import { createDatabaseFromEnv } from '../database/default-database.ts'
 import { fine, type Finding } from './finding.ts'
 
 interface Concern {
@@ -39,14 +40,22 @@ export const CONCERNS: Readonly<Record<string, Concern>> = {
     peers: { supabase: '@supabase/supabase-js' },
   },
   cron: { create: (env) => createCronFromEnv({ crons: [] }, env), package: '@msc/cron' },
+  database: {
+    create: (env) => createDatabaseFromEnv({}, env),
+    package: '@msc/platform',
+    peers: { postgres: 'pg', supabase: 'pg' },
+  },
 }
+
+/** Concern → its driver that only the application itself can reach. */
+const INSIDE: Readonly<Record<string, string>> = { realtime: 'embedded', database: 'pglite' }
 
 export interface MadeConcerns {
   /** The services to check, by concern. */
   readonly services: Readonly<Record<string, Service>>
   /**
-   * Findings for concerns that could not be made, and for the embedded realtime server, which runs inside the
-   * application.
+   * Findings for concerns that could not be made, and for the embedded realtime server and database, which run inside the
+   * application: its folder must not be opened by a second process.
    */
   readonly findings: readonly Finding[]
 }
@@ -58,8 +67,8 @@ export function makeConcerns(env: Env): MadeConcerns {
   for (const [concern, { create }] of Object.entries(CONCERNS)) {
     try {
       const service = create({ ...env, MSC_QUIET: '1' })
-      if (concern === 'realtime' && service.driverName === 'embedded') {
-        findings.push({ ...fine(concern, 'embedded'), detail: 'runs inside the application' })
+      if (INSIDE[concern] === service.driverName) {
+        findings.push({ ...fine(concern, service.driverName), detail: 'runs inside the application' })
         void service.close()
       } else {
         services[concern] = service

@@ -12,6 +12,7 @@ import { startRealtimeServer } from '@msc/realtime/server'
 import { signTestToken } from '@msc/realtime/testing'
 import { startPostHogServer } from '@msc/analytics/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { administer } from '../database/__fixtures__/databases.ts'
 import { installAlone, type Installation } from './__fixtures__/install.ts'
 import { doctor } from './doctor.ts'
 import type { Finding } from './finding.ts'
@@ -157,6 +158,8 @@ interface Fault {
   readonly isAlone?: true
   /** True when every concern is wrong, each with its own finding. */
   readonly everywhere?: true
+  /** The check of another concern that uses the same backend, and finds the same. */
+  readonly also?: string
 }
 
 const halfSet = (name: string, check: string, set: string, missing: string): Fault => ({
@@ -241,6 +244,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'pg is missing',
     check: 'jobs',
+    also: 'database',
     env: () => ({ DATABASE_URL: `postgres://app:${SECRET}@${world.nobody}/app` }),
     code: 'PEER_MISSING',
     detail: /package pg/,
@@ -273,6 +277,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'Postgres that refuses',
     check: 'jobs',
+    also: 'database',
     env: () => ({ DATABASE_URL: `postgres://app:${SECRET}@${world.nobody}/app` }),
     code: 'DRIVER_UNREACHABLE',
     detail: /ECONNREFUSED|can not be reached/,
@@ -281,6 +286,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'a transaction pooler',
     check: 'jobs',
+    also: 'database',
     skip: noPostgres,
     env: async () => {
       const postgres = await startPostgres()
@@ -351,6 +357,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'a silent Postgres',
     check: 'jobs',
+    also: 'database',
     skip: noPostgres,
     env: async () => {
       const postgres = await startPostgres({ password: SECRET })
@@ -399,10 +406,92 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'DATABASE_URL=foo',
     check: 'jobs',
+    also: 'database',
     env: () => ({ DATABASE_URL: 'foo' }),
     code: 'DATABASE_URL_INVALID',
     detail: /The address of the database is not one of Postgres/,
     hint: /Set DATABASE_URL to postgres:\/\//,
+  },
+  {
+    name: 'a Supabase database whose address has no password yet',
+    check: 'database',
+    env: () => ({ SUPABASE_DB_URL: 'postgresql://postgres:[YOUR-PASSWORD]@db.ref.supabase.co:5432/postgres' }),
+    code: 'CONFIG_HALF_SET',
+    detail: /SUPABASE_DB_URL is set but the password in it is not/,
+    hint: /password of the database in the place of the brackets/,
+  },
+  {
+    name: 'SUPABASE_DB_URL with the address of the API',
+    check: 'database',
+    env: () => ({ SUPABASE_DB_URL: `https://${SECRET}.supabase.co` }),
+    code: 'DATABASE_URL_INVALID',
+    detail: /The address of the database is not one of Postgres/,
+    hint: /Set SUPABASE_DB_URL to postgres:\/\//,
+  },
+  {
+    name: 'a database that refuses',
+    check: 'database',
+    env: () => ({ SUPABASE_DB_URL: `postgres://app:${SECRET}@${world.nobody}/app` }),
+    code: 'DRIVER_UNREACHABLE',
+    detail: /ECONNREFUSED|can not be reached/,
+    hint: /Check the host and port in SUPABASE_DB_URL/,
+  },
+  {
+    name: 'a silent database',
+    check: 'database',
+    skip: noPostgres,
+    env: async () => {
+      const postgres = await startPostgres({ password: SECRET })
+      closing.push(postgres.close, postgres.resume)
+      postgres.pause()
+      return { SUPABASE_DB_URL: postgres.url }
+    },
+    code: 'DEADLINE_EXCEEDED',
+    options: { timeoutMs: SILENT_MS },
+    detail: /^supabase at postgres:\/\/127\.0\.0\.1:\d+\S* did not answer within 1000 ms\.$/,
+    hint: /Check SUPABASE_DB_URL/,
+  },
+  {
+    name: 'a database with a wrong password',
+    check: 'database',
+    skip: noPostgres,
+    env: async () => {
+      const postgres = await startPostgres({ password: ANOTHER_KEY })
+      closing.push(postgres.close)
+      return { SUPABASE_DB_URL: postgres.url.replace(ANOTHER_KEY, SECRET) }
+    },
+    code: 'DRIVER_UNAUTHORIZED',
+    detail: /password authentication failed/,
+    hint: /Check the user and password in SUPABASE_DB_URL/,
+  },
+  {
+    name: 'a database that only reads',
+    check: 'database',
+    skip: noPostgres,
+    env: async () => {
+      const postgres = await startPostgres()
+      closing.push(postgres.close)
+      await administer(postgres.url, 'alter database postgres set default_transaction_read_only = on')
+      return { SUPABASE_DB_URL: postgres.url }
+    },
+    code: 'DRIVER_READ_ONLY',
+    detail: /only reads/,
+    hint: /SUPABASE_DB_URL has to lead to the primary/,
+  },
+  {
+    name: 'a database behind a transaction pooler',
+    check: 'database',
+    skip: noPostgres,
+    env: async () => {
+      const postgres = await startPostgres()
+      const pooler = await startTransactionPooler(postgres.url)
+      closing.push(postgres.close, pooler.close)
+      return { SUPABASE_DB_URL: pooler.url }
+    },
+    status: 'warning',
+    code: 'POSTGRES_POOLED',
+    detail: /leads to a transaction pooler.*the outbox looks at its table/,
+    hint: /Supabase: port 5432 instead of 6543/,
   },
   {
     name: 'Node 20',
@@ -446,16 +535,17 @@ describe('msc doctor names the fault and the remedy', () => {
             hint: expect.stringMatching(fault.hint),
           }),
         ])
-        // Each fault has exactly one finding.
-        expect(wrong).toHaveLength(fault.everywhere ? 6 : 1)
+        // Each fault has exactly one finding in each concern that it is of.
+        expect(wrong).toHaveLength(fault.everywhere ? 7 : fault.also === undefined ? 1 : 2)
+        if (fault.also !== undefined) expect(wrong.map(({ check }) => check)).toContain(fault.also)
         named.add(fault.name)
       },
       60_000,
     )
   }
 
-  it('covers 33 faults', () => {
-    expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(33)
+  it('covers 40 faults', () => {
+    expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(40)
   })
 })
 

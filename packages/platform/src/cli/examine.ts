@@ -7,7 +7,7 @@ import { checkClock } from './checks/clock-skew.ts'
 import { checkCronManifest } from './checks/cron-manifest.ts'
 import { checkDuplicates } from './checks/duplicates.ts'
 import { checkFolders, type FolderFact } from './checks/folders.ts'
-import { checkListening } from './checks/listening.ts'
+import { checkDatabaseListening, checkListening } from './checks/listening.ts'
 import { checkPeers, type PeerFact } from './checks/peers.ts'
 import { SECRETS, checkSecrets } from './checks/secrets.ts'
 import { noteAnswerTimes } from './facts/answer-times.ts'
@@ -56,7 +56,7 @@ export function examine(examination: Examination): Examined {
     findingsOf('packages', async () => checkDuplicates(await installedCopies(folder))),
     applicationFindings(examination),
     backends,
-    backends.then(async (concerns) => (isOnPostgres(concerns) ? findingsOf('jobs', () => checkListening(env)) : [])),
+    backends.then((concerns) => listeningFindings(concerns, env)),
   ]).then(([peers, packages, ofApplication, concerns, listening]) => {
     // The driver's own finding already says that its package could not be loaded.
     const isReported = ({ check, code }: Finding): boolean =>
@@ -76,8 +76,15 @@ export function examine(examination: Examination): Examined {
   }
 }
 
-function isOnPostgres(concerns: readonly Finding[]): boolean {
-  return concerns.some(({ check, subject, status }) => check === 'jobs' && subject === 'postgres' && status === 'ok')
+/** The concerns whose Postgres has answered: whether anybody would hear its notifications is another question. */
+async function listeningFindings(concerns: readonly Finding[], env: Env): Promise<Finding[]> {
+  const isOn = (check: string, drivers: readonly string[]): boolean =>
+    concerns.some((each) => each.check === check && drivers.includes(each.subject) && each.status === 'ok')
+  const found = await Promise.all([
+    isOn('jobs', ['postgres']) ? findingsOf('jobs', () => checkListening(env)) : [],
+    isOn('database', ['postgres', 'supabase']) ? findingsOf('database', () => checkDatabaseListening(env)) : [],
+  ])
+  return found.flat()
 }
 
 async function askAll(services: Readonly<Record<string, Service>>, timeoutMs: number): Promise<Finding[]> {

@@ -1,6 +1,9 @@
 import {
+  MscError,
+  anySignal,
   assertDriver,
   assertNumbers,
+  createClosing,
   createService,
   driverShape,
   systemClock,
@@ -8,11 +11,14 @@ import {
   type DriverContract,
   type ErrorReporter,
 } from '@msc/core'
-import type { Claims } from './claims.ts'
-import type { Database, Transaction, TransactionOptions } from './database.ts'
+import { isAnswer } from '@msc/core/postgres'
+import { SERVICE, assertClaims, type Claims } from './claims.ts'
+import type { Database, Migration, Transaction, TransactionOptions } from './database.ts'
 import type { DatabaseDriver, DriverTransaction } from './driver.ts'
-import { translate } from './failures.ts'
+import { endedByTime, translate, type Phase } from './failures.ts'
 import { applyMigrations } from './migrations.ts'
+import { supabaseShape } from './supabase-shape.ts'
+import { become, handleOf } from './transaction.ts'
 
 export interface DatabaseOptions {
   readonly driver: DatabaseDriver
@@ -32,6 +38,11 @@ const CONTRACT: DriverContract<DatabaseDriver> = {
 
 /** A migration may rebuild a large table. */
 const MIGRATION_MS = 600_000
+/** How much longer than the transaction the server lets a statement run whose client has gone. */
+const SERVER_GRACE_MS = 1000
+
+/** What runs between `begin` and `commit`. `isOver` says whether its time is up. */
+type Work<T> = (open: DriverTransaction, isOver: () => boolean) => Promise<T>
 
 /**
  * Makes the database of a platform from a driver. Does no I/O.
@@ -39,68 +50,135 @@ const MIGRATION_MS = 600_000
  * @throws ConfigError for a driver that does not keep the contract, and for an invalid time limit.
  */
 export function createDatabase(options: DatabaseOptions): Database {
-  const { clock = systemClock, timeoutMs = 10_000, onError } = options
+  const { clock = systemClock, timeoutMs: defaultMs = 10_000, onError } = options
   const driver = assertDriver(CONTRACT, options.driver)
   assertNumbers('database', options, { timeoutMs: 1 })
-  const { service, inTime, assertOpen } = createService({ concern: 'database', driver, clock, onError })
+  const closing = createClosing()
+  const running = new Set<Promise<unknown>>()
+  let waiting = 0
+  const { service, inTime, assertOpen } = createService({
+    concern: 'database',
+    driver,
+    clock,
+    onError,
+    flush: (budgetMs) => settled(running, budgetMs, clock),
+    async close(budgetMs, closed) {
+      await settled(running, budgetMs, clock)
+      closing.end(closed)
+    },
+  })
 
-  const run = async <T>(
-    prepare: (transaction: DriverTransaction) => Promise<unknown>,
-    work: (transaction: DriverTransaction) => Promise<T>,
+  /** Runs `work` in a transaction of the driver within its time, and makes one of our errors of what the database says. */
+  const attempt = async <T>(work: Work<T>, timeoutMs: number, signals: readonly AbortSignal[]): Promise<T> => {
+    let phase: Phase = 'waiting'
+    let isTimeUp = (): boolean => false
+    let own: { readonly error: unknown } | undefined
+    waiting += 1
+    try {
+      const call = (signal: AbortSignal): Promise<T> => {
+        isTimeUp = () => signal.aborted
+        return driver.transaction(async (open) => {
+          waiting -= 1
+          phase = 'working'
+          const result = await work(open, isTimeUp).catch((error: unknown) => {
+            own = { error }
+            throw error
+          })
+          phase = 'committing'
+          return result
+        }, signal)
+      }
+      return await inTime('transaction', timeoutMs, call, anySignal(...signals))
+    } catch (error) {
+      if (own && own.error === error) throw error
+      // Answers to a commit are still the database's own, and drivers may leave other errors of it as they are.
+      if (!MscError.isInstance(error) && isAnswer(error)) throw translate(error, driver)
+      throw isTimeUp() ? endedByTime(error, phase, { driver, waiting: waiting - (phase === 'waiting' ? 1 : 0) }) : error
+    } finally {
+      if (phase === 'waiting') waiting -= 1
+    }
+  }
+  const run = <T>(work: Work<T>, given: TransactionOptions = {}): Promise<T> => {
+    assertNumbers('database', given, { timeoutMs: 1 })
+    const { timeoutMs = defaultMs, signal } = given
+    const result = closing.during((ending) => attempt(work, timeoutMs, signal ? [signal, ending] : [ending]))
+    track(running, result)
+    return result
+  }
+  /** On a server, ends what a client has left behind: a statement that runs on, and a transaction that holds locks. */
+  const limit = async (open: DriverTransaction, timeoutMs: number): Promise<void> => {
+    if (!driver.capabilities.shared) return
+    const ms = String(Math.min(Math.ceil(timeoutMs) + SERVER_GRACE_MS, 2 ** 31 - 1))
+    await open.query(
+      `select set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $1, true)`,
+      [ms],
+    )
+  }
+  const transaction = async <T>(
+    claims: Claims,
+    work: (transaction: Transaction) => Promise<T>,
     given: TransactionOptions = {},
   ): Promise<T> => {
     assertOpen()
-    return inTime(
-      'transaction',
-      given.timeoutMs ?? timeoutMs,
-      (signal) =>
-        driver.transaction(async (transaction) => {
-          await prepare(transaction)
-          return work(transaction)
-        }, signal),
-      given.signal,
-    )
+    assertClaims(claims)
+    return run(async (open, isOver) => {
+      const explain = (error: unknown): unknown => translate(error, driver)
+      try {
+        await limit(open, given.timeoutMs ?? defaultMs)
+        await become(open, claims)
+      } catch (error) {
+        throw explain(error)
+      }
+      const handle = handleOf(open, claims, { translate: explain, isOver })
+      try {
+        const result = await work(handle.transaction)
+        handle.assertSound()
+        return result
+      } finally {
+        handle.end()
+      }
+    }, given)
   }
-  const transaction = <T>(
-    claims: Claims,
-    work: (transaction: Transaction) => Promise<T>,
-    given?: TransactionOptions,
-  ): Promise<T> =>
-    run(
-      (open) => become(open, claims),
-      (open) => work(wrap(open)),
-      given,
-    )
 
   return {
     ...service,
     transaction,
-    asService: (work, given) => transaction({ role: 'service_role' }, work, given),
-    migrate: (migrations) =>
-      applyMigrations(migrations, (work) => run(async () => undefined, work, { timeoutMs: MIGRATION_MS })),
-    client: () => {
+    asService: (work, given) => transaction(SERVICE, work, given),
+    async migrate(migrations: readonly Migration[]) {
+      assertOpen()
+      const shape = driver.capabilities.supabase ? [] : [supabaseShape()]
+      return applyMigrations(
+        [...shape, ...migrations],
+        (work) =>
+          run(
+            async (open) => {
+              await limit(open, MIGRATION_MS)
+              return work(open)
+            },
+            { timeoutMs: MIGRATION_MS },
+          ),
+        driver,
+      )
+    },
+    async client() {
       assertOpen()
       return driver.client()
     },
   }
 }
 
-/** For this transaction only: a bare SET ROLE would leak to every later one of the connection. */
-function become(transaction: DriverTransaction, claims: Claims): Promise<unknown> {
-  return transaction.query(`select set_config('request.jwt.claims', $1, true), set_config('role', $2, true)`, [
-    JSON.stringify(claims),
-    claims.role,
-  ])
+/** Keeps a promise in the set until it settles. Its rejection stays its caller's. */
+function track(running: Set<Promise<unknown>>, promise: Promise<unknown>): void {
+  running.add(promise)
+  const forget = (): void => void running.delete(promise)
+  promise.then(forget, forget)
 }
 
-function wrap(transaction: DriverTransaction): Transaction {
-  return {
-    async query<Row>(sql: string, params: readonly unknown[] = []) {
-      try {
-        return (await transaction.query(sql, params)) as Row[]
-      } catch (error) {
-        throw translate(error)
-      }
-    },
-  }
+/** Resolves when all have settled, or after `budgetMs` milliseconds. */
+async function settled(running: ReadonlySet<Promise<unknown>>, budgetMs: number, clock: Clock): Promise<void> {
+  if (running.size === 0) return
+  let cancel = (): void => undefined
+  const time = new Promise<void>((resolve) => (cancel = clock.setTimeout(resolve, budgetMs, { keepAlive: true })))
+  await Promise.race([Promise.allSettled(running), time])
+  cancel()
 }

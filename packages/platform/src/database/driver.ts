@@ -1,9 +1,14 @@
 import type { DriverBase } from '@msc/core'
 import type { PostgresClient } from '@msc/core/postgres'
 
-/** One open transaction. It must not be used after the work that it was given to has settled. */
+/**
+ * One open transaction. It must not be used after the work that it was given to has settled.
+ *
+ * What the database answers to a statement is thrown as it came: an error with `severity`, and the SQLSTATE in `code`.
+ * Everything else, such as a lost connection, is a `DriverError`.
+ */
 export interface DriverTransaction {
-  /** Sends one statement with its parameters. Rows are objects of column names. */
+  /** Sends exactly one statement with its parameters. Rows are objects of column names. */
   query(text: string, values: readonly unknown[]): Promise<readonly unknown[]>
   /** Sends a text of any number of statements, without parameters. */
   exec(text: string): Promise<void>
@@ -17,19 +22,25 @@ export interface DatabaseDriver extends DriverBase {
   readonly capabilities: DatabaseCapabilities
   /**
    * Runs `work` in one transaction: `begin`, then the work, then `commit`. When the work rejects, everything is rolled
-   * back, and its error is thrown as it is.
+   * back, and its error is thrown as it is. When the work resolves although a statement failed and was not rolled back to a
+   * savepoint, Postgres keeps nothing, and the driver throws a `DriverError` with the code `TRANSACTION_ABORTED`.
    *
-   * When `signal` aborts, the promise rejects with its reason; nothing that was not committed stays, and nothing keeps a
-   * connection. If the connection is lost while the commit is under way, the driver throws a `DriverError` with the code
-   * `COMMIT_UNKNOWN`: the work may have been kept or not.
+   * When `signal` aborts, the promise rejects with its reason, also while it waits for a connection; nothing that was not
+   * committed stays, and nothing keeps a connection, even if the work never settles. If the connection is lost while the
+   * commit is under way, the driver throws a `DriverError` with the code `COMMIT_UNKNOWN`: the work may have been kept or
+   * not. A commit that the database refuses, for example because of a deferred constraint, throws that answer.
    */
   transaction<T>(work: (transaction: DriverTransaction) => Promise<T>, signal: AbortSignal): Promise<T>
-  /** Returns the client to listen on, for feeds and for the outbox. It connects on first use. */
+  /**
+   * Returns the client to listen on, for feeds and for the outbox. It connects on first use.
+   *
+   * @throws ConfigError `POSTGRES_POOLED` for an address at which nobody could listen.
+   */
   client(): Promise<PostgresClient>
 }
 
 export interface DatabaseCapabilities {
-  /** True when other processes see the same data. */
+  /** True for a server: other processes see the same data, and a statement can be ended by its `statement_timeout`. */
   readonly shared: boolean
   /** True when the roles, schemas and functions of Supabase are there before the first migration. */
   readonly supabase: boolean

@@ -1,10 +1,14 @@
-import { lazyPeer, orAborted, peerMissing } from '@msc/core'
+import { DriverError, MscError, closedError, lazyPeer, orAborted, peerMissing, readField, toError } from '@msc/core'
 import type { PostgresClient } from '@msc/core/postgres'
 import type { PGlite } from '@electric-sql/pglite'
 import type { DatabaseDriver } from '../driver.ts'
+import { transactionAborted } from '../failures.ts'
 
 export interface PgliteOptions {
-  /** The folder of its files. Default: in memory, which is lost with the process. One process at a time may open it. */
+  /**
+   * The folder of its files, which is created if it is missing. Default: in memory, which is lost with the process. One
+   * process at a time may open it.
+   */
   readonly folder?: string
 }
 
@@ -17,7 +21,8 @@ const load = lazyPeer(async () => {
 })
 
 /**
- * Postgres inside this process. It has one connection, on which transactions wait for each other.
+ * Postgres inside this process. It has one connection, on which transactions wait for each other, and a statement that runs
+ * keeps the process to itself: no deadline can end it.
  *
  * Own the folder first (`ownFolder` of @msc/platform/node): two processes that open it destroy each other's data.
  */
@@ -25,33 +30,35 @@ export function pglite({ folder }: PgliteOptions = {}): DatabaseDriver {
   let opened: Promise<PGlite> | undefined
   let closed = false
   const open = async (): Promise<PGlite> => {
-    if (closed) throw new Error('The database is closed.')
-    return (opened ??= load()
-      .then(({ PGlite: Database }) => Database.create(folder ?? 'memory://'))
-      .catch((error: unknown) => {
-        opened = undefined
-        throw error
-      }))
+    if (closed) throw closedError('pglite')
+    return (opened ??= openAt(folder).catch((error: unknown) => {
+      opened = undefined
+      throw error
+    }))
   }
   return {
     specificationVersion: 1,
     name: 'pglite',
+    variables: ['MSC_DATA_DIR'],
     capabilities: { shared: false, supabase: false },
     async transaction(work, signal) {
       const database = await orAborted(open(), signal)
-      return orAborted(
-        database.transaction(async (transaction) => {
-          // It may have waited for others until nobody waits for it any more.
-          signal.throwIfAborted()
-          const result = await work({
+      const whole = database.transaction(async (transaction) => {
+        // It may have waited for others until nobody waits for it any more.
+        signal.throwIfAborted()
+        // Work that never settles must not keep the one connection.
+        const result = await orAborted(
+          work({
             query: async (text, values) => (await transaction.query(text, [...values])).rows,
             exec: async (text) => void (await transaction.exec(text)),
-          })
-          signal.throwIfAborted()
-          return result
-        }),
-        signal,
-      )
+          }),
+          signal,
+        )
+        await assertKept(() => transaction.query('select 1'))
+        signal.throwIfAborted()
+        return result
+      })
+      return orAborted(whole, signal)
     },
     client: async () => (await open()) as unknown as PostgresClient,
     async health(signal) {
@@ -64,5 +71,29 @@ export function pglite({ folder }: PgliteOptions = {}): DatabaseDriver {
       closed = true
       await (await opened?.catch(() => undefined))?.close()
     },
+  }
+}
+
+async function openAt(folder: string | undefined): Promise<PGlite> {
+  const { PGlite: Database } = await load()
+  try {
+    if (folder !== undefined) process.getBuiltinModule('node:fs').mkdirSync(folder, { recursive: true })
+    return await Database.create(folder ?? 'memory://')
+  } catch (cause) {
+    if (MscError.isInstance(cause)) throw cause
+    throw new DriverError('pglite', `The database can not be opened: ${toError(cause).message}`, {
+      code: 'DATABASE_FOLDER_UNUSABLE',
+      hint: 'Check that this user may write to the folder (MSC_DATA_DIR), that no other process has it open, and that this version of @electric-sql/pglite has made it.',
+      cause,
+    })
+  }
+}
+
+/** PGlite does not tell that a commit became a rollback, as it does when a statement has failed. */
+async function assertKept(ask: () => Promise<unknown>): Promise<void> {
+  try {
+    await ask()
+  } catch (error) {
+    throw readField(error, 'code') === '25P02' ? transactionAborted('pglite', error) : error
   }
 }

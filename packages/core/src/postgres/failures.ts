@@ -1,20 +1,42 @@
-import { DriverError, MscError, toError } from '@msc/core'
-import { POOLER_HINT } from '@msc/core/postgres'
+import { DriverError, MscError, readField, toError } from '../errors/errors.ts'
+import { POOLER_HINT } from './pooled.ts'
 
-/** 40P01 deadlock detected, 40001 serialization failure. */
+/** Where a failure happened, as its error and its hint name it. */
+export interface PostgresFailureContext {
+  /** The driver's name. Default `postgres`. */
+  readonly driver?: string
+  /** The environment variable with the address. Default `DATABASE_URL`. */
+  readonly variable?: string
+  /** What the role needs rights to: `the schema msc_jobs`. Default `its schema`. */
+  readonly needs?: string
+}
+
+/** Says whether two transactions were in each other's way: 40P01 deadlock detected, 40001 serialization failure. */
 export function isContention(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: string }
+  const code = readField(error, 'code')
   return code === '40P01' || code === '40001'
 }
 
-/** The error of the contract for what `pg` failed with; one of ours stays as it is. */
-export function translate(error: unknown): Error {
+/**
+ * Returns the error of the contract for what `pg` or PGlite failed with, with what to do about it where that is known. One of
+ * ours stays as it is.
+ *
+ * It is retryable unless the data (class 22), the statement (0A, 42), the role or database (28, 3D) or an exception that a
+ * function raised on purpose (P0) is at fault: those fail again.
+ */
+export function postgresFailure(error: unknown, context: PostgresFailureContext = {}): Error {
   if (MscError.isInstance(error)) return error
+  const { driver = 'postgres', variable = 'DATABASE_URL', needs = 'its schema' } = context
   const { message } = toError(error)
-  const { code = '' } = (error ?? {}) as { code?: string }
-  // Class 22: the data; 42: the statement; 28 and 3D: who we are or where. Everything else may pass.
-  const retryable = !/^(22|42|28|3D)/.test(code)
-  return new DriverError('postgres', message, { retryable, cause: error, ...remedyFor(code, message) })
+  const given = readField(error, 'code')
+  const code = typeof given === 'string' ? given : ''
+  const { hint, ...remedy } = remedyFor(code, message)
+  return new DriverError(driver, message, {
+    retryable: !/^(?:0A|22|28|3D|42|P0)/.test(code),
+    cause: error,
+    ...remedy,
+    ...(hint !== undefined && { hint: hint.replaceAll('DATABASE_URL', variable).replace('<what>', needs) }),
+  })
 }
 
 interface Remedy {
@@ -27,7 +49,8 @@ interface Remedy {
 const REACH = 'Check the host and port in DATABASE_URL, and that the server runs and can be reached from this machine.'
 
 /**
- * What to do about a connection that is not made, or was lost. Source: PostgreSQL's error codes, appendix A, those of Node's
+ * What to do about a connection that is not made, or was lost. The hints name DATABASE_URL and `<what>`, for which the
+ * context has its own words. Source: PostgreSQL's error codes, appendix A, those of Node's
  * sockets and of OpenSSL, and the words of `pg` and of poolers where they have no code of their own.
  */
 const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; readonly remedy: Remedy }[] = [
@@ -60,7 +83,7 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
     message: /after calling end on the pool$/,
     remedy: {
       code: 'DRIVER_CLOSED',
-      hint: 'The pool was ended first: close the jobs, then the pool.',
+      hint: 'The pool was ended first: close what uses it, then the pool.',
       retryable: false,
     },
   },
@@ -114,7 +137,7 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
     code: /^42501$/,
     remedy: {
       code: 'DRIVER_UNAUTHORIZED',
-      hint: 'The role in DATABASE_URL may not do this: give it the rights to create and use the schema msc_jobs.',
+      hint: 'The role in DATABASE_URL may not do this: give it the rights to create and use <what>.',
     },
   },
   {

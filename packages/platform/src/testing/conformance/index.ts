@@ -1,0 +1,1 @@
+export { testDatabaseDriver, type DatabaseDriverSetup } from './database-driver.ts'
