@@ -14,3 +14,16 @@ export type { Claims } from './database/claims.ts'
 export { createDatabase, type DatabaseOptions } from './database/create-database.ts'
 export type { Database, Migration, Transaction, TransactionOptions } from './database/database.ts'
 export type { DatabaseCapabilities, DatabaseDriver, DriverTransaction } from './database/driver.ts'
+export { createSessions } from './sessions/create-sessions.ts'
+export { sessionCookieName, sessionTokenOf, type SessionCookieOptions } from './sessions/session-cookie.ts'
+export { sessionsMigration } from './sessions/sessions-migration.ts'
+export type {
+  EndedSession,
+  ListedSession,
+  SessionRequest,
+  Sessions,
+  SessionsOptions,
+  StartOptions,
+  StartedSession,
+  VerifiedSession,
+} from './sessions/sessions.ts'
