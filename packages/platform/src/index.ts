@@ -49,3 +49,16 @@ export {
 } from './profile/security-headers.ts'
 export { createFormMemory, type FormMemory, type KeptForm } from './form-memory.ts'
 export { isStorable, isVisible } from './text.ts'
+export { createSessions } from './sessions/create-sessions.ts'
+export { sessionCookieName, sessionTokenOf, type SessionCookieOptions } from './sessions/session-cookie.ts'
+export { sessionsMigration } from './sessions/sessions-migration.ts'
+export type {
+  EndedSession,
+  ListedSession,
+  SessionRequest,
+  Sessions,
+  SessionsOptions,
+  StartOptions,
+  StartedSession,
+  VerifiedSession,
+} from './sessions/sessions.ts'

@@ -12,3 +12,4 @@ export {
   type RouteUser,
 } from './route.ts'
 export { problem, problemFrom, type ProblemOptions } from './problem.ts'
+export { sessionCookieName, sessionTokenOf, type SessionCookieOptions } from './sessions/session-cookie.ts'

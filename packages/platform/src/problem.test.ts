@@ -18,6 +18,7 @@ describe('the problem document of an error', () => {
       422,
     ],
     ['input that another copy of core rejected', foreign({ code: 'VALIDATION_FAILED', issues: [] }), 422],
+    ['a full queue of passwords', new MscError('x', { code: 'PASSWORDS_BUSY', retryable: true }), 429],
     ['a backend that is away', new UnavailableError('x'), 503],
     ['an error of ours without issues', new MscError('x', { code: 'X' }), 500],
     ['a wrong configuration', new ConfigError('x', { code: 'X_INVALID' }), 500],

@@ -1,3 +1,10 @@
 export { ownFolder, type OwnFolderOptions, type OwnedFolder } from './own-folder.ts'
 export { type Allowance } from './allowances.ts'
 export { createGate, type Gate, type GateOptions, type GateRule } from './gate.ts'
+export {
+  createPasswords,
+  type PasswordOptions,
+  type PasswordVerdict,
+  type Passwords,
+  type PasswordsOptions,
+} from './passwords.ts'
