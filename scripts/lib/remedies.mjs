@@ -22,6 +22,8 @@ export const REMEDIES = {
   CACHE_VALUE_UNDEFINED: 'Return `null` for what does not exist.',
   'cache DRIVER_REFUSED': 'Read the reason: the server is full, read-only, or too old for the command.',
   'cache DRIVER_UNAUTHORIZED': 'Check the credentials in REDIS_URL, or UPSTASH_REDIS_REST_TOKEN, and what they may do.',
+  MESSAGES_TOO_MANY: 'Send the messages in several requests.',
+  FORM_INVALID: 'Send each field once, and at most 200 of them.',
   RATE_LIMITED: 'Wait for as long as `Retry-After` says.',
   RATE_LIMIT_INVALID: 'Pass a limit of at least 0 and a window of at least one second.',
   'cache UNAVAILABLE': 'Try again when the store answers; `msc doctor` says whether it does.',

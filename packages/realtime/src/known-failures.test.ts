@@ -36,6 +36,8 @@ describe.each(drivers)('with %s', (_name, create) => {
       jwtSecret: secret,
       authorize: ({ claims, topic, action }) => action === 'read' && topic === `feed:items:${claims.sub}`,
       feeds: feedSource({ client: db.client }),
+      // Two hundred users of one machine.
+      limits: { perAddress: false },
     })
     await server.ready
     network = await startChaosProxy(server.port)

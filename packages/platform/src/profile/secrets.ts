@@ -49,8 +49,10 @@ export function describeShortSecret({ name, purpose, bytes, minBytes }: ShortSec
 export function assertSecrets(env: Env = processEnv(), rules: Readonly<Record<string, SecretRule>> = {}): void {
   const [short] = shortSecrets(env, { ...SECRETS, ...rules })
   if (!short) return
-  const { detail, hint } = describeShortSecret(short)
-  throw new ConfigError(`[msc/platform] ${detail}`, { code: 'SECRET_TOO_SHORT', hint })
+  throw new ConfigError(`[msc/platform] ${describeShortSecret(short).detail}`, {
+    code: 'SECRET_TOO_SHORT',
+    hint: `Set ${short.name} to a long random value, for example what \`openssl rand -base64 48\` prints.`,
+  })
 }
 
 function bytesOf(value: string | undefined): number | undefined {

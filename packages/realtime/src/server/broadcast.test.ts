@@ -8,6 +8,7 @@ function room(count: number, onSend: (member: number, text: string) => void): Ro
   for (let index = 0; index < count; index++) {
     const connection: Connection = {
       version: '2.0.0',
+      place: { freeTopics() {} } as never,
       claims: {} as never,
       gone: false,
       memberships: new Map(),

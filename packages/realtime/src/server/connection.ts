@@ -2,6 +2,7 @@ import { formatFrame, type Frame, type ProtocolVersion } from '../phoenix/frames
 import type { Payload } from '../message.ts'
 import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import { unstamped } from '../stamp.ts'
+import type { Place } from './admission/admission.ts'
 import type { Claims } from './claims.ts'
 import type { Membership } from './rooms.ts'
 
@@ -27,6 +28,8 @@ export interface Transport {
 export interface Connection {
   readonly version: Format
   readonly memberships: Map<string, Membership>
+  /** What it may use of its account and its address. */
+  readonly place: Place
   /** Of the latest valid token. */
   claims: Claims
   /** What it asked for before it went must not outlive it. */
@@ -38,10 +41,16 @@ export interface Connection {
   terminate(): void
 }
 
-/** Wraps a transport so that a slow consumer is dropped rather than remembered for. */
-export function createConnection(transport: Transport, claims: Claims, bufferedBytes: number): Connection {
+/** Wraps a transport so that a slow consumer is disconnected instead of being buffered for without bound. */
+export function createConnection(
+  transport: Transport,
+  claims: Claims,
+  place: Place,
+  bufferedBytes: number,
+): Connection {
   return {
     version: transport.format,
+    place,
     claims,
     gone: false,
     memberships: new Map(),

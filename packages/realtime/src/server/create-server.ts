@@ -4,30 +4,33 @@ import {
   inTurn,
   ConfigError,
   DriverError,
+  ValidationError,
   assertMethods,
-  assertNumbers,
   guardSignals,
   type Clock,
   type ErrorReporter,
 } from '@msc/core'
-import { WebSocketServer, type WebSocket } from 'ws'
 import type { OutgoingMessage } from '../driver.ts'
 import type { FeedSource } from '../feed/source.ts'
-import type { ProtocolVersion } from '../phoenix/frames.ts'
 import { getHub, setHub } from '../hub.ts'
+import { addressKey, peerAddress, UNKNOWN } from './admission/address.ts'
+import { Admission, Place } from './admission/admission.ts'
+import { createLiveness, type Ended, type IsLive } from './admission/liveness.ts'
+import { fail } from './http/answers.ts'
 import { broadcast } from './broadcast.ts'
-import { verifyToken, type Claims } from './claims.ts'
 import { createClients } from './clients.ts'
 import { createEvents } from './events.ts'
+import { handleHttp, type HttpContext } from './http/handle-http.ts'
 import { connectInProcess, type InProcess } from './in-process.ts'
-import { defaultLimits, type Limits } from './limits.ts'
-import { answerIncoming } from './node.ts'
+import { limitsFrom, type LimitOptions } from './admission/limits.ts'
+import { answerIncoming } from './http/node.ts'
 import { askInTime, type Authorize } from './permissions.ts'
-import { handleRest } from './rest.ts'
+import { broadcastMany, broadcastOne, readSince } from './http/rest.ts'
 import { createRooms } from './rooms.ts'
-import { createRuntime } from './runtime.ts'
+import { createMatchRoute } from './http/routes.ts'
+import { createRuntime, type Runtime } from './runtime.ts'
 import type { SessionContext } from './session.ts'
-import { WebSocketTransport } from './websocket.ts'
+import { createUpgrades } from './upgrades.ts'
 
 export interface RealtimeServerOptions {
   /** Signs and verifies tokens (HS256), at least 32 characters. */
@@ -39,7 +42,20 @@ export interface RealtimeServerOptions {
   readonly authorize: Authorize
   /** What the database says of its rows; started and closed with the server. */
   readonly feeds?: FeedSource
-  readonly limits?: Partial<Limits>
+  /**
+   * Does the session of this token still go on? Asked at every connection, request, join and new token whose claims have a
+   * `sub` or a `session_id`. False refuses it as not authorised; a rejection, and no answer within 2 s, refuse it as
+   * unavailable, to be tried again. Default: every valid token is live until it expires.
+   */
+  readonly isLive?: IsLive
+  /** What is left out has its default. */
+  readonly limits?: LimitOptions
+  /**
+   * The address by which the limits count a request: behind a proxy, the one that your proxy saw. IPv6 is counted by /64.
+   * When it throws, or answers with what is no address, the request counts as of an unknown one, and all of those together.
+   * Default: the address at the other end of the connection.
+   */
+  readonly clientAddress?: (request: IncomingMessage) => string
   readonly clock?: Clock
   /** Told of what fails where nobody waits. Default: the reporter of the process, else the console. */
   readonly onError?: ErrorReporter
@@ -50,8 +66,12 @@ export interface RealtimeServerOptions {
 export interface RealtimeServer {
   /** Takes the upgrade when its address is this server's; false when it is somebody else's. */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
-  /** Server-sent events, REST broadcast and health; `undefined` for an address that is somebody else's. */
-  handleRequest(request: Request): Promise<Response | undefined>
+  /**
+   * Server-sent events, REST broadcast and health (`REALTIME_ROUTES`); `undefined` for an address that is somebody else's.
+   *
+   * @param from Where the request comes from. Without an address the limits per address do not count it.
+   */
+  handleRequest(request: Request, from?: { readonly address?: string }): Promise<Response | undefined>
   /** The same for Node's server; false when the address is somebody else's. */
   handleIncoming(incoming: IncomingMessage, outgoing: ServerResponse): boolean
   /**
@@ -61,6 +81,15 @@ export interface RealtimeServer {
    */
   connect(token: string, onFrame: (text: string) => void, onClose: (reason: string) => void): Promise<InProcess>
   publish(message: OutgoingMessage): void
+  /**
+   * Ends every socket and event stream whose claims fit all that is named, at once. End the session first, where `isLive`
+   * looks: then a connection that is being made meanwhile is refused too, and none of that session comes back.
+   *
+   * @param reason Told to the client, at most 123 bytes of it.
+   * @returns How many were ended.
+   * @throws ValidationError `REALTIME_ENDED_UNNAMED` when neither is named: that would be everybody.
+   */
+  disconnect(ended: Ended, reason?: string): number
   /** Resolves when the feeds are listened to. */
   readonly ready: Promise<void>
   stats(): { readonly connections: number; readonly rooms: number; readonly dropped: number }
@@ -69,15 +98,6 @@ export interface RealtimeServer {
 }
 
 const FEED_METHODS: readonly (keyof FeedSource)[] = ['start', 'since', 'replay', 'close']
-const LEAST: Readonly<Record<keyof Limits, number>> = {
-  connections: 0,
-  topics: 0,
-  frameBytes: 1,
-  framesPerSecond: 0,
-  bufferedBytes: 0,
-  pingMs: 1,
-}
-
 /** What one client more adds to the time over which all come back: some 170 in a second. */
 const SPREAD_EACH_MS = 6
 const MAX_SPREAD_MS = 60_000
@@ -100,9 +120,12 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   }
   assertMethods('realtime', 'options', options, ['authorize'])
   if (options.feeds !== undefined) assertMethods('realtime', 'feeds', options.feeds, FEED_METHODS)
-  assertNumbers('realtime', options.limits ?? {}, LEAST)
-  const limits: Limits = { ...defaultLimits, ...options.limits }
+  const limits = limitsFrom(options.limits)
   const runtime = createRuntime(options.clock, options.onError)
+  const admission = new Admission(limits, runtime.clock)
+  const liveness = createLiveness(options.isLive, runtime)
+  const match = createMatchRoute(path)
+  const addressOf = createAddressOf(options.clientAddress ?? peerAddress, runtime)
   const rooms = createRooms(runtime.clock)
   const ask = askInTime(options.authorize, runtime)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
@@ -113,21 +136,25 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     maxTopics: limits.topics,
     feeds: options.feeds,
     spreadMs,
+    liveness,
     runtime,
   }
   const clients = createClients(limits, context)
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.frameBytes, perMessageDeflate: false })
   let closed = false
-
-  const accept = (socket: WebSocket, version: ProtocolVersion, claims: Claims): void => {
-    const client = clients.add(new WebSocketTransport(socket, version), claims)
-    socket.on('pong', client.alive)
-    socket.on('message', (data: Buffer, isBinary) =>
-      client.receive(isBinary ? new Uint8Array(data) : data.toString('utf8')),
-    )
-    socket.on('error', terminate)
-    socket.on('close', client.gone)
+  /** Why nobody is let in now. */
+  const shut = (): readonly [status: number, error: string] | undefined => {
+    if (closed) return [503, 'Going away']
+    return clients.size >= limits.connections ? [429, 'Too many connected users'] : undefined
   }
+  const upgrades = createUpgrades({
+    jwtSecret,
+    frameBytes: limits.frameBytes,
+    admission,
+    liveness,
+    clients,
+    shut,
+    runtime,
+  })
 
   const ready = Promise.resolve(
     options.feeds?.start((message) => {
@@ -139,55 +166,37 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
   const server: RealtimeServer = {
     handleUpgrade(request, socket, head) {
-      const url = addressOf(request)
+      const url = urlOf(request)
       if (url?.pathname !== `${path}/websocket`) return false
-      socket.on('error', destroy)
-      const version = url.searchParams.get('vsn') ?? '1.0.0'
-      if (version !== '1.0.0' && version !== '2.0.0') {
-        refuse(socket, 400, 'Unknown protocol version')
-        return true
-      }
-      const upgrade = async (): Promise<void> => {
-        const admitted = await admit(url.searchParams.get('apikey'))
-        if (socket.destroyed) return
-        if ('refused' in admitted) return refuse(socket, ...admitted.refused)
-        sockets.handleUpgrade(request, socket, head, (webSocket) => accept(webSocket, version, admitted.claims))
-      }
-      upgrade().catch((error: unknown) => {
-        runtime.report(error, 'accept a connection')
-        socket.destroy()
+      upgrades.take(url, addressOf(request), request, socket, head)
+      return true
+    },
+    handleRequest: (request, { address } = {}) =>
+      handleHttp(request, address === undefined ? undefined : addressKey(address), http),
+    handleIncoming: (incoming, outgoing) => {
+      const pathname = urlOf(incoming)?.pathname
+      if (!pathname?.startsWith(`${path}/`) && (pathname === undefined || !match('GET', pathname))) return false
+      const address = addressOf(incoming)
+      void answerIncoming(incoming, outgoing, {
+        answer: (request) => handleHttp(request, address, http),
+        maxBytes: limits.frameBytes,
       })
       return true
     },
-    async handleRequest(request) {
-      const answer = await events.handle(request)
-      return (
-        answer ??
-        handleRest(request, {
-          path,
-          jwtSecret,
-          ask,
-          maxBytes: limits.frameBytes,
-          publish: server.publish,
-          feeds: options.feeds,
-          runtime,
-        })
-      )
-    },
-    handleIncoming: (incoming, outgoing) => {
-      const pathname = addressOf(incoming)?.pathname
-      if (!pathname?.startsWith(`${path}/`) && !pathname?.startsWith('/rest/v1/rpc/msc_feed_since')) return false
-      void answerIncoming(server, incoming, outgoing, limits.frameBytes)
-      return true
-    },
     async connect(token, onFrame, onClose) {
-      const admitted = await admit(token)
-      if ('refused' in admitted) {
-        throw new DriverError('memory', admitted.refused[1], { code: 'REALTIME_REFUSED' })
-      }
-      return connectInProcess(clients, admitted.claims, onFrame, onClose)
+      const answer = await upgrades.admit(token, undefined, (claims) =>
+        // Whoever shares the process with the server is no stranger to it.
+        connectInProcess(clients, claims, new Place(admission, {}, 'sockets'), onFrame, onClose),
+      )
+      if ('refused' in answer) throw new DriverError('memory', answer.refused.error, { code: 'REALTIME_REFUSED' })
+      return answer.taken
     },
     publish: (message) => broadcast(rooms, message),
+    disconnect(ended, reason = 'Disconnected') {
+      assertNamed(ended)
+      liveness.end(ended)
+      return clients.end(ended, reason)
+    },
     ready,
     stats: () => ({ connections: clients.size, rooms: rooms.size, dropped: clients.dropped }),
     async close() {
@@ -197,65 +206,85 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         () => options.feeds?.close(),
         () => getHub() === server && setHub(undefined),
         () => clients.close(`Going away; spread=${spreadMs()}`),
-        () => sockets.close(),
+        () => upgrades.close(),
       )
     },
   }
 
-  type Admission = { readonly claims: Claims } | { readonly refused: readonly [number, string] }
-  const admit = async (token: string | null): Promise<Admission> => {
-    if (closed) return { refused: [503, 'Going away'] }
-    if (clients.size >= limits.connections) return { refused: [429, 'Too many connected users'] }
-    if (!token) return { refused: [401, 'API key is missing'] }
-    const verified = await verifyToken(token, jwtSecret)
-    // It may have begun to close meanwhile, and would wait for whom it does not know.
-    if (closed) return { refused: [503, 'Going away'] }
-    return 'error' in verified ? { refused: [401, verified.error] } : { claims: verified.claims }
-  }
   const events = createEvents({
-    path,
     maxBytes: limits.frameBytes,
     maxTopics: limits.topics,
     keepAliveMs: limits.pingMs / 2,
     clients,
     session: context,
-    async admit(token) {
-      const admitted = await admit(token)
-      if ('claims' in admitted) return admitted
-      const [status, error] = admitted.refused
-      return { refused: Response.json({ error }, { status }) }
+    admission,
+    full() {
+      const why = shut()
+      return why && fail(...why)
     },
   })
+  const rest = {
+    maxBytes: limits.frameBytes,
+    maxMessages: limits.messagesPerRequest,
+    ask,
+    admission,
+    publish: server.publish,
+    feeds: options.feeds,
+    runtime,
+  }
+  const http: HttpContext = {
+    match,
+    jwtSecret,
+    admission,
+    liveness,
+    handlers: {
+      health: () => Response.json({ status: 'ok' }),
+      events: events.open,
+      frames: events.receive,
+      broadcast: (call) => broadcastMany(call, rest),
+      broadcastOne: (call) => broadcastOne(call, rest),
+      since: (call) => readSince(call, rest),
+    },
+  }
 
   setHub(server)
   return server
 }
 
-// Not made for each connection: what they closed over, the request and its address, would live as long.
-function destroy(this: Duplex): void {
-  this.destroy()
-}
-function terminate(this: WebSocket): void {
-  this.terminate()
-}
-
 /** `undefined` for what a client sent in place of an address. */
-function addressOf({ url = '/' }: IncomingMessage): URL | undefined {
+function urlOf({ url = '/' }: IncomingMessage): URL | undefined {
   return URL.parse(url, 'http://localhost') ?? undefined
 }
 
-const REASONS: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  429: 'Too Many Requests',
-  503: 'Service Unavailable',
+/** How often a callback that throws is reported: it would otherwise be once for each request. */
+const REPORT_EVERY_MS = 60_000
+
+function createAddressOf(
+  clientAddress: (request: IncomingMessage) => string,
+  { clock, report }: Runtime,
+): (request: IncomingMessage) => string {
+  let reportedAt = Number.NEGATIVE_INFINITY
+  return (request) => {
+    try {
+      return addressKey(clientAddress(request))
+    } catch (error) {
+      const now = clock.monotonic()
+      if (now - reportedAt >= REPORT_EVERY_MS) {
+        reportedAt = now
+        report(error, 'clientAddress')
+      }
+      return UNKNOWN
+    }
+  }
 }
 
-function refuse(socket: Duplex, status: number, error: string): void {
-  const body = JSON.stringify({ error })
-  socket.end(
-    `HTTP/1.1 ${status} ${REASONS[status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-    // Whoever is refused may never say goodbye.
-    () => socket.destroy(),
-  )
+/** An empty name would fit whoever has none, and none at all everybody. */
+function assertNamed({ sub, sessionId }: Ended): void {
+  const named = [sub, sessionId].filter((each) => each !== undefined)
+  if (named.length > 0 && named.every((each) => typeof each === 'string' && each !== '')) return
+  const issues = [{ path: '', message: 'A `sub`, a `sessionId` or both are needed, as text.' }]
+  throw new ValidationError('[msc/realtime] `disconnect` was not told whom.', issues, {
+    code: 'REALTIME_ENDED_UNNAMED',
+    hint: 'Pass the `sub` of an account, or the `sessionId` of one session.',
+  })
 }

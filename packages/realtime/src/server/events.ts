@@ -1,10 +1,12 @@
 import { every, randomHex, type CancelTimer } from '@msc/core'
 import { isCursor } from '../feed/cursor.ts'
 import type { FeedSource } from '../feed/source.ts'
-import { textOf } from './body.ts'
+import { Place, type Admission } from './admission/admission.ts'
+import { fail, sessionEnded, tooMany } from './http/answers.ts'
 import type { Claims } from './claims.ts'
 import type { Client, Clients } from './clients.ts'
 import type { Connection, Format, Transport } from './connection.ts'
+import { countedText, type Call, type OpenCall } from './http/handle-http.ts'
 import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import { unstamped } from '../stamp.ts'
 import type { Membership } from './rooms.ts'
@@ -12,19 +14,19 @@ import type { Runtime } from './runtime.ts'
 import { isFeedTopic, type SessionContext } from './session.ts'
 
 export interface EventsContext {
-  readonly path: string
   readonly maxBytes: number
   readonly maxTopics: number
   readonly keepAliveMs: number
   readonly clients: Clients
   readonly session: SessionContext
-  /** The claims of a valid token, or the answer to one that is not. */
-  admit(token: string | null): Promise<{ readonly claims: Claims } | { readonly refused: Response }>
+  readonly admission: Admission
+  /** What is answered while there is no room for another connection, or the server ends. */
+  full(): Response | undefined
 }
 
 export interface Events {
-  /** `undefined` for an address that is somebody else's. */
-  handle(request: Request): Promise<Response | undefined>
+  open(call: Call): Promise<Response>
+  receive(call: OpenCall): Promise<Response>
 }
 
 interface Opened {
@@ -43,21 +45,19 @@ const encoder = new TextEncoder()
  * for any EventSource: a feed's messages have their cursor as id, so `Last-Event-ID` brings what was missed.
  */
 export function createEvents(context: EventsContext): Events {
-  const { path, clients } = context
+  const { clients, admission } = context
+  const { rooms, feeds, runtime, ask } = context.session
   const sessions = new Map<string, Client>()
-  const base = `${path}/events`
 
-  const open = (claims: Claims, format: Format): Opened => {
-    const { transport, stream, drained } = createStream(format, context.keepAliveMs, context.session.runtime, () =>
-      client.gone(),
-    )
-    const client = clients.add(transport, claims)
+  const openStream = (claims: Claims, format: Format, place: Place): Opened => {
+    const { transport, stream, drained } = createStream(format, context.keepAliveMs, runtime, () => client.gone())
+    const client = clients.add(transport, claims, place)
     return { client, transport, stream, drained }
   }
 
-  const openSession = (claims: Claims): Response => {
+  const openSession = (claims: Claims, place: Place): Response => {
     const id = randomHex(16)
-    const { client, stream } = open(claims, '1.0.0')
+    const { client, stream } = openStream(claims, '1.0.0', place)
     sessions.set(id, client)
     const { gone } = client
     client.gone = () => {
@@ -68,62 +68,72 @@ export function createEvents(context: EventsContext): Events {
     return respond(stream)
   }
 
-  const receive = async (id: string, request: Request): Promise<Response> => {
-    const { text, refusal } = await textOf(request, context.maxBytes)
-    if (refusal) return refusal
-    const client = sessions.get(id)
-    if (!client) return Response.json({ error: 'The session has ended' }, { status: 410 })
-    for (const line of text.split('\n')) if (line !== '') client.receive(line)
-    return new Response(null, { status: 202 })
-  }
-
-  const openTopics = async (claims: Claims, url: URL, after: string | null): Promise<Response> => {
-    const topics = [...new Set(url.searchParams.getAll('topic'))]
-    if (topics.length > context.maxTopics || topics.some((topic) => topic === '' || topic.length > 200)) {
-      return Response.json({ error: 'Too many topics, or one that is none' }, { status: 422 })
-    }
-    const isPrivate = (topic: string): boolean => isFeedTopic(topic) || url.searchParams.get('private') === 'true'
-    for (const topic of topics) {
-      if (isPrivate(topic) && !(await context.session.ask({ claims, topic, action: 'read' }))) {
-        const error = `You do not have permissions to read from this Channel topic: ${topic}`
-        return Response.json({ error }, { status: 403 })
-      }
-    }
-    const { client, transport, stream, drained } = open(claims, 'events')
+  const openTopics = (topics: readonly string[], call: Call, place: Place): Response => {
+    const { claims, url, request } = call
+    const { client, transport, stream, drained } = openStream(claims, 'events', place)
     const { connection } = client
-    const { rooms, feeds } = context.session
     // What comes while the history is read has to wait behind it.
     const hold = holdBack(connection, transport)
     for (const topic of topics) {
-      const membership = membershipOf(connection, topic, isPrivate(topic), claims)
+      const membership = membershipOf(connection, topic, isPrivate(topic, url), claims)
       connection.memberships.set(`${CHANNEL}${topic}`, membership)
       rooms.add(membership)
     }
+    const after = request.headers.get('last-event-id')
     const kept = topics.filter(isFeedTopic)
     if (feeds && kept.length > 0)
-      void catchUp(hold, kept, isCursor(after) ? after : undefined, {
-        feeds,
-        drained,
-        runtime: context.session.runtime,
-      })
+      void catchUp(hold, kept, isCursor(after) ? after : undefined, { feeds, drained, runtime })
     else hold.release(new Set())
     return respond(stream)
   }
 
   return {
-    async handle(request) {
-      const url = new URL(request.url)
-      if (url.pathname !== base && !url.pathname.startsWith(`${base}/`)) return undefined
-      if (request.method === 'POST') return receive(url.pathname.slice(base.length + 1), request)
-      if (request.method !== 'GET') return Response.json({ error: 'Use GET' }, { status: 405 })
-      const bearer = request.headers.get('authorization')?.replace(/^Bearer /i, '')
-      const admitted = await context.admit(bearer ?? url.searchParams.get('apikey'))
-      if ('refused' in admitted) return admitted.refused
-      if (!url.searchParams.has('topic')) return openSession(admitted.claims)
-      return openTopics(admitted.claims, url, request.headers.get('last-event-id'))
+    async open(call) {
+      const { claims, url, who } = call
+      const topics = [...new Set(url.searchParams.getAll('topic'))]
+      if (topics.length > context.maxTopics || topics.some((topic) => topic === '' || topic.length > 200)) {
+        return fail(422, 'Too many topics, or one that is none')
+      }
+      const reads = feeds ? topics.filter(isFeedTopic).length : 0
+      const refused = admission.take(who, { joinsPerMinute: topics.length, feedReadsPerMinute: reads })
+      if (refused) return tooMany(refused)
+      for (const topic of topics) {
+        if (isPrivate(topic, url) && !(await ask({ claims, topic, action: 'read' }))) {
+          return fail(403, `You do not have permissions to read from this Channel topic: ${topic}`)
+        }
+      }
+      // From here on nothing is waited for, so nobody can be told to leave who is not known yet.
+      const full = context.full()
+      if (full) return full
+      if (call.isEnded()) return sessionEnded()
+      const place = admission.enter(who, 'eventStreams')
+      if (!(place instanceof Place)) return tooMany(place)
+      const crowded = place.takeTopics(topics.length)
+      if (crowded) {
+        place.leave()
+        return tooMany(crowded)
+      }
+      return url.searchParams.has('topic') ? openTopics(topics, call, place) : openSession(claims, place)
+    },
+    async receive(call) {
+      const client = sessions.get(call.params['stream'] ?? '')
+      if (!client) return fail(410, 'The session has ended')
+      const who = client.connection.place.account
+      const over = admission.take({ account: who }, { requestsPerMinute: 1 })
+      if (over) return tooMany(over)
+      const { text, refusal } = await countedText(
+        { request: call.request, who: { ...call.who, account: who } },
+        admission,
+        context.maxBytes,
+      )
+      if (refusal) return refusal
+      for (const line of text.split('\n')) if (line !== '') client.receive(line)
+      return new Response(null, { status: 202 })
     },
   }
 }
+
+const isPrivate = (topic: string, url: URL): boolean => isFeedTopic(topic) || url.searchParams.get('private') === 'true'
 
 function membershipOf(connection: Connection, topic: string, isPrivate: boolean, claims: Claims): Membership {
   return {
@@ -278,7 +288,7 @@ function respond(stream: ReadableStream<Uint8Array>): Response {
     headers: {
       'content-type': 'text/event-stream; charset=utf-8',
       // Neither kept nor collected by what is in between.
-      'cache-control': 'no-cache, no-transform',
+      'cache-control': 'no-store, no-transform',
       'x-accel-buffering': 'no',
     },
   })

@@ -1,3 +1,4 @@
+import type { Place } from './admission/admission.ts'
 import type { Claims } from './claims.ts'
 import type { Clients } from './clients.ts'
 import type { Transport } from './connection.ts'
@@ -11,6 +12,7 @@ export interface InProcess {
 export function connectInProcess(
   clients: Clients,
   claims: Claims,
+  place: Place,
   onFrame: (text: string) => void,
   onClose: (reason: string) => void,
 ): InProcess {
@@ -34,7 +36,7 @@ export function connectInProcess(
     close: (_code, reason) => close(reason),
     terminate: () => close('Terminated'),
   }
-  const client = clients.add(transport, claims)
+  const client = clients.add(transport, claims, place)
   return {
     send: (data) => open && client.receive(data),
     close: () => close('Closed'),

@@ -13,7 +13,8 @@ export function closeMembership(membership: Membership, message: string, rooms: 
 }
 
 export function leave(membership: Membership, rooms: Rooms): void {
-  membership.connection.memberships.delete(`${CHANNEL}${membership.topic}`)
+  const { memberships, place } = membership.connection
+  if (memberships.delete(`${CHANNEL}${membership.topic}`)) place.freeTopics(1)
   rooms.remove(membership)
   untrack(membership, rooms)
 }

@@ -42,11 +42,11 @@ export async function replay(
     }
   } catch (error) {
     report(error, 'replay', { topic: membership.topic })
-    push(membership, 'system', {
-      extension: 'system',
-      status: 'error',
-      message: 'UnableToReplayMessages: The history can not be read now',
-      channel: membership.topic,
-    })
+    notReplayed(membership, 'The history can not be read now')
   }
+}
+
+export function notReplayed(membership: Membership, why: string): void {
+  const message = `UnableToReplayMessages: ${why}`
+  push(membership, 'system', { extension: 'system', status: 'error', message, channel: membership.topic })
 }

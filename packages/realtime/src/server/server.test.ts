@@ -64,7 +64,7 @@ describe('the server', () => {
     server = await startRealtimeServer({
       jwtSecret: secret,
       authorize: ({ claims, topic }) => topic === `own:${claims.sub}`,
-      limits: { framesPerSecond: 200, frameBytes: 10_000, connections: 20, topics: 3 },
+      limits: { framesPerSecond: 20, frameBytes: 10_000, connections: 20, topics: 3 },
     })
     token = await signTestToken(secret, { sub: 'a' })
   })
@@ -179,7 +179,7 @@ describe('the server', () => {
     server = await startRealtimeServer({
       jwtSecret: secret,
       authorize: ({ claims, topic }) => topic === `own:${claims.sub}`,
-      limits: { framesPerSecond: 1_000_000, frameBytes: 10_000, topics: 20 },
+      limits: { framesPerSecond: 1_000_000, frameBytes: 10_000, topics: 20, perAccount: false, perAddress: false },
     })
     const events = ['phx_join', 'phx_leave', 'broadcast', 'presence', 'access_token', 'msc_since', 'other', '']
     const topics = ['realtime:x', 'realtime:own:a', 'realtime:feed:items:a', 'realtime:', 'phoenix']

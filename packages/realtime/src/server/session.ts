@@ -2,6 +2,9 @@ import { randomHex, toError, isRecord } from '@msc/core'
 import { isCursor } from '../feed/cursor.ts'
 import type { FeedSource } from '../feed/source.ts'
 import type { Frame } from '../phoenix/frames.ts'
+import { textOfRefusal, type Refusal } from './admission/admission.ts'
+import type { Liveness } from './admission/liveness.ts'
+import { SESSION_ENDED, SESSION_UNKNOWN } from './http/answers.ts'
 import { broadcast } from './broadcast.ts'
 import { feedOf, parseWishes, type ChangeWish } from './changes.ts'
 import { verifyToken, type Claims } from './claims.ts'
@@ -11,7 +14,7 @@ import { FEED } from '../feed/feed-topic.ts'
 import { closeMembership, leave, push } from './membership.ts'
 import { memberMay, type Ask } from './permissions.ts'
 import { presenceState, track, untrack } from './presence.ts'
-import { parseReplay, replay, type ReplayWish } from './replay.ts'
+import { notReplayed, parseReplay, replay, type ReplayWish } from './replay.ts'
 import type { Membership, Rooms } from './rooms.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -23,6 +26,7 @@ export interface SessionContext {
   /** Over how many milliseconds clients should come back if this server were gone now. */
   spreadMs(): number
   readonly ask: Ask
+  readonly liveness: Liveness
   readonly runtime: Runtime
 }
 
@@ -57,46 +61,87 @@ export async function handleFrame(connection: Connection, frame: Frame, context:
   reply(connection, frame, 'error', { reason: `Unknown event ${event.slice(0, 50)}` })
 }
 
+type Refuse = (reason: string) => void
+
+/** What a join asks for, read. */
+interface JoinWish {
+  /** As they were sent: clients compare them. */
+  readonly entries: readonly unknown[]
+  readonly changes: readonly ChangeWish[]
+  readonly replayed: ReplayWish | undefined
+  readonly isPrivate: boolean
+  readonly broadcast: Record<string, unknown>
+  readonly presence: Record<string, unknown>
+}
+
+/** @throws Error that says what is wrong with it. */
+function parseJoin(payload: Record<string, unknown>): JoinWish {
+  const config = record(payload['config'])
+  const options = { broadcast: record(config['broadcast']), presence: record(config['presence']) }
+  const isPrivate = config['private'] === true
+  const entries: unknown[] = Array.isArray(config['postgres_changes']) ? config['postgres_changes'] : []
+  const changes = parseWishes(entries)
+  return { entries, changes, replayed: parseReplay(options.broadcast['replay'], isPrivate), isPrivate, ...options }
+}
+
 async function join(
   connection: Connection,
   frame: Frame,
   payload: Record<string, unknown>,
   context: SessionContext,
 ): Promise<void> {
-  const refuse = (reason: string): void => reply(connection, frame, 'error', { reason })
-  const topic = frame.topic.slice(CHANNEL.length)
-  const config = isRecord(payload['config']) ? payload['config'] : {}
-  const options = { broadcast: record(config['broadcast']), presence: record(config['presence']) }
-  const isPrivate = config['private'] === true
-  const entries: unknown[] = Array.isArray(config['postgres_changes']) ? config['postgres_changes'] : []
-  let changes: ChangeWish[]
-  let replayed: ReplayWish | undefined
+  const refuse: Refuse = (reason) => reply(connection, frame, 'error', { reason })
+  let wish: JoinWish
   try {
-    changes = parseWishes(entries)
-    replayed = parseReplay(options.broadcast['replay'], isPrivate)
+    wish = parseJoin(payload)
   } catch (error) {
     return refuse(toError(error).message)
   }
   if (!connection.memberships.has(frame.topic) && connection.memberships.size >= context.maxTopics) {
     return refuse('ChannelRateLimitReached: Too many channels')
   }
+  // Before anything is asked of the database for it.
+  const tooMany = connection.place.take({ joinsPerMinute: 1 })
+  if (tooMany) return refuse(limited(tooMany))
   const token = payload['access_token']
+  let { claims } = connection
   if (typeof token === 'string' && token !== '' && !token.startsWith('sb_')) {
     const verified = await verifyToken(token, context.jwtSecret)
     if ('error' in verified) return refuse(`InvalidJWTToken: ${verified.error}`)
-    connection.claims = verified.claims
+    claims = verified.claims
   }
-  const { claims } = connection
-  if (isPrivate && !(await context.ask({ claims, topic, action: 'read' }))) {
-    return refuse(`Unauthorized: You do not have permissions to read from this Channel topic: ${topic}`)
-  }
-  if (!(await mayHear(claims, changes, context))) {
-    return refuse('Unauthorized: You do not have permissions to read the changes of these tables')
-  }
-  // It may have gone while its token and the policies were asked.
-  if (connection.gone) return
+  await context.liveness.during(claims, async (verdict, isEnded) => {
+    if (verdict !== 'live') return refuse(verdict === 'ended' ? ENDED : UNAVAILABLE)
+    const refusal = connection.place.become(claims)
+    if (refusal) return refuse(limited(refusal))
+    connection.claims = claims
+    const topic = frame.topic.slice(CHANNEL.length)
+    if (wish.isPrivate && !(await context.ask({ claims, topic, action: 'read' }))) {
+      return refuse(`Unauthorized: You do not have permissions to read from this Channel topic: ${topic}`)
+    }
+    if (!(await mayHear(claims, wish.changes, context))) {
+      return refuse('Unauthorized: You do not have permissions to read the changes of these tables')
+    }
+    // `disconnect` may have been called, or the client gone, while its token and the policies were asked.
+    if (connection.gone) return
+    if (isEnded()) return refuse(ENDED)
+    await admit(connection, frame, wish, claims, context)
+  })
+}
+
+/** Makes the client a member, and tells it what it asked to hear at once. */
+async function admit(
+  connection: Connection,
+  frame: Frame,
+  { entries, changes, replayed, isPrivate, ...options }: JoinWish,
+  claims: Claims,
+  context: SessionContext,
+): Promise<void> {
+  const topic = frame.topic.slice(CHANNEL.length)
   const before = connection.memberships.get(frame.topic)
   if (before) leave(before, context.rooms)
+  const crowded = connection.place.takeTopics(1)
+  if (crowded) return reply(connection, frame, 'error', { reason: limited(crowded) })
 
   const key =
     typeof options.presence['key'] === 'string' && options.presence['key'] !== ''
@@ -129,7 +174,12 @@ async function join(
     })
   }
   if (membership.presence.enabled) push(membership, 'presence_state', presenceState(membership, context.rooms))
-  if (replayed && context.feeds) await replay(membership, replayed, context.feeds, context.runtime)
+  if (replayed && context.feeds) {
+    // Refused like a history that can't be read: the topic itself is joined.
+    const tooMany = connection.place.take({ feedReadsPerMinute: 1 })
+    if (tooMany) return notReplayed(membership, textOfRefusal(tooMany))
+    await replay(membership, replayed, context.feeds, context.runtime)
+  }
 }
 
 /** Of each table, a feed of its own, as the policy has it; the service role is above them. */
@@ -197,6 +247,8 @@ async function onSince(
   if (after !== undefined && !isCursor(after)) {
     return reply(connection, frame, 'error', { reason: 'Not a cursor' })
   }
+  const tooMany = connection.place.take({ feedReadsPerMinute: 1 })
+  if (tooMany) return reply(connection, frame, 'error', { reason: limited(tooMany) })
   try {
     reply(connection, frame, 'ok', await feeds.since(topic, after, PAGE))
   } catch (error) {
@@ -208,29 +260,42 @@ async function onSince(
 /** A token that is not valid, or no longer allows the topic, ends the membership, and says why first. */
 async function onToken(membership: Membership, token: unknown, context: SessionContext): Promise<void> {
   if (typeof token !== 'string' || token === '' || token.startsWith('sb_')) return
+  const close = (message: string): void => closeMembership(membership, message, context.rooms)
   const verified = await verifyToken(token, context.jwtSecret)
-  if ('error' in verified) return closeMembership(membership, verified.error, context.rooms)
+  if ('error' in verified) return close(verified.error)
   const { claims } = verified
-  const { changes, topic } = membership
-  const refused =
-    (membership.private && !(await context.ask({ claims, topic, action: 'read' }))) ||
-    !(await mayHear(claims, changes, context))
-  const { connection } = membership
-  // It may have left, or been sent away, meanwhile.
-  if (connection.memberships.get(`${CHANNEL}${topic}`) !== membership) return
-  if (refused) {
-    return closeMembership(
-      membership,
-      `You do not have permissions to read from this Channel topic: ${topic}`,
-      context.rooms,
-    )
-  }
-  // Whose rows it hears of is asked of its token.
-  context.rooms.remove(membership)
-  membership.claims = claims
-  delete membership.granted
-  connection.claims = claims
-  context.rooms.add(membership)
+  const { changes, topic, connection } = membership
+  await context.liveness.during(claims, async (verdict, isEnded) => {
+    const allowed =
+      verdict === 'live' &&
+      (!membership.private || (await context.ask({ claims, topic, action: 'read' }))) &&
+      (await mayHear(claims, changes, context))
+    // It may have left, or been sent away, meanwhile.
+    if (connection.memberships.get(`${CHANNEL}${topic}`) !== membership) return
+    if (verdict === 'unavailable') return close(UNAVAILABLE)
+    if (verdict === 'ended' || isEnded()) return close(ENDED)
+    if (!allowed) return close(`You do not have permissions to read from this Channel topic: ${topic}`)
+    const refusal = connection.place.become(claims)
+    if (refusal) return close(limited(refusal))
+    // Whose rows it hears of is asked of its token.
+    context.rooms.remove(membership)
+    membership.claims = claims
+    delete membership.granted
+    connection.claims = claims
+    context.rooms.add(membership)
+  })
+}
+
+const ENDED = `Unauthorized: ${SESSION_ENDED}`
+const UNAVAILABLE = `Unavailable: ${SESSION_UNKNOWN}`
+
+function limited(refusal: Refusal): string {
+  return `RateLimitReached: ${textOfRefusal(refusal)}`
+}
+
+/** Tells the sender of a frame, and nobody else, that it is not taken. Without a reference there is nothing to answer. */
+export function refuseFrame(connection: Connection, frame: Frame, reason: string): void {
+  if (frame.ref !== null) reply(connection, frame, 'error', { reason: `RateLimitReached: ${reason}` })
 }
 
 function reply(

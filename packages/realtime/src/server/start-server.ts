@@ -3,8 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { inTurn } from '@msc/core'
 import { createRealtimeServer, type RealtimeServer, type RealtimeServerOptions } from './create-server.ts'
-import { defaultLimits } from './limits.ts'
-import { answerIncoming } from './node.ts'
+import { PROTECTED } from './http/answers.ts'
 
 export interface StandaloneServer extends RealtimeServer {
   /** Origin, without the path. */
@@ -17,11 +16,11 @@ export async function startRealtimeServer(
   options: RealtimeServerOptions & { readonly port?: number },
 ): Promise<StandaloneServer> {
   const realtime = createRealtimeServer(options)
-  const maxBytes = options.limits?.frameBytes ?? defaultLimits.frameBytes
   const http = createServer((incoming, outgoing) => {
-    const cors = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }
-    if (incoming.method === 'OPTIONS') return void outgoing.writeHead(204, cors).end()
-    void answerIncoming(realtime, incoming, outgoing, maxBytes, cors)
+    outgoing.setHeader('access-control-allow-origin', '*')
+    outgoing.setHeader('access-control-allow-headers', '*')
+    if (incoming.method === 'OPTIONS') return void outgoing.writeHead(204, PROTECTED).end()
+    if (!realtime.handleIncoming(incoming, outgoing)) outgoing.writeHead(404, PROTECTED).end()
   })
   const upgraded = new Set<Duplex>()
   http.on('upgrade', (request, socket, head) => {

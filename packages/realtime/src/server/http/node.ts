@@ -4,18 +4,23 @@ import { pipeline } from 'node:stream/promises'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { BODY_TIMEOUT_MS, bodyProblem, readBody } from '@msc/core/http-request'
 
-interface Answers {
-  handleRequest(request: Request): Promise<Response | undefined>
+import { PROTECTED } from './answers.ts'
+
+/** How one request of Node's server is answered. */
+export interface Answering {
+  /** `undefined` for an address that is somebody else's. */
+  readonly answer: (request: Request) => Promise<Response | undefined>
+  readonly maxBytes: number
 }
 
 /** Answers a request of Node's server by the web-standard handler. Never rejects. */
 export async function answerIncoming(
-  server: Answers,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  maxBytes: number,
-  headers: Readonly<Record<string, string>> = {},
+  { answer, maxBytes }: Answering,
 ): Promise<void> {
+  // What goes wrong before there is an answer is protected as well.
+  const headers = PROTECTED
   try {
     const { bytes, refused } = await readBody(incoming, { maxBytes, timeoutMs: BODY_TIMEOUT_MS })
     if (refused !== undefined) {
@@ -24,7 +29,7 @@ export async function answerIncoming(
       return
     }
     const request = toRequest(incoming, bytes)
-    const response = (await server.handleRequest(request)) ?? new Response(null, { status: 404 })
+    const response = (await answer(request)) ?? new Response(null, { status: 404 })
     outgoing.writeHead(response.status, { ...headers, ...Object.fromEntries(response.headers) })
     outgoing.flushHeaders()
     if (!response.body) return void outgoing.end()
