@@ -10,6 +10,9 @@ import { pinnedNode, root } from './lib/pnpm.mjs'
 const CONCERNS = {
   delivery: { module: 'packages/core/src/testing/delivery/chaos.ts', run: 'runDeliveryChaos' },
   monitoring: { module: 'packages/monitoring/src/testing/delivery-chaos.ts', run: 'runMonitoringChaos' },
+  // Of the built app: the number of kills, and of guesses.
+  app: { module: 'apps/web/e2e/chaos/kills.ts', run: 'runKillChaos' },
+  'sign-in': { module: 'apps/web/e2e/chaos/flood.ts', run: 'runFloodChaos' },
   analytics: { module: 'packages/analytics/src/testing/delivery-chaos.ts', run: 'runAnalyticsChaos' },
 }
 

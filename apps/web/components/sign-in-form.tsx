@@ -33,14 +33,31 @@ export function SignInForm({
     if (result.ok) return location.assign(next)
     sending.current = false
     setBusy(false)
-    setError(result.problem.issues?.[0]?.message ?? [result.problem.title, result.problem.detail].filter(Boolean).join('. '))
+    setError(
+      result.problem.issues?.[0]?.message ?? [result.problem.title, result.problem.detail].filter(Boolean).join('. '),
+    )
   }
 
   return (
     <form method="post" action="/api/auth/sign-in" onSubmit={submit} className="card mt-6 space-y-4 p-6">
       <input type="hidden" name="next" value={next} />
-      <Field name="email" label="Email" type="email" required autoComplete="username" maxLength={254} defaultValue={email} />
-      <Field name="password" label="Password" type="password" required autoComplete="current-password" maxLength={200} />
+      <Field
+        name="email"
+        label="Email"
+        type="email"
+        required
+        autoComplete="username"
+        maxLength={254}
+        defaultValue={email}
+      />
+      <Field
+        name="password"
+        label="Password"
+        type="password"
+        required
+        autoComplete="current-password"
+        maxLength={200}
+      />
       {error && <FormProblem title={error} />}
       <button type="submit" disabled={busy} className="button w-full">
         {busy ? 'Signing in…' : 'Sign in'}

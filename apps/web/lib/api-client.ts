@@ -23,7 +23,11 @@ interface ApiOptions {
  * Begins a trace for a click; the server, its jobs and the resulting message continue it. Whoever has been signed out in
  * the meantime is sent to the sign-in page, and comes back to this page from there.
  */
-export async function api<T>(path: string, body?: unknown, { signal, key, background = false }: ApiOptions = {}): Promise<ApiResult<T>> {
+export async function api<T>(
+  path: string,
+  body?: unknown,
+  { signal, key, background = false }: ApiOptions = {},
+): Promise<ApiResult<T>> {
   const trace = newTrace()
   try {
     const response = await fetch(path, {

@@ -2,7 +2,13 @@ import { trackAPIRequest } from '@msc/analytics'
 import { getDefaultCache, rateLimit } from '@msc/cache'
 import { processSlot } from '@msc/core'
 import { captureException } from '@msc/monitoring'
-import { createFormMemory, createIdempotency, getDefaultDatabase, type FormMemory, type Idempotency } from '@msc/platform'
+import {
+  createFormMemory,
+  createIdempotency,
+  getDefaultDatabase,
+  type FormMemory,
+  type Idempotency,
+} from '@msc/platform'
 import { createRoutes, seeOther, type FormSent } from '@msc/platform/next'
 import { profile } from './profile.ts'
 import { userOf, type User } from './session/session.ts'

@@ -39,7 +39,9 @@ async function main(): Promise<void> {
   const { email, name, role } = account.data
   try {
     const hash = await passwords().hash(password)
-    await database.asService((tx) => tx.query('select public.create_account($1, $2, $3, $4)', [email, hash, name, role]))
+    await database.asService((tx) =>
+      tx.query('select public.create_account($1, $2, $3, $4)', [email, hash, name, role]),
+    )
     console.log(`Added ${email} as ${role}.${made ? ` The password is ${made}` : ''}`)
   } catch (error) {
     if (MscError.isInstance(error) && error.code === 'DATABASE_CONFLICT') return fail(`There is an account ${email}.`)

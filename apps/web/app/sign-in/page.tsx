@@ -16,7 +16,9 @@ export default async function SignInPage({ searchParams }: { searchParams: Searc
     <div className="mx-auto max-w-sm py-8">
       <h1 className="text-2xl font-semibold tracking-tight">Sign in</h1>
       <p className="quiet mt-1 text-sm">
-        {next === '/' ? 'Your releases and their analysis in one place.' : 'Then you come back to the page that you asked for.'}
+        {next === '/'
+          ? 'Your releases and their analysis in one place.'
+          : 'Then you come back to the page that you asked for.'}
       </p>
       <SignInForm
         next={next}

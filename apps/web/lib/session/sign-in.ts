@@ -1,6 +1,12 @@
 import { rateLimit } from '@msc/cache'
 import { MscError, processSlot } from '@msc/core'
-import { clientAddress, createSignInGuard, getDefaultDatabase, type ProblemOptions, type SignInGuard } from '@msc/platform'
+import {
+  clientAddress,
+  createSignInGuard,
+  getDefaultDatabase,
+  type ProblemOptions,
+  type SignInGuard,
+} from '@msc/platform'
 import { profile } from '../profile.ts'
 import { checkPassword } from './auth.ts'
 import { sessions } from './session.ts'

@@ -1,0 +1,256 @@
+import { readFileSync } from 'node:fs'
+import { freePort } from '@msc/core/testing'
+import { REALTIME_ROUTES } from '@msc/realtime/server'
+import { expect, test as base } from '@playwright/test'
+import { seededUsers } from '../lib/db/seed.ts'
+import { ENTRANCES, UNREACHABLE, type Entrance } from './support/entrances.ts'
+import { startApp, type RunningApp } from './support/app.ts'
+
+/** An app of its own: these tests use up its limits. */
+const test = base.extend<object, { app: RunningApp; cookies: Readonly<Record<'artist' | 'admin', string>> }>({
+  app: [
+    async ({}, use) => {
+      // One trusted proxy, so that a test can come from any address.
+      const env = { MSC_PROFILE: 'local', MSC_ALLOW_EMBEDDED: '1', MSC_TRUSTED_HOPS: '1', CRON_SECRET: 'x'.repeat(32) }
+      const app = await startApp(await freePort(), env)
+      await use(app)
+      await app.stop()
+    },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+  cookies: [
+    async ({ app }, use) => {
+      const cookieOf = async ({ email, password }: { email: string; password: string }): Promise<string> => {
+        const response = await fetch(`${app.url}/api/auth/sign-in`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'x-forwarded-for': '192.0.2.200' },
+          body: JSON.stringify({ email, password }),
+        })
+        return response.headers.get('set-cookie')?.split(';')[0] as string
+      }
+      await use({ artist: await cookieOf(seededUsers[0]), admin: await cookieOf(seededUsers[1]) })
+    },
+    { scope: 'worker' },
+  ],
+})
+
+let address = 0
+/** Another address each time, so that no test uses up another's limits. */
+const fresh = (): string => `203.0.${Math.floor(++address / 250)}.${(address % 250) + 1}`
+
+interface Sent {
+  readonly cookie?: string
+  readonly from?: string
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+function send(app: RunningApp, method: string, path: string, sent: Sent = {}): Promise<Response> {
+  const { cookie, from = fresh(), body, headers } = sent
+  return fetch(app.url + path, {
+    method,
+    redirect: 'manual',
+    headers: {
+      'x-forwarded-for': from,
+      ...(cookie && { cookie }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  })
+}
+
+const writes = ({ methods }: Entrance): boolean => methods.includes('POST')
+const routes = (): string[] =>
+  Object.values(
+    JSON.parse(readFileSync(new URL('../.next/app-path-routes-manifest.json', import.meta.url), 'utf8')) as Record<
+      string,
+      string
+    >,
+  )
+
+test('every route of the build has its promises', () => {
+  expect(ENTRANCES.map(({ route }) => route).toSorted()).toEqual(
+    routes()
+      .filter((route) => !UNREACHABLE.includes(route))
+      .toSorted(),
+  )
+})
+
+for (const entrance of ENTRANCES) {
+  const { route, kind, methods, identity, path, body } = entrance
+  const method = writes(entrance) ? 'POST' : 'GET'
+
+  test(`${route}: headers, methods and identity`, async ({ app, cookies }) => {
+    const cookieFor = identity === 'admin' ? cookies.admin : cookies.artist
+    const answers = [
+      await send(app, method, path, { cookie: cookieFor, ...(method === 'POST' && { body: body ?? {} }) }),
+      await send(app, method, path),
+      await send(app, 'DELETE', path, { cookie: cookieFor }),
+    ] as const
+    for (const answer of answers) {
+      expect(answer.headers.get('x-content-type-options'), `${answer.status}`).toBe('nosniff')
+      expect(answer.headers.get('x-frame-options')).toBe('DENY')
+      expect(answer.status).toBeLessThan(route === '/boom' ? 501 : 500)
+    }
+    const [allowed, stranger, wrongMethod] = answers
+    if (kind === 'page' && allowed.status === 200) {
+      const [, nonce] = /'nonce-([^']+)'/.exec(allowed.headers.get('content-security-policy') ?? '') ?? []
+      expect(nonce).toMatch(/^[\w+/=]{20,}$/)
+      const html = await allowed.text()
+      const scripts = html.match(/<script[^>]*>/g) ?? []
+      for (const script of scripts) expect(script).toContain(`nonce="${nonce}"`)
+      expect(html).not.toMatch(/ style="/)
+      // Another answer has another nonce.
+      const again = await send(app, 'GET', path, { cookie: cookieFor })
+      expect(again.headers.get('content-security-policy')).not.toContain(nonce)
+    }
+    if (kind === 'json') {
+      for (const answer of answers) expect(answer.headers.get('cache-control') ?? '').toMatch(/no-store/)
+      expect(wrongMethod.status).toBe(405)
+    }
+    const refusals: Readonly<Record<Entrance['kind'], readonly number[]>> = {
+      page: identity === 'anybody' ? [200, 404] : [307],
+      json: identity === 'user' || identity === 'admin' || identity === 'secret' ? [401, 404] : [200, 202, 204, 401],
+      console: [404],
+      file: [200],
+    }
+    expect(refusals[kind]).toContain(stranger.status)
+    if (identity === 'admin') {
+      const artist = await send(app, method, path, { cookie: cookies.artist, ...(method === 'POST' && { body }) })
+      expect([403, 404]).toContain(artist.status)
+    }
+  })
+
+  if (kind === 'json' && writes(entrance) && identity !== 'secret') {
+    test(`${route}: refuses other sites, other types and too much`, async ({ app, cookies }) => {
+      const cookie = identity === 'admin' ? cookies.admin : cookies.artist
+      const post = async (sent: Sent): Promise<number> => (await send(app, 'POST', path, { cookie, ...sent })).status
+      expect(await post({ body: body ?? {}, headers: { 'sec-fetch-site': 'cross-site' } })).toBe(403)
+      expect(await post({ body: body ?? {}, headers: { origin: 'https://elsewhere.example' } })).toBe(403)
+      if (body === undefined) return
+      expect(await post({ body: JSON.stringify(body), headers: { 'content-type': 'text/plain' } })).toBe(415)
+      expect(await post({ body: '{"a":' })).toBe(400)
+      expect(await post({ body: { ...body, a: 'x'.repeat(400_000) } })).toBe(413)
+      expect(await post({ body: [body] })).toBeGreaterThanOrEqual(400)
+    })
+  }
+
+  if (kind === 'json' && entrance.calls !== undefined && Number.isFinite(entrance.calls)) {
+    test(`${route}: limits an account, or an address`, async ({ app, cookies }) => {
+      const cookie = identity === 'admin' ? cookies.admin : identity === 'user' ? cookies.artist : undefined
+      const from = fresh()
+      const statuses = new Set<number>()
+      let refused: Response | undefined
+      for (let call = 0; call <= (entrance.calls as number) && !refused; call++) {
+        // An account is counted wherever it sends from.
+        const answer = await send(app, method, path, {
+          ...(cookie ? { cookie } : { from }),
+          body: method === 'POST' ? {} : undefined,
+        })
+        await answer.arrayBuffer().catch(() => undefined)
+        statuses.add(answer.status)
+        if (answer.status === 429) refused = answer
+      }
+      expect(refused, [...statuses].join(', ')).toBeDefined()
+      expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0)
+    })
+  }
+}
+
+const deep = `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`
+const HOSTILE: Readonly<Record<string, unknown>> = {
+  NUL: 'a\u0000b',
+  'half a surrogate pair': 'a\ud800',
+  'the other half': '\udc00a',
+  'nothing to see': '\u200b\u2060\ufeff',
+  'year zero': '0000-01-01',
+  'a far time': '275760-09-13',
+  'a very long text': 'x'.repeat(250_000),
+  'repeated keys': 'password=a&'.repeat(20_000),
+  'repeated addresses': 'a.a@'.repeat(50_000),
+  'a number': 1e308,
+  null: null,
+  'a list': ['a'],
+  'an object': { toString: 1 },
+}
+
+for (const entrance of ENTRANCES.filter(({ texts }) => texts)) {
+  test(`${entrance.route}: hostile values are refused, and stop nobody else`, async ({ app, cookies }) => {
+    test.setTimeout(120_000)
+    const cookie = entrance.identity === 'admin' ? cookies.admin : cookies.artist
+    for (const field of entrance.texts ?? []) {
+      for (const [what, value] of Object.entries(HOSTILE)) {
+        const answer = await send(app, 'POST', entrance.path, { cookie, body: { ...entrance.body, [field]: value } })
+        const text = await answer.text()
+        // What is only odd to look at is fine where a person may write what they like.
+        const odd = what === 'nothing to see' || what === 'year zero' || what === 'a far time'
+        if (!odd || field === 'title' || field === 'releaseDate')
+          expect(answer.status, `${field}: ${what}`).toBeGreaterThanOrEqual(400)
+        expect(answer.status, `${field}: ${what}`).toBeLessThan(500)
+        expect(text.length).toBeLessThan(5000)
+      }
+    }
+    const bodies = [
+      deep,
+      '{"__proto__":{"role":"admin"}}',
+      '{"constructor":{"prototype":{}}}',
+      '"text"',
+      'null',
+      '[]',
+      '',
+    ]
+    for (const body of bodies) {
+      const answer = await send(app, 'POST', entrance.path, { cookie, body })
+      expect(answer.status, body.slice(0, 40)).toBeGreaterThanOrEqual(400)
+      expect(answer.status, body.slice(0, 40)).toBeLessThan(500)
+    }
+  })
+}
+
+test('what the gate counts is everything else: pages, files, the console, callbacks, realtime', async ({ app }) => {
+  test.setTimeout(120_000)
+  const groups: readonly [string, number][] = [
+    ['/devtools', 300],
+    ['/api/inngest', 3000],
+    ['/realtime/v1/health', 1200],
+    ['/sign-in', 1200],
+  ]
+  for (const [path, calls] of groups) {
+    const from = fresh()
+    const statuses: number[] = []
+    // A few more, since the allowance refills meanwhile.
+    for (let call = 0; call < calls * 1.5 && statuses.at(-1) !== 429; call += 20) {
+      const round = Array.from({ length: 20 }, () => send(app, 'GET', path, { from }))
+      for (const answer of await Promise.all(round)) {
+        statuses.push(answer.status)
+        await answer.arrayBuffer()
+      }
+    }
+    expect(statuses, path).toContain(429)
+    expect((await send(app, 'GET', path)).status, path).not.toBe(429)
+  }
+})
+
+test('the realtime server answers as its own list says', async ({ app }) => {
+  for (const { method, path, identity, upgrade } of REALTIME_ROUTES) {
+    if (upgrade) continue
+    const answer = await send(app, method, path.replace('{base}', '/realtime/v1').replace(/\{\w+\}/g, 'x'), {
+      ...(method === 'POST' && { body: {} }),
+    })
+    expect(answer.headers.get('x-content-type-options'), path).toBe('nosniff')
+    expect(answer.headers.get('cache-control'), path).toContain('no-store')
+    if (identity !== 'none') expect([401, 403, 404], path).toContain(answer.status)
+  }
+})
+
+test('an address that a client makes up for itself is not counted', async ({ app }) => {
+  const mine = fresh()
+  const statuses: number[] = []
+  for (let call = 0; call <= 60; call++) {
+    const headers = { 'x-msc-client-address': `203.0.113.${call}`, 'x-real-ip': `203.0.113.${call}` }
+    const from = `198.51.100.${call}, ${mine}`
+    statuses.push((await send(app, 'POST', '/api/auth/sign-in', { body: {}, from, headers })).status)
+  }
+  expect(statuses.at(-1)).toBe(429)
+})
