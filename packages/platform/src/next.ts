@@ -10,3 +10,4 @@ export {
 } from './route.ts'
 export { problem, problemFrom, type ProblemOptions } from './problem.ts'
 export { sessionCookieName, sessionTokenOf, type SessionCookieOptions } from './sessions/session-cookie.ts'
+export { clientAddress } from './client-address.ts'

@@ -19,6 +19,7 @@ import {
 } from '@msc/core'
 import { rateLimitHeaders, rateLimitResponse, type RateLimitResult } from '@msc/cache'
 import { problem, type ProblemOptions } from '@msc/core/http-request'
+import { clientAddress } from './client-address.ts'
 import { problemFrom } from './problem.ts'
 import { readJson } from './read-body.ts'
 
@@ -186,7 +187,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   }
   let headers: Record<string, string> = {}
   if (limit) {
-    const who = user ? `user:${user.id}` : `ip:${address(request, ports.proxies ?? 1)}`
+    const who = user ? `user:${user.id}` : `ip:${clientAddress(request, ports.proxies)}`
     const counted = await countCall(ports, `${request.method} ${route} ${who}`, limit)
     if (counted instanceof Response) return counted
     headers = counted
@@ -263,29 +264,6 @@ function crossSite(request: Request): boolean {
   const origin = request.headers.get('origin')
   // Without either header the client is not a browser, and carries no cookie that a page could abuse.
   return origin !== null && URL.parse(origin)?.host !== request.headers.get('host')
-}
-
-/**
- * Returns the client's address as the outermost of our own proxies saw it. Each proxy appends the address that called
- * it; anything before those entries is the client's own claim.
- */
-function address(request: Request, proxies: number): string {
-  const hops = request.headers.get('x-forwarded-for')?.split(',') ?? []
-  // Without a proxy, the client itself has set the header.
-  const seen = proxies > 0 ? hops.at(-Math.min(proxies, hops.length))?.trim() : undefined
-  return (seen && withoutPort(seen)) || 'unknown'
-}
-
-/**
- * Removes the port that some proxies append (Azure's, for one), which differs for each connection: `1.2.3.4:5678`,
- * `[::1]:99`. A bare IPv6 address has several colons and no port.
- *
- * Source: https://learn.microsoft.com/azure/application-gateway/how-application-gateway-works, `ip:port`; RFC 7239,
- * section 6.
- */
-function withoutPort(hop: string): string {
-  const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/.exec(hop) ?? []
-  return bracketed ?? plain ?? hop
 }
 
 /**
