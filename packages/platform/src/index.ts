@@ -62,3 +62,13 @@ export type {
   StartedSession,
   VerifiedSession,
 } from './sessions/sessions.ts'
+export type { FailedSignIn } from './sessions/failed-sign-ins.ts'
+export {
+  createSignInGuard,
+  type FailurePage,
+  type SignInAttempt,
+  type SignInGuard,
+  type SignInGuardOptions,
+  type SignInVerdict,
+} from './sessions/sign-in-guard.ts'
+export { growingDelays, type GrowingDelays } from './sessions/sign-in-limits.ts'

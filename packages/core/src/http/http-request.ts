@@ -1,5 +1,6 @@
 // This entry is separate from `@msc/core/http`, which servers load late, with a driver. If the two were one entry, the roots
 // of those packages would load all of it at the start.
+export { addressGroup } from './address-group.ts'
 export {
   BODY_TIMEOUT_MS,
   readBody,

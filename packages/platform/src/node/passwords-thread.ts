@@ -91,7 +91,7 @@ export function createScryptThread({
         }
         const onExit = (): void => onError(new Error('The thread ended.'))
         thread.on('message', onMessage).on('error', onError).on('exit', onExit)
-        thread.postMessage(input)
+        thread.postMessage(input, [])
       })
     },
   }

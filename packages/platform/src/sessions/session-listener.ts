@@ -1,6 +1,7 @@
 import { every, readField, type Clock } from '@msc/core'
 import { listen } from '@msc/core/postgres'
 import type { Database } from '../database/database.ts'
+import { deleteOldAddresses, deleteOldFailures } from './failed-sign-ins.ts'
 import { deleteExpired, endedSince } from './session-rows.ts'
 import type { EndedSession } from './sessions.ts'
 import type { SessionHorizon } from './session-horizon.ts'
@@ -57,8 +58,10 @@ export function createSessionListener(options: SessionListenerOptions): SessionL
     void work().catch((error: unknown) => closed || report(error, operation))
 
   const prune = async (): Promise<void> => {
-    for (let batch = 0; batch < MOST_BATCHES; batch++) {
-      if (closed || (await database.asService((tx) => deleteExpired(tx, BATCH), { timeoutMs })) < BATCH) return
+    for (const deleteSome of [deleteExpired, deleteOldFailures, deleteOldAddresses]) {
+      for (let batch = 0; batch < MOST_BATCHES; batch++) {
+        if (closed || (await database.asService((tx) => deleteSome(tx, BATCH), { timeoutMs })) < BATCH) break
+      }
     }
   }
   const lose = (error: Error): void => {

@@ -142,7 +142,7 @@ export async function deleteExpired(tx: Transaction, limit: number): Promise<num
 }
 
 /** Postgres takes no NUL, and no half of a surrogate pair. */
-function cut(text: string | undefined, max: number): string | null {
+export function cut(text: string | undefined, max: number): string | null {
   if (typeof text !== 'string') return null
   const clean = text.slice(0, max).replaceAll('\0', '\ufffd')
   return (clean as string & { toWellFormed(): string }).toWellFormed()

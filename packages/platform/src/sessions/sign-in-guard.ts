@@ -1,0 +1,172 @@
+import type { RateLimitOptions, RateLimitResult, RateLimitRule } from '@msc/cache'
+import {
+  ValidationError,
+  assertMethods,
+  assertNumbers,
+  deadline,
+  reportFailure,
+  systemClock,
+  type Clock,
+  type ErrorReporter,
+} from '@msc/core'
+import { addressGroup } from '@msc/core/http-request'
+import type { Database } from '../database/database.ts'
+import { insertFailure, isKnown, listFailures, remember, type FailedSignIn, type KnownPair } from './failed-sign-ins.ts'
+import { sha256 } from './session-token.ts'
+import { ADDRESS_RULES, createFloor, growingDelays } from './sign-in-limits.ts'
+
+export interface SignInGuardOptions {
+  /** Has to have {@link sessionsMigration}. Old rows are removed by {@link createSessions} on the same database. */
+  readonly database: Database
+  /** `rateLimit` of @msc/cache. Its keys are hashes. */
+  rateLimit(id: string, limit: number, windowSeconds: number, options: RateLimitOptions): Promise<RateLimitResult>
+  /** For all attempts from one address, on whichever accounts. Default 20 a minute, 100 in 15 minutes, 500 a day. */
+  readonly addressRules?: readonly RateLimitRule[]
+  /** For one account, and again for each address from which it has signed in before. Default {@link growingDelays}. */
+  readonly accountRules?: readonly RateLimitRule[]
+  /** Milliseconds that the limiter and the database may take, each. Default 2 000. */
+  readonly timeoutMs?: number
+  readonly clock?: Clock
+  /** Called with what fails where the guard goes on without it. */
+  readonly onError?: ErrorReporter
+}
+
+export interface SignInAttempt {
+  /** The name of the account as the client sent it, for example an e-mail address. Case and outer spaces don't count. */
+  readonly account: string
+  /** From `clientAddress`; `undefined` where it is unknown, and then only the account is limited. */
+  readonly address: string | undefined
+}
+
+export type SignInVerdict =
+  | { readonly allowed: true }
+  | {
+      readonly allowed: false
+      /** Milliseconds after which another attempt may be allowed. */
+      readonly retryAfterMs: number
+    }
+
+export interface FailurePage {
+  readonly failures: readonly FailedSignIn[]
+  /** Pass it as `before` for the next page; `undefined` on the last one. */
+  readonly next: string | undefined
+}
+
+/** Stands before the password: decides whether an attempt may be made at all. */
+export interface SignInGuard {
+  /**
+   * Counts one attempt, before its password is looked at. Somebody who signs in from where they have signed in before has a
+   * count of their own, so that nobody elsewhere can keep them out, and neither can others at the same address.
+   *
+   * While the store of the limiter is away, attempts are counted by this process alone. While the database is away, every
+   * address counts as strange. Both are reported.
+   */
+  check(attempt: SignInAttempt): Promise<SignInVerdict>
+  /** Remembers that the account has signed in from the address. Never rejects. */
+  succeeded(attempt: SignInAttempt): Promise<void>
+  /** Writes a failure down for administrators to see; 100 000 are kept, for 90 days. Never rejects. */
+  failed(attempt: SignInAttempt & { readonly reason?: string }): Promise<void>
+  /**
+   * Returns failures, the latest first.
+   *
+   * @param options.limit From 1 to 200, default 50. @param options.before `next` of the page before.
+   * @throws ValidationError `SIGN_IN_CURSOR_INVALID`; the errors of the database.
+   */
+  recentFailures(options?: { readonly limit?: number; readonly before?: string | undefined }): Promise<FailurePage>
+}
+
+/** @throws ConfigError `OPTION_INVALID` for options that make no guard. */
+export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
+  const { database, clock = systemClock, timeoutMs = 2000, onError } = options
+  const { addressRules = ADDRESS_RULES, accountRules = growingDelays() } = options
+  assertMethods('sessions', 'options', options, ['rateLimit'])
+  assertMethods('sessions', 'database', database, ['asService'])
+  assertNumbers('sessions', options, { timeoutMs: 1 })
+  const floor = createFloor(clock)
+  const report = (error: unknown, operation: string): void =>
+    reportFailure(error, { concern: 'sessions', operation }, onError)
+
+  /** Returns the milliseconds to wait; 0 when the attempt is allowed. */
+  const count = async (id: string, rules: readonly RateLimitRule[]): Promise<number> => {
+    const [first, ...and] = rules
+    if (!first) return 0
+    try {
+      const call = (signal: AbortSignal): Promise<RateLimitResult> =>
+        options.rateLimit(id, first.limit, first.windowSeconds, {
+          ...(first.algorithm && { algorithm: first.algorithm }),
+          and,
+          onUnavailable: 'memory',
+          signal,
+        })
+      const result = await deadline(call, { operation: '[msc/sessions] rateLimit', timeoutMs, clock })
+      if (typeof result.allowed !== 'boolean') throw new TypeError('The limiter returned no `allowed`.')
+      return result.allowed ? 0 : Math.max(1000, Number(result.retryAfter) * 1000 || 0)
+    } catch (error) {
+      report(error, 'rateLimit')
+      return floor(id, rules)
+    }
+  }
+  const hasSignedIn = async (pair: KnownPair): Promise<boolean> => {
+    try {
+      return await database.asService((tx) => isKnown(tx, pair), { timeoutMs })
+    } catch (error) {
+      report(error, 'isKnown')
+      return false
+    }
+  }
+
+  return {
+    async check(attempt) {
+      const { account, address } = await hashesOf(attempt)
+      let wait = 0
+      if (address !== undefined && (await hasSignedIn({ account, address }))) {
+        wait = await count(`sign-in:known:${await sha256(account + address)}`, accountRules)
+      } else {
+        if (address !== undefined) wait = await count(`sign-in:address:${address}`, addressRules)
+        if (wait === 0) wait = await count(`sign-in:account:${account}`, accountRules)
+      }
+      return wait === 0 ? { allowed: true } : { allowed: false, retryAfterMs: wait }
+    },
+    async succeeded(attempt) {
+      const { account, address } = await hashesOf(attempt)
+      if (address === undefined) return
+      await database
+        .asService((tx) => remember(tx, { account, address }), { timeoutMs })
+        .catch((error: unknown) => report(error, 'succeeded'))
+    },
+    async failed({ account, address, reason = 'credentials' }) {
+      const row = { account: String(account), address, reason }
+      await database
+        .asService((tx) => insertFailure(tx, row), { timeoutMs })
+        .catch((error: unknown) => report(error, 'failed'))
+    },
+    async recentFailures({ limit = 50, before } = {}) {
+      const most = Number.isInteger(limit) ? Math.min(200, Math.max(1, limit)) : 50
+      if (before !== undefined && !/^\d{1,18}$/.test(before)) throw cursorInvalid()
+      const failures = await database.asService((tx) => listFailures(tx, before, most + 1))
+      const page = failures.slice(0, most)
+      return { failures: page, next: failures.length > most ? page.at(-1)?.id : undefined }
+    },
+  }
+}
+
+/** No name of a person leaves for the store. Much text is as good as its first thousand characters. */
+async function hashesOf({
+  account,
+  address,
+}: SignInAttempt): Promise<{ account: string; address: string | undefined }> {
+  const name = String(account).slice(0, 1000).normalize('NFKC').trim().toLowerCase()
+  return {
+    account: await sha256(`account\n${name}`),
+    address:
+      address === undefined ? undefined : await sha256(`address\n${addressGroup(address) ?? address.slice(0, 64)}`),
+  }
+}
+
+function cursorInvalid(): ValidationError {
+  return new ValidationError(
+    '`before` is no place in the list of failures.',
+    [{ message: 'must be `next` of the page before', path: 'before' }],
+    { code: 'SIGN_IN_CURSOR_INVALID', hint: 'Pass `next` of the page before, or leave it out.' },
+  )
+}
