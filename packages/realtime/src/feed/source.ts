@@ -1,5 +1,6 @@
 import {
   inTurn,
+  assertMethods,
   assertNumbers,
   DriverError,
   deadline,
@@ -18,8 +19,9 @@ import {
   closedError,
 } from '@msc/core'
 import { assertClient, listen, queryOn, type PostgresClient } from '@msc/core/postgres'
+import { createLanes, type Before } from './lanes.ts'
 import { createSeen } from '../seen.ts'
-import { stamped } from '../stamp.ts'
+import { stamped, unstamped } from '../stamp.ts'
 import { isFeedPage, type FeedPage } from './page.ts'
 
 /** A change as it goes to those who are in its topic. */
@@ -59,6 +61,15 @@ export interface FeedSourceOptions {
   readonly keep?: Duration
   /** Milliseconds for one statement, after which its connection is ended. Default 10 000. */
   readonly timeoutMs?: number
+  /**
+   * Runs before a message reaches anybody, for the invalidation of what it announces: live, out of the history, and told
+   * again. In order within a topic; topics do not wait for each other. When it rejects or is late that is reported, and
+   * the message goes out all the same: caches heal by their TTL. While it keeps failing it is not called, but for a probe
+   * every 5 s. It may be called again for a message, after a restart for instance.
+   */
+  readonly before?: Before
+  /** Milliseconds for one call of `before`; a page of history waits for two of them at most. Default 2 000. */
+  readonly beforeTimeoutMs?: number
   readonly clock?: Clock
   /** Told of what is tried again. Default: the reporter of the process, else the console. */
   readonly onError?: ErrorReporter
@@ -87,10 +98,13 @@ const PRUNE_EVERY_MS = 60_000
  */
 export function feedSource(options: FeedSourceOptions): FeedSource {
   assertClient('realtime', options.client)
-  assertNumbers('realtime', options, { timeoutMs: 1 })
-  const { client, keep = '3d', timeoutMs = 10_000, clock = systemClock } = options
+  assertNumbers('realtime', options, { timeoutMs: 1, beforeTimeoutMs: 1 })
+  if (options.before !== undefined) assertMethods('realtime', 'options', options, ['before'])
+  const { client, keep = '3d', timeoutMs = 10_000, beforeTimeoutMs = 2000, clock = systemClock } = options
   const report = (error: unknown, operation: string): void =>
     reportFailure(error, { concern: 'realtime', driver: 'feed', operation }, options.onError)
+  const { before } = options
+  const lanes = before && createLanes({ before, timeoutMs: beforeTimeoutMs, clock, report })
   const seen = createSeen(MAX_WAITING)
   let waiting: string[] = []
   let missed = false
@@ -111,16 +125,30 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   const handOn = (row: EventRow): void => {
     if (!seen.add(String(row.id))) return
     if (horizon === undefined || BigInt(row.horizon) > BigInt(horizon)) horizon = row.horizon
-    const { topic, event, payload, cursor, at } = row
-    const id = `f${row.id}`
-    const traceparent = payload.record?.traceparent
-    const stamp = { id, cursor, ...(typeof traceparent === 'string' && { traceparent }) }
-    // The trace of the work that wrote the row goes on in whoever hears of it.
-    withCarrier(typeof traceparent === 'string' ? { traceparent } : {}, () => {
+    if (lanes) lanes.deliver(toMessage(row), row.horizon, (earliest) => hear(toMessage(row, earliest)))
+    else hear(toMessage(row))
+  }
+
+  /** Hands a message on. The trace of the work that wrote the row goes on in whoever hears of it. */
+  const hear = (message: FeedMessage): void => {
+    const { topic, event, payload } = message
+    const { traceparent } = unstamped(payload).stamp
+    withCarrier(traceparent === undefined ? {} : { traceparent }, () => {
       const from = clock.monotonic()
-      publish({ id, at, topic, event, payload: stamped(payload, stamp) })
+      publish(message)
       emit('realtime.publish', { topic, event, outcome: 'ok' }, from)
     })
+  }
+
+  /** Nothing of the history is read that has not been announced: it may have been written a moment ago, or while nobody listened. */
+  const announce = async (topic: string, ids: readonly string[]): Promise<void> => {
+    const missing = ids.filter((id) => !lanes?.hasSettled(id)).map((id) => id.slice(1))
+    if (!lanes || missing.length === 0) return
+    const rows = await query<EventRow>(`${BY_ID} order by id`, [missing])
+    await lanes.settle(
+      topic,
+      rows.map((row) => toMessage(row)),
+    )
   }
 
   /** After the connection was lost: all that may have been said meanwhile. */
@@ -224,23 +252,44 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
         after ?? null,
         max,
       ])
-      if (!isFeedPage(row?.page)) throw new DriverError('feed', 'The database answered with something else.')
-      return row.page
+      const page = row?.page
+      if (!isFeedPage(page)) throw new DriverError('feed', 'The database answered with something else.')
+      await announce(
+        topic,
+        page.events.map(({ payload }) => String(unstamped(payload).stamp.id)),
+      )
+      return page
     },
     async replay(topic, sinceMs, max) {
       const rows = await query<EventRow>(REPLAY, [topic, sinceMs, max])
+      await announce(
+        topic,
+        rows.map(({ id }) => `f${id}`),
+      )
       return rows.map(({ id, event, payload }) => ({ id: `f${id}`, event, payload }))
     },
     async close() {
       if (closed) return
       closed = true
       stopPruning?.()
+      lanes?.close()
       await inTurn(
         () => stop?.(),
         () => draining,
       )
     },
   }
+}
+
+/** @param earliest The position from which on everything is asked that was not delivered before. Default: the row's own. */
+function toMessage({ id, topic, event, payload, cursor, at }: EventRow, earliest?: string): FeedMessage {
+  const traceparent = payload.record?.traceparent
+  const stamp = {
+    id: `f${id}`,
+    cursor: earliest === undefined ? cursor : `${cursor.split(':')[0]}:${earliest}`,
+    ...(typeof traceparent === 'string' && { traceparent }),
+  }
+  return { id: stamp.id, at, topic, event, payload: stamped(payload, stamp) }
 }
 
 const HORIZON = 'select pg_snapshot_xmin(pg_current_snapshot())::text as horizon'

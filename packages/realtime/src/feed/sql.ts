@@ -9,6 +9,15 @@ export interface FeedTable {
   readonly schema?: string
 }
 
+export interface FeedMigrationOptions {
+  /**
+   * Who sends what the triggers write. `database`: on Supabase its Realtime does, at once, so a message may overtake the
+   * invalidation of what it announces. `relay`: nobody but a server with `relayFeeds`, after its `before`. Applying the
+   * migration with the other one changes it. Default `database`; where there is no Supabase the two are the same.
+   */
+  readonly deliver?: 'database' | 'relay'
+}
+
 // A row of the outbox knows its transaction (`xid`) and the oldest transaction that had not ended when it was written
 // (`horizon`): all before that one had committed and were heard of. So whoever has heard of a row, and asks for all with
 // an xid from its horizon on, misses nothing, in whatever order transactions commit. Ids alone can not promise that.
@@ -22,6 +31,14 @@ create table if not exists msc_feed.state (
   floor xid8 not null default '0'
 );
 insert into msc_feed.state default values on conflict do nothing;
+-- Who sends on Supabase, and up to where a relay has: all of before that transaction. A table of its own, as a column that is
+-- added locks out everybody who reads the epoch, whenever the migration is applied.
+create table if not exists msc_feed.delivery (
+  one boolean primary key default true check (one),
+  deliver text not null default 'database',
+  relayed xid8
+);
+insert into msc_feed.delivery default values on conflict do nothing;
 create table if not exists msc_feed.events (
   id bigint generated always as identity primary key,
   topic text not null,
@@ -49,7 +66,7 @@ begin
   insert into msc_feed.events as e (topic, event, payload) values (publish.topic, publish.event, publish.payload)
     returning e.* into written;
   perform pg_notify('msc_feed', written.id::text);
-  if to_regclass('realtime.subscription') is not null then
+  if to_regclass('realtime.subscription') is not null and (select d.deliver from msc_feed.delivery as d) = 'database' then
     stamp := jsonb_build_object('_msc', jsonb_build_object('id', 'f' || written.id, 'cursor', msc_feed.cursor(written.horizon)));
     begin
       if octet_length(publish.payload::text) > 200000 then
@@ -147,6 +164,7 @@ revoke all on function msc_feed.publish(text, text, jsonb) from public;
 revoke all on function msc_feed.since(text, text, int) from public;
 alter table msc_feed.events enable row level security;
 alter table msc_feed.state enable row level security;
+alter table msc_feed.delivery enable row level security;
 do $$ begin
   if exists (select 1 from pg_roles where rolname = 'authenticated') then
     grant execute on function public.msc_feed_since(text, text, int) to authenticated;
@@ -190,9 +208,16 @@ end $$;
  * The migration that gives tables a feed: outbox, triggers, policy. The same text for PGlite, Postgres (13 or later) and
  * Supabase, and harmless when it is applied again.
  *
- * @throws ConfigError for a name that is not one.
+ * @throws ConfigError `FEED_TABLE_INVALID` for a name that is not one, `OPTION_INVALID` for another way to deliver.
  */
-export function feedMigration(tables: readonly FeedTable[]): string {
+export function feedMigration(tables: readonly FeedTable[], options: FeedMigrationOptions = {}): string {
+  const { deliver = 'database' } = options
+  if (deliver !== 'database' && deliver !== 'relay') {
+    throw new ConfigError(`[msc/realtime] \`deliver\` is ${JSON.stringify(deliver)}.`, {
+      code: 'OPTION_INVALID',
+      hint: 'Pass `database` or `relay`, or leave it out.',
+    })
+  }
   const triggers = tables.map(({ table, owner, schema = 'public' }) => {
     if (table.includes(':'))
       throw new ConfigError(`[msc/realtime] ${JSON.stringify(table)}: a feed's table has no colon.`, {
@@ -203,7 +228,8 @@ export function feedMigration(tables: readonly FeedTable[]): string {
 create trigger msc_feed after insert or update or delete on ${on}
   for each row execute function msc_feed.on_change(${literal(owner)});`
   })
-  return `${OUTBOX.trim()}\n${POLICY}\n${triggers.join('\n')}\n`
+  const way = `update msc_feed.delivery set deliver = ${literal(deliver)} where deliver <> ${literal(deliver)};`
+  return `${OUTBOX.trim()}\n${way}\n${POLICY}\n${triggers.join('\n')}\n`
 }
 
 function identifier(name: string): string {

@@ -1,0 +1,227 @@
+import { createManualClock } from '@msc/core/testing'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { deferred } from '../promises.ts'
+import { databases, type TestDatabase } from '../testing/test-database.ts'
+import { createLanes } from './lanes.ts'
+import { feedSource, type FeedMessage, type FeedSource, type FeedSourceOptions } from './source.ts'
+
+const numberOf = ({ payload }: Pick<FeedMessage, 'payload'>): number => (payload['record'] as { n: number }).n
+const stampOf = ({ payload }: Pick<FeedMessage, 'payload'>) =>
+  payload['_msc'] as { readonly id: string; readonly cursor: string }
+
+describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(
+  'what has to happen before a message, on %s',
+  (_name, open) => {
+    let db: TestDatabase
+    const sources: FeedSource[] = []
+    beforeEach(async () => {
+      db = await open()
+    })
+    afterEach(async () => {
+      for (const source of sources.splice(0)) await source.close()
+      await db.close()
+    })
+    const start = async (
+      options: Partial<FeedSourceOptions>,
+      onMessage: (message: FeedMessage) => void = () => undefined,
+    ): Promise<FeedSource> => {
+      const source = feedSource({ client: db.client, ...options })
+      sources.push(source)
+      await source.start(onMessage)
+      return source
+    }
+    const insert = (owner: string, n: number): Promise<unknown> =>
+      db.query('insert into items (owner, n) values ($1, $2)', [owner, n])
+
+    it('has settled when it arrives, live and out of the history, in the order of its topic', async () => {
+      const settled = new Set<string>()
+      const started: string[] = []
+      const early: string[] = []
+      const heard: FeedMessage[] = []
+      let delay = 0
+      const source = await start(
+        {
+          async before({ id, topic }) {
+            started.push(`${topic} ${id}`)
+            // A cache far away, sometimes slower and sometimes faster.
+            await new Promise((resolve) => setTimeout(resolve, (delay = (delay * 7 + 3) % 11)))
+            settled.add(id)
+          },
+        },
+        (message) => {
+          if (!settled.has(message.id)) early.push(message.id)
+          heard.push(message)
+        },
+      )
+      const { cursor } = await source.since('feed:items:a', undefined, 10)
+      const writing = (async () => {
+        for (let n = 0; n < 40; n++) await insert(n % 4 === 0 ? 'b' : 'a', n)
+      })()
+      // Who has lost its connection reads again and again meanwhile.
+      let read: unknown[] = []
+      while (read.length < 30) {
+        const page = await source.since('feed:items:a', cursor, 100)
+        read = page.events.map((event) => stampOf(event).id)
+        for (const id of read) if (!settled.has(String(id))) early.push(`${String(id)} of the history`)
+      }
+      await writing
+      await expect.poll(() => heard.length).toBe(40)
+      expect(early).toEqual([])
+      for (const owner of ['a', 'b']) {
+        const own = heard.filter(({ topic }) => topic === `feed:items:${owner}`)
+        expect(own.map(numberOf)).toEqual(own.map(numberOf).toSorted((one, other) => one - other))
+        const calls = started.filter((call) => call.startsWith(`feed:items:${owner} `))
+        expect(calls).toEqual(own.map(({ topic, id }) => `${topic} ${id}`))
+      }
+    })
+
+    it('of one topic holds up no other, and no position passes what is held up', async () => {
+      const slow = deferred<void>()
+      const heard: FeedMessage[] = []
+      const source = await start(
+        { before: ({ topic }) => (topic === 'feed:items:slow' ? slow.promise : Promise.resolve()) },
+        (message) => void heard.push(message),
+      )
+      await insert('slow', 1)
+      await insert('fast', 2)
+      await insert('fast', 3)
+      await expect.poll(() => heard.map(numberOf)).toEqual([2, 3])
+      // A stream of both topics that is cut now goes on from this one position.
+      const { cursor } = stampOf(heard.at(-1) as FeedMessage)
+      slow.resolve()
+      await expect.poll(() => heard.map(numberOf)).toEqual([2, 3, 1])
+      const missed = await source.since('feed:items:slow', cursor, 10)
+      expect(missed.events.map(numberOf)).toEqual([1])
+    })
+
+    it.each<[string, () => Promise<void> | void]>([
+      ['rejects', () => Promise.reject(new Error('cache away'))],
+      [
+        'throws',
+        () => {
+          throw new Error('cache away')
+        },
+      ],
+      ['never answers', () => new Promise(() => {})],
+    ])('that %s is reported, and the message goes out all the same', async (_what, before) => {
+      const told: string[] = []
+      const heard: FeedMessage[] = []
+      await start(
+        { before, beforeTimeoutMs: 50, onError: (_error, { operation }) => void told.push(operation) },
+        (message) => void heard.push(message),
+      )
+      for (let n = 0; n < 8; n++) await insert('a', n)
+      await expect.poll(() => heard.map(numberOf)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+      expect(new Set(told)).toEqual(new Set(['before']))
+    })
+
+    it('happens for what was written while nobody listened, once it is read', async () => {
+      const first = await start({})
+      const { cursor } = await first.since('feed:items:a', undefined, 10)
+      await first.close()
+      await insert('a', 1)
+      await insert('b', 2)
+      const announced: number[] = []
+      const second = await start({ before: (message) => void announced.push(numberOf(message)) })
+      expect((await second.since('feed:items:a', cursor, 10)).events.map(numberOf)).toEqual([1])
+      expect(announced).toEqual([1])
+      expect(await second.replay('feed:items:b', 0, 25)).toHaveLength(1)
+      await second.since('feed:items:a', cursor, 10)
+      expect(announced).toEqual([1, 2])
+    })
+  },
+)
+
+describe('the lanes of topics', () => {
+  const message = (topic: string, n: number): FeedMessage => ({
+    id: `f${n}`,
+    at: '',
+    topic,
+    event: 'INSERT',
+    payload: { record: { n } },
+  })
+
+  it('keep every topic’s order and position, whatever is slow, fails or never answers', async () => {
+    const kind = fc.constantFrom('now', 'soon', 'fails', 'never')
+    const entry = fc.record({ topic: fc.constantFrom('a', 'b', 'c'), kind, horizon: fc.nat(50) })
+    await fc.assert(
+      fc.asyncProperty(fc.array(entry, { maxLength: 25 }), async (entries) => {
+        const clock = createManualClock()
+        const lanes = createLanes({
+          clock,
+          timeoutMs: 2000,
+          report: () => undefined,
+          before({ id }) {
+            const { kind: outcome } = entries[Number(id.slice(1))] as { kind: string }
+            if (outcome === 'fails') return Promise.reject(new Error('away'))
+            if (outcome === 'never') return new Promise(() => {})
+            if (outcome === 'soon') return new Promise<void>((resolve) => void clock.setTimeout(resolve, 100))
+            return Promise.resolve()
+          },
+        })
+        const waiting = new Set(entries.keys())
+        const delivered: number[] = []
+        for (const [n, { topic, horizon }] of entries.entries()) {
+          lanes.deliver(message(topic, n), String(horizon), (earliest) => {
+            // From this position on everything is found that has not been delivered, and this one itself.
+            for (const each of waiting) expect(Number(earliest)).toBeLessThanOrEqual(entries[each]?.horizon ?? 0)
+            waiting.delete(n)
+            delivered.push(n)
+          })
+        }
+        await clock.advance(2000 * 25)
+        expect(delivered).toHaveLength(entries.length)
+        for (const topic of ['a', 'b', 'c']) {
+          const own = delivered.filter((n) => entries[n]?.topic === topic)
+          expect(own).toEqual(own.toSorted((one, other) => one - other))
+        }
+        lanes.close()
+        expect(clock.pending).toBe(0)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('wait for nothing in a topic that is too far behind, and stay bounded', async () => {
+    const clock = createManualClock()
+    const told: unknown[] = []
+    const heard: string[] = []
+    const lanes = createLanes({
+      clock,
+      timeoutMs: 2000,
+      report: (error) => void told.push(error),
+      before: () => new Promise(() => {}),
+    })
+    for (let n = 0; n < 6000; n++) lanes.deliver(message('a', n), '1', () => void heard.push(`f${n}`))
+    expect(heard).toEqual([])
+    await clock.advance(2000)
+    // The one whose `before` was under way is the last that anybody waited for.
+    expect(heard).toHaveLength(6000)
+    expect(told).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining('ahead of its invalidations') }),
+    )
+    lanes.close()
+  })
+
+  it('let a page of history go after two deadlines, and whoever reads when they close', async () => {
+    const clock = createManualClock()
+    const lanes = createLanes({ clock, timeoutMs: 2000, report: () => undefined, before: () => new Promise(() => {}) })
+    let done = 0
+    void lanes
+      .settle(
+        'a',
+        Array.from({ length: 100 }, (_, n) => message('a', n)),
+      )
+      .then(() => (done += 1))
+    await clock.advance(3999)
+    expect(done).toBe(0)
+    await clock.advance(1)
+    expect(done).toBe(1)
+    const reading = lanes.settle('b', [message('b', 1000)])
+    await clock.advance(0)
+    lanes.close()
+    await reading
+    expect(done).toBe(1)
+  })
+})

@@ -1,0 +1,158 @@
+import { createBreaker, deadline, type Clock } from '@msc/core'
+import { deferred } from '../promises.ts'
+import type { FeedMessage } from './source.ts'
+
+/** What has to happen before a message may reach anybody: the invalidation of what it announces. */
+export type Before = (message: FeedMessage, signal: AbortSignal) => Promise<unknown> | void
+
+export interface LanesOptions {
+  readonly before: Before
+  /** Milliseconds for one call. */
+  readonly timeoutMs: number
+  readonly clock: Clock
+  readonly report: (error: unknown, operation: string) => void
+}
+
+/** The messages of each topic in their order, each behind its `before`; those of other topics do not wait for them. */
+export interface Lanes {
+  /** Calls `deliver` when the message's turn has come, with the earliest horizon of all that are not delivered yet. */
+  deliver(message: FeedMessage, horizon: string, deliver: (earliest: string) => void): void
+  /** Whether `before` of this message has settled, as far back as that is remembered. */
+  hasSettled(id: string): boolean
+  /** Resolves when `before` of these has settled: they are about to be read out of the history. Never rejects. */
+  settle(topic: string, messages: readonly FeedMessage[]): Promise<void>
+  /** Delivers nothing more, and lets those that wait for `settle` go. */
+  close(): void
+}
+
+interface Item {
+  readonly message: FeedMessage | undefined
+  readonly bytes: number
+  readonly horizon: string | undefined
+  readonly act: (earliest: string) => void
+  /** There is no time for its `before` any more. */
+  skip: boolean
+}
+
+/** Messages that may wait in one topic; with more, none of them waits for its `before`. */
+const MAX_WAITING = 5000
+/** Bytes that may wait in all topics together. */
+const MAX_BYTES = 32 * 1024 * 1024
+/** Ids of messages whose `before` has settled. What is forgotten is announced again, which does no harm. */
+const REMEMBERED = 50_000
+/** A page of history waits for so many deadlines at most, however many messages are in it. */
+const PAGE_DEADLINES = 2
+
+export function createLanes({ before, timeoutMs, clock, report }: LanesOptions): Lanes {
+  const lanes = new Map<string, Item[]>()
+  const settled = new Set<string>()
+  // Where the cache is away, each message would wait for the whole deadline, one after the other.
+  const breaker = createBreaker({ name: '[msc/realtime] before', clock })
+  /** How many of those that are not delivered have which horizon: there are few different ones. */
+  const horizons = new Map<string, number>()
+  let bytes = 0
+  let closed = false
+  const isClosed = (): boolean => closed
+
+  const count = (horizon: string | undefined, by: 1 | -1): void => {
+    if (horizon === undefined) return
+    const next = (horizons.get(horizon) ?? 0) + by
+    if (next === 0) horizons.delete(horizon)
+    else horizons.set(horizon, next)
+  }
+  /** Of what waits in any topic, as a stream of several topics has one position for all of them. */
+  const earliest = (own: string): string => {
+    let least = BigInt(own)
+    for (const horizon of horizons.keys()) if (BigInt(horizon) < least) least = BigInt(horizon)
+    return String(least)
+  }
+  const remember = (id: string): void => {
+    settled.add(id)
+    if (settled.size <= REMEMBERED) return
+    const [oldest] = settled
+    settled.delete(oldest as string)
+  }
+  const attempt = async (message: FeedMessage): Promise<void> => {
+    const operation = '[msc/realtime] before'
+    try {
+      await breaker.run(() =>
+        deadline(async (signal) => before(message, signal), {
+          operation,
+          timeoutMs,
+          clock,
+          report: (error) => report(error, 'abort before'),
+        }),
+      )
+    } catch (error) {
+      report(error, 'before')
+    }
+  }
+  const run = async (topic: string, lane: Item[]): Promise<void> => {
+    for (let item = lane[0]; item !== undefined && !isClosed(); item = lane[0]) {
+      const { message, horizon } = item
+      if (message && !item.skip && !settled.has(message.id)) await attempt(message)
+      if (message) remember(message.id)
+      if (isClosed()) return
+      lane.shift()
+      bytes -= item.bytes
+      try {
+        item.act(earliest(horizon ?? '0'))
+      } catch (error) {
+        report(error, 'deliver')
+      }
+      // After it was delivered, so that no position says that it was.
+      count(horizon, -1)
+    }
+    lanes.delete(topic)
+  }
+  const push = (topic: string, item: Item): void => {
+    bytes += item.bytes
+    count(item.horizon, 1)
+    const lane = lanes.get(topic)
+    if (!lane) {
+      const started = [item]
+      lanes.set(topic, started)
+      void run(topic, started)
+      return
+    }
+    lane.push(item)
+    if (lane.length <= MAX_WAITING && bytes <= MAX_BYTES) return
+    if (lane.some(({ message, skip }) => message && !skip)) {
+      report(new Error(`[msc/realtime] ${topic} is ahead of its invalidations by ${lane.length} messages.`), 'before')
+    }
+    for (const waiting of lane) waiting.skip = true
+  }
+
+  return {
+    deliver(message, horizon, deliver) {
+      if (closed) return
+      push(message.topic, {
+        message,
+        bytes: JSON.stringify(message.payload).length,
+        horizon,
+        act: deliver,
+        skip: false,
+      })
+    },
+    hasSettled: (id) => settled.has(id),
+    async settle(topic, messages) {
+      if (closed || messages.length === 0) return
+      const done = deferred<void>()
+      const waiting: Omit<Item, 'message' | 'act'> = { bytes: 0, horizon: undefined, skip: false }
+      for (const message of messages) push(topic, { ...waiting, message, act: () => undefined })
+      push(topic, { ...waiting, message: undefined, act: () => done.resolve() })
+      const cancel = clock.setTimeout(() => {
+        report(new Error(`[msc/realtime] ${topic} is read before all its invalidations are done.`), 'before')
+        done.resolve()
+      }, timeoutMs * PAGE_DEADLINES)
+      await done.promise
+      cancel()
+    },
+    close() {
+      closed = true
+      for (const lane of lanes.values()) for (const { message, act } of lane) if (!message) act('0')
+      lanes.clear()
+      horizons.clear()
+    },
+  }
+}

@@ -1,0 +1,210 @@
+import {
+  ConfigError,
+  assertMethods,
+  backoff,
+  deadline,
+  inTurn,
+  reportFailure,
+  sleep,
+  systemClock,
+  withoutScope,
+  type Clock,
+  type ErrorReporter,
+} from '@msc/core'
+import { assertClient, queryOn, type PostgresClient } from '@msc/core/postgres'
+import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
+import type { FeedMessage, FeedSource } from './source.ts'
+import { isCursor } from './cursor.ts'
+import { deferred } from '../promises.ts'
+import { unstamped } from '../stamp.ts'
+
+export interface RelayOptions {
+  /** A `feedSource` of the same database, with the `before` that messages have to wait for. Not started. */
+  readonly feeds: FeedSource
+  /** The database of `feedMigration(tables, { deliver: 'relay' })`. The caller's to close. */
+  readonly client: PostgresClient
+  /** What sends to the clients: `supabase` with the service role's key. The caller's to close. */
+  readonly driver: Pick<RealtimeDriver, 'name' | 'publish'>
+  /** Milliseconds for one statement, and for one call of the driver. Default 10 000. */
+  readonly timeoutMs?: number
+  readonly clock?: Clock
+  readonly onError?: ErrorReporter
+}
+
+export interface Relay {
+  /** Closes the feeds too. What is not sent yet is what the next relay begins with. */
+  close(): Promise<void>
+}
+
+/** Messages of one call of the driver. */
+const BATCH = 50
+/** Messages and bytes that may wait for the driver; with more they are forgotten, and found in the database again. */
+const MAX_WAITING = 5000
+const MAX_BYTES = 16 * 1024 * 1024
+/** Supabase takes no larger ones; the clients then ask for it. */
+const MAX_PAYLOAD = 200_000
+/** Topics that are told at a time that there is more. */
+const TOPICS = 100
+const PAGE = 500
+const SAVE_EVERY_MS = 1000
+
+interface Waiting {
+  readonly message: OutgoingMessage
+  readonly bytes: number
+  readonly cursor: string
+}
+
+/**
+ * Sends what the triggers have written, each after its `before`, through a driver: for a database whose clients are connected
+ * to Supabase. How far it has come is kept in the database. What it missed, because it was not there or the driver refused,
+ * it does not send: it tells those topics that there is more, and their clients fetch it by their cursors. Run one of them:
+ * several send each message several times, which clients see once.
+ *
+ * Resolves when it listens and has tried once to tell of what was missed.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a driver that can't publish. DriverError as `FeedSource.start`.
+ */
+export async function relayFeeds(options: RelayOptions): Promise<Relay> {
+  const { feeds, client, driver, timeoutMs = 10_000, clock = systemClock } = options
+  assertClient('realtime', client)
+  assertMethods('realtime', 'driver', driver, ['publish'])
+  const publish = driver.publish?.bind(driver)
+  if (!publish) throw new ConfigError('[msc/realtime] The driver can not publish.', { code: 'OPTION_INVALID' })
+  const report = (error: unknown, operation: string): void =>
+    reportFailure(error, { concern: 'realtime', driver: 'relay', operation }, options.onError)
+  const closing = new AbortController()
+  let waiting: Waiting[] = []
+  let bytes = 0
+  /** Something has been missed since the position, as it always may have been before the start. */
+  let behind = true
+  let position: string | undefined
+  let saved: string | undefined
+  let savedAt = Number.NEGATIVE_INFINITY
+  let wake = (): void => {}
+  const tried = deferred<void>()
+
+  const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
+    const ask = (signal: AbortSignal): Promise<unknown[]> => queryOn(client, text, values, signal)
+    return (await deadline(ask, { operation: '[msc/realtime] relay', timeoutMs, clock })) as Row[]
+  }
+  const send = (messages: readonly OutgoingMessage[]): Promise<void> =>
+    deadline((signal) => publish(messages, signal), {
+      operation: `[msc/realtime] [${driver.name}] relay`,
+      timeoutMs,
+      clock,
+      signal: closing.signal,
+    })
+  const forget = (): void => {
+    waiting = []
+    bytes = 0
+  }
+
+  const take = (message: FeedMessage): void => {
+    const { topic, event, payload } = message
+    const { cursor } = unstamped(payload).stamp
+    const size = JSON.stringify(payload).length
+    if (!isCursor(cursor) || waiting.length >= MAX_WAITING || bytes + size > MAX_BYTES) {
+      behind = true
+      forget()
+    } else if (!behind) {
+      const isLarge = size > MAX_PAYLOAD
+      const sent = isLarge ? moreIn(topic) : { topic, event, payload, private: true }
+      const weight = isLarge ? 0 : size
+      waiting.push({ message: sent, bytes: weight, cursor })
+      bytes += weight
+    }
+    wake()
+  }
+
+  /** Has the feeds call `before` for what they have not handed on, as they do for whatever is read from them. */
+  const announce = async (topic: string, from: string): Promise<void> => {
+    for (let cursor = from, more = true; more && !closing.signal.aborted;) {
+      const page = await feeds.since(topic, cursor, PAGE)
+      cursor = page.cursor
+      more = page.more
+    }
+  }
+
+  /** Tells every topic that has had something since the position that there is more. */
+  const catchUp = async (): Promise<void> => {
+    behind = false
+    forget()
+    const [now] = await query<{ epoch: string; horizon: string; relayed: string | null }>(POSITION, [])
+    const from = position ?? now?.relayed ?? now?.horizon ?? '0'
+    for (let last = '', more = true; more && !closing.signal.aborted;) {
+      const topics = await query<{ topic: string }>(TOPICS_SINCE, [from, last, TOPICS])
+      // Their clients fetch at once, past this process, so all of it has to be announced by then.
+      for (const { topic } of topics) await announce(topic, `${now?.epoch}:${from}`)
+      if (topics.length > 0) await send(topics.map(({ topic }) => moreIn(topic)))
+      more = topics.length === TOPICS
+      last = topics.at(-1)?.topic ?? last
+    }
+    position = now?.horizon
+  }
+  const sendSome = async (): Promise<void> => {
+    const batch = waiting.slice(0, BATCH)
+    await send(batch.map(({ message }) => message))
+    // What came meanwhile may have made it forget all of them.
+    if (behind) return
+    waiting.splice(0, batch.length)
+    for (const each of batch) bytes -= each.bytes
+    position = batch.at(-1)?.cursor.split(':')[1] ?? position
+  }
+  const save = async (): Promise<void> => {
+    if (position === saved || position === undefined) return
+    const next = position
+    await query(SAVE, [next])
+    saved = next
+    savedAt = clock.monotonic()
+  }
+
+  const pump = async (): Promise<void> => {
+    for (let attempt = 0; !closing.signal.aborted;) {
+      try {
+        if (behind) await catchUp().finally(tried.resolve)
+        else if (waiting.length > 0) await sendSome()
+        else await new Promise<void>((resolve) => (wake = resolve))
+        if (waiting.length === 0 || clock.monotonic() - savedAt > SAVE_EVERY_MS) await save()
+        attempt = 0
+      } catch (error) {
+        if (closing.signal.aborted) return
+        behind = true
+        report(error, 'relay')
+        await sleep(backoff(attempt++, { baseMs: 100, maxMs: 5000 }), { clock, signal: closing.signal }).catch(
+          () => undefined,
+        )
+      }
+    }
+  }
+
+  await feeds.start(take)
+  const pumping = withoutScope(pump)
+  await tried.promise
+  return {
+    async close() {
+      await inTurn(
+        () => feeds.close(),
+        () => {
+          closing.abort(new Error('[msc/realtime] The relay was closed.'))
+          wake()
+        },
+        () => pumping,
+        () => save().catch((error: unknown) => report(error, 'save the position')),
+      )
+    },
+  }
+}
+
+/** Seen by a client as a message that was too large to be sent: it fetches what it has not heard of. */
+const moreIn = (topic: string): OutgoingMessage => ({
+  topic,
+  event: 'more',
+  payload: { _msc: { more: true } },
+  private: true,
+})
+
+const POSITION = `select epoch, pg_snapshot_xmin(pg_current_snapshot())::text as horizon, relayed::text as relayed
+  from msc_feed.state, msc_feed.delivery`
+const TOPICS_SINCE = `select topic from msc_feed.events where xid >= $1::text::xid8 and topic > $2
+  group by topic order by topic limit $3`
+const SAVE = `update msc_feed.delivery set relayed = greatest(relayed, $1::text::xid8)`
