@@ -26,7 +26,6 @@ import { profile } from './profile.ts'
 import { dropReleases } from './releases.ts'
 import { jwtSecret } from './session/secrets.ts'
 import { sessions } from './session/session.ts'
-import { signInGuard } from './session/sign-in.ts'
 
 /** The functions that the server in front of Next.js calls. */
 export interface Running {
@@ -86,7 +85,6 @@ async function start(): Promise<Running> {
       stopLooking()
       stopEnding()
       await feeds.close()
-      await signInGuard().close()
       // Closed before realtime, since a job that is still running may want to publish.
       await services.close()
       await realtime?.close()

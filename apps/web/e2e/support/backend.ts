@@ -10,6 +10,8 @@ export interface Backend {
   /** The drivers that the app must use, in the order of its banner. */
   readonly drivers: readonly string[]
   readonly cronSecret: string
+  /** Whether the app believes that it is reached by HTTPS. */
+  readonly secure: boolean
   /** Returns the error's tags and breadcrumbs, once it has arrived. */
   findError(admin: BrowserContext, message: string): Promise<FoundError | undefined>
   /** Returns the newest event of that name, with its properties and its trace. */
@@ -38,6 +40,7 @@ export function embeddedBackend(app: RunningApp, cronSecret: string): Backend {
   return {
     drivers: ['local', 'pglite', 'memory', 'local', 'sqlite', 'embedded', 'local', 'pglite', 'pglite'],
     cronSecret,
+    secure: false,
     async findError(admin, message) {
       const { issues } = await read<{ issues: { name: string; latest: JournalError }[] }>(admin, 'errors')
       const found = issues.find(({ name }) => name.includes(message))?.latest
@@ -80,6 +83,7 @@ export function vendorBackend(app: RunningApp, vendors: Vendors): Backend {
   return {
     drivers: ['sentry', 'postgres', 'upstash', 'posthog', 'inngest', 'supabase', 'vercel', 'postgres', 'postgres'],
     cronSecret,
+    secure: true,
     async findError(_admin, message) {
       const found = sentry.events.findLast((event) => event.exception?.values.at(-1)?.value.includes(message))
       return (

@@ -22,8 +22,7 @@ export type SignInOutcome = { readonly cookie: string } | { readonly problem: Pr
  * there is such an account.
  */
 export async function signIn(request: Request, email: string, password: string): Promise<SignInOutcome> {
-  const address = clientAddress(request, profile().clientAddress)
-  const attempt = { account: email.toLowerCase(), address }
+  const attempt = attemptOf(request, email)
   const admitted = await signInGuard().check(attempt)
   if (!admitted.allowed) return { problem: tooMany(admitted.retryAfterMs) }
   try {
@@ -33,7 +32,10 @@ export async function signIn(request: Request, email: string, password: string):
       return { problem: { title: 'Email or password is wrong', status: 401, code: 'CREDENTIALS_WRONG' } }
     }
     await signInGuard().succeeded(attempt)
-    const { cookie } = await sessions().start(userId, { address, userAgent: request.headers.get('user-agent') ?? '' })
+    const { cookie } = await sessions().start(userId, {
+      address: attempt.address,
+      userAgent: request.headers.get('user-agent') ?? undefined,
+    })
     return { cookie }
   } catch (error) {
     if (MscError.isInstance(error) && error.code === 'PASSWORDS_BUSY') return { problem: tooMany(2000) }
@@ -43,9 +45,13 @@ export async function signIn(request: Request, email: string, password: string):
 
 /** Counts a password that somebody signed in has to give again, as a sign-in; returns why it is refused. */
 export async function guardPassword(request: Request, email: string): Promise<ProblemOptions | undefined> {
-  const address = clientAddress(request, profile().clientAddress)
-  const admitted = await signInGuard().check({ account: email.toLowerCase(), address })
+  const admitted = await signInGuard().check(attemptOf(request, email))
   return admitted.allowed ? undefined : tooMany(admitted.retryAfterMs)
+}
+
+function attemptOf(request: Request, account: string): SignInAttempt {
+  const address = clientAddress(request, profile().clientAddress)
+  return { account, address: address === UNKNOWN_ADDRESS ? undefined : address }
 }
 
 function tooMany(retryAfterMs: number): ProblemOptions {
