@@ -128,6 +128,7 @@ async function startApp(): Promise<{ url: string; email: string; password: strin
       NODE_ENV: 'production',
       NEXT_TELEMETRY_DISABLED: '1',
       MSC_ALLOW_EMBEDDED: '1',
+      MSC_PROFILE: 'local',
       MSC_DATA_DIR: dataDir,
       PORT: String(port),
     },
