@@ -18,16 +18,22 @@ async function digest(text: string): Promise<Uint8Array> {
 }
 
 /**
- * Refuses a secret that no request can carry.
+ * Refuses a secret that no request can carry, and one of less than 16 bytes, which can be guessed. Vercel asks for 16 characters
+ * (https://vercel.com/docs/cron-jobs/manage-cron-jobs).
  *
  * @throws ConfigError `CRON_SECRET_INVALID`.
  */
 export function assertSecret(driver: string, secret: string): void {
   // Spaces may stand inside of the value of a header field, other than in a token.
-  if (typeof secret === 'string' && secret && secret === secret.trim() && isHeaderValue(secret.replaceAll(' ', '')))
+  if (
+    typeof secret === 'string' &&
+    secret.length >= 16 &&
+    secret === secret.trim() &&
+    isHeaderValue(secret.replaceAll(' ', ''))
+  )
     return
   throw new ConfigError(
-    `[msc/cron] [${driver}] CRON_SECRET is not a text, is empty, begins or ends with white space, or has a character that no header can carry.`,
+    `[msc/cron] [${driver}] CRON_SECRET is not a text, has less than 16 characters, begins or ends with white space, or has one that no header can carry.`,
     {
       code: 'CRON_SECRET_INVALID',
       hint: 'Set CRON_SECRET to at least 16 random letters and digits, without white space or a line break at the end.',

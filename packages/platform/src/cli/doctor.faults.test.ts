@@ -506,10 +506,34 @@ const FAULTS: readonly Fault[] = [
     name: 'a SUPABASE_JWT_SECRET that is too short',
     check: 'secrets',
     env: () => ({ SUPABASE_JWT_SECRET: 'short-secret' }),
-    status: 'warning',
     code: 'SECRET_TOO_SHORT',
-    detail: /SUPABASE_JWT_SECRET, which signs sessions and realtime tokens, has 12 bytes and can be guessed/,
+    detail: /SUPABASE_JWT_SECRET, which signs realtime tokens, has 12 bytes and can be guessed/,
     hint: /Set SUPABASE_JWT_SECRET to a long random value/,
+  },
+  {
+    name: 'a profile that there is not',
+    check: 'profile',
+    env: () => ({ MSC_PROFILE: 'production' }),
+    code: 'PROFILE_UNKNOWN',
+    detail: /MSC_PROFILE is none of local, self-hosted, vendor/,
+    hint: /self-hosted or vendor on the internet/,
+  },
+  {
+    name: 'the profile of one’s own machine in production',
+    check: 'profile',
+    env: () => ({ NODE_ENV: 'production', MSC_PROFILE: 'local', MSC_ALLOW_EMBEDDED: '1' }),
+    status: 'warning',
+    code: 'PROFILE_LOCAL',
+    detail: /runs in the profile `local`/,
+    hint: /Set MSC_PROFILE to self-hosted or vendor/,
+  },
+  {
+    name: 'a proxy that is trusted as it was before',
+    check: 'profile',
+    env: () => ({ MSC_TRUST_PROXY: '1' }),
+    code: 'CONFIG_REPLACED',
+    detail: /MSC_TRUST_PROXY is no more/,
+    hint: /Set MSC_TRUSTED_HOPS/,
   },
 ]
 
@@ -544,8 +568,8 @@ describe('msc doctor names the fault and the remedy', () => {
     )
   }
 
-  it('covers 40 faults', () => {
-    expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(40)
+  it('covers 43 faults', () => {
+    expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(43)
   })
 })
 

@@ -62,10 +62,11 @@ describe('msc doctor', () => {
       'jobs        → memory ✓',
       'cron        → local ✓',
       'database    → pglite ✓',
+      'profile     → local, 0 trusted hops ✓',
     ]) {
       expect(text).toContain(line)
     }
-    expect(text.match(/✓/g)).toHaveLength(8)
+    expect(text.match(/✓/g)).toHaveLength(9)
   })
 
   it('names the missing variable of a pair that is half set, and what to do', async () => {
@@ -83,7 +84,7 @@ describe('msc doctor', () => {
   })
 
   it('fails for a warning only with --strict', async () => {
-    const env = { CRON_SECRET: 'short' }
+    const env = { NODE_ENV: 'production', MSC_PROFILE: 'local', MSC_ALLOW_EMBEDDED: '1' }
     expect((await run(env)).exitCode).toBe(0)
     expect((await run(env, { strict: true })).exitCode).toBe(1)
     expect((await run({}, { strict: true })).exitCode).toBe(0)
@@ -107,7 +108,7 @@ describe('msc doctor', () => {
   it('prints one object of a stable shape with --json', async () => {
     const now = () => Date.UTC(2026, 0, 2)
     const { findings, ...rest } = await report({ CRON_SECRET: 'short' }, { now })
-    expect(rest).toEqual({ version: 1, exitCode: 0, status: 'warning', checkedAt: '2026-01-02T00:00:00.000Z' })
+    expect(rest).toEqual({ version: 1, exitCode: 1, status: 'error', checkedAt: '2026-01-02T00:00:00.000Z' })
     for (const finding of findings) {
       expect(finding).toEqual({
         check: expect.any(String),

@@ -9,6 +9,7 @@ import { checkDuplicates } from './checks/duplicates.ts'
 import { checkFolders, type FolderFact } from './checks/folders.ts'
 import { checkDatabaseListening, checkListening } from './checks/listening.ts'
 import { checkPeers, type PeerFact } from './checks/peers.ts'
+import { checkProfile } from './checks/profile.ts'
 import { SECRETS, checkSecrets } from './checks/secrets.ts'
 import { noteAnswerTimes } from './facts/answer-times.ts'
 import { readAppConfig, type PlainConfig } from './facts/app-config.ts'
@@ -125,6 +126,7 @@ async function applicationFindings({ env, folder, configFile }: Examination): Pr
     findings.push(failureOf('config', error))
   }
   const { crons, plan, secrets = {}, folders = [] } = config
+  findings.push(...(await findingsOf('profile', async () => checkProfile(env))))
   findings.push(...checkSecrets(env, { ...SECRETS, ...secrets }))
   findings.push(...(await findingsOf('folders', async () => checkFolders(await folderFacts(folder, env, folders)))))
   if (!crons) return findings

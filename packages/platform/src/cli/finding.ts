@@ -6,7 +6,8 @@ export type FindingStatus = 'ok' | 'warning' | 'error'
 /** One result of the doctor: what is wrong and what to do about it. A line of the text, an item of the JSON. */
 export interface Finding {
   /**
-   * A concern (`cache`), or another check: `node`, `packages`, `clock`, `vercel.json`, `secrets`, `folders`, `config`.
+   * A concern (`cache`), or another check: `node`, `packages`, `clock`, `vercel.json`, `profile`, `secrets`, `folders`,
+   * `config`.
    */
   readonly check: string
   readonly status: FindingStatus

@@ -131,7 +131,7 @@ describe('secrets', () => {
     const found = checkSecrets({ CRON_SECRET: 'hunter2' }, SECRETS)
     expect(found).toEqual([
       expect.objectContaining({
-        status: 'warning',
+        status: 'error',
         code: 'SECRET_TOO_SHORT',
         subject: 'CRON_SECRET',
         detail:
@@ -143,16 +143,14 @@ describe('secrets', () => {
 
   it('are measured in bytes, without the white space around them', () => {
     expect(checkSecrets({ SUPABASE_JWT_SECRET: 'ü'.repeat(16) }, SECRETS)).toMatchObject([{ status: 'ok' }])
-    expect(checkSecrets({ SUPABASE_JWT_SECRET: `${'x'.repeat(31)}   ` }, SECRETS)).toMatchObject([
-      { status: 'warning' },
-    ])
+    expect(checkSecrets({ SUPABASE_JWT_SECRET: `${'x'.repeat(31)}   ` }, SECRETS)).toMatchObject([{ status: 'error' }])
   })
 
   it('are not required, and include the application’s own', () => {
     expect(checkSecrets({}, SECRETS)).toEqual([])
     const own = { SESSION_SECRET: { minBytes: 64, purpose: 'signs cookies' } }
     expect(checkSecrets({ SESSION_SECRET: 'x'.repeat(63) }, { ...SECRETS, ...own })).toMatchObject([
-      { subject: 'SESSION_SECRET', status: 'warning' },
+      { subject: 'SESSION_SECRET', status: 'error' },
     ])
   })
 })

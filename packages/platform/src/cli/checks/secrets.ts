@@ -12,7 +12,8 @@ export function checkSecrets(env: Env, rules: Readonly<Record<string, SecretRule
   if (short.length === 0) return [fine('secrets', set.join(', '))]
   return short.map((secret) => ({
     check: 'secrets',
-    status: 'warning',
+    // The server refuses to start with it: see `assertSecrets`.
+    status: 'error',
     code: 'SECRET_TOO_SHORT',
     subject: secret.name,
     ...describeShortSecret(secret),
