@@ -38,3 +38,8 @@ export {
 } from './sessions/sign-in-guard.ts'
 export { growingDelays, type GrowingDelays } from './sessions/sign-in-limits.ts'
 export { addressGroup, clientAddress } from './client-address.ts'
+export { createIdempotency } from './idempotency/create-idempotency.ts'
+export { idempotentId, parseIdempotencyKey } from './idempotency/idempotency-key.ts'
+export { idempotencyMigration } from './idempotency/idempotency-migration.ts'
+export type { Idempotency, IdempotencyOptions, IdempotentRequest } from './idempotency/idempotency.ts'
+export type { IdempotencyMode } from './idempotency/route-idempotency.ts'

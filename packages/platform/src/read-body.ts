@@ -2,7 +2,8 @@ import { isValidationError, validate, type StandardSchema } from '@msc/core'
 import { BODY_TIMEOUT_MS, bodyProblem, readText, type ProblemOptions } from '@msc/core/http-request'
 import { problemFrom } from './problem.ts'
 
-export type BodyResult<T> = { readonly value: T } | { readonly problem: ProblemOptions }
+/** `text` is the body as it was sent. */
+export type BodyResult<T> = { readonly value: T; readonly text: string } | { readonly problem: ProblemOptions }
 
 /**
  * Reads the request's JSON body, checking in order its type (415), its size as it arrives (413), whether it arrives
@@ -30,7 +31,7 @@ export async function readJson<T>(
     return { problem: { title: 'The body is not JSON', status: 400, code: 'BODY_MALFORMED' } }
   }
   try {
-    return { value: await validate(schema, parsed, 'The body') }
+    return { value: await validate(schema, parsed, 'The body'), text }
   } catch (error) {
     // Only here is an invalid value the client's own.
     if (isValidationError(error)) return { problem: problemFrom(error) }

@@ -20,6 +20,8 @@ import {
 import { rateLimitHeaders, rateLimitResponse, type RateLimitResult } from '@msc/cache'
 import { problem, type ProblemOptions } from '@msc/core/http-request'
 import { clientAddress } from './client-address.ts'
+import type { Idempotency } from './idempotency/idempotency.ts'
+import { answerOnce, type IdempotencyMode } from './idempotency/route-idempotency.ts'
 import { problemFrom } from './problem.ts'
 import { readJson } from './read-body.ts'
 
@@ -46,6 +48,8 @@ export interface RoutePorts<User extends RouteUser> {
    * the header; with 0, all of them share one limit.
    */
   readonly proxies?: number
+  /** Recognises a POST or PATCH that is sent again with the same `Idempotency-Key`; see `createIdempotency`. */
+  readonly idempotency?: Pick<Idempotency, 'run'>
   /** Called after every request. */
   observe?(request: {
     readonly route: string
@@ -61,6 +65,11 @@ interface RouteContext<User, Body, Params> {
   readonly user: User
   readonly body: Body
   readonly params: Params
+  /**
+   * With an `Idempotency-Key`: the same at each try of the same request, and another one for every other request. Make ids
+   * of it (`idempotentId`), and a request that runs twice because the process was killed writes its rows once.
+   */
+  readonly idempotencyKey: string | undefined
 }
 
 export interface RouteOptions<User, Auth extends 'required' | 'optional' | 'none', Body, Params> {
@@ -76,6 +85,11 @@ export interface RouteOptions<User, Auth extends 'required' | 'optional' | 'none
   readonly maxBytes?: number
   /** Per user, or per address without one. Default 100 calls per 60 seconds; `false` for no limit. */
   readonly limit?: { readonly calls: number; readonly windowSeconds: number } | false
+  /**
+   * Whether the route takes an `Idempotency-Key`, for POST and PATCH. Default `optional`. Choose `none` for answers that carry
+   * a secret: answers are kept. A body that no schema reads may have `maxBytes` then, and a 413 follows beyond that.
+   */
+  readonly idempotency?: IdempotencyMode
   readonly handler: (
     context: RouteContext<Auth extends 'required' | undefined ? User : User | undefined, Body, Params>,
   ) => Promise<Response> | Response
@@ -111,8 +125,15 @@ export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): D
       },
     )
   }
+  if (ports.idempotency) assertMethods('platform', 'ports.idempotency', ports.idempotency, ['run'])
   return (options) => {
     assertNumbers('platform', options, { maxBytes: 0 })
+    if (options.idempotency === 'required' && !ports.idempotency) {
+      throw new ConfigError('[msc/platform] `idempotency` is `required`, and nothing recognises a repeated request.', {
+        code: 'OPTION_INVALID',
+        hint: 'Pass `idempotency: createIdempotency(…)` to `createRoutes`.',
+      })
+    }
     if (options.limit) assertLimit(options.limit)
     return (request, context) => {
       const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
@@ -181,13 +202,14 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
 ): Promise<Response> {
   const { route, auth = 'required', role, body: schema, maxBytes = 64 * 1024 } = options
   const limit = options.limit ?? { calls: 100, windowSeconds: 60 }
+  const caller = user ? ['user', user.id] : ['address', clientAddress(request, ports.proxies)]
 
   if (crossSite(request)) {
     return problem({ title: 'Requests from other sites are refused', status: 403, code: 'CROSS_SITE' })
   }
   let headers: Record<string, string> = {}
   if (limit) {
-    const who = user ? `user:${user.id}` : `ip:${clientAddress(request, ports.proxies)}`
+    const who = `${user ? 'user' : 'ip'}:${caller[1]}`
     const counted = await countCall(ports, `${request.method} ${route} ${who}`, limit)
     if (counted instanceof Response) return counted
     headers = counted
@@ -199,6 +221,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
     return problem({ title: 'Your account may not do this', status: 403, code: 'FORBIDDEN', headers })
   }
   let body: unknown
+  let text: string | undefined
   if (schema) {
     const read = await readJson(request, schema, maxBytes)
     if ('problem' in read) {
@@ -206,13 +229,20 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
       return problem({ ...read.problem, headers: { ...read.problem.headers, ...headers }, extensions })
     }
     body = read.value
+    text = read.text
   }
   const params = (await context?.params) ?? {}
-  const response = await options.handler({ request, user, body, params } as Parameters<typeof options.handler>[0])
-  if (typeof (response as Partial<Response> | undefined)?.headers?.get !== 'function') {
-    throw new TypeError(`[msc/platform] The handler of ${route} returned no Response.`)
+  const handle = async (idempotencyKey: string | undefined): Promise<Response> => {
+    const given = { request, user, body, params, idempotencyKey }
+    const response = await options.handler(given as Parameters<typeof options.handler>[0])
+    if (typeof (response as Partial<Response> | undefined)?.headers?.get !== 'function') {
+      throw new TypeError(`[msc/platform] The handler of ${route} returned no Response.`)
+    }
+    return response
   }
-  return withHeaders(response, headers)
+  const mode = options.idempotency ?? 'optional'
+  const asked = { request, route, mode, caller, params, text, maxBytes }
+  return withHeaders(await answerOnce(ports.idempotency, asked, handle), headers)
 }
 
 /** Adds headers to a response. Those of `fetch` and `Response.redirect` are immutable, so such a response is copied. */
