@@ -79,6 +79,22 @@ describe('a route that a form may send to', () => {
     expect([response.status, await response.json()]).toEqual([201, { title: 'a' }])
   })
 
+  it('is answered once for the key that a form carries', async () => {
+    const run = vi.fn(async (_: unknown, work: (key: string) => Promise<Response>) => work('scoped'))
+    const route = createRoutes<User>({
+      authenticate: async () => ({ id: 'u1' }),
+      rateLimit: async () => limit,
+      capture: vi.fn(),
+      idempotency: { run },
+    })
+    const handler = vi.fn(() => Response.json({}))
+    const post = route({ route: '/api/things', body: z.strictObject({ title: z.string() }), form: tell, handler })
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    await post(new Request('http://app.example/', { method: 'POST', headers, body: 'title=a&_key=k1' }), params)
+    expect(run).toHaveBeenCalledWith(expect.objectContaining({ key: 'k1' }), expect.any(Function))
+    expect(handler).toHaveBeenCalledWith(expect.objectContaining({ body: { title: 'a' }, idempotencyKey: 'scoped' }))
+  })
+
   it('answers as for a program when `form` fails, and reports it', async () => {
     const { send, capture } = setUp(() => {
       throw new Error('no page')

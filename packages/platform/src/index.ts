@@ -72,3 +72,8 @@ export {
   type SignInVerdict,
 } from './sessions/sign-in-guard.ts'
 export { growingDelays, type GrowingDelays } from './sessions/sign-in-limits.ts'
+export { createIdempotency } from './idempotency/create-idempotency.ts'
+export { idempotentId, parseIdempotencyKey } from './idempotency/idempotency-key.ts'
+export { idempotencyMigration } from './idempotency/idempotency-migration.ts'
+export type { Idempotency, IdempotencyOptions, IdempotentRequest } from './idempotency/idempotency.ts'
+export type { IdempotencyMode } from './idempotency/route-idempotency.ts'

@@ -13,3 +13,6 @@ export {
 } from './route.ts'
 export { problem, problemFrom, type ProblemOptions } from './problem.ts'
 export { sessionCookieName, sessionTokenOf, type SessionCookieOptions } from './sessions/session-cookie.ts'
+export { clientAddress } from './profile/client-address.ts'
+export { idempotentId } from './idempotency/idempotency-key.ts'
+export type { IdempotencyMode } from './idempotency/route-idempotency.ts'

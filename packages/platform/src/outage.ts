@@ -1,4 +1,25 @@
 import { MscError, isDriverError, readField } from '@msc/core'
+import type { Database, Transaction } from './database/database.ts'
+
+export interface AskOptions {
+  readonly database: Database
+  readonly timeoutMs: number
+  /** Makes the error that a caller gets. */
+  explain(cause: unknown): Error
+}
+
+export type Ask = <T>(work: (tx: Transaction) => Promise<T>, signal?: AbortSignal) => Promise<T>
+
+/** Makes a function that runs work for the platform, within `timeoutMs`, and explains what it fails with. */
+export function createAsk({ database, timeoutMs, explain }: AskOptions): Ask {
+  return async (work, signal) => {
+    try {
+      return await database.asService(work, { timeoutMs, ...(signal && { signal }) })
+    } catch (cause) {
+      throw explain(cause)
+    }
+  }
+}
 
 /** What the language throws for a mistake in the code, never for a database that is away. */
 const MISTAKES: readonly unknown[] = ['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError']

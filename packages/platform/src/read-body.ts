@@ -2,7 +2,8 @@ import { isValidationError, validate, type StandardSchema } from '@msc/core'
 import { BODY_TIMEOUT_MS, bodyProblem, readText, type ProblemOptions } from '@msc/core/http-request'
 import { problemFrom } from './problem.ts'
 
-export type BodyResult<T> = { readonly value: T } | { readonly problem: ProblemOptions }
+/** `text` is the body as it was sent. */
+export type BodyResult<T> = { readonly value: T; readonly text: string } | { readonly problem: ProblemOptions }
 
 /**
  * Reads the request's JSON body, checking in order its type (415), its size as it arrives (413), whether it arrives
@@ -28,7 +29,7 @@ export async function readJson<T>(
   } catch {
     return { problem: { title: 'The body is not JSON', status: 400, code: 'BODY_MALFORMED' } }
   }
-  return checked(schema, parsed)
+  return checked(schema, parsed, text)
 }
 
 /** Says whether the request was sent by an HTML form. Forms with files, `multipart/form-data`, are not read. */
@@ -36,11 +37,14 @@ export function isForm(request: Request): boolean {
   return mediaType(request) === 'application/x-www-form-urlencoded'
 }
 
+/** The field in which a form carries its `Idempotency-Key`, since it can send no header. */
+export const FORM_KEY = '_key'
+
 /** More fields than any form has. */
 const MAX_FIELDS = 200
 
 /**
- * Reads the fields of an HTML form, whose values are all text. Like {@link readJson}, and 422 for a field that is sent twice:
+ * Reads the fields of an HTML form, whose values are all text, for the schema without {@link FORM_KEY}. Like {@link readJson}, and 422 for a field that is sent twice:
  * whoever reads the first and whoever reads the last would not mean the same.
  *
  * @param keep Called with the fields before they are validated, so that the form can be shown again as it was.
@@ -63,12 +67,13 @@ export async function readForm<T>(
     return { problem: { title: 'The form has a field twice, or too many', status: 422, code: 'FORM_INVALID' } }
   }
   keep(values)
-  return checked(schema, { ...values })
+  const { [FORM_KEY]: _, ...fieldsOfSchema } = values
+  return checked(schema, fieldsOfSchema, text)
 }
 
-async function checked<T>(schema: StandardSchema<unknown, T>, given: unknown): Promise<BodyResult<T>> {
+async function checked<T>(schema: StandardSchema<unknown, T>, given: unknown, text: string): Promise<BodyResult<T>> {
   try {
-    return { value: await validate(schema, given, 'The body') }
+    return { value: await validate(schema, given, 'The body'), text }
   } catch (error) {
     // Only here is an invalid value the client's own.
     if (isValidationError(error)) return { problem: problemFrom(error) }

@@ -19,9 +19,11 @@ import {
 } from '@msc/core'
 import { rateLimitHeaders, rateLimitResponse, type RateLimitResult } from '@msc/cache'
 import { problem, type ProblemOptions } from '@msc/core/http-request'
+import type { Idempotency } from './idempotency/idempotency.ts'
+import { answerOnce, type IdempotencyMode } from './idempotency/route-idempotency.ts'
 import { assertClientAddress, clientAddress, type ClientAddressOptions } from './profile/client-address.ts'
 import { problemFrom } from './problem.ts'
-import { isForm, readForm, readJson } from './read-body.ts'
+import { FORM_KEY, isForm, readForm, readJson } from './read-body.ts'
 
 export interface RouteUser {
   readonly id: string
@@ -46,6 +48,8 @@ export interface RoutePorts<User extends RouteUser> {
    * set, for which `profileFromEnv` reads the environment.
    */
   readonly clientAddress?: ClientAddressOptions
+  /** Recognises a POST or PATCH that is sent again with the same `Idempotency-Key`; see `createIdempotency`. */
+  readonly idempotency?: Pick<Idempotency, 'run'>
   /** Called after every request. */
   observe?(request: {
     readonly route: string
@@ -61,6 +65,11 @@ interface RouteContext<User, Body, Params> {
   readonly user: User
   readonly body: Body
   readonly params: Params
+  /**
+   * With an `Idempotency-Key`: the same at each try of the same request, and another one for every other request. Make ids
+   * of it (`idempotentId`), and a request that runs twice because the process was killed writes its rows once.
+   */
+  readonly idempotencyKey: string | undefined
 }
 
 export interface RouteOptions<User, Auth extends 'required' | 'optional' | 'none', Body, Params> {
@@ -78,10 +87,15 @@ export interface RouteOptions<User, Auth extends 'required' | 'optional' | 'none
   readonly limit?: { readonly calls: number; readonly windowSeconds: number } | false
   /**
    * Lets an HTML form send the body too, so that the page works without scripts (`application/x-www-form-urlencoded`; every value
-   * is text, an empty one `''`). It turns the answer that a program would have got into one for a person, usually a redirect to a
+   * is text, an empty one `''`). A field `_key` is the form's `Idempotency-Key`. It turns the answer that a program would have got into one for a person, usually a redirect to a
    * page: see {@link seeOther}. Default: forms get 415.
    */
   readonly form?: (sent: FormSent<User>) => Promise<Response> | Response
+  /**
+   * Whether the route takes an `Idempotency-Key`, for POST and PATCH. Default `optional`. Choose `none` for answers that carry
+   * a secret: answers are kept. A body that no schema reads may have `maxBytes` then, and a 413 follows beyond that.
+   */
+  readonly idempotency?: IdempotencyMode
   readonly handler: (
     context: RouteContext<Auth extends 'required' | undefined ? User : User | undefined, Body, Params>,
   ) => Promise<Response> | Response
@@ -119,8 +133,15 @@ export type DefineRoute<User extends RouteUser> = <
 export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): DefineRoute<User> {
   assertMethods('platform', 'ports', ports, ['authenticate', 'rateLimit', 'capture'], ['observe'])
   assertClientAddress(ports.clientAddress ?? {})
+  if (ports.idempotency) assertMethods('platform', 'ports.idempotency', ports.idempotency, ['run'])
   return (options) => {
     assertNumbers('platform', options, { maxBytes: 0 })
+    if (options.idempotency === 'required' && !ports.idempotency) {
+      throw new ConfigError('[msc/platform] `idempotency` is `required`, and nothing recognises a repeated request.', {
+        code: 'OPTION_INVALID',
+        hint: 'Pass `idempotency: createIdempotency(…)` to `createRoutes`.',
+      })
+    }
     if (options.limit) assertLimit(options.limit)
     return (request, context) => {
       const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
@@ -239,6 +260,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   const { ports, options, request, context } = call
   const { route, auth = 'required', role, body: schema, maxBytes = 64 * 1024 } = options
   const limit = options.limit ?? { calls: 100, windowSeconds: 60 }
+  const caller = user ? ['user', user.id] : ['address', clientAddress(request, ports.clientAddress)]
 
   const extensions = { traceId: currentContext()?.trace.traceId }
   if (crossSite(request)) {
@@ -246,7 +268,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   }
   let headers: Record<string, string> = {}
   if (limit) {
-    const who = user ? `user:${user.id}` : `ip:${clientAddress(request, ports.clientAddress)}`
+    const who = `${user ? 'user' : 'ip'}:${caller[1]}`
     const counted = await countCall(ports, `${request.method} ${route} ${who}`, limit)
     if (counted instanceof Response) return counted
     headers = counted
@@ -258,6 +280,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
     return problem({ title: 'Your account may not do this', status: 403, code: 'FORBIDDEN', headers, extensions })
   }
   let body: unknown
+  let text: string | undefined
   if (schema) {
     const read =
       options.form && isForm(request)
@@ -268,13 +291,20 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
       return problem({ ...read.problem, headers: { ...read.problem.headers, ...headers }, extensions: all })
     }
     body = read.value
+    text = read.text
   }
   const params = (await context?.params) ?? {}
-  const response = await options.handler({ request, user, body, params } as Parameters<typeof options.handler>[0])
-  if (typeof (response as Partial<Response> | undefined)?.headers?.get !== 'function') {
-    throw new TypeError(`[msc/platform] The handler of ${route} returned no Response.`)
+  const handle = async (idempotencyKey: string | undefined): Promise<Response> => {
+    const given = { request, user, body, params, idempotencyKey }
+    const response = await options.handler(given as Parameters<typeof options.handler>[0])
+    if (typeof (response as Partial<Response> | undefined)?.headers?.get !== 'function') {
+      throw new TypeError(`[msc/platform] The handler of ${route} returned no Response.`)
+    }
+    return response
   }
-  return withHeaders(response, headers)
+  const mode = options.idempotency ?? 'optional'
+  const asked = { request, route, mode, caller, params, text, maxBytes, formKey: call.values?.[FORM_KEY] }
+  return withHeaders(await answerOnce(ports.idempotency, asked, handle), headers)
 }
 
 /** Adds headers to a response. Those of `fetch` and `Response.redirect` are immutable, so such a response is copied. */

@@ -11,8 +11,9 @@ import {
   toError,
 } from '@msc/core'
 import type { Transaction } from '../database/database.ts'
-import { isOutage, lacksMigration } from '../outage.ts'
+import { createAsk, isOutage, lacksMigration } from '../outage.ts'
 import { createEndedSessions } from './ended-sessions.ts'
+import { sha256 } from '../sha256.ts'
 import { sessionCookie, sessionTokenOf } from './session-cookie.ts'
 import { createSessionHorizon } from './session-horizon.ts'
 import { createSessionListener } from './session-listener.ts'
@@ -28,7 +29,7 @@ import {
   type EndedRow,
   type NewSession,
 } from './session-rows.ts'
-import { isSessionToken, newSessionToken, sha256 } from './session-token.ts'
+import { isSessionToken, newSessionToken } from './session-token.ts'
 import type { SessionRequest, Sessions, SessionsOptions, VerifiedSession } from './sessions.ts'
 
 /**
@@ -45,6 +46,7 @@ export function createSessions<User extends object>(options: SessionsOptions<Use
   const { database, clock = systemClock, timeoutMs = 5000, maxPerUser = 50, secure = true, onError } = options
   const { cacheMs, lifetimeMs, idleMs } = timesOf(options)
   const cache = (): Cache => options.cache ?? getDefaultCache()
+  const ask = createAsk({ database, timeoutMs, explain: explained })
   const { service, report, assertOpen } = createService({
     concern: 'sessions',
     driver: {
@@ -60,13 +62,6 @@ export function createSessions<User extends object>(options: SessionsOptions<Use
   const horizon = createSessionHorizon(clock, cacheMs)
   const ended = createEndedSessions(clock, horizon.forget)
   const listener = createSessionListener({ database, horizon, clock, timeoutMs, onEnded: ended.add, report })
-  const ask = async <T>(work: (tx: Transaction) => Promise<T>, signal?: AbortSignal): Promise<T> => {
-    try {
-      return await database.asService(work, { timeoutMs, ...(signal && { signal }) })
-    } catch (cause) {
-      throw explained(cause)
-    }
-  }
   const during = async <T>(work: (tx: Transaction) => Promise<T>): Promise<T> => {
     assertOpen()
     void listener.open()

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { sha256 } from '../sha256.ts'
 import { sessionCookie, sessionTokenOf } from './session-cookie.ts'
-import { isSessionToken, newSessionToken, sha256 } from './session-token.ts'
+import { isSessionToken, newSessionToken } from './session-token.ts'
 
 const A = newSessionToken()
 const B = newSessionToken()

@@ -11,8 +11,8 @@ import {
 } from '@msc/core'
 import { addressGroup } from '@msc/core/http-request'
 import type { Database } from '../database/database.ts'
+import { sha256 } from '../sha256.ts'
 import { insertFailure, isKnown, listFailures, remember, type FailedSignIn, type KnownPair } from './failed-sign-ins.ts'
-import { sha256 } from './session-token.ts'
 import { ADDRESS_RULES, createFloor, growingDelays } from './sign-in-limits.ts'
 
 export interface SignInGuardOptions {
