@@ -15,7 +15,6 @@ import type { Idempotency, IdempotencyOptions, IdempotentRequest } from './idemp
 const APPLICATION = {
   version: '20260101000000_application',
   sql: `
-    create role service_role nologin bypassrls;
     create table releases (id uuid primary key, title text not null);
     grant all on releases to service_role;
   `,

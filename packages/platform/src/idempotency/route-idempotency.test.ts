@@ -27,6 +27,7 @@ function setUp(options: Partial<RouteOptions<typeof user, 'optional', unknown, u
       retryAfter: 0,
     }),
     capture: () => {},
+    clientAddress: { trustedHops: 1 },
     idempotency: { run: run ?? passing },
   })
   const handle = route({ route: '/api/things/[id]', auth: 'optional', handler, ...options } as never) as RouteHandler
@@ -39,7 +40,7 @@ function setUp(options: Partial<RouteOptions<typeof user, 'optional', unknown, u
     handle(
       new Request(`http://a.example/api/things/1${query}`, {
         method,
-        headers: { 'content-type': 'application/json', ...headers },
+        headers: { 'content-type': 'application/json', 'x-forwarded-for': '192.0.2.1', ...headers },
         ...(method !== 'GET' && { body }),
       }),
       { params: Promise.resolve({ id: '1' }) },
@@ -53,11 +54,18 @@ describe('a route that recognises repeated requests', () => {
   it('gives the handler the scoped key, and scopes it by user, method and pattern', async () => {
     const { send, seen } = setUp({ body })
     expect(await (await send({ ...key, cookie: 'x' })).json()).toMatchObject({ idempotencyKey: 'scoped' })
-    await send({ ...key, 'x-forwarded-for': '192.0.2.1' }, undefined, 'PATCH')
+    await send(key, undefined, 'PATCH')
     expect(seen).toMatchObject([
       { caller: ['user', 'u1'], operation: ['POST', '/api/things/[id]'], key: 'k' },
       { caller: ['address', '192.0.2.1'], operation: ['PATCH', '/api/things/[id]'], key: 'k' },
     ])
+  })
+
+  it('recognises no stranger whose address is not known: they could not be told apart', async () => {
+    const { send, seen, handler } = setUp({ body })
+    await send({ ...key, 'x-forwarded-for': '' })
+    expect(seen).toEqual([])
+    expect(handler).toHaveBeenCalledWith(expect.objectContaining({ idempotencyKey: undefined }))
   })
 
   it('tells bodies and queries apart, with and without a schema, and leaves the body to the handler', async () => {

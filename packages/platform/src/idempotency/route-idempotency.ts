@@ -1,4 +1,5 @@
 import { BODY_TIMEOUT_MS, bodyProblem, problem, readBody } from '@msc/core/http-request'
+import { UNKNOWN_ADDRESS } from '../profile/client-address.ts'
 import { sha256 } from '../sha256.ts'
 import { parseIdempotencyKey } from './idempotency-key.ts'
 import type { Idempotency } from './idempotency.ts'
@@ -32,6 +33,8 @@ export async function answerOnce(
   const { request, route, mode, caller } = asked
   const { method } = request
   if (!idempotency || mode === 'none' || !METHODS.includes(method)) return handle(undefined)
+  // Strangers whose addresses are not known can't be told apart, and none may get what another one was answered.
+  if (caller[0] === 'address' && caller[1] === UNKNOWN_ADDRESS) return handle(undefined)
   const field = asked.formKey ?? request.headers.get('idempotency-key')
   if (field === null) {
     if (mode === 'optional') return handle(undefined)

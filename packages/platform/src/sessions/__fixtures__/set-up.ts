@@ -20,8 +20,6 @@ const APPLICATION = {
   sql: `
     do $$ begin
       if not exists (select from pg_roles where rolname = 'service_role') then
-        create role service_role nologin bypassrls;
-        create role authenticated nologin;
       end if;
     end $$;
     create table profiles (id text primary key, role text not null, name text not null default '');
