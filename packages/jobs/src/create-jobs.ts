@@ -1,5 +1,6 @@
 import {
   ConfigError,
+  UnavailableError,
   assertDriver,
   assertNumbers,
   createCalls,
@@ -11,6 +12,7 @@ import {
   redact,
   runReported,
   systemClock,
+  toError,
   withoutScope,
   type Clock,
   type DriverContract,
@@ -21,6 +23,7 @@ import { problem } from '@msc/core/http-request'
 import type { JobLog } from './context.ts'
 import type { AnyJob, EventInput, EventType } from './define-job.ts'
 import type { Depth, JobsDriver, JobsObserver, OutgoingEvent, RunInfo, RunQuery } from './driver.ts'
+import type { Failure } from './errors.ts'
 import { checked, invoked, outgoing } from './payloads.ts'
 import { createRunCalls } from './run-calls.ts'
 
@@ -75,7 +78,15 @@ export interface Jobs extends Service {
   start(): Promise<void>
   /** The route that the vendor calls (`/api/inngest`); a 404 problem where nobody calls. */
   handler(request: Request): Promise<Response>
-  /** The latest first. @throws ConfigError where the vendor keeps the runs to itself, as for those that follow. */
+  /**
+   * The latest first, as the engine has them, whatever telemetry says. With `eventId`, what has become of one event: empty
+   * when no job listens to it, when its runs are deleted by now, and, for a moment, on a vendor that has not started them.
+   *
+   * @throws ConfigError `JOBS_NOT_OBSERVABLE` where the vendor keeps this to itself, as for those that follow. Inngest answers
+   *   for one event.
+   * @throws UnavailableError while the backend is away or does not answer within the deadline, as those that follow:
+   *   nothing is known of the runs then, which is not the same as that there are none.
+   */
   runs(query?: RunQuery): Promise<RunInfo[]>
   /** With its steps; `undefined` when there is none. */
   run(id: string): Promise<RunInfo | undefined>
@@ -102,7 +113,7 @@ const CONTRACT: DriverContract<JobsDriver> = {
   methods: ['bind', 'send', 'start'],
   optional: ['sendIn', 'handler'],
   shape: driverShape({
-    groups: { observe: ['runs', 'run', 'cancel', 'replay', 'depth', 'pause'] },
+    groups: { observe: ['runs'] },
     fields: { 'capabilities.selfDriven': 'boolean' },
   }),
 }
@@ -192,19 +203,27 @@ export function createJobs(options: JobsOptions): Jobs {
   runReported(() => bound, { concern: 'jobs', driver: driver.name, operation: 'bind' }, options.onError)
 
   /** Calls what only some drivers have, within the deadline. */
-  const observe = async <T>(
-    operation: keyof JobsObserver,
-    look: (observer: JobsObserver, signal: AbortSignal) => Promise<T>,
+  const observe = async <Name extends keyof JobsObserver, T>(
+    operation: Name,
+    look: (call: NonNullable<JobsObserver[Name]>, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
     assertUsable()
-    const observer = driver.observe
-    if (!observer) {
+    const { observe: observer } = driver
+    const method = observer?.[operation]
+    if (!method) {
       throw new ConfigError(
         `[msc/jobs] [${driver.name}] does not offer ${operation}; look in the vendor's dashboard.`,
         { code: 'JOBS_NOT_OBSERVABLE' },
       )
     }
-    return call(operation, timeoutMs, (signal) => look(observer, signal))
+    try {
+      return await call(operation, timeoutMs, (signal) =>
+        look(method.bind(observer) as NonNullable<JobsObserver[Name]>, signal),
+      )
+    } catch (error) {
+      if (readField(error, 'retryable') !== true || readField(error, 'code') === 'CONTENDED') throw error
+      throw unavailable(driver.name, operation, error)
+    }
   }
   const known = (job: string): void => {
     if (job !== '*' && !ids.has(job)) {
@@ -256,23 +275,43 @@ export function createJobs(options: JobsOptions): Jobs {
         return problem({ status: 500, title: 'The request could not be answered', code: 'INTERNAL' })
       }
     },
-    runs: (query = {}) => observe('runs', (observer, signal) => observer.runs(query, signal)),
-    run: (id) => observe('run', (observer, signal) => observer.run(id, signal)),
-    cancel: (id) => observe('cancel', (observer, signal) => observer.cancel(id, signal)),
+    runs: (query = {}) => observe('runs', async (runs, signal) => (await runs(query, signal)).map(redacted)),
+    run: (id) =>
+      observe('run', async (run, signal) => {
+        const found = await run(id, signal)
+        return found && redacted(found)
+      }),
+    cancel: (id) => observe('cancel', (cancel, signal) => cancel(id, signal)),
     replay: (id, { fromStep } = {}) =>
-      observe('replay', async (observer, signal) => ({ id: await observer.replay(id, fromStep, signal) })),
+      observe('replay', async (replay, signal) => ({ id: await replay(id, fromStep, signal) })),
     deadLetters: (query = {}) => self.runs({ ...query, status: 'failed' }),
-    depth: () => observe('depth', (observer, signal) => observer.depth(signal)),
+    depth: () => observe('depth', (depth, signal) => depth(signal)),
     async pause(job = '*') {
       known(job)
-      await observe('pause', (observer, signal) => observer.pause(job, true, signal))
+      await observe('pause', (pause, signal) => pause(job, true, signal))
     },
     async resume(job = '*') {
       known(job)
-      await observe('pause', (observer, signal) => observer.pause(job, false, signal))
+      await observe('pause', (pause, signal) => pause(job, false, signal))
     },
   }
   return self
+}
+
+function unavailable(driver: string, operation: string, cause: unknown): UnavailableError {
+  const hint = readField(cause, 'hint')
+  return new UnavailableError(`[msc/jobs] [${driver}] ${operation} has no answer: ${toError(cause).message}`, {
+    code: 'JOBS_UNAVAILABLE',
+    hint: typeof hint === 'string' ? hint : 'Say that the state is not known, and ask again.',
+    cause,
+  })
+}
+
+/** What runs say of their errors is shown to people, and may repeat what they were given. */
+function redacted(run: RunInfo): RunInfo {
+  const clean = <T extends { readonly error?: Failure }>(given: T): T =>
+    given.error ? { ...given, error: redact(given.error) } : given
+  return clean(run.steps ? { ...run, steps: run.steps.map(clean) } : run)
 }
 
 const say =

@@ -32,12 +32,13 @@ export interface RunInfo {
   /** Of a batch, all. */
   readonly events?: readonly JobEvent[]
   readonly status: RunStatus
-  /** Failed attempts of the handler. */
+  /** Failed attempts of the handler; 0 where the vendor keeps it to itself. */
   readonly attempt: number
   readonly createdAt: number
   readonly startedAt?: number
   readonly endedAt?: number
   readonly result?: unknown
+  /** Why it failed; while it goes on, why its last attempt did, where its steps are known. Redacted. */
   readonly error?: Failure
   /** The run that this one was made of by `replay`. */
   readonly replayOf?: string
@@ -52,6 +53,11 @@ export interface RunQuery {
   readonly limit?: number
   /** Only runs before this one in the list: the id of the last of the previous page. */
   readonly before?: string
+  /**
+   * Only runs that this event started, was gathered into by a debounce or a batch, or that are replays of such ones. By the id
+   * that `send` was given or answered with. With their steps, where the driver keeps them.
+   */
+  readonly eventId?: string
 }
 
 /** What there is to do for one job. */
@@ -90,19 +96,19 @@ export interface JobsCapabilities {
   readonly selfDriven: boolean
 }
 
-/** What a driver that keeps the runs itself lets one see and do. */
+/** What a driver lets one see and do. What is absent the vendor keeps to itself. */
 export interface JobsObserver {
-  /** The latest first. */
+  /** The latest first. @throws ConfigError `JOBS_NOT_OBSERVABLE` for a query that the vendor has no answer to. */
   runs(query: RunQuery, signal: AbortSignal): Promise<RunInfo[]>
   /** With its steps; `undefined` when there is none. */
-  run(id: string, signal: AbortSignal): Promise<RunInfo | undefined>
+  run?(id: string, signal: AbortSignal): Promise<RunInfo | undefined>
   /** False when the run has ended already or does not exist. */
-  cancel(id: string, signal: AbortSignal): Promise<boolean>
+  cancel?(id: string, signal: AbortSignal): Promise<boolean>
   /** Starts a run like an ended one, with the steps before `fromStep` done; returns its id. */
-  replay(id: string, fromStep: string | undefined, signal: AbortSignal): Promise<string>
-  depth(signal: AbortSignal): Promise<Depth[]>
+  replay?(id: string, fromStep: string | undefined, signal: AbortSignal): Promise<string>
+  depth?(signal: AbortSignal): Promise<Depth[]>
   /** Stops or allows starting runs of a job; `*` is all. */
-  pause(job: string, paused: boolean, signal: AbortSignal): Promise<void>
+  pause?(job: string, paused: boolean, signal: AbortSignal): Promise<void>
 }
 
 /** What stores events and runs jobs. */

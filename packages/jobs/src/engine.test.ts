@@ -1,4 +1,4 @@
-import { currentContext, newTrace, withUnit } from '@msc/core'
+import { DriverError, currentContext, newTrace, withUnit } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -138,6 +138,39 @@ describe('operating', () => {
     expect(ran).toEqual(['a', 'c'])
     expect(await jobs.run(id)).toMatchObject({ status: 'completed', result: 'done', replayOf: 'e.shaky' })
     expect(await jobs.deadLetters()).toHaveLength(1)
+  })
+
+  it('says of an event’s run what its last attempt failed with, while it is still tried', async () => {
+    const flaky = defineJob({ id: 'flaky', triggers: go, attempts: 3, backoff: () => 60_000 }, ({ step }) =>
+      step.run('call', () => {
+        throw new Error('down: Bearer abcdefghijklmnop')
+      }),
+    )
+    const { jobs, advance, finish } = await start({ jobs: [flaky] })
+    await jobs.send('test/go', {}, { id: 'e' })
+    await advance('1s')
+    const [run] = await jobs.runs({ eventId: 'e' })
+    expect(run).toMatchObject({
+      status: 'waiting',
+      error: { message: expect.stringContaining('down') },
+      steps: [{ attempts: 1 }],
+    })
+    expect(JSON.stringify(run)).not.toContain('abcdefghijklmnop')
+    await finish()
+    expect(await jobs.runs({ eventId: 'e' })).toMatchObject([
+      { status: 'failed', error: { message: expect.stringContaining('down') } },
+    ])
+  })
+
+  it('does not say that there are no runs while its store is away', async () => {
+    const store = memoryStore()
+    const away = { ...store, list: () => Promise.reject(new DriverError('memory', 'away', { retryable: true })) }
+    const jobs = createJobs({ jobs: [shaky({ now: false }, [])], driver: embedded({ store: away }) })
+    await expect(jobs.runs({ eventId: 'e' })).rejects.toMatchObject({
+      name: 'UnavailableError',
+      code: 'JOBS_UNAVAILABLE',
+    })
+    await jobs.close()
   })
 
   it('refuses to replay what there is not, what goes on, and from a step that there was not', async () => {

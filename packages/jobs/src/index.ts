@@ -22,6 +22,7 @@ export {
   triggerPaymentJob,
   triggerRenewalJob,
   type Sent,
+  type TriggerOptions,
 } from './send-event.ts'
 export { aiTasks, emailTypes, type AITask, type EmailType } from './task-types.ts'
 export type {
@@ -57,6 +58,7 @@ export type {
   JobHost,
   JobsCapabilities,
   JobsDriver,
+  JobsObserver,
   OutgoingEvent,
   RunInfo,
   RunQuery,

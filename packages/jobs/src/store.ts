@@ -198,12 +198,18 @@ export interface JobStore {
   /** Stops or allows claiming runs of a job; `*` is all. */
   pause(job: string, paused: boolean): Promise<void>
   get(id: string): Promise<{ readonly run: RunRecord; readonly steps: readonly StepRecord[] } | undefined>
-  /** The latest first. */
+  /** The latest first. Runs of an event are those of `isRunOf` and those whose events it was, as they were enqueued or amended. */
   list(query: RunQuery): Promise<RunRecord[]>
   depth(): Promise<Depth[]>
   /** Deletes what the policy does not keep; returns how many runs. */
   prune(policy: PrunePolicy): Promise<number>
   close(): Promise<void>
+}
+
+/** Whether a run was started by an event, or is a replay of one that was: the id says so, as `runFor` and `replay` make it. */
+export function isRunOf({ id, job }: Pick<RunRecord, 'id' | 'job'>, eventId: string): boolean {
+  const own = `${eventId}.${job}`
+  return id === own || id.startsWith(`${own}~`)
 }
 
 /** `wakeAt` of what only an event can wake: the latest time that a Date can hold. */
@@ -212,6 +218,9 @@ export const NEVER = 8_640_000_000_000_000
 export function toRunInfo(run: RunRecord, steps?: readonly StepRecord[]): RunInfo {
   const { id, job, events, status, attempt, createdAt, startedAt, endedAt, result, error, failure, replayOf } = run
   const event = events[0] as JobEvent
+  // Of a run that goes on: what it recovers from.
+  const lastError =
+    endedAt === undefined ? steps?.toSorted((a, b) => b.seq - a.seq).find((step) => step.error)?.error : undefined
   return {
     id,
     job,
@@ -223,7 +232,7 @@ export function toRunInfo(run: RunRecord, steps?: readonly StepRecord[]): RunInf
     ...(startedAt !== undefined && { startedAt }),
     ...(endedAt !== undefined && { endedAt }),
     ...(result !== undefined && { result }),
-    ...((error ?? failure) && { error: (error ?? failure) as Failure }),
+    ...((error ?? failure ?? lastError) && { error: (error ?? failure ?? lastError) as Failure }),
     ...(replayOf !== undefined && { replayOf }),
     ...(steps && {
       steps: steps.toSorted((a, b) => a.seq - b.seq).map(({ seq: _seq, key, ...step }) => ({ id: key, ...step })),

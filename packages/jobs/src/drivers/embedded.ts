@@ -259,7 +259,17 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
       schedule.start(scheduled)
     },
     observe: {
-      runs: async (query) => (await store.list(query)).map((run) => toRunInfo(run)),
+      async runs(query) {
+        const found = await store.list(query)
+        if (query.eventId === undefined) return found.map((run) => toRunInfo(run))
+        // Few: one for each job that listens. Their steps say what goes wrong while it is still tried again.
+        return Promise.all(
+          found.map(async (run) => {
+            const latest = await store.get(run.id)
+            return latest ? toRunInfo(latest.run, latest.steps) : toRunInfo(run)
+          }),
+        )
+      },
       async run(id) {
         const found = await store.get(id)
         return found && toRunInfo(found.run, found.steps)

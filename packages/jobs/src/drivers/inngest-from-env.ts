@@ -22,5 +22,7 @@ export function inngestFromEnv(env: Env = processEnv()): JobsDriver | undefined 
     variables: VARIABLES,
     capabilities: { selfDriven: false },
   }
-  return lazyJobsDriver(declared, ['handler'], async () => (await import('./inngest.ts')).inngest(options))
+  return lazyJobsDriver(declared, ['handler', 'observe.runs'], async () =>
+    (await import('./inngest.ts')).inngest(options),
+  )
 }

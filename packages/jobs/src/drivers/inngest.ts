@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   DriverError,
   MscError,
   closedError,
@@ -9,15 +10,15 @@ import {
   withoutScope,
   type Clock,
 } from '@msc/core'
-import { hexOf } from '@msc/core/hash'
-import { httpFailure, notTheBackend, parseContent, readAnswer } from '@msc/core/http'
 import { problem } from '@msc/core/http-request'
 import type { Inngest } from 'inngest'
 import type { JobLog } from '../context.ts'
 import type { JobHost, JobsDriver } from '../driver.ts'
 import { EVENT_API, VARIABLES, assertInngest } from './inngest-address.ts'
+import { REST_API, ask, hashedSigningKey, isEventList, isReceipt, isRefusal } from './inngest-api.ts'
 import { compile } from './inngest-function.ts'
 import { wrap } from './inngest-payload.ts'
+import { createEventIds, runsOfEvent } from './inngest-runs.ts'
 import { sendFailure } from './inngest-send-failure.ts'
 
 export { inngestFromEnv } from './inngest-from-env.ts'
@@ -78,6 +79,7 @@ export function inngest(options: InngestOptions): JobsDriver {
   let closed = false
   const serving = new Set<Promise<Response>>()
   let refusalTold = -Infinity
+  const eventIds = createEventIds()
 
   const load = async (): Promise<Loaded> => {
     const sdk = options.sdk?.inngest ?? (await loadInngest())
@@ -123,9 +125,10 @@ export function inngest(options: InngestOptions): JobsDriver {
       const { client } = await loaded()
       signal.throwIfAborted()
       try {
-        await client.send(
+        const { ids } = await client.send(
           events.map(({ id, name, data, ts, carrier }) => ({ id, name, ts, data: wrap(data, carrier) })),
         )
+        for (const [index, { id }] of events.entries()) eventIds.remember(id, ids[index])
       } catch (error) {
         if (MscError.isInstance(error)) throw error
         throw sendFailure(toError(error).message)
@@ -153,6 +156,24 @@ export function inngest(options: InngestOptions): JobsDriver {
       const answer = host ? host.during(serve) : serve()
       serving.add(answer)
       return answer.finally(() => serving.delete(answer))
+    },
+    observe: {
+      async runs(query, signal) {
+        if (closed) throw closedError('inngest')
+        if (query.eventId === undefined) {
+          throw new ConfigError('[msc/jobs] [inngest] Only the runs of one event can be listed.', {
+            code: 'JOBS_NOT_OBSERVABLE',
+            hint: "Pass `eventId`, or look in Inngest's dashboard.",
+          })
+        }
+        const api = {
+          send: options.fetch ?? fetch,
+          base: baseUrl ?? REST_API,
+          authorization: `Bearer ${await hashedSigningKey(signingKey)}`,
+          jobs: host?.jobs ?? [],
+        }
+        return runsOfEvent({ ...query, eventId: query.eventId }, eventIds.of(query.eventId), api, signal)
+      },
     },
     async health(signal) {
       await loaded()
@@ -200,88 +221,6 @@ function hasValidHost({ headers }: Request): boolean {
 function isForInngest({ method, url, headers }: Request): boolean {
   return method === 'POST' && new URL(url).searchParams.has('fnId') && headers.has('x-inngest-signature')
 }
-
-/**
- * Asks one of Inngest's two APIs whether it takes our key.
- *
- * Source: https://www.inngest.com/docs/reference/rest-api, https://www.inngest.com/docs/events/creating-an-event-key
- */
-async function ask(
-  send: typeof fetch,
-  url: URL,
-  { variable, expects, refusals }: Asked,
-  init: RequestInit,
-): Promise<void> {
-  const unreachable = (cause: unknown): never => {
-    throw new DriverError('inngest', `${url.host} can not be reached.`, {
-      code: 'DRIVER_UNREACHABLE',
-      retryable: true,
-      hint: 'Check INNGEST_BASE_URL where it is set, and that it can be reached from this machine.',
-      cause,
-    })
-  }
-  const response = await send(url, { ...init, redirect: 'manual' }).catch(unreachable)
-  const answer = await readAnswer(response, init.signal ?? undefined).catch(unreachable)
-  const options = {
-    driver: 'inngest',
-    credentials: `Check ${variable}: Inngest does not know it.`,
-    address: 'Check INNGEST_BASE_URL.',
-    expects,
-  }
-  const failure = httpFailure(answer, options)
-  if (failure === undefined) return
-  if (failure.code !== 'DRIVER_REFUSED') throw failure
-  // That there is nothing in it may be refused: by then the key was accepted. But only by Inngest.
-  if (refusals(parseContent(answer.content), answer.status)) return
-  const problem = notTheBackend(answer, options)
-  throw new DriverError('inngest', problem.message, problem)
-}
-
-interface Asked {
-  /** The one that has the key. */
-  readonly variable: string
-  readonly expects: (said: unknown) => boolean
-  readonly refusals: (said: unknown, status: number) => boolean
-}
-
-/**
- * What the event API says of events that it took: `{ids, status: 200}`, also of none.
- *
- * Source: https://github.com/inngest/inngest, `pkg/api/api.go` at 021ac72 (the self-hosted server and the dev server).
- */
-function isReceipt(said: unknown): boolean {
-  return Array.isArray((Object(said) as { readonly ids?: unknown }).ids)
-}
-
-/** Of what it did not take: `{ids, status: 400, error}`, and `{status, error}` before it read them. Source: the same. */
-function isRefusal(said: unknown, status: number): boolean {
-  const answer = Object(said) as { readonly error?: unknown; readonly status?: unknown }
-  return typeof answer.error === 'string' && answer.status === status
-}
-
-/**
- * The REST API's list of events: under `data`, or bare from older self-hosted servers, `null` where they have none.
- *
- * Source: https://www.inngest.com/docs/reference/rest-api; `pkg/api/apiv1/events.go` at 029c33b.
- */
-function isEventList(said: unknown): boolean {
-  const isList = (value: unknown): boolean => value === null || Array.isArray(value)
-  return isList(said) || isList((Object(said) as { readonly data?: unknown }).data)
-}
-
-/**
- * A signing key as the REST API wants it: its prefix, then the SHA-256 of the bytes that its hexadecimal digits stand
- * for. Source: the SDK's own `hashSigningKey`.
- */
-async function hashedSigningKey(key: string): Promise<string> {
-  const [prefix = ''] = /^signkey-[\w]+-/.exec(key) ?? []
-  const digits = key.slice(prefix.length)
-  const bytes = Uint8Array.from(digits.match(/[\da-f]{2}/gi) ?? [], (pair) => Number.parseInt(pair, 16))
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return prefix + hexOf(digest)
-}
-
-const REST_API = 'https://api.inngest.com'
 
 /** What handlers say; the errors that the SDK logs of its own accord are reported by the engine. */
 function spoken(log: JobLog): JobLog {

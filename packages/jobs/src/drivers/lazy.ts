@@ -1,5 +1,5 @@
 import { lazyDriver } from '@msc/core'
-import type { JobHost, JobsDriver } from '../driver.ts'
+import type { JobHost, JobsDriver, JobsObserver } from '../driver.ts'
 
 type Declared = Pick<JobsDriver, 'name' | 'endpoint' | 'variables' | 'capabilities'>
 
@@ -10,7 +10,7 @@ type Declared = Pick<JobsDriver, 'name' | 'endpoint' | 'variables' | 'capabiliti
  */
 export function lazyJobsDriver(
   declared: Declared,
-  has: readonly ('sendIn' | 'handler' | 'observe')[],
+  has: readonly ('sendIn' | 'handler' | 'observe' | 'observe.runs')[],
   load: () => Promise<JobsDriver>,
 ): JobsDriver {
   let host: JobHost | undefined
@@ -19,7 +19,7 @@ export function lazyJobsDriver(
     if (host) driver.bind(host)
     return driver as Required<JobsDriver>
   })
-  const observer = part(({ observe }) => observe)
+  const observer = part(({ observe }) => observe as Required<JobsObserver>)
   return {
     specificationVersion: 1,
     ...declared,
@@ -30,6 +30,7 @@ export function lazyJobsDriver(
     start: method('start'),
     ...(has.includes('sendIn') && { sendIn: method('sendIn') }),
     ...(has.includes('handler') && { handler: method('handler') }),
+    ...(has.includes('observe.runs') && { observe: { runs: observer('runs') } }),
     ...(has.includes('observe') && {
       observe: {
         runs: observer('runs'),

@@ -3,6 +3,7 @@ import type { Depth, RunStatus } from '../driver.ts'
 import { comparable, valueAt } from '../paths.ts'
 import {
   NEVER,
+  isRunOf,
   type Awaited,
   type ClaimedRun,
   type Enqueue,
@@ -38,6 +39,8 @@ interface Row {
   readonly rank: number
   readonly slots: readonly Slot[]
   readonly parent: NewRun['parent']
+  /** Events of a debounce or a batch, also those that a later one took the place of. */
+  readonly gathered: Set<string>
   epoch: number
   place: Place
   /** Something it waits for came while it was running. */
@@ -117,6 +120,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
       rank,
       slots,
       parent,
+      gathered: new Set(run.events.length > 1 ? run.events.map((event) => event.id) : []),
       epoch: 0,
       place: { in: 'ended' },
       signalled: false,
@@ -262,6 +266,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
       for (const { id, replace, append = [], wakeAt } of amend) {
         const row = rows.get(id) as Row
         row.run = { ...row.run, events: copy(replace ?? [...row.run.events, ...append]) }
+        for (const event of replace ?? append) row.gathered.add(event.id)
         move(row, wakeAt <= now ? { in: 'ready' } : { in: 'timer', at: wakeAt })
       }
       for (const event of events) deliver(event, now)
@@ -314,9 +319,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
       const row = rows.get(id)
       return row && { run: row.run, steps: [...row.steps.values()] }
     },
-    async list({ status, job, limit = 50, before }) {
+    async list({ status, job, limit = 50, before, eventId }) {
       const from = before === undefined ? undefined : rows.get(before)?.run
       return [...rows.values()]
+        .filter(({ run, gathered }) => eventId === undefined || isRunOf(run, eventId) || gathered.has(eventId))
         .map((row) => row.run)
         .filter((run) => (!status || run.status === status) && (!job || run.job === job))
         .toSorted(latestFirst)

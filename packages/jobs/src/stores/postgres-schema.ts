@@ -5,7 +5,7 @@
 // blocked by a slot that is given back in the same moment, and wait for ever. Several are taken in order, or only tried.
 
 /** The version that the functions below belong to. Tables only grow; functions are replaced. */
-export const VERSION = 1
+export const VERSION = 2
 
 export const TABLES: string = `
 create schema if not exists msc_jobs;
@@ -38,6 +38,11 @@ create index if not exists slots_run on msc_jobs.slots (run_id);
 create table if not exists msc_jobs.gates (
   key text primary key, value text not null, version bigint not null, expires_at bigint not null
 );
+-- By what their ids begin with, whatever the database's collation.
+create index if not exists runs_by_event on msc_jobs.runs (id collate "C");
+-- Events of a debounce or a batch, whose run's id is made of another one.
+create table if not exists msc_jobs.gathered (event_id text not null, run_id text not null, primary key (event_id, run_id));
+create index if not exists gathered_run on msc_jobs.gathered (run_id);
 create table if not exists msc_jobs.pauses (job text primary key);
 `
 
@@ -124,6 +129,10 @@ create or replace function msc_jobs.listen_for(run text, step text, awaited json
   on conflict (run_id, key) do update set event = excluded.event, path = excluded.path, value = excluded.value, until = excluded.until
 $$;
 
+create or replace function msc_jobs.gather(run text, events json) returns void language sql as $$
+  insert into msc_jobs.gathered (event_id, run_id) select e->>'id', run from json_array_elements(events) as e on conflict do nothing
+$$;
+
 create or replace function msc_jobs.insert_runs(new_runs json) returns void language plpgsql as $$
 declare each json; step json; awaited json; index int;
 begin
@@ -136,8 +145,9 @@ begin
         (r->'slots')::text, r->'parent'->>'runId', r->'parent'->>'key', r->>'replayOf'
       from json_array_elements(new_runs) as r on conflict do nothing returning id)
     select r from json_array_elements(new_runs) as r join inserted on inserted.id = r->>'id'
-      where r->'steps' is not null or r->'cancelOn' is not null
+      where r->'steps' is not null or r->'cancelOn' is not null or json_array_length(r->'events') > 1
   loop
+    if json_array_length(each->'events') > 1 then perform msc_jobs.gather(each->>'id', each->'events'); end if;
     for step in select json_array_elements(coalesce(each->'steps', '[]')) loop
       perform msc_jobs.save_step(each->>'id', step);
     end loop;
@@ -188,6 +198,7 @@ begin
           left(events, -1) || ',' || substr((each->'append')::text, 2))
         where id = each->>'id' and wake_at is not null and status = 'queued';
       if not found then raise exception using errcode = 'MJ001'; end if;
+      perform msc_jobs.gather(each->>'id', coalesce(each->'replace', each->'append'));
     end loop;
   exception when sqlstate 'MJ001' then return false;
   end;
@@ -363,6 +374,7 @@ begin
   delete from msc_jobs.gates where expires_at <= at;
   if gone is null then return 0; end if;
   delete from msc_jobs.steps where run_id = any (gone);
+  delete from msc_jobs.gathered where run_id = any (gone);
   delete from msc_jobs.runs where id = any (gone);
   return cardinality(gone);
 end $$;

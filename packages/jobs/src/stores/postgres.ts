@@ -227,10 +227,13 @@ export function postgresStore(options: PostgresOptions): JobStore {
       const steps = await query<StepRow>('select * from msc_jobs.steps where run_id = $1 order by seq', [id])
       return { run: toRun(decodeRun(row)), steps: steps.map((step) => toStep(decodeStep(step))) }
     },
-    list: async ({ status, job, limit = 50, before }) =>
-      (await query<RunRow>(LIST, [status ?? null, job ?? null, before ?? null, limit])).map((row) =>
-        toRun(decodeRun(row)),
-      ),
+    async list({ status, job, limit = 50, before, eventId }) {
+      const values = [status ?? null, job ?? null, before ?? null, limit]
+      const found = await (eventId === undefined
+        ? query<RunRow>(LIST, values)
+        : query<RunRow>(LIST_OF, [...values, eventId]))
+      return found.map((row) => toRun(decodeRun(row)))
+    },
     depth: async () => toDepths(await query<DepthRow>(DEPTH, [])),
     async prune({ now, completedBefore, failedBefore, keep, limit }) {
       const values = [now, completedBefore, failedBefore, keep, limit]
@@ -262,6 +265,13 @@ const NEXT_DUE = `select case when exists (select 1 from msc_jobs.runs where rea
 const RESUME = `with resumed as (delete from msc_jobs.pauses where job = $1)
   update msc_jobs.runs set blocked_on = null, ready = true where blocked_on = 'pause:' || $1`
 const LIST = `select * from msc_jobs.runs where ($1::text is null or status = $1) and ($2::text is null or job = $2)
+  and ($3::text is null or (created_at, id) < (select created_at, id from msc_jobs.runs where id = $3))
+  order by created_at desc, id desc limit $4`
+const LIST_OF = `select * from msc_jobs.runs where id in (
+    select id from msc_jobs.runs where id collate "C" >= $5::text || '.' and id collate "C" < $5::text || '/'
+      and (id = $5::text || '.' || job or starts_with(id, $5::text || '.' || job || '~'))
+    union select run_id from msc_jobs.gathered where event_id = $5::text)
+  and ($1::text is null or status = $1) and ($2::text is null or job = $2)
   and ($3::text is null or (created_at, id) < (select created_at, id from msc_jobs.runs where id = $3))
   order by created_at desc, id desc limit $4`
 const DEPTH = `select job, status, count(*) as count, min(created_at) as oldest,

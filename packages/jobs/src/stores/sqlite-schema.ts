@@ -30,6 +30,9 @@ create index if not exists job_slots_run on job_slots (run_id);
 create table if not exists job_gates (
   key text primary key, value text not null, version integer not null, expires_at integer not null
 ) strict, without rowid;
+-- Events of a debounce or a batch, whose run's id is made of another one.
+create table if not exists job_gathered (event_id text not null, run_id text not null, primary key (event_id, run_id)) strict, without rowid;
+create index if not exists job_gathered_run on job_gathered (run_id);
 create table if not exists job_pauses (job text primary key) strict, without rowid;
 `
 
@@ -84,6 +87,16 @@ export const SQL = {
   list: `select * from job_runs where (?1 is null or status = ?1) and (?2 is null or job = ?2)
     and (?3 is null or (created_at, id) < (select created_at, id from job_runs where id = ?3))
     order by created_at desc, id desc limit ?4`,
+  // Ids that begin with the event's, by the primary key; and of those whose job stands behind it.
+  listOf: `select * from job_runs where id in (
+      select id from job_runs where id >= ?5 || '.' and id < ?5 || '/'
+        and (id = ?5 || '.' || job or substr(id, 1, length(?5) + length(job) + 2) = ?5 || '.' || job || '~')
+      union select run_id from job_gathered where event_id = ?5)
+    and (?1 is null or status = ?1) and (?2 is null or job = ?2)
+    and (?3 is null or (created_at, id) < (select created_at, id from job_runs where id = ?3))
+    order by created_at desc, id desc limit ?4`,
+  gather: `insert or ignore into job_gathered (event_id, run_id) values (?, ?)`,
+  deleteGathered: `delete from job_gathered where run_id = ?`,
   depth: `select job, status, count(*) as count, min(created_at) as oldest from job_runs
     where status in ('queued', 'running', 'waiting', 'failed') group by job, status order by job`,
   overdue: `select id from job_runs where ended_at is not null and ended_at < case when status = 'completed' then ?1 else ?2 end

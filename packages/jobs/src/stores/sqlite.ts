@@ -84,8 +84,13 @@ export function sqliteStore(options: SqliteOptions): JobStore {
         const row = db.statement('get').get(id) as unknown as RunRow | undefined
         return row && { run: toRun(row), steps: rows<StepRow>(db, 'steps', id).map(toStep) }
       }),
-    list: ({ status, job, limit = 50, before }) =>
-      act((db) => rows<RunRow>(db, 'list', status ?? null, job ?? null, before ?? null, limit).map(toRun)),
+    list: ({ status, job, limit = 50, before, eventId }) =>
+      act((db) => {
+        const values = [status ?? null, job ?? null, before ?? null, limit]
+        const found =
+          eventId === undefined ? rows<RunRow>(db, 'list', ...values) : rows<RunRow>(db, 'listOf', ...values, eventId)
+        return found.map(toRun)
+      }),
     depth: () => act(depth),
     prune: ({ now, completedBefore, failedBefore, keep, limit }) =>
       act((db) => {
@@ -96,6 +101,7 @@ export function sqliteStore(options: SqliteOptions): JobStore {
         const ids = [...new Set(gone)].slice(0, limit)
         for (const id of ids) {
           db.statement('deleteSteps').run(id)
+          db.statement('deleteGathered').run(id)
           db.statement('deleteRun').run(id)
         }
         db.statement('deleteGates').run(now)
@@ -127,6 +133,7 @@ function enqueue(db: Statements, { runs, events, amend = [], gates = [], now }: 
   for (const [index, { id, replace, append = [], wakeAt }] of amend.entries()) {
     const before = JSON.parse((collecting[index] as { events: string }).events) as unknown[]
     const due = wakeAt <= now
+    gather(db, id, replace ?? append)
     db.statement('amend').run(JSON.stringify(replace ?? [...before, ...append]), due ? 1 : 0, due ? null : wakeAt, id)
   }
   for (const event of events) deliver(db, event, now)
@@ -154,10 +161,15 @@ function insert(db: Statements, run: NewRun): void {
       replayOf ?? null,
     )
   if (Number(inserted.changes) === 0) return
+  if (events.length > 1) gather(db, id, events)
   for (const step of steps) saveStep(db, id, step)
   for (const [index, { event, path, value, until }] of cancelOn.entries()) {
     db.statement('wait').run(id, `${CANCEL}${index}`, event, path ?? null, value ?? null, until)
   }
+}
+
+function gather(db: Statements, id: string, events: NewRun['events']): void {
+  for (const event of events) db.statement('gather').run(event.id, id)
 }
 
 function deliver(db: Statements, event: Enqueue['events'][number], now: number): void {

@@ -1,7 +1,7 @@
 import type { Clock } from '@msc/core'
 import { withMethods } from '@msc/core/testing'
 import { createJobs, type JobList, type Jobs } from '../create-jobs.ts'
-import type { JobsDriver, RunInfo } from '../driver.ts'
+import type { JobsDriver, JobsObserver, RunInfo } from '../driver.ts'
 import { runBreadcrumbs } from '../run-breadcrumbs.ts'
 
 export interface JobsDriverSetup {
@@ -32,6 +32,8 @@ export interface Harness {
   readonly errors: Error[]
   readonly logged: string[]
   say(line: string): void
+  /** Whether the driver offers this. */
+  observes(operation: keyof JobsObserver): boolean
   start(...jobs: JobList): Promise<Jobs>
   /** Resolves when `count` runs have ended. */
   ended(count: number): Promise<void>
@@ -72,6 +74,7 @@ export function createHarness(setup: JobsDriverSetup, clock: Clock): Harness {
     errors,
     logged,
     say: (line) => void trace.push(line),
+    observes: (operation) => driver.observe?.[operation] !== undefined,
     async start(...definitions) {
       jobs = createJobs({
         jobs: definitions,

@@ -8,7 +8,16 @@ import {
 } from '@msc/core/testing'
 import { executeFunction } from './inngest-executor.ts'
 import { createFlow, createSlots } from './inngest-flow.ts'
-import { evaluate, isMatch, wireMs, type RegisteredFunction, type WireEventIn, type WireRun } from './inngest-wire.ts'
+import {
+  evaluate,
+  isMatch,
+  ulid,
+  wireMs,
+  wireRun,
+  type RegisteredFunction,
+  type WireEventIn,
+  type WireRun,
+} from './inngest-wire.ts'
 import { isApiToken, sign } from './inngest-signature.ts'
 
 /** How the server answers the following requests. `error`: with 503. */
@@ -55,7 +64,13 @@ export async function startInngestServer(options: InngestServerOptions): Promise
 
   const start = (fn: RegisteredFunction, batch: readonly WireEventIn[]): Promise<WireRun> => {
     const event = batch[0] as WireEventIn
-    const run: WireRun = { id: sortableId(), functionId: fn.id, status: 'running' }
+    const run: WireRun = {
+      id: ulid(sortableId()),
+      functionId: fn.id,
+      eventIds: batch.flatMap(({ internalId }) => internalId ?? []),
+      startedAt: clock.now(),
+      status: 'running',
+    }
     runs.push(run)
     const abort = new AbortController()
     const keys = (fn.concurrency ?? []).map(({ limit, key }, index) => ({
@@ -77,7 +92,10 @@ export async function startInngestServer(options: InngestServerOptions): Promise
         run.status = abort.signal.aborted ? 'cancelled' : 'failed'
         run.result = abort.signal.aborted ? undefined : { message: String(error) }
       })
-      .finally(() => working.delete(run))
+      .finally(() => {
+        run.endedAt = clock.now()
+        working.delete(run)
+      })
     working.set(run, { done, abort, event })
     return done.then(() => run)
   }
@@ -99,10 +117,10 @@ export async function startInngestServer(options: InngestServerOptions): Promise
   }
 
   const trigger = (event: WireEventIn): void => {
-    // An event id is an idempotency key.
+    events.push(event)
+    // An event id is an idempotency key: what comes again is kept, and starts nothing.
     if (seen.has(event.id)) return
     seen.add(event.id)
-    events.push(event)
     waiters.notify(event)
     cancelBy(event)
     for (const fn of functions.values()) {
@@ -113,8 +131,11 @@ export async function startInngestServer(options: InngestServerOptions): Promise
   const take = (body: Buffer): WireAnswer => {
     const parsed = JSON.parse(body.toString('utf8')) as WireEventIn | WireEventIn[]
     const list = Array.isArray(parsed) ? parsed : [parsed]
-    const received = list.map((event) => ({ ...event, id: event.id ?? sortableId(), ts: event.ts ?? clock.now() }))
-    const ids = received.map((event) => event.id)
+    const received = list.map((event) => {
+      const internalId = ulid(sortableId())
+      return { ...event, internalId, id: event.id ?? internalId, ts: event.ts ?? clock.now() }
+    })
+    const ids = received.map((event) => event.internalId)
     return { json: { ids, status: 200 }, sent: () => received.forEach(trigger) }
   }
 
@@ -122,7 +143,7 @@ export async function startInngestServer(options: InngestServerOptions): Promise
     port: options.port,
     refusal: (status) => ({ error: status === 400 ? 'malformed request' : 'refused' }),
     behaviours: { error: { status: 503, json: { error: 'unavailable' } } },
-    answer: (request) => answerTo(request, { eventKey, signingKey, events, functions, take }),
+    answer: (request) => answerTo(request, { eventKey, signingKey, events, runs, functions, take }),
     async closing() {
       stopping.abort(new Error('The server was closed'))
       await Promise.allSettled([...working.values()].map(({ done }) => done))
@@ -153,26 +174,46 @@ interface Api {
   readonly eventKey: string
   readonly signingKey: string
   readonly events: readonly WireEventIn[]
+  readonly runs: readonly WireRun[]
   readonly functions: Map<string, RegisteredFunction>
   /** Accepts the events of a request body. */
   take(body: Buffer): WireAnswer
 }
 
 /** Answers the health check, the event API and the registration of functions. */
-function answerTo({ method, url: { pathname }, headers, body }: WireRequest, api: Api): WireAnswer {
+function answerTo({ method, url: { pathname, searchParams }, headers, body }: WireRequest, api: Api): WireAnswer {
   if (pathname === '/health') return { json: { status: 200, message: 'OK' } }
   if (method === 'POST' && pathname.startsWith('/e/')) {
     if (pathname.slice(3) === api.eventKey) return api.take(body)
     return { status: 401, json: { error: 'Event key not found', status: 401 } }
   }
-  const isEvents = method === 'GET' && pathname === '/v1/events'
+  const isEvents = method === 'GET' && /^\/v1\/events(\/|$)/.test(pathname)
   const isRegistration = method === 'POST' && pathname === '/fn/register'
   if (!isEvents && !isRegistration) return { status: 404, json: { error: 'not found' } }
   if (!isApiToken(headers.authorization, api.signingKey)) return { status: 401, json: { error: 'Unauthorized' } }
-  if (isEvents) return { json: { data: api.events.slice(-1) } }
+  if (isEvents) return answerAboutEvents(pathname, searchParams, api)
   const registered = JSON.parse(body.toString('utf8')) as { functions: RegisteredFunction[] }
   for (const fn of registered.functions) api.functions.set(fn.id, fn)
   return { json: { ok: true, modified: true } }
+}
+
+/** The part of the REST API that says what has become of events. */
+function answerAboutEvents(pathname: string, params: URLSearchParams, { events, runs }: Api): WireAnswer {
+  const [, id, rest] = /^\/v1\/events\/([^/]+)(\/runs)?$/.exec(pathname) ?? []
+  const written = ({ internalId, ...event }: WireEventIn): object => ({ internal_id: internalId, ...event })
+  if (pathname === '/v1/events') {
+    const listed = events.filter(({ internalId }) => internalId !== undefined).toReversed()
+    const from = params.has('cursor')
+      ? listed.findIndex(({ internalId }) => internalId === params.get('cursor')) + 1
+      : 0
+    const limit = Math.max(1, Math.min(100, Number(params.get('limit') ?? 20)))
+    return { json: { data: listed.slice(from, from + limit).map(written), metadata: {} } }
+  }
+  if (id === undefined || !/^[\dA-HJKMNP-TV-Z]{26}$/.test(id))
+    return { status: 400, json: { error: `Invalid event ID: ${id}` } }
+  if (rest) return { json: { data: runs.filter(({ eventIds }) => eventIds.includes(id)).map(wireRun), metadata: {} } }
+  const event = events.find(({ internalId }) => internalId === id)
+  return event ? { json: { data: written(event), metadata: {} } } : { status: 404, json: { error: 'Event not found' } }
 }
 
 interface EventWaiters {

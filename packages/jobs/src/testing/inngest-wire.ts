@@ -21,6 +21,8 @@ export interface RegisteredFunction {
 
 export interface WireEventIn {
   readonly id: string
+  /** As Inngest names it; absent of what it made itself. */
+  readonly internalId?: string
   readonly name: string
   readonly data: unknown
   readonly ts: number
@@ -29,8 +31,41 @@ export interface WireEventIn {
 export interface WireRun {
   readonly id: string
   readonly functionId: string
+  /** Inngest's ids of the events that started it. */
+  readonly eventIds: readonly string[]
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  endedAt?: number
   status: 'running' | 'completed' | 'failed' | 'cancelled'
   result?: unknown
+}
+
+const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+/** A ULID, as Inngest names events and runs. Source: https://github.com/ulid/spec */
+export function ulid(hex: string): string {
+  let value = BigInt(`0x${hex}`)
+  let text = ''
+  for (let index = 0; index < 26; index++) {
+    text = CROCKFORD[Number(value & 31n)] + text
+    value >>= 5n
+  }
+  return text
+}
+
+/** A run as the REST API writes it. */
+export function wireRun({ id, functionId, eventIds, status, startedAt, endedAt, result }: WireRun): object {
+  return {
+    run_id: id,
+    // The API has an id of its own for the function, by which the SDK knows none.
+    function_id: `00000000-0000-4000-8000-${functionId.length.toString(16).padStart(12, '0')}`,
+    function_version: 1,
+    event_id: eventIds[0],
+    status: status[0]?.toUpperCase() + status.slice(1),
+    run_started_at: new Date(startedAt).toISOString(),
+    ended_at: endedAt === undefined ? null : new Date(endedAt).toISOString(),
+    ...(result !== undefined && { output: result }),
+  }
 }
 
 export interface Op {

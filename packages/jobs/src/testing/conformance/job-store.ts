@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { JobEvent } from '../../define-job.ts'
+import type { RunQuery } from '../../driver.ts'
 import {
   NEVER,
   type ClaimedRun,
@@ -415,6 +416,40 @@ export function testJobStore(
         expect(page.map(({ id }) => id)).toEqual(['c', 'b'])
         expect((await store.list({ limit: 2, before: 'b' })).map(({ id }) => id)).toEqual(['a'])
         expect(await store.list({ job: 'other' })).toEqual([])
+      })
+
+      it('is found by the event that started it, with its replays and nothing else', async () => {
+        const ids = ['e', 'e.x', 'e~', 'E', 'f', '.', '%', '_', "e'"]
+        for (const [index, id] of ids.entries()) {
+          await enqueue([run(`${id}.job`, { events: [event(id)], createdAt: 1000 + index })])
+        }
+        await enqueue([run('e.other', { job: 'other', events: [event('e')], createdAt: 2000 })])
+        await enqueue([run('e.job~1', { events: [event('e')], createdAt: 3000, replayOf: 'e.job' })])
+        await enqueue([run('e.job~1~2', { events: [event('e')], createdAt: 4000, replayOf: 'e.job~1' })])
+        // What a run of this event has invoked was started by that run.
+        await enqueue([run('e.job/step', { job: 'child', events: [event('e.job/step')], createdAt: 5000 })])
+        const found = async (query: RunQuery): Promise<string[]> => (await store.list(query)).map(({ id }) => id)
+        expect(await found({ eventId: 'e' })).toEqual(['e.job~1~2', 'e.job~1', 'e.other', 'e.job'])
+        for (const id of ids.slice(1)) expect(await found({ eventId: id })).toEqual([`${id}.job`])
+        expect(await found({ eventId: 'e', job: 'job', limit: 1, before: 'e.job~1~2' })).toEqual(['e.job~1'])
+        expect(await found({ eventId: 'e', status: 'completed' })).toEqual([])
+        expect(await found({ eventId: 'nobody' })).toEqual([])
+      })
+
+      it('is found by every event that was gathered into it, until it is deleted', async () => {
+        await enqueue([run('a', { wakeAt: 2000, events: [event('e1'), event('e2')] })])
+        await enqueue([], { amend: [{ id: 'a', append: [event('e3')], wakeAt: 2500 }] })
+        await enqueue([], { amend: [{ id: 'a', replace: [event('e4')], wakeAt: 1000 }] })
+        for (const eventId of ['e1', 'e2', 'e3', 'e4']) {
+          expect((await store.list({ eventId })).map(({ id }) => id)).toEqual(['a'])
+        }
+        const claimed = await claimOne()
+        await write(claimed, { end: { status: 'completed', result: 1 } })
+        expect(await store.prune({ ...policy, completedBefore: 9000 })).toBe(1)
+        expect(await store.list({ eventId: 'e1' })).toEqual([])
+        // Nor does a new run of that id have them.
+        await enqueue([run('a')])
+        expect(await store.list({ eventId: 'e1' })).toEqual([])
       })
 
       it('begins a run with what another has done', async () => {

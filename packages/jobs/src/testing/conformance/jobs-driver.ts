@@ -258,6 +258,49 @@ export function testJobsDriver(name: string, setUp: (clock: Clock) => Promise<Jo
       expect(log.filter((id) => id === 'fixed')).toHaveLength(1)
     })
 
+    it('says what has become of an event, of its own knowledge, or not at all', async () => {
+      let fails = true
+      const engine = await start(
+        defineJob({ id: 'stated', triggers, attempts: 1 }, ({ event, step }) =>
+          step.run('look', () => {
+            if (fails && event.id === 'bad') throw new NonRetriableError('no such thing: ana@msc.example')
+            return event.id
+          }),
+        ),
+      )
+      if (!harness.observes('runs')) {
+        await expect(engine.runs({ eventId: 'good' })).rejects.toMatchObject({ code: 'JOBS_NOT_OBSERVABLE' })
+        return
+      }
+      expect(await engine.runs({ eventId: 'good' })).toEqual([])
+      const { ids } = await engine.send('test/go', {}, { id: 'good' })
+      expect(ids).toEqual(['good'])
+      await engine.send('test/go', {}, { id: 'good' })
+      await engine.send('test/go', {}, { id: 'bad' })
+      await harness.ended(2)
+      const statusOf = async (eventId: string): Promise<unknown> =>
+        (await engine.runs({ eventId })).map(({ status }) => status)
+      await expect.poll(() => statusOf('good')).toEqual(['completed'])
+      await expect.poll(() => statusOf('bad')).toEqual(['failed'])
+      const [good] = await engine.runs({ eventId: 'good' })
+      expect(good).toMatchObject({ job: 'stated', event: { id: 'good', name: 'test/go' }, result: 'good' })
+      expect(good?.startedAt).toBeGreaterThanOrEqual(good?.createdAt ?? Infinity)
+      expect(good?.endedAt).toBeGreaterThanOrEqual(good?.startedAt ?? Infinity)
+      const [bad] = await engine.runs({ eventId: 'bad' })
+      expect(bad?.error?.message).toContain('no such thing')
+      expect(JSON.stringify(bad)).not.toContain('ana@msc.example')
+      expect(await engine.runs({ eventId: 'bad', status: 'completed' })).toEqual([])
+      if (!harness.observes('replay')) {
+        await expect(engine.replay(bad?.id ?? '')).rejects.toMatchObject({ code: 'JOBS_NOT_OBSERVABLE' })
+        return
+      }
+      fails = false
+      const { id } = await engine.replay(bad?.id ?? '')
+      await harness.ended(3)
+      const [again, first] = await engine.runs({ eventId: 'bad' })
+      expect([again?.id, again?.status, again?.replayOf, first?.id]).toEqual([id, 'completed', bad?.id, bad?.id])
+    })
+
     it('goes on in the trace of the sender, with its user', async () => {
       const trace = newTrace()
       const seen: unknown[] = []
