@@ -130,7 +130,7 @@ test('a page that fails shows it, is asked for again, and is captured with its b
   await signIn(page, app, 'admin')
   await page.goto(`${app.url}/boom`)
   await expect(page.getByRole('heading', { name: 'This page could not be shown' })).toBeVisible()
-  const reference = (await page.getByText(/^Reference /).textContent())?.replace('Reference ', '')
+  const reference = (await page.getByText(/^Reference /).textContent())?.replace('Reference ', '') as string
   await expect(page.getByRole('link', { name: reference })).toHaveAttribute('href', /^\/devtools\/errors\?reference=/)
   const again = page.waitForRequest((request) => new URL(request.url()).pathname === '/boom')
   await page.getByRole('button', { name: 'Try again' }).click()

@@ -1,10 +1,61 @@
-import { getDefaultJobs } from '@msc/jobs'
-import { analysisEventId, outbox } from './outbox.ts'
+import { reportFailure } from '@msc/core'
+import { getDefaultJobs, type RunInfo } from '@msc/jobs'
+import { asService } from './db/database.ts'
+import { analysisEventId, analysisKey } from './outbox.ts'
 import type { Release } from './releases.ts'
 
 export interface AnalysisState {
-  /** `lost`: it was asked for, and nothing does it. `unknown`: the engine can't be asked. */
+  /** `lost`: it was asked for, and nothing does it. `unknown`: the engine can't be asked at the moment. */
   readonly state: 'none' | 'queued' | 'running' | 'done' | 'failed' | 'lost' | 'unknown'
-  /** Why it failed, for the artist to read. */
-  readonly error?: string
+  /** The run, by which whoever runs the platform finds why it failed. */
+  readonly reference?: string
+}
+
+/** Milliseconds that an engine may take from accepting an event to showing a run of it. */
+const STARTING_MS = 60_000
+
+/**
+ * What becomes of a release's analysis: asked of the engine that runs it, and of the outbox row that asks for it, which are the
+ * thing itself. What telemetry tells of it may be incomplete.
+ */
+export async function analysisState(
+  release: Pick<Release, 'id' | 'lyrics' | 'analysis' | 'analysisRequests'>,
+): Promise<AnalysisState> {
+  const { id, lyrics, analysis, analysisRequests } = release
+  if (analysis) return { state: 'done' }
+  if (lyrics === '') return { state: 'none' }
+  try {
+    const [run] = await getDefaultJobs().runs({ eventId: analysisEventId(id, analysisRequests), limit: 1 })
+    return run ? ofRun(run) : await ofEntry(analysisKey(id, analysisRequests))
+  } catch (error) {
+    reportFailure(error, { concern: 'web', operation: 'analysisState' })
+    return { state: 'unknown' }
+  }
+}
+
+function ofRun({ id, status }: RunInfo): AnalysisState {
+  switch (status) {
+    case 'queued':
+      return { state: 'queued' }
+    case 'running':
+    case 'waiting':
+      return { state: 'running' }
+    case 'completed':
+      // It has stored nothing, or stores for lyrics that have changed since.
+      return { state: 'lost', reference: id }
+    default:
+      return { state: 'failed', reference: id }
+  }
+}
+
+async function ofEntry(key: string): Promise<AnalysisState> {
+  const [entry] = await asService((tx) =>
+    tx.query<{ state: string; fresh: boolean }>(
+      `select state, coalesce(ended_at > now() - $2 * interval '1 millisecond', false) as fresh
+       from msc_outbox.entries where id = msc_outbox.id_of($1)`,
+      [key, STARTING_MS],
+    ),
+  )
+  if (entry?.state === 'pending' || (entry?.state === 'delivered' && entry.fresh)) return { state: 'queued' }
+  return { state: entry?.state === 'parked' ? 'failed' : 'lost' }
 }

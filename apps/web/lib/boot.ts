@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { every, processEnv, processSlot, readEnv, setJournal, createMemoryJournal } from '@msc/core'
+import { createMemoryJournal, every, processEnv, processSlot, readEnv, reportFailure, setJournal } from '@msc/core'
 import { configureCron } from '@msc/cron'
 import { createFileJournal, recordTelemetry } from '@msc/devtools'
 import { configureJobs, runBreadcrumbs } from '@msc/jobs'
@@ -12,13 +12,18 @@ import {
   createRealtimeServer,
   databasePolicies,
   feedSource,
+  relayFeeds,
   type FeedMessage,
+  type FeedSource,
+  type PolicyClient,
+  type PostgresClient,
   type RealtimeServer,
+  type Relay,
 } from '@msc/realtime/server'
+import { supabaseFromEnv } from '@msc/realtime/supabase'
 import { crons } from './crons/definitions.ts'
 import { openDatabase } from './db/database.ts'
 import { dataDir } from './env.ts'
-import { forwardFeeds } from './feeds.ts'
 import { jobs } from './jobs/index.ts'
 import { outbox } from './outbox.ts'
 import { platform } from './platform.ts'
@@ -71,11 +76,13 @@ async function start(): Promise<Running> {
   await sessions().open()
   const stopEnding = sessions().onEnded(({ sessionId }) => void realtime?.disconnect({ sessionId }, 'signed out'))
   if (realtime) await realtime.ready
-  else await forwardFeeds(feeds)
+  const relay = realtime ? undefined : await relayToSupabase(await database.client(), feeds)
   await jobsEngine.start()
   await outbox().start()
   cronEngine.start()
-  const stopLooking = every(HEALTH_MS, async () => void (await services.health()))
+  const stopLooking = every(HEALTH_MS, () => services.health(), {
+    onError: (error) => reportFailure(error, { concern: 'web', operation: 'health' }),
+  })
 
   return {
     handleUpgrade: (request, socket, head) => realtime?.handleUpgrade(request, socket, head) ?? false,
@@ -84,6 +91,7 @@ async function start(): Promise<Running> {
     async close() {
       stopLooking()
       stopEnding()
+      await relay?.close()
       await feeds.close()
       // Closed before realtime, since a job that is still running may want to publish.
       await services.close()
@@ -106,11 +114,18 @@ async function dropWhatChanged({ topic }: FeedMessage): Promise<void> {
   if (table === 'releases' && owner) await dropReleases(owner)
 }
 
-async function realtimeServer(database: Database, feeds: ReturnType<typeof feedSource>): Promise<RealtimeServer> {
+/** A Supabase project whose clients hear of rows that are in this database. */
+async function relayToSupabase(client: PostgresClient, feeds: FeedSource): Promise<Relay> {
+  const driver = supabaseFromEnv()
+  if (!driver) throw new Error('There is no realtime service to relay to.')
+  return relayFeeds({ feeds, client, driver })
+}
+
+async function realtimeServer(database: Database, feeds: FeedSource): Promise<RealtimeServer> {
   return createRealtimeServer({
     jwtSecret: jwtSecret(),
     feeds,
-    authorize: databasePolicies({ client: await database.client() }),
+    authorize: databasePolicies({ client: (await database.client()) as PolicyClient }),
     // A token outlives its session by minutes.
     isLive: async ({ session_id: id }) =>
       typeof id === 'string' &&

@@ -12,6 +12,11 @@ export function analysisEventId(releaseId: string, request: number): string {
   return `analysis-${releaseId}-${request}`
 }
 
+/** The key of the outbox row that asks for it, as the database's trigger makes it. */
+export function analysisKey(releaseId: string, request: number): string {
+  return `analysis:${releaseId}:${request}`
+}
+
 /**
  * What happens because a row was written. A row may be delivered twice, when a process is killed in between; whoever receives it
  * recognises its id.

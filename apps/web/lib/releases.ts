@@ -1,5 +1,5 @@
 import { cacheQuery, invalidateTag } from '@msc/cache'
-import { isStorable, isVisible, type Transaction } from '@msc/platform'
+import { idempotentId, isStorable, isVisible, type Transaction } from '@msc/platform'
 import { z } from 'zod'
 import { asService, asUser } from './db/database.ts'
 import type { LyricsAnalysis } from './lyrics.ts'
@@ -155,16 +155,15 @@ export async function createRelease(
   alsoIn: (tx: Transaction, id: string) => Promise<unknown>,
 ): Promise<Release> {
   const { title, artistName, genre, releaseDate, lyrics } = release
+  const id = key === undefined ? crypto.randomUUID() : await idempotentId(key, 'release')
   const created = await asUser(claimsOf(user), async (tx) => {
-    const rows = await tx.query<Release>(
+    const [made] = await tx.query<Release>(
       `insert into releases (id, user_id, title, artist_name, genre, release_date, lyrics)
-       values (coalesce(md5($1)::uuid, gen_random_uuid()), $2, $3, $4, $5, $6, $7)
-       on conflict (id) do nothing returning ${COLUMNS}`,
-      [key ?? null, user.id, title, artistName, genre, releaseDate, lyrics],
+       values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do nothing returning ${COLUMNS}`,
+      [id, user.id, title, artistName, genre, releaseDate, lyrics],
     )
-    const [made] = rows
     if (made) await alsoIn(tx, made.id)
-    return made ?? (await tx.query<Release>(`select ${COLUMNS} from releases where id = md5($1)::uuid`, [key]))[0]
+    return made ?? (await tx.query<Release>(`select ${COLUMNS} from releases where id = $1`, [id]))[0]
   })
   await dropReleases(user.id)
   return created as Release

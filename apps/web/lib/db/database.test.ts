@@ -16,7 +16,7 @@ import { pglite } from '@msc/platform/database/pglite'
 import { postgres } from '@msc/platform/database/postgres'
 import { createCache } from '@msc/cache'
 import { memory } from '@msc/cache/memory'
-import { databasePolicies, feedMigration, type TopicAction } from '@msc/realtime/server'
+import { databasePolicies, feedMigration, type PolicyClient, type TopicAction } from '@msc/realtime/server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { asService, asUser, sqlState } from './database.ts'
 import { migrations } from './migrations.ts'
@@ -393,7 +393,7 @@ describe.each(drivers)('on %s', (_, driver) => {
 
   describe('feeds', () => {
     it('admit the owner in a live session, to read', async () => {
-      const authorize = databasePolicies({ client: await database.client() })
+      const authorize = databasePolicies({ client: (await database.client()) as PolicyClient })
       const can = async (claims: Claims, topic: string, action: TopicAction): Promise<boolean> =>
         authorize({ claims: { ...claims, exp: 4e9 }, topic, action }, AbortSignal.timeout(5000))
       const feed = `feed:releases:${artist.id}`

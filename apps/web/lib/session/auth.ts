@@ -1,5 +1,5 @@
 import { setUser } from '@msc/monitoring'
-import { localPath } from '@msc/platform'
+import { localPath, type Transaction } from '@msc/platform'
 import { headers } from 'next/headers'
 import { notFound, redirect } from 'next/navigation'
 import { cache as perRequest } from 'react'
@@ -31,23 +31,43 @@ export async function requireAdmin(): Promise<User> {
   return user
 }
 
+/** An account whose password was given, with the hash that it was compared with. */
+export interface Credentials {
+  readonly id: string
+  readonly hash: string
+}
+
 /**
- * Returns the id of the account that has this password. A hash with older parameters is replaced by a new one.
+ * Returns the account that has this password. A hash with older parameters is replaced by a new one.
  *
  * @throws MscError `PASSWORDS_BUSY` while too many passwords are being compared.
  */
-export async function checkPassword(email: string, password: string, signal: AbortSignal): Promise<string | undefined> {
+export async function checkPassword(
+  email: string,
+  password: string,
+  signal: AbortSignal,
+): Promise<Credentials | undefined> {
   const [found] = await asService((tx) =>
-    tx.query<{ id: string; password_hash: string }>('select id, password_hash from public.credentials($1)', [email]),
+    tx.query<Credentials>('select id, password_hash as hash from public.credentials($1)', [email]),
   )
-  const { matches, outdated } = await passwords().verify(password, found?.password_hash, { signal })
+  const { matches, outdated } = await passwords().verify(password, found?.hash, { signal })
   if (!matches || !found) return undefined
-  if (outdated) await setPassword(found.id, password, found.password_hash)
-  return found.id
+  return outdated ? { id: found.id, hash: await setPassword(found.id, password, found.hash) } : found
 }
 
-/** @param before Replaces only this hash: two changes at once must not undo each other. */
-export async function setPassword(userId: string, password: string, before?: string): Promise<void> {
+/**
+ * Returns the new hash.
+ *
+ * @param before Replaces only this hash: two changes at once must not undo each other.
+ */
+export async function setPassword(userId: string, password: string, before?: string): Promise<string> {
   const hash = await passwords().hash(password)
   await asService((tx) => tx.query('select public.set_password($1, $2, $3)', [userId, hash, before ?? null]))
+  return hash
+}
+
+/** Says whether the password is the same still, and keeps it from being changed until the transaction ends. */
+export async function stillHas(tx: Transaction, { id, hash }: Credentials): Promise<boolean> {
+  const [row] = await tx.query<{ same: boolean }>('select public.hold_credentials($1, $2) as same', [id, hash])
+  return row?.same === true
 }

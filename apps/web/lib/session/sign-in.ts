@@ -1,14 +1,16 @@
 import { rateLimit } from '@msc/cache'
 import { MscError, processSlot } from '@msc/core'
 import {
+  UNKNOWN_ADDRESS,
   clientAddress,
   createSignInGuard,
   getDefaultDatabase,
   type ProblemOptions,
+  type SignInAttempt,
   type SignInGuard,
 } from '@msc/platform'
 import { profile } from '../profile.ts'
-import { checkPassword } from './auth.ts'
+import { checkPassword, stillHas } from './auth.ts'
 import { sessions } from './session.ts'
 
 export function signInGuard(): SignInGuard {
@@ -16,6 +18,8 @@ export function signInGuard(): SignInGuard {
 }
 
 export type SignInOutcome = { readonly cookie: string } | { readonly problem: ProblemOptions }
+
+const WRONG: ProblemOptions = { title: 'Email or password is wrong', status: 401, code: 'CREDENTIALS_WRONG' }
 
 /**
  * Signs somebody in, unless too many passwords were wrong for the account or from the address. The answer does not tell whether
@@ -26,19 +30,23 @@ export async function signIn(request: Request, email: string, password: string):
   const admitted = await signInGuard().check(attempt)
   if (!admitted.allowed) return { problem: tooMany(admitted.retryAfterMs) }
   try {
-    const userId = await checkPassword(email, password, request.signal)
-    if (userId === undefined) {
+    const account = await checkPassword(email, password, request.signal)
+    if (!account) {
       await signInGuard().failed(attempt)
-      return { problem: { title: 'Email or password is wrong', status: 401, code: 'CREDENTIALS_WRONG' } }
+      return { problem: WRONG }
     }
     await signInGuard().succeeded(attempt)
-    const { cookie } = await sessions().start(userId, {
+    const { cookie } = await sessions().start(account.id, {
       address: attempt.address,
       userAgent: request.headers.get('user-agent') ?? undefined,
+      // A password that is changed at this moment opens no session any more.
+      confirm: (tx) => stillHas(tx, account),
     })
     return { cookie }
   } catch (error) {
-    if (MscError.isInstance(error) && error.code === 'PASSWORDS_BUSY') return { problem: tooMany(2000) }
+    const code = MscError.isInstance(error) ? error.code : undefined
+    if (code === 'PASSWORDS_BUSY') return { problem: tooMany(2000) }
+    if (code === 'SESSION_REFUSED') return { problem: WRONG }
     throw error
   }
 }

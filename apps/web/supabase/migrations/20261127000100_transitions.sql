@@ -188,6 +188,15 @@ create function public.credentials(email text) returns table (id uuid, password_
   select u.id, u.encrypted_password from auth.users u where lower(u.email) = lower(credentials.email)
 $$;
 
+-- Whether the hash is the same still; until the transaction ends it stays so.
+create function public.hold_credentials(user_id uuid, password_hash text) returns boolean
+  language plpgsql security definer set search_path = '' as $$
+begin
+  perform 1 from auth.users where id = hold_credentials.user_id and encrypted_password = hold_credentials.password_hash
+    for share;
+  return found;
+end $$;
+
 -- Money ------------------------------------------------------------------------------------------------------------------
 
 revoke all on public.subscriptions, public.charges, public.mails from anon, authenticated, service_role;
@@ -246,7 +255,7 @@ begin
   for made in
     select p.oid::regprocedure from pg_proc p where p.pronamespace = 'public'::regnamespace and p.proname in (
       'session_is_live', 'is_admin', 'move_release', 'analyse_again', 'count_analysis', 'ask_for_analysis', 'set_role',
-      'create_account', 'set_password', 'credentials', 'charge', 'refund', 'set_paid_until', 'renewal_failed')
+      'create_account', 'set_password', 'credentials', 'hold_credentials', 'charge', 'refund', 'set_paid_until', 'renewal_failed')
   loop
     execute format('revoke all on function %s from public, anon, authenticated, service_role', made);
   end loop;
@@ -255,7 +264,7 @@ grant execute on function public.session_is_live(), public.is_admin() to authent
 grant execute on function public.move_release(uuid, text, text), public.analyse_again(uuid),
   public.set_role(uuid, text) to authenticated;
 grant execute on function public.create_account(text, text, text, text), public.set_password(uuid, text, text),
-  public.credentials(text), public.charge(text, uuid, text, int), public.refund(uuid),
+  public.credentials(text), public.hold_credentials(uuid, text), public.charge(text, uuid, text, int), public.refund(uuid),
   public.set_paid_until(uuid, timestamptz), public.renewal_failed(uuid, text) to service_role;
 
 -- Notices ----------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 export { startChaosProxy, type ChaosProxy } from './chaos-proxy.ts'
+export { mulberry32 } from './mulberry32.ts'
 export { createManualClock, type ManualClock } from './manual-clock.ts'
 export { freePort } from './free-port.ts'
 export { keptOpen, withMethods } from './with-methods.ts'

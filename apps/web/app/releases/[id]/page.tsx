@@ -133,16 +133,20 @@ function Step({
 }
 
 /** Says what the job engine says of the analysis, and never that it goes on when nothing does. */
-function Waiting({ id, analysis: { state, error } }: { id: string; analysis: AnalysisState }) {
+function Waiting({ id, analysis: { state, reference } }: { id: string; analysis: AnalysisState }) {
   return (
     <div className="card quiet p-6 text-sm" data-testid="analysis-waiting" data-state={state}>
       <p>{words[state]}</p>
-      {error && <p className="mt-1">{error}</p>}
       {(state === 'failed' || state === 'lost') && (
         <form method="post" action={`/api/releases/${id}/analysis`} className="mt-4">
           <button type="submit" className="button-quiet">
             Analyse again
           </button>
+          {reference && (
+            <p className="mt-3 text-xs">
+              Reference <code>{reference}</code>
+            </p>
+          )}
         </form>
       )}
     </div>

@@ -26,7 +26,7 @@ export const POST = route({
   async handler({ request, user, body }) {
     const refused = await guardPassword(request, user.email)
     if (refused) return problem(refused)
-    if ((await checkPassword(user.email, body.currentPassword, request.signal)) === undefined) {
+    if (!(await checkPassword(user.email, body.currentPassword, request.signal))) {
       return problem({
         title: 'The current password is wrong',
         status: 422,
