@@ -22,3 +22,16 @@ export {
 export { supabaseShape } from './database/supabase-shape.ts'
 export type { Database, Migration, Transaction, TransactionOptions } from './database/database.ts'
 export type { DatabaseCapabilities, DatabaseDriver, DriverTransaction } from './database/driver.ts'
+export { addToOutbox } from './outbox/add.ts'
+export { createOutbox, type OutboxOptions } from './outbox/create-outbox.ts'
+export type {
+  Deliver,
+  DeliveryContext,
+  NewOutboxEntry,
+  Outbox,
+  OutboxEntry,
+  OutboxEntryState,
+  OutboxState,
+  ParkedEntry,
+} from './outbox/outbox.ts'
+export { outboxMigration } from './outbox/schema.ts'

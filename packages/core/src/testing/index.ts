@@ -1,6 +1,7 @@
 export { startChaosProxy, type ChaosProxy } from './chaos-proxy.ts'
 export { createManualClock, type ManualClock } from './manual-clock.ts'
 export { freePort } from './free-port.ts'
+export { mulberry32 } from './mulberry32.ts'
 export { keptOpen, withMethods } from './with-methods.ts'
 export { listen, type Listening } from './listen.ts'
 export { stopProcess } from './stop-process.ts'
