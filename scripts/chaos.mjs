@@ -1,5 +1,5 @@
-// `npm run chaos -- delivery --scripts 1000 --seed 7` runs random scripts against one concern, in virtual time. To add
-// a concern, write a module that exports `run<Concern>Chaos` and list it below.
+// `npm run chaos -- delivery --scripts 1000 --seed 7` runs random scripts against one concern, in virtual time;
+// `npm run chaos -- outbox --minutes 5` kills real processes, so that its seed repeats only the order of events. To add a concern, write a module that exports `run<Concern>Chaos` and list it below.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,17 +14,25 @@ const CONCERNS = {
   app: { module: 'apps/web/e2e/chaos/kills.ts', run: 'runKillChaos' },
   'sign-in': { module: 'apps/web/e2e/chaos/flood.ts', run: 'runFloodChaos' },
   analytics: { module: 'packages/analytics/src/testing/delivery-chaos.ts', run: 'runAnalyticsChaos' },
+  outbox: { module: 'packages/platform/src/testing/outbox-chaos.ts', run: 'runOutboxChaos' },
 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { scripts: { type: 'string', default: '1000' }, seed: { type: 'string' } },
+  options: {
+    scripts: { type: 'string', default: '1000' },
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+  },
 })
 const [name] = positionals
 const scripts = Number(values.scripts)
+const minutes = Number(values.minutes)
 const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed)
-if (!Object.hasOwn(CONCERNS, name ?? '') || !(scripts > 0) || !Number.isInteger(seed)) {
-  console.error(`Usage: npm run chaos -- <${Object.keys(CONCERNS).join('|')}> [--scripts 1000] [--seed 7]`)
+if (!Object.hasOwn(CONCERNS, name ?? '') || !(scripts > 0) || !(minutes > 0) || !Number.isInteger(seed)) {
+  console.error(
+    `Usage: npm run chaos -- <${Object.keys(CONCERNS).join('|')}> [--scripts 1000 | --minutes 1] [--seed 7]`,
+  )
   process.exit(2)
 }
 
@@ -46,7 +54,7 @@ async function runHere({ module, run }) {
   })
   const { [run]: start } = await import(join(root, module))
   const from = performance.now()
-  const { broken, ...sums } = await start({ scripts, seed })
+  const { broken, ...sums } = await start({ scripts, minutes, seed })
   const seconds = ((performance.now() - from) / 1000).toFixed(1)
   for (const { seed: one, violations } of broken.slice(0, 10)) {
     console.error(`✗ --scripts 1 --seed ${one}\n  ${violations.join('\n  ')}`)
@@ -58,7 +66,7 @@ async function runHere({ module, run }) {
   )
   const verdict = broken.length + unhandled === 0 ? '✓' : '✗'
   console.log(
-    `${verdict} ${name}: ${broken.length} of ${scripts} scripts broken, ${unhandled} unhandled rejections, ${seconds} s`,
+    `${verdict} ${name}: ${broken.length} of ${sums.scripts} scripts broken, ${unhandled} unhandled rejections, ${seconds} s`,
   )
   process.exit(verdict === '✓' ? 0 : 1)
 }

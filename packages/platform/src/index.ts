@@ -77,3 +77,16 @@ export { idempotentId, parseIdempotencyKey } from './idempotency/idempotency-key
 export { idempotencyMigration } from './idempotency/idempotency-migration.ts'
 export type { Idempotency, IdempotencyOptions, IdempotentRequest } from './idempotency/idempotency.ts'
 export type { IdempotencyMode } from './idempotency/route-idempotency.ts'
+export { addToOutbox } from './outbox/add.ts'
+export { createOutbox, type OutboxOptions } from './outbox/create-outbox.ts'
+export type {
+  Deliver,
+  DeliveryContext,
+  NewOutboxEntry,
+  Outbox,
+  OutboxEntry,
+  OutboxEntryState,
+  OutboxState,
+  ParkedEntry,
+} from './outbox/outbox.ts'
+export { outboxMigration } from './outbox/schema.ts'

@@ -1,4 +1,4 @@
-import { ConfigError } from '@msc/core'
+import { ConfigError, currentContext, formatTraceparent } from '@msc/core'
 import { SERVICE, type Claims } from './claims.ts'
 import type { Transaction } from './database.ts'
 import type { DriverTransaction } from './driver.ts'
@@ -33,14 +33,21 @@ export function handleOf(
   return makeHandle(claims, { open, translate, isOver, savepoints: 0 })
 }
 
+/** The trace is for `msc_outbox.add`, where a trigger calls it. */
+const BECOME = `select set_config('request.jwt.claims', $1, true), set_config('role', $2, true),
+  set_config('msc.traceparent', $3, true), set_config('msc.user_id', $4, true)`
+
 /**
  * Gives a transaction its role and claims, for this transaction only: a bare SET ROLE would leak to every later one of the
  * connection.
  */
 export function become(open: DriverTransaction, claims: Claims): Promise<unknown> {
-  return open.query(`select set_config('request.jwt.claims', $1, true), set_config('role', $2, true)`, [
+  const context = currentContext()
+  return open.query(BECOME, [
     JSON.stringify(claims),
     claims.role,
+    context ? formatTraceparent(context.trace) : '',
+    context?.userId ?? '',
   ])
 }
 

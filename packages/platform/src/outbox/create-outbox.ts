@@ -1,0 +1,147 @@
+import {
+  ConfigError,
+  assertMethods,
+  assertNumbers,
+  createService,
+  isRecord,
+  systemClock,
+  type Clock,
+  type ErrorReporter,
+} from '@msc/core'
+import type { Database } from '../database/database.ts'
+import { KIND } from './add.ts'
+import type { Deliver, Outbox } from './outbox.ts'
+import { createRelay } from './relay.ts'
+import { outboxStore, type Counts } from './store.ts'
+
+export interface OutboxOptions {
+  /** Migrated with `outboxMigration()`. Close it after the outbox. */
+  readonly database: Database
+  /** Who delivers the entries of each kind. Entries of other kinds are left to other processes, and parked after a while. */
+  readonly deliver: Readonly<Record<string, Deliver>>
+  /** Deliveries of one kind at a time in this process. Default 4. */
+  readonly concurrency?: number
+  /** Bytes of payloads under way in this process, each counted as 384 KiB. Default 16 MiB, which is 42 at a time. */
+  readonly maxBytes?: number
+  /** Milliseconds for one attempt. Default 30 000. */
+  readonly timeoutMs?: number
+  /**
+   * Milliseconds after which another process takes over what a killed one was delivering. It is renewed meanwhile. Default
+   * 60 000, at most 1 800 000.
+   */
+  readonly leaseMs?: number
+  /** Milliseconds between looks at the table, whatever was heard. Default 30 000. */
+  readonly pollMs?: number
+  /** Milliseconds for which delivered entries are kept, so that their keys are known. Default 7 days. */
+  readonly keepMs?: number
+  /** Milliseconds after which an entry of a kind that nobody here delivers is parked. Default 300 000. */
+  readonly unknownAfterMs?: number
+  readonly clock?: Clock
+  /** Returns a number in [0, 1). Default `Math.random`. */
+  readonly random?: () => number
+  /** Called with every failure that nobody awaits. Default: the reporter of the process, else the console. */
+  readonly onError?: ErrorReporter
+}
+
+const MOST_LEASE_MS = 1_800_000
+const MOST_AGE_MS = 600_000
+const MOST_LISTED = 1000
+
+/**
+ * Makes the outbox of a database, which delivers what transactions have added by {@link addToOutbox}, after their commit, at
+ * least once, from any number of processes. Does no I/O until `start`.
+ *
+ * @throws ConfigError `OPTION_INVALID`.
+ */
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { database, clock = systemClock, onError, random = Math.random } = options
+  const deliver = assertOptions(options)
+  const { concurrency = 4, maxBytes = 16_777_216, timeoutMs = 30_000, leaseMs = 60_000, pollMs = 30_000 } = options
+  const { keepMs = 7 * 86_400_000, unknownAfterMs = 300_000 } = options
+  const store = outboxStore(database)
+  let counts: Counts = { pending: 0, parked: 0, oldestMs: 0 }
+  const { service, inTime, report, assertOpen } = createService({
+    concern: 'outbox',
+    driver: {
+      name: database.driverName,
+      async health(signal) {
+        counts = await store.counts(signal)
+      },
+      // The database is the application's to close.
+      close: async () => undefined,
+    },
+    clock,
+    onError,
+    degraded: () => whyDegraded(counts),
+    stats: () => ({ ...counts, delivered: relay.delivered, underWay: relay.underWay }),
+    flush: (budgetMs) => relay.drain(budgetMs),
+    close: (budgetMs, closed) => relay.stop(budgetMs, closed),
+  })
+  const relay = createRelay({
+    database,
+    store,
+    deliver,
+    clock,
+    random,
+    concurrency,
+    maxBytes,
+    timeoutMs,
+    leaseMs,
+    pollMs,
+    keepMs,
+    unknownAfterMs,
+    report,
+    inTime,
+  })
+  const open = async <T>(work: () => Promise<T>): Promise<T> => {
+    assertOpen()
+    return work()
+  }
+  return {
+    ...service,
+    start() {
+      assertOpen()
+      relay.start()
+    },
+    state: (ids) => open(() => store.state(ids)),
+    parked: ({ limit = 100 } = {}) =>
+      open(() => store.parked(Math.max(1, Math.min(Math.trunc(limit) || 1, MOST_LISTED)))),
+    retry: (id) => open(() => store.retry(id)),
+    discard: (id) => open(() => store.discard(id)),
+  }
+}
+
+function whyDegraded({ parked, oldestMs }: Counts): string | undefined {
+  if (parked > 0) return `Parked entries: ${parked}. They are not tried again until somebody calls retry or discard.`
+  if (oldestMs > MOST_AGE_MS) return `The oldest entry has waited for ${Math.round(oldestMs / 60_000)} minutes.`
+  return undefined
+}
+
+function assertOptions(options: OutboxOptions): ReadonlyMap<string, Deliver> {
+  assertMethods('outbox', 'database', options.database, ['asService', 'client'])
+  assertNumbers('outbox', options, {
+    concurrency: 1,
+    maxBytes: 1,
+    timeoutMs: 1,
+    leaseMs: 100,
+    pollMs: 10,
+    keepMs: 0,
+    unknownAfterMs: 0,
+  })
+  const deliver: unknown = options.deliver
+  const entries = isRecord(deliver) ? Object.entries(deliver) : []
+  const isValid = entries.length > 0 && entries.every(([kind, each]) => KIND.test(kind) && typeof each === 'function')
+  if (!isValid) {
+    throw new ConfigError('[msc/outbox] `deliver` is no object of functions by kind.', {
+      code: 'OPTION_INVALID',
+      hint: 'Pass { deliver: { [kind]: async (entry) => … } }; a kind is 1 to 100 letters, digits and _ . : / -.',
+    })
+  }
+  if ((options.leaseMs ?? 0) > MOST_LEASE_MS) {
+    throw new ConfigError(`[msc/outbox] \`leaseMs\` is ${options.leaseMs}.`, {
+      code: 'OPTION_INVALID',
+      hint: `Pass at most ${MOST_LEASE_MS}: a lease is renewed while its delivery goes on.`,
+    })
+  }
+  return new Map(entries as [string, Deliver][])
+}

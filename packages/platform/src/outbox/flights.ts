@@ -1,0 +1,71 @@
+import type { Clock } from '@msc/core'
+import type { ClaimedEntry, Held } from './store.ts'
+
+/** An entry that this process is delivering. */
+export interface Flight extends Held {
+  readonly entry: ClaimedEntry
+  /** Aborts the delivery. */
+  readonly controller: AbortController
+  /** Monotonic milliseconds of this process: the lease has run since then at the latest. */
+  renewedAt: number
+  /** Another process may have the entry by now: its outcome is not this one's to store. */
+  isLost: boolean
+}
+
+/** The deliveries that are under way, and the room for more. */
+export interface Flights {
+  readonly all: ReadonlySet<Flight>
+  add(flight: Flight): void
+  delete(flight: Flight): void
+  /** Returns how many entries of each kind there is room for; kinds without any are left out. */
+  places(): ReadonlyMap<string, number>
+  /** Resolves when one of them ends, or after `waitMs` milliseconds. */
+  oneEnds(clock: Clock, waitMs: number): Promise<void>
+}
+
+/**
+ * Bounds what is under way: by `perKind` for each kind, so that none can hold up another, and by `most` for all. Where `most`
+ * is reached, kinds take turns.
+ */
+export function createFlights(kinds: readonly string[], perKind: number, most: number): Flights {
+  const all = new Set<Flight>()
+  const counts = new Map(kinds.map((kind) => [kind, 0]))
+  const watching = new Set<() => void>()
+  let turn = 0
+  const change = ({ entry }: Flight, by: number): void => {
+    counts.set(entry.kind, (counts.get(entry.kind) ?? 0) + by)
+  }
+  return {
+    all,
+    add(flight) {
+      all.add(flight)
+      change(flight, 1)
+    },
+    delete(flight) {
+      if (all.delete(flight)) change(flight, -1)
+      for (const tell of [...watching]) tell()
+    },
+    places() {
+      const places = new Map<string, number>()
+      let left = most - all.size
+      turn = (turn + 1) % kinds.length
+      for (const kind of [...kinds.slice(turn), ...kinds.slice(0, turn)]) {
+        const count = Math.min(perKind - (counts.get(kind) ?? 0), left)
+        if (count <= 0) continue
+        places.set(kind, count)
+        left -= count
+      }
+      return places
+    },
+    oneEnds: (clock, waitMs) =>
+      new Promise((resolve) => {
+        const tell = (): void => {
+          watching.delete(tell)
+          cancel()
+          resolve()
+        }
+        const cancel = clock.setTimeout(tell, Math.max(0, waitMs), { keepAlive: true })
+        watching.add(tell)
+      }),
+  }
+}

@@ -1,0 +1,233 @@
+import type { Carrier } from '@msc/core'
+import type { Database, Transaction } from '../database/database.ts'
+import { explained, invalid } from './add.ts'
+import type { OutboxState, ParkedEntry } from './outbox.ts'
+import type { Outcome } from './verdict.ts'
+
+/** An entry that this process has claimed. */
+export interface ClaimedEntry {
+  readonly id: string
+  readonly kind: string
+  readonly grp: string | null
+  readonly payload: unknown
+  readonly traceparent: string | null
+  readonly user_id: string | null
+  readonly attempts: number
+  readonly created_ms: number
+}
+
+/** An entry and the claim on it. */
+export interface Held {
+  readonly id: string
+  readonly owner: string
+}
+
+export interface Counts {
+  /** At most 10 000, as are the others. */
+  readonly pending: number
+  readonly parked: number
+  /** Milliseconds since the oldest pending entry was added. */
+  readonly oldestMs: number
+}
+
+/** The table of entries. Each call is one short transaction; times are the database's. */
+export interface OutboxStore {
+  /** Claims entries that are due: of each kind as many as it has places. */
+  claim(places: ReadonlyMap<string, number>, owner: string, leaseMs: number): Promise<ClaimedEntry[]>
+  /** Returns the ids of those that were still this process's. */
+  settle(outcomes: readonly (Held & { readonly outcome: Outcome })[]): Promise<string[]>
+  /** Returns the ids of those that are still this process's. */
+  renew(held: readonly Held[], leaseMs: number): Promise<string[]>
+  /** Returns the milliseconds until the next entry is due that is not yet; `undefined` when there is none. */
+  nextDueMs(kinds: readonly string[]): Promise<number | undefined>
+  /**
+   * Parks entries that are older than `unknownAfterMs` and of none of the kinds, and puts back those that another process
+   * has parked so and that are of one. Returns those that it has parked.
+   */
+  sortKinds(kinds: readonly string[], unknownAfterMs: number): Promise<{ id: string; kind: string }[]>
+  /** Removes a batch of entries that were delivered more than `keepMs` ago. Returns how many. */
+  prune(keepMs: number): Promise<number>
+  /** Makes entries due whose time is further away than any could be: the database's clock was set back. */
+  mendTimes(): Promise<void>
+  counts(signal: AbortSignal): Promise<Counts>
+  state(ids: readonly string[]): Promise<OutboxState[]>
+  parked(limit: number): Promise<ParkedEntry[]>
+  retry(id: string): Promise<boolean>
+  discard(id: string): Promise<boolean>
+}
+
+/** Entries in one batch that is removed. */
+export const PRUNE_BATCH = 1000
+
+/**
+ * Who goes before an entry of its group holds it, also when it is parked. `statement_timestamp` and not `clock_timestamp`: an
+ * index can't be asked for a time that moves. The lease of an entry that was claimed often without an outcome is longer, as
+ * it may be what kills the processes that claim it.
+ */
+const CLAIM = `with due as materialized (
+    select taken.id from unnest($1::text[], $2::int[]) as free (kind, places)
+    cross join lateral (
+      select e.id from msc_outbox.entries e
+      where e.kind = free.kind and e.state = 'pending' and e.due_at <= statement_timestamp()
+        and (e.grp is null or not exists (
+          select from msc_outbox.entries before
+          where before.grp = e.grp and before.seq < e.seq and before.state <> 'delivered'))
+      order by e.due_at, e.seq limit free.places for update skip locked
+    ) as taken)
+  update msc_outbox.entries e set owner = $3, attempts = e.attempts + 1, due_at = clock_timestamp()
+    + least($4::float8 * power(2, greatest(least(e.attempts - 4, 3), 0)), greatest($4::float8, 300000)) * interval '1 millisecond'
+  from due where e.id = due.id
+  returning e.id::text, e.kind, e.grp, e.payload, e.traceparent, e.user_id, e.attempts, e.seq::float8 as seq,
+    (extract(epoch from e.created_at) * 1000)::float8 as created_ms`
+
+const SETTLE = `update msc_outbox.entries e set state = given.state, owner = null, error = given.error,
+    error_code = given.code, attempts = e.attempts - given.back,
+    due_at = clock_timestamp() + given.delay * interval '1 millisecond',
+    ended_at = case when given.state <> 'pending' then clock_timestamp() end
+  from unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::int[])
+    as given (id, owner, state, delay, error, code, back)
+  where e.id = given.id and e.owner = given.owner and e.state = 'pending' returning e.id::text`
+
+const RENEW = `update msc_outbox.entries e set due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+  from unnest($1::uuid[], $2::text[]) as given (id, owner)
+  where e.id = given.id and e.owner = given.owner and e.state = 'pending' returning e.id::text`
+
+const NEXT_DUE = `select (extract(epoch from min(next.due_at) - clock_timestamp()) * 1000)::float8 as ms
+  from unnest($1::text[]) as known (kind) cross join lateral (
+    select e.due_at from msc_outbox.entries e
+    where e.kind = known.kind and e.state = 'pending' and e.due_at > statement_timestamp()
+    order by e.due_at limit 1) as next`
+
+const UNKNOWN = 'OUTBOX_KIND_UNKNOWN'
+const PARK_UNKNOWN = `update msc_outbox.entries e set state = 'parked', owner = null, error_code = '${UNKNOWN}',
+    error = 'Nothing delivers this kind.', ended_at = clock_timestamp()
+  where e.id in (
+    select u.id from msc_outbox.entries u
+    where u.state = 'pending' and u.kind <> all ($1::text[]) and u.due_at <= statement_timestamp()
+      and u.created_at < statement_timestamp() - $2::float8 * interval '1 millisecond'
+    order by u.seq limit 100 for update skip locked)
+  returning e.id::text, e.kind`
+const KNOWN_AGAIN = `update msc_outbox.entries set state = 'pending', due_at = '-infinity', error = null,
+    error_code = null, ended_at = null
+  where state = 'parked' and error_code = '${UNKNOWN}' and kind = any ($1::text[])`
+
+const PRUNE = `delete from msc_outbox.entries where id in (
+    select id from msc_outbox.entries
+    where state = 'delivered' and ended_at < statement_timestamp() - $1::float8 * interval '1 millisecond'
+    order by ended_at limit ${PRUNE_BATCH} for update skip locked)
+  returning 1`
+/** No lease and no backoff is longer than half an hour. */
+const MEND = `update msc_outbox.entries set due_at = clock_timestamp()
+  where state = 'pending' and due_at > clock_timestamp() + interval '1 hour'`
+
+const COUNTS = `select
+  (select count(*) from (select from msc_outbox.entries where state = 'pending' limit 10000) as counted)::int as pending,
+  (select count(*) from (select from msc_outbox.entries where state = 'parked' limit 10000) as counted)::int as parked,
+  coalesce((select extract(epoch from clock_timestamp() - created_at) * 1000 from msc_outbox.entries
+    where state = 'pending' order by seq limit 1), 0)::float8 as oldest`
+
+const STATE = `select id::text, state, attempts, error, error_code from msc_outbox.entries where id = any ($1::uuid[])`
+const PARKED = `select id::text, kind, grp, attempts, error, error_code from msc_outbox.entries
+  where state = 'parked' order by seq limit $1`
+const RETRY = `update msc_outbox.entries set state = 'pending', due_at = '-infinity', attempts = 0, error = null,
+    error_code = null, ended_at = null
+  where id = $1 and state = 'parked' returning pg_notify('msc_outbox', id::text)`
+const DISCARD = `delete from msc_outbox.entries where id = $1 and state = 'parked' returning pg_notify('msc_outbox', id::text)`
+
+/** Milliseconds for one statement of the outbox itself. */
+const STATEMENT_MS = 10_000
+
+export function outboxStore(database: Database): OutboxStore {
+  const run = async <T>(work: (tx: Transaction) => Promise<T>, signal?: AbortSignal): Promise<T> => {
+    try {
+      return await database.asService(work, { timeoutMs: STATEMENT_MS, ...(signal && { signal }) })
+    } catch (error) {
+      throw explained(error)
+    }
+  }
+  const query = <Row>(sql: string, params: readonly unknown[], signal?: AbortSignal): Promise<Row[]> =>
+    run((tx) => tx.query<Row>(sql, params), signal)
+  const idsOf = (rows: readonly { readonly id: string }[]): string[] => rows.map(({ id }) => id)
+  const one = async (sql: string, id: string): Promise<boolean> => {
+    assertIds([id])
+    return (await query(sql, [id])).length > 0
+  }
+  return {
+    async claim(places, owner, leaseMs) {
+      const rows = await query<ClaimedEntry & { readonly seq: number }>(CLAIM, [
+        [...places.keys()],
+        [...places.values()],
+        owner,
+        leaseMs,
+      ])
+      return rows.toSorted((a, b) => a.seq - b.seq)
+    },
+    settle: async (given) =>
+      idsOf(
+        await query(SETTLE, [
+          given.map(({ id }) => id),
+          given.map(({ owner }) => owner),
+          given.map(({ outcome }) => outcome.state),
+          given.map(({ outcome }) => outcome.delayMs),
+          given.map(({ outcome }) => outcome.error ?? null),
+          given.map(({ outcome }) => outcome.errorCode ?? null),
+          given.map(({ outcome }) => (outcome.counts ? 0 : 1)),
+        ]),
+      ),
+    renew: async (held, leaseMs) =>
+      idsOf(await query(RENEW, [held.map(({ id }) => id), held.map(({ owner }) => owner), leaseMs])),
+    async nextDueMs(kinds) {
+      const [row] = await query<{ readonly ms: number | null }>(NEXT_DUE, [kinds])
+      return row?.ms ?? undefined
+    },
+    async sortKinds(kinds, unknownAfterMs) {
+      await query(KNOWN_AGAIN, [kinds])
+      return query(PARK_UNKNOWN, [kinds, unknownAfterMs])
+    },
+    prune: async (keepMs) => (await query(PRUNE, [keepMs])).length,
+    mendTimes: async () => void (await query(MEND, [])),
+    async counts(signal) {
+      const [row] = await query<{ pending: number; parked: number; oldest: number }>(COUNTS, [], signal)
+      return { pending: row?.pending ?? 0, parked: row?.parked ?? 0, oldestMs: Math.max(0, row?.oldest ?? 0) }
+    },
+    async state(ids) {
+      assertIds(ids)
+      const rows = await query<FailedRow & { readonly state: OutboxState['state'] }>(STATE, [ids])
+      const found = new Map(rows.map((row) => [row.id, { state: row.state, ...failedOf(row) }]))
+      return ids.map((id) => ({ state: 'unknown', attempts: 0, ...found.get(id.toLowerCase()), id }))
+    },
+    async parked(limit) {
+      const rows = await query<FailedRow & { readonly kind: string; readonly grp: string | null }>(PARKED, [limit])
+      return rows.map((row) => ({ kind: row.kind, ...(row.grp !== null && { group: row.grp }), ...failedOf(row) }))
+    },
+    retry: (id) => one(RETRY, id),
+    discard: (id) => one(DISCARD, id),
+  }
+}
+
+interface FailedRow {
+  readonly id: string
+  readonly attempts: number
+  readonly error: string | null
+  readonly error_code: string | null
+}
+
+function failedOf({ id, attempts, error, error_code: code }: FailedRow): Omit<OutboxState, 'state'> {
+  return { id, attempts, ...(error !== null && { error }), ...(code !== null && { errorCode: code }) }
+}
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
+const MOST_IDS = 1000
+
+function assertIds(ids: readonly string[]): void {
+  const list: unknown = ids
+  if (!Array.isArray(list) || list.length > MOST_IDS) throw invalid('ids', `must be a list of at most ${MOST_IDS}`)
+  for (const id of list as unknown[]) {
+    if (typeof id !== 'string' || !UUID.test(id)) throw invalid('id', 'is no UUID')
+  }
+}
+
+/** Returns the carrier that an entry was added with. */
+export function carrierOf({ traceparent, user_id: userId }: ClaimedEntry): Partial<Carrier> {
+  return { ...(traceparent !== null && { traceparent }), ...(userId !== null && { userId }) }
+}
