@@ -72,7 +72,6 @@ export const REMEDIES = {
   'core DRIVER_FAILED': 'Read the message; when it lasts, `msc doctor` says whether the backend answers.',
   'jobs DRIVER_FAILED': 'Try again; when it lasts, `msc doctor` says whether the backend answers.',
   HOST_INVALID: 'Correct the header: a proxy in front of the application has made it.',
-  JOBS_NOT_OBSERVABLE: "Use the vendor's dashboard, or the embedded driver.",
   JOB_DUPLICATE: 'Give each job an id of its own.',
   JOB_NON_RETRIABLE: 'Nothing: a handler throws it on purpose.',
   JOB_OPTION_INVALID: 'Correct the option that the message names.',

@@ -1,5 +1,4 @@
 export { startChaosProxy, type ChaosProxy } from './chaos-proxy.ts'
-export { mulberry32 } from './mulberry32.ts'
 export { createManualClock, type ManualClock } from './manual-clock.ts'
 export { freePort } from './free-port.ts'
 export { mulberry32 } from './mulberry32.ts'
