@@ -19,7 +19,7 @@ import {
 } from '@msc/core'
 import { rateLimitHeaders, rateLimitResponse, type RateLimitResult } from '@msc/cache'
 import { problem, type ProblemOptions } from '@msc/core/http-request'
-import { clientAddress } from './client-address.ts'
+import { addressGroup, clientAddress } from './client-address.ts'
 import type { Idempotency } from './idempotency/idempotency.ts'
 import { answerOnce, type IdempotencyMode } from './idempotency/route-idempotency.ts'
 import { problemFrom } from './problem.ts'
@@ -202,7 +202,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
 ): Promise<Response> {
   const { route, auth = 'required', role, body: schema, maxBytes = 64 * 1024 } = options
   const limit = options.limit ?? { calls: 100, windowSeconds: 60 }
-  const caller = user ? ['user', user.id] : ['address', clientAddress(request, ports.proxies)]
+  const caller = user ? ['user', user.id] : ['address', addressGroup(clientAddress(request, ports.proxies))]
 
   if (crossSite(request)) {
     return problem({ title: 'Requests from other sites are refused', status: 403, code: 'CROSS_SITE' })
