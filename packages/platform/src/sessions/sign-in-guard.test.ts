@@ -164,9 +164,10 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
   it.each([
     ['fails', () => Promise.reject(new Error('no'))],
     ['answers nonsense', () => Promise.resolve({} as never)],
+    ['never answers', () => new Promise<never>(() => {})],
   ])('counts within the process when the limiter %s', async (_, rateLimit) => {
     const onError = vi.fn()
-    const { guard, owner } = guardOf({ rateLimit, onError })
+    const { guard, owner } = guardOf({ rateLimit, onError, timeoutMs: 1000 })
     expect(allowed(await strangers(owner.account, 30, guard))).toBe(5)
     expect(onError).toHaveBeenCalled()
   })
