@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import {
   ConfigError,
   DriverError,
+  MscError,
   UnavailableError,
   ValidationError,
   currentContext,
@@ -210,6 +211,19 @@ describe('a route', () => {
     })
     expect((await post(request('{"title":"a"}'), params)).status).toBe(500)
     expect(capture).toHaveBeenCalledOnce()
+  })
+
+  it('answers 429 when too many passwords wait, and captures nothing', async () => {
+    const { route, capture } = setUp()
+    const busy = new MscError('x', { code: 'PASSWORDS_BUSY', retryable: true })
+    const handler = route({
+      route: '/api/sign-in',
+      auth: 'none',
+      handler: () => Promise.reject(Object.assign(busy, { retryAfterMs: 1500 })),
+    })
+    const response = await handler(request(), params)
+    expect([response.status, response.headers.get('retry-after')]).toEqual([429, '2'])
+    expect(capture).not.toHaveBeenCalled()
   })
 
   it('answers 429 with the time to retry after', async () => {

@@ -275,6 +275,22 @@ describe.each(['pglite', 'postgres'] as const)('idempotency on %s', (driver) => 
     expect(work).not.toHaveBeenCalled()
   })
 
+  it.runIf(driver === 'postgres')(
+    'waits for a silent database no longer than it may, and then works again',
+    async () => {
+      const work = vi.fn(created)
+      const idempotency = make({ timeoutMs: 300 })
+      server?.pause()
+      try {
+        await expect(idempotency.run(asked(), work)).rejects.toMatchObject({ code: 'IDEMPOTENCY_UNAVAILABLE' })
+        expect(work).not.toHaveBeenCalled()
+      } finally {
+        server?.resume()
+      }
+      await vi.waitFor(async () => expect((await idempotency.run(asked(), work)).status).toBe(201), 10_000)
+    },
+  )
+
   it('gives the answer although it can not be kept', async () => {
     const onError = vi.fn()
     let away = false

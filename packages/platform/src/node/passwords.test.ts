@@ -97,13 +97,13 @@ describe('an unknown account', () => {
     const posted = vi.spyOn(Worker.prototype, 'postMessage')
     const passwords = passwordsOf({ onError: () => {} })
     const hash = await passwords.hash('a')
-    for (const stored of [hash, undefined, 'plain']) await passwords.verify('a', stored)
+    for (const stored of [hash, undefined, null, 'plain']) await passwords.verify('a', stored)
     await passwords.verify('x'.repeat(5000), undefined)
     const costs = posted.mock.calls.map(([input]) => {
       const { n, r, p, bytes } = input as Record<string, number>
       return [n, r, p, bytes]
     })
-    expect(costs).toEqual(Array.from({ length: 5 }, () => [65_536, 8, 2, 32]))
+    expect(costs).toEqual(Array.from({ length: 6 }, () => [65_536, 8, 2, 32]))
     expect(await passwords.verify('a', undefined)).toEqual({ matches: false, outdated: false })
   })
 })

@@ -51,11 +51,11 @@ export interface Passwords {
    */
   hash(password: string, options?: PasswordOptions): Promise<string>
   /**
-   * Compares a password with its stored hash. Pass `undefined` for an account that does not exist: it takes as long, so
-   * that the time of the answer doesn't tell. The same is true for a stored value that is no hash, or one that would cost
+   * Compares a password with its stored hash. Pass `undefined` for an account that does not exist or has no password: it
+   * takes as long, so that the time of the answer doesn't tell. The same is true for a stored value that is no hash, or one that would cost
    * too much, which is reported.
    */
-  verify(password: string, stored: string | undefined, options?: PasswordOptions): Promise<PasswordVerdict>
+  verify(password: string, stored: string | null | undefined, options?: PasswordOptions): Promise<PasswordVerdict>
   /** Ends the thread. Calls under way reject. */
   close(): Promise<void>
 }
@@ -107,8 +107,8 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
       return formatHash({ ...wanted, key: await derive(bytes, wanted, signal) })
     },
     async verify(password, stored, { signal } = {}) {
-      const known = stored === undefined ? undefined : parseHash(stored)
-      if (stored !== undefined && !known) {
+      const known = typeof stored === 'string' ? parseHash(stored) : undefined
+      if (typeof stored === 'string' && !known) {
         reportFailure(unreadable(), { concern: 'passwords', operation: 'verify' }, onError)
       }
       const bytes = bytesOf(password)

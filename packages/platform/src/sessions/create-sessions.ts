@@ -32,6 +32,9 @@ import {
 import { isSessionToken, newSessionToken } from './session-token.ts'
 import type { SessionRequest, Sessions, SessionsOptions, VerifiedSession } from './sessions.ts'
 
+/** Milliseconds for which it is known that a session has ended: much longer than a copy of it lives. */
+const KEEP_MS = 60_000
+
 /**
  * Makes the sessions of an application. Does no I/O.
  *
@@ -60,7 +63,7 @@ export function createSessions<User extends object>(options: SessionsOptions<Use
       horizon.listening ? undefined : 'Other processes are not heard, so that the database is asked for every request.',
   })
   const horizon = createSessionHorizon(clock, cacheMs)
-  const ended = createEndedSessions(clock, horizon.forget)
+  const ended = createEndedSessions(clock, KEEP_MS + 3 * timeoutMs, horizon.forget)
   const listener = createSessionListener({ database, horizon, clock, timeoutMs, onEnded: ended.add, report })
   const during = async <T>(work: (tx: Transaction) => Promise<T>): Promise<T> => {
     assertOpen()
@@ -118,8 +121,9 @@ export function createSessions<User extends object>(options: SessionsOptions<Use
       const token = tokenIn(from, secure)
       return token === undefined ? undefined : verifyToken(token)
     },
-    async end(token, reason = 'signed-out') {
-      if (!isSessionToken(token)) return false
+    async end(from, reason = 'signed-out') {
+      const token = tokenIn(from, secure)
+      if (token === undefined) return false
       const tokenHash = await sha256(token)
       const rows = await during((tx) => endByToken(tx, tokenHash, reason))
       await forget(rows)

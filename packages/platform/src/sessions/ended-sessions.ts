@@ -2,8 +2,8 @@ import { runReported, type Clock } from '@msc/core'
 import type { EndedSession } from './sessions.ts'
 
 /**
- * The sessions that ended a moment ago, and who wants to know. A copy of a session lives for ten seconds at most, and a
- * question to the database for not much longer; an id is kept until none of them can still say that the session is live.
+ * The sessions that ended a moment ago, and who wants to know. An id is kept until no copy of the session and no question to
+ * the database that began earlier can still say that it is live.
  */
 export interface EndedSessions {
   /** Refuses the session from now on, and then tells everybody, once. */
@@ -13,18 +13,20 @@ export interface EndedSessions {
   onEnded(listener: (ended: EndedSession) => unknown): () => void
 }
 
-const KEEP_MS = 120_000
 /** Some ten megabytes. */
 const MOST = 100_000
 
-/** @param onOverflow Called when an id had to be dropped too early. */
-export function createEndedSessions(clock: Clock, onOverflow: () => void): EndedSessions {
+/**
+ * @param keepMs Milliseconds for which an id is kept.
+ * @param onOverflow Called when one had to be dropped too early.
+ */
+export function createEndedSessions(clock: Clock, keepMs: number, onOverflow: () => void): EndedSessions {
   // A map keeps the order of insertion, so that the oldest come first.
   const times = new Map<string, number>()
   const listeners = new Set<(ended: EndedSession) => unknown>()
   const dropOld = (now: number): void => {
     for (const [oldest, at] of times) {
-      if (now - at < KEEP_MS) return
+      if (now - at < keepMs) return
       times.delete(oldest)
     }
   }

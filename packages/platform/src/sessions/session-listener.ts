@@ -1,4 +1,4 @@
-import { every, readField, type Clock } from '@msc/core'
+import { every, readField, withoutScope, type Clock } from '@msc/core'
 import { listen } from '@msc/core/postgres'
 import type { Database } from '../database/database.ts'
 import { deleteOldAddresses, deleteOldFailures } from './failed-sign-ins.ts'
@@ -111,7 +111,8 @@ export function createSessionListener(options: SessionListenerOptions): SessionL
         { clock, onError: (error) => report(error, 'prune') },
       )
       failedAt = undefined
-      return (opening ??= attend())
+      // It goes on for longer than the request that asks first.
+      return (opening ??= withoutScope(attend))
     },
     async close() {
       closed = true

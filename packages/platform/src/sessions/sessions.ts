@@ -76,7 +76,7 @@ export interface EndedSession {
   readonly userId: string
 }
 
-/** The part of a `Request` that says who sent it. */
+/** The part of a `Request` that says who sent it. In a page of Next.js: `{ headers: await headers() }`. */
 export interface SessionRequest {
   readonly headers: { get(name: string): string | null }
 }
@@ -95,7 +95,8 @@ export interface Sessions<User> extends Service {
    */
   open(): Promise<void>
   /**
-   * Starts a session, for a user whose password has just been verified.
+   * Starts a session, for a user whose password has just been verified. Pass the id as the database writes it (a UUID in lower
+   * case): the database ends sessions by comparing texts.
    *
    * @throws ValidationError `SESSION_USER_INVALID` for an id that is empty or longer than 255 characters; MscError
    *   `SESSION_REFUSED` when `confirm` returned false or there is no such user.
@@ -112,8 +113,8 @@ export interface Sessions<User> extends Service {
    * @throws UnavailableError while the database is away: then it is unknown whether somebody is signed in.
    */
   verify(from: SessionRequest | string | null | undefined): Promise<VerifiedSession<User> | undefined>
-  /** Ends the session of a token. Returns false when it was not live. `reason` is cut to 64 characters. */
-  end(token: string | undefined, reason?: string): Promise<boolean>
+  /** Ends the session of a request or a token. Returns false when it was not live. `reason` is cut to 64 characters. */
+  end(from: SessionRequest | string | null | undefined, reason?: string): Promise<boolean>
   /** Ends all sessions of a user, but for the one with the id `except`. Returns how many there were. */
   endAll(userId: string, options?: { readonly except?: string; readonly reason?: string }): Promise<number>
   /** Returns the live sessions of a user, the latest first. */

@@ -139,6 +139,13 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
     expect(allowed(verdicts)).toBe(20)
   })
 
+  it('takes an unknown address for none, since all who are unknown would share it', async () => {
+    const { guard } = guardOf()
+    for (let i = 0; i < 60; i++) {
+      expect(await guard.check({ account: `${run}-unknown-${i}`, address: 'unknown' })).toEqual({ allowed: true })
+    }
+  })
+
   it('keeps no name of an account in the store of the limiter', async () => {
     const ids: string[] = []
     const { guard, owner } = guardOf({
@@ -157,9 +164,10 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
   it.each([
     ['fails', () => Promise.reject(new Error('no'))],
     ['answers nonsense', () => Promise.resolve({} as never)],
+    ['never answers', () => new Promise<never>(() => {})],
   ])('counts within the process when the limiter %s', async (_, rateLimit) => {
     const onError = vi.fn()
-    const { guard, owner } = guardOf({ rateLimit, onError })
+    const { guard, owner } = guardOf({ rateLimit, onError, timeoutMs: 1000 })
     expect(allowed(await strangers(owner.account, 30, guard))).toBe(5)
     expect(onError).toHaveBeenCalled()
   })

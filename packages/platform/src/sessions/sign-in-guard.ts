@@ -34,7 +34,7 @@ export interface SignInGuardOptions {
 export interface SignInAttempt {
   /** The name of the account as the client sent it, for example an e-mail address. Case and outer spaces don't count. */
   readonly account: string
-  /** From `clientAddress`; `undefined` where it is unknown, and then only the account is limited. */
+  /** From `clientAddress`. With `undefined` or `unknown` only the account is limited. */
   readonly address: string | undefined
 }
 
@@ -56,7 +56,8 @@ export interface FailurePage {
 export interface SignInGuard {
   /**
    * Counts one attempt, before its password is looked at. Somebody who signs in from where they have signed in before has a
-   * count of their own, so that nobody elsewhere can keep them out, and neither can others at the same address.
+   * count of their own, so that nobody elsewhere can keep them out. At the same address nobody can keep them out by attempts on
+   * other accounts; attempts on theirs count as theirs.
    *
    * While the store of the limiter is away, attempts are counted by this process alone. While the database is away, every
    * address counts as strange. Both are reported.
@@ -151,11 +152,10 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
 }
 
 /** No name of a person leaves for the store. Much text is as good as its first thousand characters. */
-async function hashesOf({
-  account,
-  address,
-}: SignInAttempt): Promise<{ account: string; address: string | undefined }> {
-  const name = String(account).slice(0, 1000).normalize('NFKC').trim().toLowerCase()
+async function hashesOf(attempt: SignInAttempt): Promise<{ account: string; address: string | undefined }> {
+  // Everybody who is unknown would share one address.
+  const address = attempt.address === 'unknown' ? undefined : attempt.address
+  const name = String(attempt.account).slice(0, 1000).normalize('NFKC').trim().toLowerCase()
   return {
     account: await sha256(`account\n${name}`),
     address:
