@@ -43,7 +43,7 @@ export function createFlights(kinds: readonly string[], perKind: number, most: n
     },
     delete(flight) {
       if (all.delete(flight)) change(flight, -1)
-      for (const tell of [...watching]) tell()
+      for (const tell of watching) tell()
     },
     places() {
       const places = new Map<string, number>()

@@ -50,6 +50,7 @@ export function createRelay(context: RelayContext): Relay {
   let delivered = 0
   let isStarted = false
   let stopped: Error | undefined
+  const isRunning = (): boolean => isStarted && !stopped
 
   const settler = createSettler({
     store,
@@ -89,7 +90,7 @@ export function createRelay(context: RelayContext): Relay {
         return backoff(outage.failures, { baseMs: 500, maxMs: pollMs })
       }),
     mostMs: () => (hearing.isHearing ? pollMs : Math.min(pollMs, DEAF_POLL_MS)),
-    isRunning: () => isStarted && !stopped,
+    isRunning,
   })
   const wake = (): void => void pump.run()
   const hearing = createHearing({
@@ -130,7 +131,7 @@ export function createRelay(context: RelayContext): Relay {
     },
     async drain(budgetMs) {
       const until = clock.monotonic() + budgetMs
-      while (isStarted && !stopped && clock.monotonic() < until) {
+      while (isRunning() && clock.monotonic() < until) {
         await withoutScope(pump.run)
         if (flights.all.size === 0) return
         await flights.oneEnds(clock, until - clock.monotonic())

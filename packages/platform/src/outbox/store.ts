@@ -134,8 +134,8 @@ const RETRY = `update msc_outbox.entries set state = 'pending', due_at = '-infin
   where id = $1 and state = 'parked' returning pg_notify('msc_outbox', id::text)`
 const DISCARD = `delete from msc_outbox.entries where id = $1 and state = 'parked' returning pg_notify('msc_outbox', id::text)`
 
-/** Milliseconds for one statement of the outbox itself. */
-const STATEMENT_MS = 10_000
+/** Milliseconds for one statement of the outbox itself: each connection that has gone silent costs it once. */
+const STATEMENT_MS = 5000
 
 export function outboxStore(database: Database): OutboxStore {
   const run = async <T>(work: (tx: Transaction) => Promise<T>, signal?: AbortSignal): Promise<T> => {
