@@ -1,7 +1,7 @@
 'use client'
 
 import { captureException } from '@msc/monitoring/browser'
-import { useEffect, useTransition } from 'react'
+import { useEffect, useSyncExternalStore, useTransition } from 'react'
 
 export interface WentWrongProps {
   readonly error: Error & { digest?: string }
@@ -32,9 +32,15 @@ export function WentWrong({ error, retry }: WentWrongProps) {
   )
 }
 
+const never = () => () => undefined
+
 /** A link to the issue for admins, whom the layout marks; the console knows nobody else. */
 function Reference({ digest }: { digest: string }) {
-  const isAdmin = typeof document !== 'undefined' && document.body.dataset['admin'] !== undefined
+  const isAdmin = useSyncExternalStore(
+    never,
+    () => document.body.dataset['admin'] !== undefined,
+    () => false,
+  )
   if (!isAdmin) return <code>{digest}</code>
   return (
     <a href={`/devtools/errors?reference=${encodeURIComponent(digest)}`} className="font-mono underline">

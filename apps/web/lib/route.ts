@@ -52,11 +52,11 @@ export async function afterForm(
     const accepted: unknown = typeof done === 'string' ? undefined : await response.clone().json()
     return seeOther(typeof done === 'string' ? done : done(accepted), response)
   }
-  if (response.status === 401 && !sent.user && page !== '/sign-in') {
+  const [path = '/', query = ''] = page.split('?')
+  if (response.status === 401 && !sent.user && path !== '/sign-in') {
     return seeOther(`/sign-in?next=${encodeURIComponent(page)}`, response)
   }
   const id = await forms().keep(sent)
-  const [path = '/', query = ''] = page.split('?')
   const search = new URLSearchParams(query)
   search.set('form', id ?? 'lost')
   return seeOther(`${path}?${search.toString()}`, response)
