@@ -1,6 +1,7 @@
 import {
   ConfigError,
   UnavailableError,
+  ValidationError,
   assertDriver,
   assertNumbers,
   createCalls,
@@ -24,7 +25,7 @@ import type { JobLog } from './context.ts'
 import type { AnyJob, EventInput, EventType } from './define-job.ts'
 import type { Depth, JobsDriver, JobsObserver, OutgoingEvent, RunInfo, RunQuery } from './driver.ts'
 import type { Failure } from './errors.ts'
-import { checked, invoked, outgoing } from './payloads.ts'
+import { checked, invoked, isEventId, outgoing } from './payloads.ts'
 import { createRunCalls } from './run-calls.ts'
 
 /** Definitions of any payload; their handlers are called with what their schema returned. */
@@ -275,7 +276,10 @@ export function createJobs(options: JobsOptions): Jobs {
         return problem({ status: 500, title: 'The request could not be answered', code: 'INTERNAL' })
       }
     },
-    runs: (query = {}) => observe('runs', async (runs, signal) => (await runs(query, signal)).map(redacted)),
+    async runs(query = {}) {
+      assertEventId(query)
+      return observe('runs', async (runs, signal) => (await runs(query, signal)).map(redacted))
+    },
     run: (id) =>
       observe('run', async (run, signal) => {
         const found = await run(id, signal)
@@ -296,6 +300,15 @@ export function createJobs(options: JobsOptions): Jobs {
     },
   }
   return self
+}
+
+/** An id that got lost on the way would list the runs of everybody. */
+function assertEventId(query: RunQuery): void {
+  const { eventId } = query
+  if (!('eventId' in query) || (typeof eventId === 'string' && isEventId(eventId))) return
+  throw new ValidationError('[msc/jobs] `eventId` is none that an event can have.', [], {
+    code: 'JOB_ARGUMENT_INVALID',
+  })
 }
 
 function unavailable(driver: string, operation: string, cause: unknown): UnavailableError {

@@ -162,6 +162,12 @@ describe('operating', () => {
     ])
   })
 
+  it.each([undefined, '', 5, 'a\u0000b', 'x'.repeat(201)])('lists nobody’s runs for the event %j', async (eventId) => {
+    const { jobs } = await start({ jobs: [shaky({ now: false }, [])] })
+    await jobs.send('test/go', {})
+    await expect(jobs.runs({ eventId: eventId as never })).rejects.toMatchObject({ code: 'JOB_ARGUMENT_INVALID' })
+  })
+
   it('does not say that there are no runs while its store is away', async () => {
     const store = memoryStore()
     const away = { ...store, list: () => Promise.reject(new DriverError('memory', 'away', { retryable: true })) }

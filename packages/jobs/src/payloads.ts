@@ -30,7 +30,7 @@ export async function outgoing(
     const schema = schemaOf(job, name)
     if (schema) await validate(schema, data, `Data of ${name}`)
   }
-  if (id !== undefined && !/^\P{C}{1,200}$/u.test(id)) {
+  if (id !== undefined && !isEventId(id)) {
     throw new ValidationError(`[msc/jobs] An event's id has 1 to 200 characters, and none that can not be seen.`, [], {
       code: 'JOB_ARGUMENT_INVALID',
     })
@@ -42,6 +42,8 @@ export async function outgoing(
   }
   return { id: id ?? sortableId(now), name, data: JSON.parse(text) as unknown, ts: ts ?? now, carrier: carrier() }
 }
+
+export const isEventId = (id: string): boolean => /^\P{C}{1,200}$/u.test(id)
 
 /** What `step.invoke` passes to a job, checked as an event's data is. */
 export async function invoked(job: AnyJob, data: unknown): Promise<unknown> {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createJobs, type Jobs } from '../create-jobs.ts'
 import { defineJob } from '../define-job.ts'
-import { startInngestServer, type InngestServer } from '../testing/index.ts'
+import { startInngestServer, type InngestServer, type WireRun } from '../testing/index.ts'
 import { inngestFromEnv } from './inngest-from-env.ts'
 import { inngest } from './inngest.ts'
 
@@ -134,4 +134,32 @@ it('finds an event by the id that another process sent it under, among those of 
   expect(await jobs.runs({ eventId: 'e1500' })).toEqual([])
   expect(asked).toBe(10)
   await jobs.close()
+})
+
+it('finds the runs of an event whose first answer was lost, though what this process knows started nothing', async () => {
+  const server = await startInngestServer({ eventKey, signingKey })
+  let lost = true
+  const jobs = createJobs({
+    jobs: [job],
+    driver: inngest({
+      eventKey,
+      signingKey,
+      baseUrl: server.url,
+      fetch: async (input, init) => {
+        const answer = await fetch(input, init)
+        if (!lost || !String(input).includes('/e/')) return answer
+        lost = false
+        return Response.json({ error: 'gateway', status: 401 }, { status: 401 })
+      },
+    }),
+  })
+  // The SDK tries again by itself.
+  await jobs.send('test/go', {}, { id: 'twice' })
+  const [first, second] = server.events
+  expect([first?.id, second?.id]).toEqual(['twice', 'twice'])
+  const run = { id: '01HWAVEB858VPPX47Z65GR6P6R', functionId: 'job', status: 'running' } as const
+  ;(server.runs as WireRun[]).push({ ...run, eventIds: [first?.internalId ?? ''], startedAt: 1000 })
+  expect(await jobs.runs({ eventId: 'twice' })).toMatchObject([{ id: run.id, status: 'running' }])
+  await jobs.close()
+  await server.close()
 })

@@ -60,10 +60,14 @@ export async function runsOfEvent(
   signal: AbortSignal,
 ): Promise<RunInfo[]> {
   const { eventId, job, status, limit = 50, before } = query
-  const isTheirs = ULID.test(eventId)
-  const ids = given !== undefined ? [given] : isTheirs ? [eventId] : await findEvents(eventId, api, signal)
-  const found = await Promise.all(ids.map((id) => readRuns(id, eventId, api, signal)))
-  const runs = found.flat().toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
+  const id = given ?? (ULID.test(eventId) ? eventId : undefined)
+  let all = id === undefined ? [] : await readRuns(id, eventId, api, signal)
+  // Also when what this process sent has none: it may have been the second time, after a first whose answer was lost.
+  if (all.length === 0 && id !== eventId) {
+    const ids = await findEvents(eventId, api, signal)
+    all = (await Promise.all(ids.map((each) => readRuns(each, eventId, api, signal)))).flat()
+  }
+  const runs = all.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
   const from = before === undefined ? 0 : runs.findIndex(({ id }) => id === before) + 1
   return runs
     .slice(from)
@@ -75,13 +79,16 @@ export async function runsOfEvent(
 async function findEvents(own: string, api: InngestApi, signal: AbortSignal): Promise<string[]> {
   const found: string[] = []
   let cursor: string | undefined
-  for (let page = 0; page < PAGES && found.length < MAX_SAME; page++) {
+  let pages = PAGES
+  for (let page = 0; page < pages && found.length < MAX_SAME; page++) {
     const url = new URL(`/v1/events?limit=${PAGE}`, api.base)
     if (cursor !== undefined) url.searchParams.set('cursor', cursor)
     const events = listOf(await get(url, api, signal)).filter(isRecord)
     for (const event of events) {
       if (event['id'] === own && typeof event['internal_id'] === 'string') found.push(event['internal_id'])
     }
+    // One page more, since the first time, which has the runs, is older.
+    if (found.length > 0) pages = Math.min(pages, page + 2)
     const last = events.at(-1)?.['internal_id']
     if (events.length < PAGE || typeof last !== 'string' || last === cursor) break
     cursor = last

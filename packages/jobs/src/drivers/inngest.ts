@@ -125,10 +125,10 @@ export function inngest(options: InngestOptions): JobsDriver {
       const { client } = await loaded()
       signal.throwIfAborted()
       try {
-        const { ids } = await client.send(
+        const sent: { readonly ids?: readonly string[] } | undefined = await client.send(
           events.map(({ id, name, data, ts, carrier }) => ({ id, name, ts, data: wrap(data, carrier) })),
         )
-        for (const [index, { id }] of events.entries()) eventIds.remember(id, ids[index])
+        for (const [index, { id }] of events.entries()) eventIds.remember(id, sent?.ids?.[index])
       } catch (error) {
         if (MscError.isInstance(error)) throw error
         throw sendFailure(toError(error).message)

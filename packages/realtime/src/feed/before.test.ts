@@ -1,6 +1,6 @@
 import { createManualClock } from '@msc/core/testing'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { deferred } from '../promises.ts'
 import { databases, type TestDatabase } from '../testing/test-database.ts'
 import { createLanes } from './lanes.ts'
@@ -15,12 +15,14 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
   (_name, open) => {
     let db: TestDatabase
     const sources: FeedSource[] = []
-    beforeEach(async () => {
+    beforeAll(async () => {
       db = await open()
     })
+    afterAll(() => db.close())
     afterEach(async () => {
       for (const source of sources.splice(0)) await source.close()
-      await db.close()
+      await db.exec('delete from items')
+      await db.exec('delete from msc_feed.events')
     })
     const start = async (
       options: Partial<FeedSourceOptions>,
@@ -181,6 +183,32 @@ describe('the lanes of topics', () => {
       }),
       { numRuns: 60 },
     )
+  })
+
+  it('go on to wait in one topic for what works there, while another’s fails', async () => {
+    const clock = createManualClock()
+    const called: string[] = []
+    const lanes = createLanes({
+      clock,
+      timeoutMs: 2000,
+      report: () => undefined,
+      async before({ topic }) {
+        called.push(topic)
+        if (topic === 'bad') throw new Error('a bug')
+      },
+    })
+    for (let n = 0; n < 20; n++) lanes.deliver(message('bad', n), '1', () => undefined)
+    await clock.advance(0)
+    for (let n = 20; n < 30; n++) lanes.deliver(message('good', n), '1', () => undefined)
+    await clock.advance(0)
+    expect(called.filter((topic) => topic === 'bad')).toHaveLength(5)
+    expect(called.filter((topic) => topic === 'good')).toHaveLength(10)
+    // One probe tells that it works again.
+    await clock.advance(5000)
+    lanes.deliver(message('bad', 30), '1', () => undefined)
+    await clock.advance(0)
+    expect(called.filter((topic) => topic === 'bad')).toHaveLength(6)
+    lanes.close()
   })
 
   it('wait for nothing in a topic that is too far behind, and stay bounded', async () => {

@@ -1,4 +1,4 @@
-import { createBreaker, deadline, type Clock } from '@msc/core'
+import { createBreaker, deadline, type Breaker, type Clock } from '@msc/core'
 import { deferred } from '../promises.ts'
 import type { FeedMessage } from './source.ts'
 
@@ -40,14 +40,17 @@ const MAX_WAITING = 5000
 const MAX_BYTES = 32 * 1024 * 1024
 /** Ids of messages whose `before` has settled. What is forgotten is announced again, which does no harm. */
 const REMEMBERED = 50_000
+/** Topics whose `before` failed last, that are remembered. */
+const MAX_FAILING = 1000
 /** A page of history waits for so many deadlines at most, however many messages are in it. */
 const PAGE_DEADLINES = 2
 
 export function createLanes({ before, timeoutMs, clock, report }: LanesOptions): Lanes {
   const lanes = new Map<string, Item[]>()
   const settled = new Set<string>()
-  // Where the cache is away, each message would wait for the whole deadline, one after the other.
-  const breaker = createBreaker({ name: '[msc/realtime] before', clock })
+  // Where it never answers, each message of a topic would wait for the whole deadline, one after the other. Of each topic,
+  // as what fails for one table works for another. Those that do not fail have none.
+  const failing = new Map<string, Breaker>()
   /** How many of those that are not delivered have which horizon: there are few different ones. */
   const horizons = new Map<string, number>()
   let bytes = 0
@@ -73,18 +76,25 @@ export function createLanes({ before, timeoutMs, clock, report }: LanesOptions):
     settled.delete(oldest as string)
   }
   const attempt = async (message: FeedMessage): Promise<void> => {
-    const operation = '[msc/realtime] before'
+    const { topic } = message
+    const breaker = failing.get(topic)
+    if (breaker?.tryAcquire() === false) return
     try {
-      await breaker.run(() =>
-        deadline(async (signal) => before(message, signal), {
-          operation,
-          timeoutMs,
-          clock,
-          report: (error) => report(error, 'abort before'),
-        }),
-      )
+      await deadline(async (signal) => before(message, signal), {
+        operation: '[msc/realtime] before',
+        timeoutMs,
+        clock,
+        report: (error) => report(error, 'abort before'),
+      })
+      failing.delete(topic)
     } catch (error) {
       report(error, 'before')
+      const broken = breaker ?? createBreaker({ name: '[msc/realtime] before', clock })
+      broken.fail()
+      failing.delete(topic)
+      failing.set(topic, broken)
+      const [oldest] = failing.keys()
+      if (failing.size > MAX_FAILING) failing.delete(oldest as string)
     }
   }
   const run = async (topic: string, lane: Item[]): Promise<void> => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createRealtime } from '../create-realtime.ts'
 import type { OutgoingMessage } from '../driver.ts'
 import { embedded } from '../drivers/embedded.ts'
@@ -25,13 +25,15 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
   (_name, open) => {
     let db: TestDatabase
     const closing: (() => Promise<unknown>)[] = []
-    beforeEach(async () => {
+    beforeAll(async () => {
       db = await open()
       await db.exec(SUPABASE)
     })
+    afterAll(() => db.close())
     afterEach(async () => {
       for (const close of closing.splice(0).toReversed()) await close()
-      await db.close()
+      await db.exec('delete from items; delete from realtime.sent')
+      await db.exec('delete from msc_feed.events; update msc_feed.delivery set relayed = null')
     })
     const insert = (owner: string, n: number, note = ''): Promise<unknown> =>
       db.query('insert into items (owner, n, note) values ($1, $2, $3)', [owner, n, note])

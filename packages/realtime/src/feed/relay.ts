@@ -130,7 +130,10 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
     behind = false
     forget()
     const [now] = await query<{ epoch: string; horizon: string; relayed: string | null }>(POSITION, [])
-    const from = position ?? now?.relayed ?? now?.horizon ?? '0'
+    const horizon = now?.horizon ?? '0'
+    const known = position ?? now?.relayed ?? horizon
+    // A position of after now is one of another history: the database was restored.
+    const from = BigInt(known) > BigInt(horizon) ? horizon : known
     for (let last = '', more = true; more && !closing.signal.aborted;) {
       const topics = await query<{ topic: string }>(TOPICS_SINCE, [from, last, TOPICS])
       // Their clients fetch at once, past this process, so all of it has to be announced by then.
@@ -139,7 +142,7 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
       more = topics.length === TOPICS
       last = topics.at(-1)?.topic ?? last
     }
-    position = now?.horizon
+    position = horizon
   }
   const sendSome = async (): Promise<void> => {
     const batch = waiting.slice(0, BATCH)
@@ -207,4 +210,4 @@ const POSITION = `select epoch, pg_snapshot_xmin(pg_current_snapshot())::text as
   from msc_feed.state, msc_feed.delivery`
 const TOPICS_SINCE = `select topic from msc_feed.events where xid >= $1::text::xid8 and topic > $2
   group by topic order by topic limit $3`
-const SAVE = `update msc_feed.delivery set relayed = greatest(relayed, $1::text::xid8)`
+const SAVE = `update msc_feed.delivery set relayed = $1::text::xid8`

@@ -64,8 +64,8 @@ export interface FeedSourceOptions {
   /**
    * Runs before a message reaches anybody, for the invalidation of what it announces: live, out of the history, and told
    * again. In order within a topic; topics do not wait for each other. When it rejects or is late that is reported, and
-   * the message goes out all the same: caches heal by their TTL. While it keeps failing it is not called, but for a probe
-   * every 5 s. It may be called again for a message, after a restart for instance.
+   * the message goes out all the same: caches heal by their TTL. While it keeps failing in a topic it is not called
+   * there, but for a probe every 5 s. It may be called again for a message, after a restart for instance.
    */
   readonly before?: Before
   /** Milliseconds for one call of `before`; a page of history waits for two of them at most. Default 2 000. */

@@ -1,4 +1,4 @@
-import { every } from '@msc/core'
+import { every, type CancelTimer } from '@msc/core'
 import { parseFrame, type Frame } from '../phoenix/frames.ts'
 import { textOfRefusal, type Place } from './admission/admission.ts'
 import { fullBucket, perSecond, spend, waitFor, type Bucket, type Rate } from './admission/bucket.ts'
@@ -39,6 +39,8 @@ const WEIGHT_BYTES = 4096
 
 export function createClients(limits: Limits, context: SessionContext): Clients {
   const all = new Set<Client>()
+  /** Those that were ended and may not have closed their side yet. */
+  const leaving = new Map<Client, CancelTimer>()
   let dropped = 0
   let onEmpty = (): void => {}
 
@@ -66,7 +68,11 @@ export function createClients(limits: Limits, context: SessionContext): Clients 
   const cut = (client: Client, code: number, reason: string): void => {
     client.connection.end(code, reasonOf(reason))
     client.gone()
-    clock.setTimeout(() => client.connection.terminate(), PATIENCE_MS)
+    const cancel = clock.setTimeout(() => {
+      leaving.delete(client)
+      client.connection.terminate()
+    }, PATIENCE_MS)
+    leaving.set(client, cancel)
   }
 
   return {
@@ -158,6 +164,11 @@ export function createClients(limits: Limits, context: SessionContext): Clients 
     },
     async close(reason) {
       stopExpiry()
+      for (const [{ connection }, cancelTimer] of leaving) {
+        cancelTimer()
+        connection.terminate()
+      }
+      leaving.clear()
       if (all.size === 0) return
       const empty = new Promise<void>((resolve) => (onEmpty = resolve))
       for (const { connection } of all) connection.end(1001, reason)
