@@ -35,7 +35,11 @@ export default defineConfig<object, AppOptions>({
   projects: [
     { name: 'embedded', testIgnore: 'packages/**', use: { backend: 'embedded' } },
     // The same tests against the vendors' drivers; only environment variables differ.
-    { name: 'vendor', testIgnore: 'packages/**', use: { backend: 'vendor' } },
+    {
+      name: 'vendor',
+      testIgnore: ['packages/**', 'security.spec.ts', 'production.spec.ts'],
+      use: { backend: 'vendor' },
+    },
     // Tests of packages in a browser, without the app.
     { name: 'packages', testMatch: 'packages/**/*.spec.ts' },
   ],

@@ -47,13 +47,14 @@ export async function listFailures(
   return rows.map((row) => ({ ...row, address: row.address ?? undefined }))
 }
 
-export async function isKnown(tx: Transaction, { account, address }: KnownPair): Promise<boolean> {
-  const rows = await tx.query(
-    `select 1 from msc_sessions.known_addresses
+/** Returns when the account has last signed in from the address, as text that each sign-in changes; `undefined` if never. */
+export async function lastSignIn(tx: Transaction, { account, address }: KnownPair): Promise<string | undefined> {
+  const [row] = await tx.query<{ at: string }>(
+    `select extract(epoch from seen_at)::text as at from msc_sessions.known_addresses
      where account_hash = decode($1, 'hex') and address_hash = decode($2, 'hex') and seen_at > now() - ${KEEP}`,
     [account, address],
   )
-  return rows.length > 0
+  return row?.at
 }
 
 export async function remember(tx: Transaction, { account, address }: KnownPair): Promise<void> {

@@ -131,6 +131,16 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
     expect(await guard.check(owner)).toMatchObject({ allowed: false })
   })
 
+  it('makes nobody wait for having signed in, however often, and counts wrong passwords anew after each', async () => {
+    const { guard, owner } = guardOf()
+    for (let i = 0; i < 20; i++) {
+      expect(await guard.check(owner)).toEqual({ allowed: true })
+      await guard.succeeded(owner)
+    }
+    for (let i = 0; i < 5; i++) expect(await guard.check(owner)).toEqual({ allowed: true })
+    expect(await guard.check(owner)).toMatchObject({ allowed: false })
+  })
+
   it('limits one address on many accounts, and takes a whole /64 for one', async () => {
     const { guard } = guardOf()
     const verdicts = await Promise.all(

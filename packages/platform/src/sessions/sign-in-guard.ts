@@ -12,7 +12,14 @@ import {
 import { addressGroup } from '@msc/core/http-request'
 import type { Database } from '../database/database.ts'
 import { sha256 } from '../sha256.ts'
-import { insertFailure, isKnown, listFailures, remember, type FailedSignIn, type KnownPair } from './failed-sign-ins.ts'
+import {
+  insertFailure,
+  lastSignIn,
+  listFailures,
+  remember,
+  type FailedSignIn,
+  type KnownPair,
+} from './failed-sign-ins.ts'
 import { ADDRESS_RULES, createFloor, growingDelays } from './sign-in-limits.ts'
 
 export interface SignInGuardOptions {
@@ -107,12 +114,12 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
       return floor(id, rules)
     }
   }
-  const hasSignedIn = async (pair: KnownPair): Promise<boolean> => {
+  const signedInAt = async (pair: KnownPair): Promise<string | undefined> => {
     try {
-      return await database.asService((tx) => isKnown(tx, pair), { timeoutMs })
+      return await database.asService((tx) => lastSignIn(tx, pair), { timeoutMs })
     } catch (error) {
       report(error, 'isKnown')
-      return false
+      return undefined
     }
   }
 
@@ -120,8 +127,10 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
     async check(attempt) {
       const { account, address } = await hashesOf(attempt)
       let wait = 0
-      if (address !== undefined && (await hasSignedIn({ account, address }))) {
-        wait = await count(`sign-in:known:${await sha256(account + address)}`, accountRules)
+      const last = address === undefined ? undefined : await signedInAt({ account, address })
+      if (last !== undefined) {
+        // Each sign-in begins a new count: whoever knows the password is not kept waiting for having used it.
+        wait = await count(`sign-in:known:${await sha256(`${account}${address}${last}`)}`, accountRules)
       } else {
         if (address !== undefined) wait = await count(`sign-in:address:${address}`, addressRules)
         if (wait === 0) wait = await count(`sign-in:account:${account}`, accountRules)
