@@ -88,7 +88,7 @@ export function migrationFailed(error: unknown, version: string, sql: string, dr
 export function rolesMissing(cause: unknown): ConfigError {
   return new ConfigError('[msc/database] The login role may not create or use the roles of Supabase.', {
     code: 'DATABASE_ROLES_MISSING',
-    hint: 'Let an administrator run: create role anon nologin noinherit; create role authenticated nologin noinherit; create role service_role nologin noinherit bypassrls; grant anon, authenticated, service_role to <the login role>;',
+    hint: 'If service_role is there, it has to bypass row level security (alter role service_role bypassrls). Let an administrator run what is missing of: create role anon nologin noinherit; create role authenticated nologin noinherit; create role service_role nologin noinherit bypassrls; grant anon, authenticated, service_role to <the login role>;',
     cause,
   })
 }

@@ -46,15 +46,15 @@ async function apply(
   // Held until the end of the transaction: of several processes, one applies and the others find the record.
   await transaction.query('select pg_advisory_xact_lock($1)', [LOCK])
   const id = await transactionId(transaction)
-  await transaction.exec(`create schema if not exists supabase_migrations;
-    create table if not exists supabase_migrations.schema_migrations (
+  if ((await recordedVersions(transaction)).has(version)) return false
+  // Even for a schema that is there, Postgres asks for the right to make it.
+  await transaction.exec(`do $$ begin
+    if to_regclass('supabase_migrations.schema_migrations') is not null then return; end if;
+    create schema if not exists supabase_migrations;
+    create table supabase_migrations.schema_migrations (
       version text primary key, applied_at timestamptz not null default now()
-    )`)
-  const known = await transaction.query(
-    'select 1 as known from supabase_migrations.schema_migrations where version = $1',
-    [version],
-  )
-  if (known.length > 0) return false
+    );
+  end $$`)
   try {
     await transaction.exec(sql)
     // A dump makes its settings for the session, and the next user of this connection would have them.

@@ -36,6 +36,9 @@ begin
       execute format('grant %I to current_user', name);
     end if;
   end loop;
+  if not (select rolbypassrls or rolsuper from pg_catalog.pg_roles where rolname = 'service_role') then
+    raise exception 'The role service_role does not bypass row level security' using errcode = '42501';
+  end if;
 end $$;
 grant usage on schema public to anon, authenticated, service_role;
 alter default privileges in schema public grant all on tables to service_role;

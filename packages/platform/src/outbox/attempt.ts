@@ -1,5 +1,5 @@
 import { anySignal, startOperation, withCarrier, withoutScope, type ServiceKit } from '@msc/core'
-import type { Flight } from './flights.ts'
+import type { Flight, Flights } from './flights.ts'
 import type { Deliver, OutboxEntry } from './outbox.ts'
 import { carrierOf, type ClaimedEntry } from './store.ts'
 import { CALLED_OFF, DELIVERED, verdictOf, type Outcome } from './verdict.ts'
@@ -16,7 +16,11 @@ export interface AttemptContext {
 const REPORTED_ATTEMPT = 6
 
 /** Delivers an entry once, in its trace and as a unit of work of its own. Never rejects. */
-export async function attempt(context: AttemptContext, flight: Flight, isStopped: () => boolean): Promise<Outcome> {
+export async function attempt(
+  context: AttemptContext & { readonly flights: Flights },
+  flight: Flight,
+  isStopped: () => boolean,
+): Promise<Outcome> {
   const { deliver, inTime, timeoutMs, random, report } = context
   const { entry, controller } = flight
   const { id, kind, attempts } = entry
@@ -24,16 +28,20 @@ export async function attempt(context: AttemptContext, flight: Flight, isStopped
     withCarrier(carrierOf(entry), async () => {
       const operation = startOperation('outbox.deliver')
       const send = deliver.get(kind) as Deliver
+      let sending: Promise<unknown> | undefined
+      let isSettled = false
+      const begin = (signal: AbortSignal): Promise<unknown> => {
+        sending = Promise.resolve(operation.run(() => send(entryOf(entry), { signal, attempt: attempts })))
+        const settled = (): void => void (isSettled = true)
+        sending.then(settled, settled)
+        return sending
+      }
       try {
-        await inTime(
-          `deliver ${kind}`,
-          timeoutMs,
-          (signal) => operation.run(() => send(entryOf(entry), { signal, attempt: attempts })) as Promise<unknown>,
-          anySignal(controller.signal),
-        )
+        await inTime(`deliver ${kind}`, timeoutMs, begin, anySignal(controller.signal))
         operation.end({ id, kind, attempt: attempts, outcome: 'delivered' })
         return DELIVERED
       } catch (error) {
+        if (sending && !isSettled) context.flights.abandon(kind, sending)
         const calledOff = controller.signal.aborted && isStopped()
         const outcome = calledOff ? CALLED_OFF : verdictOf(error, attempts, random)
         operation.end({ id, kind, attempt: attempts, outcome: outcome.state === 'parked' ? 'parked' : 'failed' })

@@ -19,9 +19,17 @@ export interface Flights {
   delete(flight: Flight): void
   /** Returns how many entries of each kind there is room for; kinds without any are left out. */
   places(): ReadonlyMap<string, number>
+  /**
+   * Counts a delivery that goes on although its time is up, until it settles. A kind that has ten times its places of them gets
+   * no others: each keeps its payload in memory.
+   */
+  abandon(kind: string, sending: Promise<unknown>): void
   /** Resolves when one of them ends, or after `waitMs` milliseconds. */
   oneEnds(clock: Clock, waitMs: number): Promise<void>
 }
+
+/** How many times its places a kind may have of deliveries that never end. */
+const ABANDONED = 10
 
 /**
  * Bounds what is under way: by `perKind` for each kind, so that none can hold up another, and by `most` for all. Where `most`
@@ -30,6 +38,7 @@ export interface Flights {
 export function createFlights(kinds: readonly string[], perKind: number, most: number): Flights {
   const all = new Set<Flight>()
   const counts = new Map(kinds.map((kind) => [kind, 0]))
+  const abandoned = new Map<string, number>()
   const watching = new Set<() => void>()
   let turn = 0
   const change = ({ entry }: Flight, by: number): void => {
@@ -50,12 +59,18 @@ export function createFlights(kinds: readonly string[], perKind: number, most: n
       let left = most - all.size
       turn = (turn + 1) % kinds.length
       for (const kind of [...kinds.slice(turn), ...kinds.slice(0, turn)]) {
-        const count = Math.min(perKind - (counts.get(kind) ?? 0), left)
+        const room = (abandoned.get(kind) ?? 0) < ABANDONED * perKind ? perKind - (counts.get(kind) ?? 0) : 0
+        const count = Math.min(room, left)
         if (count <= 0) continue
         places.set(kind, count)
         left -= count
       }
       return places
+    },
+    abandon(kind, sending) {
+      abandoned.set(kind, (abandoned.get(kind) ?? 0) + 1)
+      const forget = (): void => void abandoned.set(kind, (abandoned.get(kind) ?? 1) - 1)
+      sending.then(forget, forget)
     },
     oneEnds: (clock, waitMs) =>
       new Promise((resolve) => {

@@ -245,6 +245,7 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
       },
     })
     for (let n = 0; n < 6; n++) await add({ group: 'left', payload: n })
+    await outboxStore(database).markBlocked(['a'])
     for (let n = 0; n < 6; n++) await add({ group: 'right', payload: `r${n}` })
     await add({ payload: 'alone' })
     outbox.start()
@@ -257,6 +258,35 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
       got.entries.filter((entry) => entry.group === group).map(({ payload }) => payload)
     expect(of('left')).toEqual([0, 1, 2, 3, 4, 5])
     expect(of('right')).toEqual(['r0', 'r1', 'r2', 'r3', 'r4', 'r5'])
+  })
+
+  it('is not slower for a group that is stuck, however long, and goes on with it in order', async () => {
+    const store = outboxStore(database)
+    const count = 3000
+    await database.asService((tx) =>
+      tx.query(`select msc_outbox.add('a', to_jsonb(n), null, 'long') from generate_series(1, $1::int) n`, [count]),
+    )
+    const [first] = await store.claim(new Map([['a', 1]]), 'me', 60_000)
+    const marked = async (): Promise<unknown> =>
+      (await database.asService((tx) => tx.query('select count(*)::int as n from msc_outbox.entries where blocked')))[0]
+    await store.markBlocked(['a'])
+    expect(await marked()).toEqual({ n: count - 1 })
+    const outcome = (state: 'delivered' | 'parked') => ({ state, delayMs: 0, counts: true }) as const
+    await store.settle([{ id: first?.id as string, owner: 'me', outcome: outcome('delivered') }])
+    expect(await marked()).toEqual({ n: count - 2 })
+    const [second] = await store.claim(new Map([['a', 4]]), 'me', 60_000)
+    expect(second?.payload).toBe(2)
+    await store.settle([{ id: second?.id as string, owner: 'me', outcome: outcome('parked') }])
+    await add({ payload: 'behind', group: 'long' })
+    await store.markBlocked(['a'])
+    expect(await marked()).toEqual({ n: count - 1 })
+    expect(await store.claim(new Map([['a', 4]]), 'me', 60_000)).toEqual([])
+    expect(await store.discard(second?.id as string)).toBe(true)
+    expect((await store.claim(new Map([['a', 4]]), 'me', 60_000)).map(({ payload }) => payload)).toEqual([3])
+    // Somebody removes the first by hand.
+    await database.asService((tx) => tx.query(`delete from msc_outbox.entries where owner = 'me'`))
+    await store.markBlocked(['a'])
+    expect((await store.claim(new Map([['a', 4]]), 'me', 60_000)).map(({ payload }) => payload)).toEqual([4])
   })
 
   it('is not held up by a kind whose receiver hangs, which is tried again', async () => {

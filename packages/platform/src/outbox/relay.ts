@@ -63,7 +63,7 @@ export function createRelay(context: RelayContext): Relay {
     const flight: Flight = { id: entry.id, owner, entry, controller: new AbortController(), renewedAt, isLost: false }
     flights.add(flight)
     const whole = async (): Promise<void> => {
-      const outcome = stopped ? CALLED_OFF : await attempt(context, flight, () => stopped !== undefined)
+      const outcome = stopped ? CALLED_OFF : await attempt({ ...context, flights }, flight, () => stopped !== undefined)
       if (flight.isLost) return
       await settler.settle(flight, outcome)
       if (outcome.state === 'delivered') delivered += 1
@@ -147,7 +147,10 @@ export function createRelay(context: RelayContext): Relay {
       stopped ??= reason
       for (const cancel of timers.splice(0)) cancel()
       pump.stop()
-      await Promise.all([hearing.stop(), pump.idle(), allEnd(from + budgetMs * PATIENCE)])
+      const patience = budgetMs * PATIENCE
+      // A claim that is under way ends by itself, and what it brings is put back; a silent database may keep it for longer.
+      const quiet = Promise.allSettled([hearing.stop(), pump.idle()])
+      await Promise.all([Promise.race([quiet, sleep(patience, { clock, keepAlive: true })]), allEnd(from + patience)])
       for (const { controller } of flights.all) controller.abort(reason)
       settler.hurry()
       await allEnd(from + budgetMs)

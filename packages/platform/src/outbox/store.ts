@@ -45,10 +45,15 @@ export interface OutboxStore {
    * has parked so and that are of one. Returns those that it has parked.
    */
   sortKinds(kinds: readonly string[], unknownAfterMs: number): Promise<{ id: string; kind: string }[]>
+  /**
+   * Marks a batch of what waits for the first entry of its group, so that a group that is stuck costs the others
+   * nothing however long it is; and frees what is first by now. Returns how many it has marked.
+   */
+  markBlocked(kinds: readonly string[]): Promise<number>
   /** Removes a batch of entries that were delivered more than `keepMs` ago. Returns how many. */
   prune(keepMs: number): Promise<number>
   /** Makes entries due whose time is further away than any could be: the database's clock was set back. */
-  mendTimes(): Promise<void>
+  mendTimes(kinds: readonly string[]): Promise<void>
   counts(signal: AbortSignal): Promise<Counts>
   state(ids: readonly string[]): Promise<OutboxState[]>
   parked(limit: number): Promise<ParkedEntry[]>
@@ -56,6 +61,8 @@ export interface OutboxStore {
   discard(id: string): Promise<boolean>
 }
 
+/** Entries in one batch that is marked. */
+export const MARK_BATCH = 5000
 /** Entries in one batch that is removed. */
 export const PRUNE_BATCH = 1000
 
@@ -68,7 +75,7 @@ const CLAIM = `with due as materialized (
     select taken.id from unnest($1::text[], $2::int[]) as free (kind, places)
     cross join lateral (
       select e.id from msc_outbox.entries e
-      where e.kind = free.kind and e.state = 'pending' and e.due_at <= statement_timestamp()
+      where e.kind = free.kind and e.state = 'pending' and not e.blocked and e.due_at <= statement_timestamp()
         and (e.grp is null or not exists (
           select from msc_outbox.entries before
           where before.grp = e.grp and before.seq < e.seq and before.state <> 'delivered'))
@@ -86,7 +93,42 @@ const SETTLE = `update msc_outbox.entries e set state = given.state, owner = nul
     ended_at = case when given.state <> 'pending' then clock_timestamp() end
   from unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::int[])
     as given (id, owner, state, delay, error, code, back)
-  where e.id = given.id and e.owner = given.owner and e.state = 'pending' returning e.id::text`
+  where e.id = given.id and e.owner = given.owner and e.state = 'pending' returning e.id::text, e.grp`
+
+/** The first entry of a group that is not delivered. */
+const FIRST = `(select first.id from msc_outbox.entries first
+  where first.grp = of.grp and first.state <> 'delivered' order by first.seq limit 1)`
+
+/**
+ * Frees the next entry of each group. Not only where it is marked: whoever marks it now has not committed yet, and this has to
+ * wait for them.
+ */
+const FREE_NEXT = `update msc_outbox.entries set blocked = false
+  where id in (select ${FIRST} from unnest($1::text[]) as of (grp))`
+
+/** Marks what waits behind an entry that is parked, claimed, or due later. */
+const MARK = `with stuck as materialized (
+    select distinct grp from msc_outbox.entries where grp is not null and (state = 'parked'
+      or (state = 'pending' and not blocked and kind = any ($1::text[]) and due_at > statement_timestamp()))),
+  marked as (update msc_outbox.entries set blocked = true where id in (
+    select waits.id from stuck cross join lateral (
+      select e.id from msc_outbox.entries e
+      where e.grp = stuck.grp and e.state = 'pending' and not e.blocked and exists (
+        select from msc_outbox.entries before
+        where before.grp = e.grp and before.seq < e.seq and before.state <> 'delivered')
+      order by e.seq limit ${MARK_BATCH} for update skip locked) as waits
+    limit ${MARK_BATCH}) returning 1)
+  select count(*)::int as count from marked`
+
+/** Frees entries that are the first of their group by now. Walks from group to group, however many entries they have. */
+const FREE_FIRST = `with recursive groups as (
+    (select grp from msc_outbox.entries where state = 'pending' and blocked order by grp limit 1)
+    union all
+    select (select e.grp from msc_outbox.entries e
+      where e.state = 'pending' and e.blocked and e.grp > groups.grp order by e.grp limit 1)
+    from groups where groups.grp is not null)
+  update msc_outbox.entries set blocked = false
+  where blocked and id in (select ${FIRST} from groups as of where of.grp is not null)`
 
 const RENEW = `update msc_outbox.entries e set due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
   from unnest($1::uuid[], $2::text[]) as given (id, owner)
@@ -95,7 +137,7 @@ const RENEW = `update msc_outbox.entries e set due_at = clock_timestamp() + $3::
 const NEXT_DUE = `select (extract(epoch from min(next.due_at) - clock_timestamp()) * 1000)::float8 as ms
   from unnest($1::text[]) as known (kind) cross join lateral (
     select e.due_at from msc_outbox.entries e
-    where e.kind = known.kind and e.state = 'pending' and e.due_at > statement_timestamp()
+    where e.kind = known.kind and e.state = 'pending' and not e.blocked and e.due_at > statement_timestamp()
     order by e.due_at limit 1) as next`
 
 const UNKNOWN = 'OUTBOX_KIND_UNKNOWN'
@@ -103,7 +145,7 @@ const PARK_UNKNOWN = `update msc_outbox.entries e set state = 'parked', owner = 
     error = 'Nothing delivers this kind.', ended_at = clock_timestamp()
   where e.id in (
     select u.id from msc_outbox.entries u
-    where u.state = 'pending' and u.kind <> all ($1::text[]) and u.due_at <= statement_timestamp()
+    where u.state = 'pending' and not u.blocked and u.kind <> all ($1::text[]) and u.due_at <= statement_timestamp()
       and u.created_at < statement_timestamp() - $2::float8 * interval '1 millisecond'
     order by u.seq limit 100 for update skip locked)
   returning e.id::text, e.kind`
@@ -118,7 +160,7 @@ const PRUNE = `delete from msc_outbox.entries where id in (
   returning 1`
 /** No lease and no backoff is longer than half an hour. */
 const MEND = `update msc_outbox.entries set due_at = clock_timestamp()
-  where state = 'pending' and due_at > clock_timestamp() + interval '1 hour'`
+  where kind = any ($1::text[]) and state = 'pending' and not blocked and due_at > statement_timestamp() + interval '1 hour'`
 
 const COUNTS = `select
   (select count(*) from (select from msc_outbox.entries where state = 'pending' limit 10000) as counted)::int as pending,
@@ -132,7 +174,7 @@ const PARKED = `select id::text, kind, grp, attempts, error, error_code from msc
 const RETRY = `update msc_outbox.entries set state = 'pending', due_at = '-infinity', attempts = 0, error = null,
     error_code = null, ended_at = null
   where id = $1 and state = 'parked' returning pg_notify('msc_outbox', id::text)`
-const DISCARD = `delete from msc_outbox.entries where id = $1 and state = 'parked' returning pg_notify('msc_outbox', id::text)`
+const DISCARD = `delete from msc_outbox.entries where id = $1 and state = 'parked' returning grp, pg_notify('msc_outbox', id::text)`
 
 /** Milliseconds for one statement of the outbox itself: each connection that has gone silent costs it once. */
 const STATEMENT_MS = 5000
@@ -162,9 +204,9 @@ export function outboxStore(database: Database): OutboxStore {
       ])
       return rows.toSorted((a, b) => a.seq - b.seq)
     },
-    settle: async (given) =>
-      idsOf(
-        await query(SETTLE, [
+    settle: (given) =>
+      run(async (tx) => {
+        const rows = await tx.query<{ readonly id: string; readonly grp: string | null }>(SETTLE, [
           given.map(({ id }) => id),
           given.map(({ owner }) => owner),
           given.map(({ outcome }) => outcome.state),
@@ -172,8 +214,11 @@ export function outboxStore(database: Database): OutboxStore {
           given.map(({ outcome }) => outcome.error ?? null),
           given.map(({ outcome }) => outcome.errorCode ?? null),
           given.map(({ outcome }) => (outcome.counts ? 0 : 1)),
-        ]),
-      ),
+        ])
+        const groups = rows.map(({ grp }) => grp).filter((grp) => grp !== null)
+        if (groups.length > 0) await tx.query(FREE_NEXT, [groups])
+        return idsOf(rows)
+      }),
     renew: async (held, leaseMs) =>
       idsOf(await query(RENEW, [held.map(({ id }) => id), held.map(({ owner }) => owner), leaseMs])),
     async nextDueMs(kinds) {
@@ -184,8 +229,15 @@ export function outboxStore(database: Database): OutboxStore {
       await query(KNOWN_AGAIN, [kinds])
       return query(PARK_UNKNOWN, [kinds, unknownAfterMs])
     },
+    markBlocked: (kinds) =>
+      run(async (tx) => {
+        const [row] = await tx.query<{ readonly count: number }>(MARK, [kinds])
+        // What was delivered since the first statement has looked; and whatever somebody removed by hand.
+        await tx.query(FREE_FIRST, [])
+        return row?.count ?? 0
+      }),
     prune: async (keepMs) => (await query(PRUNE, [keepMs])).length,
-    mendTimes: async () => void (await query(MEND, [])),
+    mendTimes: async (kinds) => void (await query(MEND, [kinds])),
     async counts(signal) {
       const [row] = await query<{ pending: number; parked: number; oldest: number }>(COUNTS, [], signal)
       return { pending: row?.pending ?? 0, parked: row?.parked ?? 0, oldestMs: Math.max(0, row?.oldest ?? 0) }
@@ -201,7 +253,14 @@ export function outboxStore(database: Database): OutboxStore {
       return rows.map((row) => ({ kind: row.kind, ...(row.grp !== null && { group: row.grp }), ...failedOf(row) }))
     },
     retry: (id) => one(RETRY, id),
-    discard: (id) => one(DISCARD, id),
+    discard: async (id) => {
+      assertIds([id])
+      return run(async (tx) => {
+        const rows = await tx.query<{ readonly grp: string | null }>(DISCARD, [id])
+        if (rows[0]?.grp) await tx.query(FREE_NEXT, [[rows[0].grp]])
+        return rows.length > 0
+      })
+    },
   }
 }
 

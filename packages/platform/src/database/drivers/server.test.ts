@@ -30,12 +30,24 @@ describe('on a server', () => {
     const database = open(postgres({ url: asAdmin.replace('//msc@', '//plain@').replace(/postgres$/, 'plain') }))
     const refused: unknown = await database.migrate([]).catch((error: unknown) => error)
     expect(refused).toMatchObject({ code: 'DATABASE_ROLES_MISSING', hint: expect.stringContaining('create role anon') })
-    const [, statements = ''] = /run: (.*)$/.exec((refused as { hint: string }).hint) ?? []
+    const [, statements = ''] = /missing of: (.*)$/.exec((refused as { hint: string }).hint) ?? []
     await administer(asAdmin, statements.replace('<the login role>', 'plain'))
     expect(await database.migrate([])).toEqual(['platform'])
     expect(await database.asService((tx) => tx.query('select current_user::text as role'))).toEqual([
       { role: 'service_role' },
     ])
+    await database.close()
+    await other.close()
+  }, 60_000)
+
+  it('a service_role that does not bypass row level security is refused, as it would see nothing', async () => {
+    const other = await startPostgres()
+    await administer(other.url, 'create role service_role nologin')
+    const database = open(postgres({ url: other.url }))
+    await expect(database.migrate([])).rejects.toMatchObject({
+      code: 'DATABASE_ROLES_MISSING',
+      hint: expect.stringContaining('alter role service_role bypassrls'),
+    })
     await database.close()
     await other.close()
   }, 60_000)
