@@ -111,7 +111,7 @@ for (const entrance of ENTRANCES) {
     }
     const refusals: Readonly<Record<Entrance['kind'], readonly number[]>> = {
       page: identity === 'anybody' ? [200, 404] : [307],
-      json: identity === 'user' || identity === 'admin' || identity === 'secret' ? [401, 404] : [200, 202, 204, 401],
+      json: identity === 'user' || identity === 'admin' || identity === 'secret' ? [401, 404] : [200, 202, 204, 401, 415],
       console: [404],
       file: [200],
     }

@@ -64,7 +64,7 @@ export const ENTRANCES: readonly Entrance[] = [
   json('/api/account/password', ['POST'], 'user', {
     body: { currentPassword: 'not this one', newPassword: 'a new password' },
     texts: ['currentPassword', 'newPassword'],
-    calls: 10,
+    calls: 60,
   }),
   json('/api/account/sessions', ['POST'], 'user', { body: {} }),
   json('/api/accounts/[id]/role', ['POST'], 'admin', {

@@ -20,7 +20,7 @@ export const POST = route({
   route: '/api/account/password',
   body: change,
   maxBytes: 4096,
-  limit: { calls: 10, windowSeconds: 60 },
+  limit: { calls: 60, windowSeconds: 60 },
   idempotency: 'none',
   form: (sent) => afterForm(sent, { page: '/account', done: '/account?changed=password' }),
   async handler({ request, user, body }) {
