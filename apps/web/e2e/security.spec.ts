@@ -9,7 +9,7 @@ import { startApp, type RunningApp } from './support/app.ts'
 /** An app of its own: these tests use up its limits. */
 const test = base.extend<object, { app: RunningApp; cookies: Readonly<Record<'artist' | 'admin', string>> }>({
   app: [
-    async ({}, use) => {
+    async ({ browserName: _browser }, use) => {
       // One trusted proxy, so that a test can come from any address.
       const env = { MSC_PROFILE: 'local', MSC_ALLOW_EMBEDDED: '1', MSC_TRUSTED_HOPS: '1', CRON_SECRET: 'x'.repeat(32) }
       const app = await startApp(await freePort(), env)
@@ -78,7 +78,7 @@ test('every route of the build has its promises', () => {
 })
 
 for (const entrance of ENTRANCES) {
-  const { route, kind, methods, identity, path, body } = entrance
+  const { route, kind, identity, path, body } = entrance
   const method = writes(entrance) ? 'POST' : 'GET'
 
   test(`${route}: headers, methods and identity`, async ({ app, cookies }) => {
@@ -111,7 +111,8 @@ for (const entrance of ENTRANCES) {
     }
     const refusals: Readonly<Record<Entrance['kind'], readonly number[]>> = {
       page: identity === 'anybody' ? [200, 404] : [307],
-      json: identity === 'user' || identity === 'admin' || identity === 'secret' ? [401, 404] : [200, 202, 204, 401, 415],
+      json:
+        identity === 'user' || identity === 'admin' || identity === 'secret' ? [401, 404] : [200, 202, 204, 401, 415],
       console: [404],
       file: [200],
     }

@@ -88,7 +88,7 @@ function cachedFor({ id, role }: User): { readonly ttl: number; readonly tags: r
   return { ttl: 60, tags: [role === 'admin' ? ALL_TAG : ownTag(id)] }
 }
 
-export const PAGE = 25
+const PAGE = 25
 
 /** Returns a page of the releases that a user may see, newest first; cached for a minute, and dropped when one changes. */
 export function listReleases(user: User, { q = '', after }: Partial<ListQuery> = {}): Promise<ReleasePage> {
@@ -104,11 +104,14 @@ export function listReleases(user: User, { q = '', after }: Partial<ListQuery> =
         [at, id, q, `%${q.replace(/[\\%_]/g, (sign) => `\\${sign}`)}%`, PAGE + 1],
       ),
     )
-    const releases = rows.slice(0, PAGE).map(({ place: _, ...release }) => release)
     const last = rows[PAGE - 1]
-    return { releases, ...(rows.length > PAGE && last && { next: last.place }) }
+    return { releases: rows.slice(0, PAGE).map(listed), ...(rows.length > PAGE && last && { next: last.place }) }
   }
   return cacheQuery('releases', { user: user.id, role: user.role, q, after }, load, cachedFor(user))
+}
+
+function listed({ place: _place, ...release }: ListedRelease & { readonly place: string }): ListedRelease {
+  return release
 }
 
 export interface ReleaseFigures {

@@ -51,12 +51,12 @@ export async function runFloodChaos({
     const before = residentBytes(server.pid)
     let peak = before
     const watching = setInterval(() => (peak = Math.max(peak, residentBytes(server.pid))), 20)
-    let over = false
-    const answers = Promise.all(Array.from({ length: guesses }, (_, nth) => guess(server.url, nth))).finally(() => {
-      over = true
-    })
+    const flood = new AbortController()
+    const answers = Promise.all(Array.from({ length: guesses }, (_, nth) => guess(server.url, nth))).finally(() =>
+      flood.abort(),
+    )
     const busy: number[] = []
-    while (!over) busy.push(...(await timed(10)))
+    while (!flood.signal.aborted) busy.push(...(await timed(10)))
     const statuses = await answers
     clearInterval(watching)
     const ownerSignedIn = await signIn(server.url, 'artist').then(

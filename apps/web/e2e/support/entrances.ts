@@ -16,7 +16,7 @@ export interface Entrance {
   readonly calls?: number
 }
 
-export const NOBODY = '00000000-0000-4000-8000-000000000000'
+const NOBODY = '00000000-0000-4000-8000-000000000000'
 
 const page = (route: string, identity: Entrance['identity'], path = route): Entrance => ({
   route,

@@ -14,6 +14,9 @@ create table msc_outbox.entries (
   -- When it may be claimed. Who claims it moves this into the future: that is its lease. A new entry is due whatever the
   -- clock says, also after it was set back.
   due_at timestamptz not null default '-infinity',
+  -- Set for entries of a group whose first one can't be claimed for now, so that nobody has to read them at each look. An
+  -- entry that waits need not be marked; one that is first never is for long.
+  blocked boolean not null default false,
   -- Whose claim it is.
   owner text,
   error text,
@@ -21,9 +24,12 @@ create table msc_outbox.entries (
   created_at timestamptz not null default clock_timestamp(),
   ended_at timestamptz
 );
-create index entries_due on msc_outbox.entries (kind, due_at, seq) where state = 'pending';
+create index entries_due on msc_outbox.entries (kind, due_at, seq) where state = 'pending' and not blocked;
 create index entries_open on msc_outbox.entries (state, seq) where state <> 'delivered';
 create index entries_group on msc_outbox.entries (grp, seq) where state <> 'delivered' and grp is not null;
+create index entries_unblocked on msc_outbox.entries (grp, seq)
+  where state = 'pending' and not blocked and grp is not null;
+create index entries_blocked on msc_outbox.entries (grp, seq) where state = 'pending' and blocked;
 create index entries_delivered on msc_outbox.entries (ended_at) where state = 'delivered';
 -- Without a policy: whoever does not bypass row level security sees nothing, whatever is granted.
 alter table msc_outbox.entries enable row level security;
