@@ -6,7 +6,8 @@ import { freePort } from '@msc/core/testing'
 import { residentBytes, signIn, startServer } from './server.ts'
 
 export interface FloodReport {
-  readonly guesses: number
+  /** Guesses. */
+  readonly scripts: number
   /** Of the guesses, how many were refused without looking at the password. */
   readonly refused: number
   readonly quietP99Ms: number
@@ -72,7 +73,7 @@ export async function runFloodChaos({
       !ownerSignedIn && 'the owner could not sign in',
     ].filter((each) => each !== false)
     return {
-      guesses,
+      scripts: guesses,
       refused: statuses.filter((status) => status === 429).length,
       quietP99Ms: round(quietP99Ms),
       floodP99Ms: round(floodP99Ms),

@@ -6,7 +6,8 @@ import { freePort, mulberry32 } from '@msc/core/testing'
 import { signIn, startServer, type Server } from './server.ts'
 
 export interface KillReport {
-  readonly kills: number
+  /** Kills. */
+  readonly scripts: number
   readonly acknowledged: number
   readonly retried: number
   readonly lost: number
@@ -53,7 +54,7 @@ export async function runKillChaos({ scripts: kills, seed }: { scripts: number; 
       .map(([what, found]) => `${found} ${what}`)
     const { retried } = people
     return {
-      kills,
+      scripts: kills,
       acknowledged: people.acknowledged.size,
       retried: retried(),
       ...sums,
