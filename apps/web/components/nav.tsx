@@ -18,10 +18,10 @@ const adminLinks = [
 export function Nav({ admin }: { admin: boolean }) {
   const path = usePathname()
   return (
-    <nav aria-label="Main" className="order-last flex w-full gap-1 text-sm sm:order-none sm:w-auto">
+    <nav aria-label="Main" className="order-last flex w-full flex-wrap gap-1 text-sm sm:order-none sm:w-auto">
       {[...links, ...(admin ? adminLinks : artistLinks)].map(({ href, label }) => {
         const current = href === '/' ? path === '/' : path.startsWith(href)
-        const className = `rounded-md px-3 py-1.5 transition-colors ${current ? 'bg-stone-100 font-medium dark:bg-stone-800' : 'quiet hover:bg-stone-100 dark:hover:bg-stone-800'}`
+        const className = `rounded-md px-3 py-1.5 whitespace-nowrap transition-colors ${current ? 'bg-stone-100 font-medium dark:bg-stone-800' : 'quiet hover:bg-stone-100 dark:hover:bg-stone-800'}`
         // The console is not part of the app's React tree.
         return href === '/devtools' ? (
           <a key={href} href={href} className={className}>

@@ -215,15 +215,20 @@ test('signing out ends the session', async ({ page, started }) => {
   await expect(page).toHaveURL(/sign-in/)
 })
 
-test('nothing is cut off on a phone', async ({ browser, started }) => {
-  const { app } = started
-  const phone = await browser.newContext({ viewport: { width: 360, height: 740 } })
-  const page = await phone.newPage()
-  await signIn(page, app, 'artist')
-  for (const path of ['/', '/releases', '/releases/new', '/subscription', '/account']) {
-    await page.goto(app.url + path)
-    const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
-    expect(content, path).toBeLessThanOrEqual(window as number)
-  }
-  await phone.close()
-})
+for (const [role, paths] of [
+  ['artist', ['/', '/releases', '/releases/new', '/subscription', '/account']],
+  ['admin', ['/', '/releases', '/account', '/admin/accounts', '/admin/sign-ins', '/admin/systems']],
+] as const) {
+  test(`nothing is cut off on the phone of an ${role}`, async ({ browser, started }) => {
+    const { app } = started
+    const phone = await browser.newContext({ viewport: { width: 360, height: 740 } })
+    const page = await phone.newPage()
+    await signIn(page, app, role)
+    for (const path of paths) {
+      await page.goto(app.url + path)
+      const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
+      expect(content, path).toBeLessThanOrEqual(window as number)
+    }
+    await phone.close()
+  })
+}

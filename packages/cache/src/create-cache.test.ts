@@ -271,6 +271,19 @@ describe('what it reports', () => {
     expect(cache.stats()).toMatchObject({ hits: 1, misses: 2, loads: 1, hitRate: 1 / 3 })
   })
 
+  it('leaves bookkeeping out of the figures and of telemetry', async () => {
+    const { cache } = setUp()
+    const seen: string[] = []
+    const stop = onTelemetry(({ name }) => seen.push(name))
+    const load = vi.fn(async () => 1)
+    for (let i = 0; i < 3; i++) expect(await cache.cache('k', load, { ttl: 60, counted: false })).toBe(1)
+    await expect(cache.cache('x', () => Promise.reject(new Error('no')), { counted: false })).rejects.toThrow('no')
+    stop()
+    expect(load).toHaveBeenCalledOnce()
+    expect(cache.stats()).toMatchObject({ hits: 0, misses: 0, loads: 0, loadErrors: 0, hitRate: 0 })
+    expect(seen.filter((name) => name === 'cache.get' || name === 'cache.load')).toEqual([])
+  })
+
   it('closes the breaker again by itself when the store is back', async () => {
     let broken = true
     const store = memory()

@@ -40,9 +40,10 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
     use: (value: unknown, loadMs: number, now: number) => T | Promise<T>,
   ): Promise<T> => {
     const started = clock.monotonic()
-    stats.loads += 1
+    if (plan.counted) stats.loads += 1
     const report = (outcome: 'ok' | 'error'): number => {
       const now = clock.monotonic()
+      if (!plan.counted) return now
       stats.loadMsTotal += now - started
       if (telemetryEnabled()) emit('cache.load', { key, outcome }, started)
       return now
@@ -54,7 +55,7 @@ export function createLoad(parts: Parts, lookUp: LookUp): Load {
       },
       (error: unknown) => {
         report('error')
-        stats.loadErrors += 1
+        if (plan.counted) stats.loadErrors += 1
         // What an invalidation has overtaken may be well again.
         if (flight.keep) failures.add(key, error, plan.negativeMs, plan.tags)
         throw error

@@ -46,6 +46,11 @@ export interface FillOptions<T = unknown> {
   readonly schema?: StandardSchema<unknown, T>
   /** One load at a time among all processes. Default true where the store can. */
   readonly lock?: boolean
+  /**
+   * False leaves the read out of `stats` and of telemetry: for bookkeeping with each request, which would bury the hit rate of what
+   * an application caches. Default true.
+   */
+  readonly counted?: boolean
   /** Ends this caller's wait; the load goes on for the others. */
   readonly signal?: AbortSignal
   /**
@@ -64,6 +69,7 @@ export interface Plan extends Windows {
   readonly tags: readonly string[]
   readonly schema: StandardSchema<unknown, unknown> | undefined
   readonly lock: boolean
+  readonly counted: boolean
   readonly signal: AbortSignal | undefined
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   /** May a fresh value be served as it is, without a look at anything else? */
@@ -132,9 +138,10 @@ function complete(options: FillOptions): Plan {
     tags,
     schema: options.schema,
     lock: options.lock ?? true,
+    counted: options.counted ?? true,
     signal: options.signal,
     waitUntil: options.waitUntil,
-    plain: options.schema === undefined && earlyRefresh === 0,
+    plain: options.schema === undefined && earlyRefresh === 0 && options.counted !== false,
   }
 }
 

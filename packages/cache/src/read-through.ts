@@ -21,7 +21,7 @@ export function createReadThrough(parts: Parts, lookUp: LookUp): ReadThrough {
   const obtain = (key: string, loader: Loader<unknown>, plan: Plan, flight: Flight): Promise<Shared | undefined> => {
     const started = telemetryEnabled() ? clock.monotonic() : 0
     const go = (sight: Sight): Promise<Shared | undefined> => {
-      lookUp.count(key, sight, started)
+      if (plan.counted) lookUp.count(key, sight, started)
       return serve(key, loader, plan, flight, sight)
     }
     const looking = lookUp.see(key, plan, flight)

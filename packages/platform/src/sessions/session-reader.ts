@@ -65,7 +65,8 @@ export function createSessionReader<User extends object>(options: SessionReaderO
       }
     }
     try {
-      const plan = { ttl: cacheMs / 1000, lock: false }
+      // Asked with each request: counted, they would be nearly all that the hit rate tells of.
+      const plan = { ttl: cacheMs / 1000, lock: false, counted: false }
       const found = await deadline(() => cache().cache(copyKey(tokenHash), load, plan), {
         operation: '[msc/sessions] cache',
         timeoutMs: timeoutMs * MOST_LOOKS + CACHE_MS,
