@@ -22,7 +22,7 @@ export interface FormMemory {
 }
 
 const SECONDS = 300
-const SECRET = /pass|secret|token|code|^_/i
+const SECRET = /pass|pwd|pin|secret|token|code|^_/i
 
 /**
  * Remembers what a person has typed into a form that was refused, while the browser is redirected to the form's page. The
@@ -32,10 +32,7 @@ export function createFormMemory(cache: Pick<Cache, 'get' | 'set'>): FormMemory 
   const key = (id: string, user: RouteUser | undefined): string => `form:${id}:${user?.id ?? ''}`
   return {
     async keep({ response, values, user }) {
-      const problem: unknown = await response
-        .clone()
-        .json()
-        .catch(() => undefined)
+      const problem: unknown = await copyOf(response)
       const { title, detail, issues } = isRecord(problem) ? problem : {}
       const kept: KeptForm = {
         values: Object.fromEntries(Object.entries(values).filter(([name]) => !SECRET.test(name))),
@@ -44,11 +41,21 @@ export function createFormMemory(cache: Pick<Cache, 'get' | 'set'>): FormMemory 
         issues: Array.isArray(issues) ? (issues as KeptForm['issues']) : [],
       }
       const id = randomHex(16)
-      return (await cache.set(key(id, user), kept, SECONDS)) ? id : undefined
+      const isKept = await cache.set(key(id, user), kept, SECONDS).catch(() => false)
+      return isKept ? id : undefined
     },
     async recall(id, user) {
       if (typeof id !== 'string' || !/^[\da-f]{32}$/.test(id)) return undefined
-      return cache.get<KeptForm>(key(id, user))
+      return cache.get<KeptForm>(key(id, user)).catch(() => undefined)
     },
+  }
+}
+
+/** The body may have been read, or be no JSON. */
+async function copyOf(response: Response): Promise<unknown> {
+  try {
+    return await response.clone().json()
+  } catch {
+    return undefined
   }
 }

@@ -95,12 +95,18 @@ describe('a route that a form may send to', () => {
     expect(handler).toHaveBeenCalledWith(expect.objectContaining({ body: { title: 'a' }, idempotencyKey: 'scoped' }))
   })
 
-  it('answers as for a program when `form` fails, and reports it', async () => {
-    const { send, capture } = setUp(() => {
-      throw new Error('no page')
-    })
+  it.each([
+    [
+      'fails',
+      () => {
+        throw new Error('no page')
+      },
+    ],
+    ['returns nothing', () => undefined as never],
+  ])('answers as for a program when `form` %s, and reports it', async (_, form) => {
+    const { send, capture } = setUp(form)
     expect((await send('title=a')).status).toBe(201)
-    expect(capture).toHaveBeenCalledOnce()
+    expect(capture).toHaveBeenCalledExactlyOnceWith(expect.any(Error), { route: '/api/things', method: 'POST' })
   })
 })
 

@@ -211,15 +211,17 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
 
 /** A person can read no problem document, but a failure of `form` must not end in none. */
 async function answerForm<User extends RouteUser, Auth extends 'required' | 'optional' | 'none', Body, Params>(
-  { ports, request, values = {} }: Call<User, Auth, Body, Params>,
+  { ports, options: { route }, request, values = {} }: Call<User, Auth, Body, Params>,
   form: (sent: FormSent<User>) => Promise<Response> | Response,
   response: Response,
   user: User | undefined,
 ): Promise<Response> {
   try {
-    return await form({ request, response, values, user })
+    const answered = await form({ request, response, values, user })
+    if (!isResponse(answered)) throw new TypeError(`[msc/platform] \`form\` of ${route} returned no Response.`)
+    return answered
   } catch (error) {
-    reportErrors('capture', () => ports.capture(error, { route: 'form', method: request.method }))
+    reportErrors('capture', () => ports.capture(error, { route, method: request.method }))
     return response
   }
 }
@@ -297,7 +299,7 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   const handle = async (idempotencyKey: string | undefined): Promise<Response> => {
     const given = { request, user, body, params, idempotencyKey }
     const response = await options.handler(given as Parameters<typeof options.handler>[0])
-    if (typeof (response as Partial<Response> | undefined)?.headers?.get !== 'function') {
+    if (!isResponse(response)) {
       throw new TypeError(`[msc/platform] The handler of ${route} returned no Response.`)
     }
     return response
@@ -305,6 +307,11 @@ async function admit<User extends RouteUser, Auth extends 'required' | 'optional
   const mode = options.idempotency ?? 'optional'
   const asked = { request, route, mode, caller, params, text, maxBytes, formKey: call.values?.[FORM_KEY] }
   return withHeaders(await answerOnce(ports.idempotency, asked, handle), headers)
+}
+
+/** Of any realm, and of any implementation. */
+function isResponse(value: unknown): value is Response {
+  return typeof (value as Partial<Response> | undefined)?.headers?.get === 'function'
 }
 
 /** Adds headers to a response. Those of `fetch` and `Response.redirect` are immutable, so such a response is copied. */

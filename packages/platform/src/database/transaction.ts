@@ -20,7 +20,7 @@ export interface Handle {
   readonly transaction: Transaction
   /** Refuses every later statement. */
   end(): void
-  /** @throws The error after which the role of the transaction is unknown. */
+  /** @throws The error after which the role of the transaction is unknown; `TRANSACTION_BUSY` while `asService` runs. */
   assertSound(): void
 }
 
@@ -30,7 +30,32 @@ export function handleOf(
   claims: Claims,
   { translate, isOver }: Pick<Shared, 'translate' | 'isOver'>,
 ): Handle {
-  return makeHandle(claims, { open, translate, isOver, savepoints: 0 })
+  let ended = false
+  const isEnded = (): boolean => ended || isOver()
+  const shared: Shared = { open: untilOver(open, isEnded), translate, isOver: isEnded, savepoints: 0 }
+  const handle = makeHandle(claims, shared)
+  return {
+    ...handle,
+    end() {
+      ended = true
+      handle.end()
+    },
+  }
+}
+
+/**
+ * Sends nothing more once the transaction is over. Work that nobody awaited, of `asService` too, may still go on, and the
+ * connection is in another transaction by then, with the role and the claims of somebody else.
+ */
+function untilOver(open: DriverTransaction, isOver: () => boolean): DriverTransaction {
+  return {
+    query: async (text, values) => (isOver() ? refuse() : open.query(text, values)),
+    exec: async (text) => (isOver() ? refuse() : open.exec(text)),
+  }
+}
+
+function refuse(): never {
+  throw over()
 }
 
 /** The trace is for `msc_outbox.add`, where a trigger calls it. */
@@ -65,7 +90,11 @@ function makeHandle(claims: Claims, shared: Shared): Handle {
   }
   return {
     end: () => void (isOver = true),
-    assertSound,
+    assertSound() {
+      assertSound()
+      // The role is the service's still, and a part of its work may be missing.
+      if (isBusy) throw busy()
+    },
     transaction: {
       async query<Row>(sql: string, params: readonly unknown[] = []) {
         assertUsable()
@@ -109,6 +138,7 @@ async function within<T>(shared: Shared, claims: Claims, work: (transaction: Tra
   try {
     await sent(become(open, SERVICE))
     const result = await work(inner.transaction)
+    inner.assertSound()
     inner.end()
     await sent(become(open, claims))
     await sent(open.exec(`release savepoint ${savepoint}`))
@@ -122,12 +152,43 @@ async function within<T>(shared: Shared, claims: Claims, work: (transaction: Tra
   }
 }
 
-/** Statements that begin or end a transaction, after any comments. `rollback to` a savepoint is none. */
+/** Statements that begin or end a transaction. `rollback to` a savepoint is none. */
 const CONTROL =
-  /^(?:\s|;|--[^\n]*\n|\/\*[^]*?\*\/)*(?:begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback(?!\s+(?:(?:work|transaction)\s+)?to\b))\b/i
+  /^(?:begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback(?!\s+(?:(?:work|transaction)\s+)?to\b))\b/i
+/** What may stand before a statement, one piece of it. */
+const BEFORE = /(?:[\s;]+|--[^\n]*(?:\n|$))/y
+
+/** Returns the text from its first word on. In one pass: an expression for all of it would try each way to divide the comments. */
+function withoutComments(sql: string): string {
+  let at = 0
+  for (;;) {
+    if (sql.startsWith('/*', at)) {
+      const end = endOfComment(sql, at)
+      if (end === undefined) return ''
+      at = end
+      continue
+    }
+    BEFORE.lastIndex = at
+    if (!BEFORE.test(sql)) return sql.slice(at)
+    at = BEFORE.lastIndex
+  }
+}
+
+/** Comments of Postgres nest. */
+function endOfComment(sql: string, from: number): number | undefined {
+  let depth = 0
+  for (let at = from; at < sql.length - 1; at++) {
+    const two = sql.slice(at, at + 2)
+    if (two !== '/*' && two !== '*/') continue
+    depth += two === '/*' ? 1 : -1
+    at += 1
+    if (depth === 0) return at + 1
+  }
+  return undefined
+}
 
 function assertNoControl(sql: string): void {
-  if (!CONTROL.test(sql)) return
+  if (!CONTROL.test(withoutComments(sql))) return
   throw new ConfigError('[msc/database] A transaction begins and ends by itself.', {
     code: 'TRANSACTION_STATEMENT',
     hint: 'Leave begin, commit and rollback out. To undo everything, throw; to undo a part, use a savepoint.',

@@ -64,8 +64,12 @@ describe('a route that recognises repeated requests', () => {
   it('recognises no stranger whose address is not known: they could not be told apart', async () => {
     const { send, seen, handler } = setUp({ body })
     await send({ ...key, 'x-forwarded-for': '' })
+    await send({ ...key, 'x-forwarded-for': '' })
     expect(seen).toEqual([])
-    expect(handler).toHaveBeenCalledWith(expect.objectContaining({ idempotencyKey: undefined }))
+    const keys = handler.mock.calls.map(([context]) => (context as { idempotencyKey: string }).idempotencyKey)
+    expect(new Set(keys).size).toBe(2)
+    const { send: sendTo } = setUp({ body, idempotency: 'required' })
+    expect((await sendTo({ 'x-forwarded-for': '' })).status).toBe(400)
   })
 
   it('tells bodies and queries apart, with and without a schema, and leaves the body to the handler', async () => {

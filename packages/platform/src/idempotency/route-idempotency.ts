@@ -33,8 +33,6 @@ export async function answerOnce(
   const { request, route, mode, caller } = asked
   const { method } = request
   if (!idempotency || mode === 'none' || !METHODS.includes(method)) return handle(undefined)
-  // Strangers whose addresses are not known can't be told apart, and none may get what another one was answered.
-  if (caller[0] === 'address' && caller[1] === UNKNOWN_ADDRESS) return handle(undefined)
   const field = asked.formKey ?? request.headers.get('idempotency-key')
   if (field === null) {
     if (mode === 'optional') return handle(undefined)
@@ -48,6 +46,9 @@ export async function answerOnce(
       code: 'IDEMPOTENCY_KEY_INVALID',
     })
   }
+  // Strangers whose addresses are not known can't be told apart, and none may get what another one was answered: each request
+  // stands for itself.
+  if (caller[0] === 'address' && caller[1] === UNKNOWN_ADDRESS) return handle(await sha256(crypto.randomUUID()))
   const body = await hashOfBody(asked)
   if (body instanceof Response) return body
   const fingerprint = JSON.stringify([body, URL.parse(request.url)?.search ?? '', sortedParams(asked.params)])

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, request, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createManualClock } from '@msc/core/testing'
 import fc from 'fast-check'
@@ -17,7 +17,7 @@ afterEach(async () => {
 const plenty = { calls: 1000, bytes: 1e9, windowSeconds: 60 }
 
 async function start(options: Partial<GateOptions> & Pick<GateOptions, 'rules'>): Promise<string> {
-  const addressOf = (request: IncomingMessage): string => String(request.headers['x-address'] ?? 'a')
+  const addressOf = ({ headers }: IncomingMessage): string => String(headers['x-address'] ?? 'a')
   const gate = createGate({ addressOf, ...options })
   const server = createServer((request, response) => {
     void gate.admit(request, response).then((admitted) => {
@@ -27,6 +27,18 @@ async function start(options: Partial<GateOptions> & Pick<GateOptions, 'rules'>)
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Sends the path as it is, which `fetch` would resolve. */
+function raw(url: string, path: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url)
+    const sent = request({ hostname, port, path }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+    sent.on('error', reject).end()
+  })
 }
 
 describe('the gate', () => {
@@ -94,15 +106,33 @@ describe('the gate', () => {
     expect([await get('/devtoolsx'), await get('/')]).toEqual([200, 200])
   })
 
-  it.each([{ paths: [] }, { paths: ['devtools'] }, { paths: ['/devtools/'] }, { perAddress: { ...plenty, calls: 0 } }])(
-    'refuses the rule %j',
-    (wrong) => {
-      const rule = { name: 'x', paths: ['/'], perAddress: plenty, ...wrong }
-      expect(() => createGate({ rules: [rule], addressOf: () => 'a' })).toThrow(
-        expect.objectContaining({ code: 'OPTION_INVALID' }),
-      )
-    },
-  )
+  it('admits and refuses though what it asks and tells throws', async () => {
+    const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const throwing = (): never => {
+      throw new Error('no')
+    }
+    const rules = [{ name: 'pages', paths: ['/'], perAddress: { ...plenty, calls: 1 } }]
+    const url = await start({ rules, addressOf: throwing, onRefused: throwing })
+    expect([(await fetch(url)).status, (await fetch(url)).status]).toEqual([200, 429])
+    quiet.mockRestore()
+  })
+
+  it.each([{}, { rules: [] }, { addressOf: () => 'a' }])('can not be made of %j', (options) => {
+    expect(() => createGate(options as never)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  })
+
+  it.each([
+    { perAccount: plenty },
+    { paths: [] },
+    { paths: ['devtools'] },
+    { paths: ['/devtools/'] },
+    { perAddress: { ...plenty, calls: 0 } },
+  ])('refuses the rule %j', (wrong) => {
+    const rule = { name: 'x', paths: ['/'], perAddress: plenty, ...wrong }
+    expect(() => createGate({ rules: [rule], addressOf: () => 'a' })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
+  })
 })
 
 describe('allowances', () => {

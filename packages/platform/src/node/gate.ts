@@ -1,6 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { ConfigError, assertNumbers, deadline, reportFailure, systemClock, type Clock } from '@msc/core'
+import {
+  ConfigError,
+  assertMethods,
+  assertNumbers,
+  deadline,
+  reportFailure,
+  runReported,
+  systemClock,
+  type Clock,
+} from '@msc/core'
+import { UNKNOWN_ADDRESS } from '../profile/client-address.ts'
 import { createAllowances, type Allowance, type Allowances } from './allowances.ts'
 import { refuse } from './refuse.ts'
 
@@ -59,10 +69,18 @@ const ACCOUNT_MS = 1000
  * @throws ConfigError `OPTION_INVALID` for rules without a path or with an invalid number.
  */
 export function createGate(options: GateOptions): Gate {
+  assertMethods('platform', 'options', options, ['addressOf'], ['accountOf', 'onRefused'])
   const { clock = systemClock, maxClients = 20_000, addressOf, accountOf, onRefused } = options
   assertNumbers('platform', options, { maxClients: 1 })
+  if (!Array.isArray(options.rules)) throw invalid('`rules` is not a list', 'Pass a list of rules.')
   const counted = options.rules.map((rule): Counted => {
     assertRule(rule)
+    if (rule.perAccount && !accountOf) {
+      throw invalid(
+        `the rule ${JSON.stringify(rule.name)} has \`perAccount\``,
+        'Pass `accountOf`, by which accounts are told apart.',
+      )
+    }
     const allowances = (allowance: Allowance): Allowances => createAllowances(allowance, { clock, maxClients })
     const { perAddress, perAccount } = rule
     return { rule, addresses: allowances(perAddress), accounts: perAccount && allowances(perAccount) }
@@ -79,6 +97,15 @@ export function createGate(options: GateOptions): Gate {
     }
   }
 
+  const addressOrUnknown = (request: IncomingMessage): string => {
+    try {
+      return addressOf(request)
+    } catch (error) {
+      reportFailure(error, { concern: 'platform', operation: 'addressOf' })
+      return UNKNOWN_ADDRESS
+    }
+  }
+
   return {
     async admit(request, response) {
       const path = pathOf(request.url)
@@ -86,11 +113,11 @@ export function createGate(options: GateOptions): Gate {
       if (!found) return true
       const { rule, addresses, accounts } = found
       const refused = (by: 'address' | 'account', retryAfterMs: number): false => {
-        onRefused?.({ rule: rule.name, by })
+        runReported(() => onRefused?.({ rule: rule.name, by }), { concern: 'platform', operation: 'onRefused' })
         refuse(request, response, retryAfterMs)
         return false
       }
-      const address = addressOf(request)
+      const address = addressOrUnknown(request)
       const waitForAddress = addresses.take(address)
       if (waitForAddress > 0) return refused('address', waitForAddress)
       const user = accounts && (await account(request))
@@ -114,13 +141,16 @@ function bytesSince(marks: WeakMap<Socket, number>, socket: Socket): number {
   return bytes
 }
 
-/** Clients send any text: what has no path counts as the root. */
-function pathOf(url: string | undefined): string {
-  const [path = '/'] = (url ?? '/').split(/[?#]/, 1)
-  if (!path.startsWith('/')) return '/'
+/**
+ * Returns the path as the router behind the gate reads it: without dot segments, which `URL` resolves, and decoded.
+ * `/_next/../devtools` and `/%64evtools` are ways to `/devtools`. What has no path counts as the root.
+ */
+function pathOf(target: string | undefined): string {
+  const url = URL.parse((target ?? '/').replace(/^\/+/, '/'), 'http://local.invalid')
+  const path = url?.pathname ?? '/'
   try {
-    // As the router behind the gate reads it: `/%64evtools` is a way to `/devtools`.
-    return decodeURIComponent(path)
+    // Once more: what is decoded may be a path with dots again.
+    return URL.parse(decodeURIComponent(path).replace(/^\/+/, '/'), 'http://local.invalid')?.pathname ?? '/'
   } catch {
     return path
   }
@@ -135,8 +165,12 @@ function assertRule({ name, paths, perAddress, perAccount }: GateRule): void {
     assertNumbers('platform', allowance, { calls: 1, bytes: 1, windowSeconds: 1 })
   }
   if (Array.isArray(paths) && paths.length > 0 && paths.every((path) => /^\/(?:.*[^/])?$/.test(path))) return
-  throw new ConfigError(`[msc/platform] The rule ${JSON.stringify(name)} has no paths, or one that is not a path.`, {
-    code: 'OPTION_INVALID',
-    hint: 'Pass path prefixes that begin with a slash and do not end with one, such as /devtools; / is everything.',
-  })
+  throw invalid(
+    `the rule ${JSON.stringify(name)} has no paths, or one that is not a path`,
+    'Pass path prefixes that begin with a slash and do not end with one, such as /devtools; / is everything.',
+  )
+}
+
+function invalid(what: string, hint: string): ConfigError {
+  return new ConfigError(`[msc/platform] The gate can not be made: ${what}.`, { code: 'OPTION_INVALID', hint })
 }

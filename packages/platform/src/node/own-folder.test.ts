@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -94,5 +94,7 @@ it('says what is wrong with a folder that can not be used', () => {
   writeFileSync(join(dir, 'file'), '')
   const refused = (code: string): unknown => expect.objectContaining({ code })
   expect(() => ownFolder(join(dir, 'file', 'inner'))).toThrow(refused('FOLDER_UNUSABLE'))
+  mkdirSync(join(dir, 'owner.json'))
+  for (let i = 0; i < 2; i++) expect(() => ownFolder(dir)).toThrow(refused('FOLDER_UNUSABLE'))
   expect(() => ownFolder('')).toThrow(refused('OPTION_INVALID'))
 })

@@ -39,7 +39,8 @@ interface Held {
  *
  * The right is a lock of the operating system (SQLite's exclusive lock on `owner.lock`), which ends with the process however
  * it ends: nothing is ever left behind that has to be taken over, and no clock and no process id decides. `owner.json` names the
- * holder for people only. Network file systems without locks are not supported.
+ * holder for people only. Network file systems without locks are not supported. Call it on the main thread, and let nothing else in
+ * the process open `owner.lock`: POSIX ends a lock when any descriptor of the file is closed, a backup's too.
  *
  * @throws ConfigError `FOLDER_OWNED`, which names the process that has the folder; `FOLDER_UNUSABLE` when it can't be
  *   written to.
@@ -57,10 +58,16 @@ export function ownFolder(folder: string, options: OwnFolderOptions = {}): Owned
   if (known) {
     known.owners += 1
   } else {
-    held.set(path, { lock: lockOrRefuse(path, Database), owners: 1 })
+    const lock = lockOrRefuse(path, Database)
     const { command = process.argv.slice(1).join(' ') } = options
     const holder: Holder = { pid: process.pid, since: new Date().toISOString(), command }
-    usable(folder, () => writeFileSync(holderFile(path), `${JSON.stringify(holder)}\n`, { mode: 0o600 }))
+    try {
+      usable(folder, () => writeFileSync(holderFile(path), `${JSON.stringify(holder)}\n`, { mode: 0o600 }))
+    } catch (error) {
+      lock.close()
+      throw error
+    }
+    held.set(path, { lock, owners: 1 })
   }
   let released = false
   return {

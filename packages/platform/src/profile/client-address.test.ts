@@ -26,14 +26,14 @@ describe('the address of a client', () => {
     [{ trustedHops: 1 }, '::ffff:1.2.3.4', '1.2.3.4'],
     [{ trustedHops: 1 }, '::ffff:102:304', '1.2.3.4'],
     [{ trustedHops: 1 }, 'fe80::1%eth0', 'fe80:0:0:0::/64'],
-    [{ trustedHops: 1 }, ':80', UNKNOWN_ADDRESS],
-    [{ trustedHops: 1 }, '1.2.3', UNKNOWN_ADDRESS],
-    [{ trustedHops: 1 }, '256.1.1.1', UNKNOWN_ADDRESS],
-    [{ trustedHops: 1 }, '1.2.3.04', UNKNOWN_ADDRESS],
-    [{ trustedHops: 1 }, '::1::', UNKNOWN_ADDRESS],
-    [{ trustedHops: 1 }, '1:2:3:4:5:6:7:8:9', UNKNOWN_ADDRESS],
-    [{ trustedHops: 1 }, 'unknown', UNKNOWN_ADDRESS],
-    [{ trustedHops: 1 }, `${'1'.repeat(10_000)}.2.3.4`, UNKNOWN_ADDRESS],
+    [{ trustedHops: 1 }, ':80', '192.0.2.9'],
+    [{ trustedHops: 1 }, '1.2.3', '192.0.2.9'],
+    [{ trustedHops: 1 }, '256.1.1.1', '192.0.2.9'],
+    [{ trustedHops: 1 }, '1.2.3.04', '192.0.2.9'],
+    [{ trustedHops: 1 }, '::1::', '192.0.2.9'],
+    [{ trustedHops: 1 }, '1:2:3:4:5:6:7:8:9', '192.0.2.9'],
+    [{ trustedHops: 1 }, 'unknown', '192.0.2.9'],
+    [{ trustedHops: 1 }, `${'1'.repeat(10_000)}.2.3.4`, '192.0.2.9'],
   ])('with %j, X-Forwarded-For %j and a peer is %s', (options, forwarded, expected) => {
     expect(seen(options, { 'x-forwarded-for': forwarded }, '192.0.2.9')).toBe(expected)
   })

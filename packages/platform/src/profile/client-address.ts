@@ -31,17 +31,22 @@ const STAMP = 'x-msc-client-address'
  * Returns the address that a client is counted by: of IPv4 the whole, of IPv6 the network of 64 bits, which one
  * subscriber has (RFC 6177), or `unknown`. Each proxy appends the address that called it; anything before the entries of
  * one's own proxies is the client's claim, so entries are counted from the right. With fewer entries than proxies the request
- * has not come their way, and the peer's address counts.
+ * has not come their way, and the peer's address counts; so it does where an entry is no address.
  */
 export function clientAddress(request: AddressedRequest, options: ClientAddressOptions = {}): string {
   const stamped = readStamp(request.headers.get(STAMP))
   if (stamped !== undefined) return stamped
   const { trustedHops = 0, header } = options
-  const seen =
-    (header !== undefined && entryFromRight(request.headers.get(header), 1)) ||
-    (trustedHops > 0 && entryFromRight(request.headers.get('x-forwarded-for'), trustedHops)) ||
-    request.peer
-  return (seen && addressGroup(seen)) || UNKNOWN_ADDRESS
+  const seen = [
+    header === undefined ? undefined : entryFromRight(request.headers.get(header), 1),
+    trustedHops > 0 ? entryFromRight(request.headers.get('x-forwarded-for'), trustedHops) : undefined,
+    request.peer,
+  ]
+  for (const each of seen) {
+    const group = each === undefined ? undefined : addressGroup(each)
+    if (group !== undefined) return group
+  }
+  return UNKNOWN_ADDRESS
 }
 
 /**

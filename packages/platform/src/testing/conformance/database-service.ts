@@ -30,6 +30,56 @@ export function testAsService(tested: TestedDatabase): void {
     expect(await texts()).toEqual([{ text: 'service one' }])
   })
 
+  it('sends nothing more once the transaction is over, though nobody awaited it', async () => {
+    const heard: unknown[] = []
+    let goOn = (): void => undefined
+    let begun = (): void => undefined
+    const begins = new Promise<void>((resolve) => (begun = resolve))
+    const going = new Promise<void>((resolve) => (goOn = resolve))
+    let inner: Promise<unknown> = Promise.resolve()
+    const outer = tested.database.transaction(ANN, async (tx) => {
+      inner = tx.asService(async (service) => {
+        await service.query('select 1')
+        begun()
+        await going
+        heard.push(
+          await service.query(`insert into notes values ('somebody', 'service late')`).catch((e: unknown) => e),
+        )
+      })
+      inner.catch(() => undefined)
+      await begins
+      throw new Error('the other call failed')
+    })
+    await expect(outer).rejects.toThrow('the other call failed')
+    // Another transaction has the connection by now.
+    await tested.database.transaction(ANN, async (tx) => {
+      goOn()
+      await expect(inner).rejects.toMatchObject(code('TRANSACTION_OVER'))
+      expect(await who(tx)).toEqual(SELF)
+    })
+    expect(heard).toMatchObject([code('TRANSACTION_OVER')])
+    expect(await texts()).not.toContainEqual({ text: 'service late' })
+  })
+
+  it('does not give its role away to work inside of it that nobody awaits', async () => {
+    const ended = tested.database.transaction(ANN, async (tx) => {
+      await tx.asService(async (service) => {
+        service.asService((inner) => inner.query('select 1')).catch(() => undefined)
+      })
+    })
+    await expect(ended).rejects.toMatchObject(code('TRANSACTION_BUSY'))
+  })
+
+  it('keeps nothing of a transaction that ends before it', async () => {
+    const ended = tested.database.transaction(ANN, async (tx) => {
+      tx.asService((service) => service.query(`insert into notes values ('somebody', 'service half')`)).catch(
+        () => undefined,
+      )
+    })
+    await expect(ended).rejects.toMatchObject(code('TRANSACTION_BUSY'))
+    expect(await texts()).not.toContainEqual({ text: 'service half' })
+  })
+
   it.each([
     ['throws', () => Promise.reject(new Error('no'))],
     ['throws nothing', () => Promise.reject(undefined)],
