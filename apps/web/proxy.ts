@@ -22,6 +22,6 @@ export function proxy(request: NextRequest): NextResponse {
 }
 
 export const config = {
-  // Pages. The console has a policy of its own, and everything else is no document.
-  matcher: ['/((?!api/|devtools|_next/|realtime/|icon.svg|favicon.ico).*)'],
+  // Pages, and what is shown in place of one that is missing. The console has a policy of its own, and files are no documents.
+  matcher: ['/((?!devtools(?:/|$)|_next/|icon.svg$|favicon.ico$).*)'],
 }

@@ -61,13 +61,22 @@ const LISTED = `id, user_id as "userId", title, artist_name as "artistName", gen
   status, created_at as "createdAt"`
 const COLUMNS = `${LISTED}, lyrics, review_note as "reviewNote", analysis, analysis_requests as "analysisRequests"`
 
+/** Says whether there is such a day and time; `Date` would take the 31st of June for the 1st of July. */
+function isTime(text: string): boolean {
+  const date = new Date(`${text.replace(' ', 'T')}Z`)
+  return (
+    !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text.replace(' ', 'T')) && !text.startsWith('0000')
+  )
+}
+
 /** What is searched for, and where a page begins. */
 export const listQuery = z.object({
   q: text.trim().max(100).catch('').default(''),
   /** As a page before has returned it in `next`. */
   after: z
     .string()
-    .regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?\+00\/[\da-f-]{36}$/)
+    .regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?\+00\/[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/)
+    .refine((place) => isTime(place.slice(0, 19)))
     .optional()
     .catch(undefined),
 })

@@ -23,7 +23,9 @@ const running = await boot().catch(refuseToStart)
 const headers = Object.entries(securityHeaders(profile))
 const gate = frontGate()
 
-const server = createServer()
+const server = createServer({ headersTimeout: 15_000, requestTimeout: 60_000 })
+// Half-sent requests must not use up the process's descriptors.
+server.maxConnections = 5000
 const app = next({ dev, hostname, port, httpServer: server })
 await app.prepare()
 const handle = app.getRequestHandler()
@@ -33,10 +35,17 @@ server.on('request', (request, response) => void answer(request, response))
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   for (const [name, value] of headers) response.setHeader(name, value)
+  // Files are no documents; what is shown in place of one that is missing runs nothing.
+  if (request.url?.startsWith('/_next/')) response.setHeader('content-security-policy', "default-src 'none'")
   // What a client says of its address is overwritten, here and for all handlers behind.
   stampClientAddress(request, profile.clientAddress)
   if (!(await gate.admit(request, response))) return
   if (running.handleRequest(request, response)) return
+  const odd = refusalOf(request)
+  if (odd !== undefined) {
+    response.writeHead(odd, { allow: 'GET, HEAD', connection: 'close' }).end()
+    return
+  }
   // One trace for everything that a request causes, pages included. Next passes the header on to route handlers.
   const { traceparent } = request.headers
   const trace = newTrace(parseTraceparent(Array.isArray(traceparent) ? traceparent[0] : traceparent))
@@ -55,6 +64,20 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
   // A unit of work of its own: what one page sets in its scope, such as the user, must not reach another request.
   await withUnit({ trace }, () => handle(request, response))
+}
+
+/**
+ * Returns the status for what no page is: pages are read, and forms send to routes. Next.js would keep the whole body of anything
+ * else in memory.
+ */
+function refusalOf({ method = 'GET', url = '/' }: IncomingMessage): number | undefined {
+  try {
+    decodeURIComponent(url)
+  } catch {
+    return 400
+  }
+  const isRoute = /^\/(?:api|devtools)(?:[/?]|$)/.test(url)
+  return isRoute || method === 'GET' || method === 'HEAD' ? undefined : 405
 }
 
 server.on('upgrade', (request, socket, head) => {

@@ -10,17 +10,18 @@ import {
 } from '@msc/platform'
 import { dataDir } from '../env.ts'
 import { migrations } from './migrations.ts'
-import { seed } from './seed.ts'
+import { refuseKnownPasswords, seed } from './seed.ts'
 
 /**
  * Opens the database that the environment names: Supabase's, a Postgres, or the embedded one in the data folder, which this
- * process must own. Migrates it, and in the profile `local` seeds an embedded one.
+ * process must own. Migrates it, and in the profile `local` seeds an embedded one; in the others refuses one that was.
  */
 export async function openDatabase(profile: Profile): Promise<Database> {
   const database = configureDatabase({ folder: join(dataDir(), 'pg') })
   await database.migrate(await migrations())
   // Accounts with known passwords have no place in a database that others reach.
   if (profile.seeds && database.driverName === 'pglite') await seed(database)
+  if (!profile.seeds) await refuseKnownPasswords(database)
   return database
 }
 

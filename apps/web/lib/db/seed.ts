@@ -1,3 +1,4 @@
+import { ConfigError } from '@msc/core'
 import type { Database } from '@msc/platform'
 import { passwords } from '../session/passwords.ts'
 
@@ -47,3 +48,25 @@ with given as (
 insert into public.releases (user_id, title, artist_name, genre, release_date, lyrics, status)
   select user_id, 'Harbour Lights', 'Ines Valder', 'Indie pop', '2026-09-18',
     E'Harbour lights are calling me home\\nSalt on the window, a voice on the phone', 'live' from subscriptions`
+
+/**
+ * Refuses a database in which a seeded account still has the password that everybody can read here: it was begun on somebody's
+ * own machine, and is on the internet now.
+ *
+ * @throws ConfigError `SEEDED_PASSWORD`.
+ */
+export async function refuseKnownPasswords(database: Database): Promise<void> {
+  for (const { email, password } of seededUsers) {
+    const [found] = await database.asService((tx) =>
+      tx.query<{ hash: string }>('select password_hash as hash from public.credentials($1)', [email]),
+    )
+    if (!found || !(await passwords().verify(password, found.hash)).matches) continue
+    throw new ConfigError(
+      `[web] The account ${email} has the password of a fresh installation, which everybody knows.`,
+      {
+        code: 'SEEDED_PASSWORD',
+        hint: 'Sign in in the profile `local` and change it, or begin with a folder or a database of its own (MSC_DATA_DIR, DATABASE_URL).',
+      },
+    )
+  }
+}

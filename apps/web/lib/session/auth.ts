@@ -60,10 +60,27 @@ export async function checkPassword(
  *
  * @param before Replaces only this hash: two changes at once must not undo each other.
  */
-export async function setPassword(userId: string, password: string, before?: string): Promise<string> {
+async function setPassword(userId: string, password: string, before?: string): Promise<string> {
   const hash = await passwords().hash(password)
   await asService((tx) => tx.query('select public.set_password($1, $2, $3)', [userId, hash, before ?? null]))
   return hash
+}
+
+/**
+ * Gives a signed-in person a new password in place of the one that was checked, and ends all their other sessions, at once or not
+ * at all. Returns false when the password or the session has ended meanwhile.
+ */
+export async function changePassword(user: User, before: Credentials, password: string): Promise<boolean> {
+  const hash = await passwords().hash(password)
+  const [row] = await asService((tx) =>
+    tx.query<{ changed: boolean }>('select public.change_password($1, $2, $3, $4) as changed', [
+      user.id,
+      before.hash,
+      hash,
+      user.sessionId,
+    ]),
+  )
+  return row?.changed === true
 }
 
 /** Says whether the password is the same still, and keeps it from being changed until the transaction ends. */

@@ -11,7 +11,7 @@ import {
 } from '@msc/platform'
 import { profile } from '../profile.ts'
 import { checkPassword, stillHas } from './auth.ts'
-import { sessions } from './session.ts'
+import { sessions, type User } from './session.ts'
 
 export function signInGuard(): SignInGuard {
   return processSlot('web/sign-in-guard', () => createSignInGuard({ rateLimit, database: getDefaultDatabase() }))
@@ -51,10 +51,18 @@ export async function signIn(request: Request, email: string, password: string):
   }
 }
 
-/** Counts a password that somebody signed in has to give again, as a sign-in; returns why it is refused. */
-export async function guardPassword(request: Request, email: string): Promise<ProblemOptions | undefined> {
-  const admitted = await signInGuard().check(attemptOf(request, email))
+/**
+ * Counts a password that somebody signed in has to give again; returns why it is refused. Apart from sign-ins: strangers who guess
+ * there must not keep an owner from changing the password.
+ */
+export async function guardPassword(request: Request, user: User): Promise<ProblemOptions | undefined> {
+  const admitted = await signInGuard().check(attemptOf(request, `password of ${user.id}`))
   return admitted.allowed ? undefined : tooMany(admitted.retryAfterMs)
+}
+
+/** Writes it down for admins, under the name that they know. */
+export async function passwordWasWrong(request: Request, user: User): Promise<void> {
+  await signInGuard().failed({ ...attemptOf(request, user.email), reason: 'password-change' })
 }
 
 function attemptOf(request: Request, account: string): SignInAttempt {

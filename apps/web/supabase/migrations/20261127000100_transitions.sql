@@ -38,6 +38,7 @@ alter table public.releases
   -- How often an analysis was asked for. The number is part of the id of the job, so that each request is one run.
   add column analysis_requests int not null default 0;
 alter table public.releases
+  add constraint releases_genre check (char_length(genre) between 1 and 50),
   add constraint releases_date check (release_date between '1900-01-01' and '2199-12-31');
 create index releases_by_time on public.releases (created_at desc, id desc);
 
@@ -182,6 +183,26 @@ create function public.set_password(user_id uuid, password_hash text, before tex
     where id = set_password.user_id and (before is null or encrypted_password = before)
 $$;
 
+-- A new password in place of the one that was given, by a person whose session lives; all their other sessions end with it, in
+-- the same transaction. False when another change was first.
+create function public.change_password(user_id uuid, before text, password_hash text, in_session uuid) returns boolean
+  language plpgsql security definer set search_path = '' as $$
+begin
+  -- Sign-ins and ends of one person take turns.
+  perform msc_sessions.lock_user(change_password.user_id::text);
+  if not msc_sessions.is_live(in_session) then
+    return false;
+  end if;
+  update auth.users set encrypted_password = password_hash
+    where id = change_password.user_id and encrypted_password = before;
+  if not found then
+    return false;
+  end if;
+  update msc_sessions.sessions set ended_at = now(), end_reason = 'password-changed'
+    where sessions.user_id = change_password.user_id::text and id <> in_session and ended_at is null;
+  return true;
+end $$;
+
 -- What signing in needs to know of an account.
 create function public.credentials(email text) returns table (id uuid, password_hash text)
   language sql stable security definer set search_path = '' as $$
@@ -255,7 +276,7 @@ begin
   for made in
     select p.oid::regprocedure from pg_proc p where p.pronamespace = 'public'::regnamespace and p.proname in (
       'session_is_live', 'is_admin', 'move_release', 'analyse_again', 'count_analysis', 'ask_for_analysis', 'set_role',
-      'create_account', 'set_password', 'credentials', 'hold_credentials', 'charge', 'refund', 'set_paid_until', 'renewal_failed')
+      'create_account', 'set_password', 'change_password', 'credentials', 'hold_credentials', 'charge', 'refund', 'set_paid_until', 'renewal_failed')
   loop
     execute format('revoke all on function %s from public, anon, authenticated, service_role', made);
   end loop;
@@ -264,6 +285,7 @@ grant execute on function public.session_is_live(), public.is_admin() to authent
 grant execute on function public.move_release(uuid, text, text), public.analyse_again(uuid),
   public.set_role(uuid, text) to authenticated;
 grant execute on function public.create_account(text, text, text, text), public.set_password(uuid, text, text),
+  public.change_password(uuid, text, text, uuid),
   public.credentials(text), public.hold_credentials(uuid, text), public.charge(text, uuid, text, int), public.refund(uuid),
   public.set_paid_until(uuid, timestamptz), public.renewal_failed(uuid, text) to service_role;
 

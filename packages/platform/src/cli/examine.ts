@@ -127,7 +127,7 @@ async function applicationFindings({ env, folder, configFile }: Examination): Pr
   }
   const { crons, plan, secrets = {}, folders = [] } = config
   findings.push(...(await findingsOf('profile', async () => checkProfile(env))))
-  findings.push(...checkSecrets(env, { ...SECRETS, ...secrets }))
+  findings.push(...(await findingsOf('secrets', async () => checkSecrets(env, { ...SECRETS, ...secrets }))))
   findings.push(...(await findingsOf('folders', async () => checkFolders(await folderFacts(folder, env, folders)))))
   if (!crons) return findings
   const options = plan ? { plan } : {}

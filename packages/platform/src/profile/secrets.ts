@@ -1,4 +1,5 @@
 import { ConfigError, processEnv, readEnv, type Env } from '@msc/core'
+import { assertSupabaseKeys } from './supabase-keys.ts'
 
 export interface SecretRule {
   readonly minBytes: number
@@ -44,9 +45,10 @@ export function describeShortSecret({ name, purpose, bytes, minBytes }: ShortSec
  * places, and a check in one of them says nothing of the others.
  *
  * @param rules Secrets of the application's own, beside those that the packages read.
- * @throws ConfigError `SECRET_TOO_SHORT`.
+ * @throws ConfigError `SECRET_TOO_SHORT`, and `SUPABASE_KEYS_SWAPPED` where a secret key of Supabase would go into every page.
  */
 export function assertSecrets(env: Env = processEnv(), rules: Readonly<Record<string, SecretRule>> = {}): void {
+  assertSupabaseKeys(env)
   const [short] = shortSecrets(env, { ...SECRETS, ...rules })
   if (!short) return
   throw new ConfigError(`[msc/platform] ${describeShortSecret(short).detail}`, {

@@ -34,6 +34,10 @@ export interface Clients {
 const PATIENCE_MS = 1000
 /** A client that goes on like this after it was refused is not one that is only too fast. */
 const FLOOD = 10
+/** Frames of one connection, and their bytes, that wait while the policies are asked. More are refused to their sender. */
+const MAX_WAITING = 1000
+const MAX_WAITING_BYTES = 1024 * 1024
+
 /** Bytes of a refused frame that weigh as much as one frame: it has to be read to be refused. */
 const WEIGHT_BYTES = 4096
 
@@ -89,6 +93,8 @@ export function createClients(limits: Limits, context: SessionContext): Clients 
       let refusals: Bucket | undefined
       // One frame after the other: a join and the broadcast behind it must not overtake each other.
       let queue: Promise<void> = Promise.resolve()
+      let waiting = 0
+      let waitingBytes = 0
       let missed = 0
       const watch = (): void => {
         if (missed >= transport.patience) return transport.terminate()
@@ -128,11 +134,24 @@ export function createClients(limits: Limits, context: SessionContext): Clients 
             return connection.end(1007, 'Not a frame')
           }
           if (refused !== undefined && !isAlwaysTaken(frame)) return refuseFrame(connection, frame, refused)
+          const waits = frame.topic !== 'phoenix'
+          if (waits && (waiting >= MAX_WAITING || waitingBytes + bytes > MAX_WAITING_BYTES)) {
+            dropped += 1
+            return refuseFrame(connection, frame, 'Too many messages wait for an answer')
+          }
           const answer = async (): Promise<void> => {
+            if (waits) {
+              waiting -= 1
+              waitingBytes -= bytes
+            }
             if (!connection.gone) await handleFrame(connection, frame, context)
           }
+          if (waits) {
+            waiting += 1
+            waitingBytes += bytes
+          }
           // A sign of life does not wait for what the policies are asked.
-          const answered = frame.topic === 'phoenix' ? answer() : (queue = queue.then(answer))
+          const answered = waits ? (queue = queue.then(answer)) : answer()
           answered.catch((error: unknown) => {
             report(error, 'answer a frame')
             connection.end(1011, 'Internal error')

@@ -43,6 +43,58 @@ const publish = async (server: StandaloneServer, token: string): Promise<number>
 const join = (token: string) => ({ config: { private: true }, access_token: token })
 
 describe('disconnect', () => {
+  it('lets no broadcast out that was waiting for the policies', async () => {
+    const asked = deferred<void>()
+    const answer = deferred<boolean>()
+    const server = await serve({
+      authorize: ({ action, topic }) => {
+        if (action !== 'write' || topic !== 't') return true
+        asked.resolve()
+        return answer.promise
+      },
+    })
+    const [ana, bob] = [await open(server, await sign('a', 's1')), await open(server, await sign('b', 's2'))]
+    for (const each of [ana, bob]) {
+      await each.ask('realtime:t', 'phx_join', { config: { private: true, broadcast: { self: false } } })
+    }
+    const heard: string[] = []
+    const last = new Promise<void>((resolve) => {
+      bob.socket.on('message', (data) => {
+        const text = String(data)
+        heard.push(text)
+        if (text.includes('"last"')) resolve()
+      })
+    })
+    ana.ask('realtime:t', 'broadcast', { type: 'broadcast', event: 'late', payload: {} }).catch(() => undefined)
+    await asked.promise
+    expect(server.disconnect({ sessionId: 's1' })).toBe(1)
+    answer.resolve(true)
+    await answer.promise
+    await new Promise((resolve) => setImmediate(resolve))
+    server.publish({ topic: 't', event: 'last', payload: {}, private: true })
+    await last
+    expect(heard.filter((text) => text.includes('"late"'))).toEqual([])
+  })
+
+  it('bounds what waits while the policies do not answer, and tells the sender', async () => {
+    const answer = deferred<boolean>()
+    const server = await serve({
+      authorize: ({ action }) => (action === 'write' ? answer.promise : true),
+      limits: { framesPerSecond: 10_000, perAccount: false, perAddress: false },
+    })
+    const ana = await open(server, await sign('a', 's1'))
+    await ana.ask('realtime:t', 'phx_join', { config: { private: true, broadcast: { ack: true } } })
+    const asks = Array.from({ length: 1400 }, () =>
+      ana.ask('realtime:t', 'broadcast', { type: 'broadcast', event: 'e', payload: {} }),
+    )
+    // One is being asked for, and a thousand wait.
+    const refused = await Promise.race(asks.slice(1300))
+    expect(JSON.stringify(refused)).toContain('RateLimitReached: Too many messages wait')
+    answer.resolve(true)
+    const answers = (await Promise.all(asks)).map((each) => JSON.stringify(each))
+    expect(answers.filter((each) => each.includes('RateLimitReached')).length).toBe(399)
+  })
+
   it('ends every socket and stream of a session at once, and none of another', async () => {
     const server = await serve()
     const [one, two, other] = [await sign('a', 's1'), await sign('a', 's2'), await sign('b', 's3')]

@@ -208,6 +208,8 @@ async function onBroadcast(
       reason: `Unauthorized: You do not have permissions to write to this Channel topic: ${topic}`,
     })
   }
+  // Its session may have been ended while the policies were asked.
+  if (connection.gone) return
   broadcast(context.rooms, { topic, event, payload: payload['payload'] ?? {}, private: membership.private }, connection)
   if (membership.ack) reply(connection, frame, 'ok', {})
 }

@@ -14,7 +14,8 @@ export default async function FailedSignInsPage({ searchParams }: { searchParams
   const { before } = await searchParams
   const { failures, next } = await signInGuard().recentFailures({
     limit: PAGE,
-    ...(typeof before === 'string' && { before }),
+    // Of a bigint of Postgres; anything else leads to the newest.
+    ...(typeof before === 'string' && /^\d{1,18}$/.test(before) && { before }),
   })
   return (
     <>

@@ -1,11 +1,17 @@
 import { readEnv, type Env } from '@msc/core'
 import { describeShortSecret, shortSecrets, type SecretRule } from '../../profile/secrets.ts'
+import { assertSupabaseKeys } from '../../profile/supabase-keys.ts'
 import { fine, type Finding } from '../finding.ts'
 
 export { SECRETS, type SecretRule } from '../../profile/secrets.ts'
 
-/** Finds secrets that are set and short enough to be guessed. */
+/**
+ * Finds secrets that are set and short enough to be guessed.
+ *
+ * @throws ConfigError `SUPABASE_KEYS_SWAPPED`.
+ */
 export function checkSecrets(env: Env, rules: Readonly<Record<string, SecretRule>>): Finding[] {
+  assertSupabaseKeys(env)
   const set = Object.keys(rules).filter((name) => readEnv(env, name) !== undefined)
   if (set.length === 0) return []
   const short = shortSecrets(env, rules)

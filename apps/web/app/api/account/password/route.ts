@@ -2,9 +2,8 @@ import { problem } from '@msc/platform/next'
 import { isStorable } from '@msc/platform'
 import { z } from 'zod'
 import { afterForm, route } from '@/lib/route'
-import { checkPassword, setPassword } from '@/lib/session/auth'
-import { sessions } from '@/lib/session/session'
-import { guardPassword } from '@/lib/session/sign-in'
+import { changePassword, checkPassword } from '@/lib/session/auth'
+import { guardPassword, passwordWasWrong } from '@/lib/session/sign-in'
 
 const change = z.strictObject({
   currentPassword: z.string().min(1, 'Enter your current password').max(200),
@@ -24,9 +23,11 @@ export const POST = route({
   idempotency: 'none',
   form: (sent) => afterForm(sent, { page: '/account', done: '/account?changed=password' }),
   async handler({ request, user, body }) {
-    const refused = await guardPassword(request, user.email)
+    const refused = await guardPassword(request, user)
     if (refused) return problem(refused)
-    if (!(await checkPassword(user.email, body.currentPassword, request.signal))) {
+    const account = await checkPassword(user.email, body.currentPassword, request.signal)
+    if (!account) {
+      await passwordWasWrong(request, user)
       return problem({
         title: 'The current password is wrong',
         status: 422,
@@ -34,8 +35,12 @@ export const POST = route({
         extensions: { issues: [{ path: 'currentPassword', message: 'This is not your password' }] },
       })
     }
-    await setPassword(user.id, body.newPassword)
-    await sessions().endAll(user.id, { except: user.sessionId, reason: 'password-changed' })
-    return Response.json({ changed: true })
+    if (await changePassword(user, account, body.newPassword)) return Response.json({ changed: true })
+    return problem({
+      title: 'Your password was changed elsewhere in this moment',
+      detail: 'If that was not you, sign in again and change it.',
+      status: 409,
+      code: 'PASSWORD_CHANGED',
+    })
   },
 })

@@ -8,6 +8,8 @@ import { sessions } from '@/lib/session/session'
 export const POST = route({
   route: '/api/auth/sign-out',
   auth: 'none',
+  // Refused, a form would lead away as if the session had ended.
+  limit: false,
   idempotency: 'none',
   form: ({ response }) => seeOther('/sign-in', response),
   async handler({ request }) {

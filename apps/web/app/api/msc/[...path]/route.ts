@@ -24,6 +24,7 @@ function ingest(request: Request): Promise<Response> {
 export const POST = route({
   route: '/api/msc/[...path]',
   auth: 'optional',
+  idempotency: 'none',
   limit: { calls: 240, windowSeconds: 60 },
   handler: ({ request }) => ingest(request),
 })
