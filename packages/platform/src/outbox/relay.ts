@@ -107,6 +107,8 @@ export function createRelay(context: RelayContext): Relay {
     isSweeping = true
     try {
       await sweepTable({ ...context, kinds })
+      // It may have put back what is known again.
+      wake()
     } finally {
       isSweeping = false
     }
