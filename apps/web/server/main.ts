@@ -35,8 +35,8 @@ server.on('request', (request, response) => void answer(request, response))
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   for (const [name, value] of headers) response.setHeader(name, value)
-  // Files are no documents; what is shown in place of one that is missing runs nothing.
-  if (request.url?.startsWith('/_next/')) response.setHeader('content-security-policy', "default-src 'none'")
+  // Files and answers of routes are no documents; what is shown in place of one that is missing runs nothing.
+  if (/^\/(?:_next|api)\//.test(request.url ?? '')) response.setHeader('content-security-policy', "default-src 'none'")
   // What a client says of its address is overwritten, here and for all handlers behind.
   stampClientAddress(request, profile.clientAddress)
   if (!(await gate.admit(request, response))) return
