@@ -2,7 +2,7 @@ import { every, readField, withoutScope, type Clock } from '@msc/core'
 import { listen } from '@msc/core/postgres'
 import type { Database } from '../database/database.ts'
 import { deleteOldAddresses, deleteOldFailures } from './failed-sign-ins.ts'
-import { deleteExpired, endedSince } from './session-rows.ts'
+import { deleteExpired, endedSince, type MissedSince } from './session-rows.ts'
 import type { EndedSession } from './sessions.ts'
 import type { SessionHorizon } from './session-horizon.ts'
 import { SESSIONS_CHANNEL } from './sessions-migration.ts'
@@ -33,7 +33,8 @@ const BATCH = 1000
 const MOST_BATCHES = 20
 /** Milliseconds by which a transaction may be committed later than it began. */
 const LATE_MS = 60_000
-const MOST_MISSED = 10_000
+/** Of sessions that ended meanwhile, how many are asked for at a time. */
+const MISSED_BATCH = 1000
 
 export function createSessionListener(options: SessionListenerOptions): SessionListener {
   const { database, horizon, clock, timeoutMs, onEnded, report } = options
@@ -42,17 +43,28 @@ export function createSessionListener(options: SessionListenerOptions): SessionL
   let stopPruning: (() => void) | undefined
   let failedAt: number | undefined
   let closed = false
-  /** From which time of the database on something may have been missed. */
-  let missedFrom: number | undefined
+  /** From when on something may have been missed. */
+  let missed: { readonly at: number; readonly databaseTime: number | undefined } | undefined
+  const miss = (): void => {
+    missed ??= { at: clock.monotonic(), databaseTime: horizon.now() }
+  }
 
   const catchUp = async (): Promise<void> => {
-    const from = missedFrom
-    if (from === undefined || !horizon.listening) return
+    const from = missed
+    if (!from || !horizon.listening) return
     const { generation } = horizon
-    const missed = await database.asService((tx) => endedSince(tx, from - LATE_MS, MOST_MISSED), { timeoutMs })
+    const since = (): MissedSince => ({
+      agoMs: clock.monotonic() - from.at + LATE_MS,
+      ...(from.databaseTime !== undefined && { at: from.databaseTime - LATE_MS }),
+    })
+    let after: string | undefined
+    do {
+      const batch = await database.asService((tx) => endedSince(tx, since(), after, MISSED_BATCH), { timeoutMs })
+      for (const ended of batch) onEnded(ended)
+      after = batch.length < MISSED_BATCH ? undefined : batch.at(-1)?.sessionId
+    } while (after !== undefined && !closed)
     // What is missed after this was asked for is asked for again.
-    if (horizon.generation === generation) missedFrom = undefined
-    for (const ended of missed) onEnded(ended)
+    if (horizon.generation === generation) missed = undefined
   }
   const inBackground = (operation: string, work: () => Promise<void>): void =>
     void work().catch((error: unknown) => closed || report(error, operation))
@@ -67,7 +79,7 @@ export function createSessionListener(options: SessionListenerOptions): SessionL
   const lose = (error: Error): void => {
     // Each failed attempt to reconnect says so too.
     if (horizon.listening) report(error, 'listen')
-    missedFrom ??= horizon.now()
+    miss()
     horizon.lost()
   }
   const attend = async (): Promise<void> => {
@@ -83,7 +95,7 @@ export function createSessionListener(options: SessionListenerOptions): SessionL
         },
         onListening: () => {
           // A connection that ended without an error is lost only now.
-          if (horizon.listening) missedFrom ??= horizon.now()
+          if (horizon.listening) miss()
           horizon.heard()
           inBackground('catchUp', catchUp)
         },
@@ -111,6 +123,8 @@ export function createSessionListener(options: SessionListenerOptions): SessionL
         { clock, onError: (error) => report(error, 'prune') },
       )
       failedAt = undefined
+      // What ends before the first answer is missed too.
+      miss()
       // It goes on for longer than the request that asks first.
       return (opening ??= withoutScope(attend))
     },

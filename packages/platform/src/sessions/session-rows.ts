@@ -120,12 +120,27 @@ export async function listSessions(tx: Transaction, userId: string): Promise<Lis
   }))
 }
 
-/** Returns sessions that ended at or after a time of the database, the latest first. */
-export function endedSince(tx: Transaction, sinceMs: number, limit: number): Promise<EndedSession[]> {
+/** From when on ends were missed, twice over: the database's clock may have been put forward or back meanwhile. */
+export interface MissedSince {
+  /** A time of the database, where one is known. */
+  readonly at?: number
+  /** Milliseconds before the present time of the database. */
+  readonly agoMs: number
+}
+
+/** Returns sessions that ended since then, in the order of their ids, beginning after the id `after`. */
+export function endedSince(
+  tx: Transaction,
+  { at, agoMs }: MissedSince,
+  after: string | undefined,
+  limit: number,
+): Promise<EndedSession[]> {
   return tx.query(
     `select id as "sessionId", user_id as "userId" from msc_sessions.sessions
-     where ended_at >= to_timestamp($1::float8 / 1000) and expires_at > now() order by ended_at desc limit $2`,
-    [sinceMs, limit],
+     where ended_at >= least(to_timestamp($1::float8 / 1000), now() - $2::float8 * interval '1 millisecond')
+       and expires_at > now() and ($3::uuid is null or id > $3::uuid)
+     order by id limit $4`,
+    [at ?? null, agoMs, after ?? null, limit],
   )
 }
 

@@ -170,6 +170,36 @@ describe('while the database is away', () => {
     expect(await told).toEqual({ sessionId, userId: id })
     expect(await sessions.verify(token)).toBeUndefined()
   })
+
+  it('hears afterwards of thousands that ended, also when it has never asked the database for a session', async () => {
+    const id = await user()
+    const many = 2500
+    await test.database.asService((tx) =>
+      tx.query(
+        `insert into msc_sessions.sessions (token_hash, user_id, latest_at, expires_at)
+         select sha256(convert_to($1 || n, 'UTF8')), $1, now() + interval '1 hour', now() + interval '1 hour'
+         from generate_series(1, $2::int) as n`,
+        [id, many],
+      ),
+    )
+    const sessions = sessionsOf(opened, test.another())
+    await sessions.open()
+    const told = new Set<string>()
+    const all = new Promise<void>((resolve) =>
+      // Beside those of other tests.
+      sessions.onEnded(({ sessionId, userId }) => userId === id && told.add(sessionId).size === many && resolve()),
+    )
+    await test.database.asService(async (tx) => {
+      await tx.query('select msc_sessions.end_all($1, $2)', [id, 'x'])
+      await tx.query('set local role none')
+      await tx.query(
+        `select pg_terminate_backend(pid, 5000) from pg_stat_activity
+         where pid <> pg_backend_pid() and application_name = 'msc-database'`,
+      )
+    })
+    await all
+    expect(told.size).toBe(many)
+  })
 })
 
 describe('a mistake of the application', () => {
@@ -192,12 +222,14 @@ describe('a mistake of the application', () => {
     sessions.onEnded(async () => {
       throw new Error('mine too')
     })
-    const stop = sessions.onEnded(told)
-    const first = await sessions.start(await user())
+    const id = await user()
+    // At first it is told of what has just ended elsewhere, too.
+    const stop = sessions.onEnded(({ userId }) => userId === id && told())
+    const first = await sessions.start(id)
     await sessions.end(first.token)
     expect(told).toHaveBeenCalledTimes(1)
     stop()
-    const second = await sessions.start(await user())
+    const second = await sessions.start(id)
     await sessions.end(second.token)
     expect(told).toHaveBeenCalledTimes(1)
   })

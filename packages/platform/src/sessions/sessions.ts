@@ -20,7 +20,10 @@ export interface SessionsOptions<User> {
   readonly cacheSeconds?: number
   /** How long a session lasts at most, in seconds or as `'12h'`. Default 12 hours. */
   readonly lifetime?: Duration
-  /** Ends a session that was not used for so long. It is written down at most twenty times in that time. Default: none. */
+  /**
+   * Ends a session that was not used for so long. Uses are written down at most twenty times in that time, and not while the
+   * cache answers, so that it may end a twentieth of the time and `cacheSeconds` earlier. Default: none.
+   */
   readonly idle?: Duration
   /** How many live sessions a user may have; the oldest ends when there would be more. Default 50. */
   readonly maxPerUser?: number
