@@ -73,3 +73,19 @@ it('keeps what was committed and nothing else, whatever the work does', async ()
   )
   await database.close()
 }, 60_000)
+
+it('in PGlite leaves the event loop a turn between two of those that wait for each other', async () => {
+  const database = createDatabase({ driver: pglite() })
+  await database.migrate([])
+  let turns = 0
+  let counting = true
+  const count = (): void => {
+    turns += 1
+    if (counting) setImmediate(count)
+  }
+  setImmediate(count)
+  await Promise.all(Array.from({ length: 50 }, () => database.asService((tx) => tx.query('select 1'))))
+  counting = false
+  expect(turns).toBeGreaterThanOrEqual(50)
+  await database.close()
+})

@@ -65,6 +65,35 @@ describe('the gate', () => {
     expect(await page.text()).toContain('Wait 60 seconds')
   })
 
+  it('lets those that come together go on at its pace, and refuses more than may wait', async () => {
+    const clock = createManualClock()
+    const onRefused = vi.fn()
+    const addressOf = vi.fn(() => 'a')
+    const url = await start({
+      clock,
+      onRefused,
+      addressOf,
+      rules: [{ name: 'sign-in', paths: ['/'], perAddress: plenty, paceMs: 1000, maxWaiting: 2 }],
+    })
+    expect((await fetch(url)).status).toBe(200)
+    let answered = 0
+    const waiting = [1, 2].map(async () => {
+      const { status } = await fetch(url)
+      answered += 1
+      return status
+    })
+    await vi.waitFor(() => expect(addressOf).toHaveBeenCalledTimes(3))
+    const late = await fetch(url)
+    expect(late.status).toBe(429)
+    expect(late.headers.get('retry-after')).toBe('2')
+    expect(onRefused).toHaveBeenCalledWith({ rule: 'sign-in', by: 'waiting' })
+    expect(answered).toBe(0)
+    await clock.advance(1000)
+    await vi.waitFor(() => expect(answered).toBeGreaterThan(0))
+    await clock.advance(1000)
+    expect(await Promise.all(waiting)).toEqual([200, 200])
+  })
+
   it('counts the bytes of requests and answers', async () => {
     const perAddress = { calls: 1000, bytes: 20_000, windowSeconds: 60 }
     const url = await start({ rules: [{ name: 'ingest', paths: ['/'], perAddress }] })

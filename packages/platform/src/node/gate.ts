@@ -13,6 +13,7 @@ import {
 import { UNKNOWN_ADDRESS } from '../profile/client-address.ts'
 import { createAllowances, type Allowance, type Allowances } from './allowances.ts'
 import { refuse } from './refuse.ts'
+import { createTurns, type Turns } from './turns.ts'
 
 /** What may come to one group of paths. */
 export interface GateRule {
@@ -24,7 +25,17 @@ export interface GateRule {
   readonly perAddress: Allowance
   /** For all requests of one account, wherever it sends them from. */
   readonly perAccount?: Allowance
+  /**
+   * Milliseconds from one request that goes on to the next, of all clients together, for what costs the server much. Those that
+   * come together wait, and each client has its turn in order. Default 0: one goes on in each turn of the event loop.
+   */
+  readonly paceMs?: number
+  /** How many requests may wait for their turn; one more is refused. Default 1 000. */
+  readonly maxWaiting?: number
 }
+
+/** What was used up: an allowance, or the room for those that wait. */
+export type RefusedBy = 'address' | 'account' | 'waiting'
 
 export interface GateOptions {
   /** The first rule whose path fits decides. A request that fits none is admitted. */
@@ -37,7 +48,7 @@ export interface GateOptions {
    */
   readonly accountOf?: (request: IncomingMessage) => Promise<string | undefined>
   /** Called with each refusal. */
-  readonly onRefused?: (refusal: { readonly rule: string; readonly by: 'address' | 'account' }) => void
+  readonly onRefused?: (refusal: { readonly rule: string; readonly by: RefusedBy }) => void
   /** The most addresses and accounts that are remembered, each. The one that was idle longest is forgotten. Default 20 000. */
   readonly maxClients?: number
   readonly clock?: Clock
@@ -47,7 +58,8 @@ export interface Gate {
   /**
    * Counts a request and its bytes, and resolves to whether it may go on. If not, it has been answered with 429,
    * `Retry-After` and a problem document, or a page for a browser that asks for one. The bytes of a request and of its
-   * answer are counted when the answer has been sent, so that they refuse the next one. Never rejects.
+   * answer are counted when the answer has been sent, so that they refuse the next one. Those of one rule that come together go
+   * on one after the other, so that a burst does not keep everybody else waiting. Never rejects.
    */
   admit(request: IncomingMessage, response: ServerResponse): Promise<boolean>
 }
@@ -56,6 +68,7 @@ interface Counted {
   readonly rule: GateRule
   readonly addresses: Allowances
   readonly accounts: Allowances | undefined
+  readonly turns: Turns
 }
 
 /** Milliseconds that a request waits for its account. */
@@ -82,8 +95,9 @@ export function createGate(options: GateOptions): Gate {
       )
     }
     const allowances = (allowance: Allowance): Allowances => createAllowances(allowance, { clock, maxClients })
-    const { perAddress, perAccount } = rule
-    return { rule, addresses: allowances(perAddress), accounts: perAccount && allowances(perAccount) }
+    const { perAddress, perAccount, paceMs = 0, maxWaiting = 1000 } = rule
+    const turns = createTurns({ gapMs: paceMs, most: maxWaiting, clock })
+    return { rule, addresses: allowances(perAddress), accounts: perAccount && allowances(perAccount), turns }
   })
   const marks = new WeakMap<Socket, number>()
 
@@ -111,8 +125,8 @@ export function createGate(options: GateOptions): Gate {
       const path = pathOf(request.url)
       const found = counted.find(({ rule }) => rule.paths.some((prefix) => isBelow(path, prefix)))
       if (!found) return true
-      const { rule, addresses, accounts } = found
-      const refused = (by: 'address' | 'account', retryAfterMs: number): false => {
+      const { rule, addresses, accounts, turns } = found
+      const refused = (by: RefusedBy, retryAfterMs: number): false => {
         runReported(() => onRefused?.({ rule: rule.name, by }), { concern: 'platform', operation: 'onRefused' })
         refuse(request, response, retryAfterMs)
         return false
@@ -123,6 +137,10 @@ export function createGate(options: GateOptions): Gate {
       const user = accounts && (await account(request))
       const waitForAccount = user === undefined ? 0 : (accounts?.take(user) ?? 0)
       if (waitForAccount > 0) return refused('account', waitForAccount)
+      const gone = (): boolean => response.destroyed
+      if (!(await turns.take(address, gone))) return refused('waiting', turns.waiting * (rule.paceMs ?? 0))
+      // Whoever has gone meanwhile needs no answer.
+      if (gone()) return false
       response.once('close', () => {
         const bytes = bytesSince(marks, request.socket)
         addresses.charge(address, bytes)
@@ -160,7 +178,9 @@ function isBelow(path: string, prefix: string): boolean {
   return prefix === '/' || path === prefix || path.startsWith(`${prefix}/`)
 }
 
-function assertRule({ name, paths, perAddress, perAccount }: GateRule): void {
+function assertRule(rule: GateRule): void {
+  const { name, paths, perAddress, perAccount } = rule
+  assertNumbers('platform', rule, { paceMs: 0, maxWaiting: 1 })
   for (const allowance of perAccount ? [perAddress, perAccount] : [perAddress]) {
     assertNumbers('platform', allowance, { calls: 1, bytes: 1, windowSeconds: 1 })
   }

@@ -25,6 +25,9 @@ export interface ScryptThread {
 const SOURCE = `
 const { parentPort } = require('node:worker_threads')
 const { scryptSync } = require('node:crypto')
+const { setPriority } = require('node:os')
+// On Linux this is the priority of the calling thread; elsewhere it would be that of the whole process. Requests come first.
+try { if (process.platform === 'linux') setPriority(0, 10) } catch {}
 parentPort.on('message', ({ password, salt, bytes, n, r, p }) => {
   try {
     parentPort.postMessage({ key: scryptSync(password, salt, bytes, { N: n, r, p, maxmem: 256 * n * r }) })

@@ -142,6 +142,20 @@ describe('many at once', () => {
     await expect(passwords.verify('a', stored, { signal: leaving.signal })).rejects.toThrow('gone')
   })
 
+  it.runIf(process.platform === 'linux')('give way to requests', async () => {
+    await passwordsOf().hash('night-drive')
+    const { readFileSync, readdirSync } = await import('node:fs')
+    // The seventeenth field after the name is the niceness. Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    const nicenessOf = (thread: string | number): number =>
+      Number(readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').split(') ')[1]?.split(' ')[16])
+    const main = nicenessOf(process.pid)
+    expect(
+      readdirSync('/proc/self/task')
+        .map(nicenessOf)
+        .filter((niceness) => niceness > main),
+    ).toEqual([10])
+  })
+
   it('raise the memory of a process by no more than 150 MB', async () => {
     const script = fileURLToPath(new URL('./__fixtures__/passwords-load.ts', import.meta.url))
     const { stdout } = await promisify(execFile)(process.execPath, [

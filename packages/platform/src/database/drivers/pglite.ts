@@ -29,6 +29,16 @@ const load = lazyPeer(async () => {
 export function pglite({ folder }: PgliteOptions = {}): DatabaseDriver {
   let opened: Promise<PGlite> | undefined
   let closed = false
+  let freshTurn = true
+  /**
+   * A statement is done when its call returns, so that transactions which wait for each other would run in one turn of the
+   * event loop, and everything else of the process would wait for all of them.
+   */
+  const takeTurn = async (): Promise<void> => {
+    while (!freshTurn) await new Promise((resolve) => setImmediate(resolve))
+    freshTurn = false
+    setImmediate(() => (freshTurn = true))
+  }
   const open = async (): Promise<PGlite> => {
     if (closed) throw closedError('pglite')
     return (opened ??= openAt(folder).catch((error: unknown) => {
@@ -44,6 +54,7 @@ export function pglite({ folder }: PgliteOptions = {}): DatabaseDriver {
     async transaction(work, signal) {
       const database = await orAborted(open(), signal)
       const whole = database.transaction(async (transaction) => {
+        await takeTurn()
         // It may have waited for others until nobody waits for it any more.
         signal.throwIfAborted()
         // Work that never settles must not keep the one connection.
