@@ -10,9 +10,10 @@ import { pinnedNode, root } from './lib/pnpm.mjs'
 const CONCERNS = {
   delivery: { module: 'packages/core/src/testing/delivery/chaos.ts', run: 'runDeliveryChaos' },
   monitoring: { module: 'packages/monitoring/src/testing/delivery-chaos.ts', run: 'runMonitoringChaos' },
-  // Of the built app: the number of kills, and of guesses.
+  // Of the built app: the number of kills, and of guesses; and every body that an entrance takes.
   app: { module: 'apps/web/e2e/chaos/kills.ts', run: 'runKillChaos' },
   'sign-in': { module: 'apps/web/e2e/chaos/flood.ts', run: 'runFloodChaos' },
+  hostile: { module: 'apps/web/e2e/chaos/hostile.ts', run: 'runHostileChaos' },
   analytics: { module: 'packages/analytics/src/testing/delivery-chaos.ts', run: 'runAnalyticsChaos' },
   outbox: { module: 'packages/platform/src/testing/outbox-chaos.ts', run: 'runOutboxChaos' },
 }

@@ -49,17 +49,19 @@ export interface Release {
   readonly analysis: LyricsAnalysis | null
   /** How often an analysis was asked for. */
   readonly analysisRequests: number
+  /** Counts the changes of what is reviewed. */
+  readonly version: number
   readonly createdAt: Date
 }
 
 /** A release in a list, without what only its page shows. */
-export type ListedRelease = Omit<Release, 'lyrics' | 'analysis' | 'analysisRequests' | 'reviewNote'> & {
+export type ListedRelease = Omit<Release, 'lyrics' | 'analysis' | 'analysisRequests' | 'reviewNote' | 'version'> & {
   readonly analysed: boolean
 }
 
 const LISTED = `id, user_id as "userId", title, artist_name as "artistName", genre, release_date::text as "releaseDate",
   status, created_at as "createdAt"`
-const COLUMNS = `${LISTED}, lyrics, review_note as "reviewNote", analysis, analysis_requests as "analysisRequests"`
+const COLUMNS = `${LISTED}, lyrics, review_note as "reviewNote", analysis, analysis_requests as "analysisRequests", version`
 
 /** Says whether there is such a day and time; `Date` would take the 31st of June for the 1st of July. */
 function isTime(text: string): boolean {
@@ -182,14 +184,28 @@ export async function createRelease(
 }
 
 /**
- * Moves a release to another status, as its transitions allow: the database checks the step and who asks for it.
+ * Moves a release to another status, as its transitions allow: the database checks the step and who asks for it, and that what
+ * is published is the `version` that was read.
  *
  * @throws The database's error; see `sqlState`: `P0002` there is no such release, `42501` somebody else may, `MT409` not from
- *   this status, `23514` a reason is missing.
+ *   this status or not this version, `23514` a reason is missing.
  */
-export async function moveRelease(user: User, id: string, to: Status, note: string | undefined): Promise<Release> {
+export async function moveRelease(
+  user: User,
+  id: string,
+  {
+    to,
+    note,
+    version,
+  }: { readonly to: Status; readonly note?: string | undefined; readonly version?: number | undefined },
+): Promise<Release> {
   const [moved] = await asUser(claimsOf(user), (tx) =>
-    tx.query<Release>(`select ${COLUMNS} from public.move_release($1, $2, $3)`, [id, to, note ?? null]),
+    tx.query<Release>(`select ${COLUMNS} from public.move_release($1, $2, $3, $4)`, [
+      id,
+      to,
+      note ?? null,
+      version ?? null,
+    ]),
   )
   await dropReleases((moved as Release).userId)
   return moved as Release

@@ -15,7 +15,7 @@ export function frontGate(): Gate {
   return createGate({
     rules: [
       { name: 'files', paths: ['/_next', '/icon.svg', '/favicon.ico'], perAddress: perMinute(6000, 1000) },
-      { name: 'sign-in', paths: ['/api/auth'], perAddress: perMinute(1200, 20), paceMs: 40 },
+      { name: 'sign-in', paths: ['/api/auth'], perAddress: perMinute(1200, 20), paceMs: 30 },
       { name: 'ingest', paths: ['/api/msc'], perAddress: perMinute(600, 40), perAccount: perMinute(300, 20) },
       { name: 'jobs', paths: ['/api/inngest'], perAddress: perMinute(3000, 400) },
       { name: 'console', paths: ['/devtools'], perAddress: perMinute(300, 400), perAccount: perMinute(300, 400) },

@@ -45,7 +45,8 @@ export async function runFloodChaos({
     const timed = async (rounds: number, ended?: AbortSignal): Promise<number[]> => {
       const times: Promise<number>[] = []
       const began = performance.now()
-      for (let round = 0; round < rounds && !ended?.aborted; round++) {
+      for (let round = 0; round < rounds; round++) {
+        if (ended?.aborted) break
         await sleep(Math.max(0, began + round * 10 - performance.now()))
         const due = began + round * 10
         times.push(

@@ -19,4 +19,5 @@ async function guess(nth: number): Promise<number> {
   return response.status
 }
 
-parentPort?.postMessage(await Promise.all(Array.from({ length: guesses }, (_, nth) => guess(nth))))
+const statuses = await Promise.all(Array.from({ length: guesses }, (_, nth) => guess(nth)))
+parentPort?.postMessage(statuses, [])

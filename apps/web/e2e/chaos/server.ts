@@ -10,35 +10,48 @@ const folder = fileURLToPath(new URL('../..', import.meta.url))
 export interface Server {
   readonly url: string
   readonly pid: number
+  /** Milliseconds for which the event loop was held at most since the last call. Needs `watch-loop.ts`. */
+  heldMs(): Promise<number>
   kill(): Promise<void>
 }
 
+/** @param preload A module beside this one that is loaded into the server first. */
 export async function startServer(
   port: number,
   dataDir: string,
   env: Readonly<Record<string, string>> = {},
+  preload?: string,
 ): Promise<Server> {
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, ['server/main.ts'], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      PATH,
-      HOME,
-      NODE_ENV: 'production',
-      NEXT_TELEMETRY_DISABLED: '1',
-      MSC_PROFILE: 'local',
-      MSC_ALLOW_EMBEDDED: '1',
-      MSC_QUIET: '1',
-      PORT: String(port),
-      MSC_DATA_DIR: dataDir,
-      ...env,
+  const child = spawn(
+    process.execPath,
+    [...(preload ? ['--import', `./e2e/chaos/${preload}`] : []), 'server/main.ts'],
+    {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: {
+        PATH,
+        HOME,
+        NODE_ENV: 'production',
+        NEXT_TELEMETRY_DISABLED: '1',
+        MSC_PROFILE: 'local',
+        MSC_ALLOW_EMBEDDED: '1',
+        MSC_QUIET: '1',
+        PORT: String(port),
+        MSC_DATA_DIR: dataDir,
+        ...env,
+      },
     },
-  })
+  )
   await untilReady(child)
   return {
     url: `http://127.0.0.1:${port}`,
     pid: child.pid as number,
+    async heldMs() {
+      const answer = once(child, 'message')
+      child.send('ask')
+      return (await answer)[0] as number
+    },
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGKILL')

@@ -58,7 +58,7 @@ export const ENTRANCES: readonly Entrance[] = [
   json('/api/auth/sign-in', ['POST'], 'anybody', {
     body: { email: 'nobody@msc.example', password: 'wrong' },
     texts: ['email', 'password', 'next'],
-    calls: 600,
+    calls: 240,
   }),
   // Whoever may not sign out stays signed in: only the gate limits it.
   json('/api/auth/sign-out', ['POST'], 'anybody', { calls: Infinity }),

@@ -3,6 +3,7 @@ import { startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
 import {
   createDatabase,
   createSessions,
+  type Sessions,
   idempotencyMigration,
   outboxMigration,
   sessionsMigration,
@@ -62,6 +63,13 @@ describe.each(drivers)('on %s', (_, driver) => {
   /** The claims of each person, in a session of their own. */
   let people: Readonly<Record<'artist' | 'other' | 'admin' | 'ended' | 'none' | 'forged', Claims>>
 
+  const sessionsOf = (): Sessions<{ id: string }> =>
+    createSessions({
+      database,
+      cache: createCache({ driver: memory() }),
+      loadUser: async (tx, id) => (await tx.query<{ id: string }>('select id from profiles where id = $1', [id]))[0],
+    })
+
   beforeAll(async () => {
     database = createDatabase({ driver: driver() })
     setDefaultDatabase(database)
@@ -74,11 +82,7 @@ describe.each(drivers)('on %s', (_, driver) => {
     await client.query(`insert into profiles (id, email, display_name) values ($1, 'other@msc.example', 'Other')`, [
       other,
     ])
-    const sessions = createSessions({
-      database,
-      cache: createCache({ driver: memory() }),
-      loadUser: async (tx, id) => (await tx.query<{ id: string }>('select id from profiles where id = $1', [id]))[0],
-    })
+    const sessions = sessionsOf()
     const claims = async (sub: string): Promise<Claims> => ({
       sub,
       role: 'authenticated',
@@ -133,7 +137,11 @@ describe.each(drivers)('on %s', (_, driver) => {
     return (row as { id: string }).id
   }
   const move = (claims: Claims, id: string, to: string, note?: string): Promise<string> =>
-    as(claims, 'select public.move_release($1, $2, $3)', [id, to, note ?? null])
+    as(claims, 'select public.move_release($1, $2, $3, (select version from releases where id = $1))', [
+      id,
+      to,
+      note ?? null,
+    ])
 
   it('migrates and seeds once', async () => {
     expect(await database.migrate(await migrations())).toEqual([])
@@ -281,6 +289,21 @@ describe.each(drivers)('on %s', (_, driver) => {
       }
     })
 
+    it('is published as it was read, or not at all', async () => {
+      const id = await draft(people.artist)
+      const publish = (version: number | null): Promise<string> =>
+        as(people.admin, 'select public.move_release($1, $2, null, $3)', [id, 'live', version])
+      await move(people.artist, id, 'submitted')
+      await move(people.artist, id, 'draft')
+      expect(await as(people.artist, `update releases set lyrics = 'other words' where id = $1`, [id])).toBe('ok')
+      expect(await as(people.artist, `update releases set updated_at = now() where id = $1`, [id])).toBe('ok')
+      expect(await as(people.artist, `update releases set version = 1 where id = $1`, [id])).toBe('42501')
+      await move(people.artist, id, 'submitted')
+      expect(await publish(1)).toBe('MT409')
+      expect(await publish(null)).toBe('MT409')
+      expect(await publish(2)).toBe('ok')
+    })
+
     it('is moved by nobody in a session that has ended, and by no service', async () => {
       const id = await draft(people.artist)
       for (const who of ['ended', 'none', 'forged'] as const) {
@@ -377,6 +400,29 @@ describe.each(drivers)('on %s', (_, driver) => {
   })
 
   describe('a role', () => {
+    it('is changed by one admin at a time: two who demote each other leave one', async () => {
+      const sessions = sessionsOf()
+      const [a, b] = await Promise.all(
+        ['a', 'b'].map(async (name): Promise<Claims> => {
+          const [made] = await asService((tx) =>
+            tx.query<{ id: string }>(`select public.create_account($1, 'x', $2, 'admin') as id`, [
+              `${name}@msc.example`,
+              name,
+            ]),
+          )
+          const { id } = made as { id: string }
+          return { sub: id, role: 'authenticated', session_id: (await sessions.start(id)).sessionId }
+        }),
+      )
+      await sessions.close()
+      if (!a || !b) throw new Error('Nobody was made.')
+      const both = await Promise.all([
+        as(a, 'select public.set_role($1, $2)', [b.sub, 'artist']),
+        as(b, 'select public.set_role($1, $2)', [a.sub, 'artist']),
+      ])
+      expect(both.toSorted()).toEqual(['42501', 'ok'])
+    })
+
     it('is changed by another admin, and ends the sessions that were begun in it', async () => {
       const set = (who: keyof typeof people, id: string, role: string): Promise<string> =>
         as(people[who], 'select public.set_role($1, $2)', [id, role])

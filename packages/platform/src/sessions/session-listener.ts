@@ -61,8 +61,8 @@ export function createSessionListener(options: SessionListenerOptions): SessionL
     do {
       const batch = await database.asService((tx) => endedSince(tx, since(), after, MISSED_BATCH), { timeoutMs })
       for (const ended of batch) onEnded(ended)
-      after = batch.length < MISSED_BATCH ? undefined : batch.at(-1)?.sessionId
-    } while (after !== undefined && !closed)
+      after = closed || batch.length < MISSED_BATCH ? undefined : batch.at(-1)?.sessionId
+    } while (after !== undefined)
     // What is missed after this was asked for is asked for again.
     if (horizon.generation === generation) missed = undefined
   }

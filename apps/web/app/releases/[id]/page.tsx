@@ -78,7 +78,7 @@ export default async function ReleasePage({ params, searchParams }: Props) {
 }
 
 /** The steps that this person may take from here. Each is a form, which works without scripts. */
-function Steps({ release: { id, status, userId }, user }: { release: Release; user: User }) {
+function Steps({ release: { id, status, userId, version }, user }: { release: Release; user: User }) {
   const mine = userId === user.id
   const admin = user.role === 'admin'
   return (
@@ -86,15 +86,18 @@ function Steps({ release: { id, status, userId }, user }: { release: Release; us
       {mine && status === 'draft' && (
         <>
           <Step id={id} to="submitted" label="Submit for review" main />
-          <form method="post" action={`/api/releases/${id}/delete`}>
-            <button type="submit" className="button-quiet">
-              Delete draft
-            </button>
-          </form>
+          <details>
+            <summary className="button-quiet cursor-pointer list-none">Delete draft…</summary>
+            <form method="post" action={`/api/releases/${id}/delete`} className="mt-2">
+              <button type="submit" className="button-quiet">
+                Delete it for good
+              </button>
+            </form>
+          </details>
         </>
       )}
       {mine && status === 'submitted' && <Step id={id} to="draft" label="Take back to change it" />}
-      {admin && status === 'submitted' && <Step id={id} to="live" label="Publish" main />}
+      {admin && status === 'submitted' && <Step id={id} to="live" label="Publish" version={version} main />}
       {admin && !mine && status === 'submitted' && <Step id={id} to="draft" label="Send back" reason />}
       {admin && status === 'live' && <Step id={id} to="draft" label="Take down" reason={!mine} />}
     </div>
@@ -107,16 +110,19 @@ function Step({
   label,
   main = false,
   reason = false,
+  version,
 }: {
   id: string
   to: Release['status']
   label: string
   main?: boolean
   reason?: boolean
+  version?: number
 }) {
   return (
     <form method="post" action={`/api/releases/${id}/status`} className="flex flex-wrap items-end gap-2">
       <input type="hidden" name="to" value={to} />
+      {version !== undefined && <input type="hidden" name="version" value={version} />}
       {reason && (
         <div>
           <label htmlFor={`note-${to}`} className="label">

@@ -29,15 +29,14 @@ const load = lazyPeer(async () => {
 export function pglite({ folder }: PgliteOptions = {}): DatabaseDriver {
   let opened: Promise<PGlite> | undefined
   let closed = false
-  let freshTurn = true
+  let turn: Promise<void> = Promise.resolve()
   /**
    * A statement is done when its call returns, so that transactions which wait for each other would run in one turn of the
    * event loop, and everything else of the process would wait for all of them.
    */
   const takeTurn = async (): Promise<void> => {
-    while (!freshTurn) await new Promise((resolve) => setImmediate(resolve))
-    freshTurn = false
-    setImmediate(() => (freshTurn = true))
+    await turn
+    turn = new Promise((resolve) => setImmediate(resolve))
   }
   const open = async (): Promise<PGlite> => {
     if (closed) throw closedError('pglite')

@@ -16,7 +16,7 @@ export const POST = route({
   body: credentials,
   maxBytes: 4096,
   // The guard limits guesses by account and address; this one must not let a neighbour close the door for everybody.
-  limit: { calls: 600, windowSeconds: 60 },
+  limit: { calls: 240, windowSeconds: 60 },
   idempotency: 'none',
   form: (sent) => {
     const next = localPath(sent.values['next'])

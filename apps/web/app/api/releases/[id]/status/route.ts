@@ -15,14 +15,16 @@ const move = z.strictObject({
     .refine(isStorable, 'Remove the characters that can not be stored')
     .optional()
     .transform((note) => note || undefined),
+  /** The one that an admin has read, to publish it; a form sends text. */
+  version: z.coerce.number().int().min(1).max(2_147_483_647).optional(),
 })
 
 const refusals: Readonly<Record<string, ProblemOptions>> = {
   P0002: { title: 'There is no such release', status: 404, code: 'NOT_FOUND' },
   '42501': { title: 'Your account may not do this', status: 403, code: 'FORBIDDEN' },
   MT409: {
-    title: 'The release is in another state by now',
-    detail: 'Load the page again to see it.',
+    title: 'The release has changed meanwhile',
+    detail: 'Read it again before you decide.',
     status: 409,
     code: 'RELEASE_MOVED',
   },
@@ -46,7 +48,7 @@ export const POST = route<'required', z.output<typeof move>, { id: string }>({
     if (!z.uuid().safeParse(params.id).success) return problem(refusals['P0002'] as ProblemOptions)
     let release: Release
     try {
-      release = await moveRelease(user, params.id, body.to, body.note)
+      release = await moveRelease(user, params.id, body)
     } catch (error) {
       const refusal = refusals[sqlState(error) ?? '']
       if (refusal) return problem(refusal)
