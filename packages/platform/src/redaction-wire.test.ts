@@ -99,21 +99,31 @@ const sinks: Readonly<Record<string, Sink>> = {
   'PostHog, browser': throughAnalytics((fetch) => posthogBrowser({ ...project, fetch })),
 }
 
-describe.each(Object.entries(sinks))('on the wire to %s', (_name, send) => {
-  it.each(secretFamilies.map((family) => [family.name, family] as const))(
-    'contains no %s',
-    async (_family, family: SecretFamily) => {
-      const secret = family.generate(17)
-      const leaks: string[] = []
-      for (const carrier of secretCarriers) {
-        const carried = carrier.carry(family, secret)
-        if ('impossible' in carried) continue
-        const sent = await send(carried.value)
-        expect(sent).toContain('before')
-        const leak = findLeak(secret.length < 8 ? withoutIds(sent) : sent, family, secret)
-        if (leak !== undefined) leaks.push(`${carrier.name}: ${leak}`)
-      }
-      expect(leaks).toEqual([])
-    },
-  )
-})
+/** Each pair of a secret and a carrier goes to two of the six sinks; with `MSC_REDACTION_STRIDE=1` to all of them. */
+const STRIDE = Number(process.env['MSC_REDACTION_STRIDE'] ?? 3)
+
+describe.each(Object.entries(sinks).map(([name, send], index) => [name, send, index] as const))(
+  'on the wire to %s',
+  (_name, send, sinkIndex) => {
+    it.each(secretFamilies.map((family, index) => [family.name, family, index] as const))(
+      'contains no %s',
+      async (_family, family: SecretFamily, familyIndex) => {
+        const secret = family.generate(17)
+        const leaks: string[] = []
+        let sentOnce = false
+        for (const [carrierIndex, carrier] of secretCarriers.entries()) {
+          if ((sinkIndex + familyIndex + carrierIndex) % STRIDE !== 0) continue
+          const carried = carrier.carry(family, secret)
+          if ('impossible' in carried) continue
+          const sent = await send(carried.value)
+          sentOnce = true
+          expect(sent).toContain('before')
+          const leak = findLeak(secret.length < 8 ? withoutIds(sent) : sent, family, secret)
+          if (leak !== undefined) leaks.push(`${carrier.name}: ${leak}`)
+        }
+        expect(sentOnce).toBe(true)
+        expect(leaks).toEqual([])
+      },
+    )
+  },
+)

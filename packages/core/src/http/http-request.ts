@@ -16,4 +16,5 @@ export {
   type WebMessage,
 } from './body/read-body.ts'
 export type { WebBody } from './body/read-bytes.ts'
+export { parseJson } from './parse-json.ts'
 export { bodyProblem, problem, type ProblemOptions } from './problem.ts'

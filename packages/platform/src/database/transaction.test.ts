@@ -86,6 +86,7 @@ it('in PGlite leaves the event loop a turn between two of those that wait for ea
   setImmediate(count)
   await Promise.all(Array.from({ length: 50 }, () => database.asService((tx) => tx.query('select 1'))))
   counting = false
-  expect(turns).toBeGreaterThanOrEqual(50)
+  // The first needs none.
+  expect(turns).toBeGreaterThanOrEqual(49)
   await database.close()
 })

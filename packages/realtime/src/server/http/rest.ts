@@ -1,3 +1,4 @@
+import { parseJson } from '@msc/core/http-request'
 import type { OutgoingMessage } from '../../driver.ts'
 import { isCursor } from '../../feed/cursor.ts'
 import type { FeedSource } from '../../feed/source.ts'
@@ -104,10 +105,10 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
 /** As the frames have it: no longer than its length can be said there. */
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 255
 
-/** `undefined` for what is no JSON. */
+/** `undefined` for what is no JSON, or nested too deeply. */
 function json(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown
+    return parseJson(text)
   } catch {
     return undefined
   }
