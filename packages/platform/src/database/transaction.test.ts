@@ -90,3 +90,11 @@ it('in PGlite leaves the event loop a turn between two of those that wait for ea
   expect(turns).toBeGreaterThanOrEqual(49)
   await database.close()
 })
+
+it('says what to do in a database that was never migrated', async () => {
+  const database = createDatabase({ driver: pglite() })
+  const missing = { code: 'DATABASE_NOT_MIGRATED', hint: expect.stringContaining('database.migrate(') }
+  await expect(database.asService((tx) => tx.query('select 1'))).rejects.toMatchObject(missing)
+  await expect(database.transaction({ role: 'authenticated' }, async () => 1)).rejects.toMatchObject(missing)
+  await database.close()
+})

@@ -1,4 +1,4 @@
-import { ConfigError, currentContext, formatTraceparent } from '@msc/core'
+import { ConfigError, currentContext, formatTraceparent, readField } from '@msc/core'
 import { SERVICE, type Claims } from './claims.ts'
 import type { Transaction } from './database.ts'
 import type { DriverTransaction } from './driver.ts'
@@ -66,14 +66,25 @@ const BECOME = `select set_config('request.jwt.claims', $1, true), set_config('r
  * Gives a transaction its role and claims, for this transaction only: a bare SET ROLE would leak to every later one of the
  * connection.
  */
-export function become(open: DriverTransaction, claims: Claims): Promise<unknown> {
+export async function become(open: DriverTransaction, claims: Claims): Promise<unknown> {
   const context = currentContext()
-  return open.query(BECOME, [
+  const values = [
     JSON.stringify(claims),
     claims.role,
     context ? formatTraceparent(context.trace) : '',
     context?.userId ?? '',
-  ])
+  ]
+  try {
+    return await open.query(BECOME, values)
+  } catch (error) {
+    // Of these settings only the role can have a value that is none.
+    if (readField(error, 'code') !== '22023') throw error
+    throw new ConfigError(`[msc/database] The database has no role ${JSON.stringify(claims.role)}.`, {
+      code: 'DATABASE_NOT_MIGRATED',
+      hint: 'Call `database.migrate([…])` once when the application starts: it makes the roles of the platform.',
+      cause: error,
+    })
+  }
 }
 
 function makeHandle(claims: Claims, shared: Shared): Handle {

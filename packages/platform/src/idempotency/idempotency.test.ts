@@ -28,6 +28,10 @@ function gate(): { readonly opened: Promise<void>; open(): void } {
 }
 
 describe.each(['pglite', 'postgres'] as const)('idempotency on %s', (driver) => {
+  /** What another process does, and an outage of the network: PGlite has neither. */
+  const onServer = (name: string, test: () => Promise<void>, timeoutMs?: number): unknown =>
+    driver === 'postgres' && it(name, test, timeoutMs)
+
   let server: RunningPostgres | undefined
   let database: Database
   let run = 0
@@ -275,21 +279,18 @@ describe.each(['pglite', 'postgres'] as const)('idempotency on %s', (driver) => 
     expect(work).not.toHaveBeenCalled()
   })
 
-  it.runIf(driver === 'postgres')(
-    'waits for a silent database no longer than it may, and then works again',
-    async () => {
-      const work = vi.fn(created)
-      const idempotency = make({ timeoutMs: 300 })
-      server?.pause()
-      try {
-        await expect(idempotency.run(asked(), work)).rejects.toMatchObject({ code: 'IDEMPOTENCY_UNAVAILABLE' })
-        expect(work).not.toHaveBeenCalled()
-      } finally {
-        server?.resume()
-      }
-      await vi.waitFor(async () => expect((await idempotency.run(asked(), work)).status).toBe(201), 10_000)
-    },
-  )
+  onServer('waits for a silent database no longer than it may, and then works again', async () => {
+    const work = vi.fn(created)
+    const idempotency = make({ timeoutMs: 300 })
+    server?.pause()
+    try {
+      await expect(idempotency.run(asked(), work)).rejects.toMatchObject({ code: 'IDEMPOTENCY_UNAVAILABLE' })
+      expect(work).not.toHaveBeenCalled()
+    } finally {
+      server?.resume()
+    }
+    await vi.waitFor(async () => expect((await idempotency.run(asked(), work)).status).toBe(201), 10_000)
+  })
 
   it('gives the answer although it can not be kept', async () => {
     const onError = vi.fn()
@@ -315,7 +316,7 @@ describe.each(['pglite', 'postgres'] as const)('idempotency on %s', (driver) => 
     expect(() => make({ headers: ['Set-Cookie'] })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   })
 
-  it.runIf(driver === 'postgres')(
+  onServer(
     'makes no second row of a request whose process was killed after its commit and before its answer was kept',
     async () => {
       const script = fileURLToPath(new URL('./__fixtures__/killed.ts', import.meta.url))
