@@ -1,13 +1,8 @@
-import Link from 'next/link'
+import type { Metadata } from 'next'
+import { NothingHere } from '@/components/missing'
+
+export const metadata: Metadata = { title: 'Not found' }
 
 export default function NotFound() {
-  return (
-    <div className="py-16 text-center">
-      <h1 className="text-2xl font-semibold tracking-tight">There is nothing here</h1>
-      <p className="quiet mt-2">The address may be wrong, or what it named has been deleted.</p>
-      <Link href="/" className="button mt-6">
-        Back to the overview
-      </Link>
-    </div>
-  )
+  return <NothingHere />
 }

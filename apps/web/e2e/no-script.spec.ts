@@ -8,6 +8,7 @@ test.describe('without scripts', () => {
 
   test('a deep link leads through signing in to a release, and no address carries what was typed', async ({
     page,
+    browser,
     started,
   }) => {
     const { app } = started
@@ -38,6 +39,26 @@ test.describe('without scripts', () => {
     await expect(page.getByRole('heading', { name: 'Without scripts' })).toBeVisible()
     await page.getByRole('button', { name: 'Submit for review' }).click()
     await expect(page.getByText('submitted')).toBeVisible()
+
+    const reader = await browser.newContext({ javaScriptEnabled: false })
+    const admin = await reader.newPage()
+    await signIn(admin, app, 'admin')
+    await admin.goto(page.url())
+    // Nothing of what is read there has changed, so that it can be published as it was read.
+    await page.getByRole('button', { name: 'Take back to change it' }).click()
+    await page.getByText('Delete draft…').click()
+    await expect(page.getByRole('button', { name: 'Delete it for good' })).toBeVisible()
+    await page.getByRole('button', { name: 'Submit for review' }).click()
+    await admin.getByRole('button', { name: 'Publish' }).click()
+    await expect(admin.getByText('live', { exact: true })).toBeVisible()
+    await reader.close()
+
+    const gone = await page.goto(`${app.url}/releases/00000000-0000-4000-8000-000000000000`)
+    expect(gone?.status()).toBe(404)
+    await expect(page.getByRole('heading', { name: 'There is nothing here' })).toBeVisible()
+    await expect(page).toHaveTitle('Not found · MSC & Co')
+    expect((await page.goto(`${app.url}/admin/accounts`))?.status()).toBe(404)
+    await expect(page.getByRole('heading', { name: 'There is nothing here' })).toBeVisible()
 
     expect(addresses.filter((address) => /night-drive|not%20the|Salt|Without/i.test(address))).toEqual([])
     await page.getByRole('button', { name: 'Sign out' }).click()

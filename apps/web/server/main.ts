@@ -6,6 +6,7 @@ import { emit, formatTraceparent, newTrace, parseTraceparent, withContext, withU
 import { profileFromEnv, securityHeaders, stampClientAddress } from '@msc/platform'
 import next from 'next'
 import { boot } from '../lib/boot.ts'
+import { renderInto } from '../lib/rendering.ts'
 import { banner } from './banner.ts'
 import { refuseToStart } from './refuse-to-start.ts'
 import { frontGate } from './gate.ts'
@@ -63,7 +64,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     )
   }
   // A unit of work of its own: what one page sets in its scope, such as the user, must not reach another request.
-  await withUnit({ trace }, () => handle(request, response))
+  await withUnit({ trace }, () => renderInto(response, () => handle(request, response)))
 }
 
 /**

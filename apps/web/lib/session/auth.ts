@@ -1,7 +1,7 @@
 import { setUser } from '@msc/monitoring'
 import { localPath, type Transaction } from '@msc/platform'
 import { headers } from 'next/headers'
-import { notFound, redirect } from 'next/navigation'
+import { redirect } from 'next/navigation'
 import { cache as perRequest } from 'react'
 import { asService } from '../db/database.ts'
 import { passwords } from './passwords.ts'
@@ -24,11 +24,10 @@ export async function requireUser(): Promise<User> {
   redirect(path === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(path)}`)
 }
 
-/** Returns the signed-in admin. To everybody else the page does not exist. */
-export async function requireAdmin(): Promise<User> {
+/** Returns the signed-in admin. To everybody else who has signed in the page does not exist: show `Missing`. */
+export async function currentAdmin(): Promise<User | undefined> {
   const user = await requireUser()
-  if (user.role !== 'admin') notFound()
-  return user
+  return user.role === 'admin' ? user : undefined
 }
 
 /** An account whose password was given, with the hash that it was compared with. */

@@ -2,7 +2,8 @@ import type { Metadata } from 'next'
 import { FormProblem } from '@/components/field'
 import { asUser } from '@/lib/db/database'
 import { recalled, type Search } from '@/lib/recalled'
-import { requireAdmin } from '@/lib/session/auth'
+import { Missing } from '@/components/missing'
+import { currentAdmin } from '@/lib/session/auth'
 import { claimsOf, type Account } from '@/lib/session/session'
 
 export const metadata: Metadata = { title: 'Accounts' }
@@ -10,7 +11,8 @@ export const metadata: Metadata = { title: 'Accounts' }
 const LIMIT = 200
 
 export default async function AccountsPage({ searchParams }: { searchParams: Search }) {
-  const user = await requireAdmin()
+  const user = await currentAdmin()
+  if (!user) return <Missing />
   const [refused, accounts] = await Promise.all([
     recalled(await searchParams, user),
     asUser(claimsOf(user), (tx) =>

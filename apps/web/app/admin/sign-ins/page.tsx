@@ -1,7 +1,8 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import type { Search } from '@/lib/recalled'
-import { requireAdmin } from '@/lib/session/auth'
+import { Missing } from '@/components/missing'
+import { currentAdmin } from '@/lib/session/auth'
 import { signInGuard } from '@/lib/session/sign-in'
 
 export const metadata: Metadata = { title: 'Failed sign-ins' }
@@ -10,7 +11,7 @@ const time = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 
 const PAGE = 50
 
 export default async function FailedSignInsPage({ searchParams }: { searchParams: Search }) {
-  await requireAdmin()
+  if (!(await currentAdmin())) return <Missing />
   const { before } = await searchParams
   const { failures, next } = await signInGuard().recentFailures({
     limit: PAGE,

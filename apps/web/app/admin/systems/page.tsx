@@ -1,12 +1,13 @@
 import type { ServiceHealth } from '@msc/platform'
 import type { Metadata } from 'next'
 import { platform } from '@/lib/platform'
-import { requireAdmin } from '@/lib/session/auth'
+import { Missing } from '@/components/missing'
+import { currentAdmin } from '@/lib/session/auth'
 
 export const metadata: Metadata = { title: 'Systems' }
 
 export default async function SystemsPage() {
-  await requireAdmin()
+  if (!(await currentAdmin())) return <Missing />
   const health = await platform().health()
   const troubled = health.services.filter(({ status }) => status === 'down' || status === 'degraded')
   return (

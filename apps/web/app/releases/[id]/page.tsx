@@ -1,6 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
-import { notFound } from 'next/navigation'
+import { Missing } from '@/components/missing'
 import { Cover, StatusBadge } from '@/components/release-card'
 import { requireUser } from '@/lib/session/auth'
 import type { LyricsAnalysis } from '@/lib/lyrics'
@@ -17,13 +17,13 @@ interface Props {
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const release = await getRelease(await requireUser(), (await params).id)
-  return { title: release?.title ?? 'Release' }
+  return { title: release?.title ?? 'Not found' }
 }
 
 export default async function ReleasePage({ params, searchParams }: Props) {
   const user = await requireUser()
   const release = await getRelease(user, (await params).id)
-  if (!release) notFound()
+  if (!release) return <Missing />
   const [state, refused] = await Promise.all([analysisState(release), recalled(await searchParams, user)])
   return (
     <>
