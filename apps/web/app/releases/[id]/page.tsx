@@ -84,7 +84,7 @@ function Steps({ release: { id, status, userId, version }, user }: { release: Re
   return (
     <div className="mt-6 flex flex-wrap items-end gap-3">
       {mine && status === 'draft' && (
-        <>
+        <div className="flex flex-wrap items-start gap-3">
           <Step id={id} to="submitted" label="Submit for review" main />
           <details>
             <summary className="button-quiet cursor-pointer list-none">Delete draft…</summary>
@@ -94,7 +94,7 @@ function Steps({ release: { id, status, userId, version }, user }: { release: Re
               </button>
             </form>
           </details>
-        </>
+        </div>
       )}
       {mine && status === 'submitted' && <Step id={id} to="draft" label="Take back to change it" />}
       {admin && status === 'submitted' && <Step id={id} to="live" label="Publish" version={version} main />}
