@@ -30,7 +30,7 @@ export interface GateRule {
    * come together wait, and each client has its turn in order. Default 0: one goes on in each turn of the event loop.
    */
   readonly paceMs?: number
-  /** How many requests may wait for their turn; one more is refused. Default 1 000. */
+  /** How many requests may wait for their turn; of more, the last of the client that has the most is refused. Default 1 000. */
   readonly maxWaiting?: number
 }
 

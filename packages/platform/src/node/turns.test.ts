@@ -55,6 +55,25 @@ describe('turns', () => {
     expect(went).toEqual(['first', 'd'])
   })
 
+  it('take the place of whoever has the most when there is no room, so that nobody fills it up for all', async () => {
+    const clock = createManualClock()
+    const turns = createTurns({ gapMs: 40, most: 4, clock })
+    const told: string[] = []
+    const take = (name: string): void => {
+      void turns.take(name.slice(0, 1), here).then((room) => told.push(`${name} ${room ? 'goes on' : 'is refused'}`))
+    }
+    for (const name of ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'b1', 'b2', 'c1', 'b3']) take(name)
+    await Promise.resolve()
+    expect(told).toEqual([
+      'a0 goes on',
+      'a5 is refused',
+      'a4 is refused',
+      'a3 is refused',
+      'a2 is refused',
+      'b3 is refused',
+    ])
+  })
+
   it('lose nobody, and let nobody go on before its time', async () => {
     const arrivals = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(100), fc.boolean()), { maxLength: 60 })
     await fc.assert(

@@ -3,8 +3,8 @@ import type { Clock } from '@msc/core'
 /** Lets those who come together go on one after the other. */
 export interface Turns {
   /**
-   * Resolves when it is this client's turn: at once while nobody waits. Clients take turns, whoever has sent how much. Rejects never;
-   * resolves to false when too many wait already.
+   * Resolves when it is this client's turn: at once while nobody waits. Clients take turns, whoever has sent how much. When too many
+   * wait, it resolves to false for the last of the client that has the most. Never rejects.
    *
    * @param gone Says whether the client has given up, which costs nobody a turn.
    */
@@ -15,7 +15,7 @@ export interface Turns {
 
 interface Waiting {
   readonly gone: () => boolean
-  readonly go: () => void
+  readonly go: (room: boolean) => void
 }
 
 /**
@@ -47,7 +47,7 @@ export function createTurns({
       if (line.length > 0) lines.set(client, line)
       const gone = first.gone()
       if (!gone) hold()
-      first.go()
+      first.go(true)
       if (!gone) return
     }
   }
@@ -55,6 +55,16 @@ export function createTurns({
     taken = true
     if (gapMs > 0) clock.setTimeout(next, gapMs)
     else setImmediate(next)
+  }
+  /** Takes a place away from whoever has more of them than this client would have. */
+  const makeRoomFor = (client: string): boolean => {
+    let longest = lines.get(client) ?? []
+    const least = longest.length + 1
+    for (const line of lines.values()) if (line.length > longest.length) longest = line
+    if (longest.length <= least) return false
+    waiting -= 1
+    longest.pop()?.go(false)
+    return true
   }
   return {
     get waiting() {
@@ -65,11 +75,11 @@ export function createTurns({
         hold()
         return Promise.resolve(true)
       }
-      if (waiting >= most) return Promise.resolve(false)
+      if (waiting >= most && !makeRoomFor(client)) return Promise.resolve(false)
       waiting += 1
       return new Promise((resolve) => {
         const line = lines.get(client)
-        const place = { gone, go: () => resolve(true) }
+        const place = { gone, go: resolve }
         if (line) line.push(place)
         else lines.set(client, [place])
       })
