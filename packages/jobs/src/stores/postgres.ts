@@ -269,7 +269,8 @@ const LIST = `select * from msc_jobs.runs where ($1::text is null or status = $1
   order by created_at desc, id desc limit $4`
 const LIST_OF = `select * from msc_jobs.runs where id in (
     select id from msc_jobs.runs where id collate "C" >= $5::text || '.' and id collate "C" < $5::text || '/'
-      and (id = $5::text || '.' || job or starts_with(id, $5::text || '.' || job || '~'))
+      and (id = $5::text || '.' || job or (starts_with(id, $5::text || '.' || job || '~')
+        and substr(id, length($5::text) + length(job) + 2) !~ '[./]'))
     union select run_id from msc_jobs.gathered where event_id = $5::text)
   and ($1::text is null or status = $1) and ($2::text is null or job = $2)
   and ($3::text is null or (created_at, id) < (select created_at, id from msc_jobs.runs where id = $3))
