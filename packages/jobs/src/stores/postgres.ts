@@ -330,9 +330,10 @@ async function migrate(
     return Number((await ask<{ version: number | null }>(LATEST)).version ?? 0)
   }
   if ((await version()) >= VERSION) return
-  const script = `begin; select pg_advisory_xact_lock(6071103); ${TABLES} ${FUNCTIONS}
-    insert into msc_jobs.version select ${VERSION} where not exists (select 1 from msc_jobs.version where version >= ${VERSION}); commit`
-  // Several statements without values are one simple query, which `pg` sends as it is and PGlite calls `exec`.
+  // Several statements without values are one simple query, which `pg` sends as it is and PGlite calls `exec`. It is a transaction by
+  // itself; one that it began would stay open when a statement fails, on the only connection that PGlite has.
+  const script = `select pg_advisory_xact_lock(6071103); ${TABLES} ${FUNCTIONS}
+    insert into msc_jobs.version select ${VERSION} where not exists (select 1 from msc_jobs.version where version >= ${VERSION})`
   if ('exec' in client) await client.exec(script)
   else await inTime((signal) => onConnection(client, (connection) => connection.query(script), signal))
 }
