@@ -162,6 +162,26 @@ describe('operating', () => {
     ])
   })
 
+  it('finds exactly the runs that an event has started, however ids and steps are called', async () => {
+    const child = defineJob({ id: 'child', triggers: [{ event: 'test/child' }] }, () => 'done')
+    const parent = defineJob({ id: 'parent', triggers: go }, ({ step }) => step.invoke('x.child', child, { data: {} }))
+    const other = defineJob({ id: 'other', triggers: go }, () => 'done')
+    const { jobs, finish } = await start({ jobs: [parent, other, child] })
+    await jobs.send('test/go', {}, { id: 'a' })
+    await jobs.send('test/go', {}, { id: 'a.parent~b' })
+    // Its run would have the id of the one that the first has invoked, were the step's name taken as it is.
+    await jobs.send('test/child', {}, { id: 'a.parent/x' })
+    await finish()
+    const found = async (eventId: string): Promise<string[]> =>
+      (await jobs.runs({ eventId })).map(({ id }) => id).toSorted()
+    expect(await found('a')).toEqual(['a.other', 'a.parent'])
+    expect(await found('a.parent~b')).toEqual(['a.parent~b.other', 'a.parent~b.parent'])
+    expect(await found('a.parent/x')).toEqual(['a.parent/x.child'])
+    const { id } = await jobs.replay('a.parent')
+    await finish()
+    expect(await found('a')).toEqual(['a.other', 'a.parent', id])
+  })
+
   it.each([undefined, '', 5, 'a\u0000b', 'x'.repeat(201)])('lists nobody’s runs for the event %j', async (eventId) => {
     const { jobs } = await start({ jobs: [shaky({ now: false }, [])] })
     await jobs.send('test/go', {})

@@ -2,6 +2,7 @@ import type { Carrier } from '@msc/core'
 import type { JobEvent } from './define-job.ts'
 import type { Depth, RunInfo, RunQuery, RunStatus } from './driver.ts'
 import type { Failure } from './errors.ts'
+import { INVOKED } from './payloads.ts'
 
 /** What happened to one step, as replay reads it. Key: the id, numbered when it repeats. */
 export interface StepRecord {
@@ -206,11 +207,27 @@ export interface JobStore {
   close(): Promise<void>
 }
 
-/** Whether a run was started by an event, or is a replay of one that was: the id says so, as `runFor` and `replay` make it. */
+/**
+ * Whether a run was started by an event, or is a replay of one that was: the id says so, as `runFor` and `replay` make it.
+ * An event may have any id, `a.job~b` too, whose run begins as a replay of `a` would. But what `replay` appends has no
+ * full stop, no job's id has one, and what is invoked has a slash behind its last: so the last one ends the event's id.
+ */
 export function isRunOf({ id, job }: Pick<RunRecord, 'id' | 'job'>, eventId: string): boolean {
   const own = `${eventId}.${job}`
-  return id === own || id.startsWith(`${own}~`)
+  return id.startsWith(own) && /^(?:~[^./]*)?$/.test(id.slice(own.length))
 }
+
+/** Whether the id of a new run does not say all of its events: that of a batch, or of a replay of what collected some. */
+export function isGathered({ events, replayOf }: Pick<NewRun, 'events' | 'replayOf'>): boolean {
+  return events.length > 1 || (replayOf !== undefined && events[0]?.name !== INVOKED)
+}
+
+/** The id of a run that a step invokes. It is nobody's event's, whatever the step is called. */
+export function invokedId(runId: string, key: string): string {
+  return `${runId}/${key.replace(/[%.]/g, encode)}`
+}
+
+const encode = (sign: string): string => (sign === '.' ? '%2E' : '%25')
 
 /** `wakeAt` of what only an event can wake: the latest time that a Date can hold. */
 export const NEVER = 8_640_000_000_000_000

@@ -8,6 +8,8 @@ export interface MscConfig {
   readonly plan?: 'hobby' | 'pro'
   /** The application's own secrets: variable → the fewest bytes that it needs. */
   readonly secrets?: Readonly<Record<string, { readonly minBytes: number; readonly purpose: string }>>
+  /** How tokens for Supabase Realtime are signed; the option of `assertSecrets`. Default `secret`. */
+  readonly realtimeTokens?: 'secret' | 'jwks'
   /** Folders that the application writes to. A missing one must be one that it can create. */
   readonly folders?: readonly AppFolder[]
 }

@@ -39,7 +39,8 @@ export {
   type ClientAddressOptions,
 } from './profile/client-address.ts'
 export { profileFromEnv, type Profile, type ProfileName } from './profile/profile.ts'
-export { assertSecrets, type SecretRule } from './profile/secrets.ts'
+export { assertSecrets, type SecretRule, type SecretsOptions } from './profile/secrets.ts'
+export type { RealtimeTokens } from './profile/secret-pairs.ts'
 export {
   newNonce,
   pagePolicy,

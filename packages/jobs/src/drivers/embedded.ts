@@ -21,7 +21,7 @@ import { listensTo } from '../listens-to.ts'
 import { INVOKED } from '../payloads.ts'
 import { replayOf } from '../replay-run.ts'
 import type { SchedulePorts } from '../schedule.ts'
-import { toRunInfo, type ClaimedRun, type Gate, type JobStore, type NewRun } from '../store.ts'
+import { invokedId, toRunInfo, type ClaimedRun, type Gate, type JobStore, type NewRun } from '../store.ts'
 import { createWorker, type Worker, type WorkerOptions } from '../worker.ts'
 
 export interface Retention {
@@ -167,7 +167,7 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
             hint: 'Add it to `jobs` of createJobs.',
           })
         }
-        const id = `${run.id}/${key}`
+        const id = invokedId(run.id, key)
         const event = { id, name: INVOKED, data: await bound().payload(known, data), ts: clock.now() }
         return {
           ...runFor({ job: known, event, carrier: run.carrier }, clock.now()),

@@ -3,6 +3,7 @@ import type { Depth, RunStatus } from '../driver.ts'
 import { comparable, valueAt } from '../paths.ts'
 import {
   NEVER,
+  isGathered,
   isRunOf,
   type Awaited,
   type ClaimedRun,
@@ -120,7 +121,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
       rank,
       slots,
       parent,
-      gathered: new Set(run.events.length > 1 ? run.events.map((event) => event.id) : []),
+      gathered: new Set(isGathered(run) ? run.events.map((event) => event.id) : []),
       epoch: 0,
       place: { in: 'ended' },
       signalled: false,

@@ -1,4 +1,4 @@
-import type { Awaited, Enqueue, NewRun, RunChange } from '../store.ts'
+import { isGathered, type Awaited, type Enqueue, type NewRun, type RunChange } from '../store.ts'
 import type { RunRow, StepRow } from './rows.ts'
 
 // Postgres takes no U+0000 and no lone surrogate, which JSON of JavaScript may have as escapes. They are stored as U+E000
@@ -49,10 +49,14 @@ export function decodeStep(row: StepRow): StepRow {
 const soften = (awaited: Awaited): Awaited =>
   awaited.value?.includes('\\u') ? { ...awaited, value: encode(JSON.parse(awaited.value)) } : awaited
 
-const softenRun = (run: NewRun): NewRun => (run.cancelOn ? { ...run, cancelOn: run.cancelOn.map(soften) } : run)
+const encodeRun = (run: NewRun): NewRun & { readonly gathered?: boolean } => ({
+  ...run,
+  ...(run.cancelOn && { cancelOn: run.cancelOn.map(soften) }),
+  ...(isGathered(run) && { gathered: true }),
+})
 
 export function encodeBatch(batch: Enqueue): string {
-  return encode({ ...batch, runs: batch.runs.map(softenRun) })
+  return encode({ ...batch, runs: batch.runs.map(encodeRun) })
 }
 
 export function encodeChange(change: RunChange): RunChange {
@@ -61,6 +65,6 @@ export function encodeChange(change: RunChange): RunChange {
   return {
     ...change,
     ...(waits && { waits: Object.fromEntries(Object.entries(waits).map(([key, each]) => [key, soften(each)])) }),
-    ...(spawn && { spawn: spawn.map(softenRun) }),
+    ...(spawn && { spawn: spawn.map(encodeRun) }),
   }
 }

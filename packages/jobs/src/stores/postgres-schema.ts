@@ -5,7 +5,7 @@
 // blocked by a slot that is given back in the same moment, and wait for ever. Several are taken in order, or only tried.
 
 /** The version that the functions below belong to. Tables only grow; functions are replaced. */
-export const VERSION = 2
+export const VERSION = 3
 
 export const TABLES: string = `
 create schema if not exists msc_jobs;
@@ -146,8 +146,9 @@ begin
       from json_array_elements(new_runs) as r on conflict do nothing returning id)
     select r from json_array_elements(new_runs) as r join inserted on inserted.id = r->>'id'
       where r->'steps' is not null or r->'cancelOn' is not null or json_array_length(r->'events') > 1
+        or (r->>'gathered')::boolean
   loop
-    if json_array_length(each->'events') > 1 then perform msc_jobs.gather(each->>'id', each->'events'); end if;
+    if json_array_length(each->'events') > 1 or (each->>'gathered')::boolean then perform msc_jobs.gather(each->>'id', each->'events'); end if;
     for step in select json_array_elements(coalesce(each->'steps', '[]')) loop
       perform msc_jobs.save_step(each->>'id', step);
     end loop;

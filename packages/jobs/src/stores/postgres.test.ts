@@ -511,6 +511,17 @@ describe('with PGlite', () => {
     await stop()
   })
 
+  it('leaves the connection as it was when its tables can not be made, and makes them the next time', async () => {
+    await db.exec('create schema msc_jobs; create view msc_jobs.runs as select 1 as id')
+    const store = postgresStore({ client: db })
+    await expect(store.owners()).rejects.toThrow()
+    expect((await db.query('select 1 as fine')).rows).toEqual([{ fine: 1 }])
+    expect((await db.query(`select to_regclass('msc_jobs.steps') as made`)).rows).toEqual([{ made: null }])
+    await db.exec('drop view msc_jobs.runs')
+    expect(await store.owners()).toEqual([])
+    await store.close()
+  })
+
   it('may be closed before those that listen stop', async () => {
     const own = await PGlite.create()
     const stop = await listen(own, 'releases', { name: 'test', onNotice() {}, onListening() {} })

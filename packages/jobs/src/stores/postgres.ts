@@ -269,7 +269,8 @@ const LIST = `select * from msc_jobs.runs where ($1::text is null or status = $1
   order by created_at desc, id desc limit $4`
 const LIST_OF = `select * from msc_jobs.runs where id in (
     select id from msc_jobs.runs where id collate "C" >= $5::text || '.' and id collate "C" < $5::text || '/'
-      and (id = $5::text || '.' || job or starts_with(id, $5::text || '.' || job || '~'))
+      and (id = $5::text || '.' || job or (starts_with(id, $5::text || '.' || job || '~')
+        and substr(id, length($5::text) + length(job) + 2) !~ '[./]'))
     union select run_id from msc_jobs.gathered where event_id = $5::text)
   and ($1::text is null or status = $1) and ($2::text is null or job = $2)
   and ($3::text is null or (created_at, id) < (select created_at, id from msc_jobs.runs where id = $3))
@@ -329,9 +330,10 @@ async function migrate(
     return Number((await ask<{ version: number | null }>(LATEST)).version ?? 0)
   }
   if ((await version()) >= VERSION) return
-  const script = `begin; select pg_advisory_xact_lock(6071103); ${TABLES} ${FUNCTIONS}
-    insert into msc_jobs.version select ${VERSION} where not exists (select 1 from msc_jobs.version where version >= ${VERSION}); commit`
-  // Several statements without values are one simple query, which `pg` sends as it is and PGlite calls `exec`.
+  // Several statements without values are one simple query, which `pg` sends as it is and PGlite calls `exec`. It is a transaction by
+  // itself; one that it began would stay open when a statement fails, on the only connection that PGlite has.
+  const script = `select pg_advisory_xact_lock(6071103); ${TABLES} ${FUNCTIONS}
+    insert into msc_jobs.version select ${VERSION} where not exists (select 1 from msc_jobs.version where version >= ${VERSION})`
   if ('exec' in client) await client.exec(script)
   else await inTime((signal) => onConnection(client, (connection) => connection.query(script), signal))
 }

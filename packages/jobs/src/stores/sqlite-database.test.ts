@@ -38,4 +38,15 @@ describe('a file that can not be opened', () => {
       hint: expect.stringContaining('a file that SQLite made'),
     })
   })
+
+  it('is not kept locked for others where its tables can not be made', async () => {
+    const path = join(folder, 'other.sqlite')
+    const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+    const other = new DatabaseSync(path)
+    other.exec('create table job_runs (id text)')
+    expect(await failureAt(path)).toMatchObject({ name: 'DriverError' })
+    other.exec('begin immediate; drop table job_runs; commit')
+    other.close()
+    expect(await failureAt(path)).toBeUndefined()
+  })
 })

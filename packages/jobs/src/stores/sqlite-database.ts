@@ -73,8 +73,14 @@ function open(path: string, durability: Durability) {
     })
   }
   const db: DatabaseSync = new sqlite.DatabaseSync(path, { timeout: 5000 })
-  db.exec(`pragma journal_mode = wal; pragma synchronous = ${durability === 'power' ? 'full' : 'normal'}`)
-  db.exec(`begin immediate; ${SCHEMA}; commit`)
+  try {
+    db.exec(`pragma journal_mode = wal; pragma synchronous = ${durability === 'power' ? 'full' : 'normal'}`)
+    db.exec(`begin immediate; ${SCHEMA}; commit`)
+  } catch (error) {
+    // Otherwise the file stays locked for others until the garbage collector comes.
+    db.close()
+    throw error
+  }
   const prepared = new Map<StatementName, StatementSync>()
   return {
     statement(name: StatementName): StatementSync {

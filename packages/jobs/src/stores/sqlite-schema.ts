@@ -87,10 +87,11 @@ export const SQL = {
   list: `select * from job_runs where (?1 is null or status = ?1) and (?2 is null or job = ?2)
     and (?3 is null or (created_at, id) < (select created_at, id from job_runs where id = ?3))
     order by created_at desc, id desc limit ?4`,
-  // Ids that begin with the event's, by the primary key; and of those whose job stands behind it.
+  // Ids that begin with the event's, by the primary key; of those the ones that `isRunOf` says.
   listOf: `select * from job_runs where id in (
       select id from job_runs where id >= ?5 || '.' and id < ?5 || '/'
-        and (id = ?5 || '.' || job or substr(id, 1, length(?5) + length(job) + 2) = ?5 || '.' || job || '~')
+        and (id = ?5 || '.' || job or (substr(id, 1, length(?5) + length(job) + 2) = ?5 || '.' || job || '~'
+          and substr(id, length(?5) + length(job) + 2) not glob '*[./]*'))
       union select run_id from job_gathered where event_id = ?5)
     and (?1 is null or status = ?1) and (?2 is null or job = ?2)
     and (?3 is null or (created_at, id) < (select created_at, id from job_runs where id = ?3))

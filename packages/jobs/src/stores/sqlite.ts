@@ -3,6 +3,7 @@ import type { Depth } from '../driver.ts'
 import { comparable, valueAt } from '../paths.ts'
 import {
   NEVER,
+  isGathered,
   type Enqueue,
   type JobStore,
   type NewRun,
@@ -161,7 +162,7 @@ function insert(db: Statements, run: NewRun): void {
       replayOf ?? null,
     )
   if (Number(inserted.changes) === 0) return
-  if (events.length > 1) gather(db, id, events)
+  if (isGathered(run)) gather(db, id, events)
   for (const step of steps) saveStep(db, id, step)
   for (const [index, { event, path, value, until }] of cancelOn.entries()) {
     db.statement('wait').run(id, `${CANCEL}${index}`, event, path ?? null, value ?? null, until)

@@ -125,9 +125,10 @@ async function applicationFindings({ env, folder, configFile }: Examination): Pr
   } catch (error) {
     findings.push(failureOf('config', error))
   }
-  const { crons, plan, secrets = {}, folders = [] } = config
+  const { crons, plan, secrets = {}, folders = [], realtimeTokens } = config
+  const rules = { ...SECRETS, ...secrets }
   findings.push(...(await findingsOf('profile', async () => checkProfile(env))))
-  findings.push(...(await findingsOf('secrets', async () => checkSecrets(env, { ...SECRETS, ...secrets }))))
+  findings.push(...(await findingsOf('secrets', async () => checkSecrets(env, rules, realtimeTokens))))
   findings.push(...(await findingsOf('folders', async () => checkFolders(await folderFacts(folder, env, folders)))))
   if (!crons) return findings
   const options = plan ? { plan } : {}

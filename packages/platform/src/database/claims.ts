@@ -26,10 +26,13 @@ const MOST_CHARACTERS = 16_384
  * @throws ConfigError `DATABASE_CLAIMS_INVALID`.
  */
 export function assertClaims(claims: unknown): asserts claims is Claims {
-  if (isRecord(claims) && ROLES.includes(claims['role']) && isJson(claims)) return
+  // SQL would write a number as text, and take whoever has it for somebody.
+  const isName = (value: unknown): boolean => value === undefined || typeof value === 'string'
+  const isNamed = isRecord(claims) && isName(claims['sub']) && isName(claims['session_id'])
+  if (isNamed && ROLES.includes(claims['role']) && isJson(claims)) return
   throw new ConfigError('[msc/database] These are no claims that a transaction can act for.', {
     code: 'DATABASE_CLAIMS_INVALID',
-    hint: 'Pass the role anon, authenticated or service_role, and of a token only its claims: at most 16,384 characters of JSON.',
+    hint: 'Pass the role anon, authenticated or service_role, and of a token only its claims: at most 16,384 characters of JSON, with `sub` and `session_id` as text.',
   })
 }
 

@@ -30,7 +30,10 @@ export interface Transaction {
 export interface Migration {
   /** Recorded when the step is done, and never again applied then: `20261101000000_accounts`. At most 200 characters. */
   readonly version: string
-  /** Any number of statements. They run in a transaction, so a `commit` among them is refused. */
+  /**
+   * Any number of statements. They run in a transaction, so a `commit` among them is refused. Their hash is recorded: once they
+   * were applied, only the ends of their lines may change.
+   */
   readonly sql: string
 }
 
@@ -65,7 +68,10 @@ export interface Database extends Service {
    * applied. Of several processes that start at once, one applies and the others wait. Where the database is not
    * Supabase's, what Supabase provides comes first: see `supabaseShape`. Returns the versions that were applied.
    *
-   * @throws ConfigError `MIGRATION_INVALID` for two migrations of one version, before anything is applied; DriverError
+   * Files of the Supabase CLI are known by both: see the README.
+   *
+   * @throws ConfigError `MIGRATION_INVALID` for two migrations of one version, and `MIGRATION_CHANGED` for one whose SQL is not
+   *   what was applied under its version, both before anything is applied; DriverError
    *   `MIGRATION_FAILED`, which names the migration, of which nothing was kept; ConfigError `DATABASE_ROLES_MISSING` when
    *   the login role may not create the roles of Supabase.
    */

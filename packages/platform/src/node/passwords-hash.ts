@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-/** What one hash costs. It needs 128·N·r bytes for as long as it takes. */
+/** What one hash costs. It needs 128·r·(N + p) bytes for as long as it takes. */
 export interface ScryptCost {
   readonly n: number
   readonly r: number
@@ -24,6 +24,8 @@ const SALT_BYTES = 16
 
 /** 128 MiB: hashes with N = 2^17 and r = 8 are still verified. */
 const MAX_MEMORY = 2 ** 27
+/** 8 MiB more, for what is mixed p times. */
+const MAX_BLOCKS = 2 ** 23
 /** Twice the work of today's cost. */
 const MAX_WORK = 2 ** 21
 
@@ -50,10 +52,11 @@ export function parseHash(stored: string): StoredHash | undefined {
   return fits ? { ...cost, ...parts } : undefined
 }
 
-/** N has to be a power of two greater than one. Source: RFC 7914, section 2. */
+/** N has to be a power of two greater than one, and less than 2^(16r). Source: RFC 7914, section 2. */
 function isAffordable({ n, r, p }: ScryptCost): boolean {
-  const isPower = n > 1 && Number.isInteger(Math.log2(n))
-  return isPower && r >= 1 && p >= 1 && 128 * n * r <= MAX_MEMORY && n * r * p <= MAX_WORK
+  const isPower = n > 1 && Number.isInteger(Math.log2(n)) && Math.log2(n) < 16 * r
+  const memory = 128 * n * r <= MAX_MEMORY && 128 * p * r <= MAX_BLOCKS
+  return isPower && r >= 1 && p >= 1 && memory && n * r * p <= MAX_WORK
 }
 
 /** True when a new hash would cost an attacker something else. */

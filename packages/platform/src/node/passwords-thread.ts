@@ -14,7 +14,7 @@ export interface ScryptThread {
    * Computes one hash. The caller waits for it before the next. The thread is made by the first call, and by the first one
    * after it has ended.
    *
-   * @throws Error when the thread dies.
+   * @throws {@link ScryptRefused}; Error when the thread dies or has no memory.
    */
   run(input: ScryptInput): Promise<Uint8Array>
   /** Ends the thread. Resolves when its memory is free again, which may take until its hash is finished. */
@@ -30,16 +30,22 @@ const { setPriority } = require('node:os')
 try { if (process.platform === 'linux') setPriority(0, 10) } catch {}
 parentPort.on('message', ({ password, salt, bytes, n, r, p }) => {
   try {
-    parentPort.postMessage({ key: scryptSync(password, salt, bytes, { N: n, r, p, maxmem: 256 * n * r }) })
+    parentPort.postMessage({ key: scryptSync(password, salt, bytes, { N: n, r, p, maxmem: 256 * r * (n + p) + 4096 }) })
   } catch (error) {
-    parentPort.postMessage({ error: String(error && error.message) })
+    parentPort.postMessage({ error: String(error && error.message), code: error && error.code })
   }
 })`
+
+const INVALID = 'ERR_CRYPTO_INVALID_SCRYPT_PARAMS'
 
 interface Answer {
   readonly key?: Uint8Array
   readonly error?: string
+  readonly code?: unknown
 }
+
+/** The parameters are none that scrypt takes. The thread goes on. */
+export class ScryptRefused extends Error {}
 
 /**
  * Not the pool of libuv: its four threads also read files and resolve names, and four hashes would stop all of that. The
@@ -82,11 +88,11 @@ export function createScryptThread({
         const stop = (): void => {
           thread.off('message', onMessage).off('error', onError).off('exit', onExit)
         }
-        const onMessage = ({ key, error }: Answer): void => {
+        const onMessage = ({ key, error, code }: Answer): void => {
           stop()
           cancelIdle = clock.setTimeout(() => void end(), idleMs)
           if (key) resolve(key)
-          else reject(new Error(error))
+          else reject(code === INVALID ? new ScryptRefused(error) : new Error(error))
         }
         const onError = (error: unknown): void => {
           stop()

@@ -71,6 +71,9 @@ describe('a stored value', () => {
     ['r of nothing', cheap('a').replace('$16$1$1$', '$16$0$1$')],
     ['a short hash', 'scrypt$16$1$1$AAAAAAAAAAAAAAAAAAAAAA$AAAA'],
     ['a short salt', `scrypt$16$1$1$AAAA$${'A'.repeat(43)}`],
+    ['N too large for its r', cheap('a').replace('$16$1$1$', '$65536$1$1$')],
+    ['more parts than memory', cheap('a').replace('$16$1$1$', '$2$999$999$')],
+    ['a salt that was cut off', cheap('a').replace(/(\$16\$1\$1\$).*\$/, '$1$')],
     ['endless', `scrypt$16$1$1$AAAAAAAAAAAAAAAAAAAAAA$${'A'.repeat(100_000)}`],
   ])('that is %s matches nothing, and is reported', async (_, stored) => {
     const onError = vi.fn()
@@ -78,6 +81,41 @@ describe('a stored value', () => {
     expect(onError).toHaveBeenCalledWith(
       expect.objectContaining({ code: 'PASSWORD_HASH_UNREADABLE' }),
       expect.anything(),
+    )
+  })
+
+  it('that can not be read is reported once, however often somebody tries', async () => {
+    const onError = vi.fn()
+    const passwords = passwordsOf({ onError })
+    for (const stored of ['plain', 'plain', 'other']) await passwords.verify('a', stored)
+    expect(onError).toHaveBeenCalledTimes(2)
+  })
+
+  it('that only OpenSSL refuses matches nothing and costs the hash of an unknown account', async () => {
+    const onError = vi.fn()
+    const posted = vi.spyOn(Worker.prototype, 'postMessage')
+    const passwords = passwordsOf({ onError })
+    vi.spyOn(Math, 'log2').mockReturnValueOnce(4)
+    const wrong = cheap('a').replace('$16$1$1$', '$15$1$1$')
+    expect(await passwords.verify('a', wrong)).toEqual({ matches: false, outdated: false })
+    expect(onError).toHaveBeenCalledTimes(1)
+    expect(posted.mock.calls.map(([input]) => (input as { n: number }).n)).toEqual([15, 65_536])
+    // The thread is the same one, and goes on.
+    expect(await passwords.verify('a', cheap('a'))).toMatchObject({ matches: true })
+  })
+
+  it('of any cost that is taken can be computed', async () => {
+    const passwords = passwordsOf({ onError: () => {} })
+    const power = fc.integer({ min: 1, max: 20 }).map((bits) => 2 ** bits)
+    const cost = fc.tuple(power, fc.integer({ min: 1, max: 999 }), fc.integer({ min: 1, max: 999 }))
+    await fc.assert(
+      fc.asyncProperty(cost, async ([n, r, p]) => {
+        const stored = cheap('a').replace('$16$1$1$', `$${n}$${r}$${p}$`)
+        // The larger ones take their time, and differ in nothing else.
+        fc.pre(parseHash(stored) !== undefined && n * r * p <= 2 ** 15)
+        expect(await passwords.verify('b', stored)).toEqual({ matches: false, outdated: false })
+      }),
+      { numRuns: 60 },
     )
   })
 

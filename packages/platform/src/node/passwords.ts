@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto'
+import { createHash, timingSafeEqual } from 'node:crypto'
 import {
   ConfigError,
   MscError,
@@ -11,7 +11,7 @@ import {
   type ErrorReporter,
 } from '@msc/core'
 import { COST, KEY_BYTES, formatHash, isOutdated, newSalt, parseHash, type StoredHash } from './passwords-hash.ts'
-import { createScryptThread, type ScryptInput, type ScryptThread } from './passwords-thread.ts'
+import { ScryptRefused, createScryptThread, type ScryptInput, type ScryptThread } from './passwords-thread.ts'
 
 export interface PasswordsOptions {
   /** How many may wait while one is hashed. Default 8: some two seconds. */
@@ -53,7 +53,7 @@ export interface Passwords {
   /**
    * Compares a password with its stored hash. Pass `undefined` for an account that does not exist or has no password: it
    * takes as long, so that the time of the answer doesn't tell. The same is true for a stored value that is no hash, or one that would cost
-   * too much, which is reported.
+   * too much, which is reported once for each value.
    */
   verify(password: string, stored: string | null | undefined, options?: PasswordOptions): Promise<PasswordVerdict>
   /** Ends the thread. Calls under way reject. */
@@ -75,6 +75,8 @@ class BusyError extends MscError {
 }
 
 const MAX_BYTES = 1024
+/** Values that are known to have been reported. */
+const MOST_REPORTED = 1000
 /** Milliseconds after which a hash is given up: the slowest machine takes a tenth of it. */
 const HASH_MS = 10_000
 
@@ -90,6 +92,16 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
   assertNumbers('passwords', options, { maxWaiting: 0, timeoutMs: 1, idleMs: 0 })
   const thread = createScryptThread({ clock, idleMs })
   const queue = createQueue(thread, clock, maxWaiting)
+
+  const reported = new Set<string>()
+  /** Once for each value: anybody may try an account again and again. */
+  const reportUnreadable = (stored: string, cause?: unknown): void => {
+    const id = createHash('sha256').update(stored).digest('hex')
+    if (reported.has(id)) return
+    if (reported.size >= MOST_REPORTED) reported.clear()
+    reported.add(id)
+    reportFailure(unreadable(cause), { concern: 'passwords', operation: 'verify' }, onError)
+  }
 
   const derive = async (
     password: Uint8Array,
@@ -108,13 +120,18 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
     },
     async verify(password, stored, { signal } = {}) {
       const known = typeof stored === 'string' ? parseHash(stored) : undefined
-      if (typeof stored === 'string' && !known) {
-        reportFailure(unreadable(), { concern: 'passwords', operation: 'verify' }, onError)
-      }
+      if (typeof stored === 'string' && !known) reportUnreadable(stored)
       const bytes = bytesOf(password)
+      const text = bytes ?? new Uint8Array(MAX_BYTES)
       const compared = known ?? NOBODY
-      const key = await derive(bytes ?? new Uint8Array(MAX_BYTES), compared, signal)
-      const equal = timingSafeEqual(key, compared.key)
+      const key = await derive(text, compared, signal).catch(async (error: unknown) => {
+        if (!(error instanceof ScryptRefused) || typeof stored !== 'string') throw error
+        // What this version of OpenSSL refuses although we do not is no hash either, and costs what one costs.
+        reportUnreadable(stored, error)
+        await derive(text, NOBODY, signal)
+        return undefined
+      })
+      const equal = key !== undefined && timingSafeEqual(key, compared.key)
       const matches = equal && known !== undefined && bytes !== undefined
       return { matches, outdated: matches && isOutdated(compared) }
     },
@@ -146,6 +163,7 @@ function createQueue(thread: ScryptThread, clock: Clock, maxWaiting: number): Qu
       job.resolve(await deadline(() => thread.run(job.input), timed))
       lastMs = clock.monotonic() - from
     } catch (cause) {
+      if (cause instanceof ScryptRefused && !closed) return job.reject(cause)
       job.reject(closed ? closedError() : failed(cause))
       // Not before it is gone: two hashes at once would take the memory of two.
       await thread.end().catch(() => undefined)
@@ -197,10 +215,11 @@ function invalidPassword(): ValidationError {
   )
 }
 
-function unreadable(): MscError {
+function unreadable(cause?: unknown): MscError {
   return new MscError('[msc/passwords] A stored value is not a hash of a password, or one that would cost too much.', {
     code: 'PASSWORD_HASH_UNREADABLE',
     hint: 'Let the owner of the account set a new password, and find out who wrote the value.',
+    ...(cause !== undefined && { cause }),
   })
 }
 

@@ -12,13 +12,19 @@ import type { Database } from '../database/database.ts'
 import { KIND } from './add.ts'
 import type { Deliver, Outbox } from './outbox.ts'
 import { createRelay } from './relay.ts'
-import { outboxStore, type Counts } from './store.ts'
+import { NO_COUNTS, outboxStore, type Counts } from './store.ts'
+import { splitByGrace } from './unattended.ts'
 
 export interface OutboxOptions {
   /** Migrated with `outboxMigration()`. Close it after the outbox. */
   readonly database: Database
-  /** Who delivers the entries of each kind. Entries of other kinds are left to other processes, and parked after a while. */
+  /**
+   * Who delivers the entries of each kind. Entries of other kinds are left to other processes. What none of them delivers is
+   * reported once and makes the health `degraded`; it waits for a process that does, parked after `unknownAfterMs`.
+   */
   readonly deliver: Readonly<Record<string, Deliver>>
+  /** Kinds that other processes deliver, which this one need not mind while they are away. Default none. */
+  readonly elsewhere?: readonly string[]
   /** Deliveries of one kind at a time in this process. Default 4. */
   readonly concurrency?: number
   /** Bytes of payloads under way in this process, each counted as 384 KiB. Default 16 MiB, which is 42 at a time. */
@@ -34,7 +40,7 @@ export interface OutboxOptions {
   readonly pollMs?: number
   /** Milliseconds for which delivered entries are kept, so that their keys are known. Default 7 days. */
   readonly keepMs?: number
-  /** Milliseconds after which an entry of a kind that nobody here delivers is parked. Default 300 000. */
+  /** Milliseconds after which an entry of a kind that nobody delivers is parked. Default 300 000. */
   readonly unknownAfterMs?: number
   readonly clock?: Clock
   /** Returns a number in [0, 1). Default `Math.random`. */
@@ -59,13 +65,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const { concurrency = 4, maxBytes = 16_777_216, timeoutMs = 30_000, leaseMs = 60_000, pollMs = 30_000 } = options
   const { keepMs = 7 * 86_400_000, unknownAfterMs = 300_000 } = options
   const store = outboxStore(database)
-  let counts: Counts = { pending: 0, parked: 0, oldestMs: 0 }
+  const { elsewhere = [] } = options
+  let counts = NO_COUNTS
   const { service, inTime, report, assertOpen } = createService({
     concern: 'outbox',
     driver: {
       name: database.driverName,
       async health(signal) {
-        counts = await store.counts(signal)
+        counts = await store.counts([...deliver.keys(), ...elsewhere], signal)
       },
       // The database is the application's to close.
       close: async () => undefined,
@@ -73,7 +80,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
     clock,
     onError,
     degraded: () => whyDegraded(counts),
-    stats: () => ({ ...counts, delivered: relay.delivered, underWay: relay.underWay }),
+    stats: () => {
+      const { pending, parked, oldestMs } = counts
+      return { pending, parked, oldestMs, delivered: relay.delivered, underWay: relay.underWay }
+    },
     flush: (budgetMs) => relay.drain(budgetMs),
     close: (budgetMs, closed) => relay.stop(budgetMs, closed),
   })
@@ -89,6 +99,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     leaseMs,
     pollMs,
     keepMs,
+    elsewhere,
     unknownAfterMs,
     report,
     inTime,
@@ -111,8 +122,17 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 }
 
-function whyDegraded({ parked, oldestMs }: Counts): string | undefined {
-  if (parked > 0) return `Parked entries: ${parked}. They are not tried again until somebody calls retry or discard.`
+const MOST_NAMED = 5
+
+function whyDegraded({ parked, parkedUnknown, oldestMs, waiting }: Counts): string | undefined {
+  const kinds = [...new Set(splitByGrace(waiting).unattended)]
+  const refused = parked - parkedUnknown
+  const reasons = [
+    kinds.length > 0 &&
+      `Nothing delivers the kind ${kinds.slice(0, MOST_NAMED).join(', ')}${kinds.length > MOST_NAMED ? ' and others' : ''}: its entries wait for a process that does.`,
+    refused > 0 && `Parked entries: ${refused}. They are not tried again until somebody calls retry or discard.`,
+  ].filter((reason) => reason !== false)
+  if (reasons.length > 0) return reasons.join(' ')
   if (oldestMs > MOST_AGE_MS) return `The oldest entry has waited for ${Math.round(oldestMs / 60_000)} minutes.`
   return undefined
 }
@@ -128,6 +148,13 @@ function assertOptions(options: OutboxOptions): ReadonlyMap<string, Deliver> {
     keepMs: 0,
     unknownAfterMs: 0,
   })
+  const elsewhere: unknown = options.elsewhere ?? []
+  if (!Array.isArray(elsewhere) || !elsewhere.every((kind) => typeof kind === 'string' && KIND.test(kind))) {
+    throw new ConfigError('[msc/outbox] `elsewhere` is no list of kinds.', {
+      code: 'OPTION_INVALID',
+      hint: 'Pass the kinds that other processes deliver, such as ["invoice/sent"].',
+    })
+  }
   const deliver: unknown = options.deliver
   const entries = isRecord(deliver) ? Object.entries(deliver) : []
   const isValid = entries.length > 0 && entries.every(([kind, each]) => KIND.test(kind) && typeof each === 'function')

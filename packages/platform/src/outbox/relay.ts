@@ -6,8 +6,9 @@ import { createHearing } from './hearing.ts'
 import { renewLeases } from './leases.ts'
 import { MOST_STORED_BYTES } from './schema.ts'
 import { createSettler } from './settler.ts'
-import type { ClaimedEntry, OutboxStore } from './store.ts'
+import type { ClaimedEntry, Look, OutboxStore } from './store.ts'
 import { sweepTable } from './sweep.ts'
+import { createAlarm, splitByGrace } from './unattended.ts'
 import { CALLED_OFF } from './verdict.ts'
 
 export interface RelayContext extends AttemptContext {
@@ -19,6 +20,7 @@ export interface RelayContext extends AttemptContext {
   readonly leaseMs: number
   readonly pollMs: number
   readonly keepMs: number
+  readonly elsewhere: readonly string[]
   readonly unknownAfterMs: number
 }
 
@@ -75,9 +77,17 @@ export function createRelay(context: RelayContext): Relay {
         void pump.run()
       })
   }
+  const alarm = createAlarm((error, operation) => !stopped && report(error, operation))
+  /** Reports what nobody delivers, and returns the milliseconds until the table may look otherwise. */
+  const notice = ({ nextDueMs = Infinity, waiting }: Look): number => {
+    const { unattended, nextMs = Infinity } = splitByGrace(waiting)
+    alarm(unattended)
+    return Math.min(nextDueMs, nextMs)
+  }
   const claim = createClaim(context, {
     flights,
     launch,
+    notice,
     isStopped: () => stopped !== undefined,
     onSuccess: outage.ended,
   })
@@ -107,6 +117,8 @@ export function createRelay(context: RelayContext): Relay {
     isSweeping = true
     try {
       await sweepTable({ ...context, kinds })
+      // While every place is taken, nothing else looks.
+      notice(await store.look(kinds, context.elsewhere))
       // It may have put back what is known again.
       wake()
     } finally {
@@ -185,14 +197,15 @@ function createOutage(clock: Clock, report: (error: unknown, operation: string) 
 interface ClaimParts {
   readonly flights: ReturnType<typeof createFlights>
   readonly launch: (entry: ClaimedEntry, owner: string, renewedAt: number) => void
+  readonly notice: (look: Look) => number
   readonly isStopped: () => boolean
   readonly onSuccess: () => void
 }
 
 /** Returns a function that claims until nothing is due or there is no room, and says when to look again. */
 function createClaim(
-  { store, clock, leaseMs, pollMs, deliver }: RelayContext,
-  { flights, launch, isStopped, onSuccess }: ClaimParts,
+  { store, clock, leaseMs, pollMs, deliver, elsewhere }: RelayContext,
+  { flights, launch, notice, isStopped, onSuccess }: ClaimParts,
 ): (isAsked: () => boolean) => Promise<number> {
   const kinds = [...deliver.keys()]
   const name = randomHex(8)
@@ -211,8 +224,8 @@ function createClaim(
       onSuccess()
       for (const entry of entries) launch(entry, owner, from)
       if (entries.length > 0) continue
-      const next = await store.nextDueMs(kinds)
-      if (!isAsked()) return next === undefined ? pollMs : next + LATE_MS
+      const nextMs = notice(await store.look(kinds, elsewhere))
+      if (!isAsked()) return Math.min(pollMs, nextMs + LATE_MS)
     }
   }
 }

@@ -2,6 +2,7 @@ import type { Carrier } from '@msc/core'
 import type { Database, Transaction } from '../database/database.ts'
 import { explained, invalid } from './add.ts'
 import type { OutboxState, ParkedEntry } from './outbox.ts'
+import { UNATTENDED, type WaitingKind } from './unattended.ts'
 import type { Outcome } from './verdict.ts'
 
 /** An entry that this process has claimed. */
@@ -26,8 +27,17 @@ export interface Counts {
   /** At most 10 000, as are the others. */
   readonly pending: number
   readonly parked: number
+  /** Of the parked ones, those of a kind that nothing delivered. They come back by themselves. */
+  readonly parkedUnknown: number
   /** Milliseconds since the oldest pending entry was added. */
   readonly oldestMs: number
+  /** Kinds that are not delivered here and that wait or are parked for it. */
+  readonly waiting: readonly WaitingKind[]
+}
+
+export interface Look {
+  readonly nextDueMs: number | undefined
+  readonly waiting: readonly WaitingKind[]
 }
 
 /** The table of entries. Each call is one short transaction; times are the database's. */
@@ -38,13 +48,16 @@ export interface OutboxStore {
   settle(outcomes: readonly (Held & { readonly outcome: Outcome })[]): Promise<string[]>
   /** Returns the ids of those that are still this process's. */
   renew(held: readonly Held[], leaseMs: number): Promise<string[]>
-  /** Returns the milliseconds until the next entry is due that is not yet; `undefined` when there is none. */
-  nextDueMs(kinds: readonly string[]): Promise<number | undefined>
   /**
-   * Parks entries that are older than `unknownAfterMs` and of none of the kinds, and puts back those that another process
-   * has parked so and that are of one. Returns those that it has parked.
+   * Returns the milliseconds until the next entry of the kinds is due that is not yet (`undefined` when there is none), and
+   * which kinds wait that are none of these nor of `others`.
    */
-  sortKinds(kinds: readonly string[], unknownAfterMs: number): Promise<{ id: string; kind: string }[]>
+  look(kinds: readonly string[], others: readonly string[]): Promise<Look>
+  /**
+   * Parks entries that nobody has claimed for `unknownAfterMs` and that are of none of the kinds nor of `others`, and puts
+   * back those that were parked so and that are of one of the kinds.
+   */
+  sortKinds(kinds: readonly string[], others: readonly string[], unknownAfterMs: number): Promise<void>
   /**
    * Marks a batch of what waits for the first entry of its group, so that a group that is stuck costs the others
    * nothing however long it is; and frees what is first by now. Returns how many it has marked.
@@ -54,7 +67,8 @@ export interface OutboxStore {
   prune(keepMs: number): Promise<number>
   /** Makes entries due whose time is further away than any could be: the database's clock was set back. */
   mendTimes(kinds: readonly string[]): Promise<void>
-  counts(signal: AbortSignal): Promise<Counts>
+  /** @param known Kinds that are delivered here, or by others. */
+  counts(known: readonly string[], signal: AbortSignal): Promise<Counts>
   state(ids: readonly string[]): Promise<OutboxState[]>
   parked(limit: number): Promise<ParkedEntry[]>
   retry(id: string): Promise<boolean>
@@ -106,10 +120,10 @@ const FIRST = `(select first.id from msc_outbox.entries first
 const FREE_NEXT = `update msc_outbox.entries set blocked = false
   where id in (select ${FIRST} from unnest($1::text[]) as of (grp))`
 
-/** Marks what waits behind an entry that is parked, claimed, or due later. */
+/** Marks what waits behind an entry that is parked, claimed, due later, or not delivered here. */
 const MARK = `with stuck as materialized (
     select distinct grp from msc_outbox.entries where grp is not null and (state = 'parked'
-      or (state = 'pending' and not blocked and kind = any ($1::text[]) and due_at > statement_timestamp()))),
+      or (state = 'pending' and not blocked and (kind <> all ($1::text[]) or due_at > statement_timestamp())))),
   marked as (update msc_outbox.entries set blocked = true where id in (
     select waits.id from stuck cross join lateral (
       select e.id from msc_outbox.entries e
@@ -134,21 +148,24 @@ const RENEW = `update msc_outbox.entries e set due_at = clock_timestamp() + $3::
   from unnest($1::uuid[], $2::text[]) as given (id, owner)
   where e.id = given.id and e.owner = given.owner and e.state = 'pending' returning e.id::text`
 
-const NEXT_DUE = `select (extract(epoch from min(next.due_at) - clock_timestamp()) * 1000)::float8 as ms
-  from unnest($1::text[]) as known (kind) cross join lateral (
-    select e.due_at from msc_outbox.entries e
-    where e.kind = known.kind and e.state = 'pending' and not e.blocked and e.due_at > statement_timestamp()
-    order by e.due_at limit 1) as next`
+const LOOK = `select (
+    select (extract(epoch from min(next.due_at) - clock_timestamp()) * 1000)::float8
+    from unnest($2::text[]) as known (kind) cross join lateral (
+      select e.due_at from msc_outbox.entries e
+      where e.kind = known.kind and e.state = 'pending' and not e.blocked and e.due_at > statement_timestamp()
+      order by e.due_at limit 1) as next) as ms,
+  (select json_agg(json_build_object('kind', kind, 'ageMs', age)) from (${UNATTENDED}) as waits) as waiting`
 
 const UNKNOWN = 'OUTBOX_KIND_UNKNOWN'
-const PARK_UNKNOWN = `update msc_outbox.entries e set state = 'parked', owner = null, error_code = '${UNKNOWN}',
+/** Only of kinds that nobody is delivering: during a deployment, an old process sees what a new one is slow with. */
+const PARK_UNKNOWN = `update msc_outbox.entries set state = 'parked', owner = null, error_code = '${UNKNOWN}',
     error = 'Nothing delivers this kind.', ended_at = clock_timestamp()
-  where e.id in (
+  where id in (
     select u.id from msc_outbox.entries u
-    where u.state = 'pending' and not u.blocked and u.kind <> all ($1::text[]) and u.due_at <= statement_timestamp()
+    where u.state = 'pending' and not u.blocked and u.kind in (select kind from (${UNATTENDED}) as waits)
+      and u.due_at <= statement_timestamp() - $2::float8 * interval '1 millisecond'
       and u.created_at < statement_timestamp() - $2::float8 * interval '1 millisecond'
-    order by u.seq limit 100 for update skip locked)
-  returning e.id::text, e.kind`
+    order by u.seq limit 100 for update skip locked)`
 const KNOWN_AGAIN = `update msc_outbox.entries set state = 'pending', due_at = '-infinity', error = null,
     error_code = null, ended_at = null
   where state = 'parked' and error_code = '${UNKNOWN}' and kind = any ($1::text[])`
@@ -164,9 +181,14 @@ const MEND = `update msc_outbox.entries set due_at = clock_timestamp()
 
 const COUNTS = `select
   (select count(*) from (select from msc_outbox.entries where state = 'pending' limit 10000) as counted)::int as pending,
-  (select count(*) from (select from msc_outbox.entries where state = 'parked' limit 10000) as counted)::int as parked,
+  parked.count as parked, parked.unknown, parked.waiting, waits.waiting as unattended,
   coalesce((select extract(epoch from clock_timestamp() - created_at) * 1000 from msc_outbox.entries
-    where state = 'pending' order by seq limit 1), 0)::float8 as oldest`
+    where state = 'pending' order by seq limit 1), 0)::float8 as oldest
+  from (
+    select count(*)::int as count, (count(*) filter (where error_code = '${UNKNOWN}'))::int as unknown,
+      json_agg(distinct kind) filter (where error_code = '${UNKNOWN}' and kind <> all ($1::text[])) as waiting
+    from (select kind, error_code from msc_outbox.entries where state = 'parked' limit 10000) as counted) as parked,
+  (select json_agg(json_build_object('kind', kind, 'ageMs', age)) as waiting from (${UNATTENDED}) as kinds) as waits`
 
 const STATE = `select id::text, state, attempts, error, error_code from msc_outbox.entries where id = any ($1::uuid[])`
 const PARKED = `select id::text, kind, grp, attempts, error, error_code from msc_outbox.entries
@@ -221,13 +243,16 @@ export function outboxStore(database: Database): OutboxStore {
       }),
     renew: async (held, leaseMs) =>
       idsOf(await query(RENEW, [held.map(({ id }) => id), held.map(({ owner }) => owner), leaseMs])),
-    async nextDueMs(kinds) {
-      const [row] = await query<{ readonly ms: number | null }>(NEXT_DUE, [kinds])
-      return row?.ms ?? undefined
+    async look(kinds, others) {
+      const [row] = await query<{ ms: number | null; waiting: WaitingKind[] | null }>(LOOK, [
+        [...kinds, ...others],
+        kinds,
+      ])
+      return { nextDueMs: row?.ms ?? undefined, waiting: row?.waiting ?? [] }
     },
-    async sortKinds(kinds, unknownAfterMs) {
+    async sortKinds(kinds, others, unknownAfterMs) {
       await query(KNOWN_AGAIN, [kinds])
-      return query(PARK_UNKNOWN, [kinds, unknownAfterMs])
+      await query(PARK_UNKNOWN, [[...kinds, ...others], unknownAfterMs])
     },
     markBlocked: (kinds) =>
       run(async (tx) => {
@@ -238,9 +263,17 @@ export function outboxStore(database: Database): OutboxStore {
       }),
     prune: async (keepMs) => (await query(PRUNE, [keepMs])).length,
     mendTimes: async (kinds) => void (await query(MEND, [kinds])),
-    async counts(signal) {
-      const [row] = await query<{ pending: number; parked: number; oldest: number }>(COUNTS, [], signal)
-      return { pending: row?.pending ?? 0, parked: row?.parked ?? 0, oldestMs: Math.max(0, row?.oldest ?? 0) }
+    async counts(known, signal) {
+      const [row] = await query<CountsRow>(COUNTS, [known], signal)
+      if (!row) return NO_COUNTS
+      const { pending, parked, unknown, waiting, unattended, oldest } = row
+      return {
+        pending,
+        parked,
+        parkedUnknown: unknown,
+        oldestMs: Math.max(0, oldest),
+        waiting: [...(waiting ?? []).map((kind) => ({ kind, ageMs: Infinity })), ...(unattended ?? [])],
+      }
     },
     async state(ids) {
       assertIds(ids)
@@ -262,6 +295,18 @@ export function outboxStore(database: Database): OutboxStore {
       })
     },
   }
+}
+
+export const NO_COUNTS: Counts = { pending: 0, parked: 0, parkedUnknown: 0, oldestMs: 0, waiting: [] }
+
+interface CountsRow {
+  readonly pending: number
+  readonly parked: number
+  readonly unknown: number
+  /** Kinds that were parked since nobody delivered them. */
+  readonly waiting: readonly string[] | null
+  readonly unattended: readonly WaitingKind[] | null
+  readonly oldest: number
 }
 
 interface FailedRow {

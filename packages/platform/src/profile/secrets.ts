@@ -1,4 +1,5 @@
 import { ConfigError, processEnv, readEnv, type Env } from '@msc/core'
+import { assertDistinct, assertTokenSecret, type RealtimeTokens } from './secret-pairs.ts'
 import { assertSupabaseKeys } from './supabase-keys.ts'
 
 export interface SecretRule {
@@ -14,6 +15,14 @@ export interface SecretRule {
 export const SECRETS: Readonly<Record<string, SecretRule>> = {
   CRON_SECRET: { minBytes: 16, purpose: 'opens the routes of scheduled jobs' },
   SUPABASE_JWT_SECRET: { minBytes: 32, purpose: 'signs realtime tokens' },
+}
+
+export interface SecretsOptions {
+  /**
+   * How tokens for Supabase Realtime are signed: `secret` by SUPABASE_JWT_SECRET, which has to be set outside the profile `local`
+   * (default); `jwks` by a key whose public half the project knows, so that the secret is not needed.
+   */
+  readonly realtimeTokens?: RealtimeTokens
 }
 
 export interface ShortSecret extends SecretRule {
@@ -45,10 +54,18 @@ export function describeShortSecret({ name, purpose, bytes, minBytes }: ShortSec
  * places, and a check in one of them says nothing of the others.
  *
  * @param rules Secrets of the application's own, beside those that the packages read.
- * @throws ConfigError `SECRET_TOO_SHORT`, and `SUPABASE_KEYS_SWAPPED` where a secret key of Supabase would go into every page.
+ * @throws ConfigError `SECRET_TOO_SHORT`; `SECRET_SHARED` where two secrets are one, or one is published; `SUPABASE_KEYS_SWAPPED`
+ *   where a secret key of Supabase would go into every page; `SUPABASE_JWT_SECRET_MISSING` where realtime tokens would be signed
+ *   with something that Supabase does not know.
  */
-export function assertSecrets(env: Env = processEnv(), rules: Readonly<Record<string, SecretRule>> = {}): void {
+export function assertSecrets(
+  env: Env = processEnv(),
+  rules: Readonly<Record<string, SecretRule>> = {},
+  { realtimeTokens }: SecretsOptions = {},
+): void {
   assertSupabaseKeys(env)
+  assertTokenSecret(env, realtimeTokens)
+  assertDistinct(env, Object.keys(rules))
   const [short] = shortSecrets(env, { ...SECRETS, ...rules })
   if (!short) return
   throw new ConfigError(`[msc/platform] ${describeShortSecret(short).detail}`, {

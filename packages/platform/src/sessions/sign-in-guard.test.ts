@@ -2,6 +2,7 @@ import { createCache, type Cache } from '@msc/cache'
 import { memory } from '@msc/cache/memory'
 import { redis } from '@msc/cache/redis'
 import { startRedis, type RunningRedis } from '@msc/cache/testing'
+import { systemClock } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -59,7 +60,14 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
   const guardOf = (options: Partial<SignInGuardOptions> = {}) => {
     const clock = createManualClock()
     const { rateLimit } = cacheOf({ driver: memory(), clock })
-    const guard = createSignInGuard({ database: test.database, rateLimit, onError: () => {}, ...options })
+    const guard = createSignInGuard({
+      database: test.database,
+      rateLimit,
+      // The manual clock ends no deadline.
+      clock: { ...clock, setTimeout: systemClock.setTimeout, monotonic: systemClock.monotonic },
+      onError: () => {},
+      ...options,
+    })
     run += 1
     return { guard, clock, owner: { account: `owner${run}@a.example`, address: `192.0.2.${run}` } }
   }
@@ -180,6 +188,19 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
     const { guard, owner } = guardOf({ rateLimit, onError, timeoutMs: 1000 })
     expect(allowed(await strangers(owner.account, 30, guard))).toBe(5)
     expect(onError).toHaveBeenCalled()
+  })
+
+  it('keeps its counts whatever a limiter forgets', async () => {
+    const forgetful = async () => ({
+      allowed: true,
+      limit: 1,
+      remaining: 1,
+      windowSeconds: 60,
+      resetAt: 0,
+      retryAfter: 0,
+    })
+    const { guard, owner } = guardOf({ rateLimit: forgetful })
+    expect(allowed(await strangers(owner.account, 20, guard))).toBe(5)
   })
 
   it('counts within the process while Redis is silent', async () => {

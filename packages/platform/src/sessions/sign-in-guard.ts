@@ -20,7 +20,8 @@ import {
   type FailedSignIn,
   type KnownPair,
 } from './failed-sign-ins.ts'
-import { ADDRESS_RULES, createFloor, growingDelays } from './sign-in-limits.ts'
+import { createFloor, type Floor } from './sign-in-floor.ts'
+import { ADDRESS_RULES, growingDelays } from './sign-in-limits.ts'
 
 export interface SignInGuardOptions {
   /** Has to have {@link sessionsMigration}. Old rows are removed by {@link createSessions} on the same database. */
@@ -66,8 +67,8 @@ export interface SignInGuard {
    * count of their own, so that nobody elsewhere can keep them out. At the same address nobody can keep them out by attempts on
    * other accounts; attempts on theirs count as theirs.
    *
-   * While the store of the limiter is away, attempts are counted by this process alone. While the database is away, every
-   * address counts as strange. Both are reported.
+   * This process counts along with the limiter, in bounded memory that no number of names or addresses can flush, and alone
+   * while the limiter's store is away. While the database is away, every address counts as strange. Both are reported.
    */
   check(attempt: SignInAttempt): Promise<SignInVerdict>
   /** Remembers that the account has signed in from the address. Never rejects. */
@@ -90,12 +91,15 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
   assertMethods('sessions', 'options', options, ['rateLimit'])
   assertMethods('sessions', 'database', database, ['asService'])
   assertNumbers('sessions', options, { timeoutMs: 1 })
-  const floor = createFloor(clock)
+  // Each of its own: whoever floods one with names of accounts has not touched those who are known.
+  const known = createFloor(clock)
+  const addresses = createFloor(clock)
+  const accounts = createFloor(clock)
   const report = (error: unknown, operation: string): void =>
     reportFailure(error, { concern: 'sessions', operation }, onError)
 
   /** Returns the milliseconds to wait; 0 when the attempt is allowed. */
-  const count = async (id: string, rules: readonly RateLimitRule[]): Promise<number> => {
+  const count = async (floor: Floor, id: string, rules: readonly RateLimitRule[]): Promise<number> => {
     const [first, ...and] = rules
     if (!first) return 0
     try {
@@ -108,11 +112,12 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
         })
       const result = await deadline(call, { operation: '[msc/sessions] rateLimit', timeoutMs, clock })
       if (typeof result.allowed !== 'boolean') throw new TypeError('The limiter returned no `allowed`.')
-      return result.allowed ? 0 : Math.max(1000, Number(result.retryAfter) * 1000 || 0)
+      if (!result.allowed) return Math.max(1000, Number(result.retryAfter) * 1000 || 0)
     } catch (error) {
       report(error, 'rateLimit')
-      return floor(id, rules)
     }
+    // In any case: a limiter that counts in memory forgets ids, and so may a store.
+    return floor.wait(id, rules)
   }
   const signedInAt = async (pair: KnownPair): Promise<string | undefined> => {
     try {
@@ -130,10 +135,10 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
       const last = address === undefined ? undefined : await signedInAt({ account, address })
       if (last !== undefined) {
         // Each sign-in begins a new count: whoever knows the password is not kept waiting for having used it.
-        wait = await count(`sign-in:known:${await sha256(`${account}${address}${last}`)}`, accountRules)
+        wait = await count(known, `sign-in:known:${await sha256(`${account}${address}${last}`)}`, accountRules)
       } else {
-        if (address !== undefined) wait = await count(`sign-in:address:${address}`, addressRules)
-        if (wait === 0) wait = await count(`sign-in:account:${account}`, accountRules)
+        if (address !== undefined) wait = await count(addresses, `sign-in:address:${address}`, addressRules)
+        if (wait === 0) wait = await count(accounts, `sign-in:account:${account}`, accountRules)
       }
       return wait === 0 ? { allowed: true } : { allowed: false, retryAfterMs: wait }
     },

@@ -1,5 +1,5 @@
-import { judgeCall, type RateLimitRule, type RuleState } from '@msc/cache'
-import { assertNumbers, type Clock } from '@msc/core'
+import type { RateLimitRule } from '@msc/cache'
+import { assertNumbers } from '@msc/core'
 
 const DAY_SECONDS = 86_400
 
@@ -51,28 +51,3 @@ export const ADDRESS_RULES: readonly RateLimitRule[] = [
   { limit: 100, windowSeconds: 900, algorithm: 'sliding' },
   { limit: 500, windowSeconds: DAY_SECONDS, algorithm: 'sliding' },
 ]
-
-/** Counts within this process, for a limiter that fails. Returns the milliseconds to wait; 0 when the call is allowed. */
-export type Floor = (id: string, rules: readonly RateLimitRule[]) => number
-
-/** How many ids are known; beyond that the one that was used longest ago is forgotten. */
-const MOST_IDS = 10_000
-
-export function createFloor(clock: Clock): Floor {
-  // A map keeps the order of insertion, so that the oldest come first.
-  const known = new Map<string, readonly RuleState[]>()
-  return (id, rules) => {
-    const now = clock.now()
-    const states = known.get(id)
-    const verdicts = rules.map((rule, index) => judgeCall(rule, states?.[index], 1, now))
-    const wait = Math.max(...verdicts.map(({ allowed, allowedAt }) => (allowed ? 0 : Math.max(1, allowedAt - now))))
-    if (wait > 0) return wait
-    known.delete(id)
-    known.set(
-      id,
-      verdicts.map(({ next }) => next),
-    )
-    if (known.size > MOST_IDS) known.delete(known.keys().next().value as string)
-    return 0
-  }
-}

@@ -11,13 +11,26 @@ export interface Claims {
 
 export type TokenResult = { readonly claims: Claims } | { readonly error: string }
 
-/** Verifies an HS256 token as Supabase Realtime does: signature, expiry, and the claims `role` and `exp`. */
+/**
+ * What limits, policies, liveness and `disconnect` know a client by. They compare text: a number would be nobody for the one and
+ * somebody for SQL, which writes it as text.
+ */
+const NAMES = ['sub', 'session_id'] as const
+
+/**
+ * Verifies an HS256 token as Supabase Realtime does: signature, expiry, and the claims `role` and `exp`. Stricter than that, it
+ * refuses a `sub` and a `session_id` that are there and no text, or empty.
+ */
 export async function verifyToken(token: string, secret: string): Promise<TokenResult> {
   try {
     const { payload } = await jwtVerify(token, new TextEncoder().encode(secret), { algorithms: ['HS256'] })
     if (typeof payload['role'] !== 'string' || typeof payload.exp !== 'number') {
       return { error: 'Fields `role` and `exp` are required in JWT' }
     }
+    const odd = NAMES.find(
+      (name) => payload[name] !== undefined && (typeof payload[name] !== 'string' || !payload[name]),
+    )
+    if (odd !== undefined) return { error: `Field \`${odd}\` must be text in JWT` }
     return { claims: { ...payload, role: payload['role'], exp: payload.exp } }
   } catch (error) {
     if (error instanceof errors.JWTExpired) return { error: 'Token has expired' }

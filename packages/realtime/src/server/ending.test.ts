@@ -42,6 +42,35 @@ const publish = async (server: StandaloneServer, token: string): Promise<number>
 }
 const join = (token: string) => ({ config: { private: true }, access_token: token })
 
+describe('a token whose sub or session_id is no text', () => {
+  const odd = [5, 0, true, null, '', ['s1'], { id: 's1' }]
+  const cases = odd.flatMap((value) => [{ session_id: value }, { sub: value }])
+  it.each(cases)('is refused at every door: %j', async (claims) => {
+    const token = await new SignJWT({ role: 'authenticated', ...claims } as never)
+      .setProtectedHeader({ alg: 'HS256' })
+      .setExpirationTime(Math.floor(Date.now() / 1000) + 3600)
+      .sign(new TextEncoder().encode(jwtSecret))
+    const server = await serve()
+    await expect(open(server, token)).rejects.toThrow()
+    expect([(await listen(server, token)).status, await publish(server, token)]).toEqual([401, 401])
+    const socket = await open(server, await sign('a', 's1'))
+    expect(await socket.ask('realtime:t', 'phx_join', join(token))).toMatchObject({ status: 'error' })
+    expect(server.stats()).toMatchObject({ connections: 1 })
+    expect(server.disconnect({ sessionId: 's1' })).toBe(1)
+  })
+
+  it('can not be meant by disconnect either', async () => {
+    const server = await serve()
+    for (const value of odd) {
+      for (const ended of [{ sessionId: value }, { sub: value }]) {
+        expect(() => server.disconnect(ended as never)).toThrow(
+          expect.objectContaining({ code: 'REALTIME_ENDED_UNNAMED' }),
+        )
+      }
+    }
+  })
+})
+
 describe('disconnect', () => {
   it('lets no broadcast out that was waiting for the policies', async () => {
     const asked = deferred<void>()

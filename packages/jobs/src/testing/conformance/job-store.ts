@@ -428,7 +428,12 @@ export function testJobStore(
         await enqueue([run('e.job~1~2', { events: [event('e')], createdAt: 4000, replayOf: 'e.job~1' })])
         // What a run of this event has invoked was started by that run.
         await enqueue([run('e.job/step', { job: 'child', events: [event('e.job/step')], createdAt: 5000 })])
+        // An event whose id looks like a replay of another's, and a replay of it.
+        await enqueue([run('e.job~b.job', { events: [event('e.job~b')], createdAt: 6000 })])
+        const again = { events: [event('e.job~b')], createdAt: 7000, replayOf: 'e.job~b.job' }
+        await enqueue([run('e.job~b.job~1', again), run('e.job~1/step', { createdAt: 8000 })])
         const found = async (query: RunQuery): Promise<string[]> => (await store.list(query)).map(({ id }) => id)
+        expect(await found({ eventId: 'e.job~b' })).toEqual(['e.job~b.job~1', 'e.job~b.job'])
         expect(await found({ eventId: 'e' })).toEqual(['e.job~1~2', 'e.job~1', 'e.other', 'e.job'])
         for (const id of ids.slice(1)) expect(await found({ eventId: id })).toEqual([`${id}.job`])
         expect(await found({ eventId: 'e', job: 'job', limit: 1, before: 'e.job~1~2' })).toEqual(['e.job~1'])
@@ -443,6 +448,9 @@ export function testJobStore(
         for (const eventId of ['e1', 'e2', 'e3', 'e4']) {
           expect((await store.list({ eventId })).map(({ id }) => id)).toEqual(['a'])
         }
+        // So is a replay, by the events that it was made of.
+        await enqueue([run('a~1', { createdAt: 1500, events: [event('e4')], replayOf: 'a', wakeAt: 90_000 })])
+        expect((await store.list({ eventId: 'e4' })).map(({ id }) => id)).toEqual(['a~1', 'a'])
         const claimed = await claimOne()
         await write(claimed, { end: { status: 'completed', result: 1 } })
         expect(await store.prune({ ...policy, completedBefore: 9000 })).toBe(1)

@@ -146,6 +146,17 @@ describe('secrets', () => {
     expect(checkSecrets({ SUPABASE_JWT_SECRET: `${'x'.repeat(31)}   ` }, SECRETS)).toMatchObject([{ status: 'error' }])
   })
 
+  it('are refused as the start refuses them', () => {
+    const env = { MSC_PROFILE: 'vendor', NEXT_PUBLIC_SUPABASE_URL: 'https://a.supabase.example' }
+    expect(() => checkSecrets(env, SECRETS)).toThrow(/SUPABASE_JWT_SECRET is not/)
+    expect(checkSecrets(env, SECRETS, 'jwks')).toEqual([])
+    const same = 'x'.repeat(40)
+    const own = { SESSION_SECRET: { minBytes: 8, purpose: 'signs cookies' } }
+    expect(() => checkSecrets({ SESSION_SECRET: same, CRON_SECRET: same }, { ...SECRETS, ...own })).toThrow(
+      /CRON_SECRET and SESSION_SECRET have the same value/,
+    )
+  })
+
   it('are not required, and include the application’s own', () => {
     expect(checkSecrets({}, SECRETS)).toEqual([])
     const own = { SESSION_SECRET: { minBytes: 64, purpose: 'signs cookies' } }

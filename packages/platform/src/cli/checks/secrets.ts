@@ -1,5 +1,6 @@
 import { readEnv, type Env } from '@msc/core'
 import { describeShortSecret, shortSecrets, type SecretRule } from '../../profile/secrets.ts'
+import { assertDistinct, assertTokenSecret, type RealtimeTokens } from '../../profile/secret-pairs.ts'
 import { assertSupabaseKeys } from '../../profile/supabase-keys.ts'
 import { fine, type Finding } from '../finding.ts'
 
@@ -8,10 +9,16 @@ export { SECRETS, type SecretRule } from '../../profile/secrets.ts'
 /**
  * Finds secrets that are set and short enough to be guessed.
  *
- * @throws ConfigError `SUPABASE_KEYS_SWAPPED`.
+ * @throws ConfigError `SUPABASE_KEYS_SWAPPED`, `SUPABASE_JWT_SECRET_MISSING` and `SECRET_SHARED`.
  */
-export function checkSecrets(env: Env, rules: Readonly<Record<string, SecretRule>>): Finding[] {
+export function checkSecrets(
+  env: Env,
+  rules: Readonly<Record<string, SecretRule>>,
+  realtimeTokens?: RealtimeTokens,
+): Finding[] {
   assertSupabaseKeys(env)
+  assertTokenSecret(env, realtimeTokens)
+  assertDistinct(env, Object.keys(rules))
   const set = Object.keys(rules).filter((name) => readEnv(env, name) !== undefined)
   if (set.length === 0) return []
   const short = shortSecrets(env, rules)

@@ -182,13 +182,15 @@ function testTransactions(tested: TestedDatabase): void {
     await expect(kept?.query('select 1')).rejects.toMatchObject(code('TRANSACTION_OVER'))
   })
 
-  it('acts for nobody but the three roles', async () => {
+  it('acts for nobody but the three roles, and for no name that is no text', async () => {
     for (const claims of [
       { role: 'postgres' },
       { role: 'none' },
       {},
       null,
       { role: 'anon', app_metadata: { much: 'x'.repeat(20_000) } },
+      { role: 'authenticated', sub: 5 },
+      { role: 'authenticated', sub: 'ann', session_id: null },
     ]) {
       await expect(tested.database.transaction(claims as never, async () => 'ran')).rejects.toMatchObject(
         code('DATABASE_CLAIMS_INVALID'),

@@ -45,19 +45,60 @@ export function testMigrations(tested: TestedDatabase): void {
     ])
   })
 
+  it('are refused when they have changed since, all of them before anything is applied', async () => {
+    const [one, two] = ['one', 'two'].map((name) => ({ version: `kept_${name}`, sql: table(`kept_${name}`) }))
+    const fresh = { version: 'kept_fresh', sql: table('kept_fresh') }
+    await tested.database.migrate([one as never, two as never])
+    const edited = { version: 'kept_two', sql: `${table('kept_two')};\n-- a word` }
+    const steps = [fresh, one as never, edited]
+    await expect(tested.database.migrate(steps)).rejects.toMatchObject({
+      code: 'MIGRATION_CHANGED',
+      message: expect.stringMatching(/applied: kept_two\.$/),
+      hint: expect.stringContaining('add a new migration'),
+    })
+    expect(await exists('kept_fresh')).toEqual({ there: false })
+  })
+
+  it('may change how their lines end', async () => {
+    const sql = `${table('lines')};\n\nselect 1;\n`
+    expect(await tested.database.migrate([{ version: 'lines', sql }])).toEqual(['lines'])
+    for (const same of [`\uFEFF${sql.replaceAll('\n', '\r\n')}`, sql.trimEnd(), sql.replaceAll('\n', '\r')]) {
+      expect(await tested.database.migrate([{ version: 'lines', sql: same }])).toEqual([])
+    }
+  })
+
+  it('that differ under one version are applied by one of several processes, and refused to the others', async () => {
+    const processes = Array.from({ length: 3 }, () => tested.open())
+    const attempts = await Promise.allSettled(
+      processes.map((each, index) => each.migrate([{ version: 'rivals', sql: table(`rival_${index}`) }])),
+    )
+    const refused = attempts.filter(({ status }) => status === 'rejected')
+    expect(refused).toMatchObject([
+      { reason: { code: 'MIGRATION_CHANGED' } },
+      { reason: { code: 'MIGRATION_CHANGED' } },
+    ])
+  })
+
   it('are refused when they end their transaction', async () => {
     const ending = { version: 'ending', sql: `${table('kept')}; commit; select 1` }
     await expect(tested.database.migrate([ending])).rejects.toMatchObject(code('MIGRATION_INVALID'))
   })
 
   it('leave no setting of the session behind', async () => {
-    const dumped = { version: 'dumped', sql: `select set_config('search_path', '', false); set lock_timeout = '1s'` }
+    const dumped = {
+      version: 'dumped',
+      sql: `select set_config('search_path', '', false); set lock_timeout = '1s'; select pg_advisory_lock(4712)`,
+    }
     expect(await tested.database.migrate([dumped])).toEqual(['dumped'])
     for (let round = 0; round < 3; round++) {
       const [row] = await tested.database.asService((tx) =>
         tx.query(`select current_setting('search_path') <> '' as path, current_setting('lock_timeout') as lock`),
       )
       expect(row).toEqual({ path: true, lock: '0' })
+      const locks = await tested.database.asService((tx) =>
+        tx.query(`select 1 from pg_locks where locktype = 'advisory' and objid = 4712`),
+      )
+      expect(locks).toEqual([])
     }
   })
 

@@ -1,0 +1,127 @@
+import { startChaosProxy } from '@msc/core/testing'
+import { startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { administer, emptyDatabase, supabaseProject } from './__fixtures__/databases.ts'
+import { createDatabase } from './create-database.ts'
+import type { Database } from './database.ts'
+import type { DatabaseDriver } from './driver.ts'
+import { pglite } from './drivers/pglite.ts'
+import { postgres } from './drivers/postgres.ts'
+import { supabase } from './drivers/supabase.ts'
+
+let server: RunningPostgres
+beforeAll(async () => {
+  server = await startPostgres()
+}, 60_000)
+afterAll(() => server?.close())
+
+const opened: Database[] = []
+const open = (driver: DatabaseDriver): Database => {
+  const database = createDatabase({ driver, onError: () => undefined })
+  opened.push(database)
+  return database
+}
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((database) => database.close()))
+})
+
+const accounts = { version: '20260101000000_accounts', sql: 'create table public.accounts (id int)' }
+const notes = { version: '20260102000000_notes', sql: 'create table public.notes (id int)' }
+/** What the Supabase CLI makes before its first migration, and what it writes after each. */
+const CLI = `create schema if not exists supabase_migrations;
+  create table if not exists supabase_migrations.schema_migrations (version text not null primary key);
+  alter table supabase_migrations.schema_migrations add column if not exists statements text[];
+  alter table supabase_migrations.schema_migrations add column if not exists name text;`
+const history = async (database: Database): Promise<unknown> =>
+  (await database.client()).query(
+    'select version, name, statements from supabase_migrations.schema_migrations order by version',
+    [],
+  )
+
+describe.each(['pglite', 'postgres', 'supabase'])('migrations on %s', (kind) => {
+  const start = async (): Promise<Database> => {
+    if (kind === 'pglite') return open(pglite())
+    if (kind === 'postgres') return open(postgres({ url: await emptyDatabase(server) }))
+    return open(supabase({ url: await supabaseProject(server) }))
+  }
+
+  it('of the Supabase CLI are known, with their names and without, and take a hash at first sight', async () => {
+    const database = await start()
+    const client = await database.client()
+    for (const sql of [...CLI.split(';'), accounts.sql, notes.sql]) if (sql.trim()) await client.query(sql, [])
+    await client.query(
+      `insert into supabase_migrations.schema_migrations (version, name) values ('20260101000000', 'accounts'), ('20260102000000', null), ('20260103000000', 'theirs')`,
+      [],
+    )
+    const own = { version: '20260103000000_ours', sql: 'create table public.ours (id int)' }
+    const applied = await database.migrate([accounts, notes, own])
+    expect(applied.filter((version) => version !== 'platform')).toEqual([own.version])
+    await expect(database.migrate([{ ...accounts, sql: 'select 1' }])).rejects.toMatchObject({
+      code: 'MIGRATION_CHANGED',
+    })
+  })
+
+  it('are known to the Supabase CLI, if it is used here', async () => {
+    const database = await start()
+    const client = await database.client()
+    if (kind !== 'supabase') for (const sql of CLI.split(';')) if (sql.trim()) await client.query(sql, [])
+    await database.migrate([accounts, { version: 'mine', sql: 'select 1' }, notes])
+    expect(await history(database)).toMatchObject({
+      rows: [
+        { version: '20260101000000', name: 'accounts', statements: [accounts.sql] },
+        { version: '20260102000000', name: 'notes', statements: [notes.sql] },
+      ],
+    })
+  })
+
+  it('that were recorded without a hash take one, and are not applied again', async () => {
+    const database = await start()
+    await database.migrate([accounts])
+    // As earlier versions left it.
+    const client = await database.client()
+    await client.query('drop schema msc_migrations cascade', [])
+    await client.query('drop schema if exists supabase_migrations cascade', [])
+    for (const sql of [
+      'create schema supabase_migrations',
+      'create table supabase_migrations.schema_migrations (version text primary key, applied_at timestamptz not null default now())',
+      `insert into supabase_migrations.schema_migrations (version) values ('platform'), ('${accounts.version}')`,
+    ]) {
+      await client.query(sql, [])
+    }
+    expect(await database.migrate([accounts, notes])).toEqual([notes.version])
+    expect(await database.migrate([accounts, notes])).toEqual([])
+    await expect(database.migrate([{ ...accounts, sql: 'select 1' }])).rejects.toMatchObject({
+      code: 'MIGRATION_CHANGED',
+    })
+  })
+
+  it('that fail leave no lock behind that another process would wait for', async () => {
+    const database = await start()
+    const failing = { version: 'failing', sql: 'select pg_advisory_lock(4713); select 1 / 0' }
+    await expect(database.migrate([failing])).rejects.toMatchObject({ code: 'MIGRATION_FAILED' })
+    const locks = `select objid from pg_locks where locktype = 'advisory'
+      and database = (select oid from pg_database where datname = current_database())`
+    expect(await database.asService((tx) => tx.query(locks))).toEqual([])
+    expect(await database.migrate([accounts])).toEqual([accounts.version])
+  })
+})
+
+it('are not kept from other processes by one that was killed in the middle of a statement', async () => {
+  const url = await emptyDatabase(server)
+  const address = new URL(url)
+  const proxy = await startChaosProxy(Number(address.port))
+  address.port = String(proxy.port)
+  const direct = open(postgres({ url }))
+  await direct.migrate([])
+  const killed = open(postgres({ url: address.href }))
+  const hanging = killed.migrate([{ version: 'hangs', sql: 'select pg_sleep(300)' }]).catch((error: unknown) => error)
+  await vi.waitFor(async () => {
+    const asleep = `select 1 from pg_stat_activity where query = 'select pg_sleep(300)' and state = 'active'`
+    expect((await (await direct.client()).query(asleep, [])).rows).toHaveLength(1)
+  }, 5000)
+  proxy.kill()
+  expect(await hanging).toBeInstanceOf(Error)
+  expect(await direct.migrate([accounts])).toEqual([accounts.version])
+  await proxy.close()
+  await administer(url, 'drop table accounts')
+})
