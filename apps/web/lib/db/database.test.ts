@@ -237,6 +237,8 @@ describe.each(drivers)('on %s', (_, driver) => {
         `public.renewal_failed('${artist.id}', 'x')`,
         `msc_outbox.add('event', '{}')`,
         `msc_sessions.end_all('${admin.id}', 'x')`,
+        `realtime.send('{}', 'x', 'feed:releases:${other}', true)`,
+        `realtime.send('{}', 'x', 'anything', false)`,
       ]
       for (const call of forbidden) expect(await as(people.artist, `select ${call}`), call).toBe('42501')
     })

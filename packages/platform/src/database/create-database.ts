@@ -155,7 +155,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     asService: (work, given) => transaction(SERVICE, work, given),
     async migrate(migrations: readonly Migration[]) {
       assertOpen()
-      const shape = driver.capabilities.supabase ? [] : [supabaseShape()]
+      const shape = driver.capabilities.supabase ? [] : supabaseShape()
       return applyMigrations(
         [...shape, ...migrations],
         (work) =>

@@ -11,9 +11,23 @@ export const SHAPE_VERSION = 'platform'
  * Roles belong to a whole server: they are made only if they are missing, also when two databases of it are migrated at
  * once. The login role becomes a member of them, as it must be to act for them if it is no superuser.
  */
-export function supabaseShape(): Migration {
-  return { version: SHAPE_VERSION, sql: SHAPE }
+export function supabaseShape(): readonly Migration[] {
+  return [
+    { version: SHAPE_VERSION, sql: SHAPE },
+    { version: `${SHAPE_VERSION}_2`, sql: SEND_AS_THE_CALLER },
+  ]
 }
+
+/**
+ * As on Supabase: who may send on a topic is decided by the policies of `realtime.messages`, for whoever calls. Triggers that
+ * send for others are SECURITY DEFINER themselves.
+ *
+ * Source: https://supabase.com/docs/guides/realtime/broadcast#broadcast-from-the-database
+ */
+const SEND_AS_THE_CALLER = `
+alter function realtime.send(jsonb, text, text, boolean) security invoker;
+alter function realtime.broadcast_changes(text, text, text, text, text, record, record, text) security invoker;
+`
 
 const SHAPE = `
 do $$

@@ -27,7 +27,9 @@ export async function supabaseProject(server: RunningPostgres): Promise<string> 
   const { pathname } = new URL(url)
   await administer(
     url,
-    `${supabaseShape().sql}
+    `${supabaseShape()
+      .map(({ sql }) => sql)
+      .join('')}
     create table realtime.subscription (id bigint primary key);
     do $$ begin
       if not exists (select from pg_roles where rolname = 'authenticator') then create role authenticator login noinherit; end if;
@@ -38,7 +40,8 @@ export async function supabaseProject(server: RunningPostgres): Promise<string> 
     end $$;
     grant all on database ${pathname.slice(1)} to project;
     grant all on schema public to project;
-    grant usage on schema auth, realtime to project`,
+    grant usage on schema auth, realtime to project;
+    grant select, insert on realtime.messages to project`,
   )
   return url.replace('//msc@', '//project@')
 }

@@ -32,7 +32,7 @@ describe('on a server', () => {
     expect(refused).toMatchObject({ code: 'DATABASE_ROLES_MISSING', hint: expect.stringContaining('create role anon') })
     const [, statements = ''] = /missing of: (.*)$/.exec((refused as { hint: string }).hint) ?? []
     await administer(asAdmin, statements.replace('<the login role>', 'plain'))
-    expect(await database.migrate([])).toEqual(['platform'])
+    expect(await database.migrate([])).toEqual(['platform', 'platform_2'])
     expect(await database.asService((tx) => tx.query('select current_user::text as role'))).toEqual([
       { role: 'service_role' },
     ])
@@ -63,7 +63,7 @@ describe('on a server', () => {
     )
     const url = other.url.replace('//msc@', '//creator@').replace(/postgres$/, 'creators')
     const database = open(postgres({ url }))
-    expect(await database.migrate([])).toEqual(['platform'])
+    expect(await database.migrate([])).toEqual(['platform', 'platform_2'])
     expect(await database.transaction({ role: 'anon' }, (tx) => tx.query('select auth.role() as role'))).toEqual([
       { role: 'anon' },
     ])
@@ -76,7 +76,10 @@ describe('on a server', () => {
     const names = ['left', 'right']
     for (const name of names) await administer(other.url, `create database "${name}"`)
     const both = names.map((name) => open(postgres({ url: other.url.replace(/postgres$/, name) })))
-    expect(await Promise.all(both.map((each) => each.migrate([])))).toEqual([['platform'], ['platform']])
+    expect(await Promise.all(both.map((each) => each.migrate([])))).toEqual([
+      ['platform', 'platform_2'],
+      ['platform', 'platform_2'],
+    ])
     await Promise.all(both.map((each) => each.close()))
     await other.close()
   }, 60_000)
