@@ -35,9 +35,7 @@ export function issues(journal: Journal, { reference, source = null }: IssuesOpt
   return [...groups]
     .filter(([, records]) => typeof reference !== 'string' || records.some((record) => digestOf(record) === reference))
     .map(([key, records]) => issueOf(key, records))
-    .toSorted(
-      (a, b) => Number(a.source !== undefined) - Number(b.source !== undefined) || b.lastSeen - a.lastSeen,
-    )
+    .toSorted((a, b) => Number(a.source !== undefined) - Number(b.source !== undefined) || b.lastSeen - a.lastSeen)
 }
 
 /** The beginning of the key of an issue that was received. */

@@ -29,7 +29,7 @@ function readPart(journal: Journal, query: JournalQuery): JournalRecord[] {
 /** The name of the process itself among the sources. */
 const OWN = 'server'
 
-/** Returns the query for the records of a source that a page was asked for; all records for an unknown one. */
+/** Returns the query for the records of the source that a page was asked for; all records without one. */
 export function fromSource(source: string | null): Pick<JournalQuery, 'source' | 'received'> {
   if (source === null) return {}
   return source === OWN ? { received: false } : { source, received: true }
