@@ -101,7 +101,7 @@ function largest({ rings }: Room): Ring {
 }
 
 /** What a value takes beside its name and its text, in bytes: rather too much than too little. */
-const NODE_BYTES = 64
+const NODE_BYTES = 128
 
 /** Estimates the memory of a record that was received, in bytes: `Infinity` if that can't be told, as of a cycle. */
 function sizeOf(record: JournalRecord): number {

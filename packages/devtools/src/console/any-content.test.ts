@@ -139,7 +139,7 @@ const TRAPS: readonly (() => unknown)[] = [
     const cycle: Record<string, unknown> = {}
     return Object.assign(cycle, { self: cycle, list: [cycle] })
   },
-  () => new Array(1e9),
+  () => Object.assign([], { length: 1e9 }),
   () => new Date(Number.NaN),
 ]
 /** Where in a record a value may be. */
@@ -148,8 +148,25 @@ const PLACES: readonly ((value: unknown) => Record<string, unknown>)[] = [
     (field) => (value: unknown) => ({ [field]: value }),
   ),
   ...[
-    ...['errors', 'breadcrumbs', 'attributes', 'counts', 'tags', 'properties', 'extra', 'contexts', 'user', 'handled'],
-    ...['durationMs', 'endTimestamp', 'spanId', 'parentSpanId', 'operation', 'receivedFrom', 'by', 'level', 'status'],
+    'errors',
+    'breadcrumbs',
+    'attributes',
+    'counts',
+    'tags',
+    'properties',
+    'extra',
+    'contexts',
+    'user',
+    'handled',
+    'durationMs',
+    'endTimestamp',
+    'spanId',
+    'parentSpanId',
+    'operation',
+    'receivedFrom',
+    'by',
+    'level',
+    'status',
   ].map((field) => (value: unknown) => ({ payload: { [field]: value } })),
   ...['errors', 'breadcrumbs', 'counts', 'properties'].map((field) => (value: unknown) => ({
     payload: { [field]: [value, { name: value, stack: value, frames: [value], message: value, count: value }] },

@@ -143,6 +143,7 @@ describe('the console', () => {
       journal.append({ kind: 'span', name, ts, traceId, payload: { ...payload } })
     const received = (name: string, ts: number, payload: object): unknown =>
       journal.append({ kind: 'span', source: 'browser', name, ts, traceId, payload: { ...payload } })
+    for (let n = 0; n < 2000; n++) received(`flood ${n}`, 1, { spanId: `f${n}`, parentSpanId: `f${n + 1}` })
     received('the same span', 500, { spanId: 'a' })
     received('above it', 400, { spanId: 'outer' })
     own('http.request', 1000, {
@@ -154,7 +155,6 @@ describe('the console', () => {
     own('read', 1010, { spanId: 'b', parentSpanId: 'a', durationMs: 5 })
     received('inside of it', 1020, { spanId: 'c', parentSpanId: 'b' })
     received('http.request', 2e9, { spanId: 'd', parentSpanId: 'd', attributes: { method: 'FORGED' }, durationMs: 9e9 })
-    for (let n = 0; n < 2000; n++) received(`flood ${n}`, 1, { spanId: `f${n}`, parentSpanId: `f${n + 1}` })
     const handler = createConsole({ journal, authorize: () => true })
     const { records } = (await (await get(handler, `/traces/${traceId}?format=json`)).json()) as {
       records: { name: string; depth: number; source?: string }[]

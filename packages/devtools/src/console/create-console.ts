@@ -34,7 +34,8 @@ const SECTIONS = ['errors', 'events', 'runs', 'traces', 'losses'] as const
 /**
  * Serves pages over the journal: errors, events, runs, traces and losses, each also as JSON with `?format=json`. The
  * pages are plain HTML without a script, under a policy that allows none. Records of the journal are never trusted,
- * neither to be harmless nor to have the right shape.
+ * neither to be harmless nor to have the right shape. Those that were received, such as a browser's, are marked, and
+ * never stand in for what the process itself recorded.
  *
  * Never rejects. Answers 404 to callers who are not authorised, so that they can't tell whether a page exists.
  *

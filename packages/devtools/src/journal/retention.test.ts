@@ -20,7 +20,7 @@ const received = fc.record({
 })
 const listOf = (file: fc.Arbitrary<{ lane: string; startedAt: number }>) =>
   fc
-    .array(file, { maxLength: 60 })
+    .array(file, { maxLength: 60, size: 'max' })
     .map((all) =>
       all
         .map((each, index): Segment => ({ ...each, path: String(index), bytes: 1 }))
@@ -77,6 +77,7 @@ describe('retention of the journal’s files', () => {
         const left = keptOf(together, maxFiles)
         for (const path of alone) expect(left).toContain(path)
       }),
+      { numRuns: 1000 },
     )
   })
 
