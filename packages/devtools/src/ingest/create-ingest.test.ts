@@ -241,6 +241,28 @@ describe('a compressed body', () => {
 })
 
 describe('a browser’s record', () => {
+  it('has the source of all that is received, whichever protocol it came by and whatever it claims', async () => {
+    const { post, journal } = setup()
+    const envelope = (type: string, payload: object): string =>
+      `${JSON.stringify({ type })}\n${JSON.stringify(payload)}`
+    const claims = { source: 'own', payload: { source: 'own' } }
+    await post({ body: JSON.stringify({ records: [{ kind: 'event', name: 'e', ...claims }] }) })
+    await post({
+      path: '/api/msc/batch/',
+      body: JSON.stringify({ batch: [{ event: 'e', ...claims }, { event: '$snapshot' }] }),
+    })
+    const items = [
+      envelope('event', { message: 'm', ...claims }),
+      envelope('check_in', { monitor_slug: 'm', ...claims }),
+      envelope('client_report', { discarded_events: [{ reason: 'r', category: 'c', quantity: 1 }] }),
+      envelope('replay_event', claims),
+    ]
+    await post({ path: '/api/msc/api/1/envelope/', body: ['{}', ...items].join('\n') })
+    const kinds = journal.query().map(({ kind }) => kind)
+    expect(kinds.toSorted()).toEqual(['check-in', 'drop', 'drop', 'drops', 'event', 'event', 'message'])
+    expect(journal.query({ source: 'browser' })).toHaveLength(kinds.length)
+  })
+
   it('may set its trace, but neither the group of an error nor the duration of a server’s operation', async () => {
     const { post, journal } = setup()
     const traceId = '0af7651916cd43dd8448eb211c80319c'
