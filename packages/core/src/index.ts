@@ -54,18 +54,15 @@ export {
 } from './errors/errors.ts'
 export { randomHex, sortableId } from './ids.ts'
 export {
-  createMemoryJournal,
-  getJournal,
   matches,
-  setJournal,
   type Journal,
   type JournalEntry,
   type JournalKind,
   type JournalKinds,
   type JournalQuery,
   type JournalRecord,
-  type MemoryJournalOptions,
 } from './telemetry/journal.ts'
+export { createMemoryJournal, getJournal, setJournal, type MemoryJournalOptions } from './telemetry/memory-journal.ts'
 export type { ErrorReporter, FailureContext, FailureSlot } from './errors/failure-slot.ts'
 export { provideRedactText, reportFailure, runGuarded, runReported, setErrorReporter } from './errors/failures.ts'
 export { guardSignal, guardSignals, guarded } from './time/guard-signal.ts'

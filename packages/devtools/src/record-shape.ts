@@ -7,6 +7,13 @@ const SORTABLE_ID = /^[\da-f]{32}$/
 const LAST_MOMENT = 8.64e15
 const MAX_NAME = 12_000
 const MAX_LABEL = 200
+/** The form of a source, and of a kind in the name of a file. */
+const SHORT_NAME = /^[a-z][a-z\d-]{0,39}$/
+
+/** Returns a source, or a kind as the names of files contain it: `other` for an invalid one. */
+export function shortName(name: unknown): string {
+  return typeof name === 'string' && SHORT_NAME.test(name) ? name : 'other'
+}
 
 /**
  * Returns `value` as a record with fields of the right types, or `undefined`. Another version, other code or a stranger
@@ -31,6 +38,7 @@ function shaped(value: unknown): JournalRecord | undefined {
   const userId = label(value['userId'])
   const fingerprint = label(value['fingerprint'])
   const release = label(value['release'])
+  const source = value['source'] === undefined ? undefined : shortName(value['source'])
   return {
     id,
     ts,
@@ -40,6 +48,7 @@ function shaped(value: unknown): JournalRecord | undefined {
     ...(userId !== undefined && { userId }),
     ...(fingerprint !== undefined && { fingerprint }),
     ...(release !== undefined && { release }),
+    ...(source !== undefined && { source }),
     payload: isRecord(payload) ? payload : {},
   }
 }

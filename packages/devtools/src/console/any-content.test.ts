@@ -5,9 +5,21 @@ import { createMemoryJournal, sortableId, type Journal, type JournalEntry, type 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createFileJournal } from '../journal/file-journal.ts'
+import { createIngest } from '../ingest/create-ingest.ts'
 import { createConsole } from './create-console.ts'
 
-const LISTS = ['', '/errors', '/events', '/events?kind=log', '/runs', '/traces', '/losses']
+const LISTS = [
+  '',
+  '/errors',
+  '/errors?source=browser',
+  '/events',
+  '/events?kind=log',
+  '/events?kind=log&source=server',
+  '/runs',
+  '/traces',
+  '/traces?source=server',
+  '/losses',
+]
 
 const text = fc.oneof(
   fc.string(),
@@ -78,6 +90,7 @@ const record = fc.record(
     userId: anything,
     fingerprint: fc.oneof(fc.constantFrom('f1', '..', undefined), anything),
     release: anything,
+    source: fc.oneof(fc.constantFrom('browser', 'partner', undefined), anything),
     payload,
   },
   { requiredKeys: [] },
@@ -110,6 +123,58 @@ async function visitAll(journal: Journal): Promise<number> {
   }
   return seen.size
 }
+
+const fail = (): never => {
+  throw new Error('can not be read')
+}
+/** Values of which one way or another to read them throws or never ends. */
+const TRAPS: readonly (() => unknown)[] = [
+  () => ({ toString: 1, valueOf: 1 }),
+  () => ({ toString: fail, toJSON: fail }),
+  () => Object.defineProperty({ a: 1 }, 'b', { enumerable: true, get: fail }),
+  () => new Proxy({}, { get: fail, ownKeys: fail, has: fail, getPrototypeOf: fail }),
+  () => new Proxy([1], { get: fail }),
+  () => Object.create(null, { __proto__: { value: 1, enumerable: true } }),
+  () => {
+    const cycle: Record<string, unknown> = {}
+    return Object.assign(cycle, { self: cycle, list: [cycle] })
+  },
+  () => Object.assign([], { length: 1e9 }),
+  () => new Date(Number.NaN),
+]
+/** Where in a record a value may be. */
+const PLACES: readonly ((value: unknown) => Record<string, unknown>)[] = [
+  ...['id', 'ts', 'kind', 'name', 'traceId', 'userId', 'fingerprint', 'release', 'source', 'payload'].map(
+    (field) => (value: unknown) => ({ [field]: value }),
+  ),
+  ...[
+    'errors',
+    'breadcrumbs',
+    'attributes',
+    'counts',
+    'tags',
+    'properties',
+    'extra',
+    'contexts',
+    'user',
+    'handled',
+    'durationMs',
+    'endTimestamp',
+    'spanId',
+    'parentSpanId',
+    'operation',
+    'receivedFrom',
+    'by',
+    'level',
+    'status',
+  ].map((field) => (value: unknown) => ({ payload: { [field]: value } })),
+  ...['errors', 'breadcrumbs', 'counts', 'properties'].map((field) => (value: unknown) => ({
+    payload: { [field]: [value, { name: value, stack: value, frames: [value], message: value, count: value }] },
+  })),
+  ...['attributes', 'tags'].map((field) => (value: unknown) => ({
+    payload: { [field]: { digest: value, job: value, runId: value, method: value, concern: value, a: value } },
+  })),
+]
 
 describe('every page of the console', () => {
   it('answers 200 whatever a journal returns', async () => {
@@ -157,6 +222,91 @@ describe('every page of the console', () => {
         rmSync(dir, { recursive: true })
       }),
       { numRuns: 50 },
+    )
+  })
+
+  it.each(TRAPS.map((make, n) => [n, make] as const))(
+    'answers 200 where reading a value throws: trap %i',
+    async (_, make) => {
+      const kinds = ['error', 'event', 'run', 'step', 'span', 'drop']
+      const own = { kind: 'error', name: 'Error: ours', fingerprint: 'ours', payload: {} } as const
+      const usual = { ts: 1000, name: 'n', traceId: 't1', payload: {} }
+      const records = PLACES.flatMap((place) =>
+        kinds.map((kind) => ({ ...usual, kind, id: sortableId(), ...place(make()) })),
+      )
+      const journal = holding([...records, { ...own, id: sortableId() }])
+      expect(await visitAll(journal)).toBeGreaterThan(LISTS.length)
+      const handler = createConsole({ journal, authorize: () => true })
+      const page = await handler(new Request('http://127.0.0.1/devtools/errors/ours?format=json'))
+      expect(await page.json()).toMatchObject({ issue: { name: 'Error: ours', count: 1 } })
+    },
+  )
+
+  it('answers 200 where a value is nested more deeply than can be written', async () => {
+    const deep = Array.from({ length: 20_000 }).reduce((inner: unknown) => [inner], 0)
+    const fields = {
+      errors: [{ name: 'E', properties: { deep } }],
+      tags: { deep },
+      extra: { deep },
+      properties: { deep },
+    }
+    const journal = createMemoryJournal()
+    for (const kind of ['error', 'event', 'span', 'drop'] as const) {
+      journal.append({ kind, name: 'n', traceId: 't1', payload: { ...fields, attributes: { deep } } })
+    }
+    expect(await visitAll(journal)).toBeGreaterThan(LISTS.length)
+  })
+
+  it('answers 200 whatever was received, and shows what the process itself recorded', async () => {
+    const wild = fc.oneof(fc.json(), fc.jsonValue(), text, fc.constantFrom(1e300, -1, '', { toString: 1 }, null))
+    const received = fc.record(
+      {
+        kind: fc.constantFrom('error', 'message', 'event', 'exposure', 'breadcrumb', 'log', 'feedback'),
+        name: fc.string({ minLength: 1 }),
+        ts: wild,
+        userId: wild,
+        traceId: fc.oneof(fc.constant('0af7651916cd43dd8448eb211c80319c'), wild),
+        fingerprint: fc.oneof(fc.constant('f1'), wild),
+        release: wild,
+        payload: fc.oneof(
+          wild,
+          fc.record(
+            {
+              errors: fc.oneof(
+                wild,
+                fc.array(fc.dictionary(fc.constantFrom('name', 'message', 'stack', 'frames'), wild)),
+              ),
+              breadcrumbs: fc.oneof(wild, fc.array(fc.dictionary(fc.constantFrom('timestamp', 'message'), wild))),
+              tags: fc.oneof(wild, fc.dictionary(text, wild)),
+              user: wild,
+              extra: wild,
+              spanId: fc.oneof(fc.constant('00f067aa0ba902b7'), wild),
+              properties: wild,
+              level: wild,
+              fingerprintChosen: fc.boolean(),
+            },
+            { requiredKeys: [] },
+          ),
+        ),
+      },
+      { requiredKeys: ['kind', 'name'] },
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(received, { maxLength: 10 }), async (records) => {
+        const journal = createMemoryJournal()
+        const own = { kind: 'error', name: 'Error: ours', fingerprint: 'f1', payload: {} } as const
+        journal.append({ ...own, traceId: '0af7651916cd43dd8448eb211c80319c' })
+        const ingest = createIngest({ journal, basePath: '/api/msc' })
+        const body = JSON.stringify({ records })
+        const answer = await ingest(new Request('http://127.0.0.1/api/msc/browser', { method: 'POST', body }))
+        expect(answer.status).toBeLessThan(500)
+        await visitAll(journal)
+        const page = await createConsole({ journal, authorize: () => true })(
+          new Request('http://127.0.0.1/devtools/errors/f1?format=json'),
+        )
+        expect(await page.json()).toMatchObject({ issue: { name: 'Error: ours', count: 1, latest: own } })
+      }),
+      { numRuns: 200 },
     )
   })
 

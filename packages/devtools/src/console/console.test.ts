@@ -137,6 +137,96 @@ describe('the console', () => {
     expect(await (await get(handler, `/traces/${traceId}`)).text()).toContain('from sentry')
   })
 
+  it('neither moves nor hides a record of the process in a trace for what was received, which it marks', async () => {
+    const journal = createMemoryJournal()
+    const own = (name: string, ts: number, payload: object): unknown =>
+      journal.append({ kind: 'span', name, ts, traceId, payload: { ...payload } })
+    const received = (name: string, ts: number, payload: object): unknown =>
+      journal.append({ kind: 'span', source: 'browser', name, ts, traceId, payload: { ...payload } })
+    for (let n = 0; n < 2000; n++) received(`flood ${n}`, 1, { spanId: `f${n}`, parentSpanId: `f${n + 1}` })
+    received('the same span', 500, { spanId: 'a' })
+    received('above it', 400, { spanId: 'outer' })
+    own('http.request', 1000, {
+      spanId: 'a',
+      parentSpanId: 'outer',
+      durationMs: 50,
+      attributes: { method: 'GET', route: '/' },
+    })
+    own('read', 1010, { spanId: 'b', parentSpanId: 'a', durationMs: 5 })
+    received('inside of it', 1020, { spanId: 'c', parentSpanId: 'b' })
+    received('http.request', 2e9, { spanId: 'd', parentSpanId: 'd', attributes: { method: 'FORGED' }, durationMs: 9e9 })
+    const handler = createConsole({ journal, authorize: () => true })
+    const { records } = (await (await get(handler, `/traces/${traceId}?format=json`)).json()) as {
+      records: { name: string; depth: number; source?: string }[]
+    }
+    const mine = records.filter(({ source }) => source === undefined)
+    expect(mine.map(({ name, depth }) => [name, depth])).toEqual([
+      ['http.request', 0],
+      ['read', 1],
+    ])
+    expect(records).toHaveLength(2 + 100)
+    const page = await (await get(handler, `/traces/${traceId}`)).text()
+    expect(page).toContain('GET /')
+    expect(page.match(/badge from">Browser/g)).toHaveLength(100)
+    // The bars and the duration are those of the process itself.
+    expect(page).toContain('over 50 ms')
+    const { traces } = (await (await get(handler, '/traces?format=json')).json()) as { traces: object[] }
+    expect(traces).toMatchObject([{ name: 'GET /', startedAt: 1000, durationMs: 50, records: 2, received: 2000 }])
+  })
+
+  it('lists what the process itself recorded first, however much was received, and shows one source alone', async () => {
+    const journal = createMemoryJournal({ capacity: 5000 })
+    for (const kind of ['error', 'event', 'drop'] as const) {
+      journal.append({ kind, name: `our own ${kind}`, traceId, payload: { counts: [{ kind: `our own ${kind}` }] } })
+      for (let n = 0; n < 2500; n++) {
+        const other = String(n + 1).padStart(32, 'f')
+        const payload = { counts: [{ kind: `foreign ${n}` }] }
+        journal.append({ kind, source: 'browser', name: `foreign ${kind} ${n}`, traceId: other, payload })
+      }
+    }
+    const handler = createConsole({ journal, authorize: () => true })
+    const rowsOf = async (path: string): Promise<string> => (await get(handler, path)).text()
+    for (const [path, ours] of [
+      ['/errors', 'our own error'],
+      ['/events', 'our own event'],
+      ['/losses', 'our own drop'],
+      ['/traces', traceId],
+    ] as const) {
+      const page = await rowsOf(path)
+      expect(page, path).toContain(ours)
+      expect(page, path).toContain('badge from">Browser')
+      if (path === '/losses') continue
+      const own = await rowsOf(`${path}?source=server`)
+      expect(own, path).toContain(ours)
+      expect(own, path).not.toContain('badge from')
+      const received = await rowsOf(`${path}?source=browser`)
+      expect(received, path).not.toContain(ours)
+      expect(received, path).toContain('badge from">Browser')
+      expect(await rowsOf(`${path}?source=<b>`), path).not.toMatch(/<b>|badge from/)
+    }
+  })
+
+  it('has a page of its own for an error that was received, whatever fingerprint it has', async () => {
+    const journal = createMemoryJournal()
+    for (const fingerprint of ['f1', 'browser:f1', 'browser:a/b', 'a/b']) {
+      journal.append({ kind: 'error', name: 'ours', fingerprint, payload: {} })
+      journal.append({ kind: 'error', name: 'theirs', fingerprint, source: 'browser', payload: {} })
+    }
+    const handler = createConsole({ journal, authorize: () => true })
+    const { issues } = (await (await get(handler, '/errors?format=json')).json()) as {
+      issues: { name: string; fingerprint: string; count: number }[]
+    }
+    expect(issues.map(({ name, count }) => [name, count])).toEqual([
+      ...Array.from({ length: 4 }, () => ['ours', 1]),
+      // With and without the prefix that the ingest writes it is the same.
+      ...Array.from({ length: 2 }, () => ['theirs', 2]),
+    ])
+    for (const { name, fingerprint } of issues) {
+      const page = await (await get(handler, `/errors/${fingerprint}`)).text()
+      expect(page.includes('Browser: what it says is not verified'), fingerprint).toBe(name === 'theirs')
+    }
+  })
+
   it('lists what the ingest, a sender, a driver and the telemetry lost', async () => {
     const journal = createMemoryJournal()
     const counts = [{ kind: 'attachment', reason: 'not kept', count: 2 }]

@@ -1,4 +1,5 @@
-import { assertMethods, randomHex, reportFailure, type Health, type Journal } from '@msc/core'
+import { assertMethods, randomHex, redact, reportFailure, type Health, type Journal } from '@msc/core'
+import { readRecord } from '../record-shape.ts'
 import { html, toText, trusted } from './html.ts'
 import { errorPage, errorsPage } from './pages/errors.ts'
 import { eventsPage } from './pages/events.ts'
@@ -22,12 +23,19 @@ export interface ConsoleOptions {
   readonly health?: () => Promise<readonly Health[]>
 }
 
+interface Asked {
+  readonly section: string
+  readonly id: string | undefined
+  readonly query: URLSearchParams
+}
+
 const SECTIONS = ['errors', 'events', 'runs', 'traces', 'losses'] as const
 
 /**
  * Serves pages over the journal: errors, events, runs, traces and losses, each also as JSON with `?format=json`. The
  * pages are plain HTML without a script, under a policy that allows none. Records of the journal are never trusted,
- * neither to be harmless nor to have the right shape.
+ * neither to be harmless nor to have the right shape. Those that were received, such as a browser's, are marked, and
+ * never stand in for what the process itself recorded.
  *
  * Never rejects. Answers 404 to callers who are not authorised, so that they can't tell whether a page exists.
  *
@@ -38,17 +46,18 @@ export function createConsole(options: ConsoleOptions): (request: Request) => Pr
   if (typeof options.journal !== 'function') assertMethods('devtools', 'journal', options.journal, ['query'])
   const { authorize, health } = options
   const base = (options.basePath ?? '/devtools').replace(/\/+$/, '')
-  const journal = (): Journal => (typeof options.journal === 'function' ? options.journal() : options.journal)
 
-  const find = async (section: string, id: string | undefined, query: URLSearchParams): Promise<Page | undefined> => {
+  const find = async (journal: Journal, { section, id, query }: Asked): Promise<Page | undefined> => {
     if (section === 'errors') {
-      return id === undefined ? errorsPage(journal(), base, query.get('reference')) : errorPage(journal(), base, id)
+      return id === undefined ? errorsPage(journal, base, query) : errorPage(journal, base, id)
     }
-    if (section === 'runs') return id === undefined ? runsPage(journal(), base) : runPage(journal(), base, id)
-    if (section === 'traces') return id === undefined ? tracesPage(journal(), base) : tracePage(journal(), base, id)
+    if (section === 'runs') return id === undefined ? runsPage(journal, base) : runPage(journal, base, id)
+    if (section === 'traces') {
+      return id === undefined ? tracesPage(journal, base, query.get('source')) : tracePage(journal, base, id)
+    }
     if (id !== undefined) return undefined
-    if (section === 'events') return eventsPage(journal(), base, query.get('kind'))
-    if (section === 'losses') return lossesPage(journal())
+    if (section === 'events') return eventsPage(journal, base, query)
+    if (section === 'losses') return lossesPage(journal)
     return section === 'systems' && health ? systemsPage(health) : undefined
   }
 
@@ -62,7 +71,10 @@ export function createConsole(options: ConsoleOptions): (request: Request) => Pr
       if (pathname !== base && !pathname.startsWith(`${base}/`)) return notFound()
       const path = pathname.slice(base.length).split('/').filter(Boolean)
       const [section = 'errors', id, ...rest] = path.map(decode)
-      const page = rest.length > 0 ? undefined : await find(section, id, searchParams)
+      const journal = typeof options.journal === 'function' ? options.journal() : options.journal
+      const asked = { section, id, query: searchParams }
+      // A page fails over a record only if reading one of its members throws: plain copies have no such members.
+      const page = rest.length > 0 ? undefined : await find(journal, asked).catch(() => find(plainly(journal), asked))
       if (!page) return notFound()
       const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
       if (searchParams.get('format') === 'json') {
@@ -119,6 +131,19 @@ function document(
       'referrer-policy': 'no-referrer',
     },
   })
+}
+
+/** Returns a journal whose records are copies of plain data, with a mark in place of what can't be read. */
+function plainly(journal: Journal): Journal {
+  return {
+    ...journal,
+    dropped: journal.dropped,
+    query: (query) =>
+      journal.query(query).flatMap((record) => {
+        const read = readRecord(record)
+        return read ? [{ ...read, payload: redact(read.payload) }] : []
+      }),
+  }
 }
 
 async function allowed(authorize: ConsoleOptions['authorize'], request: Request): Promise<boolean> {

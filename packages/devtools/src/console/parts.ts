@@ -1,4 +1,5 @@
 import { redact } from '@msc/core'
+import { sourceName } from '../views/read.ts'
 import { html, type Markup } from './html.ts'
 
 /** The content of a page, and the same as data. */
@@ -9,13 +10,18 @@ export interface Page {
 }
 
 /** The most rows of one table. */
-const MAX_ROWS = 500
+export const MAX_ROWS = 500
 
 const NUMERIC = new Set(['Events', 'Users', 'Steps', 'Took', 'Records', 'Attempt', 'At', 'Latency', 'Count'])
 
-export function table(heads: readonly string[], rows: readonly Markup[], empty: string): Markup {
+export function table(
+  heads: readonly string[],
+  rows: readonly Markup[],
+  empty: string,
+  most: number = MAX_ROWS,
+): Markup {
   if (rows.length === 0) return html`<div class="card empty">${empty}</div>`
-  const shown = rows.slice(0, MAX_ROWS)
+  const shown = rows.slice(0, most)
   const label = heads.filter(Boolean).join(', ')
   // Without a mouse, only what has the focus can be scrolled.
   return html`<div class="card scroll" tabindex="0" role="region" aria-label="${label}">
@@ -52,6 +58,32 @@ const BAD = new Set(['failed', 'error', 'down', 'fatal'])
 export function badge(value: string): Markup | undefined {
   return value === '' ? undefined : html`<span class="badge ${BAD.has(value) ? 'bad' : ''}">${short(value, 60)}</span>`
 }
+
+/** Marks what was received; nothing for a record of the process itself. */
+export function sourceBadge(source: string | undefined): Markup | undefined {
+  return source === undefined ? undefined : html`<span class="badge from">${sourceName(source)}</span>`
+}
+
+/**
+ * Links to a page's records by source.
+ *
+ * @param path Of the page, with its other parameters.
+ * @param source The chosen one; `null` for all.
+ */
+export function sourceNav(path: string, source: string | null): Markup {
+  const link = (name: string | null, label: string): Markup =>
+    html`<a
+      href="${name === null ? path : `${path}${path.includes('?') ? '&' : '?'}source=${name}`}"
+      ${name === source && html`aria-current="page"`}
+      >${label}</a
+    > `
+  return html`<nav class="kinds" aria-label="Sources">
+    ${link(null, 'all sources')}${SOURCES.map((name) => link(name, sourceName(name)))}
+  </nav>`
+}
+
+/** The process itself, and the source of all that the ingest receives. */
+const SOURCES = ['server', 'browser']
 
 /** Formats a time as `11-25 19:04:05.123`, in UTC; `–` for an invalid one. */
 export function time(ms: unknown): string {

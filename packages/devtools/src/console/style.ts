@@ -40,6 +40,7 @@ pre{margin:0;padding:.75rem;white-space:pre-wrap;overflow-wrap:anywhere}
 pre.line{border-top:1px solid var(--line)}
 .badge{display:inline-block;padding:0 .45rem;border-radius:1rem;background:var(--well);border:1px solid var(--line);font-size:12px;line-height:18px;white-space:nowrap}
 .badge.kind{border-radius:4px}.badge.kind:not(.bad){color:var(--quiet)}
+.badge.from{border-style:dashed}
 .badge.bad{color:var(--bad);background:var(--badwell);border-color:transparent;font-weight:600}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.25rem;margin:0;padding:.75rem}
 dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}

@@ -157,11 +157,48 @@ describe('a page of another origin', () => {
     }
   })
 
+  const shop = 'https://shop.example'
+  const from: readonly [string, Record<string, string>, boolean][] = [
+    ['our own page', { origin: 'http://127.0.0.1', 'sec-fetch-site': 'same-origin' }, true],
+    ['our own page, of an old browser', { origin: 'http://127.0.0.1', host: '127.0.0.1' }, true],
+    ['no browser', {}, true],
+    ['a page of an allowed origin', { origin: shop, 'sec-fetch-site': 'cross-site' }, true],
+    ['another page', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }, false],
+    ['another page, of an old browser', { origin: 'https://evil.example' }, false],
+    ['a page of our own site', { origin: 'https://evil.msc.example', 'sec-fetch-site': 'same-site' }, false],
+    ['a page without an origin', { origin: 'null', 'sec-fetch-site': 'cross-site' }, false],
+    ['a page that hides its origin', { 'sec-fetch-site': 'cross-site' }, false],
+    ['a page whose origin only begins like it', { origin: `${shop}.evil.example` }, false],
+  ]
+
+  it.each(from)('is told the same by a preflight request and by a post: %s', async (_, headers, allowed) => {
+    const { post, journal, ingest } = setup({ origins: [shop] })
+    const asked = await ingest(new Request('http://127.0.0.1/api/msc/browser', { method: 'OPTIONS', headers }))
+    const posted = await post({ headers })
+    const expected = headers['origin'] === shop ? shop : null
+    for (const answer of [asked, posted]) {
+      expect(answer.status).toBe(allowed ? 204 : 403)
+      expect(answer.headers.get('access-control-allow-origin')).toBe(expected)
+      expect(answer.headers.get('vary')).toContain('origin')
+      expect(answer.headers.has('access-control-allow-methods')).toBe(allowed && answer === asked)
+    }
+    expect(journal.query()).toHaveLength(allowed ? 1 : 0)
+    if (!allowed) expect(await posted.json()).toMatchObject({ status: 403, code: 'CROSS_SITE' })
+  })
+
+  it.each([[['https://shop.example/']], [['shop.example']], [['*']], [[5]], 'none', null])(
+    'can not be allowed by what is no origin: %j',
+    (origins) => {
+      expect(() => setup({ origins: origins as never })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    },
+  )
+
   it('does not act as the signed-in user, although the browser sends their cookie', async () => {
     const { post, journal } = setup({ userOf: async () => 'me' })
     await post({ headers: { 'sec-fetch-site': 'cross-site' } })
+    await post({ headers: { origin: 'https://evil.example' } })
     await post({ headers: { 'sec-fetch-site': 'same-origin' } })
-    expect(journal.query().map(({ userId }) => userId)).toEqual(['me', 'anonymous:claimed'])
+    expect(journal.query().map(({ userId }) => userId)).toEqual(['me', 'anonymous:claimed', 'anonymous:claimed'])
   })
 })
 
@@ -185,7 +222,7 @@ describe('a compressed body', () => {
     const { post, journal } = setup()
     const compressed = new Uint8Array(compress(body))
     expect((await post({ body: compressed, headers: headers(encoding) })).status).toBe(204)
-    expect(journal.query()).toMatchObject([{ name: 'clicked' }])
+    expect(journal.query()).toMatchObject([{ name: 'clicked', source: 'browser', userId: 'anonymous:claimed' }])
   })
 
   it.each(encodings)('is refused when it grows too large: %s', async (_, encoding, compress) => {
@@ -204,6 +241,28 @@ describe('a compressed body', () => {
 })
 
 describe('a browser’s record', () => {
+  it('has the source of all that is received, whichever protocol it came by and whatever it claims', async () => {
+    const { post, journal } = setup()
+    const envelope = (type: string, payload: object): string =>
+      `${JSON.stringify({ type })}\n${JSON.stringify(payload)}`
+    const claims = { source: 'own', payload: { source: 'own' } }
+    await post({ body: JSON.stringify({ records: [{ kind: 'event', name: 'e', ...claims }] }) })
+    await post({
+      path: '/api/msc/batch/',
+      body: JSON.stringify({ batch: [{ event: 'e', ...claims }, { event: '$snapshot' }] }),
+    })
+    const items = [
+      envelope('event', { message: 'm', ...claims }),
+      envelope('check_in', { monitor_slug: 'm', ...claims }),
+      envelope('client_report', { discarded_events: [{ reason: 'r', category: 'c', quantity: 1 }] }),
+      envelope('replay_event', claims),
+    ]
+    await post({ path: '/api/msc/api/1/envelope/', body: ['{}', ...items].join('\n') })
+    const kinds = journal.query().map(({ kind }) => kind)
+    expect(kinds.toSorted()).toEqual(['check-in', 'drop', 'drop', 'drops', 'event', 'event', 'message'])
+    expect(journal.query({ source: 'browser' })).toHaveLength(kinds.length)
+  })
+
   it('may set its trace, but neither the group of an error nor the duration of a server’s operation', async () => {
     const { post, journal } = setup()
     const traceId = '0af7651916cd43dd8448eb211c80319c'
@@ -216,7 +275,7 @@ describe('a browser’s record', () => {
     await post({ body: JSON.stringify({ records }) })
     const [event, first] = journal.query()
     expect(first).toMatchObject({ traceId, payload: { receivedFrom: 'browser' } })
-    expect(first?.fingerprint).toMatch(/^[\da-f]{16}$/)
+    expect(first?.fingerprint).toMatch(/^browser:[\da-f]{16}$/)
     expect(event?.traceId).toBeUndefined()
     expect(Math.abs((event?.ts ?? 0) - Date.now())).toBeLessThan(60_000)
     for (const each of [event, first]) {

@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   assertMethods,
   assertNumbers,
   assertText,
@@ -8,7 +9,7 @@ import {
   type Journal,
 } from '@msc/core'
 import type { ProblemOptions } from '@msc/core/http-request'
-import { noContent, ok, permission, refuse } from './answers.ts'
+import { foreignOrigin, isAllowed, noContent, ok, permission, readable, refuse, type Origins } from './answers.ts'
 import { UNREADABLE_BODY, readDecompressed } from './body.ts'
 import { fromBrowser } from './browser.ts'
 import { createKeeper, type Kept, type Sender } from './keep.ts'
@@ -23,8 +24,8 @@ export interface IngestOptions {
   /** The path where the ingest is mounted, such as `/api/msc`. */
   readonly basePath: string
   /**
-   * Returns the user of the request, who becomes the author of its records whatever they claim. While it fails, and for
-   * requests from pages of another site, the author is anonymous.
+   * Returns the user of the request, who becomes the author of its records whatever they claim. Without it, while it
+   * fails, and for requests from pages of another site, the author is anonymous.
    */
   readonly userOf?: (request: Request) => Promise<string | undefined>
   /**
@@ -32,6 +33,12 @@ export interface IngestOptions {
    * the key is random, and such a person gets another id after a restart.
    */
   readonly personSecret?: string | undefined
+  /**
+   * The origins of other sites whose pages may post, such as `https://shop.example`. Pages of any other are answered 403,
+   * to their preflight requests too, and can't read the answer. `[]` admits the application's own pages only; clients that
+   * are no browser have no origin. Default `any`.
+   */
+  readonly origins?: Origins
   /** The most bytes of a body, before and after decompression. Default 1 MiB. */
   readonly maxBytes?: number
   readonly clock?: Clock
@@ -43,14 +50,14 @@ export interface IngestOptions {
  * (`https://key@host/api/msc/1` as the DSN, `https://host/api/msc` as PostHog's host). Records are redacted before they
  * are written; items that the journal has no place for are counted in a record of the kind `drop`.
  *
- * A sender can set neither the fingerprint nor the user of a record, and can't write records of the server's
- * operations. The work for a body is proportional to its length.
+ * All that it writes has the source `browser`, and so a room of its own in the journal. A sender can set neither the
+ * fingerprint nor the user of a record, and can't write records of the server's operations. The work for a body is proportional to its length.
  *
  * Never rejects. Answers 200 or 204 when anything was kept, 503 when the journal accepted nothing, 500 when the
- * application had read the body before, or 400, 404, 405, 408, 413, 415. When nothing was kept the answer is a problem
+ * application had read the body before, or 400, 403, 404, 405, 408, 413, 415. When nothing was kept the answer is a problem
  * document. Route `POST` and `OPTIONS` here.
  *
- * @throws ConfigError `OPTION_INVALID` for a missing journal or path, and for an invalid limit.
+ * @throws ConfigError `OPTION_INVALID` for a missing journal or path, for an invalid limit, and for what is no origin.
  */
 export function createIngest(options: IngestOptions): (request: Request) => Promise<Response> {
   assertNumbers('devtools', options, { maxBytes: 1 })
@@ -58,19 +65,20 @@ export function createIngest(options: IngestOptions): (request: Request) => Prom
   // The root of a host is the empty path.
   if (options.basePath !== '') assertText('devtools', 'basePath', options.basePath)
   if (options.personSecret !== undefined) assertText('devtools', 'personSecret', options.personSecret)
-  const { userOf, maxBytes = 1024 * 1024, clock = systemClock } = options
+  const { userOf, origins = 'any', maxBytes = 1024 * 1024, clock = systemClock } = options
+  assertOrigins(origins)
   const base = options.basePath.replace(/\/+$/, '')
   const keep = createKeeper({ secret: options.personSecret, clock })
 
   const senderOf = async (request: Request, protocol: string): Promise<Sender> => {
-    const known = userOf !== undefined
     // A page of another site can make a browser send its cookie, but must not act as the signed-in user.
-    if (!known || request.headers.get('sec-fetch-site') === 'cross-site') return { protocol, userId: undefined, known }
+    const isForeign = foreignOrigin(request) !== undefined && request.headers.get('sec-fetch-site') !== 'same-site'
+    if (userOf === undefined || isForeign) return { protocol, userId: undefined }
     try {
-      return { protocol, userId: await userOf(request), known }
+      return { protocol, userId: await userOf(request) }
     } catch (error) {
       report(error, 'userOf')
-      return { protocol, userId: undefined, known }
+      return { protocol, userId: undefined }
     }
   }
   const store = async (received: Received, sender: Sender): Promise<Kept> => {
@@ -92,8 +100,9 @@ export function createIngest(options: IngestOptions): (request: Request) => Prom
     return answer(protocol, received)
   }
 
-  return async (request) => {
+  const respond = async (request: Request, origin: string | undefined): Promise<Response> => {
     try {
+      if (!isAllowed(origin, origins)) return refuse(CROSS_SITE)
       const url = new URL(request.url)
       const protocol = protocolAt(url.pathname, base)
       if (protocol === undefined)
@@ -107,6 +116,21 @@ export function createIngest(options: IngestOptions): (request: Request) => Prom
       return refuse(FAILED)
     }
   }
+  return async (request) => {
+    const origin = foreignOrigin(request)
+    return readable(await respond(request, origin), origin, origins)
+  }
+}
+
+function assertOrigins(origins: unknown): void {
+  if (origins === 'any') return
+  if (Array.isArray(origins) && origins.every((each) => typeof each === 'string' && URL.parse(each)?.origin === each)) {
+    return
+  }
+  throw new ConfigError('[msc/devtools] `origins` is not a list of origins.', {
+    code: 'OPTION_INVALID',
+    hint: "Pass origins such as `https://shop.example`, without a path, or 'any'.",
+  })
 }
 
 const NOTHING_KEPT: ProblemOptions = {
@@ -114,6 +138,11 @@ const NOTHING_KEPT: ProblemOptions = {
   title: 'Nothing could be kept',
   code: 'NOT_KEPT',
   retryAfterMs: 10_000,
+}
+const CROSS_SITE: ProblemOptions = {
+  status: 403,
+  title: 'Pages of this origin may not post here',
+  code: 'CROSS_SITE',
 }
 const FAILED: ProblemOptions = { status: 500, title: 'The request could not be answered', code: 'INTERNAL' }
 const NOT_ALLOWED: ProblemOptions = {

@@ -22,7 +22,13 @@ describe('a post of our own browser drivers', () => {
     const body = JSON.stringify({ records: [record({ ts, userId: 'u', payload: { properties: { password: 'x' } } })] })
     expect((await post('/browser', body)).status).toBe(204)
     expect(journal.query({ limit: 1 })).toMatchObject([
-      { kind: 'event', name: 'clicked', ts, userId: 'u', payload: { properties: { password: '[redacted]' } } },
+      {
+        kind: 'event',
+        name: 'clicked',
+        ts,
+        userId: 'anonymous:u',
+        payload: { properties: { password: '[redacted]' } },
+      },
     ])
   })
 
@@ -126,7 +132,7 @@ describe('the vendors’ unmodified SDKs, pointed here', () => {
       name: 'RangeError: too far',
       payload: { eventId: id, tags: { a: 'b' }, breadcrumbs: [{ message: 'before' }] },
     })
-    expect(found?.fingerprint).toMatch(/^[\da-f]{16}$/)
+    expect(found?.fingerprint).toMatch(/^browser:[\da-f]{16}$/)
     const errors = found?.payload['errors'] as { message: string; stack: string }[]
     expect(errors.map(({ message }) => message)).toEqual(['too far', 'root'])
     expect(errors[0]?.stack).toContain('ingest.test.ts')
@@ -137,7 +143,7 @@ describe('the vendors’ unmodified SDKs, pointed here', () => {
     await analytics.track('u9', 'release_created', { title: 'Night Drive' })
     await analytics.close()
     expect(journal.query({ kinds: ['event'], limit: 1 })).toMatchObject([
-      { name: 'release_created', userId: 'u9', payload: { properties: { title: 'Night Drive' } } },
+      { name: 'release_created', userId: 'anonymous:u9', payload: { properties: { title: 'Night Drive' } } },
     ])
   })
 })

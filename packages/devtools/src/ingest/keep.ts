@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createRedactor, type Clock, type Journal, type JournalEntry } from '@msc/core'
 import { fingerprintOf, type ErrorValue } from '@msc/monitoring'
 import { PERSON_PROPERTIES, personIds } from './people.ts'
-import type { Accepted, Received } from './received.ts'
+import { SOURCE, type Accepted, type Received } from './received.ts'
 import { record, text } from './loose.ts'
 
 /** The redaction budget of one record; whatever is beyond it is dropped. */
@@ -15,10 +15,6 @@ export interface Sender {
   readonly protocol: string
   /** The signed-in user. */
   readonly userId: string | undefined
-  /**
-   * True when the ingest has a `userOf`: a sender who is not signed in is then anonymous, whatever the records claim.
-   */
-  readonly known: boolean
 }
 
 export interface Kept {
@@ -60,6 +56,7 @@ export function createKeeper({ secret, clock }: KeeperOptions): Keeper {
     const fingerprint = fingerprintFor(kind, payload, accepted.chosenFingerprint, clean.text)
     return {
       kind,
+      source: SOURCE,
       name: text(safe.name, 1000) ?? '[cut]',
       ...(ts !== undefined && { ts }),
       ...(traceId !== undefined && { traceId }),
@@ -106,9 +103,10 @@ export function createKeeper({ secret, clock }: KeeperOptions): Keeper {
   }
 }
 
-function authorOf({ userId, known }: Sender, claimed: string | undefined): string | undefined {
+/** Whoever is not signed in is anonymous, whatever the records claim. */
+function authorOf({ userId }: Sender, claimed: string | undefined): string | undefined {
   if (userId !== undefined) return userId
-  return known && claimed !== undefined ? `anonymous:${claimed}` : claimed
+  return claimed === undefined ? undefined : `anonymous:${claimed}`
 }
 
 function remember(seen: Set<string>, key: string): void {
@@ -136,8 +134,8 @@ function withPersons(
 }
 
 /**
- * Computes the group of an error from what redaction has left of it. A grouping that the sender chose is hashed, so
- * that a stranger can choose a group, but none of the server's.
+ * Computes the group of an error from what redaction has left of it. It begins with the source, which no fingerprint
+ * that the server computes does: the same error, or a grouping that the sender chose, never joins an issue of the server.
  */
 function fingerprintFor(
   kind: string,
@@ -150,8 +148,8 @@ function fingerprintFor(
   const computed = fingerprintOf(errors.length > 0 ? groupedBy(record(errors[0])) : messageOf(payload))
   // Sentry's placeholder for the grouping that it would have computed itself.
   const parts = chosen?.map((part) => (/^\{\{\s{0,5}default\s{0,5}\}\}$/.test(part) ? computed : cleanText(part)))
-  if (!parts || (parts.length === 1 && parts[0] === computed)) return computed
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
+  if (!parts || (parts.length === 1 && parts[0] === computed)) return `${SOURCE}:${computed}`
+  return `${SOURCE}:${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)}`
 }
 
 function groupedBy(error: Readonly<Record<string, unknown>>) {
@@ -170,5 +168,6 @@ function messageOf(payload: Readonly<Record<string, unknown>>) {
 function lossOf(notKept: ReadonlyMap<string, number>, protocol: string, cleanText: (text: string) => string) {
   const counts = [...notKept].map(([kind, count]) => ({ kind: cleanText(kind), reason: 'not kept', count }))
   const name = counts.map(({ kind, count }) => `${count} ${kind}`).join(', ')
-  return { kind: 'drop', name: `${name}: not kept`, payload: { by: 'ingest', receivedFrom: protocol, counts } } as const
+  const payload = { by: 'ingest', receivedFrom: protocol, counts }
+  return { kind: 'drop', source: SOURCE, name: `${name}: not kept`, payload } as const
 }

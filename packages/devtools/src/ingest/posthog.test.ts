@@ -31,10 +31,11 @@ describe('the events of PostHog', () => {
     await post({ batch: ids.map((id) => event(id, { properties: { distinct_id: id, $anon_distinct_id: id } })) })
     const users = all().map(({ userId }) => userId)
     expect(new Set(users).size).toBe(ids.length)
-    expect(users.slice(0, 6).every((user) => /^person_[\da-f]{24}$/.test(user ?? ''))).toBe(true)
-    expect(users.slice(6)).toEqual(['plain-id', undefined])
+    expect(users.slice(0, 6).every((user) => /^anonymous:person_[\da-f]{24}$/.test(user ?? ''))).toBe(true)
+    expect(users.slice(6)).toEqual(['anonymous:plain-id', undefined])
     expect(JSON.stringify(all())).not.toMatch(/msc\.example|4242424242424242/)
-    expect(all()[0]?.payload['properties']).toMatchObject({ distinct_id: users[0], $anon_distinct_id: users[0] })
+    const person = users[0]?.replace('anonymous:', '')
+    expect(all()[0]?.payload['properties']).toMatchObject({ distinct_id: person, $anon_distinct_id: person })
   })
 
   it('name a person the same after a restart with the same secret, and differently without it', async () => {

@@ -17,6 +17,12 @@ export interface Received {
   readonly notKept: ReadonlyMap<string, number>
 }
 
+/**
+ * The source of all that the ingest writes. It keeps what a stranger claims apart from what the server knows, in memory,
+ * on disk and on the console's pages.
+ */
+export const SOURCE = 'browser'
+
 /** The most records of one body. */
 export const MAX_RECORDS = 1000
 /** How many types are counted separately. */

@@ -1,5 +1,8 @@
-/** How far in the past or future a record's own time may be: clocks differ, and records wait in queues. */
-const MOST_PAST_MS = 30 * 86_400_000
+/**
+ * How far in the past or future a record's own time may be: clocks differ, and records wait in queues. The journal keeps
+ * no record for longer, so an older time would remove what has just arrived.
+ */
+const MOST_PAST_MS = 7 * 86_400_000
 const MOST_AHEAD_MS = 60_000
 /** A smaller difference between the clocks is taken for the duration of the request. */
 const LEAST_DRIFT_MS = 5000

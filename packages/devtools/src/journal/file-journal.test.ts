@@ -68,6 +68,52 @@ describe('the file journal', () => {
     await third.close()
   })
 
+  it.each([60_000, 0, -60_000])(
+    'skips a torn last line of what was received, and does not append to it, %i ms later',
+    async (step) => {
+      const now = 1_700_000_000_000
+      const received = (name: string): JournalEntry => ({ ...entry(name, 'error'), source: 'browser' })
+      const first = createFileJournal({ dir, clock: createManualClock(now) })
+      first.append(received('whole'))
+      first.append(entry('own', 'error'))
+      await first.close()
+      const file = readdirSync(dir).find((each) => each.startsWith('journal-error@browser-')) as string
+      appendFileSync(join(dir, file), '{"id":"torn","ts":1,"ki')
+      const clock = createManualClock(now + step)
+      const second = createFileJournal({ dir, clock })
+      second.append(received('after'))
+      await second.close()
+      const third = createFileJournal({ dir, clock })
+      expect(third.query({ source: 'browser' }).map(({ name }) => name)).toEqual(['after', 'whole'])
+      expect(third.query({ received: false }).map(({ name }) => name)).toEqual(['own'])
+      await third.close()
+      expect(readdirSync(dir).filter((each) => each.includes('@browser-'))).toHaveLength(2)
+    },
+  )
+
+  it('reads the folder of a version without sources, and what that version knows of a newer one', async () => {
+    const line = (name: string, rest: object = {}): string =>
+      `${JSON.stringify({ id: sortableId(), ts: Date.now(), kind: 'error', name, payload: {}, ...rest })}\n`
+    const now = Date.now()
+    writeFileSync(join(dir, `journal-${now - 4}.jsonl`), line('of any kind'))
+    writeFileSync(join(dir, `journal-error-${now - 3}.jsonl`), line('old'))
+    // What is in a file of a source came from there, even if its lines deny it.
+    writeFileSync(
+      join(dir, `journal-error@browser-${now - 2}.jsonl`),
+      line('received') + line('lies', { source: 'Own' }),
+    )
+    const journal = createFileJournal({ dir })
+    const found = (query: object): string[] => journal.query(query).map(({ name }) => name)
+    expect(found({ received: false })).toEqual(['old', 'of any kind'])
+    expect(found({ source: 'browser' })).toEqual(['lies', 'received'])
+    journal.append(entry('new', 'error'))
+    journal.append({ ...entry('new received', 'error'), source: 'browser' })
+    await journal.close()
+    const KNOWN_BEFORE = /^journal-(?:([a-z][a-z\d-]*)-)?(\d{1,16})\.jsonl$/
+    const known = readdirSync(dir).filter((file) => KNOWN_BEFORE.test(file))
+    expect(known.map((file) => readFileSync(join(dir, file), 'utf8')).join('')).not.toContain('received')
+  })
+
   it('starts beside files that are not a journal’s, folders, broken links and unfinished copies', async () => {
     writeFileSync(join(dir, 'journal-event-1.jsonl'), '\u0000\u0001garbage\n[]\n{"id":1}\nnull\n')
     mkdirSync(join(dir, 'journal-event-2.jsonl'))
@@ -271,14 +317,18 @@ describe('the file journal', () => {
   })
 })
 
-it.each([{ capacity: Number.NaN }, { capacity: null }, { maxAgeDays: 0 }, { maxBytes: -1 }, { maxFiles: null }])(
-  'rejects a limit that leaves room for nothing: %j',
-  (options) => {
-    expect(() => createFileJournal({ dir, ...(options as object) })).toThrow(
-      expect.objectContaining({ code: 'OPTION_INVALID' }),
-    )
-  },
-)
+it.each([
+  { capacity: Number.NaN },
+  { capacity: null },
+  { maxAgeDays: 0 },
+  { maxBytes: -1 },
+  { maxFiles: null },
+  { maxSourceBytes: 0 },
+])('rejects a limit that leaves room for nothing: %j', (options) => {
+  expect(() => createFileJournal({ dir, ...(options as object) })).toThrow(
+    expect.objectContaining({ code: 'OPTION_INVALID' }),
+  )
+})
 
 describe('flushSync', () => {
   it('has everything on disk when it returns, each record once, even while a write is under way', async () => {

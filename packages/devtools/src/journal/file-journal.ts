@@ -14,7 +14,7 @@ import {
 import { nodeDisk } from './disk.ts'
 import { loadRecords, type Loaded } from './load.ts'
 import { applyRetention, isFresh, removeCopies } from './retention.ts'
-import { fileKind } from './segments.ts'
+import { laneOf } from './segments.ts'
 import { createWriter } from './writer.ts'
 
 export interface FileJournalOptions {
@@ -24,12 +24,17 @@ export interface FileJournalOptions {
   readonly dir: string
   /** The size of one file, in bytes. Default 2 MiB. */
   readonly maxBytes?: number
-  /** The number of files of all kinds together; each kind always keeps its newest two. Default 32. */
+  /**
+   * The number of files of all kinds together; each kind always keeps its newest two. Default 32. What was received from
+   * other sources, such as browsers, has at most a quarter of them, but two for each source and one for each of its kinds.
+   */
   readonly maxFiles?: number
   /** Days that a record is kept. Checked when the journal is made, and then once an hour. Default 7. */
   readonly maxAgeDays?: number
-  /** Records of each kind in memory, which are those that can be queried. Default 5 000. */
+  /** Records of each kind and source in memory, which are those that can be queried. Default 5 000. */
   readonly capacity?: number
+  /** The memory for the records of one source, all kinds together: see `MemoryJournalOptions`. Default 16 MiB. */
+  readonly maxSourceBytes?: number
   readonly clock?: Clock
   /**
    * Called for the first failed write, and for the first after each success. Default: the process's reporter, see
@@ -54,17 +59,17 @@ interface Subscription {
 }
 
 /**
- * Makes a journal that outlives the process. The newest records of each kind are in memory for queries; on disk they
- * are JSON lines, in separate files for each kind. It reads the records of earlier processes when it is made. `append`
+ * Makes a journal that outlives the process. The newest records of each kind and source are in memory for queries; on
+ * disk they are JSON lines, in separate files for each kind and source. It reads the records of earlier processes when it is made. `append`
  * never waits: a full or slow disk costs records on disk, counted in `dropped`, but never the caller's time.
  *
  * @throws ConfigError `OPTION_INVALID` without a `dir`, for an invalid limit, or one that leaves room for nothing.
  */
 export function createFileJournal(options: FileJournalOptions): FileJournal {
   assertText('devtools', 'dir', options.dir)
-  assertNumbers('devtools', options, { maxBytes: 1, maxFiles: 1, maxAgeDays: 0.01, capacity: 1 })
+  assertNumbers('devtools', options, { maxBytes: 1, maxFiles: 1, maxAgeDays: 0.01, capacity: 1, maxSourceBytes: 1 })
   const { dir, maxBytes = 2 * 1024 * 1024, maxFiles = 32, maxAgeDays = 7, capacity = 5000 } = options
-  const { clock = systemClock } = options
+  const { clock = systemClock, maxSourceBytes } = options
   const maxAgeMs = maxAgeDays * DAY_MS
   const now = (): number => clock.now()
   const onError = (error: Error): void =>
@@ -78,7 +83,12 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
   let tidying: Promise<void> = Promise.resolve()
 
   function memoryOf(initial: readonly JournalRecord[]): Journal {
-    const made = createMemoryJournal({ capacity, now, initial })
+    const made = createMemoryJournal({
+      capacity,
+      now,
+      initial,
+      ...(maxSourceBytes !== undefined && { maxSourceBytes }),
+    })
     for (const subscription of subscriptions) subscription.stop = made.subscribe(subscription.listener)
     return made
   }
@@ -128,7 +138,7 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
       const record = memory.append(entry)
       const line = closed ? undefined : lineOf(record)
       if (line === undefined) unreadable += 1
-      else writer.push(fileKind(record.kind), line)
+      else writer.push(laneOf(record.kind, record.source), line)
       return record
     },
     query: (query) => memory.query(query),

@@ -1,10 +1,14 @@
-/** The most lines and bytes of one kind that wait for a slow disk. */
+import { sourceOf } from './segments.ts'
+
+/** The most lines and bytes that wait for a slow disk: of one kind, or of all kinds of one source together. */
 const MAX_WAITING = 20_000
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
-/** The lines that wait to be written to the files of one kind, and the current file. */
+/** The lines that wait to be written to the files of one kind and source, and the current file. */
 export interface Lane {
-  readonly kind: string
+  readonly name: string
+  /** Absent for records of the process itself. */
+  readonly source: string | undefined
   waiting: Buffer[]
   waitingBytes: number
   segment: { readonly path: string; readonly startedAt: number; bytes: number } | undefined
@@ -17,17 +21,25 @@ export interface Chunk {
   readonly lines: number
 }
 
-export function createLane(kind: string): Lane {
-  return { kind, waiting: [], waitingBytes: 0, segment: undefined, startedAt: -1 }
+export function createLane(name: string): Lane {
+  return { name, source: sourceOf(name), waiting: [], waitingBytes: 0, segment: undefined, startedAt: -1 }
 }
 
-/** Returns false when too many lines are waiting. */
-export function addLine(lane: Lane, line: string): boolean {
-  if (lane.waiting.length >= MAX_WAITING || lane.waitingBytes >= MAX_WAITING_BYTES) return false
+/** Says whether more lines may wait in one of `lanes`, which share a limit. */
+export function hasRoom(lanes: Iterable<Lane>): boolean {
+  let count = 0
+  let bytes = 0
+  for (const lane of lanes) {
+    count += lane.waiting.length
+    bytes += lane.waitingBytes
+  }
+  return count < MAX_WAITING && bytes < MAX_WAITING_BYTES
+}
+
+export function addLine(lane: Lane, line: string): void {
   const bytes = Buffer.from(`${line}\n`)
   lane.waiting.push(bytes)
   lane.waitingBytes += bytes.length
-  return true
 }
 
 /** Takes whole lines of at most `maxBytes` together, but at least one if there is any. */

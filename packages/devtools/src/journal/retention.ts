@@ -2,10 +2,10 @@ import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JournalRecord } from '@msc/core'
 import { timeOfId } from '../record-shape.ts'
-import { byKind, listSegments, parseLine, type Segment } from './segments.ts'
+import { byLane, listSegments, parseLine, sourceOf, type Segment } from './segments.ts'
 
 export interface RetentionLimits {
-  /** The most files of all kinds together; each kind keeps at least two. */
+  /** The most files of all kinds together; each kind keeps at least two. See {@link planRetention}. */
   readonly maxFiles: number
   /** Older records are removed. In milliseconds since the epoch. */
   readonly olderThan: number
@@ -28,29 +28,58 @@ export function isFresh(record: JournalRecord, olderThan: number): boolean {
  * Chooses the files to remove. When there are too many, the kind that has the most loses its oldest, so that events,
  * which come by the thousand, never push out files with errors.
  *
+ * Files of other sources together have a quarter of `maxFiles`, so that the process itself has three quarters whatever
+ * it receives. Among them the source with the most files loses one first. Each source keeps two files, and the newest of
+ * each kind, since that may be written to.
+ *
  * @param segments Oldest first.
  */
 export function planRetention(segments: readonly Segment[], { maxFiles, olderThan }: RetentionLimits): RetentionPlan {
   const remove: Segment[] = []
   const trim: Segment[] = []
-  const kept = new Map<string, Segment[]>()
-  for (const [kind, files] of byKind(segments)) {
+  const sources = new Map<string | undefined, Segment[][]>([[undefined, []]])
+  for (const [lane, files] of byLane(segments)) {
     const fresh: Segment[] = []
     files.forEach((file, index) => {
-      // The records of a file are older than the next file of its kind.
+      // The records of a file are older than the next file of its lane.
       if ((files[index + 1]?.startedAt ?? Infinity) < olderThan) remove.push(file)
       else fresh.push(file)
     })
     trim.push(...fresh.filter(({ startedAt }) => startedAt < olderThan))
-    kept.set(kind, fresh)
+    const source = sourceOf(lane)
+    sources.set(source, [...(sources.get(source) ?? []), fresh])
   }
-  const limit = Math.max(maxFiles, 2 * kept.size)
-  let count = segments.length - remove.length
-  for (; count > limit; count--) {
-    const largest = [...kept.values()].reduce((most, files) => (files.length > most.length ? files : most))
-    remove.push(largest.shift() as Segment)
-  }
+  const own = sources.get(undefined) as Segment[][]
+  sources.delete(undefined)
+  const share = Math.floor(maxFiles / 4)
+  remove.push(...thinReceived([...sources.values()], share))
+  const received = countOf([...sources.values()].flat())
+  remove.push(...thinOwn(own, maxFiles - Math.min(share, received)))
   return { remove, trim: trim.filter((segment) => !remove.includes(segment)) }
+}
+
+const countOf = (lanes: readonly Segment[][]): number => lanes.reduce((sum, files) => sum + files.length, 0)
+const most = <T>(items: readonly T[], sizeOf: (item: T) => number): T =>
+  items.reduce((largest, item) => (sizeOf(item) > sizeOf(largest) ? item : largest))
+
+/** Takes files out of the lanes of the process itself until `limit` are left, or two in each. Returns those taken. */
+function thinOwn(lanes: readonly Segment[][], limit: number): Segment[] {
+  const taken: Segment[] = []
+  const least = Math.max(limit, 2 * lanes.length)
+  while (countOf(lanes) > least) taken.push(most(lanes, ({ length }) => length).shift() as Segment)
+  return taken
+}
+
+/** Takes files out of the lanes of other sources until `limit` are left. Returns those taken. */
+function thinReceived(sources: readonly Segment[][][], limit: number): Segment[] {
+  const taken: Segment[] = []
+  const spare = (lanes: Segment[][]): number => countOf(lanes) - Math.max(2, lanes.length)
+  while (countOf(sources.flat()) > limit) {
+    const able = sources.filter((lanes) => spare(lanes) > 0)
+    if (able.length === 0) break
+    taken.push(most(most(able, countOf), ({ length }) => length).shift() as Segment)
+  }
+  return taken
 }
 
 /**

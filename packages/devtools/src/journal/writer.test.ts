@@ -111,4 +111,36 @@ describe('the writer of the journal', () => {
     await writer.flush()
     expect([...files.values()].map(String).join('')).toContain('{"the":"error"}')
   })
+
+  it('writes to each file in turn, so that one that is filled as fast as it is written keeps no other waiting', async () => {
+    const { disk } = fakeDisk()
+    const writer = open(disk)
+    const flood = JSON.stringify({ text: 'x'.repeat(200_000) })
+    const opened: string[] = []
+    const before = disk.open.bind(disk)
+    disk.open = (path) => {
+      opened.push(path)
+      if (opened.length < 200) writer.push('event@browser', flood)
+      if (opened.length === 10) writer.push('error', '{"the":"error"}')
+      return before(path)
+    }
+    writer.push('event@browser', flood)
+    await writer.flush()
+    expect(opened.findIndex((path) => path.includes('journal-error-'))).toBeLessThan(12)
+    expect(writer.lost).toBe(0)
+  })
+
+  it('limits what waits of one source, all kinds together, without loss for the process itself', async () => {
+    const { disk, set, go } = fakeDisk()
+    const writer = open(disk)
+    set({ hold: true })
+    for (let i = 0; i < 30_000; i++) writer.push(`${['event', 'log', 'error'][i % 3]}@browser`, '{}')
+    expect(writer.lost).toBe(10_000)
+    expect(writer.push('error', '{}')).toBe(true)
+    expect(writer.push('error@partner', '{}')).toBe(true)
+    set({ hold: false })
+    go()
+    await writer.flush()
+    expect(writer.lost).toBe(10_000)
+  })
 })

@@ -1,8 +1,8 @@
 import { toError } from '@msc/core'
 import type { Disk, OpenFile } from './disk.ts'
-import { addLine, createLane, takeChunk, type Lane } from './lane.ts'
+import { addLine, createLane, hasRoom, takeChunk, type Lane } from './lane.ts'
 import type { NewestSegment } from './load.ts'
-import { segmentPath } from './segments.ts'
+import { laneOf, segmentPath, sourceOf } from './segments.ts'
 import { settle, type UnderWay } from './under-way.ts'
 
 export interface WriterOptions {
@@ -15,7 +15,7 @@ export interface WriterOptions {
   /** How long one file is written to, in milliseconds. */
   readonly maxSegmentMs: number
   /**
-   * The newest file of each kind. One that is whole is continued; of the others only the time is used, so that no new
+   * The newest file of each lane. One that is whole is continued; of the others only the time is used, so that no new
    * file gets the name of a torn one, be it in the same millisecond or after the clock was put back.
    */
   readonly initial: readonly NewestSegment[]
@@ -25,10 +25,10 @@ export interface WriterOptions {
   readonly onRotate: () => void
 }
 
-/** Appends lines to the files of their kinds. Nothing here throws, and only `flush` and `flushSync` wait. */
+/** Appends lines to the files of their lanes, see `laneOf`. Nothing here throws, and only `flush` and `flushSync` wait. */
 export interface Writer {
   /** Returns false when the line was not taken, because too many are waiting. */
-  push(kind: string, line: string): boolean
+  push(lane: string, line: string): boolean
   /** Resolves when no line is waiting. */
   flush(): Promise<void>
   /** Writes the waiting lines before it returns, including those of an asynchronous write that may never finish. */
@@ -37,7 +37,7 @@ export interface Writer {
   readonly lost: number
 }
 
-/** The kinds come from code. If there are more all the same, the further ones share their files. */
+/** The most kinds of one source. They come from code; if there are more all the same, the further ones share files. */
 const MAX_LANES = 50
 /** The most bytes of one write, unless a single line is longer. */
 const CHUNK_BYTES = 256 * 1024
@@ -60,7 +60,7 @@ export function createWriter(options: WriterOptions): Writer {
     lost: 0,
   }
   for (const segment of options.initial) {
-    const lane = laneOf(state, segment.kind)
+    const lane = findLane(state, segment.lane)
     if (segment.whole) lane.segment = { path: segment.path, startedAt: segment.startedAt, bytes: segment.bytes }
     lane.startedAt = segment.startedAt
   }
@@ -68,12 +68,14 @@ export function createWriter(options: WriterOptions): Writer {
     get lost() {
       return state.lost
     },
-    push(kind, line) {
-      const lane = laneOf(state, kind)
-      if (!addLine(lane, line)) {
+    push(name, line) {
+      const lane = findLane(state, name)
+      // All that was received from one source waits in one room: there may be many kinds of it, and none of them is ours.
+      if (!hasRoom(lane.source === undefined ? [lane] : lanesOf(state, lane.source))) {
         state.lost += 1
         return false
       }
+      addLine(lane, line)
       state.draining ??= drain(state)
       return true
     },
@@ -88,8 +90,14 @@ export function createWriter(options: WriterOptions): Writer {
   }
 }
 
-function laneOf({ lanes }: State, kind: string): Lane {
-  const name = lanes.has(kind) || lanes.size < MAX_LANES ? kind : 'other'
+function lanesOf({ lanes }: State, source: string | undefined): Lane[] {
+  return [...lanes.values()].filter((lane) => lane.source === source)
+}
+
+function findLane(state: State, wanted: string): Lane {
+  const { lanes } = state
+  const source = sourceOf(wanted)
+  const name = lanes.has(wanted) || lanesOf(state, source).length < MAX_LANES ? wanted : laneOf('other', source)
   let lane = lanes.get(name)
   if (!lane) {
     lane = createLane(name)
@@ -105,8 +113,14 @@ async function drain(state: State): Promise<void> {
   state.draining = undefined
 }
 
+/** Returns the lane whose turn it is: one that is filled as fast as it is written must not keep the others waiting. */
 function nextLane({ lanes }: State): Lane | undefined {
-  for (const lane of lanes.values()) if (lane.waiting.length > 0) return lane
+  for (const lane of lanes.values()) {
+    if (lane.waiting.length === 0) continue
+    lanes.delete(lane.name)
+    lanes.set(lane.name, lane)
+    return lane
+  }
   return undefined
 }
 
@@ -155,7 +169,7 @@ function segmentFor(state: State, lane: Lane): NonNullable<Lane['segment']> {
   if (before && before.bytes < maxBytes && now() - before.startedAt < maxSegmentMs) return before
   const startedAt = Math.max(now(), lane.startedAt + 1)
   lane.startedAt = startedAt
-  lane.segment = { path: segmentPath(dir, lane.kind, startedAt), startedAt, bytes: 0 }
+  lane.segment = { path: segmentPath(dir, lane.name, startedAt), startedAt, bytes: 0 }
   return lane.segment
 }
 

@@ -4,6 +4,8 @@ import { objectOf, objectsOf, read, textOf } from './read.ts'
 
 /** A number of lost items, and the reason. */
 export interface Loss {
+  /** Who said so; absent if the process itself did. */
+  readonly source?: string
   readonly where: string
   readonly what: string
   readonly reason: string
@@ -12,18 +14,19 @@ export interface Loss {
   readonly lastSeen: number
 }
 
-/** Sums losses by where, what and why, the newest first. */
+/** Sums losses by where, what and why: first those that the process itself noticed, then others, each the newest first. */
 export function losses(journal: Journal): Loss[] {
   const found = new Map<string, Loss>()
   for (const record of read(journal, { kinds: ['drop', 'drops'] })) {
-    for (const loss of lossesOf(record)) {
-      const key = JSON.stringify([loss.where, loss.what, loss.reason])
+    for (const each of lossesOf(record)) {
+      const loss = record.source === undefined ? each : { ...each, source: record.source }
+      const key = JSON.stringify([loss.source, loss.where, loss.what, loss.reason])
       const known = found.get(key)
       // Records come newest first, so the loss that is already there was seen later.
       found.set(key, known ? { ...known, count: known.count + loss.count } : loss)
     }
   }
-  return [...found.values()]
+  return [...found.values()].toSorted((a, b) => Number(a.source !== undefined) - Number(b.source !== undefined))
 }
 
 function lossesOf(record: JournalRecord): Loss[] {

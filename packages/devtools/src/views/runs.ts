@@ -20,10 +20,10 @@ export interface Run {
   }[]
 }
 
-/** Returns all runs, the last begun first. */
+/** Returns all runs of this process, the last begun first. Nobody else can tell of them. */
 export function runs(journal: Journal): Run[] {
   const found = new Map<string, { latest: JournalRecord | undefined; steps: JournalRecord[] }>()
-  for (const record of read(journal, { kinds: ['run', 'step'] })) {
+  for (const record of read(journal, { kinds: ['run', 'step'], received: false })) {
     // A run of @msc/cron has no id and only this one record.
     const id = textOf(attributesOf(record)['runId']) || (record.kind === 'run' ? record.id : '')
     if (id === '') continue

@@ -1,5 +1,6 @@
 import { closedError } from '../../service/closed.ts'
-import { getJournal, type Journal, type JournalEntry } from '../../telemetry/journal.ts'
+import type { Journal, JournalEntry } from '../../telemetry/journal.ts'
+import { getJournal } from '../../telemetry/memory-journal.ts'
 import type { DriverBase } from '../../contract/driver.ts'
 import type { Receipt } from './receipt.ts'
 import { writeEach } from './write-each.ts'

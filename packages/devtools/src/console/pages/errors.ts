@@ -1,15 +1,20 @@
 import type { Journal } from '@msc/core'
 import { issues, type Issue } from '../../views/issues.ts'
-import { objectOf, objectsOf, textOf } from '../../views/read.ts'
+import { objectOf, objectsOf, sourceName, textOf } from '../../views/read.ts'
 import { html, type Markup } from '../html.ts'
-import { badge, json, short, table, time, type Page } from '../parts.ts'
+import { badge, json, short, sourceBadge, sourceNav, table, time, type Page } from '../parts.ts'
 
 /**
  * @param base The console's own path, without a trailing slash.
- * @param reference What a person was shown on an error page: only issues with it are listed.
+ * @param query `reference`: what a person was shown on an error page; only issues with it are listed. `source`: only its
+ *   issues are listed.
  */
-export function errorsPage(journal: Journal, base: string, reference: string | null): Page {
-  const all = issues(journal, reference)
+export function errorsPage(journal: Journal, base: string, query: URLSearchParams): Page {
+  const reference = query.get('reference')
+  const source = query.get('source')
+  const all = issues(journal, { reference, source })
+  const own = all.filter((issue) => issue.source === undefined)
+  const received = all.filter((issue) => issue.source !== undefined)
   return {
     title: 'Errors',
     data: { issues: all },
@@ -21,23 +26,33 @@ export function errorsPage(journal: Journal, base: string, reference: string | n
             : html`With the reference ${short(reference, 100)}. <a href="${base}/errors">Show all</a>`
         }
       </p>
-      ${table(
-        ['Issue', 'Events', 'Users', 'Last seen'],
-        all.map(
-          (issue) =>
-            html`<tr>
-              <td class="w">
-                <a href="${base}/errors/${issue.fingerprint}">${short(issue.name, 300)}</a>
-                ${issue.latest.payload['handled'] === false && badge('not handled')}
-              </td>
-              <td class="n">${issue.count}</td>
-              <td class="n">${issue.users}</td>
-              <td class="t">${time(issue.lastSeen)}</td>
-            </tr>`,
-        ),
-        reference === null ? 'No error has been captured.' : 'No error that is kept has this reference.',
-      )}`,
+      ${reference === null && sourceNav(`${base}/errors`, source)}
+      ${(own.length > 0 || received.length === 0) && issueTable(own, base, reference)}
+      ${
+        received.length > 0 &&
+        html`<h2>Received from browsers</h2>
+          ${issueTable(received, base, reference)}`
+      }`,
   }
+}
+
+function issueTable(all: readonly Issue[], base: string, reference: string | null): Markup {
+  return table(
+    ['Issue', 'Events', 'Users', 'Last seen'],
+    all.map(
+      (issue) =>
+        html`<tr>
+          <td class="w">
+            <a href="${base}/errors/${issue.fingerprint}">${short(issue.name, 300)}</a>
+            ${sourceBadge(issue.source)} ${issue.latest.payload['handled'] === false && badge('not handled')}
+          </td>
+          <td class="n">${issue.count}</td>
+          <td class="n">${issue.users}</td>
+          <td class="t">${time(issue.lastSeen)}</td>
+        </tr>`,
+    ),
+    reference === null ? 'No error has been captured.' : 'No error that is kept has this reference.',
+  )
 }
 
 export function errorPage(journal: Journal, base: string, fingerprint: string): Page | undefined {
@@ -48,7 +63,7 @@ export function errorPage(journal: Journal, base: string, fingerprint: string): 
   return {
     title: short(issue.name, 100),
     data: { issue },
-    body: html`<h1>${short(issue.name, 1000)}</h1>
+    body: html`<h1>${short(issue.name, 1000)} ${sourceBadge(issue.source)}</h1>
       <div class="card">
         <dl>
           ${factsOf(issue, base).map(
@@ -73,14 +88,18 @@ export function errorPage(journal: Journal, base: string, fingerprint: string): 
         'There are no breadcrumbs.',
       )}
       ${more('Extra', payload['extra'])} ${more('Contexts', payload['contexts'])} ${more('Request', payload['request'])}
-      ${more('User', payload['user'])}`,
+      ${more(issue.source === undefined ? 'User' : 'User, as the sender says', payload['user'])}`,
   }
 }
 
-function factsOf({ latest, count, users, firstSeen, lastSeen }: Issue, base: string): [string, Markup | string][] {
+function factsOf(
+  { latest, source, count, users, firstSeen, lastSeen }: Issue,
+  base: string,
+): [string, Markup | string][] {
   const { payload, traceId, userId, release } = latest
   const trace = traceId === undefined ? '' : html`<a href="${base}/traces/${traceId}">${traceId}</a>`
   const facts: [string, Markup | string][] = [
+    ['Source', source === undefined ? '' : `${sourceName(source)}: what it says is not verified`],
     ['Last seen', `${time(lastSeen)} UTC`],
     ['First seen', `${time(firstSeen)} UTC`],
     ['Events', `${count}${users > 0 ? `, of ${users} ${users === 1 ? 'user' : 'users'}` : ''}`],

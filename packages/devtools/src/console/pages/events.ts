@@ -1,35 +1,44 @@
 import type { Journal, JournalRecord } from '@msc/core'
 import { durationOf } from '../../views/describe.ts'
-import { read } from '../../views/read.ts'
+import { fromSource, read } from '../../views/read.ts'
 import { html } from '../html.ts'
-import { badge, compact, milliseconds, short, table, time, type Page } from '../parts.ts'
+import { badge, compact, milliseconds, short, sourceBadge, sourceNav, table, time, type Page } from '../parts.ts'
 
 /** The kinds on this page; errors, runs and spans have pages of their own. */
 const KINDS = ['event', 'exposure', 'message', 'log', 'feedback', 'check-in', 'session', 'metric', 'breadcrumb']
 
-/** @param kind Shows only this kind; any unknown value shows all kinds. */
-export function eventsPage(journal: Journal, base: string, kind: string | null): Page {
+/** @param query `kind`: shows only this kind; any unknown value shows all kinds. `source`: shows only its records. */
+export function eventsPage(journal: Journal, base: string, query: URLSearchParams): Page {
+  const kind = query.get('kind')
+  const source = query.get('source')
   const chosen = KINDS.find((each) => each === kind)
-  const all = read(journal, { kinds: chosen === undefined ? KINDS : [chosen], limit: 200 })
+  const kinds = chosen === undefined ? KINDS : [chosen]
+  const all = read(journal, { kinds, limit: 200, ...fromSource(source) })
+  const sent = source === null ? '' : `source=${encodeURIComponent(source)}`
   return {
     title: 'Events',
     data: { events: all },
     body: html`<h1>Events</h1>
       <p class="quiet">What people did, flags they were shown, messages, and what else was reported.</p>
       <nav class="kinds" aria-label="Kinds">
-        <a href="${base}/events" ${chosen === undefined && html`aria-current="page"`}>all</a>
+        <a href="${base}/events${sent && `?${sent}`}" ${chosen === undefined && html`aria-current="page"`}>all</a>
         ${KINDS.map(
           (each) =>
-            html`<a href="${base}/events?kind=${each}" ${each === chosen && html`aria-current="page"`}>${each}</a> `,
+            html`<a
+              href="${base}/events?kind=${each}${sent && `&${sent}`}"
+              ${each === chosen && html`aria-current="page"`}
+              >${each}</a
+            > `,
         )}
       </nav>
+      ${sourceNav(`${base}/events${chosen === undefined ? '' : `?kind=${chosen}`}`, source)}
       ${table(
         ['Time', 'Kind', 'What', 'Who', 'More'],
         all.map(
           (each) =>
             html`<tr>
               <td class="t">${time(each.ts)}</td>
-              <td>${badge(each.kind)}</td>
+              <td>${badge(each.kind)} ${sourceBadge(each.source)}</td>
               <td class="w">
                 ${
                   each.traceId === undefined

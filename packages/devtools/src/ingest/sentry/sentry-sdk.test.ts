@@ -63,7 +63,7 @@ it('keeps everything that Sentry’s unmodified SDK reports with all features on
   const byKind = (kind: string): unknown[] => all.filter((record) => record.kind === kind)
   expect(byKind('error')).toEqual(
     expect.arrayContaining([
-      expect.objectContaining({ name: 'RangeError: too far', userId: 'u1', release: 'r1' }),
+      expect.objectContaining({ name: 'RangeError: too far', userId: 'anonymous:u1', release: 'r1' }),
       expect.objectContaining({ name: 'Error: chosen' }),
     ]),
   )

@@ -71,7 +71,7 @@ describe('an event of Sentry', () => {
       {
         kind: 'error',
         name: 'AggregateError: all failed',
-        userId: 'u1',
+        userId: 'anonymous:u1',
         traceId,
         release: 'r1',
         payload: {
@@ -123,7 +123,7 @@ describe('an event of Sentry', () => {
     await post([{ type: 'event', payload: { message: 'y', fingerprint: ['mine'] } }])
     await post([{ type: 'event', payload: { message: 'too', fingerprint: ['{{ default }}'] } }])
     const [, , stranger, group, standard] = all().map(({ fingerprint }) => fingerprint)
-    expect(computed).toMatch(/^[\da-f]{16}$/)
+    expect(computed).toMatch(/^browser:[\da-f]{16}$/)
     expect(chosen).not.toBe(computed)
     expect(stranger).not.toBe(computed)
     expect(group).toBe(chosen)

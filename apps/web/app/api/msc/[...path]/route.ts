@@ -13,6 +13,8 @@ function ingest(request: Request): Promise<Response> {
     journal: getJournal,
     basePath: '/api/msc',
     maxBytes: 256 * 1024,
+    // Other pages are refused by `route` below, and their preflight requests by this.
+    origins: [],
     userOf: async (sent) => (await userOf(sent.headers.get('cookie')))?.id,
     // A separate key, derived from the one that exists.
     personSecret: createHash('sha256').update(`persons of the journal ${jwtSecret()}`).digest('hex'),
@@ -29,5 +31,5 @@ export const POST = route({
   handler: ({ request }) => ingest(request),
 })
 
-/** Answers the preflight requests of an SDK on another origin. */
+/** Refuses the preflight requests of other origins. */
 export const OPTIONS = ingest
