@@ -1,3 +1,4 @@
+import { parseJson } from '@msc/core/http-request'
 import type { JournalEntry, JournalKind } from '@msc/core'
 import { breadcrumbsOf, errorValues, levelOf, MAX_MESSAGE } from './errors.ts'
 import { eventIdOf, finite, record, spanIdOf, tagsOf, text, traceIdOf, type Loose } from './loose.ts'
@@ -23,7 +24,7 @@ const OF_OPERATIONS = ['durationMs', 'endTimestamp', 'attributes', 'parentSpanId
  * @throws Error for anything else, TooManyError for more records than one body may have.
  */
 export function fromBrowser(body: Uint8Array, now: number): Received {
-  const { records, sentAt } = record(JSON.parse(new TextDecoder().decode(body)))
+  const { records, sentAt } = record(parseJson(new TextDecoder().decode(body)))
   if (!Array.isArray(records)) throw new Error('records expected')
   if (records.length > MAX_RECORDS) throw new TooManyError()
   return { accepted: records.map((each) => fromRecord(record(each), finite(sentAt), now)), notKept: new Map() }

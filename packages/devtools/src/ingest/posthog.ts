@@ -1,3 +1,4 @@
+import { parseJson } from '@msc/core/http-request'
 import { decodePostHogBody, type WireEvent } from '@msc/analytics/wire'
 import { eventIdOf, finite, record, text, traceIdOf, type Loose } from './loose.ts'
 import { MAX_RECORDS, TooManyError, countNotKept, type Accepted, type Received } from './received.ts'
@@ -80,7 +81,7 @@ function sentAtOf(query: URLSearchParams): number | undefined {
 
 function jsonOf(body: Uint8Array, query: URLSearchParams): unknown {
   const content = new TextDecoder().decode(body)
-  if (query.get('compression') !== 'base64' && !content.startsWith('data=')) return JSON.parse(content)
+  if (query.get('compression') !== 'base64' && !content.startsWith('data=')) return parseJson(content)
   const field = new URLSearchParams(content).get('data') ?? content
-  return JSON.parse(Buffer.from(field, 'base64').toString('utf8'))
+  return parseJson(Buffer.from(field, 'base64').toString('utf8'))
 }

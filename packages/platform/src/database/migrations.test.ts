@@ -88,7 +88,10 @@ describe.each(['pglite', 'postgres', 'supabase'])('migrations on %s', (kind) => 
     ]) {
       await client.query(sql, [])
     }
-    expect(await database.migrate([accounts, notes])).toEqual([...(kind === 'supabase' ? [] : ['platform_2']), notes.version])
+    expect(await database.migrate([accounts, notes])).toEqual([
+      ...(kind === 'supabase' ? [] : ['platform_2']),
+      notes.version,
+    ])
     expect(await database.migrate([accounts, notes])).toEqual([])
     await expect(database.migrate([{ ...accounts, sql: 'select 1' }])).rejects.toMatchObject({
       code: 'MIGRATION_CHANGED',

@@ -1,3 +1,4 @@
+import { parseJson } from '@msc/core/http-request'
 import { parseEnvelope, type EnvelopeItem } from '@msc/monitoring/wire'
 import { list, record, text } from '../loose.ts'
 import { MAX_RECORDS, countNotKept, type Accepted, type Received } from '../received.ts'
@@ -58,7 +59,7 @@ function readItem({ type, payload }: EnvelopeItem, times: Times): Reading {
   const read = READERS.get(type)
   if (!read) return []
   try {
-    return read(JSON.parse(new TextDecoder().decode(payload)), times)
+    return read(parseJson(new TextDecoder().decode(payload)), times)
   } catch {
     return []
   }
