@@ -13,7 +13,8 @@ export default defineConfig<object, AppOptions>({
   testDir: 'e2e',
   outputDir: '../../.cache/e2e',
   fullyParallel: false,
-  workers: 1,
+  // Each has an app of its own; half of the time a test waits.
+  workers: 2,
   forbidOnly: true,
   timeout: 60_000,
   expect: { timeout: 15_000 },

@@ -210,15 +210,17 @@ for (const entrance of ENTRANCES) {
       const from = fresh()
       const statuses = new Set<number>()
       let refused: Response | undefined
-      for (let call = 0; call <= (entrance.calls as number) * 1.1 && !refused; call++) {
+      // Many at once, since the limit is for a minute; a few more, since it may have moved on meanwhile.
+      for (let calls = 0; calls <= (entrance.calls as number) * 1.5 && !refused; calls += 20) {
         // An account is counted wherever it sends from.
-        const answer = await send(app, method, path, {
-          ...(cookie ? { cookie } : { from }),
-          body: method === 'POST' ? {} : undefined,
-        })
-        await answer.arrayBuffer().catch(() => undefined)
-        statuses.add(answer.status)
-        if (answer.status === 429) refused = answer
+        const round = Array.from({ length: 20 }, () =>
+          send(app, method, path, { ...(cookie ? { cookie } : { from }), body: method === 'POST' ? {} : undefined }),
+        )
+        for (const answer of await Promise.all(round)) {
+          await answer.arrayBuffer().catch(() => undefined)
+          statuses.add(answer.status)
+          if (answer.status === 429) refused = answer
+        }
       }
       expect(refused, [...statuses].join(', ')).toBeDefined()
       expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0)
@@ -226,28 +228,18 @@ for (const entrance of ENTRANCES) {
   }
 }
 
-test('what the gate counts is everything else: pages, files, the console, callbacks, realtime', async ({ app }) => {
-  test.setTimeout(120_000)
-  const groups: readonly [string, number][] = [
-    ['/devtools', 300],
-    ['/api/inngest', 3000],
-    ['/realtime/v1/health', 1200],
-    ['/sign-in', 1200],
-  ]
-  for (const [path, calls] of groups) {
-    const from = fresh()
-    const statuses: number[] = []
-    // A few more, since the allowance refills meanwhile.
-    for (let call = 0; call < calls * 1.5 && statuses.at(-1) !== 429; call += 20) {
-      const round = Array.from({ length: 20 }, () => send(app, 'GET', path, { from }))
-      for (const answer of await Promise.all(round)) {
-        statuses.push(answer.status)
-        await answer.arrayBuffer()
-      }
+test('what the gate counts is everything else; its groups are tested beside it', async ({ app }) => {
+  const from = fresh()
+  const statuses: number[] = []
+  for (let call = 0; call < 600 && !statuses.includes(429); call += 50) {
+    const round = Array.from({ length: 50 }, () => send(app, 'GET', '/devtools', { from }))
+    for (const answer of await Promise.all(round)) {
+      statuses.push(answer.status)
+      await answer.arrayBuffer()
     }
-    expect(statuses, path).toContain(429)
-    expect((await send(app, 'GET', path)).status, path).not.toBe(429)
   }
+  expect(statuses).toContain(429)
+  expect((await send(app, 'GET', '/devtools')).status).not.toBe(429)
 })
 
 test('the realtime server answers as its own list says', async ({ app }) => {
@@ -265,11 +257,17 @@ test('the realtime server answers as its own list says', async ({ app }) => {
 test('an address that a client makes up for itself is not counted', async ({ app }) => {
   const mine = fresh()
   const statuses: number[] = []
-  for (let call = 0; call <= 260; call++) {
-    const headers = { 'x-msc-client-address': `203.0.113.${call % 250}`, 'x-real-ip': `203.0.113.${call % 250}` }
-    const from = `198.51.100.${call % 250}, ${mine}`
-    statuses.push((await send(app, 'POST', '/api/auth/sign-in', { body: {}, from, headers })).status)
-    if (statuses.at(-1) === 429) break
+  for (let call = 0; call < 400 && !statuses.includes(429); call += 20) {
+    const round = Array.from({ length: 20 }, (_, nth) => {
+      const made = `203.0.113.${(call + nth) % 250}`
+      const headers = { 'x-msc-client-address': made, 'x-real-ip': made }
+      return send(app, 'POST', '/api/auth/sign-in', {
+        body: {},
+        from: `198.51.100.${(call + nth) % 250}, ${mine}`,
+        headers,
+      })
+    })
+    statuses.push(...(await Promise.all(round)).map(({ status }) => status))
   }
-  expect(statuses.at(-1)).toBe(429)
+  expect(statuses).toContain(429)
 })

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Clock } from '@msc/core'
 import { clientAddress } from '@msc/platform'
 import { createGate, type Allowance, type Gate } from '@msc/platform/node'
 import { userOf } from '../lib/session/session.ts'
@@ -11,8 +12,9 @@ const perMinute = (calls: number, mebibytes: number): Allowance => ({
 })
 
 /** What a person with several tabs needs several times over, and what an office behind one address needs. */
-export function frontGate(): Gate {
+export function frontGate({ clock }: { readonly clock?: Clock } = {}): Gate {
   return createGate({
+    ...(clock && { clock }),
     rules: [
       { name: 'files', paths: ['/_next', '/icon.svg', '/favicon.ico'], perAddress: perMinute(6000, 1000) },
       { name: 'sign-in', paths: ['/api/auth'], perAddress: perMinute(1200, 20), paceMs: 30 },
