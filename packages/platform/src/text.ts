@@ -15,7 +15,7 @@ export function isVisible(text: string): boolean {
 }
 
 /** What ends a line, or the paragraph that bidirectional text is laid out in. */
-const BREAK = /[\n-\r\u001c-\u001e\u0085\u2028\u2029]/
+const BREAKS = [...'\n\v\f\r\u001c\u001d\u001e\u0085\u2028\u2029']
 /** Embeddings and overrides, and what ends them; isolates, and what ends those. */
 const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g
 const POP_EMBEDDING = '\u202c'
@@ -30,7 +30,7 @@ const POP_ISOLATE = '\u2069'
  * Right-to-left text moves its neighbours too: put it into a `bdi` element wherever it is shown.
  */
 export function isOneLine(text: string): boolean {
-  if (BREAK.test(text)) return false
+  if (BREAKS.some((sign) => text.includes(sign))) return false
   const open: string[] = []
   for (const [sign] of text.matchAll(DIRECTIONS)) {
     if (sign !== POP_EMBEDDING && sign !== POP_ISOLATE) open.push(sign < '\u2066' ? POP_EMBEDDING : POP_ISOLATE)
