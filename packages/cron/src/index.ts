@@ -13,4 +13,5 @@ export {
 } from './default-cron.ts'
 export { defineCron, type CronContext, type CronDefinition, type CronDefinitionOptions } from './define-cron.ts'
 export type { CronCapabilities, CronDriver, ScheduledEntry, Tick } from './driver.ts'
+export { runsOnVercel } from './drivers/vercel.ts'
 export { vercelManifest, type ManifestOptions, type VercelManifest } from './manifest.ts'

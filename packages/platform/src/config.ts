@@ -10,6 +10,11 @@ export interface MscConfig {
   readonly secrets?: Readonly<Record<string, { readonly minBytes: number; readonly purpose: string }>>
   /** How tokens for Supabase Realtime are signed; the option of `assertSecrets`. Default `secret`. */
   readonly realtimeTokens?: 'secret' | 'jwks'
+  /**
+   * Drivers that the application passes itself where the environment names none: concern → driver, such as
+   * `{ jobs: 'sqlite' }`. The doctor says so instead of naming the driver that the environment alone would choose.
+   */
+  readonly inside?: Readonly<Partial<Record<'jobs' | 'realtime' | 'database', string>>>
   /** Folders that the application writes to. A missing one must be one that it can create. */
   readonly folders?: readonly AppFolder[]
 }

@@ -49,7 +49,7 @@ export {
   type SecurityHeaderOptions,
 } from './profile/security-headers.ts'
 export { createFormMemory, type FormMemory, type KeptForm } from './form-memory.ts'
-export { isStorable, isVisible } from './text.ts'
+export { isOneLine, isStorable, isVisible } from './text.ts'
 export { createSessions } from './sessions/create-sessions.ts'
 export { sessionCookieName, sessionTokenOf, type SessionCookieOptions } from './sessions/session-cookie.ts'
 export { sessionsMigration } from './sessions/sessions-migration.ts'

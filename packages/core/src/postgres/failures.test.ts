@@ -74,8 +74,27 @@ it.each([
   })
 })
 
-it('leaves what a statement fails with to whoever sent it', () => {
-  expect(postgresFailure(failure('42P01'))).toMatchObject({ code: 'DRIVER_FAILED', retryable: false, hint: undefined })
+it.each([
+  ['42P01', /^SQLSTATE 42P01: a table is missing: .*MY_URL/],
+  ['42703', /^SQLSTATE 42703: a column/],
+  ['42883', /^SQLSTATE 42883: a function/],
+  ['42601', /^SQLSTATE 42601: the statement is wrong.*position/],
+  ['3F000', /^SQLSTATE 3F000: a schema/],
+  ['23505', /^SQLSTATE 23505: .*constraint/],
+  ['22P02', /^SQLSTATE 22P02: a value/],
+  ['0A000', /^SQLSTATE 0A000: .*version/],
+  ['53100', /^SQLSTATE 53100: .*disk/],
+  ['55P03', /^SQLSTATE 55P03: .*lock/],
+  ['57014', /^SQLSTATE 57014: .*statement_timeout/],
+  ['P0001', /^SQLSTATE P0001: .*trigger/],
+  ['XX001', /^SQLSTATE XX001: .*log/],
+  ['HV00A', /^SQLSTATE HV00A: see https:/],
+  ['ABCDE', /^Read the message/],
+  [undefined, /^Read the message.*MY_URL/],
+])('says where to look for what a statement has failed with, without its data: %s', (code, hint) => {
+  const failed = postgresFailure(failure(code, 'Key (email)=(ann@a.example) is wrong'), { variable: 'MY_URL' })
+  expect(failed).toMatchObject({ code: 'DRIVER_FAILED', hint: expect.stringMatching(hint) })
+  expect((failed as { hint?: string }).hint).not.toContain('ann@')
 })
 
 it('names the driver, the variable and what its role needs', () => {

@@ -30,12 +30,12 @@ export function postgresFailure(error: unknown, context: PostgresFailureContext 
   const { message } = toError(error)
   const given = readField(error, 'code')
   const code = typeof given === 'string' ? given : ''
-  const { hint, ...remedy } = remedyFor(code, message)
+  const { hint = statementHint(code), ...remedy } = remedyFor(code, message)
   return new DriverError(driver, message, {
     retryable: !/^(?:0A|22|28|3D|42|P0)/.test(code),
     cause: error,
     ...remedy,
-    ...(hint !== undefined && { hint: hint.replaceAll('DATABASE_URL', variable).replace('<what>', needs) }),
+    hint: hint.replaceAll('DATABASE_URL', variable).replace('<what>', needs),
   })
 }
 
@@ -188,4 +188,45 @@ const REMEDIES: readonly { readonly code?: RegExp; readonly message?: RegExp; re
 function remedyFor(code: string, message: string): Remedy {
   const known = REMEDIES.find((each) => each.code?.test(code) || each.message?.test(message))
   return known?.remedy ?? {}
+}
+
+const APPENDIX = 'https://www.postgresql.org/docs/current/errcodes-appendix.html'
+
+/** Where to look for what a statement failed with, by the beginning of its SQLSTATE. */
+const STATEMENTS: readonly (readonly [begins: string, look: string])[] = [
+  ['0A', 'this version of the server can not do that: compare its version with what the statement needs.'],
+  ['22', 'a value does not fit where it goes: look at the types in the statement, and at what was passed for them.'],
+  ['23', 'the row breaks a constraint: `constraint`, `table` and `column` of `cause` name it.'],
+  ['25P02', 'a statement before this one has failed, and its error says why.'],
+  ['3B', 'there is no such savepoint in this transaction.'],
+  ['3F', 'a schema is missing: see that the migrations were applied to the database in DATABASE_URL.'],
+  [
+    '42P01',
+    'a table is missing: see that the migrations were applied to the database in DATABASE_URL, and that `search_path` leads to it.',
+  ],
+  [
+    '42703',
+    'a column is missing: see that the code and the migrations in the database in DATABASE_URL are of one version.',
+  ],
+  ['42883', 'a function is missing, or takes other types: see that the migrations were applied, and cast the values.'],
+  ['42', 'the statement is wrong, or names what is not there: `position` of `cause` says where.'],
+  ['53', 'the server has run out of something: look at its disk, memory and settings.'],
+  ['54', 'the statement is larger than the server takes: do it in parts.'],
+  ['55P03', 'somebody else holds the lock: look in pg_stat_activity and pg_locks, and try again.'],
+  ['55', 'the object is not in the state that this needs, or in use: look in pg_stat_activity.'],
+  ['57014', 'it was cancelled or took too long: see `statement_timeout` of the role, and what it waited for.'],
+  ['57', "an administrator or the server's end has stopped it: try again."],
+  ['58', "the server's system failed: look at its log and its disk."],
+  ['P0', 'a function or trigger of the database has raised it: `where` of `cause` says which.'],
+  ['XX', 'something is wrong inside the server: look at its log.'],
+]
+
+/** Names the SQLSTATE, which holds nothing of anybody's data, and says where to look. */
+function statementHint(code: string): string {
+  // Codes of the system have five letters too, but no digit.
+  if (!/^(?=.*\d)[\dA-Z]{5}$/.test(code)) {
+    return 'Read the message, and the log of the server in DATABASE_URL if it was reached.'
+  }
+  const look = STATEMENTS.find(([begins]) => code.startsWith(begins))?.[1] ?? `see ${APPENDIX}.`
+  return `SQLSTATE ${code}: ${look}`
 }

@@ -8,7 +8,7 @@ import { vercelManifest } from '../manifest.ts'
 import { createVercelCronCaller } from '../testing/index.ts'
 import { testCronDriver } from '../testing/conformance/index.ts'
 import { local } from './local.ts'
-import { vercel } from './vercel.ts'
+import { runsOnVercel, vercel } from './vercel.ts'
 
 const secret = 'cron-secret-0123456789'
 const authorized = (url: string) => new Request(url, { headers: { authorization: `Bearer ${secret}` } })
@@ -76,6 +76,21 @@ describe('vercelManifest', () => {
 
 describe('choosing the driver', () => {
   const crons = { crons: [] }
+  it.each<[Readonly<Record<string, string>>, boolean]>([
+    [{}, false],
+    [{ VERCEL: '1' }, true],
+    [{ VERCEL: '' }, false],
+    [{ VERCEL: '1', MSC_CRON_DRIVER: 'local' }, false],
+    [{ VERCEL: '1', MSC_CRON_DRIVER: ' ' }, true],
+    [{ MSC_CRON_DRIVER: 'vercel' }, true],
+    [{ MSC_CRON_DRIVER: 'quartz' }, false],
+  ])('%j runs on Vercel: %s, for whoever asks and for the engine', (env, expected) => {
+    expect(runsOnVercel(env)).toBe(expected)
+    const name = (): string => createCronFromEnv(crons, { ...env, CRON_SECRET: secret, MSC_QUIET: '1' }).driverName
+    if (env['MSC_CRON_DRIVER'] === 'quartz') expect(name).toThrow('quartz')
+    else expect(name() === 'vercel').toBe(expected)
+  })
+
   it('follows the platform, and rejects an incomplete configuration', () => {
     expect(createCronFromEnv(crons, { VERCEL: '1', CRON_SECRET: secret }).driverName).toBe('vercel')
     expect(createCronFromEnv(crons, { MSC_QUIET: '1' }).driverName).toBe('local')

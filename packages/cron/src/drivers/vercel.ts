@@ -37,6 +37,16 @@ export function vercel(options: VercelOptions): CronDriver {
   }
 }
 
+/** Returns what MSC_CRON_DRIVER says, or else what the platform suggests. */
+function driverFromEnv(env: Env): string {
+  return readEnv(env, 'MSC_CRON_DRIVER') ?? (readEnv(env, 'VERCEL') ? 'vercel' : 'local')
+}
+
+/** Says whether Vercel runs the crons, so that vercel.json has to name them: the choice of {@link createCronFromEnv}. */
+export function runsOnVercel(env: Env = processEnv()): boolean {
+  return driverFromEnv(env) === 'vercel'
+}
+
 /**
  * Makes the driver from CRON_SECRET on Vercel (`VERCEL=1`, or `MSC_CRON_DRIVER=vercel`); returns `undefined` elsewhere.
  *
@@ -45,7 +55,7 @@ export function vercel(options: VercelOptions): CronDriver {
  */
 export function vercelFromEnv(env: Env = processEnv()): CronDriver | undefined {
   const chosen = readEnv(env, 'MSC_CRON_DRIVER')
-  const driver = chosen ?? (readEnv(env, 'VERCEL') ? 'vercel' : 'local')
+  const driver = driverFromEnv(env)
   if (driver === 'local') return undefined
   if (driver !== 'vercel') {
     throw new ConfigError(`[msc/cron] MSC_CRON_DRIVER=${driver} is not a driver.`, {

@@ -48,14 +48,25 @@ export const CONCERNS: Readonly<Record<string, Concern>> = {
 }
 
 /** Concern → its driver that only the application itself can reach. */
-const INSIDE: Readonly<Record<string, string>> = { realtime: 'embedded', database: 'pglite' }
+const INSIDE: Readonly<Record<string, string>> = { jobs: 'memory', realtime: 'embedded', database: 'pglite' }
+
+const INSIDE_DETAIL = 'runs inside the application'
+
+export const isInside = ({ detail }: Finding): boolean => detail === INSIDE_DETAIL
+
+/** Returns the finding with the driver that the application runs of its own choice, where the environment names none. */
+export function namedBy(inside: Readonly<Record<string, string>>, finding: Finding): Finding {
+  const own = inside[finding.check]
+  if (own === undefined || !isInside(finding)) return finding
+  return { ...finding, subject: own, detail: `${INSIDE_DETAIL}, which chooses it` }
+}
 
 export interface MadeConcerns {
   /** The services to check, by concern. */
   readonly services: Readonly<Record<string, Service>>
   /**
-   * Findings for concerns that could not be made, and for the embedded realtime server and database, which run inside the
-   * application: its folder must not be opened by a second process.
+   * Findings for concerns that could not be made, and for the embedded jobs, realtime server and database, which run inside
+   * the application: its folder must not be opened by a second process.
    */
   readonly findings: readonly Finding[]
 }
@@ -68,7 +79,7 @@ export function makeConcerns(env: Env): MadeConcerns {
     try {
       const service = create({ ...env, MSC_QUIET: '1' })
       if (INSIDE[concern] === service.driverName) {
-        findings.push({ ...fine(concern, service.driverName), detail: 'runs inside the application' })
+        findings.push({ ...fine(concern, service.driverName), detail: INSIDE_DETAIL })
         void service.close()
       } else {
         services[concern] = service

@@ -285,6 +285,19 @@ describe('msc doctor of an application', () => {
     ])
   })
 
+  it('says what the application runs of its own choice, unless the environment names something', async () => {
+    const inside = { status: 'ok', subject: 'memory', detail: 'runs inside the application' }
+    expect(about('jobs', await report({}, { folder: applicationOf({}) }))).toMatchObject([inside])
+    const folder = applicationOf({ 'msc.config.mjs': config(`{ inside: { jobs: 'sqlite' } }`) })
+    const own = { ...inside, subject: 'sqlite', detail: 'runs inside the application, which chooses it' }
+    expect(about('jobs', await report({}, { folder }))).toMatchObject([own])
+    const named = await report({ MSC_JOBS_SQLITE: join(folder, 'jobs.sqlite') }, { folder })
+    expect(about('jobs', named)).toMatchObject([{ status: 'ok', subject: 'sqlite' }])
+    expect(JSON.stringify(about('jobs', named))).not.toContain('inside')
+    const wrong = { DATABASE_URL: 'no address' }
+    expect(about('jobs', await report(wrong, { folder }))).toMatchObject([{ status: 'error' }])
+  })
+
   it('names MSC_DATA_DIR when it is not a folder', async () => {
     const folder = applicationOf({ data: 'a file' })
     expect(about('folders', await report({ MSC_DATA_DIR: 'data' }, { folder }))).toMatchObject([
@@ -297,6 +310,7 @@ describe('msc doctor of an application', () => {
     ['without a default export', 'export const crons = []', 'the default export'],
     ['of another shape', config('{ crons: [{ name: "a" }] }'), '`crons`'],
     ['with a secret of no length', config(`{ secrets: { SESSION_SECRET: { purpose: 'signs' } } }`), '`secrets`'],
+    ['with drivers that are no names', config(`{ inside: ['sqlite'] }`), '`inside`'],
     ['that ends the process', 'process.exit(3)', 'it ended before it was loaded'],
   ])('names a configuration %s, and checks the rest', async (_name, text, said) => {
     const found = await report({ CRON_SECRET: 'short' }, { folder: applicationOf({ 'msc.config.mjs': text }) })

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { readEnv, type Env, type Service } from '@msc/core'
-import { CONCERNS, makeConcerns, failureOf } from './concerns.ts'
+import { runsOnVercel } from '@msc/cron'
+import { CONCERNS, makeConcerns, failureOf, isInside, namedBy } from './concerns.ts'
 import { checkClock } from './checks/clock-skew.ts'
 import { checkCronManifest } from './checks/cron-manifest.ts'
 import { checkDuplicates } from './checks/duplicates.ts'
@@ -47,15 +48,20 @@ export function examine(examination: Examination): Examined {
   const { env, folder, timeoutMs, now } = examination
   const { services, findings: made } = makeConcerns(env)
   const times = noteAnswerTimes(now)
-  const backends = askAll(services, timeoutMs).then((asked) => {
-    times.stop()
-    const concerns = [...made, ...asked]
+  const config = configOf(examination)
+  const asking = askAll(services, timeoutMs).finally(() => times.stop())
+  // Only for what runs inside: a backend that is silent is said without the wait.
+  const named = made.some(isInside)
+    ? config.then(({ inside = {} }) => made.map((finding) => namedBy(inside, finding)))
+    : made
+  const backends = Promise.all([asking, named]).then(([asked, findings]) => {
+    const concerns = [...findings, ...asked]
     return Object.keys(CONCERNS).flatMap((concern) => concerns.filter(({ check }) => check === concern))
   })
   const surroundings = Promise.all([
     findingsOf('packages', async () => checkPeers(await peerFacts(services))),
     findingsOf('packages', async () => checkDuplicates(await installedCopies(folder))),
-    applicationFindings(examination),
+    config.then((known) => applicationFindings(examination, known)),
     backends,
     backends.then((concerns) => listeningFindings(concerns, env)),
   ]).then(([peers, packages, ofApplication, concerns, listening]) => {
@@ -116,15 +122,26 @@ async function peerFacts(services: Readonly<Record<string, Service>>): Promise<P
 /** A configuration may import much of an application, on a busy machine. */
 const CONFIG_MS = 10_000
 
-/** The findings that depend on the application: its secrets, its folders and its crons. */
-async function applicationFindings({ env, folder, configFile }: Examination): Promise<Finding[]> {
-  let config: PlainConfig = {}
-  const findings: Finding[] = []
+/** Reads the application's configuration. Never rejects: what is wrong with it is a finding. */
+async function configOf({
+  env,
+  folder,
+  configFile,
+}: Examination): Promise<PlainConfig & { readonly findings: readonly Finding[] }> {
   try {
-    config = (await readAppConfig({ folder, file: configFile, env, timeoutMs: CONFIG_MS })) ?? {}
+    const config = await readAppConfig({ folder, file: configFile, env, timeoutMs: CONFIG_MS })
+    return { ...config, findings: [] }
   } catch (error) {
-    findings.push(failureOf('config', error))
+    return { findings: [failureOf('config', error)] }
   }
+}
+
+/** The findings that depend on the application: its secrets, its folders and its crons. */
+async function applicationFindings(
+  { env, folder }: Examination,
+  config: Awaited<ReturnType<typeof configOf>>,
+): Promise<Finding[]> {
+  const findings = [...config.findings]
   const { crons, plan, secrets = {}, folders = [], realtimeTokens } = config
   const rules = { ...SECRETS, ...secrets }
   findings.push(...(await findingsOf('profile', async () => checkProfile(env))))
@@ -137,7 +154,7 @@ async function applicationFindings({ env, folder, configFile }: Examination): Pr
       await textOf(join(folder, 'vercel.json')),
       crons,
       options,
-      isOnVercel(env) && !hasOtherConfig(folder),
+      runsOnVercel(env) && !hasOtherConfig(folder),
     ),
   )
   return [...findings, ...manifest]
@@ -146,10 +163,6 @@ async function applicationFindings({ env, folder, configFile }: Examination): Pr
 /** Vercel reads one of these in place of vercel.json. Source: https://vercel.com/docs/project-configuration/vercel-ts */
 function hasOtherConfig(folder: string): boolean {
   return ['ts', 'mts', 'js', 'mjs', 'cjs', 'toml'].some((ending) => existsSync(join(folder, `vercel.${ending}`)))
-}
-
-function isOnVercel(env: Env): boolean {
-  return (readEnv(env, 'MSC_CRON_DRIVER') ?? (readEnv(env, 'VERCEL') ? 'vercel' : 'local')) === 'vercel'
 }
 
 type Wanted = Pick<FolderFact, 'path' | 'keeps'> & { readonly variable?: string }

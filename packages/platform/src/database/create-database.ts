@@ -114,15 +114,6 @@ export function createDatabase(options: DatabaseOptions): Database {
     track(running, result)
     return result
   }
-  /** On a server, ends what a client has left behind: a statement that runs on, and a transaction that holds locks. */
-  const limit = async (open: DriverTransaction, timeoutMs: number): Promise<void> => {
-    if (!driver.capabilities.shared) return
-    const ms = String(Math.min(Math.ceil(timeoutMs) + SERVER_GRACE_MS, 2 ** 31 - 1))
-    await open.query(
-      `select set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $1, true)`,
-      [ms],
-    )
-  }
   const transaction = async <T>(
     claims: Claims,
     work: (transaction: Transaction) => Promise<T>,
@@ -133,7 +124,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     return run(async (open, isOver) => {
       const explain = (error: unknown): unknown => translate(error, driver)
       try {
-        await limit(open, given.timeoutMs ?? defaultMs)
+        await limit(driver, open, given.timeoutMs ?? defaultMs)
         await become(open, claims)
       } catch (error) {
         throw explain(error)
@@ -161,12 +152,8 @@ export function createDatabase(options: DatabaseOptions): Database {
         (work) =>
           run(
             async (open) => {
-              const limited = async (): Promise<void> => {
-                await limit(open, MIGRATION_MS)
-                if (driver.capabilities.shared) await open.exec(NOTICE_KILLS)
-              }
-              await limited()
-              return work(open, limited)
+              await limitMigration(driver, open)
+              return work(open, () => limitMigration(driver, open))
             },
             { timeoutMs: MIGRATION_MS },
           ),
@@ -178,6 +165,21 @@ export function createDatabase(options: DatabaseOptions): Database {
       return driver.client()
     },
   }
+}
+
+/** On a server, ends what a client has left behind: a statement that runs on, and a transaction that holds locks. */
+async function limit(driver: DatabaseDriver, open: DriverTransaction, timeoutMs: number): Promise<void> {
+  if (!driver.capabilities.shared) return
+  const ms = String(Math.min(Math.ceil(timeoutMs) + SERVER_GRACE_MS, 2 ** 31 - 1))
+  await open.query(
+    `select set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $1, true)`,
+    [ms],
+  )
+}
+
+async function limitMigration(driver: DatabaseDriver, open: DriverTransaction): Promise<void> {
+  await limit(driver, open, MIGRATION_MS)
+  if (driver.capabilities.shared) await open.exec(NOTICE_KILLS)
 }
 
 /** Keeps a promise in the set until it settles. Its rejection stays its caller's. */

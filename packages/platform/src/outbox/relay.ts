@@ -1,14 +1,14 @@
 import { backoff, every, randomHex, sleep, withoutScope, type CancelTimer, type Clock } from '@msc/core'
 import type { Database } from '../database/database.ts'
 import { attempt, type AttemptContext } from './attempt.ts'
-import { createFlights, type Flight } from './flights.ts'
+import { createFlights, type Flight, type Flights } from './flights.ts'
 import { createHearing } from './hearing.ts'
 import { renewLeases } from './leases.ts'
 import { MOST_STORED_BYTES } from './schema.ts'
 import { createSettler } from './settler.ts'
-import type { ClaimedEntry, Look, OutboxStore } from './store.ts'
+import type { ClaimedEntry, OutboxStore } from './store.ts'
 import { sweepTable } from './sweep.ts'
-import { createAlarm, splitByGrace } from './unattended.ts'
+import { createNotice, type Notice } from './unattended.ts'
 import { CALLED_OFF } from './verdict.ts'
 
 export interface RelayContext extends AttemptContext {
@@ -77,13 +77,7 @@ export function createRelay(context: RelayContext): Relay {
         void pump.run()
       })
   }
-  const alarm = createAlarm((error, operation) => !stopped && report(error, operation))
-  /** Reports what nobody delivers, and returns the milliseconds until the table may look otherwise. */
-  const notice = ({ nextDueMs = Infinity, waiting }: Look): number => {
-    const { unattended, nextMs = Infinity } = splitByGrace(waiting)
-    alarm(unattended)
-    return Math.min(nextDueMs, nextMs)
-  }
+  const notice = createNotice((error, operation) => !stopped && report(error, operation))
   const claim = createClaim(context, {
     flights,
     launch,
@@ -153,11 +147,7 @@ export function createRelay(context: RelayContext): Relay {
     },
     async stop(budgetMs, reason) {
       const from = clock.monotonic()
-      const allEnd = async (until: number): Promise<void> => {
-        while (flights.all.size > 0 && clock.monotonic() < until) {
-          await flights.oneEnds(clock, until - clock.monotonic())
-        }
-      }
+      const allEnd = (until: number): Promise<void> => untilAllEnd(flights, clock, until)
       stopped ??= reason
       for (const cancel of timers.splice(0)) cancel()
       pump.stop()
@@ -170,6 +160,11 @@ export function createRelay(context: RelayContext): Relay {
       await allEnd(from + budgetMs)
     },
   }
+}
+
+/** Resolves when nothing is under way, or at `until` on the monotonic clock. */
+async function untilAllEnd(flights: Flights, clock: Clock, until: number): Promise<void> {
+  while (flights.all.size > 0 && clock.monotonic() < until) await flights.oneEnds(clock, until - clock.monotonic())
 }
 
 /** Milliseconds without a failure after which the next one begins another outage: calls that hang fail after those that work. */
@@ -197,7 +192,7 @@ function createOutage(clock: Clock, report: (error: unknown, operation: string) 
 interface ClaimParts {
   readonly flights: ReturnType<typeof createFlights>
   readonly launch: (entry: ClaimedEntry, owner: string, renewedAt: number) => void
-  readonly notice: (look: Look) => number
+  readonly notice: Notice
   readonly isStopped: () => boolean
   readonly onSuccess: () => void
 }

@@ -35,7 +35,7 @@ export interface Counts {
   readonly waiting: readonly WaitingKind[]
 }
 
-export interface Look {
+interface Look {
   readonly nextDueMs: number | undefined
   readonly waiting: readonly WaitingKind[]
 }

@@ -53,13 +53,24 @@ export function splitByGrace(waiting: readonly WaitingKind[]): {
   }
 }
 
-/** Returns a function that reports each kind that nobody delivers once, and again after it was delivered meanwhile. */
-export function createAlarm(report: (error: unknown, operation: string) => void): (kinds: readonly string[]) => void {
-  let known = new Set<string>()
-  return (kinds) => {
+/** Takes one look at the table. */
+export type Notice = (look: {
+  readonly nextDueMs: number | undefined
+  readonly waiting: readonly WaitingKind[]
+}) => number
+
+/**
+ * Returns a function that reports each kind that nobody delivers once, and again after it was delivered meanwhile. It returns the
+ * milliseconds until the table may look otherwise.
+ */
+export function createNotice(report: (error: unknown, operation: string) => void): Notice {
+  let known: ReadonlySet<string> = new Set()
+  return ({ nextDueMs, waiting }) => {
+    const { unattended, nextMs } = splitByGrace(waiting)
     const before = known
-    known = new Set(kinds)
-    for (const kind of kinds) if (!before.has(kind)) report(unattendedError(kind), 'deliver')
+    known = new Set(unattended)
+    for (const kind of known) if (!before.has(kind)) report(unattendedError(kind), 'deliver')
+    return Math.min(nextDueMs ?? Infinity, nextMs ?? Infinity)
   }
 }
 

@@ -93,9 +93,16 @@ function checked(value: unknown): PlainConfig {
     !isListOf(config.folders, 'path', 'keeps') && '`folders` must be a list of { path, keeps, variable }',
     !(isListOf(Object.values(config.secrets ?? {}), 'purpose') && haveLengths(config.secrets)) &&
       '`secrets` must be an object of { minBytes, purpose } by variable',
+    !isTexts(config.inside) && '`inside` must be an object of drivers by concern',
   ].find((part) => part !== false)
   if (wrong !== undefined) throw invalid(`msc.config is invalid: ${wrong}.`, 'See `MscConfig` of @msc/platform.')
   return value as PlainConfig
+}
+
+function isTexts(given: unknown): boolean {
+  if (given === undefined) return true
+  const isPlain = typeof given === 'object' && given !== null && !Array.isArray(given)
+  return isPlain && Object.values(given).every((each) => typeof each === 'string')
 }
 
 function haveLengths(secrets: unknown): boolean {

@@ -150,6 +150,7 @@ function testTransactions(tested: TestedDatabase): void {
     await expect(tested.database.asService((tx) => tx.query('select nothing'))).rejects.toMatchObject({
       code: 'DRIVER_FAILED',
       retryable: false,
+      hint: expect.stringContaining('SQLSTATE 42703'),
     })
   })
 
