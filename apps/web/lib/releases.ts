@@ -1,5 +1,5 @@
 import { cacheQuery, invalidateTag } from '@msc/cache'
-import { idempotentId, isStorable, isVisible, type Transaction } from '@msc/platform'
+import { idempotentId, isOneLine, isStorable, isVisible, type Transaction } from '@msc/platform'
 import { z } from 'zod'
 import { asService, asUser } from './db/database.ts'
 import type { LyricsAnalysis } from './lyrics.ts'
@@ -20,10 +20,11 @@ export const genres = [
 /** Text that every store can hold. */
 const text = z.string().refine(isStorable, 'Remove the characters that can not be stored')
 const shown = text.trim()
+const name = shown.refine(isOneLine, 'Remove the line breaks, and the signs that turn the direction of writing')
 
 export const newRelease = z.strictObject({
-  title: shown.max(200, 'A title has at most 200 characters').refine(isVisible, 'Give the release a title'),
-  artistName: shown.max(200, 'A name has at most 200 characters').refine(isVisible, 'Say who the artist is'),
+  title: name.max(200, 'A title has at most 200 characters').refine(isVisible, 'Give the release a title'),
+  artistName: name.max(200, 'A name has at most 200 characters').refine(isVisible, 'Say who the artist is'),
   genre: z.enum(genres, 'Choose one of the genres'),
   releaseDate: z.iso
     .date('Choose a date')
