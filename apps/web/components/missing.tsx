@@ -1,6 +1,6 @@
 import Link from 'next/link'
 import { notFound } from 'next/navigation'
-import { answerNotFound } from '@/lib/rendering'
+import { answerNotFound } from '@/server/rendering'
 
 /** In place of a page that is not there, or not for this person. */
 export function Missing() {

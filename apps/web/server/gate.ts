@@ -17,7 +17,15 @@ export function frontGate({ clock }: { readonly clock?: Clock } = {}): Gate {
     ...(clock && { clock }),
     rules: [
       { name: 'files', paths: ['/_next', '/icon.svg', '/favicon.ico'], perAddress: perMinute(6000, 1000) },
-      { name: 'sign-in', paths: ['/api/auth'], perAddress: perMinute(1200, 20), paceMs: 30 },
+      {
+        name: 'sign-in',
+        paths: ['/api/auth/sign-in'],
+        perAddress: perMinute(1200, 20),
+        // Many more than passwords can be compared, and so few that a flood slows no page. As many may wait as can be connected.
+        paceMs: 30,
+        maxWaiting: 5000,
+      },
+      { name: 'sign-out', paths: ['/api/auth'], perAddress: perMinute(1200, 20) },
       { name: 'ingest', paths: ['/api/msc'], perAddress: perMinute(600, 40), perAccount: perMinute(300, 20) },
       { name: 'jobs', paths: ['/api/inngest'], perAddress: perMinute(3000, 400) },
       { name: 'console', paths: ['/devtools'], perAddress: perMinute(300, 400), perAccount: perMinute(300, 400) },

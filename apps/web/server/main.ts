@@ -6,7 +6,7 @@ import { emit, formatTraceparent, newTrace, parseTraceparent, withContext, withU
 import { profileFromEnv, securityHeaders, stampClientAddress } from '@msc/platform'
 import next from 'next'
 import { boot } from '../lib/boot.ts'
-import { renderInto } from '../lib/rendering.ts'
+import { renderInto } from './rendering.ts'
 import { banner } from './banner.ts'
 import { refuseToStart } from './refuse-to-start.ts'
 import { frontGate } from './gate.ts'

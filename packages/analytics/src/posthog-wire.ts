@@ -27,10 +27,15 @@ export function decodePostHogJson(body: Uint8Array, query: URLSearchParams = new
   const gzipped = body[0] === 0x1f && body[1] === 0x8b
   let text = new TextDecoder().decode(gzipped ? gunzipSync(body, { maxOutputLength: MAX_BYTES }) : body)
   if (query.get('compression') === 'base64' || text.startsWith('data=')) {
-    const field = new URLSearchParams(text).get('data') ?? text
-    text = Buffer.from(field, 'base64').toString('utf8')
+    text = Buffer.from(formData(text) ?? text, 'base64').toString('utf8')
   }
   return JSON.parse(text)
+}
+
+/** Returns the field `data` of a form. Only that is decoded: a form of a megabyte may have half a million fields. */
+export function formData(text: string): string | undefined {
+  const [, value] = /(?:^|&)data=([^&]*)/.exec(text) ?? []
+  return value === undefined ? undefined : (new URLSearchParams(`data=${value}`).get('data') ?? undefined)
 }
 
 /**

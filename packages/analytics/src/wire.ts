@@ -1,1 +1,1 @@
-export { decodePostHogBody, type WireBatch, type WireEvent } from './posthog-wire.ts'
+export { decodePostHogBody, formData, type WireBatch, type WireEvent } from './posthog-wire.ts'

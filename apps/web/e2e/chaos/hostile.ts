@@ -58,8 +58,25 @@ interface Attack {
   readonly name: string
   readonly path: string
   readonly type: string
-  readonly body: string
+  /** Without one it is a GET. */
+  readonly body?: string
   readonly cookie: string | undefined
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** As much as Node.js takes of a request line and its fields, or nearly. */
+const HEADERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'many cookies': { cookie: fill('a=b; ', 14_000) },
+  'many sessions': { cookie: fill('msc-session=x; ', 14_000) },
+  'many proxies': { 'x-forwarded-for': fill('192.0.2.1, ', 14_000) },
+  'many languages': { 'accept-language': fill('a-b;q=0.1,', 14_000) },
+  'a long agent': { 'user-agent': fill('(((a ', 14_000) },
+}
+const QUERIES: Readonly<Record<string, string>> = {
+  'one parameter many times': fill('a&', 14_000),
+  'many parameters': Array.from({ length: 2500 }, (_, nth) => nth.toString(36)).join('&'),
+  'a long parameter': `q=${fill('%F0%9F', 14_000)}`,
+  'brackets in parameters': fill('a[]=', 14_000),
 }
 
 /**
@@ -74,7 +91,7 @@ export async function runHostileChaos({ seed }: { seed: number }): Promise<Hosti
   let restarts = 0
   try {
     const cookies = { artist: await signIn(server.url, 'artist'), admin: await signIn(server.url, 'admin') }
-    const attacks = ENTRANCES.flatMap((entrance) => attacksOn(entrance, cookies))
+    const attacks = ENTRANCES.flatMap((entrance) => [...readsOf(entrance, cookies), ...attacksOn(entrance, cookies)])
     const violations: string[] = []
     let worst = { ms: 0, name: '' }
     let address = 0
@@ -90,7 +107,7 @@ export async function runHostileChaos({ seed }: { seed: number }): Promise<Hosti
       server = await start()
       restarts += 1
       // What the first requests load is not the work of a body.
-      for (let round = 0; round < 3; round++) await send({ ...attack, body: '{}' })
+      for (let round = 0; round < 3; round++) await send({ ...attack, ...(attack.body && { body: '{}' }) })
       await send(attack)
       return send(attack)
     }
@@ -116,6 +133,23 @@ export async function runHostileChaos({ seed }: { seed: number }): Promise<Hosti
     await server.kill()
     rmSync(dataDir, { recursive: true, force: true })
   }
+}
+
+function readsOf(
+  { route, identity, path, methods }: Entrance,
+  cookies: Readonly<Record<'artist' | 'admin', string>>,
+): Attack[] {
+  if (!methods.includes('GET')) return []
+  const cookie = identity === 'user' ? cookies.artist : identity === 'admin' ? cookies.admin : undefined
+  const read = { type: '', cookie }
+  return [
+    ...Object.entries(QUERIES).map(([what, query]) => ({
+      ...read,
+      name: `${route}, ${what}`,
+      path: `${path}?${query}`,
+    })),
+    ...Object.entries(HEADERS).map(([what, headers]) => ({ ...read, name: `${route}, ${what}`, path, headers })),
+  ]
 }
 
 function attacksOn(
@@ -182,19 +216,30 @@ function ingested(
       'application/json',
       '/api/msc/batch',
     ),
+    attack(
+      `posthog, a form: ${what}`,
+      `data=${Buffer.from(value.slice(0, value.length / 2)).toString('base64')}${fill('&a', SIZE / 4)}`,
+      'application/x-www-form-urlencoded',
+      '/api/msc/e',
+    ),
   ]
 }
 
 async function hit(
   server: Server,
-  { path, type, body, cookie }: Attack,
+  { path, type, body, cookie, headers }: Attack,
   from: string,
 ): Promise<{ readonly ms: number; readonly status: number }> {
   await server.heldMs()
   const response = await fetch(server.url + path, {
-    method: 'POST',
-    headers: { 'content-type': type, 'x-forwarded-for': from, ...(cookie && { cookie }) },
-    body,
+    redirect: 'manual',
+    headers: {
+      ...(type && { 'content-type': type }),
+      'x-forwarded-for': from,
+      ...(cookie && { cookie }),
+      ...headers,
+    },
+    ...(body !== undefined && { method: 'POST', body }),
   })
   await response.arrayBuffer()
   return { ms: await server.heldMs(), status: response.status }

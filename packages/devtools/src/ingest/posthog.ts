@@ -1,5 +1,5 @@
 import { parseJson } from '@msc/core/http-request'
-import { decodePostHogBody, type WireEvent } from '@msc/analytics/wire'
+import { decodePostHogBody, formData, type WireEvent } from '@msc/analytics/wire'
 import { eventIdOf, finite, record, text, traceIdOf, type Loose } from './loose.ts'
 import { MAX_RECORDS, TooManyError, countNotKept, type Accepted, type Received } from './received.ts'
 import { occurredAt, parseDate } from './times.ts'
@@ -82,6 +82,5 @@ function sentAtOf(query: URLSearchParams): number | undefined {
 function jsonOf(body: Uint8Array, query: URLSearchParams): unknown {
   const content = new TextDecoder().decode(body)
   if (query.get('compression') !== 'base64' && !content.startsWith('data=')) return parseJson(content)
-  const field = new URLSearchParams(content).get('data') ?? content
-  return parseJson(Buffer.from(field, 'base64').toString('utf8'))
+  return parseJson(Buffer.from(formData(content) ?? content, 'base64').toString('utf8'))
 }

@@ -94,6 +94,17 @@ describe('the gate', () => {
     expect(await Promise.all(waiting)).toEqual([200, 200])
   })
 
+  it('refuses an address with more parameters than any page has, under every path', async () => {
+    const url = await start({ maxParameters: 3, rules: [] })
+    expect((await fetch(`${url}/a?x=1&x=2&x=3`)).status).toBe(200)
+    for (const path of ['/a?x&x&x&x', '/?&&&', '/_next/a?x=1&x=2&x=3&x=4', '/a?b?x&x&x&x']) {
+      expect(await raw(url, path), path).toBe(414)
+    }
+    const answer = await fetch(`${url}/a?${'a&'.repeat(7000)}`)
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    expect(await answer.json()).toMatchObject({ status: 414, code: 'ADDRESS_TOO_LONG' })
+  })
+
   it('counts the bytes of requests and answers', async () => {
     const perAddress = { calls: 1000, bytes: 20_000, windowSeconds: 60 }
     const url = await start({ rules: [{ name: 'ingest', paths: ['/'], perAddress }] })

@@ -12,7 +12,7 @@ import {
 } from '@msc/core'
 import { UNKNOWN_ADDRESS } from '../profile/client-address.ts'
 import { createAllowances, type Allowance, type Allowances } from './allowances.ts'
-import { refuse } from './refuse.ts'
+import { refuse, refuseAddress } from './refuse.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 /** What may come to one group of paths. */
@@ -51,13 +51,18 @@ export interface GateOptions {
   readonly onRefused?: (refusal: { readonly rule: string; readonly by: RefusedBy }) => void
   /** The most addresses and accounts that are remembered, each. The one that was idle longest is forgotten. Default 20 000. */
   readonly maxClients?: number
+  /**
+   * The most parameters that an address may have behind its question mark; more are answered 414, whatever the rules say.
+   * Frameworks take seconds for thousands of one name. Default 100.
+   */
+  readonly maxParameters?: number
   readonly clock?: Clock
 }
 
 export interface Gate {
   /**
-   * Counts a request and its bytes, and resolves to whether it may go on. If not, it has been answered with 429,
-   * `Retry-After` and a problem document, or a page for a browser that asks for one. The bytes of a request and of its
+   * Counts a request and its bytes, and resolves to whether it may go on. If not, it has been answered with 429 and
+   * `Retry-After`, or 414, and a problem document, or a page for a browser that asks for one. The bytes of a request and of its
    * answer are counted when the answer has been sent, so that they refuse the next one. Those of one rule that come together go
    * on one after the other, so that a burst does not keep everybody else waiting. Never rejects.
    */
@@ -83,8 +88,8 @@ const ACCOUNT_MS = 1000
  */
 export function createGate(options: GateOptions): Gate {
   assertMethods('platform', 'options', options, ['addressOf'], ['accountOf', 'onRefused'])
-  const { clock = systemClock, maxClients = 20_000, addressOf, accountOf, onRefused } = options
-  assertNumbers('platform', options, { maxClients: 1 })
+  const { clock = systemClock, maxClients = 20_000, maxParameters = 100, addressOf, accountOf, onRefused } = options
+  assertNumbers('platform', options, { maxClients: 1, maxParameters: 1 })
   if (!Array.isArray(options.rules)) throw invalid('`rules` is not a list', 'Pass a list of rules.')
   const counted = options.rules.map((rule): Counted => {
     assertRule(rule)
@@ -122,6 +127,10 @@ export function createGate(options: GateOptions): Gate {
 
   return {
     async admit(request, response) {
+      if (hasMoreParameters(request.url, maxParameters)) {
+        refuseAddress(request, response, maxParameters)
+        return false
+      }
       const path = pathOf(request.url)
       const found = counted.find(({ rule }) => rule.paths.some((prefix) => isBelow(path, prefix)))
       if (!found) return true
@@ -157,6 +166,11 @@ function bytesSince(marks: WeakMap<Socket, number>, socket: Socket): number {
   const bytes = Math.max(0, total - (marks.get(socket) ?? 0))
   marks.set(socket, total)
   return bytes
+}
+
+function hasMoreParameters(target: string | undefined, most: number): boolean {
+  const [, ...queries] = (target ?? '').split('?')
+  return queries.join('?').split('&', most + 1).length > most
 }
 
 /**
