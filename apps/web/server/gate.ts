@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@msc/core'
 import { clientAddress } from '@msc/platform'
 import { createGate, type Allowance, type Gate } from '@msc/platform/node'
+import { isKnownAddress } from '../lib/session/known-addresses.ts'
 import { userOf } from '../lib/session/session.ts'
 
 const MiB = 1024 * 1024
@@ -23,6 +24,7 @@ export function frontGate({ clock }: { readonly clock?: Clock } = {}): Gate {
         perAddress: perMinute(1200, 20),
         // Many more than passwords can be compared, and so few that a flood slows no page. As many may wait as can be connected.
         paceMs: 30,
+        prefers: (request) => isKnownAddress(addressOf(request)),
         maxWaiting: 5000,
       },
       { name: 'sign-out', paths: ['/api/auth'], perAddress: perMinute(1200, 20) },
@@ -32,9 +34,14 @@ export function frontGate({ clock }: { readonly clock?: Clock } = {}): Gate {
       { name: 'realtime', paths: ['/realtime', '/rest'], perAddress: perMinute(1200, 100) },
       { name: 'pages', paths: ['/'], perAddress: perMinute(1200, 400), perAccount: perMinute(600, 200) },
     ],
-    addressOf: (request) => clientAddress({ headers: { get: (name) => headerOf(request, name) } }),
+    addressOf,
     accountOf: async (request) => (await userOf(request.headers.cookie))?.id,
   })
+}
+
+/** As `clientAddress` finds it for routes, from what the server has stamped. */
+function addressOf(request: IncomingMessage): string {
+  return clientAddress({ headers: { get: (name) => headerOf(request, name) } })
 }
 
 function headerOf({ headers }: IncomingMessage, name: string): string | null {

@@ -11,6 +11,7 @@ import {
 } from '@msc/platform'
 import { profile } from '../profile.ts'
 import { checkPassword, stillHas } from './auth.ts'
+import { rememberAddress } from './known-addresses.ts'
 import { sessions, type User } from './session.ts'
 
 export function signInGuard(): SignInGuard {
@@ -35,6 +36,7 @@ export async function signIn(request: Request, email: string, password: string):
       await signInGuard().failed(attempt)
       return { problem: WRONG }
     }
+    if (attempt.address !== undefined) rememberAddress(attempt.address)
     await signInGuard().succeeded(attempt)
     const { cookie } = await sessions().start(account.id, {
       address: attempt.address,

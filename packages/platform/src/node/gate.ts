@@ -30,6 +30,8 @@ export interface GateRule {
    * come together wait, and each client has its turn in order. Default 0: one goes on in each turn of the event loop.
    */
   readonly paceMs?: number
+  /** Whose turn comes first, however many others wait: those who are known. */
+  readonly prefers?: (request: IncomingMessage) => boolean
   /** How many requests may wait for their turn; of more, the last of the client that has the most is refused. Default 1 000. */
   readonly maxWaiting?: number
 }
@@ -147,7 +149,8 @@ export function createGate(options: GateOptions): Gate {
       const waitForAccount = user === undefined ? 0 : (accounts?.take(user) ?? 0)
       if (waitForAccount > 0) return refused('account', waitForAccount)
       const gone = (): boolean => response.destroyed
-      if (!(await turns.take(address, gone))) return refused('waiting', turns.waiting * (rule.paceMs ?? 0))
+      if (!(await turns.take(address, gone, isPreferred(rule, request))))
+        return refused('waiting', turns.waiting * (rule.paceMs ?? 0))
       // Whoever has gone meanwhile needs no answer.
       if (gone()) return false
       response.once('close', () => {
@@ -166,6 +169,15 @@ function bytesSince(marks: WeakMap<Socket, number>, socket: Socket): number {
   const bytes = Math.max(0, total - (marks.get(socket) ?? 0))
   marks.set(socket, total)
   return bytes
+}
+
+function isPreferred({ prefers }: GateRule, request: IncomingMessage): boolean {
+  try {
+    return prefers?.(request) === true
+  } catch (error) {
+    reportFailure(error, { concern: 'platform', operation: 'prefers' })
+    return false
+  }
 }
 
 function hasMoreParameters(target: string | undefined, most: number): boolean {
@@ -195,6 +207,7 @@ function isBelow(path: string, prefix: string): boolean {
 function assertRule(rule: GateRule): void {
   const { name, paths, perAddress, perAccount } = rule
   assertNumbers('platform', rule, { paceMs: 0, maxWaiting: 1 })
+  assertMethods('platform', `the rule ${JSON.stringify(name)}`, rule, [], ['prefers'])
   for (const allowance of perAccount ? [perAddress, perAccount] : [perAddress]) {
     assertNumbers('platform', allowance, { calls: 1, bytes: 1, windowSeconds: 1 })
   }

@@ -74,6 +74,23 @@ describe('turns', () => {
     ])
   })
 
+  it('come first for whoever is preferred, and keep room for them', async () => {
+    const clock = createManualClock()
+    const turns = createTurns({ gapMs: 40, most: 3, clock })
+    const told: string[] = []
+    const take = (name: string, isPreferred = false): void => {
+      void turns.take(name, here, isPreferred).then((room) => told.push(`${name} ${room ? 'goes on' : 'is refused'}`))
+    }
+    for (const name of ['a', 'b', 'c', 'd', 'e']) take(name)
+    for (const name of ['owner', 'friend', 'artist', 'admin']) take(name, true)
+    await clock.advance(40 * 4)
+    const refused = ['e', 'b', 'c', 'd', 'admin'].map((name) => `${name} is refused`)
+    expect(told.toSorted()).toEqual(
+      ['a goes on', 'owner goes on', 'friend goes on', 'artist goes on', ...refused].toSorted(),
+    )
+    expect(turns.waiting).toBe(0)
+  })
+
   it('lose nobody, and let nobody go on before its time', async () => {
     const arrivals = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(100), fc.boolean()), { maxLength: 60 })
     await fc.assert(

@@ -7,8 +7,9 @@ export interface Turns {
    * wait, it resolves to false for the last of the client that has the most. Never rejects.
    *
    * @param gone Says whether the client has given up, which costs nobody a turn.
+   * @param isPreferred Its turn comes before those of all who are not, and its place is taken away by no one of them.
    */
-  take(client: string, gone: () => boolean): Promise<boolean>
+  take(client: string, gone: () => boolean, isPreferred?: boolean): Promise<boolean>
   /** How many wait. */
   readonly waiting: number
 }
@@ -34,12 +35,16 @@ export function createTurns({
   readonly clock: Clock
 }): Turns {
   /** By client. A map keeps the order of insertion, and whoever has had a turn is inserted again at the end. */
-  const lines = new Map<string, Waiting[]>()
+  const preferred = new Map<string, Waiting[]>()
+  const others = new Map<string, Waiting[]>()
   let waiting = 0
   let taken = false
 
   const next = (): void => {
     taken = false
+    if (!letOneGoOn(preferred)) letOneGoOn(others)
+  }
+  const letOneGoOn = (lines: Map<string, Waiting[]>): boolean => {
     for (const [client, line] of lines) {
       const first = line.shift() as Waiting
       waiting -= 1
@@ -48,35 +53,42 @@ export function createTurns({
       const gone = first.gone()
       if (!gone) hold()
       first.go(true)
-      if (!gone) return
+      if (!gone) return true
     }
+    return false
   }
   const hold = (): void => {
     taken = true
     if (gapMs > 0) clock.setTimeout(next, gapMs)
     else setImmediate(next)
   }
-  /** Takes a place away from whoever has more of them than this client would have. */
-  const makeRoomFor = (client: string): boolean => {
-    let longest = lines.get(client) ?? []
-    const least = longest.length + 1
-    for (const line of lines.values()) if (line.length > longest.length) longest = line
-    if (longest.length <= least) return false
+  /** Takes the last place of the client that has the most of them, and more than `moreThan`. */
+  const takeAway = (lines: Map<string, Waiting[]>, moreThan: number): boolean => {
+    let most: readonly [string, Waiting[]] | undefined
+    for (const entry of lines) if (entry[1].length > (most?.[1].length ?? moreThan)) most = entry
+    if (!most) return false
+    const [client, line] = most
     waiting -= 1
-    longest.pop()?.go(false)
+    line.pop()?.go(false)
+    if (line.length === 0) lines.delete(client)
     return true
+  }
+  const makeRoomFor = (client: string, isPreferred: boolean): boolean => {
+    const own = ((isPreferred ? preferred : others).get(client)?.length ?? 0) + 1
+    return isPreferred ? takeAway(others, 0) || takeAway(preferred, own) : takeAway(others, own)
   }
   return {
     get waiting() {
       return waiting
     },
-    take(client, gone) {
+    take(client, gone, isPreferred = false) {
       if (!taken) {
         hold()
         return Promise.resolve(true)
       }
-      if (waiting >= most && !makeRoomFor(client)) return Promise.resolve(false)
+      if (waiting >= most && !makeRoomFor(client, isPreferred)) return Promise.resolve(false)
       waiting += 1
+      const lines = isPreferred ? preferred : others
       return new Promise((resolve) => {
         const line = lines.get(client)
         const place = { gone, go: resolve }
