@@ -4,6 +4,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { emit, formatTraceparent, newTrace, parseTraceparent, withContext, withUnit } from '@msc/core'
 import { profileFromEnv, securityHeaders, stampClientAddress } from '@msc/platform'
+import { limitConnections } from '@msc/platform/node'
 import next from 'next'
 import { boot } from '../lib/boot.ts'
 import { renderInto } from './rendering.ts'
@@ -25,8 +26,9 @@ const headers = Object.entries(securityHeaders(profile))
 const gate = frontGate()
 
 const server = createServer({ headersTimeout: 15_000, requestTimeout: 60_000 })
-// Half-sent requests must not use up the process's descriptors.
-server.maxConnections = 5000
+// A proxy's connections are everybody's, and it limits them itself.
+const isBehindProxy = (profile.clientAddress.trustedHops ?? 0) > 0 || profile.clientAddress.header !== undefined
+limitConnections(server, isBehindProxy ? { perAddress: Infinity } : {})
 const app = next({ dev, hostname, port, httpServer: server })
 await app.prepare()
 const handle = app.getRequestHandler()
@@ -73,7 +75,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
  */
 function refusalOf({ method = 'GET', url = '/' }: IncomingMessage): number | undefined {
   try {
-    decodeURIComponent(url)
+    decodeURIComponent(url.split('?', 1)[0] ?? '')
   } catch {
     return 400
   }

@@ -1,4 +1,5 @@
 import { isRecord } from '@msc/core'
+import { parseJson } from '@msc/core/http-request'
 import { gunzipSync } from 'node:zlib'
 
 /** An event as PostHog's SDKs send it. */
@@ -25,15 +26,18 @@ const MAX_BYTES = 20 * 1024 * 1024
  */
 export function decodePostHogJson(body: Uint8Array, query: URLSearchParams = new URLSearchParams()): unknown {
   const gzipped = body[0] === 0x1f && body[1] === 0x8b
-  let text = new TextDecoder().decode(gzipped ? gunzipSync(body, { maxOutputLength: MAX_BYTES }) : body)
-  if (query.get('compression') === 'base64' || text.startsWith('data=')) {
-    text = Buffer.from(formData(text) ?? text, 'base64').toString('utf8')
-  }
-  return JSON.parse(text)
+  return parseJson(postHogText(gzipped ? gunzipSync(body, { maxOutputLength: MAX_BYTES }) : body, query))
+}
+
+/** Returns the JSON of a body that is not compressed, or not any more. */
+export function postHogText(body: Uint8Array, query: URLSearchParams): string {
+  const text = new TextDecoder().decode(body)
+  if (query.get('compression') !== 'base64' && !text.startsWith('data=')) return text
+  return Buffer.from(formData(text) ?? text, 'base64').toString('utf8')
 }
 
 /** Returns the field `data` of a form. Only that is decoded: a form of a megabyte may have half a million fields. */
-export function formData(text: string): string | undefined {
+function formData(text: string): string | undefined {
   const [, value] = /(?:^|&)data=([^&]*)/.exec(text) ?? []
   return value === undefined ? undefined : (new URLSearchParams(`data=${value}`).get('data') ?? undefined)
 }
@@ -44,7 +48,11 @@ export function formData(text: string): string | undefined {
  * @throws Error when it can't be read.
  */
 export function decodePostHogBody(body: Uint8Array, query?: URLSearchParams): WireBatch {
-  const parsed = decodePostHogJson(body, query)
+  return readPostHogBatch(decodePostHogJson(body, query))
+}
+
+/** Returns the events of what {@link postHogText} says. */
+export function readPostHogBatch(parsed: unknown): WireBatch {
   const envelope = isRecord(parsed) ? parsed : {}
   const list = Array.isArray(parsed) ? parsed : Array.isArray(envelope['batch']) ? envelope['batch'] : [parsed]
   const events = list

@@ -1,1 +1,1 @@
-export { decodePostHogBody, formData, type WireBatch, type WireEvent } from './posthog-wire.ts'
+export { decodePostHogBody, postHogText, readPostHogBatch, type WireBatch, type WireEvent } from './posthog-wire.ts'

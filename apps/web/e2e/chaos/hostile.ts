@@ -195,6 +195,8 @@ function ingested(
       `browser: ${what}`,
       JSON.stringify({
         records: pieces.map((message) => ({
+          kind: 'error',
+          name: message.slice(0, 100),
           type: 'error',
           errors: [{ name: 'Error', message, frames: [] }],
           tags: { message },

@@ -1,5 +1,5 @@
 import { parseJson } from '@msc/core/http-request'
-import { decodePostHogBody, formData, type WireEvent } from '@msc/analytics/wire'
+import { postHogText, readPostHogBatch, type WireEvent } from '@msc/analytics/wire'
 import { eventIdOf, finite, record, text, traceIdOf, type Loose } from './loose.ts'
 import { MAX_RECORDS, TooManyError, countNotKept, type Accepted, type Received } from './received.ts'
 import { occurredAt, parseDate } from './times.ts'
@@ -8,7 +8,7 @@ import { occurredAt, parseDate } from './times.ts'
 const RECORDINGS: ReadonlySet<string> = new Set(['$snapshot', '$snapshot_items', '$performance_event'])
 
 /**
- * Reads the events of any body that PostHog's SDKs send.
+ * Reads the events of any body that PostHog's SDKs send, decompressed: what is compressed twice is none of theirs.
  *
  * Their times are corrected as PostHog does: by `sent_at` of the body, `_` of the query, or `offset`, the milliseconds
  * that the event waited. Source: `plugin-server/src/worker/ingestion/timestamps.ts` in
@@ -17,8 +17,9 @@ const RECORDINGS: ReadonlySet<string> = new Set(['$snapshot', '$snapshot_items',
  * @throws Error when it can't be read, TooManyError for more events than one body may have.
  */
 export function fromPostHog(body: Uint8Array, query: URLSearchParams, now: number): Received {
-  const { events } = decodePostHogBody(body, query)
-  const { sentAt, offsets } = timesOf(body, query)
+  const parsed = parseJson(postHogText(body, query))
+  const { events } = readPostHogBatch(parsed)
+  const { sentAt, offsets } = timesOf(parsed, query)
   const notKept = new Map<string, number>()
   const accepted: Accepted[] = []
   for (const [position, event] of events.entries()) {
@@ -61,10 +62,9 @@ function fromEvent({ event, distinctId, uuid, timestamp, properties }: WireEvent
  * name.
  */
 function timesOf(
-  body: Uint8Array,
+  parsed: unknown,
   query: URLSearchParams,
 ): { readonly sentAt: number | undefined; readonly offsets: readonly (number | undefined)[] } {
-  const parsed = jsonOf(body, query)
   const envelope = record(parsed)
   const all = Array.isArray(parsed) ? parsed : Array.isArray(envelope['batch']) ? envelope['batch'] : [parsed]
   const named = all.map(record).filter((each: Loose) => typeof each['event'] === 'string')
@@ -77,10 +77,4 @@ function timesOf(
 function sentAtOf(query: URLSearchParams): number | undefined {
   const at = query.get('_')
   return at !== null && /^\d{13}$/.test(at) ? Number(at) : undefined
-}
-
-function jsonOf(body: Uint8Array, query: URLSearchParams): unknown {
-  const content = new TextDecoder().decode(body)
-  if (query.get('compression') !== 'base64' && !content.startsWith('data=')) return parseJson(content)
-  return parseJson(Buffer.from(formData(content) ?? content, 'base64').toString('utf8'))
 }

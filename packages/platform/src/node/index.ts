@@ -1,5 +1,6 @@
 export { ownFolder, type OwnFolderOptions, type OwnedFolder } from './own-folder.ts'
 export { type Allowance } from './allowances.ts'
+export { limitConnections, type ConnectionLimits } from './connections.ts'
 export { createGate, type Gate, type GateOptions, type GateRule, type RefusedBy } from './gate.ts'
 export {
   createPasswords,

@@ -35,6 +35,8 @@ it.each([
   { UPSTASH_REDIS_REST_TOKEN: SECRET, CRON_SECRET: SECRET },
   { NEXT_PUBLIC_SUPABASE_ANON_KEY: SECRET, SUPABASE_JWT_SECRET: SECRET },
   { NEXT_PUBLIC_ANYTHING: SECRET, CRON_SECRET: SECRET },
+  { NEXT_PUBLIC_DATABASE_URL: SECRET, DATABASE_URL: SECRET },
+  { NEXT_PUBLIC_REDIS_URL: SECRET, REDIS_URL: SECRET },
   { SESSION_KEY: SECRET, CRON_SECRET: SECRET },
 ])('refuses one secret for two doors, naming both and not the secret: %j', (env) => {
   const own = { SESSION_KEY: { minBytes: 8, purpose: 'signs links' } }
@@ -53,4 +55,6 @@ it.each([
 it('takes secrets that differ, and those that are not set', () => {
   const env = { CRON_SECRET: SECRET, SUPABASE_JWT_SECRET: OTHER, INNGEST_EVENT_KEY: '', UPSTASH_REDIS_REST_TOKEN: '' }
   expect(() => assertSecrets(env)).not.toThrow()
+  const address = 'postgres://a:b@c/d'
+  expect(() => assertSecrets({ ...env, DATABASE_URL: address, SUPABASE_DB_URL: address })).not.toThrow()
 })

@@ -5,18 +5,20 @@ const SECRET = /^sb_secret_/
 const PUBLISHABLE = /^sb_publishable_/
 
 /**
- * Refuses keys that stand in each other's place: the anonymous one goes into every page, and the service role's key reads and
- * writes everything.
+ * Refuses keys that stand in each other's place: the anonymous one goes into every page, as all whose names begin with NEXT_PUBLIC_
+ * do, and the service role's key reads and writes everything.
  *
  * @throws ConfigError `SUPABASE_KEYS_SWAPPED`. The keys are not in it.
  */
 export function assertSupabaseKeys(env: Env): void {
   const anon = readEnv(env, 'NEXT_PUBLIC_SUPABASE_ANON_KEY')
   const service = readEnv(env, 'SUPABASE_SERVICE_ROLE_KEY')
+  const published = Object.keys(env).find((name) => {
+    const value = name.startsWith('NEXT_PUBLIC_') ? readEnv(env, name) : undefined
+    return value !== undefined && (SECRET.test(value) || roleOf(value) === 'service_role')
+  })
   const wrong =
-    (anon !== undefined &&
-      (SECRET.test(anon) || roleOf(anon) === 'service_role') &&
-      'NEXT_PUBLIC_SUPABASE_ANON_KEY is') ||
+    (published !== undefined && `${published} is`) ||
     (service !== undefined &&
       (PUBLISHABLE.test(service) || roleOf(service) === 'anon') &&
       'SUPABASE_SERVICE_ROLE_KEY is') ||
