@@ -429,7 +429,7 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
       },
     }
     // Slow, with more to do than it has places.
-    open({ concurrency: 1, deliver }).start()
+    open({ concurrency: 1, elsewhere: ['other'], deliver }).start()
     const ids = [await add({ kind: 'new' }), await add({ kind: 'new' }), await add({ kind: 'other' })]
     await got.has(1)
     await database.asService((tx) =>

@@ -260,7 +260,7 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
       expect(failures.map(({ reason }) => reason)).not.toContain('old')
       expect(failures.map(({ reason }) => reason)).toContain('new')
       expect(await change('select 1 from msc_sessions.known_addresses')).toEqual([])
-    })
+    }, 10_000)
   })
 
   it('remembers the fifty addresses of an account that were used last', async () => {
