@@ -182,7 +182,7 @@ describe('every page of the console', () => {
       fc.asyncProperty(fc.array(record, { maxLength: 12 }), async (records) => {
         await visitAll(holding(records.map(withId)))
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
   })
 
