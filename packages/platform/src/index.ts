@@ -30,7 +30,12 @@ export {
 } from './database/default-database.ts'
 export { supabaseShape } from './database/supabase-shape.ts'
 export type { Database, Migration, Transaction, TransactionOptions } from './database/database.ts'
-export type { DatabaseCapabilities, DatabaseDriver, DriverTransaction } from './database/driver.ts'
+export type {
+  DatabaseCapabilities,
+  DatabaseDriver,
+  DriverTransaction,
+  DriverTransactionOptions,
+} from './database/driver.ts'
 export {
   UNKNOWN_ADDRESS,
   clientAddress,

@@ -14,7 +14,7 @@ import {
 import { isAnswer } from '@msc/core/postgres'
 import { SERVICE, assertClaims, type Claims } from './claims.ts'
 import type { Database, Migration, Transaction, TransactionOptions } from './database.ts'
-import type { DatabaseDriver, DriverTransaction } from './driver.ts'
+import type { DatabaseDriver, DriverTransaction, DriverTransactionOptions } from './driver.ts'
 import { endedByTime, translate, type Phase } from './failures.ts'
 import { applyMigrations } from './migrations.ts'
 import { supabaseShape } from './supabase-shape.ts'
@@ -53,6 +53,11 @@ end $$`
 /** What runs between `begin` and `commit`. `isOver` says whether its time is up. */
 type Work<T> = (open: DriverTransaction, isOver: () => boolean) => Promise<T>
 
+interface Attempt extends DriverTransactionOptions {
+  readonly timeoutMs: number
+  readonly signals: readonly AbortSignal[]
+}
+
 /**
  * Makes the database of a platform from a driver. Does no I/O.
  *
@@ -78,7 +83,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   })
 
   /** Runs `work` in a transaction of the driver within its time, and makes one of our errors of what the database says. */
-  const attempt = async <T>(work: Work<T>, timeoutMs: number, signals: readonly AbortSignal[]): Promise<T> => {
+  const attempt = async <T>(work: Work<T>, { timeoutMs, signals, ...given }: Attempt): Promise<T> => {
     let phase: Phase = 'waiting'
     let isTimeUp = (): boolean => false
     let own: { readonly error: unknown } | undefined
@@ -86,31 +91,37 @@ export function createDatabase(options: DatabaseOptions): Database {
     try {
       const call = (signal: AbortSignal): Promise<T> => {
         isTimeUp = () => signal.aborted
-        return driver.transaction(async (open) => {
-          waiting -= 1
-          phase = 'working'
-          const result = await work(open, isTimeUp).catch((error: unknown) => {
-            own = { error }
-            throw error
-          })
-          phase = 'committing'
-          return result
-        }, signal)
+        return driver.transaction(
+          async (open) => {
+            waiting -= 1
+            phase = 'working'
+            const result = await work(open, isTimeUp).catch((error: unknown) => {
+              own = { error }
+              throw error
+            })
+            phase = 'committing'
+            return result
+          },
+          signal,
+          given,
+        )
       }
       return await inTime('transaction', timeoutMs, call, anySignal(...signals))
     } catch (error) {
       if (own && own.error === error) throw error
       // Answers to a commit are still the database's own, and drivers may leave other errors of it as they are.
-      if (!MscError.isInstance(error) && isAnswer(error)) throw translate(error, driver)
+      if (!MscError.isInstance(error) && isAnswer(error)) throw given.leavesNothing ? error : translate(error, driver)
       throw isTimeUp() ? endedByTime(error, phase, { driver, waiting: waiting - (phase === 'waiting' ? 1 : 0) }) : error
     } finally {
       if (phase === 'waiting') waiting -= 1
     }
   }
-  const run = <T>(work: Work<T>, given: TransactionOptions = {}): Promise<T> => {
+  const run = <T>(work: Work<T>, given: TransactionOptions & DriverTransactionOptions = {}): Promise<T> => {
     assertNumbers('database', given, { timeoutMs: 1 })
-    const { timeoutMs = defaultMs, signal } = given
-    const result = closing.during((ending) => attempt(work, timeoutMs, signal ? [signal, ending] : [ending]))
+    const { timeoutMs = defaultMs, signal, ...others } = given
+    const result = closing.during((ending) =>
+      attempt(work, { ...others, timeoutMs, signals: signal ? [signal, ending] : [ending] }),
+    )
     track(running, result)
     return result
   }
@@ -147,18 +158,19 @@ export function createDatabase(options: DatabaseOptions): Database {
     async migrate(migrations: readonly Migration[]) {
       assertOpen()
       const shape = driver.capabilities.supabase ? [] : supabaseShape()
-      return applyMigrations(
-        [...shape, ...migrations],
-        (work) =>
+      const limited = (open: DriverTransaction): Promise<void> => limitMigration(driver, open)
+      return applyMigrations([...shape, ...migrations], {
+        driver,
+        limit: limited,
+        run: (work, given) =>
           run(
             async (open) => {
-              await limitMigration(driver, open)
-              return work(open, () => limitMigration(driver, open))
+              await limited(open)
+              return work(open)
             },
-            { timeoutMs: MIGRATION_MS },
+            { ...given, timeoutMs: MIGRATION_MS },
           ),
-        driver,
-      )
+      })
     },
     async client() {
       assertOpen()

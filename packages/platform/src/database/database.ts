@@ -70,10 +70,13 @@ export interface Database extends Service {
    *
    * Files of the Supabase CLI are known by both: see the README.
    *
+   * What a migration sets for its session ends with it.
+   *
    * @throws ConfigError `MIGRATION_INVALID` for two migrations of one version, and `MIGRATION_CHANGED` for one whose SQL is not
-   *   what was applied under its version, both before anything is applied; DriverError
-   *   `MIGRATION_FAILED`, which names the migration, of which nothing was kept; ConfigError `DATABASE_ROLES_MISSING` when
-   *   the login role may not create the roles of Supabase.
+   *   what was applied under its version, both before anything is applied; ConfigError `MIGRATION_INVALID` for one that has
+   *   ended its transaction, with what was kept of it; DriverError `MIGRATION_FAILED`, which names the migration, of which
+   *   nothing was kept, and is retryable if another transaction was in its way; ConfigError `DATABASE_ROLES_MISSING` when the
+   *   login role may not create the roles of Supabase.
    */
   migrate(migrations: readonly Migration[]): Promise<string[]>
   /**

@@ -29,14 +29,27 @@ export interface DatabaseDriver extends DriverBase {
    * committed stays, and nothing keeps a connection, even if the work never settles. If the connection is lost while the
    * commit is under way, the driver throws a `DriverError` with the code `COMMIT_UNKNOWN`: the work may have been kept or
    * not. A commit that the database refuses, for example because of a deferred constraint, throws that answer.
+   *
+   * With `leavesNothing`, no later transaction has what the work has set for its session, also if it has ended the transaction
+   * by itself: settings, roles, temporary tables, locks. A server's connection is closed; an embedded database, which has only
+   * one, takes them back.
    */
-  transaction<T>(work: (transaction: DriverTransaction) => Promise<T>, signal: AbortSignal): Promise<T>
+  transaction<T>(
+    work: (transaction: DriverTransaction) => Promise<T>,
+    signal: AbortSignal,
+    options?: DriverTransactionOptions,
+  ): Promise<T>
   /**
    * Returns the client to listen on, for feeds and for the outbox. It connects on first use.
    *
    * @throws ConfigError `POSTGRES_POOLED` for an address at which nobody could listen.
    */
   client(): Promise<PostgresClient>
+}
+
+export interface DriverTransactionOptions {
+  /** For SQL that nobody has read, such as that of migrations. Default false. */
+  readonly leavesNothing?: boolean
 }
 
 export interface DatabaseCapabilities {

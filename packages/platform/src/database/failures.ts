@@ -70,20 +70,6 @@ export function transactionAborted(driver: string, cause?: unknown): DriverError
   })
 }
 
-/** Makes the error for a migration whose statements the database refused. */
-export function migrationFailed(error: unknown, version: string, sql: string, driver: FailingDriver): unknown {
-  if (MscError.isInstance(error)) return error
-  const known = translate(error, driver)
-  const position = Number(textField(error, 'position') || Number.NaN)
-  const line = Number.isInteger(position) ? ` at line ${sql.slice(0, position).split('\n').length}` : ''
-  return new DriverError(driver.name, `The migration ${version} failed${line}: ${toError(error).message}`, {
-    code: 'MIGRATION_FAILED',
-    retryable: readField(known, 'retryable') === true,
-    hint: 'Nothing of it was kept. Correct its SQL, or what it needs in the database, and start again.',
-    cause: error,
-  })
-}
-
 /** Makes the error for a login role that may not make the roles of Supabase, with what an administrator has to run. */
 export function rolesMissing(cause: unknown): ConfigError {
   return new ConfigError('[msc/database] The login role may not create or use the roles of Supabase.', {
@@ -93,11 +79,13 @@ export function rolesMissing(cause: unknown): ConfigError {
   })
 }
 
+/** The SQLSTATE that Postgres gave to an error, or an empty text. */
 export function sqlState(error: unknown): string {
   return textField(error, 'code')
 }
 
-function textField(error: unknown, name: string): string {
+/** A field of an error of Postgres, or an empty text. */
+export function textField(error: unknown, name: string): string {
   const value = readField(error, name)
   return typeof value === 'string' ? value : ''
 }

@@ -32,13 +32,13 @@ export async function hashed(migration: Migration): Promise<HashedMigration> {
 
 const MAKE = `do $$ begin
   if to_regclass('msc_migrations.applied') is not null then return; end if;
-  create schema if not exists msc_migrations;
+  if to_regnamespace('msc_migrations') is null then create schema msc_migrations; end if;
   create table msc_migrations.applied (
     version text primary key, hash text not null, applied_at timestamptz not null default now()
   );
 end $$`
 
-/** Makes the table of records. Even for a schema that is there, Postgres asks for the right to make it. */
+/** Makes the table of records. It looks first: even for a schema that is there, Postgres asks for the right to make it. */
 export async function makeRecords(transaction: DriverTransaction): Promise<void> {
   await transaction.exec(MAKE)
 }
@@ -103,10 +103,15 @@ export async function record(
   )
 }
 
-const CLI_TABLE = `create schema if not exists supabase_migrations;
-create table if not exists supabase_migrations.schema_migrations (version text not null primary key);
-alter table supabase_migrations.schema_migrations add column if not exists statements text[];
-alter table supabase_migrations.schema_migrations add column if not exists name text`
+/** Looks first too: only the owner of a table may alter it, even if nothing is to be done. */
+const CLI_TABLE = `do $$ begin
+  if (select count(*) from pg_catalog.pg_attribute where attname in ('statements', 'name') and not attisdropped
+    and attrelid = to_regclass('supabase_migrations.schema_migrations')) = 2 then return; end if;
+  if to_regnamespace('supabase_migrations') is null then create schema if not exists supabase_migrations; end if;
+  create table if not exists supabase_migrations.schema_migrations (version text not null primary key);
+  alter table supabase_migrations.schema_migrations add column if not exists statements text[];
+  alter table supabase_migrations.schema_migrations add column if not exists name text;
+end $$`
 
 /** The parts of a name that the CLI gives to a file. */
 function cliParts(version: string): { readonly version: string; readonly name: string } | undefined {

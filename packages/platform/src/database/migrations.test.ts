@@ -1,5 +1,6 @@
 import { startChaosProxy } from '@msc/core/testing'
 import { startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { administer, emptyDatabase, supabaseProject } from './__fixtures__/databases.ts'
 import { createDatabase } from './create-database.ts'
@@ -107,6 +108,97 @@ describe.each(['pglite', 'postgres', 'supabase'])('migrations on %s', (kind) => 
     expect(await database.asService((tx) => tx.query(locks))).toEqual([])
     expect(await database.migrate([accounts])).toEqual([accounts.version])
   })
+})
+
+describe('migrations by a role that may do little', () => {
+  const HISTORY = `create schema msc_migrations;
+    create table msc_migrations.applied (version text primary key, hash text not null, applied_at timestamptz not null default now());
+    ${CLI}`
+  /** Returns a database of a project of Supabase for a new role that may use the schema `own` and nothing else. */
+  const restricted = async (name: string, ...texts: readonly string[]): Promise<Database> => {
+    const url = (await supabaseProject(server)).replace('//project@', '//msc@')
+    await administer(url, `create role ${name} login; create schema own authorization ${name}`, ...texts)
+    return open(supabase({ url: url.replace('//msc@', `//${name}@`) }))
+  }
+  const step = { version: '20260101000000_own', sql: 'create table own.step (id int)' }
+
+  it('need no right to create schemas where those of the records are there', async () => {
+    const database = await restricted(
+      'records_only',
+      HISTORY,
+      `grant usage on schema msc_migrations, supabase_migrations to records_only;
+        grant select, insert on msc_migrations.applied, supabase_migrations.schema_migrations to records_only`,
+    )
+    expect(await database.migrate([{ version: 'plain', sql: 'select 1' }, step])).toEqual(['plain', step.version])
+    expect(await database.migrate([step])).toEqual([])
+  })
+
+  it('say which rights are missing to read the records', async () => {
+    const database = await restricted('unreading', HISTORY)
+    await expect(database.migrate([step])).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: expect.stringMatching(/The records of migrations can not be read: permission denied/),
+      hint: expect.stringMatching(/needs usage of the schema msc_migrations/),
+      retryable: false,
+    })
+  })
+
+  it('say which one can not be recorded, and keep nothing of it', async () => {
+    const database = await restricted(
+      'unwriting',
+      HISTORY,
+      `grant usage on schema msc_migrations, supabase_migrations to unwriting;
+        grant select, insert on msc_migrations.applied to unwriting;
+        grant select on supabase_migrations.schema_migrations to unwriting`,
+    )
+    await expect(database.migrate([step])).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: expect.stringContaining(`The migration ${step.version} can not be recorded: permission denied`),
+      retryable: false,
+    })
+    const client = await database.client()
+    expect((await client.query(`select to_regclass('own.step') as step`, [])).rows).toEqual([{ step: null }])
+  })
+})
+
+it('keep what the pool of the application has set for its connections', async () => {
+  const pool = new pg.Pool({ connectionString: await emptyDatabase(server), max: 2 })
+  pool.on('connect', (client) => void client.query(`set timezone to 'Asia/Tokyo'`))
+  const database = open(postgres({ pool }))
+  await database.migrate([accounts])
+  for (let round = 0; round < 3; round++) {
+    const zone = await database.asService((tx) => tx.query(`select current_setting('timezone') as zone`))
+    expect(zone).toEqual([{ zone: 'Asia/Tokyo' }])
+  }
+  await database.close()
+  await pool.end()
+})
+
+it.each(['pglite', 'postgres'])('may become another role for the session, which ends with them: %s', async (kind) => {
+  const database = open(kind === 'pglite' ? pglite() : postgres({ url: await emptyDatabase(server) }))
+  await database.migrate([])
+  const becoming = 'set session authorization anon'
+  expect(await database.migrate([{ version: 'becoming', sql: becoming }])).toEqual(['becoming'])
+  const failing = { version: 'failing', sql: `${becoming}; select 1 / 0` }
+  await expect(database.migrate([failing])).rejects.toMatchObject({ code: 'MIGRATION_FAILED' })
+  const committing = { version: 'committing', sql: `${becoming}; commit; select 1 / 0` }
+  await expect(database.migrate([committing])).rejects.toMatchObject({ code: 'MIGRATION_INVALID' })
+  const [row] = await database.asService((tx) => tx.query('select session_user::text as login'))
+  expect(row).not.toEqual({ login: 'anon' })
+  expect(await database.migrate([accounts])).toEqual([accounts.version])
+})
+
+it('that wait for a lock for too long may be tried again', async () => {
+  const url = await emptyDatabase(server)
+  const database = open(postgres({ url }))
+  await database.migrate([accounts])
+  const holder = new pg.Client({ connectionString: url })
+  await holder.connect()
+  await holder.query('begin; lock table public.accounts')
+  const waiting = { version: 'waiting', sql: `set lock_timeout = '50ms'; alter table public.accounts add name text` }
+  await expect(database.migrate([waiting])).rejects.toMatchObject({ code: 'MIGRATION_FAILED', retryable: true })
+  await holder.end()
+  expect(await database.migrate([waiting])).toEqual([waiting.version])
 })
 
 it('are not kept from other processes by one that was killed in the middle of a statement', async () => {

@@ -1,7 +1,7 @@
 import { DriverError, MscError, closedError, lazyPeer, orAborted, peerMissing, readField, toError } from '@msc/core'
 import type { PostgresClient } from '@msc/core/postgres'
 import type { PGlite } from '@electric-sql/pglite'
-import type { DatabaseDriver } from '../driver.ts'
+import type { DatabaseDriver, DriverTransaction } from '../driver.ts'
 import { transactionAborted } from '../failures.ts'
 
 export interface PgliteOptions {
@@ -50,23 +50,25 @@ export function pglite({ folder }: PgliteOptions = {}): DatabaseDriver {
     name: 'pglite',
     variables: ['MSC_DATA_DIR'],
     capabilities: { shared: false, supabase: false },
-    async transaction(work, signal) {
+    async transaction(work, signal, { leavesNothing = false } = {}) {
       const database = await orAborted(open(), signal)
       const whole = database.transaction(async (transaction) => {
         await takeTurn()
         // It may have waited for others until nobody waits for it any more.
         signal.throwIfAborted()
-        // Work that never settles must not keep the one connection.
-        const result = await orAborted(
-          work({
-            query: async (text, values) => (await transaction.query(text, [...values])).rows,
-            exec: async (text) => void (await transaction.exec(text)),
-          }),
-          signal,
-        )
-        await assertKept(() => transaction.query('select 1'))
-        signal.throwIfAborted()
-        return result
+        const sender: DriverTransaction = {
+          query: async (text, values) => (await transaction.query(text, [...values])).rows,
+          exec: async (text) => void (await transaction.exec(text)),
+        }
+        const until = whileOpen(sender)
+        const run = async (): Promise<Awaited<ReturnType<typeof work>>> => {
+          // Work that never settles must not keep the one connection.
+          const result = await orAborted(work(until.open), signal)
+          await assertKept(() => transaction.query('select 1'))
+          signal.throwIfAborted()
+          return result
+        }
+        return leavesNothing ? clean(sender, run, until.end) : run()
       })
       return orAborted(whole, signal)
     },
@@ -80,6 +82,57 @@ export function pglite({ folder }: PgliteOptions = {}): DatabaseDriver {
     async close() {
       closed = true
       await (await opened?.catch(() => undefined))?.close()
+    },
+  }
+}
+
+/** Takes back what SQL may set for a session. What listens stays: the application does, on the same connection. */
+const TAKE_BACK = [
+  'reset role',
+  'reset all',
+  'close all',
+  'deallocate all',
+  'discard temp',
+  'select pg_advisory_unlock_all()',
+]
+
+/**
+ * Ends the transaction that `run` works in, and takes back what it has set. PGlite's own end comes too late for that: the next
+ * transaction follows it at once. After this one, it does nothing.
+ */
+async function clean<T>({ query, exec }: DriverTransaction, run: () => Promise<T>, end: () => void): Promise<T> {
+  // PGlite knows no name to reset it to.
+  const [row] = await query('select quote_ident(session_user) as login', [])
+  const texts = ['rollback', `set session authorization ${String(readField(row, 'login'))}`, ...TAKE_BACK]
+  try {
+    const result = await run()
+    end()
+    await exec('commit')
+    return result
+  } finally {
+    end()
+    // Each by itself: one that is refused must not keep the others.
+    for (const text of texts) await exec(text).catch(() => undefined)
+  }
+}
+
+/** Refuses statements after `end`: those of work that nobody waits for any more would each be a transaction of its own. */
+function whileOpen(transaction: DriverTransaction): { readonly open: DriverTransaction; end(): void } {
+  let ended = false
+  const assertOpen = (): void => {
+    if (ended) throw new Error('The transaction is over.')
+  }
+  return {
+    end: () => void (ended = true),
+    open: {
+      async query(text, values) {
+        assertOpen()
+        return transaction.query(text, values)
+      },
+      async exec(text) {
+        assertOpen()
+        return transaction.exec(text)
+      },
     },
   }
 }

@@ -20,7 +20,7 @@ import {
   type PostgresSender,
 } from '@msc/core/postgres'
 import { assertPostgresAddress, postgresEndpoint } from '@msc/core/postgres-address'
-import type { DatabaseDriver, DriverTransaction } from '../driver.ts'
+import type { DatabaseDriver, DriverTransaction, DriverTransactionOptions } from '../driver.ts'
 import { commitUnknown, transactionAborted } from '../failures.ts'
 
 export interface ServerOptions {
@@ -82,7 +82,7 @@ export function serverDriver(options: ServerOptions, kind: ServerKind): Database
     endpoint: postgresEndpoint(url),
     variables: [variable],
     capabilities: { shared: true, supabase },
-    transaction: async (work, signal) => inTransaction(await pool(), work, { signal, name, explain }),
+    transaction: async (work, signal, given) => inTransaction(await pool(), work, { ...given, signal, name, explain }),
     async client() {
       if (url !== undefined) kind.assertListenable?.(url)
       return pool()
@@ -128,7 +128,7 @@ async function connect(url: string, max: number): Promise<OwnPool> {
   }) as unknown as OwnPool
 }
 
-interface TransactionContext {
+interface TransactionContext extends DriverTransactionOptions {
   readonly signal: AbortSignal
   readonly name: string
   readonly explain: Explain
@@ -137,11 +137,11 @@ interface TransactionContext {
 /** How a transaction ended on a connection that can be used again. */
 type Outcome<T> = { readonly result: T } | { readonly error: unknown }
 
-/** The error of work whose connection can't be used again. */
-class WorkFailed {
-  readonly error: unknown
-  constructor(error: unknown) {
-    this.error = error
+/** The outcome of work whose connection is to be closed: core closes those whose work throws. */
+class Last<T> {
+  readonly outcome: Outcome<T>
+  constructor(outcome: Outcome<T>) {
+    this.outcome = outcome
   }
 }
 
@@ -151,14 +151,24 @@ async function inTransaction<T>(
   work: (transaction: DriverTransaction) => Promise<T>,
   context: TransactionContext,
 ): Promise<T> {
-  const { signal, explain } = context
+  const { signal, explain, leavesNothing } = context
   let outcome: Outcome<T>
   try {
-    outcome = await onConnection(pool, (connection) => between(connection, work, context), signal)
+    outcome = await onConnection(
+      pool,
+      async (connection) => {
+        const ended = await between(connection, work, context)
+        if (leavesNothing) throw new Last(ended)
+        return ended
+      },
+      signal,
+    )
   } catch (error) {
-    if (error instanceof WorkFailed) throw error.error
-    signal.throwIfAborted()
-    throw explain(error)
+    if (!(error instanceof Last)) {
+      signal.throwIfAborted()
+      throw explain(error)
+    }
+    outcome = error.outcome as Outcome<T>
   }
   if ('error' in outcome) throw outcome.error
   return outcome.result
@@ -177,7 +187,7 @@ async function between<T>(
     // The connection goes, and the server rolls back when it notices.
     signal.throwIfAborted()
     await connection.query('rollback').catch(() => {
-      throw new WorkFailed(error)
+      throw new Last({ error })
     })
     return { error }
   }

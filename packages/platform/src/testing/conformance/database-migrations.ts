@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { code, type TestedDatabase } from './database-schema.ts'
 
 export function testMigrations(tested: TestedDatabase): void {
@@ -7,6 +7,15 @@ export function testMigrations(tested: TestedDatabase): void {
     (
       await tested.database.asService((tx) =>
         tx.query(`select to_regclass($1) is not null as there`, [`public.${name}`]),
+      )
+    )[0]
+
+  /** What a transaction sees of what others may have set for its connection. */
+  const session = async (): Promise<unknown> =>
+    (
+      await tested.database.asService((tx) =>
+        tx.query(`select current_setting('search_path') as path, current_setting('lock_timeout') as lock,
+          session_user::text as login, (select relnamespace::regnamespace::text from pg_class where oid = to_regclass('notes')) as notes`),
       )
     )[0]
 
@@ -81,7 +90,76 @@ export function testMigrations(tested: TestedDatabase): void {
 
   it('are refused when they end their transaction', async () => {
     const ending = { version: 'ending', sql: `${table('kept')}; commit; select 1` }
-    await expect(tested.database.migrate([ending])).rejects.toMatchObject(code('MIGRATION_INVALID'))
+    await expect(tested.database.migrate([ending])).rejects.toMatchObject({
+      code: 'MIGRATION_INVALID',
+      hint: expect.stringContaining('before its commit was kept'),
+    })
+    expect(await exists('kept')).toEqual({ there: true })
+    const undoing = { version: 'undoing', sql: `${table('undone')}; rollback` }
+    await expect(tested.database.migrate([undoing])).rejects.toMatchObject({
+      code: 'MIGRATION_INVALID',
+      hint: expect.stringContaining('before its rollback was undone'),
+    })
+    expect(await exists('undone')).toEqual({ there: false })
+  })
+
+  it('that end their transaction and then fail say what was kept, and leave the session as it was', async () => {
+    const before = await session()
+    for (const [name, then] of [
+      ['select', 'select nothing from nowhere'],
+      ['savepoint', 'savepoint outside'],
+      ['began', 'begin; select nothing from nowhere'],
+    ]) {
+      const dumped = {
+        version: `dumped_${name}`,
+        sql: `set search_path = ''; set lock_timeout = '1s'; select pg_advisory_lock(4714);
+          create temp table notes (text text); begin; ${table(`dumped_${name}`)}; set role anon; commit;\n${then}`,
+      }
+      await expect(tested.database.migrate([dumped])).rejects.toMatchObject({
+        code: 'MIGRATION_INVALID',
+        message: expect.stringMatching(/The migration dumped_\w+ ends its transaction, and then failed.*: ./),
+        hint: expect.stringContaining('before its commit was kept'),
+        cause: expect.objectContaining({ severity: 'ERROR' }),
+      })
+      expect(await exists(`dumped_${name}`)).toEqual({ there: true })
+      for (let round = 0; round < 3; round++) expect(await session()).toEqual(before)
+      // A server notices a moment later that a connection is closed.
+      await vi.waitFor(async () => {
+        expect(
+          await tested.database.asService((tx) =>
+            tx.query(`select 1 from pg_locks where locktype = 'advisory' and objid = 4714`),
+          ),
+        ).toEqual([])
+      }, 5000)
+      expect(await tested.database.migrate([{ version: `after_${name}`, sql: 'select 1' }])).toEqual([`after_${name}`])
+    }
+  })
+
+  it('leave no temporary table behind that would hide one of the application', async () => {
+    for (const version of ['temporary_1', 'temporary_2']) {
+      const sql = `create temp table notes (text text); grant all on notes to service_role; prepare asked as select 1`
+      expect(await tested.database.migrate([{ version, sql }])).toEqual([version])
+      for (let round = 0; round < 3; round++) expect(await session()).toMatchObject({ notes: 'public' })
+    }
+  })
+
+  it('are named when the commit fails, and keep nothing', async () => {
+    const sql = `${table('deferred')}; insert into public.parts values (-2)`
+    await expect(tested.database.migrate([{ version: 'deferred', sql }])).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: expect.stringContaining('The migration deferred failed: '),
+      retryable: false,
+    })
+    expect(await exists('deferred')).toEqual({ there: false })
+  })
+
+  it('are not said to pass later when they never do', async () => {
+    const sql = `alter type public.mood add value 'new'; create table public.moods (mood public.mood default 'new')`
+    const steps = [
+      { version: 'mood', sql: `create type public.mood as enum ('old')` },
+      { version: 'mood_new', sql },
+    ]
+    await expect(tested.database.migrate(steps)).rejects.toMatchObject({ code: 'MIGRATION_FAILED', retryable: false })
   })
 
   it('leave no setting of the session behind', async () => {
