@@ -1,5 +1,5 @@
 import { startChaosProxy } from '@msc/core/testing'
-import { startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
+import { startPostgres, startTransactionPooler, type RunningPostgres } from '@msc/core/testing/postgres'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { administer, emptyDatabase, supabaseProject } from './__fixtures__/databases.ts'
@@ -39,7 +39,8 @@ const history = async (database: Database): Promise<unknown> =>
     [],
   )
 
-describe.each(['pglite', 'postgres', 'supabase'])('migrations on %s', (kind) => {
+// The first PGlite of a process takes long on a busy machine.
+describe.each(['pglite', 'postgres', 'supabase'])('migrations on %s', { timeout: 60_000 }, (kind) => {
   const start = async (): Promise<Database> => {
     if (kind === 'pglite') return open(pglite())
     if (kind === 'postgres') return open(postgres({ url: await emptyDatabase(server) }))
@@ -186,6 +187,53 @@ it.each(['pglite', 'postgres'])('may become another role for the session, which 
   const [row] = await database.asService((tx) => tx.query('select session_user::text as login'))
   expect(row).not.toEqual({ login: 'anon' })
   expect(await database.migrate([accounts])).toEqual([accounts.version])
+})
+
+it.each(['pglite', 'postgres'])('whose time is up write nothing any more: %s', async (kind) => {
+  const driver = kind === 'pglite' ? pglite() : postgres({ url: await emptyDatabase(server) })
+  const database = open(driver)
+  await database.migrate([accounts])
+  const stop = new AbortController()
+  const reason = new Error('The time is up.')
+  let go = (): void => undefined
+  const gone = new Promise<void>((resolve) => (go = resolve))
+  let late: Promise<unknown> | undefined
+  const work = driver.transaction(
+    async (open) => {
+      await open.exec('insert into public.accounts values (1)')
+      late = gone.then(async () => {
+        // Until it is refused: each moment between the abort and the end of the connection's use is hit by one.
+        for (;;) await open.exec('insert into public.accounts values (2)')
+      })
+      stop.signal.addEventListener('abort', go)
+      stop.abort(reason)
+      await late
+    },
+    stop.signal,
+    { leavesNothing: true },
+  )
+  await expect(work).rejects.toBe(reason)
+  await expect(late).rejects.toThrow()
+  const client = await database.client()
+  expect((await client.query('select id from public.accounts', [])).rows).toEqual([])
+})
+
+it('pass through a transaction pooler, and leave none of their settings with its connections', async () => {
+  const pooler = await startTransactionPooler(await emptyDatabase(server))
+  const database = open(postgres({ url: pooler.url }))
+  const dumped = { version: 'dumped', sql: `select set_config('search_path', '', false); set lock_timeout = '1s'` }
+  await database.migrate([dumped])
+  await expect(
+    database.migrate([{ version: 'failing', sql: `${dumped.sql}; select pg_advisory_lock(4715); select 1 / 0` }]),
+  ).rejects.toMatchObject({ code: 'MIGRATION_FAILED' })
+  for (let round = 0; round < 3; round++) {
+    const seen = `select current_setting('search_path') <> '' as path, current_setting('lock_timeout') as lock,
+      exists (select from pg_locks where locktype = 'advisory' and objid = 4715) as locked`
+    const rows = await database.asService((tx) => tx.query(seen))
+    expect(rows).toEqual([{ path: true, lock: '0', locked: false }])
+  }
+  await database.close()
+  await pooler.close()
 })
 
 it('that wait for a lock for too long may be tried again', async () => {

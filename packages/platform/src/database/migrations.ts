@@ -89,10 +89,10 @@ async function send(transaction: DriverTransaction, migration: Migration, driver
     const error = answerOf(thrown)
     // The connection is lost, or the time is up: nothing can be asked.
     if (MscError.isInstance(error)) throw error
-    // A savepoint ends with its transaction: if it is there still, nothing was kept.
+    // A savepoint ends with its transaction: if it is there still, and is the same one's, nothing was kept.
     const isUndone = await transaction
       .exec('rollback to savepoint msc_migration; select pg_advisory_unlock_all()')
-      .then(() => true)
+      .then(async () => (await identify(transaction)).id === id)
       .catch(() => false)
     if (!isUndone) throw endsTransaction(migration, await fateOf(transaction, id), { error })
     if (migration.version === SHAPE_VERSION && sqlState(error) === '42501') throw rolesMissing(error)

@@ -109,6 +109,7 @@ export function testMigrations(tested: TestedDatabase): void {
       ['select', 'select nothing from nowhere'],
       ['savepoint', 'savepoint outside'],
       ['began', 'begin; select nothing from nowhere'],
+      ['disguised', 'begin; savepoint msc_migration; select nothing from nowhere'],
     ]) {
       const dumped = {
         version: `dumped_${name}`,
