@@ -22,6 +22,7 @@ import {
 } from './idempotency-rows.ts'
 import type { Idempotency, IdempotencyOptions, IdempotentRequest } from './idempotency.ts'
 import { keptHeaders, recordOf, replay } from './recorded-response.ts'
+import { createRecorder } from './recording.ts'
 
 /** Milliseconds after which a run is not kept alive any more: one that hangs must not hold its key for ever. */
 const LONGEST_MS = 600_000
@@ -56,7 +57,10 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     },
     clock,
     onError,
+    stats: () => ({ recording: recorder.waiting }),
+    close: (budgetMs) => recorder.close(budgetMs),
   })
+  const recorder = createRecorder({ clock, report })
 
   const prune = async (): Promise<void> => {
     for (let batch = 0; batch < MOST_BATCHES; batch++) {
@@ -86,14 +90,23 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const release = (claim: Claim): Promise<void> =>
     ask((tx) => releaseRequest(tx, claim)).catch((error: unknown) => report(error, 'release'))
 
-  /** Keeps the answer. A failure costs the memory of it, and not the answer: the work is done. */
-  const remember = async (claim: Claim, response: Response): Promise<void> => {
+  /**
+   * Keeps the answer, and calls `done` when that has an end. A failure costs neither the answer nor, while the run holds its key,
+   * the memory of it: it is tried again behind the answer.
+   */
+  const remember = async (claim: Claim, response: Response, done: () => void): Promise<void> => {
     try {
       const record = await recordOf(response, names, maxBytes)
-      if (!record) return await release(claim)
+      if (!record) return void (await release(claim).finally(done))
       const bounds = { keepMs, most: Math.floor(maxPerCaller) }
-      await ask((tx) => recordRequest(tx, claim, record, bounds))
+      await recorder.keep({
+        bytes: record.body.length + record.headers.length,
+        budgetMs: LONGEST_MS,
+        record: () => ask((tx) => recordRequest(tx, claim, record, bounds)),
+        done,
+      })
     } catch (error) {
+      done()
       report(error, 'record')
     }
   }
@@ -117,13 +130,12 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       const stop = hold(claim)
       try {
         const response = await work(claim.key)
-        await remember(claim, response)
+        await remember(claim, response, stop)
         return response
       } catch (error) {
+        stop()
         await release(claim)
         throw error
-      } finally {
-        stop()
       }
     },
   }
