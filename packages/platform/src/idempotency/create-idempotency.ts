@@ -91,22 +91,20 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     ask((tx) => releaseRequest(tx, claim)).catch((error: unknown) => report(error, 'release'))
 
   /**
-   * Keeps the answer, and calls `done` when that has an end. A failure costs neither the answer nor, while the run holds its key,
-   * the memory of it: it is tried again behind the answer.
+   * Keeps the answer. A failure does not cost the answer, as the work is done; nor, if the database is back before the lease is
+   * over, the memory of it: it is tried again behind the answer.
    */
-  const remember = async (claim: Claim, response: Response, done: () => void): Promise<void> => {
+  const remember = async (claim: Claim, response: Response): Promise<void> => {
     try {
       const record = await recordOf(response, names, maxBytes)
-      if (!record) return void (await release(claim).finally(done))
+      if (!record) return await release(claim)
       const bounds = { keepMs, most: Math.floor(maxPerCaller) }
       await recorder.keep({
         bytes: record.body.length + record.headers.length,
         budgetMs: LONGEST_MS,
         record: () => ask((tx) => recordRequest(tx, claim, record, bounds)),
-        done,
       })
     } catch (error) {
-      done()
       report(error, 'record')
     }
   }
@@ -130,12 +128,14 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       const stop = hold(claim)
       try {
         const response = await work(claim.key)
-        await remember(claim, response, stop)
+        await remember(claim, response)
         return response
       } catch (error) {
-        stop()
         await release(claim)
         throw error
+      } finally {
+        // What records the answer later is as often there as this would be.
+        stop()
       }
     },
   }

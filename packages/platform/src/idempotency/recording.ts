@@ -1,4 +1,4 @@
-import { backoff, sleep, toError, withoutScope, type Clock } from '@msc/core'
+import { backoff, sleep, withoutScope, type Clock } from '@msc/core'
 import { isOutage } from '../outage.ts'
 
 /** Bounds of what waits to be recorded in this process. */
@@ -18,8 +18,6 @@ export interface Recording {
   readonly budgetMs: number
   /** Stores it, within a deadline of its own. */
   record(): Promise<unknown>
-  /** Called once, when it is recorded or given up. */
-  done(): void
 }
 
 /** Records answers, and goes on with it while the database is away. */
@@ -31,63 +29,81 @@ export interface Recorder {
   keep(recording: Recording): Promise<void>
   /** How many are tried again. */
   readonly waiting: number
-  /** Resolves when none is left, or after `budgetMs` milliseconds. Each is tried once more at once, and given up if that fails. */
+  /** Resolves when none is left, or after `budgetMs` milliseconds. They are tried once more at once, until one fails. */
   close(budgetMs: number): Promise<void>
 }
 
+interface Waiting {
+  readonly recording: Recording
+  /** Monotonic milliseconds. */
+  readonly untilMs: number
+}
+
 export function createRecorder({ clock, report }: RecordingContext): Recorder {
-  const background = new Map<Recording, Promise<void>>()
+  const queue = new Set<Waiting>()
   const closing = new AbortController()
   let bytes = 0
-  const goOn = async (recording: Recording): Promise<void> => {
-    const until = clock.monotonic() + recording.budgetMs
-    for (let failures = 0; ; failures++) {
-      // An abort only ends the wait early.
-      await sleep(100 + backoff(failures, { baseMs: 200, maxMs: 2000 }), { clock, signal: closing.signal }).catch(
-        () => {},
-      )
-      const isLast = closing.signal.aborted || clock.monotonic() >= until
-      try {
-        await recording.record()
-        return
-      } catch (error) {
-        if (!isLast && isOutage(error)) continue
-        report(error, 'record')
-        return
-      }
+  let isWorking = false
+  let ended = (): void => undefined
+  const drop = (waiting: Waiting): void => {
+    if (queue.delete(waiting)) bytes -= waiting.recording.bytes
+  }
+  /** Returns whether the database answers. */
+  const attempt = async (waiting: Waiting): Promise<boolean> => {
+    const isLast = closing.signal.aborted || clock.monotonic() >= waiting.untilMs
+    try {
+      await waiting.recording.record()
+      drop(waiting)
+      return true
+    } catch (error) {
+      // The others go first: it may be this one that fails.
+      queue.delete(waiting)
+      queue.add(waiting)
+      if (!isLast && isOutage(error)) return false
+      report(error, 'record')
+      if (closing.signal.aborted && isLast) for (const each of queue) drop(each)
+      drop(waiting)
+      return !isOutage(error)
     }
+  }
+  /** Makes one attempt at a time, however many wait: a database that has just come back has enough to do. */
+  const work = async (): Promise<void> => {
+    isWorking = true
+    for (let failures = 1, [first] = queue; first; [first] = queue) {
+      const ms = failures === 0 ? 0 : 100 + backoff(failures, { baseMs: 200, maxMs: 2000 })
+      // An abort only ends the wait early.
+      await sleep(ms, { clock, signal: closing.signal }).catch(() => {})
+      failures = (await attempt(first)) ? 0 : failures + 1
+    }
+    isWorking = false
+    ended()
   }
   return {
     async keep(recording) {
       try {
         await recording.record()
-        recording.done()
-        return
       } catch (error) {
         report(error, 'record')
-        const isFull = background.size >= MOST_WAITING || bytes + recording.bytes > MOST_BYTES
-        if (closing.signal.aborted || isFull || !isOutage(error)) return recording.done()
+        const isFull = queue.size >= MOST_WAITING || bytes + recording.bytes > MOST_BYTES
+        if (closing.signal.aborted || isFull || !isOutage(error)) return
+        bytes += recording.bytes
+        queue.add({ recording, untilMs: clock.monotonic() + recording.budgetMs })
+        if (!isWorking) void withoutScope(work)
       }
-      bytes += recording.bytes
-      const end = (): void => {
-        background.delete(recording)
-        bytes -= recording.bytes
-        recording.done()
-      }
-      const going = withoutScope(() => goOn(recording)).then(end, end)
-      background.set(recording, going)
     },
     get waiting() {
-      return background.size
+      return queue.size
     },
-    async close(budgetMs) {
+    close(budgetMs) {
       closing.abort(new Error('The memory of requests closes.'))
-      const timeUp = new AbortController()
-      await Promise.race([
-        Promise.all(background.values()),
-        sleep(budgetMs, { clock, keepAlive: true, signal: timeUp.signal }).catch(() => {}),
-      ])
-      timeUp.abort(toError('All have ended.'))
+      return new Promise((resolve) => {
+        if (!isWorking) return resolve()
+        const cancel = clock.setTimeout(resolve, budgetMs, { keepAlive: true })
+        ended = () => {
+          cancel()
+          resolve()
+        }
+      })
     },
   }
 }

@@ -23,7 +23,7 @@ export interface UnattendedRow {
 /** For how long a delivery is a sign that somebody delivers its kind, in milliseconds. */
 const SIGN_MS = 3000
 const MOST_KINDS = 20
-/** Entries of one kind in which a claim is looked for. Where so many wait for their time, a process lives that has tried them. */
+/** Entries of one kind in which a claim is looked for. Among more there may be one: late is better than false. */
 const MOST_CLAIMS = 1000
 
 /** Claimed, or to be tried again later. Later than an hour is neither: the database's clock was set back. */
