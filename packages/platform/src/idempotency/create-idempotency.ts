@@ -22,6 +22,7 @@ import {
 } from './idempotency-rows.ts'
 import type { Idempotency, IdempotencyOptions, IdempotentRequest } from './idempotency.ts'
 import { keptHeaders, recordOf, replay } from './recorded-response.ts'
+import { createRecorder } from './recording.ts'
 
 /** Milliseconds after which a run is not kept alive any more: one that hangs must not hold its key for ever. */
 const LONGEST_MS = 600_000
@@ -56,7 +57,10 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     },
     clock,
     onError,
+    stats: () => ({ recording: recorder.waiting }),
+    close: (budgetMs) => recorder.close(budgetMs),
   })
+  const recorder = createRecorder({ clock, report })
 
   const prune = async (): Promise<void> => {
     for (let batch = 0; batch < MOST_BATCHES; batch++) {
@@ -86,13 +90,20 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const release = (claim: Claim): Promise<void> =>
     ask((tx) => releaseRequest(tx, claim)).catch((error: unknown) => report(error, 'release'))
 
-  /** Keeps the answer. A failure costs the memory of it, and not the answer: the work is done. */
+  /**
+   * Keeps the answer. A failure does not cost the answer, as the work is done; nor, if the database is back before the lease is
+   * over, the memory of it: it is tried again behind the answer.
+   */
   const remember = async (claim: Claim, response: Response): Promise<void> => {
     try {
       const record = await recordOf(response, names, maxBytes)
       if (!record) return await release(claim)
       const bounds = { keepMs, most: Math.floor(maxPerCaller) }
-      await ask((tx) => recordRequest(tx, claim, record, bounds))
+      await recorder.keep({
+        bytes: record.body.length + record.headers.length,
+        budgetMs: LONGEST_MS,
+        record: () => ask((tx) => recordRequest(tx, claim, record, bounds)),
+      })
     } catch (error) {
       report(error, 'record')
     }
@@ -123,6 +134,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
         await release(claim)
         throw error
       } finally {
+        // What records the answer later is as often there as this would be.
         stop()
       }
     },

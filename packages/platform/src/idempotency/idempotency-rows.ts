@@ -23,7 +23,10 @@ export interface ClaimTimes {
 
 const after = (parameter: number): string => `clock_timestamp() + $${parameter}::float8 * interval '1 millisecond'`
 
-/** Takes the key of a request, or returns what another run has made of it. */
+/**
+ * Takes the key of a request, or returns what another run has made of it. A run has its key until its lease is over, however
+ * soon answers expire.
+ */
 export async function claimRequest(tx: Transaction, claim: Claim, times: ClaimTimes): Promise<ClaimOutcome> {
   const { key, caller, fingerprint } = claim
   const taken = await tx.query(
@@ -32,8 +35,9 @@ export async function claimRequest(tx: Transaction, claim: Claim, times: ClaimTi
      on conflict (key) do update set
        fingerprint = excluded.fingerprint, claim = excluded.claim, leased_until = excluded.leased_until,
        expires_at = excluded.expires_at, created_at = excluded.created_at, status = null, headers = null, body = null
-     where r.expires_at <= clock_timestamp()
-       or (r.leased_until <= clock_timestamp() and r.fingerprint = excluded.fingerprint)
+     where (r.leased_until is null or r.leased_until <= clock_timestamp())
+       and (r.expires_at <= clock_timestamp()
+         or (r.leased_until is not null and r.fingerprint = excluded.fingerprint))
      returning 1 as one`,
     [key, caller, fingerprint, claim.claim, times.leaseMs, times.keepMs],
   )
@@ -90,11 +94,12 @@ export async function releaseRequest(tx: Transaction, { key, claim }: Claim): Pr
   )
 }
 
-/** Deletes at most `limit` expired rows, and returns how many. */
+/** Deletes at most `limit` expired rows, none of a run that is under way, and returns how many. */
 export async function deleteExpiredRequests(tx: Transaction, limit: number): Promise<number> {
   const rows = await tx.query(
     `delete from msc_idempotency.requests where key in (
-       select key from msc_idempotency.requests where expires_at <= now() order by expires_at limit $1
+       select key from msc_idempotency.requests
+       where expires_at <= now() and (leased_until is null or leased_until <= now()) order by expires_at limit $1
        for update skip locked
      ) returning 1 as one`,
     [limit],

@@ -306,6 +306,78 @@ describe.each(['pglite', 'postgres'] as const)('idempotency on %s', (driver) => 
     expect(onError).toHaveBeenCalledWith(expect.anything(), expect.objectContaining({ operation: 'record' }))
   })
 
+  it('keeps the answer when the database is back, if it was away at that moment', async () => {
+    const onError = vi.fn()
+    let away = false
+    const flaky: Database = {
+      ...database,
+      asService: (work) => (away ? Promise.reject(new Error('x')) : database.asService(work)),
+    }
+    const idempotency = make({ database: flaky, onError })
+    const work = vi.fn(async () => {
+      away = true
+      return created()
+    })
+    expect((await idempotency.run(asked(), work)).status).toBe(201)
+    expect((await make().run(asked(), work)).status).toBe(409)
+    away = false
+    expect((await idempotency.health()).stats).toEqual({ recording: 1 })
+    await vi.waitFor(async () => {
+      expect((await make().run(asked(), work)).headers.get('idempotency-replayed')).toBe('true')
+    }, 5000)
+    expect(work).toHaveBeenCalledTimes(1)
+    expect(onError).toHaveBeenCalledTimes(1)
+    await vi.waitFor(async () => expect((await idempotency.health()).stats).toEqual({ recording: 0 }))
+  })
+
+  it('tries once more to keep an answer when it closes', async () => {
+    let away = false
+    const flaky: Database = {
+      ...database,
+      asService: (work) => (away ? Promise.reject(new Error('x')) : database.asService(work)),
+    }
+    const idempotency = make({ database: flaky })
+    await idempotency.run(asked(), async () => {
+      away = true
+      return created()
+    })
+    away = false
+    await idempotency.close()
+    expect((await make().run(asked(), created)).headers.get('idempotency-replayed')).toBe('true')
+  })
+
+  it('holds the key of a run for longer than answers are kept, while its lease is not over', async () => {
+    await sql('delete from msc_idempotency.requests')
+    const clock = createManualClock()
+    const idempotency = make({ clock, keep: '1ms', timeoutMs: 3_600_000, leaseMs: 600_000 })
+    const work = vi.fn(created)
+    const { opened: may, open } = gate()
+    const begun = gate()
+    const first = idempotency.run(asked(), async () => {
+      begun.open()
+      await may
+      return work()
+    })
+    await begun.opened
+    await sql(`update msc_idempotency.requests set expires_at = now() - interval '1 hour'`)
+    await sql(
+      `insert into msc_idempotency.requests (key, caller, fingerprint, claim, leased_until, expires_at)
+       select sha256('dead'), caller, fingerprint, gen_random_uuid(), now(), now() from msc_idempotency.requests
+       where status is null`,
+    )
+    const running = (): Promise<readonly unknown[]> =>
+      sql('select 1 from msc_idempotency.requests where status is null')
+    expect(await running()).toHaveLength(2)
+    // What is over is pruned, and what goes on is not.
+    await clock.advance(61_000)
+    await vi.waitFor(async () => expect(await running()).toHaveLength(1))
+    expect((await idempotency.run(asked(), work)).status).toBe(409)
+    expect((await idempotency.run(asked({ fingerprint: 'g' }), work)).status).toBe(422)
+    open()
+    expect((await first).status).toBe(201)
+    expect(work).toHaveBeenCalledTimes(1)
+  })
+
   it('is well, and refuses calls after it was closed', async () => {
     const idempotency = make()
     expect(await idempotency.health()).toMatchObject({ concern: 'idempotency', status: 'ready' })

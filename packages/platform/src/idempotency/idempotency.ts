@@ -4,7 +4,10 @@ import type { Database } from '../database/database.ts'
 export interface IdempotencyOptions {
   /** Has to have {@link idempotencyMigration}. Stays the caller's to close, afterwards. */
   readonly database: Database
-  /** How long an answer is kept, by the database's clock. Default 24 hours. */
+  /**
+   * How long an answer is kept, by the database's clock. Default 24 hours. A request that is running has its key until its
+   * lease is over, also for longer.
+   */
   readonly keep?: Duration
   /**
    * Milliseconds after which the request of a process that was killed may run again. A process that lives renews it three
@@ -52,7 +55,9 @@ export interface Idempotency extends Service {
    *
    * Kept are answers below 500, but for 401, 403, 408, 425 and 429. Not kept are also: one that sets a cookie, one of more
    * than `maxBytes`, a stream of events, and one whose body does not end within a second. What is not kept runs again when
-   * it is sent again, and so does the request of a process that was killed before its answer was kept.
+   * it is sent again, and so does the request of a process that was killed before its answer was kept. While the database is
+   * away, keeping an answer is tried again behind it, for ten minutes; a request that is sent again runs again if the lease has
+   * ended before that has worked. Close the memory before the database: it tries once more.
    *
    * For those `work` is given a key of its own: the hash of caller, operation and key, the same at each try. Make the ids of
    * what you write from it with {@link idempotentId}, and a second run finds the rows of the first.

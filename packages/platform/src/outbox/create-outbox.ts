@@ -4,6 +4,7 @@ import {
   assertNumbers,
   createService,
   isRecord,
+  randomHex,
   systemClock,
   type Clock,
   type ErrorReporter,
@@ -13,7 +14,7 @@ import { KIND } from './add.ts'
 import type { Deliver, Outbox } from './outbox.ts'
 import { createRelay } from './relay.ts'
 import { NO_COUNTS, outboxStore, type Counts } from './store.ts'
-import { splitByGrace } from './unattended.ts'
+import { createWatch } from './watch.ts'
 
 export interface OutboxOptions {
   /** Migrated with `outboxMigration()`. Close it after the outbox. */
@@ -40,7 +41,10 @@ export interface OutboxOptions {
   readonly pollMs?: number
   /** Milliseconds for which delivered entries are kept, so that their keys are known. Default 7 days. */
   readonly keepMs?: number
-  /** Milliseconds after which an entry of a kind that nobody delivers is parked. Default 300 000. */
+  /**
+   * Milliseconds after which an entry of a kind that nobody delivers is parked: this process has seen that kind wait, and no
+   * other process hold a claim, for as long. Default 300 000.
+   */
   readonly unknownAfterMs?: number
   readonly clock?: Clock
   /** Returns a number in [0, 1). Default `Math.random`. */
@@ -64,22 +68,26 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const deliver = assertOptions(options)
   const { concurrency = 4, maxBytes = 16_777_216, timeoutMs = 30_000, leaseMs = 60_000, pollMs = 30_000 } = options
   const { keepMs = 7 * 86_400_000, unknownAfterMs = 300_000 } = options
-  const store = outboxStore(database)
+  const name = randomHex(8)
+  const store = outboxStore(database, name)
+  const watch = createWatch(clock)
   const { elsewhere = [] } = options
   let counts = NO_COUNTS
+  let unknown: readonly string[] = []
   const { service, inTime, report, assertOpen } = createService({
     concern: 'outbox',
     driver: {
       name: database.driverName,
       async health(signal) {
         counts = await store.counts([...deliver.keys(), ...elsewhere], signal)
+        unknown = [...new Set([...counts.parkedKinds, ...watch.see(counts.waiting).unattended])]
       },
       // The database is the application's to close.
       close: async () => undefined,
     },
     clock,
     onError,
-    degraded: () => whyDegraded(counts),
+    degraded: () => whyDegraded(counts, unknown),
     stats: () => {
       const { pending, parked, oldestMs } = counts
       return { pending, parked, oldestMs, delivered: relay.delivered, underWay: relay.underWay }
@@ -88,8 +96,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
     close: (budgetMs, closed) => relay.stop(budgetMs, closed),
   })
   const relay = createRelay({
+    name,
     database,
     store,
+    watch,
     deliver,
     clock,
     random,
@@ -124,8 +134,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
 const MOST_NAMED = 5
 
-function whyDegraded({ parked, parkedUnknown, oldestMs, waiting }: Counts): string | undefined {
-  const kinds = [...new Set(splitByGrace(waiting).unattended)]
+function whyDegraded({ parked, parkedUnknown, oldestMs }: Counts, kinds: readonly string[]): string | undefined {
   const refused = parked - parkedUnknown
   const reasons = [
     kinds.length > 0 &&

@@ -245,7 +245,7 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
       },
     })
     for (let n = 0; n < 6; n++) await add({ group: 'left', payload: n })
-    await outboxStore(database).markBlocked(['a'])
+    await outboxStore(database, 'test').markBlocked(['a'])
     for (let n = 0; n < 6; n++) await add({ group: 'right', payload: `r${n}` })
     await add({ payload: 'alone' })
     outbox.start()
@@ -261,7 +261,7 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
   })
 
   it('is not slower for a group that is stuck, however long, and goes on with it in order', async () => {
-    const store = outboxStore(database)
+    const store = outboxStore(database, 'test')
     const count = 3000
     await database.asService((tx) =>
       tx.query(`select msc_outbox.add('a', to_jsonb(n), null, 'long') from generate_series(1, $1::int) n`, [count]),
@@ -437,7 +437,7 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
     )
     old.start()
     await old.flush()
-    await outboxStore(database).sortKinds(['a'], ['other'], 0)
+    await outboxStore(database, 'test').park(['new'], ['a', 'other'], 0)
     expect((await old.state(ids)).map(({ state }) => state)).toEqual(['pending', 'pending', 'pending'])
     expect(onError).not.toHaveBeenCalled()
     expect(JSON.stringify(await old.health())).not.toContain('Nothing delivers')
@@ -464,6 +464,81 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
     const got = receiver()
     open({ deliver: { a: () => undefined, new: got.take } }).start()
     await got.has(1)
+  })
+
+  it('blames nobody for an entry that waits for its group, and parks nothing while another process is at work', async () => {
+    const onError = vi.fn()
+    const got = receiver()
+    let end = (): void => undefined
+    const held = new Promise<void>((resolve) => (end = resolve))
+    const first = async (entry: OutboxEntry): Promise<void> => {
+      got.take(entry)
+      await held
+    }
+    open({ deliver: { first, next: got.take } }).start()
+    await add({ kind: 'first', group: 'g' })
+    await got.has(1)
+    await add({ kind: 'next', group: 'g' })
+    const id = await add({ kind: 'nobody' })
+    await database.asService((tx) =>
+      tx.query(`update msc_outbox.entries set created_at = created_at - interval '1 hour'`),
+    )
+    // A thousand times as fast: a second is a quarter of an hour.
+    const clock: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() * 1000 }
+    const old = open({ clock, onError, pollMs: 50, unknownAfterMs: 0, deliver: { a: () => undefined } })
+    old.start()
+    await vi.waitFor(() => expect(onError).toHaveBeenCalled(), { timeout: 5000 })
+    await vi.waitFor(async () => expect((await old.health()).detail).toContain('the kind nobody: '))
+    expect(await old.state([id])).toMatchObject([{ state: 'pending' }])
+    end()
+    await got.has(2)
+    await vi.waitFor(async () => expect(await old.state([id])).toMatchObject([{ state: 'parked' }]), { timeout: 5000 })
+    expect(onError.mock.calls.map(([error]) => (error as Error).message)).toEqual([
+      '[msc/outbox] Nothing delivers the kind nobody: its entries wait.',
+    ])
+  })
+
+  it('sees which kinds wait for a process, by what is in the table', async () => {
+    const [store, other] = [outboxStore(database, 'test'), outboxStore(database, 'other')]
+    const look = async (by = store) => {
+      const { kinds, othersAreBusy } = (await by.look(['a'], ['elsewhere'])).waiting
+      return [kinds.map(({ kind }) => kind).join(), othersAreBusy]
+    }
+    const settle = (id: string, state: 'pending' | 'parked' | 'delivered', delayMs = 0) =>
+      other.settle([{ id, owner: 'other/1', outcome: { state, delayMs, counts: true } }])
+    const claim = () => other.claim(new Map([['first', 1]]), 'other/1', 60_000)
+    const first = await add({ kind: 'first', group: 'g' })
+    await add({ kind: 'next', group: 'g' })
+    await add({ kind: 'elsewhere' })
+    await add()
+    expect(await look()).toEqual(['first', false])
+    await claim()
+    expect(await look()).toEqual(['', false])
+    await add({ kind: 'single' })
+    expect(await look()).toEqual(['single', true])
+    expect(await look(other)).toEqual(['single', false])
+    expect(await store.park(['single'], ['a'], 0)).toBe(0)
+    // It is to be tried again.
+    await settle(first, 'pending', 60_000)
+    expect(await look()).toEqual(['single', false])
+    await database.asService((tx) => tx.query(`update msc_outbox.entries set due_at = now() where kind = 'first'`))
+    await claim()
+    await settle(first, 'parked')
+    expect(await look()).toEqual(['single', false])
+    await store.retry(first)
+    await claim()
+    await settle(first, 'delivered')
+    expect(await look()).toEqual(['next,single', false])
+    await add({ kind: 'first' })
+    // It was delivered just now, or so it seems when the database's clock was set back.
+    expect(await look()).toEqual(['next,single', false])
+    await database.asService((tx) =>
+      tx.query(`update msc_outbox.entries set ended_at = now() + interval '1 hour' where id = $1`, [first]),
+    )
+    expect(await look()).toEqual(['first,next,single', false])
+    expect(await store.park(['first', 'next'], ['a'], 3_600_000)).toBe(0)
+    expect(await store.park(['first', 'next'], ['a'], 0)).toBe(2)
+    expect(await look()).toEqual(['single', false])
   })
 
   it('shares the work among processes, each entry once', async () => {
@@ -504,7 +579,7 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
   })
 
   it('takes over what a process that is gone had claimed, and nothing that is still being delivered', async () => {
-    const store = outboxStore(database)
+    const store = outboxStore(database, 'test')
     const gone = await add({ payload: 'gone' })
     expect((await store.claim(new Map([['a', 1]]), 'gone', 400)).map(({ id }) => id)).toEqual([gone])
     const got = receiver()

@@ -1,4 +1,4 @@
-import { backoff, every, randomHex, sleep, withoutScope, type CancelTimer, type Clock } from '@msc/core'
+import { backoff, every, sleep, withoutScope, type CancelTimer, type Clock } from '@msc/core'
 import type { Database } from '../database/database.ts'
 import { attempt, type AttemptContext } from './attempt.ts'
 import { createFlights, type Flight, type Flights } from './flights.ts'
@@ -10,8 +10,11 @@ import type { ClaimedEntry, OutboxStore } from './store.ts'
 import { sweepTable } from './sweep.ts'
 import { createNotice, type Notice } from './unattended.ts'
 import { CALLED_OFF } from './verdict.ts'
+import type { Watch } from './watch.ts'
 
 export interface RelayContext extends AttemptContext {
+  /** Names this process in its claims. */
+  readonly name: string
   readonly database: Database
   readonly store: OutboxStore
   readonly clock: Clock
@@ -22,6 +25,7 @@ export interface RelayContext extends AttemptContext {
   readonly keepMs: number
   readonly elsewhere: readonly string[]
   readonly unknownAfterMs: number
+  readonly watch: Watch
 }
 
 /** Claims entries and delivers them, until it is stopped. */
@@ -47,7 +51,7 @@ export function createRelay(context: RelayContext): Relay {
   const kinds = [...context.deliver.keys()]
   const most = Math.max(1, Math.floor(context.maxBytes / MOST_STORED_BYTES))
   const flights = createFlights(kinds, context.concurrency, most)
-  const outage = createOutage(clock, (error, operation) => !stopped && report(error, operation))
+  const outage = createOutage(clock, context.watch, (error, operation) => !stopped && report(error, operation))
   const timers: CancelTimer[] = []
   let delivered = 0
   let isStarted = false
@@ -77,7 +81,7 @@ export function createRelay(context: RelayContext): Relay {
         void pump.run()
       })
   }
-  const notice = createNotice((error, operation) => !stopped && report(error, operation))
+  const notice = createNotice(context.watch, (error, operation) => !stopped && report(error, operation))
   const claim = createClaim(context, {
     flights,
     launch,
@@ -110,9 +114,7 @@ export function createRelay(context: RelayContext): Relay {
     if (isSweeping) return
     isSweeping = true
     try {
-      await sweepTable({ ...context, kinds })
-      // While every place is taken, nothing else looks.
-      notice(await store.look(kinds, context.elsewhere))
+      await sweepTable({ ...context, kinds, notice })
       // It may have put back what is known again.
       wake()
     } finally {
@@ -171,7 +173,7 @@ async function untilAllEnd(flights: Flights, clock: Clock, until: number): Promi
 const CALM_MS = 30_000
 
 /** Reports the first failure of an outage: the health says how it goes on. */
-function createOutage(clock: Clock, report: (error: unknown, operation: string) => void) {
+function createOutage(clock: Clock, watch: Watch, report: (error: unknown, operation: string) => void) {
   let failures = 0
   let lastAt = -Infinity
   return {
@@ -184,6 +186,7 @@ function createOutage(clock: Clock, report: (error: unknown, operation: string) 
       if (failures === 0 && now - lastAt > CALM_MS) report(error, operation)
       failures += 1
       lastAt = now
+      watch.lose()
     },
     ended: (): void => void (failures = 0),
   }
@@ -199,11 +202,10 @@ interface ClaimParts {
 
 /** Returns a function that claims until nothing is due or there is no room, and says when to look again. */
 function createClaim(
-  { store, clock, leaseMs, pollMs, deliver, elsewhere }: RelayContext,
+  { name, store, clock, leaseMs, pollMs, deliver, elsewhere }: RelayContext,
   { flights, launch, notice, isStopped, onSuccess }: ClaimParts,
 ): (isAsked: () => boolean) => Promise<number> {
   const kinds = [...deliver.keys()]
-  const name = randomHex(8)
   let claims = 0
   return async (isAsked) => {
     for (;;) {

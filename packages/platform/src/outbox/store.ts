@@ -2,7 +2,16 @@ import type { Carrier } from '@msc/core'
 import type { Database, Transaction } from '../database/database.ts'
 import { explained, invalid } from './add.ts'
 import type { OutboxState, ParkedEntry } from './outbox.ts'
-import { UNATTENDED, type WaitingKind } from './unattended.ts'
+import {
+  IS_FIRST,
+  KNOWN_AGAIN,
+  PARK_UNKNOWN,
+  UNATTENDED,
+  UNKNOWN,
+  waitingOf,
+  type UnattendedRow,
+  type Waiting,
+} from './unattended.ts'
 import type { Outcome } from './verdict.ts'
 
 /** An entry that this process has claimed. */
@@ -31,13 +40,14 @@ export interface Counts {
   readonly parkedUnknown: number
   /** Milliseconds since the oldest pending entry was added. */
   readonly oldestMs: number
-  /** Kinds that are not delivered here and that wait or are parked for it. */
-  readonly waiting: readonly WaitingKind[]
+  /** Kinds that are not delivered here and that are parked for it. */
+  readonly parkedKinds: readonly string[]
+  readonly waiting: Waiting
 }
 
 interface Look {
   readonly nextDueMs: number | undefined
-  readonly waiting: readonly WaitingKind[]
+  readonly waiting: Waiting
 }
 
 /** The table of entries. Each call is one short transaction; times are the database's. */
@@ -54,10 +64,12 @@ export interface OutboxStore {
    */
   look(kinds: readonly string[], others: readonly string[]): Promise<Look>
   /**
-   * Parks entries that nobody has claimed for `unknownAfterMs` and that are of none of the kinds nor of `others`, and puts
-   * back those that were parked so and that are of one of the kinds.
+   * Parks a batch of entries of `unknown`, none of them in `known`, that were added more than `unknownAfterMs` ago, unless there is a sign by now that
+   * somebody delivers their kind, or another process holds any claim. Returns how many.
    */
-  sortKinds(kinds: readonly string[], others: readonly string[], unknownAfterMs: number): Promise<void>
+  park(unknown: readonly string[], known: readonly string[], unknownAfterMs: number): Promise<number>
+  /** Puts back entries of the kinds that were parked since nobody delivered them. */
+  unpark(kinds: readonly string[]): Promise<void>
   /**
    * Marks a batch of what waits for the first entry of its group, so that a group that is stuck costs the others
    * nothing however long it is; and frees what is first by now. Returns how many it has marked.
@@ -90,9 +102,7 @@ const CLAIM = `with due as materialized (
     cross join lateral (
       select e.id from msc_outbox.entries e
       where e.kind = free.kind and e.state = 'pending' and not e.blocked and e.due_at <= statement_timestamp()
-        and (e.grp is null or not exists (
-          select from msc_outbox.entries before
-          where before.grp = e.grp and before.seq < e.seq and before.state <> 'delivered'))
+        and ${IS_FIRST}
       order by e.due_at, e.seq limit free.places for update skip locked
     ) as taken)
   update msc_outbox.entries e set owner = $3, attempts = e.attempts + 1, due_at = clock_timestamp()
@@ -150,25 +160,11 @@ const RENEW = `update msc_outbox.entries e set due_at = clock_timestamp() + $3::
 
 const LOOK = `select (
     select (extract(epoch from min(next.due_at) - clock_timestamp()) * 1000)::float8
-    from unnest($2::text[]) as known (kind) cross join lateral (
+    from unnest($3::text[]) as known (kind) cross join lateral (
       select e.due_at from msc_outbox.entries e
       where e.kind = known.kind and e.state = 'pending' and not e.blocked and e.due_at > statement_timestamp()
       order by e.due_at limit 1) as next) as ms,
-  (select json_agg(json_build_object('kind', kind, 'ageMs', age)) from (${UNATTENDED}) as waits) as waiting`
-
-const UNKNOWN = 'OUTBOX_KIND_UNKNOWN'
-/** Only of kinds that nobody is delivering: during a deployment, an old process sees what a new one is slow with. */
-const PARK_UNKNOWN = `update msc_outbox.entries set state = 'parked', owner = null, error_code = '${UNKNOWN}',
-    error = 'Nothing delivers this kind.', ended_at = clock_timestamp()
-  where id in (
-    select u.id from msc_outbox.entries u
-    where u.state = 'pending' and not u.blocked and u.kind in (select kind from (${UNATTENDED}) as waits)
-      and u.due_at <= statement_timestamp() - $2::float8 * interval '1 millisecond'
-      and u.created_at < statement_timestamp() - $2::float8 * interval '1 millisecond'
-    order by u.seq limit 100 for update skip locked)`
-const KNOWN_AGAIN = `update msc_outbox.entries set state = 'pending', due_at = '-infinity', error = null,
-    error_code = null, ended_at = null
-  where state = 'parked' and error_code = '${UNKNOWN}' and kind = any ($1::text[])`
+  (select json_agg(waits) from (${UNATTENDED}) as waits) as waiting`
 
 const PRUNE = `delete from msc_outbox.entries where id in (
     select id from msc_outbox.entries
@@ -181,14 +177,14 @@ const MEND = `update msc_outbox.entries set due_at = clock_timestamp()
 
 const COUNTS = `select
   (select count(*) from (select from msc_outbox.entries where state = 'pending' limit 10000) as counted)::int as pending,
-  parked.count as parked, parked.unknown, parked.waiting, waits.waiting as unattended,
+  parked.count as parked, parked.unknown, parked.kinds, waits.waiting,
   coalesce((select extract(epoch from clock_timestamp() - created_at) * 1000 from msc_outbox.entries
     where state = 'pending' order by seq limit 1), 0)::float8 as oldest
   from (
     select count(*)::int as count, (count(*) filter (where error_code = '${UNKNOWN}'))::int as unknown,
-      json_agg(distinct kind) filter (where error_code = '${UNKNOWN}' and kind <> all ($1::text[])) as waiting
+      json_agg(distinct kind) filter (where error_code = '${UNKNOWN}' and kind <> all ($1::text[])) as kinds
     from (select kind, error_code from msc_outbox.entries where state = 'parked' limit 10000) as counted) as parked,
-  (select json_agg(json_build_object('kind', kind, 'ageMs', age)) as waiting from (${UNATTENDED}) as kinds) as waits`
+  (select json_agg(each) as waiting from (${UNATTENDED}) as each) as waits`
 
 const STATE = `select id::text, state, attempts, error, error_code from msc_outbox.entries where id = any ($1::uuid[])`
 const PARKED = `select id::text, kind, grp, attempts, error, error_code from msc_outbox.entries
@@ -201,7 +197,8 @@ const DISCARD = `delete from msc_outbox.entries where id = $1 and state = 'parke
 /** Milliseconds for one statement of the outbox itself: each connection that has gone silent costs it once. */
 const STATEMENT_MS = 5000
 
-export function outboxStore(database: Database): OutboxStore {
+/** @param name Begins, before a slash, the `owner` of each claim of this process. */
+export function outboxStore(database: Database, name: string): OutboxStore {
   const run = async <T>(work: (tx: Transaction) => Promise<T>, signal?: AbortSignal): Promise<T> => {
     try {
       return await database.asService(work, { timeoutMs: STATEMENT_MS, ...(signal && { signal }) })
@@ -244,16 +241,16 @@ export function outboxStore(database: Database): OutboxStore {
     renew: async (held, leaseMs) =>
       idsOf(await query(RENEW, [held.map(({ id }) => id), held.map(({ owner }) => owner), leaseMs])),
     async look(kinds, others) {
-      const [row] = await query<{ ms: number | null; waiting: WaitingKind[] | null }>(LOOK, [
+      const [row] = await query<{ ms: number | null; waiting: UnattendedRow[] | null }>(LOOK, [
         [...kinds, ...others],
+        name,
         kinds,
       ])
-      return { nextDueMs: row?.ms ?? undefined, waiting: row?.waiting ?? [] }
+      return { nextDueMs: row?.ms ?? undefined, waiting: waitingOf(row?.waiting) }
     },
-    async sortKinds(kinds, others, unknownAfterMs) {
-      await query(KNOWN_AGAIN, [kinds])
-      await query(PARK_UNKNOWN, [[...kinds, ...others], unknownAfterMs])
-    },
+    park: async (unknown, known, unknownAfterMs) =>
+      (await query(PARK_UNKNOWN, [known, name, unknown, unknownAfterMs])).length,
+    unpark: async (kinds) => void (await query(KNOWN_AGAIN, [kinds])),
     markBlocked: (kinds) =>
       run(async (tx) => {
         const [row] = await tx.query<{ readonly count: number }>(MARK, [kinds])
@@ -264,15 +261,16 @@ export function outboxStore(database: Database): OutboxStore {
     prune: async (keepMs) => (await query(PRUNE, [keepMs])).length,
     mendTimes: async (kinds) => void (await query(MEND, [kinds])),
     async counts(known, signal) {
-      const [row] = await query<CountsRow>(COUNTS, [known], signal)
+      const [row] = await query<CountsRow>(COUNTS, [known, name], signal)
       if (!row) return NO_COUNTS
-      const { pending, parked, unknown, waiting, unattended, oldest } = row
+      const { pending, parked, unknown, kinds, waiting, oldest } = row
       return {
         pending,
         parked,
         parkedUnknown: unknown,
         oldestMs: Math.max(0, oldest),
-        waiting: [...(waiting ?? []).map((kind) => ({ kind, ageMs: Infinity })), ...(unattended ?? [])],
+        parkedKinds: kinds ?? [],
+        waiting: waitingOf(waiting),
       }
     },
     async state(ids) {
@@ -297,15 +295,22 @@ export function outboxStore(database: Database): OutboxStore {
   }
 }
 
-export const NO_COUNTS: Counts = { pending: 0, parked: 0, parkedUnknown: 0, oldestMs: 0, waiting: [] }
+export const NO_COUNTS: Counts = {
+  pending: 0,
+  parked: 0,
+  parkedUnknown: 0,
+  oldestMs: 0,
+  parkedKinds: [],
+  waiting: waitingOf(null),
+}
 
 interface CountsRow {
   readonly pending: number
   readonly parked: number
   readonly unknown: number
   /** Kinds that were parked since nobody delivered them. */
-  readonly waiting: readonly string[] | null
-  readonly unattended: readonly WaitingKind[] | null
+  readonly kinds: readonly string[] | null
+  readonly waiting: readonly UnattendedRow[] | null
   readonly oldest: number
 }
 
