@@ -157,7 +157,8 @@ describe('while the database is away', () => {
     const { token, sessionId } = await sessions.start(id)
     await sessions.verify(token)
     await sessions.verify(token)
-    const told = new Promise((resolve) => sessions.onEnded(resolve))
+    // Beside those of other tests that have just ended.
+    const told = new Promise((resolve) => sessions.onEnded((ended) => ended.userId === id && resolve(ended)))
     // The listening connections end before the notification is sent.
     await test.database.asService(async (tx) => {
       await tx.query('select msc_sessions.end_all($1, $2)', [id, 'x'])
