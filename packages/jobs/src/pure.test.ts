@@ -6,6 +6,7 @@ import { isPath, valueAt } from './paths.ts'
 import type { RunInfo } from './driver.ts'
 import { runBreadcrumbs } from './run-breadcrumbs.ts'
 import { createStepKeys } from './step-keys.ts'
+import { invokedId, isRunOf } from './store.ts'
 
 describe('step keys', () => {
   it('are never the same in one pass, and the same in the next', () => {
@@ -16,6 +17,33 @@ describe('step keys', () => {
         expect(new Set(keys).size).toBe(keys.length)
         expect(given.map(createStepKeys())).toEqual(keys)
       }),
+    )
+  })
+})
+
+describe('ids of runs', () => {
+  it('tell each event’s runs and their replays from all others, and no two things have one', () => {
+    const name = fc.array(fc.constantFrom('a', 'j', '.', '~', '/', '%', '2E'), { minLength: 1, maxLength: 6 })
+    const text = name.map((signs) => signs.join(''))
+    const job = fc.constantFrom('j', 'a', 'a-j')
+    const replays = fc.array(fc.constantFrom('0a', '1b'), { maxLength: 2 })
+    const started = fc.record({ event: text, job, replays })
+    const idOf = ({ event, job: of, replays: signs }: { event: string; job: string; replays: string[] }): string =>
+      [`${event}.${of}`, ...signs].join('~')
+    fc.assert(
+      fc.property(started, started, text, text, job, (one, other, event, key, child) => {
+        expect(isRunOf({ id: idOf(one), job: one.job }, event)).toBe(one.event === event)
+        expect(isRunOf({ id: idOf(one), job: one.job }, one.event)).toBe(true)
+        if (idOf(one) === idOf(other)) expect(one).toEqual(other)
+        for (const id of [invokedId(idOf(one), key), `${invokedId(idOf(one), key)}~0a`]) {
+          expect(isRunOf({ id, job: child }, event)).toBe(false)
+          // The longest event that the id could be of.
+          expect(isRunOf({ id, job: child }, id.slice(0, -child.length - 1))).toBe(false)
+          expect(id).not.toBe(idOf(other))
+        }
+        expect(invokedId(idOf(one), key)).not.toBe(invokedId(idOf(one), `${key}.`))
+      }),
+      { numRuns: 5000 },
     )
   })
 })

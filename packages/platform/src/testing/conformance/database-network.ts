@@ -79,7 +79,7 @@ export function testDatabaseNetwork(tested: TestedDatabase): void {
   }, 30_000)
 
   it.each(['kill', 'freeze'] as const)('(%s) during the commit says that nobody knows', async (fail) => {
-    const database = tested.open({ timeoutMs: 1500 })
+    const database = tested.open({ timeoutMs: 4000 })
     await withDirect(async (direct) => {
       let release = (): void => undefined
       const held = new Promise<void>((resolve) => (release = resolve))
@@ -96,7 +96,7 @@ export function testDatabaseNetwork(tested: TestedDatabase): void {
       await vi.waitFor(async () => {
         const waiting = `select 1 from pg_locks where locktype = 'advisory' and objid = 4711 and not granted`
         expect(await direct.asService((tx) => tx.query(waiting))).toHaveLength(1)
-      })
+      }, 3500)
       network()[fail]()
       await unknown
       release()
