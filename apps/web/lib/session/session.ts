@@ -41,6 +41,16 @@ export async function userOf(cookieHeader: string | null | undefined): Promise<U
   return verified && { ...verified.user, sessionId: verified.sessionId }
 }
 
+/**
+ * Refuses at once what the database has just ended by itself, of which this process would hear a moment later. Its failure is
+ * only reported: what was changed is changed, and the sessions have ended.
+ */
+export async function forgetSessions(userId: string, except?: string): Promise<void> {
+  await sessions()
+    .endAll(userId, { reason: 'user-changed', ...(except !== undefined && { except }) })
+    .catch((error: unknown) => console.warn('Sessions that have ended are refused a moment later.', error))
+}
+
 /** Whom the database acts for: their rows, and only while their session lives. */
 export function claimsOf({ id, email, sessionId }: User): Claims {
   return { sub: id, role: 'authenticated', email, session_id: sessionId }

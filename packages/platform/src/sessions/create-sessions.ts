@@ -21,6 +21,7 @@ import { createSessionReader } from './session-reader.ts'
 import {
   assertUserId,
   endByToken,
+  endedLately,
   endOfUser,
   endOldest,
   insertSession,
@@ -133,10 +134,11 @@ export function createSessions<User extends object>(options: SessionsOptions<Use
       assertUserId(userId)
       const rows = await during(async (tx) => {
         await lockUser(tx, userId)
-        return endOfUser(tx, userId, reason, except)
+        const now = await endOfUser(tx, userId, reason, except)
+        return { now, before: await endedLately(tx, userId) }
       })
-      await forget(rows)
-      return rows.length
+      await forget([...rows.before, ...rows.now])
+      return rows.now.length
     },
     async list(userId) {
       assertUserId(userId)

@@ -105,6 +105,15 @@ export function endOfUser(
   ])
 }
 
+/** Returns the sessions of a user that the database ended a moment ago, of which this process may not have heard yet. */
+export function endedLately(tx: Transaction, userId: string): Promise<EndedRow[]> {
+  return tx.query(
+    `select id as "sessionId", user_id as "userId", encode(token_hash, 'hex') as "tokenHash" from msc_sessions.sessions
+     where user_id = $1 and ended_at > now() - interval '1 minute' and expires_at > now()`,
+    [userId],
+  )
+}
+
 export async function listSessions(tx: Transaction, userId: string): Promise<ListedSession[]> {
   const rows = await tx.query<{ [Key in keyof ListedSession]: ListedSession[Key] | null }>(
     `select id as "sessionId", ${ms('created_at')} as "createdAt", ${ms('expires_at')} as "expiresAt", address,

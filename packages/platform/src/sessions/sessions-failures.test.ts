@@ -149,6 +149,21 @@ describe('while the database is away', () => {
     }
   })
 
+  it('refuses at once what the database has ended by itself, when it is told to end all', async () => {
+    const sessions = sessionsOf(opened, test.another())
+    await sessions.open()
+    const id = await user()
+    const { token, sessionId } = await sessions.start(id)
+    await sessions.verify(token)
+    await sessions.verify(token)
+    const told: string[] = []
+    sessions.onEnded((ended) => ended.userId === id && told.push(ended.sessionId))
+    await test.database.asService((tx) => tx.query('select msc_sessions.end_all($1, $2)', [id, 'x']))
+    expect(await sessions.endAll(id)).toBe(0)
+    expect(await sessions.verify(token)).toBeUndefined()
+    expect(told).toEqual([sessionId])
+  })
+
   it('hears afterwards of what ended while it could not hear', async () => {
     const database = test.another()
     const sessions = sessionsOf(opened, database)

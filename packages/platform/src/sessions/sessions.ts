@@ -118,7 +118,10 @@ export interface Sessions<User> extends Service {
   verify(from: SessionRequest | string | null | undefined): Promise<VerifiedSession<User> | undefined>
   /** Ends the session of a request or a token. Returns false when it was not live. `reason` is cut to 64 characters. */
   end(from: SessionRequest | string | null | undefined, reason?: string): Promise<boolean>
-  /** Ends all sessions of a user, but for the one with the id `except`. Returns how many there were. */
+  /**
+   * Ends all sessions of a user, but for the one with the id `except`. Returns how many there were. Also call it after a change by
+   * which the database has ended them itself: this process then refuses them at once, and need not wait until it hears of it.
+   */
   endAll(userId: string, options?: { readonly except?: string; readonly reason?: string }): Promise<number>
   /** Returns the live sessions of a user, the latest first. */
   list(userId: string): Promise<ListedSession[]>

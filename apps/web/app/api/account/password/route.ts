@@ -3,6 +3,7 @@ import { isStorable } from '@msc/platform'
 import { z } from 'zod'
 import { afterForm, route } from '@/lib/route'
 import { changePassword, checkPassword } from '@/lib/session/auth'
+import { forgetSessions } from '@/lib/session/session'
 import { guardPassword, passwordWasWrong } from '@/lib/session/sign-in'
 
 const change = z.strictObject({
@@ -35,7 +36,10 @@ export const POST = route({
         extensions: { issues: [{ path: 'currentPassword', message: 'This is not your password' }] },
       })
     }
-    if (await changePassword(user, account, body.newPassword)) return Response.json({ changed: true })
+    if (await changePassword(user, account, body.newPassword)) {
+      await forgetSessions(user.id, user.sessionId)
+      return Response.json({ changed: true })
+    }
     return problem({
       title: 'Your password was changed elsewhere in this moment',
       detail: 'If that was not you, sign in again and change it.',

@@ -2,7 +2,7 @@ import { problem, type ProblemOptions } from '@msc/platform/next'
 import { z } from 'zod'
 import { asUser, sqlState } from '@/lib/db/database'
 import { afterForm, route } from '@/lib/route'
-import { claimsOf } from '@/lib/session/session'
+import { claimsOf, forgetSessions } from '@/lib/session/session'
 
 const refusals: Readonly<Record<string, ProblemOptions>> = {
   P0002: { title: 'There is no such account', status: 404, code: 'NOT_FOUND' },
@@ -28,6 +28,7 @@ export const POST = route<'required', { role: 'artist' | 'admin' }, { id: string
       if (refusal) return problem(refusal)
       throw error
     }
+    await forgetSessions(params.id)
     return Response.json({ role: body.role })
   },
 })
