@@ -13,8 +13,7 @@ export default defineConfig<object, AppOptions>({
   testDir: 'e2e',
   outputDir: '../../.cache/e2e',
   fullyParallel: false,
-  // Each has an app of its own; half of the time a test waits.
-  workers: 2,
+  workers: 1,
   forbidOnly: true,
   timeout: 60_000,
   expect: { timeout: 15_000 },
