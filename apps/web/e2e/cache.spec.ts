@@ -39,7 +39,7 @@ test('the data that Next.js caches is in the app’s cache, and updates at once 
   const admin = await browser.newContext()
   const adminPage = await admin.newPage()
   await signIn(adminPage, app, 'admin')
-  // What nobody says to have read is not published.
+  // Publishing has to name the version that was read.
   expect((await move(adminPage.request, 'live')).status()).toBe(409)
   expect((await move(adminPage.request, 'live', 1)).status()).toBe(200)
   expect(await releases()).toBe(before + 1)

@@ -5,7 +5,7 @@ import { stampClientAddress } from '@msc/platform'
 import { describe, expect, it } from 'vitest'
 import { frontGate } from './gate.ts'
 
-/** What the gate sees of a request and of its answer. */
+/** Makes a request and a response with the parts that the gate reads. */
 function call(url: string, remoteAddress: string): [IncomingMessage, ServerResponse] {
   const socket = { remoteAddress, bytesRead: 0, bytesWritten: 0 }
   const request = { url, method: 'GET', headers: {}, socket } as unknown as IncomingMessage

@@ -120,7 +120,7 @@ export async function runHostileChaos({ seed }: { seed: number }): Promise<Hosti
       await server.kill()
       server = await start()
       restarts += 1
-      // What the first requests load is not the work of a body.
+      // The first requests load modules, which must not be measured.
       for (let round = 0; round < 3; round++) await send({ ...attack, ...(attack.body && { body: '{}' }) })
       await send(attack)
       return send(attack)
@@ -195,7 +195,7 @@ function attacksOn(
   return [...bombs, ...Object.entries(BODIES).map(([what, text]) => attack(what, text)), ...fields, ...forms]
 }
 
-/** What the protocols of the ingest carry, with a text where a person's own text may be. */
+/** Makes a request of each protocol of the ingest, with the text in the fields that a sender fills freely. */
 function ingested(
   what: string,
   value: string,
