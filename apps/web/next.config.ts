@@ -9,7 +9,11 @@ function pathOf(module: string): string {
 
 const config: NextConfig = {
   poweredByHeader: false,
-  experimental: { useCache: true },
+  experimental: {
+    useCache: true,
+    // No page has a body. The server refuses those; behind another one, Next.js keeps no more than this of each.
+    proxyClientMaxBodySize: 1024,
+  },
   // Next.js stores its cache in the app's own cache, so that all instances share it.
   cacheHandlers: {
     default: pathOf('@msc/cache/next/use-cache'),
@@ -17,6 +21,8 @@ const config: NextConfig = {
   },
   cacheHandler: pathOf('@msc/cache/next/isr'),
   cacheMaxMemorySize: 0,
+  // No page shows an image of another size, and what makes them reads any address of this server for whoever asks.
+  images: { unoptimized: true },
   // These load WebAssembly, native or instrumented modules by path, which bundling breaks.
   serverExternalPackages: [
     '@electric-sql/pglite',

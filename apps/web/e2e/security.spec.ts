@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { freePort } from '@msc/core/testing'
 import { REALTIME_ROUTES } from '@msc/realtime/server'
 import { expect, test as base } from '@playwright/test'
@@ -242,6 +243,52 @@ test('what the gate counts is everything else; its groups are tested beside it',
   }
   expect(statuses).toContain(429)
   expect((await send(app, 'GET', '/devtools')).status).not.toBe(429)
+})
+
+/** Sends an address and a method as they are, which `fetch` would change or refuse. */
+function raw(
+  app: RunningApp,
+  method: string,
+  path: string,
+  body = '',
+): Promise<{ status?: number; location?: string }> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(app.url)
+    const headers = { 'x-forwarded-for': fresh(), ...(body && { 'content-length': body.length }) }
+    const sent = request({ hostname, port, method, path, headers, agent: false }, ({ statusCode, headers: answered }) =>
+      resolve({
+        ...(statusCode !== undefined && { status: statusCode }),
+        ...(answered.location !== undefined && { location: answered.location }),
+      }),
+    )
+    sent.once('error', reject)
+    sent.end(body)
+  })
+}
+
+test('a page takes no body, by whichever way it is addressed, and nothing answers 5xx', async ({ app }) => {
+  const ways = [
+    '/api/../sign-in',
+    '/api/%2e%2e/sign-in',
+    '/devtools/../sign-in',
+    '/devtools/%2E%2E/sign-in',
+    '/api\\..\\sign-in',
+  ]
+  for (const way of ways) expect(await raw(app, 'POST', way, 'x'.repeat(100)), way).toEqual({ status: 400 })
+  for (const way of ['/sign-in', '//sign-in', '/%73ign-in', '/', '/_next/static/x', '/icon.svg']) {
+    expect(await raw(app, 'POST', way, 'x'), way).toEqual({ status: 405 })
+  }
+  expect(await raw(app, 'OPTIONS', '*')).toEqual({ status: 400 })
+  for (const way of ['/', '/api/health', '/devtools', '/realtime/v1/health']) {
+    for (const method of ['TRACE', 'PROPFIND']) expect(await raw(app, method, way), way).toEqual({ status: 405 })
+  }
+  // A proxy's form of an address, RFC 9112 3.2.2.
+  expect(await raw(app, 'GET', `${app.url}/sign-in`)).toEqual({ status: 200 })
+  expect(await raw(app, 'GET', `http://elsewhere.example/releases`)).toMatchObject({
+    status: 307,
+    location: expect.stringMatching(/^\//),
+  })
+  expect(await raw(app, 'GET', '/_next/image?url=%2Fsign-in&w=640&q=75')).toMatchObject({ status: 404 })
 })
 
 test('the realtime server answers as its own list says', async ({ app }) => {

@@ -1,5 +1,5 @@
-import { reportFailure } from '@msc/core'
-import { getDefaultJobs, type RunInfo } from '@msc/jobs'
+import { processSlot, reportFailure } from '@msc/core'
+import { getDefaultJobs, triggerAIJob, type RunInfo } from '@msc/jobs'
 import { asService } from './db/database.ts'
 import { analysisEventId, analysisKey } from './outbox.ts'
 import type { Release } from './releases.ts'
@@ -30,6 +30,39 @@ export async function analysisState(
   } catch (error) {
     reportFailure(error, { concern: 'web', operation: 'analysisState' })
     return { state: 'unknown' }
+  }
+}
+
+/** Hours for which a lost analysis is asked for again; after that, the page's button does. */
+const HOURS = 24
+/** Milliseconds from one time to the next: whoever registers the functions may do so much later. */
+const AGAIN_MS = 600_000
+const asked = processSlot('web/asked-again', () => new Map<string, number>())
+
+/**
+ * Asks for analyses again that were handed over and that nothing does: an engine elsewhere takes an event also while it does not know
+ * the function that it is for, as before a new version is registered. The event keeps its id, so that one which is only late runs once.
+ */
+export async function askAgain(): Promise<void> {
+  const handedOver = await asService((tx) =>
+    tx.query<{ id: string; userId: string; request: number }>(
+      `select r.id, r.user_id as "userId", r.analysis_requests as request
+       from releases r join msc_outbox.entries e on e.id = msc_outbox.id_of('analysis:' || r.id || ':' || r.analysis_requests)
+       where r.analysis is null and r.analysis_requests > 0 and e.state = 'delivered'
+         and e.ended_at between now() - $1 * interval '1 hour' and now() - $2 * interval '1 millisecond'
+       order by e.ended_at limit 100`,
+      [HOURS, STARTING_MS],
+    ),
+  )
+  const now = performance.now()
+  for (const [eventId, at] of asked) if (now - at > AGAIN_MS) asked.delete(eventId)
+  for (const { id, userId, request } of handedOver) {
+    const eventId = analysisEventId(id, request)
+    if (asked.has(eventId)) continue
+    const [run] = await getDefaultJobs().runs({ eventId, limit: 1 })
+    if (run) continue
+    asked.set(eventId, now)
+    await triggerAIJob(userId, 'analyze-lyrics', { releaseId: id }, { id: eventId })
   }
 }
 

@@ -21,6 +21,7 @@ import {
   type Relay,
 } from '@msc/realtime/server'
 import { supabaseFromEnv } from '@msc/realtime/supabase'
+import { askAgain } from './analysis-state.ts'
 import { crons } from './crons/definitions.ts'
 import { openDatabase } from './db/database.ts'
 import { dataDir } from './env.ts'
@@ -42,16 +43,23 @@ export interface Running {
   close(): Promise<void>
 }
 
-/** Composes the services, once per process: hot reload runs this again. */
-export async function boot(): Promise<Running> {
+/**
+ * Composes the services, once per process: hot reload runs this again.
+ *
+ * @param listening Resolves when requests are answered, for a server that boots before that. What the outbox hands to Inngest is
+ *   called back, and an event is lost for functions that Inngest has not found here yet.
+ */
+export async function boot(listening?: Promise<unknown>): Promise<Running> {
   const slot = processSlot<{ running?: Promise<Running> }>('web/running', () => ({}))
-  return (slot.running ??= start())
+  return (slot.running ??= start(listening ?? Promise.resolve()))
 }
 
 /** Milliseconds between two looks at all services, by which the systems page knows since when one is down. */
 const HEALTH_MS = 30_000
+/** Milliseconds between two looks for analyses that nothing does. */
+const LOST_MS = 60_000
 
-async function start(): Promise<Running> {
+async function start(listening: Promise<unknown>): Promise<Running> {
   const env = processEnv()
   assertSecrets(env)
   const chosen = profile()
@@ -78,8 +86,13 @@ async function start(): Promise<Running> {
   if (realtime) await realtime.ready
   const relay = realtime ? undefined : await relayToSupabase(await database.client(), feeds)
   await jobsEngine.start()
-  await outbox().start()
+  void listening
+    .then(() => outbox().start())
+    .catch((error: unknown) => reportFailure(error, { concern: 'web', operation: 'outbox' }))
   cronEngine.start()
+  const stopAsking = every(LOST_MS, askAgain, {
+    onError: (error) => reportFailure(error, { concern: 'web', operation: 'askAgain' }),
+  })
   const stopLooking = every(HEALTH_MS, () => services.health(), {
     onError: (error) => reportFailure(error, { concern: 'web', operation: 'health' }),
   })
@@ -90,6 +103,7 @@ async function start(): Promise<Running> {
     health: () => services.health(),
     async close() {
       stopLooking()
+      stopAsking()
       stopEnding()
       await relay?.close()
       await feeds.close()

@@ -21,7 +21,9 @@ const port = Number(process.env['PORT'] ?? 3000)
 const profile = await Promise.resolve()
   .then(() => profileFromEnv())
   .catch(refuseToStart)
-const running = await boot().catch(refuseToStart)
+let tellListening = (): void => undefined
+const listening = new Promise<void>((resolve) => (tellListening = resolve))
+const running = await boot(listening).catch(refuseToStart)
 const headers = Object.entries(securityHeaders(profile))
 const gate = frontGate()
 
@@ -43,12 +45,12 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   // What a client says of its address is overwritten, here and for all handlers behind.
   stampClientAddress(request, profile.clientAddress)
   if (!(await gate.admit(request, response))) return
-  if (running.handleRequest(request, response)) return
-  const odd = refusalOf(request)
-  if (odd !== undefined) {
-    response.writeHead(odd, { allow: 'GET, HEAD', connection: 'close' }).end()
+  const allowed = methodsOf(request)
+  if (!allowed.includes(request.method ?? '')) {
+    response.writeHead(405, { allow: allowed.join(', '), connection: 'close' }).end()
     return
   }
+  if (running.handleRequest(request, response)) return
   // One trace for everything that a request causes, pages included. Next passes the header on to route handlers.
   const { traceparent } = request.headers
   const trace = newTrace(parseTraceparent(Array.isArray(traceparent) ? traceparent[0] : traceparent))
@@ -70,17 +72,12 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 }
 
 /**
- * Returns the status for what no page is: pages are read, and forms send to routes. Next.js would keep the whole body of anything
- * else in memory.
+ * Pages are read, and forms send to routes: Next.js would keep the whole body of anything else in memory. The gate has let only
+ * addresses pass in which Next.js finds the same path.
  */
-function refusalOf({ method = 'GET', url = '/' }: IncomingMessage): number | undefined {
-  try {
-    decodeURIComponent(url.split('?', 1)[0] ?? '')
-  } catch {
-    return 400
-  }
-  const isRoute = /^\/(?:api|devtools)(?:[/?]|$)/.test(url)
-  return isRoute || method === 'GET' || method === 'HEAD' ? undefined : 405
+function methodsOf({ url = '/' }: IncomingMessage): readonly string[] {
+  const isRoute = /^\/(?:api|devtools|realtime|rest)(?:[/?]|$)/.test(url)
+  return isRoute ? ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'] : ['GET', 'HEAD']
 }
 
 server.on('upgrade', (request, socket, head) => {
@@ -102,6 +99,7 @@ function portInUse(): string {
 }
 
 server.listen(port, hostname, () => {
+  tellListening()
   void (async () => {
     const url = `http://${hostname}:${port}`
     console.log(banner(url, profile, await running.health()))

@@ -75,6 +75,7 @@ export {
   type SignInAttempt,
   type SignInGuard,
   type SignInGuardOptions,
+  type SignInCheckOptions,
   type SignInVerdict,
 } from './sessions/sign-in-guard.ts'
 export { growingDelays, type GrowingDelays } from './sessions/sign-in-limits.ts'

@@ -4,6 +4,7 @@ import { headers } from 'next/headers'
 import { redirect } from 'next/navigation'
 import { cache as perRequest } from 'react'
 import { asService } from '../db/database.ts'
+import type { PasswordOptions } from '@msc/platform/node'
 import { passwords } from './passwords.ts'
 import { userOf, type User } from './session.ts'
 
@@ -44,12 +45,12 @@ export interface Credentials {
 export async function checkPassword(
   email: string,
   password: string,
-  signal: AbortSignal,
+  options: PasswordOptions,
 ): Promise<Credentials | undefined> {
   const [found] = await asService((tx) =>
     tx.query<Credentials>('select id, password_hash as hash from public.credentials($1)', [email]),
   )
-  const { matches, outdated } = await passwords().verify(password, found?.hash, { signal })
+  const { matches, outdated } = await passwords().verify(password, found?.hash, options)
   if (!matches || !found) return undefined
   return outdated ? { id: found.id, hash: await setPassword(found.id, password, found.hash) } : found
 }
@@ -70,7 +71,7 @@ async function setPassword(userId: string, password: string, before?: string): P
  * at all. Returns false when the password or the session has ended meanwhile.
  */
 export async function changePassword(user: User, before: Credentials, password: string): Promise<boolean> {
-  const hash = await passwords().hash(password)
+  const hash = await passwords().hash(password, { preferred: true })
   const [row] = await asService((tx) =>
     tx.query<{ changed: boolean }>('select public.change_password($1, $2, $3, $4) as changed', [
       user.id,

@@ -12,6 +12,7 @@ import {
 import { profile } from '../profile.ts'
 import { checkPassword, stillHas } from './auth.ts'
 import { rememberAddress } from './known-addresses.ts'
+import { passwords } from './passwords.ts'
 import { sessions, type User } from './session.ts'
 
 export function signInGuard(): SignInGuard {
@@ -28,10 +29,10 @@ const WRONG: ProblemOptions = { title: 'Email or password is wrong', status: 401
  */
 export async function signIn(request: Request, email: string, password: string): Promise<SignInOutcome> {
   const attempt = attemptOf(request, email)
-  const admitted = await signInGuard().check(attempt)
+  const admitted = await signInGuard().check(attempt, { hasRoom: passwords().hasRoom })
   if (!admitted.allowed) return { problem: tooMany(admitted.retryAfterMs) }
   try {
-    const account = await checkPassword(email, password, request.signal)
+    const account = await checkPassword(email, password, { signal: request.signal, preferred: admitted.known })
     if (!account) {
       await signInGuard().failed(attempt)
       return { problem: WRONG }
@@ -58,7 +59,9 @@ export async function signIn(request: Request, email: string, password: string):
  * there must not keep an owner from changing the password.
  */
 export async function guardPassword(request: Request, user: User): Promise<ProblemOptions | undefined> {
-  const admitted = await signInGuard().check(attemptOf(request, `password of ${user.id}`))
+  const admitted = await signInGuard().check(attemptOf(request, `password of ${user.id}`), {
+    hasRoom: () => passwords().hasRoom({ preferred: true }),
+  })
   return admitted.allowed ? undefined : tooMany(admitted.retryAfterMs)
 }
 

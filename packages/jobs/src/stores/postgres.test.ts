@@ -1,6 +1,6 @@
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createManualClock, startChaosProxy } from '@msc/core/testing'
 import { createJobs } from '../create-jobs.ts'
 import { defineJob } from '../define-job.ts'
@@ -153,6 +153,20 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('with a Postgres', () => {
       expect(Math.max(...ran.values())).toBe(1)
       expect(most).toBe(2)
       await Promise.all(engines.map((engine) => engine.close()))
+    })
+
+    it('make its tables together, when all of them have looked before the first one did', async () => {
+      const url = await database()
+      const lock = new pg.Pool({ connectionString: url, max: 1 })
+      await lock.query('select pg_advisory_lock(6071103)')
+      const stores = [1, 2, 3].map(() => postgresStore({ url }))
+      const opening = Promise.all(stores.map((store) => store.gates(['a'])))
+      const waiting = `select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())`
+      await vi.waitFor(async () => expect((await lock.query<{ n: number }>(waiting)).rows[0]?.n).toBe(3), 10_000)
+      await lock.end()
+      expect((await opening).flat().map(({ version }) => version)).toEqual([0, 0, 0])
+      await Promise.all(stores.map((store) => store.close()))
     })
 
     it('hear at once of what another process has sent', async () => {

@@ -116,15 +116,20 @@ export async function startInngestServer(options: InngestServerOptions): Promise
     }
   }
 
+  const isNew = (id: string): boolean => {
+    if (seen.has(id)) return false
+    seen.add(id)
+    return true
+  }
   const trigger = (event: WireEventIn): void => {
     events.push(event)
-    // An event id is an idempotency key: what comes again is kept, and starts nothing.
-    if (seen.has(event.id)) return
-    seen.add(event.id)
-    waiters.notify(event)
-    cancelBy(event)
+    // What comes again is kept, and starts no function again that it has started.
+    if (isNew(event.id)) {
+      waiters.notify(event)
+      cancelBy(event)
+    }
     for (const fn of functions.values()) {
-      if (fn.triggers.some((each) => each.event === event.name)) flow.admit(fn, event)
+      if (fn.triggers.some((each) => each.event === event.name) && isNew(`${fn.id}:${event.id}`)) flow.admit(fn, event)
     }
   }
 

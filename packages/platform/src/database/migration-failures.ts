@@ -24,6 +24,20 @@ export function migrationFailed(error: unknown, { version, sql }: Migration, dri
   })
 }
 
+/** Makes the error for a migration during which the database went away, or time was up; undefined for any other. */
+export function cutOff(error: unknown, { version }: Migration, driver: FailingDriver): DriverError | undefined {
+  if (!MscError.isInstance(error) || !/^(?:DRIVER_|DEADLINE_EXCEEDED$|COMMIT_UNKNOWN$)/.test(error.code))
+    return undefined
+  const { message, code, retryable, hint } = error
+  const said = message.replace(/^\[[^\]]*\] /, '')
+  return new DriverError(driver.name, `The migration ${version} was cut off: ${said}`, {
+    code,
+    retryable,
+    ...(hint !== undefined && { hint }),
+    cause: error,
+  })
+}
+
 /** Makes the error for records that the database lets nobody read or write. One of ours stays as it is. */
 export function recordsRefused(error: unknown, driver: FailingDriver, version?: string): unknown {
   if (MscError.isInstance(error)) return error

@@ -2,7 +2,7 @@ import { ConfigError, MscError, readField } from '@msc/core'
 import type { Migration } from './database.ts'
 import type { DriverTransaction, DriverTransactionOptions } from './driver.ts'
 import { rolesMissing, sqlState, type FailingDriver } from './failures.ts'
-import { endsTransaction, migrationFailed, recordsRefused, type Fate } from './migration-failures.ts'
+import { cutOff, endsTransaction, migrationFailed, recordsRefused, type Fate } from './migration-failures.ts'
 import { hashed, makeRecords, readRecords, record, type HashedMigration } from './migration-records.ts'
 import { SHAPE_VERSION } from './supabase-shape.ts'
 
@@ -37,8 +37,8 @@ export async function applyMigrations(migrations: readonly Migration[], context:
     if (records.stateOf(migration) === 'applied') continue
     const applying = run((transaction) => apply(transaction, migration, context), { leavesNothing: true })
     const isOurs = await applying.catch((error: unknown) => {
-      // Everything else is named by now, so this is what the database says to the commit.
-      throw migrationFailed(error, migration, driver)
+      // Everything else is named by now, so this is what the database says to the commit, or a connection that was lost.
+      throw cutOff(error, migration, driver) ?? migrationFailed(error, migration, driver)
     })
     if (isOurs) done.push(migration.version)
   }
@@ -58,6 +58,8 @@ async function apply(
     })
   // Held until the end of the transaction, whatever ends it: of several processes, one applies and the others find the record.
   await transaction.query('select pg_advisory_xact_lock($1)', [LOCK])
+  // A session remembers the names that it has not found, and hears that others have made them only when it opens a table.
+  await transaction.query('select from pg_catalog.pg_class limit 0', [])
   const state = (await recorded(readRecords(transaction))).stateOf(migration)
   if (state === 'applied') return false
   if (state === 'changed') throw hasChanged([version])

@@ -12,7 +12,8 @@ import {
 } from '@msc/core'
 import { UNKNOWN_ADDRESS } from '../profile/client-address.ts'
 import { createAllowances, type Allowance, type Allowances } from './allowances.ts'
-import { refuse, refuseAddress } from './refuse.ts'
+import { plainPath } from './plain-address.ts'
+import { refuse, refuseForm, refuseParameters } from './refuse.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 /** What may come to one group of paths. */
@@ -30,7 +31,10 @@ export interface GateRule {
    * come together wait, and each client has its turn in order. Default 0: one goes on in each turn of the event loop.
    */
   readonly paceMs?: number
-  /** Whose turn comes first, however many others wait: those who are known. */
+  /**
+   * Those who are known. They have every second turn and half of the room, however many others wait, and the others have the same:
+   * being known is no way to keep everybody else out.
+   */
   readonly prefers?: (request: IncomingMessage) => boolean
   /** How many requests may wait for their turn; of more, the last of the client that has the most is refused. Default 1 000. */
   readonly maxWaiting?: number
@@ -64,9 +68,12 @@ export interface GateOptions {
 export interface Gate {
   /**
    * Counts a request and its bytes, and resolves to whether it may go on. If not, it has been answered with 429 and
-   * `Retry-After`, or 414, and a problem document, or a page for a browser that asks for one. The bytes of a request and of its
-   * answer are counted when the answer has been sent, so that they refuse the next one. Those of one rule that come together go
-   * on one after the other, so that a burst does not keep everybody else waiting. Never rejects.
+   * `Retry-After`, 414 or 400, and a problem document, or a page for a browser that asks for one. The bytes of a request and of
+   * its answer are counted when the answer has been sent, so that they refuse the next one. Those of one rule that come together
+   * go on one after the other, so that a burst does not keep everybody else waiting. Never rejects.
+   *
+   * What goes on has an address in plain form, which all routers read alike: no dot segments, however encoded, no backslashes, and
+   * no name of a host, which is taken off. Any other is answered 400.
    */
   admit(request: IncomingMessage, response: ServerResponse): Promise<boolean>
 }
@@ -130,10 +137,14 @@ export function createGate(options: GateOptions): Gate {
   return {
     async admit(request, response) {
       if (hasMoreParameters(request.url, maxParameters)) {
-        refuseAddress(request, response, maxParameters)
+        refuseParameters(request, response, maxParameters)
         return false
       }
-      const path = pathOf(request.url)
+      const path = plainPath(request)
+      if (path === undefined) {
+        refuseForm(request, response)
+        return false
+      }
       const found = counted.find(({ rule }) => rule.paths.some((prefix) => isBelow(path, prefix)))
       if (!found) return true
       const { rule, addresses, accounts, turns } = found
@@ -183,21 +194,6 @@ function isPreferred({ prefers }: GateRule, request: IncomingMessage): boolean {
 function hasMoreParameters(target: string | undefined, most: number): boolean {
   const [, ...queries] = (target ?? '').split('?')
   return queries.join('?').split('&', most + 1).length > most
-}
-
-/**
- * Returns the path as the router behind the gate reads it: without dot segments, which `URL` resolves, and decoded.
- * `/_next/../devtools` and `/%64evtools` are ways to `/devtools`. What has no path counts as the root.
- */
-function pathOf(target: string | undefined): string {
-  const url = URL.parse((target ?? '/').replace(/^\/+/, '/'), 'http://local.invalid')
-  const path = url?.pathname ?? '/'
-  try {
-    // Once more: what is decoded may be a path with dots again.
-    return URL.parse(decodeURIComponent(path).replace(/^\/+/, '/'), 'http://local.invalid')?.pathname ?? '/'
-  } catch {
-    return path
-  }
 }
 
 function isBelow(path: string, prefix: string): boolean {

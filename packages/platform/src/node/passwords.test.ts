@@ -166,6 +166,26 @@ describe('many at once', () => {
     expect(await passwords.verify('a', stored)).toMatchObject({ matches: true })
   })
 
+  it('leave half of the queue, and every second turn, to those who are known to the account, and have the other half', async () => {
+    const passwords = passwordsOf({ maxWaiting: 4 })
+    const stored = cheap('a', 2 ** 14, 8)
+    const ended: string[] = []
+    const verify = (name: string): Promise<unknown> =>
+      passwords.verify('a', stored, { preferred: name.startsWith('known') }).then(
+        () => ended.push(name),
+        ({ code }: { code: string }) => ended.push(`${name} ${code}`),
+      )
+    const strangers = ['a', 'b', 'c', 'd', 'e'].map(verify)
+    expect([passwords.hasRoom(), passwords.hasRoom({ preferred: true })]).toEqual([false, true])
+    const known = ['known1', 'known2', 'known3'].map(verify)
+    expect([passwords.hasRoom(), passwords.hasRoom({ preferred: true })]).toEqual([false, false])
+    await Promise.all([...strangers, ...known, verify('f')])
+    const refused = ['d', 'e', 'f', 'known3'].map((name) => `${name} PASSWORDS_BUSY`)
+    expect(ended.filter((each) => each.includes('BUSY')).toSorted()).toEqual(refused.toSorted())
+    expect(ended.filter((each) => !each.includes('BUSY'))).toEqual(['a', 'known1', 'b', 'known2', 'c'])
+    expect(passwords.hasRoom()).toBe(true)
+  })
+
   it('leave the queue when their request is aborted, and another takes the place', async () => {
     const passwords = passwordsOf({ maxWaiting: 1 })
     const stored = cheap('a', 2 ** 14, 8)

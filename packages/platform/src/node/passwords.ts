@@ -28,6 +28,11 @@ export interface PasswordsOptions {
 export interface PasswordOptions {
   /** Gives up the place in the queue, for a request whose client has gone. */
   readonly signal?: AbortSignal
+  /**
+   * Belongs to those who are known to have used the account, by `known` of the guard's verdict. They have every second turn and half of
+   * the queue, however many strangers guess. Default false.
+   */
+  readonly preferred?: boolean
 }
 
 export interface PasswordVerdict {
@@ -56,6 +61,8 @@ export interface Passwords {
    * too much, which is reported once for each value.
    */
   verify(password: string, stored: string | null | undefined, options?: PasswordOptions): Promise<PasswordVerdict>
+  /** Says whether a call would not throw `PASSWORDS_BUSY` now: for a guard, which need not count what has no place. */
+  hasRoom(options?: { readonly preferred?: boolean }): boolean
   /** Ends the thread. Calls under way reject. */
   close(): Promise<void>
 }
@@ -106,35 +113,41 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
   const derive = async (
     password: Uint8Array,
     { n, r, p, salt, key }: StoredHash,
-    signal: AbortSignal | undefined,
+    { signal, preferred = false }: PasswordOptions,
   ): Promise<Uint8Array> => {
     const input = { password, salt, bytes: key.length, n, r, p }
-    return deadline((ending) => queue.add(input, ending), { operation: '[msc/passwords]', timeoutMs, clock, signal })
+    return deadline((ending) => queue.add(input, ending, preferred), {
+      operation: '[msc/passwords]',
+      timeoutMs,
+      clock,
+      signal,
+    })
   }
   return {
-    async hash(password, { signal } = {}) {
+    async hash(password, asked = {}) {
       const bytes = bytesOf(password)
       if (!bytes || bytes.length === 0) throw invalidPassword()
       const wanted = { ...COST, salt: newSalt(), key: new Uint8Array(KEY_BYTES) }
-      return formatHash({ ...wanted, key: await derive(bytes, wanted, signal) })
+      return formatHash({ ...wanted, key: await derive(bytes, wanted, asked) })
     },
-    async verify(password, stored, { signal } = {}) {
+    async verify(password, stored, asked = {}) {
       const known = typeof stored === 'string' ? parseHash(stored) : undefined
       if (typeof stored === 'string' && !known) reportUnreadable(stored)
       const bytes = bytesOf(password)
       const text = bytes ?? new Uint8Array(MAX_BYTES)
       const compared = known ?? NOBODY
-      const key = await derive(text, compared, signal).catch(async (error: unknown) => {
+      const key = await derive(text, compared, asked).catch(async (error: unknown) => {
         if (!(error instanceof ScryptRefused) || typeof stored !== 'string') throw error
         // What this version of OpenSSL refuses although we do not is no hash either, and costs what one costs.
         reportUnreadable(stored, error)
-        await derive(text, NOBODY, signal)
+        await derive(text, NOBODY, asked)
         return undefined
       })
       const equal = key !== undefined && timingSafeEqual(key, compared.key)
       const matches = equal && known !== undefined && bytes !== undefined
       return { matches, outdated: matches && isOutdated(compared) }
     },
+    hasRoom: ({ preferred = false } = {}) => queue.hasRoom(preferred),
     close: () => queue.close(),
   }
 }
@@ -144,12 +157,16 @@ const NOBODY: StoredHash = { ...COST, salt: new Uint8Array(16), key: new Uint8Ar
 
 interface Queue {
   /** @throws MscError `PASSWORDS_BUSY` at once when the queue is full. */
-  add(input: ScryptInput, signal: AbortSignal): Promise<Uint8Array>
+  add(input: ScryptInput, signal: AbortSignal, isPreferred: boolean): Promise<Uint8Array>
+  hasRoom(isPreferred: boolean): boolean
   close(): Promise<void>
 }
 
 function createQueue(thread: ScryptThread, clock: Clock, maxWaiting: number): Queue {
-  const waiting: Job[] = []
+  const preferred: Job[] = []
+  const others: Job[] = []
+  /** Whose turn it was last. */
+  let last = others
   let running: Job | undefined
   let closed = false
   /** Milliseconds that the last hash took. */
@@ -169,17 +186,29 @@ function createQueue(thread: ScryptThread, clock: Clock, maxWaiting: number): Qu
       await thread.end().catch(() => undefined)
     } finally {
       running = undefined
-      const next = waiting.shift()
+      const [first, second] = last === others ? [preferred, others] : [others, preferred]
+      last = first.length > 0 ? first : second
+      const next = last.shift()
       if (next) void run(next)
     }
   }
+  const lineOf = (isPreferred: boolean): Job[] => (isPreferred ? preferred : others)
+  const count = (): number => preferred.length + others.length
+  const isFull = (): boolean => running !== undefined && count() >= maxWaiting
+  /** Half of the places are theirs, which the others have only while nobody wants them. */
+  const mayTake = (isPreferred: boolean): boolean =>
+    lineOf(isPreferred).length < Math.ceil(maxWaiting / 2) && lineOf(!isPreferred).length > 0
+  const busy = (): BusyError => new BusyError(Math.max(1000, Math.ceil(lastMs * (count() + 1))))
   return {
-    add: (input, signal) =>
+    hasRoom: (isPreferred) => !isFull() || mayTake(isPreferred),
+    add: (input, signal, isPreferred) =>
       new Promise((resolve, reject) => {
         if (closed) throw closedError()
-        if (running && waiting.length >= maxWaiting) {
-          throw new BusyError(Math.max(1000, Math.ceil(lastMs * (waiting.length + 1))))
+        if (isFull()) {
+          if (!mayTake(isPreferred)) throw busy()
+          lineOf(!isPreferred).pop()?.reject(busy())
         }
+        const waiting = lineOf(isPreferred)
         const job = { input, resolve, reject }
         // A hash that has begun is finished, since nothing can stop it; only its caller is gone.
         const leave = (): void => {
@@ -192,7 +221,7 @@ function createQueue(thread: ScryptThread, clock: Clock, maxWaiting: number): Qu
       }),
     async close() {
       closed = true
-      for (const job of waiting.splice(0)) job.reject(closedError())
+      for (const job of [...preferred.splice(0), ...others.splice(0)]) job.reject(closedError())
       await thread.end()
     },
   }

@@ -24,8 +24,21 @@ export function refuse(request: IncomingMessage, response: ServerResponse, retry
   })
 }
 
+/** Answers 400. */
+export function refuseForm(request: IncomingMessage, response: ServerResponse): void {
+  answer(request, response, {
+    status: 400,
+    title: 'The address is not in its plain form',
+    code: 'ADDRESS_INVALID',
+    detail: [
+      'Send a path without dot segments, backslashes and control characters.',
+      'Correct it, or begin at the start page.',
+    ],
+  })
+}
+
 /** Answers 414. */
-export function refuseAddress(request: IncomingMessage, response: ServerResponse, most: number): void {
+export function refuseParameters(request: IncomingMessage, response: ServerResponse, most: number): void {
   answer(request, response, {
     status: 414,
     title: 'The address has too many parameters',

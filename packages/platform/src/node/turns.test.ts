@@ -74,21 +74,32 @@ describe('turns', () => {
     ])
   })
 
-  it('come first for whoever is preferred, and keep room for them', async () => {
+  it('are every second one for those who are preferred, and half of the room, and the others have as much', async () => {
     const clock = createManualClock()
-    const turns = createTurns({ gapMs: 40, most: 3, clock })
-    const told: string[] = []
-    const take = (name: string, isPreferred = false): void => {
-      void turns.take(name, here, isPreferred).then((room) => told.push(`${name} ${room ? 'goes on' : 'is refused'}`))
+    const run = async (names: readonly string[]): Promise<{ went: string[]; refused: string[] }> => {
+      const turns = createTurns({ gapMs: 40, most: 4, clock })
+      const went: string[] = []
+      const refused: string[] = []
+      for (const name of names) {
+        const isPreferred = name.startsWith('known')
+        void turns
+          .take(name.split('-')[0] as string, here, isPreferred)
+          .then((room) => (room ? went : refused).push(name))
+      }
+      await clock.advance(40 * 10)
+      expect(turns.waiting).toBe(0)
+      return { went, refused }
     }
-    for (const name of ['a', 'b', 'c', 'd', 'e']) take(name)
-    for (const name of ['owner', 'friend', 'artist', 'admin']) take(name, true)
-    await clock.advance(40 * 4)
-    const refused = ['e', 'b', 'c', 'd', 'admin'].map((name) => `${name} is refused`)
-    expect(told.toSorted()).toEqual(
-      ['a goes on', 'owner goes on', 'friend goes on', 'artist goes on', ...refused].toSorted(),
-    )
-    expect(turns.waiting).toBe(0)
+    // Strangers fill the room: those who are known take a half of it, and the first turn.
+    expect(await run(['a', 'b', 'c', 'd', 'e', 'known1', 'known2', 'known3'])).toEqual({
+      went: ['a', 'known1', 'd', 'known2', 'e'],
+      refused: ['b', 'c', 'known3'],
+    })
+    // One who is known fills it: strangers do the same to him.
+    expect(await run(['known', 'known-2', 'known-3', 'known-4', 'known-5', 'a', 'b', 'c'])).toEqual({
+      went: ['known', 'known-2', 'a', 'known-3', 'b'],
+      refused: ['known-5', 'known-4', 'c'],
+    })
   })
 
   it('lose nobody, and let nobody go on before its time', async () => {

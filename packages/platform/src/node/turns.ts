@@ -7,11 +7,20 @@ export interface Turns {
    * wait, it resolves to false for the last of the client that has the most. Never rejects.
    *
    * @param gone Says whether the client has given up, which costs nobody a turn.
-   * @param isPreferred Its turn comes before those of all who are not, and its place is taken away by no one of them.
+   * @param isPreferred Belongs to those who are preferred. These have every second turn and half of the room, however many others
+   *   come, and so have the others: those who are preferred are few, so that they hardly wait, and one of them who sends without end
+   *   keeps nobody else out.
    */
   take(client: string, gone: () => boolean, isPreferred?: boolean): Promise<boolean>
   /** How many wait. */
   readonly waiting: number
+}
+
+/** Those who are preferred, or all others. */
+interface Class {
+  /** By client. A map keeps the order of insertion, and whoever has had a turn is inserted again at the end. */
+  readonly lines: Map<string, Waiting[]>
+  waiting: number
 }
 
 interface Waiting {
@@ -27,27 +36,30 @@ interface Waiting {
  */
 export function createTurns({
   gapMs,
-  most,
+  most: room,
   clock,
 }: {
   readonly gapMs: number
   readonly most: number
   readonly clock: Clock
 }): Turns {
-  /** By client. A map keeps the order of insertion, and whoever has had a turn is inserted again at the end. */
-  const preferred = new Map<string, Waiting[]>()
-  const others = new Map<string, Waiting[]>()
-  let waiting = 0
+  const preferred: Class = { lines: new Map(), waiting: 0 }
+  const others: Class = { lines: new Map(), waiting: 0 }
+  /** Whose turn it was last. */
+  let last = others
   let taken = false
+  const besides = (one: Class): Class => (one === preferred ? others : preferred)
 
   const next = (): void => {
     taken = false
-    if (!letOneGoOn(preferred)) letOneGoOn(others)
+    const first = besides(last)
+    last = letOneGoOn(first) || !letOneGoOn(last) ? first : last
   }
-  const letOneGoOn = (lines: Map<string, Waiting[]>): boolean => {
+  const letOneGoOn = (those: Class): boolean => {
+    const { lines } = those
     for (const [client, line] of lines) {
       const first = line.shift() as Waiting
-      waiting -= 1
+      those.waiting -= 1
       lines.delete(client)
       if (line.length > 0) lines.set(client, line)
       const gone = first.gone()
@@ -63,32 +75,33 @@ export function createTurns({
     else setImmediate(next)
   }
   /** Takes the last place of the client that has the most of them, and more than `moreThan`. */
-  const takeAway = (lines: Map<string, Waiting[]>, moreThan: number): boolean => {
+  const takeAway = (those: Class, moreThan: number): boolean => {
     let most: readonly [string, Waiting[]] | undefined
-    for (const entry of lines) if (entry[1].length > (most?.[1].length ?? moreThan)) most = entry
+    for (const entry of those.lines) if (entry[1].length > (most?.[1].length ?? moreThan)) most = entry
     if (!most) return false
     const [client, line] = most
-    waiting -= 1
+    those.waiting -= 1
     line.pop()?.go(false)
-    if (line.length === 0) lines.delete(client)
+    if (line.length === 0) those.lines.delete(client)
     return true
   }
-  const makeRoomFor = (client: string, isPreferred: boolean): boolean => {
-    const own = ((isPreferred ? preferred : others).get(client)?.length ?? 0) + 1
-    return isPreferred ? takeAway(others, 0) || takeAway(preferred, own) : takeAway(others, own)
+  const makeRoomFor = (client: string, own: Class): boolean => {
+    if (own.waiting < Math.ceil(room / 2)) return takeAway(besides(own), 0)
+    return takeAway(own, (own.lines.get(client)?.length ?? 0) + 1)
   }
   return {
     get waiting() {
-      return waiting
+      return preferred.waiting + others.waiting
     },
     take(client, gone, isPreferred = false) {
       if (!taken) {
         hold()
         return Promise.resolve(true)
       }
-      if (waiting >= most && !makeRoomFor(client, isPreferred)) return Promise.resolve(false)
-      waiting += 1
-      const lines = isPreferred ? preferred : others
+      const own = isPreferred ? preferred : others
+      if (preferred.waiting + others.waiting >= room && !makeRoomFor(client, own)) return Promise.resolve(false)
+      own.waiting += 1
+      const { lines } = own
       return new Promise((resolve) => {
         const line = lines.get(client)
         const place = { gone, go: resolve }

@@ -135,17 +135,37 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
     expect(allowed(await strangers(owner.account, 50, guard))).toBe(5)
     // Not even by attempts on other accounts from the same address.
     for (let i = 0; i < 40; i++) await guard.check({ account: `other${i}`, address: owner.address })
-    for (let i = 0; i < 5; i++) expect(await guard.check(owner)).toEqual({ allowed: true })
+    for (let i = 0; i < 5; i++) expect(await guard.check(owner)).toEqual({ allowed: true, known: true })
     expect(await guard.check(owner)).toMatchObject({ allowed: false })
+  })
+
+  it('tells who is known, and counts no attempt for which there is no room', async () => {
+    const { guard, owner } = guardOf()
+    const asked: boolean[] = []
+    const hasRoom = (who: { readonly preferred: boolean }): boolean => {
+      asked.push(who.preferred)
+      return false
+    }
+    for (let i = 0; i < 20; i++) {
+      expect(await guard.check(owner, { hasRoom })).toEqual({ allowed: false, retryAfterMs: 2000 })
+    }
+    expect(await guard.check(owner, { hasRoom: () => true })).toEqual({ allowed: true, known: false })
+    await guard.succeeded(owner)
+    await guard.check(owner, { hasRoom })
+    expect(asked).toEqual([...Array.from({ length: 20 }, () => false), true])
+    const throwing = (): never => {
+      throw new Error('no')
+    }
+    expect(await guard.check(owner, { hasRoom: throwing })).toEqual({ allowed: true, known: true })
   })
 
   it('makes nobody wait for having signed in, however often, and counts wrong passwords anew after each', async () => {
     const { guard, owner } = guardOf()
     for (let i = 0; i < 20; i++) {
-      expect(await guard.check(owner)).toEqual({ allowed: true })
+      expect(await guard.check(owner)).toMatchObject({ allowed: true })
       await guard.succeeded(owner)
     }
-    for (let i = 0; i < 5; i++) expect(await guard.check(owner)).toEqual({ allowed: true })
+    for (let i = 0; i < 5; i++) expect(await guard.check(owner)).toEqual({ allowed: true, known: true })
     expect(await guard.check(owner)).toMatchObject({ allowed: false })
   })
 
@@ -160,7 +180,10 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
   it('takes an unknown address for none, since all who are unknown would share it', async () => {
     const { guard } = guardOf()
     for (let i = 0; i < 60; i++) {
-      expect(await guard.check({ account: `${run}-unknown-${i}`, address: 'unknown' })).toEqual({ allowed: true })
+      expect(await guard.check({ account: `${run}-unknown-${i}`, address: 'unknown' })).toEqual({
+        allowed: true,
+        known: false,
+      })
     }
   })
 
@@ -219,7 +242,7 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
     const away = { ...test.database, asService: () => Promise.reject(new Error('away')) } as typeof test.database
     const onError = vi.fn()
     const { guard, owner } = guardOf({ database: away, onError })
-    expect(await guard.check(owner)).toEqual({ allowed: true })
+    expect(await guard.check(owner)).toEqual({ allowed: true, known: false })
     await guard.succeeded(owner)
     await guard.failed(owner)
     expect(onError).toHaveBeenCalledTimes(3)

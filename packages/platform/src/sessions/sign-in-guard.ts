@@ -47,12 +47,24 @@ export interface SignInAttempt {
 }
 
 export type SignInVerdict =
-  | { readonly allowed: true }
+  | {
+      readonly allowed: true
+      /** The account has signed in from this address before: `preferred` of `createPasswords`. */
+      readonly known: boolean
+    }
   | {
       readonly allowed: false
       /** Milliseconds after which another attempt may be allowed. */
       readonly retryAfterMs: number
     }
+
+export interface SignInCheckOptions {
+  /**
+   * Says whether a password can be looked at now. An attempt for which that is not so is refused for two seconds and not counted: its
+   * owner has done nothing.
+   */
+  readonly hasRoom?: (who: { readonly preferred: boolean }) => boolean
+}
 
 export interface FailurePage {
   readonly failures: readonly FailedSignIn[]
@@ -70,7 +82,7 @@ export interface SignInGuard {
    * This process counts along with the limiter, in bounded memory that no number of names or addresses can flush, and alone
    * while the limiter's store is away. While the database is away, every address counts as strange. Both are reported.
    */
-  check(attempt: SignInAttempt): Promise<SignInVerdict>
+  check(attempt: SignInAttempt, options?: SignInCheckOptions): Promise<SignInVerdict>
   /** Remembers that the account has signed in from the address. Never rejects. */
   succeeded(attempt: SignInAttempt): Promise<void>
   /** Writes a failure down for administrators to see; 100 000 are kept, for 90 days. Never rejects. */
@@ -119,6 +131,14 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
     // In any case: a limiter that counts in memory forgets ids, and so may a store.
     return floor.wait(id, rules)
   }
+  const isRoom = (hasRoom: SignInCheckOptions['hasRoom'], preferred: boolean): boolean => {
+    try {
+      return hasRoom?.({ preferred }) !== false
+    } catch (error) {
+      report(error, 'hasRoom')
+      return true
+    }
+  }
   const signedInAt = async (pair: KnownPair): Promise<string | undefined> => {
     try {
       return await database.asService((tx) => lastSignIn(tx, pair), { timeoutMs })
@@ -129,10 +149,11 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
   }
 
   return {
-    async check(attempt) {
+    async check(attempt, { hasRoom } = {}) {
       const { account, address } = await hashesOf(attempt)
       let wait = 0
       const last = address === undefined ? undefined : await signedInAt({ account, address })
+      if (!isRoom(hasRoom, last !== undefined)) return { allowed: false, retryAfterMs: NO_ROOM_MS }
       if (last !== undefined) {
         // Each sign-in begins a new count: whoever knows the password is not kept waiting for having used it.
         wait = await count(known, `sign-in:known:${await sha256(`${account}${address}${last}`)}`, accountRules)
@@ -140,7 +161,7 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
         if (address !== undefined) wait = await count(addresses, `sign-in:address:${address}`, addressRules)
         if (wait === 0) wait = await count(accounts, `sign-in:account:${account}`, accountRules)
       }
-      return wait === 0 ? { allowed: true } : { allowed: false, retryAfterMs: wait }
+      return wait === 0 ? { allowed: true, known: last !== undefined } : { allowed: false, retryAfterMs: wait }
     },
     async succeeded(attempt) {
       const { account, address } = await hashesOf(attempt)
@@ -164,6 +185,8 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
     },
   }
 }
+
+const NO_ROOM_MS = 2000
 
 /** No name of a person leaves for the store. Much text is as good as its first thousand characters. */
 async function hashesOf(attempt: SignInAttempt): Promise<{ account: string; address: string | undefined }> {

@@ -1,5 +1,6 @@
 import { listen } from '@msc/core/postgres'
 import { startPostgres, startTransactionPooler, type RunningPostgres } from '@msc/core/testing/postgres'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { administer, emptyDatabase } from '../__fixtures__/databases.ts'
 import { createDatabase } from '../create-database.ts'
@@ -83,6 +84,56 @@ describe('on a server', () => {
     await Promise.all(both.map((each) => each.close()))
     await other.close()
   }, 60_000)
+
+  it.each(['fresh', 'of an earlier version'])(
+    'one that is %s is migrated by several at once, of whom each finds what another has applied',
+    async (state) => {
+      const url = await emptyDatabase(server)
+      const steps = ['first', 'second'].map((version) => ({ version, sql: `create table public.${version} (id int)` }))
+      if (state !== 'fresh') {
+        await open(postgres({ url })).migrate(steps.slice(0, 1))
+        await administer(
+          url,
+          'drop schema msc_migrations cascade',
+          'create schema supabase_migrations',
+          'create table supabase_migrations.schema_migrations (version text not null primary key)',
+          `insert into supabase_migrations.schema_migrations values ('platform'), ('first')`,
+        )
+      }
+      // All look before the first one has the lock, as processes that start together do.
+      const pool = new pg.Pool({ connectionString: url, max: 1 })
+      await pool.query('select pg_advisory_lock(4721120731)')
+      const databases = [1, 2, 3].map(() => open(postgres({ url })))
+      const migrating = Promise.all(databases.map((each) => each.migrate(steps)))
+      const waiting = `select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())`
+      await vi.waitFor(async () => expect((await pool.query<{ n: number }>(waiting)).rows[0]?.n).toBe(3), 10_000)
+      await pool.end()
+      const applied = (await migrating).flat()
+      const expected = state === 'fresh' ? ['first', 'platform', 'platform_2', 'second'] : ['platform_2', 'second']
+      expect(applied.toSorted()).toEqual(expected)
+    },
+  )
+
+  it('one that has another isolation by default shows under a lock what was done before', async () => {
+    const url = await emptyDatabase(server)
+    const { pathname } = new URL(url)
+    await administer(
+      server.url,
+      `alter database ${pathname.slice(1)} set default_transaction_isolation = 'repeatable read'`,
+    )
+    const database = open(postgres({ url }))
+    await database.migrate([
+      { version: 'counts', sql: 'create table public.counts (n int); insert into counts values (0)' },
+    ])
+    const add = (): Promise<unknown> =>
+      database.asService(async (tx) => {
+        await tx.query('select pg_advisory_xact_lock(4715)')
+        await tx.query('update counts set n = (select n from counts) + 1')
+      })
+    await Promise.all(Array.from({ length: 8 }, add))
+    expect(await database.asService((tx) => tx.query('select n from counts'))).toEqual([{ n: 8 }])
+  })
 
   it('one that only reads is down, and says what to do', async () => {
     const url = await emptyDatabase(server)

@@ -145,6 +145,12 @@ class Last<T> {
   }
 }
 
+/**
+ * Whatever the server's default is: what is looked at under a lock has to be seen as the one who held it before has left it, and
+ * not as it was when the transaction began.
+ */
+const BEGIN = 'begin isolation level read committed'
+
 /** Runs `work` between `begin` and `commit` on one connection, which is destroyed if its state is unknown afterwards. */
 async function inTransaction<T>(
   pool: PostgresPool,
@@ -179,7 +185,7 @@ async function between<T>(
   work: (transaction: DriverTransaction) => Promise<T>,
   { signal, name, explain }: TransactionContext,
 ): Promise<Outcome<T>> {
-  await connection.query('begin')
+  await connection.query(BEGIN)
   let result: T
   try {
     result = await orAborted(work(transactionOn(connection, explain)), signal)

@@ -35,6 +35,27 @@ export function testDatabaseNetwork(tested: TestedDatabase): void {
     await withDirect(async (direct) => expect(await kept(direct, `cut by ${fail}`)).toEqual([]))
   })
 
+  it('in the middle of a migration is said with its name', async () => {
+    const database = tested.open({ timeoutMs: 30_000 })
+    await withDirect(async (direct) => {
+      await direct.asService(async (tx) => {
+        await tx.query('select pg_advisory_xact_lock(4716)')
+        const migrating = database.migrate([{ version: 'cut', sql: 'select pg_advisory_xact_lock(4716)' }])
+        const refused = expect(migrating).rejects.toMatchObject({
+          code: 'DRIVER_UNREACHABLE',
+          message: expect.stringContaining('The migration cut was cut off: '),
+        })
+        await vi.waitFor(async () => {
+          const waiting = `select 1 from pg_locks where locktype = 'advisory' and objid = 4716 and not granted`
+          expect(await tx.query(waiting)).toHaveLength(1)
+        }, 3500)
+        network().kill()
+        await refused
+      })
+    })
+    await usable(database)
+  })
+
   it('throws what the work threw when the connection is gone as well', async () => {
     const mine = new Error('mine')
     const failing = tested.database.asService(async (tx) => {

@@ -26,7 +26,11 @@ export const POST = route({
   async handler({ request, user, body }) {
     const refused = await guardPassword(request, user)
     if (refused) return problem(refused)
-    const account = await checkPassword(user.email, body.currentPassword, request.signal)
+    const account = await checkPassword(user.email, body.currentPassword, {
+      signal: request.signal,
+      // Signed in, and limited by the guard: guesses elsewhere must not keep an owner from changing the password.
+      preferred: true,
+    })
     if (!account) {
       await passwordWasWrong(request, user)
       return problem({
