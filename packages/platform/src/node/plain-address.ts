@@ -31,5 +31,5 @@ function decoded(text: string): string | undefined {
 }
 
 function isOdd(path: string): boolean {
-  return /[\\\u0000-\u001f\u007f]|(?:^|\/)\.{1,2}(?:\/|$)/.test(path)
+  return /[\\\p{Cc}]|(?:^|\/)\.{1,2}(?:\/|$)/u.test(path)
 }
