@@ -13,6 +13,8 @@ export const REMEDIES = {
   ANALYTICS_TIME_INVALID: 'Pass a `Date` or milliseconds since the epoch, not in the future.',
   'analytics DRIVER_NOT_THE_BACKEND':
     'Check NEXT_PUBLIC_POSTHOG_HOST: it has to be the address of PostHog or of its proxy.',
+  ADDRESS_INVALID:
+    'Send the path that it leads to: no client that resolves addresses has dot segments or backslashes left.',
   ADDRESS_TOO_LONG: 'Leave out parameters that nothing reads, or raise `maxParameters` of the gate.',
   AI_REQUEST_INVALID: 'Pass the model, and `messages` or `prompt`, as the vendor takes them.',
   'cache BREAKER_OPEN': 'Nothing, while the store is away: reads fall back, and one call at a time probes it.',
