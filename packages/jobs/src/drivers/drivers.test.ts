@@ -98,6 +98,25 @@ testJobsDriver('inngest, the real SDK over loopback', async (clock) => {
   }
 })
 
+it('inngest runs what was sent before its functions were registered when it is sent again, once', async () => {
+  const server = await startInngestServer({ eventKey, signingKey })
+  const job = defineJob({ id: 'job', triggers: [{ event: 'test/go' }] }, ({ event }) => event.id)
+  const jobs = createJobs({ jobs: [job], driver: inngest({ eventKey, signingKey, baseUrl: server.url }) })
+  const send = (): Promise<unknown> => jobs.send('test/go', {}, { id: 'early' })
+  await send()
+  expect(await jobs.runs({ eventId: 'early' })).toEqual([])
+  const app = await serve((request) => jobs.handler(request))
+  await server.sync(app.url)
+  await send()
+  await send()
+  await server.idle()
+  expect(await jobs.runs({ eventId: 'early' })).toMatchObject([{ job: 'job', status: 'completed' }])
+  expect(server.runs).toHaveLength(1)
+  await jobs.close()
+  await server.close()
+  await app.close()
+})
+
 describe('inngest when things go wrong', () => {
   let server: InngestServer
   beforeAll(async () => {

@@ -13,27 +13,27 @@ export interface InngestApi {
   readonly jobs: readonly AnyJob[]
 }
 
-/** Which id Inngest gave to an event that was sent under an id of ours. */
+/** Which ids Inngest gave to an event, one each time that it was sent under an id of ours. */
 export interface EventIds {
   remember(own: string, given: string | undefined): void
-  of(own: string): string | undefined
+  of(own: string): readonly string[]
 }
 
 const REMEMBERED = 10_000
 
 /** The latest that this process has sent; those of others are looked for. */
 export function createEventIds(): EventIds {
-  const known = new Map<string, string>()
+  const known = new Map<string, readonly string[]>()
   return {
     remember(own, given) {
-      // The first one counts: what is sent again under the same id starts nothing.
-      if (given === undefined || !ULID.test(given) || known.has(own)) return
-      known.set(own, given)
+      if (given === undefined || !ULID.test(given)) return
+      // What is sent again starts no function that has started, so that each of them is a run of one of these.
+      known.set(own, [...(known.get(own) ?? []), given].slice(-MAX_SAME))
       if (known.size <= REMEMBERED) return
       const [oldest] = known.keys()
       known.delete(oldest as string)
     },
-    of: (own) => known.get(own),
+    of: (own) => known.get(own) ?? [],
   }
 }
 
@@ -44,7 +44,7 @@ const PAGES = 10
 const PAGE = 100
 /** Events carry up to 512 KiB each. */
 const MAX_PAGE_BYTES = 16 * 1024 * 1024
-/** Events that were sent under one id more than once: the first has the runs. */
+/** Events that were sent under one id more than once: one has the runs, as a rule the first. */
 const MAX_SAME = 5
 
 /**
@@ -55,18 +55,17 @@ const MAX_SAME = 5
  */
 export async function runsOfEvent(
   query: RunQuery & { readonly eventId: string },
-  given: string | undefined,
+  given: readonly string[],
   api: InngestApi,
   signal: AbortSignal,
 ): Promise<RunInfo[]> {
   const { eventId, job, status, limit = 50, before } = query
-  const id = given ?? (ULID.test(eventId) ? eventId : undefined)
-  let all = id === undefined ? [] : await readRuns(id, eventId, api, signal)
+  const isOfInngest = given.length === 0 && ULID.test(eventId)
+  const runsOf = async (ids: readonly string[]): Promise<RunInfo[]> =>
+    (await Promise.all(ids.map((each) => readRuns(each, eventId, api, signal)))).flat()
+  let all = await runsOf(isOfInngest ? [eventId] : given)
   // Also when what this process sent has none: it may have been the second time, after a first whose answer was lost.
-  if (all.length === 0 && id !== eventId) {
-    const ids = await findEvents(eventId, api, signal)
-    all = (await Promise.all(ids.map((each) => readRuns(each, eventId, api, signal)))).flat()
-  }
+  if (all.length === 0 && !isOfInngest) all = await runsOf(await findEvents(eventId, api, signal))
   const runs = all.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
   const from = before === undefined ? 0 : runs.findIndex(({ id }) => id === before) + 1
   return runs
