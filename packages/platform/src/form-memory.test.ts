@@ -39,13 +39,15 @@ it('keeps nothing while the cache is away, and what was no problem document with
   expect(await forms.recall(id)).toEqual({ title: 'This could not be sent', values: {}, issues: [] })
 })
 
-const SECRET = `password newPassword new_password new-password user[password] user.password PASSWORD password2 passwordConfirm
+const SECRET =
+  `password newPassword new_password new-password user[password] user.password PASSWORD password2 passwordConfirm
   password_confirmation confirmPassword password-again pass smtp_pass pass1 passwd pwd passphrase passcode pin PIN userPin card-pin
   pinCode pin_again pinConfirmation otp OTP otpCode otp[0] totp one-time-code oneTimeCode code twoFactorCode verification_code
   smsCode cvv CVC cvv2 csc cardCsc card cardNumber card_number card-number cardnumber cc-number creditCard iban ssn
   socialSecurityNumber token accessToken csrf_token secret clientSecret apiKey api_key api-key apikey userAPIKey passportNumber
   passport_number accountNumber sortCode taxId securityAnswer phonePin _key _csrf`.split(/\s+/)
-const ORDINARY = `opinion shipping shippingAddress passage compassion passport postcode postCode postal_code zip zipCode promoCode
+const ORDINARY =
+  `opinion shipping shippingAddress passage compassion passport postcode postCode postal_code zip zipCode promoCode
   countryCode languageCode isrc upc spinning pinned pinterest lyrics title artistName name email phone telephone mobilePhone
   phone_number genre releaseDate key mood author nationality cardHolder discard wildcard barcode encode expiry bypass compass
   signatureDish companyName consent note description`.split(/\s+/)

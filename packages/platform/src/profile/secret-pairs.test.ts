@@ -73,7 +73,9 @@ it('takes secrets that differ, and those that are not set', () => {
   expect(() => assertSecrets({ ...env, DATABASE_URL: pooled, SUPABASE_DB_URL: address })).not.toThrow()
   // A short password may well be part of a word that everybody reads.
   const redis = { REDIS_URL: 'redis://:postgres@cache', MSC_RELEASE: 'postgres-7' }
-  expect(() => assertSecrets({ ...env, ...redis, NEXT_PUBLIC_SENTRY_DSN: 'https://key@sentry.example/1' })).not.toThrow()
+  expect(() =>
+    assertSecrets({ ...env, ...redis, NEXT_PUBLIC_SENTRY_DSN: 'https://key@sentry.example/1' }),
+  ).not.toThrow()
 })
 
 it.each([
