@@ -2,7 +2,7 @@
 
 import { usePathname } from 'next/navigation'
 import { useEffect } from 'react'
-import { dropDrafts } from '@/lib/drafts'
+import { dropDrafts } from './drafts.ts'
 
 /**
  * Says to whom this tab belongs. What somebody else has typed in it is dropped; of nobody all is, but on the sign-in page, from which

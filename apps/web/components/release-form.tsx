@@ -4,7 +4,7 @@ import { trackEvent } from '@msc/analytics/browser'
 import { useRouter } from 'next/navigation'
 import { useEffect, useRef, useState, type FormEvent } from 'react'
 import { api, type ApiProblem } from '@/lib/api-client'
-import { dropDraft, keepDraft, readDraft, type Draft } from '@/lib/drafts'
+import { dropDraft, keepDraft, readDraft, type Draft } from './drafts.ts'
 import { Field, FormProblem } from './field.tsx'
 
 /** The form's name among the drafts. */

@@ -1,7 +1,7 @@
 'use client'
 
 import { resetUser } from '@msc/analytics/browser'
-import { dropDrafts } from '@/lib/drafts'
+import { dropDrafts } from './drafts.ts'
 
 /**
  * A form, so that signing out works without scripts. It loads a page, so nothing of the last user stays in memory; what they have

@@ -3,7 +3,7 @@ import { idempotentId, isVisible, type Transaction } from '@msc/platform'
 import { z } from 'zod'
 import { asService, asUser } from './db/database.ts'
 import type { LyricsAnalysis } from './lyrics.ts'
-import { name, text } from './schemas.ts'
+import { name, text } from './forms/schemas.ts'
 import { claimsOf, type User } from './session/session.ts'
 
 export const genres = [

@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { openDatabase } from '../lib/db/database.ts'
 import { dataDir } from '../lib/env.ts'
 import { profile } from '../lib/profile.ts'
-import { name, text } from '../lib/schemas.ts'
+import { name, text } from '../lib/forms/schemas.ts'
 import { passwords } from '../lib/session/passwords.ts'
 import { refuseToStart } from './refuse-to-start.ts'
 

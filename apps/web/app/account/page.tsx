@@ -1,6 +1,6 @@
 import type { Metadata } from 'next'
 import { Field, FormProblem } from '@/components/field'
-import { recalled, type Search } from '@/lib/recalled'
+import { recalled, type Search } from '@/lib/forms/recalled'
 import { requireUser } from '@/lib/session/auth'
 import { sessions } from '@/lib/session/session'
 

@@ -1,7 +1,7 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { ReleaseList } from '@/components/release-card'
-import type { Search } from '@/lib/recalled'
+import type { Search } from '@/lib/forms/recalled'
 import { listQuery, listReleases } from '@/lib/releases'
 import { requireUser } from '@/lib/session/auth'
 

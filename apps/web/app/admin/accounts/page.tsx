@@ -1,7 +1,7 @@
 import type { Metadata } from 'next'
 import { FormProblem } from '@/components/field'
 import { asUser } from '@/lib/db/database'
-import { recalled, type Search } from '@/lib/recalled'
+import { recalled, type Search } from '@/lib/forms/recalled'
 import { Missing } from '@/components/missing'
 import { currentAdmin } from '@/lib/session/auth'
 import { claimsOf, type Account } from '@/lib/session/session'

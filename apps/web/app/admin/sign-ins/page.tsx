@@ -1,6 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
-import type { Search } from '@/lib/recalled'
+import type { Search } from '@/lib/forms/recalled'
 import { Missing } from '@/components/missing'
 import { currentAdmin } from '@/lib/session/auth'
 import { signInGuard } from '@/lib/session/sign-in'

@@ -7,7 +7,7 @@ import type { LyricsAnalysis } from '@/lib/lyrics'
 import { analysisState, type AnalysisState } from '@/lib/analysis-state'
 import { getRelease, type Release } from '@/lib/releases'
 import type { User } from '@/lib/session/session'
-import { recalled, type Search } from '@/lib/recalled'
+import { recalled, type Search } from '@/lib/forms/recalled'
 import { FormProblem } from '@/components/field'
 
 interface Props {

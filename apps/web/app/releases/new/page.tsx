@@ -1,7 +1,7 @@
 import { randomHex } from '@msc/core'
 import type { Metadata } from 'next'
 import { ReleaseForm } from '@/components/release-form'
-import { recalled, type Search } from '@/lib/recalled'
+import { recalled, type Search } from '@/lib/forms/recalled'
 import { genres } from '@/lib/releases'
 import { requireUser } from '@/lib/session/auth'
 

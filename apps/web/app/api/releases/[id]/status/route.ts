@@ -5,7 +5,7 @@ import { catalogueHasChanged } from '@/lib/catalogue'
 import { sqlState } from '@/lib/db/database'
 import { moveRelease, type Release } from '@/lib/releases'
 import { afterForm, route } from '@/lib/route'
-import { text, wholeNumber } from '@/lib/schemas'
+import { text, wholeNumber } from '@/lib/forms/schemas'
 
 const move = z.strictObject({
   to: z.enum(['draft', 'submitted', 'live']),
