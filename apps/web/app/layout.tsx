@@ -4,6 +4,7 @@ import type { ReactNode } from 'react'
 import { Browser } from '@/components/browser'
 import { Live } from '@/components/live'
 import { Nav } from '@/components/nav'
+import { Owner } from '@/components/owner'
 import { SignOut } from '@/components/sign-out'
 import { currentUser } from '@/lib/session/auth'
 import { unreadCount } from '@/lib/notifications'
@@ -33,19 +34,20 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
           Skip to content
         </a>
         <Browser config={config} userId={user?.id} />
+        <Owner userId={user?.id} />
         <header className="border-b border-stone-200 bg-white/80 backdrop-blur dark:border-stone-800 dark:bg-stone-950/80">
-          <div className="mx-auto flex max-w-5xl flex-wrap items-center gap-x-6 gap-y-2 px-4 py-3">
-            <Link href="/" className="flex items-center gap-2 font-semibold tracking-tight">
+          <div className="mx-auto flex max-w-5xl flex-wrap items-center gap-x-2 gap-y-2 px-4 py-3 sm:gap-x-6">
+            <Link href="/" className="flex items-center gap-2 font-semibold tracking-tight whitespace-nowrap">
               <Mark />
               MSC &amp; Co
             </Link>
             {user ? (
               <>
                 <Nav admin={user.role === 'admin'} />
-                <div className="ml-auto flex items-center gap-3 text-sm">
-                  <Live config={config} userId={user.id} initialUnread={unread} />
-                  <Link href="/account" className="quiet hover:underline">
-                    {user.name}
+                <div className="ml-auto flex min-w-0 flex-1 items-center justify-end gap-1.5 text-sm sm:gap-3">
+                  <Live key={user.id} config={config} userId={user.id} initialUnread={unread} />
+                  <Link href="/account" className="quiet max-w-40 min-w-0 truncate hover:underline">
+                    <bdi>{user.name}</bdi>
                   </Link>
                   <SignOut />
                 </div>

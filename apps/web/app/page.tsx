@@ -28,7 +28,9 @@ async function Overview({ user }: { user: User }) {
     <>
       <div className="flex flex-wrap items-end justify-between gap-4">
         <div>
-          <h1 className="text-2xl font-semibold tracking-tight">Hello, {user.name.split(' ')[0]}</h1>
+          <h1 className="text-2xl font-semibold tracking-tight">
+            Hello, <bdi>{user.name.split(' ')[0]}</bdi>
+          </h1>
           <p className="quiet mt-1">Here is where your catalogue stands.</p>
         </div>
         {user.role === 'artist' && (
@@ -45,7 +47,7 @@ async function Overview({ user }: { user: User }) {
           </div>
         ))}
       </dl>
-      <div className="mt-8 grid gap-8 lg:grid-cols-[2fr_1fr]">
+      <div className="mt-8 grid grid-cols-1 gap-8 lg:grid-cols-[2fr_1fr]">
         <section aria-labelledby="recent" className="min-w-0">
           <h2 id="recent" className="mb-3 font-medium">
             Recent releases
@@ -66,12 +68,16 @@ async function Overview({ user }: { user: User }) {
                 <li key={each.id} className="p-4 text-sm">
                   {each.link ? (
                     <Link href={each.link} className="font-medium hover:underline">
-                      {each.title}
+                      <bdi>{each.title}</bdi>
                     </Link>
                   ) : (
-                    <span className="font-medium">{each.title}</span>
+                    <span className="font-medium">
+                      <bdi>{each.title}</bdi>
+                    </span>
                   )}
-                  <p className="quiet mt-0.5">{each.body}</p>
+                  <p className="quiet mt-0.5">
+                    <bdi>{each.body}</bdi>
+                  </p>
                 </li>
               ))}
             </ol>

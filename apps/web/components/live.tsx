@@ -133,17 +133,21 @@ function Announcement({
   onAsk: (() => Promise<unknown>) | undefined
 }) {
   return (
-    <div aria-live="polite" className="fixed right-4 bottom-4 z-10 max-w-sm">
+    <div aria-live="polite" className="fixed right-4 bottom-4 left-4 z-10 ml-auto w-fit max-w-sm">
       {toast && (
         <div className="card p-4 text-sm shadow-lg" data-testid="toast">
           {toast.link ? (
             <a href={toast.link} className="font-medium hover:underline">
-              {toast.title}
+              <bdi>{toast.title}</bdi>
             </a>
           ) : (
-            <span className="font-medium">{toast.title}</span>
+            <span className="font-medium">
+              <bdi>{toast.title}</bdi>
+            </span>
           )}
-          <p className="quiet mt-0.5">{toast.body}</p>
+          <p className="quiet mt-0.5">
+            <bdi>{toast.body}</bdi>
+          </p>
           {onAsk && (
             <button
               type="button"

@@ -12,9 +12,15 @@ export function ReleaseList({ releases }: { releases: readonly ListedRelease[] }
           >
             <Cover title={release.title} />
             <div className="min-w-0 flex-1">
-              <p className="truncate font-medium">{release.title}</p>
-              <p className="quiet truncate text-sm">
-                {release.artistName} · {release.genre} · {release.releaseDate}
+              <p className="truncate font-medium">
+                <bdi>{release.title}</bdi>
+              </p>
+              <p className="quiet flex text-sm whitespace-pre">
+                <span className="truncate">
+                  <bdi>{release.artistName}</bdi>
+                  <span className="hidden sm:inline"> · {release.genre}</span>
+                </span>
+                <span className="shrink-0"> · {release.releaseDate}</span>
               </p>
             </div>
             {release.analysed && <span className="quiet hidden text-sm sm:inline">Analysed</span>}
@@ -33,7 +39,7 @@ const tones = {
 } as const
 
 export function StatusBadge({ status }: { status: Status }) {
-  return <span className={`rounded-full px-2.5 py-0.5 text-xs font-medium capitalize ${tones[status]}`}>{status}</span>
+  return <span className={`pill w-fit shrink-0 capitalize ${tones[status]}`}>{status}</span>
 }
 
 /** Draws a cover from the title for a release without artwork. */

@@ -4,12 +4,15 @@ import { trackEvent } from '@msc/analytics/browser'
 import { useRouter } from 'next/navigation'
 import { useEffect, useRef, useState, type FormEvent } from 'react'
 import { api, type ApiProblem } from '@/lib/api-client'
+import { dropDraft, keepDraft, readDraft, type Draft } from './drafts.ts'
 import { Field, FormProblem } from './field.tsx'
 
-/** Where the browser keeps what was typed until it has been sent: a page that is left by mistake loses nothing. */
-const DRAFT = 'msc-new-release'
+/** The form's name among the drafts. */
+const DRAFT = 'new-release'
 
 export interface ReleaseFormProps {
+  /** Who types: a draft is shown to nobody else. */
+  readonly userId: string
   readonly artistName: string
   readonly genres: readonly string[]
   /** Names this release in all attempts to send it, so that two of them make one. */
@@ -18,7 +21,7 @@ export interface ReleaseFormProps {
   readonly refused?: { readonly values: Readonly<Record<string, string>> } & ApiProblem
 }
 
-export function ReleaseForm({ artistName, genres, formKey, refused }: ReleaseFormProps) {
+export function ReleaseForm({ userId, artistName, genres, formKey, refused }: ReleaseFormProps) {
   const router = useRouter()
   const [problem, setProblem] = useState<ApiProblem | undefined>(refused)
   const [busy, setBusy] = useState(false)
@@ -26,8 +29,8 @@ export function ReleaseForm({ artistName, genres, formKey, refused }: ReleaseFor
   const form = useRef<HTMLFormElement>(null)
 
   useEffect(() => {
-    if (form.current && !refused) restore(form.current)
-  }, [refused])
+    if (form.current && !refused) restore(form.current, readDraft(userId, DRAFT))
+  }, [refused, userId])
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
@@ -42,7 +45,7 @@ export function ReleaseForm({ artistName, genres, formKey, refused }: ReleaseFor
       setProblem(result.problem)
       return focusOn(event.currentTarget ?? form.current, result.problem)
     }
-    sessionStorage.removeItem(DRAFT)
+    dropDraft(userId, DRAFT)
     trackEvent('release_form_completed', { genre: result.data.release.genre })
     router.push(`/releases/${result.data.release.id}`)
   }
@@ -55,7 +58,9 @@ export function ReleaseForm({ artistName, genres, formKey, refused }: ReleaseFor
       method="post"
       action="/api/releases"
       onSubmit={submit}
-      onInput={(event) => keep(event.currentTarget)}
+      onInput={(event) => keep(userId, event.currentTarget)}
+      // The browser itself would fill it in again for whoever goes back to this page.
+      autoComplete="off"
       className="card mt-6 space-y-5 p-6"
     >
       <input type="hidden" name="_key" value={formKey} />
@@ -66,6 +71,7 @@ export function ReleaseForm({ artistName, genres, formKey, refused }: ReleaseFor
         required
         maxLength={200}
         placeholder="Night Drive"
+        dir="auto"
         defaultValue={value('title')}
       />
       <Field
@@ -74,6 +80,7 @@ export function ReleaseForm({ artistName, genres, formKey, refused }: ReleaseFor
         issue={issue('artistName')}
         required
         maxLength={200}
+        dir="auto"
         defaultValue={value('artistName') ?? artistName}
       />
       <div className="grid gap-5 sm:grid-cols-2">
@@ -106,6 +113,7 @@ export function ReleaseForm({ artistName, genres, formKey, refused }: ReleaseFor
           id="lyrics"
           name="lyrics"
           rows={8}
+          dir="auto"
           maxLength={20_000}
           className="field font-mono"
           aria-invalid={issue('lyrics') !== undefined}
@@ -130,24 +138,15 @@ function valuesOf(form: HTMLFormElement): Record<string, string> {
   return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)]))
 }
 
-function keep(form: HTMLFormElement): void {
+function keep(userId: string, form: HTMLFormElement): void {
   const { _key, ...values } = valuesOf(form)
-  try {
-    sessionStorage.setItem(DRAFT, JSON.stringify(values))
-  } catch {
-    // A full or forbidden store costs the draft only.
-  }
+  keepDraft(userId, DRAFT, values)
 }
 
-function restore(form: HTMLFormElement): void {
-  try {
-    const values: unknown = JSON.parse(sessionStorage.getItem(DRAFT) ?? 'null')
-    for (const [name, value] of Object.entries(Object(values) as object)) {
-      const field = form.elements.namedItem(name)
-      if (field && 'value' in field && typeof value === 'string') field.value = value
-    }
-  } catch {
-    // Without a store there is no draft.
+function restore(form: HTMLFormElement, draft: Draft): void {
+  for (const [name, value] of Object.entries(draft)) {
+    const field = form.elements.namedItem(name)
+    if (field && 'value' in field) field.value = value
   }
 }
 

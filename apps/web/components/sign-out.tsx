@@ -1,11 +1,19 @@
 'use client'
 
 import { resetUser } from '@msc/analytics/browser'
+import { dropDrafts } from './drafts.ts'
 
-/** A form, so that signing out works without scripts. It loads a page, so nothing of the last user stays in memory. */
+/**
+ * A form, so that signing out works without scripts. It loads a page, so nothing of the last user stays in memory; what they have
+ * typed and not sent goes with them.
+ */
 export function SignOut() {
+  const leave = (): void => {
+    resetUser()
+    dropDrafts()
+  }
   return (
-    <form method="post" action="/api/auth/sign-out" onSubmit={() => resetUser()}>
+    <form method="post" action="/api/auth/sign-out" onSubmit={leave}>
       <button type="submit" className="button-quiet">
         Sign out
       </button>

@@ -150,3 +150,56 @@ test('an invalid URL does not end the process', async ({ started }) => {
   }
   expect((await fetch(`${app.url}/`)).status).toBe(200)
 })
+
+test('a page takes any text in its address', async ({ page, started }) => {
+  const { app } = started
+  await signIn(page, app, 'artist')
+  const texts = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', '\u202e', '%00', 'x'.repeat(2000)]
+  for (const text of texts) {
+    for (const name of ['changed', 'form', 'q', 'after', 'before', 'next']) {
+      for (const path of ['/account', '/releases', '/releases/new', '/sign-in']) {
+        const address = `${app.url}${path}?${name}=${encodeURIComponent(text)}&${name}=again`
+        expect((await page.request.get(address, { maxRedirects: 0 })).status(), address).toBeLessThan(400)
+        const once = address.replace(/&.*$/, '')
+        expect((await page.request.get(once, { maxRedirects: 0 })).status(), once).toBeLessThan(400)
+      }
+    }
+    const path = encodeURIComponent(text || '.')
+    for (const route of [`/api/cron/${path}`, `/api/releases/${path}`]) {
+      expect((await page.request.get(app.url + route)).status(), route).toBeLessThan(500)
+    }
+  }
+  await page.goto(`${app.url}/account?changed=password`)
+  await expect(page.getByRole('status')).toHaveText(/password is changed/)
+})
+
+test('a step names its version as a whole number, and its reason in text that can be seen', async ({
+  page,
+  browser,
+  started,
+}) => {
+  const { app } = started
+  await signIn(page, app, 'artist')
+  const made = await page.request.post(`${app.url}/api/releases`, { data: { ...valid, title: 'Step by step' } })
+  const { release } = (await made.json()) as { release: { id: string } }
+  const status = `${app.url}/api/releases/${release.id}/status`
+  expect((await page.request.post(status, { data: { to: 'submitted' } })).status()).toBe(200)
+
+  const admin = await browser.newPage()
+  await signIn(admin, app, 'admin')
+  for (const version of [true, '0x1', '1e0', [1], ['1'], ' 1', '', 1.5, 0, -1, '2147483648', {}, null]) {
+    const refused = await admin.request.post(status, { data: { to: 'live', version } })
+    expect(refused.status(), JSON.stringify(version)).toBe(422)
+    expect(await refused.json()).toMatchObject({ issues: [{ path: 'version' }] })
+  }
+  for (const note of [' \u202e', '\u200b\u2060', '\u2800\u3164', '  \n ', '']) {
+    const refused = await admin.request.post(status, { data: { to: 'draft', note } })
+    expect(refused.status(), JSON.stringify(note)).toBe(422)
+    expect(await refused.json()).toMatchObject({ code: 'NOTE_MISSING', issues: [{ path: 'note' }] })
+  }
+  expect((await admin.request.post(status, { form: { to: 'live', version: '1' } })).url()).not.toContain('form=')
+  expect((await admin.request.post(status, { data: { to: 'draft', note: 'Two\nlines' } })).status()).toBe(200)
+  await page.request.post(status, { data: { to: 'submitted' } })
+  expect((await admin.request.post(status, { data: { to: 'live', version: 1 } })).status()).toBe(200)
+  await admin.close()
+})

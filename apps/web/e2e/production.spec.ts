@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -104,6 +105,47 @@ test('production does not start on what would lose data or let anybody in', asyn
   const trusting = await refusal({ ...vendors.env, PORT: port, MSC_TRUST_PROXY: '1' })
   expect(trusting.said).toMatch(/Set MSC_TRUSTED_HOPS/)
   await vendors.close()
+})
+
+test('a start with a wrong number, address or folder ends at once, and names the variable', async () => {
+  test.setTimeout(120_000)
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  const free = String(await freePort())
+  const dataDir = mkdtempSync(join(tmpdir(), 'msc-start-'))
+  const local = { MSC_PROFILE: 'local', MSC_ALLOW_EMBEDDED: '1', MSC_DATA_DIR: join(dataDir, 'made-last') }
+  const wrong: [env: Readonly<Record<string, string>>, said: RegExp][] = [
+    ...['abc', '99999', '0', '-1', '3000.5', '0x10', '1e3', 'Infinity', '3000\nHOST'].map(
+      (PORT): [Record<string, string>, RegExp] => [
+        { PORT },
+        /^PORT is ".*"\. Set it to a whole number from 1 to 65535\.\n$/,
+      ],
+    ),
+    [{ PORT: free, HOST: '256.1.1.1' }, /^HOST is "256\.1\.1\.1", where this machine can not listen \(\w+\)\. .+\n$/],
+    [{ PORT: free, HOST: '203.0.113.9' }, /^HOST is "203\.0\.113\.9", .+\n$/],
+    [{ PORT: free, HOST: 'http://localhost' }, /^HOST is "http:\/\/localhost", .+\n$/],
+    [{ PORT: String(port) }, /^Port \d+ is in use\. .+\n$/],
+    [{ PORT: free, MSC_TRUSTED_HOPS: 'one' }, /MSC_TRUSTED_HOPS is not a whole number from 0 to 10/],
+    [{ PORT: free, MSC_DATA_DIR: '/proc/msc/data' }, /The data folder \/proc\/msc\/data can not be written to/],
+    [
+      { PORT: free, MSC_RELEASE: 'swordfish-swordfish', CRON_SECRET: 'swordfish-swordfish' },
+      /MSC_RELEASE and CRON_SECRET/,
+    ],
+    [
+      { PORT: free, NEXT_PUBLIC_SENTRY_DSN: 'https://key:swordfish@sentry.example/1' },
+      /NEXT_PUBLIC_SENTRY_DSN, which goes/,
+    ],
+  ]
+  for (const [env, said] of wrong) {
+    const refused = await refusal({ ...local, ...env })
+    expect(refused.said, JSON.stringify(env)).toMatch(said)
+    expect(refused.said).not.toContain('swordfish')
+    expect(refused.code, JSON.stringify(env)).toBe(1)
+    expect(existsSync(local.MSC_DATA_DIR)).toBe(false)
+  }
+  taken.close()
+  rmSync(dataDir, { recursive: true, force: true })
 })
 
 test('a second process on one data folder ends, and names the first', async () => {

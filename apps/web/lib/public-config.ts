@@ -1,4 +1,5 @@
 import { processEnv, readEnv } from '@msc/core'
+import { publishedEnv } from '@msc/platform'
 
 /**
  * The browser's configuration, read from the environment when a page is rendered. It is part of the page and not of the
@@ -14,7 +15,8 @@ export interface PublicConfig {
 }
 
 export function publicConfig(): PublicConfig {
-  const env = processEnv()
+  // Nothing else can get into a page, and with this the secrets are compared.
+  const env = publishedEnv(processEnv())
   const dsn = readEnv(env, 'NEXT_PUBLIC_SENTRY_DSN')
   const key = readEnv(env, 'NEXT_PUBLIC_POSTHOG_KEY')
   const host = readEnv(env, 'NEXT_PUBLIC_POSTHOG_HOST')

@@ -1,8 +1,9 @@
 import { cacheQuery, invalidateTag } from '@msc/cache'
-import { idempotentId, isOneLine, isStorable, isVisible, type Transaction } from '@msc/platform'
+import { idempotentId, isVisible, type Transaction } from '@msc/platform'
 import { z } from 'zod'
 import { asService, asUser } from './db/database.ts'
 import type { LyricsAnalysis } from './lyrics.ts'
+import { name, text } from './forms/schemas.ts'
 import { claimsOf, type User } from './session/session.ts'
 
 export const genres = [
@@ -17,11 +18,6 @@ export const genres = [
   'Other',
 ] as const
 
-/** Text that every store can hold. */
-const text = z.string().refine(isStorable, 'Remove the characters that can not be stored')
-const shown = text.trim()
-const name = shown.refine(isOneLine, 'Remove the line breaks, and the signs that turn the direction of writing')
-
 export const newRelease = z.strictObject({
   title: name.max(200, 'A title has at most 200 characters').refine(isVisible, 'Give the release a title'),
   artistName: name.max(200, 'A name has at most 200 characters').refine(isVisible, 'Say who the artist is'),
@@ -29,7 +25,7 @@ export const newRelease = z.strictObject({
   releaseDate: z.iso
     .date('Choose a date')
     .refine((date) => date >= '1900-01-01' && date <= '2199-12-31', 'Choose a date between 1900 and 2199'),
-  lyrics: shown.max(20_000, 'Lyrics have at most 20,000 characters').default(''),
+  lyrics: text.trim().max(20_000, 'Lyrics have at most 20,000 characters').default(''),
 })
 export type NewRelease = z.infer<typeof newRelease>
 
@@ -224,27 +220,40 @@ export async function analyseAgain(user: User, id: string): Promise<void> {
   await asUser(claimsOf(user), (tx) => tx.query('select public.analyse_again($1)', [id]))
 }
 
-/** Returns the part of a release that analysis needs. For jobs, which act for the platform. */
-export async function releaseForAnalysis(
-  id: string,
-): Promise<Pick<Release, 'id' | 'userId' | 'title' | 'lyrics'> | undefined> {
+/** The part of a release that analysis needs, as it was at one moment. */
+export type AnalysedRelease = Pick<Release, 'id' | 'userId' | 'title' | 'lyrics' | 'analysisRequests'>
+
+/** For jobs, which act for the platform. */
+export async function releaseForAnalysis(id: string): Promise<AnalysedRelease | undefined> {
   const rows = await asService((tx) =>
-    tx.query<Pick<Release, 'id' | 'userId' | 'title' | 'lyrics'>>(
-      `select id, user_id as "userId", title, lyrics from releases where id = $1`,
+    tx.query<AnalysedRelease>(
+      `select id, user_id as "userId", title, lyrics, analysis_requests as "analysisRequests"
+       from releases where id = $1`,
       [id],
     ),
   )
   return rows[0]
 }
 
-export async function storeAnalysis(id: string, userId: string, analysis: LyricsAnalysis): Promise<void> {
-  await asService((tx) =>
-    tx.query('update releases set analysis = $2, analysed_at = now(), updated_at = now() where id = $1', [
-      id,
-      analysis,
-    ]),
+/**
+ * Keeps an analysis of the release as it was read, unless another was asked for or the lyrics have changed meanwhile: one that
+ * comes late must not stand where a later one belongs. Returns whether it was kept.
+ */
+export async function storeAnalysis(
+  { id, userId, lyrics, analysisRequests }: AnalysedRelease,
+  analysis: LyricsAnalysis,
+): Promise<boolean> {
+  const kept = await asService((tx) =>
+    tx.query(
+      // Lyrics that were taken away ask for no analysis, so the number alone would not tell.
+      `update releases set analysis = $2, analysed_at = now(), updated_at = now()
+       where id = $1 and ($3::int is null or analysis_requests = $3) and lyrics = $4 returning id`,
+      // A run that has read the release before this was asked for has no number.
+      [id, analysis, analysisRequests ?? null, lyrics],
+    ),
   )
-  await dropReleases(userId)
+  if (kept.length > 0) await dropReleases(userId)
+  return kept.length > 0
 }
 
 /**

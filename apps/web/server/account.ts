@@ -1,15 +1,16 @@
 // Adds an account: npm run account -- add --email you@example.com --role admin [--name "You"]. The password is read from the
 // standard input, or made up and printed where that is a terminal.
 import { randomBytes } from 'node:crypto'
-import { text } from 'node:stream/consumers'
+import { text as allOf } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { MscError } from '@msc/core'
-import { getDefaultDatabase } from '@msc/platform'
+import { getDefaultDatabase, isVisible } from '@msc/platform'
 import { ownFolder } from '@msc/platform/node'
 import { z } from 'zod'
 import { openDatabase } from '../lib/db/database.ts'
 import { dataDir } from '../lib/env.ts'
 import { profile } from '../lib/profile.ts'
+import { name, text } from '../lib/forms/schemas.ts'
 import { passwords } from '../lib/session/passwords.ts'
 import { refuseToStart } from './refuse-to-start.ts'
 
@@ -18,8 +19,11 @@ const USAGE = 'Usage: npm run account -- add --email you@example.com --role arti
 const given = z.object({
   email: z.email().max(254),
   role: z.enum(['artist', 'admin']),
-  name: z.string().trim().min(1).max(200),
-  password: z.string().min(10, 'A password has at least 10 characters').max(200),
+  name: name.max(200, 'A name has at most 200 characters').refine(isVisible, 'Say the name'),
+  password: text
+    .min(10, 'A password has at least 10 characters')
+    .max(200, 'A password has at most 200 characters')
+    .refine(isVisible, 'A password is made of more than what nobody can see'),
 })
 
 await main().catch(refuseToStart)
@@ -31,7 +35,7 @@ async function main(): Promise<void> {
   })
   if (positionals[0] !== 'add') return fail(USAGE)
   const made = process.stdin.isTTY ? randomBytes(12).toString('base64url') : undefined
-  const password = made ?? (await text(process.stdin)).replace(/\r?\n$/, '')
+  const password = made ?? (await allOf(process.stdin)).replace(/\r?\n$/, '')
   const account = given.safeParse({ name: values.email?.split('@')[0], ...values, password })
   if (!account.success) return fail(`${account.error.issues.map(({ message }) => message).join('. ')}.\n${USAGE}`)
   const owned = usesFolder() ? ownFolder(dataDir()) : undefined

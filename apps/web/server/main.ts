@@ -9,18 +9,25 @@ import next from 'next'
 import { boot } from '../lib/boot.ts'
 import { renderInto } from './rendering.ts'
 import { banner } from './banner.ts'
+import { listenAddress, listenProblem } from './listen-address.ts'
 import { refuseToStart } from './refuse-to-start.ts'
 import { frontGate } from './gate.ts'
 
 const dev = process.env['NODE_ENV']?.trim() !== 'production'
-const hostname = process.env['HOST']?.trim() || '127.0.0.1'
-const port = Number(process.env['PORT'] ?? 3000)
 
-// Before Next.js, so that no request meets half of the services. Their instances are on globalThis, where Next's
-// bundles find them.
+// Numbers and addresses first, while nothing is open.
 const profile = await Promise.resolve()
   .then(() => profileFromEnv())
   .catch(refuseToStart)
+const address = await listenAddress(process.env)
+if ('problem' in address) {
+  console.error(address.problem)
+  process.exit(1)
+}
+const { host: hostname, port } = address
+
+// Before Next.js, so that no request meets half of the services. Their instances are on globalThis, where Next's
+// bundles find them.
 let tellListening = (): void => undefined
 const listening = new Promise<void>((resolve) => (tellListening = resolve))
 const running = await boot(listening).catch(refuseToStart)
@@ -89,19 +96,15 @@ server.on('upgrade', (request, socket, head) => {
 })
 
 server.once('error', (error: NodeJS.ErrnoException) => {
-  console.error(error.code === 'EADDRINUSE' ? portInUse() : error)
+  // Somebody else was faster.
+  console.error(listenProblem(address, error.code))
   process.exit(1)
 })
-
-/** Another port alone would not do: a second server needs a data folder of its own too. */
-function portInUse(): string {
-  return `Port ${port} is in use. Stop what listens there, or run a second app beside it: PORT=${port + 1} MSC_DATA_DIR=.data-${port + 1} npm start`
-}
 
 server.listen(port, hostname, () => {
   tellListening()
   void (async () => {
-    const url = `http://${hostname}:${port}`
+    const url = `http://${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
     console.log(banner(url, profile, await running.health()))
   })()
 })

@@ -1,5 +1,6 @@
 import { createCache } from '@msc/cache'
 import { memory } from '@msc/cache/memory'
+import { configureRedaction } from '@msc/core'
 import { expect, it } from 'vitest'
 import { createFormMemory } from './form-memory.ts'
 import { problem } from './problem.ts'
@@ -36,4 +37,40 @@ it('keeps nothing while the cache is away, and what was no problem document with
   const forms = createFormMemory(createCache({ driver: memory() }))
   const id = await forms.keep({ response: new Response('<html>'), values: {}, user: undefined })
   expect(await forms.recall(id)).toEqual({ title: 'This could not be sent', values: {}, issues: [] })
+})
+
+const SECRET =
+  `password newPassword new_password new-password user[password] user.password PASSWORD password2 passwordConfirm
+  password_confirmation confirmPassword password-again pass smtp_pass pass1 passwd pwd passphrase passcode pin PIN userPin card-pin
+  pinCode pin_again pinConfirmation otp OTP otpCode otp[0] totp one-time-code oneTimeCode code twoFactorCode verification_code
+  smsCode cvv CVC cvv2 csc cardCsc card cardNumber card_number card-number cardnumber cc-number creditCard iban ssn
+  socialSecurityNumber token accessToken csrf_token secret clientSecret apiKey api_key api-key apikey userAPIKey passportNumber
+  passport_number accountNumber sortCode taxId securityAnswer phonePin _key _csrf`.split(/\s+/)
+const ORDINARY =
+  `opinion shipping shippingAddress passage compassion passport postcode postCode postal_code zip zipCode promoCode
+  countryCode languageCode isrc upc spinning pinned pinterest lyrics title artistName name email phone telephone mobilePhone
+  phone_number genre releaseDate key mood author nationality cardHolder discard wildcard barcode encode expiry bypass compass
+  signatureDish companyName consent note description`.split(/\s+/)
+
+it.each(SECRET)('does not keep the field %s', async (name) => {
+  const forms = createFormMemory(createCache({ driver: memory() }))
+  const id = await forms.keep({ response, values: { [name]: 'swordfish' }, user: undefined })
+  expect((await forms.recall(id))?.values).toEqual({})
+})
+
+it.each(ORDINARY)('keeps the field %s', async (name) => {
+  const forms = createFormMemory(createCache({ driver: memory() }))
+  const id = await forms.keep({ response, values: { [name]: 'typed' }, user: undefined })
+  expect((await forms.recall(id))?.values).toEqual({ [name]: 'typed' })
+})
+
+it('keeps what logs would not, and not what redaction was told to hide', async () => {
+  const forms = createFormMemory(createCache({ driver: memory() }))
+  configureRedaction({ mode: 'allow', keys: ['maidenName'] })
+  try {
+    const id = await forms.keep({ response, values: { title: 'Night', maiden_name: 'x' }, user: undefined })
+    expect((await forms.recall(id))?.values).toEqual({ title: 'Night' })
+  } finally {
+    configureRedaction({})
+  }
 })

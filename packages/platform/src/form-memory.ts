@@ -1,4 +1,4 @@
-import { isRecord, randomHex } from '@msc/core'
+import { REDACTED, createRedactor, isRecord, randomHex } from '@msc/core'
 import type { Cache } from '@msc/cache'
 import type { FormSent, RouteUser } from './route.ts'
 
@@ -14,7 +14,10 @@ export interface KeptForm {
 export interface FormMemory {
   /**
    * Keeps a refused form for five minutes, and returns the id for the address of the page; `undefined` while the cache is away.
-   * Fields whose names say that they are secret (`password`, `secret`, `token`, `code`), and those that begin with `_`, are not kept.
+   * Fields whose names say that they are secret are not kept, nor are those that begin with `_`. The words are those that redaction
+   * hides in logs (`newPassword`, `card_number`, `api-key`, `user[otp]`, `passportNumber`, and those of `configureRedaction`), but for
+   * phone numbers, which a person would only have to type again; and what is secret in a form alone: a field `code`, `oneTimeCode` or
+   * `card`, the code on a card, a PIN that is repeated. Whole words count: `opinion`, `shipping`, `postcode` and `passport` are kept.
    */
   keep(sent: Pick<FormSent<RouteUser>, 'response' | 'values' | 'user'>): Promise<string | undefined>
   /** Returns the form that was kept under `id` for this user, or `undefined`. */
@@ -22,7 +25,34 @@ export interface FormMemory {
 }
 
 const SECONDS = 300
-const SECRET = /pass|pwd|pin|secret|token|code|^_/i
+
+/** One's own phone number is no secret of a form. */
+const PHONE = /\b(?:tele|mobile |cell )?phone(?: (?:number|no))?\b/g
+/** A secret that has to be typed twice. */
+const REPEATED = / (?:again|check|confirm|confirmation|repeat|repeated|retype|verify)\b/g
+/** Ordinary in logs, and secret in a form. */
+const SECRET_IN_FORMS =
+  /^code$|(?:^| )(?:one time|time|factor|2 ?fa|mfa|otp|login|sign in|confirmation|unlock) code$|(?:^| )(?:csc|card)$|^cc (?:number|num|no)$/
+
+function isSecret(name: string): boolean {
+  if (name.startsWith('_')) return true
+  const words = wordsOf(name)
+  if (SECRET_IN_FORMS.test(words)) return true
+  const judged = words.replace(PHONE, '').replace(REPEATED, '').trim().replaceAll(' ', '_')
+  // Logs may be told to hide all but some names, and a form is no log.
+  return judged !== '' && createRedactor({ allow: [judged] })({ [judged]: 'x' })[judged] === REDACTED
+}
+
+/** `userAPIKey`, `user-api-key` and `user[apiKey]` are `user api key`; `otp2` is `otp`. */
+function wordsOf(name: string): string {
+  return name
+    .slice(-200)
+    .replace(/(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/gu, ' ')
+    .replace(/(?<=\p{L}{2})\d+(?!\p{L})/gu, '')
+    .toLowerCase()
+    .replace(/[^\p{L}\d]+/gu, ' ')
+    .trim()
+}
 
 /**
  * Remembers what a person has typed into a form that was refused, while the browser is redirected to the form's page. The
@@ -35,7 +65,7 @@ export function createFormMemory(cache: Pick<Cache, 'get' | 'set'>): FormMemory 
       const problem: unknown = await copyOf(response)
       const { title, detail, issues } = isRecord(problem) ? problem : {}
       const kept: KeptForm = {
-        values: Object.fromEntries(Object.entries(values).filter(([name]) => !SECRET.test(name))),
+        values: Object.fromEntries(Object.entries(values).filter(([name]) => !isSecret(name))),
         title: typeof title === 'string' ? title : 'This could not be sent',
         ...(typeof detail === 'string' && { detail }),
         issues: Array.isArray(issues) ? (issues as KeptForm['issues']) : [],

@@ -44,6 +44,7 @@ export {
   type ClientAddressOptions,
 } from './profile/client-address.ts'
 export { profileFromEnv, type Profile, type ProfileName } from './profile/profile.ts'
+export { publishedEnv } from './profile/published.ts'
 export { assertSecrets, type SecretRule, type SecretsOptions } from './profile/secrets.ts'
 export type { RealtimeTokens } from './profile/secret-pairs.ts'
 export {

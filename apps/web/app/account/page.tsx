@@ -1,6 +1,6 @@
 import type { Metadata } from 'next'
 import { Field, FormProblem } from '@/components/field'
-import { recalled, type Search } from '@/lib/recalled'
+import { recalled, type Search } from '@/lib/forms/recalled'
 import { requireUser } from '@/lib/session/auth'
 import { sessions } from '@/lib/session/session'
 
@@ -8,22 +8,23 @@ export const metadata: Metadata = { title: 'Account' }
 
 const time = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
 
-const changes: Readonly<Record<string, string>> = {
-  password: 'Your password is changed, and every other session has ended.',
-  sessions: 'Every other session has ended.',
-}
+/** By what the address says, which is anybody's text. */
+const changes = new Map<unknown, string>([
+  ['password', 'Your password is changed, and every other session has ended.'],
+  ['sessions', 'Every other session has ended.'],
+])
 
 export default async function AccountPage({ searchParams }: { searchParams: Search }) {
   const user = await requireUser()
   const search = await searchParams
   const [refused, open] = await Promise.all([recalled(search, user), sessions().list(user.id)])
-  const changed = typeof search['changed'] === 'string' ? changes[search['changed']] : undefined
+  const changed = changes.get(search['changed'])
   const issue = (path: string) => refused?.issues.find((each) => each.path === path)?.message
   return (
     <div className="mx-auto max-w-2xl">
       <h1 className="text-2xl font-semibold tracking-tight">Account</h1>
       <p className="quiet mt-1 text-sm">
-        {user.name}, {user.email}, {user.role}
+        <bdi>{user.name}</bdi>, <bdi>{user.email}</bdi>, {user.role}
       </p>
       {changed && (
         <p role="status" className="mt-4 text-sm text-emerald-800 dark:text-emerald-300">

@@ -1,7 +1,7 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { ReleaseList } from '@/components/release-card'
-import type { Search } from '@/lib/recalled'
+import type { Search } from '@/lib/forms/recalled'
 import { listQuery, listReleases } from '@/lib/releases'
 import { requireUser } from '@/lib/session/auth'
 
@@ -21,7 +21,7 @@ export default async function ReleasesPage({ searchParams }: { searchParams: Sea
           </Link>
         )}
       </div>
-      <form role="search" action="/releases" className="mb-4 flex gap-2">
+      <form role="search" action="/releases" autoComplete="off" className="mb-4 flex gap-2">
         <label htmlFor="q" className="sr-only">
           Search by title or artist
         </label>
@@ -32,7 +32,8 @@ export default async function ReleasesPage({ searchParams }: { searchParams: Sea
           defaultValue={q}
           maxLength={100}
           placeholder="Search by title or artist"
-          className="field mt-0 max-w-sm"
+          dir="auto"
+          className="field mt-0 max-w-sm min-w-0"
         />
         <button type="submit" className="button-quiet">
           Search
@@ -62,7 +63,7 @@ function Nothing({ q, after }: { q: string; after: string | undefined }) {
     <p className="card quiet p-10 text-center text-sm">
       {q ? (
         <>
-          No release has “{q}” in its title or artist.{' '}
+          No release has “<bdi>{q}</bdi>” in its title or artist.{' '}
           <Link href="/releases" className="underline">
             Show all
           </Link>

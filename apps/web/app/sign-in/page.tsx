@@ -2,7 +2,7 @@ import { localPath } from '@msc/platform'
 import type { Metadata } from 'next'
 import { redirect } from 'next/navigation'
 import { SignInForm } from '@/components/sign-in-form'
-import { recalled, type Search } from '@/lib/recalled'
+import { recalled, type Search } from '@/lib/forms/recalled'
 import { currentUser } from '@/lib/session/auth'
 
 export const metadata: Metadata = { title: 'Sign in' }

@@ -19,6 +19,8 @@ import { createCache } from '@msc/cache'
 import { memory } from '@msc/cache/memory'
 import { databasePolicies, feedMigration, type PolicyClient, type TopicAction } from '@msc/realtime/server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { analyseLyrics } from '../lyrics.ts'
+import { releaseForAnalysis, storeAnalysis, type AnalysedRelease } from '../releases.ts'
 import { asService, asUser, sqlState } from './database.ts'
 import { migrations } from './migrations.ts'
 import { seed, seededUsers } from './seed.ts'
@@ -340,6 +342,35 @@ describe.each(drivers)('on %s', (_, driver) => {
       expect([await change('artist'), await remove('artist'), await remove('admin')]).toEqual([0, 0, 0])
       await move(people.admin, id, 'draft', 'Rights')
       expect([await remove('other'), await remove('ended'), await remove('artist')]).toEqual([0, 0, 1])
+    })
+
+    it('keeps no analysis that comes late: of lyrics that have changed, or after another was asked for', async () => {
+      const id = await draft(people.artist, 'la la')
+      const read = async (): Promise<AnalysedRelease> => (await releaseForAnalysis(id)) as AnalysedRelease
+      const wordsKept = async (): Promise<unknown> => {
+        const rows = await asService((tx) =>
+          tx.query<{ words: unknown }>(`select analysis -> 'words' as words from releases where id = $1`, [id]),
+        )
+        return rows[0]?.words
+      }
+      const first = await read()
+      await as(people.artist, `update releases set lyrics = 'la la la' where id = $1`, [id])
+      const second = await read()
+      expect(await storeAnalysis(second, analyseLyrics(second.lyrics))).toBe(true)
+      expect(await storeAnalysis(first, analyseLyrics(first.lyrics))).toBe(false)
+      expect(await wordsKept()).toBe(3)
+      // Again, as a step is that was killed before it was written down.
+      expect(await storeAnalysis(second, analyseLyrics(second.lyrics))).toBe(true)
+      // Lyrics that are taken away ask for no other analysis, and keep none.
+      await as(people.artist, `update releases set lyrics = '' where id = $1`, [id])
+      expect(await storeAnalysis(second, analyseLyrics(second.lyrics))).toBe(false)
+      expect(await wordsKept()).toBeNull()
+      // The same lyrics, asked for once more.
+      await as(people.artist, `update releases set lyrics = 'la' where id = $1`, [id])
+      const third = await read()
+      expect(await as(people.artist, 'select public.analyse_again($1)', [id])).toBe('ok')
+      expect(await storeAnalysis(third, analyseLyrics(third.lyrics))).toBe(false)
+      expect(await storeAnalysis(await read(), analyseLyrics('la'))).toBe(true)
     })
 
     it('is analysed because its lyrics were written, in the same transaction', async () => {

@@ -37,8 +37,9 @@ export function aiProcessing({
       const output = await step.run('process', ({ signal }) => handler.process(input, { key, signal }), {
         timeout: '10m',
       })
-      await step.run('store', () => handler.store(input, output, { key: `${runId}:store` }))
-      const notice = handler.announce?.(input, output)
+      const stored = await step.run('store', () => handler.store(input, output, { key: `${runId}:store` }))
+      // What came too late to be kept is no news.
+      const notice = stored === false ? undefined : handler.announce?.(input, output)
       if (notice && notifier) await step.run('notify', () => notifier.notify(notice, { key: `${runId}:notify` }))
       return { taskType: task.taskType }
     },

@@ -108,6 +108,16 @@ describe('ai-processing', () => {
     expect(said).toEqual(['process', 'store lyrics l1 analysed', 'notify analysis-ready'])
   })
 
+  it('tells nobody of what came too late to be kept', async () => {
+    const { ports, said } = world()
+    const late = { ...ports.ai['analyze-lyrics'], store: async () => false } as NonNullable<
+      PlatformPorts['ai']['analyze-lyrics']
+    >
+    const [first] = await run({ ...ports, ai: { 'analyze-lyrics': late } }, aiProcess, task)
+    expect(first?.status).toBe('completed')
+    expect(said).toEqual(['process'])
+  })
+
   it('asks the model again with the same key when it was away', async () => {
     const { ports, said, keys } = world({ process: { times: 2 } })
     await run(ports, aiProcess, task)

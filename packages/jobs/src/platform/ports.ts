@@ -12,7 +12,7 @@ export interface AITaskHandler<Input = unknown, Output = unknown> {
   /** What the task works on; `null` when it is gone. */
   load(task: AIProcess): Promise<Input | null> | Input | null
   process(input: Input, options: { readonly key: string; readonly signal: AbortSignal }): Promise<Output> | Output
-  /** Keeps the output, where it belongs. */
+  /** Keeps the output, where it belongs. `false` when it came too late for that: then nothing is announced. */
   store(input: Input, output: Output, options: { readonly key: string }): Promise<unknown> | unknown
   /** What to tell the user. Default: nothing. */
   announce?(input: Input, output: Output): Notice

@@ -1,11 +1,22 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { checkFolders } from '../cli/checks/folders.ts'
+import { folderState } from '../cli/facts/folder.ts'
 import { ownFolder } from './own-folder.ts'
 
 let dir: string
@@ -97,4 +108,45 @@ it('says what is wrong with a folder that can not be used', () => {
   mkdirSync(join(dir, 'owner.json'))
   for (let i = 0; i < 2; i++) expect(() => ownFolder(dir)).toThrow(refused('FOLDER_UNUSABLE'))
   expect(() => ownFolder('')).toThrow(refused('OPTION_INVALID'))
+})
+
+it.each(
+  Object.entries<(inside: (name: string) => string) => string>({
+    'below /proc, where nothing can be made': () => '/proc/msc/data',
+    'in /proc': () => '/proc/msc',
+    '/proc itself': () => '/proc',
+    'a file': (inside) => inside('file'),
+    'through a file': (inside) => inside('file/a/b'),
+    'a link to nothing': (inside) => inside('nowhere'),
+    'through a link to nothing': (inside) => inside('nowhere/a'),
+    'a link to itself': (inside) => inside('loop'),
+    'a device': () => '/dev/null',
+    'with a name that is too long': (inside) => inside('x'.repeat(300)),
+  }),
+)('is refused at once %s, and the doctor says the same', async (_name, pathOf) => {
+  writeFileSync(join(dir, 'file'), '')
+  symlinkSync(join(dir, 'missing', 'target'), join(dir, 'nowhere'))
+  symlinkSync(join(dir, 'loop'), join(dir, 'loop'))
+  const path = pathOf((name) => join(dir, name))
+  // In another process, where a call that never returns ends with it.
+  expect((await other(path)).said).toMatch(/^FOLDER_UNUSABLE .* can not be written to \(\w+\)\. /)
+  const state = await folderState(path)
+  expect(checkFolders([{ path, keeps: 'data', variable: 'MSC_DATA_DIR', state }])).toMatchObject([
+    { code: 'FOLDER_UNUSABLE', status: 'error' },
+  ])
+  expect(readdirSync(dir).toSorted()).toEqual(['file', 'loop', 'nowhere'])
+})
+
+it('is made with those above it, which the doctor does not do', async () => {
+  const path = join(dir, 'a', 'b', 'c')
+  expect(await folderState(path)).toBe('missing')
+  expect(readdirSync(dir)).toEqual([])
+  const mine = ownFolder(path)
+  expect(await folderState(path)).toBe('writable')
+  expect(readdirSync(path).filter((name) => !name.startsWith('owner.'))).toEqual([])
+  mine.release()
+  // By a link that leads somewhere, and with a way back in it.
+  symlinkSync(path, join(dir, 'link'))
+  ownFolder(join(dir, 'link', '..', 'c')).release()
+  ownFolder(`${join(dir, 'x')}/../x`).release()
 })

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { ConfigError, assertText, isRecord, processSlot, readField } from '@msc/core'
+import { makeFolder } from './make-folder.ts'
 
 /** The right to write to a folder, until the process ends or `release` is called. */
 export interface OwnedFolder {
@@ -43,16 +44,13 @@ interface Held {
  * the process open `owner.lock`: POSIX ends a lock when any descriptor of the file is closed, a backup's too.
  *
  * @throws ConfigError `FOLDER_OWNED`, which names the process that has the folder; `FOLDER_UNUSABLE` when it can't be
- *   written to.
+ *   created or written to, whose message says why.
  */
 export function ownFolder(folder: string, options: OwnFolderOptions = {}): OwnedFolder {
   assertText('platform', 'folder', folder)
   // Not imported: esbuild, which builds this, writes `sqlite`, and that is another package.
   const { DatabaseSync: Database } = process.getBuiltinModule('node:sqlite')
-  const path = usable(folder, () => {
-    mkdirSync(folder, { recursive: true })
-    return realpathSync(folder)
-  })
+  const path = usable(folder, () => makeFolder(folder))
   const held = processSlot('platform/owned-folders', () => new Map<string, Held>())
   const known = held.get(path)
   if (known) {
@@ -134,7 +132,9 @@ function usable<T>(path: string, work: () => T): T {
 }
 
 function unusable(path: string, cause: unknown): ConfigError {
-  return new ConfigError(`[msc/platform] The data folder ${path} can not be written to.`, {
+  const why = readField(cause, 'code')
+  const reason = typeof why === 'string' ? ` (${why})` : ''
+  return new ConfigError(`[msc/platform] The data folder ${path} can not be written to${reason}.`, {
     code: 'FOLDER_UNUSABLE',
     hint: 'Give this user the right to write there, or set MSC_DATA_DIR to a folder that has it.',
     cause,

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { publishedEnv } from './published.ts'
 import { assertSecrets } from './secrets.ts'
 
 const SECRET = 'a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6'
@@ -38,6 +39,16 @@ it.each([
   { NEXT_PUBLIC_DATABASE_URL: SECRET, DATABASE_URL: SECRET },
   { NEXT_PUBLIC_REDIS_URL: SECRET, REDIS_URL: SECRET },
   { SESSION_KEY: SECRET, CRON_SECRET: SECRET },
+  { MSC_RELEASE: SECRET, CRON_SECRET: SECRET },
+  { MSC_RELEASE: `1.2.0+${SECRET}`, CRON_SECRET: SECRET },
+  { NEXT_PUBLIC_HELP: `https://help.example/?key=${SECRET}`, SESSION_KEY: SECRET },
+  { DATABASE_URL: `postgres://app:${SECRET}@db/app`, CRON_SECRET: SECRET },
+  { DATABASE_URL: `postgres://app@db/app?password=${SECRET}`, CRON_SECRET: SECRET },
+  { SUPABASE_DB_URL: `postgres://app:${SECRET}@db/app`, SUPABASE_JWT_SECRET: SECRET },
+  { REDIS_URL: `redis://:${SECRET}@cache:6379`, UPSTASH_REDIS_REST_TOKEN: SECRET },
+  { DATABASE_URL: 'postgres://app:dev@db/app', MSC_RELEASE: 'dev' },
+  { DATABASE_URL: `postgres://app:${encodeURIComponent('a/b?c')}@db/app`, MSC_RELEASE: 'a/b?c' },
+  { DATABASE_URL: `postgres://app:${SECRET}@db/app`, NEXT_PUBLIC_SUPABASE_ANON_KEY: SECRET },
 ])('refuses one secret for two doors, naming both and not the secret: %j', (env) => {
   const own = { SESSION_KEY: { minBytes: 8, purpose: 'signs links' } }
   let refused: unknown
@@ -57,4 +68,36 @@ it('takes secrets that differ, and those that are not set', () => {
   expect(() => assertSecrets(env)).not.toThrow()
   const address = 'postgres://a:b@c/d'
   expect(() => assertSecrets({ ...env, DATABASE_URL: address, SUPABASE_DB_URL: address })).not.toThrow()
+  const pooled = 'postgres://a:b@pool/d'
+  expect(() => assertSecrets({ ...env, DATABASE_URL: pooled, SUPABASE_DB_URL: address })).not.toThrow()
+  // As when somebody develops: one password for what only the application reaches.
+  const stores = { REDIS_URL: 'redis://:postgres@cache', DATABASE_URL: 'postgres://app:postgres@db/app' }
+  expect(() => assertSecrets({ ...env, ...stores })).not.toThrow()
+  // A short password may well be part of a word that everybody reads.
+  const redis = { REDIS_URL: 'redis://:postgres@cache', MSC_RELEASE: 'postgres-7' }
+  expect(() =>
+    assertSecrets({ ...env, ...redis, NEXT_PUBLIC_SENTRY_DSN: 'https://key@sentry.example/1' }),
+  ).not.toThrow()
+})
+
+it.each([
+  { NEXT_PUBLIC_SENTRY_DSN: `https://key:${SECRET}@sentry.example/1` },
+  { NEXT_PUBLIC_SUPABASE_URL: `https://a:${SECRET}@a.supabase.example`, MSC_PROFILE: 'local' },
+  { NEXT_PUBLIC_POSTHOG_HOST: `https://:${encodeURIComponent('a b')}@posthog.example` },
+  { NEXT_PUBLIC_SENTRY_DSN: 'https://key:sec/ret@sentry.example/1' },
+])('refuses an address with a password that goes into every page: %j', (env) => {
+  const [[name, address]] = Object.entries(env) as [[string, string]]
+  let refused: unknown
+  try {
+    assertSecrets(env)
+  } catch (error) {
+    refused = error
+  }
+  expect(refused).toMatchObject({ code: 'SECRET_PUBLISHED', message: expect.stringContaining(name) })
+  expect(String(refused) + JSON.stringify(refused)).not.toContain(address.split('@')[0])
+})
+
+it('publishes what the names say, and the release', () => {
+  const env = { NEXT_PUBLIC_A: ' a ', NEXT_PUBLIC_B: '', MSC_RELEASE: '1', CRON_SECRET: SECRET, PUBLIC: 'x' }
+  expect(publishedEnv(env)).toEqual({ NEXT_PUBLIC_A: 'a', MSC_RELEASE: '1' })
 })

@@ -54,8 +54,8 @@ export function describeShortSecret({ name, purpose, bytes, minBytes }: ShortSec
  * places, and a check in one of them says nothing of the others.
  *
  * @param rules Secrets of the application's own, beside those that the packages read.
- * @throws ConfigError `SECRET_TOO_SHORT`; `SECRET_SHARED` where two secrets are one, or one is published; `SUPABASE_KEYS_SWAPPED`
- *   where a secret key of Supabase would go into every page; `SUPABASE_JWT_SECRET_MISSING` where realtime tokens would be signed
+ * @throws ConfigError `SECRET_TOO_SHORT`; `SECRET_SHARED` where two secrets are one, the passwords in addresses included, or one is
+ *   published (see `publishedEnv`); `SECRET_PUBLISHED` for a published address with a password; `SUPABASE_KEYS_SWAPPED` where a secret key of Supabase would go into every page; `SUPABASE_JWT_SECRET_MISSING` where realtime tokens would be signed
  *   with something that Supabase does not know.
  */
 export function assertSecrets(

@@ -1,22 +1,23 @@
 import { ConfigError, isRecord, readEnv, type Env } from '@msc/core'
+import { publishedEnv } from './published.ts'
 
 /** Keys of the newer kind say what they are at their beginning. Source: https://supabase.com/docs/guides/api/api-keys */
 const SECRET = /^sb_secret_/
 const PUBLISHABLE = /^sb_publishable_/
 
 /**
- * Refuses keys that stand in each other's place: the anonymous one goes into every page, as all whose names begin with NEXT_PUBLIC_
- * do, and the service role's key reads and writes everything.
+ * Refuses keys that stand in each other's place: the anonymous one goes into every page, as all that `publishedEnv` returns, and
+ * the service role's key reads and writes everything.
  *
  * @throws ConfigError `SUPABASE_KEYS_SWAPPED`. The keys are not in it.
  */
 export function assertSupabaseKeys(env: Env): void {
   const anon = readEnv(env, 'NEXT_PUBLIC_SUPABASE_ANON_KEY')
   const service = readEnv(env, 'SUPABASE_SERVICE_ROLE_KEY')
-  const published = Object.keys(env).find((name) => {
-    const value = name.startsWith('NEXT_PUBLIC_') ? readEnv(env, name) : undefined
-    return value !== undefined && (SECRET.test(value) || roleOf(value) === 'service_role')
-  })
+  const [published] =
+    Object.entries(publishedEnv(env)).find(
+      ([, value]) => value !== undefined && (SECRET.test(value) || roleOf(value) === 'service_role'),
+    ) ?? []
   const wrong =
     (published !== undefined && `${published} is`) ||
     (service !== undefined &&

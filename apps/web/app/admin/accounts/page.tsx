@@ -1,7 +1,7 @@
 import type { Metadata } from 'next'
 import { FormProblem } from '@/components/field'
 import { asUser } from '@/lib/db/database'
-import { recalled, type Search } from '@/lib/recalled'
+import { recalled, type Search } from '@/lib/forms/recalled'
 import { Missing } from '@/components/missing'
 import { currentAdmin } from '@/lib/session/auth'
 import { claimsOf, type Account } from '@/lib/session/session'
@@ -33,9 +33,13 @@ export default async function AccountsPage({ searchParams }: { searchParams: Sea
       <ul className="card mt-6 divide-y divide-stone-200 dark:divide-stone-800">
         {accounts.slice(0, LIMIT).map(({ id, email, name, role }) => (
           <li key={id} className="flex flex-wrap items-center gap-x-6 gap-y-2 p-4 text-sm">
-            <div className="min-w-0 flex-1">
-              <p className="truncate font-medium">{name}</p>
-              <p className="quiet truncate">{email}</p>
+            <div className="min-w-40 flex-1">
+              <p className="truncate font-medium">
+                <bdi>{name}</bdi>
+              </p>
+              <p className="quiet truncate">
+                <bdi>{email}</bdi>
+              </p>
             </div>
             <span>{role}</span>
             {id !== user.id && (

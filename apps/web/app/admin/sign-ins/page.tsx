@@ -1,6 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
-import type { Search } from '@/lib/recalled'
+import type { Search } from '@/lib/forms/recalled'
 import { Missing } from '@/components/missing'
 import { currentAdmin } from '@/lib/session/auth'
 import { signInGuard } from '@/lib/session/sign-in'
@@ -29,13 +29,13 @@ export default async function FailedSignInsPage({ searchParams }: { searchParams
           <table className="w-full text-left text-sm">
             <thead className="quiet">
               <tr>
-                <th scope="col" className="p-3 font-normal">
+                <th scope="col" className="hidden p-3 font-normal sm:table-cell">
                   Time (UTC)
                 </th>
                 <th scope="col" className="p-3 font-normal">
                   Account
                 </th>
-                <th scope="col" className="p-3 font-normal">
+                <th scope="col" className="hidden p-3 font-normal sm:table-cell">
                   Address
                 </th>
               </tr>
@@ -43,11 +43,22 @@ export default async function FailedSignInsPage({ searchParams }: { searchParams
             <tbody className="divide-y divide-stone-200 dark:divide-stone-800">
               {failures.map(({ id, at, account, address }) => (
                 <tr key={id}>
-                  <td className="p-3 whitespace-nowrap tabular-nums">
+                  <td className="hidden p-3 whitespace-nowrap tabular-nums sm:table-cell">
                     <time dateTime={new Date(at).toISOString()}>{time.format(at)}</time>
                   </td>
-                  <td className="max-w-xs truncate p-3">{account}</td>
-                  <td className="p-3 font-mono text-xs">{address ?? 'unknown'}</td>
+                  <td className="w-full max-w-0 p-3">
+                    <p className="truncate">
+                      <bdi>{account}</bdi>
+                    </p>
+                    {/* On a phone, which has no room for three columns. */}
+                    <p className="quiet mt-0.5 text-xs sm:hidden">
+                      <time dateTime={new Date(at).toISOString()}>{time.format(at)} UTC</time>, from{' '}
+                      <span className="font-mono">{address ?? 'unknown'}</span>
+                    </p>
+                  </td>
+                  <td className="hidden p-3 font-mono text-xs whitespace-nowrap sm:table-cell">
+                    {address ?? 'unknown'}
+                  </td>
                 </tr>
               ))}
             </tbody>

@@ -7,7 +7,7 @@ import type { LyricsAnalysis } from '@/lib/lyrics'
 import { analysisState, type AnalysisState } from '@/lib/analysis-state'
 import { getRelease, type Release } from '@/lib/releases'
 import type { User } from '@/lib/session/session'
-import { recalled, type Search } from '@/lib/recalled'
+import { recalled, type Search } from '@/lib/forms/recalled'
 import { FormProblem } from '@/components/field'
 
 interface Props {
@@ -30,12 +30,15 @@ export default async function ReleasePage({ params, searchParams }: Props) {
       <Link href="/releases" className="quiet text-sm hover:underline">
         ← Releases
       </Link>
-      <div className="mt-4 flex items-center gap-5">
+      <div className="mt-4 flex items-start gap-5">
         <Cover title={release.title} large />
         <div className="min-w-0">
-          <h1 className="text-2xl font-semibold tracking-tight break-words">{release.title}</h1>
+          <h1 className="text-2xl font-semibold tracking-tight">
+            <bdi>{release.title}</bdi>
+          </h1>
           <p className="quiet">
-            {release.artistName} · {release.genre} · {release.releaseDate}
+            <bdi>{release.artistName}</bdi> · {release.genre} ·{' '}
+            <span className="whitespace-nowrap">{release.releaseDate}</span>
           </p>
           <div className="mt-2">
             <StatusBadge status={release.status} />
@@ -44,7 +47,7 @@ export default async function ReleasePage({ params, searchParams }: Props) {
       </div>
       {release.reviewNote && (
         <p className="card mt-6 p-5 text-sm">
-          <strong className="font-medium">Sent back:</strong> {release.reviewNote}
+          <strong className="font-medium">Sent back:</strong> <bdi>{release.reviewNote}</bdi>
         </p>
       )}
       {refused && (
@@ -53,20 +56,20 @@ export default async function ReleasePage({ params, searchParams }: Props) {
         </div>
       )}
       <Steps release={release} user={user} />
-      <div className="mt-8 grid gap-8 lg:grid-cols-2">
-        <section aria-labelledby="analysis">
+      <div className="mt-8 grid grid-cols-1 gap-8 lg:grid-cols-2">
+        <section aria-labelledby="analysis" className="min-w-0">
           <h2 id="analysis" className="mb-3 font-medium">
             Lyrics analysis
           </h2>
           {release.analysis ? <Analysis analysis={release.analysis} /> : <Waiting id={release.id} analysis={state} />}
         </section>
-        <section aria-labelledby="lyrics">
+        <section aria-labelledby="lyrics" className="min-w-0">
           <h2 id="lyrics" className="mb-3 font-medium">
             Lyrics
           </h2>
           <div className="card p-5">
             {release.lyrics ? (
-              <p className="text-sm/7 whitespace-pre-wrap">{release.lyrics}</p>
+              <p className="text-sm/7 whitespace-pre-wrap [unicode-bidi:plaintext]">{release.lyrics}</p>
             ) : (
               <p className="quiet text-sm">No lyrics.</p>
             )}
@@ -120,7 +123,13 @@ function Step({
   version?: number
 }) {
   return (
-    <form method="post" action={`/api/releases/${id}/status`} className="flex flex-wrap items-end gap-2">
+    <form
+      method="post"
+      action={`/api/releases/${id}/status`}
+      // What one person has begun to write, the browser would fill in again for the next.
+      autoComplete="off"
+      className="flex flex-wrap items-end gap-2"
+    >
       <input type="hidden" name="to" value={to} />
       {version !== undefined && <input type="hidden" name="version" value={version} />}
       {reason && (
@@ -205,7 +214,8 @@ function Analysis({ analysis }: { analysis: LyricsAnalysis }) {
           {analysis.keywords.map((word) => (
             <li
               key={word}
-              className="rounded-full bg-accent-100 px-2.5 py-0.5 text-xs font-medium text-accent-700 dark:bg-stone-800 dark:text-accent-300"
+              title={word}
+              className="pill bg-accent-100 text-accent-700 dark:bg-stone-800 dark:text-accent-300"
             >
               {word}
             </li>

@@ -1,7 +1,7 @@
 import { randomHex } from '@msc/core'
 import type { Metadata } from 'next'
 import { ReleaseForm } from '@/components/release-form'
-import { recalled, type Search } from '@/lib/recalled'
+import { recalled, type Search } from '@/lib/forms/recalled'
 import { genres } from '@/lib/releases'
 import { requireUser } from '@/lib/session/auth'
 
@@ -15,6 +15,7 @@ export default async function NewReleasePage({ searchParams }: { searchParams: S
       <h1 className="text-2xl font-semibold tracking-tight">New release</h1>
       <p className="quiet mt-1 text-sm">Saved as a draft. Add lyrics and they are analysed while you go on working.</p>
       <ReleaseForm
+        userId={user.id}
         artistName={user.name}
         genres={genres}
         formKey={randomHex(16)}

@@ -179,7 +179,7 @@ describe('folders', () => {
       }),
     ])
     expect(checkFolders([{ ...fact, variable: undefined, state: 'not-a-folder' }])).toMatchObject([
-      { code: 'FOLDER_UNUSABLE', hint: 'Move the file away and run `mkdir -p /data`.' },
+      { code: 'FOLDER_UNUSABLE', hint: 'Move away what stands there and run `mkdir -p /data`.' },
     ])
   })
 

@@ -7,14 +7,14 @@ export interface FolderFact {
   readonly variable: string | undefined
   /**
    * `missing`: it does not exist, and can be created. `not-writable`: this user may not write to it, or may not create
-   * it. `not-a-folder`: it, or a folder above it, is a file.
+   * it. `not-a-folder`: it, or a folder above it, is a file or a link that leads nowhere.
    */
   readonly state: 'writable' | 'missing' | 'not-writable' | 'not-a-folder'
 }
 
 const WRONG: Readonly<Record<'not-writable' | 'not-a-folder', string>> = {
   'not-writable': 'is not writable for this user',
-  'not-a-folder': 'is not a folder, or is below a file',
+  'not-a-folder': 'is not a folder, or is below something that is none',
 }
 
 /** Finds folders that can neither be written to nor created. */
@@ -33,7 +33,7 @@ export function checkFolders(facts: readonly FolderFact[]): Finding[] {
       hint:
         state === 'not-writable'
           ? `Give it to the user that runs the application (\`chown\`)${elsewhere}.`
-          : `Move the file away and run \`mkdir -p ${path}\`${elsewhere}.`,
+          : `Move away what stands there and run \`mkdir -p ${path}\`${elsewhere}.`,
     }
   })
 }

@@ -9,7 +9,7 @@ export { SECRETS, type SecretRule } from '../../profile/secrets.ts'
 /**
  * Finds secrets that are set and short enough to be guessed.
  *
- * @throws ConfigError `SUPABASE_KEYS_SWAPPED`, `SUPABASE_JWT_SECRET_MISSING` and `SECRET_SHARED`.
+ * @throws ConfigError `SUPABASE_KEYS_SWAPPED`, `SUPABASE_JWT_SECRET_MISSING`, `SECRET_SHARED` and `SECRET_PUBLISHED`.
  */
 export function checkSecrets(
   env: Env,

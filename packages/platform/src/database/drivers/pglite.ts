@@ -140,7 +140,7 @@ function whileOpen(transaction: DriverTransaction): { readonly open: DriverTrans
 async function openAt(folder: string | undefined): Promise<PGlite> {
   const { PGlite: Database } = await load()
   try {
-    if (folder !== undefined) process.getBuiltinModule('node:fs').mkdirSync(folder, { recursive: true })
+    if (folder !== undefined) (await import('../../node/make-folder.ts')).makeFolder(folder)
     return await Database.create(folder ?? 'memory://')
   } catch (cause) {
     if (MscError.isInstance(cause)) throw cause

@@ -1,18 +1,18 @@
 import { problem } from '@msc/platform/next'
-import { isStorable } from '@msc/platform'
+import { isVisible } from '@msc/platform'
 import { z } from 'zod'
 import { afterForm, route } from '@/lib/route'
+import { text } from '@/lib/forms/schemas'
 import { changePassword, checkPassword } from '@/lib/session/auth'
 import { forgetSessions } from '@/lib/session/session'
 import { guardPassword, passwordWasWrong } from '@/lib/session/sign-in'
 
 const change = z.strictObject({
   currentPassword: z.string().min(1, 'Enter your current password').max(200),
-  newPassword: z
-    .string()
+  newPassword: text
     .min(10, 'A password has at least 10 characters')
     .max(200, 'A password has at most 200 characters')
-    .refine(isStorable, 'Remove the characters that can not be stored'),
+    .refine(isVisible, 'A password is made of more than what nobody can see'),
 })
 
 /** Changes the password, and ends all other sessions of the account. */

@@ -1,22 +1,22 @@
 import { problem, type ProblemOptions } from '@msc/platform/next'
-import { isStorable } from '@msc/platform'
+import { isVisible } from '@msc/platform'
 import { z } from 'zod'
 import { catalogueHasChanged } from '@/lib/catalogue'
 import { sqlState } from '@/lib/db/database'
 import { moveRelease, type Release } from '@/lib/releases'
 import { afterForm, route } from '@/lib/route'
+import { text, wholeNumber } from '@/lib/forms/schemas'
 
 const move = z.strictObject({
   to: z.enum(['draft', 'submitted', 'live']),
-  note: z
-    .string()
+  // A reason that nobody can see is none.
+  note: text
     .trim()
-    .max(2000)
-    .refine(isStorable, 'Remove the characters that can not be stored')
+    .max(2000, 'A reason has at most 2,000 characters')
     .optional()
-    .transform((note) => note || undefined),
-  /** The one that an admin has read, to publish it; a form sends text. */
-  version: z.coerce.number().int().min(1).max(2_147_483_647).optional(),
+    .transform((note) => (note !== undefined && isVisible(note) ? note : undefined)),
+  /** The one that an admin has read, to publish it. */
+  version: wholeNumber.pipe(z.int().min(1).max(2_147_483_647)).optional(),
 })
 
 const refusals: Readonly<Record<string, ProblemOptions>> = {

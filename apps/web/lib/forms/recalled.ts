@@ -1,6 +1,6 @@
 import type { KeptForm } from '@msc/platform'
-import { forms } from './route.ts'
-import type { User } from './session/session.ts'
+import { forms } from '../route.ts'
+import type { User } from '../session/session.ts'
 
 export type Search = Promise<Record<string, string | string[] | undefined>>
 
