@@ -1,3 +1,5 @@
+import { assertNumbers } from '../contract/options/assert-numbers.ts'
+
 /** Deeper than what people or programs send to be read: SDKs cut at 10, and most schemas have less than 20 levels. */
 const MAX_DEPTH = 128
 
@@ -6,10 +8,13 @@ const MAX_DEPTH = 128
  * a quarter of a megabyte of brackets would cost `JSON.parse` a hundred times what other text of that size does, and whoever
  * walks the value afterwards the stack.
  *
- * @param maxDepth Objects and lists inside each other. Default 128.
- * @throws SyntaxError for what is no JSON, and for what is nested too deeply.
+ * @param maxDepth Objects and lists inside each other, at least 1. Default 128.
+ * @throws SyntaxError for what is no JSON, what is no text, and what is nested too deeply; ConfigError `OPTION_INVALID` for a
+ *   `maxDepth` that is no whole number.
  */
 export function parseJson(text: string, maxDepth: number = MAX_DEPTH): unknown {
+  assertNumbers('core', { maxDepth }, { maxDepth: 1 })
+  if (typeof text !== 'string') throw new SyntaxError(`JSON is text, and this is of type ${typeof text}`)
   if (isDeeper(text, maxDepth)) throw new SyntaxError(`JSON nested deeper than ${maxDepth} levels`)
   return JSON.parse(text) as unknown
 }
