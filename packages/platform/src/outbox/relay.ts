@@ -1,4 +1,4 @@
-import { backoff, every, sleep, withoutScope, type CancelTimer, type Clock } from '@msc/core'
+import { backoff, every, sleep, toError, withoutScope, type CancelTimer, type Clock } from '@msc/core'
 import type { Database } from '../database/database.ts'
 import { attempt, type AttemptContext } from './attempt.ts'
 import { createFlights, type Flight, type Flights } from './flights.ts'
@@ -37,6 +37,8 @@ export interface Relay {
   stop(budgetMs: number, reason: Error): Promise<void>
   readonly delivered: number
   readonly underWay: number
+  /** What claims have failed with since one last worked: nothing is delivered meanwhile. */
+  readonly claimFailure: Error | undefined
 }
 
 /** Milliseconds between looks where nothing is heard, as behind a transaction pooler. */
@@ -54,6 +56,7 @@ export function createRelay(context: RelayContext): Relay {
   const outage = createOutage(clock, context.watch, (error, operation) => !stopped && report(error, operation))
   const timers: CancelTimer[] = []
   let delivered = 0
+  let claimFailure: Error | undefined
   let isStarted = false
   let stopped: Error | undefined
   const isRunning = (): boolean => isStarted && !stopped
@@ -87,13 +90,17 @@ export function createRelay(context: RelayContext): Relay {
     launch,
     notice,
     isStopped: () => stopped !== undefined,
-    onSuccess: outage.ended,
+    onSuccess: () => {
+      claimFailure = undefined
+      outage.ended()
+    },
   })
   const pump = createPump({
     clock,
     // After an error, the answer is when to try again.
     look: (isAsked) =>
       claim(isAsked).catch((error: unknown) => {
+        claimFailure = toError(error)
         outage.failed(error, 'claim')
         return backoff(outage.failures, { baseMs: 500, maxMs: pollMs })
       }),
@@ -128,6 +135,9 @@ export function createRelay(context: RelayContext): Relay {
     },
     get underWay() {
       return flights.all.size
+    },
+    get claimFailure() {
+      return claimFailure
     },
     start() {
       if (isStarted || stopped) return

@@ -1,13 +1,17 @@
 import type { RateLimitOptions, RateLimitResult, RateLimitRule } from '@msc/cache'
 import {
   ValidationError,
+  assertChoice,
+  assertList,
   assertMethods,
   assertNumbers,
+  assertPorts,
   deadline,
   reportFailure,
   systemClock,
   type Clock,
   type ErrorReporter,
+  type NumberRule,
 } from '@msc/core'
 import { addressGroup } from '@msc/core/http-request'
 import type { Database } from '../database/database.ts'
@@ -86,11 +90,14 @@ export interface SignInGuard {
 
 /** @throws ConfigError `OPTION_INVALID` for options that make no guard. */
 export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
+  assertNumbers('sessions', options, { timeoutMs: 1 })
+  assertMethods('sessions', 'options', options, ['rateLimit'])
+  assertPorts('sessions', options)
   const { database, clock = systemClock, timeoutMs = 2000, onError } = options
   const { addressRules = ADDRESS_RULES, accountRules = growingDelays() } = options
-  assertMethods('sessions', 'options', options, ['rateLimit'])
   assertMethods('sessions', 'database', database, ['asService'])
-  assertNumbers('sessions', options, { timeoutMs: 1 })
+  assertRules('addressRules', addressRules)
+  assertRules('accountRules', accountRules)
   // Each of its own: whoever floods one with names of accounts has not touched those who are known.
   const known = createFloor(clock)
   const addresses = createFloor(clock)
@@ -162,6 +169,22 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
       const page = failures.slice(0, most)
       return { failures: page, next: failures.length > most ? page.at(-1)?.id : undefined }
     },
+  }
+}
+
+const RULE: Readonly<Record<string, NumberRule>> = {
+  limit: { least: 0, required: true },
+  windowSeconds: { least: 1, most: 1e10, required: true },
+}
+
+/** The floor of this process would count under a rule that the limiter refuses: with NaN, it would refuse nobody. */
+function assertRules(option: string, rules: unknown): void {
+  assertList('sessions', option, rules)
+  for (const [index, rule] of rules.entries()) {
+    const place = `${option}[${index}]`
+    assertNumbers('sessions', rule, RULE, place)
+    const { algorithm } = rule as { readonly algorithm?: unknown }
+    assertChoice('sessions', `${place}.algorithm`, algorithm, [undefined, 'fixed', 'sliding', 'token-bucket'])
   }
 }
 

@@ -33,7 +33,7 @@ export function assertNumbers(
   for (const [name, rule] of Object.entries(rules)) {
     const given: NumberRule = typeof rule === 'number' ? { least: rule } : rule
     const { least, most = MOST, fraction = name.endsWith('Ms'), required } = given
-    const value = options[name]
+    const value = (options as Readonly<Record<string, unknown>>)[name]
     if (value === undefined && !required) continue
     if (typeof value === 'number' && value >= least && value <= most) {
       if (fraction || value === Infinity || Number.isInteger(value)) continue

@@ -12,7 +12,7 @@ export function assertOptions(
   concern: string,
   options: unknown,
   option = 'options',
-): asserts options is Readonly<Record<string, unknown>> {
+): asserts options is object {
   if (!isRecord(options)) throw optionInvalid(concern, option, options, 'Pass an object of options.')
 }
 
