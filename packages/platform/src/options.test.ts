@@ -15,20 +15,7 @@ const ports = { authenticate: nothing, rateLimit: nothing, capture: done }
 const request = { headers: new Headers() }
 
 /** What is tried for each option, beside leaving it out. */
-const VALUES: readonly unknown[] = [
-  null,
-  Number.NaN,
-  -1,
-  1.5,
-  Infinity,
-  1e300,
-  '5',
-  'Required',
-  true,
-  [],
-  [null],
-  {},
-]
+const VALUES: readonly unknown[] = [null, Number.NaN, -1, 1.5, Infinity, 1e300, '5', 'Required', true, [], [null], {}]
 const MISSING = Symbol('missing')
 
 /** What an option takes of these; `[MISSING]` where it has a default. */
@@ -276,7 +263,9 @@ function refusalOf(make: () => unknown): unknown {
 }
 
 const isTaken = (taken: Taken, value: unknown): boolean =>
-  taken.some((each) => Object.is(each, value) || (Array.isArray(each) && JSON.stringify(each) === JSON.stringify(value)))
+  taken.some(
+    (each) => Object.is(each, value) || (Array.isArray(each) && JSON.stringify(each) === JSON.stringify(value)),
+  )
 // Two objects without properties are one value here.
 const isEmpty = (value: unknown): boolean => JSON.stringify(value) === '{}'
 const shown = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value))
@@ -288,20 +277,23 @@ describe.each(Object.entries(makers))('%s', (maker, { make, base, takes, mayLack
     expect(refusalOf(() => run(base))).toBeUndefined()
   })
 
-  it.each(Object.entries(takes))('takes the documented values of `%s` and refuses all others when it is made', (name, taken) => {
-    for (const value of [...VALUES, MISSING]) {
-      const { [name]: _, ...others } = base
-      const options = value === MISSING ? others : { ...others, [name]: value }
-      const refusal = refusalOf(() => run(options))
-      if (isTaken(taken, value) || (isEmpty(value) && taken.some(isEmpty))) {
-        expect(refusal, shown(value)).toBeUndefined()
-        continue
+  it.each(Object.entries(takes))(
+    'takes the documented values of `%s` and refuses all others when it is made',
+    (name, taken) => {
+      for (const value of [...VALUES, MISSING]) {
+        const { [name]: _, ...others } = base
+        const options = value === MISSING ? others : { ...others, [name]: value }
+        const refusal = refusalOf(() => run(options))
+        if (isTaken(taken, value) || (isEmpty(value) && taken.some(isEmpty))) {
+          expect(refusal, shown(value)).toBeUndefined()
+          continue
+        }
+        expect(refusal, `${name}: ${shown(value)}`).toBeInstanceOf(ConfigError)
+        expect(refusal).toMatchObject({ code: 'OPTION_INVALID', message: expect.stringContaining(name) })
+        expect((refusal as ConfigError).hint).toMatch(/^[A-Z].*\.$/)
       }
-      expect(refusal, `${name}: ${shown(value)}`).toBeInstanceOf(ConfigError)
-      expect(refusal).toMatchObject({ code: 'OPTION_INVALID', message: expect.stringContaining(name) })
-      expect((refusal as ConfigError).hint).toMatch(/^[A-Z].*\.$/)
-    }
-  })
+    },
+  )
 
   it.each([undefined, null, 5, 'text', [], Number.NaN])('refuses to be made of %o', (options) => {
     if (options === undefined && mayLack) return

@@ -32,7 +32,11 @@ describe('the problem document of an error', () => {
 
   it.each([
     ['a backend that is away', new UnavailableError('x', { code: 'SESSIONS_UNAVAILABLE' }), 5000],
-    ['a backend that says when it is back', new DriverError('x', 'busy', { retryable: true, retryAfterMs: 20_000 }), 20_000],
+    [
+      'a backend that says when it is back',
+      new DriverError('x', 'busy', { retryable: true, retryAfterMs: 20_000 }),
+      20_000,
+    ],
     ['a time that is none', new DriverError('x', 'busy', { retryable: true, retryAfterMs: Number.NaN }), 5000],
     ['a full queue of passwords', foreign({ code: 'PASSWORDS_BUSY', retryable: true, retryAfterMs: 3000 }), 3000],
     ['a full queue of another version', foreign({ code: 'PASSWORDS_BUSY', retryable: true }), 5000],

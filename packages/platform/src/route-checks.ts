@@ -59,7 +59,8 @@ export function createUserFrom<User extends RouteUser>(): UserFrom<User> {
     if (typeof id === 'string' && id.trim() !== '') return answered as User
     if (!isReported) {
       isReported = true
-      const hint = 'Return undefined when nobody is signed in, and otherwise an object whose `id` is a text that is not empty.'
+      const hint =
+        'Return undefined when nobody is signed in, and otherwise an object whose `id` is a text that is not empty.'
       const error = new ConfigError('[msc/platform] `authenticate` returned what is no user: it has no `id` of text.', {
         code: 'OPTION_INVALID',
         hint,

@@ -152,7 +152,8 @@ function whyDegraded(
 ): string | undefined {
   const refused = parked - parkedUnknown
   const reasons = [
-    claimFailure && `Nothing is delivered, since no entry can be claimed: ${String(readField(claimFailure, 'message'))}`,
+    claimFailure &&
+      `Nothing is delivered, since no entry can be claimed: ${String(readField(claimFailure, 'message'))}`,
     kinds.length > 0 &&
       `Nothing delivers the kind ${kinds.slice(0, MOST_NAMED).join(', ')}${kinds.length > MOST_NAMED ? ' and others' : ''}: its entries wait for a process that does.`,
     refused > 0 && `Parked entries: ${refused}. They are not tried again until somebody calls retry or discard.`,

@@ -1,4 +1,13 @@
-import { currentContext, currentScope, DriverError, MscError, ValidationError, withCarrier, type Clock, systemClock } from '@msc/core'
+import {
+  currentContext,
+  currentScope,
+  DriverError,
+  MscError,
+  ValidationError,
+  withCarrier,
+  type Clock,
+  systemClock,
+} from '@msc/core'
 import { keptOpen } from '@msc/core/testing'
 import { startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -737,7 +746,9 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
     })
     await add()
     outbox.start()
-    await vi.waitFor(() => expect(onError).toHaveBeenCalledWith(refusal, expect.objectContaining({ operation: 'claim' })))
+    await vi.waitFor(() =>
+      expect(onError).toHaveBeenCalledWith(refusal, expect.objectContaining({ operation: 'claim' })),
+    )
     expect(await outbox.health()).toMatchObject({
       status: 'degraded',
       detail: expect.stringMatching(/Nothing is delivered.*Postgres refused a value of the claim/),

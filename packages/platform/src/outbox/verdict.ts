@@ -41,7 +41,7 @@ export function verdictOf(error: unknown, attempt: number, random: () => number 
 
 /** Postgres has no NUL in text: the outcomes of all that ended at the same time would be refused with this one. */
 function storable(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\u{fffd}')
+  return text.replace(/[\0\p{Surrogate}]/gu, '\u{fffd}')
 }
 
 /**

@@ -38,7 +38,8 @@ export function assertNumbers(
     if (typeof value === 'number' && value >= least && value <= most) {
       if (fraction || value === Infinity || Number.isInteger(value)) continue
     }
-    const range = given.most === undefined && !((value as number) > MOST) ? `of at least ${least}` : `from ${least} to ${most}`
+    const range =
+      given.most === undefined && !((value as number) > MOST) ? `of at least ${least}` : `from ${least} to ${most}`
     const hint = `Pass a ${fraction ? '' : 'whole '}number ${range}${required ? '' : ', or leave it out'}.`
     throw optionInvalid(concern, inside === undefined ? name : `${inside}.${name}`, value, hint)
   }

@@ -8,11 +8,7 @@ import { optionInvalid } from './option-invalid.ts'
  * @param option How the object is called in the error. Default `options`.
  * @throws ConfigError `OPTION_INVALID`.
  */
-export function assertOptions(
-  concern: string,
-  options: unknown,
-  option = 'options',
-): asserts options is object {
+export function assertOptions(concern: string, options: unknown, option = 'options'): asserts options is object {
   if (!isRecord(options)) throw optionInvalid(concern, option, options, 'Pass an object of options.')
 }
 

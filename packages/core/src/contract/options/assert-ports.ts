@@ -6,7 +6,8 @@ import { assertMethods } from './assert-methods.ts'
  *
  * @throws ConfigError `OPTION_INVALID`.
  */
-export function assertPorts(concern: string, options: { readonly clock?: unknown }): void {
+export function assertPorts(concern: string, options: object): void {
   assertMethods(concern, 'options', options, [], ['onError', 'random'])
-  if (options.clock !== undefined) assertMethods(concern, 'clock', options.clock, ['now', 'monotonic', 'setTimeout'])
+  const { clock } = options as { readonly clock?: unknown }
+  if (clock !== undefined) assertMethods(concern, 'clock', clock, ['now', 'monotonic', 'setTimeout'])
 }

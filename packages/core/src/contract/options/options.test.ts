@@ -101,13 +101,17 @@ it.each([['text'], [null], [undefined], [{ length: 0 }]])('refuses %s in the pla
 })
 
 describe('assertPorts', () => {
-  it.each([[{ clock: null }], [{ clock: {} }], [{ clock: Date }], [{ onError: null }], [{ onError: {} }], [{ random: 1 }]])(
-    'refuses %o',
-    (options) => {
-      expect(() => assertPorts('analytics', options)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
-      expect(() => assertPorts('analytics', {})).not.toThrow()
-    },
-  )
+  it.each([
+    [{ clock: null }],
+    [{ clock: {} }],
+    [{ clock: Date }],
+    [{ onError: null }],
+    [{ onError: {} }],
+    [{ random: 1 }],
+  ])('refuses %o', (options) => {
+    expect(() => assertPorts('analytics', options)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => assertPorts('analytics', {})).not.toThrow()
+  })
 })
 
 describe('durationOption', () => {

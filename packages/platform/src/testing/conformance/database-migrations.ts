@@ -43,7 +43,9 @@ export function testMigrations(tested: TestedDatabase): void {
     'text',
     [null],
     [{ version: 'no sql' }],
-    ...['a\0b', 'a\u001bb', 'a\nb', ' a', 'a\u2028b', 'a\ud83d', 'a'.repeat(201)].map((version) => [{ version, sql: '' }]),
+    ...['a\0b', 'a\u001bb', 'a\nb', ' a', 'a\u2028b', 'a\ud83d', 'a'.repeat(201)].map((version) => [
+      { version, sql: '' },
+    ]),
     [{ version: 'a NUL', sql: "select '\0'" }],
   ])('are refused where they are none: %j', async (migrations) => {
     await expect(tested.database.migrate(migrations as never)).rejects.toMatchObject(code('MIGRATION_INVALID'))
