@@ -305,6 +305,16 @@ describe.each(Object.entries(makers))('%s', (maker, { make, base, takes, mayLack
   })
 })
 
+describe('a mistyped option of a route', () => {
+  it('is refused when the route is made, and never opens it', () => {
+    const route = platform.createRoutes(ports as never)
+    for (const auth of ['Required', 'require', 'REQUIRED', null, true, '']) {
+      const options = { route: '/api/a', handler: done, auth }
+      expect(refusalOf(() => route(options as never))).toMatchObject({ code: 'OPTION_INVALID' })
+    }
+  })
+})
+
 it('covers every maker', () => {
   const all = [...Object.keys(platform), ...Object.keys(node)].filter((name) => /^(?:create|limit|growing)/.test(name))
   expect(Object.keys(makers)).toEqual(expect.arrayContaining(all))

@@ -1,5 +1,3 @@
-import { assertNumbers } from '../contract/options/assert-numbers.ts'
-
 /** Deeper than what people or programs send to be read: SDKs cut at 10, and most schemas have less than 20 levels. */
 const MAX_DEPTH = 128
 
@@ -9,12 +7,13 @@ const MAX_DEPTH = 128
  * walks the value afterwards the stack.
  *
  * @param maxDepth Objects and lists inside each other, at least 1. Default 128.
- * @throws SyntaxError for what is no JSON, what is no text, and what is nested too deeply; ConfigError `OPTION_INVALID` for a
- *   `maxDepth` that is no whole number.
+ * @throws SyntaxError for what is no JSON, what is no text, and what is nested too deeply; RangeError for a
+ *   `maxDepth` that is no whole number of at least 1.
  */
 export function parseJson(text: string, maxDepth: number = MAX_DEPTH): unknown {
-  assertNumbers('core', { maxDepth }, { maxDepth: 1 })
-  if (typeof text !== 'string') throw new SyntaxError(`JSON is text, and this is of type ${typeof text}`)
+  // No ConfigError, whose class would be most of what a page loads for this.
+  if (!(Number.isInteger(maxDepth) && maxDepth >= 1)) throw new RangeError('`maxDepth` must be >= 1')
+  if (typeof text !== 'string') throw new SyntaxError('JSON is text')
   if (isDeeper(text, maxDepth)) throw new SyntaxError(`JSON nested deeper than ${maxDepth} levels`)
   return JSON.parse(text) as unknown
 }

@@ -28,13 +28,11 @@ export function duration(value: Duration): number {
       if (ms < Infinity) return ms
     }
   }
-  throw new ConfigError(`${shown(value)} is not a duration.`, {
-    code: 'DURATION_INVALID',
-    hint: "Pass seconds as a number, or a string such as '250ms', '30s', '5m' or '1h30m'.",
-  })
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  return Object(value) === value ? 'An object' : String(value)
+  throw new ConfigError(
+    `${typeof value === 'number' || typeof value === 'bigint' ? value : JSON.stringify(value)} is not a duration.`,
+    {
+      code: 'DURATION_INVALID',
+      hint: "Pass seconds as a number, or a string such as '250ms', '30s', '5m' or '1h30m'.",
+    },
+  )
 }

@@ -56,7 +56,6 @@ export function createRelay(context: RelayContext): Relay {
   const outage = createOutage(clock, context.watch, (error, operation) => !stopped && report(error, operation))
   const timers: CancelTimer[] = []
   let delivered = 0
-  let claimFailure: Error | undefined
   let isStarted = false
   let stopped: Error | undefined
   const isRunning = (): boolean => isStarted && !stopped
@@ -90,17 +89,13 @@ export function createRelay(context: RelayContext): Relay {
     launch,
     notice,
     isStopped: () => stopped !== undefined,
-    onSuccess: () => {
-      claimFailure = undefined
-      outage.ended()
-    },
+    onSuccess: outage.claimed,
   })
   const pump = createPump({
     clock,
     // After an error, the answer is when to try again.
     look: (isAsked) =>
       claim(isAsked).catch((error: unknown) => {
-        claimFailure = toError(error)
         outage.failed(error, 'claim')
         return backoff(outage.failures, { baseMs: 500, maxMs: pollMs })
       }),
@@ -137,7 +132,7 @@ export function createRelay(context: RelayContext): Relay {
       return flights.all.size
     },
     get claimFailure() {
-      return claimFailure
+      return outage.claimFailure
     },
     start() {
       if (isStarted || stopped) return
@@ -186,19 +181,28 @@ const CALM_MS = 30_000
 function createOutage(clock: Clock, watch: Watch, report: (error: unknown, operation: string) => void) {
   let failures = 0
   let lastAt = -Infinity
+  let claimFailure: Error | undefined
   return {
+    get claimFailure() {
+      return claimFailure
+    },
     /** How often it has failed since it last worked. */
     get failures(): number {
       return failures
     },
     failed(error: unknown, operation: string): void {
       const now = clock.monotonic()
+      if (operation === 'claim') claimFailure = toError(error)
       if (failures === 0 && now - lastAt > CALM_MS) report(error, operation)
       failures += 1
       lastAt = now
       watch.lose()
     },
     ended: (): void => void (failures = 0),
+    claimed(): void {
+      claimFailure = undefined
+      failures = 0
+    },
   }
 }
 

@@ -6,6 +6,7 @@ import {
   assertChoice,
   assertMethods,
   assertNumbers,
+  assertOptions,
   createService,
   durationOption,
   systemClock,
@@ -105,8 +106,11 @@ export function createSessions<User extends object>(options: SessionsOptions<Use
       assertOpen()
       return listener.open()
     },
-    async start(userId, { address, userAgent, confirm } = {}) {
+    async start(userId, given = {}) {
       assertUserId(userId)
+      assertOptions('sessions', given)
+      assertMethods('sessions', 'options', given, [], ['confirm'])
+      const { address, userAgent, confirm } = given
       const token = newSessionToken()
       const tokenHash = await sha256(token)
       const row = { tokenHash, userId, address, userAgent, lifetimeMs, idleMs }
@@ -131,8 +135,10 @@ export function createSessions<User extends object>(options: SessionsOptions<Use
       await forget(rows)
       return rows.length > 0
     },
-    async endAll(userId, { except, reason = 'ended' } = {}) {
+    async endAll(userId, given = {}) {
       assertUserId(userId)
+      assertOptions('sessions', given)
+      const { except, reason = 'ended' } = given
       const rows = await during(async (tx) => {
         await lockUser(tx, userId)
         const now = await endOfUser(tx, userId, reason, except)

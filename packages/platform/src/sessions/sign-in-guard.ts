@@ -5,6 +5,7 @@ import {
   assertList,
   assertMethods,
   assertNumbers,
+  assertOptions,
   assertPorts,
   deadline,
   reportFailure,
@@ -162,7 +163,9 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
         .asService((tx) => insertFailure(tx, row), { timeoutMs })
         .catch((error: unknown) => report(error, 'failed'))
     },
-    async recentFailures({ limit = 50, before } = {}) {
+    async recentFailures(given = {}) {
+      assertOptions('sessions', given)
+      const { limit = 50, before } = given
       const most = Number.isInteger(limit) ? Math.min(200, Math.max(1, limit)) : 50
       if (before !== undefined && !/^\d{1,18}$/.test(before)) throw cursorInvalid()
       const failures = await database.asService((tx) => listFailures(tx, before, most + 1))
