@@ -193,7 +193,6 @@ it.each<[string, (options: never) => unknown]>([
   ['createJobs', createJobs],
   ['embedded jobs', embeddedJobs],
   ['memoryStore', memoryStore],
-  ['createRealtime', createRealtime],
   ['createRealtimeServer', createRealtimeServer],
   ['createCron', createCron],
   ['createMemoryJournal', createMemoryJournal],

@@ -161,7 +161,7 @@ const CONTRACT: DriverContract<RealtimeDriver> = {
 
 /** @throws ConfigError for a driver that does not keep the contract. */
 export function createRealtime(options: RealtimeOptions): Realtime {
-  const driver = assertDriver(CONTRACT, options?.driver)
+  const driver = assertDriver(CONTRACT, options.driver)
   const { timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
   // `assertNumbers` would cost every page twice as much.
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1 && timeoutMs <= 1e15))

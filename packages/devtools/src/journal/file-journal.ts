@@ -70,8 +70,7 @@ export function createFileJournal(options: FileJournalOptions): FileJournal {
   assertNumbers('devtools', options, {
     maxBytes: 1,
     maxFiles: 1,
-    // A century.
-    maxAgeDays: { least: 0.01, most: 36_500, fraction: true },
+    maxAgeDays: { least: 0.01, most: 1e6, fraction: true },
     capacity: 1,
     maxSourceBytes: 1,
   })

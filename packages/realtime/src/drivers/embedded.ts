@@ -1,4 +1,5 @@
 import { ConfigError, DriverError, deadline, systemClock, toError, type Clock, closedError } from '@msc/core'
+import { assertTime } from './assert-time.ts'
 import type { RealtimeDriver } from '../driver.ts'
 import { getHub } from '../hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
@@ -33,10 +34,7 @@ const CHECK_MS = 5000
  */
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   const { clock = systemClock, heartbeatMs = 25_000 } = options
-  // `assertNumbers` would cost every page much more.
-  if (typeof heartbeatMs !== 'number' || !(heartbeatMs >= 1 && heartbeatMs <= 1e15)) {
-    throw new ConfigError('[msc/realtime] [embedded] `heartbeatMs` must be >= 1.', { code: 'OPTION_INVALID' })
-  }
+  assertTime('heartbeatMs', heartbeatMs)
   const base = options.url?.replace(/\/$/, '')
   const socketAddress = (): URL => {
     const url = URL.parse(`${base?.replace(/^http/, 'ws')}/websocket`)

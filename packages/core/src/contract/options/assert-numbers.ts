@@ -35,11 +35,9 @@ export function assertNumbers(
     const { least, most = MOST, fraction = name.endsWith('Ms'), required } = given
     const value = (options as Readonly<Record<string, unknown>>)[name]
     if (value === undefined && !required) continue
-    if (typeof value === 'number' && value >= least && value <= most) {
-      if (fraction || value === Infinity || Number.isInteger(value)) continue
-    }
-    const range =
-      given.most === undefined && !((value as number) > MOST) ? `of at least ${least}` : `from ${least} to ${most}`
+    const number = typeof value === 'number' ? value : Number.NaN
+    if (number >= least && number <= most && (fraction || number === Infinity || Number.isInteger(number))) continue
+    const range = given.most === undefined && !(number > MOST) ? `of at least ${least}` : `from ${least} to ${most}`
     const hint = `Pass a ${fraction ? '' : 'whole '}number ${range}${required ? '' : ', or leave it out'}.`
     throw optionInvalid(concern, inside === undefined ? name : `${inside}.${name}`, value, hint)
   }

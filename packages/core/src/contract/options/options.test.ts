@@ -40,12 +40,13 @@ describe('assertNumbers', () => {
     ['batchSize', '50', 'of type string', 'Pass a whole number of at least 1, or leave it out.'],
     ['batchSize', null, 'null', 'Pass a whole number of at least 1, or leave it out.'],
     ['batchSize', [], 'of type object', 'Pass a whole number of at least 1, or leave it out.'],
+    ['batchSize', Symbol('5'), 'of type symbol', 'Pass a whole number of at least 1, or leave it out.'],
     ['batchSize', 5n, 'of type bigint', 'Pass a whole number of at least 1, or leave it out.'],
     ['waitMs', Infinity, 'Infinity', 'Pass a number from 0 to 1000000000000000, or leave it out.'],
     ['waitMs', -1, '-1', 'Pass a number of at least 0, or leave it out.'],
     ['perAddress', 1.5, '1.5', 'Pass a whole number from 1 to Infinity, or leave it out.'],
     ['port', 65_536, '65536', 'Pass a whole number from 0 to 65535, or leave it out.'],
-  ])('refuses %s: %s and says what to pass', (name, value, what, hint) => {
+  ])('refuses %s: %o and says what to pass', (name, value, what, hint) => {
     expect(() => assertNumbers('analytics', { [name]: value }, rules)).toThrow(refused(`\`${name}\` is ${what}.`, hint))
   })
 
