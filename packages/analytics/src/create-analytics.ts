@@ -48,9 +48,9 @@ const NUMBERS = {
 
 /** @throws ConfigError for a driver or a flag source that does not keep its contract, and for an invalid number. */
 export function createAnalytics(options: AnalyticsOptions): Analytics {
+  assertNumbers('analytics', options, NUMBERS)
   const { clock = systemClock, strict = false, onError } = options
   const drivers = assertDrivers(SINK_CONTRACT, options.driver)
-  assertNumbers('analytics', options, NUMBERS)
   const source = options.flags && assertDriver(FLAGS_CONTRACT, options.flags)
   const flags = source && createFlagReader(source, { timeoutMs: options.flagTimeoutMs ?? 1000, clock, onError })
   const sinks: readonly Sink[] = drivers.map((driver) =>

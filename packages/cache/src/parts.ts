@@ -79,12 +79,18 @@ const CONTRACT: DriverContract<CacheDriver> = {
 const LOCAL: Bounds = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024 }
 
 export function createParts(options: CacheOptions): Parts {
+  assertNumbers('cache', options, {
+    timeoutMs: 1,
+    pollMs: 1,
+    leaseMs: 1,
+    lockWaitMs: 0,
+    compressAbove: { least: 0, most: Infinity },
+  })
   const deliver = options.copies ? materialiseCopy : materialise
   const driver = assertDriver(CONTRACT, options.driver)
   const { namespace = 'msc', timeoutMs = 500, clock = systemClock, random = Math.random, local = false } = options
   const settings = local === true ? {} : local || undefined
-  assertNumbers('cache', options, { timeoutMs: 1, pollMs: 1, leaseMs: 1, lockWaitMs: 0, compressAbove: 0 })
-  assertNumbers('cache', settings ?? {}, { maxEntries: 0, maxBytes: 0, ttlMs: 0 })
+  assertNumbers('cache', settings ?? {}, { maxEntries: 0, maxBytes: 0, ttlMs: 0 }, 'local')
   check(driver, options)
   const guard = createGuard(driver, { timeoutMs, clock })
   const keys = keyspace(namespace)

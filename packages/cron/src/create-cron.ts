@@ -90,9 +90,9 @@ const CONTRACT: DriverContract<CronDriver> = {
  *   jobs with the same name.
  */
 export function createCron(options: CronOptions): Cron {
+  assertNumbers('cron', options, { claimTimeoutMs: 1 })
   const { crons, clock = systemClock } = options
   const driver = assertDriver(CONTRACT, options.driver)
-  assertNumbers('cron', options, { claimTimeoutMs: 1 })
   if (options.claims !== undefined) assertMethods('cron', 'claims', options.claims, CLAIM_METHODS)
   if (!Array.isArray(crons)) {
     throw new ConfigError('[msc/cron] `crons` is not a list of definitions.', {

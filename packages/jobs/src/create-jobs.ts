@@ -129,9 +129,9 @@ function assertJobs(jobs: unknown): void {
 
 /** @throws ConfigError for a driver that does not keep the contract, and for two jobs of one id. */
 export function createJobs(options: JobsOptions): Jobs {
+  assertNumbers('jobs', options, { timeoutMs: 1 })
   const { timeoutMs = 5000, clock = systemClock, log = consoleLog } = options
   const driver = assertDriver(CONTRACT, options.driver)
-  assertNumbers('jobs', options, { timeoutMs: 1 })
   assertJobs(options.jobs)
   const jobs = options.jobs as readonly AnyJob[]
   const awaited = new Set((options.events ?? []).map((event) => (typeof event === 'string' ? event : event.event)))
@@ -266,7 +266,7 @@ export function createJobs(options: JobsOptions): Jobs {
       } catch (error) {
         // The caller tries again, and another process answers.
         if (readField(error, 'code') === 'DRIVER_CLOSED') {
-          return problem({ status: 503, title: 'This process is ending', code: 'CLOSING' })
+          return problem({ status: 503, title: 'This process is ending', code: 'CLOSING', retryAfterMs: 5000 })
         }
         // The SDK reads the body before it checks the signature, so anybody can send this.
         if (readField(error, 'name') === 'SyntaxError') {

@@ -152,10 +152,10 @@ const NUMBERS = { maxBreadcrumbs: 0, maxQueue: 1, maxQueueBytes: 1, flushInterva
  * @throws ConfigError for a missing driver, one that violates the contract, or an option that is not a valid number.
  */
 export function createMonitoring(options: MonitoringOptions): Monitoring {
+  assertNumbers('monitoring', options, NUMBERS)
   const { clock = systemClock, release, environment } = options
   const maxBreadcrumbs = Math.min(options.maxBreadcrumbs ?? MAX_BREADCRUMBS, MAX_BREADCRUMBS)
   const drivers = assertDrivers(CONTRACT, options.driver)
-  assertNumbers('monitoring', options, NUMBERS)
   const clean = createEventCleaner(options.redact)
   const reported = new WeakMap<object, string>()
   const sinks: readonly Sink[] = drivers.map((driver) =>

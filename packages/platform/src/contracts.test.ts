@@ -16,6 +16,7 @@ import { local as localMonitoring } from '@msc/monitoring/local'
 import { sentry } from '@msc/monitoring/sentry'
 import { createRealtime } from '@msc/realtime'
 import { embedded as embeddedRealtime } from '@msc/realtime/embedded'
+import { createRealtimeServer } from '@msc/realtime/server'
 import { supabase } from '@msc/realtime/supabase'
 import { createUseCacheHandler } from '@msc/cache/next'
 import { ConfigError, createBreaker, createMemoryJournal, type Service } from '@msc/core'
@@ -161,16 +162,54 @@ const numbers: readonly (readonly [string, readonly string[], (options: object) 
   ['a breaker', ['threshold', 'cooldownMs'], (options) => createBreaker({ name: 'x', ...options })],
 ]
 
-describe.each(numbers)('the numbers of %s', (_what, names, make) => {
-  it.each(names.flatMap((name) => [Number.NaN, null, '5000', -1].map((value) => [name, value] as const)))(
+/** Of which the documentation says that there may be no limit. */
+const UNLIMITED: readonly string[] = ['cache compressAbove', 'their memory keep']
+
+describe.each(numbers)('the numbers of %s', (what, names, make) => {
+  const wrong = (name: string): unknown[] => [
+    Number.NaN,
+    null,
+    '5000',
+    -1,
+    {},
+    ...(name.endsWith('Ms') ? [] : [1.5]),
+    ...(UNLIMITED.includes(`${what} ${name}`) ? [] : [Infinity, 1e300]),
+  ]
+  it.each(names.flatMap((name) => wrong(name).map((value) => [name, value] as const)))(
     'refuse %s: %j when it is made',
     (name, value) => {
       expect(() => make({ [name]: value })).toThrow(
-        expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(`\`${name}\``) }),
+        expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(`${name}\``) }),
       )
     },
   )
 })
+
+it.each<[string, (options: never) => unknown]>([
+  ['createMonitoring', createMonitoring],
+  ['createCache', createCache],
+  ['memory', memory],
+  ['createAnalytics', createAnalytics],
+  ['createJobs', createJobs],
+  ['embedded jobs', embeddedJobs],
+  ['memoryStore', memoryStore],
+  ['createRealtimeServer', createRealtimeServer],
+  ['createCron', createCron],
+  ['createMemoryJournal', createMemoryJournal],
+])('%s is made of nothing that is no object', (_name, make) => {
+  for (const options of [null, 5, 'text']) {
+    expect(() => make(options as never)).toThrow(ConfigError)
+  }
+})
+
+it.each([{ completed: 'soon' }, { failed: null }, { completed: 1e300 }, { keep: 1.5 }, null, 'all'])(
+  'refuses to keep jobs for %j when the driver is made',
+  (retention) => {
+    expect(() => embeddedJobs({ store: memoryStore(), retention: retention as never })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('`retention') }),
+    )
+  },
+)
 
 /** Each vendor's driver, made with an address. */
 const addressed: Readonly<Record<string, (address: string) => unknown>> = {

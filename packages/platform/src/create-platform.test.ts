@@ -105,7 +105,7 @@ it('closes once, in reverse order, and names the services that did not finish', 
 })
 
 it.each([
-  [undefined, '`services.own` is of type undefined'],
+  [undefined, '`services.own` is missing'],
   [null, '`services.own` is null'],
   [{}, '`services.own` does not implement health, flush, close'],
   [{ ...service('own'), flush: 1 }, '`services.own` does not implement flush'],

@@ -71,8 +71,8 @@ function textOf(value: unknown, otherwise: string): string {
 export function createPlatform<Services extends Record<string, Service>>(
   options: PlatformOptions<Services>,
 ): Platform<Services> {
-  const { services, timeoutMs = 3000 } = options
   assertNumbers('platform', options, { timeoutMs: 1 })
+  const { services, timeoutMs = 3000 } = options
   if (!isRecord(services)) {
     throw new ConfigError('[msc/platform] `services` is not an object.', {
       code: 'OPTION_INVALID',

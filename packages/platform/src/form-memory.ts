@@ -1,4 +1,4 @@
-import { REDACTED, createRedactor, isRecord, randomHex } from '@msc/core'
+import { REDACTED, assertMethods, createRedactor, isRecord, randomHex } from '@msc/core'
 import type { Cache } from '@msc/cache'
 import type { FormSent, RouteUser } from './route.ts'
 
@@ -57,8 +57,11 @@ function wordsOf(name: string): string {
 /**
  * Remembers what a person has typed into a form that was refused, while the browser is redirected to the form's page. The
  * address carries only a random id: what was typed would stay in the history and in logs.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a cache that is none.
  */
 export function createFormMemory(cache: Pick<Cache, 'get' | 'set'>): FormMemory {
+  assertMethods('platform', 'cache', cache, ['get', 'set'])
   const key = (id: string, user: RouteUser | undefined): string => `form:${id}:${user?.id ?? ''}`
   return {
     async keep({ response, values, user }) {

@@ -1,4 +1,4 @@
-import { ConfigError, MscError, UnavailableError, ValidationError } from '@msc/core'
+import { ConfigError, DriverError, MscError, UnavailableError, ValidationError } from '@msc/core'
 import { describe, expect, it } from 'vitest'
 import { problemFrom } from './problem.ts'
 
@@ -28,5 +28,20 @@ describe('the problem document of an error', () => {
   ])('has the right status for %s: %#', (_what, error, status) => {
     expect(problemFrom(error, 'trace').status).toBe(status)
     expect(problemFrom(error, 'trace').extensions).toMatchObject({ traceId: 'trace' })
+  })
+
+  it.each([
+    ['a backend that is away', new UnavailableError('x', { code: 'SESSIONS_UNAVAILABLE' }), 5000],
+    [
+      'a backend that says when it is back',
+      new DriverError('x', 'busy', { retryable: true, retryAfterMs: 20_000 }),
+      20_000,
+    ],
+    ['a time that is none', new DriverError('x', 'busy', { retryable: true, retryAfterMs: Number.NaN }), 5000],
+    ['a full queue of passwords', foreign({ code: 'PASSWORDS_BUSY', retryable: true, retryAfterMs: 3000 }), 3000],
+    ['a full queue of another version', foreign({ code: 'PASSWORDS_BUSY', retryable: true }), 5000],
+    ['a failure that lasts', new ConfigError('x', { code: 'X_INVALID' }), undefined],
+  ])('says when to try again after %s', (_what, error, retryAfterMs) => {
+    expect(problemFrom(error).retryAfterMs).toBe(retryAfterMs)
   })
 })

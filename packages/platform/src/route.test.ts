@@ -279,8 +279,46 @@ describe('a route', () => {
     handler.mockImplementation(() => {
       throw new DriverError('upstash', 'gone', { retryable: true })
     })
-    expect((await post(request('{"title":"a"}'), params)).status).toBe(503)
+    const response = await post(request('{"title":"a"}'), params)
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
     quiet.mockRestore()
+  })
+
+  it('answers 503 with Retry-After while nobody can be recognised', async () => {
+    const away = new UnavailableError('The database is away.', { code: 'SESSIONS_UNAVAILABLE' })
+    const { post } = setUp({ authenticate: async () => Promise.reject(away) })
+    const response = await post(request('{"title":"a"}'), params)
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
+    expect(await response.json()).toMatchObject({ code: 'SESSIONS_UNAVAILABLE' })
+  })
+
+  it('takes nobody without an id for a user, and reports it once', async () => {
+    const reported = vi.fn()
+    onTestFinished(setErrorReporter(reported))
+    let answered: unknown
+    const { route, post, handler } = setUp({ authenticate: async () => answered as never })
+    const seen: unknown[] = []
+    const open = route({
+      route: '/api/open',
+      auth: 'optional',
+      handler: ({ user }) => {
+        seen.push(user)
+        return new Response('ok')
+      },
+    })
+    for (answered of [{}, { id: null }, { id: '' }, { id: '  ' }, { id: 5 }, 'u1', true, 1, ['u1'], () => 1]) {
+      expect((await post(request('{"title":"a"}'), params)).status).toBe(401)
+      await open(new Request('http://app.example/api/open'))
+    }
+    expect(handler).not.toHaveBeenCalled()
+    expect(new Set(seen)).toEqual(new Set([undefined]))
+    expect(reported).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('authenticate') }),
+      expect.anything(),
+    )
+    for (answered of [undefined, null]) expect((await post(request('{"title":"a"}'), params)).status).toBe(401)
+    answered = { id: 'u1' }
+    expect((await post(request('{"title":"a"}'), params)).status).toBe(200)
   })
 
   it.each([undefined, false] as const)('returns a response with immutable headers (limit: %s)', async (limit) => {

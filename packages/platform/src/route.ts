@@ -1,8 +1,6 @@
 import {
-  ConfigError,
   MscError,
   assertMethods,
-  assertNumbers,
   isDriverError,
   isValidationError,
   currentContext,
@@ -24,6 +22,7 @@ import { answerOnce, type IdempotencyMode } from './idempotency/route-idempotenc
 import { assertClientAddress, clientAddress, type ClientAddressOptions } from './profile/client-address.ts'
 import { problemFrom } from './problem.ts'
 import { FORM_KEY, isForm, readForm, readJson } from './read-body.ts'
+import { assertRoute, createUserFrom, type UserFrom } from './route-checks.ts'
 
 export interface RouteUser {
   readonly id: string
@@ -36,7 +35,10 @@ export interface RouteUser {
  * requests are let through.
  */
 export interface RoutePorts<User extends RouteUser> {
-  /** Returns the user who sent the request, or `undefined` if nobody is signed in. */
+  /**
+   * Returns the user who sent the request, or `undefined` if nobody is signed in. What has no `id` of text counts as nobody, and
+   * the first of these is reported.
+   */
   authenticate(request: Request): Promise<User | undefined>
   /** Counts the request. An answer that takes over two seconds is not awaited. */
   rateLimit(id: string, limit: number, windowSeconds: number): Promise<RateLimitResult>
@@ -128,37 +130,21 @@ export type DefineRoute<User extends RouteUser> = <
  * cache unless the handler says so in `cache-control`.
  *
  * @throws ConfigError `OPTION_INVALID` for an invalid `clientAddress`, and for ports that are not functions. The
- *   returned function throws it for invalid limits.
+ *   returned function throws it for a route that can not be what its options say.
  */
 export function createRoutes<User extends RouteUser>(ports: RoutePorts<User>): DefineRoute<User> {
   assertMethods('platform', 'ports', ports, ['authenticate', 'rateLimit', 'capture'], ['observe'])
-  assertClientAddress(ports.clientAddress ?? {})
-  if (ports.idempotency) assertMethods('platform', 'ports.idempotency', ports.idempotency, ['run'])
+  if (ports.clientAddress !== undefined) assertClientAddress(ports.clientAddress, 'clientAddress')
+  if (ports.idempotency !== undefined) assertMethods('platform', 'ports.idempotency', ports.idempotency, ['run'])
+  const userFrom = createUserFrom<User>()
   return (options) => {
-    assertNumbers('platform', options, { maxBytes: 0 })
-    if (options.idempotency === 'required' && !ports.idempotency) {
-      throw new ConfigError('[msc/platform] `idempotency` is `required`, and nothing recognises a repeated request.', {
-        code: 'OPTION_INVALID',
-        hint: 'Pass `idempotency: createIdempotency(…)` to `createRoutes`.',
-      })
-    }
-    if (options.limit) assertLimit(options.limit)
+    assertRoute(options, ports.idempotency !== undefined)
     return (request, context) => {
       const trace = newTrace(parseTraceparent(request.headers.get('traceparent')))
       // A separate unit of work: clients choose their trace ids, and two may send the same one.
-      return withUnit({ trace }, () => answer({ ports, options, request, context }))
+      return withUnit({ trace }, () => answer({ ports, options, request, context, userFrom }))
     }
   }
-}
-
-/** The limiter of `@msc/cache` takes whole numbers only, and would refuse every request otherwise. */
-function assertLimit(limit: { readonly calls: number; readonly windowSeconds: number }): void {
-  assertNumbers('platform', limit, { calls: 0, windowSeconds: 1 })
-  if (Number.isSafeInteger(limit.calls) && Number.isSafeInteger(limit.windowSeconds)) return
-  throw new ConfigError('[msc/platform] `limit` has no `calls` or no `windowSeconds` that is a whole number.', {
-    code: 'OPTION_INVALID',
-    hint: 'Pass both, for example { calls: 100, windowSeconds: 60 }, or `limit: false` for no limit.',
-  })
 }
 
 /** What one request is answered by. */
@@ -167,6 +153,7 @@ interface Call<User extends RouteUser, Auth extends 'required' | 'optional' | 'n
   readonly options: RouteOptions<User, Auth, Body, Params>
   readonly request: Request
   readonly context: { readonly params?: unknown } | undefined
+  readonly userFrom: UserFrom<User>
   /** Set when the fields of a form have been read. */
   values?: Readonly<Record<string, string>>
 }
@@ -183,7 +170,7 @@ async function answer<User extends RouteUser, Auth extends 'required' | 'optiona
   let user: User | undefined
   let response: Response
   try {
-    user = options.auth === 'none' ? undefined : await ports.authenticate(request)
+    user = options.auth === 'none' ? undefined : call.userFrom(await ports.authenticate(request))
     const run = (): Promise<Response> => admit(call, user)
     const scope = currentScope()
     if (user && scope) scope.user = { id: user.id }

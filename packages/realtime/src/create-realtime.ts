@@ -164,7 +164,8 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const driver = assertDriver(CONTRACT, options.driver)
   const { timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
   // `assertNumbers` would cost every page twice as much.
-  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1)) throw refusal('`timeoutMs` must be >= 1.', 'OPTION_INVALID')
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1 && timeoutMs <= 1e15))
+    throw refusal('`timeoutMs` must be >= 1.', 'OPTION_INVALID')
   const topics = new Map<string, Topic>()
   const listeners = new Set<(status: ConnectionStatus) => void>()
   const stats = { published: 0, gaps: 0 }

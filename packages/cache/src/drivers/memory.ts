@@ -16,8 +16,8 @@ export interface MemoryOptions {
  * @throws ConfigError `OPTION_INVALID` for a bound that is no number.
  */
 export function memory(options: MemoryOptions = {}): CacheDriver {
-  const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, clock = systemClock } = options
   assertNumbers('cache', options, { maxEntries: 0, maxBytes: 0 })
+  const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, clock = systemClock } = options
   const bounds = { maxEntries, maxBytes }
   const entries = createMemoryEntries(bounds, clock)
   return {

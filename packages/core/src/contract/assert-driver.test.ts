@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { assertDriver, type DriverContract } from './assert-driver.ts'
-import { assertMethods } from './assert-methods.ts'
-import { assertNumbers } from './assert-numbers.ts'
+import { assertMethods } from './options/assert-methods.ts'
 import { driverShape } from './driver-shape.ts'
 import type { DriverBase } from './driver.ts'
 
@@ -147,26 +146,6 @@ describe('assertDriver', () => {
   })
 })
 
-describe('assertNumbers', () => {
-  const least = { batchSize: 1, maxQueue: 0 }
-
-  it('accepts a missing option and any number that is large enough', () => {
-    expect(() => assertNumbers('analytics', {}, least)).not.toThrow()
-    expect(() => assertNumbers('analytics', { batchSize: Infinity, maxQueue: 0 }, least)).not.toThrow()
-  })
-
-  it.each([
-    [Number.NaN, 'is NaN.'],
-    [0, 'is 0.'],
-    ['50', 'is of type string.'],
-    [[], 'is of type object.'],
-  ])('refuses %s and names the option', (batchSize, words) => {
-    expect(() => assertNumbers('analytics', { batchSize }, least)).toThrow(
-      expect.objectContaining({ code: 'OPTION_INVALID', message: `[msc/analytics] \`batchSize\` ${words}` }),
-    )
-  })
-})
-
 describe('assertMethods', () => {
   const claims = { claim: () => true, release: () => undefined }
   it('accepts an object, a class instance or a function that has the methods', () => {
@@ -190,7 +169,7 @@ describe('assertMethods', () => {
     ['a method that is not a function', { ...claims, claim: 1 }, 'does not implement claim.'],
     ['an optional method that is not a function', { ...claims, watch: 1 }, 'does not implement watch'],
     ['a getter that throws', unreadable, 'implement claim.'],
-    ['undefined', undefined, 'is of type undefined'],
+    ['undefined', undefined, 'is missing'],
     ['null', null, 'is null'],
     ['a string', 'a store', 'is of type string'],
   ])('refuses %s and says what is missing', (_what, bad, words) => {

@@ -19,7 +19,7 @@ describe('parseJson', () => {
     expect(() => parseJson(nested(129))).toThrow(SyntaxError)
     expect(() => parseJson(nested(100_000, '{"a":', '}'))).toThrow(SyntaxError)
     fc.assert(
-      fc.property(fc.json({ maxDepth: 8 }), fc.nat(10), (text, most) => {
+      fc.property(fc.json({ maxDepth: 8 }), fc.integer({ min: 1, max: 10 }), (text, most) => {
         const value: unknown = JSON.parse(text)
         const expected = depthOf(value) > most ? 'SyntaxError' : { value }
         expect(outcome(() => parseJson(text, most))).toEqual(expected)
@@ -47,5 +47,13 @@ describe('parseJson', () => {
         },
       ),
     )
+  })
+
+  it.each([undefined, null, 5, {}])('refuses %s as what is no text', (text) => {
+    expect(() => parseJson(text as never)).toThrow(SyntaxError)
+  })
+
+  it.each([Number.NaN, Infinity, 0, 1.5, '8', null])('refuses a depth of %s, which would be no limit', (maxDepth) => {
+    expect(() => parseJson('[]', maxDepth as never)).toThrow(new RangeError('`maxDepth` must be >= 1'))
   })
 })

@@ -6,10 +6,14 @@ const MAX_DEPTH = 128
  * a quarter of a megabyte of brackets would cost `JSON.parse` a hundred times what other text of that size does, and whoever
  * walks the value afterwards the stack.
  *
- * @param maxDepth Objects and lists inside each other. Default 128.
- * @throws SyntaxError for what is no JSON, and for what is nested too deeply.
+ * @param maxDepth Objects and lists inside each other, at least 1. Default 128.
+ * @throws SyntaxError for what is no JSON, what is no text, and what is nested too deeply; RangeError for a
+ *   `maxDepth` that is no whole number of at least 1.
  */
 export function parseJson(text: string, maxDepth: number = MAX_DEPTH): unknown {
+  // No ConfigError, whose class would be most of what a page loads for this.
+  if (!(Number.isInteger(maxDepth) && maxDepth >= 1)) throw new RangeError('`maxDepth` must be >= 1')
+  if (typeof text !== 'string') throw new SyntaxError('JSON is text')
   if (isDeeper(text, maxDepth)) throw new SyntaxError(`JSON nested deeper than ${maxDepth} levels`)
   return JSON.parse(text) as unknown
 }

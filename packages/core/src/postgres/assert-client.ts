@@ -1,4 +1,4 @@
-import { assertMethods } from '../contract/assert-methods.ts'
+import { assertMethods } from '../contract/options/assert-methods.ts'
 import { ConfigError, readField } from '../errors/errors.ts'
 
 /** The smallest pool that works: one connection listens, and statements need another. */

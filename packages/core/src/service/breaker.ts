@@ -1,4 +1,4 @@
-import { assertNumbers } from '../contract/assert-numbers.ts'
+import { assertNumbers } from '../contract/options/assert-numbers.ts'
 import { createBreakerState, type BreakerDecisions, type BreakerState } from './breaker-state.ts'
 import { systemClock, type Clock } from '../time/clock.ts'
 import { UnavailableError, readField } from '../errors/errors.ts'

@@ -1,6 +1,7 @@
 import type { Breaker } from './breaker.ts'
 import { systemClock, type Clock } from '../time/clock.ts'
 import { deadline } from '../time/deadline.ts'
+import { assertPorts } from '../contract/options/assert-ports.ts'
 import type { BudgetOptions, DriverBase, Service } from '../contract/driver.ts'
 import { ConfigError, DeadlineError, readField, toError } from '../errors/errors.ts'
 import { failureSlot, type ErrorReporter } from '../errors/failure-slot.ts'
@@ -53,9 +54,12 @@ export interface ServiceKit<Concern extends string> {
  * Makes the parts that all services share: health as a round trip with a hint, flush and close within their budgets, a
  * close that runs once, and one place to report failures. The signals that its driver gets are guarded: see
  * `guardSignals`.
+ *
+ * @throws ConfigError `OPTION_INVALID` for a `clock` or an `onError` that is none.
  */
 export function createService<Concern extends string>(options: ServiceOptions<Concern>): ServiceKit<Concern> {
   guardSignals()
+  assertPorts(options.concern, options)
   return createPageService(options)
 }
 

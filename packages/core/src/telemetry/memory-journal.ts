@@ -1,4 +1,4 @@
-import { assertNumbers } from '../contract/assert-numbers.ts'
+import { assertNumbers } from '../contract/options/assert-numbers.ts'
 import { notify } from '../context/context.ts'
 import { reportFailure, runGuarded } from '../errors/failures.ts'
 import { sortableId } from '../ids.ts'

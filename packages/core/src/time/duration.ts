@@ -24,11 +24,15 @@ export function duration(value: Duration): number {
   } else if (typeof value === 'string') {
     const parts = [...value.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*/gy)]
     if (parts.length > 0 && parts.reduce((length, part) => length + part[0].length, 0) === value.length) {
-      return parts.reduce((total, [, amount, unit]) => total + Number(amount) * UNIT_MS[unit as string]!, 0)
+      const ms = parts.reduce((total, [, amount, unit]) => total + Number(amount) * UNIT_MS[unit as string]!, 0)
+      if (ms < Infinity) return ms
     }
   }
-  throw new ConfigError(`${typeof value === 'bigint' ? value : JSON.stringify(value)} is not a duration.`, {
-    code: 'DURATION_INVALID',
-    hint: "Pass seconds as a number, or a string such as '250ms', '30s', '5m' or '1h30m'.",
-  })
+  throw new ConfigError(
+    `${typeof value === 'number' || typeof value === 'bigint' ? value : JSON.stringify(value)} is not a duration.`,
+    {
+      code: 'DURATION_INVALID',
+      hint: "Pass seconds as a number, or a string such as '250ms', '30s', '5m' or '1h30m'.",
+    },
+  )
 }

@@ -1,4 +1,4 @@
-import { assertMethods, randomHex, redact, reportFailure, type Health, type Journal } from '@msc/core'
+import { assertMethods, assertText, randomHex, redact, reportFailure, type Health, type Journal } from '@msc/core'
 import { readRecord } from '../record-shape.ts'
 import { html, toText, trusted } from './html.ts'
 import { errorPage, errorsPage } from './pages/errors.ts'
@@ -44,6 +44,7 @@ const SECTIONS = ['errors', 'events', 'runs', 'traces', 'losses'] as const
 export function createConsole(options: ConsoleOptions): (request: Request) => Promise<Response> {
   assertMethods('devtools', 'options', options, ['authorize'], ['health'])
   if (typeof options.journal !== 'function') assertMethods('devtools', 'journal', options.journal, ['query'])
+  if (options.basePath !== undefined && options.basePath !== '') assertText('devtools', 'basePath', options.basePath)
   const { authorize, health } = options
   const base = (options.basePath ?? '/devtools').replace(/\/+$/, '')
 

@@ -2,6 +2,7 @@ import {
   ConfigError,
   assertMethods,
   assertNumbers,
+  assertPorts,
   assertText,
   reportFailure,
   systemClock,
@@ -61,6 +62,8 @@ export interface IngestOptions {
  */
 export function createIngest(options: IngestOptions): (request: Request) => Promise<Response> {
   assertNumbers('devtools', options, { maxBytes: 1 })
+  assertMethods('devtools', 'options', options, [], ['userOf'])
+  assertPorts('devtools', options)
   if (typeof options.journal !== 'function') assertMethods('devtools', 'journal', options.journal, ['append'])
   // The root of a host is the empty path.
   if (options.basePath !== '') assertText('devtools', 'basePath', options.basePath)

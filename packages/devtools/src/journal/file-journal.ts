@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import {
   assertNumbers,
+  assertPorts,
   assertText,
   createMemoryJournal,
   every,
@@ -66,8 +67,15 @@ interface Subscription {
  * @throws ConfigError `OPTION_INVALID` without a `dir`, for an invalid limit, or one that leaves room for nothing.
  */
 export function createFileJournal(options: FileJournalOptions): FileJournal {
+  assertNumbers('devtools', options, {
+    maxBytes: 1,
+    maxFiles: 1,
+    maxAgeDays: { least: 0.01, most: 1e6, fraction: true },
+    capacity: 1,
+    maxSourceBytes: 1,
+  })
   assertText('devtools', 'dir', options.dir)
-  assertNumbers('devtools', options, { maxBytes: 1, maxFiles: 1, maxAgeDays: 0.01, capacity: 1, maxSourceBytes: 1 })
+  assertPorts('devtools', options)
   const { dir, maxBytes = 2 * 1024 * 1024, maxFiles = 32, maxAgeDays = 7, capacity = 5000 } = options
   const { clock = systemClock, maxSourceBytes } = options
   const maxAgeMs = maxAgeDays * DAY_MS

@@ -4,7 +4,7 @@ import {
   inTurn,
   assertNumbers,
   DriverError,
-  duration,
+  durationOption,
   sortableId,
   startOperation,
   systemClock,
@@ -45,6 +45,9 @@ export interface EmbeddedOptions {
   readonly clock?: Clock
 }
 
+/** Three centuries: a time so long ago is one that every store has. */
+const LONGEST = { mostMs: 1e13 }
+
 const STORE_METHODS: readonly (keyof JobStore)[] = [
   'gates',
   'enqueue',
@@ -75,14 +78,17 @@ const CONTENTION = 50
  * @throws ConfigError `OPTION_INVALID` for a store that lacks methods, naming them, and for a number that is none.
  */
 export function embedded(options: EmbeddedOptions): JobsDriver {
+  assertNumbers('jobs', options, { concurrency: 1, leaseMs: 1, pollMs: 1 })
   assertMethods('jobs', 'store', options.store, STORE_METHODS, ['health', 'subscribe', 'enqueueIn'])
   if (typeof options.store.name !== 'string' || options.store.name.trim() === '') {
     throw new ConfigError('[msc/jobs] `store` has no name.', { code: 'OPTION_INVALID', hint: 'Give it a `name`.' })
   }
-  assertNumbers('jobs', options, { concurrency: 1, leaseMs: 1, pollMs: 1 })
-  assertNumbers('jobs', options.retention ?? {}, { keep: 0 })
+  const { retention = {} } = options
+  assertNumbers('jobs', retention, { keep: 0 }, 'retention')
   const { store, concurrency = 10, leaseMs = 10_000, pollMs = 1000, clock = systemClock } = options
-  const { completed = '7d', failed = '30d', keep = 100_000 } = options.retention ?? {}
+  const { completed = '7d', failed = '30d', keep = 100_000 } = retention
+  const completedMs = durationOption('jobs', 'retention.completed', completed, LONGEST)
+  const failedMs = durationOption('jobs', 'retention.failed', failed, LONGEST)
   let host: JobHost | undefined
   let jobs = new Map<string, AnyJob>()
   let closing = false
@@ -208,8 +214,8 @@ export function embedded(options: EmbeddedOptions): JobsDriver {
     reportFailure,
     retention: (now) => ({
       now,
-      completedBefore: now - duration(completed),
-      failedBefore: now - duration(failed),
+      completedBefore: now - completedMs,
+      failedBefore: now - failedMs,
       keep,
     }),
   })

@@ -50,7 +50,7 @@ interface Row {
 
 /** Runs in this process alone, gone when it ends: for tests, and for work that may be lost. */
 export function memoryStore(options: MemoryStoreOptions = {}): JobStore {
-  assertNumbers('jobs', options, { keep: 0 })
+  assertNumbers('jobs', options, { keep: { least: 0, most: Infinity } })
   const { keep = 10_000 } = options
   const rows = new Map<string, Row>()
   const ready = createSorted<Row>()

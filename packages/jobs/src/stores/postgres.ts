@@ -58,6 +58,7 @@ const RETRIES = 5
  * `msc_jobs`, which it makes on first use.
  */
 export function postgresStore(options: PostgresOptions): JobStore {
+  assertNumbers('jobs', options, { maxConnections: 1, timeoutMs: 1 })
   const { url, maxConnections = 6, timeoutMs = 10_000, clock = systemClock } = options
   if (!url && !options.client) {
     throw new ConfigError('[msc/jobs] [postgres] Missing option `url`.', {
@@ -66,7 +67,6 @@ export function postgresStore(options: PostgresOptions): JobStore {
     })
   }
   if (url) assertPostgresAddress(url, { concern: 'jobs' })
-  assertNumbers('jobs', options, { maxConnections: 1, timeoutMs: 1 })
   if (options.client !== undefined) assertClient('jobs', options.client)
   if (maxConnections < LEAST_CONNECTIONS) {
     throw new ConfigError('[msc/jobs] [postgres] `maxConnections` must be at least 2: one of them listens.', {

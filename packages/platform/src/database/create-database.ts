@@ -16,7 +16,7 @@ import { SERVICE, assertClaims, type Claims } from './claims.ts'
 import type { Database, Migration, Transaction, TransactionOptions } from './database.ts'
 import type { DatabaseDriver, DriverTransaction, DriverTransactionOptions } from './driver.ts'
 import { endedByTime, translate, type Phase } from './failures.ts'
-import { applyMigrations } from './migrations.ts'
+import { applyMigrations, assertMigrations } from './migrations.ts'
 import { supabaseShape } from './supabase-shape.ts'
 import { become, handleOf } from './transaction.ts'
 
@@ -64,9 +64,9 @@ interface Attempt extends DriverTransactionOptions {
  * @throws ConfigError for a driver that does not keep the contract, and for an invalid time limit.
  */
 export function createDatabase(options: DatabaseOptions): Database {
+  assertNumbers('database', options, { timeoutMs: 1 })
   const { clock = systemClock, timeoutMs: defaultMs = 10_000, onError } = options
   const driver = assertDriver(CONTRACT, options.driver)
-  assertNumbers('database', options, { timeoutMs: 1 })
   const closing = createClosing()
   const running = new Set<Promise<unknown>>()
   let waiting = 0
@@ -157,6 +157,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     asService: (work, given) => transaction(SERVICE, work, given),
     async migrate(migrations: readonly Migration[]) {
       assertOpen()
+      assertMigrations(migrations)
       const shape = driver.capabilities.supabase ? [] : supabaseShape()
       const limited = (open: DriverTransaction): Promise<void> => limitMigration(driver, open)
       return applyMigrations([...shape, ...migrations], {

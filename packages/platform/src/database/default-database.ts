@@ -1,4 +1,4 @@
-import { defaultInstance, processEnv, type Env } from '@msc/core'
+import { assertOptions, assertText, defaultInstance, processEnv, type Env } from '@msc/core'
 import { createDatabase, type DatabaseOptions } from './create-database.ts'
 import type { Database } from './database.ts'
 import { pgliteFromEnv, postgresFromEnv, supabaseFromEnv } from './drivers/from-env.ts'
@@ -20,7 +20,9 @@ export interface DatabaseFromEnvOptions extends Omit<DatabaseOptions, 'driver'> 
  *   password, and `EMBEDDED_IN_PRODUCTION` in production without a server, unless `MSC_ALLOW_EMBEDDED` is set.
  */
 export function createDatabaseFromEnv(options: DatabaseFromEnvOptions = {}, env: Env = processEnv()): Database {
+  assertOptions('database', options)
   const { folder, ...rest } = options
+  if (folder !== undefined) assertText('database', 'folder', folder)
   const driver = supabaseFromEnv(env) ?? postgresFromEnv(env) ?? pgliteFromEnv(env, folder)
   return createDatabase({ ...rest, driver })
 }

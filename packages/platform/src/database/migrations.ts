@@ -144,14 +144,19 @@ function hasChanged(versions: readonly string[]): ConfigError {
   )
 }
 
+/** A name in one line. Postgres has no NUL in text, and what a terminal does with other control characters nobody should see. */
+const VERSION = /^(?!\s)[^\p{Cc}\p{Cs}\u2028\u2029]{1,200}$/u
+
 /** @throws ConfigError `MIGRATION_INVALID`. */
-function assertMigrations(migrations: readonly Migration[]): void {
+export function assertMigrations(migrations: readonly Migration[]): void {
+  if (!Array.isArray(migrations)) throw invalid('The migrations are no list.', 'Pass a list of { version, sql }.')
   const seen = new Set<string>()
-  for (const { version, sql } of migrations) {
-    if (typeof version !== 'string' || !/^\S.{0,199}$/.test(version) || typeof sql !== 'string') {
+  for (const each of migrations as readonly unknown[]) {
+    const [version, sql] = [readField(each, 'version'), readField(each, 'sql')]
+    if (typeof version !== 'string' || !VERSION.test(version) || typeof sql !== 'string' || sql.includes('\0')) {
       throw invalid(
         'A migration has no version, or no SQL.',
-        'Pass { version, sql }: a name of at most 200 characters.',
+        'Pass { version, sql }: a name of at most 200 characters in one line, and SQL without NUL.',
       )
     }
     if (seen.has(version)) {

@@ -4,7 +4,7 @@ import {
   assertMethods,
   assertNumbers,
   createService,
-  duration,
+  durationOption,
   every,
   systemClock,
   toError,
@@ -36,11 +36,11 @@ const MOST_BATCHES = 20
  * @throws ConfigError `OPTION_INVALID` for options that make none.
  */
 export function createIdempotency(options: IdempotencyOptions): Idempotency {
+  assertNumbers('idempotency', options, { leaseMs: 100, maxBytes: 0, maxPerCaller: 1, timeoutMs: 1 })
   const { database, clock = systemClock, timeoutMs = 5000, onError, keep = '24h' } = options
   const { leaseMs = 30_000, maxBytes = 65_536, maxPerCaller = 1000 } = options
   assertMethods('idempotency', 'database', database, ['asService'])
-  assertNumbers('idempotency', options, { leaseMs: 100, maxBytes: 0, maxPerCaller: 1, timeoutMs: 1 })
-  const keepMs = duration(keep)
+  const keepMs = durationOption('idempotency', 'keep', keep)
   const names = keptHeaders(options.headers)
   const timers = new Set<() => void>()
   let pruning = false
@@ -98,7 +98,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     try {
       const record = await recordOf(response, names, maxBytes)
       if (!record) return await release(claim)
-      const bounds = { keepMs, most: Math.floor(maxPerCaller) }
+      const bounds = { keepMs, most: maxPerCaller }
       await recorder.keep({
         bytes: record.body.length + record.headers.length,
         budgetMs: LONGEST_MS,

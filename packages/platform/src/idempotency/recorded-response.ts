@@ -1,4 +1,4 @@
-import { ConfigError } from '@msc/core'
+import { ConfigError, assertList, assertText } from '@msc/core'
 import { readBody } from '@msc/core/http-request'
 
 /** An answer as it is kept. */
@@ -40,6 +40,8 @@ const WITHOUT_BODY: readonly number[] = [204, 205, 304]
  * @throws ConfigError `OPTION_INVALID` for one that carries a secret.
  */
 export function keptHeaders(more: readonly string[] = []): readonly string[] {
+  assertList('idempotency', 'headers', more)
+  for (const [index, name] of more.entries()) assertText('idempotency', `headers[${index}]`, name)
   const names = more.map((name) => name.toLowerCase())
   const secret = names.find((name) => NEVER_KEPT.test(name))
   if (secret === undefined) return [...new Set([...CONTENT_HEADERS, ...names])]

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { assertNumbers } from '@msc/core'
+import { assertMethods, assertNumbers } from '@msc/core'
 import { addressGroup } from '@msc/core/http-request'
 
 export interface ConnectionLimits {
@@ -22,14 +22,17 @@ export interface ConnectionLimits {
  * Limits the connections of a server, so that nobody holds all of them: Node.js itself limits how long a request may arrive, but
  * neither how many are open nor how long an answer is not read.
  *
- * @throws ConfigError `OPTION_INVALID` for a number below 1.
+ * @throws ConfigError `OPTION_INVALID` for a number below 1, one with a fraction, and a time that no timer can take.
  */
-export function limitConnections(
-  server: Server,
-  { most = 5000, perAddress = 500, idleMs = 120_000 }: ConnectionLimits = {},
-): void {
-  assertNumbers('platform', { most, idleMs }, { most: 1, idleMs: 1 })
-  if (perAddress !== Infinity) assertNumbers('platform', { perAddress }, { perAddress: 1 })
+export function limitConnections(server: Server, limits: ConnectionLimits = {}): void {
+  assertMethods('platform', 'server', server, ['on', 'setTimeout'])
+  assertNumbers('platform', limits, {
+    most: 1,
+    perAddress: { least: 1, most: Infinity },
+    // Longer than any timer of Node.js it would be cut, with a warning for each connection.
+    idleMs: { least: 1, most: 2 ** 31 - 1 },
+  })
+  const { most = 5000, perAddress = 500, idleMs = 120_000 } = limits
   server.maxConnections = most
   // Without a listener the server itself ends what has timed out.
   server.setTimeout(idleMs)

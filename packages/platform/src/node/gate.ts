@@ -2,13 +2,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import {
   ConfigError,
+  assertList,
   assertMethods,
   assertNumbers,
+  assertPorts,
+  assertText,
   deadline,
   reportFailure,
   runReported,
   systemClock,
   type Clock,
+  type NumberRule,
 } from '@msc/core'
 import { UNKNOWN_ADDRESS } from '../profile/client-address.ts'
 import { createAllowances, type Allowance, type Allowances } from './allowances.ts'
@@ -96,12 +100,13 @@ const ACCOUNT_MS = 1000
  * @throws ConfigError `OPTION_INVALID` for rules without a path or with an invalid number.
  */
 export function createGate(options: GateOptions): Gate {
-  assertMethods('platform', 'options', options, ['addressOf'], ['accountOf', 'onRefused'])
-  const { clock = systemClock, maxClients = 20_000, maxParameters = 100, addressOf, accountOf, onRefused } = options
   assertNumbers('platform', options, { maxClients: 1, maxParameters: 1 })
-  if (!Array.isArray(options.rules)) throw invalid('`rules` is not a list', 'Pass a list of rules.')
-  const counted = options.rules.map((rule): Counted => {
-    assertRule(rule)
+  assertMethods('platform', 'options', options, ['addressOf'], ['accountOf', 'onRefused'])
+  assertPorts('platform', options)
+  assertList('platform', 'rules', options.rules)
+  const { clock = systemClock, maxClients = 20_000, maxParameters = 100, addressOf, accountOf, onRefused } = options
+  const counted = options.rules.map((rule, index): Counted => {
+    assertRule(rule, `rules[${index}]`)
     if (rule.perAccount && !accountOf) {
       throw invalid(
         `the rule ${JSON.stringify(rule.name)} has \`perAccount\``,
@@ -200,14 +205,21 @@ function isBelow(path: string, prefix: string): boolean {
   return prefix === '/' || path === prefix || path.startsWith(`${prefix}/`)
 }
 
-function assertRule(rule: GateRule): void {
+const ALLOWANCE: Readonly<Record<keyof Allowance, NumberRule>> = {
+  calls: { least: 1, required: true },
+  bytes: { least: 1, required: true },
+  windowSeconds: { least: 1, required: true },
+}
+
+function assertRule(rule: GateRule, place: string): void {
+  assertNumbers('platform', rule, { paceMs: 0, maxWaiting: 1 }, place)
   const { name, paths, perAddress, perAccount } = rule
-  assertNumbers('platform', rule, { paceMs: 0, maxWaiting: 1 })
+  assertText('platform', `${place}.name`, name)
   assertMethods('platform', `the rule ${JSON.stringify(name)}`, rule, [], ['prefers'])
-  for (const allowance of perAccount ? [perAddress, perAccount] : [perAddress]) {
-    assertNumbers('platform', allowance, { calls: 1, bytes: 1, windowSeconds: 1 })
-  }
-  if (Array.isArray(paths) && paths.length > 0 && paths.every((path) => /^\/(?:.*[^/])?$/.test(path))) return
+  assertNumbers('platform', perAddress, ALLOWANCE, `${place}.perAddress`)
+  if (perAccount !== undefined) assertNumbers('platform', perAccount, ALLOWANCE, `${place}.perAccount`)
+  const isPath = (path: unknown): boolean => typeof path === 'string' && /^\/(?:.*[^/])?$/.test(path)
+  if (Array.isArray(paths) && paths.length > 0 && paths.every(isPath)) return
   throw invalid(
     `the rule ${JSON.stringify(name)} has no paths, or one that is not a path`,
     'Pass path prefixes that begin with a slash and do not end with one, such as /devtools; / is everything.',

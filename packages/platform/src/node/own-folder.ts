@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { ConfigError, assertText, isRecord, processSlot, readField } from '@msc/core'
+import { ConfigError, assertOptions, assertText, isRecord, processSlot, readField } from '@msc/core'
 import { makeFolder } from './make-folder.ts'
 
 /** The right to write to a folder, until the process ends or `release` is called. */
@@ -48,6 +48,8 @@ interface Held {
  */
 export function ownFolder(folder: string, options: OwnFolderOptions = {}): OwnedFolder {
   assertText('platform', 'folder', folder)
+  assertOptions('platform', options)
+  if (options.command !== undefined) assertText('platform', 'command', options.command)
   // Not imported: esbuild, which builds this, writes `sqlite`, and that is another package.
   const { DatabaseSync: Database } = process.getBuiltinModule('node:sqlite')
   const path = usable(folder, () => makeFolder(folder))

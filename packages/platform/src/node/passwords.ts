@@ -4,6 +4,7 @@ import {
   MscError,
   ValidationError,
   assertNumbers,
+  assertPorts,
   deadline,
   reportFailure,
   systemClock,
@@ -95,8 +96,9 @@ interface Job {
 
 /** @throws ConfigError `OPTION_INVALID` for an option that is no number. */
 export function createPasswords(options: PasswordsOptions = {}): Passwords {
-  const { clock = systemClock, maxWaiting = 8, timeoutMs = 15_000, idleMs = 30_000, onError } = options
   assertNumbers('passwords', options, { maxWaiting: 0, timeoutMs: 1, idleMs: 0 })
+  assertPorts('passwords', options)
+  const { clock = systemClock, maxWaiting = 8, timeoutMs = 15_000, idleMs = 30_000, onError } = options
   const thread = createScryptThread({ clock, idleMs })
   const queue = createQueue(thread, clock, maxWaiting)
 

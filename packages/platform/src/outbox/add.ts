@@ -1,4 +1,4 @@
-import { ConfigError, ValidationError, carrier, readField } from '@msc/core'
+import { ConfigError, ValidationError, carrier, isRecord, readField } from '@msc/core'
 import type { Transaction } from '../database/database.ts'
 import type { NewOutboxEntry } from './outbox.ts'
 
@@ -22,6 +22,7 @@ const ADD = `with carried as materialized (
  *   the errors of {@link Transaction.query}.
  */
 export async function addToOutbox(transaction: Transaction, entry: NewOutboxEntry): Promise<string> {
+  if (!isRecord(entry)) throw invalid('entry', 'is no object')
   const { kind, payload, key, group } = entry
   assertText(kind, 'kind', KIND)
   assertText(key, 'key', /^[^\0]{1,500}$/u, true)
@@ -34,15 +35,14 @@ export async function addToOutbox(transaction: Transaction, entry: NewOutboxEntr
     )
     return readField(row, 'id') as string
   } catch (error) {
-    throw explained(error)
+    // Numbers grow when Postgres writes them, and it refuses NUL and halves of characters in strings.
+    const isRefused = readField(error, 'code') === 'DATABASE_VALUE_INVALID'
+    throw isRefused ? invalid('payload', 'is nothing that Postgres can store as JSON', error) : explained(error)
   }
 }
 
-/** Returns the outbox's error for what a statement on its table failed with. */
+/** Returns the outbox's error for what a statement on its table failed with, whoever has made it. */
 export function explained(error: unknown): unknown {
-  const code = readField(error, 'code')
-  // Numbers grow when Postgres writes them, and it refuses NUL and halves of characters in strings.
-  if (code === 'DATABASE_VALUE_INVALID') return invalid('payload', 'is nothing that Postgres can store as JSON', error)
   const sqlState = readField(readField(error, 'cause'), 'code')
   if (sqlState !== '42P01' && sqlState !== '3F000' && sqlState !== '42883') return error
   return new ConfigError('[msc/outbox] The database has no outbox.', {

@@ -1,10 +1,13 @@
 import {
   ConfigError,
+  assertList,
   assertMethods,
   assertNumbers,
+  assertPorts,
   createService,
   isRecord,
   randomHex,
+  readField,
   systemClock,
   type Clock,
   type ErrorReporter,
@@ -26,7 +29,7 @@ export interface OutboxOptions {
   readonly deliver: Readonly<Record<string, Deliver>>
   /** Kinds that other processes deliver, which this one need not mind while they are away. Default none. */
   readonly elsewhere?: readonly string[]
-  /** Deliveries of one kind at a time in this process. Default 4. */
+  /** Deliveries of one kind at a time in this process, at most 10 000. Default 4. */
   readonly concurrency?: number
   /** Bytes of payloads under way in this process, each counted as 384 KiB. Default 16 MiB, which is 42 at a time. */
   readonly maxBytes?: number
@@ -53,7 +56,12 @@ export interface OutboxOptions {
   readonly onError?: ErrorReporter
 }
 
+/** A lease is renewed while its delivery goes on. */
 const MOST_LEASE_MS = 1_800_000
+/** Three centuries: a time so long ago is one that Postgres has. */
+const MOST_KEPT_MS = 1e13
+/** A claim brings as many payloads at once. */
+const MOST_CONCURRENT = 10_000
 const MOST_AGE_MS = 600_000
 const MOST_LISTED = 1000
 
@@ -64,8 +72,8 @@ const MOST_LISTED = 1000
  * @throws ConfigError `OPTION_INVALID`.
  */
 export function createOutbox(options: OutboxOptions): Outbox {
+  const deliver = deliveriesOf(options)
   const { database, clock = systemClock, onError, random = Math.random } = options
-  const deliver = assertOptions(options)
   const { concurrency = 4, maxBytes = 16_777_216, timeoutMs = 30_000, leaseMs = 60_000, pollMs = 30_000 } = options
   const { keepMs = 7 * 86_400_000, unknownAfterMs = 300_000 } = options
   const name = randomHex(8)
@@ -87,7 +95,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     },
     clock,
     onError,
-    degraded: () => whyDegraded(counts, unknown),
+    degraded: () => whyDegraded(counts, unknown, relay.claimFailure),
     stats: () => {
       const { pending, parked, oldestMs } = counts
       return { pending, parked, oldestMs, delivered: relay.delivered, underWay: relay.underWay }
@@ -125,8 +133,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
       relay.start()
     },
     state: (ids) => open(() => store.state(ids)),
-    parked: ({ limit = 100 } = {}) =>
-      open(() => store.parked(Math.max(1, Math.min(Math.trunc(limit) || 1, MOST_LISTED)))),
+    parked: (given = {}) =>
+      open(() => {
+        assertNumbers('outbox', given, { limit: 1 })
+        return store.parked(Math.min(given.limit ?? 100, MOST_LISTED))
+      }),
     retry: (id) => open(() => store.retry(id)),
     discard: (id) => open(() => store.discard(id)),
   }
@@ -134,31 +145,40 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
 const MOST_NAMED = 5
 
-function whyDegraded({ parked, parkedUnknown, oldestMs }: Counts, kinds: readonly string[]): string | undefined {
+function whyDegraded(
+  { parked, parkedUnknown, oldestMs }: Counts,
+  kinds: readonly string[],
+  claimFailure: Error | undefined,
+): string | undefined {
   const refused = parked - parkedUnknown
   const reasons = [
+    claimFailure &&
+      `Nothing is delivered, since no entry can be claimed: ${String(readField(claimFailure, 'message'))}`,
     kinds.length > 0 &&
       `Nothing delivers the kind ${kinds.slice(0, MOST_NAMED).join(', ')}${kinds.length > MOST_NAMED ? ' and others' : ''}: its entries wait for a process that does.`,
     refused > 0 && `Parked entries: ${refused}. They are not tried again until somebody calls retry or discard.`,
-  ].filter((reason) => reason !== false)
+  ].filter((reason) => typeof reason === 'string')
   if (reasons.length > 0) return reasons.join(' ')
   if (oldestMs > MOST_AGE_MS) return `The oldest entry has waited for ${Math.round(oldestMs / 60_000)} minutes.`
   return undefined
 }
 
-function assertOptions(options: OutboxOptions): ReadonlyMap<string, Deliver> {
-  assertMethods('outbox', 'database', options.database, ['asService', 'client'])
+/** Returns who delivers, when everything else that the outbox is made of can be used too. */
+function deliveriesOf(options: OutboxOptions): ReadonlyMap<string, Deliver> {
   assertNumbers('outbox', options, {
-    concurrency: 1,
+    concurrency: { least: 1, most: MOST_CONCURRENT },
     maxBytes: 1,
     timeoutMs: 1,
-    leaseMs: 100,
+    leaseMs: { least: 100, most: MOST_LEASE_MS },
     pollMs: 10,
-    keepMs: 0,
-    unknownAfterMs: 0,
+    keepMs: { least: 0, most: MOST_KEPT_MS },
+    unknownAfterMs: { least: 0, most: MOST_KEPT_MS },
   })
-  const elsewhere: unknown = options.elsewhere ?? []
-  if (!Array.isArray(elsewhere) || !elsewhere.every((kind) => typeof kind === 'string' && KIND.test(kind))) {
+  assertMethods('outbox', 'database', options.database, ['asService', 'client'])
+  assertPorts('outbox', options)
+  const { elsewhere = [] } = options
+  assertList('outbox', 'elsewhere', elsewhere)
+  if (!elsewhere.every((kind: unknown) => typeof kind === 'string' && KIND.test(kind))) {
     throw new ConfigError('[msc/outbox] `elsewhere` is no list of kinds.', {
       code: 'OPTION_INVALID',
       hint: 'Pass the kinds that other processes deliver, such as ["invoice/sent"].',
@@ -171,12 +191,6 @@ function assertOptions(options: OutboxOptions): ReadonlyMap<string, Deliver> {
     throw new ConfigError('[msc/outbox] `deliver` is no object of functions by kind.', {
       code: 'OPTION_INVALID',
       hint: 'Pass { deliver: { [kind]: async (entry) => … } }; a kind is 1 to 100 letters, digits and _ . : / -.',
-    })
-  }
-  if ((options.leaseMs ?? 0) > MOST_LEASE_MS) {
-    throw new ConfigError(`[msc/outbox] \`leaseMs\` is ${options.leaseMs}.`, {
-      code: 'OPTION_INVALID',
-      hint: `Pass at most ${MOST_LEASE_MS}: a lease is renewed while its delivery goes on.`,
     })
   }
   return new Map(entries as [string, Deliver][])

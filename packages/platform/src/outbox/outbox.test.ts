@@ -1,4 +1,13 @@
-import { currentContext, currentScope, DriverError, MscError, withCarrier, type Clock, systemClock } from '@msc/core'
+import {
+  currentContext,
+  currentScope,
+  DriverError,
+  MscError,
+  ValidationError,
+  withCarrier,
+  type Clock,
+  systemClock,
+} from '@msc/core'
 import { keptOpen } from '@msc/core/testing'
 import { startPostgres, type RunningPostgres } from '@msc/core/testing/postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -714,6 +723,59 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
     expect(most).toBe(4)
   })
 
+  it('lists what was parked, and refuses a limit that is none', async () => {
+    const outbox = open({ deliver: { a: () => undefined } })
+    expect(await outbox.parked({ limit: 5000 })).toEqual([])
+    for (const given of [null, 5, { limit: 0 }, { limit: 1.5 }, { limit: Number.NaN }, { limit: '5' }]) {
+      await expect(outbox.parked(given as never)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    }
+  })
+
+  it('says in its health why nothing can be claimed, and blames no payload for it', async () => {
+    let isRefused = true
+    const refusal = new ValidationError('[msc/database] Postgres refused a value of the claim.', [], {
+      code: 'DATABASE_VALUE_INVALID',
+    })
+    const onError = vi.fn()
+    const got = receiver()
+    const outbox = open({
+      database: refusingClaims(database, () => (isRefused ? refusal : undefined)),
+      deliver: { a: got.take },
+      pollMs: 50,
+      onError,
+    })
+    await add()
+    outbox.start()
+    await vi.waitFor(() =>
+      expect(onError).toHaveBeenCalledWith(refusal, expect.objectContaining({ operation: 'claim' })),
+    )
+    expect(await outbox.health()).toMatchObject({
+      status: 'degraded',
+      detail: expect.stringMatching(/Nothing is delivered.*Postgres refused a value of the claim/),
+    })
+    isRefused = false
+    await got.has(1)
+    expect((await outbox.health()).status).toBe('ready')
+  })
+
+  it('stores what a delivery failed with, whatever characters that has', async () => {
+    const failing = (): never => {
+      throw new MscError('a\0b \ud83d', { code: 'NOT_TODAY' })
+    }
+    const outbox = open({ deliver: { a: failing } })
+    const id = await add()
+    outbox.start()
+    await vi.waitFor(async () => expect(await outbox.state([id])).toMatchObject([{ state: 'parked' }]))
+    expect(await outbox.state([id])).toMatchObject([{ error: 'a\u{fffd}b \u{fffd}', errorCode: 'NOT_TODAY' }])
+  })
+
+  it('refuses an entry that is none', async () => {
+    for (const entry of [null, undefined, 'a', []]) {
+      const adding = database.asService((tx) => addToOutbox(tx, entry as never))
+      await expect(adding).rejects.toMatchObject({ code: 'OUTBOX_ENTRY_INVALID' })
+    }
+  })
+
   it('refuses options that are none', () => {
     for (const options of [
       { deliver: {} },
@@ -729,6 +791,22 @@ describe.each(['pglite', 'postgres'])('an outbox on %s', (kind) => {
     }
   })
 })
+
+/** The same database, which refuses each claim for as long as `refusal` returns an error. */
+function refusingClaims(database: Database, refusal: () => Error | undefined): Database {
+  return {
+    ...database,
+    asService: (work, options) =>
+      database.asService((tx) => {
+        const query = (async (sql: string, params: readonly unknown[]) => {
+          const error = /^with .*owner = \$3/s.test(sql) ? refusal() : undefined
+          if (error) throw error
+          return tx.query(sql, params)
+        }) as typeof tx.query
+        return work({ ...tx, query })
+      }, options),
+  }
+}
 
 it('says that the database has no outbox', async () => {
   const database = createDatabase({ driver: pglite() })

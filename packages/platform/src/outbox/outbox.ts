@@ -75,7 +75,11 @@ export interface Outbox extends Service {
    * @throws ValidationError `OUTBOX_ENTRY_INVALID` for what is no UUID; the errors of `Database.asService`.
    */
   state(ids: readonly string[]): Promise<OutboxState[]>
-  /** Returns parked entries, the oldest first: at most `limit` (default 100). */
+  /**
+   * Returns parked entries, the oldest first: at most `limit` (default 100), and never more than 1 000.
+   *
+   * @throws ConfigError `OPTION_INVALID` for a `limit` that is no whole number of at least 1.
+   */
   parked(options?: { readonly limit?: number }): Promise<ParkedEntry[]>
   /** Puts a parked entry back, to be delivered at once. Returns false if it is not parked. */
   retry(id: string): Promise<boolean>

@@ -1,4 +1,4 @@
-import { backoff, every, sleep, withoutScope, type CancelTimer, type Clock } from '@msc/core'
+import { backoff, every, sleep, toError, withoutScope, type CancelTimer, type Clock } from '@msc/core'
 import type { Database } from '../database/database.ts'
 import { attempt, type AttemptContext } from './attempt.ts'
 import { createFlights, type Flight, type Flights } from './flights.ts'
@@ -37,6 +37,8 @@ export interface Relay {
   stop(budgetMs: number, reason: Error): Promise<void>
   readonly delivered: number
   readonly underWay: number
+  /** What claims have failed with since one last worked: nothing is delivered meanwhile. */
+  readonly claimFailure: Error | undefined
 }
 
 /** Milliseconds between looks where nothing is heard, as behind a transaction pooler. */
@@ -87,7 +89,7 @@ export function createRelay(context: RelayContext): Relay {
     launch,
     notice,
     isStopped: () => stopped !== undefined,
-    onSuccess: outage.ended,
+    onSuccess: outage.claimed,
   })
   const pump = createPump({
     clock,
@@ -128,6 +130,9 @@ export function createRelay(context: RelayContext): Relay {
     },
     get underWay() {
       return flights.all.size
+    },
+    get claimFailure() {
+      return outage.claimFailure
     },
     start() {
       if (isStarted || stopped) return
@@ -176,19 +181,28 @@ const CALM_MS = 30_000
 function createOutage(clock: Clock, watch: Watch, report: (error: unknown, operation: string) => void) {
   let failures = 0
   let lastAt = -Infinity
+  let claimFailure: Error | undefined
   return {
+    get claimFailure() {
+      return claimFailure
+    },
     /** How often it has failed since it last worked. */
     get failures(): number {
       return failures
     },
     failed(error: unknown, operation: string): void {
       const now = clock.monotonic()
+      if (operation === 'claim') claimFailure = toError(error)
       if (failures === 0 && now - lastAt > CALM_MS) report(error, operation)
       failures += 1
       lastAt = now
       watch.lose()
     },
     ended: (): void => void (failures = 0),
+    claimed(): void {
+      claimFailure = undefined
+      failures = 0
+    },
   }
 }
 

@@ -30,13 +30,18 @@ export function verdictOf(error: unknown, attempt: number, random: () => number 
   const code = MscError.isInstance(error) ? error.code : undefined
   const known = {
     counts: true,
-    error: (typeof text === 'string' ? text : 'It failed.').slice(0, MOST_ERROR_CHARACTERS),
-    ...(code !== undefined && { errorCode: code }),
+    error: storable((typeof text === 'string' ? text : 'It failed.').slice(0, MOST_ERROR_CHARACTERS)),
+    ...(code !== undefined && { errorCode: storable(code) }),
   }
   if (isFinal(error)) return { state: 'parked', delayMs: 0, ...known }
   const asked = Number(readField(error, 'retryAfterMs')) || 0
   const delayMs = Math.max(backoff(attempt - 1, { baseMs: BASE_MS, maxMs: MOST_BACKOFF_MS, random }), asked)
   return { state: 'pending', delayMs: Math.min(delayMs, MOST_BACKOFF_MS), ...known }
+}
+
+/** Postgres has no NUL in text: the outcomes of all that ended at the same time would be refused with this one. */
+function storable(text: string): string {
+  return text.replace(/[\0\p{Surrogate}]/gu, '\u{fffd}')
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ConfigError, processSlot, randomHex } from '@msc/core'
+import { ConfigError, assertNumbers, processSlot, randomHex } from '@msc/core'
 import { addressGroup } from '@msc/core/http-request'
 
 export interface ClientAddressOptions {
@@ -32,8 +32,11 @@ const STAMP = 'x-msc-client-address'
  * subscriber has (RFC 6177), or `unknown`. Each proxy appends the address that called it; anything before the entries of
  * one's own proxies is the client's claim, so entries are counted from the right. With fewer entries than proxies the request
  * has not come their way, and the peer's address counts; so it does where an entry is no address.
+ *
+ * @throws ConfigError `OPTION_INVALID` for options by which clients would be counted by what they say of themselves.
  */
 export function clientAddress(request: AddressedRequest, options: ClientAddressOptions = {}): string {
+  assertClientAddress(options)
   const stamped = readStamp(request.headers.get(STAMP))
   if (stamped !== undefined) return stamped
   const { trustedHops = 0, header } = options
@@ -52,15 +55,12 @@ export function clientAddress(request: AddressedRequest, options: ClientAddressO
 /**
  * Refuses options that would count clients by what they say of themselves.
  *
+ * @param inside The option that these are the value of.
  * @throws ConfigError `OPTION_INVALID`.
  */
-export function assertClientAddress({ trustedHops = 0, header }: ClientAddressOptions): void {
-  if (!Number.isInteger(trustedHops) || trustedHops < 0) {
-    throw new ConfigError(
-      `[msc/platform] \`trustedHops\` must be a whole number of at least 0; it is ${String(trustedHops)}.`,
-      { code: 'OPTION_INVALID', hint: 'Pass how many of your own proxies a request passes.' },
-    )
-  }
+export function assertClientAddress(options: ClientAddressOptions, inside?: string): void {
+  assertNumbers('platform', options, { trustedHops: 0 }, inside)
+  const { header } = options
   if (header !== undefined && (typeof header !== 'string' || !/^[A-Za-z][A-Za-z\d-]*$/.test(header))) {
     throw new ConfigError('[msc/platform] `header` is not the name of a header.', {
       code: 'OPTION_INVALID',
@@ -76,6 +76,7 @@ export function assertClientAddress({ trustedHops = 0, header }: ClientAddressOp
  *
  * @param request Of `node:http`.
  * @returns The address; see {@link clientAddress}.
+ * @throws ConfigError `OPTION_INVALID`.
  */
 export function stampClientAddress(
   request: {

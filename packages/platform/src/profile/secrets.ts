@@ -1,4 +1,13 @@
-import { ConfigError, processEnv, readEnv, type Env } from '@msc/core'
+import {
+  ConfigError,
+  assertChoice,
+  assertNumbers,
+  assertOptions,
+  assertText,
+  processEnv,
+  readEnv,
+  type Env,
+} from '@msc/core'
 import { assertDistinct, assertTokenSecret, type RealtimeTokens } from './secret-pairs.ts'
 import { assertSupabaseKeys } from './supabase-keys.ts'
 
@@ -55,14 +64,23 @@ export function describeShortSecret({ name, purpose, bytes, minBytes }: ShortSec
  *
  * @param rules Secrets of the application's own, beside those that the packages read.
  * @throws ConfigError `SECRET_TOO_SHORT`; `SECRET_SHARED` where two secrets are one, the passwords in addresses included, or one is
- *   published (see `publishedEnv`); `SECRET_PUBLISHED` for a published address with a password; `SUPABASE_KEYS_SWAPPED` where a secret key of Supabase would go into every page; `SUPABASE_JWT_SECRET_MISSING` where realtime tokens would be signed
- *   with something that Supabase does not know.
+ *   published (see `publishedEnv`); `SECRET_PUBLISHED` for a published address with a password; `SUPABASE_KEYS_SWAPPED` where a
+ *   secret key of Supabase would go into every page; `SUPABASE_JWT_SECRET_MISSING` where realtime tokens would be signed with
+ *   something that Supabase does not know; `OPTION_INVALID` for a rule that no secret would be too short for.
  */
 export function assertSecrets(
   env: Env = processEnv(),
   rules: Readonly<Record<string, SecretRule>> = {},
-  { realtimeTokens }: SecretsOptions = {},
+  options: SecretsOptions = {},
 ): void {
+  assertOptions('platform', options)
+  const { realtimeTokens } = options
+  assertChoice('platform', 'realtimeTokens', realtimeTokens, [undefined, 'secret', 'jwks'])
+  assertOptions('platform', rules, 'rules')
+  for (const [name, rule] of Object.entries(rules)) {
+    assertNumbers('platform', rule, { minBytes: { least: 1, required: true } }, `rules.${name}`)
+    assertText('platform', `rules.${name}.purpose`, rule.purpose)
+  }
   assertSupabaseKeys(env)
   assertTokenSecret(env, realtimeTokens)
   assertDistinct(env, Object.keys(rules))

@@ -1,3 +1,5 @@
+import { ConfigError, assertChoice, assertList, assertOptions } from '@msc/core'
+
 export interface SecurityHeaderOptions {
   /** Whether the application is reached by HTTPS; `profileFromEnv().secure`. */
   readonly secure: boolean
@@ -9,8 +11,13 @@ const HSTS = 'max-age=63072000; includeSubDomains'
 /**
  * Returns the headers that every answer of a server has, whatever it is: pages, JSON, streams and errors. With `secure` also
  * `Strict-Transport-Security`, which would lock a browser out of a local server without HTTPS.
+ *
+ * @throws ConfigError `OPTION_INVALID` unless `secure` is true or false.
  */
-export function securityHeaders({ secure }: SecurityHeaderOptions): Record<string, string> {
+export function securityHeaders(options: SecurityHeaderOptions): Record<string, string> {
+  assertOptions('platform', options)
+  const { secure } = options
+  assertChoice('platform', 'secure', secure, [true, false])
   return {
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
@@ -38,8 +45,15 @@ export interface PagePolicyOptions {
  * No inline script or style without it, no plugins, no frames, no other base, no form to elsewhere.
  *
  * Source: https://www.w3.org/TR/CSP3/, and for `strict-dynamic` https://web.dev/articles/strict-csp
+ *
+ * @throws ConfigError `OPTION_INVALID`, also for a nonce that a policy can not carry.
  */
-export function pagePolicy({ nonce, connect = [], development = false }: PagePolicyOptions): string {
+export function pagePolicy(options: PagePolicyOptions): string {
+  assertOptions('platform', options)
+  const { nonce, connect = [], development = false } = options
+  if (typeof nonce !== 'string' || !NONCE.test(nonce)) throw nonceInvalid()
+  assertList('platform', 'connect', connect)
+  assertChoice('platform', 'development', development, [true, false])
   const origins = [...new Set(connect.flatMap((address) => originsOf(address)))]
   return [
     "default-src 'self'",
@@ -55,6 +69,16 @@ export function pagePolicy({ nonce, connect = [], development = false }: PagePol
     "form-action 'self'",
     "frame-ancestors 'none'",
   ].join('; ')
+}
+
+/** What another sign would end: the nonce, and so the policy. Source: https://www.w3.org/TR/CSP3/#grammardef-base64-value */
+const NONCE = /^[A-Za-z\d+/_-]+={0,2}$/
+
+function nonceInvalid(): ConfigError {
+  return new ConfigError('[msc/platform] `nonce` is no text that a policy can carry.', {
+    code: 'OPTION_INVALID',
+    hint: 'Pass what `newNonce` returns, a new one for each answer.',
+  })
 }
 
 /** Returns 128 random bits, as text that a policy can carry. */

@@ -3,10 +3,12 @@ import {
   ConfigError,
   MscError,
   UnavailableError,
+  assertChoice,
   assertMethods,
   assertNumbers,
+  assertOptions,
   createService,
-  duration,
+  durationOption,
   systemClock,
   toError,
 } from '@msc/core'
@@ -47,8 +49,8 @@ const KEEP_MS = 60_000
  * })
  */
 export function createSessions<User extends object>(options: SessionsOptions<User>): Sessions<User> {
-  const { database, clock = systemClock, timeoutMs = 5000, maxPerUser = 50, secure = true, onError } = options
   const { cacheMs, lifetimeMs, idleMs } = timesOf(options)
+  const { database, clock = systemClock, timeoutMs = 5000, maxPerUser = 50, secure = true, onError } = options
   const cache = (): Cache => options.cache ?? getDefaultCache()
   const ask = createAsk({ database, timeoutMs, explain: explained })
   const { service, report, assertOpen } = createService({
@@ -104,8 +106,11 @@ export function createSessions<User extends object>(options: SessionsOptions<Use
       assertOpen()
       return listener.open()
     },
-    async start(userId, { address, userAgent, confirm } = {}) {
+    async start(userId, given = {}) {
       assertUserId(userId)
+      assertOptions('sessions', given)
+      assertMethods('sessions', 'options', given, [], ['confirm'])
+      const { address, userAgent, confirm } = given
       const token = newSessionToken()
       const tokenHash = await sha256(token)
       const row = { tokenHash, userId, address, userAgent, lifetimeMs, idleMs }
@@ -130,8 +135,10 @@ export function createSessions<User extends object>(options: SessionsOptions<Use
       await forget(rows)
       return rows.length > 0
     },
-    async endAll(userId, { except, reason = 'ended' } = {}) {
+    async endAll(userId, given = {}) {
       assertUserId(userId)
+      assertOptions('sessions', given)
+      const { except, reason = 'ended' } = given
       const rows = await during(async (tx) => {
         await lockUser(tx, userId)
         const now = await endOfUser(tx, userId, reason, except)
@@ -161,7 +168,7 @@ async function insertAmong(
   most: number,
 ): Promise<{ readonly sessionId: string; readonly oldest: readonly EndedRow[] }> {
   await lockUser(tx, row.userId)
-  return { sessionId: await insertSession(tx, row), oldest: await endOldest(tx, row.userId, Math.floor(most)) }
+  return { sessionId: await insertSession(tx, row), oldest: await endOldest(tx, row.userId, most) }
 }
 
 function tokenIn(from: SessionRequest | string | null | undefined, secure: boolean): string | undefined {
@@ -199,28 +206,22 @@ interface Times {
 }
 
 function timesOf<User>(options: SessionsOptions<User>): Times {
-  const { cacheSeconds = 10, lifetime = '12h', idle } = options
-  assertNumbers('sessions', options, { cacheSeconds: 0, maxPerUser: 1, timeoutMs: 1 })
+  assertNumbers('sessions', options, {
+    cacheSeconds: { least: 0, most: 10, fraction: true },
+    maxPerUser: 1,
+    timeoutMs: 1,
+  })
   assertMethods('sessions', 'database', options.database, ['asService', 'client'])
   assertMethods('sessions', 'options', options, ['loadUser'])
-  if (cacheSeconds > 10) throw invalid('`cacheSeconds` is more than 10.', 'Pass 10 or less.')
-  const times = {
+  if (options.cache !== undefined) assertMethods('sessions', 'cache', options.cache, ['cache', 'invalidate'])
+  assertChoice('sessions', 'secure', options.secure, [undefined, true, false])
+  const { cacheSeconds = 10, lifetime = '12h', idle } = options
+  return {
     cacheMs: cacheSeconds * 1000,
-    lifetimeMs: duration(lifetime),
-    idleMs: idle === undefined ? undefined : duration(idle),
+    lifetimeMs: durationOption('sessions', 'lifetime', lifetime, { leastMs: 1000, mostMs: MAX_LIFETIME_MS }),
+    idleMs: idle === undefined ? undefined : durationOption('sessions', 'idle', idle, { leastMs: 1000 }),
   }
-  if (!(times.lifetimeMs >= 1000 && times.lifetimeMs <= MAX_LIFETIME_MS)) {
-    throw invalid('`lifetime` is no time from a second to 400 days.', 'Pass for example `12h`.')
-  }
-  if (times.idleMs !== undefined && !(times.idleMs >= 1000)) {
-    throw invalid('`idle` is less than a second.', 'Pass for example `30m`.')
-  }
-  return times
 }
 
 /** Browsers keep no cookie longer. Source: draft-ietf-httpbis-rfc6265bis, section 5.5. */
 const MAX_LIFETIME_MS = 400 * 86_400_000
-
-function invalid(message: string, hint: string): ConfigError {
-  return new ConfigError(`[msc/sessions] ${message}`, { code: 'OPTION_INVALID', hint })
-}

@@ -1,3 +1,4 @@
+import { assertChoice, assertOptions } from '@msc/core'
 import { isSessionToken } from './session-token.ts'
 
 export interface SessionCookieOptions {
@@ -10,8 +11,13 @@ export interface SessionCookieOptions {
  * path, so that neither another subdomain nor a page without TLS can set one in its place.
  *
  * Source: https://www.ietf.org/archive/id/draft-ietf-httpbis-rfc6265bis-20.html, section 4.1.3.2.
+ *
+ * @throws ConfigError `OPTION_INVALID` unless `secure` is true or false.
  */
-export function sessionCookieName({ secure = true }: SessionCookieOptions = {}): string {
+export function sessionCookieName(options: SessionCookieOptions = {}): string {
+  assertOptions('sessions', options)
+  const { secure = true } = options
+  assertChoice('sessions', 'secure', secure, [true, false])
   return secure ? '__Host-msc-session' : 'msc-session'
 }
 

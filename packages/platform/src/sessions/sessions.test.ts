@@ -298,4 +298,15 @@ describe('options of sessions', () => {
       expect.objectContaining({ code: 'OPTION_INVALID' }),
     )
   })
+
+  it.each([null, 'a', { confirm: null }, { confirm: true }])(
+    'starts no session with %j as options',
+    async (options) => {
+      const sessions = createSessions({
+        database: { asService: () => {}, client: () => {} } as never,
+        loadUser: async () => undefined,
+      })
+      await expect(sessions.start('ann', options as never)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    },
+  )
 })

@@ -1,13 +1,18 @@
 import type { RateLimitOptions, RateLimitResult, RateLimitRule } from '@msc/cache'
 import {
   ValidationError,
+  assertChoice,
+  assertList,
   assertMethods,
   assertNumbers,
+  assertOptions,
+  assertPorts,
   deadline,
   reportFailure,
   systemClock,
   type Clock,
   type ErrorReporter,
+  type NumberRule,
 } from '@msc/core'
 import { addressGroup } from '@msc/core/http-request'
 import type { Database } from '../database/database.ts'
@@ -98,11 +103,14 @@ export interface SignInGuard {
 
 /** @throws ConfigError `OPTION_INVALID` for options that make no guard. */
 export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
+  assertNumbers('sessions', options, { timeoutMs: 1 })
+  assertMethods('sessions', 'options', options, ['rateLimit'])
+  assertPorts('sessions', options)
   const { database, clock = systemClock, timeoutMs = 2000, onError } = options
   const { addressRules = ADDRESS_RULES, accountRules = growingDelays() } = options
-  assertMethods('sessions', 'options', options, ['rateLimit'])
   assertMethods('sessions', 'database', database, ['asService'])
-  assertNumbers('sessions', options, { timeoutMs: 1 })
+  assertRules('addressRules', addressRules)
+  assertRules('accountRules', accountRules)
   // Each of its own: whoever floods one with names of accounts has not touched those who are known.
   const known = createFloor(clock)
   const addresses = createFloor(clock)
@@ -149,7 +157,9 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
   }
 
   return {
-    async check(attempt, { hasRoom } = {}) {
+    async check(attempt, given = {}) {
+      assertOptions('sessions', given)
+      const { hasRoom } = given
       const { account, address } = await hashesOf(attempt)
       let wait = 0
       const last = address === undefined ? undefined : await signedInAt({ account, address })
@@ -176,7 +186,9 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
         .asService((tx) => insertFailure(tx, row), { timeoutMs })
         .catch((error: unknown) => report(error, 'failed'))
     },
-    async recentFailures({ limit = 50, before } = {}) {
+    async recentFailures(given = {}) {
+      assertOptions('sessions', given)
+      const { limit = 50, before } = given
       const most = Number.isInteger(limit) ? Math.min(200, Math.max(1, limit)) : 50
       if (before !== undefined && !/^\d{1,18}$/.test(before)) throw cursorInvalid()
       const failures = await database.asService((tx) => listFailures(tx, before, most + 1))
@@ -187,6 +199,22 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
 }
 
 const NO_ROOM_MS = 2000
+
+const RULE: Readonly<Record<string, NumberRule>> = {
+  limit: { least: 0, required: true },
+  windowSeconds: { least: 1, most: 1e10, required: true },
+}
+
+/** The floor of this process would count under a rule that the limiter refuses: with NaN, it would refuse nobody. */
+function assertRules(option: string, rules: unknown): void {
+  assertList('sessions', option, rules)
+  for (const [index, rule] of rules.entries()) {
+    const place = `${option}[${index}]`
+    assertNumbers('sessions', rule, RULE, place)
+    const { algorithm } = rule as { readonly algorithm?: unknown }
+    assertChoice('sessions', `${place}.algorithm`, algorithm, [undefined, 'fixed', 'sliding', 'token-bucket'])
+  }
+}
 
 /** No name of a person leaves for the store. Much text is as good as its first thousand characters. */
 async function hashesOf(attempt: SignInAttempt): Promise<{ account: string; address: string | undefined }> {

@@ -18,13 +18,14 @@ export interface GrowingDelays {
  * free ones fits into the first two waits together, one more into the first three, and so on. Beyond the longest wait, four
  * times as long a window has one attempt more for each of those, up to a day.
  *
- * @throws ConfigError `OPTION_INVALID` for a number below 1.
+ * @throws ConfigError `OPTION_INVALID` for what is no whole number of at least 1.
  * @example
  * growingDelays() // 5 in 1 minute, 6 in 3, 7 in 7, 8 in 15, 9 in 30, 15 in 2 hours, 39 in 8 hours, 103 in a day
  */
 export function growingDelays(options: GrowingDelays = {}): RateLimitRule[] {
+  const seconds = { least: 1, most: 1e9 }
+  assertNumbers('sessions', options, { free: 1, firstSeconds: seconds, mostSeconds: seconds })
   const { free = 5, firstSeconds = 60, mostSeconds = 900 } = options
-  assertNumbers('sessions', options, { free: 1, firstSeconds: 1, mostSeconds: 1 })
   const rules: RateLimitRule[] = []
   let limit = free
   let windowSeconds = firstSeconds

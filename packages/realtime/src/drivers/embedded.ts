@@ -1,13 +1,5 @@
-import {
-  ConfigError,
-  DriverError,
-  assertNumbers,
-  deadline,
-  systemClock,
-  toError,
-  type Clock,
-  closedError,
-} from '@msc/core'
+import { ConfigError, DriverError, deadline, systemClock, toError, type Clock, closedError } from '@msc/core'
+import { assertTime } from './assert-time.ts'
 import type { RealtimeDriver } from '../driver.ts'
 import { getHub } from '../hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
@@ -37,11 +29,12 @@ const CHECK_MS = 5000
  * Our own client of the embedded server: the same protocol that Supabase's speaks, in a few kilobytes. Beside the server,
  * in its process, it publishes without a socket.
  *
- * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address, or has a user or a password in it.
+ * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address, or has a user or a password in it;
+ *   `OPTION_INVALID` for an invalid `heartbeatMs`.
  */
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
-  assertNumbers('realtime', options, { heartbeatMs: 1 })
-  const { clock = systemClock } = options
+  const { clock = systemClock, heartbeatMs = 25_000 } = options
+  assertTime('heartbeatMs', heartbeatMs)
   const base = options.url?.replace(/\/$/, '')
   const socketAddress = (): URL => {
     const url = URL.parse(`${base?.replace(/^http/, 'ws')}/websocket`)
@@ -65,7 +58,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     if (socket?.open !== false && socket) return socket
     url.searchParams.set('apikey', options.apiKey ?? token ?? '')
     url.searchParams.set('vsn', '2.0.0')
-    const { fallback, heartbeatMs = 25_000 } = options
+    const { fallback } = options
     const shared = { heartbeatMs, clock }
     if (fallback && clock.monotonic() < fallbackUntil) {
       return (socket = createSocket(url, { ...shared, Constructor: fallback }))

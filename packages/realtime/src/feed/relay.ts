@@ -1,6 +1,8 @@
 import {
   ConfigError,
   assertMethods,
+  assertNumbers,
+  assertPorts,
   backoff,
   deadline,
   inTurn,
@@ -65,6 +67,8 @@ interface Waiting {
  * @throws ConfigError `OPTION_INVALID` for a driver that can't publish. DriverError as `FeedSource.start`.
  */
 export async function relayFeeds(options: RelayOptions): Promise<Relay> {
+  assertNumbers('realtime', options, { timeoutMs: 1 })
+  assertPorts('realtime', options)
   const { feeds, client, driver, timeoutMs = 10_000, clock = systemClock } = options
   assertClient('realtime', client)
   assertMethods('realtime', 'driver', driver, ['publish'])

@@ -2,9 +2,10 @@ import {
   inTurn,
   assertMethods,
   assertNumbers,
+  assertPorts,
   DriverError,
   deadline,
-  duration,
+  durationOption,
   emit,
   every,
   reportFailure,
@@ -97,10 +98,13 @@ const PRUNE_EVERY_MS = 60_000
  *   `REALTIME_POOL_TOO_SMALL` for a pool of one connection, which listens.
  */
 export function feedSource(options: FeedSourceOptions): FeedSource {
-  assertClient('realtime', options.client)
   assertNumbers('realtime', options, { timeoutMs: 1, beforeTimeoutMs: 1 })
+  assertClient('realtime', options.client)
+  assertPorts('realtime', options)
   if (options.before !== undefined) assertMethods('realtime', 'options', options, ['before'])
   const { client, keep = '3d', timeoutMs = 10_000, beforeTimeoutMs = 2000, clock = systemClock } = options
+  // Three centuries at most: Postgres has no time much longer ago.
+  const keepMs = durationOption('realtime', 'keep', keep, { mostMs: 1e13 })
   const report = (error: unknown, operation: string): void =>
     reportFailure(error, { concern: 'realtime', driver: 'feed', operation }, options.onError)
   const { before } = options
@@ -241,7 +245,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
         }),
       )
       if (closed) return void (await stop())
-      const prune = (): Promise<unknown> => query(PRUNE, [Math.round(duration(keep) / 1000)])
+      const prune = (): Promise<unknown> => query(PRUNE, [Math.round(keepMs / 1000)])
       stopPruning = every(PRUNE_EVERY_MS, prune, { clock, onError: (error) => report(error, 'prune') })
     },
     async since(topic, after, max) {

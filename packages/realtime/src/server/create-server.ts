@@ -6,6 +6,9 @@ import {
   DriverError,
   ValidationError,
   assertMethods,
+  assertOptions,
+  assertPorts,
+  assertText,
   guardSignals,
   type Clock,
   type ErrorReporter,
@@ -110,6 +113,7 @@ const MAX_SPREAD_MS = 60_000
  */
 export function createRealtimeServer(options: RealtimeServerOptions): RealtimeServer {
   guardSignals()
+  assertOptions('realtime', options)
   const { jwtSecret, path = '/realtime/v1' } = options
   // A promise that was not awaited has a text form that anybody can guess.
   if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
@@ -118,7 +122,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       hint: 'Set SUPABASE_JWT_SECRET to at least 32 random characters, and pass it as `jwtSecret`.',
     })
   }
-  assertMethods('realtime', 'options', options, ['authorize'])
+  assertMethods('realtime', 'options', options, ['authorize'], ['isLive', 'clientAddress'])
+  assertText('realtime', 'path', path)
+  assertPorts('realtime', options)
   if (options.feeds !== undefined) assertMethods('realtime', 'feeds', options.feeds, FEED_METHODS)
   const limits = limitsFrom(options.limits)
   const runtime = createRuntime(options.clock, options.onError)

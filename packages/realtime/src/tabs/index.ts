@@ -1,4 +1,5 @@
-import { DriverError, assertNumbers, closedError } from '@msc/core'
+import { DriverError, closedError } from '@msc/core'
+import { assertTime } from '../drivers/assert-time.ts'
 import type { RealtimeDriver } from '../driver.ts'
 import { subjectOf } from '../token.ts'
 import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
@@ -26,8 +27,8 @@ export interface ShareTabsOptions {
  * @throws ConfigError `OPTION_INVALID` for a `patienceMs` that is no number.
  */
 export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}): RealtimeDriver {
-  assertNumbers('realtime', options, { patienceMs: 1 })
   const { name = 'msc-realtime', patienceMs = 2000 } = options
+  assertTime('patienceMs', patienceMs)
   const browser = globalThis as {
     navigator?: { locks?: Locks }
     BroadcastChannel?: new (name: string) => Channel

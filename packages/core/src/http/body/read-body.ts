@@ -1,4 +1,4 @@
-import { assertNumbers } from '../../contract/assert-numbers.ts'
+import { assertNumbers } from '../../contract/options/assert-numbers.ts'
 import { ConfigError } from '../../errors/errors.ts'
 import { systemClock, type Clock } from '../../time/clock.ts'
 import { anySignal } from '../../time/any-signal.ts'
@@ -76,8 +76,8 @@ export type BodySource = WebMessage | NodeMessage | WebBody
  *   a limit that is not a number. Nothing else is thrown.
  */
 export async function readBody(source: BodySource, options: ReadBodyOptions): Promise<BodyBytes> {
+  assertNumbers('core', options, { maxBytes: { least: 0, required: true }, timeoutMs: 0 })
   const { maxBytes, timeoutMs, signal: outer, clock = systemClock } = options
-  assertNumbers('core', { timeoutMs, maxBytes: maxBytes ?? Number.NaN }, { maxBytes: 0, timeoutMs: 0 })
   const { stream, declared, consumed } = partsOf(source)
   if (consumed) {
     throw new ConfigError('[msc/core] The body has already been read.', {

@@ -93,6 +93,8 @@ function checked(value: unknown): PlainConfig {
     !isListOf(config.folders, 'path', 'keeps') && '`folders` must be a list of { path, keeps, variable }',
     !(isListOf(Object.values(config.secrets ?? {}), 'purpose') && haveLengths(config.secrets)) &&
       '`secrets` must be an object of { minBytes, purpose } by variable',
+    ![undefined, 'secret', 'jwks'].includes(config.realtimeTokens as string | undefined) &&
+      '`realtimeTokens` must be secret or jwks',
     !isTexts(config.inside) && '`inside` must be an object of drivers by concern',
   ].find((part) => part !== false)
   if (wrong !== undefined) throw invalid(`msc.config is invalid: ${wrong}.`, 'See `MscConfig` of @msc/platform.')
@@ -108,7 +110,7 @@ function isTexts(given: unknown): boolean {
 function haveLengths(secrets: unknown): boolean {
   return Object.values(Object(secrets) as object).every((each) => {
     const { minBytes } = Object(each) as { readonly minBytes?: unknown }
-    return typeof minBytes === 'number' && minBytes >= 0
+    return Number.isSafeInteger(minBytes) && Number(minBytes) >= 1
   })
 }
 

@@ -1,4 +1,14 @@
-import { DriverError, MscError, closedError, lazyPeer, orAborted, peerMissing, readField, toError } from '@msc/core'
+import {
+  DriverError,
+  MscError,
+  assertOptions,
+  closedError,
+  lazyPeer,
+  orAborted,
+  peerMissing,
+  readField,
+  toError,
+} from '@msc/core'
 import type { PostgresClient } from '@msc/core/postgres'
 import type { PGlite } from '@electric-sql/pglite'
 import type { DatabaseDriver, DriverTransaction } from '../driver.ts'
@@ -26,7 +36,9 @@ const load = lazyPeer(async () => {
  *
  * Own the folder first (`ownFolder` of @msc/platform/node): two processes that open it destroy each other's data.
  */
-export function pglite({ folder }: PgliteOptions = {}): DatabaseDriver {
+export function pglite(options: PgliteOptions = {}): DatabaseDriver {
+  assertOptions('database', options)
+  const { folder } = options
   let opened: Promise<PGlite> | undefined
   let closed = false
   let turn: Promise<void> = Promise.resolve()

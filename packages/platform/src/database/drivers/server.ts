@@ -61,9 +61,9 @@ type Explain = (error: unknown) => Error
 
 /** Makes the driver of a Postgres server. Does no I/O. */
 export function serverDriver(options: ServerOptions, kind: ServerKind): DatabaseDriver {
+  assertServerOptions(options, kind)
   const { url, pool: given, maxConnections = 10 } = options
   const { name, variable, supabase } = kind
-  assertServerOptions(options, kind)
   let own: Promise<OwnPool> | undefined
   let closed = false
   const explain: Explain = (error) =>
@@ -106,7 +106,8 @@ export function serverDriver(options: ServerOptions, kind: ServerKind): Database
 const HEALTH = `select current_setting('transaction_read_only') as mode`
 
 function assertServerOptions(options: ServerOptions, { name, variable }: ServerKind): void {
-  const { url, pool, maxConnections } = options
+  assertNumbers('database', options, { maxConnections: LEAST_CONNECTIONS })
+  const { url, pool } = options
   if (url === undefined && pool === undefined) {
     throw new ConfigError(`[msc/database] [${name}] Missing option \`url\`.`, {
       code: 'POSTGRES_OPTION_MISSING',
@@ -115,7 +116,6 @@ function assertServerOptions(options: ServerOptions, { name, variable }: ServerK
   }
   if (url !== undefined) assertPostgresAddress(url, { concern: 'database', driver: name, variable })
   if (pool !== undefined) assertClient('database', pool)
-  assertNumbers('database', { maxConnections }, { maxConnections: LEAST_CONNECTIONS })
 }
 
 async function connect(url: string, max: number): Promise<OwnPool> {

@@ -34,6 +34,21 @@ export function testMigrations(tested: TestedDatabase): void {
     const steps = ['one', 'two'].map((name) => ({ version: 'same', sql: table(`refused_${name}`) }))
     await expect(tested.database.migrate(steps)).rejects.toMatchObject(code('MIGRATION_INVALID'))
     await expect(tested.database.migrate([{ version: '', sql: '' }])).rejects.toMatchObject(code('MIGRATION_INVALID'))
+  })
+
+  it.each([
+    null,
+    undefined,
+    {},
+    'text',
+    [null],
+    [{ version: 'no sql' }],
+    ...['a\0b', 'a\u001bb', 'a\nb', ' a', 'a\u2028b', 'a\ud83d', 'a'.repeat(201)].map((version) => [
+      { version, sql: '' },
+    ]),
+    [{ version: 'a NUL', sql: "select '\0'" }],
+  ])('are refused where they are none: %j', async (migrations) => {
+    await expect(tested.database.migrate(migrations as never)).rejects.toMatchObject(code('MIGRATION_INVALID'))
     expect(await exists('refused_one')).toEqual({ there: false })
   })
 

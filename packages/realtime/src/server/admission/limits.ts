@@ -1,4 +1,4 @@
-import { assertNumbers } from '@msc/core'
+import { assertNumbers, type NumberRule } from '@msc/core'
 
 /**
  * What all connections and requests of one account, or of one address, may use together. Rates are averages: ten seconds'
@@ -100,31 +100,34 @@ const defaultLimits: Limits = {
   perAddress,
 }
 
-const LEAST: Readonly<Record<keyof Omit<Limits, 'perAccount' | 'perAddress'>, number>> = {
-  connections: 0,
-  topics: 0,
+/** `Infinity` is no limit. A rate may have a fraction: below one it gives nothing. */
+const UNBOUNDED: NumberRule = { least: 0, most: Infinity, fraction: true }
+const LEAST: Readonly<Record<keyof Omit<Limits, 'perAccount' | 'perAddress'>, number | NumberRule>> = {
+  connections: UNBOUNDED,
+  topics: UNBOUNDED,
   frameBytes: 1,
-  framesPerSecond: 0,
-  bufferedBytes: 0,
+  framesPerSecond: UNBOUNDED,
+  bufferedBytes: UNBOUNDED,
   pingMs: 1,
   messagesPerRequest: 1,
   remembered: 1,
 }
-const LEAST_HELD = Object.fromEntries(Object.keys(perAccount).map((name) => [name, 0]))
+const LEAST_HELD = Object.fromEntries(Object.keys(perAccount).map((name) => [name, UNBOUNDED]))
 
 /** @throws ConfigError `OPTION_INVALID` for a limit that is no number. */
 export function limitsFrom(options: LimitOptions = {}): Limits {
-  assertNumbers('realtime', options, LEAST)
-  const held = (given: Partial<HolderLimits> | false | undefined, standard: HolderLimits): HolderLimits | false => {
+  assertNumbers('realtime', options, LEAST, 'limits')
+  const held = (option: 'perAccount' | 'perAddress', standard: HolderLimits): HolderLimits | false => {
+    const given = options[option]
     if (given === false) return false
-    assertNumbers('realtime', given ?? {}, LEAST_HELD)
+    if (given !== undefined) assertNumbers('realtime', given, LEAST_HELD, `limits.${option}`)
     return withDefaults(standard, given)
   }
-  const { perAccount: account, perAddress: address, ...rest } = options
+  const { perAccount: _account, perAddress: _address, ...rest } = options
   return {
     ...withDefaults(defaultLimits, rest),
-    perAccount: held(account, perAccount),
-    perAddress: held(address, perAddress),
+    perAccount: held('perAccount', perAccount),
+    perAddress: held('perAddress', perAddress),
   }
 }
 

@@ -1,4 +1,5 @@
-import { ConfigError } from '../errors/errors.ts'
+import { ConfigError } from '../../errors/errors.ts'
+import { optionInvalid } from './option-invalid.ts'
 
 /**
  * Refuses an option that must be text and is none, such as `process.env.X` of an unset variable or a promise that was not
@@ -8,11 +9,7 @@ import { ConfigError } from '../errors/errors.ts'
  */
 export function assertText(concern: string, option: string, value: unknown): asserts value is string {
   if (typeof value === 'string' && value.trim() !== '') return
-  throw new ConfigError(
-    `[msc/${concern}] \`${option}\` is ${typeof value === 'string' ? 'empty' : `of type ${typeof value}`}.`,
-    {
-      code: 'OPTION_INVALID',
-      hint: 'Pass a text that is not empty.',
-    },
-  )
+  const hint = 'Pass a text that is not empty.'
+  if (typeof value !== 'string') throw optionInvalid(concern, option, value, hint)
+  throw new ConfigError(`[msc/${concern}] \`${option}\` is empty.`, { code: 'OPTION_INVALID', hint })
 }

@@ -1,4 +1,5 @@
-import { ConfigError, readField } from '../errors/errors.ts'
+import { ConfigError, readField } from '../../errors/errors.ts'
+import { optionInvalid } from './option-invalid.ts'
 
 /**
  * Checks an option that must have methods (a store, a set of ports, a service) at construction, so that a missing method
@@ -19,11 +20,12 @@ export function assertMethods(
     (method) => typeof readField(value, method) !== 'function',
   )
   if (lacks.length === 0) return
-  const given = value === undefined || value === null || (typeof value !== 'object' && typeof value !== 'function')
-  throw new ConfigError(
-    given
-      ? `[msc/${concern}] \`${option}\` is ${value === null ? 'null' : `of type ${typeof value}`}.`
-      : `[msc/${concern}] \`${option}\` does not implement ${lacks.join(', ')}.`,
-    { code: 'OPTION_INVALID', hint: `Pass an object with the methods ${methods.join(', ')}.` },
-  )
+  const hint = `Pass an object with the methods ${[...new Set([...methods, ...lacks])].join(', ')}.`
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) {
+    throw optionInvalid(concern, option, value, hint)
+  }
+  throw new ConfigError(`[msc/${concern}] \`${option}\` does not implement ${lacks.join(', ')}.`, {
+    code: 'OPTION_INVALID',
+    hint,
+  })
 }
