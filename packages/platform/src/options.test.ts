@@ -230,6 +230,7 @@ const makers: Readonly<Record<string, Maker>> = {
       perAccount: OBJECT,
       paceMs: TIME,
       prefers: FUNCTION,
+      hasRoom: FUNCTION,
       maxWaiting: COUNT,
     },
   },

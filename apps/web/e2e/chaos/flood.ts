@@ -57,13 +57,16 @@ export async function runFloodChaos({
       }
       return Promise.all(times)
     }
-    await timed(200)
+    const sender = new Worker(new URL('guesses.ts', import.meta.url), { workerData: { url: server.url, guesses } })
+    await once(sender, 'message')
+    // What has never run before takes many times as long as it does afterwards.
+    await timed(1000)
     const quiet = await timed(1000)
     const before = residentBytes(server.pid)
     let peak = before
     const watching = setInterval(() => (peak = Math.max(peak, residentBytes(server.pid))), 20)
     const flood = new AbortController()
-    const sender = new Worker(new URL('guesses.ts', import.meta.url), { workerData: { url: server.url, guesses } })
+    sender.postMessage('begin', [])
     const answers = once(sender, 'message')
       .then(([statuses]) => statuses as number[])
       .finally(() => flood.abort())
