@@ -143,7 +143,7 @@ describe('an unknown account', () => {
     })
     expect(costs).toEqual(Array.from({ length: 6 }, () => [65_536, 8, 2, 32]))
     expect(await passwords.verify('a', undefined)).toEqual({ matches: false, outdated: false })
-  })
+  }, 60_000)
 })
 
 describe('many at once', () => {
