@@ -24,5 +24,5 @@ export function proxy(request: NextRequest): NextResponse {
 export const config = {
   // Pages, and what is shown in place of one that is missing. The console has a policy of its own, files are no
   // documents, and Next.js keeps the whole body of what passes here in memory, so routes must not.
-  matcher: ['/((?!api/|devtools(?:/|$)|_next/|icon.svg$|favicon.ico$).*)'],
+  matcher: ['/((?!api/|devtools(?:/|$)|_next/|icon\\.svg$|favicon\\.ico$).*)'],
 }

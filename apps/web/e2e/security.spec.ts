@@ -251,10 +251,11 @@ function raw(
   method: string,
   path: string,
   body = '',
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{ status?: number; location?: string }> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(app.url)
-    const headers = { 'x-forwarded-for': fresh(), ...(body && { 'content-length': body.length }) }
+    const headers = { 'x-forwarded-for': fresh(), ...(body && { 'content-length': body.length }), ...more }
     const sent = request({ hostname, port, method, path, headers, agent: false }, ({ statusCode, headers: answered }) =>
       resolve({
         ...(statusCode !== undefined && { status: statusCode }),
@@ -289,6 +290,22 @@ test('a page takes no body, by whichever way it is addressed, and nothing answer
     location: expect.stringMatching(/^\//),
   })
   expect(await raw(app, 'GET', '/_next/image?url=%2Fsign-in&w=640&q=75')).toMatchObject({ status: 404 })
+})
+
+test('what Next.js reads in other ways than the server gets no other answer', async ({ app }) => {
+  const build = readFileSync(new URL('../.next/BUILD_ID', import.meta.url), 'utf8')
+  for (const way of [`/_next/data/${build}/releases.json`, `/_next/data/${build}/api/health.json`, '/_next/data']) {
+    expect((await send(app, 'GET', way)).status, way).toBe(404)
+  }
+  const file = (await (await send(app, 'GET', '/sign-in')).text()).match(/\/_next\/static\/[^"]+\.js/)?.[0] ?? ''
+  for (const range of ['bytes=999999999-', 'bytes=5-1', 'bytes=0-3']) {
+    expect((await send(app, 'GET', file, { headers: { range } })).status, range).toBe(200)
+  }
+  expect((await send(app, 'GET', '/iconXsvg')).headers.get('content-security-policy')).toContain('nonce-')
+  // As clients ask who would rather speak HTTP/2.
+  const headers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAAP__' }
+  expect(await raw(app, 'GET', '/sign-in', '', headers)).toEqual({ status: 200 })
+  expect(await raw(app, 'POST', '/api/auth/sign-in', '{}', headers)).toEqual({ status: 415 })
 })
 
 test('the realtime server answers as its own list says', async ({ app }) => {

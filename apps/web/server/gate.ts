@@ -3,7 +3,6 @@ import type { Clock } from '@msc/core'
 import { clientAddress } from '@msc/platform'
 import { createGate, type Allowance, type Gate } from '@msc/platform/node'
 import { isKnownAddress } from '../lib/session/known-addresses.ts'
-import { passwords } from '../lib/session/passwords.ts'
 import { userOf } from '../lib/session/session.ts'
 
 const MiB = 1024 * 1024
@@ -26,8 +25,6 @@ export function frontGate({ clock }: { readonly clock?: Clock } = {}): Gate {
         // Many more than passwords can be compared, and so few that a flood slows no page. As many may wait as can be connected.
         paceMs: 30,
         prefers: (request) => isKnownAddress(addressOf(request)),
-        // Passwords of accounts that are known at the address have places of their own; which those are is seen later.
-        hasRoom: (_, isPreferred) => passwords().hasRoom({ preferred: isPreferred }),
         maxWaiting: 5000,
       },
       { name: 'sign-out', paths: ['/api/auth'], perAddress: perMinute(1200, 20) },

@@ -34,7 +34,12 @@ const running = await boot(listening).catch(refuseToStart)
 const headers = Object.entries(securityHeaders(profile))
 const gate = frontGate()
 
-const server = createServer({ headersTimeout: 15_000, requestTimeout: 60_000 })
+const server = createServer({
+  headersTimeout: 15_000,
+  requestTimeout: 60_000,
+  // Some clients offer HTTP/2 by an upgrade, and take an answer over HTTP/1.1 as well.
+  shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+})
 // A proxy's connections are everybody's, and it limits them itself.
 const isBehindProxy = (profile.clientAddress.trustedHops ?? 0) > 0 || profile.clientAddress.header !== undefined
 limitConnections(server, isBehindProxy ? { perAddress: Infinity } : {})
@@ -53,11 +58,17 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   stampClientAddress(request, profile.clientAddress)
   if (!(await gate.admit(request, response))) return
   const allowed = methodsOf(request)
+  if (allowed.length === 0) {
+    response.writeHead(404, { connection: 'close' }).end()
+    return
+  }
   if (!allowed.includes(request.method ?? '')) {
     response.writeHead(405, { allow: allowed.join(', '), connection: 'close' }).end()
     return
   }
   if (running.handleRequest(request, response)) return
+  // Whole files only, which every client takes: Next.js answers a range that a file has not with 500.
+  delete request.headers.range
   // One trace for everything that a request causes, pages included. Next passes the header on to route handlers.
   const { traceparent } = request.headers
   const trace = newTrace(parseTraceparent(Array.isArray(traceparent) ? traceparent[0] : traceparent))
@@ -83,6 +94,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
  * addresses pass in which Next.js finds the same path.
  */
 function methodsOf({ url = '/' }: IncomingMessage): readonly string[] {
+  // Data of pages, of the older kind that this app has none of, by which Next.js would find the page behind it.
+  if (/^\/_next\/data(?:[/?]|$)/.test(url)) return []
   const isRoute = /^\/(?:api|devtools|realtime|rest)(?:[/?]|$)/.test(url)
   return isRoute ? ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'] : ['GET', 'HEAD']
 }

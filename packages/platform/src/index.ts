@@ -77,6 +77,7 @@ export {
   type SignInGuard,
   type SignInGuardOptions,
   type SignInCheckOptions,
+  type SignInPlace,
   type SignInVerdict,
 } from './sessions/sign-in-guard.ts'
 export { growingDelays, type GrowingDelays } from './sessions/sign-in-limits.ts'

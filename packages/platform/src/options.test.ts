@@ -230,7 +230,6 @@ const makers: Readonly<Record<string, Maker>> = {
       perAccount: OBJECT,
       paceMs: TIME,
       prefers: FUNCTION,
-      hasRoom: FUNCTION,
       maxWaiting: COUNT,
     },
   },

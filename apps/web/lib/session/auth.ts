@@ -71,7 +71,7 @@ async function setPassword(userId: string, password: string, before?: string): P
  * at all. Returns false when the password or the session has ended meanwhile.
  */
 export async function changePassword(user: User, before: Credentials, password: string): Promise<boolean> {
-  const hash = await passwords().hash(password, { preferred: true })
+  const hash = await passwords().hash(password, { preferred: true, client: user.id })
   const [row] = await asService((tx) =>
     tx.query<{ changed: boolean }>('select public.change_password($1, $2, $3, $4) as changed', [
       user.id,

@@ -32,7 +32,7 @@ export async function signIn(request: Request, email: string, password: string):
   const admitted = await signInGuard().check(attempt, { hasRoom: passwords().hasRoom })
   if (!admitted.allowed) return { problem: tooMany(admitted.retryAfterMs) }
   try {
-    const account = await checkPassword(email, password, { signal: request.signal, preferred: admitted.known })
+    const account = await checkPassword(email, password, { signal: request.signal, ...admitted.place })
     if (!account) {
       await signInGuard().failed(attempt)
       return { problem: WRONG }
@@ -56,12 +56,15 @@ export async function signIn(request: Request, email: string, password: string):
 
 /**
  * Counts a password that somebody signed in has to give again; returns why it is refused. Apart from sign-ins: strangers who guess
- * there must not keep an owner from changing the password.
+ * there, or at other accounts from the same address, must not keep an owner from changing the password.
  */
 export async function guardPassword(request: Request, user: User): Promise<ProblemOptions | undefined> {
-  const admitted = await signInGuard().check(attemptOf(request, `password of ${user.id}`), {
-    hasRoom: () => passwords().hasRoom({ preferred: true }),
-  })
+  const admitted = await signInGuard().check(
+    { account: `password of ${user.id}`, address: undefined },
+    {
+      hasRoom: () => passwords().hasRoom({ preferred: true, client: user.id }),
+    },
+  )
   return admitted.allowed ? undefined : tooMany(admitted.retryAfterMs)
 }
 

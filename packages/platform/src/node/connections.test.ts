@@ -53,6 +53,25 @@ it('leaves room for others when one address opens as many connections as it can'
   expect(again).toBe(true)
 })
 
+it('gives a place to whoever has fewer when a crowd has taken them all', async () => {
+  const port = await start({ most: 4, perAddress: 3 })
+  const crowd = [
+    await open(port, '127.0.0.2'),
+    await open(port, '127.0.0.2'),
+    await open(port, '127.0.0.2'),
+    await open(port, '127.0.0.3'),
+  ]
+  const closed = once(crowd[2] as Socket, 'close')
+  const mine = await open(port)
+  expect(await answered(mine)).toBe(true)
+  await closed
+  // Nobody has more than one that is left to give.
+  expect(await answered(await open(port))).toBe(false)
+  expect(await answered(await open(port, '127.0.0.4'))).toBe(true)
+  expect(await answered(await open(port, '127.0.0.5'))).toBe(false)
+  expect(await answered(mine)).toBe(true)
+})
+
 it('ends a connection whose client does not read its answer', async () => {
   const port = await start({ idleMs: 200 }, (_, response) => void response.end(Buffer.alloc(64 * 1024 * 1024)))
   const [{ socket }] = (await Promise.all([

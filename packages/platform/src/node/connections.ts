@@ -4,7 +4,10 @@ import { assertMethods, assertNumbers } from '@msc/core'
 import { addressGroup } from '@msc/core/http-request'
 
 export interface ConnectionLimits {
-  /** Connections of all clients together; further ones are closed at once. Default 5 000. */
+  /**
+   * Connections of all clients together. Default 5 000. When there are as many, a further one gets the place of the latest one from the
+   * address that has the most, or is closed at once if no address has more than its own.
+   */
   readonly most?: number
   /**
    * Connections from one address, IPv6 by /64. Default 500, for an office; behind a proxy, whose connections they all are, pass
@@ -33,22 +36,38 @@ export function limitConnections(server: Server, limits: ConnectionLimits = {}):
     idleMs: { least: 1, most: 2 ** 31 - 1 },
   })
   const { most = 5000, perAddress = 500, idleMs = 120_000 } = limits
-  server.maxConnections = most
   // Without a listener the server itself ends what has timed out.
   server.setTimeout(idleMs)
-  const open = new Map<string, number>()
+  const open = new Map<string, Set<Socket>>()
+  let count = 0
+  const drop = (address: string, socket: Socket): void => {
+    const sockets = open.get(address)
+    if (!sockets?.delete(socket)) return
+    count -= 1
+    if (sockets.size === 0) open.delete(address)
+  }
+  /** Closes the latest connection of the address that has the most, and more than `moreThan`. */
+  const takeAway = (moreThan: number): boolean => {
+    let found: readonly [string, ReadonlySet<Socket>] | undefined
+    for (const entry of open) if (entry[1].size > (found?.[1].size ?? moreThan)) found = entry
+    const latest = found && [...found[1]].at(-1)
+    if (!found || !latest) return false
+    // Its `close` comes later, and the place is needed now.
+    drop(found[0], latest)
+    latest.destroy()
+    return true
+  }
   server.on('connection', (socket: Socket) => {
     const address = addressGroup(socket.remoteAddress ?? '') ?? 'unknown'
-    const count = (open.get(address) ?? 0) + 1
-    if (count > perAddress) {
+    const own = open.get(address)?.size ?? 0
+    if (own >= perAddress || (count >= most && !takeAway(own + 1))) {
       socket.destroy()
       return
     }
-    open.set(address, count)
-    socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1
-      if (left > 0) open.set(address, left)
-      else open.delete(address)
-    })
+    count += 1
+    const sockets = open.get(address)
+    if (sockets) sockets.add(socket)
+    else open.set(address, new Set([socket]))
+    socket.once('close', () => drop(address, socket))
   })
 }

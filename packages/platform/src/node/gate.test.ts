@@ -131,28 +131,6 @@ describe('the gate', () => {
     quiet.mockRestore()
   })
 
-  it('refuses at once what there is no room for when its turn has come, and says so', async () => {
-    const onRefused = vi.fn()
-    const quiet = vi.spyOn(console, 'error').mockImplementation(() => {})
-    let room: () => boolean = () => false
-    const hasRoom = vi.fn(() => room())
-    const prefers = ({ headers }: IncomingMessage): boolean => headers['x-address'] === 'known'
-    const url = await start({
-      onRefused,
-      rules: [{ name: 'sign-in', paths: ['/'], perAddress: plenty, hasRoom, prefers }],
-    })
-    const refused = await fetch(url)
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '2'])
-    expect((await fetch(url, { headers: { 'x-address': 'known' } })).status).toBe(429)
-    expect(hasRoom.mock.calls.map((call: unknown[]) => call[1])).toEqual([false, true])
-    expect(onRefused).toHaveBeenCalledWith({ rule: 'sign-in', by: 'room' })
-    room = () => {
-      throw new Error('no')
-    }
-    expect((await fetch(url)).status).toBe(200)
-    quiet.mockRestore()
-  })
-
   it('takes the first rule that fits, by whole parts of the path', async () => {
     const one = { ...plenty, calls: 1 }
     const url = await start({

@@ -40,17 +40,12 @@ export interface GateRule {
    * being known is no way to keep everybody else out.
    */
   readonly prefers?: (request: IncomingMessage) => boolean
-  /**
-   * Says, when the turn of a request has come, whether what it asks for can be done now. If not, it is refused for two seconds, at
-   * hardly any cost: what is behind would only find that out later.
-   */
-  readonly hasRoom?: (request: IncomingMessage, isPreferred: boolean) => boolean
   /** How many requests may wait for their turn; of more, the last of the client that has the most is refused. Default 1 000. */
   readonly maxWaiting?: number
 }
 
-/** What was used up: an allowance, the room for those that wait, or what `hasRoom` asks for. */
-export type RefusedBy = 'address' | 'account' | 'waiting' | 'room'
+/** What was used up: an allowance, or the room for those that wait. */
+export type RefusedBy = 'address' | 'account' | 'waiting'
 
 export interface GateOptions {
   /** The first rule whose path fits decides. A request that fits none is admitted. */
@@ -174,7 +169,6 @@ export function createGate(options: GateOptions): Gate {
       if (!(await turns.take(address, gone, preferred))) return refused('waiting', turns.waiting * (rule.paceMs ?? 0))
       // Whoever has gone meanwhile needs no answer.
       if (gone()) return false
-      if (!isRoom(rule, request, preferred)) return refused('room', NO_ROOM_MS)
       response.once('close', () => {
         const bytes = bytesSince(marks, request.socket)
         addresses.charge(address, bytes)
@@ -202,17 +196,6 @@ function isPreferred({ prefers }: GateRule, request: IncomingMessage): boolean {
   }
 }
 
-const NO_ROOM_MS = 2000
-
-function isRoom({ hasRoom }: GateRule, request: IncomingMessage, preferred: boolean): boolean {
-  try {
-    return hasRoom?.(request, preferred) !== false
-  } catch (error) {
-    reportFailure(error, { concern: 'platform', operation: 'hasRoom' })
-    return true
-  }
-}
-
 function hasMoreParameters(target: string | undefined, most: number): boolean {
   const [, ...queries] = (target ?? '').split('?')
   return queries.join('?').split('&', most + 1).length > most
@@ -232,7 +215,7 @@ function assertRule(rule: GateRule, place: string): void {
   assertNumbers('platform', rule, { paceMs: 0, maxWaiting: 1 }, place)
   const { name, paths, perAddress, perAccount } = rule
   assertText('platform', `${place}.name`, name)
-  assertMethods('platform', `the rule ${JSON.stringify(name)}`, rule, [], ['prefers', 'hasRoom'])
+  assertMethods('platform', `the rule ${JSON.stringify(name)}`, rule, [], ['prefers'])
   assertNumbers('platform', perAddress, ALLOWANCE, `${place}.perAddress`)
   if (perAccount !== undefined) assertNumbers('platform', perAccount, ALLOWANCE, `${place}.perAccount`)
   const isPath = (path: unknown): boolean => typeof path === 'string' && /^\/(?:.*[^/])?$/.test(path)

@@ -5,6 +5,7 @@ export { createGate, type Gate, type GateOptions, type GateRule, type RefusedBy 
 export {
   createPasswords,
   type PasswordOptions,
+  type PasswordPlace,
   type PasswordVerdict,
   type Passwords,
   type PasswordsOptions,

@@ -186,6 +186,22 @@ describe('many at once', () => {
     expect(passwords.hasRoom()).toBe(true)
   })
 
+  it('give the place of a client that waits more often to one that does not', async () => {
+    const passwords = passwordsOf({ maxWaiting: 4 })
+    const stored = cheap('a', 2 ** 14, 8)
+    const ended: string[] = []
+    const verify = (client: string): Promise<unknown> =>
+      passwords.verify('a', stored, { preferred: true, client }).then(
+        () => ended.push(client),
+        ({ code }: { code: string }) => ended.push(`${client} ${code}`),
+      )
+    const flood = ['artist', 'artist', 'artist', 'artist', 'artist'].map(verify)
+    expect(passwords.hasRoom({ preferred: true, client: 'artist' })).toBe(false)
+    expect(passwords.hasRoom({ preferred: true, client: 'owner' })).toBe(true)
+    await Promise.all([...flood, verify('owner')])
+    expect(ended).toEqual(['artist PASSWORDS_BUSY', 'artist', 'artist', 'owner', 'artist', 'artist'])
+  })
+
   it('leave the queue when their request is aborted, and another takes the place', async () => {
     const passwords = passwordsOf({ maxWaiting: 1 })
     const stored = cheap('a', 2 ** 14, 8)

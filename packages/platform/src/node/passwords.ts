@@ -12,6 +12,7 @@ import {
   type ErrorReporter,
 } from '@msc/core'
 import { COST, KEY_BYTES, formatHash, isOutdated, newSalt, parseHash, type StoredHash } from './passwords-hash.ts'
+import { createLines } from './lines.ts'
 import { ScryptRefused, createScryptThread, type ScryptInput, type ScryptThread } from './passwords-thread.ts'
 
 export interface PasswordsOptions {
@@ -26,14 +27,20 @@ export interface PasswordsOptions {
   readonly onError?: ErrorReporter
 }
 
-export interface PasswordOptions {
-  /** Gives up the place in the queue, for a request whose client has gone. */
-  readonly signal?: AbortSignal
+/** Whose call waits for which place in the queue: `place` of the guard's verdict. */
+export interface PasswordPlace {
   /**
-   * Belongs to those who are known to have used the account, by `known` of the guard's verdict. They have every second turn and half of
-   * the queue, however many strangers guess. Default false.
+   * Belongs to those who are known to have used the account. They have every second turn and half of the queue, however many strangers
+   * guess. Default false.
    */
   readonly preferred?: boolean
+  /** Clients take turns; the last of the one that waits most often loses its place when there is none left. Default one for all. */
+  readonly client?: string
+}
+
+export interface PasswordOptions extends PasswordPlace {
+  /** Gives up the place in the queue, for a request whose client has gone. */
+  readonly signal?: AbortSignal
 }
 
 export interface PasswordVerdict {
@@ -62,8 +69,8 @@ export interface Passwords {
    * too much, which is reported once for each value.
    */
   verify(password: string, stored: string | null | undefined, options?: PasswordOptions): Promise<PasswordVerdict>
-  /** Says whether a call would not throw `PASSWORDS_BUSY` now: for a guard, which need not count what has no place. */
-  hasRoom(options?: { readonly preferred?: boolean }): boolean
+  /** Says whether a call would get a place now: for a guard, which need not count what gets none. */
+  hasRoom(place?: PasswordPlace): boolean
   /** Ends the thread. Calls under way reject. */
   close(): Promise<void>
 }
@@ -115,10 +122,10 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
   const derive = async (
     password: Uint8Array,
     { n, r, p, salt, key }: StoredHash,
-    { signal, preferred = false }: PasswordOptions,
+    { signal, ...place }: PasswordOptions,
   ): Promise<Uint8Array> => {
     const input = { password, salt, bytes: key.length, n, r, p }
-    return deadline((ending) => queue.add(input, ending, preferred), {
+    return deadline((ending) => queue.add(input, ending, place), {
       operation: '[msc/passwords]',
       timeoutMs,
       clock,
@@ -149,7 +156,7 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
       const matches = equal && known !== undefined && bytes !== undefined
       return { matches, outdated: matches && isOutdated(compared) }
     },
-    hasRoom: ({ preferred = false } = {}) => queue.hasRoom(preferred),
+    hasRoom: (place = {}) => queue.hasRoom(place),
     close: () => queue.close(),
   }
 }
@@ -158,17 +165,14 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
 const NOBODY: StoredHash = { ...COST, salt: new Uint8Array(16), key: new Uint8Array(KEY_BYTES) }
 
 interface Queue {
-  /** @throws MscError `PASSWORDS_BUSY` at once when the queue is full. */
-  add(input: ScryptInput, signal: AbortSignal, isPreferred: boolean): Promise<Uint8Array>
-  hasRoom(isPreferred: boolean): boolean
+  /** @throws MscError `PASSWORDS_BUSY`, at once when there is no place, or later when it is needed for another client. */
+  add(input: ScryptInput, signal: AbortSignal, place: PasswordPlace): Promise<Uint8Array>
+  hasRoom(place: PasswordPlace): boolean
   close(): Promise<void>
 }
 
 function createQueue(thread: ScryptThread, clock: Clock, maxWaiting: number): Queue {
-  const preferred: Job[] = []
-  const others: Job[] = []
-  /** Whose turn it was last. */
-  let last = others
+  const lines = createLines<Job>(maxWaiting)
   let running: Job | undefined
   let closed = false
   /** Milliseconds that the last hash took. */
@@ -188,42 +192,25 @@ function createQueue(thread: ScryptThread, clock: Clock, maxWaiting: number): Qu
       await thread.end().catch(() => undefined)
     } finally {
       running = undefined
-      const [first, second] = last === others ? [preferred, others] : [others, preferred]
-      last = first.length > 0 ? first : second
-      const next = last.shift()
+      const next = lines.next()
       if (next) void run(next)
     }
   }
-  const lineOf = (isPreferred: boolean): Job[] => (isPreferred ? preferred : others)
-  const count = (): number => preferred.length + others.length
-  const isFull = (): boolean => running !== undefined && count() >= maxWaiting
-  /** Half of the places are theirs, which the others have only while nobody wants them. */
-  const mayTake = (isPreferred: boolean): boolean =>
-    lineOf(isPreferred).length < Math.ceil(maxWaiting / 2) && lineOf(!isPreferred).length > 0
-  const busy = (): BusyError => new BusyError(Math.max(1000, Math.ceil(lastMs * (count() + 1))))
   return {
-    hasRoom: (isPreferred) => !isFull() || mayTake(isPreferred),
-    add: (input, signal, isPreferred) =>
+    hasRoom: ({ preferred = false, client = '' }) => running === undefined || lines.hasRoom(preferred, client),
+    add: (input, signal, { preferred = false, client = '' }) =>
       new Promise((resolve, reject) => {
         if (closed) throw closedError()
-        if (isFull()) {
-          if (!mayTake(isPreferred)) throw busy()
-          lineOf(!isPreferred).pop()?.reject(busy())
-        }
-        const waiting = lineOf(isPreferred)
         const job = { input, resolve, reject }
+        if (!running) return void run(job)
+        const retryAfterMs = Math.max(1000, Math.ceil(lastMs * (lines.waiting + 1)))
+        lines.add(job, client, preferred)?.reject(new BusyError(retryAfterMs))
         // A hash that has begun is finished, since nothing can stop it; only its caller is gone.
-        const leave = (): void => {
-          const place = waiting.indexOf(job)
-          if (place !== -1) waiting.splice(place, 1)
-        }
-        signal.addEventListener('abort', leave, { once: true })
-        if (running) waiting.push(job)
-        else void run(job)
+        signal.addEventListener('abort', () => lines.leave(job), { once: true })
       }),
     async close() {
       closed = true
-      for (const job of [...preferred.splice(0), ...others.splice(0)]) job.reject(closedError())
+      for (const job of lines.clear()) job.reject(closedError())
       await thread.end()
     },
   }

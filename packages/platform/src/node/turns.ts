@@ -1,4 +1,5 @@
 import type { Clock } from '@msc/core'
+import { createLines } from './lines.ts'
 
 /** Lets those who come together go on one after the other. */
 export interface Turns {
@@ -16,13 +17,6 @@ export interface Turns {
   readonly waiting: number
 }
 
-/** Those who are preferred, or all others. */
-interface Class {
-  /** By client. A map keeps the order of insertion, and whoever has had a turn is inserted again at the end. */
-  readonly lines: Map<string, Waiting[]>
-  waiting: number
-}
-
 interface Waiting {
   readonly gone: () => boolean
   readonly go: (room: boolean) => void
@@ -36,78 +30,43 @@ interface Waiting {
  */
 export function createTurns({
   gapMs,
-  most: room,
+  most,
   clock,
 }: {
   readonly gapMs: number
   readonly most: number
   readonly clock: Clock
 }): Turns {
-  const preferred: Class = { lines: new Map(), waiting: 0 }
-  const others: Class = { lines: new Map(), waiting: 0 }
-  /** Whose turn it was last. */
-  let last = others
+  const lines = createLines<Waiting>(most)
   let taken = false
-  const besides = (one: Class): Class => (one === preferred ? others : preferred)
 
   const next = (): void => {
     taken = false
-    const first = besides(last)
-    last = letOneGoOn(first) || !letOneGoOn(last) ? first : last
-  }
-  const letOneGoOn = (those: Class): boolean => {
-    const { lines } = those
-    for (const [client, line] of lines) {
-      const first = line.shift() as Waiting
-      those.waiting -= 1
-      lines.delete(client)
-      if (line.length > 0) lines.set(client, line)
-      const gone = first.gone()
-      if (!gone) hold()
-      first.go(true)
-      if (!gone) return true
-    }
-    return false
+    const first = lines.next(({ gone, go }) => {
+      if (!gone()) return true
+      // Costs nobody a turn.
+      go(true)
+      return false
+    })
+    if (!first) return
+    hold()
+    first.go(true)
   }
   const hold = (): void => {
     taken = true
     if (gapMs > 0) clock.setTimeout(next, gapMs)
     else setImmediate(next)
   }
-  /** Takes the last place of the client that has the most of them, and more than `moreThan`. */
-  const takeAway = (those: Class, moreThan: number): boolean => {
-    let most: readonly [string, Waiting[]] | undefined
-    for (const entry of those.lines) if (entry[1].length > (most?.[1].length ?? moreThan)) most = entry
-    if (!most) return false
-    const [client, line] = most
-    those.waiting -= 1
-    line.pop()?.go(false)
-    if (line.length === 0) those.lines.delete(client)
-    return true
-  }
-  const makeRoomFor = (client: string, own: Class): boolean => {
-    if (own.waiting < Math.ceil(room / 2)) return takeAway(besides(own), 0)
-    return takeAway(own, (own.lines.get(client)?.length ?? 0) + 1)
-  }
   return {
     get waiting() {
-      return preferred.waiting + others.waiting
+      return lines.waiting
     },
     take(client, gone, isPreferred = false) {
       if (!taken) {
         hold()
         return Promise.resolve(true)
       }
-      const own = isPreferred ? preferred : others
-      if (preferred.waiting + others.waiting >= room && !makeRoomFor(client, own)) return Promise.resolve(false)
-      own.waiting += 1
-      const { lines } = own
-      return new Promise((resolve) => {
-        const line = lines.get(client)
-        const place = { gone, go: resolve }
-        if (line) line.push(place)
-        else lines.set(client, [place])
-      })
+      return new Promise((resolve) => lines.add({ gone, go: resolve }, client, isPreferred)?.go(false))
     },
   }
 }

@@ -8,7 +8,13 @@ import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { sessionsOf, startDatabase, type TestDatabase } from './__fixtures__/set-up.ts'
 import type { Sessions } from './sessions.ts'
-import { createSignInGuard, type SignInGuard, type SignInGuardOptions, type SignInVerdict } from './sign-in-guard.ts'
+import {
+  createSignInGuard,
+  type SignInGuard,
+  type SignInGuardOptions,
+  type SignInPlace,
+  type SignInVerdict,
+} from './sign-in-guard.ts'
 import { growingDelays } from './sign-in-limits.ts'
 
 describe('growing delays', () => {
@@ -135,28 +141,35 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
     expect(allowed(await strangers(owner.account, 50, guard))).toBe(5)
     // Not even by attempts on other accounts from the same address.
     for (let i = 0; i < 40; i++) await guard.check({ account: `other${i}`, address: owner.address })
-    for (let i = 0; i < 5; i++) expect(await guard.check(owner)).toEqual({ allowed: true, known: true })
+    for (let i = 0; i < 5; i++)
+      expect(await guard.check(owner)).toMatchObject({ allowed: true, place: { preferred: true } })
     expect(await guard.check(owner)).toMatchObject({ allowed: false })
   })
 
   it('tells who is known, and counts no attempt for which there is no room', async () => {
     const { guard, owner } = guardOf()
-    const asked: boolean[] = []
-    const hasRoom = (who: { readonly preferred: boolean }): boolean => {
-      asked.push(who.preferred)
+    const asked: SignInPlace[] = []
+    const hasRoom = (place: SignInPlace): boolean => {
+      asked.push(place)
       return false
     }
     for (let i = 0; i < 20; i++) {
       expect(await guard.check(owner, { hasRoom })).toEqual({ allowed: false, retryAfterMs: 2000 })
     }
-    expect(await guard.check(owner, { hasRoom: () => true })).toEqual({ allowed: true, known: false })
+    expect(await guard.check(owner, { hasRoom: () => true })).toMatchObject({
+      allowed: true,
+      place: { preferred: false },
+    })
     await guard.succeeded(owner)
     await guard.check(owner, { hasRoom })
-    expect(asked).toEqual([...Array.from({ length: 20 }, () => false), true])
+    await guard.check({ ...owner, address: '203.0.113.77' }, { hasRoom })
+    expect(asked.map(({ preferred }) => preferred)).toEqual([...Array.from({ length: 20 }, () => false), true, false])
+    // By address, by account, by another address.
+    expect(new Set(asked.map((place) => place.client)).size).toBe(3)
     const throwing = (): never => {
       throw new Error('no')
     }
-    expect(await guard.check(owner, { hasRoom: throwing })).toEqual({ allowed: true, known: true })
+    expect(await guard.check(owner, { hasRoom: throwing })).toMatchObject({ allowed: true, place: { preferred: true } })
   })
 
   it('makes nobody wait for having signed in, however often, and counts wrong passwords anew after each', async () => {
@@ -165,7 +178,8 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
       expect(await guard.check(owner)).toMatchObject({ allowed: true })
       await guard.succeeded(owner)
     }
-    for (let i = 0; i < 5; i++) expect(await guard.check(owner)).toEqual({ allowed: true, known: true })
+    for (let i = 0; i < 5; i++)
+      expect(await guard.check(owner)).toMatchObject({ allowed: true, place: { preferred: true } })
     expect(await guard.check(owner)).toMatchObject({ allowed: false })
   })
 
@@ -180,9 +194,9 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
   it('takes an unknown address for none, since all who are unknown would share it', async () => {
     const { guard } = guardOf()
     for (let i = 0; i < 60; i++) {
-      expect(await guard.check({ account: `${run}-unknown-${i}`, address: 'unknown' })).toEqual({
+      expect(await guard.check({ account: `${run}-unknown-${i}`, address: 'unknown' })).toMatchObject({
         allowed: true,
-        known: false,
+        place: { preferred: false },
       })
     }
   })
@@ -242,7 +256,7 @@ describe.each(['pglite', 'postgres'] as const)('the guard of sign-ins on %s', (d
     const away = { ...test.database, asService: () => Promise.reject(new Error('away')) } as typeof test.database
     const onError = vi.fn()
     const { guard, owner } = guardOf({ database: away, onError })
-    expect(await guard.check(owner)).toEqual({ allowed: true, known: false })
+    expect(await guard.check(owner)).toMatchObject({ allowed: true, place: { preferred: false } })
     await guard.succeeded(owner)
     await guard.failed(owner)
     expect(onError).toHaveBeenCalledTimes(3)

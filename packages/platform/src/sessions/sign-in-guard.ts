@@ -54,8 +54,8 @@ export interface SignInAttempt {
 export type SignInVerdict =
   | {
       readonly allowed: true
-      /** The account has signed in from this address before: `preferred` of `createPasswords`. */
-      readonly known: boolean
+      /** For `verify` of `createPasswords`: those who have signed in to the account from there wait apart from all others. */
+      readonly place: SignInPlace
     }
   | {
       readonly allowed: false
@@ -68,7 +68,14 @@ export interface SignInCheckOptions {
    * Says whether a password can be looked at now. An attempt for which that is not so is refused for two seconds and not counted: its
    * owner has done nothing.
    */
-  readonly hasRoom?: (who: { readonly preferred: boolean }) => boolean
+  readonly hasRoom?: (place: SignInPlace) => boolean
+}
+
+/** Whose turn a password is compared in. */
+export interface SignInPlace {
+  readonly preferred: boolean
+  /** A hash: of the account for those who are preferred, else of the address. */
+  readonly client: string
 }
 
 export interface FailurePage {
@@ -139,9 +146,9 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
     // In any case: a limiter that counts in memory forgets ids, and so may a store.
     return floor.wait(id, rules)
   }
-  const isRoom = (hasRoom: SignInCheckOptions['hasRoom'], preferred: boolean): boolean => {
+  const isRoom = (hasRoom: SignInCheckOptions['hasRoom'], place: SignInPlace): boolean => {
     try {
-      return hasRoom?.({ preferred }) !== false
+      return hasRoom?.(place) !== false
     } catch (error) {
       report(error, 'hasRoom')
       return true
@@ -163,7 +170,9 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
       const { account, address } = await hashesOf(attempt)
       let wait = 0
       const last = address === undefined ? undefined : await signedInAt({ account, address })
-      if (!isRoom(hasRoom, last !== undefined)) return { allowed: false, retryAfterMs: NO_ROOM_MS }
+      const preferred = last !== undefined
+      const place = { preferred, client: preferred ? account : (address ?? account) }
+      if (!isRoom(hasRoom, place)) return { allowed: false, retryAfterMs: NO_ROOM_MS }
       if (last !== undefined) {
         // Each sign-in begins a new count: whoever knows the password is not kept waiting for having used it.
         wait = await count(known, `sign-in:known:${await sha256(`${account}${address}${last}`)}`, accountRules)
@@ -171,7 +180,7 @@ export function createSignInGuard(options: SignInGuardOptions): SignInGuard {
         if (address !== undefined) wait = await count(addresses, `sign-in:address:${address}`, addressRules)
         if (wait === 0) wait = await count(accounts, `sign-in:account:${account}`, accountRules)
       }
-      return wait === 0 ? { allowed: true, known: last !== undefined } : { allowed: false, retryAfterMs: wait }
+      return wait === 0 ? { allowed: true, place } : { allowed: false, retryAfterMs: wait }
     },
     async succeeded(attempt) {
       const { account, address } = await hashesOf(attempt)

@@ -30,6 +30,7 @@ export const POST = route({
       signal: request.signal,
       // Signed in, and limited by the guard: guesses elsewhere must not keep an owner from changing the password.
       preferred: true,
+      client: user.id,
     })
     if (!account) {
       await passwordWasWrong(request, user)
