@@ -301,6 +301,9 @@ test('what Next.js reads in other ways than the server gets no other answer', as
   for (const range of ['bytes=999999999-', 'bytes=5-1', 'bytes=0-3']) {
     expect((await send(app, 'GET', file, { headers: { range } })).status, range).toBe(200)
   }
+  expect((await send(app, 'GET', file, { headers: { 'if-match': '"another"' } })).status).toBe(200)
+  expect((await send(app, 'GET', '/_global-error')).status).toBe(404)
+  expect((await send(app, 'GET', '//x/realtime/v1/health')).status).toBe(404)
   expect((await send(app, 'GET', '/iconXsvg')).headers.get('content-security-policy')).toContain('nonce-')
   // As clients ask who would rather speak HTTP/2.
   const headers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAAP__' }

@@ -37,32 +37,43 @@ export async function analysisState(
 const HOURS = 24
 /** Milliseconds from one time to the next: whoever registers the functions may do so much later. */
 const AGAIN_MS = 600_000
-const asked = processSlot('web/asked-again', () => new Map<string, number>())
+const MOST_KNOWN = 10_000
+/** Failures after which a look ends: the engine is away. */
+const MOST_FAILURES = 3
+/** Those that need no other look before this time, by event: of those that have a run, its engine knows. */
+const known = processSlot('web/analyses-looked-at', () => new Map<string, number>())
 
 /**
  * Asks for analyses again that were handed over and that nothing does: an engine elsewhere takes an event also while it does not know
  * the function that it is for, as before a new version is registered. The event keeps its id, so that one which is only late runs once.
  */
 export async function askAgain(): Promise<void> {
+  const now = performance.now()
+  for (const [eventId, until] of known) if (until < now || known.size > MOST_KNOWN) known.delete(eventId)
   const handedOver = await asService((tx) =>
     tx.query<{ id: string; userId: string; request: number }>(
       `select r.id, r.user_id as "userId", r.analysis_requests as request
        from releases r join msc_outbox.entries e on e.id = msc_outbox.id_of('analysis:' || r.id || ':' || r.analysis_requests)
-       where r.analysis is null and r.analysis_requests > 0 and e.state = 'delivered'
+       where r.analysis is null and r.analysis_requests > 0 and r.lyrics <> '' and e.state = 'delivered'
          and e.ended_at between now() - $1 * interval '1 hour' and now() - $2 * interval '1 millisecond'
+         and 'analysis-' || r.id || '-' || r.analysis_requests <> all ($3::text[])
        order by e.ended_at limit 100`,
-      [HOURS, STARTING_MS],
+      [HOURS, STARTING_MS, [...known.keys()]],
     ),
   )
-  const now = performance.now()
-  for (const [eventId, at] of asked) if (now - at > AGAIN_MS) asked.delete(eventId)
+  let failures = 0
   for (const { id, userId, request } of handedOver) {
     const eventId = analysisEventId(id, request)
-    if (asked.has(eventId)) continue
-    const [run] = await getDefaultJobs().runs({ eventId, limit: 1 })
-    if (run) continue
-    asked.set(eventId, now)
-    await triggerAIJob(userId, 'analyze-lyrics', { releaseId: id }, { id: eventId })
+    try {
+      const [run] = await getDefaultJobs().runs({ eventId, limit: 1 })
+      if (!run) await triggerAIJob(userId, 'analyze-lyrics', { releaseId: id }, { id: eventId })
+      known.set(eventId, run ? Infinity : now + AGAIN_MS)
+    } catch (error) {
+      // One that can't be asked about keeps none of the others.
+      reportFailure(error, { concern: 'web', operation: 'askAgain' })
+      failures += 1
+      if (failures === MOST_FAILURES) return
+    }
   }
 }
 

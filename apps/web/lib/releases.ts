@@ -215,9 +215,22 @@ export async function deleteDraft(user: User, id: string): Promise<boolean> {
   return rows.length > 0
 }
 
-/** Asks for another analysis. */
-export async function analyseAgain(user: User, id: string): Promise<void> {
-  await asUser(claimsOf(user), (tx) => tx.query('select public.analyse_again($1)', [id]))
+/** Asks for another analysis, unless somebody has asked since the release was read. Returns whether it did. */
+export async function analyseAgain(
+  user: User,
+  { id, analysisRequests }: Pick<Release, 'id' | 'analysisRequests'>,
+): Promise<boolean> {
+  const asked = new Error('Somebody has asked already.')
+  try {
+    await asUser(claimsOf(user), async (tx) => {
+      const [row] = await tx.query<{ request: number }>('select public.analyse_again($1) as request', [id])
+      if (row?.request !== analysisRequests + 1) throw asked
+    })
+    return true
+  } catch (error) {
+    if (error === asked) return false
+    throw error
+  }
 }
 
 /** The part of a release that analysis needs, as it was at one moment. */
@@ -247,7 +260,7 @@ export async function storeAnalysis(
     tx.query(
       // Lyrics that were taken away ask for no analysis, so the number alone would not tell.
       `update releases set analysis = $2, analysed_at = now(), updated_at = now()
-       where id = $1 and ($3::int is null or analysis_requests = $3) and lyrics = $4 returning id`,
+       where id = $1 and ($3::int is null or analysis_requests = $3) and lyrics = $4 and lyrics <> '' returning id`,
       // A run that has read the release before this was asked for has no number.
       [id, analysis, analysisRequests ?? null, lyrics],
     ),

@@ -67,8 +67,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     return
   }
   if (running.handleRequest(request, response)) return
-  // Whole files only, which every client takes: Next.js answers a range that a file has not with 500.
-  delete request.headers.range
+  // Whole files, which every client takes: what a file does not meet of these, Next.js answers with 500.
+  for (const condition of ['range', 'if-match', 'if-unmodified-since']) delete request.headers[condition]
   // One trace for everything that a request causes, pages included. Next passes the header on to route handlers.
   const { traceparent } = request.headers
   const trace = newTrace(parseTraceparent(Array.isArray(traceparent) ? traceparent[0] : traceparent))
@@ -94,8 +94,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
  * addresses pass in which Next.js finds the same path.
  */
 function methodsOf({ url = '/' }: IncomingMessage): readonly string[] {
-  // Data of pages, of the older kind that this app has none of, by which Next.js would find the page behind it.
-  if (/^\/_next\/data(?:[/?]|$)/.test(url)) return []
+  // Data of pages, of the older kind that this app has none of, by which Next.js would find the page behind it; and what is shown
+  // when nothing else can be.
+  if (/^\/(?:_next\/data|_global-error)(?:[/?.]|$)/.test(url)) return []
   const isRoute = /^\/(?:api|devtools|realtime|rest)(?:[/?]|$)/.test(url)
   return isRoute ? ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'] : ['GET', 'HEAD']
 }

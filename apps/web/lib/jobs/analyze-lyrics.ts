@@ -8,7 +8,11 @@ const payload = z.object({ releaseId: z.uuid() })
 /** Analyses a release's lyrics, stores the result, and notifies the artist. */
 export const analyzeLyrics: AITaskHandler<AnalysedRelease, LyricsAnalysis> = {
   payload,
-  load: async (task) => (await releaseForAnalysis(payload.parse(task.payload).releaseId)) ?? null,
+  async load(task) {
+    const release = await releaseForAnalysis(payload.parse(task.payload).releaseId)
+    // Lyrics that were taken away ask for nothing any more.
+    return release?.lyrics ? release : null
+  },
   process: ({ lyrics }) => analyseLyrics(lyrics),
   store: storeAnalysis,
   announce: ({ id, userId, title }, { words, mood, explicit }) => ({

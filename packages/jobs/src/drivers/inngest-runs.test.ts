@@ -136,6 +136,36 @@ it('finds an event by the id that another process sent it under, among those of 
   await jobs.close()
 })
 
+it('reads fewer events at a time where they are large', async () => {
+  const events = Array.from({ length: 300 }, (_, n) => ({
+    internal_id: `01HWAVEB858VPPX47Z65G${String(n).padStart(5, '0')}`,
+    id: `e${n}`,
+    name: 'test/go',
+    ts: 1,
+    data: { text: 'x'.repeat(250_000) },
+  }))
+  const limits: number[] = []
+  const jobs = createJobs({
+    jobs: [job],
+    timeoutMs: 20_000,
+    driver: inngest({
+      eventKey,
+      signingKey,
+      fetch: async (input) => {
+        const { pathname, searchParams } = new URL(String(input))
+        if (pathname.endsWith('/runs')) return Response.json({ data: [{ run_id: 'r', status: 'Running' }] })
+        if (pathname !== '/v1/events') return Response.json({ data: events[0] })
+        limits.push(Number(searchParams.get('limit')))
+        const from = events.findIndex((event) => event.internal_id === searchParams.get('cursor')) + 1
+        return Response.json({ data: events.slice(from, from + Number(searchParams.get('limit'))) })
+      },
+    }),
+  })
+  expect(await jobs.runs({ eventId: 'e60' })).toMatchObject([{ status: 'running' }])
+  expect(limits).toEqual([100, 25, 25, 25, 25])
+  await jobs.close()
+})
+
 it('finds the runs of an event whose first answer was lost, though what this process knows started nothing', async () => {
   const server = await startInngestServer({ eventKey, signingKey })
   let lost = true

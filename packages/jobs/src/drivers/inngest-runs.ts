@@ -42,6 +42,7 @@ const ULID = /^[\dA-HJKMNP-TV-Z]{26}$/i
 /** The latest events that are looked through for one of ours: Inngest finds none by the id that it was sent under. */
 const PAGES = 10
 const PAGE = 100
+const SMALL_PAGE = 25
 /** Events carry up to 512 KiB each. */
 const MAX_PAGE_BYTES = 16 * 1024 * 1024
 /** Events that were sent under one id more than once: one has the runs, as a rule the first. */
@@ -78,18 +79,29 @@ export async function runsOfEvent(
 async function findEvents(own: string, api: InngestApi, signal: AbortSignal): Promise<string[]> {
   const found: string[] = []
   let cursor: string | undefined
-  let pages = PAGES
-  for (let page = 0; page < pages && found.length < MAX_SAME; page++) {
-    const url = new URL(`/v1/events?limit=${PAGE}`, api.base)
-    if (cursor !== undefined) url.searchParams.set('cursor', cursor)
-    const events = listOf(await get(url, api, signal)).filter(isRecord)
+  let left = PAGES * PAGE
+  let size = PAGE
+  while (left > 0 && found.length < MAX_SAME) {
+    const read = async (limit: number): Promise<unknown> => {
+      const url = new URL(`/v1/events?limit=${limit}`, api.base)
+      if (cursor !== undefined) url.searchParams.set('cursor', cursor)
+      return get(url, api, signal)
+    }
+    const said = await read(size).catch((error: unknown) => {
+      // Of events that are as large as they may be, it would be more than is read of an answer.
+      if (size === SMALL_PAGE || readField(error, 'code') !== 'DRIVER_NOT_THE_BACKEND') throw error
+      size = SMALL_PAGE
+      return read(size)
+    })
+    const events = listOf(said).filter(isRecord)
+    left -= size
     for (const event of events) {
       if (event['id'] === own && typeof event['internal_id'] === 'string') found.push(event['internal_id'])
     }
     // One page more, since the first time, which has the runs, is older.
-    if (found.length > 0) pages = Math.min(pages, page + 2)
+    if (found.length > 0) left = Math.min(left, size)
     const last = events.at(-1)?.['internal_id']
-    if (events.length < PAGE || typeof last !== 'string' || last === cursor) break
+    if (events.length < size || typeof last !== 'string' || last === cursor) break
     cursor = last
   }
   return found.slice(0, MAX_SAME)

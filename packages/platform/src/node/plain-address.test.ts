@@ -14,7 +14,7 @@ describe('the path of a request', () => {
     ['/', '/'],
     ['/releases?next=/../x', '/releases'],
     ['/%64evtools', '/devtools'],
-    ['//a///b/', '/a/b/'],
+    ['/a///b/', '/a/b/'],
     ['/a%2fb', '/a/b'],
     ['/caf%C3%A9/100%25', '/café/100%'],
     ['/.well-known/a..b/...', '/.well-known/a..b/...'],
@@ -55,6 +55,14 @@ describe('the path of a request', () => {
     expect(asked(url)).toMatchObject({ url: left, host })
   })
 
+  it('begins with one slash, so that nobody takes its first part for a host', () => {
+    expect(asked('///elsewhere/realtime//v1?a')).toEqual({
+      path: '/elsewhere/realtime/v1',
+      url: '/elsewhere/realtime//v1?a',
+      host: 'here',
+    })
+  })
+
   it('is read by WHATWG URL as it is here, for whatever has one', () => {
     const part = fc.constantFrom(
       '/',
@@ -77,7 +85,7 @@ describe('the path of a request', () => {
       fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
         const { path, url = '' } = asked(`/${parts.join('')}`)
         if (path === undefined) return
-        const read = new URL(url.replace(/^\/+/, '/'), 'http://here').pathname
+        const read = new URL(url, 'http://here').pathname
         expect(decodeURIComponent(read).replaceAll(/\/{2,}/g, '/')).toBe(path)
       }),
       { numRuns: 2000 },

@@ -15,6 +15,8 @@ export function plainPath(request: IncomingMessage): string | undefined {
     // Only what stands behind the host: the rest is left as it was sent.
     request.url = (request.url as string).replace(/^https?:\/\/[^/?#]*/i, '').replace(/^(?!\/)/, '/')
   }
+  // Two slashes at the beginning are the beginning of a host for whoever reads it as an address.
+  request.url = request.url?.replace(/^\/{2,}/, '/')
   const { url = '' } = request
   if (!url.startsWith('/') || url.includes('#')) return undefined
   const path = decoded(url.split('?', 1)[0] ?? '')

@@ -35,7 +35,15 @@ export const POST = route<'required', Record<string, never>, { id: string }>({
         code: 'ANALYSIS_NOT_FAILED',
       })
     }
-    await analyseAgain(user, release.id)
+    const hasAsked = await analyseAgain(user, release)
+    if (!hasAsked) {
+      return problem({
+        title: 'Somebody has tried again already',
+        detail: 'The analysis is queued.',
+        status: 409,
+        code: 'ANALYSIS_NOT_FAILED',
+      })
+    }
     return Response.json({ analysis: { state: 'queued' } }, { status: 202 })
   },
 })
