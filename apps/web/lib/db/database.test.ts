@@ -321,6 +321,8 @@ describe.each(drivers)('on %s', (_, driver) => {
       await move(people.artist, id, 'submitted')
       expect(await move(people.admin, id, 'draft')).toBe('23514')
       expect(await move(people.admin, id, 'draft', '  ')).toBe('23514')
+      expect(await move(people.admin, id, 'draft', '\n\t\u200b\u2800\u3164')).toBe('23514')
+      expect(await move(people.other, id, 'draft', 'x')).not.toBe('ok')
       expect(await move(people.admin, id, 'draft', ' The cover is blurred ')).toBe('ok')
       const note = async (): Promise<unknown> =>
         (await asUser(people.artist, (tx) => tx.query('select review_note from releases where id = $1', [id])))[0]
