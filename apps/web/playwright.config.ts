@@ -13,7 +13,7 @@ export default defineConfig<object, AppOptions>({
   testDir: 'e2e',
   outputDir: '../../.cache/e2e',
   fullyParallel: false,
-  workers: 1,
+  workers: 2,
   forbidOnly: true,
   timeout: 60_000,
   expect: { timeout: 15_000 },
