@@ -1,7 +1,7 @@
 'use client'
 
 import { resetUser } from '@msc/analytics/browser'
-import { dropDrafts } from './drafts.ts'
+import { leaveDrafts } from './owner.tsx'
 
 /**
  * A form, so that signing out works without scripts. It loads a page, so nothing of the last user stays in memory; what they have
@@ -10,7 +10,7 @@ import { dropDrafts } from './drafts.ts'
 export function SignOut() {
   const leave = (): void => {
     resetUser()
-    dropDrafts()
+    leaveDrafts()
   }
   return (
     <form method="post" action="/api/auth/sign-out" onSubmit={leave}>

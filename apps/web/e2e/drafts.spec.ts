@@ -115,6 +115,7 @@ test('another tab of the browser shows the new person at once, and nothing of th
   await other.getByRole('button', { name: 'Sign out' }).click()
   await expect(other.getByRole('heading', { name: 'Sign in' })).toBeVisible()
   await expect(page).toHaveURL(/\/sign-in/)
+  await expectNothing(page)
   await signIn(other, app, 'admin')
   await expect(page.getByRole('link', { name: 'Platform team' })).toBeVisible()
   await page.goto(`${app.url}/releases/new`)

@@ -321,7 +321,7 @@ describe.each(drivers)('on %s', (_, driver) => {
       await move(people.artist, id, 'submitted')
       expect(await move(people.admin, id, 'draft')).toBe('23514')
       expect(await move(people.admin, id, 'draft', '  ')).toBe('23514')
-      expect(await move(people.admin, id, 'draft', '\n\t\u200b\u2800\u3164')).toBe('23514')
+      expect(await move(people.admin, id, 'draft', '\n\t\u200b\u2800\u3164\u{e0001}')).toBe('23514')
       expect(await move(people.other, id, 'draft', 'x')).not.toBe('ok')
       expect(await move(people.admin, id, 'draft', ' The cover is blurred ')).toBe('ok')
       const note = async (): Promise<unknown> =>
