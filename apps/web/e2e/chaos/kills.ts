@@ -23,7 +23,7 @@ interface Listed {
 }
 
 /** Milliseconds that everything has to come to rest after the last start. */
-const REST_MS = 60_000
+const REST_MS = 120_000
 const WRITERS = 3
 
 /**
@@ -114,8 +114,15 @@ async function count(
 ): Promise<Pick<KillReport, 'lost' | 'duplicated' | 'stuck' | 'ghosts'>> {
   const artist = await signIn(server.url, 'artist')
   const admin = await signIn(server.url, 'admin')
-  const get = async <T>(path: string, cookie: string): Promise<T> =>
-    (await (await fetch(server.url + path, { headers: { cookie } })).json()) as T
+  const get = async <T>(path: string, cookie: string): Promise<T> => {
+    const response = await fetch(server.url + path, { headers: { cookie } })
+    if (response.ok) return (await response.json()) as T
+    await response.arrayBuffer()
+    // Hundreds of pages a minute are more than an account may read.
+    if (response.status !== 429) throw new Error(`${path} was answered ${response.status}.`)
+    await sleep(1000 * (Number(response.headers.get('retry-after')) || 1))
+    return get(path, cookie)
+  }
   const all = async (): Promise<Listed['releases'][number][]> => {
     const releases: Listed['releases'][number][] = []
     let after: string | undefined
@@ -136,7 +143,7 @@ async function count(
   const until = Date.now() + REST_MS
   let releases = await all()
   while (Date.now() < until && (releases.some(({ analysed }) => !analysed) || (await running()) > 0)) {
-    await sleep(1000)
+    await sleep(3000)
     releases = await all()
   }
   const titles = releases.map(({ title }) => title)
