@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test'
 import { expect, signIn, test } from './support/fixtures.ts'
 
-/** What hangs over the edge of the screen, or has broken a label into lines. */
+/** Returns the elements that reach beyond the edge of the screen, and the labels that are broken into lines. */
 function broken(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const width = document.documentElement.clientWidth

@@ -110,7 +110,7 @@ server.on('upgrade', (request, socket, head) => {
 })
 
 server.once('error', (error: NodeJS.ErrnoException) => {
-  // Somebody else was faster.
+  // Another process has taken the port since it was tried.
   console.error(listenProblem(address, error.code))
   process.exit(1)
 })

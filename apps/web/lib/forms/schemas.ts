@@ -1,7 +1,7 @@
 import { isOneLine, isStorable } from '@msc/platform'
 import { z } from 'zod'
 
-// What schemas of requests are made of. Text that somebody chooses is `text`; that of one line, such as a name or a title, is `name`.
+// The parts that schemas of requests are made of. Text that somebody chooses is `text`; that of one line, such as a name or a title, is `name`.
 // Where somebody has to read something in it, add `.refine(isVisible, …)`.
 
 /** Text that every store can hold. */

@@ -126,7 +126,7 @@ function Step({
     <form
       method="post"
       action={`/api/releases/${id}/status`}
-      // What one person has begun to write, the browser would fill in again for the next.
+      // Otherwise the browser shows the next person what this one has begun to write.
       autoComplete="off"
       className="flex flex-wrap items-end gap-2"
     >
