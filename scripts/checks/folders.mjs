@@ -9,8 +9,6 @@ const MOST = 15
 const KNOWN = {
   'packages/cache/src': 47,
   'packages/jobs/src': 34,
-  'packages/realtime/src': 23,
-  'packages/realtime/src/server': 23,
 }
 
 const SOURCE = /(?<!\.(?:test|spec|d))\.(?:ts|tsx|mjs)$/

@@ -23,7 +23,7 @@ const RULES = [
     allowed: [
       'cache/src/drivers/upstash.ts',
       'realtime/src/phoenix/phoenix-socket.ts',
-      'realtime/src/sse/index.ts',
+      'realtime/src/fallback/sse-socket.ts',
       'realtime/src/tabs/group.ts',
       'realtime/src/tabs/leader.ts',
     ],
@@ -32,7 +32,7 @@ const RULES = [
     what: '`AbortSignal.any`, which the edge runtime of Next.js lacks: use `anySignal`',
     pattern: /AbortSignal\.any\(/,
     // For pages only, whose bytes count.
-    allowed: ['realtime/src/sse/index.ts', 'realtime/src/tabs/group.ts', 'realtime/src/tabs/leader.ts'],
+    allowed: ['realtime/src/fallback/sse-socket.ts', 'realtime/src/tabs/group.ts', 'realtime/src/tabs/leader.ts'],
   },
   {
     what: 'a variable that is not trimmed, as Windows shells and CRLF files leave a space or a line break behind it: use `readEnv`',
@@ -64,7 +64,7 @@ const RULES = [
       'core/src/errors/errors.ts',
       'core/src/redact/values/kinds.ts',
       'core/src/delivery/ending/host-process.ts',
-      'realtime/src/sse/index.ts',
+      'realtime/src/fallback/sse-socket.ts',
       'realtime/src/phoenix/phoenix-socket.ts',
     ],
   },

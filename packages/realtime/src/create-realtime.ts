@@ -18,17 +18,17 @@ import {
   type StandardSchema,
 } from '@msc/core'
 import type { PresenceState, RealtimeDriver } from './driver.ts'
-import { onPage } from './page.ts'
-import { createSeen } from './seen.ts'
-import { safely } from './safely.ts'
-import type { InTime } from './in-time.ts'
-import type { MessageHandler, Payload } from './message.ts'
-import type { PublishTools } from './publish.ts'
+import { onPage } from './base/page.ts'
+import { createSeen } from './base/seen.ts'
+import { safely } from './base/safely.ts'
+import type { InTime } from './base/in-time.ts'
+import type { MessageHandler, Payload } from './base/message.ts'
+import type { PublishTools } from './client/publish.ts'
 import { FEED, feedTopic } from './feed/feed-topic.ts'
-import { stamped } from './stamp.ts'
-import { addTo, conflict, createTopic, refusal, type Topic } from './topic.ts'
-import { traced } from './traced.ts'
-import { typed, type EventSchemas } from './typed.ts'
+import { stamped } from './base/stamp.ts'
+import { addTo, conflict, createTopic, refusal, type Topic } from './client/topic.ts'
+import { traced } from './base/traced.ts'
+import { typed, type EventSchemas } from './client/typed.ts'
 
 /** `offline`: the browser says that there is no network; it is tried again when there is. `idle`: nothing is subscribed. */
 export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'offline' | 'closed'
@@ -286,10 +286,10 @@ export function createRealtime(options: RealtimeOptions): Realtime {
 
   /** Loaded by the first publication: a page has its channels, and most need nothing else. */
   const publishing = async (
-    call: (code: typeof import('./publish.ts'), tools: PublishTools) => Promise<void>,
+    call: (code: typeof import('./client/publish.ts'), tools: PublishTools) => Promise<void>,
   ): Promise<void> => {
     assertOpen()
-    await call(await import('./publish.ts'), {
+    await call(await import('./client/publish.ts'), {
       driver,
       clock,
       inTime,
@@ -311,7 +311,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     onStatus: (listener) => addTo(listeners, listener),
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
       assertOpen()
-      if (!name) throw refusal('The topic is missing.', 'REALTIME_TOPIC_INVALID')
+      if (!name) throw refusal('No topic is given.', 'REALTIME_TOPIC_INVALID')
       const channel = topicFor(name, channelOptions).subscribe(channelOptions.presenceKey)
       const { events } = channelOptions
       const onInvalid = (error: unknown): void => {

@@ -3,7 +3,7 @@ import { createRealtime, type Change, type Realtime, type RealtimeOptions } from
 import type { PresenceState } from './driver.ts'
 import { embedded } from './drivers/embedded.ts'
 import { supabase, supabaseFromEnv } from './drivers/supabase.ts'
-import { SseSocket } from './sse/index.ts'
+import { SseSocket } from './fallback/sse-socket.ts'
 import { shareTabs } from './tabs/index.ts'
 
 // The drivers are imported at once, other than in the packages of servers: what is loaded late may use nothing of

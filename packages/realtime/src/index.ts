@@ -1,5 +1,5 @@
 import './operations.ts'
-export type { MessageHandler, Payload } from './message.ts'
+export type { MessageHandler, Payload } from './base/message.ts'
 export { feedTopic } from './feed/feed-topic.ts'
 export {
   createRealtime,
@@ -29,7 +29,7 @@ export {
   type RealtimeFromEnvOptions,
   type Unsubscribe,
 } from './default-realtime.ts'
-export type { EventSchemas } from './typed.ts'
+export type { EventSchemas } from './client/typed.ts'
 export type { FeedPage } from './feed/page.ts'
 export type {
   OutgoingMessage,

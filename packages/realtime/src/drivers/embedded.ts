@@ -1,7 +1,7 @@
 import { ConfigError, DriverError, deadline, systemClock, toError, type Clock, closedError } from '@msc/core'
 import { assertTime } from './assert-time.ts'
 import type { RealtimeDriver } from '../driver.ts'
-import { getHub } from '../hub.ts'
+import { getHub } from '../client/hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
 
 export interface EmbeddedOptions {

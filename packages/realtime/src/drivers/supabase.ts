@@ -18,7 +18,7 @@ import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
 import type { OutgoingMessage, PresenceState, RealtimeDriver } from '../driver.ts'
 import { isFeedPage } from '../feed/page.ts'
 import { createPace } from './pace.ts'
-import { onPage } from '../page.ts'
+import { onPage } from '../base/page.ts'
 
 type Sdk = typeof import('@supabase/supabase-js')
 

@@ -1,7 +1,7 @@
 import { createManualClock } from '@msc/core/testing'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { deferred } from '../promises.ts'
+import { deferred } from '../base/promises.ts'
 import { databases, type TestDatabase } from '../testing/test-database.ts'
 import { createLanes } from './lanes.ts'
 import { feedSource, type FeedMessage, type FeedSource, type FeedSourceOptions } from './source.ts'

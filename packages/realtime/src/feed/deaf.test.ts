@@ -3,8 +3,8 @@ import { startPostgres, startTransactionPooler, type RunningPostgres } from '@ms
 import type { PostgresPool } from '@msc/core/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { databasePolicies } from '../server/policies.ts'
-import { realtimeSchema } from '../server/schema.ts'
+import { databasePolicies } from '../server/policies/policies.ts'
+import { realtimeSchema } from '../server/policies/schema.ts'
 import { itemsFeed } from '../testing/test-database.ts'
 import { feedSource, type FeedSourceOptions } from './source.ts'
 

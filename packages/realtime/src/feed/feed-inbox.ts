@@ -1,8 +1,8 @@
-import type { Payload } from '../message.ts'
+import type { Payload } from '../base/message.ts'
 import type { Subscription } from '../driver.ts'
-import type { HandOn } from '../inbox.ts'
-import type { Stamped } from '../stamp.ts'
-import type { InTime } from '../in-time.ts'
+import type { HandOn } from '../client/inbox.ts'
+import type { Stamped } from '../base/stamp.ts'
+import type { InTime } from '../base/in-time.ts'
 import { isCursor, laterCursor } from './cursor.ts'
 
 /** The messages of a feed: what was missed comes before what is new. */

@@ -1,5 +1,5 @@
 import { createBreaker, deadline, type Breaker, type Clock } from '@msc/core'
-import { deferred } from '../promises.ts'
+import { deferred } from '../base/promises.ts'
 import type { FeedMessage } from './source.ts'
 
 /** What has to happen before a message may reach anybody: the invalidation of what it announces. */

@@ -1,6 +1,6 @@
 import type * as Core from '@msc/core'
 import type { Change, FeedHandlers } from '../create-realtime.ts'
-import type { RawChannel } from '../raw-channel.ts'
+import type { RawChannel } from '../client/raw-channel.ts'
 import { guarded } from './guarded.ts'
 
 /** What the page has loaded already. */

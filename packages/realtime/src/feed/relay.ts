@@ -17,8 +17,8 @@ import { assertClient, queryOn, type PostgresClient } from '@msc/core/postgres'
 import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
 import type { FeedMessage, FeedSource } from './source.ts'
 import { isCursor } from './cursor.ts'
-import { deferred } from '../promises.ts'
-import { unstamped } from '../stamp.ts'
+import { deferred } from '../base/promises.ts'
+import { unstamped } from '../base/stamp.ts'
 
 export interface RelayOptions {
   /** A `feedSource` of the same database, with the `before` that messages have to wait for. Not started. */

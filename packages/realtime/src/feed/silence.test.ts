@@ -2,7 +2,7 @@ import { startChaosProxy } from '@msc/core/testing'
 import { startPostgres } from '@msc/core/testing/postgres'
 import pg from 'pg'
 import { expect, it } from 'vitest'
-import { realtimeSchema } from '../server/schema.ts'
+import { realtimeSchema } from '../server/policies/schema.ts'
 import { feedSource, type FeedSourceOptions } from './source.ts'
 import { itemsFeed } from '../testing/test-database.ts'
 

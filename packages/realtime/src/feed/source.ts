@@ -21,8 +21,8 @@ import {
 } from '@msc/core'
 import { assertClient, listen, queryOn, type PostgresClient } from '@msc/core/postgres'
 import { createLanes, type Before } from './lanes.ts'
-import { createSeen } from '../seen.ts'
-import { stamped, unstamped } from '../stamp.ts'
+import { createSeen } from '../base/seen.ts'
+import { stamped, unstamped } from '../base/stamp.ts'
 import { isFeedPage, type FeedPage } from './page.ts'
 
 /** A change as it goes to those who are in its topic. */

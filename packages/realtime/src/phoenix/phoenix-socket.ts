@@ -3,8 +3,8 @@ import { CHANNEL } from './channel-prefix.ts'
 import type { SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import { isFeedPage } from '../feed/page.ts'
 import { formatFrame, parseFrame, type Frame } from './frames.ts'
-import { onPage } from '../page.ts'
-import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from '../presence.ts'
+import { onPage } from '../base/page.ts'
+import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from '../client/presence.ts'
 
 /** The part of the browser's WebSocket that is used; `ws` has it too. */
 interface Socket {

@@ -2,8 +2,8 @@
 
 import { useCallback, useEffect, useRef, useState } from 'react'
 import type { AnyEvents, Channel, ChannelOptions, NameOf, Received, Sent } from '../create-realtime.ts'
-import type { MessageHandler, Payload } from '../message.ts'
-import type { EventSchemas } from '../typed.ts'
+import type { MessageHandler, Payload } from '../base/message.ts'
+import type { EventSchemas } from '../client/typed.ts'
 import { useRealtime } from './context.tsx'
 import { useLatest } from './use-latest.ts'
 

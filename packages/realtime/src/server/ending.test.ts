@@ -3,7 +3,7 @@ import { SignJWT } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createRealtime } from '../create-realtime.ts'
 import { memory } from '../drivers/memory.ts'
-import { deferred } from '../promises.ts'
+import { deferred } from '../base/promises.ts'
 import { openRaw, type RawSocket } from '../testing/raw-socket.ts'
 import { startRealtimeServer, type Claims, type RealtimeServerOptions, type StandaloneServer } from './index.ts'
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { formatFrame, parseFrame } from '../phoenix/frames.ts'
-import { applyDiff, fromState, toState, type WireState } from '../presence.ts'
+import { applyDiff, fromState, toState, type WireState } from '../client/presence.ts'
 import { signTestToken } from '../testing/index.ts'
 import { startRealtimeServer, type StandaloneServer } from './index.ts'
 

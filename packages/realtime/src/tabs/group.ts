@@ -10,7 +10,7 @@ import {
 } from '@msc/core'
 import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
-import { aborted, deferred } from '../promises.ts'
+import { aborted, deferred } from '../base/promises.ts'
 import { createLeader, type Leader } from './leader.ts'
 import { fromPlain, toPlain, type Answer, type Request, type Wire } from './messages.ts'
 

@@ -1,7 +1,7 @@
 import { DriverError, closedError } from '@msc/core'
 import { assertTime } from '../drivers/assert-time.ts'
 import type { RealtimeDriver } from '../driver.ts'
-import { subjectOf } from '../token.ts'
+import { subjectOf } from '../client/token.ts'
 import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
 
 export interface ShareTabsOptions {

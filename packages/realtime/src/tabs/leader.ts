@@ -1,6 +1,6 @@
 import { DriverError } from '@msc/core'
 import type { PresenceState, RealtimeDriver, SubscribeOptions, Subscription } from '../driver.ts'
-import { createTracking, type Tracking } from '../tracking.ts'
+import { createTracking, type Tracking } from '../client/tracking.ts'
 import { toPlain, type Answer, type Request } from './messages.ts'
 
 /** The tab that has the connection, for itself and for the others. */

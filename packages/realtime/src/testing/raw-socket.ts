@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws'
-import { deferred } from '../promises.ts'
+import { deferred } from '../base/promises.ts'
 
 interface Reply {
   readonly status: string

@@ -2,8 +2,8 @@ import { PGlite } from '@electric-sql/pglite'
 import type { PostgresClient, PostgresPool } from '@msc/core/postgres'
 import { startPostgres } from '@msc/core/testing/postgres'
 import pg from 'pg'
-import { realtimeSchema } from '../server/schema.ts'
-import type { PolicyClient } from '../server/policies.ts'
+import { realtimeSchema } from '../server/policies/schema.ts'
+import type { PolicyClient } from '../server/policies/policies.ts'
 import { feedMigration } from '../feed/sql.ts'
 
 export interface TestDatabase {

@@ -1,5 +1,5 @@
 import type { Clock } from '@msc/core'
-import type { Claims } from '../claims.ts'
+import type { Claims } from '../entrance/claims.ts'
 import type { HolderLimits, Limits } from './limits.ts'
 import { createHolders, type Cost, type Gauge, type Holder, type Holders } from './holders.ts'
 

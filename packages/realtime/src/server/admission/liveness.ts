@@ -1,5 +1,5 @@
 import { deadline } from '@msc/core'
-import type { Claims } from '../claims.ts'
+import type { Claims } from '../entrance/claims.ts'
 import type { Runtime } from '../runtime.ts'
 
 /** Says whether the session of these claims still goes on. */

@@ -3,7 +3,7 @@ import { whoIs, type Admission, type Who } from '../admission/admission.ts'
 import type { Liveness } from '../admission/liveness.ts'
 import { fail, protectedAnswer, sessionEnded, sessionUnknown, tooMany } from './answers.ts'
 import { textOf } from './body.ts'
-import { verifyToken, type Claims } from '../claims.ts'
+import { verifyToken, type Claims } from '../entrance/claims.ts'
 import type { MatchRoute, RouteName } from './routes.ts'
 
 /** A request whose sender is known and within the limits of its account and its address. */

@@ -5,9 +5,9 @@ import type { FeedSource } from '../../feed/source.ts'
 import type { Admission } from '../admission/admission.ts'
 import { fail, sessionEnded, tooMany } from './answers.ts'
 import { countedText, tooManyAtOnce, type Call } from './handle-http.ts'
-import type { Ask } from '../permissions.ts'
+import type { Ask } from '../policies/permissions.ts'
 import type { Runtime } from '../runtime.ts'
-import { isFeedTopic } from '../session.ts'
+import { isFeedTopic } from '../session/session.ts'
 
 export interface RestContext {
   readonly maxBytes: number

@@ -1,0 +1,120 @@
+import { createBreakerState, type BreakerDecisions, type BreakerState } from '@msc/core/breaker-state'
+import type * as Core from '@msc/core'
+import type { Realtime } from '../create-realtime.ts'
+import type { InTime } from '../base/in-time.ts'
+import type { feedTopic } from '../feed/feed-topic.ts'
+import type { stamped } from '../base/stamp.ts'
+import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
+
+/** What the client has loaded already. */
+export interface PublishTools extends Pick<typeof Core, 'ConfigError' | 'UnavailableError' | 'emit'> {
+  readonly driver: RealtimeDriver
+  readonly clock: Core.Clock
+  readonly inTime: InTime
+  readonly stamped: typeof stamped
+  readonly feedTopic: typeof feedTopic
+  /** One for each engine, by which its health knows. */
+  readonly breaker: { state: BreakerState }
+}
+
+const COOLDOWN_MS = 5000
+const breakers = new WeakMap<object, BreakerDecisions>()
+
+/** Made here, as a page that does not publish does not need one. */
+function breakerOf({ breaker: seen, driver, clock, emit }: PublishTools): BreakerDecisions {
+  const known = breakers.get(seen)
+  if (known) return known
+  const made = createBreakerState({
+    threshold: 5,
+    cooldownMs: COOLDOWN_MS,
+    clock,
+    onChange(state) {
+      seen.state = state
+      emit('driver.breaker', { concern: 'realtime', driver: driver.name, state })
+    },
+  })
+  breakers.set(seen, made)
+  return made
+}
+
+/** Publishes without a channel. Servers do; a page has its channels, and so does not load this first. */
+export async function publishNow(
+  [topic, event, given, options]: Parameters<Realtime['publish']>,
+  tools: PublishTools,
+): Promise<void> {
+  const { driver, clock, inTime, ConfigError, UnavailableError, emit } = tools
+  const send = driver.publish?.bind(driver)
+  if (!send) {
+    throw new ConfigError(`[msc/realtime] [${driver.name}] can not publish without a channel.`, {
+      code: 'REALTIME_NO_PUBLISH',
+      hint: 'Use its broadcast().',
+    })
+  }
+  if (typeof topic !== 'string' || topic === '') {
+    throw new ConfigError('[msc/realtime] The topic is missing.', { code: 'REALTIME_TOPIC_INVALID' })
+  }
+  // Of what can't be written the backend never hears, so it must not count as its failure.
+  let payload
+  try {
+    JSON.stringify(given)
+    payload = tools.stamped(given)
+  } catch {
+    throw unwritable(ConfigError, topic, given)
+  }
+  const message: OutgoingMessage = { topic, event, payload, private: options?.private ?? false }
+  const breaker = breakerOf(tools)
+  const from = clock.monotonic()
+  let outcome: 'ok' | 'error' = 'error'
+  try {
+    if (!breaker.tryAcquire()) {
+      throw new UnavailableError(`[msc/realtime] [${driver.name}] publish was not tried: the backend keeps failing.`, {
+        code: 'BREAKER_OPEN',
+        hint: `It is probed again at most ${COOLDOWN_MS} ms after the last failure.`,
+      })
+    }
+    await inTime('publish', (signal) => send([message], signal)).catch((error: unknown) => {
+      if (isAnswer(error)) breaker.succeed()
+      else breaker.fail()
+      throw error
+    })
+    breaker.succeed()
+    outcome = 'ok'
+  } finally {
+    emit('realtime.publish', { topic, event, outcome }, from)
+  }
+}
+
+/** A refusal that a retry can't mend is at least an answer. Never throws: the probe would stay taken. */
+function isAnswer(error: unknown): boolean {
+  try {
+    return (error as { retryable?: unknown }).retryable === false
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The error for what JSON can't carry: a cycle, a BigInt, or what a `toJSON` of the application throws.
+ */
+export function unwritable(Config: typeof Core.ConfigError, topic: string, payload: unknown): Core.ConfigError {
+  let cause: unknown
+  try {
+    JSON.stringify(payload)
+  } catch (error) {
+    cause = error
+  }
+  return new Config(`[msc/realtime] What is sent to ${topic} can not be written as JSON.`, {
+    code: 'REALTIME_PAYLOAD_INVALID',
+    hint: 'Pass text in place of a BigInt, and ids in place of objects that refer to each other.',
+    cause,
+  })
+}
+
+/** A row's change as Supabase's `realtime.broadcast_changes` sends it. */
+export function publishChange(
+  { table, ownerId, type, record, old }: Parameters<Realtime['publishChange']>[0],
+  tools: PublishTools,
+): Promise<void> {
+  const payload = { operation: type, schema: 'public', table, record: record ?? null, old_record: old ?? null }
+  return publishNow([tools.feedTopic(table, ownerId), type, payload, { private: true }], tools)
+}

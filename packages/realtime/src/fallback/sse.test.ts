@@ -1,0 +1,197 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { createRealtime, type Realtime } from '../create-realtime.ts'
+import { embedded } from '../drivers/embedded.ts'
+import { feedSource } from '../feed/source.ts'
+import { openPglite, type TestDatabase } from '../testing/test-database.ts'
+import { createRealtimeServer, startRealtimeServer, type StandaloneServer } from '../server/index.ts'
+import { signTestToken } from '../testing/tokens.ts'
+import { SseSocket } from './sse-socket.ts'
+
+const secret = 'a-secret-for-tests-that-is-long-enough-0123'
+let db: TestDatabase
+let server: StandaloneServer
+const readers: Reader[] = []
+beforeAll(async () => {
+  db = await openPglite()
+})
+afterAll(() => db.close())
+beforeEach(async () => {
+  server = await startRealtimeServer({
+    jwtSecret: secret,
+    authorize: ({ claims, topic, action }) => action === 'read' && topic === `feed:items:${claims.sub}`,
+    feeds: feedSource({ client: db.client }),
+    limits: { bufferedBytes: 100_000 },
+  })
+  await server.ready
+})
+afterEach(async () => {
+  for (const { stop } of readers.splice(0)) stop()
+  await server.close()
+  await db.exec('delete from items')
+})
+const insert = (owner: string, n: number): Promise<unknown> =>
+  db.query('insert into items (owner, n) values ($1, $2)', [owner, n])
+
+interface Reader {
+  readonly status: number
+  readonly events: EventSourceMessage[]
+  readonly lastId: () => string
+  readonly ended: Promise<void>
+  readonly stop: () => void
+}
+
+/** As an EventSource reads it. */
+async function read(query: string, token: string, lastEventId?: string): Promise<Reader> {
+  const ending = new AbortController()
+  const response = await fetch(`${server.url}/realtime/v1/events?${query}`, {
+    headers: { authorization: `Bearer ${token}`, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) },
+    signal: ending.signal,
+  })
+  const events: EventSourceMessage[] = []
+  let lastId = ''
+  const parser = createParser({ onEvent: (event) => events.push(event) })
+  const consume = async (): Promise<void> => {
+    const decoder = new TextDecoder()
+    for await (const chunk of response.body ?? []) {
+      const text = decoder.decode(chunk as Uint8Array, { stream: true })
+      for (const [, id] of text.matchAll(/^id: (.+)$/gm)) lastId = id ?? ''
+      parser.feed(text)
+    }
+  }
+  const reader: Reader = {
+    status: response.status,
+    events,
+    lastId: () => lastId,
+    ended: consume().catch(() => undefined),
+    stop: () => ending.abort(),
+  }
+  readers.push(reader)
+  return reader
+}
+const numbers = ({ events }: Reader): unknown[] =>
+  events.map(
+    ({ event, data }) => event ?? (JSON.parse(data) as { payload: { record: { n: number } } }).payload.record.n,
+  )
+
+describe('a stream for any EventSource', () => {
+  it('goes on from Last-Event-ID, with each message once and in order', async () => {
+    const token = await signTestToken(secret, { sub: 'a' })
+    const first = await read('topic=feed:items:a', token)
+    await expect.poll(first.lastId).not.toBe('')
+    await insert('a', 1)
+    await insert('b', 2)
+    await insert('a', 3)
+    await expect.poll(() => numbers(first)).toEqual([1, 3])
+    first.stop()
+    await first.ended
+    await db.query(`insert into items (owner, n) select 'a', i from generate_series(10, 700) as i`)
+    const second = await read('topic=feed:items:a', token, first.lastId())
+    await insert('a', 1000)
+    const expected = [...Array.from({ length: 691 }, (_, index) => index + 10), 1000]
+    await expect.poll(() => numbers(second).length).toBeGreaterThanOrEqual(expected.length)
+    // What stands at the cursor itself may come again; the client knows it by then.
+    expect(numbers(second).filter((n) => n !== 3)).toEqual(expected)
+    expect(JSON.parse(second.events.at(-1)?.data ?? '')).toEqual({
+      topic: 'feed:items:a',
+      event: 'INSERT',
+      payload: expect.objectContaining({ operation: 'INSERT', table: 'items' }),
+    })
+  })
+
+  it('says that there is a gap, and that the token has expired', async () => {
+    const other = '00000000-0000-4000-8000-000000000000:1'
+    const reader = await read('topic=feed:items:a', await signTestToken(secret, { sub: 'a' }, 2), other)
+    await expect.poll(() => numbers(reader)).toEqual(['gap'])
+    await expect.poll(() => numbers(reader)).toEqual(['gap', 'closed'])
+  })
+
+  it('refuses what a WebSocket would be refused', async () => {
+    const token = await signTestToken(secret, { sub: 'b' })
+    expect((await read('topic=feed:items:a', token)).status).toBe(403)
+    expect((await read('topic=room&private=true', token)).status).toBe(403)
+    expect((await read('topic=room', 'forged')).status).toBe(401)
+    expect((await read('topic=room', await signTestToken(secret, { sub: 'b' }, -5))).status).toBe(401)
+    expect((await read('topic=', token)).status).toBe(422)
+    expect((await read('topic=room', token)).status).toBe(200)
+    const gone = await fetch(`${server.url}/realtime/v1/events/${'0'.repeat(32)}`, { method: 'POST', body: '[]' })
+    expect(gone.status).toBe(410)
+  })
+
+  it('lets go of whoever leaves, and of whoever does not read', async () => {
+    const token = await signTestToken(secret, { sub: 'a' })
+    const reader = await read('topic=room', token)
+    expect(server.stats().connections).toBe(1)
+    reader.stop()
+    await expect.poll(() => server.stats()).toMatchObject({ connections: 0, rooms: 0 })
+    // Its body is read by nobody.
+    await fetch(`${server.url}/realtime/v1/events?topic=room`, { headers: { authorization: `Bearer ${token}` } })
+    const note = { topic: 'room', event: 'note', payload: { text: 'x'.repeat(50_000) }, private: false }
+    await expect
+      .poll(() => {
+        server.publish(note)
+        return server.stats().connections
+      })
+      .toBe(0)
+  })
+})
+
+describe('a network that blocks WebSockets', () => {
+  let http: Server
+  let client: Realtime
+  let open: boolean
+  let asked: number
+  let refused: number
+  beforeEach(async () => {
+    const realtime = createRealtimeServer({ jwtSecret: secret, authorize: () => true })
+    open = true
+    asked = 0
+    refused = 0
+    http = createServer((request, response) => {
+      if (request.url?.includes('/events')) asked += 1
+      if (!open) request.socket.destroy()
+      else if (!realtime.handleIncoming(request, response)) response.writeHead(404).end()
+    })
+    http.on('upgrade', (_request, socket) => {
+      refused += 1
+      socket.destroy()
+    })
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+    const apiKey = await signTestToken(secret, { role: 'anon' })
+    client = createRealtime({
+      driver: embedded({
+        url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/realtime/v1`,
+        apiKey,
+        WebSocket: WebSocket as never,
+        fallback: SseSocket,
+      }),
+      random: () => 0,
+    })
+    return async () => {
+      await client.close()
+      await realtime.close()
+      http.closeAllConnections()
+      await new Promise((resolve) => http.close(resolve))
+    }
+  })
+
+  it('is found out, and gone round', async () => {
+    const channel = client.channel('room', { presenceKey: 'a' })
+    const states: unknown[] = []
+    channel.onPresence((state) => states.push(state))
+    await channel.track({ here: true })
+    await expect.poll(() => states.at(-1)).toEqual({ a: [{ here: true }] })
+    expect(client.status).toBe('connected')
+    expect(asked).toBeGreaterThan(0)
+  })
+
+  it('is not taken for a server that is away', async () => {
+    open = false
+    client.channel('room')
+    await expect.poll(() => refused).toBeGreaterThanOrEqual(4)
+    expect(asked).toBe(0)
+  })
+})

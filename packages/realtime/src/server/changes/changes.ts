@@ -1,0 +1,149 @@
+import type { FeedMessage } from '../../feed/source.ts'
+import { feedTopic } from '../../feed/feed-topic.ts'
+import { parseFilter, type RowFilter } from './filters.ts'
+import { push } from '../rooms/membership.ts'
+import type { Membership } from '../rooms/rooms.ts'
+
+/** One entry of `postgres_changes` in a join. */
+export interface ChangeWish {
+  /** Chosen by the server; what it sends is sorted by it. */
+  readonly id: number
+  readonly event: string
+  readonly schema: string
+  /** `*`: each that has a feed. */
+  readonly table: string
+  readonly filter: RowFilter | undefined
+  /** Columns to be sent. Default: all. */
+  readonly select: readonly string[] | undefined
+}
+
+/** Who hears of changes of rows, by whose rows they are. */
+export interface Changes {
+  add(membership: Membership): void
+  remove(membership: Membership): void
+  publish(message: FeedMessage): void
+}
+
+const MAX_WISHES = 50
+let lastId = 0
+
+/** @throws Error that says what is wrong with the entries. */
+export function parseWishes(entries: readonly unknown[]): ChangeWish[] {
+  if (entries.length > MAX_WISHES) throw new Error(`At most ${MAX_WISHES} subscriptions fit into a channel.`)
+  return entries.map((entry) => {
+    const { event = '*', schema = 'public', table = '*', filter, select } = (entry ?? {}) as Record<string, unknown>
+    if (typeof event !== 'string' || !/^(\*|INSERT|UPDATE|DELETE)$/i.test(event)) {
+      throw new Error('`event` is *, INSERT, UPDATE or DELETE.')
+    }
+    if (typeof schema !== 'string' || typeof table !== 'string') throw new Error('`schema` and `table` are names.')
+    if (filter !== undefined && typeof filter !== 'string') throw new Error('`filter` is a string.')
+    const columns = Array.isArray(select) ? select.map(String) : undefined
+    lastId = (lastId % 2 ** 31) + 1
+    return {
+      id: lastId,
+      event: event.toUpperCase(),
+      schema,
+      table,
+      filter: filter === undefined || filter === '' ? undefined : parseFilter(filter),
+      select: columns && columns.length > 0 ? columns : undefined,
+    }
+  })
+}
+
+/** The feed in which the rows are that a token may see. `undefined`: it has none. */
+export function feedOf({ table }: ChangeWish, sub: string | undefined): string | undefined {
+  return sub === undefined || sub === '' ? undefined : feedTopic(table, sub)
+}
+
+/** What may see every row, and is in no user's hands. */
+const EVERYBODY = Symbol('every owner')
+
+/**
+ * `postgres_changes` over feeds: of a row hears its owner alone, of a DELETE the old row's owner, and the service role of
+ * everything. So nothing has to be asked of the database per change and subscriber.
+ */
+export function createChanges(): Changes {
+  const byOwner = new Map<string | typeof EVERYBODY, Set<Membership>>()
+  const keyOf = ({ claims }: Membership): string | typeof EVERYBODY | undefined =>
+    claims.role === 'service_role' ? EVERYBODY : claims.sub
+  const deliver = (key: string | typeof EVERYBODY, message: FeedMessage): void => {
+    for (const membership of byOwner.get(key) ?? []) send(membership, message)
+  }
+  return {
+    add(membership) {
+      const key = keyOf(membership)
+      if (membership.changes.length === 0 || key === undefined) return
+      const members = byOwner.get(key) ?? new Set()
+      byOwner.set(key, members.add(membership))
+    },
+    remove(membership) {
+      const key = keyOf(membership)
+      if (key === undefined) return
+      const members = byOwner.get(key)
+      members?.delete(membership)
+      if (members?.size === 0) byOwner.delete(key)
+    },
+    publish(message) {
+      const [, , ...owner] = message.topic.split(':')
+      deliver(owner.join(':'), message)
+      deliver(EVERYBODY, message)
+    },
+  }
+}
+
+function send(membership: Membership, { payload, at }: FeedMessage): void {
+  const {
+    schema,
+    table,
+    operation,
+    record,
+    old_record: old,
+  } = payload as {
+    readonly schema: string
+    readonly table: string
+    readonly operation: string
+    readonly record: Readonly<Record<string, unknown>> | null
+    readonly old_record: Readonly<Record<string, unknown>> | null
+  }
+  const row = record ?? old
+  if (!row) return
+  // Who asked for the same columns is served by one frame.
+  const groups = new Map<string, { readonly select: readonly string[] | undefined; readonly ids: number[] }>()
+  for (const wish of membership.changes) {
+    if (wish.event !== '*' && wish.event !== operation) continue
+    if (wish.schema !== '*' && wish.schema !== schema) continue
+    if (wish.table !== '*' && wish.table !== table) continue
+    if (wish.filter && !wish.filter(row)) continue
+    const key = wish.select?.join(',') ?? '*'
+    const group = groups.get(key) ?? { select: wish.select, ids: [] }
+    group.ids.push(wish.id)
+    groups.set(key, group)
+  }
+  for (const { select, ids } of groups.values()) {
+    const columns = Object.keys(row).filter((name) => select?.includes(name) ?? true)
+    push(membership, 'postgres_changes', {
+      ids,
+      data: {
+        schema,
+        table,
+        type: operation,
+        commit_timestamp: at,
+        columns: columns.map((name) => ({ name, type: typeOf(row[name]) })),
+        ...(record && { record: only(record, columns) }),
+        ...(old && { old_record: only(old, columns) }),
+        errors: null,
+      },
+    })
+  }
+}
+
+function only(row: Readonly<Record<string, unknown>>, columns: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(columns.map((name) => [name, row[name]]))
+}
+
+/** As the JSON has it; clients use it to read what is no string. */
+function typeOf(value: unknown): string {
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int8' : 'float8'
+  if (typeof value === 'boolean') return 'bool'
+  return typeof value === 'object' && value !== null ? 'jsonb' : 'text'
+}

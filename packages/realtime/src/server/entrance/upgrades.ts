@@ -1,0 +1,163 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer, type WebSocket } from 'ws'
+import type { ProtocolVersion } from '../../phoenix/frames.ts'
+import { Place, textOfRefusal, whoIs, type Admission, type Refusal, type Who } from '../admission/admission.ts'
+import type { Liveness } from '../admission/liveness.ts'
+import { PROTECTED, SESSION_ENDED, SESSION_UNKNOWN } from '../http/answers.ts'
+import { verifyToken, type Claims } from './claims.ts'
+import type { Clients } from './clients.ts'
+import type { Runtime } from '../runtime.ts'
+import { WebSocketTransport } from './websocket.ts'
+
+export interface UpgradesContext {
+  readonly jwtSecret: string
+  readonly frameBytes: number
+  readonly admission: Admission
+  readonly liveness: Liveness
+  readonly clients: Clients
+  /** Why nobody is let in now. */
+  shut(): readonly [status: number, error: string] | undefined
+  readonly runtime: Runtime
+}
+
+/** Why there is no connection, as HTTP says it. */
+interface Refused {
+  readonly status: number
+  readonly error: string
+  /** Milliseconds. */
+  readonly retryAfterMs?: number
+}
+type Answer<T> = { readonly taken: T } | { readonly refused: Refused }
+
+export interface Upgrades {
+  /** Makes a WebSocket of an upgrade, or says no. Never throws. */
+  take(url: URL, address: string, request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /**
+   * Lets the holder of a token in: `use` is called at the very moment that it may, so nothing comes between.
+   *
+   * @param address `undefined` for a connection of this process, to which the limits do not apply.
+   */
+  admit<T>(token: string | null, address: string | undefined, use: (claims: Claims, who: Who) => T): Promise<Answer<T>>
+  close(): void
+}
+
+export function createUpgrades(context: UpgradesContext): Upgrades {
+  const { jwtSecret, admission, liveness, clients, runtime } = context
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: context.frameBytes, perMessageDeflate: false })
+  // What is no handshake is answered by `ws`, without what every answer here has.
+  sockets.on('wsClientError', (error: Error, socket: Duplex) => refuse(socket, { status: 400, error: error.message }))
+
+  const admit: Upgrades['admit'] = async (token, address, use) => {
+    const nobody: Who = { address }
+    const counted = (who: Who): { refused: Refused } | undefined => {
+      const refusal = address === undefined ? undefined : admission.take(who, { requestsPerMinute: 1 })
+      return refusal && { refused: limited(refusal) }
+    }
+    const no = (status: number, error: string): { refused: Refused } => ({ refused: { status, error } })
+    const why = context.shut()
+    if (why) return no(...why)
+    if (!token) return counted(nobody) ?? no(401, 'API key is missing')
+    const verified = await verifyToken(token, jwtSecret)
+    if ('error' in verified) return counted(nobody) ?? no(401, verified.error)
+    const { claims } = verified
+    const who = whoIs(claims, address)
+    return (
+      counted(who) ??
+      (await liveness.during(claims, (verdict) => {
+        if (verdict === 'ended') return no(401, SESSION_ENDED)
+        if (verdict === 'unavailable') return { refused: { status: 503, error: SESSION_UNKNOWN, retryAfterMs: 1000 } }
+        // `close()` may have begun meanwhile; a client that is added now would never be told to leave.
+        const late = context.shut()
+        return late ? no(...late) : { taken: use(claims, who) }
+      }))
+    )
+  }
+
+  const accept = (socket: WebSocket, version: ProtocolVersion, claims: Claims, place: Place): void => {
+    const client = clients.add(new WebSocketTransport(socket, version), claims, place)
+    socket.on('pong', client.alive)
+    socket.on('message', (data: Buffer, isBinary) =>
+      client.receive(isBinary ? new Uint8Array(data) : data.toString('utf8')),
+    )
+    socket.on('error', terminate)
+    socket.on('close', client.gone)
+  }
+
+  const upgrade = async (
+    url: URL,
+    version: ProtocolVersion,
+    address: string,
+    [request, socket, head]: readonly [IncomingMessage, Duplex, Buffer],
+  ): Promise<void> => {
+    const answer = await admit(url.searchParams.get('apikey'), address, (claims, who) => {
+      if (socket.destroyed) return undefined
+      const place = admission.enter(who, 'sockets')
+      if (!(place instanceof Place)) return limited(place)
+      // Also of a handshake that fails, and of a peer that is gone without a word.
+      socket.once('close', leaveOf(place))
+      sockets.handleUpgrade(request, socket, head, (webSocket) => accept(webSocket, version, claims, place))
+      return undefined
+    })
+    const refused = 'refused' in answer ? answer.refused : answer.taken
+    if (refused) refuse(socket, refused)
+  }
+
+  return {
+    admit,
+    take(url, address, request, socket, head) {
+      socket.on('error', destroy)
+      const version = url.searchParams.get('vsn') ?? '1.0.0'
+      if (version !== '1.0.0' && version !== '2.0.0') {
+        return refuse(socket, { status: 400, error: 'Unknown protocol version' })
+      }
+      upgrade(url, version, address, [request, socket, head]).catch((error: unknown) => {
+        runtime.report(error, 'accept a connection')
+        socket.destroy()
+      })
+    },
+    close: () => sockets.close(),
+  }
+}
+
+const limited = (refusal: Refusal): Refused => ({
+  status: 429,
+  error: textOfRefusal(refusal),
+  retryAfterMs: refusal.retryAfterMs,
+})
+
+// Not made where a connection is: what they closed over, the request and its address, would live as long.
+const leaveOf =
+  (place: Place): (() => void) =>
+  () =>
+    place.leave()
+function destroy(this: Duplex): void {
+  this.destroy()
+}
+function terminate(this: WebSocket): void {
+  this.terminate()
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  429: 'Too Many Requests',
+  503: 'Service Unavailable',
+}
+
+function refuse(socket: Duplex, { status, error, retryAfterMs }: Refused): void {
+  const body = JSON.stringify({ error })
+  const headers: Record<string, string> = {
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    Connection: 'close',
+    ...PROTECTED,
+    ...(retryAfterMs !== undefined && { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) }),
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  socket.end(
+    `HTTP/1.1 ${status} ${REASONS[status]}\r\n${lines.join('\r\n')}\r\n\r\n${body}`,
+    // Whoever is refused may never say goodbye.
+    () => socket.destroy(),
+  )
+}

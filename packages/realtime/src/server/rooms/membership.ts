@@ -1,0 +1,20 @@
+import { CHANNEL } from '../../phoenix/channel-prefix.ts'
+import { untrack } from './presence.ts'
+import type { Membership, Rooms } from './rooms.ts'
+
+export function push({ connection, joinRef, topic }: Membership, event: string, payload: unknown): void {
+  connection.send({ joinRef, ref: null, topic: `${CHANNEL}${topic}`, event, payload })
+}
+
+export function closeMembership(membership: Membership, message: string, rooms: Rooms): void {
+  push(membership, 'system', { extension: 'system', status: 'error', message, channel: membership.topic })
+  push(membership, 'phx_close', {})
+  leave(membership, rooms)
+}
+
+export function leave(membership: Membership, rooms: Rooms): void {
+  const { memberships, place } = membership.connection
+  if (memberships.delete(`${CHANNEL}${membership.topic}`)) place.freeTopics(1)
+  rooms.remove(membership)
+  untrack(membership, rooms)
+}
