@@ -12,9 +12,13 @@ import { isPooled } from './pooled.ts'
 export interface Listening {
   /** Names the call in a deadline error: `[msc/jobs] [postgres]`. */
   readonly name: string
-  /** Called with the payload of each notification. */
+  /** Called with the payload of each notification that arrives after `onListening` was called for its connection. */
   onNotice(payload: string): void
-  /** Called when a connection begins to listen. Notifications that were sent before may have been missed. */
+  /**
+   * Called when a connection begins to listen. Notifications that were sent before may have been missed, so read what there is.
+   * Those that arrive between LISTEN and this call are not handed on: whoever acted on one of them before it has read what was
+   * missed would take the later for the earlier.
+   */
   onListening(): void
   /** Called each time that the connection is lost or can't be made; `listen` reconnects in any case. Default: does nothing. */
   onError?(error: Error): void
@@ -52,14 +56,21 @@ export async function listen(
   // The driver calls back from its own events, where an error would end the process.
   const call = (operation: string, callback: () => unknown): void =>
     runReported(callback, { concern: 'core', driver: 'postgres', operation })
+  let announced: unknown
   const notify = (payload: string): void => call('onNotice', () => onNotice(payload))
-  const announce = (): void => call('onListening', onListening)
+  const announce = (of: unknown): void => {
+    announced = of
+    call('onListening', onListening)
+  }
   if ('listen' in client) {
-    const stop = await client.listen(quoted, notify)
-    announce()
+    const hear = (payload: string): void => {
+      if (announced === client) notify(payload)
+    }
+    const stop = await client.listen(quoted, hear)
+    announce(client)
     // What `listen` returns folds the case of a name that it had been given in quotes, and so never finds it.
     return async () => {
-      if (!client.closed) await (client.unlisten ? client.unlisten(quoted, notify) : stop())
+      if (!client.closed) await (client.unlisten ? client.unlisten(quoted, hear) : stop())
     }
   }
   const concern = /^\[msc\/(\w+)\]/.exec(name)?.[1] ?? 'core'
@@ -119,7 +130,7 @@ export async function listen(
     const mine = createListenProbe({ pool: client, connection, channel, name, clock })
     probe = mine
     const notice = ({ channel: from, payload }: { channel?: string; payload?: string }): void => {
-      if (!mine.takes(from, payload)) notify(payload ?? '')
+      if (!mine.takes(from, payload) && announced === connection) notify(payload ?? '')
     }
     connection.on('notification', notice as never)
     connection.on('error', ((error: unknown) => lost(connection, error)) as never)
@@ -129,11 +140,11 @@ export async function listen(
     const isCurrent = (): boolean => current === connection
     // After a reconnect, report at once that notifications may have been missed: a silent idle connection of the pool can
     // delay the probe.
-    if (started && isCurrent()) announce()
+    if (started && isCurrent()) announce(connection)
     await mine.prove()
     if (!isCurrent()) return
     stopChecking = every(CHECK_MS, mine.prove, { clock, onError: (error) => lost(connection, error) })
-    if (!started) announce()
+    if (!started) announce(connection)
   }
   const stop = (): void => {
     if (stopped) return

@@ -2,19 +2,16 @@ import type { Payload } from '../base/message.ts'
 import { createSeen } from '../base/seen.ts'
 import type { Stamp, Stamped } from '../base/stamp.ts'
 
-/** Takes the stamp off a message, delivers it and returns the stamp; `undefined` for one that was here before. */
-export type HandOn = (event: string, raw: Payload) => Stamp | undefined
+/** Takes the stamp off a message and delivers it, unless it was here before. `isNew`: it is known that it was not. */
+export type HandOn = (event: string, raw: Payload, isNew?: boolean) => void
 
-/** The messages of one topic, each once among the last `remembered`. */
+/** The messages of one topic, each once among the last 500. */
 export function createInbox(
-  remembered: number,
   deliver: (event: string, payload: Payload, traceparent: string | undefined) => void,
 ): HandOn {
-  const seen = createSeen(remembered)
-  return (event, raw) => {
-    const { _msc: stamp = {}, ...payload } = raw as Stamped
-    if (stamp.id !== undefined && !seen.add(stamp.id)) return undefined
-    deliver(event, payload, stamp.traceparent)
-    return stamp
+  const seen = createSeen(500)
+  return (event, raw, isNew) => {
+    const { _msc: stamp = {} as Stamp, ...payload } = raw as Stamped
+    if (isNew || stamp.id === undefined || seen.add(stamp.id)) deliver(event, payload, stamp.traceparent)
   }
 }

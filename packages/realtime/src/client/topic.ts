@@ -76,7 +76,7 @@ export function createTopic(options: TopicOptions): Topic {
     options.onState()
   }
 
-  const handOn = createInbox(options.feed ? 5000 : 500, (event, payload, traceparent) => {
+  const handOn = createInbox((event, payload, traceparent) => {
     const run = (): void => {
       emit('realtime.receive', { topic: name, event })
       for (const member of members) {

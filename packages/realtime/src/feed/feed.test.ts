@@ -69,9 +69,13 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
     })
 
     it('say nothing of what was rolled back, and never fail a write for its size', async () => {
+      const { cursor } = await source.since('feed:items:a', undefined, 10)
       await db.exec(`begin; insert into items (owner, n) values ('a', 1); rollback`)
       await db.query(`insert into items (owner, n, note) values ('a', 2, repeat('x', 3000000))`)
-      await expect.poll(() => said('a')).toEqual([['INSERT', 2]])
+      // Of so large a row they are told that it is there, and read it.
+      await expect.poll(() => own('a').map(({ kind }) => kind)).toEqual(['more'])
+      const { events } = await source.since('feed:items:a', cursor, 10)
+      expect(events.map(({ payload }) => (payload['record'] as { note: string }).note.length)).toEqual([3_000_000])
     })
 
     it('go on from a cursor, in pages, each event once and under the id that it had', async () => {
@@ -96,8 +100,7 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       await expect.poll(() => own('a').length).toBe(1)
       const cursor = stamps('a')[0]?.cursor
       await insert('a', 2)
-      // The one whose cursor it is may come again; its id says so.
-      expect(numbers(await source.since('feed:items:a', cursor, 10)).at(-1)).toBe(2)
+      expect(numbers(await source.since('feed:items:a', cursor, 10))).toEqual([2])
     })
 
     it('say that there is a gap where history was deleted, or is another one', async () => {
@@ -153,7 +156,7 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       const pulled = (await source.since('feed:items:a', cursor, 10)).cursor
       await slow.query('commit')
       for (const position of [cursor, pulled]) {
-        expect(numbers(await source.since('feed:items:a', position, 10))).toContain(1)
+        expect(numbers(await source.since('feed:items:a', position, 10))).toEqual([1])
       }
       await expect
         .poll(() => said('a'))
@@ -186,7 +189,7 @@ it('waits for its database, and tells nobody a position before it knows where it
     client: {
       listen: (channel, callback) => pglite.listen(channel, callback),
       async query(text, values) {
-        if (text.endsWith('as horizon')) {
+        if (text.includes('unheard(null, null')) {
           if (++asked === 1) throw new Error('the database is starting up')
           await gate
         }
@@ -253,8 +256,8 @@ describe('the migration', () => {
   it('quotes what needs it, and refuses what is no name', () => {
     const sql = feedMigration([{ table: 'Odd "name"', owner: `it's`, schema: 'app' }])
     expect(sql).toContain(`on app."Odd ""name"""`)
-    expect(sql).toContain(`msc_feed.on_change('it''s')`)
-    for (const table of ['', 'a:b', 'x'.repeat(64)]) {
+    expect(sql).toContain(`msc_feed.on_change('it''s', 'app.Odd "name"', 'Odd "name"', 'app')`)
+    for (const table of ['', 'a:b', 'a.b', 'x'.repeat(64)]) {
       expect(() => feedMigration([{ table, owner: 'x' }])).toThrow(expect.objectContaining({ name: 'ConfigError' }))
     }
   })

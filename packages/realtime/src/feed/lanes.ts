@@ -138,7 +138,7 @@ export function createLanes({ before, timeoutMs, clock, report }: LanesOptions):
       if (closed) return
       push(message.topic, {
         message,
-        bytes: JSON.stringify(message.payload).length,
+        bytes: message.json.length,
         horizon,
         act: deliver,
         skip: false,

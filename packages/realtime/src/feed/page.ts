@@ -18,3 +18,13 @@ export function isFeedPage(value: unknown): value is FeedPage {
     typeof page.more === 'boolean'
   )
 }
+
+/** A page as JSON, with each payload as the database wrote it. */
+export function pageJson({ gap, more, cursor, events }: FeedPageJson): string {
+  const said = events.map(({ event, json }) => `{"event":${JSON.stringify(event)},"payload":${json}}`)
+  return `{"gap":${gap},"more":${more},"cursor":${JSON.stringify(cursor)},"events":[${said.join(',')}]}`
+}
+
+interface FeedPageJson extends Omit<FeedPage, 'events'> {
+  readonly events: readonly { readonly event: string; readonly json: string }[]
+}

@@ -16,9 +16,7 @@ import {
 import { assertClient, queryOn, type PostgresClient } from '@msc/core/postgres'
 import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
 import type { FeedMessage, FeedSource } from './source.ts'
-import { isCursor } from './cursor.ts'
 import { deferred } from '../base/promises.ts'
-import { unstamped } from '../base/stamp.ts'
 
 export interface RelayOptions {
   /** A `feedSource` of the same database, with the `before` that messages have to wait for. Not started. */
@@ -53,7 +51,8 @@ const SAVE_EVERY_MS = 1000
 interface Waiting {
   readonly message: OutgoingMessage
   readonly bytes: number
-  readonly cursor: string
+  /** See `FeedMessage.complete`. */
+  readonly complete: string
 }
 
 /**
@@ -78,7 +77,9 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
     reportFailure(error, { concern: 'realtime', driver: 'relay', operation }, options.onError)
   const closing = new AbortController()
   let waiting: Waiting[] = []
-  let bytes = 0
+  let waitingBytes = 0
+  /** How the topics of tables begin that were emptied. */
+  const emptied = new Set<string>()
   /** Something has been missed since the position, as it always may have been before the start. */
   let behind = true
   let position: string | undefined
@@ -100,22 +101,23 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
     })
   const forget = (): void => {
     waiting = []
-    bytes = 0
+    waitingBytes = 0
   }
 
   const take = (message: FeedMessage): void => {
-    const { topic, event, payload } = message
-    const { cursor } = unstamped(payload).stamp
-    const size = JSON.stringify(payload).length
-    if (!isCursor(cursor) || waiting.length >= MAX_WAITING || bytes + size > MAX_BYTES) {
+    if (message.kind === 'emptied') {
+      emptied.add(message.topic)
+      behind = true
+      return wake()
+    }
+    const bytes = Buffer.byteLength(message.json)
+    if (waiting.length >= MAX_WAITING || waitingBytes + bytes > MAX_BYTES) {
       behind = true
       forget()
     } else if (!behind) {
-      const isLarge = size > MAX_PAYLOAD
-      const sent = isLarge ? moreIn(topic) : { topic, event, payload, private: true }
-      const weight = isLarge ? 0 : size
-      waiting.push({ message: sent, bytes: weight, cursor })
-      bytes += weight
+      const sent = bytes > MAX_PAYLOAD ? moreIn(message.topic) : toOutgoing(message)
+      waiting.push({ message: sent, bytes, complete: message.complete })
+      waitingBytes += bytes
     }
     wake()
   }
@@ -129,7 +131,21 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
     }
   }
 
-  /** Tells every topic that has had something since the position that there is more. */
+  /** Tells the topics that a query finds, in their order, that there is more. */
+  const tellTopics = async (
+    text: string,
+    from: string,
+    beforeTelling: (topic: string) => Promise<void> | void,
+  ): Promise<void> => {
+    for (let last = '', more = true; more && !closing.signal.aborted;) {
+      const topics = await query<{ topic: string }>(text, [from, last, TOPICS])
+      for (const { topic } of topics) await beforeTelling(topic)
+      if (topics.length > 0) await send(topics.map(({ topic }) => moreIn(topic)))
+      more = topics.length === TOPICS
+      last = topics.at(-1)?.topic ?? last
+    }
+  }
+  /** Tells every topic that has had something since the position that there is more, and all that a table had in its history. */
   const catchUp = async (): Promise<void> => {
     behind = false
     forget()
@@ -138,13 +154,11 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
     const known = position ?? now?.relayed ?? horizon
     // A position of after now is one of another history: the database was restored.
     const from = BigInt(known) > BigInt(horizon) ? horizon : known
-    for (let last = '', more = true; more && !closing.signal.aborted;) {
-      const topics = await query<{ topic: string }>(TOPICS_SINCE, [from, last, TOPICS])
-      // Their clients fetch at once, past this process, so all of it has to be announced by then.
-      for (const { topic } of topics) await announce(topic, `${now?.epoch}:${from}`)
-      if (topics.length > 0) await send(topics.map(({ topic }) => moreIn(topic)))
-      more = topics.length === TOPICS
-      last = topics.at(-1)?.topic ?? last
+    // Their clients fetch at once, past this process, so all of it has to be announced by then.
+    await tellTopics(TOPICS_SINCE, from, (topic) => announce(topic, `${now?.epoch}:${from}:${from}:`))
+    for (const prefix of emptied) {
+      await tellTopics(TOPICS_OF, prefix, () => undefined)
+      emptied.delete(prefix)
     }
     position = horizon
   }
@@ -154,8 +168,8 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
     // What came meanwhile may have made it forget all of them.
     if (behind) return
     waiting.splice(0, batch.length)
-    for (const each of batch) bytes -= each.bytes
-    position = batch.at(-1)?.cursor.split(':')[1] ?? position
+    for (const { bytes } of batch) waitingBytes -= bytes
+    position = batch.at(-1)?.complete ?? position
   }
   const save = async (): Promise<void> => {
     if (position === saved || position === undefined) return
@@ -210,8 +224,21 @@ const moreIn = (topic: string): OutgoingMessage => ({
   private: true,
 })
 
-const POSITION = `select epoch, pg_snapshot_xmin(pg_current_snapshot())::text as horizon, relayed::text as relayed
-  from msc_feed.state, msc_feed.delivery`
-const TOPICS_SINCE = `select topic from msc_feed.events where xid >= $1::text::xid8 and topic > $2
+/** A payload that can't be written again is fetched by whoever hears of it. */
+function toOutgoing({ topic, event, json, private: isPrivate }: FeedMessage): OutgoingMessage {
+  try {
+    const payload = JSON.parse(json) as OutgoingMessage['payload']
+    JSON.stringify(payload)
+    return { topic, event, payload, private: isPrivate }
+  } catch {
+    return moreIn(topic)
+  }
+}
+
+const POSITION = `select msc_feed.epoch() as epoch, pg_snapshot_xmin(pg_current_snapshot())::text as horizon,
+  relayed::text as relayed from msc_feed.delivery`
+const TOPICS_SINCE = `select topic from msc_feed.events where xid >= $1::text::xid8 and topic > $2 and topic not like 'feed!%'
+  group by topic order by topic limit $3`
+const TOPICS_OF = `select topic from msc_feed.events where starts_with(topic, $1) and topic > $2
   group by topic order by topic limit $3`
 const SAVE = `update msc_feed.delivery set relayed = $1::text::xid8`

@@ -1,53 +1,69 @@
 import {
-  inTurn,
   assertMethods,
   assertNumbers,
   assertPorts,
-  DriverError,
+  closedError,
   deadline,
   durationOption,
   emit,
-  every,
+  inTurn,
   reportFailure,
   sleep,
   systemClock,
   withCarrier,
-  type CancelTimer,
   type Clock,
   type Duration,
   type ErrorReporter,
-  withoutScope,
-  closedError,
 } from '@msc/core'
-import { assertClient, listen, queryOn, type PostgresClient } from '@msc/core/postgres'
+import { assertClient, queryOn, type PostgresClient } from '@msc/core/postgres'
 import { createLanes, type Before } from './lanes.ts'
-import { createSeen } from '../base/seen.ts'
-import { stamped, unstamped } from '../base/stamp.ts'
-import { isFeedPage, type FeedPage } from './page.ts'
+import { hear, type Listening } from './listening.ts'
+import {
+  HISTORY_COLUMNS,
+  LIVE_COLUMNS,
+  tellMore,
+  toEvent,
+  toMessage,
+  type EventRow,
+  type FeedEvent,
+  type FeedMessage,
+} from './message.ts'
+import type { FeedPage } from './page.ts'
+import { Position } from './position.ts'
+import { keepPruned, type Pruning } from './pruning.ts'
 
-/** A change as it goes to those who are in its topic. */
-export interface FeedMessage {
-  readonly id: string
-  /** When it was written, ISO 8601. */
-  readonly at: string
-  readonly topic: string
-  readonly event: string
-  readonly payload: Readonly<Record<string, unknown>>
+export type { FeedEvent, FeedMessage } from './message.ts'
+
+/** Part of a topic's history, with each event's payload also as its JSON. */
+export interface FeedHistory extends FeedPage {
+  readonly events: readonly FeedEvent[]
+}
+
+/** How a source is doing. */
+export interface FeedStats {
+  /** `polling`: behind a transaction pooler nothing is heard, so the outbox is looked at a few times in a second. */
+  readonly mode: 'starting' | 'listening' | 'polling'
+  /** Rows that were announced and are not read yet. */
+  readonly waiting: number
+  /** Milliseconds by which the oldest row of the outbox is older than it should be. */
+  readonly pruneLagMs: number
 }
 
 /** Where a realtime server has feeds from. */
 export interface FeedSource {
   /**
-   * Hands on what is committed from now on, in the order of the commits. Returns when it listens.
+   * Hands on what is committed from now on, in the order of the commits, each once. Returns when it listens; where
+   * notifications can't be heard, as behind a transaction pooler, that is reported (`POSTGRES_POOLED`, `POSTGRES_UNHEARD`)
+   * and the outbox is polled.
    *
-   * @throws DriverError `POSTGRES_POOLED` or `POSTGRES_UNHEARD` where notifications can't be heard, as behind a transaction
-   *   pooler; `DRIVER_CLOSED`.
+   * @throws DriverError `DRIVER_CLOSED`.
    */
   start(publish: (message: FeedMessage) => void): Promise<void>
   /** `after`: a cursor of an earlier page or message; `undefined` asks where the feed is now. */
-  since(topic: string, after: string | undefined, max: number): Promise<FeedPage>
+  since(topic: string, after: string | undefined, max: number): Promise<FeedHistory>
   /** The latest messages of a topic from a time (milliseconds since the epoch) on, oldest first. */
-  replay(topic: string, sinceMs: number, max: number): Promise<readonly Omit<FeedMessage, 'topic' | 'at'>[]>
+  replay(topic: string, sinceMs: number, max: number): Promise<FeedHistory['events']>
+  stats?(): FeedStats
   close(): Promise<void>
 }
 
@@ -76,20 +92,9 @@ export interface FeedSourceOptions {
   readonly onError?: ErrorReporter
 }
 
-interface EventRow {
-  readonly id: string | number
-  readonly topic: string
-  readonly event: string
-  readonly payload: Record<string, unknown> & { readonly record?: { readonly traceparent?: unknown } | null }
-  readonly cursor: string
-  readonly horizon: string
-  readonly at: string
-}
-
 const AT_ONCE = 500
-/** Ids that wait to be read; with more than that, everything from the last horizon on is read instead. */
+/** Ids that wait to be read; with more than that, everything from the position on is read instead. */
 const MAX_WAITING = 50_000
-const PRUNE_EVERY_MS = 60_000
 
 /**
  * Feeds over the outbox of a Postgres or a PGlite; the notification carries nothing but a row's id.
@@ -109,16 +114,16 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     reportFailure(error, { concern: 'realtime', driver: 'feed', operation }, options.onError)
   const { before } = options
   const lanes = before && createLanes({ before, timeoutMs: beforeTimeoutMs, clock, report })
-  const seen = createSeen(MAX_WAITING)
   let waiting: string[] = []
   let missed = false
-  let horizon: string | undefined
+  /** What was handed on, in all topics together. It passes nothing that was not: see `drain`. */
+  let position: Position | undefined
   let publish: (message: FeedMessage) => void = () => {}
   let draining: Promise<void> | undefined
   let closed = false
   let starting: Promise<void> | undefined
-  let stop: (() => Promise<void>) | undefined
-  let stopPruning: CancelTimer | undefined
+  let listening: Listening | undefined
+  let pruning: Pruning | undefined
 
   const isClosed = (): boolean => closed
   const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
@@ -126,46 +131,82 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     return (await deadline(ask, { operation: '[msc/realtime] feed', timeoutMs, clock })) as Row[]
   }
 
+  /** One that can't be handed on costs itself alone: its listeners are told that there is something, and the next one is. */
   const handOn = (row: EventRow): void => {
-    if (!seen.add(String(row.id))) return
-    if (horizon === undefined || BigInt(row.horizon) > BigInt(horizon)) horizon = row.horizon
-    if (lanes) lanes.deliver(toMessage(row), row.horizon, (earliest) => hear(toMessage(row, earliest)))
-    else hear(toMessage(row))
+    const taken = position?.take(row.cursor)
+    if (taken === 'known') return
+    // The database has become another one.
+    if (taken === 'other') startAnew(row.cursor)
+    const message = toMessage(row)
+    if (lanes && message.kind === 'row') lanes.deliver(message, row.xmin, (earliest) => tell(toMessage(row, earliest)))
+    else tell(message)
   }
-
-  /** Hands a message on. The trace of the work that wrote the row goes on in whoever hears of it. */
-  const hear = (message: FeedMessage): void => {
-    const { topic, event, payload } = message
-    const { traceparent } = unstamped(payload).stamp
+  const tell = (message: FeedMessage): void => {
+    try {
+      pass(message)
+    } catch (error) {
+      report(error, 'hand on a row')
+      try {
+        publish(tellMore(message.topic, 'more', message))
+      } catch (cause) {
+        report(cause, 'tell of a row')
+      }
+    }
+  }
+  /** The trace of the work that wrote the row goes on in whoever hears of it. */
+  const pass = (message: FeedMessage): void => {
+    const { topic, event, traceparent } = message
     withCarrier(traceparent === undefined ? {} : { traceparent }, () => {
       const from = clock.monotonic()
       publish(message)
       emit('realtime.publish', { topic, event, outcome: 'ok' }, from)
     })
   }
+  /** Whoever listens has a position in what is gone, and is told so when they ask. */
+  const startAnew = (cursor: string): void => {
+    position = Position.of(cursor)
+    tell(tellMore('feed:', 'emptied'))
+  }
 
   /** Nothing of the history is read that has not been announced: it may have been written a moment ago, or while nobody listened. */
-  const announce = async (topic: string, ids: readonly string[]): Promise<void> => {
-    const missing = ids.filter((id) => !lanes?.hasSettled(id)).map((id) => id.slice(1))
-    if (!lanes || missing.length === 0) return
-    const rows = await query<EventRow>(`${BY_ID} order by id`, [missing])
-    await lanes.settle(
+  const announce = async (topic: string, rows: readonly EventRow[]): Promise<void> => {
+    const missing = lanes ? rows.filter(({ id }) => !lanes.hasSettled(`f${id}`)) : []
+    if (missing.length === 0) return
+    await lanes?.settle(
       topic,
-      rows.map((row) => toMessage(row)),
+      missing.map((row) => toMessage(row)).filter(({ kind }) => kind === 'row'),
     )
   }
 
-  /** After the connection was lost: all that may have been said meanwhile. */
+  /** All that was not handed on yet, up to now. When it fails, what it handed on has been. */
   const catchUp = async (): Promise<void> => {
-    for (let past = 0; ;) {
-      const rows = await query<EventRow>(CATCH_UP, [horizon, past, AT_ONCE])
-      for (const row of rows) handOn(row)
-      if (rows.length < AT_ONCE) return
-      past = Number(rows.at(-1)?.id)
+    let cursor = String(position)
+    for (let more = true; more && !closed;) {
+      const rows = await query<HistoryRow>(CATCH_UP, [null, cursor, AT_ONCE])
+      const page = rows[0]
+      if (!page) return
+      if (page.gap) return startAnew(page.last)
+      for (const row of rows) if (row.id !== null) handOn(row as EventRow)
+      cursor = page.last
+      more = page.more
     }
+    // Everything up to there, and nothing beyond it, as what is announced meanwhile waits.
+    if (!closed) position = Position.of(cursor)
+  }
+  /** What was announced, as far as it fits into one answer. */
+  const readAnnounced = async (): Promise<void> => {
+    const ids = waiting.slice(0, AT_ONCE)
+    const rows = await query<EventRow & { readonly fits: boolean }>(ANNOUNCED, [ids])
+    const left = rows.find(({ fits }) => !fits)
+    const taken = left ? ids.indexOf(String(left.id)) : ids.length
+    for (const row of rows) if (row.fits) handOn(row)
+    waiting.splice(0, taken)
   }
 
-  /** Nothing is taken off the list before it was handed on, so a database that is away loses nothing. */
+  /**
+   * Nothing is taken off the list before it was handed on, so a database that is away loses nothing; and what may have been
+   * missed is handed on before what was announced after it, or the position would pass it.
+   */
   const hasWork = (): boolean => (waiting.length > 0 || missed) && !closed
   const drain = async (): Promise<void> => {
     for (let attempt = 0; hasWork();) {
@@ -176,19 +217,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
             missed = true
             throw error
           })
-        }
-        const ids = waiting.splice(0, AT_ONCE)
-        if (ids.length > 0) {
-          const found = await query<EventRow>(BY_ID, [ids]).catch((error: unknown) => {
-            waiting.unshift(...ids)
-            throw error
-          })
-          const rows = new Map(found.map((row) => [String(row.id), row]))
-          for (const id of ids) {
-            const row = rows.get(id)
-            if (row) handOn(row)
-          }
-        }
+        } else await readAnnounced()
         attempt = 0
       } catch (error) {
         if (closed) return
@@ -197,22 +226,22 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       }
     }
   }
-  const wake = (): void => {
-    draining ??= drain().finally(() => {
+  const wake = (): Promise<void> =>
+    (draining ??= drain().finally(() => {
       draining = undefined
-      if (hasWork()) wake()
-    })
-  }
+      if (hasWork()) void wake()
+    }))
 
-  /** What is committed from here on has an xid of at least this, so nothing is missed before it listens. */
-  const findHorizon = async (): Promise<void> => {
+  /** What is committed from here on is not visible in its snapshot, so nothing is missed before it listens. */
+  const findPosition = async (): Promise<void> => {
     for (let attempt = 0; !isClosed(); attempt++) {
       try {
-        const [now] = await query<{ horizon: string }>(HORIZON, [])
-        horizon ??= now?.horizon ?? '0'
-        return
+        const [now] = await query<{ cursor: string }>(NOW, [])
+        position ??= Position.of(now?.cursor)
+        if (position) return
+        throw new Error('[msc/realtime] The database answered with something else.')
       } catch (error) {
-        report(error, 'find the horizon')
+        report(error, 'find the position')
         await sleep(Math.min(5000, 100 * 2 ** attempt), { clock })
       }
     }
@@ -223,84 +252,88 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     async start(onMessage) {
       if (closed) throw closedError('feed')
       publish = onMessage
-      await (starting = findHorizon())
-      // It listens for longer than the request that may have started it.
-      stop = await withoutScope(() =>
-        listen(client, 'msc_feed', {
-          name: '[msc/realtime] feed',
-          onNotice(id) {
-            if (!/^\d{1,19}$/.test(id)) return
-            if (waiting.length >= MAX_WAITING) {
-              waiting = []
-              missed = true
-            } else waiting.push(id)
-            wake()
-          },
-          onListening() {
+      await (starting = findPosition())
+      const begun = await hear({
+        client,
+        clock,
+        report,
+        onNotice(id) {
+          if (!/^\d{1,19}$/.test(id)) return
+          if (waiting.length >= MAX_WAITING) {
+            waiting = []
             missed = true
-            wake()
-          },
-          onError: (error) => report(error, 'listen'),
-          clock,
-        }),
-      )
-      if (closed) return void (await stop())
-      const prune = (): Promise<unknown> => query(PRUNE, [Math.round(keepMs / 1000)])
-      stopPruning = every(PRUNE_EVERY_MS, prune, { clock, onError: (error) => report(error, 'prune') })
+          } else waiting.push(id)
+          void wake()
+        },
+        onListening() {
+          missed = true
+          void wake()
+        },
+        poll() {
+          missed = true
+          return wake()
+        },
+      })
+      if (closed) return begun.stop()
+      listening = begun
+      pruning = keepPruned({ clock, keepMs, query, isClosed, report })
     },
     async since(topic, after, max) {
       // Whoever asked before it knows where it began could miss what lies between.
       await starting
-      const [row] = await query<{ page: unknown }>('select msc_feed.since($1, $2, $3) as page', [
-        topic,
-        after ?? null,
-        max,
-      ])
-      const page = row?.page
-      if (!isFeedPage(page)) throw new DriverError('feed', 'The database answered with something else.')
-      await announce(
-        topic,
-        page.events.map(({ payload }) => String(unstamped(payload).stamp.id)),
-      )
-      return page
+      const rows = await query<HistoryRow>(SINCE, [topic, after ?? null, max])
+      const page = rows[0]
+      const found = rows.filter((row) => row.id !== null) as EventRow[]
+      await announce(topic, found)
+      return {
+        gap: page?.gap ?? false,
+        more: page?.more ?? false,
+        cursor: page?.last ?? '',
+        events: found.map(toEvent),
+      }
     },
     async replay(topic, sinceMs, max) {
       const rows = await query<EventRow>(REPLAY, [topic, sinceMs, max])
-      await announce(
-        topic,
-        rows.map(({ id }) => `f${id}`),
-      )
-      return rows.map(({ id, event, payload }) => ({ id: `f${id}`, event, payload }))
+      await announce(topic, rows)
+      return rows.map(toEvent)
     },
+    stats: () => ({
+      mode: listening?.mode ?? 'starting',
+      waiting: waiting.length,
+      pruneLagMs: pruning?.lagMs ?? 0,
+    }),
     async close() {
       if (closed) return
       closed = true
-      stopPruning?.()
+      pruning?.stop()
       lanes?.close()
       await inTurn(
-        () => stop?.(),
+        () => listening?.stop(),
         () => draining,
       )
     },
   }
 }
 
-/** @param earliest The position from which on everything is asked that was not delivered before. Default: the row's own. */
-function toMessage({ id, topic, event, payload, cursor, at }: EventRow, earliest?: string): FeedMessage {
-  const traceparent = payload.record?.traceparent
-  const stamp = {
-    id: `f${id}`,
-    cursor: earliest === undefined ? cursor : `${cursor.split(':')[0]}:${earliest}`,
-    ...(typeof traceparent === 'string' && { traceparent }),
-  }
-  return { id: stamp.id, at, topic, event, payload: stamped(payload, stamp) }
+type HistoryRow = (EventRow | { readonly id: null }) & {
+  readonly gap: boolean
+  readonly more: boolean
+  /** The cursor behind the page. */
+  readonly last: string
 }
 
-const HORIZON = 'select pg_snapshot_xmin(pg_current_snapshot())::text as horizon'
-const COLUMNS = `id, topic, event, payload, msc_feed.cursor(horizon) as cursor, horizon::text as horizon,
-  to_char(inserted_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at`
-const BY_ID = `select ${COLUMNS} from msc_feed.events where id = any ($1::bigint[])`
-const CATCH_UP = `select ${COLUMNS} from msc_feed.events where xid >= $1::text::xid8 and id > $2 order by id limit $3`
-const REPLAY = `select * from (select ${COLUMNS} from msc_feed.events
-  where topic = $1 and inserted_at >= to_timestamp($2::double precision / 1000) order by id desc limit $3) as latest order by id`
-const PRUNE = `select msc_feed.prune(make_interval(secs => $1), 10000)`
+const NOW = 'select cursor from msc_feed.unheard(null, null, 0)'
+/** One row at least. */
+const since = (columns: string): string => `select u.gap, u.more, u.cursor as last, ${columns}
+  from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) order by e.id`
+const SINCE = since(HISTORY_COLUMNS)
+const CATCH_UP = since(LIVE_COLUMNS)
+/** In the order in which they were announced, which is that of the commits. */
+const ANNOUNCED = `select ${LIVE_COLUMNS}, w.nth = 1 or w.total <= 4000000 as fits
+  from (
+    select w.nth, e.id, sum(least(e.bytes, 1000000)) over (order by w.nth) as total
+      from unnest($1::bigint[]) with ordinality as w (id, nth) join msc_feed.events as e on e.id = w.id
+  ) as w join msc_feed.events as e on e.id = w.id order by w.nth`
+const REPLAY = `select ${HISTORY_COLUMNS} from (select id from msc_feed.events
+  where topic = $1 and inserted_at >= to_timestamp($2::double precision / 1000) order by id desc limit $3) as latest
+  join msc_feed.events as e on e.id = latest.id order by e.id`

@@ -164,8 +164,15 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
   const ready = Promise.resolve(
     options.feeds?.start((message) => {
-      broadcast(rooms, { ...message, private: true })
-      rooms.changes.publish(message)
+      const { topic, event, private: isPrivate, id } = message
+      if (message.kind === 'emptied') {
+        for (const each of rooms.topicsFrom(topic, isPrivate)) {
+          broadcast(rooms, { topic: each, event, payload: message.payload, private: isPrivate })
+        }
+        return
+      }
+      broadcast(rooms, { topic, event, payload: message.payload, private: isPrivate, id })
+      if (message.kind === 'row') rooms.changes.publish(message)
     }),
   )
   ready.catch((error: unknown) => runtime.report(error, 'start the feeds'))

@@ -1,5 +1,5 @@
 import { every, randomHex, type CancelTimer } from '@msc/core'
-import { isCursor } from '../../feed/cursor.ts'
+import { isCursor } from '../../feed/position.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import { Place, type Admission } from '../admission/admission.ts'
 import { fail, sessionEnded, tooMany } from './answers.ts'

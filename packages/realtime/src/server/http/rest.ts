@@ -1,6 +1,6 @@
 import { parseJson } from '@msc/core/http-request'
 import type { OutgoingMessage } from '../../driver.ts'
-import { isCursor } from '../../feed/cursor.ts'
+import { isCursor } from '../../feed/position.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import type { Admission } from '../admission/admission.ts'
 import { fail, sessionEnded, tooMany } from './answers.ts'

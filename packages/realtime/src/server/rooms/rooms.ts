@@ -32,6 +32,8 @@ export interface Rooms {
   remove(membership: Membership): void
   keyOf(topic: string, isPrivate: boolean): string
   members(topic: string, isPrivate: boolean): ReadonlySet<Membership>
+  /** The topics that begin like this in which somebody is. */
+  topicsFrom(prefix: string, isPrivate: boolean): readonly string[]
   readonly size: number
   readonly changes: Changes
   /** What the members of a room have not been told yet of who is there. */
@@ -67,6 +69,10 @@ export function createRooms(clock: Clock = systemClock): Rooms {
       if (room?.size === 0) rooms.delete(key)
     },
     members: (topic, isPrivate) => rooms.get(keyOf(topic, isPrivate)) ?? NOBODY,
+    topicsFrom(prefix, isPrivate) {
+      const kind = keyOf('', isPrivate)
+      return [...rooms.keys()].filter((key) => key.startsWith(`${kind}${prefix}`)).map((key) => key.slice(kind.length))
+    },
     get size() {
       return rooms.size
     },

@@ -1,5 +1,5 @@
 import { randomHex, toError, isRecord } from '@msc/core'
-import { isCursor } from '../../feed/cursor.ts'
+import { isCursor } from '../../feed/position.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import type { Frame } from '../../phoenix/frames.ts'
 import { textOfRefusal, type Refusal } from '../admission/admission.ts'

@@ -1,0 +1,135 @@
+import { toError } from '@msc/core'
+
+/** What the database says to a topic. */
+export interface FeedMessage {
+  readonly id: string
+  /** When it was written, ISO 8601. */
+  readonly at: string
+  readonly topic: string
+  readonly event: string
+  readonly private: boolean
+  /**
+   * `row`: a change of a row. `more`: something that can't be sent, which whoever hears of it fetches by their cursor. `emptied`:
+   * as `more`, for each topic that begins with this one.
+   */
+  readonly kind: 'row' | 'more' | 'emptied'
+  /** The payload with its stamp, as JSON: numbers have the digits that the database wrote. */
+  readonly json: string
+  /** The same, read. Throws for what is nested too deeply to be read. */
+  readonly payload: Readonly<Record<string, unknown>>
+  /** Of the work that wrote the row. */
+  readonly traceparent: string | undefined
+  /** Before this transaction there is none that was not handed on, in any topic. */
+  readonly complete: string
+}
+
+/** A change out of the history. */
+export interface FeedEvent extends Pick<FeedMessage, 'id' | 'event' | 'json' | 'payload'> {
+  /** The row's id in the outbox. */
+  readonly row: string
+}
+
+/** A row of the outbox, as {@link LIVE_COLUMNS} reads it. */
+export interface EventRow {
+  readonly id: string | number | bigint
+  readonly topic: string
+  readonly event: string
+  /** `null` for one that is too large to be read with others. */
+  readonly payload: string | null
+  readonly private: boolean
+  /** The row's own cursor: see `position.ts`. */
+  readonly cursor: string
+  readonly xmin: string
+  readonly at: string
+  readonly traceparent: string | null
+}
+
+/** Bytes of one row; of a larger one its listeners are told that it is there. */
+const MAX_ROW_BYTES = 1_000_000
+
+const columns = (payload: string): string => `e.id, e.topic, e.event, e.private, ${payload} as payload,
+  (select msc_feed.epoch()) || ':' || e.snapshot || '+' || e.xid || '.' || e.id as cursor,
+  pg_snapshot_xmin(e.snapshot)::text as xmin, e.payload #>> '{record,traceparent}' as traceparent,
+  to_char(e.inserted_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at`
+/** Of rows that are handed on, many at a time. */
+export const LIVE_COLUMNS: string = columns(`case when e.bytes <= ${MAX_ROW_BYTES} then e.payload::text end`)
+/** Of history, where a row that is larger than a page has a page of its own. */
+export const HISTORY_COLUMNS: string = columns('e.payload::text')
+
+/** Before the table's name in the topic of what is said to all its topics. */
+const TABLE = 'feed!'
+const MORE = '{"_msc":{"more":true}}'
+
+/** @param complete Default: what had ended when the row was written. */
+export function toMessage(row: EventRow, complete: string = row.xmin): FeedMessage {
+  const { topic, event, at, cursor } = row
+  const id = `f${row.id}`
+  if (topic.startsWith(TABLE)) return tellMore(`feed:${topic.slice(TABLE.length)}:`, 'emptied', { id, at, complete })
+  if (row.payload === null) return tellMore(topic, 'more', { id, at, complete, private: row.private })
+  const traceparent = row.traceparent ?? undefined
+  const json = stampedJson(row.payload, { id, cursor, traceparent })
+  return {
+    id,
+    at,
+    topic,
+    event,
+    private: row.private,
+    kind: 'row',
+    json,
+    get payload() {
+      return readPayload(json)
+    },
+    traceparent,
+    complete,
+  }
+}
+
+/** A row as history has it: where it is in it says the page. */
+export function toEvent(row: EventRow): FeedEvent {
+  const id = `f${row.id}`
+  const json = stampedJson(row.payload ?? '{}', { id, traceparent: row.traceparent ?? undefined })
+  return {
+    row: String(row.id),
+    id,
+    event: row.event,
+    json,
+    get payload() {
+      return readPayload(json)
+    },
+  }
+}
+
+/** Tells a topic, or each that begins with it, to fetch what it has not heard. */
+export function tellMore(
+  topic: string,
+  kind: 'more' | 'emptied',
+  { id = '', at = '', complete = '0', private: isPrivate = true }: Partial<FeedMessage> = {},
+): FeedMessage {
+  const payload = { _msc: { more: true } }
+  return {
+    id,
+    at,
+    topic,
+    event: 'more',
+    private: isPrivate,
+    kind,
+    json: MORE,
+    payload,
+    traceparent: undefined,
+    complete,
+  }
+}
+
+/** An object's JSON with one property more. */
+export function stampedJson(json: string, stamp: Readonly<Record<string, unknown>>): string {
+  const isEmpty = json.length === 2
+  return `${json.slice(0, -1)}${isEmpty ? '' : ','}"_msc":${JSON.stringify(stamp)}}`
+}
+
+function readPayload(json: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(json) as Record<string, unknown>
+  } catch (error) {
+    throw new Error('[msc/realtime] A row of the outbox can not be read.', { cause: toError(error) })
+  }
+}

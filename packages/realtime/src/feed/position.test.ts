@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Position, isCursor, withinPage } from './position.ts'
+
+const EPOCH = '00000000-0000-0000-0000-000000000000'
+
+/** A database as far as positions know it: transactions that begin, write rows under snapshots, and commit. */
+function database() {
+  let next = 100
+  let lastId = 0
+  const open = new Map<number, string[]>()
+  const committed = new Set<number>()
+  const snapshot = (own: number): string => {
+    const pending = [...open.keys()].filter((xid) => xid < next).toSorted((one, other) => one - other)
+    const xmax = Math.max(99, ...committed) + 1
+    const running = pending.filter((xid) => xid < xmax || xid === own).filter((xid) => xid < xmax)
+    return `${Math.min(xmax, ...pending)}:${xmax}:${running.join(',')}`
+  }
+  return {
+    begin(): void {
+      open.set(next++, [])
+    },
+    write(nth: number): void {
+      const xid = [...open.keys()][nth % Math.max(1, open.size)]
+      if (xid !== undefined) open.get(xid)?.push(`${EPOCH}:${snapshot(xid)}+${xid}.${++lastId}`)
+    },
+    /** Returns the cursors of what is heard of now. */
+    commit(nth: number): string[] {
+      const xid = [...open.keys()][nth % Math.max(1, open.size)]
+      if (xid === undefined) return []
+      const rows = open.get(xid) ?? []
+      open.delete(xid)
+      committed.add(xid)
+      return rows
+    },
+  }
+}
+
+describe('a position', () => {
+  it('takes each row once, whatever is open, long and repeated, and says so in its cursor', () => {
+    const step = fc.record({ what: fc.constantFrom('begin', 'write', 'commit', 'again', 'anew'), nth: fc.nat(20) })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const db = database()
+        let position = Position.of(`${EPOCH}:100:100:`) as Position
+        const heard: string[] = []
+        for (const { what, nth } of steps) {
+          if (what === 'begin') db.begin()
+          if (what === 'write') db.write(nth)
+          if (what === 'commit') {
+            for (const cursor of db.commit(nth)) {
+              expect(position.take(cursor)).toBe('new')
+              heard.push(cursor)
+            }
+          }
+          // Told again, by a server that has lost its own position for instance.
+          const again = heard[nth % Math.max(1, heard.length)]
+          if (what === 'again' && again !== undefined) expect(position.take(again)).toBe('known')
+          if (what === 'anew') {
+            const cursor = String(position)
+            expect(isCursor(cursor)).toBe(true)
+            position = Position.of(cursor) as Position
+          }
+        }
+        for (const cursor of heard) expect(position.take(cursor)).toBe('known')
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('stays short, however many rows a transaction has and however long another one stays open', () => {
+    const position = Position.of(`${EPOCH}:100:100:`) as Position
+    for (let id = 1; id <= 10_000; id++) position.take(`${EPOCH}:100:100:+100.${id}`)
+    expect(String(position)).toBe(`${EPOCH}:100:100:+100.10000`)
+    // 50 stays open meanwhile.
+    const other = Position.of(`${EPOCH}:50:100:50`) as Position
+    for (let xid = 100; xid < 10_100; xid++) other.take(`${EPOCH}:50:${xid}:50+${xid}.${xid}`)
+    expect(String(other)).toBe(`${EPOCH}:50:10099:50+10099.10099`)
+  })
+
+  it('takes nothing of another history, and is made of nothing but a cursor', () => {
+    const position = Position.of(`${EPOCH}:100:100:`) as Position
+    expect(position.take(`${EPOCH.replaceAll('0', '1')}:100:100:+100.1`)).toBe('other')
+    for (const wrong of [
+      undefined,
+      null,
+      7,
+      '',
+      'x',
+      `${EPOCH}:1`,
+      `${EPOCH}:1:2`,
+      `${EPOCH}:1:2:;drop`,
+      `${EPOCH}:1:2:${'3,'.repeat(9000)}`,
+    ]) {
+      expect(Position.of(wrong)).toBeUndefined()
+    }
+  })
+
+  it('is also one within a page of history', () => {
+    const before = `${EPOCH}:100:100:+100.3`
+    const more = `${before}>120:130:125@77`
+    expect(withinPage(before, more, '50')).toBe(`${before}>120:130:125@50`)
+    expect(withinPage(more, `${EPOCH}:120:130:125`, '90')).toBe(`${before}>120:130:125@90`)
+    expect(withinPage(before, `${EPOCH}:120:130:125`, '90')).toBe(`${before}>120:130:125@90`)
+    expect(isCursor(withinPage(before, more, '50'))).toBe(true)
+  })
+})

@@ -1,0 +1,113 @@
+/**
+ * How far somebody has heard a topic, as a cursor says it:
+ *
+ *     <epoch>:<xmin>:<xmax>:<xip,…> [ +<xid>.<id>,… ] [ ><xmin>:<xmax>:<xip,…>@<id> ]
+ *
+ * The history (`epoch`); a snapshot of the database, in Postgres' own form, of which everything visible was heard; of
+ * transactions that it does not show, the last row that was heard (their rows come in the order of their ids). Within a history
+ * that is read page by page also the snapshot up to which it is read, and the last row that was. So a cursor says exactly what
+ * was heard, however many rows a transaction has and however long another one stays open, and nothing has to be remembered
+ * beside it.
+ *
+ * A message's own cursor is the snapshot that its row was written under, and the row. Everything visible in that snapshot had
+ * committed before the row was written, so it was heard before the row is.
+ *
+ * Source of the snapshot's form: https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+ */
+const CURSOR =
+  /^([\da-f-]{36}):(\d{1,20}):(\d{1,20}):([\d,]*)(?:\+([\d.,]+))?(?:>(\d{1,20}:\d{1,20}:[\d,]*)@(\d{1,20}))?$/
+
+/** Longer than any that a server makes: the snapshots in it are cut at 2 000. */
+const MAX_LENGTH = 16_000
+
+export const isCursor = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= MAX_LENGTH && CURSOR.test(value)
+
+interface Snapshot {
+  readonly xmin: number
+  readonly xmax: number
+  /** Transactions before `xmax` that had not ended. */
+  readonly open: ReadonlySet<number>
+}
+
+interface Parsed {
+  readonly epoch: string
+  readonly snapshot: Snapshot
+  readonly heard: readonly (readonly [xid: number, id: number])[]
+}
+
+/** `known`: it was heard before. `other`: it is of another history, in which positions of this one mean nothing. */
+export type Taken = 'new' | 'known' | 'other'
+
+/** The position of one listener, which each message moves on. Made of a cursor that is not within pages. */
+export class Position {
+  #epoch: string
+  #snapshot: Snapshot
+  readonly #heard: Map<number, number>
+  private constructor({ epoch, snapshot, heard }: Parsed) {
+    this.#epoch = epoch
+    this.#snapshot = snapshot
+    this.#heard = new Map(heard)
+  }
+
+  /** `undefined` for what is no cursor. */
+  static of(cursor: unknown): Position | undefined {
+    const parsed = isCursor(cursor) ? parse(cursor) : undefined
+    return parsed && new Position(parsed)
+  }
+
+  /** Moves on past a message, by the message's own cursor. */
+  take(cursor: string): Taken {
+    const { epoch, snapshot, heard } = parse(cursor)
+    if (epoch !== this.#epoch) return 'other'
+    let taken: Taken = 'known'
+    for (const [xid, id] of heard) {
+      if (isVisible(this.#snapshot, xid) || (this.#heard.get(xid) ?? -1) >= id) continue
+      this.#heard.set(xid, id)
+      taken = 'new'
+    }
+    if (taken === 'new') this.#moveTo(snapshot)
+    return taken
+  }
+
+  toString(): string {
+    const { xmin, xmax, open } = this.#snapshot
+    const heard = [...this.#heard].map(([xid, id]) => `${xid}.${id}`)
+    return `${this.#epoch}:${xmin}:${xmax}:${[...open].join(',')}${heard.length > 0 ? '+' : ''}${heard.join(',')}`
+  }
+
+  /** Where the snapshot shows all that the one before did; a row of a transaction that was long open has an old one. */
+  #moveTo(next: Snapshot): void {
+    const before = this.#snapshot
+    if (next.xmax < before.xmax) return
+    for (const xid of next.open) if (isVisible(before, xid)) return
+    this.#snapshot = next
+    for (const xid of this.#heard.keys()) if (isVisible(next, xid)) this.#heard.delete(xid)
+  }
+}
+
+function isVisible({ xmin, xmax, open }: Snapshot, xid: number): boolean {
+  return xid < xmin || (xid < xmax && !open.has(xid))
+}
+
+function parse(cursor: string): Parsed {
+  const [, epoch = '', xmin, xmax, open = '', heard = ''] = CURSOR.exec(cursor) ?? []
+  const numbers = (list: string): number[] => (list === '' ? [] : list.split(',').map(Number))
+  return {
+    epoch,
+    snapshot: { xmin: Number(xmin), xmax: Number(xmax), open: new Set(numbers(open)) },
+    heard: (heard === '' ? [] : heard.split(',')).map((each) => {
+      const [xid, id] = each.split('.')
+      return [Number(xid), Number(id)]
+    }),
+  }
+}
+
+/** The cursor within a page of history, after one of its rows. `last`: the cursor at the page's end, `before` at its beginning. */
+export function withinPage(before: string, last: string, id: string): string {
+  const [whole = '', paged] = before.split('>')
+  const target = /^[\da-f-]{36}:(.*)$/.exec(last)?.[1] ?? ''
+  // A page that is not the history's last one says what it is read up to.
+  const upTo = paged?.split('@')[0] ?? last.split('>')[1]?.split('@')[0] ?? target
+  return `${whole}>${upTo}@${id}`
+}

@@ -1,0 +1,169 @@
+/**
+ * The outbox: what was written, in the transaction that wrote it. A row knows its transaction (`xid`) and the snapshot that it was
+ * written under: all that is visible there had committed, and was heard of, before this row is. Ids alone can not promise that,
+ * since transactions commit in another order than they begin.
+ */
+export const OUTBOX = `
+create schema if not exists msc_feed;
+create table if not exists msc_feed.state (
+  one boolean primary key default true check (one),
+  -- Another one makes all cursors those of another history.
+  epoch uuid not null default gen_random_uuid(),
+  -- The first transaction of which nothing has been deleted.
+  floor xid8 not null default '0'
+);
+insert into msc_feed.state default values on conflict do nothing;
+-- Who sends on Supabase, and up to where a relay has: all of before that transaction. A table of its own, as a column that is
+-- added locks out everybody who reads the epoch, whenever the migration is applied.
+create table if not exists msc_feed.delivery (
+  one boolean primary key default true check (one),
+  deliver text not null default 'database',
+  relayed xid8
+);
+insert into msc_feed.delivery default values on conflict do nothing;
+-- The outbox of before it knew its snapshots: what is in it can't be told from what was heard, so it is another history.
+do $$ begin
+  if exists (select from pg_attribute where attrelid = to_regclass('msc_feed.events') and attname = 'horizon') then
+    drop table msc_feed.events;
+    update msc_feed.state set epoch = gen_random_uuid(), floor = '0';
+  end if;
+end $$;
+create table if not exists msc_feed.events (
+  id bigint generated always as identity primary key,
+  topic text not null,
+  event text not null,
+  payload jsonb not null,
+  -- Of the payload as text.
+  bytes int not null,
+  private boolean not null default true,
+  xid xid8 not null,
+  snapshot pg_snapshot not null,
+  inserted_at timestamptz not null default now()
+);
+create index if not exists events_by_topic on msc_feed.events (topic, xid, id);
+create index if not exists events_by_id on msc_feed.events (topic, id);
+create index if not exists events_by_xid on msc_feed.events (xid);
+create index if not exists events_by_age on msc_feed.events (inserted_at);
+
+-- The history that cursors belong to. A database that was restored elsewhere, or to an earlier moment, has another one, although
+-- the table's row is the same.
+create or replace function msc_feed.epoch() returns text
+  language plpgsql stable set search_path = '' as $$
+declare
+  epoch text := (select state.epoch from msc_feed.state);
+  place text := '';
+begin
+  if has_function_privilege('pg_control_system()', 'execute') then
+    place := (select system_identifier from pg_control_system());
+  end if;
+  if not pg_is_in_recovery() and has_function_privilege('pg_walfile_name(pg_lsn)', 'execute') then
+    place := place || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8);
+  end if;
+  return md5(epoch || place)::uuid;
+end $$;
+
+-- The snapshot of the statement that calls it, in which its own transaction counts as not ended: Postgres leaves that one out,
+-- so with a later one that has ended it would look visible. With very many open ones, that of before the first of them.
+create or replace function msc_feed.snapshot(own xid8) returns pg_snapshot
+  language sql stable set search_path = '' as $$
+  select case
+    when many.ids > 100 then format('%s:%s:', pg_snapshot_xmin(now.at), pg_snapshot_xmin(now.at))::pg_snapshot
+    when own >= pg_snapshot_xmax(now.at) then now.at
+    else format('%s:%s:%s', pg_snapshot_xmin(now.at), pg_snapshot_xmax(now.at), (
+      select string_agg(xid::text, ',' order by xid)
+        from (select pg_snapshot_xip(now.at) union select own) as open (xid)
+    ))::pg_snapshot
+  end
+  from (select pg_current_snapshot()) as now (at), lateral (select count(*) from pg_snapshot_xip(now.at)) as many (ids)
+$$;
+
+-- A number with more digits than a JavaScript number keeps becomes the text of its digits, at any depth.
+create or replace function msc_feed.exact(value jsonb) returns jsonb
+  language plpgsql immutable set search_path = '' set extra_float_digits = 1 as $$
+begin
+  case jsonb_typeof(value)
+    when 'number' then
+      begin
+        if (value #>> '{}')::numeric = (((value #>> '{}')::double precision)::text)::numeric then return value; end if;
+      exception when numeric_value_out_of_range then
+        null;
+      end;
+      return to_jsonb(value #>> '{}');
+    when 'object' then
+      return (select coalesce(jsonb_object_agg(e.key, msc_feed.exact(e.value)), '{}') from jsonb_each(value) as e);
+    when 'array' then
+      return (select coalesce(jsonb_agg(msc_feed.exact(e.value) order by e.nth), '[]')
+        from jsonb_array_elements(value) with ordinality as e (value, nth));
+    else
+      return value;
+  end case;
+end $$;
+
+drop function if exists msc_feed.cursor(xid8);
+-- Only the id travels in the notification: 8 000 bytes would abort the write that caused it. Where Supabase delivers,
+-- its own broadcast is sent too; one that it does not take, because it is too large or at all, is fetched by its cursor.
+drop function if exists msc_feed.publish(text, text, jsonb);
+create or replace function msc_feed.publish(topic text, event text, payload jsonb, private boolean default true) returns bigint
+  language plpgsql security definer set search_path = '' as $$
+declare
+  own xid8 := pg_current_xact_id();
+  said jsonb := publish.payload;
+  size int := octet_length(said::text);
+  written bigint;
+  at pg_snapshot;
+begin
+  -- A quick look, as few have such numbers.
+  if said::text ~ '[0-9.]{16}' then
+    begin
+      said := msc_feed.exact(said);
+    exception when statement_too_complex then
+      -- It is nested too deeply to be looked through, and goes as it is.
+      null;
+    end;
+    size := octet_length(said::text);
+  end if;
+  insert into msc_feed.events as e (topic, event, payload, bytes, private, xid, snapshot)
+    values (publish.topic, publish.event, said, size, publish.private, own, msc_feed.snapshot(own))
+    returning e.id, e.snapshot into written, at;
+  perform pg_notify('msc_feed', written::text);
+  if to_regclass('realtime.subscription') is not null and (select d.deliver from msc_feed.delivery as d) = 'database' then
+    begin
+      if size > 200000 then
+        perform realtime.send(jsonb_build_object('_msc', jsonb_build_object('more', true)), event, topic, publish.private);
+      else
+        perform realtime.send(said || jsonb_build_object('_msc', jsonb_build_object('id', 'f' || written,
+          'cursor', msc_feed.epoch() || ':' || at || '+' || own || '.' || written)), event, topic, publish.private);
+      end if;
+    exception when others then
+      raise warning 'msc_feed: %', sqlerrm;
+    end;
+  end if;
+  return written;
+end $$;
+
+-- Deletes what is older, at most so many rows at a time and by one session at a time. Returns how many went.
+create or replace function msc_feed.prune(older interval, max int) returns int
+  language plpgsql security definer set search_path = '' as $$
+declare
+  gone int := 0;
+  last xid8;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('msc_feed.prune', 0)) then return 0; end if;
+  with old as (
+    select id from msc_feed.events where inserted_at < now() - older order by inserted_at limit max
+  ), deleted as (
+    delete from msc_feed.events as e using old where e.id = old.id returning e.xid
+  )
+  select count(*), (select xid from deleted order by xid desc limit 1) into gone, last from deleted;
+  if gone > 0 then
+    update msc_feed.state set floor = greatest(floor, ((last::text::bigint + 1)::text)::xid8);
+  end if;
+  return gone;
+end $$;
+
+revoke all on function msc_feed.publish(text, text, jsonb, boolean) from public;
+revoke all on function msc_feed.prune(interval, int) from public;
+alter table msc_feed.events enable row level security;
+alter table msc_feed.state enable row level security;
+alter table msc_feed.delivery enable row level security;
+`
