@@ -27,6 +27,8 @@ export interface FeedMessage {
 export interface FeedEvent extends Pick<FeedMessage, 'id' | 'event' | 'json' | 'payload'> {
   /** The row's id in the outbox. */
   readonly row: string
+  /** The payload without its stamp, as JSON. */
+  readonly body: string
 }
 
 /** A row of the outbox, as {@link LIVE_COLUMNS} reads it. */
@@ -87,11 +89,13 @@ export function toMessage(row: EventRow, complete: string = row.xmin): FeedMessa
 /** A row as history has it: where it is in it says the page. */
 export function toEvent(row: EventRow): FeedEvent {
   const id = `f${row.id}`
-  const json = stampedJson(row.payload ?? '{}', { id, traceparent: row.traceparent ?? undefined })
+  const body = row.payload ?? '{}'
+  const json = stampedJson(body, { id, traceparent: row.traceparent ?? undefined })
   return {
     row: String(row.id),
     id,
     event: row.event,
+    body,
     json,
     get payload() {
       return readPayload(json)

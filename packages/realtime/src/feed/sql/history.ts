@@ -55,8 +55,14 @@ begin
             order by e.id limit max + 1
         ) as e
     ) as f;
-  more := found > cardinality(ids);
-  cursor := case when more then whole || '>' || target || '@' || ids[cardinality(ids)] else epoch || ':' || target end;
+  if found > cardinality(ids) then
+    more := true;
+    cursor := whole || '>' || target || '@' || ids[cardinality(ids)];
+  else
+    -- What was written since the first page is asked for next: whoever reads may not have heard of it, between two connections.
+    more := target::text <> now_at::text;
+    cursor := epoch || ':' || target;
+  end if;
 end $$;
 drop function if exists msc_feed.since(text, text, int);
 

@@ -67,7 +67,7 @@ export function createChanges(): Changes {
   const keyOf = ({ claims }: Membership): string | typeof EVERYBODY | undefined =>
     claims.role === 'service_role' ? EVERYBODY : claims.sub
   const deliver = (key: string | typeof EVERYBODY, message: FeedMessage): void => {
-    for (const membership of byOwner.get(key) ?? []) send(membership, message)
+    for (const membership of byOwner.get(key) ?? []) sendOr(membership, message)
   }
   return {
     add(membership) {
@@ -88,6 +88,20 @@ export function createChanges(): Changes {
       deliver(owner.join(':'), message)
       deliver(EVERYBODY, message)
     },
+  }
+}
+
+/** A row that can't be told is told without its columns, in the words that Supabase has for one that is too large. */
+function sendOr(membership: Membership, message: FeedMessage): void {
+  try {
+    send(membership, message)
+  } catch {
+    const [, table = ''] = message.topic.split(':')
+    const ids = membership.changes.filter((wish) => wish.table === '*' || wish.table === table).map(({ id }) => id)
+    if (ids.length === 0) return
+    const errors = ['Error 413: Payload Too Large']
+    const data = { schema: 'public', table, type: message.event, commit_timestamp: message.at, columns: [], errors }
+    push(membership, 'postgres_changes', { ids, data: { ...data, ...(message.event !== 'DELETE' && { record: {} }) } })
   }
 }
 

@@ -75,17 +75,24 @@ export function format(frame: Frame, as: Format): string {
   return as === 'events' ? formatEvent(frame) : formatFrame(frame, as)
 }
 
-/** A message as a server-sent event: the cursor is its id, from which a client that comes back goes on. */
+/** What a plain stream has to know of a message; it stands before the message's text, in a line of its own. */
+export interface EventHeader {
+  readonly topic?: string
+  /** The message's own, where it has one. */
+  readonly cursor?: unknown
+  /** It says nothing but that there is something to be read. */
+  readonly more?: boolean
+}
+
+/** A message as a server-sent event, behind its header. */
 function formatEvent({ topic, event, payload }: Frame): string {
   const name = topic.slice(CHANNEL.length)
   if (event === 'broadcast') {
     const { event: said, payload: raw } = payload as { readonly event: string; readonly payload?: Payload | null }
     const { stamp, payload: data } = unstamped(raw ?? {})
-    // A comment, by which one that was in the history already is known.
-    const known = typeof stamp.id === 'string' ? `: ${stamp.id}\n` : ''
-    const id = typeof stamp.cursor === 'string' ? `id: ${stamp.cursor}\n` : ''
-    return `${known}${id}data: ${JSON.stringify({ topic: name, event: said, payload: data })}\n\n`
+    const header: EventHeader = { topic: name, cursor: stamp.cursor, ...(stamp.more === true && { more: true }) }
+    return `${JSON.stringify(header)}\ndata: ${JSON.stringify({ topic: name, event: said, payload: data })}\n\n`
   }
   // The rest is of the protocol's, but for the end, which everybody wants to know of.
-  return event === 'phx_close' ? `event: closed\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
+  return event === 'phx_close' ? `{}\nevent: closed\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
 }

@@ -1,6 +1,4 @@
 import { every, randomHex, type CancelTimer } from '@msc/core'
-import { isCursor } from '../../feed/position.ts'
-import type { FeedSource } from '../../feed/source.ts'
 import { Place, type Admission } from '../admission/admission.ts'
 import { fail, sessionEnded, tooMany } from './answers.ts'
 import type { Claims } from '../entrance/claims.ts'
@@ -8,9 +6,9 @@ import type { Client, Clients } from '../entrance/clients.ts'
 import type { Connection, Format, Transport } from '../entrance/connection.ts'
 import { countedText, type Call, type OpenCall } from './handle-http.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
-import { unstamped } from '../../base/stamp.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
+import { MAX_FEEDS, servePlainStream } from './plain-stream.ts'
 import { isFeedTopic, type SessionContext } from '../session/session.ts'
 
 export interface EventsContext {
@@ -72,18 +70,20 @@ export function createEvents(context: EventsContext): Events {
     const { claims, url, request } = call
     const { client, transport, stream, drained } = openStream(claims, 'events', place)
     const { connection } = client
-    // What comes while the history is read has to wait behind it.
-    const hold = holdBack(connection, transport)
+    servePlainStream({
+      connection,
+      transport,
+      kept: topics.filter(isFeedTopic),
+      feeds,
+      lastEventId: request.headers.get('last-event-id'),
+      drained,
+      runtime,
+    })
     for (const topic of topics) {
       const membership = membershipOf(connection, topic, isPrivate(topic, url), claims)
       connection.memberships.set(`${CHANNEL}${topic}`, membership)
       rooms.add(membership)
     }
-    const after = request.headers.get('last-event-id')
-    const kept = topics.filter(isFeedTopic)
-    if (feeds && kept.length > 0)
-      void catchUp(hold, kept, isCursor(after) ? after : undefined, { feeds, drained, runtime })
-    else hold.release(new Set())
     return respond(stream)
   }
 
@@ -95,6 +95,7 @@ export function createEvents(context: EventsContext): Events {
         return fail(422, 'Too many topics, or one that is none')
       }
       const reads = feeds ? topics.filter(isFeedTopic).length : 0
+      if (reads > MAX_FEEDS) return fail(422, `At most ${MAX_FEEDS} feeds fit into a stream`)
       const refused = admission.take(who, { joinsPerMinute: topics.length, feedReadsPerMinute: reads })
       if (refused) return tooMany(refused)
       for (const topic of topics) {
@@ -146,79 +147,6 @@ function membershipOf(connection: Connection, topic: string, isPrivate: boolean,
     presence: { enabled: false, key: '' },
     changes: [],
     claims,
-  }
-}
-
-interface Hold {
-  write(text: string): void
-  /** Everything that waited, but for what has been written already, by id. */
-  release(written: ReadonlySet<string>): void
-  end(): void
-}
-
-const MAX_HELD = 10_000
-
-function holdBack(connection: Connection, transport: Transport): Hold {
-  const waiting: (string | Uint8Array)[] = []
-  const send = connection.sendRaw.bind(connection)
-  connection.sendRaw = (data) => {
-    if (waiting.length >= MAX_HELD) connection.terminate()
-    else waiting.push(data)
-  }
-  return {
-    // A page has its own bound.
-    write: (text) => transport.send(text),
-    release(written) {
-      connection.sendRaw = send
-      for (const data of waiting) {
-        const id = /^: (\w+)\n/.exec(String(data))?.[1]
-        if (id === undefined || !written.has(id)) send(data)
-      }
-    },
-    end: () => connection.terminate(),
-  }
-}
-
-interface CatchUpPorts {
-  readonly feeds: FeedSource
-  readonly drained: () => Promise<void>
-  readonly runtime: Runtime
-}
-
-/** All that came after the cursor in each topic; without one, where the feed is now. Ends the stream where it can't be read. */
-async function catchUp(
-  hold: Hold,
-  topics: readonly string[],
-  after: string | undefined,
-  { feeds, drained, runtime }: CatchUpPorts,
-): Promise<void> {
-  const PAGE = 500
-  const written = new Set<string>()
-  let position: string | undefined
-  try {
-    for (const topic of topics) {
-      for (let cursor = after, more = true; more;) {
-        const page = await feeds.since(topic, cursor, PAGE)
-        // At the reader's pace: what it has not taken counts against it.
-        await drained()
-        if (page.gap) hold.write(`event: gap\ndata: ${JSON.stringify({ topic })}\n\n`)
-        for (const { event, payload } of page.events) {
-          const { stamp, payload: data } = unstamped(payload)
-          if (stamp.id !== undefined) written.add(stamp.id)
-          hold.write(`data: ${JSON.stringify({ topic, event, payload: data })}\n\n`)
-        }
-        cursor = page.cursor
-        more = page.more
-        // The earliest that is true of all topics.
-        if (!more) position ??= page.cursor
-      }
-    }
-    // A block without data sets the id, and is no message.
-    if (position !== undefined) hold.write(`id: ${position}\n\n`)
-    hold.release(written)
-  } catch (error) {
-    runtime.report(error, 'read a feed', { topic: topics.join(', ') })
-    hold.end()
   }
 }
 

@@ -1,5 +1,6 @@
 import { parseJson } from '@msc/core/http-request'
 import type { OutgoingMessage } from '../../driver.ts'
+import { pageJson } from '../../feed/page.ts'
 import { isCursor } from '../../feed/position.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import type { Admission } from '../admission/admission.ts'
@@ -95,12 +96,14 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
   const most = typeof max === 'number' && max >= 1 ? Math.min(Math.floor(max), 1000) : 500
   try {
     const page = await feeds.since(topic, after ?? undefined, most)
-    return call.isEnded() ? sessionEnded() : Response.json(page)
+    return call.isEnded() ? sessionEnded() : new Response(pageJson(page), { headers: JSON_TYPE })
   } catch (error) {
     runtime.report(error, 'read a feed', { topic })
     return fail(503, 'The feed can not be read now')
   }
 }
+
+const JSON_TYPE = { 'content-type': 'application/json' }
 
 /** As the frames have it: no longer than its length can be said there. */
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 255

@@ -1,4 +1,5 @@
 import { randomHex, toError, isRecord } from '@msc/core'
+import { pageJson } from '../../feed/page.ts'
 import { isCursor } from '../../feed/position.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import type { Frame } from '../../phoenix/frames.ts'
@@ -14,6 +15,7 @@ import { FEED } from '../../feed/feed-topic.ts'
 import { closeMembership, leave, push } from '../rooms/membership.ts'
 import { memberMay, type Ask } from '../policies/permissions.ts'
 import { presenceState, track, untrack } from '../rooms/presence.ts'
+import { replyWith } from './raw-reply.ts'
 import { notReplayed, parseReplay, replay, type ReplayWish } from './replay.ts'
 import type { Membership, Rooms } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
@@ -252,7 +254,7 @@ async function onSince(
   const tooMany = connection.place.take({ feedReadsPerMinute: 1 })
   if (tooMany) return reply(connection, frame, 'error', { reason: limited(tooMany) })
   try {
-    reply(connection, frame, 'ok', await feeds.since(topic, after, PAGE))
+    connection.sendRaw(replyWith(frame, pageJson(await feeds.since(topic, after, PAGE)), connection.version))
   } catch (error) {
     runtime.report(error, 'read a feed', { topic })
     reply(connection, frame, 'error', { reason: 'The feed can not be read now' })
