@@ -224,6 +224,50 @@ describe('a listener', () => {
       ['onNotice', 'SyntaxError'],
     ])
   })
+
+  it('hears nothing before it was told to read what it may have missed, on the first connection and on each later one', async () => {
+    const clock = createManualClock()
+    const heard: string[] = []
+    type Handlers = Map<string, (value: unknown) => void>
+    let listening: Handlers = new Map()
+    const emit = (payload: unknown, channel: unknown = 'feeds'): void =>
+      listening.get('notification')?.({ channel, payload })
+    let connections = 0
+    const pool: PostgresPool = {
+      query: async () => ({ rows: [] }),
+      async connect() {
+        const own: Handlers = new Map()
+        const pid = (connections += 1)
+        return {
+          on: (event, handler) => void own.set(event, handler as (value: unknown) => void),
+          release: () => undefined,
+          async query(text, values) {
+            if (text.includes('pg_notify')) emit(values?.[1], values?.[0])
+            if (text.startsWith('listen')) {
+              listening = own
+              // It comes with the answer to LISTEN, before anybody who waits for that goes on.
+              emit('too early')
+            }
+            return { rows: [{ pid }] }
+          },
+        }
+      },
+    }
+    const stop = await listen(pool, 'feeds', {
+      name: 'test',
+      clock,
+      onNotice: (payload) => heard.push(payload),
+      onListening: () => heard.push('listening'),
+    })
+    emit('1')
+    const first = listening
+    first.get('error')?.(new Error('57P01'))
+    await clock.advance(500)
+    expect(listening).not.toBe(first)
+    emit('2')
+    expect(heard).toEqual(['listening', '1', 'listening', '2'])
+    await stop()
+  })
 })
 
 /** A server whose first connection listens; what becomes of the probe's notification is the test's to say. */

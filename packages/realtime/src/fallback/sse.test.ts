@@ -6,6 +6,7 @@ import { WebSocket } from 'ws'
 import { createRealtime, type Realtime } from '../create-realtime.ts'
 import { embedded } from '../drivers/embedded.ts'
 import { feedSource } from '../feed/source.ts'
+import { feedMigration } from '../feed/sql.ts'
 import { openPglite, type TestDatabase } from '../testing/test-database.ts'
 import { createRealtimeServer, startRealtimeServer, type StandaloneServer } from '../server/index.ts'
 import { signTestToken } from '../testing/tokens.ts'
@@ -22,7 +23,8 @@ afterAll(() => db.close())
 beforeEach(async () => {
   server = await startRealtimeServer({
     jwtSecret: secret,
-    authorize: ({ claims, topic, action }) => action === 'read' && topic === `feed:items:${claims.sub}`,
+    authorize: ({ claims, topic, action }) =>
+      action === 'read' && ['items', 'notes'].some((table) => topic === `feed:${table}:${claims.sub}`),
     feeds: feedSource({ client: db.client }),
     limits: { bufferedBytes: 100_000 },
   })
@@ -93,8 +95,16 @@ describe('a stream for any EventSource', () => {
     await insert('a', 1000)
     const expected = [...Array.from({ length: 691 }, (_, index) => index + 10), 1000]
     await expect.poll(() => numbers(second).length).toBeGreaterThanOrEqual(expected.length)
-    // What stands at the cursor itself may come again; the client knows it by then.
-    expect(numbers(second).filter((n) => n !== 3)).toEqual(expected)
+    expect(numbers(second)).toEqual(expected)
+    // Each has an id of its own, from which a third one goes on with the next.
+    const ids = second.events.map(({ id }) => id)
+    expect(new Set(ids).size).toBe(expected.length)
+    for (const at of [0, 300, 499, 500, 690]) {
+      const third = await read('topic=feed:items:a', token, ids[at])
+      await expect.poll(() => numbers(third).length).toBeGreaterThanOrEqual(expected.length - at - 1)
+      expect(numbers(third)).toEqual(expected.slice(at + 1))
+      third.stop()
+    }
     expect(JSON.parse(second.events.at(-1)?.data ?? '')).toEqual({
       topic: 'feed:items:a',
       event: 'INSERT',
@@ -102,10 +112,43 @@ describe('a stream for any EventSource', () => {
     })
   })
 
+  it('goes on in each of several feeds from one id, with what was written while it read', async () => {
+    const token = await signTestToken(secret, { sub: 'a' })
+    await db.exec(`create table if not exists notes (owner text, n int)`)
+    await db.exec(feedMigration([{ table: 'notes', owner: 'owner' }]))
+    const query = 'topic=feed:items:a&topic=feed:notes:a'
+    let reader = await read(query, token)
+    await expect.poll(reader.lastId).not.toBe('')
+    const heard: unknown[] = []
+    for (let round = 0; round < 5; round++) {
+      for (const table of ['items', 'notes']) {
+        await db.query(`insert into ${table} (owner, n) select 'a', n from generate_series($1::int, $2::int) as n`, [
+          round * 700 + 1,
+          round * 700 + 700,
+        ])
+      }
+      await expect.poll(() => reader.events.length).toBeGreaterThan(round * 40)
+      reader.stop()
+      await reader.ended
+      heard.push(...reader.events.map(({ data }) => data))
+      reader = await read(query, token, reader.events.at(-1)?.id ?? reader.lastId())
+    }
+    await expect.poll(() => heard.length + reader.events.length).toBeGreaterThanOrEqual(7000)
+    heard.push(...reader.events.map(({ data }) => data))
+    for (const table of ['items', 'notes']) {
+      const rows = heard
+        .map((data) => JSON.parse(String(data)) as { topic: string; payload: { record: { n: number } } })
+        .filter(({ topic }) => topic === `feed:${table}:a`)
+      expect(rows.map(({ payload }) => payload.record.n)).toEqual(Array.from({ length: 3500 }, (_, n) => n + 1))
+    }
+  })
+
   it('says that there is a gap, and that the token has expired', async () => {
-    const other = '00000000-0000-4000-8000-000000000000:1'
+    const other = '00000000-0000-4000-8000-000000000000:1:1:'
     const reader = await read('topic=feed:items:a', await signTestToken(secret, { sub: 'a' }, 2), other)
     await expect.poll(() => numbers(reader)).toEqual(['gap'])
+    const wrong = await read('topic=feed:items:a', await signTestToken(secret, { sub: 'a' }), 'no cursor')
+    await expect.poll(() => numbers(wrong)).toEqual(['gap'])
     await expect.poll(() => numbers(reader)).toEqual(['gap', 'closed'])
   })
 
