@@ -146,6 +146,8 @@ describe('the lanes of topics', () => {
     private: true,
     kind: 'row',
     json: JSON.stringify({ record: { n } }),
+    bytes: undefined,
+    cursor: undefined,
     payload: { record: { n } },
     traceparent: undefined,
     complete: '0',

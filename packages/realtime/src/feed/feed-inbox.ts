@@ -46,14 +46,18 @@ export function createFeedInbox(deliver: HandOn): FeedInbox {
     return taken !== 'other'
   }
 
+  /** What comes after something that is still to be fetched has to wait, or the position would pass it. */
+  const hold = (): false => {
+    early = []
+    return false
+  }
+
   return {
-    hold() {
-      early = []
-    },
+    hold,
     receive(event, payload) {
       // By its type alone: a function that is called from here as well would be a file of its own, which a page loads first.
-      if ((payload as Stamped)._msc?.more === true) return false
-      if (!early) return handOn(event, payload)
+      if ((payload as Stamped)._msc?.more === true) return hold()
+      if (!early) return handOn(event, payload) || hold()
       if (early.length >= MAX_EARLY) return false
       early.push([event, payload])
       return true

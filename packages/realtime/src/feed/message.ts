@@ -1,4 +1,5 @@
 import { toError } from '@msc/core'
+import { FEED } from './feed-topic.ts'
 
 /** What the database says to a topic. */
 export interface FeedMessage {
@@ -13,8 +14,12 @@ export interface FeedMessage {
    * as `more`, for each topic that begins with this one.
    */
   readonly kind: 'row' | 'more' | 'emptied'
-  /** The payload with its stamp, as JSON: numbers have the digits that the database wrote. */
+  /** The payload, that of a feed with its stamp, as JSON: numbers have the digits that the database wrote. */
   readonly json: string
+  /** In place of the payload. */
+  readonly bytes: Uint8Array | undefined
+  /** The message's own position: see `position.ts`. */
+  readonly cursor: string | undefined
   /** The same, read. Throws for what is nested too deeply to be read. */
   readonly payload: Readonly<Record<string, unknown>>
   /** Of the work that wrote the row. */
@@ -39,6 +44,7 @@ export interface EventRow {
   /** `null` for one that is too large to be read with others. */
   readonly payload: string | null
   readonly private: boolean
+  readonly binary: Uint8Array | null
   /** The row's own cursor: see `position.ts`. */
   readonly cursor: string
   readonly xmin: string
@@ -49,7 +55,7 @@ export interface EventRow {
 /** Bytes of one row; of a larger one its listeners are told that it is there. */
 const MAX_ROW_BYTES = 1_000_000
 
-const columns = (payload: string): string => `e.id, e.topic, e.event, e.private, ${payload} as payload,
+const columns = (payload: string): string => `e.id, e.topic, e.event, e.private, ${payload} as payload, e.raw as binary,
   (select msc_feed.epoch()) || ':' || e.snapshot || '+' || e.xid || '.' || e.id as cursor,
   pg_snapshot_xmin(e.snapshot)::text as xmin, e.payload #>> '{record,traceparent}' as traceparent,
   to_char(e.inserted_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at`
@@ -69,7 +75,7 @@ export function toMessage(row: EventRow, complete: string = row.xmin): FeedMessa
   if (topic.startsWith(TABLE)) return tellMore(`feed:${topic.slice(TABLE.length)}:`, 'emptied', { id, at, complete })
   if (row.payload === null) return tellMore(topic, 'more', { id, at, complete, private: row.private })
   const traceparent = row.traceparent ?? undefined
-  const json = stampedJson(row.payload, { id, cursor, traceparent })
+  const json = topic.startsWith(FEED) ? stampedJson(row.payload, { id, cursor, traceparent }) : row.payload
   return {
     id,
     at,
@@ -78,6 +84,8 @@ export function toMessage(row: EventRow, complete: string = row.xmin): FeedMessa
     private: row.private,
     kind: 'row',
     json,
+    bytes: row.binary ?? undefined,
+    cursor,
     get payload() {
       return readPayload(json)
     },
@@ -90,7 +98,8 @@ export function toMessage(row: EventRow, complete: string = row.xmin): FeedMessa
 export function toEvent(row: EventRow): FeedEvent {
   const id = `f${row.id}`
   const body = row.payload ?? '{}'
-  const json = stampedJson(body, { id, traceparent: row.traceparent ?? undefined })
+  const stamp = { id, traceparent: row.traceparent ?? undefined }
+  const json = row.topic.startsWith(FEED) ? stampedJson(body, stamp) : body
   return {
     row: String(row.id),
     id,
@@ -110,18 +119,8 @@ export function tellMore(
   { id = '', at = '', complete = '0', private: isPrivate = true }: Partial<FeedMessage> = {},
 ): FeedMessage {
   const payload = { _msc: { more: true } }
-  return {
-    id,
-    at,
-    topic,
-    event: 'more',
-    private: isPrivate,
-    kind,
-    json: MORE,
-    payload,
-    traceparent: undefined,
-    complete,
-  }
+  const nothing = { bytes: undefined, cursor: undefined, traceparent: undefined }
+  return { ...nothing, id, at, topic, event: 'more', private: isPrivate, kind, json: MORE, payload, complete }
 }
 
 /** An object's JSON with one property more. */

@@ -17,7 +17,7 @@ const tables = [{ table: 'items', owner: 'owner' }]
 const SUPABASE = `
   create table realtime.subscription ();
   create table realtime.sent (n int generated always as identity, payload jsonb, event text, topic text);
-  create function realtime.send(payload jsonb, event text, topic text, private boolean) returns void language sql as
+  create or replace function realtime.send(payload jsonb, event text, topic text, private boolean default true) returns void language sql as
     'insert into realtime.sent (payload, event, topic) values ($1, $2, $3)';`
 
 describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(

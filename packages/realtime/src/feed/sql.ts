@@ -1,7 +1,7 @@
 import { ConfigError, assertChoice, durationOption, type Duration } from '@msc/core'
 import { HISTORY } from './sql/history.ts'
 import { OUTBOX } from './sql/outbox.ts'
-import { POLICY, TRIGGERS } from './sql/triggers.ts'
+import { MESSAGES, POLICY, TRIGGERS } from './sql/triggers.ts'
 
 /** A table whose rows have an owner, who hears of their changes on the private topic `feed:<table>:<owner>`. */
 export interface FeedTable {
@@ -29,7 +29,7 @@ export interface FeedMigrationOptions {
 /**
  * The migration that gives tables a feed: outbox, triggers, policy. The same text for PGlite, Postgres (13 or later) and
  * Supabase, and harmless when it is applied again. A partitioned table is one table: apply it to the parent, and again when a
- * partition was added that may be emptied by itself.
+ * partition was added that may be emptied by itself. Without tables it is what `realtime.send` and its like need.
  *
  * @throws ConfigError `FEED_TABLE_INVALID` for a name that is not one, `OPTION_INVALID` for another way to deliver.
  */
@@ -56,7 +56,7 @@ begin
 end $$;`
   })
   const way = `update msc_feed.delivery set deliver = ${literal(deliver)} where deliver <> ${literal(deliver)};`
-  const parts = [OUTBOX, HISTORY, TRIGGERS, way, POLICY, ...triggers, pruneBy(seconds)]
+  const parts = [OUTBOX, HISTORY, TRIGGERS, MESSAGES, way, POLICY, ...triggers, pruneBy(seconds)]
   return `${parts.map((part) => part.trim()).join('\n\n')}\n`
 }
 

@@ -32,7 +32,7 @@ import { broadcastMany, broadcastOne, readSince } from './http/rest.ts'
 import { createRooms } from './rooms/rooms.ts'
 import { createMatchRoute } from './http/routes.ts'
 import { createRuntime, type Runtime } from './runtime.ts'
-import type { SessionContext } from './session/session.ts'
+import { isFeedTopic, type SessionContext } from './session/session.ts'
 import { createUpgrades } from './entrance/upgrades.ts'
 
 export interface RealtimeServerOptions {
@@ -141,6 +141,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     ask,
     maxTopics: limits.topics,
     feeds: options.feeds,
+    ready: () => ready,
     spreadMs,
     liveness,
     runtime,
@@ -171,8 +172,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         }
         return
       }
-      broadcast(rooms, { topic, event, payload: message.payload, private: isPrivate, id })
-      if (message.kind === 'row') rooms.changes.publish(message)
+      broadcast(rooms, { topic, event, payload: message.bytes ?? message.payload, private: isPrivate, id })
+      if (message.kind === 'row' && isFeedTopic(topic)) rooms.changes.publish(message)
     }),
   )
   ready.catch((error: unknown) => runtime.report(error, 'start the feeds'))

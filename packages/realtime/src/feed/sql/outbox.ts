@@ -33,6 +33,8 @@ create table if not exists msc_feed.events (
   topic text not null,
   event text not null,
   payload jsonb not null,
+  -- In place of the payload, of realtime.send_binary.
+  raw bytea,
   -- Of the payload as text.
   bytes int not null,
   private boolean not null default true,
@@ -103,7 +105,8 @@ drop function if exists msc_feed.cursor(xid8);
 -- Only the id travels in the notification: 8 000 bytes would abort the write that caused it. Where Supabase delivers,
 -- its own broadcast is sent too; one that it does not take, because it is too large or at all, is fetched by its cursor.
 drop function if exists msc_feed.publish(text, text, jsonb);
-create or replace function msc_feed.publish(topic text, event text, payload jsonb, private boolean default true) returns bigint
+create or replace function msc_feed.publish(
+    topic text, event text, payload jsonb, private boolean default true, bytes bytea default null) returns bigint
   language plpgsql security definer set search_path = '' as $$
 declare
   own xid8 := pg_current_xact_id();
@@ -122,8 +125,9 @@ begin
     end;
     size := octet_length(said::text);
   end if;
-  insert into msc_feed.events as e (topic, event, payload, bytes, private, xid, snapshot)
-    values (publish.topic, publish.event, said, size, publish.private, own, msc_feed.snapshot(own))
+  insert into msc_feed.events as e (topic, event, payload, raw, bytes, private, xid, snapshot)
+    values (publish.topic, publish.event, said, publish.bytes, size + coalesce(octet_length(publish.bytes), 0),
+      publish.private, own, msc_feed.snapshot(own))
     returning e.id, e.snapshot into written, at;
   perform pg_notify('msc_feed', written::text);
   if to_regclass('realtime.subscription') is not null and (select d.deliver from msc_feed.delivery as d) = 'database' then
@@ -158,10 +162,15 @@ begin
   if gone > 0 then
     update msc_feed.state set floor = greatest(floor, ((last::text::bigint + 1)::text)::xid8);
   end if;
+  -- Supabase prunes its own.
+  if to_regclass('realtime.messages') is not null and to_regclass('realtime.subscription') is null then
+    delete from realtime.messages where id in (
+      select m.id from realtime.messages as m where m.inserted_at < now() - older order by m.inserted_at limit max);
+  end if;
   return gone;
 end $$;
 
-revoke all on function msc_feed.publish(text, text, jsonb, boolean) from public;
+revoke all on function msc_feed.publish(text, text, jsonb, boolean, bytea) from public;
 revoke all on function msc_feed.prune(interval, int) from public;
 alter table msc_feed.events enable row level security;
 alter table msc_feed.state enable row level security;

@@ -25,6 +25,8 @@ export interface SessionContext {
   readonly jwtSecret: string
   readonly maxTopics: number
   readonly feeds: FeedSource | undefined
+  /** Resolves when the feeds are listened to. */
+  ready(): Promise<void>
   /** Over how many milliseconds clients should come back if this server were gone now. */
   spreadMs(): number
   readonly ask: Ask
@@ -176,12 +178,27 @@ async function admit(
     })
   }
   if (membership.presence.enabled) push(membership, 'presence_state', presenceState(membership, context.rooms))
+  if (options.broadcast['replication_ready'] === true) void tellReady(membership, context)
   if (replayed && context.feeds) {
     // Refused like a history that can't be read: the topic itself is joined.
     const tooMany = connection.place.take({ feedReadsPerMinute: 1 })
     if (tooMany) return notReplayed(membership, textOfRefusal(tooMany))
     await replay(membership, replayed, context.feeds, context.runtime)
   }
+}
+
+/** In Supabase's words: from now on it hears what the database sends. Where there is none, it never will. */
+async function tellReady(membership: Membership, { feeds, ready }: SessionContext): Promise<void> {
+  const isReady =
+    feeds !== undefined &&
+    (await ready().then(
+      () => true,
+      () => false,
+    ))
+  const said = isReady
+    ? { status: 'ok', message: 'Replication connection established' }
+    : { status: 'error', message: 'There is no replication connection' }
+  push(membership, 'system', { extension: 'system', ...said, channel: membership.topic })
 }
 
 /** Of each table, a feed of its own, as the policy has it; the service role is above them. */
