@@ -38,7 +38,7 @@ it.each([
 })
 
 it('include the feeds as the generator makes them now', async () => {
-  const file = new URL('../../supabase/migrations/20261127000030_feeds.sql', import.meta.url)
+  const file = new URL('../../supabase/migrations/20261127000600_feeds.sql', import.meta.url)
   const made = feedMigration(
     [
       { table: 'notifications', owner: 'user_id' },
@@ -239,10 +239,22 @@ describe.each(drivers)('on %s', (_, driver) => {
         `public.renewal_failed('${artist.id}', 'x')`,
         `msc_outbox.add('event', '{}')`,
         `msc_sessions.end_all('${admin.id}', 'x')`,
-        `realtime.send('{}', 'x', 'feed:releases:${other}', true)`,
-        `realtime.send('{}', 'x', 'anything', false)`,
       ]
       for (const call of forbidden) expect(await as(people.artist, `select ${call}`), call).toBe('42501')
+    })
+
+    it('nothing to say by SQL: what Supabase’s functions are called with goes nowhere, and fails no write', async () => {
+      for (const call of [
+        `realtime.send('{}', 'forged', 'feed:releases:${other}', true)`,
+        `realtime.send('{}', 'forged', 'anything', false)`,
+        `realtime.send_binary('x', 'forged', 'anything', false)`,
+      ]) {
+        expect(await as(people.artist, `select ${call}`), call).toBe('ok')
+      }
+      // What is sent is a row of this table first.
+      await asService(async (tx) => {
+        expect(await tx.query(`select 1 from realtime.messages where event = 'forged'`)).toEqual([])
+      })
     })
   })
 

@@ -1,7 +1,8 @@
 import { ConfigError, assertChoice, durationOption, type Duration } from '@msc/core'
 import { HISTORY } from './sql/history.ts'
 import { OUTBOX } from './sql/outbox.ts'
-import { MESSAGES, POLICY, TRIGGERS } from './sql/triggers.ts'
+import { MESSAGES } from './sql/supabase.ts'
+import { POLICY, TRIGGERS } from './sql/triggers.ts'
 
 /** A table whose rows have an owner, who hears of their changes on the private topic `feed:<table>:<owner>`. */
 export interface FeedTable {

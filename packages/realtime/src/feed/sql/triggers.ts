@@ -71,29 +71,6 @@ begin
 end $$;
 `
 
-/** What SQL sends by Supabase's functions is written to the outbox too, where there is no Supabase to hear of it. */
-export const MESSAGES = `
-create or replace function msc_feed.on_message() returns trigger
-  language plpgsql security definer set search_path = '' as $$
-begin
-  -- That is how the outbox itself speaks to all topics of a table.
-  if not starts_with(new.topic, 'feed!') then
-    perform msc_feed.publish(new.topic, new.event, coalesce(new.payload, '{}'), coalesce(new.private, false), new.binary_payload);
-  end if;
-  return null;
-end $$;
-do $$ begin
-  if to_regclass('realtime.messages') is not null and to_regclass('realtime.subscription') is null
-    and exists (select from pg_attribute where attrelid = 'realtime.messages'::regclass and attname = 'binary_payload') then
-    drop trigger if exists msc_feed on realtime.messages;
-    -- The probes of policies have no event.
-    create trigger msc_feed after insert on realtime.messages for each row
-      when (new.extension = 'broadcast' and new.event is not null and (new.payload is not null or new.binary_payload is not null))
-      execute function msc_feed.on_message();
-  end if;
-end $$;
-`
-
 export const POLICY = `
 -- Who may join: the owner named in the topic. Nobody may send on a feed; only the database does.
 do $$ begin
