@@ -39,7 +39,7 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       expect(await (sources[0] as FeedSource).since('feed:items:a', cursor, 1)).toMatchObject({ gap: false })
 
       await db.exec(`update msc_feed.events set inserted_at = now() - interval '3 days 1 hour'`)
-      await db.exec(`create or replace function msc_feed.prune(interval, int) returns int language sql as 'select 0'`)
+      await db.exec(`create or replace function msc_feed.prune(older interval, max int) returns int language sql as 'select 0'`)
       await clock.advance(60_000)
       await expect
         .poll(() => Math.max(...sources.map((source) => source.stats?.().pruneLagMs ?? 0)))
