@@ -25,8 +25,9 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
         sources.push(source)
         await source.start(() => undefined)
       }
-      await db.query(`insert into items (owner, n) select 'a', n from generate_series(1, 35000) as n`)
-      await db.exec(`update msc_feed.events set inserted_at = now() - interval '4 days'`)
+      await db.exec(`insert into msc_feed.events (topic, event, payload, bytes, xid, snapshot, inserted_at)
+        select 'feed:items:a', 'INSERT', '{}', 2, pg_current_xact_id(), pg_current_snapshot(), now() - interval '4 days'
+          from generate_series(1, 35000)`)
       await db.query(`insert into items (owner, n) values ('a', 0)`)
       const { cursor } = await (sources[0] as FeedSource).since('feed:items:a', undefined, 1)
       // Sent from SQL, and kept as long.
