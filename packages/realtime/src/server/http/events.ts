@@ -2,7 +2,7 @@ import { every, randomHex, type CancelTimer } from '@msc/core'
 import { isCursor } from '../../feed/cursor.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import { Place, type Admission } from '../admission/admission.ts'
-import { fail, sessionEnded, tooMany } from './answers.ts'
+import { fail, privateOnly, sessionEnded, tooMany } from './answers.ts'
 import type { Claims } from '../entrance/claims.ts'
 import type { Client, Clients } from '../entrance/clients.ts'
 import type { Connection, Format, Transport } from '../entrance/connection.ts'
@@ -11,7 +11,8 @@ import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { unstamped } from '../../base/stamp.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
-import { isFeedTopic, type SessionContext } from '../session/session.ts'
+import { isFeedTopic, type SessionContext } from '../session/context.ts'
+import { fitsName } from '../wire/binary.ts'
 
 export interface EventsContext {
   readonly maxBytes: number
@@ -46,7 +47,7 @@ const encoder = new TextEncoder()
  */
 export function createEvents(context: EventsContext): Events {
   const { clients, admission } = context
-  const { rooms, feeds, runtime, ask } = context.session
+  const { rooms, feeds, runtime, ask, bans } = context.session
   const sessions = new Map<string, Client>()
 
   const openStream = (claims: Claims, format: Format, place: Place): Opened => {
@@ -59,7 +60,7 @@ export function createEvents(context: EventsContext): Events {
     const id = randomHex(16)
     const { client, stream } = openStream(claims, '1.0.0', place)
     sessions.set(id, client)
-    const { gone } = client
+    const gone = client.gone.bind(client)
     client.gone = () => {
       sessions.delete(id)
       gone()
@@ -78,6 +79,7 @@ export function createEvents(context: EventsContext): Events {
       const membership = membershipOf(connection, topic, isPrivate(topic, url), claims)
       connection.memberships.set(`${CHANNEL}${topic}`, membership)
       rooms.add(membership)
+      runtime.counters.countJoin()
     }
     const after = request.headers.get('last-event-id')
     const kept = topics.filter(isFeedTopic)
@@ -91,9 +93,10 @@ export function createEvents(context: EventsContext): Events {
     async open(call) {
       const { claims, url, who } = call
       const topics = [...new Set(url.searchParams.getAll('topic'))]
-      if (topics.length > context.maxTopics || topics.some((topic) => topic === '' || topic.length > 200)) {
+      if (topics.length > context.maxTopics || topics.some((topic) => topic === '' || !fitsName(CHANNEL + topic))) {
         return fail(422, 'Too many topics, or one that is none')
       }
+      if (context.session.privateOnly && topics.some((topic) => !isPrivate(topic, url))) return privateOnly()
       const reads = feeds ? topics.filter(isFeedTopic).length : 0
       const refused = admission.take(who, { joinsPerMinute: topics.length, feedReadsPerMinute: reads })
       if (refused) return tooMany(refused)
@@ -106,6 +109,10 @@ export function createEvents(context: EventsContext): Events {
       const full = context.full()
       if (full) return full
       if (call.isEnded()) return sessionEnded()
+      // Somebody may have been sent away while the policies were asked.
+      if (topics.some((topic) => bans.left(claims, topic, isPrivate(topic, url)) > 0)) {
+        return fail(403, 'You were removed from this Channel topic')
+      }
       const place = admission.enter(who, 'eventStreams')
       if (!(place instanceof Place)) return tooMany(place)
       const crowded = place.takeTopics(topics.length)
@@ -225,16 +232,17 @@ async function catchUp(
 function createStream(
   format: Format,
   keepAliveMs: number,
-  { clock, report }: Runtime,
+  { clock, report, attempt }: Runtime,
   onGone: () => void,
 ): { transport: Transport; stream: ReadableStream<Uint8Array>; drained: () => Promise<void> } {
   let onPull = (): void => {}
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
   const end = (): void => {
     if (!controller) return
-    controller.close()
+    const open = controller
     controller = undefined
     stopBeat()
+    attempt('end a stream', () => open.close())
     onPull()
     onGone()
   }
@@ -254,7 +262,7 @@ function createStream(
         controller = undefined
         stopBeat()
         onPull()
-        onGone()
+        attempt('end a stream', onGone)
       },
     },
     // What has been taken by nobody yet is what is buffered.

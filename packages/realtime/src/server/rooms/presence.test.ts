@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { applyDiff, fromState, toState, type Presence, type WireDiff } from '../../client/presence.ts'
+import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from '../../client/presence.ts'
 import type { Connection } from '../entrance/connection.ts'
 import { leave } from './membership.ts'
-import { presenceState, track, untrack } from './presence.ts'
+import { presenceState, stateText, track, untrack } from './presence.ts'
 import { createRooms, type Membership, type Rooms } from './rooms.ts'
 
 beforeEach(() => vi.useFakeTimers())
@@ -24,6 +24,7 @@ function enter(rooms: Rooms, key: string): Guest {
     gone: false,
     memberships: new Map(),
     send() {},
+    sendText() {},
     sendRaw(text) {
       guest.frames += 1
       const [, , , event, diff] = JSON.parse(String(text)) as [null, null, string, string, WireDiff]
@@ -46,7 +47,7 @@ function enter(rooms: Rooms, key: string): Guest {
   }
   const guest: Guest = { member, known: new Map(), frames: 0 }
   rooms.add(member)
-  guest.known = fromState(presenceState(member, rooms))
+  guest.known = fromState(JSON.parse(presenceState(member, rooms)) as WireState)
   return guest
 }
 
@@ -54,7 +55,7 @@ it('tells a large room of a thousand that come at once in a few frames each', as
   const rooms = createRooms()
   const guests = Array.from({ length: 1000 }, (_, n) => {
     const guest = enter(rooms, `k${n}`)
-    track(guest.member, { n }, rooms)
+    track(guest.member, stateText({ n }), rooms)
     return guest
   })
   await vi.advanceTimersByTimeAsync(2000)
@@ -79,7 +80,7 @@ it('leaves everybody with the same and the truth, whatever happens and whenever 
         const guest = inside.get(who)
         if (!guest && what === 'enter') inside.set(who, enter(rooms, `k${who}`))
         else if (guest && what === 'track') {
-          track(guest.member, { n }, rooms)
+          track(guest.member, stateText({ n }), rooms)
           truth.set(`k${who}`, n)
         } else if (guest && what === 'untrack') {
           untrack(guest.member, rooms)
