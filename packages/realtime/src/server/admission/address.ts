@@ -3,7 +3,7 @@ import { addressGroup } from '@msc/core/http-request'
 import type { Runtime } from '../runtime.ts'
 
 /** All requests whose address could not be found out are counted together. */
-export const UNKNOWN = 'unknown'
+const UNKNOWN = 'unknown'
 
 /**
  * The key under which an address is counted: an IPv4 address as it is, also where it is written as an IPv6 one; of an IPv6

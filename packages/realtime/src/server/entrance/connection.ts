@@ -6,7 +6,7 @@ import { format, formatText, type Format, type TextFrame } from '../wire/format.
 import type { Membership } from '../rooms/rooms.ts'
 import type { Claims } from './claims.ts'
 
-export { format, type Format } from '../wire/format.ts'
+export type { Format } from '../wire/format.ts'
 
 /** The way to one client. */
 export interface Transport {

@@ -106,7 +106,12 @@ it('bounds what waits in bytes, and takes all messages of a request or none', as
   expect(hasRoomFor(rooms, [message(1), large])).toBe(false)
   await sent(rooms)
   // A room in which nothing waits takes a request whole, whatever it has.
-  expect(hasRoomFor(rooms, Array(5000).fill(large))).toBe(true)
+  expect(
+    hasRoomFor(
+      rooms,
+      Array.from({ length: 5000 }, () => large),
+    ),
+  ).toBe(true)
 })
 
 it('tells the members of a feed that can not follow to fetch, once, and keeps what is not the feed', async () => {
