@@ -33,6 +33,7 @@ import { limitsFrom, type LimitOptions } from './admission/limits.ts'
 import { answerIncoming } from './http/node.ts'
 import { askInTime, type Authorize } from './policies/permissions.ts'
 import { broadcastMany, broadcastOne, readSince } from './http/rest.ts'
+import { closePresence } from './rooms/presence.ts'
 import { createRooms } from './rooms/rooms.ts'
 import { createMatchRoute } from './http/routes.ts'
 import { createRuntime } from './runtime.ts'
@@ -267,6 +268,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         () => getHub() === server && setHub(undefined),
         () => clients.close(`Going away; spread=${spreadMs()}`),
         () => upgrades.close(),
+        () => closePresence(rooms),
       )
     },
   }

@@ -3,7 +3,10 @@ import { deferred } from '../base/promises.ts'
 
 interface Reply {
   readonly status: string
-  readonly response: { readonly reason?: string }
+  readonly response: {
+    readonly reason?: string
+    readonly msc?: Readonly<Record<string, unknown>>
+  }
 }
 
 /** A WebSocket that speaks the protocol frame by frame, as no driver would. */

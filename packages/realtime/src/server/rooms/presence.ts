@@ -62,6 +62,12 @@ export function presenceState({ topic, private: isPrivate }: Membership, rooms: 
   return wireText(entries)
 }
 
+/** Tells nobody any more. */
+export function closePresence(rooms: Rooms): void {
+  for (const changes of rooms.presence.values()) changes.cancel?.()
+  rooms.presence.clear()
+}
+
 function count({ topic, private: isPrivate }: Membership, change: number, rooms: Rooms): void {
   const key = rooms.keyOf(topic, isPrivate)
   const present = (rooms.present.get(key) ?? 0) + change
@@ -86,7 +92,7 @@ function tellSoon({ topic, private: isPrivate }: Membership, rooms: Rooms): void
   const { size } = rooms.members(topic, isPrivate)
   if (size <= SMALL_ROOM) return tell()
   const wait = Math.min(MAX_GATHER_MS, size * GATHER_EACH_MS)
-  rooms.runtime.clock.setTimeout(() => rooms.runtime.attempt('tell of presence', tell), wait)
+  changes.cancel = rooms.runtime.clock.setTimeout(() => rooms.runtime.attempt('tell of presence', tell), wait)
 }
 
 /**

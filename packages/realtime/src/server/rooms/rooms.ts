@@ -1,3 +1,4 @@
+import type { CancelTimer } from '@msc/core'
 import { createChanges, type Changes, type ChangeWish } from '../changes/changes.ts'
 import type { Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
@@ -21,6 +22,8 @@ export interface PresenceChanges {
   readonly leaves: Map<string, PresenceEntry>
   /** A time is set to tell them, or it waits for its turn in the room. */
   isDue: boolean
+  /** Takes the time back. */
+  cancel?: CancelTimer
 }
 
 /** Something to be sent to a room. */

@@ -41,7 +41,10 @@ function fieldsOf(bytes: Uint8Array): Fields | undefined {
 /** Whose answer a push wants, by its first bytes; `undefined` for what is no push. Never throws. */
 export function headOfPush(bytes: Uint8Array): FrameHead | undefined {
   try {
-    return fieldsOf(bytes)
+    const fields = fieldsOf(bytes)
+    if (!fields) return undefined
+    const { joinRef, ref, topic, event } = fields
+    return { joinRef, ref, topic, event }
   } catch {
     return undefined
   }
