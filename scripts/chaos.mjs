@@ -15,6 +15,7 @@ const CONCERNS = {
   'sign-in': { module: 'apps/web/e2e/chaos/flood.ts', run: 'runFloodChaos' },
   hostile: { module: 'apps/web/e2e/chaos/hostile.ts', run: 'runHostileChaos' },
   analytics: { module: 'packages/analytics/src/testing/delivery-chaos.ts', run: 'runAnalyticsChaos' },
+  'realtime-fuzz': { module: 'packages/realtime/src/testing/fuzz/run-fuzz.ts', run: 'runRealtimeFuzz' },
   outbox: { module: 'packages/platform/src/testing/outbox-chaos.ts', run: 'runOutboxChaos' },
 }
 
