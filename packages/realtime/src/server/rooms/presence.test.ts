@@ -99,3 +99,31 @@ it('leaves everybody with the same and the truth, whatever happens and whenever 
     { numRuns: 60 },
   )
 })
+
+it('gathers what changes in a busy room: one diff waits there, however much there is to say', async () => {
+  const rooms = createRooms()
+  // More than a slice for each look at the clock, so that what is sent has to wait.
+  let now = 0
+  vi.spyOn(rooms.runtime.clock, 'monotonic').mockImplementation(() => (now += 3))
+  const guests = Array.from({ length: 60 }, (_, n) => enter(rooms, `k${n}`))
+  const [first] = guests as [Guest]
+  track(first.member, stateText({ n: 0 }), rooms)
+  await vi.advanceTimersByTimeAsync(6)
+  // The first diff is on its way.
+  const queue = rooms.sending.get('public lobby')
+  expect(queue).toBeDefined()
+  for (let n = 1; n <= 500; n++) {
+    for (const { member } of guests) track(member, stateText({ n }), rooms)
+    vi.advanceTimersByTime(0)
+  }
+  for (const { member } of guests.slice(30)) leave(member, rooms)
+  expect(queue?.waiting.length).toBeLessThanOrEqual(1)
+  expect(rooms.presence.get('public lobby')?.joins.size).toBeLessThanOrEqual(60)
+  await vi.runAllTimersAsync()
+  for (const { known, frames } of guests.slice(0, 30)) {
+    expect(toState(known)).toEqual(Object.fromEntries(guests.slice(0, 30).map((_, n) => [`k${n}`, [{ n: 500 }]])))
+    expect(frames).toBeLessThan(10)
+  }
+  expect([rooms.sending.size, rooms.presence.size, rooms.present.get('public lobby')]).toEqual([0, 0, 30])
+  vi.restoreAllMocks()
+})

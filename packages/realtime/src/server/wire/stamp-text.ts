@@ -14,23 +14,26 @@ const KEY = '"_msc"'
  * Takes the stamp out of a payload's JSON. The rest stays the text that it is: a payload may be nested more deeply than this
  * process could write it again, as a row may.
  *
- * @param text JSON as `JSON.stringify` writes it, without spaces.
+ * @param text Valid JSON, as this process or a database writes it.
  */
 export function unstampedText(text: string): StampText {
   // Most payloads of strangers have none, and need no walk.
-  if (!text.startsWith('{') || !text.includes(KEY)) return { stamp: NOTHING, text }
-  let at = 1
-  while (at < text.length && text[at] !== '}') {
-    const valueAt = endOfString(text, at) + 1
+  if (!text.includes(KEY)) return { stamp: NOTHING, text }
+  let at = skipSpace(text, 0)
+  if (text[at] !== '{') return { stamp: NOTHING, text }
+  at = skipSpace(text, at + 1)
+  while (text[at] === '"') {
+    const keyEnd = endOfString(text, at)
+    const valueAt = skipSpace(text, skipSpace(text, keyEnd) + 1)
     const end = endOfValue(text, valueAt)
-    if (text.startsWith(KEY, at) && valueAt === at + KEY.length + 1) {
+    if (text.slice(at, keyEnd) === KEY) {
       const before = text.slice(0, at)
       const after = text.slice(end)
       // One comma goes with it: the one behind it, or else the one in front.
-      const rest = after.startsWith(',') ? before + after.slice(1) : before.replace(/,$/, '') + after
+      const rest = after.startsWith(',') ? before + after.slice(1) : before.replace(/,\s*$/, '') + after
       return { stamp: stampOf(text.slice(valueAt, end)), text: rest }
     }
-    at = end + 1
+    at = skipSpace(text, end + 1)
   }
   return { stamp: NOTHING, text }
 }
@@ -42,6 +45,12 @@ function stampOf(text: string): Stamp {
   } catch {
     return NOTHING
   }
+}
+
+function skipSpace(text: string, start: number): number {
+  let at = start
+  while (text[at] === ' ' || text[at] === '\n' || text[at] === '\t' || text[at] === '\r') at += 1
+  return at
 }
 
 /** The place behind the string that begins at `start`. */

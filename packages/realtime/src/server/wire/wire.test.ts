@@ -99,8 +99,11 @@ describe('a broadcast as text', () => {
         const value = { ...before, ...(own && { _msc: own }), ...after }
         // As it travels, where -0 is 0.
         const whole = JSON.parse(JSON.stringify(value)) as Record<string, unknown>
-        const { text } = unstampedText(JSON.stringify(whole))
-        expect(JSON.parse(text)).toEqual(unstamped(whole).payload)
+        // As this process writes it, and with spaces, as a database does.
+        for (const space of [0, 1]) {
+          const { text } = unstampedText(JSON.stringify(whole, undefined, space))
+          expect(JSON.parse(text)).toEqual(unstamped(whole).payload)
+        }
       }),
     )
   })

@@ -9,17 +9,11 @@ export interface Vocabulary {
   readonly keys: readonly string[]
 }
 
+/** Those that get further are more frequent, or hardly anybody would be in a room for long. */
 const EVENTS = [
-  'phx_join',
-  'phx_leave',
-  'broadcast',
-  'presence',
-  'access_token',
-  'msc_since',
-  'heartbeat',
-  'other',
-  '__proto__',
-  '',
+  ...['phx_join', 'phx_join', 'phx_join', 'phx_join', 'broadcast', 'broadcast', 'broadcast', 'broadcast', 'broadcast'],
+  ...['presence', 'presence', 'presence', 'presence', 'phx_leave', 'access_token', 'msc_since', 'heartbeat'],
+  ...['other', '__proto__', ''],
 ]
 
 const text = (value: string): string => JSON.stringify(value)
@@ -59,7 +53,7 @@ const nameOf = (choose: Choose): string =>
 export function hostileFrame(choose: Choose, words: Vocabulary): string {
   const event = choose.of(EVENTS)
   const topic = text(event === 'heartbeat' ? 'phoenix' : choose.of(words.topics))
-  const ref = choose.once(5) ? choose.of(['null', '7', '{}']) : text(`f${choose.below(1000)}`)
+  const ref = choose.once(15) ? choose.of(['null', '7', '{}']) : text(`f${choose.below(1000)}`)
   const payload = payloadOf(choose, event, words)
   const frame = choose.once(2)
     ? `[null,${ref},${topic},${text(event)},${payload}]`
@@ -72,7 +66,7 @@ export function hostilePush(choose: Choose, words: Vocabulary): Uint8Array {
   const fields = [choose.of(['', '1']), choose.of(['', '2']), choose.of(words.topics), choose.of(['e', '', 'é']), '']
   if (choose.once(4)) fields[4] = hostileJson(choose)
   const parts = fields.map((field) => Buffer.from(field).subarray(0, 255))
-  const lengths = parts.map(({ length }) => (choose.once(15) ? choose.below(256) : length))
+  const lengths = parts.map(({ length }) => (choose.once(50) ? choose.below(256) : length))
   const payload = choose.once(3) ? Buffer.from([choose.below(256), 0xff, 0xc0]) : Buffer.from(hostileJson(choose))
   return Buffer.concat([Buffer.from([choose.once(20) ? 4 : 3, ...lengths, choose.below(3)]), ...parts, payload])
 }

@@ -1,8 +1,12 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { FeedSource } from '../../feed/source.ts'
-import type { LimitOptions } from '../../server/index.ts'
-import { startRealtimeServer, type StandaloneServer } from '../../server/index.ts'
+import {
+  startRealtimeServer,
+  type LimitOptions,
+  type RealtimeStats,
+  type StandaloneServer,
+} from '../../server/index.ts'
 import { signTestToken } from '../tokens.ts'
 import { createChoose, type Choose } from './choose.ts'
 import { restFuzzer, socketFuzzer, streamFuzzer, type Fuzzer, type FuzzerOptions } from './fuzzers.ts'
@@ -24,6 +28,9 @@ export interface FuzzReport {
   /** Messages that the two quiet users exchanged meanwhile. */
   readonly exchanged: number
   readonly perSecond: number
+  /** What was taken of it all. */
+  readonly joins: number
+  readonly broadcasts: number
   /** MiB: the largest resident set, and what the heap has grown by. */
   readonly rss: number
   readonly heapGrowth: number
@@ -62,12 +69,14 @@ export async function runRealtimeFuzz({ scripts, seed, heapMib = 64 }: FuzzOptio
   const { rss, heapGrowth } = memory.stop()
   if (heapGrowth > heapMib) violations.push(`The heap has grown by ${heapGrowth} MiB, more than ${heapMib}`)
   const sent = wide.sent + standard.sent
-  const refused = [wide, standard].map((part) => JSON.stringify(part.refused)).join(' and by default ')
+  const refused = [wide, standard].map((part) => JSON.stringify(part.stats.refused)).join(' and by default ')
   return {
     seed,
     scripts: sent,
     broken: violations.length > 0 ? [{ seed, violations }] : [],
     exchanged: wide.exchanged + standard.exchanged,
+    joins: wide.stats.joins + standard.stats.joins,
+    broadcasts: wide.stats.broadcasts + standard.stats.broadcasts,
     perSecond: Math.round(sent / seconds),
     rss,
     heapGrowth,
@@ -78,7 +87,7 @@ export async function runRealtimeFuzz({ scripts, seed, heapMib = 64 }: FuzzOptio
 interface Part {
   readonly sent: number
   readonly exchanged: number
-  readonly refused: Readonly<Record<string, number>>
+  readonly stats: RealtimeStats
 }
 
 async function runPart(scripts: number, seed: number, limits: LimitOptions, violations: string[]): Promise<Part> {
@@ -107,11 +116,11 @@ async function runPart(scripts: number, seed: number, limits: LimitOptions, viol
   for (const each of settled) if (each.status === 'rejected') violations.push(String(each.reason))
   violations.push(...(await quiet.stop()))
   for (const fuzzer of fuzzers) fuzzer.close()
-  const { refused } = server.stats()
+  const stats = server.stats()
   await server.close()
   const { connections, rooms } = server.stats()
   if (connections + rooms > 0) violations.push(`${connections} connections and ${rooms} rooms are left`)
-  return { sent, exchanged: quiet.exchanged, refused }
+  return { sent, exchanged: quiet.exchanged, stats }
 }
 
 async function createFuzzers(server: StandaloneServer, seed: number): Promise<Fuzzer[]> {
@@ -124,12 +133,15 @@ async function createFuzzers(server: StandaloneServer, seed: number): Promise<Fu
   ])
   const words: Vocabulary = {
     topics: [
-      ...['lobby', 'quiet', 'closed', 'a', 'b', 'feed:items:user0', '__proto__', '', 'å'.repeat(130)].map(
-        (topic) => `realtime:${topic}`,
-      ),
-      'phoenix',
-      'nonsense',
-      '',
+      // Mostly those in which there is somebody.
+      ...Array.from({ length: 4 }, () => [
+        'realtime:lobby',
+        'realtime:a',
+        'realtime:b',
+        'realtime:feed:items:user0',
+      ]).flat(),
+      ...['quiet', 'closed', '__proto__', '', 'å'.repeat(130)].map((topic) => `realtime:${topic}`),
+      ...['phoenix', 'nonsense', ''],
     ],
     tokens: [anonymous, expired, forged, ...own, 'no token', ''],
     keys: [...users, 'user0:phone', 'quiet0', '__proto__', '', 'å'.repeat(128)],
