@@ -2,7 +2,7 @@ import { WebSocket } from 'ws'
 import type { Choose } from './choose.ts'
 import { hostileBody, hostileFrame, hostilePush, type Vocabulary } from './hostile-frames.ts'
 
-export interface Door {
+interface Door {
   readonly origin: string
   readonly token: string
   /** A new one for each connection: nobody is to be kept out for what another did. */

@@ -21,11 +21,13 @@ export async function startQuietUsers(
   const violations: string[] = []
   const users = await Promise.all(tokens.map((token) => openRaw(origin, token, { 'x-address': '192.0.2.250' })))
   const [one, two] = users as [RawSocket, RawSocket]
-  let stopping = false
+  const stopping = new AbortController()
   let exchanged = 0
   let closed = 0
   for (const user of users) {
-    void user.ended.then(([code, reason]) => stopping || violations.push(`A quiet line was cut: ${code} ${reason}`))
+    void user.ended.then(
+      ([code, reason]) => stopping.signal.aborted || violations.push(`A quiet line was cut: ${code} ${reason}`),
+    )
     for (const [topic, isPrivate] of TOPICS) {
       const config = { private: isPrivate, broadcast: { ack: true }, presence: { enabled: true } }
       const { status, response } = await user.ask(topic, 'phx_join', { config })
@@ -47,7 +49,7 @@ export async function startQuietUsers(
       socket.on('message', listen)
     })
   const exchange = async (): Promise<void> => {
-    for (let n = 0; !stopping; n++) {
+    for (let n = 0; !stopping.signal.aborted; n++) {
       const [from, to] = n % 2 === 0 ? [one, two] : [two, one]
       const [topic] = TOPICS[n % 4 < 2 ? 0 : 1]
       const text = `quiet message ${n}.`
@@ -76,7 +78,7 @@ export async function startQuietUsers(
       return exchanged
     },
     async stop() {
-      stopping = true
+      stopping.abort()
       await going
       if (closed > 0) violations.push(`Quiet users were sent away from ${closed} topics`)
       for (const { socket } of users) socket.terminate()
