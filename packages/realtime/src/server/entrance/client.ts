@@ -1,4 +1,3 @@
-import { every, type CancelTimer } from '@msc/core'
 import type { Frame } from '../../phoenix/frames.ts'
 import type { Place } from '../admission/admission.ts'
 import { fullBucket, perSecond, spend, waitFor, type Bucket, type Rate } from '../admission/bucket.ts'
@@ -46,7 +45,8 @@ export class FrameClient implements Client {
   readonly #transport: Transport
   readonly #ports: ClientPorts
   readonly #frames: Bucket
-  readonly #stopWatching: CancelTimer
+  /** When it is asked for a sign of life again, in monotonic milliseconds. */
+  #pingAt: number
   /** Made when it is needed, which for most clients is never. */
   #refusals: Bucket | undefined
   /** One frame after the other: a join and the broadcast behind it must not overtake each other. */
@@ -60,15 +60,22 @@ export class FrameClient implements Client {
     this.#transport = transport
     this.#ports = ports
     this.connection = new ClientConnection(transport, claims, place, ports)
-    this.#frames = fullBucket(perSecond(limits.framesPerSecond), runtime.clock.monotonic())
-    this.#stopWatching = every(limits.pingMs, () => this.#watch(), {
-      clock: runtime.clock,
-      onError: (error) => runtime.report(error, 'heartbeat'),
-    })
+    const now = runtime.clock.monotonic()
+    this.#frames = fullBucket(perSecond(limits.framesPerSecond), now)
+    this.#pingAt = now + limits.pingMs
   }
 
   alive(): void {
     this.#missed = 0
+  }
+
+  /** Asks for a sign of life when it is time, or ends what has missed too many. */
+  watch(now: number): void {
+    if (now < this.#pingAt) return
+    this.#pingAt = now + this.#ports.context.limits.pingMs
+    if (this.#missed >= this.#transport.patience) return this.#transport.terminate()
+    this.#missed += 1
+    this.#transport.ping()
   }
 
   receive(data: string | Uint8Array): void {
@@ -80,7 +87,6 @@ export class FrameClient implements Client {
     const { connection } = this
     if (connection.gone) return
     const { rooms, runtime } = this.#ports.context
-    this.#stopWatching()
     connection.gone = true
     // Each by itself: what fails in one topic must not leave it in the others.
     for (const membership of connection.memberships.values()) {
@@ -88,12 +94,6 @@ export class FrameClient implements Client {
     }
     connection.place.leave()
     this.#ports.left(this)
-  }
-
-  #watch(): void {
-    if (this.#missed >= this.#transport.patience) return this.#transport.terminate()
-    this.#missed += 1
-    this.#transport.ping()
   }
 
   #take(data: string | Uint8Array): void {

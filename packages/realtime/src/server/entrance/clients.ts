@@ -51,6 +51,13 @@ export function createClients(context: SessionContext): Clients {
       }
     }
   }
+  /** One timer for all: one for each would weigh more than the rest of what is kept of a connection. */
+  const watch = (): void => {
+    const now = clock.monotonic()
+    for (const client of all) attempt('heartbeat', () => client.watch(now))
+  }
+  const lookMs = Math.min(1000, Math.max(1, limits.pingMs / 10))
+  const stopWatching = every(lookMs, watch, { clock, onError: (error) => report(error, 'heartbeat') })
   const stopExpiry = every(1000, dropExpired, { clock, onError: (error) => report(error, 'token expiry') })
 
   const ports: ClientPorts = {
@@ -111,6 +118,7 @@ export function createClients(context: SessionContext): Clients {
     },
     async close(reason) {
       stopExpiry()
+      stopWatching()
       for (const [client, cancelTimer] of leaving) {
         cancelTimer()
         terminate(client)
