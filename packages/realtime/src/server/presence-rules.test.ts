@@ -121,6 +121,19 @@ describe('presence is bounded', () => {
     expect(await track(three as RawSocket)).toMatchObject({ status: 'ok' })
   })
 
+  it('in bytes of a room, so that whoever comes can be told all of it', async () => {
+    const server = await serve({ limits: { presenceRoomBytes: 1000, presenceBytes: 700 } })
+    const [one, two] = [await open(server, { sub: 'a' }), await open(server, { sub: 'b' })]
+    for (const each of [one, two]) await join(each)
+    const blob = (size: number): object => ({ blob: 'x'.repeat(size) })
+    expect(await track(one, blob(600))).toMatchObject({ status: 'ok' })
+    expect(await track(two, blob(400))).toMatchObject({ response: { msc: { code: 'ROOM_BUSY' } } })
+    // What takes the place of its own state counts once.
+    expect(await track(one, blob(650))).toMatchObject({ status: 'ok' })
+    expect(await track(one, blob(10))).toMatchObject({ status: 'ok' })
+    expect(await track(two, blob(400))).toMatchObject({ status: 'ok' })
+  })
+
   it('in changes of one connection, and of all of an account', async () => {
     const clock = createManualClock(Date.now())
     const server = await serve({ clock, limits: { presencePerSecond: 1, perAccount: { presencePerSecond: 2 } } })

@@ -50,6 +50,7 @@ const BODY = { messages: [{ topic: 't', event: 'e', payload: {} }] }
 
 /** What each door of the server says to a token: true when it lets it in. */
 async function doors(server: StandaloneServer, token: string): Promise<Record<string, boolean>> {
+  const before = server.stats().connections
   const neutral = await open(server, await sign('neutral', 'neutral'))
   const upgrade = await open(server, token).then(
     (socket) => {
@@ -85,6 +86,8 @@ async function doors(server: StandaloneServer, token: string): Promise<Record<st
       () => false,
     )
   for (const { socket } of [neutral, renewing]) socket.terminate()
+  // Until nothing of this is left, or it would be ended too.
+  await expect.poll(() => server.stats().connections).toBe(before)
   return {
     upgrade,
     joined,
@@ -117,7 +120,7 @@ describe('revoke', () => {
     const [socket, stays] = [await open(server, token), await open(server, other)]
     for (const each of [socket, stays]) await each.ask('realtime:t', 'phx_join', join())
     const stream = await get(server, '/realtime/v1/events?topic=t', token)
-    const from = performance.now()
+    const [from, second] = [performance.now(), now()]
     expect(server.revoke(revoked, { reason: 'Stolen' })).toBe(2)
     server.publish({ topic: 't', event: 'e', payload: {}, private: false })
     expect(await socket.ended).toEqual([1008, 'Stolen'])
@@ -127,9 +130,9 @@ describe('revoke', () => {
     expect(await doors(server, token)).toEqual(all(false))
     // One that does not say when it was issued, and one of this very second.
     expect(await doors(server, await sign('a', 's1', -1))).toEqual(all(false))
-    expect(await doors(server, await sign('a', 's1', now()))).toEqual(all(false))
+    expect(await doors(server, await sign('a', 's1', second))).toEqual(all(false))
     // Who signs in anew comes in, and so does everybody else.
-    expect(await doors(server, await sign('a', 's1', now() + 2))).toEqual(all(true))
+    expect(await doors(server, await sign('a', 's1', second + 2))).toEqual(all(true))
     expect(await doors(server, other)).toEqual(all(true))
     expect(await stays.ask('phoenix', 'heartbeat')).toMatchObject({ status: 'ok' })
   })
@@ -250,6 +253,16 @@ describe('kick', () => {
     expect(await again.ask('realtime:u', 'phx_join', isPrivate)).toMatchObject({ status: 'ok' })
     await clock.advance(5000)
     expect(await ana.ask('realtime:t', 'phx_join', isPrivate)).toMatchObject({ status: 'ok' })
+  })
+
+  it('has no end where it is said to have none, and then nobody is told to try again', async () => {
+    const server = await serve()
+    const ana = await open(server, await sign('a', 's1'))
+    server.kick({ topic: 't', sub: 'a', forMs: Infinity })
+    expect((await ana.ask('realtime:t', 'phx_join', join())).response.msc).toEqual({
+      code: 'FORBIDDEN',
+      retryable: false,
+    })
   })
 
   it('keeps out whose join was being looked at', async () => {

@@ -147,6 +147,19 @@ describe('the server', () => {
     socket.close()
   })
 
+  it('takes a join without a token for one of whoever opened the connection', async () => {
+    const { socket, next } = await open(`apikey=${await signTestToken(secret, { role: 'anon' })}&vsn=2.0.0`)
+    const join = async (ref: string, accessToken?: string): Promise<unknown> => {
+      const payload = { config: { private: true }, ...(accessToken !== undefined && { access_token: accessToken }) }
+      socket.send(JSON.stringify([ref, ref, 'realtime:own:a', 'phx_join', payload]))
+      return (await next())[4]
+    }
+    expect(await join('1', token)).toMatchObject({ status: 'ok' })
+    // As after a sign-out: what the connection was used for before is nobody's now.
+    expect(await join('2')).toMatchObject({ status: 'error' })
+    socket.close()
+  })
+
   it('closes a private topic when its token expires', async () => {
     const short = await signTestToken(secret, { sub: 'a' }, 2)
     const { socket, next } = await open(`apikey=${short}&vsn=2.0.0`)

@@ -42,6 +42,10 @@ export interface Limits {
   readonly presenceBytes: number
   /** Members of one room that may have a state in presence. Default 5 000. */
   readonly presencePerRoom: number
+  /**
+   * Bytes of all states of one room, which whoever comes is sent at once: keep it well below `bufferedBytes`. Default 1 MiB.
+   */
+  readonly presenceRoomBytes: number
   /** Changes of presence of one connection in a second, averaged over ten. Default 10. */
   readonly presencePerSecond: number
   /** Bytes that wait for a slow consumer before it is dropped. Default 4 MiB. */
@@ -106,6 +110,7 @@ const defaultLimits: Limits = {
   framesPerSecond: 100,
   presenceBytes: 8 * 1024,
   presencePerRoom: 5000,
+  presenceRoomBytes: MIB,
   presencePerSecond: 10,
   bufferedBytes: 4 * MIB,
   pingMs: 30_000,
@@ -125,6 +130,7 @@ const LEAST: Readonly<Record<keyof Omit<Limits, 'perAccount' | 'perAddress'>, nu
   framesPerSecond: UNBOUNDED,
   presenceBytes: UNBOUNDED,
   presencePerRoom: UNBOUNDED,
+  presenceRoomBytes: UNBOUNDED,
   presencePerSecond: UNBOUNDED,
   bufferedBytes: UNBOUNDED,
   pingMs: 1,

@@ -29,7 +29,7 @@ export interface Connection {
   readonly memberships: Map<string, Membership>
   /** What it may use of its account and its address. */
   readonly place: Place
-  /** Of the latest valid token. */
+  /** Of the token by which it was opened. What it joined by is its memberships' own. */
   claims: Claims
   /** What it asked for before it went must not outlive it. */
   gone: boolean

@@ -11,6 +11,7 @@ import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { unstamped } from '../../base/stamp.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
+import { REMOVED_TEXT } from '../session/refusal.ts'
 import { isFeedTopic, type SessionContext } from '../session/context.ts'
 import { fitsName } from '../wire/binary.ts'
 
@@ -111,7 +112,7 @@ export function createEvents(context: EventsContext): Events {
       if (call.isEnded()) return sessionEnded()
       // Somebody may have been sent away while the policies were asked.
       if (topics.some((topic) => bans.left(claims, topic, isPrivate(topic, url)) > 0)) {
-        return fail(403, 'You were removed from this Channel topic')
+        return fail(403, REMOVED_TEXT)
       }
       const place = admission.enter(who, 'eventStreams')
       if (!(place instanceof Place)) return tooMany(place)

@@ -2,7 +2,7 @@ import { randomHex } from '@msc/core'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { formatText } from '../wire/format.ts'
 import { sendToRoom } from './fan-out.ts'
-import type { Membership, PresenceChanges, PresenceEntry, Rooms } from './rooms.ts'
+import type { Membership, Present, PresenceChanges, PresenceEntry, Rooms } from './rooms.ts'
 
 /** Rooms up to this size hear of each change at once. */
 const SMALL_ROOM = 25
@@ -20,9 +20,12 @@ export function stateText(state: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(own)
 }
 
-/** Members of this one's room that track a state. */
-export function presentIn({ topic, private: isPrivate }: Membership, rooms: Rooms): number {
-  return rooms.present.get(rooms.keyOf(topic, isPrivate)) ?? 0
+const NOBODY: Present = { members: 0, bytes: 0 }
+
+/** How many others of this one's room track a state, and what those weigh: that is what whoever comes is sent. */
+export function othersIn({ topic, private: isPrivate, tracked }: Membership, rooms: Rooms): Present {
+  const { members, bytes } = rooms.present.get(rooms.keyOf(topic, isPrivate)) ?? NOBODY
+  return tracked ? { members: members - 1, bytes: bytes - weightOf(tracked) } : { members, bytes }
 }
 
 /** Tracks a state, as `stateText` wrote it, in place of the one before. */
@@ -36,7 +39,7 @@ export function track(member: Membership, state: string, rooms: Rooms): void {
   const refs = `"phx_ref":"${ref}"${previous === undefined ? '' : `,"phx_ref_prev":"${previous}"`}}`
   const text = state === '{}' ? `{${refs}` : `${state.slice(0, -1)},${refs}`
   const entry = { key: presence.key, ref, previous, text }
-  if (!before) count(member, 1, rooms)
+  count(member, before ? 0 : 1, weightOf(entry) - (before ? weightOf(before) : 0), rooms)
   member.tracked = entry
   joins.set(ref, entry)
   tellSoon(member, rooms)
@@ -46,7 +49,7 @@ export function untrack(member: Membership, rooms: Rooms): void {
   const { tracked } = member
   if (!tracked) return
   delete member.tracked
-  count(member, -1, rooms)
+  count(member, -1, -weightOf(tracked), rooms)
   const { joins, leaves } = changesOf(member, rooms)
   if (!joins.delete(tracked.ref)) leaves.set(tracked.ref, tracked)
   tellSoon(member, rooms)
@@ -68,12 +71,16 @@ export function closePresence(rooms: Rooms): void {
   rooms.presence.clear()
 }
 
-function count({ topic, private: isPrivate }: Membership, change: number, rooms: Rooms): void {
+function count({ topic, private: isPrivate }: Membership, members: number, bytes: number, rooms: Rooms): void {
   const key = rooms.keyOf(topic, isPrivate)
-  const present = (rooms.present.get(key) ?? 0) + change
-  if (present > 0) rooms.present.set(key, present)
+  const present = rooms.present.get(key) ?? { ...NOBODY }
+  present.members += members
+  present.bytes += bytes
+  if (present.members > 0) rooms.present.set(key, present)
   else rooms.present.delete(key)
 }
+
+const weightOf = ({ key, text }: PresenceEntry): number => key.length + text.length
 
 function changesOf({ topic, private: isPrivate }: Membership, rooms: Rooms): PresenceChanges {
   const key = rooms.keyOf(topic, isPrivate)

@@ -16,6 +16,11 @@ export interface PresenceEntry {
   readonly text: string
 }
 
+export interface Present {
+  members: number
+  bytes: number
+}
+
 /** What has changed in a room since its members were last told, by reference. */
 export interface PresenceChanges {
   readonly joins: Map<string, PresenceEntry>
@@ -78,8 +83,8 @@ export interface Rooms {
   readonly changes: Changes
   /** What the members of a room have not been told yet of who is there. */
   readonly presence: Map<string, PresenceChanges>
-  /** Members of a room that track a state. */
-  readonly present: Map<string, number>
+  /** Members of a room that track a state, and what those weigh. */
+  readonly present: Map<string, Present>
   /** What is to be sent to a room once the message before it has reached everybody there; absent while nothing is. */
   readonly sending: Map<string, RoomQueue>
   /** Bytes that wait in all rooms. */

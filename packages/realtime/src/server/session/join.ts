@@ -12,7 +12,16 @@ import type { Membership } from '../rooms/rooms.ts'
 import { MAX_NAME_BYTES } from '../wire/binary.ts'
 import type { SessionContext } from './context.ts'
 import { presenceKeyOf } from './presence-key.ts'
-import { ENDED, limited, PRIVATE_ONLY, refusal, refusalSaying, UNAVAILABLE, type Refused } from './refusal.ts'
+import {
+  ENDED,
+  limited,
+  PRIVATE_ONLY,
+  REMOVED_TEXT,
+  refusal,
+  refusalSaying,
+  UNAVAILABLE,
+  type Refused,
+} from './refusal.ts'
 import { notReplayed, parseReplay, replay, type ReplayWish } from './replay.ts'
 import { refuse, reply } from './reply.ts'
 
@@ -70,6 +79,7 @@ export async function join(
   const tooMany = connection.place.take({ joinsPerMinute: 1 })
   if (tooMany) return no(limited(tooMany))
   const token = payload['access_token']
+  // Without a token it is whoever opened the connection, not who joined on it before: they may have signed out since.
   let { claims } = connection
   if (typeof token === 'string' && token !== '' && !token.startsWith('sb_')) {
     const verified = await verifyToken(token, context.jwtSecret)
@@ -80,7 +90,6 @@ export async function join(
     if (verdict !== 'live') return no(verdict === 'ended' ? ENDED : UNAVAILABLE)
     const crowded = connection.place.become(claims)
     if (crowded) return no(limited(crowded))
-    connection.claims = claims
     const refused = await obstacle(frame.topic.slice(CHANNEL.length), wish, claims, context)
     if (refused) return no(refused)
     // `disconnect` may have been called, or the client gone, while its token and the policies were asked.
@@ -119,7 +128,7 @@ async function admit(
   const presence = presenceKeyOf(wish.presence.key, claims, context.presenceKey)
   if ('refused' in presence) return no(presence.refused)
   const bannedMs = context.bans.left(claims, topic, isPrivate)
-  if (bannedMs > 0) return no(refusal('FORBIDDEN', 'You were removed from this Channel topic', bannedMs))
+  if (bannedMs > 0) return no(removed(bannedMs))
   const before = connection.memberships.get(frame.topic)
   if (before) leave(before, rooms)
   const crowded = connection.place.takeTopics(1)
@@ -160,6 +169,10 @@ async function admit(
     await replay(membership, replayed, context.feeds, runtime)
   }
 }
+
+/** Retryable when that has an end. */
+const removed = (forMs: number): Refused =>
+  refusal('FORBIDDEN', REMOVED_TEXT, Number.isFinite(forMs) ? forMs : undefined)
 
 /** What a client should keep to, so that it can say so before it sends. `null` where there is none. */
 function toldLimits({ frameBytes, presenceBytes, framesPerSecond, perAccount }: Limits): Record<string, number | null> {

@@ -2,7 +2,7 @@ import { isRecord } from '@msc/core'
 import { fullBucket, perSecond, spend, waitFor } from '../admission/bucket.ts'
 import { memberMay } from '../policies/permissions.ts'
 import { broadcast, hasRoomFor } from '../rooms/broadcast.ts'
-import { presentIn, stateText, track, untrack } from '../rooms/presence.ts'
+import { othersIn, stateText, track, untrack } from '../rooms/presence.ts'
 import type { Frame } from '../../phoenix/frames.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { Membership } from '../rooms/rooms.ts'
@@ -25,7 +25,8 @@ export async function onBroadcast(
     return no(refusalSaying('PAYLOAD_INVALID', 'A broadcast needs an event'))
   }
   if (!fitsName(event)) return no(refusal('PAYLOAD_INVALID', `event too long: at most ${MAX_NAME_BYTES} bytes`))
-  const said = payload['payload'] ?? {}
+  // What is no object is handed on as it is, as Supabase does.
+  const said = payload['payload'] === undefined ? {} : payload['payload']
   const content = said instanceof Uint8Array ? said : textOf(said)
   if (content === undefined) return no(NOT_JSON)
   if (!(await memberMay(membership, 'write', context))) {
@@ -64,9 +65,10 @@ export async function onPresence(
     return no(refusal('FORBIDDEN', `You do not have permissions to track presence on this Channel topic: ${topic}`))
   }
   if (!isStill(membership, frame)) return
-  if (!membership.tracked && presentIn(membership, rooms) >= limits.presencePerRoom) {
-    return no(refusal('ROOM_BUSY', 'Too many are present in this room', ROOM_BUSY_MS))
-  }
+  const others = othersIn(membership, rooms)
+  // All of it is sent to whoever comes, in one message, which must not make them a slow consumer.
+  const isFull = others.members >= limits.presencePerRoom || others.bytes + state.length > limits.presenceRoomBytes
+  if (isFull) return no(refusal('ROOM_BUSY', 'Too many are present in this room', ROOM_BUSY_MS))
   track(membership, state, rooms)
   reply(connection, frame, 'ok', {})
 }

@@ -55,6 +55,7 @@ export const ENDED: Refused = refusal('ENDED', SESSION_ENDED)
 export const UNAVAILABLE: Refused = refusal('UNAVAILABLE', SESSION_UNKNOWN, 1000)
 export const PRIVATE_ONLY_TEXT = 'This project only allows private channels'
 export const PRIVATE_ONLY: Refused = refusal('PRIVATE_ONLY', PRIVATE_ONLY_TEXT)
+export const REMOVED_TEXT = 'You were removed from this Channel topic'
 /** For a room in which too much waits to be sent already. */
 export const ROOM_BUSY_MS = 1000
 export const ROOM_BUSY_TEXT = 'Too many messages wait in this room'

@@ -6,7 +6,7 @@ import type { Membership } from '../rooms/rooms.ts'
 import type { SessionContext } from './context.ts'
 import { mayHear } from './join.ts'
 import { nextKey } from './presence-key.ts'
-import { ENDED, limited, UNAVAILABLE } from './refusal.ts'
+import { ENDED, limited, REMOVED_TEXT, UNAVAILABLE } from './refusal.ts'
 
 /** A token that is not valid, or no longer allows the topic, ends the membership, and says why first. */
 export async function onToken(membership: Membership, token: unknown, context: SessionContext): Promise<void> {
@@ -27,8 +27,7 @@ export async function onToken(membership: Membership, token: unknown, context: S
     if (verdict === 'unavailable') return close(UNAVAILABLE.reason)
     if (verdict === 'ended' || isEnded()) return close(ENDED.reason)
     if (!allowed) return close(`You do not have permissions to read from this Channel topic: ${topic}`)
-    if (context.bans.left(claims, topic, membership.private) > 0)
-      return close('You were removed from this Channel topic')
+    if (context.bans.left(claims, topic, membership.private) > 0) return close(REMOVED_TEXT)
     const crowded = connection.place.become(claims)
     if (crowded) return close(limited(crowded).reason)
     if (claims.sub !== membership.claims.sub) {
@@ -41,7 +40,6 @@ export async function onToken(membership: Membership, token: unknown, context: S
     context.rooms.remove(membership)
     membership.claims = claims
     delete membership.granted
-    connection.claims = claims
     context.rooms.add(membership)
   })
 }
