@@ -267,6 +267,28 @@ describe('a server for private topics only', () => {
   )
 })
 
+describe('a callback that throws', () => {
+  it('of a listener in this process is reported, and ends nothing', async () => {
+    const failures: unknown[] = []
+    const server = await serve({ onError: (error, { operation }) => void failures.push([operation, String(error)]) })
+    const token = await signTestToken(jwtSecret, { sub: 'a' })
+    const fail = (): never => {
+      throw new Error('mine')
+    }
+    const inside = await server.connect(token, fail, fail)
+    const other = await open(server, { sub: 'b' })
+    await other.ask('realtime:t', 'phx_join', LOBBY)
+    inside.send(JSON.stringify([null, '1', 'realtime:t', 'phx_join', LOBBY]))
+    await expect.poll(() => failures.length).toBeGreaterThan(0)
+    server.publish({ topic: 't', event: 'e', payload: {}, private: false })
+    await expect.poll(() => other.heard.some(([, event]) => event === 'broadcast')).toBe(true)
+    inside.close()
+    await expect.poll(() => failures.at(-1)).toEqual(['onClose', 'Error: mine'])
+    expect(new Set(failures.slice(0, -1).map(String))).toEqual(new Set(['onFrame,Error: mine']))
+    expect(server.stats()).toMatchObject({ connections: 1, rooms: 1 })
+  })
+})
+
 it('counts what was joined, sent and refused, by reason', async () => {
   const server = await serve({ limits: { topics: 1 } })
   const ana = await open(server, { sub: 'a' })
