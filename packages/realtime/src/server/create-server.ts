@@ -163,22 +163,8 @@ const MAX_SPREAD_MS = 60_000
  */
 export function createRealtimeServer(options: RealtimeServerOptions): RealtimeServer {
   guardSignals()
-  assertOptions('realtime', options)
-  const { jwtSecret, path = '/realtime/v1' } = options
-  // A promise that was not awaited has a text form that anybody can guess.
-  if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
-    throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
-      code: 'JWT_SECRET_INVALID',
-      hint: 'Set SUPABASE_JWT_SECRET to at least 32 random characters, and pass it as `jwtSecret`.',
-    })
-  }
-  assertMethods('realtime', 'options', options, ['authorize'], ['isLive', 'clientAddress'])
-  assertText('realtime', 'path', path)
-  assertPorts('realtime', options)
-  const { presenceKey = 'user', privateOnly = false } = options
-  assertChoice('realtime', 'presenceKey', presenceKey, ['user', 'any'])
-  assertChoice('realtime', 'privateOnly', privateOnly, [true, false])
-  if (options.feeds !== undefined) assertMethods('realtime', 'feeds', options.feeds, FEED_METHODS)
+  assertServerOptions(options)
+  const { jwtSecret, path = '/realtime/v1', presenceKey = 'user', privateOnly = false } = options
   const limits = limitsFrom(options.limits)
   const runtime = createRuntime(options.clock, options.onError)
   const admission = new Admission(limits, runtime.clock)
@@ -313,6 +299,24 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
   setHub(server)
   return server
+}
+
+function assertServerOptions(options: RealtimeServerOptions): void {
+  assertOptions('realtime', options)
+  const { jwtSecret, path = '/realtime/v1', feeds, presenceKey, privateOnly } = options
+  // A promise that was not awaited has a text form that anybody can guess.
+  if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
+    throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
+      code: 'JWT_SECRET_INVALID',
+      hint: 'Set SUPABASE_JWT_SECRET to at least 32 random characters, and pass it as `jwtSecret`.',
+    })
+  }
+  assertMethods('realtime', 'options', options, ['authorize'], ['isLive', 'clientAddress'])
+  assertText('realtime', 'path', path)
+  assertPorts('realtime', options)
+  if (feeds !== undefined) assertMethods('realtime', 'feeds', feeds, FEED_METHODS)
+  assertChoice('realtime', 'presenceKey', presenceKey, ['user', 'any', undefined])
+  assertChoice('realtime', 'privateOnly', privateOnly, [true, false, undefined])
 }
 
 /** `undefined` for what a client sent in place of an address. */

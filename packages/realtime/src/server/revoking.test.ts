@@ -190,6 +190,16 @@ describe('what is remembered of revocations', () => {
     expect(revocations.size).toBe(1)
   })
 
+  it('holds for a token that says when in milliseconds, or in the future, and for none that is as it should be', () => {
+    const revocations = createRevocations(3, createRuntime(createManualClock(start)))
+    const issued = (iat: unknown) => revocations.allows({ ...claims(start, HOUR), iat })
+    expect(issued(start)).toBe(true)
+    revocations.add({ sub: 'a' })
+    const odd = [start, start / 1000 + 3600, Infinity, Number.NaN, `${start / 1000 + 1}`, null, undefined, start / 1000]
+    expect(odd.map(issued)).toEqual(odd.map(() => false))
+    expect([start / 1000 + 1, start / 1000 + 60].map(issued)).toEqual([true, true])
+  })
+
   it('is bounded: the oldest is forgotten, and that is reported', async () => {
     const told: string[] = []
     const runtime = createRuntime(createManualClock(start), (error) => void told.push((error as Error).message))

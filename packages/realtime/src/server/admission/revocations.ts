@@ -16,6 +16,8 @@ export interface Revocations {
   allows(claims: Claims): boolean
 }
 
+/** How far the clock of whoever issues tokens may be ahead of this one. */
+const AHEAD_MS = 5 * 60_000
 /** Tokens may live for this long without one ever having been seen here. */
 const LEAST_LIFETIME_MS = 24 * 3_600_000
 
@@ -40,12 +42,15 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
       revoked.delete(key)
     }
   }
+  /** Milliseconds since the epoch; `undefined` where a token does not say it, or says what is still to come. */
+  const issuedAt = ({ iat }: Claims): number | undefined => {
+    if (typeof iat !== 'number' || !Number.isFinite(iat)) return undefined
+    return iat * 1000 > clock.now() + AHEAD_MS ? undefined : iat * 1000
+  }
   /** Issued at or before the time at which these were revoked; a token that does not say when counts as such. */
   const isBefore = (claims: Claims, key: string): boolean => {
     const at = revoked.get(key)
-    if (at === undefined) return false
-    const issued = claims['iat']
-    return !(typeof issued === 'number' && Number.isFinite(issued) && issued * 1000 > at)
+    return at !== undefined && (issuedAt(claims) ?? at) <= at
   }
   return {
     get size() {
@@ -59,11 +64,10 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
       prune(now)
     },
     allows(claims) {
-      const { sub, exp, iat, session_id: session } = claims
+      const { sub, exp, session_id: session } = claims
       // A key of the application, which is nobody's and lives for years, is none that can be taken back.
       if (sub === undefined && session === undefined) return true
-      const from = typeof iat === 'number' && Number.isFinite(iat) ? iat * 1000 : clock.now()
-      if (Number.isFinite(exp)) longestMs = Math.max(longestMs, exp * 1000 - from)
+      if (Number.isFinite(exp)) longestMs = Math.max(longestMs, exp * 1000 - (issuedAt(claims) ?? clock.now()))
       if (revoked.size === 0) return true
       return !(
         (sub !== undefined && isBefore(claims, `sub ${sub}`)) ||
