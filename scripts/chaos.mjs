@@ -16,6 +16,7 @@ const CONCERNS = {
   hostile: { module: 'apps/web/e2e/chaos/hostile.ts', run: 'runHostileChaos' },
   analytics: { module: 'packages/analytics/src/testing/delivery-chaos.ts', run: 'runAnalyticsChaos' },
   realtime: { module: 'packages/realtime/src/testing/feed-chaos.ts', run: 'runRealtimeChaos' },
+  'realtime-fuzz': { module: 'packages/realtime/src/testing/fuzz/run-fuzz.ts', run: 'runRealtimeFuzz' },
   outbox: { module: 'packages/platform/src/testing/outbox-chaos.ts', run: 'runOutboxChaos' },
 }
 

@@ -1,7 +1,7 @@
 import type { PresenceState } from '../driver.ts'
 
 /** One connection of a key, as the wire carries it. */
-export interface PresenceMeta extends Readonly<Record<string, unknown>> {
+interface PresenceMeta extends Readonly<Record<string, unknown>> {
   readonly phx_ref: string
 }
 export type WireState = Readonly<Record<string, { readonly metas: readonly PresenceMeta[] }>>

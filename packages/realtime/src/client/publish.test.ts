@@ -68,6 +68,14 @@ describe('publish while the backend is away', () => {
     await realtime.close()
   })
 
+  it('takes a room that is busy for an answer: the others are not', async () => {
+    const busy = Object.assign(new Error('busy'), { retryable: true, code: 'REALTIME_ROOM_BUSY' })
+    const { realtime } = start(([message]) => (message?.topic === 'room' ? Promise.reject(busy) : Promise.resolve()))
+    for (let n = 0; n < 8; n++) await expect(realtime.publish('room', 'said', {})).rejects.toBe(busy)
+    await realtime.publish('other', 'said', {})
+    await realtime.close()
+  })
+
   it('refuses a payload that is no JSON before it is sent, and does not take it for an outage', async () => {
     const { realtime, calls } = start(() => Promise.resolve())
     const loop: Record<string, unknown> = {}

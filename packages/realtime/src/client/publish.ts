@@ -84,10 +84,14 @@ export async function publishNow(
   }
 }
 
-/** A refusal that a retry can't mend is at least an answer. Never throws: the probe would stay taken. */
+/**
+ * A refusal that a retry can't mend is at least an answer, and so is one for a room that is busy: other rooms are not. Never
+ * throws: the probe would stay taken.
+ */
 function isAnswer(error: unknown): boolean {
   try {
-    return (error as { retryable?: unknown }).retryable === false
+    const { retryable, code } = error as { retryable?: unknown; code?: unknown }
+    return retryable === false || code === 'REALTIME_ROOM_BUSY'
   } catch {
     return false
   }

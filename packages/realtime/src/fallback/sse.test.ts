@@ -226,7 +226,8 @@ describe('a network that blocks WebSockets', () => {
     const states: unknown[] = []
     channel.onPresence((state) => states.push(state))
     await channel.track({ here: true })
-    await expect.poll(() => states.at(-1)).toEqual({ a: [{ here: true }] })
+    // Nobody is signed in, so the key is the server's choice.
+    await expect.poll(() => Object.values(states.at(-1) ?? {})).toEqual([[{ here: true }]])
     expect(client.status).toBe('connected')
     expect(asked).toBeGreaterThan(0)
   })

@@ -4,8 +4,8 @@ import {
   inTurn,
   ConfigError,
   DriverError,
-  ValidationError,
   assertMethods,
+  assertChoice,
   assertOptions,
   assertPorts,
   assertText,
@@ -16,11 +16,15 @@ import {
 import type { OutgoingMessage } from '../driver.ts'
 import type { FeedSource } from '../feed/source.ts'
 import { getHub, setHub } from '../client/hub.ts'
-import { addressKey, peerAddress, UNKNOWN } from './admission/address.ts'
+import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
 import { Admission, Place } from './admission/admission.ts'
+import { createBans } from './admission/bans.ts'
 import { createLiveness, type Ended, type IsLive } from './admission/liveness.ts'
+import { createRevocations, type Revoked } from './admission/revocations.ts'
+import type { RefusedCode } from './counters.ts'
+import { createEnding, type KickOptions } from './ending.ts'
 import { fail } from './http/answers.ts'
-import { broadcast } from './rooms/broadcast.ts'
+import { publishFeed, publishTo } from './publish.ts'
 import { createClients } from './entrance/clients.ts'
 import { createEvents } from './http/events.ts'
 import { handleHttp, type HttpContext } from './http/handle-http.ts'
@@ -29,10 +33,12 @@ import { limitsFrom, type LimitOptions } from './admission/limits.ts'
 import { answerIncoming } from './http/node.ts'
 import { askInTime, type Authorize } from './policies/permissions.ts'
 import { broadcastMany, broadcastOne, readSince } from './http/rest.ts'
+import { closePresence } from './rooms/presence.ts'
 import { createRooms } from './rooms/rooms.ts'
 import { createMatchRoute } from './http/routes.ts'
-import { createRuntime, type Runtime } from './runtime.ts'
-import { isFeedTopic, type SessionContext } from './session/session.ts'
+import { createRuntime } from './runtime.ts'
+import type { SessionContext } from './session/context.ts'
+import type { KeyRule } from './session/presence-key.ts'
 import { createUpgrades } from './entrance/upgrades.ts'
 
 export interface RealtimeServerOptions {
@@ -53,6 +59,14 @@ export interface RealtimeServerOptions {
   readonly isLive?: IsLive
   /** What is left out has its default. */
   readonly limits?: LimitOptions
+  /**
+   * Who somebody may be in presence. `user`, the default: the holder of a token with a `sub` is that id, or begins with it and a
+   * colon (`ana:phone`), so ids should have no colon; others are refused at the join, and whoever has no `sub` gets a random
+   * key. `any`: whatever the client says.
+   */
+  readonly presenceKey?: KeyRule
+  /** Refuses public topics, at joins, in REST broadcasts and event streams. Default false. */
+  readonly privateOnly?: boolean
   /**
    * The address by which the limits count a request: behind a proxy, the one that your proxy saw. IPv6 is counted by /64.
    * When it throws, or answers with what is no address, the request counts as of an unknown one, and all of those together.
@@ -83,6 +97,13 @@ export interface RealtimeServer {
    * @throws DriverError for a token that is not valid, or when there are too many.
    */
   connect(token: string, onFrame: (text: string) => void, onClose: (reason: string) => void): Promise<InProcess>
+  /**
+   * Sends a message to everybody in its topic.
+   *
+   * @throws UnavailableError `REALTIME_ROOM_BUSY` when too much waits there already: nobody was sent anything.
+   * @throws ValidationError `REALTIME_NAME_TOO_LONG` for a topic or an event of more than 255 bytes;
+   *   `REALTIME_PAYLOAD_UNWRITABLE` for what JSON can't carry.
+   */
   publish(message: OutgoingMessage): void
   /**
    * Ends every socket and event stream whose claims fit all that is named, at once. End the session first, where `isLive`
@@ -93,11 +114,40 @@ export interface RealtimeServer {
    * @throws ValidationError `REALTIME_ENDED_UNNAMED` when neither is named: that would be everybody.
    */
   disconnect(ended: Ended, reason?: string): number
+  /**
+   * Sends members of one topic away at once: those that fit all that is named, everybody where neither a `sub` nor a `sessionId`
+   * is. Each is told why, and stays connected. For `forMs` they may not come back into it.
+   *
+   * @returns How many were sent away.
+   * @throws ValidationError `REALTIME_ENDED_UNNAMED` without a topic; ConfigError `OPTION_INVALID` for an invalid `forMs`.
+   */
+  kick(kicked: KickOptions, reason?: string): number
+  /**
+   * Takes back the tokens of an account, or of one session, that were issued until now (`iat`, in seconds: a token of this very
+   * second counts too), and those that do not say when. Its connections end at once, and every door refuses these tokens for as
+   * long as one of them could live. This process remembers it, at most `limits.revocations` of them, until it ends.
+   *
+   * @returns How many connections were ended.
+   * @throws ValidationError `REALTIME_ENDED_UNNAMED` when neither is named, or both.
+   */
+  revoke(revoked: Revoked, options?: { readonly reason?: string }): number
   /** Resolves when the feeds are listened to. */
   readonly ready: Promise<void>
-  stats(): { readonly connections: number; readonly rooms: number; readonly dropped: number }
+  stats(): RealtimeStats
   /** Tells everybody, and waits until they are gone, a second at most. */
   close(): Promise<void>
+}
+
+export interface RealtimeStats {
+  readonly connections: number
+  readonly rooms: number
+  /** Frames that were refused by a limit, or are none. */
+  readonly dropped: number
+  /** Since the server was made: memberships, and messages that were taken. */
+  readonly joins: number
+  readonly broadcasts: number
+  /** What was refused or dropped since then, by reason; what never happened is absent. */
+  readonly refused: Readonly<Partial<Record<RefusedCode, number>>>
 }
 
 const FEED_METHODS: readonly (keyof FeedSource)[] = ['start', 'since', 'replay', 'close']
@@ -113,40 +163,35 @@ const MAX_SPREAD_MS = 60_000
  */
 export function createRealtimeServer(options: RealtimeServerOptions): RealtimeServer {
   guardSignals()
-  assertOptions('realtime', options)
-  const { jwtSecret, path = '/realtime/v1' } = options
-  // A promise that was not awaited has a text form that anybody can guess.
-  if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
-    throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
-      code: 'JWT_SECRET_INVALID',
-      hint: 'Set SUPABASE_JWT_SECRET to at least 32 random characters, and pass it as `jwtSecret`.',
-    })
-  }
-  assertMethods('realtime', 'options', options, ['authorize'], ['isLive', 'clientAddress'])
-  assertText('realtime', 'path', path)
-  assertPorts('realtime', options)
-  if (options.feeds !== undefined) assertMethods('realtime', 'feeds', options.feeds, FEED_METHODS)
+  assertServerOptions(options)
+  const { jwtSecret, path = '/realtime/v1', presenceKey = 'user', privateOnly = false } = options
   const limits = limitsFrom(options.limits)
   const runtime = createRuntime(options.clock, options.onError)
   const admission = new Admission(limits, runtime.clock)
-  const liveness = createLiveness(options.isLive, runtime)
+  const revocations = createRevocations(limits.revocations, runtime)
+  const liveness = createLiveness(options.isLive, revocations, runtime)
+  const bans = createBans(runtime)
   const match = createMatchRoute(path)
   const addressOf = createAddressOf(options.clientAddress ?? peerAddress, runtime)
-  const rooms = createRooms(runtime.clock)
+  const rooms = createRooms(runtime)
   const ask = askInTime(options.authorize, runtime)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
   const context: SessionContext = {
     rooms,
     jwtSecret,
     ask,
-    maxTopics: limits.topics,
+    limits,
+    privateOnly,
+    presenceKey,
     feeds: options.feeds,
     ready: () => ready,
     spreadMs,
     liveness,
+    bans,
     runtime,
   }
-  const clients = createClients(limits, context)
+  const clients = createClients(context)
+  const { disconnect, kick, revoke } = createEnding({ clients, liveness, bans, revocations })
   let closed = false
   /** Why nobody is let in now. */
   const shut = (): readonly [status: number, error: string] | undefined => {
@@ -163,19 +208,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     runtime,
   })
 
-  const ready = Promise.resolve(
-    options.feeds?.start((message) => {
-      const { topic, event, private: isPrivate, id } = message
-      if (message.kind === 'emptied') {
-        for (const each of rooms.topicsFrom(topic, isPrivate)) {
-          broadcast(rooms, { topic: each, event, payload: message.payload, private: isPrivate })
-        }
-        return
-      }
-      broadcast(rooms, { topic, event, payload: message.bytes ?? message.payload, private: isPrivate, id })
-      if (message.kind === 'row' && isFeedTopic(topic)) rooms.changes.publish(message)
-    }),
-  )
+  const ready = Promise.resolve(options.feeds?.start((message) => publishFeed(rooms, message)))
   ready.catch((error: unknown) => runtime.report(error, 'start the feeds'))
 
   const server: RealtimeServer = {
@@ -200,19 +233,20 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     async connect(token, onFrame, onClose) {
       const answer = await upgrades.admit(token, undefined, (claims) =>
         // Whoever shares the process with the server is no stranger to it.
-        connectInProcess(clients, claims, new Place(admission, {}, 'sockets'), onFrame, onClose),
+        connectInProcess(clients, claims, new Place(admission, {}, 'sockets'), onFrame, onClose, runtime),
       )
       if ('refused' in answer) throw new DriverError('memory', answer.refused.error, { code: 'REALTIME_REFUSED' })
       return answer.taken
     },
-    publish: (message) => broadcast(rooms, message),
-    disconnect(ended, reason = 'Disconnected') {
-      assertNamed(ended)
-      liveness.end(ended)
-      return clients.end(ended, reason)
-    },
+    publish: (message) => publishTo(rooms, message),
+    disconnect,
+    kick,
+    revoke,
     ready,
-    stats: () => ({ connections: clients.size, rooms: rooms.size, dropped: clients.dropped }),
+    stats() {
+      const { joins, broadcasts, refused } = runtime.counters
+      return { connections: clients.size, rooms: rooms.size, dropped: clients.dropped, joins, broadcasts, refused }
+    },
     async close() {
       if (closed) return
       closed = true
@@ -221,6 +255,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         () => getHub() === server && setHub(undefined),
         () => clients.close(`Going away; spread=${spreadMs()}`),
         () => upgrades.close(),
+        () => closePresence(rooms),
       )
     },
   }
@@ -242,7 +277,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     maxMessages: limits.messagesPerRequest,
     ask,
     admission,
-    publish: server.publish,
+    rooms,
+    privateOnly,
     feeds: options.feeds,
     runtime,
   }
@@ -251,6 +287,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     jwtSecret,
     admission,
     liveness,
+    counters: runtime.counters,
     handlers: {
       health: () => Response.json({ status: 'ok' }),
       events: events.open,
@@ -265,40 +302,25 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   return server
 }
 
+function assertServerOptions(options: RealtimeServerOptions): void {
+  assertOptions('realtime', options)
+  const { jwtSecret, path = '/realtime/v1', feeds, presenceKey, privateOnly } = options
+  // A promise that was not awaited has a text form that anybody can guess.
+  if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
+    throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
+      code: 'JWT_SECRET_INVALID',
+      hint: 'Set SUPABASE_JWT_SECRET to at least 32 random characters, and pass it as `jwtSecret`.',
+    })
+  }
+  assertMethods('realtime', 'options', options, ['authorize'], ['isLive', 'clientAddress'])
+  assertText('realtime', 'path', path)
+  assertPorts('realtime', options)
+  if (feeds !== undefined) assertMethods('realtime', 'feeds', feeds, FEED_METHODS)
+  assertChoice('realtime', 'presenceKey', presenceKey, ['user', 'any', undefined])
+  assertChoice('realtime', 'privateOnly', privateOnly, [true, false, undefined])
+}
+
 /** `undefined` for what a client sent in place of an address. */
 function urlOf({ url = '/' }: IncomingMessage): URL | undefined {
   return URL.parse(url, 'http://localhost') ?? undefined
-}
-
-/** How often a callback that throws is reported: it would otherwise be once for each request. */
-const REPORT_EVERY_MS = 60_000
-
-function createAddressOf(
-  clientAddress: (request: IncomingMessage) => string,
-  { clock, report }: Runtime,
-): (request: IncomingMessage) => string {
-  let reportedAt = Number.NEGATIVE_INFINITY
-  return (request) => {
-    try {
-      return addressKey(clientAddress(request))
-    } catch (error) {
-      const now = clock.monotonic()
-      if (now - reportedAt >= REPORT_EVERY_MS) {
-        reportedAt = now
-        report(error, 'clientAddress')
-      }
-      return UNKNOWN
-    }
-  }
-}
-
-/** An empty name would fit whoever has none, and none at all everybody. */
-function assertNamed({ sub, sessionId }: Ended): void {
-  const named = [sub, sessionId].filter((each) => each !== undefined)
-  if (named.length > 0 && named.every((each) => typeof each === 'string' && each !== '')) return
-  const issues = [{ path: '', message: 'A `sub`, a `sessionId` or both are needed, as text.' }]
-  throw new ValidationError('[msc/realtime] `disconnect` was not told whom.', issues, {
-    code: 'REALTIME_ENDED_UNNAMED',
-    hint: 'Pass the `sub` of an account, or the `sessionId` of one session.',
-  })
 }

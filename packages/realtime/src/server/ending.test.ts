@@ -156,7 +156,7 @@ describe('disconnect', () => {
     // As if it had stopped reading: it never answers the closing frame.
     socket.socket.pause()
     expect(server.disconnect({ sessionId: 's1' })).toBe(1)
-    expect(server.stats()).toEqual({ connections: 0, rooms: 0, dropped: 0 })
+    expect(server.stats()).toMatchObject({ connections: 0, rooms: 0, dropped: 0 })
     socket.socket.resume()
     expect((await socket.ended)[0]).toBe(1008)
   })

@@ -1,5 +1,16 @@
 export type { Claims } from './entrance/claims.ts'
-export { createRealtimeServer, type RealtimeServer, type RealtimeServerOptions } from './create-server.ts'
+export {
+  createRealtimeServer,
+  type RealtimeServer,
+  type RealtimeServerOptions,
+  type RealtimeStats,
+} from './create-server.ts'
+export type { RefusedCode } from './counters.ts'
+export type { KickOptions } from './ending.ts'
+export type { Kicked } from './admission/bans.ts'
+export type { Revoked } from './admission/revocations.ts'
+export type { RefusalCode } from './session/refusal.ts'
+export type { KeyRule } from './session/presence-key.ts'
 export { feedMigration, type FeedMigrationOptions, type FeedTable } from '../feed/sql.ts'
 export { relayFeeds, type Relay, type RelayOptions } from '../feed/relay.ts'
 export type { Before } from '../feed/lanes.ts'

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { formatFrame, parseFrame } from '../phoenix/frames.ts'
+import { parseIncoming } from './wire/parse-incoming.ts'
 import { applyDiff, fromState, toState, type WireState } from '../client/presence.ts'
 import { signTestToken } from '../testing/index.ts'
 import { startRealtimeServer, type StandaloneServer } from './index.ts'
@@ -29,11 +30,12 @@ describe('frames', () => {
   it('that are none are undefined, never an exception', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json(), fc.uint8Array({ maxLength: 60 })), (data) => {
-        const frame = parseFrame(data)
+        const { frame } = parseIncoming(data, data.length, 10_000)
         if (frame) expect([typeof frame.topic, typeof frame.event]).toEqual(['string', 'string'])
       }),
     )
-    expect(parseFrame(new Uint8Array([3, 255, 255, 255, 255, 255, 1, 0]))).toBeUndefined()
+    const wrong = new Uint8Array([3, 255, 255, 255, 255, 255, 1, 0])
+    expect(parseIncoming(wrong, wrong.length, 10_000)).toMatchObject({ code: 'PAYLOAD_INVALID' })
   })
 })
 
@@ -115,7 +117,7 @@ describe('the server', () => {
     const response = { msc: { spread_ms: 6 } }
     expect(await next()).toEqual([null, '1', 'phoenix', 'phx_reply', { status: 'ok', response }])
     socket.send(JSON.stringify([null, '2', 'nonsense', 'phx_join', {}]))
-    expect((await next())[4]).toEqual({ status: 'error', response: { reason: 'unmatched topic' } })
+    expect((await next())[4]).toMatchObject({ status: 'error', response: { reason: 'unmatched topic' } })
     for (let i = 0; i < 4; i++)
       socket.send(JSON.stringify([`${i}`, `${i}`, `realtime:r${i}`, 'phx_join', { config: {} }]))
     const statuses = []
@@ -145,6 +147,19 @@ describe('the server', () => {
     socket.close()
   })
 
+  it('takes a join without a token for one of whoever opened the connection', async () => {
+    const { socket, next } = await open(`apikey=${await signTestToken(secret, { role: 'anon' })}&vsn=2.0.0`)
+    const join = async (ref: string, accessToken?: string): Promise<unknown> => {
+      const payload = { config: { private: true }, ...(accessToken !== undefined && { access_token: accessToken }) }
+      socket.send(JSON.stringify([ref, ref, 'realtime:own:a', 'phx_join', payload]))
+      return (await next())[4]
+    }
+    expect(await join('1', token)).toMatchObject({ status: 'ok' })
+    // As after a sign-out: what the connection was used for before is nobody's now.
+    expect(await join('2')).toMatchObject({ status: 'error' })
+    socket.close()
+  })
+
   it('closes a private topic when its token expires', async () => {
     const short = await signTestToken(secret, { sub: 'a' }, 2)
     const { socket, next } = await open(`apikey=${short}&vsn=2.0.0`)
@@ -157,21 +172,38 @@ describe('the server', () => {
     socket.close()
   })
 
-  it('drops whoever sends garbage, too much, or too large, and nobody else', async () => {
+  it('answers what is no frame or too large, and cuts the line of a flood alone', async () => {
     const good = await open(`apikey=${token}&vsn=2.0.0`)
     const bad = await open(`apikey=${token}&vsn=2.0.0`)
     bad.socket.send('{"not": "a frame"')
-    expect(await closed(bad.socket)).toBe(1007)
+    bad.socket.send(JSON.stringify([null, '1', 'realtime:x', 'broadcast', { text: 'x'.repeat(20_000) }]))
+    expect(await bad.next()).toEqual([
+      null,
+      '1',
+      'realtime:x',
+      'phx_reply',
+      {
+        status: 'error',
+        response: {
+          reason: 'PayloadTooLarge: A message has at most 10000 bytes',
+          msc: { code: 'PAYLOAD_TOO_LARGE', retryable: false },
+        },
+      },
+    ])
     const large = await open(`apikey=${token}&vsn=2.0.0`)
     large.socket.on('error', () => undefined)
-    large.socket.send('x'.repeat(20_000))
+    large.socket.send('x'.repeat(1024 * 1024 + 1))
     expect(await closed(large.socket)).toBe(1009)
     const flood = await open(`apikey=${token}&vsn=2.0.0`)
     for (let i = 0; i < 3000; i++) flood.socket.send(JSON.stringify([null, `${i}`, 'phoenix', 'heartbeat', {}]))
     expect(await closed(flood.socket)).toBe(1008)
+    const garbage = await open(`apikey=${token}&vsn=2.0.0`)
+    for (let i = 0; i < 2500; i++) garbage.socket.send('garbage')
+    expect(await closed(garbage.socket)).toBe(1008)
     good.socket.send(JSON.stringify([null, '1', 'phoenix', 'heartbeat', {}]))
     expect((await good.next())[3]).toBe('phx_reply')
     good.socket.close()
+    expect(server.stats().refused).toMatchObject({ PAYLOAD_TOO_LARGE: 1, FLOOD: 2 })
   })
 
   it('survives 100,000 random frames, and serves the next as if nothing had been', { timeout: 120_000 }, async () => {

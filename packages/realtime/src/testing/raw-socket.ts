@@ -3,7 +3,10 @@ import { deferred } from '../base/promises.ts'
 
 interface Reply {
   readonly status: string
-  readonly response: { readonly reason?: string }
+  readonly response: {
+    readonly reason?: string
+    readonly msc?: Readonly<Record<string, unknown>>
+  }
 }
 
 /** A WebSocket that speaks the protocol frame by frame, as no driver would. */
@@ -26,10 +29,13 @@ export async function openRaw(origin: string, token: string, headers: Record<str
   const replies = new Map<string, (reply: Reply) => void>()
   const heard: (readonly [string, string, unknown])[] = []
   let ref = 0
-  socket.on('message', (data) => {
+  socket.on('message', (data, isBinary) => {
+    if (isBinary) return
     const [, own, topic, event, payload] = JSON.parse(String(data)) as [null, string, string, string, unknown]
-    if (event === 'phx_reply') replies.get(own)?.(payload as Reply)
-    else heard.push([topic, event, payload])
+    if (event === 'phx_reply') {
+      replies.get(own)?.(payload as Reply)
+      replies.delete(own)
+    } else heard.push([topic, event, payload])
   })
   const ended = new Promise<readonly [number, string]>((resolve) => {
     socket.once('close', (code, reason) => resolve([code, String(reason)]))

@@ -144,6 +144,7 @@ const NAMES: Readonly<Record<keyof HolderLimits, string>> = {
   joinsPerMinute: 'joins in a minute',
   framesPerSecond: 'messages in a second',
   frameBytesPerSecond: 'bytes in a second',
+  presencePerSecond: 'changes of presence in a second',
   requestsPerMinute: 'requests in a minute',
   requestBytesPerMinute: 'bytes of requests in a minute',
   messagesPerMinute: 'broadcasts in a minute',

@@ -90,6 +90,7 @@ function ratesOf(limits: HolderLimits): Readonly<Record<Flow, Rate>> {
     joinsPerMinute: perMinute(limits.joinsPerMinute),
     framesPerSecond: perSecond(limits.framesPerSecond),
     frameBytesPerSecond: perSecond(limits.frameBytesPerSecond),
+    presencePerSecond: perSecond(limits.presencePerSecond),
     requestsPerMinute: perMinute(limits.requestsPerMinute),
     requestBytesPerMinute: perMinute(limits.requestBytesPerMinute),
     messagesPerMinute: perMinute(limits.messagesPerMinute),

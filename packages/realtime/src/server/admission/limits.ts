@@ -17,6 +17,8 @@ export interface HolderLimits {
   readonly framesPerSecond: number
   /** Bytes of frames in a second. Default 256 KiB an account, 1 MiB an address. */
   readonly frameBytesPerSecond: number
+  /** Changes of presence in a second. Default 20 an account, 100 an address. */
+  readonly presencePerSecond: number
   /** HTTP requests in a minute, connections included. Default 600 an account, 3 000 an address. */
   readonly requestsPerMinute: number
   /** Bytes of HTTP bodies in a minute. Default 4 MiB an account, 16 MiB an address. */
@@ -32,10 +34,20 @@ export interface Limits {
   readonly connections: number
   /** Of one connection. Default 100. */
   readonly topics: number
-  /** Bytes of one frame, and of one HTTP body. Default 256 KiB. */
+  /** Bytes of one frame, and of one HTTP body; a larger one is refused. Default 256 KiB. */
   readonly frameBytes: number
   /** Frames of one connection in a second, averaged over ten. Default 100. */
   readonly framesPerSecond: number
+  /** Bytes of a state in presence, as JSON. Default 8 KiB. */
+  readonly presenceBytes: number
+  /** Members of one room that may have a state in presence. Default 5 000. */
+  readonly presencePerRoom: number
+  /**
+   * Bytes of all states of one room, which whoever comes is sent at once: keep it well below `bufferedBytes`. Default 1 MiB.
+   */
+  readonly presenceRoomBytes: number
+  /** Changes of presence of one connection in a second, averaged over ten. Default 10. */
+  readonly presencePerSecond: number
   /** Bytes that wait for a slow consumer before it is dropped. Default 4 MiB. */
   readonly bufferedBytes: number
   /** Milliseconds between pings; a connection that misses one is dropped. Default 30 000. */
@@ -44,6 +56,8 @@ export interface Limits {
   readonly messagesPerRequest: number
   /** Accounts, and as many addresses, that are remembered while they have nothing open. Default 10 000. */
   readonly remembered: number
+  /** Accounts and sessions whose tokens were taken back; with more, the oldest are forgotten. Default 10 000. */
+  readonly revocations: number
   /** Of one account, the `sub` of a token; `false` for none. */
   readonly perAccount: HolderLimits | false
   /**
@@ -68,6 +82,7 @@ const perAccount: HolderLimits = {
   joinsPerMinute: 100,
   framesPerSecond: 100,
   frameBytesPerSecond: 256 * 1024,
+  presencePerSecond: 20,
   requestsPerMinute: 600,
   requestBytesPerMinute: 4 * MIB,
   messagesPerMinute: 300,
@@ -81,6 +96,7 @@ const perAddress: HolderLimits = {
   joinsPerMinute: 600,
   framesPerSecond: 500,
   frameBytesPerSecond: MIB,
+  presencePerSecond: 100,
   requestsPerMinute: 3000,
   requestBytesPerMinute: 16 * MIB,
   messagesPerMinute: 1000,
@@ -92,10 +108,15 @@ const defaultLimits: Limits = {
   topics: 100,
   frameBytes: 256 * 1024,
   framesPerSecond: 100,
+  presenceBytes: 8 * 1024,
+  presencePerRoom: 5000,
+  presenceRoomBytes: MIB,
+  presencePerSecond: 10,
   bufferedBytes: 4 * MIB,
   pingMs: 30_000,
   messagesPerRequest: 100,
   remembered: 10_000,
+  revocations: 10_000,
   perAccount,
   perAddress,
 }
@@ -107,10 +128,15 @@ const LEAST: Readonly<Record<keyof Omit<Limits, 'perAccount' | 'perAddress'>, nu
   topics: UNBOUNDED,
   frameBytes: 1,
   framesPerSecond: UNBOUNDED,
+  presenceBytes: UNBOUNDED,
+  presencePerRoom: UNBOUNDED,
+  presenceRoomBytes: UNBOUNDED,
+  presencePerSecond: UNBOUNDED,
   bufferedBytes: UNBOUNDED,
   pingMs: 1,
   messagesPerRequest: 1,
   remembered: 1,
+  revocations: 1,
 }
 const LEAST_HELD = Object.fromEntries(Object.keys(perAccount).map((name) => [name, UNBOUNDED]))
 

@@ -1,6 +1,7 @@
 import { deadline } from '@msc/core'
 import type { Claims } from '../entrance/claims.ts'
 import type { Runtime } from '../runtime.ts'
+import type { Revocations } from './revocations.ts'
 
 /** Says whether the session of these claims still goes on. */
 export type IsLive = (claims: Claims, signal: AbortSignal) => boolean | Promise<boolean>
@@ -27,9 +28,14 @@ export interface Liveness {
 /** Milliseconds for an answer. */
 const PATIENCE_MS = 2000
 
-export function createLiveness(isLive: IsLive | undefined, { clock, report }: Runtime): Liveness {
+export function createLiveness(
+  isLive: IsLive | undefined,
+  revocations: Revocations,
+  { clock, report }: Runtime,
+): Liveness {
   const arriving = new Set<{ readonly claims: Claims; ended: boolean }>()
   const ask = async (claims: Claims): Promise<Verdict> => {
+    if (!revocations.allows(claims)) return 'ended'
     // A key of the application is nobody's session.
     if (!isLive || (claims.sub === undefined && claims['session_id'] === undefined)) return 'live'
     try {

@@ -1,13 +1,12 @@
-import { formatFrame, type Frame, type ProtocolVersion } from '../../phoenix/frames.ts'
-import type { Payload } from '../../base/message.ts'
-import { CHANNEL } from '../../phoenix/channel-prefix.ts'
-import { unstamped } from '../../base/stamp.ts'
+import type { Frame } from '../../phoenix/frames.ts'
 import type { Place } from '../admission/admission.ts'
-import type { Claims } from './claims.ts'
+import type { Bucket } from '../admission/bucket.ts'
+import type { Counters } from '../counters.ts'
+import { format, formatText, type Format, type TextFrame } from '../wire/format.ts'
 import type { Membership } from '../rooms/rooms.ts'
+import type { Claims } from './claims.ts'
 
-/** As a client reads it: one of the protocol's versions, or server-sent events without any. */
-export type Format = ProtocolVersion | 'events'
+export type { Format } from '../wire/format.ts'
 
 /** The way to one client. */
 export interface Transport {
@@ -30,69 +29,69 @@ export interface Connection {
   readonly memberships: Map<string, Membership>
   /** What it may use of its account and its address. */
   readonly place: Place
-  /** Of the latest valid token. */
+  /** Of the token by which it was opened. What it joined by is its memberships' own. */
   claims: Claims
   /** What it asked for before it went must not outlive it. */
   gone: boolean
+  /** Its changes of presence; made with the first. */
+  presenceChanges?: Bucket
   send(frame: Frame): void
+  /** A frame whose payload is JSON already. */
+  sendText(frame: TextFrame): void
   /** Already formatted for this version. */
   sendRaw(data: string | Uint8Array): void
   end(code: number, reason: string): void
   terminate(): void
 }
 
-/** Wraps a transport so that a slow consumer is disconnected instead of being buffered for without bound. */
-export function createConnection(
-  transport: Transport,
-  claims: Claims,
-  place: Place,
-  bufferedBytes: number,
-): Connection {
-  return {
-    version: transport.format,
-    place,
-    claims,
-    gone: false,
-    memberships: new Map(),
-    send(frame) {
-      this.sendRaw(format(frame, transport.format))
-    },
-    sendRaw(data) {
-      if (!transport.isOpen()) return
-      if (transport.buffered() > bufferedBytes) {
-        // It will reconnect and reload, which costs less than a queue without end.
-        transport.terminate()
-        return
-      }
-      transport.send(data)
-    },
-    end: (code, reason) => transport.close(code, reason),
-    terminate: () => transport.terminate(),
+/** What all connections share. */
+export interface ConnectionPorts {
+  readonly bufferedBytes: number
+  readonly counters: Counters
+}
+
+/**
+ * Wraps a transport so that a slow consumer is disconnected instead of being buffered for without bound. A class, because
+ * there are ten thousand of them.
+ */
+export class ClientConnection implements Connection {
+  readonly memberships: Map<string, Membership> = new Map()
+  readonly place: Place
+  claims: Claims
+  gone = false
+  presenceChanges?: Bucket
+  readonly #transport: Transport
+  readonly #ports: ConnectionPorts
+  constructor(transport: Transport, claims: Claims, place: Place, ports: ConnectionPorts) {
+    this.#transport = transport
+    this.#ports = ports
+    this.claims = claims
+    this.place = place
   }
-}
-
-export function format(frame: Frame, as: Format): string {
-  return as === 'events' ? formatEvent(frame) : formatFrame(frame, as)
-}
-
-/** What a plain stream has to know of a message; it stands before the message's text, in a line of its own. */
-export interface EventHeader {
-  readonly topic?: string
-  /** The message's own, where it has one. */
-  readonly cursor?: unknown
-  /** It says nothing but that there is something to be read. */
-  readonly more?: boolean
-}
-
-/** A message as a server-sent event, behind its header. */
-function formatEvent({ topic, event, payload }: Frame): string {
-  const name = topic.slice(CHANNEL.length)
-  if (event === 'broadcast') {
-    const { event: said, payload: raw } = payload as { readonly event: string; readonly payload?: Payload | null }
-    const { stamp, payload: data } = unstamped(raw ?? {})
-    const header: EventHeader = { topic: name, cursor: stamp.cursor, ...(stamp.more === true && { more: true }) }
-    return `${JSON.stringify(header)}\ndata: ${JSON.stringify({ topic: name, event: said, payload: data })}\n\n`
+  get version(): Format {
+    return this.#transport.format
   }
-  // The rest is of the protocol's, but for the end, which everybody wants to know of.
-  return event === 'phx_close' ? `{}\nevent: closed\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
+  send(frame: Frame): void {
+    this.sendRaw(format(frame, this.version))
+  }
+  sendText(frame: TextFrame): void {
+    // Plain event streams have broadcasts alone, which come formatted.
+    if (this.version !== 'events') this.sendRaw(formatText(frame, this.version))
+  }
+  sendRaw(data: string | Uint8Array): void {
+    if (!this.#transport.isOpen()) return
+    if (this.#transport.buffered() > this.#ports.bufferedBytes) {
+      // It will reconnect and reload, which costs less than a queue without end.
+      this.#ports.counters.countRefused('SLOW_CONSUMER')
+      this.#transport.terminate()
+      return
+    }
+    this.#transport.send(data)
+  }
+  end(code: number, reason: string): void {
+    this.#transport.close(code, reason)
+  }
+  terminate(): void {
+    this.#transport.terminate()
+  }
 }

@@ -1,4 +1,5 @@
 import type { Place } from '../admission/admission.ts'
+import type { Runtime } from '../runtime.ts'
 import type { Claims } from './claims.ts'
 import type { Clients } from './clients.ts'
 import type { Transport } from './connection.ts'
@@ -15,6 +16,7 @@ export function connectInProcess(
   place: Place,
   onFrame: (text: string) => void,
   onClose: (reason: string) => void,
+  { attempt }: Runtime,
 ): InProcess {
   let open = true
   const close = (reason: string): void => {
@@ -22,14 +24,15 @@ export function connectInProcess(
     open = false
     client.gone()
     // Later, as with a socket: nobody is called from within a call of theirs.
-    queueMicrotask(() => onClose(reason))
+    queueMicrotask(() => attempt('onClose', () => onClose(reason)))
   }
   const transport: Transport = {
     format: '2.0.0',
     patience: Number.POSITIVE_INFINITY,
     isOpen: () => open,
     send(data) {
-      if (typeof data === 'string') queueMicrotask(() => open && onFrame(data))
+      if (typeof data !== 'string') return
+      queueMicrotask(() => open && attempt('onFrame', () => onFrame(data)))
     },
     buffered: () => 0,
     ping() {},

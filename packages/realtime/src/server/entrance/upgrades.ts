@@ -4,11 +4,11 @@ import { WebSocketServer, type WebSocket } from 'ws'
 import type { ProtocolVersion } from '../../phoenix/frames.ts'
 import { Place, textOfRefusal, whoIs, type Admission, type Refusal, type Who } from '../admission/admission.ts'
 import type { Liveness } from '../admission/liveness.ts'
-import { PROTECTED, SESSION_ENDED, SESSION_UNKNOWN } from '../http/answers.ts'
+import { codeOfStatus, PROTECTED, SESSION_ENDED, SESSION_UNKNOWN } from '../http/answers.ts'
 import { verifyToken, type Claims } from './claims.ts'
 import type { Clients } from './clients.ts'
 import type { Runtime } from '../runtime.ts'
-import { WebSocketTransport } from './websocket.ts'
+import { listenTo, WebSocketTransport } from './websocket.ts'
 
 export interface UpgradesContext {
   readonly jwtSecret: string
@@ -44,7 +44,14 @@ export interface Upgrades {
 
 export function createUpgrades(context: UpgradesContext): Upgrades {
   const { jwtSecret, admission, liveness, clients, runtime } = context
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: context.frameBytes, perMessageDeflate: false })
+  // What is larger than a frame may be is read, so that its sender can be told; only what is much larger ends the connection.
+  const maxPayload = Math.max(MIB, 4 * context.frameBytes)
+  const sockets = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false })
+  const refuse = (socket: Duplex, refused: Refused): void => {
+    const code = codeOfStatus(refused.status)
+    if (code) runtime.counters.countRefused(code)
+    answerRefused(socket, refused)
+  }
   // What is no handshake is answered by `ws`, without what every answer here has.
   sockets.on('wsClientError', (error: Error, socket: Duplex) => refuse(socket, { status: 400, error: error.message }))
 
@@ -75,13 +82,7 @@ export function createUpgrades(context: UpgradesContext): Upgrades {
   }
 
   const accept = (socket: WebSocket, version: ProtocolVersion, claims: Claims, place: Place): void => {
-    const client = clients.add(new WebSocketTransport(socket, version), claims, place)
-    socket.on('pong', client.alive)
-    socket.on('message', (data: Buffer, isBinary) =>
-      client.receive(isBinary ? new Uint8Array(data) : data.toString('utf8')),
-    )
-    socket.on('error', terminate)
-    socket.on('close', client.gone)
+    listenTo(socket, clients.add(new WebSocketTransport(socket, version), claims, place))
   }
 
   const upgrade = async (
@@ -134,9 +135,8 @@ const leaveOf =
 function destroy(this: Duplex): void {
   this.destroy()
 }
-function terminate(this: WebSocket): void {
-  this.terminate()
-}
+
+const MIB = 1024 * 1024
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -145,7 +145,7 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 }
 
-function refuse(socket: Duplex, { status, error, retryAfterMs }: Refused): void {
+function answerRefused(socket: Duplex, { status, error, retryAfterMs }: Refused): void {
   const body = JSON.stringify({ error })
   const headers: Record<string, string> = {
     'Content-Type': 'application/json',

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import type { ProtocolVersion } from '../../phoenix/frames.ts'
+import type { Client } from './client.ts'
 import type { Transport } from './connection.ts'
 
 /** A class, because there are ten thousand of them. */
@@ -29,4 +30,30 @@ export class WebSocketTransport implements Transport {
   terminate(): void {
     this.#socket.terminate()
   }
+}
+
+const CLIENT = Symbol('client')
+type Owned = WebSocket & { [CLIENT]?: Client }
+
+/** Hands what a socket says on to its client. The handlers are the same for all sockets: there are ten thousand of them. */
+export function listenTo(socket: WebSocket, client: Client): void {
+  const owned: Owned = socket
+  owned[CLIENT] = client
+  socket.on('pong', onPong)
+  socket.on('message', onMessage)
+  socket.on('error', onError)
+  socket.on('close', onClose)
+}
+
+function onPong(this: Owned): void {
+  this[CLIENT]?.alive()
+}
+function onMessage(this: Owned, data: Buffer, isBinary: boolean): void {
+  this[CLIENT]?.receive(isBinary ? new Uint8Array(data) : data.toString('utf8'))
+}
+function onError(this: Owned): void {
+  this.terminate()
+}
+function onClose(this: Owned): void {
+  this[CLIENT]?.gone()
 }

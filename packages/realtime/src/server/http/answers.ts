@@ -1,5 +1,9 @@
 import { problem } from '@msc/core/http-request'
 import { textOfRefusal, type Refusal } from '../admission/admission.ts'
+import type { RefusedCode } from '../counters.ts'
+import { PRIVATE_ONLY_TEXT, ROOM_BUSY_MS, ROOM_BUSY_TEXT, SESSION_ENDED, SESSION_UNKNOWN } from '../session/refusal.ts'
+
+export { SESSION_ENDED, SESSION_UNKNOWN } from '../session/refusal.ts'
 
 /** On every answer of the server: none is to be kept by what is in between, or taken for something that it does not say. */
 export const PROTECTED: Readonly<Record<string, string>> = {
@@ -29,5 +33,49 @@ export function tooMany(refusal: Refusal): Response {
 export const sessionEnded = (): Response => fail(401, SESSION_ENDED)
 export const sessionUnknown = (): Response => fail(503, SESSION_UNKNOWN, { 'retry-after': '1' })
 
-export const SESSION_ENDED = 'The session has ended'
-export const SESSION_UNKNOWN = 'Whether the session goes on can not be said now'
+/** The room is too busy for all of the request, so that none of it was taken. */
+export function roomBusy(): Response {
+  const extensions = { error: ROOM_BUSY_TEXT }
+  return coded(
+    problem({ status: 429, title: ROOM_BUSY_TEXT, code: 'ROOM_BUSY', retryAfterMs: ROOM_BUSY_MS, extensions }),
+    'ROOM_BUSY',
+  )
+}
+
+/** A public topic, where there are none. */
+export function privateOnly(): Response {
+  const extensions = { error: PRIVATE_ONLY_TEXT }
+  return coded(problem({ status: 403, title: PRIVATE_ONLY_TEXT, code: 'PRIVATE_ONLY', extensions }), 'PRIVATE_ONLY')
+}
+
+/** A body that is no JSON as it should be. */
+export function unfit(code: 'PAYLOAD_TOO_DEEP' | 'PAYLOAD_INVALID', error: string): Response {
+  return coded(problem({ status: 422, title: error, code, extensions: { error } }), code)
+}
+
+const codes = new WeakMap<Response, RefusedCode>()
+
+function coded(response: Response, code: RefusedCode): Response {
+  codes.set(response, code)
+  return response
+}
+
+/** What a status alone says of why something was refused. */
+const BY_STATUS: Readonly<Record<number, RefusedCode>> = {
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  408: 'PAYLOAD_INVALID',
+  410: 'ENDED',
+  413: 'PAYLOAD_TOO_LARGE',
+  415: 'PAYLOAD_INVALID',
+  422: 'PAYLOAD_INVALID',
+  429: 'RATE_LIMITED',
+  503: 'UNAVAILABLE',
+}
+
+/** Under which reason a status is counted; `undefined` where nothing was refused. */
+export const codeOfStatus = (status: number): RefusedCode | undefined =>
+  status < 400 ? undefined : (BY_STATUS[status] ?? 'OTHER')
+
+export const codeOfAnswer = (response: Response): RefusedCode | undefined =>
+  codes.get(response) ?? codeOfStatus(response.status)

@@ -1,6 +1,6 @@
 import { every, randomHex, type CancelTimer } from '@msc/core'
 import { Place, type Admission } from '../admission/admission.ts'
-import { fail, sessionEnded, tooMany } from './answers.ts'
+import { fail, privateOnly, sessionEnded, tooMany } from './answers.ts'
 import type { Claims } from '../entrance/claims.ts'
 import type { Client, Clients } from '../entrance/clients.ts'
 import type { Connection, Format, Transport } from '../entrance/connection.ts'
@@ -9,7 +9,9 @@ import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
 import { MAX_FEEDS, servePlainStream } from './plain-stream.ts'
-import { isFeedTopic, type SessionContext } from '../session/session.ts'
+import { REMOVED_TEXT } from '../session/refusal.ts'
+import { isFeedTopic, type SessionContext } from '../session/context.ts'
+import { fitsName } from '../wire/binary.ts'
 
 export interface EventsContext {
   readonly maxBytes: number
@@ -44,7 +46,7 @@ const encoder = new TextEncoder()
  */
 export function createEvents(context: EventsContext): Events {
   const { clients, admission } = context
-  const { rooms, feeds, runtime, ask } = context.session
+  const { rooms, feeds, runtime, ask, bans } = context.session
   const sessions = new Map<string, Client>()
 
   const openStream = (claims: Claims, format: Format, place: Place): Opened => {
@@ -57,7 +59,7 @@ export function createEvents(context: EventsContext): Events {
     const id = randomHex(16)
     const { client, stream } = openStream(claims, '1.0.0', place)
     sessions.set(id, client)
-    const { gone } = client
+    const gone = client.gone.bind(client)
     client.gone = () => {
       sessions.delete(id)
       gone()
@@ -83,6 +85,7 @@ export function createEvents(context: EventsContext): Events {
       const membership = membershipOf(connection, topic, isPrivate(topic, url), claims)
       connection.memberships.set(`${CHANNEL}${topic}`, membership)
       rooms.add(membership)
+      runtime.counters.countJoin()
     }
     return respond(stream)
   }
@@ -91,9 +94,10 @@ export function createEvents(context: EventsContext): Events {
     async open(call) {
       const { claims, url, who } = call
       const topics = [...new Set(url.searchParams.getAll('topic'))]
-      if (topics.length > context.maxTopics || topics.some((topic) => topic === '' || topic.length > 200)) {
+      if (topics.length > context.maxTopics || topics.some((topic) => topic === '' || !fitsName(CHANNEL + topic))) {
         return fail(422, 'Too many topics, or one that is none')
       }
+      if (context.session.privateOnly && topics.some((topic) => !isPrivate(topic, url))) return privateOnly()
       const reads = feeds ? topics.filter(isFeedTopic).length : 0
       if (reads > MAX_FEEDS) return fail(422, `At most ${MAX_FEEDS} feeds fit into a stream`)
       const refused = admission.take(who, { joinsPerMinute: topics.length, feedReadsPerMinute: reads })
@@ -107,6 +111,10 @@ export function createEvents(context: EventsContext): Events {
       const full = context.full()
       if (full) return full
       if (call.isEnded()) return sessionEnded()
+      // Somebody may have been sent away while the policies were asked.
+      if (topics.some((topic) => bans.left(claims, topic, isPrivate(topic, url)) > 0)) {
+        return fail(403, REMOVED_TEXT)
+      }
       const place = admission.enter(who, 'eventStreams')
       if (!(place instanceof Place)) return tooMany(place)
       const crowded = place.takeTopics(topics.length)
@@ -153,16 +161,17 @@ function membershipOf(connection: Connection, topic: string, isPrivate: boolean,
 function createStream(
   format: Format,
   keepAliveMs: number,
-  { clock, report }: Runtime,
+  { clock, report, attempt }: Runtime,
   onGone: () => void,
 ): { transport: Transport; stream: ReadableStream<Uint8Array>; drained: () => Promise<void> } {
   let onPull = (): void => {}
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
   const end = (): void => {
     if (!controller) return
-    controller.close()
+    const open = controller
     controller = undefined
     stopBeat()
+    attempt('end a stream', () => open.close())
     onPull()
     onGone()
   }
@@ -182,7 +191,7 @@ function createStream(
         controller = undefined
         stopBeat()
         onPull()
-        onGone()
+        attempt('end a stream', onGone)
       },
     },
     // What has been taken by nobody yet is what is buffered.

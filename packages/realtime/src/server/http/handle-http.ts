@@ -1,9 +1,10 @@
 import { problem } from '@msc/core/http-request'
 import { whoIs, type Admission, type Who } from '../admission/admission.ts'
 import type { Liveness } from '../admission/liveness.ts'
-import { fail, protectedAnswer, sessionEnded, sessionUnknown, tooMany } from './answers.ts'
+import { codeOfAnswer, fail, protectedAnswer, sessionEnded, sessionUnknown, tooMany } from './answers.ts'
 import { textOf } from './body.ts'
 import { verifyToken, type Claims } from '../entrance/claims.ts'
+import type { Counters } from '../counters.ts'
 import type { MatchRoute, RouteName } from './routes.ts'
 
 /** A request whose sender is known and within the limits of its account and its address. */
@@ -34,6 +35,7 @@ export interface HttpContext {
   readonly jwtSecret: string
   readonly admission: Admission
   readonly liveness: Liveness
+  readonly counters: Counters
   readonly handlers: Handlers
 }
 
@@ -80,7 +82,10 @@ export async function handleHttp(
       }))
     )
   }
-  return protectedAnswer(await answer())
+  const response = await answer()
+  const code = codeOfAnswer(response)
+  if (code) context.counters.countRefused(code)
+  return protectedAnswer(response)
 }
 
 function tokenOf({ headers }: Request, url: URL | undefined): string {

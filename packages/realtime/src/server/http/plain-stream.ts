@@ -1,7 +1,8 @@
 import type { FeedSource } from '../../feed/source.ts'
 import { Position, isCursor, withinPage } from '../../feed/position.ts'
-import type { Connection, EventHeader, Transport } from '../entrance/connection.ts'
+import type { Connection, Transport } from '../entrance/connection.ts'
 import type { Runtime } from '../runtime.ts'
+import type { EventHeader } from '../wire/format.ts'
 
 export interface PlainStreamOptions {
   readonly connection: Connection

@@ -1,21 +1,25 @@
-import { parseJson } from '@msc/core/http-request'
-import type { OutgoingMessage } from '../../driver.ts'
 import { pageJson } from '../../feed/page.ts'
 import { isCursor } from '../../feed/position.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import type { Admission } from '../admission/admission.ts'
-import { fail, sessionEnded, tooMany } from './answers.ts'
+import { fail, privateOnly, roomBusy, sessionEnded, tooMany, unfit } from './answers.ts'
 import { countedText, tooManyAtOnce, type Call } from './handle-http.ts'
 import type { Ask } from '../policies/permissions.ts'
+import { broadcast, hasRoomFor, type Broadcast } from '../rooms/broadcast.ts'
+import type { Rooms } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
-import { isFeedTopic } from '../session/session.ts'
+import { isFeedTopic } from '../session/context.ts'
+import { fitsName, MAX_NAME_BYTES } from '../wire/binary.ts'
+import { isTooDeep, MAX_DEPTH, parseBounded } from '../wire/depth.ts'
+import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 
 export interface RestContext {
   readonly maxBytes: number
   readonly maxMessages: number
   readonly ask: Ask
   readonly admission: Admission
-  publish(message: OutgoingMessage): void
+  readonly rooms: Rooms
+  readonly privateOnly: boolean
   readonly feeds: FeedSource | undefined
   readonly runtime: Runtime
 }
@@ -25,12 +29,11 @@ export async function broadcastMany(call: Call, context: RestContext): Promise<R
   return broadcastAll(call, context, (body) => {
     const list: unknown = (body as { messages?: unknown } | null)?.messages
     if (!Array.isArray(list)) return undefined
-    const messages: OutgoingMessage[] = []
-    for (const each of list as (Partial<Record<keyof OutgoingMessage, unknown>> | null)[]) {
-      const { topic, event, payload } = each ?? {}
-      if (!isName(topic) || !isName(event) || typeof payload !== 'object' || payload === null) return undefined
-      const isPrivate = each?.private === true
-      messages.push({ topic, event, payload: payload as Record<string, unknown>, private: isPrivate })
+    const messages: Broadcast[] = []
+    for (const each of list as (Readonly<Record<string, unknown>> | null)[]) {
+      const message = messageOf(each?.['topic'], each?.['event'], each?.['payload'], each?.['private'] === true)
+      if (!message) return undefined
+      messages.push(message)
     }
     return messages
   })
@@ -40,22 +43,35 @@ export async function broadcastMany(call: Call, context: RestContext): Promise<R
 export async function broadcastOne(call: Call, context: RestContext): Promise<Response> {
   const { topic, event } = call.params
   return broadcastAll(call, context, (body) => {
-    if (!isName(topic) || !isName(event) || typeof body !== 'object' || body === null) return undefined
-    const isPrivate = call.url.searchParams.get('private') === 'true'
-    return [{ topic, event, payload: body as Record<string, unknown>, private: isPrivate }]
+    const message = messageOf(topic, event, body, call.url.searchParams.get('private') === 'true')
+    return message && [message]
   })
+}
+
+/** A message with the text that everybody will get: nothing that a stranger sent is encoded after it was accepted. */
+function messageOf(topic: unknown, event: unknown, payload: unknown, isPrivate: boolean): Broadcast | undefined {
+  if (!isName(topic, CHANNEL) || !isName(event) || typeof payload !== 'object' || payload === null) return undefined
+  return { topic, event, payload: JSON.stringify(payload), private: isPrivate }
 }
 
 async function broadcastAll(
   call: Call,
   context: RestContext,
-  parse: (body: unknown) => OutgoingMessage[] | undefined,
+  parse: (body: unknown) => Broadcast[] | undefined,
 ): Promise<Response> {
   const { claims, who } = call
   const { text, refusal } = await countedText(call, context.admission, context.maxBytes)
   if (refusal) return refusal
-  const messages = parse(json(text))
-  if (!messages) return fail(422, 'Each message needs a topic, an event and a payload')
+  const body = json(text)
+  if ('refused' in body) return body.refused
+  const messages = parse(body.value)
+  if (!messages) {
+    return unfit(
+      'PAYLOAD_INVALID',
+      `Each message needs a topic and an event of at most ${MAX_NAME_BYTES} bytes, and a payload`,
+    )
+  }
+  if (context.privateOnly && messages.some((message) => !message.private)) return privateOnly()
   if (claims.role !== 'service_role') {
     if (messages.length > context.maxMessages) return tooManyAtOnce(context.maxMessages)
     const refused = context.admission.take(who, { messagesPerMinute: messages.length })
@@ -68,7 +84,9 @@ async function broadcastAll(
     }
   }
   if (call.isEnded()) return sessionEnded()
-  for (const message of messages) context.publish(message)
+  // Nothing is waited for from here on, so that all of them find the room that there is, or none.
+  if (!hasRoomFor(context.rooms, messages)) return roomBusy()
+  for (const message of messages) broadcast(context.rooms, message)
   return new Response(null, { status: 202 })
 }
 
@@ -79,9 +97,9 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
   const { text, refusal } = await countedText(call, admission, context.maxBytes)
   if (refusal) return refusal
   if (!feeds) return Response.json({ code: 'PGRST202', message: 'No feeds are kept here' }, { status: 404 })
-  const body = json(text) as { topic?: unknown; after?: unknown; max?: unknown } | null | undefined
-  if (body === undefined) return fail(422, 'Not JSON')
-  const { topic, after = null, max = 500 } = body ?? {}
+  const body = json(text)
+  if ('refused' in body) return body.refused
+  const { topic, after = null, max = 500 } = (body.value ?? {}) as Readonly<Record<string, unknown>>
   if (typeof topic !== 'string' || !isFeedTopic(topic) || topic.length > 255 || (after !== null && !isCursor(after))) {
     return fail(422, 'A feed and a cursor are needed')
   }
@@ -106,13 +124,18 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
 const JSON_TYPE = { 'content-type': 'application/json' }
 
 /** As the frames have it: no longer than its length can be said there. */
-const isName = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 255
+const isName = (value: unknown, prefix = ''): value is string =>
+  typeof value === 'string' && value !== '' && fitsName(prefix + value)
 
-/** `undefined` for what is no JSON, or nested too deeply. */
-function json(text: string): unknown {
+type Json = { readonly value: unknown } | { readonly refused: Response }
+
+function json(text: string): Json {
   try {
-    return parseJson(text)
-  } catch {
-    return undefined
+    return { value: parseBounded(text) }
+  } catch (error) {
+    const refused = isTooDeep(error)
+      ? unfit('PAYLOAD_TOO_DEEP', `JSON has at most ${MAX_DEPTH} levels`)
+      : unfit('PAYLOAD_INVALID', 'Not JSON')
+    return { refused }
   }
 }

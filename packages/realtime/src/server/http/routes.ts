@@ -38,6 +38,7 @@ export const REALTIME_ROUTES: readonly RealtimeRoute[] = [
       'joinsPerMinute',
       'framesPerSecond',
       'frameBytesPerSecond',
+      'presencePerSecond',
       'feedReadsPerMinute',
     ],
     upgrade: true,
@@ -54,7 +55,13 @@ export const REALTIME_ROUTES: readonly RealtimeRoute[] = [
     method: 'POST',
     path: '{base}/events/{stream}',
     identity: 'stream',
-    limits: ['requestsPerMinute', 'requestBytesPerMinute', 'framesPerSecond', 'frameBytesPerSecond'],
+    limits: [
+      'requestsPerMinute',
+      'requestBytesPerMinute',
+      'framesPerSecond',
+      'frameBytesPerSecond',
+      'presencePerSecond',
+    ],
   },
   {
     name: 'broadcast',

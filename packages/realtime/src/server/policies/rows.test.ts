@@ -116,20 +116,19 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
         const since = Date.now() - 1000
         for (let n = 1; n <= 30; n++) await insert('a', n)
         const client = connect(await tokenOf('a'), version)
-        const heard: unknown[] = []
+        const heard: [n: number, replayed: boolean, id: string][] = []
         const channel = client
           .channel('feed:items:a', { config: { private: true, broadcast: { replay: { since, limit: 25 } } } })
           .on('broadcast', { event: 'INSERT' }, ({ payload, meta }) => {
             heard.push([(payload as { record: { n: number } }).record.n, meta?.replayed === true, typeof meta?.id])
           })
         expect(await joined(client, channel)).toBe('SUBSCRIBED')
-        await expect.poll(() => heard.length).toBe(25)
+        // What the server is still handing on comes live as well.
+        const replayed = () => heard.filter(([, isReplayed]) => isReplayed)
+        await expect.poll(() => replayed().length).toBe(25)
         await insert('a', 31)
-        await expect.poll(() => heard.length).toBe(26)
-        expect(heard).toEqual([
-          ...Array.from({ length: 25 }, (_, index) => [index + 6, true, 'string']),
-          [31, false, 'string'],
-        ])
+        await expect.poll(() => heard.at(-1)).toEqual([31, false, 'string'])
+        expect(replayed()).toEqual(Array.from({ length: 25 }, (_, index) => [index + 6, true, 'string']))
       })
     })
 

@@ -1,43 +1,98 @@
 import { emit } from '@msc/core'
-import type { OutgoingMessage } from '../../driver.ts'
-import { formatBinaryBroadcast, type Frame } from '../../phoenix/frames.ts'
-import { format, type Connection } from '../entrance/connection.ts'
-import { sendToRoom } from './fan-out.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
-import { closeMembership } from './membership.ts'
-import type { Rooms } from './rooms.ts'
+import type { Connection } from '../entrance/connection.ts'
+import { formatBinaryBroadcast } from '../wire/binary.ts'
+import { formatBroadcast } from '../wire/format.ts'
+import { sendToRoom, weigh } from './fan-out.ts'
+import type { Outgoing, RoomQueue, Rooms } from './rooms.ts'
 
-/** Messages that wait for the ones before them in one room. */
+/** Messages, and their bytes, that wait in one room for the ones before them. More are refused to whoever sends them. */
 const MAX_QUEUED = 1000
+const MAX_QUEUED_BYTES = 8 * 1024 * 1024
+/** Bytes that wait in all rooms together. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024
+/** What a message weighs beside its payload. */
+const OVERHEAD_BYTES = 200
 
-type Broadcast = Omit<OutgoingMessage, 'payload'> & { readonly payload: unknown; readonly id?: string }
+/** A message that was accepted: its payload is the text, or the bytes, that everybody gets. */
+export interface Broadcast {
+  readonly topic: string
+  readonly event: string
+  readonly private: boolean
+  /** JSON, encoded when it was accepted: what can't be encoded has to be refused to its sender. */
+  readonly payload: string | Uint8Array
+  readonly id?: string | undefined
+}
+
+/**
+ * Says whether all of these can be taken now, so that a request is taken as a whole or not at all. A room in which nothing
+ * waits takes any number: what one request has is bounded by its body.
+ */
+export function hasRoomFor(rooms: Rooms, messages: readonly Broadcast[]): boolean {
+  const wanted = new Map<RoomQueue, { count: number; bytes: number }>()
+  let bytes = 0
+  for (const message of messages) {
+    const queue = rooms.sending.get(rooms.keyOf(message.topic, message.private))
+    if (!queue) continue
+    const sum = wanted.get(queue) ?? { count: 0, bytes: 0 }
+    const weight = weightOf(message)
+    sum.count += 1
+    sum.bytes += weight
+    bytes += weight
+    wanted.set(queue, sum)
+  }
+  if (bytes > 0 && rooms.waitingBytes > 0 && rooms.waitingBytes + bytes > MAX_WAITING_BYTES) return false
+  for (const [queue, sum] of wanted) {
+    if (queue.waiting.length === 0) continue
+    if (queue.waiting.length + sum.count > MAX_QUEUED || queue.bytes + sum.bytes > MAX_QUEUED_BYTES) return false
+  }
+  return true
+}
 
 /** Sends a message to everybody in its room, but for whoever sent it and does not want to hear it. */
 export function broadcast(rooms: Rooms, message: Broadcast, from?: Connection): void {
+  rooms.runtime.counters.countBroadcasts(1)
+  sendToRoom(rooms, outgoingOf(message, 'message', from))
+}
+
+/**
+ * Sends a feed's message, which nobody can be refused: what happened has happened. In a room that can't follow, all of the
+ * feed that waits is replaced by one message that says so, upon which members fetch from where they are.
+ */
+export function broadcastFeed(rooms: Rooms, message: Broadcast): void {
+  const { counters } = rooms.runtime
+  const queue = rooms.sending.get(rooms.keyOf(message.topic, message.private))
+  // Whoever is told that there is more fetches this one too.
+  if (queue?.waiting.some(({ kind }) => kind === 'more')) return counters.countRefused('FEED_REPLACED')
+  if (!queue || hasRoomFor(rooms, [message])) {
+    counters.countBroadcasts(1)
+    return sendToRoom(rooms, outgoingOf(message, 'feed'))
+  }
+  const kept = queue.waiting.filter(({ kind }) => kind !== 'feed')
+  const count = queue.waiting.length - kept.length + 1
+  for (const { kind, bytes } of queue.waiting) if (kind === 'feed') weigh(rooms, queue, -bytes)
+  queue.waiting = kept
+  emit('driver.drop', { concern: 'realtime', driver: 'embedded', reason: 'room too busy', count })
+  counters.countRefused('FEED_REPLACED', count)
+  const { topic, private: isPrivate } = message
+  const more = { topic, event: 'more', payload: '{"_msc":{"more":true}}', private: isPrivate }
+  sendToRoom(rooms, outgoingOf(more, 'more'))
+}
+
+function outgoingOf(message: Broadcast, kind: Outgoing['kind'], from?: Connection): Outgoing {
   const { topic, event, payload, private: isPrivate, id } = message
-  const waiting = rooms.sending.get(rooms.keyOf(topic, isPrivate))
-  if (waiting && waiting.length >= MAX_QUEUED) {
-    // Told, they come back and fetch what they missed, or know that they missed something.
-    emit('driver.drop', { concern: 'realtime', driver: 'embedded', reason: 'room too busy', count: waiting.length + 1 })
-    waiting.length = 0
-    for (const member of rooms.members(topic, isPrivate)) closeMembership(member, 'Too many messages at once', rooms)
-    return
-  }
-  const frame: Frame = {
-    joinRef: null,
-    ref: null,
-    topic: `${CHANNEL}${topic}`,
-    event: 'broadcast',
-    payload: { type: 'broadcast', event, payload, ...(id !== undefined && { meta: { id } }) },
-  }
-  sendToRoom(rooms, {
+  return {
     topic,
     private: isPrivate,
+    kind,
+    bytes: weightOf(message),
     isFor: ({ connection, self }) => connection !== from || self,
     dataFor(version) {
-      if (!(payload instanceof Uint8Array)) return format(frame, version)
+      if (typeof payload === 'string') return formatBroadcast(topic, event, payload, id, version)
       // Version 1 has no bytes; what can't be said there is left out.
-      return version === '2.0.0' ? formatBinaryBroadcast(frame.topic, event, payload) : undefined
+      return version === '2.0.0' ? formatBinaryBroadcast(`${CHANNEL}${topic}`, event, payload) : undefined
     },
-  })
+  }
 }
+
+const weightOf = ({ payload }: Broadcast): number => OVERHEAD_BYTES + payload.length

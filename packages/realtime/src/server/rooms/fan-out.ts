@@ -1,50 +1,89 @@
-import type { Format } from '../entrance/connection.ts'
-import type { Membership, Rooms } from './rooms.ts'
+import type { Format } from '../wire/format.ts'
+import type { Membership, Outgoing, RoomQueue, Rooms } from './rooms.ts'
 
 /** How long one message may keep the event loop: a large room must not stall everybody else. */
 const SLICE_MS = 2
 /** Members between two looks at the clock. */
 const CHUNK = 25
 
-export interface Outgoing {
-  readonly topic: string
-  readonly private: boolean
-  /** Built once for each format; `undefined` where it can't be said in that. */
-  dataFor(format: Format): string | Uint8Array | undefined
-  isFor(member: Membership): boolean
-}
-
 /** Sends to a room, one message after the other, to whoever is there when its turn comes. */
 export function sendToRoom(rooms: Rooms, outgoing: Outgoing): void {
   const key = rooms.keyOf(outgoing.topic, outgoing.private)
   const queue = rooms.sending.get(key)
-  if (queue) queue.push(() => send(rooms, key, outgoing))
-  else send(rooms, key, outgoing)
+  if (!queue) return begin(rooms, key, outgoing)
+  queue.waiting.push(outgoing)
+  weigh(rooms, queue, outgoing.bytes)
 }
 
-function send(rooms: Rooms, key: string, outgoing: Outgoing): void {
-  const members = [...rooms.members(outgoing.topic, outgoing.private)].filter((member) => outgoing.isFor(member))
-  const built = new Map<Format, string | Uint8Array | undefined>()
-  const dataFor = (format: Format): string | Uint8Array | undefined => {
-    if (!built.has(format)) built.set(format, outgoing.dataFor(format))
-    return built.get(format)
+/** Changes what the queue of a room weighs. */
+export function weigh(rooms: Rooms, queue: RoomQueue, bytes: number): void {
+  queue.bytes += bytes
+  rooms.waitingBytes += bytes
+}
+
+/** One message on its way to those who were there when its turn came. */
+interface Delivery {
+  readonly key: string
+  readonly members: readonly Membership[]
+  readonly outgoing: Outgoing
+  readonly built: Map<Format, string | Uint8Array | undefined>
+}
+
+function begin(rooms: Rooms, key: string, outgoing: Outgoing): void {
+  let members: Membership[] = []
+  rooms.runtime.attempt('send to a room', () => {
+    outgoing.onTurn?.()
+    members = [...rooms.members(outgoing.topic, outgoing.private)].filter((member) => outgoing.isFor(member))
+  })
+  proceed(rooms, { key, members, outgoing, built: new Map() }, 0)
+}
+
+/** Goes on at a member. What can't be said reaches nobody, and is no reason to stop what waits behind it. */
+function proceed(rooms: Rooms, delivery: Delivery, start: number): void {
+  let resumeAt: number | undefined
+  rooms.runtime.attempt('send to a room', () => {
+    resumeAt = deliver(rooms, delivery, start)
+  })
+  const { key } = delivery
+  if (resumeAt === undefined) return next(rooms, key)
+  if (!rooms.sending.has(key)) rooms.sending.set(key, { waiting: [], bytes: 0 })
+  const from = resumeAt
+  setImmediate(() => proceed(rooms, delivery, from))
+}
+
+/** @returns The member to go on at, once others have had their turn; `undefined` when all have it. */
+function deliver(rooms: Rooms, { members, outgoing, built }: Delivery, start: number): number | undefined {
+  const { clock } = rooms.runtime
+  const until = clock.monotonic() + SLICE_MS
+  for (let index = start; index < members.length; index++) {
+    if (index > start && index % CHUNK === CHUNK - 1 && clock.monotonic() > until) return index
+    const member = members[index] as Membership
+    const { version } = member.connection
+    if (!built.has(version)) built.set(version, outgoing.dataFor(version))
+    const data = built.get(version)
+    if (data !== undefined) sendTo(rooms, member, data)
   }
-  const sendFrom = (start: number): void => {
-    const until = rooms.clock.monotonic() + SLICE_MS
-    for (let index = start; index < members.length; index++) {
-      if (index % CHUNK === CHUNK - 1 && rooms.clock.monotonic() > until) {
-        if (!rooms.sending.has(key)) rooms.sending.set(key, [])
-        setImmediate(() => sendFrom(index))
-        return
-      }
-      const { connection } = members[index] as Membership
-      const data = dataFor(connection.version)
-      if (data !== undefined) connection.sendRaw(data)
-    }
-    // In the order they came, whatever came meanwhile.
-    const next = rooms.sending.get(key)?.shift()
-    if (next) setImmediate(next)
-    else rooms.sending.delete(key)
+  return undefined
+}
+
+/** A member whose connection fails loses it; the others hear. */
+function sendTo(rooms: Rooms, { connection }: Membership, data: string | Uint8Array): void {
+  try {
+    connection.sendRaw(data)
+  } catch (error) {
+    rooms.runtime.report(error, 'send to a member')
+    rooms.runtime.attempt('end a connection that fails', () => connection.terminate())
   }
-  sendFrom(0)
+}
+
+/** In the order they came, whatever came meanwhile. */
+function next(rooms: Rooms, key: string): void {
+  const queue = rooms.sending.get(key)
+  const following = queue?.waiting.shift()
+  if (!queue || !following) {
+    rooms.sending.delete(key)
+    return
+  }
+  weigh(rooms, queue, -following.bytes)
+  setImmediate(() => begin(rooms, key, following))
 }

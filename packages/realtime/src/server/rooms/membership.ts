@@ -6,10 +6,19 @@ export function push({ connection, joinRef, topic }: Membership, event: string, 
   connection.send({ joinRef, ref: null, topic: `${CHANNEL}${topic}`, event, payload })
 }
 
+/** A payload that is JSON already, which is not read again. */
+export function pushText({ connection, joinRef, topic }: Membership, event: string, text: string): void {
+  connection.sendText({ joinRef, ref: null, topic: `${CHANNEL}${topic}`, event, text })
+}
+
 export function closeMembership(membership: Membership, message: string, rooms: Rooms): void {
-  push(membership, 'system', { extension: 'system', status: 'error', message, channel: membership.topic })
-  push(membership, 'phx_close', {})
-  leave(membership, rooms)
+  try {
+    push(membership, 'system', { extension: 'system', status: 'error', message, channel: membership.topic })
+    push(membership, 'phx_close', {})
+  } finally {
+    // Whether or not it could be told.
+    leave(membership, rooms)
+  }
 }
 
 export function leave(membership: Membership, rooms: Rooms): void {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { applyDiff, fromState, toState, type Presence, type WireDiff } from '../../client/presence.ts'
+import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from '../../client/presence.ts'
 import type { Connection } from '../entrance/connection.ts'
 import { leave } from './membership.ts'
-import { presenceState, track, untrack } from './presence.ts'
+import { presenceState, stateText, track, untrack } from './presence.ts'
 import { createRooms, type Membership, type Rooms } from './rooms.ts'
 
 beforeEach(() => vi.useFakeTimers())
@@ -24,6 +24,7 @@ function enter(rooms: Rooms, key: string): Guest {
     gone: false,
     memberships: new Map(),
     send() {},
+    sendText() {},
     sendRaw(text) {
       guest.frames += 1
       const [, , , event, diff] = JSON.parse(String(text)) as [null, null, string, string, WireDiff]
@@ -46,7 +47,7 @@ function enter(rooms: Rooms, key: string): Guest {
   }
   const guest: Guest = { member, known: new Map(), frames: 0 }
   rooms.add(member)
-  guest.known = fromState(presenceState(member, rooms))
+  guest.known = fromState(JSON.parse(presenceState(member, rooms)) as WireState)
   return guest
 }
 
@@ -54,7 +55,7 @@ it('tells a large room of a thousand that come at once in a few frames each', as
   const rooms = createRooms()
   const guests = Array.from({ length: 1000 }, (_, n) => {
     const guest = enter(rooms, `k${n}`)
-    track(guest.member, { n }, rooms)
+    track(guest.member, stateText({ n }), rooms)
     return guest
   })
   await vi.advanceTimersByTimeAsync(2000)
@@ -79,7 +80,7 @@ it('leaves everybody with the same and the truth, whatever happens and whenever 
         const guest = inside.get(who)
         if (!guest && what === 'enter') inside.set(who, enter(rooms, `k${who}`))
         else if (guest && what === 'track') {
-          track(guest.member, { n }, rooms)
+          track(guest.member, stateText({ n }), rooms)
           truth.set(`k${who}`, n)
         } else if (guest && what === 'untrack') {
           untrack(guest.member, rooms)
@@ -97,4 +98,34 @@ it('leaves everybody with the same and the truth, whatever happens and whenever 
     }),
     { numRuns: 60 },
   )
+})
+
+it('gathers what changes in a busy room: one diff waits there, however much there is to say', async () => {
+  const rooms = createRooms()
+  // More than a slice for each look at the clock, so that what is sent has to wait.
+  let now = 0
+  vi.spyOn(rooms.runtime.clock, 'monotonic').mockImplementation(() => (now += 3))
+  const guests = Array.from({ length: 60 }, (_, n) => enter(rooms, `k${n}`))
+  const [first] = guests as [Guest]
+  track(first.member, stateText({ n: 0 }), rooms)
+  await vi.advanceTimersByTimeAsync(6)
+  // The first diff is on its way.
+  const queue = rooms.sending.get('public lobby')
+  expect(queue).toBeDefined()
+  for (let n = 1; n <= 500; n++) {
+    for (const { member } of guests) track(member, stateText({ n }), rooms)
+    vi.advanceTimersByTime(0)
+  }
+  for (const { member } of guests.slice(30)) leave(member, rooms)
+  expect(queue?.waiting.length).toBeLessThanOrEqual(1)
+  expect(rooms.presence.get('public lobby')?.joins.size).toBeLessThanOrEqual(60)
+  await vi.runAllTimersAsync()
+  for (const { known, frames } of guests.slice(0, 30)) {
+    expect(toState(known)).toEqual(Object.fromEntries(guests.slice(0, 30).map((_, n) => [`k${n}`, [{ n: 500 }]])))
+    expect(frames).toBeLessThan(10)
+  }
+  expect([rooms.sending.size, rooms.presence.size, rooms.present.get('public lobby')?.members]).toEqual([0, 0, 30])
+  vi.restoreAllMocks()
+  for (const { member } of guests.slice(0, 30)) leave(member, rooms)
+  expect(rooms.present.size).toBe(0)
 })

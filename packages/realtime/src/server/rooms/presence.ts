@@ -1,18 +1,8 @@
 import { randomHex } from '@msc/core'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
-import type { PresenceMeta, WireState } from '../../client/presence.ts'
-import { format } from '../entrance/connection.ts'
+import { formatText } from '../wire/format.ts'
 import { sendToRoom } from './fan-out.ts'
-import type { Membership, Rooms } from './rooms.ts'
-
-/** What has changed in a room since its members were last told, by reference. */
-export interface PresenceChanges {
-  readonly joins: Map<string, PresenceEntry>
-  readonly leaves: Map<string, PresenceEntry>
-  /** A time is set to tell them. */
-  isDue: boolean
-}
-type PresenceEntry = readonly [key: string, meta: PresenceMeta]
+import type { Membership, Present, PresenceChanges, PresenceEntry, Rooms } from './rooms.ts'
 
 /** Rooms up to this size hear of each change at once. */
 const SMALL_ROOM = 25
@@ -20,41 +10,77 @@ const SMALL_ROOM = 25
 const GATHER_EACH_MS = 0.1
 const MAX_GATHER_MS = 1000
 
-/** Tracks a state, in place of the one before. */
-export function track(member: Membership, state: Readonly<Record<string, unknown>>, rooms: Rooms): void {
+/**
+ * A state as it will be sent, without what only the server says.
+ *
+ * @throws TypeError or RangeError for what JSON can't carry.
+ */
+export function stateText(state: Readonly<Record<string, unknown>>): string {
+  const { phx_ref: _ref, phx_ref_prev: _previous, ...own } = state
+  return JSON.stringify(own)
+}
+
+const NOBODY: Present = { members: 0, bytes: 0 }
+
+/** How many others of this one's room track a state, and what those weigh: that is what whoever comes is sent. */
+export function othersIn({ topic, private: isPrivate, tracked }: Membership, rooms: Rooms): Present {
+  const { members, bytes } = rooms.present.get(rooms.keyOf(topic, isPrivate)) ?? NOBODY
+  return tracked ? { members: members - 1, bytes: bytes - weightOf(tracked) } : { members, bytes }
+}
+
+/** Tracks a state, as `stateText` wrote it, in place of the one before. */
+export function track(member: Membership, state: string, rooms: Rooms): void {
   const { tracked: before, presence } = member
   const { joins, leaves } = changesOf(member, rooms)
   // What was never told of need not be taken back.
-  const told = before && joins.delete(before.phx_ref) ? before['phx_ref_prev'] : before?.phx_ref
-  if (before && told === before.phx_ref) leaves.set(told, [presence.key, before])
-  const meta: PresenceMeta = {
-    ...state,
-    phx_ref: randomHex(8),
-    ...(told !== undefined && { phx_ref_prev: told }),
-  }
-  member.tracked = meta
-  joins.set(meta.phx_ref, [presence.key, meta])
+  const previous = before && joins.delete(before.ref) ? before.previous : before?.ref
+  if (before && previous === before.ref) leaves.set(previous, before)
+  const ref = randomHex(8)
+  const refs = `"phx_ref":"${ref}"${previous === undefined ? '' : `,"phx_ref_prev":"${previous}"`}}`
+  const text = state === '{}' ? `{${refs}` : `${state.slice(0, -1)},${refs}`
+  const entry = { key: presence.key, ref, previous, text }
+  count(member, before ? 0 : 1, weightOf(entry) - (before ? weightOf(before) : 0), rooms)
+  member.tracked = entry
+  joins.set(ref, entry)
   tellSoon(member, rooms)
 }
 
 export function untrack(member: Membership, rooms: Rooms): void {
-  const { tracked, presence } = member
+  const { tracked } = member
   if (!tracked) return
   delete member.tracked
+  count(member, -1, -weightOf(tracked), rooms)
   const { joins, leaves } = changesOf(member, rooms)
-  if (!joins.delete(tracked.phx_ref)) leaves.set(tracked.phx_ref, [presence.key, tracked])
+  if (!joins.delete(tracked.ref)) leaves.set(tracked.ref, tracked)
   tellSoon(member, rooms)
 }
 
-/** As the room was last told, so that the next diff is true for whoever comes now as well. */
-export function presenceState({ topic, private: isPrivate }: Membership, rooms: Rooms): WireState {
+/** JSON of the room as it was last told, so that the next diff is true for whoever comes now as well. */
+export function presenceState({ topic, private: isPrivate }: Membership, rooms: Rooms): string {
   const changes = rooms.presence.get(rooms.keyOf(topic, isPrivate))
   const entries: PresenceEntry[] = [...(changes?.leaves.values() ?? [])]
-  for (const { tracked, presence } of rooms.members(topic, isPrivate)) {
-    if (tracked && !changes?.joins.has(tracked.phx_ref)) entries.push([presence.key, tracked])
+  for (const { tracked } of rooms.members(topic, isPrivate)) {
+    if (tracked && !changes?.joins.has(tracked.ref)) entries.push(tracked)
   }
-  return toWire(entries)
+  return wireText(entries)
 }
+
+/** Tells nobody any more. */
+export function closePresence(rooms: Rooms): void {
+  for (const changes of rooms.presence.values()) changes.cancel?.()
+  rooms.presence.clear()
+}
+
+function count({ topic, private: isPrivate }: Membership, members: number, bytes: number, rooms: Rooms): void {
+  const key = rooms.keyOf(topic, isPrivate)
+  const present = rooms.present.get(key) ?? { ...NOBODY }
+  present.members += members
+  present.bytes += bytes
+  if (present.members > 0) rooms.present.set(key, present)
+  else rooms.present.delete(key)
+}
+
+const weightOf = ({ key, text }: PresenceEntry): number => key.length + text.length
 
 function changesOf({ topic, private: isPrivate }: Membership, rooms: Rooms): PresenceChanges {
   const key = rooms.keyOf(topic, isPrivate)
@@ -65,30 +91,58 @@ function changesOf({ topic, private: isPrivate }: Membership, rooms: Rooms): Pre
 
 function tellSoon({ topic, private: isPrivate }: Membership, rooms: Rooms): void {
   const key = rooms.keyOf(topic, isPrivate)
-  const tell = (): void => {
-    const changes = rooms.presence.get(key)
-    rooms.presence.delete(key)
-    if (!changes || changes.joins.size + changes.leaves.size === 0) return
-    const payload = { joins: toWire(changes.joins.values()), leaves: toWire(changes.leaves.values()) }
-    const frame = { joinRef: null, ref: null, topic: `${CHANNEL}${topic}`, event: 'presence_diff', payload }
-    sendToRoom(rooms, {
-      topic,
-      private: isPrivate,
-      isFor: ({ presence }) => presence.enabled,
-      dataFor: (version) => format(frame, version),
-    })
-  }
-  const { size } = rooms.members(topic, isPrivate)
-  if (size <= SMALL_ROOM) return tell()
   const changes = rooms.presence.get(key)
   // The first change sets the time; those that come meanwhile go with it.
   if (!changes || changes.isDue) return
   changes.isDue = true
-  rooms.clock.setTimeout(tell, Math.min(MAX_GATHER_MS, size * GATHER_EACH_MS))
+  const tell = (): void => sendChanges(topic, isPrivate, rooms)
+  const { size } = rooms.members(topic, isPrivate)
+  if (size <= SMALL_ROOM) return tell()
+  const wait = Math.min(MAX_GATHER_MS, size * GATHER_EACH_MS)
+  changes.cancel = rooms.runtime.clock.setTimeout(() => rooms.runtime.attempt('tell of presence', tell), wait)
 }
 
-function toWire(entries: Iterable<PresenceEntry>): WireState {
-  const state = Object.create(null) as Record<string, { metas: PresenceMeta[] }>
-  for (const [key, meta] of entries) (state[key] ??= { metas: [] }).metas.push(meta)
-  return state
+/**
+ * Sends what has changed by then, when the turn of it comes: in a busy room changes gather, of which there are no more than
+ * members, and do not wait one by one.
+ */
+function sendChanges(topic: string, isPrivate: boolean, rooms: Rooms): void {
+  const key = rooms.keyOf(topic, isPrivate)
+  let text: string | undefined
+  sendToRoom(rooms, {
+    topic,
+    private: isPrivate,
+    kind: 'presence',
+    bytes: 0,
+    onTurn() {
+      text = takeChanges(key, rooms)
+    },
+    isFor: ({ presence }) => text !== undefined && presence.enabled,
+    dataFor(version) {
+      if (version === 'events' || text === undefined) return undefined
+      return formatText(
+        { joinRef: null, ref: null, topic: `${CHANNEL}${topic}`, event: 'presence_diff', text },
+        version,
+      )
+    },
+  })
+}
+
+/** JSON of the diff; `undefined` where nothing has changed in the end. */
+function takeChanges(key: string, rooms: Rooms): string | undefined {
+  const changes = rooms.presence.get(key)
+  rooms.presence.delete(key)
+  if (!changes || changes.joins.size + changes.leaves.size === 0) return undefined
+  return `{"joins":${wireText(changes.joins.values())},"leaves":${wireText(changes.leaves.values())}}`
+}
+
+function wireText(entries: Iterable<PresenceEntry>): string {
+  const metas = new Map<string, string[]>()
+  for (const { key, text } of entries) {
+    const known = metas.get(key)
+    if (known) known.push(text)
+    else metas.set(key, [text])
+  }
+  const keys = [...metas].map(([key, texts]) => `${JSON.stringify(key)}:{"metas":[${texts.join(',')}]}`)
+  return `{${keys.join(',')}}`
 }

@@ -1,10 +1,56 @@
-import { systemClock, type Clock } from '@msc/core'
-import type { PresenceMeta } from '../../client/presence.ts'
+import type { CancelTimer } from '@msc/core'
 import { createChanges, type Changes, type ChangeWish } from '../changes/changes.ts'
 import type { Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
-import type { PresenceChanges } from './presence.ts'
 import type { TopicAction } from '../policies/permissions.ts'
+import { createRuntime, type Runtime } from '../runtime.ts'
+import type { Format } from '../wire/format.ts'
+
+/** What one member of a room tracks. */
+export interface PresenceEntry {
+  readonly key: string
+  readonly ref: string
+  /** As the members were told before. */
+  readonly previous: string | undefined
+  /** The state with its references, as JSON. */
+  readonly text: string
+}
+
+export interface Present {
+  members: number
+  bytes: number
+}
+
+/** What has changed in a room since its members were last told, by reference. */
+export interface PresenceChanges {
+  readonly joins: Map<string, PresenceEntry>
+  readonly leaves: Map<string, PresenceEntry>
+  /** A time is set to tell them, or it waits for its turn in the room. */
+  isDue: boolean
+  /** Takes the time back. */
+  cancel?: CancelTimer
+}
+
+/** Something to be sent to a room. */
+export interface Outgoing {
+  readonly topic: string
+  readonly private: boolean
+  /** What it weighs while it waits. */
+  readonly bytes: number
+  /** What becomes of it when too much waits: a feed's is fetched in its place. */
+  readonly kind: 'message' | 'feed' | 'more' | 'presence'
+  /** Called when its turn comes, before anything is asked of it. */
+  onTurn?(): void
+  /** Built once for each format, when its turn comes; `undefined` where it can't be said in that. */
+  dataFor(format: Format): string | Uint8Array | undefined
+  isFor(member: Membership): boolean
+}
+
+/** What waits in a room for the message before it. */
+export interface RoomQueue {
+  waiting: Outgoing[]
+  bytes: number
+}
 
 /** A connection in a topic. */
 export interface Membership {
@@ -15,19 +61,20 @@ export interface Membership {
   /** Hears its own broadcasts. */
   readonly self: boolean
   readonly ack: boolean
-  readonly presence: { readonly enabled: boolean; readonly key: string }
+  /** The key is another one when a token of another user comes. */
+  presence: { readonly enabled: boolean; readonly key: string }
   readonly changes: readonly ChangeWish[]
   /** Of its own latest token: another topic of the connection may have another. */
   claims: Claims
   /** What its token was found to allow. */
   granted?: Set<TopicAction>
   /** What it tracks, once it does. */
-  tracked?: PresenceMeta
+  tracked?: PresenceEntry
 }
 
 /** Who is where. A private and a public topic of one name are two rooms. */
 export interface Rooms {
-  readonly clock: Clock
+  readonly runtime: Runtime
   add(membership: Membership): void
   remove(membership: Membership): void
   keyOf(topic: string, isPrivate: boolean): string
@@ -38,20 +85,26 @@ export interface Rooms {
   readonly changes: Changes
   /** What the members of a room have not been told yet of who is there. */
   readonly presence: Map<string, PresenceChanges>
+  /** Members of a room that track a state, and what those weigh. */
+  readonly present: Map<string, Present>
   /** What is to be sent to a room once the message before it has reached everybody there; absent while nothing is. */
-  readonly sending: Map<string, (() => void)[]>
+  readonly sending: Map<string, RoomQueue>
+  /** Bytes that wait in all rooms. */
+  waitingBytes: number
 }
 
 const NOBODY: ReadonlySet<Membership> = new Set()
 
-export function createRooms(clock: Clock = systemClock): Rooms {
+export function createRooms(runtime: Runtime = createRuntime()): Rooms {
   const rooms = new Map<string, Set<Membership>>()
   const changes = createChanges()
   const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? 'private' : 'public'} ${topic}`
   return {
-    clock,
+    runtime,
     sending: new Map(),
     presence: new Map(),
+    present: new Map(),
+    waitingBytes: 0,
     keyOf,
     changes,
     add(membership) {

@@ -1,0 +1,74 @@
+import type { Claims } from '../entrance/claims.ts'
+import type { Runtime } from '../runtime.ts'
+import { fits, type Ended } from './liveness.ts'
+
+/** Whom `kick` sends out of a topic: the members that fit all that is named; everybody where nobody is. */
+export interface Kicked extends Ended {
+  readonly topic: string
+  /** Default: of the private and of the public room of that name. */
+  readonly private?: boolean
+}
+
+interface Ban {
+  readonly kicked: Kicked
+  /** In monotonic milliseconds. */
+  readonly until: number
+}
+
+/** Who may not come back into a topic yet. */
+export interface Bans {
+  add(kicked: Kicked, forMs: number): void
+  /** Milliseconds for which the holder of these claims may not be in the topic; 0: may be. */
+  left(claims: Claims, topic: string, isPrivate: boolean): number
+}
+
+/** With more, the oldest are forgotten, and that is reported. */
+const MAX_BANS = 10_000
+
+export function createBans({ clock, report }: Runtime): Bans {
+  const byTopic = new Map<string, Set<Ban>>()
+  // In the order in which they came.
+  const all = new Set<Ban>()
+  const forget = (ban: Ban): void => {
+    all.delete(ban)
+    const inTopic = byTopic.get(ban.kicked.topic)
+    inTopic?.delete(ban)
+    if (inTopic?.size === 0) byTopic.delete(ban.kicked.topic)
+  }
+  const makeRoom = (now: number): void => {
+    if (all.size < MAX_BANS) return
+    for (const ban of all) if (ban.until <= now) forget(ban)
+    for (const oldest of all) {
+      if (all.size < MAX_BANS) return
+      forget(oldest)
+      report(new Error('[msc/realtime] There are too many bans: the oldest was forgotten.'), 'kick')
+    }
+  }
+  return {
+    add(kicked, forMs) {
+      const now = clock.monotonic()
+      makeRoom(now)
+      const ban = { kicked, until: now + forMs }
+      all.add(ban)
+      const inTopic = byTopic.get(kicked.topic)
+      if (inTopic) inTopic.add(ban)
+      else byTopic.set(kicked.topic, new Set([ban]))
+    },
+    left(claims, topic, isPrivate) {
+      const bans = byTopic.get(topic)
+      if (!bans) return 0
+      const now = clock.monotonic()
+      let left = 0
+      for (const ban of bans) {
+        if (ban.until <= now) forget(ban)
+        else if (isOf(ban.kicked, claims, isPrivate)) left = Math.max(left, ban.until - now)
+      }
+      return left
+    },
+  }
+}
+
+/** Whether the holder of these claims, in the room of that kind, is meant. */
+export function isOf(kicked: Kicked, claims: Claims, isPrivate: boolean): boolean {
+  return (kicked.private === undefined || kicked.private === isPrivate) && fits(claims, kicked)
+}

@@ -1,0 +1,78 @@
+import type { Claims } from '../entrance/claims.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Ended } from './liveness.ts'
+
+/** Whose tokens are taken back: those of an account, or of one session. */
+export type Revoked =
+  | { readonly sub: string; readonly sessionId?: never }
+  | { readonly sessionId: string; readonly sub?: never }
+
+/** Which tokens are no longer taken. */
+export interface Revocations {
+  readonly size: number
+  /** Takes back every token that was issued until now. */
+  add(revoked: Revoked): void
+  /** False for a token that was taken back. Whatever it says, its lifetime is noted. */
+  allows(claims: Claims): boolean
+}
+
+/** How far the clock of whoever issues tokens may be ahead of this one. */
+const AHEAD_MS = 5 * 60_000
+/** Tokens may live for this long without one ever having been seen here. */
+const LEAST_LIFETIME_MS = 24 * 3_600_000
+
+/**
+ * Remembers, for each name, until when its tokens are not taken. An entry goes when none of those tokens can live any more, by
+ * the longest lifetime that was seen; beyond `most` the oldest goes, which is reported.
+ */
+export function createRevocations(most: number, { clock, report }: Runtime): Revocations {
+  // By name; when it was revoked, in milliseconds since the epoch. In the order in which that was.
+  const revoked = new Map<string, number>()
+  let longestMs = LEAST_LIFETIME_MS
+  const keyOf = ({ sub, sessionId }: Ended): string => (sub === undefined ? `session ${sessionId}` : `sub ${sub}`)
+
+  const prune = (now: number): void => {
+    for (const [key, at] of revoked) {
+      if (at + longestMs > now && revoked.size <= most) return
+      if (at + longestMs > now) {
+        const message =
+          '[msc/realtime] There are too many revocations: the oldest was forgotten before its tokens expired.'
+        report(new Error(message), 'revoke')
+      }
+      revoked.delete(key)
+    }
+  }
+  /** Milliseconds since the epoch; `undefined` where a token does not say it, or says what is still to come. */
+  const issuedAt = ({ iat }: Claims): number | undefined => {
+    if (typeof iat !== 'number' || !Number.isFinite(iat)) return undefined
+    return iat * 1000 > clock.now() + AHEAD_MS ? undefined : iat * 1000
+  }
+  /** Issued at or before the time at which these were revoked; a token that does not say when counts as such. */
+  const isBefore = (claims: Claims, key: string): boolean => {
+    const at = revoked.get(key)
+    return at !== undefined && (issuedAt(claims) ?? at) <= at
+  }
+  return {
+    get size() {
+      return revoked.size
+    },
+    add(ended) {
+      const now = clock.now()
+      const key = keyOf(ended)
+      revoked.delete(key)
+      revoked.set(key, now)
+      prune(now)
+    },
+    allows(claims) {
+      const { sub, exp, session_id: session } = claims
+      // A key of the application, which is nobody's and lives for years, is none that can be taken back.
+      if (sub === undefined && session === undefined) return true
+      if (Number.isFinite(exp)) longestMs = Math.max(longestMs, exp * 1000 - (issuedAt(claims) ?? clock.now()))
+      if (revoked.size === 0) return true
+      return !(
+        (sub !== undefined && isBefore(claims, `sub ${sub}`)) ||
+        (typeof session === 'string' && isBefore(claims, `session ${session}`))
+      )
+    },
+  }
+}

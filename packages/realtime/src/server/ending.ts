@@ -1,0 +1,66 @@
+import { ValidationError, assertNumbers } from '@msc/core'
+import type { Bans, Kicked } from './admission/bans.ts'
+import type { Ended, Liveness } from './admission/liveness.ts'
+import type { Revocations, Revoked } from './admission/revocations.ts'
+import type { Clients } from './entrance/clients.ts'
+
+/** Whom `kick` sends away, and for how long. */
+export interface KickOptions extends Kicked {
+  /** Milliseconds for which they may not rejoin the topic. Default 0: they may at once. */
+  readonly forMs?: number
+}
+
+/** How members, sessions and accounts are ended while the server goes on. */
+export interface Ending {
+  disconnect(ended: Ended, reason?: string): number
+  kick(kicked: KickOptions, reason?: string): number
+  revoke(revoked: Revoked, options?: { readonly reason?: string }): number
+}
+
+interface EndingPorts {
+  readonly clients: Clients
+  readonly liveness: Liveness
+  readonly bans: Bans
+  readonly revocations: Revocations
+}
+
+export function createEnding({ clients, liveness, bans, revocations }: EndingPorts): Ending {
+  const disconnect: Ending['disconnect'] = (ended, reason = 'Disconnected') => {
+    assertNamed('disconnect', ended)
+    // In this order: what is being let in at this moment is refused, and then nobody is left.
+    liveness.end(ended)
+    return clients.end(ended, reason)
+  }
+  return {
+    disconnect,
+    kick(kicked, reason = 'Removed from the topic') {
+      const { forMs = 0, topic, sub, sessionId } = kicked
+      assertNumbers('realtime', { forMs }, { forMs: { least: 0, most: Infinity } }, 'kick')
+      if (typeof topic !== 'string' || topic === '') throw unnamed('kick', 'A `topic` is needed, as text.')
+      if (sub !== undefined || sessionId !== undefined) assertNamed('kick', kicked)
+      if (forMs > 0) bans.add(kicked, forMs)
+      return clients.kick(kicked, reason)
+    },
+    revoke(revoked, { reason = 'Revoked' } = {}) {
+      assertNamed('revoke', revoked)
+      const { sub, sessionId } = revoked as Ended
+      if (sub !== undefined && sessionId !== undefined) throw unnamed('revoke', 'A `sub` or a `sessionId`, not both.')
+      revocations.add(revoked)
+      return disconnect(revoked, reason)
+    },
+  }
+}
+
+/** An empty name would fit whoever has none, and none at all everybody. */
+function assertNamed(what: string, { sub, sessionId }: Ended): void {
+  const named = [sub, sessionId].filter((each) => each !== undefined)
+  if (named.length > 0 && named.every((each) => typeof each === 'string' && each !== '')) return
+  throw unnamed(what, 'A `sub`, a `sessionId` or both are needed, as text.')
+}
+
+function unnamed(what: string, message: string): ValidationError {
+  return new ValidationError(`[msc/realtime] \`${what}\` was not told whom.`, [{ path: '', message }], {
+    code: 'REALTIME_ENDED_UNNAMED',
+    hint: 'Pass the `sub` of an account, or the `sessionId` of one session; for `kick`, the `topic` too.',
+  })
+}

@@ -1,0 +1,29 @@
+import { FEED } from '../../feed/feed-topic.ts'
+import type { FeedSource } from '../../feed/source.ts'
+import type { Bans } from '../admission/bans.ts'
+import type { Limits } from '../admission/limits.ts'
+import type { Liveness } from '../admission/liveness.ts'
+import type { Ask } from '../policies/permissions.ts'
+import type { Rooms } from '../rooms/rooms.ts'
+import type { Runtime } from '../runtime.ts'
+import type { KeyRule } from './presence-key.ts'
+
+export interface SessionContext {
+  readonly rooms: Rooms
+  readonly jwtSecret: string
+  readonly limits: Limits
+  readonly privateOnly: boolean
+  readonly presenceKey: KeyRule
+  readonly feeds: FeedSource | undefined
+  /** Resolves when the feeds are listened to. */
+  ready(): Promise<void>
+  /** Over how many milliseconds clients should come back if this server were gone now. */
+  spreadMs(): number
+  readonly ask: Ask
+  readonly liveness: Liveness
+  /** Who may not come back into a topic yet. */
+  readonly bans: Bans
+  readonly runtime: Runtime
+}
+
+export const isFeedTopic = (topic: string): boolean => topic.startsWith(FEED)

@@ -1,0 +1,107 @@
+import { isRecord } from '@msc/core'
+import { fullBucket, perSecond, spend, waitFor } from '../admission/bucket.ts'
+import { memberMay } from '../policies/permissions.ts'
+import { broadcast, hasRoomFor } from '../rooms/broadcast.ts'
+import { othersIn, stateText, track, untrack } from '../rooms/presence.ts'
+import type { Frame } from '../../phoenix/frames.ts'
+import type { Connection } from '../entrance/connection.ts'
+import type { Membership } from '../rooms/rooms.ts'
+import { fitsName, MAX_NAME_BYTES } from '../wire/binary.ts'
+import type { SessionContext } from './context.ts'
+import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, type Refused } from './refusal.ts'
+import { refuse, reply } from './reply.ts'
+
+export async function onBroadcast(
+  membership: Membership,
+  frame: Frame,
+  payload: Record<string, unknown>,
+  context: SessionContext,
+): Promise<void> {
+  const { connection, topic } = membership
+  const { rooms, runtime } = context
+  const no = (refused: Refused): void => refuse(connection, frame, refused, runtime)
+  const event = payload['event']
+  if (typeof event !== 'string' || event === '') {
+    return no(refusalSaying('PAYLOAD_INVALID', 'A broadcast needs an event'))
+  }
+  if (!fitsName(event)) return no(refusal('PAYLOAD_INVALID', `event too long: at most ${MAX_NAME_BYTES} bytes`))
+  // What is no object is handed on as it is, as Supabase does.
+  const said = payload['payload'] === undefined ? {} : payload['payload']
+  const content = said instanceof Uint8Array ? said : textOf(said)
+  if (content === undefined) return no(NOT_JSON)
+  if (!(await memberMay(membership, 'write', context))) {
+    return no(refusal('FORBIDDEN', `You do not have permissions to write to this Channel topic: ${topic}`))
+  }
+  // Its session may have been ended, or it sent away, while the policies were asked.
+  if (!isStill(membership, frame)) return
+  const message = { topic, event, payload: content, private: membership.private }
+  if (!hasRoomFor(rooms, [message])) return no(ROOM_BUSY)
+  broadcast(rooms, message, connection)
+  if (membership.ack) reply(connection, frame, 'ok', {})
+}
+
+export async function onPresence(
+  membership: Membership,
+  frame: Frame,
+  payload: Record<string, unknown>,
+  context: SessionContext,
+): Promise<void> {
+  const { connection, topic } = membership
+  const { rooms, runtime, limits } = context
+  const no = (refused: Refused): void => refuse(connection, frame, refused, runtime)
+  if (payload['event'] === 'untrack') {
+    untrack(membership, rooms)
+    return reply(connection, frame, 'ok', {})
+  }
+  if (payload['event'] !== 'track') return no(refusalSaying('PAYLOAD_INVALID', 'Unknown presence event'))
+  const state = textOf(payload['payload'], isRecord(payload['payload']) ? stateText : () => '{}')
+  if (state === undefined) return no(NOT_JSON)
+  if (Buffer.byteLength(state) > limits.presenceBytes) {
+    return no(refusal('PAYLOAD_TOO_LARGE', `A presence state has at most ${limits.presenceBytes} bytes`))
+  }
+  const tooMany = takeChange(connection, context)
+  if (tooMany) return no(tooMany)
+  if (!(await memberMay(membership, 'presence', context))) {
+    return no(refusal('FORBIDDEN', `You do not have permissions to track presence on this Channel topic: ${topic}`))
+  }
+  if (!isStill(membership, frame)) return
+  const others = othersIn(membership, rooms)
+  // All of it is sent to whoever comes, in one message, which must not make them a slow consumer.
+  const isFull = others.members >= limits.presencePerRoom || others.bytes + state.length > limits.presenceRoomBytes
+  if (isFull) return no(refusal('ROOM_BUSY', 'Too many are present in this room', ROOM_BUSY_MS))
+  track(membership, state, rooms)
+  reply(connection, frame, 'ok', {})
+}
+
+const NOT_JSON = refusal('PAYLOAD_INVALID', 'JSON can not carry it')
+
+/** The connection is there, and in the topic by this very membership. */
+function isStill(membership: Membership, frame: Frame): boolean {
+  const { connection } = membership
+  return !connection.gone && connection.memberships.get(frame.topic) === membership
+}
+
+/**
+ * The text that everybody will get. It is made while the sender can still be told that there is none; nothing that a client
+ * sent is encoded later.
+ */
+function textOf<T>(value: T, encode: (value: never) => string | undefined = JSON.stringify): string | undefined {
+  try {
+    return encode(value as never)
+  } catch {
+    return undefined
+  }
+}
+
+/** A change of presence of one connection, and of its account: each is told to the whole room. */
+function takeChange(connection: Connection, { limits, runtime }: SessionContext): Refused | undefined {
+  const rate = perSecond(limits.presencePerSecond)
+  const now = runtime.clock.monotonic()
+  const bucket = (connection.presenceChanges ??= fullBucket(rate, now))
+  const waitMs = waitFor(bucket, rate, 1, now)
+  if (waitMs > 0) return refusal('RATE_LIMITED', 'Too many changes of presence of one connection', waitMs)
+  const found = connection.place.take({ presencePerSecond: 1 })
+  if (found) return limited(found)
+  spend(bucket, 1)
+  return undefined
+}

@@ -1,0 +1,30 @@
+import type { Connection } from '../entrance/connection.ts'
+import type { Runtime } from '../runtime.ts'
+import type { FrameHead } from '../wire/frame-head.ts'
+import { responseOf, type Refused } from './refusal.ts'
+
+export function reply(
+  connection: Connection,
+  { joinRef, ref, topic, event }: FrameHead,
+  status: 'ok' | 'error',
+  response: unknown,
+): void {
+  connection.send({
+    joinRef: joinRef ?? (event === 'phx_join' ? ref : null),
+    ref,
+    topic,
+    event: 'phx_reply',
+    payload: { status, response },
+  })
+}
+
+/** The same with a response that is JSON already, as the database wrote it: it may be nested more deeply than can be written here. */
+export function replyWith(connection: Connection, { joinRef, ref, topic }: FrameHead, response: string): void {
+  connection.sendText({ joinRef, ref, topic, event: 'phx_reply', text: `{"status":"ok","response":${response}}` })
+}
+
+/** Tells the sender of a frame, and nobody else, why it is not taken. Without a reference there is nothing to answer. */
+export function refuse(connection: Connection, frame: FrameHead, refused: Refused, { counters }: Runtime): void {
+  counters.countRefused(refused.code)
+  if (frame.ref !== null) reply(connection, frame, 'error', responseOf(refused))
+}

@@ -1,0 +1,45 @@
+import { CHANNEL } from '../../phoenix/channel-prefix.ts'
+import { verifyToken } from '../entrance/claims.ts'
+import { closeMembership } from '../rooms/membership.ts'
+import { untrack } from '../rooms/presence.ts'
+import type { Membership } from '../rooms/rooms.ts'
+import type { SessionContext } from './context.ts'
+import { mayHear } from './join.ts'
+import { nextKey } from './presence-key.ts'
+import { ENDED, limited, REMOVED_TEXT, UNAVAILABLE } from './refusal.ts'
+
+/** A token that is not valid, or no longer allows the topic, ends the membership, and says why first. */
+export async function onToken(membership: Membership, token: unknown, context: SessionContext): Promise<void> {
+  if (typeof token !== 'string' || token === '' || token.startsWith('sb_')) return
+  const close = (message: string): void => closeMembership(membership, message, context.rooms)
+  const verified = await verifyToken(token, context.jwtSecret)
+  const { changes, topic, connection } = membership
+  // It may have left, or been sent away, meanwhile.
+  const isMember = (): boolean => connection.memberships.get(`${CHANNEL}${topic}`) === membership
+  if ('error' in verified) return isMember() ? close(verified.error) : undefined
+  const { claims } = verified
+  await context.liveness.during(claims, async (verdict, isEnded) => {
+    const allowed =
+      verdict === 'live' &&
+      (!membership.private || (await context.ask({ claims, topic, action: 'read' }))) &&
+      (await mayHear(claims, changes, context))
+    if (!isMember()) return
+    if (verdict === 'unavailable') return close(UNAVAILABLE.reason)
+    if (verdict === 'ended' || isEnded()) return close(ENDED.reason)
+    if (!allowed) return close(`You do not have permissions to read from this Channel topic: ${topic}`)
+    if (context.bans.left(claims, topic, membership.private) > 0) return close(REMOVED_TEXT)
+    const crowded = connection.place.become(claims)
+    if (crowded) return close(limited(crowded).reason)
+    if (claims.sub !== membership.claims.sub) {
+      // The others must not see the one as the other.
+      untrack(membership, context.rooms)
+      const { enabled, key } = membership.presence
+      membership.presence = { enabled, key: nextKey(key, claims, context.presenceKey) }
+    }
+    // Whose rows it hears of is asked of its token.
+    context.rooms.remove(membership)
+    membership.claims = claims
+    delete membership.granted
+    context.rooms.add(membership)
+  })
+}

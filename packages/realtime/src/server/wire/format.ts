@@ -1,0 +1,61 @@
+import { formatFrame, type Frame, type ProtocolVersion } from '../../phoenix/frames.ts'
+import { CHANNEL } from '../../phoenix/channel-prefix.ts'
+import { unstampedText } from './stamp-text.ts'
+
+/** As a client reads it: one of the protocol's versions, or server-sent events without any. */
+export type Format = ProtocolVersion | 'events'
+
+/** A frame whose payload is JSON already. */
+export interface TextFrame extends Omit<Frame, 'payload'> {
+  readonly text: string
+}
+
+/** Writes a frame that this server has made. */
+export function format(frame: Frame, as: Format): string {
+  return as === 'events' ? endingEvent(frame) : formatFrame(frame, as)
+}
+
+/** Writes a frame around a payload's text, which is not read again. */
+export function formatText({ joinRef, ref, topic, event, text }: TextFrame, version: ProtocolVersion): string {
+  const [own, join] = [JSON.stringify(ref), JSON.stringify(joinRef)]
+  const [name, what] = [JSON.stringify(topic), JSON.stringify(event)]
+  if (version === '2.0.0') return `[${join},${own},${name},${what},${text}]`
+  return `{"topic":${name},"event":${what},"payload":${text},"ref":${own},"join_ref":${join}}`
+}
+
+/** A broadcast whose payload is text, for one format. */
+export function formatBroadcast(
+  topic: string,
+  event: string,
+  text: string,
+  id: string | undefined,
+  as: Format,
+): string {
+  const name = JSON.stringify(event)
+  if (as === 'events') return broadcastEvent(topic, name, text)
+  const meta = id === undefined ? '' : `,"meta":{"id":${JSON.stringify(id)}}`
+  const payload = `{"type":"broadcast","event":${name},"payload":${text}${meta}}`
+  return formatText({ joinRef: null, ref: null, topic: `${CHANNEL}${topic}`, event: 'broadcast', text: payload }, as)
+}
+
+/** What a plain stream has to know of a message; it stands before the message's text, in a line of its own. */
+export interface EventHeader {
+  readonly topic?: string
+  /** The message's own, where it has one. */
+  readonly cursor?: unknown
+  /** It says nothing but that there is something to be read. */
+  readonly more?: boolean
+}
+
+/** A message as a server-sent event, behind its header. */
+function broadcastEvent(topic: string, event: string, payload: string): string {
+  const { stamp, text } = unstampedText(payload)
+  const header: EventHeader = { topic, cursor: stamp.cursor, ...(stamp.more === true && { more: true }) }
+  return `${JSON.stringify(header)}\ndata: {"topic":${JSON.stringify(topic)},"event":${event},"payload":${text}}\n\n`
+}
+
+/** The rest is of the protocol's, but for the end, which everybody wants to know of. */
+function endingEvent({ topic, event }: Frame): string {
+  const name = topic.slice(CHANNEL.length)
+  return event === 'phx_close' ? `{}\nevent: closed\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
+}
