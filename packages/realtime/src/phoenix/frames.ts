@@ -22,8 +22,18 @@ const JSON_ENCODING = 1
  * @returns `undefined` for anything that is not a frame.
  */
 export function parseFrame(data: string | Uint8Array): Frame | undefined {
+  if (typeof data === 'string') return parseTextFrame(data)
   try {
-    return typeof data === 'string' ? parseText(JSON.parse(data)) : parsePush(data)
+    return parsePush(data)
+  } catch {
+    return undefined
+  }
+}
+
+/** The same for text alone, which is all that most pages receive. */
+export function parseTextFrame(data: string): Frame | undefined {
+  try {
+    return parseText(JSON.parse(data))
   } catch {
     return undefined
   }

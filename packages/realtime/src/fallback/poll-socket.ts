@@ -1,0 +1,87 @@
+import { inTime, pause } from '../base/signals.ts'
+import type { SocketConstructor } from '../phoenix/phoenix-socket.ts'
+import { Refused, StandIn } from './stand-in.ts'
+
+/** For an answer; the server gives one after 20 s at the latest. */
+const ANSWER_MS = 30_000
+const OPEN_MS = 5000
+/** Answers in a row that may be lost. The server keeps what was not acknowledged for a minute. */
+const MAX_LOST = 5
+
+/** What an answer begins with: the number of its first frame, and why it is the last one. */
+interface Head {
+  readonly from: number
+  readonly end?: { readonly code: number; readonly reason: string }
+}
+
+/**
+ * The last resort, where a network lets neither WebSockets nor streams through: frames come as the answers to requests that
+ * wait, and go as requests. What was in an answer that is lost comes again. To be passed as `fallback` to the embedded
+ * driver; the server needs nothing for it.
+ */
+export const PollSocket: SocketConstructor = class extends StandIn {
+  #session = ''
+  /** The number of the last frame that came. */
+  #last = 0
+  /** The number of the next frame that goes. */
+  #next = 1
+
+  /** `url`: of the WebSocket, `…/websocket?apikey=…`. */
+  constructor(url: string) {
+    super(url, '/poll')
+    void this.#run().catch((error: unknown) => this.fail(error))
+  }
+
+  protected async post(body: string, lines: number, signal: AbortSignal): Promise<void> {
+    const address = `${this.#session}?from=${this.#next}`
+    await this.#insist(async () => {
+      const response = await this.request(address, { method: 'POST', body, signal })
+      await response.body?.cancel()
+    }, signal)
+    this.#next += lines
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.ending
+    const opened = await this.#within(OPEN_MS, async (inner) =>
+      (await this.request(this.base, { method: 'POST', signal: inner })).json(),
+    )
+    this.#session = `${this.base}/${encodeURIComponent(String((opened as { session?: unknown }).session))}`
+    this.open()
+    while (this.readyState === 1) await this.#insist(() => this.#poll(), signal)
+  }
+
+  async #poll(): Promise<void> {
+    const text = await this.#within(ANSWER_MS, async (signal) =>
+      (await this.request(`${this.#session}?ack=${this.#last}`, { signal })).text(),
+    )
+    // One that was cut ends in the middle of a line.
+    const [head = '', ...frames] = text.split('\n')
+    const { from, end } = JSON.parse(head) as Head
+    frames.forEach((data, index) => {
+      const number = from + index
+      if (number <= this.#last || this.readyState !== 1) return
+      this.#last = number
+      this.tell('message', { data })
+    })
+    if (end) this.end(end.reason, end.code)
+  }
+
+  /** Does it again when it fails, as long as the server does not refuse it, with a pause that grows. */
+  async #insist(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    for (let lost = 0; ; lost++) {
+      try {
+        return await work()
+      } catch (error) {
+        const isPassing = error instanceof Refused ? error.isPassing : true
+        if (!isPassing || lost >= MAX_LOST || signal.aborted) throw error
+        await pause(200 + Math.random() * Math.min(8000, 500 * 2 ** lost), signal)
+      }
+    }
+  }
+
+  async #within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal, cancel } = inTime(ms, this.ending.signal)
+    return work(signal).finally(cancel)
+  }
+}
