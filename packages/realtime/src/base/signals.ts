@@ -34,6 +34,17 @@ export function inTime(ms: number, outer?: AbortSignal, clock: Pick<Clock, 'setT
   }
 }
 
+/** Calls `use` with a signal that ends after `ms` milliseconds, or with `outer`. What it does with the signal is its own. */
+export async function within<T>(
+  ms: number,
+  outer: AbortSignal | undefined,
+  use: (signal: AbortSignal) => Promise<T>,
+  clock?: Pick<Clock, 'setTimeout'>,
+): Promise<T> {
+  const { signal, cancel } = inTime(ms, outer, clock)
+  return use(signal).finally(cancel)
+}
+
 /** Resolves after `ms` milliseconds, or as soon as the signal ends. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   const { signal: over, cancel } = inTime(ms, signal)

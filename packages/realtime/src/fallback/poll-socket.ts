@@ -1,12 +1,12 @@
-import { inTime, pause } from '../base/signals.ts'
+import { pause, within } from '../base/signals.ts'
 import type { SocketConstructor } from '../phoenix/phoenix-socket.ts'
 import { Refused, StandIn } from './stand-in.ts'
 
 /** For an answer; the server gives one after 20 s at the latest. */
 const ANSWER_MS = 30_000
 const OPEN_MS = 5000
-/** Answers in a row that may be lost. The server keeps what was not acknowledged for a minute. */
-const MAX_LOST = 5
+/** Answers in a row that may be lost, within some five seconds. The server keeps what was not acknowledged for longer. */
+const MAX_LOST = 4
 
 /** What an answer begins with: the number of its first frame, and why it is the last one. */
 interface Head {
@@ -32,6 +32,18 @@ export const PollSocket: SocketConstructor = class extends StandIn {
     void this.#run().catch((error: unknown) => this.fail(error))
   }
 
+  /** Says goodbye, as nothing else would tell the server for a minute. */
+  override close(): void {
+    const isOpen = this.readyState === 1
+    super.close()
+    const init = { method: 'POST', headers: this.headers, keepalive: true }
+    if (isOpen)
+      void fetch(`${this.#session}?end=1`, init).then(
+        ({ body }) => body?.cancel(),
+        () => undefined,
+      )
+  }
+
   protected async post(body: string, lines: number, signal: AbortSignal): Promise<void> {
     const address = `${this.#session}?from=${this.#next}`
     await this.#insist(async () => {
@@ -43,7 +55,7 @@ export const PollSocket: SocketConstructor = class extends StandIn {
 
   async #run(): Promise<void> {
     const { signal } = this.ending
-    const opened = await this.#within(OPEN_MS, async (inner) =>
+    const opened = await within(OPEN_MS, signal, async (inner) =>
       (await this.request(this.base, { method: 'POST', signal: inner })).json(),
     )
     this.#session = `${this.base}/${encodeURIComponent(String((opened as { session?: unknown }).session))}`
@@ -52,19 +64,22 @@ export const PollSocket: SocketConstructor = class extends StandIn {
   }
 
   async #poll(): Promise<void> {
-    const text = await this.#within(ANSWER_MS, async (signal) =>
+    const text = await within(ANSWER_MS, this.ending.signal, async (signal) =>
       (await this.request(`${this.#session}?ack=${this.#last}`, { signal })).text(),
     )
-    // One that was cut ends in the middle of a line.
-    const [head = '', ...frames] = text.split('\n')
+    const lines = text.split('\n')
+    // What comes behind the last end of a line was cut, and comes again.
+    const isWhole = lines.pop() === ''
+    const [head = '', ...frames] = lines
     const { from, end } = JSON.parse(head) as Head
+    if (!Number.isSafeInteger(from)) throw new Error('This is no answer to a poll')
     frames.forEach((data, index) => {
       const number = from + index
       if (number <= this.#last || this.readyState !== 1) return
       this.#last = number
       this.tell('message', { data })
     })
-    if (end) this.end(end.reason, end.code)
+    if (end && isWhole) this.end(end.reason, end.code)
   }
 
   /** Does it again when it fails, as long as the server does not refuse it, with a pause that grows. */
@@ -75,13 +90,8 @@ export const PollSocket: SocketConstructor = class extends StandIn {
       } catch (error) {
         const isPassing = error instanceof Refused ? error.isPassing : true
         if (!isPassing || lost >= MAX_LOST || signal.aborted) throw error
-        await pause(200 + Math.random() * Math.min(8000, 500 * 2 ** lost), signal)
+        await pause(200 + Math.random() * 250 * 2 ** lost, signal)
       }
     }
-  }
-
-  async #within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { signal, cancel } = inTime(ms, this.ending.signal)
-    return work(signal).finally(cancel)
   }
 }

@@ -1,4 +1,4 @@
-import { inTime } from '../base/signals.ts'
+import { within } from '../base/signals.ts'
 
 type Listener = (event: { readonly data?: unknown; readonly code?: unknown; readonly reason?: unknown }) => void
 
@@ -109,8 +109,7 @@ export abstract class StandIn {
       while (this.#waiting.length > 0 && this.readyState === 1) {
         const lines = this.#waiting.splice(0)
         this.#length = 0
-        const { signal, cancel } = inTime(SEND_MS, this.ending.signal)
-        await this.post(lines.join('\n'), lines.length, signal).finally(cancel)
+        await within(SEND_MS, this.ending.signal, (signal) => this.post(lines.join('\n'), lines.length, signal))
       }
     } catch (error) {
       this.fail(error)

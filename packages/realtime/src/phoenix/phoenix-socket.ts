@@ -238,7 +238,9 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       return
     }
     let frame = typeof data === 'string' ? parseTextFrame(data) : undefined
-    const hasBytes = frame ? (frame.payload as { msc_base64?: unknown }).msc_base64 : typeof data !== 'string'
+    const hasBytes = frame
+      ? (frame.payload as { msc_base64?: unknown }).msc_base64 !== undefined
+      : typeof data !== 'string'
     if (hasBytes && !binary) {
       held = [data]
       void withBinary(() => {

@@ -39,7 +39,8 @@ const MAX_ENDED = 1000
  * The last resort, for networks that let neither WebSockets nor streams through. `POST {path}/poll` opens a session;
  * `GET {path}/poll/{session}?ack=n` waits for messages and answers them one a line, below a line with the number of the
  * first. What was not acknowledged is answered again, so an answer that is lost costs nothing and repeats nothing.
- * `POST {path}/poll/{session}?from=n` brings the client's own, of which `n` is the number of the first.
+ * `POST {path}/poll/{session}?from=n` brings the client's own, of which `n` is the number of the first; with `?end=1` it
+ * says goodbye.
  */
 export function createPolls(context: PollsContext): Polls {
   const { clients, admission, runtime } = context
@@ -99,8 +100,14 @@ export function createPolls(context: PollsContext): Polls {
       if (session.isTold) forget(id)
       return new Response(text, { headers: { 'content-type': 'text/plain; charset=utf-8' } })
     },
-    receive(call) {
-      const session = sessions.get(call.params['stream'] ?? '')
+    async receive(call) {
+      const id = call.params['stream'] ?? ''
+      const session = sessions.get(id)
+      if (session && call.url.searchParams.has('end')) {
+        session.transport.terminate()
+        forget(id)
+        return new Response(null, { status: 202 })
+      }
       const from = Number(call.url.searchParams.get('from') ?? Number.NaN)
       const client = session?.isOpen ? session.client : undefined
       return receiveFrames(client, call, context, (lines) => session?.skip(from, lines) ?? 0)
@@ -175,7 +182,9 @@ class PollSession {
     }
     this.lastSeen = clock.monotonic()
     if (!this.isOpen) this.isTold = true
-    return [JSON.stringify({ from: this.#from, ...(this.#end && { end: this.#end }) }), ...this.#frames].join('\n')
+    const head = JSON.stringify({ from: this.#from, ...(this.#end && { end: this.#end }) })
+    // Each line has its end: by that a client knows the last one of an answer that was cut.
+    return `${[head, ...this.#frames].join('\n')}\n`
   }
 
   /** How many of `lines` that begin with the number `from` were taken before; without a number none was. */
