@@ -85,7 +85,7 @@ export abstract class StandIn {
 
   protected fail(error: unknown): void {
     if (error instanceof Refused) this.end(error.message, error.code)
-    else this.end(error instanceof Error ? error.message : 'The connection was lost')
+    else this.end('The connection was lost')
   }
 
   /** @throws Refused for what is no success, in the server's words. */

@@ -26,7 +26,11 @@ export function encodePush(
 ): string | Uint8Array<ArrayBuffer> {
   const { event, payload: bytes } = payload
   if (asText) {
-    const marked = { type: 'broadcast', event, msc_base64: toBase64(bytes) }
+    const marked = {
+      type: 'broadcast',
+      event,
+      msc_base64: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')),
+    }
     return JSON.stringify([joinRef, ref, topic, 'broadcast', marked])
   }
   const encoder = new TextEncoder()
@@ -75,11 +79,4 @@ export function withBytes(frame: Frame): Frame | undefined {
   } catch {
     return undefined
   }
-}
-
-/** By parts, as a call takes only so many arguments. */
-function toBase64(bytes: Uint8Array): string {
-  let text = ''
-  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192))
-  return btoa(text)
 }

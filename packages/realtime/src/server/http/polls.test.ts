@@ -35,10 +35,10 @@ const read = async (response: Response): Promise<Polled> => {
 }
 /** The answer to a poll, which the clock has to bring. */
 const poll = async (session: string, ack = 0): Promise<Polled> => {
-  let answer: Response | undefined
-  void ask(`/${session}?ack=${ack}`).then((response) => (answer = response))
-  for (let n = 0; !answer && n < 400; n++) await clock.advance(100)
-  return read(answer as unknown as Response)
+  const answers: Response[] = []
+  void ask(`/${session}?ack=${ack}`).then((response) => answers.push(response))
+  for (let n = 0; answers.length === 0 && n < 400; n++) await clock.advance(100)
+  return read(answers[0] as Response)
 }
 const join = ['1', '1', 'realtime:room', 'phx_join', { config: { broadcast: { ack: true } } }]
 const note = (n: number): void => server.publish({ topic: 'room', event: 'note', payload: { n }, private: false })
