@@ -75,27 +75,28 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     const socket = open(token, index, (opened) => {
       if (opened) {
         way = index
-        if (index > 0) lookBack(token, socket).catch(() => {})
-      } else if (fallback === true && !ways[1]) loadWays().catch(() => {})
+        // Code for those who need another way. Without it they stay on it, which works.
+        if (index > 0) {
+          import('../fallback/way-back.ts')
+            .then(({ tryAgain }) => {
+              const again = (then: (opened: boolean) => void): PhoenixSocket => open(token, 0, then)
+              tryAgain(socket, clock, again, () => (way = 0))
+            })
+            .catch(() => {})
+        }
+      } else if (fallback === true && !ways[1]) {
+        import('../fallback/ways.ts')
+          .then((others) => {
+            ways.push(...others.ways)
+            way = 1
+          })
+          .catch(() => {})
+      }
       // Another identity's connection may have moved on already.
       else if (way === index) way = (index + 1) % ways.length
     })
     sockets.set(who, socket)
     return socket
-  }
-  const loadWays = async (): Promise<void> => {
-    const { SseSocket, PollSocket } = await import('../fallback/ways.ts')
-    ways.splice(1, 2, SseSocket, PollSocket)
-    way = 1
-  }
-  /** Code for those who need another way. Without it they stay on it, which works. */
-  const lookBack = async (token: string | undefined, socket: PhoenixSocket): Promise<void> => {
-    ;(await import('../fallback/way-back.ts')).tryAgain(
-      socket,
-      clock,
-      (onOpened) => open(token, 0, onOpened),
-      () => (way = 0),
-    )
   }
   const late = (): Promise<typeof import('./embedded-health.ts')> => import('./embedded-health.ts')
 

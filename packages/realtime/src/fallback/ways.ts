@@ -1,3 +1,6 @@
-// Loaded together, by the driver, when a WebSocket could not be opened.
-export { PollSocket } from './poll-socket.ts'
-export { SseSocket } from './sse-socket.ts'
+import type { SocketConstructor } from '../phoenix/phoenix-socket.ts'
+import { PollSocket } from './poll-socket.ts'
+import { SseSocket } from './sse-socket.ts'
+
+/** Loaded by the driver when a WebSocket could not be opened; in the order in which they are tried. */
+export const ways: readonly SocketConstructor[] = [SseSocket, PollSocket]

@@ -201,6 +201,8 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     if (reached) void ask(DOUBT_MS)
   }
   onPage(['online', 'offline', 'visibilitychange'], doubt, ending.signal)
+  // A page that is kept for the way back is frozen, and its browser goes on answering the server's pings.
+  onPage(['pagehide'], () => end(lost, true), ending.signal)
 
   const receive = (frame: Frame): void => {
     if (frame.event === 'phx_reply') {
@@ -295,7 +297,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       const joinRef = String(ref + 1)
       const entry: Joined = { joinRef, handlers, onPresence: code?.receivePresence }
       // A connection has one membership of a topic: this one takes the other's place.
-      joined.get(topic)?.handlers.onDown(passing('The topic was joined anew.'))
+      joined.get(topic)?.handlers.onDown(passing('Joined anew.'))
       // Before the reply: presence and messages may come right behind it.
       joined.set(topic, entry)
       let told: Limits | undefined
