@@ -5,6 +5,8 @@ import { Refused, StandIn } from './stand-in.ts'
 /** For an answer; the server gives one after 20 s at the latest. */
 const ANSWER_MS = 30_000
 const OPEN_MS = 5000
+/** From one empty answer to the next. */
+const EMPTY_MS = 1000
 /** Answers in a row that may be lost, within some five seconds. The server keeps what was not acknowledged for longer. */
 const MAX_LOST = 4
 
@@ -60,7 +62,13 @@ export const PollSocket: SocketConstructor = class extends StandIn {
     )
     this.#session = `${this.base}/${encodeURIComponent(String((opened as { session?: unknown }).session))}`
     this.open()
-    while (this.readyState === 1) await this.#insist(() => this.#poll(), signal)
+    while (this.readyState === 1) {
+      const from = performance.now()
+      const before = this.#last
+      await this.#insist(() => this.#poll(), signal)
+      // The server waits; what answers at once and with nothing, a cache for one, must not be asked without end.
+      if (this.#last === before && performance.now() - from < EMPTY_MS) await pause(EMPTY_MS, signal)
+    }
   }
 
   async #poll(): Promise<void> {

@@ -76,7 +76,7 @@ describe('polling', () => {
     await expect.poll(() => heard.length).toBe(100)
     expect(heard).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
     expect(gaps).toBe(0)
-    expect(fates).toEqual([])
+    await expect.poll(() => fates).toEqual([])
   })
 
   it('sends each message once, also when the answer to it is lost', async () => {
@@ -109,5 +109,23 @@ describe('polling', () => {
     realtime.publish({ topic: 'room', event: 'note', payload: {}, private: false })
     await expect.poll(() => client.status, { timeout: 25_000 }).toBe('reconnecting')
     await expect.poll(() => client.status).toBe('connected')
+  })
+
+  it('asks nobody without end who answers at once and with nothing', async () => {
+    let polls = 0
+    const lying = createServer((request, response) => {
+      if (request.method === 'GET') polls += 1
+      response.end(request.method === 'GET' ? '{"from":1}\n' : '{"session":"s"}')
+    })
+    await new Promise<void>((resolve) => lying.listen(0, '127.0.0.1', resolve))
+    const { port } = lying.address() as AddressInfo
+    const socket = new PollSocket(`ws://127.0.0.1:${port}/websocket?apikey=t`)
+    const opened = new Promise<void>((resolve) => socket.addEventListener('open', () => resolve()))
+    await opened
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    expect(polls).toBeLessThanOrEqual(2)
+    socket.close()
+    lying.closeAllConnections()
+    lying.close()
   })
 })

@@ -33,7 +33,9 @@ export const SseSocket: SocketConstructor = class extends StandIn {
           if (event === 'end') ({ code, reason } = JSON.parse(data) as { code: number; reason: string })
           else if (this.#session !== undefined) this.tell('message', { data })
           else {
-            this.#session = (JSON.parse(data) as { session: string }).session
+            const { session } = JSON.parse(data) as { session?: unknown }
+            if (typeof session !== 'string') throw new Error('This is no stream of frames')
+            this.#session = session
             this.open()
           }
         },

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import type { RealtimeDriver, Subscription } from '../driver.ts'
 import { embedded } from '../drivers/embedded.ts'
+import { memory } from '../drivers/memory.ts'
 import { PollSocket } from '../fallback/poll-socket.ts'
 import { SseSocket } from '../fallback/sse-socket.ts'
 import { startRealtimeServer, type StandaloneServer } from '../server/index.ts'
@@ -22,11 +23,12 @@ describe.each([
   ['WebSockets', WebSocket as never],
   ['server-sent events', SseSocket],
   ['polling', PollSocket],
+  ['no network', undefined],
 ])('bytes over %s', (_name, Way) => {
   const join = async (sub: string, onMessage: (event: string, payload: unknown) => void): Promise<Subscription> => {
-    const driver = embedded({ url: `${server.url}/realtime/v1`, WebSocket: Way })
-    drivers.push(driver)
     const token = await signTestToken(jwtSecret, { sub })
+    const driver = Way ? embedded({ url: `${server.url}/realtime/v1`, WebSocket: Way }) : memory({ server })
+    drivers.push(driver)
     const handlers = { onMessage, onPresence() {}, onDown() {} }
     return driver.subscribe('room', { private: false, token, self: false }, handlers, AbortSignal.timeout(5000))
   }

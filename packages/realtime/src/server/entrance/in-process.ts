@@ -2,6 +2,7 @@ import type { Place } from '../admission/admission.ts'
 import type { Claims } from './claims.ts'
 import type { Clients } from './clients.ts'
 import type { Transport } from './connection.ts'
+import { toText } from '../http/bytes.ts'
 
 /** A client of this process, which speaks the protocol without a network. */
 export interface InProcess {
@@ -29,7 +30,7 @@ export function connectInProcess(
     patience: Number.POSITIVE_INFINITY,
     isOpen: () => open,
     send(data) {
-      if (typeof data === 'string') queueMicrotask(() => open && onFrame(data))
+      queueMicrotask(() => open && onFrame(typeof data === 'string' ? data : toText(data)))
     },
     buffered: () => 0,
     ping() {},

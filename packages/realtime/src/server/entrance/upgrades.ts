@@ -116,6 +116,7 @@ export function createUpgrades(context: UpgradesContext): Upgrades {
 
   /** A connection that says later whose it is counts as its address's meanwhile. */
   const open = (address: string, [request, socket, head]: readonly [IncomingMessage, Duplex, Buffer]): void => {
+    if (socket.destroyed) return
     const why = context.shut(unproven.size)
     if (why) return refuse(socket, { status: why[0], error: why[1] })
     const over = admission.take({ address }, { requestsPerMinute: 1 })
