@@ -170,6 +170,25 @@ describe('a connection', () => {
     expect(realtime.stats().connections).toBe(2)
   })
 
+  it('has one membership of a topic, that of the last join, also where joins overtake each other', async () => {
+    const driver = create()
+    const token = await sign({ sub: 'a' })
+    const heard: string[] = []
+    const subscribe = (name: string, presenceKey?: string): Promise<Subscription> =>
+      driver.subscribe(
+        'room',
+        { private: false, token, self: true, ...(presenceKey && { presenceKey }) },
+        handlers({ onMessage: () => heard.push(name) }),
+        AbortSignal.timeout(5000),
+      )
+    // The first has to load the code for presence before it can be sent.
+    const [first, second] = await Promise.allSettled([subscribe('first', 'a'), subscribe('second')])
+    expect([first.status, second.status]).toEqual(['rejected', 'fulfilled'])
+    if (second.status === 'fulfilled') await second.value.send('e', {}, AbortSignal.timeout(5000))
+    await expect.poll(() => heard).toEqual(['second'])
+    expect(realtime.stats()).toMatchObject({ connections: 1, rooms: 1 })
+  })
+
   it('on which nothing could be joined is not kept', async () => {
     const clock = createManualClock(Date.now())
     await realtime.close()

@@ -40,10 +40,9 @@ export interface PhoenixSocket {
 }
 
 interface Joined extends Present {
-  readonly joinRef: string
   readonly handlers: SubscriptionHandlers
   /** Absent for who does not want to know who is there. */
-  readonly onPresence: typeof receivePresence | undefined
+  onPresence?: typeof receivePresence
 }
 
 interface Reply {
@@ -292,16 +291,21 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     ended: ending.signal,
     async join(name, options, handlers, signal) {
       const topic = CHANNEL + name
-      const code = options.presenceKey === undefined ? undefined : await import('./presence-frames.ts')
-      signal.throwIfAborted()
-      const joinRef = String(ref + 1)
-      const entry: Joined = { joinRef, handlers, onPresence: code?.receivePresence }
+      const entry: Joined = { handlers }
       // A connection has one membership of a topic: this one takes the other's place.
       joined.get(topic)?.handlers.onDown(passing('Joined anew.'))
       // Before the reply: presence and messages may come right behind it.
       joined.set(topic, entry)
+      let joinRef: string
       let told: Limits | undefined
       try {
+        if (options.presenceKey !== undefined) {
+          entry.onPresence = (await import('./presence-frames.ts')).receivePresence
+          signal.throwIfAborted()
+          // Another may have come meanwhile; the server would take the later of the two joins for the one that counts.
+          if (joined.get(topic) !== entry) throw lost
+        }
+        joinRef = String(ref + 1)
         const response = await request(topic, 'phx_join', joinPayload(options), null, signal)
         told = (response as { msc?: { limits?: Limits } } | null)?.msc?.limits
       } catch (error) {
