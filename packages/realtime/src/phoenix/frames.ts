@@ -22,18 +22,17 @@ const JSON_ENCODING = 1
  * @returns `undefined` for anything that is not a frame.
  */
 export function parseFrame(data: string | Uint8Array): Frame | undefined {
-  if (typeof data === 'string') return parseTextFrame(data)
   try {
-    return parsePush(data)
+    return typeof data === 'string' ? parseText(JSON.parse(data)) : parsePush(data)
   } catch {
     return undefined
   }
 }
 
-/** The same for text alone, which is all that most pages receive. */
+/** The same for text of version 2 alone, which is all that most pages receive. */
 export function parseTextFrame(data: string): Frame | undefined {
   try {
-    return parseText(JSON.parse(data))
+    return fromArray(JSON.parse(data))
   } catch {
     return undefined
   }
@@ -45,10 +44,14 @@ export function formatFrame(frame: Frame, version: ProtocolVersion): string {
   return JSON.stringify({ topic, event, payload, ref, join_ref: joinRef })
 }
 
+function fromArray(value: unknown): Frame | undefined {
+  return Array.isArray(value) && value.length === 5
+    ? checked(value[0], value[1], value[2], value[3], value[4])
+    : undefined
+}
+
 function parseText(value: unknown): Frame | undefined {
-  if (Array.isArray(value)) {
-    return value.length === 5 ? checked(value[0], value[1], value[2], value[3], value[4]) : undefined
-  }
+  if (Array.isArray(value)) return fromArray(value)
   if (typeof value !== 'object' || value === null) return undefined
   const { topic, event, payload, ref, join_ref: joinRef } = value as Record<string, unknown>
   return checked(joinRef ?? null, ref ?? null, topic, event, payload)

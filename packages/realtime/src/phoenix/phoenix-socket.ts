@@ -2,22 +2,11 @@ import { DriverError, systemClock, toError, type CancelTimer, type Clock } from 
 import { CHANNEL } from './channel-prefix.ts'
 import type { SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import { isFeedPage } from '../feed/page.ts'
-import { parseTextFrame, type Frame } from './frames.ts'
-import type * as Binary from './binary.ts'
+import type { Frame } from './frames.ts'
+import { createWire, type Socket } from './wire.ts'
 import { onPage } from '../base/page.ts'
 import type { Present, receivePresence } from './presence-frames.ts'
 
-/** The part of the browser's WebSocket that is used; `ws` has it too. */
-interface Socket {
-  readonly readyState: number
-  binaryType?: string
-  send(data: string | Uint8Array<ArrayBuffer>): void
-  close(code?: number): void
-  addEventListener(
-    type: 'open' | 'close' | 'error' | 'message',
-    listener: (event: { readonly data?: unknown; readonly code?: unknown; readonly reason?: unknown }) => void,
-  ): void
-}
 /**
  * A WebSocket, or a stand-in for one. `carriesToken`: it takes the token out of the address (`apikey`) and sends it in a
  * header, is open only when the server has accepted it, and carries text only.
@@ -55,8 +44,6 @@ const CONNECT_MS = 10_000
 const FALLBACK_MS = 5000
 /** A connection on which nothing could be joined: whoever was refused may try again. */
 const REFUSED_MS = 20_000
-/** Frames that wait for the code that reads bytes. */
-const MAX_HELD = 1000
 /** For a heartbeat to be answered; less when there is reason to doubt. */
 const ANSWER_MS = 10_000
 const DOUBT_MS = 5000
@@ -82,11 +69,6 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
   socket.binaryType = 'arraybuffer'
   const joined = new Map<string, Joined>()
   const replies = new Map<string, (reply: Reply | Error) => void>()
-  /** What is sent waits here until the connection is open, or the code that writes bytes has come. */
-  let waiting: (string | Binary.Push)[] | undefined = []
-  /** What is received waits here for the code that reads bytes. */
-  let held: unknown[] | undefined
-  let binary: typeof Binary | undefined
   let ref = 0
   let open = true
   let reached = false
@@ -98,43 +80,11 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
   let resting: CancelTimer | undefined
   let spreadMs = 0
 
-  const transmit = (frame: Frame): void => {
-    const { joinRef, ref: own, topic, event, payload } = frame
-    const isBytes = (payload as { payload?: unknown }).payload instanceof Uint8Array
-    write(
-      isBytes && event === 'broadcast' ? (frame as Binary.Push) : JSON.stringify([joinRef, own, topic, event, payload]),
-    )
-  }
-  const write = (data: string | Binary.Push): void => {
-    if (waiting) waiting.push(data)
-    else if (typeof data === 'string') socket.send(data)
-    else if (binary) socket.send(binary.encodePush({ DriverError }, data, carriesToken))
-    else {
-      // Nothing may overtake it.
-      waiting = [data]
-      void withBinary(flush)
-    }
-  }
-  const flush = (): void => {
-    const all = waiting ?? []
-    waiting = undefined
-    for (const data of all) {
-      try {
-        write(data)
-      } catch (error) {
-        // Of what can't be written no answer comes.
-        replies.get((data as Binary.Push).ref ?? '')?.(toError(error))
-      }
-    }
-  }
-  /** Loaded with the first bytes: most pages send and hear none. */
-  const withBinary = (use: () => void): Promise<void> =>
-    import('./binary.ts')
-      .then((code) => {
-        binary = code
-        if (open) use()
-      })
-      .catch(() => end(lost))
+  const wire = createWire(socket, carriesToken, {
+    onFrame: (frame) => receive(frame),
+    onUnwritable: (own, error) => replies.get(own ?? '')?.(error),
+    onFail: () => end(lost),
+  })
 
   /** Sends and waits for the reply to this very frame. */
   const request = (
@@ -159,7 +109,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       signal.addEventListener('abort', onAbort, { once: true })
       replies.set(own, settle)
       try {
-        transmit({ joinRef: joinRef ?? (event === 'phx_join' ? own : null), ref: own, topic, event, payload })
+        wire.send({ joinRef: joinRef ?? (event === 'phx_join' ? own : null), ref: own, topic, event, payload })
       } catch (error) {
         settle(toError(error))
       }
@@ -232,38 +182,16 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     beat()
     heartbeat()
   }
-  const onData = (data: unknown): void => {
-    if (held) {
-      held.push(data)
-      if (held.length > MAX_HELD) end(lost)
-      return
-    }
-    let frame = typeof data === 'string' ? parseTextFrame(data) : undefined
-    const hasBytes = frame
-      ? (frame.payload as { msc_base64?: unknown }).msc_base64 !== undefined
-      : typeof data !== 'string'
-    if (hasBytes && !binary) {
-      held = [data]
-      void withBinary(() => {
-        const all = held ?? []
-        held = undefined
-        for (const each of all) onData(each)
-      })
-      return
-    }
-    if (hasBytes) frame = frame ? binary?.withBytes(frame) : binary?.decodeBroadcast(data as ArrayBuffer)
-    if (frame) receive(frame)
-  }
 
   socket.addEventListener('open', () => {
-    flush()
+    wire.flush()
     if (!isProven) return
     accepted = true
     onReached()
   })
   socket.addEventListener('message', ({ data }) => {
     onReached()
-    onData(data)
+    wire.receive(data)
   })
   socket.addEventListener('close', ({ code, reason }) => {
     spreadMs = spreadOf(/spread=(\d+)/.exec(String(reason))?.[1]) ?? spreadMs
@@ -318,7 +246,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       }
       /** What nobody waits to be answered. */
       const tell = (event: string, payload: object): void =>
-        transmit({ joinRef, ref: String(++ref), topic, event, payload })
+        wire.send({ joinRef, ref: String(++ref), topic, event, payload })
       return {
         ...(told && { limits: { messageBytes: told.frame_bytes, presenceBytes: told.presence_bytes } }),
         send: (event, payload, sendSignal) => push('broadcast', { type: 'broadcast', event, payload }, sendSignal),
