@@ -95,6 +95,7 @@ export const REMEDIES = {
   FORBIDDEN: 'Use an account that has the role.',
   FEED_TABLE_INVALID: 'Pass the name of a table, without its schema.',
   PGRST202: 'Run `feedMigration` on the database.',
+  REALTIME_URL_INVALID: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
   REALTIME_EVENT_UNKNOWN: 'Use one of the events that the message lists, or add it to `events`.',
   REALTIME_LEFT: 'Nothing: `leave()` ended it.',
   REALTIME_QUEUE_FULL: 'Send less while there is no connection, or keep only the last value.',

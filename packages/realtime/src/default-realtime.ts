@@ -3,7 +3,6 @@ import { createRealtime, type Change, type Realtime, type RealtimeOptions } from
 import type { PresenceState } from './driver.ts'
 import { embedded } from './drivers/embedded.ts'
 import { supabase, supabaseFromEnv } from './drivers/supabase.ts'
-import { SseSocket } from './fallback/sse-socket.ts'
 import { shareTabs } from './tabs/index.ts'
 
 // The drivers are imported at once, other than in the packages of servers: what is loaded late may use nothing of
@@ -69,7 +68,7 @@ export interface BrowserRealtimeConfig extends RealtimeFromEnvOptions {
 export function initRealtime(config: BrowserRealtimeConfig): void {
   if (typeof document === 'undefined' || instance.peek()) return
   const { supabase: project, url = `${location.origin}/realtime/v1`, shareTabs: share = true, ...options } = config
-  const driver = project ? supabase(project) : embedded({ url, fallback: SseSocket })
+  const driver = project ? supabase(project) : embedded({ url, fallback: true })
   instance.replace(createRealtime({ ...options, driver: share ? shareTabs(driver) : driver }))
 }
 

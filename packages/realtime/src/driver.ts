@@ -30,6 +30,8 @@ export interface SubscriptionHandlers {
 
 /** A live subscription. */
 export interface Subscription {
+  /** What the server said that a message and a tracked state may have, in UTF-8 bytes. Absent where it said nothing. */
+  readonly limits?: { readonly messageBytes: number; readonly presenceBytes: number }
   /** Resolves when the server has taken the message. */
   send(event: string, payload: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>
   track(state: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>

@@ -3,7 +3,6 @@
 import { createRealtime } from '@msc/realtime'
 import { embedded } from '@msc/realtime/embedded'
 import { RealtimeProvider, useChannel, useConnection, useFeed, useNotifications } from '@msc/realtime/react'
-import { SseSocket } from '@msc/realtime/sse'
 import { shareTabs } from '@msc/realtime/tabs'
 import { StrictMode, useState } from 'react'
 import { createRoot } from 'react-dom/client'
@@ -14,22 +13,29 @@ interface Item {
   readonly read: boolean
 }
 
-const { apiKey, user, seconds } = Object.fromEntries(new URLSearchParams(location.search)) as Record<string, string>
+const { apiKey, user, seconds, alone } = Object.fromEntries(new URLSearchParams(location.search)) as Record<
+  string,
+  string
+>
 
 async function getToken(signal: AbortSignal): Promise<string> {
-  // A connection that is dead for the socket is dead for this request too.
-  const within = AbortSignal.any([signal, AbortSignal.timeout(1000)])
-  const response = await fetch(`/token?user=${user}&seconds=${seconds}`, { signal: within })
+  // A connection that is dead for the socket is dead for this request too. Written for old browsers, as a test removes from
+  // this one what they lack.
+  const ending = new AbortController()
+  const timer = setTimeout(() => ending.abort(new Error('late')), 1000)
+  signal.addEventListener('abort', () => ending.abort(signal.reason))
+  const response = await fetch(`/token?user=${user}&seconds=${seconds}`, { signal: ending.signal })
+  clearTimeout(timer)
   return response.text()
 }
 
 const driver = embedded({
   url: `${location.origin}/realtime/v1`,
   ...(apiKey && { apiKey }),
-  fallback: SseSocket,
+  fallback: true,
   heartbeatMs: 1000,
 })
-const client = createRealtime({ driver: shareTabs(driver), getToken, timeoutMs: 5000 })
+const client = createRealtime({ driver: alone ? driver : shareTabs(driver), getToken, timeoutMs: 5000 })
 
 function Page() {
   const status = useConnection()

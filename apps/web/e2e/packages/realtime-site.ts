@@ -18,8 +18,12 @@ export interface RealtimeSite {
   readonly url: string
   readonly realtime: RealtimeServer
   readonly network: ChaosProxy
+  /** What becomes of WebSockets and event streams on the way, as proxies treat them; `mute` gives none of the body. */
+  readonly ways: { websocket: 'open' | 'refused'; events: 'open' | 'mute' }
   /** How many tokens were requested. */
   readonly tokens: number
+  /** What pages have said of themselves. */
+  readonly reports: readonly string[]
   insert(user: string, ...numbers: number[]): Promise<void>
   markRead(n: number): Promise<void>
   close(): Promise<void>
@@ -42,6 +46,7 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
   })
   await realtime.ready
   const script = await bundle()
+  const reports: string[] = []
   let tokens = 0
 
   const answer = async (url: URL, response: ServerResponse): Promise<void> => {
@@ -52,6 +57,17 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
     } else if (url.pathname === '/items') {
       const { rows } = await db.query('select id, n, read from items where owner = $1 order by n desc', [user])
       response.end(JSON.stringify(rows))
+    } else if (url.pathname === '/report') {
+      reports.push(decodeURIComponent(url.search.slice(1)))
+      response.end()
+    } else if (url.pathname === '/frame') {
+      response.setHeader('content-type', 'text/html')
+      response.end(
+        `<!doctype html><title>Frame</title><iframe sandbox="allow-scripts" src="/${escaped(url.search)}"></iframe>`,
+      )
+    } else if (url.pathname === '/elsewhere') {
+      response.setHeader('content-type', 'text/html')
+      response.end('<!doctype html><title>Elsewhere</title><p>Elsewhere</p>')
     } else if (url.pathname === '/page.js') {
       response.setHeader('content-type', 'text/javascript')
       response.end(script)
@@ -62,12 +78,19 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
       )
     }
   }
+  const ways: RealtimeSite['ways'] = { websocket: 'open', events: 'open' }
   const http = createServer((request, response) => {
+    // A sandboxed frame is of another origin than its address.
+    response.setHeader('access-control-allow-origin', '*')
+    if (ways.events === 'mute' && request.url?.endsWith('/events')) {
+      return response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+    }
     if (realtime.handleIncoming(request, response)) return
     void answer(new URL(request.url ?? '/', 'http://localhost'), response)
   })
   http.on('upgrade', (request, socket, head) => {
-    if (!realtime.handleUpgrade(request, socket, head)) socket.destroy()
+    if (ways.websocket === 'refused') socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+    else if (!realtime.handleUpgrade(request, socket, head)) socket.destroy()
   })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   const network = await startChaosProxy((http.address() as AddressInfo).port)
@@ -77,6 +100,8 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
     url: `http://127.0.0.1:${network.port}/?apiKey=${apiKey}`,
     realtime,
     network,
+    ways,
+    reports,
     get tokens() {
       return tokens
     },
@@ -95,6 +120,8 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
     },
   }
 }
+
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
 
 async function bundle(): Promise<string> {
   const { outputFiles } = await build({

@@ -8,9 +8,12 @@ import { ConfigError } from '../errors/errors.ts'
  * @throws ConfigError `ADDRESS_INVALID`.
  */
 export function assertWebAddress(address: string, who: string, variable: string): void {
-  const url = URL.parse(address)
-  // `fetch` refuses URLs that contain a user or a password.
-  if (url && /^https?:$/.test(url.protocol) && url.host !== '' && url.username + url.password === '') return
+  try {
+    // Not `URL.parse`, which Safari has since version 18.
+    const url = new URL(address)
+    // `fetch` refuses URLs that contain a user or a password.
+    if (/^https?:$/.test(url.protocol) && url.host !== '' && url.username + url.password === '') return
+  } catch {}
   throw new ConfigError(`${who} The address is not an http or https URL, or has a password in it.`, {
     code: 'ADDRESS_INVALID',
     hint: `Set ${variable} to a URL that begins with https:// (or http://), without quotes.`,

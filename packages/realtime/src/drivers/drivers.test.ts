@@ -4,6 +4,7 @@ import { freePort } from '@msc/core/testing'
 import { WebSocket } from 'ws'
 import { testRealtimeDriver } from '../testing/conformance/index.ts'
 import { setHub } from '../client/hub.ts'
+import { PollSocket } from '../fallback/poll-socket.ts'
 import { SseSocket } from '../fallback/sse-socket.ts'
 import { embedded } from './embedded.ts'
 import { memory } from './memory.ts'
@@ -17,6 +18,9 @@ testRealtimeDriver('embedded', ({ url, apiKey }) =>
 )
 testRealtimeDriver('embedded, over server-sent events', ({ url, apiKey }) =>
   embedded({ url: `${url}/realtime/v1`, apiKey, WebSocket: SseSocket }),
+)
+testRealtimeDriver('embedded, over polling', ({ url, apiKey }) =>
+  embedded({ url: `${url}/realtime/v1`, apiKey, WebSocket: PollSocket }),
 )
 testRealtimeDriver('memory', ({ server, apiKey }) => memory({ server, apiKey }))
 for (const version of ['1.0.0', '2.0.0'] as const) {
@@ -144,11 +148,6 @@ it('doubts a connection when the page wakes or its network changes, and leaves o
   const page = new EventTarget()
   vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  const timeout = vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
-    const controller = new AbortController()
-    setTimeout(() => controller.abort(new Error('late')), ms)
-    return controller.signal
-  })
   try {
     let isDead = false
     const beats: string[] = []
@@ -183,7 +182,6 @@ it('doubts a connection when the page wakes or its network changes, and leaves o
     expect(beats).toHaveLength(4)
     await driver.close()
   } finally {
-    timeout.mockRestore()
     vi.useRealTimers()
     vi.unstubAllGlobals()
   }

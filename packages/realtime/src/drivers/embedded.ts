@@ -1,7 +1,8 @@
-import { ConfigError, DriverError, deadline, systemClock, toError, type Clock, closedError } from '@msc/core'
+import { ConfigError, DriverError, systemClock, type Clock, closedError } from '@msc/core'
 import { assertTime } from './assert-time.ts'
 import type { RealtimeDriver } from '../driver.ts'
 import { getHub } from '../client/hub.ts'
+import { identityOf } from '../phoenix/identity.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
 
 export interface EmbeddedOptions {
@@ -11,19 +12,16 @@ export interface EmbeddedOptions {
   readonly apiKey?: string
   readonly WebSocket?: SocketConstructor
   /**
-   * Used for ten minutes when two WebSockets in a row could not be opened though the server can be reached: `SseSocket` of `@msc/realtime/sse`, for networks
-   * that block them. Default: none.
+   * Other ways for networks that block WebSockets, one or several: `SseSocket` of `@msc/realtime/sse`, `PollSocket` of
+   * `@msc/realtime/polling`; `true` for both, in this order, loaded when the first WebSocket could not be opened. They take
+   * turns with the WebSocket until one opens; what opened last is tried first the next time, and the WebSocket is tried
+   * again in the background. Default: none.
    */
-  readonly fallback?: SocketConstructor
+  readonly fallback?: true | SocketConstructor | readonly SocketConstructor[]
   /** Milliseconds between heartbeats, and for their answer. Default 25 000. */
   readonly heartbeatMs?: number
   readonly clock?: Clock
 }
-
-/** WebSockets that may fail to open before the fallback is tried, and for how long it is then used. */
-const MAX_REFUSED = 2
-const FALLBACK_MS = 600_000
-const CHECK_MS = 5000
 
 /**
  * Our own client of the embedded server: the same protocol that Supabase's speaks, in a few kilobytes. Beside the server,
@@ -37,102 +35,89 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   assertTime('heartbeatMs', heartbeatMs)
   const base = options.url?.replace(/\/$/, '')
   const socketAddress = (): URL => {
-    const url = URL.parse(`${base?.replace(/^http/, 'ws')}/websocket`)
-    // `fetch` refuses URLs that contain a user or a password.
-    if (url && /^wss?:..[^@/]+\//.test(url.href)) return url
+    try {
+      const url = new URL(`${base?.replace(/^http/, 'ws')}/websocket`)
+      // `fetch` refuses URLs that contain a user or a password.
+      if (/^wss?:..[^@/]+\//.test(url.href)) return url
+    } catch {}
     throw new ConfigError('[msc/realtime] [embedded] `url` is no address or has a password.', {
       code: 'REALTIME_URL_INVALID',
-      hint: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
     })
   }
   // Without one it publishes beside the server, and says so when it is to subscribe.
   if (base !== undefined) socketAddress()
-  let socket: PhoenixSocket | undefined
+  /** One for each identity: a join must never go over a connection of somebody else's. */
+  const sockets = new Map<string, PhoenixSocket>()
+  const { fallback = [] } = options
+  const ways: (SocketConstructor | undefined)[] = [options.WebSocket]
+  if (fallback !== true) ways.push(...[fallback].flat())
+  let way = 0
   let closed = false
-  let refused = 0
-  let fallbackUntil = 0
 
+  const open = (token: string | undefined, index: number, onOpened: (opened: boolean) => void): PhoenixSocket => {
+    const url = socketAddress()
+    url.searchParams.set('vsn', '2.0.0')
+    return createSocket(url, {
+      Constructor: ways[index] ?? (WebSocket as SocketConstructor),
+      token: options.apiKey ?? token ?? '',
+      heartbeatMs,
+      clock,
+      onOpened,
+    })
+  }
   const connect = (token: string | undefined): PhoenixSocket => {
     if (closed) throw closedError('embedded')
-    const url = socketAddress()
-    if (socket?.open !== false && socket) return socket
-    url.searchParams.set('apikey', options.apiKey ?? token ?? '')
-    url.searchParams.set('vsn', '2.0.0')
-    const { fallback } = options
-    const shared = { heartbeatMs, clock }
-    if (fallback && clock.monotonic() < fallbackUntil) {
-      return (socket = createSocket(url, { ...shared, Constructor: fallback }))
-    }
-    socket = createSocket(url, {
-      ...shared,
-      Constructor: options.WebSocket ?? WebSocket,
-      onOpened(opened) {
-        if (opened) refused = 0
-        else if (fallback) void countRefusal()
-      },
+    const who = identityOf(token)
+    for (const [key, { open: isOpen }] of sockets) if (!isOpen) sockets.delete(key)
+    const known = sockets.get(who)
+    if (known) return known
+    const index = way
+    const socket = open(token, index, (opened) => {
+      if (opened) {
+        way = index
+        // Code for those who need another way. Without it they stay on it, which works.
+        if (index > 0) {
+          import('../fallback/way-back.ts')
+            .then(({ tryAgain }) => {
+              const again = (then: (opened: boolean) => void): PhoenixSocket => open(token, 0, then)
+              tryAgain(socket, clock, again, () => (way = 0))
+            })
+            .catch(() => {})
+        }
+      } else if (fallback === true && !ways[1]) {
+        import('../fallback/ways.ts')
+          .then((others) => {
+            ways.push(...others.ways)
+            way = 1
+          })
+          .catch(() => {})
+      }
+      // Another identity's connection may have moved on already.
+      else if (way === index) way = (index + 1) % ways.length
     })
+    sockets.set(who, socket)
     return socket
   }
-  /** A server that can be reached while its WebSocket can not: the network is in the way. */
-  const countRefusal = async (): Promise<void> => {
-    const check = async (signal: AbortSignal): Promise<boolean> => {
-      const { ok, body } = await askHealth(signal)
-      await body?.cancel()
-      return ok
-    }
-    const what = { operation: '[msc/realtime] [embedded] health', timeoutMs: CHECK_MS, clock }
-    const reached = await deadline(check, what).catch(() => false)
-    refused = reached ? refused + 1 : 0
-    if (refused < MAX_REFUSED) return
-    refused = 0
-    fallbackUntil = clock.monotonic() + FALLBACK_MS
-  }
-  const askHealth = (signal: AbortSignal): Promise<Response> =>
-    fetch(`${base?.replace(/^ws/, 'http')}/health`, { signal })
+  const late = (): Promise<typeof import('./embedded-health.ts')> => import('./embedded-health.ts')
 
   return {
     specificationVersion: 1,
     name: 'embedded',
-    ...(base !== undefined && { endpoint: URL.parse(base)?.origin ?? '' }),
+    ...(base !== undefined && { endpoint: new URL(base).origin }),
     subscribe: (topic, subscribeOptions, handlers, signal) =>
       connect(subscribeOptions.token).join(topic, subscribeOptions, handlers, signal),
     async publish(messages) {
       const hub = getHub()
-      if (!hub) throw notStarted()
+      if (!hub) throw (await late()).notStarted({ DriverError })
       for (const message of messages) hub.publish(message)
     },
     async health(signal) {
       if (closed) throw closedError('embedded')
-      if (getHub()) return
-      if (!base) throw notStarted()
-      // Loaded when it is asked for: a page that never asks does not carry it.
-      const { judgeAnswer, readAnswer } = await import('@msc/core/http-answer')
-      const unreachable = (error: unknown): never => {
-        throw new DriverError('embedded', 'The server can not be reached.', {
-          code: 'DRIVER_UNREACHABLE',
-          retryable: true,
-          cause: toError(error),
-        })
-      }
-      const response = await askHealth(signal).catch(unreachable)
-      const answer = await readAnswer(response, signal).catch(unreachable)
-      const problem = judgeAnswer(answer, {
-        credentials: 'Check the api key.',
-        address: 'Check the address of the realtime server.',
-        now: clock.now,
-      })
-      if (problem) throw new DriverError('embedded', problem.message, problem)
+      if (!getHub()) await (await late()).checkHealth({ base, DriverError, clock }, signal)
     },
     async close() {
       closed = true
-      socket?.close()
+      for (const socket of sockets.values()) socket.close()
     },
   }
-}
-
-function notStarted(): DriverError {
-  return new DriverError('embedded', 'No realtime server runs in this process.', {
-    hint: 'Start one with createRealtimeServer, or pass `url` and publish through a channel.',
-    retryable: true,
-  })
 }

@@ -1,16 +1,10 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { WebSocket } from 'ws'
-import { createRealtime, type Realtime } from '../create-realtime.ts'
-import { embedded } from '../drivers/embedded.ts'
 import { feedSource } from '../feed/source.ts'
 import { feedMigration } from '../feed/sql.ts'
 import { openPglite, type TestDatabase } from '../testing/test-database.ts'
-import { createRealtimeServer, startRealtimeServer, type StandaloneServer } from '../server/index.ts'
+import { startRealtimeServer, type StandaloneServer } from '../server/index.ts'
 import { signTestToken } from '../testing/tokens.ts'
-import { SseSocket } from './sse-socket.ts'
 
 const secret = 'a-secret-for-tests-that-is-long-enough-0123'
 let db: TestDatabase
@@ -179,63 +173,5 @@ describe('a stream for any EventSource', () => {
         return server.stats().connections
       })
       .toBe(0)
-  })
-})
-
-describe('a network that blocks WebSockets', () => {
-  let http: Server
-  let client: Realtime
-  let open: boolean
-  let asked: number
-  let refused: number
-  beforeEach(async () => {
-    const realtime = createRealtimeServer({ jwtSecret: secret, authorize: () => true })
-    open = true
-    asked = 0
-    refused = 0
-    http = createServer((request, response) => {
-      if (request.url?.includes('/events')) asked += 1
-      if (!open) request.socket.destroy()
-      else if (!realtime.handleIncoming(request, response)) response.writeHead(404).end()
-    })
-    http.on('upgrade', (_request, socket) => {
-      refused += 1
-      socket.destroy()
-    })
-    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-    const apiKey = await signTestToken(secret, { role: 'anon' })
-    client = createRealtime({
-      driver: embedded({
-        url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/realtime/v1`,
-        apiKey,
-        WebSocket: WebSocket as never,
-        fallback: SseSocket,
-      }),
-      random: () => 0,
-    })
-    return async () => {
-      await client.close()
-      await realtime.close()
-      http.closeAllConnections()
-      await new Promise((resolve) => http.close(resolve))
-    }
-  })
-
-  it('is found out, and gone round', async () => {
-    const channel = client.channel('room', { presenceKey: 'a' })
-    const states: unknown[] = []
-    channel.onPresence((state) => states.push(state))
-    await channel.track({ here: true })
-    // Nobody is signed in, so the key is the server's choice.
-    await expect.poll(() => Object.values(states.at(-1) ?? {})).toEqual([[{ here: true }]])
-    expect(client.status).toBe('connected')
-    expect(asked).toBeGreaterThan(0)
-  })
-
-  it('is not taken for a server that is away', async () => {
-    open = false
-    client.channel('room')
-    await expect.poll(() => refused).toBeGreaterThanOrEqual(4)
-    expect(asked).toBe(0)
   })
 })

@@ -25,17 +25,30 @@ export function parseFrame(data: string): Frame | undefined {
   }
 }
 
+/** The same for text of version 2 alone, which is all that most pages receive. */
+export function parseTextFrame(data: string): Frame | undefined {
+  try {
+    const value: unknown = JSON.parse(data)
+    return Array.isArray(value) ? fromArray(value) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 export function formatFrame(frame: Frame, version: ProtocolVersion): string {
   const { joinRef, ref, topic, event, payload } = frame
   if (version === '2.0.0') return JSON.stringify([joinRef, ref, topic, event, payload])
   return JSON.stringify({ topic, event, payload, ref, join_ref: joinRef })
 }
 
+/** The frame of version 2 that a value from JSON is; `undefined` for anything else. */
+function fromArray(value: readonly unknown[]): Frame | undefined {
+  return value.length === 5 ? checked(value[0], value[1], value[2], value[3], value[4]) : undefined
+}
+
 /** The frame that a value from JSON is; `undefined` for anything else. */
 export function frameOf(value: unknown): Frame | undefined {
-  if (Array.isArray(value)) {
-    return value.length === 5 ? checked(value[0], value[1], value[2], value[3], value[4]) : undefined
-  }
+  if (Array.isArray(value)) return fromArray(value)
   if (typeof value !== 'object' || value === null) return undefined
   const { topic, event, payload, ref, join_ref: joinRef } = value as Record<string, unknown>
   return checked(joinRef ?? null, ref ?? null, topic, event, payload)

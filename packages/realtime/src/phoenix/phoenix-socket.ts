@@ -2,38 +2,36 @@ import { DriverError, systemClock, toError, type CancelTimer, type Clock } from 
 import { CHANNEL } from './channel-prefix.ts'
 import type { SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import { isFeedPage } from '../feed/page.ts'
-import { formatFrame, parseFrame, type Frame } from './frames.ts'
+import type { Frame } from './frames.ts'
+import { createWire, type Socket } from './wire.ts'
 import { onPage } from '../base/page.ts'
-import { applyDiff, fromState, toState, type Presence, type WireDiff, type WireState } from '../client/presence.ts'
+import type { Present, receivePresence } from './presence-frames.ts'
 
-/** The part of the browser's WebSocket that is used; `ws` has it too. */
-interface Socket {
-  readonly readyState: number
-  send(data: string): void
-  close(code?: number): void
-  addEventListener(
-    type: 'open' | 'close' | 'error' | 'message',
-    listener: (event: { readonly data?: unknown; readonly reason?: unknown }) => void,
-  ): void
-}
-export type SocketConstructor = new (url: string) => Socket
+/**
+ * A WebSocket, or a stand-in for one. `carriesToken`: it takes the token out of the address (`apikey`) and sends it in a
+ * header, is open only when the server has accepted it, and carries text only.
+ */
+export type SocketConstructor = (new (url: string) => Socket) & { readonly carriesToken?: true }
 
 export interface PhoenixSocket {
   /** False once it is lost for good. */
   readonly open: boolean
+  /** Ends with it. */
+  readonly ended: AbortSignal
   join(
     topic: string,
     options: SubscribeOptions,
     handlers: SubscriptionHandlers,
     signal: AbortSignal,
   ): Promise<Subscription>
-  close(): void
+  /** @param spreadMs As `onDown` of the topics is told it. */
+  close(spreadMs?: number): void
 }
 
-interface Joined {
-  readonly joinRef: string
+interface Joined extends Present {
   readonly handlers: SubscriptionHandlers
-  presence: Presence
+  /** Absent for who does not want to know who is there. */
+  onPresence?: typeof receivePresence
 }
 
 interface Reply {
@@ -41,39 +39,52 @@ interface Reply {
   readonly response: unknown
 }
 
-/** For the connection to open. */
+/** For the connection to open and the token to be accepted; a stand-in for a WebSocket is given up earlier. */
 const CONNECT_MS = 10_000
+const FALLBACK_MS = 5000
+/** A connection on which nothing could be joined: whoever was refused may try again. */
+const REFUSED_MS = 20_000
 /** For a heartbeat to be answered; less when there is reason to doubt. */
 const ANSWER_MS = 10_000
 const DOUBT_MS = 5000
 
 export interface SocketOptions {
   readonly Constructor: SocketConstructor
+  /** Whose connection it is: its first frame says so, as logs have addresses. Without one that is known already. */
+  readonly token?: string
   /** Milliseconds between heartbeats, and for their answer. */
   readonly heartbeatMs: number
   readonly clock?: Clock
-  /** Told once whether the connection opened. */
+  /** Told once whether the server could be reached in this way. */
   readonly onOpened?: (opened: boolean) => void
 }
 
 /** One connection, which is not mended: when it is lost every topic is told, and the next join makes a new one. */
 export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
-  const { Constructor, heartbeatMs, clock = systemClock, onOpened } = options
-  const socket = new Constructor(url.toString())
+  const { Constructor, token, heartbeatMs, clock = systemClock, onOpened } = options
+  const { carriesToken } = Constructor
+  const isProven = carriesToken || token === undefined
+  if (carriesToken) url.searchParams.set('apikey', token ?? '')
+  const socket = new Constructor(url.href)
+  socket.binaryType = 'arraybuffer'
   const joined = new Map<string, Joined>()
   const replies = new Map<string, (reply: Reply | Error) => void>()
-  let waiting: string[] | undefined = []
   let ref = 0
   let open = true
+  let reached = false
+  /** Its token is. */
+  let accepted = false
+  let refusing: Promise<never> | undefined
   // What takes the connection and never answers would otherwise keep every topic waiting for good.
-  let beat: CancelTimer | undefined = clock.setTimeout(() => end(lost), CONNECT_MS)
+  let beat = clock.setTimeout(() => end(lost), carriesToken ? FALLBACK_MS : CONNECT_MS)
+  let resting: CancelTimer | undefined
   let spreadMs = 0
 
-  const transmit = (frame: Frame): void => {
-    const text = formatFrame(frame, '2.0.0')
-    if (waiting) waiting.push(text)
-    else socket.send(text)
-  }
+  const wire = createWire(socket, carriesToken, {
+    onFrame: (frame) => receive(frame),
+    onUnwritable: (own, error) => replies.get(own ?? '')?.(error),
+    onFail: () => end(lost),
+  })
 
   /** Sends and waits for the reply to this very frame. */
   const request = (
@@ -91,32 +102,32 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
         signal.removeEventListener('abort', onAbort)
         if (reply instanceof Error) reject(reply)
         else if (reply.status === 'ok') resolve(reply.response)
-        else reject(refusal(reply.response))
+        else resolve((refusing = refused(reply.response)))
       }
       const onAbort = (): void => settle(signal.reason as Error)
       if (signal.aborted) return onAbort()
       signal.addEventListener('abort', onAbort, { once: true })
       replies.set(own, settle)
       try {
-        transmit({ joinRef: joinRef ?? (event === 'phx_join' ? own : null), ref: own, topic, event, payload })
+        wire.send({ joinRef: joinRef ?? (event === 'phx_join' ? own : null), ref: own, topic, event, payload })
       } catch (error) {
-        // Of what can't be written no answer comes.
         settle(toError(error))
       }
     })
   }
 
   /** `wanted`: by us, so nothing is wrong with the network. */
-  const end = (reason: Error, wanted = false): void => {
+  const end = (reason: Error, wanted = false, spread: number | undefined = spreadMs || undefined): void => {
     if (!open) return
     open = false
     ending.abort()
-    if (waiting && !wanted) onOpened?.(false)
-    beat?.()
+    if (!reached && !wanted) onOpened?.(false)
+    beat()
+    resting?.()
     for (const settle of replies.values()) settle(reason)
     const topics = [...joined.values()]
     joined.clear()
-    for (const { handlers } of topics) handlers.onDown(reason, spreadMs || undefined)
+    for (const { handlers } of topics) handlers.onDown(reason, spread)
     socket.close()
   }
 
@@ -126,14 +137,21 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       void ask(Math.min(heartbeatMs, ANSWER_MS)).then(() => open && heartbeat())
     }, heartbeatMs)
   }
-  const ask = (withinMs: number): Promise<unknown> =>
-    request('phoenix', 'heartbeat', {}, null, AbortSignal.timeout(withinMs)).catch(() => end(lost))
+  const ask = (withinMs: number): Promise<unknown> => {
+    const late = new AbortController()
+    const cancel = clock.setTimeout(() => late.abort(lost), withinMs)
+    return request('phoenix', 'heartbeat', {}, null, late.signal)
+      .catch(() => end(lost))
+      .finally(cancel)
+  }
   // A page that wakes, or whose network has changed, does not wait for the next heartbeat to find out.
   const ending = new AbortController()
   const doubt = (): void => {
-    if (!waiting) void ask(DOUBT_MS)
+    if (reached) void ask(DOUBT_MS)
   }
   onPage(['online', 'offline', 'visibilitychange'], doubt, ending.signal)
+  // A page that is kept for the way back is frozen, and its browser goes on answering the server's pings.
+  onPage(['pagehide'], () => end(lost, true), ending.signal)
 
   const receive = (frame: Frame): void => {
     if (frame.event === 'phx_reply') {
@@ -147,51 +165,80 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     const payload = frame.payload as Record<string, unknown>
     if (frame.event === 'broadcast') {
       topic.handlers.onMessage(String(payload['event']), (payload['payload'] ?? {}) as Record<string, unknown>)
-    } else if (frame.event === 'presence_state') {
-      topic.presence = fromState(payload as WireState)
-      topic.handlers.onPresence(toState(topic.presence))
-    } else if (frame.event === 'presence_diff') {
-      topic.presence = applyDiff(topic.presence, payload as unknown as WireDiff)
-      topic.handlers.onPresence(toState(topic.presence))
+    } else if (frame.event.startsWith('presence_')) {
+      topic.onPresence?.(topic, frame)
     } else if (frame.event === 'phx_close' || frame.event === 'phx_error') {
       joined.delete(frame.topic)
-      topic.handlers.onDown(new DriverError('embedded', 'The server closed the topic.', { retryable: true }))
+      topic.handlers.onDown(passing('The server closed the topic.'))
+      rest(REFUSED_MS)
     }
   }
 
-  socket.addEventListener('open', () => {
-    for (const text of waiting ?? []) socket.send(text)
-    waiting = undefined
+  /** The server has answered, so this way leads to it. */
+  const onReached = (): void => {
+    if (reached || !open) return
+    reached = true
     onOpened?.(true)
-    beat?.()
+    beat()
     heartbeat()
+  }
+
+  socket.addEventListener('open', () => {
+    wire.flush()
+    if (!isProven) return
+    accepted = true
+    onReached()
   })
   socket.addEventListener('message', ({ data }) => {
-    const frame = typeof data === 'string' ? parseFrame(data) : undefined
-    if (frame) receive(frame)
+    onReached()
+    wire.receive(data)
   })
-  socket.addEventListener('close', ({ reason }) => {
+  socket.addEventListener('close', ({ code, reason }) => {
     spreadMs = spreadOf(/spread=(\d+)/.exec(String(reason))?.[1]) ?? spreadMs
-    end(lost)
+    if (accepted || !(refusing || code === 1008)) return end(lost)
+    // It ended because of its token; the reply that says so is being read, or there was none.
+    onReached()
+    ;(refusing ?? refused({ reason, msc: { code: 'TOKEN_REFUSED' } })).catch(end)
   })
   socket.addEventListener('error', () => end(lost))
+  // The first frame; what is asked for comes right behind it, without waiting for the answer.
+  if (!isProven) {
+    request('phoenix', 'access_token', { access_token: token }, null, ending.signal).then(() => (accepted = true), end)
+  }
+
+  /** The last one out closes the door. */
+  const rest = (ms: number): void => {
+    resting?.()
+    if (joined.size === 0 && open) resting = clock.setTimeout(() => joined.size === 0 && end(lost, true), ms)
+  }
 
   return {
     get open() {
       return open
     },
+    ended: ending.signal,
     async join(name, options, handlers, signal) {
       const topic = CHANNEL + name
-      const joinRef = String(ref + 1)
-      const entry: Joined = { joinRef, handlers, presence: new Map() }
+      const entry: Joined = { handlers }
       // A connection has one membership of a topic: this one takes the other's place.
-      joined.get(topic)?.handlers.onDown(new DriverError('embedded', 'The topic was joined anew.', { retryable: true }))
+      joined.get(topic)?.handlers.onDown(passing('Joined anew.'))
       // Before the reply: presence and messages may come right behind it.
       joined.set(topic, entry)
+      let joinRef: string
+      let told: Limits | undefined
       try {
-        await request(topic, 'phx_join', joinPayload(options), null, signal)
+        if (options.presenceKey !== undefined) {
+          entry.onPresence = (await import('./presence-frames.ts')).receivePresence
+          signal.throwIfAborted()
+          // Another may have come meanwhile; the server would take the later of the two joins for the one that counts.
+          if (joined.get(topic) !== entry) throw lost
+        }
+        joinRef = String(ref + 1)
+        const response = await request(topic, 'phx_join', joinPayload(options), null, signal)
+        told = (response as { msc?: { limits?: Limits } } | null)?.msc?.limits
       } catch (error) {
         if (joined.get(topic) === entry) joined.delete(topic)
+        rest(REFUSED_MS)
         throw error
       }
       const push = async (event: string, payload: unknown, pushSignal: AbortSignal): Promise<void> => {
@@ -199,8 +246,9 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       }
       /** What nobody waits to be answered. */
       const tell = (event: string, payload: object): void =>
-        transmit({ joinRef, ref: String(++ref), topic, event, payload })
+        wire.send({ joinRef, ref: String(++ref), topic, event, payload })
       return {
+        ...(told && { limits: { messageBytes: told.frame_bytes, presenceBytes: told.presence_bytes } }),
         send: (event, payload, sendSignal) => push('broadcast', { type: 'broadcast', event, payload }, sendSignal),
         track: (state, trackSignal) =>
           push('presence', { type: 'presence', event: 'track', payload: state }, trackSignal),
@@ -208,7 +256,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
         async since(after, sinceSignal) {
           const page = await request(topic, 'msc_since', { after: after ?? null }, joinRef, sinceSignal)
           if (page === null) return undefined
-          if (!isFeedPage(page)) throw new DriverError('embedded', 'The server answered with something else.')
+          if (!isFeedPage(page)) throw passing('The server answered with something else.')
           return page
         },
         setToken: (token) => tell('access_token', { access_token: token }),
@@ -216,13 +264,18 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
           if (joined.get(topic) !== entry) return
           joined.delete(topic)
           if (open) tell('phx_leave', {})
-          // The last one out closes the door.
-          if (joined.size === 0 && open) clock.setTimeout(() => joined.size === 0 && end(lost, true), 50)
+          rest(50)
         },
       }
     },
-    close: () => end(lost, true),
+    close: (spread) => end(lost, true, spread),
   }
+}
+
+/** What a server tells a member that it may send, in UTF-8 bytes. */
+interface Limits {
+  readonly frame_bytes: number
+  readonly presence_bytes: number
 }
 
 /** The server's word, as far as it can be trusted. */
@@ -231,13 +284,15 @@ function spreadOf(value: unknown): number | undefined {
   return Number.isFinite(ms) && ms >= 0 ? Math.min(ms, 60_000) : undefined
 }
 
-const lost: DriverError = new DriverError('embedded', 'The connection was lost.', { retryable: true })
+const passing = (message: string): DriverError => new DriverError('embedded', message, { retryable: true })
+const lost: DriverError = passing('The connection was lost.')
 
-function refusal(response: unknown): DriverError {
-  const reason = (response as { reason?: unknown } | null)?.reason
-  return new DriverError('embedded', typeof reason === 'string' ? reason : 'The server refused.', {
-    code: 'REALTIME_REFUSED',
-  })
+/** Rejects with what the server refused. The code comes when something is: most pages never need it. */
+function refused(response: unknown): Promise<never> {
+  return import('./refusals.ts').then(
+    (code) => Promise.reject(code.refusal({ DriverError }, response)),
+    () => Promise.reject(lost),
+  )
 }
 
 function joinPayload(options: SubscribeOptions): Record<string, unknown> {

@@ -27,6 +27,7 @@ import { fail } from './http/answers.ts'
 import { publishFeed, publishTo } from './publish.ts'
 import { createClients } from './entrance/clients.ts'
 import { createEvents } from './http/events.ts'
+import { createPolls } from './http/polls.ts'
 import { handleHttp, type HttpContext } from './http/handle-http.ts'
 import { connectInProcess, type InProcess } from './entrance/in-process.ts'
 import { limitsFrom, type LimitOptions } from './admission/limits.ts'
@@ -194,9 +195,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const { disconnect, kick, revoke } = createEnding({ clients, liveness, bans, revocations })
   let closed = false
   /** Why nobody is let in now. */
-  const shut = (): readonly [status: number, error: string] | undefined => {
+  const shut = (arriving = 0): readonly [status: number, error: string] | undefined => {
     if (closed) return [503, 'Going away']
-    return clients.size >= limits.connections ? [429, 'Too many connected users'] : undefined
+    return clients.size + arriving >= limits.connections ? [429, 'Too many connected users'] : undefined
   }
   const upgrades = createUpgrades({
     jwtSecret,
@@ -256,10 +257,15 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         () => clients.close(`Going away; spread=${spreadMs()}`),
         () => upgrades.close(),
         () => closePresence(rooms),
+        () => polls.close(),
       )
     },
   }
 
+  const full = (): Response | undefined => {
+    const why = shut()
+    return why && fail(...why)
+  }
   const events = createEvents({
     maxBytes: limits.frameBytes,
     maxTopics: limits.topics,
@@ -267,11 +273,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     clients,
     session: context,
     admission,
-    full() {
-      const why = shut()
-      return why && fail(...why)
-    },
+    full,
   })
+  const polls = createPolls({ maxBytes: limits.frameBytes, clients, admission, runtime, full })
   const rest = {
     maxBytes: limits.frameBytes,
     maxMessages: limits.messagesPerRequest,
@@ -292,6 +296,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       health: () => Response.json({ status: 'ok' }),
       events: events.open,
       frames: events.receive,
+      pollOpen: polls.open,
+      poll: polls.poll,
+      pollFrames: polls.receive,
       broadcast: (call) => broadcastMany(call, rest),
       broadcastOne: (call) => broadcastOne(call, rest),
       since: (call) => readSince(call, rest),

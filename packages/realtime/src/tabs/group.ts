@@ -11,6 +11,7 @@ import {
 import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
 import { aborted, deferred } from '../base/promises.ts'
+import { inTime } from '../base/signals.ts'
 import { createLeader, type Leader } from './leader.ts'
 import { fromPlain, toPlain, type Answer, type Request, type Wire } from './messages.ts'
 
@@ -58,6 +59,11 @@ export interface Group {
 
 const CHECK_EVERY_MS = 5000
 const IDLE_MS = 5000
+/** Before it stands again after it lost the lock: doubled as long as that goes on, and not for ever. */
+const STAND_AGAIN_MS = 50
+const MAX_STANDS = 8
+/** Having the connection for so long is having it. */
+const STABLE_MS = 1000
 
 /**
  * What another tab is sent is cloned, which not every value can be.
@@ -99,6 +105,8 @@ export function joinGroup(options: GroupOptions): Group {
   let candidacy = new AbortController()
   let lastId = 0
   let idle: CancelTimer | undefined
+  let standing: CancelTimer | undefined
+  let stands = 0
 
   // What it throws rejects, like what it refuses.
   const lock: Locks['request'] = async (...request) => locks.request(...request)
@@ -162,13 +170,18 @@ export function joinGroup(options: GroupOptions): Group {
 
   /** Waits for its turn, for as long as it takes; again when the lock was taken from it. */
   const stand = (steal: boolean): void => {
+    standing?.()
     candidacy.abort()
     candidacy = new AbortController()
     const { signal } = candidacy
+    const from = clock.monotonic()
     const again = (): void => {
       if (signal.aborted || ending.signal.aborted) return
       abdicate()
-      stand(false)
+      stands = clock.monotonic() - from > STABLE_MS ? 0 : stands + 1
+      // A browser that takes every lock away at once, or never gives one, would be asked without end.
+      if (stands > MAX_STANDS) return options.onRefused()
+      standing = clock.setTimeout(() => stand(false), STAND_AGAIN_MS * 2 ** stands)
     }
     const fail = (error: unknown): void => {
       if (signal.aborted || ending.signal.aborted) return
@@ -176,7 +189,7 @@ export function joinGroup(options: GroupOptions): Group {
       if (readField(error, 'name') === 'AbortError') again()
       else options.onRefused()
     }
-    const wanted = steal ? { steal } : { signal: AbortSignal.any([signal, ending.signal]) }
+    const wanted = steal ? { steal } : { signal }
     lock(`${name}:leader`, wanted, lead).then(again, fail)
   }
 
@@ -226,17 +239,24 @@ export function joinGroup(options: GroupOptions): Group {
     lock(`${name}:tab:${tab}`, { signal: ending.signal }, gone).catch(() => undefined)
   }
 
-  const ask = async <T>(request: Request, signal: AbortSignal): Promise<T> => {
+  /** Asks the leader, until the signal ends, or the group. */
+  const ask = async <T>(request: Request, signal: AbortSignal = ending.signal): Promise<T> => {
     const id = `${own}.${++lastId}`
     const answered = new Promise<unknown>((resolve, reject) => pending.set(id, { resolve, reject }))
     answered.catch(() => undefined)
     try {
       if (leader) leader.handle(own, id, request)
       else post({ kind: 'ask', term: term ?? '', from: own, id, ask: request })
-      return (await orAborted(answered, signal)) as T
+      return (await untilEnd(answered, signal)) as T
     } finally {
       pending.delete(id)
     }
+  }
+  const untilEnd = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
+    orAborted(orAborted(promise, signal), ending.signal)
+  const inPatience = async <T>(ms: number, use: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const { signal, cancel } = inTime(ms, ending.signal, clock)
+    return use(signal).finally(cancel)
   }
 
   /** A leader that hangs holds its lock for good; the one that is looked at takes it away. */
@@ -244,7 +264,7 @@ export function joinGroup(options: GroupOptions): Group {
     const { visibilityState } = (globalThis as { document?: { visibilityState?: string } }).document ?? {}
     if (leader || visibilityState === 'hidden') return
     const asked = term
-    const answered = await ask({ do: 'ping' }, AbortSignal.any([ending.signal, AbortSignal.timeout(patienceMs)])).then(
+    const answered = await inPatience(patienceMs, (signal) => ask({ do: 'ping' }, signal)).then(
       () => true,
       () => false,
     )
@@ -252,7 +272,7 @@ export function joinGroup(options: GroupOptions): Group {
     // It may follow one that has gone, because it slept when another was announced.
     heard = deferred<void>()
     announce({ kind: 'who' })
-    const found = await orAborted(heard.promise, AbortSignal.timeout(patienceMs / 2)).then(
+    const found = await inPatience(patienceMs / 2, (signal) => orAborted(heard.promise, signal)).then(
       () => true,
       () => false,
     )
@@ -282,28 +302,27 @@ export function joinGroup(options: GroupOptions): Group {
   return {
     async subscribe(topic, subscribeOptions, handlers, signal) {
       // Not before it holds its own lock: whoever could have that would take it for gone.
-      await orAborted(Promise.all([known.promise, present.promise]), AbortSignal.any([signal, ending.signal]))
+      await untilEnd(Promise.all([known.promise, present.promise]), signal)
       const sub = `${own}.${++lastId}`
       subs.set(sub, handlers)
-      const both = (inner: AbortSignal): AbortSignal => AbortSignal.any([inner, ending.signal])
       const leave = async (): Promise<void> => {
         subs.delete(sub)
         rest()
-        await ask({ do: 'leave', sub }, AbortSignal.any([ending.signal, AbortSignal.timeout(patienceMs)]))
+        await inPatience(patienceMs, (inner) => ask({ do: 'leave', sub }, inner))
       }
       try {
-        await ask({ do: 'subscribe', sub, topic, options: subscribeOptions }, both(signal))
+        await ask({ do: 'subscribe', sub, topic, options: subscribeOptions }, signal)
       } catch (error) {
         void leave().catch(() => undefined)
         throw error
       }
       return {
-        send: (event, payload, inner) => ask({ do: 'send', sub, event, payload }, both(inner)),
-        track: (state, inner) => ask({ do: 'track', sub, state }, both(inner)),
-        untrack: (inner) => ask({ do: 'untrack', sub }, both(inner)),
-        since: (after, inner) => ask<FeedPage | undefined>({ do: 'since', sub, after }, both(inner)),
+        send: (event, payload, inner) => ask({ do: 'send', sub, event, payload }, inner),
+        track: (state, inner) => ask({ do: 'track', sub, state }, inner),
+        untrack: (inner) => ask({ do: 'untrack', sub }, inner),
+        since: (after, inner) => ask<FeedPage | undefined>({ do: 'since', sub, after }, inner),
         setToken(token) {
-          ask({ do: 'token', sub, token }, ending.signal).catch(() => undefined)
+          ask({ do: 'token', sub, token }).catch(() => undefined)
         },
         leave: () => (subs.has(sub) ? leave() : Promise.resolve()),
       }
@@ -312,8 +331,10 @@ export function joinGroup(options: GroupOptions): Group {
       if (ending.signal.aborted) return
       stopChecking()
       idle?.()
+      standing?.()
       abdicate()
       ending.abort(reason)
+      candidacy.abort(reason)
       channel.close()
       const lost = [...subs.values()]
       subs.clear()

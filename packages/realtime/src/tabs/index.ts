@@ -1,4 +1,4 @@
-import { DriverError, closedError } from '@msc/core'
+import { DriverError, closedError, orAborted, randomHex, systemClock, type Clock } from '@msc/core'
 import { assertTime } from '../drivers/assert-time.ts'
 import type { RealtimeDriver } from '../driver.ts'
 import { subjectOf } from '../client/token.ts'
@@ -13,6 +13,7 @@ export interface ShareTabsOptions {
   readonly locks?: Locks
   readonly BroadcastChannel?: new (name: string) => Channel
   readonly page?: Pick<EventTarget, 'addEventListener' | 'removeEventListener'>
+  readonly clock?: Clock
 }
 
 /**
@@ -20,14 +21,15 @@ export interface ShareTabsOptions {
  * BroadcastChannel, and when it closes the next takes over. Tabs of different users do not share. In presence the tabs are
  * one entry, with the state that was tracked last.
  *
- * Where the browser has no locks or no channels, or on a server, it is the driver itself; where it refuses either to this
- * page (a frame of an origin of its own, blocked storage), each tab has its own connection. What one tab hands to another
+ * Where the browser has no locks or no channels, or on a server, it is the driver itself. Both are tried out first: where
+ * they are refused to this page (a frame of an origin of its own, blocked storage), or do not answer within two seconds, the
+ * tab has its own connection. What one tab hands to another
  * has to be cloneable: a payload that is not rejects with `REALTIME_PAYLOAD_INVALID`.
  *
  * @throws ConfigError `OPTION_INVALID` for a `patienceMs` that is no number.
  */
 export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}): RealtimeDriver {
-  const { name = 'msc-realtime', patienceMs = 2000 } = options
+  const { name = 'msc-realtime', patienceMs = 2000, clock = systemClock } = options
   assertTime('patienceMs', patienceMs)
   const browser = globalThis as {
     navigator?: { locks?: Locks }
@@ -41,6 +43,15 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
   // By user, so that nobody joins with another's token.
   const groups = new Map<string, Group>()
   let alone = false
+  let tried: Promise<void> | undefined
+  /** A page that can not load the code is not kept from its connection either. */
+  const tryOut = async (): Promise<void> => {
+    try {
+      const { canShare } = await import('./try-out.ts')
+      if (await canShare(`${name}:try:${randomHex(8)}`, locks, (channel) => new Channels(channel), clock)) return
+    } catch {}
+    alone = true
+  }
   const groupOf = (token: string | undefined): Group => {
     const subject = (token !== undefined && subjectOf(token)) || ''
     const found = groups.get(subject)
@@ -52,6 +63,7 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
         locks,
         openChannel: (channel) => new Channels(channel),
         patienceMs,
+        clock,
         onIdle() {
           groups.delete(subject)
           group.close(new DriverError(driver.name, 'Nothing is subscribed to.', { retryable: true }))
@@ -96,8 +108,7 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
     ...(publish && { publish }),
     health: (signal) => driver.health(signal),
     async subscribe(topic, subscribeOptions, handlers, signal) {
-      await shown
-      signal.throwIfAborted()
+      await orAborted(Promise.all([shown, (tried ??= tryOut())]), signal)
       try {
         if (!alone) return await groupOf(subscribeOptions.token).subscribe(topic, subscribeOptions, handlers, signal)
       } catch (error) {

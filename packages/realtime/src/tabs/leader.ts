@@ -1,5 +1,6 @@
 import { DriverError } from '@msc/core'
-import type { PresenceState, RealtimeDriver, SubscribeOptions, Subscription } from '../driver.ts'
+import { within } from '../base/signals.ts'
+import type { PresenceState, RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import { createTracking, type Tracking } from '../client/tracking.ts'
 import { toPlain, type Answer, type Request } from './messages.ts'
 
@@ -32,7 +33,6 @@ interface Shared {
 
 /** For what a tab asks; its own engine gives up earlier if it wants to. */
 const LIMIT_MS = 30_000
-const inTime = (): AbortSignal => AbortSignal.timeout(LIMIT_MS)
 
 export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer: Answer) => void): Leader {
   const members = new Map<string, Member>()
@@ -44,21 +44,17 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     const all = new Set<Member>()
     const join = async (): Promise<Subscription> => {
       await leaving.get(topic)
-      return driver.subscribe(
-        topic,
-        options,
-        {
-          onMessage(event, payload) {
-            for (const { tab, sub } of all) tell(tab, { sub, message: [event, payload] })
-          },
-          onPresence(presence) {
-            shared.presence = presence
-            for (const { tab, sub } of all) tell(tab, { sub, presence })
-          },
-          onDown: (reason, spreadMs) => lose(shared, reason, spreadMs),
+      const handlers: SubscriptionHandlers = {
+        onMessage(event, payload) {
+          for (const { tab, sub } of all) tell(tab, { sub, message: [event, payload] })
         },
-        AbortSignal.any([ending.signal, inTime()]),
-      )
+        onPresence(presence) {
+          shared.presence = presence
+          for (const { tab, sub } of all) tell(tab, { sub, presence })
+        },
+        onDown: (reason, spreadMs) => lose(shared, reason, spreadMs),
+      }
+      return within(LIMIT_MS, ending.signal, (signal) => driver.subscribe(topic, options, handlers, signal))
     }
     const shared: Shared = { topic, options, members: all, ending, joining: join(), tracking: createTracking() }
     shared.joining.catch(() => forget(shared))
@@ -114,7 +110,9 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     shared.members.delete(member)
     if (shared.members.size === 0) end(shared)
     else if (shared.tracking.unsay(member)) {
-      void shared.joining.then((live) => shared.tracking.tell(live, inTime())).catch(() => undefined)
+      void shared.joining
+        .then((live) => within(LIMIT_MS, undefined, (signal) => shared.tracking.tell(live, signal)))
+        .catch(() => undefined)
     }
   }
 
@@ -140,15 +138,16 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     if (!member) throw new DriverError(driver.name, 'The subscription was lost.', { retryable: true })
     const { shared } = member
     const live = await shared.joining
-    const signal = AbortSignal.any([shared.ending.signal, inTime()])
     if (ask.do === 'token') return live.setToken(ask.token)
-    if (ask.do === 'since') return live.since ? live.since(ask.after, signal) : undefined
+    const inTime = <T>(use: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+      within(LIMIT_MS, shared.ending.signal, use)
+    if (ask.do === 'since') return inTime(async (signal) => live.since?.(ask.after, signal))
     if (ask.do === 'track' || ask.do === 'untrack') {
       if (ask.do === 'track') shared.tracking.say(member, ask.state)
       else shared.tracking.unsay(member)
-      return shared.tracking.tell(live, signal)
+      return inTime((signal) => shared.tracking.tell(live, signal))
     }
-    await live.send(ask.event, ask.payload, signal)
+    await inTime((signal) => live.send(ask.event, ask.payload, signal))
     // The server does not echo to a connection what came from it, and here the other tabs are on it too.
     for (const other of shared.members) {
       if (other !== member) tell(other.tab, { sub: other.sub, message: [ask.event, ask.payload] })

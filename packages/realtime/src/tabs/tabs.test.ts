@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createManualClock } from '@msc/core/testing'
 import { createRealtime, type Realtime } from '../create-realtime.ts'
 import { createFakeRealtime, type FakeRealtime } from '../testing/fake-driver.ts'
 import { signTestToken } from '../testing/tokens.ts'
@@ -285,6 +286,8 @@ describe('a page to which the browser gives no locks', () => {
         throw new DOMException('The document is not active.', 'InvalidStateError')
       },
     ],
+    ['never settles', () => new Promise<never>(() => {})],
+    ['resolves and gives none', () => Promise.resolve() as Promise<never>],
   ]
   it.each(refusals)('has a connection of its own, where the request %s', async (_how, request) => {
     const asked = vi.fn(request)
@@ -301,8 +304,8 @@ describe('a page to which the browser gives no locks', () => {
     client.channel('hall')
     await connected(client)
     expect(fake.topics.toSorted()).toEqual(['hall', 'room'])
-    // Refused once for each of its two locks, and never asked again.
-    expect(asked).toHaveBeenCalledTimes(2)
+    // Tried out once, and never asked again.
+    expect(asked).toHaveBeenCalledTimes(1)
   })
 })
 
@@ -323,9 +326,15 @@ describe('a page to which the browser gives no channels', () => {
     addEventListener(): void {}
     close(): void {}
   }
+  class Deaf {
+    postMessage(): void {}
+    addEventListener(): void {}
+    close(): void {}
+  }
   it.each([
     ['can not be opened', Closed],
     ['can not be spoken on', Mute],
+    ['brings nothing', Deaf],
   ])('has a connection of its own, where one %s', async (_how, BroadcastChannel) => {
     const fake = createFakeRealtime()
     const tabs = { ...browser.tab('1'), BroadcastChannel, page: new EventTarget(), patienceMs: 100 }
@@ -335,6 +344,31 @@ describe('a page to which the browser gives no channels', () => {
     await connected(client)
     expect(fake.topics).toEqual(['room'])
   })
+})
+
+it.each([
+  ['at once', () => Promise.reject(new DOMException('The lock was stolen.', 'AbortError'))],
+  ['for nothing', () => Promise.resolve()],
+])('asks no browser without end that takes each lock away again %s', async (_how, take) => {
+  const fake = createFakeRealtime()
+  const tab = browser.tab('1')
+  const request = vi.fn<typeof tab.locks.request>((lock, ...more) =>
+    lock.endsWith(':leader') ? take() : tab.locks.request(lock, ...more),
+  )
+  const clock = createManualClock(Date.now())
+  const driver = shareTabs(fake.driver, { ...tab, locks: { request }, page: new EventTarget(), clock })
+  const options = { private: false, token: undefined, self: false }
+  const handlers = { onMessage() {}, onPresence() {}, onDown() {} }
+  const joined = driver.subscribe('room', options, handlers, new AbortController().signal)
+  const isJoined = vi.fn()
+  void joined.then(isJoined)
+  for (let ms = 0; ms < 30_000 && isJoined.mock.calls.length === 0; ms += 100) {
+    await clock.advance(100)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(fake.topics).toEqual(['room'])
+  expect(request.mock.calls.length).toBeLessThan(15)
+  await driver.close()
 })
 
 it('refuses a patience that is no number', () => {

@@ -3,6 +3,7 @@ import type { Runtime } from '../runtime.ts'
 import type { Claims } from './claims.ts'
 import type { Clients } from './clients.ts'
 import type { Transport } from './connection.ts'
+import { toText } from '../http/bytes.ts'
 
 /** A client of this process, which speaks the protocol without a network. */
 export interface InProcess {
@@ -31,8 +32,7 @@ export function connectInProcess(
     patience: Number.POSITIVE_INFINITY,
     isOpen: () => open,
     send(data) {
-      if (typeof data !== 'string') return
-      queueMicrotask(() => open && attempt('onFrame', () => onFrame(data)))
+      queueMicrotask(() => open && attempt('onFrame', () => onFrame(typeof data === 'string' ? data : toText(data))))
     },
     buffered: () => 0,
     ping() {},

@@ -6,8 +6,9 @@ import { Place, textOfRefusal, whoIs, type Admission, type Refusal, type Who } f
 import type { Liveness } from '../admission/liveness.ts'
 import { codeOfStatus, PROTECTED, SESSION_ENDED, SESSION_UNKNOWN } from '../http/answers.ts'
 import { verifyToken, type Claims } from './claims.ts'
-import type { Clients } from './clients.ts'
+import type { Client, Clients } from './clients.ts'
 import type { Runtime } from '../runtime.ts'
+import { createUnproven, type Unproved } from './unproven.ts'
 import { listenTo, WebSocketTransport } from './websocket.ts'
 
 export interface UpgradesContext {
@@ -16,8 +17,8 @@ export interface UpgradesContext {
   readonly admission: Admission
   readonly liveness: Liveness
   readonly clients: Clients
-  /** Why nobody is let in now. */
-  shut(): readonly [status: number, error: string] | undefined
+  /** Why nobody is let in now. `arriving`: connections that are open beside the clients. */
+  shut(arriving?: number): readonly [status: number, error: string] | undefined
   readonly runtime: Runtime
 }
 
@@ -37,8 +38,14 @@ export interface Upgrades {
    * Lets the holder of a token in: `use` is called at the very moment that it may, so nothing comes between.
    *
    * @param address `undefined` for a connection of this process, to which the limits do not apply.
+   * @param isCounted Its address has been counted already.
    */
-  admit<T>(token: string | null, address: string | undefined, use: (claims: Claims, who: Who) => T): Promise<Answer<T>>
+  admit<T>(
+    token: string | null,
+    address: string | undefined,
+    use: (claims: Claims, who: Who) => T,
+    isCounted?: boolean,
+  ): Promise<Answer<T>>
   close(): void
 }
 
@@ -55,10 +62,11 @@ export function createUpgrades(context: UpgradesContext): Upgrades {
   // What is no handshake is answered by `ws`, without what every answer here has.
   sockets.on('wsClientError', (error: Error, socket: Duplex) => refuse(socket, { status: 400, error: error.message }))
 
-  const admit: Upgrades['admit'] = async (token, address, use) => {
+  const admit: Upgrades['admit'] = async (token, address, use, isCounted = false) => {
     const nobody: Who = { address }
     const counted = (who: Who): { refused: Refused } | undefined => {
-      const refusal = address === undefined ? undefined : admission.take(who, { requestsPerMinute: 1 })
+      const counts = isCounted ? { account: who.account } : who
+      const refusal = address === undefined ? undefined : admission.take(counts, { requestsPerMinute: 1 })
       return refusal && { refused: limited(refusal) }
     }
     const no = (status: number, error: string): { refused: Refused } => ({ refused: { status, error } })
@@ -83,6 +91,39 @@ export function createUpgrades(context: UpgradesContext): Upgrades {
 
   const accept = (socket: WebSocket, version: ProtocolVersion, claims: Claims, place: Place): void => {
     listenTo(socket, clients.add(new WebSocketTransport(socket, version), claims, place))
+  }
+
+  const unproven = createUnproven({
+    runtime,
+    async prove(socket, token, place, address) {
+      const answer = await admit(
+        token,
+        address,
+        (claims, who): Client | Refused => {
+          if (socket.readyState !== socket.OPEN) return gone
+          // Until now it had a place of its address alone.
+          place.leave()
+          const own = admission.enter(who, 'sockets')
+          return own instanceof Place ? clients.add(new WebSocketTransport(socket, '2.0.0'), claims, own) : limited(own)
+        },
+        true,
+      )
+      const result = 'refused' in answer ? answer.refused : answer.taken
+      return 'connection' in result ? result : unproved(result)
+    },
+  })
+
+  /** A connection that says later whose it is counts as its address's meanwhile. */
+  const open = (address: string, [request, socket, head]: readonly [IncomingMessage, Duplex, Buffer]): void => {
+    if (socket.destroyed) return
+    const why = context.shut(unproven.size)
+    if (why) return refuse(socket, { status: why[0], error: why[1] })
+    const over = admission.take({ address }, { requestsPerMinute: 1 })
+    if (over) return refuse(socket, limited(over))
+    const place = admission.enter({ address }, 'sockets')
+    if (!(place instanceof Place)) return refuse(socket, limited(place))
+    socket.once('close', leaveOf(place))
+    sockets.handleUpgrade(request, socket, head, (webSocket) => unproven.add(webSocket, place, address))
   }
 
   const upgrade = async (
@@ -112,12 +153,17 @@ export function createUpgrades(context: UpgradesContext): Upgrades {
       if (version !== '1.0.0' && version !== '2.0.0') {
         return refuse(socket, { status: 400, error: 'Unknown protocol version' })
       }
+      // Version 1 has no way to say it later.
+      if (version === '2.0.0' && !url.searchParams.has('apikey')) return open(address, [request, socket, head])
       upgrade(url, version, address, [request, socket, head]).catch((error: unknown) => {
         runtime.report(error, 'accept a connection')
         socket.destroy()
       })
     },
-    close: () => sockets.close(),
+    close() {
+      unproven.close()
+      sockets.close()
+    },
   }
 }
 
@@ -125,6 +171,14 @@ const limited = (refusal: Refusal): Refused => ({
   status: 429,
   error: textOfRefusal(refusal),
   retryAfterMs: refusal.retryAfterMs,
+})
+
+const gone: Refused = { status: 503, error: 'The connection is gone' }
+
+const unproved = ({ status, error, retryAfterMs }: Refused): Unproved => ({
+  reason: error,
+  code: status === 401 ? 'TOKEN_REFUSED' : status === 429 ? 'RATE_LIMITED' : 'UNAVAILABLE',
+  ...(retryAfterMs !== undefined && { retryAfterMs }),
 })
 
 // Not made where a connection is: what they closed over, the request and its address, would live as long.

@@ -4,7 +4,9 @@ import { fail, privateOnly, sessionEnded, tooMany } from './answers.ts'
 import type { Claims } from '../entrance/claims.ts'
 import type { Client, Clients } from '../entrance/clients.ts'
 import type { Connection, Format, Transport } from '../entrance/connection.ts'
-import { countedText, type Call, type OpenCall } from './handle-http.ts'
+import { toText } from './bytes.ts'
+import { receiveFrames } from './frames-up.ts'
+import type { Call, OpenCall } from './handle-http.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
@@ -57,7 +59,7 @@ export function createEvents(context: EventsContext): Events {
 
   const openSession = (claims: Claims, place: Place): Response => {
     const id = randomHex(16)
-    const { client, stream } = openStream(claims, '1.0.0', place)
+    const { client, stream } = openStream(claims, '2.0.0', place)
     sessions.set(id, client)
     const gone = client.gone.bind(client)
     client.gone = () => {
@@ -124,21 +126,7 @@ export function createEvents(context: EventsContext): Events {
       }
       return url.searchParams.has('topic') ? openTopics(topics, call, place) : openSession(claims, place)
     },
-    async receive(call) {
-      const client = sessions.get(call.params['stream'] ?? '')
-      if (!client) return fail(410, 'The session has ended')
-      const who = client.connection.place.account
-      const over = admission.take({ account: who }, { requestsPerMinute: 1 })
-      if (over) return tooMany(over)
-      const { text, refusal } = await countedText(
-        { request: call.request, who: { ...call.who, account: who } },
-        admission,
-        context.maxBytes,
-      )
-      if (refusal) return refusal
-      for (const line of text.split('\n')) if (line !== '') client.receive(line)
-      return new Response(null, { status: 202 })
-    },
+    receive: (call) => receiveFrames(sessions.get(call.params['stream'] ?? ''), call, context),
   }
 }
 
@@ -203,8 +191,9 @@ function createStream(
     patience: format === 'events' ? Number.POSITIVE_INFINITY : 3,
     isOpen: () => controller !== undefined,
     send(data) {
-      if (typeof data !== 'string' || data === '') return
-      write(format === 'events' ? data : `data: ${data}\n\n`)
+      if (data === '') return
+      if (format !== 'events') write(`data: ${typeof data === 'string' ? data : toText(data)}\n\n`)
+      else if (typeof data === 'string') write(data)
     },
     buffered: () => -(controller?.desiredSize ?? 0),
     ping() {},

@@ -25,6 +25,9 @@ interface Handlers extends Record<Exclude<RouteName, 'websocket'>, unknown> {
   readonly health: (call: OpenCall) => Response
   readonly frames: (call: OpenCall) => Promise<Response>
   readonly events: (call: Call) => Promise<Response>
+  readonly pollOpen: (call: Call) => Promise<Response>
+  readonly poll: (call: OpenCall) => Promise<Response>
+  readonly pollFrames: (call: OpenCall) => Promise<Response>
   readonly broadcast: (call: Call) => Promise<Response>
   readonly broadcastOne: (call: Call) => Promise<Response>
   readonly since: (call: Call) => Promise<Response>
@@ -63,7 +66,7 @@ export async function handleHttp(
     if (!route) return refused(nobody) ?? fail(405, `Use ${allow.join(' or ')}`, { allow: allow.join(', ') })
     const { name } = route
     if (name === 'websocket') return refused(nobody) ?? fail(426, 'Use a WebSocket', { upgrade: 'websocket' })
-    if (name === 'health' || name === 'frames') {
+    if (name === 'health' || name === 'frames' || name === 'poll' || name === 'pollFrames') {
       // Whose stream it is says its secret name, and that is counted there.
       return refused(nobody) ?? context.handlers[name]({ request, url, params, who: nobody })
     }

@@ -1,6 +1,16 @@
 import type { HolderLimits } from '../admission/limits.ts'
 
-export type RouteName = 'health' | 'websocket' | 'events' | 'frames' | 'broadcast' | 'broadcastOne' | 'since'
+export type RouteName =
+  | 'health'
+  | 'websocket'
+  | 'events'
+  | 'frames'
+  | 'pollOpen'
+  | 'poll'
+  | 'pollFrames'
+  | 'broadcast'
+  | 'broadcastOne'
+  | 'since'
 
 /** One address that the server answers. */
 export interface RealtimeRoute {
@@ -10,7 +20,7 @@ export interface RealtimeRoute {
   readonly path: string
   /**
    * Who may call it. `none`: anybody. `token`: the holder of a valid token whose session goes on. `stream`: whoever was told
-   * the secret name of an open event stream.
+   * the secret name of an open event stream or poll.
    */
   readonly identity: 'none' | 'token' | 'stream'
   /** The limits that a caller uses up there, of its account and of its address; the others are in `limits` too. */
@@ -27,6 +37,7 @@ export const REALTIME_ROUTES: readonly RealtimeRoute[] = [
   { name: 'health', method: 'GET', path: '{base}/health', identity: 'none', limits: ['requestsPerMinute'] },
   { name: 'health', method: 'HEAD', path: '{base}/health', identity: 'none', limits: ['requestsPerMinute'] },
   {
+    // Without `apikey` in the address its first frame brings the token, and nothing is done before that.
     name: 'websocket',
     method: 'GET',
     path: '{base}/websocket',
@@ -62,6 +73,27 @@ export const REALTIME_ROUTES: readonly RealtimeRoute[] = [
       'frameBytesPerSecond',
       'presencePerSecond',
     ],
+  },
+  {
+    name: 'pollOpen',
+    method: 'POST',
+    path: '{base}/poll',
+    identity: 'token',
+    limits: ['requestsPerMinute', 'eventStreams'],
+  },
+  {
+    name: 'poll',
+    method: 'GET',
+    path: '{base}/poll/{stream}',
+    identity: 'stream',
+    limits: ['requestsPerMinute'],
+  },
+  {
+    name: 'pollFrames',
+    method: 'POST',
+    path: '{base}/poll/{stream}',
+    identity: 'stream',
+    limits: ['requestsPerMinute', 'requestBytesPerMinute', 'framesPerSecond', 'frameBytesPerSecond'],
   },
   {
     name: 'broadcast',

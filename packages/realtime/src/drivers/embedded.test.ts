@@ -1,0 +1,271 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { DriverError } from '@msc/core'
+import { createManualClock } from '@msc/core/testing'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import type { RealtimeDriver, Subscription, SubscriptionHandlers } from '../driver.ts'
+import { SseSocket } from '../fallback/sse-socket.ts'
+import { PollSocket } from '../fallback/poll-socket.ts'
+import { createRealtimeServer, type RealtimeServer, type RealtimeServerOptions } from '../server/index.ts'
+import type { Claims } from '../server/entrance/claims.ts'
+import { SignJWT } from 'jose'
+import { signTestToken } from '../testing/tokens.ts'
+import { embedded, type EmbeddedOptions } from './embedded.ts'
+
+const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
+let realtime: RealtimeServer
+let http: Server
+let url: string
+/** Addresses of upgrades and requests, as a log has them. */
+let log: string[]
+let asked: { topic: string; claims: Claims }[]
+const drivers: RealtimeDriver[] = []
+
+async function start(options: Partial<RealtimeServerOptions> = {}): Promise<void> {
+  log = []
+  asked = []
+  realtime = createRealtimeServer({
+    jwtSecret,
+    authorize: ({ topic, claims }) => asked.push({ topic, claims }) > 0,
+    ...options,
+  })
+  http = createServer((request, response) => {
+    log.push(request.url ?? '')
+    if (!realtime.handleIncoming(request, response)) response.writeHead(404).end()
+  })
+  http.on('upgrade', (request, socket, head) => {
+    log.push(request.url ?? '')
+    realtime.handleUpgrade(request, socket, head)
+  })
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/realtime/v1`
+}
+beforeEach(() => start())
+afterEach(async () => {
+  await Promise.all(drivers.splice(0).map((driver) => driver.close()))
+  await realtime.close()
+  http.closeAllConnections()
+  await new Promise((resolve) => http.close(resolve))
+})
+
+const create = (options: EmbeddedOptions = {}): RealtimeDriver => {
+  const driver = embedded({ url, WebSocket: WebSocket as never, ...options })
+  drivers.push(driver)
+  return driver
+}
+const handlers = (change: Partial<SubscriptionHandlers> = {}): SubscriptionHandlers => ({
+  onMessage() {},
+  onPresence() {},
+  onDown() {},
+  ...change,
+})
+const join = (
+  driver: RealtimeDriver,
+  topic: string,
+  token: string | undefined,
+  change: Partial<SubscriptionHandlers> & { readonly private?: boolean } = {},
+): Promise<Subscription> =>
+  driver.subscribe(
+    topic,
+    { private: change.private ?? false, token, self: false },
+    handlers(change),
+    AbortSignal.timeout(5000),
+  )
+const sign = (claims: Record<string, unknown>): Promise<string> =>
+  new SignJWT({ role: 'authenticated', ...claims })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(jwtSecret))
+
+describe('the token', () => {
+  it.each([
+    ['WebSockets', WebSocket as never],
+    ['server-sent events', SseSocket],
+    ['polling', PollSocket],
+  ])('is in no address, over %s', async (_way, Way) => {
+    const token = await signTestToken(jwtSecret, { sub: 'a' })
+    const driver = create({ WebSocket: Way })
+    await (await join(driver, 'room', token)).send('e', {}, AbortSignal.timeout(5000))
+    expect(log.length).toBeGreaterThan(0)
+    for (const address of log) {
+      expect(address).not.toContain(token.slice(0, 20))
+      expect(address).not.toContain('apikey')
+    }
+  })
+
+  it.each([
+    ['WebSockets', WebSocket as never],
+    ['server-sent events', SseSocket],
+    ['polling', PollSocket],
+  ])('that is refused is named as such, in the server’s words, over %s', async (_way, Way) => {
+    await realtime.close()
+    http.close()
+    await start({ isLive: ({ sub }) => sub !== 'gone' })
+    const driver = create({ WebSocket: Way })
+    const tokens: [string | undefined, string][] = [
+      [await signTestToken(jwtSecret, { sub: 'a' }, -5), 'Token has expired'],
+      [await signTestToken(jwtSecret, { sub: 'gone' }), 'The session has ended'],
+      ['forged', 'The token provided is not a valid JWT'],
+      [undefined, 'API key is missing'],
+    ]
+    for (const [token, reason] of tokens) {
+      await expect(join(driver, 'room', token)).rejects.toMatchObject({
+        code: 'REALTIME_TOKEN_REFUSED',
+        message: `[embedded] ${reason}`,
+        retryable: false,
+      })
+    }
+    await join(driver, 'room', await signTestToken(jwtSecret, { sub: 'a' }))
+  })
+
+  it('is refused for now where the limits are reached, and the error says for how long', async () => {
+    await realtime.close()
+    http.close()
+    await start({ limits: { perAccount: { sockets: 0 } } })
+    const refusal = join(create(), 'room', await signTestToken(jwtSecret, { sub: 'a' }))
+    await expect(refusal).rejects.toMatchObject({
+      code: 'REALTIME_RATE_LIMITED',
+      retryable: true,
+      retryAfterMs: 10_000,
+    })
+  })
+})
+
+describe('a connection', () => {
+  it('is each identity’s own: user, session, role and nobody; two tokens of one share it', async () => {
+    const apiKey = await signTestToken(jwtSecret, { role: 'anon' })
+    const driver = create({ apiKey })
+    const tokens = [
+      undefined,
+      await sign({ sub: 'a' }),
+      await sign({ sub: 'a', session_id: 's1' }),
+      await sign({ sub: 'a', session_id: 's2' }),
+      await sign({ sub: 'b' }),
+      await sign({ sub: 'a', role: 'other' }),
+    ]
+    for (const [index, token] of tokens.entries()) {
+      await join(driver, `topic ${index}`, token)
+      expect(realtime.stats().connections).toBe(index + 1)
+    }
+    await join(driver, 'another topic', await sign({ sub: 'b', iat: 5 }))
+    expect(realtime.stats().connections).toBe(tokens.length)
+  })
+
+  it('of before never asks for the next user, and ends with its last topic', async () => {
+    const driver = create()
+    const [alice, bob] = [await sign({ sub: 'alice' }), await sign({ sub: 'bob' })]
+    const first = await join(driver, 'one', alice, { private: true })
+    await join(driver, 'two', bob, { private: true })
+    await first.send('e', {}, AbortSignal.timeout(5000))
+    expect(asked.map(({ topic, claims }) => [topic, claims.sub])).toEqual([
+      ['one', 'alice'],
+      ['two', 'bob'],
+      ['one', 'alice'],
+    ])
+    await first.leave()
+    await expect.poll(() => realtime.stats().connections).toBe(1)
+    // As somebody who comes back.
+    await join(driver, 'one', alice, { private: true })
+    expect(realtime.stats().connections).toBe(2)
+  })
+
+  it('has one membership of a topic, that of the last join, also where joins overtake each other', async () => {
+    const driver = create()
+    const token = await sign({ sub: 'a' })
+    const heard: string[] = []
+    const subscribe = (name: string, presenceKey?: string): Promise<Subscription> =>
+      driver.subscribe(
+        'room',
+        { private: false, token, self: true, ...(presenceKey && { presenceKey }) },
+        handlers({ onMessage: () => heard.push(name) }),
+        AbortSignal.timeout(5000),
+      )
+    // The first has to load the code for presence before it can be sent.
+    const [first, second] = await Promise.allSettled([subscribe('first', 'a'), subscribe('second')])
+    expect([first.status, second.status]).toEqual(['rejected', 'fulfilled'])
+    if (second.status === 'fulfilled') await second.value.send('e', {}, AbortSignal.timeout(5000))
+    await expect.poll(() => heard).toEqual(['second'])
+    expect(realtime.stats()).toMatchObject({ connections: 1, rooms: 1 })
+  })
+
+  it('on which nothing could be joined is not kept', async () => {
+    const clock = createManualClock(Date.now())
+    await realtime.close()
+    http.close()
+    await start({ authorize: () => false })
+    const driver = create({ clock })
+    const token = await sign({ sub: 'a' })
+    await expect(join(driver, 'secret', token, { private: true })).rejects.toMatchObject({ code: 'REALTIME_REFUSED' })
+    expect(realtime.stats().connections).toBe(1)
+    await clock.advance(20_000)
+    await expect.poll(() => realtime.stats().connections).toBe(0)
+  })
+
+  it('tells what a message may have, where the server said so', async () => {
+    class Line extends EventTarget {
+      readyState = 1
+      constructor() {
+        super()
+        queueMicrotask(() => this.dispatchEvent(new Event('open')))
+      }
+      send(text: string): void {
+        const [joinRef, ref, topic] = JSON.parse(text) as [string, string, string]
+        const response = { msc: { limits: { frame_bytes: 1000, presence_bytes: 100 } } }
+        const reply = JSON.stringify([joinRef, ref, topic, 'phx_reply', { status: 'ok', response }])
+        queueMicrotask(() => this.dispatchEvent(new MessageEvent('message', { data: reply })))
+      }
+      close(): void {}
+    }
+    const { limits } = await join(create({ WebSocket: Line as never }), 'room', 't')
+    expect(limits).toEqual({ messageBytes: 1000, presenceBytes: 100 })
+    const silent = await join(create(), 'room', await sign({ sub: 'a' }))
+    if (!('limits' in silent)) expect(silent.limits).toBeUndefined()
+  })
+})
+
+describe('an error reply', () => {
+  const replied = async (response: unknown): Promise<unknown> => {
+    class Line extends EventTarget {
+      readyState = 1
+      constructor() {
+        super()
+        queueMicrotask(() => this.dispatchEvent(new Event('open')))
+      }
+      send(text: string): void {
+        const [joinRef, ref, topic, event] = JSON.parse(text) as [string, string, string, string]
+        const status = event === 'phx_join' ? 'error' : 'ok'
+        const reply = JSON.stringify([joinRef, ref, topic, 'phx_reply', { status, response }])
+        queueMicrotask(() => this.dispatchEvent(new MessageEvent('message', { data: reply })))
+      }
+      close(): void {}
+    }
+    return join(create({ WebSocket: Line as never }), 'room', 't').catch((error: unknown) => error)
+  }
+
+  it.each<[string, object, object]>([
+    ['PAYLOAD_TOO_LARGE', {}, { code: 'REALTIME_PAYLOAD_TOO_LARGE', retryable: false, refuses: 'content' }],
+    ['PAYLOAD_TOO_DEEP', {}, { code: 'REALTIME_PAYLOAD_INVALID', retryable: false }],
+    ['PAYLOAD_INVALID', {}, { code: 'REALTIME_PAYLOAD_INVALID', retryable: false }],
+    ['RATE_LIMITED', { retry_after_ms: 1500 }, { code: 'REALTIME_RATE_LIMITED', retryable: true, retryAfterMs: 1500 }],
+    ['ROOM_BUSY', {}, { code: 'REALTIME_RATE_LIMITED', retryable: true }],
+    ['ROOM_BUSY', { retryable: false }, { code: 'REALTIME_RATE_LIMITED', retryable: false }],
+    ['FORBIDDEN', {}, { code: 'REALTIME_REFUSED', retryable: false }],
+    ['UNAVAILABLE', { retryable: true }, { code: 'REALTIME_REFUSED', retryable: true }],
+  ])('%s %j is %j', async (code, more, expected) => {
+    const error = await replied({ reason: 'In words', msc: { code, ...more } })
+    expect(error).toBeInstanceOf(DriverError)
+    expect(error).toMatchObject({ message: '[embedded] In words', ...expected })
+  })
+
+  it.each([null, {}, { reason: 7, msc: 'x' }, { msc: { code: ['__proto__'], retryable: 'no', retry_after_ms: -1 } }])(
+    'of a server that lies (%j) is a refusal all the same',
+    async (response) => {
+      expect(await replied(response)).toMatchObject({
+        code: 'REALTIME_REFUSED',
+        message: '[embedded] The server refused.',
+        retryable: false,
+      })
+    },
+  )
+})

@@ -1,0 +1,129 @@
+import { within } from '../base/signals.ts'
+
+type Listener = (event: { readonly data?: unknown; readonly code?: unknown; readonly reason?: unknown }) => void
+
+/** Milliseconds for one batch of frames to be taken. */
+const SEND_MS = 10_000
+/** Frames that wait to be sent, and their characters. */
+const MAX_WAITING = 1000
+const MAX_WAITING_LENGTH = 4 * 1024 * 1024
+
+/** What a request was answered, as far as the connection goes. */
+export class Refused extends Error {
+  readonly code: number
+  /** The server may take it later. */
+  readonly isPassing: boolean
+  constructor(code: number, reason: string, isPassing: boolean) {
+    super(reason)
+    this.code = code
+    this.isPassing = isPassing
+  }
+}
+
+/**
+ * What stand-ins for a WebSocket share: they look like one, take the token out of the address, and send frames as requests,
+ * one after the other.
+ */
+export abstract class StandIn {
+  static readonly carriesToken = true
+  readyState = 0
+  protected readonly ending: AbortController = new AbortController()
+  protected readonly headers: Readonly<Record<string, string>>
+  protected readonly base: URL
+  readonly #listeners = new Map<string, Listener[]>()
+  #waiting: string[] = []
+  #length = 0
+  #sending = false
+
+  /** `url`: of the WebSocket, `…/websocket?apikey=…`; `path` takes the place of its last part. */
+  constructor(url: string, path: string) {
+    this.base = new URL(url.replace(/^ws/, 'http').replace(/\/websocket(?=\?|$)/, path))
+    // Not in the address, where logs would have it.
+    const key = this.base.searchParams.get('apikey')
+    this.base.search = ''
+    this.headers = !key ? {} : { authorization: `Bearer ${key}` }
+  }
+
+  addEventListener(type: string, listener: Listener): void {
+    this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), listener])
+  }
+
+  send(data: string | Uint8Array): void {
+    this.#length += data.length
+    if (this.#waiting.length >= MAX_WAITING || this.#length > MAX_WAITING_LENGTH) {
+      return this.end('Too much waits to be sent')
+    }
+    this.#waiting.push(String(data))
+    void this.#flush()
+  }
+
+  close(): void {
+    this.end('Closed')
+  }
+
+  /** Sends frames, one a line. @throws Refused or what `fetch` does. */
+  protected abstract post(body: string, lines: number, signal: AbortSignal): Promise<void>
+
+  protected tell(type: string, event: Parameters<Listener>[0]): void {
+    for (const listener of this.#listeners.get(type) ?? []) listener(event)
+  }
+
+  protected open(): void {
+    if (this.readyState !== 0) return
+    this.readyState = 1
+    this.tell('open', {})
+    void this.#flush()
+  }
+
+  protected end(reason: string, code = 1006): void {
+    if (this.readyState === 3) return
+    this.readyState = 3
+    this.ending.abort()
+    this.#waiting = []
+    this.tell('close', { code, reason })
+  }
+
+  protected fail(error: unknown): void {
+    if (error instanceof Refused) this.end(error.message, error.code)
+    else this.end('The connection was lost')
+  }
+
+  /** @throws Refused for what is no success, in the server's words. */
+  protected async request(url: string | URL, init: RequestInit): Promise<Response> {
+    const response = await fetch(url, { ...init, headers: { ...this.headers, ...init.headers } })
+    if (response.ok) return response
+    const text = await response.text().catch(() => '')
+    // As a WebSocket says it whose token was refused.
+    throw new Refused(
+      response.status === 401 ? 1008 : 1006,
+      wordsOf(text) ?? `The server answered ${response.status}`,
+      response.status === 429 || response.status >= 500,
+    )
+  }
+
+  /** One request at a time, so that nothing overtakes. */
+  async #flush(): Promise<void> {
+    if (this.#sending || this.readyState !== 1) return
+    this.#sending = true
+    try {
+      while (this.#waiting.length > 0 && this.readyState === 1) {
+        const lines = this.#waiting.splice(0)
+        this.#length = 0
+        await within(SEND_MS, this.ending.signal, (signal) => this.post(lines.join('\n'), lines.length, signal))
+      }
+    } catch (error) {
+      this.fail(error)
+    } finally {
+      this.#sending = false
+    }
+  }
+}
+
+function wordsOf(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown }
+    return typeof error === 'string' && error !== '' ? error.slice(0, 300) : undefined
+  } catch {
+    return undefined
+  }
+}

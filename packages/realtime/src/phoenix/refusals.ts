@@ -1,0 +1,66 @@
+import type * as Core from '@msc/core'
+
+type Kind = Pick<Core.DriverErrorOptions, 'refuses'> & {
+  readonly code: string
+  readonly retryable: boolean
+  readonly hint?: string
+}
+
+const TOO_LARGE: Kind = {
+  // The server refused a message or a tracked state as too large.
+  code: 'REALTIME_PAYLOAD_TOO_LARGE',
+  retryable: false,
+  refuses: 'content',
+  hint: 'Send less at a time, or raise `limits` of the realtime server.',
+}
+const INVALID: Kind = {
+  // The server refused a payload: nested too deeply, or not what it takes.
+  code: 'REALTIME_PAYLOAD_INVALID',
+  retryable: false,
+  refuses: 'content',
+  hint: 'Read the reason, and send something else.',
+}
+const LIMITED: Kind = {
+  // Too much at once, of this client, its account or its address, or in this room.
+  code: 'REALTIME_RATE_LIMITED',
+  retryable: true,
+  hint: 'Wait for `retryAfterMs`, where the server said it, or send less.',
+}
+const TOKEN: Kind = {
+  // The server does not take the token: it has expired, its session has ended, or it is none.
+  code: 'REALTIME_TOKEN_REFUSED',
+  retryable: false,
+  hint: 'Read the reason: `getToken` has to return a token that is valid now, signed with the secret of the server.',
+}
+const OTHER: Kind = {
+  // The server refused what it was asked for.
+  code: 'REALTIME_REFUSED',
+  retryable: false,
+}
+
+/** By the server's code. A Map, as the code is the server's word. */
+const KINDS: ReadonlyMap<unknown, Kind> = new Map([
+  ['PAYLOAD_TOO_LARGE', TOO_LARGE],
+  ['PAYLOAD_TOO_DEEP', INVALID],
+  ['PAYLOAD_INVALID', INVALID],
+  ['RATE_LIMITED', LIMITED],
+  ['ROOM_BUSY', LIMITED],
+  ['TOKEN_REFUSED', TOKEN],
+])
+
+/**
+ * An error reply as an error, in the server's words. What it says of another try is believed; without a word of it only what
+ * comes too fast is worth one.
+ *
+ * @param core What the page has loaded already.
+ */
+export function refusal({ DriverError }: Pick<typeof Core, 'DriverError'>, response: unknown): Core.DriverError {
+  const { reason, msc } = (response ?? {}) as { reason?: unknown; msc?: Readonly<Record<string, unknown>> | null }
+  const { code: said, retryable, retry_after_ms: retryAfterMs } = msc ?? {}
+  const kind = KINDS.get(said) ?? OTHER
+  return new DriverError('embedded', typeof reason === 'string' && reason ? reason : 'The server refused.', {
+    ...kind,
+    ...(typeof retryable === 'boolean' && { retryable }),
+    ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && { retryAfterMs: Math.min(retryAfterMs, 3_600_000) }),
+  })
+}
