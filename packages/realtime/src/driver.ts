@@ -7,7 +7,11 @@ export type PresenceState = Readonly<Record<string, readonly Readonly<Record<str
 export interface SubscribeOptions {
   /** Only those may join whom the server's policies allow. */
   readonly private: boolean
-  /** The access token of the user; `undefined` for nobody. */
+  /**
+   * The access token of the user; `undefined` for nobody, who is somebody else than the user before: such a join is made
+   * with the application's own key, if any, and never with the token of an earlier call. Topics of two users (another
+   * `sub`, `session_id` or `role`, or nobody) never share a connection, as servers may remember a user by it.
+   */
   readonly token: string | undefined
   /** Who this client is in presence. Without it presence is off. */
   readonly presenceKey?: string | undefined
@@ -16,7 +20,8 @@ export interface SubscribeOptions {
 }
 
 export interface SubscriptionHandlers {
-  onMessage(event: string, payload: Readonly<Record<string, unknown>>): void
+  /** The payload as it was sent: any JSON, or a `Uint8Array`. */
+  onMessage(event: string, payload: unknown): void
   /** The whole state, each time it changes. */
   onPresence(state: PresenceState): void
   /**
@@ -28,11 +33,28 @@ export interface SubscriptionHandlers {
   onDown(reason: Error, spreadMs?: number): void
 }
 
+/** What the server told of itself at the join: it refuses what is larger. In bytes of the payload's JSON as UTF-8. */
+export interface SubscriptionLimits {
+  /** Of one message, with the stamp that the engine puts on. */
+  readonly messageBytes?: number
+  /** Of one tracked state. */
+  readonly presenceBytes?: number
+}
+
 /** A live subscription. */
 export interface Subscription {
-  /** Resolves when the server has taken the message. */
-  send(event: string, payload: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>
-  track(state: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>
+  /** Absent where the server tells none. */
+  readonly limits?: SubscriptionLimits | undefined
+  /**
+   * Resolves when the server has taken the message: any JSON.
+   *
+   * @throws DriverError not `retryable` when it refuses this very message, and would again.
+   */
+  send(event: string, payload: unknown, signal: AbortSignal): Promise<void>
+  /** The same for bytes. Absent where it can't carry them. */
+  sendBytes?(event: string, payload: Uint8Array, signal: AbortSignal): Promise<void>
+  /** @throws DriverError not `retryable` when it refuses this very state: the engine does not send it again. */
+  track(state: object, signal: AbortSignal): Promise<void>
   untrack(signal: AbortSignal): Promise<void>
   /**
    * What came after a cursor of this topic; without one, where it is now. `undefined` where nothing is kept.
@@ -40,7 +62,7 @@ export interface Subscription {
    * @throws DriverError when it can not be had now, or not by this user.
    */
   since?(after: string | undefined, signal: AbortSignal): Promise<FeedPage | undefined>
-  /** A newer token for the same user, before the old one expires. */
+  /** A newer token for the same user, before the old one expires. For another user the engine leaves and joins anew. */
   setToken(token: string): void
   leave(): Promise<void>
 }
@@ -48,12 +70,18 @@ export interface Subscription {
 export interface OutgoingMessage {
   readonly topic: string
   readonly event: string
-  readonly payload: Readonly<Record<string, unknown>>
+  /** Any JSON. */
+  readonly payload: unknown
   readonly private: boolean
 }
 
 /** One transport. It connects when the first topic is joined; reconnecting is the engine's business. */
 export interface RealtimeDriver extends DriverBase {
+  /**
+   * The backend and the application's key, as text in which no key can be read: what two drivers have in common that may
+   * share a connection. Default: `endpoint`.
+   */
+  readonly backend?: string
   /** Resolves when the server has said that the subscription is live; rejects when it refuses. */
   subscribe(
     topic: string,

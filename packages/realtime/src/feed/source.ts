@@ -22,7 +22,7 @@ import {
 import { assertClient, listen, queryOn, type PostgresClient } from '@msc/core/postgres'
 import { createLanes, type Before } from './lanes.ts'
 import { createSeen } from '../base/seen.ts'
-import { stamped, unstamped } from '../base/stamp.ts'
+import { unstamped } from '../base/stamp.ts'
 import { isFeedPage, type FeedPage } from './page.ts'
 
 /** A change as it goes to those who are in its topic. */
@@ -293,7 +293,7 @@ function toMessage({ id, topic, event, payload, cursor, at }: EventRow, earliest
     cursor: earliest === undefined ? cursor : `${cursor.split(':')[0]}:${earliest}`,
     ...(typeof traceparent === 'string' && { traceparent }),
   }
-  return { id: stamp.id, at, topic, event, payload: stamped(payload, stamp) }
+  return { id: stamp.id, at, topic, event, payload: { ...payload, _msc: stamp } }
 }
 
 const HORIZON = 'select pg_snapshot_xmin(pg_current_snapshot())::text as horizon'

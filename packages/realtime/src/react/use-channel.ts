@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useRef, useState } from 'react'
 import type { AnyEvents, Channel, ChannelOptions, NameOf, Received, Sent } from '../create-realtime.ts'
-import type { MessageHandler, Payload } from '../base/message.ts'
+import type { MessageHandler } from '../base/message.ts'
 import type { EventSchemas } from '../client/typed.ts'
 import { useRealtime } from './context.tsx'
 import { useLatest } from './use-latest.ts'
@@ -26,7 +26,7 @@ export interface ChannelHandle<Events extends EventSchemas = AnyEvents> {
   /** Waits for a connection within the client's time limit. @throws Error where nothing is mounted, or no topic is given. */
   readonly broadcast: <Event extends NameOf<Events>>(
     event: Event,
-    payload: Sent<Events, Event> & Payload,
+    payload: Sent<Events, Event>,
   ) => Promise<void>
 }
 

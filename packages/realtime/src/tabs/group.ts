@@ -12,7 +12,7 @@ import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandle
 import type { FeedPage } from '../feed/page.ts'
 import { aborted, deferred } from '../base/promises.ts'
 import { createLeader, type Leader } from './leader.ts'
-import { fromPlain, toPlain, type Answer, type Request, type Wire } from './messages.ts'
+import { fromPlain, toPlain, type Answer, type Request, type Shared, type Wire } from './messages.ts'
 
 /** The part of Web Locks that is used. */
 export interface Locks {
@@ -291,14 +291,17 @@ export function joinGroup(options: GroupOptions): Group {
         rest()
         await ask({ do: 'leave', sub }, AbortSignal.any([ending.signal, AbortSignal.timeout(patienceMs)]))
       }
-      try {
-        await ask({ do: 'subscribe', sub, topic, options: subscribeOptions }, both(signal))
-      } catch (error) {
+      const wanted = { do: 'subscribe', sub, topic, options: subscribeOptions } as const
+      const { limits, bytes } = await ask<Shared>(wanted, both(signal)).catch((error: unknown) => {
         void leave().catch(() => undefined)
         throw error
-      }
+      })
+      const send: Subscription['send'] = (event, payload, inner) =>
+        ask({ do: 'send', sub, event, payload }, both(inner))
       return {
-        send: (event, payload, inner) => ask({ do: 'send', sub, event, payload }, both(inner)),
+        limits,
+        send,
+        ...(bytes && { sendBytes: send }),
         track: (state, inner) => ask({ do: 'track', sub, state }, both(inner)),
         untrack: (inner) => ask({ do: 'untrack', sub }, both(inner)),
         since: (after, inner) => ask<FeedPage | undefined>({ do: 'since', sub, after }, both(inner)),

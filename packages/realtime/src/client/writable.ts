@@ -1,0 +1,21 @@
+import type { refusal } from '../base/refusal.ts'
+
+/**
+ * The JSON text of what is sent.
+ *
+ * @throws ConfigError `REALTIME_PAYLOAD_INVALID` for what JSON can't carry: nothing, a function, a cycle, a BigInt, or what a
+ *   `toJSON` of the application throws.
+ */
+export function writable(refuse: typeof refusal, topic: string, payload: unknown): string {
+  let cause: unknown
+  try {
+    const text = JSON.stringify(payload) as string | undefined
+    if (text !== undefined) return text
+  } catch (error) {
+    cause = error
+  }
+  throw refuse(`What is sent to ${topic} can not be written as JSON.`, 'REALTIME_PAYLOAD_INVALID', {
+    hint: 'Pass text in place of a BigInt, ids in place of objects that refer to each other, and to `track` a plain object.',
+    cause,
+  })
+}
