@@ -31,6 +31,7 @@ import { createMembership } from './client/membership.ts'
 import { refusal } from './base/refusal.ts'
 import { createTopic, type Topic } from './client/topic.ts'
 import { traced } from './base/traced.ts'
+import type * as PublishCode from './client/publish.ts'
 import type { EventSchemas } from './client/typed.ts'
 import type { User, Users } from './client/user.ts'
 
@@ -331,9 +332,12 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   }
 
   /** Loaded by the first publication: a page has its channels, and most need nothing else. */
-  const publishing = async (publish: (code: typeof import('./client/publish.ts')) => Promise<void>): Promise<void> => {
+  const publishing = async <What extends 'publishNow' | 'publishChange'>(
+    what: What,
+    args: Parameters<(typeof PublishCode)[What]>[0],
+  ): Promise<void> => {
     assertOpen()
-    await publish(await import('./client/publish.ts'))
+    await (await import('./client/publish.ts'))[what](args as never, tools)
     stats.published += 1
   }
 
@@ -360,16 +364,17 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       const topic = topicFor(feedTopic(table, ownerId), isPrivate)
       const channel = topic.subscribe(isPrivate)
       const ending = new AbortController()
-      const { signal } = ending
       safely(() =>
-        topic.feedCode.promise.then(({ openFeed }) => openFeed(channel, onChange, onGap, { ...tools, signal })),
+        topic.feedCode.promise.then(({ openFeed }) =>
+          openFeed(channel, onChange, onGap, { ...tools, signal: ending.signal }),
+        ),
       )
       return () => {
         ending.abort()
         channel.leave()
       }
     },
-    publish: (...message) => publishing((code) => code.publishNow(message, tools)),
-    publishChange: (change) => publishing((code) => code.publishChange(change, tools)),
+    publish: (...message) => publishing('publishNow', message),
+    publishChange: (change) => publishing('publishChange', change),
   }
 }

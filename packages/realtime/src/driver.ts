@@ -8,11 +8,15 @@ export interface SubscribeOptions {
   /** Only those may join whom the server's policies allow. */
   readonly private: boolean
   /**
-   * The access token of the user; `undefined` for nobody, who is somebody else than the user before: such a join is made
-   * with the application's own key, if any, and never with the token of an earlier call. Topics of two users (another
-   * `sub`, `session_id` or `role`, or nobody) never share a connection, as servers may remember a user by it.
+   * The access token of the user. `undefined` for nobody, who is somebody else than the user before: such a join is made with
+   * the application's own key, if any, and never with the token of an earlier call.
    */
   readonly token: string | undefined
+  /**
+   * Names whom the token is of: account, session and role; empty for nobody. Topics of two users never share a connection,
+   * since servers know a user by it. Default: the token, where somebody calls a driver without the engine.
+   */
+  readonly user?: string | undefined
   /** Who this client is in presence. Without it presence is off. */
   readonly presenceKey?: string | undefined
   /** Does the sender hear its own broadcasts? */
@@ -78,8 +82,8 @@ export interface OutgoingMessage {
 /** One transport. It connects when the first topic is joined; reconnecting is the engine's business. */
 export interface RealtimeDriver extends DriverBase {
   /**
-   * The backend and the application's key, as text in which no key can be read: what two drivers have in common that may
-   * share a connection. Default: `endpoint`.
+   * The backend's whole address and the application's key: what two drivers have in common that may share a connection. Not
+   * shown, and hashed where others see it. Default: `endpoint`.
    */
   readonly backend?: string
   /** Resolves when the server has said that the subscription is live; rejects when it refuses. */

@@ -17,7 +17,7 @@ export interface MembershipOptions {
   readonly private: boolean
   /** What was missed is asked for, where the driver can say. */
   readonly feed: boolean
-  readonly user: Pick<User, 'token'>
+  readonly user: User
   /** Calls what knows users, which is loaded late. After `ask` the token of `user` is right. */
   readonly users: Users
   readonly inTime: InTime
@@ -125,11 +125,11 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
   const run = async (): Promise<void> => {
     for (let attempt = 0; ;) {
       wake = new AbortController()
-      if (waitMs > 0) await sleep(waitMs, { clock, signal: wake.signal }).catch(() => undefined)
+      if (waitMs) await sleep(waitMs, { clock, signal: wake.signal }).catch(() => undefined)
       if (signal.aborted) return
       let spreadMs: number | undefined
       let liveAt = Infinity
-      let redone = false
+      let redone: boolean | undefined
       const lost = new AbortController()
       const down = deferred<void>()
       waitMs = 0
@@ -146,22 +146,22 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
       try {
         // One request for all topics; this one may be left meanwhile.
         const asked = inTime('getToken', () => options.users('ask'))
-        const [code] = await Promise.all([feed ? import('../feed/feed-code.ts') : undefined, asked])
+        const [code] = await Promise.all([feed && import('../feed/feed-code.ts'), asked])
         if (code) {
           inbox ??= code.createFeedInbox(handOn)
           inbox.hold()
           feedCode.resolve(code)
         }
         // Another token, or presence key, comes too late from now on.
-        lose = (again = false) => {
+        lose = (again) => {
           redone = again
           end()
         }
-        const { token } = user
+        const { token, identity } = user
         joined = await inTime('join', (inner) =>
           driver.subscribe(
             name,
-            { private: options.private, token, self: false, presenceKey: topic.presenceKey },
+            { private: options.private, token, user: identity, self: false, presenceKey: topic.presenceKey },
             {
               onMessage(event, payload) {
                 if (signal.aborted) return
@@ -187,11 +187,10 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
           liveAt = clock.monotonic()
           live.resolve(joined)
           move('live')
-          if (missed || (missing && self.wasLive)) {
+          if (self.wasLive ? missing : missed) {
             options.onGap()
             callAll(members, 'gap')
           }
-          missed = false
           self.wasLive = true
           if (token !== undefined) options.users('renew', token, self, lost.signal).catch(() => undefined)
         }

@@ -1,13 +1,24 @@
-/**
- * When a JWT expires, milliseconds since the epoch; `undefined` where it does not say. Not verified: only a hint. It reads
- * the token by itself, because what is loaded late must not take anything out of what a page loads first.
- */
+/** When a JWT expires, milliseconds since the epoch; `undefined` where it does not say. Not verified: only a hint. */
 export function expiresAt(token: string): number | undefined {
+  const { exp } = claimsOf(token)
+  return typeof exp === 'number' ? exp * 1000 : undefined
+}
+
+/**
+ * Whose a token says it is: account, session and role, as one text. Empty for nobody. Tokens that say nothing, as those
+ * that are no JWT, are all of one user. Not verified: the server's word counts, and this only says when to ask it anew.
+ */
+export function identityOf(token: string | undefined): string {
+  if (token === undefined) return ''
+  const { sub, session_id: session, role } = claimsOf(token)
+  return JSON.stringify([sub, session, role])
+}
+
+function claimsOf(token: string): Readonly<Record<string, unknown>> {
   try {
     const text = atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'))
-    const { exp } = JSON.parse(text) as { exp?: unknown }
-    return typeof exp === 'number' ? exp * 1000 : undefined
+    return Object(JSON.parse(text)) as Record<string, unknown>
   } catch {
-    return undefined
+    return {}
   }
 }

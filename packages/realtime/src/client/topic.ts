@@ -76,7 +76,7 @@ export function createTopic(options: TopicOptions): Topic {
       const member: Member = {
         presenceKey: key,
         hears: new Set(),
-        read: events && ((event, payload) => read(name, events, event, payload)),
+        read: events && read.bind(undefined, name, events),
         onInvalid: options.onInvalid,
         reading: Promise.resolve(),
       }

@@ -2,10 +2,10 @@
 // code, so no user can change without it either. It imports nothing that a page loads first.
 import type { Clock } from '@msc/core'
 import type { refusal } from '../base/refusal.ts'
-import { identityOf } from './identity.ts'
 import type { callAll } from './members.ts'
 import type { createMembership, Membership } from './membership.ts'
 import { keepRenewed } from './renewal.ts'
+import { identityOf } from './token.ts'
 import type { Topic } from './topic.ts'
 
 /** Who uses the client, as far as `getToken` has said. */

@@ -1,6 +1,6 @@
 import { ConfigError, DriverError, deadline, systemClock, toError, type Clock, closedError } from '@msc/core'
 import { assertTime } from './assert-time.ts'
-import type { RealtimeDriver } from '../driver.ts'
+import type { RealtimeDriver, SubscribeOptions } from '../driver.ts'
 import { getHub } from '../client/hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
 
@@ -47,23 +47,27 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   }
   // Without one it publishes beside the server, and says so when it is to subscribe.
   if (base !== undefined) socketAddress()
-  let socket: PhoenixSocket | undefined
+  // By user: the server knows a user by the connection.
+  const sockets = new Map<string, PhoenixSocket>()
   let closed = false
   let refused = 0
   let fallbackUntil = 0
 
-  const connect = (token: string | undefined): PhoenixSocket => {
+  const connect = ({ token, user = token ?? '' }: SubscribeOptions): PhoenixSocket => {
     if (closed) throw closedError('embedded')
     const url = socketAddress()
-    if (socket?.open !== false && socket) return socket
+    const found = sockets.get(user)
+    if (found?.open) return found
     url.searchParams.set('apikey', options.apiKey ?? token ?? '')
     url.searchParams.set('vsn', '2.0.0')
     const { fallback } = options
     const shared = { heartbeatMs, clock }
     if (fallback && clock.monotonic() < fallbackUntil) {
-      return (socket = createSocket(url, { ...shared, Constructor: fallback }))
+      const socket = createSocket(url, { ...shared, Constructor: fallback })
+      sockets.set(user, socket)
+      return socket
     }
-    socket = createSocket(url, {
+    const socket = createSocket(url, {
       ...shared,
       Constructor: options.WebSocket ?? WebSocket,
       onOpened(opened) {
@@ -71,6 +75,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
         else if (fallback) void countRefusal()
       },
     })
+    sockets.set(user, socket)
     return socket
   }
   /** A server that can be reached while its WebSocket can not: the network is in the way. */
@@ -93,9 +98,12 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   return {
     specificationVersion: 1,
     name: 'embedded',
-    ...(base !== undefined && { endpoint: URL.parse(base)?.origin ?? '' }),
+    ...(base !== undefined && {
+      endpoint: URL.parse(base)?.origin ?? '',
+      backend: `${base} ${options.apiKey}`,
+    }),
     subscribe: (topic, subscribeOptions, handlers, signal) =>
-      connect(subscribeOptions.token).join(topic, subscribeOptions, handlers, signal),
+      connect(subscribeOptions).join(topic, subscribeOptions, handlers, signal),
     async publish(messages) {
       const hub = getHub()
       if (!hub) throw notStarted()
@@ -125,7 +133,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     },
     async close() {
       closed = true
-      socket?.close()
+      for (const socket of sockets.values()) socket.close()
     },
   }
 }

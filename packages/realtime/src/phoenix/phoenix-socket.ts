@@ -146,7 +146,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     if (!topic) return
     const payload = frame.payload as Record<string, unknown>
     if (frame.event === 'broadcast') {
-      topic.handlers.onMessage(String(payload['event']), (payload['payload'] ?? {}) as Record<string, unknown>)
+      topic.handlers.onMessage(String(payload['event']), payload['payload'])
     } else if (frame.event === 'presence_state') {
       topic.presence = fromState(payload as WireState)
       topic.handlers.onPresence(toState(topic.presence))

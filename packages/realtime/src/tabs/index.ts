@@ -1,7 +1,7 @@
 import { DriverError, closedError } from '@msc/core'
+import { fingerprint } from '../base/fingerprint.ts'
 import { assertTime } from '../drivers/assert-time.ts'
-import type { RealtimeDriver } from '../driver.ts'
-import { identityOf } from '../client/identity.ts'
+import type { RealtimeDriver, SubscribeOptions } from '../driver.ts'
 import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
 
 export interface ShareTabsOptions {
@@ -42,24 +42,23 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
   const backend = driver.backend ?? driver.endpoint ?? ''
   const groups = new Map<string, Group>()
   let alone = false
-  const groupOf = (token: string | undefined): Group => {
-    const subject = identityOf(token)
-    const found = groups.get(subject)
+  const groupOf = ({ token = '', user = fingerprint(token) }: SubscribeOptions): Group => {
+    const found = groups.get(user)
     if (found) return found
     try {
       const group = joinGroup({
         driver,
-        name: [name, backend, subject].join(':'),
+        name: [name, fingerprint(backend), user].join(':'),
         locks,
         openChannel: (channel) => new Channels(channel),
         patienceMs,
         onIdle() {
-          groups.delete(subject)
+          groups.delete(user)
           group.close(new DriverError(driver.name, 'Nothing is subscribed to.', { retryable: true }))
         },
         onRefused: refuse,
       })
-      groups.set(subject, group)
+      groups.set(user, group)
       // Refused while it was made, before it could be closed with the others.
       if (alone) refuse()
       return group
@@ -103,7 +102,7 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
       await shown
       signal.throwIfAborted()
       try {
-        if (!alone) return await groupOf(subscribeOptions.token).subscribe(topic, subscribeOptions, handlers, signal)
+        if (!alone) return await groupOf(subscribeOptions).subscribe(topic, subscribeOptions, handlers, signal)
       } catch (error) {
         if (!alone) throw error
       }

@@ -46,14 +46,7 @@ export function toPlain(driver: string, reason: unknown): PlainError {
   // What stands in brackets is put before it again on the other side.
   const message = reason.message.replace(/^\[[^\]]*\] /, '')
   const { code, retryable, hint, retryAfterMs } = reason as MscError & Partial<DriverError>
-  return {
-    driver,
-    message,
-    code,
-    retryable,
-    ...(hint !== undefined && { hint }),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  }
+  return { driver, message, code, retryable, hint, retryAfterMs } as PlainError
 }
 
 export function fromPlain({ driver, message, ...options }: PlainError): DriverError {

@@ -210,7 +210,8 @@ async function onBroadcast(
   }
   // Its session may have been ended while the policies were asked.
   if (connection.gone) return
-  broadcast(context.rooms, { topic, event, payload: payload['payload'] ?? {}, private: membership.private }, connection)
+  const { payload: sent = {} } = payload
+  broadcast(context.rooms, { topic, event, payload: sent, private: membership.private }, connection)
   if (membership.ack) reply(connection, frame, 'ok', {})
 }
 
