@@ -297,7 +297,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const warn = (topic: string, error: Error): void => {
     trouble = error.message
     const { retryable, code } = error as Partial<MscError>
-    if (retryable && !/REFUSED$/.test(code as string)) return
+    if (retryable && !code?.endsWith('REFUSED')) return
     if (warned.add(`${topic}: ${trouble}`)) report(error, 'join', { topic })
   }
 

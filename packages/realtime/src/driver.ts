@@ -82,8 +82,8 @@ export interface OutgoingMessage {
 /** One transport. It connects when the first topic is joined; reconnecting is the engine's business. */
 export interface RealtimeDriver extends DriverBase {
   /**
-   * The backend's whole address and the application's key: what two drivers have in common that may share a connection. Not
-   * shown, and hashed where others see it. Default: `endpoint`.
+   * The backend's whole address and the application's public key: what two drivers have in common that may share a
+   * connection. Scripts of the page can see it. Default: `endpoint`.
    */
   readonly backend?: string
   /** Resolves when the server has said that the subscription is live; rejects when it refuses. */

@@ -148,7 +148,7 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     specificationVersion: 1,
     name: 'supabase',
     endpoint: url,
-    backend: `${url} ${key}`,
+    backend: `${url} ${anonKey}`,
     variables: ['NEXT_PUBLIC_SUPABASE_URL', 'NEXT_PUBLIC_SUPABASE_ANON_KEY', 'SUPABASE_SERVICE_ROLE_KEY'],
     async subscribe(topic, subscribeOptions, handlers, signal) {
       const connection = connect(subscribeOptions)

@@ -40,11 +40,9 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
   const client = useRealtime()
   const { private: isPrivate = false, presenceKey } = options
   const latest = useLatest({ handlers, options })
-  const key = JSON.stringify([topic, isPrivate, presenceKey])
-  const joined = useRef<{ readonly client: typeof client; readonly key: string; readonly channel: Channel<Events> }>(
-    undefined,
-  )
-  const [ready, change] = useKeyed(client, key, false)
+  const [ready, change] = useKeyed(client, JSON.stringify([topic, isPrivate, presenceKey]), false)
+  // With the function that changes its state, which is another one for another topic.
+  const joined = useRef<readonly [change: typeof change, channel: Channel<Events>]>(undefined)
 
   useEffect(() => {
     if (topic === undefined) return
@@ -54,7 +52,7 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
       ...(presenceKey !== undefined && { presenceKey }),
       ...(events && { events }),
     })
-    const own = { client, key, channel }
+    const own = [change, channel] as const
     joined.current = own
     channel.on('*', (payload, event) => {
       const all = latest.current.handlers as Readonly<Record<string, MessageHandler<typeof payload>>>
@@ -74,17 +72,16 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
       change(() => false)
       channel.leave()
     }
-  }, [client, topic, isPrivate, presenceKey, latest, key, change])
+  }, [client, topic, isPrivate, presenceKey, latest, change])
 
   const broadcast = useCallback<ChannelHandle<Events>['broadcast']>(
     async (event, payload) => {
-      const own = joined.current
+      const [own, channel] = joined.current ?? []
       // Between a render with another topic and its effects, the one before is still there.
-      if (own?.client !== client || own.key !== key)
-        throw new Error('[msc/realtime] useChannel: nothing is joined; pass a topic.')
-      await own.channel.broadcast(event, payload)
+      if (own !== change || !channel) throw new Error('[msc/realtime] useChannel: nothing is joined; pass a topic.')
+      await channel.broadcast(event, payload)
     },
-    [client, key],
+    [change],
   )
   return { ready, broadcast }
 }

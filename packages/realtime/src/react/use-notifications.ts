@@ -81,7 +81,7 @@ export function useNotifications<Row extends NotificationRow>(
     if (userId === undefined) return
     // A message that comes again, after a takeover for instance, must not ring again.
     const announced = new Set<string>()
-    const stop = client().feed<Row>(table, userId, {
+    return client().feed<Row>(table, userId, {
       onChange({ type, data }) {
         change((list) => ({ ...list, items: reduce(list.items, type, data, limit) }))
         if (type !== 'INSERT' || announced.has(data.id)) return
@@ -89,7 +89,9 @@ export function useNotifications<Row extends NotificationRow>(
         const { onNew, show, sound } = latest.current
         onNew?.(data)
         const shown = show?.(data)
-        if (shown || sound) void tellOutside(data.id, shown, sound)
+        if (!shown && !sound) return
+        // Browsers refuse sounds before the first click, and the code may not come; what is on the page says it too.
+        import('./announce.ts').then(({ announce }) => announce(data.id, shown, sound, sleep)).catch(() => undefined)
       },
       snapshot: (signal) => latest.current.load(signal),
       onSnapshot(rows) {
@@ -97,7 +99,6 @@ export function useNotifications<Row extends NotificationRow>(
         change(() => ({ items: rows.slice(0, limit), loaded: true }))
       },
     })
-    return stop
   }, [client, table, userId, limit, latest, change])
 
   const askPermission = useCallback(async () => {
@@ -129,16 +130,6 @@ function reduce<Row extends NotificationRow>(
   if (known) return items.map((item) => (item.id === row.id ? row : item))
   // An UPDATE of one that is not kept is of an old one.
   return type === 'INSERT' ? [row, ...items].slice(0, limit) : items
-}
-
-/** Browsers refuse sounds before the first click, and the code may not come; what is on the page says it too. */
-async function tellOutside(...[id, shown, sound]: [string, ShownNotification | undefined, Sound]): Promise<void> {
-  try {
-    const { announce } = await import('./announce.ts')
-    await announce(id, shown, sound, sleep)
-  } catch {
-    // Nothing else would be left to do.
-  }
 }
 
 const never = (): (() => void) => () => undefined

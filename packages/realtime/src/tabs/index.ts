@@ -1,5 +1,4 @@
 import { DriverError, closedError } from '@msc/core'
-import { fingerprint } from '../base/fingerprint.ts'
 import { assertTime } from '../drivers/assert-time.ts'
 import type { RealtimeDriver, SubscribeOptions } from '../driver.ts'
 import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
@@ -42,13 +41,13 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
   const backend = driver.backend ?? driver.endpoint ?? ''
   const groups = new Map<string, Group>()
   let alone = false
-  const groupOf = ({ token = '', user = fingerprint(token) }: SubscribeOptions): Group => {
+  const groupOf = (user: string): Group => {
     const found = groups.get(user)
     if (found) return found
     try {
       const group = joinGroup({
         driver,
-        name: [name, fingerprint(backend), user].join(':'),
+        name: [name, backend, user].join(':'),
         locks,
         openChannel: (channel) => new Channels(channel),
         patienceMs,
@@ -102,7 +101,10 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
       await shown
       signal.throwIfAborted()
       try {
-        if (!alone) return await groupOf(subscribeOptions).subscribe(topic, subscribeOptions, handlers, signal)
+        // Whose a token is the engine says; a driver that is called without one shares nothing.
+        const { token, user = token === undefined ? '' : undefined } = subscribeOptions
+        if (!alone && user !== undefined)
+          return await groupOf(user).subscribe(topic, subscribeOptions, handlers, signal)
       } catch (error) {
         if (!alone) throw error
       }
