@@ -72,9 +72,7 @@ function changeUser(tools: UserTools): void {
   const now = clock.monotonic()
   const isCalm = now - (user.changedAt ?? -Infinity) > CALM_MS
   user.changedAt = now
-  const reason = refusal('Another user has come.', 'REALTIME_USER_CHANGED', {
-    hint: 'Nothing, if somebody signed in or out: what was to be sent was the last user’s.',
-  })
+  const reason = refusal('Another user has come.', 'REALTIME_USER_CHANGED')
   for (const topic of topics.values()) {
     const { membership: before, options, members } = topic
     topic.membership = createMembership(topic, isCalm ? 0 : retryMs(0), before.wasLive)

@@ -1,6 +1,6 @@
 import { DriverError, closedError } from '@msc/core'
 import { assertTime } from '../drivers/assert-time.ts'
-import type { RealtimeDriver, SubscribeOptions } from '../driver.ts'
+import type { RealtimeDriver } from '../driver.ts'
 import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
 
 export interface ShareTabsOptions {
