@@ -6,7 +6,7 @@ import type { refusal } from '../base/refusal.ts'
 import type { feedTopic } from '../feed/feed-topic.ts'
 import { stamped, type StampTools } from '../base/stamped.ts'
 import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
-import { writable } from './writable.ts'
+import { writable } from './outgoing.ts'
 
 /** What the client has loaded already. */
 export interface PublishTools extends StampTools, Pick<typeof Core, 'UnavailableError' | 'emit'> {

@@ -3,11 +3,10 @@
 import type { refusal } from '../base/refusal.ts'
 import { stamped, type StampTools } from '../base/stamped.ts'
 import type { Subscription } from '../driver.ts'
-import { assertFits } from './fits.ts'
 import type { Member } from './members.ts'
 import type { Membership } from './membership.ts'
 import { createTracking, type Tracking } from './tracking.ts'
-import { writable } from './writable.ts'
+import { assertFits, writable } from './outgoing.ts'
 
 /** What the page has loaded already. */
 export interface SendingTools extends StampTools {

@@ -4,10 +4,9 @@ import { vi } from 'vitest'
 
 /** As much of a document as React asks for when nothing is shown: effects and renders, for tests of hooks. */
 export async function createFakeRoot(): Promise<{ render(node: ReactNode): Promise<void>; unmount(): Promise<void> }> {
-  class Nothing {}
   const listens = { addEventListener() {}, removeEventListener() {} }
   const document = { ...listens, nodeType: 9, activeElement: null, defaultView: undefined as unknown }
-  vi.stubGlobal('window', Object.assign(globalThis, { HTMLIFrameElement: Nothing }))
+  vi.stubGlobal('window', Object.assign(globalThis, { HTMLIFrameElement: EventTarget }))
   vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true)
   document.defaultView = globalThis
   const container = {

@@ -1,4 +1,4 @@
-import { act } from 'react'
+import { act, useEffect } from 'react'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createManualClock, type ManualClock } from '@msc/core/testing'
 import { createRealtime, type Realtime } from '../create-realtime.ts'
@@ -94,10 +94,12 @@ it('shows nobody of one topic in another, nor of one user to the next', async ()
 })
 
 it('says that a channel is ready only while it is live', async () => {
-  let broadcast: ((event: string, payload: object) => Promise<void>) | undefined
+  const given: { broadcast?: (event: string, payload: object) => Promise<void> } = {}
   function Room({ topic }: { readonly topic: string | undefined }) {
     const channel = useChannel(topic)
-    broadcast = channel.broadcast
+    useEffect(() => {
+      Object.assign(given, channel)
+    })
     seen.push([topic, channel.ready])
     return null
   }
@@ -115,7 +117,7 @@ it('says that a channel is ready only while it is live', async () => {
   expect(seen.at(-1)).toEqual(['hall', true])
   await show(<Room topic={undefined} />)
   expect(seen.at(-1)).toEqual([undefined, false])
-  await expect(broadcast?.('note', {})).rejects.toThrow('nothing is joined')
+  await expect(given.broadcast?.('note', {})).rejects.toThrow('nothing is joined')
 })
 
 it('tells the next owner nothing of the one before', async () => {
