@@ -100,5 +100,6 @@ export const REMEDIES = {
   REALTIME_LEFT: 'Nothing: `leave()` ended it.',
   REALTIME_QUEUE_FULL: 'Send less while there is no connection, or keep only the last value.',
   REALTIME_REFUSED: "Read the reason: a policy refuses it, or the user's token has expired.",
+  REALTIME_USER_CHANGED: 'Nothing, if somebody signed in or out; otherwise send it again as the user of now.',
   REALTIME_TOPIC_INVALID: 'Pass a topic, for example `release:7`.',
 }

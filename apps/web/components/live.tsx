@@ -163,10 +163,12 @@ function Announcement({
   )
 }
 
-/** Returns `undefined` after a sign-out; the client then asks again later. */
+/** Returns `undefined` after a sign-out: then nobody is here. A server that can't be reached says nothing of that. */
 async function getToken(signal: AbortSignal): Promise<string | undefined> {
   const result = await api<{ token: string }>('/api/realtime/token', undefined, { signal, background: true })
-  return result.ok ? result.data.token : undefined
+  if (result.ok) return result.data.token
+  if (result.problem.status === 401) return undefined
+  throw new Error(result.problem.title)
 }
 
 function Bell() {

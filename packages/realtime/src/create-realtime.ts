@@ -1,5 +1,4 @@
 import {
-  ConfigError,
   assertDriver,
   createPageService,
   type BreakerState,
@@ -8,7 +7,10 @@ import {
   type MscError,
   UnavailableError,
   backoff,
+  carrier,
   emit,
+  jsonForm,
+  randomHex,
   sleep,
   systemClock,
   type CancelTimer,
@@ -22,13 +24,16 @@ import { onPage } from './base/page.ts'
 import { createSeen } from './base/seen.ts'
 import { safely } from './base/safely.ts'
 import type { InTime } from './base/in-time.ts'
-import type { MessageHandler, Payload } from './base/message.ts'
-import type { PublishTools } from './client/publish.ts'
+import type { MessageHandler, Payload, Sendable } from './base/message.ts'
 import { FEED, feedTopic } from './feed/feed-topic.ts'
-import { stamped } from './base/stamp.ts'
-import { addTo, conflict, createTopic, refusal, type Topic } from './client/topic.ts'
+import { addTo, callAll } from './client/members.ts'
+import { createMembership } from './client/membership.ts'
+import { refusal } from './base/refusal.ts'
+import { createTopic, type Topic } from './client/topic.ts'
 import { traced } from './base/traced.ts'
-import { typed, type EventSchemas } from './client/typed.ts'
+import type * as PublishCode from './client/publish.ts'
+import type { EventSchemas } from './client/typed.ts'
+import type { User, Users } from './client/user.ts'
 
 /** `offline`: the browser says that there is no network; it is tried again when there is. `idle`: nothing is subscribed. */
 export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'offline' | 'closed'
@@ -36,8 +41,9 @@ export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'reconnecti
 export interface RealtimeOptions {
   readonly driver: RealtimeDriver
   /**
-   * Asked before every join and before a token expires; `undefined` for nobody. The signal ends with the time there is for
-   * it, or with the client.
+   * Asked before every join, before a token expires, and by `refreshToken`. `undefined` says that nobody is signed in: then
+   * all that was the last user's ends at once. Reject when it can not be told: the token of before goes on until it expires.
+   * The signal ends with the time there is for it, or with the client.
    */
   readonly getToken?: (signal: AbortSignal) => Promise<string | undefined> | string | undefined
   /** Milliseconds for a join, a send or a publication. Default 10 000. */
@@ -60,8 +66,8 @@ export interface ChannelOptions<Events extends EventSchemas = EventSchemas> {
   readonly presenceKey?: string
 }
 
-/** The events of a channel for which no schemas were given. */
-export type AnyEvents = Readonly<Record<string, StandardSchema<Payload>>>
+/** The events of a channel for which no schemas were given. What comes is whatever its sender has sent: it is not checked. */
+export type AnyEvents = Readonly<Record<string, StandardSchema<Sendable, Payload>>>
 export type NameOf<Events> = keyof Events & string
 export type Received<Events, Event> = Event extends keyof Events
   ? InferOutput<Events[Event]>
@@ -77,17 +83,33 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
   on<Event extends NameOf<Events> | '*'>(event: Event, handler: MessageHandler<Received<Events, Event>>): () => void
   /** Called after each interruption: what was sent meanwhile is missing, so reload. */
   onGap(handler: () => void): () => void
-  /** Called when it can not be joined: refused, not answered, no token. It is tried again, more and more rarely. */
+  /**
+   * Hears `true` when the subscription becomes live, or is, and `false` when that is over. What is sent meanwhile waits.
+   */
+  onReady(handler: (ready: boolean) => void): () => void
+  /**
+   * Called when it can not be joined: refused, not answered, no token. It is tried again, more and more rarely. And when the
+   * server refuses a state that was tracked: that is not tried again.
+   */
   onError(handler: (error: Error) => void): () => void
   /** Hears who is there, all of them, each time that changes. */
   onPresence(handler: (state: PresenceState) => void): () => void
-  /** Resolves when the server has taken it. Waits for a connection within the time limit; at most 100 wait. */
-  broadcast<Event extends NameOf<Events>>(event: Event, payload: Sent<Events, Event> & Payload): Promise<void>
   /**
-   * Shows this client to the others, also after each interruption, until it is taken back or left. Where several subscribers
-   * of a topic do, the last one counts.
+   * Resolves when the server has taken it: any JSON, or a `Uint8Array` where the driver carries bytes. Waits for a connection
+   * within the time limit; at most 100 wait.
+   *
+   * @throws ConfigError `REALTIME_PAYLOAD_INVALID` for what is no JSON, `REALTIME_PAYLOAD_TOO_LARGE` for more bytes than the
+   *   server said it takes, `REALTIME_NO_BYTES`; `REALTIME_USER_CHANGED` when it still waited as another user came.
+   * @throws DriverError when the server refuses it: only a `retryable` one is worth another try, after `retryAfterMs`.
    */
-  track(state: Readonly<Record<string, unknown>>): Promise<void>
+  broadcast<Event extends NameOf<Events>>(event: Event, payload: Sent<Events, Event>): Promise<void>
+  /**
+   * Shows this client to the others, also after each interruption, until it is taken back or left, or the user changes. Where
+   * several subscribers of a topic do, the last one counts. A state that the server refuses for good is not shown again.
+   *
+   * @throws As `broadcast`; also `REALTIME_PAYLOAD_INVALID` for what is no object.
+   */
+  track(state: object): Promise<void>
   untrack(): Promise<void>
   /** Ends this subscription and its presence; the topic is left with the last one. Idempotent. */
   leave(): void
@@ -118,6 +140,15 @@ export interface Realtime extends Service {
   readonly status: ConnectionStatus
   /** Never called from within a call of yours. */
   onStatus(listener: (status: ConnectionStatus) => void): () => void
+  /**
+   * Asks `getToken` who the user is, at once. Call it when somebody signs in or out. If it names another user (another `sub`,
+   * `session_id` or `role`) or nobody, all topics leave and join again as whoever it is now, and nothing of the user before is
+   * left when this resolves: sends that wait have rejected with `REALTIME_USER_CHANGED`, and presence, positions and messages
+   * are forgotten. Channels stay, and hear of a gap; a presence has to be tracked anew. For the same user it hands on the token.
+   *
+   * @throws what `getToken` rejects with, or DeadlineError: then everything is as it was.
+   */
+  refreshToken(): Promise<void>
   channel<Events extends EventSchemas = AnyEvents>(topic: string, options?: ChannelOptions<Events>): Channel<Events>
   /**
    * The changes of one owner's rows, each once and in their order, also those of the time when the connection was lost.
@@ -132,16 +163,11 @@ export interface Realtime extends Service {
   /**
    * Publishes without a subscription: for servers. Nothing is kept.
    *
-   * @throws ConfigError `REALTIME_PAYLOAD_INVALID` for a payload that is no JSON.
+   * @throws ConfigError `REALTIME_PAYLOAD_INVALID` for a payload that is no JSON, as bytes are not.
    * @throws DriverError or DeadlineError when the message was not taken; UnavailableError `BREAKER_OPEN`, retryable and at
    *   once, for 5 s after five failures in a row, then while one publication probes.
    */
-  publish(
-    topic: string,
-    event: string,
-    payload: Readonly<Record<string, unknown>>,
-    options?: { readonly private?: boolean },
-  ): Promise<void>
+  publish(topic: string, event: string, payload: Sendable, options?: { readonly private?: boolean }): Promise<void>
   /** Publishes a row's change to its owner's feed, in the shape of Supabase's `realtime.broadcast_changes`. */
   publishChange(change: {
     readonly table: string
@@ -159,9 +185,9 @@ const CONTRACT: DriverContract<RealtimeDriver> = {
   optional: ['publish'],
 }
 
-/** @throws ConfigError for a driver that does not keep the contract. */
+/** @throws ConfigError for a driver that does not keep the contract, or none. */
 export function createRealtime(options: RealtimeOptions): Realtime {
-  const driver = assertDriver(CONTRACT, options.driver)
+  const driver = assertDriver(CONTRACT, (options as RealtimeOptions | null | undefined)?.driver)
   const { timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
   // `assertNumbers` would cost every page twice as much.
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1 && timeoutMs <= 1e15))
@@ -174,7 +200,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   let told: ConnectionStatus = 'idle'
   let cancelTell: CancelTimer | undefined
   const closing = new AbortController()
-  let asking: Promise<string | undefined> | undefined
   let trouble: string | undefined
   // One for all its topics: they share the connection that comes back.
   const share = random()
@@ -195,7 +220,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     // A message is taken by the server before its promise resolves, so there is nothing to flush.
     async close(_budgetMs, reason) {
       closing.abort(reason)
-      await Promise.all([...topics.values()].map((topic) => topic.close(reason)))
+      await Promise.all([...topics.values()].map(({ membership }) => membership.close(reason)))
       topics.clear()
       settleStatus()
     },
@@ -206,7 +231,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     Math.max(200 + backoff(attempt, { baseMs: 500, maxMs: 15_000, random }), share * spreadMs)
 
   const settleStatus = (): void => {
-    const states = [...topics.values()].map(({ state }) => state)
+    const states = [...topics.values()].map(({ membership }) => membership.state)
     const next: ConnectionStatus = closing.signal.aborted
       ? 'closed'
       : topics.size === 0
@@ -238,42 +263,64 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const onDrop = (reason: string): void =>
     emit('driver.drop', { concern: 'realtime', driver: driver.name, reason, count: 1 })
 
-  /** Asked once for all that want one at a time. */
-  const askToken = (): Promise<string | undefined> =>
-    (asking ??= inTime('getToken', async (signal) => options.getToken?.(signal), closing.signal).finally(
-      () => (asking = undefined),
-    ))
+  const user: User = {}
+  /** For topics, and for code that is loaded late: it imports nothing that is here already, or bundlers would split that. */
+  const tools = {
+    driver,
+    clock,
+    user,
+    topics,
+    breaker,
+    inTime,
+    retryMs,
+    getToken: () => inTime('getToken', async (signal) => options.getToken?.(signal), closing.signal),
+    UnavailableError,
+    emit,
+    sleep,
+    carrier,
+    jsonForm,
+    randomHex,
+    refusal,
+    safely,
+    traced,
+    feedTopic,
+    callAll,
+    createMembership,
+  }
+  /** Who has no tokens never needs the code that knows users. */
+  const users: Users = async (what, ...args: unknown[]) => {
+    if (options.getToken) await (await import('./client/user.ts'))[what](tools, ...(args as [never, never, never]))
+  }
 
   /** What is in the way is said once, not at each attempt; a network that is away is the status's to tell. */
   const warned = createSeen(100)
   const warn = (topic: string, error: Error): void => {
     trouble = error.message
     const { retryable, code } = error as Partial<MscError>
-    if (retryable && code !== 'REALTIME_REFUSED') return
+    if (retryable && !code?.endsWith('REFUSED')) return
     if (warned.add(`${topic}: ${trouble}`)) report(error, 'join', { topic })
   }
 
-  const topicFor = (name: string, channel: ChannelOptions): Topic => {
-    const isPrivate = channel.private ?? false
+  const topicFor = (name: string, { private: isPrivate = false }: ChannelOptions): Topic => {
     let topic = topics.get(name)
-    if (topic && topic.private !== isPrivate) throw conflict(name)
     if (topic) return topic
     topic = createTopic({
+      ...tools,
       name,
-      driver,
       private: isPrivate,
       feed: isPrivate && name.startsWith(FEED),
-      getToken: askToken,
-      inTime,
+      users,
       onDrop,
-      clock,
-      retryMs,
       onState: settleStatus,
       onGap: () => {
         stats.gaps += 1
         emit('realtime.gap', { topic: name })
       },
       onError: (error) => warn(name, error),
+      onInvalid(error) {
+        onDrop('invalid payload')
+        report(error, 'receive', { topic: name })
+      },
       onEmpty: () => {
         topics.delete(name)
         settleStatus()
@@ -285,21 +332,12 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   }
 
   /** Loaded by the first publication: a page has its channels, and most need nothing else. */
-  const publishing = async (
-    call: (code: typeof import('./client/publish.ts'), tools: PublishTools) => Promise<void>,
+  const publishing = async <What extends 'publishNow' | 'publishChange'>(
+    what: What,
+    args: Parameters<(typeof PublishCode)[What]>[0],
   ): Promise<void> => {
     assertOpen()
-    await call(await import('./client/publish.ts'), {
-      driver,
-      clock,
-      inTime,
-      ConfigError,
-      UnavailableError,
-      emit,
-      stamped,
-      feedTopic,
-      breaker,
-    })
+    await (await import('./client/publish.ts'))[what](args as never, tools)
     stats.published += 1
   }
 
@@ -309,16 +347,11 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       return status
     },
     onStatus: (listener) => addTo(listeners, listener),
+    refreshToken: () => users('refreshToken'),
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
       assertOpen()
-      if (!name) throw refusal('No topic is given.', 'REALTIME_TOPIC_INVALID')
-      const channel = topicFor(name, channelOptions).subscribe(channelOptions.presenceKey)
-      const { events } = channelOptions
-      const onInvalid = (error: unknown): void => {
-        onDrop('invalid payload')
-        report(error, 'receive', { topic: name })
-      }
-      return (events ? typed(channel, events, onInvalid) : channel) as unknown as Channel<Events>
+      if (!name) throw refusal('No topic.', 'REALTIME_TOPIC_INVALID')
+      return topicFor(name, channelOptions).subscribe(channelOptions) as unknown as Channel<Events>
     },
     feed<Row>(
       table: string,
@@ -327,17 +360,21 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       onGap?: () => void,
     ) {
       assertOpen()
-      const topic = topicFor(feedTopic(table, ownerId), { private: true })
-      const channel = topic.subscribe(undefined)
+      const isPrivate = { private: true }
+      const topic = topicFor(feedTopic(table, ownerId), isPrivate)
+      const channel = topic.subscribe(isPrivate)
       const ending = new AbortController()
-      const tools = { clock, retryMs, sleep, safely, traced, signal: ending.signal }
-      safely(() => topic.feedCode.then(({ openFeed }) => openFeed(channel, onChange, onGap, tools)))
+      safely(() =>
+        topic.feedCode.promise.then(({ openFeed }) =>
+          openFeed(channel, onChange, onGap, { ...tools, signal: ending.signal }),
+        ),
+      )
       return () => {
         ending.abort()
         channel.leave()
       }
     },
-    publish: (...message) => publishing((code, tools) => code.publishNow(message, tools)),
-    publishChange: (change) => publishing((code, tools) => code.publishChange(change, tools)),
+    publish: (...message) => publishing('publishNow', message),
+    publishChange: (change) => publishing('publishChange', change),
   }
 }

@@ -1,5 +1,6 @@
 import { acceptEmbedded, defaultInstance, processEnv, type Env } from '@msc/core'
 import { createRealtime, type Change, type Realtime, type RealtimeOptions } from './create-realtime.ts'
+import type { Sendable } from './base/message.ts'
 import type { PresenceState } from './driver.ts'
 import { embedded } from './drivers/embedded.ts'
 import { supabase, supabaseFromEnv } from './drivers/supabase.ts'
@@ -105,7 +106,7 @@ export function subscribeToMessages<Row = Record<string, unknown>>(...given: Cha
 export function subscribeToPresence(
   channel: string,
   userId: string,
-  info: Readonly<Record<string, unknown>>,
+  info: object,
   onPresence: (state: PresenceState) => void,
 ): Unsubscribe {
   const joined = getDefaultRealtime().channel(channel, { presenceKey: userId })
@@ -119,11 +120,7 @@ export function subscribeToPresence(
  *
  * @throws DriverError, DeadlineError or UnavailableError when nobody took it.
  */
-export async function broadcastMessage(
-  channel: string,
-  event: string,
-  payload: Readonly<Record<string, unknown>>,
-): Promise<void> {
+export async function broadcastMessage(channel: string, event: string, payload: Sendable): Promise<void> {
   const realtime = getDefaultRealtime()
   if (typeof document === 'undefined') return realtime.publish(channel, event, payload)
   const joined = realtime.channel(channel)

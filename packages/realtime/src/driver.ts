@@ -7,8 +7,16 @@ export type PresenceState = Readonly<Record<string, readonly Readonly<Record<str
 export interface SubscribeOptions {
   /** Only those may join whom the server's policies allow. */
   readonly private: boolean
-  /** The access token of the user; `undefined` for nobody. */
+  /**
+   * The access token of the user. `undefined` for nobody, who is somebody else than the user before: such a join is made with
+   * the application's own key, if any, and never with the token of an earlier call.
+   */
   readonly token: string | undefined
+  /**
+   * Names whom the token is of: account, session and role; empty for nobody. Topics of two users never share a connection,
+   * since servers know a user by it. Default: the token, where somebody calls a driver without the engine.
+   */
+  readonly user?: string | undefined
   /** Who this client is in presence. Without it presence is off. */
   readonly presenceKey?: string | undefined
   /** Does the sender hear its own broadcasts? */
@@ -16,7 +24,8 @@ export interface SubscribeOptions {
 }
 
 export interface SubscriptionHandlers {
-  onMessage(event: string, payload: Readonly<Record<string, unknown>>): void
+  /** The payload as it was sent: any JSON, or a `Uint8Array`. */
+  onMessage(event: string, payload: unknown): void
   /** The whole state, each time it changes. */
   onPresence(state: PresenceState): void
   /**
@@ -28,13 +37,28 @@ export interface SubscriptionHandlers {
   onDown(reason: Error, spreadMs?: number): void
 }
 
+/** What the server told of itself at the join: it refuses what is larger. In bytes of the payload's JSON as UTF-8. */
+export interface SubscriptionLimits {
+  /** Of one message, with the stamp that the engine puts on. */
+  readonly messageBytes?: number | undefined
+  /** Of one tracked state. */
+  readonly presenceBytes?: number | undefined
+}
+
 /** A live subscription. */
 export interface Subscription {
-  /** What the server said that a message and a tracked state may have, in UTF-8 bytes. Absent where it said nothing. */
-  readonly limits?: { readonly messageBytes: number; readonly presenceBytes: number }
-  /** Resolves when the server has taken the message. */
-  send(event: string, payload: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>
-  track(state: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>
+  /** Absent where the server tells none. */
+  readonly limits?: SubscriptionLimits | undefined
+  /**
+   * Resolves when the server has taken the message: any JSON.
+   *
+   * @throws DriverError not `retryable` when it refuses this very message, and would again.
+   */
+  send(event: string, payload: unknown, signal: AbortSignal): Promise<void>
+  /** The same for bytes. Absent where it can't carry them. */
+  sendBytes?(event: string, payload: Uint8Array, signal: AbortSignal): Promise<void>
+  /** @throws DriverError not `retryable` when it refuses this very state: the engine does not send it again. */
+  track(state: object, signal: AbortSignal): Promise<void>
   untrack(signal: AbortSignal): Promise<void>
   /**
    * What came after a cursor of this topic; without one, where it is now. `undefined` where nothing is kept.
@@ -42,7 +66,7 @@ export interface Subscription {
    * @throws DriverError when it can not be had now, or not by this user.
    */
   since?(after: string | undefined, signal: AbortSignal): Promise<FeedPage | undefined>
-  /** A newer token for the same user, before the old one expires. */
+  /** A newer token for the same user, before the old one expires. For another user the engine leaves and joins anew. */
   setToken(token: string): void
   leave(): Promise<void>
 }
@@ -50,12 +74,18 @@ export interface Subscription {
 export interface OutgoingMessage {
   readonly topic: string
   readonly event: string
-  readonly payload: Readonly<Record<string, unknown>>
+  /** Any JSON. */
+  readonly payload: unknown
   readonly private: boolean
 }
 
 /** One transport. It connects when the first topic is joined; reconnecting is the engine's business. */
 export interface RealtimeDriver extends DriverBase {
+  /**
+   * The backend's whole address and the application's public key: what two drivers have in common that may share a
+   * connection. Scripts of the page can see it. Default: `endpoint`.
+   */
+  readonly backend?: string
   /** Resolves when the server has said that the subscription is live; rejects when it refuses. */
   subscribe(
     topic: string,

@@ -1,5 +1,5 @@
 import './operations.ts'
-export type { MessageHandler, Payload } from './base/message.ts'
+export type { MessageHandler, Payload, Sendable } from './base/message.ts'
 export { feedTopic } from './feed/feed-topic.ts'
 export {
   createRealtime,
@@ -38,4 +38,5 @@ export type {
   SubscribeOptions,
   Subscription,
   SubscriptionHandlers,
+  SubscriptionLimits,
 } from './driver.ts'

@@ -1,12 +1,12 @@
 export interface Deferred<T> {
   readonly promise: Promise<T>
-  resolve(value: T): void
+  resolve(value: T | PromiseLike<T>): void
   reject(reason: Error): void
 }
 
 /** A promise to be settled from outside; a rejection that nobody waits for is no unhandled one. */
 export function deferred<T>(): Deferred<T> {
-  let resolve!: (value: T) => void
+  let resolve!: Deferred<T>['resolve']
   let reject!: (reason: Error) => void
   const promise = new Promise<T>((yes, no) => {
     resolve = yes

@@ -1,7 +1,6 @@
-import { carrier, jsonForm, randomHex } from '@msc/core'
 import type { Payload } from './message.ts'
 
-/** What every message carries beside its payload, as the property `_msc`. */
+/** What a message carries beside its payload, as the property `_msc`, where the payload is an object. */
 export interface Stamp {
   /** By which a message that is delivered twice is known. */
   readonly id?: string
@@ -15,16 +14,11 @@ export interface Stamp {
 /** A payload as it travels. */
 export type Stamped = Payload & { readonly _msc?: Stamp }
 
-/** Puts the stamp on. Default: with an id of its own, and the trace that goes on here. */
-export function stamped(
-  payload: Payload,
-  stamp: Stamp = { id: randomHex(12), traceparent: carrier().traceparent },
-): Stamped {
-  return { ...jsonForm(payload), _msc: stamp }
-}
-
 /** Takes the stamp off, before anybody sees the payload. Both came over a network, so that neither may be what it should be. */
-export function unstamped(raw: Payload): { readonly stamp: Stamp; readonly payload: Payload } {
-  const { _msc: stamp = {}, ...payload } = raw as Stamped
-  return { stamp, payload }
+export function unstamped<T>(raw: T): { readonly stamp: Stamp; readonly payload: T extends Payload ? Payload : unknown }
+export function unstamped(raw: unknown): { readonly stamp: Stamp; readonly payload: unknown } {
+  // A text, a list or bytes would be mangled by the spread.
+  if ({}.toString.call(raw) !== '[object Object]') return { stamp: {}, payload: raw }
+  const { _msc, ...payload } = raw as Stamped
+  return { stamp: Object(_msc) as Stamp, payload }
 }

@@ -17,7 +17,7 @@ const asked = (what: string): unknown[] => fake.received.filter((request) => req
 const settle = (): Promise<void> => clock.advance(0)
 
 // What is loaded late is there, or the clock of a test would run ahead of it.
-beforeAll(() => Promise.all([import('./renewal.ts'), import('../feed/feed-code.ts')]))
+beforeAll(() => Promise.all([import('./user.ts'), import('./sending.ts'), import('../feed/feed-code.ts')]))
 beforeEach(() => {
   fake = createFakeRealtime()
   clock = createManualClock(Date.now())
@@ -214,7 +214,10 @@ describe('a feed', () => {
     gap,
   })
   const epoch = '0af76519-16cd-43dd-8448-eb211c80319c'
-  const live = (n: number, at: number) => ({ record: { n }, _msc: { id: `f${n}`, cursor: `${epoch}:${at}` } })
+  const live = (n: number, at: number) => ({
+    record: { n },
+    _msc: { id: `f${n}`, cursor: `${epoch}:${at}:${at}:+${at}.${n}` },
+  })
   const topic = 'feed:items:a'
   const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 
@@ -224,7 +227,7 @@ describe('a feed', () => {
     fake.override.since = () => new Promise((resolve) => (answer = resolve))
     connect().feed<{ n: number }>('items', 'a', ({ data }) => heard.push(data.n))
     await settle()
-    answer(page(`${epoch}:10`, []))
+    answer(page(`${epoch}:10:10:`, []))
     await settle()
     fake.push(topic, 'INSERT', live(1, 11))
     fake.drop()
@@ -232,12 +235,12 @@ describe('a feed', () => {
     fake.push(topic, 'INSERT', live(4, 14))
     fake.push(topic, 'INSERT', live(3, 13))
     expect(heard).toEqual([1])
-    answer(page(`${epoch}:14`, [1, 2, 3]))
+    answer(page(`${epoch}:14:14:`, [2, 3]))
     await settle()
     expect(heard).toEqual([1, 2, 3, 4])
     expect(asked('since')).toEqual([
       { what: 'since', topic },
-      { what: 'since', topic, detail: `${epoch}:11` },
+      { what: 'since', topic, detail: `${epoch}:11:11:+11.1` },
     ])
   })
 
@@ -245,7 +248,7 @@ describe('a feed', () => {
     let refusals = 2
     fake.override.since = () => {
       if (refusals-- > 0) throw new Error('not now')
-      return page(`${epoch}:1`, [])
+      return page(`${epoch}:1:1:`, [])
     }
     connect().feed('items', 'a', () => {})
     await settle()
@@ -257,7 +260,7 @@ describe('a feed', () => {
 
   it('fetches a message that was too large to be sent', async () => {
     const heard: number[] = []
-    const pages = [page(`${epoch}:1`, []), page(`${epoch}:2`, [1])]
+    const pages = [page(`${epoch}:1:1:`, []), page(`${epoch}:2:2:`, [1])]
     fake.override.since = () => pages.shift()
     connect().feed<{ n: number }>('items', 'a', ({ data }) => heard.push(data.n))
     await settle()
@@ -307,7 +310,7 @@ describe('a feed', () => {
     let load = (_rows: { n: number }[]): void => {}
     fake.override.since = () => {
       fake.push(topic, 'INSERT', sent(2))
-      return page(`${epoch}:1`, [])
+      return page(`${epoch}:1:1:`, [])
     }
     connect().feed<{ n: number }>('items', 'a', ({ data }) => note(data.n))
     client.feed<{ n: number }>('items', 'a', {

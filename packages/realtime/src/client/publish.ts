@@ -2,16 +2,18 @@ import { createBreakerState, type BreakerDecisions, type BreakerState } from '@m
 import type * as Core from '@msc/core'
 import type { Realtime } from '../create-realtime.ts'
 import type { InTime } from '../base/in-time.ts'
+import type { refusal } from '../base/refusal.ts'
 import type { feedTopic } from '../feed/feed-topic.ts'
-import type { stamped } from '../base/stamp.ts'
+import { stamped, type StampTools } from '../base/stamped.ts'
 import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
+import { writable } from './outgoing.ts'
 
 /** What the client has loaded already. */
-export interface PublishTools extends Pick<typeof Core, 'ConfigError' | 'UnavailableError' | 'emit'> {
+export interface PublishTools extends StampTools, Pick<typeof Core, 'UnavailableError' | 'emit'> {
+  readonly refusal: typeof refusal
   readonly driver: RealtimeDriver
   readonly clock: Core.Clock
   readonly inTime: InTime
-  readonly stamped: typeof stamped
   readonly feedTopic: typeof feedTopic
   /** One for each engine, by which its health knows. */
   readonly breaker: { state: BreakerState }
@@ -42,25 +44,19 @@ export async function publishNow(
   [topic, event, given, options]: Parameters<Realtime['publish']>,
   tools: PublishTools,
 ): Promise<void> {
-  const { driver, clock, inTime, ConfigError, UnavailableError, emit } = tools
+  const { driver, clock, inTime, refusal: refuse, UnavailableError, emit } = tools
   const send = driver.publish?.bind(driver)
   if (!send) {
-    throw new ConfigError(`[msc/realtime] [${driver.name}] can not publish without a channel.`, {
-      code: 'REALTIME_NO_PUBLISH',
+    throw refuse(`[${driver.name}] can not publish without a channel.`, 'REALTIME_NO_PUBLISH', {
       hint: 'Use its broadcast().',
     })
   }
   if (typeof topic !== 'string' || topic === '') {
-    throw new ConfigError('[msc/realtime] The topic is missing.', { code: 'REALTIME_TOPIC_INVALID' })
+    throw refuse('The topic is missing.', 'REALTIME_TOPIC_INVALID')
   }
   // Of what can't be written the backend never hears, so it must not count as its failure.
-  let payload
-  try {
-    JSON.stringify(given)
-    payload = tools.stamped(given)
-  } catch {
-    throw unwritable(ConfigError, topic, given)
-  }
+  writable(refuse, topic, given instanceof Uint8Array ? undefined : given)
+  const payload = stamped(given, tools)
   const message: OutgoingMessage = { topic, event, payload, private: options?.private ?? false }
   const breaker = breakerOf(tools)
   const from = clock.monotonic()
@@ -95,23 +91,6 @@ function isAnswer(error: unknown): boolean {
   } catch {
     return false
   }
-}
-
-/**
- * The error for what JSON can't carry: a cycle, a BigInt, or what a `toJSON` of the application throws.
- */
-export function unwritable(Config: typeof Core.ConfigError, topic: string, payload: unknown): Core.ConfigError {
-  let cause: unknown
-  try {
-    JSON.stringify(payload)
-  } catch (error) {
-    cause = error
-  }
-  return new Config(`[msc/realtime] What is sent to ${topic} can not be written as JSON.`, {
-    code: 'REALTIME_PAYLOAD_INVALID',
-    hint: 'Pass text in place of a BigInt, and ids in place of objects that refer to each other.',
-    cause,
-  })
 }
 
 /** A row's change as Supabase's `realtime.broadcast_changes` sends it. */

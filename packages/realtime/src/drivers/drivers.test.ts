@@ -215,3 +215,44 @@ it('gives up a connection that is never answered, and makes another', async () =
     vi.useRealTimers()
   }
 })
+
+it('supabase publishes as the user whose topics are joined, and with its own key once they have gone', async () => {
+  const bearers: unknown[] = []
+  const server = createServer((request, response) => {
+    bearers.push(request.headers.authorization)
+    request.resume().once('end', () => response.writeHead(202).end())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const made: string[] = []
+  // As much of the SDK as a join takes.
+  const createClient = () => {
+    made.push('client')
+    const channel = { on: () => channel, subscribe: (tell: (status: string) => void) => tell('SUBSCRIBED') }
+    return {
+      channel: () => channel,
+      removeChannel: async () => 'ok',
+      removeAllChannels: async () => [],
+      realtime: { setAuth: async () => undefined, disconnect: async () => void made.push('disconnected') },
+    }
+  }
+  const driver = supabase({ url, anonKey: 'anon', sdk: { createClient: createClient as never } })
+  const { signal } = new AbortController()
+  const handlers = { onMessage() {}, onPresence() {}, onDown() {} }
+  const join = (user: string, token: string | undefined) =>
+    driver.subscribe('room', { private: true, token, user, self: false }, handlers, signal)
+  const message = { topic: 'room', event: 'note', payload: {}, private: true }
+  await driver.publish?.([message], signal)
+  const ana = await join('ana', 'of-ana')
+  await driver.publish?.([message], signal)
+  const left = ana.leave()
+  await driver.publish?.([message], signal)
+  await left
+  const nobody = await join('', undefined)
+  await driver.publish?.([message], signal)
+  expect(bearers).toEqual(['Bearer anon', 'Bearer of-ana', 'Bearer anon', 'Bearer anon'])
+  expect(made).toEqual(['client', 'client', 'disconnected'])
+  await nobody.leave()
+  await driver.close()
+  server.close()
+})

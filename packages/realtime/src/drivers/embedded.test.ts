@@ -11,6 +11,7 @@ import { createRealtimeServer, type RealtimeServer, type RealtimeServerOptions }
 import type { Claims } from '../server/entrance/claims.ts'
 import { SignJWT } from 'jose'
 import { signTestToken } from '../testing/tokens.ts'
+import { identityOf } from '../client/token.ts'
 import { embedded, type EmbeddedOptions } from './embedded.ts'
 
 const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
@@ -68,7 +69,7 @@ const join = (
 ): Promise<Subscription> =>
   driver.subscribe(
     topic,
-    { private: change.private ?? false, token, self: false },
+    { private: change.private ?? false, token, user: identityOf(token), self: false },
     handlers(change),
     AbortSignal.timeout(5000),
   )

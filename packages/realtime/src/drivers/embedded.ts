@@ -1,8 +1,7 @@
 import { ConfigError, DriverError, systemClock, type Clock, closedError } from '@msc/core'
 import { assertTime } from './assert-time.ts'
-import type { RealtimeDriver } from '../driver.ts'
+import type { RealtimeDriver, SubscribeOptions } from '../driver.ts'
 import { getHub } from '../client/hub.ts'
-import { identityOf } from '../phoenix/identity.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
 
 export interface EmbeddedOptions {
@@ -65,9 +64,8 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       onOpened,
     })
   }
-  const connect = (token: string | undefined): PhoenixSocket => {
+  const connect = ({ token, user: who = token ?? '' }: SubscribeOptions): PhoenixSocket => {
     if (closed) throw closedError('embedded')
-    const who = identityOf(token)
     for (const [key, { open: isOpen }] of sockets) if (!isOpen) sockets.delete(key)
     const known = sockets.get(who)
     if (known) return known
@@ -103,9 +101,9 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   return {
     specificationVersion: 1,
     name: 'embedded',
-    ...(base !== undefined && { endpoint: new URL(base).origin }),
+    ...(base !== undefined && { endpoint: new URL(base).origin, backend: `${base} ${options.apiKey}` }),
     subscribe: (topic, subscribeOptions, handlers, signal) =>
-      connect(subscribeOptions.token).join(topic, subscribeOptions, handlers, signal),
+      connect(subscribeOptions).join(topic, subscribeOptions, handlers, signal),
     async publish(messages) {
       const hub = getHub()
       if (!hub) throw (await late()).notStarted({ DriverError })

@@ -1,5 +1,5 @@
-import { type Clock, closedError } from '@msc/core'
-import type { RealtimeDriver } from '../driver.ts'
+import { type Clock, closedError, randomHex } from '@msc/core'
+import type { RealtimeDriver, SubscribeOptions } from '../driver.ts'
 import { createSocket, type PhoenixSocket, type SocketConstructor } from '../phoenix/phoenix-socket.ts'
 
 /** The part of `createRealtimeServer` that is used. */
@@ -20,26 +20,33 @@ export interface MemoryOptions {
   readonly clock?: Clock
 }
 
-/** A server of this process without a network in between: the same policies, presence and feeds. For tests and tools. */
+/**
+ * A server of this process without a network in between: the same policies, presence and feeds. For tests
+ * and tools.
+ */
 export function memory({ server, apiKey, clock }: MemoryOptions): RealtimeDriver {
-  let socket: PhoenixSocket | undefined
+  // By user: the server knows a user by the connection.
+  const sockets = new Map<string, PhoenixSocket>()
   let closed = false
-  const connect = (token: string | undefined): PhoenixSocket => {
+  const connect = ({ token, user = token ?? '' }: SubscribeOptions): PhoenixSocket => {
     if (closed) throw closedError('memory')
-    if (!socket?.open) {
-      const url = new URL('memory://server')
-      socket = createSocket(url, {
+    for (const [each, { open }] of sockets) if (!open) sockets.delete(each)
+    let socket = sockets.get(user)
+    if (!socket) {
+      socket = createSocket(new URL('memory://server'), {
         Constructor: pipeTo(server, apiKey ?? token ?? ''),
         heartbeatMs: 25_000,
         ...(clock && { clock }),
       })
+      sockets.set(user, socket)
     }
     return socket
   }
   return {
     specificationVersion: 1,
     name: 'memory',
-    subscribe: (topic, options, handlers, signal) => connect(options.token).join(topic, options, handlers, signal),
+    backend: `memory ${randomHex(8)}`,
+    subscribe: (topic, options, handlers, signal) => connect(options).join(topic, options, handlers, signal),
     async publish(messages) {
       for (const message of messages) server.publish(message)
     },
@@ -48,7 +55,7 @@ export function memory({ server, apiKey, clock }: MemoryOptions): RealtimeDriver
     },
     async close() {
       closed = true
-      socket?.close()
+      for (const socket of sockets.values()) socket.close()
     },
   }
 }

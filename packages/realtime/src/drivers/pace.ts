@@ -1,4 +1,4 @@
-import { systemClock, type CancelTimer, type Clock } from '@msc/core'
+import type { CancelTimer, Clock } from '@msc/core'
 
 export interface Pace {
   /** Resolves when it has been done; at once where it has to wait for its turn, in which the latest one takes the place of others. */
@@ -8,7 +8,7 @@ export interface Pace {
 }
 
 /** Does `most` things in `windowMs` at most, as a service wants it that shuts out whoever does more. */
-export function createPace(most: number, windowMs: number, clock: Clock = systemClock): Pace {
+export function createPace(most: number, windowMs: number, clock: Clock): Pace {
   const times: number[] = []
   let waiting: (() => Promise<void>) | undefined
   let cancel: CancelTimer | undefined

@@ -8,6 +8,7 @@ import {
   readEnv,
   readEnvGroup,
   sleep,
+  systemClock,
   withoutScope,
   type Env,
   guardSignals,
@@ -15,9 +16,16 @@ import {
   isCredential,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
-import type { OutgoingMessage, PresenceState, RealtimeDriver } from '../driver.ts'
+import type {
+  OutgoingMessage,
+  PresenceState,
+  RealtimeDriver,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionHandlers,
+} from '../driver.ts'
 import { isFeedPage } from '../feed/page.ts'
-import { createPace } from './pace.ts'
+import type { Pace } from './pace.ts'
 import { onPage } from '../base/page.ts'
 
 type Sdk = typeof import('@supabase/supabase-js')
@@ -43,25 +51,6 @@ const MOST_PRESENCE = 5
 const PRESENCE_WINDOW_MS = 31_000
 /** For a heartbeat to be answered when there is reason to doubt. */
 const DOUBT_MS = 5000
-
-/**
- * Realtime's one success, since there is this endpoint: `send_resp(conn, :accepted, "")`. Kong, in front of a self-hosted
- * one, hands it on. Its body is not looked at.
- *
- * Source: https://github.com/supabase/realtime, `lib/realtime_web/controllers/broadcast_controller.ex` at 06295bf.
- */
-const TAKEN = 202
-
-/**
- * Realtime's refusal of a batch without a message, which it reads after the key: 422 with what is wrong under `errors`, by
- * field. Later versions may take such a batch; a server of ours does.
- *
- * Source: `fallback_controller.ex` at 1395650 and `ChangesetView` of the same repository.
- */
-function isRefusalOfNothing(status: number, said: unknown): boolean {
-  const { errors } = Object(said) as Readonly<Record<string, unknown>>
-  return status === 422 && typeof errors === 'object' && errors !== null
-}
 
 const load = lazyPeer(async () => {
   try {
@@ -98,171 +87,103 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
   }
   guardSignals()
   assertWebAddress(url, '[msc/realtime] [supabase]', 'NEXT_PUBLIC_SUPABASE_URL')
-  let connected: Promise<SupabaseClient> | undefined
-  let token: string | undefined
-  let closed = false
-  const closing = new AbortController()
-
-  /**
-   * The SDK asks every 25 s whether the connection lives, which is late after a sleep: a page that wakes, or whose network
-   * has changed, asks at once. A second heartbeat without an answer to the first makes the SDK give the connection up.
-   */
-  const doubt = async (): Promise<void> => {
-    const { realtime } = (await connected) ?? {}
-    if (!realtime?.isConnected()) return
-    if (!realtime.pendingHeartbeatRef) await realtime.sendHeartbeat()
-    const pending = realtime.pendingHeartbeatRef
-    await sleep(DOUBT_MS, { signal: closing.signal })
-    if (pending && realtime.pendingHeartbeatRef === pending) await realtime.sendHeartbeat()
-  }
-  const connect = (): Promise<SupabaseClient> => {
-    if (closed) throw closedError('supabase')
-    // Its timers and its socket outlive the request that needed them first.
-    return (connected ??= withoutScope(async () => {
-      const { createClient } = options.sdk ?? (await load())
-      onPage(['online', 'offline', 'visibilitychange'], () => void doubt().catch(() => undefined), closing.signal)
-      return createClient(url, serviceRoleKey ?? anonKey, {
-        auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-        // Read at each join and heartbeat, so that no stale token is sent after a sleep.
-        accessToken: async () => token ?? serviceRoleKey ?? anonKey,
-        realtime: { vsn: version, disconnectOnEmptyChannelsAfterMs: 100 } as never,
-      })
-    }))
-  }
-
   const key = serviceRoleKey ?? anonKey
-  /** The SDK's own call keeps the status to itself, and nobody could tell a refusal from an outage by its words. */
+  let closed = false
+  // By user: Realtime knows a user by the connection, and the SDK joins again with whatever token it has by then.
+  const connections = new Map<string, Connection>()
+  /** Of the user who joined last. */
+  let latest: Connection | undefined
+
+  /** Ends the connections of users who have gone. */
+  const tidy = (): void => {
+    for (const [user, connection] of connections) {
+      if (connection === latest || connection.topics > 0) continue
+      connections.delete(user)
+      void disconnect(connection).catch(() => undefined)
+    }
+  }
+  /** The connection of whom the token names; nobody's has the application's own key. */
+  const connect = ({ token, user = token ?? '' }: SubscribeOptions): Connection => {
+    if (closed) throw closedError('supabase')
+    let connection = connections.get(user)
+    if (!connection) connections.set(user, (connection = open()))
+    connection.token = token
+    latest = connection
+    // Without the SDK there is none, and it may come later.
+    latest.client.catch(() => connections.get(user) === connection && connections.delete(user))
+    tidy()
+    return connection
+  }
+  const open = (): Connection => {
+    const ending = new AbortController()
+    const connection: Connection = {
+      token: undefined,
+      topics: 0,
+      ending,
+      // Its timers and its socket outlive the request that needed them first.
+      client: withoutScope(async () => {
+        const { createClient } = options.sdk ?? (await load())
+        const client = createClient(url, key, {
+          auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+          // Read at each join and heartbeat, so that no stale token is sent after a sleep.
+          accessToken: async () => connection.token ?? key,
+          realtime: { vsn: version, disconnectOnEmptyChannelsAfterMs: 100 } as never,
+        })
+        const onDoubt = (): void => void doubt(client.realtime, ending.signal).catch(() => undefined)
+        onPage(['online', 'offline', 'visibilitychange'], onDoubt, ending.signal)
+        return client
+      }),
+    }
+    return connection
+  }
+
   const post = async (messages: readonly OutgoingMessage[], bearer: string, signal: AbortSignal): Promise<void> => {
     if (closed) throw closedError('supabase')
-    // Loaded before there is an answer, whose reading must not wait for it.
-    const { judgeAnswer, notTheBackend, readAnswer, parseContent } = await import('@msc/core/http-answer')
-    const unreachable = (cause: unknown): never => {
-      signal.throwIfAborted()
-      throw new DriverError('supabase', `${new URL(url).host} can not be reached.`, {
-        code: 'DRIVER_UNREACHABLE',
-        retryable: true,
-        hint: 'Check NEXT_PUBLIC_SUPABASE_URL, and that it can be reached from this machine.',
-        cause,
-      })
-    }
-    const response = await fetch(`${url.replace(/\/$/, '')}/realtime/v1/api/broadcast`, {
-      method: 'POST',
-      signal,
-      redirect: 'manual',
-      headers: { apikey: key, authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ messages }),
-    }).catch(unreachable)
-    const answer = await readAnswer(response, signal).catch(unreachable)
-    const options = {
-      credentials: `Check ${serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'}: the project does not know it.`,
-      address: 'Check NEXT_PUBLIC_SUPABASE_URL.',
-      expects: (_said: unknown, status: number) => status === TAKEN,
-    }
-    let problem = judgeAnswer(answer, options)
-    if (messages.length === 0 && problem?.code === 'DRIVER_REFUSED') {
-      const isRealtime = isRefusalOfNothing(answer.status, parseContent(answer.content))
-      problem = isRealtime ? undefined : notTheBackend(answer, options)
-    }
-    if (problem) throw new DriverError('supabase', problem.message, problem)
+    const variable = serviceRoleKey ? 'SUPABASE_SERVICE_ROLE_KEY' : 'NEXT_PUBLIC_SUPABASE_ANON_KEY'
+    const { postMessages } = await import('./supabase-rest.ts')
+    await postMessages(messages, bearer, { url, key, variable, DriverError }, signal)
   }
 
   return {
     specificationVersion: 1,
     name: 'supabase',
     endpoint: url,
+    backend: `${url} ${anonKey}`,
     variables: ['NEXT_PUBLIC_SUPABASE_URL', 'NEXT_PUBLIC_SUPABASE_ANON_KEY', 'SUPABASE_SERVICE_ROLE_KEY'],
     async subscribe(topic, subscribeOptions, handlers, signal) {
-      const client = await connect()
-      token = subscribeOptions.token ?? token
-      await client.realtime.setAuth()
-      signal.throwIfAborted()
-      const { presenceKey } = subscribeOptions
-      const channel = client.channel(topic, {
-        config: {
-          private: subscribeOptions.private,
-          broadcast: { ack: true, self: subscribeOptions.self },
-          ...(presenceKey !== undefined && { presence: { key: presenceKey, enabled: true } }),
-        },
-      })
-      channel.on('broadcast', { event: '*' }, (message) => {
-        handlers.onMessage(message.event, (message['payload'] ?? {}) as Record<string, unknown>)
-      })
-      if (presenceKey !== undefined) {
-        channel.on('presence', { event: 'sync' }, () => handlers.onPresence(presenceOf(channel)))
+      const connection = connect(subscribeOptions)
+      connection.topics += 1
+      let isOver = false
+      const release = (): void => {
+        if (!isOver) connection.topics -= 1
+        isOver = true
       }
-
-      let over = false
-      const remove = async (): Promise<void> => {
-        over = true
-        await client.removeChannel(channel)
-      }
-      await new Promise<void>((resolve, reject) => {
-        let live = false
-        const onAbort = (): void => fail(signal.reason as Error)
-        const fail = (reason: Error): void => {
-          signal.removeEventListener('abort', onAbort)
-          if (over) return
-          over = true
-          // Not from within its own callback: removing fires it again.
-          queueMicrotask(() => void client.removeChannel(channel).catch(() => undefined))
-          if (live) handlers.onDown(reason, SPREAD_MS)
-          else reject(reason)
+      try {
+        const client = await connection.client
+        await client.realtime.setAuth()
+        signal.throwIfAborted()
+        const joined = await joinChannel(client, topic, { ...subscribeOptions, version, feeds }, handlers, signal)
+        return {
+          ...joined,
+          setToken(next) {
+            connection.token = next
+            void client.realtime.setAuth().catch(() => undefined)
+          },
+          leave() {
+            release()
+            return joined.leave().finally(tidy)
+          },
         }
-        signal.addEventListener('abort', onAbort, { once: true })
-        channel.subscribe((status, error) => {
-          if (over) return
-          if (status === 'SUBSCRIBED') {
-            live = true
-            signal.removeEventListener('abort', onAbort)
-            resolve()
-          } else {
-            fail(
-              new DriverError('supabase', error?.message ?? `The channel is ${status.toLowerCase()}.`, {
-                retryable: true,
-                code: live ? 'DRIVER_FAILED' : 'REALTIME_REFUSED',
-              }),
-            )
-          }
-        })
-      })
-
-      const pace = createPace(MOST_PRESENCE, PRESENCE_WINDOW_MS)
-      const sent = (answer: string): void => {
-        if (answer !== 'ok')
-          throw new DriverError('supabase', `The message was not taken: ${answer}.`, { retryable: true })
-      }
-      return {
-        send: async (event, payload) => sent(await channel.send({ type: 'broadcast', event, payload })),
-        track: (state) => pace.run(async () => sent(await channel.track(state))),
-        untrack: () => pace.run(async () => sent(await channel.untrack())),
-        async since(after, sinceSignal) {
-          if (!feeds) return undefined
-          const call = client.rpc('msc_feed_since', { topic, after: after ?? null, max: 500 })
-          const { data, error, status } = await call.abortSignal(sinceSignal)
-          // The database has no such function: the feed's migration was not applied.
-          if (status === 404) return undefined
-          if (error) {
-            const refused = error.code === '42501'
-            throw new DriverError('supabase', `The feed can not be read: ${error.message}`, {
-              retryable: !refused,
-              ...(refused && { code: 'REALTIME_REFUSED' }),
-            })
-          }
-          if (!isFeedPage(data)) throw new DriverError('supabase', 'The project answered with something else.')
-          return data
-        },
-        setToken(next) {
-          token = next
-          void client.realtime.setAuth().catch(() => undefined)
-        },
-        leave() {
-          pace.close()
-          return remove()
-        },
+      } catch (error) {
+        release()
+        tidy()
+        throw error
       }
     },
     async publish(messages, signal) {
-      await post(messages, token ?? key, signal)
+      // As the user whose topics are joined; of one who has gone the token is used no more.
+      const user = latest && latest.topics > 0 ? latest.token : undefined
+      await post(messages, user ?? key, signal)
     },
     async health(signal) {
       // A publication of nothing: it goes the way of messages, with the key, and is heard by nobody.
@@ -271,10 +192,120 @@ export function supabase(options: SupabaseOptions): RealtimeDriver {
     },
     async close() {
       closed = true
-      closing.abort()
-      const client = await connected
-      await client?.removeAllChannels()
-      await client?.realtime.disconnect()
+      await Promise.all([...connections.values()].map(disconnect))
+    },
+  }
+}
+
+/** What one user has: a client of the SDK, and so a socket. */
+interface Connection {
+  token: string | undefined
+  /** That are joined, or being joined. */
+  topics: number
+  readonly client: Promise<SupabaseClient>
+  readonly ending: AbortController
+}
+
+async function disconnect({ client, ending }: Connection): Promise<void> {
+  ending.abort()
+  const { realtime } = await client
+  await (await client).removeAllChannels()
+  await realtime.disconnect()
+}
+
+/**
+ * The SDK asks every 25 s whether the connection lives, which is late after a sleep: a page that wakes, or whose network
+ * has changed, asks at once. A second heartbeat without an answer to the first makes the SDK give the connection up.
+ */
+async function doubt(realtime: SupabaseClient['realtime'], signal: AbortSignal): Promise<void> {
+  if (!realtime.isConnected()) return
+  if (!realtime.pendingHeartbeatRef) await realtime.sendHeartbeat()
+  const pending = realtime.pendingHeartbeatRef
+  await sleep(DOUBT_MS, { signal })
+  if (pending && realtime.pendingHeartbeatRef === pending) await realtime.sendHeartbeat()
+}
+
+/** Joins a channel of the SDK's, and resolves when the server has said that it is live. */
+async function joinChannel(
+  client: SupabaseClient,
+  topic: string,
+  options: SubscribeOptions & Required<Pick<SupabaseOptions, 'version' | 'feeds'>>,
+  handlers: SubscriptionHandlers,
+  signal: AbortSignal,
+): Promise<Omit<Subscription, 'setToken'>> {
+  const { presenceKey } = options
+  const channel = client.channel(topic, {
+    config: {
+      private: options.private,
+      broadcast: { ack: true, self: options.self },
+      ...(presenceKey !== undefined && { presence: { key: presenceKey, enabled: true } }),
+    },
+  })
+  channel.on('broadcast', { event: '*' }, ({ event, payload = {} }: { event: string; payload?: unknown }) => {
+    handlers.onMessage(event, payload instanceof ArrayBuffer ? new Uint8Array(payload) : payload)
+  })
+  if (presenceKey !== undefined) {
+    channel.on('presence', { event: 'sync' }, () => handlers.onPresence(presenceOf(channel)))
+  }
+
+  let over = false
+  await new Promise<void>((resolve, reject) => {
+    let live = false
+    const onAbort = (): void => fail(signal.reason as Error)
+    const fail = (reason: Error): void => {
+      signal.removeEventListener('abort', onAbort)
+      if (over) return
+      over = true
+      // Not from within its own callback: removing fires it again.
+      queueMicrotask(() => void client.removeChannel(channel).catch(() => undefined))
+      if (live) handlers.onDown(reason, SPREAD_MS)
+      else reject(reason)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    channel.subscribe((status, error) => {
+      if (over) return
+      if (status === 'SUBSCRIBED') {
+        live = true
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      } else {
+        fail(
+          new DriverError('supabase', error?.message ?? `The channel is ${status.toLowerCase()}.`, {
+            retryable: true,
+            code: live ? 'DRIVER_FAILED' : 'REALTIME_REFUSED',
+          }),
+        )
+      }
+    })
+  })
+
+  let pace: Promise<Pace> | undefined
+  /** A page that only hears who is there does not need it. */
+  const paced = async (work: () => Promise<void>): Promise<void> => {
+    pace ??= import('./pace.ts').then(({ createPace }) => createPace(MOST_PRESENCE, PRESENCE_WINDOW_MS, systemClock))
+    await (await pace).run(work)
+  }
+  const sent = (answer: string): void => {
+    if (answer !== 'ok') throw new DriverError('supabase', `The message was not taken: ${answer}.`, { retryable: true })
+  }
+  return {
+    send: async (event, payload) => sent(await channel.send({ type: 'broadcast', event, payload })),
+    // Version 1 of the protocol has no bytes. The SDK knows them by their class.
+    ...(options.version === '2.0.0' && {
+      sendBytes: async (event: string, payload: Uint8Array) =>
+        sent(await channel.send({ type: 'broadcast', event, payload: payload.slice().buffer })),
+    }),
+    track: (state) => paced(async () => sent(await channel.track(state as Record<string, unknown>))),
+    untrack: () => paced(async () => sent(await channel.untrack())),
+    async since(after, sinceSignal) {
+      if (!options.feeds) return undefined
+      const { readSince } = await import('./supabase-rest.ts')
+      return readSince(client, topic, after, { DriverError, isFeedPage }, sinceSignal)
+    },
+    async leave() {
+      void pace?.then((waiting) => waiting.close()).catch(() => undefined)
+      over = true
+      await client.removeChannel(channel)
     },
   }
 }

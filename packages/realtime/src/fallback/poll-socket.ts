@@ -38,12 +38,14 @@ export const PollSocket: SocketConstructor = class extends StandIn {
   override close(): void {
     const isOpen = this.readyState === 1
     super.close()
-    const init = { method: 'POST', headers: this.headers, keepalive: true }
-    if (isOpen)
-      void fetch(`${this.#session}?end=1`, init).then(
-        ({ body }) => body?.cancel(),
-        () => undefined,
-      )
+    if (isOpen) this.#sayGoodbye()
+  }
+
+  #sayGoodbye(): void {
+    void fetch(`${this.#session}?end=1`, { method: 'POST', headers: this.headers, keepalive: true }).then(
+      ({ body }) => body?.cancel(),
+      () => undefined,
+    )
   }
 
   protected async post(body: string, lines: number, signal: AbortSignal): Promise<void> {
@@ -57,10 +59,12 @@ export const PollSocket: SocketConstructor = class extends StandIn {
 
   async #run(): Promise<void> {
     const { signal } = this.ending
-    const opened = await within(OPEN_MS, signal, async (inner) =>
+    // Also when it is closed meanwhile: the server may have made a session, whose name is needed to end it.
+    const opened = await within(OPEN_MS, new AbortController().signal, async (inner) =>
       (await this.request(this.base, { method: 'POST', signal: inner })).json(),
     )
     this.#session = `${this.base}/${encodeURIComponent(String((opened as { session?: unknown }).session))}`
+    if (signal.aborted) return this.#sayGoodbye()
     this.open()
     while (this.readyState === 1) {
       const from = performance.now()

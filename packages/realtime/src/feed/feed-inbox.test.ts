@@ -18,7 +18,7 @@ const at = (n: number): string => `${EPOCH}:${n}:${n}:`
 function inboxOf(answers: (FeedPage | Error)[]) {
   const heard: unknown[] = []
   const asked: (string | undefined)[] = []
-  const inbox = createFeedInbox(createInbox((_event, { n }) => heard.push(n)))
+  const inbox = createFeedInbox(createInbox((_event, payload) => void heard.push((payload as { n: number }).n)))
   const catchUp = (): Promise<boolean> => {
     inbox.hold()
     return inbox.catchUp(

@@ -70,7 +70,9 @@ export function createFeedInbox(deliver: HandOn): FeedInbox {
       for (let more = since !== undefined; more;) {
         const page = await inTime('history', async (signal) => since?.(cursor, signal))
         if (!page || page.gap) missing = true
-        for (const { event, payload } of page?.events ?? []) deliver(event, payload, true)
+        // Of a cursor that is not ours nobody knows whether it tells twice.
+        const isExact = isCursor(page?.cursor)
+        for (const { event, payload } of page?.events ?? []) deliver(event, payload, isExact)
         // The position of before is passed with the page, all of which has been handed on.
         cursor = page?.cursor
         more = page?.more ?? false

@@ -74,7 +74,7 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       await relay(
         async (messages) => {
           for (const { payload } of messages) {
-            const { id } = payload['_msc'] as { id?: string }
+            const { id } = (payload as { _msc: { id?: string } })._msc
             heard.push([payload, id === undefined || settled.has(id)])
           }
         },

@@ -72,7 +72,12 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
   assertClient('realtime', client)
   assertMethods('realtime', 'driver', driver, ['publish'])
   const publish = driver.publish?.bind(driver)
-  if (!publish) throw new ConfigError('[msc/realtime] The driver can not publish.', { code: 'OPTION_INVALID' })
+  if (!publish) {
+    throw new ConfigError('[msc/realtime] The driver can not publish.', {
+      code: 'OPTION_INVALID',
+      hint: 'Pass one that can, for example `supabase` with the service role’s key.',
+    })
+  }
   const report = (error: unknown, operation: string): void =>
     reportFailure(error, { concern: 'realtime', driver: 'relay', operation }, options.onError)
   const closing = new AbortController()

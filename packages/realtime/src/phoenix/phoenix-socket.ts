@@ -44,6 +44,7 @@ const CONNECT_MS = 10_000
 const FALLBACK_MS = 5000
 /** A connection on which nothing could be joined: whoever was refused may try again. */
 const REFUSED_MS = 20_000
+const LEFT_MS = 50
 /** For a heartbeat to be answered; less when there is reason to doubt. */
 const ANSWER_MS = 10_000
 const DOUBT_MS = 5000
@@ -164,7 +165,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     if (!topic) return
     const payload = frame.payload as Record<string, unknown>
     if (frame.event === 'broadcast') {
-      topic.handlers.onMessage(String(payload['event']), (payload['payload'] ?? {}) as Record<string, unknown>)
+      topic.handlers.onMessage(String(payload['event']), payload['payload'])
     } else if (frame.event.startsWith('presence_')) {
       topic.onPresence?.(topic, frame)
     } else if (frame.event === 'phx_close' || frame.event === 'phx_error') {
@@ -238,7 +239,8 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
         told = (response as { msc?: { limits?: Limits } } | null)?.msc?.limits
       } catch (error) {
         if (joined.get(topic) === entry) joined.delete(topic)
-        rest(REFUSED_MS)
+        // One that was given up is no refusal, after which the next attempt needs the connection.
+        rest(signal.aborted ? LEFT_MS : REFUSED_MS)
         throw error
       }
       const push = async (event: string, payload: unknown, pushSignal: AbortSignal): Promise<void> => {
@@ -247,9 +249,13 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       /** What nobody waits to be answered. */
       const tell = (event: string, payload: object): void =>
         wire.send({ joinRef, ref: String(++ref), topic, event, payload })
+      const send: Subscription['send'] = (event, payload, sendSignal) =>
+        push('broadcast', { type: 'broadcast', event, payload }, sendSignal)
       return {
-        ...(told && { limits: { messageBytes: told.frame_bytes, presenceBytes: told.presence_bytes } }),
-        send: (event, payload, sendSignal) => push('broadcast', { type: 'broadcast', event, payload }, sendSignal),
+        // It says `null` where there is none.
+        limits: { messageBytes: told?.frame_bytes ?? undefined, presenceBytes: told?.presence_bytes ?? undefined },
+        send,
+        sendBytes: send,
         track: (state, trackSignal) =>
           push('presence', { type: 'presence', event: 'track', payload: state }, trackSignal),
         untrack: (untrackSignal) => push('presence', { type: 'presence', event: 'untrack' }, untrackSignal),
@@ -264,7 +270,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
           if (joined.get(topic) !== entry) return
           joined.delete(topic)
           if (open) tell('phx_leave', {})
-          rest(50)
+          rest(LEFT_MS)
         },
       }
     },

@@ -1,10 +1,11 @@
 'use client'
 
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useRef } from 'react'
 import type { AnyEvents, Channel, ChannelOptions, NameOf, Received, Sent } from '../create-realtime.ts'
-import type { MessageHandler, Payload } from '../base/message.ts'
+import type { MessageHandler } from '../base/message.ts'
 import type { EventSchemas } from '../client/typed.ts'
 import { useRealtime } from './context.tsx'
+import { useKeyed } from './use-keyed.ts'
 import { useLatest } from './use-latest.ts'
 
 /** By event, `*` for all. */
@@ -21,13 +22,10 @@ export interface UseChannelOptions<Events extends EventSchemas = AnyEvents> exte
 }
 
 export interface ChannelHandle<Events extends EventSchemas = AnyEvents> {
-  /** The server has said that the subscription is live. */
+  /** The subscription is live: false until the server has said so, while the connection is lost, and for another topic. */
   readonly ready: boolean
   /** Waits for a connection within the client's time limit. @throws Error where nothing is mounted, or no topic is given. */
-  readonly broadcast: <Event extends NameOf<Events>>(
-    event: Event,
-    payload: Sent<Events, Event> & Payload,
-  ) => Promise<void>
+  readonly broadcast: <Event extends NameOf<Events>>(event: Event, payload: Sent<Events, Event>) => Promise<void>
 }
 
 /**
@@ -42,8 +40,9 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
   const client = useRealtime()
   const { private: isPrivate = false, presenceKey } = options
   const latest = useLatest({ handlers, options })
-  const joined = useRef<Channel<Events>>(undefined)
-  const [ready, setReady] = useState(false)
+  const [ready, change] = useKeyed(client, JSON.stringify([topic, isPrivate, presenceKey]), false)
+  // With the function that changes its state, which is another one for another topic.
+  const joined = useRef<readonly [change: typeof change, channel: Channel<Events>]>(undefined)
 
   useEffect(() => {
     if (topic === undefined) return
@@ -53,8 +52,8 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
       ...(presenceKey !== undefined && { presenceKey }),
       ...(events && { events }),
     })
-    joined.current = channel
-    let here = true
+    const own = [change, channel] as const
+    joined.current = own
     channel.on('*', (payload, event) => {
       const all = latest.current.handlers as Readonly<Record<string, MessageHandler<typeof payload>>>
       if (Object.hasOwn(all, event)) all[event]?.(payload, event)
@@ -62,21 +61,27 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
     })
     channel.onGap(() => latest.current.options.onGap?.())
     channel.onError((error) => latest.current.options.onError?.(error))
+    channel.onReady((isReady) => change(() => isReady))
+    // It may have been joined by another component.
     channel.ready.then(
-      () => here && setReady(true),
+      () => joined.current === own && change(() => true),
       () => undefined,
     )
     return () => {
-      here = false
-      if (joined.current === channel) joined.current = undefined
-      setReady(false)
+      if (joined.current === own) joined.current = undefined
+      change(() => false)
       channel.leave()
     }
-  }, [client, topic, isPrivate, presenceKey, latest])
+  }, [client, topic, isPrivate, presenceKey, latest, change])
 
-  const broadcast = useCallback<ChannelHandle<Events>['broadcast']>(async (event, payload) => {
-    if (!joined.current) throw new Error('[msc/realtime] useChannel: nothing is joined; pass a topic.')
-    await joined.current.broadcast(event, payload)
-  }, [])
+  const broadcast = useCallback<ChannelHandle<Events>['broadcast']>(
+    async (event, payload) => {
+      const [own, channel] = joined.current ?? []
+      // Between a render with another topic and its effects, the one before is still there.
+      if (own !== change || !channel) throw new Error('[msc/realtime] useChannel: nothing is joined; pass a topic.')
+      await channel.broadcast(event, payload)
+    },
+    [change],
+  )
   return { ready, broadcast }
 }

@@ -1,8 +1,10 @@
 'use client'
 
 import { sleep } from '@msc/core'
-import { useCallback, useEffect, useMemo, useReducer, useState, useSyncExternalStore } from 'react'
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
+import type { ChangeType } from '../create-realtime.ts'
 import { useRealtime } from './context.tsx'
+import { useKeyed } from './use-keyed.ts'
 import { useLatest } from './use-latest.ts'
 
 export interface NotificationRow {
@@ -18,6 +20,9 @@ export interface ShownNotification {
   readonly url?: string
 }
 
+/** The address of a sound, or a function that makes it. */
+type Sound = string | (() => void) | undefined
+
 export interface UseNotificationsOptions<Row extends NotificationRow> {
   /** Nothing happens without one. */
   readonly userId: string | undefined
@@ -29,12 +34,12 @@ export interface UseNotificationsOptions<Row extends NotificationRow> {
   /** How the browser shows one while nobody looks at the page. Default: it does not. */
   readonly show?: (row: Row) => ShownNotification
   /** Played for a new one, by one tab: the address of a sound, or a function that makes it. Default: none. */
-  readonly sound?: string | (() => void)
+  readonly sound?: Sound
   /** Default `notifications`. */
   readonly table?: string
   /** How many are kept. Default 100. */
   readonly limit?: number
-  /** To begin with, as the server rendered it. */
+  /** To begin with, as the server rendered it: for the user of the first render. */
   readonly initial?: readonly Row[]
 }
 
@@ -52,15 +57,23 @@ export interface Notifications<Row> {
   readonly askPermission: () => Promise<NotificationsPermission>
 }
 
-/** A user's notifications, as they are now: loaded, kept up to date, counted; each once, however often it is told. */
+/**
+ * A user's notifications, as they are now: loaded, kept up to date, counted; each once, however often it is told. Of another
+ * user nothing is shown: with a new `userId` it begins anew, in the same render.
+ */
 export function useNotifications<Row extends NotificationRow>(
   options: UseNotificationsOptions<Row>,
 ): Notifications<Row> {
   const { userId, table = 'notifications', limit = 100, initial } = options
   const client = useRealtime()
   const latest = useLatest(options)
-  const [items, dispatch] = useReducer(reduce<Row>, initial ?? [])
-  const [loaded, setLoaded] = useState(initial !== undefined)
+  const key = JSON.stringify([table, userId])
+  const [{ items, loaded }, change] = useKeyed<List<Row>>(
+    client,
+    key,
+    EMPTY,
+    initial && { items: initial, loaded: true },
+  )
   const [granted, setGranted] = useState<NotificationsPermission>()
   const found = useSyncExternalStore(never, permissionNow, () => 'unsupported' as const)
 
@@ -68,24 +81,25 @@ export function useNotifications<Row extends NotificationRow>(
     if (userId === undefined) return
     // A message that comes again, after a takeover for instance, must not ring again.
     const announced = new Set<string>()
-    const stop = client().feed<Row>(table, userId, {
+    return client().feed<Row>(table, userId, {
       onChange({ type, data }) {
-        dispatch({ type, row: data, limit })
+        change((list) => ({ ...list, items: reduce(list.items, type, data, limit) }))
         if (type !== 'INSERT' || announced.has(data.id)) return
         announced.add(data.id)
         const { onNew, show, sound } = latest.current
         onNew?.(data)
-        void announce(data.id, show?.(data), sound)
+        const shown = show?.(data)
+        if (!shown && !sound) return
+        // Browsers refuse sounds before the first click, and the code may not come; what is on the page says it too.
+        import('./announce.ts').then(({ announce }) => announce(data.id, shown, sound, sleep)).catch(() => undefined)
       },
       snapshot: (signal) => latest.current.load(signal),
       onSnapshot(rows) {
         for (const { id } of rows) announced.add(id)
-        dispatch({ type: 'all', rows, limit })
-        setLoaded(true)
+        change(() => ({ items: rows.slice(0, limit), loaded: true }))
       },
     })
-    return stop
-  }, [client, table, userId, limit, latest])
+  }, [client, table, userId, limit, latest, change])
 
   const askPermission = useCallback(async () => {
     if (permissionNow() === 'unsupported') return 'unsupported'
@@ -98,54 +112,24 @@ export function useNotifications<Row extends NotificationRow>(
   return { items, unread, loaded, permission: granted ?? found, askPermission }
 }
 
-type Action<Row> =
-  | { readonly type: 'all'; readonly rows: readonly Row[]; readonly limit: number }
-  | { readonly type: 'INSERT' | 'UPDATE' | 'DELETE'; readonly row: Row; readonly limit: number }
+interface List<Row> {
+  readonly items: readonly Row[]
+  readonly loaded: boolean
+}
 
-function reduce<Row extends NotificationRow>(items: readonly Row[], action: Action<Row>): readonly Row[] {
-  if (action.type === 'all') return action.rows.slice(0, action.limit)
-  const { type, row } = action
+const EMPTY: List<never> = { items: [], loaded: false }
+
+function reduce<Row extends NotificationRow>(
+  items: readonly Row[],
+  type: ChangeType,
+  row: Row,
+  limit: number,
+): readonly Row[] {
   const known = items.some(({ id }) => id === row.id)
   if (type === 'DELETE') return known ? items.filter(({ id }) => id !== row.id) : items
   if (known) return items.map((item) => (item.id === row.id ? row : item))
   // An UPDATE of one that is not kept is of an old one.
-  return type === 'INSERT' ? [row, ...items].slice(0, action.limit) : items
-}
-
-/** By one tab only, and outside the page only while nobody looks at it. */
-async function announce(
-  id: string,
-  shown: ShownNotification | undefined,
-  sound: UseNotificationsOptions<NotificationRow>['sound'],
-): Promise<void> {
-  try {
-    await alone(`msc-notification:${id}`, async () => {
-      if (shown && permissionNow() === 'granted' && document.visibilityState === 'hidden') {
-        const { title, url, ...rest } = shown
-        // With a tag the browser shows it once, whoever else says it.
-        const notification = new Notification(title, { ...rest, tag: id })
-        notification.addEventListener('click', () => {
-          window.focus()
-          if (url !== undefined) window.location.assign(url)
-          notification.close()
-        })
-      }
-      if (typeof sound === 'string') await new Audio(sound).play()
-      else sound?.()
-      // The others hear of it a moment later.
-      await sleep(2000)
-    })
-  } catch {
-    // Browsers refuse sounds before the first click; what is on the page says it too.
-  }
-}
-
-async function alone(name: string, run: () => Promise<void>): Promise<void> {
-  const { locks } = navigator as { locks?: LockManager }
-  if (!locks) return run()
-  await locks.request(name, { ifAvailable: true }, async (lock) => {
-    if (lock) await run()
-  })
+  return type === 'INSERT' ? [row, ...items].slice(0, limit) : items
 }
 
 const never = (): (() => void) => () => undefined

@@ -1,8 +1,9 @@
 'use client'
 
-import { useEffect, useState } from 'react'
+import { useEffect } from 'react'
 import type { PresenceState } from '../driver.ts'
 import { useRealtime } from './context.tsx'
+import { useKeyed } from './use-keyed.ts'
 
 const NOBODY: PresenceState = {}
 
@@ -11,31 +12,33 @@ export interface UsePresenceOptions {
   readonly private?: boolean
 }
 
-/** Who is on a channel. Tracks `info` as `userId` while mounted, anew when what it says has changed. */
+/**
+ * Who is on a channel; nobody without a `userId`. Tracks `info` as `userId` while mounted, anew when what it says has changed.
+ * What another topic or user had shown is never returned for this one.
+ */
 export function usePresence(
   topic: string,
   userId: string | undefined,
-  info: Readonly<Record<string, unknown>>,
+  info: object,
   { private: isPrivate = false }: UsePresenceOptions = {},
 ): PresenceState {
   const client = useRealtime()
-  const [state, setState] = useState<PresenceState>(NOBODY)
+  const [state, change] = useKeyed(client, JSON.stringify([topic, userId, isPrivate]), NOBODY)
   // By value: an object written in place is a new one at each render.
   const said = JSON.stringify(info)
   useEffect(() => {
     if (userId === undefined) return
     const channel = client().channel(topic, { presenceKey: userId, private: isPrivate })
-    const stop = channel.onPresence(setState)
+    const stop = channel.onPresence((next) => change(() => next))
     return () => {
       stop()
       channel.leave()
-      setState(NOBODY)
     }
-  }, [client, topic, userId, isPrivate])
+  }, [client, topic, userId, isPrivate, change])
   useEffect(() => {
     if (userId === undefined) return
     const channel = client().channel(topic, { presenceKey: userId, private: isPrivate })
-    channel.track(JSON.parse(said) as Record<string, unknown>).catch(() => undefined)
+    channel.track(JSON.parse(said) as object).catch(() => undefined)
     return () => channel.leave()
   }, [client, topic, userId, isPrivate, said])
   return state

@@ -13,7 +13,7 @@ import type { FeedPage } from '../feed/page.ts'
 import { aborted, deferred } from '../base/promises.ts'
 import { inTime } from '../base/signals.ts'
 import { createLeader, type Leader } from './leader.ts'
-import { fromPlain, toPlain, type Answer, type Request, type Wire } from './messages.ts'
+import { fromPlain, toPlain, type Answer, type Request, type Shared, type Wire } from './messages.ts'
 
 /** The part of Web Locks that is used. */
 export interface Locks {
@@ -310,14 +310,16 @@ export function joinGroup(options: GroupOptions): Group {
         rest()
         await inPatience(patienceMs, (inner) => ask({ do: 'leave', sub }, inner))
       }
-      try {
-        await ask({ do: 'subscribe', sub, topic, options: subscribeOptions }, signal)
-      } catch (error) {
+      const wanted = { do: 'subscribe', sub, topic, options: subscribeOptions } as const
+      const { limits, bytes } = await ask<Shared>(wanted, signal).catch((error: unknown) => {
         void leave().catch(() => undefined)
         throw error
-      }
+      })
+      const send: Subscription['send'] = (event, payload, inner) => ask({ do: 'send', sub, event, payload }, inner)
       return {
-        send: (event, payload, inner) => ask({ do: 'send', sub, event, payload }, inner),
+        limits,
+        send,
+        ...(bytes && { sendBytes: send }),
         track: (state, inner) => ask({ do: 'track', sub, state }, inner),
         untrack: (inner) => ask({ do: 'untrack', sub }, inner),
         since: (after, inner) => ask<FeedPage | undefined>({ do: 'since', sub, after }, inner),

@@ -1,11 +1,10 @@
 import { DriverError, closedError, orAborted, randomHex, systemClock, type Clock } from '@msc/core'
 import { assertTime } from '../drivers/assert-time.ts'
 import type { RealtimeDriver } from '../driver.ts'
-import { subjectOf } from '../client/token.ts'
 import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
 
 export interface ShareTabsOptions {
-  /** Tabs with the same name share a connection. Default `msc-realtime`. */
+  /** Begins the names of the locks and channels. Tabs share a connection by name, backend and user. Default `msc-realtime`. */
   readonly name?: string
   /** Milliseconds for a sign of life of the tab that has the connection. Default 2000. */
   readonly patienceMs?: number
@@ -18,8 +17,8 @@ export interface ShareTabsOptions {
 
 /**
  * One connection for all tabs of a browser: the tab that holds a Web Lock has it, the others speak to it over a
- * BroadcastChannel, and when it closes the next takes over. Tabs of different users do not share. In presence the tabs are
- * one entry, with the state that was tracked last.
+ * BroadcastChannel, and when it closes the next takes over. Tabs of different users, sessions, keys or backends do not
+ * share. In presence the tabs are one entry, with the state that was tracked last.
  *
  * Where the browser has no locks or no channels, or on a server, it is the driver itself. Both are tried out first: where
  * they are refused to this page (a frame of an origin of its own, blocked storage), or do not answer within two seconds, the
@@ -40,7 +39,8 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
   const Channels = options.BroadcastChannel ?? browser.BroadcastChannel
   if (!locks || !Channels) return driver
 
-  // By user, so that nobody joins with another's token.
+  // By user and session, so that nobody joins with another's token, and by backend, or one would hear the other's messages.
+  const backend = driver.backend ?? driver.endpoint ?? ''
   const groups = new Map<string, Group>()
   let alone = false
   let tried: Promise<void> | undefined
@@ -52,25 +52,24 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
     } catch {}
     alone = true
   }
-  const groupOf = (token: string | undefined): Group => {
-    const subject = (token !== undefined && subjectOf(token)) || ''
-    const found = groups.get(subject)
+  const groupOf = (user: string): Group => {
+    const found = groups.get(user)
     if (found) return found
     try {
       const group = joinGroup({
         driver,
-        name: `${name}:${subject}`,
+        name: [name, backend, user].join(':'),
         locks,
         openChannel: (channel) => new Channels(channel),
         patienceMs,
         clock,
         onIdle() {
-          groups.delete(subject)
+          groups.delete(user)
           group.close(new DriverError(driver.name, 'Nothing is subscribed to.', { retryable: true }))
         },
         onRefused: refuse,
       })
-      groups.set(subject, group)
+      groups.set(user, group)
       // Refused while it was made, before it could be closed with the others.
       if (alone) refuse()
       return group
@@ -105,12 +104,18 @@ export function shareTabs(driver: RealtimeDriver, options: ShareTabsOptions = {}
   return {
     specificationVersion: driver.specificationVersion,
     name: driver.name,
+    backend,
+    ...(driver.endpoint !== undefined && { endpoint: driver.endpoint }),
+    ...(driver.variables && { variables: driver.variables }),
     ...(publish && { publish }),
     health: (signal) => driver.health(signal),
     async subscribe(topic, subscribeOptions, handlers, signal) {
       await orAborted(Promise.all([shown, (tried ??= tryOut())]), signal)
       try {
-        if (!alone) return await groupOf(subscribeOptions.token).subscribe(topic, subscribeOptions, handlers, signal)
+        // Whose a token is the engine says; a driver that is called without one shares nothing.
+        const { token, user = token === undefined ? '' : undefined } = subscribeOptions
+        if (!alone && user !== undefined)
+          return await groupOf(user).subscribe(topic, subscribeOptions, handlers, signal)
       } catch (error) {
         if (!alone) throw error
       }

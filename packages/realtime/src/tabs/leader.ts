@@ -2,7 +2,7 @@ import { DriverError } from '@msc/core'
 import { within } from '../base/signals.ts'
 import type { PresenceState, RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import { createTracking, type Tracking } from '../client/tracking.ts'
-import { toPlain, type Answer, type Request } from './messages.ts'
+import { toPlain, type Answer, type Request, type Shared as Answered } from './messages.ts'
 
 /** The tab that has the connection, for itself and for the others. */
 export interface Leader {
@@ -116,18 +116,17 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     }
   }
 
-  const subscribe = async (tab: string, ask: Request & { readonly do: 'subscribe' }): Promise<void> => {
+  const subscribe = async (tab: string, ask: Request & { readonly do: 'subscribe' }): Promise<Answered> => {
     const shared = share(ask.topic, ask.options)
     const member: Member = { sub: ask.sub, tab, shared }
     shared.members.add(member)
     members.set(ask.sub, member)
-    try {
-      await shared.joining
-    } catch (error) {
+    const live = await shared.joining.catch((error: unknown) => {
       leave(member)
       throw error
-    }
+    })
     if (shared.presence && members.has(ask.sub)) tell(tab, { sub: ask.sub, presence: shared.presence })
+    return { limits: live.limits, bytes: live.sendBytes !== undefined }
   }
 
   const answer = async (tab: string, ask: Request): Promise<unknown> => {
@@ -145,9 +144,12 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     if (ask.do === 'track' || ask.do === 'untrack') {
       if (ask.do === 'track') shared.tracking.say(member, ask.state)
       else shared.tracking.unsay(member)
-      return inTime((signal) => shared.tracking.tell(live, signal))
+      return inTime((signal) => shared.tracking.tell(live, signal, ask.do === 'track' ? ask.state : undefined))
     }
-    await inTime((signal) => live.send(ask.event, ask.payload, signal))
+    const { event, payload } = ask
+    await inTime(async (signal) =>
+      payload instanceof Uint8Array ? live.sendBytes?.(event, payload, signal) : live.send(event, payload, signal),
+    )
     // The server does not echo to a connection what came from it, and here the other tabs are on it too.
     for (const other of shared.members) {
       if (other !== member) tell(other.tab, { sub: other.sub, message: [ask.event, ask.payload] })

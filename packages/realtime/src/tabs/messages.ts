@@ -1,21 +1,27 @@
 import { DriverError, MscError, toError } from '@msc/core'
-import type { PresenceState, SubscribeOptions } from '../driver.ts'
+import type { PresenceState, SubscribeOptions, SubscriptionLimits } from '../driver.ts'
 
 /** What a tab asks of the one that holds the connection. `sub`: the asking tab's name of its subscription. */
 export type Request =
   | { readonly do: 'subscribe'; readonly sub: string; readonly topic: string; readonly options: SubscribeOptions }
-  | { readonly do: 'send'; readonly sub: string; readonly event: string; readonly payload: Payload }
-  | { readonly do: 'track'; readonly sub: string; readonly state: Payload }
+  | { readonly do: 'send'; readonly sub: string; readonly event: string; readonly payload: unknown }
+  | { readonly do: 'track'; readonly sub: string; readonly state: object }
   | { readonly do: 'untrack'; readonly sub: string }
   | { readonly do: 'since'; readonly sub: string; readonly after: string | undefined }
   | { readonly do: 'token'; readonly sub: string; readonly token: string }
   | { readonly do: 'leave'; readonly sub: string }
   | { readonly do: 'ping' }
 
+/** The answer to `subscribe`: what the server told, and what the driver can. */
+export interface Shared {
+  readonly limits?: SubscriptionLimits | undefined
+  readonly bytes: boolean
+}
+
 /** What it answers, and what it hands on. */
 export type Answer =
   | { readonly re: string; readonly value?: unknown; readonly error?: PlainError }
-  | { readonly sub: string; readonly message: readonly [event: string, payload: Payload] }
+  | { readonly sub: string; readonly message: readonly [event: string, payload: unknown] }
   | { readonly sub: string; readonly presence: PresenceState }
   | { readonly sub: string; readonly down: PlainError; readonly spreadMs?: number }
 
@@ -26,22 +32,23 @@ export type Wire =
   | { readonly kind: 'ask'; readonly term: string; readonly from: string; readonly id: string; readonly ask: Request }
   | { readonly kind: 'tell'; readonly term: string; readonly to: string; readonly tell: Answer }
 
-type Payload = Readonly<Record<string, unknown>>
-
 export interface PlainError {
   readonly driver: string
   readonly message: string
   readonly code?: string
   readonly retryable?: boolean
+  readonly hint?: string
+  readonly retryAfterMs?: number
 }
 
 export function toPlain(driver: string, reason: unknown): PlainError {
   if (!MscError.isInstance(reason)) return { driver, message: toError(reason).message }
   // What stands in brackets is put before it again on the other side.
   const message = reason.message.replace(/^\[[^\]]*\] /, '')
-  return { driver, message, code: reason.code, retryable: reason.retryable }
+  const { code, retryable, hint, retryAfterMs } = reason as MscError & Partial<DriverError>
+  return { driver, message, code, retryable, hint, retryAfterMs } as PlainError
 }
 
-export function fromPlain({ driver, message, code, retryable = true }: PlainError): DriverError {
-  return new DriverError(driver, message, { retryable, ...(code !== undefined && { code }) })
+export function fromPlain({ driver, message, ...options }: PlainError): DriverError {
+  return new DriverError(driver, message, { retryable: true, ...options })
 }

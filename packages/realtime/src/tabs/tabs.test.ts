@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createManualClock } from '@msc/core/testing'
 import { createRealtime, type Realtime } from '../create-realtime.ts'
+import type { RealtimeDriver } from '../driver.ts'
 import { createFakeRealtime, type FakeRealtime } from '../testing/fake-driver.ts'
 import { signTestToken } from '../testing/tokens.ts'
 import { createFakeBrowser } from './fake-browser.ts'
@@ -17,12 +18,17 @@ beforeEach(() => {
 })
 afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())))
 
-async function open(tab: string, sub = 'a', page = new EventTarget()): Promise<Realtime> {
+interface Place {
+  readonly driver?: Partial<RealtimeDriver>
+  readonly session?: string
+}
+
+async function open(tab: string, sub = 'a', page = new EventTarget(), place: Place = {}): Promise<Realtime> {
   const fake = createFakeRealtime()
   fakes.set(tab, fake)
-  const token = await signTestToken(secret, { sub })
+  const token = await signTestToken(secret, { sub, ...(place.session && { session_id: place.session }) })
   const client = createRealtime({
-    driver: shareTabs(fake.driver, { ...browser.tab(tab), page, patienceMs: 100 }),
+    driver: shareTabs({ ...fake.driver, ...place.driver }, { ...browser.tab(tab), page, patienceMs: 100 }),
     getToken: () => token,
     random: () => 0,
   })
@@ -152,6 +158,74 @@ describe('two tabs', () => {
     await connected(one)
     await connected(two)
     expect([topics('1'), topics('2')]).toEqual([['room'], ['room']])
+  })
+
+  it.each<[string, Place, Place]>([
+    ['backends', { driver: { backend: 'https://a key' } }, { driver: { backend: 'https://b key' } }],
+    ['keys of one backend', { driver: { backend: 'https://a one' } }, { driver: { backend: 'https://a two' } }],
+    ['addresses', { driver: { endpoint: 'https://a' } }, { driver: { endpoint: 'https://b' } }],
+    ['sessions of one account', { session: '1' }, { session: '2' }],
+  ])('of two %s share nothing', async (_what, here, there) => {
+    const [one, two] = [await open('1', 'a', undefined, here), await open('2', 'a', undefined, there)]
+    const heard: unknown[] = []
+    one.channel('room').on('*', (payload) => heard.push(payload))
+    two.channel('room').on('*', (payload) => heard.push(payload))
+    await connected(one)
+    await connected(two)
+    expect([topics('1'), topics('2')]).toEqual([['room'], ['room']])
+    fakes.get('1')?.push('room', 'note', { n: 1 })
+    await expect.poll(() => heard).toEqual([{ n: 1 }])
+  })
+
+  it('share no more once the user of one of them changes', async () => {
+    let user: string | undefined = 'a'
+    const fake = createFakeRealtime()
+    fakes.set('2', fake)
+    const one = await open('1')
+    const two = createRealtime({
+      driver: shareTabs(fake.driver, { ...browser.tab('2'), page: new EventTarget(), patienceMs: 100 }),
+      getToken: () => (user === undefined ? undefined : signTestToken(secret, { sub: user })),
+      random: () => 0,
+    })
+    clients.push(two)
+    one.channel('room')
+    await connected(one)
+    const channel = two.channel('room')
+    const heard: unknown[] = []
+    channel.on('*', (payload) => heard.push(payload))
+    await connected(two)
+    expect(topics('2')).toEqual([])
+    user = undefined
+    await two.refreshToken()
+    await expect.poll(() => topics('2'), { timeout: 5000 }).toEqual(['room'])
+    expect(asked('2', 'subscribe')).toMatchObject([{ detail: { user: '' } }])
+    fakes.get('1')?.push('room', 'note', { of: 'a' })
+    fakes.get('2')?.push('room', 'note', { of: 'nobody' })
+    await expect.poll(() => heard).toEqual([{ of: 'nobody' }])
+    expect(topics('1')).toEqual(['room'])
+  })
+
+  it('both know the limits that the server told, and send bytes where the driver can', async () => {
+    const bytes: unknown[] = []
+    const driver = (tab: string): Partial<RealtimeDriver> => ({
+      subscribe: async (...args) => ({
+        ...(await (fakes.get(tab) as FakeRealtime).driver.subscribe(...args)),
+        limits: { messageBytes: 100 },
+        sendBytes: async (_event, payload) => void bytes.push(payload),
+      }),
+    })
+    const one = await open('1', 'a', undefined, { driver: driver('1') })
+    const two = await open('2', 'a', undefined, { driver: driver('2') })
+    one.channel('room').on('*', () => undefined)
+    await connected(one)
+    const channel = two.channel('room')
+    await connected(two)
+    await expect(channel.broadcast('note', 'x'.repeat(100))).rejects.toMatchObject({
+      code: 'REALTIME_PAYLOAD_TOO_LARGE',
+    })
+    await channel.broadcast('sound', new Uint8Array([1]))
+    expect(bytes).toEqual([new Uint8Array([1])])
+    expect(asked('1', 'send')).toEqual([])
   })
 
   it('are refused alike, in the server’s words', async () => {

@@ -8,7 +8,7 @@ export interface FakeRealtime {
   readonly received: readonly FakeRequest[]
   /** Topics that are subscribed to now. */
   readonly topics: readonly string[]
-  push(topic: string, event: string, payload: Readonly<Record<string, unknown>>): void
+  push(topic: string, event: string, payload: unknown): void
   presence(topic: string, state: PresenceState): void
   /** Takes a subscription, or all, away. */
   drop(topic?: string, spreadMs?: number): void
@@ -16,7 +16,7 @@ export interface FakeRealtime {
   override: {
     subscribe?: (topic: string, options: SubscribeOptions) => Promise<void> | void
     send?: (topic: string, event: string) => Promise<void> | void
-    track?: (topic: string, state: Readonly<Record<string, unknown>>) => Promise<void> | void
+    track?: (topic: string, state: object) => Promise<void> | void
     since?: (topic: string, after: string | undefined) => Promise<FeedPage | undefined> | FeedPage | undefined
   }
 }

@@ -23,12 +23,18 @@ export function testRealtimeDriver(name: string, create: (setup: RealtimeDriverS
     let server: StandaloneServer
     let setup: RealtimeDriverSetup
     const clients: Realtime[] = []
+    /** Whose permission the server was asked for. */
+    const asked: (readonly [topic: string, sub: unknown, session: unknown])[] = []
     beforeEach(async () => {
       server = await startRealtimeServer({
         port: await freePort(),
         jwtSecret: secret,
-        authorize: ({ claims, topic, action }) => action !== 'write' && topic.endsWith(`:${claims.sub}`),
+        authorize({ claims, topic, action }) {
+          asked.push([topic, claims.sub, claims['session_id']])
+          return action !== 'write' && topic.endsWith(`:${claims.sub}`)
+        },
       })
+      asked.length = 0
       const [apiKey, serviceRoleKey] = await Promise.all([
         signTestToken(secret, { role: 'anon' }),
         signTestToken(secret, { role: 'service_role' }),
@@ -95,6 +101,75 @@ export function testRealtimeDriver(name: string, create: (setup: RealtimeDriverS
           ['bob', { text: 'Å 🎵', n: [1, null] }],
           ['any', { text: 'Å 🎵', n: [1, null] }],
         ])
+    })
+
+    it('hands on any JSON as it is', async () => {
+      const [channel, other] = [connect('a').channel('room'), connect('b').channel('room')]
+      const heard: unknown[] = []
+      other.on('note', (payload) => heard.push(payload))
+      await Promise.all([channel.ready, other.ready])
+      const payloads = ['Å 🎵', '', [1, [null]], 7, true, { n: { m: null } }]
+      for (const payload of payloads) await channel.broadcast('note', payload)
+      await expect.poll(() => heard).toEqual(payloads)
+    })
+
+    it('carries bytes, or refuses them and goes on', async () => {
+      const [channel, other] = [connect('a').channel('room'), connect('b').channel('room')]
+      const heard: unknown[] = []
+      other.on('*', (payload) => heard.push(payload))
+      await Promise.all([channel.ready, other.ready])
+      const bytes = Uint8Array.from([0, 255, 1])
+      const error = await channel.broadcast('sound', bytes).catch((reason: unknown) => reason)
+      if (error !== undefined) expect(error).toMatchObject({ code: 'REALTIME_NO_BYTES', retryable: false })
+      await channel.broadcast('note', { n: 1 })
+      await expect.poll(() => heard).toEqual(error === undefined ? [bytes, { n: 1 }] : [{ n: 1 }])
+    })
+
+    it('asks the server as the user of now alone when the user changes, nobody included', async () => {
+      const tokens: Record<string, () => Promise<string>> = {
+        ana: () => signTestToken(secret, { sub: 'ana', session_id: '1' }),
+        'ana again': () => signTestToken(secret, { sub: 'ana', session_id: '2' }),
+        bo: () => signTestToken(secret, { sub: 'bo' }),
+      }
+      let user = 'ana'
+      const client = connect(undefined, { getToken: () => tokens[user]?.(), onError: () => undefined })
+      const heard: unknown[] = []
+      // A public one keeps the connection, or would.
+      const room = client.channel('room')
+      client.feed('orders', 'ana', ({ data }) => heard.push(data))
+      const orders = (id: number) => ({
+        topic: feedTopic('orders', 'ana'),
+        event: 'INSERT',
+        payload: { record: { id } },
+        private: true,
+      })
+      await expect.poll(() => client.status).toBe('connected')
+      server.publish(orders(1))
+      await expect.poll(() => heard).toEqual([{ id: 1 }])
+
+      const change = async (next: string, sub: unknown, session: unknown): Promise<void> => {
+        user = next
+        asked.length = 0
+        await client.refreshToken()
+        await expect.poll(() => asked.length).toBeGreaterThan(0)
+        const mine = client.channel(`mine:${next}`, { private: true })
+        await expect.poll(() => asked.some(([topic]) => topic === `mine:${next}`)).toBe(true)
+        expect(new Set(asked.map((each) => JSON.stringify(each.slice(1))))).toEqual(
+          new Set([JSON.stringify([sub, session])]),
+        )
+        mine.leave()
+        await room.ready
+      }
+      await change('nobody', undefined, undefined)
+      server.publish(orders(2))
+      await change('bo', 'bo', undefined)
+      server.publish(orders(3))
+      await change('ana again', 'ana', '2')
+      await expect.poll(() => client.status, { timeout: 5000 }).toBe('connected')
+      server.publish(orders(4))
+      await expect.poll(() => heard).toEqual([{ id: 1 }, { id: 4 }])
+      // The connections of those who have gone are gone.
+      await expect.poll(() => server.stats().connections).toBe(1)
     })
 
     it('lets two subscribers share a topic, and leaves it with the last', async () => {

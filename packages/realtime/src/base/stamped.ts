@@ -1,0 +1,19 @@
+import type * as Core from '@msc/core'
+import type { Payload } from './message.ts'
+import type { Stamp } from './stamp.ts'
+
+/** What the page has loaded already: a page that only listens does not stamp. */
+export type StampTools = Pick<typeof Core, 'carrier' | 'jsonForm' | 'randomHex'>
+
+/**
+ * Puts a stamp on what JSON writes as an object; anything else stays as it is, since a spread would mangle it. Default: with
+ * an id of its own, and the trace that goes on here.
+ */
+export function stamped(
+  payload: unknown,
+  { carrier, jsonForm, randomHex }: StampTools,
+  stamp: Stamp = { id: randomHex(12), traceparent: carrier().traceparent },
+): unknown {
+  const form = jsonForm(payload)
+  return {}.toString.call(form) === '[object Object]' ? { ...(form as Payload), _msc: stamp } : form
+}

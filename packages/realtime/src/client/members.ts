@@ -1,0 +1,52 @@
+import { emit, withCarrier } from '@msc/core'
+import { safely } from '../base/safely.ts'
+import { traced } from '../base/traced.ts'
+
+/** What a subscriber may hear. */
+type Kind = 'message' | 'gap' | 'error' | 'presence' | 'ready'
+export type Handler = readonly [kind: Kind, handler: (...args: never[]) => void, event?: string]
+
+/** One subscriber of a topic, with what it wants to hear. */
+export interface Member {
+  readonly presenceKey: string | undefined
+  readonly hears: Set<Handler>
+  /** Reads a payload, before this subscriber sees it; rejects for one that it must not see. */
+  readonly read: ((event: string, payload: unknown) => Promise<unknown>) | undefined
+  readonly onInvalid: (error: unknown) => void
+  /** Messages that are being read, in order. */
+  reading: Promise<void>
+}
+
+/** Returns a function that takes it out again. */
+export function addTo<T>(set: Set<T>, item: T): () => void {
+  set.add(item)
+  return () => set.delete(item)
+}
+
+/** Calls the handlers of one kind; of messages, those of the event. */
+export function callAll(members: Iterable<Member>, kind: Kind, value?: unknown, event?: string): void {
+  for (const { hears } of members)
+    for (const [its, handler, wanted] of hears)
+      if (its === kind && (wanted === event || wanted === '*')) safely(() => handler(value as never, event as never))
+}
+
+/** Hands a message to whoever wants it, in the trace of who sent it. */
+export function deliver(
+  members: Iterable<Member>,
+  topic: string,
+  event: string,
+  payload: unknown,
+  traceparent: string | undefined,
+): void {
+  const run = (): void => {
+    emit('realtime.receive', { topic, event })
+    for (const member of members) {
+      const { read, onInvalid } = member
+      const handOn = (data: unknown): void => callAll([member], 'message', data, event)
+      if (!read) handOn(payload)
+      else member.reading = member.reading.then(() => read(event, payload)).then(traced(handOn), onInvalid)
+    }
+  }
+  if (traceparent === undefined) run()
+  else withCarrier({ traceparent }, run)
+}

@@ -1,0 +1,220 @@
+import { sleep, toError, withoutScope, type Clock } from '@msc/core'
+import type { InTime } from '../base/in-time.ts'
+import type { Payload } from '../base/message.ts'
+import { onPage } from '../base/page.ts'
+import { deferred, type Deferred } from '../base/promises.ts'
+import type { PresenceState, RealtimeDriver, Subscription } from '../driver.ts'
+import type { FeedInbox } from '../feed/feed-inbox.ts'
+import type * as FeedCode from '../feed/feed-code.ts'
+import { createInbox } from './inbox.ts'
+import { callAll, deliver, type Member } from './members.ts'
+import type { Presence } from './sending.ts'
+import type { User, Users } from './user.ts'
+
+export interface MembershipOptions {
+  readonly name: string
+  readonly driver: RealtimeDriver
+  readonly private: boolean
+  /** What was missed is asked for, where the driver can say. */
+  readonly feed: boolean
+  readonly user: User
+  /** Calls what knows users, which is loaded late. After `ask` the token of `user` is right. */
+  readonly users: Users
+  readonly inTime: InTime
+  readonly clock: Clock
+  /** `spreadMs`: the time over which the server wants its clients back, when it said so. */
+  readonly retryMs: (attempt: number, spreadMs: number | undefined) => number
+  readonly onState: () => void
+  /** Messages were missed for good. */
+  readonly onGap: () => void
+  /** It could not be joined, and is tried again; or the server refused a state that was tracked. */
+  readonly onError: (error: Error) => void
+}
+
+/** Those who subscribe to a topic, whoever the user is. */
+export interface Audience {
+  readonly options: MembershipOptions
+  readonly members: Set<Member>
+  /** Loaded before the first join of a feed, so what waits for it misses nothing. */
+  readonly feedCode: Deferred<typeof FeedCode>
+  presenceKey?: string
+}
+
+/**
+ * One user's membership of a topic: joined, and joined again whenever it is lost, until it is closed. All that belongs to the
+ * user is in here: another user has another membership, which begins with nothing.
+ */
+export interface Membership {
+  state: 'joining' | 'live' | 'retrying' | 'closed'
+  /** Resolves with the subscription when there is one; another promise after each interruption. */
+  readonly live: Promise<Subscription>
+  /** With the first state that is tracked. */
+  tracking?: Presence
+  presence?: PresenceState
+  /** It has been live. */
+  wasLive?: boolean
+  report(error: unknown): void
+  /** Within the client's time limit, for as long as the user stays. */
+  readonly inTime: InTime
+  /** A newer token of the same user. */
+  setToken(token: string): void
+  /** Joins again at once, with other options. */
+  redo(): void
+  /**
+   * Rejects all that the user has asked for. Resolves when it has been left.
+   *
+   * @param next The membership that takes its place, for those who wait until one is live.
+   */
+  close(reason: Error, next?: Membership): Promise<void>
+}
+
+/**
+ * @param waitMs Before the first join.
+ * @param missed Another user's was live before, so that something is missing when this one is.
+ */
+export function createMembership(topic: Audience, waitMs = 0, missed = false): Membership {
+  const { options, members, feedCode } = topic
+  const { name, driver, feed, user, clock } = options
+  const closing = new AbortController()
+  const { signal } = closing
+  const handOn = createInbox((...message) => deliver(members, name, ...message))
+  let live = deferred<Subscription>()
+  let inbox: FeedInbox | undefined
+  let joined: Subscription | undefined
+  /** Gives up what is joined, or being joined. */
+  let lose: ((again?: boolean) => void) | undefined
+  let wake: AbortController | undefined
+
+  const move = (next: Membership['state']): void => {
+    self.state = next
+    options.onState()
+    callAll(members, 'ready', next === 'live')
+  }
+  const inTime: InTime = (what, run) => options.inTime(`${what} on ${name}`, run, signal)
+  /** A page that wakes or comes online does not wait out the rest of its backoff. */
+  const nudge = (): void => wake?.abort()
+
+  const self: Membership = {
+    state: 'joining',
+    get live() {
+      return live.promise
+    },
+    report(error) {
+      if (signal.aborted) return
+      const reason = toError(error)
+      options.onError(reason)
+      callAll(members, 'error', reason)
+    },
+    inTime,
+    setToken(token) {
+      if (self.state === 'live') joined?.setToken(token)
+    },
+    redo: () => lose?.(true),
+    async close(reason, next) {
+      closing.abort(reason)
+      lose?.()
+      if (next) live.resolve(next.live)
+      else live.reject(reason)
+      nudge()
+      move('closed')
+      await running
+    },
+  }
+
+  /** Joins, waits until it is lost, and again, until it is closed. Never rejects. */
+  const run = async (): Promise<void> => {
+    for (let attempt = 0; ;) {
+      wake = new AbortController()
+      if (waitMs) await sleep(waitMs, { clock, signal: wake.signal }).catch(() => undefined)
+      if (signal.aborted) return
+      let spreadMs: number | undefined
+      let liveAt = Infinity
+      let redone: boolean | undefined
+      const lost = new AbortController()
+      const down = deferred<void>()
+      waitMs = 0
+      joined = undefined
+      const end = (): void => {
+        // At once, so that nothing more is sent to what is lost.
+        lost.abort()
+        if (self.state === 'live') {
+          live = deferred()
+          move('retrying')
+        }
+        down.resolve()
+      }
+      try {
+        // One request for all topics; this one may be left meanwhile.
+        const asked = inTime('getToken', () => options.users('ask'))
+        const [code] = await Promise.all([feed && import('../feed/feed-code.ts'), asked])
+        if (code) {
+          inbox ??= code.createFeedInbox(handOn)
+          inbox.hold()
+          feedCode.resolve(code)
+        }
+        // Another token, or presence key, comes too late from now on.
+        lose = (again) => {
+          redone = again
+          end()
+        }
+        const { token, identity } = user
+        joined = await inTime('join', (inner) =>
+          driver.subscribe(
+            name,
+            { private: options.private, token, user: identity, self: false, presenceKey: topic.presenceKey },
+            {
+              onMessage(event, payload) {
+                if (signal.aborted) return
+                // Joined anew, it fetches everything from its cursor on. A feed carries rows, whatever else comes.
+                if (!inbox) handOn(event, payload)
+                else if (!inbox.receive(event, (payload ?? {}) as Payload)) end()
+              },
+              onPresence(state) {
+                if (!signal.aborted) callAll(members, 'presence', (self.presence = state))
+              },
+              onDown(_reason, spread) {
+                spreadMs = spread
+                end()
+              },
+            },
+            inner,
+          ),
+        )
+        await self.tracking?.join(joined)
+        // A topic that is no feed has no history.
+        const missing = (await inbox?.catchUp(joined, inTime)) ?? true
+        // Told when it is live, however often that is interrupted before.
+        if (self.wasLive && missing) missed = true
+        if (!lost.signal.aborted) {
+          liveAt = clock.monotonic()
+          live.resolve(joined)
+          move('live')
+          if (missed) {
+            missed = false
+            options.onGap()
+            callAll(members, 'gap')
+          }
+          self.wasLive = true
+          if (token !== undefined) options.users('renew', token, self, lost.signal).catch(() => undefined)
+        }
+        await down.promise
+      } catch (error) {
+        // Refused, timed out, or no token: each is tried again, more and more rarely.
+        self.report(error)
+      }
+      lose = undefined
+      lost.abort()
+      // A driver that throws, answers with no promise or never settles costs itself.
+      await options.inTime('leave', async () => joined?.leave()).catch(() => undefined)
+      if (signal.aborted) return
+      move('retrying')
+      // Another tab has the connection now, and waits for nobody; unless it goes on like that.
+      const wasStable = clock.monotonic() - liveAt > 1000
+      if (wasStable) attempt = 0
+      if (!redone && !(wasStable && spreadMs === 0)) waitMs = options.retryMs(attempt++, spreadMs)
+    }
+  }
+  onPage(['online', 'visibilitychange'], nudge, signal)
+  const running = withoutScope(run)
+  return self
+}

@@ -1,0 +1,258 @@
+import { DriverError } from '@msc/core'
+import { createManualClock, type ManualClock } from '@msc/core/testing'
+import fc from 'fast-check'
+import { afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
+import { z } from 'zod'
+import { stamped } from '../base/stamped.ts'
+import { unstamped } from '../base/stamp.ts'
+import { createRealtime, type Realtime } from '../create-realtime.ts'
+import type { RealtimeDriver, Subscription } from '../driver.ts'
+import { createFakeRealtime, type FakeRealtime } from '../testing/fake-driver.ts'
+
+let fake: FakeRealtime
+let clock: ManualClock
+let client: Realtime
+/** What the server tells of itself, and what the driver can. */
+let extra: Partial<Subscription>
+
+beforeAll(() => import('./sending.ts'))
+beforeEach(() => {
+  fake = createFakeRealtime()
+  clock = createManualClock(Date.now())
+  extra = {}
+  const driver: RealtimeDriver = {
+    ...fake.driver,
+    subscribe: async (...args) => ({ ...(await fake.driver.subscribe(...args)), ...extra }),
+  }
+  client = createRealtime({ driver, clock, onError: () => undefined })
+})
+afterEach(() => client.close())
+
+const details = (what: string): unknown[] =>
+  fake.received.filter((request) => request.what === what).map(({ detail }) => detail)
+const sent = (): unknown[] =>
+  details('send').map((detail) => unstamped((detail as { payload: unknown }).payload).payload)
+const tools = { carrier: () => ({ traceparent: '' }), randomHex: () => 'id', jsonForm: <T>(value: T): T => value }
+
+describe('any JSON', () => {
+  it('is sent and handed on as it is', async () => {
+    const channel = client.channel('room')
+    const heard: unknown[] = []
+    channel.on('note', (payload) => heard.push(payload))
+    await channel.ready
+    const payloads = ['text', '', [1, [2]], 7, 0, true, false, null, { n: 1 }, {}]
+    for (const payload of payloads) {
+      await channel.broadcast('note', payload)
+      fake.push('room', 'note', payload)
+    }
+    expect(sent()).toEqual(payloads)
+    expect(heard).toEqual(payloads)
+    await client.publish('room', 'note', [1])
+    expect(sent().at(-1)).toEqual([1])
+  })
+
+  it('survives its stamp, whatever it is', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (payload) => {
+        const wire: unknown = JSON.parse(JSON.stringify(stamped(payload, tools)))
+        const expected: unknown = JSON.parse(JSON.stringify(payload))
+        if (typeof expected === 'object' && expected !== null && '_msc' in expected) return
+        expect(unstamped(wire).payload).toEqual(expected)
+      }),
+    )
+  })
+
+  it.each([[null], ['text'], [7], [[]], [{ id: {} }]])('is read with the stamp %j of whoever sent it', async (_msc) => {
+    const channel = client.channel('room')
+    const heard: unknown[] = []
+    channel.on('note', (payload) => heard.push(payload))
+    await channel.ready
+    fake.push('room', 'note', { n: 1, _msc })
+    expect(heard).toEqual([{ n: 1 }])
+  })
+
+  it('is what `toJSON` makes of a value', async () => {
+    const channel = client.channel('room')
+    await channel.ready
+    await channel.broadcast('note', new Date(0))
+    await channel.broadcast('note', { toJSON: () => [1] })
+    expect(sent()).toEqual(['1970-01-01T00:00:00.000Z', [1]])
+  })
+
+  it.each([
+    ['nothing', undefined],
+    ['a function', () => undefined],
+    ['what says that it is nothing', { toJSON: () => undefined }],
+  ])('is not %s, which is refused', async (_what, payload) => {
+    const channel = client.channel('room')
+    await channel.ready
+    const refusal = { code: 'REALTIME_PAYLOAD_INVALID', retryable: false }
+    await expect(channel.broadcast('note', payload as never)).rejects.toMatchObject(refusal)
+    await expect(client.publish('room', 'note', payload as never)).rejects.toMatchObject(refusal)
+    await expect(channel.track(payload as never)).rejects.toMatchObject(refusal)
+    expect(sent()).toEqual([])
+    expect(details('track')).toEqual([])
+  })
+
+  it.each([
+    ['a list', [1]],
+    ['a text', 'text'],
+    ['null', null],
+    ['a Date', new Date(0)],
+  ])('is tracked only as an object, not as %s', async (_what, state) => {
+    const channel = client.channel('room', { presenceKey: 'a' })
+    await channel.ready
+    await expect(channel.track(state as never)).rejects.toMatchObject({ code: 'REALTIME_PAYLOAD_INVALID' })
+    expect(details('track')).toEqual([])
+  })
+
+  it('may be typed by an interface', () => {
+    interface Note {
+      readonly text: string
+    }
+    const note: Note = { text: 'a' }
+    const channel = client.channel('room')
+    expectTypeOf(channel.broadcast<'note'>).toBeCallableWith('note', note)
+    expectTypeOf(channel.track).toBeCallableWith(note)
+    expectTypeOf(client.publish).toBeCallableWith('room', 'note', note)
+    expectTypeOf(client.publish).toBeCallableWith('room', 'note', null)
+    const record: { readonly record: Note } = { record: note }
+    expectTypeOf(client.publishChange).toBeCallableWith({ table: 't', ownerId: 'a', type: 'INSERT', ...record })
+    const typed = client.channel('typed', { events: { said: z.string() } })
+    expectTypeOf(typed.broadcast<'said'>).toBeCallableWith('said', 'hello')
+    // @ts-expect-error -- A BigInt is no JSON.
+    void (() => channel.broadcast('note', 1n))
+    // @ts-expect-error -- Nothing is no JSON.
+    void (() => channel.broadcast('note', undefined))
+  })
+})
+
+describe('bytes', () => {
+  it('go as bytes where the driver carries them', async () => {
+    const bytes: unknown[] = []
+    extra = { sendBytes: async (event, payload) => void bytes.push([event, payload]) }
+    const channel = client.channel('room')
+    const heard: unknown[] = []
+    channel.on('sound', (payload) => heard.push(payload))
+    await channel.ready
+    await channel.broadcast('sound', new Uint8Array([1, 2]))
+    fake.push('room', 'sound', new Uint8Array([3]))
+    expect(bytes).toEqual([['sound', new Uint8Array([1, 2])]])
+    expect(heard).toEqual([new Uint8Array([3])])
+    expect(sent()).toEqual([])
+  })
+
+  it('are refused where it does not, and in a publication', async () => {
+    const channel = client.channel('room')
+    const refusal = { code: 'REALTIME_NO_BYTES', retryable: false, hint: expect.stringContaining('base64') }
+    await expect(channel.broadcast('sound', new Uint8Array([1]))).rejects.toMatchObject(refusal)
+    await expect(client.publish('room', 'sound', new Uint8Array([1]))).rejects.toMatchObject({
+      code: 'REALTIME_PAYLOAD_INVALID',
+    })
+    expect(sent()).toEqual([])
+  })
+})
+
+describe('a limit that the server told', () => {
+  const tooLarge = { code: 'REALTIME_PAYLOAD_TOO_LARGE', retryable: false, hint: expect.stringContaining('200 bytes') }
+
+  it('refuses a larger message before it is sent, in bytes and not in characters', async () => {
+    extra = { limits: { messageBytes: 200 }, sendBytes: async () => undefined }
+    const channel = client.channel('room')
+    await channel.ready
+    await channel.broadcast('note', 'x'.repeat(198))
+    for (const payload of ['x'.repeat(199), 'Å'.repeat(100), { text: 'x'.repeat(200) }, new Uint8Array(201)])
+      await expect(channel.broadcast('note', payload)).rejects.toMatchObject(tooLarge)
+    expect(sent()).toEqual(['x'.repeat(198)])
+  })
+
+  it('refuses a larger state, and never says it: not at a join, not at a rejoin', async () => {
+    extra = { limits: { presenceBytes: 200 } }
+    const channel = client.channel('room', { presenceKey: 'a' })
+    const errors: unknown[] = []
+    channel.onError((error) => errors.push((error as { code?: string }).code))
+    await expect(channel.track({ blob: 'x'.repeat(300_000) })).rejects.toMatchObject(tooLarge)
+    fake.drop()
+    await clock.advance(2000)
+    expect(client.status).toBe('connected')
+    expect(details('track')).toEqual([])
+    expect(errors).toEqual(['REALTIME_PAYLOAD_TOO_LARGE'])
+    await channel.track({ n: 1 })
+    expect(details('track')).toEqual([{ n: 1 }])
+  })
+})
+
+describe('a state that the server refuses', () => {
+  const refuse = (retryable: boolean): void => {
+    fake.override.track = () => {
+      throw new DriverError('fake', 'No.', { code: 'REALTIME_REFUSED', retryable })
+    }
+  }
+
+  it('for good is said once, and told once: to whoever tracks it, and where errors are told', async () => {
+    refuse(false)
+    const channel = client.channel('room', { presenceKey: 'a' })
+    const errors: unknown[] = []
+    channel.onError(({ message }) => errors.push(message))
+    await expect(channel.track({ n: 1 })).rejects.toThrow('No.')
+    for (let again = 0; again < 3; again++) {
+      fake.drop()
+      await clock.advance(2000)
+    }
+    expect(details('track')).toHaveLength(1)
+    expect(errors).toEqual(['[fake] No.'])
+    expect(client.status).toBe('connected')
+  })
+
+  it('for now is said again at the next join', async () => {
+    refuse(true)
+    const channel = client.channel('room', { presenceKey: 'a' })
+    await expect(channel.track({ n: 1 })).rejects.toThrow('No.')
+    delete fake.override.track
+    fake.drop()
+    await clock.advance(2000)
+    expect(details('track').length).toBeGreaterThan(1)
+  })
+})
+
+it('is the same as it was when it was tracked, though the application changes it afterwards', async () => {
+  const channel = client.channel('room', { presenceKey: 'a' })
+  const state = { n: 1 }
+  await channel.track(state)
+  state.n = 2
+  fake.drop()
+  await clock.advance(2000)
+  await channel.track(state)
+  expect(details('track')).toEqual([{ n: 1 }, { n: 1 }, { n: 2 }])
+})
+
+it('refuses a client without options, or without a driver', () => {
+  for (const options of [null, undefined, {}])
+    expect(() => createRealtime(options as never)).toThrow(expect.objectContaining({ code: 'REALTIME_NO_DRIVER' }))
+})
+
+it('reports a token that the server refuses, with what it says', async () => {
+  const told: string[] = []
+  await client.close()
+  fake.override.subscribe = () => {
+    throw new DriverError('fake', 'Token has expired.', { code: 'REALTIME_TOKEN_REFUSED', retryable: true })
+  }
+  client = createRealtime({ driver: fake.driver, clock, onError: ({ message }) => told.push(message) })
+  const channel = client.channel('room')
+  channel.onError(({ message }) => told.push(message))
+  await clock.advance(300)
+  expect(new Set(told)).toEqual(new Set(['[fake] Token has expired.']))
+  expect(await client.health()).toMatchObject({ status: 'degraded', detail: '[fake] Token has expired.' })
+})
+
+it('says when a channel is live, and when it is not', async () => {
+  const channel = client.channel('room')
+  const told: boolean[] = []
+  channel.onReady((ready) => told.push(ready))
+  await channel.ready
+  expect(told).toEqual([true])
+  fake.drop()
+  expect(told.at(-1)).toBe(false)
+  await clock.advance(2000)
+  expect(told.at(-1)).toBe(true)
+})

@@ -1,0 +1,107 @@
+// What only a client whose users have tokens needs, loaded with the first question for one: no token is known without this
+// code, so no user can change without it either. It imports nothing that a page loads first.
+import type { Clock } from '@msc/core'
+import type { refusal } from '../base/refusal.ts'
+import type { callAll } from './members.ts'
+import type { createMembership, Membership } from './membership.ts'
+import { keepRenewed } from './renewal.ts'
+import { identityOf } from './token.ts'
+import type { Topic } from './topic.ts'
+
+/** Who uses the client, as far as `getToken` has said. */
+export interface User {
+  /** The latest token; `undefined` for nobody, and before the first answer. */
+  token?: string | undefined
+  /** Account, session and role of the latest token. */
+  identity?: string
+  changedAt?: number
+  asking?: Promise<void> | undefined
+}
+
+/** Calls a function of this file, once it has been loaded. */
+export interface Users {
+  (what: 'ask' | 'refreshToken'): Promise<void>
+  (what: 'renew', token: string, membership: Membership, signal: AbortSignal): Promise<void>
+}
+
+/** What the client has loaded already. */
+export interface UserTools {
+  readonly user: User
+  readonly getToken: () => Promise<string | undefined>
+  readonly topics: ReadonlyMap<string, Topic>
+  readonly clock: Clock
+  readonly retryMs: (attempt: number) => number
+  readonly refusal: typeof refusal
+  readonly createMembership: typeof createMembership
+  readonly callAll: typeof callAll
+}
+
+/** Users may change as often, in milliseconds, without a pause: a `getToken` that names another one each time is no loop. */
+const CALM_MS = 1000
+
+/**
+ * Asks who the user is, once for all that ask at a time. Afterwards `token` is right, and nothing of another user is left.
+ * When it rejects, all is as it was.
+ *
+ * @param anew An answer that is under way may be of before: it counts no more.
+ */
+export function ask(tools: UserTools, anew = false): Promise<void> {
+  const { user } = tools
+  if (user.asking && !anew) return user.asking
+  const own: Promise<void> = tools.getToken().then(
+    (token) => {
+      if (user.asking !== own) return ask(tools)
+      user.asking = undefined
+      user.token = token
+      const before = user.identity
+      user.identity = identityOf(token)
+      if (before !== undefined && before !== user.identity) changeUser(tools)
+    },
+    (error: Error) => {
+      if (user.asking !== own) return ask(tools)
+      user.asking = undefined
+      throw error
+    },
+  )
+  return (user.asking = own)
+}
+
+/** Everything of the user before is forgotten and left, and joined as the one of now. */
+function changeUser(tools: UserTools): void {
+  const { user, topics, clock, retryMs, refusal, createMembership, callAll } = tools
+  const now = clock.monotonic()
+  const isCalm = now - (user.changedAt ?? -Infinity) > CALM_MS
+  user.changedAt = now
+  const reason = refusal('Another user has come.', 'REALTIME_USER_CHANGED')
+  for (const topic of topics.values()) {
+    const { membership: before, options, members } = topic
+    topic.membership = createMembership(topic, isCalm ? 0 : retryMs(0), before.wasLive)
+    void before.close(reason, topic.membership)
+    if (before.presence) callAll(members, 'presence', {})
+    // A feed that waits for its snapshot holds messages: it begins anew.
+    if (before.wasLive && options.feed) callAll(members, 'gap')
+  }
+}
+
+/** Asks for another token before this one expires, until the signal ends. */
+export async function renew(
+  tools: UserTools,
+  token: string,
+  membership: Membership,
+  signal: AbortSignal,
+): Promise<void> {
+  const getToken = async (): Promise<string | undefined> => {
+    await membership.inTime('getToken', () => ask(tools))
+    return tools.user.token
+  }
+  keepRenewed(token, { clock: tools.clock, getToken, onToken: membership.setToken, signal })
+}
+
+/** Asks at once, and hands on a newer token of the same user. */
+export async function refreshToken(tools: UserTools): Promise<void> {
+  const { user } = tools
+  const { token } = user
+  await ask(tools, true)
+  if (user.token === undefined || user.token === token) return
+  for (const topic of tools.topics.values()) topic.membership.setToken(user.token)
+}
