@@ -1,6 +1,5 @@
-import { every, sleep, withoutScope, type CancelTimer, type Clock } from '@msc/core'
+import { every, inTurn, sleep, withoutScope, type CancelTimer, type Clock } from '@msc/core'
 import { listen, type PostgresClient } from '@msc/core/postgres'
-import { inTurn } from '@msc/core'
 
 export interface ListeningOptions {
   readonly client: PostgresClient
@@ -53,7 +52,8 @@ export async function hear(options: ListeningOptions): Promise<Listening> {
     stopRetrying?.()
   }
   const pollOn = async (): Promise<void> => {
-    while (mode === 'polling' && !ending.signal.aborted) {
+    for (;;) {
+      if (mode !== 'polling' || ending.signal.aborted) return
       const from = clock.monotonic()
       await options.poll()
       const ms = Math.max(POLL_MS, (clock.monotonic() - from) * POLL_SHARE)

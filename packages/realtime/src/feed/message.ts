@@ -1,4 +1,3 @@
-import { toError } from '@msc/core'
 import { FEED } from './feed-topic.ts'
 
 /** What the database says to a topic. */
@@ -124,7 +123,7 @@ export function tellMore(
 }
 
 /** An object's JSON with one property more. */
-export function stampedJson(json: string, stamp: Readonly<Record<string, unknown>>): string {
+function stampedJson(json: string, stamp: Readonly<Record<string, unknown>>): string {
   const isEmpty = json.length === 2
   return `${json.slice(0, -1)}${isEmpty ? '' : ','}"_msc":${JSON.stringify(stamp)}}`
 }
@@ -133,6 +132,6 @@ function readPayload(json: string): Readonly<Record<string, unknown>> {
   try {
     return JSON.parse(json) as Record<string, unknown>
   } catch (error) {
-    throw new Error('[msc/realtime] A row of the outbox can not be read.', { cause: toError(error) })
+    throw new Error('[msc/realtime] A row of the outbox can not be read.', { cause: error })
   }
 }

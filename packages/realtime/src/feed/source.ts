@@ -32,7 +32,7 @@ import type { FeedPage } from './page.ts'
 import { Position } from './position.ts'
 import { keepPruned, type Pruning } from './pruning.ts'
 
-export type { FeedEvent, FeedMessage } from './message.ts'
+export type { FeedMessage } from './message.ts'
 
 /** Part of a topic's history, with each event's payload also as its JSON. */
 export interface FeedHistory extends FeedPage {
@@ -181,7 +181,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   /** All that was not handed on yet, up to now. When it fails, what it handed on has been. */
   const catchUp = async (): Promise<void> => {
     let cursor = String(position)
-    for (let more = true; more && !closed;) {
+    for (let more = true; more && !isClosed();) {
       const rows = await query<HistoryRow>(CATCH_UP, [null, cursor, AT_ONCE])
       const page = rows[0]
       if (!page) return

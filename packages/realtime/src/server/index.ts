@@ -14,7 +14,15 @@ export type { KeyRule } from './session/presence-key.ts'
 export { feedMigration, type FeedMigrationOptions, type FeedTable } from '../feed/sql.ts'
 export { relayFeeds, type Relay, type RelayOptions } from '../feed/relay.ts'
 export type { Before } from '../feed/lanes.ts'
-export { feedSource, type FeedMessage, type FeedSource, type FeedSourceOptions } from '../feed/source.ts'
+export {
+  feedSource,
+  type FeedHistory,
+  type FeedMessage,
+  type FeedSource,
+  type FeedSourceOptions,
+  type FeedStats,
+} from '../feed/source.ts'
+export type { FeedEvent } from '../feed/message.ts'
 export type { FeedPage } from '../feed/page.ts'
 export type { PostgresClient } from '@msc/core/postgres'
 export type { HolderLimits, LimitOptions, Limits } from './admission/limits.ts'

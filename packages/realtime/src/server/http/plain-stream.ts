@@ -88,6 +88,7 @@ export function servePlainStream(options: PlainStreamOptions): void {
       at.set(topic, more ? page.cursor : Position.of(page.cursor))
     }
   }
+  const next = (): string | undefined => (reading || connection.gone ? undefined : waiting.shift())
   const readAll = async (source: FeedSource): Promise<void> => {
     try {
       while (!connection.gone) {
@@ -100,8 +101,7 @@ export function servePlainStream(options: PlainStreamOptions): void {
       if (kept.length > 0) transport.send(`${idLine()}\n`)
       reading = false
       // One of them may say that there is more to read, for which the others wait.
-      while (!reading && !connection.gone && waiting.length > 0) {
-        const data = waiting.shift() as string
+      for (let data = next(); data !== undefined; data = next()) {
         waitingLength -= data.length
         handOn(data)
       }
@@ -120,7 +120,10 @@ export function servePlainStream(options: PlainStreamOptions): void {
     const given = options.lastEventId.split(BETWEEN)
     const isKnown = given.length === kept.length && given.every(isCursor)
     // What can't be gone on from may have been missed.
-    for (const [index, topic] of kept.entries()) isKnown ? at.set(topic, given[index]) : tellGap(topic)
+    for (const [index, topic] of kept.entries()) {
+      if (isKnown) at.set(topic, given[index])
+      else tellGap(topic)
+    }
   }
   read()
 }
