@@ -226,7 +226,7 @@ describe('a connection', () => {
 })
 
 describe('an error reply', () => {
-  const replied = async (response: unknown): Promise<unknown> => {
+  const replied = async (said: object): Promise<unknown> => {
     class Line extends EventTarget {
       readyState = 1
       constructor() {
@@ -236,7 +236,7 @@ describe('an error reply', () => {
       send(text: string): void {
         const [joinRef, ref, topic, event] = JSON.parse(text) as [string, string, string, string]
         const status = event === 'phx_join' ? 'error' : 'ok'
-        const reply = JSON.stringify([joinRef, ref, topic, 'phx_reply', { status, response }])
+        const reply = JSON.stringify([joinRef, ref, topic, 'phx_reply', { status, ...said }])
         queueMicrotask(() => this.dispatchEvent(new MessageEvent('message', { data: reply })))
       }
       close(): void {}
@@ -254,19 +254,21 @@ describe('an error reply', () => {
     ['FORBIDDEN', {}, { code: 'REALTIME_REFUSED', retryable: false }],
     ['UNAVAILABLE', { retryable: true }, { code: 'REALTIME_REFUSED', retryable: true }],
   ])('%s %j is %j', async (code, more, expected) => {
-    const error = await replied({ reason: 'In words', msc: { code, ...more } })
+    const error = await replied({ response: { reason: 'In words' }, msc: { code, ...more } })
     expect(error).toBeInstanceOf(DriverError)
     expect(error).toMatchObject({ message: '[embedded] In words', ...expected })
   })
 
-  it.each([null, {}, { reason: 7, msc: 'x' }, { msc: { code: ['__proto__'], retryable: 'no', retry_after_ms: -1 } }])(
-    'of a server that lies (%j) is a refusal all the same',
-    async (response) => {
-      expect(await replied(response)).toMatchObject({
-        code: 'REALTIME_REFUSED',
-        message: '[embedded] The server refused.',
-        retryable: false,
-      })
-    },
-  )
+  it.each([
+    { response: null },
+    {},
+    { response: { reason: 7 }, msc: 'x' },
+    { msc: { code: ['__proto__'], retryable: 'no', retry_after_ms: -1 } },
+  ])('of a server that lies (%j) is a refusal all the same', async (said) => {
+    expect(await replied(said)).toMatchObject({
+      code: 'REALTIME_REFUSED',
+      message: '[embedded] The server refused.',
+      retryable: false,
+    })
+  })
 })

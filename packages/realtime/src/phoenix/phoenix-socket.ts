@@ -103,7 +103,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
         signal.removeEventListener('abort', onAbort)
         if (reply instanceof Error) reject(reply)
         else if (reply.status === 'ok') resolve(reply.response)
-        else resolve((refusing = refused(reply.response)))
+        else resolve((refusing = refused(reply)))
       }
       const onAbort = (): void => settle(signal.reason as Error)
       if (signal.aborted) return onAbort()
@@ -199,7 +199,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     if (accepted || !(refusing || code === 1008)) return end(lost)
     // It ended because of its token; the reply that says so is being read, or there was none.
     onReached()
-    ;(refusing ?? refused({ reason, msc: { code: 'TOKEN_REFUSED' } })).catch(end)
+    ;(refusing ?? refused({ response: { reason }, msc: { code: 'TOKEN_REFUSED' } })).catch(end)
   })
   socket.addEventListener('error', () => end(lost))
   // The first frame; what is asked for comes right behind it, without waiting for the answer.
@@ -294,9 +294,9 @@ const passing = (message: string): DriverError => new DriverError('embedded', me
 const lost: DriverError = passing('The connection was lost.')
 
 /** Rejects with what the server refused. The code comes when something is: most pages never need it. */
-function refused(response: unknown): Promise<never> {
+function refused(reply: unknown): Promise<never> {
   return import('./refusals.ts').then(
-    (code) => Promise.reject(code.refusal({ DriverError }, response)),
+    (code) => Promise.reject(code.refusal({ DriverError }, reply)),
     () => Promise.reject(lost),
   )
 }

@@ -54,8 +54,11 @@ const KINDS: ReadonlyMap<unknown, Kind> = new Map([
  *
  * @param core What the page has loaded already.
  */
-export function refusal({ DriverError }: Pick<typeof Core, 'DriverError'>, response: unknown): Core.DriverError {
-  const { reason, msc } = (response ?? {}) as { reason?: unknown; msc?: Readonly<Record<string, unknown>> | null }
+export function refusal({ DriverError }: Pick<typeof Core, 'DriverError'>, reply: unknown): Core.DriverError {
+  const { response, msc } = (reply ?? {}) as Readonly<
+    Record<string, Readonly<Record<string, unknown>> | null | undefined>
+  >
+  const { reason } = response ?? {}
   const { code: said, retryable, retry_after_ms: retryAfterMs } = msc ?? {}
   const kind = KINDS.get(said) ?? OTHER
   return new DriverError('embedded', typeof reason === 'string' && reason ? reason : 'The server refused.', {

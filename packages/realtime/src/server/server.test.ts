@@ -184,10 +184,8 @@ describe('the server', () => {
       'phx_reply',
       {
         status: 'error',
-        response: {
-          reason: 'PayloadTooLarge: A message has at most 10000 bytes',
-          msc: { code: 'PAYLOAD_TOO_LARGE', retryable: false },
-        },
+        response: { reason: 'PayloadTooLarge: A message has at most 10000 bytes' },
+        msc: { code: 'PAYLOAD_TOO_LARGE', retryable: false },
       },
     ])
     const large = await open(`apikey=${token}&vsn=2.0.0`)

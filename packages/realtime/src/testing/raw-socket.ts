@@ -7,6 +7,8 @@ interface Reply {
     readonly reason?: string
     readonly msc?: Readonly<Record<string, unknown>>
   }
+  /** Of a refusal. */
+  readonly msc?: Readonly<Record<string, unknown>>
 }
 
 /** A WebSocket that speaks the protocol frame by frame, as no driver would. */

@@ -77,7 +77,7 @@ describe('a connection without a token in its address', () => {
     expect((await line.ended)[0]).toBe(1008)
     expect(replyTo(line, '1')).toMatchObject({
       status: 'error',
-      response: { msc: { code: 'TOKEN_REFUSED', retryable: false } },
+      msc: { code: 'TOKEN_REFUSED', retryable: false },
     })
     expect(server.stats()).toMatchObject({ connections: 0, rooms: 0 })
   })
@@ -128,7 +128,7 @@ describe('a connection without a token in its address', () => {
           '1',
           'phoenix',
           'phx_reply',
-          { status: 'error', response: { reason, msc: { code: 'TOKEN_REFUSED', retryable: false } } },
+          { status: 'error', response: { reason }, msc: { code: 'TOKEN_REFUSED', retryable: false } },
         ],
       ])
     }
@@ -141,7 +141,7 @@ describe('a connection without a token in its address', () => {
     line.say(...proof(await signTestToken(jwtSecret, { sub: 'a' })))
     expect((await line.ended)[0]).toBe(1013)
     expect(replyTo(line, '1')).toMatchObject({
-      response: { msc: { code: 'UNAVAILABLE', retryable: true, retry_after_ms: 1000 } },
+      msc: { code: 'UNAVAILABLE', retryable: true, retry_after_ms: 1000 },
     })
   })
 
@@ -154,7 +154,7 @@ describe('a connection without a token in its address', () => {
     await expect.poll(() => replyTo(one, '1')).toMatchObject({ status: 'ok' })
     two.say(...proof(token))
     expect((await two.ended)[0]).toBe(1013)
-    expect(replyTo(two, '1')).toMatchObject({ response: { msc: { code: 'RATE_LIMITED', retryable: true } } })
+    expect(replyTo(two, '1')).toMatchObject({ msc: { code: 'RATE_LIMITED', retryable: true } })
     one.socket.close()
     await one.ended
     const [three] = [await open(), await open()]

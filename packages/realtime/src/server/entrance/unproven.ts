@@ -67,7 +67,7 @@ export function createUnproven({ runtime, prove }: UnprovenContext): Unproven {
       if (isOver()) return
       const retryable = code !== 'TOKEN_REFUSED'
       const msc = { code, retryable, ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }) }
-      const payload = { status: 'error', response: { reason, msc } }
+      const payload = { status: 'error', response: { reason }, msc }
       if (frame && frame.ref !== null) socket.send(formatFrame({ ...frame, event: 'phx_reply', payload }, '2.0.0'))
       // 1013: try again later.
       end(retryable ? 1013 : 1008, reason)

@@ -61,13 +61,17 @@ export const ROOM_BUSY_MS = 1000
 export const ROOM_BUSY_TEXT = 'Too many messages wait in this room'
 export const ROOM_BUSY: Refused = refusal('ROOM_BUSY', ROOM_BUSY_TEXT, ROOM_BUSY_MS)
 
-/** The `response` of a reply whose status is `error`. */
-export interface RefusalResponse {
-  readonly reason: string
+/**
+ * The payload of a reply whose status is `error`. What a program decides by is not in the response: Supabase's SDK makes its
+ * error of all the values there.
+ */
+export interface RefusedReply {
+  readonly status: 'error'
+  readonly response: { readonly reason: string }
   readonly msc: { readonly code: RefusalCode; readonly retryable: boolean; readonly retry_after_ms?: number }
 }
 
-export function responseOf({ code, reason, retryable, retryAfterMs }: Refused): RefusalResponse {
+export function refusedReply({ code, reason, retryable, retryAfterMs }: Refused): RefusedReply {
   const wait = retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) }
-  return { reason, msc: { code, retryable, ...wait } }
+  return { status: 'error', response: { reason }, msc: { code, retryable, ...wait } }
 }

@@ -1,21 +1,15 @@
 import type { Connection } from '../entrance/connection.ts'
 import type { Runtime } from '../runtime.ts'
 import type { FrameHead } from '../wire/frame-head.ts'
-import { responseOf, type Refused } from './refusal.ts'
+import { refusedReply, type Refused } from './refusal.ts'
 
-export function reply(
-  connection: Connection,
-  { joinRef, ref, topic, event }: FrameHead,
-  status: 'ok' | 'error',
-  response: unknown,
-): void {
-  connection.send({
-    joinRef: joinRef ?? (event === 'phx_join' ? ref : null),
-    ref,
-    topic,
-    event: 'phx_reply',
-    payload: { status, response },
-  })
+export function reply(connection: Connection, frame: FrameHead, status: 'ok' | 'error', response: unknown): void {
+  answer(connection, frame, { status, response })
+}
+
+function answer(connection: Connection, { joinRef, ref, topic, event }: FrameHead, payload: unknown): void {
+  const join = joinRef ?? (event === 'phx_join' ? ref : null)
+  connection.send({ joinRef: join, ref, topic, event: 'phx_reply', payload })
 }
 
 /** The same with a response that is JSON already, as the database wrote it: it may be nested more deeply than can be written here. */
@@ -26,5 +20,5 @@ export function replyWith(connection: Connection, { joinRef, ref, topic }: Frame
 /** Tells the sender of a frame, and nobody else, why it is not taken. Without a reference there is nothing to answer. */
 export function refuse(connection: Connection, frame: FrameHead, refused: Refused, { counters }: Runtime): void {
   counters.countRefused(refused.code)
-  if (frame.ref !== null) reply(connection, frame, 'error', responseOf(refused))
+  if (frame.ref !== null) answer(connection, frame, refusedReply(refused))
 }
