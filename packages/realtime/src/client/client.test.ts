@@ -258,6 +258,30 @@ describe('a feed', () => {
     expect(asked('subscribe')).toHaveLength(3)
   })
 
+  it('tells of a gap once it is live, though the connection broke when it heard of it', async () => {
+    let gaps = 0
+    fake.override.since = () => page(`${epoch}:10:10:`, [])
+    connect().feed(
+      'items',
+      'a',
+      () => {},
+      () => (gaps += 1),
+    )
+    await settle()
+    fake.override.since = () => {
+      fake.override.since = () => page(`${epoch}:20:20:`, [])
+      fake.drop()
+      return { ...page(`${epoch}:20:20:`, []), gap: true }
+    }
+    fake.drop()
+    await clock.advance(20_000)
+    expect(client.status).toBe('connected')
+    expect(gaps).toBe(1)
+    fake.drop()
+    await clock.advance(20_000)
+    expect(gaps).toBe(1)
+  })
+
   it('fetches a message that was too large to be sent', async () => {
     const heard: number[] = []
     const pages = [page(`${epoch}:1:1:`, []), page(`${epoch}:2:2:`, [1])]

@@ -14,7 +14,7 @@ import {
   type ErrorReporter,
 } from '@msc/core'
 import type { OutgoingMessage } from '../driver.ts'
-import type { FeedSource } from '../feed/source.ts'
+import type { FeedSource, FeedStats } from '../feed/source.ts'
 import { getHub, setHub } from '../client/hub.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
 import { Admission, Place } from './admission/admission.ts'
@@ -149,6 +149,8 @@ export interface RealtimeStats {
   readonly broadcasts: number
   /** What was refused or dropped since then, by reason; what never happened is absent. */
   readonly refused: Readonly<Partial<Record<RefusedCode, number>>>
+  /** How the feeds are doing, where there are any. */
+  readonly feeds?: FeedStats
 }
 
 const FEED_METHODS: readonly (keyof FeedSource)[] = ['start', 'since', 'replay', 'close']
@@ -246,7 +248,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     ready,
     stats() {
       const { joins, broadcasts, refused } = runtime.counters
-      return { connections: clients.size, rooms: rooms.size, dropped: clients.dropped, joins, broadcasts, refused }
+      const feeds = options.feeds?.stats?.()
+      const counts = { joins, broadcasts, refused, ...(feeds && { feeds }) }
+      return { connections: clients.size, rooms: rooms.size, dropped: clients.dropped, ...counts }
     },
     async close() {
       if (closed) return

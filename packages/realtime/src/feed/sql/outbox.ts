@@ -64,20 +64,19 @@ begin
   return md5(epoch || place)::uuid;
 end $$;
 
--- The snapshot of the statement that calls it, in which its own transaction counts as not ended: Postgres leaves that one out,
--- so with a later one that has ended it would look visible. With very many open ones, that of before the first of them.
-create or replace function msc_feed.snapshot(own xid8) returns pg_snapshot
-  language sql stable set search_path = '' as $$
+-- A snapshot in which its own transaction counts as not ended: Postgres leaves that one out, so with a later one that has ended
+-- it would look visible. With very many open ones, that of before the first of them.
+create or replace function msc_feed.snapshot(own xid8, at pg_snapshot) returns pg_snapshot
+  language sql immutable set search_path = '' as $$
   select case
-    when many.ids > 100 then format('%s:%s:', pg_snapshot_xmin(now.at), pg_snapshot_xmin(now.at))::pg_snapshot
-    when own >= pg_snapshot_xmax(now.at) then now.at
-    else format('%s:%s:%s', pg_snapshot_xmin(now.at), pg_snapshot_xmax(now.at), (
-      select string_agg(xid::text, ',' order by xid)
-        from (select pg_snapshot_xip(now.at) union select own) as open (xid)
+    when length(at::text) > 1500 then format('%s:%s:', pg_snapshot_xmin(at), pg_snapshot_xmin(at))::pg_snapshot
+    when own >= pg_snapshot_xmax(at) then at
+    else format('%s:%s:%s', pg_snapshot_xmin(at), pg_snapshot_xmax(at), (
+      select string_agg(xid::text, ',' order by xid) from (select pg_snapshot_xip(at) union select own) as open (xid)
     ))::pg_snapshot
   end
-  from (select pg_current_snapshot()) as now (at), lateral (select count(*) from pg_snapshot_xip(now.at)) as many (ids)
 $$;
+drop function if exists msc_feed.snapshot(xid8);
 
 -- A number with more digits than a JavaScript number keeps becomes the text of its digits, at any depth.
 create or replace function msc_feed.exact(value jsonb) returns jsonb
@@ -111,28 +110,30 @@ create or replace function msc_feed.publish(
 declare
   own xid8 := pg_current_xact_id();
   said jsonb := publish.payload;
-  size int := octet_length(said::text);
+  text text := said::text;
   written bigint;
-  at pg_snapshot;
+  -- Before the row has its id: what is visible here has a lower one.
+  at pg_snapshot := pg_current_snapshot();
 begin
+  if own < pg_snapshot_xmax(at) or length(at::text) > 1500 then at := msc_feed.snapshot(own, at); end if;
   -- A quick look, as few have such numbers.
-  if said::text ~ '[0-9.]{16}' then
+  if text ~ '[0-9.]{16}' then
     begin
       said := msc_feed.exact(said);
+      text := said::text;
     exception when statement_too_complex then
       -- It is nested too deeply to be looked through, and goes as it is.
       null;
     end;
-    size := octet_length(said::text);
   end if;
   insert into msc_feed.events as e (topic, event, payload, raw, bytes, private, xid, snapshot)
-    values (publish.topic, publish.event, said, publish.bytes, size + coalesce(octet_length(publish.bytes), 0),
-      publish.private, own, msc_feed.snapshot(own))
-    returning e.id, e.snapshot into written, at;
+    values (publish.topic, publish.event, said, publish.bytes, octet_length(text) + coalesce(octet_length(publish.bytes), 0),
+      publish.private, own, at)
+    returning e.id into written;
   perform pg_notify('msc_feed', written::text);
   if to_regclass('realtime.subscription') is not null and (select d.deliver from msc_feed.delivery as d) = 'database' then
     begin
-      if size > 200000 then
+      if octet_length(text) > 200000 then
         perform realtime.send(jsonb_build_object('_msc', jsonb_build_object('more', true)), event, topic, publish.private);
       else
         perform realtime.send(said || jsonb_build_object('_msc', jsonb_build_object('id', 'f' || written,

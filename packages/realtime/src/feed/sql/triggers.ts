@@ -19,12 +19,21 @@ create or replace function msc_feed.on_change() returns trigger
 declare
   new_row jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
   old_row jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
-  now_own text[] := coalesce(msc_feed.owners(new_row -> tg_argv[0]), '{}');
-  then_own text[] := coalesce(msc_feed.owners(old_row -> tg_argv[0]), '{}');
+  now_value jsonb := new_row -> tg_argv[0];
+  then_value jsonb := old_row -> tg_argv[0];
+  now_own text[] := '{}';
+  then_own text[] := '{}';
   prefix text := 'feed:' || tg_argv[1] || ':';
   base jsonb := jsonb_build_object('schema', tg_argv[3], 'table', tg_argv[2]);
   owner text;
 begin
+  -- Most have one owner.
+  if jsonb_typeof(now_value) = 'array' then now_own := msc_feed.owners(now_value);
+  elsif now_value <> 'null' then now_own := array[now_value #>> '{}'];
+  end if;
+  if jsonb_typeof(then_value) = 'array' then then_own := msc_feed.owners(then_value);
+  elsif then_value <> 'null' then then_own := array[then_value #>> '{}'];
+  end if;
   foreach owner in array then_own loop
     if owner = any (now_own) then
       perform msc_feed.publish(prefix || owner, 'UPDATE',
@@ -53,7 +62,7 @@ declare
   topic text;
 begin
   insert into msc_feed.events as e (topic, event, payload, bytes, xid, snapshot)
-    values ('feed!' || tg_argv[1], 'TRUNCATE', '{}', 2, own, msc_feed.snapshot(own)) returning e.id into written;
+    values ('feed!' || tg_argv[1], 'TRUNCATE', '{}', 2, own, msc_feed.snapshot(own, pg_current_snapshot())) returning e.id into written;
   perform pg_notify('msc_feed', written::text);
   if to_regclass('realtime.subscription') is not null and (select d.deliver from msc_feed.delivery as d) = 'database' then
     for topic in execute format(
