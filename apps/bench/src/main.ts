@@ -5,6 +5,7 @@ import { benchCore } from './core.ts'
 import { benchMemory } from './jobs/memory.ts'
 import { benchJobs } from './jobs/jobs.ts'
 import { benchRealtimeApp } from './realtime/app.ts'
+import { benchRealtimePruning } from './realtime/pruning.ts'
 import { benchRealtime } from './realtime/realtime.ts'
 import { benchRedaction } from './redaction.ts'
 
@@ -17,6 +18,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   'jobs-memory': benchMemory,
   realtime: benchRealtime,
   'realtime-app': benchRealtimeApp,
+  'realtime-pruning': benchRealtimePruning,
 }
 
 const wanted = process.argv.slice(2)
