@@ -36,7 +36,8 @@ export function createJoiner(): Joiner {
   let parts: string[] = []
   return {
     take(piece) {
-      const [head = '', id, number, index, count] = /^([0-9a-f]{1,32})\.(\d{1,16})\.(\d{1,4})\.(\d{1,4}):/.exec(piece) ?? []
+      const [head = '', id, number, index, count] =
+        /^([0-9a-f]{1,32})\.(\d{1,16})\.(\d{1,4})\.(\d{1,4}):/.exec(piece) ?? []
       const total = Number(count)
       if (head === '' || !(total >= 1 && total <= MAX_PIECES)) return undefined
       const name = `${id}.${number}.${count}`

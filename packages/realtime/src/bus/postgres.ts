@@ -20,7 +20,11 @@ const SEND = 'select pg_notify($1, u.piece) from unnest($2::text[]) with ordinal
  *
  * @throws ConfigError for a client that is none. `start` throws DriverError `POSTGRES_POOLED` behind a transaction pooler.
  */
-export function postgresBus({ client, channel = 'msc_realtime', clock = systemClock }: PostgresBusOptions): RealtimeBus {
+export function postgresBus({
+  client,
+  channel = 'msc_realtime',
+  clock = systemClock,
+}: PostgresBusOptions): RealtimeBus {
   assertClient('realtime', client)
   const cut = createCutter()
   const joiner = createJoiner()

@@ -258,7 +258,14 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     ready: heard,
     stats() {
       const { joins, broadcasts, refused } = runtime.counters
-      const counts = { connections: clients.size, rooms: rooms.size, dropped: clients.dropped, joins, broadcasts, refused }
+      const counts = {
+        connections: clients.size,
+        rooms: rooms.size,
+        dropped: clients.dropped,
+        joins,
+        broadcasts,
+        refused,
+      }
       return link ? { ...counts, bus: link.stats() } : counts
     },
     async close() {

@@ -3,7 +3,7 @@ import { enter, exit, type Room } from '../rooms/presence.ts'
 import type { PresenceEntry, Rooms } from '../rooms/rooms.ts'
 
 /** A state of a member of one room, as it travels. */
-export interface RoomEntry {
+interface RoomEntry {
   readonly room: Room
   readonly entry: PresenceEntry
 }
@@ -69,7 +69,7 @@ export function createElsewhere(rooms: Rooms): Elsewhere {
       coming.delete(peer)
       const before = of(peer)
       for (const each of assembling.values()) add(before, each)
-      for (const ref of [...before.keys()]) if (!assembling.has(ref)) remove(before, ref)
+      for (const ref of before.keys()) if (!assembling.has(ref)) remove(before, ref)
     },
     spoil(peer) {
       coming.delete(peer)

@@ -5,7 +5,8 @@ import type { Revoked } from '../admission/revocations.ts'
 
 /** Who is ended here is ended on the other servers too. The counts are this server's. */
 export function endEverywhere(here: Ending, tell: (message: string) => void, now: () => number): Ending {
-  const say = (how: string, whom: object, more: object): void => tell(JSON.stringify({ kind: 'end', how, whom, ...more }))
+  const say = (how: string, whom: object, more: object): void =>
+    tell(JSON.stringify({ kind: 'end', how, whom, ...more }))
   return {
     disconnect(ended, reason) {
       const count = here.disconnect(ended, reason)

@@ -11,10 +11,10 @@ export interface Peer {
 }
 
 /** What a frame is to whoever hears it. `missed`: something before it is missing. `known`: it was here, or comes too late. */
-export type Arrival = { readonly peer: Peer; readonly kind: 'next' | 'missed' | 'new' } | { readonly kind: 'known' }
+type Arrival = { readonly peer: Peer; readonly kind: 'next' | 'missed' | 'new' } | { readonly kind: 'known' }
 
 /** Milliseconds without a word after which a server counts as gone. */
-export const SILENCE_MS = 15_000
+const SILENCE_MS = 15_000
 /** Processes that are remembered after they were gone, by their last number. */
 const REMEMBERED = 1000
 

@@ -23,7 +23,7 @@ interface Waiting {
   readonly kept: boolean
 }
 
-export interface SenderStats {
+interface SenderStats {
   readonly sent: number
   readonly dropped: number
   readonly waiting: number
@@ -146,6 +146,11 @@ export function createSender(bus: RealtimeBus, id: string, { clock, report }: Ru
       if (queue.length > 0 && !ended.signal.aborted) start()
     })
   }
+  const idle = async (): Promise<void> => {
+    if (!running) return
+    await running
+    await idle()
+  }
   const add = (text: string, kept: boolean): void => {
     if (queue.length >= MAX_WAITING || length + text.length > MAX_WAITING_LENGTH) return drop(1, 'bus queue full')
     queue.push({ text, at: clock.monotonic(), kept })
@@ -169,7 +174,7 @@ export function createSender(bus: RealtimeBus, id: string, { clock, report }: Ru
       stream = undefined
       add(last, true)
       const cancel = clock.setTimeout(() => ended.abort(), GOODBYE_MS, { keepAlive: true })
-      while (running) await running
+      await idle()
       cancel()
       ended.abort()
     },

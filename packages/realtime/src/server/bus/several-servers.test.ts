@@ -126,7 +126,11 @@ describe.each(Object.keys(backends))('several servers on %s', (name) => {
   afterAll(() => backend.close())
 
   it('bring broadcasts to the members of all of them, once and in the order of their sender', async () => {
-    const [one, two, three] = [await serve(backend.create()), await serve(backend.create()), await serve(backend.create())]
+    const [one, two, three] = [
+      await serve(backend.create()),
+      await serve(backend.create()),
+      await serve(backend.create()),
+    ]
     const [a, b, c, d] = [
       await joined(one, 'a'),
       await joined(two, 'b'),
@@ -215,10 +219,12 @@ describe('while the bus is away', () => {
     const [ana, bo] = [await joined(both[0], 'ana'), await joined(both[1], 'bo')]
     await track(ana)
     await track(bo)
-    await expect.poll(() => [present(ana), present(bo)]).toEqual([
-      ['ana', 'bo'],
-      ['ana', 'bo'],
-    ])
+    await expect
+      .poll(() => [present(ana), present(bo)])
+      .toEqual([
+        ['ana', 'bo'],
+        ['ana', 'bo'],
+      ])
     buses[0].cut()
     for (let second = 0; second < 14; second++) await clock.advance(1000)
     expect(present(bo)).toEqual(['ana', 'bo'])
@@ -229,6 +235,32 @@ describe('while the bus is away', () => {
     for (let second = 0; second < 6; second++) await clock.advance(1000)
     await expect.poll(() => present(bo)).toEqual(['ana', 'bo'])
     await expect.poll(() => present(ana)).toEqual(['ana', 'bo'])
+  })
+
+  it('a server that was killed is taken out after 15 s', async () => {
+    const { clock, buses, servers: both } = await two()
+    const [ana, bo] = [await joined(both[0], 'ana'), await joined(both[1], 'bo')]
+    await track(ana)
+    await expect.poll(() => present(bo)).toEqual(['ana'])
+    // It says no goodbye, and never comes back.
+    buses[0].cut()
+    for (let second = 0; second < 20; second++) await clock.advance(1000)
+    await expect.poll(() => present(bo)).toEqual([])
+    expect(both[1].stats().bus?.others).toBe(0)
+    expect(gaps(bo)).toBe(0)
+    const closing = both[0].close()
+    for (let second = 0; second < 3; second++) await clock.advance(1000)
+    await closing
+  })
+
+  it('its sender is answered at once, whatever the bus does', async () => {
+    const hub = createMemoryBusHub()
+    const bus = { ...memoryBus(hub), send: () => new Promise<void>(() => undefined) }
+    const server = await serve(bus)
+    const ana = await open(server, 'ana')
+    await ana.ask('realtime:t', 'phx_join', { config: { broadcast: { ack: true } } })
+    const said = { type: 'broadcast', event: 'note', payload: {} }
+    expect(await ana.ask('realtime:t', 'broadcast', said)).toMatchObject({ status: 'ok' })
   })
 
   it('broadcasts wait, and arrive once when it is back soon', async () => {

@@ -82,7 +82,7 @@ interface OutboundMessage {
 }
 
 /** Tells the other servers what this one's members and application do. Never throws. */
-export interface Outbound {
+interface Outbound {
   broadcast(message: OutboundMessage): void
   presence(room: Pick<Membership, 'topic' | 'private'>, joined?: PresenceEntry, left?: PresenceEntry): void
 }

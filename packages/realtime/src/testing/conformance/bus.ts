@@ -57,7 +57,14 @@ export function testRealtimeBus(name: string, setUp: () => Promise<BusSetup>): v
 
     it('carries any text, as large as a message may be', async () => {
       const [one, two] = await Promise.all([open(), open()])
-      const texts = ['', "'; drop table items; --", '{"a":"\\u0000\\n"}', 'Å🎵'.repeat(60_000), 'x'.repeat(7500), 'last']
+      const texts = [
+        '',
+        "'; drop table items; --",
+        '{"a":"\\u0000\\n"}',
+        'Å🎵'.repeat(60_000),
+        'x'.repeat(7500),
+        'last',
+      ]
       for (const text of texts) await one.bus.send(text, signal())
       await expect.poll(() => two.heard.length, { timeout: 5000 }).toBe(texts.length)
       expect(two.heard).toEqual(texts)
