@@ -1,12 +1,13 @@
 import { DriverError, closedError } from '@msc/core'
 import type { BusHandlers, RealtimeBus } from './bus.ts'
+import { publishing, type BusPublisher } from './publisher.ts'
 
 /** What the buses of one process have in common. */
 export interface MemoryBusHub {
   readonly hearing: Set<(text: string) => void>
 }
 
-export interface MemoryBus extends RealtimeBus {
+export interface MemoryBus extends RealtimeBus, BusPublisher {
   /** Takes its backend away: it hears nothing, and `send` rejects. */
   cut(): void
   /** Brings it back. */
@@ -32,7 +33,7 @@ export function memoryBus(hub: MemoryBusHub): MemoryBus {
     if (closed) throw closedError('memory')
     if (isCut) throw new DriverError('memory', 'The bus is cut.', { code: 'DRIVER_UNREACHABLE', retryable: true })
   }
-  return {
+  return publishing<Omit<MemoryBus, 'publish'>>({
     specificationVersion: 1,
     name: 'memory',
     async start(given) {
@@ -60,5 +61,5 @@ export function memoryBus(hub: MemoryBusHub): MemoryBus {
       isCut = false
       handlers?.onGap()
     },
-  }
+  })
 }

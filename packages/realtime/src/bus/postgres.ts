@@ -1,6 +1,7 @@
 import { DriverError, closedError, systemClock, type Clock } from '@msc/core'
 import { assertClient, listen, postgresFailure, queryOn, type PostgresClient } from '@msc/core/postgres'
 import type { RealtimeBus } from './bus.ts'
+import { publishing, type BusPublisher } from './publisher.ts'
 import { MAX_TEXT_BYTES, createCutter, createJoiner } from './pieces.ts'
 
 export interface PostgresBusOptions {
@@ -24,7 +25,7 @@ export function postgresBus({
   client,
   channel = 'msc_realtime',
   clock = systemClock,
-}: PostgresBusOptions): RealtimeBus {
+}: PostgresBusOptions): RealtimeBus & BusPublisher {
   assertClient('realtime', client)
   const cut = createCutter()
   const joiner = createJoiner()
@@ -39,7 +40,7 @@ export function postgresBus({
       throw signal.aborted ? error : postgresFailure(error)
     }
   }
-  return {
+  return publishing({
     specificationVersion: 1,
     name: 'postgres',
     async start({ onMessage, onGap, onError }) {
@@ -86,7 +87,7 @@ export function postgresBus({
       await stop?.()
       stop = undefined
     },
-  }
+  })
 }
 
 function deaf(): DriverError {

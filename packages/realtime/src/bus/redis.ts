@@ -1,5 +1,6 @@
 import { DriverError, assertMethods, closedError, deadline, every, systemClock, toError, type Clock } from '@msc/core'
 import type { BusHandlers, RealtimeBus } from './bus.ts'
+import { publishing, type BusPublisher } from './publisher.ts'
 
 /** What is used of a connection of `ioredis` that hears. */
 export interface RedisSubscriber {
@@ -36,7 +37,11 @@ const CHECK_MS = 5000
  *
  * @throws ConfigError `OPTION_INVALID` for a client that is none.
  */
-export function redisBus({ client, channel = 'msc:realtime', clock = systemClock }: RedisBusOptions): RealtimeBus {
+export function redisBus({
+  client,
+  channel = 'msc:realtime',
+  clock = systemClock,
+}: RedisBusOptions): RealtimeBus & BusPublisher {
   assertMethods('realtime', 'client', client, ['publish', 'ping', 'duplicate'])
   let subscriber: RedisSubscriber | undefined
   let stopChecking: (() => void) | undefined
@@ -102,7 +107,7 @@ export function redisBus({ client, channel = 'msc:realtime', clock = systemClock
   const assertOpen = (): void => {
     if (closed) throw closedError('redis')
   }
-  return {
+  return publishing({
     specificationVersion: 1,
     name: 'redis',
     async start(handlers) {
@@ -135,7 +140,7 @@ export function redisBus({ client, channel = 'msc:realtime', clock = systemClock
       stopChecking?.()
       subscriber?.disconnect()
     },
-  }
+  })
 }
 
 function failure(error: unknown): DriverError {

@@ -1,5 +1,5 @@
 import type * as Core from '@msc/core'
-import type { RealtimeBus } from '../bus/bus.ts'
+import type { BusPublisher } from '../bus/publisher.ts'
 import type { OutgoingMessage } from '../driver.ts'
 
 // A page that never asks for its health does not carry this. What the page has loaded already is passed in.
@@ -39,13 +39,12 @@ export async function checkHealth({ base, DriverError, clock }: HealthPorts, sig
  */
 export async function publishAway(
   messages: readonly OutgoingMessage[],
-  bus: RealtimeBus | undefined,
+  bus: BusPublisher | undefined,
   signal: AbortSignal,
   ports: Pick<typeof Core, 'DriverError'>,
 ): Promise<void> {
   if (!bus) throw notStarted(ports)
-  const { publishOver } = await import('../bus/publisher.ts')
-  await publishOver(bus, messages, signal)
+  await bus.publish(messages, signal)
 }
 
 function notStarted({ DriverError }: Pick<typeof Core, 'DriverError'>): Core.DriverError {

@@ -1,6 +1,6 @@
 import { ConfigError, DriverError, systemClock, type Clock, closedError } from '@msc/core'
 import { assertTime } from './assert-time.ts'
-import type { RealtimeBus } from '../bus/bus.ts'
+import type { BusPublisher } from '../bus/publisher.ts'
 import type { RealtimeDriver, SubscribeOptions } from '../driver.ts'
 import { getHub } from '../client/hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
@@ -19,7 +19,7 @@ export interface EmbeddedOptions {
    */
   readonly fallback?: true | SocketConstructor | readonly SocketConstructor[]
   /** Of the servers: a process without one publishes over it. Closed by whoever made it. */
-  readonly bus?: RealtimeBus
+  readonly bus?: BusPublisher
   /** Milliseconds between heartbeats, and for their answer. Default 25 000. */
   readonly heartbeatMs?: number
   readonly clock?: Clock

@@ -6,7 +6,7 @@ import { broadcast, broadcastFeed, hasRoomFor } from './rooms/broadcast.ts'
 import type { Rooms } from './rooms/rooms.ts'
 import { isFeedTopic } from './session/context.ts'
 import { ROOM_BUSY } from './session/refusal.ts'
-import { assertName } from './wire/binary.ts'
+import { assertName } from '../base/name.ts'
 import type { FeedMessage } from '../feed/source.ts'
 
 /**

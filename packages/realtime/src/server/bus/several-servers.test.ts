@@ -4,7 +4,14 @@ import { startPostgres } from '@msc/core/testing/postgres'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createMemoryBusHub, memoryBus, postgresBus, type MemoryBus, type RealtimeBus } from '../../bus/index.ts'
+import {
+  createMemoryBusHub,
+  memoryBus,
+  postgresBus,
+  type BusPublisher,
+  type MemoryBus,
+  type RealtimeBus,
+} from '../../bus/index.ts'
 import { redisBus } from '../../bus/redis.ts'
 import { createRealtime, type Realtime } from '../../create-realtime.ts'
 import { setHub } from '../../client/hub.ts'
@@ -77,7 +84,7 @@ function present({ heard }: RawSocket): string[] {
 const gaps = ({ heard }: RawSocket): number => heard.filter(([, event]) => event === 'phx_error').length
 
 interface Backend {
-  create(): RealtimeBus
+  create(): RealtimeBus & BusPublisher
   close(): Promise<void>
 }
 const backends: Record<string, () => Promise<Backend>> = {
