@@ -1,4 +1,14 @@
-import { DriverError, assertMethods, closedError, deadline, every, systemClock, toError, type Clock } from '@msc/core'
+import {
+  DriverError,
+  assertMethods,
+  closedError,
+  deadline,
+  every,
+  systemClock,
+  toError,
+  type CancelTimer,
+  type Clock,
+} from '@msc/core'
 import type { BusHandlers, RealtimeBus } from './bus.ts'
 import { publishing, type BusPublisher } from './publisher.ts'
 
@@ -44,7 +54,8 @@ export function redisBus({
 }: RedisBusOptions): RealtimeBus & BusPublisher {
   assertMethods('realtime', 'client', client, ['publish', 'ping', 'duplicate'])
   let subscriber: RedisSubscriber | undefined
-  let stopChecking: (() => void) | undefined
+  let stopChecking: CancelTimer | undefined
+  let stopRetrying: CancelTimer | undefined
   let isHearing = false
   let closed = false
 
@@ -74,7 +85,7 @@ export function redisBus({
       } catch (error) {
         // Also where the user may not: it may be let in later.
         deafened(error)
-        if (!closed) clock.setTimeout(() => !closed && mine.disconnect(true), CHECK_MS)
+        if (!closed) stopRetrying = clock.setTimeout(() => mine.disconnect(true), CHECK_MS)
         return
       }
       isHearing = true
@@ -88,7 +99,10 @@ export function redisBus({
     mine.on('error', deafened as never)
     mine.on('close', () => {
       isHearing = false
+      // Closed before it was ever there.
+      if (closed) resolveFirst()
     })
+    mine.on('end', resolveFirst)
     const check = (): Promise<void> => checkOn(mine)
     stopChecking = every(CHECK_MS, check, { clock, onError: deafened })
     await first
@@ -138,6 +152,7 @@ export function redisBus({
     async close() {
       closed = true
       stopChecking?.()
+      stopRetrying?.()
       subscriber?.disconnect()
     },
   })
