@@ -1,4 +1,6 @@
 import type * as Core from '@msc/core'
+import type { BusPublisher } from '../bus/publisher.ts'
+import type { OutgoingMessage } from '../driver.ts'
 
 // A page that never asks for its health does not carry this. What the page has loaded already is passed in.
 
@@ -30,9 +32,24 @@ export async function checkHealth({ base, DriverError, clock }: HealthPorts, sig
   if (problem) throw new DriverError('embedded', problem.message, problem)
 }
 
-export function notStarted({ DriverError }: Pick<typeof Core, 'DriverError'>): Core.DriverError {
+/**
+ * Publishes over the bus, from a process without a server.
+ *
+ * @throws DriverError without a bus, or when the bus does not take it.
+ */
+export async function publishAway(
+  messages: readonly OutgoingMessage[],
+  bus: BusPublisher | undefined,
+  signal: AbortSignal,
+  ports: Pick<typeof Core, 'DriverError'>,
+): Promise<void> {
+  if (!bus) throw notStarted(ports)
+  await bus.publish(messages, signal)
+}
+
+function notStarted({ DriverError }: Pick<typeof Core, 'DriverError'>): Core.DriverError {
   return new DriverError('embedded', 'No realtime server runs in this process.', {
-    hint: 'Start one with createRealtimeServer, or pass `url` and publish through a channel.',
+    hint: 'Start one with createRealtimeServer, pass `bus`, or pass `url` and publish through a channel.',
     retryable: true,
   })
 }

@@ -1,5 +1,6 @@
 import { ConfigError, DriverError, systemClock, type Clock, closedError } from '@msc/core'
 import { assertTime } from './assert-time.ts'
+import type { BusPublisher } from '../bus/publisher.ts'
 import type { RealtimeDriver, SubscribeOptions } from '../driver.ts'
 import { getHub } from '../client/hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
@@ -17,6 +18,8 @@ export interface EmbeddedOptions {
    * again in the background. Default: none.
    */
   readonly fallback?: true | SocketConstructor | readonly SocketConstructor[]
+  /** Of the servers: a process without one publishes over it. Closed by whoever made it. */
+  readonly bus?: BusPublisher
   /** Milliseconds between heartbeats, and for their answer. Default 25 000. */
   readonly heartbeatMs?: number
   readonly clock?: Clock
@@ -104,9 +107,9 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     ...(base !== undefined && { endpoint: new URL(base).origin, backend: `${base} ${options.apiKey}` }),
     subscribe: (topic, subscribeOptions, handlers, signal) =>
       connect(subscribeOptions).join(topic, subscribeOptions, handlers, signal),
-    async publish(messages) {
+    async publish(messages, signal) {
       const hub = getHub()
-      if (!hub) throw (await late()).notStarted({ DriverError })
+      if (!hub) return (await late()).publishAway(messages, options.bus, signal, { DriverError })
       for (const message of messages) hub.publish(message)
     },
     async health(signal) {

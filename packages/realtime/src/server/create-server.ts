@@ -18,9 +18,11 @@ import type { FeedSource, FeedStats } from '../feed/source.ts'
 import { getHub, setHub } from '../client/hub.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
 import { Admission, Place } from './admission/admission.ts'
+import { BUS_METHODS, type RealtimeBus } from '../bus/bus.ts'
 import { createBans } from './admission/bans.ts'
 import { createLiveness, type Ended, type IsLive } from './admission/liveness.ts'
 import { createRevocations, type Revoked } from './admission/revocations.ts'
+import { createLink, type BusStats } from './bus/link.ts'
 import type { RefusedCode } from './counters.ts'
 import { createEnding, type KickOptions } from './ending.ts'
 import { fail } from './http/answers.ts'
@@ -52,6 +54,8 @@ export interface RealtimeServerOptions {
   readonly authorize: Authorize
   /** What the database says of its rows; started and closed with the server. */
   readonly feeds?: FeedSource
+  /** Joins the rooms of several servers; started and closed with this one. Default: this server is the only one. */
+  readonly bus?: RealtimeBus
   /**
    * Does the session of this token still go on? Asked at every connection, request, join and new token whose claims have a
    * `sub` or a `session_id`. False refuses it as not authorised; a rejection, and no answer within 2 s, refuse it as
@@ -132,7 +136,7 @@ export interface RealtimeServer {
    * @throws ValidationError `REALTIME_ENDED_UNNAMED` when neither is named, or both.
    */
   revoke(revoked: Revoked, options?: { readonly reason?: string }): number
-  /** Resolves when the feeds are listened to. */
+  /** Resolves when the feeds, and the other servers, are listened to. */
   readonly ready: Promise<void>
   stats(): RealtimeStats
   /** Tells everybody, and waits until they are gone, a second at most. */
@@ -151,6 +155,8 @@ export interface RealtimeStats {
   readonly refused: Readonly<Partial<Record<RefusedCode, number>>>
   /** How the feeds are doing, where there are any. */
   readonly feeds?: FeedStats
+  /** Absent without a bus. */
+  readonly bus?: BusStats
 }
 
 const FEED_METHODS: readonly (keyof FeedSource)[] = ['start', 'since', 'replay', 'close']
@@ -194,7 +200,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     runtime,
   }
   const clients = createClients(context)
-  const { disconnect, kick, revoke } = createEnding({ clients, liveness, bans, revocations })
+  const here = createEnding({ clients, liveness, bans, revocations })
+  const { bus, feeds } = options
+  const link = bus && createLink({ bus, rooms, ending: here, hasFeeds: feeds !== undefined })
+  const { disconnect, kick, revoke } = link?.ending ?? here
   let closed = false
   /** Why nobody is let in now. */
   const shut = (arriving = 0): readonly [status: number, error: string] | undefined => {
@@ -211,8 +220,11 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     runtime,
   })
 
-  const ready = Promise.resolve(options.feeds?.start((message) => publishFeed(rooms, message)))
+  const ready = Promise.resolve(feeds?.start((message) => publishFeed(rooms, message)))
   ready.catch((error: unknown) => runtime.report(error, 'start the feeds'))
+  const heard = Promise.all([ready, link?.ready]).then(() => undefined)
+  // Each was reported; nobody need wait for it.
+  heard.catch(() => undefined)
 
   const server: RealtimeServer = {
     handleUpgrade(request, socket, head) {
@@ -245,23 +257,34 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     disconnect,
     kick,
     revoke,
-    ready,
+    ready: heard,
     stats() {
       const { joins, broadcasts, refused } = runtime.counters
       const feeds = options.feeds?.stats?.()
-      const counts = { joins, broadcasts, refused, ...(feeds && { feeds }) }
-      return { connections: clients.size, rooms: rooms.size, dropped: clients.dropped, ...counts }
+      return {
+        connections: clients.size,
+        rooms: rooms.size,
+        dropped: clients.dropped,
+        joins,
+        broadcasts,
+        refused,
+        ...(feeds && { feeds }),
+        ...(link && { bus: link.stats() }),
+      }
     },
     async close() {
       if (closed) return
       closed = true
+      // Said first: the others then need not hear of each member that leaves.
+      const unlinked = link?.close()
       await inTurn(
-        () => options.feeds?.close(),
+        () => feeds?.close(),
         () => getHub() === server && setHub(undefined),
         () => clients.close(`Going away; spread=${spreadMs()}`),
         () => upgrades.close(),
         () => closePresence(rooms),
         () => polls.close(),
+        () => unlinked,
       )
     },
   }
@@ -315,7 +338,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
 function assertServerOptions(options: RealtimeServerOptions): void {
   assertOptions('realtime', options)
-  const { jwtSecret, path = '/realtime/v1', feeds, presenceKey, privateOnly } = options
+  const { jwtSecret, path = '/realtime/v1', feeds, bus, presenceKey, privateOnly } = options
   // A promise that was not awaited has a text form that anybody can guess.
   if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
     throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
@@ -327,6 +350,7 @@ function assertServerOptions(options: RealtimeServerOptions): void {
   assertText('realtime', 'path', path)
   assertPorts('realtime', options)
   if (feeds !== undefined) assertMethods('realtime', 'feeds', feeds, FEED_METHODS)
+  if (bus !== undefined) assertMethods('realtime', 'bus', bus, BUS_METHODS)
   assertChoice('realtime', 'presenceKey', presenceKey, ['user', 'any', undefined])
   assertChoice('realtime', 'privateOnly', privateOnly, [true, false, undefined])
 }

@@ -14,7 +14,8 @@ export interface KickOptions extends Kicked {
 export interface Ending {
   disconnect(ended: Ended, reason?: string): number
   kick(kicked: KickOptions, reason?: string): number
-  revoke(revoked: Revoked, options?: { readonly reason?: string }): number
+  /** @param options.at When that was, in milliseconds since the epoch. Default: now. */
+  revoke(revoked: Revoked, options?: { readonly reason?: string; readonly at?: number }): number
 }
 
 interface EndingPorts {
@@ -41,11 +42,11 @@ export function createEnding({ clients, liveness, bans, revocations }: EndingPor
       if (forMs > 0) bans.add(kicked, forMs)
       return clients.kick(kicked, reason)
     },
-    revoke(revoked, { reason = 'Revoked' } = {}) {
+    revoke(revoked, { reason = 'Revoked', at } = {}) {
       assertNamed('revoke', revoked)
       const { sub, sessionId } = revoked as Ended
       if (sub !== undefined && sessionId !== undefined) throw unnamed('revoke', 'A `sub` or a `sessionId`, not both.')
-      revocations.add(revoked)
+      revocations.add(revoked, at)
       return disconnect(revoked, reason)
     },
   }

@@ -5,6 +5,8 @@ export {
   type RealtimeServerOptions,
   type RealtimeStats,
 } from './create-server.ts'
+export type { BusStats } from './bus/link.ts'
+export type { RealtimeBus } from '../bus/bus.ts'
 export type { RefusedCode } from './counters.ts'
 export type { KickOptions } from './ending.ts'
 export type { Kicked } from './admission/bans.ts'

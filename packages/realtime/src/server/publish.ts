@@ -1,11 +1,12 @@
-import { UnavailableError, ValidationError, toError } from '@msc/core'
+import { UnavailableError } from '@msc/core'
+import { payloadText } from '../base/payload-text.ts'
 import type { OutgoingMessage } from '../driver.ts'
 import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import { broadcast, broadcastFeed, hasRoomFor } from './rooms/broadcast.ts'
 import type { Rooms } from './rooms/rooms.ts'
 import { isFeedTopic } from './session/context.ts'
 import { ROOM_BUSY } from './session/refusal.ts'
-import { assertName } from './wire/binary.ts'
+import { assertName } from '../base/name.ts'
 import type { FeedMessage } from '../feed/source.ts'
 
 /**
@@ -16,7 +17,7 @@ import type { FeedMessage } from '../feed/source.ts'
 export function publishTo(rooms: Rooms, { topic, event, payload, private: isPrivate }: OutgoingMessage): void {
   assertName('topic', CHANNEL + topic)
   assertName('event', event)
-  const message = { topic, event, payload: textOf(payload), private: isPrivate }
+  const message = { topic, event, payload: payloadText(payload), private: isPrivate }
   if (!hasRoomFor(rooms, [message])) {
     rooms.runtime.counters.countRefused(ROOM_BUSY.code)
     throw new UnavailableError('[msc/realtime] Too many messages wait in this room.', {
@@ -37,21 +38,4 @@ export function publishFeed(rooms: Rooms, message: FeedMessage): void {
   })
   if (kind !== 'row' || !isFeedTopic(topic)) return
   rooms.runtime.attempt('hand on a change', () => rooms.changes.publish(message))
-}
-
-function textOf(payload: unknown): string | Uint8Array {
-  if (payload instanceof Uint8Array) return payload
-  try {
-    const text = JSON.stringify(payload ?? {})
-    // A function, or what a `toJSON` makes nothing of.
-    if (typeof text === 'string') return text
-    throw new TypeError('JSON has nothing for it')
-  } catch (error) {
-    const message = 'The payload can not be written as JSON.'
-    throw new ValidationError(`[msc/realtime] ${message}`, [{ path: 'payload', message }], {
-      code: 'REALTIME_PAYLOAD_UNWRITABLE',
-      hint: 'Pass text in place of a BigInt, and ids in place of objects that refer to each other.',
-      cause: toError(error),
-    })
-  }
 }

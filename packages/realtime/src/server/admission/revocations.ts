@@ -10,8 +10,8 @@ export type Revoked =
 /** Which tokens are no longer taken. */
 export interface Revocations {
   readonly size: number
-  /** Takes back every token that was issued until now. */
-  add(revoked: Revoked): void
+  /** Takes back every token that was issued until then: by default until now, which is the latest. */
+  add(revoked: Revoked, at?: number): void
   /** False for a token that was taken back. Whatever it says, its lifetime is noted. */
   allows(claims: Claims): boolean
 }
@@ -56,11 +56,13 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
     get size() {
       return revoked.size
     },
-    add(ended) {
+    add(ended, at) {
       const now = clock.now()
       const key = keyOf(ended)
+      // Another server's word may come late, and must not take back what was said since.
+      const until = Math.max(Math.min(at ?? now, now), revoked.get(key) ?? -Infinity)
       revoked.delete(key)
-      revoked.set(key, now)
+      revoked.set(key, until)
       prune(now)
     },
     allows(claims) {

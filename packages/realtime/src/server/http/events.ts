@@ -13,7 +13,7 @@ import type { Runtime } from '../runtime.ts'
 import { MAX_FEEDS, servePlainStream } from './plain-stream.ts'
 import { REMOVED_TEXT } from '../session/refusal.ts'
 import { isFeedTopic, type SessionContext } from '../session/context.ts'
-import { fitsName } from '../wire/binary.ts'
+import { fitsName } from '../../base/name.ts'
 
 export interface EventsContext {
   readonly maxBytes: number

@@ -9,7 +9,7 @@ import { broadcast, hasRoomFor, type Broadcast } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
 import { isFeedTopic } from '../session/context.ts'
-import { fitsName, MAX_NAME_BYTES } from '../wire/binary.ts'
+import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import { isTooDeep, MAX_DEPTH, parseBounded } from '../wire/depth.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 

@@ -49,8 +49,14 @@ export function hasRoomFor(rooms: Rooms, messages: readonly Broadcast[]): boolea
   return true
 }
 
-/** Sends a message to everybody in its room, but for whoever sent it and does not want to hear it. */
+/** Sends a message to everybody in its room, on all servers, but for whoever sent it and does not want to hear it. */
 export function broadcast(rooms: Rooms, message: Broadcast, from?: Connection): void {
+  broadcastHere(rooms, message, from)
+  rooms.outbound?.broadcast(message)
+}
+
+/** Sends a message to those in its room who are on this server. */
+export function broadcastHere(rooms: Rooms, message: Broadcast, from?: Connection): void {
   rooms.runtime.counters.countBroadcasts(1)
   sendToRoom(rooms, outgoingOf(message, 'message', from))
 }

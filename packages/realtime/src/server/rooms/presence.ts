@@ -20,6 +20,9 @@ export function stateText(state: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(own)
 }
 
+/** A room, as its members name it. */
+export type Room = Pick<Membership, 'topic' | 'private'>
+
 const NOBODY: Present = { members: 0, bytes: 0 }
 
 /** How many others of this one's room track a state, and what those weigh: that is what whoever comes is sent. */
@@ -43,6 +46,7 @@ export function track(member: Membership, state: string, rooms: Rooms): void {
   member.tracked = entry
   joins.set(ref, entry)
   tellSoon(member, rooms)
+  rooms.outbound?.presence(member, entry, before)
 }
 
 export function untrack(member: Membership, rooms: Rooms): void {
@@ -53,12 +57,38 @@ export function untrack(member: Membership, rooms: Rooms): void {
   const { joins, leaves } = changesOf(member, rooms)
   if (!joins.delete(tracked.ref)) leaves.set(tracked.ref, tracked)
   tellSoon(member, rooms)
+  rooms.outbound?.presence(member, undefined, tracked)
+}
+
+/** Adds what a member of another server tracks. */
+export function enter(room: Room, entry: PresenceEntry, rooms: Rooms): void {
+  const key = rooms.keyOf(room.topic, room.private)
+  let elsewhere = rooms.elsewhere.get(key)
+  if (!elsewhere) rooms.elsewhere.set(key, (elsewhere = new Map()))
+  elsewhere.set(entry.ref, entry)
+  count(room, 1, weightOf(entry), rooms)
+  changesOf(room, rooms).joins.set(entry.ref, entry)
+  tellSoon(room, rooms)
+}
+
+/** Takes out what a member of another server tracked. */
+export function exit(room: Room, entry: PresenceEntry, rooms: Rooms): void {
+  const key = rooms.keyOf(room.topic, room.private)
+  const elsewhere = rooms.elsewhere.get(key)
+  if (!elsewhere?.delete(entry.ref)) return
+  if (elsewhere.size === 0) rooms.elsewhere.delete(key)
+  count(room, -1, -weightOf(entry), rooms)
+  const { joins, leaves } = changesOf(room, rooms)
+  if (!joins.delete(entry.ref)) leaves.set(entry.ref, entry)
+  tellSoon(room, rooms)
 }
 
 /** JSON of the room as it was last told, so that the next diff is true for whoever comes now as well. */
 export function presenceState({ topic, private: isPrivate }: Membership, rooms: Rooms): string {
-  const changes = rooms.presence.get(rooms.keyOf(topic, isPrivate))
+  const key = rooms.keyOf(topic, isPrivate)
+  const changes = rooms.presence.get(key)
   const entries: PresenceEntry[] = [...(changes?.leaves.values() ?? [])]
+  for (const entry of rooms.elsewhere.get(key)?.values() ?? []) if (!changes?.joins.has(entry.ref)) entries.push(entry)
   for (const { tracked } of rooms.members(topic, isPrivate)) {
     if (tracked && !changes?.joins.has(tracked.ref)) entries.push(tracked)
   }
@@ -71,7 +101,7 @@ export function closePresence(rooms: Rooms): void {
   rooms.presence.clear()
 }
 
-function count({ topic, private: isPrivate }: Membership, members: number, bytes: number, rooms: Rooms): void {
+function count({ topic, private: isPrivate }: Room, members: number, bytes: number, rooms: Rooms): void {
   const key = rooms.keyOf(topic, isPrivate)
   const present = rooms.present.get(key) ?? { ...NOBODY }
   present.members += members
@@ -82,14 +112,14 @@ function count({ topic, private: isPrivate }: Membership, members: number, bytes
 
 const weightOf = ({ key, text }: PresenceEntry): number => key.length + text.length
 
-function changesOf({ topic, private: isPrivate }: Membership, rooms: Rooms): PresenceChanges {
+function changesOf({ topic, private: isPrivate }: Room, rooms: Rooms): PresenceChanges {
   const key = rooms.keyOf(topic, isPrivate)
   let changes = rooms.presence.get(key)
   if (!changes) rooms.presence.set(key, (changes = { joins: new Map(), leaves: new Map(), isDue: false }))
   return changes
 }
 
-function tellSoon({ topic, private: isPrivate }: Membership, rooms: Rooms): void {
+function tellSoon({ topic, private: isPrivate }: Room, rooms: Rooms): void {
   const key = rooms.keyOf(topic, isPrivate)
   const changes = rooms.presence.get(key)
   // The first change sets the time; those that come meanwhile go with it.

@@ -72,6 +72,21 @@ export interface Membership {
   tracked?: PresenceEntry
 }
 
+/** A message as other servers are told of it. */
+interface OutboundMessage {
+  readonly topic: string
+  readonly event: string
+  readonly private: boolean
+  readonly payload: string | Uint8Array
+  readonly id?: string | undefined
+}
+
+/** Tells the other servers what this one's members and application do. Never throws. */
+interface Outbound {
+  broadcast(message: OutboundMessage): void
+  presence(room: Pick<Membership, 'topic' | 'private'>, joined?: PresenceEntry, left?: PresenceEntry): void
+}
+
 /** Who is where. A private and a public topic of one name are two rooms. */
 export interface Rooms {
   readonly runtime: Runtime
@@ -87,6 +102,12 @@ export interface Rooms {
   readonly presence: Map<string, PresenceChanges>
   /** Members of a room that track a state, and what those weigh. */
   readonly present: Map<string, Present>
+  /** What members of other servers track, by room and by reference. */
+  readonly elsewhere: Map<string, Map<string, PresenceEntry>>
+  /** Where there are other servers. */
+  outbound?: Outbound
+  /** All members of all rooms of this server. */
+  everyone(): Iterable<Membership>
   /** What is to be sent to a room once the message before it has reached everybody there; absent while nothing is. */
   readonly sending: Map<string, RoomQueue>
   /** Bytes that wait in all rooms. */
@@ -104,6 +125,10 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
     sending: new Map(),
     presence: new Map(),
     present: new Map(),
+    elsewhere: new Map(),
+    *everyone() {
+      for (const room of rooms.values()) yield* room
+    },
     waitingBytes: 0,
     keyOf,
     changes,

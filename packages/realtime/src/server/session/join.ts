@@ -9,7 +9,7 @@ import type { Connection } from '../entrance/connection.ts'
 import { leave, push, pushText } from '../rooms/membership.ts'
 import { presenceState } from '../rooms/presence.ts'
 import type { Membership } from '../rooms/rooms.ts'
-import { MAX_NAME_BYTES } from '../wire/binary.ts'
+import { MAX_NAME_BYTES } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
 import { presenceKeyOf } from './presence-key.ts'
 import {

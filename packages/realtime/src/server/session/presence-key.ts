@@ -1,6 +1,6 @@
 import { randomHex } from '@msc/core'
 import type { Claims } from '../entrance/claims.ts'
-import { fitsName, MAX_NAME_BYTES } from '../wire/binary.ts'
+import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import { refusal, type Refused } from './refusal.ts'
 
 /** `user`: a presence key says who somebody is. `any`: it is the client's word. */

@@ -1,4 +1,4 @@
-import { ValidationError } from '@msc/core'
+import { assertName } from '../../base/name.ts'
 import type { Frame } from '../../phoenix/frames.ts'
 import { parseBounded } from './depth.ts'
 import type { FrameHead } from './frame-head.ts'
@@ -8,14 +8,6 @@ const BROADCAST = 4
 const JSON_ENCODING = 1
 /** Before the fields: the kind, five lengths and the encoding. */
 const PUSH_HEADER = 7
-
-/** Most bytes of a topic (its prefix included), an event or a presence key: a binary frame says each length in one byte. */
-export const MAX_NAME_BYTES = 255
-
-/** True for text whose UTF-8 is no longer than its length can be said. */
-export const fitsName = (name: string): boolean =>
-  // No text has fewer bytes than UTF-16 units, so a long one need not be encoded.
-  name.length <= MAX_NAME_BYTES && Buffer.byteLength(name) <= MAX_NAME_BYTES
 
 interface Fields extends FrameHead {
   readonly named: string
@@ -89,14 +81,4 @@ export function formatBinaryBroadcast(topic: string, event: string, payload: Uin
   out.set(eventBytes, 5 + topicBytes.length)
   out.set(payload, 5 + topicBytes.length + eventBytes.length)
   return out
-}
-
-/** @throws ValidationError `REALTIME_NAME_TOO_LONG` */
-export function assertName(what: 'topic' | 'event', name: string): void {
-  if (fitsName(name)) return
-  const message = `The ${what} has more than ${MAX_NAME_BYTES} bytes.`
-  throw new ValidationError(`[msc/realtime] ${message}`, [{ path: what, message }], {
-    code: 'REALTIME_NAME_TOO_LONG',
-    hint: 'Choose a shorter name: 255 bytes of UTF-8 at most, `realtime:` before a topic included.',
-  })
 }

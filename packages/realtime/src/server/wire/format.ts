@@ -54,8 +54,9 @@ function broadcastEvent(topic: string, event: string, payload: string): string {
   return `${JSON.stringify(header)}\ndata: {"topic":${JSON.stringify(topic)},"event":${event},"payload":${text}}\n\n`
 }
 
-/** The rest is of the protocol's, but for the end, which everybody wants to know of. */
+/** The rest is of the protocol's, but for an end and a gap, which everybody wants to know of. */
 function endingEvent({ topic, event }: Frame): string {
   const name = topic.slice(CHANNEL.length)
-  return event === 'phx_close' ? `{}\nevent: closed\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
+  const kind = event === 'phx_close' ? 'closed' : event === 'phx_error' ? 'gap' : undefined
+  return kind ? `{}\nevent: ${kind}\ndata: ${JSON.stringify({ topic: name })}\n\n` : ''
 }

@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { unstamped } from '../../base/stamp.ts'
 import { formatFrame, parseFrame } from '../../phoenix/frames.ts'
-import { fitsName, formatBinaryBroadcast } from './binary.ts'
-import { formatBroadcast } from './format.ts'
+import { fitsName } from '../../base/name.ts'
+import { formatBinaryBroadcast } from './binary.ts'
+import { format, formatBroadcast } from './format.ts'
 import { headOfText } from './frame-head.ts'
 import { parseIncoming } from './parse-incoming.ts'
 import { unstampedText } from './stamp-text.ts'
@@ -144,4 +145,12 @@ describe('a broadcast of bytes', () => {
     expect(() => formatBinaryBroadcast('t', 'å'.repeat(128), new Uint8Array())).toThrow('255 bytes')
     expect(formatBinaryBroadcast('t', 'e'.repeat(255), new Uint8Array())[2]).toBe(255)
   })
+})
+
+it('tells plain event streams of an end and of a gap, and of nothing else of the protocol', () => {
+  const written = (event: string): string =>
+    format({ joinRef: null, ref: null, topic: 'realtime:t', event, payload: {} }, 'events')
+  expect(written('phx_close')).toBe('{}\nevent: closed\ndata: {"topic":"t"}\n\n')
+  expect(written('phx_error')).toBe('{}\nevent: gap\ndata: {"topic":"t"}\n\n')
+  expect([written('system'), written('constructor')]).toEqual(['', ''])
 })

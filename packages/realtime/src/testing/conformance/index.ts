@@ -1,1 +1,2 @@
+export { testRealtimeBus, type BusSetup } from './bus.ts'
 export { testRealtimeDriver, type RealtimeDriverSetup } from './realtime-driver.ts'

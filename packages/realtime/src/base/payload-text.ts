@@ -1,0 +1,23 @@
+import { ValidationError, toError } from '@msc/core'
+
+/**
+ * What the application publishes, as everybody gets it: bytes as they are, anything else as JSON.
+ *
+ * @throws ValidationError `REALTIME_PAYLOAD_UNWRITABLE` for what JSON can't carry.
+ */
+export function payloadText(payload: unknown): string | Uint8Array {
+  if (payload instanceof Uint8Array) return payload
+  try {
+    const text = JSON.stringify(payload ?? {})
+    // A function, or what a `toJSON` makes nothing of.
+    if (typeof text === 'string') return text
+    throw new TypeError('JSON has nothing for it')
+  } catch (error) {
+    const message = 'The payload can not be written as JSON.'
+    throw new ValidationError(`[msc/realtime] ${message}`, [{ path: 'payload', message }], {
+      code: 'REALTIME_PAYLOAD_UNWRITABLE',
+      hint: 'Pass text in place of a BigInt, and ids in place of objects that refer to each other.',
+      cause: toError(error),
+    })
+  }
+}

@@ -1,0 +1,56 @@
+import { isRecord } from '@msc/core'
+
+/** What one process sends at once. */
+export interface BusFrame {
+  /** Who sent it. A process that begins anew is another one. */
+  readonly from: string
+  /** One more than that of the frame before; more than one where the sender had to drop something. */
+  readonly number: number
+  /** It only publishes: it has no members, and says nothing when there is nothing to say. */
+  readonly isPublisher: boolean
+  /** Each was written by another process, and is still to be checked. */
+  readonly messages: readonly Readonly<Record<string, unknown>>[]
+}
+
+/** A process of another version of the format is not understood. */
+const VERSION = 1
+
+/** @param messages Each as JSON. */
+export function formatFrame(from: string, number: number, messages: readonly string[], isPublisher = false): string {
+  return `{"v":${VERSION},"from":"${from}","n":${number},"p":${isPublisher},"m":[${messages.join(',')}]}`
+}
+
+/** `undefined` for what is no frame of ours. Never throws. */
+export function parseFrame(text: string): BusFrame | undefined {
+  try {
+    const { v, from, n, p, m } = JSON.parse(text) as Readonly<Record<string, unknown>>
+    if (v !== VERSION || typeof from !== 'string' || from === '' || from.length > 64) return undefined
+    if (!Number.isSafeInteger(n) || !Array.isArray(m)) return undefined
+    return { from, number: n as number, isPublisher: p === true, messages: m.filter(isRecord) }
+  } catch {
+    return undefined
+  }
+}
+
+/** What the application publishes, as it travels between processes. */
+export interface BusBroadcast {
+  readonly topic: string
+  readonly event: string
+  readonly private: boolean
+  /** JSON, or bytes. */
+  readonly payload: string | Uint8Array
+  readonly id?: string | undefined
+}
+
+export function formatBroadcast({ topic, event, private: isPrivate, payload, id }: BusBroadcast): string {
+  const content = typeof payload === 'string' ? { text: payload } : { bytes: Buffer.from(payload).toString('base64') }
+  return JSON.stringify({ kind: 'broadcast', topic, event, private: isPrivate, id, ...content })
+}
+
+export function parseBroadcast(message: Readonly<Record<string, unknown>>): BusBroadcast | undefined {
+  const { topic, event, private: isPrivate, text, bytes, id } = message
+  if (typeof topic !== 'string' || typeof event !== 'string') return undefined
+  const payload = typeof bytes === 'string' ? new Uint8Array(Buffer.from(bytes, 'base64')) : text
+  if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) return undefined
+  return { topic, event, private: isPrivate === true, payload, ...(typeof id === 'string' && { id }) }
+}

@@ -1,0 +1,78 @@
+import type { CancelTimer } from '@msc/core'
+import { push } from '../rooms/membership.ts'
+import type { Membership, Rooms } from '../rooms/rooms.ts'
+
+/** Milliseconds between two times that everybody is told: each time, all of them come back. */
+const APART_MS = 5000
+/** Milliseconds that a room gets to follow again, before it is told what it could not take. */
+const BUSY_MS = 1000
+/** Members that are told in one turn of the event loop. */
+const AT_ONCE = 200
+
+/** Tells this server's members that they may have missed something. */
+export interface Gaps {
+  /** How often members were told. */
+  readonly told: number
+  /** Something may be missing in any room. */
+  everywhere(): void
+  /** Something is missing in one room. */
+  inRoom(topic: string, isPrivate: boolean): void
+  close(): void
+}
+
+/**
+ * A member is told by the protocol's own `phx_error`, which no other member can send: clients join the topic again, and ours say
+ * `onGap`.
+ *
+ * @param isKept Whether what is missed in a topic can't have come over the bus.
+ */
+export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean): Gaps {
+  const { clock, attempt } = rooms.runtime
+  let told = 0
+  let nextAt = -Infinity
+  let cancel: CancelTimer | undefined
+  /** Rooms that will be told. */
+  const busy = new Map<string, CancelTimer>()
+  const tell = (members: readonly Membership[], from = 0): void => {
+    for (const member of members.slice(from, from + AT_ONCE)) {
+      // It may have left, or joined again, meanwhile.
+      if (rooms.members(member.topic, member.private).has(member)) {
+        attempt('tell of a gap', () => push(member, 'phx_error', {}))
+      }
+    }
+    if (from + AT_ONCE < members.length) setImmediate(() => tell(members, from + AT_ONCE))
+  }
+  const tellAll = (): void => {
+    cancel = undefined
+    nextAt = clock.monotonic() + APART_MS
+    told += 1
+    tell([...rooms.everyone()].filter(({ topic }) => !isKept(topic)))
+  }
+  return {
+    get told() {
+      return told
+    },
+    everywhere() {
+      // Those that are seen meanwhile are told with the one that waits.
+      cancel ??= clock.setTimeout(() => attempt('tell of a gap', tellAll), Math.max(0, nextAt - clock.monotonic()))
+    },
+    inRoom(topic, isPrivate) {
+      const key = rooms.keyOf(topic, isPrivate)
+      if (busy.has(key)) return
+      told += 1
+      // Whatever else finds no room until then is told by the same.
+      const tellRoom = (): void => {
+        busy.delete(key)
+        tell([...rooms.members(topic, isPrivate)])
+      }
+      busy.set(
+        key,
+        clock.setTimeout(() => attempt('tell of a gap', tellRoom), BUSY_MS),
+      )
+    },
+    close() {
+      cancel?.()
+      for (const stop of busy.values()) stop()
+    },
+  }
+}

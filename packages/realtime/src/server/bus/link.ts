@@ -1,0 +1,176 @@
+import { every, inTurn, randomHex, withoutScope, type CancelTimer } from '@msc/core'
+import type { RealtimeBus } from '../../bus/bus.ts'
+import { formatBroadcast, parseBroadcast, parseFrame } from '../../bus/frame.ts'
+import type { Ending } from '../ending.ts'
+import { broadcastHere, hasRoomFor } from '../rooms/broadcast.ts'
+import type { Rooms } from '../rooms/rooms.ts'
+import { isFeedTopic } from '../session/context.ts'
+import { fitsName } from '../../base/name.ts'
+import { createElsewhere, formatChange, piecesOf } from './elsewhere.ts'
+import { endEverywhere, endHere } from './ends.ts'
+import { createGaps } from './gaps.ts'
+import { createPeers, type Peer } from './peers.ts'
+import { createSender } from './sender.ts'
+
+export interface LinkOptions {
+  readonly bus: RealtimeBus
+  readonly rooms: Rooms
+  /** Of this server alone. */
+  readonly ending: Ending
+  /** Feeds are read by each server: they miss nothing when the bus does. */
+  readonly hasFeeds: boolean
+}
+
+/** What a server knows of its bus, since it was made. */
+export interface BusStats {
+  readonly name: string
+  /** Other processes that were heard in the last 15 s. */
+  readonly others: number
+  /** Messages that went out, that wait, and that were dropped since the bus did not take them. */
+  readonly sent: number
+  readonly waiting: number
+  readonly dropped: number
+  readonly received: number
+  /** How often members were told that they may have missed something. */
+  readonly gaps: number
+  /** The last attempt to send failed. */
+  readonly failing: boolean
+}
+
+/** A server's end of the bus. */
+export interface Link {
+  /** Ends whom it should on all servers. */
+  readonly ending: Ending
+  /** Resolves when it hears the others; rejects where it never will. */
+  readonly ready: Promise<void>
+  stats(): BusStats
+  /** Says goodbye, within a second. Never rejects. */
+  close(): Promise<void>
+}
+
+const HEARTBEAT_MS = 5000
+/** Milliseconds between two looks at who is silent. */
+const LOOK_MS = 1000
+/** Milliseconds after which those that were there before have been heard. */
+const SETTLED_MS = 2 * HEARTBEAT_MS
+/** A look that is this late means that this process stood still, and could hear nobody. */
+const LATE_MS = 3000
+
+export function createLink({ bus, rooms, ending, hasFeeds }: LinkOptions): Link {
+  const { runtime } = rooms
+  const { clock, attempt, report } = runtime
+  const id = randomHex(8)
+  const sender = createSender(bus, id, runtime)
+  const peers = createPeers()
+  const elsewhere = createElsewhere(rooms)
+  const gaps = createGaps(rooms, (topic) => hasFeeds && isFeedTopic(topic))
+  const startedAt = clock.monotonic()
+  const timers: CancelTimer[] = []
+  let received = 0
+  let closed = false
+
+  const ask = (of?: string): void => sender.send(JSON.stringify({ kind: 'ask', of }))
+  /** What one server said is missing: it may have been anything. */
+  const missed = (peer: Peer): void => {
+    gaps.everywhere()
+    elsewhere.spoil(peer.id)
+    if (!peer.isPublisher) ask(peer.id)
+  }
+  const take = (peer: Peer, message: Readonly<Record<string, unknown>>): void => {
+    switch (message['kind']) {
+      case 'broadcast':
+        return hear(message)
+      case 'presence':
+        return elsewhere.change(peer.id, message)
+      case 'state':
+        return elsewhere.piece(peer.id, message)
+      case 'ask':
+        if (message['of'] === undefined || message['of'] === id) sender.stream(piecesOf(rooms))
+        return
+      case 'end':
+        return endHere(ending, message)
+      case 'bye':
+        peers.forget(peer.id)
+        return elsewhere.clear(peer.id)
+    }
+  }
+  const hear = (raw: Readonly<Record<string, unknown>>): void => {
+    const message = parseBroadcast(raw)
+    if (!message || !fitsName(`realtime:${message.topic}`) || !fitsName(message.event)) return
+    received += 1
+    if (hasRoomFor(rooms, [message])) return broadcastHere(rooms, message)
+    // Its sender was told that it was taken.
+    runtime.counters.countRefused('ROOM_BUSY')
+    gaps.inRoom(message.topic, message.private)
+  }
+  const onMessage = (text: string): void => {
+    if (closed) return
+    const frame = parseFrame(text)
+    if (!frame || frame.from === id) return
+    const now = clock.monotonic()
+    const arrival = peers.arrive(frame, now, now - startedAt > SETTLED_MS)
+    if (arrival.kind === 'known') return
+    const { peer, kind } = arrival
+    if (kind === 'missed') missed(peer)
+    else if (kind === 'new' && !peer.isPublisher) ask(peer.id)
+    // One that can't be followed costs no other.
+    for (const message of frame.messages) attempt('hear another server', () => take(peer, message))
+  }
+  let lookedAt = startedAt
+  const look = (): void => {
+    const now = clock.monotonic()
+    if (now - lookedAt > LOOK_MS + LATE_MS) peers.excuse(now)
+    lookedAt = now
+    for (const each of peers.silent(now)) {
+      peers.forget(each)
+      elsewhere.clear(each)
+    }
+  }
+  const beat = (): void => {
+    if (sender.stats.waiting === 0) sender.send('{"kind":"alive"}')
+  }
+  const onError = (error: unknown): void => report(error, 'hear the bus')
+
+  rooms.outbound = {
+    broadcast: (message) => void attempt('tell other servers', () => sender.send(formatBroadcast(message))),
+    presence: (room, joined, left) =>
+      void attempt('tell other servers', () => sender.send(formatChange(room, joined, left))),
+  }
+  const start = async (): Promise<void> => {
+    await bus.start({
+      onMessage: (text) => void attempt('hear another server', () => onMessage(text)),
+      onGap() {
+        if (closed) return
+        gaps.everywhere()
+        ask()
+      },
+      onError,
+    })
+    if (closed) return
+    ask()
+    sender.stream(piecesOf(rooms))
+  }
+  timers.push(every(HEARTBEAT_MS, beat, { clock, onError }), every(LOOK_MS, look, { clock, onError }))
+  const ready = withoutScope(start)
+  ready.catch((error: unknown) => report(error, 'start the bus'))
+
+  return {
+    ending: endEverywhere(
+      ending,
+      (message) => sender.send(message, true),
+      () => clock.now(),
+    ),
+    ready,
+    stats: () => ({ name: bus.name, others: peers.size, ...sender.stats, received, gaps: gaps.told }),
+    async close() {
+      closed = true
+      delete rooms.outbound
+      for (const stop of timers) stop()
+      gaps.close()
+      await inTurn(
+        () => sender.close('{"kind":"bye"}'),
+        () => bus.close(),
+      ).catch((error: unknown) => report(error, 'close the bus'))
+    },
+  }
+}
