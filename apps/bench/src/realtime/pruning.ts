@@ -32,10 +32,10 @@ export async function benchRealtimePruning(): Promise<void> {
   const from = performance.now()
   let written = 0
   let most = 0
-  let isOver = false
+  const over = new AbortController()
   const sizes: number[] = []
   const watch = async (): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await sleep(1000)
       const { rows } = await pool.query<{ n: string }>('select count(*) as n from msc_feed.events')
       most = Math.max(most, Number(rows[0]?.n))
@@ -48,7 +48,7 @@ export async function benchRealtimePruning(): Promise<void> {
     written += BATCH
     await sleep(Math.max(0, from + (written / RATE) * 1000 - performance.now()))
   }
-  isOver = true
+  over.abort()
   await watching
   const seconds = (performance.now() - from) / 1000
   const least = Math.min(...sizes.slice(120))
