@@ -56,7 +56,7 @@ export async function benchRealtimePruning(): Promise<void> {
     `  ${written} rows in ${seconds.toFixed(0)} s, ${heard} heard; the outbox had ${most} at most, ${least} after the third look`,
   )
   atLeast('rows written in a second', written / seconds, RATE * 0.98, '')
-  // What is kept, and what came while it was deleting.
+  // Ten seconds' worth is kept, and as much again may come while old rows are deleted.
   target('rows that are left when it has looked', least, RATE * 20, 'rows')
   target('late, when it last looked', source.stats?.().pruneLagMs ?? Infinity, 5000, 'ms')
   exactly('rows not heard', written - heard, 0, '')

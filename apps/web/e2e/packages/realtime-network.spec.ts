@@ -128,7 +128,7 @@ for (const [tabs, alone] of [
       await page.goto(addressOf(site, user) + alone)
       await isConnected(page)
       await hears(page, site, user)
-      // What it has heard after that it reports itself: Playwright loses sight of a page that comes back.
+      // Playwright loses sight of a page that comes back from the cache, so the page reports what it hears from here on.
       await page.evaluate(() => {
         const textOf = (id: string): string => document.querySelector(`[data-testid=${id}]`)?.textContent ?? ''
         addEventListener('pageshow', ({ persisted }) => {

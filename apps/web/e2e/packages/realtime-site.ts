@@ -18,11 +18,11 @@ export interface RealtimeSite {
   readonly url: string
   readonly realtime: RealtimeServer
   readonly network: ChaosProxy
-  /** What becomes of WebSockets and event streams on the way, as proxies treat them; `mute` gives none of the body. */
+  /** How a proxy on the way treats WebSockets and event streams. `mute` holds back the whole body. */
   readonly ways: { websocket: 'open' | 'refused'; events: 'open' | 'mute' }
   /** How many tokens were requested. */
   readonly tokens: number
-  /** What pages have said of themselves. */
+  /** The reports that pages have sent. */
   readonly reports: readonly string[]
   insert(user: string, ...numbers: number[]): Promise<void>
   markRead(n: number): Promise<void>

@@ -251,7 +251,7 @@ describe.each(drivers)('on %s', (_, driver) => {
       ]) {
         expect(await as(people.artist, `select ${call}`), call).toBe('ok')
       }
-      // What is sent is a row of this table first.
+      // Each of these functions writes a row into this table, from which everything else follows.
       await asService(async (tx) => {
         expect(await tx.query(`select 1 from realtime.messages where event = 'forged'`)).toEqual([])
       })

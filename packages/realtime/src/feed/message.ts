@@ -54,14 +54,16 @@ export interface EventRow {
 /** Bytes of one row; of a larger one its listeners are told that it is there. */
 const MAX_ROW_BYTES = 1_000_000
 
-const columns = (payload: string): string => `e.id, e.topic, e.event, e.private, ${payload} as payload, e.raw as binary,
+const columns = (
+  payload: string,
+): string => `e.id, e.topic, e.event, e.private, (${payload})::text as payload, e.raw as binary,
   (select msc_feed.epoch()) || ':' || e.snapshot || '+' || e.xid || '.' || e.id as cursor,
-  pg_snapshot_xmin(e.snapshot)::text as xmin, e.payload #>> '{record,traceparent}' as traceparent,
+  pg_snapshot_xmin(e.snapshot)::text as xmin, (${payload}) #>> '{record,traceparent}' as traceparent,
   to_char(e.inserted_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at`
 /** Of rows that are handed on, many at a time. */
-export const LIVE_COLUMNS: string = columns(`case when e.bytes <= ${MAX_ROW_BYTES} then e.payload::text end`)
+export const LIVE_COLUMNS: string = columns(`case when e.bytes <= ${MAX_ROW_BYTES} then e.payload end`)
 /** Of history, where a row that is larger than a page has a page of its own. */
-export const HISTORY_COLUMNS: string = columns('e.payload::text')
+export const HISTORY_COLUMNS: string = columns('e.payload')
 
 /** Before the table's name in the topic of what is said to all its topics. */
 const TABLE = 'feed!'
