@@ -107,7 +107,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     async publish(messages) {
       const hub = getHub()
       if (!hub) throw (await late()).notStarted({ DriverError })
-      for (const message of messages) hub.publish(message)
+      for (const message of messages) await hub.publish(message)
     },
     async health(signal) {
       if (closed) throw closedError('embedded')

@@ -7,13 +7,18 @@ import { isFeedTopic } from './session/context.ts'
 import { ROOM_BUSY } from './session/refusal.ts'
 import { assertName } from './wire/binary.ts'
 import type { FeedMessage } from '../feed/source.ts'
+import type { History } from './history/history.ts'
 
 /**
- * Sends what the application says.
+ * Sends what the application says. Where its topic is kept, it is sent once it is, and the promise says so.
  *
  * @throws ValidationError `REALTIME_NAME_TOO_LONG`, `REALTIME_PAYLOAD_UNWRITABLE`; UnavailableError `REALTIME_ROOM_BUSY`.
  */
-export function publishTo(rooms: Rooms, { topic, event, payload, private: isPrivate }: OutgoingMessage): void {
+export function publishTo(
+  rooms: Rooms,
+  { topic, event, payload, private: isPrivate }: OutgoingMessage,
+  history?: History,
+): void | Promise<void> {
   assertName('topic', CHANNEL + topic)
   assertName('event', event)
   const message = { topic, event, payload: textOf(payload), private: isPrivate }
@@ -24,13 +29,20 @@ export function publishTo(rooms: Rooms, { topic, event, payload, private: isPriv
       hint: 'Publish it again in a second, or publish less: the members can not follow.',
     })
   }
-  broadcast(rooms, message)
+  if (!history?.keeps(topic, isPrivate)) return broadcast(rooms, message)
+  if (typeof message.payload !== 'string') throw unwritable('A topic that is kept carries no bytes.')
+  return history.publish([message]).then(() => undefined)
 }
 
 /** Hands on what the database says. One message that can't be said is reported, and costs no other. */
-export function publishFeed(rooms: Rooms, message: FeedMessage): void {
-  const { id, topic, event, json, bytes, kind, private: isPrivate } = message
+export function publishFeed(rooms: Rooms, message: FeedMessage, history?: History): void {
+  const { id, at, cursor, topic, event, json, bytes, kind, private: isPrivate } = message
   const said = { event, payload: bytes ?? json, private: isPrivate }
+  const isKept = history?.isOfFeeds === true && kind === 'row' && !bytes && history.keeps(topic, isPrivate)
+  if (isKept && cursor !== undefined) {
+    const meta = { id, at, cursor }
+    return history.withSender(id, (from) => broadcastFeed(rooms, { topic, ...said, meta }, from))
+  }
   rooms.runtime.attempt('hand on a feed', () => {
     if (kind !== 'emptied') return broadcastFeed(rooms, { id, topic, ...said })
     for (const each of rooms.topicsFrom(topic, isPrivate)) broadcastFeed(rooms, { topic: each, ...said })
@@ -47,11 +59,14 @@ function textOf(payload: unknown): string | Uint8Array {
     if (typeof text === 'string') return text
     throw new TypeError('JSON has nothing for it')
   } catch (error) {
-    const message = 'The payload can not be written as JSON.'
-    throw new ValidationError(`[msc/realtime] ${message}`, [{ path: 'payload', message }], {
-      code: 'REALTIME_PAYLOAD_UNWRITABLE',
-      hint: 'Pass text in place of a BigInt, and ids in place of objects that refer to each other.',
-      cause: toError(error),
-    })
+    throw unwritable('The payload can not be written as JSON.', error)
   }
+}
+
+function unwritable(message: string, cause?: unknown): ValidationError {
+  return new ValidationError(`[msc/realtime] ${message}`, [{ path: 'payload', message }], {
+    code: 'REALTIME_PAYLOAD_UNWRITABLE',
+    hint: 'Pass text in place of bytes and a BigInt, and ids in place of objects that refer to each other.',
+    ...(cause !== undefined && { cause: toError(cause) }),
+  })
 }
