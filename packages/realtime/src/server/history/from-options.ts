@@ -11,7 +11,7 @@ export function historyFrom(
   feeds: FeedSource | undefined,
   rooms: Rooms,
 ): History | undefined {
-  if (!rules || rules.length === 0) return undefined
+  if (rules === undefined) return undefined
   const keepingOf = keepingBy(rules)
   const { clock, report } = rooms.runtime
   const { keeping } = feeds ?? {}

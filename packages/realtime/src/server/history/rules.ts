@@ -19,6 +19,12 @@ export type KeepingOf = (topic: string, isPrivate: boolean) => Keeping | undefin
 
 /** @throws ConfigError `OPTION_INVALID` for a rule that is none. */
 export function keepingBy(rules: readonly HistoryRule[]): KeepingOf {
+  if (!Array.isArray(rules)) {
+    throw new ConfigError('[msc/realtime] `history` is no list of rules.', {
+      code: 'OPTION_INVALID',
+      hint: "Pass rules such as `{ topics: 'room:*' }` in a list.",
+    })
+  }
   const all = rules.map((rule) => {
     const { topics, messages = 100, keep = '2h', private: only } = rule
     if (typeof topics !== 'function' && (typeof topics !== 'string' || topics === '')) {
