@@ -1,3 +1,4 @@
+import type { Clock } from '@msc/core'
 import type { MessageMeta } from '../base/message.ts'
 import type { Member } from '../client/members.ts'
 import type { RawChannel } from '../client/raw-channel.ts'
@@ -69,7 +70,7 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
       else {
         missing = true
         own.report(error)
-        await new Promise<void>((resolve) => clock.setTimeout(resolve, retryMs(attempt, undefined)))
+        await own.inTime('rewind', (signal) => pause(clock, retryMs(attempt, undefined), signal)).catch(() => undefined)
       }
     }
   }
@@ -78,6 +79,18 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
   if (!topic.members.has(member)) return
   for (const [tell, meta] of waited) if (!isKnown(meta)) tell()
   if (missing || isFull) callAll([member], 'gap')
+}
+
+/** Ends early with the signal, and leaves no timer then. */
+function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.setTimeout(resolve, ms)
+    const stop = (): void => {
+      cancel()
+      resolve()
+    }
+    signal.addEventListener('abort', stop, { once: true })
+  })
 }
 
 /** All pages after a position, or one with the latest messages. */
