@@ -1,8 +1,8 @@
-import type { Channel } from '../create-realtime.ts'
+import type { Channel, Kept } from '../create-realtime.ts'
 import type { MessageHandler } from '../base/message.ts'
 
 /** A channel before anything is known of its events. */
 export interface RawChannel extends Omit<Channel, 'on' | 'broadcast'> {
   on(event: string, handler: MessageHandler<never>): () => void
-  broadcast(event: string, payload: unknown): Promise<void>
+  broadcast(event: string, payload: unknown): Promise<Kept | undefined>
 }

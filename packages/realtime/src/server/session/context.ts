@@ -1,6 +1,7 @@
 import { FEED } from '../../feed/feed-topic.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import type { Bans } from '../admission/bans.ts'
+import type { History } from '../history/history.ts'
 import type { Limits } from '../admission/limits.ts'
 import type { Liveness } from '../admission/liveness.ts'
 import type { Ask } from '../policies/permissions.ts'
@@ -15,6 +16,8 @@ export interface SessionContext {
   readonly privateOnly: boolean
   readonly presenceKey: KeyRule
   readonly feeds: FeedSource | undefined
+  /** Of channels; absent where nothing of them is kept. */
+  readonly history?: History | undefined
   /** Resolves when the feeds are listened to. */
   ready(): Promise<void>
   /** Over how many milliseconds clients should come back if this server were gone now. */

@@ -8,7 +8,8 @@ import type { Connection } from '../entrance/connection.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
-import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, type Refused } from './refusal.ts'
+import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, UNAVAILABLE, type Refused } from './refusal.ts'
+import { isUnstorable } from '../history/unstorable.ts'
 import { refuse, reply } from './reply.ts'
 
 export async function onBroadcast(
@@ -36,8 +37,20 @@ export async function onBroadcast(
   if (!isStill(membership, frame)) return
   const message = { topic, event, payload: content, private: membership.private }
   if (!hasRoomFor(rooms, [message])) return no(ROOM_BUSY)
-  broadcast(rooms, message, connection)
-  if (membership.ack) reply(connection, frame, 'ok', {})
+  if (!context.history?.keeps(topic, membership.private)) {
+    broadcast(rooms, message, connection)
+    if (membership.ack) reply(connection, frame, 'ok', {})
+    return
+  }
+  if (typeof content !== 'string') return no(refusal('PAYLOAD_INVALID', 'A topic that is kept carries no bytes'))
+  try {
+    const [id] = await context.history.publish([message], connection)
+    if (membership.ack) reply(connection, frame, 'ok', { id })
+  } catch (error) {
+    if (isUnstorable(error)) return no(refusal('PAYLOAD_INVALID', 'The history can not keep it'))
+    runtime.report(error, 'keep a message', { topic })
+    no({ ...UNAVAILABLE, reason: 'Unavailable: The message can not be kept now' })
+  }
 }
 
 export async function onPresence(
