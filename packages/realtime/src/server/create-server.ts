@@ -19,6 +19,7 @@ import { getHub, setHub } from '../client/hub.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
 import { Admission, Place } from './admission/admission.ts'
 import { createBans } from './admission/bans.ts'
+import { createDepartures } from './admission/departures.ts'
 import { createLiveness, type Ended, type IsLive } from './admission/liveness.ts'
 import { createRevocations, type Revoked } from './admission/revocations.ts'
 import type { RefusedCode } from './counters.ts'
@@ -175,6 +176,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const match = createMatchRoute(path)
   const addressOf = createAddressOf(options.clientAddress ?? peerAddress, runtime)
   const rooms = createRooms(runtime)
+  const departures = createDepartures(rooms)
   const ask = askInTime(options.authorize, runtime)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
   const context: SessionContext = {
@@ -189,6 +191,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     spreadMs,
     liveness,
     bans,
+    departures,
     runtime,
   }
   const clients = createClients(context)
@@ -209,7 +212,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     runtime,
   })
 
-  const ready = Promise.resolve(options.feeds?.start((message) => publishFeed(rooms, message)))
+  const ready = Promise.resolve(options.feeds?.start((message) => publishFeed(rooms, departures, message)))
   ready.catch((error: unknown) => runtime.report(error, 'start the feeds'))
 
   const server: RealtimeServer = {

@@ -1,6 +1,7 @@
 import { UnavailableError, ValidationError, toError } from '@msc/core'
 import type { OutgoingMessage } from '../driver.ts'
 import { CHANNEL } from '../phoenix/channel-prefix.ts'
+import type { Departures } from './admission/departures.ts'
 import { broadcast, broadcastFeed, hasRoomFor } from './rooms/broadcast.ts'
 import type { Rooms } from './rooms/rooms.ts'
 import { isFeedTopic } from './session/context.ts'
@@ -28,7 +29,8 @@ export function publishTo(rooms: Rooms, { topic, event, payload, private: isPriv
 }
 
 /** Hands on what the database says. One message that can't be said is reported, and costs no other. */
-export function publishFeed(rooms: Rooms, message: FeedMessage): void {
+export function publishFeed(rooms: Rooms, departures: Departures, message: FeedMessage): void {
+  if (message.kind === 'access') return void rooms.runtime.attempt('send away', () => departures.take(message))
   const { id, topic, event, json, bytes, kind, private: isPrivate } = message
   const said = { event, payload: bytes ?? json, private: isPrivate }
   rooms.runtime.attempt('hand on a feed', () => {

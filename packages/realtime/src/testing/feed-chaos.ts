@@ -23,7 +23,7 @@ export interface FeedChaosOptions {
 }
 
 /** Which servers read which database. `pooled`: the second one through a transaction pooler. */
-export type Arrangement = 'pglite' | 'postgres' | 'two servers' | 'pooled'
+type Arrangement = 'pglite' | 'postgres' | 'two servers' | 'pooled'
 
 export interface FeedChaosReport {
   readonly seed: number
