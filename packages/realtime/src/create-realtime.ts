@@ -32,6 +32,8 @@ import { refusal } from './base/refusal.ts'
 import { createTopic, type Topic } from './client/topic.ts'
 import { traced } from './base/traced.ts'
 import type * as PublishCode from './client/publish.ts'
+import type { OutboxStore } from './outbox/kept.ts'
+import type { SendOptions } from './client/sending.ts'
 import type { EventSchemas } from './client/typed.ts'
 import type { User, Users } from './client/user.ts'
 
@@ -55,6 +57,8 @@ export interface RealtimeOptions {
   readonly onError?: ErrorReporter
   readonly clock?: Clock
   readonly random?: () => number
+  /** Where `broadcast` with `keep` keeps messages. Default: the browser's `localStorage`. */
+  readonly outbox?: OutboxStore
 }
 
 export interface ChannelOptions<Events extends EventSchemas = EventSchemas> {
@@ -103,6 +107,20 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
    * @throws DriverError when the server refuses it: only a `retryable` one is worth another try, after `retryAfterMs`.
    */
   broadcast<Event extends NameOf<Events>>(event: Event, payload: Sent<Events, Event>): Promise<void>
+  /**
+   * Keeps the message, an object, in the browser until the server has taken it: over a lost connection, and a reload, upon which
+   * it is sent when the topic is joined again, in order, within a day. `kept`: it was not taken within 1.5 s, and will be sent. Of
+   * one user at most 100 messages and 256 KiB are kept; when another comes, they are forgotten. Where nothing can be
+   * kept, as in some private modes, it is sent as without.
+   *
+   * @throws UnavailableError `REALTIME_QUEUE_FULL` when that much is kept; ConfigError `REALTIME_KEEP_NO_USER` without a token that
+   *   has a `sub`; and as above.
+   */
+  broadcast<Event extends NameOf<Events>>(
+    event: Event,
+    payload: Sent<Events, Event>,
+    options: SendOptions & { readonly keep: true },
+  ): Promise<'sent' | 'kept'>
   /**
    * Shows this client to the others, also after each interruption, until it is taken back or left, or the user changes. Where
    * several subscribers of a topic do, the last one counts. A state that the server refuses for good is not shown again.
@@ -286,6 +304,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     feedTopic,
     callAll,
     createMembership,
+    options,
   }
   /** Who has no tokens never needs the code that knows users. */
   const users: Users = async (what, ...args: unknown[]) => {

@@ -29,6 +29,8 @@ export {
   type RealtimeFromEnvOptions,
   type Unsubscribe,
 } from './default-realtime.ts'
+export type { SendOptions } from './client/sending.ts'
+export type { OutboxStore } from './outbox/kept.ts'
 export type { EventSchemas } from './client/typed.ts'
 export type { FeedPage } from './feed/page.ts'
 export type {

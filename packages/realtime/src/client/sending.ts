@@ -5,14 +5,24 @@ import { stamped, type StampTools } from '../base/stamped.ts'
 import type { Subscription } from '../driver.ts'
 import type { Member } from './members.ts'
 import type { Membership } from './membership.ts'
+import type { OutboxTools } from '../outbox/outbox.ts'
 import { createTracking, type Tracking } from './tracking.ts'
 import { assertFits, writable } from './outgoing.ts'
+import type { Users } from './user.ts'
 
 /** What the page has loaded already. */
-export interface SendingTools extends StampTools {
+export interface SendingTools extends StampTools, OutboxTools {
+  /** Asks who the user is. */
+  readonly users: Users
+  readonly private: boolean
   readonly refusal: typeof refusal
   /** The topic's name. */
   readonly name: string
+}
+
+export interface SendOptions {
+  /** Keeps it in the browser until the server has taken it, over a reload too. Default false. */
+  readonly keep?: boolean
 }
 
 /** What is shown of this client in a topic, for as long as the user stays. */
@@ -85,13 +95,39 @@ export async function perform(
   member: Member,
   args: readonly unknown[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<'sent' | 'kept'> {
   signal.throwIfAborted()
+  const [event, payload, how] = args
+  if (operation === 'broadcast' && (how as SendOptions | undefined)?.keep) {
+    const outcome = await keepIt(topic.options, own, event as string, payload)
+    if (outcome) return outcome
+  }
   const use = operations[operation]?.(topic, own, member, args)
   const subscription = await own.live
   // Too late, or another user's.
   signal.throwIfAborted()
   await use?.(subscription, signal)
+  return 'sent'
+}
+
+/** `undefined` where nothing can be kept: then it is sent as any other. */
+async function keepIt(
+  tools: SendingTools,
+  own: Own,
+  event: string,
+  payload: unknown,
+): Promise<'sent' | 'kept' | undefined> {
+  const { refusal: refuse, name, randomHex, carrier, users } = tools
+  // Without an id, which only an object carries, it could be told twice.
+  if (payload instanceof Uint8Array || {}.toString.call(payload) !== '[object Object]')
+    throw refuse(`Only an object can be kept for ${name}.`, 'REALTIME_PAYLOAD_INVALID', {
+      hint: 'Put it into an object, or send it without `keep`.',
+    })
+  writable(refuse, name, payload)
+  if (tools.user.identity === undefined) await users('ask')
+  const stamp = { id: randomHex(12), traceparent: carrier().traceparent, kept: true }
+  const { keep } = await import('../outbox/outbox.ts')
+  return keep(tools, own, event, stamped(payload, tools, stamp) as Readonly<Record<string, unknown>>)
 }
 
 /**

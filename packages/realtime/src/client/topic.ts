@@ -37,7 +37,7 @@ export function createTopic(options: TopicOptions): Topic {
     operation: 'broadcast' | 'track' | 'untrack',
     member: Member,
     ...args: unknown[]
-  ): Promise<void> => {
+  ): Promise<never> => {
     // As many may wait for a connection. Written out, because a constant would be downloaded too.
     if (waiting >= 100) {
       options.onDrop('queue full')
@@ -48,8 +48,12 @@ export function createTopic(options: TopicOptions): Topic {
     waiting += 1
     const own = self.membership
     return own
-      .inTime(operation, (signal) =>
-        import('./sending.ts').then(({ perform }) => perform(operation, self, own, member, args, signal)),
+      .inTime(
+        operation,
+        (signal) =>
+          import('./sending.ts').then(({ perform }) =>
+            perform(operation, self, own, member, args, signal),
+          ) as Promise<never>,
       )
       .finally(() => {
         waiting -= 1
@@ -101,12 +105,12 @@ export function createTopic(options: TopicOptions): Topic {
           if (presence) queueMicrotask(() => member.hears.has(wanted) && safely(() => handler(presence)))
           return addTo(member.hears, wanted)
         },
-        async broadcast(event, payload) {
+        async broadcast(...message) {
           // As given: the other side checks, and transforms, for itself.
-          await member.read?.(event, payload)
-          await request('broadcast', member, event, payload)
+          await member.read?.(...message)
+          return request('broadcast', member, ...message)
         },
-        track: (state) => request('track', member, state),
+        track: (...state) => request('track', member, ...state),
         untrack: () => request('untrack', member),
         leave() {
           if (!members.delete(member)) return

@@ -5,7 +5,7 @@ import { broadcast, hasRoomFor } from '../rooms/broadcast.ts'
 import { othersIn, stateText, track, untrack } from '../rooms/presence.ts'
 import type { Frame } from '../../phoenix/frames.ts'
 import type { Connection } from '../entrance/connection.ts'
-import type { Membership } from '../rooms/rooms.ts'
+import type { Membership, Rooms } from '../rooms/rooms.ts'
 import { fitsName, MAX_NAME_BYTES } from '../wire/binary.ts'
 import type { SessionContext } from './context.ts'
 import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, type Refused } from './refusal.ts'
@@ -36,7 +36,7 @@ export async function onBroadcast(
   if (!isStill(membership, frame)) return
   const message = { topic, event, payload: content, private: membership.private }
   if (!hasRoomFor(rooms, [message])) return no(ROOM_BUSY)
-  broadcast(rooms, message, connection)
+  if (isNew(membership, said, rooms)) broadcast(rooms, message, connection)
   if (membership.ack) reply(connection, frame, 'ok', {})
 }
 
@@ -71,6 +71,14 @@ export async function onPresence(
   if (isFull) return no(refusal('ROOM_BUSY', 'Too many are present in this room', ROOM_BUSY_MS))
   track(membership, state, rooms)
   reply(connection, frame, 'ok', {})
+}
+
+/** False for one that its account has sent before, and sends again because the answer was lost. */
+function isNew({ claims, topic }: Membership, said: unknown, { taken }: Rooms): boolean {
+  const stamp = isRecord(said) ? said['_msc'] : undefined
+  if (!isRecord(stamp) || stamp['kept'] !== true || !claims.sub) return true
+  const id = stamp['id']
+  return typeof id !== 'string' || id.length > 64 || taken.add(claims.sub, `${topic} ${id}`)
 }
 
 const NOT_JSON = refusal('PAYLOAD_INVALID', 'JSON can not carry it')
