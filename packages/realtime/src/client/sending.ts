@@ -95,10 +95,11 @@ export async function perform(
   member: Member,
   args: readonly unknown[],
   signal: AbortSignal,
-): Promise<'sent' | 'kept'> {
+): Promise<'sent' | 'kept' | undefined> {
   signal.throwIfAborted()
   const [event, payload, how] = args
-  if (operation === 'broadcast' && (how as SendOptions | undefined)?.keep) {
+  const isKept = operation === 'broadcast' && (how as SendOptions | undefined)?.keep === true
+  if (isKept) {
     const outcome = await keepIt(topic.options, own, event as string, payload)
     if (outcome) return outcome
   }
@@ -107,7 +108,7 @@ export async function perform(
   // Too late, or another user's.
   signal.throwIfAborted()
   await use?.(subscription, signal)
-  return 'sent'
+  return isKept ? 'sent' : undefined
 }
 
 /** `undefined` where nothing can be kept: then it is sent as any other. */
