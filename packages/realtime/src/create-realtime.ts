@@ -33,6 +33,8 @@ import { createTopic, hasHistory, type Topic } from './client/topic.ts'
 import type { HistoryPage, HistoryWish, Rewind } from './history/types.ts'
 import { traced } from './base/traced.ts'
 import type * as PublishCode from './client/publish.ts'
+import type { OutboxStore } from './outbox/kept.ts'
+import type { SendOptions } from './client/sending.ts'
 import type { EventSchemas } from './client/typed.ts'
 import type { User, Users } from './client/user.ts'
 
@@ -56,6 +58,8 @@ export interface RealtimeOptions {
   readonly onError?: ErrorReporter
   readonly clock?: Clock
   readonly random?: () => number
+  /** Where `broadcast` with `keep` keeps messages. Default: the browser's `localStorage`. */
+  readonly outbox?: OutboxStore
 }
 
 export interface ChannelOptions<Events extends EventSchemas = EventSchemas> {
@@ -85,9 +89,12 @@ export type Received<Events, Event> = Event extends keyof Events
 export type Sent<Events, Event extends keyof Events> =
   Events[Event] extends StandardSchema<infer Input, unknown> ? Input : never
 
-/** A message that the server keeps. */
-export interface Kept {
-  readonly id: string
+/** What became of a message. */
+export interface BroadcastResult {
+  /** `sent`: the server has taken it. `kept`: it is in the browser, and is sent as soon as it can be; only with `keep`. */
+  readonly state: 'sent' | 'kept'
+  /** Where the server keeps it. */
+  readonly id?: string
 }
 
 export interface Channel<Events extends EventSchemas = AnyEvents> {
@@ -117,7 +124,11 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
    *   server said it takes, `REALTIME_NO_BYTES`; `REALTIME_USER_CHANGED` when it still waited as another user came.
    * @throws DriverError when the server refuses it: only a `retryable` one is worth another try, after `retryAfterMs`.
    */
-  broadcast<Event extends NameOf<Events>>(event: Event, payload: Sent<Events, Event>): Promise<Kept | undefined>
+  broadcast<Event extends NameOf<Events>>(
+    event: Event,
+    payload: Sent<Events, Event>,
+    options?: SendOptions,
+  ): Promise<BroadcastResult>
   /**
    * Messages that the server keeps, the latest or those before one, oldest first. Without a history there are none.
    *
@@ -312,6 +323,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     feedTopic,
     callAll,
     createMembership,
+    options,
   }
   /** Who has no tokens never needs the code that knows users. */
   const users: Users = async (what, ...args: unknown[]) => {

@@ -11,7 +11,7 @@ export {
   type ChannelOptions,
   type ConnectionStatus,
   type FeedHandlers,
-  type Kept,
+  type BroadcastResult,
   type Realtime,
   type RealtimeOptions,
 } from './create-realtime.ts'
@@ -31,6 +31,8 @@ export {
   type RealtimeFromEnvOptions,
   type Unsubscribe,
 } from './default-realtime.ts'
+export type { SendOptions } from './client/sending.ts'
+export type { OutboxStore } from './outbox/kept.ts'
 export type { EventSchemas } from './client/typed.ts'
 export type { FeedPage } from './feed/page.ts'
 export type {

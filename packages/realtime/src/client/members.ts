@@ -12,7 +12,7 @@ export interface Member {
   readonly presenceKey: string | undefined
   readonly hears: Set<Handler>
   /** Reads a payload, before this subscriber sees it; rejects for one that it must not see. */
-  readonly read: ((event: string, payload: unknown) => Promise<unknown>) | undefined
+  readonly read: ((event: string, payload: unknown, ...more: unknown[]) => Promise<unknown>) | undefined
   readonly onInvalid: (error: unknown) => void
   /** Messages that are being read, in order. */
   reading: Promise<void>

@@ -6,19 +6,36 @@ import { stamped, type StampTools } from '../base/stamped.ts'
 import type { Subscription } from '../driver.ts'
 import type { Member } from './members.ts'
 import type { Membership } from './membership.ts'
+import type { OutboxTools } from '../outbox/outbox.ts'
 import { createTracking, type Tracking } from './tracking.ts'
 import { assertFits, writable } from './outgoing.ts'
 import { readHistory } from '../history/read-history.ts'
 import type { HistoryWish } from '../history/types.ts'
+import type { Users } from './user.ts'
 
 /** What the page has loaded already. */
-export interface SendingTools extends StampTools {
+export interface SendingTools extends StampTools, OutboxTools {
+  /** Asks who the user is. */
+  readonly users: Users
+  readonly private: boolean
   readonly refusal: typeof refusal
   /** The topic's name. */
   readonly name: string
   readonly UnavailableError: typeof Core.UnavailableError
   /** A message was not taken. */
   readonly onDrop: (reason: string) => void
+}
+
+export interface SendOptions {
+  /**
+   * Keeps the message, an object, in the browser until the server has taken it: over a lost connection, and a reload, upon which
+   * it is sent when the topic is joined again, in order, within a day. Of one user at most 100 messages and 256 KiB are kept; when
+   * another comes, they are forgotten. Where nothing can be kept, as in some private modes, it is sent as without. Default false.
+   *
+   * The broadcast then also rejects with UnavailableError `REALTIME_QUEUE_FULL` when that much is kept, and ConfigError
+   * `REALTIME_KEEP_NO_USER` without a token that has a `sub`.
+   */
+  readonly keep?: boolean
 }
 
 /** What is shown of this client in a topic, for as long as the user stays. */
@@ -53,10 +70,10 @@ const operations: Readonly<Record<Operation, Prepare>> = {
     return async (subscription, signal) => {
       const answer = await send(subscription, event as string, payload, tools, signal)
       const { id } = Object(answer) as { readonly id?: unknown }
-      if (typeof id !== 'string') return undefined
+      if (typeof id !== 'string') return { state: 'sent' }
       // What is read of the history later has it too.
       inbox?.sent(id)
-      return { id }
+      return { state: 'sent', id }
     }
   },
   history(_topic, _own, member, [wish]) {
@@ -117,6 +134,11 @@ export async function perform(
     onDrop('queue full')
     throw new UnavailableError(`[msc/realtime] ${MAX_WAITING} sends wait for ${name}.`, { code: 'REALTIME_QUEUE_FULL' })
   }
+  const [event, payload, how] = args
+  if (operation === 'broadcast' && (how as SendOptions | undefined)?.keep === true) {
+    const state = await keepIt(topic.options, own, event as string, payload)
+    if (state) return { state } as never
+  }
   topic.waiting = waiting + 1
   try {
     const use = operations[operation](topic, own, member, args)
@@ -141,6 +163,26 @@ async function ended<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   } finally {
     signal.removeEventListener('abort', stop)
   }
+}
+
+/** `undefined` where nothing can be kept: then it is sent as any other. */
+async function keepIt(
+  tools: SendingTools,
+  own: Own,
+  event: string,
+  payload: unknown,
+): Promise<'sent' | 'kept' | undefined> {
+  const { refusal: refuse, name, randomHex, carrier, users } = tools
+  // Without an id, which only an object carries, it could be told twice.
+  if (payload instanceof Uint8Array || {}.toString.call(payload) !== '[object Object]')
+    throw refuse(`Only an object can be kept for ${name}.`, 'REALTIME_PAYLOAD_INVALID', {
+      hint: 'Put it into an object, or send it without `keep`.',
+    })
+  writable(refuse, name, payload)
+  if (tools.user.identity === undefined) await users('ask')
+  const stamp = { id: randomHex(12), traceparent: carrier().traceparent, kept: true }
+  const { keep } = await import('../outbox/outbox.ts')
+  return keep(tools, own, event, stamped(payload, tools, stamp) as Readonly<Record<string, unknown>>)
 }
 
 /**

@@ -20,6 +20,7 @@ import { addressKey, createAddressOf, peerAddress } from './admission/address.ts
 import { Admission, Place } from './admission/admission.ts'
 import { BUS_METHODS, type RealtimeBus } from '../bus/bus.ts'
 import { createBans } from './admission/bans.ts'
+import { createDepartures } from './admission/departures.ts'
 import { createLiveness, type Ended, type IsLive } from './admission/liveness.ts'
 import { createRevocations, type Revoked } from './admission/revocations.ts'
 import { createLink, type BusStats } from './bus/link.ts'
@@ -190,6 +191,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const match = createMatchRoute(path)
   const addressOf = createAddressOf(options.clientAddress ?? peerAddress, runtime)
   const rooms = createRooms(runtime)
+  const departures = createDepartures(rooms)
   const ask = askInTime(options.authorize, runtime)
   const history = historyFrom(options.history, options.feeds, rooms)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
@@ -206,6 +208,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     spreadMs,
     liveness,
     bans,
+    departures,
     runtime,
   }
   const clients = createClients(context)
@@ -229,7 +232,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     runtime,
   })
 
-  const ready = Promise.resolve(feeds?.start((message) => publishFeed(rooms, message, history)))
+  const ready = Promise.resolve(feeds?.start((message) => publishFeed({ rooms, departures, history }, message)))
   ready.catch((error: unknown) => runtime.report(error, 'start the feeds'))
   const heard = Promise.all([ready, link?.ready]).then(() => undefined)
   // Each was reported; nobody need wait for it.

@@ -16,7 +16,7 @@ export type { Kicked } from './admission/bans.ts'
 export type { Revoked } from './admission/revocations.ts'
 export type { RefusalCode } from './session/refusal.ts'
 export type { KeyRule } from './session/presence-key.ts'
-export { feedMigration, type FeedMigrationOptions, type FeedTable } from '../feed/sql.ts'
+export { feedMigration, type FeedMembers, type FeedMigrationOptions, type FeedTable } from '../feed/sql.ts'
 export { relayFeeds, type Relay, type RelayOptions } from '../feed/relay.ts'
 export type { Before } from '../feed/lanes.ts'
 export {

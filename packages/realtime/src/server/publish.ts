@@ -2,6 +2,7 @@ import { UnavailableError } from '@msc/core'
 import { payloadText, unwritable } from '../base/payload-text.ts'
 import type { OutgoingMessage } from '../driver.ts'
 import { CHANNEL } from '../phoenix/channel-prefix.ts'
+import type { Departures } from './admission/departures.ts'
 import { broadcast, broadcastFeed, hasRoomFor } from './rooms/broadcast.ts'
 import type { Rooms } from './rooms/rooms.ts'
 import { isFeedTopic } from './session/context.ts'
@@ -35,8 +36,16 @@ export function publishTo(
   return history.publish([message]).then(() => undefined)
 }
 
+/** Where what the database says goes. */
+interface FeedPorts {
+  readonly rooms: Rooms
+  readonly departures: Departures
+  readonly history: History | undefined
+}
+
 /** Hands on what the database says. One message that can't be said is reported, and costs no other. */
-export function publishFeed(rooms: Rooms, message: FeedMessage, history?: History): void {
+export function publishFeed({ rooms, departures, history }: FeedPorts, message: FeedMessage): void {
+  if (message.kind === 'access') return void rooms.runtime.attempt('send away', () => departures.take(message))
   const { id, at, cursor, topic, event, json, bytes, kind, private: isPrivate } = message
   const said = { event, payload: bytes ?? json, private: isPrivate }
   const isKept = history?.isOfFeeds === true && kind === 'row' && !bytes && history.keeps(topic, isPrivate)

@@ -2,6 +2,7 @@ import { FEED } from '../../feed/feed-topic.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import type { Bans } from '../admission/bans.ts'
 import type { History } from '../history/history.ts'
+import type { Departures } from '../admission/departures.ts'
 import type { Limits } from '../admission/limits.ts'
 import type { Liveness } from '../admission/liveness.ts'
 import type { Ask } from '../policies/permissions.ts'
@@ -26,6 +27,8 @@ export interface SessionContext {
   readonly liveness: Liveness
   /** Who may not come back into a topic yet. */
   readonly bans: Bans
+  /** Who was taken out of a feed's readers. */
+  readonly departures: Departures
   readonly runtime: Runtime
 }
 
