@@ -109,7 +109,7 @@ describe.each([
     const room = open().channel('room')
     await room.ready
     await room.broadcast('said', { n: 0 }, keep)
-    expect(await room.broadcast('said', { n: 1 }, keep)).toBe('sent')
+    expect(await room.broadcast('said', { n: 1 }, keep)).toEqual({ state: 'sent' })
     expect(numbers(fake)).toEqual([0, 1])
     expect([...store.items.keys()]).toEqual([])
   })
@@ -117,8 +117,8 @@ describe.each([
   it('is sent after a reload, in order, by the same id, and once', async () => {
     away()
     const room = open().channel('room')
-    for (const n of [1, 2, 3]) expect(await room.broadcast('said', { n }, keep)).toBe('kept')
-    expect(await open().channel('another').broadcast('said', { n: 4 }, keep)).toBe('kept')
+    for (const n of [1, 2, 3]) expect(await room.broadcast('said', { n }, keep)).toEqual({ state: 'kept' })
+    expect(await open().channel('another').broadcast('said', { n: 4 }, keep)).toEqual({ state: 'kept' })
     const ids = [...store.items.values()].map(
       (text) => (JSON.parse(text) as { payload: { _msc: unknown } }).payload._msc,
     )
@@ -141,7 +141,7 @@ describe.each([
       if (lost-- > 0) throw new DriverError('fake', 'The answer was lost.', { retryable: true, retryAfterMs: 20 })
     }
     const outcomes = await Promise.all([1, 2].map((n) => room.broadcast('said', { n }, keep)))
-    expect(outcomes[0]).toBe('kept')
+    expect(outcomes[0]).toEqual({ state: 'kept' })
     await expect.poll(() => numbers(fake)).toEqual([0, 1, 1, 2])
     const [, first, again] = sentBy(fake)
     expect(first?.id).toBe(again?.id)
@@ -152,7 +152,7 @@ describe.each([
     fake.override.send = () => new Promise(() => {})
     const room = open().channel('room')
     await room.ready
-    expect(await room.broadcast('said', { n: 1 }, keep)).toBe('kept')
+    expect(await room.broadcast('said', { n: 1 }, keep)).toEqual({ state: 'kept' })
     await expect.poll(() => numbers(fake)).toEqual([1])
     const [before] = sentBy(fake)
     // It is killed: its locks and claims end without its doing.
@@ -186,7 +186,7 @@ describe('what is kept', () => {
       if (event === 'forbidden') throw new DriverError('fake', 'No.', { retryable: false })
     }
     const refused = expect(room.broadcast('forbidden', { n: 1 }, keep)).rejects.toThrow('No.')
-    expect(await room.broadcast('said', { n: 2 }, keep)).toBe('sent')
+    expect(await room.broadcast('said', { n: 2 }, keep)).toEqual({ state: 'sent' })
     await refused
     expect(store.items.size).toBe(0)
   })
@@ -210,7 +210,7 @@ describe('what is kept', () => {
   it('is forgotten when another user comes, and never sent as them', async () => {
     away()
     const client = open()
-    expect(await client.channel('room').broadcast('said', { n: 1 }, keep)).toBe('kept')
+    expect(await client.channel('room').broadcast('said', { n: 1 }, keep)).toEqual({ state: 'kept' })
     const [left] = [...store.items]
     expect(left?.join()).not.toMatch(/ana/)
     token = tokens.bo
@@ -228,7 +228,7 @@ describe('what is kept', () => {
 
   it('goes after a day, and when it can not be read', async () => {
     away()
-    expect(await open().channel('room').broadcast('said', { n: 1 }, keep)).toBe('kept')
+    expect(await open().channel('room').broadcast('said', { n: 1 }, keep)).toEqual({ state: 'kept' })
     const [[key, text] = ['', '']] = [...store.items]
     store.items.set(key, text.replace(/"at":\d+/, `"at":${Date.now() - 25 * 3_600_000}`))
     for (const odd of ['', '{', 'null', '7', '[]', '{"topic":1}']) store.items.set(`${key}${odd}`, odd)
@@ -247,7 +247,7 @@ describe('what is kept', () => {
     const broken = { key: fails, getItem: fails, length: 1 }
     const outbox = { ...createStore(), setItem: fails, ...(how === 'throws' && broken) }
     const room = open({ outbox }).channel('room')
-    expect(await room.broadcast('said', { n: 1 }, keep)).toBe('sent')
+    expect(await room.broadcast('said', { n: 1 }, keep)).toEqual({ state: 'sent' })
     expect(numbers(fake)).toEqual([1])
   })
 
