@@ -29,9 +29,12 @@ import { FEED, feedTopic } from './feed/feed-topic.ts'
 import { addTo, callAll } from './client/members.ts'
 import { createMembership } from './client/membership.ts'
 import { refusal } from './base/refusal.ts'
-import { createTopic, type Topic } from './client/topic.ts'
+import { createTopic, hasHistory, type Topic } from './client/topic.ts'
+import type { HistoryPage, HistoryWish, Rewind } from './history/types.ts'
 import { traced } from './base/traced.ts'
 import type * as PublishCode from './client/publish.ts'
+import type { OutboxStore } from './outbox/kept.ts'
+import type { SendOptions } from './client/sending.ts'
 import type { EventSchemas } from './client/typed.ts'
 import type { User, Users } from './client/user.ts'
 
@@ -55,6 +58,8 @@ export interface RealtimeOptions {
   readonly onError?: ErrorReporter
   readonly clock?: Clock
   readonly random?: () => number
+  /** Where `broadcast` with `keep` keeps messages. Default: the browser's `localStorage`. */
+  readonly outbox?: OutboxStore
 }
 
 export interface ChannelOptions<Events extends EventSchemas = EventSchemas> {
@@ -64,6 +69,15 @@ export interface ChannelOptions<Events extends EventSchemas = EventSchemas> {
   readonly private?: boolean
   /** Who this client is in presence; the same for all subscribers of a topic that have one. */
   readonly presenceKey?: string
+  /**
+   * Brings what was missed after an interruption, where the server keeps the topic's messages (`history` of
+   * `createRealtimeServer`); `onGap` only when that is gone. `rewind` and `from` say so too. Default false.
+   */
+  readonly history?: boolean
+  /** Begins with the latest messages, at most so many, and of so many milliseconds; then come live ones, none twice. */
+  readonly rewind?: Rewind
+  /** Begins after a `position` that was kept or handed over, by a server's render for instance. Goes before `rewind`. */
+  readonly from?: string | undefined
 }
 
 /** The events of a channel for which no schemas were given. What comes is whatever its sender has sent: it is not checked. */
@@ -74,6 +88,14 @@ export type Received<Events, Event> = Event extends keyof Events
   : InferOutput<Events[keyof Events]>
 export type Sent<Events, Event extends keyof Events> =
   Events[Event] extends StandardSchema<infer Input, unknown> ? Input : never
+
+/** What became of a message. */
+export interface BroadcastResult {
+  /** `sent`: the server has taken it. `kept`: it is in the browser, and is sent as soon as it can be; only with `keep`. */
+  readonly state: 'sent' | 'kept'
+  /** Where the server keeps it. */
+  readonly id?: string
+}
 
 export interface Channel<Events extends EventSchemas = AnyEvents> {
   readonly topic: string
@@ -95,14 +117,29 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
   /** Hears who is there, all of them, each time that changes. */
   onPresence(handler: (state: PresenceState) => void): () => void
   /**
-   * Resolves when the server has taken it: any JSON, or a `Uint8Array` where the driver carries bytes. Waits for a connection
+   * Resolves when the server has taken it, with its `id` where the server keeps it: any JSON, or a `Uint8Array` where the driver carries bytes. Waits for a connection
    * within the time limit; at most 100 wait.
    *
    * @throws ConfigError `REALTIME_PAYLOAD_INVALID` for what is no JSON, `REALTIME_PAYLOAD_TOO_LARGE` for more bytes than the
    *   server said it takes, `REALTIME_NO_BYTES`; `REALTIME_USER_CHANGED` when it still waited as another user came.
    * @throws DriverError when the server refuses it: only a `retryable` one is worth another try, after `retryAfterMs`.
    */
-  broadcast<Event extends NameOf<Events>>(event: Event, payload: Sent<Events, Event>): Promise<void>
+  broadcast<Event extends NameOf<Events>>(
+    event: Event,
+    payload: Sent<Events, Event>,
+    options?: SendOptions,
+  ): Promise<BroadcastResult>
+  /**
+   * Messages that the server keeps, the latest or those before one, oldest first. Without a history there are none.
+   *
+   * @throws DriverError or DeadlineError when it can not be read now.
+   */
+  history(wish?: HistoryWish): Promise<HistoryPage>
+  /**
+   * How far this channel has heard, with a history and once it is live: keep it, or hand it over, for `from`. `undefined`
+   * before, and where nothing is kept.
+   */
+  readonly position?: string | undefined
   /**
    * Shows this client to the others, also after each interruption, until it is taken back or left, or the user changes. Where
    * several subscribers of a topic do, the last one counts. A state that the server refuses for good is not shown again.
@@ -191,7 +228,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const { timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
   // `assertNumbers` would cost every page twice as much.
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1 && timeoutMs <= 1e15))
-    throw refusal('`timeoutMs` must be >= 1.', 'OPTION_INVALID')
+    throw refusal('Invalid `timeoutMs`.', 'OPTION_INVALID')
   const topics = new Map<string, Topic>()
   const listeners = new Set<(status: ConnectionStatus) => void>()
   const stats = { published: 0, gaps: 0 }
@@ -286,6 +323,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     feedTopic,
     callAll,
     createMembership,
+    options,
   }
   /** Who has no tokens never needs the code that knows users. */
   const users: Users = async (what, ...args: unknown[]) => {
@@ -301,14 +339,14 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     if (warned.add(`${topic}: ${trouble}`)) report(error, 'join', { topic })
   }
 
-  const topicFor = (name: string, { private: isPrivate = false }: ChannelOptions): Topic => {
+  const topicFor = (name: string, wanted: ChannelOptions): Topic => {
     let topic = topics.get(name)
     if (topic) return topic
     topic = createTopic({
       ...tools,
       name,
-      private: isPrivate,
-      feed: isPrivate && name.startsWith(FEED),
+      private: !!wanted.private,
+      feed: (wanted.private && name.startsWith(FEED)) || hasHistory(wanted),
       users,
       onDrop,
       onState: settleStatus,

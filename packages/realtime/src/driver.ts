@@ -1,5 +1,6 @@
 import type { DriverBase } from '@msc/core'
 import type { FeedPage } from './feed/page.ts'
+import type { HistoryWish } from './history/types.ts'
 
 /** Who is present, by key; several entries where one key is connected more than once. */
 export type PresenceState = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>
@@ -24,8 +25,12 @@ export interface SubscribeOptions {
 }
 
 export interface SubscriptionHandlers {
-  /** The payload as it was sent: any JSON, or a `Uint8Array`. */
-  onMessage(event: string, payload: unknown): void
+  /**
+   * The payload as it was sent: any JSON, or a `Uint8Array`.
+   *
+   * @param meta What the server says of a message that it keeps: `{ id, at, cursor }`. Not to be trusted to be that.
+   */
+  onMessage(event: string, payload: unknown, meta?: unknown): void
   /** The whole state, each time it changes. */
   onPresence(state: PresenceState): void
   /**
@@ -50,22 +55,24 @@ export interface Subscription {
   /** Absent where the server tells none. */
   readonly limits?: SubscriptionLimits | undefined
   /**
-   * Resolves when the server has taken the message: any JSON.
+   * Resolves when the server has taken the message: any JSON. With `{ id }` where the server keeps it.
    *
    * @throws DriverError not `retryable` when it refuses this very message, and would again.
    */
-  send(event: string, payload: unknown, signal: AbortSignal): Promise<void>
+  send(event: string, payload: unknown, signal: AbortSignal): Promise<unknown>
   /** The same for bytes. Absent where it can't carry them. */
-  sendBytes?(event: string, payload: Uint8Array, signal: AbortSignal): Promise<void>
+  sendBytes?(event: string, payload: Uint8Array, signal: AbortSignal): Promise<unknown>
   /** @throws DriverError not `retryable` when it refuses this very state: the engine does not send it again. */
   track(state: object, signal: AbortSignal): Promise<void>
   untrack(signal: AbortSignal): Promise<void>
   /**
    * What came after a cursor of this topic; without one, where it is now. `undefined` where nothing is kept.
    *
+   * @param latest Asks for the latest messages instead; then `more` says that there are older ones. Not for feeds.
+   *
    * @throws DriverError when it can not be had now, or not by this user.
    */
-  since?(after: string | undefined, signal: AbortSignal): Promise<FeedPage | undefined>
+  since?(after: string | undefined, signal: AbortSignal, latest?: HistoryWish): Promise<FeedPage | undefined>
   /** A newer token for the same user, before the old one expires. For another user the engine leaves and joins anew. */
   setToken(token: string): void
   leave(): Promise<void>

@@ -1,5 +1,6 @@
 import './operations.ts'
-export type { MessageHandler, Payload, Sendable } from './base/message.ts'
+export type { MessageHandler, MessageMeta, Payload, Sendable } from './base/message.ts'
+export type { HistoryMessage, HistoryPage, HistoryWish, KeptMeta, Rewind } from './history/types.ts'
 export { feedTopic } from './feed/feed-topic.ts'
 export {
   createRealtime,
@@ -10,6 +11,7 @@ export {
   type ChannelOptions,
   type ConnectionStatus,
   type FeedHandlers,
+  type BroadcastResult,
   type Realtime,
   type RealtimeOptions,
 } from './create-realtime.ts'
@@ -29,6 +31,8 @@ export {
   type RealtimeFromEnvOptions,
   type Unsubscribe,
 } from './default-realtime.ts'
+export type { SendOptions } from './client/sending.ts'
+export type { OutboxStore } from './outbox/kept.ts'
 export type { EventSchemas } from './client/typed.ts'
 export type { FeedPage } from './feed/page.ts'
 export type {

@@ -13,11 +13,15 @@ export function payloadText(payload: unknown): string | Uint8Array {
     if (typeof text === 'string') return text
     throw new TypeError('JSON has nothing for it')
   } catch (error) {
-    const message = 'The payload can not be written as JSON.'
-    throw new ValidationError(`[msc/realtime] ${message}`, [{ path: 'payload', message }], {
-      code: 'REALTIME_PAYLOAD_UNWRITABLE',
-      hint: 'Pass text in place of a BigInt, and ids in place of objects that refer to each other.',
-      cause: toError(error),
-    })
+    throw unwritable('The payload can not be written as JSON.', error)
   }
+}
+
+/** The error for a payload that can't go out as it is. */
+export function unwritable(message: string, cause?: unknown): ValidationError {
+  return new ValidationError(`[msc/realtime] ${message}`, [{ path: 'payload', message }], {
+    code: 'REALTIME_PAYLOAD_UNWRITABLE',
+    hint: 'Pass text in place of bytes and a BigInt, and ids in place of objects that refer to each other.',
+    ...(cause !== undefined && { cause: toError(cause) }),
+  })
 }

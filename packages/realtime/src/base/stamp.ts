@@ -7,6 +7,8 @@ export interface Stamp {
   /** Of the work that wrote it. */
   readonly traceparent?: string
   readonly cursor?: unknown
+  /** It may be sent again, by the same id, when it is not known whether it was taken. */
+  readonly kept?: boolean
   /** It was too large to be sent, and says only that there is one. */
   readonly more?: boolean
 }

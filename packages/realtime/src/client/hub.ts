@@ -3,7 +3,7 @@ import type { OutgoingMessage } from '../driver.ts'
 
 /** The embedded server of this process, as code beside it reaches it. */
 export interface RealtimeHub {
-  publish(message: OutgoingMessage): void
+  publish(message: OutgoingMessage): void | Promise<void>
 }
 
 const slot = (): { hub?: RealtimeHub | undefined } => processSlot('realtime/hub', () => ({}))

@@ -1,17 +1,17 @@
 import { createSeen } from '../base/seen.ts'
 import { unstamped } from '../base/stamp.ts'
+import type { MessageMeta } from '../base/message.ts'
 
 /** Takes the stamp off a message and delivers it, unless it was here before. `isNew`: it is known that it was not. */
-export type HandOn = (event: string, raw: unknown, isNew?: boolean) => void
+export type HandOn = (event: string, raw: unknown, isNew?: boolean, meta?: MessageMeta) => void
 
 /** The messages of one topic, each once among the last 500. */
 export function createInbox(
-  deliver: (event: string, payload: unknown, traceparent: string | undefined) => void,
+  deliver: (event: string, payload: unknown, traceparent: string | undefined, meta?: MessageMeta) => void,
 ): HandOn {
   const seen = createSeen(500)
-  return (event, raw, isNew) => {
+  return (event, raw, isNew, meta) => {
     const { stamp, payload } = unstamped(raw)
-    const isFresh = stamp.id === undefined || seen.add(stamp.id)
-    if (isNew || isFresh) deliver(event, payload, stamp.traceparent)
+    if (stamp.id === undefined || seen.add(stamp.id) || isNew) deliver(event, payload, stamp.traceparent, meta)
   }
 }

@@ -1,6 +1,7 @@
 import { emit, withCarrier } from '@msc/core'
 import { safely } from '../base/safely.ts'
 import { traced } from '../base/traced.ts'
+import type { MessageMeta } from '../base/message.ts'
 
 /** What a subscriber may hear. */
 type Kind = 'message' | 'gap' | 'error' | 'presence' | 'ready'
@@ -11,10 +12,12 @@ export interface Member {
   readonly presenceKey: string | undefined
   readonly hears: Set<Handler>
   /** Reads a payload, before this subscriber sees it; rejects for one that it must not see. */
-  readonly read: ((event: string, payload: unknown) => Promise<unknown>) | undefined
+  readonly read: ((event: string, payload: unknown, ...more: unknown[]) => Promise<unknown>) | undefined
   readonly onInvalid: (error: unknown) => void
   /** Messages that are being read, in order. */
   reading: Promise<void>
+  /** Keeps a message back, for good or until `tell` is called. True when it does. */
+  hold?: (tell: () => unknown, meta: MessageMeta | undefined) => boolean
 }
 
 /** Returns a function that takes it out again. */
@@ -24,10 +27,11 @@ export function addTo<T>(set: Set<T>, item: T): () => void {
 }
 
 /** Calls the handlers of one kind; of messages, those of the event. */
-export function callAll(members: Iterable<Member>, kind: Kind, value?: unknown, event?: string): void {
+export function callAll(members: Iterable<Member>, kind: Kind, value?: unknown, event?: string, meta?: unknown): void {
   for (const { hears } of members)
     for (const [its, handler, wanted] of hears)
-      if (its === kind && (wanted === event || wanted === '*')) safely(() => handler(value as never, event as never))
+      if (its === kind && (wanted === event || wanted === '*'))
+        safely(() => handler(value as never, event as never, meta as never))
 }
 
 /** Hands a message to whoever wants it, in the trace of who sent it. */
@@ -37,14 +41,18 @@ export function deliver(
   event: string,
   payload: unknown,
   traceparent: string | undefined,
+  meta?: MessageMeta,
 ): void {
   const run = (): void => {
     emit('realtime.receive', { topic, event })
     for (const member of members) {
       const { read, onInvalid } = member
-      const handOn = (data: unknown): void => callAll([member], 'message', data, event)
-      if (!read) handOn(payload)
-      else member.reading = member.reading.then(() => read(event, payload)).then(traced(handOn), onInvalid)
+      const handOn = (data: unknown): void => callAll([member], 'message', data, event, meta)
+      const tell = (): unknown =>
+        read
+          ? (member.reading = member.reading.then(() => read(event, payload)).then(traced(handOn), onInvalid))
+          : handOn(payload)
+      if (!member.hold?.(tell, meta)) tell()
     }
   }
   if (traceparent === undefined) run()

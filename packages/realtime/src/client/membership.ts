@@ -1,13 +1,12 @@
 import { sleep, toError, withoutScope, type Clock } from '@msc/core'
 import type { InTime } from '../base/in-time.ts'
-import type { Payload } from '../base/message.ts'
 import { onPage } from '../base/page.ts'
 import { deferred, type Deferred } from '../base/promises.ts'
 import type { PresenceState, RealtimeDriver, Subscription } from '../driver.ts'
 import type { FeedInbox } from '../feed/feed-inbox.ts'
 import type * as FeedCode from '../feed/feed-code.ts'
-import { createInbox } from './inbox.ts'
-import { callAll, deliver, type Member } from './members.ts'
+import type { HandOn } from './inbox.ts'
+import { callAll, type Member } from './members.ts'
 import type { Presence } from './sending.ts'
 import type { User, Users } from './user.ts'
 
@@ -16,7 +15,7 @@ export interface MembershipOptions {
   readonly driver: RealtimeDriver
   readonly private: boolean
   /** What was missed is asked for, where the driver can say. */
-  readonly feed: boolean
+  feed: boolean | undefined
   readonly user: User
   /** Calls what knows users, which is loaded late. After `ask` the token of `user` is right. */
   readonly users: Users
@@ -35,6 +34,8 @@ export interface MembershipOptions {
 export interface Audience {
   readonly options: MembershipOptions
   readonly members: Set<Member>
+  /** Strips messages of their stamps and hands them to these members, each once. */
+  inboxFor(members: Iterable<Member>): HandOn
   /** Loaded before the first join of a feed, so what waits for it misses nothing. */
   readonly feedCode: Deferred<typeof FeedCode>
   presenceKey?: string
@@ -53,6 +54,8 @@ export interface Membership {
   presence?: PresenceState
   /** It has been live. */
   wasLive?: boolean
+  /** Of a topic with a history. */
+  inbox?: FeedInbox
   report(error: unknown): void
   /** Within the client's time limit, for as long as the user stays. */
   readonly inTime: InTime
@@ -74,12 +77,11 @@ export interface Membership {
  */
 export function createMembership(topic: Audience, waitMs = 0, missed = false): Membership {
   const { options, members, feedCode } = topic
-  const { name, driver, feed, user, clock } = options
+  const { name, driver, user, clock } = options
   const closing = new AbortController()
   const { signal } = closing
-  const handOn = createInbox((...message) => deliver(members, name, ...message))
+  const handOn = topic.inboxFor(members)
   let live = deferred<Subscription>()
-  let inbox: FeedInbox | undefined
   let joined: Subscription | undefined
   /** Gives up what is joined, or being joined. */
   let lose: ((again?: boolean) => void) | undefined
@@ -146,10 +148,10 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
       try {
         // One request for all topics; this one may be left meanwhile.
         const asked = inTime('getToken', () => options.users('ask'))
-        const [code] = await Promise.all([feed && import('../feed/feed-code.ts'), asked])
+        const [code] = await Promise.all([options.feed && import('../feed/feed-code.ts'), asked])
         if (code) {
-          inbox ??= code.createFeedInbox(handOn)
-          inbox.hold()
+          self.inbox ??= code.createFeedInbox(handOn, self.wasLive)
+          self.inbox.hold()
           feedCode.resolve(code)
         }
         // Another token, or presence key, comes too late from now on.
@@ -163,11 +165,11 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
             name,
             { private: options.private, token, user: identity, self: false, presenceKey: topic.presenceKey },
             {
-              onMessage(event, payload) {
+              onMessage(event, payload, meta) {
                 if (signal.aborted) return
-                // Joined anew, it fetches everything from its cursor on. A feed carries rows, whatever else comes.
-                if (!inbox) handOn(event, payload)
-                else if (!inbox.receive(event, (payload ?? {}) as Payload)) end()
+                // Joined anew, it fetches everything from its cursor on.
+                if (!self.inbox) handOn(event, payload)
+                else if (!self.inbox.receive(event, payload, meta)) end()
               },
               onPresence(state) {
                 if (!signal.aborted) callAll(members, 'presence', (self.presence = state))
@@ -182,7 +184,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
         )
         await self.tracking?.join(joined)
         // A topic that is no feed has no history.
-        const missing = (await inbox?.catchUp(joined, inTime)) ?? true
+        const missing = (await self.inbox?.catchUp(joined, inTime)) ?? true
         // Told when it is live, however often that is interrupted before.
         if (self.wasLive && missing) missed = true
         if (!lost.signal.aborted) {

@@ -1,18 +1,41 @@
 // What only a client that sends needs, loaded with the first broadcast or tracked state. It imports nothing that a page
 // loads first.
+import type * as Core from '@msc/core'
 import type { refusal } from '../base/refusal.ts'
 import { stamped, type StampTools } from '../base/stamped.ts'
 import type { Subscription } from '../driver.ts'
 import type { Member } from './members.ts'
 import type { Membership } from './membership.ts'
+import type { OutboxTools } from '../outbox/outbox.ts'
 import { createTracking, type Tracking } from './tracking.ts'
 import { assertFits, writable } from './outgoing.ts'
+import { readHistory } from '../history/read-history.ts'
+import type { HistoryWish } from '../history/types.ts'
+import type { Users } from './user.ts'
 
 /** What the page has loaded already. */
-export interface SendingTools extends StampTools {
+export interface SendingTools extends StampTools, OutboxTools {
+  /** Asks who the user is. */
+  readonly users: Users
+  readonly private: boolean
   readonly refusal: typeof refusal
   /** The topic's name. */
   readonly name: string
+  readonly UnavailableError: typeof Core.UnavailableError
+  /** A message was not taken. */
+  readonly onDrop: (reason: string) => void
+}
+
+export interface SendOptions {
+  /**
+   * Keeps the message, an object, in the browser until the server has taken it: over a lost connection, and a reload, upon which
+   * it is sent when the topic is joined again, in order, within a day. Of one user at most 100 messages and 256 KiB are kept; when
+   * another comes, they are forgotten. Where nothing can be kept, as in some private modes, it is sent as without. Default false.
+   *
+   * The broadcast then also rejects with UnavailableError `REALTIME_QUEUE_FULL` when that much is kept, and ConfigError
+   * `REALTIME_KEEP_NO_USER` without a token that has a `sub`.
+   */
+  readonly keep?: boolean
 }
 
 /** What is shown of this client in a topic, for as long as the user stays. */
@@ -26,19 +49,35 @@ export interface Presence extends Tracking<Member> {
 /** What is done with a live subscription. */
 type Use = (subscription: Subscription, signal: AbortSignal) => unknown
 /** The user's membership of the topic. */
-type Own = Pick<Membership, 'state' | 'tracking' | 'live' | 'report' | 'inTime'>
+type Own = Pick<Membership, 'state' | 'tracking' | 'live' | 'report' | 'inTime' | 'inbox'>
 type Prepare = (topic: Place, own: Own, member: Member, args: readonly unknown[]) => Use
 /** The topic. */
 interface Place {
   readonly options: SendingTools
   readonly members: ReadonlySet<Member>
+  waiting?: number
 }
 
-const operations: Readonly<Record<string, Prepare>> = {
-  broadcast({ options: tools }, { state }, _member, [event, payload]) {
+/** Sends of one topic that may wait. */
+const MAX_WAITING = 100
+
+export type Operation = 'broadcast' | 'track' | 'untrack' | 'history'
+
+const operations: Readonly<Record<Operation, Prepare>> = {
+  broadcast({ options: tools }, { state, inbox }, _member, [event, payload]) {
     // A mistake is told at once, not when there is a connection.
     if (state !== 'live' && !(payload instanceof Uint8Array)) writable(tools.refusal, tools.name, payload)
-    return (subscription, signal) => send(subscription, event as string, payload, tools, signal)
+    return async (subscription, signal) => {
+      const answer = await send(subscription, event as string, payload, tools, signal)
+      const { id } = Object(answer) as { readonly id?: unknown }
+      if (typeof id !== 'string') return { state: 'sent' }
+      // What is read of the history later has it too.
+      inbox?.sent(id)
+      return { state: 'sent', id }
+    }
+  },
+  history(_topic, _own, member, [wish]) {
+    return (subscription, signal) => readHistory(subscription, member, (wish ?? {}) as HistoryWish, signal)
   },
   track({ options: tools, members }, own, member, [given]) {
     const { name, refusal: refuse } = tools
@@ -79,19 +118,71 @@ function createPresence(own: Own, refuse: typeof refusal): Presence {
 
 /** Does what a channel asks for as soon as there is a subscription. The signal ends with the time for it, or the user's stay. */
 export async function perform(
-  operation: 'broadcast' | 'track' | 'untrack',
+  operation: Operation,
   topic: Place,
   own: Own,
   member: Member,
   args: readonly unknown[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<never> {
   signal.throwIfAborted()
-  const use = operations[operation]?.(topic, own, member, args)
-  const subscription = await own.live
-  // Too late, or another user's.
-  signal.throwIfAborted()
-  await use?.(subscription, signal)
+  const { name, onDrop, UnavailableError } = topic.options
+  // As given: the other side checks, and transforms, for itself.
+  if (operation === 'broadcast') await member.read?.(args[0] as string, args[1])
+  const { waiting = 0 } = topic
+  if (waiting >= MAX_WAITING) {
+    onDrop('queue full')
+    throw new UnavailableError(`[msc/realtime] ${MAX_WAITING} sends wait for ${name}.`, { code: 'REALTIME_QUEUE_FULL' })
+  }
+  const [event, payload, how] = args
+  if (operation === 'broadcast' && (how as SendOptions | undefined)?.keep === true) {
+    const state = await keepIt(topic.options, own, event as string, payload)
+    if (state) return { state } as never
+  }
+  topic.waiting = waiting + 1
+  try {
+    const use = operations[operation](topic, own, member, args)
+    const subscription = await ended(own.live, signal)
+    // Too late, or another user's.
+    signal.throwIfAborted()
+    return (await use(subscription, signal)) as never
+  } finally {
+    topic.waiting -= 1
+  }
+}
+
+/** The promise, for as long as there is time: what waits for a connection that never comes has to give its place back. */
+async function ended<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = (): void => {}
+  const late = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** `undefined` where nothing can be kept: then it is sent as any other. */
+async function keepIt(
+  tools: SendingTools,
+  own: Own,
+  event: string,
+  payload: unknown,
+): Promise<'sent' | 'kept' | undefined> {
+  const { refusal: refuse, name, randomHex, carrier, users } = tools
+  // Without an id, which only an object carries, it could be told twice.
+  if (payload instanceof Uint8Array || {}.toString.call(payload) !== '[object Object]')
+    throw refuse(`Only an object can be kept for ${name}.`, 'REALTIME_PAYLOAD_INVALID', {
+      hint: 'Put it into an object, or send it without `keep`.',
+    })
+  writable(refuse, name, payload)
+  if (tools.user.identity === undefined) await users('ask')
+  const stamp = { id: randomHex(12), traceparent: carrier().traceparent, kept: true }
+  const { keep } = await import('../outbox/outbox.ts')
+  return keep(tools, own, event, stamped(payload, tools, stamp) as Readonly<Record<string, unknown>>)
 }
 
 /**
@@ -114,7 +205,7 @@ async function send(
   payload: unknown,
   tools: SendingTools,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<unknown> {
   const { refusal: refuse, name } = tools
   try {
     const message: unknown = stamped(payload, tools)
@@ -126,8 +217,8 @@ async function send(
         hint: 'Send them as text in base64, or use a driver that carries bytes.',
       })
     assertFits(refuse, message, subscription.limits?.messageBytes)
-    if (isBytes) await subscription.sendBytes?.(event, message, signal)
-    else await subscription.send(event, message, signal)
+    if (isBytes) return await subscription.sendBytes?.(event, message, signal)
+    return await subscription.send(event, message, signal)
   } catch (error) {
     // Asked only of what has failed: writing it twice would cost every broadcast.
     if (!(payload instanceof Uint8Array)) writable(refuse, name, payload)

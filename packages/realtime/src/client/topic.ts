@@ -1,78 +1,67 @@
-import { UnavailableError } from '@msc/core'
 import { deferred } from '../base/promises.ts'
 import { refusal } from '../base/refusal.ts'
 import { safely } from '../base/safely.ts'
-import { addTo, type Handler, type Member } from './members.ts'
+import { createInbox } from './inbox.ts'
+import { addTo, deliver, type callAll, type Handler, type Member } from './members.ts'
 import { createMembership, type Audience, type Membership, type MembershipOptions } from './membership.ts'
 import type { ChannelOptions } from '../create-realtime.ts'
 import type { RawChannel } from './raw-channel.ts'
-import type { SendingTools } from './sending.ts'
+import type { Operation, SendingTools } from './sending.ts'
 import { read, schemaFor } from './typed.ts'
 
 export interface TopicOptions extends MembershipOptions, SendingTools {
-  /** A message was not taken. */
-  readonly onDrop: (reason: string) => void
   /** A message has another payload than its schema says, and is not handed on. */
   readonly onInvalid: (error: unknown) => void
   /** The last subscriber has left. */
   readonly onEmpty: () => void
+  readonly callAll: typeof callAll
 }
 
 /** One topic, joined once however many subscribe to it, by whoever uses the client. */
 export interface Topic extends Audience {
   readonly options: TopicOptions
+  /** Sends that wait for a connection, or for an answer. */
+  waiting?: number
   /** Of the user of now. */
   membership: Membership
   /** @throws ConfigError where somebody is here who says something else of it. */
   subscribe(channel: ChannelOptions): RawChannel
 }
 
+/** Does it ask for a history, in one of the ways that there are? */
+export const hasHistory = (wanted: ChannelOptions): boolean | undefined =>
+  (wanted.history || wanted.rewind || wanted.from) as boolean | undefined
+
 export function createTopic(options: TopicOptions): Topic {
   const { name } = options
   const members = new Set<Member>()
-  let waiting = 0
 
   /** Does something with a live subscription, for the user of now, after what was asked before. */
-  const request = async (
-    operation: 'broadcast' | 'track' | 'untrack',
-    member: Member,
-    ...args: unknown[]
-  ): Promise<void> => {
-    // As many may wait for a connection. Written out, because a constant would be downloaded too.
-    if (waiting >= 100) {
-      options.onDrop('queue full')
-      throw new UnavailableError(`[msc/realtime] 100 sends wait for ${name}.`, {
-        code: 'REALTIME_QUEUE_FULL',
-      })
-    }
-    waiting += 1
+  const request = (operation: Operation, member: Member, args: unknown[]): Promise<never> => {
     const own = self.membership
-    return own
-      .inTime(operation, (signal) =>
-        import('./sending.ts').then(({ perform }) => perform(operation, self, own, member, args, signal)),
-      )
-      .finally(() => {
-        waiting -= 1
-      })
+    return own.inTime(operation, (signal) =>
+      import('./sending.ts').then(({ perform }) => perform(operation, self, own, member, args, signal)),
+    )
   }
 
   const self = {
     options,
     members,
     feedCode: deferred(),
-    subscribe({ private: isPrivate = false, presenceKey: key, events }: ChannelOptions): RawChannel {
+    inboxFor: (some) => createInbox((...message) => deliver(some, name, ...message)),
+    subscribe(wanted: ChannelOptions): RawChannel {
+      const { presenceKey: key, events } = wanted
       const isNew = key !== undefined && key !== self.presenceKey
       if (
-        isPrivate !== options.private ||
-        (isNew && [...members].some(({ presenceKey }) => presenceKey !== undefined))
+        !!wanted.private !== options.private ||
+        (isNew && [...members].some((each) => each.presenceKey !== undefined))
       ) {
         throw refusal(`${name} has another \`private\` or \`presenceKey\`.`, 'REALTIME_TOPIC_CONFLICT')
       }
-      if (isNew) {
-        self.presenceKey = key
-        // A join that has not been sent yet carries it anyway.
-        self.membership.redo()
-      }
+      if (isNew) self.presenceKey = key
+      const isKept = hasHistory(wanted)
+      // A join that has not been sent yet carries it anyway.
+      if ((!options.feed && (options.feed = isKept)) || isNew) self.membership.redo()
       const member: Member = {
         presenceKey: key,
         hears: new Set(),
@@ -82,9 +71,9 @@ export function createTopic(options: TopicOptions): Topic {
       }
       members.add(member)
       const hear = (...handler: Handler): (() => void) => addTo(member.hears, handler)
-      const ready = self.membership.live.then(() => undefined)
+      const ready: Promise<never> = self.membership.live.then(() => undefined as never)
       ready.catch(() => undefined)
-      return {
+      const channel: RawChannel = {
         topic: name,
         ready,
         on(event, handler) {
@@ -101,13 +90,10 @@ export function createTopic(options: TopicOptions): Topic {
           if (presence) queueMicrotask(() => member.hears.has(wanted) && safely(() => handler(presence)))
           return addTo(member.hears, wanted)
         },
-        async broadcast(event, payload) {
-          // As given: the other side checks, and transforms, for itself.
-          await member.read?.(event, payload)
-          await request('broadcast', member, event, payload)
-        },
-        track: (state) => request('track', member, state),
-        untrack: () => request('untrack', member),
+        broadcast: (...args) => request('broadcast', member, args),
+        history: (...args) => request('history', member, args),
+        track: (...args) => request('track', member, args),
+        untrack: (...args) => request('untrack', member, args),
         leave() {
           if (!members.delete(member)) return
           self.membership.tracking?.forget(member)
@@ -116,6 +102,8 @@ export function createTopic(options: TopicOptions): Topic {
           void self.membership.close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
         },
       }
+      if (isKept) void self.feedCode.promise.then(({ openHistory }) => openHistory(self, member, channel, wanted))
+      return channel
     },
   } as Topic
   self.membership = createMembership(self)

@@ -5,6 +5,7 @@ import type { refusal } from '../base/refusal.ts'
 import type { callAll } from './members.ts'
 import type { createMembership, Membership } from './membership.ts'
 import { keepRenewed } from './renewal.ts'
+import type { OutboxTools } from '../outbox/outbox.ts'
 import { identityOf } from './token.ts'
 import type { Topic } from './topic.ts'
 
@@ -25,7 +26,7 @@ export interface Users {
 }
 
 /** What the client has loaded already. */
-export interface UserTools {
+export interface UserTools extends OutboxTools {
   readonly user: User
   readonly getToken: () => Promise<string | undefined>
   readonly topics: ReadonlyMap<string, Topic>
@@ -55,7 +56,7 @@ export function ask(tools: UserTools, anew = false): Promise<void> {
       user.token = token
       const before = user.identity
       user.identity = identityOf(token)
-      if (before !== undefined && before !== user.identity) changeUser(tools)
+      if (before !== undefined && before !== user.identity) changeUser(tools, before)
     },
     (error: Error) => {
       if (user.asking !== own) return ask(tools)
@@ -67,11 +68,12 @@ export function ask(tools: UserTools, anew = false): Promise<void> {
 }
 
 /** Everything of the user before is forgotten and left, and joined as the one of now. */
-function changeUser(tools: UserTools): void {
+function changeUser(tools: UserTools, last: string): void {
   const { user, topics, clock, retryMs, refusal, createMembership, callAll } = tools
   const now = clock.monotonic()
   const isCalm = now - (user.changedAt ?? -Infinity) > CALM_MS
   user.changedAt = now
+  void import('../outbox/outbox.ts').then(({ forget }) => forget(tools, last)).catch(() => undefined)
   const reason = refusal('Another user has come.', 'REALTIME_USER_CHANGED')
   for (const topic of topics.values()) {
     const { membership: before, options, members } = topic
@@ -83,7 +85,7 @@ function changeUser(tools: UserTools): void {
   }
 }
 
-/** Asks for another token before this one expires, until the signal ends. */
+/** Asks for another token before this one expires, until the signal ends; and sends what this user has kept. */
 export async function renew(
   tools: UserTools,
   token: string,
@@ -94,6 +96,10 @@ export async function renew(
     await membership.inTime('getToken', () => ask(tools))
     return tools.user.token
   }
+  const options = [...tools.topics.values()].find((topic) => topic.membership === membership)?.options
+  const sending =
+    options && import('../outbox/outbox.ts').then(({ sendKept }) => sendKept(tools, options, membership, signal))
+  sending?.catch((error: unknown) => membership.report(error))
   keepRenewed(token, { clock: tools.clock, getToken, onToken: membership.setToken, signal })
 }
 

@@ -110,7 +110,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     async publish(messages, signal) {
       const hub = getHub()
       if (!hub) return (await late()).publishAway(messages, options.bus, signal, { DriverError })
-      for (const message of messages) hub.publish(message)
+      for (const message of messages) await hub.publish(message)
     },
     async health(signal) {
       if (closed) throw closedError('embedded')

@@ -9,7 +9,7 @@ interface Server {
     onFrame: (text: string) => void,
     onClose: (reason: string) => void,
   ): Promise<{ send(data: string): void; close(): void }>
-  publish(message: Parameters<NonNullable<RealtimeDriver['publish']>>[0][number]): void
+  publish(message: Parameters<NonNullable<RealtimeDriver['publish']>>[0][number]): void | Promise<void>
 }
 
 export interface MemoryOptions {
@@ -48,7 +48,7 @@ export function memory({ server, apiKey, clock }: MemoryOptions): RealtimeDriver
     backend: `memory ${randomHex(8)}`,
     subscribe: (topic, options, handlers, signal) => connect(options).join(topic, options, handlers, signal),
     async publish(messages) {
-      for (const message of messages) server.publish(message)
+      for (const message of messages) await server.publish(message)
     },
     async health() {
       if (closed) throw closedError('memory')

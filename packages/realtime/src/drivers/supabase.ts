@@ -24,6 +24,7 @@ import type {
   Subscription,
   SubscriptionHandlers,
 } from '../driver.ts'
+import { FEED } from '../feed/feed-topic.ts'
 import { isFeedPage } from '../feed/page.ts'
 import type { Pace } from './pace.ts'
 import { onPage } from '../base/page.ts'
@@ -298,7 +299,8 @@ async function joinChannel(
     track: (state) => paced(async () => sent(await channel.track(state as Record<string, unknown>))),
     untrack: () => paced(async () => sent(await channel.untrack())),
     async since(after, sinceSignal) {
-      if (!options.feeds) return undefined
+      // Of channels the project keeps nothing that could be read so.
+      if (!options.feeds || !topic.startsWith(FEED)) return undefined
       const { readSince } = await import('./supabase-rest.ts')
       return readSince(client, topic, after, { DriverError, isFeedPage }, sinceSignal)
     },

@@ -1,4 +1,4 @@
-import type { Payload } from '../base/message.ts'
+import { metaOf } from '../history/meta.ts'
 import type { Subscription } from '../driver.ts'
 import type { HandOn } from '../client/inbox.ts'
 import type { Stamped } from '../base/stamp.ts'
@@ -13,7 +13,11 @@ export interface FeedInbox {
    * False when everything has to be fetched anew: it was too large to be sent, too much came before its turn, or it is of another
    * history.
    */
-  receive(event: string, payload: Payload): boolean
+  receive(event: string, payload: unknown, meta?: unknown): boolean
+  /** A message of this client's own, which it does not hear. */
+  sent(id: string): void
+  /** How far it has heard; `undefined` before that is known. */
+  readonly position: string | undefined
   /**
    * All that came after the last message, and then what has come meanwhile; at first, where the feed is now. When it fails, it
    * goes on from where it came to.
@@ -23,26 +27,44 @@ export interface FeedInbox {
   catchUp(subscription: Pick<Subscription, 'since'>, inTime: InTime): Promise<boolean>
 }
 
+/** Own messages that are known when the history has them. */
+const MAX_SENT = 5000
 /** Messages that may wait until what came before them is known. */
 const MAX_EARLY = 10_000
 
-/** Loaded with the first feed. What the page has loaded already is passed in. */
-export function createFeedInbox(deliver: HandOn): FeedInbox {
+/**
+ * Loaded with the first feed. What the page has loaded already is passed in.
+ *
+ * @param isLate The topic was live before without it, so that something is missing.
+ */
+export function createFeedInbox(deliver: HandOn, isLate?: boolean): FeedInbox {
   /** What was heard, once all of the history was; until then `cursor` says how far it was read. */
   let position: Position | undefined
   let cursor: string | undefined
-  let early: (readonly [event: string, payload: Payload])[] | undefined
+  let early: (readonly [event: string, payload: unknown, meta: unknown])[] | undefined
+  let unknown = isLate === true
+  const sentIds = new Set<string>()
+  const isKnown = (id: string): boolean => {
+    if (sentIds.has(id)) return true
+    sentIds.add(id)
+    if (sentIds.size > MAX_SENT) for (const oldest of sentIds) return sentIds.delete(oldest) && false
+    return false
+  }
 
   /** False for what is of another history. */
-  const handOn = (event: string, payload: Payload): boolean => {
-    const own = (payload as Stamped)._msc?.cursor
+  const handOn = (event: string, payload: unknown, raw: unknown): boolean => {
+    const meta = metaOf(raw)
+    // A row says in its stamp where it is. What is said of a message that is kept goes before what its sender wrote.
+    const own: unknown = meta?.position ?? (Object(payload) as Stamped)._msc?.cursor
     if (!isCursor(own)) {
-      deliver(event, payload)
+      // A feed carries rows, whatever else comes. What another tab sent has an id alone: the history has it too.
+      if (!meta) deliver(event, payload ?? {})
+      else if (!isKnown(meta.id)) deliver(event, payload, false, meta)
       return true
     }
     const taken = position?.take(own) ?? 'new'
     position ??= Position.of(own)
-    if (taken === 'new') deliver(event, payload, true)
+    if (taken === 'new' && !(meta && sentIds.has(meta.id))) deliver(event, payload, true, meta)
     return taken !== 'other'
   }
 
@@ -54,25 +76,33 @@ export function createFeedInbox(deliver: HandOn): FeedInbox {
 
   return {
     hold,
-    receive(event, payload) {
+    get position() {
+      return position ? String(position) : cursor
+    },
+    sent: isKnown,
+    receive(event, payload, meta) {
       // By its type alone: a function that is called from here as well would be a file of its own, which a page loads first.
-      if ((payload as Stamped)._msc?.more === true) return hold()
-      if (!early) return handOn(event, payload) || hold()
+      // What a client sent to a topic that is kept has a position: it can't say this.
+      if (metaOf(meta)?.position === undefined && (Object(payload) as Stamped)._msc?.more === true) return hold()
+      if (!early) return handOn(event, payload, meta) || hold()
       if (early.length >= MAX_EARLY) return false
-      early.push([event, payload])
+      early.push([event, payload, meta])
       return true
     },
     async catchUp(subscription, inTime) {
       const since = subscription.since?.bind(subscription)
       if (position) cursor = String(position)
       position = undefined
-      let missing = since === undefined
+      let missing = since === undefined || unknown
       for (let more = since !== undefined; more;) {
         const page = await inTime('history', async (signal) => since?.(cursor, signal))
         if (!page || page.gap) missing = true
         // Of a cursor that is not ours nobody knows whether it tells twice.
         const isExact = isCursor(page?.cursor)
-        for (const { event, payload } of page?.events ?? []) deliver(event, payload, isExact)
+        for (const { event, payload, meta: raw } of page?.events ?? []) {
+          const meta = metaOf(raw)
+          if (!meta || !sentIds.has(meta.id)) deliver(event, payload, isExact, meta)
+        }
         // The position of before is passed with the page, all of which has been handed on.
         cursor = page?.cursor
         more = page?.more ?? false
@@ -80,7 +110,8 @@ export function createFeedInbox(deliver: HandOn): FeedInbox {
       position = Position.of(cursor)
       const waited = early ?? []
       early = undefined
-      for (const [event, payload] of waited) if (!handOn(event, payload)) missing = true
+      for (const message of waited) if (!handOn(...message)) missing = true
+      unknown = false
       return missing
     },
   }

@@ -10,9 +10,10 @@ export interface FeedMessage {
   readonly private: boolean
   /**
    * `row`: a change of a row. `more`: something that can't be sent, which whoever hears of it fetches by their cursor. `emptied`:
-   * as `more`, for each topic that begins with this one.
+   * as `more`, for each topic that begins with this one. `access`: the payload's `user` may be in the topic no more; without one,
+   * nobody in any topic that begins with this one may stay before they are asked again.
    */
-  readonly kind: 'row' | 'more' | 'emptied'
+  readonly kind: 'row' | 'more' | 'emptied' | 'access'
   /** The payload, that of a feed with its stamp, as JSON: numbers have the digits that the database wrote. */
   readonly json: string
   /** In place of the payload. */
@@ -67,12 +68,15 @@ export const HISTORY_COLUMNS: string = columns('e.payload')
 
 /** Before the table's name in the topic of what is said to all its topics. */
 const TABLE = 'feed!'
+/** Who may be in a topic no more. */
+const ACCESS = 'feed!:access'
 const MORE = '{"_msc":{"more":true}}'
 
 /** @param complete Default: what had ended when the row was written. */
 export function toMessage(row: EventRow, complete: string = row.xmin): FeedMessage {
   const { topic, event, at, cursor } = row
   const id = `f${row.id}`
+  if (topic === ACCESS) return toAccess(row, complete)
   if (topic.startsWith(TABLE)) return tellMore(`feed:${topic.slice(TABLE.length)}:`, 'emptied', { id, at, complete })
   if (row.payload === null) return tellMore(topic, 'more', { id, at, complete, private: row.private })
   const traceparent = row.traceparent ?? undefined
@@ -91,6 +95,24 @@ export function toMessage(row: EventRow, complete: string = row.xmin): FeedMessa
       return readPayload(json)
     },
     traceparent,
+    complete,
+  }
+}
+
+function toAccess({ id, event, at, payload: text }: EventRow, complete: string): FeedMessage {
+  const json = text ?? '{}'
+  const payload = readPayload(json)
+  const nothing = { bytes: undefined, cursor: undefined, traceparent: undefined }
+  return {
+    ...nothing,
+    id: `f${id}`,
+    at,
+    topic: String(payload['topic']),
+    event,
+    private: true,
+    kind: 'access',
+    json,
+    payload,
     complete,
   }
 }

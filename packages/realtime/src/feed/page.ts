@@ -1,7 +1,14 @@
+import type { KeptMeta } from '../history/types.ts'
+
 /** Part of what came after a cursor. */
 export interface FeedPage {
   /** Oldest first. The payload's `_msc.id` is the same as in the live message. */
-  readonly events: readonly { readonly event: string; readonly payload: Readonly<Record<string, unknown>> }[]
+  readonly events: readonly {
+    readonly event: string
+    readonly payload: Readonly<Record<string, unknown>>
+    /** Of a channel's message, whose payload is as it was sent. */
+    readonly meta?: KeptMeta | undefined
+  }[]
   /** Where to go on, whether or not there is more now. */
   readonly cursor: string
   /** What came after the cursor is known no more: load everything anew. */
@@ -21,10 +28,13 @@ export function isFeedPage(value: unknown): value is FeedPage {
 
 /** A page as JSON, with each payload as the database wrote it. */
 export function pageJson({ gap, more, cursor, events }: FeedPageJson): string {
-  const said = events.map(({ event, json }) => `{"event":${JSON.stringify(event)},"payload":${json}}`)
+  const said = events.map(({ event, json, meta }) => {
+    const own = meta ? `,"meta":${JSON.stringify(meta)}` : ''
+    return `{"event":${JSON.stringify(event)},"payload":${json}${own}}`
+  })
   return `{"gap":${gap},"more":${more},"cursor":${JSON.stringify(cursor)},"events":[${said.join(',')}]}`
 }
 
-interface FeedPageJson extends Omit<FeedPage, 'events'> {
-  readonly events: readonly { readonly event: string; readonly json: string }[]
+export interface FeedPageJson extends Omit<FeedPage, 'events'> {
+  readonly events: readonly { readonly event: string; readonly json: string; readonly meta?: KeptMeta | undefined }[]
 }

@@ -17,6 +17,7 @@ import {
 } from '@msc/core'
 import { assertClient, queryOn, type PostgresClient } from '@msc/core/postgres'
 import { createLanes, type Before } from './lanes.ts'
+import { createKeeping, type FeedKeeping } from './keeping.ts'
 import { hear, type Listening } from './listening.ts'
 import {
   HISTORY_COLUMNS,
@@ -63,6 +64,8 @@ export interface FeedSource {
   since(topic: string, after: string | undefined, max: number): Promise<FeedHistory>
   /** The latest messages of a topic from a time (milliseconds since the epoch) on, oldest first. */
   replay(topic: string, sinceMs: number, max: number): Promise<FeedHistory['events']>
+  /** Keeps the messages of channels too. Absent where it can't. */
+  readonly keeping?: FeedKeeping
   stats?(): FeedStats
   close(): Promise<void>
 }
@@ -249,6 +252,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   }
 
   return {
+    keeping: createKeeping(query, () => starting),
     async start(onMessage) {
       if (closed) throw closedError('feed')
       publish = onMessage

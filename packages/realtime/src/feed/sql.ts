@@ -1,15 +1,35 @@
 import { ConfigError, assertChoice, durationOption, type Duration } from '@msc/core'
 import { HISTORY } from './sql/history.ts'
 import { OUTBOX } from './sql/outbox.ts'
+import { READERS } from './sql/readers.ts'
 import { MESSAGES } from './sql/supabase.ts'
 import { POLICY, TRIGGERS } from './sql/triggers.ts'
 
-/** A table whose rows have an owner, who hears of their changes on the private topic `feed:<table>:<owner>`. */
+/**
+ * A table whose rows have an owner, who hears of their changes on the private topic `feed:<table>:<owner>`; or a group (a team, a
+ * label, a room), all of whose members do.
+ */
 export interface FeedTable {
   readonly table: string
   /** The column with the owner's id, or with an array of ids (`text[]`, `uuid[]`, a JSON array): then each of them hears of it. */
   readonly owner: string
   /** Default `public`. Of another one the topic has the schema too: `feed:<schema>.<table>:<owner>`. */
+  readonly schema?: string
+  /** Where the owner is a group: who is in it, so that one event of a row reaches everybody there. */
+  readonly members?: FeedMembers
+}
+
+/**
+ * The table that says who is in which group: whoever has a row in it. Who has just come may join at once; who is taken out hears
+ * nothing of what is written afterwards. Give it an index on both columns.
+ */
+export interface FeedMembers {
+  readonly table: string
+  /** The column with the group's id: what the feed's `owner` has. */
+  readonly group: string
+  /** The column with the user's id: the `sub` of their token. */
+  readonly user: string
+  /** Default `public`. */
   readonly schema?: string
 }
 
@@ -38,13 +58,14 @@ export function feedMigration(tables: readonly FeedTable[], options: FeedMigrati
   const { deliver = 'database', keep = '3d' } = options
   assertChoice('realtime', 'deliver', deliver, ['database', 'relay'])
   const seconds = Math.round(durationOption('realtime', 'keep', keep, { mostMs: 1e13 }) / 1000)
-  const triggers = tables.map(({ table, owner, schema = 'public' }) => {
+  const triggers = tables.map(({ table, owner, schema = 'public', members }) => {
     const on = `${identifier(schema)}.${identifier(table)}`
     const named = schema === 'public' ? table : `${schema}.${table}`
     const args = [owner, named, table, schema].map(literal).join(', ')
-    return `drop trigger if exists msc_feed on ${on};
+    return `${readersOf(`feed:${named}:`, members)}
+drop trigger if exists msc_feed on ${on};
 create trigger msc_feed after insert or update or delete on ${on}
-  for each row execute function msc_feed.on_change(${args});
+  for each row execute function msc_feed.on_change(${args}${members ? ", 'members'" : ''});
 do $$
 declare
   part regclass;
@@ -57,8 +78,42 @@ begin
 end $$;`
   })
   const way = `update msc_feed.delivery set deliver = ${literal(deliver)} where deliver <> ${literal(deliver)};`
-  const parts = [OUTBOX, HISTORY, TRIGGERS, MESSAGES, way, POLICY, ...triggers, pruneBy(seconds)]
+  const parts = [OUTBOX, READERS, HISTORY, TRIGGERS, MESSAGES, way, POLICY, ...triggers, pruneBy(seconds)]
   return `${parts.map((part) => part.trim()).join('\n\n')}\n`
+}
+
+/** Says who may read such topics. Those who are in one are asked again when that has changed. */
+function readersOf(prefix: string, members: FeedMembers | undefined): string {
+  if (!members) {
+    return `with gone as (delete from msc_feed.readers where prefix = ${literal(prefix)} returning prefix)
+select msc_feed.send_away(prefix, null) from gone;`
+  }
+  const { table, group, user, schema = 'public' } = members
+  const on = `${identifier(schema)}.${identifier(table)}`
+  for (const column of [group, user]) identifier(column)
+  const [args, columns] = [literal(on), [group, user].map(literal).join(', ')]
+  return `with changed as (
+  insert into msc_feed.readers as r (prefix, members_table, group_column, user_column)
+    values (${literal(prefix)}, ${args}, ${columns})
+    on conflict (prefix) do update set members_table = excluded.members_table, group_column = excluded.group_column,
+      user_column = excluded.user_column
+    where (r.members_table, r.group_column, r.user_column)
+      is distinct from (excluded.members_table, excluded.group_column, excluded.user_column)
+    returning prefix
+) select msc_feed.send_away(prefix, null) from changed;
+drop trigger if exists msc_feed_leave on ${on};
+create trigger msc_feed_leave after update or delete on ${on}
+  for each row execute function msc_feed.on_leave(${args});
+do $$
+declare
+  part regclass;
+begin
+  for part in select ${args}::regclass union select relid from pg_partition_tree(${args}::regclass) loop
+    execute format('drop trigger if exists msc_feed_disband on %s', part);
+    execute format('create trigger msc_feed_disband after truncate on %s for each statement execute function msc_feed.on_disband(%L)',
+      part, ${args});
+  end loop;
+end $$;`
 }
 
 /** Where nobody else does it. A run that takes more than it has time for goes on with the next. */
@@ -74,9 +129,12 @@ end $$;`
 function identifier(name: unknown): string {
   // A colon and a dot would make the topics of two tables one.
   if (typeof name !== 'string' || name === '' || name.length > 63 || /[\0:.]/.test(name)) {
-    throw new ConfigError(`[msc/realtime] ${JSON.stringify(name)} can not be the name of a feed's table or schema.`, {
-      code: 'FEED_TABLE_INVALID',
-    })
+    throw new ConfigError(
+      `[msc/realtime] ${JSON.stringify(name)} can not be the name of a feed's table, schema or column.`,
+      {
+        code: 'FEED_TABLE_INVALID',
+      },
+    )
   }
   return /^[a-z_][a-z\d_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
 }

@@ -165,7 +165,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     if (!topic) return
     const payload = frame.payload as Record<string, unknown>
     if (frame.event === 'broadcast') {
-      topic.handlers.onMessage(String(payload['event']), payload['payload'])
+      topic.handlers.onMessage(String(payload['event']), payload['payload'], payload['meta'])
     } else if (frame.event.startsWith('presence_')) {
       topic.onPresence?.(topic, frame)
     } else if (frame.event === 'phx_close' || frame.event === 'phx_error') {
@@ -243,9 +243,8 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
         rest(signal.aborted ? LEFT_MS : REFUSED_MS)
         throw error
       }
-      const push = async (event: string, payload: unknown, pushSignal: AbortSignal): Promise<void> => {
-        await request(topic, event, payload, joinRef, pushSignal)
-      }
+      const push = (event: string, payload: unknown, pushSignal: AbortSignal): Promise<void> =>
+        request(topic, event, payload, joinRef, pushSignal) as Promise<void>
       /** What nobody waits to be answered. */
       const tell = (event: string, payload: object): void =>
         wire.send({ joinRef, ref: String(++ref), topic, event, payload })
@@ -259,8 +258,8 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
         track: (state, trackSignal) =>
           push('presence', { type: 'presence', event: 'track', payload: state }, trackSignal),
         untrack: (untrackSignal) => push('presence', { type: 'presence', event: 'untrack' }, untrackSignal),
-        async since(after, sinceSignal) {
-          const page = await request(topic, 'msc_since', { after: after ?? null }, joinRef, sinceSignal)
+        async since(after, sinceSignal, latest) {
+          const page = await request(topic, 'msc_since', { after: after ?? null, latest }, joinRef, sinceSignal)
           if (page === null) return undefined
           if (!isFeedPage(page)) throw passing('The server answered with something else.')
           return page

@@ -20,6 +20,7 @@ import { addressKey, createAddressOf, peerAddress } from './admission/address.ts
 import { Admission, Place } from './admission/admission.ts'
 import { BUS_METHODS, type RealtimeBus } from '../bus/bus.ts'
 import { createBans } from './admission/bans.ts'
+import { createDepartures } from './admission/departures.ts'
 import { createLiveness, type Ended, type IsLive } from './admission/liveness.ts'
 import { createRevocations, type Revoked } from './admission/revocations.ts'
 import { createLink, type BusStats } from './bus/link.ts'
@@ -40,6 +41,8 @@ import { closePresence } from './rooms/presence.ts'
 import { createRooms } from './rooms/rooms.ts'
 import { createMatchRoute } from './http/routes.ts'
 import { createRuntime } from './runtime.ts'
+import { historyFrom } from './history/from-options.ts'
+import type { HistoryRule } from './history/rules.ts'
 import type { SessionContext } from './session/context.ts'
 import type { KeyRule } from './session/presence-key.ts'
 import { createUpgrades } from './entrance/upgrades.ts'
@@ -56,6 +59,11 @@ export interface RealtimeServerOptions {
   readonly feeds?: FeedSource
   /** Joins the rooms of several servers; started and closed with this one. Default: this server is the only one. */
   readonly bus?: RealtimeBus
+  /**
+   * Topics whose broadcasts are kept, for who was away and who comes later: in the database of `feeds` where there are feeds, for
+   * all servers and beyond a restart, else in this process. A message is acknowledged once it is kept. Default: none.
+   */
+  readonly history?: readonly HistoryRule[]
   /**
    * Does the session of this token still go on? Asked at every connection, request, join and new token whose claims have a
    * `sub` or a `session_id`. False refuses it as not authorised; a rejection, and no answer within 2 s, refuse it as
@@ -103,13 +111,13 @@ export interface RealtimeServer {
    */
   connect(token: string, onFrame: (text: string) => void, onClose: (reason: string) => void): Promise<InProcess>
   /**
-   * Sends a message to everybody in its topic.
+   * Sends a message to everybody in its topic. Where that is kept, the promise resolves once the message is.
    *
    * @throws UnavailableError `REALTIME_ROOM_BUSY` when too much waits there already: nobody was sent anything.
    * @throws ValidationError `REALTIME_NAME_TOO_LONG` for a topic or an event of more than 255 bytes;
    *   `REALTIME_PAYLOAD_UNWRITABLE` for what JSON can't carry.
    */
-  publish(message: OutgoingMessage): void
+  publish(message: OutgoingMessage): void | Promise<void>
   /**
    * Ends every socket and event stream whose claims fit all that is named, at once. End the session first, where `isLive`
    * looks: then a connection that is being made meanwhile is refused too, and none of that session comes back.
@@ -183,7 +191,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const match = createMatchRoute(path)
   const addressOf = createAddressOf(options.clientAddress ?? peerAddress, runtime)
   const rooms = createRooms(runtime)
+  const departures = createDepartures(rooms)
   const ask = askInTime(options.authorize, runtime)
+  const history = historyFrom(options.history, options.feeds, rooms)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
   const context: SessionContext = {
     rooms,
@@ -193,10 +203,12 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     privateOnly,
     presenceKey,
     feeds: options.feeds,
+    history,
     ready: () => ready,
     spreadMs,
     liveness,
     bans,
+    departures,
     runtime,
   }
   const clients = createClients(context)
@@ -220,7 +232,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     runtime,
   })
 
-  const ready = Promise.resolve(feeds?.start((message) => publishFeed(rooms, message)))
+  const ready = Promise.resolve(feeds?.start((message) => publishFeed({ rooms, departures, history }, message)))
   ready.catch((error: unknown) => runtime.report(error, 'start the feeds'))
   const heard = Promise.all([ready, link?.ready]).then(() => undefined)
   // Each was reported; nobody need wait for it.
@@ -253,7 +265,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       if ('refused' in answer) throw new DriverError('memory', answer.refused.error, { code: 'REALTIME_REFUSED' })
       return answer.taken
     },
-    publish: (message) => publishTo(rooms, message),
+    publish: (message) => publishTo(rooms, message, history),
     disconnect,
     kick,
     revoke,
@@ -279,6 +291,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       const unlinked = link?.close()
       await inTurn(
         () => feeds?.close(),
+        () => history?.close(),
         () => getHub() === server && setHub(undefined),
         () => clients.close(`Going away; spread=${spreadMs()}`),
         () => upgrades.close(),
@@ -311,6 +324,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     rooms,
     privateOnly,
     feeds: options.feeds,
+    history,
     runtime,
   }
   const http: HttpContext = {

@@ -1,20 +1,26 @@
 import { UnavailableError } from '@msc/core'
-import { payloadText } from '../base/payload-text.ts'
+import { payloadText, unwritable } from '../base/payload-text.ts'
 import type { OutgoingMessage } from '../driver.ts'
 import { CHANNEL } from '../phoenix/channel-prefix.ts'
+import type { Departures } from './admission/departures.ts'
 import { broadcast, broadcastFeed, hasRoomFor } from './rooms/broadcast.ts'
 import type { Rooms } from './rooms/rooms.ts'
 import { isFeedTopic } from './session/context.ts'
 import { ROOM_BUSY } from './session/refusal.ts'
 import { assertName } from '../base/name.ts'
 import type { FeedMessage } from '../feed/source.ts'
+import type { History } from './history/history.ts'
 
 /**
- * Sends what the application says.
+ * Sends what the application says. Where its topic is kept, it is sent once it is, and the promise says so.
  *
  * @throws ValidationError `REALTIME_NAME_TOO_LONG`, `REALTIME_PAYLOAD_UNWRITABLE`; UnavailableError `REALTIME_ROOM_BUSY`.
  */
-export function publishTo(rooms: Rooms, { topic, event, payload, private: isPrivate }: OutgoingMessage): void {
+export function publishTo(
+  rooms: Rooms,
+  { topic, event, payload, private: isPrivate }: OutgoingMessage,
+  history?: History,
+): void | Promise<void> {
   assertName('topic', CHANNEL + topic)
   assertName('event', event)
   const message = { topic, event, payload: payloadText(payload), private: isPrivate }
@@ -25,13 +31,28 @@ export function publishTo(rooms: Rooms, { topic, event, payload, private: isPriv
       hint: 'Publish it again in a second, or publish less: the members can not follow.',
     })
   }
-  broadcast(rooms, message)
+  if (!history?.keeps(topic, isPrivate)) return broadcast(rooms, message)
+  if (typeof message.payload !== 'string') throw unwritable('A topic that is kept carries no bytes.')
+  return history.publish([message]).then(() => undefined)
+}
+
+/** Where what the database says goes. */
+interface FeedPorts {
+  readonly rooms: Rooms
+  readonly departures: Departures
+  readonly history: History | undefined
 }
 
 /** Hands on what the database says. One message that can't be said is reported, and costs no other. */
-export function publishFeed(rooms: Rooms, message: FeedMessage): void {
-  const { id, topic, event, json, bytes, kind, private: isPrivate } = message
+export function publishFeed({ rooms, departures, history }: FeedPorts, message: FeedMessage): void {
+  if (message.kind === 'access') return void rooms.runtime.attempt('send away', () => departures.take(message))
+  const { id, at, cursor, topic, event, json, bytes, kind, private: isPrivate } = message
   const said = { event, payload: bytes ?? json, private: isPrivate }
+  const isKept = history?.isOfFeeds === true && kind === 'row' && !bytes && history.keeps(topic, isPrivate)
+  if (isKept && cursor !== undefined) {
+    const meta = { id, at, cursor }
+    return history.withSender(id, (from) => broadcastFeed(rooms, { topic, ...said, meta }, from))
+  }
   rooms.runtime.attempt('hand on a feed', () => {
     if (kind !== 'emptied') return broadcastFeed(rooms, { id, topic, ...said })
     for (const each of rooms.topicsFrom(topic, isPrivate)) broadcastFeed(rooms, { topic: each, ...said })

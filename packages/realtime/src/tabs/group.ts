@@ -322,7 +322,7 @@ export function joinGroup(options: GroupOptions): Group {
         ...(bytes && { sendBytes: send }),
         track: (state, inner) => ask({ do: 'track', sub, state }, inner),
         untrack: (inner) => ask({ do: 'untrack', sub }, inner),
-        since: (after, inner) => ask<FeedPage | undefined>({ do: 'since', sub, after }, inner),
+        since: (after, inner, latest) => ask<FeedPage | undefined>({ do: 'since', sub, after, latest }, inner),
         setToken(token) {
           ask({ do: 'token', sub, token }).catch(() => undefined)
         },

@@ -45,8 +45,8 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     const join = async (): Promise<Subscription> => {
       await leaving.get(topic)
       const handlers: SubscriptionHandlers = {
-        onMessage(event, payload) {
-          for (const { tab, sub } of all) tell(tab, { sub, message: [event, payload] })
+        onMessage(...message) {
+          for (const { tab, sub } of all) tell(tab, { sub, message })
         },
         onPresence(presence) {
           shared.presence = presence
@@ -140,21 +140,23 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     if (ask.do === 'token') return live.setToken(ask.token)
     const inTime = <T>(use: (signal: AbortSignal) => Promise<T>): Promise<T> =>
       within(LIMIT_MS, shared.ending.signal, use)
-    if (ask.do === 'since') return inTime(async (signal) => live.since?.(ask.after, signal))
+    if (ask.do === 'since') return inTime(async (signal) => live.since?.(ask.after, signal, ask.latest))
     if (ask.do === 'track' || ask.do === 'untrack') {
       if (ask.do === 'track') shared.tracking.say(member, ask.state)
       else shared.tracking.unsay(member)
       return inTime((signal) => shared.tracking.tell(live, signal, ask.do === 'track' ? ask.state : undefined))
     }
     const { event, payload } = ask
-    await inTime(async (signal) =>
+    const answer = await inTime(async (signal) =>
       payload instanceof Uint8Array ? live.sendBytes?.(event, payload, signal) : live.send(event, payload, signal),
     )
     // The server does not echo to a connection what came from it, and here the other tabs are on it too.
     for (const other of shared.members) {
-      if (other !== member) tell(other.tab, { sub: other.sub, message: [ask.event, ask.payload] })
+      // A message that is kept has an id, by which it is known when it is read again.
+      const message = [event, payload, ...(answer ? [answer] : [])] as [string, unknown, unknown?]
+      if (other !== member) tell(other.tab, { sub: other.sub, message })
     }
-    return undefined
+    return answer
   }
 
   return {

@@ -1,4 +1,5 @@
 import { DriverError, MscError, toError } from '@msc/core'
+import type { HistoryWish } from '../history/types.ts'
 import type { PresenceState, SubscribeOptions, SubscriptionLimits } from '../driver.ts'
 
 /** What a tab asks of the one that holds the connection. `sub`: the asking tab's name of its subscription. */
@@ -7,7 +8,12 @@ export type Request =
   | { readonly do: 'send'; readonly sub: string; readonly event: string; readonly payload: unknown }
   | { readonly do: 'track'; readonly sub: string; readonly state: object }
   | { readonly do: 'untrack'; readonly sub: string }
-  | { readonly do: 'since'; readonly sub: string; readonly after: string | undefined }
+  | {
+      readonly do: 'since'
+      readonly sub: string
+      readonly after: string | undefined
+      readonly latest: HistoryWish | undefined
+    }
   | { readonly do: 'token'; readonly sub: string; readonly token: string }
   | { readonly do: 'leave'; readonly sub: string }
   | { readonly do: 'ping' }
@@ -21,7 +27,7 @@ export interface Shared {
 /** What it answers, and what it hands on. */
 export type Answer =
   | { readonly re: string; readonly value?: unknown; readonly error?: PlainError }
-  | { readonly sub: string; readonly message: readonly [event: string, payload: unknown] }
+  | { readonly sub: string; readonly message: readonly [event: string, payload: unknown, meta?: unknown] }
   | { readonly sub: string; readonly presence: PresenceState }
   | { readonly sub: string; readonly down: PlainError; readonly spreadMs?: number }
 

@@ -66,11 +66,11 @@ begin
 end $$;
 drop function if exists msc_feed.since(text, text, int);
 
--- The same for a user, over PostgREST: their own feeds only.
+-- The same for a user, over PostgREST: only of feeds that they may join.
 create or replace function public.msc_feed_since(topic text, after text default null, max int default 500) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
 begin
-  if topic is distinct from 'feed:' || split_part(topic, ':', 2) || ':' || nullif(auth.jwt() ->> 'sub', '') then
+  if not msc_feed.may_read(topic, auth.jwt() ->> 'sub') then
     raise exception 'You do not have permissions to read from this feed' using errcode = '42501';
   end if;
   return (

@@ -13,7 +13,8 @@ $$;
 
 -- Routed by the row's owners; a DELETE by the OLD row's, and a row that changes hands leaves the one and comes to the
 -- other, so nobody ever hears of a row that is somebody else's. Arguments: the owner's column, the table as topics name
--- it, its name and its schema. Those of the trigger's own table would be a partition's.
+-- it, its name and its schema, and 'members' where the owner is a group. Those of the trigger's own table would be a
+-- partition's.
 create or replace function msc_feed.on_change() returns trigger
   language plpgsql security definer set search_path = '' as $$
 declare
@@ -24,7 +25,7 @@ declare
   now_own text[] := '{}';
   then_own text[] := '{}';
   prefix text := 'feed:' || tg_argv[1] || ':';
-  base jsonb := jsonb_build_object('schema', tg_argv[3], 'table', tg_argv[2]);
+  base jsonb := jsonb_strip_nulls(jsonb_build_object('schema', tg_argv[3], 'table', tg_argv[2], 'readers', tg_argv[4]));
   owner text;
 begin
   -- Most have one owner.
@@ -81,15 +82,13 @@ end $$;
 `
 
 export const POLICY = `
--- Who may join: the owner named in the topic. Nobody may send on a feed; only the database does.
+-- Who may join: whoever may read. Nobody may send on a feed; only the database does.
 do $$ begin
   if to_regclass('realtime.messages') is not null then
     drop policy if exists "owners join their feeds" on realtime.messages;
     create policy "owners join their feeds" on realtime.messages for select to authenticated
-      using (
-        -- The whole of what follows the table, for an owner's id may have colons too.
-        realtime.topic() = 'feed:' || split_part(realtime.topic(), ':', 2) || ':' || (select nullif(auth.jwt() ->> 'sub', ''))
-      );
+      -- Asked once, however many messages there are.
+      using ((select msc_feed.may_read(realtime.topic(), auth.jwt() ->> 'sub')));
   end if;
 end $$;
 `

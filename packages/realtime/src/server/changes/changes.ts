@@ -60,7 +60,7 @@ const EVERYBODY = Symbol('every owner')
 
 /**
  * `postgres_changes` over feeds: of a row hears its owner alone, of a DELETE the old row's owner, and the service role of
- * everything. So nothing has to be asked of the database per change and subscriber.
+ * everything. Rows of a group are for its feed alone. So nothing has to be asked of the database per change and subscriber.
  */
 export function createChanges(): Changes {
   const byOwner = new Map<string | typeof EVERYBODY, Set<Membership>>()
@@ -85,9 +85,19 @@ export function createChanges(): Changes {
     },
     publish(message) {
       const [, , ...owner] = message.topic.split(':')
-      deliver(owner.join(':'), message)
+      // A group's id may be that of a user, who need not be in the group: its members have its feed.
+      if (readersOf(message) !== 'members') deliver(owner.join(':'), message)
       deliver(EVERYBODY, message)
     },
+  }
+}
+
+/** What can't be read is nobody's but the service role's. */
+function readersOf(message: FeedMessage): unknown {
+  try {
+    return message.payload['readers']
+  } catch {
+    return 'members'
   }
 }
 

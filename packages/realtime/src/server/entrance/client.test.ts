@@ -1,6 +1,7 @@
 import { createManualClock } from '@msc/core/testing'
 import { expect, it, vi } from 'vitest'
 import { Admission, Place } from '../admission/admission.ts'
+import { createDepartures } from '../admission/departures.ts'
 import { createBans } from '../admission/bans.ts'
 import { limitsFrom, type LimitOptions } from '../admission/limits.ts'
 import { createLiveness } from '../admission/liveness.ts'
@@ -20,8 +21,10 @@ function start(options: LimitOptions = {}) {
     (error, { operation }) => void told.push(`${operation}: ${(error as Error).message}`),
   )
   const limits = limitsFrom(options)
+  const rooms = createRooms(runtime)
   const context: SessionContext = {
-    rooms: createRooms(runtime),
+    rooms,
+    departures: createDepartures(rooms),
     jwtSecret: 'not asked for',
     limits,
     privateOnly: false,

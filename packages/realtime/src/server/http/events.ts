@@ -48,7 +48,7 @@ const encoder = new TextEncoder()
  */
 export function createEvents(context: EventsContext): Events {
   const { clients, admission } = context
-  const { rooms, feeds, runtime, ask, bans } = context.session
+  const { rooms, feeds, runtime, ask, bans, departures } = context.session
   const sessions = new Map<string, Client>()
 
   const openStream = (claims: Claims, format: Format, place: Place): Opened => {
@@ -104,16 +104,22 @@ export function createEvents(context: EventsContext): Events {
       if (reads > MAX_FEEDS) return fail(422, `At most ${MAX_FEEDS} feeds fit into a stream`)
       const refused = admission.take(who, { joinsPerMinute: topics.length, feedReadsPerMinute: reads })
       if (refused) return tooMany(refused)
-      for (const topic of topics) {
-        if (isPrivate(topic, url) && !(await ask({ claims, topic, action: 'read' }))) {
-          return fail(403, `You do not have permissions to read from this Channel topic: ${topic}`)
+      const watch = departures.watch(topics, claims.sub)
+      try {
+        for (const topic of topics) {
+          if (isPrivate(topic, url) && !(await ask({ claims, topic, action: 'read' }))) {
+            return fail(403, `You do not have permissions to read from this Channel topic: ${topic}`)
+          }
         }
+      } finally {
+        watch.over()
       }
       // From here on nothing is waited for, so nobody can be told to leave who is not known yet.
       const full = context.full()
       if (full) return full
       if (call.isEnded()) return sessionEnded()
       // Somebody may have been sent away while the policies were asked.
+      if (watch.over()) return fail(403, REMOVED_TEXT)
       if (topics.some((topic) => bans.left(claims, topic, isPrivate(topic, url)) > 0)) {
         return fail(403, REMOVED_TEXT)
       }

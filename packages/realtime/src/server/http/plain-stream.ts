@@ -1,3 +1,4 @@
+import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import { Position, isCursor, withinPage } from '../../feed/position.ts'
 import type { Connection, Transport } from '../entrance/connection.ts'
@@ -77,6 +78,8 @@ export function servePlainStream(options: PlainStreamOptions): void {
       const page = await source.since(topic, before, PAGE)
       // At the reader's pace: what it has not taken counts against it.
       await options.drained()
+      // It was sent out of this one meanwhile.
+      if (!connection.memberships.has(`${CHANNEL}${topic}`)) return
       if (page.gap) tellGap(topic)
       for (const { event, body, row } of page.events) {
         at.set(topic, withinPage(before ?? '', page.cursor, row))

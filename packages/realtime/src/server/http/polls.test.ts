@@ -41,7 +41,7 @@ const poll = async (session: string, ack = 0): Promise<Polled> => {
   return read(answers[0] as Response)
 }
 const join = ['1', '1', 'realtime:room', 'phx_join', { config: { broadcast: { ack: true } } }]
-const note = (n: number): void => server.publish({ topic: 'room', event: 'note', payload: { n }, private: false })
+const note = (n: number): unknown => server.publish({ topic: 'room', event: 'note', payload: { n }, private: false })
 const numbers = ({ frames }: Polled): unknown[] =>
   frames.map((frame) => (frame[4] as { payload: { n: number } }).payload.n)
 

@@ -6,6 +6,8 @@ import { fail, privateOnly, roomBusy, sessionEnded, tooMany, unfit } from './ans
 import { countedText, tooManyAtOnce, type Call } from './handle-http.ts'
 import type { Ask } from '../policies/permissions.ts'
 import { broadcast, hasRoomFor, type Broadcast } from '../rooms/broadcast.ts'
+import type { History } from '../history/history.ts'
+import { isUnstorable } from '../history/unstorable.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
 import { isFeedTopic } from '../session/context.ts'
@@ -21,6 +23,7 @@ export interface RestContext {
   readonly rooms: Rooms
   readonly privateOnly: boolean
   readonly feeds: FeedSource | undefined
+  readonly history: History | undefined
   readonly runtime: Runtime
 }
 
@@ -86,7 +89,16 @@ async function broadcastAll(
   if (call.isEnded()) return sessionEnded()
   // Nothing is waited for from here on, so that all of them find the room that there is, or none.
   if (!hasRoomFor(context.rooms, messages)) return roomBusy()
-  for (const message of messages) broadcast(context.rooms, message)
+  const { history, rooms, runtime } = context
+  const kept = messages.filter((message) => history?.keeps(message.topic, message.private))
+  try {
+    if (kept.length > 0) await history?.publish(kept)
+  } catch (error) {
+    if (isUnstorable(error)) return unfit('PAYLOAD_INVALID', 'The history can not keep it')
+    runtime.report(error, 'keep messages')
+    return fail(503, 'The messages can not be kept now')
+  }
+  for (const message of messages) if (!kept.includes(message)) broadcast(rooms, message)
   return new Response(null, { status: 202 })
 }
 

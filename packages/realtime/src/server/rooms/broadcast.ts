@@ -1,5 +1,6 @@
 import { emit } from '@msc/core'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
+import type { KeptMeta } from '../../history/types.ts'
 import type { Connection } from '../entrance/connection.ts'
 import { formatBinaryBroadcast } from '../wire/binary.ts'
 import { formatBroadcast } from '../wire/format.ts'
@@ -22,6 +23,8 @@ export interface Broadcast {
   /** JSON, encoded when it was accepted: what can't be encoded has to be refused to its sender. */
   readonly payload: string | Uint8Array
   readonly id?: string | undefined
+  /** Of one that is kept. */
+  readonly meta?: KeptMeta
 }
 
 /**
@@ -65,14 +68,14 @@ export function broadcastHere(rooms: Rooms, message: Broadcast, from?: Connectio
  * Sends a feed's message, which nobody can be refused: what happened has happened. In a room that can't follow, all of the
  * feed that waits is replaced by one message that says so, upon which members fetch from where they are.
  */
-export function broadcastFeed(rooms: Rooms, message: Broadcast): void {
+export function broadcastFeed(rooms: Rooms, message: Broadcast, from?: Connection): void {
   const { counters } = rooms.runtime
   const queue = rooms.sending.get(rooms.keyOf(message.topic, message.private))
   // Whoever is told that there is more fetches this one too.
   if (queue?.waiting.some(({ kind }) => kind === 'more')) return counters.countRefused('FEED_REPLACED')
   if (!queue || hasRoomFor(rooms, [message])) {
     counters.countBroadcasts(1)
-    return sendToRoom(rooms, outgoingOf(message, 'feed'))
+    return sendToRoom(rooms, outgoingOf(message, 'feed', from))
   }
   const kept = queue.waiting.filter(({ kind }) => kind !== 'feed')
   const count = queue.waiting.length - kept.length + 1
@@ -86,7 +89,7 @@ export function broadcastFeed(rooms: Rooms, message: Broadcast): void {
 }
 
 function outgoingOf(message: Broadcast, kind: Outgoing['kind'], from?: Connection): Outgoing {
-  const { topic, event, payload, private: isPrivate, id } = message
+  const { topic, event, payload, private: isPrivate, id, meta } = message
   return {
     topic,
     private: isPrivate,
@@ -94,7 +97,7 @@ function outgoingOf(message: Broadcast, kind: Outgoing['kind'], from?: Connectio
     bytes: weightOf(message),
     isFor: ({ connection, self }) => connection !== from || self,
     dataFor(version) {
-      if (typeof payload === 'string') return formatBroadcast(topic, event, payload, id, version)
+      if (typeof payload === 'string') return formatBroadcast(topic, event, payload, meta ?? id, version)
       // Version 1 has no bytes; what can't be said there is left out.
       return version === '2.0.0' ? formatBinaryBroadcast(`${CHANNEL}${topic}`, event, payload) : undefined
     },

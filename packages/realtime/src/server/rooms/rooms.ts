@@ -4,6 +4,7 @@ import type { Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { TopicAction } from '../policies/permissions.ts'
 import { createRuntime, type Runtime } from '../runtime.ts'
+import { createTaken, type Taken } from './taken.ts'
 import type { Format } from '../wire/format.ts'
 
 /** What one member of a room tracks. */
@@ -98,6 +99,7 @@ export interface Rooms {
   topicsFrom(prefix: string, isPrivate: boolean): readonly string[]
   readonly size: number
   readonly changes: Changes
+  readonly taken: Taken
   /** What the members of a room have not been told yet of who is there. */
   readonly presence: Map<string, PresenceChanges>
   /** Members of a room that track a state, and what those weigh. */
@@ -132,6 +134,7 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
     waitingBytes: 0,
     keyOf,
     changes,
+    taken: createTaken(runtime.clock),
     add(membership) {
       changes.add(membership)
       const key = keyOf(membership.topic, membership.private)

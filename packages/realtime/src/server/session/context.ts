@@ -1,6 +1,8 @@
 import { FEED } from '../../feed/feed-topic.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import type { Bans } from '../admission/bans.ts'
+import type { History } from '../history/history.ts'
+import type { Departures } from '../admission/departures.ts'
 import type { Limits } from '../admission/limits.ts'
 import type { Liveness } from '../admission/liveness.ts'
 import type { Ask } from '../policies/permissions.ts'
@@ -15,6 +17,8 @@ export interface SessionContext {
   readonly privateOnly: boolean
   readonly presenceKey: KeyRule
   readonly feeds: FeedSource | undefined
+  /** Of channels; absent where nothing of them is kept. */
+  readonly history?: History | undefined
   /** Resolves when the feeds are listened to. */
   ready(): Promise<void>
   /** Over how many milliseconds clients should come back if this server were gone now. */
@@ -23,6 +27,8 @@ export interface SessionContext {
   readonly liveness: Liveness
   /** Who may not come back into a topic yet. */
   readonly bans: Bans
+  /** Who was taken out of a feed's readers. */
+  readonly departures: Departures
   readonly runtime: Runtime
 }
 

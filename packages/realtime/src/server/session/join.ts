@@ -2,6 +2,7 @@ import { isRecord, toError } from '@msc/core'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import type { Frame } from '../../phoenix/frames.ts'
 import { textOfRefusal } from '../admission/admission.ts'
+import { NO_READER_TEXT } from '../admission/departures.ts'
 import type { Limits } from '../admission/limits.ts'
 import { feedOf, parseWishes, type ChangeWish } from '../changes/changes.ts'
 import { verifyToken, type Claims } from '../entrance/claims.ts'
@@ -93,8 +94,16 @@ export async function join(
     if (verdict !== 'live') return no(verdict === 'ended' ? ENDED : UNAVAILABLE)
     const crowded = connection.place.become(claims)
     if (crowded) return no(limited(crowded))
-    const refused = await obstacle(frame.topic.slice(CHANNEL.length), wish, claims, context)
+    const topic = frame.topic.slice(CHANNEL.length)
+    const watch = context.departures.watch([topic], claims.sub)
+    const refused = await obstacle(topic, wish, claims, context).catch((error: unknown) => {
+      watch.over()
+      throw error
+    })
+    // They may have been taken out of its readers after the policies were asked. Nothing is waited for from here on.
+    const hasLeft = watch.over()
     if (refused) return no(refused)
+    if (wish.isPrivate && hasLeft) return no(refusal('FORBIDDEN', NO_READER_TEXT, 0))
     // `disconnect` may have been called, or the client gone, while its token and the policies were asked.
     if (connection.gone) return
     if (isEnded()) return no(ENDED)

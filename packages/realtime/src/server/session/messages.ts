@@ -8,7 +8,8 @@ import type { Connection } from '../entrance/connection.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
-import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, type Refused } from './refusal.ts'
+import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, UNAVAILABLE, type Refused } from './refusal.ts'
+import { isUnstorable } from '../history/unstorable.ts'
 import { refuse, reply } from './reply.ts'
 
 export async function onBroadcast(
@@ -36,8 +37,28 @@ export async function onBroadcast(
   if (!isStill(membership, frame)) return
   const message = { topic, event, payload: content, private: membership.private }
   if (!hasRoomFor(rooms, [message])) return no(ROOM_BUSY)
-  broadcast(rooms, message, connection)
-  if (membership.ack) reply(connection, frame, 'ok', {})
+  const kept = keptId(membership, said)
+  // One that its account has sent before, and sends again because the answer was lost.
+  if (kept !== undefined && !rooms.taken.add(...kept)) {
+    if (membership.ack) reply(connection, frame, 'ok', {})
+    return
+  }
+  if (!context.history?.keeps(topic, membership.private)) {
+    broadcast(rooms, message, connection)
+    if (membership.ack) reply(connection, frame, 'ok', {})
+    return
+  }
+  if (typeof content !== 'string') return no(refusal('PAYLOAD_INVALID', 'A topic that is kept carries no bytes'))
+  try {
+    const [id] = await context.history.publish([message], connection)
+    if (membership.ack) reply(connection, frame, 'ok', { id })
+  } catch (error) {
+    // It was not taken, so that it may come again.
+    if (kept !== undefined) rooms.taken.remove(...kept)
+    if (isUnstorable(error)) return no(refusal('PAYLOAD_INVALID', 'The history can not keep it'))
+    runtime.report(error, 'keep a message', { topic })
+    no({ ...UNAVAILABLE, reason: 'Unavailable: The message can not be kept now' })
+  }
 }
 
 export async function onPresence(
@@ -71,6 +92,14 @@ export async function onPresence(
   if (isFull) return no(refusal('ROOM_BUSY', 'Too many are present in this room', ROOM_BUSY_MS))
   track(membership, state, rooms)
   reply(connection, frame, 'ok', {})
+}
+
+/** Under which account and id a message may come again; `undefined` for one that does not. */
+function keptId({ claims, topic }: Membership, said: unknown): readonly [account: string, id: string] | undefined {
+  const stamp = isRecord(said) ? said['_msc'] : undefined
+  if (!isRecord(stamp) || stamp['kept'] !== true || !claims.sub) return undefined
+  const id = stamp['id']
+  return typeof id === 'string' && id.length <= 64 ? [claims.sub, `${topic} ${id}`] : undefined
 }
 
 const NOT_JSON = refusal('PAYLOAD_INVALID', 'JSON can not carry it')

@@ -1,3 +1,4 @@
+import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import { push } from '../rooms/membership.ts'
 import type { Membership } from '../rooms/rooms.ts'
@@ -37,7 +38,10 @@ export async function replay(
 ): Promise<void> {
   try {
     const from = Math.max(since, clock.now() - MAX_AGE_MS)
-    for (const { id, event, payload } of await feeds.replay(membership.topic, from, limit)) {
+    const events = await feeds.replay(membership.topic, from, limit)
+    // It may have been sent away meanwhile.
+    if (membership.connection.memberships.get(`${CHANNEL}${membership.topic}`) !== membership) return
+    for (const { id, event, payload } of events) {
       push(membership, 'broadcast', { type: 'broadcast', event, payload, meta: { replayed: true, id } })
     }
   } catch (error) {

@@ -55,18 +55,27 @@ async function onSince(
   membership: Membership,
   frame: Frame,
   payload: Record<string, unknown>,
-  { feeds, runtime }: SessionContext,
+  { feeds, history, runtime }: SessionContext,
 ): Promise<void> {
   const { connection, topic } = membership
   const after = payload['after'] ?? undefined
-  if (!feeds || !membership.private || !isFeedTopic(topic)) return reply(connection, frame, 'ok', null)
+  const kept = history?.keeps(topic, membership.private) ? history : undefined
+  const isFeed = feeds && membership.private && isFeedTopic(topic)
+  if (!isFeed && !kept) return reply(connection, frame, 'ok', null)
   if (after !== undefined && !isCursor(after)) {
     return refuse(connection, frame, refusal('PAYLOAD_INVALID', 'Not a cursor'), runtime)
   }
   const tooMany = connection.place.take({ feedReadsPerMinute: 1 })
   if (tooMany) return refuse(connection, frame, limited(tooMany), runtime)
   try {
-    replyWith(connection, frame, pageJson(await feeds.since(topic, after, PAGE)))
+    const { latest } = payload
+    const page = isFeed
+      ? feeds.since(topic, after, PAGE)
+      : isRecord(latest)
+        ? kept?.latest(topic, membership.private, latest)
+        : kept?.since(topic, membership.private, after)
+    const found = await page
+    if (found) replyWith(connection, frame, pageJson(found))
   } catch (error) {
     runtime.report(error, 'read a feed', { topic })
     refuse(connection, frame, { ...UNAVAILABLE, reason: 'The feed can not be read now' }, runtime)

@@ -1,4 +1,5 @@
 import { formatFrame, type Frame, type ProtocolVersion } from '../../phoenix/frames.ts'
+import type { KeptMeta } from '../../history/types.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { unstampedText } from './stamp-text.ts'
 
@@ -23,17 +24,17 @@ export function formatText({ joinRef, ref, topic, event, text }: TextFrame, vers
   return `{"topic":${name},"event":${what},"payload":${text},"ref":${own},"join_ref":${join}}`
 }
 
-/** A broadcast whose payload is text, for one format. */
+/** A broadcast whose payload is text, for one format. `said`: its id, or all that is said of a message that is kept. */
 export function formatBroadcast(
   topic: string,
   event: string,
   text: string,
-  id: string | undefined,
+  said: string | KeptMeta | undefined,
   as: Format,
 ): string {
   const name = JSON.stringify(event)
   if (as === 'events') return broadcastEvent(topic, name, text)
-  const meta = id === undefined ? '' : `,"meta":{"id":${JSON.stringify(id)}}`
+  const meta = said === undefined ? '' : `,"meta":${JSON.stringify(typeof said === 'string' ? { id: said } : said)}`
   const payload = `{"type":"broadcast","event":${name},"payload":${text}${meta}}`
   return formatText({ joinRef: null, ref: null, topic: `${CHANNEL}${topic}`, event: 'broadcast', text: payload }, as)
 }

@@ -29,6 +29,7 @@ export function testRealtimeDriver(name: string, create: (setup: RealtimeDriverS
       server = await startRealtimeServer({
         port: await freePort(),
         jwtSecret: secret,
+        history: [{ topics: 'kept:*' }],
         authorize({ claims, topic, action }) {
           asked.push([topic, claims.sub, claims['session_id']])
           return action !== 'write' && topic.endsWith(`:${claims.sub}`)
@@ -170,6 +171,20 @@ export function testRealtimeDriver(name: string, create: (setup: RealtimeDriverS
       await expect.poll(() => heard).toEqual([{ id: 1 }, { id: 4 }])
       // The connections of those who have gone are gone.
       await expect.poll(() => server.stats().connections).toBe(1)
+    })
+
+    it('begins a channel that is kept with its latest messages, where it can read them', async () => {
+      const note = (n: number) => ({ topic: 'kept:1', event: 'note', payload: { n }, private: false })
+      for (const n of [1, 2, 3]) await server.publish(note(n))
+      const channel = connect('a').channel('kept:1', { rewind: 2 })
+      const heard: unknown[] = []
+      channel.on('note', ({ n }) => heard.push(n))
+      await channel.ready
+      const { messages } = await channel.history()
+      const canRead = messages.length > 0
+      if (canRead) await expect.poll(() => heard).toEqual([2, 3])
+      await server.publish(note(4))
+      await expect.poll(() => heard).toEqual(canRead ? [2, 3, 4] : [4])
     })
 
     it('lets two subscribers share a topic, and leaves it with the last', async () => {

@@ -1,0 +1,529 @@
+-- Feeds whose readers are the members of a group, and one function that says who may read. Made by `feedMigration` of @msc/realtime/server.
+create schema if not exists msc_feed;
+create table if not exists msc_feed.state (
+  one boolean primary key default true check (one),
+  -- Another one makes all cursors those of another history.
+  epoch uuid not null default gen_random_uuid(),
+  -- The first transaction of which nothing has been deleted.
+  floor xid8 not null default '0'
+);
+insert into msc_feed.state default values on conflict do nothing;
+-- Who sends on Supabase, and up to where a relay has: all of before that transaction. A table of its own, as a column that is
+-- added locks out everybody who reads the epoch, whenever the migration is applied.
+create table if not exists msc_feed.delivery (
+  one boolean primary key default true check (one),
+  deliver text not null default 'database',
+  relayed xid8
+);
+insert into msc_feed.delivery default values on conflict do nothing;
+-- The outbox of before it knew its snapshots: what is in it can't be told from what was heard, so it is another history.
+do $$ begin
+  if exists (select from pg_attribute where attrelid = to_regclass('msc_feed.events') and attname = 'horizon') then
+    drop table msc_feed.events;
+    update msc_feed.state set epoch = gen_random_uuid(), floor = '0';
+  end if;
+end $$;
+create table if not exists msc_feed.events (
+  id bigint generated always as identity primary key,
+  topic text not null,
+  event text not null,
+  payload jsonb not null,
+  -- In place of the payload, of realtime.send_binary.
+  raw bytea,
+  -- Of the payload as text.
+  bytes int not null,
+  private boolean not null default true,
+  xid xid8 not null,
+  snapshot pg_snapshot not null,
+  inserted_at timestamptz not null default now()
+);
+create index if not exists events_by_topic on msc_feed.events (topic, xid, id);
+create index if not exists events_by_id on msc_feed.events (topic, id);
+create index if not exists events_by_xid on msc_feed.events (xid);
+create index if not exists events_by_age on msc_feed.events (inserted_at);
+
+-- The history that cursors belong to. A database that was restored elsewhere, or to an earlier moment, has another one, although
+-- the table's row is the same.
+create or replace function msc_feed.epoch() returns text
+  language plpgsql stable set search_path = '' as $$
+declare
+  epoch text := (select state.epoch from msc_feed.state);
+  place text := '';
+begin
+  if has_function_privilege('pg_control_system()', 'execute') then
+    place := (select system_identifier from pg_control_system());
+  end if;
+  if not pg_is_in_recovery() and has_function_privilege('pg_walfile_name(pg_lsn)', 'execute') then
+    place := place || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8);
+  end if;
+  return md5(epoch || place)::uuid;
+end $$;
+
+-- The snapshot of the statement that calls it, in which its own transaction counts as not ended: Postgres leaves that one out,
+-- so with a later one that has ended it would look visible. With very many open ones, that of before the first of them.
+create or replace function msc_feed.snapshot(own xid8) returns pg_snapshot
+  language sql stable set search_path = '' as $$
+  select case
+    when many.ids > 100 then format('%s:%s:', pg_snapshot_xmin(now.at), pg_snapshot_xmin(now.at))::pg_snapshot
+    when own >= pg_snapshot_xmax(now.at) then now.at
+    else format('%s:%s:%s', pg_snapshot_xmin(now.at), pg_snapshot_xmax(now.at), (
+      select string_agg(xid::text, ',' order by xid)
+        from (select pg_snapshot_xip(now.at) union select own) as open (xid)
+    ))::pg_snapshot
+  end
+  from (select pg_current_snapshot()) as now (at), lateral (select count(*) from pg_snapshot_xip(now.at)) as many (ids)
+$$;
+
+-- A number with more digits than a JavaScript number keeps becomes the text of its digits, at any depth.
+create or replace function msc_feed.exact(value jsonb) returns jsonb
+  language plpgsql immutable set search_path = '' set extra_float_digits = 1 as $$
+begin
+  case jsonb_typeof(value)
+    when 'number' then
+      begin
+        if (value #>> '{}')::numeric = (((value #>> '{}')::double precision)::text)::numeric then return value; end if;
+      exception when numeric_value_out_of_range then
+        null;
+      end;
+      return to_jsonb(value #>> '{}');
+    when 'object' then
+      return (select coalesce(jsonb_object_agg(e.key, msc_feed.exact(e.value)), '{}') from jsonb_each(value) as e);
+    when 'array' then
+      return (select coalesce(jsonb_agg(msc_feed.exact(e.value) order by e.nth), '[]')
+        from jsonb_array_elements(value) with ordinality as e (value, nth));
+    else
+      return value;
+  end case;
+end $$;
+
+drop function if exists msc_feed.cursor(xid8);
+-- Only the id travels in the notification: 8 000 bytes would abort the write that caused it. Where Supabase delivers,
+-- its own broadcast is sent too; one that it does not take, because it is too large or at all, is fetched by its cursor.
+drop function if exists msc_feed.publish(text, text, jsonb);
+create or replace function msc_feed.publish(
+    topic text, event text, payload jsonb, private boolean default true, bytes bytea default null) returns bigint
+  language plpgsql security definer set search_path = '' as $$
+declare
+  own xid8 := pg_current_xact_id();
+  said jsonb := publish.payload;
+  size int := octet_length(said::text);
+  written bigint;
+  at pg_snapshot;
+begin
+  -- A quick look, as few have such numbers.
+  if said::text ~ '[0-9.]{16}' then
+    begin
+      said := msc_feed.exact(said);
+    exception when statement_too_complex then
+      -- It is nested too deeply to be looked through, and goes as it is.
+      null;
+    end;
+    size := octet_length(said::text);
+  end if;
+  insert into msc_feed.events as e (topic, event, payload, raw, bytes, private, xid, snapshot)
+    values (publish.topic, publish.event, said, publish.bytes, size + coalesce(octet_length(publish.bytes), 0),
+      publish.private, own, msc_feed.snapshot(own))
+    returning e.id, e.snapshot into written, at;
+  perform pg_notify('msc_feed', written::text);
+  if to_regclass('realtime.subscription') is not null and (select d.deliver from msc_feed.delivery as d) = 'database' then
+    begin
+      if size > 200000 then
+        perform realtime.send(jsonb_build_object('_msc', jsonb_build_object('more', true)), event, topic, publish.private);
+      else
+        perform realtime.send(said || jsonb_build_object('_msc', jsonb_build_object('id', 'f' || written,
+          'cursor', msc_feed.epoch() || ':' || at || '+' || own || '.' || written)), event, topic, publish.private);
+      end if;
+    exception when others then
+      raise warning 'msc_feed: %', sqlerrm;
+    end;
+  end if;
+  return written;
+end $$;
+
+-- Deletes what is older, at most so many rows at a time and by one session at a time. Returns how many went.
+create or replace function msc_feed.prune(older interval, max int) returns int
+  language plpgsql security definer set search_path = '' as $$
+declare
+  gone int := 0;
+  last xid8;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('msc_feed.prune', 0)) then return 0; end if;
+  with old as (
+    select id from msc_feed.events where inserted_at < now() - older order by inserted_at limit max
+  ), deleted as (
+    delete from msc_feed.events as e using old where e.id = old.id returning e.xid
+  )
+  select count(*), (select xid from deleted order by xid desc limit 1) into gone, last from deleted;
+  if gone > 0 then
+    update msc_feed.state set floor = greatest(floor, ((last::text::bigint + 1)::text)::xid8);
+  end if;
+  -- Supabase prunes its own.
+  if to_regclass('realtime.messages') is not null and to_regclass('realtime.subscription') is null then
+    delete from realtime.messages where id in (
+      select m.id from realtime.messages as m where m.inserted_at < now() - older order by m.inserted_at limit max);
+  end if;
+  return gone;
+end $$;
+
+revoke all on function msc_feed.publish(text, text, jsonb, boolean, bytea) from public;
+revoke all on function msc_feed.prune(interval, int) from public;
+alter table msc_feed.events enable row level security;
+alter table msc_feed.state enable row level security;
+alter table msc_feed.delivery enable row level security;
+
+create table if not exists msc_feed.readers (
+  -- Of the feed's topics, up to the group.
+  prefix text primary key,
+  -- With its schema, quoted.
+  members_table text not null,
+  group_column text not null,
+  user_column text not null
+);
+alter table msc_feed.readers enable row level security;
+
+-- Whoever is in such a topic, or in one that begins with it, may be there no more: everybody, where no user is named. In the outbox,
+-- so that it comes before all that is written afterwards. No table has a colon in its name.
+create or replace function msc_feed.send_away(topic text, usr text) returns void
+  language plpgsql security definer set search_path = '' as $$
+declare
+  own xid8 := pg_current_xact_id();
+  said jsonb := jsonb_build_object('topic', send_away.topic, 'user', send_away.usr);
+  written bigint;
+begin
+  insert into msc_feed.events as e (topic, event, payload, bytes, xid, snapshot)
+    values ('feed!:access', 'LEAVE', said, octet_length(said::text), own, msc_feed.snapshot(own)) returning e.id into written;
+  perform pg_notify('msc_feed', written::text);
+end $$;
+revoke all on function msc_feed.send_away(text, text) from public;
+
+-- The group and the user are compared as their columns have them, for the index, and as topics and tokens write them.
+create or replace function msc_feed.may_read(topic text, sub text) returns boolean
+  language plpgsql stable security definer set search_path = '' as $$
+declare
+  start text := 'feed:' || split_part(may_read.topic, ':', 2) || ':';
+  named text := substr(may_read.topic, length(start) + 1);
+  rule msc_feed.readers;
+  types text[];
+  found boolean;
+begin
+  -- The whole of what follows the table, for an owner's id may have colons too.
+  if coalesce(may_read.sub, '') = '' or not coalesce(starts_with(may_read.topic, start), false) then return false; end if;
+  select r.* into rule from msc_feed.readers as r where r.prefix = start;
+  -- A group's id that is also a user's says nothing of the user.
+  if rule.prefix is null then return named = may_read.sub; end if;
+  select array_agg(format_type(a.atttypid, null) order by w.nth) into types
+    from unnest(array[rule.group_column, rule.user_column]) with ordinality as w (name, nth)
+    join pg_attribute as a on a.attrelid = rule.members_table::regclass and a.attname = w.name;
+  execute format('select exists (select from %s as m where m.%I = $1::%s and m.%I = $2::%s
+      and to_jsonb(m.%2$I) #>> ''{}'' = $1 and to_jsonb(m.%4$I) #>> ''{}'' = $2)',
+    rule.members_table, rule.group_column, types[1], rule.user_column, types[2])
+    into found using named, may_read.sub;
+  return found;
+exception when data_exception then
+  -- What is no id of that kind.
+  return false;
+end $$;
+-- Its schema is closed to users: only policies, which know it already, call it in their name.
+revoke all on function msc_feed.may_read(text, text) from public;
+do $$ begin
+  if exists (select 1 from pg_roles where rolname = 'authenticated') then
+    grant execute on function msc_feed.may_read(text, text) to authenticated;
+  end if;
+end $$;
+
+-- Whoever is taken out of a group. One of two equal rows says it too: those who still may come back at once, and of two
+-- transactions that take out one each neither could see that it is the last. Argument: the table, as in msc_feed.readers.
+create or replace function msc_feed.on_leave() returns trigger
+  language plpgsql security definer set search_path = '' as $$
+declare
+  was jsonb := to_jsonb(old);
+  stays jsonb := case when tg_op = 'UPDATE' then to_jsonb(new) end;
+  rule msc_feed.readers;
+begin
+  for rule in select r.* from msc_feed.readers as r where r.members_table = tg_argv[0] loop
+    continue when was ->> rule.group_column is null or was ->> rule.user_column is null;
+    continue when was ->> rule.group_column = stays ->> rule.group_column
+      and was ->> rule.user_column = stays ->> rule.user_column;
+    perform msc_feed.send_away(rule.prefix || (was ->> rule.group_column), was ->> rule.user_column);
+  end loop;
+  return null;
+end $$;
+create or replace function msc_feed.on_disband() returns trigger
+  language plpgsql security definer set search_path = '' as $$
+begin
+  perform msc_feed.send_away(r.prefix, null) from msc_feed.readers as r where r.members_table = tg_argv[0];
+  return null;
+end $$;
+
+-- The rows of a topic that came after a cursor, oldest first, and the cursor behind them; of all topics where it is null. One
+-- statement of the caller's, so that rows and position are of the same moment. Without a cursor: where the feed is now.
+-- 'gap': what came after it is known no more, or the table was emptied.
+create or replace function msc_feed.unheard(
+    topic text, after text, max int, out gap boolean, out more boolean, out cursor text, out ids bigint[])
+  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_variable
+declare
+  epoch text := msc_feed.epoch();
+  now_at pg_snapshot := pg_current_snapshot();
+  whole text := split_part(after, '>', 1);
+  base pg_snapshot;
+  heard jsonb := '{}';
+  target pg_snapshot;
+  past bigint := 0;
+  found int;
+begin
+  gap := false;
+  more := false;
+  cursor := epoch || ':' || now_at;
+  ids := '{}';
+  if after is null then return; end if;
+  base := substr(split_part(whole, '+', 1), 38)::pg_snapshot;
+  if whole like '%+%' then
+    select jsonb_object_agg(split_part(each, '.', 1), split_part(each, '.', 2)::bigint) into heard
+      from unnest(string_to_array(split_part(whole, '+', 2), ',')) as each;
+  end if;
+  target := coalesce(nullif(split_part(split_part(after, '>', 2), '@', 1), '')::pg_snapshot, now_at);
+  past := coalesce(nullif(split_part(after, '@', 2), '')::bigint, 0);
+  gap := substr(after, 1, 36) <> epoch or pg_snapshot_xmax(base) > pg_snapshot_xmax(now_at)
+    or exists (select from msc_feed.state as s where s.floor > pg_snapshot_xmax(base) or exists (
+      select from pg_snapshot_xip(base) as open where open < s.floor and not heard ? open::text))
+    or exists (select from msc_feed.events as e where e.topic = 'feed!' || split_part(topic, ':', 2)
+      and e.xid >= pg_snapshot_xmin(base) and not pg_visible_in_snapshot(e.xid, base)
+      and not coalesce((heard ->> e.xid::text)::bigint, 0) >= e.id);
+  if gap then return; end if;
+  if past = 0 then
+    -- Where it begins, so that what follows goes by ids alone.
+    select coalesce(min(e.id) - 1, 0) into past from msc_feed.events as e
+      where (topic is null or e.topic = topic) and e.xid >= pg_snapshot_xmin(base) and not pg_visible_in_snapshot(e.xid, base);
+  end if;
+  -- One at least, however large.
+  select coalesce(array_agg(f.id order by f.id) filter (where f.nth = 1 or (f.nth <= max and f.total <= 1000000)), '{}'),
+      count(*)
+    into ids, found
+    from (
+      select e.id, row_number() over (order by e.id) as nth, sum(e.bytes) over (order by e.id) as total
+        from (
+          select e.id, e.bytes from msc_feed.events as e
+            where (topic is null or e.topic = topic) and e.id > past and e.xid >= pg_snapshot_xmin(base)
+              and not pg_visible_in_snapshot(e.xid, base) and pg_visible_in_snapshot(e.xid, target)
+              and coalesce((heard ->> e.xid::text)::bigint, 0) < e.id
+            order by e.id limit max + 1
+        ) as e
+    ) as f;
+  if found > cardinality(ids) then
+    more := true;
+    cursor := whole || '>' || target || '@' || ids[cardinality(ids)];
+  else
+    -- What was written since the first page is asked for next: whoever reads may not have heard of it, between two connections.
+    more := target::text <> now_at::text;
+    cursor := epoch || ':' || target;
+  end if;
+end $$;
+drop function if exists msc_feed.since(text, text, int);
+
+-- The same for a user, over PostgREST: only of feeds that they may join.
+create or replace function public.msc_feed_since(topic text, after text default null, max int default 500) returns jsonb
+  language plpgsql stable security definer set search_path = '' as $$
+begin
+  if not msc_feed.may_read(topic, auth.jwt() ->> 'sub') then
+    raise exception 'You do not have permissions to read from this feed' using errcode = '42501';
+  end if;
+  return (
+    select jsonb_build_object('gap', u.gap, 'more', u.more, 'cursor', u.cursor, 'events', coalesce((
+        select jsonb_agg(jsonb_build_object('event', e.event,
+          'payload', e.payload || jsonb_build_object('_msc', jsonb_build_object('id', 'f' || e.id))) order by e.id)
+        from msc_feed.events as e where e.id = any (u.ids)), '[]'))
+    from msc_feed.unheard(topic, after, least(greatest(max, 1), 1000)) as u
+  );
+end $$;
+revoke all on function public.msc_feed_since(text, text, int) from public;
+revoke all on function msc_feed.unheard(text, text, int) from public;
+do $$ begin
+  if exists (select 1 from pg_roles where rolname = 'authenticated') then
+    grant execute on function public.msc_feed_since(text, text, int) to authenticated;
+  end if;
+end $$;
+
+-- The owners that a row's column names: one, or each of an array.
+create or replace function msc_feed.owners(value jsonb) returns text[]
+  language sql immutable strict set search_path = '' as $$
+  select case jsonb_typeof(value)
+    when 'array' then (select coalesce(array_agg(distinct each), '{}') from jsonb_array_elements_text(value) as each
+      where each is not null)
+    when 'null' then '{}'
+    else array[value #>> '{}']
+  end
+$$;
+
+-- Routed by the row's owners; a DELETE by the OLD row's, and a row that changes hands leaves the one and comes to the
+-- other, so nobody ever hears of a row that is somebody else's. Arguments: the owner's column, the table as topics name
+-- it, its name and its schema, and 'members' where the owner is a group. Those of the trigger's own table would be a
+-- partition's.
+create or replace function msc_feed.on_change() returns trigger
+  language plpgsql security definer set search_path = '' as $$
+declare
+  new_row jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+  old_row jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+  now_own text[] := coalesce(msc_feed.owners(new_row -> tg_argv[0]), '{}');
+  then_own text[] := coalesce(msc_feed.owners(old_row -> tg_argv[0]), '{}');
+  prefix text := 'feed:' || tg_argv[1] || ':';
+  base jsonb := jsonb_strip_nulls(jsonb_build_object('schema', tg_argv[3], 'table', tg_argv[2], 'readers', tg_argv[4]));
+  owner text;
+begin
+  foreach owner in array then_own loop
+    if owner = any (now_own) then
+      perform msc_feed.publish(prefix || owner, 'UPDATE',
+        base || jsonb_build_object('operation', 'UPDATE', 'record', new_row, 'old_record', old_row));
+    else
+      perform msc_feed.publish(prefix || owner, 'DELETE',
+        base || jsonb_build_object('operation', 'DELETE', 'record', null, 'old_record', old_row));
+    end if;
+  end loop;
+  foreach owner in array now_own loop
+    if not owner = any (then_own) then
+      perform msc_feed.publish(prefix || owner, 'INSERT',
+        base || jsonb_build_object('operation', 'INSERT', 'record', new_row, 'old_record', null));
+    end if;
+  end loop;
+  return null;
+end $$;
+
+-- A table that is emptied says nothing of its rows: whoever hears of them loads everything anew. On Supabase, where nobody
+-- can tell all topics of a table, its owners are told, up to ten thousand of them. Arguments as above.
+create or replace function msc_feed.on_truncate() returns trigger
+  language plpgsql security definer set search_path = '' as $$
+declare
+  written bigint;
+  own xid8 := pg_current_xact_id();
+  topic text;
+begin
+  insert into msc_feed.events as e (topic, event, payload, bytes, xid, snapshot)
+    values ('feed!' || tg_argv[1], 'TRUNCATE', '{}', 2, own, msc_feed.snapshot(own)) returning e.id into written;
+  perform pg_notify('msc_feed', written::text);
+  if to_regclass('realtime.subscription') is not null and (select d.deliver from msc_feed.delivery as d) = 'database' then
+    for topic in execute format(
+      'select distinct ''feed:'' || %L || '':'' || o from %I.%I as r, unnest(msc_feed.owners(to_jsonb(r) -> %L)) as o limit 10000',
+      tg_argv[1], tg_table_schema, tg_table_name, tg_argv[0])
+    loop
+      begin
+        perform realtime.send(jsonb_build_object('_msc', jsonb_build_object('more', true)), 'more', topic, true);
+      exception when others then
+        raise warning 'msc_feed: %', sqlerrm;
+      end;
+    end loop;
+  end if;
+  return null;
+end $$;
+
+create or replace function msc_feed.on_message() returns trigger
+  language plpgsql security definer set search_path = '' as $$
+begin
+  -- That is how the outbox itself speaks to all topics of a table.
+  if not starts_with(new.topic, 'feed!') then
+    perform msc_feed.publish(new.topic, new.event, coalesce(new.payload, '{}'), coalesce(new.private, false), new.binary_payload);
+  end if;
+  return null;
+end $$;
+-- None of them ever fails the write that calls it. They write as their caller, whom the policies may refuse.
+do $do$ begin
+  if to_regclass('realtime.messages') is null or to_regclass('realtime.subscription') is not null then return; end if;
+  if not exists (select from pg_attribute where attrelid = 'realtime.messages'::regclass and attname = 'binary_payload') then
+    alter table realtime.messages add column binary_payload bytea;
+  end if;
+  create index if not exists messages_by_age on realtime.messages (inserted_at);
+  execute $sql$
+    create or replace function realtime.send(payload jsonb, event text, topic text, private boolean default true) returns void
+      language plpgsql as $$
+    declare
+      own uuid := gen_random_uuid();
+    begin
+      perform set_config('realtime.topic', send.topic, true);
+      insert into realtime.messages (id, topic, extension, event, private, payload)
+        values (own, send.topic, 'broadcast', send.event, send.private,
+          case when send.payload ? 'id' then send.payload else jsonb_set(send.payload, '{id}', to_jsonb(own)) end);
+    exception when others then
+      raise warning 'realtime.send: %', sqlerrm;
+    end $$
+  $sql$;
+  execute $sql$
+    create or replace function realtime.send_binary(payload bytea, event text, topic text, private boolean default true) returns void
+      language plpgsql as $$
+    begin
+      perform set_config('realtime.topic', send_binary.topic, true);
+      insert into realtime.messages (topic, extension, event, private, binary_payload)
+        values (send_binary.topic, 'broadcast', send_binary.event, send_binary.private, send_binary.payload);
+    exception when others then
+      raise warning 'realtime.send_binary: %', sqlerrm;
+    end $$
+  $sql$;
+  execute $sql$
+    create or replace function realtime.broadcast_changes(topic_name text, event_name text, operation text, table_name text,
+        table_schema text, new record, old record, level text default 'ROW') returns void
+      language plpgsql as $$
+    begin
+      if level = 'STATEMENT' then
+        raise exception 'realtime.broadcast_changes is for triggers FOR EACH ROW.';
+      end if;
+      if operation not in ('INSERT', 'UPDATE', 'DELETE') then
+        raise exception 'realtime.broadcast_changes knows no operation %.', operation;
+      end if;
+      perform realtime.send(jsonb_build_object('schema', table_schema, 'table', table_name, 'operation', operation,
+        'record', new, 'old_record', old), event_name, topic_name);
+    end $$
+  $sql$;
+  drop trigger if exists msc_feed on realtime.messages;
+  -- The probes of policies have no event.
+  create trigger msc_feed after insert on realtime.messages for each row
+    when (new.extension = 'broadcast' and new.event is not null and (new.payload is not null or new.binary_payload is not null))
+    execute function msc_feed.on_message();
+end $do$;
+
+update msc_feed.delivery set deliver = 'relay' where deliver <> 'relay';
+
+-- Who may join: whoever may read. Nobody may send on a feed; only the database does.
+do $$ begin
+  if to_regclass('realtime.messages') is not null then
+    drop policy if exists "owners join their feeds" on realtime.messages;
+    create policy "owners join their feeds" on realtime.messages for select to authenticated
+      -- Asked once, however many messages there are.
+      using ((select msc_feed.may_read(realtime.topic(), auth.jwt() ->> 'sub')));
+  end if;
+end $$;
+
+with gone as (delete from msc_feed.readers where prefix = 'feed:notifications:' returning prefix)
+select msc_feed.send_away(prefix, null) from gone;
+drop trigger if exists msc_feed on public.notifications;
+create trigger msc_feed after insert or update or delete on public.notifications
+  for each row execute function msc_feed.on_change('user_id', 'notifications', 'notifications', 'public');
+do $$
+declare
+  part regclass;
+begin
+  for part in select 'public.notifications'::regclass union select relid from pg_partition_tree('public.notifications'::regclass) loop
+    execute format('drop trigger if exists msc_feed_truncate on %s', part);
+    execute format('create trigger msc_feed_truncate before truncate on %s for each statement execute function msc_feed.on_truncate(%L, %L, %L, %L)',
+      part, 'user_id', 'notifications', 'notifications', 'public');
+  end loop;
+end $$;
+
+with gone as (delete from msc_feed.readers where prefix = 'feed:releases:' returning prefix)
+select msc_feed.send_away(prefix, null) from gone;
+drop trigger if exists msc_feed on public.releases;
+create trigger msc_feed after insert or update or delete on public.releases
+  for each row execute function msc_feed.on_change('user_id', 'releases', 'releases', 'public');
+do $$
+declare
+  part regclass;
+begin
+  for part in select 'public.releases'::regclass union select relid from pg_partition_tree('public.releases'::regclass) loop
+    execute format('drop trigger if exists msc_feed_truncate on %s', part);
+    execute format('create trigger msc_feed_truncate before truncate on %s for each statement execute function msc_feed.on_truncate(%L, %L, %L, %L)',
+      part, 'user_id', 'releases', 'releases', 'public');
+  end loop;
+end $$;
+
+do $$ begin
+  if to_regprocedure('cron.schedule(text, text, text)') is not null then
+    perform cron.schedule('msc_feed_prune', '* * * * *', 'do $prune$ begin for n in 1..30 loop exit when msc_feed.prune(make_interval(secs => 259200), 10000) < 10000; commit; end loop; end $prune$');
+  end if;
+end $$;

@@ -1,0 +1,183 @@
+// Messages that outlive the page, loaded with the first that is kept or found. It imports nothing that a page loads first.
+import type { Clock, UnavailableError as Unavailable, sleep as Sleep } from '@msc/core'
+import type { InTime } from '../base/in-time.ts'
+import type { refusal } from '../base/refusal.ts'
+import type { Subscription } from '../driver.ts'
+import { assertFits } from '../client/outgoing.ts'
+import type { User } from '../client/user.ts'
+import { alone } from './alone.ts'
+import { append, keptIn, keysFrom, MAX_BYTES, MAX_MESSAGES, placeOf, type Kept, type OutboxStore } from './kept.ts'
+
+/** What the page has loaded already. */
+export interface OutboxTools {
+  readonly user: User
+  readonly clock: Clock
+  readonly refusal: typeof refusal
+  readonly sleep: typeof Sleep
+  readonly UnavailableError: typeof Unavailable
+  readonly retryMs: (attempt: number, spreadMs: number | undefined) => number
+  readonly options: { readonly outbox?: OutboxStore }
+}
+
+/** The user's membership of the topic. */
+interface Own {
+  readonly live: Promise<Subscription>
+  readonly inTime: InTime
+  report(error: unknown): void
+}
+
+/** What becomes of a message of this page that is kept. */
+type Settle = (outcome: 'sent' | 'kept' | { readonly error: Error }) => void
+interface Sender {
+  readonly waiting: Map<string, Settle>
+  wake(): void
+}
+
+/** How long whoever sends waits for the answer before it is told that the message is kept. */
+const PATIENCE_MS = 1500
+
+/** Those that are live. */
+const senders = new WeakMap<object, Sender>()
+
+/** `undefined` where there is none, as in some private modes. */
+function storeOf({ options: { outbox } }: OutboxTools): OutboxStore | undefined {
+  try {
+    return outbox ?? globalThis.localStorage
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Keeps a message, and has it sent as soon as there is a connection. Resolves with `undefined` where nothing can be kept.
+ *
+ * @throws UnavailableError `REALTIME_QUEUE_FULL`, ConfigError `REALTIME_KEEP_NO_USER`, and what the server refuses it with.
+ */
+export async function keep(
+  tools: OutboxTools & { readonly name: string; readonly private: boolean },
+  own: Own,
+  event: string,
+  payload: Readonly<Record<string, unknown>>,
+): Promise<'sent' | 'kept' | undefined> {
+  const { user, clock, name, private: isPrivate, refusal: refuse, UnavailableError } = tools
+  const place = placeOf(user.identity)
+  if (!place)
+    throw refuse('Nobody is signed in whose messages could be kept.', 'REALTIME_KEEP_NO_USER', {
+      hint: 'Send it without `keep`, or once somebody is signed in with a token that has a `sub`.',
+    })
+  const store = storeOf(tools)
+  if (!store) return undefined
+  const id = String((payload['_msc'] as { readonly id?: string } | undefined)?.id)
+  const key = append(store, place, id, { topic: name, private: isPrivate, event, payload, at: clock.now() })
+  if (key === undefined) return undefined
+  if (key === 'full') {
+    throw new UnavailableError(`[msc/realtime] ${MAX_MESSAGES} messages or ${MAX_BYTES} bytes are kept already.`, {
+      code: 'REALTIME_QUEUE_FULL',
+    })
+  }
+  const sender = senders.get(own)
+  if (!sender) return 'kept'
+  return new Promise((resolve, reject) => {
+    const settle: Settle = (outcome) => {
+      cancel()
+      sender.waiting.delete(key)
+      if (typeof outcome === 'string') resolve(outcome)
+      else reject(outcome.error)
+    }
+    const cancel = clock.setTimeout(() => settle('kept'), PATIENCE_MS)
+    sender.waiting.set(key, settle)
+    sender.wake()
+  })
+}
+
+/** Sends what is kept of a topic for as long as the subscription is live. Never rejects. */
+export async function sendKept(
+  tools: OutboxTools,
+  topic: { readonly name: string; readonly private: boolean },
+  own: Own,
+  signal: AbortSignal,
+): Promise<void> {
+  const identity = tools.user.identity
+  const place = placeOf(identity)
+  const store = storeOf(tools)
+  if (!place || !store || signal.aborted) return
+  const lock = `${place}claim:${topic.private}:${topic.name}`
+  let woken = true
+  let wake = (): void => {}
+  const sender: Sender = {
+    waiting: new Map(),
+    wake() {
+      woken = true
+      wake()
+    },
+  }
+  senders.set(own, sender)
+  const settleAll = (): void => {
+    for (const settle of sender.waiting.values()) settle('kept')
+  }
+  const onEnd = (): void => {
+    if (senders.get(own) === sender) senders.delete(own)
+    settleAll()
+    wake()
+  }
+  signal.addEventListener('abort', onEnd, { once: true })
+  const isOver = (): boolean => signal.aborted || tools.user.identity !== identity
+  const next = (): Kept | undefined =>
+    keptIn(store, place, tools.clock.now()).find((each) => each.topic === topic.name && each.private === topic.private)
+  const subscription = await own.live.catch(() => undefined)
+  if (!subscription) return
+  for (let attempt = 0; !isOver();) {
+    woken = false
+    let waitMs: number | undefined
+    try {
+      if (next()) waitMs = await alone(tools.clock, store, lock, signal, settleAll, () => sendAll(subscription))
+    } catch {
+      waitMs = tools.retryMs(attempt, undefined)
+    }
+    if (isOver()) break
+    if (waitMs !== undefined) {
+      attempt += 1
+      settleAll()
+      await tools.sleep(waitMs, { clock: tools.clock, signal }).catch(() => undefined)
+    } else {
+      attempt = 0
+      if (!woken) await new Promise<void>((resolve) => (wake = resolve))
+    }
+  }
+  settleAll()
+
+  /** @returns After how many milliseconds to try again what could not be sent. */
+  async function sendAll(to: Subscription): Promise<number | undefined> {
+    for (let item = next(); item && !isOver(); item = next()) {
+      const { key, event, payload } = item
+      try {
+        assertFits(tools.refusal, payload, to.limits?.messageBytes)
+        await own.inTime('broadcast', (inner) => to.send(event, payload, inner))
+        store?.removeItem(key)
+        sender.waiting.get(key)?.('sent')
+      } catch (error) {
+        // Whether it was taken is not known: it goes again, and the server knows it by its id.
+        if (isOver()) return undefined
+        if ((error as { retryable?: unknown } | undefined)?.retryable !== false) {
+          return (error as { retryAfterMs?: number } | undefined)?.retryAfterMs ?? tools.retryMs(0, undefined)
+        }
+        store?.removeItem(key)
+        const settle = sender.waiting.get(key)
+        if (settle) settle({ error: error as Error })
+        else own.report(error)
+      }
+    }
+    return undefined
+  }
+}
+
+/** Forgets what a user has kept. Never throws. */
+export function forget(tools: OutboxTools, identity: string): void {
+  try {
+    const place = placeOf(identity)
+    const store = storeOf(tools)
+    if (place && store) for (const key of keysFrom(store, place)) store.removeItem(key)
+  } catch {
+    // Nothing was kept there either.
+  }
+}

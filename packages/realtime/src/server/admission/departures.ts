@@ -1,0 +1,50 @@
+import type { FeedMessage } from '../../feed/message.ts'
+import { closeMembership } from '../rooms/membership.ts'
+import type { Rooms } from '../rooms/rooms.ts'
+
+/** Whoever the database says may read a feed no more. */
+export interface Departures {
+  /** Sends them away: those who are there, and those who are being let in, for whom the policies may have been asked before. */
+  take(message: Pick<FeedMessage, 'topic' | 'payload'>): void
+  /**
+   * Watches while the policies are asked whether one user may join. `over` ends it, and says whether they were told to leave
+   * one of the topics meanwhile.
+   */
+  watch(topics: readonly string[], user: string | undefined): { over(): boolean }
+}
+
+interface Watched {
+  readonly topics: readonly string[]
+  readonly user: string | undefined
+  hasLeft: boolean
+}
+
+export const NO_READER_TEXT = 'You may not read this feed any more'
+
+export function createDepartures(rooms: Rooms): Departures {
+  const watched = new Set<Watched>()
+  return {
+    take({ topic, payload }) {
+      const user = typeof payload['user'] === 'string' ? payload['user'] : undefined
+      const isIn = (name: string): boolean => (user === undefined ? name.startsWith(topic) : name === topic)
+      const isMeant = (sub: string | undefined): boolean => user === undefined || sub === user
+      for (const each of watched) if (isMeant(each.user) && each.topics.some(isIn)) each.hasLeft = true
+      for (const name of user === undefined ? rooms.topicsFrom(topic, true) : [topic]) {
+        for (const membership of rooms.members(name, true)) {
+          if (!isMeant(membership.claims.sub)) continue
+          rooms.runtime.attempt('send a member away', () => closeMembership(membership, NO_READER_TEXT, rooms))
+        }
+      }
+    },
+    watch(topics, user) {
+      const own: Watched = { topics, user, hasLeft: false }
+      watched.add(own)
+      return {
+        over() {
+          watched.delete(own)
+          return own.hasLeft
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,93 @@
+import { createManualClock } from '@msc/core/testing'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Position } from '../../feed/position.ts'
+import { createMemoryStore } from './memory-store.ts'
+import type { HistoryStore } from './store.ts'
+
+const report = (error: unknown): never => {
+  throw error
+}
+const KEEPING = { messages: 1000, keepMs: 60_000 }
+const say = (store: HistoryStore, topic: string, payload = '1', keeping = KEEPING) =>
+  store.append([{ topic, private: false, event: 'note', payload, keeping }])
+
+describe('a history in memory', () => {
+  it('forgets the topic that was silent for longest when all are too much, and says so', async () => {
+    const store = createMemoryStore({ clock: createManualClock(), report, maxTopics: 2 })
+    const { cursor } = await store.since('a', false, undefined, 10)
+    await say(store, 'a')
+    await say(store, 'b')
+    expect(await store.since('a', false, cursor, 10)).toMatchObject({ gap: false, events: [{ json: '1' }] })
+    await say(store, 'c')
+    expect(await store.since('a', false, cursor, 10)).toMatchObject({ gap: true, events: [] })
+    expect(await store.since('b', false, cursor, 10)).toMatchObject({ gap: false, events: [{ json: '1' }] })
+    const now = await store.since('a', false, undefined, 10)
+    await say(store, 'a')
+    expect(await store.since('a', false, now.cursor, 10)).toMatchObject({ gap: false, events: [{ json: '1' }] })
+    store.close()
+  })
+
+  it('forgets what is older than it is kept for, or more than so many, and says so', async () => {
+    const clock = createManualClock()
+    const store = createMemoryStore({ clock, report })
+    const { cursor } = await store.since('a', false, undefined, 10)
+    await say(store, 'a')
+    const after = await store.since('a', false, cursor, 10)
+    await clock.advance(60_001)
+    expect(await store.since('a', false, cursor, 10)).toMatchObject({ gap: true })
+    expect(await store.since('a', false, after.cursor, 10)).toMatchObject({ gap: false, events: [] })
+    for (let n = 0; n < 3; n++) await say(store, 'a', `${n}`, { messages: 2, keepMs: 60_000 })
+    expect(await store.since('a', false, after.cursor, 10)).toMatchObject({ gap: true })
+    const { events, more } = await store.latest('a', false, { max: 10, sinceMs: 0 })
+    expect([events.map(({ json }) => json), more]).toEqual([['1', '2'], false])
+    store.close()
+  })
+
+  it('hands on each message once, or tells a gap, wherever a listener was and however it pages', async () => {
+    const step = fc.record({
+      topic: fc.constantFrom('a', 'b'),
+      count: fc.integer({ min: 0, max: 4 }),
+      lost: fc.boolean(),
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 1, max: 6 }),
+        async (steps, page, messages) => {
+          const store = createMemoryStore({ clock: createManualClock(), report })
+          const said: number[] = []
+          const heard: number[] = []
+          let gaps = 0
+          let position = Position.of((await store.since('a', false, undefined, page)).cursor)
+          let number = 0
+          for (const { topic, count, lost } of steps) {
+            for (let n = 0; n < count; n++) {
+              number += 1
+              const [meta] = await say(store, topic, `${number}`, { messages, keepMs: 60_000 })
+              if (topic === 'a') said.push(number)
+              const taken = meta && 'cursor' in meta && !lost && topic === 'a' ? position?.take(meta.cursor) : 'known'
+              if (taken === 'new') heard.push(number)
+            }
+            if (!lost) continue
+            let cursor: string | undefined = String(position)
+            for (let more = true; more;) {
+              const found = await store.since('a', false, cursor, page)
+              if (found.gap) gaps += 1
+              heard.push(...found.events.map(({ json }) => Number(json)))
+              cursor = found.cursor
+              more = found.more
+            }
+            position = Position.of(cursor)
+          }
+          store.close()
+          expect(heard).toEqual([...new Set(heard)].toSorted((a, b) => a - b))
+          const missing = said.filter((each) => !heard.includes(each))
+          // The last step may have been lost without a resumption only where nothing is `lost`: then nothing is missing.
+          if (gaps === 0) expect(missing).toEqual([])
+        },
+      ),
+    )
+  })
+})

@@ -1,0 +1,50 @@
+import { ConfigError, assertNumbers, durationOption, type Duration } from '@msc/core'
+import { isFeedTopic } from '../session/context.ts'
+import type { Keeping } from './store.ts'
+
+/** Whose messages are kept, and for how long. The first rule that fits a topic is its own. */
+export interface HistoryRule {
+  /** A topic, or what topics begin with before a `*` at the end; or a function that says so. Feeds have a history anyway. */
+  readonly topics: string | ((topic: string) => boolean)
+  /** How many of a topic at most. Default 100. */
+  readonly messages?: number
+  /** How long. Default 2 hours. In the database at most as long as the feeds' `keep`. */
+  readonly keep?: Duration
+  /** Only of private topics, or only of public ones. Default both. */
+  readonly private?: boolean
+}
+
+/** What a topic is kept for; `undefined` for one that is not. */
+export type KeepingOf = (topic: string, isPrivate: boolean) => Keeping | undefined
+
+/** @throws ConfigError `OPTION_INVALID` for a rule that is none. */
+export function keepingBy(rules: readonly HistoryRule[]): KeepingOf {
+  if (!Array.isArray(rules)) {
+    throw new ConfigError('[msc/realtime] `history` is no list of rules.', {
+      code: 'OPTION_INVALID',
+      hint: "Pass rules such as `{ topics: 'room:*' }` in a list.",
+    })
+  }
+  const all = rules.map((rule) => {
+    const { topics, messages = 100, keep = '2h', private: only } = rule
+    if (typeof topics !== 'function' && (typeof topics !== 'string' || topics === '')) {
+      throw new ConfigError('[msc/realtime] A rule of `history` has no `topics`.', {
+        code: 'OPTION_INVALID',
+        hint: "Pass a topic, a prefix such as 'room:*', or a function.",
+      })
+    }
+    assertNumbers('realtime', { messages }, { messages: 1 })
+    const keeping = { messages, keepMs: durationOption('realtime', 'keep', keep, { mostMs: 1e13 }) }
+    return { fits: typeof topics === 'function' ? topics : matcherOf(topics), only, keeping }
+  })
+  return (topic, isPrivate) =>
+    isFeedTopic(topic)
+      ? undefined
+      : all.find(({ fits, only }) => (only === undefined || only === isPrivate) && fits(topic))?.keeping
+}
+
+function matcherOf(pattern: string): (topic: string) => boolean {
+  if (!pattern.endsWith('*')) return (topic) => topic === pattern
+  const prefix = pattern.slice(0, -1)
+  return (topic) => topic.startsWith(prefix)
+}
