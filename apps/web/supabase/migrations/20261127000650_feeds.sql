@@ -59,20 +59,19 @@ begin
   return md5(epoch || place)::uuid;
 end $$;
 
--- The snapshot of the statement that calls it, in which its own transaction counts as not ended: Postgres leaves that one out,
--- so with a later one that has ended it would look visible. With very many open ones, that of before the first of them.
-create or replace function msc_feed.snapshot(own xid8) returns pg_snapshot
-  language sql stable set search_path = '' as $$
+-- A snapshot in which its own transaction counts as not ended: Postgres leaves that one out, so with a later one that has ended
+-- it would look visible. With very many open ones, that of before the first of them.
+create or replace function msc_feed.snapshot(own xid8, at pg_snapshot) returns pg_snapshot
+  language sql immutable set search_path = '' as $$
   select case
-    when many.ids > 100 then format('%s:%s:', pg_snapshot_xmin(now.at), pg_snapshot_xmin(now.at))::pg_snapshot
-    when own >= pg_snapshot_xmax(now.at) then now.at
-    else format('%s:%s:%s', pg_snapshot_xmin(now.at), pg_snapshot_xmax(now.at), (
-      select string_agg(xid::text, ',' order by xid)
-        from (select pg_snapshot_xip(now.at) union select own) as open (xid)
+    when length(at::text) > 1500 then format('%s:%s:', pg_snapshot_xmin(at), pg_snapshot_xmin(at))::pg_snapshot
+    when own >= pg_snapshot_xmax(at) then at
+    else format('%s:%s:%s', pg_snapshot_xmin(at), pg_snapshot_xmax(at), (
+      select string_agg(xid::text, ',' order by xid) from (select pg_snapshot_xip(at) union select own) as open (xid)
     ))::pg_snapshot
   end
-  from (select pg_current_snapshot()) as now (at), lateral (select count(*) from pg_snapshot_xip(now.at)) as many (ids)
 $$;
+drop function if exists msc_feed.snapshot(xid8);
 
 -- A number with more digits than a JavaScript number keeps becomes the text of its digits, at any depth.
 create or replace function msc_feed.exact(value jsonb) returns jsonb
@@ -106,28 +105,30 @@ create or replace function msc_feed.publish(
 declare
   own xid8 := pg_current_xact_id();
   said jsonb := publish.payload;
-  size int := octet_length(said::text);
+  text text := said::text;
   written bigint;
-  at pg_snapshot;
+  -- Before the row has its id: what is visible here has a lower one.
+  at pg_snapshot := pg_current_snapshot();
 begin
+  if own < pg_snapshot_xmax(at) or length(at::text) > 1500 then at := msc_feed.snapshot(own, at); end if;
   -- A quick look, as few have such numbers.
-  if said::text ~ '[0-9.]{16}' then
+  if text ~ '[0-9.]{16}' then
     begin
       said := msc_feed.exact(said);
+      text := said::text;
     exception when statement_too_complex then
       -- It is nested too deeply to be looked through, and goes as it is.
       null;
     end;
-    size := octet_length(said::text);
   end if;
   insert into msc_feed.events as e (topic, event, payload, raw, bytes, private, xid, snapshot)
-    values (publish.topic, publish.event, said, publish.bytes, size + coalesce(octet_length(publish.bytes), 0),
-      publish.private, own, msc_feed.snapshot(own))
-    returning e.id, e.snapshot into written, at;
+    values (publish.topic, publish.event, said, publish.bytes, octet_length(text) + coalesce(octet_length(publish.bytes), 0),
+      publish.private, own, at)
+    returning e.id into written;
   perform pg_notify('msc_feed', written::text);
   if to_regclass('realtime.subscription') is not null and (select d.deliver from msc_feed.delivery as d) = 'database' then
     begin
-      if size > 200000 then
+      if octet_length(text) > 200000 then
         perform realtime.send(jsonb_build_object('_msc', jsonb_build_object('more', true)), event, topic, publish.private);
       else
         perform realtime.send(said || jsonb_build_object('_msc', jsonb_build_object('id', 'f' || written,
@@ -191,7 +192,7 @@ declare
   written bigint;
 begin
   insert into msc_feed.events as e (topic, event, payload, bytes, xid, snapshot)
-    values ('feed!:access', 'LEAVE', said, octet_length(said::text), own, msc_feed.snapshot(own)) returning e.id into written;
+    values ('feed!:access', 'LEAVE', said, octet_length(said::text), own, msc_feed.snapshot(own, pg_current_snapshot())) returning e.id into written;
   perform pg_notify('msc_feed', written::text);
 end $$;
 revoke all on function msc_feed.send_away(text, text) from public;
@@ -364,12 +365,21 @@ create or replace function msc_feed.on_change() returns trigger
 declare
   new_row jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
   old_row jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
-  now_own text[] := coalesce(msc_feed.owners(new_row -> tg_argv[0]), '{}');
-  then_own text[] := coalesce(msc_feed.owners(old_row -> tg_argv[0]), '{}');
+  now_value jsonb := new_row -> tg_argv[0];
+  then_value jsonb := old_row -> tg_argv[0];
+  now_own text[] := '{}';
+  then_own text[] := '{}';
   prefix text := 'feed:' || tg_argv[1] || ':';
   base jsonb := jsonb_strip_nulls(jsonb_build_object('schema', tg_argv[3], 'table', tg_argv[2], 'readers', tg_argv[4]));
   owner text;
 begin
+  -- Most have one owner.
+  if jsonb_typeof(now_value) = 'array' then now_own := msc_feed.owners(now_value);
+  elsif now_value <> 'null' then now_own := array[now_value #>> '{}'];
+  end if;
+  if jsonb_typeof(then_value) = 'array' then then_own := msc_feed.owners(then_value);
+  elsif then_value <> 'null' then then_own := array[then_value #>> '{}'];
+  end if;
   foreach owner in array then_own loop
     if owner = any (now_own) then
       perform msc_feed.publish(prefix || owner, 'UPDATE',
@@ -398,7 +408,7 @@ declare
   topic text;
 begin
   insert into msc_feed.events as e (topic, event, payload, bytes, xid, snapshot)
-    values ('feed!' || tg_argv[1], 'TRUNCATE', '{}', 2, own, msc_feed.snapshot(own)) returning e.id into written;
+    values ('feed!' || tg_argv[1], 'TRUNCATE', '{}', 2, own, msc_feed.snapshot(own, pg_current_snapshot())) returning e.id into written;
   perform pg_notify('msc_feed', written::text);
   if to_regclass('realtime.subscription') is not null and (select d.deliver from msc_feed.delivery as d) = 'database' then
     for topic in execute format(

@@ -221,7 +221,7 @@ describe('what is kept', () => {
     store.items.set(...(left as [string, string]))
     const room = open().channel('room')
     await room.ready
-    expect(await room.broadcast('said', { n: 2 }, keep)).toMatch(/sent|kept/)
+    expect((await room.broadcast('said', { n: 2 }, keep)).state).toMatch(/sent|kept/)
     await expect.poll(() => numbers(fake)).toEqual([2])
     expect(store.items.size).toBe(1)
   })
@@ -235,7 +235,7 @@ describe('what is kept', () => {
     delete fake.override.subscribe
     const room = open().channel('room')
     await room.ready
-    expect(await room.broadcast('said', { n: 2 }, keep)).toMatch(/sent|kept/)
+    expect((await room.broadcast('said', { n: 2 }, keep)).state).toMatch(/sent|kept/)
     await expect.poll(() => store.items.size).toBe(0)
     expect(numbers(fake)).toEqual([2])
   })

@@ -23,7 +23,7 @@ declare
   written bigint;
 begin
   insert into msc_feed.events as e (topic, event, payload, bytes, xid, snapshot)
-    values ('feed!:access', 'LEAVE', said, octet_length(said::text), own, msc_feed.snapshot(own)) returning e.id into written;
+    values ('feed!:access', 'LEAVE', said, octet_length(said::text), own, msc_feed.snapshot(own, pg_current_snapshot())) returning e.id into written;
   perform pg_notify('msc_feed', written::text);
 end $$;
 revoke all on function msc_feed.send_away(text, text) from public;
