@@ -13,7 +13,7 @@ const ALONE = {
   '@msc/cache': ['cache', 'rateLimit'],
   '@msc/analytics': ['trackServerEvent'],
   '@msc/jobs': ['sendEvent', 'defineJob'],
-  '@msc/realtime': ['subscribeToNotifications'],
+  '@msc/realtime': ['createRealtime', 'subscribeToNotifications'],
   '@msc/cron': ['defineCron'],
   '@msc/core': ['duration'],
 }

@@ -14,7 +14,8 @@ export function randomHex(bytes: number): string {
   return hex
 }
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => (byte + 256).toString(16).slice(1))
+const HEX: readonly string[] = /* @__PURE__ */ (() =>
+  Array.from({ length: 256 }, (_, byte) => (byte + 256).toString(16).slice(1)))()
 
 let lastMs = 0
 let sequence = 0

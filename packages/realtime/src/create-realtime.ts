@@ -169,6 +169,11 @@ export interface FeedHandlers<Row = Record<string, unknown>, Snapshot = readonly
    */
   readonly snapshot?: (signal: AbortSignal) => Promise<Snapshot>
   readonly onSnapshot?: (snapshot: Snapshot) => void
+  /**
+   * Where the rows that are shown already come from, as `feedPosition` said on the server: what changed since then comes, each
+   * change once, and `snapshot` is called only after a gap, such as a position that nothing is known of any more.
+   */
+  readonly from?: string | undefined
   readonly onGap?: () => void
 }
 
@@ -273,11 +278,11 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       ? 'closed'
       : topics.size === 0
         ? 'idle'
-        : states.includes('retrying')
+        : states.includes('reconnecting')
           ? (globalThis as { navigator?: { onLine?: boolean } }).navigator?.onLine === false
             ? 'offline'
             : 'reconnecting'
-          : states.includes('joining')
+          : states.includes('connecting')
             ? 'connecting'
             : 'connected'
     if (next === status) return
@@ -398,9 +403,9 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       onGap?: () => void,
     ) {
       assertOpen()
-      const isPrivate = { private: true }
-      const topic = topicFor(feedTopic(table, ownerId), isPrivate)
-      const channel = topic.subscribe(isPrivate)
+      const wanted = { private: true, from: (onChange as Partial<FeedHandlers> | undefined)?.from }
+      const topic = topicFor(feedTopic(table, ownerId), wanted)
+      const channel = topic.subscribe(wanted)
       const ending = new AbortController()
       safely(() =>
         topic.feedCode.promise.then(({ openFeed }) =>

@@ -332,8 +332,9 @@ begin
   return (
     select jsonb_build_object('gap', u.gap, 'more', u.more, 'cursor', u.cursor, 'events', coalesce((
         select jsonb_agg(jsonb_build_object('event', e.event,
-          'payload', e.payload || jsonb_build_object('_msc', jsonb_build_object('id', 'f' || e.id))) order by e.id)
-        from msc_feed.events as e where e.id = any (u.ids)), '[]'))
+          'payload', e.payload || jsonb_build_object('_msc', jsonb_build_object('id', 'f' || e.id,
+            'cursor', own.epoch || ':' || e.snapshot || '+' || e.xid || '.' || e.id))) order by e.id)
+        from msc_feed.events as e, (select msc_feed.epoch() as epoch) as own where e.id = any (u.ids)), '[]'))
     from msc_feed.unheard(topic, after, least(greatest(max, 1), 1000)) as u
   );
 end $$;

@@ -34,7 +34,7 @@ export function markWidth(text: string, at: number): number {
   }
 }
 
-const SHORTEST = CUT.length
+const SHORTEST = /* @__PURE__ */ (() => CUT.length)()
 
 /** True when a mark ends at `to`. */
 export function endsWithMark(text: string, to: number): boolean {

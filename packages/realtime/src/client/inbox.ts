@@ -1,5 +1,5 @@
 import { createSeen } from '../base/seen.ts'
-import { unstamped } from '../base/stamp.ts'
+import { unstamped, type Stamp } from '../base/stamp.ts'
 import type { MessageMeta } from '../base/message.ts'
 
 /** Takes the stamp off a message and delivers it, unless it was here before. `isNew`: it is known that it was not. */
@@ -7,11 +7,11 @@ export type HandOn = (event: string, raw: unknown, isNew?: boolean, meta?: Messa
 
 /** The messages of one topic, each once among the last 500. */
 export function createInbox(
-  deliver: (event: string, payload: unknown, traceparent: string | undefined, meta?: MessageMeta) => void,
+  deliver: (event: string, payload: unknown, stamp: Stamp, meta?: MessageMeta) => void,
 ): HandOn {
   const seen = createSeen(500)
   return (event, raw, isNew, meta) => {
     const { stamp, payload } = unstamped(raw)
-    if (stamp.id === undefined || seen.add(stamp.id) || isNew) deliver(event, payload, stamp.traceparent, meta)
+    if (stamp.id === undefined || seen.add(stamp.id) || isNew) deliver(event, payload, stamp, meta)
   }
 }

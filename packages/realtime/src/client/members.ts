@@ -2,6 +2,7 @@ import { emit, withCarrier } from '@msc/core'
 import { safely } from '../base/safely.ts'
 import { traced } from '../base/traced.ts'
 import type { MessageMeta } from '../base/message.ts'
+import type { Stamp } from '../base/stamp.ts'
 
 /** What a subscriber may hear. */
 type Kind = 'message' | 'gap' | 'error' | 'presence' | 'ready'
@@ -17,7 +18,7 @@ export interface Member {
   /** Messages that are being read, in order. */
   reading: Promise<void>
   /** Keeps a message back, for good or until `tell` is called. True when it does. */
-  hold?: (tell: () => unknown, meta: MessageMeta | undefined) => boolean
+  hold?: (tell: () => unknown, meta: MessageMeta | undefined, stamp: Stamp) => boolean
 }
 
 /** Returns a function that takes it out again. */
@@ -40,7 +41,7 @@ export function deliver(
   topic: string,
   event: string,
   payload: unknown,
-  traceparent: string | undefined,
+  stamp: Stamp,
   meta?: MessageMeta,
 ): void {
   const run = (): void => {
@@ -52,9 +53,10 @@ export function deliver(
         read
           ? (member.reading = member.reading.then(() => read(event, payload)).then(traced(handOn), onInvalid))
           : handOn(payload)
-      if (!member.hold?.(tell, meta)) tell()
+      if (!member.hold?.(tell, meta, stamp)) tell()
     }
   }
-  if (traceparent === undefined) run()
-  else withCarrier({ traceparent }, run)
+  const { traceparent } = stamp
+  if (traceparent) withCarrier({ traceparent }, run)
+  else run()
 }

@@ -46,7 +46,7 @@ export interface Audience {
  * user is in here: another user has another membership, which begins with nothing.
  */
 export interface Membership {
-  state: 'joining' | 'live' | 'retrying' | 'closed'
+  state: 'connecting' | 'connected' | 'reconnecting' | 'closed'
   /** Resolves with the subscription when there is one; another promise after each interruption. */
   readonly live: Promise<Subscription>
   /** With the first state that is tracked. */
@@ -90,14 +90,14 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
   const move = (next: Membership['state']): void => {
     self.state = next
     options.onState()
-    callAll(members, 'ready', next === 'live')
+    callAll(members, 'ready', next === 'connected')
   }
   const inTime: InTime = (what, run) => options.inTime(`${what} on ${name}`, run, signal)
   /** A page that wakes or comes online does not wait out the rest of its backoff. */
   const nudge = (): void => wake?.abort()
 
   const self: Membership = {
-    state: 'joining',
+    state: 'connecting',
     get live() {
       return live.promise
     },
@@ -109,7 +109,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
     },
     inTime,
     setToken(token) {
-      if (self.state === 'live') joined?.setToken(token)
+      if (self.state === 'connected') joined?.setToken(token)
     },
     redo: () => lose?.(true),
     async close(reason, next) {
@@ -139,9 +139,9 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
       const end = (): void => {
         // At once, so that nothing more is sent to what is lost.
         lost.abort()
-        if (self.state === 'live') {
+        if (self.state === 'connected') {
           live = deferred()
-          move('retrying')
+          move('reconnecting')
         }
         down.resolve()
       }
@@ -190,7 +190,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
         if (!lost.signal.aborted) {
           liveAt = clock.monotonic()
           live.resolve(joined)
-          move('live')
+          move('connected')
           if (missed) {
             missed = false
             options.onGap()
@@ -209,7 +209,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
       // A driver that throws, answers with no promise or never settles costs itself.
       await options.inTime('leave', async () => joined?.leave()).catch(() => undefined)
       if (signal.aborted) return
-      move('retrying')
+      move('reconnecting')
       // Another tab has the connection now, and waits for nobody; unless it goes on like that.
       const wasStable = clock.monotonic() - liveAt > 1000
       if (wasStable) attempt = 0

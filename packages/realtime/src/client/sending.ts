@@ -66,7 +66,7 @@ export type Operation = 'broadcast' | 'track' | 'untrack' | 'history'
 const operations: Readonly<Record<Operation, Prepare>> = {
   broadcast({ options: tools }, { state, inbox }, _member, [event, payload]) {
     // A mistake is told at once, not when there is a connection.
-    if (state !== 'live' && !(payload instanceof Uint8Array)) writable(tools.refusal, tools.name, payload)
+    if (state !== 'connected' && !(payload instanceof Uint8Array)) writable(tools.refusal, tools.name, payload)
     return async (subscription, signal) => {
       const answer = await send(subscription, event as string, payload, tools, signal)
       const { id } = Object(answer) as { readonly id?: unknown }
@@ -111,7 +111,7 @@ function createPresence(own: Own, refuse: typeof refusal): Presence {
     ...tracking,
     join,
     forget(member) {
-      if (tracking.unsay(member) && own.state === 'live') void own.live.then(join, () => undefined)
+      if (tracking.unsay(member) && own.state === 'connected') void own.live.then(join, () => undefined)
     },
   }
 }

@@ -117,11 +117,11 @@ function toAccess({ id, event, at, payload: text }: EventRow, complete: string):
   }
 }
 
-/** A row as history has it: where it is in it says the page. */
+/** A row as history has it. */
 export function toEvent(row: EventRow): FeedEvent {
   const id = `f${row.id}`
   const body = row.payload ?? '{}'
-  const stamp = { id, traceparent: row.traceparent ?? undefined }
+  const stamp = { id, cursor: row.cursor, traceparent: row.traceparent ?? undefined }
   const json = row.topic.startsWith(FEED) ? stampedJson(body, stamp) : body
   return {
     row: String(row.id),

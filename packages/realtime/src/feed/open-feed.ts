@@ -24,12 +24,13 @@ export function openFeed<Row>(
   { clock, retryMs, sleep, safely, traced, signal }: FeedTools,
 ): void {
   const given = typeof handlers === 'function' ? { onChange: handlers, onGap: onGapAlone } : handlers
-  const { onChange, snapshot, onSnapshot, onGap } = (given ?? {}) as FeedHandlers<Row>
+  const { onChange, snapshot, onSnapshot, onGap, from } = (given ?? {}) as FeedHandlers<Row>
   if (typeof onChange !== 'function') {
     // It is reported, since nobody waits.
     throw new TypeError(`[msc/realtime] ${channel.topic} was opened without \`onChange\`.`)
   }
-  let held: (() => void)[] | undefined = snapshot && []
+  // With a position to go on from there is no snapshot to wait for, until there is a gap.
+  let held: (() => void)[] | undefined = snapshot && from === undefined ? [] : undefined
   let loads = 0
   const guardedSignal = guarded(signal)
 
@@ -70,5 +71,5 @@ export function openFeed<Row>(
     safely(() => onGap?.())
     void load()
   })
-  channel.ready.then(load, () => undefined)
+  if (from === undefined) channel.ready.then(load, () => undefined)
 }

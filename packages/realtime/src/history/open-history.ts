@@ -1,5 +1,6 @@
-import type { Clock } from '@msc/core'
+import type { Clock, DriverError } from '@msc/core'
 import type { MessageMeta } from '../base/message.ts'
+import type { Stamp } from '../base/stamp.ts'
 import type { Member } from '../client/members.ts'
 import type { RawChannel } from '../client/raw-channel.ts'
 import type { Topic } from '../client/topic.ts'
@@ -11,7 +12,7 @@ import { metaOf } from './meta.ts'
 
 /** Live messages that wait for the ones before them; with more than that, the beginning is given up and a gap told. */
 const MAX_HELD = 10_000
-/** Tries to read the beginning, before live messages go on without it. */
+/** Tries to read the beginning over a connection that is there, before live messages go on without it. */
 const MAX_TRIES = 5
 
 type Wanted = Pick<ChannelOptions, 'rewind' | 'from'>
@@ -25,32 +26,36 @@ export function openHistory(topic: Topic, member: Member, channel: RawChannel, w
   if (wanted.rewind || wanted.from) void begin(topic, member, wanted)
 }
 
+/** Where a message is: what the server says of it goes before what is in its payload, where a feed's rows have it. */
+const placeOf = (meta: MessageMeta | undefined, stamp: Stamp): unknown => meta?.position ?? stamp.cursor
+
 /** Never rejects. */
 async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void> {
   const { clock, retryMs, callAll } = topic.options
-  let held: (readonly [tell: () => unknown, meta: MessageMeta | undefined])[] = []
+  let held: (readonly [tell: () => unknown, at: unknown])[] = []
   let isFull = false
   let missing = false
   let position: Position | undefined
   const handOn = topic.inboxFor([member])
 
   /** What the beginning had already, as the server may hand it on a moment later. */
-  const isKnown = (meta: MessageMeta | undefined): boolean => {
-    if (!position || !isCursor(meta?.position)) return false
-    const taken = position.take(meta.position)
-    if (taken === 'other') position = Position.of(meta.position)
+  const isKnown = (at: unknown): boolean => {
+    if (!position || !isCursor(at)) return false
+    const taken = position.take(at)
+    if (taken === 'other') position = Position.of(at)
     return taken === 'known'
   }
-  member.hold = (tell, meta) => {
-    if (held.length < MAX_HELD) held.push([tell, meta])
+  member.hold = (tell, meta, stamp) => {
+    if (held.length < MAX_HELD) held.push([tell, placeOf(meta, stamp)])
     else isFull = true
     return true
   }
 
-  for (let attempt = 0; attempt < MAX_TRIES && topic.members.has(member); attempt++) {
+  for (let attempt = 0; attempt < MAX_TRIES && topic.members.has(member);) {
     const own = topic.membership
+    const { live } = own
     try {
-      const subscription = await own.live
+      const subscription = await live
       const pages = await own.inTime('rewind', (signal) => readBeginning(subscription, wanted, signal))
       // Another user's.
       if (topic.membership !== own) {
@@ -67,17 +72,23 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
     } catch (error) {
       if (topic.membership !== own) held = []
       else if (own.state === 'closed') return
-      else {
+      // The connection was lost, which is no answer: the next one is asked.
+      else if (own.live === live) {
         missing = true
         own.report(error)
-        await own.inTime('rewind', (signal) => pause(clock, retryMs(attempt, undefined), signal)).catch(() => undefined)
+        // A server that is asked too often says when to come back.
+        const waitMs = Math.max(
+          retryMs(attempt++, undefined),
+          Number((error as Partial<DriverError>).retryAfterMs) || 0,
+        )
+        await own.inTime('rewind', (signal) => pause(clock, waitMs, signal)).catch(() => undefined)
       }
     }
   }
   const waited = held
-  member.hold = (_tell, meta) => isKnown(meta)
+  member.hold = (_tell, meta, stamp) => isKnown(placeOf(meta, stamp))
   if (!topic.members.has(member)) return
-  for (const [tell, meta] of waited) if (!isKnown(meta)) tell()
+  for (const [tell, at] of waited) if (!isKnown(at)) tell()
   if (missing || isFull) callAll([member], 'gap')
 }
 

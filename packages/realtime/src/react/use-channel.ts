@@ -1,7 +1,9 @@
 'use client'
 
 import { useCallback, useEffect, useRef } from 'react'
-import type { AnyEvents, Channel, ChannelOptions, NameOf, Received, Sent } from '../create-realtime.ts'
+import type { AnyEvents, BroadcastResult, Channel, ChannelOptions, NameOf, Received, Sent } from '../create-realtime.ts'
+import type { SendOptions } from '../client/sending.ts'
+import type { HistoryPage, HistoryWish } from '../history/types.ts'
 import type { MessageHandler } from '../base/message.ts'
 import type { EventSchemas } from '../client/typed.ts'
 import { useRealtime } from './context.tsx'
@@ -13,7 +15,10 @@ export type ChannelHandlers<Events extends EventSchemas> = {
   readonly [Event in NameOf<Events> | '*']?: MessageHandler<Received<Events, Event>>
 }
 
-/** `events`: as they are at the first render. */
+/**
+ * `events`, `rewind` and `from`: as they are when the channel is joined; `from` is of the topic of the first render, for which a
+ * server rendered it.
+ */
 export interface UseChannelOptions<Events extends EventSchemas = AnyEvents> extends ChannelOptions<Events> {
   /** After each interruption: what was sent meanwhile is missing. */
   readonly onGap?: () => void
@@ -25,7 +30,15 @@ export interface ChannelHandle<Events extends EventSchemas = AnyEvents> {
   /** The subscription is live: false until the server has said so, while the connection is lost, and for another topic. */
   readonly ready: boolean
   /** Waits for a connection within the client's time limit. @throws Error where nothing is mounted, or no topic is given. */
-  readonly broadcast: <Event extends NameOf<Events>>(event: Event, payload: Sent<Events, Event>) => Promise<void>
+  readonly broadcast: <Event extends NameOf<Events>>(
+    event: Event,
+    payload: Sent<Events, Event>,
+    options?: SendOptions,
+  ) => Promise<BroadcastResult>
+  /** As the channel's. @throws Error where nothing is mounted, or no topic is given. */
+  readonly history: (wish?: HistoryWish) => Promise<HistoryPage>
+  /** How far it has heard, with a history and once it is live. */
+  readonly position: () => string | undefined
 }
 
 /**
@@ -38,26 +51,30 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
   options: UseChannelOptions<Events> = {},
 ): ChannelHandle<Events> {
   const client = useRealtime()
-  const { private: isPrivate = false, presenceKey } = options
+  const { private: isPrivate = false, presenceKey, history = false } = options
   const latest = useLatest({ handlers, options })
   const [ready, change] = useKeyed(client, JSON.stringify([topic, isPrivate, presenceKey]), false)
+  const first = useRef(topic)
   // With the function that changes its state, which is another one for another topic.
   const joined = useRef<readonly [change: typeof change, channel: Channel<Events>]>(undefined)
 
   useEffect(() => {
     if (topic === undefined) return
-    const { events } = latest.current.options
+    const { events, rewind, from } = latest.current.options
     const channel = client().channel<Events>(topic, {
       private: isPrivate,
+      history,
       ...(presenceKey !== undefined && { presenceKey }),
       ...(events && { events }),
+      ...(rewind !== undefined && { rewind }),
+      from: first.current === topic ? from : undefined,
     })
     const own = [change, channel] as const
     joined.current = own
-    channel.on('*', (payload, event) => {
+    channel.on('*', (payload, event, meta) => {
       const all = latest.current.handlers as Readonly<Record<string, MessageHandler<typeof payload>>>
-      if (Object.hasOwn(all, event)) all[event]?.(payload, event)
-      all['*']?.(payload, event)
+      if (Object.hasOwn(all, event)) all[event]?.(payload, event, meta)
+      all['*']?.(payload, event, meta)
     })
     channel.onGap(() => latest.current.options.onGap?.())
     channel.onError((error) => latest.current.options.onError?.(error))
@@ -72,16 +89,23 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
       change(() => false)
       channel.leave()
     }
-  }, [client, topic, isPrivate, presenceKey, latest, change])
+  }, [client, topic, isPrivate, presenceKey, history, latest, change])
 
+  const channelNow = useCallback((): Channel<Events> | undefined => {
+    const [own, channel] = joined.current ?? []
+    // Between a render with another topic and its effects, the one before is still there.
+    return own === change ? channel : undefined
+  }, [change])
   const broadcast = useCallback<ChannelHandle<Events>['broadcast']>(
-    async (event, payload) => {
-      const [own, channel] = joined.current ?? []
-      // Between a render with another topic and its effects, the one before is still there.
-      if (own !== change || !channel) throw new Error('[msc/realtime] useChannel: nothing is joined; pass a topic.')
-      await channel.broadcast(event, payload)
-    },
-    [change],
+    async (...message) => required(channelNow()).broadcast(...message),
+    [channelNow],
   )
-  return { ready, broadcast }
+  const readHistory = useCallback(async (wish?: HistoryWish) => required(channelNow()).history(wish), [channelNow])
+  const position = useCallback(() => channelNow()?.position, [channelNow])
+  return { ready, broadcast, history: readHistory, position }
+}
+
+function required<T>(channel: T | undefined): T {
+  if (!channel) throw new Error('[msc/realtime] useChannel: nothing is joined; pass a topic.')
+  return channel
 }

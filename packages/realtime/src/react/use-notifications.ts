@@ -1,7 +1,7 @@
 'use client'
 
 import { sleep } from '@msc/core'
-import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import type { ChangeType } from '../create-realtime.ts'
 import { useRealtime } from './context.tsx'
 import { useKeyed } from './use-keyed.ts'
@@ -41,6 +41,11 @@ export interface UseNotificationsOptions<Row extends NotificationRow> {
   readonly limit?: number
   /** To begin with, as the server rendered it: for the user of the first render. */
   readonly initial?: readonly Row[]
+  /**
+   * Where `initial` comes from, as `feedPosition` said on the server before it was read. Then `load` is called only after a gap,
+   * and what came since is new. Default: `initial` is shown until `load` has answered.
+   */
+  readonly from?: string
 }
 
 /** `unsupported` where the browser has no notifications, and on a server. */
@@ -75,13 +80,17 @@ export function useNotifications<Row extends NotificationRow>(
     initial && { items: initial, loaded: true },
   )
   const [granted, setGranted] = useState<NotificationsPermission>()
+  const first = useRef(key)
   const found = useSyncExternalStore(never, permissionNow, () => 'unsupported' as const)
 
   useEffect(() => {
     if (userId === undefined) return
     // A message that comes again, after a takeover for instance, must not ring again.
     const announced = new Set<string>()
+    const begun: Pick<UseNotificationsOptions<Row>, 'initial' | 'from'> = first.current === key ? latest.current : {}
+    for (const { id } of begun.initial ?? []) announced.add(id)
     return client().feed<Row>(table, userId, {
+      from: begun.initial && begun.from,
       onChange({ type, data }) {
         change((list) => ({ ...list, items: reduce(list.items, type, data, limit) }))
         if (type !== 'INSERT' || announced.has(data.id)) return
@@ -99,7 +108,7 @@ export function useNotifications<Row extends NotificationRow>(
         change(() => ({ items: rows.slice(0, limit), loaded: true }))
       },
     })
-  }, [client, table, userId, limit, latest, change])
+  }, [client, table, userId, limit, latest, change, key])
 
   const askPermission = useCallback(async () => {
     if (permissionNow() === 'unsupported') return 'unsupported'

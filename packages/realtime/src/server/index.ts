@@ -37,4 +37,5 @@ export type { Authorize, TopicAction, TopicQuestion } from './policies/permissio
 export { databasePolicies, type DatabasePoliciesOptions, type PolicyClient } from './policies/policies.ts'
 export { unstamped, type Stamp } from '../base/stamp.ts'
 export { realtimeSchema } from './policies/schema.ts'
+export { feedPosition, type FeedPositionOptions } from './feed-position.ts'
 export { startRealtimeServer, type StandaloneServer } from './start-server.ts'

@@ -128,7 +128,8 @@ function judgePair(pair: string, word: string): Verdict {
   return SECRET_WORDS.has(squeezed) ? SECRET : LINE_WORDS.has(squeezed) ? SECRET_LINE : HARMLESS
 }
 
-const RUN_TOGETHER: readonly string[] = [...SECRET_PAIRS, ...SECRET_LINE_PAIRS].map((pair) => pair.replace(' ', ''))
+const RUN_TOGETHER: readonly string[] = /* @__PURE__ */ (() =>
+  [...SECRET_PAIRS, ...SECRET_LINE_PAIRS].map((pair) => pair.replace(' ', '')))()
 
 function endsHarmless(words: readonly string[], end: number): boolean {
   const last = words.at(-1) as string

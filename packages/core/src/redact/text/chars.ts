@@ -1,5 +1,5 @@
 // Classes of characters for the scanner. They are in a table, because one is looked up for every character of every
-// string.
+// string. Tables of redaction are made within a pure expression each: whoever uses nothing of them does not carry them.
 
 const OTHER = 0
 /** Letters and digits, and the characters that join them in names and tokens: `.`, `-`, `_`, `$`. */
@@ -21,24 +21,27 @@ export const PLUS = 12
 /** `/` and `,`, which join a name to its value in a path or a list. */
 export const JOINER = 13
 
-const CLASSES = new Uint8Array(128)
-for (const [kind, characters] of [
-  [RUN, 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_$'],
-  [SPACE, ' \t'],
-  [NEWLINE, '\n\r\v\f'],
-  [CLOSER, '"\'`\\])'],
-  [SEPARATOR, '=:'],
-  [AT, '@'],
-  [PERCENT, '%'],
-  [LESS, '<'],
-  [OPENING_BRACKET, '['],
-  [BRACE, '{}'],
-  [AMPERSAND, '&'],
-  [PLUS, '+'],
-  [JOINER, '/,'],
-] as const) {
-  for (const character of characters) CLASSES[character.charCodeAt(0)] = kind
-}
+const CLASSES = /* @__PURE__ */ (() => {
+  const classes = new Uint8Array(128)
+  for (const [kind, characters] of [
+    [RUN, 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_$'],
+    [SPACE, ' \t'],
+    [NEWLINE, '\n\r\v\f'],
+    [CLOSER, '"\'`\\])'],
+    [SEPARATOR, '=:'],
+    [AT, '@'],
+    [PERCENT, '%'],
+    [LESS, '<'],
+    [OPENING_BRACKET, '['],
+    [BRACE, '{}'],
+    [AMPERSAND, '&'],
+    [PLUS, '+'],
+    [JOINER, '/,'],
+  ] as const) {
+    for (const character of characters) classes[character.charCodeAt(0)] = kind
+  }
+  return classes
+})()
 
 export function classOf(code: number): number {
   if (code < 128) return CLASSES[code] as number
@@ -83,12 +86,15 @@ export function isWord(text: string, from: number, to: number, word: string): bo
   return true
 }
 
-const HEX = new Int8Array(128).fill(-1)
-for (let value = 0; value < 16; value++) {
-  const digit = value.toString(16)
-  HEX[digit.charCodeAt(0)] = value
-  HEX[digit.toUpperCase().charCodeAt(0)] = value
-}
+const HEX = /* @__PURE__ */ (() => {
+  const values = new Int8Array(128).fill(-1)
+  for (let value = 0; value < 16; value++) {
+    const digit = value.toString(16)
+    values[digit.charCodeAt(0)] = value
+    values[digit.toUpperCase().charCodeAt(0)] = value
+  }
+  return values
+})()
 
 function hexValue(code: number): number {
   return code < 128 ? (HEX[code] as number) : -1
@@ -148,4 +154,5 @@ export function readCharacter(text: string, at: number, level: number): number {
   return escape !== 0 && escapedLevel(escape) <= level ? escape : RAW | 37
 }
 
-const RAW = 1 << 16
+/** 2¹⁶, above the bits of a width. As a literal: bundlers keep an operation that nobody uses. */
+const RAW = 65_536

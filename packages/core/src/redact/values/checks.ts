@@ -51,7 +51,7 @@ export function isCardNumber(digits: string): boolean {
 }
 
 /** IBAN lengths by country, from the IBAN registry (SWIFT, release 99). */
-const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
+const ibanLengths = (): ReadonlyMap<string, number> => new Map(
   Object.entries({
     15: 'NO', 16: 'BE', 18: 'DK FI FO GL NL SD FK', 19: 'MK SI', 20: 'AT BA EE KZ LT LU MN XK', 21: 'CH HR LI LV',
     22: 'BG BH CR DE GB GE IE ME RS VA', 23: 'AE GI IL IQ OM SO TL', 24: 'AD CZ ES MD PK RO SA SE SK TN VG',
@@ -61,8 +61,11 @@ const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
 ) // prettier-ignore
 
 /** IBAN lengths, indexed by the positions of the two letters in the alphabet. */
-const IBAN_LENGTH = new Uint8Array(32 * 32)
-for (const [country, length] of IBAN_LENGTHS) IBAN_LENGTH[countryIndex(country, 0)] = length
+const IBAN_LENGTH = /* @__PURE__ */ (() => {
+  const lengths = new Uint8Array(32 * 32)
+  for (const [country, length] of ibanLengths()) lengths[countryIndex(country, 0)] = length
+  return lengths
+})()
 
 /**
  * Countries whose account numbers begin with at least two digits; the list after it has those that begin with four
@@ -72,9 +75,12 @@ const BEGINS_WITH_DIGITS =
   'AD AE AL AT BA BE BR CH CR CY CZ DE DK EE ES FI FO FR GL GR HR HU IL IS KZ LI LT LU MC ME MK MR NO PL PT RS SA SE SI ' +
   'SK TN TR UA XK'
 const BEGINS_WITH_LETTERS = 'AZ BG BH GB GI IE IQ JO KW LC LV MT MU NL PK PS QA RO SC SV VG'
-const IBAN_START = new Uint8Array(32 * 32)
-for (const country of BEGINS_WITH_DIGITS.split(' ')) IBAN_START[countryIndex(country, 0)] = 1
-for (const country of BEGINS_WITH_LETTERS.split(' ')) IBAN_START[countryIndex(country, 0)] = 2
+const IBAN_START = /* @__PURE__ */ (() => {
+  const starts = new Uint8Array(32 * 32)
+  for (const country of BEGINS_WITH_DIGITS.split(' ')) starts[countryIndex(country, 0)] = 1
+  for (const country of BEGINS_WITH_LETTERS.split(' ')) starts[countryIndex(country, 0)] = 2
+  return starts
+})()
 
 function countryIndex(text: string, at: number): number {
   return (text.charCodeAt(at) & 31) * 32 + (text.charCodeAt(at + 1) & 31)
@@ -110,10 +116,11 @@ function isLatin(code: number): boolean {
 
 /** The greatest value of a character of an IBAN, that of `Z`. */
 export const MAX_97 = 35
-const VALUES_97 = Uint8Array.from({ length: 128 }, (_, code) => {
-  const character = String.fromCharCode(code)
-  return /[0-9a-z]/i.test(character) ? Number.parseInt(character, 36) : 255
-})
+const VALUES_97 = /* @__PURE__ */ (() =>
+  Uint8Array.from({ length: 128 }, (_, code) => {
+    const character = String.fromCharCode(code)
+    return /[0-9a-z]/i.test(character) ? Number.parseInt(character, 36) : 255
+  }))()
 
 /**
  * Returns the value of a digit or a letter in the check by MOD 97-10; more than {@link MAX_97} for any other

@@ -30,8 +30,11 @@ const NO_GROUP = -2
 export const NO_GAP = -3
 
 /** Powers of 10 modulo 97, for exponents below 96; higher exponents repeat them (Fermat). */
-const POWERS = new Uint8Array(96)
-for (let exponent = 0, power = 1; exponent < 96; exponent++, power = (power * 10) % 97) POWERS[exponent] = power
+const POWERS = /* @__PURE__ */ (() => {
+  const powers = new Uint8Array(96)
+  for (let exponent = 0, power = 1; exponent < 96; exponent++, power = (power * 10) % 97) powers[exponent] = power
+  return powers
+})()
 
 export function createGroupChain(): GroupChain {
   const ring = (): Int32Array => new Int32Array(RING)

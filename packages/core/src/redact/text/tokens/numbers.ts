@@ -93,7 +93,7 @@ function readGroups({ text, end }: TextScan, from: number, { total, groups }: Gr
 }
 
 /** What each doubled digit adds to the sum of the check digit. */
-const LUHN_DOUBLED = Uint8Array.from({ length: 10 }, (_, digit) => luhnDoubled(digit))
+const LUHN_DOUBLED = /* @__PURE__ */ (() => Uint8Array.from({ length: 10 }, (_, digit) => luhnDoubled(digit)))()
 
 /** Returns what a group adds to the sum of the check digit; -1 when it is not all digits. */
 function luhnOf(text: string, from: number, to: number, doubleFirst: boolean): number {

@@ -9,25 +9,27 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 export const SHORTEST_TOKEN = 12
 
 /** AWS access keys, and the keys and accounts of Twilio: a prefix, an alphabet and a length. */
-const EXACT: readonly { readonly prefix: string; readonly length: number; readonly alphabet: RegExp }[] = [
-  ...['AKIA', 'ASIA'].map((prefix) => ({ prefix, length: 20, alphabet: /^[A-Z2-7\d]+$/ })),
-  ...['SK', 'AC'].map((prefix) => ({ prefix, length: 34, alphabet: /^[A-Z]{2}[a-f\d]+$/ })),
-]
+const EXACT: readonly { readonly prefix: string; readonly length: number; readonly alphabet: RegExp }[] =
+  /* @__PURE__ */ (() => [
+    ...['AKIA', 'ASIA'].map((prefix) => ({ prefix, length: 20, alphabet: /^[A-Z2-7\d]+$/ })),
+    ...['SK', 'AC'].map((prefix) => ({ prefix, length: 34, alphabet: /^[A-Z]{2}[a-f\d]+$/ })),
+  ])()
 /** The rest of such a token at the end of a cut text: the prefix, then letters and digits that alternate. */
 const EXACT_REST = /^(?:A[KS]IA[A-Z2-7]{4,}\d[A-Z2-7]*|(?:SK|AC)(?=\d*[a-f]+\d)[a-f\d]{10,})$/
 
 const LONGEST_EXACT = 34
 
 /** Shapes by a hash of their first three characters, since they are looked up at every joint of every long run. */
-const BY_START: (Shape[] | undefined)[] = Array.from({ length: 1024 }, () => undefined)
-const FIRST = new Uint8Array(128)
-for (const shape of SHAPES) {
-  const start = startOf(shape.prefix, 0)
-  const shapes = BY_START[start]
-  if (shapes) shapes.push(shape)
-  else BY_START[start] = [shape]
-  FIRST[shape.prefix.charCodeAt(0)] = 1
-}
+const BY_START: readonly (readonly Shape[] | undefined)[] = /* @__PURE__ */ (() => {
+  const byStart: (Shape[] | undefined)[] = Array.from({ length: 1024 }, () => undefined)
+  for (const shape of SHAPES) (byStart[startOf(shape.prefix, 0)] ??= []).push(shape)
+  return byStart
+})()
+const FIRST = /* @__PURE__ */ (() => {
+  const first = new Uint8Array(128)
+  for (const { prefix } of SHAPES) first[prefix.charCodeAt(0)] = 1
+  return first
+})()
 
 /** Hashes the three characters at `at`. Prefixes that share a hash are told apart later. */
 function startOf(text: string, at: number): number {
@@ -96,7 +98,7 @@ function mayHoldLongWord({ text }: TextScan, from: number, to: number): boolean 
 }
 
 const SHORTEST_PREFIX = 3
-const LONGEST_PREFIX = Math.max(...SHAPES.map(({ prefix }) => prefix.length))
+const LONGEST_PREFIX = /* @__PURE__ */ (() => Math.max(...SHAPES.map(({ prefix }) => prefix.length)))()
 
 function hasBody(scan: TextScan, shape: Shape, from: number, to: number): boolean {
   const { body, minLength } = shape
@@ -256,8 +258,11 @@ export function tokenEnd(scan: TextScan, to: number): number {
   return end
 }
 
-const TOKEN_CODES = new Uint8Array(128)
-for (const character of `${ALPHABET}+/=~-._`) TOKEN_CODES[character.charCodeAt(0)] = 1
+const TOKEN_CODES = /* @__PURE__ */ (() => {
+  const codes = new Uint8Array(128)
+  for (const character of `${ALPHABET}+/=~-._`) codes[character.charCodeAt(0)] = 1
+  return codes
+})()
 
 function isTokenCode(code: number): boolean {
   return code < 128 && TOKEN_CODES[code] === 1

@@ -23,7 +23,7 @@ function shapes(body: Body, minLength: number, prefixes: string): Shape[] {
 }
 
 /** Shapes that the issuers have published, most of them in their notes on secret scanning. */
-export const SHAPES: readonly Shape[] = [
+export const SHAPES: readonly Shape[] = /* @__PURE__ */ (() => [
   // Mailgun, Resend, SendGrid
   ...shapes('hash', 32, 'key-'),
   ...shapes('resend', 24, 're_'),
@@ -55,4 +55,4 @@ export const SHAPES: readonly Shape[] = [
   ...shapes('any', 5, 'dp.pt. dp.st. pscale_tkn_ pscale_pw_ lin_api_ ntn_ figd_ NRAK- AGE-SECRET-KEY-'),
   // Base64 of `{"`, `{ `, `{\n` and `[{"`: tokens and encoded JSON, whatever they hold
   ...shapes('any', 11, 'eyJ eyA ewo W3si'),
-]
+])()
