@@ -106,7 +106,8 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
   /** Called after each interruption: what was sent meanwhile is missing, so reload. */
   onGap(handler: () => void): () => void
   /**
-   * Hears `true` when the subscription becomes live, or is, and `false` when that is over. What is sent meanwhile waits.
+   * Hears `true` when the subscription becomes live, and `false` when that is over; `ready` says whether it has been. What is
+   * sent meanwhile waits.
    */
   onReady(handler: (ready: boolean) => void): () => void
   /**
@@ -232,8 +233,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const driver = assertDriver(CONTRACT, (options as RealtimeOptions | null | undefined)?.driver)
   const { timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
   // `assertNumbers` would cost every page twice as much.
-  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1 && timeoutMs <= 1e15))
-    throw refusal('Invalid `timeoutMs`.', 'OPTION_INVALID')
+  if (!Number.isFinite(timeoutMs) || timeoutMs < 1) throw refusal('Invalid `timeoutMs`.', 'OPTION_INVALID')
   const topics = new Map<string, Topic>()
   const listeners = new Set<(status: ConnectionStatus) => void>()
   const stats = { published: 0, gaps: 0 }

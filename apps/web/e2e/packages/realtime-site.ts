@@ -6,12 +6,16 @@ import {
   createRealtimeServer,
   databasePolicies,
   feedMigration,
+  feedPosition,
   feedSource,
   realtimeSchema,
   type RealtimeServer,
 } from '@msc/realtime/server'
 import { signTestToken, startChaosProxy, type ChaosProxy } from '@msc/realtime/testing'
 import { build } from 'esbuild'
+import { createElement } from 'react'
+import { renderToString } from 'react-dom/server'
+import { List, type Item } from './people-list.ts'
 
 export interface RealtimeSite {
   /** Goes through a network that tests can cut. */
@@ -45,9 +49,21 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
     feeds: feedSource({ client: db }),
   })
   await realtime.ready
-  const script = await bundle()
+  const [script, peopleScript] = await Promise.all(['realtime-page.tsx', 'people-page.ts'].map(bundle))
   const reports: string[] = []
   let tokens = 0
+
+  const insert = (user: string, n: number): Promise<unknown> =>
+    db.query('insert into items (owner, n) values ($1, $2)', [user, n])
+  const renderPeople = async (user: string): Promise<string> => {
+    const from = await feedPosition(db)
+    const { rows } = await db.query<Item>('select id, n, read from items where owner = $1 order by n desc', [user])
+    const list = createElement(List, { user, items: rows, from, load: async () => [] })
+    const rendered = JSON.stringify({ user, items: rows, from }).replaceAll('<', '\\u003c')
+    return `<!doctype html><title>People</title><link rel="icon" href="data:,"><main>${renderToString(list)}<p
+      data-testid="here"></p><p data-testid="notes"></p>${['Sign out', 'Bo', 'Say'].map((label) => `<button type="button">${label}</button>`).join('')}</main>
+      <script id="rendered" type="application/json">${rendered}</script><script src="people.js"></script>`
+  }
 
   const answer = async (url: URL, response: ServerResponse): Promise<void> => {
     const user = url.searchParams.get('user') ?? ''
@@ -68,9 +84,14 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
     } else if (url.pathname === '/elsewhere') {
       response.setHeader('content-type', 'text/html')
       response.end('<!doctype html><title>Elsewhere</title><p>Elsewhere</p>')
-    } else if (url.pathname === '/page.js') {
+    } else if (url.pathname === '/page.js' || url.pathname === '/people.js') {
       response.setHeader('content-type', 'text/javascript')
-      response.end(script)
+      response.end(url.pathname === '/page.js' ? script : peopleScript)
+    } else if (url.pathname === '/people') {
+      response.setHeader('content-type', 'text/html')
+      response.end(await renderPeople(user))
+      // What is written while the page is on its way to the browser.
+      for (const n of url.searchParams.getAll('late')) await insert(user, Number(n))
     } else {
       response.setHeader('content-type', 'text/html')
       response.end(
@@ -106,7 +127,7 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
       return tokens
     },
     async insert(user, ...numbers) {
-      for (const n of numbers) await db.query('insert into items (owner, n) values ($1, $2)', [user, n])
+      for (const n of numbers) await insert(user, n)
     },
     async markRead(n) {
       await db.query('update items set read = true where n = $1', [n])
@@ -123,9 +144,9 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
 
-async function bundle(): Promise<string> {
+async function bundle(page: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('realtime-page.tsx', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(page, import.meta.url))],
     bundle: true,
     format: 'iife',
     platform: 'browser',

@@ -6,7 +6,7 @@ import type { Stamp } from '../base/stamp.ts'
 
 /** What a subscriber may hear. */
 type Kind = 'message' | 'gap' | 'error' | 'presence' | 'ready'
-export type Handler = readonly [kind: Kind, handler: (...args: never[]) => void, event?: string]
+export type Handler = readonly [kind: Kind, handler: (...args: never[]) => void, event?: string | undefined]
 
 /** One subscriber of a topic, with what it wants to hear. */
 export interface Member {

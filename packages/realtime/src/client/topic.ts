@@ -85,9 +85,11 @@ export function createTopic(options: TopicOptions): Topic {
         onReady: (handler) => hear('ready', handler),
         onPresence(handler) {
           const wanted = ['presence', handler] as const
-          const { presence } = self.membership
           // Who is there already; later, as with everything else.
-          if (presence) queueMicrotask(() => member.hears.has(wanted) && safely(() => handler(presence)))
+          queueMicrotask(() => {
+            const { presence } = self.membership
+            if (presence && member.hears.has(wanted)) safely(() => handler(presence))
+          })
           return addTo(member.hears, wanted)
         },
         broadcast: (...args) => request('broadcast', member, args),

@@ -38,7 +38,11 @@ export function usePresence(
   useEffect(() => {
     if (userId === undefined) return
     const channel = client().channel(topic, { presenceKey: userId, private: isPrivate })
-    channel.track(JSON.parse(said) as object).catch(() => undefined)
+    const tracked = JSON.parse(said) as object
+    // Also as whoever has signed in since; the same state is sent once to each of them.
+    const track = (): void => void channel.track(tracked).catch(() => undefined)
+    track()
+    channel.onReady((isReady) => isReady && track())
     return () => channel.leave()
   }, [client, topic, userId, isPrivate, said])
   return state
