@@ -5,6 +5,7 @@ import { benchCore } from './core.ts'
 import { benchMemory } from './jobs/memory.ts'
 import { benchJobs } from './jobs/jobs.ts'
 import { benchRealtimeApp } from './realtime/app.ts'
+import { benchRealtimeTwoServers } from './realtime/two-servers.ts'
 import { benchRealtimePruning } from './realtime/pruning.ts'
 import { benchRealtime } from './realtime/realtime.ts'
 import { benchRedaction } from './redaction.ts'
@@ -19,6 +20,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   realtime: benchRealtime,
   'realtime-app': benchRealtimeApp,
   'realtime-pruning': benchRealtimePruning,
+  'realtime-two-servers': benchRealtimeTwoServers,
 }
 
 const wanted = process.argv.slice(2)

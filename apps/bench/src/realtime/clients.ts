@@ -1,8 +1,8 @@
 // Ten thousand clients in one process, in the protocol of one contender, doing as little as they can.
 import { WebSocket } from 'ws'
 
-const [kind = '', portText = '', countText = '', roomText = '', token = ''] = process.argv.slice(2)
-const [port, count, room] = [Number(portText), Number(countText), Number(roomText)]
+const [kind = '', portText = '', countText = '', roomText = '', token = '', firstText = '0'] = process.argv.slice(2)
+const [port, count, room, first] = [Number(portText), Number(countText), Number(roomText), Number(firstText)]
 const AT_ONCE = 200
 let latencies: number[] = []
 
@@ -15,9 +15,9 @@ const url =
 
 const MARK = '"t":'
 
-/** Joins its own topic, the one of all, and the first thousand a room. */
+/** Joins its own topic, the one of all, and the first of them a room. */
 function open(index: number): Promise<void> {
-  const topics = [`user-${index}`, 'all', ...(index < room ? ['room'] : [])]
+  const topics = [`user-${first + index}`, 'all', ...(index < room ? ['room'] : [])]
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, { perMessageDeflate: false, skipUTF8Validation: true })
     let joined = 0

@@ -13,9 +13,9 @@ const USER_MESSAGES = 500
 const ROOM_MESSAGES = 30
 const ALL_MESSAGES = 10
 const ROUNDS = 3
-const SECRET = 'a-secret-for-benchmarks-that-is-long-enough-01'
-const serverScript = fileURLToPath(new URL('server.ts', import.meta.url))
-const clientsScript = fileURLToPath(new URL('clients.ts', import.meta.url))
+export const SECRET = 'a-secret-for-benchmarks-that-is-long-enough-01'
+export const serverScript: string = fileURLToPath(new URL('server.ts', import.meta.url))
+export const clientsScript: string = fileURLToPath(new URL('clients.ts', import.meta.url))
 
 interface Figures {
   readonly kib: number
@@ -43,9 +43,11 @@ export async function benchRealtime(): Promise<void> {
     )
     console.log(`  ${kind.padEnd(10)} ${cells.join(' ')}`)
   }
-  target('memory of a socket', of('msc', 'kib'), 20, 'KiB')
+  target('memory of a socket', of('msc', 'kib'), 14, 'KiB')
   target("one user's message, p99", of('msc', 'user'), 10, 'ms')
   target('a room of 1 000, p99', of('msc', 'room'), 50, 'ms')
+  target('a room of 1 000, p99, beside ws', of('msc', 'room') / of('ws', 'room'), 1.1, '×')
+  target('all 10 000, p99, beside ws', of('msc', 'all') / of('ws', 'all'), 1.05, '×')
   target('all 10 000, p99, beside socket.io', of('msc', 'all') / of('socket.io', 'all'), 1, '×')
   target('the event loop stands still, at most', of('msc', 'stall'), 20, 'ms')
   await benchReconnect(SECRET)
@@ -100,19 +102,19 @@ async function run(kind: string): Promise<Figures> {
   }
 }
 
-async function latencies(clients: ChildProcess): Promise<Latencies> {
+export async function latencies(clients: ChildProcess): Promise<Latencies> {
   clients.send('latencies')
   return ((await once(clients, 'message')) as [Latencies])[0]
 }
 
-async function ended(child: ChildProcess, signal: 'SIGKILL'): Promise<void> {
+export async function ended(child: ChildProcess, signal: 'SIGKILL'): Promise<void> {
   const closed = once(child, 'close')
   child.kill(signal)
   await closed
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-function p99(values: readonly number[]): number {
+export function p99(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? Number.NaN
 }

@@ -4,12 +4,16 @@ import type { AddressInfo } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { createRealtimeServer } from '@msc/realtime/server'
+import { postgresBus } from '@msc/realtime/bus'
+import { redisBus } from '@msc/realtime/bus/redis'
+import { createRealtimeServer, type PostgresClient, type RealtimeBus } from '@msc/realtime/server'
+import { Redis } from 'ioredis'
+import pg from 'pg'
 import { Server as SocketIo } from 'socket.io'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { ServerCommand, ServerFigures } from './figures.ts'
 
-const [kind = '', secret = ''] = process.argv.slice(2)
+const [kind = '', secret = '', busUrl] = process.argv.slice(2)
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
@@ -25,13 +29,14 @@ if (kind === 'msc') {
   const server = createRealtimeServer({
     jwtSecret: secret,
     authorize: () => true,
+    ...(busUrl && { bus: busAt(busUrl) }),
     // Ten thousand clients of one machine.
     limits: { connections: 20_000, framesPerSecond: 1000, perAccount: false, perAddress: false },
   })
   http.on('upgrade', (request, socket, head) => {
     if (!server.handleUpgrade(request, socket, head)) socket.destroy()
   })
-  publish = (topic) => server.publish({ topic, event: 'm', payload: message(), private: false })
+  publish = (topic) => void server.publish({ topic, event: 'm', payload: message(), private: false })
 } else if (kind === 'socket.io') {
   const io = new SocketIo(http, {
     transports: ['websocket'],
@@ -61,6 +66,11 @@ if (kind === 'msc') {
     const frame = Buffer.from(JSON.stringify(message()))
     for (const socket of rooms.get(topic) ?? []) socket.send(frame, { binary: false })
   }
+}
+
+function busAt(url: string): RealtimeBus {
+  if (url.startsWith('redis:')) return redisBus({ client: new Redis(url) })
+  return postgresBus({ client: new pg.Pool({ connectionString: url, max: 3 }) as unknown as PostgresClient })
 }
 
 let delay = monitorEventLoopDelay({ resolution: 1 })
