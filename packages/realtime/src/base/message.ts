@@ -7,6 +7,8 @@ export interface MessageMeta {
   readonly id: string
   /** When the server took it, ISO 8601. */
   readonly at: string
+  /** Who wrote it: the `sub` of their token, in the server's word. Absent for what the application publishes. */
+  readonly by?: string
   /**
    * Where the message is in its topic: `channel(topic, { from: position })` goes on after it. Absent for what another tab of this
    * browser has just sent.

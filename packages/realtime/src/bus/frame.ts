@@ -1,4 +1,5 @@
 import { isRecord } from '@msc/core'
+import type { SaidOfMessage } from '../history/types.ts'
 
 /** What one process sends at once. */
 export interface BusFrame {
@@ -40,17 +41,33 @@ export interface BusBroadcast {
   /** JSON, or bytes. */
   readonly payload: string | Uint8Array
   readonly id?: string | undefined
+  /** What is said of it on all servers, where its topic is kept. */
+  readonly meta?: SaidOfMessage | undefined
 }
 
-export function formatBroadcast({ topic, event, private: isPrivate, payload, id }: BusBroadcast): string {
+export function formatBroadcast({ topic, event, private: isPrivate, payload, id, meta }: BusBroadcast): string {
   const content = typeof payload === 'string' ? { text: payload } : { bytes: Buffer.from(payload).toString('base64') }
-  return JSON.stringify({ kind: 'broadcast', topic, event, private: isPrivate, id, ...content })
+  const said = meta && { id: meta.id, at: meta.at, by: meta.by }
+  return JSON.stringify({ kind: 'broadcast', topic, event, private: isPrivate, id, said, ...content })
 }
 
 export function parseBroadcast(message: Readonly<Record<string, unknown>>): BusBroadcast | undefined {
   const { topic, event, private: isPrivate, text, bytes, id } = message
+  const meta = parseSaid(message['said'])
   if (typeof topic !== 'string' || typeof event !== 'string') return undefined
   const payload = typeof bytes === 'string' ? new Uint8Array(Buffer.from(bytes, 'base64')) : text
   if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) return undefined
-  return { topic, event, private: isPrivate === true, payload, ...(typeof id === 'string' && { id }) }
+  return { topic, event, private: isPrivate === true, payload, ...(typeof id === 'string' && { id }), meta }
 }
+
+/** What another process says of a message; `undefined` for what is none of it, or longer than any is. */
+export function parseSaid(value: unknown): SaidOfMessage | undefined {
+  if (!isRecord(value)) return undefined
+  const { id, at, by } = value
+  if (typeof id !== 'string' || id === '' || id.length > 64) return undefined
+  if (typeof at !== 'string' || at.length > 30 || Number.isNaN(Date.parse(at))) return undefined
+  return { id, at, ...(typeof by === 'string' && by !== '' && by.length <= MAX_SUB_LENGTH && { by }) }
+}
+
+/** Of an account's id. A token with a longer one fits into no header field. */
+const MAX_SUB_LENGTH = 8192

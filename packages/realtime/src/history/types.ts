@@ -1,10 +1,16 @@
 import type { MessageMeta } from '../base/message.ts'
 
-/** What a server says of a message that it keeps, as it travels beside the payload. */
-export interface KeptMeta {
+/** What is said of a message that is kept, by whichever server. */
+export interface SaidOfMessage {
   readonly id: string
   /** ISO 8601. */
   readonly at: string
+  /** Who wrote it: the `sub` of their token. Absent for what the application publishes. */
+  readonly by?: string | undefined
+}
+
+/** What a server says of a message that it keeps, as it travels beside the payload. */
+export interface KeptMeta extends SaidOfMessage {
   /** The message's position: see `feed/position.ts`. */
   readonly cursor: string
 }

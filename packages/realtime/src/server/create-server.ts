@@ -214,7 +214,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const clients = createClients(context)
   const here = createEnding({ clients, liveness, bans, revocations })
   const { bus, feeds } = options
-  const link = bus && createLink({ bus, rooms, ending: here, hasFeeds: feeds !== undefined })
+  const link = bus && createLink({ bus, rooms, ending: here, hasFeeds: feeds !== undefined, history })
   const { disconnect, kick, revoke } = link?.ending ?? here
   let closed = false
   /** Why nobody is let in now. */

@@ -33,7 +33,10 @@ export function publishTo(
   }
   if (!history?.keeps(topic, isPrivate)) return broadcast(rooms, message)
   if (typeof message.payload !== 'string') throw unwritable('A topic that is kept carries no bytes.')
-  return history.publish([message]).then(() => undefined)
+  const published = history.publish([message]).then(() => undefined)
+  // Whoever does not wait for it must not end the process by it.
+  published.catch((error: unknown) => rooms.runtime.report(error, 'keep a message', { topic }))
+  return published
 }
 
 /** Where what the database says goes. */

@@ -1,5 +1,6 @@
 import { UnavailableError } from '@msc/core'
 import type { FeedPageJson } from '../../feed/page.ts'
+import type { KeptMeta, SaidOfMessage } from '../../history/types.ts'
 import type { Connection } from '../entrance/connection.ts'
 import { broadcast, type Broadcast } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
@@ -19,8 +20,16 @@ export interface History {
    * Keeps messages, and sends them to their rooms. All of them or none; resolves with their ids once they are kept.
    *
    * @param from Whoever sends does not hear it.
+   * @param by The `sub` of who wrote them.
    */
-  publish(messages: readonly Broadcast[], from?: Connection): Promise<readonly string[]>
+  publish(messages: readonly Broadcast[], from?: Connection, by?: string): Promise<readonly string[]>
+  /**
+   * What another server has taken, with what is said of it here where it belongs to this server's own history. What is in the
+   * database is not told by servers, and a topic that is not kept has nothing.
+   */
+  hear(message: Broadcast, said: SaidOfMessage | undefined): Broadcast
+  /** What other servers have taken may be missing here. */
+  missed(): void
   since(topic: string, isPrivate: boolean, after: string | undefined): Promise<FeedPageJson>
   latest(topic: string, isPrivate: boolean, wish: Readonly<Record<string, unknown>>): Promise<FeedPageJson>
   /**
@@ -49,13 +58,20 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
     senders.delete(id)
     return from
   }
-  const newMessage = ({ topic, private: isPrivate, event, payload }: Broadcast): NewMessage => {
+  const newMessage = ({ topic, private: isPrivate, event, payload }: Broadcast, by?: string): NewMessage => {
     const keeping = keepingOf(topic, isPrivate)
     if (!keeping || typeof payload !== 'string') throw new TypeError(`[msc/realtime] ${topic} keeps no such message.`)
-    return { topic, private: isPrivate, event, payload, keeping }
+    return { topic, private: isPrivate, event, payload, keeping, by }
   }
-  const write = async (messages: readonly Broadcast[], from: Connection | undefined): Promise<readonly string[]> => {
-    const kept = await store.append(messages.map(newMessage))
+  const write = async (
+    messages: readonly Broadcast[],
+    from: Connection | undefined,
+    by: string | undefined,
+  ): Promise<readonly string[]> => {
+    const appended = store.append(messages.map((message) => newMessage(message, by)))
+    // What is kept at once is told at once: what another server says meanwhile has a later place in the order.
+    const kept: readonly (KeptMeta | { readonly id: string })[] =
+      appended instanceof Promise ? await appended : appended
     for (const [index, message] of messages.entries()) {
       const meta = kept[index]
       if (!meta) throw new UnavailableError('[msc/realtime] The history answered with something else.', CODE)
@@ -68,13 +84,21 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
   return {
     isOfFeeds,
     keeps: (topic, isPrivate) => keepingOf(topic, isPrivate) !== undefined,
-    publish(messages, from) {
-      const written = write(messages, from)
+    publish(messages, from, by) {
+      const written = write(messages, from, by)
       writing.add(written)
       const forget = (): boolean => writing.delete(written)
       written.then(forget, forget)
       return written
     },
+    hear(message, said) {
+      const { topic, private: isPrivate, payload } = message
+      if (isOfFeeds || !said || typeof payload !== 'string' || !keepingOf(topic, isPrivate)) return message
+      const appended = store.append([{ ...newMessage(message), said }])
+      const meta = appended instanceof Promise ? undefined : appended[0]
+      return meta ? { ...message, meta } : message
+    },
+    missed: () => store.missed?.(),
     since: (topic, isPrivate, after) => store.since(topic, isPrivate, after, PAGE),
     latest(topic, isPrivate, { limit, before, ms }) {
       const { messages = 0, keepMs = 0 } = keepingOf(topic, isPrivate) ?? {}

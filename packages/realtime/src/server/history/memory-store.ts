@@ -1,4 +1,4 @@
-import { every, type Clock } from '@msc/core'
+import { every, randomHex, type Clock } from '@msc/core'
 import type { FeedPageJson } from '../../feed/page.ts'
 import type { KeptMeta } from '../../history/types.ts'
 import type { HistoryStore, Keeping } from './store.ts'
@@ -37,18 +37,23 @@ export interface MemoryStoreOptions {
 }
 
 /**
- * Keeps messages in this process, until it ends: another process, or the next one, has another history, and clients hear of a
- * gap. Its cursors have the form of the database's, with one transaction for each message.
+ * Keeps messages in this process, until it ends: the next one has another history, and clients hear of a gap. Of several servers
+ * each keeps what it takes and what it hears of the others, in an order of its own, so that cursors are one server's. Ids are
+ * the same everywhere. Its cursors have the form of the database's, with one transaction for each message.
  */
 export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
   const { clock, report, maxLength = MAX_LENGTH, maxTopics = MAX_TOPICS } = options
   const epoch = crypto.randomUUID()
+  /** Before the number in the ids that are made here. */
+  const own = randomHex(8)
   /** The one that was written to last is the last. */
   const logs = new Map<string, Log>()
   let last = 0
   let length = 0
   /** The last message of any topic that is known no more at all. */
   let forgotten = 0
+  /** Before this one something is missing, in any topic. */
+  let holeAt = 0
 
   const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? 'private' : 'public'} ${topic}`
   const now = (): string => `${epoch}:${last + 1}:${last + 1}:`
@@ -93,12 +98,14 @@ export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
   })
 
   return {
-    async append(messages) {
-      return messages.map(({ topic, private: isPrivate, event, payload: json, keeping }) => {
+    append(messages) {
+      return messages.map(({ topic, private: isPrivate, event, payload: json, keeping, by, said }) => {
         const log = logFor(keyOf(topic, isPrivate), keeping)
         const n = (last += 1)
         const atMs = clock.now()
-        const meta = { id: `m${n}`, at: new Date(atMs).toISOString(), cursor: `${epoch}:${n}:${n}:+${n}.${n}` }
+        const { id, at, by: author } = said ?? { id: `m${own}-${n}`, at: new Date(atMs).toISOString(), by }
+        const cursor = `${epoch}:${n}:${n}:+${n}.${n}`
+        const meta = { id, at, cursor, ...(author !== undefined && { by: author }) }
         log.entries.push({ n, event, json, atMs, meta })
         log.length += json.length + OVERHEAD
         length += json.length + OVERHEAD
@@ -110,12 +117,15 @@ export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
         return meta
       })
     },
+    missed() {
+      holeAt = last += 1
+    },
     async since(topic, isPrivate, after, max) {
       const log = logs.get(keyOf(topic, isPrivate))
       if (log) trim(log)
       if (after === undefined) return pageOf([], { gap: false, more: false, cursor: now() })
       const heard = heardBy(after, epoch)
-      const isGone = heard === undefined || heard > last || heard < (log?.floor ?? forgotten)
+      const isGone = heard === undefined || heard > last || heard < Math.max(holeAt, log?.floor ?? forgotten)
       if (isGone) return pageOf([], { gap: true, more: false, cursor: now() })
       const start = log ? firstAfter(log.entries, heard) : 0
       const found = fitting(log?.entries.slice(start, start + max) ?? [])
@@ -126,8 +136,9 @@ export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
     async latest(topic, isPrivate, { max, before, sinceMs }) {
       const log = logs.get(keyOf(topic, isPrivate))
       if (log) trim(log)
-      const end = before === undefined ? Infinity : Number(/^m(\d{1,15})$/.exec(before)?.[1] ?? 0)
-      const all = (log?.entries ?? []).filter(({ n, atMs }) => n < end && atMs >= sinceMs)
+      const entries = log?.entries ?? []
+      const end = before === undefined ? entries.length : entries.findIndex(({ meta }) => meta.id === before)
+      const all = entries.slice(0, Math.max(end, 0)).filter(({ atMs }) => atMs >= sinceMs)
       const found = fitting(all.slice(-max).toReversed()).toReversed()
       return pageOf(found, { gap: false, more: found.length < all.length, cursor: now() })
     },

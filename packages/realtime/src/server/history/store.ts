@@ -1,4 +1,4 @@
-import type { KeptMeta } from '../../history/types.ts'
+import type { KeptMeta, SaidOfMessage } from '../../history/types.ts'
 import type { FeedPageJson } from '../../feed/page.ts'
 
 /** A message that was accepted, and is to be kept. */
@@ -10,6 +10,10 @@ export interface NewMessage {
   readonly payload: string
   /** What its topic is kept for. */
   readonly keeping: Keeping
+  /** The `sub` of who wrote it. */
+  readonly by?: string | undefined
+  /** Of one that another server has taken, which has its id already. */
+  readonly said?: SaidOfMessage | undefined
 }
 
 export interface LatestWish {
@@ -30,11 +34,14 @@ export interface Keeping {
 /** Where the messages of channels are kept. A private and a public topic of one name are two. */
 export interface HistoryStore {
   /**
-   * Keeps all of these, in their order, or none. Resolves when they are kept for good, as far as the store goes.
+   * Keeps all of these, in their order, or none.
    *
-   * @returns What is said of each, or, where the store hands the messages on by itself, their ids alone.
+   * @returns What is said of each. A store that hands the messages on by itself answers later, once they are kept for good, with
+   *   their ids alone.
    */
-  append(messages: readonly NewMessage[]): Promise<readonly (KeptMeta | { readonly id: string })[]>
+  append(messages: readonly NewMessage[]): readonly KeptMeta[] | Promise<readonly { readonly id: string }[]>
+  /** Something that other servers have taken is missing here: who was here before can't be told all of it. Where that can be. */
+  missed?(): void
   /** What came after a cursor, oldest first; without one, where the topic is now. */
   since(topic: string, isPrivate: boolean, after: string | undefined, max: number): Promise<FeedPageJson>
   /** The latest messages, oldest first. `more`: there are older ones. `cursor`: where the topic is now. */

@@ -1,5 +1,6 @@
 import type { CancelTimer } from '@msc/core'
 import { createChanges, type Changes, type ChangeWish } from '../changes/changes.ts'
+import type { SaidOfMessage } from '../../history/types.ts'
 import type { Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { TopicAction } from '../policies/permissions.ts'
@@ -80,6 +81,8 @@ interface OutboundMessage {
   readonly private: boolean
   readonly payload: string | Uint8Array
   readonly id?: string | undefined
+  /** Of one that is kept. */
+  readonly meta?: SaidOfMessage | undefined
 }
 
 /** Tells the other servers what this one's members and application do. Never throws. */

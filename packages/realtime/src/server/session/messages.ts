@@ -50,7 +50,7 @@ export async function onBroadcast(
   }
   if (typeof content !== 'string') return no(refusal('PAYLOAD_INVALID', 'A topic that is kept carries no bytes'))
   try {
-    const [id] = await context.history.publish([message], connection)
+    const [id] = await context.history.publish([message], connection, membership.claims.sub)
     if (membership.ack) reply(connection, frame, 'ok', { id })
   } catch (error) {
     // It was not taken, so that it may come again.
