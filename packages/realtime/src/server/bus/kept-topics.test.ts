@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryBusHub, memoryBus, type BusPublisher, type MemoryBus, type RealtimeBus } from '../../bus/index.ts'
 import { redisBus } from '../../bus/redis.ts'
+import type { MessageAction } from '../../base/message.ts'
 import { setHub } from '../../client/hub.ts'
 import { createRealtime, type Channel, type ChannelOptions, type Realtime } from '../../create-realtime.ts'
 import { embedded } from '../../drivers/embedded.ts'
@@ -27,7 +28,7 @@ async function serve(bus: RealtimeBus, options: Partial<RealtimeServerOptions> =
     authorize: () => true,
     bus,
     onError: () => undefined,
-    history: [{ topics: 'room:*' }],
+    history: [{ topics: 'room:*', actions: 'author' }],
     ...options,
   })
   servers.push(server)
@@ -40,6 +41,7 @@ interface Heard {
   readonly numbers: number[]
   readonly ids: (string | undefined)[]
   readonly by: unknown[]
+  readonly actions: MessageAction[]
   gaps: number
 }
 
@@ -51,12 +53,13 @@ async function listen(server: StandaloneServer, sub: string, options: ChannelOpt
   })
   clients.push(client)
   const channel = client.channel('room:1', { history: true, ...options }) as Channel
-  const heard: Heard = { channel, numbers: [], ids: [], by: [], gaps: 0 }
+  const heard: Heard = { channel, numbers: [], ids: [], by: [], actions: [], gaps: 0 }
   channel.on('note', (payload, _event, meta) => {
     heard.numbers.push((payload as { n: number }).n)
     heard.ids.push(meta?.id)
     heard.by.push(meta?.by)
   })
+  channel.onAction((action) => heard.actions.push(action))
   channel.onGap(() => (heard.gaps += 1))
   await channel.ready
   return heard
@@ -128,6 +131,50 @@ describe.each(Object.keys(backends))('a topic that several servers keep in their
     expect(bo.numbers.toSorted((a, b) => a - b)).toEqual(upTo(40))
     expect(bo.ids).toEqual(await idsOf(bo))
     expect(bo.gaps).toBe(0)
+  }, 30_000)
+
+  it('ends with the same messages on each when they are changed on several at once', async () => {
+    const all = [await serve(backend.create()), await serve(backend.create()), await serve(backend.create())]
+    const readers = await Promise.all(all.map((server, n) => listen(server, `user ${n}`)))
+    const [ana] = readers as [Heard]
+    const ids = [
+      String((await ana.channel.broadcast('note', { n: 1 })).id),
+      String((await ana.channel.broadcast('note', { n: 2 })).id),
+    ]
+    for (const reader of readers.slice(1)) await expect.poll(() => reader.ids).toEqual(ids)
+    const [id, gone] = ids as [string, string]
+    const place = { topic: 'room:1', private: false, id }
+    const changes = readers.flatMap(({ channel }, n) => [
+      ...Array.from({ length: 20 }, (_, k) => all[n]?.act({ ...place, action: 'update', payload: { n: n * 100 + k } })),
+      channel.react(id, 'x'),
+      channel.react(id, `only ${n}`),
+      channel.unreact(id, 'x'),
+      channel.react(gone, 'y'),
+    ])
+    await Promise.all(changes)
+    await ana.channel.remove(gone)
+    const state = async (reader: Heard) =>
+      (await reader.channel.history()).messages.map(({ payload, deleted, meta: { id: own, version, reactions } }) => ({
+        payload,
+        deleted,
+        id: own,
+        version,
+        reactions,
+      }))
+    await expect.poll(async () => (await state(readers[2] as Heard))[1]?.deleted, { timeout: 10_000 }).toBe(true)
+    const end = await state(ana)
+    for (const reader of readers) {
+      await expect.poll(() => state(reader), { timeout: 10_000 }).toEqual(end)
+      // Each server's readers hear of an edit only when it is later than what they had.
+      const edits = reader.actions.filter(({ action }) => action === 'update').map(({ version }) => version)
+      expect(edits).toEqual(edits.toSorted())
+      expect(edits.at(-1)).toBe(end[0]?.version)
+    }
+    expect(end[0]?.reactions).toEqual({
+      'only 0': { total: 1, by: ['user 0'] },
+      'only 1': { total: 1, by: ['user 1'] },
+      'only 2': { total: 1, by: ['user 2'] },
+    })
   }, 30_000)
 
   it('keeps what a process without a server publishes, by one id', async () => {

@@ -1,8 +1,8 @@
 import { every, inTurn, randomHex, withoutScope, type CancelTimer } from '@msc/core'
 import type { RealtimeBus } from '../../bus/bus.ts'
-import { formatBroadcast, parseBroadcast, parseFrame } from '../../bus/frame.ts'
+import { formatBroadcast, parseAction, parseBroadcast, parseFrame } from '../../bus/frame.ts'
 import type { Ending } from '../ending.ts'
-import { broadcastHere, hasRoomFor } from '../rooms/broadcast.ts'
+import { broadcastHere, hasRoomFor, type Broadcast } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import { isFeedTopic } from '../session/context.ts'
 import { fitsName } from '../../base/name.ts'
@@ -87,6 +87,8 @@ export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOption
     switch (message['kind']) {
       case 'broadcast':
         return hear(message)
+      case 'action':
+        return hearAction(message)
       case 'presence':
         return elsewhere.change(peer.id, message)
       case 'state':
@@ -105,9 +107,18 @@ export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOption
     const parsed = parseBroadcast(raw)
     if (!parsed || !fitsName(`realtime:${parsed.topic}`) || !fitsName(parsed.event)) return
     received += 1
-    const { meta: said, ...heard } = parsed
-    // What a room can't take is in the history all the same: its members come back for it.
-    const message = history?.hear(heard, said) ?? heard
+    const { meta: said, ...message } = parsed
+    if (history) history.hear(message, said, handOn)
+    else handOn(message)
+  }
+  const hearAction = (raw: Readonly<Record<string, unknown>>): void => {
+    const action = parseAction(raw)
+    if (!action || !fitsName(`realtime:${action.topic}`) || !fitsName(action.said.event)) return
+    received += 1
+    history?.hearAction(action, handOn)
+  }
+  /** What a room can't take is in the history all the same, where there is one: its members come back for it. */
+  const handOn = (message: Broadcast): void => {
     if (hasRoomFor(rooms, [message])) return broadcastHere(rooms, message)
     // Its sender was told that it was taken.
     runtime.counters.countRefused('ROOM_BUSY')

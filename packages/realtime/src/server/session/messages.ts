@@ -105,7 +105,7 @@ function keptId({ claims, topic }: Membership, said: unknown): readonly [account
 const NOT_JSON = refusal('PAYLOAD_INVALID', 'JSON can not carry it')
 
 /** The connection is there, and in the topic by this very membership. */
-function isStill(membership: Membership, frame: Frame): boolean {
+export function isStill(membership: Membership, frame: Frame): boolean {
   const { connection } = membership
   return !connection.gone && connection.memberships.get(frame.topic) === membership
 }

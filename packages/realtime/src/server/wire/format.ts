@@ -1,5 +1,5 @@
 import { formatFrame, type Frame, type ProtocolVersion } from '../../phoenix/frames.ts'
-import type { KeptMeta } from '../../history/types.ts'
+import type { ActionMeta, KeptMeta } from '../../history/types.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { unstampedText } from './stamp-text.ts'
 
@@ -29,7 +29,7 @@ export function formatBroadcast(
   topic: string,
   event: string,
   text: string,
-  said: string | KeptMeta | undefined,
+  said: string | KeptMeta | ActionMeta | undefined,
   as: Format,
 ): string {
   const name = JSON.stringify(event)
