@@ -107,7 +107,7 @@ export function parseAction(
 }
 
 /** What another process says of a message; `undefined` for what is none of it, or longer than any is. */
-export function parseSaid(value: unknown): SaidOfMessage | undefined {
+function parseSaid(value: unknown): SaidOfMessage | undefined {
   if (!isRecord(value)) return undefined
   const { id, at, by } = value
   if (typeof id !== 'string' || id === '' || id.length > 64) return undefined

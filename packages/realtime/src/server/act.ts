@@ -57,5 +57,8 @@ export async function actFor(rooms: Rooms, history: History | undefined, given: 
 }
 
 function invalid(message: string, code: string): ValidationError {
-  return new ValidationError(`[msc/realtime] ${message}.`, [{ path: 'action', message }], { code })
+  return new ValidationError(`[msc/realtime] ${message}.`, [{ path: 'action', message }], {
+    code,
+    hint: 'Pass the `id` that the message has in the history of this very topic, and an action with what it needs.',
+  })
 }

@@ -27,7 +27,7 @@ export type ActionsRule =
 /** Milliseconds for an answer. Shorter than what a client waits for its own. */
 const PATIENCE_MS = 5000
 /** UTF-8 bytes of a reaction's name. */
-export const MAX_REACTION_BYTES = 64
+const MAX_REACTION_BYTES = 64
 const ACTIONS: ReadonlySet<unknown> = new Set<MessageActionName>(['update', 'delete', 'react', 'unreact'])
 
 /** What is to be done to which message. */

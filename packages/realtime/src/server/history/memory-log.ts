@@ -22,7 +22,7 @@ export interface MessageEntry extends Place {
   /** What has become of it since. */
   readonly now: Folded
 }
-export interface ActionEntry extends Place {
+interface ActionEntry extends Place {
   readonly meta: ActionMeta
   readonly now?: undefined
 }

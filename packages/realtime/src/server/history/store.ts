@@ -46,7 +46,7 @@ export const MAX_NAMES = 50
 export const MAX_ACTIONS = 10_000
 
 /** What was done, as the store hands it on by itself; or with what members are told of it. */
-export interface Acted {
+interface Acted {
   readonly outcome: ActionOutcome
   readonly meta?: ActionMeta
 }
