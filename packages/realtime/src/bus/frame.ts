@@ -88,7 +88,7 @@ export function parseAction(
   const { action, target, event, version, name } = raw as Readonly<Record<string, unknown>>
   if (!ACTIONS.has(action) || typeof target !== 'string' || target.length > 64 || typeof event !== 'string')
     return undefined
-  if (typeof version !== 'string' || !/^\d{16}\.[\da-f]{16}$/.test(version)) return undefined
+  if (typeof version !== 'string' || !/^0\d{15}\.[\da-f]{16}$/.test(version)) return undefined
   const isReaction = action === 'react' || action === 'unreact'
   if (isReaction && (typeof name !== 'string' || name === '' || name.length > 64)) return undefined
   return {

@@ -71,6 +71,22 @@ describe.each(databases.map((open) => [open.name, open] as const))('actions in a
     await db.exec('delete from msc_feed.events')
   }, 60_000)
 
+  it('are ten thousand of a message at most, which can be deleted all the same', async () => {
+    const own = keeping()
+    const [id] = await own.append([message])
+    await db.exec(`insert into msc_feed.events (topic, event, payload, bytes, private, author, target, xid, snapshot)
+      select 'room:1', case when n % 2 = 0 then 'react' else 'unreact' end, '{"event":"note","value":"x"}', 2, false, 'ana',
+        ${String(id).slice(1)}, pg_current_xact_id(), pg_current_snapshot() from generate_series(1, 10000) as n`)
+    const wish = { ...place, target: String(id) }
+    expect(await own.act({ ...wish, action: 'update', value: '1', by: 'bo' }, 0)).toBe('full')
+    expect(await own.act({ ...wish, action: 'react', value: '"x"', by: 'bo' }, 0)).toBe('full')
+    expect(await own.act({ ...wish, action: 'react', value: '"x"', by: 'ana' }, 0)).toBe('same')
+    expect(await own.act({ ...wish, action: 'unreact', value: '"x"', by: 'ana' }, 0)).toBe('kept')
+    expect(await own.act({ ...wish, action: 'delete', value: 'null', by: 'bo' }, 0)).toBe('kept')
+    expect(await own.act({ ...wish, action: 'delete', value: 'null', by: 'bo' }, 0)).toBe('unknown')
+    await db.exec('delete from msc_feed.events')
+  })
+
   it('are told behind what they were done to, by their own positions', async () => {
     const own = keeping()
     const [id] = await own.append([message])

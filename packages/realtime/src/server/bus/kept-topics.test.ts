@@ -245,6 +245,8 @@ describe('a topic that is kept in the database', () => {
     one.publish({ ...note(0), topic: 'other' })
     await expect.poll(() => bo.numbers).toEqual([1, 2])
     await expect.poll(() => sent.some((text) => text.includes('"other"'))).toBe(true)
+    await ana.channel.react(String(bo.ids[0]), 'x')
+    for (const each of [ana, bo]) await expect.poll(() => each.actions).toMatchObject([{ action: 'react', by: 'ana' }])
     expect(sent.filter((text) => text.includes('room:1'))).toEqual([])
     expect(ana.numbers).toEqual([2])
   }, 30_000)

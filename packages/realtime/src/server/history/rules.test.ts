@@ -1,4 +1,7 @@
+import { createManualClock } from '@msc/core/testing'
 import { describe, expect, it } from 'vitest'
+import { createRuntime } from '../runtime.ts'
+import { mayAct } from './actions.ts'
 import { keepingBy } from './rules.ts'
 
 describe('what is kept', () => {
@@ -29,5 +32,33 @@ describe('what is kept', () => {
 
   it('is refused where there is no list', () => {
     expect(() => keepingBy({ topics: 'a' } as never)).toThrow(/no list/)
+  })
+})
+
+describe('who may do something to a message', () => {
+  const asked = { topic: 'room:1', private: false, action: 'delete', id: 'f1', author: 'ana' } as const
+  const claims = { sub: 'ana', role: 'authenticated', exp: 4_000_000_000 }
+
+  it('is nobody where no answer comes within five seconds, or the token has expired meanwhile', async () => {
+    const clock = createManualClock(Date.now())
+    const reported: unknown[] = []
+    const runtime = createRuntime(clock, (error) => void reported.push(error))
+    let signal: AbortSignal | undefined
+    const answer = mayAct(
+      (_asked, given) => {
+        signal = given
+        return new Promise(() => undefined)
+      },
+      { ...asked, claims },
+      runtime,
+    )
+    await clock.advance(4999)
+    expect(signal?.aborted).toBe(false)
+    await clock.advance(1)
+    expect(await answer).toBe(false)
+    expect([signal?.aborted, reported.length]).toEqual([true, 1])
+    expect(await mayAct(() => true, { ...asked, claims: { ...claims, exp: 1 } }, runtime)).toBe(false)
+    expect(await mayAct(() => 'yes' as never, { ...asked, claims }, runtime)).toBe(false)
+    expect(await mayAct(() => true, { ...asked, claims }, runtime)).toBe(true)
   })
 })

@@ -13,7 +13,7 @@ interface PlainEvent {
   readonly cursor?: string
 }
 
-export interface PlainPage {
+interface PlainPage {
   readonly gap: boolean
   readonly more: boolean
   readonly cursor: string

@@ -125,7 +125,7 @@ describe.each(stores)('a plain event stream of channels that are kept in %s', (_
     await expect.poll(() => first.numbers()).toEqual([1, 2])
     first.close()
     await say('room:1', ...upTo(700, 3))
-    const id = (first.told[0]?.data['meta'] as { id: string }).id
+    const { id } = (first.told[0] as Told).data['meta'] as { id: string }
     const place = { topic: 'room:1', private: false, id }
     await server.act({ ...place, action: 'update', payload: { n: 0 } })
     await server.act({ ...place, action: 'react', name: 'x', by: 'bo' })
@@ -175,7 +175,7 @@ describe.each(stores)('a plain event stream of channels that are kept in %s', (_
     const hidden = await live(await listen('topic=room:1&private=true'))
     await say('room:1', 1, 2)
     await expect.poll(() => stream.numbers()).toEqual([1, 2])
-    const { id } = stream.told[0]?.data['meta'] as { id: string }
+    const { id } = (stream.told[0] as Told).data['meta'] as { id: string }
     await server.act({ topic: 'room:1', private: false, id, action: 'delete' })
     const late = await listen('topic=room:1&rewind=10')
     await expect.poll(() => late.numbers()).toEqual([2])

@@ -94,8 +94,9 @@ export function servePlainStream(options: PlainStreamOptions): void {
   /** All that came after the topic's position. */
   const readTopic = async (topic: string): Promise<void> => {
     const source = sources.get(topic)
-    if (source?.latest && at.get(topic) === undefined && !isLost.has(topic)) return beginTopic(topic, source.latest)
-    for (let more = source !== undefined; source && more && !connection.gone;) {
+    if (!source) return
+    if (source.latest && at.get(topic) === undefined && !isLost.has(topic)) return beginTopic(topic, source.latest)
+    for (let more = true; more && !connection.gone;) {
       const position = at.get(topic)
       const before = position === undefined ? undefined : String(position)
       const page = await source.since(before)

@@ -53,12 +53,13 @@ async function act(
   const wish = parseAction(payload)
   if (typeof wish === 'string') return refusal('PAYLOAD_INVALID', wish)
   const no = refusal('FORBIDDEN', `You do not have permissions to ${wish.action} in this Channel topic: ${topic}`)
-  if (sub === undefined || !(await memberMay(membership, 'write', context))) return no
+  const rule = history.actionsOf(topic, isPrivate)
+  if (sub === undefined || rule === 'none' || !(await memberMay(membership, 'write', context))) return no
   const { id, action } = wish
   const found = await history.find(topic, isPrivate, id)
   if (!found) return refusal('MESSAGE_UNKNOWN', UNKNOWN_TEXT)
   const asked = { claims, topic, private: isPrivate, action, id, author: found.by }
-  if (!(await mayAct(history.actionsOf(topic, isPrivate), asked, context.runtime))) return no
+  if (!(await mayAct(rule, asked, context.runtime))) return no
   // Its session may have been ended, it sent away, or its token another user's by now.
   if (!isStill(membership, frame) || membership.claims.sub !== sub) return no
   const place = { topic, private: isPrivate, target: id, value: wish.value }

@@ -8,7 +8,7 @@ import type { ActionMeta, KeptMeta } from '../../history/types.ts'
  */
 export function eventBlock(topic: string, event: string, text: string, meta?: KeptMeta | ActionMeta): string {
   if (!meta) return block({ topic, event }, text)
-  const { cursor, ...said } = meta
+  const { cursor: _cursor, ...said } = meta
   if (!('action' in said)) return block({ topic, event }, text, `,"meta":${JSON.stringify(said)}`)
   const { id: _own, target: id, event: _event, ...rest } = said
   const action = { topic, id, ...rest }
