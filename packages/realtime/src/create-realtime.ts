@@ -24,7 +24,7 @@ import { onPage } from './base/page.ts'
 import { createSeen } from './base/seen.ts'
 import { safely } from './base/safely.ts'
 import type { InTime } from './base/in-time.ts'
-import type { MessageHandler, Payload, Sendable } from './base/message.ts'
+import type { MessageAction, MessageHandler, Payload, Sendable } from './base/message.ts'
 import { FEED, feedTopic } from './feed/feed-topic.ts'
 import { addTo, callAll } from './client/members.ts'
 import { createMembership } from './client/membership.ts'
@@ -103,6 +103,11 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
   readonly ready: Promise<void>
   /** Hears broadcasts of one event, `*` for all. Returns a function that ends it. */
   on<Event extends NameOf<Events> | '*'>(event: Event, handler: MessageHandler<Received<Events, Event>>): () => void
+  /**
+   * Hears what is done to messages, in its place among them, also what was missed and what this client does. Only with a history.
+   * A message that was not heard, or is gone, may be meant too.
+   */
+  onAction(handler: (action: MessageAction<Received<Events, '*'>>) => void): () => void
   /** Called after each interruption: what was sent meanwhile is missing, so reload. */
   onGap(handler: () => void): () => void
   /**
@@ -136,6 +141,25 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
    * @throws DriverError or DeadlineError when it can not be read now.
    */
   history(wish?: HistoryWish): Promise<HistoryPage>
+  /**
+   * Gives a message that the server keeps another payload. Resolves once that is kept. With `events` it is checked against the
+   * schema of the event that the message was sent as.
+   *
+   * @throws As `broadcast`. ConfigError `REALTIME_NO_ACTIONS` where messages can't be changed, as on Supabase; DriverError
+   *   `REALTIME_MESSAGE_UNKNOWN` for one that is not in this topic, or no more, and `REALTIME_REFUSED` for who may not;
+   *   `REALTIME_MESSAGE_FULL` after ten thousand changes. ValidationError for a payload that is not valid.
+   */
+  update(id: string, payload: Sent<Events, NameOf<Events>>): Promise<void>
+  /** Deletes a message that the server keeps. @throws As `update`. */
+  remove(id: string): Promise<void>
+  /**
+   * Reacts to a message that the server keeps, by a name of at most 64 bytes, in this user's name. Nothing happens where they have.
+   *
+   * @throws As `update`; `REALTIME_MESSAGE_FULL` for the fifty-first name.
+   */
+  react(id: string, name: string): Promise<void>
+  /** Takes that back. Nothing happens where there is none. @throws As `update`. */
+  unreact(id: string, name: string): Promise<void>
   /**
    * How far this channel has heard, with a history and once it is live: keep it, or hand it over, for `from`. `undefined`
    * before, and where nothing is kept.

@@ -1,6 +1,6 @@
 import type { DriverBase } from '@msc/core'
 import type { FeedPage } from './feed/page.ts'
-import type { HistoryWish } from './history/types.ts'
+import type { ActionRequest, HistoryWish } from './history/types.ts'
 
 /** Who is present, by key; several entries where one key is connected more than once. */
 export type PresenceState = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>
@@ -28,7 +28,8 @@ export interface SubscriptionHandlers {
   /**
    * The payload as it was sent: any JSON, or a `Uint8Array`.
    *
-   * @param meta What the server says of a message that it keeps: `{ id, at, cursor }`. Not to be trusted to be that.
+   * @param meta What the server says of a message that it keeps: `{ id, at, cursor }`; with an `action`, of what was done to one.
+   *   Not to be trusted to be that.
    */
   onMessage(event: string, payload: unknown, meta?: unknown): void
   /** The whole state, each time it changes. */
@@ -73,6 +74,12 @@ export interface Subscription {
    * @throws DriverError when it can not be had now, or not by this user.
    */
   since?(after: string | undefined, signal: AbortSignal, latest?: HistoryWish): Promise<FeedPage | undefined>
+  /**
+   * Does something to a message that the server keeps. Resolves when that is kept. Absent where it can't.
+   *
+   * @throws DriverError not `retryable` when it is refused for good.
+   */
+  act?(action: ActionRequest, signal: AbortSignal): Promise<unknown>
   /** A newer token for the same user, before the old one expires. For another user the engine leaves and joins anew. */
   setToken(token: string): void
   leave(): Promise<void>

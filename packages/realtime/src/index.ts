@@ -31,6 +31,7 @@ export {
   type RealtimeFromEnvOptions,
   type Unsubscribe,
 } from './default-realtime.ts'
+export type { MessageAction } from './base/message.ts'
 export type { SendOptions } from './client/sending.ts'
 export type { OutboxStore } from './outbox/kept.ts'
 export type { EventSchemas } from './client/typed.ts'

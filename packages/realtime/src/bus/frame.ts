@@ -1,4 +1,5 @@
 import { isRecord } from '@msc/core'
+import type { MessageActionName, SaidOfAction, SaidOfMessage } from '../history/types.ts'
 
 /** What one process sends at once. */
 export interface BusFrame {
@@ -40,17 +41,79 @@ export interface BusBroadcast {
   /** JSON, or bytes. */
   readonly payload: string | Uint8Array
   readonly id?: string | undefined
+  /** What is said of it on all servers, where its topic is kept. */
+  readonly meta?: SaidOfMessage | SaidOfAction | undefined
 }
 
-export function formatBroadcast({ topic, event, private: isPrivate, payload, id }: BusBroadcast): string {
+export function formatBroadcast({ topic, event, private: isPrivate, payload, id, meta }: BusBroadcast): string {
   const content = typeof payload === 'string' ? { text: payload } : { bytes: Buffer.from(payload).toString('base64') }
-  return JSON.stringify({ kind: 'broadcast', topic, event, private: isPrivate, id, ...content })
+  const said = meta && saidOf(meta)
+  return JSON.stringify({
+    kind: said && 'action' in said ? 'action' : 'broadcast',
+    topic,
+    event,
+    private: isPrivate,
+    id,
+    said,
+    ...content,
+  })
 }
 
 export function parseBroadcast(message: Readonly<Record<string, unknown>>): BusBroadcast | undefined {
   const { topic, event, private: isPrivate, text, bytes, id } = message
+  const meta = parseSaid(message['said'])
   if (typeof topic !== 'string' || typeof event !== 'string') return undefined
   const payload = typeof bytes === 'string' ? new Uint8Array(Buffer.from(bytes, 'base64')) : text
   if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) return undefined
-  return { topic, event, private: isPrivate === true, payload, ...(typeof id === 'string' && { id }) }
+  return { topic, event, private: isPrivate === true, payload, ...(typeof id === 'string' && { id }), meta }
 }
+
+/** What is the same on all servers. */
+function saidOf(meta: SaidOfMessage | SaidOfAction): SaidOfMessage | SaidOfAction {
+  const { id, at, by } = meta
+  if (!('action' in meta)) return { id, at, by }
+  const { action, target, event, version, name } = meta
+  return { id, at, by, action, target, event, version, name }
+}
+
+const ACTIONS: ReadonlySet<unknown> = new Set<MessageActionName>(['update', 'delete', 'react', 'unreact'])
+
+/** What was done to a message on another server; `undefined` for what is none of it. */
+export function parseAction(
+  message: Readonly<Record<string, unknown>>,
+): { topic: string; private: boolean; said: SaidOfAction; value: string } | undefined {
+  const { topic, private: isPrivate, text, said: raw } = message
+  const said = parseSaid(raw)
+  if (typeof topic !== 'string' || typeof text !== 'string' || !said) return undefined
+  const { action, target, event, version, name } = raw as Readonly<Record<string, unknown>>
+  if (!ACTIONS.has(action) || typeof target !== 'string' || target.length > 64 || typeof event !== 'string')
+    return undefined
+  if (typeof version !== 'string' || !/^0\d{15}\.[\da-f]{16}$/.test(version)) return undefined
+  const isReaction = action === 'react' || action === 'unreact'
+  if (isReaction && (typeof name !== 'string' || name === '' || name.length > 64)) return undefined
+  return {
+    topic,
+    private: isPrivate === true,
+    said: {
+      ...said,
+      action: action as MessageActionName,
+      target,
+      event,
+      version,
+      ...(isReaction && { name: name as string }),
+    },
+    value: isReaction ? JSON.stringify(name) : text,
+  }
+}
+
+/** What another process says of a message; `undefined` for what is none of it, or longer than any is. */
+function parseSaid(value: unknown): SaidOfMessage | undefined {
+  if (!isRecord(value)) return undefined
+  const { id, at, by } = value
+  if (typeof id !== 'string' || id === '' || id.length > 64) return undefined
+  if (typeof at !== 'string' || at.length > 30 || Number.isNaN(Date.parse(at))) return undefined
+  return { id, at, ...(typeof by === 'string' && by !== '' && by.length <= MAX_SUB_LENGTH && { by }) }
+}
+
+/** Of an account's id. A token with a longer one fits into no header field. */
+const MAX_SUB_LENGTH = 8192

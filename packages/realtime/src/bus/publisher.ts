@@ -26,7 +26,9 @@ export function publishing<Bus extends RealtimeBus>(bus: Bus): Bus & BusPublishe
     const texts = messages.map(({ topic, event, payload, private: isPrivate }) => {
       assertName('topic', CHANNEL + topic)
       assertName('event', event)
-      return formatBroadcast({ topic, event, private: isPrivate, payload: payloadText(payload) })
+      // Where the servers keep its topic, it has one id on all of them.
+      const meta = { id: `m${id}-${randomHex(8)}`, at: new Date().toISOString() }
+      return formatBroadcast({ topic, event, private: isPrivate, payload: payloadText(payload), meta })
     })
     const sent = turn.then(() => {
       signal.throwIfAborted()

@@ -5,8 +5,8 @@ import type { MessageMeta } from '../base/message.ts'
 import type { Stamp } from '../base/stamp.ts'
 
 /** What a subscriber may hear. */
-type Kind = 'message' | 'gap' | 'error' | 'presence' | 'ready'
-export type Handler = readonly [kind: Kind, handler: (...args: never[]) => void, event?: string | undefined]
+type Kind = 'message' | 'action' | 'gap' | 'error' | 'presence' | 'ready'
+export type Handler = readonly [kind: Kind, handler: (...args: never[]) => void, event?: string]
 
 /** One subscriber of a topic, with what it wants to hear. */
 export interface Member {

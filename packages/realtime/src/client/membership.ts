@@ -26,6 +26,8 @@ export interface MembershipOptions {
   readonly onState: () => void
   /** Messages were missed for good. */
   readonly onGap: () => void
+  /** What code that is loaded late does not load again. */
+  readonly callAll: typeof callAll
   /** It could not be joined, and is tried again; or the server refused a state that was tracked. */
   readonly onError: (error: Error) => void
 }
@@ -150,7 +152,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
         const asked = inTime('getToken', () => options.users('ask'))
         const [code] = await Promise.all([options.feed && import('../feed/feed-code.ts'), asked])
         if (code) {
-          self.inbox ??= code.createFeedInbox(handOn, self.wasLive)
+          self.inbox ??= code.createFeedInbox(handOn, self.wasLive, topic)
           self.inbox.hold()
           feedCode.resolve(code)
         }

@@ -9,8 +9,9 @@ import type { Membership } from './membership.ts'
 import type { OutboxTools } from '../outbox/outbox.ts'
 import { createTracking, type Tracking } from './tracking.ts'
 import { assertFits, writable } from './outgoing.ts'
+import { act } from '../history/act.ts'
 import { readHistory } from '../history/read-history.ts'
-import type { HistoryWish } from '../history/types.ts'
+import type { HistoryWish, MessageActionName } from '../history/types.ts'
 import type { Users } from './user.ts'
 
 /** What the page has loaded already. */
@@ -61,7 +62,7 @@ interface Place {
 /** Sends of one topic that may wait. */
 const MAX_WAITING = 100
 
-export type Operation = 'broadcast' | 'track' | 'untrack' | 'history'
+export type Operation = 'broadcast' | 'track' | 'untrack' | 'history' | 'update' | 'remove' | 'react' | 'unreact'
 
 const operations: Readonly<Record<Operation, Prepare>> = {
   broadcast({ options: tools }, { state, inbox }, _member, [event, payload]) {
@@ -89,10 +90,21 @@ const operations: Readonly<Record<Operation, Prepare>> = {
     // A join tells it by itself; then there is nothing to tell any more.
     return (subscription, signal) => tracking.tell(subscription, signal, state)
   },
+  update: acting('update'),
+  remove: acting('delete'),
+  react: acting('react'),
+  unreact: acting('unreact'),
   untrack(_topic, { tracking }, member) {
     tracking?.unsay(member)
     return (subscription, signal) => tracking?.tell(subscription, signal)
   },
+}
+
+function acting(action: MessageActionName): Prepare {
+  return ({ options: tools }, _own, member, [id, value]) => {
+    if (action === 'update') writable(tools.refusal, tools.name, value)
+    return (subscription, signal) => act(subscription, member, action, id as string, value, tools, signal)
+  }
 }
 
 function createPresence(own: Own, refuse: typeof refusal): Presence {
@@ -119,13 +131,14 @@ function createPresence(own: Own, refuse: typeof refusal): Presence {
 /** Does what a channel asks for as soon as there is a subscription. The signal ends with the time for it, or the user's stay. */
 export async function perform(
   operation: Operation,
-  topic: Place,
-  own: Own,
+  topic: Place & { readonly membership: Own },
   member: Member,
   args: readonly unknown[],
   signal: AbortSignal,
 ): Promise<never> {
+  // Also where another user's membership has taken the place of the one that was asked.
   signal.throwIfAborted()
+  const own = topic.membership
   const { name, onDrop, UnavailableError } = topic.options
   // As given: the other side checks, and transforms, for itself.
   if (operation === 'broadcast') await member.read?.(args[0] as string, args[1])

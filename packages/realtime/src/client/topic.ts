@@ -2,7 +2,7 @@ import { deferred } from '../base/promises.ts'
 import { refusal } from '../base/refusal.ts'
 import { safely } from '../base/safely.ts'
 import { createInbox } from './inbox.ts'
-import { addTo, deliver, type callAll, type Handler, type Member } from './members.ts'
+import { addTo, deliver, type Handler, type Member } from './members.ts'
 import { createMembership, type Audience, type Membership, type MembershipOptions } from './membership.ts'
 import type { ChannelOptions } from '../create-realtime.ts'
 import type { RawChannel } from './raw-channel.ts'
@@ -14,7 +14,6 @@ export interface TopicOptions extends MembershipOptions, SendingTools {
   readonly onInvalid: (error: unknown) => void
   /** The last subscriber has left. */
   readonly onEmpty: () => void
-  readonly callAll: typeof callAll
 }
 
 /** One topic, joined once however many subscribe to it, by whoever uses the client. */
@@ -35,14 +34,6 @@ export const hasHistory = (wanted: ChannelOptions): boolean | undefined =>
 export function createTopic(options: TopicOptions): Topic {
   const { name } = options
   const members = new Set<Member>()
-
-  /** Does something with a live subscription, for the user of now, after what was asked before. */
-  const request = (operation: Operation, member: Member, args: unknown[]): Promise<never> => {
-    const own = self.membership
-    return own.inTime(operation, (signal) =>
-      import('./sending.ts').then(({ perform }) => perform(operation, self, own, member, args, signal)),
-    )
-  }
 
   const self = {
     options,
@@ -73,13 +64,14 @@ export function createTopic(options: TopicOptions): Topic {
       const hear = (...handler: Handler): (() => void) => addTo(member.hears, handler)
       const ready: Promise<never> = self.membership.live.then(() => undefined as never)
       ready.catch(() => undefined)
-      const channel: RawChannel = {
+      const channel = {
         topic: name,
         ready,
         on(event, handler) {
           if (events && event !== '*') schemaFor(name, events, event)
           return hear('message', handler, event)
         },
+        onAction: (handler) => hear('action', handler),
         onGap: (handler) => hear('gap', handler),
         onError: (handler) => hear('error', handler),
         onReady: (handler) => hear('ready', handler),
@@ -92,10 +84,6 @@ export function createTopic(options: TopicOptions): Topic {
           })
           return addTo(member.hears, wanted)
         },
-        broadcast: (...args) => request('broadcast', member, args),
-        history: (...args) => request('history', member, args),
-        track: (...args) => request('track', member, args),
-        untrack: (...args) => request('untrack', member, args),
         leave() {
           if (!members.delete(member)) return
           self.membership.tracking?.forget(member)
@@ -103,6 +91,22 @@ export function createTopic(options: TopicOptions): Topic {
           options.onEmpty()
           void self.membership.close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
         },
+      } as Omit<RawChannel, Operation> as RawChannel
+      // With a live subscription, for the user of now, after what was asked before.
+      for (const operation of [
+        'react',
+        'broadcast',
+        'track',
+        'untrack',
+        'remove',
+        'history',
+        'update',
+        'unreact',
+      ] as const) {
+        channel[operation] = (...args: unknown[]): Promise<never> =>
+          self.membership.inTime(operation, (signal) =>
+            import('./sending.ts').then(({ perform }) => perform(operation, self, member, args, signal)),
+          )
       }
       if (isKept) void self.feedCode.promise.then(({ openHistory }) => openHistory(self, member, channel, wanted))
       return channel

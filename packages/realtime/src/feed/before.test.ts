@@ -36,6 +36,31 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
     const insert = (owner: string, n: number): Promise<unknown> =>
       db.query('insert into items (owner, n) values ($1, $2)', [owner, n])
 
+    it('keeps what is done to a channel’s message behind it, which announces nothing itself', async () => {
+      const asked: string[] = []
+      const heard: string[] = []
+      const settled = deferred<void>()
+      const source = await start(
+        {
+          async before({ kind }) {
+            asked.push(kind)
+            await settled.promise
+          },
+        },
+        ({ kind }) => heard.push(kind),
+      )
+      const message = { topic: 'room:1', private: false, keeping: { messages: 1, keepMs: 1 } }
+      const [target] = (await source.keeping?.append([{ ...message, event: 'note', payload: '{}' }])) ?? []
+      const action = { ...message, target: String(target), action: 'update', value: '1', by: 'a' } as const
+      expect(await source.keeping?.act(action, 0)).toBe('kept')
+      await expect.poll(() => asked).toEqual(['row'])
+      await expect.poll(() => source.stats?.().waiting).toBe(0)
+      expect(heard).toEqual([])
+      settled.resolve()
+      await expect.poll(() => heard).toEqual(['row', 'action'])
+      expect(asked).toEqual(['row'])
+    })
+
     it('has settled when it arrives, live and out of the history, in the order of its topic', async () => {
       const settled = new Set<string>()
       const started: string[] = []

@@ -1,4 +1,6 @@
 import { metaOf } from '../history/meta.ts'
+import { isAction, tellAction } from '../history/tell-action.ts'
+import type { Audience } from '../client/membership.ts'
 import type { Subscription } from '../driver.ts'
 import type { HandOn } from '../client/inbox.ts'
 import type { Stamped } from '../base/stamp.ts'
@@ -36,8 +38,13 @@ const MAX_EARLY = 10_000
  * Loaded with the first feed. What the page has loaded already is passed in.
  *
  * @param isLate The topic was live before without it, so that something is missing.
+ * @param topic Whom to tell what is done to messages.
  */
-export function createFeedInbox(deliver: HandOn, isLate?: boolean): FeedInbox {
+export function createFeedInbox(
+  deliver: HandOn,
+  isLate?: boolean,
+  topic?: Pick<Audience, 'members' | 'options'>,
+): FeedInbox {
   /** What was heard, once all of the history was; until then `cursor` says how far it was read. */
   let position: Position | undefined
   let cursor: string | undefined
@@ -49,6 +56,10 @@ export function createFeedInbox(deliver: HandOn, isLate?: boolean): FeedInbox {
     sentIds.add(id)
     if (sentIds.size > MAX_SENT) for (const oldest of sentIds) return sentIds.delete(oldest) && false
     return false
+  }
+
+  const tell = (payload: unknown, raw: unknown): void => {
+    if (topic) tellAction(topic.members, topic.options.callAll, payload, raw)
   }
 
   /** False for what is of another history. */
@@ -64,7 +75,10 @@ export function createFeedInbox(deliver: HandOn, isLate?: boolean): FeedInbox {
     }
     const taken = position?.take(own) ?? 'new'
     position ??= Position.of(own)
-    if (taken === 'new' && !(meta && sentIds.has(meta.id))) deliver(event, payload, true, meta)
+    if (taken === 'new') {
+      if (isAction(raw)) tell(payload, raw)
+      else if (!(meta && sentIds.has(meta.id))) deliver(event, payload, true, meta)
+    }
     return taken !== 'other'
   }
 
@@ -101,7 +115,8 @@ export function createFeedInbox(deliver: HandOn, isLate?: boolean): FeedInbox {
         const isExact = isCursor(page?.cursor)
         for (const { event, payload, meta: raw } of page?.events ?? []) {
           const meta = metaOf(raw)
-          if (!meta || !sentIds.has(meta.id)) deliver(event, payload, isExact, meta)
+          if (isAction(raw)) tell(payload, raw)
+          else if (!meta || !sentIds.has(meta.id)) deliver(event, payload, isExact, meta)
         }
         // The position of before is passed with the page, all of which has been handed on.
         cursor = page?.cursor

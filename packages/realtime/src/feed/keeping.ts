@@ -1,5 +1,14 @@
-import type { LatestWish, NewMessage } from '../server/history/store.ts'
-import { HISTORY_COLUMNS, type EventRow } from './message.ts'
+import { ACTION_EVENT, type ActionMeta, type MessageState, type Reactions } from '../history/types.ts'
+import {
+  MAX_ACTIONS,
+  MAX_NAMES,
+  type ActionOutcome,
+  type Found,
+  type LatestWish,
+  type NewAction,
+  type NewMessage,
+} from '../server/history/store.ts'
+import { actionOf, HISTORY_COLUMNS, versionOf, type EventRow } from './message.ts'
 import type { FeedPageJson } from './page.ts'
 
 /** What a source can do with the messages of channels, which are not its own. */
@@ -8,6 +17,10 @@ export interface FeedKeeping {
   append(messages: readonly NewMessage[]): Promise<readonly string[]>
   keptSince(topic: string, isPrivate: boolean, after: string | undefined, max: number): Promise<FeedPageJson>
   latest(topic: string, isPrivate: boolean, wish: LatestWish): Promise<FeedPageJson>
+  /** A message that is neither deleted nor older. */
+  find(topic: string, isPrivate: boolean, id: string, sinceMs: number): Promise<Found | undefined>
+  /** Does something to a message, which then comes live. */
+  act(action: NewAction, sinceMs: number): Promise<ActionOutcome>
 }
 
 type Query = <Row>(text: string, values: unknown[]) => Promise<Row[]>
@@ -15,6 +28,13 @@ type Row = (EventRow | { readonly id: null }) & {
   readonly gap: boolean
   readonly more: boolean
   readonly last: string
+}
+type LatestRow = Row & {
+  readonly deleted: string | number | bigint | null
+  readonly edited: string | number | bigint | null
+  readonly edited_at: string | null
+  readonly now: string | null
+  readonly reactions: string | null
 }
 
 /** @param begun Whoever asked for where a topic is before this could miss what lies between. */
@@ -26,6 +46,7 @@ export function createKeeping(query: Query, begun: () => Promise<void> | undefin
         messages.map(({ event }) => event),
         messages.map(({ payload }) => payload),
         messages.map((message) => message.private),
+        messages.map(({ by }) => by ?? null),
       ])
       return rows.map(({ id }) => `f${id}`)
     },
@@ -33,42 +54,96 @@ export function createKeeping(query: Query, begun: () => Promise<void> | undefin
       await begun()
       return pageOf(await query<Row>(SINCE, [topic, after ?? null, max, isPrivate]))
     },
-    async latest(topic, isPrivate, { max, before, sinceMs }) {
+    async latest(topic, isPrivate, { max, before, id, sinceMs }) {
       await begun()
-      const end = before === undefined ? null : (/^f(\d{1,18})$/.exec(before)?.[1] ?? '0')
-      return pageOf(await query<Row>(LATEST, [topic, isPrivate, end, sinceMs, max]))
+      const [end, only] = [before, id].map((each) => (each === undefined ? null : rowOf(each)))
+      return pageOf(await query<LatestRow>(LATEST, [topic, isPrivate, end, sinceMs, max, only]), stateOf)
+    },
+    async find(topic, isPrivate, id, sinceMs) {
+      const [row] = await query<{ event: string; author: string | null }>(FIND, [rowOf(id), topic, isPrivate, sinceMs])
+      return row && { event: row.event, by: row.author ?? undefined }
+    },
+    async act({ topic, private: isPrivate, target, action, value, by }, sinceMs) {
+      const wish = [topic, isPrivate, rowOf(target), action, value, by ?? null, sinceMs, MAX_NAMES, MAX_ACTIONS]
+      const [row] = await query<{ outcome: ActionOutcome }>(ACT, wish)
+      return row?.outcome ?? 'unknown'
     },
   }
 }
 
-function pageOf(rows: readonly Row[]): FeedPageJson {
+/** The row of an id; of what is none of ours, one that there never is. */
+const rowOf = (id: string): string => /^f(\d{1,18})$/.exec(id)?.[1] ?? '0'
+
+interface State extends MessageState {
+  readonly json?: string
+}
+
+function stateOf({ deleted, edited, edited_at: editedAt, now, reactions }: LatestRow): State {
+  if (deleted !== null) return { json: 'null', version: versionOf(deleted), deleted: true }
+  return {
+    ...(edited !== null && { version: versionOf(edited), editedAt: editedAt ?? '', json: now ?? 'null' }),
+    ...(reactions !== null && { reactions: JSON.parse(reactions) as Reactions }),
+  }
+}
+
+/** What is said of an action to those who hear of it. `json`: what it carries. */
+export function actionMeta(
+  said: Pick<ActionMeta, 'id' | 'at' | 'by' | 'cursor'>,
+  action: Pick<ActionMeta, 'action' | 'target' | 'event' | 'version'>,
+  json: string,
+): ActionMeta {
+  const isReaction = action.action === 'react' || action.action === 'unreact'
+  return { ...said, ...action, ...(isReaction && { name: JSON.parse(json) as string }) }
+}
+
+function pageOf<R extends Row>(rows: readonly R[], stateIn: (row: R) => State = () => ({})): FeedPageJson {
   const [first] = rows
-  const events = rows.flatMap((row) =>
-    row.id === null || row.payload === null
-      ? []
-      : [{ event: row.event, json: row.payload, meta: { id: `f${row.id}`, at: row.at, cursor: row.cursor } }],
-  )
+  const events = rows.flatMap((row): FeedPageJson['events'] => {
+    if (row.id === null || row.payload === null) return []
+    const { id, at, cursor, author, payload: sent, event } = row
+    const said = { id: `f${id}`, at, cursor, ...(author !== null && { by: author }) }
+    const action = actionOf(row)
+    if (action) {
+      const json = action.action === 'update' ? sent : 'null'
+      return [{ event: ACTION_EVENT, json, meta: actionMeta(said, action, sent) }]
+    }
+    const { json = sent, ...state } = stateIn(row)
+    return [{ event, json, meta: { ...said, ...state } }]
+  })
   return { gap: first?.gap ?? false, more: first?.more ?? false, cursor: first?.last ?? '', events }
 }
 
-const APPEND = `select msc_feed.publish(m.topic, m.event, m.payload::jsonb, m.private) as id
-  from unnest($1::text[], $2::text[], $3::text[], $4::boolean[]) with ordinality as m (topic, event, payload, private, nth)
+const APPEND = `select msc_feed.publish(m.topic, m.event, m.payload::jsonb, m.private, null, m.author) as id
+  from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[]) with ordinality
+    as m (topic, event, payload, private, author, nth)
   order by m.nth`
 const SINCE = `select u.gap, u.more, u.cursor as last, ${HISTORY_COLUMNS}
   from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) and e.private = $4
+    and not (e.target is null and exists (select from msc_feed.events as d where d.target = e.id and d.event = 'delete'))
   order by e.id`
+const FIND = `select e.event, e.author from msc_feed.events as e
+  where e.id = $1::bigint and e.topic = $2 and e.private = $3 and e.target is null and e.raw is null
+    and e.inserted_at >= to_timestamp($4::double precision / 1000)
+    and not exists (select from msc_feed.events as d where d.target = e.id and d.event = 'delete')`
+const ACT = `select outcome from msc_feed.act($1, $2, $3::bigint, $4, $5::jsonb, $6,
+  to_timestamp($7::double precision / 1000), $8, $9)`
 /** Rows and position are of the same moment. One message more says that there are older ones. */
-const LATEST = `select false as gap, coalesce(l.found > l.nth, false) as more, u.cursor as last, ${HISTORY_COLUMNS}
+const LATEST = `select false as gap, coalesce(l.found > l.nth, false) as more, u.cursor as last, ${HISTORY_COLUMNS},
+    s.deleted, s.edited, s.payload::text as now, s.reactions::text as reactions,
+    to_char(s.edited_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as edited_at
   from msc_feed.unheard(null, null, 0) as u left join (
     select k.id, count(*) over () as found, count(*) filter (where k.nth <= $5 and (k.total <= 1000000 or k.nth = 1)) over () as nth,
         k.nth <= $5 and (k.total <= 1000000 or k.nth = 1) as fits
       from (
         select i.id, row_number() over (order by i.id desc) as nth, sum(i.bytes) over (order by i.id desc) as total
           from (
-            select e.id, e.bytes from msc_feed.events as e
+            select e.id, coalesce((select a.bytes from msc_feed.events as a
+                where a.target = e.id and a.event = 'update' order by a.id desc limit 1), e.bytes) as bytes
+              from msc_feed.events as e
               where e.topic = $1 and e.private = $2 and ($3::bigint is null or e.id < $3::bigint)
                 and e.inserted_at >= to_timestamp($4::double precision / 1000) and e.raw is null
+                and e.target is null and not starts_with(e.topic, 'feed:') and ($6::bigint is null or e.id = $6::bigint)
               order by e.id desc limit $5 + 1
           ) as i
       ) as k
-  ) as l on l.fits left join msc_feed.events as e on e.id = l.id order by e.id`
+  ) as l on l.fits left join msc_feed.events as e on e.id = l.id left join lateral msc_feed.message_state(e.id) as s on true order by e.id`

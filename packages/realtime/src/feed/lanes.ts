@@ -100,7 +100,8 @@ export function createLanes({ before, timeoutMs, clock, report }: LanesOptions):
   const run = async (topic: string, lane: Item[]): Promise<void> => {
     for (let item = lane[0]; item !== undefined && !isClosed(); item = lane[0]) {
       const { message, horizon } = item
-      if (message && !item.skip && !settled.has(message.id)) await attempt(message)
+      // What is done to a message announces nothing, and keeps its place behind it.
+      if (message?.kind === 'row' && !item.skip && !settled.has(message.id)) await attempt(message)
       if (message) remember(message.id)
       if (isClosed()) return
       lane.shift()

@@ -1,3 +1,4 @@
+import type { MessageActionName, SaidOfAction } from '../history/types.ts'
 import { FEED } from './feed-topic.ts'
 
 /** What the database says to a topic. */
@@ -11,9 +12,10 @@ export interface FeedMessage {
   /**
    * `row`: a change of a row. `more`: something that can't be sent, which whoever hears of it fetches by their cursor. `emptied`:
    * as `more`, for each topic that begins with this one. `access`: the payload's `user` may be in the topic no more; without one,
-   * nobody in any topic that begins with this one may stay before they are asked again.
+   * nobody in any topic that begins with this one may stay before they are asked again. `action`: what was done to a channel's
+   * message.
    */
-  readonly kind: 'row' | 'more' | 'emptied' | 'access'
+  readonly kind: 'row' | 'more' | 'emptied' | 'access' | 'action'
   /** The payload, that of a feed with its stamp, as JSON: numbers have the digits that the database wrote. */
   readonly json: string
   /** In place of the payload. */
@@ -24,6 +26,10 @@ export interface FeedMessage {
   readonly payload: Readonly<Record<string, unknown>>
   /** Of the work that wrote the row. */
   readonly traceparent: string | undefined
+  /** Who wrote a channel's message, or did something to one. */
+  readonly by?: string | undefined
+  /** What was done to which message. Then the payload is what the message carries from now on, the name of a reaction or null. */
+  readonly action?: Pick<SaidOfAction, 'action' | 'target' | 'event' | 'version'> | undefined
   /** Before this transaction there is none that was not handed on, in any topic. */
   readonly complete: string
 }
@@ -50,6 +56,10 @@ export interface EventRow {
   readonly xmin: string
   readonly at: string
   readonly traceparent: string | null
+  readonly author: string | null
+  /** The message's, where this is an action, and the event that it was sent as. */
+  readonly target: string | number | bigint | null
+  readonly target_event: string | null
 }
 
 /** Bytes of one row; of a larger one its listeners are told that it is there. */
@@ -60,11 +70,18 @@ const columns = (
 ): string => `e.id, e.topic, e.event, e.private, (${payload})::text as payload, e.raw as binary,
   (select msc_feed.epoch()) || ':' || e.snapshot || '+' || e.xid || '.' || e.id as cursor,
   pg_snapshot_xmin(e.snapshot)::text as xmin, (${payload}) #>> '{record,traceparent}' as traceparent,
+  e.author, e.target, case when e.target is not null then e.payload ->> 'event' end as target_event,
   to_char(e.inserted_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at`
+/** That of an action is in an envelope. */
+const PAYLOAD = "case when e.target is null then e.payload else e.payload -> 'value' end"
 /** Of rows that are handed on, many at a time. */
-export const LIVE_COLUMNS: string = columns(`case when e.bytes <= ${MAX_ROW_BYTES} then e.payload end`)
+export const LIVE_COLUMNS: string = columns(`case when e.bytes <= ${MAX_ROW_BYTES} then ${PAYLOAD} end`)
 /** Of history, where a row that is larger than a page has a page of its own. */
-export const HISTORY_COLUMNS: string = columns('e.payload')
+export const HISTORY_COLUMNS: string = columns(PAYLOAD)
+
+/** Of messages as they are now. */
+export const REPLAY_COLUMNS: string = columns(`coalesce((select a.payload -> 'value' from msc_feed.events as a
+  where a.target = e.id and a.event = 'update' order by a.id desc limit 1), e.payload)`)
 
 /** Before the table's name in the topic of what is said to all its topics. */
 const TABLE = 'feed!'
@@ -87,7 +104,7 @@ export function toMessage(row: EventRow, complete: string = row.xmin): FeedMessa
     topic,
     event,
     private: row.private,
-    kind: 'row',
+    kind: row.target === null ? 'row' : 'action',
     json,
     bytes: row.binary ?? undefined,
     cursor,
@@ -95,9 +112,20 @@ export function toMessage(row: EventRow, complete: string = row.xmin): FeedMessa
       return readPayload(json)
     },
     traceparent,
+    by: row.author ?? undefined,
+    action: actionOf(row),
     complete,
   }
 }
+
+/** What a row did to a message; `undefined` for a row that is none of it. */
+export function actionOf({ id, event, target, target_event: of }: EventRow): FeedMessage['action'] {
+  if (target === null) return undefined
+  return { action: event as MessageActionName, target: `f${target}`, event: of ?? '', version: versionOf(id) }
+}
+
+/** The id of a row so that a later one is greater as text. */
+export const versionOf = (id: string | number | bigint): string => String(id).padStart(19, '0')
 
 function toAccess({ id, event, at, payload: text }: EventRow, complete: string): FeedMessage {
   const json = text ?? '{}'

@@ -1,13 +1,13 @@
-import type { KeptMeta } from '../history/types.ts'
+import type { ActionMeta, KeptMeta } from '../history/types.ts'
 
 /** Part of what came after a cursor. */
 export interface FeedPage {
-  /** Oldest first. The payload's `_msc.id` is the same as in the live message. */
+  /** Oldest first. What was done to messages is among them, by its `meta`. The payload's `_msc.id` is the same as in the live message. */
   readonly events: readonly {
     readonly event: string
     readonly payload: Readonly<Record<string, unknown>>
     /** Of a channel's message, whose payload is as it was sent. */
-    readonly meta?: KeptMeta | undefined
+    readonly meta?: KeptMeta | ActionMeta | undefined
   }[]
   /** Where to go on, whether or not there is more now. */
   readonly cursor: string
@@ -36,5 +36,9 @@ export function pageJson({ gap, more, cursor, events }: FeedPageJson): string {
 }
 
 export interface FeedPageJson extends Omit<FeedPage, 'events'> {
-  readonly events: readonly { readonly event: string; readonly json: string; readonly meta?: KeptMeta | undefined }[]
+  readonly events: readonly {
+    readonly event: string
+    readonly json: string
+    readonly meta?: KeptMeta | ActionMeta | undefined
+  }[]
 }

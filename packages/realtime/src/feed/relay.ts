@@ -112,6 +112,8 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
   const take = (message: FeedMessage): void => {
     // Supabase asks its policies by itself, at the join and for each new token.
     if (message.kind === 'access') return
+    // Nor does it know what is done to messages of channels.
+    if (message.kind === 'action') return
     if (message.kind === 'emptied') {
       emptied.add(message.topic)
       behind = true

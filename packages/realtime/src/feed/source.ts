@@ -22,6 +22,7 @@ import { hear, type Listening } from './listening.ts'
 import {
   HISTORY_COLUMNS,
   LIVE_COLUMNS,
+  REPLAY_COLUMNS,
   tellMore,
   toEvent,
   toMessage,
@@ -141,7 +142,8 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     // The database has become another one.
     if (taken === 'other') startAnew(row.cursor)
     const message = toMessage(row)
-    if (lanes && message.kind === 'row') lanes.deliver(message, row.xmin, (earliest) => tell(toMessage(row, earliest)))
+    if (lanes && (message.kind === 'row' || message.kind === 'action'))
+      lanes.deliver(message, row.xmin, (earliest) => tell(toMessage(row, earliest)))
     else tell(message)
   }
   const tell = (message: FeedMessage): void => {
@@ -338,6 +340,8 @@ const ANNOUNCED = `select ${LIVE_COLUMNS}, w.nth = 1 or w.total <= 4000000 as fi
     select w.nth, e.id, sum(least(e.bytes, 1000000)) over (order by w.nth) as total
       from unnest($1::bigint[]) with ordinality as w (id, nth) join msc_feed.events as e on e.id = w.id
   ) as w join msc_feed.events as e on e.id = w.id order by w.nth`
-const REPLAY = `select ${HISTORY_COLUMNS} from (select id from msc_feed.events
-  where topic = $1 and inserted_at >= to_timestamp($2::double precision / 1000) order by id desc limit $3) as latest
+/** As they are now. */
+const REPLAY = `select ${REPLAY_COLUMNS} from (select m.id from msc_feed.events as m
+  where m.topic = $1 and m.target is null and m.inserted_at >= to_timestamp($2::double precision / 1000) 
+    and not exists (select from msc_feed.events as d where d.target = m.id and d.event = 'delete') order by m.id desc limit $3) as latest
   join msc_feed.events as e on e.id = latest.id order by e.id`

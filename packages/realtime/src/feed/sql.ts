@@ -1,4 +1,5 @@
 import { ConfigError, assertChoice, durationOption, type Duration } from '@msc/core'
+import { ACTIONS } from './sql/actions.ts'
 import { HISTORY } from './sql/history.ts'
 import { OUTBOX } from './sql/outbox.ts'
 import { READERS } from './sql/readers.ts'
@@ -78,7 +79,7 @@ begin
 end $$;`
   })
   const way = `update msc_feed.delivery set deliver = ${literal(deliver)} where deliver <> ${literal(deliver)};`
-  const parts = [OUTBOX, READERS, HISTORY, TRIGGERS, MESSAGES, way, POLICY, ...triggers, pruneBy(seconds)]
+  const parts = [OUTBOX, ACTIONS, READERS, HISTORY, TRIGGERS, MESSAGES, way, POLICY, ...triggers, pruneBy(seconds)]
   return `${parts.map((part) => part.trim()).join('\n\n')}\n`
 }
 

@@ -8,7 +8,8 @@ import type { ChannelOptions } from '../create-realtime.ts'
 import type { Subscription } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
 import { isCursor, Position } from '../feed/position.ts'
-import { metaOf } from './meta.ts'
+import { isDeleted, metaOf } from './meta.ts'
+import { isAction, tellAction } from './tell-action.ts'
 
 /** Live messages that wait for the ones before them; with more than that, the beginning is given up and a gap told. */
 const MAX_HELD = 10_000
@@ -66,7 +67,11 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
       position = Position.of(pages.at(-1)?.cursor)
       delete member.hold
       for (const { events } of pages) {
-        for (const { event, payload, meta } of events) handOn(event, payload, true, metaOf(meta))
+        for (const { event, payload, meta } of events) {
+          if (isAction(meta)) tellAction([member], callAll, payload, meta)
+          // Nobody is shown what is there no more; `history` says that it was.
+          else if (!isDeleted(meta)) handOn(event, payload, true, metaOf(meta))
+        }
       }
       break
     } catch (error) {

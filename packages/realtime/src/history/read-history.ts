@@ -1,20 +1,25 @@
 import type { Member } from '../client/members.ts'
 import type { Subscription } from '../driver.ts'
-import { metaOf } from './meta.ts'
+import { isDeleted, metaOf, withoutStamp } from './meta.ts'
 import type { HistoryMessage, HistoryPage, HistoryWish } from './types.ts'
 
 /** Reads a page of what the server keeps, with each payload as its schema reads it. What is not valid is left out, and told. */
 export async function readHistory(
   subscription: Pick<Subscription, 'since'>,
   { read, onInvalid }: Pick<Member, 'read' | 'onInvalid'>,
-  { limit = 100, before, ms }: HistoryWish,
+  { limit = 100, before, ms, id }: HistoryWish,
   signal: AbortSignal,
 ): Promise<HistoryPage> {
-  const page = await subscription.since?.(undefined, signal, { limit, before, ms })
+  const page = await subscription.since?.(undefined, signal, { limit, before, ms, id })
   const messages: HistoryMessage[] = []
   for (const { event, payload: raw, meta: said } of page?.events ?? []) {
     const meta = metaOf(said)
     if (!meta) continue
+    if (isDeleted(said)) {
+      // Its place stays, so that whoever pages can say that there was one.
+      messages.push({ event, deleted: true, meta })
+      continue
+    }
     const payload = withoutStamp(raw)
     try {
       messages.push({ event, payload: read ? await read(event, payload) : payload, meta })
@@ -23,11 +28,4 @@ export async function readHistory(
     }
   }
   return { messages, more: page?.more === true }
-}
-
-/** As `unstamped` does, which a page has loaded already and which would be split if it were imported here. */
-function withoutStamp(raw: unknown): unknown {
-  if ({}.toString.call(raw) !== '[object Object]') return raw
-  const { _msc, ...payload } = raw as Readonly<Record<string, unknown>>
-  return payload
 }

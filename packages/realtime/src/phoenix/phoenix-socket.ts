@@ -264,6 +264,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
           if (!isFeedPage(page)) throw passing('The server answered with something else.')
           return page
         },
+        act: (action, actSignal) => push('msc_act', action, actSignal),
         setToken: (token) => tell('access_token', { access_token: token }),
         async leave() {
           if (joined.get(topic) !== entry) return

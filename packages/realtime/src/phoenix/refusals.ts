@@ -38,6 +38,19 @@ const OTHER: Kind = {
   retryable: false,
 }
 
+const UNKNOWN: Kind = {
+  // There is no such message in the topic: there never was, it is deleted, or it is kept no more.
+  code: 'REALTIME_MESSAGE_UNKNOWN',
+  retryable: false,
+  hint: 'Pass the `id` of a message of this very topic, and take it from the screen: it is gone.',
+}
+const FULL: Kind = {
+  // The message has as many reactions, or changes, as it may have.
+  code: 'REALTIME_MESSAGE_FULL',
+  retryable: false,
+  hint: 'Use a reaction that others have used, or write another message.',
+}
+
 /** By the server's code. A Map, as the code is the server's word. */
 const KINDS: ReadonlyMap<unknown, Kind> = new Map([
   ['PAYLOAD_TOO_LARGE', TOO_LARGE],
@@ -46,6 +59,8 @@ const KINDS: ReadonlyMap<unknown, Kind> = new Map([
   ['RATE_LIMITED', LIMITED],
   ['ROOM_BUSY', LIMITED],
   ['TOKEN_REFUSED', TOKEN],
+  ['MESSAGE_UNKNOWN', UNKNOWN],
+  ['MESSAGE_FULL', FULL],
 ])
 
 /**

@@ -26,7 +26,7 @@ beforeAll(async () => {
     jwtSecret,
     authorize: () => true,
     feeds: feedSource({ client: db.client }),
-    history: [{ topics: 'kept:*' }],
+    history: [{ topics: 'kept:*', actions: 'author' }],
   })
   await server.ready
 })
@@ -111,11 +111,12 @@ it('has the position for the owner of the first render alone: another one is loa
 it('gives a channel its history: where it begins, what is said of each message, and what was before', async () => {
   for (const n of [1, 2, 3]) await server.publish({ topic: 'kept:1', event: 'note', payload: { n }, private: false })
   const given: { handle?: ChannelHandle } = {}
+  const acted: unknown[] = []
   function Room() {
     const handle = useChannel(
       'kept:1',
       { note: ({ n }, _event, meta) => seen.push([n, typeof meta?.id, typeof meta?.position]) },
-      { rewind: 2 },
+      { rewind: 2, onAction: ({ id, action, name, by }) => acted.push([id, action, name, by]) },
     )
     useEffect(() => {
       given.handle = handle
@@ -130,4 +131,7 @@ it('gives a channel its history: where it begins, what is said of each message, 
   expect(page?.messages.map(({ payload }) => payload)).toEqual([{ n: 2 }, { n: 3 }])
   expect(await handle?.broadcast('note', { n: 4 })).toEqual({ state: 'sent', id: expect.stringMatching(/^f\d+$/) })
   expect(handle?.position()).toMatch(/^[\da-f-]{36}:/)
+  const id = page?.messages.at(-1)?.meta.id as string
+  await handle?.react(id, 'like')
+  await until(() => expect(acted.at(-1)).toEqual([id, 'react', 'like', 'a']))
 })

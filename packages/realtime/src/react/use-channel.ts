@@ -1,10 +1,8 @@
 'use client'
 
-import { useCallback, useEffect, useRef } from 'react'
-import type { AnyEvents, BroadcastResult, Channel, ChannelOptions, NameOf, Received, Sent } from '../create-realtime.ts'
-import type { SendOptions } from '../client/sending.ts'
-import type { HistoryPage, HistoryWish } from '../history/types.ts'
-import type { MessageHandler } from '../base/message.ts'
+import { useCallback, useEffect, useMemo, useRef } from 'react'
+import type { AnyEvents, Channel, ChannelOptions, NameOf, Received } from '../create-realtime.ts'
+import type { MessageAction, MessageHandler } from '../base/message.ts'
 import type { EventSchemas } from '../client/typed.ts'
 import { useRealtime } from './context.tsx'
 import { useKeyed } from './use-keyed.ts'
@@ -22,21 +20,18 @@ export type ChannelHandlers<Events extends EventSchemas> = {
 export interface UseChannelOptions<Events extends EventSchemas = AnyEvents> extends ChannelOptions<Events> {
   /** After each interruption: what was sent meanwhile is missing. */
   readonly onGap?: () => void
+  /** Something was done to a message that the server keeps. */
+  readonly onAction?: (action: MessageAction<Received<Events, '*'>>) => void
   /** It could not be joined, and is tried again. */
   readonly onError?: (error: Error) => void
 }
 
-export interface ChannelHandle<Events extends EventSchemas = AnyEvents> {
+type Method = 'broadcast' | 'history' | 'update' | 'remove' | 'react' | 'unreact'
+
+/** The methods are the channel's, and the same ones at each render; they reject where nothing is mounted, or no topic is given. */
+export interface ChannelHandle<Events extends EventSchemas = AnyEvents> extends Pick<Channel<Events>, Method> {
   /** The subscription is live: false until the server has said so, while the connection is lost, and for another topic. */
   readonly ready: boolean
-  /** Waits for a connection within the client's time limit. @throws Error where nothing is mounted, or no topic is given. */
-  readonly broadcast: <Event extends NameOf<Events>>(
-    event: Event,
-    payload: Sent<Events, Event>,
-    options?: SendOptions,
-  ) => Promise<BroadcastResult>
-  /** As the channel's. @throws Error where nothing is mounted, or no topic is given. */
-  readonly history: (wish?: HistoryWish) => Promise<HistoryPage>
   /** How far it has heard, with a history and once it is live. */
   readonly position: () => string | undefined
 }
@@ -77,6 +72,7 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
       all['*']?.(payload, event, meta)
     })
     channel.onGap(() => latest.current.options.onGap?.())
+    channel.onAction((action) => latest.current.options.onAction?.(action))
     channel.onError((error) => latest.current.options.onError?.(error))
     channel.onReady((isReady) => change(() => isReady))
     // It may have been joined by another component.
@@ -96,14 +92,19 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
     // Between a render with another topic and its effects, the one before is still there.
     return own === change ? channel : undefined
   }, [change])
-  const broadcast = useCallback<ChannelHandle<Events>['broadcast']>(
-    async (...message) => required(channelNow()).broadcast(...message),
-    [channelNow],
-  )
-  const readHistory = useCallback(async (wish?: HistoryWish) => required(channelNow()).history(wish), [channelNow])
+  const methods = useMemo(() => methodsOf(() => required(channelNow())), [channelNow])
   const position = useCallback(() => channelNow()?.position, [channelNow])
-  return { ready, broadcast, history: readHistory, position }
+  return { ready, position, ...methods }
 }
+
+const methodsOf = <Events extends EventSchemas>(channel: () => Channel<Events>): Pick<Channel<Events>, Method> => ({
+  broadcast: async (...args) => channel().broadcast(...args),
+  history: async (...args) => channel().history(...args),
+  update: async (...args) => channel().update(...args),
+  remove: async (...args) => channel().remove(...args),
+  react: async (...args) => channel().react(...args),
+  unreact: async (...args) => channel().unreact(...args),
+})
 
 function required<T>(channel: T | undefined): T {
   if (!channel) throw new Error('[msc/realtime] useChannel: nothing is joined; pass a topic.')

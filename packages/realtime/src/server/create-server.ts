@@ -16,6 +16,7 @@ import {
 import type { OutgoingMessage } from '../driver.ts'
 import type { FeedSource, FeedStats } from '../feed/source.ts'
 import { getHub, setHub } from '../client/hub.ts'
+import { actFor, type ServerAction } from './act.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
 import { Admission, Place } from './admission/admission.ts'
 import { BUS_METHODS, type RealtimeBus } from '../bus/bus.ts'
@@ -119,6 +120,15 @@ export interface RealtimeServer {
    */
   publish(message: OutgoingMessage): void | Promise<void>
   /**
+   * Edits or deletes a message that is kept, or reacts to it, whatever `actions` of its topic says: for moderators. Resolves once
+   * that is kept.
+   *
+   * @throws ValidationError `REALTIME_MESSAGE_UNKNOWN` for a message that is not in the topic, or no more; `REALTIME_MESSAGE_FULL`;
+   *   `REALTIME_ACTION_INVALID`; ConfigError `REALTIME_NOT_KEPT`; UnavailableError `REALTIME_ROOM_BUSY`; what the database rejects
+   *   with.
+   */
+  act(action: ServerAction): Promise<void>
+  /**
    * Ends every socket and event stream whose claims fit all that is named, at once. End the session first, where `isLive`
    * looks: then a connection that is being made meanwhile is refused too, and none of that session comes back.
    *
@@ -214,7 +224,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const clients = createClients(context)
   const here = createEnding({ clients, liveness, bans, revocations })
   const { bus, feeds } = options
-  const link = bus && createLink({ bus, rooms, ending: here, hasFeeds: feeds !== undefined })
+  const link = bus && createLink({ bus, rooms, ending: here, hasFeeds: feeds !== undefined, history })
   const { disconnect, kick, revoke } = link?.ending ?? here
   let closed = false
   /** Why nobody is let in now. */
@@ -266,6 +276,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       return answer.taken
     },
     publish: (message) => publishTo(rooms, message, history),
+    act: (action) => actFor(rooms, history, action),
     disconnect,
     kick,
     revoke,

@@ -9,7 +9,8 @@ import { isFeedTopic } from './session/context.ts'
 import { ROOM_BUSY } from './session/refusal.ts'
 import { assertName } from '../base/name.ts'
 import type { FeedMessage } from '../feed/source.ts'
-import type { History } from './history/history.ts'
+import { actionMeta } from '../feed/keeping.ts'
+import { toldOf, type History } from './history/history.ts'
 
 /**
  * Sends what the application says. Where its topic is kept, it is sent once it is, and the promise says so.
@@ -33,7 +34,10 @@ export function publishTo(
   }
   if (!history?.keeps(topic, isPrivate)) return broadcast(rooms, message)
   if (typeof message.payload !== 'string') throw unwritable('A topic that is kept carries no bytes.')
-  return history.publish([message]).then(() => undefined)
+  const published = history.publish([message]).then(() => undefined)
+  // Whoever does not wait for it must not end the process by it.
+  published.catch((error: unknown) => rooms.runtime.report(error, 'keep a message', { topic }))
+  return published
 }
 
 /** Where what the database says goes. */
@@ -46,11 +50,16 @@ interface FeedPorts {
 /** Hands on what the database says. One message that can't be said is reported, and costs no other. */
 export function publishFeed({ rooms, departures, history }: FeedPorts, message: FeedMessage): void {
   if (message.kind === 'access') return void rooms.runtime.attempt('send away', () => departures.take(message))
-  const { id, at, cursor, topic, event, json, bytes, kind, private: isPrivate } = message
+  const { id, at, by, cursor, topic, event, json, bytes, kind, action, private: isPrivate } = message
   const said = { event, payload: bytes ?? json, private: isPrivate }
-  const isKept = history?.isOfFeeds === true && kind === 'row' && !bytes && history.keeps(topic, isPrivate)
-  if (isKept && cursor !== undefined) {
-    const meta = { id, at, cursor }
+  const isKept = history?.isOfFeeds === true && !bytes && history.keeps(topic, isPrivate)
+  if (kind === 'action') {
+    if (!isKept || cursor === undefined || !action) return
+    const told = toldOf({ topic, private: isPrivate, value: json }, actionMeta({ id, at, by, cursor }, action, json))
+    return history.withSender(id, () => broadcastFeed(rooms, told))
+  }
+  if (isKept && kind === 'row' && cursor !== undefined) {
+    const meta = { id, at, cursor, ...(by !== undefined && { by }) }
     return history.withSender(id, (from) => broadcastFeed(rooms, { topic, ...said, meta }, from))
   }
   rooms.runtime.attempt('hand on a feed', () => {

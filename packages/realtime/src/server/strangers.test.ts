@@ -117,6 +117,9 @@ describe('a payload that JSON.parse takes and JSON.stringify does not', () => {
         cursor: '00000000-0000-0000-0000-000000000000:1:1:+1.1',
         xmin: '1',
         traceparent: null,
+        author: null,
+        target: null,
+        target_event: null,
       })
     expect(() => publish(row('feed:items:z', '['.repeat(8000) + ']'.repeat(8000)))).not.toThrow()
     publish(row('feed:items:b', '1'))

@@ -10,6 +10,7 @@ import {
 } from '@msc/core'
 import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
+import type { ActionRequest } from '../history/types.ts'
 import { aborted, deferred } from '../base/promises.ts'
 import { inTime } from '../base/signals.ts'
 import { createLeader, type Leader } from './leader.ts'
@@ -311,7 +312,7 @@ export function joinGroup(options: GroupOptions): Group {
         await inPatience(patienceMs, (inner) => ask({ do: 'leave', sub }, inner))
       }
       const wanted = { do: 'subscribe', sub, topic, options: subscribeOptions } as const
-      const { limits, bytes } = await ask<Shared>(wanted, signal).catch((error: unknown) => {
+      const { limits, bytes, acts } = await ask<Shared>(wanted, signal).catch((error: unknown) => {
         void leave().catch(() => undefined)
         throw error
       })
@@ -322,6 +323,7 @@ export function joinGroup(options: GroupOptions): Group {
         ...(bytes && { sendBytes: send }),
         track: (state, inner) => ask({ do: 'track', sub, state }, inner),
         untrack: (inner) => ask({ do: 'untrack', sub }, inner),
+        ...(acts && { act: (action: ActionRequest, inner: AbortSignal) => ask({ do: 'act', sub, action }, inner) }),
         since: (after, inner, latest) => ask<FeedPage | undefined>({ do: 'since', sub, after, latest }, inner),
         setToken(token) {
           ask({ do: 'token', sub, token }).catch(() => undefined)

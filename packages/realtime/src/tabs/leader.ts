@@ -18,6 +18,8 @@ interface Member {
   readonly sub: string
   readonly tab: string
   readonly shared: Shared
+  /** Has asked where it is in the history, and knows what is done to messages. */
+  followsHistory?: boolean
 }
 
 /** One subscription of the driver, for every tab that wants the same. */
@@ -46,7 +48,11 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
       await leaving.get(topic)
       const handlers: SubscriptionHandlers = {
         onMessage(...message) {
-          for (const { tab, sub } of all) tell(tab, { sub, message })
+          const isAction = (Object(message[2]) as { readonly action?: unknown }).action !== undefined
+          for (const { tab, sub, followsHistory } of all) {
+            // A tab that has no history would take it for a message.
+            if (!isAction || followsHistory) tell(tab, { sub, message })
+          }
         },
         onPresence(presence) {
           shared.presence = presence
@@ -126,7 +132,7 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
       throw error
     })
     if (shared.presence && members.has(ask.sub)) tell(tab, { sub: ask.sub, presence: shared.presence })
-    return { limits: live.limits, bytes: live.sendBytes !== undefined }
+    return { limits: live.limits, bytes: live.sendBytes !== undefined, acts: live.act !== undefined }
   }
 
   const answer = async (tab: string, ask: Request): Promise<unknown> => {
@@ -140,7 +146,11 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     if (ask.do === 'token') return live.setToken(ask.token)
     const inTime = <T>(use: (signal: AbortSignal) => Promise<T>): Promise<T> =>
       within(LIMIT_MS, shared.ending.signal, use)
-    if (ask.do === 'since') return inTime(async (signal) => live.since?.(ask.after, signal, ask.latest))
+    if (ask.do === 'since') {
+      if (!ask.latest) member.followsHistory = true
+      return inTime(async (signal) => live.since?.(ask.after, signal, ask.latest))
+    }
+    if (ask.do === 'act') return inTime(async (signal) => live.act?.(ask.action, signal))
     if (ask.do === 'track' || ask.do === 'untrack') {
       if (ask.do === 'track') shared.tracking.say(member, ask.state)
       else shared.tracking.unsay(member)

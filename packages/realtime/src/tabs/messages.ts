@@ -1,5 +1,5 @@
 import { DriverError, MscError, toError } from '@msc/core'
-import type { HistoryWish } from '../history/types.ts'
+import type { ActionRequest, HistoryWish } from '../history/types.ts'
 import type { PresenceState, SubscribeOptions, SubscriptionLimits } from '../driver.ts'
 
 /** What a tab asks of the one that holds the connection. `sub`: the asking tab's name of its subscription. */
@@ -14,6 +14,7 @@ export type Request =
       readonly after: string | undefined
       readonly latest: HistoryWish | undefined
     }
+  | { readonly do: 'act'; readonly sub: string; readonly action: ActionRequest }
   | { readonly do: 'token'; readonly sub: string; readonly token: string }
   | { readonly do: 'leave'; readonly sub: string }
   | { readonly do: 'ping' }
@@ -22,6 +23,7 @@ export type Request =
 export interface Shared {
   readonly limits?: SubscriptionLimits | undefined
   readonly bytes: boolean
+  readonly acts?: boolean
 }
 
 /** What it answers, and what it hands on. */

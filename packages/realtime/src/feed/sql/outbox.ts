@@ -104,8 +104,10 @@ drop function if exists msc_feed.cursor(xid8);
 -- Only the id travels in the notification: 8 000 bytes would abort the write that caused it. Where Supabase delivers,
 -- its own broadcast is sent too; one that it does not take, because it is too large or at all, is fetched by its cursor.
 drop function if exists msc_feed.publish(text, text, jsonb);
+drop function if exists msc_feed.publish(text, text, jsonb, boolean, bytea);
 create or replace function msc_feed.publish(
-    topic text, event text, payload jsonb, private boolean default true, bytes bytea default null) returns bigint
+    topic text, event text, payload jsonb, private boolean default true, bytes bytea default null,
+    author text default null, target bigint default null) returns bigint
   language plpgsql security definer set search_path = '' as $$
 declare
   own xid8 := pg_current_xact_id();
@@ -126,12 +128,14 @@ begin
       null;
     end;
   end if;
-  insert into msc_feed.events as e (topic, event, payload, raw, bytes, private, xid, snapshot)
+  insert into msc_feed.events as e (topic, event, payload, raw, bytes, private, author, target, xid, snapshot)
     values (publish.topic, publish.event, said, publish.bytes, octet_length(text) + coalesce(octet_length(publish.bytes), 0),
-      publish.private, own, at)
+      publish.private, publish.author, publish.target, own, at)
     returning e.id into written;
   perform pg_notify('msc_feed', written::text);
-  if to_regclass('realtime.subscription') is not null and (select d.deliver from msc_feed.delivery as d) = 'database' then
+  -- Supabase's clients know no actions.
+  if publish.target is null and to_regclass('realtime.subscription') is not null
+    and (select d.deliver from msc_feed.delivery as d) = 'database' then
     begin
       if octet_length(text) > 200000 then
         perform realtime.send(jsonb_build_object('_msc', jsonb_build_object('more', true)), event, topic, publish.private);
@@ -171,7 +175,7 @@ begin
   return gone;
 end $$;
 
-revoke all on function msc_feed.publish(text, text, jsonb, boolean, bytea) from public;
+revoke all on function msc_feed.publish(text, text, jsonb, boolean, bytea, text, bigint) from public;
 revoke all on function msc_feed.prune(interval, int) from public;
 alter table msc_feed.events enable row level security;
 alter table msc_feed.state enable row level security;

@@ -25,8 +25,9 @@ export interface Gaps {
  * `onGap`.
  *
  * @param isKept Whether what is missed in a topic can't have come over the bus.
+ * @param onTell Called before everybody is told that something may be missing in any room.
  */
-export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean): Gaps {
+export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onTell?: () => void): Gaps {
   const { clock, attempt } = rooms.runtime
   let told = 0
   let nextAt = -Infinity
@@ -46,6 +47,7 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean): Ga
     cancel = undefined
     nextAt = clock.monotonic() + APART_MS
     told += 1
+    attempt('tell of a gap', () => onTell?.())
     tell([...rooms.everyone()].filter(({ topic }) => !isKept(topic)))
   }
   return {

@@ -1,12 +1,13 @@
 import { every, inTurn, randomHex, withoutScope, type CancelTimer } from '@msc/core'
 import type { RealtimeBus } from '../../bus/bus.ts'
-import { formatBroadcast, parseBroadcast, parseFrame } from '../../bus/frame.ts'
+import { formatBroadcast, parseAction, parseBroadcast, parseFrame } from '../../bus/frame.ts'
 import type { Ending } from '../ending.ts'
-import { broadcastHere, hasRoomFor } from '../rooms/broadcast.ts'
+import { broadcastHere, hasRoomFor, type Broadcast } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import { isFeedTopic } from '../session/context.ts'
 import { fitsName } from '../../base/name.ts'
 import { createElsewhere, formatChange, piecesOf } from './elsewhere.ts'
+import type { History } from '../history/history.ts'
 import { endEverywhere, endHere } from './ends.ts'
 import { createGaps } from './gaps.ts'
 import { createPeers, type Peer } from './peers.ts'
@@ -19,6 +20,8 @@ export interface LinkOptions {
   readonly ending: Ending
   /** Feeds are read by each server: they miss nothing when the bus does. */
   readonly hasFeeds: boolean
+  /** Of channels, where this server has one. */
+  readonly history?: History | undefined
 }
 
 /** What a server knows of its bus, since it was made. */
@@ -56,14 +59,18 @@ const SETTLED_MS = 2 * HEARTBEAT_MS
 /** A look that is this late means that this process stood still, and could hear nobody. */
 const LATE_MS = 3000
 
-export function createLink({ bus, rooms, ending, hasFeeds }: LinkOptions): Link {
+export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOptions): Link {
   const { runtime } = rooms
   const { clock, attempt, report } = runtime
   const id = randomHex(8)
   const sender = createSender(bus, id, runtime)
   const peers = createPeers()
   const elsewhere = createElsewhere(rooms)
-  const gaps = createGaps(rooms, (topic) => hasFeeds && isFeedTopic(topic))
+  const gaps = createGaps(
+    rooms,
+    (topic) => hasFeeds && isFeedTopic(topic),
+    () => history?.missed(),
+  )
   const startedAt = clock.monotonic()
   const timers: CancelTimer[] = []
   let received = 0
@@ -80,6 +87,8 @@ export function createLink({ bus, rooms, ending, hasFeeds }: LinkOptions): Link 
     switch (message['kind']) {
       case 'broadcast':
         return hear(message)
+      case 'action':
+        return hearAction(message)
       case 'presence':
         return elsewhere.change(peer.id, message)
       case 'state':
@@ -95,9 +104,21 @@ export function createLink({ bus, rooms, ending, hasFeeds }: LinkOptions): Link 
     }
   }
   const hear = (raw: Readonly<Record<string, unknown>>): void => {
-    const message = parseBroadcast(raw)
-    if (!message || !fitsName(`realtime:${message.topic}`) || !fitsName(message.event)) return
+    const parsed = parseBroadcast(raw)
+    if (!parsed || !fitsName(`realtime:${parsed.topic}`) || !fitsName(parsed.event)) return
     received += 1
+    const { meta: said, ...message } = parsed
+    if (history) history.hear(message, said, handOn)
+    else handOn(message)
+  }
+  const hearAction = (raw: Readonly<Record<string, unknown>>): void => {
+    const action = parseAction(raw)
+    if (!action || !fitsName(`realtime:${action.topic}`) || !fitsName(action.said.event)) return
+    received += 1
+    history?.hearAction(action, handOn)
+  }
+  /** What a room can't take is in the history all the same, where there is one: its members come back for it. */
+  const handOn = (message: Broadcast): void => {
     if (hasRoomFor(rooms, [message])) return broadcastHere(rooms, message)
     // Its sender was told that it was taken.
     runtime.counters.countRefused('ROOM_BUSY')

@@ -1,7 +1,8 @@
 import type { FeedSource } from '../../feed/source.ts'
+import { broadcastHere } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import { createDatabaseStore } from './database-store.ts'
-import { createHistory, type History } from './history.ts'
+import { createHistory, toldOf, type History } from './history.ts'
 import { createMemoryStore } from './memory-store.ts'
 import { keepingBy, type HistoryRule } from './rules.ts'
 
@@ -15,6 +16,12 @@ export function historyFrom(
   const keepingOf = keepingBy(rules)
   const { clock, report } = rooms.runtime
   const { keeping } = feeds ?? {}
-  const store = keeping ? createDatabaseStore(keeping) : createMemoryStore({ clock, report })
+  const store = keeping
+    ? createDatabaseStore(keeping, clock)
+    : createMemoryStore({
+        clock,
+        report,
+        onAction: (action, meta) => broadcastHere(rooms, toldOf(action, meta)),
+      })
   return createHistory(keepingOf, store, rooms, keeping !== undefined)
 }

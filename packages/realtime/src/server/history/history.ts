@@ -1,10 +1,12 @@
 import { UnavailableError } from '@msc/core'
 import type { FeedPageJson } from '../../feed/page.ts'
+import { ACTION_EVENT, type ActionMeta, type KeptMeta, type SaidOfMessage } from '../../history/types.ts'
 import type { Connection } from '../entrance/connection.ts'
 import { broadcast, type Broadcast } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import type { KeepingOf } from './rules.ts'
-import type { HistoryStore, LatestWish, NewMessage } from './store.ts'
+import type { ActionsRule } from './actions.ts'
+import type { ActionOutcome, Found, HeardAction, HistoryStore, LatestWish, NewAction, NewMessage } from './store.ts'
 
 /** Messages whose sender is known until they come back from the database. */
 const MAX_SENDERS = 10_000
@@ -19,8 +21,24 @@ export interface History {
    * Keeps messages, and sends them to their rooms. All of them or none; resolves with their ids once they are kept.
    *
    * @param from Whoever sends does not hear it.
+   * @param by The `sub` of who wrote them.
    */
-  publish(messages: readonly Broadcast[], from?: Connection): Promise<readonly string[]>
+  publish(messages: readonly Broadcast[], from?: Connection, by?: string): Promise<readonly string[]>
+  /** Who may do what to the messages of a topic. */
+  actionsOf(topic: string, isPrivate: boolean): ActionsRule | undefined
+  /** A message that something can be done to. */
+  find(topic: string, isPrivate: boolean, id: string): Promise<Found | undefined>
+  /** Does something to a message, for somebody who may, and tells its readers. Resolves once it is kept. */
+  act(action: Omit<NewAction, 'keeping'>): Promise<ActionOutcome>
+  /**
+   * What another server has taken. It is told with what this server's own history says of it, where it belongs to that: what is in
+   * the database is not told by servers, and of a topic that is not kept nothing is said.
+   */
+  hear(message: Broadcast, said: SaidOfMessage | undefined, tell: (message: Broadcast) => void): void
+  /** What was done on another server. */
+  hearAction(action: Omit<HeardAction, 'keeping'>, tell: (message: Broadcast) => void): void
+  /** What other servers have taken may be missing here. */
+  missed(): void
   since(topic: string, isPrivate: boolean, after: string | undefined): Promise<FeedPageJson>
   latest(topic: string, isPrivate: boolean, wish: Readonly<Record<string, unknown>>): Promise<FeedPageJson>
   /**
@@ -49,13 +67,20 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
     senders.delete(id)
     return from
   }
-  const newMessage = ({ topic, private: isPrivate, event, payload }: Broadcast): NewMessage => {
+  const newMessage = ({ topic, private: isPrivate, event, payload }: Broadcast, by?: string): NewMessage => {
     const keeping = keepingOf(topic, isPrivate)
     if (!keeping || typeof payload !== 'string') throw new TypeError(`[msc/realtime] ${topic} keeps no such message.`)
-    return { topic, private: isPrivate, event, payload, keeping }
+    return { topic, private: isPrivate, event, payload, keeping, by }
   }
-  const write = async (messages: readonly Broadcast[], from: Connection | undefined): Promise<readonly string[]> => {
-    const kept = await store.append(messages.map(newMessage))
+  const write = async (
+    messages: readonly Broadcast[],
+    from: Connection | undefined,
+    by: string | undefined,
+  ): Promise<readonly string[]> => {
+    const appended = store.append(messages.map((message) => newMessage(message, by)))
+    // What is kept at once is told at once: what another server says meanwhile has a later place in the order.
+    const kept: readonly (KeptMeta | { readonly id: string })[] =
+      appended instanceof Promise ? await appended : appended
     for (const [index, message] of messages.entries()) {
       const meta = kept[index]
       if (!meta) throw new UnavailableError('[msc/realtime] The history answered with something else.', CODE)
@@ -68,20 +93,49 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
   return {
     isOfFeeds,
     keeps: (topic, isPrivate) => keepingOf(topic, isPrivate) !== undefined,
-    publish(messages, from) {
-      const written = write(messages, from)
+    publish(messages, from, by) {
+      const written = write(messages, from, by)
       writing.add(written)
       const forget = (): boolean => writing.delete(written)
       written.then(forget, forget)
       return written
     },
+    actionsOf: (topic, isPrivate) => keepingOf(topic, isPrivate)?.actions,
+    async find(topic, isPrivate, id) {
+      const keeping = keepingOf(topic, isPrivate)
+      return keeping && store.find(topic, isPrivate, id, clock.now() - keeping.keepMs)
+    },
+    async act(action) {
+      const keeping = keepingOf(action.topic, action.private)
+      if (!keeping) return 'unknown'
+      const acted = store.act({ ...action, keeping })
+      // As in `write`.
+      const { outcome, meta } = acted instanceof Promise ? await acted : acted
+      if (meta) broadcast(rooms, toldOf(action, meta))
+      return outcome
+    },
+    hear(message, said, tell) {
+      const { topic, private: isPrivate, payload } = message
+      if (isOfFeeds || !said || typeof payload !== 'string' || !keepingOf(topic, isPrivate)) return tell(message)
+      const appended = store.append([{ ...newMessage(message), said }])
+      const meta = appended instanceof Promise ? undefined : appended[0]
+      tell(meta ? { ...message, meta } : message)
+      store.settle?.(said.id)
+    },
+    hearAction(action, tell) {
+      const keeping = keepingOf(action.topic, action.private)
+      const meta = keeping && store.hear?.({ ...action, keeping })
+      if (meta) tell(toldOf(action, meta))
+    },
+    missed: () => store.missed?.(),
     since: (topic, isPrivate, after) => store.since(topic, isPrivate, after, PAGE),
-    latest(topic, isPrivate, { limit, before, ms }) {
+    latest(topic, isPrivate, { limit, before, ms, id }) {
       const { messages = 0, keepMs = 0 } = keepingOf(topic, isPrivate) ?? {}
       const most = Math.min(messages, MAX_PAGE)
       const wish: LatestWish = {
         max: typeof limit === 'number' && limit >= 1 ? Math.min(Math.floor(limit), most) : Math.min(100, most),
         before: typeof before === 'string' ? before : undefined,
+        id: typeof id === 'string' ? id : undefined,
         sinceMs: clock.now() - Math.min(keepMs, typeof ms === 'number' && ms >= 0 ? ms : keepMs),
       }
       return store.latest(topic, isPrivate, wish)
@@ -98,5 +152,17 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
     close: () => store.close(),
   }
 }
+
+/** An action as its readers are told it. */
+export const toldOf = (
+  { topic, private: isPrivate, value }: Pick<NewAction, 'topic' | 'private' | 'value'>,
+  meta: ActionMeta,
+): Broadcast => ({
+  topic,
+  private: isPrivate,
+  event: ACTION_EVENT,
+  payload: meta.action === 'update' ? value : 'null',
+  meta,
+})
 
 const CODE = { code: 'REALTIME_HISTORY_UNAVAILABLE', hint: 'Try again: the message was not kept.' }

@@ -91,3 +91,48 @@ describe('a history in memory', () => {
     )
   })
 })
+
+it('has what another server did wait for the message that it was done to, and a while later for none', async () => {
+  const clock = createManualClock(Date.now())
+  const told: unknown[] = []
+  const own = createMemoryStore({ clock, report: () => undefined, onAction: (_action, meta) => told.push(meta.id) })
+  const at = new Date(clock.now()).toISOString()
+  const action = (id: string, target: string, version: number) => ({
+    topic: 'room',
+    private: false,
+    keeping: { messages: 10, keepMs: 60_000 },
+    value: '{"n":2}',
+    said: {
+      id,
+      at,
+      action: 'update' as const,
+      target,
+      event: 'note',
+      version: `${String(version).padStart(16, '0')}.00000000000000ff`,
+    },
+  })
+  expect(own.hear?.(action('a2', 'theirs', 2))).toBeUndefined()
+  expect(own.hear?.(action('a1', 'theirs', 1))).toBeUndefined()
+  expect(own.hear?.(action('a3', 'never', 3))).toBeUndefined()
+  const message = {
+    topic: 'room',
+    private: false,
+    event: 'note',
+    payload: '{"n":1}',
+    keeping: { messages: 10, keepMs: 60_000 },
+  }
+  own.append([{ ...message, said: { id: 'theirs', at } }])
+  own.settle?.('theirs')
+  // Of two edits the later one counts, whichever comes first.
+  expect(told).toEqual(['a2'])
+  const { events } = await own.latest('room', false, { max: 10, sinceMs: 0 })
+  expect(events).toMatchObject([
+    { json: '{"n":2}', meta: { id: 'theirs', version: expect.stringMatching(/2\.0{14}ff$/) } },
+  ])
+  await clock.advance(10_000)
+  expect(told).toEqual(['a2', 'a3'])
+  // What is done here comes after all that was heard.
+  const acted = await own.act({ ...message, target: 'theirs', action: 'update', value: '{"n":3}' })
+  expect(acted.meta?.version).toMatch(/^0{15}4\./)
+  own.close()
+})

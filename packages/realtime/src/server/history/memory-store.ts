@@ -1,163 +1,212 @@
-import { every, type Clock } from '@msc/core'
+import { emit, every, randomHex, type Clock } from '@msc/core'
 import type { FeedPageJson } from '../../feed/page.ts'
-import type { KeptMeta } from '../../history/types.ts'
-import type { HistoryStore, Keeping } from './store.ts'
+import type { ActionMeta, SaidOfAction } from '../../history/types.ts'
+import { fold, outcomeOf, unfolded } from './folding.ts'
+import { asItIs, asSent, drop, firstAfter, fitting, push, trim, type Log, type MessageEntry } from './memory-log.ts'
+import type { HeardAction, HistoryStore, Keeping, NewAction } from './store.ts'
 
-/** Of one topic, and of all together, in characters of JSON; the oldest go first. */
-const MAX_TOPIC_LENGTH = 4 * 1024 * 1024
+/** Of all topics together, in characters of JSON; the oldest go first. */
 const MAX_LENGTH = 64 * 1024 * 1024
 const MAX_TOPICS = 10_000
-/** What a message weighs beside its payload. */
-const OVERHEAD = 200
-/** Characters of one page. */
-const MAX_PAGE_LENGTH = 1_000_000
 const SWEEP_MS = 60_000
-
-interface Entry {
-  readonly n: number
-  readonly event: string
-  readonly json: string
-  readonly atMs: number
-  readonly meta: KeptMeta
-}
-
-interface Log {
-  readonly entries: Entry[]
-  keeping: Keeping
-  length: number
-  /** The last message that is known no more. */
-  floor: number
-}
+/** What other servers did to messages that have not come yet: how many, of how many characters, and for how long they wait. */
+const MAX_EARLY = 1000
+const MAX_EARLY_LENGTH = 8 * 1024 * 1024
+const EARLY_MS = 5000
 
 export interface MemoryStoreOptions {
   readonly clock: Clock
   readonly report: (error: unknown, operation: string) => void
+  /** Told of what had to wait for its message, once that is here or its time is over. */
+  readonly onAction?: (action: HeardAction, meta: ActionMeta) => void
   readonly maxLength?: number
   readonly maxTopics?: number
 }
 
+interface Early {
+  readonly action: HeardAction
+  readonly until: number
+}
+
 /**
- * Keeps messages in this process, until it ends: another process, or the next one, has another history, and clients hear of a
- * gap. Its cursors have the form of the database's, with one transaction for each message.
+ * Keeps messages in this process, until it ends: the next one has another history, and clients hear of a gap. Of several servers
+ * each keeps what it takes and what it hears of the others, in an order of its own, so that cursors are one server's. Ids and
+ * versions are the same everywhere. Its cursors have the form of the database's, with one transaction for each entry.
  */
 export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
-  const { clock, report, maxLength = MAX_LENGTH, maxTopics = MAX_TOPICS } = options
+  const { clock, report, onAction, maxLength = MAX_LENGTH, maxTopics = MAX_TOPICS } = options
   const epoch = crypto.randomUUID()
+  /** In the ids and versions that are made here. */
+  const own = randomHex(8)
   /** The one that was written to last is the last. */
   const logs = new Map<string, Log>()
+  let early: Early[] = []
   let last = 0
   let length = 0
-  /** The last message of any topic that is known no more at all. */
+  /** The last entry of any topic that is known no more at all. */
   let forgotten = 0
+  /** Before this one something is missing, in any topic. */
+  let holeAt = 0
+  /** Greater than in every version that was seen, so that what comes later on any server is. */
+  let versions = 0
 
   const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? 'private' : 'public'} ${topic}`
   const now = (): string => `${epoch}:${last + 1}:${last + 1}:`
-  const drop = (log: Log, count: number): void => {
-    for (const { n, json } of log.entries.splice(0, count)) {
-      log.floor = n
-      log.length -= json.length + OVERHEAD
-      length -= json.length + OVERHEAD
-    }
-  }
-  /** Takes away what is too old or too much. */
-  const trim = (log: Log): void => {
-    const { entries, keeping } = log
-    const from = clock.now() - keeping.keepMs
-    let count = Math.max(0, entries.length - keeping.messages)
-    while (count < entries.length && (entries[count] as Entry).atMs < from) count += 1
-    drop(log, count)
-    while (log.length > MAX_TOPIC_LENGTH && entries.length > 1) drop(log, 1)
+  const cursorOf = (n: number): string => `${epoch}:${n}:${n}:+${n}.${n}`
+  const known = (topic: string, isPrivate: boolean): Log | undefined => {
+    const log = logs.get(keyOf(topic, isPrivate))
+    if (log) length -= trim(log, clock.now())
+    return log
   }
   const forget = (key: string, log: Log): void => {
-    drop(log, log.entries.length)
+    length -= drop(log, log.entries.length)
     forgotten = Math.max(forgotten, log.floor)
     logs.delete(key)
   }
   const sweep = (): void => {
     for (const [key, log] of logs) {
-      trim(log)
+      length -= trim(log, clock.now())
       if (log.entries.length === 0) forget(key, log)
     }
   }
-  const stop = every(SWEEP_MS, sweep, { clock, onError: (error) => report(error, 'forget old messages') })
-  const logFor = (key: string, keeping: Keeping): Log => {
-    const log = logs.get(key) ?? { entries: [], keeping, length: 0, floor: forgotten }
+  /** The topic's, as the one that is written to now. */
+  const logFor = (topic: string, isPrivate: boolean, keeping: Keeping): Log => {
+    const key = keyOf(topic, isPrivate)
+    const log = logs.get(key) ?? { entries: [], byId: new Map(), keeping, length: 0, floor: forgotten }
     log.keeping = keeping
     logs.delete(key)
     logs.set(key, log)
     return log
   }
-  const pageOf = (entries: readonly Entry[], page: Pick<FeedPageJson, 'cursor' | 'gap' | 'more'>): FeedPageJson => ({
-    ...page,
-    events: entries.map(({ event, json, meta }) => ({ event, json, meta })),
+  const makeRoom = (written: Log): void => {
+    length -= trim(written, clock.now())
+    for (const [key, oldest] of logs) {
+      if ((length <= maxLength && logs.size <= maxTopics) || oldest === written) break
+      forget(key, oldest)
+    }
+  }
+  const write = ({ topic, private: isPrivate, keeping, value }: HeardAction, said: SaidOfAction): ActionMeta => {
+    const log = logFor(topic, isPrivate, keeping)
+    const n = (last += 1)
+    const meta = { ...said, cursor: cursorOf(n) }
+    length += push(log, { n, atMs: clock.now(), json: said.action === 'update' ? value : 'null', meta })
+    makeRoom(log)
+    return meta
+  }
+  const act = (action: NewAction, message: MessageEntry): ActionMeta => {
+    const { target, by, value } = action
+    versions += 1
+    const said: SaidOfAction = {
+      id: `a${own}-${versions}`,
+      at: new Date(clock.now()).toISOString(),
+      ...(by !== undefined && { by }),
+      action: action.action,
+      target,
+      event: message.event,
+      version: `${String(versions).padStart(16, '0')}.${own}`,
+      ...((action.action === 'react' || action.action === 'unreact') && { name: JSON.parse(value) as string }),
+    }
+    fold(message.now, said, value)
+    return write({ ...action, said }, said)
+  }
+  const takeEarly = (isDue: (each: Early) => boolean): void => {
+    const due = early.filter(isDue)
+    if (due.length === 0) return
+    early = early.filter((each) => !due.includes(each))
+    for (const { action } of due) {
+      const { said, value, topic } = action
+      const message = known(topic, action.private)?.byId.get(said.target)
+      if (message && !fold(message.now, said, value)) continue
+      const meta = write(action, said)
+      onAction?.(action, meta)
+    }
+  }
+  const onError = (error: unknown): void => report(error, 'forget old messages')
+  const stops = [
+    every(SWEEP_MS, sweep, { clock, onError }),
+    every(EARLY_MS, () => takeEarly(({ until }) => until <= clock.monotonic()), { clock, onError }),
+  ]
+  const page = (events: FeedPageJson['events'], more = false, cursor = now(), gap = false): FeedPageJson => ({
+    events,
+    gap,
+    more,
+    cursor,
   })
 
   return {
-    async append(messages) {
-      return messages.map(({ topic, private: isPrivate, event, payload: json, keeping }) => {
-        const log = logFor(keyOf(topic, isPrivate), keeping)
+    append(messages) {
+      return messages.map(({ topic, private: isPrivate, event, payload: json, keeping, by, said }) => {
+        const log = logFor(topic, isPrivate, keeping)
         const n = (last += 1)
         const atMs = clock.now()
-        const meta = { id: `m${n}`, at: new Date(atMs).toISOString(), cursor: `${epoch}:${n}:${n}:+${n}.${n}` }
-        log.entries.push({ n, event, json, atMs, meta })
-        log.length += json.length + OVERHEAD
-        length += json.length + OVERHEAD
-        trim(log)
-        for (const [key, oldest] of logs) {
-          if ((length <= maxLength && logs.size <= maxTopics) || oldest === log) break
-          forget(key, oldest)
-        }
+        const { id, at, by: author } = said ?? { id: `m${own}-${n}`, at: new Date(atMs).toISOString(), by }
+        const meta = { id, at, cursor: cursorOf(n), ...(author !== undefined && { by: author }) }
+        length += push(log, { n, event, json, atMs, meta, now: unfolded(json) })
+        makeRoom(log)
         return meta
       })
     },
-    async since(topic, isPrivate, after, max) {
-      const log = logs.get(keyOf(topic, isPrivate))
-      if (log) trim(log)
-      if (after === undefined) return pageOf([], { gap: false, more: false, cursor: now() })
-      const heard = heardBy(after, epoch)
-      const isGone = heard === undefined || heard > last || heard < (log?.floor ?? forgotten)
-      if (isGone) return pageOf([], { gap: true, more: false, cursor: now() })
-      const start = log ? firstAfter(log.entries, heard) : 0
-      const found = fitting(log?.entries.slice(start, start + max) ?? [])
-      const more = found.length < (log?.entries.length ?? 0) - start
-      const next = (found.at(-1)?.n ?? 0) + 1
-      return pageOf(found, { gap: false, more, cursor: more ? `${epoch}:${next}:${next}:` : now() })
+    find(topic, isPrivate, id) {
+      const message = known(topic, isPrivate)?.byId.get(id)
+      return message && !message.now.deleted ? { event: message.event, by: message.meta.by } : undefined
     },
-    async latest(topic, isPrivate, { max, before, sinceMs }) {
-      const log = logs.get(keyOf(topic, isPrivate))
-      if (log) trim(log)
-      const end = before === undefined ? Infinity : Number(/^m(\d{1,15})$/.exec(before)?.[1] ?? 0)
-      const all = (log?.entries ?? []).filter(({ n, atMs }) => n < end && atMs >= sinceMs)
-      const found = fitting(all.slice(-max).toReversed()).toReversed()
-      return pageOf(found, { gap: false, more: found.length < all.length, cursor: now() })
+    act(action) {
+      const message = known(action.topic, action.private)?.byId.get(action.target)
+      const outcome = outcomeOf(message?.now, action)
+      return outcome === 'kept' && message ? { outcome, meta: act(action, message) } : { outcome }
+    },
+    hear(action) {
+      const { said, topic, value } = action
+      versions = Math.max(versions, Number(said.version.slice(0, 16)))
+      const message = known(topic, action.private)?.byId.get(said.target)
+      if (message) return fold(message.now, said, value) ? write(action, said) : undefined
+      early.push({ action, until: clock.monotonic() + EARLY_MS })
+      let sum = early.reduce((all, each) => all + each.action.value.length, 0)
+      while (early.length > MAX_EARLY || sum > MAX_EARLY_LENGTH) {
+        sum -= early.shift()?.action.value.length ?? 0
+        emit('driver.drop', { concern: 'realtime', driver: 'embedded', reason: 'message missing', count: 1 })
+      }
+      return undefined
+    },
+    settle: (id) => takeEarly(({ action }) => action.said.target === id),
+    missed() {
+      holeAt = last += 1
+    },
+    async since(topic, isPrivate, after, max) {
+      const log = known(topic, isPrivate)
+      if (after === undefined) return page([])
+      const heard = heardBy(after, epoch)
+      const isGone = heard === undefined || heard > last || heard < Math.max(holeAt, log?.floor ?? forgotten)
+      if (isGone) return page([], false, now(), true)
+      const entries = log?.entries ?? []
+      const start = firstAfter(entries, heard)
+      const found = fitting(entries.slice(start, start + max), ({ json }) => json.length)
+      const more = found.length < entries.length - start
+      const next = (found.at(-1)?.n ?? 0) + 1
+      const events = found.flatMap((entry) => asSent(entry) ?? [])
+      return page(events, more, more ? `${epoch}:${next}:${next}:` : now())
+    },
+    async latest(topic, isPrivate, { max, before, id, sinceMs }) {
+      const log = known(topic, isPrivate)
+      const messages = [...(log?.byId.values() ?? [])]
+      const end = before === undefined ? messages.length : messages.findIndex(({ meta }) => meta.id === before)
+      const all = messages
+        .slice(0, Math.max(end, 0))
+        .filter(({ atMs, meta }) => atMs >= sinceMs && (id === undefined || meta.id === id))
+      const found = fitting(all.slice(-max).toReversed(), (entry) => entry.now.json.length).toReversed()
+      return page(found.map(asItIs), found.length < all.length)
     },
     close() {
-      stop()
+      for (const stop of stops) stop()
       logs.clear()
+      early = []
     },
   }
 }
 
-/** The number of the last message that whoever has this cursor has heard; `undefined` in another process's history. */
+/** The number of the last entry that whoever has this cursor has heard; `undefined` in another process's history. */
 function heardBy(cursor: string, epoch: string): number | undefined {
   if (!cursor.startsWith(epoch)) return undefined
   const [, xmax = '', , heard = ''] = /:\d+:(\d+):([\d,]*)(?:\+\d+\.(\d+))?/.exec(cursor) ?? []
   return Math.max(Number(xmax) - 1, Number(heard))
-}
-
-function firstAfter(entries: readonly Entry[], n: number): number {
-  let [low, high] = [0, entries.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((entries[middle] as Entry).n <= n) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** One at least, however large. */
-function fitting(entries: readonly Entry[]): readonly Entry[] {
-  let sum = 0
-  const end = entries.findIndex(({ json }, index) => (sum += json.length) > MAX_PAGE_LENGTH && index > 0)
-  return end === -1 ? entries : entries.slice(0, end)
 }

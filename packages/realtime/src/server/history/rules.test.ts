@@ -1,15 +1,18 @@
+import { createManualClock } from '@msc/core/testing'
 import { describe, expect, it } from 'vitest'
+import { createRuntime } from '../runtime.ts'
+import { mayAct } from './actions.ts'
 import { keepingBy } from './rules.ts'
 
 describe('what is kept', () => {
   it('is said by the first rule that fits, by name, prefix or function, and by whether the topic is private', () => {
     const of = keepingBy([
       { topics: 'room:vip', messages: 5, keep: '1m' },
-      { topics: 'room:*', private: true },
+      { topics: 'room:*', private: true, actions: 'author' },
       { topics: (topic) => topic.endsWith(':log'), messages: 7 },
     ])
-    expect(of('room:vip', false)).toEqual({ messages: 5, keepMs: 60_000 })
-    expect(of('room:1', true)).toEqual({ messages: 100, keepMs: 7_200_000 })
+    expect(of('room:vip', false)).toEqual({ messages: 5, keepMs: 60_000, actions: 'none' })
+    expect(of('room:1', true)).toEqual({ messages: 100, keepMs: 7_200_000, actions: 'author' })
     expect(of('room:1', false)).toBeUndefined()
     expect(of('a:log', false)?.messages).toBe(7)
     expect(of('room:', true)).toBeDefined()
@@ -17,14 +20,45 @@ describe('what is kept', () => {
     expect(keepingBy([{ topics: '*' }])('feed:items:a', true)).toBeUndefined()
   })
 
-  it.each([[{}], [{ topics: '' }], [{ topics: 'a', messages: 0 }], [{ topics: 'a', keep: 'soon' }]])(
-    'is refused where a rule is none: %j',
-    (rule) => {
-      expect(() => keepingBy([rule as never])).toThrow(/\[msc\/realtime\]/)
-    },
-  )
+  it.each([
+    [{}],
+    [{ topics: '' }],
+    [{ topics: 'a', messages: 0 }],
+    [{ topics: 'a', keep: 'soon' }],
+    [{ topics: 'a', actions: 'all' }],
+  ])('is refused where a rule is none: %j', (rule) => {
+    expect(() => keepingBy([rule as never])).toThrow(/\[msc\/realtime\]/)
+  })
 
   it('is refused where there is no list', () => {
     expect(() => keepingBy({ topics: 'a' } as never)).toThrow(/no list/)
+  })
+})
+
+describe('who may do something to a message', () => {
+  const asked = { topic: 'room:1', private: false, action: 'delete', id: 'f1', author: 'ana' } as const
+  const claims = { sub: 'ana', role: 'authenticated', exp: 4_000_000_000 }
+
+  it('is nobody where no answer comes within five seconds, or the token has expired meanwhile', async () => {
+    const clock = createManualClock(Date.now())
+    const reported: unknown[] = []
+    const runtime = createRuntime(clock, (error) => void reported.push(error))
+    let signal: AbortSignal | undefined
+    const answer = mayAct(
+      (_asked, given) => {
+        signal = given
+        return new Promise(() => undefined)
+      },
+      { ...asked, claims },
+      runtime,
+    )
+    await clock.advance(4999)
+    expect(signal?.aborted).toBe(false)
+    await clock.advance(1)
+    expect(await answer).toBe(false)
+    expect([signal?.aborted, reported.length]).toEqual([true, 1])
+    expect(await mayAct(() => true, { ...asked, claims: { ...claims, exp: 1 } }, runtime)).toBe(false)
+    expect(await mayAct(() => 'yes' as never, { ...asked, claims }, runtime)).toBe(false)
+    expect(await mayAct(() => true, { ...asked, claims }, runtime)).toBe(true)
   })
 })

@@ -1,5 +1,6 @@
-import { ConfigError, assertNumbers, durationOption, type Duration } from '@msc/core'
+import { ConfigError, assertChoice, assertNumbers, durationOption, type Duration } from '@msc/core'
 import { isFeedTopic } from '../session/context.ts'
+import type { ActionsRule } from './actions.ts'
 import type { Keeping } from './store.ts'
 
 /** Whose messages are kept, and for how long. The first rule that fits a topic is its own. */
@@ -12,6 +13,11 @@ export interface HistoryRule {
   readonly keep?: Duration
   /** Only of private topics, or only of public ones. Default both. */
   readonly private?: boolean
+  /**
+   * Who may edit and delete messages, and react to them. Whoever does needs an account (a token with a `sub`), and may write to the
+   * topic. Default `none`: nobody.
+   */
+  readonly actions?: ActionsRule
 }
 
 /** What a topic is kept for; `undefined` for one that is not. */
@@ -26,7 +32,7 @@ export function keepingBy(rules: readonly HistoryRule[]): KeepingOf {
     })
   }
   const all = rules.map((rule) => {
-    const { topics, messages = 100, keep = '2h', private: only } = rule
+    const { topics, messages = 100, keep = '2h', private: only, actions = 'none' } = rule
     if (typeof topics !== 'function' && (typeof topics !== 'string' || topics === '')) {
       throw new ConfigError('[msc/realtime] A rule of `history` has no `topics`.', {
         code: 'OPTION_INVALID',
@@ -34,7 +40,8 @@ export function keepingBy(rules: readonly HistoryRule[]): KeepingOf {
       })
     }
     assertNumbers('realtime', { messages }, { messages: 1 })
-    const keeping = { messages, keepMs: durationOption('realtime', 'keep', keep, { mostMs: 1e13 }) }
+    if (typeof actions !== 'function') assertChoice('realtime', 'actions', actions, ['none', 'author'])
+    const keeping = { actions, messages, keepMs: durationOption('realtime', 'keep', keep, { mostMs: 1e13 }) }
     return { fits: typeof topics === 'function' ? topics : matcherOf(topics), only, keeping }
   })
   return (topic, isPrivate) =>

@@ -10,7 +10,8 @@ import type { Call, OpenCall } from './handle-http.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
-import { MAX_FEEDS, servePlainStream } from './plain-stream.ts'
+import { keptTopics, type KeptTopic } from './kept-topics.ts'
+import { MAX_KEPT, servePlainStream } from './plain-stream.ts'
 import { REMOVED_TEXT } from '../session/refusal.ts'
 import { isFeedTopic, type SessionContext } from '../session/context.ts'
 import { fitsName } from '../../base/name.ts'
@@ -44,11 +45,12 @@ const encoder = new TextEncoder()
 /**
  * The way for networks that block WebSockets. `GET {path}/events` is a stream of server-sent events with the protocol's
  * frames, to which a client answers with `POST {path}/events/{session}`. With `?topic=` it is a stream of plain messages,
- * for any EventSource: a feed's messages have their cursor as id, so `Last-Event-ID` brings what was missed.
+ * for any EventSource: those of feeds, and of channels that are kept, have their cursor as id, so `Last-Event-ID` brings what was
+ * missed, and `rewind=20` begins with the latest of such channels.
  */
 export function createEvents(context: EventsContext): Events {
   const { clients, admission } = context
-  const { rooms, feeds, runtime, ask, bans, departures } = context.session
+  const { rooms, feeds, history, runtime, ask, bans, departures } = context.session
   const sessions = new Map<string, Client>()
 
   const openStream = (claims: Claims, format: Format, place: Place): Opened => {
@@ -70,21 +72,21 @@ export function createEvents(context: EventsContext): Events {
     return respond(stream)
   }
 
-  const openTopics = (topics: readonly string[], call: Call, place: Place): Response => {
+  const openTopics = (topics: readonly string[], kept: readonly KeptTopic[], call: Call, place: Place): Response => {
     const { claims, url, request } = call
     const { client, transport, stream, drained } = openStream(claims, 'events', place)
     const { connection } = client
     servePlainStream({
       connection,
       transport,
-      kept: topics.filter(isFeedTopic),
-      feeds,
+      kept,
       lastEventId: request.headers.get('last-event-id'),
       drained,
       runtime,
     })
     for (const topic of topics) {
       const membership = membershipOf(connection, topic, isPrivate(topic, url), claims)
+      membership.followsHistory = kept.some((each) => each.topic === topic)
       connection.memberships.set(`${CHANNEL}${topic}`, membership)
       rooms.add(membership)
       runtime.counters.countJoin()
@@ -100,9 +102,17 @@ export function createEvents(context: EventsContext): Events {
         return fail(422, 'Too many topics, or one that is none')
       }
       if (context.session.privateOnly && topics.some((topic) => !isPrivate(topic, url))) return privateOnly()
-      const reads = feeds ? topics.filter(isFeedTopic).length : 0
-      if (reads > MAX_FEEDS) return fail(422, `At most ${MAX_FEEDS} feeds fit into a stream`)
-      const refused = admission.take(who, { joinsPerMinute: topics.length, feedReadsPerMinute: reads })
+      const rewind = url.searchParams.get('rewind') ?? undefined
+      if (rewind !== undefined && !/^[1-9]\d{0,5}$/.test(rewind)) return fail(422, '`rewind` is a number of messages')
+      const kept = keptTopics(
+        topics,
+        (topic) => isPrivate(topic, url),
+        rewind === undefined ? undefined : Number(rewind),
+        { feeds, history },
+      )
+      if (kept.length > MAX_KEPT)
+        return fail(422, `At most ${MAX_KEPT} feeds and channels with a history fit into a stream`)
+      const refused = admission.take(who, { joinsPerMinute: topics.length, feedReadsPerMinute: kept.length })
       if (refused) return tooMany(refused)
       const watch = departures.watch(topics, claims.sub)
       try {
@@ -130,7 +140,7 @@ export function createEvents(context: EventsContext): Events {
         place.leave()
         return tooMany(crowded)
       }
-      return url.searchParams.has('topic') ? openTopics(topics, call, place) : openSession(claims, place)
+      return url.searchParams.has('topic') ? openTopics(topics, kept, call, place) : openSession(claims, place)
     },
     receive: (call) => receiveFrames(sessions.get(call.params['stream'] ?? ''), call, context),
   }

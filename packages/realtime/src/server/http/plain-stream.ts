@@ -1,16 +1,15 @@
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
-import type { FeedSource } from '../../feed/source.ts'
 import { Position, isCursor, withinPage } from '../../feed/position.ts'
 import type { Connection, Transport } from '../entrance/connection.ts'
 import type { Runtime } from '../runtime.ts'
 import type { EventHeader } from '../wire/format.ts'
+import type { KeptTopic } from './kept-topics.ts'
 
 export interface PlainStreamOptions {
   readonly connection: Connection
   readonly transport: Transport
   /** Those of its topics that have a history. */
-  readonly kept: readonly string[]
-  readonly feeds: FeedSource | undefined
+  readonly kept: readonly KeptTopic[]
   /** What the client has of an earlier stream of the same topics. */
   readonly lastEventId: string | null
   /** Resolves when everything has been taken, or nobody takes it any more. */
@@ -18,29 +17,37 @@ export interface PlainStreamOptions {
   readonly runtime: Runtime
 }
 
-const PAGE = 500
 /** Messages that may wait for the history, and their characters. */
 const MAX_WAITING = 10_000
 const MAX_WAITING_LENGTH = 8 * 1024 * 1024
 /** Between the positions in an id. */
 const BETWEEN = '~'
-/** As many feeds as fit into the id of an event, which comes back in a header field. */
-export const MAX_FEEDS = 50
+/** In place of the position of a topic whose latest messages are still to come. */
+const BEGINS = '-'
+/** As many topics as fit into the id of an event, which comes back in a header field. */
+export const MAX_KEPT = 50
 
 /**
- * The messages of a plain event stream: those of its feeds each once, and each with an id of its own that says how far the
+ * The messages of a plain event stream: those of its feeds, and of channels that are kept, each once, and each with an id of its own that says how far the
  * stream has come in every one of them, so that `Last-Event-ID` goes on exactly there.
  */
 export function servePlainStream(options: PlainStreamOptions): void {
-  const { connection, transport, kept, feeds, runtime } = options
-  /** A cursor while history is read, else what was heard. `undefined`: where the feed is now. */
+  const { connection, transport, runtime } = options
+  const kept = options.kept.map(({ topic }) => topic)
+  const sources = new Map(options.kept.map((source) => [source.topic, source]))
+  /** A cursor while history is read, else what was heard. `undefined`: where the topic is now, or its latest messages. */
   const at = new Map<string, Position | string | undefined>(kept.map((topic) => [topic, undefined]))
-  const behind = new Set(feeds ? kept : [])
+  /** Where all others are is known before one has something to tell, since each id says it. */
+  const behind = new Set(
+    options.kept.toSorted((a, b) => Number(!!a.latest) - Number(!!b.latest)).map(({ topic }) => topic),
+  )
   const waiting: string[] = []
   let waitingLength = 0
   let reading = false
+  /** Those that were told a gap: they go on from now. */
+  const isLost = new Set<string>()
 
-  const idLine = (): string => `id: ${kept.map((topic) => String(at.get(topic))).join(BETWEEN)}\n`
+  const idLine = (): string => `id: ${kept.map((topic) => String(at.get(topic) ?? BEGINS)).join(BETWEEN)}\n`
   const tellGap = (topic: string): void => transport.send(`event: gap\ndata: ${JSON.stringify({ topic })}\n\n`)
 
   const send = connection.sendRaw.bind(connection)
@@ -70,35 +77,50 @@ export function servePlainStream(options: PlainStreamOptions): void {
     if (waiting.length > MAX_WAITING || waitingLength > MAX_WAITING_LENGTH) connection.terminate()
   }
 
+  /** The topic's latest messages. Between them its position is what was heard of them, and nothing of before. */
+  const beginTopic = async (topic: string, latest: NonNullable<KeptTopic['latest']>): Promise<void> => {
+    const page = await latest()
+    await options.drained()
+    if (!connection.memberships.has(`${CHANNEL}${topic}`)) return
+    let heard: Position | undefined
+    for (const { block, cursor = '' } of page.events) {
+      if (heard) heard.take(cursor)
+      else heard = Position.of(cursor)
+      at.set(topic, heard)
+      transport.send(idLine() + block)
+    }
+    at.set(topic, Position.of(page.cursor))
+  }
   /** All that came after the topic's position. */
-  const readTopic = async (topic: string, source: FeedSource): Promise<void> => {
+  const readTopic = async (topic: string): Promise<void> => {
+    const source = sources.get(topic)
+    if (!source) return
+    if (source.latest && at.get(topic) === undefined && !isLost.has(topic)) return beginTopic(topic, source.latest)
     for (let more = true; more && !connection.gone;) {
       const position = at.get(topic)
       const before = position === undefined ? undefined : String(position)
-      const page = await source.since(topic, before, PAGE)
+      const page = await source.since(before)
       // At the reader's pace: what it has not taken counts against it.
       await options.drained()
       // It was sent out of this one meanwhile.
       if (!connection.memberships.has(`${CHANNEL}${topic}`)) return
       if (page.gap) tellGap(topic)
-      for (const { event, body, row } of page.events) {
-        at.set(topic, withinPage(before ?? '', page.cursor, row))
-        transport.send(
-          `${idLine()}data: {"topic":${JSON.stringify(topic)},"event":${JSON.stringify(event)},"payload":${body}}\n\n`,
-        )
+      for (const { block, row, cursor } of page.events) {
+        at.set(topic, row === undefined ? cursor : withinPage(before ?? '', page.cursor, row))
+        transport.send(idLine() + block)
       }
       more = page.more
       at.set(topic, more ? page.cursor : Position.of(page.cursor))
     }
   }
   const next = (): string | undefined => (reading || connection.gone ? undefined : waiting.shift())
-  const readAll = async (source: FeedSource): Promise<void> => {
+  const readAll = async (): Promise<void> => {
     try {
       while (!connection.gone) {
         const [topic] = behind
         if (topic === undefined) break
         behind.delete(topic)
-        await readTopic(topic, source)
+        await readTopic(topic)
       }
       // A block without data sets the id, and is no message.
       if (kept.length > 0) transport.send(`${idLine()}\n`)
@@ -114,18 +136,22 @@ export function servePlainStream(options: PlainStreamOptions): void {
     }
   }
   const read = (): void => {
-    if (!feeds || reading || behind.size === 0) return
+    if (reading || behind.size === 0) return
     reading = true
-    void readAll(feeds)
+    void readAll()
   }
 
-  if (options.lastEventId !== null && feeds) {
+  if (options.lastEventId !== null) {
     const given = options.lastEventId.split(BETWEEN)
-    const isKnown = given.length === kept.length && given.every(isCursor)
+    const isKnown = given.length === kept.length && given.every((each) => each === BEGINS || isCursor(each))
     // What can't be gone on from may have been missed.
     for (const [index, topic] of kept.entries()) {
-      if (isKnown) at.set(topic, given[index])
-      else tellGap(topic)
+      const cursor = given[index]
+      if (isKnown && cursor !== BEGINS) at.set(topic, cursor)
+      else if (!isKnown || !sources.get(topic)?.latest) {
+        isLost.add(topic)
+        tellGap(topic)
+      }
     }
   }
   read()

@@ -92,7 +92,7 @@ async function broadcastAll(
   const { history, rooms, runtime } = context
   const kept = messages.filter((message) => history?.keeps(message.topic, message.private))
   try {
-    if (kept.length > 0) await history?.publish(kept)
+    if (kept.length > 0) await history?.publish(kept, undefined, claims.sub)
   } catch (error) {
     if (isUnstorable(error)) return unfit('PAYLOAD_INVALID', 'The history can not keep it')
     runtime.report(error, 'keep messages')

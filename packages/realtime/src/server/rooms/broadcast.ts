@@ -1,6 +1,6 @@
 import { emit } from '@msc/core'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
-import type { KeptMeta } from '../../history/types.ts'
+import type { ActionMeta, KeptMeta } from '../../history/types.ts'
 import type { Connection } from '../entrance/connection.ts'
 import { formatBinaryBroadcast } from '../wire/binary.ts'
 import { formatBroadcast } from '../wire/format.ts'
@@ -23,8 +23,8 @@ export interface Broadcast {
   /** JSON, encoded when it was accepted: what can't be encoded has to be refused to its sender. */
   readonly payload: string | Uint8Array
   readonly id?: string | undefined
-  /** Of one that is kept. */
-  readonly meta?: KeptMeta
+  /** Of one that is kept, or what was done to one: only those hear of that who have asked for the history. */
+  readonly meta?: KeptMeta | ActionMeta
 }
 
 /**
@@ -90,12 +90,15 @@ export function broadcastFeed(rooms: Rooms, message: Broadcast, from?: Connectio
 
 function outgoingOf(message: Broadcast, kind: Outgoing['kind'], from?: Connection): Outgoing {
   const { topic, event, payload, private: isPrivate, id, meta } = message
+  const isAction = meta !== undefined && 'action' in meta
   return {
     topic,
     private: isPrivate,
     kind,
     bytes: weightOf(message),
-    isFor: ({ connection, self }) => connection !== from || self,
+    isFor: isAction
+      ? ({ followsHistory }) => followsHistory === true
+      : ({ connection, self }) => connection !== from || self,
     dataFor(version) {
       if (typeof payload === 'string') return formatBroadcast(topic, event, payload, meta ?? id, version)
       // Version 1 has no bytes; what can't be said there is left out.

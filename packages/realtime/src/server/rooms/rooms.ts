@@ -1,5 +1,6 @@
 import type { CancelTimer } from '@msc/core'
 import { createChanges, type Changes, type ChangeWish } from '../changes/changes.ts'
+import type { SaidOfAction, SaidOfMessage } from '../../history/types.ts'
 import type { Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { TopicAction } from '../policies/permissions.ts'
@@ -67,6 +68,8 @@ export interface Membership {
   readonly changes: readonly ChangeWish[]
   /** Of its own latest token: another topic of the connection may have another. */
   claims: Claims
+  /** Has asked where it is in the history, and hears of what is done to messages. */
+  followsHistory?: boolean
   /** What its token was found to allow. */
   granted?: Set<TopicAction>
   /** What it tracks, once it does. */
@@ -80,6 +83,8 @@ interface OutboundMessage {
   readonly private: boolean
   readonly payload: string | Uint8Array
   readonly id?: string | undefined
+  /** Of one that is kept. */
+  readonly meta?: SaidOfMessage | SaidOfAction | undefined
 }
 
 /** Tells the other servers what this one's members and application do. Never throws. */

@@ -50,7 +50,7 @@ export async function onBroadcast(
   }
   if (typeof content !== 'string') return no(refusal('PAYLOAD_INVALID', 'A topic that is kept carries no bytes'))
   try {
-    const [id] = await context.history.publish([message], connection)
+    const [id] = await context.history.publish([message], connection, membership.claims.sub)
     if (membership.ack) reply(connection, frame, 'ok', { id })
   } catch (error) {
     // It was not taken, so that it may come again.
@@ -105,7 +105,7 @@ function keptId({ claims, topic }: Membership, said: unknown): readonly [account
 const NOT_JSON = refusal('PAYLOAD_INVALID', 'JSON can not carry it')
 
 /** The connection is there, and in the topic by this very membership. */
-function isStill(membership: Membership, frame: Frame): boolean {
+export function isStill(membership: Membership, frame: Frame): boolean {
   const { connection } = membership
   return !connection.gone && connection.memberships.get(frame.topic) === membership
 }

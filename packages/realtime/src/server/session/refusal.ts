@@ -10,6 +10,8 @@ export type RefusalCode =
   | 'FORBIDDEN'
   | 'PRIVATE_ONLY'
   | 'ENDED'
+  | 'MESSAGE_UNKNOWN'
+  | 'MESSAGE_FULL'
   | 'UNAVAILABLE'
 
 export interface Refused {
@@ -32,6 +34,8 @@ const WORDS: Readonly<Record<RefusalCode, string>> = {
   FORBIDDEN: 'Unauthorized',
   PRIVATE_ONLY: 'PrivateOnly',
   ENDED: 'Unauthorized',
+  MESSAGE_UNKNOWN: 'MessageUnknown',
+  MESSAGE_FULL: 'MessageFull',
   UNAVAILABLE: 'Unavailable',
 }
 const RETRYABLE: ReadonlySet<RefusalCode> = new Set(['RATE_LIMITED', 'ROOM_BUSY', 'UNAVAILABLE'])

@@ -8,6 +8,7 @@ import { leave } from '../rooms/membership.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import { isFeedTopic, type SessionContext } from './context.ts'
+import { onAct } from './act.ts'
 import { join } from './join.ts'
 import { onBroadcast, onPresence } from './messages.ts'
 import { limited, refusal, refusalSaying, UNAVAILABLE } from './refusal.ts'
@@ -46,6 +47,7 @@ export async function handleFrame(connection: Connection, frame: Frame, context:
   if (event === 'broadcast') return onBroadcast(membership, frame, payload, context)
   if (event === 'presence') return onPresence(membership, frame, payload, context)
   if (event === 'msc_since') return onSince(membership, frame, payload, context)
+  if (event === 'msc_act') return onAct(membership, frame, payload, context)
   if (event === 'access_token') return onToken(membership, payload['access_token'], context)
   refuse(connection, frame, refusal('PAYLOAD_INVALID', `Unknown event ${event.slice(0, 50)}`), runtime)
 }
@@ -62,6 +64,8 @@ async function onSince(
   const kept = history?.keeps(topic, membership.private) ? history : undefined
   const isFeed = feeds && membership.private && isFeedTopic(topic)
   if (!isFeed && !kept) return reply(connection, frame, 'ok', null)
+  // Before it is read: what is done meanwhile comes live as well, and is known by its position.
+  if (kept && !isRecord(payload['latest'])) membership.followsHistory = true
   if (after !== undefined && !isCursor(after)) {
     return refuse(connection, frame, refusal('PAYLOAD_INVALID', 'Not a cursor'), runtime)
   }

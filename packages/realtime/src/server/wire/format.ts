@@ -1,6 +1,7 @@
 import { formatFrame, type Frame, type ProtocolVersion } from '../../phoenix/frames.ts'
-import type { KeptMeta } from '../../history/types.ts'
+import type { ActionMeta, KeptMeta } from '../../history/types.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
+import { eventBlock } from './event-block.ts'
 import { unstampedText } from './stamp-text.ts'
 
 /** As a client reads it: one of the protocol's versions, or server-sent events without any. */
@@ -29,11 +30,11 @@ export function formatBroadcast(
   topic: string,
   event: string,
   text: string,
-  said: string | KeptMeta | undefined,
+  said: string | KeptMeta | ActionMeta | undefined,
   as: Format,
 ): string {
+  if (as === 'events') return broadcastEvent(topic, event, text, typeof said === 'string' ? undefined : said)
   const name = JSON.stringify(event)
-  if (as === 'events') return broadcastEvent(topic, name, text)
   const meta = said === undefined ? '' : `,"meta":${JSON.stringify(typeof said === 'string' ? { id: said } : said)}`
   const payload = `{"type":"broadcast","event":${name},"payload":${text}${meta}}`
   return formatText({ joinRef: null, ref: null, topic: `${CHANNEL}${topic}`, event: 'broadcast', text: payload }, as)
@@ -49,10 +50,13 @@ export interface EventHeader {
 }
 
 /** A message as a server-sent event, behind its header. */
-function broadcastEvent(topic: string, event: string, payload: string): string {
+function broadcastEvent(topic: string, event: string, payload: string, meta?: KeptMeta | ActionMeta): string {
   const { stamp, text } = unstampedText(payload)
-  const header: EventHeader = { topic, cursor: stamp.cursor, ...(stamp.more === true && { more: true }) }
-  return `${JSON.stringify(header)}\ndata: {"topic":${JSON.stringify(topic)},"event":${event},"payload":${text}}\n\n`
+  // What the server says of a message that is kept goes before what its sender wrote.
+  const header: EventHeader = meta
+    ? { topic, cursor: meta.cursor }
+    : { topic, cursor: stamp.cursor, ...(stamp.more === true && { more: true }) }
+  return `${JSON.stringify(header)}\n${eventBlock(topic, event, text, meta)}`
 }
 
 /** The rest is of the protocol's, but for an end and a gap, which everybody wants to know of. */
