@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
   inTurn,
-  ConfigError,
   DriverError,
   assertMethods,
   assertChoice,
@@ -19,6 +18,7 @@ import { getHub, setHub } from '../client/hub.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
 import { Admission, Place } from './admission/admission.ts'
 import { BUS_METHODS, type RealtimeBus } from '../bus/bus.ts'
+import { assertJwtSecret } from '../bus/signing.ts'
 import { createBans } from './admission/bans.ts'
 import { createDepartures } from './admission/departures.ts'
 import { createLiveness, type Ended, type IsLive } from './admission/liveness.ts'
@@ -59,6 +59,11 @@ export interface RealtimeServerOptions {
   readonly feeds?: FeedSource
   /** Joins the rooms of several servers; started and closed with this one. Default: this server is the only one. */
   readonly bus?: RealtimeBus
+  /**
+   * While `jwtSecret` changes: other secrets whose processes are believed on the bus. First the next one, on all servers; then it
+   * becomes their `jwtSecret` and the earlier one is here, until the last server has it. Default: none.
+   */
+  readonly busSecrets?: readonly string[]
   /**
    * Topics whose broadcasts are kept, for who was away and who comes later: in the database of `feeds` where there are feeds, for
    * all servers and beyond a restart, else in this process. A message is acknowledged once it is kept. Default: none.
@@ -214,7 +219,9 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const clients = createClients(context)
   const here = createEnding({ clients, liveness, bans, revocations })
   const { bus, feeds } = options
-  const link = bus && createLink({ bus, rooms, ending: here, hasFeeds: feeds !== undefined })
+  const link =
+    bus &&
+    createLink({ bus, jwtSecret, busSecrets: options.busSecrets, rooms, ending: here, hasFeeds: feeds !== undefined })
   const { disconnect, kick, revoke } = link?.ending ?? here
   let closed = false
   /** Why nobody is let in now. */
@@ -353,13 +360,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 function assertServerOptions(options: RealtimeServerOptions): void {
   assertOptions('realtime', options)
   const { jwtSecret, path = '/realtime/v1', feeds, bus, presenceKey, privateOnly } = options
-  // A promise that was not awaited has a text form that anybody can guess.
-  if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
-    throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
-      code: 'JWT_SECRET_INVALID',
-      hint: 'Set SUPABASE_JWT_SECRET to at least 32 random characters, and pass it as `jwtSecret`.',
-    })
-  }
+  assertJwtSecret(jwtSecret)
   assertMethods('realtime', 'options', options, ['authorize'], ['isLive', 'clientAddress'])
   assertText('realtime', 'path', path)
   assertPorts('realtime', options)

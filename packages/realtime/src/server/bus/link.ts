@@ -1,6 +1,7 @@
 import { every, inTurn, randomHex, withoutScope, type CancelTimer } from '@msc/core'
 import type { RealtimeBus } from '../../bus/bus.ts'
 import { formatBroadcast, parseBroadcast, parseFrame } from '../../bus/frame.ts'
+import { createSigning } from '../../bus/signing.ts'
 import type { Ending } from '../ending.ts'
 import { broadcastHere, hasRoomFor } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
@@ -10,10 +11,14 @@ import { createElsewhere, formatChange, piecesOf } from './elsewhere.ts'
 import { endEverywhere, endHere } from './ends.ts'
 import { createGaps } from './gaps.ts'
 import { createPeers, type Peer } from './peers.ts'
+import { createRefusals } from './refusals.ts'
 import { createSender } from './sender.ts'
 
 export interface LinkOptions {
   readonly bus: RealtimeBus
+  readonly jwtSecret: string
+  /** Others of which frames are accepted. */
+  readonly busSecrets?: readonly string[] | undefined
   readonly rooms: Rooms
   /** Of this server alone. */
   readonly ending: Ending
@@ -31,6 +36,8 @@ export interface BusStats {
   readonly waiting: number
   readonly dropped: number
   readonly received: number
+  /** What came and was no frame of a process with the secret, or not of this minute. */
+  readonly refused: number
   /** How often members were told that they may have missed something. */
   readonly gaps: number
   /** The last attempt to send failed. */
@@ -56,11 +63,13 @@ const SETTLED_MS = 2 * HEARTBEAT_MS
 /** A look that is this late means that this process stood still, and could hear nobody. */
 const LATE_MS = 3000
 
-export function createLink({ bus, rooms, ending, hasFeeds }: LinkOptions): Link {
+export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds }: LinkOptions): Link {
   const { runtime } = rooms
   const { clock, attempt, report } = runtime
   const id = randomHex(8)
-  const sender = createSender(bus, id, runtime)
+  const signing = createSigning(jwtSecret, busSecrets)
+  const sender = createSender(bus, id, signing, runtime)
+  const refusals = createRefusals(bus.name, report)
   const peers = createPeers()
   const elsewhere = createElsewhere(rooms)
   const gaps = createGaps(rooms, (topic) => hasFeeds && isFeedTopic(topic))
@@ -105,8 +114,10 @@ export function createLink({ bus, rooms, ending, hasFeeds }: LinkOptions): Link 
   }
   const onMessage = (text: string): void => {
     if (closed) return
-    const frame = parseFrame(text)
-    if (!frame || frame.from === id) return
+    const frame = parseFrame(text, { own: id, now: clock.now(), signing })
+    if (frame === undefined) return
+    // Before anything is made of it: it is nobody's, so nobody misses anything by it.
+    if (typeof frame === 'string') return refusals.count(frame)
     const now = clock.monotonic()
     const arrival = peers.arrive(frame, now, now - startedAt > SETTLED_MS)
     if (arrival.kind === 'known') return
@@ -161,7 +172,14 @@ export function createLink({ bus, rooms, ending, hasFeeds }: LinkOptions): Link 
       () => clock.now(),
     ),
     ready,
-    stats: () => ({ name: bus.name, others: peers.size, ...sender.stats, received, gaps: gaps.told }),
+    stats: () => ({
+      name: bus.name,
+      others: peers.size,
+      ...sender.stats,
+      received,
+      refused: refusals.total,
+      gaps: gaps.told,
+    }),
     async close() {
       closed = true
       delete rooms.outbound

@@ -1,6 +1,7 @@
 import { backoff, deadline, emit, readField, sleep, withoutScope } from '@msc/core'
 import { formatFrame } from '../../bus/frame.ts'
 import type { RealtimeBus } from '../../bus/bus.ts'
+import type { Signing } from '../../bus/signing.ts'
 import type { Runtime } from '../runtime.ts'
 
 /** What waits to be sent: so many messages, and so many characters. */
@@ -46,7 +47,7 @@ export interface Sender {
  * A frame that could not be sent is sent again as it is, with its number, so that whoever got it after all knows it. One that is
  * given up leaves a number out.
  */
-export function createSender(bus: RealtimeBus, id: string, { clock, report }: Runtime): Sender {
+export function createSender(bus: RealtimeBus, id: string, signing: Signing, { clock, report }: Runtime): Sender {
   let queue: Waiting[] = []
   let length = 0
   let number = 0
@@ -101,9 +102,9 @@ export function createSender(bus: RealtimeBus, id: string, { clock, report }: Ru
     number += lost ? 2 : 1
     lost = false
     const text = formatFrame(
-      id,
-      number,
+      { from: id, number, at: clock.now(), isPublisher: false },
       messages.map((message) => message.text),
+      signing,
     )
     const from = clock.monotonic()
     for (let tries = 0; ; tries++) {

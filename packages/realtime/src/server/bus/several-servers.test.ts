@@ -8,6 +8,7 @@ import {
   createMemoryBusHub,
   memoryBus,
   postgresBus,
+  publishing,
   type BusPublisher,
   type MemoryBus,
   type RealtimeBus,
@@ -204,7 +205,7 @@ describe.each(Object.keys(backends))('several servers on %s', (name) => {
     const [a, b] = [await joined(one, 'a'), await joined(two, 'b')]
     // As in a process of its own.
     setHub(undefined)
-    const bus = backend.create()
+    const bus = publishing(backend.create(), { jwtSecret })
     const worker = createRealtime({ driver: embedded({ bus }), getToken: () => undefined })
     clients.push(worker)
     await Promise.all([1, 2, 3].map((n) => worker.publish('t', 'job', { n })))

@@ -1,0 +1,81 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import { ConfigError } from '@msc/core'
+
+/** What the processes of one application can do for each other, and whoever merely writes to their bus can't. */
+export interface Signing {
+  /** @returns The code for a text, in base64url. */
+  sign(text: string): string
+  /** Whether the code is that of a process with one of the secrets. */
+  isSigned(text: string, code: string): boolean
+  /** Hides a text from whoever listens. */
+  seal(text: string): string
+  /** `undefined` for what was sealed by nobody with one of the secrets. Never throws. */
+  open(sealed: string): string | undefined
+}
+
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+interface Keys {
+  readonly signing: Uint8Array
+  readonly sealing: Uint8Array
+}
+
+/**
+ * Frames carry an HMAC-SHA-256, and what only one server should read is sealed by AES-256-GCM, under keys that HKDF derives from
+ * the secret of the tokens: neither is of any use for the other, or for a token.
+ *
+ * @param others Secrets of which frames are accepted as well.
+ * @throws ConfigError `JWT_SECRET_INVALID`.
+ */
+export function createSigning(jwtSecret: string, others: readonly string[] = []): Signing {
+  const own = keysOf(jwtSecret)
+  const all = [own, ...others.map(keysOf)]
+  return {
+    sign: (text) => createHmac('sha256', own.signing).update(text).digest('base64url'),
+    isSigned(text, code) {
+      const given = Buffer.from(code, 'base64url')
+      return all.some(({ signing }) => {
+        const right = createHmac('sha256', signing).update(text).digest()
+        return given.length === right.length && timingSafeEqual(given, right)
+      })
+    },
+    seal(text) {
+      const nonce = randomBytes(NONCE_BYTES)
+      const cipher = createCipheriv('aes-256-gcm', own.sealing, nonce)
+      return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64')
+    },
+    open(sealed) {
+      const bytes = Buffer.from(sealed, 'base64')
+      if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined
+      for (const { sealing } of all) {
+        try {
+          const cipher = createDecipheriv('aes-256-gcm', sealing, bytes.subarray(0, NONCE_BYTES))
+          cipher.setAuthTag(bytes.subarray(-TAG_BYTES))
+          const text = cipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES))
+          return Buffer.concat([text, cipher.final()]).toString('utf8')
+        } catch {
+          // Of another secret, or changed on the way.
+        }
+      }
+      return undefined
+    },
+  }
+}
+
+/** @throws ConfigError `JWT_SECRET_INVALID` for what is no text of at least 32 characters. */
+export function assertJwtSecret(secret: unknown): asserts secret is string {
+  // A promise that was not awaited has a text form that anybody can guess.
+  if (typeof secret === 'string' && secret.length >= 32) return
+  throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
+    code: 'JWT_SECRET_INVALID',
+    hint: 'Set SUPABASE_JWT_SECRET to at least 32 random characters, and pass it as `jwtSecret`.',
+  })
+}
+
+function keysOf(secret: string): Keys {
+  assertJwtSecret(secret)
+  const derive = (use: string): Uint8Array =>
+    new Uint8Array(hkdfSync('sha256', secret, '', `msc realtime bus ${use}`, 32))
+  return { signing: derive('signing'), sealing: derive('sealing') }
+}
