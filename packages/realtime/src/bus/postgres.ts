@@ -1,4 +1,4 @@
-import { DriverError, closedError, systemClock, type Clock } from '@msc/core'
+import { DriverError, closedError, systemClock } from '@msc/core'
 import { assertClient, listen, postgresFailure, queryOn, type PostgresClient } from '@msc/core/postgres'
 import type { RealtimeBus } from './bus.ts'
 import { publishing, type BusPublisher, type PublisherOptions } from './publisher.ts'

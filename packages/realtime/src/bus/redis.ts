@@ -7,7 +7,6 @@ import {
   systemClock,
   toError,
   type CancelTimer,
-  type Clock,
 } from '@msc/core'
 import type { BusHandlers, RealtimeBus } from './bus.ts'
 import { publishing, type BusPublisher, type PublisherOptions } from './publisher.ts'

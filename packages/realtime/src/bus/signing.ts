@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
-import { ConfigError } from '@msc/core'
+import { assertJwtSecret } from '../base/jwt-secret.ts'
 
 /** What the processes of one application can do for each other, and whoever merely writes to their bus can't. */
 export interface Signing {
@@ -61,16 +61,6 @@ export function createSigning(jwtSecret: string, others: readonly string[] = [])
       return undefined
     },
   }
-}
-
-/** @throws ConfigError `JWT_SECRET_INVALID` for what is no text of at least 32 characters. */
-export function assertJwtSecret(secret: unknown): asserts secret is string {
-  // A promise that was not awaited has a text form that anybody can guess.
-  if (typeof secret === 'string' && secret.length >= 32) return
-  throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
-    code: 'JWT_SECRET_INVALID',
-    hint: 'Set SUPABASE_JWT_SECRET to at least 32 random characters, and pass it as `jwtSecret`.',
-  })
 }
 
 function keysOf(secret: string): Keys {
