@@ -29,6 +29,7 @@ import { createEnding, type KickOptions } from './ending.ts'
 import { fail } from './http/answers.ts'
 import { publishFeed, publishTo } from './publish.ts'
 import { createClients } from './entrance/clients.ts'
+import { createAnywhere } from './http/anywhere.ts'
 import { createEvents } from './http/events.ts'
 import { createPolls } from './http/polls.ts'
 import { handleHttp, type HttpContext } from './http/handle-http.ts'
@@ -313,6 +314,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     const why = shut()
     return why && fail(...why)
   }
+  const anywhere = createAnywhere({ directed: link?.directed, admission, maxBytes: limits.frameBytes })
+  const { newSession } = anywhere
   const events = createEvents({
     maxBytes: limits.frameBytes,
     maxTopics: limits.topics,
@@ -320,9 +323,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     clients,
     session: context,
     admission,
+    newSession,
     full,
   })
-  const polls = createPolls({ maxBytes: limits.frameBytes, clients, admission, runtime, full })
+  const polls = createPolls({ maxBytes: limits.frameBytes, clients, admission, runtime, newSession, full })
   const rest = {
     maxBytes: limits.frameBytes,
     maxMessages: limits.messagesPerRequest,
@@ -343,10 +347,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     handlers: {
       health: () => Response.json({ status: 'ok' }),
       events: events.open,
-      frames: events.receive,
+      frames: anywhere.route('frames', events.receive),
       pollOpen: polls.open,
-      poll: polls.poll,
-      pollFrames: polls.receive,
+      poll: anywhere.route('poll', polls.poll),
+      pollFrames: anywhere.route('pollFrames', polls.receive),
       broadcast: (call) => broadcastMany(call, rest),
       broadcastOne: (call) => broadcastOne(call, rest),
       since: (call) => readSince(call, rest),

@@ -7,6 +7,7 @@ import { broadcastHere, hasRoomFor } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import { isFeedTopic } from '../session/context.ts'
 import { fitsName } from '../../base/name.ts'
+import { createDirected, type Directed } from './directed.ts'
 import { createElsewhere, formatChange, piecesOf } from './elsewhere.ts'
 import { endEverywhere, endHere } from './ends.ts'
 import { createGaps } from './gaps.ts'
@@ -48,6 +49,7 @@ export interface BusStats {
 export interface Link {
   /** Ends whom it should on all servers. */
   readonly ending: Ending
+  readonly directed: Directed
   /** Resolves when it hears the others; rejects where it never will. */
   readonly ready: Promise<void>
   stats(): BusStats
@@ -75,6 +77,14 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
   const gaps = createGaps(rooms, (topic) => hasFeeds && isFeedTopic(topic))
   const startedAt = clock.monotonic()
   const timers: CancelTimer[] = []
+  const isSettled = (): boolean => clock.monotonic() - startedAt > SETTLED_MS
+  const directed = createDirected({
+    id,
+    signing,
+    runtime,
+    send: sender.direct,
+    isThere: (peer) => peers.isThere(peer) ?? (isSettled() ? false : undefined),
+  })
   let received = 0
   let closed = false
 
@@ -83,7 +93,13 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
   const missed = (peer: Peer): void => {
     gaps.everywhere()
     elsewhere.spoil(peer.id)
+    directed.fail('unavailable', peer.id)
     if (!peer.isPublisher) ask(peer.id)
+  }
+  const forget = (peer: string): void => {
+    peers.forget(peer)
+    elsewhere.clear(peer)
+    directed.fail('gone', peer)
   }
   const take = (peer: Peer, message: Readonly<Record<string, unknown>>): void => {
     switch (message['kind']) {
@@ -99,8 +115,10 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
       case 'end':
         return endHere(ending, message)
       case 'bye':
-        peers.forget(peer.id)
-        return elsewhere.clear(peer.id)
+        return forget(peer.id)
+      case 'question':
+      case 'answer':
+        return directed.take(peer.id, message)
     }
   }
   const hear = (raw: Readonly<Record<string, unknown>>): void => {
@@ -119,7 +137,7 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
     // Before anything is made of it: it is nobody's, so nobody misses anything by it.
     if (typeof frame === 'string') return refusals.count(frame)
     const now = clock.monotonic()
-    const arrival = peers.arrive(frame, now, now - startedAt > SETTLED_MS)
+    const arrival = peers.arrive(frame, now, isSettled())
     if (arrival.kind === 'known') return
     const { peer, kind } = arrival
     if (kind === 'missed') missed(peer)
@@ -132,10 +150,7 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
     const now = clock.monotonic()
     if (now - lookedAt > LOOK_MS + LATE_MS) peers.excuse(now)
     lookedAt = now
-    for (const each of peers.silent(now)) {
-      peers.forget(each)
-      elsewhere.clear(each)
-    }
+    for (const each of peers.silent(now)) forget(each)
   }
   const beat = (): void => {
     if (sender.stats.waiting === 0) sender.send('{"kind":"alive"}')
@@ -153,6 +168,7 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
       onGap() {
         if (closed) return
         gaps.everywhere()
+        directed.fail('unavailable')
         ask()
       },
       onError,
@@ -171,6 +187,7 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
       (message) => sender.send(message, true),
       () => clock.now(),
     ),
+    directed,
     ready,
     stats: () => ({
       name: bus.name,
@@ -185,6 +202,7 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
       delete rooms.outbound
       for (const stop of timers) stop()
       gaps.close()
+      directed.fail('unavailable')
       await inTurn(
         () => sender.close('{"kind":"bye"}'),
         () => bus.close(),

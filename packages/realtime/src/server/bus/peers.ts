@@ -21,6 +21,8 @@ const REMEMBERED = 1000
 /** Which processes there are, and which frames of theirs have come. */
 export interface Peers {
   readonly size: number
+  /** `undefined` for one that was never heard, or is forgotten. */
+  isThere(id: string): boolean | undefined
   /** @param settled This process hears for long enough to have heard of all that were there before it. */
   arrive(frame: BusFrame, now: number, settled: boolean): Arrival
   /** Takes one out, and remembers where it was. */
@@ -38,6 +40,7 @@ export function createPeers(): Peers {
     get size() {
       return peers.size
     },
+    isThere: (id) => peers.has(id) || (gone.has(id) ? false : undefined),
     arrive({ from, number, isPublisher }, now, settled) {
       const known = peers.get(from)
       const last = known?.last ?? gone.get(from)

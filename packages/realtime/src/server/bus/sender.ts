@@ -22,6 +22,8 @@ interface Waiting {
   readonly at: number
   /** Sent however late. */
   readonly kept: boolean
+  /** For one server, which misses nothing by it: whoever sent it waits for an answer. */
+  readonly directed?: true
 }
 
 interface SenderStats {
@@ -37,6 +39,8 @@ export interface Sender {
   readonly stats: SenderStats
   /** Never throws. What finds no room is dropped, which the other servers see by the numbers. */
   send(text: string, kept?: boolean): void
+  /** The same for one server alone; false where it is not sent, as the bus is away or too much waits. */
+  direct(text: string): boolean
   /** Sends these behind what waits, piece by piece, in place of those that were given before. */
   stream(pieces: Iterator<string>): void
   /** Sends a last message and nothing more, within a second. Never rejects. */
@@ -59,8 +63,8 @@ export function createSender(bus: RealtimeBus, id: string, signing: Signing, { c
   /** Something was dropped since the last frame. */
   let lost = false
 
-  const drop = (count: number, reason: string): void => {
-    lost = true
+  const drop = (count: number, reason: string, isMissed = true): void => {
+    if (isMissed) lost = true
     counts.dropped += count
     emit('driver.drop', { concern: 'realtime', driver: bus.name, reason, count })
   }
@@ -69,7 +73,8 @@ export function createSender(bus: RealtimeBus, id: string, signing: Signing, { c
     if (queue.length === 0 || (queue[0] as Waiting).at > before) return
     const fresh = queue.filter(({ at, kept }) => kept || at > before)
     if (fresh.length === queue.length) return
-    drop(queue.length - fresh.length, 'bus away')
+    const isMissed = queue.some(({ at, kept, directed }) => !(kept || at > before || directed))
+    drop(queue.length - fresh.length, 'bus away', isMissed)
     queue = fresh
     length = fresh.reduce((sum, { text }) => sum + text.length, 0)
   }
@@ -152,6 +157,16 @@ export function createSender(bus: RealtimeBus, id: string, signing: Signing, { c
     await running
     await idle()
   }
+  const direct = (text: string): boolean => {
+    // What is said to all has the other half.
+    if (closing || counts.failing || length + text.length > MAX_WAITING_LENGTH / 2 || queue.length > MAX_WAITING / 2) {
+      return false
+    }
+    queue.push({ text, at: clock.monotonic(), kept: false, directed: true })
+    length += text.length
+    start()
+    return true
+  }
   const add = (text: string, kept: boolean): void => {
     if (queue.length >= MAX_WAITING || length + text.length > MAX_WAITING_LENGTH) return drop(1, 'bus queue full')
     queue.push({ text, at: clock.monotonic(), kept })
@@ -165,6 +180,7 @@ export function createSender(bus: RealtimeBus, id: string, signing: Signing, { c
     send(text, kept = false) {
       if (!closing) add(text, kept)
     },
+    direct,
     stream(pieces) {
       if (closing) return
       stream = pieces
