@@ -5,7 +5,7 @@ import type { Runtime } from '../runtime.ts'
 type Fields = Readonly<Record<string, unknown>>
 
 /** `gone`: there is no such server any more. `unavailable`: no answer came, and the question may have been acted on. */
-export type DirectedAnswer = { readonly answer: Fields } | 'gone' | 'unavailable'
+type DirectedAnswer = { readonly answer: Fields } | 'gone' | 'unavailable'
 
 /** Questions from one server to one other, of which nobody else can read more than that there are some. */
 export interface Directed {
@@ -102,7 +102,7 @@ export function createDirected({ id, signing, runtime, send, isThere }: Directed
       if (waiting?.to === peer && isRecord(content['answer'])) waiting.settle({ answer: content['answer'] })
     },
     fail(how, peer) {
-      for (const { to, settle } of [...pending.values()]) if (peer === undefined || to === peer) settle(how)
+      for (const { to, settle } of pending.values()) if (peer === undefined || to === peer) settle(how)
     },
   }
 }

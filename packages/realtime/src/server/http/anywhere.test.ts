@@ -141,12 +141,9 @@ describe.each(Object.keys(BUS_BACKENDS))('two servers behind a balancer that alt
 
 /** Until this has settled. */
 async function advanceUntil(clock: ManualClock, work: Promise<unknown>): Promise<void> {
-  let isDone = false
-  void work.then(() => (isDone = true))
-  while (!isDone) {
-    await clock.advance(100)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+  const done = new AbortController()
+  void work.then(() => done.abort())
+  for (; !done.signal.aborted; await new Promise((resolve) => setImmediate(resolve))) await clock.advance(100)
 }
 
 describe('a request that another server has to answer', () => {
@@ -164,10 +161,9 @@ describe('a request that another server has to answer', () => {
   }
   const open = async (server: RealtimeServer, sub = 'a'): Promise<string> => {
     const authorization = `Bearer ${await signTestToken(jwtSecret, { sub })}`
-    const answer = await server.handleRequest(
-      new Request('http://x/realtime/v1/poll', { method: 'POST', headers: { authorization } }),
-    )
-    return ((await answer?.json()) as { session: string }).session
+    const request = new Request('http://x/realtime/v1/poll', { method: 'POST', headers: { authorization } })
+    const answer = (await server.handleRequest(request)) as Response
+    return ((await answer.json()) as { session: string }).session
   }
   const poll = async (server: RealtimeServer, session: string, search = '?ack=0'): Promise<Response> =>
     (await server.handleRequest(new Request(`http://x/realtime/v1/poll/${session}${search}`))) as Response
