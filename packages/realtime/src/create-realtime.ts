@@ -19,7 +19,7 @@ import {
   type Service,
   type StandardSchema,
 } from '@msc/core'
-import type { PresenceState, RealtimeDriver } from './driver.ts'
+import type { Occupancy, PresenceState, RealtimeDriver } from './driver.ts'
 import { onPage } from './base/page.ts'
 import { createSeen } from './base/seen.ts'
 import { safely } from './base/safely.ts'
@@ -114,6 +114,11 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
    * server refuses a state that was tracked: that is not tried again.
    */
   onError(handler: (error: Error) => void): () => void
+  /**
+   * Hears how many are in the topic, on all servers, without their names: now, and when it changes, at most once a second. Only the
+   * embedded server counts: elsewhere `onError` is told `REALTIME_NO_OCCUPANCY`.
+   */
+  occupancy(handler: (occupancy: Occupancy) => void): () => void
   /** Hears who is there, all of them, each time that changes. */
   onPresence(handler: (state: PresenceState) => void): () => void
   /**
@@ -227,7 +232,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const driver = assertDriver(CONTRACT, (options as RealtimeOptions | null | undefined)?.driver)
   const { timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
   // `assertNumbers` would cost every page twice as much.
-  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1 && timeoutMs <= 1e15))
+  if (!(typeof timeoutMs === 'number' && timeoutMs >= 1 && timeoutMs <= 1e15))
     throw refusal('Invalid `timeoutMs`.', 'OPTION_INVALID')
   const topics = new Map<string, Topic>()
   const listeners = new Set<(status: ConnectionStatus) => void>()

@@ -4,7 +4,7 @@ import { traced } from '../base/traced.ts'
 import type { MessageMeta } from '../base/message.ts'
 
 /** What a subscriber may hear. */
-type Kind = 'message' | 'gap' | 'error' | 'presence' | 'ready'
+type Kind = 'message' | 'gap' | 'error' | 'presence' | 'ready' | 'occupancy'
 export type Handler = readonly [kind: Kind, handler: (...args: never[]) => void, event?: string]
 
 /** One subscriber of a topic, with what it wants to hear. */

@@ -36,14 +36,6 @@ export function createTopic(options: TopicOptions): Topic {
   const { name } = options
   const members = new Set<Member>()
 
-  /** Does something with a live subscription, for the user of now, after what was asked before. */
-  const request = (operation: Operation, member: Member, args: unknown[]): Promise<never> => {
-    const own = self.membership
-    return own.inTime(operation, (signal) =>
-      import('./sending.ts').then(({ perform }) => perform(operation, self, own, member, args, signal)),
-    )
-  }
-
   const self = {
     options,
     members,
@@ -70,6 +62,15 @@ export function createTopic(options: TopicOptions): Topic {
         reading: Promise.resolve(),
       }
       members.add(member)
+      /** Does something with a live subscription, for the user of now, after what was asked before. */
+      const request =
+        (operation: Operation) =>
+        (...args: unknown[]): Promise<never> => {
+          const own = self.membership
+          return own.inTime(operation, (signal) =>
+            import('./sending.ts').then((code) => code.perform(operation, self, own, member, args, signal)),
+          )
+        }
       const hear = (...handler: Handler): (() => void) => addTo(member.hears, handler)
       const ready: Promise<never> = self.membership.live.then(() => undefined as never)
       ready.catch(() => undefined)
@@ -90,14 +91,18 @@ export function createTopic(options: TopicOptions): Topic {
           if (presence) queueMicrotask(() => member.hears.has(wanted) && safely(() => handler(presence)))
           return addTo(member.hears, wanted)
         },
-        broadcast: (...args) => request('broadcast', member, args),
-        history: (...args) => request('history', member, args),
-        track: (...args) => request('track', member, args),
-        untrack: (...args) => request('untrack', member, args),
+        broadcast: request('broadcast'),
+        history: request('history'),
+        occupancy(handler) {
+          safely(request('occupancy'))
+          return hear('occupancy', handler)
+        },
+        track: request('track'),
+        untrack: request('untrack'),
         leave() {
           if (!members.delete(member)) return
           self.membership.tracking?.forget(member)
-          if (members.size > 0) return
+          if (members.size) return
           options.onEmpty()
           void self.membership.close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
         },

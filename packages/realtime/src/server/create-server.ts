@@ -12,7 +12,7 @@ import {
   type Clock,
   type ErrorReporter,
 } from '@msc/core'
-import type { OutgoingMessage } from '../driver.ts'
+import type { Occupancy, OutgoingMessage } from '../driver.ts'
 import type { FeedSource, FeedStats } from '../feed/source.ts'
 import { getHub, setHub } from '../client/hub.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
@@ -39,6 +39,7 @@ import { answerIncoming } from './http/node.ts'
 import { askInTime, type Authorize } from './policies/permissions.ts'
 import { broadcastMany, broadcastOne, readSince } from './http/rest.ts'
 import { closePresence } from './rooms/presence.ts'
+import { createOccupancies } from './rooms/occupancy.ts'
 import { createRooms } from './rooms/rooms.ts'
 import { createMatchRoute } from './http/routes.ts'
 import { createRuntime } from './runtime.ts'
@@ -150,6 +151,12 @@ export interface RealtimeServer {
    * @throws ValidationError `REALTIME_ENDED_UNNAMED` when neither is named, or both.
    */
   revoke(revoked: Revoked, options?: { readonly reason?: string }): number
+  /**
+   * How many are in a topic, on all servers: waits a second at most for those that were not asked before, and counts what is known.
+   *
+   * @throws ValidationError `REALTIME_NAME_TOO_LONG`; UnavailableError `REALTIME_TOO_MANY_COUNTED` while 1 000 other topics are counted.
+   */
+  occupancy(topic: string, options?: { readonly private?: boolean }): Promise<Occupancy>
   /** Resolves when the feeds, and the other servers, are listened to. */
   readonly ready: Promise<void>
   stats(): RealtimeStats
@@ -198,6 +205,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const addressOf = createAddressOf(options.clientAddress ?? peerAddress, runtime)
   const rooms = createRooms(runtime)
   const departures = createDepartures(rooms)
+  const occupancies = createOccupancies(rooms)
   const ask = askInTime(options.authorize, runtime)
   const history = historyFrom(options.history, options.feeds, rooms)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
@@ -215,6 +223,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     liveness,
     bans,
     departures,
+    occupancies,
     runtime,
   }
   const clients = createClients(context)
@@ -222,7 +231,15 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const { bus, feeds } = options
   const link =
     bus &&
-    createLink({ bus, jwtSecret, busSecrets: options.busSecrets, rooms, ending: here, hasFeeds: feeds !== undefined })
+    createLink({
+      bus,
+      jwtSecret,
+      busSecrets: options.busSecrets,
+      rooms,
+      occupancies,
+      ending: here,
+      hasFeeds: feeds !== undefined,
+    })
   const { disconnect, kick, revoke } = link?.ending ?? here
   let closed = false
   /** Why nobody is let in now. */
@@ -277,6 +294,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     disconnect,
     kick,
     revoke,
+    occupancy: (topic, wanted) => occupancies.of(topic, wanted?.private === true),
     ready: heard,
     stats() {
       const { joins, broadcasts, refused } = runtime.counters
@@ -305,6 +323,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         () => upgrades.close(),
         () => closePresence(rooms),
         () => polls.close(),
+        () => occupancies.close(),
         () => unlinked,
       )
     },

@@ -8,6 +8,7 @@ export {
 export type { BusStats } from './bus/link.ts'
 export type { RealtimeBus } from '../bus/bus.ts'
 export type { RefusedCode } from './counters.ts'
+export type { Occupancy } from '../driver.ts'
 export type { KickOptions } from './ending.ts'
 export type { HistoryRule } from './history/rules.ts'
 export type { LatestWish, NewMessage } from './history/store.ts'

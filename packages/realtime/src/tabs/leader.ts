@@ -39,19 +39,18 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
   const shares = new Map<string, Shared>()
   const leaving = new Map<string, Promise<void>>()
 
+  const tellAll = (shared: Shared, said: object): void => {
+    for (const { tab, sub } of shared.members) tell(tab, { sub, ...said } as Answer)
+  }
+
   const open = (topic: string, options: SubscribeOptions): Shared => {
     const ending = new AbortController()
     const all = new Set<Member>()
     const join = async (): Promise<Subscription> => {
       await leaving.get(topic)
       const handlers: SubscriptionHandlers = {
-        onMessage(...message) {
-          for (const { tab, sub } of all) tell(tab, { sub, message })
-        },
-        onPresence(presence) {
-          shared.presence = presence
-          for (const { tab, sub } of all) tell(tab, { sub, presence })
-        },
+        onMessage: (...message) => tellAll(shared, { message }),
+        onPresence: (presence) => tellAll(shared, { presence: (shared.presence = presence) }),
         onDown: (reason, spreadMs) => lose(shared, reason, spreadMs),
       }
       return within(LIMIT_MS, ending.signal, (signal) => driver.subscribe(topic, options, handlers, signal))
@@ -69,8 +68,7 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
 
   const lose = (shared: Shared, reason: Error, spreadMs?: number): void => {
     forget(shared)
-    const down = toPlain(driver.name, reason)
-    for (const { tab, sub } of shared.members) tell(tab, { sub, down, ...(spreadMs !== undefined && { spreadMs }) })
+    tellAll(shared, { down: toPlain(driver.name, reason), spreadMs })
   }
 
   const end = (shared: Shared): void => {
@@ -126,7 +124,7 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
       throw error
     })
     if (shared.presence && members.has(ask.sub)) tell(tab, { sub: ask.sub, presence: shared.presence })
-    return { limits: live.limits, bytes: live.sendBytes !== undefined }
+    return { limits: live.limits, bytes: live.sendBytes !== undefined, counts: live.occupancy !== undefined }
   }
 
   const answer = async (tab: string, ask: Request): Promise<unknown> => {
@@ -141,6 +139,10 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
     const inTime = <T>(use: (signal: AbortSignal) => Promise<T>): Promise<T> =>
       within(LIMIT_MS, shared.ending.signal, use)
     if (ask.do === 'since') return inTime(async (signal) => live.since?.(ask.after, signal, ask.latest))
+    if (ask.do === 'occupancy') {
+      // Whoever asks later is told at once, as the server tells it again.
+      return inTime(async (signal) => live.occupancy?.((occupancy) => tellAll(shared, { occupancy }), signal))
+    }
     if (ask.do === 'track' || ask.do === 'untrack') {
       if (ask.do === 'track') shared.tracking.say(member, ask.state)
       else shared.tracking.unsay(member)

@@ -4,6 +4,7 @@ import { formatBroadcast, parseBroadcast, parseFrame } from '../../bus/frame.ts'
 import { createSigning } from '../../bus/signing.ts'
 import type { Ending } from '../ending.ts'
 import { broadcastHere, hasRoomFor } from '../rooms/broadcast.ts'
+import type { Occupancies } from '../rooms/occupancy.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import { isFeedTopic } from '../session/context.ts'
 import { fitsName } from '../../base/name.ts'
@@ -21,6 +22,7 @@ export interface LinkOptions {
   /** Others of which frames are accepted. */
   readonly busSecrets?: readonly string[] | undefined
   readonly rooms: Rooms
+  readonly occupancies: Occupancies
   /** Of this server alone. */
   readonly ending: Ending
   /** Feeds are read by each server: they miss nothing when the bus does. */
@@ -65,7 +67,7 @@ const SETTLED_MS = 2 * HEARTBEAT_MS
 /** A look that is this late means that this process stood still, and could hear nobody. */
 const LATE_MS = 3000
 
-export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds }: LinkOptions): Link {
+export function createLink({ bus, jwtSecret, busSecrets, rooms, occupancies, ending, hasFeeds }: LinkOptions): Link {
   const { runtime } = rooms
   const { clock, attempt, report } = runtime
   const id = randomHex(8)
@@ -100,6 +102,7 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
     peers.forget(peer)
     elsewhere.clear(peer)
     directed.fail('gone', peer)
+    occupancies.forget(peer)
   }
   const take = (peer: Peer, message: Readonly<Record<string, unknown>>): void => {
     switch (message['kind']) {
@@ -116,6 +119,8 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
         return endHere(ending, message)
       case 'bye':
         return forget(peer.id)
+      case 'occupancy':
+        return occupancies.hear(peer.id, message)
       case 'question':
       case 'answer':
         return directed.take(peer.id, message)
@@ -162,6 +167,11 @@ export function createLink({ bus, jwtSecret, busSecrets, rooms, ending, hasFeeds
     presence: (room, joined, left) =>
       void attempt('tell other servers', () => sender.send(formatChange(room, joined, left))),
   }
+  occupancies.connect({
+    say: (message) => sender.send(JSON.stringify({ kind: 'occupancy', ...message })),
+    servers: () => peers.servers(),
+    nameOf: (sub) => signing.sign(`occupancy ${sub}`).slice(0, 12),
+  })
   const start = async (): Promise<void> => {
     await bus.start({
       onMessage: (text) => void attempt('hear another server', () => onMessage(text)),

@@ -25,6 +25,8 @@ export interface Peers {
   isThere(id: string): boolean | undefined
   /** @param settled This process hears for long enough to have heard of all that were there before it. */
   arrive(frame: BusFrame, now: number, settled: boolean): Arrival
+  /** Those that have members. */
+  servers(): readonly string[]
   /** Takes one out, and remembers where it was. */
   forget(id: string): void
   /** Those who have said nothing for too long. */
@@ -40,6 +42,7 @@ export function createPeers(): Peers {
     get size() {
       return peers.size
     },
+    servers: () => [...peers.values()].filter(({ isPublisher }) => !isPublisher).map(({ id }) => id),
     isThere: (id) => peers.has(id) || (gone.has(id) ? false : undefined),
     arrive({ from, number, isPublisher }, now, settled) {
       const known = peers.get(from)
