@@ -29,6 +29,7 @@ import { createEnding, type KickOptions } from './ending.ts'
 import { fail } from './http/answers.ts'
 import { publishFeed, publishTo } from './publish.ts'
 import { createClients } from './entrance/clients.ts'
+import { createDraining, type DrainOptions } from './entrance/draining.ts'
 import { createAnywhere } from './http/anywhere.ts'
 import { createEvents } from './http/events.ts'
 import { createPolls } from './http/polls.ts'
@@ -160,6 +161,14 @@ export interface RealtimeServer {
   /** Resolves when the feeds, and the other servers, are listened to. */
   readonly ready: Promise<void>
   stats(): RealtimeStats
+  /**
+   * Hands over to other servers, for a deployment: from now on health answers 503 and nobody new is let in, and those who are
+   * connected are told, spread over `overMs`, to come back at once, which a balancer leads elsewhere. Call `close` after it.
+   *
+   * @returns Resolves when all are gone and their presence with them, at the latest 5 s after `afterMs` and `overMs`.
+   * @throws ConfigError `OPTION_INVALID` for times that are none, or over an hour.
+   */
+  drain(options?: DrainOptions): Promise<void>
   /** Tells everybody, and waits until they are gone, a second at most. */
   close(): Promise<void>
 }
@@ -180,6 +189,8 @@ export interface RealtimeStats {
   readonly bus?: BusStats
 }
 
+/** What is refused here is taken by another server, or by the next one. */
+const RETRY = { 'retry-after': '1' }
 const FEED_METHODS: readonly (keyof FeedSource)[] = ['start', 'since', 'replay', 'close']
 /** What one client more adds to the time over which all come back: some 170 in a second. */
 const SPREAD_EACH_MS = 6
@@ -241,10 +252,11 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       hasFeeds: feeds !== undefined,
     })
   const { disconnect, kick, revoke } = link?.ending ?? here
+  const draining = createDraining({ clients, rooms, runtime })
   let closed = false
   /** Why nobody is let in now. */
   const shut = (arriving = 0): readonly [status: number, error: string] | undefined => {
-    if (closed) return [503, 'Going away']
+    if (closed || draining.isOn) return [503, 'Going away']
     return clients.size + arriving >= limits.connections ? [429, 'Too many connected users'] : undefined
   }
   const upgrades = createUpgrades({
@@ -295,6 +307,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     kick,
     revoke,
     occupancy: (topic, wanted) => occupancies.of(topic, wanted?.private === true),
+    drain: draining.begin,
     ready: heard,
     stats() {
       const { joins, broadcasts, refused } = runtime.counters
@@ -313,6 +326,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     async close() {
       if (closed) return
       closed = true
+      draining.close()
       // Said first: the others then need not hear of each member that leaves.
       const unlinked = link?.close()
       await inTurn(
@@ -331,7 +345,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
   const full = (): Response | undefined => {
     const why = shut()
-    return why && fail(...why)
+    return why && fail(...why, why[0] === 503 ? RETRY : {})
   }
   const anywhere = createAnywhere({ directed: link?.directed, admission, maxBytes: limits.frameBytes })
   const { newSession } = anywhere
@@ -364,7 +378,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     liveness,
     counters: runtime.counters,
     handlers: {
-      health: () => Response.json({ status: 'ok' }),
+      health: () => (draining.isOn ? fail(503, 'Going away', RETRY) : Response.json({ status: 'ok' })),
       events: events.open,
       frames: anywhere.route('frames', events.receive),
       pollOpen: polls.open,

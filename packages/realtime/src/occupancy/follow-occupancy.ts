@@ -1,8 +1,8 @@
 // Part of what is loaded with the first that a channel does with its subscription: it imports nothing that a page loads first.
 import type { refusal } from '../base/refusal.ts'
 import type { Occupancy, Subscription } from '../driver.ts'
-import type { callAll, Member } from './members.ts'
-import type { Membership } from './membership.ts'
+import type { callAll, Member } from '../client/members.ts'
+import type { Membership } from '../client/membership.ts'
 
 /** A topic whose members may want to know how many there are. */
 export interface CountedTopic {
