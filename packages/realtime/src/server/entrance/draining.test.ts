@@ -126,10 +126,10 @@ describe('a server that is drained', () => {
     await expect.poll(() => both[0].stats().connections).toBeGreaterThan(2)
 
     const drained = both[0].drain({ overMs: 1000 })
-    let isOver = false
-    void drained.then(() => (isOver = true))
+    const over = new AbortController()
+    void drained.then(() => over.abort())
     let written = 0
-    while (!isOver || written < 100) {
+    while (!over.signal.aborted || written < 100) {
       written += 1
       await client.query('insert into items values ($1, $2)', [written, 'all'])
       await both[written % 2 ? 0 : 1].publish({
