@@ -1,12 +1,11 @@
 import { ConfigError, orAborted, randomHex, systemClock, type Clock } from '@msc/core'
-import { assertJwtSecret } from '../base/jwt-secret.ts'
 import { payloadText } from '../base/payload-text.ts'
 import type { OutgoingMessage } from '../driver.ts'
 import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import { assertName } from '../base/name.ts'
 import type { RealtimeBus } from './bus.ts'
 import { formatBroadcast, formatFrame } from './frame.ts'
-import type { Signing } from './signing.ts'
+import { createSigning } from './signing.ts'
 
 /** What a bus needs to be published on by a process that is no server. */
 export interface PublisherOptions {
@@ -39,23 +38,20 @@ export function publishing<Bus extends RealtimeBus>(
   bus: Bus,
   { jwtSecret, clock = systemClock }: PublisherOptions = {},
 ): Bus & BusPublisher {
-  if (jwtSecret !== undefined) assertJwtSecret(jwtSecret)
-  let signing: Signing | undefined
+  const signing = jwtSecret === undefined ? undefined : createSigning(jwtSecret)
   const id = randomHex(8)
   let number = 0
   /** Settles when what was published before has been sent, or has failed. */
   let turn: Promise<unknown> = Promise.resolve()
   const publish: BusPublisher['publish'] = async (messages, signal) => {
-    if (jwtSecret === undefined) throw unsigned()
+    if (!signing) throw unsigned()
     const texts = messages.map(({ topic, event, payload, private: isPrivate }) => {
       assertName('topic', CHANNEL + topic)
       assertName('event', event)
       return formatBroadcast({ topic, event, private: isPrivate, payload: payloadText(payload) })
     })
-    const sent = turn.then(async () => {
+    const sent = turn.then(() => {
       signal.throwIfAborted()
-      // Needs Node, which a bus that only carries does not.
-      signing ??= (await import('./signing.ts')).createSigning(jwtSecret)
       number += 1
       // Its number is used up even when it fails: the servers see by the next that it is missing.
       const head = { from: id, number, at: clock.now(), isPublisher: true }

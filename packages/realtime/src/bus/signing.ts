@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import type * as Crypto from 'node:crypto'
 import { assertJwtSecret } from '../base/jwt-secret.ts'
 
 /** What the processes of one application can do for each other, and whoever merely writes to their bus can't. */
@@ -29,8 +29,11 @@ interface Keys {
  * @throws ConfigError `JWT_SECRET_INVALID`.
  */
 export function createSigning(jwtSecret: string, others: readonly string[] = []): Signing {
-  const own = keysOf(jwtSecret)
-  const all = [own, ...others.map(keysOf)]
+  // Not imported: a bus that only carries runs anywhere, and is bundled for it.
+  const crypto = process.getBuiltinModule('node:crypto')
+  const { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } = crypto
+  const own = keysOf(jwtSecret, crypto)
+  const all = [own, ...others.map((secret) => keysOf(secret, crypto))]
   return {
     sign: (text) => createHmac('sha256', own.signing).update(text).digest('base64url'),
     isSigned(text, code) {
@@ -63,7 +66,7 @@ export function createSigning(jwtSecret: string, others: readonly string[] = [])
   }
 }
 
-function keysOf(secret: string): Keys {
+function keysOf(secret: string, { hkdfSync }: typeof Crypto): Keys {
   assertJwtSecret(secret)
   const derive = (use: string): Uint8Array =>
     new Uint8Array(hkdfSync('sha256', secret, '', `msc realtime bus ${use}`, 32))
