@@ -46,7 +46,7 @@ export function formatFrame(
 }
 
 /**
- * @param own This process's own id: what comes back to it is `undefined`, without being checked.
+ * @param own This process's own id: what comes back to it is `undefined`, without being read.
  * @param now In milliseconds since the epoch.
  */
 export function parseFrame(
@@ -56,8 +56,9 @@ export function parseFrame(
   if (text.length > MAX_LENGTH) return 'unsigned'
   const [head, code = '', from = '', number, at, kind] = HEAD.exec(text) ?? []
   if (head === undefined) return 'unsigned'
-  if (from === own) return undefined
+  // Also what is said in this process's own name.
   if (!signing.isSigned(text.slice(CODE_END), code)) return 'unsigned'
+  if (from === own) return undefined
   if (Math.abs(now - Number(at)) > MAX_APART_MS) return 'late'
   return {
     from,

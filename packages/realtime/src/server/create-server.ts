@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
   inTurn,
+  ConfigError,
   DriverError,
   assertMethods,
   assertChoice,
@@ -396,8 +397,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
 function assertServerOptions(options: RealtimeServerOptions): void {
   assertOptions('realtime', options)
-  const { jwtSecret, path = '/realtime/v1', feeds, bus, presenceKey, privateOnly } = options
+  const { jwtSecret, path = '/realtime/v1', feeds, bus, busSecrets = [], presenceKey, privateOnly } = options
   assertJwtSecret(jwtSecret)
+  if (!Array.isArray(busSecrets)) throw noList()
+  for (const secret of busSecrets) assertJwtSecret(secret)
   assertMethods('realtime', 'options', options, ['authorize'], ['isLive', 'clientAddress'])
   assertText('realtime', 'path', path)
   assertPorts('realtime', options)
@@ -410,4 +413,11 @@ function assertServerOptions(options: RealtimeServerOptions): void {
 /** `undefined` for what a client sent in place of an address. */
 function urlOf({ url = '/' }: IncomingMessage): URL | undefined {
   return URL.parse(url, 'http://localhost') ?? undefined
+}
+
+function noList(): ConfigError {
+  return new ConfigError('[msc/realtime] `busSecrets` is no list of secrets.', {
+    code: 'OPTION_INVALID',
+    hint: 'Pass the next secret, or the earlier one, in a list.',
+  })
 }

@@ -60,7 +60,10 @@ describe('whoever writes to the bus without the secret', () => {
     const [ana, bo] = [await joined(one, 'ana'), await joined(two, 'bo')]
     await track(ana)
     await expect.poll(() => heardOf(bo, 'presence_diff').length).toBe(1)
-    const [, , from = ''] = (captured[0] as string).split(' ')
+    // Of both servers: each is told something in its own name too.
+    const ids = [...new Set(captured.map((text) => text.split(' ')[2] as string))]
+    const [from = ''] = ids
+    expect(ids.length).toBe(2)
     const message = '{"kind":"broadcast","topic":"t","event":"note","private":false,"text":"{}"}'
     const head = { from, at: Date.now(), isPublisher: false }
     const other = createSigning(otherSecret)
@@ -72,6 +75,7 @@ describe('whoever writes to the bus without the secret', () => {
       formatFrame({ ...head, number: 1001 }, ['{"kind":"bye"}'], other),
       formatFrame({ ...head, number: 1002 }, ['{"kind":"end","how":"disconnect","whom":{"sub":"bo"}}'], other),
       formatFrame({ ...head, from: 'new', number: 50 }, [message], other),
+      ...ids.map((id) => formatFrame({ ...head, from: id, number: 1003 }, [message], other)),
       // A server's own words, with another number, and cut.
       last.replace(/ (\d+) (\d+) s\n/, ' 5000 $2 s\n'),
       last.slice(0, -1),
@@ -129,6 +133,14 @@ describe('while the secret changes', () => {
     after.publish({ topic: 't', event: 'note', payload: { n: 2 }, private: false })
     for (const socket of [ana, bo]) await expect.poll(() => notes(socket).length).toBe(2)
     expect(reported).toEqual([])
+  })
+
+  it('a list with anything but secrets in it is refused at once', async () => {
+    for (const busSecrets of ['text', ['short'], [undefined]] as never[]) {
+      await expect(serve(createMemoryBusHub(), { busSecrets })).rejects.toMatchObject({
+        code: expect.stringMatching(/^(?:OPTION_INVALID|JWT_SECRET_INVALID)$/),
+      })
+    }
   })
 })
 

@@ -21,7 +21,7 @@ const REMEMBERED = 1000
 /** Which processes there are, and which frames of theirs have come. */
 export interface Peers {
   readonly size: number
-  /** `undefined` for one that was never heard, or is forgotten. */
+  /** As a server; `undefined` for one that was never heard, or is forgotten. */
   isThere(id: string): boolean | undefined
   /** @param settled This process hears for long enough to have heard of all that were there before it. */
   arrive(frame: BusFrame, now: number, settled: boolean): Arrival
@@ -43,7 +43,11 @@ export function createPeers(): Peers {
       return peers.size
     },
     servers: () => [...peers.values()].filter(({ isPublisher }) => !isPublisher).map(({ id }) => id),
-    isThere: (id) => peers.has(id) || (gone.has(id) ? false : undefined),
+    isThere(id) {
+      const peer = peers.get(id)
+      // One that only publishes has nothing that could be asked about.
+      return peer ? !peer.isPublisher : gone.has(id) ? false : undefined
+    },
     arrive({ from, number, isPublisher }, now, settled) {
       const known = peers.get(from)
       const last = known?.last ?? gone.get(from)
