@@ -19,7 +19,7 @@ import {
   type Service,
   type StandardSchema,
 } from '@msc/core'
-import type { PresenceState, RealtimeDriver } from './driver.ts'
+import type { Occupancy, PresenceState, RealtimeDriver } from './driver.ts'
 import { onPage } from './base/page.ts'
 import { createSeen } from './base/seen.ts'
 import { safely } from './base/safely.ts'
@@ -120,6 +120,11 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
    * server refuses a state that was tracked: that is not tried again.
    */
   onError(handler: (error: Error) => void): () => void
+  /**
+   * Hears how many are in the topic, on all servers, without their names: now, and when it changes, at most once a second. Only the
+   * embedded server counts: elsewhere `onError` is told `REALTIME_NO_OCCUPANCY`.
+   */
+  onOccupancy(handler: (occupancy: Occupancy) => void): () => void
   /** Hears who is there, all of them, each time that changes. */
   onPresence(handler: (state: PresenceState) => void): () => void
   /**
@@ -300,7 +305,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     const states = [...topics.values()].map(({ membership }) => membership.state)
     const next: ConnectionStatus = closing.signal.aborted
       ? 'closed'
-      : topics.size === 0
+      : !topics.size
         ? 'idle'
         : states.includes('reconnecting')
           ? (globalThis as { navigator?: { onLine?: boolean } }).navigator?.onLine === false

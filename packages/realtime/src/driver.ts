@@ -5,6 +5,14 @@ import type { ActionRequest, HistoryWish } from './history/types.ts'
 /** Who is present, by key; several entries where one key is connected more than once. */
 export type PresenceState = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>
 
+/** How many are in a topic. */
+export interface Occupancy {
+  /** Connections. */
+  readonly members: number
+  /** Accounts; visitors without one are members alone. */
+  readonly users: number
+}
+
 export interface SubscribeOptions {
   /** Only those may join whom the server's policies allow. */
   readonly private: boolean
@@ -80,6 +88,13 @@ export interface Subscription {
    * @throws DriverError not `retryable` when it is refused for good.
    */
   act?(action: ActionRequest, signal: AbortSignal): Promise<unknown>
+  /**
+   * Has the number told, now and when it changes, for as long as the subscription lives; to nobody any more with `undefined`.
+   * Absent where nobody counts.
+   *
+   * @throws DriverError when it can't be counted now.
+   */
+  occupancy?(told: ((occupancy: unknown) => void) | undefined, signal: AbortSignal): Promise<unknown>
   /** A newer token for the same user, before the old one expires. For another user the engine leaves and joins anew. */
   setToken(token: string): void
   leave(): Promise<void>

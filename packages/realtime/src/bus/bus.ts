@@ -15,7 +15,7 @@ export interface BusHandlers {
  * `send`, and those of one process in the order in which it sent them: it waits for the answer to one before it sends the next.
  * Which texts are missing is the engine's to see, by numbers that it writes into them.
  *
- * Whoever can write to the backend speaks as a server, so nobody else should be able to.
+ * What the engine sends is signed: whoever can write to the backend can make it busy, and speaks as nobody.
  */
 export interface RealtimeBus extends DriverBase {
   /**

@@ -1,35 +1,82 @@
 import { isRecord } from '@msc/core'
 import type { MessageActionName, SaidOfAction, SaidOfMessage } from '../history/types.ts'
+import type { Signing } from './signing.ts'
 
-/** What one process sends at once. */
-export interface BusFrame {
+/** Who sends a frame, and which one it is. */
+export interface BusFrameHead {
   /** Who sent it. A process that begins anew is another one. */
   readonly from: string
   /** One more than that of the frame before; more than one where the sender had to drop something. */
   readonly number: number
+  /** When it was sent, in milliseconds since the epoch. */
+  readonly at: number
   /** It only publishes: it has no members, and says nothing when there is nothing to say. */
   readonly isPublisher: boolean
+}
+
+/** What one process sends at once. */
+export interface BusFrame extends BusFrameHead {
   /** Each was written by another process, and is still to be checked. */
   readonly messages: readonly Readonly<Record<string, unknown>>[]
 }
 
+/** What a text on the bus is not: signed by a process of ours, or of this minute. */
+export type BusRefusal = 'unsigned' | 'late'
+
 /** A process of another version of the format is not understood. */
-const VERSION = 1
+const VERSION = 2
+/**
+ * Milliseconds that the clocks of sender and receiver may be apart, a frame's journey included. Numbers tell a frame that comes
+ * again to whoever heard it; who did not, as it started later or was cut off, can be told it anew for this long.
+ */
+const MAX_APART_MS = 60_000
+/** More than any of our processes sends at once; it is not even looked at. */
+const MAX_LENGTH = 16 * 1024 * 1024
+const HEAD = new RegExp(`^${VERSION} ([\\w-]{43}) ([\\w-]{1,64}) (\\d{1,15}) (\\d{1,15}) ([ps])\n`)
+/** Up to where the code is. */
+const CODE_END = `${VERSION} `.length + 43 + 1
 
 /** @param messages Each as JSON. */
-export function formatFrame(from: string, number: number, messages: readonly string[], isPublisher = false): string {
-  return `{"v":${VERSION},"from":"${from}","n":${number},"p":${isPublisher},"m":[${messages.join(',')}]}`
+export function formatFrame(
+  { from, number, at, isPublisher }: BusFrameHead,
+  messages: readonly string[],
+  signing: Signing,
+): string {
+  const signed = `${from} ${number} ${Math.trunc(at)} ${isPublisher ? 'p' : 's'}\n[${messages.join(',')}]`
+  return `${VERSION} ${signing.sign(signed)} ${signed}`
 }
 
-/** `undefined` for what is no frame of ours. Never throws. */
-export function parseFrame(text: string): BusFrame | undefined {
+/**
+ * @param own This process's own id: what comes back to it is `undefined`, without being read.
+ * @param now In milliseconds since the epoch.
+ */
+export function parseFrame(
+  text: string,
+  { own, now, signing }: { readonly own?: string; readonly now: number; readonly signing: Signing },
+): BusFrame | BusRefusal | undefined {
+  if (text.length > MAX_LENGTH) return 'unsigned'
+  const [head, code = '', from = '', number, at, kind] = HEAD.exec(text) ?? []
+  if (head === undefined) return 'unsigned'
+  // Also what is said in this process's own name.
+  if (!signing.isSigned(text.slice(CODE_END), code)) return 'unsigned'
+  if (from === own) return undefined
+  if (Math.abs(now - Number(at)) > MAX_APART_MS) return 'late'
+  return {
+    from,
+    number: Number(number),
+    at: Number(at),
+    isPublisher: kind === 'p',
+    messages: messagesOf(text.slice(head.length)),
+  }
+}
+
+/** Of a process of ours, so it is JSON; if it were not, its number counts all the same. */
+function messagesOf(json: string): BusFrame['messages'] {
   try {
-    const { v, from, n, p, m } = JSON.parse(text) as Readonly<Record<string, unknown>>
-    if (v !== VERSION || typeof from !== 'string' || from === '' || from.length > 64) return undefined
-    if (!Number.isSafeInteger(n) || !Array.isArray(m)) return undefined
-    return { from, number: n as number, isPublisher: p === true, messages: m.filter(isRecord) }
+    const messages: unknown = JSON.parse(json)
+    return Array.isArray(messages) ? messages.filter(isRecord) : []
   } catch {
-    return undefined
+    return []
   }
 }
 

@@ -1,6 +1,6 @@
 import { DriverError, closedError } from '@msc/core'
 import type { BusHandlers, RealtimeBus } from './bus.ts'
-import { publishing, type BusPublisher } from './publisher.ts'
+import { publishing, type BusPublisher, type PublisherOptions } from './publisher.ts'
 
 /** What the buses of one process have in common. */
 export interface MemoryBusHub {
@@ -19,7 +19,7 @@ export function createMemoryBusHub(): MemoryBusHub {
 }
 
 /** A bus within one process, for tests. What is sent while it is cut is lost, as with the others. */
-export function memoryBus(hub: MemoryBusHub): MemoryBus {
+export function memoryBus(hub: MemoryBusHub, options?: PublisherOptions): MemoryBus {
   let handlers: BusHandlers | undefined
   let isCut = false
   let closed = false
@@ -33,7 +33,7 @@ export function memoryBus(hub: MemoryBusHub): MemoryBus {
     if (closed) throw closedError('memory')
     if (isCut) throw new DriverError('memory', 'The bus is cut.', { code: 'DRIVER_UNREACHABLE', retryable: true })
   }
-  return publishing<Omit<MemoryBus, 'publish'>>({
+  const bus: Omit<MemoryBus, 'publish'> = {
     specificationVersion: 1,
     name: 'memory',
     async start(given) {
@@ -61,5 +61,6 @@ export function memoryBus(hub: MemoryBusHub): MemoryBus {
       isCut = false
       handlers?.onGap()
     },
-  })
+  }
+  return publishing(bus, options)
 }

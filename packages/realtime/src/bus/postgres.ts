@@ -1,15 +1,14 @@
-import { DriverError, closedError, systemClock, type Clock } from '@msc/core'
+import { DriverError, closedError, systemClock } from '@msc/core'
 import { assertClient, listen, postgresFailure, queryOn, type PostgresClient } from '@msc/core/postgres'
 import type { RealtimeBus } from './bus.ts'
-import { publishing, type BusPublisher } from './publisher.ts'
+import { publishing, type BusPublisher, type PublisherOptions } from './publisher.ts'
 import { MAX_TEXT_BYTES, createCutter, createJoiner } from './pieces.ts'
 
-export interface PostgresBusOptions {
+export interface PostgresBusOptions extends PublisherOptions {
   /** A pool of `pg`, of which it keeps one connection, or PGlite. `close()` leaves it open. */
   readonly client: PostgresClient
   /** The same for all servers of an application. Default `msc_realtime`. */
   readonly channel?: string
-  readonly clock?: Clock
 }
 
 /** One statement is one transaction, whose notifications come together and in order. */
@@ -25,6 +24,7 @@ export function postgresBus({
   client,
   channel = 'msc_realtime',
   clock = systemClock,
+  jwtSecret,
 }: PostgresBusOptions): RealtimeBus & BusPublisher {
   assertClient('realtime', client)
   const cut = createCutter()
@@ -40,7 +40,7 @@ export function postgresBus({
       throw signal.aborted ? error : postgresFailure(error)
     }
   }
-  return publishing({
+  const bus: RealtimeBus = {
     specificationVersion: 1,
     name: 'postgres',
     async start({ onMessage, onGap, onError }) {
@@ -87,7 +87,8 @@ export function postgresBus({
       await stop?.()
       stop = undefined
     },
-  })
+  }
+  return publishing(bus, { clock, ...(jwtSecret !== undefined && { jwtSecret }) })
 }
 
 function deaf(): DriverError {

@@ -1,28 +1,50 @@
-import { orAborted, randomHex } from '@msc/core'
+import { ConfigError, orAborted, randomHex, systemClock, type Clock } from '@msc/core'
 import { payloadText } from '../base/payload-text.ts'
 import type { OutgoingMessage } from '../driver.ts'
 import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import { assertName } from '../base/name.ts'
 import type { RealtimeBus } from './bus.ts'
 import { formatBroadcast, formatFrame } from './frame.ts'
+import { createSigning } from './signing.ts'
+
+/** What a bus needs to be published on by a process that is no server. */
+export interface PublisherOptions {
+  /**
+   * The servers' own secret, by which they know whom to believe. Only for processes that publish without a server: a server signs
+   * by the secret that it has.
+   */
+  readonly jwtSecret?: string
+  readonly clock?: Clock
+}
 
 /** Publishes to the members of all servers, from a process that is none: see `embedded({ bus })`. */
 export interface BusPublisher {
   /**
    * Resolves when the bus has taken all of it. A server that can't hear the bus tells its members that something may be missing.
    *
+   * @throws ConfigError `REALTIME_BUS_SECRET_MISSING` where the bus was made without `jwtSecret`. One that is not the servers' is
+   *   theirs to report (`REALTIME_BUS_UNSIGNED`): nobody answers on a bus.
    * @throws ValidationError `REALTIME_NAME_TOO_LONG`, `REALTIME_PAYLOAD_UNWRITABLE`; DriverError when it may not have been sent.
    */
   publish(messages: readonly OutgoingMessage[], signal: AbortSignal): Promise<void>
 }
 
-/** Adds `publish` to a bus, as all of ours have it. */
-export function publishing<Bus extends RealtimeBus>(bus: Bus): Bus & BusPublisher {
+/**
+ * Adds `publish` to a bus, as all of ours have it.
+ *
+ * @throws ConfigError `JWT_SECRET_INVALID` for a secret of less than 32 characters.
+ */
+export function publishing<Bus extends RealtimeBus>(
+  bus: Bus,
+  { jwtSecret, clock = systemClock }: PublisherOptions = {},
+): Bus & BusPublisher {
+  const signing = jwtSecret === undefined ? undefined : createSigning(jwtSecret)
   const id = randomHex(8)
   let number = 0
   /** Settles when what was published before has been sent, or has failed. */
   let turn: Promise<unknown> = Promise.resolve()
   const publish: BusPublisher['publish'] = async (messages, signal) => {
+    if (!signing) throw unsigned()
     const texts = messages.map(({ topic, event, payload, private: isPrivate }) => {
       assertName('topic', CHANNEL + topic)
       assertName('event', event)
@@ -34,10 +56,18 @@ export function publishing<Bus extends RealtimeBus>(bus: Bus): Bus & BusPublishe
       signal.throwIfAborted()
       number += 1
       // Its number is used up even when it fails: the servers see by the next that it is missing.
-      return orAborted(bus.send(formatFrame(id, number, texts, true), signal), signal)
+      const head = { from: id, number, at: clock.now(), isPublisher: true }
+      return orAborted(bus.send(formatFrame(head, texts, signing), signal), signal)
     })
     turn = sent.catch(() => undefined)
     await sent
   }
   return { ...bus, publish }
+}
+
+function unsigned(): ConfigError {
+  return new ConfigError('[msc/realtime] The bus has no `jwtSecret`, so no server would believe what is published.', {
+    code: 'REALTIME_BUS_SECRET_MISSING',
+    hint: 'Pass the `jwtSecret` of the servers to `postgresBus`, `redisBus` or `publishing`.',
+  })
 }

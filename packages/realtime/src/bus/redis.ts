@@ -7,10 +7,9 @@ import {
   systemClock,
   toError,
   type CancelTimer,
-  type Clock,
 } from '@msc/core'
 import type { BusHandlers, RealtimeBus } from './bus.ts'
-import { publishing, type BusPublisher } from './publisher.ts'
+import { publishing, type BusPublisher, type PublisherOptions } from './publisher.ts'
 
 /** What is used of a connection of `ioredis` that hears. */
 export interface RedisSubscriber {
@@ -28,14 +27,13 @@ export interface RedisBusClient {
   duplicate(override?: Readonly<Record<string, unknown>>): RedisSubscriber
 }
 
-export interface RedisBusOptions {
+export interface RedisBusOptions extends PublisherOptions {
   /**
    * A client of `ioredis`, of which it makes one connection more to hear on. `close()` leaves it open.
    */
   readonly client: RedisBusClient
   /** The same for all servers of an application. Default `msc:realtime`. */
   readonly channel?: string
-  readonly clock?: Clock
 }
 
 /** Milliseconds between two looks at whether the connection still answers, and for the answer. */
@@ -51,6 +49,7 @@ export function redisBus({
   client,
   channel = 'msc:realtime',
   clock = systemClock,
+  jwtSecret,
 }: RedisBusOptions): RealtimeBus & BusPublisher {
   assertMethods('realtime', 'client', client, ['publish', 'ping', 'duplicate'])
   let subscriber: RedisSubscriber | undefined
@@ -121,7 +120,7 @@ export function redisBus({
   const assertOpen = (): void => {
     if (closed) throw closedError('redis')
   }
-  return publishing({
+  const bus: RealtimeBus = {
     specificationVersion: 1,
     name: 'redis',
     async start(handlers) {
@@ -155,7 +154,8 @@ export function redisBus({
       stopRetrying?.()
       subscriber?.disconnect()
     },
-  })
+  }
+  return publishing(bus, { clock, ...(jwtSecret !== undefined && { jwtSecret }) })
 }
 
 function failure(error: unknown): DriverError {

@@ -12,6 +12,6 @@ export function createInbox(
   const seen = createSeen(500)
   return (event, raw, isNew, meta) => {
     const { stamp, payload } = unstamped(raw)
-    if (stamp.id === undefined || seen.add(stamp.id) || isNew) deliver(event, payload, stamp, meta)
+    if (!stamp.id || seen.add(stamp.id) || isNew) deliver(event, payload, stamp, meta)
   }
 }

@@ -5,7 +5,7 @@ import type { MessageMeta } from '../base/message.ts'
 import type { Stamp } from '../base/stamp.ts'
 
 /** What a subscriber may hear. */
-type Kind = 'message' | 'action' | 'gap' | 'error' | 'presence' | 'ready'
+type Kind = 'message' | 'onPresence' | 'onAction' | 'onGap' | 'onError' | 'onReady' | 'onOccupancy'
 export type Handler = readonly [kind: Kind, handler: (...args: never[]) => void, event?: string]
 
 /** One subscriber of a topic, with what it wants to hear. */

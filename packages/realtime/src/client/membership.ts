@@ -92,7 +92,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
   const move = (next: Membership['state']): void => {
     self.state = next
     options.onState()
-    callAll(members, 'ready', next === 'connected')
+    callAll(members, 'onReady', next === 'connected')
   }
   const inTime: InTime = (what, run) => options.inTime(`${what} on ${name}`, run, signal)
   /** A page that wakes or comes online does not wait out the rest of its backoff. */
@@ -107,7 +107,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
       if (signal.aborted) return
       const reason = toError(error)
       options.onError(reason)
-      callAll(members, 'error', reason)
+      callAll(members, 'onError', reason)
     },
     inTime,
     setToken(token) {
@@ -174,7 +174,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
                 else if (!self.inbox.receive(event, payload, meta)) end()
               },
               onPresence(state) {
-                if (!signal.aborted) callAll(members, 'presence', (self.presence = state))
+                if (!signal.aborted) callAll(members, 'onPresence', (self.presence = state))
               },
               onDown(_reason, spread) {
                 spreadMs = spread
@@ -196,10 +196,10 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
           if (missed) {
             missed = false
             options.onGap()
-            callAll(members, 'gap')
+            callAll(members, 'onGap')
           }
           self.wasLive = true
-          if (token !== undefined) options.users('renew', token, self, lost.signal).catch(() => undefined)
+          if (token) options.users('renew', token, self, lost.signal).catch(() => undefined)
         }
         await down.promise
       } catch (error) {

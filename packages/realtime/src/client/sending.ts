@@ -7,6 +7,7 @@ import type { Subscription } from '../driver.ts'
 import type { Member } from './members.ts'
 import type { Membership } from './membership.ts'
 import type { OutboxTools } from '../outbox/outbox.ts'
+import { followOccupancy, type CountedTopic } from '../occupancy/follow-occupancy.ts'
 import { createTracking, type Tracking } from './tracking.ts'
 import { assertFits, writable } from './outgoing.ts'
 import { act } from '../history/act.ts'
@@ -53,18 +54,26 @@ type Use = (subscription: Subscription, signal: AbortSignal) => unknown
 type Own = Pick<Membership, 'state' | 'tracking' | 'live' | 'report' | 'inTime' | 'inbox'>
 type Prepare = (topic: Place, own: Own, member: Member, args: readonly unknown[]) => Use
 /** The topic. */
-interface Place {
-  readonly options: SendingTools
-  readonly members: ReadonlySet<Member>
+interface Place extends CountedTopic {
+  readonly options: SendingTools & CountedTopic['options']
   waiting?: number
 }
 
 /** Sends of one topic that may wait. */
 const MAX_WAITING = 100
 
-export type Operation = 'broadcast' | 'track' | 'untrack' | 'history' | 'update' | 'remove' | 'react' | 'unreact'
+export type Operation =
+  | 'broadcast'
+  | 'track'
+  | 'untrack'
+  | 'history'
+  | 'update'
+  | 'remove'
+  | 'react'
+  | 'unreact'
+  | 'onOccupancy'
 
-const operations: Readonly<Record<Operation, Prepare>> = {
+const operations: Readonly<Record<Exclude<Operation, 'onOccupancy'>, Prepare>> = {
   broadcast({ options: tools }, { state, inbox }, _member, [event, payload]) {
     // A mistake is told at once, not when there is a connection.
     if (state !== 'connected' && !(payload instanceof Uint8Array)) writable(tools.refusal, tools.name, payload)
@@ -138,6 +147,8 @@ export async function perform(
 ): Promise<never> {
   // Also where another user's membership has taken the place of the one that was asked.
   signal.throwIfAborted()
+  // It waits by itself, for this subscription and those to come.
+  if (operation === 'onOccupancy') return followOccupancy(topic, member) as never
   const own = topic.membership
   const { name, onDrop, UnavailableError } = topic.options
   // As given: the other side checks, and transforms, for itself.

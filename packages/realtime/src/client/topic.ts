@@ -2,7 +2,7 @@ import { deferred } from '../base/promises.ts'
 import { refusal } from '../base/refusal.ts'
 import { safely } from '../base/safely.ts'
 import { createInbox } from './inbox.ts'
-import { addTo, deliver, type Handler, type Member } from './members.ts'
+import { addTo, callAll, deliver, type Handler, type Member } from './members.ts'
 import { createMembership, type Audience, type Membership, type MembershipOptions } from './membership.ts'
 import type { ChannelOptions } from '../create-realtime.ts'
 import type { RawChannel } from './raw-channel.ts'
@@ -27,6 +27,9 @@ export interface Topic extends Audience {
   subscribe(channel: ChannelOptions): RawChannel
 }
 
+/** What a channel hears but messages. */
+type Heard = 'onAction' | 'onGap' | 'onError' | 'onReady' | 'onPresence' | 'onOccupancy'
+
 /** Does it ask for a history, in one of the ways that there are? */
 export const hasHistory = (wanted: ChannelOptions): boolean | undefined =>
   (wanted.history || wanted.rewind || wanted.from) as boolean | undefined
@@ -42,12 +45,9 @@ export function createTopic(options: TopicOptions): Topic {
     inboxFor: (some) => createInbox((...message) => deliver(some, name, ...message)),
     subscribe(wanted: ChannelOptions): RawChannel {
       const { presenceKey: key, events } = wanted
-      const isNew = key !== undefined && key !== self.presenceKey
-      if (
-        !!wanted.private !== options.private ||
-        (isNew && [...members].some((each) => each.presenceKey !== undefined))
-      ) {
-        throw refusal(`${name} has another \`private\` or \`presenceKey\`.`, 'REALTIME_TOPIC_CONFLICT')
+      const isNew = key && key !== self.presenceKey
+      if (!!wanted.private !== options.private || (isNew && [...members].some((each) => each.presenceKey))) {
+        throw refusal(`${name} has another \`private\` or \`presenceKey\``, 'REALTIME_TOPIC_CONFLICT')
       }
       if (isNew) self.presenceKey = key
       const isKept = hasHistory(wanted)
@@ -61,6 +61,13 @@ export function createTopic(options: TopicOptions): Topic {
         reading: Promise.resolve(),
       }
       members.add(member)
+      /** Does something with a live subscription, for the user of now, after what was asked before. */
+      const request =
+        (operation: Operation) =>
+        (...args: unknown[]): Promise<never> =>
+          self.membership.inTime(operation, (signal) =>
+            import('./sending.ts').then(({ perform }) => perform(operation, self, member, args, signal)),
+          )
       const hear = (...handler: Handler): (() => void) => addTo(member.hears, handler)
       const ready: Promise<never> = self.membership.live.then(() => undefined as never)
       ready.catch(() => undefined)
@@ -71,42 +78,39 @@ export function createTopic(options: TopicOptions): Topic {
           if (events && event !== '*') schemaFor(name, events, event)
           return hear('message', handler, event)
         },
-        onAction: (handler) => hear('action', handler),
-        onGap: (handler) => hear('gap', handler),
-        onError: (handler) => hear('error', handler),
-        onReady: (handler) => hear('ready', handler),
-        onPresence(handler) {
-          const wanted = ['presence', handler] as const
-          // Who is there already; later, as with everything else.
-          queueMicrotask(() => {
-            const { presence } = self.membership
-            if (presence && member.hears.has(wanted)) safely(() => handler(presence))
-          })
-          return addTo(member.hears, wanted)
-        },
         leave() {
           if (!members.delete(member)) return
           self.membership.tracking?.forget(member)
-          if (members.size > 0) return
+          if (members.size) return
           options.onEmpty()
           void self.membership.close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
         },
-      } as Omit<RawChannel, Operation> as RawChannel
-      // With a live subscription, for the user of now, after what was asked before.
+      } as Omit<RawChannel, Operation | Heard> as RawChannel
+      for (const kind of ['onError', 'onReady', 'onOccupancy', 'onAction', 'onPresence', 'onGap'] as const) {
+        channel[kind] = (handler) => {
+          // Who is there already; later, as with everything else.
+          if (kind === 'onPresence')
+            queueMicrotask(() => {
+              const { presence } = self.membership
+              if (presence) callAll([member], kind, presence)
+            })
+          // Nobody counts before somebody wants to know.
+          if (kind === 'onOccupancy') safely(request(kind))
+          return hear(kind, handler)
+        }
+      }
+      // In the order in which the names compress best.
       for (const operation of [
-        'react',
-        'broadcast',
         'track',
         'untrack',
         'remove',
-        'history',
         'update',
+        'react',
         'unreact',
+        'broadcast',
+        'history',
       ] as const) {
-        channel[operation] = (...args: unknown[]): Promise<never> =>
-          self.membership.inTime(operation, (signal) =>
-            import('./sending.ts').then(({ perform }) => perform(operation, self, member, args, signal)),
-          )
+        channel[operation] = request(operation)
       }
       if (isKept) void self.feedCode.promise.then(({ openHistory }) => openHistory(self, member, channel, wanted))
       return channel

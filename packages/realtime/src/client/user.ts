@@ -79,9 +79,9 @@ function changeUser(tools: UserTools, last: string): void {
     const { membership: before, options, members } = topic
     topic.membership = createMembership(topic, isCalm ? 0 : retryMs(0), before.wasLive)
     void before.close(reason, topic.membership)
-    if (before.presence) callAll(members, 'presence', {})
+    if (before.presence) callAll(members, 'onPresence', {})
     // A feed that waits for its snapshot holds messages: it begins anew.
-    if (before.wasLive && options.feed) callAll(members, 'gap')
+    if (before.wasLive && options.feed) callAll(members, 'onGap')
   }
 }
 

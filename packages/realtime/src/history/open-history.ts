@@ -94,7 +94,7 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
   member.hold = (_tell, meta, stamp) => isKnown(placeOf(meta, stamp))
   if (!topic.members.has(member)) return
   for (const [tell, at] of waited) if (!isKnown(at)) tell()
-  if (missing || isFull) callAll([member], 'gap')
+  if (missing || isFull) callAll([member], 'onGap')
 }
 
 /** Ends early with the signal, and leaves no timer then. */

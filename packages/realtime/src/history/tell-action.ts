@@ -31,7 +31,7 @@ export function tellAction(members: Iterable<Member>, call: typeof callAll, payl
   const { event } = raw as { readonly event?: unknown }
   for (const member of members) {
     const { read, onInvalid } = member
-    const handOn = (told: unknown): void => call([member], 'action', told)
+    const handOn = (told: unknown): void => call([member], 'onAction', told)
     const readAction = async (): Promise<unknown> =>
       read && action.action === 'update' ? { ...action, payload: await read(String(event), action.payload) } : action
     const tell = (): unknown =>

@@ -32,6 +32,7 @@ interface Joined extends Present {
   readonly handlers: SubscriptionHandlers
   /** Absent for who does not want to know who is there. */
   onPresence?: typeof receivePresence
+  onOccupancy?: ((occupancy: unknown) => void) | undefined
 }
 
 interface Reply {
@@ -168,6 +169,8 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       topic.handlers.onMessage(String(payload['event']), payload['payload'], payload['meta'])
     } else if (frame.event.startsWith('presence_')) {
       topic.onPresence?.(topic, frame)
+    } else if (frame.event === 'msc_occupancy') {
+      topic.onOccupancy?.(payload)
     } else if (frame.event === 'phx_close' || frame.event === 'phx_error') {
       joined.delete(frame.topic)
       topic.handlers.onDown(passing('The server closed the topic.'))
@@ -265,6 +268,10 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
           return page
         },
         act: (action, actSignal) => push('msc_act', action, actSignal),
+        occupancy(told, occupancySignal) {
+          entry.onOccupancy = told
+          return push('msc_occupancy', { on: !!told }, occupancySignal)
+        },
         setToken: (token) => tell('access_token', { access_token: token }),
         async leave() {
           if (joined.get(topic) !== entry) return

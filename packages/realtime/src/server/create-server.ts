@@ -13,13 +13,14 @@ import {
   type Clock,
   type ErrorReporter,
 } from '@msc/core'
-import type { OutgoingMessage } from '../driver.ts'
+import type { Occupancy, OutgoingMessage } from '../driver.ts'
 import type { FeedSource, FeedStats } from '../feed/source.ts'
 import { getHub, setHub } from '../client/hub.ts'
 import { actFor, type ServerAction } from './act.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
 import { Admission, Place } from './admission/admission.ts'
 import { BUS_METHODS, type RealtimeBus } from '../bus/bus.ts'
+import { assertJwtSecret } from '../base/jwt-secret.ts'
 import { createBans } from './admission/bans.ts'
 import { createDepartures } from './admission/departures.ts'
 import { createLiveness, type Ended, type IsLive } from './admission/liveness.ts'
@@ -30,6 +31,8 @@ import { createEnding, type KickOptions } from './ending.ts'
 import { fail } from './http/answers.ts'
 import { publishFeed, publishTo } from './publish.ts'
 import { createClients } from './entrance/clients.ts'
+import { createDraining, type DrainOptions } from './entrance/draining.ts'
+import { createAnywhere } from './http/anywhere.ts'
 import { createEvents } from './http/events.ts'
 import { createPolls } from './http/polls.ts'
 import { handleHttp, type HttpContext } from './http/handle-http.ts'
@@ -39,6 +42,7 @@ import { answerIncoming } from './http/node.ts'
 import { askInTime, type Authorize } from './policies/permissions.ts'
 import { broadcastMany, broadcastOne, readSince } from './http/rest.ts'
 import { closePresence } from './rooms/presence.ts'
+import { createOccupancies } from './rooms/occupancy.ts'
 import { createRooms } from './rooms/rooms.ts'
 import { createMatchRoute } from './http/routes.ts'
 import { createRuntime } from './runtime.ts'
@@ -60,6 +64,11 @@ export interface RealtimeServerOptions {
   readonly feeds?: FeedSource
   /** Joins the rooms of several servers; started and closed with this one. Default: this server is the only one. */
   readonly bus?: RealtimeBus
+  /**
+   * While `jwtSecret` changes: other secrets whose processes are believed on the bus. First the next one, on all servers; then it
+   * becomes their `jwtSecret` and the earlier one is here, until the last server has it. Default: none.
+   */
+  readonly busSecrets?: readonly string[]
   /**
    * Topics whose broadcasts are kept, for who was away and who comes later: in the database of `feeds` where there are feeds, for
    * all servers and beyond a restart, else in this process. A message is acknowledged once it is kept. Default: none.
@@ -154,9 +163,23 @@ export interface RealtimeServer {
    * @throws ValidationError `REALTIME_ENDED_UNNAMED` when neither is named, or both.
    */
   revoke(revoked: Revoked, options?: { readonly reason?: string }): number
+  /**
+   * How many are in a topic, on all servers: waits a second at most for those that were not asked before, and counts what is known.
+   *
+   * @throws ValidationError `REALTIME_NAME_TOO_LONG`; UnavailableError `REALTIME_TOO_MANY_COUNTED` while 1 000 other topics are counted.
+   */
+  occupancy(topic: string, options?: { readonly private?: boolean }): Promise<Occupancy>
   /** Resolves when the feeds, and the other servers, are listened to. */
   readonly ready: Promise<void>
   stats(): RealtimeStats
+  /**
+   * Hands over to other servers, for a deployment: from now on health answers 503 and nobody new is let in, and those who are
+   * connected are told, spread over `overMs`, to come back at once, which a balancer leads elsewhere. Call `close` after it.
+   *
+   * @returns Resolves when all are gone and their presence with them, at the latest 5 s after `afterMs` and `overMs`.
+   * @throws ConfigError `OPTION_INVALID` for times that are none, or over an hour.
+   */
+  drain(options?: DrainOptions): Promise<void>
   /** Tells everybody, and waits until they are gone, a second at most. */
   close(): Promise<void>
 }
@@ -177,6 +200,8 @@ export interface RealtimeStats {
   readonly bus?: BusStats
 }
 
+/** What is refused here is taken by another server, or by the next one. */
+const RETRY = { 'retry-after': '1' }
 const FEED_METHODS: readonly (keyof FeedSource)[] = ['start', 'since', 'replay', 'close']
 /** What one client more adds to the time over which all come back: some 170 in a second. */
 const SPREAD_EACH_MS = 6
@@ -202,6 +227,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const addressOf = createAddressOf(options.clientAddress ?? peerAddress, runtime)
   const rooms = createRooms(runtime)
   const departures = createDepartures(rooms)
+  const occupancies = createOccupancies(rooms)
   const ask = askInTime(options.authorize, runtime)
   const history = historyFrom(options.history, options.feeds, rooms)
   const spreadMs = (): number => Math.min(MAX_SPREAD_MS, clients.size * SPREAD_EACH_MS)
@@ -219,17 +245,30 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     liveness,
     bans,
     departures,
+    occupancies,
     runtime,
   }
   const clients = createClients(context)
   const here = createEnding({ clients, liveness, bans, revocations })
   const { bus, feeds } = options
-  const link = bus && createLink({ bus, rooms, ending: here, hasFeeds: feeds !== undefined, history })
+  const link =
+    bus &&
+    createLink({
+      bus,
+      jwtSecret,
+      busSecrets: options.busSecrets,
+      rooms,
+      occupancies,
+      ending: here,
+      hasFeeds: feeds !== undefined,
+      history,
+    })
   const { disconnect, kick, revoke } = link?.ending ?? here
+  const draining = createDraining({ clients, rooms, runtime })
   let closed = false
   /** Why nobody is let in now. */
   const shut = (arriving = 0): readonly [status: number, error: string] | undefined => {
-    if (closed) return [503, 'Going away']
+    if (closed || draining.isOn) return [503, 'Going away']
     return clients.size + arriving >= limits.connections ? [429, 'Too many connected users'] : undefined
   }
   const upgrades = createUpgrades({
@@ -280,6 +319,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     disconnect,
     kick,
     revoke,
+    occupancy: (topic, wanted) => occupancies.of(topic, wanted?.private === true),
+    drain: draining.begin,
     ready: heard,
     stats() {
       const { joins, broadcasts, refused } = runtime.counters
@@ -298,6 +339,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     async close() {
       if (closed) return
       closed = true
+      draining.close()
       // Said first: the others then need not hear of each member that leaves.
       const unlinked = link?.close()
       await inTurn(
@@ -308,6 +350,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         () => upgrades.close(),
         () => closePresence(rooms),
         () => polls.close(),
+        () => occupancies.close(),
         () => unlinked,
       )
     },
@@ -315,8 +358,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
   const full = (): Response | undefined => {
     const why = shut()
-    return why && fail(...why)
+    return why && fail(...why, why[0] === 503 ? RETRY : {})
   }
+  const anywhere = createAnywhere({ directed: link?.directed, admission, maxBytes: limits.frameBytes })
+  const { newSession } = anywhere
   const events = createEvents({
     maxBytes: limits.frameBytes,
     maxTopics: limits.topics,
@@ -324,9 +369,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     clients,
     session: context,
     admission,
+    newSession,
     full,
   })
-  const polls = createPolls({ maxBytes: limits.frameBytes, clients, admission, runtime, full })
+  const polls = createPolls({ maxBytes: limits.frameBytes, clients, admission, runtime, newSession, full })
   const rest = {
     maxBytes: limits.frameBytes,
     maxMessages: limits.messagesPerRequest,
@@ -345,12 +391,12 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     liveness,
     counters: runtime.counters,
     handlers: {
-      health: () => Response.json({ status: 'ok' }),
+      health: () => (draining.isOn ? fail(503, 'Going away', RETRY) : Response.json({ status: 'ok' })),
       events: events.open,
-      frames: events.receive,
+      frames: anywhere.route('frames', events.receive),
       pollOpen: polls.open,
-      poll: polls.poll,
-      pollFrames: polls.receive,
+      poll: anywhere.route('poll', polls.poll),
+      pollFrames: anywhere.route('pollFrames', polls.receive),
       broadcast: (call) => broadcastMany(call, rest),
       broadcastOne: (call) => broadcastOne(call, rest),
       since: (call) => readSince(call, rest),
@@ -363,14 +409,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
 function assertServerOptions(options: RealtimeServerOptions): void {
   assertOptions('realtime', options)
-  const { jwtSecret, path = '/realtime/v1', feeds, bus, presenceKey, privateOnly } = options
-  // A promise that was not awaited has a text form that anybody can guess.
-  if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
-    throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
-      code: 'JWT_SECRET_INVALID',
-      hint: 'Set SUPABASE_JWT_SECRET to at least 32 random characters, and pass it as `jwtSecret`.',
-    })
-  }
+  const { jwtSecret, path = '/realtime/v1', feeds, bus, busSecrets = [], presenceKey, privateOnly } = options
+  assertJwtSecret(jwtSecret)
+  if (!Array.isArray(busSecrets)) throw noList()
+  for (const secret of busSecrets) assertJwtSecret(secret)
   assertMethods('realtime', 'options', options, ['authorize'], ['isLive', 'clientAddress'])
   assertText('realtime', 'path', path)
   assertPorts('realtime', options)
@@ -383,4 +425,11 @@ function assertServerOptions(options: RealtimeServerOptions): void {
 /** `undefined` for what a client sent in place of an address. */
 function urlOf({ url = '/' }: IncomingMessage): URL | undefined {
   return URL.parse(url, 'http://localhost') ?? undefined
+}
+
+function noList(): ConfigError {
+  return new ConfigError('[msc/realtime] `busSecrets` is no list of secrets.', {
+    code: 'OPTION_INVALID',
+    hint: 'Pass the next secret, or the earlier one, in a list.',
+  })
 }

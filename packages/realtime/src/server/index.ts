@@ -8,6 +8,8 @@ export {
 export type { BusStats } from './bus/link.ts'
 export type { RealtimeBus } from '../bus/bus.ts'
 export type { RefusedCode } from './counters.ts'
+export type { Occupancy } from '../driver.ts'
+export type { DrainOptions } from './entrance/draining.ts'
 export type { KickOptions } from './ending.ts'
 export type { ServerAction } from './act.ts'
 export type { ActionQuestion, ActionsRule } from './history/actions.ts'

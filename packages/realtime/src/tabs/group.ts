@@ -58,6 +58,10 @@ export interface Group {
   close(reason: Error): void
 }
 
+interface Counted extends SubscriptionHandlers {
+  onOccupancy?: ((occupancy: unknown) => void) | undefined
+}
+
 const CHECK_EVERY_MS = 5000
 const IDLE_MS = 5000
 /** Before it stands again after it lost the lock: doubled as long as that goes on, and not for ever. */
@@ -95,7 +99,7 @@ export function joinGroup(options: GroupOptions): Group {
   const channel = options.openChannel(name)
   const ending = new AbortController()
   const pending = new Map<string, { resolve(value: unknown): void; reject(error: Error): void }>()
-  const subs = new Map<string, SubscriptionHandlers>()
+  const subs = new Map<string, Counted>()
   const followers = new Set<string>()
   const known = deferred<void>()
   const present = deferred<void>()
@@ -206,6 +210,7 @@ export function joinGroup(options: GroupOptions): Group {
     if (!handlers) return
     if ('message' in answer) handlers.onMessage(...answer.message)
     else if ('presence' in answer) handlers.onPresence(answer.presence)
+    else if ('occupancy' in answer) handlers.onOccupancy?.(answer.occupancy)
     else {
       subs.delete(answer.sub)
       handlers.onDown(fromPlain(answer.down), answer.spreadMs)
@@ -305,14 +310,15 @@ export function joinGroup(options: GroupOptions): Group {
       // Not before it holds its own lock: whoever could have that would take it for gone.
       await untilEnd(Promise.all([known.promise, present.promise]), signal)
       const sub = `${own}.${++lastId}`
-      subs.set(sub, handlers)
+      const mine: Counted = { ...handlers }
+      subs.set(sub, mine)
       const leave = async (): Promise<void> => {
         subs.delete(sub)
         rest()
         await inPatience(patienceMs, (inner) => ask({ do: 'leave', sub }, inner))
       }
       const wanted = { do: 'subscribe', sub, topic, options: subscribeOptions } as const
-      const { limits, bytes, acts } = await ask<Shared>(wanted, signal).catch((error: unknown) => {
+      const { limits, bytes, acts, counts } = await ask<Shared>(wanted, signal).catch((error: unknown) => {
         void leave().catch(() => undefined)
         throw error
       })
@@ -321,6 +327,13 @@ export function joinGroup(options: GroupOptions): Group {
         limits,
         send,
         ...(bytes && { sendBytes: send }),
+        ...(counts && {
+          async occupancy(told: Counted['onOccupancy'], inner: AbortSignal) {
+            mine.onOccupancy = told
+            // Another tab may want to know it still.
+            if (told) await ask({ do: 'occupancy', sub }, inner)
+          },
+        }),
         track: (state, inner) => ask({ do: 'track', sub, state }, inner),
         untrack: (inner) => ask({ do: 'untrack', sub }, inner),
         ...(acts && { act: (action: ActionRequest, inner: AbortSignal) => ask({ do: 'act', sub, action }, inner) }),

@@ -41,6 +41,11 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
   const shares = new Map<string, Shared>()
   const leaving = new Map<string, Promise<void>>()
 
+  const tellAll = (shared: Shared, said: object, isFor?: (member: Member) => boolean): void => {
+    for (const member of shared.members)
+      if (!isFor || isFor(member)) tell(member.tab, { sub: member.sub, ...said } as Answer)
+  }
+
   const open = (topic: string, options: SubscribeOptions): Shared => {
     const ending = new AbortController()
     const all = new Set<Member>()
@@ -49,15 +54,10 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
       const handlers: SubscriptionHandlers = {
         onMessage(...message) {
           const isAction = (Object(message[2]) as { readonly action?: unknown }).action !== undefined
-          for (const { tab, sub, followsHistory } of all) {
-            // A tab that has no history would take it for a message.
-            if (!isAction || followsHistory) tell(tab, { sub, message })
-          }
+          // A tab that has no history would take it for a message.
+          tellAll(shared, { message }, isAction ? ({ followsHistory }) => followsHistory === true : undefined)
         },
-        onPresence(presence) {
-          shared.presence = presence
-          for (const { tab, sub } of all) tell(tab, { sub, presence })
-        },
+        onPresence: (presence) => tellAll(shared, { presence: (shared.presence = presence) }),
         onDown: (reason, spreadMs) => lose(shared, reason, spreadMs),
       }
       return within(LIMIT_MS, ending.signal, (signal) => driver.subscribe(topic, options, handlers, signal))
@@ -75,8 +75,7 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
 
   const lose = (shared: Shared, reason: Error, spreadMs?: number): void => {
     forget(shared)
-    const down = toPlain(driver.name, reason)
-    for (const { tab, sub } of shared.members) tell(tab, { sub, down, ...(spreadMs !== undefined && { spreadMs }) })
+    tellAll(shared, { down: toPlain(driver.name, reason), spreadMs })
   }
 
   const end = (shared: Shared): void => {
@@ -132,7 +131,12 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
       throw error
     })
     if (shared.presence && members.has(ask.sub)) tell(tab, { sub: ask.sub, presence: shared.presence })
-    return { limits: live.limits, bytes: live.sendBytes !== undefined, acts: live.act !== undefined }
+    return {
+      limits: live.limits,
+      bytes: live.sendBytes !== undefined,
+      acts: live.act !== undefined,
+      counts: live.occupancy !== undefined,
+    }
   }
 
   const answer = async (tab: string, ask: Request): Promise<unknown> => {
@@ -151,6 +155,10 @@ export function createLeader(driver: RealtimeDriver, tell: (tab: string, answer:
       return inTime(async (signal) => live.since?.(ask.after, signal, ask.latest))
     }
     if (ask.do === 'act') return inTime(async (signal) => live.act?.(ask.action, signal))
+    if (ask.do === 'occupancy') {
+      // Whoever asks later is told at once, as the server tells it again.
+      return inTime(async (signal) => live.occupancy?.((occupancy) => tellAll(shared, { occupancy }), signal))
+    }
     if (ask.do === 'track' || ask.do === 'untrack') {
       if (ask.do === 'track') shared.tracking.say(member, ask.state)
       else shared.tracking.unsay(member)

@@ -15,6 +15,7 @@ export type Request =
       readonly latest: HistoryWish | undefined
     }
   | { readonly do: 'act'; readonly sub: string; readonly action: ActionRequest }
+  | { readonly do: 'occupancy'; readonly sub: string }
   | { readonly do: 'token'; readonly sub: string; readonly token: string }
   | { readonly do: 'leave'; readonly sub: string }
   | { readonly do: 'ping' }
@@ -24,6 +25,7 @@ export interface Shared {
   readonly limits?: SubscriptionLimits | undefined
   readonly bytes: boolean
   readonly acts?: boolean
+  readonly counts: boolean
 }
 
 /** What it answers, and what it hands on. */
@@ -31,6 +33,7 @@ export type Answer =
   | { readonly re: string; readonly value?: unknown; readonly error?: PlainError }
   | { readonly sub: string; readonly message: readonly [event: string, payload: unknown, meta?: unknown] }
   | { readonly sub: string; readonly presence: PresenceState }
+  | { readonly sub: string; readonly occupancy: unknown }
   | { readonly sub: string; readonly down: PlainError; readonly spreadMs?: number }
 
 /** Everything that goes between tabs. `term`: the leader of whom it is, so that nothing is taken for another's. */

@@ -82,6 +82,35 @@ describe('two tabs', () => {
     expect(asked('1', 'send')).toHaveLength(2)
   })
 
+  it('hear how many there are, each when it asks', async () => {
+    const [one, two] = [await open('1'), await open('2')]
+    const heard: unknown[] = []
+    const tellers: ((occupancy: unknown) => void)[] = []
+    for (const fake of fakes.values()) {
+      fake.override.occupancy = (_topic, told) => {
+        if (told) tellers.push(told)
+        told?.({ members: 1, users: 1 })
+      }
+    }
+    one.channel('room').onOccupancy(({ members }) => heard.push(['1', members]))
+    await expect.poll(() => heard).toEqual([['1', 1]])
+    const stop = two.channel('room').onOccupancy(({ members }) => heard.push(['2', members]))
+    await expect.poll(() => heard).toContainEqual(['2', 1])
+    stop()
+    heard.length = 0
+    tellers.at(-1)?.({ members: 2, users: 1 })
+    await expect.poll(() => heard).toEqual([['1', 2]])
+    // What is no number is nobody's.
+    tellers.at(-1)?.({ members: 'many' })
+    tellers.at(-1)?.({ members: 3, users: 1 })
+    await expect
+      .poll(() => heard)
+      .toEqual([
+        ['1', 2],
+        ['1', 3],
+      ])
+  })
+
   it('are both told when the connection is lost, and both come back', async () => {
     const [one, two] = [await open('1'), await open('2')]
     let gaps = 0

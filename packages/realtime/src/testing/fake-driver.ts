@@ -17,6 +17,8 @@ export interface FakeRealtime {
     subscribe?: (topic: string, options: SubscribeOptions) => Promise<void> | void
     send?: (topic: string, event: string) => Promise<void> | void
     track?: (topic: string, state: object) => Promise<void> | void
+    /** Absent where nobody counts: to be set before the topic is joined. */
+    occupancy?: (topic: string, told: ((occupancy: unknown) => void) | undefined) => Promise<void> | void
     since?: (topic: string, after: string | undefined) => Promise<FeedPage | undefined> | FeedPage | undefined
   }
 }
@@ -59,6 +61,7 @@ export function createFakeRealtime(): FakeRealtime {
           note('since', topic, after)
           return override.since?.(topic, after)
         },
+        ...(override.occupancy && { occupancy: async (told) => override.occupancy?.(topic, told) }),
         setToken: (token) => note('token', topic, token),
         async leave() {
           note('leave', topic)

@@ -1,21 +1,29 @@
 import { every, inTurn, randomHex, withoutScope, type CancelTimer } from '@msc/core'
 import type { RealtimeBus } from '../../bus/bus.ts'
 import { formatBroadcast, parseAction, parseBroadcast, parseFrame } from '../../bus/frame.ts'
+import { createSigning } from '../../bus/signing.ts'
 import type { Ending } from '../ending.ts'
 import { broadcastHere, hasRoomFor, type Broadcast } from '../rooms/broadcast.ts'
+import type { Occupancies } from '../rooms/occupancy.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import { isFeedTopic } from '../session/context.ts'
 import { fitsName } from '../../base/name.ts'
+import { createDirected, type Directed } from './directed.ts'
 import { createElsewhere, formatChange, piecesOf } from './elsewhere.ts'
 import type { History } from '../history/history.ts'
 import { endEverywhere, endHere } from './ends.ts'
 import { createGaps } from './gaps.ts'
 import { createPeers, type Peer } from './peers.ts'
+import { createRefusals } from './refusals.ts'
 import { createSender } from './sender.ts'
 
 export interface LinkOptions {
   readonly bus: RealtimeBus
+  readonly jwtSecret: string
+  /** Others of which frames are accepted. */
+  readonly busSecrets?: readonly string[] | undefined
   readonly rooms: Rooms
+  readonly occupancies: Occupancies
   /** Of this server alone. */
   readonly ending: Ending
   /** Feeds are read by each server: they miss nothing when the bus does. */
@@ -34,6 +42,8 @@ export interface BusStats {
   readonly waiting: number
   readonly dropped: number
   readonly received: number
+  /** What came and was no frame of a process with the secret, or not of this minute. */
+  readonly refused: number
   /** How often members were told that they may have missed something. */
   readonly gaps: number
   /** The last attempt to send failed. */
@@ -44,6 +54,7 @@ export interface BusStats {
 export interface Link {
   /** Ends whom it should on all servers. */
   readonly ending: Ending
+  readonly directed: Directed
   /** Resolves when it hears the others; rejects where it never will. */
   readonly ready: Promise<void>
   stats(): BusStats
@@ -59,11 +70,14 @@ const SETTLED_MS = 2 * HEARTBEAT_MS
 /** A look that is this late means that this process stood still, and could hear nobody. */
 const LATE_MS = 3000
 
-export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOptions): Link {
+export function createLink(options: LinkOptions): Link {
+  const { bus, jwtSecret, busSecrets, rooms, occupancies, ending, hasFeeds, history } = options
   const { runtime } = rooms
   const { clock, attempt, report } = runtime
   const id = randomHex(8)
-  const sender = createSender(bus, id, runtime)
+  const signing = createSigning(jwtSecret, busSecrets)
+  const sender = createSender(bus, id, signing, runtime)
+  const refusals = createRefusals(bus.name, report)
   const peers = createPeers()
   const elsewhere = createElsewhere(rooms)
   const gaps = createGaps(
@@ -73,6 +87,14 @@ export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOption
   )
   const startedAt = clock.monotonic()
   const timers: CancelTimer[] = []
+  const isSettled = (): boolean => clock.monotonic() - startedAt > SETTLED_MS
+  const directed = createDirected({
+    id,
+    signing,
+    runtime,
+    send: sender.direct,
+    isThere: (peer) => peers.isThere(peer) ?? (isSettled() ? false : undefined),
+  })
   let received = 0
   let closed = false
 
@@ -81,7 +103,14 @@ export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOption
   const missed = (peer: Peer): void => {
     gaps.everywhere()
     elsewhere.spoil(peer.id)
+    directed.fail('unavailable', peer.id)
     if (!peer.isPublisher) ask(peer.id)
+  }
+  const forget = (peer: string): void => {
+    peers.forget(peer)
+    elsewhere.clear(peer)
+    directed.fail('gone', peer)
+    occupancies.forget(peer)
   }
   const take = (peer: Peer, message: Readonly<Record<string, unknown>>): void => {
     switch (message['kind']) {
@@ -99,8 +128,12 @@ export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOption
       case 'end':
         return endHere(ending, message)
       case 'bye':
-        peers.forget(peer.id)
-        return elsewhere.clear(peer.id)
+        return forget(peer.id)
+      case 'occupancy':
+        return occupancies.hear(peer.id, message)
+      case 'question':
+      case 'answer':
+        return directed.take(peer.id, message)
     }
   }
   const hear = (raw: Readonly<Record<string, unknown>>): void => {
@@ -126,10 +159,12 @@ export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOption
   }
   const onMessage = (text: string): void => {
     if (closed) return
-    const frame = parseFrame(text)
-    if (!frame || frame.from === id) return
+    const frame = parseFrame(text, { own: id, now: clock.now(), signing })
+    if (frame === undefined) return
+    // Before anything is made of it: it is nobody's, so nobody misses anything by it.
+    if (typeof frame === 'string') return refusals.count(frame)
     const now = clock.monotonic()
-    const arrival = peers.arrive(frame, now, now - startedAt > SETTLED_MS)
+    const arrival = peers.arrive(frame, now, isSettled())
     if (arrival.kind === 'known') return
     const { peer, kind } = arrival
     if (kind === 'missed') missed(peer)
@@ -142,10 +177,7 @@ export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOption
     const now = clock.monotonic()
     if (now - lookedAt > LOOK_MS + LATE_MS) peers.excuse(now)
     lookedAt = now
-    for (const each of peers.silent(now)) {
-      peers.forget(each)
-      elsewhere.clear(each)
-    }
+    for (const each of peers.silent(now)) forget(each)
   }
   const beat = (): void => {
     if (sender.stats.waiting === 0) sender.send('{"kind":"alive"}')
@@ -157,12 +189,18 @@ export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOption
     presence: (room, joined, left) =>
       void attempt('tell other servers', () => sender.send(formatChange(room, joined, left))),
   }
+  occupancies.connect({
+    say: (message) => sender.send(JSON.stringify({ kind: 'occupancy', ...message })),
+    servers: () => peers.servers(),
+    nameOf: (sub) => signing.sign(`occupancy ${sub}`).slice(0, 12),
+  })
   const start = async (): Promise<void> => {
     await bus.start({
       onMessage: (text) => void attempt('hear another server', () => onMessage(text)),
       onGap() {
         if (closed) return
         gaps.everywhere()
+        directed.fail('unavailable')
         ask()
       },
       onError,
@@ -181,13 +219,22 @@ export function createLink({ bus, rooms, ending, hasFeeds, history }: LinkOption
       (message) => sender.send(message, true),
       () => clock.now(),
     ),
+    directed,
     ready,
-    stats: () => ({ name: bus.name, others: peers.size, ...sender.stats, received, gaps: gaps.told }),
+    stats: () => ({
+      name: bus.name,
+      others: peers.size,
+      ...sender.stats,
+      received,
+      refused: refusals.total,
+      gaps: gaps.told,
+    }),
     async close() {
       closed = true
       delete rooms.outbound
       for (const stop of timers) stop()
       gaps.close()
+      directed.fail('unavailable')
       await inTurn(
         () => sender.close('{"kind":"bye"}'),
         () => bus.close(),

@@ -21,8 +21,12 @@ const REMEMBERED = 1000
 /** Which processes there are, and which frames of theirs have come. */
 export interface Peers {
   readonly size: number
+  /** As a server; `undefined` for one that was never heard, or is forgotten. */
+  isThere(id: string): boolean | undefined
   /** @param settled This process hears for long enough to have heard of all that were there before it. */
   arrive(frame: BusFrame, now: number, settled: boolean): Arrival
+  /** Those that have members. */
+  servers(): readonly string[]
   /** Takes one out, and remembers where it was. */
   forget(id: string): void
   /** Those who have said nothing for too long. */
@@ -37,6 +41,12 @@ export function createPeers(): Peers {
   return {
     get size() {
       return peers.size
+    },
+    servers: () => [...peers.values()].filter(({ isPublisher }) => !isPublisher).map(({ id }) => id),
+    isThere(id) {
+      const peer = peers.get(id)
+      // One that only publishes has nothing that could be asked about.
+      return peer ? !peer.isPublisher : gone.has(id) ? false : undefined
     },
     arrive({ from, number, isPublisher }, now, settled) {
       const known = peers.get(from)

@@ -1,6 +1,7 @@
 import { backoff, deadline, emit, readField, sleep, withoutScope } from '@msc/core'
 import { formatFrame } from '../../bus/frame.ts'
 import type { RealtimeBus } from '../../bus/bus.ts'
+import type { Signing } from '../../bus/signing.ts'
 import type { Runtime } from '../runtime.ts'
 
 /** What waits to be sent: so many messages, and so many characters. */
@@ -21,6 +22,8 @@ interface Waiting {
   readonly at: number
   /** Sent however late. */
   readonly kept: boolean
+  /** For one server, which misses nothing by it: whoever sent it waits for an answer. */
+  readonly directed?: true
 }
 
 interface SenderStats {
@@ -36,6 +39,8 @@ export interface Sender {
   readonly stats: SenderStats
   /** Never throws. What finds no room is dropped, which the other servers see by the numbers. */
   send(text: string, kept?: boolean): void
+  /** The same for one server alone; false where it is not sent, as the bus is away or too much waits. */
+  direct(text: string): boolean
   /** Sends these behind what waits, piece by piece, in place of those that were given before. */
   stream(pieces: Iterator<string>): void
   /** Sends a last message and nothing more, within a second. Never rejects. */
@@ -46,7 +51,7 @@ export interface Sender {
  * A frame that could not be sent is sent again as it is, with its number, so that whoever got it after all knows it. One that is
  * given up leaves a number out.
  */
-export function createSender(bus: RealtimeBus, id: string, { clock, report }: Runtime): Sender {
+export function createSender(bus: RealtimeBus, id: string, signing: Signing, { clock, report }: Runtime): Sender {
   let queue: Waiting[] = []
   let length = 0
   let number = 0
@@ -58,8 +63,8 @@ export function createSender(bus: RealtimeBus, id: string, { clock, report }: Ru
   /** Something was dropped since the last frame. */
   let lost = false
 
-  const drop = (count: number, reason: string): void => {
-    lost = true
+  const drop = (count: number, reason: string, isMissed = true): void => {
+    if (isMissed) lost = true
     counts.dropped += count
     emit('driver.drop', { concern: 'realtime', driver: bus.name, reason, count })
   }
@@ -68,7 +73,8 @@ export function createSender(bus: RealtimeBus, id: string, { clock, report }: Ru
     if (queue.length === 0 || (queue[0] as Waiting).at > before) return
     const fresh = queue.filter(({ at, kept }) => kept || at > before)
     if (fresh.length === queue.length) return
-    drop(queue.length - fresh.length, 'bus away')
+    const isMissed = queue.some(({ at, kept, directed }) => !(kept || at > before || directed))
+    drop(queue.length - fresh.length, 'bus away', isMissed)
     queue = fresh
     length = fresh.reduce((sum, { text }) => sum + text.length, 0)
   }
@@ -101,9 +107,9 @@ export function createSender(bus: RealtimeBus, id: string, { clock, report }: Ru
     number += lost ? 2 : 1
     lost = false
     const text = formatFrame(
-      id,
-      number,
+      { from: id, number, at: clock.now(), isPublisher: false },
       messages.map((message) => message.text),
+      signing,
     )
     const from = clock.monotonic()
     for (let tries = 0; ; tries++) {
@@ -151,6 +157,16 @@ export function createSender(bus: RealtimeBus, id: string, { clock, report }: Ru
     await running
     await idle()
   }
+  const direct = (text: string): boolean => {
+    // What is said to all has the other half.
+    if (closing || counts.failing || length + text.length > MAX_WAITING_LENGTH / 2 || queue.length > MAX_WAITING / 2) {
+      return false
+    }
+    queue.push({ text, at: clock.monotonic(), kept: false, directed: true })
+    length += text.length
+    start()
+    return true
+  }
   const add = (text: string, kept: boolean): void => {
     if (queue.length >= MAX_WAITING || length + text.length > MAX_WAITING_LENGTH) return drop(1, 'bus queue full')
     queue.push({ text, at: clock.monotonic(), kept })
@@ -164,6 +180,7 @@ export function createSender(bus: RealtimeBus, id: string, { clock, report }: Ru
     send(text, kept = false) {
       if (!closing) add(text, kept)
     },
+    direct,
     stream(pieces) {
       if (closing) return
       stream = pieces

@@ -1,23 +1,11 @@
-import { PGlite } from '@electric-sql/pglite'
 import { createManualClock } from '@msc/core/testing'
-import { startPostgres } from '@msc/core/testing/postgres'
-import { Redis } from 'ioredis'
-import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import {
-  createMemoryBusHub,
-  memoryBus,
-  postgresBus,
-  type BusPublisher,
-  type MemoryBus,
-  type RealtimeBus,
-} from '../../bus/index.ts'
-import { redisBus } from '../../bus/redis.ts'
+import { createMemoryBusHub, memoryBus, publishing, type MemoryBus, type RealtimeBus } from '../../bus/index.ts'
 import { createRealtime, type Realtime } from '../../create-realtime.ts'
 import { setHub } from '../../client/hub.ts'
 import { embedded } from '../../drivers/embedded.ts'
+import { BUS_BACKENDS, type BusBackend } from '../../testing/bus-backends.ts'
 import { openRaw, type RawSocket } from '../../testing/raw-socket.ts'
-import { openRedis } from '../../testing/redis.ts'
 import { signTestToken } from '../../testing/tokens.ts'
 import { startRealtimeServer, type RealtimeServerOptions, type StandaloneServer } from '../index.ts'
 
@@ -83,52 +71,10 @@ function present({ heard }: RawSocket): string[] {
 }
 const gaps = ({ heard }: RawSocket): number => heard.filter(([, event]) => event === 'phx_error').length
 
-interface Backend {
-  create(): RealtimeBus & BusPublisher
-  close(): Promise<void>
-}
-const backends: Record<string, () => Promise<Backend>> = {
-  async memory() {
-    const hub = createMemoryBusHub()
-    return { create: () => memoryBus(hub), close: async () => undefined }
-  },
-  async PGlite() {
-    const client = await PGlite.create('memory://')
-    return { create: () => postgresBus({ client }), close: () => client.close() }
-  },
-  async postgres() {
-    const server = await startPostgres()
-    const pools: pg.Pool[] = []
-    return {
-      create() {
-        const pool = new pg.Pool({ connectionString: server.url, max: 3 })
-        pools.push(pool)
-        return postgresBus({ client: pool as never })
-      },
-      async close() {
-        for (const pool of pools) await pool.end()
-        await server.close()
-      },
-    }
-  },
-  async redis() {
-    const server = await openRedis()
-    const client = new Redis({ port: server.port })
-    client.on('error', () => undefined)
-    return {
-      create: () => redisBus({ client }),
-      async close() {
-        client.disconnect()
-        await server.close()
-      },
-    }
-  },
-}
-
-describe.each(Object.keys(backends))('several servers on %s', (name) => {
-  let backend: Backend
+describe.each(Object.keys(BUS_BACKENDS))('several servers on %s', (name) => {
+  let backend: BusBackend
   beforeAll(async () => {
-    backend = await (backends[name] as () => Promise<Backend>)()
+    backend = await (BUS_BACKENDS[name] as () => Promise<BusBackend>)()
   }, 60_000)
   afterAll(() => backend.close())
 
@@ -204,7 +150,7 @@ describe.each(Object.keys(backends))('several servers on %s', (name) => {
     const [a, b] = [await joined(one, 'a'), await joined(two, 'b')]
     // As in a process of its own.
     setHub(undefined)
-    const bus = backend.create()
+    const bus = publishing(backend.create(), { jwtSecret })
     const worker = createRealtime({ driver: embedded({ bus }), getToken: () => undefined })
     clients.push(worker)
     await Promise.all([1, 2, 3].map((n) => worker.publish('t', 'job', { n })))

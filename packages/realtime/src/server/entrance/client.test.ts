@@ -6,6 +6,7 @@ import { createBans } from '../admission/bans.ts'
 import { limitsFrom, type LimitOptions } from '../admission/limits.ts'
 import { createLiveness } from '../admission/liveness.ts'
 import { createRevocations } from '../admission/revocations.ts'
+import { createOccupancies } from '../rooms/occupancy.ts'
 import { createRooms } from '../rooms/rooms.ts'
 import { createRuntime } from '../runtime.ts'
 import type { SessionContext } from '../session/context.ts'
@@ -25,6 +26,7 @@ function start(options: LimitOptions = {}) {
   const context: SessionContext = {
     rooms,
     departures: createDepartures(rooms),
+    occupancies: createOccupancies(rooms),
     jwtSecret: 'not asked for',
     limits,
     privateOnly: false,

@@ -19,6 +19,10 @@ export interface Clients {
   add(transport: Transport, claims: Claims, place: Place): Client
   /** Ends the connections of these claims at once; returns how many. */
   end(ended: Ended, reason: string): number
+  /** Those who are connected now. */
+  all(): readonly Client[]
+  /** Ends one, which is to come back. */
+  handOver(client: Client, code: number, reason: string): void
   /** Ends memberships of one topic at once; returns how many. */
   kick(kicked: Kicked, reason: string): number
   /** Tells everybody, and waits until they are gone, a second at most. */
@@ -94,6 +98,10 @@ export function createClients(context: SessionContext): Clients {
       const client = new FrameClient(transport, claims, place, ports)
       all.add(client)
       return client
+    },
+    all: () => [...all],
+    handOver(client, code, reason) {
+      if (client instanceof FrameClient && all.has(client)) ports.cut(client, code, reason)
     },
     end(ended, reason) {
       let count = 0

@@ -71,7 +71,7 @@ export function createUpgrades(context: UpgradesContext): Upgrades {
     }
     const no = (status: number, error: string): { refused: Refused } => ({ refused: { status, error } })
     const why = context.shut()
-    if (why) return no(...why)
+    if (why) return { refused: shutFor(why) }
     if (!token) return counted(nobody) ?? no(401, 'API key is missing')
     const verified = await verifyToken(token, jwtSecret)
     if ('error' in verified) return counted(nobody) ?? no(401, verified.error)
@@ -84,7 +84,7 @@ export function createUpgrades(context: UpgradesContext): Upgrades {
         if (verdict === 'unavailable') return { refused: { status: 503, error: SESSION_UNKNOWN, retryAfterMs: 1000 } }
         // `close()` may have begun meanwhile; a client that is added now would never be told to leave.
         const late = context.shut()
-        return late ? no(...late) : { taken: use(claims, who) }
+        return late ? { refused: shutFor(late) } : { taken: use(claims, who) }
       }))
     )
   }
@@ -117,7 +117,7 @@ export function createUpgrades(context: UpgradesContext): Upgrades {
   const open = (address: string, [request, socket, head]: readonly [IncomingMessage, Duplex, Buffer]): void => {
     if (socket.destroyed) return
     const why = context.shut(unproven.size)
-    if (why) return refuse(socket, { status: why[0], error: why[1] })
+    if (why) return refuse(socket, shutFor(why))
     const over = admission.take({ address }, { requestsPerMinute: 1 })
     if (over) return refuse(socket, limited(over))
     const place = admission.enter({ address }, 'sockets')
@@ -171,6 +171,13 @@ const limited = (refusal: Refusal): Refused => ({
   status: 429,
   error: textOfRefusal(refusal),
   retryAfterMs: refusal.retryAfterMs,
+})
+
+const shutFor = ([status, error]: readonly [number, string]): Refused => ({
+  status,
+  error,
+  // Another server takes it, or the next one here.
+  ...(status === 503 && { retryAfterMs: 1000 }),
 })
 
 const gone: Refused = { status: 503, error: 'The connection is gone' }

@@ -1,4 +1,4 @@
-import { every, randomHex, type CancelTimer } from '@msc/core'
+import { every, type CancelTimer } from '@msc/core'
 import { Place, type Admission } from '../admission/admission.ts'
 import { fail, privateOnly, sessionEnded, tooMany } from './answers.ts'
 import type { Claims } from '../entrance/claims.ts'
@@ -23,6 +23,8 @@ export interface EventsContext {
   readonly clients: Clients
   readonly session: SessionContext
   readonly admission: Admission
+  /** A secret name of a stream. */
+  newSession(): string
   /** What is answered while there is no room for another connection, or the server ends. */
   full(): Response | undefined
 }
@@ -60,7 +62,7 @@ export function createEvents(context: EventsContext): Events {
   }
 
   const openSession = (claims: Claims, place: Place): Response => {
-    const id = randomHex(16)
+    const id = context.newSession()
     const { client, stream } = openStream(claims, '2.0.0', place)
     sessions.set(id, client)
     const gone = client.gone.bind(client)

@@ -14,6 +14,8 @@ export interface Call {
   readonly params: Readonly<Record<string, string | undefined>>
   readonly claims: Claims
   readonly who: Who
+  /** Of the messages in an answer: it goes over the bus. */
+  readonly maxAnswerBytes?: number
   /** `disconnect` was called for these claims since they were found to be live. */
   isEnded(): boolean
 }

@@ -1,4 +1,4 @@
-import { every, randomHex, type CancelTimer } from '@msc/core'
+import { every, type CancelTimer } from '@msc/core'
 import { Place, type Admission } from '../admission/admission.ts'
 import type { Client, Clients } from '../entrance/clients.ts'
 import type { Transport } from '../entrance/connection.ts'
@@ -13,6 +13,8 @@ export interface PollsContext {
   readonly clients: Clients
   readonly admission: Admission
   readonly runtime: Runtime
+  /** A secret name of a session. */
+  newSession(): string
   /** What is answered while there is no room for another connection, or the server ends. */
   full(): Response | undefined
 }
@@ -80,7 +82,7 @@ export function createPolls(context: PollsContext): Polls {
       if (call.isEnded()) return sessionEnded()
       const place = admission.enter(call.who, 'eventStreams')
       if (!(place instanceof Place)) return tooMany(place)
-      const id = randomHex(16)
+      const id = context.newSession()
       const session = new PollSession(runtime, () => onEnded(id))
       session.client = clients.add(session.transport, call.claims, place)
       sessions.set(id, session)
@@ -96,7 +98,7 @@ export function createPolls(context: PollsContext): Polls {
       const ack = Number(call.url.searchParams.get('ack') ?? 0)
       if (!Number.isSafeInteger(ack) || ack < 0) return fail(422, '`ack` is the number of the last message that came')
       session.client?.alive()
-      const text = await session.take(ack)
+      const text = await session.take(ack, call.maxAnswerBytes)
       if (session.isTold) forget(id)
       return new Response(text, { headers: { 'content-type': 'text/plain; charset=utf-8' } })
     },
@@ -165,7 +167,7 @@ class PollSession {
   }
 
   /** Drops what was acknowledged, and resolves with the rest as soon as there is some, or when the time is up. */
-  async take(ack: number): Promise<string> {
+  async take(ack: number, maxBytes = Number.POSITIVE_INFINITY): Promise<string> {
     const { clock } = this.#runtime
     // Another poll of the same session: what the one before waits for is answered to this one.
     this.#answer?.()
@@ -181,10 +183,20 @@ class PollSession {
       })
     }
     this.lastSeen = clock.monotonic()
-    if (!this.isOpen) this.isTold = true
-    const head = JSON.stringify({ from: this.#from, ...(this.#end && { end: this.#end }) })
+    const frames = this.#first(maxBytes)
+    const isAll = frames.length === this.#frames.length
+    if (!this.isOpen && isAll) this.isTold = true
+    const head = JSON.stringify({ from: this.#from, ...(this.#end && isAll && { end: this.#end }) })
     // Each line has its end: by that a client knows the last one of an answer that was cut.
-    return `${[head, ...this.#frames].join('\n')}\n`
+    return `${[head, ...frames].join('\n')}\n`
+  }
+
+  /** As many as fit, and one at least. */
+  #first(maxBytes: number): readonly string[] {
+    if (this.#bytes <= maxBytes) return this.#frames
+    let bytes = 0
+    const end = this.#frames.findIndex((frame) => (bytes += Buffer.byteLength(frame)) > maxBytes)
+    return this.#frames.slice(0, Math.max(1, end))
   }
 
   /** How many of `lines` that begin with the number `from` were taken before; without a number none was. */

@@ -60,12 +60,26 @@ export function untrack(member: Membership, rooms: Rooms): void {
   rooms.outbound?.presence(member, undefined, tracked)
 }
 
+/**
+ * Leaves what a member tracks where it is when the member goes: it is about to come back, on another server.
+ *
+ * @returns What ends it; `undefined` where it tracks nothing.
+ */
+export function linger(member: Membership, rooms: Rooms): (() => void) | undefined {
+  const { tracked, topic, private: isPrivate } = member
+  if (!tracked) return undefined
+  delete member.tracked
+  const room = { topic, private: isPrivate }
+  elsewhereOf(room, rooms).set(tracked.ref, tracked)
+  return () => {
+    exit(room, tracked, rooms)
+    rooms.outbound?.presence(room, undefined, tracked)
+  }
+}
+
 /** Adds what a member of another server tracks. */
 export function enter(room: Room, entry: PresenceEntry, rooms: Rooms): void {
-  const key = rooms.keyOf(room.topic, room.private)
-  let elsewhere = rooms.elsewhere.get(key)
-  if (!elsewhere) rooms.elsewhere.set(key, (elsewhere = new Map()))
-  elsewhere.set(entry.ref, entry)
+  elsewhereOf(room, rooms).set(entry.ref, entry)
   count(room, 1, weightOf(entry), rooms)
   changesOf(room, rooms).joins.set(entry.ref, entry)
   tellSoon(room, rooms)
@@ -108,6 +122,13 @@ function count({ topic, private: isPrivate }: Room, members: number, bytes: numb
   present.bytes += bytes
   if (present.members > 0) rooms.present.set(key, present)
   else rooms.present.delete(key)
+}
+
+function elsewhereOf({ topic, private: isPrivate }: Room, rooms: Rooms): Map<string, PresenceEntry> {
+  const key = rooms.keyOf(topic, isPrivate)
+  let elsewhere = rooms.elsewhere.get(key)
+  if (!elsewhere) rooms.elsewhere.set(key, (elsewhere = new Map()))
+  return elsewhere
 }
 
 const weightOf = ({ key, text }: PresenceEntry): number => key.length + text.length

@@ -113,6 +113,8 @@ export interface Rooms {
   readonly elsewhere: Map<string, Map<string, PresenceEntry>>
   /** Where there are other servers. */
   outbound?: Outbound
+  /** Told of who comes and goes, where rooms are counted. */
+  occupied?: (membership: Membership, isIn: boolean) => void
   /** All members of all rooms of this server. */
   everyone(): Iterable<Membership>
   /** What is to be sent to a room once the message before it has reached everybody there; absent while nothing is. */
@@ -127,7 +129,7 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
   const rooms = new Map<string, Set<Membership>>()
   const changes = createChanges()
   const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? 'private' : 'public'} ${topic}`
-  return {
+  const self: Rooms = {
     runtime,
     sending: new Map(),
     presence: new Map(),
@@ -146,6 +148,7 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
       let room = rooms.get(key)
       if (!room) rooms.set(key, (room = new Set()))
       room.add(membership)
+      self.occupied?.(membership, true)
     },
     remove(membership) {
       changes.remove(membership)
@@ -153,6 +156,7 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
       const room = rooms.get(key)
       room?.delete(membership)
       if (room?.size === 0) rooms.delete(key)
+      self.occupied?.(membership, false)
     },
     members: (topic, isPrivate) => rooms.get(keyOf(topic, isPrivate)) ?? NOBODY,
     topicsFrom(prefix, isPrivate) {
@@ -163,4 +167,5 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
       return rooms.size
     },
   }
+  return self
 }

@@ -6,6 +6,7 @@ import type { Departures } from '../admission/departures.ts'
 import type { Limits } from '../admission/limits.ts'
 import type { Liveness } from '../admission/liveness.ts'
 import type { Ask } from '../policies/permissions.ts'
+import type { Occupancies } from '../rooms/occupancy.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
 import type { KeyRule } from './presence-key.ts'
@@ -29,6 +30,7 @@ export interface SessionContext {
   readonly bans: Bans
   /** Who was taken out of a feed's readers. */
   readonly departures: Departures
+  readonly occupancies: Occupancies
   readonly runtime: Runtime
 }
 

@@ -5,6 +5,7 @@ import { isCursor } from '../../feed/position.ts'
 import type { Frame } from '../../phoenix/frames.ts'
 import type { Connection } from '../entrance/connection.ts'
 import { leave } from '../rooms/membership.ts'
+import { wantsOccupancy } from '../rooms/occupancy.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import { isFeedTopic, type SessionContext } from './context.ts'
@@ -48,6 +49,11 @@ export async function handleFrame(connection: Connection, frame: Frame, context:
   if (event === 'presence') return onPresence(membership, frame, payload, context)
   if (event === 'msc_since') return onSince(membership, frame, payload, context)
   if (event === 'msc_act') return onAct(membership, frame, payload, context)
+  if (event === 'msc_occupancy') {
+    const isCounted = context.occupancies.watch(membership, wantsOccupancy(payload))
+    if (!isCounted) return refuse(connection, frame, { ...UNAVAILABLE, reason: 'Too many rooms are counted' }, runtime)
+    return reply(connection, frame, 'ok', {})
+  }
   if (event === 'access_token') return onToken(membership, payload['access_token'], context)
   refuse(connection, frame, refusal('PAYLOAD_INVALID', `Unknown event ${event.slice(0, 50)}`), runtime)
 }
