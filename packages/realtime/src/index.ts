@@ -1,5 +1,5 @@
 import './operations.ts'
-export type { MessageHandler, MessageMeta, Payload, Sendable } from './base/message.ts'
+export type { MessageAction, MessageHandler, MessageMeta, Payload, Sendable } from './base/message.ts'
 export type { HistoryMessage, HistoryPage, HistoryWish, KeptMeta, Rewind } from './history/types.ts'
 export { feedTopic } from './feed/feed-topic.ts'
 export {
@@ -31,7 +31,6 @@ export {
   type RealtimeFromEnvOptions,
   type Unsubscribe,
 } from './default-realtime.ts'
-export type { MessageAction } from './base/message.ts'
 export type { SendOptions } from './client/sending.ts'
 export type { OutboxStore } from './outbox/kept.ts'
 export type { EventSchemas } from './client/typed.ts'

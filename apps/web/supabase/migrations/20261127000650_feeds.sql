@@ -191,13 +191,16 @@ create index if not exists events_by_target on msc_feed.events (target, event, i
 -- The latest messages of a channel are found however much was done to them.
 create index if not exists messages_by_topic on msc_feed.events (topic, id) where target is null and not starts_with(topic, 'feed:');
 
+-- Where most of what was done was done to one message, the planner takes all for like that, and would read the whole table for any:
+-- that is what enable_seqscan is about.
+
 -- Does something to a message of a channel. One after the other for each message: what is done to it commits in the order of its
 -- ids, so that all who hear of it, and the history, end with the same. 'kept' has the row; 'same': it was so already; 'unknown':
 -- there is no such message, or no more; 'full': it has as many names of reactions, or actions, as it may have.
 create or replace function msc_feed.act(
     topic text, private boolean, target bigint, action text, value jsonb, author text, since timestamptz, names int, actions int,
     out outcome text, out written bigint)
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
 #variable_conflict use_variable
 declare
   of_message text;
@@ -242,7 +245,7 @@ end $$;
 
 -- Who has reacted to a message and not taken it back, in the order in which they did.
 create or replace function msc_feed.reactions(target bigint) returns table (name jsonb, author text, id bigint)
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = '' set enable_seqscan = off as $$
   select r.name, r.author, r.id from (
     select distinct on (e.payload -> 'value', e.author) e.payload -> 'value' as name, e.author, e.event, e.id
       from msc_feed.events as e where e.target = reactions.target and e.event in ('react', 'unreact')
@@ -253,7 +256,7 @@ $$;
 -- What has become of a message. Without an edit, a deletion or a reaction its part is null.
 create or replace function msc_feed.message_state(
     message bigint, out deleted bigint, out edited bigint, out edited_at timestamptz, out payload jsonb, out reactions jsonb)
-  language plpgsql stable set search_path = '' as $$
+  language plpgsql stable set search_path = '' set enable_seqscan = off as $$
 #variable_conflict use_variable
 begin
   select e.id into deleted from msc_feed.events as e where e.target = message and e.event = 'delete' limit 1;
@@ -266,6 +269,17 @@ begin
         from msc_feed.reactions(message) as r group by r.name
     ) as n;
 end $$;
+-- What a message weighs in a page, about: its payload of now, and who has reacted, of whom only the first of each name are told.
+create or replace function msc_feed.weight(message bigint, bytes int) returns bigint
+  language sql stable set search_path = '' set enable_seqscan = off as $$
+  select coalesce((
+      select a.bytes from msc_feed.events as a where a.target = weight.message and a.event = 'update' order by a.id desc limit 1
+    ), weight.bytes) + least((
+      select coalesce(sum(octet_length(a.author) + 16), 0) from msc_feed.events as a
+        where a.target = weight.message and a.event = 'react'
+    ), 100000)
+$$;
+revoke all on function msc_feed.weight(bigint, int) from public;
 revoke all on function msc_feed.act(text, boolean, bigint, text, jsonb, text, timestamptz, int, int) from public;
 revoke all on function msc_feed.reactions(bigint) from public;
 revoke all on function msc_feed.message_state(bigint) from public;

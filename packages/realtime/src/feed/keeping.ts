@@ -137,8 +137,7 @@ const LATEST = `select false as gap, coalesce(l.found > l.nth, false) as more, u
       from (
         select i.id, row_number() over (order by i.id desc) as nth, sum(i.bytes) over (order by i.id desc) as total
           from (
-            select e.id, coalesce((select a.bytes from msc_feed.events as a
-                where a.target = e.id and a.event = 'update' order by a.id desc limit 1), e.bytes) as bytes
+            select e.id, msc_feed.weight(e.id, e.bytes) as bytes
               from msc_feed.events as e
               where e.topic = $1 and e.private = $2 and ($3::bigint is null or e.id < $3::bigint)
                 and e.inserted_at >= to_timestamp($4::double precision / 1000) and e.raw is null

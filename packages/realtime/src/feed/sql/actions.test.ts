@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { databases, itemsFeed, type TestDatabase } from '../../testing/test-database.ts'
-import { HISTORY_COLUMNS } from '../message.ts'
 import { createKeeping } from '../keeping.ts'
+import { feedSource } from '../source.ts'
 
 describe.each(databases.map((open) => [open.name, open] as const))('actions in an outbox (%s)', (_name, open) => {
   let db: TestDatabase
@@ -102,11 +102,13 @@ describe.each(databases.map((open) => [open.name, open] as const))('actions in a
       ['{"n": 2}', { action: 'update', target: id, event: 'note', by: 'a' }],
       ['null', { action: 'react', target: id, event: 'note', name: 'x' }],
     ])
-    // The history that Supabase's clients ask for has messages alone, as they are now.
-    const [replayed] = await db.query<{ payload: string }>(
-      `select ${HISTORY_COLUMNS} from msc_feed.events as e where e.target is null and e.topic = 'room:1'`,
-    )
-    expect(replayed?.payload).toBe('{"n": 1}')
+    // What Supabase's SDK is told again when it joins has messages alone, as they are now.
+    const source = feedSource({ client: db.client })
+    const replayed = async (): Promise<string[]> => (await source.replay('room:1', 0, 10)).map(({ json }) => json)
+    expect(await replayed()).toEqual(['{"n": 2}'])
+    expect(await own.act({ ...place, target: String(id), action: 'delete', value: 'null', by: 'a' }, 0)).toBe('kept')
+    expect(await replayed()).toEqual([])
+    await source.close()
     await db.exec('delete from msc_feed.events')
   })
 })

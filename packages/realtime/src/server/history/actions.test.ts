@@ -18,6 +18,7 @@ const stores = [
   ['memory', undefined] as const,
   ...databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const),
 ]
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, n) => n + 1)
 type Way = 'ws' | 'sse' | 'poll' | 'memory'
 
 interface Heard {
@@ -292,6 +293,25 @@ describe.each(stores)('messages that are kept in %s', (_name, open) => {
     for (const by of users) await server.act({ topic: 'room:1', private: false, id, action: 'react', name: 'x', by })
     expect((await now(ana))[0]?.meta.reactions).toEqual({ x: { total: 25, by: users.slice(0, 20) } })
   }, 30_000)
+
+  it('are in smaller pages where many have reacted, so that a page stays bounded', async () => {
+    const ana = await listen('ana')
+    const ids = [await said(ana, { n: 1 }), await said(ana, { n: 2 }), await said(ana, { n: 3 })]
+    const long = 'x'.repeat(4000)
+    const react = (id: string, n: number): Promise<void> =>
+      server.act({ topic: 'room:1', private: false, id, action: 'react', name: `${n % 40}`, by: `${long} ${n}` })
+    // Some 1.2 MB of each, of which a page has one or, where it is counted as what is told at most, a few.
+    for (const id of ids) for (let n = 0; n < 300; n += 20) await Promise.all(upTo(20).map((k) => react(id, n + k)))
+    const page = await ana.channel.history({ limit: 100 })
+    expect(JSON.stringify(page).length).toBeLessThan(4_000_000)
+    expect(page.messages.at(-1)?.meta.id).toBe(ids[2])
+    let all = page.messages.length
+    for (let { more, messages } = page; more;) {
+      ;({ more, messages } = await ana.channel.history({ limit: 100, before: messages[0]?.meta.id }))
+      all += messages.length
+    }
+    expect(all).toBe(3)
+  }, 60_000)
 
   it('end the same for all readers when many edit one at once', async () => {
     const readers = [await listen('ana'), await listen('bo'), await listen('cy')]

@@ -71,6 +71,17 @@ export function fold(message: Folded, { action, version, at, by = '' }: SaidOfAc
   return true
 }
 
+/** How long it is as readers are told it, about. */
+export function lengthOf({ json, reactions }: Folded): number {
+  let sum = json.length
+  for (const [name, users] of reactions) {
+    sum += name.length
+    let named = 0
+    for (const user of users.keys()) if ((named += 1) <= NAMED) sum += user.length + 3
+  }
+  return sum
+}
+
 /** As readers are told it. */
 export function stateOf({ version, editedAt, deleted, reactions }: Folded): MessageState {
   if (deleted) return { version, deleted }

@@ -1,7 +1,7 @@
 import { emit, every, randomHex, type Clock } from '@msc/core'
 import type { FeedPageJson } from '../../feed/page.ts'
 import type { ActionMeta, SaidOfAction } from '../../history/types.ts'
-import { fold, outcomeOf, unfolded } from './folding.ts'
+import { fold, lengthOf, outcomeOf, unfolded } from './folding.ts'
 import { asItIs, asSent, drop, firstAfter, fitting, push, trim, type Log, type MessageEntry } from './memory-log.ts'
 import type { HeardAction, HistoryStore, Keeping, NewAction } from './store.ts'
 
@@ -193,7 +193,7 @@ export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
       const all = messages
         .slice(0, Math.max(end, 0))
         .filter(({ atMs, meta }) => atMs >= sinceMs && (id === undefined || meta.id === id))
-      const found = fitting(all.slice(-max).toReversed(), (entry) => entry.now.json.length).toReversed()
+      const found = fitting(all.slice(-max).toReversed(), (entry) => lengthOf(entry.now)).toReversed()
       return page(found.map(asItIs), found.length < all.length)
     },
     close() {
