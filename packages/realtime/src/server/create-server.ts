@@ -14,7 +14,7 @@ import {
   type ErrorReporter,
 } from '@msc/core'
 import type { OutgoingMessage } from '../driver.ts'
-import type { FeedSource, FeedStats } from '../feed/source.ts'
+import type { FeedSource } from '../feed/source.ts'
 import { getHub, setHub } from '../client/hub.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
 import { Admission, Place } from './admission/admission.ts'
@@ -23,8 +23,7 @@ import { createBans } from './admission/bans.ts'
 import { createDepartures } from './admission/departures.ts'
 import { createLiveness, type Ended, type IsLive } from './admission/liveness.ts'
 import { createRevocations, type Revoked } from './admission/revocations.ts'
-import { createLink, type BusStats } from './bus/link.ts'
-import type { RefusedCode } from './counters.ts'
+import { createLink } from './bus/link.ts'
 import { createEnding, type KickOptions } from './ending.ts'
 import { fail } from './http/answers.ts'
 import { publishFeed, publishTo } from './publish.ts'
@@ -40,6 +39,8 @@ import { broadcastMany, broadcastOne, readSince } from './http/rest.ts'
 import { closePresence } from './rooms/presence.ts'
 import { createRooms } from './rooms/rooms.ts'
 import { createMatchRoute } from './http/routes.ts'
+import { assertMetrics, operate, type Inspection, type MetricsOptions } from './operate/operate.ts'
+import type { RealtimeStats } from './operate/stats.ts'
 import { createRuntime } from './runtime.ts'
 import { historyFrom } from './history/from-options.ts'
 import type { HistoryRule } from './history/rules.ts'
@@ -91,6 +92,7 @@ export interface RealtimeServerOptions {
   readonly onError?: ErrorReporter
   /** Default `/realtime/v1`. */
   readonly path?: string
+  readonly metrics?: MetricsOptions
 }
 
 export interface RealtimeServer {
@@ -146,25 +148,12 @@ export interface RealtimeServer {
   revoke(revoked: Revoked, options?: { readonly reason?: string }): number
   /** Resolves when the feeds, and the other servers, are listened to. */
   readonly ready: Promise<void>
+  /** Adds nothing up but numbers: it may be called as often as one likes. */
   stats(): RealtimeStats
+  /** What an operator can see: rooms, who is in them, and what is sent to them. */
+  inspect(): Inspection
   /** Tells everybody, and waits until they are gone, a second at most. */
   close(): Promise<void>
-}
-
-export interface RealtimeStats {
-  readonly connections: number
-  readonly rooms: number
-  /** Frames that were refused by a limit, or are none. */
-  readonly dropped: number
-  /** Since the server was made: memberships, and messages that were taken. */
-  readonly joins: number
-  readonly broadcasts: number
-  /** What was refused or dropped since then, by reason; what never happened is absent. */
-  readonly refused: Readonly<Partial<Record<RefusedCode, number>>>
-  /** How the feeds are doing, where there are any. */
-  readonly feeds?: FeedStats
-  /** Absent without a bus. */
-  readonly bus?: BusStats
 }
 
 const FEED_METHODS: readonly (keyof FeedSource)[] = ['start', 'since', 'replay', 'close']
@@ -212,10 +201,11 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     runtime,
   }
   const clients = createClients(context)
-  const here = createEnding({ clients, liveness, bans, revocations })
+  const here = createEnding({ clients, liveness, bans, revocations, counters: runtime.counters })
   const { bus, feeds } = options
   const link = bus && createLink({ bus, rooms, ending: here, hasFeeds: feeds !== undefined })
   const { disconnect, kick, revoke } = link?.ending ?? here
+  const operating = operate({ clients, rooms, feeds, history, link, options: options.metrics })
   let closed = false
   /** Why nobody is let in now. */
   const shut = (arriving = 0): readonly [status: number, error: string] | undefined => {
@@ -270,26 +260,15 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     kick,
     revoke,
     ready: heard,
-    stats() {
-      const { joins, broadcasts, refused } = runtime.counters
-      const feeds = options.feeds?.stats?.()
-      return {
-        connections: clients.size,
-        rooms: rooms.size,
-        dropped: clients.dropped,
-        joins,
-        broadcasts,
-        refused,
-        ...(feeds && { feeds }),
-        ...(link && { bus: link.stats() }),
-      }
-    },
+    stats: operating.stats,
+    inspect: () => operating.inspection,
     async close() {
       if (closed) return
       closed = true
       // Said first: the others then need not hear of each member that leaves.
       const unlinked = link?.close()
       await inTurn(
+        () => operating.close(),
         () => feeds?.close(),
         () => history?.close(),
         () => getHub() === server && setHub(undefined),
@@ -333,8 +312,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     admission,
     liveness,
     counters: runtime.counters,
+    mayReadMetrics: operating.mayReadMetrics,
     handlers: {
-      health: () => Response.json({ status: 'ok' }),
+      health: operating.answerHealth,
+      metrics: operating.answerMetrics,
       events: events.open,
       frames: events.receive,
       pollOpen: polls.open,
@@ -352,7 +333,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
 
 function assertServerOptions(options: RealtimeServerOptions): void {
   assertOptions('realtime', options)
-  const { jwtSecret, path = '/realtime/v1', feeds, bus, presenceKey, privateOnly } = options
+  const { jwtSecret, path = '/realtime/v1', feeds, bus, presenceKey, privateOnly, metrics } = options
   // A promise that was not awaited has a text form that anybody can guess.
   if (typeof jwtSecret !== 'string' || jwtSecret.length < 32) {
     throw new ConfigError('[msc/realtime] The JWT secret is not a text of at least 32 characters.', {
@@ -365,6 +346,7 @@ function assertServerOptions(options: RealtimeServerOptions): void {
   assertPorts('realtime', options)
   if (feeds !== undefined) assertMethods('realtime', 'feeds', feeds, FEED_METHODS)
   if (bus !== undefined) assertMethods('realtime', 'bus', bus, BUS_METHODS)
+  if (metrics !== undefined) assertMetrics(metrics)
   assertChoice('realtime', 'presenceKey', presenceKey, ['user', 'any', undefined])
   assertChoice('realtime', 'privateOnly', privateOnly, [true, false, undefined])
 }

@@ -1,4 +1,4 @@
-import type { CancelTimer } from '@msc/core'
+import { emit, type CancelTimer } from '@msc/core'
 import { push } from '../rooms/membership.ts'
 import type { Membership, Rooms } from '../rooms/rooms.ts'
 
@@ -46,6 +46,7 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean): Ga
     cancel = undefined
     nextAt = clock.monotonic() + APART_MS
     told += 1
+    emit('realtime.missed', {})
     tell([...rooms.everyone()].filter(({ topic }) => !isKept(topic)))
   }
   return {
@@ -60,6 +61,7 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean): Ga
       const key = rooms.keyOf(topic, isPrivate)
       if (busy.has(key)) return
       told += 1
+      emit('realtime.missed', { topic })
       // Whatever else finds no room until then is told by the same.
       const tellRoom = (): void => {
         busy.delete(key)

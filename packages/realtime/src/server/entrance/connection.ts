@@ -1,3 +1,4 @@
+import { emit } from '@msc/core'
 import type { Frame } from '../../phoenix/frames.ts'
 import type { Place } from '../admission/admission.ts'
 import type { Bucket } from '../admission/bucket.ts'
@@ -8,8 +9,12 @@ import type { Claims } from './claims.ts'
 
 export type { Format } from '../wire/format.ts'
 
+/** `polling`: answers to requests; `sse`: frames as server-sent events; `stream`: plain messages for any EventSource. */
+export type TransportName = 'websocket' | 'sse' | 'polling' | 'stream' | 'in-process'
+
 /** The way to one client. */
 export interface Transport {
+  readonly name: TransportName
   readonly format: Format
   /** Periods without a sign of life before it counts as gone. */
   readonly patience: number
@@ -26,6 +31,7 @@ export interface Transport {
 /** One client. */
 export interface Connection {
   readonly version: Format
+  readonly transport: TransportName
   readonly memberships: Map<string, Membership>
   /** What it may use of its account and its address. */
   readonly place: Place
@@ -68,6 +74,9 @@ export class ClientConnection implements Connection {
     this.claims = claims
     this.place = place
   }
+  get transport(): TransportName {
+    return this.#transport.name
+  }
   get version(): Format {
     return this.#transport.format
   }
@@ -83,6 +92,7 @@ export class ClientConnection implements Connection {
     if (this.#transport.buffered() > this.#ports.bufferedBytes) {
       // It will reconnect and reload, which costs less than a queue without end.
       this.#ports.counters.countRefused('SLOW_CONSUMER')
+      emit('driver.drop', { concern: 'realtime', driver: 'embedded', reason: 'slow consumer', count: 1 })
       this.#transport.terminate()
       return
     }

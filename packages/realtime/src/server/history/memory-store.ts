@@ -47,6 +47,7 @@ export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
   const logs = new Map<string, Log>()
   let last = 0
   let length = 0
+  let total = 0
   /** The last message of any topic that is known no more at all. */
   let forgotten = 0
 
@@ -54,6 +55,7 @@ export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
   const now = (): string => `${epoch}:${last + 1}:${last + 1}:`
   const drop = (log: Log, count: number): void => {
     for (const { n, json } of log.entries.splice(0, count)) {
+      total -= 1
       log.floor = n
       log.length -= json.length + OVERHEAD
       length -= json.length + OVERHEAD
@@ -99,6 +101,7 @@ export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
         const n = (last += 1)
         const atMs = clock.now()
         const meta = { id: `m${n}`, at: new Date(atMs).toISOString(), cursor: `${epoch}:${n}:${n}:+${n}.${n}` }
+        total += 1
         log.entries.push({ n, event, json, atMs, meta })
         log.length += json.length + OVERHEAD
         length += json.length + OVERHEAD
@@ -131,6 +134,7 @@ export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
       const found = fitting(all.slice(-max).toReversed()).toReversed()
       return pageOf(found, { gap: false, more: found.length < all.length, cursor: now() })
     },
+    stats: () => ({ topics: logs.size, messages: total, bytes: length }),
     close() {
       stop()
       logs.clear()

@@ -1,4 +1,5 @@
 import type { KeptMeta } from '../../history/types.ts'
+import type { HistoryStats } from '../operate/stats.ts'
 import type { FeedPageJson } from '../../feed/page.ts'
 
 /** A message that was accepted, and is to be kept. */
@@ -39,5 +40,7 @@ export interface HistoryStore {
   since(topic: string, isPrivate: boolean, after: string | undefined, max: number): Promise<FeedPageJson>
   /** The latest messages, oldest first. `more`: there are older ones. `cursor`: where the topic is now. */
   latest(topic: string, isPrivate: boolean, wish: LatestWish): Promise<FeedPageJson>
+  /** What it holds in this process; absent where that is nothing. */
+  stats?(): HistoryStats
   close(): void
 }
