@@ -277,7 +277,11 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   }
 
   return {
-    keeping: createKeeping(query, () => starting),
+    keeping: createKeeping(
+      query,
+      () => starting,
+      () => (gaps += 1),
+    ),
     async start(onMessage) {
       if (closed) throw closedError('feed')
       publish = onMessage

@@ -8,9 +8,9 @@ import { name, roomQuery } from './topic.ts'
 export async function roomsPage(port: RealtimePort, base: string, query: URLSearchParams): Promise<Page> {
   const search = query.get('search') ?? ''
   const after = query.get('after')
-  const { totals, rooms } = port.inspect()
-  const numbers = totals()
-  const page = await rooms({ search, limit: 50, ...(after !== null && { after }) })
+  const inspection = port.inspect()
+  const numbers = inspection.totals()
+  const page = await inspection.rooms({ search, limit: 50, ...(after !== null && { after }) })
   const next = page.next && new URLSearchParams({ ...(search && { search }), after: page.next }).toString()
   return {
     title: 'Realtime',

@@ -33,7 +33,10 @@ export function metricsText(stats: RealtimeStats, format: MetricsFormat): string
     // OpenMetrics names the family, and the older format the sample.
     const described = format === 'openmetrics' ? name : counted
     lines.push(`# HELP ${described} ${help}`, `# TYPE ${described} ${type}`)
-    for (const [value, labels] of samples) lines.push(`${counted}${labelText(labels)} ${value}`)
+    // A source of the application's own may say anything; the formats have no word for what JavaScript makes of it.
+    for (const [value, labels] of samples) {
+      if (Number.isFinite(value)) lines.push(`${counted}${labelText(labels)} ${value}`)
+    }
   }
   if (format === 'openmetrics') lines.push('# EOF')
   return `${lines.join('\n')}\n`

@@ -152,6 +152,23 @@ describe('the metrics of a server', () => {
     samplesOf(text)
   })
 
+  it('are there whatever a source of feeds says of itself, or throws', async () => {
+    let broken = false
+    const server = await serve({
+      feeds: feeds(() => {
+        if (broken) throw new Error('No numbers.')
+        return { ...WELL, lagMs: Number.NaN, waiting: Infinity }
+      }),
+    })
+    const samples = samplesOf(await (await ask(server, await asService())).text())
+    expect(samples).not.toHaveProperty('msc_realtime_feed_lag_seconds')
+    expect(samples).toHaveProperty('msc_realtime_feed_heard', 1)
+    broken = true
+    expect((await ask(server, await asService())).status).toBe(200)
+    expect((await fetch(`${server.url}/realtime/v1/health`)).status).toBe(200)
+    expect(reported).toContain('No numbers.')
+  })
+
   it('escape what is not the server’s own', async () => {
     const server = await serve()
     const bus = { others: 0, sent: 0, waiting: 0, dropped: 0, received: 0, gaps: 0, failing: false }

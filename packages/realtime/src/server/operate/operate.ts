@@ -1,5 +1,5 @@
 import { assertMethods, assertNumbers, deadline } from '@msc/core'
-import type { FeedSource } from '../../feed/source.ts'
+import type { FeedSource, FeedStats } from '../../feed/source.ts'
 import type { Link } from '../bus/link.ts'
 import type { Clients } from '../entrance/clients.ts'
 import type { OpenCall } from '../http/handle-http.ts'
@@ -53,9 +53,18 @@ export function assertMetrics(options: MetricsOptions): void {
 export function operate({ clients, rooms, feeds, history, link, options = {} }: OperatePorts): Operating {
   const { clock, counters, report } = rooms.runtime
   const { allow, sampleMs = 10_000 } = options
+  /** A source may be the application's own. What it throws must not cost the rest. */
+  const statsOf = (source: FeedSource | undefined): FeedStats | undefined => {
+    try {
+      return source?.stats?.()
+    } catch (error) {
+      report(error, 'ask the feeds how they are doing')
+      return undefined
+    }
+  }
   const stats = (): RealtimeStats => {
     const { joins, leaves, broadcasts, deliveries, kicked, ended, refused } = counters
-    const ofFeeds = feeds?.stats?.()
+    const ofFeeds = statsOf(feeds)
     const ofHistory = history?.stats()
     const numbers = {
       connections: clients.size,
