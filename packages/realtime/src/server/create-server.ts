@@ -92,6 +92,7 @@ export interface RealtimeServerOptions {
   readonly onError?: ErrorReporter
   /** Default `/realtime/v1`. */
   readonly path?: string
+  /** Who may read the numbers of the server, beside the service role, and how often samples are taken. */
   readonly metrics?: MetricsOptions
 }
 
@@ -148,7 +149,7 @@ export interface RealtimeServer {
   revoke(revoked: Revoked, options?: { readonly reason?: string }): number
   /** Resolves when the feeds, and the other servers, are listened to. */
   readonly ready: Promise<void>
-  /** Adds nothing up but numbers: it may be called as often as one likes. */
+  /** How the server is doing. Costs next to nothing, however many are connected. */
   stats(): RealtimeStats
   /** What an operator can see: rooms, who is in them, and what is sent to them. */
   inspect(): Inspection

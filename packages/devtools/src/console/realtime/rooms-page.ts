@@ -17,7 +17,7 @@ export async function roomsPage(port: RealtimePort, base: string, query: URLSear
     hasForms: true,
     data: { ...numbers, ...page },
     body: html`<h1>${verdict(numbers)} ${numbers.stats.health.status === 'degraded' && badge('degraded')}</h1>
-      <p class="quiet">This server, since it was started; rates of the last ten to twenty seconds.</p>
+      <p class="quiet">This server alone, since it was started; rates are of the last seconds.</p>
       ${head(numbers)}
       <form class="search" method="get" action="${base}/realtime" role="search">
         <label for="search">Rooms by name</label>

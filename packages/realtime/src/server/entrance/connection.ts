@@ -1,4 +1,3 @@
-import { emit } from '@msc/core'
 import type { Frame } from '../../phoenix/frames.ts'
 import type { Place } from '../admission/admission.ts'
 import type { Bucket } from '../admission/bucket.ts'
@@ -92,7 +91,6 @@ export class ClientConnection implements Connection {
     if (this.#transport.buffered() > this.#ports.bufferedBytes) {
       // It will reconnect and reload, which costs less than a queue without end.
       this.#ports.counters.countRefused('SLOW_CONSUMER')
-      emit('driver.drop', { concern: 'realtime', driver: 'embedded', reason: 'slow consumer', count: 1 })
       this.#transport.terminate()
       return
     }

@@ -26,7 +26,7 @@ export interface RoomSummary {
   readonly users: number
   /** States in presence, of all servers. */
   readonly present: number
-  /** Messages of the last ten to twenty seconds. */
+  /** Over the last one or two samples: ten to twenty seconds, unless `metrics.sampleMs` says otherwise. */
   readonly messagesPerSecond: number
   /** Of messages that wait for the one before them. */
   readonly waitingBytes: number

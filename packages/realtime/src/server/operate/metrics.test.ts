@@ -6,7 +6,11 @@ import type { FeedSource } from '../../feed/source.ts'
 import { openRaw, type RawSocket } from '../../testing/raw-socket.ts'
 import { signTestToken } from '../../testing/tokens.ts'
 import { startRealtimeServer, type RealtimeServerOptions, type StandaloneServer } from '../index.ts'
+import { createRooms } from '../rooms/rooms.ts'
+import { createRuntime } from '../runtime.ts'
 import { metricsText } from './metrics-text.ts'
+import { createSampling } from './sampling.ts'
+import type { RealtimeStats } from './stats.ts'
 
 const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
 const servers: StandaloneServer[] = []
@@ -197,6 +201,27 @@ it('gives telemetry one sample in ten seconds, of that time, and none while ther
   await server.close()
   await clock.advance(60_000)
   expect(samples).toHaveLength(1)
+})
+
+it('tells telemetry once of all consumers that were too slow since the sample before', async () => {
+  const clock = createManualClock()
+  const told: unknown[] = []
+  stops.push(onTelemetry(({ attributes }) => void told.push(attributes), { names: ['driver.drop'] }))
+  const rooms = createRooms(createRuntime(clock))
+  const refused: Record<string, number> = {}
+  const stats = (): RealtimeStats => ({ refused, health: { status: 'ok', reasons: [] } }) as unknown as RealtimeStats
+  const { close } = createSampling(rooms, stats, 10_000)
+  await clock.advance(10_000)
+  refused['SLOW_CONSUMER'] = 3000
+  await clock.advance(30_000)
+  refused['SLOW_CONSUMER'] = 3001
+  await clock.advance(10_000)
+  const drop = { concern: 'realtime', driver: 'embedded', reason: 'slow consumer' }
+  expect(told).toEqual([
+    { ...drop, count: 3000 },
+    { ...drop, count: 1 },
+  ])
+  close()
 })
 
 it('tells telemetry when members are kicked, and tokens taken back', async () => {

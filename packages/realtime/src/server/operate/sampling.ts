@@ -32,6 +32,7 @@ export function createSampling(rooms: Rooms, stats: () => RealtimeStats, sampleM
     counts: { joins: 0, leaves: 0, broadcasts: 0, deliveries: 0, refused: 0 },
   }
   let before = latest
+  let slow = 0
 
   const sample = (): void => {
     const now = stats()
@@ -41,6 +42,10 @@ export function createSampling(rooms: Rooms, stats: () => RealtimeStats, sampleM
     window.startedAt = clock.monotonic()
     before = latest
     latest = snapshot(now)
+    // Together, as a whole room can be too slow at once.
+    const count = (now.refused.SLOW_CONSUMER ?? 0) - slow
+    slow += count
+    if (count > 0) emit('driver.drop', { concern: 'realtime', driver: 'embedded', reason: 'slow consumer', count })
     if (telemetryEnabled('realtime.sample')) tell(now, difference(latest.counts, before.counts))
   }
   const stop = every(sampleMs, sample, { clock, onError: (error) => report(error, 'take a sample') })
