@@ -37,7 +37,7 @@ export default defineConfig<object, AppOptions>({
     // The same tests against the vendors' drivers; only environment variables differ.
     {
       name: 'vendor',
-      testIgnore: ['packages/**', 'security.spec.ts', 'production.spec.ts', 'a11y.spec.ts'],
+      testIgnore: ['packages/**', 'security.spec.ts', 'production.spec.ts', 'a11y.spec.ts', 'console-realtime.spec.ts'],
       use: { backend: 'vendor' },
     },
     // Tests of packages in a browser, without the app.

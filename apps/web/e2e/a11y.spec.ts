@@ -31,7 +31,7 @@ const pages = {
     '/admin/sign-ins',
     '/admin/systems',
     '/boom',
-    ...['errors', 'events', 'runs', 'traces', 'losses', 'systems'].map((section) => `/devtools/${section}`),
+    ...['errors', 'events', 'runs', 'traces', 'losses', 'realtime', 'systems'].map((section) => `/devtools/${section}`),
   ],
 } as const
 

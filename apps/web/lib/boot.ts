@@ -29,6 +29,7 @@ import { jobs } from './jobs/index.ts'
 import { outbox } from './outbox.ts'
 import { platform } from './platform.ts'
 import { profile } from './profile.ts'
+import { realtimeSlot } from './realtime-server.ts'
 import { dropReleases } from './releases.ts'
 import { jwtSecret } from './session/secrets.ts'
 import { sessions } from './session/session.ts'
@@ -80,6 +81,7 @@ async function start(listening: Promise<unknown>): Promise<Running> {
   )
   const cronEngine = configureCron({ crons })
   const realtime = readEnv(env, 'NEXT_PUBLIC_SUPABASE_URL') ? undefined : await realtimeServer(database, feeds)
+  realtimeSlot().server = realtime
   const services = platform()
   await sessions().open()
   const stopEnding = sessions().onEnded(({ sessionId }) => void realtime?.disconnect({ sessionId }, 'signed out'))
@@ -110,6 +112,7 @@ async function start(listening: Promise<unknown>): Promise<Running> {
       // Closed before realtime, since a job that is still running may want to publish.
       await services.close()
       await realtime?.close()
+      realtimeSlot().server = undefined
       stopRecording()
       await journal.close()
       owned?.release()

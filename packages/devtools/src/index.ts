@@ -1,5 +1,15 @@
 import './operations.ts'
 export { createConsole, type ConsoleOptions } from './console/create-console.ts'
+export type {
+  RealtimeInspection,
+  RealtimeMember,
+  RealtimeMembers,
+  RealtimeMessage,
+  RealtimePort,
+  RealtimeRoom,
+  RealtimeRooms,
+  RealtimeTotals,
+} from './console/realtime/port.ts'
 export { createFileJournal, type FileJournal, type FileJournalOptions } from './journal/file-journal.ts'
 export { recordTelemetry, type RecordTelemetryOptions } from './record-telemetry.ts'
 export type { Issue } from './views/issues.ts'

@@ -6,6 +6,7 @@ import { recordTelemetry } from './record-telemetry.ts'
 declare module '@msc/core' {
   interface Operations {
     'test.read': { key: string; outcome: string }
+    'realtime.sample': { connections: number }
     'jobs.step': { job: string; runId: string; step: string; attempt: number; outcome: string }
   }
 }
@@ -49,6 +50,18 @@ describe('recordTelemetry', () => {
     emit('jobs.step', { job: 'j', runId: 'r', step: 's', attempt: 1, outcome: 'ok' })
     stop()
     expect(journal.query().map(({ name }) => name)).toEqual(['jobs.step'])
+  })
+
+  it('leaves out what comes again and again, unless it is chosen', () => {
+    const journal = createMemoryJournal()
+    const stop = recordTelemetry(journal)
+    emit('realtime.sample', { connections: 1 })
+    stop()
+    expect(journal.query()).toEqual([])
+    const stopAgain = recordTelemetry(journal, { names: ['realtime.*'] })
+    emit('realtime.sample', { connections: 2 })
+    stopAgain()
+    expect(journal.query()).toHaveLength(1)
   })
 
   it('writes a limited number of spans per second, counts the others, and never omits a step', () => {

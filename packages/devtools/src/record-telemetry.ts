@@ -26,6 +26,9 @@ const KINDS: ReadonlyMap<string, JournalKind> = new Map([
   ['driver.drop', 'drop'],
 ])
 
+/** They come again and again, whatever is done, and would push out what was. Named in `names`, they are written. */
+const SAMPLES: ReadonlySet<string> = new Set(['realtime.sample'])
+
 /** Attributes are few and short by their types; the budget is for callers that pass anything. */
 const BUDGET = { maxNodes: 200, maxChars: 8000, maxString: 2000, maxDepth: 4 }
 
@@ -63,6 +66,7 @@ export function recordTelemetry(journal: Journal, options: RecordTelemetryOption
   }
   const stop = onTelemetry(
     (event) => {
+      if (!names && SAMPLES.has(event.name)) return
       const kind = KINDS.get(event.name) ?? 'span'
       if (kind === 'span' && !hasRoom()) return
       journal.append({ ...placeOf(event), kind, payload: { ...timesOf(event), attributes: clean(event.attributes) } })

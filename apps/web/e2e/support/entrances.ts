@@ -53,7 +53,7 @@ export const ENTRANCES: readonly Entrance[] = [
   page('/admin/systems', 'admin'),
   page('/boom', 'admin'),
   page('/_not-found', 'anybody', '/nothing-here'),
-  { route: '/devtools/[[...path]]', kind: 'console', methods: ['GET'], identity: 'admin', path: '/devtools' },
+  { route: '/devtools/[[...path]]', kind: 'console', methods: ['GET', 'POST'], identity: 'admin', path: '/devtools' },
   { route: '/icon.svg', kind: 'file', methods: ['GET'], identity: 'anybody', path: '/icon.svg' },
   json('/api/auth/sign-in', ['POST'], 'anybody', {
     body: { email: 'nobody@msc.example', password: 'wrong' },

@@ -21,7 +21,8 @@ export interface DriverBase {
   readonly variables?: readonly string[]
   /**
    * Makes a round trip on the path that the data takes, with the credentials. Resolves when the backend can do its work;
-   * otherwise rejects with a `DriverError` that says what is wrong (`code`) and what to do (`hint`).
+   * otherwise rejects with a `DriverError` that says what is wrong (`code`) and what to do (`hint`). The code
+   * `DRIVER_DEGRADED` is of a backend that does its work and says that something is not as it should be.
    */
   health(signal: AbortSignal): Promise<void>
   /** Releases every socket, timer and file. Idempotent. Pending and later calls of other methods reject. */

@@ -54,6 +54,7 @@ function judge(question: HealthQuestion, failure: Error | undefined): Verdict {
     const verdict = explain(question, failure)
     if (verdict.code === 'DRIVER_RATE_LIMITED')
       return { status: 'degraded', ...askedToWait(question, failure, verdict) }
+    if (verdict.code === 'DRIVER_DEGRADED') return { status: 'degraded', ...verdict }
     if (verdict.code === 'DEADLINE_EXCEEDED') return { status: 'down', ...silence(question) }
     const { hint = isRetryable(failure) ? reachHint(question) : undefined } = verdict
     return { status: 'down', ...verdict, ...(hint !== undefined && { hint }) }

@@ -106,6 +106,13 @@ describe('the health of a service', () => {
     expect(health).toMatchObject({ status: 'degraded', code: 'DRIVER_RATE_LIMITED', detail })
   })
 
+  it('calls a backend degraded that does its work and says that something is not as it should be', async () => {
+    const hint = 'Look at its metrics.'
+    const failure = new DriverError('redis', 'It is late.', { code: 'DRIVER_DEGRADED', retryable: true, hint })
+    const health = await serviceOf({ driver: failing(failure) }).service.health()
+    expect(health).toMatchObject({ status: 'degraded', code: 'DRIVER_DEGRADED', hint })
+  })
+
   it('gives the time of the check, its latency and the statistics', async () => {
     const clock = createManualClock(1000)
     const { service } = serviceOf({ clock, stats: () => ({ hits: 3 }) })

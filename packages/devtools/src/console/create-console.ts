@@ -5,6 +5,8 @@ import { errorPage, errorsPage } from './pages/errors.ts'
 import { eventsPage } from './pages/events.ts'
 import { lossesPage } from './pages/losses.ts'
 import { runPage, runsPage } from './pages/runs.ts'
+import type { RealtimePort } from './realtime/port.ts'
+import { createRealtimeSection } from './realtime/section.ts'
 import { systemsPage } from './pages/systems.ts'
 import { tracePage, tracesPage } from './pages/traces.ts'
 import { json, type Page } from './parts.ts'
@@ -21,6 +23,12 @@ export interface ConsoleOptions {
   readonly homeUrl?: string
   /** Adds a page with the health of every service. */
   readonly health?: () => Promise<readonly Health[]>
+  /**
+   * Adds pages over a realtime server: its rooms, who is in them, what is sent to them, and a form that sends members away, for
+   * which the console's `POST` has to be served too. Pass a function if the server is made after the console; without one there,
+   * the page says so.
+   */
+  readonly realtime?: RealtimePort | (() => RealtimePort | undefined)
 }
 
 interface Asked {
@@ -46,9 +54,17 @@ export function createConsole(options: ConsoleOptions): (request: Request) => Pr
   if (typeof options.journal !== 'function') assertMethods('devtools', 'journal', options.journal, ['query'])
   if (options.basePath !== undefined && options.basePath !== '') assertText('devtools', 'basePath', options.basePath)
   const { authorize, health } = options
+  if (options.realtime !== undefined && typeof options.realtime !== 'function') {
+    assertMethods('devtools', 'realtime', options.realtime, ['inspect', 'kick'])
+  }
   const base = (options.basePath ?? '/devtools').replace(/\/+$/, '')
 
+  const { realtime } = options
+  const live = realtime && createRealtimeSection(typeof realtime === 'function' ? realtime : () => realtime, base)
+  const sections = [...SECTIONS, ...(live ? ['realtime'] : []), ...(health ? ['systems'] : [])]
+
   const find = async (journal: Journal, { section, id, query }: Asked): Promise<Page | undefined> => {
+    if (section === 'realtime') return live?.page(id, query)
     if (section === 'errors') {
       return id === undefined ? errorsPage(journal, base, query) : errorPage(journal, base, id)
     }
@@ -64,11 +80,19 @@ export function createConsole(options: ConsoleOptions): (request: Request) => Pr
 
   return async (request) => {
     if (!(await allowed(authorize, request))) return notFound()
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    const { pathname, searchParams } = new URL(request.url)
+    const isForm = request.method === 'POST' && live !== undefined && pathname === `${base}/realtime/kick`
+    if (request.method !== 'GET' && request.method !== 'HEAD' && !isForm) {
       return new Response('Method not allowed', { status: 405, headers: { allow: 'GET, HEAD' } })
     }
     try {
-      const { pathname, searchParams } = new URL(request.url)
+      const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+      const place = { base, home: options.homeUrl ?? '/', sections }
+      if (isForm) {
+        const answer = await live.kick(request)
+        if ('location' in answer) return new Response(null, { status: 303, headers: { ...headers, ...answer } })
+        return document(answer.page, 'realtime', place, headers, answer.status)
+      }
       if (pathname !== base && !pathname.startsWith(`${base}/`)) return notFound()
       const path = pathname.slice(base.length).split('/').filter(Boolean)
       const [section = 'errors', id, ...rest] = path.map(decode)
@@ -77,11 +101,10 @@ export function createConsole(options: ConsoleOptions): (request: Request) => Pr
       // A page fails over a record only if reading one of its members throws: plain copies have no such members.
       const page = rest.length > 0 ? undefined : await find(journal, asked).catch(() => find(plainly(journal), asked))
       if (!page) return notFound()
-      const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
       if (searchParams.get('format') === 'json') {
         return new Response(json(page.data), { headers: { ...headers, 'content-type': 'application/json' } })
       }
-      return document(page, section, { base, home: options.homeUrl ?? '/', withSystems: health !== undefined }, headers)
+      return document(page, section, place, headers)
     } catch (error) {
       reportFailure(error, { concern: 'devtools', operation: 'console' })
       return plain(500, 'This page could not be rendered. The error has been reported.')
@@ -92,16 +115,17 @@ export function createConsole(options: ConsoleOptions): (request: Request) => Pr
 function document(
   page: Page,
   section: string,
-  { base, home, withSystems }: { readonly base: string; readonly home: string; readonly withSystems: boolean },
+  { base, home, sections }: { readonly base: string; readonly home: string; readonly sections: readonly string[] },
   headers: Record<string, string>,
+  status = 200,
 ): Response {
   const nonce = randomHex(16)
-  const sections = withSystems ? [...SECTIONS, 'systems'] : SECTIONS
   const markup = html`<html lang="en">
     <head>
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <title>${page.title} · devtools</title>
+      ${page.refreshSeconds && html`<meta http-equiv="refresh" content="${page.refreshSeconds}" />`}
       <style nonce="${nonce}">
         ${trusted(style)}
       </style>
@@ -125,11 +149,13 @@ function document(
     </body>
   </html>`
   return new Response(`<!doctype html>${toText(markup)}`, {
+    status,
     headers: {
       ...headers,
       'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-      'referrer-policy': 'no-referrer',
+      'content-security-policy': `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action ${page.hasForms ? "'self'" : "'none'"}; frame-ancestors 'none'`,
+      // Without any a browser does not say where a form comes from.
+      'referrer-policy': page.hasForms ? 'same-origin' : 'no-referrer',
     },
   })
 }

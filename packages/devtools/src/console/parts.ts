@@ -7,12 +7,31 @@ export interface Page {
   readonly title: string
   readonly body: Markup
   readonly data: unknown
+  /** Has forms, which may be sent to the console itself. */
+  readonly hasForms?: boolean
+  /** Loads itself again after so many seconds. */
+  readonly refreshSeconds?: number
 }
 
 /** The most rows of one table. */
 export const MAX_ROWS = 500
 
-const NUMERIC = new Set(['Events', 'Users', 'Steps', 'Took', 'Records', 'Attempt', 'At', 'Latency', 'Count'])
+const NUMERIC = new Set([
+  'Events',
+  'Users',
+  'Steps',
+  'Took',
+  'Records',
+  'Attempt',
+  'At',
+  'Latency',
+  'Count',
+  'Members',
+  'Per second',
+  'Present',
+  'Waiting',
+  'Size',
+])
 
 export function table(
   heads: readonly string[],
@@ -53,7 +72,7 @@ export function bar(startMs: number, durationMs: number, totalMs: number, bad: b
   </svg>`
 }
 
-const BAD = new Set(['failed', 'error', 'down', 'fatal'])
+const BAD = new Set(['failed', 'error', 'down', 'fatal', 'degraded'])
 
 export function badge(value: string): Markup | undefined {
   return value === '' ? undefined : html`<span class="badge ${BAD.has(value) ? 'bad' : ''}">${short(value, 60)}</span>`

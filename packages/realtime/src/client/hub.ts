@@ -4,6 +4,7 @@ import type { OutgoingMessage } from '../driver.ts'
 /** The embedded server of this process, as code beside it reaches it. */
 export interface RealtimeHub {
   publish(message: OutgoingMessage): void | Promise<void>
+  stats?(): { readonly health: unknown }
 }
 
 const slot = (): { hub?: RealtimeHub | undefined } => processSlot('realtime/hub', () => ({}))

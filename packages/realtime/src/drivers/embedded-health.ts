@@ -1,18 +1,25 @@
 import type * as Core from '@msc/core'
 import type { BusPublisher } from '../bus/publisher.ts'
+import type { RealtimeHub } from '../client/hub.ts'
 import type { OutgoingMessage } from '../driver.ts'
 
 // A page that never asks for its health does not carry this. What the page has loaded already is passed in.
 
 export interface HealthPorts {
+  /** The server of this process, if there is one. */
+  readonly hub: RealtimeHub | undefined
   /** The address of the server, without a slash at its end. */
   readonly base: string | undefined
   readonly DriverError: typeof Core.DriverError
   readonly clock: Core.Clock
 }
 
-/** @throws DriverError when the server can not be reached, or what answers is none. */
-export async function checkHealth({ base, DriverError, clock }: HealthPorts, signal: AbortSignal): Promise<void> {
+/**
+ * @throws DriverError when the server can not be reached, or what answers is none; `DRIVER_DEGRADED` when the server says that it
+ *   is not as it should be.
+ */
+export async function checkHealth({ hub, base, DriverError, clock }: HealthPorts, signal: AbortSignal): Promise<void> {
+  if (hub) return assertWell(hub.stats?.().health, DriverError)
   if (!base) throw notStarted({ DriverError })
   const { judgeAnswer, readAnswer } = await import('@msc/core/http-answer')
   const unreachable = (cause: unknown): never => {
@@ -30,6 +37,40 @@ export async function checkHealth({ base, DriverError, clock }: HealthPorts, sig
     now: clock.now,
   })
   if (problem) throw new DriverError('embedded', problem.message, problem)
+  const { content } = answer
+  let health: unknown
+  try {
+    health = JSON.parse(content.text)
+  } catch {
+    // A server of before said no more than that it is there.
+  }
+  assertWell(health, DriverError)
+}
+
+/** What each reason means. One that is not here is of a newer server, and is shown as it is if it has the form of one. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  FEEDS_NOT_HEARD: 'the database is not listened to',
+  FEEDS_LATE: 'rows of feeds wait for more than 30 s',
+  PRUNING_LATE: 'old rows of the outbox are deleted more than an hour late',
+  OUTBOX_GROWS: 'the outbox grows faster than it is pruned',
+  BUS_FAILING: 'other servers can not be told anything',
+  ROOMS_WAIT: 'more than half of what may wait in rooms waits',
+}
+const REASON = /^[A-Z][A-Z_]{0,39}$/
+const MAX_REASONS = 10
+
+/** A server that is only a little ill does its work. What it says of itself may be anything. */
+function assertWell(health: unknown, DriverError: HealthPorts['DriverError']): void {
+  const { status, reasons } = (health ?? {}) as { readonly status?: unknown; readonly reasons?: unknown }
+  if (status !== 'degraded') return
+  const known = (Array.isArray(reasons) ? reasons.slice(0, MAX_REASONS) : [])
+    .filter((reason): reason is string => typeof reason === 'string' && REASON.test(reason))
+    .map((reason) => (Object.hasOwn(MEANINGS, reason) ? MEANINGS[reason] : reason))
+  throw new DriverError('embedded', `The server is degraded: ${known.join('; ') || 'it does not say why'}.`, {
+    code: 'DRIVER_DEGRADED',
+    retryable: true,
+    hint: 'Look at the metrics of the realtime server, or at its page in the console.',
+  })
 }
 
 /**

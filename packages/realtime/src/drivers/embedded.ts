@@ -114,7 +114,7 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     },
     async health(signal) {
       if (closed) throw closedError('embedded')
-      if (!getHub()) await (await late()).checkHealth({ base, DriverError, clock }, signal)
+      await (await late()).checkHealth({ hub: getHub(), base, DriverError, clock }, signal)
     },
     async close() {
       closed = true

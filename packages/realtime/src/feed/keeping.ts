@@ -37,8 +37,11 @@ type LatestRow = Row & {
   readonly reactions: string | null
 }
 
-/** @param begun Whoever asked for where a topic is before this could miss what lies between. */
-export function createKeeping(query: Query, begun: () => Promise<void> | undefined): FeedKeeping {
+/**
+ * @param begun Whoever asked for where a topic is before this could miss what lies between.
+ * @param onGap Called when somebody reads on from where nothing is kept any more.
+ */
+export function createKeeping(query: Query, begun: () => Promise<void> | undefined, onGap: () => void): FeedKeeping {
   return {
     async append(messages) {
       const rows = await query<{ id: string | number | bigint }>(APPEND, [
@@ -52,7 +55,9 @@ export function createKeeping(query: Query, begun: () => Promise<void> | undefin
     },
     async keptSince(topic, isPrivate, after, max) {
       await begun()
-      return pageOf(await query<Row>(SINCE, [topic, after ?? null, max, isPrivate]))
+      const page = pageOf(await query<Row>(SINCE, [topic, after ?? null, max, isPrivate]))
+      if (page.gap) onGap()
+      return page
     },
     async latest(topic, isPrivate, { max, before, id, sinceMs }) {
       await begun()

@@ -15,6 +15,8 @@ export interface ListeningOptions {
 export interface Listening {
   /** `polling`: the address delivers no notifications. */
   readonly mode: 'listening' | 'polling'
+  /** It should be heard, and its connection is lost. */
+  readonly isDeaf: boolean
   stop(): Promise<void>
 }
 
@@ -32,6 +34,7 @@ export async function hear(options: ListeningOptions): Promise<Listening> {
   const { client, clock, report } = options
   const ending = new AbortController()
   let mode: Listening['mode'] = 'listening'
+  let isHeard = false
   let stopListening: (() => Promise<void>) | undefined
   let stopRetrying: CancelTimer | undefined
   let polling: Promise<void> | undefined
@@ -41,8 +44,14 @@ export async function hear(options: ListeningOptions): Promise<Listening> {
       listen(client, 'msc_feed', {
         name: '[msc/realtime] feed',
         onNotice: options.onNotice,
-        onListening: options.onListening,
-        onError: (error) => report(error, 'listen'),
+        onListening() {
+          isHeard = true
+          options.onListening()
+        },
+        onError(error) {
+          isHeard = false
+          report(error, 'listen')
+        },
         clock,
       }),
     )
@@ -76,6 +85,9 @@ export async function hear(options: ListeningOptions): Promise<Listening> {
   return {
     get mode() {
       return mode
+    },
+    get isDeaf() {
+      return mode === 'listening' && !isHeard
     },
     async stop() {
       ending.abort()

@@ -1,6 +1,7 @@
 import { createManualClock } from '@msc/core/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { databases, type TestDatabase } from '../testing/test-database.ts'
+import { keepPruned } from './pruning.ts'
 import { feedSource, type FeedSource } from './source.ts'
 
 describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase(), open] as const))(
@@ -49,5 +50,93 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
         .toBeGreaterThan(3_599_000)
       for (const source of sources) await source.close()
     })
+
+    it('says how large the outbox is, by what the database estimates', async () => {
+      const clock = createManualClock()
+      const source = feedSource({ client: db.client, clock, onError: () => undefined })
+      await source.start(() => undefined)
+      await db.exec(`delete from msc_feed.events`)
+      await db.exec(`insert into msc_feed.events (topic, event, payload, bytes, xid, snapshot)
+        select 'feed:items:a', 'INSERT', '{}', 2, pg_current_xact_id(), pg_current_snapshot() from generate_series(1, 5000)`)
+      const look = async (): Promise<{ rows: number; bytes: number; isGrowing: boolean } | undefined> => {
+        await clock.advance(60_000)
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        return source.stats?.().outbox
+      }
+      expect(source.stats?.().outbox).toBeUndefined()
+      // Never analysed, and then analysed.
+      await expect.poll(look).toMatchObject({ rows: 5000, isGrowing: false })
+      await db.exec('analyze msc_feed.events')
+      await expect.poll(async () => Math.abs(((await look())?.rows ?? 0) - 5000)).toBeLessThan(500)
+      expect((await look())?.bytes).toBeGreaterThan(500_000)
+      await source.close()
+    })
   },
 )
+
+describe('pruning', () => {
+  /** Where the oldest row is so much too old, in milliseconds; `undefined`: where nothing answers. */
+  function outbox(first: number | undefined) {
+    const clock = createManualClock()
+    const keepMs = 1000
+    const state = { late: first, deletes: 0 }
+    const pruning = keepPruned({
+      clock,
+      keepMs,
+      isClosed: () => false,
+      report: () => undefined,
+      async query<Row>(text: string): Promise<Row[]> {
+        if (state.late === undefined) throw new Error('away')
+        // A statement takes half a minute where it deletes all that it may.
+        if (state.deletes > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, 30_000))
+        const answer = text.includes('prune')
+          ? { gone: state.deletes }
+          : { ms: String(keepMs + state.late), rows: '3', bytes: '8192' }
+        return [answer as Row]
+      },
+    })
+    return { clock, pruning, state }
+  }
+
+  it('says that the outbox grows when what is too old becomes more over three minutes', async () => {
+    const { clock, pruning, state } = outbox(130_000)
+    expect(pruning.outbox).toBeUndefined()
+    for (const late of [130_000, 140_000, 150_000]) {
+      state.late = late
+      await clock.advance(60_000)
+      expect(pruning.outbox).toEqual({ rows: 3, bytes: 8192, isGrowing: false })
+    }
+    state.late = 160_000
+    await clock.advance(60_000)
+    expect(pruning.outbox?.isGrowing).toBe(true)
+    state.late = 0
+    await clock.advance(60_000)
+    expect([pruning.outbox?.isGrowing, pruning.lagMs]).toEqual([false, 0])
+    pruning.stop()
+  })
+
+  it('looks while it goes on deleting, where rows come as fast as they go', async () => {
+    const { clock, pruning, state } = outbox(5000)
+    state.deletes = 10_000
+    for (let minute = 0; minute < 8; minute++) {
+      state.late = (state.late ?? 0) + 120_000
+      await clock.advance(60_000)
+    }
+    expect(pruning.lagMs).toBeGreaterThan(240_000)
+    expect(pruning.outbox?.isGrowing).toBe(true)
+    pruning.stop()
+  })
+
+  it('is late by the time for which nobody could look', async () => {
+    const { clock, pruning, state } = outbox(0)
+    await clock.advance(60_000)
+    expect(pruning.lagMs).toBe(0)
+    state.late = undefined
+    await clock.advance(2 * 3_600_000)
+    expect(pruning.lagMs).toBeGreaterThan(3_600_000)
+    state.late = 0
+    await clock.advance(60_000)
+    expect(pruning.lagMs).toBe(0)
+    pruning.stop()
+  })
+})

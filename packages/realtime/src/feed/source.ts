@@ -32,9 +32,10 @@ import {
 } from './message.ts'
 import type { FeedPage } from './page.ts'
 import { Position } from './position.ts'
-import { keepPruned, type Pruning } from './pruning.ts'
+import { keepPruned, type OutboxStats, type Pruning } from './pruning.ts'
 
 export type { FeedMessage } from './message.ts'
+export type { OutboxStats } from './pruning.ts'
 
 /** Part of a topic's history, with each event's payload also as its JSON. */
 export interface FeedHistory extends FeedPage {
@@ -47,6 +48,14 @@ export interface FeedStats {
   readonly mode: 'starting' | 'listening' | 'polling'
   /** Rows that were announced and are not read yet. */
   readonly waiting: number
+  /** Milliseconds for which the first of these, or what was missed, has waited. */
+  readonly lagMs?: number
+  /** The connection that should hear of rows is lost. */
+  readonly isDeaf?: boolean
+  /** Reads of history that began where nothing is kept any more. */
+  readonly gaps?: number
+  /** Absent until the outbox was looked at, which is once in a minute. */
+  readonly outbox?: OutboxStats
   /** Milliseconds by which the oldest row of the outbox is older than it should be. */
   readonly pruneLagMs: number
 }
@@ -119,7 +128,12 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   const { before } = options
   const lanes = before && createLanes({ before, timeoutMs: beforeTimeoutMs, clock, report })
   let waiting: string[] = []
+  /** When each of these came, in monotonic milliseconds. */
+  let arrivals: number[] = []
   let missed = false
+  /** Since when, until all of it has been read. */
+  let missedAt: number | undefined
+  let gaps = 0
   /** What was handed on, in all topics together. It passes nothing that was not: see `drain`. */
   let position: Position | undefined
   let publish: (message: FeedMessage) => void = () => {}
@@ -130,6 +144,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   let pruning: Pruning | undefined
 
   const isClosed = (): boolean => closed
+  const hasMissed = (): boolean => missed
   const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
     const ask = (signal: AbortSignal): Promise<unknown[]> => queryOn(client, text, values, signal)
     return (await deadline(ask, { operation: '[msc/realtime] feed', timeoutMs, clock })) as Row[]
@@ -206,12 +221,21 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     const taken = left ? ids.indexOf(String(left.id)) : ids.length
     for (const row of rows) if (row.fits) handOn(row)
     waiting.splice(0, taken)
+    arrivals.splice(0, taken)
   }
 
   /**
    * Nothing is taken off the list before it was handed on, so a database that is away loses nothing; and what may have been
    * missed is handed on before what was announced after it, or the position would pass it.
    */
+  const miss = (since = clock.monotonic()): void => {
+    missedAt ??= since
+    missed = true
+  }
+  const lagMs = (): number => {
+    const since = Math.min(missedAt ?? Infinity, arrivals[0] ?? Infinity)
+    return Number.isFinite(since) ? Math.max(0, clock.monotonic() - since) : 0
+  }
   const hasWork = (): boolean => (waiting.length > 0 || missed) && !closed
   const drain = async (): Promise<void> => {
     for (let attempt = 0; hasWork();) {
@@ -222,6 +246,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
             missed = true
             throw error
           })
+          if (!hasMissed()) missedAt = undefined
         } else await readAnnounced()
         attempt = 0
       } catch (error) {
@@ -254,7 +279,11 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   }
 
   return {
-    keeping: createKeeping(query, () => starting),
+    keeping: createKeeping(
+      query,
+      () => starting,
+      () => (gaps += 1),
+    ),
     async start(onMessage) {
       if (closed) throw closedError('feed')
       publish = onMessage
@@ -266,17 +295,21 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
         onNotice(id) {
           if (!/^\d{1,19}$/.test(id)) return
           if (waiting.length >= MAX_WAITING) {
+            miss(arrivals[0])
             waiting = []
-            missed = true
-          } else waiting.push(id)
+            arrivals = []
+          } else {
+            waiting.push(id)
+            arrivals.push(clock.monotonic())
+          }
           void wake()
         },
         onListening() {
-          missed = true
+          miss()
           void wake()
         },
         poll() {
-          missed = true
+          miss()
           return wake()
         },
       })
@@ -289,6 +322,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       await starting
       const rows = await query<HistoryRow>(SINCE, [topic, after ?? null, max])
       const page = rows[0]
+      if (page?.gap) gaps += 1
       const found = rows.filter((row) => row.id !== null) as EventRow[]
       await announce(topic, found)
       return {
@@ -305,7 +339,11 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     },
     stats: () => ({
       mode: listening?.mode ?? 'starting',
+      isDeaf: listening?.isDeaf ?? false,
       waiting: waiting.length,
+      lagMs: lagMs(),
+      gaps,
+      ...(pruning?.outbox && { outbox: pruning.outbox }),
       pruneLagMs: pruning?.lagMs ?? 0,
     }),
     async close() {

@@ -1,208 +1,42 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
-import {
-  inTurn,
-  ConfigError,
-  DriverError,
-  assertMethods,
-  assertChoice,
-  assertOptions,
-  assertPorts,
-  assertText,
-  guardSignals,
-  type Clock,
-  type ErrorReporter,
-} from '@msc/core'
-import type { Occupancy, OutgoingMessage } from '../driver.ts'
-import type { FeedSource, FeedStats } from '../feed/source.ts'
+import type { IncomingMessage } from 'node:http'
+import { inTurn, DriverError, guardSignals } from '@msc/core'
 import { getHub, setHub } from '../client/hub.ts'
-import { actFor, type ServerAction } from './act.ts'
+import { actFor } from './act.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
 import { Admission, Place } from './admission/admission.ts'
-import { BUS_METHODS, type RealtimeBus } from '../bus/bus.ts'
-import { assertJwtSecret } from '../base/jwt-secret.ts'
 import { createBans } from './admission/bans.ts'
 import { createDepartures } from './admission/departures.ts'
-import { createLiveness, type Ended, type IsLive } from './admission/liveness.ts'
-import { createRevocations, type Revoked } from './admission/revocations.ts'
-import { createLink, type BusStats } from './bus/link.ts'
-import type { RefusedCode } from './counters.ts'
-import { createEnding, type KickOptions } from './ending.ts'
-import { fail } from './http/answers.ts'
-import { publishFeed, publishTo } from './publish.ts'
+import { limitsFrom } from './admission/limits.ts'
+import { createLiveness } from './admission/liveness.ts'
+import { createRevocations } from './admission/revocations.ts'
+import { createLink } from './bus/link.ts'
+import { createEnding } from './ending.ts'
 import { createClients } from './entrance/clients.ts'
-import { createDraining, type DrainOptions } from './entrance/draining.ts'
+import { createDraining } from './entrance/draining.ts'
+import { connectInProcess } from './entrance/in-process.ts'
+import { createUpgrades } from './entrance/upgrades.ts'
+import { historyFrom } from './history/from-options.ts'
+import { fail } from './http/answers.ts'
 import { createAnywhere } from './http/anywhere.ts'
 import { createEvents } from './http/events.ts'
-import { createPolls } from './http/polls.ts'
 import { handleHttp, type HttpContext } from './http/handle-http.ts'
-import { connectInProcess, type InProcess } from './entrance/in-process.ts'
-import { limitsFrom, type LimitOptions } from './admission/limits.ts'
 import { answerIncoming } from './http/node.ts'
-import { askInTime, type Authorize } from './policies/permissions.ts'
+import { createPolls } from './http/polls.ts'
 import { broadcastMany, broadcastOne, readSince } from './http/rest.ts'
-import { closePresence } from './rooms/presence.ts'
-import { createOccupancies } from './rooms/occupancy.ts'
-import { createRooms } from './rooms/rooms.ts'
 import { createMatchRoute } from './http/routes.ts'
+import { operate } from './operate/operate.ts'
+import { assertServerOptions, type RealtimeServerOptions } from './options.ts'
+import { askInTime } from './policies/permissions.ts'
+import { publishFeed, publishTo } from './publish.ts'
+import type { RealtimeServer } from './realtime-server.ts'
+import { createOccupancies } from './rooms/occupancy.ts'
+import { closePresence } from './rooms/presence.ts'
+import { createRooms } from './rooms/rooms.ts'
 import { createRuntime } from './runtime.ts'
-import { historyFrom } from './history/from-options.ts'
-import type { HistoryRule } from './history/rules.ts'
 import type { SessionContext } from './session/context.ts'
-import type { KeyRule } from './session/presence-key.ts'
-import { createUpgrades } from './entrance/upgrades.ts'
-
-export interface RealtimeServerOptions {
-  /** Signs and verifies tokens (HS256), at least 32 characters. */
-  readonly jwtSecret: string
-  /**
-   * May the holder of these claims do this on a private topic? A rejection, and no answer within 5 s, count as no. Asked
-   * at every join and for every new token. `databasePolicies` asks the database.
-   */
-  readonly authorize: Authorize
-  /** What the database says of its rows; started and closed with the server. */
-  readonly feeds?: FeedSource
-  /** Joins the rooms of several servers; started and closed with this one. Default: this server is the only one. */
-  readonly bus?: RealtimeBus
-  /**
-   * While `jwtSecret` changes: other secrets whose processes are believed on the bus. First the next one, on all servers; then it
-   * becomes their `jwtSecret` and the earlier one is here, until the last server has it. Default: none.
-   */
-  readonly busSecrets?: readonly string[]
-  /**
-   * Topics whose broadcasts are kept, for who was away and who comes later: in the database of `feeds` where there are feeds, for
-   * all servers and beyond a restart, else in this process. A message is acknowledged once it is kept. Default: none.
-   */
-  readonly history?: readonly HistoryRule[]
-  /**
-   * Does the session of this token still go on? Asked at every connection, request, join and new token whose claims have a
-   * `sub` or a `session_id`. False refuses it as not authorised; a rejection, and no answer within 2 s, refuse it as
-   * unavailable, to be tried again. Default: every valid token is live until it expires.
-   */
-  readonly isLive?: IsLive
-  /** What is left out has its default. */
-  readonly limits?: LimitOptions
-  /**
-   * Who somebody may be in presence. `user`, the default: the holder of a token with a `sub` is that id, or begins with it and a
-   * colon (`ana:phone`), so ids should have no colon; others are refused at the join, and whoever has no `sub` gets a random
-   * key. `any`: whatever the client says.
-   */
-  readonly presenceKey?: KeyRule
-  /** Refuses public topics, at joins, in REST broadcasts and event streams. Default false. */
-  readonly privateOnly?: boolean
-  /**
-   * The address by which the limits count a request: behind a proxy, the one that your proxy saw. IPv6 is counted by /64.
-   * When it throws, or answers with what is no address, the request counts as of an unknown one, and all of those together.
-   * Default: the address at the other end of the connection.
-   */
-  readonly clientAddress?: (request: IncomingMessage) => string
-  readonly clock?: Clock
-  /** Told of what fails where nobody waits. Default: the reporter of the process, else the console. */
-  readonly onError?: ErrorReporter
-  /** Default `/realtime/v1`. */
-  readonly path?: string
-}
-
-export interface RealtimeServer {
-  /** Takes the upgrade when its address is this server's; false when it is somebody else's. */
-  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
-  /**
-   * Server-sent events, REST broadcast and health (`REALTIME_ROUTES`); `undefined` for an address that is somebody else's.
-   *
-   * @param from Where the request comes from. Without an address the limits per address do not count it.
-   */
-  handleRequest(request: Request, from?: { readonly address?: string }): Promise<Response | undefined>
-  /** The same for Node's server; false when the address is somebody else's. */
-  handleIncoming(incoming: IncomingMessage, outgoing: ServerResponse): boolean
-  /**
-   * A connection without a network, for the memory driver.
-   *
-   * @throws DriverError for a token that is not valid, or when there are too many.
-   */
-  connect(token: string, onFrame: (text: string) => void, onClose: (reason: string) => void): Promise<InProcess>
-  /**
-   * Sends a message to everybody in its topic. Where that is kept, the promise resolves once the message is.
-   *
-   * @throws UnavailableError `REALTIME_ROOM_BUSY` when too much waits there already: nobody was sent anything.
-   * @throws ValidationError `REALTIME_NAME_TOO_LONG` for a topic or an event of more than 255 bytes;
-   *   `REALTIME_PAYLOAD_UNWRITABLE` for what JSON can't carry.
-   */
-  publish(message: OutgoingMessage): void | Promise<void>
-  /**
-   * Edits or deletes a message that is kept, or reacts to it, whatever `actions` of its topic says: for moderators. Resolves once
-   * that is kept.
-   *
-   * @throws ValidationError `REALTIME_MESSAGE_UNKNOWN` for a message that is not in the topic, or no more; `REALTIME_MESSAGE_FULL`;
-   *   `REALTIME_ACTION_INVALID`; ConfigError `REALTIME_NOT_KEPT`; UnavailableError `REALTIME_ROOM_BUSY`; what the database rejects
-   *   with.
-   */
-  act(action: ServerAction): Promise<void>
-  /**
-   * Ends every socket and event stream whose claims fit all that is named, at once. End the session first, where `isLive`
-   * looks: then a connection that is being made meanwhile is refused too, and none of that session comes back.
-   *
-   * @param reason Told to the client, at most 123 bytes of it.
-   * @returns How many were ended.
-   * @throws ValidationError `REALTIME_ENDED_UNNAMED` when neither is named: that would be everybody.
-   */
-  disconnect(ended: Ended, reason?: string): number
-  /**
-   * Sends members of one topic away at once: those that fit all that is named, everybody where neither a `sub` nor a `sessionId`
-   * is. Each is told why, and stays connected. For `forMs` they may not come back into it.
-   *
-   * @returns How many were sent away.
-   * @throws ValidationError `REALTIME_ENDED_UNNAMED` without a topic; ConfigError `OPTION_INVALID` for an invalid `forMs`.
-   */
-  kick(kicked: KickOptions, reason?: string): number
-  /**
-   * Takes back the tokens of an account, or of one session, that were issued until now (`iat`, in seconds: a token of this very
-   * second counts too), and those that do not say when. Its connections end at once, and every door refuses these tokens for as
-   * long as one of them could live. This process remembers it, at most `limits.revocations` of them, until it ends.
-   *
-   * @returns How many connections were ended.
-   * @throws ValidationError `REALTIME_ENDED_UNNAMED` when neither is named, or both.
-   */
-  revoke(revoked: Revoked, options?: { readonly reason?: string }): number
-  /**
-   * How many are in a topic, on all servers: waits a second at most for those that were not asked before, and counts what is known.
-   *
-   * @throws ValidationError `REALTIME_NAME_TOO_LONG`; UnavailableError `REALTIME_TOO_MANY_COUNTED` while 1 000 other topics are counted.
-   */
-  occupancy(topic: string, options?: { readonly private?: boolean }): Promise<Occupancy>
-  /** Resolves when the feeds, and the other servers, are listened to. */
-  readonly ready: Promise<void>
-  stats(): RealtimeStats
-  /**
-   * Hands over to other servers, for a deployment: from now on health answers 503 and nobody new is let in, and those who are
-   * connected are told, spread over `overMs`, to come back at once, which a balancer leads elsewhere. Call `close` after it.
-   *
-   * @returns Resolves when all are gone and their presence with them, at the latest 5 s after `afterMs` and `overMs`.
-   * @throws ConfigError `OPTION_INVALID` for times that are none, or over an hour.
-   */
-  drain(options?: DrainOptions): Promise<void>
-  /** Tells everybody, and waits until they are gone, a second at most. */
-  close(): Promise<void>
-}
-
-export interface RealtimeStats {
-  readonly connections: number
-  readonly rooms: number
-  /** Frames that were refused by a limit, or are none. */
-  readonly dropped: number
-  /** Since the server was made: memberships, and messages that were taken. */
-  readonly joins: number
-  readonly broadcasts: number
-  /** What was refused or dropped since then, by reason; what never happened is absent. */
-  readonly refused: Readonly<Partial<Record<RefusedCode, number>>>
-  /** How the feeds are doing, where there are any. */
-  readonly feeds?: FeedStats
-  /** Absent without a bus. */
-  readonly bus?: BusStats
-}
 
 /** What is refused here is taken by another server, or by the next one. */
 const RETRY = { 'retry-after': '1' }
-const FEED_METHODS: readonly (keyof FeedSource)[] = ['start', 'since', 'replay', 'close']
 /** What one client more adds to the time over which all come back: some 170 in a second. */
 const SPREAD_EACH_MS = 6
 const MAX_SPREAD_MS = 60_000
@@ -249,7 +83,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     runtime,
   }
   const clients = createClients(context)
-  const here = createEnding({ clients, liveness, bans, revocations })
+  const here = createEnding({ clients, liveness, bans, revocations, counters: runtime.counters })
   const { bus, feeds } = options
   const link =
     bus &&
@@ -265,6 +99,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     })
   const { disconnect, kick, revoke } = link?.ending ?? here
   const draining = createDraining({ clients, rooms, runtime })
+  const operating = operate({ clients, rooms, feeds, history, link, options: options.metrics })
   let closed = false
   /** Why nobody is let in now. */
   const shut = (arriving = 0): readonly [status: number, error: string] | undefined => {
@@ -322,20 +157,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     occupancy: (topic, wanted) => occupancies.of(topic, wanted?.private === true),
     drain: draining.begin,
     ready: heard,
-    stats() {
-      const { joins, broadcasts, refused } = runtime.counters
-      const feeds = options.feeds?.stats?.()
-      return {
-        connections: clients.size,
-        rooms: rooms.size,
-        dropped: clients.dropped,
-        joins,
-        broadcasts,
-        refused,
-        ...(feeds && { feeds }),
-        ...(link && { bus: link.stats() }),
-      }
-    },
+    stats: operating.stats,
+    inspect: () => operating.inspection,
     async close() {
       if (closed) return
       closed = true
@@ -343,6 +166,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       // Said first: the others then need not hear of each member that leaves.
       const unlinked = link?.close()
       await inTurn(
+        () => operating.close(),
         () => feeds?.close(),
         () => history?.close(),
         () => getHub() === server && setHub(undefined),
@@ -390,8 +214,10 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     admission,
     liveness,
     counters: runtime.counters,
+    mayReadMetrics: operating.mayReadMetrics,
     handlers: {
-      health: () => (draining.isOn ? fail(503, 'Going away', RETRY) : Response.json({ status: 'ok' })),
+      health: () => (draining.isOn ? fail(503, 'Going away', RETRY) : operating.answerHealth()),
+      metrics: operating.answerMetrics,
       events: events.open,
       frames: anywhere.route('frames', events.receive),
       pollOpen: polls.open,
@@ -407,29 +233,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   return server
 }
 
-function assertServerOptions(options: RealtimeServerOptions): void {
-  assertOptions('realtime', options)
-  const { jwtSecret, path = '/realtime/v1', feeds, bus, busSecrets = [], presenceKey, privateOnly } = options
-  assertJwtSecret(jwtSecret)
-  if (!Array.isArray(busSecrets)) throw noList()
-  for (const secret of busSecrets) assertJwtSecret(secret)
-  assertMethods('realtime', 'options', options, ['authorize'], ['isLive', 'clientAddress'])
-  assertText('realtime', 'path', path)
-  assertPorts('realtime', options)
-  if (feeds !== undefined) assertMethods('realtime', 'feeds', feeds, FEED_METHODS)
-  if (bus !== undefined) assertMethods('realtime', 'bus', bus, BUS_METHODS)
-  assertChoice('realtime', 'presenceKey', presenceKey, ['user', 'any', undefined])
-  assertChoice('realtime', 'privateOnly', privateOnly, [true, false, undefined])
-}
-
 /** `undefined` for what a client sent in place of an address. */
 function urlOf({ url = '/' }: IncomingMessage): URL | undefined {
   return URL.parse(url, 'http://localhost') ?? undefined
-}
-
-function noList(): ConfigError {
-  return new ConfigError('[msc/realtime] `busSecrets` is no list of secrets.', {
-    code: 'OPTION_INVALID',
-    hint: 'Pass the next secret, or the earlier one, in a list.',
-  })
 }

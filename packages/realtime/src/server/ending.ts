@@ -1,7 +1,8 @@
-import { ValidationError, assertNumbers } from '@msc/core'
+import { ValidationError, assertNumbers, emit } from '@msc/core'
 import type { Bans, Kicked } from './admission/bans.ts'
 import type { Ended, Liveness } from './admission/liveness.ts'
 import type { Revocations, Revoked } from './admission/revocations.ts'
+import type { Counters } from './counters.ts'
 import type { Clients } from './entrance/clients.ts'
 
 /** Whom `kick` sends away, and for how long. */
@@ -23,14 +24,22 @@ interface EndingPorts {
   readonly liveness: Liveness
   readonly bans: Bans
   readonly revocations: Revocations
+  readonly counters: Counters
 }
 
-export function createEnding({ clients, liveness, bans, revocations }: EndingPorts): Ending {
-  const disconnect: Ending['disconnect'] = (ended, reason = 'Disconnected') => {
-    assertNamed('disconnect', ended)
+export function createEnding({ clients, liveness, bans, revocations, counters }: EndingPorts): Ending {
+  const end = (ended: Ended, reason: string): number => {
     // In this order: what is being let in at this moment is refused, and then nobody is left.
     liveness.end(ended)
-    return clients.end(ended, reason)
+    const count = clients.end(ended, reason)
+    counters.countEnded(count)
+    return count
+  }
+  const disconnect: Ending['disconnect'] = (ended, reason = 'Disconnected') => {
+    assertNamed('disconnect', ended)
+    const count = end(ended, reason)
+    emit('realtime.disconnect', { count })
+    return count
   }
   return {
     disconnect,
@@ -40,14 +49,19 @@ export function createEnding({ clients, liveness, bans, revocations }: EndingPor
       if (typeof topic !== 'string' || topic === '') throw unnamed('kick', 'A `topic` is needed, as text.')
       if (sub !== undefined || sessionId !== undefined) assertNamed('kick', kicked)
       if (forMs > 0) bans.add(kicked, forMs)
-      return clients.kick(kicked, reason)
+      const count = clients.kick(kicked, reason)
+      counters.countKicked(count)
+      emit('realtime.kick', { topic, count })
+      return count
     },
     revoke(revoked, { reason = 'Revoked', at } = {}) {
       assertNamed('revoke', revoked)
       const { sub, sessionId } = revoked as Ended
       if (sub !== undefined && sessionId !== undefined) throw unnamed('revoke', 'A `sub` or a `sessionId`, not both.')
       revocations.add(revoked, at)
-      return disconnect(revoked, reason)
+      const count = end(revoked, reason)
+      emit('realtime.revoke', { count })
+      return count
     },
   }
 }

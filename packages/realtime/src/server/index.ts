@@ -1,10 +1,23 @@
 export type { Claims } from './entrance/claims.ts'
-export {
-  createRealtimeServer,
-  type RealtimeServer,
-  type RealtimeServerOptions,
-  type RealtimeStats,
-} from './create-server.ts'
+export { createRealtimeServer } from './create-server.ts'
+export type { RealtimeServerOptions } from './options.ts'
+export type { RealtimeServer } from './realtime-server.ts'
+export type { HistoryStats, RealtimeStats } from './operate/stats.ts'
+export type { MetricsOptions } from './operate/operate.ts'
+export type { DegradedReason, ServerHealth } from './operate/health.ts'
+export type { Rates, Totals } from './operate/sampling.ts'
+export type { FollowedMessage } from './operate/followers.ts'
+export type {
+  Inspection,
+  MemberSummary,
+  MembersQuery,
+  RoomDetails,
+  RoomSummary,
+  RoomsPage,
+  RoomsQuery,
+} from './operate/inspect.ts'
+export type { RefusedOfLate } from './rooms/room-members.ts'
+export type { TransportName } from './entrance/connection.ts'
 export type { BusStats } from './bus/link.ts'
 export type { RealtimeBus } from '../bus/bus.ts'
 export type { RefusedCode } from './counters.ts'
@@ -30,6 +43,7 @@ export {
   type FeedSource,
   type FeedSourceOptions,
   type FeedStats,
+  type OutboxStats,
 } from '../feed/source.ts'
 export type { FeedEvent } from '../feed/message.ts'
 export type { FeedPage } from '../feed/page.ts'

@@ -2,7 +2,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { inTurn } from '@msc/core'
-import { createRealtimeServer, type RealtimeServer, type RealtimeServerOptions } from './create-server.ts'
+import { createRealtimeServer } from './create-server.ts'
+import type { RealtimeServerOptions } from './options.ts'
+import type { RealtimeServer } from './realtime-server.ts'
 import { PROTECTED } from './http/answers.ts'
 
 export interface StandaloneServer extends RealtimeServer {

@@ -14,6 +14,7 @@ describe.each(databases.map((open) => [open.name, open] as const))('actions in a
     createKeeping(
       <Row>(text: string, values: unknown[]) => db.query<Row>(text, values),
       () => undefined,
+      () => undefined,
     )
   const message = {
     topic: 'room:1',
@@ -62,6 +63,7 @@ describe.each(databases.map((open) => [open.name, open] as const))('actions in a
         plans.push(rows.map((row) => row['QUERY PLAN']).join('\n'))
         return [] as Row[]
       },
+      () => undefined,
       () => undefined,
     )
     await explained.latest('room:1', false, { max: 100, sinceMs: 0 })

@@ -1,4 +1,4 @@
-import type { CancelTimer } from '@msc/core'
+import { emit, type CancelTimer } from '@msc/core'
 import { push } from '../rooms/membership.ts'
 import type { Membership, Rooms } from '../rooms/rooms.ts'
 
@@ -48,6 +48,7 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
     nextAt = clock.monotonic() + APART_MS
     told += 1
     attempt('tell of a gap', () => onTell?.())
+    emit('realtime.missed', {})
     tell([...rooms.everyone()].filter(({ topic }) => !isKept(topic)))
   }
   return {
@@ -62,6 +63,7 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
       const key = rooms.keyOf(topic, isPrivate)
       if (busy.has(key)) return
       told += 1
+      emit('realtime.missed', { topic })
       // Whatever else finds no room until then is told by the same.
       const tellRoom = (): void => {
         busy.delete(key)

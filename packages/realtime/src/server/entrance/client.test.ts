@@ -45,6 +45,7 @@ function start(options: LimitOptions = {}) {
 function transportOf(changes: Partial<Transport> = {}): { transport: Transport; sent: string[] } {
   const sent: string[] = []
   const transport: Transport = {
+    name: 'websocket',
     format: '2.0.0',
     patience: 1,
     isOpen: () => true,

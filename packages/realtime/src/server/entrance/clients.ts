@@ -7,12 +7,14 @@ import { closeMembership } from '../rooms/membership.ts'
 import type { SessionContext } from '../session/context.ts'
 import type { Claims } from './claims.ts'
 import { FrameClient, type Client, type ClientPorts } from './client.ts'
-import type { Transport } from './connection.ts'
+import type { Transport, TransportName } from './connection.ts'
 
 export type { Client } from './client.ts'
 
 export interface Clients {
   readonly size: number
+  /** By the way they came. */
+  readonly byTransport: Readonly<Record<TransportName, number>>
   /** Frames that were refused by a limit of their connection, their account or their address, or are none. */
   readonly dropped: number
   /** `place`: left when the client is gone. */
@@ -37,6 +39,7 @@ export function createClients(context: SessionContext): Clients {
   const all = new Set<FrameClient>()
   /** Those that were ended and may not have closed their side yet. */
   const leaving = new Map<FrameClient, CancelTimer>()
+  const byTransport: Record<TransportName, number> = { websocket: 0, sse: 0, polling: 0, stream: 0, 'in-process': 0 }
   let dropped = 0
   let onEmpty = (): void => {}
 
@@ -69,7 +72,7 @@ export function createClients(context: SessionContext): Clients {
     counters,
     bufferedBytes: limits.bufferedBytes,
     left(client) {
-      all.delete(client)
+      if (all.delete(client)) byTransport[client.connection.transport] -= 1
       if (all.size === 0) onEmpty()
     },
     /** A peer that does not say goodbye in return must not keep it. */
@@ -91,12 +94,14 @@ export function createClients(context: SessionContext): Clients {
     get size() {
       return all.size
     },
+    byTransport,
     get dropped() {
       return dropped
     },
     add(transport, claims, place) {
       const client = new FrameClient(transport, claims, place, ports)
       all.add(client)
+      byTransport[transport.name] += 1
       return client
     },
     all: () => [...all],

@@ -8,8 +8,12 @@ import type { Claims } from './claims.ts'
 
 export type { Format } from '../wire/format.ts'
 
+/** `polling`: answers to requests; `sse`: frames as server-sent events; `stream`: plain messages for any EventSource. */
+export type TransportName = 'websocket' | 'sse' | 'polling' | 'stream' | 'in-process'
+
 /** The way to one client. */
 export interface Transport {
+  readonly name: TransportName
   readonly format: Format
   /** Periods without a sign of life before it counts as gone. */
   readonly patience: number
@@ -26,6 +30,7 @@ export interface Transport {
 /** One client. */
 export interface Connection {
   readonly version: Format
+  readonly transport: TransportName
   readonly memberships: Map<string, Membership>
   /** What it may use of its account and its address. */
   readonly place: Place
@@ -67,6 +72,9 @@ export class ClientConnection implements Connection {
     this.#ports = ports
     this.claims = claims
     this.place = place
+  }
+  get transport(): TransportName {
+    return this.#transport.name
   }
   get version(): Format {
     return this.#transport.format

@@ -28,6 +28,7 @@ export function connectInProcess(
     queueMicrotask(() => attempt('onClose', () => onClose(reason)))
   }
   const transport: Transport = {
+    name: 'in-process',
     format: '2.0.0',
     patience: Number.POSITIVE_INFINITY,
     isOpen: () => open,

@@ -12,6 +12,9 @@ export class WebSocketTransport implements Transport {
     this.#socket = socket
     this.format = format
   }
+  get name(): 'websocket' {
+    return 'websocket'
+  }
   isOpen(): boolean {
     return this.#socket.readyState === this.#socket.OPEN
   }

@@ -2,6 +2,7 @@ import { UnavailableError } from '@msc/core'
 import type { FeedPageJson } from '../../feed/page.ts'
 import { ACTION_EVENT, type ActionMeta, type KeptMeta, type SaidOfMessage } from '../../history/types.ts'
 import type { Connection } from '../entrance/connection.ts'
+import type { HistoryStats } from '../operate/stats.ts'
 import { broadcast, type Broadcast } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import type { KeepingOf } from './rules.ts'
@@ -46,6 +47,7 @@ export interface History {
    * calls.
    */
   withSender(id: string, use: (from: Connection | undefined) => void): void
+  stats(): HistoryStats | undefined
   close(): void
 }
 
@@ -149,6 +151,7 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
       })
       order = own
     },
+    stats: () => store.stats?.(),
     close: () => store.close(),
   }
 }

@@ -196,6 +196,10 @@ export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
       const found = fitting(all.slice(-max).toReversed(), (entry) => lengthOf(entry.now)).toReversed()
       return page(found.map(asItIs), found.length < all.length)
     },
+    stats() {
+      const messages = [...logs.values()].reduce((sum, { byId }) => sum + byId.size, 0)
+      return { topics: logs.size, messages, bytes: length }
+    },
     close() {
       for (const stop of stops) stop()
       logs.clear()

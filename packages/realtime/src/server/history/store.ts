@@ -1,4 +1,5 @@
 import type { ActionMeta, KeptMeta, MessageActionName, SaidOfAction, SaidOfMessage } from '../../history/types.ts'
+import type { HistoryStats } from '../operate/stats.ts'
 import type { FeedPageJson } from '../../feed/page.ts'
 import type { ActionsRule } from './actions.ts'
 
@@ -104,5 +105,7 @@ export interface HistoryStore {
   since(topic: string, isPrivate: boolean, after: string | undefined, max: number): Promise<FeedPageJson>
   /** The latest messages as they are now, oldest first. `more`: there are older ones. `cursor`: where the topic is now. */
   latest(topic: string, isPrivate: boolean, wish: LatestWish): Promise<FeedPageJson>
+  /** What it holds in this process; absent where that is nothing. */
+  stats?(): HistoryStats
   close(): void
 }

@@ -204,6 +204,7 @@ function createStream(
     new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
   )
   const transport: Transport = {
+    name: format === 'events' ? 'stream' : 'sse',
     format,
     // It answers nothing; a client of the protocol sends heartbeats, and a stream that is cut is cancelled.
     patience: format === 'events' ? Number.POSITIVE_INFINITY : 3,

@@ -25,6 +25,7 @@ export type OpenCall = Omit<Call, 'claims' | 'isEnded'>
 /** One for each route that is not an upgrade; a route without a handler, and a handler without a route, do not compile. */
 interface Handlers extends Record<Exclude<RouteName, 'websocket'>, unknown> {
   readonly health: (call: OpenCall) => Response
+  readonly metrics: (call: OpenCall) => Response
   readonly frames: (call: OpenCall) => Promise<Response>
   readonly events: (call: Call) => Promise<Response>
   readonly pollOpen: (call: Call) => Promise<Response>
@@ -41,6 +42,8 @@ export interface HttpContext {
   readonly admission: Admission
   readonly liveness: Liveness
   readonly counters: Counters
+  /** Whether the application lets this request read the metrics, whoever sent it. Never rejects. */
+  mayReadMetrics(request: Request): Promise<boolean>
   readonly handlers: Handlers
 }
 
@@ -72,17 +75,24 @@ export async function handleHttp(
       // Whose stream it is says its secret name, and that is counted there.
       return refused(nobody) ?? context.handlers[name]({ request, url, params, who: nobody })
     }
+    if (name === 'metrics') {
+      const over = refused(nobody)
+      if (over) return over
+      if (await context.mayReadMetrics(request)) return context.handlers.metrics({ request, url, params, who: nobody })
+    }
     const token = tokenOf(request, name === 'events' ? url : undefined)
     if (token === '') return refused(nobody) ?? fail(401, 'API key is missing')
     const verified = await verifyToken(token, context.jwtSecret)
     if ('error' in verified) return refused(nobody) ?? fail(401, verified.error)
     const { claims } = verified
-    const who = whoIs(claims, address)
+    // The address of who asks for metrics was counted before.
+    const who = whoIs(claims, name === 'metrics' ? undefined : address)
     return (
       refused(who) ??
       (await context.liveness.during(claims, (verdict, isEnded) => {
         if (verdict === 'ended') return sessionEnded()
         if (verdict === 'unavailable') return sessionUnknown()
+        if (name === 'metrics' && claims.role !== 'service_role') return fail(403, 'The metrics are the service role’s')
         return context.handlers[name]({ request, url, params, claims, who, isEnded })
       }))
     )

@@ -46,6 +46,7 @@ describe('the routes of the server', () => {
     async (_m, _p, route) => {
       const [stranger, user] = [await ask(route), await ask(route, { headers: { authorization: `Bearer ${token}` } })]
       if (route.identity === 'token') expect(stranger.status).toBe(401)
+      if (route.identity === 'service') expect([stranger.status, user.status]).toEqual([401, 403])
       if (route.identity === 'none') expect(stranger.status).toBe(200)
       if (route.identity === 'stream') expect([stranger.status, user.status]).toEqual([410, 410])
       expect([401, 405]).not.toContain(user.status)

@@ -147,6 +147,7 @@ class PollSession {
     this.#onEnded = onEnded
     this.lastSeen = runtime.clock.monotonic()
     this.transport = {
+      name: 'polling',
       format: '2.0.0',
       patience: 3,
       isOpen: () => this.isOpen,

@@ -2,6 +2,7 @@ import type { HolderLimits } from '../admission/limits.ts'
 
 export type RouteName =
   | 'health'
+  | 'metrics'
   | 'websocket'
   | 'events'
   | 'frames'
@@ -20,9 +21,9 @@ export interface RealtimeRoute {
   readonly path: string
   /**
    * Who may call it. `none`: anybody. `token`: the holder of a valid token whose session goes on. `stream`: whoever was told
-   * the secret name of an open event stream or poll.
+   * the secret name of an open event stream or poll. `service`: the service role, and whoever the application lets in.
    */
-  readonly identity: 'none' | 'token' | 'stream'
+  readonly identity: 'none' | 'token' | 'stream' | 'service'
   /** The limits that a caller uses up there, of its account and of its address; the others are in `limits` too. */
   readonly limits: readonly (keyof HolderLimits)[]
   /** A WebSocket upgrade, which is no request that the others are. */
@@ -36,6 +37,7 @@ export interface RealtimeRoute {
 export const REALTIME_ROUTES: readonly RealtimeRoute[] = [
   { name: 'health', method: 'GET', path: '{base}/health', identity: 'none', limits: ['requestsPerMinute'] },
   { name: 'health', method: 'HEAD', path: '{base}/health', identity: 'none', limits: ['requestsPerMinute'] },
+  { name: 'metrics', method: 'GET', path: '{base}/metrics', identity: 'service', limits: ['requestsPerMinute'] },
   {
     // Without `apikey` in the address its first frame brings the token, and nothing is done before that.
     name: 'websocket',

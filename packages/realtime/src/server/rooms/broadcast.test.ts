@@ -9,6 +9,7 @@ function room(count: number, onSend: (member: number, text: string) => void, run
   for (let index = 0; index < count; index++) {
     const connection: Connection = {
       version: '2.0.0',
+      transport: 'websocket',
       place: { freeTopics() {} } as never,
       claims: {} as never,
       gone: false,

@@ -11,7 +11,7 @@ import type { Outgoing, RoomQueue, Rooms } from './rooms.ts'
 const MAX_QUEUED = 1000
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024
 /** Bytes that wait in all rooms together. */
-const MAX_WAITING_BYTES = 64 * 1024 * 1024
+export const MAX_WAITING_BYTES: number = 64 * 1024 * 1024
 /** What a message weighs beside its payload. */
 const OVERHEAD_BYTES = 200
 
@@ -96,6 +96,7 @@ function outgoingOf(message: Broadcast, kind: Outgoing['kind'], from?: Connectio
     private: isPrivate,
     kind,
     bytes: weightOf(message),
+    said: message,
     isFor: isAction
       ? ({ followsHistory }) => followsHistory === true
       : ({ connection, self }) => connection !== from || self,

@@ -33,8 +33,12 @@ function begin(rooms: Rooms, key: string, outgoing: Outgoing): void {
   let members: Membership[] = []
   rooms.runtime.attempt('send to a room', () => {
     outgoing.onTurn?.()
-    members = [...rooms.members(outgoing.topic, outgoing.private)].filter((member) => outgoing.isFor(member))
+    const room = rooms.room(outgoing.topic, outgoing.private)
+    if (!room) return
+    room.countMessage(rooms.window.number)
+    members = [...room].filter((member) => outgoing.isFor(member))
   })
+  if (rooms.followed.size > 0) rooms.runtime.attempt('follow a room', () => rooms.followed.get(key)?.(outgoing))
   proceed(rooms, { key, members, outgoing, built: new Map() }, 0)
 }
 
@@ -53,16 +57,23 @@ function proceed(rooms: Rooms, delivery: Delivery, start: number): void {
 
 /** @returns The member to go on at, once others have had their turn; `undefined` when all have it. */
 function deliver(rooms: Rooms, { members, outgoing, built }: Delivery, start: number): number | undefined {
-  const { clock } = rooms.runtime
+  const { clock, counters } = rooms.runtime
   const until = clock.monotonic() + SLICE_MS
+  let sent = 0
   for (let index = start; index < members.length; index++) {
-    if (index > start && index % CHUNK === CHUNK - 1 && clock.monotonic() > until) return index
+    if (index > start && index % CHUNK === CHUNK - 1 && clock.monotonic() > until) {
+      counters.countDeliveries(sent)
+      return index
+    }
     const member = members[index] as Membership
     const { version } = member.connection
     if (!built.has(version)) built.set(version, outgoing.dataFor(version))
     const data = built.get(version)
-    if (data !== undefined) sendTo(rooms, member, data)
+    if (data === undefined) continue
+    sent += 1
+    sendTo(rooms, member, data)
   }
+  counters.countDeliveries(sent)
   return undefined
 }
 

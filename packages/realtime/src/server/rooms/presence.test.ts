@@ -19,6 +19,7 @@ interface Guest {
 function enter(rooms: Rooms, key: string): Guest {
   const connection: Connection = {
     version: '2.0.0',
+    transport: 'websocket',
     place: { freeTopics() {} } as never,
     claims: {} as never,
     gone: false,

@@ -168,6 +168,12 @@ function sendChanges(topic: string, isPrivate: boolean, rooms: Rooms): void {
     onTurn() {
       text = takeChanges(key, rooms)
     },
+    said: {
+      event: 'presence_diff',
+      get payload() {
+        return text ?? ''
+      },
+    },
     isFor: ({ presence }) => text !== undefined && presence.enabled,
     dataFor(version) {
       if (version === 'events' || text === undefined) return undefined

@@ -5,6 +5,7 @@ import type { Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { TopicAction } from '../policies/permissions.ts'
 import { createRuntime, type Runtime } from '../runtime.ts'
+import { RoomMembers, type Window } from './room-members.ts'
 import { createTaken, type Taken } from './taken.ts'
 import type { Format } from '../wire/format.ts'
 
@@ -46,6 +47,8 @@ export interface Outgoing {
   /** Built once for each format, when its turn comes; `undefined` where it can't be said in that. */
   dataFor(format: Format): string | Uint8Array | undefined
   isFor(member: Membership): boolean
+  /** As whoever follows the room is shown it. */
+  readonly said?: { readonly event: string; readonly payload: string | Uint8Array }
 }
 
 /** What waits in a room for the message before it. */
@@ -74,6 +77,9 @@ export interface Membership {
   granted?: Set<TopicAction>
   /** What it tracks, once it does. */
   tracked?: PresenceEntry
+  /** When it came into the room, in milliseconds since the epoch, and as which of all memberships of this server. */
+  joinedAt?: number
+  nth?: number
 }
 
 /** A message as other servers are told of it. */
@@ -100,6 +106,10 @@ export interface Rooms {
   remove(membership: Membership): void
   keyOf(topic: string, isPrivate: boolean): string
   members(topic: string, isPrivate: boolean): ReadonlySet<Membership>
+  /** `undefined` where nobody is. */
+  room(topic: string, isPrivate: boolean): RoomMembers | undefined
+  /** All rooms, in the order in which they were opened. */
+  all(): Iterable<RoomMembers>
   /** The topics that begin like this in which somebody is. */
   topicsFrom(prefix: string, isPrivate: boolean): readonly string[]
   readonly size: number
@@ -121,16 +131,26 @@ export interface Rooms {
   readonly sending: Map<string, RoomQueue>
   /** Bytes that wait in all rooms. */
   waitingBytes: number
+  readonly window: Window
+  /** Who is told of what is sent to a room, by the room's key. Nearly always empty. */
+  readonly followed: Map<string, (outgoing: Outgoing) => void>
 }
 
 const NOBODY: ReadonlySet<Membership> = new Set()
 
 export function createRooms(runtime: Runtime = createRuntime()): Rooms {
-  const rooms = new Map<string, Set<Membership>>()
+  const rooms = new Map<string, RoomMembers>()
+  let last = 0
   const changes = createChanges()
   const keyOf = (topic: string, isPrivate: boolean): string => `${isPrivate ? 'private' : 'public'} ${topic}`
+  runtime.counters.onRefusedIn = (topic, code) => {
+    if (rooms.size === 0) return
+    for (const isPrivate of [true, false]) rooms.get(keyOf(topic, isPrivate))?.countRefused(code, runtime.clock.now())
+  }
   const self: Rooms = {
     runtime,
+    window: { number: 0, startedAt: runtime.clock.monotonic(), beforeMs: 0 },
+    followed: new Map(),
     sending: new Map(),
     presence: new Map(),
     present: new Map(),
@@ -146,7 +166,9 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
       changes.add(membership)
       const key = keyOf(membership.topic, membership.private)
       let room = rooms.get(key)
-      if (!room) rooms.set(key, (room = new Set()))
+      if (!room) rooms.set(key, (room = new RoomMembers(membership.topic, membership.private)))
+      membership.joinedAt = runtime.clock.now()
+      membership.nth = last += 1
       room.add(membership)
       self.occupied?.(membership, true)
     },
@@ -154,11 +176,13 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
       changes.remove(membership)
       const key = keyOf(membership.topic, membership.private)
       const room = rooms.get(key)
-      room?.delete(membership)
+      if (room?.delete(membership)) runtime.counters.countLeave()
       if (room?.size === 0) rooms.delete(key)
       self.occupied?.(membership, false)
     },
     members: (topic, isPrivate) => rooms.get(keyOf(topic, isPrivate)) ?? NOBODY,
+    room: (topic, isPrivate) => rooms.get(keyOf(topic, isPrivate)),
+    all: () => rooms.values(),
     topicsFrom(prefix, isPrivate) {
       const kind = keyOf('', isPrivate)
       return [...rooms.keys()].filter((key) => key.startsWith(`${kind}${prefix}`)).map((key) => key.slice(kind.length))

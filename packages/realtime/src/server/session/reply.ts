@@ -1,3 +1,4 @@
+import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { Runtime } from '../runtime.ts'
 import type { FrameHead } from '../wire/frame-head.ts'
@@ -20,5 +21,6 @@ export function replyWith(connection: Connection, { joinRef, ref, topic }: Frame
 /** Tells the sender of a frame, and nobody else, why it is not taken. Without a reference there is nothing to answer. */
 export function refuse(connection: Connection, frame: FrameHead, refused: Refused, { counters }: Runtime): void {
   counters.countRefused(refused.code)
+  if (frame.topic.startsWith(CHANNEL)) counters.onRefusedIn?.(frame.topic.slice(CHANNEL.length), refused.code)
   if (frame.ref !== null) answer(connection, frame, refusedReply(refused))
 }
