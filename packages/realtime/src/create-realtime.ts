@@ -86,7 +86,7 @@ export type NameOf<Events> = keyof Events & string
 export type Received<Events, Event> = Event extends keyof Events
   ? InferOutput<Events[Event]>
   : InferOutput<Events[keyof Events]>
-export type Sent<Events, Event extends keyof Events> =
+type Sent<Events, Event extends keyof Events> =
   Events[Event] extends StandardSchema<infer Input, unknown> ? Input : never
 
 /** What became of a message. */

@@ -4,7 +4,7 @@ import { createRealtime } from '@msc/realtime'
 import { embedded } from '@msc/realtime/embedded'
 import { RealtimeProvider, useChannel, usePresence } from '@msc/realtime/react'
 import { shareTabs } from '@msc/realtime/tabs'
-import { createElement, StrictMode, useState, type ReactNode } from 'react'
+import { createElement, StrictMode, useState, type ComponentProps, type ReactNode } from 'react'
 import { hydrateRoot } from 'react-dom/client'
 import { List, type Item } from './people-list.ts'
 
@@ -58,6 +58,6 @@ function Page(): ReactNode {
 const app = createElement(
   StrictMode,
   undefined,
-  createElement(RealtimeProvider, { client, children: createElement(Page) }),
+  createElement(RealtimeProvider, { client } as ComponentProps<typeof RealtimeProvider>, createElement(Page)),
 )
 hydrateRoot(main, app, { onRecoverableError: (error) => Object.assign(globalThis, { hydrationError: String(error) }) })

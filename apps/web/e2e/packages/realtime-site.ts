@@ -49,7 +49,9 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
     feeds: feedSource({ client: db }),
   })
   await realtime.ready
-  const [script, peopleScript] = await Promise.all(['realtime-page.tsx', 'people-page.ts'].map(bundle))
+  const [script, peopleScript] = await Promise.all(
+    [new URL('realtime-page.tsx', import.meta.url), new URL('people-page.ts', import.meta.url)].map(bundle),
+  )
   const reports: string[] = []
   let tokens = 0
 
@@ -144,9 +146,9 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
 
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
 
-async function bundle(page: string): Promise<string> {
+async function bundle(page: URL): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(page, import.meta.url))],
+    entryPoints: [fileURLToPath(page)],
     bundle: true,
     format: 'iife',
     platform: 'browser',

@@ -1,6 +1,6 @@
 'use client'
 
-import { useCallback, useEffect, useMemo, useRef } from 'react'
+import { useCallback, useEffect, useRef } from 'react'
 import type { AnyEvents, Channel, ChannelOptions, NameOf, Received } from '../create-realtime.ts'
 import type { MessageAction, MessageHandler } from '../base/message.ts'
 import type { EventSchemas } from '../client/typed.ts'
@@ -92,19 +92,33 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
     // Between a render with another topic and its effects, the one before is still there.
     return own === change ? channel : undefined
   }, [change])
-  const methods = useMemo(() => methodsOf(() => required(channelNow())), [channelNow])
+  const broadcast = useCallback<ChannelHandle<Events>['broadcast']>(
+    async (...args) => required(channelNow()).broadcast(...args),
+    [channelNow],
+  )
+  const readHistory = useCallback<ChannelHandle<Events>['history']>(
+    async (...args) => required(channelNow()).history(...args),
+    [channelNow],
+  )
+  const update = useCallback<ChannelHandle<Events>['update']>(
+    async (...args) => required(channelNow()).update(...args),
+    [channelNow],
+  )
+  const remove = useCallback<ChannelHandle<Events>['remove']>(
+    async (...args) => required(channelNow()).remove(...args),
+    [channelNow],
+  )
+  const react = useCallback<ChannelHandle<Events>['react']>(
+    async (...args) => required(channelNow()).react(...args),
+    [channelNow],
+  )
+  const unreact = useCallback<ChannelHandle<Events>['unreact']>(
+    async (...args) => required(channelNow()).unreact(...args),
+    [channelNow],
+  )
   const position = useCallback(() => channelNow()?.position, [channelNow])
-  return { ready, position, ...methods }
+  return { ready, broadcast, history: readHistory, update, remove, react, unreact, position }
 }
-
-const methodsOf = <Events extends EventSchemas>(channel: () => Channel<Events>): Pick<Channel<Events>, Method> => ({
-  broadcast: async (...args) => channel().broadcast(...args),
-  history: async (...args) => channel().history(...args),
-  update: async (...args) => channel().update(...args),
-  remove: async (...args) => channel().remove(...args),
-  react: async (...args) => channel().react(...args),
-  unreact: async (...args) => channel().unreact(...args),
-})
 
 function required<T>(channel: T | undefined): T {
   if (!channel) throw new Error('[msc/realtime] useChannel: nothing is joined; pass a topic.')
