@@ -76,14 +76,14 @@ interface Backend {
 const backends: Record<string, () => Promise<Backend>> = {
   async memory() {
     const hub = createMemoryBusHub()
-    return { create: () => memoryBus(hub), close: async () => undefined }
+    return { create: () => memoryBus(hub, { jwtSecret }), close: async () => undefined }
   },
   async redis() {
     const server = await openRedis()
     const client = new Redis({ port: server.port })
     client.on('error', () => undefined)
     return {
-      create: () => redisBus({ client }),
+      create: () => redisBus({ client, jwtSecret }),
       async close() {
         client.disconnect()
         await server.close()
