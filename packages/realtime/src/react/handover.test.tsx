@@ -135,3 +135,39 @@ it('gives a channel its history: where it begins, what is said of each message, 
   await handle?.react(id, 'like')
   await until(() => expect(acted.at(-1)).toEqual([id, 'react', 'like', 'a']))
 })
+
+it.each(['the database', 'memory'])(
+  'goes on behind the messages that its server rendered, out of %s',
+  async (where) => {
+    const own =
+      where === 'memory'
+        ? createRealtimeServer({ jwtSecret, authorize: () => true, history: [{ topics: 'kept:*' }] })
+        : server
+    const topic = `kept:${where}`
+    const note = (n: number): void | Promise<void> =>
+      own.publish({ topic, event: 'note', payload: { n }, private: true })
+    const other = createRealtime({
+      driver: memory({ server: own }),
+      getToken: () => signTestToken(jwtSecret, { sub: 'a' }),
+    })
+    for (const n of [1, 2, 3]) await note(n)
+    const { messages, more, position } = await own.history(topic, { private: true, limit: 2 })
+    expect([messages.map(({ payload }) => payload), more]).toEqual([[{ n: 2 }, { n: 3 }], true])
+    await note(4)
+    function Room() {
+      useChannel(topic, { note: ({ n }) => seen.push(n) }, { private: true, from: position })
+      return null
+    }
+    await root.render(
+      <RealtimeProvider client={other}>
+        <Room />
+      </RealtimeProvider>,
+    )
+    await until(() => expect(seen).toEqual([4]))
+    await note(5)
+    await until(() => expect(seen).toEqual([4, 5]))
+    await expect(own.history('other')).rejects.toMatchObject({ code: 'REALTIME_NOT_KEPT' })
+    await other.close()
+    if (own !== server) await own.close()
+  },
+)

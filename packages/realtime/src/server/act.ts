@@ -32,12 +32,7 @@ export interface ServerAction {
  */
 export async function actFor(rooms: Rooms, history: History | undefined, given: ServerAction): Promise<void> {
   const { topic, private: isPrivate, action, payload, by } = given
-  if (!history?.keeps(topic, isPrivate)) {
-    throw new ConfigError(`[msc/realtime] Nothing of ${topic} is kept.`, {
-      code: 'REALTIME_NOT_KEPT',
-      hint: 'Name the topic in `history` of the server, as private or public as the messages are.',
-    })
-  }
+  if (!history?.keeps(topic, isPrivate)) throw notKept(topic)
   if (action === 'update' && typeof payloadText(payload) !== 'string') throw unwritable('An update carries no bytes.')
   const wish = parseAction({ ...given })
   if (typeof wish === 'string') throw invalid(wish, 'REALTIME_ACTION_INVALID')
@@ -60,5 +55,12 @@ function invalid(message: string, code: string): ValidationError {
   return new ValidationError(`[msc/realtime] ${message}.`, [{ path: 'action', message }], {
     code,
     hint: 'Pass the `id` that the message has in the history of this very topic, and an action with what it needs.',
+  })
+}
+
+export function notKept(topic: string): ConfigError {
+  return new ConfigError(`[msc/realtime] Nothing of ${topic} is kept.`, {
+    code: 'REALTIME_NOT_KEPT',
+    hint: 'Name the topic in `history` of the server, as private or public as the messages are.',
   })
 }

@@ -28,6 +28,7 @@ import { operate } from './operate/operate.ts'
 import { assertServerOptions, type RealtimeServerOptions } from './options.ts'
 import { askInTime } from './policies/permissions.ts'
 import { publishFeed, publishTo } from './publish.ts'
+import { readKept } from './read-kept.ts'
 import type { RealtimeServer } from './realtime-server.ts'
 import { createOccupancies } from './rooms/occupancy.ts'
 import { closePresence } from './rooms/presence.ts'
@@ -154,6 +155,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     disconnect,
     kick,
     revoke,
+    history: (topic, wish) => readKept(history, topic, wish),
     occupancy: (topic, wanted) => occupancies.of(topic, wanted?.private === true),
     drain: draining.begin,
     ready: heard,

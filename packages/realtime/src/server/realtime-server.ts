@@ -8,6 +8,7 @@ import type { KickOptions } from './ending.ts'
 import type { DrainOptions } from './entrance/draining.ts'
 import type { InProcess } from './entrance/in-process.ts'
 import type { Inspection } from './operate/operate.ts'
+import type { KeptPage, KeptWish } from './read-kept.ts'
 import type { RealtimeStats } from './operate/stats.ts'
 
 export interface RealtimeServer {
@@ -70,6 +71,13 @@ export interface RealtimeServer {
    * @throws ValidationError `REALTIME_ENDED_UNNAMED` when neither is named, or both.
    */
   revoke(revoked: Revoked, options?: { readonly reason?: string }): number
+  /**
+   * The latest messages of a topic that is kept, oldest first, as they are now, and the position behind them: for a page that is
+   * rendered with them, whose channel goes on from there (`from`).
+   *
+   * @throws ConfigError `REALTIME_NOT_KEPT`; what the database rejects with when it is away.
+   */
+  history(topic: string, wish?: KeptWish): Promise<KeptPage>
   /**
    * How many are in a topic, on all servers: waits a second at most for those that were not asked before, and counts what is known.
    *
