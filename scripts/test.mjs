@@ -1,6 +1,7 @@
 // `npm test` tests everything, from an empty folder if need be. Its last line has the counts of the runners' reports.
 // MSC_REQUIRE_SERVICES=1 makes a missing Redis or browser a failure instead of skipping tests.
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pnpm, root } from './lib/pnpm.mjs'
 import { playwrightCounts, readReport, sum, vitestCounts } from './lib/reports.mjs'
@@ -43,6 +44,11 @@ await Promise.all([
     pnpm(['turbo', 'run', 'typecheck', 'check:package', '--output-logs=errors-only'], { quiet: true }),
   ),
 ])
+
+// Many tests have a Postgres of their own, and making its files takes longer than copying them.
+const templates = mkdtempSync(join(tmpdir(), 'msc-templates-'))
+process.once('exit', () => rmSync(templates, { recursive: true, force: true }))
+env.MSC_POSTGRES_TEMPLATE = templates
 
 const unitReport = join(reports, 'vitest.json')
 const abortedTests = join(reports, 'aborted-tests.txt')
