@@ -97,6 +97,11 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       ending: here,
       hasFeeds: feeds !== undefined,
       history,
+      barred: {
+        revocations,
+        bans,
+        endRefused: () => clients.endWhere((claims) => !revocations.allows(claims), 'Revoked'),
+      },
     })
   const { disconnect, kick, revoke } = link?.ending ?? here
   const draining = createDraining({ clients, rooms, runtime })

@@ -17,7 +17,10 @@ interface Ban {
 
 /** Who may not come back into a topic yet. */
 export interface Bans {
+  /** For longer, where they are kept out already. */
   add(kicked: Kicked, forMs: number): void
+  /** Who is kept out now, and for how many milliseconds more. */
+  all(): Iterable<readonly [kicked: Kicked, leftMs: number]>
   /** Milliseconds for which the holder of these claims may not be in the topic; 0: may be. */
   left(claims: Claims, topic: string, isPrivate: boolean): number
 }
@@ -47,12 +50,22 @@ export function createBans({ clock, report }: Runtime): Bans {
   return {
     add(kicked, forMs) {
       const now = clock.monotonic()
+      const inTopic = byTopic.get(kicked.topic)
+      for (const ban of inTopic ?? []) {
+        if (!isSame(ban.kicked, kicked)) continue
+        if (ban.until >= now + forMs) return
+        forget(ban)
+      }
       makeRoom(now)
       const ban = { kicked, until: now + forMs }
       all.add(ban)
-      const inTopic = byTopic.get(kicked.topic)
-      if (inTopic) inTopic.add(ban)
+      const others = byTopic.get(kicked.topic)
+      if (others) others.add(ban)
       else byTopic.set(kicked.topic, new Set([ban]))
+    },
+    *all() {
+      const now = clock.monotonic()
+      for (const { kicked, until } of all) if (until > now) yield [kicked, until - now]
     },
     left(claims, topic, isPrivate) {
       const bans = byTopic.get(topic)
@@ -67,6 +80,9 @@ export function createBans({ clock, report }: Runtime): Bans {
     },
   }
 }
+
+const isSame = (one: Kicked, other: Kicked): boolean =>
+  one.sub === other.sub && one.sessionId === other.sessionId && one.private === other.private
 
 /** Whether the holder of these claims, in the room of that kind, is meant. */
 export function isOf(kicked: Kicked, claims: Claims, isPrivate: boolean): boolean {

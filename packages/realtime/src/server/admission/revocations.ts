@@ -10,6 +10,8 @@ export type Revoked =
 /** Which tokens are no longer taken. */
 export interface Revocations {
   readonly size: number
+  /** Of other servers, to be told: whose, and when in milliseconds since the epoch. */
+  all(): Iterable<readonly [revoked: Revoked, at: number]>
   /** Takes back every token that was issued until then: by default until now, which is the latest. */
   add(revoked: Revoked, at?: number): void
   /** False for a token that was taken back. Whatever it says, its lifetime is noted. */
@@ -55,6 +57,12 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
   return {
     get size() {
       return revoked.size
+    },
+    *all() {
+      for (const [key, at] of revoked) {
+        const name = key.slice(key.indexOf(' ') + 1)
+        yield [key.startsWith('sub ') ? { sub: name } : { sessionId: name }, at]
+      }
     },
     add(ended, at) {
       const now = clock.now()

@@ -8,6 +8,7 @@ import type { Occupancies } from '../rooms/occupancy.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import { isFeedTopic } from '../session/context.ts'
 import { fitsName } from '../../base/name.ts'
+import { barredPieces, hearBarred, type Barred } from './barred.ts'
 import { createDirected, type Directed } from './directed.ts'
 import { createElsewhere, formatChange, piecesOf } from './elsewhere.ts'
 import type { History } from '../history/history.ts'
@@ -30,6 +31,7 @@ export interface LinkOptions {
   readonly hasFeeds: boolean
   /** Of channels, where this server has one. */
   readonly history?: History | undefined
+  readonly barred: Barred
 }
 
 /** What a server knows of its bus, since it was made. */
@@ -71,7 +73,7 @@ const SETTLED_MS = 2 * HEARTBEAT_MS
 const LATE_MS = 3000
 
 export function createLink(options: LinkOptions): Link {
-  const { bus, jwtSecret, busSecrets, rooms, occupancies, ending, hasFeeds, history } = options
+  const { bus, jwtSecret, busSecrets, rooms, occupancies, ending, hasFeeds, history, barred } = options
   const { runtime } = rooms
   const { clock, attempt, report } = runtime
   const id = randomHex(8)
@@ -99,6 +101,11 @@ export function createLink(options: LinkOptions): Link {
   let closed = false
 
   const ask = (of?: string): void => sender.send(JSON.stringify({ kind: 'ask', of }))
+  /** All that another server should know of this one. */
+  function* answer(): Generator<string> {
+    yield* barredPieces(barred)
+    yield* piecesOf(rooms)
+  }
   /** What one server said is missing: it may have been anything. */
   const missed = (peer: Peer): void => {
     gaps.everywhere()
@@ -123,10 +130,12 @@ export function createLink(options: LinkOptions): Link {
       case 'state':
         return elsewhere.piece(peer.id, message)
       case 'ask':
-        if (message['of'] === undefined || message['of'] === id) sender.stream(piecesOf(rooms))
+        if (message['of'] === undefined || message['of'] === id) sender.stream(answer())
         return
       case 'end':
         return endHere(ending, message)
+      case 'barred':
+        return hearBarred(barred, message)
       case 'bye':
         return forget(peer.id)
       case 'occupancy':

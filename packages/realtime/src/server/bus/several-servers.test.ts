@@ -145,6 +145,22 @@ describe.each(Object.keys(BUS_BACKENDS))('several servers on %s', (name) => {
     await expect(open(two, 'cy')).rejects.toThrow('401')
   }, 30_000)
 
+  it('tell a server that starts later whose tokens were taken back, and who is kept out of where', async () => {
+    const one = await serve(backend.create())
+    one.revoke({ sub: 'cy' })
+    one.revoke({ sessionId: 'session of di' })
+    one.kick({ topic: 't', sub: 'ana', forMs: Infinity })
+    one.kick({ topic: 'u', sub: 'bo', forMs: 60_000 })
+    const two = await serve(backend.create())
+    for (const user of ['cy', 'di']) {
+      await expect.poll(() => open(two, user).then(({ socket }) => socket.terminate(), String)).toMatch(/401/)
+    }
+    const ana = await open(two, 'ana')
+    expect(await join(ana)).toMatchObject({ msc: { code: 'FORBIDDEN' } })
+    const bo = await joined(two, 'bo')
+    expect(await join(bo, 'u')).toMatchObject({ msc: { code: 'FORBIDDEN' } })
+  }, 30_000)
+
   it('hear what a process without a server publishes', async () => {
     const [one, two] = [await serve(backend.create()), await serve(backend.create())]
     const [a, b] = [await joined(one, 'a'), await joined(two, 'b')]

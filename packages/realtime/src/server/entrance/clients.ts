@@ -21,6 +21,8 @@ export interface Clients {
   add(transport: Transport, claims: Claims, place: Place): Client
   /** Ends the connections of these claims at once; returns how many. */
   end(ended: Ended, reason: string): number
+  /** Ends the connections of which some claims are meant. */
+  endWhere(isMeant: (claims: Claims) => boolean, reason: string): number
   /** Those who are connected now. */
   all(): readonly Client[]
   /** Ends one, which is to come back. */
@@ -90,6 +92,17 @@ export function createClients(context: SessionContext): Clients {
     },
   }
 
+  const endWhere: Clients['endWhere'] = (isMeant, reason) => {
+    let count = 0
+    for (const client of all) {
+      const { claims, memberships } = client.connection
+      if (!isMeant(claims) && ![...memberships.values()].some((each) => isMeant(each.claims))) continue
+      count += 1
+      ports.cut(client, 1008, reason)
+    }
+    return count
+  }
+
   return {
     get size() {
       return all.size
@@ -108,17 +121,8 @@ export function createClients(context: SessionContext): Clients {
     handOver(client, code, reason) {
       if (client instanceof FrameClient && all.has(client)) ports.cut(client, code, reason)
     },
-    end(ended, reason) {
-      let count = 0
-      for (const client of all) {
-        const { claims, memberships } = client.connection
-        const isTheirs = fits(claims, ended) || [...memberships.values()].some((each) => fits(each.claims, ended))
-        if (!isTheirs) continue
-        count += 1
-        ports.cut(client, 1008, reason)
-      }
-      return count
-    },
+    end: (ended, reason) => endWhere((claims) => fits(claims, ended), reason),
+    endWhere,
     kick(kicked, reason) {
       let count = 0
       for (const { connection } of all) {

@@ -1,0 +1,56 @@
+import { isRecord } from '@msc/core'
+import type { Bans, Kicked } from '../admission/bans.ts'
+import type { Revocations, Revoked } from '../admission/revocations.ts'
+
+/** Who is not let in any more: told to servers that start later, or were deaf for a while. */
+export interface Barred {
+  readonly revocations: Pick<Revocations, 'all' | 'add'>
+  readonly bans: Pick<Bans, 'all' | 'add'>
+  /** Ends the connections here whose tokens have been taken back. */
+  endRefused(): void
+}
+
+/** Entries in one piece. */
+const AT_ONCE = 200
+
+/** All of them, in pieces, each made when it is to be sent. */
+export function* barredPieces({ revocations, bans }: Barred): Generator<string> {
+  let entries: object[] = []
+  for (const [revoked, at] of revocations.all()) {
+    entries.push({ revoked, at })
+    if (entries.length < AT_ONCE) continue
+    yield JSON.stringify({ kind: 'barred', entries })
+    entries = []
+  }
+  for (const [kicked, leftMs] of bans.all()) {
+    // JSON has no Infinity.
+    entries.push({ kicked, leftMs: leftMs === Infinity ? 'forever' : leftMs })
+    if (entries.length < AT_ONCE) continue
+    yield JSON.stringify({ kind: 'barred', entries })
+    entries = []
+  }
+  if (entries.length > 0) yield JSON.stringify({ kind: 'barred', entries })
+}
+
+/** Takes over what another server says. */
+export function hearBarred(
+  { revocations, bans, endRefused }: Barred,
+  { entries }: Readonly<Record<string, unknown>>,
+): void {
+  let isRevoked = false
+  for (const entry of Array.isArray(entries) ? entries : []) {
+    if (!isRecord(entry)) continue
+    const { revoked, at, kicked, leftMs } = entry
+    if (isRecord(revoked) && typeof at === 'number' && isName(revoked['sub'] ?? revoked['sessionId'])) {
+      revocations.add(revoked as unknown as Revoked, at)
+      isRevoked = true
+    }
+    const forMs = leftMs === 'forever' ? Infinity : leftMs
+    if (isRecord(kicked) && isName(kicked['topic']) && typeof forMs === 'number' && forMs > 0) {
+      bans.add(kicked as unknown as Kicked, forMs)
+    }
+  }
+  if (isRevoked) endRefused()
+}
+
+const isName = (value: unknown): boolean => typeof value === 'string' && value !== ''
