@@ -60,6 +60,8 @@ testRealtimeBus('redis', async () => {
   let server: TestRedis = await openRedis()
   const { port } = server
   const clients: Redis[] = []
+  const areReady = (): Promise<void> =>
+    expect.poll(() => clients.every(({ status }) => status === 'ready'), { timeout: 10_000 }).toBe(true)
   return {
     create() {
       const client = new Redis({ port, enableOfflineQueue: false, maxRetriesPerRequest: 0, lazyConnect: false })
@@ -68,10 +70,14 @@ testRealtimeBus('redis', async () => {
       return redisBus({ client: whenReady(client) })
     },
     outage: {
-      begin: () => server.close(),
+      async begin() {
+        // One that was never connected would wait for that, and not see the outage.
+        await areReady()
+        await server.close()
+      },
       async end() {
         server = await openRedis(port)
-        await expect.poll(() => clients.map(({ status }) => status), { timeout: 10_000 }).toEqual(['ready', 'ready'])
+        await areReady()
       },
     },
     async close() {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RealtimeBus } from '../../bus/bus.ts'
 
 export interface BusSetup {
@@ -14,12 +14,13 @@ export function testRealtimeBus(name: string, setUp: () => Promise<BusSetup>): v
   describe(`realtime bus: ${name}`, () => {
     let setup: BusSetup
     const buses: RealtimeBus[] = []
-    beforeEach(async () => {
+    // One backend for all tests of it: what one leaves behind would be another's trouble in production too.
+    beforeAll(async () => {
       setup = await setUp()
     }, 60_000)
+    afterAll(() => setup.close?.())
     afterEach(async () => {
       for (const bus of buses.splice(0)) await bus.close()
-      await setup.close?.()
     })
     interface Ear {
       readonly bus: RealtimeBus
