@@ -129,7 +129,7 @@ describe('publish while the backend is away', () => {
     onTestFinished(setErrorReporter(({ message }) => reported.push(message)))
     const realtime = createRealtime({ driver: createFakeRealtime().driver })
     for (const nothing of [undefined, null, {}] as never[]) realtime.feed('releases', 'ana', nothing)
-    await vi.waitFor(() => expect(reported).toHaveLength(3))
+    await vi.waitFor(() => expect(reported).toHaveLength(3), { timeout: 10_000 })
     expect(reported[0]).toContain('without `onChange`')
     await realtime.close()
   })

@@ -37,7 +37,7 @@ it('hands on what is valid, as the schema reads it, in order, in the trace of wh
   const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
   withCarrier({ traceparent: `00-${traceId}-00f067aa0ba902b7-01` }, () => fake.push('room', 'rated', { stars: 5 }))
   fake.push('room', 'played', { track: 'a', at: '2026-11-23T00:00:00Z' })
-  await vi.waitFor(() => expect(heard).toHaveLength(4))
+  await vi.waitFor(() => expect(heard).toHaveLength(4), { timeout: 10_000 })
   expect(heard).toEqual([
     ['rated', 5, traceId],
     ['*', 'rated'],
@@ -56,7 +56,7 @@ it('drops what is not valid, counts it, and says so without its values', async (
   const heard: unknown[] = []
   channel.on('rated', ({ stars }) => heard.push(stars))
   for (const payload of [{ stars: 6 }, { stars: 'secret' }, {}, { stars: 1 }]) fake.push('room', 'rated', payload)
-  await vi.waitFor(() => expect(heard).toEqual([1]))
+  await vi.waitFor(() => expect(heard).toEqual([1]), { timeout: 10_000 })
   stop()
   expect(dropped).toHaveLength(3)
   restore()

@@ -51,10 +51,13 @@ const show = (node: React.ReactNode): Promise<void> =>
 const insert = (owner: string, n: number): Promise<unknown> =>
   db.query('insert into items (owner, n) values ($1, $2)', [owner, n])
 const until = (check: () => void): Promise<void> =>
-  vi.waitFor(async () => {
-    await act(() => new Promise((resolve) => setTimeout(resolve, 5)))
-    check()
-  })
+  vi.waitFor(
+    async () => {
+      await act(() => new Promise((resolve) => setTimeout(resolve, 5)))
+      check()
+    },
+    { timeout: 10_000 },
+  )
 
 it('shows what the server rendered and then what came since, without loading and without a flash', async () => {
   await insert('a', 1)

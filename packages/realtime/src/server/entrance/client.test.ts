@@ -78,7 +78,7 @@ it('leaves every topic and frees its place, though leaving one of them fails', a
   const { transport, sent } = transportOf()
   const client = enter(world, transport)
   for (const topic of ['t', 'u', 'v']) join(client, topic)
-  await vi.waitUntil(() => sent.filter((text) => text.includes('phx_reply')).length === 3)
+  await vi.waitUntil(() => sent.filter((text) => text.includes('phx_reply')).length === 3, { timeout: 10_000 })
   const remove = context.rooms.remove.bind(context.rooms)
   vi.spyOn(context.rooms, 'remove').mockImplementation((membership) => {
     if (membership.topic === 'u') throw new RangeError('deep')
@@ -102,11 +102,11 @@ it('ends a connection whose answers can not be sent, and reports it, and no othe
   const [bad, good] = [enter(world, broken.transport), transportOf()]
   const other = enter(world, good.transport)
   for (const client of [bad, other]) join(client, 't')
-  await vi.waitUntil(() => vi.mocked(broken.transport.close).mock.calls.length > 0)
+  await vi.waitUntil(() => vi.mocked(broken.transport.close).mock.calls.length > 0, { timeout: 10_000 })
   expect(broken.transport.close).toHaveBeenCalledWith(1011, 'Internal error')
   expect(world.told).toEqual(['answer a frame: broken pipe'])
   other.receive(JSON.stringify([null, '2', 'phoenix', 'heartbeat', {}]))
-  await vi.waitUntil(() => good.sent.some((text) => text.includes('"2"')))
+  await vi.waitUntil(() => good.sent.some((text) => text.includes('"2"')), { timeout: 10_000 })
   for (const client of [bad, other]) client.gone()
   await world.clients.close('done')
 })

@@ -109,7 +109,7 @@ it('follows what is sent to a room, also where nobody is, until it is stopped', 
   server.publish({ topic: 'lobby', event: 'note', payload: { text: 'ü'.repeat(5000) }, private: false })
   server.publish({ topic: 'lobby', event: 'bytes', payload: new Uint8Array(3), private: false })
   server.publish({ topic: 'lobby', event: 'other room', payload: {}, private: true })
-  await vi.waitFor(() => expect(heard).toHaveLength(2))
+  await vi.waitFor(() => expect(heard).toHaveLength(2), { timeout: 10_000 })
   expect(heard).toMatchObject([
     { event: 'note', bytes: 10_011, isCut: true, dropped: 0 },
     { event: 'bytes', bytes: 3, isCut: false },
@@ -120,7 +120,7 @@ it('follows what is sent to a room, also where nobody is, until it is stopped', 
   const socket = await open('ana')
   await joins(socket, 'lobby', { private: false, presence: { enabled: true } })
   await socket.ask('realtime:lobby', 'presence', { event: 'track', payload: { mood: 'calm' } })
-  await vi.waitFor(() => expect(heard).toHaveLength(3))
+  await vi.waitFor(() => expect(heard).toHaveLength(3), { timeout: 10_000 })
   expect(heard[2]?.event).toBe('presence_diff')
   expect(heard[2]?.text).toContain('calm')
 
@@ -136,7 +136,7 @@ it('hands a follower fifty messages in a second, and says how many it left out',
   server.inspect().follow('lobby', false, (message) => heard.push(message))
   const say = (event: string): void => void server.publish({ topic: 'lobby', event, payload: {}, private: false })
   for (let n = 0; n < 500; n++) say('flood')
-  await vi.waitFor(() => expect(heard.length).toBeGreaterThanOrEqual(50))
+  await vi.waitFor(() => expect(heard.length).toBeGreaterThanOrEqual(50), { timeout: 10_000 })
   await vi.waitFor(
     () => {
       say('later')
@@ -162,7 +162,7 @@ it('reports what a follower throws, rejects with or publishes to the room that i
   })
   follow('lobby', false, ({ event }) => heard.push(event))
   server.publish({ topic: 'lobby', event: 'note', payload: {}, private: false })
-  await vi.waitFor(() => expect(heard).toContain('note!!!!'))
+  await vi.waitFor(() => expect(heard).toContain('note!!!!'), { timeout: 10_000 })
   expect(reported).toContain('thrown')
   expect(reported).toContain('rejected')
 })

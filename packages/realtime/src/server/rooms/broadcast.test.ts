@@ -59,10 +59,10 @@ it('lets others have their turn within a large room, and keeps the order of its 
   expect(total).toBeLessThan(200)
   broadcast(rooms, message(2))
   broadcast(rooms, message(3))
-  await vi.waitUntil(() => total === 3000)
+  await vi.waitUntil(() => total === 3000, { timeout: 10_000 })
   expect(heard.size).toBe(1000)
   for (const numbers of heard.values()) expect(numbers).toEqual([1, 2, 3])
-  await vi.waitUntil(() => rooms.sending.size === 0)
+  await vi.waitUntil(() => rooms.sending.size === 0, { timeout: 10_000 })
   vi.restoreAllMocks()
 })
 
@@ -78,7 +78,7 @@ function slowRoom(count = 100): { rooms: Rooms; heard: Map<number, string[]> } {
   return { rooms, heard }
 }
 const sent = async (rooms: Rooms): Promise<void> => {
-  await vi.waitUntil(() => rooms.sending.size === 0)
+  await vi.waitUntil(() => rooms.sending.size === 0, { timeout: 10_000 })
   vi.restoreAllMocks()
 }
 
