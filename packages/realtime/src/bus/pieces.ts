@@ -67,7 +67,8 @@ export function createJoiner(): Joiner {
 function slicesOf(text: string): string[] {
   const bytes = new TextEncoder().encode(text)
   if (bytes.length <= PIECE_BYTES) return [text]
-  const decoder = new TextDecoder()
+  // A slice may begin with what would be taken for a mark of the encoding, and left out.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   const slices: string[] = []
   for (let start = 0; start < bytes.length;) {
     let end = Math.min(start + PIECE_BYTES, bytes.length)

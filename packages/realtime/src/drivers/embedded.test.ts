@@ -171,6 +171,29 @@ describe('a connection', () => {
     expect(realtime.stats().connections).toBe(2)
   })
 
+  it('leaves a topic that is given up while it is joined, at the server too', async () => {
+    const driver = create()
+    const token = await sign({ sub: 'a' })
+    const stay = await driver.subscribe(
+      'stay',
+      { private: false, token, self: true },
+      handlers({}),
+      AbortSignal.timeout(5000),
+    )
+    for (let n = 0; n < 20; n++) {
+      const giving = new AbortController()
+      const joining = driver.subscribe(`room ${n}`, { private: false, token, self: true }, handlers({}), giving.signal)
+      // Its frame has gone out, or is about to.
+      setTimeout(() => giving.abort(), n % 4)
+      await joining.then(
+        (subscription) => subscription.leave(),
+        () => undefined,
+      )
+    }
+    await stay.send('e', {}, AbortSignal.timeout(5000))
+    await expect.poll(() => realtime.stats()).toMatchObject({ connections: 1, rooms: 1 })
+  })
+
   it('has one membership of a topic, that of the last join, also where joins overtake each other', async () => {
     const driver = create()
     const token = await sign({ sub: 'a' })

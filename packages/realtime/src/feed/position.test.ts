@@ -91,6 +91,16 @@ describe('a position', () => {
       `${EPOCH}:1:2`,
       `${EPOCH}:1:2:;drop`,
       `${EPOCH}:1:2:${'3,'.repeat(9000)}`,
+      // What the database would refuse as a snapshot.
+      `${EPOCH}:9:3:`,
+      `${EPOCH}:0:3:`,
+      `${EPOCH}:1:99999999999999999999:`,
+      `${EPOCH}:3:5:5`,
+      `${EPOCH}:3:5:2`,
+      `${EPOCH}:3:9:5,4`,
+      `${EPOCH}:3:5:4,,`,
+      `${EPOCH}:1:2:+1..2`,
+      `${EPOCH}:1:2:>3:1:@4`,
     ]) {
       expect(Position.of(wrong)).toBeUndefined()
     }

@@ -14,14 +14,33 @@
  *
  * Source of the snapshot's form: https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
  */
-const CURSOR =
-  /^([\da-f-]{36}):(\d{1,20}):(\d{1,20}):([\d,]*)(?:\+([\d.,]+))?(?:>(\d{1,20}:\d{1,20}:[\d,]*)@(\d{1,20}))?$/
+const SNAPSHOT = String.raw`(\d{1,18}):(\d{1,18}):((?:\d{1,18}(?:,\d{1,18})*)?)`
+const CURSOR = new RegExp(
+  String.raw`^([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}):${SNAPSHOT}(?:\+(\d{1,18}\.\d{1,18}(?:,\d{1,18}\.\d{1,18})*))?(?:>${SNAPSHOT}@(\d{1,18}))?$`,
+)
 
 /** Longer than any that a server makes: the snapshots in it are cut at 2 000. */
 const MAX_LENGTH = 16_000
 
-export const isCursor = (value: unknown): value is string =>
-  typeof value === 'string' && value.length <= MAX_LENGTH && CURSOR.test(value)
+/** What Postgres would not take as a snapshot is none either. */
+export function isCursor(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > MAX_LENGTH) return false
+  const [, , xmin, xmax, open, , pageXmin, pageXmax, pageOpen] = CURSOR.exec(value) ?? []
+  return isSnapshot(xmin, xmax, open) && (pageXmin === undefined || isSnapshot(pageXmin, pageXmax, pageOpen))
+}
+
+function isSnapshot(xmin: string | undefined, xmax: string | undefined, open = ''): boolean {
+  if (xmin === undefined) return false
+  let last = Number(xmin)
+  const end = Number(xmax)
+  if (last < 1 || last > end) return false
+  for (const each of open === '' ? [] : open.split(',')) {
+    const xid = Number(each)
+    if (xid < last || xid >= end) return false
+    last = xid
+  }
+  return true
+}
 
 interface Snapshot {
   readonly xmin: number

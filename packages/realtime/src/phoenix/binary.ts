@@ -59,7 +59,7 @@ export function decodeBroadcast(data: ArrayBuffer | Uint8Array): Frame | undefin
     const [kind, topicLength = 0, eventLength = 0, metaLength = 0, encoding] = bytes
     const start = 5 + topicLength + eventLength + metaLength
     if (kind !== BROADCAST || bytes.length < start) return undefined
-    const decoder = new TextDecoder('utf-8', { fatal: true })
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
     const topic = decoder.decode(bytes.subarray(5, 5 + topicLength))
     const event = decoder.decode(bytes.subarray(5 + topicLength, 5 + topicLength + eventLength))
     const rest = bytes.slice(start)

@@ -228,7 +228,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
       joined.get(topic)?.handlers.onDown(passing('Joined anew.'))
       // Before the reply: presence and messages may come right behind it.
       joined.set(topic, entry)
-      let joinRef: string
+      let joinRef: string | undefined
       let told: Limits | undefined
       try {
         if (options.presenceKey !== undefined) {
@@ -241,7 +241,12 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
         const response = await request(topic, 'phx_join', joinPayload(options), null, signal)
         told = (response as { msc?: { limits?: Limits } } | null)?.msc?.limits
       } catch (error) {
-        if (joined.get(topic) === entry) joined.delete(topic)
+        if (joined.get(topic) === entry) {
+          joined.delete(topic)
+          // The server may let it in all the same, and would count it for as long as the connection lives.
+          if (joinRef !== undefined && signal.aborted && open)
+            wire.send({ joinRef, ref: String(++ref), topic, event: 'phx_leave', payload: {} })
+        }
         // One that was given up is no refusal, after which the next attempt needs the connection.
         rest(signal.aborted ? LEFT_MS : REFUSED_MS)
         throw error

@@ -136,3 +136,22 @@ it('tells the next owner nothing of the one before', async () => {
   fake.push('feed:items:b', 'INSERT', { record: { id: 'b1' } })
   expect(seen).toEqual([['b', 'b1']])
 })
+
+it('says another state over the same channel, so that nobody is absent in between', async () => {
+  function Here({ name }: { readonly name: string }) {
+    usePresence('room', 'a', { name })
+    return null
+  }
+  await show(<Here name="x" />)
+  await settle()
+  const from = fake.received.length
+  for (const name of ['y', 'y', 'z']) {
+    await show(<Here name={name} />)
+    await settle()
+  }
+  const said = fake.received.slice(from).map(({ what, detail }) => [what, detail])
+  expect(said).toEqual([
+    ['track', { name: 'y' }],
+    ['track', { name: 'z' }],
+  ])
+})

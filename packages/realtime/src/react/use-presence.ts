@@ -1,9 +1,10 @@
 'use client'
 
-import { useEffect } from 'react'
+import { useEffect, useMemo, useRef } from 'react'
 import type { PresenceState } from '../driver.ts'
 import { useRealtime } from './context.tsx'
 import { useKeyed } from './use-keyed.ts'
+import { useLatest } from './use-latest.ts'
 
 const NOBODY: PresenceState = {}
 
@@ -26,24 +27,23 @@ export function usePresence(
   const [state, change] = useKeyed(client, JSON.stringify([topic, userId, isPrivate]), NOBODY)
   // By value: an object written in place is a new one at each render.
   const said = JSON.stringify(info)
+  const tracked = useMemo(() => JSON.parse(said) as object, [said])
+  const latest = useLatest(tracked)
+  const track = useRef<() => void>(undefined)
   useEffect(() => {
     if (userId === undefined) return
     const channel = client().channel(topic, { presenceKey: userId, private: isPrivate })
-    const stop = channel.onPresence((next) => change(() => next))
+    channel.onPresence((next) => change(() => next))
+    const own = (): void => void channel.track(latest.current).catch(() => undefined)
+    track.current = own
+    // Also as whoever has signed in since; the same state is sent once to each of them.
+    channel.onReady((isReady) => isReady && own())
     return () => {
-      stop()
+      if (track.current === own) track.current = undefined
       channel.leave()
     }
-  }, [client, topic, userId, isPrivate, change])
-  useEffect(() => {
-    if (userId === undefined) return
-    const channel = client().channel(topic, { presenceKey: userId, private: isPrivate })
-    const tracked = JSON.parse(said) as object
-    // Also as whoever has signed in since; the same state is sent once to each of them.
-    const track = (): void => void channel.track(tracked).catch(() => undefined)
-    track()
-    channel.onReady((isReady) => isReady && track())
-    return () => channel.leave()
-  }, [client, topic, userId, isPrivate, said])
+  }, [client, topic, userId, isPrivate, change, latest])
+  // Over the same channel: one that was left would take its state back before the next one says another.
+  useEffect(() => track.current?.(), [client, topic, userId, isPrivate, tracked])
   return state
 }

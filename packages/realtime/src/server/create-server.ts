@@ -9,6 +9,7 @@ import { createDepartures } from './admission/departures.ts'
 import { limitsFrom } from './admission/limits.ts'
 import { createLiveness } from './admission/liveness.ts'
 import { createRevocations } from './admission/revocations.ts'
+import { createGaps } from './bus/gaps.ts'
 import { createLink } from './bus/link.ts'
 import { createEnding } from './ending.ts'
 import { createClients } from './entrance/clients.ts'
@@ -34,7 +35,7 @@ import { createOccupancies } from './rooms/occupancy.ts'
 import { closePresence } from './rooms/presence.ts'
 import { createRooms } from './rooms/rooms.ts'
 import { createRuntime } from './runtime.ts'
-import type { SessionContext } from './session/context.ts'
+import { isFeedTopic, type SessionContext } from './session/context.ts'
 
 /** What is refused here is taken by another server, or by the next one. */
 const RETRY = { 'retry-after': '1' }
@@ -86,6 +87,12 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   const clients = createClients(context)
   const here = createEnding({ clients, liveness, bans, revocations, counters: runtime.counters })
   const { bus, feeds } = options
+  // Feeds are read by each server: they miss nothing when the bus does.
+  const gaps = createGaps(
+    rooms,
+    (topic) => feeds !== undefined && isFeedTopic(topic),
+    () => history?.missed(),
+  )
   const link =
     bus &&
     createLink({
@@ -95,8 +102,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       rooms,
       occupancies,
       ending: here,
-      hasFeeds: feeds !== undefined,
       history,
+      gaps,
       barred: {
         revocations,
         bans,
@@ -122,7 +129,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     runtime,
   })
 
-  const ready = Promise.resolve(feeds?.start((message) => publishFeed({ rooms, departures, history }, message)))
+  const ready = Promise.resolve(feeds?.start((message) => publishFeed({ rooms, departures, history, gaps }, message)))
   ready.catch((error: unknown) => runtime.report(error, 'start the feeds'))
   const heard = Promise.all([ready, link?.ready]).then(() => undefined)
   // Each was reported; nobody need wait for it.
@@ -181,6 +188,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         () => upgrades.close(),
         () => closePresence(rooms),
         () => polls.close(),
+        () => gaps.close(),
         () => occupancies.close(),
         () => unlinked,
       )

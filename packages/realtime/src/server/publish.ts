@@ -3,7 +3,9 @@ import { payloadText, unwritable } from '../base/payload-text.ts'
 import type { OutgoingMessage } from '../driver.ts'
 import { CHANNEL } from '../phoenix/channel-prefix.ts'
 import type { Departures } from './admission/departures.ts'
-import { broadcast, broadcastFeed, hasRoomFor } from './rooms/broadcast.ts'
+import { broadcast, broadcastFeed, broadcastKept, hasRoomFor, type Broadcast } from './rooms/broadcast.ts'
+import type { Gaps } from './bus/gaps.ts'
+import type { Connection } from './entrance/connection.ts'
 import type { Rooms } from './rooms/rooms.ts'
 import { isFeedTopic } from './session/context.ts'
 import { ROOM_BUSY } from './session/refusal.ts'
@@ -45,23 +47,29 @@ interface FeedPorts {
   readonly rooms: Rooms
   readonly departures: Departures
   readonly history: History | undefined
+  readonly gaps: Pick<Gaps, 'inRoom'>
 }
 
 /** Hands on what the database says. One message that can't be said is reported, and costs no other. */
-export function publishFeed({ rooms, departures, history }: FeedPorts, message: FeedMessage): void {
+export function publishFeed({ rooms, departures, history, gaps }: FeedPorts, message: FeedMessage): void {
   if (message.kind === 'access') return void rooms.runtime.attempt('send away', () => departures.take(message))
   const { id, at, by, cursor, topic, event, json, bytes, kind, action, private: isPrivate } = message
+  const handOnKept = (kept: Broadcast, from?: Connection): void => {
+    if (!broadcastKept(rooms, kept, from)) gaps.inRoom(topic, isPrivate)
+  }
   const said = { event, payload: bytes ?? json, private: isPrivate }
   const isKept = history?.isOfFeeds === true && !bytes && history.keeps(topic, isPrivate)
   if (kind === 'action') {
     if (!isKept || cursor === undefined || !action) return
     const told = toldOf({ topic, private: isPrivate, value: json }, actionMeta({ id, at, by, cursor }, action, json))
-    return history.withSender(id, () => broadcastFeed(rooms, told))
+    return history.withSender(id, () => handOnKept(told))
   }
   if (isKept && kind === 'row' && cursor !== undefined) {
     const meta = { id, at, cursor, ...(by !== undefined && { by }) }
-    return history.withSender(id, (from) => broadcastFeed(rooms, { topic, ...said, meta }, from))
+    return history.withSender(id, (from) => handOnKept({ topic, ...said, meta }, from))
   }
+  // A channel's, that is too large to be told live.
+  if (kind === 'more' && !isFeedTopic(topic)) return gaps.inRoom(topic, isPrivate)
   rooms.runtime.attempt('hand on a feed', () => {
     if (kind !== 'emptied') return broadcastFeed(rooms, { id, topic, ...said })
     for (const each of rooms.topicsFrom(topic, isPrivate)) broadcastFeed(rooms, { topic: each, ...said })

@@ -32,7 +32,7 @@ begin
   gap := substr(after, 1, 36) <> epoch or pg_snapshot_xmax(base) > pg_snapshot_xmax(now_at)
     or exists (select from msc_feed.state as s where s.floor > pg_snapshot_xmax(base) or exists (
       select from pg_snapshot_xip(base) as open where open < s.floor and not heard ? open::text))
-    or exists (select from msc_feed.events as e where e.topic = 'feed!' || split_part(topic, ':', 2)
+    or starts_with(topic, 'feed:') and exists (select from msc_feed.events as e where e.topic = 'feed!' || split_part(topic, ':', 2)
       and e.xid >= pg_snapshot_xmin(base) and not pg_visible_in_snapshot(e.xid, base)
       and not coalesce((heard ->> e.xid::text)::bigint, 0) >= e.id);
   if gap then return; end if;

@@ -117,6 +117,10 @@ declare
   -- Before the row has its id: what is visible here has a lower one.
   at pg_snapshot := pg_current_snapshot();
 begin
+  -- What is said there goes to all feeds of a table, and is written by triggers alone.
+  if starts_with(topic, 'feed!') then
+    raise exception 'Topics that begin with feed! are reserved' using errcode = 'reserved_name';
+  end if;
   if own < pg_snapshot_xmax(at) or length(at::text) > 1500 then at := msc_feed.snapshot(own, at); end if;
   -- A quick look, as few have such numbers.
   if text ~ '[0-9.]{16}' then

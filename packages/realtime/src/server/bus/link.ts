@@ -6,14 +6,13 @@ import type { Ending } from '../ending.ts'
 import { broadcastHere, hasRoomFor, type Broadcast } from '../rooms/broadcast.ts'
 import type { Occupancies } from '../rooms/occupancy.ts'
 import type { Rooms } from '../rooms/rooms.ts'
-import { isFeedTopic } from '../session/context.ts'
 import { fitsName } from '../../base/name.ts'
 import { barredPieces, hearBarred, type Barred } from './barred.ts'
 import { createDirected, type Directed } from './directed.ts'
 import { createElsewhere, formatChange, piecesOf } from './elsewhere.ts'
 import type { History } from '../history/history.ts'
 import { endEverywhere, endHere } from './ends.ts'
-import { createGaps } from './gaps.ts'
+import type { Gaps } from './gaps.ts'
 import { createPeers, type Peer } from './peers.ts'
 import { createRefusals } from './refusals.ts'
 import { createSender } from './sender.ts'
@@ -27,11 +26,10 @@ export interface LinkOptions {
   readonly occupancies: Occupancies
   /** Of this server alone. */
   readonly ending: Ending
-  /** Feeds are read by each server: they miss nothing when the bus does. */
-  readonly hasFeeds: boolean
   /** Of channels, where this server has one. */
   readonly history?: History | undefined
   readonly barred: Barred
+  readonly gaps: Gaps
 }
 
 /** What a server knows of its bus, since it was made. */
@@ -73,7 +71,7 @@ const SETTLED_MS = 2 * HEARTBEAT_MS
 const LATE_MS = 3000
 
 export function createLink(options: LinkOptions): Link {
-  const { bus, jwtSecret, busSecrets, rooms, occupancies, ending, hasFeeds, history, barred } = options
+  const { bus, jwtSecret, busSecrets, rooms, occupancies, ending, history, barred, gaps } = options
   const { runtime } = rooms
   const { clock, attempt, report } = runtime
   const id = randomHex(8)
@@ -82,11 +80,6 @@ export function createLink(options: LinkOptions): Link {
   const refusals = createRefusals(bus.name, report)
   const peers = createPeers()
   const elsewhere = createElsewhere(rooms)
-  const gaps = createGaps(
-    rooms,
-    (topic) => hasFeeds && isFeedTopic(topic),
-    () => history?.missed(),
-  )
   const startedAt = clock.monotonic()
   const timers: CancelTimer[] = []
   const isSettled = (): boolean => clock.monotonic() - startedAt > SETTLED_MS
@@ -242,7 +235,6 @@ export function createLink(options: LinkOptions): Link {
       closed = true
       delete rooms.outbound
       for (const stop of timers) stop()
-      gaps.close()
       directed.fail('unavailable')
       await inTurn(
         () => sender.close('{"kind":"bye"}'),

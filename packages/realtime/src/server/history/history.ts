@@ -3,7 +3,7 @@ import type { FeedPageJson } from '../../feed/page.ts'
 import { ACTION_EVENT, type ActionMeta, type KeptMeta, type SaidOfMessage } from '../../history/types.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { HistoryStats } from '../operate/stats.ts'
-import { broadcast, type Broadcast } from '../rooms/broadcast.ts'
+import { broadcast, pend, type Broadcast } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import type { KeepingOf } from './rules.ts'
 import type { ActionsRule } from './actions.ts'
@@ -96,9 +96,13 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
     isOfFeeds,
     keeps: (topic, isPrivate) => keepingOf(topic, isPrivate) !== undefined,
     publish(messages, from, by) {
+      const end = pend(rooms, messages)
       const written = write(messages, from, by)
       writing.add(written)
-      const forget = (): boolean => writing.delete(written)
+      const forget = (): void => {
+        writing.delete(written)
+        end()
+      }
       written.then(forget, forget)
       return written
     },

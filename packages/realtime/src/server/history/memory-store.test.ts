@@ -133,6 +133,6 @@ it('has what another server did wait for the message that it was done to, and a 
   expect(told).toEqual(['a2', 'a3'])
   // What is done here comes after all that was heard.
   const acted = await own.act({ ...message, target: 'theirs', action: 'update', value: '{"n":3}' })
-  expect(acted.meta?.version).toMatch(/^0{15}4\./)
+  expect(String(acted.meta?.version) > `${'0'.repeat(15)}3.`).toBe(true)
   own.close()
 })

@@ -17,7 +17,10 @@ describe('what is kept', () => {
     expect(of('a:log', false)?.messages).toBe(7)
     expect(of('room:', true)).toBeDefined()
     // Feeds have a history of their own.
-    expect(keepingBy([{ topics: '*' }])('feed:items:a', true)).toBeUndefined()
+    const all = keepingBy([{ topics: '*' }, { topics: () => true }])
+    expect(all('feed:items:a', true)).toBeUndefined()
+    // What the database says to all feeds is nobody else's to say.
+    for (const topic of ['feed!:access', 'feed!items']) expect(all(topic, false)).toBeUndefined()
   })
 
   it.each([

@@ -1,5 +1,5 @@
 import { ConfigError, assertChoice, assertNumbers, durationOption, type Duration } from '@msc/core'
-import { isFeedTopic } from '../session/context.ts'
+import { isReserved } from '../session/context.ts'
 import type { ActionsRule } from './actions.ts'
 import type { Keeping } from './store.ts'
 
@@ -45,7 +45,7 @@ export function keepingBy(rules: readonly HistoryRule[]): KeepingOf {
     return { fits: typeof topics === 'function' ? topics : matcherOf(topics), only, keeping }
   })
   return (topic, isPrivate) =>
-    isFeedTopic(topic)
+    isReserved(topic)
       ? undefined
       : all.find(({ fits, only }) => (only === undefined || only === isPrivate) && fits(topic))?.keeping
 }

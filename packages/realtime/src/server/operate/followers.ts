@@ -120,6 +120,6 @@ function show({ event, payload }: NonNullable<Outgoing['said']>, at: number): Om
   if (bytes <= MAX_TEXT_BYTES) return { at, event, bytes, text: payload, isCut: false }
   // No more of it is encoded than is shown, and a character that is cut in half is left out.
   const start = Buffer.from(payload.slice(0, MAX_TEXT_BYTES)).subarray(0, MAX_TEXT_BYTES)
-  const text = new TextDecoder().decode(start, { stream: true })
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(start, { stream: true })
   return { at, event, bytes, text, isCut: true }
 }

@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest'
 import { createRuntime } from '../runtime.ts'
-import { broadcast, broadcastFeed, hasRoomFor } from './broadcast.ts'
+import { broadcast, broadcastFeed, broadcastKept, hasRoomFor, pend } from './broadcast.ts'
 import type { Connection } from '../entrance/connection.ts'
 import { createRooms, type Membership, type Rooms } from './rooms.ts'
 
@@ -168,4 +168,27 @@ it('goes on with what waits behind a message that can not be said', async () => 
   broadcast(rooms, message(3))
   await sent(rooms)
   expect(heard.get(29)?.map((text) => JSON.parse(text)[4].payload.n)).toEqual([1, 3])
+})
+
+it('counts what is still being written, so that a room is told all that was acknowledged', () => {
+  vi.spyOn(performance, 'now').mockReturnValue(0)
+  const rooms = room(1, () => undefined)
+  expect(hasRoomFor(rooms, [message(1)])).toBe(true)
+  const written = Array.from({ length: 1000 }, (_, n) => pend(rooms, [message(n)]))
+  expect(hasRoomFor(rooms, [message(1)])).toBe(false)
+  // What was taken before is told all the same, though as much is pending.
+  expect(broadcastKept(rooms, message(0))).toBe(true)
+  for (const end of written) end()
+  expect(rooms.pending.size).toBe(0)
+  expect(hasRoomFor(rooms, [message(1)])).toBe(true)
+})
+
+it('says so when a room can not take a message that is kept, and replaces none of those that wait', () => {
+  let now = 0
+  vi.spyOn(performance, 'now').mockImplementation(() => (now += 1))
+  const rooms = room(1000, () => undefined)
+  broadcast(rooms, message(1))
+  for (let n = 0; n < 1000; n++) expect(broadcastKept(rooms, message(n))).toBe(true)
+  expect(broadcastKept(rooms, message(1001))).toBe(false)
+  expect([...rooms.sending.values()][0]?.waiting).toHaveLength(1000)
 })

@@ -15,6 +15,9 @@ export const MAX_WAITING_BYTES: number = 64 * 1024 * 1024
 /** What a message weighs beside its payload. */
 const OVERHEAD_BYTES = 200
 
+/** Why a room takes no more. */
+const ROOM_BUSY = 'ROOM_BUSY'
+
 /** A message that was accepted: its payload is the text, or the bytes, that everybody gets. */
 export interface Broadcast {
   readonly topic: string
@@ -32,23 +35,62 @@ export interface Broadcast {
  * waits takes any number: what one request has is bounded by its body.
  */
 export function hasRoomFor(rooms: Rooms, messages: readonly Broadcast[]): boolean {
-  const wanted = new Map<RoomQueue, { count: number; bytes: number }>()
+  return fits(rooms, messages, true)
+}
+
+/** @param isNew It was not taken yet: what was, and is still being written, comes before it. */
+function fits(rooms: Rooms, messages: readonly Broadcast[], isNew: boolean): boolean {
+  const wanted = new Map<string, { count: number; bytes: number }>()
   let bytes = 0
   for (const message of messages) {
-    const queue = rooms.sending.get(rooms.keyOf(message.topic, message.private))
-    if (!queue) continue
-    const sum = wanted.get(queue) ?? { count: 0, bytes: 0 }
+    const key = rooms.keyOf(message.topic, message.private)
+    if (!rooms.sending.has(key) && !(isNew && rooms.pending.has(key))) continue
+    const sum = wanted.get(key) ?? { count: 0, bytes: 0 }
     const weight = weightOf(message)
     sum.count += 1
     sum.bytes += weight
     bytes += weight
-    wanted.set(queue, sum)
+    wanted.set(key, sum)
   }
   if (bytes > 0 && rooms.waitingBytes > 0 && rooms.waitingBytes + bytes > MAX_WAITING_BYTES) return false
-  for (const [queue, sum] of wanted) {
-    if (queue.waiting.length === 0) continue
-    if (queue.waiting.length + sum.count > MAX_QUEUED || queue.bytes + sum.bytes > MAX_QUEUED_BYTES) return false
+  for (const [key, sum] of wanted) {
+    const { waiting, bytes: queued } = rooms.sending.get(key) ?? NOTHING
+    const pending = (isNew && rooms.pending.get(key)) || { count: 0, bytes: 0 }
+    const count = waiting.length + pending.count
+    if (count === 0) continue
+    if (count + sum.count > MAX_QUEUED || queued + pending.bytes + sum.bytes > MAX_QUEUED_BYTES) return false
   }
+  return true
+}
+
+const NOTHING: RoomQueue = { waiting: [], bytes: 0 }
+
+/** Counts messages that are being written as waiting in their rooms. Returns a function that ends it. */
+export function pend(rooms: Rooms, messages: readonly Broadcast[]): () => void {
+  const change = (by: 1 | -1): void => {
+    for (const message of messages) {
+      const key = rooms.keyOf(message.topic, message.private)
+      const sum = rooms.pending.get(key) ?? { count: 0, bytes: 0 }
+      sum.count += by
+      sum.bytes += by * weightOf(message)
+      if (sum.count > 0) rooms.pending.set(key, sum)
+      else rooms.pending.delete(key)
+    }
+  }
+  change(1)
+  return () => change(-1)
+}
+
+/**
+ * Sends a message that is kept, whose sender was told that it is. False in a room that can't follow: its members have to be told
+ * that they missed something, upon which those who follow the history fetch it.
+ */
+export function broadcastKept(rooms: Rooms, message: Broadcast, from?: Connection): boolean {
+  if (!fits(rooms, [message], false)) {
+    rooms.runtime.counters.countRefused(ROOM_BUSY)
+    return false
+  }
+  broadcastHere(rooms, message, from)
   return true
 }
 
@@ -73,7 +115,7 @@ export function broadcastFeed(rooms: Rooms, message: Broadcast, from?: Connectio
   const queue = rooms.sending.get(rooms.keyOf(message.topic, message.private))
   // Whoever is told that there is more fetches this one too.
   if (queue?.waiting.some(({ kind }) => kind === 'more')) return counters.countRefused('FEED_REPLACED')
-  if (!queue || hasRoomFor(rooms, [message])) {
+  if (!queue || fits(rooms, [message], false)) {
     counters.countBroadcasts(1)
     return sendToRoom(rooms, outgoingOf(message, 'feed', from))
   }

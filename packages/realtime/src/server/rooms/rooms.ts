@@ -127,6 +127,8 @@ export interface Rooms {
   occupied?: (membership: Membership, isIn: boolean) => void
   /** All members of all rooms of this server. */
   everyone(): Iterable<Membership>
+  /** What is being written into the history, and is sent to its room once it is. */
+  readonly pending: Map<string, { count: number; bytes: number }>
   /** What is to be sent to a room once the message before it has reached everybody there; absent while nothing is. */
   readonly sending: Map<string, RoomQueue>
   /** Bytes that wait in all rooms. */
@@ -152,6 +154,7 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
     window: { number: 0, startedAt: runtime.clock.monotonic(), beforeMs: 0 },
     followed: new Map(),
     sending: new Map(),
+    pending: new Map(),
     presence: new Map(),
     present: new Map(),
     elsewhere: new Map(),

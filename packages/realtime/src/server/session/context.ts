@@ -35,3 +35,6 @@ export interface SessionContext {
 }
 
 export const isFeedTopic = (topic: string): boolean => topic.startsWith(FEED)
+
+/** The database's own: those of feeds, and those in which the outbox says something to many of them. Nobody else's are kept. */
+export const isReserved = (topic: string): boolean => /^feed[:!]/.test(topic)

@@ -18,7 +18,7 @@ interface Fields extends FrameHead {
 
 function fieldsOf(bytes: Uint8Array): Fields | undefined {
   if (bytes[0] !== PUSH || bytes.length < PUSH_HEADER) return undefined
-  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let at = PUSH_HEADER
   const fields: string[] = []
   for (const length of bytes.subarray(1, 6)) {
@@ -53,7 +53,7 @@ export function parsePush(bytes: Uint8Array): Frame | undefined {
   if (!fields) return undefined
   const { joinRef, ref, topic, event, named, meta, end } = fields
   const rest = bytes.subarray(end)
-  const text = (): string => new TextDecoder('utf-8', { fatal: true }).decode(rest)
+  const text = (): string => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(rest)
   const payload = bytes[6] === JSON_ENCODING ? parseBounded(text()) : rest.slice()
   return {
     joinRef,
