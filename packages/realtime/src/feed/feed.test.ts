@@ -68,6 +68,24 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       expect(new Set(heard.map(({ topic }) => topic))).toEqual(new Set(['feed:items:a', 'feed:items:b']))
     })
 
+    it('say to all topics of a table what the database says alone, and to channels of its name nothing', async () => {
+      const write = 'select msc_feed.publish($1, $2, $3, false)'
+      await expect(db.query(write, ['feed!:access', 'LEAVE', { topic: '' }])).rejects.toThrow(/reserved/)
+      await expect(db.query(write, ['feed!items', 'TRUNCATE', {}])).rejects.toThrow(/reserved/)
+      const kept = await source.keeping?.keptSince('room:items', false, undefined, 10)
+      await db.query(write, ['room:items', 'note', { n: 1 }])
+      await db.exec('truncate items')
+      const since = await source.keeping?.keptSince('room:items', false, kept?.cursor, 10)
+      expect(since).toMatchObject({ gap: false, events: [{ event: 'note' }] })
+    })
+
+    it('replay what is private alone: a public channel of the same name is another', async () => {
+      for (const isPrivate of [true, false])
+        await db.query('select msc_feed.publish($1, $2, $3, $4)', ['room:1', 'note', { isPrivate }, isPrivate])
+      const events = await source.replay('room:1', 0, 25)
+      expect(events.map(({ payload }) => payload)).toEqual([{ isPrivate: true }])
+    })
+
     it('say nothing of what was rolled back, and never fail a write for its size', async () => {
       const { cursor } = await source.since('feed:items:a', undefined, 10)
       await db.exec(`begin; insert into items (owner, n) values ('a', 1); rollback`)

@@ -28,7 +28,7 @@ export async function onAct(
   try {
     refused = kept
       ? await act(membership, frame, payload, kept, context)
-      : refusal('PAYLOAD_INVALID', 'Nothing of this topic is kept')
+      : refusal('MESSAGE_UNKNOWN', 'Nothing of this topic is kept')
   } catch (error) {
     if (isUnstorable(error)) refused = refusal('PAYLOAD_INVALID', 'The history can not keep it')
     else {
