@@ -134,7 +134,14 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
       if (meta) tell(toldOf(action, meta))
     },
     missed: () => store.missed?.(),
-    since: (topic, isPrivate, after) => store.since(topic, isPrivate, after, PAGE),
+    async since(topic, isPrivate, after) {
+      const page = await store.since(topic, isPrivate, after, PAGE)
+      const { keepMs = 0 } = keepingOf(topic, isPrivate) ?? {}
+      // A database keeps for as long as the feeds do: what is older than the rule is none of this topic's any more.
+      const from = clock.now() - keepMs
+      const events = page.events.filter(({ meta }) => !meta || Date.parse(meta.at) >= from)
+      return events.length === page.events.length ? page : { ...page, events, gap: true }
+    },
     latest(topic, isPrivate, { limit, before, ms, id }) {
       const { messages = 0, keepMs = 0 } = keepingOf(topic, isPrivate) ?? {}
       const most = Math.min(messages, MAX_PAGE)
