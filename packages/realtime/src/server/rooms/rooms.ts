@@ -104,6 +104,8 @@ export interface Rooms {
   readonly runtime: Runtime
   add(membership: Membership): void
   remove(membership: Membership): void
+  /** It has another token, and stays where it is. */
+  become(membership: Membership, claims: Claims): void
   keyOf(topic: string, isPrivate: boolean): string
   members(topic: string, isPrivate: boolean): ReadonlySet<Membership>
   /** `undefined` where nobody is. */
@@ -179,6 +181,15 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
       if (room?.delete(membership)) runtime.counters.countLeave()
       if (room?.size === 0) rooms.delete(key)
       self.occupied?.(membership, false)
+    },
+    become(membership, claims) {
+      // Whose rows it hears of is asked of its token.
+      changes.remove(membership)
+      membership.claims = claims
+      delete membership.granted
+      changes.add(membership)
+      // It may be another account that is there now.
+      self.occupied?.(membership, true)
     },
     members: (topic, isPrivate) => rooms.get(keyOf(topic, isPrivate)) ?? NOBODY,
     room: (topic, isPrivate) => rooms.get(keyOf(topic, isPrivate)),
