@@ -50,6 +50,8 @@ export interface BusStats {
   readonly gaps: number
   /** The last attempt to send failed. */
   readonly failing: boolean
+  /** It hears nothing: it has not begun to, never will, or lost its backend. */
+  readonly isDeaf: boolean
 }
 
 /** A server's end of the bus. */
@@ -99,6 +101,9 @@ export function createLink(options: LinkOptions): Link {
   })
   let received = 0
   let closed = false
+  /** It does not hear yet, or no longer. */
+  let isDeaf = true
+  let isLost = false
 
   const ask = (of?: string): void => sender.send(JSON.stringify({ kind: 'ask', of }))
   /** All that another server should know of this one. */
@@ -168,6 +173,8 @@ export function createLink(options: LinkOptions): Link {
   }
   const onMessage = (text: string): void => {
     if (closed) return
+    // Also what this one has sent: it came back.
+    isDeaf = false
     const frame = parseFrame(text, { own: id, now: clock.now(), signing })
     if (frame === undefined) return
     // Before anything is made of it: it is nobody's, so nobody misses anything by it.
@@ -208,13 +215,19 @@ export function createLink(options: LinkOptions): Link {
       onMessage: (text) => void attempt('hear another server', () => onMessage(text)),
       onGap() {
         if (closed) return
+        isDeaf = false
         gaps.everywhere()
         directed.fail('unavailable')
         ask()
       },
-      onError,
+      onError(error) {
+        isDeaf = isLost = true
+        onError(error)
+      },
     })
     if (closed) return
+    // Where its backend is away, the bus has begun all the same, and says when it hears.
+    if (!isLost) isDeaf = false
     ask()
     sender.stream(piecesOf(rooms))
   }
@@ -237,6 +250,7 @@ export function createLink(options: LinkOptions): Link {
       received,
       refused: refusals.total,
       gaps: gaps.told,
+      isDeaf,
     }),
     async close() {
       closed = true
