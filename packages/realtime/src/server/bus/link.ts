@@ -154,7 +154,9 @@ export function createLink(options: LinkOptions): Link {
     const parsed = parseBroadcast(raw)
     if (!parsed || !fitsName(`realtime:${parsed.topic}`) || !fitsName(parsed.event)) return
     received += 1
-    const { meta: said, ...message } = parsed
+    const { meta: said, once, ...message } = parsed
+    // What its account sends again may come here.
+    if (once && !rooms.taken.find(once)) rooms.taken.add(once, { id: said?.id })
     if (history) history.hear(message, said, handOn)
     else handOn(message)
   }

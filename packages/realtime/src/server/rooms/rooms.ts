@@ -6,7 +6,7 @@ import type { Connection } from '../entrance/connection.ts'
 import type { TopicAction } from '../policies/permissions.ts'
 import { createRuntime, type Runtime } from '../runtime.ts'
 import { RoomMembers, type Window } from './room-members.ts'
-import { createTaken, type Taken } from './taken.ts'
+import { createTaken, type Once, type Taken } from './taken.ts'
 import type { Format } from '../wire/format.ts'
 
 /** What one member of a room tracks. */
@@ -89,6 +89,7 @@ interface OutboundMessage {
   readonly private: boolean
   readonly payload: string | Uint8Array
   readonly id?: string | undefined
+  readonly once?: Once | undefined
   /** Of one that is kept. */
   readonly meta?: SaidOfMessage | SaidOfAction | undefined
 }
