@@ -1,5 +1,6 @@
 import { isRecord } from '@msc/core'
 import type { MessageActionName, SaidOfAction, SaidOfMessage } from '../history/types.ts'
+import type { Once } from '../server/rooms/taken.ts'
 import type { Signing } from './signing.ts'
 
 /** Who sends a frame, and which one it is. */
@@ -88,11 +89,13 @@ export interface BusBroadcast {
   /** JSON, or bytes. */
   readonly payload: string | Uint8Array
   readonly id?: string | undefined
+  /** Of one that its account may send again, to another server. */
+  readonly once?: Once | undefined
   /** What is said of it on all servers, where its topic is kept. */
   readonly meta?: SaidOfMessage | SaidOfAction | undefined
 }
 
-export function formatBroadcast({ topic, event, private: isPrivate, payload, id, meta }: BusBroadcast): string {
+export function formatBroadcast({ topic, event, private: isPrivate, payload, id, once, meta }: BusBroadcast): string {
   const content = typeof payload === 'string' ? { text: payload } : { bytes: Buffer.from(payload).toString('base64') }
   const said = meta && saidOf(meta)
   return JSON.stringify({
@@ -101,19 +104,32 @@ export function formatBroadcast({ topic, event, private: isPrivate, payload, id,
     event,
     private: isPrivate,
     id,
+    once,
     said,
     ...content,
   })
 }
 
 export function parseBroadcast(message: Readonly<Record<string, unknown>>): BusBroadcast | undefined {
-  const { topic, event, private: isPrivate, text, bytes, id } = message
+  const { topic, event, private: isPrivate, text, bytes, id, once } = message
   const meta = parseSaid(message['said'])
   if (typeof topic !== 'string' || typeof event !== 'string') return undefined
   const payload = typeof bytes === 'string' ? new Uint8Array(Buffer.from(bytes, 'base64')) : text
   if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) return undefined
-  return { topic, event, private: isPrivate === true, payload, ...(typeof id === 'string' && { id }), meta }
+  return {
+    topic,
+    event,
+    private: isPrivate === true,
+    payload,
+    ...(typeof id === 'string' && { id }),
+    ...(isOnce(once) && { once }),
+    meta,
+  }
 }
+
+/** Two hashes. */
+const isOnce = (value: unknown): value is Once =>
+  Array.isArray(value) && value.length === 2 && value.every((each) => typeof each === 'string' && each.length === 43)
 
 /** What is the same on all servers. */
 function saidOf(meta: SaidOfMessage | SaidOfAction): SaidOfMessage | SaidOfAction {

@@ -54,6 +54,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   PRUNING_LATE: 'old rows of the outbox are deleted more than an hour late',
   OUTBOX_GROWS: 'the outbox grows faster than it is pruned',
   BUS_FAILING: 'other servers can not be told anything',
+  BUS_NOT_HEARD: 'other servers are not heard',
   ROOMS_WAIT: 'more than half of what may wait in rooms waits',
 }
 const REASON = /^[A-Z][A-Z_]{0,39}$/

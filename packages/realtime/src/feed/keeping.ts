@@ -13,7 +13,7 @@ import type { FeedPageJson } from './page.ts'
 
 /** What a source can do with the messages of channels, which are not its own. */
 export interface FeedKeeping {
-  /** Writes messages, all or none, which then come live. Their ids, in order. */
+  /** Writes messages, all or none, which then come live. Their ids, in order: of one that was written before, the id of then. */
   append(messages: readonly NewMessage[]): Promise<readonly string[]>
   keptSince(topic: string, isPrivate: boolean, after: string | undefined, max: number): Promise<FeedPageJson>
   latest(topic: string, isPrivate: boolean, wish: LatestWish): Promise<FeedPageJson>
@@ -50,6 +50,7 @@ export function createKeeping(query: Query, begun: () => Promise<void> | undefin
         messages.map(({ payload }) => payload),
         messages.map((message) => message.private),
         messages.map(({ by }) => by ?? null),
+        messages.map(({ once }) => once ?? null),
       ])
       return rows.map(({ id }) => `f${id}`)
     },
@@ -118,9 +119,9 @@ function pageOf<R extends Row>(rows: readonly R[], stateIn: (row: R) => State = 
   return { gap: first?.gap ?? false, more: first?.more ?? false, cursor: first?.last ?? '', events }
 }
 
-const APPEND = `select msc_feed.publish(m.topic, m.event, m.payload::jsonb, m.private, null, m.author) as id
-  from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[]) with ordinality
-    as m (topic, event, payload, private, author, nth)
+const APPEND = `select msc_feed.publish(m.topic, m.event, m.payload::jsonb, m.private, null, m.author, null, m.once) as id
+  from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[]) with ordinality
+    as m (topic, event, payload, private, author, once, nth)
   order by m.nth`
 const SINCE = `select u.gap, u.more, u.cursor as last, ${HISTORY_COLUMNS}
   from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) and e.private = $4

@@ -217,6 +217,8 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     maxMessages: limits.messagesPerRequest,
     ask,
     admission,
+    bans,
+    departures,
     rooms,
     privateOnly,
     feeds: options.feeds,

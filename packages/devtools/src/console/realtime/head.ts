@@ -21,6 +21,7 @@ const MEANINGS = new Map([
   ['PRUNING_LATE', 'old rows of the outbox are deleted more than an hour late'],
   ['OUTBOX_GROWS', 'the outbox grows faster than it is pruned'],
   ['BUS_FAILING', 'other servers can not be told anything'],
+  ['BUS_NOT_HEARD', 'other servers are not heard'],
   ['ROOMS_WAIT', 'more than half of what may wait in rooms waits'],
 ])
 

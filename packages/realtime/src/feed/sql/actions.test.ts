@@ -30,10 +30,10 @@ describe.each(databases.map((open) => [open.name, open] as const))('actions in a
       `insert into msc_feed.events (topic, event, payload, bytes, xid, snapshot)
         values ('room:1', 'note', '{}', 2, pg_current_xact_id(), pg_current_snapshot()) returning ctid::text as place`,
     )
-    await db.exec(`drop function msc_feed.publish(text, text, jsonb, boolean, bytea, text, bigint);
+    await db.exec(`drop function msc_feed.publish(text, text, jsonb, boolean, bytea, text, bigint, text);
       create function msc_feed.publish(topic text, event text, payload jsonb, private boolean default true, bytes bytea default null)
         returns bigint language sql as 'select 1::bigint';
-      alter table msc_feed.events drop column target, drop column author`)
+      alter table msc_feed.events drop column target, drop column author, drop column once`)
     await db.exec(itemsFeed)
     await db.exec(itemsFeed)
     const [after] = await db.query<{ place: string }>(

@@ -48,6 +48,8 @@ export interface BusStats {
   readonly gaps: number
   /** The last attempt to send failed. */
   readonly failing: boolean
+  /** It hears nothing: it has not begun to, never will, or lost its backend. */
+  readonly isDeaf: boolean
 }
 
 /** A server's end of the bus. */
@@ -92,6 +94,9 @@ export function createLink(options: LinkOptions): Link {
   })
   let received = 0
   let closed = false
+  /** It does not hear yet, or no longer. */
+  let isDeaf = true
+  let isLost = false
 
   const ask = (of?: string): void => sender.send(JSON.stringify({ kind: 'ask', of }))
   /** All that another server should know of this one. */
@@ -142,7 +147,9 @@ export function createLink(options: LinkOptions): Link {
     const parsed = parseBroadcast(raw)
     if (!parsed || !fitsName(`realtime:${parsed.topic}`) || !fitsName(parsed.event)) return
     received += 1
-    const { meta: said, ...message } = parsed
+    const { meta: said, once, ...message } = parsed
+    // What its account sends again may come here.
+    if (once && !rooms.taken.find(once)) rooms.taken.add(once, { id: said?.id })
     if (history) history.hear(message, said, handOn)
     else handOn(message)
   }
@@ -161,6 +168,8 @@ export function createLink(options: LinkOptions): Link {
   }
   const onMessage = (text: string): void => {
     if (closed) return
+    // Also what this one has sent: it came back.
+    isDeaf = false
     const frame = parseFrame(text, { own: id, now: clock.now(), signing })
     if (frame === undefined) return
     // Before anything is made of it: it is nobody's, so nobody misses anything by it.
@@ -201,13 +210,19 @@ export function createLink(options: LinkOptions): Link {
       onMessage: (text) => void attempt('hear another server', () => onMessage(text)),
       onGap() {
         if (closed) return
+        isDeaf = false
         gaps.everywhere()
         directed.fail('unavailable')
         ask()
       },
-      onError,
+      onError(error) {
+        isDeaf = isLost = true
+        onError(error)
+      },
     })
     if (closed) return
+    // Where its backend is away, the bus has begun all the same, and says when it hears.
+    if (!isLost) isDeaf = false
     ask()
     sender.stream(piecesOf(rooms))
   }
@@ -230,6 +245,7 @@ export function createLink(options: LinkOptions): Link {
       received,
       refused: refusals.total,
       gaps: gaps.told,
+      isDeaf,
     }),
     async close() {
       closed = true

@@ -13,8 +13,8 @@ export function historyFrom(
   rooms: Rooms,
 ): History | undefined {
   if (rules === undefined) return undefined
-  const keepingOf = keepingBy(rules)
   const { clock, report } = rooms.runtime
+  const keepingOf = keepingBy(rules, report)
   const { keeping } = feeds ?? {}
   const store = keeping
     ? createDatabaseStore(keeping, clock)

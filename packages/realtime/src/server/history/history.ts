@@ -69,10 +69,10 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
     senders.delete(id)
     return from
   }
-  const newMessage = ({ topic, private: isPrivate, event, payload }: Broadcast, by?: string): NewMessage => {
+  const newMessage = ({ topic, private: isPrivate, event, payload, once }: Broadcast, by?: string): NewMessage => {
     const keeping = keepingOf(topic, isPrivate)
     if (!keeping || typeof payload !== 'string') throw new TypeError(`[msc/realtime] ${topic} keeps no such message.`)
-    return { topic, private: isPrivate, event, payload, keeping, by }
+    return { topic, private: isPrivate, event, payload, keeping, by, once: once?.[1] }
   }
   const write = async (
     messages: readonly Broadcast[],

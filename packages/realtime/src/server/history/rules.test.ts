@@ -33,6 +33,17 @@ describe('what is kept', () => {
     expect(() => keepingBy([rule as never])).toThrow(/\[msc\/realtime\]/)
   })
 
+  it('is not what a rule’s function can not say, which is reported once', () => {
+    const reported: unknown[] = []
+    const asks = (topic: string): boolean => {
+      if (topic.startsWith('a')) throw new Error('No such room.')
+      return true
+    }
+    const of = keepingBy([{ topics: asks }, { topics: 'ab', messages: 7 }], (error) => void reported.push(error))
+    expect([of('a', false), of('ab', false)?.messages, of('b', false)?.messages]).toEqual([undefined, 7, 100])
+    expect(reported).toMatchObject([{ message: 'No such room.' }])
+  })
+
   it('is refused where there is no list', () => {
     expect(() => keepingBy({ topics: 'a' } as never)).toThrow(/no list/)
   })

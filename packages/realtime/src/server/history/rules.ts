@@ -23,8 +23,13 @@ export interface HistoryRule {
 /** What a topic is kept for; `undefined` for one that is not. */
 export type KeepingOf = (topic: string, isPrivate: boolean) => Keeping | undefined
 
-/** @throws ConfigError `OPTION_INVALID` for a rule that is none. */
-export function keepingBy(rules: readonly HistoryRule[]): KeepingOf {
+type Report = (error: unknown, operation: string) => void
+
+/**
+ * @param report Told of a rule's function that throws, which is a no.
+ * @throws ConfigError `OPTION_INVALID` for a rule that is none.
+ */
+export function keepingBy(rules: readonly HistoryRule[], report: Report = () => undefined): KeepingOf {
   if (!Array.isArray(rules)) {
     throw new ConfigError('[msc/realtime] `history` is no list of rules.', {
       code: 'OPTION_INVALID',
@@ -42,12 +47,26 @@ export function keepingBy(rules: readonly HistoryRule[]): KeepingOf {
     assertNumbers('realtime', { messages }, { messages: 1 })
     if (typeof actions !== 'function') assertChoice('realtime', 'actions', actions, ['none', 'author'])
     const keeping = { actions, messages, keepMs: durationOption('realtime', 'keep', keep, { mostMs: 1e13 }) }
-    return { fits: typeof topics === 'function' ? topics : matcherOf(topics), only, keeping }
+    return { fits: typeof topics === 'function' ? guarded(topics, report) : matcherOf(topics), only, keeping }
   })
   return (topic, isPrivate) =>
     isReserved(topic)
       ? undefined
       : all.find(({ fits, only }) => (only === undefined || only === isPrivate) && fits(topic))?.keeping
+}
+
+/** It is asked with every message, so that it is reported once. */
+function guarded(fits: (topic: string) => boolean, report: Report): (topic: string) => boolean {
+  let isReported = false
+  return (topic) => {
+    try {
+      return fits(topic)
+    } catch (error) {
+      if (!isReported) report(error, 'ask a rule whether a topic is kept')
+      isReported = true
+      return false
+    }
+  }
 }
 
 function matcherOf(pattern: string): (topic: string) => boolean {

@@ -14,6 +14,8 @@ export interface NewMessage {
   readonly keeping: Keeping
   /** The `sub` of who wrote it. */
   readonly by?: string | undefined
+  /** Of one that may come again: the same for all of them, and no other message’s. Of these the first is kept. */
+  readonly once?: string | undefined
   /** Of one that another server has taken, which has its id already. */
   readonly said?: SaidOfMessage | undefined
 }

@@ -2,6 +2,8 @@ import { pageJson } from '../../feed/page.ts'
 import { isCursor } from '../../feed/position.ts'
 import type { FeedSource } from '../../feed/source.ts'
 import type { Admission } from '../admission/admission.ts'
+import type { Bans } from '../admission/bans.ts'
+import type { Departures } from '../admission/departures.ts'
 import { fail, privateOnly, roomBusy, sessionEnded, tooMany, unfit } from './answers.ts'
 import { countedText, tooManyAtOnce, type Call } from './handle-http.ts'
 import type { Ask } from '../policies/permissions.ts'
@@ -11,6 +13,7 @@ import { isUnstorable } from '../history/unstorable.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import type { Runtime } from '../runtime.ts'
 import { isFeedTopic } from '../session/context.ts'
+import { REMOVED_TEXT } from '../session/refusal.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import { isTooDeep, MAX_DEPTH, parseBounded } from '../wire/depth.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
@@ -20,6 +23,8 @@ export interface RestContext {
   readonly maxMessages: number
   readonly ask: Ask
   readonly admission: Admission
+  readonly bans: Bans
+  readonly departures: Departures
   readonly rooms: Rooms
   readonly privateOnly: boolean
   readonly feeds: FeedSource | undefined
@@ -85,6 +90,8 @@ async function broadcastAll(
         return fail(403, `You do not have permissions to write to this Channel topic: ${topic}`)
       }
     }
+    const isKeptOut = messages.some((message) => context.bans.left(claims, message.topic, message.private) > 0)
+    if (isKeptOut) return fail(403, REMOVED_TEXT)
   }
   if (call.isEnded()) return sessionEnded()
   // Nothing is waited for from here on, so that all of them find the room that there is, or none.
@@ -117,19 +124,22 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
   }
   const refused = admission.take(who, { feedReadsPerMinute: 1 })
   if (refused) return tooMany(refused)
-  if (!(await ask({ claims, topic, action: 'read' }))) {
-    return Response.json(
-      { code: '42501', message: 'You do not have permissions to read from this feed' },
-      { status: 403 },
-    )
-  }
   const most = typeof max === 'number' && max >= 1 ? Math.min(Math.floor(max), 1000) : 500
+  const no = (): Response =>
+    Response.json({ code: '42501', message: 'You do not have permissions to read from this feed' }, { status: 403 })
+  // They may be taken out of its readers, or sent out of the topic, while the policies are asked and it is read.
+  const watch = context.departures.watch([topic], claims.sub)
   try {
+    if (!(await ask({ claims, topic, action: 'read' }))) return no()
     const page = await feeds.since(topic, after ?? undefined, most)
-    return call.isEnded() ? sessionEnded() : new Response(pageJson(page), { headers: JSON_TYPE })
+    if (call.isEnded()) return sessionEnded()
+    if (watch.over() || context.bans.left(claims, topic, true) > 0) return no()
+    return new Response(pageJson(page), { headers: JSON_TYPE })
   } catch (error) {
     runtime.report(error, 'read a feed', { topic })
     return fail(503, 'The feed can not be read now')
+  } finally {
+    watch.over()
   }
 }
 

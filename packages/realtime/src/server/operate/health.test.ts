@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createMemoryBusHub, memoryBus, type MemoryBus } from '../../bus/index.ts'
 import { createRealtime } from '../../create-realtime.ts'
 import { setHub } from '../../client/hub.ts'
 import { embedded } from '../../drivers/embedded.ts'
 import type { FeedStats } from '../../feed/source.ts'
-import { startRealtimeServer } from '../index.ts'
+import { startRealtimeServer, type StandaloneServer } from '../index.ts'
 import { judgeHealth } from './health.ts'
 
 const WELL: FeedStats = { mode: 'listening', waiting: 0, pruneLagMs: 0 }
@@ -17,6 +18,7 @@ const BUS = {
   refused: 0,
   gaps: 0,
   failing: false,
+  isDeaf: false,
 }
 const OUTBOX = { rows: 1, bytes: 1, isGrowing: false }
 const MIB = 1024 * 1024
@@ -57,6 +59,7 @@ describe('a server is degraded', () => {
       { feeds: { ...WELL, outbox: OUTBOX } },
     ],
     ['the bus fails', 'BUS_FAILING', { bus: { ...BUS, failing: true } }, { bus: BUS }],
+    ['the bus is not heard', 'BUS_NOT_HEARD', { bus: { ...BUS, isDeaf: true } }, { bus: BUS }],
     [
       'rooms wait with more than half of what may wait',
       'ROOMS_WAIT',
@@ -66,6 +69,40 @@ describe('a server is degraded', () => {
   ])('while %s', (_while, reason, ill, well) => {
     expect(reasonsOf(ill)).toEqual([reason])
     expect(reasonsOf(well)).toEqual([])
+  })
+})
+
+describe('a server over a bus', () => {
+  const serve = (bus: MemoryBus): Promise<StandaloneServer> =>
+    startRealtimeServer({
+      jwtSecret: 'a-secret-for-tests-that-is-long-enough-0123',
+      authorize: () => true,
+      bus,
+      onError: () => undefined,
+    })
+  const reasonsOfServer = (server: StandaloneServer): readonly string[] =>
+    server.stats().health.reasons.filter((reason) => reason !== 'BUS_FAILING')
+
+  it('is degraded while it does not hear the others, also where it could send, and well again once it does', async () => {
+    const bus = memoryBus(createMemoryBusHub())
+    const server = await serve(bus)
+    await server.ready
+    expect(reasonsOfServer(server)).toEqual([])
+    bus.cut()
+    expect(reasonsOfServer(server)).toEqual(['BUS_NOT_HEARD'])
+    bus.mend()
+    expect(reasonsOfServer(server)).toEqual([])
+    await server.close()
+  })
+
+  it('is degraded until its bus has begun, and for good where that never does', async () => {
+    const bus = memoryBus(createMemoryBusHub())
+    bus.start = () => Promise.reject(new Error('behind a pooler'))
+    const server = await serve(bus)
+    expect(reasonsOfServer(server)).toEqual(['BUS_NOT_HEARD'])
+    await expect(server.ready).rejects.toThrow('behind a pooler')
+    expect(reasonsOfServer(server)).toEqual(['BUS_NOT_HEARD'])
+    await server.close()
   })
 })
 

@@ -8,6 +8,7 @@ export type DegradedReason =
   | 'PRUNING_LATE'
   | 'OUTBOX_GROWS'
   | 'BUS_FAILING'
+  | 'BUS_NOT_HEARD'
   | 'ROOMS_WAIT'
 
 export interface ServerHealth {
@@ -28,6 +29,7 @@ export function judgeHealth({ feeds, bus, waitingBytes }: Omit<RealtimeStats, 'h
     ['PRUNING_LATE', feeds && feeds.pruneLagMs > PRUNING_LATE_MS],
     ['OUTBOX_GROWS', feeds?.outbox?.isGrowing],
     ['BUS_FAILING', bus?.failing],
+    ['BUS_NOT_HEARD', bus?.isDeaf],
     ['ROOMS_WAIT', waitingBytes > MAX_WAITING_BYTES / 2],
   ]
   const reasons = found.flatMap(([reason, holds]) => (holds ? [reason] : []))

@@ -93,6 +93,7 @@ function ofBus(bus: NonNullable<RealtimeStats['bus']>): readonly Family[] {
     gauge('bus_others', 'Other processes that are heard.', [bus.others, labels]),
     gauge('bus_waiting_messages', 'Messages that wait to be sent.', [bus.waiting, labels]),
     gauge('bus_failing', '1 while it can not be sent over.', [bus.failing ? 1 : 0, labels]),
+    gauge('bus_heard', '1 while the other processes can be heard.', [bus.isDeaf ? 0 : 1, labels]),
     counter('bus_sent', 'Messages that were sent.', [bus.sent, labels]),
     counter('bus_received', 'Broadcasts that were received.', [bus.received, labels]),
     counter('bus_refused', 'Frames that no server of ours had signed, or that came late.', [bus.refused, labels]),

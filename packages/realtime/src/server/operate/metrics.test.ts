@@ -175,7 +175,17 @@ describe('the metrics of a server', () => {
 
   it('escape what is not the server’s own', async () => {
     const server = await serve()
-    const bus = { others: 0, sent: 0, waiting: 0, dropped: 0, received: 0, refused: 0, gaps: 0, failing: false }
+    const bus = {
+      others: 0,
+      sent: 0,
+      waiting: 0,
+      dropped: 0,
+      received: 0,
+      refused: 0,
+      gaps: 0,
+      failing: false,
+      isDeaf: false,
+    }
     const text = metricsText({ ...server.stats(), bus: { ...bus, name: 'a"\\\n# EOF' } }, 'prometheus')
     expect(samplesOf(text)).toHaveProperty(['msc_realtime_bus_sent_total{bus="a\\"\\\\\\n# EOF"}'], 0)
   })

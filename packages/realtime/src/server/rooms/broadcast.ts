@@ -6,6 +6,7 @@ import { formatBinaryBroadcast } from '../wire/binary.ts'
 import { formatBroadcast } from '../wire/format.ts'
 import { sendToRoom, weigh } from './fan-out.ts'
 import type { Outgoing, RoomQueue, Rooms } from './rooms.ts'
+import type { Once } from './taken.ts'
 
 /** Messages, and their bytes, that wait in one room for the ones before them. More are refused to whoever sends them. */
 const MAX_QUEUED = 1000
@@ -26,6 +27,8 @@ export interface Broadcast {
   /** JSON, encoded when it was accepted: what can't be encoded has to be refused to its sender. */
   readonly payload: string | Uint8Array
   readonly id?: string | undefined
+  /** Of one that its account may send again. */
+  readonly once?: Once | undefined
   /** Of one that is kept, or what was done to one: only those hear of that who have asked for the history. */
   readonly meta?: KeptMeta | ActionMeta
 }

@@ -165,6 +165,26 @@ describe('how many are in a topic', () => {
     expect(occupancy).not.toMatch(/\bana\b|\bbo\b/)
   })
 
+  it('goes on with a new token of a member, who has neither left nor come', async () => {
+    const server = await serve()
+    const [ana] = [await joined(server, 'ana'), await joined(server, 'bo')]
+    await ask(ana)
+    const before = server.inspect().room('t', false)?.list
+    for (const sub of ['ana', 'bo']) {
+      ana.say('realtime:t', 'access_token', { access_token: await signTestToken(jwtSecret, { sub }) })
+      await expect.poll(() => server.inspect().room('t', false)?.list[0]?.sub).toBe(sub)
+    }
+    // It is another account's by now, as which it is counted.
+    await expect.poll(() => told(ana).at(-1), { timeout: 3000 }).toEqual({ members: 2, users: 1 })
+    await joined(server, 'cy')
+    await expect.poll(() => told(ana).at(-1), { timeout: 3000 }).toEqual({ members: 3, users: 2 })
+    const after = server.inspect().room('t', false)?.list
+    expect(after?.map(({ sub, joinedAt }) => [sub, joinedAt]).slice(0, 2)).toEqual(
+      before?.map(({ joinedAt }) => ['bo', joinedAt]),
+    )
+    expect(server.stats()).toMatchObject({ joins: 3, leaves: 0, members: 3 })
+  })
+
   it('is of no more than 1 000 topics at a time, and says so', async () => {
     const server = await serve()
     const all = Array.from({ length: 1000 }, (_, n) => server.occupancy(`topic ${n}`))

@@ -6,7 +6,7 @@ import type { Connection } from '../entrance/connection.ts'
 import type { TopicAction } from '../policies/permissions.ts'
 import { createRuntime, type Runtime } from '../runtime.ts'
 import { RoomMembers, type Window } from './room-members.ts'
-import { createTaken, type Taken } from './taken.ts'
+import { createTaken, type Once, type Taken } from './taken.ts'
 import type { Format } from '../wire/format.ts'
 
 /** What one member of a room tracks. */
@@ -89,6 +89,7 @@ interface OutboundMessage {
   readonly private: boolean
   readonly payload: string | Uint8Array
   readonly id?: string | undefined
+  readonly once?: Once | undefined
   /** Of one that is kept. */
   readonly meta?: SaidOfMessage | SaidOfAction | undefined
 }
@@ -104,6 +105,8 @@ export interface Rooms {
   readonly runtime: Runtime
   add(membership: Membership): void
   remove(membership: Membership): void
+  /** It has another token, and stays where it is. */
+  become(membership: Membership, claims: Claims): void
   keyOf(topic: string, isPrivate: boolean): string
   members(topic: string, isPrivate: boolean): ReadonlySet<Membership>
   /** `undefined` where nobody is. */
@@ -182,6 +185,15 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
       if (room?.delete(membership)) runtime.counters.countLeave()
       if (room?.size === 0) rooms.delete(key)
       self.occupied?.(membership, false)
+    },
+    become(membership, claims) {
+      // Whose rows it hears of is asked of its token.
+      changes.remove(membership)
+      membership.claims = claims
+      delete membership.granted
+      changes.add(membership)
+      // It may be another account that is there now.
+      self.occupied?.(membership, true)
     },
     members: (topic, isPrivate) => rooms.get(keyOf(topic, isPrivate)) ?? NOBODY,
     room: (topic, isPrivate) => rooms.get(keyOf(topic, isPrivate)),

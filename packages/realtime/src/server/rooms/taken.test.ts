@@ -1,6 +1,18 @@
 import { createManualClock } from '@msc/core/testing'
 import { expect, it } from 'vitest'
-import { createTaken } from './taken.ts'
+import { createTaken as create, type Taken } from './taken.ts'
+
+/** `add` says whether it was not there yet. */
+const createTaken = (clock: Parameters<typeof create>[0]): { add(account: string, key: string): boolean } => {
+  const taken: Taken = create(clock)
+  return {
+    add(account, key) {
+      if (taken.find([account, key])) return false
+      taken.add([account, key], {})
+      return true
+    },
+  }
+}
 
 it('remembers what an account has sent for ten minutes, and nothing of another’s', async () => {
   const clock = createManualClock()
@@ -25,4 +37,13 @@ it('is bounded in accounts too, of which the ones that were quiet for longest ar
   taken.add('0', 'id')
   taken.add('one more', 'id')
   expect([taken.add('0', 'id'), taken.add('9999', 'id'), taken.add('1', 'id')]).toEqual([false, false, true])
+})
+
+it('answers with what became of one that is being taken, and forgets one that was not taken after all', async () => {
+  const taken = create(createManualClock())
+  taken.add(['ana', '1'], Promise.resolve({ id: 'f1' }))
+  expect(await taken.find(['ana', '1'])).toEqual({ id: 'f1' })
+  taken.add(['ana', '2'], Promise.reject(new Error('away')))
+  expect(await taken.find(['ana', '2'])).toBeUndefined()
+  expect(taken.find(['ana', '2'])).toBeUndefined()
 })

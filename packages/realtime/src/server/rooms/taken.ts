@@ -1,11 +1,25 @@
 import type { Clock } from '@msc/core'
 
-/** Which messages of an account were taken, by the ids under which it may send them again. */
+/** Which message of which account it is, as hashes: the account's, and one of all that tells it from every other message. */
+export type Once = readonly [account: string, key: string]
+
+/** What whoever sent it is answered. */
+export interface Answer {
+  /** Of one that is kept. */
+  readonly id?: string | undefined
+}
+
+/** Which messages of an account were taken, that it may send again. */
 export interface Taken {
-  /** False when it was there already. */
-  add(account: string, id: string): boolean
-  /** It was not taken after all. */
-  remove(account: string, id: string): void
+  /** `undefined` for one that was not. A promise while it is being taken, of `undefined` where that fails. */
+  find(once: Once): Answer | Promise<Answer | undefined> | undefined
+  /** It was taken, or is being taken: where that fails it may come again. */
+  add(once: Once, answer: Answer | Promise<Answer>): void
+}
+
+interface Entry {
+  readonly until: number
+  answer: Answer | Promise<Answer | undefined>
 }
 
 const KEEP_MS = 10 * 60_000
@@ -15,25 +29,41 @@ const MAX_IDS = 500
 const MAX_ACCOUNTS = 10_000
 
 export function createTaken(clock: Clock): Taken {
-  const accounts = new Map<string, Map<string, number>>()
+  const accounts = new Map<string, Map<string, Entry>>()
+  /** The account's, which is the latest now. */
+  const idsOf = (account: string): Map<string, Entry> => {
+    const ids = accounts.get(account) ?? new Map<string, Entry>()
+    accounts.delete(account)
+    accounts.set(account, ids)
+    if (accounts.size > MAX_ACCOUNTS) accounts.delete(accounts.keys().next().value as string)
+    return ids
+  }
   return {
-    add(account, id) {
+    find([account, key]) {
+      if (!accounts.has(account)) return undefined
+      const entry = idsOf(account).get(key)
+      return entry && entry.until > clock.monotonic() ? entry.answer : undefined
+    },
+    add([account, key], answer) {
       const now = clock.monotonic()
-      const ids = accounts.get(account) ?? new Map<string, number>()
-      // The latest last.
-      accounts.delete(account)
-      accounts.set(account, ids)
-      if (accounts.size > MAX_ACCOUNTS) accounts.delete(accounts.keys().next().value as string)
-      for (const [known, until] of ids) {
+      const ids = idsOf(account)
+      ids.delete(key)
+      for (const [known, { until }] of ids) {
         if (until > now && ids.size < MAX_IDS) break
         ids.delete(known)
       }
-      if (ids.has(id)) return false
-      ids.set(id, now + KEEP_MS)
-      return true
-    },
-    remove(account, id) {
-      accounts.get(account)?.delete(id)
+      const entry: Entry = { until: now + KEEP_MS, answer: {} }
+      entry.answer =
+        answer instanceof Promise
+          ? answer.then(
+              (found) => (entry.answer = found),
+              () => {
+                if (ids.get(key) === entry) ids.delete(key)
+                return undefined
+              },
+            )
+          : answer
+      ids.set(key, entry)
     },
   }
 }

@@ -1,11 +1,14 @@
+import { createHash } from 'node:crypto'
 import { isRecord } from '@msc/core'
 import { fullBucket, perSecond, spend, waitFor } from '../admission/bucket.ts'
 import { memberMay } from '../policies/permissions.ts'
 import { broadcast, hasRoomFor } from '../rooms/broadcast.ts'
 import { othersIn, stateText, track, untrack } from '../rooms/presence.ts'
 import type { Frame } from '../../phoenix/frames.ts'
+import type { Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { Membership } from '../rooms/rooms.ts'
+import type { Answer, Once } from '../rooms/taken.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
 import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, UNAVAILABLE, type Refused } from './refusal.ts'
@@ -18,7 +21,7 @@ export async function onBroadcast(
   payload: Record<string, unknown>,
   context: SessionContext,
 ): Promise<void> {
-  const { connection, topic } = membership
+  const { connection, topic, claims } = membership
   const { rooms, runtime } = context
   const no = (refused: Refused): void => refuse(connection, frame, refused, runtime)
   const event = payload['event']
@@ -35,26 +38,29 @@ export async function onBroadcast(
   }
   // Its session may have been ended, or it sent away, while the policies were asked.
   if (!isStill(membership, frame)) return
-  const message = { topic, event, payload: content, private: membership.private }
-  if (!hasRoomFor(rooms, [message])) return no(ROOM_BUSY)
-  const kept = keptId(membership, said)
-  // One that its account has sent before, and sends again because the answer was lost.
-  if (kept !== undefined && !rooms.taken.add(...kept)) {
-    if (membership.ack) reply(connection, frame, 'ok', {})
-    return
+  const acknowledge = (answer: Answer): void => {
+    if (membership.ack) reply(connection, frame, 'ok', answer)
   }
+  const once = onceOf(membership, claims, said)
+  // One that its account sends again because the answer was lost has the answer of the first, also where that is still to come.
+  for (let known = once && rooms.taken.find(once); known; known = once && rooms.taken.find(once)) {
+    const answer = await known
+    if (!isStill(membership, frame)) return
+    if (answer) return acknowledge(answer)
+  }
+  const message = { topic, event, payload: content, private: membership.private, once }
+  if (!hasRoomFor(rooms, [message])) return no(ROOM_BUSY)
   if (!context.history?.keeps(topic, membership.private)) {
     broadcast(rooms, message, connection)
-    if (membership.ack) reply(connection, frame, 'ok', {})
-    return
+    if (once) rooms.taken.add(once, {})
+    return acknowledge({})
   }
   if (typeof content !== 'string') return no(refusal('PAYLOAD_INVALID', 'A topic that is kept carries no bytes'))
   try {
-    const [id] = await context.history.publish([message], connection, membership.claims.sub)
-    if (membership.ack) reply(connection, frame, 'ok', { id })
+    const published = context.history.publish([message], connection, claims.sub).then(([id]) => ({ id }))
+    if (once) rooms.taken.add(once, published)
+    acknowledge(await published)
   } catch (error) {
-    // It was not taken, so that it may come again.
-    if (kept !== undefined) rooms.taken.remove(...kept)
     if (isUnstorable(error)) return no(refusal('PAYLOAD_INVALID', 'The history can not keep it'))
     runtime.report(error, 'keep a message', { topic })
     no({ ...UNAVAILABLE, reason: 'Unavailable: The message can not be kept now' })
@@ -94,13 +100,17 @@ export async function onPresence(
   reply(connection, frame, 'ok', {})
 }
 
-/** Under which account and id a message may come again; `undefined` for one that does not. */
-function keptId({ claims, topic }: Membership, said: unknown): readonly [account: string, id: string] | undefined {
+/** As what a message may come again, to any server; `undefined` for one that does not. */
+function onceOf({ topic, private: isPrivate }: Membership, { sub }: Claims, said: unknown): Once | undefined {
   const stamp = isRecord(said) ? said['_msc'] : undefined
-  if (!isRecord(stamp) || stamp['kept'] !== true || !claims.sub) return undefined
+  if (!isRecord(stamp) || stamp['kept'] !== true || !sub) return undefined
   const id = stamp['id']
-  return typeof id === 'string' && id.length <= 64 ? [claims.sub, `${topic} ${id}`] : undefined
+  if (typeof id !== 'string' || id.length > 64) return undefined
+  return [hashOf(sub), hashOf(JSON.stringify([sub, isPrivate, topic, id]))]
 }
+
+/** Of one length, and nobody's name: other servers and the database have it. */
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
 
 const NOT_JSON = refusal('PAYLOAD_INVALID', 'JSON can not carry it')
 

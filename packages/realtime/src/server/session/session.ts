@@ -11,13 +11,14 @@ import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import { isFeedTopic, type SessionContext } from './context.ts'
 import { onAct } from './act.ts'
 import { join } from './join.ts'
-import { onBroadcast, onPresence } from './messages.ts'
-import { limited, refusal, refusalSaying, UNAVAILABLE } from './refusal.ts'
+import { isStill, onBroadcast, onPresence } from './messages.ts'
+import { limited, refusal, refusalSaying, UNAVAILABLE, type Refused } from './refusal.ts'
 import { refuse, reply, replyWith } from './reply.ts'
 import { onToken } from './token.ts'
 
 /** Events in one answer. */
 const PAGE = 500
+const UNREAD: Refused = { ...UNAVAILABLE, reason: 'The feed can not be read now' }
 
 /** Answers one frame. Never throws for what a client sends. */
 export async function handleFrame(connection: Connection, frame: Frame, context: SessionContext): Promise<void> {
@@ -85,9 +86,11 @@ async function onSince(
         ? kept?.latest(topic, membership.private, latest)
         : kept?.since(topic, membership.private, after)
     const found = await page
+    // It may have been sent away, or its session ended, while that was read.
+    if (!isStill(membership, frame)) return refuse(connection, frame, UNREAD, runtime)
     if (found) replyWith(connection, frame, pageJson(found))
   } catch (error) {
     runtime.report(error, 'read a feed', { topic })
-    refuse(connection, frame, { ...UNAVAILABLE, reason: 'The feed can not be read now' }, runtime)
+    refuse(connection, frame, UNREAD, runtime)
   }
 }

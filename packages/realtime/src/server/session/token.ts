@@ -1,4 +1,5 @@
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
+import { NO_READER_TEXT } from '../admission/departures.ts'
 import { verifyToken } from '../entrance/claims.ts'
 import { closeMembership } from '../rooms/membership.ts'
 import { untrack } from '../rooms/presence.ts'
@@ -19,14 +20,22 @@ export async function onToken(membership: Membership, token: unknown, context: S
   if ('error' in verified) return isMember() ? close(verified.error) : undefined
   const { claims } = verified
   await context.liveness.during(claims, async (verdict, isEnded) => {
-    const allowed =
-      verdict === 'live' &&
-      (!membership.private || (await context.ask({ claims, topic, action: 'read' }))) &&
-      (await mayHear(claims, changes, context))
+    const watch = context.departures.watch([topic], claims.sub)
+    let allowed: boolean
+    try {
+      allowed =
+        verdict === 'live' &&
+        (!membership.private || (await context.ask({ claims, topic, action: 'read' }))) &&
+        (await mayHear(claims, changes, context))
+    } finally {
+      watch.over()
+    }
     if (!isMember()) return
     if (verdict === 'unavailable') return close(UNAVAILABLE.reason)
     if (verdict === 'ended' || isEnded()) return close(ENDED.reason)
     if (!allowed) return close(`You do not have permissions to read from this Channel topic: ${topic}`)
+    // Whoever it is now may have been taken out of its readers after the policies were asked.
+    if (membership.private && watch.over()) return close(NO_READER_TEXT)
     if (context.bans.left(claims, topic, membership.private) > 0) return close(REMOVED_TEXT)
     const crowded = connection.place.become(claims)
     if (crowded) return close(limited(crowded).reason)
@@ -36,10 +45,6 @@ export async function onToken(membership: Membership, token: unknown, context: S
       const { enabled, key } = membership.presence
       membership.presence = { enabled, key: nextKey(key, claims, context.presenceKey) }
     }
-    // Whose rows it hears of is asked of its token.
-    context.rooms.remove(membership)
-    membership.claims = claims
-    delete membership.granted
-    context.rooms.add(membership)
+    context.rooms.become(membership, claims)
   })
 }
