@@ -153,6 +153,8 @@ export async function perform(
   const { name, onDrop, UnavailableError } = topic.options
   // As given: the other side checks, and transforms, for itself.
   if (operation === 'broadcast') await member.read?.(args[0] as string, args[1])
+  // While it was read the user may have changed, or the time for it ended.
+  signal.throwIfAborted()
   const { waiting = 0 } = topic
   if (waiting >= MAX_WAITING) {
     onDrop('queue full')
@@ -160,10 +162,11 @@ export async function perform(
   }
   const [event, payload, how] = args
   if (operation === 'broadcast' && (how as SendOptions | undefined)?.keep === true) {
-    const state = await keepIt(topic.options, own, event as string, payload)
+    const state = await keepIt(topic.options, own, event as string, payload, signal)
     if (state) return { state } as never
   }
-  topic.waiting = waiting + 1
+  // Others may have come while it could not be kept.
+  topic.waiting = (topic.waiting ?? 0) + 1
   try {
     const use = operations[operation](topic, own, member, args)
     const subscription = await ended(own.live, signal)
@@ -195,6 +198,7 @@ async function keepIt(
   own: Own,
   event: string,
   payload: unknown,
+  signal: AbortSignal,
 ): Promise<'sent' | 'kept' | undefined> {
   const { refusal: refuse, name, randomHex, carrier, users } = tools
   // Without an id, which only an object carries, it could be told twice.
@@ -206,6 +210,8 @@ async function keepIt(
   if (tools.user.identity === undefined) await users('ask')
   const stamp = { id: randomHex(12), traceparent: carrier().traceparent, kept: true }
   const { keep } = await import('../outbox/outbox.ts')
+  // It is kept for the user of now: only for as long as that is who asked for it.
+  signal.throwIfAborted()
   return keep(tools, own, event, stamped(payload, tools, stamp) as Readonly<Record<string, unknown>>)
 }
 

@@ -80,10 +80,13 @@ export function createTopic(options: TopicOptions): Topic {
         },
         leave() {
           if (!members.delete(member)) return
+          // What is being read or fetched for it is told nobody any more.
+          member.hears.clear()
           self.membership.tracking?.forget(member)
-          if (members.size) return
-          options.onEmpty()
-          void self.membership.close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
+          if (!members.size) {
+            options.onEmpty()
+            void self.membership.close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
+          }
         },
       } as Omit<RawChannel, Operation | Heard> as RawChannel
       for (const kind of ['onError', 'onReady', 'onOccupancy', 'onAction', 'onPresence', 'onGap'] as const) {
@@ -91,8 +94,7 @@ export function createTopic(options: TopicOptions): Topic {
           // Who is there already; later, as with everything else.
           if (kind === 'onPresence')
             queueMicrotask(() => {
-              const { presence } = self.membership
-              if (presence) callAll([member], kind, presence)
+              if (self.membership.presence) callAll([member], kind, self.membership.presence)
             })
           // Nobody counts before somebody wants to know.
           if (kind === 'onOccupancy') safely(request(kind))

@@ -47,7 +47,7 @@ export function openFeed<Row>(
         safely(() => onSnapshot?.(rows))
         const waited = held ?? []
         held = undefined
-        for (const tell of waited) safely(tell)
+        for (const tell of waited) if (!signal.aborted) safely(tell)
         return
       } catch {
         await sleep(retryMs(attempt), { clock, signal }).catch(() => undefined)

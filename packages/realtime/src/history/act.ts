@@ -39,6 +39,8 @@ export async function act(
       const event = page?.events[0]?.event
       if (event !== undefined) await read(event, value)
     }
+    // The user may have changed meanwhile.
+    signal.throwIfAborted()
   }
   await subscription.act(
     { id, action, ...(action === 'update' ? { payload: value } : action !== 'delete' && { name: value as string }) },

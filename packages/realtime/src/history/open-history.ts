@@ -23,8 +23,11 @@ type Wanted = Pick<ChannelOptions, 'rewind' | 'from'>
  * what came live meanwhile. A subscriber has a beginning of its own, however long the topic has been live for others.
  */
 export function openHistory(topic: Topic, member: Member, channel: RawChannel, wanted: Wanted): void {
-  Object.defineProperty(channel, 'position', { get: () => topic.membership.inbox?.position, enumerable: true })
-  if (wanted.rewind || wanted.from) void begin(topic, member, wanted)
+  let hasBegun = !(wanted.rewind || wanted.from)
+  // The topic may be further than a channel whose beginning is still to come.
+  const get = (): string | undefined => (hasBegun ? topic.membership.inbox?.position : wanted.from)
+  Object.defineProperty(channel, 'position', { get, enumerable: true })
+  if (!hasBegun) void begin(topic, member, wanted).then(() => (hasBegun = true))
 }
 
 /** Where a message is: what the server says of it goes before what is in its payload, where a feed's rows have it. */
@@ -58,6 +61,8 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
     try {
       const subscription = await live
       const pages = await own.inTime('rewind', (signal) => readBeginning(subscription, wanted, signal))
+      // It has left meanwhile.
+      if (!topic.members.has(member)) return
       // Another user's.
       if (topic.membership !== own) {
         held = []
@@ -75,6 +80,7 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
       }
       break
     } catch (error) {
+      if (!topic.members.has(member)) return
       if (topic.membership !== own) held = []
       else if (own.state === 'closed') return
       // The connection was lost, which is no answer: the next one is asked.

@@ -5,6 +5,7 @@ import type { AnyEvents, Channel, ChannelOptions, NameOf, Received } from '../cr
 import type { MessageAction, MessageHandler } from '../base/message.ts'
 import type { EventSchemas } from '../client/typed.ts'
 import { useRealtime } from './context.tsx'
+import { useFrom } from './use-from.ts'
 import { useKeyed } from './use-keyed.ts'
 import { useLatest } from './use-latest.ts'
 
@@ -15,7 +16,7 @@ export type ChannelHandlers<Events extends EventSchemas> = {
 
 /**
  * `events`, `rewind` and `from`: as they are when the channel is joined; `from` is of the topic of the first render, for which a
- * server rendered it.
+ * server rendered it. Joined again with another `presenceKey`, for instance, a channel with a history goes on where it was.
  */
 export interface UseChannelOptions<Events extends EventSchemas = AnyEvents> extends ChannelOptions<Events> {
   /** After each interruption: what was sent meanwhile is missing. */
@@ -49,20 +50,21 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
   const { private: isPrivate = false, presenceKey, history = false } = options
   const latest = useLatest({ handlers, options })
   const [ready, change] = useKeyed(client, JSON.stringify([topic, isPrivate, presenceKey]), false)
-  const first = useRef(topic)
+  const [begin, end] = useFrom(client, JSON.stringify([topic, isPrivate]), options.from)
   // With the function that changes its state, which is another one for another topic.
   const joined = useRef<readonly [change: typeof change, channel: Channel<Events>]>(undefined)
 
   useEffect(() => {
     if (topic === undefined) return
-    const { events, rewind, from } = latest.current.options
+    const { events, rewind } = latest.current.options
+    const [from] = begin()
     const channel = client().channel<Events>(topic, {
       private: isPrivate,
       history,
       ...(presenceKey !== undefined && { presenceKey }),
       ...(events && { events }),
       ...(rewind !== undefined && { rewind }),
-      from: first.current === topic ? from : undefined,
+      from,
     })
     const own = [change, channel] as const
     joined.current = own
@@ -82,10 +84,12 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
     )
     return () => {
       if (joined.current === own) joined.current = undefined
+      // It is there once the history was opened, and of this channel alone: before that it has heard nothing.
+      end('position' in channel ? channel.position : from)
       change(() => false)
       channel.leave()
     }
-  }, [client, topic, isPrivate, presenceKey, history, latest, change])
+  }, [client, topic, isPrivate, presenceKey, history, latest, change, begin, end])
 
   const channelNow = useCallback((): Channel<Events> | undefined => {
     const [own, channel] = joined.current ?? []

@@ -1,14 +1,16 @@
 'use client'
 
-import { useEffect, useRef } from 'react'
+import { useEffect } from 'react'
+import { safely } from '../base/safely.ts'
 import type { Change, FeedHandlers } from '../create-realtime.ts'
 import { useRealtime } from './context.tsx'
+import { useFrom } from './use-from.ts'
 import { useLatest } from './use-latest.ts'
 
 /**
  * Hears one owner's changes while mounted; nothing without an owner. The callbacks may be new ones at each render. With a
  * `snapshot` in the handlers, what it loads comes in its place among the changes, and again after a gap. With `from`, as the
- * server rendered it, there is none to begin with: for the owner of the first render.
+ * server rendered it, there is none to begin with: for the owner of the first render, until something has come.
  */
 export function useFeed<Row>(
   table: string,
@@ -20,15 +22,28 @@ export function useFeed<Row>(
   const handlers: FeedHandlers<Row> = typeof onChange === 'function' ? { onChange, ...(onGap && { onGap }) } : onChange
   const latest = useLatest(handlers)
   const hasSnapshot = handlers.snapshot !== undefined
-  const first = useRef(`${table} ${ownerId}`)
+  const [begin, end] = useFrom(client, JSON.stringify([table, ownerId]), handlers.from)
   useEffect(() => {
     if (ownerId === undefined) return
-    return client().feed<Row>(table, ownerId, {
-      from: first.current === `${table} ${ownerId}` ? latest.current.from : undefined,
-      onChange: (change) => latest.current.onChange(change),
-      onGap: () => latest.current.onGap?.(),
-      onSnapshot: (rows) => latest.current.onSnapshot?.(rows),
+    let [from, hasHeard] = begin()
+    // Opened again it does not know what came between, and nothing loads that.
+    if (hasHeard && !hasSnapshot) safely(() => latest.current.onGap?.())
+    /** From then on `from` would tell again what was told. */
+    const heard = (): FeedHandlers<Row> => {
+      from = undefined
+      hasHeard = true
+      return latest.current
+    }
+    const stop = client().feed<Row>(table, ownerId, {
+      from,
+      onChange: (change) => heard().onChange(change),
+      onGap: () => heard().onGap?.(),
+      onSnapshot: (rows) => heard().onSnapshot?.(rows),
       ...(hasSnapshot && { snapshot: async (signal) => (await latest.current.snapshot?.(signal)) ?? [] }),
     })
-  }, [client, table, ownerId, hasSnapshot, latest])
+    return () => {
+      end(from, hasHeard)
+      stop()
+    }
+  }, [client, table, ownerId, hasSnapshot, latest, begin, end])
 }

@@ -1,9 +1,10 @@
 'use client'
 
 import { sleep } from '@msc/core'
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import type { ChangeType } from '../create-realtime.ts'
 import { useRealtime } from './context.tsx'
+import { useFrom } from './use-from.ts'
 import { useKeyed } from './use-keyed.ts'
 import { useLatest } from './use-latest.ts'
 
@@ -73,26 +74,27 @@ export function useNotifications<Row extends NotificationRow>(
   const client = useRealtime()
   const latest = useLatest(options)
   const key = JSON.stringify([table, userId])
-  const [{ items, loaded }, change] = useKeyed<List<Row>>(
+  const [{ items: kept, loaded }, change] = useKeyed<List<Row>>(
     client,
     key,
     EMPTY,
     initial && { items: initial, loaded: true },
   )
   const [granted, setGranted] = useState<NotificationsPermission>()
-  const first = useRef(key)
+  const [begin, end] = useFrom(client, key, initial && options.from)
   const found = useSyncExternalStore(never, permissionNow, () => 'unsupported' as const)
 
   useEffect(() => {
+    let [from] = begin()
     if (userId === undefined) return
     // A message that comes again, after a takeover for instance, must not ring again.
     const announced = new Set<string>()
-    const begun: Pick<UseNotificationsOptions<Row>, 'initial' | 'from'> = first.current === key ? latest.current : {}
-    for (const { id } of begun.initial ?? []) announced.add(id)
-    return client().feed<Row>(table, userId, {
-      from: begun.initial && begun.from,
+    for (const { id } of latest.current.initial ?? []) announced.add(id)
+    const stop = client().feed<Row>(table, userId, {
+      from,
       onChange({ type, data }) {
-        change((list) => ({ ...list, items: reduce(list.items, type, data, limit) }))
+        from = undefined
+        change((list) => ({ ...list, items: reduce(list.items, type, data, latest.current.limit) }))
         if (type !== 'INSERT' || announced.has(data.id)) return
         announced.add(data.id)
         const { onNew, show, sound } = latest.current
@@ -104,11 +106,17 @@ export function useNotifications<Row extends NotificationRow>(
       },
       snapshot: (signal) => latest.current.load(signal),
       onSnapshot(rows) {
+        from = undefined
         for (const { id } of rows) announced.add(id)
-        change(() => ({ items: rows.slice(0, limit), loaded: true }))
+        change(() => ({ items: rows, loaded: true }))
       },
     })
-  }, [client, table, userId, limit, latest, change, key])
+    return () => {
+      // What was told would come again, and ring again: the next one loads what there is.
+      end(from)
+      stop()
+    }
+  }, [client, table, userId, latest, change, begin, end])
 
   const askPermission = useCallback(async () => {
     if (permissionNow() === 'unsupported') return 'unsupported'
@@ -117,6 +125,7 @@ export function useNotifications<Row extends NotificationRow>(
     return answer
   }, [])
   const { isRead } = options
+  const items = useMemo(() => kept.slice(0, limit), [kept, limit])
   const unread = useMemo(() => items.filter((row) => !isRead(row)).length, [items, isRead])
   return { items, unread, loaded, permission: granted ?? found, askPermission }
 }
@@ -132,7 +141,7 @@ function reduce<Row extends NotificationRow>(
   items: readonly Row[],
   type: ChangeType,
   row: Row,
-  limit: number,
+  limit = 100,
 ): readonly Row[] {
   const known = items.some(({ id }) => id === row.id)
   if (type === 'DELETE') return known ? items.filter(({ id }) => id !== row.id) : items

@@ -170,6 +170,24 @@ describe.each(stores)('a plain event stream of channels that are kept in %s', (_
     }
   })
 
+  it('tells a gap of a topic alone that had no room in its id, and goes on in the others', async () => {
+    const query = 'topic=room:1&topic=room:2&rewind=5'
+    const first = await live(await listen(query))
+    first.close()
+    await say('room:1', 1)
+    await say('room:2', 2)
+    const [position] = (first.lastId as string).split('~')
+    expect((first.lastId as string).split('~')[1]).toBe('=0')
+    const second = await listen(query, `${position}~!`)
+    await expect.poll(() => second.numbers()).toEqual([1])
+    await expect.poll(() => second.kinds('gap')).toEqual([{ topic: 'room:2' }])
+    await expect.poll(() => second.lastId).not.toContain('!')
+    await say('room:2', 3)
+    await expect.poll(() => second.numbers()).toEqual([1, 3])
+    const spelled = await listen(query, `${position}~${position}`)
+    await expect.poll(() => spelled.numbers()).toEqual([1, 2, 3])
+  })
+
   it('tells nothing of what is deleted, and a private topic nothing of a public one', async () => {
     const stream = await live(await listen('topic=room:1'))
     const hidden = await live(await listen('topic=room:1&private=true'))

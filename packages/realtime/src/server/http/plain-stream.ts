@@ -4,6 +4,7 @@ import type { Connection, Transport } from '../entrance/connection.ts'
 import type { Runtime } from '../runtime.ts'
 import type { EventHeader } from '../wire/format.ts'
 import type { KeptTopic } from './kept-topics.ts'
+import { readId, writeId } from './stream-id.ts'
 
 export interface PlainStreamOptions {
   readonly connection: Connection
@@ -20,11 +21,7 @@ export interface PlainStreamOptions {
 /** Messages that may wait for the history, and their characters. */
 const MAX_WAITING = 10_000
 const MAX_WAITING_LENGTH = 8 * 1024 * 1024
-/** Between the positions in an id. */
-const BETWEEN = '~'
-/** In place of the position of a topic whose latest messages are still to come. */
-const BEGINS = '-'
-/** As many topics as fit into the id of an event, which comes back in a header field. */
+/** Topics that the id of an event says something of: it comes back in a header field. */
 export const MAX_KEPT = 50
 
 /**
@@ -47,7 +44,7 @@ export function servePlainStream(options: PlainStreamOptions): void {
   /** Those that were told a gap: they go on from now. */
   const isLost = new Set<string>()
 
-  const idLine = (): string => `id: ${kept.map((topic) => String(at.get(topic) ?? BEGINS)).join(BETWEEN)}\n`
+  const idLine = (): string => `id: ${writeId(kept.map((topic) => at.get(topic)?.toString()))}\n`
   const tellGap = (topic: string): void => transport.send(`event: gap\ndata: ${JSON.stringify({ topic })}\n\n`)
 
   const send = connection.sendRaw.bind(connection)
@@ -142,13 +139,12 @@ export function servePlainStream(options: PlainStreamOptions): void {
   }
 
   if (options.lastEventId !== null) {
-    const given = options.lastEventId.split(BETWEEN)
-    const isKnown = given.length === kept.length && given.every((each) => each === BEGINS || isCursor(each))
+    const given = readId(options.lastEventId, kept.length)
     // What can't be gone on from may have been missed.
     for (const [index, topic] of kept.entries()) {
-      const cursor = given[index]
-      if (isKnown && cursor !== BEGINS) at.set(topic, cursor)
-      else if (!isKnown || !sources.get(topic)?.latest) {
+      const place = given?.[index]
+      if (typeof place === 'string') at.set(topic, place)
+      else if (!given || place?.lost || !sources.get(topic)?.latest) {
         isLost.add(topic)
         tellGap(topic)
       }
