@@ -422,7 +422,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     refreshToken: () => users('refreshToken'),
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
       assertOpen()
-      if (!name) throw refusal('No topic.', 'REALTIME_TOPIC_INVALID')
+      if (!name) throw refusal('No topic', 'REALTIME_TOPIC_INVALID')
       return topicFor(name, channelOptions).subscribe(channelOptions) as unknown as Channel<Events>
     },
     feed<Row>(

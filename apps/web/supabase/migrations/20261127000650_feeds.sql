@@ -41,6 +41,14 @@ create index if not exists events_by_topic on msc_feed.events (topic, xid, id);
 create index if not exists events_by_id on msc_feed.events (topic, id);
 create index if not exists events_by_xid on msc_feed.events (xid);
 create index if not exists events_by_age on msc_feed.events (inserted_at);
+-- What a message has that may be sent again, and to another server, as its answer was lost. A column that is added locks out
+-- everybody for a moment, so only where it is missing.
+do $$ begin
+  if not exists (select from pg_attribute where attrelid = 'msc_feed.events'::regclass and attname = 'once' and not attisdropped) then
+    alter table msc_feed.events add column once text;
+  end if;
+end $$;
+create unique index if not exists events_once on msc_feed.events (once) where once is not null;
 
 -- The history that cursors belong to. A database that was restored elsewhere, or to an earlier moment, has another one, although
 -- the table's row is the same.
@@ -100,9 +108,10 @@ drop function if exists msc_feed.cursor(xid8);
 -- its own broadcast is sent too; one that it does not take, because it is too large or at all, is fetched by its cursor.
 drop function if exists msc_feed.publish(text, text, jsonb);
 drop function if exists msc_feed.publish(text, text, jsonb, boolean, bytea);
+drop function if exists msc_feed.publish(text, text, jsonb, boolean, bytea, text, bigint);
 create or replace function msc_feed.publish(
     topic text, event text, payload jsonb, private boolean default true, bytes bytea default null,
-    author text default null, target bigint default null) returns bigint
+    author text default null, target bigint default null, once text default null) returns bigint
   language plpgsql security definer set search_path = '' as $$
 declare
   own xid8 := pg_current_xact_id();
@@ -112,6 +121,10 @@ declare
   -- Before the row has its id: what is visible here has a lower one.
   at pg_snapshot := pg_current_snapshot();
 begin
+  -- What is said there goes to all feeds of a table, and is written by triggers alone.
+  if starts_with(topic, 'feed!') then
+    raise exception 'Topics that begin with feed! are reserved' using errcode = 'reserved_name';
+  end if;
   if own < pg_snapshot_xmax(at) or length(at::text) > 1500 then at := msc_feed.snapshot(own, at); end if;
   -- A quick look, as few have such numbers.
   if text ~ '[0-9.]{16}' then
@@ -123,10 +136,16 @@ begin
       null;
     end;
   end if;
-  insert into msc_feed.events as e (topic, event, payload, raw, bytes, private, author, target, xid, snapshot)
-    values (publish.topic, publish.event, said, publish.bytes, octet_length(text) + coalesce(octet_length(publish.bytes), 0),
-      publish.private, publish.author, publish.target, own, at)
-    returning e.id into written;
+  loop
+    insert into msc_feed.events as e (topic, event, payload, raw, bytes, private, author, target, once, xid, snapshot)
+      values (publish.topic, publish.event, said, publish.bytes, octet_length(text) + coalesce(octet_length(publish.bytes), 0),
+        publish.private, publish.author, publish.target, publish.once, own, at)
+      on conflict do nothing returning e.id into written;
+    exit when written is not null;
+    -- It was written before, and told. Where it was deleted just now, it is written after all.
+    select e.id into written from msc_feed.events as e where e.once = publish.once;
+    if written is not null then return written; end if;
+  end loop;
   perform pg_notify('msc_feed', written::text);
   -- Supabase's clients know no actions.
   if publish.target is null and to_regclass('realtime.subscription') is not null
@@ -170,7 +189,7 @@ begin
   return gone;
 end $$;
 
-revoke all on function msc_feed.publish(text, text, jsonb, boolean, bytea, text, bigint) from public;
+revoke all on function msc_feed.publish(text, text, jsonb, boolean, bytea, text, bigint, text) from public;
 revoke all on function msc_feed.prune(interval, int) from public;
 alter table msc_feed.events enable row level security;
 alter table msc_feed.state enable row level security;
@@ -400,7 +419,7 @@ begin
   gap := substr(after, 1, 36) <> epoch or pg_snapshot_xmax(base) > pg_snapshot_xmax(now_at)
     or exists (select from msc_feed.state as s where s.floor > pg_snapshot_xmax(base) or exists (
       select from pg_snapshot_xip(base) as open where open < s.floor and not heard ? open::text))
-    or exists (select from msc_feed.events as e where e.topic = 'feed!' || split_part(topic, ':', 2)
+    or starts_with(topic, 'feed:') and exists (select from msc_feed.events as e where e.topic = 'feed!' || split_part(topic, ':', 2)
       and e.xid >= pg_snapshot_xmin(base) and not pg_visible_in_snapshot(e.xid, base)
       and not coalesce((heard ->> e.xid::text)::bigint, 0) >= e.id);
   if gap then return; end if;

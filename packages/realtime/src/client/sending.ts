@@ -3,6 +3,7 @@
 import type * as Core from '@msc/core'
 import type { refusal } from '../base/refusal.ts'
 import { stamped, type StampTools } from '../base/stamped.ts'
+import type { BroadcastResult } from '../create-realtime.ts'
 import type { Subscription } from '../driver.ts'
 import type { Member } from './members.ts'
 import type { Membership } from './membership.ts'
@@ -162,8 +163,8 @@ export async function perform(
   }
   const [event, payload, how] = args
   if (operation === 'broadcast' && (how as SendOptions | undefined)?.keep === true) {
-    const state = await keepIt(topic.options, own, event as string, payload, signal)
-    if (state) return { state } as never
+    const result = await keepIt(topic.options, own, event as string, payload, signal)
+    if (result) return result as never
   }
   // Others may have come while it could not be kept.
   topic.waiting = (topic.waiting ?? 0) + 1
@@ -199,7 +200,7 @@ async function keepIt(
   event: string,
   payload: unknown,
   signal: AbortSignal,
-): Promise<'sent' | 'kept' | undefined> {
+): Promise<BroadcastResult | undefined> {
   const { refusal: refuse, name, randomHex, carrier, users } = tools
   // Without an id, which only an object carries, it could be told twice.
   if (payload instanceof Uint8Array || {}.toString.call(payload) !== '[object Object]')

@@ -83,10 +83,9 @@ export function createTopic(options: TopicOptions): Topic {
           // What is being read or fetched for it is told nobody any more.
           member.hears.clear()
           self.membership.tracking?.forget(member)
-          if (!members.size) {
-            options.onEmpty()
-            void self.membership.close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
-          }
+          if (members.size) return
+          options.onEmpty()
+          void self.membership.close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
         },
       } as Omit<RawChannel, Operation | Heard> as RawChannel
       for (const kind of ['onError', 'onReady', 'onOccupancy', 'onAction', 'onPresence', 'onGap'] as const) {

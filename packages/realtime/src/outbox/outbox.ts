@@ -1,4 +1,6 @@
 // Messages that outlive the page, loaded with the first that is kept or found. It imports nothing that a page loads first.
+import type { BroadcastResult } from '../create-realtime.ts'
+import type { FeedInbox } from '../feed/feed-inbox.ts'
 import type { Clock, UnavailableError as Unavailable, sleep as Sleep } from '@msc/core'
 import type { InTime } from '../base/in-time.ts'
 import type { refusal } from '../base/refusal.ts'
@@ -24,10 +26,12 @@ interface Own {
   readonly live: Promise<Subscription>
   readonly inTime: InTime
   report(error: unknown): void
+  /** Of a topic with a history. */
+  readonly inbox?: Pick<FeedInbox, 'sent'> | undefined
 }
 
 /** What becomes of a message of this page that is kept. */
-type Settle = (outcome: 'sent' | 'kept' | { readonly error: Error }) => void
+type Settle = (outcome: BroadcastResult | { readonly error: Error }) => void
 interface Sender {
   readonly waiting: Map<string, Settle>
   wake(): void
@@ -58,7 +62,7 @@ export async function keep(
   own: Own,
   event: string,
   payload: Readonly<Record<string, unknown>>,
-): Promise<'sent' | 'kept' | undefined> {
+): Promise<BroadcastResult | undefined> {
   const { user, clock, name, private: isPrivate, refusal: refuse, UnavailableError } = tools
   const place = placeOf(user.identity)
   if (!place)
@@ -76,15 +80,15 @@ export async function keep(
     })
   }
   const sender = senders.get(own)
-  if (!sender) return 'kept'
+  if (!sender) return { state: 'kept' }
   return new Promise((resolve, reject) => {
     const settle: Settle = (outcome) => {
       cancel()
       sender.waiting.delete(key)
-      if (typeof outcome === 'string') resolve(outcome)
-      else reject(outcome.error)
+      if ('error' in outcome) reject(outcome.error)
+      else resolve(outcome)
     }
-    const cancel = clock.setTimeout(() => settle('kept'), PATIENCE_MS)
+    const cancel = clock.setTimeout(() => settle({ state: 'kept' }), PATIENCE_MS)
     sender.waiting.set(key, settle)
     sender.wake()
   })
@@ -113,7 +117,7 @@ export async function sendKept(
   }
   senders.set(own, sender)
   const settleAll = (): void => {
-    for (const settle of sender.waiting.values()) settle('kept')
+    for (const settle of sender.waiting.values()) settle({ state: 'kept' })
   }
   const onEnd = (): void => {
     if (senders.get(own) === sender) senders.delete(own)
@@ -152,9 +156,13 @@ export async function sendKept(
       const { key, event, payload } = item
       try {
         assertFits(tools.refusal, payload, to.limits?.messageBytes)
-        await own.inTime('broadcast', (inner) => to.send(event, payload, inner))
+        const answer: unknown = await own.inTime('broadcast', (inner) => to.send(event, payload, inner))
         store?.removeItem(key)
-        sender.waiting.get(key)?.('sent')
+        const { id } = Object(answer) as { readonly id?: unknown }
+        const isKept = typeof id === 'string'
+        // What is read of the history later has it too, and is not heard by whoever sent it.
+        if (isKept) own.inbox?.sent(id)
+        sender.waiting.get(key)?.({ state: 'sent', ...(isKept && { id }) })
       } catch (error) {
         // Whether it was taken is not known: it goes again, and the server knows it by its id.
         if (isOver()) return undefined

@@ -1,6 +1,7 @@
 import { startChaosProxy, type ChaosProxy } from '@msc/core/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import type { OutboxStore } from '../../outbox/kept.ts'
 import { createRealtime, type Channel, type ChannelOptions, type Realtime } from '../../create-realtime.ts'
 import { embedded } from '../../drivers/embedded.ts'
 import { memory } from '../../drivers/memory.ts'
@@ -10,6 +11,21 @@ import { databases, type TestDatabase } from '../../testing/test-database.ts'
 import { signTestToken } from '../../testing/tokens.ts'
 import { startRealtimeServer, type StandaloneServer } from '../index.ts'
 
+/** As a browser's. */
+function storeOf(user: string): OutboxStore {
+  const items = stores.get(user) ?? new Map<string, string>()
+  stores.set(user, items)
+  return {
+    get length() {
+      return items.size
+    },
+    key: (index) => [...items.keys()][index] ?? null,
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  }
+}
+const stores = new Map<string, Map<string, string>>()
 const secret = 'a-secret-for-tests-that-is-long-enough-0123'
 const upTo = (last: number, from = 1): number[] => Array.from({ length: last - from + 1 }, (_, n) => n + from)
 
@@ -68,6 +84,7 @@ describe.each(stores)('a channel that is kept in %s', (_name, open) => {
             }),
       getToken: () => signTestToken(secret, { sub: user }),
       random: () => 0,
+      outbox: storeOf(user),
     })
     clients.push(client)
     return client
@@ -183,6 +200,15 @@ describe.each(stores)('a channel that is kept in %s', (_name, open) => {
     await expect.poll(() => ana.numbers).toEqual([2])
     await expect.poll(() => bo.numbers).toEqual([1, 2])
     expect([ana.gaps, bo.gaps]).toEqual([0, 0])
+  })
+
+  it('says it too of a message that the browser keeps until it is sent, and hands that to nobody twice', async () => {
+    const [ana, bo] = [await listen(), await listen({ history: true }, connect('b'))]
+    const said = await ana.channel.broadcast('note', { n: 1 }, { keep: true })
+    expect(said).toEqual({ state: 'sent', id: expect.stringMatching(/^[fm]/) })
+    await blip(ana, () => say(2))
+    await expect.poll(() => ana.numbers).toEqual([2])
+    await expect.poll(() => bo.numbers).toEqual([1, 2])
   })
 
   it('carries any JSON as it was sent', async () => {
