@@ -15,10 +15,14 @@ const page = (events: readonly number[], cursor: string, more = false): FeedPage
 const at = (n: number): string => `${EPOCH}:${n}:${n}:`
 
 /** An inbox whose history is what `answers` says, page by page; an error breaks the connection. */
-function inboxOf(answers: (FeedPage | Error)[]) {
+function inboxOf(answers: (FeedPage | Error)[], of?: { readonly name: string; readonly private: boolean }) {
   const heard: unknown[] = []
   const asked: (string | undefined)[] = []
-  const inbox = createFeedInbox(createInbox((_event, payload) => void heard.push((payload as { n: number }).n)))
+  const inbox = createFeedInbox(
+    createInbox((_event, payload) => void heard.push((payload as { n: number }).n)),
+    false,
+    of && { options: of as never, members: new Set() },
+  )
   const catchUp = (): Promise<boolean> => {
     inbox.hold()
     return inbox.catchUp(
@@ -79,4 +83,30 @@ it('fetches everything anew when the history has become another one', async () =
   const other = row(1, EPOCH.replaceAll('0', '1'))
   expect(inbox.receive('INSERT', other)).toBe(false)
   expect(heard).toEqual([])
+})
+
+it.each([
+  { name: 'room', private: false },
+  { name: 'room', private: true },
+  { name: 'feed:items:a', private: false },
+])('believes no message of $name, private: $private, what only a server can say', async (of) => {
+  const { inbox, heard, catchUp } = inboxOf([page([], '')], of)
+  await catchUp()
+  expect(inbox.receive('note', { n: 1, _msc: { id: '1', more: true } })).toBe(true)
+  expect(inbox.receive('note', { n: 2, _msc: { id: '2', cursor: row(9)._msc.cursor } })).toBe(true)
+  // Of another history, for which all would be fetched anew.
+  expect(
+    inbox.receive('note', { n: 3, _msc: { id: '3', cursor: row(9, EPOCH.replaceAll('0', '1'))._msc.cursor } }),
+  ).toBe(true)
+  expect(heard).toEqual([1, 2, 3])
+  expect(inbox.position).toBe('')
+})
+
+it('is told by the server of a channel that there is more to be fetched', async () => {
+  const { inbox, heard, catchUp } = inboxOf([page([], at(1)), page([1, 2], at(3))], { name: 'room', private: false })
+  await catchUp()
+  expect(inbox.receive('more', {}, { more: true })).toBe(false)
+  expect(heard).toEqual([])
+  await catchUp()
+  expect(heard).toEqual([1, 2])
 })

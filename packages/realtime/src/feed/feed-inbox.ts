@@ -35,6 +35,13 @@ const MAX_SENT = 5000
 const MAX_EARLY = 10_000
 
 /**
+ * Does the database alone write into it? Then what a row says of itself in its stamp is true; in any other topic a client can say
+ * the same, and only what the server says beside the payload counts. (`feed:` as in `feed-topic.ts`, which a page loads first.)
+ */
+export const isFeed = ({ name, private: isPrivate }: Pick<Audience['options'], 'name' | 'private'>): boolean =>
+  isPrivate && name.startsWith('feed:')
+
+/**
  * Loaded with the first feed. What the page has loaded already is passed in.
  *
  * @param isLate The topic was live before without it, so that something is missing.
@@ -50,6 +57,8 @@ export function createFeedInbox(
   let cursor: string | undefined
   let early: (readonly [event: string, payload: unknown, meta: unknown])[] | undefined
   let unknown = isLate === true
+  const believes = !topic || isFeed(topic.options)
+  const stampOf = (payload: unknown): Stamped['_msc'] => (believes ? (Object(payload) as Stamped)._msc : undefined)
   const sentIds = new Set<string>()
   const isKnown = (id: string): boolean => {
     if (sentIds.has(id)) return true
@@ -66,7 +75,7 @@ export function createFeedInbox(
   const handOn = (event: string, payload: unknown, raw: unknown): boolean => {
     const meta = metaOf(raw)
     // A row says in its stamp where it is. What is said of a message that is kept goes before what its sender wrote.
-    const own: unknown = meta?.position ?? (Object(payload) as Stamped)._msc?.cursor
+    const own: unknown = meta?.position ?? stampOf(payload)?.cursor
     if (!isCursor(own)) {
       // A feed carries rows, whatever else comes. What another tab sent has an id alone: the history has it too.
       if (!meta) deliver(event, payload ?? {})
@@ -96,8 +105,9 @@ export function createFeedInbox(
     sent: isKnown,
     receive(event, payload, meta) {
       // By its type alone: a function that is called from here as well would be a file of its own, which a page loads first.
-      // What a client sent to a topic that is kept has a position: it can't say this.
-      if (metaOf(meta)?.position === undefined && (Object(payload) as Stamped)._msc?.more === true) return hold()
+      // What is kept has a position, and says nothing else.
+      const { more } = Object(meta) as { readonly more?: unknown }
+      if (metaOf(meta)?.position === undefined && (more ?? stampOf(payload)?.more) === true) return hold()
       if (!early) return handOn(event, payload, meta) || hold()
       if (early.length >= MAX_EARLY) return false
       early.push([event, payload, meta])

@@ -7,6 +7,7 @@ import type { Topic } from '../client/topic.ts'
 import type { ChannelOptions } from '../create-realtime.ts'
 import type { Subscription } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
+import { isFeed } from '../feed/feed-inbox.ts'
 import { isCursor, Position } from '../feed/position.ts'
 import { isDeleted, metaOf } from './meta.ts'
 import { isAction, tellAction } from './tell-action.ts'
@@ -31,7 +32,8 @@ export function openHistory(topic: Topic, member: Member, channel: RawChannel, w
 }
 
 /** Where a message is: what the server says of it goes before what is in its payload, where a feed's rows have it. */
-const placeOf = (meta: MessageMeta | undefined, stamp: Stamp): unknown => meta?.position ?? stamp.cursor
+const placeOf = ({ options }: Topic, meta: MessageMeta | undefined, stamp: Stamp): unknown =>
+  meta?.position ?? (isFeed(options) ? stamp.cursor : undefined)
 
 /** Never rejects. */
 async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void> {
@@ -50,7 +52,7 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
     return taken === 'known'
   }
   member.hold = (tell, meta, stamp) => {
-    if (held.length < MAX_HELD) held.push([tell, placeOf(meta, stamp)])
+    if (held.length < MAX_HELD) held.push([tell, placeOf(topic, meta, stamp)])
     else isFull = true
     return true
   }
@@ -97,7 +99,7 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
     }
   }
   const waited = held
-  member.hold = (_tell, meta, stamp) => isKnown(placeOf(meta, stamp))
+  member.hold = (_tell, meta, stamp) => isKnown(placeOf(topic, meta, stamp))
   if (!topic.members.has(member)) return
   for (const [tell, at] of waited) if (!isKnown(at)) tell()
   if (missing || isFull) callAll([member], 'onGap')
