@@ -13,8 +13,8 @@ import { startRealtimeServer, type StandaloneServer } from '../index.ts'
 
 /** As a browser's. */
 function storeOf(user: string): OutboxStore {
-  const items = stores.get(user) ?? new Map<string, string>()
-  stores.set(user, items)
+  const items = browsers.get(user) ?? new Map<string, string>()
+  browsers.set(user, items)
   return {
     get length() {
       return items.size
@@ -25,7 +25,7 @@ function storeOf(user: string): OutboxStore {
     removeItem: (key) => void items.delete(key),
   }
 }
-const stores = new Map<string, Map<string, string>>()
+const browsers = new Map<string, Map<string, string>>()
 const secret = 'a-secret-for-tests-that-is-long-enough-0123'
 const upTo = (last: number, from = 1): number[] => Array.from({ length: last - from + 1 }, (_, n) => n + from)
 
