@@ -29,21 +29,22 @@ export function usePresence(
   const said = JSON.stringify(info)
   const tracked = useMemo(() => JSON.parse(said) as object, [said])
   const latest = useLatest(tracked)
-  const track = useRef<() => void>(undefined)
+  const track = useRef<(state: object) => void>(undefined)
   useEffect(() => {
     if (userId === undefined) return
     const channel = client().channel(topic, { presenceKey: userId, private: isPrivate })
     channel.onPresence((next) => change(() => next))
-    const own = (): void => void channel.track(latest.current).catch(() => undefined)
+    const own = (state: object): void => void channel.track(state).catch(() => undefined)
     track.current = own
+    own(latest.current)
     // Also as whoever has signed in since; the same state is sent once to each of them.
-    channel.onReady((isReady) => isReady && own())
+    channel.onReady((isReady) => isReady && own(latest.current))
     return () => {
       if (track.current === own) track.current = undefined
       channel.leave()
     }
   }, [client, topic, userId, isPrivate, change, latest])
   // Over the same channel: one that was left would take its state back before the next one says another.
-  useEffect(() => track.current?.(), [client, topic, userId, isPrivate, tracked])
+  useEffect(() => track.current?.(tracked), [tracked])
   return state
 }
