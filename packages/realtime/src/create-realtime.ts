@@ -262,7 +262,8 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   const driver = assertDriver(CONTRACT, (options as RealtimeOptions | null | undefined)?.driver)
   const { timeoutMs = 10_000, clock = systemClock, random = Math.random } = options
   // `assertNumbers` would cost every page twice as much.
-  if (!Number.isFinite(timeoutMs) || timeoutMs < 1) throw refusal('Invalid `timeoutMs`.', 'OPTION_INVALID')
+  if (!(typeof timeoutMs === 'number' && timeoutMs >= 1 && timeoutMs <= 1e15))
+    throw refusal('Invalid `timeoutMs`.', 'OPTION_INVALID')
   const topics = new Map<string, Topic>()
   const listeners = new Set<(status: ConnectionStatus) => void>()
   const stats = { published: 0, gaps: 0 }
@@ -422,7 +423,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     refreshToken: () => users('refreshToken'),
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
       assertOpen()
-      if (!name) throw refusal('No topic', 'REALTIME_TOPIC_INVALID')
+      if (!name) throw refusal('No topic.', 'REALTIME_TOPIC_INVALID')
       return topicFor(name, channelOptions).subscribe(channelOptions) as unknown as Channel<Events>
     },
     feed<Row>(

@@ -14,8 +14,12 @@ export function roomQuery(
   { topic, private: isPrivate }: RoomName,
   more: Readonly<Record<string, string>> = {},
 ): string {
-  const named = /\p{Surrogate}/u.test(topic) ? { json: JSON.stringify(topic) } : { topic }
-  return new URLSearchParams({ ...named, kind: isPrivate ? 'private' : 'public', ...more }).toString()
+  const query = new URLSearchParams()
+  if (/\p{Surrogate}/u.test(topic)) query.set('json', JSON.stringify(topic))
+  else query.set('topic', topic)
+  query.set('kind', isPrivate ? 'private' : 'public')
+  for (const [name, value] of Object.entries(more)) query.set(name, value)
+  return query.toString()
 }
 
 /** The room that a page was asked for; `undefined` where none is named. */

@@ -91,15 +91,24 @@ describe.each(databases.map((open) => [open.name, open] as const))('actions in a
 
   it('are told behind what they were done to, by their own positions', async () => {
     const own = keeping()
-    const [id] = await own.append([message])
-    const start = (await own.keptSince('room:1', false, undefined, 10)).cursor
-    expect(await own.act({ ...place, target: String(id), action: 'update', value: '{"n":2}', by: 'a' }, 0)).toBe('kept')
-    expect(await own.act({ ...place, target: String(id), action: 'react', value: '"x"', by: 'a' }, 0)).toBe('kept')
-    expect(await own.act({ ...place, target: String(id), action: 'react', value: '"x"', by: 'a' }, 0)).toBe('same')
+    const [id] = await own.append([{ ...message, private: true }])
+    const start = (await own.keptSince('room:1', true, undefined, 10)).cursor
     expect(
-      await own.act({ ...place, target: String(id), action: 'react', value: '"y"', by: 'a' }, Date.now() + 60_000),
+      await own.act({ ...place, private: true, target: String(id), action: 'update', value: '{"n":2}', by: 'a' }, 0),
+    ).toBe('kept')
+    expect(
+      await own.act({ ...place, private: true, target: String(id), action: 'react', value: '"x"', by: 'a' }, 0),
+    ).toBe('kept')
+    expect(
+      await own.act({ ...place, private: true, target: String(id), action: 'react', value: '"x"', by: 'a' }, 0),
+    ).toBe('same')
+    expect(
+      await own.act(
+        { ...place, private: true, target: String(id), action: 'react', value: '"y"', by: 'a' },
+        Date.now() + 60_000,
+      ),
     ).toBe('unknown')
-    const page = await own.keptSince('room:1', false, start, 10)
+    const page = await own.keptSince('room:1', true, start, 10)
     expect(page.events.map(({ json, meta }) => [json, meta])).toMatchObject([
       ['{"n": 2}', { action: 'update', target: id, event: 'note', by: 'a' }],
       ['null', { action: 'react', target: id, event: 'note', name: 'x' }],
@@ -108,7 +117,9 @@ describe.each(databases.map((open) => [open.name, open] as const))('actions in a
     const source = feedSource({ client: db.client })
     const replayed = async (): Promise<string[]> => (await source.replay('room:1', 0, 10)).map(({ json }) => json)
     expect(await replayed()).toEqual(['{"n": 2}'])
-    expect(await own.act({ ...place, target: String(id), action: 'delete', value: 'null', by: 'a' }, 0)).toBe('kept')
+    expect(
+      await own.act({ ...place, private: true, target: String(id), action: 'delete', value: 'null', by: 'a' }, 0),
+    ).toBe('kept')
     expect(await replayed()).toEqual([])
     await source.close()
     await db.exec('delete from msc_feed.events')
