@@ -1,4 +1,4 @@
-// What a server renders and a page hydrates, for the tests beside it. Without JSX, as the tests' server runs it too.
+// The tests' server renders this list, and the page hydrates it. It has no JSX, because Playwright would compile that in its own way.
 import { useNotifications } from '@msc/realtime/react'
 import { createElement, type ReactNode } from 'react'
 
@@ -9,7 +9,7 @@ export interface Item {
 }
 
 export interface ListProps {
-  /** Nobody is signed in without one. */
+  /** It is `undefined` while nobody is signed in. */
   readonly user: string | undefined
   readonly items: readonly Item[]
   readonly from: string

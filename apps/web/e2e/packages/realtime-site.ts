@@ -92,7 +92,7 @@ export async function startRealtimeSite(): Promise<RealtimeSite> {
     } else if (url.pathname === '/people') {
       response.setHeader('content-type', 'text/html')
       response.end(await renderPeople(user))
-      // What is written while the page is on its way to the browser.
+      // These rows are written while the page is on its way to the browser.
       for (const n of url.searchParams.getAll('late')) await insert(user, Number(n))
     } else {
       response.setHeader('content-type', 'text/html')
