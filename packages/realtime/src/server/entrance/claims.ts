@@ -17,13 +17,24 @@ export type TokenResult = { readonly claims: Claims } | { readonly error: string
  */
 const NAMES = ['sub', 'session_id'] as const
 
+/** Imported once: a server has one secret, and as bytes it would be imported anew for each token. */
+const keys = new Map<string, Promise<CryptoKey>>()
+function keyOf(secret: string): Promise<CryptoKey> {
+  const known = keys.get(secret)
+  if (known) return known
+  const bytes = new TextEncoder().encode(secret)
+  const key = crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify'])
+  keys.set(secret, key)
+  return key
+}
+
 /**
  * Verifies an HS256 token as Supabase Realtime does: signature, expiry, and the claims `role` and `exp`. Stricter than that, it
  * refuses a `sub` and a `session_id` that are there and no text, or empty.
  */
 export async function verifyToken(token: string, secret: string): Promise<TokenResult> {
   try {
-    const { payload } = await jwtVerify(token, new TextEncoder().encode(secret), { algorithms: ['HS256'] })
+    const { payload } = await jwtVerify(token, await keyOf(secret), { algorithms: ['HS256'] })
     if (typeof payload['role'] !== 'string' || typeof payload.exp !== 'number') {
       return { error: 'Fields `role` and `exp` are required in JWT' }
     }

@@ -125,6 +125,10 @@ async function obstacle(
   return refusal('FORBIDDEN', 'You do not have permissions to read the changes of these tables')
 }
 
+// The same for all: most members have nothing else, and there are ten thousand of them.
+const ABSENT: Membership['presence'] = { enabled: false, key: '' }
+const NO_CHANGES: readonly ChangeWish[] = []
+
 /** Makes the client a member, and tells it what it asked to hear at once. */
 async function admit(
   connection: Connection,
@@ -153,8 +157,8 @@ async function admit(
     private: isPrivate,
     self,
     ack,
-    presence: { enabled: wish.presence.enabled, key: presence.key },
-    changes,
+    presence: wish.presence.enabled || presence.key ? { enabled: wish.presence.enabled, key: presence.key } : ABSENT,
+    changes: changes.length > 0 ? changes : NO_CHANGES,
     claims,
   }
   connection.memberships.set(frame.topic, membership)

@@ -11,6 +11,7 @@ import type { Membership } from '../rooms/rooms.ts'
 import type { Answer, Once } from '../rooms/taken.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
+import { ownKey } from './presence-key.ts'
 import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, UNAVAILABLE, type Refused } from './refusal.ts'
 import { isUnstorable } from '../history/unstorable.ts'
 import { refuse, reply } from './reply.ts'
@@ -73,7 +74,7 @@ export async function onPresence(
   payload: Record<string, unknown>,
   context: SessionContext,
 ): Promise<void> {
-  const { connection, topic } = membership
+  const { connection, topic, claims } = membership
   const { rooms, runtime, limits } = context
   const no = (refused: Refused): void => refuse(connection, frame, refused, runtime)
   if (payload['event'] === 'untrack') {
@@ -96,6 +97,8 @@ export async function onPresence(
   // All of it is sent to whoever comes, in one message, which must not make them a slow consumer.
   const isFull = others.members >= limits.presencePerRoom || others.bytes + state.length > limits.presenceRoomBytes
   if (isFull) return no(refusal('ROOM_BUSY', 'Too many are present in this room', ROOM_BUSY_MS))
+  const { enabled, key } = membership.presence
+  if (key === '') membership.presence = { enabled, key: ownKey(claims, context.presenceKey) }
   track(membership, state, rooms)
   reply(connection, frame, 'ok', {})
 }
