@@ -336,29 +336,32 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     emit('driver.drop', { concern: 'realtime', driver: driver.name, reason, count: 1 })
 
   const user: User = {}
-  /** For topics, and for code that is loaded late: it imports nothing that is here already, or bundlers would split that. */
+  /**
+   * For topics, and for code that is loaded late: it imports nothing that is here already, or bundlers would split that. In the
+   * order in which the names compress best.
+   */
   const tools = {
-    driver,
-    clock,
-    user,
-    topics,
-    breaker,
-    inTime,
-    retryMs,
+    options,
     getToken: () => inTime('getToken', async (signal) => options.getToken?.(signal), closing.signal),
     UnavailableError,
-    emit,
-    sleep,
-    carrier,
+    topics,
     jsonForm,
-    randomHex,
-    refusal,
-    safely,
-    traced,
-    feedTopic,
     callAll,
+    feedTopic,
+    inTime,
+    traced,
     createMembership,
-    options,
+    refusal,
+    clock,
+    safely,
+    driver,
+    carrier,
+    emit,
+    randomHex,
+    user,
+    retryMs,
+    breaker,
+    sleep,
   }
   /** Who has no tokens never needs the code that knows users. */
   const users: Users = async (what, ...args: unknown[]) => {

@@ -146,10 +146,10 @@ export async function perform(
   args: readonly unknown[],
   signal: AbortSignal,
 ): Promise<never> {
+  // It waits by itself, for this subscription and those to come, whoever the user is by then.
+  if (operation === 'onOccupancy') return followOccupancy(topic, member) as never
   // Also where another user's membership has taken the place of the one that was asked.
   signal.throwIfAborted()
-  // It waits by itself, for this subscription and those to come.
-  if (operation === 'onOccupancy') return followOccupancy(topic, member) as never
   const own = topic.membership
   const { name, onDrop, UnavailableError } = topic.options
   // As given: the other side checks, and transforms, for itself.

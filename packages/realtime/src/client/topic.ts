@@ -1,6 +1,5 @@
 import { deferred } from '../base/promises.ts'
 import { refusal } from '../base/refusal.ts'
-import { safely } from '../base/safely.ts'
 import { createInbox } from './inbox.ts'
 import { addTo, callAll, deliver, type Handler, type Member } from './members.ts'
 import { createMembership, type Audience, type Membership, type MembershipOptions } from './membership.ts'
@@ -96,7 +95,7 @@ export function createTopic(options: TopicOptions): Topic {
               if (self.membership.presence) callAll([member], kind, self.membership.presence)
             })
           // Nobody counts before somebody wants to know.
-          if (kind === 'onOccupancy') safely(request(kind))
+          if (kind === 'onOccupancy') request(kind)().catch(self.membership.report)
           return hear(kind, handler)
         }
       }

@@ -1,3 +1,4 @@
+import { setErrorReporter } from '@msc/core'
 import { createManualClock } from '@msc/core/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryBusHub, memoryBus, type MemoryBus } from '../../bus/index.ts'
@@ -219,5 +220,38 @@ describe('how many are in a topic', () => {
     channel.onError((error) => errors.push(error))
     channel.onOccupancy(() => undefined)
     await expect.poll(() => errors).toMatchObject([{ code: 'REALTIME_NO_OCCUPANCY' }])
+  })
+  it('is nothing to a subscriber that has left, and no error', async () => {
+    const failed: unknown[] = []
+    setErrorReporter((error) => void failed.push(error))
+    const heard: unknown[] = []
+    try {
+      const server = await serve()
+      const client = connect(server, 'ana')
+      // As StrictMode does with an effect.
+      const channel = client.channel('t')
+      channel.onError((error) => failed.push(error))
+      channel.onOccupancy((occupancy) => heard.push(occupancy))
+      channel.leave()
+      const next = client.channel('t')
+      const first = new Promise((resolve) => next.onOccupancy(resolve))
+      expect(await first).toEqual({ members: 1, users: 1 })
+      // Another user has come before it was known that somebody wants to know.
+      let sub = 'bo'
+      const changing = createRealtime({
+        driver: embedded({ url: `${server.url}/realtime/v1` }),
+        getToken: () => signTestToken(jwtSecret, { sub }),
+      })
+      clients.push(changing)
+      const own = changing.channel('t')
+      await own.ready
+      sub = 'cy'
+      const told = new Promise<unknown>((resolve) => own.onOccupancy(resolve))
+      await changing.refreshToken()
+      expect(await told).toMatchObject({ members: 2 })
+    } finally {
+      setErrorReporter(undefined)
+    }
+    expect([failed, heard]).toEqual([[], []])
   })
 })
