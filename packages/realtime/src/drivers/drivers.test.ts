@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { freePort } from '@msc/core/testing'
 import { WebSocket } from 'ws'
 import { testRealtimeDriver } from '../testing/conformance/index.ts'
-import { setHub } from '../client/hub.ts'
+import { hubs } from '../client/hub.ts'
 import { PollSocket } from '../fallback/poll-socket.ts'
 import { SseSocket } from '../fallback/sse-socket.ts'
 import { embedded } from './embedded.ts'
@@ -31,7 +31,25 @@ for (const version of ['1.0.0', '2.0.0'] as const) {
   )
 }
 
-beforeEach(() => setHub(undefined))
+beforeEach(() => hubs().clear())
+
+it('publishes beside the one server of its process, and beside several to none of them, which it says', async () => {
+  const driver = embedded()
+  const heard: string[] = []
+  const hub = (name: string) => ({ publish: () => void heard.push(name) })
+  const message = { topic: 't', event: 'e', payload: {}, private: false }
+  const [one, two] = [hub('one'), hub('two')]
+  hubs().add(one)
+  await driver.publish?.([message], AbortSignal.timeout(1000))
+  hubs().add(two)
+  await expect(driver.publish?.([message], AbortSignal.timeout(1000))).rejects.toMatchObject({
+    code: 'REALTIME_SEVERAL_SERVERS',
+    retryable: false,
+  })
+  hubs().delete(one)
+  await driver.publish?.([message], AbortSignal.timeout(1000))
+  expect(heard).toEqual(['one', 'two'])
+})
 
 it('chooses Supabase by its variables, else the embedded server', async () => {
   const env = { NEXT_PUBLIC_SUPABASE_URL: 'https://p.supabase.co', NEXT_PUBLIC_SUPABASE_ANON_KEY: 'k' }

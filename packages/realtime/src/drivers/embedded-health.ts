@@ -6,8 +6,8 @@ import type { OutgoingMessage } from '../driver.ts'
 // A page that never asks for its health does not carry this. What the page has loaded already is passed in.
 
 export interface HealthPorts {
-  /** The server of this process, if there is one. */
-  readonly hub: RealtimeHub | undefined
+  /** The servers of this process. */
+  readonly hubs: ReadonlySet<RealtimeHub>
   /** The address of the server, without a slash at its end. */
   readonly base: string | undefined
   readonly DriverError: typeof Core.DriverError
@@ -18,8 +18,9 @@ export interface HealthPorts {
  * @throws DriverError when the server can not be reached, or what answers is none; `DRIVER_DEGRADED` when the server says that it
  *   is not as it should be.
  */
-export async function checkHealth({ hub, base, DriverError, clock }: HealthPorts, signal: AbortSignal): Promise<void> {
-  if (hub) return assertWell(hub.stats?.().health, DriverError)
+export async function checkHealth({ hubs, base, DriverError, clock }: HealthPorts, signal: AbortSignal): Promise<void> {
+  for (const hub of hubs) assertWell(hub.stats?.().health, DriverError)
+  if (hubs.size > 0) return
   if (!base) throw notStarted({ DriverError })
   const { judgeAnswer, readAnswer } = await import('@msc/core/http-answer')
   const unreachable = (cause: unknown): never => {
@@ -77,14 +78,22 @@ function assertWell(health: unknown, DriverError: HealthPorts['DriverError']): v
 /**
  * Publishes over the bus, from a process without a server.
  *
- * @throws DriverError without a bus, or when the bus does not take it.
+ * @param isBesideSeveral There are several servers in this process, and nobody knows which of them is meant.
+ * @throws DriverError without a bus, or when the bus does not take it; `REALTIME_SEVERAL_SERVERS` beside several.
  */
 export async function publishAway(
   messages: readonly OutgoingMessage[],
   bus: BusPublisher | undefined,
   signal: AbortSignal,
   ports: Pick<typeof Core, 'DriverError'>,
+  isBesideSeveral: boolean,
 ): Promise<void> {
+  if (isBesideSeveral) {
+    throw new ports.DriverError('embedded', 'Several realtime servers run in this process.', {
+      code: 'REALTIME_SEVERAL_SERVERS',
+      hint: 'Publish with `publish` of the server that is meant, or by a client with `memory({ server })`; close those that are left over.',
+    })
+  }
   if (!bus) throw notStarted(ports)
   await bus.publish(messages, signal)
 }

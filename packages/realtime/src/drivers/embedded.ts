@@ -2,11 +2,11 @@ import { ConfigError, DriverError, systemClock, type Clock, closedError } from '
 import { assertTime } from './assert-time.ts'
 import type { BusPublisher } from '../bus/publisher.ts'
 import type { RealtimeDriver, SubscribeOptions } from '../driver.ts'
-import { getHub } from '../client/hub.ts'
+import { hubs } from '../client/hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
 
 export interface EmbeddedOptions {
-  /** Origin and path of the server: `https://app.example/realtime/v1`. Not needed to publish beside the server. */
+  /** Origin and path of the server: `https://app.example/realtime/v1`. Not needed to publish beside the one server of this process. */
   readonly url?: string
   /** Identifies the application to the server; any valid token of its key. Default: the user's own token. */
   readonly apiKey?: string
@@ -108,13 +108,13 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
     subscribe: (topic, subscribeOptions, handlers, signal) =>
       connect(subscribeOptions).join(topic, subscribeOptions, handlers, signal),
     async publish(messages, signal) {
-      const hub = getHub()
-      if (!hub) return (await late()).publishAway(messages, options.bus, signal, { DriverError })
+      const [hub, ...others] = hubs()
+      if (!hub || others[0]) return (await late()).publishAway(messages, options.bus, signal, { DriverError }, !!hub)
       for (const message of messages) await hub.publish(message)
     },
     async health(signal) {
       if (closed) throw closedError('embedded')
-      await (await late()).checkHealth({ hub: getHub(), base, DriverError, clock }, signal)
+      await (await late()).checkHealth({ hubs: hubs(), base, DriverError, clock }, signal)
     },
     async close() {
       closed = true

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { inTurn, DriverError, guardSignals } from '@msc/core'
-import { getHub, setHub } from '../client/hub.ts'
+import { hubs } from '../client/hub.ts'
 import { actFor } from './act.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
 import { Admission, Place } from './admission/admission.ts'
@@ -183,7 +183,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         () => operating.close(),
         () => feeds?.close(),
         () => history?.close(),
-        () => getHub() === server && setHub(undefined),
+        () => hubs().delete(server),
         () => clients.close(`Going away; spread=${spreadMs()}`),
         () => upgrades.close(),
         () => closePresence(rooms),
@@ -246,7 +246,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     },
   }
 
-  setHub(server)
+  hubs().add(server)
   return server
 }
 

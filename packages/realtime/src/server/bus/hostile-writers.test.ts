@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { formatFrame } from '../../bus/frame.ts'
 import { createMemoryBusHub, memoryBus, type MemoryBusHub } from '../../bus/index.ts'
 import { createSigning } from '../../bus/signing.ts'
-import { setHub } from '../../client/hub.ts'
+import { hubs } from '../../client/hub.ts'
 import { createRealtime } from '../../create-realtime.ts'
 import { embedded } from '../../drivers/embedded.ts'
 import { openRaw, type RawSocket } from '../../testing/raw-socket.ts'
@@ -147,7 +147,7 @@ describe('while the secret changes', () => {
 describe('a process without a server', () => {
   const publish = async (hub: MemoryBusHub, options?: { jwtSecret: string }): Promise<void> => {
     // As in a process of its own.
-    setHub(undefined)
+    hubs().clear()
     const client = createRealtime({ driver: embedded({ bus: memoryBus(hub, options) }), getToken: () => undefined })
     try {
       await client.publish('t', 'note', { n: 1 })

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryBusHub, memoryBus, type BusPublisher, type MemoryBus, type RealtimeBus } from '../../bus/index.ts'
 import { redisBus } from '../../bus/redis.ts'
 import type { MessageAction } from '../../base/message.ts'
-import { setHub } from '../../client/hub.ts'
+import { hubs } from '../../client/hub.ts'
 import { createRealtime, type Channel, type ChannelOptions, type Realtime } from '../../create-realtime.ts'
 import { embedded } from '../../drivers/embedded.ts'
 import { feedSource } from '../../feed/source.ts'
@@ -180,7 +180,7 @@ describe.each(Object.keys(backends))('a topic that several servers keep in their
   it('keeps what a process without a server publishes, by one id', async () => {
     const [one, two] = [await serve(backend.create()), await serve(backend.create())]
     const [ana, bo] = [await listen(one, 'ana'), await listen(two, 'bo')]
-    setHub(undefined)
+    hubs().clear()
     const bus = backend.create()
     const worker = createRealtime({ driver: embedded({ bus }), getToken: () => undefined })
     clients.push(worker)

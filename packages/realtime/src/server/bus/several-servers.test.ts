@@ -2,7 +2,7 @@ import { createManualClock } from '@msc/core/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryBusHub, memoryBus, publishing, type MemoryBus, type RealtimeBus } from '../../bus/index.ts'
 import { createRealtime, type Realtime } from '../../create-realtime.ts'
-import { setHub } from '../../client/hub.ts'
+import { hubs } from '../../client/hub.ts'
 import { embedded } from '../../drivers/embedded.ts'
 import { BUS_BACKENDS, type BusBackend } from '../../testing/bus-backends.ts'
 import { openRaw, type RawSocket } from '../../testing/raw-socket.ts'
@@ -165,7 +165,7 @@ describe.each(Object.keys(BUS_BACKENDS))('several servers on %s', (name) => {
     const [one, two] = [await serve(backend.create()), await serve(backend.create())]
     const [a, b] = [await joined(one, 'a'), await joined(two, 'b')]
     // As in a process of its own.
-    setHub(undefined)
+    hubs().clear()
     const bus = publishing(backend.create(), { jwtSecret })
     const worker = createRealtime({ driver: embedded({ bus }), getToken: () => undefined })
     clients.push(worker)

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createMemoryBusHub, memoryBus, type MemoryBus } from '../../bus/index.ts'
 import { createRealtime } from '../../create-realtime.ts'
-import { setHub } from '../../client/hub.ts'
+import { hubs } from '../../client/hub.ts'
 import { embedded } from '../../drivers/embedded.ts'
 import type { FeedStats } from '../../feed/source.ts'
 import { startRealtimeServer, type StandaloneServer } from '../index.ts'
@@ -108,7 +108,7 @@ describe('a server over a bus', () => {
 
 describe('the embedded driver', () => {
   afterEach(() => {
-    setHub(undefined)
+    hubs().clear()
     vi.unstubAllGlobals()
   })
   const healthOf = async (url?: string) => {
@@ -136,7 +136,7 @@ describe('the embedded driver', () => {
     const degraded = { status: 'degraded', code: 'DRIVER_DEGRADED', detail: expect.stringContaining(detail.slice(26)) }
     expect(await healthOf()).toMatchObject(degraded)
     expect(await (await fetch(`${url}/health`)).json()).toEqual({ status: 'degraded', reasons: ['FEEDS_NOT_HEARD'] })
-    setHub(undefined)
+    hubs().clear()
     expect(await healthOf(url)).toMatchObject(degraded)
     mode = 'listening'
     expect(await healthOf(url)).toMatchObject({ status: 'ready' })
