@@ -9,7 +9,6 @@ import {
   backoff,
   carrier,
   emit,
-  jsonForm,
   randomHex,
   sleep,
   systemClock,
@@ -20,6 +19,7 @@ import {
   type StandardSchema,
 } from '@msc/core'
 import type { Occupancy, PresenceState, RealtimeDriver } from './driver.ts'
+import { copied } from './base/copied.ts'
 import { onPage } from './base/page.ts'
 import { createSeen } from './base/seen.ts'
 import { safely } from './base/safely.ts'
@@ -266,7 +266,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     throw refusal('Invalid `timeoutMs`.', 'OPTION_INVALID')
   const topics = new Map<string, Topic>()
   const listeners = new Set<(status: ConnectionStatus) => void>()
-  const stats = { published: 0, gaps: 0 }
+  const stats = { gaps: 0, published: 0 }
   const breaker: { state: BreakerState } = { state: 'closed' }
   let status: ConnectionStatus = 'idle'
   let told: ConnectionStatus = 'idle'
@@ -278,9 +278,9 @@ export function createRealtime(options: RealtimeOptions): Realtime {
 
   const {
     service,
+    assertOpen,
     report,
     inTime: callInTime,
-    assertOpen,
   } = createPageService({
     concern: 'realtime',
     driver,
@@ -324,12 +324,12 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       // It may have gone and come back meanwhile.
       if (status === told) return
       told = status
-      for (const listener of listeners) safely(() => listener(status))
+      for (const listener of [...listeners]) safely(() => listener(status))
     }, 0)
   }
 
   // A network that goes says nothing to a topic that is waiting for its next try.
-  onPage(['offline', 'online'], settleStatus, closing.signal)
+  onPage(['online', 'offline'], settleStatus, closing.signal)
 
   const inTime: InTime = (what, call, signal) => callInTime(what, timeoutMs, call, signal)
   const onDrop = (reason: string): void =>
@@ -342,26 +342,25 @@ export function createRealtime(options: RealtimeOptions): Realtime {
    */
   const tools = {
     options,
-    getToken: () => inTime('getToken', async (signal) => options.getToken?.(signal), closing.signal),
     UnavailableError,
-    topics,
-    jsonForm,
-    callAll,
-    feedTopic,
-    inTime,
-    traced,
-    createMembership,
-    refusal,
-    clock,
-    safely,
-    driver,
-    carrier,
     emit,
-    randomHex,
-    user,
+    safely,
     retryMs,
+    traced,
     breaker,
     sleep,
+    feedTopic,
+    callAll,
+    refusal,
+    getToken: () => inTime('getToken', async (signal) => options.getToken?.(signal), closing.signal),
+    randomHex,
+    createMembership,
+    carrier,
+    driver,
+    clock,
+    topics,
+    user,
+    inTime,
   }
   /** Who has no tokens never needs the code that knows users. */
   const users: Users = async (what, ...args: unknown[]) => {
@@ -369,7 +368,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   }
 
   /** What is in the way is said once, not at each attempt; a network that is away is the status's to tell. */
-  const warned = createSeen(100)
+  const warned = createSeen(500)
   const warn = (topic: string, error: Error): void => {
     trouble = error.message
     const { retryable, code } = error as Partial<MscError>
@@ -413,7 +412,8 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     args: Parameters<(typeof PublishCode)[What]>[0],
   ): Promise<void> => {
     assertOpen()
-    await (await import('./client/publish.ts'))[what](args as never, tools)
+    const given = copied(args)
+    await (await import('./client/publish.ts'))[what](given as never, tools)
     stats.published += 1
   }
 
@@ -436,7 +436,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       onGap?: () => void,
     ) {
       assertOpen()
-      const wanted = { private: true, from: (onChange as Partial<FeedHandlers> | undefined)?.from }
+      const wanted = { from: (onChange as Partial<FeedHandlers> | undefined)?.from, private: true }
       const topic = topicFor(feedTopic(table, ownerId), wanted)
       const channel = topic.subscribe(wanted)
       const ending = new AbortController()
@@ -450,7 +450,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
         channel.leave()
       }
     },
+    publishChange: (change) => publishing('publishChange', [change]),
     publish: (...message) => publishing('publishNow', message),
-    publishChange: (change) => publishing('publishChange', change),
   }
 }

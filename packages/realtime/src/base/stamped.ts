@@ -3,7 +3,7 @@ import type { Payload } from './message.ts'
 import type { Stamp } from './stamp.ts'
 
 /** What the page has loaded already: a page that only listens does not stamp. */
-export type StampTools = Pick<typeof Core, 'carrier' | 'jsonForm' | 'randomHex'>
+export type StampTools = Pick<typeof Core, 'carrier' | 'randomHex'>
 
 /**
  * Puts a stamp on what JSON writes as an object; anything else stays as it is, since a spread would mangle it. Default: with
@@ -11,9 +11,8 @@ export type StampTools = Pick<typeof Core, 'carrier' | 'jsonForm' | 'randomHex'>
  */
 export function stamped(
   payload: unknown,
-  { carrier, jsonForm, randomHex }: StampTools,
+  { carrier, randomHex }: StampTools,
   stamp: Stamp = { id: randomHex(12), traceparent: carrier().traceparent },
 ): unknown {
-  const form = jsonForm(payload)
-  return {}.toString.call(form) === '[object Object]' ? { ...(form as Payload), _msc: stamp } : form
+  return {}.toString.call(payload) === '[object Object]' ? { ...(payload as Payload), _msc: stamp } : payload
 }

@@ -27,6 +27,61 @@ afterEach(async () => {
   await client.close()
 })
 
+describe('handlers', () => {
+  it('that take themselves off and on again hear a message once, and nothing once they are off', async () => {
+    const room = connect().channel('room')
+    await room.ready
+    const calls: string[] = []
+    /** No test may run for ever. */
+    const count = (what: string): boolean => calls.push(what) < 100
+    const rearm = (): void => {
+      off()
+      if (count('message')) off = room.on('note', rearm)
+    }
+    let off = room.on('note', rearm)
+    const again = (): void => {
+      const other = client.channel('room')
+      other.on('note', () => {
+        other.leave()
+        if (count('rejoined')) again()
+      })
+    }
+    again()
+    const last = room.on('note', () => calls.push('last'))
+    room.on('note', last)
+    room.on('note', () => calls.push('end'))
+    fake.push('room', 'note', {})
+    expect(calls).toEqual(['message', 'last', 'end', 'rejoined'])
+    fake.push('room', 'note', {})
+    expect(calls.slice(4)).toEqual(['end', 'message', 'rejoined'])
+    calls.length = 0
+    const listen = (): void => {
+      stop()
+      if (count('status')) stop = client.onStatus(listen)
+    }
+    let stop = client.onStatus(listen)
+    fake.drop()
+    await clock.advance(5000)
+    expect(calls).toEqual(['status', 'status'])
+  })
+
+  it('of `onReady` hear when it becomes live and when that is over, and nothing of tries in between', async () => {
+    const room = connect({ onError: () => undefined }).channel('room')
+    const heard: boolean[] = []
+    room.onReady((isReady) => heard.push(isReady))
+    await settle()
+    fake.override.subscribe = () => Promise.reject(new Error('no'))
+    fake.drop()
+    for (let passed = 0; passed < 60; passed++) await clock.advance(1000)
+    expect(asked('subscribe').length).toBeGreaterThan(4)
+    expect(heard).toEqual([true, false])
+    delete fake.override.subscribe
+    await clock.advance(20_000)
+    await client.close()
+    expect(heard).toEqual([true, false, true, false])
+  })
+})
+
 describe('coming back', () => {
   it('takes its share of the time that the server wants it to be spread over', async () => {
     connect().channel('room')

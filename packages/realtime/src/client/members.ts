@@ -29,10 +29,13 @@ export function addTo<T>(set: Set<T>, item: T): () => void {
 
 /** Calls the handlers of one kind; of messages, those of the event. */
 export function callAll(members: Iterable<Member>, kind: Kind, value?: unknown, event?: string, meta?: unknown): void {
-  for (const { hears } of members)
-    for (const [its, handler, wanted] of hears)
-      if (its === kind && (wanted === event || wanted === '*'))
+  // Over copies: one that takes itself off and on again hears a message once.
+  for (const { hears } of [...members])
+    for (const each of [...hears]) {
+      const [its, handler, wanted] = each
+      if (hears.has(each) && its === kind && (wanted === event || wanted === '*'))
         safely(() => handler(value as never, event as never, meta as never))
+    }
 }
 
 /** Hands a message to whoever wants it, in the trace of who sent it. */
@@ -46,7 +49,7 @@ export function deliver(
 ): void {
   const run = (): void => {
     emit('realtime.receive', { topic, event })
-    for (const member of members) {
+    for (const member of [...members]) {
       const { read, onInvalid } = member
       const handOn = (data: unknown): void => callAll([member], 'message', data, event, meta)
       const tell = (): unknown =>

@@ -78,8 +78,8 @@ export interface Membership {
  * @param missed Another user's was live before, so that something is missing when this one is.
  */
 export function createMembership(topic: Audience, waitMs = 0, missed = false): Membership {
-  const { options, members, feedCode } = topic
-  const { name, driver, user, clock } = options
+  const { options, feedCode, members } = topic
+  const { name, clock, driver, user } = options
   const closing = new AbortController()
   const { signal } = closing
   const handOn = topic.inboxFor(members)
@@ -92,7 +92,6 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
   const move = (next: Membership['state']): void => {
     self.state = next
     options.onState()
-    callAll(members, 'onReady', next === 'connected')
   }
   const inTime: InTime = (what, run) => options.inTime(`${what} on ${name}`, run, signal)
   /** A page that wakes or comes online does not wait out the rest of its backoff. */
@@ -144,13 +143,14 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
         if (self.state === 'connected') {
           live = deferred()
           move('reconnecting')
+          callAll(members, 'onReady', false)
         }
         down.resolve()
       }
       try {
         // One request for all topics; this one may be left meanwhile.
-        const asked = inTime('getToken', () => options.users('ask'))
-        const [code] = await Promise.all([options.feed && import('../feed/feed-code.ts'), asked])
+        await inTime('getToken', () => options.users('ask'))
+        const code = options.feed && (await import('../feed/feed-code.ts'))
         if (code) {
           self.inbox ??= code.createFeedInbox(handOn, self.wasLive, topic)
           self.inbox.hold()
@@ -165,7 +165,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
         joined = await inTime('join', (inner) =>
           driver.subscribe(
             name,
-            { private: options.private, token, user: identity, self: false, presenceKey: topic.presenceKey },
+            { token, self: false, user: identity, private: options.private, presenceKey: topic.presenceKey },
             {
               onMessage(event, payload, meta) {
                 if (signal.aborted) return
@@ -193,6 +193,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
           liveAt = clock.monotonic()
           live.resolve(joined)
           move('connected')
+          callAll(members, 'onReady', true)
           if (missed) {
             missed = false
             options.onGap()

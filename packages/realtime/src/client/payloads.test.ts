@@ -32,7 +32,7 @@ const details = (what: string): unknown[] =>
   fake.received.filter((request) => request.what === what).map(({ detail }) => detail)
 const sent = (): unknown[] =>
   details('send').map((detail) => unstamped((detail as { payload: unknown }).payload).payload)
-const tools = { carrier: () => ({ traceparent: '' }), randomHex: () => 'id', jsonForm: <T>(value: T): T => value }
+const tools = { carrier: () => ({ traceparent: '' }), randomHex: () => 'id' }
 
 describe('any JSON', () => {
   it('is sent and handed on as it is', async () => {
@@ -69,6 +69,36 @@ describe('any JSON', () => {
     await channel.ready
     fake.push('room', 'note', { n: 1, _msc })
     expect(heard).toEqual([{ n: 1 }])
+  })
+
+  it('is as it was when it was sent, whatever becomes of the object or the bytes', async () => {
+    const bytes: unknown[] = []
+    extra.sendBytes = async (_event, sending) => void bytes.push([...sending])
+    const channel = client.channel('room')
+    const position = { x: 0, in: { y: 0 } }
+    const buffer = new Uint8Array([0])
+    const state = { n: 1 }
+    const waiting: Promise<unknown>[] = []
+    const sendAll = (): void => {
+      for (let x = 1; x <= 5; x++) {
+        position.x = position.in.y = buffer[0] = x
+        waiting.push(channel.broadcast('move', position), channel.broadcast('move', buffer))
+        waiting.push(client.publish('room', 'move', position))
+      }
+    }
+    // While there is no connection yet, and when there is one.
+    sendAll()
+    await channel.ready
+    sendAll()
+    waiting.push(channel.track(state))
+    state.n = 99
+    await Promise.all(waiting)
+    const all = [1, 2, 3, 4, 5].flatMap((x) => [x, x]).toSorted()
+    const moved = sent() as { x: number; in: { y: number } }[]
+    expect(moved.every(({ x, in: { y } }) => x === y)).toBe(true)
+    expect(moved.map(({ x }) => x).toSorted()).toEqual([...all, ...all].toSorted())
+    expect(bytes.flat()).toEqual([1, 2, 3, 4, 5, 1, 2, 3, 4, 5])
+    expect(details('track')).toEqual([{ n: 1 }])
   })
 
   it('is what `toJSON` makes of a value', async () => {

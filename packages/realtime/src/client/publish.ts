@@ -95,7 +95,7 @@ function isAnswer(error: unknown): boolean {
 
 /** A row's change as Supabase's `realtime.broadcast_changes` sends it. */
 export function publishChange(
-  { table, ownerId, type, record, old }: Parameters<Realtime['publishChange']>[0],
+  [{ table, ownerId, type, record, old }]: Parameters<Realtime['publishChange']>,
   tools: PublishTools,
 ): Promise<void> {
   const payload = { operation: type, schema: 'public', table, record: record ?? null, old_record: old ?? null }

@@ -153,7 +153,7 @@ export async function perform(
   const own = topic.membership
   const { name, onDrop, UnavailableError } = topic.options
   // As given: the other side checks, and transforms, for itself.
-  if (operation === 'broadcast') await member.read?.(args[0] as string, args[1])
+  if (operation === 'broadcast' && member.read) await inOrder(member, member.read(args[0] as string, args[1]), signal)
   // While it was read the user may have changed, or the time for it ended.
   signal.throwIfAborted()
   const { waiting = 0 } = topic
@@ -177,6 +177,16 @@ export async function perform(
   } finally {
     topic.waiting -= 1
   }
+}
+
+const reading = new WeakMap<Member, Promise<unknown>>()
+
+/** Resolves as this one does, after those before it: what is read for longer must not be overtaken, however it ends. */
+async function inOrder(member: Member, read: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const before = reading.get(member)
+  const own = ended(Promise.all([read, before]), signal)
+  reading.set(member, Promise.allSettled([before, own]))
+  await own
 }
 
 /** The promise, for as long as there is time: what waits for a connection that never comes has to give its place back. */
@@ -241,8 +251,9 @@ async function send(
   try {
     const message: unknown = stamped(payload, tools)
     const isBytes = message instanceof Uint8Array
-    // JSON leaves these out, and no driver could tell.
-    if (message === undefined || typeof message === 'function') writable(refuse, name, undefined)
+    // JSON leaves these out, and no driver could tell. What has a `toJSON` still is what that makes nothing of.
+    const { toJSON } = Object(payload) as { readonly toJSON?: unknown }
+    if (message === undefined || typeof message === 'function' || toJSON) writable(refuse, name, payload)
     if (isBytes && !subscription.sendBytes)
       throw refuse(`Bytes can not be sent to ${name}.`, 'REALTIME_NO_BYTES', {
         hint: 'Send them as text in base64, or use a driver that carries bytes.',

@@ -14,6 +14,9 @@ export function identityOf(token: string | undefined): string {
   return JSON.stringify([sub, session, role])
 }
 
+/** Is it a JWT, so that it says whose it is? */
+export const isToken = (text: string): boolean => Object.keys(claimsOf(text)).length > 0
+
 function claimsOf(token: string): Readonly<Record<string, unknown>> {
   try {
     const text = atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'))

@@ -1,3 +1,4 @@
+import { copied } from '../base/copied.ts'
 import { deferred } from '../base/promises.ts'
 import { refusal } from '../base/refusal.ts'
 import { createInbox } from './inbox.ts'
@@ -46,7 +47,7 @@ export function createTopic(options: TopicOptions): Topic {
       const { presenceKey: key, events } = wanted
       const isNew = key && key !== self.presenceKey
       if (!!wanted.private !== options.private || (isNew && [...members].some((each) => each.presenceKey))) {
-        throw refusal(`${name} has another \`private\` or \`presenceKey\``, 'REALTIME_TOPIC_CONFLICT')
+        throw refusal(`${name} has other options.`, 'REALTIME_TOPIC_CONFLICT')
       }
       if (isNew) self.presenceKey = key
       const isKept = hasHistory(wanted)
@@ -63,10 +64,12 @@ export function createTopic(options: TopicOptions): Topic {
       /** Does something with a live subscription, for the user of now, after what was asked before. */
       const request =
         (operation: Operation) =>
-        (...args: unknown[]): Promise<never> =>
-          self.membership.inTime(operation, (signal) =>
-            import('./sending.ts').then(({ perform }) => perform(operation, self, member, args, signal)),
+        (...args: unknown[]): Promise<never> => {
+          const given = copied(args)
+          return self.membership.inTime(operation, (signal) =>
+            import('./sending.ts').then(({ perform }) => perform(operation, self, member, given, signal)),
           )
+        }
       const hear = (...handler: Handler): (() => void) => addTo(member.hears, handler)
       const ready: Promise<never> = self.membership.live.then(() => undefined as never)
       ready.catch(() => undefined)
@@ -87,7 +90,7 @@ export function createTopic(options: TopicOptions): Topic {
           void self.membership.close(refusal(`${name} was left.`, 'REALTIME_LEFT'))
         },
       } as Omit<RawChannel, Operation | Heard> as RawChannel
-      for (const kind of ['onError', 'onReady', 'onOccupancy', 'onAction', 'onPresence', 'onGap'] as const) {
+      for (const kind of ['onError', 'onPresence', 'onReady', 'onOccupancy', 'onAction', 'onGap'] as const) {
         channel[kind] = (handler) => {
           // Who is there already; later, as with everything else.
           if (kind === 'onPresence')
@@ -102,9 +105,9 @@ export function createTopic(options: TopicOptions): Topic {
       // In the order in which the names compress best.
       for (const operation of [
         'track',
+        'update',
         'untrack',
         'remove',
-        'update',
         'react',
         'unreact',
         'broadcast',

@@ -2,6 +2,7 @@ import { currentContext, onTelemetry, setErrorReporter, withCarrier } from '@msc
 import { createManualClock } from '@msc/core/testing'
 import { afterEach, beforeEach, expect, expectTypeOf, it, vi } from 'vitest'
 import { z } from 'zod'
+import { deferred } from '../base/promises.ts'
 import { createRealtime, type Realtime } from '../create-realtime.ts'
 import { createFakeRealtime, type FakeRealtime } from '../testing/fake-driver.ts'
 
@@ -44,6 +45,28 @@ it('hands on what is valid, as the schema reads it, in order, in the trace of wh
     ['played', 'a', Date.UTC(2026, 10, 23)],
     ['*', 'played'],
   ])
+})
+
+it('sends in the order of the calls, also where one is read for longer or is not valid', async () => {
+  const gates = Array.from({ length: 4 }, () => deferred<boolean>())
+  const slow = { note: z.object({ n: z.number() }).refine(({ n }) => gates[n]?.promise) }
+  const channel = client.channel('room', { events: slow })
+  await channel.ready
+  const sending = [0, 1, 2, 3].map((n) => channel.broadcast('note', { n }))
+  const outcomes = Promise.allSettled(sending)
+  gates[3]?.resolve(true)
+  gates[1]?.resolve(false)
+  await expect(sending[1]).rejects.toMatchObject({ code: 'VALIDATION_FAILED' })
+  gates[2]?.resolve(true)
+  await Promise.resolve()
+  const sent = (): unknown[] =>
+    fake.received.flatMap(({ what, detail }) =>
+      what === 'send' ? [(detail as { payload: { n: number } }).payload.n] : [],
+    )
+  expect(sent()).toEqual([])
+  gates[0]?.resolve(true)
+  expect((await outcomes).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+  expect(sent()).toEqual([0, 2, 3])
 })
 
 it('drops what is not valid, counts it, and says so without its values', async () => {

@@ -1,6 +1,7 @@
 import { sleep } from '@msc/core'
 import { createManualClock, type ManualClock } from '@msc/core/testing'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { deferred } from '../base/promises.ts'
 import { createRealtime, type Realtime, type RealtimeOptions } from '../create-realtime.ts'
 import { createFakeRealtime, type FakeRealtime } from '../testing/fake-driver.ts'
 import { signTestToken } from '../testing/tokens.ts'
@@ -40,6 +41,40 @@ beforeEach(() => {
   token = tokens.ana
 })
 afterEach(() => client.close())
+
+describe('a token', () => {
+  it('that comes while a topic is being joined is handed on once it is live', async () => {
+    const joining = deferred<void>()
+    fake.override.subscribe = () => joining.promise
+    connect().channel('room')
+    await settle()
+    token = tokens.anaAgain
+    await client.refreshToken()
+    expect(details('token')).toEqual([])
+    joining.resolve()
+    await settle()
+    await settle()
+    expect(joins()).toEqual([tokens.ana])
+    expect(details('token')).toEqual([tokens.anaAgain])
+    // It is that one's end by which it is renewed.
+    for (let passed = 0; passed < 120; passed++) await clock.advance(1000)
+    expect(details('token')).toEqual([tokens.anaAgain])
+  })
+
+  it('is no page that a proxy answers with, and nobody has none, also where that is an empty text', async () => {
+    connect({ onError: () => undefined }).channel('room')
+    await clock.advance(2000)
+    token = '<html>502 Bad Gateway</html>'
+    await expect(client.refreshToken()).rejects.toMatchObject({ code: 'REALTIME_TOKEN_INVALID', retryable: false })
+    await clock.advance(2000)
+    expect([joins(), client.status]).toEqual([[tokens.ana], 'connected'])
+    token = ''
+    await client.refreshToken()
+    await settle()
+    await settle()
+    expect(joins()).toEqual([tokens.ana, undefined])
+  })
+})
 
 describe('a change of user', () => {
   it.each([

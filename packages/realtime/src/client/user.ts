@@ -6,7 +6,7 @@ import type { callAll } from './members.ts'
 import type { createMembership, Membership } from './membership.ts'
 import { keepRenewed } from './renewal.ts'
 import type { OutboxTools } from '../outbox/outbox.ts'
-import { identityOf } from './token.ts'
+import { identityOf, isToken } from './token.ts'
 import type { Topic } from './topic.ts'
 
 /** Who uses the client, as far as `getToken` has said. */
@@ -49,10 +49,21 @@ const CALM_MS = 1000
 export function ask(tools: UserTools, anew = false): Promise<void> {
   const { user } = tools
   if (user.asking && !anew) return user.asking
+  // A join waits for both, one after the other.
+  if ([...tools.topics.values()].some(({ options }) => options.feed)) {
+    import('../feed/feed-code.ts').catch(() => undefined)
+  }
   const own: Promise<void> = tools.getToken().then(
-    (token) => {
+    (given) => {
       if (user.asking !== own) return ask(tools)
       user.asking = undefined
+      const token = given || undefined
+      // What answers in place of the application, such as a proxy's page that says it is away, is no news of the user.
+      if (token !== undefined && user.token !== undefined && isToken(user.token) && !isToken(token)) {
+        throw tools.refusal('`getToken` has answered with something else than a token.', 'REALTIME_TOKEN_INVALID', {
+          hint: 'Reject when it can not be told, as when a response is not `ok`; `undefined` says that nobody is signed in.',
+        })
+      }
       user.token = token
       const before = user.identity
       user.identity = identityOf(token)
@@ -75,7 +86,8 @@ function changeUser(tools: UserTools, last: string): void {
   user.changedAt = now
   void import('../outbox/outbox.ts').then(({ forget }) => forget(tools, last)).catch(() => undefined)
   const reason = refusal('Another user has come.', 'REALTIME_USER_CHANGED')
-  for (const topic of topics.values()) {
+  // Those who hear of it may join again.
+  for (const topic of [...topics.values()]) {
     const { membership: before, options, members } = topic
     topic.membership = createMembership(topic, isCalm ? 0 : retryMs(0), before.wasLive)
     void before.close(reason, topic.membership)
@@ -92,6 +104,9 @@ export async function renew(
   membership: Membership,
   signal: AbortSignal,
 ): Promise<void> {
+  // It came while the topic was being joined with the one before.
+  const { token: latest = token } = tools.user
+  if (latest !== token) membership.setToken(latest)
   const getToken = async (): Promise<string | undefined> => {
     await membership.inTime('getToken', () => ask(tools))
     return tools.user.token
@@ -100,7 +115,7 @@ export async function renew(
   const sending =
     options && import('../outbox/outbox.ts').then(({ sendKept }) => sendKept(tools, options, membership, signal))
   sending?.catch((error: unknown) => membership.report(error))
-  keepRenewed(token, { clock: tools.clock, getToken, onToken: membership.setToken, signal })
+  keepRenewed(latest, { clock: tools.clock, getToken, onToken: membership.setToken, signal })
 }
 
 /** Asks at once, and hands on a newer token of the same user. */

@@ -1,6 +1,7 @@
 import { startChaosProxy, type ChaosProxy } from '@msc/core/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { deferred } from '../../base/promises.ts'
 import type { OutboxStore } from '../../outbox/kept.ts'
 import { createRealtime, type Channel, type ChannelOptions, type Realtime } from '../../create-realtime.ts'
 import { embedded } from '../../drivers/embedded.ts'
@@ -134,6 +135,23 @@ describe.each(stores)('a channel that is kept in %s', (_name, open) => {
     expect(heard.numbers).toEqual(upTo(60, heard.numbers[0]))
     expect(heard.numbers.length).toBeGreaterThanOrEqual(5)
     expect(heard.gaps).toBe(0)
+  })
+
+  it('rewinds for a subscriber that comes while another joins, whatever that one waits for', async () => {
+    await say(1, 2, 3)
+    const token = deferred<string>()
+    const client = createRealtime({ driver: memory({ server }), getToken: () => token.promise })
+    clients.push(client)
+    client.channel('room:1')
+    const heard: unknown[] = []
+    const second = client.channel('room:1', { rewind: 20 })
+    second.on('note', ({ n }) => heard.push(n))
+    second.onGap(() => heard.push('gap'))
+    token.resolve(await signTestToken(secret, { sub: 'b' }))
+    await expect.poll(() => heard).toEqual([1, 2, 3])
+    await say(4)
+    await expect.poll(() => heard).toEqual([1, 2, 3, 4])
+    expect(second.position).toBeTypeOf('string')
   })
 
   it('rewinds for each subscriber of a topic, however long it has been live', async () => {
