@@ -373,7 +373,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     trouble = error.message
     const { retryable, code } = error as Partial<MscError>
     if (retryable && !code?.endsWith('REFUSED')) return
-    if (warned.add(`${topic}: ${trouble}`)) report(error, 'join', { topic })
+    if (warned.add(topic + trouble)) report(error, 'join', { topic })
   }
 
   const topicFor = (name: string, wanted: ChannelOptions): Topic => {

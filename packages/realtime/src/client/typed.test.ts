@@ -83,7 +83,7 @@ it('drops what is not valid, counts it, and says so without its values', async (
   stop()
   expect(dropped).toHaveLength(3)
   restore()
-  expect(said.join()).toMatch(/room: Payload of rated is not valid: at most five/)
+  expect(said.join()).toMatch(/room: Event rated is not valid: at most five/)
   expect(said.join()).not.toContain('secret')
 })
 

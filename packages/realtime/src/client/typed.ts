@@ -13,5 +13,5 @@ export function schemaFor(topic: string, events: EventSchemas, event: string): S
 
 /** The payload as its schema reads it. @throws ValidationError for one that is not valid. */
 export async function read(topic: string, events: EventSchemas, event: string, payload: unknown): Promise<unknown> {
-  return validate(schemaFor(topic, events, event), payload, `Payload of ${event}`)
+  return validate(schemaFor(topic, events, event), payload, `Event ${event}`)
 }

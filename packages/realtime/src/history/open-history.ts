@@ -25,10 +25,43 @@ type Wanted = Pick<ChannelOptions, 'rewind' | 'from'>
  */
 export function openHistory(topic: Topic, member: Member, channel: RawChannel, wanted: Wanted): void {
   let hasBegun = !(wanted.rewind || wanted.from)
+  const heard = member.read ? followReading(topic, member, wanted) : () => topic.membership.inbox?.position
   // The topic may be further than a channel whose beginning is still to come.
-  const get = (): string | undefined => (hasBegun ? topic.membership.inbox?.position : wanted.from)
+  const get = (): string | undefined => (hasBegun ? heard() : wanted.from)
   Object.defineProperty(channel, 'position', { get, enumerable: true })
   if (!hasBegun) void begin(topic, member, wanted).then(() => (hasBegun = true))
+}
+
+/**
+ * How far a subscriber with schemas has heard: what is still being read for it has not been told yet, and would be missing if
+ * it left now and went on from behind that.
+ */
+function followReading(topic: Topic, member: Member, { rewind, from }: Wanted): () => string | undefined {
+  const position = (): string | undefined => topic.membership.inbox?.position
+  let told = from
+  let settled = member.reading
+  const settle = (): void => {
+    const now = member.reading
+    void now.then(() => (settled = now))
+  }
+  if (!rewind && from === undefined) {
+    topic.membership.live.then(
+      () => (told ??= position()),
+      () => undefined,
+    )
+  }
+  member.hears.add([
+    'message',
+    (_payload: unknown, _event: unknown, meta?: MessageMeta) => {
+      told = meta?.position ?? told
+      settle()
+    },
+    '*',
+  ])
+  return () => {
+    settle()
+    return member.reading === settled ? position() : told
+  }
 }
 
 /** Where a message is: what the server says of it goes before what is in its payload, where a feed's rows have it. */

@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { z } from 'zod'
+import { deferred, type Deferred } from '../base/promises.ts'
+import { createRealtime, type ChannelOptions, type Realtime } from '../create-realtime.ts'
+import { memory } from '../drivers/memory.ts'
+import { createRealtimeServer, type RealtimeServer } from '../server/index.ts'
+import { signTestToken } from '../testing/tokens.ts'
+
+const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
+let server: RealtimeServer
+let client: Realtime
+/** By number: a message is read for as long as its gate is shut. */
+let gates: Deferred<boolean>[]
+beforeEach(() => {
+  gates = Array.from({ length: 6 }, () => deferred<boolean>())
+  server = createRealtimeServer({ jwtSecret, authorize: () => true, history: [{ topics: 'kept' }] })
+  client = createRealtime({
+    driver: memory({ server }),
+    getToken: () => signTestToken(jwtSecret, { sub: 'a' }),
+    onError: () => undefined,
+  })
+})
+afterEach(async () => {
+  await client.close()
+  await server.close()
+})
+
+const say = async (...numbers: number[]): Promise<void> => {
+  for (const n of numbers) await server.publish({ topic: 'kept', event: 'note', payload: { n }, private: false })
+}
+function listen(options: ChannelOptions) {
+  const events = { note: z.object({ n: z.number() }).refine(({ n }) => gates[n]?.promise) }
+  const channel = client.channel('kept', { ...options, events })
+  const heard: number[] = []
+  channel.on('note', ({ n }) => heard.push(n))
+  return { channel, heard }
+}
+
+it.each([['a history', { history: true }] as const, ['a beginning', { rewind: 5 }] as const])(
+  'what is being read as a subscriber leaves comes to whoever goes on from its position, once, with %s',
+  async (_what, options) => {
+    const first = listen(options)
+    await first.channel.ready
+    gates[1]?.resolve(true)
+    await say(1)
+    await expect.poll(() => first.heard).toEqual([1])
+    await say(2, 3)
+    // Both have arrived, and are being read.
+    const witness = client.channel('kept', { history: true })
+    await expect.poll(() => witness.position !== undefined).toBe(true)
+    const { position } = first.channel
+    first.channel.leave()
+    const second = listen({ from: position })
+    for (const gate of gates) gate.resolve(true)
+    await expect.poll(() => second.heard).toEqual([2, 3])
+    await say(4)
+    await expect.poll(() => second.heard).toEqual([2, 3, 4])
+    await expect.poll(() => second.channel.position).toBe(witness.position)
+    expect(first.heard).toEqual([1])
+  },
+)
+
+it('what is not valid is passed, and read no second time', async () => {
+  const first = listen({ history: true })
+  await first.channel.ready
+  gates[1]?.resolve(false)
+  gates[2]?.resolve(true)
+  await say(1, 2)
+  await expect.poll(() => first.heard).toEqual([2])
+  const witness = client.channel('kept', { history: true })
+  await expect.poll(() => witness.position).toBeTypeOf('string')
+  await expect.poll(() => first.channel.position).toBe(witness.position)
+})
