@@ -89,6 +89,10 @@ export type Received<Events, Event> = Event extends keyof Events
 type Sent<Events, Event extends keyof Events> =
   Events[Event] extends StandardSchema<infer Input, unknown> ? Input : never
 
+type On<Events extends EventSchemas> = AnyEvents extends Events
+  ? <Data = Payload>(event: string, handler: MessageHandler<Data>) => () => void
+  : <Event extends NameOf<Events> | '*'>(event: Event, handler: MessageHandler<Received<Events, Event>>) => () => void
+
 /** What became of a message. */
 export interface BroadcastResult {
   /** `sent`: the server has taken it. `kept`: it is in the browser, and is sent as soon as it can be; only with `keep`. */
@@ -101,8 +105,11 @@ export interface Channel<Events extends EventSchemas = AnyEvents> {
   readonly topic: string
   /** Resolves when the server has said that the subscription is live; rejects when the channel is left before. */
   readonly ready: Promise<void>
-  /** Hears broadcasts of one event, `*` for all. Returns a function that ends it. */
-  on<Event extends NameOf<Events> | '*'>(event: Event, handler: MessageHandler<Received<Events, Event>>): () => void
+  /**
+   * Hears broadcasts of one event, `*` for all. Returns a function that ends it. Without schemas the handler may say what it
+   * expects, which is not checked: `channel.on('note', (note: Note) => …)`.
+   */
+  readonly on: On<Events>
   /**
    * Hears what is done to messages, in its place among them, also what was missed and what this client does. Only with a history.
    * A message that was not heard, or is gone, may be meant too.

@@ -69,6 +69,21 @@ it('sends in the order of the calls, also where one is read for longer or is not
   expect(sent()).toEqual([0, 2, 3])
 })
 
+it('takes a handler without schemas at its word', async () => {
+  interface Note {
+    readonly text: string
+  }
+  const channel = client.channel('room')
+  await channel.ready
+  const heard: string[] = []
+  channel.on('note', (note: Note) => heard.push(note.text))
+  channel.on('note', (payload) => expectTypeOf(payload).toEqualTypeOf<Readonly<Record<string, unknown>>>())
+  // @ts-expect-error with schemas it is what they say
+  client.channel('typed', { events }).on('rated', (note: Note) => heard.push(note.text))
+  fake.push('room', 'note', { text: 'hello' })
+  expect(heard).toEqual(['hello'])
+})
+
 it('drops what is not valid, counts it, and says so without its values', async () => {
   const said: string[] = []
   const restore = setErrorReporter((error, { topic }) => said.push(`${String(topic)}: ${error.message}`))

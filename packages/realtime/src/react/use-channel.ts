@@ -68,8 +68,9 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
     })
     const own = [change, channel] as const
     joined.current = own
-    channel.on('*', (payload, event, meta) => {
-      const all = latest.current.handlers as Readonly<Record<string, MessageHandler<typeof payload>>>
+    const untyped = channel as unknown as Channel
+    untyped.on('*', (payload, event, meta) => {
+      const all = latest.current.handlers as unknown as Readonly<Record<string, MessageHandler>>
       if (Object.hasOwn(all, event)) all[event]?.(payload, event, meta)
       all['*']?.(payload, event, meta)
     })
