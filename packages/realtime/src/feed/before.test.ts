@@ -36,6 +36,52 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
     const insert = (owner: string, n: number): Promise<unknown> =>
       db.query('insert into items (owner, n) values ($1, $2)', [owner, n])
 
+    it('has settled when a channel’s message is read, after a position and of the latest', async () => {
+      const settled = deferred<void>()
+      const source = await start({ before: () => settled.promise })
+      const message = { topic: 'room:1', private: false, keeping: { messages: 10, keepMs: 1000 } }
+      const from = (await source.keeping?.keptSince('room:1', false, undefined, 10))?.cursor
+      await source.keeping?.append([{ ...message, event: 'note', payload: '{"n":1}' }])
+      const read: string[] = []
+      const reading = Promise.all([
+        source.keeping?.keptSince('room:1', false, from, 10).then(({ events }) => read.push(`since ${events.length}`)),
+        source.keeping
+          ?.latest('room:1', false, { max: 10, sinceMs: 0, newest: 10 })
+          .then(({ events }) => read.push(`latest ${events.length}`)),
+      ])
+      // Both have asked the database, as whoever reads another topic has its answer.
+      await source.keeping?.keptSince('room:2', false, from, 10)
+      await source.keeping?.latest('room:2', false, { max: 10, sinceMs: 0, newest: 10 })
+      expect(read).toEqual([])
+      settled.resolve()
+      await reading
+      expect(read.toSorted()).toEqual(['latest 1', 'since 1'])
+    })
+
+    it('reads no bytes of a channel, and no further back than is kept', async () => {
+      const source = await start({})
+      const keeping = { messages: 3, keepMs: 1000 }
+      const from = (await source.keeping?.keptSince('room:1', true, undefined, 10))?.cursor
+      for (let n = 1; n <= 5; n++) {
+        const payload = `{"n":${n}}`
+        await source.keeping?.append([{ topic: 'room:1', private: true, event: 'note', payload, keeping }])
+        await db.query(`select realtime.send_binary('\\x010203'::bytea, 'bytes', 'room:1', true)`)
+      }
+      const page = await source.keeping?.keptSince('room:1', true, from, 100)
+      expect(page?.events.map(({ event, json }) => [event, JSON.parse(json)])).toEqual(
+        [1, 2, 3, 4, 5].map((n) => ['note', { n }]),
+      )
+      expect((await source.replay('room:1', 0, 10)).map(({ payload }) => payload['n'])).toEqual([1, 2, 3, 4, 5])
+      const ids: string[] = []
+      for (let before: string | undefined, more = true; more;) {
+        const latest = await source.keeping?.latest('room:1', true, { max: 2, before, sinceMs: 0, newest: 3 })
+        ids.unshift(...(latest?.events.map(({ json }) => json) ?? []))
+        before = (latest?.events[0]?.meta as { id: string } | undefined)?.id
+        more = latest?.more === true
+      }
+      expect(ids.map((json) => JSON.parse(json))).toEqual([{ n: 3 }, { n: 4 }, { n: 5 }])
+    })
+
     it('keeps what is done to a channel’s message behind it, which announces nothing itself', async () => {
       const asked: string[] = []
       const heard: string[] = []

@@ -29,6 +29,8 @@ type Row = (EventRow | { readonly id: null }) & {
   readonly more: boolean
   readonly last: string
 }
+const isEvent = <R extends Row>(row: R): row is R & EventRow => row.id !== null
+
 type LatestRow = Row & {
   readonly deleted: string | number | bigint | null
   readonly edited: string | number | bigint | null
@@ -39,9 +41,15 @@ type LatestRow = Row & {
 
 /**
  * @param begun Whoever asked for where a topic is before this could miss what lies between.
+ * @param announce Resolves when it has been announced what these rows say: nobody reads them before.
  * @param onGap Called when somebody reads on from where nothing is kept any more.
  */
-export function createKeeping(query: Query, begun: () => Promise<void> | undefined, onGap: () => void): FeedKeeping {
+export function createKeeping(
+  query: Query,
+  begun: () => Promise<void> | undefined,
+  announce: (topic: string, rows: readonly EventRow[]) => Promise<void>,
+  onGap: () => void,
+): FeedKeeping {
   return {
     async append(messages) {
       const rows = await query<{ id: string | number | bigint }>(APPEND, [
@@ -56,14 +64,18 @@ export function createKeeping(query: Query, begun: () => Promise<void> | undefin
     },
     async keptSince(topic, isPrivate, after, max) {
       await begun()
-      const page = pageOf(await query<Row>(SINCE, [topic, after ?? null, max, isPrivate]))
+      const rows = await query<Row>(SINCE, [topic, after ?? null, max, isPrivate])
+      await announce(topic, rows.filter(isEvent))
+      const page = pageOf(rows)
       if (page.gap) onGap()
       return page
     },
-    async latest(topic, isPrivate, { max, before, id, sinceMs }) {
+    async latest(topic, isPrivate, { max, before, id, sinceMs, newest }) {
       await begun()
       const [end, only] = [before, id].map((each) => (each === undefined ? null : rowOf(each)))
-      return pageOf(await query<LatestRow>(LATEST, [topic, isPrivate, end, sinceMs, max, only]), stateOf)
+      const rows = await query<LatestRow>(LATEST, [topic, isPrivate, end, sinceMs, max, only, newest])
+      await announce(topic, rows.filter(isEvent))
+      return pageOf(rows, stateOf)
     },
     async find(topic, isPrivate, id, sinceMs) {
       const [row] = await query<{ event: string; author: string | null }>(FIND, [rowOf(id), topic, isPrivate, sinceMs])
@@ -123,9 +135,11 @@ const APPEND = `select msc_feed.publish(m.topic, m.event, m.payload::jsonb, m.pr
   from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[]) with ordinality
     as m (topic, event, payload, private, author, once, nth)
   order by m.nth`
+/** Of a message that is deleted nothing is told but that; bytes, which SQL alone can send there, are not kept. */
 const SINCE = `select u.gap, u.more, u.cursor as last, ${HISTORY_COLUMNS}
   from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) and e.private = $4
-    and not (e.target is null and exists (select from msc_feed.events as d where d.target = e.id and d.event = 'delete'))
+    and e.raw is null and (e.target is not null and e.event = 'delete' or not exists (
+      select from msc_feed.events as d where d.target = coalesce(e.target, e.id) and d.event = 'delete'))
   order by e.id`
 const FIND = `select e.event, e.author from msc_feed.events as e
   where e.id = $1::bigint and e.topic = $2 and e.private = $3 and e.target is null and e.raw is null
@@ -148,6 +162,10 @@ const LATEST = `select false as gap, coalesce(l.found > l.nth, false) as more, u
               where e.topic = $1 and e.private = $2 and ($3::bigint is null or e.id < $3::bigint)
                 and e.inserted_at >= to_timestamp($4::double precision / 1000) and e.raw is null
                 and e.target is null and not starts_with(e.topic, 'feed:') and ($6::bigint is null or e.id = $6::bigint)
+                and e.id >= coalesce((
+                  select m.id from msc_feed.events as m where m.topic = $1 and m.private = $2 and m.raw is null and m.target is null
+                    and not starts_with(m.topic, 'feed:')
+                    order by m.id desc offset $7 - 1 limit 1), 0)
               order by e.id desc limit $5 + 1
           ) as i
       ) as k

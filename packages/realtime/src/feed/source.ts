@@ -282,6 +282,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     keeping: createKeeping(
       query,
       () => starting,
+      announce,
       () => (gaps += 1),
     ),
     async start(onMessage) {
@@ -380,6 +381,6 @@ const ANNOUNCED = `select ${LIVE_COLUMNS}, w.nth = 1 or w.total <= 4000000 as fi
   ) as w join msc_feed.events as e on e.id = w.id order by w.nth`
 /** As they are now. */
 const REPLAY = `select ${REPLAY_COLUMNS} from (select m.id from msc_feed.events as m
-  where m.topic = $1 and m.private and m.target is null and m.inserted_at >= to_timestamp($2::double precision / 1000) 
+  where m.topic = $1 and m.private and m.target is null and m.raw is null and m.inserted_at >= to_timestamp($2::double precision / 1000) 
     and not exists (select from msc_feed.events as d where d.target = m.id and d.event = 'delete') order by m.id desc limit $3) as latest
   join msc_feed.events as e on e.id = latest.id order by e.id`

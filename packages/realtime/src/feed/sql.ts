@@ -59,16 +59,17 @@ export function feedMigration(tables: readonly FeedTable[], options: FeedMigrati
   const { deliver = 'database', keep = '3d' } = options
   assertChoice('realtime', 'deliver', deliver, ['database', 'relay'])
   const seconds = Math.round(durationOption('realtime', 'keep', keep, { mostMs: 1e13 }) / 1000)
+  assertOnce(tables)
   const triggers = tables.map(({ table, owner, schema = 'public', members }) => {
-    const on = `${identifier(schema)}.${identifier(table)}`
+    const on = qualified(schema, table)
     const named = schema === 'public' ? table : `${schema}.${table}`
     const args = [owner, named, table, schema].map(literal).join(', ')
-    return `${readersOf(`feed:${named}:`, members)}
+    return `${columnsOf(on, [owner])}
+${readersOf(`feed:${named}:`, members)}
 drop trigger if exists msc_feed on ${on};
 create trigger msc_feed after insert or update or delete on ${on}
   for each row execute function msc_feed.on_change(${args}${members ? ", 'members'" : ''});
-do $$
-declare
+${block(`declare
   part regclass;
 begin
   for part in select ${literal(on)}::regclass union select relid from pg_partition_tree(${literal(on)}::regclass) loop
@@ -76,10 +77,22 @@ begin
     execute format('create trigger msc_feed_truncate before truncate on %s for each statement execute function msc_feed.on_truncate(%L, %L, %L, %L)',
       part, ${args});
   end loop;
-end $$;`
+end`)}`
   })
   const way = `update msc_feed.delivery set deliver = ${literal(deliver)} where deliver <> ${literal(deliver)};`
-  const parts = [OUTBOX, ACTIONS, READERS, HISTORY, TRIGGERS, MESSAGES, way, POLICY, ...triggers, pruneBy(seconds)]
+  const parts = [
+    alone(tables),
+    OUTBOX,
+    ACTIONS,
+    READERS,
+    HISTORY,
+    TRIGGERS,
+    MESSAGES,
+    way,
+    POLICY,
+    ...triggers,
+    pruneBy(seconds),
+  ]
   return `${parts.map((part) => part.trim()).join('\n\n')}\n`
 }
 
@@ -90,10 +103,11 @@ function readersOf(prefix: string, members: FeedMembers | undefined): string {
 select msc_feed.send_away(prefix, null) from gone;`
   }
   const { table, group, user, schema = 'public' } = members
-  const on = `${identifier(schema)}.${identifier(table)}`
+  const on = qualified(schema, table)
   for (const column of [group, user]) identifier(column)
   const [args, columns] = [literal(on), [group, user].map(literal).join(', ')]
-  return `with changed as (
+  return `${columnsOf(on, [group, user])}
+with changed as (
   insert into msc_feed.readers as r (prefix, members_table, group_column, user_column)
     values (${literal(prefix)}, ${args}, ${columns})
     on conflict (prefix) do update set members_table = excluded.members_table, group_column = excluded.group_column,
@@ -105,8 +119,7 @@ select msc_feed.send_away(prefix, null) from gone;`
 drop trigger if exists msc_feed_leave on ${on};
 create trigger msc_feed_leave after update or delete on ${on}
   for each row execute function msc_feed.on_leave(${args});
-do $$
-declare
+${block(`declare
   part regclass;
 begin
   for part in select ${args}::regclass union select relid from pg_partition_tree(${args}::regclass) loop
@@ -114,8 +127,83 @@ begin
     execute format('create trigger msc_feed_disband after truncate on %s for each statement execute function msc_feed.on_disband(%L)',
       part, ${args});
   end loop;
-end $$;`
+end`)}`
 }
+
+/**
+ * Keeps the tables to itself until the migration is done, before it touches anything else. Whoever writes has the table first and
+ * then the outbox; the other way round the one would wait for the other, and Postgres end the application's write. It asks for
+ * them all at once and never for long, so that nobody waits behind it while it waits for one of them. Where each statement is a
+ * transaction of its own, it keeps nothing.
+ */
+function alone(tables: readonly FeedTable[]): string {
+  const names = tables.flatMap(({ table, schema = 'public', members }) => [
+    qualified(schema, table),
+    ...(members ? [qualified(members.schema ?? 'public', members.table)] : []),
+  ])
+  const own = ['realtime.messages', 'msc_feed.events', 'msc_feed.state', 'msc_feed.readers', 'msc_feed.delivery']
+  const all = [...new Set([...names, ...own])].map(literal).join(', ')
+  return block(`declare
+  names text := (
+    select string_agg(c.oid::regclass::text, ', ' order by n.nth)
+      from unnest(array[${all}]) with ordinality as n (name, nth) join pg_class as c on c.oid = to_regclass(n.name)
+      where c.relkind in ('r', 'p') and pg_has_role(c.relowner, 'usage'));
+  before text := current_setting('lock_timeout');
+begin
+  perform pg_advisory_xact_lock(hashtextextended('msc_feed.migration', 0));
+  if names is null then return; end if;
+  perform set_config('lock_timeout', '200ms', true);
+  for attempt in 1..200 loop
+    begin
+      execute 'lock table ' || names || ' in access exclusive mode';
+      exit;
+    exception when lock_not_available then
+      if attempt = 200 then raise; end if;
+      perform pg_sleep(0.05 * random());
+    end;
+  end loop;
+  perform set_config('lock_timeout', before, true);
+end`)
+}
+
+/** Their absence is told by the migration: a trigger never fails the write that calls it, and would say nothing. */
+function columnsOf(on: string, columns: readonly string[]): string {
+  return block(`declare
+  missing text := (
+    select string_agg(quote_ident(wanted), ', ') from unnest(array[${columns.map(literal).join(', ')}]) as wanted
+      where not exists (select from pg_attribute as a
+        where a.attrelid = ${literal(on)}::regclass and a.attname = wanted and a.attnum > 0 and not a.attisdropped));
+begin
+  if missing is not null then
+    raise exception 'The table of a feed has no column %', missing using errcode = 'undefined_column';
+  end if;
+end`)
+}
+
+/** A block of PL/pgSQL between dollars that do not end it, whatever names are in it. */
+function block(body: string): string {
+  let tag = 'msc'
+  while (body.includes(`$${tag}$`)) tag += '_'
+  return `do $${tag}$
+${body} $${tag}$;`
+}
+
+/** @throws ConfigError `FEED_TABLE_INVALID` for a table with two feeds: the last one would be its only one. */
+function assertOnce(tables: readonly FeedTable[]): void {
+  const seen = new Set<string>()
+  for (const { table, schema = 'public' } of tables) {
+    const name = qualified(schema, table)
+    if (seen.has(name)) {
+      throw new ConfigError(`[msc/realtime] The table ${name} has two feeds.`, {
+        code: 'FEED_TABLE_INVALID',
+        hint: 'Give it one owner: a column with an array of ids makes several hear of a row.',
+      })
+    }
+    seen.add(name)
+  }
+}
+
+const qualified = (schema: string, table: string): string => `${identifier(schema)}.${identifier(table)}`
 
 /** Where nobody else does it. A run that takes more than it has time for goes on with the next. */
 function pruneBy(seconds: number): string {

@@ -369,12 +369,20 @@ describe.each(stores)('messages that are kept in %s', (_name, open) => {
 
   it('keep no payload of what was deleted in any page, nor of an edit that was too large for one', async () => {
     const ana = await listen('ana')
+    const before = ana.channel.position
+    expect(before).toBeTypeOf('string')
     const ids = [await said(ana, { text: 'short' }), await said(ana, { text: 'short too' })]
     const large = 'x'.repeat(60_000)
     for (const id of ids) await ana.channel.update(id, { text: large })
     expect((await now(ana)).map(({ payload }) => (payload as { text: string }).text.length)).toEqual([60_000, 60_000])
+    await ana.channel.update(ids[0] ?? '', { text: 'xxx' })
+    await ana.channel.react(ids[0] ?? '', 'xxx')
     for (const id of ids) await ana.channel.remove(id)
     expect(JSON.stringify(await now(ana))).not.toContain('xxx')
     expect((await now(ana)).map(({ deleted }) => deleted)).toEqual([true, true])
+    // Nor does whoever goes on from before it.
+    const late = await listen('cy', { from: before })
+    await expect.poll(() => late.actions.map(({ action }) => action)).toEqual(['delete', 'delete'])
+    expect([late.messages, late.gaps]).toEqual([[], 0])
   }, 30_000)
 })

@@ -25,6 +25,8 @@ export interface History {
    * @param by The `sub` of who wrote them.
    */
   publish(messages: readonly Broadcast[], from?: Connection, by?: string): Promise<readonly string[]>
+  /** Since when a topic's messages are kept, in milliseconds since the epoch; `undefined` where none are. */
+  keptFrom(topic: string, isPrivate: boolean): number | undefined
   /** Who may do what to the messages of a topic. */
   actionsOf(topic: string, isPrivate: boolean): ActionsRule | undefined
   /** A message that something can be done to. */
@@ -53,6 +55,8 @@ export interface History {
 
 const PAGE = 500
 const MAX_PAGE = 1000
+/** As a database can count. */
+const MAX_NEWEST = 1e9
 
 export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: Rooms, isOfFeeds: boolean): History {
   const { clock, attempt } = rooms.runtime
@@ -106,6 +110,10 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
       written.then(forget, forget)
       return written
     },
+    keptFrom(topic, isPrivate) {
+      const keeping = keepingOf(topic, isPrivate)
+      return keeping && clock.now() - keeping.keepMs
+    },
     actionsOf: (topic, isPrivate) => keepingOf(topic, isPrivate)?.actions,
     async find(topic, isPrivate, id) {
       const keeping = keepingOf(topic, isPrivate)
@@ -149,6 +157,7 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
         max: typeof limit === 'number' && limit >= 1 ? Math.min(Math.floor(limit), most) : Math.min(100, most),
         before: typeof before === 'string' ? before : undefined,
         id: typeof id === 'string' ? id : undefined,
+        newest: Math.min(Math.max(1, messages), MAX_NEWEST),
         sinceMs: clock.now() - Math.min(keepMs, typeof ms === 'number' && ms >= 0 ? ms : keepMs),
       }
       return store.latest(topic, isPrivate, wish)

@@ -90,10 +90,20 @@ export function firstAfter(entries: readonly Entry[], n: number): number {
 
 type Event = FeedPageJson['events'][number]
 
-/** As it came. Nothing is told of a message that is deleted: what it said is nobody's to read any more. */
-export function asSent(entry: Entry): Event | undefined {
-  if (!entry.now) return { event: ACTION_EVENT, json: entry.json, meta: entry.meta }
-  return entry.now.deleted ? undefined : { event: entry.event, json: entry.json, meta: entry.meta }
+/**
+ * As they came. Of a message that is deleted nothing is told but that: what it said, and what its edits said, is nobody's to read
+ * any more.
+ *
+ * @param later All that came after the first of them.
+ */
+export function asSent(entries: readonly Entry[], later: readonly Entry[]): readonly Event[] {
+  const deletions = later.flatMap(({ now, meta }) => (!now && meta.action === 'delete' ? [meta.target] : []))
+  const deleted = new Set(deletions)
+  return entries.flatMap((entry): readonly Event[] => {
+    const { now, json, meta } = entry
+    if (now) return now.deleted ? [] : [{ event: entry.event, json, meta }]
+    return meta.action !== 'delete' && deleted.has(meta.target) ? [] : [{ event: ACTION_EVENT, json, meta }]
+  })
 }
 
 export const asItIs = ({ event, meta, now }: MessageEntry): Event => ({

@@ -39,7 +39,7 @@ describe('a history in memory', () => {
     expect(await store.since('a', false, after.cursor, 10)).toMatchObject({ gap: false, events: [] })
     for (let n = 0; n < 3; n++) await say(store, 'a', `${n}`, { messages: 2, keepMs: 60_000 })
     expect(await store.since('a', false, after.cursor, 10)).toMatchObject({ gap: true })
-    const { events, more } = await store.latest('a', false, { max: 10, sinceMs: 0 })
+    const { events, more } = await store.latest('a', false, { max: 10, sinceMs: 0, newest: 10 })
     expect([events.map(({ json }) => json), more]).toEqual([['1', '2'], false])
     store.close()
   })
@@ -125,7 +125,7 @@ it('has what another server did wait for the message that it was done to, and a 
   own.settle?.('theirs')
   // Of two edits the later one counts, whichever comes first.
   expect(told).toEqual(['a2'])
-  const { events } = await own.latest('room', false, { max: 10, sinceMs: 0 })
+  const { events } = await own.latest('room', false, { max: 10, sinceMs: 0, newest: 10 })
   expect(events).toMatchObject([
     { json: '{"n":2}', meta: { id: 'theirs', version: expect.stringMatching(/2\.0{14}ff$/) } },
   ])

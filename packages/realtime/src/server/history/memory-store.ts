@@ -182,8 +182,7 @@ export function createMemoryStore(options: MemoryStoreOptions): HistoryStore {
       const found = fitting(entries.slice(start, start + max), ({ json }) => json.length)
       const more = found.length < entries.length - start
       const next = (found.at(-1)?.n ?? 0) + 1
-      const events = found.flatMap((entry) => asSent(entry) ?? [])
-      return page(events, more, more ? `${epoch}:${next}:${next}:` : now())
+      return page(asSent(found, entries.slice(start)), more, more ? `${epoch}:${next}:${next}:` : now())
     },
     async latest(topic, isPrivate, { max, before, id, sinceMs }) {
       const log = known(topic, isPrivate)

@@ -69,6 +69,8 @@ export interface LatestWish {
   readonly id?: string | undefined
   /** Only what came since, in milliseconds since the epoch. */
   readonly sinceMs: number
+  /** Only of so many that came last, the deleted ones among them. */
+  readonly newest: number
 }
 
 /** What a topic is kept for. */

@@ -183,7 +183,8 @@ async function admit(
     // Refused like a history that can't be read: the topic itself is joined.
     const tooMany = connection.place.take({ feedReadsPerMinute: 1 })
     if (tooMany) return notReplayed(membership, textOfRefusal(tooMany))
-    await replay(membership, replayed, context.feeds, runtime)
+    const since = Math.max(replayed.since, context.history?.keptFrom(topic, isPrivate) ?? 0)
+    await replay(membership, { ...replayed, since }, context.feeds, runtime)
   }
 }
 
