@@ -93,7 +93,6 @@ export const REMEDIES = {
   CONTENT_TYPE_UNSUPPORTED: 'Send `Content-Type: application/json`.',
   CROSS_SITE: 'Send it from a page of the same origin.',
   FORBIDDEN: 'Use an account that has the role.',
-  FEED_TABLE_INVALID: 'Pass the name of a table, without its schema.',
   PGRST202: 'Run `feedMigration` on the database.',
   REALTIME_URL_INVALID: 'Pass the address of the realtime server, for example https://app.example/realtime/v1.',
   REALTIME_EVENT_UNKNOWN: 'Use one of the events that the message lists, or add it to `events`.',

@@ -222,6 +222,7 @@ function identifier(name: unknown): string {
       `[msc/realtime] ${JSON.stringify(name)} can not be the name of a feed's table, schema or column.`,
       {
         code: 'FEED_TABLE_INVALID',
+        hint: 'Pass the name of a table, without its schema.',
       },
     )
   }
