@@ -331,6 +331,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       // It may have gone and come back meanwhile.
       if (status === told) return
       told = status
+      // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile
       for (const listener of [...listeners]) safely(() => listener(status))
     }, 0)
   }

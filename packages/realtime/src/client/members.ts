@@ -30,7 +30,9 @@ export function addTo<T>(set: Set<T>, item: T): () => void {
 /** Calls the handlers of one kind; of messages, those of the event. */
 export function callAll(members: Iterable<Member>, kind: Kind, value?: unknown, event?: string, meta?: unknown): void {
   // Over copies: one that takes itself off and on again hears a message once.
+  // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile
   for (const { hears } of [...members])
+    // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile
     for (const each of [...hears]) {
       const [its, handler, wanted] = each
       if (hears.has(each) && its === kind && (wanted === event || wanted === '*'))
@@ -49,6 +51,7 @@ export function deliver(
 ): void {
   const run = (): void => {
     emit('realtime.receive', { topic, event })
+    // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile
     for (const member of [...members]) {
       const { read, onInvalid } = member
       const handOn = (data: unknown): void => callAll([member], 'message', data, event, meta)

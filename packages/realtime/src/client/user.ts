@@ -87,6 +87,7 @@ function changeUser(tools: UserTools, last: string): void {
   void import('../outbox/outbox.ts').then(({ forget }) => forget(tools, last)).catch(() => undefined)
   const reason = refusal('Another user has come.', 'REALTIME_USER_CHANGED')
   // Those who hear of it may join again.
+  // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile
   for (const topic of [...topics.values()]) {
     const { membership: before, options, members } = topic
     topic.membership = createMembership(topic, isCalm ? 0 : retryMs(0), before.wasLive)

@@ -71,10 +71,10 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
         for (let time = 0; time < 3; time++) await db.exec(itemsFeed)
         return
       }
-      let isOver = false
+      const over = new AbortController()
       const write = async (): Promise<number> => {
         let count = 0
-        for (; !isOver; count++) await pool.query(`insert into items (owner, n) values ('ana', 1)`)
+        for (; !over.signal.aborted; count++) await pool.query(`insert into items (owner, n) values ('ana', 1)`)
         return count
       }
       const writers = Promise.all(Array.from({ length: 4 }, write))
@@ -83,7 +83,7 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
           await Promise.all([pool.query(itemsFeed), pool.query(itemsFeed), pool.query(itemsFeed)])
         }
       } finally {
-        isOver = true
+        over.abort()
       }
       const written = (await writers).reduce((sum, count) => sum + count, 0)
       expect(written).toBeGreaterThan(0)
