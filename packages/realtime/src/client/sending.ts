@@ -12,6 +12,7 @@ import { followOccupancy, type CountedTopic } from '../occupancy/follow-occupanc
 import { createTracking, type Tracking } from './tracking.ts'
 import { assertFits, writable } from './outgoing.ts'
 import { act } from '../history/act.ts'
+import { assertAmounts } from '../history/amounts.ts'
 import { readHistory } from '../history/read-history.ts'
 import type { HistoryWish, MessageActionName } from '../history/types.ts'
 import type { Users } from './user.ts'
@@ -87,8 +88,15 @@ const operations: Readonly<Record<Exclude<Operation, 'onOccupancy'>, Prepare>> =
       return { state: 'sent', id }
     }
   },
-  history(_topic, _own, member, [wish]) {
-    return (subscription, signal) => readHistory(subscription, member, (wish ?? {}) as HistoryWish, signal)
+  history({ options: tools }, _own, member, [given]) {
+    const wish = (given ?? {}) as HistoryWish
+    const { limit, ms, before, id } = wish
+    assertAmounts(tools.refusal, { limit, ms })
+    for (const [name, value] of Object.entries({ before, id })) {
+      if (typeof (value ?? '') !== 'string')
+        throw tools.refusal(`\`${name}\` is the id of a message.`, 'OPTION_INVALID')
+    }
+    return (subscription, signal) => readHistory(subscription, member, wish, signal)
   },
   track({ options: tools, members }, own, member, [given]) {
     const { name, refusal: refuse } = tools

@@ -9,6 +9,7 @@ import type { Subscription } from '../driver.ts'
 import type { FeedPage } from '../feed/page.ts'
 import { isFeed } from '../feed/feed-inbox.ts'
 import { isCursor, Position } from '../feed/position.ts'
+import { assertAmounts } from './amounts.ts'
 import { isDeleted, metaOf } from './meta.ts'
 import { isAction, tellAction } from './tell-action.ts'
 
@@ -17,19 +18,33 @@ const MAX_HELD = 10_000
 /** Tries to read the beginning over a connection that is there, before live messages go on without it. */
 const MAX_TRIES = 5
 
-type Wanted = Pick<ChannelOptions, 'rewind' | 'from'>
+type Wanted = { readonly [Name in 'rewind' | 'from']?: ChannelOptions[Name] | undefined }
 
 /**
  * Gives a channel its position, and the beginning that it asks for: the latest messages or what came after a position, then
  * what came live meanwhile. A subscriber has a beginning of its own, however long the topic has been live for others.
  */
-export function openHistory(topic: Topic, member: Member, channel: RawChannel, wanted: Wanted): void {
+export function openHistory(topic: Topic, member: Member, channel: RawChannel, asked: Wanted): void {
+  const wanted = { from: asked.from, rewind: validRewind(topic, asked.rewind) }
   let hasBegun = !(wanted.rewind || wanted.from)
   const heard = member.read ? followReading(topic, member, wanted) : () => topic.membership.inbox?.position
   // The topic may be further than a channel whose beginning is still to come.
   const get = (): string | undefined => (hasBegun ? heard() : wanted.from)
   Object.defineProperty(channel, 'position', { get, enumerable: true })
   if (!hasBegun) void begin(topic, member, wanted).then(() => (hasBegun = true))
+}
+
+/** One that is no number of messages is said to be none, and begins with nothing. */
+function validRewind({ options, membership }: Topic, rewind: Wanted['rewind']): Wanted['rewind'] {
+  if (!rewind) return undefined
+  try {
+    const { messages, ms } = typeof rewind === 'number' ? { messages: rewind } : rewind
+    assertAmounts(options.refusal, { 'rewind.messages': messages, 'rewind.ms': ms })
+    return rewind
+  } catch (error) {
+    membership.report(error)
+    return undefined
+  }
 }
 
 /**

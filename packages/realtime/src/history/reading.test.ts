@@ -71,3 +71,23 @@ it('what is not valid is passed, and read no second time', async () => {
   await expect.poll(() => witness.position).toBeTypeOf('string')
   await expect.poll(() => first.channel.position).toBe(witness.position)
 })
+
+it('amounts that are none are said to be, and ask the server nothing', async () => {
+  const errors: unknown[] = []
+  await say(1)
+  for (const rewind of [-1, 1.5, Infinity, { messages: 0 }, { ms: -5 }]) {
+    const channel = client.channel('kept', { rewind })
+    channel.onError((error) => errors.push(error))
+    channel.on('*', () => errors.push('heard'))
+    await channel.ready
+    await expect
+      .poll(() => errors)
+      .toMatchObject([{ code: 'OPTION_INVALID', message: expect.stringContaining('rewind') }])
+    errors.length = 0
+    for (const wish of [{ limit: 0 }, { limit: 1.5 }, { ms: -1 }, { limit: 'all' }, { id: 7 }]) {
+      await expect(channel.history(wish as never)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    }
+    expect((await channel.history({ limit: 5 })).messages).toHaveLength(1)
+    channel.leave()
+  }
+})
