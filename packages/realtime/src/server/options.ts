@@ -23,8 +23,8 @@ export interface RealtimeServerOptions {
   /** Signs and verifies tokens (HS256), at least 32 characters. */
   readonly jwtSecret: string
   /**
-   * May the holder of these claims do this on a private topic? A rejection, and no answer within 5 s, count as no. Asked
-   * at every join and for every new token. `databasePolicies` asks the database.
+   * May the holder of these claims do this on a private topic? A rejection, and no answer within 5 s, let nobody in: they are
+   * refused as unavailable, to be tried again. Asked at every join and for every new token. `databasePolicies` asks the database.
    */
   readonly authorize: Authorize
   /** What the database says of its rows; started and closed with the server. */

@@ -34,7 +34,7 @@ function start(options: LimitOptions = {}) {
     feeds: undefined,
     ready: () => Promise.resolve(),
     spreadMs: () => 0,
-    ask: async () => true,
+    ask: async () => 'allowed',
     liveness: createLiveness(undefined, createRevocations(10, runtime), runtime),
     bans: createBans(runtime),
     runtime,

@@ -1,6 +1,7 @@
 import { deadline } from '@msc/core'
 import type { MessageActionName } from '../../history/types.ts'
 import type { Claims } from '../entrance/claims.ts'
+import type { Permission } from '../policies/permissions.ts'
 import type { Runtime } from '../runtime.ts'
 
 /** What somebody wants to do to a message that is kept. They have an account, and may write to its topic. */
@@ -17,7 +18,7 @@ export interface ActionQuestion {
 
 /**
  * Who may do something to messages. `none`: nobody. `author`: who wrote a message may edit and delete it, and everybody may react,
- * for themselves. A function says so for each: a rejection, and no answer within 5 s, count as no.
+ * for themselves. A function says so for each: a rejection, and no answer within 5 s, allow nothing, and the client may try again.
  */
 export type ActionsRule =
   | 'none'
@@ -68,17 +69,19 @@ function jsonOf(payload: unknown): string | undefined {
   }
 }
 
-/** Says whether the rule of a topic allows it. Never rejects. */
+/** Says whether the rule of a topic allows it. Never rejects: a function that fails or takes too long could not say. */
 export async function mayAct(
   rule: ActionsRule | undefined,
   asked: ActionQuestion,
   { clock, report }: Runtime,
-): Promise<boolean> {
+): Promise<Permission> {
   const { claims, action, author } = asked
-  if (rule === undefined || rule === 'none' || claims.sub === undefined) return false
-  if (rule === 'author') return action === 'react' || action === 'unreact' || claims.sub === author
+  if (rule === undefined || rule === 'none' || claims.sub === undefined) return 'denied'
+  if (rule === 'author') {
+    return action === 'react' || action === 'unreact' || claims.sub === author ? 'allowed' : 'denied'
+  }
   // A token may have expired since it was checked.
-  if (claims.exp * 1000 <= clock.now()) return false
+  if (claims.exp * 1000 <= clock.now()) return 'denied'
   try {
     const answer = await deadline(async (signal) => rule(asked, signal), {
       operation: '[msc/realtime] actions',
@@ -86,9 +89,9 @@ export async function mayAct(
       clock,
       report: (error) => report(error, 'abort actions', { action }),
     })
-    return answer === true
+    return answer === true ? 'allowed' : 'denied'
   } catch (error) {
     report(error, 'ask who may act', { action })
-    return false
+    return 'unavailable'
   }
 }

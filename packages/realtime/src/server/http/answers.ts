@@ -1,7 +1,7 @@
 import { problem } from '@msc/core/http-request'
 import { textOfRefusal, type Refusal } from '../admission/admission.ts'
 import type { RefusedCode } from '../counters.ts'
-import { PRIVATE_ONLY_TEXT, ROOM_BUSY_MS, ROOM_BUSY_TEXT, SESSION_ENDED, SESSION_UNKNOWN } from '../session/refusal.ts'
+import { PRIVATE_ONLY_TEXT, ROOM_BUSY_MS, ROOM_BUSY_TEXT, SESSION_ENDED, SESSION_UNKNOWN, UNASKED_TEXT } from '../session/refusal.ts'
 
 export { SESSION_ENDED, SESSION_UNKNOWN } from '../session/refusal.ts'
 
@@ -32,6 +32,9 @@ export function tooMany(refusal: Refusal): Response {
 
 export const sessionEnded = (): Response => fail(401, SESSION_ENDED)
 export const sessionUnknown = (): Response => fail(503, SESSION_UNKNOWN, { 'retry-after': '1' })
+
+/** The policies could not be asked. */
+export const unasked = (): Response => fail(503, UNASKED_TEXT, { 'retry-after': '1' })
 
 /** The room is too busy for all of the request, so that none of it was taken. */
 export function roomBusy(): Response {

@@ -1,6 +1,6 @@
 import { every, type CancelTimer } from '@msc/core'
 import { Place, type Admission } from '../admission/admission.ts'
-import { fail, privateOnly, sessionEnded, tooMany } from './answers.ts'
+import { fail, privateOnly, sessionEnded, tooMany, unasked } from './answers.ts'
 import type { Claims } from '../entrance/claims.ts'
 import type { Client, Clients } from '../entrance/clients.ts'
 import type { Connection, Format, Transport } from '../entrance/connection.ts'
@@ -119,7 +119,9 @@ export function createEvents(context: EventsContext): Events {
       const watch = departures.watch(topics, claims.sub)
       try {
         for (const topic of topics) {
-          if (isPrivate(topic, url) && !(await ask({ claims, topic, action: 'read' }))) {
+          const may = isPrivate(topic, url) ? await ask({ claims, topic, action: 'read' }) : 'allowed'
+          if (may === 'unavailable') return unasked()
+          if (may === 'denied') {
             return fail(403, `You do not have permissions to read from this Channel topic: ${topic}`)
           }
         }

@@ -4,7 +4,7 @@ import type { FeedSource } from '../../feed/source.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { Bans } from '../admission/bans.ts'
 import type { Departures } from '../admission/departures.ts'
-import { fail, privateOnly, roomBusy, sessionEnded, tooMany, unfit } from './answers.ts'
+import { fail, privateOnly, roomBusy, sessionEnded, tooMany, unasked, unfit } from './answers.ts'
 import { countedText, tooManyAtOnce, type Call } from './handle-http.ts'
 import type { Ask } from '../policies/permissions.ts'
 import { broadcast, hasRoomFor, type Broadcast } from '../rooms/broadcast.ts'
@@ -86,7 +86,9 @@ async function broadcastAll(
     if (refused) return tooMany(refused)
     const topics = new Set(messages.filter((message) => message.private).map(({ topic }) => topic))
     for (const topic of topics) {
-      if (!(await context.ask({ claims, topic, action: 'write' }))) {
+      const may = await context.ask({ claims, topic, action: 'write' })
+      if (may === 'unavailable') return unasked()
+      if (may === 'denied') {
         return fail(403, `You do not have permissions to write to this Channel topic: ${topic}`)
       }
     }
@@ -130,7 +132,8 @@ export async function readSince(call: Call, context: RestContext): Promise<Respo
   // They may be taken out of its readers, or sent out of the topic, while the policies are asked and it is read.
   const watch = context.departures.watch([topic], claims.sub)
   try {
-    if (!(await ask({ claims, topic, action: 'read' }))) return no()
+    const may = await ask({ claims, topic, action: 'read' })
+    if (may !== 'allowed') return may === 'denied' ? no() : unasked()
     const page = await feeds.since(topic, after ?? undefined, most)
     if (call.isEnded()) return sessionEnded()
     if (watch.over() || context.bans.left(claims, topic, true) > 0) return no()

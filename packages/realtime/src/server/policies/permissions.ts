@@ -11,28 +11,34 @@ export interface TopicQuestion {
   readonly action: TopicAction
 }
 
-/** Says whether the holder of these claims may do this on a private topic. A rejection counts as no. */
+/**
+ * Says whether the holder of these claims may do this on a private topic. A rejection lets nobody in either; it is told to the
+ * client as something that may pass, to be tried again.
+ */
 export type Authorize = (question: TopicQuestion, signal: AbortSignal) => boolean | Promise<boolean>
-export type Ask = (question: TopicQuestion) => Promise<boolean>
+/** `unavailable`: nobody could say, so it is refused for now. */
+export type Permission = 'allowed' | 'denied' | 'unavailable'
+export type Ask = (question: TopicQuestion) => Promise<Permission>
 
 /** Milliseconds for an answer. Shorter than what a client waits for its own. */
 const PATIENCE_MS = 5000
 
-/** Asks the policies so that they always answer: one that fails or takes too long, and a token that has expired, is a no. */
+/** Asks the policies so that they always answer: who fails or takes too long could not say, and a token that has expired is denied. */
 export function askInTime(authorize: Authorize, { clock, report }: Runtime): Ask {
   return async (question) => {
     // A token may have expired since it was checked.
-    if (question.claims.exp * 1000 <= clock.now()) return false
+    if (question.claims.exp * 1000 <= clock.now()) return 'denied'
     try {
-      return await deadline((signal) => authorize(question, signal), {
+      const isAllowed = await deadline((signal) => authorize(question, signal), {
         operation: '[msc/realtime] authorize',
         timeoutMs: PATIENCE_MS,
         clock,
         report: (error) => report(error, 'abort authorize', { action: question.action }),
       })
+      return isAllowed ? 'allowed' : 'denied'
     } catch (error) {
       report(error, 'authorize', { action: question.action })
-      return false
+      return 'unavailable'
     }
   }
 }
@@ -45,12 +51,13 @@ export async function memberMay(
   member: Membership,
   action: TopicAction,
   { ask, runtime }: { readonly ask: Ask; readonly runtime: Runtime },
-): Promise<boolean> {
+): Promise<Permission> {
   const { claims, topic } = member
-  if (!member.private) return true
-  if (member.granted?.has(action) && claims.exp * 1000 > runtime.clock.now()) return true
-  if (!(await ask({ claims, topic, action }))) return false
+  if (!member.private) return 'allowed'
+  if (member.granted?.has(action) && claims.exp * 1000 > runtime.clock.now()) return 'allowed'
+  const permission = await ask({ claims, topic, action })
+  if (permission !== 'allowed') return permission
   // Not what a token allowed that is another one by now.
   if (member.claims === claims) (member.granted ??= new Set()).add(action)
-  return true
+  return 'allowed'
 }

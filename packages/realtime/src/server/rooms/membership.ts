@@ -11,10 +11,16 @@ export function pushText({ connection, joinRef, topic }: Membership, event: stri
   connection.sendText({ joinRef, ref: null, topic: `${CHANNEL}${topic}`, event, text })
 }
 
-export function closeMembership(membership: Membership, message: string, rooms: Rooms): void {
+/** @param event `phx_error` for what may pass: Supabase's SDK joins again after it, and not after a `phx_close`. */
+export function closeMembership(
+  membership: Membership,
+  message: string,
+  rooms: Rooms,
+  event: 'phx_close' | 'phx_error' = 'phx_close',
+): void {
   try {
     push(membership, 'system', { extension: 'system', status: 'error', message, channel: membership.topic })
-    push(membership, 'phx_close', {})
+    push(membership, event, {})
   } finally {
     // Whether or not it could be told.
     leave(membership, rooms)

@@ -8,7 +8,7 @@ import { hasRoomFor } from '../rooms/broadcast.ts'
 import type { Membership } from '../rooms/rooms.ts'
 import type { SessionContext } from './context.ts'
 import { isStill } from './messages.ts'
-import { refusal, ROOM_BUSY, UNAVAILABLE, type Refused } from './refusal.ts'
+import { refusal, ROOM_BUSY, UNASKED, UNAVAILABLE, type Refused } from './refusal.ts'
 import { refuse, reply } from './reply.ts'
 
 export const UNKNOWN_TEXT = 'There is no such message in this topic, or no more'
@@ -54,12 +54,15 @@ async function act(
   if (typeof wish === 'string') return refusal('PAYLOAD_INVALID', wish)
   const no = refusal('FORBIDDEN', `You do not have permissions to ${wish.action} in this Channel topic: ${topic}`)
   const rule = history.actionsOf(topic, isPrivate)
-  if (sub === undefined || rule === 'none' || !(await memberMay(membership, 'write', context))) return no
+  if (sub === undefined || rule === 'none') return no
+  const mayWrite = await memberMay(membership, 'write', context)
+  if (mayWrite !== 'allowed') return mayWrite === 'denied' ? no : UNASKED
   const { id, action } = wish
   const found = await history.find(topic, isPrivate, id)
   if (!found) return refusal('MESSAGE_UNKNOWN', UNKNOWN_TEXT)
   const asked = { claims, topic, private: isPrivate, action, id, author: found.by }
-  if (!(await mayAct(rule, asked, context.runtime))) return no
+  const may = await mayAct(rule, asked, context.runtime)
+  if (may !== 'allowed') return may === 'denied' ? no : UNASKED
   // Its session may have been ended, it sent away, or its token another user's by now.
   if (!isStill(membership, frame) || membership.claims.sub !== sub) return no
   const place = { topic, private: isPrivate, target: id, value: wish.value }

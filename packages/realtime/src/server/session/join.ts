@@ -7,6 +7,7 @@ import type { Limits } from '../admission/limits.ts'
 import { feedOf, parseWishes, type ChangeWish } from '../changes/changes.ts'
 import { verifyToken, type Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
+import type { Permission } from '../policies/permissions.ts'
 import { leave, push, pushText } from '../rooms/membership.ts'
 import { presenceState } from '../rooms/presence.ts'
 import type { Membership } from '../rooms/rooms.ts'
@@ -20,6 +21,7 @@ import {
   REMOVED_TEXT,
   refusal,
   refusalSaying,
+  UNASKED,
   UNAVAILABLE,
   type Refused,
 } from './refusal.ts'
@@ -118,10 +120,16 @@ async function obstacle(
   claims: Claims,
   context: SessionContext,
 ): Promise<Refused | undefined> {
-  if (wish.isPrivate && !(await context.ask({ claims, topic, action: 'read' }))) {
-    return refusal('FORBIDDEN', `You do not have permissions to read from this Channel topic: ${topic}`)
+  if (wish.isPrivate) {
+    const mayRead = await context.ask({ claims, topic, action: 'read' })
+    if (mayRead === 'unavailable') return UNASKED
+    if (mayRead === 'denied') {
+      return refusal('FORBIDDEN', `You do not have permissions to read from this Channel topic: ${topic}`)
+    }
   }
-  if (await mayHear(claims, wish.changes, context)) return undefined
+  const may = await mayHear(claims, wish.changes, context)
+  if (may === 'allowed') return undefined
+  if (may === 'unavailable') return UNASKED
   return refusal('FORBIDDEN', 'You do not have permissions to read the changes of these tables')
 }
 
@@ -226,13 +234,14 @@ export async function mayHear(
   claims: Claims,
   changes: readonly ChangeWish[],
   context: Pick<SessionContext, 'ask'>,
-): Promise<boolean> {
-  if (changes.length === 0 || claims.role === 'service_role') return true
+): Promise<Permission> {
+  if (changes.length === 0 || claims.role === 'service_role') return 'allowed'
   const feeds = new Set(changes.map((wish) => feedOf(wish, claims.sub)))
   for (const feed of feeds) {
-    if (feed === undefined || !(await context.ask({ claims, topic: feed, action: 'read' }))) return false
+    const may = feed === undefined ? 'denied' : await context.ask({ claims, topic: feed, action: 'read' })
+    if (may !== 'allowed') return may
   }
-  return true
+  return 'allowed'
 }
 
 const record = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {})

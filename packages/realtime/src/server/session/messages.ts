@@ -12,7 +12,7 @@ import type { Answer, Once } from '../rooms/taken.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
 import { ownKey } from './presence-key.ts'
-import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, UNAVAILABLE, type Refused } from './refusal.ts'
+import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, UNASKED, UNAVAILABLE, type Refused } from './refusal.ts'
 import { isUnstorable } from '../history/unstorable.ts'
 import { refuse, reply } from './reply.ts'
 
@@ -34,7 +34,9 @@ export async function onBroadcast(
   const said = payload['payload'] === undefined ? {} : payload['payload']
   const content = said instanceof Uint8Array ? said : textOf(said)
   if (content === undefined) return no(NOT_JSON)
-  if (!(await memberMay(membership, 'write', context))) {
+  const may = await memberMay(membership, 'write', context)
+  if (may === 'unavailable') return no(UNASKED)
+  if (may === 'denied') {
     return no(refusal('FORBIDDEN', `You do not have permissions to write to this Channel topic: ${topic}`))
   }
   // Its session may have been ended, or it sent away, while the policies were asked.
@@ -89,7 +91,9 @@ export async function onPresence(
   }
   const tooMany = takeChange(connection, context)
   if (tooMany) return no(tooMany)
-  if (!(await memberMay(membership, 'presence', context))) {
+  const may = await memberMay(membership, 'presence', context)
+  if (may === 'unavailable') return no(UNASKED)
+  if (may === 'denied') {
     return no(refusal('FORBIDDEN', `You do not have permissions to track presence on this Channel topic: ${topic}`))
   }
   if (!isStill(membership, frame)) return

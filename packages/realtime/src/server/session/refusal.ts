@@ -57,6 +57,9 @@ export const SESSION_ENDED = 'The session has ended'
 export const SESSION_UNKNOWN = 'Whether the session goes on can not be said now'
 export const ENDED: Refused = refusal('ENDED', SESSION_ENDED)
 export const UNAVAILABLE: Refused = refusal('UNAVAILABLE', SESSION_UNKNOWN, 1000)
+export const UNASKED_TEXT = 'Whether you may do this can not be said now'
+/** The policies, or a function of the application's, could not be asked. It is no refusal for good. */
+export const UNASKED: Refused = refusal('UNAVAILABLE', UNASKED_TEXT, 1000)
 export const PRIVATE_ONLY_TEXT = 'This project only allows private channels'
 export const PRIVATE_ONLY: Refused = refusal('PRIVATE_ONLY', PRIVATE_ONLY_TEXT)
 export const REMOVED_TEXT = 'You were removed from this Channel topic'
