@@ -12,13 +12,13 @@ export interface Revocations {
   readonly size: number
   /** Of other servers, to be told: whose, and when in milliseconds since the epoch. */
   all(): Iterable<readonly [revoked: Revoked, at: number]>
-  /** Takes back every token that was issued until then: by default until now, which is the latest. */
+  /** Takes back every token that was issued until then: by default until now, and at the latest in five minutes. */
   add(revoked: Revoked, at?: number): void
   /** False for a token that was taken back. Whatever it says, its lifetime is noted. */
   allows(claims: Claims): boolean
 }
 
-/** How far the clock of whoever issues tokens may be ahead of this one. */
+/** How far the clock of whoever issues tokens, or takes them back, may be ahead of this one. */
 const AHEAD_MS = 5 * 60_000
 /** Tokens may live for this long without one ever having been seen here. */
 const LEAST_LIFETIME_MS = 24 * 3_600_000
@@ -67,8 +67,9 @@ export function createRevocations(most: number, { clock, report }: Runtime): Rev
     add(ended, at) {
       const now = clock.now()
       const key = keyOf(ended)
-      // Another server's word may come late, and must not take back what was said since.
-      const until = Math.max(Math.min(at ?? now, now), revoked.get(key) ?? -Infinity)
+      // Another server's word is of its own clock, by which its users' new tokens are later than that. It may come late, and must
+      // not take back what was said since.
+      const until = Math.max(Math.min(at ?? now, now + AHEAD_MS), revoked.get(key) ?? -Infinity)
       revoked.delete(key)
       revoked.set(key, until)
       prune(now)
