@@ -50,9 +50,10 @@ export function parseWishes(entries: readonly unknown[]): ChangeWish[] {
   })
 }
 
-/** The feed in which the rows are that a token may see. `undefined`: it has none. */
-export function feedOf({ table }: ChangeWish, sub: string | undefined): string | undefined {
-  return sub === undefined || sub === '' ? undefined : feedTopic(table, sub)
+/** The feed in which the rows are that a token may see, named as `feedMigration` does. `undefined`: it has none. */
+export function feedOf({ schema, table }: ChangeWish, sub: string | undefined): string | undefined {
+  const named = schema === 'public' ? table : `${schema}.${table}`
+  return sub === undefined || sub === '' ? undefined : feedTopic(named, sub)
 }
 
 /** What may see every row, and is in no user's hands. */
@@ -106,13 +107,24 @@ function sendOr(membership: Membership, message: FeedMessage): void {
   try {
     send(membership, message)
   } catch {
-    const [, table = ''] = message.topic.split(':')
-    const ids = membership.changes.filter((wish) => wish.table === '*' || wish.table === table).map(({ id }) => id)
+    const { schema, table } = placeOf(message.topic)
+    const isMeant = (wish: ChangeWish): boolean =>
+      (wish.schema === '*' || wish.schema === schema) && (wish.table === '*' || wish.table === table)
+    const ids = membership.changes.filter(isMeant).map(({ id }) => id)
     if (ids.length === 0) return
     const errors = ['Error 413: Payload Too Large']
-    const data = { schema: 'public', table, type: message.event, commit_timestamp: message.at, columns: [], errors }
+    const data = { schema, table, type: message.event, commit_timestamp: message.at, columns: [], errors }
     push(membership, 'postgres_changes', { ids, data: { ...data, ...(message.event !== 'DELETE' && { record: {} }) } })
   }
+}
+
+/** The table of a feed, for a message whose payload can't be read. */
+function placeOf(topic: string): { readonly schema: string; readonly table: string } {
+  const [, named = ''] = topic.split(':')
+  const dot = named.indexOf('.')
+  return dot === -1
+    ? { schema: 'public', table: named }
+    : { schema: named.slice(0, dot), table: named.slice(dot + 1) }
 }
 
 function send(membership: Membership, { payload, at }: FeedMessage): void {
