@@ -62,11 +62,11 @@ export function publishFeed({ rooms, departures, history, gaps }: FeedPorts, mes
   if (kind === 'action') {
     if (!isKept || cursor === undefined || !action) return
     const told = toldOf({ topic, private: isPrivate, value: json }, actionMeta({ id, at, by, cursor }, action, json))
-    return history.withSender(id, () => handOnKept(told))
+    return history.withSender(message, id, () => handOnKept(told))
   }
   if (isKept && kind === 'row' && cursor !== undefined) {
     const meta = { id, at, cursor, ...(by !== undefined && { by }) }
-    return history.withSender(id, (from) => handOnKept({ topic, ...said, meta }, from))
+    return history.withSender(message, id, (from) => handOnKept({ topic, ...said, meta }, from))
   }
   // A channel's, that is too large to be told live.
   if (kind === 'more' && !isFeedTopic(topic)) return gaps.inRoom(topic, isPrivate)

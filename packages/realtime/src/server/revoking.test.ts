@@ -158,28 +158,31 @@ describe('revoke', () => {
   it.each([
     ['behind', -55_000],
     ['ahead', 55_000],
-  ])('shuts every door of another server whose clock is %s by a minute, and of one that starts later', async (_how, ms) => {
-    const hub = createMemoryBusHub()
-    const clock = { ...systemClock, now: () => Date.now() + ms }
-    const limits = { perAccount: false, perAddress: false } as const
-    const [here, there] = [await serve({ bus: memoryBus(hub) }), await serve({ bus: memoryBus(hub), clock, limits })]
-    await expect.poll(() => [here, there].map((server) => server.stats().bus?.others)).toEqual([1, 1])
-    const [token, session] = [await sign('a', 's1', now() - 1), await sign('b', 's2')]
-    const [socket, renewed] = [await open(there, token), await open(there, session)]
-    const at = now()
-    here.revoke({ sub: 'a' })
-    here.revoke({ sessionId: 's2' })
-    expect((await Promise.all([socket.ended, renewed.ended])).map(([code]) => code)).toEqual([1008, 1008])
-    expect(await doors(there, token)).toEqual(all(false))
-    expect(await doors(there, await sign('a', 's1', at + 2))).toEqual(all(true))
-    const later = await serve({ bus: memoryBus(hub), clock, limits })
-    for (const each of [token, session]) {
-      await expect.poll(() => post(later, '/realtime/v1/api/broadcast', BODY, each)).toBe(401)
-    }
-    expect(await doors(later, token)).toEqual(all(false))
-    expect(await doors(later, session)).toEqual(all(false))
-    expect(await doors(later, await sign('a', 's1', at + 2))).toEqual(all(true))
-  })
+  ])(
+    'shuts every door of another server whose clock is %s by a minute, and of one that starts later',
+    async (_how, ms) => {
+      const hub = createMemoryBusHub()
+      const clock = { ...systemClock, now: () => Date.now() + ms }
+      const limits = { perAccount: false, perAddress: false } as const
+      const [here, there] = [await serve({ bus: memoryBus(hub) }), await serve({ bus: memoryBus(hub), clock, limits })]
+      await expect.poll(() => [here, there].map((server) => server.stats().bus?.others)).toEqual([1, 1])
+      const [token, session] = [await sign('a', 's1', now() - 1), await sign('b', 's2')]
+      const [socket, renewed] = [await open(there, token), await open(there, session)]
+      const at = now()
+      here.revoke({ sub: 'a' })
+      here.revoke({ sessionId: 's2' })
+      expect((await Promise.all([socket.ended, renewed.ended])).map(([code]) => code)).toEqual([1008, 1008])
+      expect(await doors(there, token)).toEqual(all(false))
+      expect(await doors(there, await sign('a', 's1', at + 2))).toEqual(all(true))
+      const later = await serve({ bus: memoryBus(hub), clock, limits })
+      for (const each of [token, session]) {
+        await expect.poll(() => post(later, '/realtime/v1/api/broadcast', BODY, each)).toBe(401)
+      }
+      expect(await doors(later, token)).toEqual(all(false))
+      expect(await doors(later, session)).toEqual(all(false))
+      expect(await doors(later, await sign('a', 's1', at + 2))).toEqual(all(true))
+    },
+  )
 
   it.each([{}, { sub: '' }, { sessionId: 5 }, { sub: 'a', sessionId: 's' }])(
     'refuses to take back %j',

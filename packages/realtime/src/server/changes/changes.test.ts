@@ -33,7 +33,15 @@ async function serve(allowed: readonly string[]) {
   const insert = (schema: string, table: string, n: number): void => {
     const topic = `feed:${schema === 'public' ? '' : `${schema}.`}${table}:ana`
     const payload = { schema, table, operation: 'INSERT', record: { n }, old_record: null }
-    const said = { id: `f${n}`, at: '', topic, event: 'INSERT', private: true, kind: 'row', json: JSON.stringify(payload) }
+    const said = {
+      id: `f${n}`,
+      at: '',
+      topic,
+      event: 'INSERT',
+      private: true,
+      kind: 'row',
+      json: JSON.stringify(payload),
+    }
     publish({ ...said, payload } as never)
   }
   /** What can't be read. */
@@ -93,7 +101,10 @@ describe('postgres_changes', () => {
     const [own, other] = [await subscribe([of('hr', 'items')]), await subscribe([of('public', 'items')])]
     broken('feed:hr.items:ana')
     broken('feed:items:ana')
-    for (const [{ socket }, schema] of [[own, 'hr'], [other, 'public']] as const) {
+    for (const [{ socket }, schema] of [
+      [own, 'hr'],
+      [other, 'public'],
+    ] as const) {
       await expect.poll(() => rowsOf(socket)).toMatchObject([{ schema, table: 'items', record: {} }])
     }
   })

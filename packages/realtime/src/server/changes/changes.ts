@@ -122,9 +122,7 @@ function sendOr(membership: Membership, message: FeedMessage): void {
 function placeOf(topic: string): { readonly schema: string; readonly table: string } {
   const [, named = ''] = topic.split(':')
   const dot = named.indexOf('.')
-  return dot === -1
-    ? { schema: 'public', table: named }
-    : { schema: named.slice(0, dot), table: named.slice(dot + 1) }
+  return dot === -1 ? { schema: 'public', table: named } : { schema: named.slice(0, dot), table: named.slice(dot + 1) }
 }
 
 function send(membership: Membership, { payload, at }: FeedMessage): void {

@@ -5,9 +5,11 @@ import type { Connection } from '../entrance/connection.ts'
 import type { HistoryStats } from '../operate/stats.ts'
 import { broadcast, pend, type Broadcast } from '../rooms/broadcast.ts'
 import type { Rooms } from '../rooms/rooms.ts'
+import type { Room } from '../rooms/presence.ts'
 import type { KeepingOf } from './rules.ts'
 import type { ActionsRule } from './actions.ts'
 import type { ActionOutcome, Found, HeardAction, HistoryStore, LatestWish, NewAction, NewMessage } from './store.ts'
+import { createWriting } from './writing.ts'
 
 /** Messages whose sender is known until they come back from the database. */
 const MAX_SENDERS = 10_000
@@ -45,10 +47,10 @@ export interface History {
   since(topic: string, isPrivate: boolean, after: string | undefined): Promise<FeedPageJson>
   latest(topic: string, isPrivate: boolean, wish: Readonly<Record<string, unknown>>): Promise<FeedPageJson>
   /**
-   * Calls once it is known who sent the message with this id: at once, unless messages are being written. In the order of the
-   * calls.
+   * Calls once it is known who sent the message with this id: at once, unless messages of this room are being written. In the order
+   * of the calls for one room; a write that hangs holds up no other.
    */
-  withSender(id: string, use: (from: Connection | undefined) => void): void
+  withSender(room: Room, id: string, use: (from: Connection | undefined) => void): void
   stats(): HistoryStats | undefined
   close(): void
 }
@@ -61,8 +63,7 @@ const MAX_NEWEST = 1e9
 export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: Rooms, isOfFeeds: boolean): History {
   const { clock, attempt } = rooms.runtime
   const senders = new Map<string, Connection>()
-  const writing = new Set<Promise<unknown>>()
-  let order: Promise<unknown> | undefined
+  const writing = createWriting(rooms)
 
   const remember = (id: string, from: Connection): void => {
     senders.set(id, from)
@@ -102,12 +103,8 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
     publish(messages, from, by) {
       const end = pend(rooms, messages)
       const written = write(messages, from, by)
-      writing.add(written)
-      const forget = (): void => {
-        writing.delete(written)
-        end()
-      }
-      written.then(forget, forget)
+      writing.add(messages, written)
+      written.then(end, end)
       return written
     },
     keptFrom(topic, isPrivate) {
@@ -162,14 +159,8 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
       }
       return store.latest(topic, isPrivate, wish)
     },
-    withSender(id, use) {
-      const run = (): boolean => attempt('hand on a message', () => use(take(id)))
-      if (writing.size === 0 && !order) return void run()
-      const own = Promise.all([order, Promise.allSettled(writing)]).then(() => {
-        if (order === own) order = undefined
-        run()
-      })
-      order = own
+    withSender(room, id, use) {
+      writing.after(room, () => void attempt('hand on a message', () => use(take(id))))
     },
     stats: () => store.stats?.(),
     close: () => store.close(),

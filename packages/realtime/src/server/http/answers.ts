@@ -1,7 +1,14 @@
 import { problem } from '@msc/core/http-request'
 import { textOfRefusal, type Refusal } from '../admission/admission.ts'
 import type { RefusedCode } from '../counters.ts'
-import { PRIVATE_ONLY_TEXT, ROOM_BUSY_MS, ROOM_BUSY_TEXT, SESSION_ENDED, SESSION_UNKNOWN, UNASKED_TEXT } from '../session/refusal.ts'
+import {
+  PRIVATE_ONLY_TEXT,
+  ROOM_BUSY_MS,
+  ROOM_BUSY_TEXT,
+  SESSION_ENDED,
+  SESSION_UNKNOWN,
+  UNASKED_TEXT,
+} from '../session/refusal.ts'
 
 export { SESSION_ENDED, SESSION_UNKNOWN } from '../session/refusal.ts'
 

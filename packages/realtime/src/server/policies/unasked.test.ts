@@ -99,7 +99,10 @@ describe('policies that can not be asked', () => {
       body: JSON.stringify({ topic: 'feed:items:ana' }),
       headers: { authorization },
     })
-    expect([response.status, await response.json()]).toEqual([503, { error: expect.stringContaining('can not be said') }])
+    expect([response.status, await response.json()]).toEqual([
+      503,
+      { error: expect.stringContaining('can not be said') },
+    ])
   })
 
   it('refuse for now what is done to a message, and so does a rule’s function that fails', async () => {

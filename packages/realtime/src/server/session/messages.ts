@@ -12,7 +12,16 @@ import type { Answer, Once } from '../rooms/taken.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
 import { ownKey } from './presence-key.ts'
-import { limited, refusal, refusalSaying, ROOM_BUSY, ROOM_BUSY_MS, UNASKED, UNAVAILABLE, type Refused } from './refusal.ts'
+import {
+  limited,
+  refusal,
+  refusalSaying,
+  ROOM_BUSY,
+  ROOM_BUSY_MS,
+  UNASKED,
+  UNAVAILABLE,
+  type Refused,
+} from './refusal.ts'
 import { isUnstorable } from '../history/unstorable.ts'
 import { refuse, reply } from './reply.ts'
 
