@@ -9,6 +9,9 @@ export interface Claims {
   readonly [claim: string]: unknown
 }
 
+/** In Supabase's words. */
+export const TOKEN_EXPIRED = 'Token has expired'
+
 export type TokenResult = { readonly claims: Claims } | { readonly error: string }
 
 /**
@@ -44,7 +47,7 @@ export async function verifyToken(token: string, secret: string): Promise<TokenR
     if (odd !== undefined) return { error: `Field \`${odd}\` must be text in JWT` }
     return { claims: { ...payload, role: payload['role'], exp: payload.exp } }
   } catch (error) {
-    if (error instanceof errors.JWTExpired) return { error: 'Token has expired' }
+    if (error instanceof errors.JWTExpired) return { error: TOKEN_EXPIRED }
     if (error instanceof errors.JOSEError) return { error: 'The token provided is not a valid JWT' }
     throw error
   }

@@ -6,6 +6,7 @@ import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 import { closeMembership } from '../rooms/membership.ts'
 import type { SessionContext } from '../session/context.ts'
 import type { Claims } from './claims.ts'
+import { TOKEN_EXPIRED } from './claims.ts'
 import { FrameClient, type Client, type ClientPorts } from './client.ts'
 import type { Transport, TransportName } from './connection.ts'
 
@@ -48,15 +49,13 @@ export function createClients(context: SessionContext): Clients {
   const terminate = ({ connection }: FrameClient): void =>
     void attempt('end a connection', () => connection.terminate())
 
-  /** A token that expires takes with it what it allowed. */
+  /** A token that expires takes with it what it allowed, public topics too, as on Supabase. Whoever has another one comes back with it. */
   const dropExpired = (): void => {
     const now = clock.now()
     for (const { connection } of all) {
       for (const membership of connection.memberships.values()) {
         if (membership.claims.exp * 1000 > now) continue
-        if (membership.private || membership.changes.length > 0) {
-          attempt('token expiry', () => closeMembership(membership, 'Token has expired', rooms))
-        }
+        attempt('token expiry', () => closeMembership(membership, TOKEN_EXPIRED, rooms))
       }
     }
   }

@@ -53,8 +53,9 @@ export async function memberMay(
   { ask, runtime }: { readonly ask: Ask; readonly runtime: Runtime },
 ): Promise<Permission> {
   const { claims, topic } = member
-  if (!member.private) return 'allowed'
-  if (member.granted?.has(action) && claims.exp * 1000 > runtime.clock.now()) return 'allowed'
+  // It is about to be sent away, from public topics too.
+  if (claims.exp * 1000 <= runtime.clock.now()) return 'denied'
+  if (!member.private || member.granted?.has(action)) return 'allowed'
   const permission = await ask({ claims, topic, action })
   if (permission !== 'allowed') return permission
   // Not what a token allowed that is another one by now.

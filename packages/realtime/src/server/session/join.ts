@@ -5,7 +5,7 @@ import { textOfRefusal } from '../admission/admission.ts'
 import { NO_READER_TEXT } from '../admission/departures.ts'
 import type { Limits } from '../admission/limits.ts'
 import { feedOf, parseWishes, type ChangeWish } from '../changes/changes.ts'
-import { verifyToken, type Claims } from '../entrance/claims.ts'
+import { TOKEN_EXPIRED, verifyToken, type Claims } from '../entrance/claims.ts'
 import type { Connection } from '../entrance/connection.ts'
 import type { Permission } from '../policies/permissions.ts'
 import { leave, push, pushText } from '../rooms/membership.ts'
@@ -91,6 +91,10 @@ export async function join(
     const verified = await verifyToken(token, context.jwtSecret)
     if ('error' in verified) return no(refusalSaying('FORBIDDEN', `InvalidJWTToken: ${verified.error}`))
     claims = verified.claims
+  }
+  // That by which the connection was opened may have expired since.
+  if (claims.exp * 1000 <= context.runtime.clock.now()) {
+    return no(refusalSaying('FORBIDDEN', `InvalidJWTToken: ${TOKEN_EXPIRED}`))
   }
   await context.liveness.during(claims, async (verdict, isEnded) => {
     if (verdict !== 'live') return no(verdict === 'ended' ? ENDED : UNAVAILABLE)
