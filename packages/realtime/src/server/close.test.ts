@@ -1,5 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
+import { deferred } from '../base/promises.ts'
+import { createMemoryBusHub, memoryBus } from '../bus/index.ts'
+import { openRaw } from '../testing/raw-socket.ts'
 import { signTestToken } from '../testing/tokens.ts'
 import { createRealtimeServer, startRealtimeServer } from './index.ts'
 
@@ -45,6 +48,77 @@ it('lets go of its sockets and its port whatever becomes of its feeds', async ()
   await expect(fetch(`${server.url}/realtime/v1/health`)).rejects.toThrow('fetch failed')
   expect(server.stats()).toMatchObject({ connections: 0, rooms: 0 })
   socket.destroy()
+})
+
+it('tells its clients before it waits for a database that answers nothing, and a second call waits as the first', async () => {
+  const away = deferred<void>()
+  const feeds = {
+    start: async () => undefined,
+    since: async () => ({}),
+    replay: async () => [],
+    close: () => away.promise,
+  }
+  const server = await startRealtimeServer({ jwtSecret, authorize: () => true, feeds: feeds as never })
+  const client = await openRaw(server.url, await signTestToken(jwtSecret, { sub: 'a' }))
+  let closed = 0
+  const all = [server.close(), server.close()].map((each) => each.then(() => (closed += 1)))
+  expect((await client.ended)[0]).toBe(1001)
+  expect(closed).toBe(0)
+  away.resolve()
+  await Promise.all(all)
+  expect(closed).toBe(2)
+})
+
+it('takes nothing once it is closed, which would reach nobody, and says so', async () => {
+  const hub = createMemoryBusHub()
+  const options = { jwtSecret, authorize: () => true, history: [{ topics: 'kept', actions: 'author' as const }] }
+  const other = createRealtimeServer({ ...options, bus: memoryBus(hub) })
+  const server = createRealtimeServer({ ...options, bus: memoryBus(hub) })
+  await Promise.all([server.ready, other.ready])
+  await server.close()
+  const closed = { code: 'DRIVER_CLOSED' }
+  const message = (topic: string) => ({ topic, event: 'e', payload: {}, private: false })
+  for (const topic of ['room', 'kept']) {
+    expect(() => server.publish(message(topic))).toThrow(expect.objectContaining(closed))
+  }
+  await expect(server.act({ topic: 'kept', private: false, id: 'm1', action: 'delete' })).rejects.toMatchObject(closed)
+  await expect(server.occupancy('room')).rejects.toMatchObject(closed)
+  await expect(server.history('kept')).rejects.toMatchObject(closed)
+  // Other servers would not hear of these.
+  for (const end of [() => server.revoke({ sub: 'a' }), () => server.disconnect({ sub: 'a' })]) {
+    expect(end).toThrow(expect.objectContaining(closed))
+  }
+  const headers = { authorization: `Bearer ${await signTestToken(jwtSecret, { sub: 'a' })}` }
+  const body = JSON.stringify({ messages: [message('room')] })
+  for (const [path, init] of [
+    ['api/broadcast', { method: 'POST', body }],
+    ['events?topic=room', {}],
+    ['health', {}],
+  ] as const) {
+    const answer = await server.handleRequest(new Request(`http://x/realtime/v1/${path}`, { ...init, headers }))
+    expect([path, answer?.status, answer?.headers.get('retry-after')]).toEqual([path, 503, '1'])
+  }
+  expect(await server.handleRequest(new Request('http://x/elsewhere'))).toBeUndefined()
+  await other.close()
+})
+
+it('does not take what a request says whose sender was still looked at when it closed', async () => {
+  const [asked, answer] = [deferred<void>(), deferred<boolean>()]
+  const server = createRealtimeServer({
+    jwtSecret,
+    authorize() {
+      asked.resolve()
+      return answer.promise
+    },
+  })
+  const headers = { authorization: `Bearer ${await signTestToken(jwtSecret, { sub: 'a' })}` }
+  const body = JSON.stringify({ messages: [{ topic: 'room', event: 'e', payload: {}, private: true }] })
+  const request = new Request('http://x/realtime/v1/api/broadcast', { method: 'POST', body, headers })
+  const answered = server.handleRequest(request)
+  await asked.promise
+  await server.close()
+  answer.resolve(true)
+  expect((await answered)?.status).toBe(503)
 })
 
 it.each(['//', '/\\', '*', 'http://[', '/%', '/realtime/v1/%zz?apikey=%'])(

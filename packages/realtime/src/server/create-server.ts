@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { inTurn, DriverError, guardSignals } from '@msc/core'
+import { closedError, inTurn, DriverError, guardSignals } from '@msc/core'
 import { hubs } from '../client/hub.ts'
 import { actFor } from './act.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
@@ -110,13 +110,17 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
         endRefused: () => clients.endWhere((claims) => !revocations.allows(claims), 'Revoked'),
       },
     })
-  const { disconnect, kick, revoke } = link?.ending ?? here
+  const ending = link?.ending ?? here
   const draining = createDraining({ clients, rooms, runtime })
   const operating = operate({ clients, rooms, feeds, history, link, options: options.metrics })
-  let closed = false
+  let closing: Promise<void> | undefined
+  /** @throws DriverError `DRIVER_CLOSED`: what was taken now would reach nobody. */
+  const assertOpen = (): void => {
+    if (closing) throw closedError('realtime server')
+  }
   /** Why nobody is let in now. */
   const shut = (arriving = 0): readonly [status: number, error: string] | undefined => {
-    if (closed || draining.isOn) return [503, 'Going away']
+    if (closing || draining.isOn) return [503, 'Going away']
     return clients.size + arriving >= limits.connections ? [429, 'Too many connected users'] : undefined
   }
   const upgrades = createUpgrades({
@@ -162,39 +166,61 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       if ('refused' in answer) throw new DriverError('memory', answer.refused.error, { code: 'REALTIME_REFUSED' })
       return answer.taken
     },
-    publish: (message) => publishTo(rooms, message, history),
-    act: (action) => actFor(rooms, history, action),
-    disconnect,
-    kick,
-    revoke,
-    history: (topic, wish) => readKept(history, topic, wish),
-    occupancy: (topic, wanted) => occupancies.of(topic, wanted?.private === true),
+    publish(message) {
+      assertOpen()
+      return publishTo(rooms, message, history)
+    },
+    async act(action) {
+      assertOpen()
+      await actFor(rooms, history, action)
+    },
+    disconnect(ended, reason) {
+      assertOpen()
+      return ending.disconnect(ended, reason)
+    },
+    kick(kicked, reason) {
+      assertOpen()
+      return ending.kick(kicked, reason)
+    },
+    revoke(revoked, how) {
+      assertOpen()
+      return ending.revoke(revoked, how)
+    },
+    async history(topic, wish) {
+      assertOpen()
+      return readKept(history, topic, wish)
+    },
+    async occupancy(topic, wanted) {
+      assertOpen()
+      return occupancies.of(topic, wanted?.private === true)
+    },
     drain: draining.begin,
     ready: heard,
     stats: operating.stats,
     inspect: () => operating.inspection,
-    async close() {
-      if (closed) return
-      closed = true
-      draining.close()
-      // Said first: the others then need not hear of each member that leaves.
-      const unlinked = link?.close()
-      await inTurn(
-        () => operating.close(),
-        () => feeds?.close(),
-        () => history?.close(),
-        () => hubs().delete(server),
-        () => clients.close(`Going away; spread=${spreadMs()}`),
-        () => upgrades.close(),
-        () => closePresence(rooms),
-        () => polls.close(),
-        () => gaps.close(),
-        () => occupancies.close(),
-        () => unlinked,
-      )
-    },
+    close: () => (closing ??= closeAll()),
+  }
+  const closeAll = (): Promise<void> => {
+    draining.close()
+    // Said first: the others then need not hear of each member that leaves.
+    const unlinked = link?.close()
+    return inTurn(
+      () => operating.close(),
+      () => hubs().delete(server),
+      // Before what waits for a database, which may be why the server is closed.
+      () => clients.close(`Going away; spread=${spreadMs()}`),
+      () => upgrades.close(),
+      () => closePresence(rooms),
+      () => polls.close(),
+      () => gaps.close(),
+      () => occupancies.close(),
+      () => feeds?.close(),
+      () => history?.close(),
+      () => unlinked,
+    )
   }
 
+  const gone = (): Response | undefined => (closing ? fail(503, 'Going away', RETRY) : undefined)
   const full = (): Response | undefined => {
     const why = shut()
     return why && fail(...why, why[0] === 503 ? RETRY : {})
@@ -223,6 +249,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     privateOnly,
     feeds: options.feeds,
     history,
+    gone,
     runtime,
   }
   const http: HttpContext = {
@@ -231,6 +258,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
     admission,
     liveness,
     counters: runtime.counters,
+    gone,
     mayReadMetrics: operating.mayReadMetrics,
     handlers: {
       health: () => (draining.isOn ? fail(503, 'Going away', RETRY) : operating.answerHealth()),

@@ -29,11 +29,13 @@ export interface RealtimeServer {
    */
   connect(token: string, onFrame: (text: string) => void, onClose: (reason: string) => void): Promise<InProcess>
   /**
-   * Sends a message to everybody in its topic. Where that is kept, the promise resolves once the message is.
+   * Sends a message to everybody in its topic. Where that is kept, the promise resolves once the message is. Also while the server
+   * is drained.
    *
    * @throws UnavailableError `REALTIME_ROOM_BUSY` when too much waits there already: nobody was sent anything.
    * @throws ValidationError `REALTIME_NAME_TOO_LONG` for a topic or an event of more than 255 bytes;
-   *   `REALTIME_PAYLOAD_UNWRITABLE` for what JSON can't carry.
+   *   `REALTIME_PAYLOAD_UNWRITABLE` for what JSON can't carry; DriverError `DRIVER_CLOSED` once the server is closed, as of all
+   *   that is asked of it then.
    */
   publish(message: OutgoingMessage): void | Promise<void>
   /**
@@ -98,6 +100,9 @@ export interface RealtimeServer {
   drain(options?: DrainOptions): Promise<void>
   /** What an operator can see: rooms, who is in them, and what is sent to them. */
   inspect(): Inspection
-  /** Tells everybody, and waits until they are gone, a second at most. */
+  /**
+   * Tells everybody at once, and waits until they are gone, a second at most, and then until the database and the bus are let go. A
+   * second call waits for the same.
+   */
   close(): Promise<void>
 }

@@ -35,20 +35,21 @@ export async function startRealtimeServer(
     http.listen(options.port ?? 0, '127.0.0.1', resolve)
   })
   const { port } = http.address() as AddressInfo
+  let closing: Promise<void> | undefined
+  const closeAll = (): Promise<void> =>
+    inTurn(
+      () => realtime.close(),
+      () => {
+        http.closeAllConnections()
+        // Those are no longer the HTTP server's, and yet it waits for them.
+        for (const socket of upgraded) socket.destroy()
+        return new Promise((resolve) => http.close(resolve))
+      },
+    )
   return {
     ...realtime,
     port,
     url: `http://127.0.0.1:${port}`,
-    async close() {
-      await inTurn(
-        () => realtime.close(),
-        () => {
-          http.closeAllConnections()
-          // Those are no longer the HTTP server's, and yet it waits for them.
-          for (const socket of upgraded) socket.destroy()
-          return new Promise((resolve) => http.close(resolve))
-        },
-      )
-    },
+    close: () => (closing ??= closeAll()),
   }
 }

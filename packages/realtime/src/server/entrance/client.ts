@@ -16,6 +16,8 @@ export interface Client {
   receive(data: string | Uint8Array): void
   /** A sign of life that says nothing else. */
   alive(): void
+  /** Takes no more. Resolves when all that was taken is answered; `undefined` where it is already. */
+  finish(): Promise<void> | undefined
   /** The way to it is closed. */
   gone(): void
 }
@@ -53,6 +55,9 @@ export class FrameClient implements Client {
   #queue: Promise<void> = Promise.resolve()
   #waiting = 0
   #waitingBytes = 0
+  /** Frames that were taken and are not answered yet. */
+  #unanswered = 0
+  #isFinishing = false
   #missed = 0
 
   constructor(transport: Transport, claims: Claims, place: Place, ports: ClientPorts) {
@@ -83,6 +88,11 @@ export class FrameClient implements Client {
     if (!isDone) this.#fail()
   }
 
+  finish(): Promise<void> | undefined {
+    this.#isFinishing = true
+    return this.#unanswered === 0 ? undefined : this.#queue
+  }
+
   gone(): void {
     const { connection } = this
     if (connection.gone) return
@@ -99,7 +109,7 @@ export class FrameClient implements Client {
   #take(data: string | Uint8Array): void {
     const { connection } = this
     const { limits, runtime } = this.#ports.context
-    if (connection.gone) return
+    if (connection.gone || connection.ending || this.#isFinishing) return
     this.alive()
     const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
     const tooMany = this.#excess(bytes)
@@ -131,15 +141,18 @@ export class FrameClient implements Client {
     }
     this.#waiting += 1
     this.#waitingBytes += bytes
-    this.#queue = this.#queue.then(() => {
+    this.#unanswered += 1
+    this.#queue = this.#queue.then(async () => {
       this.#waiting -= 1
       this.#waitingBytes -= bytes
-      return this.#answer(frame).catch((error: unknown) => this.#failed(error))
+      await this.#answer(frame).catch((error: unknown) => this.#failed(error))
+      this.#unanswered -= 1
     })
   }
 
   async #answer(frame: Frame): Promise<void> {
-    if (!this.connection.gone) await handleFrame(this.connection, frame, this.#ports.context)
+    const { gone, ending } = this.connection
+    if (!gone && !ending) await handleFrame(this.connection, frame, this.#ports.context)
   }
 
   #failed(error: unknown): void {

@@ -38,6 +38,8 @@ export interface Connection {
   claims: Claims
   /** What it asked for before it went must not outlive it. */
   gone: boolean
+  /** It was told to go: nothing more of what it says is taken, so that nothing is that would be told to nobody. */
+  ending: boolean
   /** Its changes of presence; made with the first. */
   presenceChanges?: Bucket
   send(frame: Frame): void
@@ -64,6 +66,7 @@ export class ClientConnection implements Connection {
   readonly place: Place
   claims: Claims
   gone = false
+  ending = false
   presenceChanges?: Bucket
   readonly #transport: Transport
   readonly #ports: ConnectionPorts
@@ -97,6 +100,7 @@ export class ClientConnection implements Connection {
     this.#transport.send(data)
   }
   end(code: number, reason: string): void {
+    this.ending = true
     this.#transport.close(code, reason)
   }
   terminate(): void {

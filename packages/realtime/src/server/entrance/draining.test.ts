@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { PGlite } from '@electric-sql/pglite'
 import { createManualClock } from '@msc/core/testing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { deferred } from '../../base/promises.ts'
 import { createMemoryBusHub, memoryBus } from '../../bus/index.ts'
 import { createRealtime, type Realtime } from '../../create-realtime.ts'
 import { embedded } from '../../drivers/embedded.ts'
@@ -68,6 +69,60 @@ function connect(url: string, sub: string, socket?: SocketConstructor): Realtime
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1)
 
 describe('a server that is drained', () => {
+  it('answers what a client has said before it tells it to go, and takes nothing more of it', async () => {
+    const [asked, answer] = [deferred<void>(), deferred<boolean>()]
+    const server = await startRealtimeServer({
+      jwtSecret,
+      authorize({ action }) {
+        if (action !== 'write') return true
+        asked.resolve()
+        return answer.promise
+      },
+    })
+    closing.push(() => server.close())
+    const socket = await openRaw(server.url, await signTestToken(jwtSecret, { sub: 'ana' }))
+    sockets.push(socket)
+    await socket.ask('realtime:t', 'phx_join', { config: { private: true, broadcast: { ack: true } } })
+    const said = socket.ask('realtime:t', 'broadcast', { type: 'broadcast', event: 'e', payload: {} })
+    await asked.promise
+    const drained = server.drain({ overMs: 0 })
+    let isLate = false
+    void socket.ask('phoenix', 'heartbeat').then(() => (isLate = true))
+    // A topic goes on for the application.
+    await server.publish({ topic: 't', event: 'last', payload: {}, private: true })
+    await expect.poll(() => socket.heard.length).toBe(1)
+    answer.resolve(true)
+    expect((await said).status).toBe('ok')
+    expect((await socket.ended)[0]).toBe(1012)
+    await drained
+    expect(isLate).toBe(false)
+  })
+
+  it('waits no longer than a second for an answer', async () => {
+    const clock = createManualClock(Date.now())
+    const asked = deferred<void>()
+    const server = await startRealtimeServer({
+      jwtSecret,
+      clock,
+      authorize({ action }) {
+        if (action !== 'write') return true
+        asked.resolve()
+        return new Promise(() => undefined)
+      },
+    })
+    closing.push(() => server.close())
+    const socket = await openRaw(server.url, await signTestToken(jwtSecret, { sub: 'ana' }))
+    sockets.push(socket)
+    await socket.ask('realtime:t', 'phx_join', { config: { private: true } })
+    socket.say('realtime:t', 'broadcast', { type: 'broadcast', event: 'e', payload: {} })
+    await asked.promise
+    void server.drain({ overMs: 0 })
+    await clock.advance(999)
+    expect(server.stats().connections).toBe(1)
+    await clock.advance(1)
+    expect((await socket.ended)[0]).toBe(1012)
+  })
+
   it('hands its clients over, who lose nothing of feeds and kept channels while others write', async () => {
     const client = await PGlite.create('memory://')
     closing.push(() => client.close())

@@ -3,7 +3,7 @@ import { deferred } from '../../base/promises.ts'
 import type { Runtime } from '../runtime.ts'
 import { linger } from '../rooms/presence.ts'
 import type { Rooms } from '../rooms/rooms.ts'
-import type { Clients } from './clients.ts'
+import type { Client, Clients } from './clients.ts'
 
 export interface DrainOptions {
   /** Milliseconds over which those who are connected are told to come back elsewhere. Default 30 000. */
@@ -34,6 +34,8 @@ const REASON = 'Service restart; spread=0'
 const STEP_MS = 100
 /** Milliseconds that somebody who was told is still present, so that it is not seen how they go over. */
 const LINGER_MS = 5000
+/** Milliseconds in which what a client has said is answered. */
+const ANSWER_MS = 1000
 /** Milliseconds in which everybody has heard it. */
 const GOODBYE_MS = 1000
 const MAX_MS = 3_600_000
@@ -41,12 +43,27 @@ const MAX_MS = 3_600_000
 export function createDraining({ clients, rooms, runtime }: DrainingPorts): Draining {
   const { clock, attempt } = runtime
   let running: Promise<void> | undefined
-  let finish = (): void => {}
+  let finishAll = (): void => {}
   let cancelStep: CancelTimer = () => {}
   /** Those who were told, and may be on their way. */
   const lingering = new Map<() => void, CancelTimer>()
+  /** Those who are to be told, and wait for answers. */
+  const finishing = new Map<() => void, CancelTimer>()
 
-  const handOver = (client: Parameters<Clients['handOver']>[0]): void => {
+  /** Told once what it has said is answered: it would otherwise say it again, or take it for lost. */
+  const finish = (client: Client): void => {
+    const finished = client.finish()
+    if (!finished) return handOver(client)
+    const once = (): void => {
+      if (!finishing.delete(once)) return
+      cancel()
+      if (!client.connection.gone) attempt('hand a client over', () => handOver(client))
+    }
+    const cancel = clock.setTimeout(once, ANSWER_MS, { keepAlive: true })
+    finishing.set(once, cancel)
+    void finished.then(once)
+  }
+  const handOver = (client: Client): void => {
     const present = [...client.connection.memberships.values()].flatMap((member) => linger(member, rooms) ?? [])
     const over = (): void => {
       lingering.delete(over)
@@ -58,16 +75,16 @@ export function createDraining({ clients, rooms, runtime }: DrainingPorts): Drai
   }
   let isTold = false
   const settle = (): void => {
-    if (isTold && clients.size === 0 && lingering.size === 0) finish()
+    if (isTold && clients.size === 0 && lingering.size === 0) finishAll()
   }
   const drain = (overMs: number, afterMs: number): Promise<void> => {
     const { promise, resolve } = deferred<void>()
     // Nobody comes any more, so that these are all.
     const all = clients.all()
     const startAt = clock.monotonic() + afterMs
-    const cancelLast = clock.setTimeout(() => finish(), afterMs + overMs + LINGER_MS, { keepAlive: true })
+    const cancelLast = clock.setTimeout(() => finishAll(), afterMs + overMs + LINGER_MS, { keepAlive: true })
     let told = 0
-    finish = () => {
+    finishAll = () => {
       cancelLast()
       cancelStep()
       resolve()
@@ -77,7 +94,7 @@ export function createDraining({ clients, rooms, runtime }: DrainingPorts): Drai
       const due = overMs === 0 ? all.length : Math.min(all.length, Math.ceil((all.length * passed) / overMs))
       for (; told < due; told++) {
         const client = all[told] as (typeof all)[number]
-        if (!client.connection.gone) attempt('hand a client over', () => handOver(client))
+        if (!client.connection.gone) attempt('hand a client over', () => finish(client))
       }
       isTold = told === all.length
       if (isTold) settle()
@@ -97,9 +114,11 @@ export function createDraining({ clients, rooms, runtime }: DrainingPorts): Drai
       await running
     },
     close() {
-      for (const cancel of lingering.values()) cancel()
-      lingering.clear()
-      finish()
+      for (const timers of [lingering, finishing]) {
+        for (const cancel of timers.values()) cancel()
+        timers.clear()
+      }
+      finishAll()
     },
   }
 }

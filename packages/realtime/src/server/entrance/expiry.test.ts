@@ -23,7 +23,12 @@ afterEach(async () => {
 
 async function serve(): Promise<void> {
   const clock = { ...systemClock, now: () => Date.now() + aheadMs }
-  server = await startRealtimeServer({ jwtSecret, authorize: () => true, clock, history: [{ topics: 'kept', actions: 'author' }] })
+  server = await startRealtimeServer({
+    jwtSecret,
+    authorize: () => true,
+    clock,
+    history: [{ topics: 'kept', actions: 'author' }],
+  })
 }
 async function open(token: string): Promise<RawSocket> {
   const socket = await openRaw(server.url, token)

@@ -42,6 +42,8 @@ export interface HttpContext {
   readonly admission: Admission
   readonly liveness: Liveness
   readonly counters: Counters
+  /** What is answered once the server has been closed. */
+  gone(): Response | undefined
   /** Whether the application lets this request read the metrics, whoever sent it. Never rejects. */
   mayReadMetrics(request: Request): Promise<boolean>
   readonly handlers: Handlers
@@ -70,6 +72,9 @@ export async function handleHttp(
   const answer = async (): Promise<Response> => {
     if (!route) return refused(nobody) ?? fail(405, `Use ${allow.join(' or ')}`, { allow: allow.join(', ') })
     const { name } = route
+    // What a poll was answered last may have been lost on its way.
+    const gone = name === 'poll' ? undefined : context.gone()
+    if (gone) return gone
     if (name === 'websocket') return refused(nobody) ?? fail(426, 'Use a WebSocket', { upgrade: 'websocket' })
     if (name === 'health' || name === 'frames' || name === 'poll' || name === 'pollFrames') {
       // Whose stream it is says its secret name, and that is counted there.

@@ -29,6 +29,8 @@ export interface RestContext {
   readonly privateOnly: boolean
   readonly feeds: FeedSource | undefined
   readonly history: History | undefined
+  /** What is answered once the server has been closed. */
+  gone(): Response | undefined
   readonly runtime: Runtime
 }
 
@@ -96,6 +98,9 @@ async function broadcastAll(
     if (isKeptOut) return fail(403, REMOVED_TEXT)
   }
   if (call.isEnded()) return sessionEnded()
+  // It may have been closed while the policies were asked.
+  const gone = context.gone()
+  if (gone) return gone
   // Nothing is waited for from here on, so that all of them find the room that there is, or none.
   if (!hasRoomFor(context.rooms, messages)) return roomBusy()
   const { history, rooms, runtime } = context

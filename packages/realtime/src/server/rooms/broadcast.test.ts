@@ -13,6 +13,7 @@ function room(count: number, onSend: (member: number, text: string) => void, run
       place: { freeTopics() {} } as never,
       claims: {} as never,
       gone: false,
+      ending: false,
       memberships: new Map(),
       send: (frame) => onSend(index, frame.event),
       sendText: (frame) => onSend(index, frame.event),

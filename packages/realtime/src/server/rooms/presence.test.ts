@@ -23,6 +23,7 @@ function enter(rooms: Rooms, key: string): Guest {
     place: { freeTopics() {} } as never,
     claims: {} as never,
     gone: false,
+    ending: false,
     memberships: new Map(),
     send() {},
     sendText() {},

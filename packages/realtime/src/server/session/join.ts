@@ -111,7 +111,7 @@ export async function join(
     if (refused) return no(refused)
     if (wish.isPrivate && hasLeft) return no(refusal('FORBIDDEN', NO_READER_TEXT, 0))
     // `disconnect` may have been called, or the client gone, while its token and the policies were asked.
-    if (connection.gone) return
+    if (connection.gone || connection.ending) return
     if (isEnded()) return no(ENDED)
     await admit(connection, frame, wish, claims, context)
   })

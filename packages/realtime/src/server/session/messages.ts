@@ -133,7 +133,7 @@ const NOT_JSON = refusal('PAYLOAD_INVALID', 'JSON can not carry it')
 /** The connection is there, and in the topic by this very membership. */
 export function isStill(membership: Membership, frame: Frame): boolean {
   const { connection } = membership
-  return !connection.gone && connection.memberships.get(frame.topic) === membership
+  return !connection.gone && !connection.ending && connection.memberships.get(frame.topic) === membership
 }
 
 /**
