@@ -1,6 +1,7 @@
-import { isRecord, type CancelTimer } from '@msc/core'
+import { isRecord, sleep, type CancelTimer } from '@msc/core'
 import type { Signing } from '../../bus/signing.ts'
 import type { Runtime } from '../runtime.ts'
+import { cut, Pieces } from './pieces.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -22,6 +23,7 @@ export interface DirectedLink extends Directed {
   take(peer: string, message: Fields): void
   /** What was asked of this server, or of all, and not answered yet will not be. */
   fail(how: 'gone' | 'unavailable', peer?: string): void
+  close(): void
 }
 
 interface DirectedPorts {
@@ -37,11 +39,15 @@ interface DirectedPorts {
 interface Pending {
   readonly to: string
   readonly cancel: CancelTimer
+  readonly pieces: Pieces
   settle(answer: DirectedAnswer): void
 }
 
 /** Questions that wait for their answers, and those that are being answered. */
 const MAX_PENDING = 10_000
+/** Milliseconds between two attempts to send the next piece of an answer, and how many there are. */
+const PACE_MS = 50
+const MAX_TRIES = 100
 /** Milliseconds for a server that was not heard yet. */
 const UNKNOWN_MS = 3000
 
@@ -49,15 +55,28 @@ export function createDirected({ id, signing, runtime, send, isThere }: Directed
   const pending = new Map<number, Pending>()
   let number = 0
   let answering = 0
+  const ended = new AbortController()
   let answer: ((question: Fields) => Promise<Fields>) | undefined
 
   const tell = (kind: string, to: string, content: Fields): boolean =>
     send(JSON.stringify({ kind, to, sealed: signing.seal(JSON.stringify(content)) }))
+  /** What is large goes at the bus's pace. */
+  const tellPiece = async (to: string, piece: Fields): Promise<boolean> => {
+    for (let tries = 0; tries < MAX_TRIES && !ended.signal.aborted; tries++) {
+      if (tell('answer', to, piece)) return true
+      if (piece['of'] === 1) return false
+      await sleep(PACE_MS, { clock: runtime.clock, signal: ended.signal }).catch(() => undefined)
+    }
+    return false
+  }
   const reply = async (peer: string, { re, question }: Fields): Promise<void> => {
     if (!answer || !isRecord(question) || answering >= MAX_PENDING) return
     answering += 1
     try {
-      tell('answer', peer, { re, answer: await answer(question) })
+      const pieces = cut(JSON.stringify(await answer(question)))
+      for (const [nth, piece] of pieces.entries()) {
+        if (!(await tellPiece(peer, { re, nth, of: pieces.length, piece }))) return
+      }
     } catch (error) {
       runtime.report(error, 'answer another server')
     } finally {
@@ -88,7 +107,8 @@ export function createDirected({ id, signing, runtime, send, isThere }: Directed
           resolve(result)
         }
         const within = known ? timeoutMs : Math.min(timeoutMs, UNKNOWN_MS)
-        pending.set(re, { to, settle, cancel: runtime.clock.setTimeout(() => settle('unavailable'), within) })
+        const pieces = new Pieces()
+        pending.set(re, { to, settle, pieces, cancel: runtime.clock.setTimeout(() => settle('unavailable'), within) })
         if (!tell('question', to, { re, question })) settle('unavailable')
       })
     },
@@ -99,10 +119,16 @@ export function createDirected({ id, signing, runtime, send, isThere }: Directed
       if (message['kind'] === 'question') return void reply(peer, content)
       const waiting = pending.get(Number(content['re']))
       // Only who was asked answers.
-      if (waiting?.to === peer && isRecord(content['answer'])) waiting.settle({ answer: content['answer'] })
+      const text = waiting?.to === peer ? waiting.pieces.add(content) : undefined
+      const answered: unknown = text === undefined ? undefined : JSON.parse(text)
+      if (isRecord(answered)) waiting?.settle({ answer: answered })
     },
     fail(how, peer) {
       for (const { to, settle } of pending.values()) if (peer === undefined || to === peer) settle(how)
+    },
+    close() {
+      ended.abort()
+      for (const { settle } of pending.values()) settle('unavailable')
     },
   }
 }

@@ -251,7 +251,7 @@ export function createLink(options: LinkOptions): Link {
       closed = true
       delete rooms.outbound
       for (const stop of timers) stop()
-      directed.fail('unavailable')
+      directed.close()
       await inTurn(
         () => sender.close('{"kind":"bye"}'),
         () => bus.close(),

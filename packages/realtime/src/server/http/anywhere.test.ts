@@ -281,4 +281,30 @@ describe('a request that another server has to answer', () => {
     }
     expect(heard).toEqual(upTo(20))
   })
+
+  it('brings a message that is larger than what goes over the bus at once, and ends for one that is too large for it', async () => {
+    const { clock, both } = await two({
+      limits: { perAccount: false, perAddress: false, bufferedBytes: 64 * 1024 * 1024 },
+    })
+    const session = await open(both[0])
+    await send(both[1], session, join)
+    // Of four bytes each, of which none is cut.
+    const text = `${'x'.repeat(1_500_001)}${'🎧'.repeat(300_000)}`
+    await both[0].publish({ topic: 'room', event: 'note', payload: { text }, private: false })
+    const ask = async (ack: number): Promise<string[]> => {
+      const polled = poll(both[1], session, `?ack=${ack}`)
+      await advanceUntil(clock, polled)
+      return (await (await polled).text()).split('\n').slice(0, -1)
+    }
+    expect((await ask(0)).length).toBe(2)
+    const [head = '', line = ''] = await ask(1)
+    expect(JSON.parse(head)).toEqual({ from: 2 })
+    expect((JSON.parse(line) as { payload: object }[])[4]?.payload).toEqual({ text })
+    await both[0].publish({ topic: 'room', event: 'note', payload: { text: 'x'.repeat(9_000_000) }, private: false })
+    const end = { code: 1009, reason: 'A message is too large to be handed on' }
+    // The other server has missed it as well, upon which a question is to be asked again.
+    let answer = await ask(2)
+    for (let n = 0; n < 5 && answer.length === 0; n++) answer = await ask(2)
+    expect(answer.map((each) => JSON.parse(each) as unknown)).toEqual([{ from: 3, end }])
+  })
 })

@@ -1,6 +1,7 @@
 import { randomHex } from '@msc/core'
 import type { Admission } from '../admission/admission.ts'
 import type { Directed } from '../bus/directed.ts'
+import { MAX_PIECED_LENGTH } from '../bus/pieces.ts'
 import { fail } from './answers.ts'
 import { countedText, type OpenCall } from './handle-http.ts'
 
@@ -27,7 +28,7 @@ const POLL_MS = 25_000
 const FRAMES_MS = 8000
 /** Bytes of messages in an answer that goes over the bus, unless one message has more; the rest is in the next. */
 const ANSWER_BYTES = 256 * 1024
-/** Characters of a request or an answer that go over the bus: sealed, they are four times as many at most. */
+/** Characters of a request that goes over the bus: sealed, they are four times as many at most. */
 const MAX_LENGTH = 1024 * 1024
 /** Header fields of an answer that mean something to a client. */
 const KEPT = ['content-type', 'retry-after']
@@ -80,12 +81,19 @@ const unavailable = (): Response => fail(503, 'The server of this session can no
 
 async function toFields(response: Response): Promise<Readonly<Record<string, unknown>>> {
   const text = await response.text()
-  if (text.length > MAX_LENGTH) return { status: 503 }
+  if (text.length > MAX_PIECED_LENGTH / 2) return tooLarge(text)
   const headers = KEPT.flatMap((name) => {
     const value = response.headers.get(name)
     return value === null ? [] : [[name, value]]
   })
   return { status: response.status, text, headers: Object.fromEntries(headers) }
+}
+
+/** A single message that can't be handed on. The client begins another session, and hears that something is missing. */
+function tooLarge(text: string): Readonly<Record<string, unknown>> {
+  const { from } = JSON.parse(text.slice(0, text.indexOf('\n'))) as { readonly from?: unknown }
+  const end = { code: 1009, reason: 'A message is too large to be handed on' }
+  return { status: 200, text: `${JSON.stringify({ from, end })}\n`, headers: { 'content-type': 'text/plain' } }
 }
 
 function toResponse({ status, text, headers }: Readonly<Record<string, unknown>>): Response {

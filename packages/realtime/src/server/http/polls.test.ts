@@ -179,8 +179,31 @@ describe('a session of polls', () => {
     server.disconnect({ sub: 'a' }, 'Signed out')
     expect(await read(await answered)).toMatchObject({ end: { code: 1008, reason: 'Signed out' } })
     expect(await poll(away)).toMatchObject({ end: { code: 1008, reason: 'Signed out' } })
+    await clock.advance(61_000)
     for (const session of [waiting, away]) expect((await ask(`/${session}`)).status).toBe(410)
   })
+
+  it.each(['drained', 'closed'] as const)(
+    'answers the last again for a minute, when that was lost, once the server is %s',
+    async (how) => {
+      start()
+      const session = await open()
+      await say(session, [join])
+      const { from, frames } = await poll(session)
+      const ack = from + frames.length - 1
+      note(1)
+      if (how === 'closed') await server.close()
+      else void server.drain({ overMs: 0 })
+      await clock.advance(50)
+      const lost = await poll(session, ack)
+      expect([lost.frames.length, lost.end?.code]).toEqual([1, how === 'closed' ? 1001 : 1012])
+      await clock.advance(30_000)
+      expect(await poll(session, ack)).toEqual(lost)
+      // A client that asks again and again keeps it no longer.
+      await clock.advance(31_000)
+      expect((await ask(`/${session}?ack=${ack}`)).status).toBe(410)
+    },
+  )
 
   it('is over at once when its client says goodbye', async () => {
     start()

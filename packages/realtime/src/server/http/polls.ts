@@ -34,13 +34,15 @@ const APART_MS = 250
 /** A session of which nobody asks. */
 const IDLE_MS = 60_000
 const CHECK_MS = 5000
-/** Sessions that have ended and whose client has not been told. */
+/** Sessions that have ended, and bytes of theirs, that are kept for who may not have got the last answer. */
 const MAX_ENDED = 1000
+const MAX_ENDED_BYTES = 64 * 1024 * 1024
 
 /**
  * The last resort, for networks that let neither WebSockets nor streams through. `POST {path}/poll` opens a session;
  * `GET {path}/poll/{session}?ack=n` waits for messages and answers them one a line, below a line with the number of the
- * first. What was not acknowledged is answered again, so an answer that is lost costs nothing and repeats nothing.
+ * first. What was not acknowledged is answered again, so an answer that is lost costs nothing and repeats nothing; the last one
+ * too, for a minute.
  * `POST {path}/poll/{session}?from=n` brings the client's own, of which `n` is the number of the first; with `?end=1` it
  * says goodbye.
  */
@@ -54,10 +56,11 @@ export function createPolls(context: PollsContext): Polls {
     sessions.delete(id)
     ended.delete(id)
   }
+  const isIdle = ({ isWaiting, lastSeen }: PollSession): boolean =>
+    !isWaiting && lastSeen <= clock.monotonic() - IDLE_MS
   const checkIdle = (): void => {
-    const before = clock.monotonic() - IDLE_MS
     for (const [id, session] of sessions) {
-      if (session.isWaiting || session.lastSeen > before) continue
+      if (!isIdle(session)) continue
       session.transport.terminate()
       forget(id)
     }
@@ -66,11 +69,14 @@ export function createPolls(context: PollsContext): Polls {
     clock,
     onError: (error) => runtime.report(error, 'end idle polls'),
   })
-  /** Kept until its client has been told, or asks no more; the oldest go where there are too many. */
+  /** Kept for a minute, as its client's last answer may be lost on the way; the oldest go where there are too many. */
   const onEnded = (id: string): void => {
     ended.add(id)
+    let bytes = 0
+    for (const each of ended) bytes += sessions.get(each)?.bytes ?? 0
     for (const oldest of ended) {
-      if (ended.size <= MAX_ENDED) return
+      if (ended.size <= MAX_ENDED && bytes <= MAX_ENDED_BYTES) return
+      bytes -= sessions.get(oldest)?.bytes ?? 0
       forget(oldest)
     }
   }
@@ -91,7 +97,7 @@ export function createPolls(context: PollsContext): Polls {
     async poll(call) {
       const id = call.params['stream'] ?? ''
       const session = sessions.get(id)
-      if (!session) return fail(410, 'The session has ended')
+      if (!session || (!session.isOpen && isIdle(session))) return fail(410, 'The session has ended')
       const account = session.client?.connection.place.account
       const over = admission.take({ account }, { requestsPerMinute: 1 })
       if (over) return tooMany(over)
@@ -99,7 +105,6 @@ export function createPolls(context: PollsContext): Polls {
       if (!Number.isSafeInteger(ack) || ack < 0) return fail(422, '`ack` is the number of the last message that came')
       session.client?.alive()
       const text = await session.take(ack, call.maxAnswerBytes)
-      if (session.isTold) forget(id)
       return new Response(text, { headers: { 'content-type': 'text/plain; charset=utf-8' } })
     },
     async receive(call) {
@@ -116,9 +121,8 @@ export function createPolls(context: PollsContext): Polls {
     },
     close() {
       stopChecking()
+      // Each has been told. What it was told last is there for as long as nobody has asked for a minute, without a timer.
       for (const session of sessions.values()) session.transport.terminate()
-      sessions.clear()
-      ended.clear()
     },
   }
 }
@@ -128,7 +132,6 @@ class PollSession {
   client: Client | undefined
   lastSeen: number
   isOpen = true
-  isTold = false
   readonly transport: Transport
   readonly #runtime: Runtime
   readonly #onEnded: () => void
@@ -163,6 +166,11 @@ class PollSession {
     }
   }
 
+  /** Of what is kept for its client. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   get isWaiting(): boolean {
     return this.#answer !== undefined
   }
@@ -183,10 +191,10 @@ class PollSession {
         this.#answerIn(this.#frames.length > 0 ? this.#dueMs() : WAIT_MS)
       })
     }
-    this.lastSeen = clock.monotonic()
+    // The minute of one that has ended goes by, however often its client asks.
+    if (this.isOpen) this.lastSeen = clock.monotonic()
     const frames = this.#first(maxBytes)
     const isAll = frames.length === this.#frames.length
-    if (!this.isOpen && isAll) this.isTold = true
     const head = JSON.stringify({ from: this.#from, ...(this.#end && isAll && { end: this.#end }) })
     // Each line has its end: by that a client knows the last one of an answer that was cut.
     return `${[head, ...frames].join('\n')}\n`
@@ -233,6 +241,7 @@ class PollSession {
     if (!this.isOpen) return
     this.isOpen = false
     this.#end = { code, reason }
+    this.lastSeen = this.#runtime.clock.monotonic()
     this.#answer?.()
     this.client?.gone()
     this.#onEnded()
