@@ -23,6 +23,7 @@ interface PlainPage {
 /** A topic of a stream that has a history. */
 export interface KeptTopic {
   readonly topic: string
+  readonly private: boolean
   since(after: string | undefined): Promise<PlainPage>
   /** The latest messages, with which the stream begins. Where that is wanted. */
   latest?(): Promise<PlainPage>
@@ -46,6 +47,7 @@ export function keptTopics(
 function feedTopic(topic: string, feeds: FeedSource): KeptTopic {
   return {
     topic,
+    private: true,
     async since(after) {
       const page = await feeds.since(topic, after, PAGE)
       const events = page.events.map(({ event, body, row }) => ({ block: eventBlock(topic, event, body), row }))
@@ -66,6 +68,7 @@ function channelTopic(topic: string, isPrivate: boolean, rewind: number | undefi
   })
   return {
     topic,
+    private: isPrivate,
     since: async (after) => plain(await history.since(topic, isPrivate, after)),
     ...(rewind !== undefined && {
       latest: async () => plain(await history.latest(topic, isPrivate, { limit: rewind })),

@@ -4,14 +4,14 @@ import type { Connection, Transport } from '../entrance/connection.ts'
 import type { Runtime } from '../runtime.ts'
 import type { EventHeader } from '../wire/format.ts'
 import type { KeptTopic } from './kept-topics.ts'
-import { readId, writeId } from './stream-id.ts'
+import { inOrder, readId, tagOf, writeId } from './stream-id.ts'
 
 export interface PlainStreamOptions {
   readonly connection: Connection
   readonly transport: Transport
   /** Those of its topics that have a history. */
   readonly kept: readonly KeptTopic[]
-  /** What the client has of an earlier stream of the same topics. */
+  /** What the client has of an earlier stream; of one of other topics, none of these goes on from it. */
   readonly lastEventId: string | null
   /** Resolves when everything has been taken, or nobody takes it any more. */
   drained(): Promise<void>
@@ -30,7 +30,8 @@ export const MAX_KEPT = 50
  */
 export function servePlainStream(options: PlainStreamOptions): void {
   const { connection, transport, runtime } = options
-  const kept = options.kept.map(({ topic }) => topic)
+  const kept = inOrder(options.kept).map(({ topic }) => topic)
+  const tag = tagOf(options.kept)
   const sources = new Map(options.kept.map((source) => [source.topic, source]))
   /** A cursor while history is read, else what was heard. `undefined`: where the topic is now, or its latest messages. */
   const at = new Map<string, Position | string | undefined>(kept.map((topic) => [topic, undefined]))
@@ -44,7 +45,11 @@ export function servePlainStream(options: PlainStreamOptions): void {
   /** Those that were told a gap: they go on from now. */
   const isLost = new Set<string>()
 
-  const idLine = (): string => `id: ${writeId(kept.map((topic) => at.get(topic)?.toString()))}\n`
+  const idLine = (): string =>
+    `id: ${writeId(
+      kept.map((topic) => at.get(topic)?.toString()),
+      tag,
+    )}\n`
   const tellGap = (topic: string): void => transport.send(`event: gap\ndata: ${JSON.stringify({ topic })}\n\n`)
 
   const send = connection.sendRaw.bind(connection)
@@ -139,7 +144,7 @@ export function servePlainStream(options: PlainStreamOptions): void {
   }
 
   if (options.lastEventId !== null) {
-    const given = readId(options.lastEventId, kept.length)
+    const given = readId(options.lastEventId, kept.length, tag)
     // What can't be gone on from may have been missed.
     for (const [index, topic] of kept.entries()) {
       const place = given?.[index]

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { readId, writeId } from './stream-id.ts'
+import { inOrder, readId, tagOf, writeId } from './stream-id.ts'
 
 const EPOCH = '00000000-0000-4000-8000-000000000000'
 /** The snapshot of a busy database. */
 const snapshot = (n: number, open = 30): string =>
   `${EPOCH}:${1_000_000 + n}:${1_000_900 + n}:${Array.from({ length: open }, (_, each) => 1_000_000 + n + 2 * each).join(',')}`
+const of = (topic: string, isPrivate = false) => ({ topic, private: isPrivate })
+const TAG = tagOf([of('a'), of('b')])
 const topics = (count: number, of: (index: number) => string | undefined): (string | undefined)[] =>
   Array.from({ length: count }, (_, index) => of(index))
 
@@ -16,8 +18,8 @@ describe('the id of a plain stream', () => {
     ['one that is within its history', topics(3, (n) => (n === 1 ? `${snapshot(1)}>7:9:8@12` : snapshot(1)))],
     ['some whose beginning is still to come', topics(4, (n) => (n % 2 ? undefined : snapshot(1)))],
   ])('comes back as it went, and is short: %s', (_what, places) => {
-    const id = writeId(places)
-    expect(readId(id, places.length)).toEqual(places)
+    const id = writeId(places, TAG)
+    expect(readId(id, places.length, TAG)).toEqual(places)
     expect(id.length).toBeLessThanOrEqual(4096)
   })
 
@@ -31,9 +33,9 @@ describe('the id of a plain stream', () => {
         (n) => `${snapshot(1)}+${Array.from({ length: 40 }, (_, each) => `${1_000_905 + each}.${n}`).join(',')}`,
       ),
     ]) {
-      const id = writeId(places)
+      const id = writeId(places, TAG)
       expect(id.length).toBeLessThanOrEqual(4096)
-      const read = readId(id, 50)
+      const read = readId(id, 50, TAG)
       expect(read).toHaveLength(50)
       for (const [index, place] of (read ?? []).entries())
         if (typeof place !== 'object') expect(place).toBe(places[index])
@@ -43,7 +45,21 @@ describe('the id of a plain stream', () => {
 
   it('reads those in which each position is spelled', () => {
     const id = [snapshot(1), '-', `${snapshot(1)}+1000905.1`].join('~')
-    expect(readId(id, 3)).toEqual([snapshot(1), undefined, `${snapshot(1)}+1000905.1`])
+    expect(readId(`${TAG}~${id}`, 3, TAG)).toEqual([snapshot(1), undefined, `${snapshot(1)}+1000905.1`])
+  })
+
+  it('is of its topics alone, in whatever order they are asked for', () => {
+    const both = [of('b'), of('a')]
+    expect(tagOf(both)).toBe(TAG)
+    expect(inOrder(both).map(({ topic }) => topic)).toEqual(['a', 'b'])
+    const id = writeId([snapshot(1), snapshot(2)], TAG)
+    for (const others of [[of('a'), of('c')], [of('a'), of('b', true)], [of('a,b')]]) {
+      expect(tagOf(others)).not.toBe(TAG)
+      expect(readId(id, 2, tagOf(others))).toBeUndefined()
+    }
+    // The position of a single topic says it all; of several it can't be told which is whose.
+    expect(readId(snapshot(1), 1, TAG)).toEqual([snapshot(1)])
+    expect(readId(`${snapshot(1)}~${snapshot(2)}`, 2, TAG)).toBeUndefined()
   })
 
   it.each([
@@ -57,6 +73,7 @@ describe('the id of a plain stream', () => {
     `${snapshot(1)}~=0~`,
     '=0~=',
   ])('is none that says %s', (id) => {
-    expect(readId(id, 2)).toBeUndefined()
+    expect(readId(`${TAG}~${id}`, 2, TAG)).toBeUndefined()
+    expect(readId(id, 2, TAG)).toBeUndefined()
   })
 })
