@@ -14,6 +14,7 @@ import { keptTopics, type KeptTopic } from './kept-topics.ts'
 import { MAX_KEPT, servePlainStream } from './plain-stream.ts'
 import { REMOVED_TEXT } from '../session/refusal.ts'
 import { isFeedTopic, type SessionContext } from '../session/context.ts'
+import { flagOf } from '../wire/flag.ts'
 import { fitsName } from '../../base/name.ts'
 
 export interface EventsContext {
@@ -99,7 +100,10 @@ export function createEvents(context: EventsContext): Events {
   return {
     async open(call) {
       const { claims, url, who } = call
+      if (flagOf(url.searchParams.get('private')) === undefined) return fail(422, '`private` is true or false')
       const topics = [...new Set(url.searchParams.getAll('topic'))]
+      // One that is misspelt would be taken for the protocol's own stream, which never brings what is waited for.
+      if (topics.length === 0 && url.searchParams.has('topics')) return fail(422, 'Name each topic by `topic`')
       if (topics.length > context.maxTopics || topics.some((topic) => topic === '' || !fitsName(CHANNEL + topic))) {
         return fail(422, 'Too many topics, or one that is none')
       }
@@ -150,7 +154,8 @@ export function createEvents(context: EventsContext): Events {
   }
 }
 
-const isPrivate = (topic: string, url: URL): boolean => isFeedTopic(topic) || url.searchParams.get('private') === 'true'
+const isPrivate = (topic: string, url: URL): boolean =>
+  isFeedTopic(topic) || flagOf(url.searchParams.get('private')) === true
 
 function membershipOf(connection: Connection, topic: string, isPrivate: boolean, claims: Claims): Membership {
   return {

@@ -196,7 +196,7 @@ describe.each(stores)('a plain event stream of channels that are kept in %s', (_
     await expect.poll(() => second.lastId).not.toContain('!')
     await say('room:2', 3)
     await expect.poll(() => second.numbers()).toEqual([1, 3])
-    const spelled = await listen(query, `${position}~${position}`)
+    const spelled = await listen(query, `${tag}~${position}~${position}`)
     await expect.poll(() => spelled.numbers()).toEqual([1, 2, 3])
   })
 

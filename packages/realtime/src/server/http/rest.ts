@@ -15,6 +15,7 @@ import type { Runtime } from '../runtime.ts'
 import { isFeedTopic } from '../session/context.ts'
 import { REMOVED_TEXT } from '../session/refusal.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
+import { flagOf } from '../wire/flag.ts'
 import { isTooDeep, MAX_DEPTH, parseBounded } from '../wire/depth.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
 
@@ -41,7 +42,7 @@ export async function broadcastMany(call: Call, context: RestContext): Promise<R
     if (!Array.isArray(list)) return undefined
     const messages: Broadcast[] = []
     for (const each of list as (Readonly<Record<string, unknown>> | null)[]) {
-      const message = messageOf(each?.['topic'], each?.['event'], each?.['payload'], each?.['private'] === true)
+      const message = messageOf(each?.['topic'], each?.['event'], each?.['payload'], each?.['private'])
       if (!message) return undefined
       messages.push(message)
     }
@@ -53,13 +54,15 @@ export async function broadcastMany(call: Call, context: RestContext): Promise<R
 export async function broadcastOne(call: Call, context: RestContext): Promise<Response> {
   const { topic, event } = call.params
   return broadcastAll(call, context, (body) => {
-    const message = messageOf(topic, event, body, call.url.searchParams.get('private') === 'true')
+    const message = messageOf(topic, event, body, call.url.searchParams.get('private'))
     return message && [message]
   })
 }
 
 /** A message with the text that everybody will get: nothing that a stranger sent is encoded after it was accepted. */
-function messageOf(topic: unknown, event: unknown, payload: unknown, isPrivate: boolean): Broadcast | undefined {
+function messageOf(topic: unknown, event: unknown, payload: unknown, flag: unknown): Broadcast | undefined {
+  const isPrivate = flagOf(flag)
+  if (isPrivate === undefined) return undefined
   if (!isName(topic, CHANNEL) || !isName(event) || typeof payload !== 'object' || payload === null) return undefined
   return { topic, event, payload: JSON.stringify(payload), private: isPrivate }
 }
@@ -78,7 +81,7 @@ async function broadcastAll(
   if (!messages) {
     return unfit(
       'PAYLOAD_INVALID',
-      `Each message needs a topic and an event of at most ${MAX_NAME_BYTES} bytes, and a payload`,
+      `Each message needs a topic and an event of at most ${MAX_NAME_BYTES} bytes, and a payload; private is true or false`,
     )
   }
   if (context.privateOnly && messages.some((message) => !message.private)) return privateOnly()

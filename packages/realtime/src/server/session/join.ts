@@ -11,6 +11,7 @@ import type { Permission } from '../policies/permissions.ts'
 import { leave, push, pushText } from '../rooms/membership.ts'
 import { presenceState } from '../rooms/presence.ts'
 import type { Membership } from '../rooms/rooms.ts'
+import { flagOf } from '../wire/flag.ts'
 import { MAX_NAME_BYTES } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
 import { presenceKeyOf } from './presence-key.ts'
@@ -46,7 +47,8 @@ interface JoinWish {
 function parseJoin(payload: Record<string, unknown>): JoinWish {
   const config = record(payload['config'])
   const [broadcast, presence] = [record(config['broadcast']), record(config['presence'])]
-  const isPrivate = config['private'] === true
+  const isPrivate = flagOf(config['private'])
+  if (isPrivate === undefined) throw new Error('`private` is true or false.')
   const entries: unknown[] = Array.isArray(config['postgres_changes']) ? config['postgres_changes'] : []
   return {
     entries,
