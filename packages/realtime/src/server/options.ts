@@ -12,6 +12,7 @@ import {
 import { assertJwtSecret } from '../base/jwt-secret.ts'
 import { BUS_METHODS, type RealtimeBus } from '../bus/bus.ts'
 import type { FeedSource } from '../feed/source.ts'
+import { assertKnown, type Names } from './assert-known.ts'
 import type { IsLive } from './admission/liveness.ts'
 import type { LimitOptions } from './admission/limits.ts'
 import type { HistoryRule } from './history/rules.ts'
@@ -72,11 +73,30 @@ export interface RealtimeServerOptions {
   readonly metrics?: MetricsOptions
 }
 
+const NAMES: Names<RealtimeServerOptions & { readonly port?: number }> = {
+  jwtSecret: true,
+  authorize: true,
+  feeds: true,
+  bus: true,
+  busSecrets: true,
+  history: true,
+  isLive: true,
+  limits: true,
+  presenceKey: true,
+  privateOnly: true,
+  clientAddress: true,
+  clock: true,
+  onError: true,
+  path: true,
+  metrics: true,
+  port: true,
+}
 const FEED_METHODS: readonly (keyof FeedSource)[] = ['start', 'since', 'replay', 'close']
 
 /** @throws ConfigError for a secret that is too short; `OPTION_INVALID` for options that are not what they should be. */
 export function assertServerOptions(options: RealtimeServerOptions): void {
   assertOptions('realtime', options)
+  assertKnown(options, NAMES)
   const { jwtSecret, path = '/realtime/v1', feeds, bus, busSecrets = [], presenceKey, privateOnly, metrics } = options
   assertJwtSecret(jwtSecret)
   if (!Array.isArray(busSecrets)) throw noList()

@@ -1,4 +1,5 @@
 import { assertNumbers, type NumberRule } from '@msc/core'
+import { assertKnown } from '../assert-known.ts'
 
 /**
  * What all connections and requests of one account, or of one address, may use together. Rates are averages: ten seconds'
@@ -140,13 +141,20 @@ const LEAST: Readonly<Record<keyof Omit<Limits, 'perAccount' | 'perAddress'>, nu
 }
 const LEAST_HELD = Object.fromEntries(Object.keys(perAccount).map((name) => [name, UNBOUNDED]))
 
-/** @throws ConfigError `OPTION_INVALID` for a limit that is no number. */
+const namesOf = (standard: object): Readonly<Record<string, true>> =>
+  Object.fromEntries(Object.keys(standard).map((name) => [name, true]))
+
+/** @throws ConfigError `OPTION_INVALID` for a limit that is no number, and for one that there is not. */
 export function limitsFrom(options: LimitOptions = {}): Limits {
   assertNumbers('realtime', options, LEAST, 'limits')
+  assertKnown(options, namesOf(defaultLimits), 'limits')
   const held = (option: 'perAccount' | 'perAddress', standard: HolderLimits): HolderLimits | false => {
     const given = options[option]
     if (given === false) return false
-    if (given !== undefined) assertNumbers('realtime', given, LEAST_HELD, `limits.${option}`)
+    if (given !== undefined) {
+      assertNumbers('realtime', given, LEAST_HELD, `limits.${option}`)
+      assertKnown(given, namesOf(standard), `limits.${option}`)
+    }
     return withDefaults(standard, given)
   }
   const { perAccount: _account, perAddress: _address, ...rest } = options

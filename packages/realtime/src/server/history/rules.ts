@@ -1,5 +1,6 @@
-import { ConfigError, assertChoice, assertNumbers, durationOption, type Duration } from '@msc/core'
+import { ConfigError, assertChoice, assertNumbers, assertOptions, durationOption, type Duration } from '@msc/core'
 import { isReserved } from '../session/context.ts'
+import { assertKnown, type Names } from '../assert-known.ts'
 import type { ActionsRule } from './actions.ts'
 import type { Keeping } from './store.ts'
 
@@ -23,6 +24,8 @@ export interface HistoryRule {
 /** What a topic is kept for; `undefined` for one that is not. */
 export type KeepingOf = (topic: string, isPrivate: boolean) => Keeping | undefined
 
+const RULE_NAMES: Names<HistoryRule> = { topics: true, messages: true, keep: true, private: true, actions: true }
+
 type Report = (error: unknown, operation: string) => void
 
 /**
@@ -36,13 +39,24 @@ export function keepingBy(rules: readonly HistoryRule[], report: Report = () => 
       hint: "Pass rules such as `{ topics: 'room:*' }` in a list.",
     })
   }
-  const all = rules.map((rule) => {
+  const all = rules.map((rule: HistoryRule) => {
+    assertOptions('realtime', rule, 'history')
+    assertKnown(rule, RULE_NAMES, 'history')
     const { topics, messages = 100, keep = '2h', private: only, actions = 'none' } = rule
     if (typeof topics !== 'function' && (typeof topics !== 'string' || topics === '')) {
       throw new ConfigError('[msc/realtime] A rule of `history` has no `topics`.', {
         code: 'OPTION_INVALID',
         hint: "Pass a topic, a prefix such as 'room:*', or a function.",
       })
+    }
+    if (typeof topics === 'string' && topics.slice(0, -1).includes('*')) {
+      throw new ConfigError(
+        `[msc/realtime] \`history\` names topics by ${JSON.stringify(topics)}, whose * is not at the end.`,
+        {
+          code: 'OPTION_INVALID',
+          hint: "Put the * at the end, as in 'room:*', or pass a function: `(topic) => /^room:.*:chat$/.test(topic)`.",
+        },
+      )
     }
     assertNumbers('realtime', { messages }, { messages: 1 })
     if (typeof actions !== 'function') assertChoice('realtime', 'actions', actions, ['none', 'author'])

@@ -1,6 +1,7 @@
 import { assertMethods, assertNumbers, deadline } from '@msc/core'
 import type { FeedSource, FeedStats } from '../../feed/source.ts'
 import type { Link } from '../bus/link.ts'
+import { assertKnown, type Names } from '../assert-known.ts'
 import type { Clients } from '../entrance/clients.ts'
 import type { OpenCall } from '../http/handle-http.ts'
 import type { History } from '../history/history.ts'
@@ -47,6 +48,7 @@ const ALLOW_MS = 2000
 /** @throws ConfigError `OPTION_INVALID` for an `allow` that is no function, and a `sampleMs` that is no number. */
 export function assertMetrics(options: MetricsOptions): void {
   assertMethods('realtime', 'metrics', options, [], ['allow'])
+  assertKnown(options, { allow: true, sampleMs: true } satisfies Names<MetricsOptions>, 'metrics')
   assertNumbers('realtime', options, { sampleMs: 1 }, 'metrics')
 }
 
