@@ -8,7 +8,7 @@ import { ValidationError, toError } from '@msc/core'
 export function payloadText(payload: unknown): string | Uint8Array {
   if (payload instanceof Uint8Array) return payload
   try {
-    const text = JSON.stringify(payload ?? {})
+    const text = JSON.stringify(payload === undefined ? {} : payload)
     // A function, or what a `toJSON` makes nothing of.
     if (typeof text === 'string') return text
     throw new TypeError('JSON has nothing for it')

@@ -6,6 +6,7 @@ import type { SessionContext } from '../session/context.ts'
 import { limited, refusal, type Refused } from '../session/refusal.ts'
 import { refuse } from '../session/reply.ts'
 import { handleFrame } from '../session/session.ts'
+import type { SentFrame } from '../wire/exact.ts'
 import { parseIncoming } from '../wire/parse-incoming.ts'
 import type { Claims } from './claims.ts'
 import { ClientConnection, type Connection, type ConnectionPorts, type Transport } from './connection.ts'
@@ -118,7 +119,7 @@ export class FrameClient implements Client {
     if (!frame) {
       // What is no frame costs as much as one that is refused.
       if (!tooMany && this.#floods(bytes)) return
-      const { code, text, head } = none as Exclude<ReturnType<typeof parseIncoming>, { frame: Frame }>
+      const { code, text, head } = none as Exclude<ReturnType<typeof parseIncoming>, { frame: SentFrame }>
       if (head) refuse(connection, head, tooMany ?? refusal(code, text), runtime)
       else runtime.counters.countRefused(code)
       return
@@ -128,7 +129,7 @@ export class FrameClient implements Client {
     this.#enqueue(frame, bytes)
   }
 
-  #enqueue(frame: Frame, bytes: number): void {
+  #enqueue(frame: SentFrame, bytes: number): void {
     const { runtime } = this.#ports.context
     // A sign of life does not wait for what the policies are asked.
     if (frame.topic === 'phoenix') {
@@ -150,7 +151,7 @@ export class FrameClient implements Client {
     })
   }
 
-  async #answer(frame: Frame): Promise<void> {
+  async #answer(frame: SentFrame): Promise<void> {
     const { gone, ending } = this.connection
     if (!gone && !ending) await handleFrame(this.connection, frame, this.#ports.context)
   }

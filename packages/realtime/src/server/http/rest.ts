@@ -15,6 +15,7 @@ import type { Runtime } from '../runtime.ts'
 import { isFeedTopic } from '../session/context.ts'
 import { REMOVED_TEXT } from '../session/refusal.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
+import { markNumbers, restoreNumbers } from '../wire/exact.ts'
 import { flagOf } from '../wire/flag.ts'
 import { isTooDeep, MAX_DEPTH, parseBounded } from '../wire/depth.ts'
 import { CHANNEL } from '../../phoenix/channel-prefix.ts'
@@ -37,12 +38,15 @@ export interface RestContext {
 
 /** Supabase's REST broadcast: `{messages}`. 202 when taken, all of them or none. */
 export async function broadcastMany(call: Call, context: RestContext): Promise<Response> {
-  return broadcastAll(call, context, (body) => {
-    const list: unknown = (body as { messages?: unknown } | null)?.messages
-    if (!Array.isArray(list)) return undefined
+  type Body = { messages?: unknown } | null
+  type Message = Readonly<Record<string, unknown>> | null
+  return broadcastAll(call, context, (body, marked) => {
+    const [list, written] = [(body as Body)?.messages, (marked as Body)?.messages]
+    if (!Array.isArray(list) || !Array.isArray(written)) return undefined
     const messages: Broadcast[] = []
-    for (const each of list as (Readonly<Record<string, unknown>> | null)[]) {
-      const message = messageOf(each?.['topic'], each?.['event'], each?.['payload'], each?.['private'])
+    for (const [index, each] of (list as Message[]).entries()) {
+      const payload = (written[index] as Message)?.['payload']
+      const message = messageOf(each?.['topic'], each?.['event'], payload, each?.['private'])
       if (!message) return undefined
       messages.push(message)
     }
@@ -53,31 +57,32 @@ export async function broadcastMany(call: Call, context: RestContext): Promise<R
 /** The same with one message, whose payload is the body. */
 export async function broadcastOne(call: Call, context: RestContext): Promise<Response> {
   const { topic, event } = call.params
-  return broadcastAll(call, context, (body) => {
-    const message = messageOf(topic, event, body, call.url.searchParams.get('private'))
+  return broadcastAll(call, context, (_body, marked) => {
+    const message = messageOf(topic, event, marked, call.url.searchParams.get('private'))
     return message && [message]
   })
 }
 
-/** A message with the text that everybody will get: nothing that a stranger sent is encoded after it was accepted. */
+/** A message with the text that everybody will get, its numbers with all their digits: nothing that a stranger sent is encoded after it was accepted. */
 function messageOf(topic: unknown, event: unknown, payload: unknown, flag: unknown): Broadcast | undefined {
   const isPrivate = flagOf(flag)
   if (isPrivate === undefined) return undefined
-  if (!isName(topic, CHANNEL) || !isName(event) || typeof payload !== 'object' || payload === null) return undefined
-  return { topic, event, payload: JSON.stringify(payload), private: isPrivate }
+  if (!isName(topic, CHANNEL) || !isName(event) || payload === undefined) return undefined
+  return { topic, event, payload: restoreNumbers(JSON.stringify(payload)), private: isPrivate }
 }
 
 async function broadcastAll(
   call: Call,
   context: RestContext,
-  parse: (body: unknown) => Broadcast[] | undefined,
+  parse: (body: unknown, marked: unknown) => Broadcast[] | undefined,
 ): Promise<Response> {
   const { claims, who } = call
   const { text, refusal } = await countedText(call, context.admission, context.maxBytes)
   if (refusal) return refusal
   const body = json(text)
   if ('refused' in body) return body.refused
-  const messages = parse(body.value)
+  const marked = markNumbers(text)
+  const messages = parse(body.value, marked === undefined ? body.value : JSON.parse(marked))
   if (!messages) {
     return unfit(
       'PAYLOAD_INVALID',

@@ -3,6 +3,7 @@ import type { Frame } from '../../phoenix/frames.ts'
 import { mayAct, parseAction } from '../history/actions.ts'
 import type { History } from '../history/history.ts'
 import { isUnstorable } from '../history/unstorable.ts'
+import { restoreNumbers, toWrite, type SentFrame } from '../wire/exact.ts'
 import { memberMay } from '../policies/permissions.ts'
 import { hasRoomFor } from '../rooms/broadcast.ts'
 import type { Membership } from '../rooms/rooms.ts'
@@ -17,7 +18,7 @@ export const FULL_TEXT = 'The message has as many reactions, or changes, as it m
 /** Ours, not Supabase's: edits or deletes a message that is kept, or reacts to it. Answered once that is kept. */
 export async function onAct(
   membership: Membership,
-  frame: Frame,
+  frame: SentFrame,
   payload: Record<string, unknown>,
   context: SessionContext,
 ): Promise<void> {
@@ -43,14 +44,14 @@ export async function onAct(
 /** @returns Why not. */
 async function act(
   membership: Membership,
-  frame: Frame,
+  frame: SentFrame,
   payload: Record<string, unknown>,
   history: History,
   context: SessionContext,
 ): Promise<Refused | undefined> {
   const { topic, private: isPrivate, claims } = membership
   const { sub } = claims
-  const wish = parseAction(payload)
+  const wish = parseAction({ ...payload, payload: toWrite(frame, 'payload', payload['payload']) })
   if (typeof wish === 'string') return refusal('PAYLOAD_INVALID', wish)
   const no = refusal('FORBIDDEN', `You do not have permissions to ${wish.action} in this Channel topic: ${topic}`)
   const rule = history.actionsOf(topic, isPrivate)
@@ -65,7 +66,7 @@ async function act(
   if (may !== 'allowed') return may === 'denied' ? no : UNASKED
   // Its session may have been ended, it sent away, or its token another user's by now.
   if (!isStill(membership, frame) || membership.claims.sub !== sub) return no
-  const place = { topic, private: isPrivate, target: id, value: wish.value }
+  const place = { topic, private: isPrivate, target: id, value: restoreNumbers(wish.value) }
   if (!hasRoomFor(context.rooms, [{ topic, private: isPrivate, event: ACTION_EVENT, payload: wish.value }]))
     return ROOM_BUSY
   const outcome = await history.act({ ...place, action, by: sub })

@@ -11,6 +11,7 @@ import type { Membership } from '../rooms/rooms.ts'
 import type { Answer, Once } from '../rooms/taken.ts'
 import { fitsName, MAX_NAME_BYTES } from '../../base/name.ts'
 import type { SessionContext } from './context.ts'
+import { restoreNumbers, toWrite, type SentFrame } from '../wire/exact.ts'
 import { ownKey } from './presence-key.ts'
 import {
   limited,
@@ -27,7 +28,7 @@ import { refuse, reply } from './reply.ts'
 
 export async function onBroadcast(
   membership: Membership,
-  frame: Frame,
+  frame: SentFrame,
   payload: Record<string, unknown>,
   context: SessionContext,
 ): Promise<void> {
@@ -38,10 +39,11 @@ export async function onBroadcast(
   if (typeof event !== 'string' || event === '') {
     return no(refusalSaying('PAYLOAD_INVALID', 'A broadcast needs an event'))
   }
-  if (!fitsName(event)) return no(refusal('PAYLOAD_INVALID', `event too long: at most ${MAX_NAME_BYTES} bytes`))
+  if (!fitsName(event))
+    return no(refusal('PAYLOAD_INVALID', `event too long: at most ${MAX_NAME_BYTES} bytes of UTF-8`))
   // What is no object is handed on as it is, as Supabase does.
   const said = payload['payload'] === undefined ? {} : payload['payload']
-  const content = said instanceof Uint8Array ? said : textOf(said)
+  const content = said instanceof Uint8Array ? said : textOf(toWrite(frame, 'payload', said))
   if (content === undefined) return no(NOT_JSON)
   const may = await memberMay(membership, 'write', context)
   if (may === 'unavailable') return no(UNASKED)
@@ -81,7 +83,7 @@ export async function onBroadcast(
 
 export async function onPresence(
   membership: Membership,
-  frame: Frame,
+  frame: SentFrame,
   payload: Record<string, unknown>,
   context: SessionContext,
 ): Promise<void> {
@@ -93,7 +95,10 @@ export async function onPresence(
     return reply(connection, frame, 'ok', {})
   }
   if (payload['event'] !== 'track') return no(refusalSaying('PAYLOAD_INVALID', 'Unknown presence event'))
-  const state = textOf(payload['payload'], isRecord(payload['payload']) ? stateText : () => '{}')
+  const state = textOf(
+    toWrite(frame, 'payload', payload['payload']),
+    isRecord(payload['payload']) ? stateText : () => '{}',
+  )
   if (state === undefined) return no(NOT_JSON)
   if (Buffer.byteLength(state) > limits.presenceBytes) {
     return no(refusal('PAYLOAD_TOO_LARGE', `A presence state has at most ${limits.presenceBytes} bytes`))
@@ -131,7 +136,7 @@ const hashOf = (text: string): string => createHash('sha256').update(text).diges
 const NOT_JSON = refusal('PAYLOAD_INVALID', 'JSON can not carry it')
 
 /** The connection is there, and in the topic by this very membership. */
-export function isStill(membership: Membership, frame: Frame): boolean {
+export function isStill(membership: Membership, frame: SentFrame): boolean {
   const { connection } = membership
   return !connection.gone && !connection.ending && connection.memberships.get(frame.topic) === membership
 }
@@ -142,7 +147,8 @@ export function isStill(membership: Membership, frame: Frame): boolean {
  */
 function textOf<T>(value: T, encode: (value: never) => string | undefined = JSON.stringify): string | undefined {
   try {
-    return encode(value as never)
+    const text = encode(value as never)
+    return text === undefined ? undefined : restoreNumbers(text)
   } catch {
     return undefined
   }

@@ -14,6 +14,7 @@ import { join } from './join.ts'
 import { isStill, onBroadcast, onPresence } from './messages.ts'
 import { limited, refusal, refusalSaying, UNAVAILABLE, type Refused } from './refusal.ts'
 import { refuse, reply, replyWith } from './reply.ts'
+import type { SentFrame } from '../wire/exact.ts'
 import { onToken } from './token.ts'
 
 /** Events in one answer. */
@@ -21,7 +22,7 @@ const PAGE = 500
 const UNREAD: Refused = { ...UNAVAILABLE, reason: 'The feed can not be read now' }
 
 /** Answers one frame. Never throws for what a client sends. */
-export async function handleFrame(connection: Connection, frame: Frame, context: SessionContext): Promise<void> {
+export async function handleFrame(connection: Connection, frame: SentFrame, context: SessionContext): Promise<void> {
   const { topic, event } = frame
   const { runtime } = context
   const payload = isRecord(frame.payload) ? frame.payload : {}
@@ -32,7 +33,12 @@ export async function handleFrame(connection: Connection, frame: Frame, context:
     return refuse(connection, frame, refusalSaying('PAYLOAD_INVALID', 'unmatched topic'), runtime)
   }
   if (!fitsName(topic)) {
-    return refuse(connection, frame, refusal('PAYLOAD_INVALID', `A topic has at most ${MAX_NAME_BYTES} bytes`), runtime)
+    return refuse(
+      connection,
+      frame,
+      refusal('PAYLOAD_INVALID', `A topic has at most ${MAX_NAME_BYTES} bytes of UTF-8`),
+      runtime,
+    )
   }
   if (event === 'phx_join') return join(connection, frame, payload, context)
   const membership = connection.memberships.get(topic)
@@ -62,7 +68,7 @@ export async function handleFrame(connection: Connection, frame: Frame, context:
 /** Ours, not Supabase's, where it is a call of the database: what came after a cursor. `null`: nothing is kept. */
 async function onSince(
   membership: Membership,
-  frame: Frame,
+  frame: SentFrame,
   payload: Record<string, unknown>,
   { feeds, history, runtime }: SessionContext,
 ): Promise<void> {

@@ -1,5 +1,6 @@
 import { assertName } from '../../base/name.ts'
 import type { Frame } from '../../phoenix/frames.ts'
+import { markNumbers, type SentFrame } from './exact.ts'
 import { parseBounded } from './depth.ts'
 import type { FrameHead } from './frame-head.ts'
 
@@ -48,19 +49,21 @@ export function headOfPush(bytes: Uint8Array): FrameHead | undefined {
  * @returns `undefined` for what is none.
  * @throws SyntaxError for JSON that is none or nested too deeply; TypeError for text that is no UTF-8.
  */
-export function parsePush(bytes: Uint8Array): Frame | undefined {
+export function parsePush(bytes: Uint8Array): SentFrame | undefined {
   const fields = fieldsOf(bytes)
   if (!fields) return undefined
   const { joinRef, ref, topic, event, named, meta, end } = fields
   const rest = bytes.subarray(end)
-  const text = (): string => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(rest)
-  const payload = bytes[6] === JSON_ENCODING ? parseBounded(text()) : rest.slice()
+  const text = bytes[6] === JSON_ENCODING ? new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(rest) : ''
+  const payload = bytes[6] === JSON_ENCODING ? parseBounded(text) : rest.slice()
+  const marked = markNumbers(text)
   return {
     joinRef,
     ref,
     topic,
     event,
     payload: { type: 'broadcast', event: named, payload, ...(meta && { meta: parseBounded(meta) }) },
+    ...(marked !== undefined && { marked: { payload: JSON.parse(marked) as unknown } }),
   }
 }
 
