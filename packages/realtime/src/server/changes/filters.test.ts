@@ -59,6 +59,60 @@ it.each([
   expect(parseFilter(filter)(row)).toBe(expected)
 })
 
+/** As their columns' JSON has them. */
+const typed = {
+  // A bigint and a numeric that JavaScript would round come as text.
+  big: '9007199254740993',
+  much: '12345678901234567.89',
+  small: 9007199254740992,
+  uuid: 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11',
+  tags: ['a', 'b c', '9007199254740993'],
+  counts: [1, 20],
+  none: [],
+  at: '2026-01-01T00:00:00.000001+00:00',
+  time: '09:00:00',
+  text: '0012',
+  doc: { a: 1 },
+}
+it.each([
+  ['big=gt.95', true],
+  ['big=lt.95', false],
+  ['big=gt.9007199254740992', true],
+  ['big=eq.9007199254740993', true],
+  ['big=eq.9007199254740993.0', true],
+  ['big=neq.9007199254740992', true],
+  ['big=in.(1,9007199254740993)', true],
+  ['much=gte.2', true],
+  ['much=lt.2', false],
+  ['much=eq.12345678901234567.890', true],
+  ['small=eq.9007199254740993', false],
+  ['small=lt.9007199254740993', true],
+  ['uuid=eq.A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', true],
+  ['uuid=eq.{a0eebc999c0b4ef8bb6d6bb9bd380a11}', true],
+  ['uuid=in.(A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11)', true],
+  ['uuid=neq.A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A12', true],
+  ['tags=eq.{a,"b c",9007199254740993}', true],
+  ['tags=eq.{a}', false],
+  ['tags=neq.{a}', true],
+  ['tags=gt.{a}', true],
+  ['counts=eq.{1,20}', true],
+  ['counts=gt.{1,3}', true],
+  ['counts=lt.{1,20,1}', true],
+  ['none=eq.{}', true],
+  ['at=eq.2026-01-01T00:00:00.000001Z', true],
+  ['at=gt.2026-01-01', true],
+  ['at=eq.2026-01-01T00:00:00.000002Z', false],
+  ['time=eq.09:00', true],
+  ['time=lt.10:00', true],
+  ['time=gte.09:00:00.5', false],
+  // Text is text, also where it looks like a number.
+  ['text=eq.12', false],
+  ['text=eq.0012', true],
+  ['doc=eq.{"a":1}', true],
+] as const)('%s is %s, as the database compares the column', (filter, expected) => {
+  expect(parseFilter(filter)(typed)).toBe(expected)
+})
+
 it.each([
   ['id', /column=operator.value/],
   ['id=like5', /column=operator.value/],

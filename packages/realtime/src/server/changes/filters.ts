@@ -1,7 +1,6 @@
 import { RE2JS } from 're2js'
+import { compared, type Test } from './compared.ts'
 
-/** Whether a row fulfils a filter. `undefined`, SQL's null: neither it nor its negation. */
-type Test = (value: unknown) => boolean | undefined
 type Row = Readonly<Record<string, unknown>>
 export type RowFilter = (row: Row) => boolean
 
@@ -64,12 +63,24 @@ const OPERATORS: Readonly<Record<string, (value: string) => Test>> = {
   imatch: (value) => matching(unquote(value), RE2JS.CASE_INSENSITIVE),
 }
 
-/** At commas that are in no quotes and no list. */
+/** A whole array behind an operator, such as `{a,"b,c"}`. */
+const ARRAY = /\{(?:[^{}()="]|"[^"\\]*(?:\\.[^"\\]*)*")*\}(?=,|$)/sy
+
+/** At commas that are in no quotes, no list and no array. */
 function split(text: string): string[] {
   const parts: string[] = []
   let [part, quoted, depth] = ['', false, 0]
   for (let index = 0; index < text.length; index++) {
     const char = text[index] ?? ''
+    if (char === '{' && !quoted && /=(?:not\.)?[a-z]+\.$/.test(part)) {
+      ARRAY.lastIndex = index
+      const [array] = ARRAY.exec(text) ?? []
+      if (array !== undefined) {
+        part += array
+        index += array.length - 1
+        continue
+      }
+    }
     if (quoted && char === '\\') {
       part += char + (text[++index] ?? '')
       continue
@@ -89,29 +100,6 @@ function split(text: string): string[] {
 function unquote(value: string): string {
   const inner = /^"(.*)"$/s.exec(value)?.[1]
   return inner === undefined ? value : inner.replaceAll(/\\(.)/gs, '$1')
-}
-
-/** By the cell's own type, as the database would have read the value. */
-function compared(value: string, test: (order: number) => boolean): Test {
-  const number = value.trim() === '' ? Number.NaN : Number(value)
-  const time = timeOf(value)
-  return (cell) => {
-    if (cell == null) return undefined
-    if (typeof cell === 'number') return Number.isNaN(number) ? undefined : test(cell - number)
-    if (typeof cell === 'boolean') return test(Number(cell) - Number(/^(t|true|1)$/i.test(value)))
-    if (typeof cell !== 'string') return test(JSON.stringify(cell) === value ? 0 : 1)
-    const cellTime = Number.isNaN(time) ? Number.NaN : timeOf(cell)
-    if (!Number.isNaN(cellTime)) return test(cellTime - time)
-    return test(cell === value ? 0 : cell < value ? -1 : 1)
-  }
-}
-
-/** A date is at midnight, a time without a zone is UTC. */
-function timeOf(text: string): number {
-  const found = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?$/.exec(text)
-  if (!found) return Number.NaN
-  const [, day, time = '00:00', zone = 'Z'] = found
-  return Date.parse(`${day}T${time}${/^[+-]\d\d$/.test(zone) ? `${zone}:00` : zone}`)
 }
 
 function matching(pattern: string, flags: number): Test {
