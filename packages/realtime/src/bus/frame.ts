@@ -71,6 +71,9 @@ export function parseFrame(
   }
 }
 
+/** When a frame says that it was sent, in milliseconds since the epoch. */
+export const sentAt = (text: string): number => Number(HEAD.exec(text)?.[4])
+
 /** Of a process of ours, so it is JSON; if it were not, its number counts all the same. */
 function messagesOf(json: string): BusFrame['messages'] {
   try {

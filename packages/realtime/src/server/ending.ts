@@ -19,6 +19,14 @@ export interface Ending {
   revoke(revoked: Revoked, options?: { readonly reason?: string; readonly at?: number }): number
 }
 
+/** The same for one server, which may hear late of what another has ended. */
+export interface EndingHere extends Ending {
+  /** @param before Only connections that came before, in milliseconds since the epoch. */
+  disconnect(ended: Ended, reason?: string, before?: number): number
+  /** @param before Only memberships that began before. */
+  kick(kicked: KickOptions, reason?: string, before?: number): number
+}
+
 interface EndingPorts {
   readonly clients: Clients
   readonly liveness: Liveness
@@ -27,29 +35,29 @@ interface EndingPorts {
   readonly counters: Counters
 }
 
-export function createEnding({ clients, liveness, bans, revocations, counters }: EndingPorts): Ending {
-  const end = (ended: Ended, reason: string): number => {
-    // In this order: what is being let in at this moment is refused, and then nobody is left.
-    liveness.end(ended)
-    const count = clients.end(ended, reason)
+export function createEnding({ clients, liveness, bans, revocations, counters }: EndingPorts): EndingHere {
+  const end = (ended: Ended, reason: string, before?: number): number => {
+    // In this order: what is being let in at this moment is refused, and then nobody is left. Who comes after was not meant.
+    if (before === undefined) liveness.end(ended)
+    const count = clients.end(ended, reason, before)
     counters.countEnded(count)
     return count
   }
-  const disconnect: Ending['disconnect'] = (ended, reason = 'Disconnected') => {
+  const disconnect: EndingHere['disconnect'] = (ended, reason = 'Disconnected', before) => {
     assertNamed('disconnect', ended)
-    const count = end(ended, reason)
+    const count = end(ended, reason, before)
     emit('realtime.disconnect', { count })
     return count
   }
   return {
     disconnect,
-    kick(kicked, reason = 'Removed from the topic') {
+    kick(kicked, reason = 'Removed from the topic', before) {
       const { forMs = 0, topic, sub, sessionId } = kicked
       assertNumbers('realtime', { forMs }, { forMs: { least: 0, most: Infinity } }, 'kick')
       if (typeof topic !== 'string' || topic === '') throw unnamed('kick', 'A `topic` is needed, as text.')
       if (sub !== undefined || sessionId !== undefined) assertNamed('kick', kicked)
       if (forMs > 0) bans.add(kicked, forMs)
-      const count = clients.kick(kicked, reason)
+      const count = clients.kick(kicked, reason, before)
       counters.countKicked(count)
       emit('realtime.kick', { topic, count })
       return count

@@ -1,43 +1,90 @@
-import { isRecord } from '@msc/core'
-import type { Ending, KickOptions } from '../ending.ts'
+import { isRecord, randomHex } from '@msc/core'
+import { createSeen } from '../../base/seen.ts'
 import type { Ended } from '../admission/liveness.ts'
 import type { Revoked } from '../admission/revocations.ts'
+import type { Ending, EndingHere, KickOptions } from '../ending.ts'
+import type { Runtime } from '../runtime.ts'
 
-/** Who is ended here is ended on the other servers too. The counts are this server's. */
-export function endEverywhere(here: Ending, tell: (message: string) => void, now: () => number): Ending {
-  const say = (how: string, whom: object, more: object): void =>
-    tell(JSON.stringify({ kind: 'end', how, whom, ...more }))
-  return {
-    disconnect(ended, reason) {
-      const count = here.disconnect(ended, reason)
-      say('disconnect', ended, { reason })
-      return count
-    },
-    kick(kicked, reason) {
-      const count = here.kick(kicked, reason)
-      // JSON has no Infinity.
-      say('kick', kicked, { reason, forever: kicked.forMs === Infinity })
-      return count
-    },
-    revoke(revoked, options = {}) {
-      const at = now()
-      const count = here.revoke(revoked, { ...options, at })
-      say('revoke', revoked, { reason: options.reason, at })
-      return count
-    },
-  }
+type Message = Readonly<Record<string, unknown>>
+
+/** What was ended, here and on other servers. */
+export interface Ends {
+  /** Ends whom it should here, and tells the others. The counts are this server's. */
+  readonly everywhere: Ending
+  /** Does what another server says, once. @throws ValidationError or ConfigError for what is no such thing. */
+  hear(message: Message): void
+  /** What was ended in the last minutes, for a server that missed something: in it may have been whom it should end. */
+  again(): Generator<string>
+  /** Does what another server has ended before, with those who were there then: who has come since was not meant. */
+  hearAgain(message: Message): void
 }
 
-/** Does what another server says. @throws ValidationError or ConfigError for what is no such thing. */
-export function endHere(here: Ending, message: Readonly<Record<string, unknown>>): void {
-  const { how, whom, forever, at } = message
-  if (!isRecord(whom)) return
-  const reason = typeof message['reason'] === 'string' ? message['reason'] : undefined
-  if (how === 'disconnect') here.disconnect(whom as Ended, reason)
-  if (how === 'kick') here.kick({ ...whom, ...(forever === true && { forMs: Infinity }) } as KickOptions, reason)
-  if (how !== 'revoke') return
-  here.revoke(whom as unknown as Revoked, {
-    ...(reason !== undefined && { reason }),
-    ...(typeof at === 'number' && { at }),
-  })
+/** How many are told again, and for how long. Whose tokens are taken back, and who is kept out, is told for as long as it holds. */
+const MAX_KEPT = 1000
+const KEPT_MS = 5 * 60_000
+/** Ids of other servers' that were heard. */
+const MAX_HEARD = 10_000
+
+interface Kept {
+  readonly said: object
+  /** In monotonic milliseconds. */
+  readonly at: number
+}
+
+export function createEnds(here: EndingHere, tell: (message: string) => void, { clock, attempt }: Runtime): Ends {
+  let kept: Kept[] = []
+  const heard = createSeen(MAX_HEARD)
+  const recent = (): Kept[] => kept.filter(({ at }) => at > clock.monotonic() - KEPT_MS).slice(-MAX_KEPT)
+  const say = (how: string, whom: object, more: object): void => {
+    const said = { how, whom, id: randomHex(8), ...more }
+    if (how !== 'revoke') kept = [...recent(), { said, at: clock.monotonic() }]
+    tell(JSON.stringify({ kind: 'end', ...said }))
+  }
+  const end = ({ how, whom, forever, at, reason: given }: Message, before?: number): void => {
+    if (!isRecord(whom)) return
+    const reason = typeof given === 'string' ? given : undefined
+    if (how === 'disconnect') here.disconnect(whom as Ended, reason, before)
+    // Who is kept out is told by itself, with the time that is left.
+    const forMs = before === undefined ? forever === true && { forMs: Infinity } : { forMs: 0 }
+    if (how === 'kick') here.kick({ ...whom, ...forMs } as KickOptions, reason, before)
+    if (how !== 'revoke' || before !== undefined) return
+    here.revoke(whom as unknown as Revoked, {
+      ...(reason !== undefined && { reason }),
+      ...(typeof at === 'number' && { at }),
+    })
+  }
+  const isNew = ({ id }: Message): boolean => typeof id !== 'string' || heard.add(id)
+  return {
+    everywhere: {
+      disconnect(ended, reason) {
+        const count = here.disconnect(ended, reason)
+        say('disconnect', ended, { reason })
+        return count
+      },
+      kick(kicked, reason) {
+        const count = here.kick(kicked, reason)
+        // JSON has no Infinity.
+        say('kick', kicked, { reason, forever: kicked.forMs === Infinity })
+        return count
+      },
+      revoke(revoked, options = {}) {
+        const at = clock.now()
+        const count = here.revoke(revoked, { ...options, at })
+        say('revoke', revoked, { reason: options.reason, at })
+        return count
+      },
+    },
+    hear(message) {
+      if (isNew(message)) end(message)
+    },
+    *again() {
+      kept = recent()
+      for (const { said, at } of kept) yield JSON.stringify({ kind: 'ended', ...said, agoMs: clock.monotonic() - at })
+    },
+    hearAgain(message) {
+      const { agoMs } = message
+      if (typeof agoMs !== 'number' || !(agoMs >= 0) || !isNew(message)) return
+      attempt('end what another server has ended', () => end(message, clock.now() - agoMs))
+    },
+  }
 }

@@ -1,8 +1,8 @@
-import { every, inTurn, randomHex, withoutScope, type CancelTimer } from '@msc/core'
+import { every, inTurn, isRecord, randomHex, withoutScope, type CancelTimer } from '@msc/core'
 import type { RealtimeBus } from '../../bus/bus.ts'
-import { formatBroadcast, parseAction, parseBroadcast, parseFrame } from '../../bus/frame.ts'
+import { formatBroadcast, parseAction, parseBroadcast, parseFrame, sentAt } from '../../bus/frame.ts'
 import { createSigning } from '../../bus/signing.ts'
-import type { Ending } from '../ending.ts'
+import type { Ending, EndingHere } from '../ending.ts'
 import { broadcastHere, hasRoomFor, type Broadcast } from '../rooms/broadcast.ts'
 import type { Occupancies } from '../rooms/occupancy.ts'
 import type { Rooms } from '../rooms/rooms.ts'
@@ -11,7 +11,7 @@ import { barredPieces, hearBarred, type Barred } from './barred.ts'
 import { createDirected, type Directed } from './directed.ts'
 import { createElsewhere, formatChange, piecesOf } from './elsewhere.ts'
 import type { History } from '../history/history.ts'
-import { endEverywhere, endHere } from './ends.ts'
+import { createEnds } from './ends.ts'
 import type { Gaps } from './gaps.ts'
 import { createPeers, type Peer } from './peers.ts'
 import { createRefusals } from './refusals.ts'
@@ -25,7 +25,7 @@ export interface LinkOptions {
   readonly rooms: Rooms
   readonly occupancies: Occupancies
   /** Of this server alone. */
-  readonly ending: Ending
+  readonly ending: EndingHere
   /** Of channels, where this server has one. */
   readonly history?: History | undefined
   readonly barred: Barred
@@ -82,6 +82,7 @@ export function createLink(options: LinkOptions): Link {
   const refusals = createRefusals(bus.name, report)
   const peers = createPeers()
   const elsewhere = createElsewhere(rooms)
+  const ends = createEnds(ending, (message) => sender.send(message, true), runtime)
   const startedAt = clock.monotonic()
   const timers: CancelTimer[] = []
   const isSettled = (): boolean => clock.monotonic() - startedAt > SETTLED_MS
@@ -102,6 +103,7 @@ export function createLink(options: LinkOptions): Link {
   /** All that another server should know of this one. */
   function* answer(): Generator<string> {
     yield* barredPieces(barred)
+    yield* ends.again()
     yield* piecesOf(rooms)
   }
   /** What one server said is missing: it may have been anything. */
@@ -131,7 +133,9 @@ export function createLink(options: LinkOptions): Link {
         if (message['of'] === undefined || message['of'] === id) sender.stream(answer())
         return
       case 'end':
-        return endHere(ending, message)
+        return ends.hear(message)
+      case 'ended':
+        return ends.hearAgain(message)
       case 'barred':
         return hearBarred(barred, message)
       case 'bye':
@@ -173,6 +177,7 @@ export function createLink(options: LinkOptions): Link {
     const frame = parseFrame(text, { own: id, now: clock.now(), signing })
     if (frame === undefined) return
     // Before anything is made of it: it is nobody's, so nobody misses anything by it.
+    if (frame === 'late') hearLate(text)
     if (typeof frame === 'string') return refusals.count(frame)
     const now = clock.monotonic()
     const arrival = peers.arrive(frame, now, isSettled())
@@ -182,6 +187,19 @@ export function createLink(options: LinkOptions): Link {
     else if (kind === 'new' && !peer.isPublisher) ask(peer.id)
     // One that can't be followed costs no other.
     for (const message of frame.messages) attempt('hear another server', () => take(peer, message))
+  }
+  /**
+   * Whose tokens were taken back holds whenever it is heard, and can be said again by nobody to do more than it did: of what comes
+   * late, as a clock is wrong, it is all that is believed.
+   */
+  const hearLate = (text: string): void => {
+    const frame = parseFrame(text, { own: id, now: sentAt(text), signing })
+    if (typeof frame !== 'object') return
+    const late = frame.messages.flatMap(({ kind, how, whom, at, entries }) => {
+      if (kind === 'end' && how === 'revoke') return [{ revoked: whom, at }]
+      return kind === 'barred' && Array.isArray(entries) ? entries.filter(isRecord).map(revocationOf) : []
+    })
+    if (late.length > 0) attempt('hear another server', () => hearBarred(barred, { entries: late }))
   }
   let lookedAt = startedAt
   const look = (): void => {
@@ -231,11 +249,7 @@ export function createLink(options: LinkOptions): Link {
   ready.catch((error: unknown) => report(error, 'start the bus'))
 
   return {
-    ending: endEverywhere(
-      ending,
-      (message) => sender.send(message, true),
-      () => clock.now(),
-    ),
+    ending: ends.everywhere,
     directed,
     ready,
     stats: () => ({
@@ -259,3 +273,5 @@ export function createLink(options: LinkOptions): Link {
     },
   }
 }
+
+const revocationOf = ({ revoked, at }: Readonly<Record<string, unknown>>): object => ({ revoked, at })

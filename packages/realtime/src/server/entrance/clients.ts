@@ -20,16 +20,20 @@ export interface Clients {
   readonly dropped: number
   /** `place`: left when the client is gone. */
   add(transport: Transport, claims: Claims, place: Place): Client
-  /** Ends the connections of these claims at once; returns how many. */
-  end(ended: Ended, reason: string): number
+  /**
+   * Ends the connections of these claims at once; returns how many.
+   *
+   * @param before Only those that came before, in milliseconds since the epoch.
+   */
+  end(ended: Ended, reason: string, before?: number): number
   /** Ends the connections of which some claims are meant. */
   endWhere(isMeant: (claims: Claims) => boolean, reason: string): number
   /** Those who are connected now. */
   all(): readonly Client[]
   /** Ends one, which is to come back. */
   handOver(client: Client, code: number, reason: string): void
-  /** Ends memberships of one topic at once; returns how many. */
-  kick(kicked: Kicked, reason: string): number
+  /** Ends memberships of one topic at once, or those that began before; returns how many. */
+  kick(kicked: Kicked, reason: string, before?: number): number
   /** Tells everybody, and waits until they are gone, a second at most. */
   close(reason: string): Promise<void>
 }
@@ -91,9 +95,10 @@ export function createClients(context: SessionContext): Clients {
     },
   }
 
-  const endWhere: Clients['endWhere'] = (isMeant, reason) => {
+  const endWhere = (isMeant: (claims: Claims) => boolean, reason: string, before = Infinity): number => {
     let count = 0
     for (const client of all) {
+      if (client.since >= before) continue
       const { claims, memberships } = client.connection
       if (!isMeant(claims) && ![...memberships.values()].some((each) => isMeant(each.claims))) continue
       count += 1
@@ -120,13 +125,14 @@ export function createClients(context: SessionContext): Clients {
     handOver(client, code, reason) {
       if (client instanceof FrameClient && all.has(client)) ports.cut(client, code, reason)
     },
-    end: (ended, reason) => endWhere((claims) => fits(claims, ended), reason),
-    endWhere,
-    kick(kicked, reason) {
+    end: (ended, reason, before) => endWhere((claims) => fits(claims, ended), reason, before),
+    endWhere: (isMeant, reason) => endWhere(isMeant, reason),
+    kick(kicked, reason, before = Infinity) {
       let count = 0
       for (const { connection } of all) {
         const membership = connection.memberships.get(`${CHANNEL}${kicked.topic}`)
         if (!membership || !isOf(kicked, membership.claims, membership.private)) continue
+        if ((membership.joinedAt ?? 0) >= before) continue
         count += 1
         attempt('send a member away', () => closeMembership(membership, reason, rooms))
       }

@@ -1,0 +1,92 @@
+import { systemClock } from '@msc/core'
+import { afterEach, describe, expect, it } from 'vitest'
+import { createMemoryBusHub, memoryBus, type MemoryBus, type MemoryBusHub } from '../../bus/index.ts'
+import { openRaw, type RawSocket } from '../../testing/raw-socket.ts'
+import { signTestToken } from '../../testing/tokens.ts'
+import { startRealtimeServer, type RealtimeServerOptions, type StandaloneServer } from '../index.ts'
+
+const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
+const servers: StandaloneServer[] = []
+const sockets: RawSocket[] = []
+afterEach(async () => {
+  for (const { socket } of sockets.splice(0)) socket.terminate()
+  for (const server of servers.splice(0)) await server.close()
+})
+async function serve(bus: MemoryBus, options: Partial<RealtimeServerOptions> = {}): Promise<StandaloneServer> {
+  const given = { jwtSecret, authorize: () => true, onError: () => undefined, ...options }
+  const server = await startRealtimeServer({ ...given, bus })
+  servers.push(server)
+  await server.ready
+  return server
+}
+async function joined(server: StandaloneServer, sub: string): Promise<RawSocket> {
+  const socket = await openRaw(server.url, await signTestToken(jwtSecret, { sub }))
+  sockets.push(socket)
+  await socket.ask('realtime:t', 'phx_join', { config: {} })
+  return socket
+}
+/** A bus that does not bring what a test holds back. */
+function losing(hub: MemoryBusHub, isLost: (text: string) => boolean): MemoryBus {
+  const bus = memoryBus(hub)
+  return {
+    ...bus,
+    start: (handlers) =>
+      bus.start({ ...handlers, onMessage: (text) => (isLost(text) ? undefined : handlers.onMessage(text)) }),
+  }
+}
+const wasClosed = ({ heard }: RawSocket): boolean => heard.some(([, event]) => event === 'phx_close')
+
+describe('whom another server has ended', () => {
+  it('is ended by a server that did not hear it, once it hears again; who has come since stays', async () => {
+    const hub = createMemoryBusHub()
+    let lost = 0
+    let isLosing = false
+    const isLost = (text: string): boolean => {
+      if (isLosing && text.includes('"kind":"end"')) lost += 1
+      return isLosing
+    }
+    const [one, two] = [await serve(memoryBus(hub)), await serve(losing(hub, isLost))]
+    await expect.poll(() => [one, two].map((server) => server.stats().bus?.others)).toEqual([1, 1])
+    const [ana, bo] = [await joined(two, 'ana'), await joined(two, 'bo')]
+    // The clock of times since the epoch has whole milliseconds.
+    const at = Date.now()
+    await expect.poll(() => Date.now()).toBeGreaterThan(at)
+    isLosing = true
+    one.kick({ topic: 't', sub: 'ana' }, 'Behave')
+    one.disconnect({ sub: 'bo' }, 'Signed out')
+    await expect.poll(() => lost).toBeGreaterThan(0)
+    const said = Date.now()
+    await expect.poll(() => Date.now()).toBeGreaterThan(said + 1)
+    const [again, back] = [await joined(two, 'ana'), await joined(two, 'bo')]
+    expect([wasClosed(ana), two.stats().connections]).toEqual([false, 4])
+    isLosing = false
+    one.publish({ topic: 't', event: 'e', payload: {}, private: false })
+    expect(await bo.ended).toEqual([1008, 'Signed out'])
+    await expect.poll(() => wasClosed(ana)).toBe(true)
+    expect(await back.ask('phoenix', 'heartbeat')).toMatchObject({ status: 'ok' })
+    expect(wasClosed(again)).toBe(false)
+    // A server that starts has nobody who was there then.
+    const three = await serve(memoryBus(hub))
+    const cy = await joined(three, 'bo')
+    await expect.poll(() => three.stats().bus?.others).toBe(2)
+    expect(await cy.ask('phoenix', 'heartbeat')).toMatchObject({ status: 'ok' })
+  })
+
+  it.each([
+    ['behind', -150_000],
+    ['ahead', 150_000],
+  ])('is out by revoke where a clock is so far %s that nothing else is believed', async (_how, ms) => {
+    const hub = createMemoryBusHub()
+    const [one, two] = [
+      await serve(memoryBus(hub)),
+      await serve(memoryBus(hub), { clock: { ...systemClock, now: () => Date.now() + ms } }),
+    ]
+    const [ana, bo] = [await joined(two, 'ana'), await joined(two, 'bo')]
+    one.disconnect({ sub: 'bo' })
+    one.revoke({ sub: 'ana' })
+    expect(await ana.ended).toEqual([1008, 'Revoked'])
+    await expect(joined(two, 'ana')).rejects.toThrow('401')
+    expect(await bo.ask('phoenix', 'heartbeat')).toMatchObject({ status: 'ok' })
+    expect(two.stats().bus?.refused).toBeGreaterThan(0)
+  })
+})
