@@ -47,7 +47,13 @@ async function serve(allowed: readonly string[]) {
   /** What can't be read. */
   const broken = (topic: string): void =>
     publish({
-      ...{ id: 'f0', at: '', topic, event: 'INSERT', private: true, kind: 'row', json: '{}' },
+      id: 'f0',
+      at: '',
+      topic,
+      event: 'INSERT',
+      private: true,
+      kind: 'row',
+      json: '{}',
       get payload(): never {
         throw new SyntaxError('Too deep.')
       },

@@ -1,5 +1,4 @@
 import { ACTION_EVENT } from '../../history/types.ts'
-import type { Frame } from '../../phoenix/frames.ts'
 import { mayAct, parseAction } from '../history/actions.ts'
 import type { History } from '../history/history.ts'
 import { isUnstorable } from '../history/unstorable.ts'

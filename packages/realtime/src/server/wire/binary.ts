@@ -1,5 +1,4 @@
 import { assertName } from '../../base/name.ts'
-import type { Frame } from '../../phoenix/frames.ts'
 import { markNumbers, type SentFrame } from './exact.ts'
 import { parseBounded } from './depth.ts'
 import type { FrameHead } from './frame-head.ts'
