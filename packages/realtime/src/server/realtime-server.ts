@@ -33,8 +33,8 @@ export interface RealtimeServer {
    * is drained.
    *
    * @throws UnavailableError `REALTIME_ROOM_BUSY` when too much waits there already: nobody was sent anything.
-   * @throws ValidationError `REALTIME_NAME_TOO_LONG` for a topic or an event of more than 255 bytes;
-   *   `REALTIME_PAYLOAD_UNWRITABLE` for what JSON can't carry; DriverError `DRIVER_CLOSED` once the server is closed, as of all
+   * @throws ValidationError `REALTIME_NAME_TOO_LONG` for a topic or an event of more than 255 bytes, `REALTIME_NAME_INVALID`
+   *   for one with half of a surrogate pair; `REALTIME_PAYLOAD_UNWRITABLE` for what JSON can't carry; DriverError `DRIVER_CLOSED` once the server is closed, as of all
    *   that is asked of it then.
    */
   publish(message: OutgoingMessage): void | Promise<void>

@@ -71,10 +71,14 @@ function listOf(text: string): string[] | undefined {
 
 /** In microseconds: a date is at midnight, a time without a zone is UTC. */
 function timeOf(text: string): number | undefined {
-  const found = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(\.\d{1,6})?\d*(Z|[+-]\d\d(?::?\d\d)?)?)?$/.exec(text)
+  const found = /^(\d{4,6})(-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(\.\d{1,6})?\d*(Z|[+-]\d\d(?::?\d\d)?)?)?$/.exec(
+    text,
+  )
   if (!found) return undefined
-  const [, day, time = '00:00', part = '', zone = 'Z'] = found
-  const ms = Date.parse(`${day}T${time}${/^[+-]\d\d$/.test(zone) ? `${zone}:00` : zone}`)
+  const [, year = '', day, time = '00:00', part = '', zone = 'Z'] = found
+  // As ISO 8601 has years of more than four digits.
+  const full = year.length > 4 ? `+${year.padStart(6, '0')}` : year
+  const ms = Date.parse(`${full}${day}T${time}${/^[+-]\d\d$/.test(zone) ? `${zone}:00` : zone}`)
   return Number.isNaN(ms) ? undefined : ms * 1000 + Number(part.slice(1).padEnd(6, '0'))
 }
 

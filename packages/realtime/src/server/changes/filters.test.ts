@@ -102,6 +102,7 @@ it.each([
   ['at=eq.2026-01-01T00:00:00.000001Z', true],
   ['at=gt.2026-01-01', true],
   ['at=eq.2026-01-01T00:00:00.000002Z', false],
+  ['at=lt.10000-01-01', true],
   ['time=eq.09:00', true],
   ['time=lt.10:00', true],
   ['time=gte.09:00:00.5', false],

@@ -123,6 +123,31 @@ describe('a server that is drained', () => {
     expect((await socket.ended)[0]).toBe(1012)
   })
 
+  it('is done where one that it waited for has gone by itself', async () => {
+    const clock = createManualClock(Date.now())
+    const asked = deferred<void>()
+    const server = await startRealtimeServer({
+      jwtSecret,
+      clock,
+      authorize({ action }) {
+        if (action !== 'write') return true
+        asked.resolve()
+        return new Promise(() => undefined)
+      },
+    })
+    closing.push(() => server.close())
+    const socket = await openRaw(server.url, await signTestToken(jwtSecret, { sub: 'ana' }))
+    await socket.ask('realtime:t', 'phx_join', { config: { private: true } })
+    socket.say('realtime:t', 'broadcast', { type: 'broadcast', event: 'e', payload: {} })
+    await asked.promise
+    const drained = server.drain({ overMs: 0 })
+    await clock.advance(0)
+    socket.socket.terminate()
+    await expect.poll(() => server.stats().connections).toBe(0)
+    await clock.advance(1000)
+    await drained
+  })
+
   it('hands its clients over, who lose nothing of feeds and kept channels while others write', async () => {
     const client = await PGlite.create('memory://')
     closing.push(() => client.close())

@@ -57,7 +57,9 @@ export function createDraining({ clients, rooms, runtime }: DrainingPorts): Drai
     const once = (): void => {
       if (!finishing.delete(once)) return
       cancel()
-      if (!client.connection.gone) attempt('hand a client over', () => handOver(client))
+      // It may have gone by itself meanwhile.
+      if (client.connection.gone) settle()
+      else attempt('hand a client over', () => handOver(client))
     }
     const cancel = clock.setTimeout(once, ANSWER_MS, { keepAlive: true })
     finishing.set(once, cancel)

@@ -39,7 +39,12 @@ export async function onBroadcast(
     return no(refusalSaying('PAYLOAD_INVALID', 'A broadcast needs an event'))
   }
   if (!fitsName(event))
-    return no(refusal('PAYLOAD_INVALID', `event too long: at most ${MAX_NAME_BYTES} bytes of UTF-8`))
+    return no(
+      refusal(
+        'PAYLOAD_INVALID',
+        `event too long: at most ${MAX_NAME_BYTES} bytes of UTF-8, and no half of a character`,
+      ),
+    )
   // What is no object is handed on as it is, as Supabase does.
   const said = payload['payload'] === undefined ? {} : payload['payload']
   const content = said instanceof Uint8Array ? said : textOf(toWrite(frame, 'payload', said))

@@ -17,7 +17,12 @@ type KeyResult = { readonly key: string } | { readonly refused: Refused }
 export function presenceKeyOf(wanted: string, claims: Claims, rule: KeyRule): KeyResult {
   const { sub } = claims
   if (!fitsName(wanted)) {
-    return { refused: refusal('PAYLOAD_INVALID', `A presence key has at most ${MAX_NAME_BYTES} bytes of UTF-8`) }
+    return {
+      refused: refusal(
+        'PAYLOAD_INVALID',
+        `A presence key has at most ${MAX_NAME_BYTES} bytes of UTF-8, and no half of a character`,
+      ),
+    }
   }
   if (isFree(claims, rule)) return { key: wanted }
   // Nobody's word is taken for who they are.

@@ -35,7 +35,7 @@ export async function handleFrame(connection: Connection, frame: SentFrame, cont
     return refuse(
       connection,
       frame,
-      refusal('PAYLOAD_INVALID', `A topic has at most ${MAX_NAME_BYTES} bytes of UTF-8`),
+      refusal('PAYLOAD_INVALID', `A topic has at most ${MAX_NAME_BYTES} bytes of UTF-8, and no half of a character`),
       runtime,
     )
   }
