@@ -39,6 +39,12 @@ describe('a number with all its digits', () => {
     expect(order(one, other)).toBe(expected)
   })
 
+  it('takes no longer than its text is long, whatever follows', () => {
+    const digits = '1'.repeat(1_000_000)
+    expect(decimalOf(`${digits}x`)).toBeUndefined()
+    expect(decimalOf(`${digits}.${digits}`)?.exponent).toBe(1_000_000)
+  })
+
   it('is none of other text', () => {
     for (const text of ['', '.', 'e5', '1-2', '0x10', 'NaN', 'Infinity', '1 2', '--1'])
       expect(decimalOf(text)).toBeUndefined()

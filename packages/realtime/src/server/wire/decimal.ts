@@ -5,7 +5,8 @@ interface Decimal {
   readonly exponent: number
 }
 
-const DECIMAL = /^\s*([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,6}))?\s*$/
+// Each digit can be in one place only: the text of a row may be as long as it likes.
+const DECIMAL = /^\s*([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?\s*$/
 
 /** Reads a number as JSON and Postgres write it; `undefined` for what is none. */
 export function decimalOf(text: string): Decimal | undefined {

@@ -12,7 +12,7 @@ let secret: string | undefined
 const mark = (): string => (secret ??= `msc ${randomHex(16)} `)
 
 /**
- * JSON in which each number that JavaScript would round is a text instead, for {@link writeExact}: what clients in other languages
+ * JSON in which each number that JavaScript would round is a text instead, for {@link restoreNumbers}: what clients in other languages
  * write reaches the others with all its digits. `undefined` where there is none, as nearly always.
  *
  * @param text Valid JSON.
