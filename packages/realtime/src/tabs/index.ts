@@ -22,8 +22,7 @@ export interface ShareTabsOptions {
  *
  * Where the browser has no locks or no channels, or on a server, it is the driver itself. Both are tried out first: where
  * they are refused to this page (a frame of an origin of its own, blocked storage), or do not answer within two seconds, the
- * tab has its own connection. What one tab hands to another
- * has to be cloneable: a payload that is not rejects with `REALTIME_PAYLOAD_INVALID`.
+ * tab has its own connection. What is sent goes between tabs as the JSON that the server gets.
  *
  * @throws ConfigError `OPTION_INVALID` for a `patienceMs` that is no number.
  */
