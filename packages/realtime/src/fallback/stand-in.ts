@@ -1,4 +1,5 @@
-import { within } from '../base/signals.ts'
+import { pause, within } from '../base/signals.ts'
+import { batchSize, tooLargeReply } from './batch.ts'
 
 type Listener = (event: { readonly data?: unknown; readonly code?: unknown; readonly reason?: unknown }) => void
 
@@ -8,15 +9,28 @@ const SEND_MS = 10_000
 const MAX_WAITING = 1000
 const MAX_WAITING_LENGTH = 4 * 1024 * 1024
 
+const TOO_LARGE = 413
+const TOO_MANY = 429
+/** Where a server that is asked too often does not say when it takes more. */
+const LATER_MS = 1000
+
 /** What a request was answered, as far as the connection goes. */
 export class Refused extends Error {
-  readonly code: number
-  /** The server may take it later. */
-  readonly isPassing: boolean
-  constructor(code: number, reason: string, isPassing: boolean) {
+  readonly status: number
+  /** After how many milliseconds it may be asked again, where it says so. */
+  readonly retryAfterMs: number | undefined
+  constructor(status: number, reason: string, retryAfterMs?: number) {
     super(reason)
-    this.code = code
-    this.isPassing = isPassing
+    this.status = status
+    this.retryAfterMs = retryAfterMs
+  }
+  /** As a WebSocket is closed whose token was refused, or that is lost. */
+  get code(): number {
+    return this.status === 401 ? 1008 : 1006
+  }
+  /** The server may take it later. */
+  get isPassing(): boolean {
+    return this.status === TOO_MANY || this.status >= 500
   }
 }
 
@@ -93,12 +107,9 @@ export abstract class StandIn {
     const response = await fetch(url, { ...init, headers: { ...this.headers, ...init.headers } })
     if (response.ok) return response
     const text = await response.text().catch(() => '')
-    // As a WebSocket says it whose token was refused.
-    throw new Refused(
-      response.status === 401 ? 1008 : 1006,
-      wordsOf(text) ?? `The server answered ${response.status}`,
-      response.status === 429 || response.status >= 500,
-    )
+    const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
+    const retryAfterMs = seconds >= 0 ? seconds * 1000 : undefined
+    throw new Refused(response.status, wordsOf(text) ?? `The server answered ${response.status}`, retryAfterMs)
   }
 
   /** One request at a time, so that nothing overtakes. */
@@ -107,14 +118,45 @@ export abstract class StandIn {
     this.#sending = true
     try {
       while (this.#waiting.length > 0 && this.readyState === 1) {
-        const lines = this.#waiting.splice(0)
-        this.#length = 0
-        await within(SEND_MS, this.ending.signal, (signal) => this.post(lines.join('\n'), lines.length, signal))
+        const lines = this.#waiting.splice(0, batchSize(this.#waiting))
+        for (const line of lines) this.#length -= line.length
+        await this.#deliver(lines)
       }
     } catch (error) {
       this.fail(error)
     } finally {
       this.#sending = false
+    }
+  }
+
+  /** A server that takes less at a time gets less; a frame that is too large by itself fails alone, as over a WebSocket. */
+  async #deliver(lines: readonly string[]): Promise<void> {
+    try {
+      await within(SEND_MS, this.ending.signal, (signal) => this.#postInTurn(lines, signal))
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== TOO_LARGE) throw error
+      const half = Math.floor(lines.length / 2)
+      const [line = ''] = lines
+      if (half === 0) return this.#refuse(line, error.message)
+      await this.#deliver(lines.slice(0, half))
+      await this.#deliver(lines.slice(half))
+    }
+  }
+
+  #refuse(line: string, reason: string): void {
+    const data = tooLargeReply(line, reason)
+    if (data !== undefined) this.tell('message', { data })
+  }
+
+  /** What comes too fast was not taken, and goes again when the server says so. */
+  async #postInTurn(lines: readonly string[], signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        return await this.post(lines.join('\n'), lines.length, signal)
+      } catch (error) {
+        if (!(error instanceof Refused) || error.status !== TOO_MANY || signal.aborted) throw error
+        await pause(Math.max(error.retryAfterMs ?? LATER_MS, 100), signal)
+      }
     }
   }
 }
