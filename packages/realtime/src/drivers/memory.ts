@@ -20,6 +20,14 @@ export interface MemoryOptions {
   readonly clock?: Clock
 }
 
+/** By server: two clients of one have the same backend. */
+const backends = new WeakMap<Server, string>()
+function backendOf(server: Server): string {
+  const known = backends.get(server) ?? `memory ${randomHex(8)}`
+  backends.set(server, known)
+  return known
+}
+
 /**
  * A server of this process without a network in between: the same policies, presence and feeds. For tests
  * and tools.
@@ -45,7 +53,7 @@ export function memory({ server, apiKey, clock }: MemoryOptions): RealtimeDriver
   return {
     specificationVersion: 1,
     name: 'memory',
-    backend: `memory ${randomHex(8)}`,
+    backend: backendOf(server),
     subscribe: (topic, options, handlers, signal) => connect(options).join(topic, options, handlers, signal),
     async publish(messages) {
       for (const message of messages) await server.publish(message)
