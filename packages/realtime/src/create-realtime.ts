@@ -50,21 +50,21 @@ export interface RealtimeOptions {
    */
   readonly getToken?: (signal: AbortSignal) => Promise<string | undefined> | string | undefined
   /** Milliseconds for a join, a send or a publication. Default 10 000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /**
    * Told of what fails where nobody waits: a topic that can not be joined (`operation: 'join'`, with `topic`; once for
    * each reason), or rows that can not be loaded (`operation: 'snapshot'`). Default: the reporter of the process (`setErrorReporter` of @msc/core), else the console.
    */
-  readonly onError?: ErrorReporter
-  readonly clock?: Clock
-  readonly random?: () => number
+  readonly onError?: ErrorReporter | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: (() => number) | undefined
   /** Where `broadcast` with `keep` keeps messages. Default: the browser's `localStorage`. */
-  readonly outbox?: OutboxStore
+  readonly outbox?: OutboxStore | undefined
   /**
    * Told of a message that was kept and that this page has sent since: one of a page before, or whose `broadcast` had resolved with
    * `kept` already. With a history it may come with `rewind` and `history` too, by its `id`.
    */
-  readonly onSent?: (message: SentMessage) => void
+  readonly onSent?: ((message: SentMessage) => void) | undefined
 }
 
 /** A message that was kept in the browser, and that the server has taken. */
@@ -81,18 +81,18 @@ export interface SentMessage {
 
 export interface ChannelOptions<Events extends EventSchemas = EventSchemas> {
   /** What its events carry, as any Standard Schema: sent and handed on only when it is valid. Default: anything. */
-  readonly events?: Events
+  readonly events?: Events | undefined
   /** Default false. All subscribers of a topic say the same. */
-  readonly private?: boolean
+  readonly private?: boolean | undefined
   /** Who this client is in presence; the same for all subscribers of a topic that have one. */
-  readonly presenceKey?: string
+  readonly presenceKey?: string | undefined
   /**
    * Brings what was missed after an interruption, where the server keeps the topic's messages (`history` of
    * `createRealtimeServer`); `onGap` only when that is gone. `rewind` and `from` say so too. Default false.
    */
-  readonly history?: boolean
+  readonly history?: boolean | undefined
   /** Begins with the latest messages, at most so many, and of so many milliseconds; then come live ones, none twice. */
-  readonly rewind?: Rewind
+  readonly rewind?: Rewind | undefined
   /** Begins after a `position` that was kept or handed over, by a server's render for instance. Goes before `rewind`. */
   readonly from?: string | undefined
 }
@@ -222,16 +222,16 @@ export interface FeedHandlers<Row = Record<string, unknown>, Snapshot = readonly
    * it is done. One that it shows already may come again. When it rejects, has no list or takes longer than the client's
    * `timeoutMs` it is tried again, more and more rarely; until it is there the health is `degraded`.
    */
-  readonly snapshot?: (signal: AbortSignal) => Promise<Snapshot>
+  readonly snapshot?: ((signal: AbortSignal) => Promise<Snapshot>) | undefined
   /** Told each time that it could not be loaded, of why (`REALTIME_SNAPSHOT_FAILED`); the client's `onError` is once for each reason. */
   readonly onError?: ((error: Error) => void) | undefined
-  readonly onSnapshot?: (snapshot: Snapshot) => void
+  readonly onSnapshot?: ((snapshot: Snapshot) => void) | undefined
   /**
    * Where the rows that are shown already come from, as `feedPosition` said on the server: what changed since then comes, each
    * change once, and `snapshot` is called only after a gap, such as a position that nothing is known of any more.
    */
   readonly from?: string | undefined
-  readonly onGap?: () => void
+  readonly onGap?: (() => void) | undefined
 }
 
 export interface Realtime extends Service {

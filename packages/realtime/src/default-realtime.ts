@@ -53,11 +53,13 @@ export function configureRealtime(options?: RealtimeFromEnvOptions, env?: Env): 
 
 export interface BrowserRealtimeConfig extends RealtimeFromEnvOptions {
   /** Supabase's project; without one the embedded server at `url`. */
-  readonly supabase?: { readonly url: string; readonly anonKey: string; readonly feeds?: boolean }
+  readonly supabase?:
+    | { readonly url: string; readonly anonKey: string; readonly feeds?: boolean | undefined }
+    | undefined
   /** Default: `/realtime/v1` of the page's own origin. */
-  readonly url?: string
+  readonly url?: string | undefined
   /** One connection for all tabs of the browser, where it can. Default true. */
-  readonly shareTabs?: boolean
+  readonly shareTabs?: boolean | undefined
 }
 
 /**

@@ -13,8 +13,8 @@ export interface PublisherOptions {
    * The servers' own secret, by which they know whom to believe. Only for processes that publish without a server: a server signs
    * by the secret that it has.
    */
-  readonly jwtSecret?: string
-  readonly clock?: Clock
+  readonly jwtSecret?: string | undefined
+  readonly clock?: Clock | undefined
 }
 
 /** Publishes to the members of all servers, from a process that is none: see `embedded({ bus })`. */

@@ -39,7 +39,7 @@ export interface SendOptions {
    * The broadcast then also rejects with UnavailableError `REALTIME_QUEUE_FULL` when that much is kept, and ConfigError
    * `REALTIME_KEEP_NO_USER` without a token that has a `sub`.
    */
-  readonly keep?: boolean
+  readonly keep?: boolean | undefined
 }
 
 /** What is shown of this client in a topic, for as long as the user stays. */

@@ -7,22 +7,22 @@ import { createSocket, type SocketConstructor, type PhoenixSocket } from '../pho
 
 export interface EmbeddedOptions {
   /** Origin and path of the server: `https://app.example/realtime/v1`. Not needed to publish beside the one server of this process. */
-  readonly url?: string
+  readonly url?: string | undefined
   /** Identifies the application to the server; any valid token of its key. Default: the user's own token. */
-  readonly apiKey?: string
-  readonly WebSocket?: SocketConstructor
+  readonly apiKey?: string | undefined
+  readonly WebSocket?: SocketConstructor | undefined
   /**
    * Other ways for networks that block WebSockets, one or several: `SseSocket` of `@msc/realtime/sse`, `PollSocket` of
    * `@msc/realtime/polling`; `true` for both, in this order, loaded when the first WebSocket could not be opened. They take
    * turns with the WebSocket until one opens; what opened last is tried first the next time, and the WebSocket is tried
    * again in the background. Default: none.
    */
-  readonly fallback?: true | SocketConstructor | readonly SocketConstructor[]
+  readonly fallback?: true | SocketConstructor | readonly SocketConstructor[] | undefined
   /** Of the servers: a process without one publishes over it. Closed by whoever made it. */
-  readonly bus?: BusPublisher
+  readonly bus?: BusPublisher | undefined
   /** Milliseconds between heartbeats, and for their answer. Default 25 000. */
-  readonly heartbeatMs?: number
-  readonly clock?: Clock
+  readonly heartbeatMs?: number | undefined
+  readonly clock?: Clock | undefined
 }
 
 /**

@@ -16,8 +16,8 @@ export interface MemoryOptions {
   /** Made by `createRealtimeServer`, in this process. */
   readonly server: Server
   /** Any valid token of the server's key. Default: the user's own. */
-  readonly apiKey?: string
-  readonly clock?: Clock
+  readonly apiKey?: string | undefined
+  readonly clock?: Clock | undefined
 }
 
 /** By server: two clients of one have the same backend. */

@@ -36,12 +36,12 @@ export interface SupabaseOptions {
   readonly url: string
   readonly anonKey: string
   /** On a server: publishes past the policies. Never give it to a browser. */
-  readonly serviceRoleKey?: string
+  readonly serviceRoleKey?: string | undefined
   /** Whether the project's database has the feeds of `feedMigration`, and so their history. Default true. */
-  readonly feeds?: boolean
-  readonly version?: '1.0.0' | '2.0.0'
+  readonly feeds?: boolean | undefined
+  readonly version?: '1.0.0' | '2.0.0' | undefined
   /** The SDK's module, where you load it yourself. */
-  readonly sdk?: Pick<Sdk, 'createClient'>
+  readonly sdk?: Pick<Sdk, 'createClient'> | undefined
 }
 
 /** Nobody says how many others there are: a thousand, say. */

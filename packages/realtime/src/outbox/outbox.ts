@@ -30,7 +30,10 @@ export interface OutboxTools {
   readonly retryMs: (attempt: number, spreadMs: number | undefined) => number
   readonly safely: (handler: () => unknown) => void
   readonly driver: RealtimeDriver
-  readonly options: { readonly outbox?: OutboxStore; readonly onSent?: (message: SentMessage) => void }
+  readonly options: {
+    readonly outbox?: OutboxStore | undefined
+    readonly onSent?: ((message: SentMessage) => void) | undefined
+  }
 }
 
 /** The user's membership of the topic. */

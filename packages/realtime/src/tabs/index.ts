@@ -5,14 +5,14 @@ import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
 
 export interface ShareTabsOptions {
   /** Begins the names of the locks and channels. Tabs share a connection by name, backend and user. Default `msc-realtime`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Milliseconds for a sign of life of the tab that has the connection. Default 2000. */
-  readonly patienceMs?: number
+  readonly patienceMs?: number | undefined
   /** Default: the browser's. */
-  readonly locks?: Locks
-  readonly BroadcastChannel?: new (name: string) => Channel
-  readonly page?: Pick<EventTarget, 'addEventListener' | 'removeEventListener'>
-  readonly clock?: Clock
+  readonly locks?: Locks | undefined
+  readonly BroadcastChannel?: (new (name: string) => Channel) | undefined
+  readonly page?: Pick<EventTarget, 'addEventListener' | 'removeEventListener'> | undefined
+  readonly clock?: Clock | undefined
 }
 
 /**
