@@ -179,21 +179,21 @@ function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
 
 /** All pages after a position, or one with the latest messages. */
 async function readBeginning(
-  { since }: Subscription,
+  subscription: Subscription,
   { rewind, from }: Wanted,
   signal: AbortSignal,
 ): Promise<FeedPage[]> {
   const pages: FeedPage[] = []
   if (from === undefined) {
     const { messages = 1000, ms } = typeof rewind === 'number' ? { messages: rewind } : (rewind ?? {})
-    const page = await since?.(undefined, signal, { limit: messages, ms })
+    const page = await subscription.since?.(undefined, signal, { limit: messages, ms })
     return page ? [page] : []
   }
   let cursor: string | undefined = isCursor(from) ? from : undefined
   // What can't be gone on from may have been missed.
   if (cursor === undefined) pages.push({ events: [], cursor: '', gap: true, more: false })
   for (let more = true; more;) {
-    const page: FeedPage | undefined = await since?.(cursor, signal)
+    const page: FeedPage | undefined = await subscription.since?.(cursor, signal)
     pages.push(page ?? { events: [], cursor: '', gap: true, more: false })
     cursor = page?.cursor
     more = page?.more ?? false

@@ -309,7 +309,12 @@ export function joinGroup(options: GroupOptions): Group {
       // Not before it holds its own lock: whoever could have that would take it for gone.
       await untilEnd(Promise.all([known.promise, present.promise]), signal)
       const sub = `${own}.${++lastId}`
-      const mine: Counted = { ...handlers }
+      // Whoever calls a driver may pass an object of a class.
+      const mine: Counted = {
+        onMessage: (...message) => handlers.onMessage(...message),
+        onPresence: (state) => handlers.onPresence(state),
+        onDown: (...reason) => handlers.onDown(...reason),
+      }
       subs.set(sub, mine)
       const leave = async (): Promise<void> => {
         subs.delete(sub)
