@@ -273,7 +273,7 @@ async function joinChannel(
         fail(
           new DriverError('supabase', error?.message ?? `The channel is ${status.toLowerCase()}.`, {
             retryable: true,
-            code: live ? 'DRIVER_FAILED' : 'REALTIME_REFUSED',
+            code: !live && isRefusal(status, error) ? 'REALTIME_REFUSED' : 'DRIVER_FAILED',
           }),
         )
       }
@@ -311,6 +311,10 @@ async function joinChannel(
     },
   }
 }
+
+/** Did the server say no? By the same status the SDK reports what it has lost: in words of its own, or with what is no error. */
+const isRefusal = (status: string, error: unknown): boolean =>
+  status === 'CHANNEL_ERROR' && error instanceof Error && !/^(?:socket closed|channel error)\b/.test(error.message)
 
 /**
  * The driver that NEXT_PUBLIC_SUPABASE_URL, NEXT_PUBLIC_SUPABASE_ANON_KEY and, on servers, SUPABASE_SERVICE_ROLE_KEY
