@@ -56,8 +56,13 @@ export interface BrowserRealtimeConfig extends RealtimeFromEnvOptions {
   readonly supabase?:
     | { readonly url: string; readonly anonKey: string; readonly feeds?: boolean | undefined }
     | undefined
-  /** Default: `/realtime/v1` of the page's own origin. */
+  /** Of the embedded server: an address, or a path of the page's own origin. Default: `/realtime/v1`. */
   readonly url?: string | undefined
+  /**
+   * The application's key for the embedded server, with which pages join public channels while nobody is signed in: a token of your
+   * server's secret with the role `anon`. Everybody can read it.
+   */
+  readonly apiKey?: string | undefined
   /** One connection for all tabs of the browser, where it can. Default true. */
   readonly shareTabs?: boolean | undefined
 }
@@ -70,8 +75,9 @@ export interface BrowserRealtimeConfig extends RealtimeFromEnvOptions {
  */
 export function initRealtime(config: BrowserRealtimeConfig): void {
   if (typeof document === 'undefined' || instance.peek()) return
-  const { supabase: project, url = `${location.origin}/realtime/v1`, shareTabs: share = true, ...options } = config
-  const driver = project ? supabase(project) : embedded({ url, fallback: true })
+  const { supabase: project, url = '/realtime/v1', apiKey, shareTabs: share = true, ...options } = config
+  const address = url.startsWith('/') ? location.origin + url : url
+  const driver = project ? supabase(project) : embedded({ url: address, apiKey, fallback: true })
   instance.replace(createRealtime({ ...options, driver: share ? shareTabs(driver) : driver }))
 }
 

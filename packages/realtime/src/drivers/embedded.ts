@@ -8,7 +8,10 @@ import { createSocket, type SocketConstructor, type PhoenixSocket } from '../pho
 export interface EmbeddedOptions {
   /** Origin and path of the server: `https://app.example/realtime/v1`. Not needed to publish beside the one server of this process. */
   readonly url?: string | undefined
-  /** Identifies the application to the server; any valid token of its key. Default: the user's own token. */
+  /**
+   * Identifies the application to the server: any valid token of its key, such as one with the role `anon`. Without it nobody can
+   * join anything who is not signed in. Default: the user's own token.
+   */
   readonly apiKey?: string | undefined
   readonly WebSocket?: SocketConstructor | undefined
   /**
@@ -29,7 +32,8 @@ export interface EmbeddedOptions {
  * Our own client of the embedded server: the same protocol that Supabase's speaks, in a few kilobytes. Beside the server,
  * in its process, it publishes without a socket.
  *
- * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address, or has a user or a password in it;
+ * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address, or has a user or a password in it, and when
+ *   a topic is joined without one;
  *   `OPTION_INVALID` for an invalid `heartbeatMs`.
  */
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
@@ -42,9 +46,12 @@ export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
       // `fetch` refuses URLs that contain a user or a password.
       if (/^wss?:..[^@/]+\//.test(url.href)) return url
     } catch {}
-    throw new ConfigError('[msc/realtime] [embedded] `url` is no address or has a password.', {
-      code: 'REALTIME_URL_INVALID',
-    })
+    throw new ConfigError(
+      '[msc/realtime] [embedded] `url` is not like https://app.example/realtime/v1, without a password.',
+      {
+        code: 'REALTIME_URL_INVALID',
+      },
+    )
   }
   // Without one it publishes beside the server, and says so when it is to subscribe.
   if (base !== undefined) socketAddress()

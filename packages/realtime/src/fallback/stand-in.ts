@@ -1,7 +1,18 @@
 import { pause, within } from '../base/signals.ts'
 import { batchSize, tooLargeReply } from './batch.ts'
 
-type Listener = (event: { readonly data?: unknown; readonly code?: unknown; readonly reason?: unknown }) => void
+/** What a server says of a refusal, for programs. */
+interface Refusal {
+  readonly code: string
+  readonly retryable: boolean
+  readonly retry_after_ms?: number
+}
+type Listener = (event: {
+  readonly data?: unknown
+  readonly code?: unknown
+  readonly reason?: unknown
+  readonly msc?: Refusal | undefined
+}) => void
 
 /** Milliseconds for one batch of frames to be taken. */
 const SEND_MS = 10_000
@@ -9,6 +20,8 @@ const SEND_MS = 10_000
 const MAX_WAITING = 1000
 const MAX_WAITING_LENGTH = 4 * 1024 * 1024
 
+const UNAUTHORIZED = 401
+const UNAVAILABLE = 503
 const TOO_LARGE = 413
 const TOO_MANY = 429
 /** Where a server that is asked too often does not say when it takes more. */
@@ -19,14 +32,24 @@ export class Refused extends Error {
   readonly status: number
   /** After how many milliseconds it may be asked again, where it says so. */
   readonly retryAfterMs: number | undefined
-  constructor(status: number, reason: string, retryAfterMs?: number) {
-    super(reason)
+  /** In those of our own server. */
+  readonly isInWords: boolean
+  constructor(status: number, words: string | undefined, retryAfterMs?: number) {
+    super(words ?? `The server answered ${status}`)
     this.status = status
+    this.isInWords = words !== undefined
     this.retryAfterMs = retryAfterMs
   }
-  /** As a WebSocket is closed whose token was refused, or that is lost. */
+  /** As a WebSocket is closed that was refused, or that is lost. */
   get code(): number {
-    return this.status === 401 ? 1008 : 1006
+    return this.status === UNAUTHORIZED || this.msc ? 1008 : 1006
+  }
+  /** Of a server that takes no more now: what is in between says it in other words, or none. */
+  get msc(): Refusal | undefined {
+    if (!this.isInWords || (this.status !== TOO_MANY && this.status !== UNAVAILABLE)) return undefined
+    const code = this.status === TOO_MANY ? 'RATE_LIMITED' : 'UNAVAILABLE'
+    const { retryAfterMs } = this
+    return { code, retryable: true, ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }) }
   }
   /** The server may take it later. */
   get isPassing(): boolean {
@@ -89,16 +112,16 @@ export abstract class StandIn {
     void this.#flush()
   }
 
-  protected end(reason: string, code = 1006): void {
+  protected end(reason: string, code = 1006, msc?: Refusal): void {
     if (this.readyState === 3) return
     this.readyState = 3
     this.ending.abort()
     this.#waiting = []
-    this.tell('close', { code, reason })
+    this.tell('close', { code, reason, msc })
   }
 
   protected fail(error: unknown): void {
-    if (error instanceof Refused) this.end(error.message, error.code)
+    if (error instanceof Refused) this.end(error.message, error.code, error.msc)
     else this.end('The connection was lost')
   }
 
@@ -109,7 +132,7 @@ export abstract class StandIn {
     const text = await response.text().catch(() => '')
     const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
     const retryAfterMs = seconds >= 0 ? seconds * 1000 : undefined
-    throw new Refused(response.status, wordsOf(text) ?? `The server answered ${response.status}`, retryAfterMs)
+    throw new Refused(response.status, wordsOf(text), retryAfterMs)
   }
 
   /** One request at a time, so that nothing overtakes. */
