@@ -14,6 +14,7 @@ import {
   guardSignals,
   closedError,
   isCredential,
+  isError,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
 import type {
@@ -314,7 +315,7 @@ async function joinChannel(
 
 /** Did the server say no? By the same status the SDK reports what it has lost: in words of its own, or with what is no error. */
 const isRefusal = (status: string, error: unknown): boolean =>
-  status === 'CHANNEL_ERROR' && error instanceof Error && !/^(?:socket closed|channel error)\b/.test(error.message)
+  status === 'CHANNEL_ERROR' && isError(error) && !/^(?:socket closed|channel error)\b/.test(error.message)
 
 /**
  * The driver that NEXT_PUBLIC_SUPABASE_URL, NEXT_PUBLIC_SUPABASE_ANON_KEY and, on servers, SUPABASE_SERVICE_ROLE_KEY

@@ -17,7 +17,7 @@ export function tooLargeReply(line: string, reason: string): string | undefined 
   const frame: unknown = JSON.parse(line)
   if (!Array.isArray(frame)) return undefined
   const [joinRef, ref, topic, event] = frame as readonly unknown[]
-  const msc = { code: 'PAYLOAD_TOO_LARGE', retryable: false }
+  const msc = { code: 'PAYLOAD_TOO_LARGE' }
   const join = joinRef ?? (event === 'phx_join' ? ref : null)
   return JSON.stringify([join, ref, topic, 'phx_reply', { status: 'error', response: { reason }, msc }])
 }

@@ -4,7 +4,6 @@ import { batchSize, tooLargeReply } from './batch.ts'
 /** What a server says of a refusal, for programs. */
 interface Refusal {
   readonly code: string
-  readonly retryable: boolean
   readonly retry_after_ms?: number
 }
 type Listener = (event: {
@@ -49,7 +48,7 @@ export class Refused extends Error {
     if (!this.isInWords || (this.status !== TOO_MANY && this.status !== UNAVAILABLE)) return undefined
     const code = this.status === TOO_MANY ? 'RATE_LIMITED' : 'UNAVAILABLE'
     const { retryAfterMs } = this
-    return { code, retryable: true, ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }) }
+    return { code, ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }) }
   }
   /** The server may take it later. */
   get isPassing(): boolean {

@@ -61,7 +61,7 @@ export function openFeed<Row>(
         for (const tell of waited) if (!signal.aborted) safely(tell)
         return
       } catch (error) {
-        if (isWanted()) tellOf(error instanceof Error ? error : new Error(String(error)))
+        if (isWanted()) tellOf({ cause: error })
         await sleep(retryMs(attempt), { clock, signal }).catch(() => undefined)
       }
     }
@@ -97,15 +97,16 @@ function createTrouble(
   topic: string,
   { refusal: refuse, report, user, signal }: FeedTools,
   onError: (error: Error) => void,
-): (cause: Error | undefined) => void {
+): (failure: { readonly cause: unknown } | undefined) => void {
   const own = {}
   const all = troubles.get(user) ?? new Map<object, string>()
   troubles.set(user, all)
   let reported = ''
-  const tell = (cause: Error | undefined): void => {
+  const tell = (failure: { readonly cause: unknown } | undefined): void => {
     all.delete(own)
-    if (cause) {
-      const reason = `The rows of ${topic} can not be loaded: ${cause.message}`
+    if (failure) {
+      const { cause } = failure
+      const reason = `The rows of ${topic} can not be loaded: ${textOf(cause)}`
       const error = refuse(reason, 'REALTIME_SNAPSHOT_FAILED', {
         hint: 'They are tried again, and changes wait for them. See what `snapshot` or `load` rejects with.',
         cause,
@@ -119,4 +120,13 @@ function createTrouble(
   }
   signal.addEventListener('abort', () => tell(undefined), { once: true })
   return tell
+}
+
+/** An application may throw anything, such as an object that has no text. */
+function textOf(cause: unknown): string {
+  try {
+    return String(cause)
+  } catch {
+    return 'no reason that could be read'
+  }
 }

@@ -63,6 +63,7 @@ const KINDS: ReadonlyMap<unknown, Kind> = new Map([
   ['RATE_LIMITED', LIMITED],
   ['ROOM_BUSY', LIMITED],
   ['TOKEN_REFUSED', TOKEN],
+  ['UNAVAILABLE', { ...OTHER, retryable: true }],
   ['MESSAGE_UNKNOWN', UNKNOWN],
   ['MESSAGE_FULL', FULL],
 ])
