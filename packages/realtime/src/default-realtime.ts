@@ -76,8 +76,7 @@ export interface BrowserRealtimeConfig extends RealtimeFromEnvOptions {
 export function initRealtime(config: BrowserRealtimeConfig): void {
   if (typeof document === 'undefined' || instance.peek()) return
   const { supabase: project, url = '/realtime/v1', apiKey, shareTabs: share = true, ...options } = config
-  const address = url.startsWith('/') ? location.origin + url : url
-  const driver = project ? supabase(project) : embedded({ url: address, apiKey, fallback: true })
+  const driver = project ? supabase(project) : embedded({ url, apiKey, fallback: true })
   instance.replace(createRealtime({ ...options, driver: share ? shareTabs(driver) : driver }))
 }
 

@@ -134,6 +134,18 @@ describe('the token', () => {
   })
 })
 
+it.each(['/realtime/v1', 'realtime/v1', '//app.example', 'https://me:word@app.example/v1', ''])(
+  'says what an address looks like in place of %j, where there is no page whose path it could be',
+  (wrong) => {
+    expect(() => embedded({ url: wrong })).toThrow(
+      expect.objectContaining({
+        code: 'REALTIME_URL_INVALID',
+        message: expect.stringContaining('https://app.example/realtime/v1'),
+      }),
+    )
+  },
+)
+
 describe('nobody', () => {
   it('joins public topics with the key of the application, also after a sign-out', async () => {
     const apiKey = await signTestToken(jwtSecret, { role: 'anon' })

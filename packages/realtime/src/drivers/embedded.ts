@@ -6,7 +6,10 @@ import { hubs } from '../client/hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
 
 export interface EmbeddedOptions {
-  /** Origin and path of the server: `https://app.example/realtime/v1`. Not needed to publish beside the one server of this process. */
+  /**
+   * Origin and path of the server: `https://app.example/realtime/v1`; in a browser the path alone, of the page's own origin. Not
+   * needed to publish beside the one server of this process.
+   */
   readonly url?: string | undefined
   /**
    * Identifies the application to the server: any valid token of its key, such as one with the role `anon`. Without it nobody can
@@ -39,7 +42,8 @@ export interface EmbeddedOptions {
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   const { clock = systemClock, heartbeatMs = 25_000 } = options
   assertTime('heartbeatMs', heartbeatMs)
-  const base = options.url?.replace(/\/$/, '')
+  let base = options.url?.replace(/\/$/, '')
+  if (base?.[0] === '/') base = (globalThis as { location?: { origin: string } }).location?.origin + base
   const socketAddress = (): URL => {
     try {
       const url = new URL(`${base?.replace(/^http/, 'ws')}/websocket`)
