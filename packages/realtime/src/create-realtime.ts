@@ -50,32 +50,49 @@ export interface RealtimeOptions {
    */
   readonly getToken?: (signal: AbortSignal) => Promise<string | undefined> | string | undefined
   /** Milliseconds for a join, a send or a publication. Default 10 000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /**
    * Told of what fails where nobody waits: a topic that can not be joined (`operation: 'join'`, with `topic`; once for
-   * each reason). Default: the reporter of the process (`setErrorReporter` of @msc/core), else the console.
+   * each reason), or rows that can not be loaded (`operation: 'snapshot'`). Default: the reporter of the process (`setErrorReporter` of @msc/core), else the console.
    */
-  readonly onError?: ErrorReporter
-  readonly clock?: Clock
-  readonly random?: () => number
+  readonly onError?: ErrorReporter | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: (() => number) | undefined
   /** Where `broadcast` with `keep` keeps messages. Default: the browser's `localStorage`. */
-  readonly outbox?: OutboxStore
+  readonly outbox?: OutboxStore | undefined
+  /**
+   * Told of a message that was kept and that this page has sent since: one of a page before, or whose `broadcast` had resolved with
+   * `kept` already. With a history it may come with `rewind` and `history` too, by its `id`.
+   */
+  readonly onSent?: ((message: SentMessage) => void) | undefined
+}
+
+/** A message that was kept in the browser, and that the server has taken. */
+export interface SentMessage {
+  readonly topic: string
+  readonly private: boolean
+  readonly event: string
+  readonly payload: Payload
+  /** Where the server keeps it. */
+  readonly id?: string
+  /** When the server took it, ISO 8601. Where it keeps it. */
+  readonly at?: string
 }
 
 export interface ChannelOptions<Events extends EventSchemas = EventSchemas> {
   /** What its events carry, as any Standard Schema: sent and handed on only when it is valid. Default: anything. */
-  readonly events?: Events
+  readonly events?: Events | undefined
   /** Default false. All subscribers of a topic say the same. */
-  readonly private?: boolean
+  readonly private?: boolean | undefined
   /** Who this client is in presence; the same for all subscribers of a topic that have one. */
-  readonly presenceKey?: string
+  readonly presenceKey?: string | undefined
   /**
    * Brings what was missed after an interruption, where the server keeps the topic's messages (`history` of
    * `createRealtimeServer`); `onGap` only when that is gone. `rewind` and `from` say so too. Default false.
    */
-  readonly history?: boolean
+  readonly history?: boolean | undefined
   /** Begins with the latest messages, at most so many, and of so many milliseconds; then come live ones, none twice. */
-  readonly rewind?: Rewind
+  readonly rewind?: Rewind | undefined
   /** Begins after a `position` that was kept or handed over, by a server's render for instance. Goes before `rewind`. */
   readonly from?: string | undefined
 }
@@ -202,16 +219,19 @@ export interface FeedHandlers<Row = Record<string, unknown>, Snapshot = readonly
   readonly onChange: (change: Change<Row>) => void
   /**
    * Loads all there is. Called when the feed is live, so that nothing falls between, and after each gap; changes wait until
-   * it is done. One that it shows already may come again. Tried again when it rejects.
+   * it is done. One that it shows already may come again. When it rejects, has no list or takes longer than the client's
+   * `timeoutMs` it is tried again, more and more rarely; until it is there the health is `degraded`.
    */
-  readonly snapshot?: (signal: AbortSignal) => Promise<Snapshot>
-  readonly onSnapshot?: (snapshot: Snapshot) => void
+  readonly snapshot?: ((signal: AbortSignal) => Promise<Snapshot>) | undefined
+  /** Told each time that it could not be loaded, of why (`REALTIME_SNAPSHOT_FAILED`); the client's `onError` is once for each reason. */
+  readonly onError?: ((error: Error) => void) | undefined
+  readonly onSnapshot?: ((snapshot: Snapshot) => void) | undefined
   /**
    * Where the rows that are shown already come from, as `feedPosition` said on the server: what changed since then comes, each
    * change once, and `snapshot` is called only after a gap, such as a position that nothing is known of any more.
    */
   readonly from?: string | undefined
-  readonly onGap?: () => void
+  readonly onGap?: (() => void) | undefined
 }
 
 export interface Realtime extends Service {
@@ -295,7 +315,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     onError: options.onError,
     breaker,
     stats: () => ({ topics: topics.size, ...stats }),
-    degraded: () => (status === 'reconnecting' ? (trouble ?? status) : undefined),
+    degraded: () => (status === 'reconnecting' ? (trouble ?? status) : user.trouble),
     // A message is taken by the server before its promise resolves, so there is nothing to flush.
     async close(_budgetMs, reason) {
       closing.abort(reason)
@@ -340,8 +360,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   onPage(['online', 'offline'], settleStatus, closing.signal)
 
   const inTime: InTime = (what, call, signal) => callInTime(what, timeoutMs, call, signal)
-  const onDrop = (reason: string): void =>
-    emit('driver.drop', { concern: 'realtime', driver: driver.name, reason, count: 1 })
 
   const user: User = {}
   /**
@@ -355,7 +373,9 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     safely,
     retryMs,
     traced,
+    report,
     breaker,
+    stats,
     sleep,
     feedTopic,
     callAll,
@@ -385,6 +405,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
   }
 
   const topicFor = (name: string, wanted: ChannelOptions): Topic => {
+    assertOpen()
     let topic = topics.get(name)
     if (topic) return topic
     topic = createTopic({
@@ -393,7 +414,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       private: !!wanted.private,
       feed: (wanted.private && name.startsWith(FEED)) || hasHistory(wanted),
       users,
-      onDrop,
       onState: settleStatus,
       onGap: () => {
         stats.gaps += 1
@@ -401,7 +421,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       },
       onError: (error) => warn(name, error),
       onInvalid(error) {
-        onDrop('invalid payload')
+        emit('driver.drop', { concern: 'realtime', driver: driver.name, reason: 'invalid payload', count: 1 })
         report(error, 'receive', { topic: name })
       },
       onEmpty: () => {
@@ -422,7 +442,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     assertOpen()
     const given = copied(args)
     await (await import('./client/publish.ts'))[what](given as never, tools)
-    stats.published += 1
   }
 
   return {
@@ -433,7 +452,6 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     onStatus: (listener) => addTo(listeners, listener),
     refreshToken: () => users('refreshToken'),
     channel<Events extends EventSchemas>(name: string, channelOptions: ChannelOptions<Events> = {}): Channel<Events> {
-      assertOpen()
       if (!name) throw refusal('No topic.', 'REALTIME_TOPIC_INVALID')
       return topicFor(name, channelOptions).subscribe(channelOptions) as unknown as Channel<Events>
     },
@@ -443,14 +461,13 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       onChange: ((change: Change<Row>) => void) | FeedHandlers<Row>,
       onGap?: () => void,
     ) {
-      assertOpen()
       const wanted = { from: (onChange as Partial<FeedHandlers> | undefined)?.from, private: true }
       const topic = topicFor(feedTopic(table, ownerId), wanted)
       const channel = topic.subscribe(wanted)
       const ending = new AbortController()
       safely(() =>
-        topic.feedCode.promise.then(({ openFeed }) =>
-          openFeed(channel, onChange, onGap, { ...tools, signal: ending.signal }),
+        topic.feedCode.promise.then((code) =>
+          code.openFeed(channel, onChange, onGap, { ...tools, signal: ending.signal }),
         ),
       )
       return () => {

@@ -53,11 +53,18 @@ export function configureRealtime(options?: RealtimeFromEnvOptions, env?: Env): 
 
 export interface BrowserRealtimeConfig extends RealtimeFromEnvOptions {
   /** Supabase's project; without one the embedded server at `url`. */
-  readonly supabase?: { readonly url: string; readonly anonKey: string; readonly feeds?: boolean }
-  /** Default: `/realtime/v1` of the page's own origin. */
-  readonly url?: string
+  readonly supabase?:
+    | { readonly url: string; readonly anonKey: string; readonly feeds?: boolean | undefined }
+    | undefined
+  /** Of the embedded server: an address, or a path of the page's own origin. Default: `/realtime/v1`. */
+  readonly url?: string | undefined
+  /**
+   * The application's key for the embedded server, with which pages join public channels while nobody is signed in: a token of your
+   * server's secret with the role `anon`. Everybody can read it.
+   */
+  readonly apiKey?: string | undefined
   /** One connection for all tabs of the browser, where it can. Default true. */
-  readonly shareTabs?: boolean
+  readonly shareTabs?: boolean | undefined
 }
 
 /**
@@ -68,8 +75,8 @@ export interface BrowserRealtimeConfig extends RealtimeFromEnvOptions {
  */
 export function initRealtime(config: BrowserRealtimeConfig): void {
   if (typeof document === 'undefined' || instance.peek()) return
-  const { supabase: project, url = `${location.origin}/realtime/v1`, shareTabs: share = true, ...options } = config
-  const driver = project ? supabase(project) : embedded({ url, fallback: true })
+  const { supabase: project, url = '/realtime/v1', apiKey, shareTabs: share = true, ...options } = config
+  const driver = project ? supabase(project) : embedded({ url, apiKey, fallback: true })
   instance.replace(createRealtime({ ...options, driver: share ? shareTabs(driver) : driver }))
 }
 

@@ -64,7 +64,7 @@ export interface Subscription {
   /** Absent where the server tells none. */
   readonly limits?: SubscriptionLimits | undefined
   /**
-   * Resolves when the server has taken the message: any JSON. With `{ id }` where the server keeps it.
+   * Resolves when the server has taken the message: any JSON. With `{ id, at, by }` where the server keeps it.
    *
    * @throws DriverError not `retryable` when it refuses this very message, and would again.
    */

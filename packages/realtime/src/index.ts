@@ -12,6 +12,7 @@ export {
   type ConnectionStatus,
   type FeedHandlers,
   type BroadcastResult,
+  type SentMessage,
   type Realtime,
   type RealtimeOptions,
 } from './create-realtime.ts'

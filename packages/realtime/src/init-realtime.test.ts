@@ -29,9 +29,37 @@ describe('initRealtime', () => {
     initRealtime({ shareTabs: false })
     expect(getDefaultRealtime().driverName).toBe('embedded')
   })
+  it('takes a path of that origin, and the key with which nobody joins', async () => {
+    openPage()
+    const opened: [url: string, frames: string[]][] = []
+    class Line extends EventTarget {
+      readyState = 1
+      readonly frames: string[] = []
+      constructor(url: string) {
+        super()
+        opened.push([url, this.frames])
+        queueMicrotask(() => this.dispatchEvent(new Event('open')))
+      }
+      send(text: string): void {
+        this.frames.push(text)
+      }
+      close(): void {}
+    }
+    vi.stubGlobal('WebSocket', Line)
+    initRealtime({ url: '/live/v1', apiKey: 'of-the-application', shareTabs: false })
+    getDefaultRealtime().channel('news')
+    await expect.poll(() => opened[0]?.[1].join()).toContain('of-the-application')
+    expect(opened[0]?.[0]).toBe('wss://app.example/live/v1/websocket?vsn=2.0.0')
+  })
   it('refuses a backend that is none, and leaves room for one that is', () => {
     openPage()
-    for (const url of ['/realtime/v1', 'https://me:hunter2@app.example/realtime/v1', 'wsx://app.example', 'ftp://a']) {
+    for (const url of [
+      'realtime/v1',
+      '',
+      'https://me:hunter2@app.example/realtime/v1',
+      'wsx://app.example',
+      'ftp://a',
+    ]) {
       expect(() => initRealtime({ url })).toThrow(
         expect.objectContaining({ code: 'REALTIME_URL_INVALID', message: expect.not.stringContaining('hunter2') }),
       )

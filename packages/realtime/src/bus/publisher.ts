@@ -13,8 +13,8 @@ export interface PublisherOptions {
    * The servers' own secret, by which they know whom to believe. Only for processes that publish without a server: a server signs
    * by the secret that it has.
    */
-  readonly jwtSecret?: string
-  readonly clock?: Clock
+  readonly jwtSecret?: string | undefined
+  readonly clock?: Clock | undefined
 }
 
 /** Publishes to the members of all servers, from a process that is none: see `embedded({ bus })`. */
@@ -62,7 +62,19 @@ export function publishing<Bus extends RealtimeBus>(
     turn = sent.catch(() => undefined)
     await sent
   }
-  return { ...bus, publish }
+  return withPublish(bus, publish)
+}
+
+/** The very bus, with one method more: a copy of its properties would lose the methods and private fields of a class. */
+function withPublish<Bus extends RealtimeBus>(bus: Bus, publish: BusPublisher['publish']): Bus & BusPublisher {
+  return new Proxy(bus, {
+    has: (target, key) => key === 'publish' || key in target,
+    get(target, key) {
+      if (key === 'publish') return publish
+      const value: unknown = Reflect.get(target, key)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  }) as Bus & BusPublisher
 }
 
 function unsigned(): ConfigError {

@@ -29,7 +29,9 @@ export interface RedisBusClient {
 
 export interface RedisBusOptions extends PublisherOptions {
   /**
-   * A client of `ioredis`, of which it makes one connection more to hear on. `close()` leaves it open.
+   * A client of `ioredis`, of which it makes one connection more to hear on. `close()` leaves it open. Of a Redis Cluster it is a
+   * client of one node (`new Redis(…)`), each of which hands on what is published at any. Its `Cluster` is not supported: that
+   * changes the node on which it hears without a word, so that nobody would be told of what was missed meanwhile.
    */
   readonly client: RedisBusClient
   /** The same for all servers of an application. Default `msc:realtime`. */

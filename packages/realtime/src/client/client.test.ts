@@ -376,7 +376,7 @@ describe('a feed', () => {
     connect({ getToken: listens('of getToken'), timeoutMs: 100 }).channel('room', { private: true })
     await clock.advance(100)
     restore()
-    expect(told).toEqual(expect.arrayContaining(['snapshot: of the snapshot', 'getToken: of getToken']))
+    expect(told).toEqual(expect.arrayContaining(['snapshot of feed:items:a: of the snapshot', 'getToken: of getToken']))
   })
 
   it('hears what comes with the very join, and behind a snapshot what comes meanwhile, in the trace of who sent it', async () => {

@@ -17,6 +17,7 @@ export interface PublishTools extends StampTools, Pick<typeof Core, 'Unavailable
   readonly feedTopic: typeof feedTopic
   /** One for each engine, by which its health knows. */
   readonly breaker: { state: BreakerState }
+  readonly stats: { published: number }
 }
 
 const COOLDOWN_MS = 5000
@@ -44,7 +45,7 @@ export async function publishNow(
   [topic, event, given, options]: Parameters<Realtime['publish']>,
   tools: PublishTools,
 ): Promise<void> {
-  const { driver, clock, inTime, refusal: refuse, UnavailableError, emit } = tools
+  const { driver, clock, inTime, refusal: refuse, UnavailableError, emit, stats } = tools
   const send = driver.publish?.bind(driver)
   if (!send) {
     throw refuse(`[${driver.name}] can not publish without a channel.`, 'REALTIME_NO_PUBLISH', {
@@ -74,6 +75,7 @@ export async function publishNow(
       throw error
     })
     breaker.succeed()
+    stats.published += 1
     outcome = 'ok'
   } finally {
     emit('realtime.publish', { topic, event, outcome }, from)

@@ -26,20 +26,20 @@ export interface SendingTools extends StampTools, OutboxTools {
   /** The topic's name. */
   readonly name: string
   readonly UnavailableError: typeof Core.UnavailableError
-  /** A message was not taken. */
-  readonly onDrop: (reason: string) => void
+  readonly emit: typeof Core.emit
 }
 
 export interface SendOptions {
   /**
    * Keeps the message, an object, in the browser until the server has taken it: over a lost connection, and a reload, upon which
    * it is sent when the topic is joined again, in order, within a day. Of one user at most 100 messages and 256 KiB are kept; when
-   * another comes, they are forgotten. Where nothing can be kept, as in some private modes, it is sent as without. Default false.
+   * another account comes, they are forgotten. Once it is kept the broadcast resolves with `kept` also where the time for it is over,
+   * or the channel left; `onSent` of the client tells when it was sent. Where nothing can be kept, as in some private modes, it is sent as without. Default false.
    *
    * The broadcast then also rejects with UnavailableError `REALTIME_QUEUE_FULL` when that much is kept, and ConfigError
    * `REALTIME_KEEP_NO_USER` without a token that has a `sub`.
    */
-  readonly keep?: boolean
+  readonly keep?: boolean | undefined
 }
 
 /** What is shown of this client in a topic, for as long as the user stays. */
@@ -146,32 +146,38 @@ function createPresence(own: Own, refuse: typeof refusal): Presence {
   }
 }
 
-/** Does what a channel asks for as soon as there is a subscription. The signal ends with the time for it, or the user's stay. */
+/**
+ * Does what a channel asks for as soon as there is a subscription. The signal ends with the time for it, or the user's stay.
+ *
+ * @param settle Answers before the signal's end does: what has been kept by then is not lost.
+ */
 export async function perform(
   operation: Operation,
   topic: Place & { readonly membership: Own },
   member: Member,
   args: readonly unknown[],
   signal: AbortSignal,
+  settle: (result: never) => void,
 ): Promise<never> {
   // It waits by itself, for this subscription and those to come, whoever the user is by then.
   if (operation === 'onOccupancy') return followOccupancy(topic, member) as never
   // Also where another user's membership has taken the place of the one that was asked.
   signal.throwIfAborted()
   const own = topic.membership
-  const { name, onDrop, UnavailableError } = topic.options
+  const { name, driver, emit, UnavailableError } = topic.options
   // As given: the other side checks, and transforms, for itself.
   if (operation === 'broadcast' && member.read) await inOrder(member, member.read(args[0] as string, args[1]), signal)
   // While it was read the user may have changed, or the time for it ended.
   signal.throwIfAborted()
   const { waiting = 0 } = topic
   if (waiting >= MAX_WAITING) {
-    onDrop('queue full')
+    emit('driver.drop', { concern: 'realtime', driver: driver.name, reason: 'queue full', count: 1 })
     throw new UnavailableError(`[msc/realtime] ${MAX_WAITING} sends wait for ${name}.`, { code: 'REALTIME_QUEUE_FULL' })
   }
   const [event, payload, how] = args
   if (operation === 'broadcast' && (how as SendOptions | undefined)?.keep === true) {
-    const result = await keepIt(topic.options, own, event as string, payload, signal)
+    const onKept = (kept: BroadcastResult): void => settle(kept as never)
+    const result = await keepIt(topic.options, own, event as string, payload, signal, onKept)
     if (result) return result as never
   }
   // Others may have come while it could not be kept.
@@ -218,6 +224,7 @@ async function keepIt(
   event: string,
   payload: unknown,
   signal: AbortSignal,
+  onKept: (result: BroadcastResult) => void,
 ): Promise<BroadcastResult | undefined> {
   const { refusal: refuse, name, randomHex, carrier, users } = tools
   // Without an id, which only an object carries, it could be told twice.
@@ -231,7 +238,8 @@ async function keepIt(
   const { keep } = await import('../outbox/outbox.ts')
   // It is kept for the user of now: only for as long as that is who asked for it.
   signal.throwIfAborted()
-  return keep(tools, own, event, stamped(payload, tools, stamp) as Readonly<Record<string, unknown>>)
+  const message = stamped(payload, tools, stamp) as Readonly<Record<string, unknown>>
+  return keep(tools, own, event, message, signal, onKept)
 }
 
 /**

@@ -66,9 +66,13 @@ export function createTopic(options: TopicOptions): Topic {
         (operation: Operation) =>
         (...args: unknown[]): Promise<never> => {
           const given = copied(args)
-          return self.membership.inTime(operation, (signal) =>
-            import('./sending.ts').then(({ perform }) => perform(operation, self, member, given, signal)),
-          )
+          return new Promise((resolve, reject) => {
+            self.membership
+              .inTime(operation, (signal) =>
+                import('./sending.ts').then((code) => code.perform(operation, self, member, given, signal, resolve)),
+              )
+              .then(resolve, reject)
+          })
         }
       const hear = (...handler: Handler): (() => void) => addTo(member.hears, handler)
       const ready: Promise<never> = self.membership.live.then(() => undefined as never)
@@ -115,7 +119,7 @@ export function createTopic(options: TopicOptions): Topic {
       ] as const) {
         channel[operation] = request(operation)
       }
-      if (isKept) void self.feedCode.promise.then(({ openHistory }) => openHistory(self, member, channel, wanted))
+      if (isKept) void self.feedCode.promise.then((code) => code.openHistory(self, member, channel, wanted))
       return channel
     },
   } as Topic

@@ -17,6 +17,8 @@ export interface User {
   identity?: string
   changedAt?: number
   asking?: Promise<void> | undefined
+  /** Why rows that they see can't be loaded now. */
+  trouble?: string | undefined
 }
 
 /** Calls a function of this file, once it has been loaded. */

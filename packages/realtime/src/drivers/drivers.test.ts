@@ -12,6 +12,8 @@ import { supabase } from './supabase.ts'
 import { beforeEach, expect, it, vi } from 'vitest'
 import { createRealtime } from '../create-realtime.ts'
 import { createRealtimeFromEnv } from '../default-realtime.ts'
+import { startRealtimeServer } from '../server/index.ts'
+import { signTestToken } from '../testing/tokens.ts'
 
 testRealtimeDriver('embedded', ({ url, apiKey }) =>
   embedded({ url: `${url}/realtime/v1`, apiKey, WebSocket: WebSocket as never }),
@@ -273,4 +275,23 @@ it('supabase publishes as the user whose topics are joined, and with its own key
   await nobody.leave()
   await driver.close()
   server.close()
+})
+
+/** The real SDK joins a private topic of a server that refuses it, and then of one that is away. */
+it('supabase says what the server refuses, and takes a connection that is lost for no refusal', async () => {
+  const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
+  const server = await startRealtimeServer({ jwtSecret, authorize: () => false })
+  const token = await signTestToken(jwtSecret, { sub: 'ana' })
+  const told: unknown[] = []
+  const handlers = { onMessage() {}, onPresence() {}, onDown: (reason: Error) => told.push(reason) }
+  const { signal } = new AbortController()
+  const driver = supabase({ url: server.url, anonKey: await signTestToken(jwtSecret, { role: 'anon' }) })
+  const join = (topic: string, isPrivate: boolean) =>
+    driver.subscribe(topic, { private: isPrivate, token, user: 'ana', self: false }, handlers, signal)
+  await expect(join('secret', true)).rejects.toMatchObject({ code: 'REALTIME_REFUSED', retryable: true })
+  await join('news', false)
+  await server.close()
+  await expect.poll(() => told).toMatchObject([{ code: 'DRIVER_FAILED', retryable: true }])
+  await expect(join('others', false)).rejects.toMatchObject({ code: 'DRIVER_FAILED', retryable: true })
+  await driver.close()
 })

@@ -12,6 +12,7 @@ import type { Claims } from '../server/entrance/claims.ts'
 import { SignJWT } from 'jose'
 import { signTestToken } from '../testing/tokens.ts'
 import { identityOf } from '../client/token.ts'
+import { createRealtime } from '../create-realtime.ts'
 import { embedded, type EmbeddedOptions } from './embedded.ts'
 
 const jwtSecret = 'a-secret-for-tests-that-is-long-enough-0123'
@@ -108,7 +109,7 @@ describe('the token', () => {
       [await signTestToken(jwtSecret, { sub: 'a' }, -5), 'Token has expired'],
       [await signTestToken(jwtSecret, { sub: 'gone' }), 'The session has ended'],
       ['forged', 'The token provided is not a valid JWT'],
-      [undefined, 'API key is missing'],
+      [undefined, 'Nobody is signed in, and there is no `apiKey`.'],
     ]
     for (const [token, reason] of tokens) {
       await expect(join(driver, 'room', token)).rejects.toMatchObject({
@@ -129,6 +130,63 @@ describe('the token', () => {
       code: 'REALTIME_RATE_LIMITED',
       retryable: true,
       retryAfterMs: 10_000,
+    })
+  })
+})
+
+it.each(['/realtime/v1', 'realtime/v1', '//app.example', 'https://me:word@app.example/v1', ''])(
+  'says what an address looks like in place of %j, where there is no page whose path it could be',
+  (wrong) => {
+    expect(() => embedded({ url: wrong })).toThrow(
+      expect.objectContaining({
+        code: 'REALTIME_URL_INVALID',
+        message: expect.stringContaining('https://app.example/realtime/v1'),
+      }),
+    )
+  },
+)
+
+describe('nobody', () => {
+  it('joins public topics with the key of the application, also after a sign-out', async () => {
+    const apiKey = await signTestToken(jwtSecret, { role: 'anon' })
+    let token: string | undefined = await sign({ sub: 'ana' })
+    const errors: unknown[] = []
+    const client = createRealtime({
+      driver: create({ apiKey }),
+      getToken: () => token,
+      onError: (error) => void errors.push(error),
+    })
+    const news = client.channel('news')
+    await news.ready
+    token = undefined
+    await client.refreshToken()
+    await news.broadcast('note', {})
+    await expect.poll(() => client.status).toBe('connected')
+    expect(errors).toEqual([])
+    await client.close()
+  })
+})
+
+describe('a server that takes no more', () => {
+  it.each([
+    ['server-sent events', SseSocket],
+    ['polling', PollSocket],
+  ])('says so over %s', async (_way, Way) => {
+    await realtime.close()
+    http.close()
+    await start({ limits: { perAccount: { eventStreams: 0, sockets: 0 } } })
+    await expect(join(create({ WebSocket: Way }), 'room', await sign({ sub: 'a' }))).rejects.toMatchObject({
+      code: 'REALTIME_RATE_LIMITED',
+      message: expect.stringMatching(/Too many/),
+      retryable: true,
+    })
+    await realtime.close()
+    http.close()
+    await start({ isLive: () => Promise.reject(new Error('The database is away.')), onError: () => {} })
+    await expect(join(create({ WebSocket: Way }), 'room', await sign({ sub: 'a' }))).rejects.toMatchObject({
+      code: 'REALTIME_REFUSED',
+      message: expect.stringContaining('can not be said now'),
+      retryable: true,
     })
   })
 })

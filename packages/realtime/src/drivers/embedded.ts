@@ -6,45 +6,56 @@ import { hubs } from '../client/hub.ts'
 import { createSocket, type SocketConstructor, type PhoenixSocket } from '../phoenix/phoenix-socket.ts'
 
 export interface EmbeddedOptions {
-  /** Origin and path of the server: `https://app.example/realtime/v1`. Not needed to publish beside the one server of this process. */
-  readonly url?: string
-  /** Identifies the application to the server; any valid token of its key. Default: the user's own token. */
-  readonly apiKey?: string
-  readonly WebSocket?: SocketConstructor
+  /**
+   * Origin and path of the server: `https://app.example/realtime/v1`; in a browser the path alone, of the page's own origin. Not
+   * needed to publish beside the one server of this process.
+   */
+  readonly url?: string | undefined
+  /**
+   * Identifies the application to the server: any valid token of its key, such as one with the role `anon`. Without it nobody can
+   * join anything who is not signed in. Default: the user's own token.
+   */
+  readonly apiKey?: string | undefined
+  readonly WebSocket?: SocketConstructor | undefined
   /**
    * Other ways for networks that block WebSockets, one or several: `SseSocket` of `@msc/realtime/sse`, `PollSocket` of
    * `@msc/realtime/polling`; `true` for both, in this order, loaded when the first WebSocket could not be opened. They take
    * turns with the WebSocket until one opens; what opened last is tried first the next time, and the WebSocket is tried
    * again in the background. Default: none.
    */
-  readonly fallback?: true | SocketConstructor | readonly SocketConstructor[]
+  readonly fallback?: true | SocketConstructor | readonly SocketConstructor[] | undefined
   /** Of the servers: a process without one publishes over it. Closed by whoever made it. */
-  readonly bus?: BusPublisher
+  readonly bus?: BusPublisher | undefined
   /** Milliseconds between heartbeats, and for their answer. Default 25 000. */
-  readonly heartbeatMs?: number
-  readonly clock?: Clock
+  readonly heartbeatMs?: number | undefined
+  readonly clock?: Clock | undefined
 }
 
 /**
  * Our own client of the embedded server: the same protocol that Supabase's speaks, in a few kilobytes. Beside the server,
  * in its process, it publishes without a socket.
  *
- * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address, or has a user or a password in it;
+ * @throws ConfigError `REALTIME_URL_INVALID` for a `url` that is no address, or has a user or a password in it, and when
+ *   a topic is joined without one;
  *   `OPTION_INVALID` for an invalid `heartbeatMs`.
  */
 export function embedded(options: EmbeddedOptions = {}): RealtimeDriver {
   const { clock = systemClock, heartbeatMs = 25_000 } = options
   assertTime('heartbeatMs', heartbeatMs)
-  const base = options.url?.replace(/\/$/, '')
+  let base = options.url?.replace(/\/$/, '')
+  if (base?.[0] === '/') base = (globalThis as { location?: { origin: string } }).location?.origin + base
   const socketAddress = (): URL => {
     try {
       const url = new URL(`${base?.replace(/^http/, 'ws')}/websocket`)
       // `fetch` refuses URLs that contain a user or a password.
       if (/^wss?:..[^@/]+\//.test(url.href)) return url
     } catch {}
-    throw new ConfigError('[msc/realtime] [embedded] `url` is no address or has a password.', {
-      code: 'REALTIME_URL_INVALID',
-    })
+    throw new ConfigError(
+      '[msc/realtime] [embedded] `url` is not like https://app.example/realtime/v1, without a password.',
+      {
+        code: 'REALTIME_URL_INVALID',
+      },
+    )
   }
   // Without one it publishes beside the server, and says so when it is to subscribe.
   if (base !== undefined) socketAddress()

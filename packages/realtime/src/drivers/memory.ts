@@ -16,8 +16,16 @@ export interface MemoryOptions {
   /** Made by `createRealtimeServer`, in this process. */
   readonly server: Server
   /** Any valid token of the server's key. Default: the user's own. */
-  readonly apiKey?: string
-  readonly clock?: Clock
+  readonly apiKey?: string | undefined
+  readonly clock?: Clock | undefined
+}
+
+/** By server: two clients of one have the same backend. */
+const backends = new WeakMap<Server, string>()
+function backendOf(server: Server): string {
+  const known = backends.get(server) ?? `memory ${randomHex(8)}`
+  backends.set(server, known)
+  return known
 }
 
 /**
@@ -45,7 +53,7 @@ export function memory({ server, apiKey, clock }: MemoryOptions): RealtimeDriver
   return {
     specificationVersion: 1,
     name: 'memory',
-    backend: `memory ${randomHex(8)}`,
+    backend: backendOf(server),
     subscribe: (topic, options, handlers, signal) => connect(options).join(topic, options, handlers, signal),
     async publish(messages) {
       for (const message of messages) await server.publish(message)

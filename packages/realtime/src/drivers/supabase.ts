@@ -14,6 +14,7 @@ import {
   guardSignals,
   closedError,
   isCredential,
+  isError,
 } from '@msc/core'
 import type { RealtimeChannel, SupabaseClient } from '@supabase/supabase-js'
 import type {
@@ -36,12 +37,12 @@ export interface SupabaseOptions {
   readonly url: string
   readonly anonKey: string
   /** On a server: publishes past the policies. Never give it to a browser. */
-  readonly serviceRoleKey?: string
+  readonly serviceRoleKey?: string | undefined
   /** Whether the project's database has the feeds of `feedMigration`, and so their history. Default true. */
-  readonly feeds?: boolean
-  readonly version?: '1.0.0' | '2.0.0'
+  readonly feeds?: boolean | undefined
+  readonly version?: '1.0.0' | '2.0.0' | undefined
   /** The SDK's module, where you load it yourself. */
-  readonly sdk?: Pick<Sdk, 'createClient'>
+  readonly sdk?: Pick<Sdk, 'createClient'> | undefined
 }
 
 /** Nobody says how many others there are: a thousand, say. */
@@ -273,7 +274,7 @@ async function joinChannel(
         fail(
           new DriverError('supabase', error?.message ?? `The channel is ${status.toLowerCase()}.`, {
             retryable: true,
-            code: live ? 'DRIVER_FAILED' : 'REALTIME_REFUSED',
+            code: !live && isRefusal(status, error) ? 'REALTIME_REFUSED' : 'DRIVER_FAILED',
           }),
         )
       }
@@ -311,6 +312,10 @@ async function joinChannel(
     },
   }
 }
+
+/** Did the server say no? By the same status the SDK reports what it has lost: in words of its own, or with what is no error. */
+const isRefusal = (status: string, error: unknown): boolean =>
+  status === 'CHANNEL_ERROR' && isError(error) && !/^(?:socket closed|channel error)\b/.test(error.message)
 
 /**
  * The driver that NEXT_PUBLIC_SUPABASE_URL, NEXT_PUBLIC_SUPABASE_ANON_KEY and, on servers, SUPABASE_SERVICE_ROLE_KEY

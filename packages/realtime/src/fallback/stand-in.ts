@@ -1,6 +1,17 @@
-import { within } from '../base/signals.ts'
+import { pause, within } from '../base/signals.ts'
+import { batchSize, tooLargeReply } from './batch.ts'
 
-type Listener = (event: { readonly data?: unknown; readonly code?: unknown; readonly reason?: unknown }) => void
+/** What a server says of a refusal, for programs. */
+interface Refusal {
+  readonly code: string
+  readonly retry_after_ms?: number
+}
+type Listener = (event: {
+  readonly data?: unknown
+  readonly code?: unknown
+  readonly reason?: unknown
+  readonly msc?: Refusal | undefined
+}) => void
 
 /** Milliseconds for one batch of frames to be taken. */
 const SEND_MS = 10_000
@@ -8,15 +19,40 @@ const SEND_MS = 10_000
 const MAX_WAITING = 1000
 const MAX_WAITING_LENGTH = 4 * 1024 * 1024
 
+const UNAUTHORIZED = 401
+const UNAVAILABLE = 503
+const TOO_LARGE = 413
+const TOO_MANY = 429
+/** Where a server that is asked too often does not say when it takes more. */
+const LATER_MS = 1000
+
 /** What a request was answered, as far as the connection goes. */
 export class Refused extends Error {
-  readonly code: number
+  readonly status: number
+  /** After how many milliseconds it may be asked again, where it says so. */
+  readonly retryAfterMs: number | undefined
+  /** In those of our own server. */
+  readonly isInWords: boolean
+  constructor(status: number, words: string | undefined, retryAfterMs?: number) {
+    super(words ?? `The server answered ${status}`)
+    this.status = status
+    this.isInWords = words !== undefined
+    this.retryAfterMs = retryAfterMs
+  }
+  /** As a WebSocket is closed that was refused, or that is lost. */
+  get code(): number {
+    return this.status === UNAUTHORIZED || this.msc ? 1008 : 1006
+  }
+  /** Of a server that takes no more now: what is in between says it in other words, or none. */
+  get msc(): Refusal | undefined {
+    if (!this.isInWords || (this.status !== TOO_MANY && this.status !== UNAVAILABLE)) return undefined
+    const code = this.status === TOO_MANY ? 'RATE_LIMITED' : 'UNAVAILABLE'
+    const { retryAfterMs } = this
+    return { code, ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }) }
+  }
   /** The server may take it later. */
-  readonly isPassing: boolean
-  constructor(code: number, reason: string, isPassing: boolean) {
-    super(reason)
-    this.code = code
-    this.isPassing = isPassing
+  get isPassing(): boolean {
+    return this.status === TOO_MANY || this.status >= 500
   }
 }
 
@@ -75,16 +111,16 @@ export abstract class StandIn {
     void this.#flush()
   }
 
-  protected end(reason: string, code = 1006): void {
+  protected end(reason: string, code = 1006, msc?: Refusal): void {
     if (this.readyState === 3) return
     this.readyState = 3
     this.ending.abort()
     this.#waiting = []
-    this.tell('close', { code, reason })
+    this.tell('close', { code, reason, msc })
   }
 
   protected fail(error: unknown): void {
-    if (error instanceof Refused) this.end(error.message, error.code)
+    if (error instanceof Refused) this.end(error.message, error.code, error.msc)
     else this.end('The connection was lost')
   }
 
@@ -93,12 +129,9 @@ export abstract class StandIn {
     const response = await fetch(url, { ...init, headers: { ...this.headers, ...init.headers } })
     if (response.ok) return response
     const text = await response.text().catch(() => '')
-    // As a WebSocket says it whose token was refused.
-    throw new Refused(
-      response.status === 401 ? 1008 : 1006,
-      wordsOf(text) ?? `The server answered ${response.status}`,
-      response.status === 429 || response.status >= 500,
-    )
+    const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
+    const retryAfterMs = seconds >= 0 ? seconds * 1000 : undefined
+    throw new Refused(response.status, wordsOf(text), retryAfterMs)
   }
 
   /** One request at a time, so that nothing overtakes. */
@@ -107,14 +140,45 @@ export abstract class StandIn {
     this.#sending = true
     try {
       while (this.#waiting.length > 0 && this.readyState === 1) {
-        const lines = this.#waiting.splice(0)
-        this.#length = 0
-        await within(SEND_MS, this.ending.signal, (signal) => this.post(lines.join('\n'), lines.length, signal))
+        const lines = this.#waiting.splice(0, batchSize(this.#waiting))
+        for (const line of lines) this.#length -= line.length
+        await this.#deliver(lines)
       }
     } catch (error) {
       this.fail(error)
     } finally {
       this.#sending = false
+    }
+  }
+
+  /** A server that takes less at a time gets less; a frame that is too large by itself fails alone, as over a WebSocket. */
+  async #deliver(lines: readonly string[]): Promise<void> {
+    try {
+      await within(SEND_MS, this.ending.signal, (signal) => this.#postInTurn(lines, signal))
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== TOO_LARGE) throw error
+      const half = Math.floor(lines.length / 2)
+      const [line = ''] = lines
+      if (half === 0) return this.#refuse(line, error.message)
+      await this.#deliver(lines.slice(0, half))
+      await this.#deliver(lines.slice(half))
+    }
+  }
+
+  #refuse(line: string, reason: string): void {
+    const data = tooLargeReply(line, reason)
+    if (data !== undefined) this.tell('message', { data })
+  }
+
+  /** What comes too fast was not taken, and goes again when the server says so. */
+  async #postInTurn(lines: readonly string[], signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        return await this.post(lines.join('\n'), lines.length, signal)
+      } catch (error) {
+        if (!(error instanceof Refused) || error.status !== TOO_MANY || signal.aborted) throw error
+        await pause(Math.max(error.retryAfterMs ?? LATER_MS, 100), signal)
+      }
     }
   }
 }

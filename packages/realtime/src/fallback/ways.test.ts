@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createManualClock } from '@msc/core/testing'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { createRealtime, type Realtime } from '../create-realtime.ts'
 import { embedded, type EmbeddedOptions } from '../drivers/embedded.ts'
@@ -31,6 +31,8 @@ const mute = (response: ServerResponse): void => {
   response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
 }
 
+// Translated once, as it would be on a page: the first time takes longer than the next try of a WebSocket.
+beforeAll(() => import('./ways.ts'))
 beforeEach(async () => {
   realtime = createRealtimeServer({ jwtSecret, authorize: () => true })
   token = await signTestToken(jwtSecret, { sub: 'a' })

@@ -15,6 +15,8 @@ import { isAction, tellAction } from './tell-action.ts'
 
 /** Live messages that wait for the ones before them; with more than that, the beginning is given up and a gap told. */
 const MAX_HELD = 10_000
+/** Messages of the beginning that are known by their ids: the latest of them. */
+const MAX_IDS = 1000
 /** Tries to read the beginning over a connection that is there, before live messages go on without it. */
 const MAX_TRIES = 5
 
@@ -86,21 +88,25 @@ const placeOf = ({ options }: Topic, meta: MessageMeta | undefined, stamp: Stamp
 /** Never rejects. */
 async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void> {
   const { clock, retryMs, callAll } = topic.options
-  let held: (readonly [tell: () => unknown, at: unknown])[] = []
+  let held: (readonly [tell: () => unknown, at: unknown, id: string | undefined])[] = []
   let isFull = false
   let missing = false
   let position: Position | undefined
   const handOn = topic.inboxFor([member])
 
-  /** What the beginning had already, as the server may hand it on a moment later. */
-  const isKnown = (at: unknown): boolean => {
-    if (!position || !isCursor(at)) return false
+  let ids: ReadonlySet<string> = new Set()
+
+  /** What the beginning had already, as the server, or the tab that has sent it, may hand it on a moment later. */
+  const isKnown = (at: unknown, id: string | undefined): boolean => {
+    // What another tab of this browser has sent has no position.
+    if (!isCursor(at)) return id !== undefined && ids.has(id)
+    if (!position) return false
     const taken = position.take(at)
     if (taken === 'other') position = Position.of(at)
     return taken === 'known'
   }
   member.hold = (tell, meta, stamp) => {
-    if (held.length < MAX_HELD) held.push([tell, placeOf(topic, meta, stamp)])
+    if (held.length < MAX_HELD) held.push([tell, placeOf(topic, meta, stamp), meta?.id])
     else isFull = true
     return true
   }
@@ -120,6 +126,7 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
       }
       missing = pages.some(({ gap }) => gap)
       position = Position.of(pages.at(-1)?.cursor)
+      ids = latestIds(pages)
       delete member.hold
       for (const { events } of pages) {
         for (const { event, payload, meta } of events) {
@@ -147,10 +154,15 @@ async function begin(topic: Topic, member: Member, wanted: Wanted): Promise<void
     }
   }
   const waited = held
-  member.hold = (_tell, meta, stamp) => isKnown(placeOf(topic, meta, stamp))
+  member.hold = (_tell, meta, stamp) => isKnown(placeOf(topic, meta, stamp), meta?.id)
   if (!topic.members.has(member)) return
-  for (const [tell, at] of waited) if (!isKnown(at)) tell()
+  for (const [tell, at, id] of waited) if (!isKnown(at, id)) tell()
   if (missing || isFull) callAll([member], 'onGap')
+}
+
+function latestIds(pages: readonly FeedPage[]): ReadonlySet<string> {
+  const metas = pages.flatMap(({ events }) => events.map(({ meta }) => metaOf(meta)))
+  return new Set(metas.slice(-MAX_IDS).flatMap((meta) => (meta ? [meta.id] : [])))
 }
 
 /** Ends early with the signal, and leaves no timer then. */
@@ -167,21 +179,21 @@ function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
 
 /** All pages after a position, or one with the latest messages. */
 async function readBeginning(
-  { since }: Subscription,
+  subscription: Subscription,
   { rewind, from }: Wanted,
   signal: AbortSignal,
 ): Promise<FeedPage[]> {
   const pages: FeedPage[] = []
   if (from === undefined) {
     const { messages = 1000, ms } = typeof rewind === 'number' ? { messages: rewind } : (rewind ?? {})
-    const page = await since?.(undefined, signal, { limit: messages, ms })
+    const page = await subscription.since?.(undefined, signal, { limit: messages, ms })
     return page ? [page] : []
   }
   let cursor: string | undefined = isCursor(from) ? from : undefined
   // What can't be gone on from may have been missed.
   if (cursor === undefined) pages.push({ events: [], cursor: '', gap: true, more: false })
   for (let more = true; more;) {
-    const page: FeedPage | undefined = await since?.(cursor, signal)
+    const page: FeedPage | undefined = await subscription.since?.(cursor, signal)
     pages.push(page ?? { events: [], cursor: '', gap: true, more: false })
     cursor = page?.cursor
     more = page?.more ?? false

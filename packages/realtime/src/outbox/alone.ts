@@ -37,7 +37,11 @@ export async function alone(
   if (leftMs > 0 && leftMs <= CLAIM_MS) return Math.min(leftMs, 1000)
   const by = `${clock.now()}-${(claims += 1)}-${crypto.getRandomValues(new Uint32Array(1))[0]}`
   // Another may claim it at the same time, or it may last longer: then a message goes twice, and is told once by its id.
-  store.setItem(name, JSON.stringify({ by, until: clock.now() + CLAIM_MS }))
+  try {
+    store.setItem(name, JSON.stringify({ by, until: clock.now() + CLAIM_MS }))
+  } catch {
+    // The store is full: what would make room is what is to be sent.
+  }
   try {
     return await run()
   } finally {

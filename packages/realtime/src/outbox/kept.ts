@@ -18,12 +18,37 @@ const PREFIX = 'msc-realtime:outbox:'
 export const MAX_MESSAGES = 100
 export const MAX_BYTES: number = 256 * 1024
 const MAX_AGE_MS = 24 * 60 * 60 * 1000
-/** Where a user's messages are, by a hash, so that the store does not name its users; `undefined` for nobody, and for a token that does not say whose it is. */
-export function placeOf(identity: string | undefined): string | undefined {
+
+/**
+ * Where the messages of a user's account for a backend are, by hashes, so that the store names neither: `undefined` for nobody,
+ * and for a token that does not say whose it is. A session is no part of it: whoever signs in again is the same account.
+ */
+export function placeOf(identity: string | undefined, backend: string): string | undefined {
   if (!identity) return undefined
-  const [sub] = JSON.parse(identity) as unknown[]
-  return typeof sub === 'string' && sub !== '' ? `${PREFIX}${hash128(identity)}:` : undefined
+  const [sub, , role] = JSON.parse(identity) as unknown[]
+  const account = JSON.stringify([sub, role])
+  return typeof sub === 'string' && sub !== '' ? `${prefixOf(backend)}${hash128(account)}:` : undefined
 }
+
+const prefixOf = (backend: string): string => `${PREFIX}${hash128(backend)}:`
+const FILED = /^[\da-f]{32}:[\da-f]{32}:/
+
+/**
+ * Removes what another account has kept for the backend, now that this one is known to be here. Who uses another backend is not
+ * known: of what is kept for that goes what is too old.
+ */
+export function tidy(store: OutboxStore, place: string, backend: string, now: number): void {
+  const here = prefixOf(backend)
+  for (const key of keysFrom(store, PREFIX)) {
+    if (key.startsWith(place)) continue
+    const isElsewhere = !key.startsWith(here) && FILED.test(key.slice(PREFIX.length))
+    if (!isElsewhere || isOver(read(store.getItem(key) ?? ''), now)) store.removeItem(key)
+  }
+}
+
+/** Of a message its age counts, of a claim its end. */
+const isOver = ({ at, until }: Readonly<Record<string, unknown>>, now: number): boolean =>
+  typeof at === 'number' ? now - at >= MAX_AGE_MS : !(Number(until) > now)
 
 export function keysFrom(store: OutboxStore, place: string): string[] {
   const keys: string[] = []
@@ -40,7 +65,7 @@ export function keptIn(store: OutboxStore, place: string, now: number): Kept[] {
   for (const key of keysFrom(store, `${place}m`)) {
     const text = store.getItem(key) ?? ''
     const { topic, private: isPrivate, event, payload, at } = read(text)
-    if (typeof topic === 'string' && typeof event === 'string' && typeof at === 'number' && now - at < MAX_AGE_MS)
+    if (typeof topic === 'string' && typeof event === 'string' && typeof at === 'number' && !isOver({ at }, now))
       all.push({ key, bytes: 2 * text.length, topic, private: isPrivate === true, event, payload, at })
     else store.removeItem(key)
   }

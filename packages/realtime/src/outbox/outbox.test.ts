@@ -1,7 +1,9 @@
 import { DriverError } from '@msc/core'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createRealtime, type Realtime, type RealtimeOptions } from '../create-realtime.ts'
+import { createRealtime, type Realtime, type RealtimeOptions, type SentMessage } from '../create-realtime.ts'
+import { memory } from '../drivers/memory.ts'
 import { embedded } from '../drivers/embedded.ts'
+import { createRealtimeServer } from '../server/index.ts'
 import { startRealtimeServer } from '../server/start-server.ts'
 import { createFakeRealtime, type FakeRealtime } from '../testing/fake-driver.ts'
 import { signTestToken } from '../testing/tokens.ts'
@@ -56,6 +58,32 @@ const sentBy = ({ received }: FakeRealtime): Sent[] =>
 const numbers = (from: FakeRealtime): unknown[] => sentBy(from).map(({ n }) => n)
 const away = (): void => {
   fake.override.subscribe = () => Promise.reject(new DriverError('fake', 'away', { retryable: true }))
+}
+const OWN = 'of the page itself'
+const texts = ({ received }: FakeRealtime): unknown[] =>
+  received
+    .filter(({ what, topic }) => what === 'send' && topic === 'room')
+    .map(({ detail }) => (detail as { payload: { text: unknown } }).payload.text)
+const sign = (sub: string, session: string): Promise<string> => signTestToken(secret, { sub, session_id: session })
+const of = (backend: string): Partial<RealtimeOptions> => ({ driver: { ...fake.driver, backend } })
+/** Keeps a message on a page whose server is away. */
+async function keepAway(text: string, whose: string, backend = 'one'): Promise<Realtime> {
+  away()
+  token = whose
+  const client = open(of(backend))
+  expect(await client.channel('room').broadcast('said', { text }, { keep: true })).toEqual({ state: 'kept' })
+  return client
+}
+/** Another page, whose server is there, until a message of its own is sent. */
+async function visit(whose: string, backend = 'one'): Promise<void> {
+  await Promise.all(clients.splice(0).map((client) => client.close()))
+  fake = createFakeRealtime()
+  token = whose
+  const client = open(of(backend))
+  await client.channel('room').ready
+  await client.channel('another').broadcast('said', { text: OWN }, keep)
+  const isSent = (): boolean => fake.received.some(({ what, topic }) => what === 'send' && topic === 'another')
+  await expect.poll(() => isSent() && ![...store.items].join().includes(OWN)).toBe(true)
 }
 const isRefused = (error: unknown): boolean => (error as { retryable?: boolean }).retryable === false
 
@@ -223,7 +251,55 @@ describe('what is kept', () => {
     await room.ready
     expect((await room.broadcast('said', { n: 2 }, keep)).state).toMatch(/sent|kept/)
     await expect.poll(() => numbers(fake)).toEqual([2])
-    expect(store.items.size).toBe(1)
+    await expect.poll(() => store.items.size).toBe(0)
+  })
+
+  it('can not be read any more by a page of another user, also after a reload', async () => {
+    await keepAway('the first', tokens.ana)
+    await visit(tokens.bo)
+    expect([texts(fake), store.items.size]).toEqual([[], 0])
+  })
+
+  it('is sent as its account, whose session is another one by now, and in the order of before', async () => {
+    const [first, second] = [await sign('ana', 's1'), await sign('ana', 's2')]
+    const client = await keepAway('the first', first)
+    // Within the page, which is told of the change, and after a reload, which is not.
+    token = second
+    await client.refreshToken()
+    await keepAway('the second', second)
+    await visit(await sign('ana', 's3'))
+    await expect.poll(() => texts(fake)).toEqual(['the first', 'the second'])
+    await expect.poll(() => store.items.size).toBe(0)
+  })
+
+  it.each([
+    ['role', { role: 'service_role' }],
+    ['account', { sub: 'bo' }],
+  ])('is not sent as another %s', async (_what, claims) => {
+    await keepAway('the first', tokens.ana)
+    await visit(await signTestToken(secret, { sub: 'ana', ...claims }))
+    expect([texts(fake), store.items.size]).toEqual([[], 0])
+  })
+
+  it('goes to the backend that it was kept for, and stays there when another user of another backend comes', async () => {
+    await keepAway('for one', tokens.ana, 'one')
+    const kept = [...store.items]
+    await visit(tokens.ana, 'two')
+    await visit(tokens.bo, 'two')
+    expect([texts(fake), [...store.items]]).toEqual([[], kept])
+    await visit(tokens.ana, 'one')
+    await expect.poll(() => texts(fake)).toEqual(['for one'])
+  })
+
+  it('goes after a day, whoever looks, for whichever backend it was', async () => {
+    await keepAway('old', tokens.ana, 'one')
+    const [[key, text] = ['', '']] = [...store.items]
+    store.items.set(key, text.replace(/"at":\d+/, `"at":${Date.now() - 25 * 3_600_000}`))
+    // As an earlier version has filed it, which knew of no backend.
+    store.items.set('msc-realtime:outbox:0123456789abcdef0123456789abcdef:m000000000001:x', text)
+    store.items.set('theirs', 'of the application')
+    await visit(tokens.bo, 'two')
+    expect([...store.items.keys()]).toEqual(['theirs'])
   })
 
   it('goes after a day, and when it can not be read', async () => {
@@ -238,6 +314,76 @@ describe('what is kept', () => {
     expect((await room.broadcast('said', { n: 2 }, keep)).state).toMatch(/sent|kept/)
     await expect.poll(() => store.items.size).toBe(0)
     expect(numbers(fake)).toEqual([2])
+  })
+
+  it.each<[string, (client: Realtime) => unknown, Partial<RealtimeOptions>]>([
+    ['the time for it is over', () => undefined, { timeoutMs: 300 }],
+    ['the channel is left', (client) => client.channel('room').leave(), {}],
+    ['the client is closed', (client) => client.close(), {}],
+  ])('is said to be kept when %s before the server has answered, and is sent later', async (_what, end, options) => {
+    const client = open(options)
+    const room = client.channel('room')
+    await room.ready
+    await room.broadcast('said', { n: 0 }, keep)
+    fake.override.send = () => new Promise(() => {})
+    const outcome = room.broadcast('said', { n: 1 }, keep)
+    await expect.poll(() => numbers(fake)).toEqual([0, 1])
+    if (options.timeoutMs === undefined) room.leave()
+    await end(client)
+    expect(await outcome).toEqual({ state: 'kept' })
+    expect(store.items.size).toBeGreaterThan(0)
+    fake.override.send = () => {}
+    open().channel('room')
+    await expect.poll(() => store.items.size, { timeout: 5000 }).toBe(0)
+    const [, first, ...others] = sentBy(fake)
+    expect(others).toContainEqual(first)
+  })
+
+  it('is sent where the store has no room to claim the sending', async () => {
+    vi.stubGlobal('navigator', {})
+    const full: OutboxStore = {
+      ...store,
+      get length() {
+        return store.length
+      },
+      setItem(key, value) {
+        if (key.includes(':claim:')) throw new DOMException('full', 'QuotaExceededError')
+        store.setItem(key, value)
+      },
+    }
+    const room = open({ outbox: full }).channel('room')
+    await room.ready
+    await room.broadcast('said', { n: 0 }, keep)
+    expect(await room.broadcast('said', { n: 1 }, keep)).toEqual({ state: 'sent' })
+    expect([numbers(fake), store.items.size]).toEqual([[0, 1], 0])
+  })
+
+  it('is told to the page that sends it later, with its id where the server keeps it', async () => {
+    const server = createRealtimeServer({ jwtSecret: secret, authorize: () => true, history: [{ topics: 'room' }] })
+    const driver = memory({ server })
+    const sent: SentMessage[] = []
+    const onSent = (message: SentMessage): void => void sent.push(message)
+    const before = open({ driver: { ...fake.driver, backend: driver.backend ?? '' }, onSent })
+    away()
+    const payload = { text: 'hello' }
+    expect(await before.channel('room').broadcast('said', payload, keep)).toEqual({ state: 'kept' })
+    await before.close()
+    expect(sent).toEqual([])
+    const after = open({ driver, onSent })
+    const room = after.channel('room', { history: true })
+    await expect.poll(() => sent).toHaveLength(1)
+    const [kept] = (await room.history()).messages
+    const { id, at } = kept?.meta ?? {}
+    expect(sent).toEqual([{ topic: 'room', private: false, event: 'said', payload, id, at }])
+    // What is sent while its caller waits is told to that one alone.
+    expect(await room.broadcast('said', payload, keep)).toMatchObject({ state: 'sent' })
+    expect(sent).toHaveLength(1)
+    // It is there for who comes later, as any other message.
+    const heard: unknown[] = []
+    after.channel('room', { rewind: 10 }).on('said', (...message) => heard.push(message[0]))
+    await expect.poll(() => heard).toEqual([payload, payload])
+    await after.close()
+    await server.close()
   })
 
   it.each(['throws', 'is full'])('is nothing where the store %s: the message is sent as any other', async (how) => {

@@ -1,14 +1,24 @@
 // Messages that outlive the page, loaded with the first that is kept or found. It imports nothing that a page loads first.
-import type { BroadcastResult } from '../create-realtime.ts'
+import type { BroadcastResult, SentMessage } from '../create-realtime.ts'
 import type { FeedInbox } from '../feed/feed-inbox.ts'
 import type { Clock, UnavailableError as Unavailable, sleep as Sleep } from '@msc/core'
 import type { InTime } from '../base/in-time.ts'
 import type { refusal } from '../base/refusal.ts'
-import type { Subscription } from '../driver.ts'
+import type { RealtimeDriver, Subscription } from '../driver.ts'
 import { assertFits } from '../client/outgoing.ts'
 import type { User } from '../client/user.ts'
 import { alone } from './alone.ts'
-import { append, keptIn, keysFrom, MAX_BYTES, MAX_MESSAGES, placeOf, type Kept, type OutboxStore } from './kept.ts'
+import {
+  append,
+  keptIn,
+  keysFrom,
+  MAX_BYTES,
+  MAX_MESSAGES,
+  placeOf,
+  tidy,
+  type Kept,
+  type OutboxStore,
+} from './kept.ts'
 
 /** What the page has loaded already. */
 export interface OutboxTools {
@@ -18,7 +28,12 @@ export interface OutboxTools {
   readonly sleep: typeof Sleep
   readonly UnavailableError: typeof Unavailable
   readonly retryMs: (attempt: number, spreadMs: number | undefined) => number
-  readonly options: { readonly outbox?: OutboxStore }
+  readonly safely: (handler: () => unknown) => void
+  readonly driver: RealtimeDriver
+  readonly options: {
+    readonly outbox?: OutboxStore | undefined
+    readonly onSent?: ((message: SentMessage) => void) | undefined
+  }
 }
 
 /** The user's membership of the topic. */
@@ -52,9 +67,22 @@ function storeOf({ options: { outbox } }: OutboxTools): OutboxStore | undefined 
   }
 }
 
+const backendOf = ({ driver }: OutboxTools): string => driver.backend ?? driver.endpoint ?? ''
+/** Where the messages of whoever is here now are. */
+const placeNow = (tools: OutboxTools): string | undefined => placeOf(tools.user.identity, backendOf(tools))
+
+/** Never throws: a store that can't be read now has nothing to be sent either. */
+function lookAt(tools: OutboxTools, store: OutboxStore, place: string): void {
+  try {
+    tidy(store, place, backendOf(tools), tools.clock.now())
+  } catch {}
+}
+
 /**
  * Keeps a message, and has it sent as soon as there is a connection. Resolves with `undefined` where nothing can be kept.
  *
+ * @param signal Ends with the time for it, the channel or the client. By then the message may be kept, and is sent later.
+ * @param onKept Told so at that very moment, before anybody is told that the time is over.
  * @throws UnavailableError `REALTIME_QUEUE_FULL`, ConfigError `REALTIME_KEEP_NO_USER`, and what the server refuses it with.
  */
 export async function keep(
@@ -62,15 +90,18 @@ export async function keep(
   own: Own,
   event: string,
   payload: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+  onKept: (result: BroadcastResult) => void,
 ): Promise<BroadcastResult | undefined> {
-  const { user, clock, name, private: isPrivate, refusal: refuse, UnavailableError } = tools
-  const place = placeOf(user.identity)
+  const { clock, name, private: isPrivate, refusal: refuse, UnavailableError } = tools
+  const place = placeNow(tools)
   if (!place)
     throw refuse('Nobody is signed in whose messages could be kept.', 'REALTIME_KEEP_NO_USER', {
       hint: 'Send it without `keep`, or once somebody is signed in with a token that has a `sub`.',
     })
   const store = storeOf(tools)
   if (!store) return undefined
+  lookAt(tools, store, place)
   const id = String((payload['_msc'] as { readonly id?: string } | undefined)?.id)
   const key = append(store, place, id, { topic: name, private: isPrivate, event, payload, at: clock.now() })
   if (key === undefined) return undefined
@@ -84,11 +115,18 @@ export async function keep(
   return new Promise((resolve, reject) => {
     const settle: Settle = (outcome) => {
       cancel()
+      signal.removeEventListener('abort', onAbort)
       sender.waiting.delete(key)
       if ('error' in outcome) reject(outcome.error)
       else resolve(outcome)
     }
+    const onAbort = (): void => {
+      // What was another account's has been forgotten.
+      if (placeNow(tools) === place) onKept({ state: 'kept' })
+      settle({ state: 'kept' })
+    }
     const cancel = clock.setTimeout(() => settle({ state: 'kept' }), PATIENCE_MS)
+    signal.addEventListener('abort', onAbort, { once: true })
     sender.waiting.set(key, settle)
     sender.wake()
   })
@@ -102,9 +140,10 @@ export async function sendKept(
   signal: AbortSignal,
 ): Promise<void> {
   const identity = tools.user.identity
-  const place = placeOf(identity)
+  const place = placeNow(tools)
   const store = storeOf(tools)
   if (!place || !store || signal.aborted) return
+  lookAt(tools, store, place)
   const lock = `${place}claim:${topic.private}:${topic.name}`
   let woken = true
   let wake = (): void => {}
@@ -158,11 +197,13 @@ export async function sendKept(
         assertFits(tools.refusal, payload, to.limits?.messageBytes)
         const answer: unknown = await own.inTime('broadcast', (inner) => to.send(event, payload, inner))
         store?.removeItem(key)
-        const { id } = Object(answer) as { readonly id?: unknown }
-        const isKept = typeof id === 'string'
+        const { id, at } = Object(answer) as { readonly id?: unknown; readonly at?: unknown }
+        const said = { ...(typeof id === 'string' && { id }), ...(typeof at === 'string' && { at }) }
         // What is read of the history later has it too, and is not heard by whoever sent it.
-        if (isKept) own.inbox?.sent(id)
-        sender.waiting.get(key)?.({ state: 'sent', ...(isKept && { id }) })
+        if (said.id !== undefined) own.inbox?.sent(said.id)
+        const settle = sender.waiting.get(key)
+        if (settle) settle({ state: 'sent', ...(said.id !== undefined && { id: said.id }) })
+        else tools.safely(() => tools.options.onSent?.(sentMessage(item, said)))
       } catch (error) {
         // Whether it was taken is not known: it goes again, and the server knows it by its id.
         if (isOver()) return undefined
@@ -179,12 +220,21 @@ export async function sendKept(
   }
 }
 
-/** Forgets what a user has kept. Never throws. */
+/** As the application has sent it. */
+function sentMessage(
+  { topic, private: isPrivate, event, payload }: Kept,
+  said: Pick<SentMessage, 'id' | 'at'>,
+): SentMessage {
+  const { _msc, ...own } = Object(payload) as Readonly<Record<string, unknown>>
+  return { topic, private: isPrivate, event, payload: own, ...said }
+}
+
+/** Forgets what a user has kept, unless it is the same account that is here now, in another session. Never throws. */
 export function forget(tools: OutboxTools, identity: string): void {
   try {
-    const place = placeOf(identity)
+    const place = placeOf(identity, backendOf(tools))
     const store = storeOf(tools)
-    if (place && store) for (const key of keysFrom(store, place)) store.removeItem(key)
+    if (place && store && place !== placeNow(tools)) for (const key of keysFrom(store, place)) store.removeItem(key)
   } catch {
     // Nothing was kept there either.
   }

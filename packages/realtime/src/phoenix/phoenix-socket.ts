@@ -104,7 +104,7 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
         signal.removeEventListener('abort', onAbort)
         if (reply instanceof Error) reject(reply)
         else if (reply.status === 'ok') resolve(reply.response)
-        else resolve((refusing = refused(reply)))
+        else resolve((refusing = refused(reply, token)))
       }
       const onAbort = (): void => settle(signal.reason as Error)
       if (signal.aborted) return onAbort()
@@ -197,12 +197,13 @@ export function createSocket(url: URL, options: SocketOptions): PhoenixSocket {
     onReached()
     wire.receive(data)
   })
-  socket.addEventListener('close', ({ code, reason }) => {
+  socket.addEventListener('close', (event) => {
+    const { code, reason } = event
     spreadMs = spreadOf(/spread=(\d+)/.exec(String(reason))?.[1]) ?? spreadMs
     if (accepted || !(refusing || code === 1008)) return end(lost)
     // It ended because of its token; the reply that says so is being read, or there was none.
     onReached()
-    ;(refusing ?? refused({ response: { reason }, msc: { code: 'TOKEN_REFUSED' } })).catch(end)
+    ;(refusing ?? refused(event, token)).catch(end)
   })
   socket.addEventListener('error', () => end(lost))
   // The first frame; what is asked for comes right behind it, without waiting for the answer.
@@ -306,9 +307,9 @@ const passing = (message: string): DriverError => new DriverError('embedded', me
 const lost: DriverError = passing('The connection was lost.')
 
 /** Rejects with what the server refused. The code comes when something is: most pages never need it. */
-function refused(reply: unknown): Promise<never> {
+function refused(reply: unknown, token: string | undefined): Promise<never> {
   return import('./refusals.ts').then(
-    (code) => Promise.reject(code.refusal({ DriverError }, reply)),
+    (code) => Promise.reject(code.refusal({ DriverError }, reply, token)),
     () => Promise.reject(lost),
   )
 }

@@ -32,6 +32,10 @@ const TOKEN: Kind = {
   retryable: false,
   hint: 'Read the reason: `getToken` has to return a token that is valid now, signed with the secret of the server.',
 }
+const NOBODY: Kind = {
+  ...TOKEN,
+  hint: 'Pass `apiKey`, a token with the role `anon`: with it pages join public channels while nobody is signed in.',
+}
 const OTHER: Kind = {
   // The server refused what it was asked for.
   code: 'REALTIME_REFUSED',
@@ -59,23 +63,41 @@ const KINDS: ReadonlyMap<unknown, Kind> = new Map([
   ['RATE_LIMITED', LIMITED],
   ['ROOM_BUSY', LIMITED],
   ['TOKEN_REFUSED', TOKEN],
+  ['UNAVAILABLE', { ...OTHER, retryable: true }],
   ['MESSAGE_UNKNOWN', UNKNOWN],
   ['MESSAGE_FULL', FULL],
 ])
 
+type Values = Readonly<Record<string, unknown>> | null | undefined
+interface Said {
+  readonly response?: Values
+  readonly msc?: Values
+  /** Of a connection that was closed. */
+  readonly code?: unknown
+  readonly reason?: unknown
+}
+
+/** A connection that is closed before it was accepted was closed for its token, unless the server says something else. */
+const saidBy = ({ response, msc, code, reason }: Said): { readonly reason: unknown; readonly msc: Values } =>
+  code === undefined ? { reason: response?.['reason'], msc } : { reason, msc: msc ?? { code: 'TOKEN_REFUSED' } }
+
 /**
- * An error reply as an error, in the server's words. What it says of another try is believed; without a word of it only what
+ * An error reply, or the end of a connection that was refused, as an error, in the server's words. What it says of another try is believed; without a word of it only what
  * comes too fast is worth one.
  *
  * @param core What the page has loaded already.
+ * @param token Whose the connection is; empty for nobody where the application has no key either.
  */
-export function refusal({ DriverError }: Pick<typeof Core, 'DriverError'>, reply: unknown): Core.DriverError {
-  const { response, msc } = (reply ?? {}) as Readonly<
-    Record<string, Readonly<Record<string, unknown>> | null | undefined>
-  >
-  const { reason } = response ?? {}
+export function refusal(
+  { DriverError }: Pick<typeof Core, 'DriverError'>,
+  reply: unknown,
+  token?: string,
+): Core.DriverError {
+  const { reason, msc } = saidBy(Object(reply) as Said)
   const { code: said, retryable, retry_after_ms: retryAfterMs } = msc ?? {}
-  const kind = KINDS.get(said) ?? OTHER
+  const known = KINDS.get(said) ?? OTHER
+  const kind = known === TOKEN && token === '' ? NOBODY : known
+  if (kind === NOBODY) return new DriverError('embedded', 'Nobody is signed in, and there is no `apiKey`.', kind)
   return new DriverError('embedded', typeof reason === 'string' && reason ? reason : 'The server refused.', {
     ...kind,
     ...(typeof retryable === 'boolean' && { retryable }),

@@ -37,6 +37,28 @@ function Page() {
   return <p>{[status, ready, Object.keys(present).length, items.length, unread, permission].join(' ')}</p>
 }
 
+/** With `exactOptionalPropertyTypes`, as applications may have it: what is not known yet is said by the value. */
+function Undecided({ maybe }: { readonly maybe?: string }) {
+  useFeed<Row>('items', maybe, { onChange() {}, from: maybe, snapshot: undefined, onGap: undefined })
+  useChannel(maybe, {}, { presenceKey: maybe, from: maybe, rewind: undefined, onError: undefined })
+  usePresence('room', maybe, {}, { private: undefined })
+  const { items } = useNotifications<Row>({
+    userId: maybe,
+    initial: undefined,
+    from: maybe,
+    table: maybe,
+    limit: undefined,
+    load: async () => [],
+    isRead: () => true,
+  })
+  return <p>{items.length}</p>
+}
+
+it('takes what is not known yet for what is not given', () => {
+  process.env['MSC_QUIET'] = '1'
+  expect(renderToString(<Undecided />)).toBe('<p>0</p>')
+})
+
 afterEach(() => setDefaultRealtime(undefined))
 
 it('renders on a server without a connection, with what it was given', async () => {

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef } from 'react'
 import type { AnyEvents, Channel, ChannelOptions, NameOf, Received } from '../create-realtime.ts'
 import type { MessageAction, MessageHandler } from '../base/message.ts'
 import type { EventSchemas } from '../client/typed.ts'
+import { safely } from '../base/safely.ts'
 import { useRealtime } from './context.tsx'
 import { useFrom } from './use-from.ts'
 import { useKeyed } from './use-keyed.ts'
@@ -16,15 +17,16 @@ export type ChannelHandlers<Events extends EventSchemas> = {
 
 /**
  * `events`, `rewind` and `from`: as they are when the channel is joined; `from` is of the topic of the first render, for which a
- * server rendered it. Joined again with another `presenceKey`, for instance, a channel with a history goes on where it was.
+ * server rendered it. Joined again, with another `presenceKey` or as part of a page that was hidden, a channel with a history goes
+ * on where it was; without one `onGap` is told.
  */
 export interface UseChannelOptions<Events extends EventSchemas = AnyEvents> extends ChannelOptions<Events> {
-  /** After each interruption: what was sent meanwhile is missing. */
-  readonly onGap?: () => void
+  /** After each interruption, and where it was left and is joined again: what was sent meanwhile is missing. */
+  readonly onGap?: (() => void) | undefined
   /** Something was done to a message that the server keeps. */
-  readonly onAction?: (action: MessageAction<Received<Events, '*'>>) => void
+  readonly onAction?: ((action: MessageAction<Received<Events, '*'>>) => void) | undefined
   /** It could not be joined, and is tried again. */
-  readonly onError?: (error: Error) => void
+  readonly onError?: ((error: Error) => void) | undefined
 }
 
 type Method = 'broadcast' | 'history' | 'update' | 'remove' | 'react' | 'unreact'
@@ -57,7 +59,8 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
   useEffect(() => {
     if (topic === undefined) return
     const { events, rewind } = latest.current.options
-    const [from] = begin()
+    const [from, isMissing = false] = begin()
+    let wasLive = false
     const channel = client().channel<Events>(topic, {
       private: isPrivate,
       history,
@@ -71,7 +74,7 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
     const untyped = channel as unknown as Channel
     untyped.on('*', (payload, event, meta) => {
       const all = latest.current.handlers as unknown as Readonly<Record<string, MessageHandler>>
-      if (Object.hasOwn(all, event)) all[event]?.(payload, event, meta)
+      if (event !== '*' && Object.hasOwn(all, event)) all[event]?.(payload, event, meta)
       all['*']?.(payload, event, meta)
     })
     channel.onGap(() => latest.current.options.onGap?.())
@@ -79,14 +82,18 @@ export function useChannel<Events extends EventSchemas = AnyEvents>(
     channel.onError((error) => latest.current.options.onError?.(error))
     channel.onReady((isReady) => change(() => isReady))
     // It may have been joined by another component.
-    channel.ready.then(
-      () => joined.current === own && change(() => true),
-      () => undefined,
-    )
+    const onLive = (): void => {
+      if (joined.current !== own) return
+      wasLive = true
+      change(() => true)
+      if (isMissing) safely(() => latest.current.options.onGap?.())
+    }
+    channel.ready.then(onLive, () => undefined)
     return () => {
       if (joined.current === own) joined.current = undefined
       // It is there once the history was opened, and of this channel alone: before that it has heard nothing.
-      end('position' in channel ? channel.position : from)
+      const position = 'position' in channel ? channel.position : from
+      end(position, position === undefined && (wasLive || isMissing))
       change(() => false)
       channel.leave()
     }

@@ -1,7 +1,6 @@
 'use client'
 
 import { useEffect } from 'react'
-import { safely } from '../base/safely.ts'
 import type { Change, FeedHandlers } from '../create-realtime.ts'
 import { useRealtime } from './context.tsx'
 import { useFrom } from './use-from.ts'
@@ -25,24 +24,31 @@ export function useFeed<Row>(
   const [begin, end] = useFrom(client, JSON.stringify([table, ownerId]), handlers.from)
   useEffect(() => {
     if (ownerId === undefined) return
-    let [from, hasHeard] = begin()
-    // Opened again it does not know what came between, and nothing loads that.
-    if (hasHeard && !hasSnapshot) safely(() => latest.current.onGap?.())
+    const [first, isMissing = false] = begin()
+    let from = first
+    let wasLive = false
     /** From then on `from` would tell again what was told. */
     const heard = (): FeedHandlers<Row> => {
       from = undefined
-      hasHeard = true
+      wasLive = true
       return latest.current
     }
     const stop = client().feed<Row>(table, ownerId, {
       from,
       onChange: (change) => heard().onChange(change),
       onGap: () => heard().onGap?.(),
-      onSnapshot: (rows) => heard().onSnapshot?.(rows),
-      ...(hasSnapshot && { snapshot: async (signal) => (await latest.current.snapshot?.(signal)) ?? [] }),
+      onError: (error) => latest.current.onError?.(error),
+      // Asked for when the feed is live, also where there is nothing to load: until then nobody can reload what is missing.
+      snapshot: hasSnapshot ? async (signal) => latest.current.snapshot?.(signal) ?? [] : async () => [],
+      onSnapshot(rows) {
+        const isFirst = !wasLive
+        const { onSnapshot, onGap: onMissing } = heard()
+        if (hasSnapshot) onSnapshot?.(rows)
+        else if (isFirst && isMissing) onMissing?.()
+      },
     })
     return () => {
-      end(from, hasHeard)
+      end(from, from === undefined && (wasLive || isMissing))
       stop()
     }
   }, [client, table, ownerId, hasSnapshot, latest, begin, end])

@@ -3,8 +3,8 @@
 import { useCallback, useRef } from 'react'
 import type { Realtime } from '../create-realtime.ts'
 
-/** `hasHeard`: the subscription before was told something. */
-type Begin = readonly [from: string | undefined, hasHeard?: boolean]
+/** `isMissing`: the subscription before was live, and nobody knows what came since. */
+type Begin = readonly [from: string | undefined, isMissing?: boolean]
 
 /**
  * Where each subscription of a component begins: the first one where the server rendered it, a further one of the same `key`

@@ -15,10 +15,10 @@ export interface NotificationRow {
 /** What the browser shows of a notification outside the page. */
 export interface ShownNotification {
   readonly title: string
-  readonly body?: string
-  readonly icon?: string
+  readonly body?: string | undefined
+  readonly icon?: string | undefined
   /** Opened when it is clicked. */
-  readonly url?: string
+  readonly url?: string | undefined
 }
 
 /** The address of a sound, or a function that makes it. */
@@ -27,29 +27,35 @@ type Sound = string | (() => void) | undefined
 export interface UseNotificationsOptions<Row extends NotificationRow> {
   /** Nothing happens without one. */
   readonly userId: string | undefined
-  /** The notifications there are, newest first. Asked when the feed is live, and after each gap. */
+  /**
+   * The notifications there are, newest first. Asked when the feed is live, and after each gap; again when it rejects, has no list
+   * or takes too long, of which `error` tells.
+   */
   readonly load: (signal: AbortSignal) => Promise<readonly Row[]>
   readonly isRead: (row: Row) => boolean
   /** Called for each that is new while the page is open. */
-  readonly onNew?: (row: Row) => void
+  readonly onNew?: ((row: Row) => void) | undefined
   /** How the browser shows one while nobody looks at the page. Default: it does not. */
-  readonly show?: (row: Row) => ShownNotification
-  /** Played for a new one, by one tab: the address of a sound, or a function that makes it. Default: none. */
+  readonly show?: ((row: Row) => ShownNotification) | undefined
+  /** Played for a new one, by one tab that may: the address of a sound, or a function that makes it. Default: none. */
   readonly sound?: Sound
   /** Default `notifications`. */
-  readonly table?: string
+  readonly table?: string | undefined
   /** How many are kept. Default 100. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** To begin with, as the server rendered it: for the user of the first render. */
-  readonly initial?: readonly Row[]
+  readonly initial?: readonly Row[] | undefined
   /**
    * Where `initial` comes from, as `feedPosition` said on the server before it was read. Then `load` is called only after a gap,
    * and what came since is new. Default: `initial` is shown until `load` has answered.
    */
-  readonly from?: string
+  readonly from?: string | undefined
 }
 
-/** `unsupported` where the browser has no notifications, and on a server. */
+/**
+ * `unsupported` where the browser has no notifications, and on a server; also where it shows those of a service worker alone, as
+ * Chrome on Android does, and the page has none. With one, a click is the worker's to handle: `data.url` is where it leads.
+ */
 export type NotificationsPermission = 'default' | 'granted' | 'denied' | 'unsupported'
 
 export interface Notifications<Row> {
@@ -58,6 +64,8 @@ export interface Notifications<Row> {
   readonly unread: number
   /** False until they have been loaded, or given to begin with. */
   readonly loaded: boolean
+  /** Why they could not be loaded the last time; they are tried again. `undefined` once they are there. */
+  readonly error: Error | undefined
   readonly permission: NotificationsPermission
   /** Asks the user whether the browser may show them. Call it from a click: browsers refuse anything else. */
   readonly askPermission: () => Promise<NotificationsPermission>
@@ -74,7 +82,7 @@ export function useNotifications<Row extends NotificationRow>(
   const client = useRealtime()
   const latest = useLatest(options)
   const key = JSON.stringify([table, userId])
-  const [{ items: kept, loaded }, change] = useKeyed<List<Row>>(
+  const [{ items: kept, loaded, error }, change] = useKeyed<List<Row>>(
     client,
     key,
     EMPTY,
@@ -101,10 +109,14 @@ export function useNotifications<Row extends NotificationRow>(
         onNew?.(data)
         const shown = show?.(data)
         if (!shown && !sound) return
-        // Browsers refuse sounds before the first click, and the code may not come; what is on the page says it too.
-        import('./announce.ts').then(({ announce }) => announce(data.id, shown, sound, sleep)).catch(() => undefined)
+        // The code may not come, and a function of the application's may throw; what is on the page says it too.
+        import('./announce.ts')
+          .then(({ announce }) => announce(data.id, shown, sound, sleep))
+          .then((isShown) => isShown || setGranted('unsupported'))
+          .catch(() => undefined)
       },
       snapshot: (signal) => latest.current.load(signal),
+      onError: (reason) => change((list) => ({ ...list, error: reason })),
       onSnapshot(rows) {
         from = undefined
         for (const { id } of rows) announced.add(id)
@@ -120,19 +132,23 @@ export function useNotifications<Row extends NotificationRow>(
 
   const askPermission = useCallback(async () => {
     if (permissionNow() === 'unsupported') return 'unsupported'
-    const answer = await Notification.requestPermission()
+    const needsWorker = permissionNow() !== 'granted' && !isConstructible()
+    // At once: browsers refuse it once the click is over.
+    let answer: NotificationsPermission = await Notification.requestPermission()
+    if (needsWorker && !(await (await import('./announce.ts')).workerOf())) answer = 'unsupported'
     setGranted(answer)
     return answer
   }, [])
   const { isRead } = options
   const items = useMemo(() => kept.slice(0, limit), [kept, limit])
   const unread = useMemo(() => items.filter((row) => !isRead(row)).length, [items, isRead])
-  return { items, unread, loaded, permission: granted ?? found, askPermission }
+  return { items, unread, loaded, error, permission: granted ?? found, askPermission }
 }
 
 interface List<Row> {
   readonly items: readonly Row[]
   readonly loaded: boolean
+  readonly error?: Error
 }
 
 const EMPTY: List<never> = { items: [], loaded: false }
@@ -151,6 +167,15 @@ function reduce<Row extends NotificationRow>(
 }
 
 const never = (): (() => void) => () => undefined
+
+/** May the page show one by itself? Asked only while it is not permitted, when nothing is shown. */
+function isConstructible(): boolean {
+  try {
+    return !!new Notification('')
+  } catch {
+    return false
+  }
+}
 
 function permissionNow(): NotificationsPermission {
   return typeof Notification === 'undefined' ? 'unsupported' : Notification.permission

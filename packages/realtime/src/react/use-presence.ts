@@ -10,7 +10,7 @@ const NOBODY: PresenceState = {}
 
 export interface UsePresenceOptions {
   /** Only for those whom the server's policies allow. Default false. */
-  readonly private?: boolean
+  readonly private?: boolean | undefined
 }
 
 /**

@@ -9,12 +9,11 @@ import {
   type Clock,
 } from '@msc/core'
 import type { RealtimeDriver, SubscribeOptions, Subscription, SubscriptionHandlers } from '../driver.ts'
-import type { FeedPage } from '../feed/page.ts'
-import type { ActionRequest } from '../history/types.ts'
 import { aborted, deferred } from '../base/promises.ts'
 import { inTime } from '../base/signals.ts'
 import { createLeader, type Leader } from './leader.ts'
 import { fromPlain, toPlain, type Answer, type Request, type Shared, type Wire } from './messages.ts'
+import { createSubscription } from './subscription.ts'
 
 /** The part of Web Locks that is used. */
 export interface Locks {
@@ -310,7 +309,12 @@ export function joinGroup(options: GroupOptions): Group {
       // Not before it holds its own lock: whoever could have that would take it for gone.
       await untilEnd(Promise.all([known.promise, present.promise]), signal)
       const sub = `${own}.${++lastId}`
-      const mine: Counted = { ...handlers }
+      // Whoever calls a driver may pass an object of a class.
+      const mine: Counted = {
+        onMessage: (...message) => handlers.onMessage(...message),
+        onPresence: (state) => handlers.onPresence(state),
+        onDown: (...reason) => handlers.onDown(...reason),
+      }
       subs.set(sub, mine)
       const leave = async (): Promise<void> => {
         subs.delete(sub)
@@ -318,31 +322,18 @@ export function joinGroup(options: GroupOptions): Group {
         await inPatience(patienceMs, (inner) => ask({ do: 'leave', sub }, inner))
       }
       const wanted = { do: 'subscribe', sub, topic, options: subscribeOptions } as const
-      const { limits, bytes, acts, counts } = await ask<Shared>(wanted, signal).catch((error: unknown) => {
+      const shared = await ask<Shared>(wanted, signal).catch((error: unknown) => {
         void leave().catch(() => undefined)
         throw error
       })
-      const send: Subscription['send'] = (event, payload, inner) => ask({ do: 'send', sub, event, payload }, inner)
-      return {
-        limits,
-        send,
-        ...(bytes && { sendBytes: send }),
-        ...(counts && {
-          async occupancy(told: Counted['onOccupancy'], inner: AbortSignal) {
-            mine.onOccupancy = told
-            // Another tab may want to know it still.
-            if (told) await ask({ do: 'occupancy', sub }, inner)
-          },
-        }),
-        track: (state, inner) => ask({ do: 'track', sub, state }, inner),
-        untrack: (inner) => ask({ do: 'untrack', sub }, inner),
-        ...(acts && { act: (action: ActionRequest, inner: AbortSignal) => ask({ do: 'act', sub, action }, inner) }),
-        since: (after, inner, latest) => ask<FeedPage | undefined>({ do: 'since', sub, after, latest }, inner),
-        setToken(token) {
-          ask({ do: 'token', sub, token }).catch(() => undefined)
-        },
+      return createSubscription({
+        driver: driver.name,
+        sub,
+        shared,
+        ask,
+        count: (told) => (mine.onOccupancy = told),
         leave: () => (subs.has(sub) ? leave() : Promise.resolve()),
-      }
+      })
     },
     close(reason) {
       if (ending.signal.aborted) return

@@ -5,14 +5,14 @@ import { joinGroup, type Channel, type Group, type Locks } from './group.ts'
 
 export interface ShareTabsOptions {
   /** Begins the names of the locks and channels. Tabs share a connection by name, backend and user. Default `msc-realtime`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Milliseconds for a sign of life of the tab that has the connection. Default 2000. */
-  readonly patienceMs?: number
+  readonly patienceMs?: number | undefined
   /** Default: the browser's. */
-  readonly locks?: Locks
-  readonly BroadcastChannel?: new (name: string) => Channel
-  readonly page?: Pick<EventTarget, 'addEventListener' | 'removeEventListener'>
-  readonly clock?: Clock
+  readonly locks?: Locks | undefined
+  readonly BroadcastChannel?: (new (name: string) => Channel) | undefined
+  readonly page?: Pick<EventTarget, 'addEventListener' | 'removeEventListener'> | undefined
+  readonly clock?: Clock | undefined
 }
 
 /**
@@ -22,8 +22,7 @@ export interface ShareTabsOptions {
  *
  * Where the browser has no locks or no channels, or on a server, it is the driver itself. Both are tried out first: where
  * they are refused to this page (a frame of an origin of its own, blocked storage), or do not answer within two seconds, the
- * tab has its own connection. What one tab hands to another
- * has to be cloneable: a payload that is not rejects with `REALTIME_PAYLOAD_INVALID`.
+ * tab has its own connection. What is sent goes between tabs as the JSON that the server gets.
  *
  * @throws ConfigError `OPTION_INVALID` for a `patienceMs` that is no number.
  */

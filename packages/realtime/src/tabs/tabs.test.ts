@@ -264,10 +264,50 @@ describe('two tabs', () => {
     const fake = fakes.get('1')
     if (fake) fake.override.send = () => Promise.reject(new Error('not you'))
     await expect(two.channel('room').broadcast('note', {})).rejects.toThrow('not you')
-    await expect(two.channel('room').broadcast('note', { f: () => 1 })).rejects.toMatchObject({
-      message: expect.stringContaining('could not be cloned'),
-      code: 'REALTIME_PAYLOAD_INVALID',
-    })
+  })
+
+  it('send what they would without each other: the JSON form, made in the tab that sends', async () => {
+    class Price {
+      readonly cents: number
+      readonly margin = 'for nobody else'
+      constructor(cents: number) {
+        this.cents = cents
+      }
+      toJSON(): string {
+        return `${this.cents / 100} EUR`
+      }
+    }
+    const [one, two] = [await open('1'), await open('2')]
+    const [first, second] = [one, two].map((client) => client.channel('room', { presenceKey: 'a' }))
+    await first?.ready
+    await second?.ready
+    const heard: unknown[] = []
+    for (const channel of [first, second]) channel?.on('*', (payload) => heard.push(payload))
+    const payload = { price: new Price(1999), at: new Date(0), f: () => 1, gone: undefined, none: Number.NaN }
+    const written = { price: '19.99 EUR', at: '1970-01-01T00:00:00.000Z', none: null }
+    await first?.broadcast('note', payload)
+    await second?.broadcast('note', payload)
+    await second?.track(payload)
+    await expect.poll(() => heard).toEqual([written, written])
+    const sent = asked('1', 'send').map((request) => (request as { detail: { payload: object } }).detail.payload)
+    expect(sent).toMatchObject([written, written])
+    expect(sent.map((each) => 'f' in each)).toEqual([false, false])
+    expect(asked('1', 'track').at(-1)).toMatchObject({ detail: written })
+  })
+
+  it('refuse what is no JSON', async () => {
+    const driver = shareTabs(createFakeRealtime().driver, { ...browser.tab('1'), page: new EventTarget() })
+    const { signal } = new AbortController()
+    const handlers = { onMessage() {}, onPresence() {}, onDown() {} }
+    const live = await driver.subscribe(
+      'room',
+      { private: false, token: 't', user: 'a', self: false },
+      handlers,
+      signal,
+    )
+    for (const use of [live.send('note', { n: 1n }, signal), live.track({ n: 1n }, signal)])
+      await expect(use).rejects.toMatchObject({ code: 'REALTIME_PAYLOAD_INVALID', retryable: false })
+    await driver.close()
   })
 
   it('tell the other that a message was lost which can not be handed on', async () => {

@@ -153,7 +153,7 @@ export function createLink(options: LinkOptions): Link {
     received += 1
     const { meta: said, once, ...message } = parsed
     // What its account sends again may come here.
-    if (once && !rooms.taken.find(once)) rooms.taken.add(once, { id: said?.id })
+    if (once && !rooms.taken.find(once)) rooms.taken.add(once, { ...said })
     if (history) history.hear(message, said, handOn)
     else handOn(message)
   }

@@ -21,12 +21,12 @@ export interface History {
   /** Is anything kept of this topic? */
   keeps(topic: string, isPrivate: boolean): boolean
   /**
-   * Keeps messages, and sends them to their rooms. All of them or none; resolves with their ids once they are kept.
+   * Keeps messages, and sends them to their rooms. All of them or none; resolves with what is said of each once they are kept.
    *
    * @param from Whoever sends does not hear it.
    * @param by The `sub` of who wrote them.
    */
-  publish(messages: readonly Broadcast[], from?: Connection, by?: string): Promise<readonly string[]>
+  publish(messages: readonly Broadcast[], from?: Connection, by?: string): Promise<readonly SaidOfMessage[]>
   /** Since when a topic's messages are kept, in milliseconds since the epoch; `undefined` where none are. */
   keptFrom(topic: string, isPrivate: boolean): number | undefined
   /** Who may do what to the messages of a topic. */
@@ -83,7 +83,7 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
     messages: readonly Broadcast[],
     from: Connection | undefined,
     by: string | undefined,
-  ): Promise<readonly string[]> => {
+  ): Promise<readonly SaidOfMessage[]> => {
     const appended = store.append(messages.map((message) => newMessage(message, by)))
     // What is kept at once is told at once: what another server says meanwhile has a later place in the order.
     const kept: readonly (KeptMeta | { readonly id: string })[] =
@@ -94,7 +94,9 @@ export function createHistory(keepingOf: KeepingOf, store: HistoryStore, rooms: 
       if ('cursor' in meta) broadcast(rooms, { ...message, meta }, from)
       else if (from) remember(meta.id, from)
     }
-    return kept.map(({ id }) => id)
+    // A database says its own time only when it hands the message on, which may be later than the answer.
+    const now = new Date(clock.now()).toISOString()
+    return kept.map(({ id, ...said }) => ({ id, at: 'at' in said ? said.at : now, by }))
   }
 
   return {

@@ -7,6 +7,8 @@ export type Once = readonly [account: string, key: string]
 export interface Answer {
   /** Of one that is kept. */
   readonly id?: string | undefined
+  readonly at?: string | undefined
+  readonly by?: string | undefined
 }
 
 /** Which messages of an account were taken, that it may send again. */

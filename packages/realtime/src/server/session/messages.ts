@@ -75,7 +75,7 @@ export async function onBroadcast(
   }
   if (typeof content !== 'string') return no(refusal('PAYLOAD_INVALID', 'A topic that is kept carries no bytes'))
   try {
-    const published = context.history.publish([message], connection, claims.sub).then(([id]) => ({ id }))
+    const published = context.history.publish([message], connection, claims.sub).then(([said]) => ({ ...said }))
     if (once) rooms.taken.add(once, published)
     acknowledge(await published)
   } catch (error) {
