@@ -213,6 +213,35 @@ describe('a change of user', () => {
     expect(heard.at(-1)).toEqual({ n: 1 })
   })
 
+  it('gives a feed one gap at once, and loads its rows once it is live, as the one of now', async () => {
+    const heard: unknown[] = []
+    connect()
+    client.feed<{ n: number }>('items', 'ana', {
+      snapshot: async () => {
+        heard.push(`load ${client.status}`)
+        return []
+      },
+      onSnapshot: () => heard.push('rows'),
+      onChange: () => undefined,
+      onGap: () => heard.push('gap'),
+    })
+    // Who loads by themselves has to hear of both.
+    client.feed(
+      'items',
+      'ana',
+      () => undefined,
+      () => heard.push(`also ${client.status}`),
+    )
+    await clock.advance(2000)
+    expect(heard.splice(0)).toEqual(['load connected', 'rows'])
+    token = tokens.bo
+    await client.refreshToken()
+    expect(heard.filter((what) => !String(what).startsWith('also'))).toEqual(['gap'])
+    await clock.advance(2000)
+    expect(heard.filter((what) => !String(what).startsWith('also'))).toEqual(['gap', 'load connected', 'rows'])
+    expect(heard.filter((what) => String(what).startsWith('also'))).toHaveLength(2)
+  })
+
   it('is no loop where `getToken` names another user each time', async () => {
     let asked = 0
     connect({ getToken: () => [tokens.ana, tokens.bo][asked++ % 2] })

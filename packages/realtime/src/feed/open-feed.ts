@@ -40,6 +40,13 @@ export function openFeed<Row>(
   // With a position to go on from there is no snapshot to wait for, until there is a gap.
   let held: (() => void)[] | undefined = snapshot && from === undefined ? [] : undefined
   let loads = 0
+  let isLive = false
+  /** Since the last gap. */
+  let hasTold = true
+  const tell = (change: Change<Row>): void => {
+    hasTold = true
+    onChange(change)
+  }
   const tellOf = createTrouble(channel.topic, tools, (error) => safely(() => onError?.(error)))
 
   const load = async (): Promise<void> => {
@@ -55,6 +62,7 @@ export function openFeed<Row>(
         // Such as what an API answers that refuses.
         if (!Array.isArray(rows)) throw new TypeError('What was loaded is no list.')
         tellOf(undefined)
+        hasTold = true
         safely(() => onSnapshot?.(rows))
         const waited = held ?? []
         held = undefined
@@ -74,16 +82,27 @@ export function openFeed<Row>(
       const data = record ?? old
       if (data === undefined) return
       const change: Change<Row> = { type, data, old }
-      if (!held) safely(() => onChange(change))
-      else if (held.length < MAX_HELD) held.push(traced(() => onChange(change)))
+      if (!held) safely(() => tell(change))
+      else if (held.length < MAX_HELD) held.push(traced(() => tell(change)))
       else void load()
     })
   }
+  channel.onReady((next) => (isLive = next))
   channel.onGap(() => {
-    safely(() => onGap?.())
-    void load()
+    const isNews = hasTold
+    hasTold = false
+    // What was loaded, and has not been told yet, is the last user's. There is another gap once it is live.
+    if (!isLive) loads += 1
+    else void load()
+    if (snapshot && !isLive) held = []
+    // Of a second one only who loads by themselves need hear.
+    if (isNews || !snapshot) safely(() => onGap?.())
   })
-  if (from === undefined) channel.ready.then(load, () => undefined)
+  const begin = (): void => {
+    isLive = true
+    if (from === undefined) void load()
+  }
+  channel.ready.then(begin, () => undefined)
 }
 
 /** Of the feeds of a client, those that can't be loaded now, and why. */
