@@ -107,6 +107,29 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       expect(asked).toEqual(['row'])
     })
 
+    it('has settled for a table that was emptied when a reader is told the gap, live and out of the history', async () => {
+      const asked: string[] = []
+      const settled = deferred<void>()
+      const heard: string[] = []
+      const source = await start(
+        {
+          async before({ kind, payload }) {
+            asked.push(`${kind} ${String(payload['table'])}`)
+            if (kind === 'emptied') await settled.promise
+          },
+        },
+        ({ kind, topic }) => heard.push(`${kind} ${topic}`),
+      )
+      const { cursor } = await source.since('feed:items:a', undefined, 10)
+      await db.exec('truncate items')
+      const reading = source.since('feed:items:a', cursor, 10).then(({ gap }) => heard.push(`gap ${gap}`))
+      await expect.poll(() => asked).toContain('emptied items')
+      expect(heard).toEqual([])
+      settled.resolve()
+      await reading
+      await expect.poll(() => heard.toSorted()).toEqual(['emptied feed:items:', 'gap true'])
+    })
+
     it('has settled when it arrives, live and out of the history, in the order of its topic', async () => {
       const settled = new Set<string>()
       const started: string[] = []
@@ -288,6 +311,35 @@ describe('the lanes of topics', () => {
     lanes.deliver(message('bad', 30), '1', () => undefined)
     await clock.advance(0)
     expect(called.filter((topic) => topic === 'bad')).toHaveLength(6)
+    lanes.close()
+  })
+
+  it('keep everything that a table says behind its being emptied, and hold up no other table', async () => {
+    const clock = createManualClock()
+    const emptied = deferred<void>()
+    const heard: string[] = []
+    const lanes = createLanes({
+      clock,
+      timeoutMs: 2000,
+      report: () => undefined,
+      before: ({ kind }) => (kind === 'emptied' ? emptied.promise : undefined),
+    })
+    const deliver = (topic: string, n: number, kind: FeedMessage['kind'] = 'row'): void =>
+      lanes.deliver({ ...message(topic, n), kind }, '1', () => void heard.push(`${topic} ${n}`))
+    deliver('feed:items:a', 1)
+    deliver('feed:items:', 2, 'emptied')
+    deliver('feed:items:a', 3)
+    deliver('feed:items:b', 4)
+    deliver('feed:others:a', 5)
+    await clock.advance(0)
+    expect(heard).toEqual(['feed:items:a 1', 'feed:others:a 5'])
+    emptied.resolve()
+    await clock.advance(0)
+    expect(heard[2]).toBe('feed:items: 2')
+    expect(heard.slice(3).toSorted()).toEqual(['feed:items:a 3', 'feed:items:b 4'])
+    deliver('feed:items:a', 6)
+    await clock.advance(0)
+    expect(heard.at(-1)).toBe('feed:items:a 6')
     lanes.close()
   })
 

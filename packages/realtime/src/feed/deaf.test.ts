@@ -5,7 +5,8 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { databasePolicies } from '../server/policies/policies.ts'
 import { realtimeSchema } from '../server/policies/schema.ts'
-import { itemsFeed } from '../testing/test-database.ts'
+import { createRealtimeServer } from '../server/index.ts'
+import { itemsFeed, openPglite } from '../testing/test-database.ts'
 import { feedSource, type FeedSourceOptions } from './source.ts'
 
 type Client = FeedSourceOptions['client'] & PostgresPool
@@ -79,6 +80,26 @@ describe.skipIf(process.env['MSC_SKIP_POSTGRES'])('a feed whose connection takes
     await source.close()
     await pool.end()
   })
+})
+
+it('feeds are started once: for a second server that says what to do, and the first goes on', async () => {
+  const db = await openPglite()
+  const feeds = feedSource({ client: db.client })
+  const options = { jwtSecret: 'a-secret-for-tests-that-is-long-enough-0123', authorize: () => true, feeds }
+  const first = createRealtimeServer(options)
+  const told: unknown[] = []
+  const second = createRealtimeServer({ ...options, onError: (error) => void told.push(error) })
+  await first.ready
+  await expect(second.ready).rejects.toMatchObject({
+    code: 'REALTIME_FEEDS_IN_USE',
+    hint: expect.stringContaining('a `feedSource` for each'),
+  })
+  expect(told).toHaveLength(1)
+  await second.close()
+  expect(await feeds.since('feed:items:a', undefined, 1)).toMatchObject({ gap: false })
+  expect(first.stats().feeds?.mode).toBe('listening')
+  await first.close()
+  await db.close()
 })
 
 it.each([

@@ -1,6 +1,6 @@
 import { createBreaker, deadline, type Breaker, type Clock } from '@msc/core'
 import { deferred } from '../base/promises.ts'
-import type { FeedMessage } from './source.ts'
+import type { FeedMessage } from './message.ts'
 
 /** What has to happen before a message may reach anybody: the invalidation of what it announces. */
 export type Before = (message: FeedMessage, signal: AbortSignal) => Promise<unknown> | void
@@ -13,7 +13,10 @@ export interface LanesOptions {
   readonly report: (error: unknown, operation: string) => void
 }
 
-/** The messages of each topic in their order, each behind its `before`; those of other topics do not wait for them. */
+/**
+ * The messages of each topic in their order, each behind its `before`; those of other topics do not wait for them. Behind what
+ * says that a table was emptied wait those of all the table's topics: a later one would pass for news of everything before it.
+ */
 export interface Lanes {
   /** Calls `deliver` when the message's turn has come, with the earliest horizon of all that are not delivered yet. */
   deliver(message: FeedMessage, horizon: string, deliver: (earliest: string) => void): void
@@ -30,6 +33,8 @@ interface Item {
   readonly bytes: number
   readonly horizon: string | undefined
   readonly act: (earliest: string) => void
+  /** What it waits for in other topics. */
+  readonly after: readonly Promise<void>[]
   /** There is no time for its `before` any more. */
   skip: boolean
 }
@@ -42,6 +47,9 @@ const MAX_BYTES = 32 * 1024 * 1024
 const REMEMBERED = 50_000
 /** Topics whose `before` failed last, that are remembered. */
 const MAX_FAILING = 1000
+const NOTHING: readonly never[] = []
+/** The others announce nothing: what is done to a message, who was taken out, and what is only said to be there. */
+const ANNOUNCING: ReadonlySet<FeedMessage['kind']> = new Set(['row', 'emptied', 'missed'])
 /** A page of history waits for so many deadlines at most, however many messages are in it. */
 const PAGE_DEADLINES = 2
 
@@ -53,6 +61,8 @@ export function createLanes({ before, timeoutMs, clock, report }: LanesOptions):
   const failing = new Map<string, Breaker>()
   /** How many of those that are not delivered have which horizon: there are few different ones. */
   const horizons = new Map<string, number>()
+  /** What waits in the topics that begin so, by their beginning. */
+  const held = new Map<Promise<void>, string>()
   let bytes = 0
   let closed = false
   const isClosed = (): boolean => closed
@@ -70,7 +80,7 @@ export function createLanes({ before, timeoutMs, clock, report }: LanesOptions):
     return String(least)
   }
   const remember = (id: string): void => {
-    settled.add(id)
+    if (id !== '') settled.add(id)
     if (settled.size <= REMEMBERED) return
     const [oldest] = settled
     settled.delete(oldest as string)
@@ -100,8 +110,10 @@ export function createLanes({ before, timeoutMs, clock, report }: LanesOptions):
   const run = async (topic: string, lane: Item[]): Promise<void> => {
     for (let item = lane[0]; item !== undefined && !isClosed(); item = lane[0]) {
       const { message, horizon } = item
-      // What is done to a message announces nothing, and keeps its place behind it.
-      if (message?.kind === 'row' && !item.skip && !settled.has(message.id)) await attempt(message)
+      for (const other of item.after) await other
+      if (isClosed()) return
+      const announces = message !== undefined && ANNOUNCING.has(message.kind) && !settled.has(message.id)
+      if (announces && !item.skip) await attempt(message)
       if (message) remember(message.id)
       if (isClosed()) return
       lane.shift()
@@ -116,7 +128,14 @@ export function createLanes({ before, timeoutMs, clock, report }: LanesOptions):
     }
     lanes.delete(topic)
   }
-  const push = (topic: string, item: Item): void => {
+  const waitsFor = (topic: string): Item['after'] => {
+    if (held.size === 0) return NOTHING
+    return [...held].filter(([, start]) => topic.startsWith(start)).map(([done]) => done)
+  }
+  /** @param until Whatever comes after it in a topic that begins with this one waits for that. */
+  const push = (topic: string, wish: Omit<Item, 'after'>, until?: Promise<void>): void => {
+    const item: Item = { ...wish, after: waitsFor(topic) }
+    if (until) held.set(until, topic)
     bytes += item.bytes
     count(item.horizon, 1)
     const lane = lanes.get(topic)
@@ -137,19 +156,21 @@ export function createLanes({ before, timeoutMs, clock, report }: LanesOptions):
   return {
     deliver(message, horizon, deliver) {
       if (closed) return
-      push(message.topic, {
-        message,
-        bytes: message.json.length,
-        horizon,
-        act: deliver,
-        skip: false,
-      })
+      const done = deferred<void>()
+      const act = (earliest: string): void => {
+        held.delete(done.promise)
+        done.resolve()
+        deliver(earliest)
+      }
+      const isHeld = message.kind === 'emptied'
+      const item = { message, bytes: message.json.length, horizon, act: isHeld ? act : deliver, skip: false }
+      push(message.topic, item, isHeld ? done.promise : undefined)
     },
     hasSettled: (id) => settled.has(id),
     async settle(topic, messages) {
       if (closed || messages.length === 0) return
       const done = deferred<void>()
-      const waiting: Omit<Item, 'message' | 'act'> = { bytes: 0, horizon: undefined, skip: false }
+      const waiting: Omit<Item, 'message' | 'act' | 'after'> = { bytes: 0, horizon: undefined, skip: false }
       for (const message of messages) push(topic, { ...waiting, message, act: () => undefined })
       push(topic, { ...waiting, message: undefined, act: () => done.resolve() })
       const cancel = clock.setTimeout(() => {
@@ -164,6 +185,7 @@ export function createLanes({ before, timeoutMs, clock, report }: LanesOptions):
       for (const lane of lanes.values()) for (const { message, act } of lane) if (!message) act('0')
       lanes.clear()
       horizons.clear()
+      held.clear()
     },
   }
 }

@@ -11,11 +11,11 @@ export interface FeedMessage {
   readonly private: boolean
   /**
    * `row`: a change of a row. `more`: something that can't be sent, which whoever hears of it fetches by their cursor. `emptied`:
-   * as `more`, for each topic that begins with this one. `access`: the payload's `user` may be in the topic no more; without one,
-   * nobody in any topic that begins with this one may stay before they are asked again. `action`: what was done to a channel's
-   * message.
+   * the payload's `table` was, as `more` for each topic that begins with this one. `access`: the payload's `user` may be in the topic
+   * no more; without one, nobody in any topic that begins with this one may stay before they are asked again. `action`: what was done
+   * to a channel's message. `missed`: of any topic something may be gone that was never handed on, removals among it.
    */
-  readonly kind: 'row' | 'more' | 'emptied' | 'access' | 'action'
+  readonly kind: 'row' | 'more' | 'emptied' | 'access' | 'action' | 'missed'
   /** The payload, that of a feed with its stamp, as JSON: numbers have the digits that the database wrote. */
   readonly json: string
   /** In place of the payload. */
@@ -24,6 +24,8 @@ export interface FeedMessage {
   readonly cursor: string | undefined
   /** The same, read. Throws for what is nested too deeply to be read. */
   readonly payload: Readonly<Record<string, unknown>>
+  /** Which row it is that is too large to be sent. */
+  readonly outline?: RowOutline | undefined
   /** Of the work that wrote the row. */
   readonly traceparent: string | undefined
   /** Who wrote a channel's message, or did something to one. */
@@ -32,6 +34,15 @@ export interface FeedMessage {
   readonly action?: Pick<SaidOfAction, 'action' | 'target' | 'event' | 'version'> | undefined
   /** Before this transaction there is none that was not handed on, in any topic. */
   readonly complete: string
+}
+
+/** What is known of a change whose row is too large to be read. */
+export interface RowOutline {
+  readonly schema: string
+  readonly table: string
+  readonly operation: string
+  /** `members` where the owner is a group. */
+  readonly readers?: string
 }
 
 /** A change out of the history. */
@@ -50,6 +61,8 @@ export interface EventRow {
   /** `null` for one that is too large to be read with others. */
   readonly payload: string | null
   readonly private: boolean
+  /** Of a change that is too large, as JSON: see {@link RowOutline}. */
+  readonly outline?: string | null
   readonly binary: Uint8Array | null
   /** The row's own cursor: see `position.ts`. */
   readonly cursor: string
@@ -75,7 +88,9 @@ const columns = (
 /** That of an action is in an envelope. */
 const PAYLOAD = "case when e.target is null then e.payload else e.payload -> 'value' end"
 /** Of rows that are handed on, many at a time. */
-export const LIVE_COLUMNS: string = columns(`case when e.bytes <= ${MAX_ROW_BYTES} then ${PAYLOAD} end`)
+export const LIVE_COLUMNS: string = `${columns(`case when e.bytes <= ${MAX_ROW_BYTES} then ${PAYLOAD} end`)},
+  case when e.bytes > ${MAX_ROW_BYTES} and starts_with(e.topic, '${FEED}') and e.payload ? 'operation' then
+    (e.payload - array['record', 'old_record'])::text end as outline`
 /** Of history, where a row that is larger than a page has a page of its own. */
 export const HISTORY_COLUMNS: string = columns(PAYLOAD)
 
@@ -85,8 +100,8 @@ export const REPLAY_COLUMNS: string = columns(`coalesce((select a.payload -> 'va
 
 /** Before the table's name in the topic of what is said to all its topics. */
 const TABLE = 'feed!'
-/** Who may be in a topic no more. */
-const ACCESS = 'feed!:access'
+/** The topic of the rows that say who may be in a topic no more. */
+export const ACCESS = 'feed!:access'
 const MORE = '{"_msc":{"more":true}}'
 
 /** @param complete Default: what had ended when the row was written. */
@@ -94,8 +109,11 @@ export function toMessage(row: EventRow, complete: string = row.xmin): FeedMessa
   const { topic, event, at, cursor } = row
   const id = `f${row.id}`
   if (topic === ACCESS) return toAccess(row, complete)
-  if (topic.startsWith(TABLE)) return tellMore(`feed:${topic.slice(TABLE.length)}:`, 'emptied', { id, at, complete })
-  if (row.payload === null) return tellMore(topic, 'more', { id, at, complete, private: row.private })
+  if (topic.startsWith(TABLE)) return toEmptied(topic.slice(TABLE.length), { id, at, complete })
+  if (row.payload === null) {
+    const outline = row.outline ? (JSON.parse(row.outline) as RowOutline) : undefined
+    return { ...tellMore(topic, 'more', { id, at, complete, private: row.private }), outline }
+  }
   const traceparent = row.traceparent ?? undefined
   const json = topic.startsWith(FEED) ? stampedJson(row.payload, { id, cursor, traceparent }) : row.payload
   return {
@@ -163,10 +181,19 @@ export function toEvent(row: EventRow): FeedEvent {
   }
 }
 
+/** Tells all topics of a table to fetch what they have not heard. */
+function toEmptied(table: string, said: Pick<FeedMessage, 'id' | 'at' | 'complete'>): FeedMessage {
+  const payload = { table, operation: 'TRUNCATE', _msc: { more: true } }
+  return { ...tellMore(`feed:${table}:`, 'emptied', said), payload, json: JSON.stringify(payload) }
+}
+
+/** Tells all topics that something of theirs may be gone. */
+export const tellMissed = (): FeedMessage => tellMore('', 'missed')
+
 /** Tells a topic, or each that begins with it, to fetch what it has not heard. */
 export function tellMore(
   topic: string,
-  kind: 'more' | 'emptied',
+  kind: 'more' | 'emptied' | 'missed',
   { id = '', at = '', complete = '0', private: isPrivate = true }: Partial<FeedMessage> = {},
 ): FeedMessage {
   const payload = { _msc: { more: true } }

@@ -89,6 +89,27 @@ export class Position {
     return taken
   }
 
+  /** Whether a cursor is of the same history. */
+  isOf(cursor: string): boolean {
+    return parse(cursor).epoch === this.#epoch
+  }
+
+  /** Whether a cursor, of the database's own, is of the same history and no earlier. */
+  isBefore(cursor: string): boolean {
+    return this.isOf(cursor) && parse(cursor).snapshot.xmax >= this.#snapshot.xmax
+  }
+
+  /** Counts all transactions before this one as heard: what was not is gone. */
+  passBefore(xid: number): void {
+    const { xmin, xmax, open } = this.#snapshot
+    this.#snapshot = {
+      xmin: Math.max(xmin, xid),
+      xmax: Math.max(xmax, xid),
+      open: new Set([...open].filter((each) => each >= xid)),
+    }
+    for (const each of this.#heard.keys()) if (isVisible(this.#snapshot, each)) this.#heard.delete(each)
+  }
+
   toString(): string {
     const { xmin, xmax, open } = this.#snapshot
     const heard = [...this.#heard].map(([xid, id]) => `${xid}.${id}`)
@@ -121,6 +142,9 @@ function parse(cursor: string): Parsed {
     }),
   }
 }
+
+/** Whether a cursor is in the middle of a history that is read page by page. */
+export const isWithinPages = (cursor: string): boolean => cursor.includes('>')
 
 /** The cursor within a page of history, after one of its rows. `last`: the cursor at the page's end, `before` at its beginning. */
 export function withinPage(before: string, last: string, id: string): string {

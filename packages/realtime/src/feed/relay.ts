@@ -16,6 +16,7 @@ import {
 import { assertClient, queryOn, type PostgresClient } from '@msc/core/postgres'
 import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
 import type { FeedMessage, FeedSource } from './source.ts'
+import { FEED } from './feed-topic.ts'
 import { deferred } from '../base/promises.ts'
 
 export interface RelayOptions {
@@ -114,8 +115,9 @@ export async function relayFeeds(options: RelayOptions): Promise<Relay> {
     if (message.kind === 'access') return
     // Nor does it know what is done to messages of channels.
     if (message.kind === 'action') return
-    if (message.kind === 'emptied') {
-      emptied.add(message.topic)
+    if (message.kind === 'emptied' || message.kind === 'missed') {
+      // What was missed may have been in any feed.
+      emptied.add(message.kind === 'missed' ? FEED : message.topic)
       behind = true
       return wake()
     }

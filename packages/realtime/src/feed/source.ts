@@ -1,38 +1,34 @@
 import {
+  ConfigError,
   assertMethods,
   assertNumbers,
   assertPorts,
   closedError,
   deadline,
   durationOption,
-  emit,
+  every,
   inTurn,
   reportFailure,
   sleep,
   systemClock,
-  withCarrier,
+  type CancelTimer,
   type Clock,
   type Duration,
   type ErrorReporter,
 } from '@msc/core'
 import { assertClient, queryOn, type PostgresClient } from '@msc/core/postgres'
+import { FEED } from './feed-topic.ts'
 import { createLanes, type Before } from './lanes.ts'
 import { createKeeping, type FeedKeeping } from './keeping.ts'
 import { hear, type Listening } from './listening.ts'
-import {
-  HISTORY_COLUMNS,
-  LIVE_COLUMNS,
-  REPLAY_COLUMNS,
-  tellMore,
-  toEvent,
-  toMessage,
-  type EventRow,
-  type FeedEvent,
-  type FeedMessage,
-} from './message.ts'
+import { toEvent, toMessage, type EventRow, type FeedEvent, type FeedMessage } from './message.ts'
 import type { FeedPage } from './page.ts'
 import { Position } from './position.ts'
 import { keepPruned, type OutboxStats, type Pruning } from './pruning.ts'
+import { Backlog } from './reading/backlog.ts'
+import { catchUp, takeAnnounced, type Reading } from './reading/catch-up.ts'
+import { createHandingOn } from './reading/hand-on.ts'
+import { ANNOUNCED, EMPTIED, NOW, REPLAY, rowsOf, SINCE, type PageRow, type Query } from './reading/queries.ts'
 
 export type { FeedMessage } from './message.ts'
 export type { OutboxStats } from './pruning.ts'
@@ -67,7 +63,7 @@ export interface FeedSource {
    * notifications can't be heard, as behind a transaction pooler, that is reported (`POSTGRES_POOLED`, `POSTGRES_UNHEARD`)
    * and the outbox is polled.
    *
-   * @throws DriverError `DRIVER_CLOSED`.
+   * @throws DriverError `DRIVER_CLOSED`; ConfigError `REALTIME_FEEDS_IN_USE` when it was started before.
    */
   start(publish: (message: FeedMessage) => void): Promise<void>
   /** `after`: a cursor of an earlier page or message; `undefined` asks where the feed is now. */
@@ -93,7 +89,7 @@ export interface FeedSourceOptions {
   readonly timeoutMs?: number
   /**
    * Runs before a message reaches anybody, for the invalidation of what it announces: live, out of the history, and told
-   * again. In order within a topic; topics do not wait for each other. When it rejects or is late that is reported, and
+   * again. What it announces is its `kind`: a `row`, a table that was `emptied`, or that anything may have been `missed`. In order within a topic; topics do not wait for each other. When it rejects or is late that is reported, and
    * the message goes out all the same: caches heal by their TTL. While it keeps failing in a topic it is not called
    * there, but for a probe every 5 s. It may be called again for a message, after a restart for instance.
    */
@@ -105,9 +101,10 @@ export interface FeedSourceOptions {
   readonly onError?: ErrorReporter
 }
 
+/** Rows of one answer. */
 const AT_ONCE = 500
-/** Ids that wait to be read; with more than that, everything from the position on is read instead. */
-const MAX_WAITING = 50_000
+/** Milliseconds between two looks at where the outbox is, so that no position is pruned away while nothing is written. */
+const LOOK_MS = 60_000
 
 /**
  * Feeds over the outbox of a Postgres or a PGlite; the notification carries nothing but a row's id.
@@ -127,127 +124,58 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     reportFailure(error, { concern: 'realtime', driver: 'feed', operation }, options.onError)
   const { before } = options
   const lanes = before && createLanes({ before, timeoutMs: beforeTimeoutMs, clock, report })
-  let waiting: string[] = []
-  /** When each of these came, in monotonic milliseconds. */
-  let arrivals: number[] = []
-  let missed = false
-  /** Since when, until all of it has been read. */
-  let missedAt: number | undefined
+  const backlog = new Backlog(clock)
   let gaps = 0
-  /** What was handed on, in all topics together. It passes nothing that was not: see `drain`. */
-  let position: Position | undefined
+  let reading: Reading | undefined
   let publish: (message: FeedMessage) => void = () => {}
   let draining: Promise<void> | undefined
   let closed = false
+  let isStarted = false
   let starting: Promise<void> | undefined
   let listening: Listening | undefined
   let pruning: Pruning | undefined
+  let stopLooking: CancelTimer | undefined
 
   const isClosed = (): boolean => closed
-  const hasMissed = (): boolean => missed
-  const query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
+  const query: Query = async <Row>(text: string, values: unknown[]): Promise<Row[]> => {
     const ask = (signal: AbortSignal): Promise<unknown[]> => queryOn(client, text, values, signal)
     return (await deadline(ask, { operation: '[msc/realtime] feed', timeoutMs, clock })) as Row[]
   }
-
-  /** One that can't be handed on costs itself alone: its listeners are told that there is something, and the next one is. */
-  const handOn = (row: EventRow): void => {
-    const taken = position?.take(row.cursor)
-    if (taken === 'known') return
-    // The database has become another one.
-    if (taken === 'other') startAnew(row.cursor)
-    const message = toMessage(row)
-    if (lanes && (message.kind === 'row' || message.kind === 'action'))
-      lanes.deliver(message, row.xmin, (earliest) => tell(toMessage(row, earliest)))
-    else tell(message)
-  }
-  const tell = (message: FeedMessage): void => {
-    try {
-      pass(message)
-    } catch (error) {
-      report(error, 'hand on a row')
-      try {
-        publish(tellMore(message.topic, 'more', message))
-      } catch (cause) {
-        report(cause, 'tell of a row')
-      }
-    }
-  }
-  /** The trace of the work that wrote the row goes on in whoever hears of it. */
-  const pass = (message: FeedMessage): void => {
-    const { topic, event, traceparent } = message
-    withCarrier(traceparent === undefined ? {} : { traceparent }, () => {
-      const from = clock.monotonic()
-      publish(message)
-      emit('realtime.publish', { topic, event, outcome: 'ok' }, from)
-    })
-  }
-  /** Whoever listens has a position in what is gone, and is told so when they ask. */
-  const startAnew = (cursor: string): void => {
-    position = Position.of(cursor)
-    tell(tellMore('feed:', 'emptied'))
-  }
+  const handingOn = createHandingOn({ publish: (message) => publish(message), lanes, clock, report })
 
   /** Nothing of the history is read that has not been announced: it may have been written a moment ago, or while nobody listened. */
   const announce = async (topic: string, rows: readonly EventRow[]): Promise<void> => {
     const missing = lanes ? rows.filter(({ id }) => !lanes.hasSettled(`f${id}`)) : []
     if (missing.length === 0) return
-    await lanes?.settle(
-      topic,
-      missing.map((row) => toMessage(row)).filter(({ kind }) => kind === 'row'),
-    )
+    await lanes?.settle(topic, missing.map((row) => toMessage(row)).filter(isAnnounced))
+  }
+  /** Whoever is told a gap loads everything, which may be in a cache. */
+  const announceEmptied = async (topic: string): Promise<void> => {
+    if (!lanes || !topic.startsWith(FEED)) return
+    const [, table = ''] = topic.split(':')
+    await announce(topic, await query<EventRow>(EMPTIED, [`feed!${table}`]))
   }
 
-  /** All that was not handed on yet, up to now. When it fails, what it handed on has been. */
-  const catchUp = async (): Promise<void> => {
-    let cursor = String(position)
-    for (let more = true; more && !isClosed();) {
-      const rows = await query<HistoryRow>(CATCH_UP, [null, cursor, AT_ONCE])
-      const page = rows[0]
-      if (!page) return
-      if (page.gap) return startAnew(page.last)
-      for (const row of rows) if (row.id !== null) handOn(row as EventRow)
-      cursor = page.last
-      more = page.more
-    }
-    // Everything up to there, and nothing beyond it, as what is announced meanwhile waits.
-    if (!closed) position = Position.of(cursor)
-  }
   /** What was announced, as far as it fits into one answer. */
-  const readAnnounced = async (): Promise<void> => {
-    const ids = waiting.slice(0, AT_ONCE)
+  const readAnnounced = async (from: Reading): Promise<void> => {
+    const ids = backlog.first(AT_ONCE)
     const rows = await query<EventRow & { readonly fits: boolean }>(ANNOUNCED, [ids])
     const left = rows.find(({ fits }) => !fits)
-    const taken = left ? ids.indexOf(String(left.id)) : ids.length
-    for (const row of rows) if (row.fits) handOn(row)
-    waiting.splice(0, taken)
-    arrivals.splice(0, taken)
+    const fitting = rows.filter(({ fits }) => fits)
+    await takeAnnounced(fitting, from, handingOn)
+    backlog.drop(left ? ids.indexOf(String(left.id)) : ids.length)
   }
-
-  /**
-   * Nothing is taken off the list before it was handed on, so a database that is away loses nothing; and what may have been
-   * missed is handed on before what was announced after it, or the position would pass it.
-   */
-  const miss = (since = clock.monotonic()): void => {
-    missedAt ??= since
-    missed = true
+  const readOn = async (): Promise<void> => {
+    const from = reading
+    if (!from) return
+    if (backlog.hasMissed) await backlog.recover(() => catchUp(from, { query, handingOn, isClosed }))
+    else await readAnnounced(from)
   }
-  const lagMs = (): number => {
-    const since = Math.min(missedAt ?? Infinity, arrivals[0] ?? Infinity)
-    return Number.isFinite(since) ? Math.max(0, clock.monotonic() - since) : 0
-  }
-  const hasWork = (): boolean => (waiting.length > 0 || missed) && !closed
+  const hasWork = (): boolean => backlog.hasWork && reading !== undefined && !closed
   const drain = async (): Promise<void> => {
     for (let attempt = 0; hasWork();) {
       try {
-        if (missed) {
-          missed = false
-          await catchUp().catch((error: unknown) => {
-            missed = true
-            throw error
-          })
-          if (!hasMissed()) missedAt = undefined
-        } else await readAnnounced()
+        await readOn()
         attempt = 0
       } catch (error) {
         if (closed) return
@@ -261,21 +189,48 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       draining = undefined
       if (hasWork()) void wake()
     }))
+  const look = (): Promise<void> => {
+    backlog.miss()
+    return wake()
+  }
 
   /** What is committed from here on is not visible in its snapshot, so nothing is missed before it listens. */
   const findPosition = async (): Promise<void> => {
     for (let attempt = 0; !isClosed(); attempt++) {
       try {
         const [now] = await query<{ cursor: string }>(NOW, [])
-        position ??= Position.of(now?.cursor)
-        if (position) return
-        throw new Error('[msc/realtime] The database answered with something else.')
+        const position = Position.of(now?.cursor)
+        if (!position) throw new Error('[msc/realtime] The database answered with something else.')
+        reading = { position }
+        return
       } catch (error) {
         report(error, 'find the position')
         await sleep(Math.min(5000, 100 * 2 ** attempt), { clock })
       }
     }
     throw closedError('feed')
+  }
+
+  const begin = async (): Promise<void> => {
+    await (starting = findPosition())
+    const begun = await hear({
+      client,
+      clock,
+      report,
+      onNotice(id) {
+        if (!/^\d{1,19}$/.test(id)) return
+        backlog.add(id)
+        void wake()
+      },
+      onListening: () => void look(),
+      poll: look,
+    })
+    if (closed) return begun.stop()
+    listening = begun
+    pruning = keepPruned({ clock, keepMs, query, isClosed, report })
+    // A lost connection reads on when it is back, and behind a pooler there is a look all the time.
+    const lookOn = (): void => void (begun.mode === 'listening' && !begun.isDeaf && look())
+    stopLooking = every(LOOK_MS, lookOn, { clock, onError: (error) => report(error, 'look for rows') })
   }
 
   return {
@@ -287,44 +242,24 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     ),
     async start(onMessage) {
       if (closed) throw closedError('feed')
+      if (isStarted) throw inUse()
+      isStarted = true
       publish = onMessage
-      await (starting = findPosition())
-      const begun = await hear({
-        client,
-        clock,
-        report,
-        onNotice(id) {
-          if (!/^\d{1,19}$/.test(id)) return
-          if (waiting.length >= MAX_WAITING) {
-            miss(arrivals[0])
-            waiting = []
-            arrivals = []
-          } else {
-            waiting.push(id)
-            arrivals.push(clock.monotonic())
-          }
-          void wake()
-        },
-        onListening() {
-          miss()
-          void wake()
-        },
-        poll() {
-          miss()
-          return wake()
-        },
+      await begin().catch((error: unknown) => {
+        isStarted = false
+        throw error
       })
-      if (closed) return begun.stop()
-      listening = begun
-      pruning = keepPruned({ clock, keepMs, query, isClosed, report })
     },
     async since(topic, after, max) {
       // Whoever asked before it knows where it began could miss what lies between.
       await starting
-      const rows = await query<HistoryRow>(SINCE, [topic, after ?? null, max])
+      const rows = await query<PageRow>(SINCE, [topic, after ?? null, max])
       const page = rows[0]
-      if (page?.gap) gaps += 1
-      const found = rows.filter((row) => row.id !== null) as EventRow[]
+      if (page?.gap) {
+        gaps += 1
+        await announceEmptied(topic)
+      }
+      const found = rowsOf(rows)
       await announce(topic, found)
       return {
         gap: page?.gap ?? false,
@@ -341,8 +276,8 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     stats: () => ({
       mode: listening?.mode ?? 'starting',
       isDeaf: listening?.isDeaf ?? false,
-      waiting: waiting.length,
-      lagMs: lagMs(),
+      waiting: backlog.size,
+      lagMs: backlog.lagMs,
       gaps,
       ...(pruning?.outbox && { outbox: pruning.outbox }),
       pruneLagMs: pruning?.lagMs ?? 0,
@@ -351,6 +286,7 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       if (closed) return
       closed = true
       pruning?.stop()
+      stopLooking?.()
       lanes?.close()
       await inTurn(
         () => listening?.stop(),
@@ -360,27 +296,10 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
   }
 }
 
-type HistoryRow = (EventRow | { readonly id: null }) & {
-  readonly gap: boolean
-  readonly more: boolean
-  /** The cursor behind the page. */
-  readonly last: string
-}
+const isAnnounced = ({ kind }: FeedMessage): boolean => kind === 'row' || kind === 'emptied'
 
-const NOW = 'select cursor from msc_feed.unheard(null, null, 0)'
-/** One row at least. */
-const since = (columns: string): string => `select u.gap, u.more, u.cursor as last, ${columns}
-  from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) order by e.id`
-const SINCE = since(HISTORY_COLUMNS)
-const CATCH_UP = since(LIVE_COLUMNS)
-/** In the order in which they were announced, which is that of the commits. */
-const ANNOUNCED = `select ${LIVE_COLUMNS}, w.nth = 1 or w.total <= 4000000 as fits
-  from (
-    select w.nth, e.id, sum(least(e.bytes, 1000000)) over (order by w.nth) as total
-      from unnest($1::bigint[]) with ordinality as w (id, nth) join msc_feed.events as e on e.id = w.id
-  ) as w join msc_feed.events as e on e.id = w.id order by w.nth`
-/** As they are now. */
-const REPLAY = `select ${REPLAY_COLUMNS} from (select m.id from msc_feed.events as m
-  where m.topic = $1 and m.private and m.target is null and m.raw is null and m.inserted_at >= to_timestamp($2::double precision / 1000) 
-    and not exists (select from msc_feed.events as d where d.target = m.id and d.event = 'delete') order by m.id desc limit $3) as latest
-  join msc_feed.events as e on e.id = latest.id order by e.id`
+const inUse = (): ConfigError =>
+  new ConfigError('[msc/realtime] These feeds have been started before.', {
+    code: 'REALTIME_FEEDS_IN_USE',
+    hint: 'Make a `feedSource` for each server and each relay: it hands on to one alone. They may share the pool.',
+  })

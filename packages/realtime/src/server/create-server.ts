@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { closedError, inTurn, DriverError, guardSignals } from '@msc/core'
+import { closedError, inTurn, DriverError, MscError, guardSignals } from '@msc/core'
 import { hubs } from '../client/hub.ts'
 import { actFor } from './act.ts'
 import { addressKey, createAddressOf, peerAddress } from './admission/address.ts'
@@ -134,7 +134,12 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
   })
 
   const ready = Promise.resolve(feeds?.start((message) => publishFeed({ rooms, departures, history, gaps }, message)))
-  ready.catch((error: unknown) => runtime.report(error, 'start the feeds'))
+  // Those of another server are that one's to close.
+  let ownFeeds = feeds
+  ready.catch((error: unknown) => {
+    if (MscError.isInstance(error) && error.code === 'REALTIME_FEEDS_IN_USE') ownFeeds = undefined
+    runtime.report(error, 'start the feeds')
+  })
   const heard = Promise.all([ready, link?.ready]).then(() => undefined)
   // Each was reported; nobody need wait for it.
   heard.catch(() => undefined)
@@ -214,7 +219,7 @@ export function createRealtimeServer(options: RealtimeServerOptions): RealtimeSe
       () => polls.close(),
       () => gaps.close(),
       () => occupancies.close(),
-      () => feeds?.close(),
+      () => ownFeeds?.close(),
       () => history?.close(),
       () => unlinked,
     )

@@ -47,12 +47,22 @@ interface FeedPorts {
   readonly rooms: Rooms
   readonly departures: Departures
   readonly history: History | undefined
-  readonly gaps: Pick<Gaps, 'inRoom'>
+  readonly gaps: Pick<Gaps, 'inRoom' | 'atOnce'>
+}
+
+/**
+ * Before anything else is told: whoever heard of a later message would take it for news of everything before it. Among what is gone
+ * may be that a reader was taken out, so nobody stays in a feed unasked.
+ */
+function tellMissed(departures: Departures, gaps: Pick<Gaps, 'atOnce'>): void {
+  departures.askAll()
+  gaps.atOnce()
 }
 
 /** Hands on what the database says. One message that can't be said is reported, and costs no other. */
 export function publishFeed({ rooms, departures, history, gaps }: FeedPorts, message: FeedMessage): void {
   if (message.kind === 'access') return void rooms.runtime.attempt('send away', () => departures.take(message))
+  if (message.kind === 'missed') return tellMissed(departures, gaps)
   const { id, at, by, cursor, topic, event, json, bytes, kind, action, private: isPrivate } = message
   const handOnKept = (kept: Broadcast, from?: Connection): void => {
     if (!broadcastKept(rooms, kept, from)) gaps.inRoom(topic, isPrivate)
@@ -74,6 +84,6 @@ export function publishFeed({ rooms, departures, history, gaps }: FeedPorts, mes
     if (kind !== 'emptied') return broadcastFeed(rooms, { id, topic, ...said })
     for (const each of rooms.topicsFrom(topic, isPrivate)) broadcastFeed(rooms, { topic: each, ...said })
   })
-  if (kind !== 'row' || !isFeedTopic(topic)) return
+  if ((kind !== 'row' && !message.outline) || !isFeedTopic(topic)) return
   rooms.runtime.attempt('hand on a change', () => rooms.changes.publish(message))
 }

@@ -1,11 +1,17 @@
+import { FEED } from '../../feed/feed-topic.ts'
 import type { FeedMessage } from '../../feed/message.ts'
-import { closeMembership } from '../rooms/membership.ts'
+import { closeMembership, crashMembership } from '../rooms/membership.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 
 /** Whoever the database says may read a feed no more. */
 export interface Departures {
   /** Sends them away: those who are there, and those who are being let in, for whom the policies may have been asked before. */
   take(message: Pick<FeedMessage, 'topic' | 'payload'>): void
+  /**
+   * Who was taken out is not known any more: nobody in a feed stays, or is being let in, without being asked again. They are told as
+   * of a crashed channel, upon which clients join again.
+   */
+  askAll(): void
   /**
    * Watches while the policies are asked whether one user may join. `over` ends it, and says whether they were told to leave
    * one of the topics meanwhile.
@@ -33,6 +39,14 @@ export function createDepartures(rooms: Rooms): Departures {
         for (const membership of rooms.members(name, true)) {
           if (!isMeant(membership.claims.sub)) continue
           rooms.runtime.attempt('send a member away', () => closeMembership(membership, NO_READER_TEXT, rooms))
+        }
+      }
+    },
+    askAll() {
+      for (const each of watched) if (each.topics.some((name) => name.startsWith(FEED))) each.hasLeft = true
+      for (const name of rooms.topicsFrom(FEED, true)) {
+        for (const membership of rooms.members(name, true)) {
+          rooms.runtime.attempt('send a member away', () => crashMembership(membership, rooms))
         }
       }
     },

@@ -15,6 +15,8 @@ export interface Gaps {
   readonly told: number
   /** Something may be missing in any room. */
   everywhere(): void
+  /** The same, before this returns: what follows would be taken for news of what is missing. */
+  atOnce(): void
   /** Something is missing in one room. */
   inRoom(topic: string, isPrivate: boolean): void
   close(): void
@@ -34,22 +36,27 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
   let cancel: CancelTimer | undefined
   /** Rooms that will be told. */
   const busy = new Map<string, CancelTimer>()
-  const tell = (members: readonly Membership[], from = 0): void => {
-    for (const member of members.slice(from, from + AT_ONCE)) {
+  const tell = (members: readonly Membership[], from = 0, count = AT_ONCE): void => {
+    for (const member of members.slice(from, from + count)) {
       // It may have left, or joined again, meanwhile.
       if (rooms.members(member.topic, member.private).has(member)) {
         attempt('tell of a gap', () => push(member, 'phx_error', {}))
       }
     }
-    if (from + AT_ONCE < members.length) setImmediate(() => tell(members, from + AT_ONCE))
+    if (from + count < members.length) setImmediate(() => tell(members, from + count))
   }
-  const tellAll = (): void => {
+  const tellAll = (count = AT_ONCE): void => {
+    cancel?.()
     cancel = undefined
     nextAt = clock.monotonic() + APART_MS
     told += 1
     attempt('tell of a gap', () => onTell?.())
     emit('realtime.missed', {})
-    tell([...rooms.everyone()].filter(({ topic }) => !isKept(topic)))
+    tell(
+      [...rooms.everyone()].filter(({ topic }) => !isKept(topic)),
+      0,
+      count,
+    )
   }
   return {
     get told() {
@@ -57,8 +64,12 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
     },
     everywhere() {
       // Those that are seen meanwhile are told with the one that waits.
-      cancel ??= clock.setTimeout(() => attempt('tell of a gap', tellAll), Math.max(0, nextAt - clock.monotonic()))
+      cancel ??= clock.setTimeout(
+        () => attempt('tell of a gap', () => tellAll()),
+        Math.max(0, nextAt - clock.monotonic()),
+      )
     },
+    atOnce: () => tellAll(Infinity),
     inRoom(topic, isPrivate) {
       const key = rooms.keyOf(topic, isPrivate)
       if (busy.has(key)) return

@@ -27,6 +27,17 @@ export function closeMembership(
   }
 }
 
+/** Ends a membership so that the client joins again, by itself or, where it has nothing but a plain stream, by opening that anew. */
+export function crashMembership(membership: Membership, rooms: Rooms): void {
+  const { connection } = membership
+  try {
+    if (connection.transport === 'stream') connection.terminate()
+    else push(membership, 'phx_error', {})
+  } finally {
+    leave(membership, rooms)
+  }
+}
+
 export function leave(membership: Membership, rooms: Rooms): void {
   const { memberships, place } = membership.connection
   if (memberships.delete(`${CHANNEL}${membership.topic}`)) place.freeTopics(1)

@@ -1,0 +1,48 @@
+import { HISTORY_COLUMNS, LIVE_COLUMNS, REPLAY_COLUMNS, type EventRow } from '../message.ts'
+
+/** Runs a statement on the outbox, within its deadline. */
+export type Query = <Row>(text: string, values: unknown[]) => Promise<Row[]>
+
+/** A row of a page, of which there is one at least: without an id where the page is empty. */
+export type PageRow = (EventRow | { readonly id: null }) & {
+  readonly gap: boolean
+  readonly more: boolean
+  /** The cursor behind the page. */
+  readonly last: string
+  /** The first transaction of which nothing was deleted. Of a catch-up alone. */
+  readonly floor?: string
+}
+
+export const rowsOf = (page: readonly PageRow[]): EventRow[] => page.filter((row) => row.id !== null) as EventRow[]
+
+export const NOW = 'select cursor from msc_feed.unheard(null, null, 0)'
+
+/** What came after a cursor in one topic, with everything that a row has. */
+export const SINCE: string = `select u.gap, u.more, u.cursor as last, ${HISTORY_COLUMNS}
+  from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) order by e.id`
+
+/** Of a channel's message that was deleted nothing is told any more but that. */
+const IS_TOLD = `(starts_with(e.topic, 'feed:') or e.target is not null and e.event = 'delete' or not exists (
+  select from msc_feed.events as d where d.target = coalesce(e.target, e.id) and d.event = 'delete'))`
+
+/** What came after a cursor in one topic, or in all. */
+export const CATCH_UP: string = `select u.gap, u.more, u.cursor as last, (select s.floor::text from msc_feed.state as s) as floor,
+    ${LIVE_COLUMNS}
+  from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) and ${IS_TOLD} order by e.id`
+
+/** In the order in which they were announced, which is that of the commits. */
+export const ANNOUNCED: string = `select ${LIVE_COLUMNS}, w.nth = 1 or w.total <= 4000000 as fits
+  from (
+    select w.nth, e.id, sum(least(e.bytes, 1000000)) over (order by w.nth) as total
+      from unnest($1::bigint[]) with ordinality as w (id, nth) join msc_feed.events as e on e.id = w.id
+      where ${IS_TOLD}
+  ) as w join msc_feed.events as e on e.id = w.id order by w.nth`
+
+/** As they are now. */
+export const REPLAY: string = `select ${REPLAY_COLUMNS} from (select m.id from msc_feed.events as m
+  where m.topic = $1 and m.private and m.target is null and m.raw is null and m.inserted_at >= to_timestamp($2::double precision / 1000) 
+    and not exists (select from msc_feed.events as d where d.target = m.id and d.event = 'delete') order by m.id desc limit $3) as latest
+  join msc_feed.events as e on e.id = latest.id order by e.id`
+
+/** When a table was emptied last. */
+export const EMPTIED: string = `select ${LIVE_COLUMNS} from msc_feed.events as e where e.topic = $1 order by e.id desc limit 1`
