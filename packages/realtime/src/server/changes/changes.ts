@@ -1,4 +1,4 @@
-import type { FeedMessage } from '../../feed/source.ts'
+import type { FeedMessage, RowOutline } from '../../feed/message.ts'
 import { feedTopic } from '../../feed/feed-topic.ts'
 import { parseFilter, type RowFilter } from './filters.ts'
 import { push } from '../rooms/membership.ts'
@@ -87,6 +87,7 @@ export function createChanges(): Changes {
     publish(message) {
       const [, , ...owner] = message.topic.split(':')
       // A group's id may be that of a user, who need not be in the group: its members have its feed.
+      // That of a large row is in its outline.
       if (readersOf(message) !== 'members') deliver(owner.join(':'), message)
       deliver(EVERYBODY, message)
     },
@@ -96,25 +97,19 @@ export function createChanges(): Changes {
 /** What can't be read is nobody's but the service role's. */
 function readersOf(message: FeedMessage): unknown {
   try {
-    return message.payload['readers']
+    return (message.outline ?? message.payload).readers
   } catch {
     return 'members'
   }
 }
 
-/** A row that can't be told is told without its columns, in the words that Supabase has for one that is too large. */
 function sendOr(membership: Membership, message: FeedMessage): void {
+  const { topic, event: operation, at, outline } = message
+  if (outline) return sendOutline(membership, outline, at)
   try {
     send(membership, message)
   } catch {
-    const { schema, table } = placeOf(message.topic)
-    const isMeant = (wish: ChangeWish): boolean =>
-      (wish.schema === '*' || wish.schema === schema) && (wish.table === '*' || wish.table === table)
-    const ids = membership.changes.filter(isMeant).map(({ id }) => id)
-    if (ids.length === 0) return
-    const errors = ['Error 413: Payload Too Large']
-    const data = { schema, table, type: message.event, commit_timestamp: message.at, columns: [], errors }
-    push(membership, 'postgres_changes', { ids, data: { ...data, ...(message.event !== 'DELETE' && { record: {} }) } })
+    sendOutline(membership, { ...placeOf(topic), operation }, at)
   }
 }
 
@@ -123,6 +118,24 @@ function placeOf(topic: string): { readonly schema: string; readonly table: stri
   const [, named = ''] = topic.split(':')
   const dot = named.indexOf('.')
   return dot === -1 ? { schema: 'public', table: named } : { schema: named.slice(0, dot), table: named.slice(dot + 1) }
+}
+
+/**
+ * A row that can't be told is told without its columns, in the words that Supabase has for one that is too large; also where a
+ * filter can't be asked.
+ */
+function sendOutline(membership: Membership, { schema, table, operation }: RowOutline, at: string): void {
+  const ids = membership.changes.filter((wish) => isWished(wish, { schema, table, operation })).map(({ id }) => id)
+  if (ids.length === 0) return
+  const errors = ['Error 413: Payload Too Large']
+  const data = { schema, table, type: operation, commit_timestamp: at, columns: [], errors }
+  push(membership, 'postgres_changes', { ids, data: { ...data, ...(operation !== 'DELETE' && { record: {} }) } })
+}
+
+function isWished(wish: ChangeWish, { schema, table, operation }: RowOutline): boolean {
+  if (wish.event !== '*' && wish.event !== operation) return false
+  if (wish.schema !== '*' && wish.schema !== schema) return false
+  return wish.table === '*' || wish.table === table
 }
 
 function send(membership: Membership, { payload, at }: FeedMessage): void {
@@ -144,9 +157,7 @@ function send(membership: Membership, { payload, at }: FeedMessage): void {
   // Who asked for the same columns is served by one frame.
   const groups = new Map<string, { readonly select: readonly string[] | undefined; readonly ids: number[] }>()
   for (const wish of membership.changes) {
-    if (wish.event !== '*' && wish.event !== operation) continue
-    if (wish.schema !== '*' && wish.schema !== schema) continue
-    if (wish.table !== '*' && wish.table !== table) continue
+    if (!isWished(wish, { schema, table, operation })) continue
     if (wish.filter && !wish.filter(row)) continue
     const key = wish.select?.join(',') ?? '*'
     const group = groups.get(key) ?? { select: wish.select, ids: [] }

@@ -57,6 +57,28 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       )
     }
 
+    it('that are too large to be sent are told without their columns, to whoever wants to hear of them', async () => {
+      const client = connect(await tokenOf('a'))
+      const heard: unknown[] = []
+      const others: unknown[] = []
+      const on = { schema: 'public', table: 'items' }
+      const channel = client
+        .channel('rows')
+        .on('postgres_changes', { event: 'INSERT', ...on }, (change) => heard.push(change))
+        .on('postgres_changes', { event: 'DELETE', ...on }, (change) => others.push(change))
+        .on('postgres_changes', { event: '*', schema: 'public', table: 'others' }, (change) => others.push(change))
+      expect(await joined(client, channel)).toBe('SUBSCRIBED')
+      await insert('b', 1, 'x'.repeat(1_200_000))
+      await insert('a', 2, 'x'.repeat(1_200_000))
+      await insert('a', 3)
+      await expect.poll(() => heard).toHaveLength(2)
+      expect(heard).toEqual([
+        expect.objectContaining({ ...on, eventType: 'INSERT', new: {}, errors: ['Error 413: Payload Too Large'] }),
+        expect.objectContaining({ ...on, new: expect.objectContaining({ n: 3 }), errors: null }),
+      ])
+      expect(others).toEqual([])
+    })
+
     describe.each(['1.0.0', '2.0.0'] as const)('the real SDK, protocol %s', (version) => {
       it('hears of changes of its rows: by event, table and filter, and of some columns alone', async () => {
         const client = connect(await tokenOf('a'), version)
