@@ -110,10 +110,15 @@ export class Position {
     for (const each of this.#heard.keys()) if (isVisible(this.#snapshot, each)) this.#heard.delete(each)
   }
 
-  toString(): string {
+  /** Of which everything visible was heard, as Postgres writes it. */
+  get snapshot(): string {
     const { xmin, xmax, open } = this.#snapshot
+    return `${xmin}:${xmax}:${[...open].join(',')}`
+  }
+
+  toString(): string {
     const heard = [...this.#heard].map(([xid, id]) => `${xid}.${id}`)
-    return `${this.#epoch}:${xmin}:${xmax}:${[...open].join(',')}${heard.length > 0 ? '+' : ''}${heard.join(',')}`
+    return `${this.#epoch}:${this.snapshot}${heard.length > 0 ? '+' : ''}${heard.join(',')}`
   }
 
   /** Where the snapshot shows all that the one before did; a row of a transaction that was long open has an old one. */

@@ -194,6 +194,14 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     return wake()
   }
 
+  /**
+   * Whoever reads a history was let in some time ago, and may have been taken out where this server has not heard of it. Their
+   * removal is told before they have the answer, or they have none.
+   */
+  const sendAwayFirst = async (page: { readonly behind?: boolean } | undefined): Promise<void> => {
+    if (page?.behind) await deadline(look, { operation: '[msc/realtime] feed', timeoutMs, clock })
+  }
+
   /** What is committed from here on is not visible in its snapshot, so nothing is missed before it listens. */
   const findPosition = async (): Promise<void> => {
     for (let attempt = 0; !isClosed(); attempt++) {
@@ -253,8 +261,9 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     async since(topic, after, max) {
       // Whoever asked before it knows where it began could miss what lies between.
       await starting
-      const rows = await query<PageRow>(SINCE, [topic, after ?? null, max])
+      const rows = await query<PageRow>(SINCE, [topic, after ?? null, max, reading?.position.snapshot ?? null])
       const page = rows[0]
+      await sendAwayFirst(page)
       if (page?.gap) {
         gaps += 1
         await announceEmptied(topic)
@@ -269,7 +278,13 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       }
     },
     async replay(topic, sinceMs, max) {
-      const rows = await query<EventRow>(REPLAY, [topic, sinceMs, max])
+      const rows = await query<EventRow & { readonly behind: boolean }>(REPLAY, [
+        topic,
+        sinceMs,
+        max,
+        reading?.position.snapshot ?? null,
+      ])
+      await sendAwayFirst(rows[0])
       await announce(topic, rows)
       return rows.map(toEvent)
     },

@@ -36,8 +36,8 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       await db.exec('truncate label_members; delete from releases; delete from items; delete from msc_feed.events')
     })
 
-    const start = async (): Promise<void> => {
-      quiet = quietClient(db)
+    const start = async (mode: 'polling' | 'listening' = 'polling'): Promise<void> => {
+      quiet = quietClient(db, mode)
       const asked = databasePolicies({ client: db.client })
       const authorize: Authorize = async (question, signal) => {
         const answer = await asked(question, signal)
@@ -91,6 +91,18 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       await db.exec(RELEASE)
       await expect.poll(() => heardBy(bo)).toEqual(['phx_error', 'broadcast 1'])
       expect(heardBy(ana)).toEqual(['phx_error'])
+    })
+
+    it('nobody reads the history of a feed whose removal this server has not heard of', async () => {
+      await start('listening')
+      const ana = await connect('ana')
+      expect(await join(ana, FEED)).toBe('ok')
+      const { response } = await ana.ask(FEED, 'msc_since', {})
+      const after = (response as { readonly cursor?: string }).cursor
+      await db.exec(REMOVAL)
+      await db.exec(RELEASE)
+      const answer = await ana.ask(FEED, 'msc_since', { after })
+      expect([answer.status, JSON.stringify(answer)]).toEqual(['error', expect.not.stringContaining('record')])
     })
 
     it('whoever is just being let in is asked again', async () => {

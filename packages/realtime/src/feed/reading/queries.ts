@@ -1,4 +1,4 @@
-import { HISTORY_COLUMNS, LIVE_COLUMNS, REPLAY_COLUMNS, type EventRow } from '../message.ts'
+import { ACCESS, HISTORY_COLUMNS, LIVE_COLUMNS, REPLAY_COLUMNS, type EventRow } from '../message.ts'
 
 /** Runs a statement on the outbox, within its deadline. */
 export type Query = <Row>(text: string, values: unknown[]) => Promise<Row[]>
@@ -11,14 +11,23 @@ export type PageRow = (EventRow | { readonly id: null }) & {
   readonly last: string
   /** The first transaction of which nothing was deleted. Of a catch-up alone. */
   readonly floor?: string
+  /** Of a history alone: whoever reads it may be taken out. */
+  readonly behind?: boolean
 }
+
+/**
+ * Whether somebody was taken out whom this server has not sent away yet: they could read what was committed afterwards. By the
+ * snapshot of its position.
+ */
+const behind = (snapshot: string): string => `exists (select from msc_feed.events as a where a.topic = '${ACCESS}'
+    and a.xid >= pg_snapshot_xmin(${snapshot}::pg_snapshot) and not pg_visible_in_snapshot(a.xid, ${snapshot}::pg_snapshot)) as behind`
 
 export const rowsOf = (page: readonly PageRow[]): EventRow[] => page.filter((row) => row.id !== null) as EventRow[]
 
 export const NOW = 'select cursor from msc_feed.unheard(null, null, 0)'
 
 /** What came after a cursor in one topic, with everything that a row has. */
-export const SINCE: string = `select u.gap, u.more, u.cursor as last, ${HISTORY_COLUMNS}
+export const SINCE: string = `select u.gap, u.more, u.cursor as last, ${behind('$4')}, ${HISTORY_COLUMNS}
   from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) order by e.id`
 
 /** Of a channel's message that was deleted nothing is told any more but that. */
@@ -39,7 +48,7 @@ export const ANNOUNCED: string = `select ${LIVE_COLUMNS}, w.nth = 1 or w.total <
   ) as w join msc_feed.events as e on e.id = w.id order by w.nth`
 
 /** As they are now. */
-export const REPLAY: string = `select ${REPLAY_COLUMNS} from (select m.id from msc_feed.events as m
+export const REPLAY: string = `select ${behind('$4')}, ${REPLAY_COLUMNS} from (select m.id from msc_feed.events as m
   where m.topic = $1 and m.private and m.target is null and m.raw is null and m.inserted_at >= to_timestamp($2::double precision / 1000) 
     and not exists (select from msc_feed.events as d where d.target = m.id and d.event = 'delete') order by m.id desc limit $3) as latest
   join msc_feed.events as e on e.id = latest.id order by e.id`
