@@ -61,6 +61,18 @@ do $$ begin
     alter table msc_feed.events add column once text;
   end if;
 end $$;
+-- What was deleted of each topic: the last row, and the last transaction before that row's. So a topic in which nothing is written is
+-- not taken for one of which something is gone. Of topics that were forgotten in turn, 'feed!' has the last transaction.
+create table if not exists msc_feed.pruned (
+  topic text primary key,
+  xid xid8 not null,
+  id bigint not null,
+  prior xid8 not null,
+  at timestamptz not null default now()
+);
+create index if not exists pruned_by_age on msc_feed.pruned (at);
+insert into msc_feed.pruned (topic, xid, id, prior)
+  select 'feed!', s.floor, 9223372036854775807, s.floor from msc_feed.state as s on conflict do nothing;
 create unique index if not exists events_once on msc_feed.events (once) where once is not null;
 
 -- The history that cursors belong to. A database that was restored elsewhere, or to an earlier moment, has another one, although
@@ -191,12 +203,28 @@ begin
   with old as (
     select id from msc_feed.events where inserted_at < now() - older order by inserted_at limit max
   ), deleted as (
-    delete from msc_feed.events as e using old where e.id = old.id returning e.xid
+    delete from msc_feed.events as e using old where e.id = old.id returning e.topic, e.xid, e.id
+  ), latest as (
+    select d.topic, (array_agg(distinct d.xid order by d.xid desc))[1:2] as xids, (array_agg(d.id order by d.xid desc, d.id desc))[1] as id
+      from deleted as d group by d.topic
+  ), noted as (
+    insert into msc_feed.pruned as p (topic, xid, id, prior)
+      select l.topic, l.xids[1], l.id, coalesce(l.xids[2], '0') from latest as l
+      on conflict (topic) do update set xid = greatest(p.xid, excluded.xid), at = now(),
+        id = case when excluded.xid > p.xid then excluded.id when excluded.xid < p.xid then p.id else greatest(p.id, excluded.id) end,
+        prior = greatest(p.prior, excluded.prior, nullif(least(p.xid, excluded.xid), greatest(p.xid, excluded.xid)))
   )
   select count(*), (select xid from deleted order by xid desc limit 1) into gone, last from deleted;
   if gone > 0 then
     update msc_feed.state set floor = greatest(floor, ((last::text::bigint + 1)::text)::xid8);
   end if;
+  with forgotten as (
+    delete from msc_feed.pruned as p using (
+      select o.topic from msc_feed.pruned as o where o.at < now() - interval '30 days' and o.topic <> 'feed!' order by o.at limit max
+    ) as old where p.topic = old.topic returning p.xid
+  )
+  update msc_feed.pruned as p set xid = greatest(p.xid, f.xid), prior = greatest(p.xid, f.xid)
+    from (select xid from forgotten order by xid desc limit 1) as f where p.topic = 'feed!';
   -- Supabase prunes its own.
   if to_regclass('realtime.messages') is not null and to_regclass('realtime.subscription') is null then
     delete from realtime.messages where id in (
@@ -210,4 +238,5 @@ revoke all on function msc_feed.prune(interval, int) from public;
 alter table msc_feed.events enable row level security;
 alter table msc_feed.state enable row level security;
 alter table msc_feed.delivery enable row level security;
+alter table msc_feed.pruned enable row level security;
 `
