@@ -141,7 +141,14 @@ function alone(tables: readonly FeedTable[]): string {
     qualified(schema, table),
     ...(members ? [qualified(members.schema ?? 'public', members.table)] : []),
   ])
-  const own = ['realtime.messages', 'msc_feed.events', 'msc_feed.state', 'msc_feed.readers', 'msc_feed.delivery']
+  const own = [
+    'realtime.messages',
+    'msc_feed.events',
+    'msc_feed.state',
+    'msc_feed.readers',
+    'msc_feed.delivery',
+    'msc_feed.pruned',
+  ]
   const all = [...new Set([...names, ...own])].map(literal).join(', ')
   return block(`declare
   names text := (

@@ -105,11 +105,14 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       await start()
       await quiet.hold()
       const [row] = await db.query<{ id: string }>(`select msc_feed.publish('room:1', 'note', '{"n":1}', false) as id`)
-      const deletion = [row?.id]
-      await db.query(
-        `select msc_feed.act('room:1', false, $1, 'delete', 'null', 'a', now() - interval '1 hour', 50, 1000)`,
-        deletion,
-      )
+      const act = (action: string, value: string): Promise<unknown> =>
+        db.query(`select msc_feed.act('room:1', false, $1, $2, $3, 'a', now() - interval '1 hour', 50, 1000)`, [
+          row?.id,
+          action,
+          value,
+        ])
+      await act('update', '{"n":2}')
+      await act('delete', 'null')
       quiet.answer()
       await expect.poll(() => heard).toEqual(['action room:1 delete'])
     })
