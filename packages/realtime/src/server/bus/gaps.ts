@@ -9,6 +9,14 @@ const BUSY_MS = 1000
 /** Members that are told in one turn of the event loop. */
 const AT_ONCE = 200
 
+/** A room that will be told, or is being told. */
+interface Busy {
+  cancel: CancelTimer
+  isTelling: boolean
+  /** More is missing since the first of its members were told. */
+  isAgain: boolean
+}
+
 /** Tells this server's members that they may have missed something. */
 export interface Gaps {
   /** How often members were told. */
@@ -19,6 +27,11 @@ export interface Gaps {
   atOnce(): void
   /** Something is missing in one room. */
   inRoom(topic: string, isPrivate: boolean): void
+  /**
+   * Whether the members of a room still have to hear of that. Those who follow the history may be told nothing of it meanwhile: they
+   * would take it for news of everything before it.
+   */
+  isDue(topic: string, isPrivate: boolean): boolean
   close(): void
 }
 
@@ -34,16 +47,16 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
   let told = 0
   let nextAt = -Infinity
   let cancel: CancelTimer | undefined
-  /** Rooms that will be told. */
-  const busy = new Map<string, CancelTimer>()
-  const tell = (members: readonly Membership[], from = 0, count = AT_ONCE): void => {
+  const busy = new Map<string, Busy>()
+  const tell = (members: readonly Membership[], onTold = (): void => {}, count = AT_ONCE, from = 0): void => {
     for (const member of members.slice(from, from + count)) {
       // It may have left, or joined again, meanwhile.
       if (rooms.members(member.topic, member.private).has(member)) {
         attempt('tell of a gap', () => push(member, 'phx_error', {}))
       }
     }
-    if (from + count < members.length) setImmediate(() => tell(members, from + count))
+    if (from + count < members.length) setImmediate(() => tell(members, onTold, count, from + count))
+    else onTold()
   }
   const tellAll = (count = AT_ONCE): void => {
     cancel?.()
@@ -54,9 +67,26 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
     emit('realtime.missed', {})
     tell(
       [...rooms.everyone()].filter(({ topic }) => !isKept(topic)),
-      0,
+      undefined,
       count,
     )
+  }
+  const tellLater = (key: string, topic: string, isPrivate: boolean): void => {
+    told += 1
+    emit('realtime.missed', { topic })
+    const onTold = (): void => {
+      // It was closed meanwhile.
+      if (busy.get(key) !== room) return
+      busy.delete(key)
+      if (room.isAgain) tellLater(key, topic, isPrivate)
+    }
+    const tellRoom = (): void => {
+      room.isTelling = true
+      tell([...rooms.members(topic, isPrivate)], onTold)
+    }
+    const cancel = clock.setTimeout(() => attempt('tell of a gap', tellRoom), BUSY_MS)
+    const room: Busy = { cancel, isTelling: false, isAgain: false }
+    busy.set(key, room)
   }
   return {
     get told() {
@@ -72,22 +102,16 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
     atOnce: () => tellAll(Infinity),
     inRoom(topic, isPrivate) {
       const key = rooms.keyOf(topic, isPrivate)
-      if (busy.has(key)) return
-      told += 1
-      emit('realtime.missed', { topic })
+      const room = busy.get(key)
       // Whatever else finds no room until then is told by the same.
-      const tellRoom = (): void => {
-        busy.delete(key)
-        tell([...rooms.members(topic, isPrivate)])
-      }
-      busy.set(
-        key,
-        clock.setTimeout(() => attempt('tell of a gap', tellRoom), BUSY_MS),
-      )
+      if (room) room.isAgain ||= room.isTelling
+      else tellLater(key, topic, isPrivate)
     },
+    isDue: (topic, isPrivate) => busy.size > 0 && busy.has(rooms.keyOf(topic, isPrivate)),
     close() {
       cancel?.()
-      for (const stop of busy.values()) stop()
+      for (const room of busy.values()) room.cancel()
+      busy.clear()
     },
   }
 }

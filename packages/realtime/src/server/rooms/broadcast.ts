@@ -87,14 +87,24 @@ export function pend(rooms: Rooms, messages: readonly Broadcast[]): () => void {
 /**
  * Sends a message that is kept, whose sender was told that it is. False in a room that can't follow: its members have to be told
  * that they missed something, upon which those who follow the history fetch it.
+ *
+ * @param isMissing They will be told: those who follow the history hear nothing, and read this one too.
  */
-export function broadcastKept(rooms: Rooms, message: Broadcast, from?: Connection): boolean {
+export function broadcastKept(rooms: Rooms, message: Broadcast, from?: Connection, isMissing = false): boolean {
   if (!fits(rooms, [message], false)) {
     rooms.runtime.counters.countRefused(ROOM_BUSY)
     return false
   }
-  broadcastHere(rooms, message, from)
-  return true
+  if (!isMissing) broadcastHere(rooms, message, from)
+  else broadcastToOthers(rooms, message, from)
+  return !isMissing
+}
+
+/** Sends a message to those who do not follow its room's history. */
+function broadcastToOthers(rooms: Rooms, message: Broadcast, from?: Connection): void {
+  const outgoing = outgoingOf(message, 'message', from)
+  rooms.runtime.counters.countBroadcasts(1)
+  sendToRoom(rooms, { ...outgoing, isFor: (member) => !member.followsHistory && outgoing.isFor(member) })
 }
 
 /** Sends a message to everybody in its room, on all servers, but for whoever sent it and does not want to hear it. */
