@@ -30,7 +30,10 @@ export const NOW = 'select cursor from msc_feed.unheard(null, null, 0)'
 export const SINCE: string = `select u.gap, u.more, u.cursor as last, ${behind('$4')}, ${HISTORY_COLUMNS}
   from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) order by e.id`
 
-/** Of a channel's message that was deleted nothing is told any more but that. */
+/**
+ * Of a channel's message that was deleted nothing is told any more but that. What is announced is not looked at so: it is told at
+ * once, and the deletion right behind it.
+ */
 const IS_TOLD = `(starts_with(e.topic, 'feed:') or e.target is not null and e.event = 'delete' or not exists (
   select from msc_feed.events as d where d.target = coalesce(e.target, e.id) and d.event = 'delete'))`
 
@@ -44,7 +47,6 @@ export const ANNOUNCED: string = `select ${LIVE_COLUMNS}, w.nth = 1 or w.total <
   from (
     select w.nth, e.id, sum(least(e.bytes, 1000000)) over (order by w.nth) as total
       from unnest($1::bigint[]) with ordinality as w (id, nth) join msc_feed.events as e on e.id = w.id
-      where ${IS_TOLD}
   ) as w join msc_feed.events as e on e.id = w.id order by w.nth`
 
 /** As they are now. */
