@@ -183,7 +183,9 @@ export function toEvent(row: EventRow): FeedEvent {
 
 /** Tells all topics of a table to fetch what they have not heard. */
 function toEmptied(table: string, said: Pick<FeedMessage, 'id' | 'at' | 'complete'>): FeedMessage {
-  const payload = { table, operation: 'TRUNCATE', _msc: { more: true } }
+  const dot = table.indexOf('.')
+  const place = dot === -1 ? { schema: 'public', table } : { schema: table.slice(0, dot), table: table.slice(dot + 1) }
+  const payload = { ...place, operation: 'TRUNCATE', _msc: { more: true } }
   return { ...tellMore(`feed:${table}:`, 'emptied', said), payload, json: JSON.stringify(payload) }
 }
 

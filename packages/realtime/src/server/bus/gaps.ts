@@ -45,6 +45,7 @@ export interface Gaps {
 export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onTell?: () => void): Gaps {
   const { clock, attempt } = rooms.runtime
   let told = 0
+  let isClosed = false
   let nextAt = -Infinity
   let cancel: CancelTimer | undefined
   const busy = new Map<string, Busy>()
@@ -72,6 +73,7 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
     )
   }
   const tellLater = (key: string, topic: string, isPrivate: boolean): void => {
+    if (isClosed) return
     told += 1
     emit('realtime.missed', { topic })
     const onTold = (): void => {
@@ -109,6 +111,7 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
     },
     isDue: (topic, isPrivate) => busy.size > 0 && busy.has(rooms.keyOf(topic, isPrivate)),
     close() {
+      isClosed = true
       cancel?.()
       for (const room of busy.values()) room.cancel()
       busy.clear()
