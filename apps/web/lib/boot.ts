@@ -30,7 +30,7 @@ import { outbox } from './outbox.ts'
 import { platform } from './platform.ts'
 import { profile } from './profile.ts'
 import { realtimeSlot } from './realtime-server.ts'
-import { dropReleases } from './releases.ts'
+import { dropAllReleases, dropReleases } from './releases.ts'
 import { jwtSecret } from './session/secrets.ts'
 import { sessions } from './session/session.ts'
 
@@ -126,9 +126,10 @@ function keepsFiles({ name }: Profile): boolean {
 }
 
 /** Nobody is told of a change while the cache still has what was before. */
-async function dropWhatChanged({ topic }: FeedMessage): Promise<void> {
+async function dropWhatChanged({ topic, kind }: FeedMessage): Promise<void> {
   const [, table, owner] = topic.split(':')
-  if (table === 'releases' && owner) await dropReleases(owner)
+  if (kind === 'missed' || (kind === 'emptied' && table === 'releases')) await dropAllReleases()
+  else if (table === 'releases' && owner) await dropReleases(owner)
 }
 
 /** A Supabase project whose clients hear of rows that are in this database. */

@@ -90,10 +90,12 @@ export interface ReleasePage {
 /** What is dropped when a release of the owner changes. */
 const ownTag = (ownerId: string): string => `releases:${ownerId}`
 const ALL_TAG = 'releases:all'
+/** What is dropped when it is not known whose releases have changed. */
+const ANY_TAG = 'releases'
 
 /** Who reads the rows of all owners is told of the changes of all. */
 function cachedFor({ id, role }: User): { readonly ttl: number; readonly tags: readonly string[] } {
-  return { ttl: 60, tags: [role === 'admin' ? ALL_TAG : ownTag(id)] }
+  return { ttl: 60, tags: [role === 'admin' ? ALL_TAG : ownTag(id), ANY_TAG] }
 }
 
 const PAGE = 25
@@ -275,7 +277,16 @@ export async function storeAnalysis(
  * within a minute.
  */
 export async function dropReleases(ownerId: string): Promise<void> {
-  await Promise.all([invalidateTag(ownTag(ownerId)), invalidateTag(ALL_TAG)]).catch((error: unknown) =>
+  await dropTagged(ownTag(ownerId), ALL_TAG)
+}
+
+/** Drops those of all owners: the table was emptied, or changes of it may have been missed. */
+export async function dropAllReleases(): Promise<void> {
+  await dropTagged(ANY_TAG)
+}
+
+async function dropTagged(...tags: readonly string[]): Promise<void> {
+  await Promise.all(tags.map((tag) => invalidateTag(tag))).catch((error: unknown) =>
     console.warn('The release lists stay cached.', error),
   )
 }

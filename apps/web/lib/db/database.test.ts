@@ -38,7 +38,7 @@ it.each([
 })
 
 it('include the feeds as the generator makes them now', async () => {
-  const file = new URL('../../supabase/migrations/20261127000650_feeds.sql', import.meta.url)
+  const file = new URL('../../supabase/migrations/20261127000700_feeds.sql', import.meta.url)
   const made = feedMigration(
     [
       { table: 'notifications', owner: 'user_id' },
