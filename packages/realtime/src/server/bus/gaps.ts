@@ -66,8 +66,15 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
     told += 1
     attempt('tell of a gap', () => onTell?.())
     emit('realtime.missed', {})
+    const all = [...rooms.everyone()].filter(({ topic }) => !isKept(topic))
+    // Who follows a history at once: what is handed on between two turns would be taken for news of what is missing.
     tell(
-      [...rooms.everyone()].filter(({ topic }) => !isKept(topic)),
+      all.filter(({ followsHistory }) => followsHistory),
+      undefined,
+      Infinity,
+    )
+    tell(
+      all.filter(({ followsHistory }) => !followsHistory),
       undefined,
       count,
     )
