@@ -352,7 +352,7 @@ export function createRealtime(options: RealtimeOptions): Realtime {
       if (status === told) return
       told = status
       // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile
-      for (const listener of [...listeners]) safely(() => listener(status))
+      for (const listener of [...listeners]) if (listeners.has(listener)) safely(() => listener(status))
     }, 0)
   }
 

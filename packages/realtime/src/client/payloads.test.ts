@@ -101,6 +101,17 @@ describe('any JSON', () => {
     expect(details('track')).toEqual([{ n: 1 }])
   })
 
+  it('has the digits that `JSON.rawJSON` gives a number', async () => {
+    const { rawJSON } = JSON as unknown as { rawJSON?: (text: string) => unknown }
+    // Node 20 has none.
+    if (!rawJSON) return
+    const channel = client.channel('room')
+    await channel.ready
+    await channel.broadcast('note', { n: rawJSON('12345678901234567890') })
+    await client.publish('room', 'note', { n: rawJSON('12345678901234567890') })
+    expect(sent().map((payload) => JSON.stringify(payload))).toEqual(Array(2).fill('{"n":12345678901234567890}'))
+  })
+
   it('is what `toJSON` makes of a value', async () => {
     const channel = client.channel('room')
     await channel.ready
@@ -129,6 +140,10 @@ describe('any JSON', () => {
     ['a text', 'text'],
     ['null', null],
     ['a Date', new Date(0)],
+    ['a Map', new Map([['n', 1]])],
+    ['a Set', new Set([1])],
+    ['a promise', Promise.resolve({ n: 1 })],
+    ['a RegExp', /n/],
   ])('is tracked only as an object, not as %s', async (_what, state) => {
     const channel = client.channel('room', { presenceKey: 'a' })
     await channel.ready

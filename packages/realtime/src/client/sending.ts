@@ -198,8 +198,13 @@ const reading = new WeakMap<Member, Promise<unknown>>()
 /** Resolves as this one does, after those before it: what is read for longer must not be overtaken, however it ends. */
 async function inOrder(member: Member, read: Promise<unknown>, signal: AbortSignal): Promise<void> {
   const before = reading.get(member)
-  const own = ended(Promise.all([read, before]), signal)
-  reading.set(member, Promise.allSettled([before, own]))
+  const own = ended(
+    Promise.all([read, before]).then(() => undefined),
+    signal,
+  )
+  // Nothing of what was read is kept for those that come after.
+  const settled = Promise.allSettled([before, own]).then(() => undefined)
+  reading.set(member, settled)
   await own
 }
 

@@ -1,7 +1,7 @@
 import type { Clock, DriverError } from '@msc/core'
 import type { MessageMeta } from '../base/message.ts'
 import type { Stamp } from '../base/stamp.ts'
-import type { Member } from '../client/members.ts'
+import type { Handler, Member } from '../client/members.ts'
 import type { RawChannel } from '../client/raw-channel.ts'
 import type { Topic } from '../client/topic.ts'
 import type { ChannelOptions } from '../create-realtime.ts'
@@ -56,29 +56,31 @@ function validRewind({ options, membership }: Topic, rewind: Wanted['rewind']): 
 function followReading(topic: Topic, member: Member, { rewind, from }: Wanted): () => string | undefined {
   const position = (): string | undefined => topic.membership.inbox?.position
   let told = from
-  let settled = member.reading
-  const settle = (): void => {
-    const now = member.reading
-    void now.then(() => (settled = now))
+  let { reading } = member
+  let pending = 0
+  const follow = (next: Promise<void>): void => {
+    const settle = (): void => void (pending -= 1)
+    reading = next
+    pending += 1
+    next.then(settle, settle)
   }
+  follow(reading)
+  Object.defineProperty(member, 'reading', { get: () => reading, set: follow })
   if (!rewind && from === undefined) {
     topic.membership.live.then(
       () => (told ??= position()),
       () => undefined,
     )
   }
-  member.hears.add([
-    'message',
-    (_payload: unknown, _event: unknown, meta?: MessageMeta) => {
-      told = meta?.position ?? told
-      settle()
-    },
-    '*',
-  ])
-  return () => {
-    settle()
-    return member.reading === settled ? position() : told
-  }
+  const own: readonly Handler[] = [
+    ['message', (_payload: unknown, _event: unknown, meta?: MessageMeta) => void (told = meta?.position ?? told), '*'],
+    ['onAction', (action: { readonly position: string }) => void (told = action.position)],
+  ]
+  // Before the application's, which may ask where they are.
+  const others = [...member.hears]
+  member.hears.clear()
+  for (const each of [...own, ...others]) member.hears.add(each)
+  return () => (pending === 0 ? position() : told)
 }
 
 /** Where a message is: what the server says of it goes before what is in its payload, where a feed's rows have it. */

@@ -91,3 +91,39 @@ it('amounts that are none are said to be, and ask the server nothing', async () 
     channel.leave()
   }
 })
+
+it.each([['with schemas', true] as const, ['without', false] as const])(
+  'a position that is asked for in a handler is behind what it was told, %s',
+  async (_what, isTyped) => {
+    for (const gate of gates) gate.resolve(true)
+    const typed = { history: true, events: { note: z.object({ n: z.number() }) } }
+    const channel = client.channel('kept', isTyped ? (typed as ChannelOptions) : { history: true })
+    const heard: unknown[] = []
+    let at: string | undefined
+    const hear = (what: unknown): void => {
+      heard.push(what)
+      at = channel.position
+    }
+    channel.on('note', ({ n }) => hear(n))
+    channel.onAction(({ action }) => hear(action))
+    await channel.ready
+    await say(1, 2)
+    await expect.poll(() => heard).toEqual([1, 2])
+    const [message] = (await channel.history()).messages
+    await server.act({
+      topic: 'kept',
+      private: false,
+      id: message?.meta.id ?? '',
+      action: 'react',
+      name: 'up',
+      by: 'b',
+    })
+    await expect.poll(() => heard).toEqual([1, 2, 'react'])
+    channel.leave()
+    const next = client.channel('kept', { from: at })
+    next.on('note', ({ n }) => heard.push(n))
+    next.onAction(({ action }) => heard.push(`${action} again`))
+    await say(3)
+    await expect.poll(() => heard).toEqual([1, 2, 'react', 3])
+  },
+)

@@ -28,7 +28,8 @@ export function compareDecimals(one: Decimal, other: Decimal): number {
   if (one.sign !== other.sign || one.sign === 0) return one.sign - other.sign
   const byExponent = one.exponent - other.exponent
   const byDigits = one.digits === other.digits ? 0 : one.digits < other.digits ? -1 : 1
-  return one.sign * (byExponent || byDigits)
+  // Never the other zero.
+  return one.sign * (byExponent || byDigits) || 0
 }
 
 /** Whether a JavaScript number holds what a number's text says. */
