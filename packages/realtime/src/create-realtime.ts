@@ -440,8 +440,8 @@ export function createRealtime(options: RealtimeOptions): Realtime {
     args: Parameters<(typeof PublishCode)[What]>[0],
   ): Promise<void> => {
     assertOpen()
-    const given = copied(args)
-    await (await import('./client/publish.ts'))[what](given as never, tools)
+    const copies = copied(args)
+    await (await import('./client/publish.ts'))[what](copies as never, tools, args as never)
   }
 
   return {

@@ -16,14 +16,11 @@ export interface Stamp {
 /** A payload as it travels. */
 export type Stamped = Payload & { readonly _msc?: Stamp }
 
-/** What JavaScript calls it: `[object Object]` for what has names and values. */
-export const tagOf = (value: unknown): string => ({}).toString.call(value)
-
 /** Takes the stamp off, before anybody sees the payload. Both came over a network, so that neither may be what it should be. */
 export function unstamped<T>(raw: T): { readonly stamp: Stamp; readonly payload: T extends Payload ? Payload : unknown }
 export function unstamped(raw: unknown): { readonly stamp: Stamp; readonly payload: unknown } {
   // A text, a list or bytes would be mangled by the spread.
-  if (tagOf(raw) !== '[object Object]') return { stamp: {}, payload: raw }
+  if ({}.toString.call(raw) !== '[object Object]') return { stamp: {}, payload: raw }
   const { _msc, ...payload } = raw as Stamped
   return { stamp: Object(_msc) as Stamp, payload }
 }

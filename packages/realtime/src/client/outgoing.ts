@@ -20,6 +20,27 @@ export function writable(refuse: typeof refusal, topic: string, payload: unknown
   })
 }
 
+const tagOf = (value: unknown): string => ({}).toString.call(value)
+
+/**
+ * The copies of what was given, but for those that say something else: of a Map, which is nothing in JSON, or of a number of
+ * `JSON.rawJSON`, whose digits are gone.
+ */
+export function chosen<Values extends readonly unknown[]>(copies: Values, given: readonly unknown[]): Values {
+  return copies.map((copy, index) => (saysTheSame(given[index], copy) ? copy : given[index])) as unknown as Values
+}
+
+function saysTheSame(given: unknown, copy: unknown): boolean {
+  try {
+    if (!(given as { toJSON?: unknown }).toJSON && tagOf(given) !== tagOf(copy)) return false
+    const text = JSON.stringify(given)
+    return JSON.stringify(JSON.parse(text)) === text
+  } catch {
+    // Such as null, and what JSON can't carry: that is no copy.
+    return true
+  }
+}
+
 /** @throws ConfigError `REALTIME_PAYLOAD_TOO_LARGE` for what the server would refuse, and may close the connection for. */
 export function assertFits(refuse: typeof refusal, payload: unknown, limit: number | undefined): void {
   if (!limit) return

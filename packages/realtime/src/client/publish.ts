@@ -6,7 +6,7 @@ import type { refusal } from '../base/refusal.ts'
 import type { feedTopic } from '../feed/feed-topic.ts'
 import { stamped, type StampTools } from '../base/stamped.ts'
 import type { OutgoingMessage, RealtimeDriver } from '../driver.ts'
-import { writable } from './outgoing.ts'
+import { chosen, writable } from './outgoing.ts'
 
 /** What the client has loaded already. */
 export interface PublishTools extends StampTools, Pick<typeof Core, 'UnavailableError' | 'emit'> {
@@ -42,9 +42,11 @@ function breakerOf({ breaker: seen, driver, clock, emit }: PublishTools): Breake
 
 /** Publishes without a channel. Servers do; a page has its channels, and so does not load this first. */
 export async function publishNow(
-  [topic, event, given, options]: Parameters<Realtime['publish']>,
+  copies: Parameters<Realtime['publish']>,
   tools: PublishTools,
+  given: Parameters<Realtime['publish']> = copies,
 ): Promise<void> {
+  const [topic, event, content, options] = chosen(copies, given)
   const { driver, clock, inTime, refusal: refuse, UnavailableError, emit, stats } = tools
   const send = driver.publish?.bind(driver)
   if (!send) {
@@ -56,8 +58,8 @@ export async function publishNow(
     throw refuse('The topic is missing.', 'REALTIME_TOPIC_INVALID')
   }
   // Of what can't be written the backend never hears, so it must not count as its failure.
-  writable(refuse, topic, given instanceof Uint8Array ? undefined : given)
-  const payload = stamped(given, tools)
+  writable(refuse, topic, content instanceof Uint8Array ? undefined : content)
+  const payload = stamped(content, tools)
   const message: OutgoingMessage = { topic, event, payload, private: options?.private ?? false }
   const breaker = breakerOf(tools)
   const from = clock.monotonic()
@@ -97,9 +99,11 @@ function isAnswer(error: unknown): boolean {
 
 /** A row's change as Supabase's `realtime.broadcast_changes` sends it. */
 export function publishChange(
-  [{ table, ownerId, type, record, old }]: Parameters<Realtime['publishChange']>,
+  copies: Parameters<Realtime['publishChange']>,
   tools: PublishTools,
+  given: Parameters<Realtime['publishChange']> = copies,
 ): Promise<void> {
+  const [{ table, ownerId, type, record, old }] = chosen(copies, given)
   const payload = { operation: type, schema: 'public', table, record: record ?? null, old_record: old ?? null }
   return publishNow([tools.feedTopic(table, ownerId), type, payload, { private: true }], tools)
 }

@@ -10,7 +10,7 @@ import type { Membership } from './membership.ts'
 import type { OutboxTools } from '../outbox/outbox.ts'
 import { followOccupancy, type CountedTopic } from '../occupancy/follow-occupancy.ts'
 import { createTracking, type Tracking } from './tracking.ts'
-import { assertFits, writable } from './outgoing.ts'
+import { assertFits, chosen, writable } from './outgoing.ts'
 import { act } from '../history/act.ts'
 import { assertAmounts } from '../history/amounts.ts'
 import { readHistory } from '../history/read-history.ts'
@@ -155,9 +155,10 @@ export async function perform(
   operation: Operation,
   topic: Place & { readonly membership: Own },
   member: Member,
-  args: readonly unknown[],
+  copies: readonly unknown[],
   signal: AbortSignal,
   settle: (result: never) => void,
+  given: readonly unknown[],
 ): Promise<never> {
   // It waits by itself, for this subscription and those to come, whoever the user is by then.
   if (operation === 'onOccupancy') return followOccupancy(topic, member) as never
@@ -165,6 +166,7 @@ export async function perform(
   signal.throwIfAborted()
   const own = topic.membership
   const { name, driver, emit, UnavailableError } = topic.options
+  const args = chosen(copies, given)
   // As given: the other side checks, and transforms, for itself.
   if (operation === 'broadcast' && member.read) await inOrder(member, member.read(args[0] as string, args[1]), signal)
   // While it was read the user may have changed, or the time for it ended.

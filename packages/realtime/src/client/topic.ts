@@ -65,11 +65,13 @@ export function createTopic(options: TopicOptions): Topic {
       const request =
         (operation: Operation) =>
         (...args: unknown[]): Promise<never> => {
-          const given = copied(args)
+          const copies = copied(args)
           return new Promise((resolve, reject) => {
             self.membership
               .inTime(operation, (signal) =>
-                import('./sending.ts').then((code) => code.perform(operation, self, member, given, signal, resolve)),
+                import('./sending.ts').then((code) =>
+                  code.perform(operation, self, member, copies, signal, resolve, args),
+                ),
               )
               .then(resolve, reject)
           })
