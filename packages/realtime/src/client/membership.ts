@@ -41,6 +41,8 @@ export interface Audience {
   /** Loaded before the first join of a feed, so what waits for it misses nothing. */
   readonly feedCode: Deferred<typeof FeedCode>
   presenceKey?: string
+  /** Memberships before this one were live: whoever comes next has missed something. */
+  wasLive?: boolean | undefined
 }
 
 /**
@@ -49,6 +51,8 @@ export interface Audience {
  */
 export interface Membership {
   state: 'connecting' | 'connected' | 'reconnecting' | 'closed'
+  /** Ends with it. */
+  readonly signal: AbortSignal
   /** Resolves with the subscription when there is one; another promise after each interruption. */
   readonly live: Promise<Subscription>
   /** With the first state that is tracked. */
@@ -77,7 +81,7 @@ export interface Membership {
  * @param waitMs Before the first join.
  * @param missed Another user's was live before, so that something is missing when this one is.
  */
-export function createMembership(topic: Audience, waitMs = 0, missed = false): Membership {
+export function createMembership(topic: Audience, waitMs?: number, missed?: boolean): Membership {
   const { options, feedCode, members } = topic
   const { name, clock, driver, user } = options
   const closing = new AbortController()
@@ -99,6 +103,7 @@ export function createMembership(topic: Audience, waitMs = 0, missed = false): M
 
   const self: Membership = {
     state: 'connecting',
+    signal,
     get live() {
       return live.promise
     },

@@ -73,6 +73,11 @@ describe('a token', () => {
     await settle()
     await settle()
     expect(joins()).toEqual([tokens.ana, undefined])
+    // Nobody is signed in, and that page is still no token.
+    token = '<html>502 Bad Gateway</html>'
+    await expect(client.refreshToken()).rejects.toMatchObject({ code: 'REALTIME_TOKEN_INVALID' })
+    await clock.advance(2000)
+    expect(joins()).toEqual([tokens.ana, undefined])
   })
 })
 

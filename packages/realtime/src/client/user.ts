@@ -15,6 +15,8 @@ export interface User {
   token?: string | undefined
   /** Account, session and role of the latest token. */
   identity?: string
+  /** There has been a token that says whose it is: what says nothing is none, also while nobody is signed in. */
+  hasToken?: boolean
   changedAt?: number
   asking?: Promise<void> | undefined
   /** Why rows that they see can't be loaded now. */
@@ -61,7 +63,8 @@ export function ask(tools: UserTools, anew = false): Promise<void> {
       user.asking = undefined
       const token = given || undefined
       // What answers in place of the application, such as a proxy's page that says it is away, is no news of the user.
-      if (token !== undefined && user.token !== undefined && isToken(user.token) && !isToken(token)) {
+      if (token !== undefined && isToken(token)) user.hasToken = true
+      else if (token !== undefined && user.hasToken) {
         throw tools.refusal('`getToken` has answered with something else than a token.', 'REALTIME_TOKEN_INVALID', {
           hint: 'Reject when it can not be told, as when a response is not `ok`; `undefined` says that nobody is signed in.',
         })
@@ -88,15 +91,19 @@ function changeUser(tools: UserTools, last: string): void {
   user.changedAt = now
   void import('../outbox/outbox.ts').then(({ forget }) => forget(tools, last)).catch(() => undefined)
   const reason = refusal('Another user has come.', 'REALTIME_USER_CHANGED')
-  // Those who hear of it may join again.
-  // oxlint-disable-next-line unicorn/no-useless-spread -- it changes meanwhile
-  for (const topic of [...topics.values()]) {
+  // All are replaced before anybody hears of it: whoever leaves a topic then leaves it for good, and one that is opened is the new
+  // user's already.
+  const changes = [...topics.values()].map((topic) => {
     const { membership: before, options, members } = topic
-    topic.membership = createMembership(topic, isCalm ? 0 : retryMs(0), before.wasLive)
-    void before.close(reason, topic.membership)
+    topic.wasLive ||= before.wasLive
+    const next = (topic.membership = createMembership(topic, isCalm ? 0 : retryMs(0), topic.wasLive))
+    return { before, next, isFeed: options.feed, members: [...members] }
+  })
+  for (const { before, next } of changes) void before.close(reason, next)
+  for (const { before, isFeed, members } of changes) {
     if (before.presence) callAll(members, 'onPresence', {})
     // A feed that waits for its snapshot holds messages: it begins anew.
-    if (before.wasLive && options.feed) callAll(members, 'onGap')
+    if (before.wasLive && isFeed) callAll(members, 'onGap')
   }
 }
 

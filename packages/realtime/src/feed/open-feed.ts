@@ -2,6 +2,7 @@ import type * as Core from '@msc/core'
 import type { Change, FeedHandlers } from '../create-realtime.ts'
 import type { InTime } from '../base/in-time.ts'
 import type { refusal } from '../base/refusal.ts'
+import type { Membership } from '../client/membership.ts'
 import type { RawChannel } from '../client/raw-channel.ts'
 import type { User } from '../client/user.ts'
 
@@ -16,6 +17,7 @@ interface FeedTools extends Pick<typeof Core, 'sleep'> {
   /** To the application's `onError`. */
   readonly report: (error: Error, operation: string, details: Readonly<Record<string, unknown>>) => void
   readonly user: User
+  readonly topics: ReadonlyMap<string, { readonly membership: Pick<Membership, 'state' | 'signal'> }>
   /** Ends the feed. */
   readonly signal: AbortSignal
 }
@@ -37,10 +39,14 @@ export function openFeed<Row>(
     // It is reported, since nobody waits.
     throw new TypeError(`[msc/realtime] ${channel.topic} was opened without \`onChange\`.`)
   }
-  // With a position to go on from there is no snapshot to wait for, until there is a gap.
-  let held: (() => void)[] | undefined = snapshot && from === undefined ? [] : undefined
-  let loads = 0
-  let isLive = false
+  const topic = tools.topics.get(channel.topic)
+  // It was left, or the client closed, while this code was being loaded.
+  if (!topic || signal.aborted) return
+  /** Changes that wait for the rows. */
+  let held: (() => void)[] | undefined
+  /** The rows have to be loaded as soon as it is live: until then nothing could be heard of what changes meanwhile. */
+  let isOwed = false
+  let loading: AbortController | undefined
   /** Since the last gap. */
   let hasTold = true
   const tell = (change: Change<Row>): void => {
@@ -49,31 +55,48 @@ export function openFeed<Row>(
   }
   const tellOf = createTrouble(channel.topic, tools, (error) => safely(() => onError?.(error)))
 
-  const load = async (): Promise<void> => {
-    if (!snapshot) return
-    const own = ++loads
-    // Until a later gap has begun another load, or nobody listens any more.
-    const isWanted = (): boolean => own === loads && !signal.aborted
-    held = []
-    for (let attempt = 0; isWanted(); attempt++) {
+  /** Until it is there, another load has taken its place, or nobody wants it any more. */
+  const load = async (ask: NonNullable<typeof snapshot>, until: AbortSignal): Promise<void> => {
+    for (let attempt = 0; !until.aborted; attempt++) {
       try {
-        const rows = await inTime(`snapshot of ${channel.topic}`, async (inner) => snapshot(inner), signal)
-        if (!isWanted()) return
+        const rows = await inTime(`snapshot of ${channel.topic}`, async (inner) => ask(inner), until)
+        if (until.aborted) return
         // Such as what an API answers that refuses.
         if (!Array.isArray(rows)) throw new TypeError('What was loaded is no list.')
         tellOf(undefined)
         hasTold = true
         safely(() => onSnapshot?.(rows))
+        if (until.aborted) return
         const waited = held ?? []
         held = undefined
         for (const tell of waited) if (!signal.aborted) safely(tell)
         return
       } catch (error) {
-        if (isWanted()) tellOf({ cause: error })
-        await sleep(retryMs(attempt), { clock, signal }).catch(() => undefined)
+        if (!until.aborted) tellOf({ cause: error })
+        await sleep(retryMs(attempt), { clock, signal: until }).catch(() => undefined)
       }
     }
   }
+  const loadOwed = (): void => {
+    const { state, signal: stay } = topic.membership
+    if (!snapshot || !isOwed || state !== 'connected' || stay.aborted || signal.aborted) return
+    isOwed = false
+    // What has come by now is in the rows.
+    held = []
+    loading = new AbortController()
+    // What one user loads is shown to no other; the one after has to load as well.
+    stay.addEventListener('abort', owe, { once: true, signal })
+    void load(snapshot, loading.signal)
+  }
+  /** Begins anew: what is being loaded is of before, and so are the changes that wait for it. */
+  const owe = (): void => {
+    if (!snapshot) return
+    loading?.abort()
+    held = []
+    isOwed = true
+    loadOwed()
+  }
+  signal.addEventListener('abort', () => loading?.abort(), { once: true })
 
   for (const type of ['INSERT', 'UPDATE', 'DELETE'] as const) {
     channel.on(type, (payload) => {
@@ -84,25 +107,22 @@ export function openFeed<Row>(
       const change: Change<Row> = { type, data, old }
       if (!held) safely(() => tell(change))
       else if (held.length < MAX_HELD) held.push(traced(() => tell(change)))
-      else void load()
+      else owe()
     })
   }
-  channel.onReady((next) => (isLive = next))
+  // Later, as a gap that is told with it would have it load twice.
+  channel.onReady((isReady) => {
+    if (isReady) queueMicrotask(loadOwed)
+  })
   channel.onGap(() => {
     const isNews = hasTold
     hasTold = false
-    // What was loaded, and has not been told yet, is the last user's. There is another gap once it is live.
-    if (!isLive) loads += 1
-    else void load()
-    if (snapshot && !isLive) held = []
+    owe()
     // Of a second one only who loads by themselves need hear.
-    if (isNews || !snapshot) safely(() => onGap?.())
+    if (isNews || !snapshot || !onSnapshot) safely(() => onGap?.())
   })
-  const begin = (): void => {
-    isLive = true
-    if (from === undefined) void load()
-  }
-  channel.ready.then(begin, () => undefined)
+  // With a position to go on from there is no snapshot to wait for, until there is a gap.
+  if (from === undefined) owe()
 }
 
 /** Of the feeds of a client, those that can't be loaded now, and why. */

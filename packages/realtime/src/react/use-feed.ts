@@ -2,6 +2,7 @@
 
 import { useEffect } from 'react'
 import type { Change, FeedHandlers } from '../create-realtime.ts'
+import { safely } from '../base/safely.ts'
 import { useRealtime } from './context.tsx'
 import { useFrom } from './use-from.ts'
 import { useLatest } from './use-latest.ts'
@@ -33,19 +34,24 @@ export function useFeed<Row>(
       wasLive = true
       return latest.current
     }
+    /** Asked for when the feed is live, also where there is nothing to load: until then nobody can reload what is missing. */
+    const whenLive = async (): Promise<readonly Row[]> => {
+      const isFirst = !wasLive
+      const { onGap: onMissing } = heard()
+      if (isFirst && isMissing) safely(() => onMissing?.())
+      return []
+    }
     const stop = client().feed<Row>(table, ownerId, {
       from,
       onChange: (change) => heard().onChange(change),
       onGap: () => heard().onGap?.(),
       onError: (error) => latest.current.onError?.(error),
-      // Asked for when the feed is live, also where there is nothing to load: until then nobody can reload what is missing.
-      snapshot: hasSnapshot ? async (signal) => latest.current.snapshot?.(signal) ?? [] : async () => [],
-      onSnapshot(rows) {
-        const isFirst = !wasLive
-        const { onSnapshot, onGap: onMissing } = heard()
-        if (hasSnapshot) onSnapshot?.(rows)
-        else if (isFirst && isMissing) onMissing?.()
-      },
+      ...(hasSnapshot
+        ? {
+            snapshot: async (signal) => latest.current.snapshot?.(signal) ?? [],
+            onSnapshot: (rows) => heard().onSnapshot?.(rows),
+          }
+        : { snapshot: whenLive }),
     })
     return () => {
       end(from, from === undefined && (wasLive || isMissing))
