@@ -6,16 +6,8 @@ import type { Membership, Rooms } from '../rooms/rooms.ts'
 const APART_MS = 5000
 /** Milliseconds that a room gets to follow again, before it is told what it could not take. */
 const BUSY_MS = 1000
-/** Members that are told in one turn of the event loop. */
+/** Members that are told in one turn of the event loop, of those who do not follow a history. */
 const AT_ONCE = 200
-
-/** A room that will be told, or is being told. */
-interface Busy {
-  cancel: CancelTimer
-  isTelling: boolean
-  /** More is missing since the first of its members were told. */
-  isAgain: boolean
-}
 
 /** Tells this server's members that they may have missed something. */
 export interface Gaps {
@@ -28,8 +20,8 @@ export interface Gaps {
   /** Something is missing in one room. */
   inRoom(topic: string, isPrivate: boolean): void
   /**
-   * Whether the members of a room still have to hear of that. Those who follow the history may be told nothing of it meanwhile: they
-   * would take it for news of everything before it.
+   * Whether the members of a room will be told that. Those who follow the history may be told nothing of it until then: they would
+   * take it for news of everything before it.
    */
   isDue(topic: string, isPrivate: boolean): boolean
   close(): void
@@ -48,16 +40,27 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
   let isClosed = false
   let nextAt = -Infinity
   let cancel: CancelTimer | undefined
-  const busy = new Map<string, Busy>()
-  const tell = (members: readonly Membership[], onTold = (): void => {}, count = AT_ONCE, from = 0): void => {
+  /** Rooms that will be told. */
+  const busy = new Map<string, CancelTimer>()
+  const tell = (members: readonly Membership[], count = AT_ONCE, from = 0): void => {
     for (const member of members.slice(from, from + count)) {
       // It may have left, or joined again, meanwhile.
       if (rooms.members(member.topic, member.private).has(member)) {
         attempt('tell of a gap', () => push(member, 'phx_error', {}))
       }
     }
-    if (from + count < members.length) setImmediate(() => tell(members, onTold, count, from + count))
-    else onTold()
+    if (from + count < members.length) setImmediate(() => tell(members, count, from + count))
+  }
+  const tellInTurns = (members: readonly Membership[], count = AT_ONCE): void => {
+    // Who follows a history at once: what is handed on between two turns would be taken for news of what is missing.
+    tell(
+      members.filter(({ followsHistory }) => followsHistory),
+      Infinity,
+    )
+    tell(
+      members.filter(({ followsHistory }) => !followsHistory),
+      count,
+    )
   }
   const tellAll = (count = AT_ONCE): void => {
     cancel?.()
@@ -66,36 +69,10 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
     told += 1
     attempt('tell of a gap', () => onTell?.())
     emit('realtime.missed', {})
-    const all = [...rooms.everyone()].filter(({ topic }) => !isKept(topic))
-    // Who follows a history at once: what is handed on between two turns would be taken for news of what is missing.
-    tell(
-      all.filter(({ followsHistory }) => followsHistory),
-      undefined,
-      Infinity,
-    )
-    tell(
-      all.filter(({ followsHistory }) => !followsHistory),
-      undefined,
+    tellInTurns(
+      [...rooms.everyone()].filter(({ topic }) => !isKept(topic)),
       count,
     )
-  }
-  const tellLater = (key: string, topic: string, isPrivate: boolean): void => {
-    if (isClosed) return
-    told += 1
-    emit('realtime.missed', { topic })
-    const onTold = (): void => {
-      // It was closed meanwhile.
-      if (busy.get(key) !== room) return
-      busy.delete(key)
-      if (room.isAgain) tellLater(key, topic, isPrivate)
-    }
-    const tellRoom = (): void => {
-      room.isTelling = true
-      tell([...rooms.members(topic, isPrivate)], onTold)
-    }
-    const cancel = clock.setTimeout(() => attempt('tell of a gap', tellRoom), BUSY_MS)
-    const room: Busy = { cancel, isTelling: false, isAgain: false }
-    busy.set(key, room)
   }
   return {
     get told() {
@@ -111,16 +88,24 @@ export function createGaps(rooms: Rooms, isKept: (topic: string) => boolean, onT
     atOnce: () => tellAll(Infinity),
     inRoom(topic, isPrivate) {
       const key = rooms.keyOf(topic, isPrivate)
-      const room = busy.get(key)
       // Whatever else finds no room until then is told by the same.
-      if (room) room.isAgain ||= room.isTelling
-      else tellLater(key, topic, isPrivate)
+      if (isClosed || busy.has(key)) return
+      told += 1
+      emit('realtime.missed', { topic })
+      const tellRoom = (): void => {
+        busy.delete(key)
+        tellInTurns([...rooms.members(topic, isPrivate)])
+      }
+      busy.set(
+        key,
+        clock.setTimeout(() => attempt('tell of a gap', tellRoom), BUSY_MS),
+      )
     },
     isDue: (topic, isPrivate) => busy.size > 0 && busy.has(rooms.keyOf(topic, isPrivate)),
     close() {
       isClosed = true
       cancel?.()
-      for (const room of busy.values()) room.cancel()
+      for (const cancelRoom of busy.values()) cancelRoom()
       busy.clear()
     },
   }

@@ -97,7 +97,7 @@ export function broadcastKept(rooms: Rooms, message: Broadcast, from?: Connectio
   }
   if (!isMissing) broadcastHere(rooms, message, from)
   else broadcastToOthers(rooms, message, from)
-  return !isMissing
+  return true
 }
 
 /** Sends a message to those who do not follow its room's history. */
