@@ -64,16 +64,18 @@ export function createDirected({ id, signing, runtime, send, isThere }: Directed
   const tellPiece = async (to: string, piece: Fields): Promise<boolean> => {
     for (let tries = 0; tries < MAX_TRIES && !ended.signal.aborted; tries++) {
       if (tell('answer', to, piece)) return true
-      if (piece['of'] === 1) return false
       await sleep(PACE_MS, { clock: runtime.clock, signal: ended.signal }).catch(() => undefined)
     }
     return false
   }
-  const reply = async (peer: string, { re, question }: Fields): Promise<void> => {
+  const reply = async (peer: string, { re, question, takesPieces }: Fields): Promise<void> => {
     if (!answer || !isRecord(question) || answering >= MAX_PENDING) return
     answering += 1
     try {
-      const pieces = cut(JSON.stringify(await answer(question)))
+      const answered = await answer(question)
+      const pieces = takesPieces === true ? cut(JSON.stringify(answered)) : []
+      // Whole where it can be: servers of earlier versions know nothing else.
+      if (pieces.length <= 1) return void tell('answer', peer, { re, answer: answered })
       for (const [nth, piece] of pieces.entries()) {
         if (!(await tellPiece(peer, { re, nth, of: pieces.length, piece }))) return
       }
@@ -109,7 +111,7 @@ export function createDirected({ id, signing, runtime, send, isThere }: Directed
         const within = known ? timeoutMs : Math.min(timeoutMs, UNKNOWN_MS)
         const pieces = new Pieces()
         pending.set(re, { to, settle, pieces, cancel: runtime.clock.setTimeout(() => settle('unavailable'), within) })
-        if (!tell('question', to, { re, question })) settle('unavailable')
+        if (!tell('question', to, { re, question, takesPieces: true })) settle('unavailable')
       })
     },
     take(peer, message) {
@@ -119,9 +121,9 @@ export function createDirected({ id, signing, runtime, send, isThere }: Directed
       if (message['kind'] === 'question') return void reply(peer, content)
       const waiting = pending.get(Number(content['re']))
       // Only who was asked answers.
-      const text = waiting?.to === peer ? waiting.pieces.add(content) : undefined
-      const answered: unknown = text === undefined ? undefined : JSON.parse(text)
-      if (isRecord(answered)) waiting?.settle({ answer: answered })
+      if (waiting?.to !== peer) return
+      const answered = content['answer'] ?? joined(waiting.pieces.add(content))
+      if (isRecord(answered)) waiting.settle({ answer: answered })
     },
     fail(how, peer) {
       for (const { to, settle } of pending.values()) if (peer === undefined || to === peer) settle(how)
@@ -132,3 +134,5 @@ export function createDirected({ id, signing, runtime, send, isThere }: Directed
     },
   }
 }
+
+const joined = (text: string | undefined): unknown => (text === undefined ? undefined : JSON.parse(text))
