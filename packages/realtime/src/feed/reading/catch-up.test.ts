@@ -11,6 +11,7 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
     let quiet: QuietClient
     let source: FeedSource
     let heard: string[] = []
+    let onMissed: (() => Promise<void>) | undefined
     beforeAll(async () => {
       db = await open()
     })
@@ -34,7 +35,10 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       heard = []
       quiet = quietClient(db, mode)
       source = feedSource({ client: quiet.client, onError: () => undefined, ...options })
-      await source.start((message) => heard.push(say(message)))
+      await source.start((message) => {
+        heard.push(say(message))
+        if (message.kind === 'missed') void onMissed?.()
+      })
     }
     const insert = (owner: string, n: number): Promise<unknown> =>
       db.query('insert into items (owner, n) values ($1, $2)', [owner, n])
@@ -57,6 +61,49 @@ describe.each(databases.map((open) => [open.name.replace('open', '').toLowerCase
       await expect.poll(() => heard.slice(1)).toEqual(['missed', 'row feed:items:a 3'])
       await insert('a', 4)
       await expect.poll(() => heard.slice(1)).toEqual(['missed', 'row feed:items:a 3', 'row feed:items:a 4'])
+    })
+
+    it('is said to be gone again where more of it is gone since that was said, and not where it was gone before', async () => {
+      await start()
+      await insert('a', 1)
+      await expect.poll(() => heard).toEqual(['row feed:items:a 1'])
+      await quiet.hold()
+      await insert('a', 2)
+      await prune()
+      // Whoever is told comes back and reads up to here, while the next page is being asked for.
+      onMissed = async () => {
+        onMissed = undefined
+        await quiet.hold()
+        await insert('a', 3)
+        await prune()
+        await insert('a', 4)
+        quiet.answer()
+      }
+      quiet.answer()
+      await expect.poll(() => heard.slice(1)).toEqual(['missed', 'missed', 'row feed:items:a 4'])
+    })
+
+    it('is said to be gone once where it was written before that was said, however often more is pruned', async () => {
+      await start()
+      await insert('a', 1)
+      await expect.poll(() => heard).toEqual(['row feed:items:a 1'])
+      await quiet.hold()
+      for (let n = 2; n <= 4; n++) await insert('a', n)
+      const pruneFirst = async (): Promise<void> => {
+        await db.query(`update msc_feed.events set inserted_at = now() - interval '2 hours' where id = (
+          select min(id) from msc_feed.events)`)
+        await db.query(`select msc_feed.prune('1 hour', 10000)`)
+      }
+      await pruneFirst()
+      await pruneFirst()
+      onMissed = async () => {
+        onMissed = undefined
+        await quiet.hold()
+        await pruneFirst()
+        quiet.answer()
+      }
+      quiet.answer()
+      await expect.poll(() => heard.slice(1)).toEqual(['missed', 'row feed:items:a 4'])
     })
 
     it('is all read after a quiet time, however much of what had been heard is pruned', async () => {

@@ -1,7 +1,7 @@
 import { ACCESS, type EventRow } from '../message.ts'
 import { isWithinPages, Position } from '../position.ts'
 import type { HandingOn } from './hand-on.ts'
-import { CATCH_UP, rowsOf, type PageRow, type Query } from './queries.ts'
+import { CATCH_UP, IS_GONE, rowsOf, type PageRow, type Query } from './queries.ts'
 
 /** Where a source is in the outbox. */
 export interface Reading {
@@ -28,16 +28,16 @@ const AT_ONCE = 500
 export async function catchUp(reading: Reading, ports: CatchUpPorts): Promise<void> {
   const { query, handingOn } = ports
   let cursor = String(reading.position)
-  /** Once in a catch-up: whoever comes back meanwhile reads what is older than that by themselves. */
-  let isLossTold = false
+  let toldAt: string | undefined
   for (let more = true; more && !ports.isClosed();) {
     const rows: readonly PageRow[] = await query<PageRow>(CATCH_UP, [null, cursor, AT_ONCE])
     const page = rows[0]
     if (!page) return
     const found = rowsOf(rows)
-    if (page.gap || (!isWithinPages(cursor) && !(await sendAway(found, page.last, ports)))) {
-      if (!isLossTold) await handingOn.missed()
-      isLossTold = true
+    // Where some of them are gone, it is asked for once more, and is a gap.
+    if (!page.gap && !isWithinPages(cursor) && !(await sendAway(found, page.last, ports))) continue
+    if (page.gap) {
+      toldAt = await tellLoss(page.last, toldAt, ports)
       // Of another history, or of one from before: positions of here mean nothing there.
       if (!reading.position.isBefore(page.last)) return goOnFrom(page.last, reading)
       // What is still there is read all the same, from the oldest on.
@@ -54,6 +54,22 @@ export async function catchUp(reading: Reading, ports: CatchUpPorts): Promise<vo
   }
   // Everything up to there, and nothing beyond it, as what is announced meanwhile waits.
   if (!ports.isClosed()) goOnFrom(cursor, reading)
+}
+
+/**
+ * Tells that something is gone, unless that was told at a moment after all of it: whoever came back then has read up to there.
+ *
+ * @returns The cursor of the moment up to which it is told now.
+ */
+async function tellLoss(now: string, toldAt: string | undefined, { query, handingOn }: CatchUpPorts): Promise<string> {
+  if (toldAt === undefined) {
+    await handingOn.missed()
+    return now
+  }
+  const [since] = await query<{ readonly gap: boolean; readonly cursor: string }>(IS_GONE, [toldAt])
+  if (!since?.gap) return toldAt
+  await handingOn.missed()
+  return since.cursor
 }
 
 /** Tells all removals of a round: those of its first page, and those of later ones. False where some of them are gone meanwhile. */

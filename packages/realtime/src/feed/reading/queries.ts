@@ -26,6 +26,9 @@ export const rowsOf = (page: readonly PageRow[]): EventRow[] => page.filter((row
 
 export const NOW = 'select cursor from msc_feed.unheard(null, null, 0)'
 
+/** Whether something that came after a cursor, of any topic, is gone; and where the feed is now. */
+export const IS_GONE = 'select gap, cursor from msc_feed.unheard(null, $1, 0)'
+
 /** What came after a cursor in one topic, with everything that a row has. */
 export const SINCE: string = `select u.gap, u.more, u.cursor as last, ${behind('$4')}, ${HISTORY_COLUMNS}
   from msc_feed.unheard($1, $2, $3) as u left join msc_feed.events as e on e.id = any (u.ids) order by e.id`
