@@ -162,8 +162,12 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
     const rows = await query<EventRow & { readonly fits: boolean }>(ANNOUNCED, [ids])
     const left = rows.find(({ fits }) => !fits)
     const fitting = rows.filter(({ fits }) => fits)
-    await takeAnnounced(fitting, from, handingOn)
-    backlog.drop(left ? ids.indexOf(String(left.id)) : ids.length)
+    const asked = left ? ids.indexOf(String(left.id)) : ids.length
+    // What a transaction announces was committed, so a row that does not come was deleted before it was read, or was none. Which of
+    // the two it was is seen from the position.
+    if (fitting.length < asked) backlog.miss()
+    else await takeAnnounced(fitting, from, handingOn)
+    backlog.drop(asked)
   }
   const readOn = async (): Promise<void> => {
     const from = reading
@@ -226,7 +230,8 @@ export function feedSource(options: FeedSourceOptions): FeedSource {
       clock,
       report,
       onNotice(id) {
-        if (!/^\d{1,19}$/.test(id)) return
+        // Anybody who may write may announce something else, and a number that is too large would fail each time.
+        if (!/^\d{1,18}$/.test(id)) return
         backlog.add(id)
         void wake()
       },
