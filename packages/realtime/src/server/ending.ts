@@ -21,9 +21,9 @@ export interface Ending {
 
 /** The same for one server, which may hear late of what another has ended. */
 export interface EndingHere extends Ending {
-  /** @param before Only connections that came before, in milliseconds since the epoch. */
+  /** @param before Only connections that came before, in monotonic milliseconds. */
   disconnect(ended: Ended, reason?: string, before?: number): number
-  /** @param before Only memberships that began before. */
+  /** @param before Only memberships that began before, in monotonic milliseconds. */
   kick(kicked: KickOptions, reason?: string, before?: number): number
 }
 

@@ -73,6 +73,35 @@ describe('whom another server has ended', () => {
   })
 
   it.each([
+    ['back', -300_000],
+    ['forward', 300_000],
+  ])('is ended, and nobody who came later, where a clock was set %s meanwhile', async (_how, ms) => {
+    const hub = createMemoryBusHub()
+    let isLosing = false
+    // A clock that was wrong until the bus was there again.
+    let wrongBy = 0
+    const one = await serve(memoryBus(hub))
+    const two = await serve(
+      losing(hub, () => isLosing),
+      { clock: { ...systemClock, now: () => Date.now() - wrongBy } },
+    )
+    await expect.poll(() => [one, two].map((server) => server.stats().bus?.others)).toEqual([1, 1])
+    wrongBy = ms
+    const [ana, bo] = [await joined(two, 'ana'), await joined(two, 'bo')]
+    isLosing = true
+    one.kick({ topic: 't', sub: 'ana' }, 'Behave')
+    one.disconnect({ sub: 'bo' }, 'Signed out')
+    const [again, back] = [await joined(two, 'ana'), await joined(two, 'bo')]
+    wrongBy = 0
+    isLosing = false
+    one.publish({ topic: 't', event: 'e', payload: {}, private: false })
+    expect(await bo.ended).toEqual([1008, 'Signed out'])
+    await expect.poll(() => wasClosed(ana)).toBe(true)
+    expect(await back.ask('phoenix', 'heartbeat')).toMatchObject({ status: 'ok' })
+    expect(wasClosed(again)).toBe(false)
+  })
+
+  it.each([
     ['behind', -150_000],
     ['ahead', 150_000],
   ])('is out by revoke where a clock is so far %s that nothing else is believed', async (_how, ms) => {

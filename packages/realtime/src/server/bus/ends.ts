@@ -84,7 +84,7 @@ export function createEnds(here: EndingHere, tell: (message: string) => void, { 
     hearAgain(message) {
       const { agoMs } = message
       if (typeof agoMs !== 'number' || !(agoMs >= 0) || !isNew(message)) return
-      attempt('end what another server has ended', () => end(message, clock.now() - agoMs))
+      attempt('end what another server has ended', () => end(message, clock.monotonic() - agoMs))
     },
   }
 }

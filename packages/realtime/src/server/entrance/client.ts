@@ -45,7 +45,7 @@ const WEIGHT_BYTES = 4096
 /** One client: counts what it sends, and answers frame after frame. */
 export class FrameClient implements Client {
   readonly connection: Connection
-  /** When it came, in milliseconds since the epoch. */
+  /** When it came, in monotonic milliseconds. */
   readonly since: number
   readonly #transport: Transport
   readonly #ports: ClientPorts
@@ -68,8 +68,8 @@ export class FrameClient implements Client {
     this.#transport = transport
     this.#ports = ports
     this.connection = new ClientConnection(transport, claims, place, ports)
-    this.since = runtime.clock.now()
     const now = runtime.clock.monotonic()
+    this.since = now
     this.#frames = fullBucket(perSecond(limits.framesPerSecond), now)
     this.#pingAt = now + limits.pingMs
   }

@@ -23,7 +23,7 @@ export interface Clients {
   /**
    * Ends the connections of these claims at once; returns how many.
    *
-   * @param before Only those that came before, in milliseconds since the epoch.
+   * @param before Only those that came before, in monotonic milliseconds.
    */
   end(ended: Ended, reason: string, before?: number): number
   /** Ends the connections of which some claims are meant. */
@@ -132,7 +132,7 @@ export function createClients(context: SessionContext): Clients {
       for (const { connection } of all) {
         const membership = connection.memberships.get(`${CHANNEL}${kicked.topic}`)
         if (!membership || !isOf(kicked, membership.claims, membership.private)) continue
-        if ((membership.joinedAt ?? 0) >= before) continue
+        if ((membership.enteredAt ?? 0) >= before) continue
         count += 1
         attempt('send a member away', () => closeMembership(membership, reason, rooms))
       }

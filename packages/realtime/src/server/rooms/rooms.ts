@@ -77,8 +77,11 @@ export interface Membership {
   granted?: Set<TopicAction>
   /** What it tracks, once it does. */
   tracked?: PresenceEntry
-  /** When it came into the room, in milliseconds since the epoch, and as which of all memberships of this server. */
+  /** When it came into the room, in milliseconds since the epoch. */
   joinedAt?: number
+  /** The same in monotonic milliseconds, which no clock that is set changes. */
+  enteredAt?: number
+  /** As which of all memberships of this server. */
   nth?: number
 }
 
@@ -174,6 +177,7 @@ export function createRooms(runtime: Runtime = createRuntime()): Rooms {
       let room = rooms.get(key)
       if (!room) rooms.set(key, (room = new RoomMembers(membership.topic, membership.private)))
       membership.joinedAt = runtime.clock.now()
+      membership.enteredAt = runtime.clock.monotonic()
       membership.nth = last += 1
       room.add(membership)
       self.occupied?.(membership, true)
