@@ -20,9 +20,10 @@ export interface Listening {
   stop(): Promise<void>
 }
 
-/** Milliseconds between two looks at the outbox, where notifications can't be heard; more where a look takes long. */
+/** Milliseconds between two looks at the outbox, where notifications can't be heard; more where a look takes long, up to a limit. */
 const POLL_MS = 250
 const POLL_SHARE = 10
+const MAX_POLL_MS = 2000
 /** Milliseconds between attempts to listen all the same: a database that was only too busy hears again. */
 const RETRY_MS = 60_000
 
@@ -65,7 +66,7 @@ export async function hear(options: ListeningOptions): Promise<Listening> {
       if (mode !== 'polling' || ending.signal.aborted) return
       const from = clock.monotonic()
       await options.poll()
-      const ms = Math.max(POLL_MS, (clock.monotonic() - from) * POLL_SHARE)
+      const ms = Math.min(MAX_POLL_MS, Math.max(POLL_MS, (clock.monotonic() - from) * POLL_SHARE))
       await sleep(ms, { clock, signal: ending.signal }).catch(() => undefined)
     }
   }
